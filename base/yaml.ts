@@ -1,0 +1,155 @@
+/** A user's YAML, read into checked values; every error names file, line and column. */
+import { readFileSync } from 'node:fs';
+import { type Document, isMap, isNode, isPair, LineCounter, parseAllDocuments } from 'yaml';
+import type { z } from 'zod';
+import { messageOf, type Place, type Problem, UserError } from './errors.js';
+
+export type Path = readonly (string | number)[];
+
+/** One YAML document with the places of its nodes. */
+export class YamlDocument {
+  readonly file: string;
+  readonly value: unknown;
+  readonly #document: Document;
+  readonly #lines: LineCounter;
+
+  constructor(file: string, document: Document, lines: LineCounter) {
+    this.file = file;
+    this.#document = document;
+    this.#lines = lines;
+    this.value = document.toJS({ maxAliasCount: 100 });
+  }
+
+  /** The place of the value at `path`, or of its nearest ancestor that is written down. */
+  placeOf(path: Path): Place {
+    for (let length = path.length; length >= 0; length--) {
+      const node =
+        length === 0 ? this.#document.contents : this.#document.getIn(path.slice(0, length), true);
+      if (isNode(node) && node.range) return this.#at(node.range[0]);
+    }
+    return { file: this.file, line: 1, column: 1 };
+  }
+
+  /** The place of the key itself: where an unknown field is pointed at. */
+  placeOfKey(path: Path): Place {
+    const parent =
+      path.length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, -1), true);
+    const key = path[path.length - 1];
+    if (isMap(parent)) {
+      for (const pair of parent.items) {
+        if (!isPair(pair) || !isNode(pair.key) || !pair.key.range) continue;
+        if (String((pair.key as { value?: unknown }).value) === String(key)) {
+          return this.#at(pair.key.range[0]);
+        }
+      }
+    }
+    return this.placeOf(path);
+  }
+
+  /** The place of a character inside the scalar at `path` (for errors within a PromQL expression). */
+  placeWithin(path: Path, offset: number): Place {
+    const node = this.#document.getIn(path, true);
+    if (!isNode(node) || !node.range) return this.placeOf(path);
+    const value = String((node as { value?: unknown }).value ?? '');
+    const type = (node as { type?: string }).type;
+    if (type === 'PLAIN' && !value.includes('\n')) return this.#at(node.range[0] + offset);
+    if (type === 'QUOTE_SINGLE' || type === 'QUOTE_DOUBLE')
+      return this.#at(node.range[0] + 1 + offset);
+    if (type === 'BLOCK_LITERAL') {
+      const before = value.slice(0, offset).split('\n');
+      const header = this.#at(node.range[0]);
+      const source = this.#document.toString === undefined ? 0 : this.#indentOf(path);
+      return {
+        file: this.file,
+        line: header.line + before.length,
+        column: source + (before[before.length - 1] ?? '').length + 1,
+      };
+    }
+    return this.#at(node.range[0]);
+  }
+
+  #indentOf(path: Path): number {
+    const key = this.placeOfKey(path);
+    return key.column - 1 + 2;
+  }
+
+  #at(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.file, line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}
+
+const maxBytes = 16 * 1024 * 1024;
+
+/** All documents of a text; syntax errors, duplicate keys and alias bombs throw a UserError. */
+export function parseYaml(file: string, text: string): YamlDocument[] {
+  if (text.length > maxBytes) {
+    throw new UserError({ message: `${file} is too large`, expected: `at most ${maxBytes} bytes` });
+  }
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    prettyErrors: false,
+  });
+  if (!Array.isArray(documents)) return [];
+  const problems: Problem[] = [];
+  for (const document of documents) {
+    for (const error of document.errors) {
+      const { line, col } = lines.linePos(error.pos[0]);
+      const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
+      problems.push({ place, message: error.message });
+    }
+  }
+  if (problems.length > 0) throw new UserError(problems);
+  return documents
+    .filter((d) => d.contents !== null)
+    .map((d) => {
+      try {
+        return new YamlDocument(file, d, lines);
+      } catch (error) {
+        throw new UserError({ place: { file, line: 1, column: 1 }, message: messageOf(error) });
+      }
+    });
+}
+
+/** Reads a file; a missing or unreadable one is a UserError that names it. */
+export function readYaml(file: string): YamlDocument[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new UserError(
+      code === 'ENOENT' ? `${file}: no such file` : `${file}: ${messageOf(error)}`,
+    );
+  }
+  return parseYaml(file, text);
+}
+
+/** The problems of one document against a schema, each with its place; empty where it fits. */
+export function problemsOf(document: YamlDocument, error: z.ZodError): Problem[] {
+  const problems: Problem[] = [];
+  for (const issue of error.issues) {
+    const path = issue.path as Path;
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) {
+        problems.push({
+          place: document.placeOfKey([...path, key]),
+          message: `unknown field '${key}'${path.length > 0 ? ` in ${path.join('.')}` : ''}`,
+        });
+      }
+      continue;
+    }
+    const field = path.length > 0 ? `${path.join('.')}: ` : '';
+    problems.push({ place: document.placeOf(path), message: `${field}${issue.message}` });
+  }
+  return problems;
+}
+
+/** The document's value in the schema's type, or a UserError with every problem placed. */
+export function checkYaml<S extends z.ZodType>(document: YamlDocument, schema: S): z.output<S> {
+  const result = schema.safeParse(document.value);
+  if (result.success) return result.data;
+  throw new UserError(problemsOf(document, result.error));
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+/** The one command line: every folder adds its verbs here, and a user's mistake ends as a sentence, not a stack. */
+import { Command } from 'commander';
+import { exitCode, UserError } from './base/errors.js';
+import { packageVersion } from './base/paths.js';
+import { registerProxy } from './mesh/proxy/commands.js';
+import { registerController } from './mesh/controller/commands.js';
+import { registerKubernetes } from './mesh/kubernetes/commands.js';
+import { registerSlo } from './slo/commands.js';
+import { registerPromql } from './slo/promql/commands.js';
+import { registerAlerts } from './alerts/commands.js';
+import { registerChaos } from './chaos/commands.js';
+import { registerRunbooks } from './runbooks/commands.js';
+import { registerTools } from './base/tools-command.js';
+
+async function main(argv: string[]): Promise<number> {
+  const program = new Command('firedrill')
+    .description('Write an SLO once, and know, measured, that the right alert fires in time.')
+    .version(packageVersion())
+    .showHelpAfterError('(firedrill --help lists the commands)')
+    .exitOverride();
+  registerProxy(program);
+  registerController(program);
+  registerKubernetes(program);
+  registerSlo(program);
+  registerPromql(program);
+  registerAlerts(program);
+  registerChaos(program);
+  registerRunbooks(program);
+  registerTools(program);
+  try {
+    await program.parseAsync(argv);
+    return typeof process.exitCode === 'number' ? process.exitCode : exitCode.ok;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof UserError) {
+    process.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {
+    const code = (error as { exitCode?: number }).exitCode ?? 1;
+    return code === 0 ? exitCode.ok : exitCode.usage;
+  }
+  throw error;
+}
+
+process.exitCode = await main(process.argv);

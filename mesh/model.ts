@@ -1,0 +1,241 @@
+/**
+ * What a proxy is told: one model, whether it comes from a file or from the controller's stream, and whichever
+ * object (ServiceProfile, HTTPRoute, annotation, registry file) it was written in. Plain JSON: everything here
+ * survives JSON.stringify, and the same text is what a proxy caches on disk as its last known good.
+ */
+
+/** How an outbound connection or request finds its destination, and what is known of that destination. */
+export interface Destination {
+  /** `cart.retail`: service and namespace; the `dst` of metrics. */
+  name: string;
+  service: string;
+  namespace: string;
+  /** Host names (lower case, no port) that select it; a leading `*.` matches one or more labels. */
+  hosts: string[];
+  /** `ip:port` of the service address (cluster IP), for transparent mode. */
+  addresses: string[];
+  /** `detect` looks at the first bytes; `opaque` never does. */
+  protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  /** Tried in order, the first match wins; where none matches, the default route: first backend, no retries. */
+  routes: Route[];
+  backends: Backend[];
+  /** Used by the default route and by routes without retries of their own. */
+  retryBudget?: RetryBudget;
+}
+
+export interface Route {
+  name: string;
+  /** Any of these; empty matches everything. */
+  matches: RouteMatch[];
+  /** Weights are relative. A weight of 0 never serves. One backend name may appear once. */
+  split: { backend: string; weight: number }[];
+  timeouts: Timeouts;
+  retry?: RetryPolicy;
+  mirror?: { backend: string; fraction: number };
+  rateLimit?: RateLimit;
+  /** At most this many requests under way at once on this route; more answer 503 with Retry-After. */
+  maxConcurrent?: number;
+  requestHeaders?: HeaderChanges;
+  responseHeaders?: HeaderChanges;
+  redirect?: {
+    scheme?: string;
+    host?: string;
+    port?: number;
+    path?: string;
+    status: 301 | 302 | 303 | 307 | 308;
+  };
+  /** Replaces the matched prefix or the whole path. */
+  rewrite?: { host?: string; prefix?: string; path?: string };
+  /** ServiceProfile's response classes and gRPC's: which answers count as failures. Default: 5xx. */
+  failure?: { statuses: [number, number][]; grpcStatuses?: number[] };
+}
+
+export interface RouteMatch {
+  method?: string;
+  path?: { kind: 'exact' | 'prefix' | 'regex'; value: string };
+  headers?: { name: string; kind: 'exact' | 'regex' | 'present'; value?: string }[];
+  query?: { name: string; kind: 'exact' | 'regex'; value: string }[];
+}
+
+/** All in milliseconds; absent means none. */
+export interface Timeouts {
+  /** From the request's head to the response's end, all tries together. Answers 504. */
+  requestMs?: number;
+  /** One try, to its response head. Answers 504, or retries. */
+  perTryMs?: number;
+  /** Between two reads or writes of a stream. */
+  idleMs?: number;
+}
+
+export interface RetryPolicy {
+  /** Retries, not tries: 1 means two tries at most. */
+  limit: number;
+  /** Statuses that are retried, as inclusive ranges, such as [[500, 599]]. */
+  statuses: [number, number][];
+  grpcStatuses?: number[];
+  /** Connection refused or reset before the response's head. */
+  onConnectFailure: boolean;
+  /** Also for methods that are not idempotent (POST, PATCH): only where the service declared it safe. */
+  unsafeMethods: boolean;
+  backoff: { baseMs: number; maxMs: number; /** 1 is full jitter, 0 none. */ jitter: number };
+  /** Absent: unlimited (only a chaos scenario wants that). */
+  budget?: RetryBudget;
+  /** Bodies beyond this are not retried, in bytes. */
+  maxBufferedBytes: number;
+}
+
+/** Retries are at most `ratio` of the requests of the last `ttlSeconds`, plus a floor. */
+export interface RetryBudget {
+  ratio: number;
+  minRetriesPerSecond: number;
+  ttlSeconds: number;
+}
+
+export interface RateLimit {
+  requestsPerSecond: number;
+  burst: number;
+  /** One bucket for all, or one for each client identity. */
+  per: 'all' | 'identity';
+  overrides?: { identities: string[]; requestsPerSecond: number; burst: number }[];
+}
+
+export interface HeaderChanges {
+  set?: [string, string][];
+  add?: [string, string][];
+  remove?: string[];
+}
+
+export interface Backend {
+  name: string;
+  endpoints: Endpoint[];
+  balancer: {
+    kind: 'ewma' | 'random';
+    defaultRttMs: number;
+    decaySeconds: number;
+    slowStartSeconds: number;
+  };
+  breaker?: BreakerPolicy;
+  limits: { maxConnections: number; maxPending: number; maxRequests: number };
+  /** `failFast` answers 503 when no endpoint has been ready for this long, in milliseconds. */
+  failFastMs: number;
+}
+
+export interface Endpoint {
+  /** `ip:port` of the proxy or app to connect to. */
+  address: string;
+  /** The peer's expected name (its certificate's DNS SAN); absent: plaintext, allowed only by policy. */
+  identity?: string;
+  /** Speak HTTP/2 to it whatever the client spoke. */
+  http2?: boolean;
+  weight?: number;
+  zone?: string;
+  /** For metrics: pod, deployment and the like. */
+  labels?: Record<string, string>;
+}
+
+/** Textbook words: closed lets all through, open lets none, half-open lets one probe. */
+export interface BreakerPolicy {
+  consecutiveFailures: number;
+  /** Also trips below this success rate over the window, given at least `minRequests`. */
+  successRate?: { threshold: number; windowSeconds: number; minRequests: number };
+  minOpenMs: number;
+  maxOpenMs: number;
+  jitter: number;
+  /** Never more than this share of endpoints open at once (at least one may be). */
+  maxEjectedRatio: number;
+  /** Below this share of closed endpoints, ignore breakers and use all (panic). */
+  panicRatio: number;
+}
+
+/** One port of the workload that the inbound side accepts for. */
+export interface InboundServer {
+  name: string;
+  /** The port that peers mean: the original destination's, or the proxy's own inbound port in explicit mode. */
+  port: number;
+  /** Where the app listens, `ip:port`. */
+  target: string;
+  protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  /** What is done with a peer without a mesh identity, or not on any authorization's list. */
+  defaultPolicy:
+    'all-unauthenticated' | 'all-authenticated' | 'cluster-authenticated' | 'audit' | 'deny';
+  authorizations: Authorization[];
+  routes: Route[];
+  rateLimit?: RateLimit;
+  maxConcurrent?: number;
+}
+
+export interface Authorization {
+  name: string;
+  /** Route names this applies to; absent: the whole server. */
+  routes?: string[];
+  /** Exact identities, or `*.suffix`; `*` is any mesh identity. Empty with `unauthenticated` false matches none. */
+  identities: string[];
+  unauthenticated: boolean;
+  /** CIDRs; absent: any. */
+  networks?: string[];
+}
+
+/** A fault that the proxy itself injects: a lease that lapses unless renewed. See mesh/proxy/fault.ts. */
+export interface FaultLease {
+  id: string;
+  side: 'inbound' | 'outbound';
+  match?: {
+    destination?: string;
+    route?: string;
+    method?: string;
+    pathPrefix?: string;
+    identity?: string;
+  };
+  /** Share of matching requests, 0 to 1. */
+  ratio: number;
+  delayMs?: number;
+  delayJitterMs?: number;
+  abortStatus?: number;
+  reset?: boolean;
+  blackhole?: boolean;
+  bytesPerSecond?: number;
+  /** The lease ends then unless renewed, counted from receipt. */
+  ttlMs: number;
+}
+
+/** Everything a proxy serves by; what the controller streams and what is cached on disk. */
+export interface MeshState {
+  /** Grows with each change at the source. */
+  version: number;
+  destinations: Destination[];
+  servers: InboundServer[];
+  /** Used for what no destination covers: pass through, or refuse. */
+  unknownDestinations: 'forward' | 'refuse';
+}
+
+/** What the proxy is started with. File: JSON or YAML, the schema is in mesh/proxy/config.ts and documented. */
+export interface ProxyConfig {
+  workload: { name: string; namespace: string; labels?: Record<string, string> };
+  /** 0 picks a free port; the chosen ones are said on standard output as one JSON line. */
+  inbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
+  outbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
+  admin: { host: string; port: number };
+  /** Absent: no mTLS at all. Files are watched and reloaded; with a controller, certificates come from it. */
+  identity?: {
+    name: string;
+    trustAnchorsFile: string;
+    certificateFile?: string;
+    keyFile?: string;
+  };
+  controller?: {
+    /** Tried in turn with jittered backoff. */
+    addresses: string[];
+    /** Expected name of the controller. */
+    identity: string;
+    tokenFile: string;
+  };
+  /** Static state; with a controller, only what to serve by until the first snapshot. */
+  state?: MeshState;
+  /** Folder for the last known good configuration and certificate, mode 0700. */
+  cacheFolder?: string;
+  skipPorts?: { inbound: number[]; outbound: number[] };
+  tracing?: { otlpUrl: string; sampleRatio: number; service?: string };
+  accessLog?: 'off' | 'stdout' | string;
+  limits?: { maxConnections?: number; maxHeadBytes?: number; maxMemoryBytes?: number };
+  drainSeconds?: number;
+}

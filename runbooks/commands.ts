@@ -1,0 +1,3 @@
+import type { Command } from 'commander';
+
+export function registerRunbooks(_program: Command): void {}

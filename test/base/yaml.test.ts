@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { checkYaml, parseYaml } from '../../base/yaml.js';
+
+const schema = z.strictObject({
+  name: z.string(),
+  slos: z.array(z.strictObject({ objective: z.number() })),
+});
+
+test.each([
+  [
+    'name: a\nslos:\n  - objective: 99\n    windw: 3\n',
+    "a.yaml:4:5: unknown field 'windw' in slos.0",
+  ],
+  ['name: 3\nslos: []\n', 'a.yaml:1:7: name: Invalid input: expected string, received number'],
+  ['name: a\nname: b\n', 'a.yaml:2:1: Map keys must be unique'],
+])('%j is refused with its place', (text, message) => {
+  expect(() => parseYaml('a.yaml', text).map((d) => checkYaml(d, schema))).toThrow(message);
+});
+
+test('an alias bomb is refused, not expanded', () => {
+  let text = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
+  for (let i = 1; i < 9; i++) {
+    const alias = `*a${i - 1}`;
+    text += `a${i}: &a${i} [${Array.from({ length: 10 }, () => alias).join(', ')}]\n`;
+  }
+  expect(() => parseYaml('bomb.yaml', text)).toThrow('bomb.yaml:1:1');
+});

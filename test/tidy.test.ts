@@ -1,0 +1,59 @@
+/** Style is a test: what the tree must never hold, with what to do instead. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+import { packageRoot } from '../base/paths.js';
+
+const folders = ['base', 'mesh', 'slo', 'alerts', 'chaos', 'runbooks', 'bench', 'examples', 'test'];
+
+function sources(folder: string): { file: string; text: string }[] {
+  return readdirSync(join(packageRoot, folder), { recursive: true, withFileTypes: true })
+    .filter((e) => e.isFile() && e.name.endsWith('.ts'))
+    .map((e) => join(e.parentPath, e.name))
+    .map((path) => ({ file: relative(packageRoot, path), text: readFileSync(path, 'utf8') }));
+}
+
+const files = folders.flatMap(sources);
+
+test('no line is longer than 120 columns', () => {
+  const long = files.flatMap(({ file, text }) =>
+    text
+      .split('\n')
+      .map((line, i) => ({ at: `${file}:${i + 1}`, length: line.length }))
+      .filter((line) => line.length > 120)
+      .map((line) => line.at),
+  );
+  expect(long).toEqual([]);
+});
+
+test('no file is called utils, helpers or manager', () => {
+  expect(files.map((f) => f.file).filter((f) => /(utils?|helpers?|manager)\.ts$/.test(f))).toEqual(
+    [],
+  );
+});
+
+/** Each folder may import itself, base/ and the folders before it in this list. */
+const downhill = ['base', 'mesh', 'slo', 'alerts', 'runbooks', 'chaos'];
+
+test('imports point from later folders to earlier ones only', () => {
+  const uphill: string[] = [];
+  for (const { file, text } of files) {
+    const own = downhill.indexOf(file.split('/')[0] as string);
+    if (own < 0) continue;
+    for (const match of text.matchAll(/from '(\.[^']+)'/g)) {
+      const target = relative(packageRoot, join(packageRoot, file, '..', match[1] as string));
+      const other = downhill.indexOf(target.split('/')[0] as string);
+      if (other > own) uphill.push(`${file} imports ${target}`);
+    }
+  }
+  expect(uphill).toEqual([]);
+});
+
+test('the proxy imports nothing heavy', () => {
+  const heavy = /from '(@kubernetes|yaml|handlebars|zod|commander|@grafana|node-forge)/;
+  const found = files
+    .filter((f) => f.file.startsWith('mesh/proxy/') && !/commands|config-file/.test(f.file))
+    .filter((f) => heavy.test(f.text))
+    .map((f) => f.file);
+  expect(found).toEqual([]);
+});
