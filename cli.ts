@@ -11,6 +11,7 @@ import { registerPromql } from './slo/promql/commands.js';
 import { registerAlerts } from './alerts/commands.js';
 import { registerChaos } from './chaos/commands.js';
 import { registerRunbooks } from './runbooks/commands.js';
+import { registerCompletion } from './base/completion-command.js';
 import { registerTools } from './base/tools-command.js';
 
 async function main(argv: string[]): Promise<number> {
@@ -28,6 +29,7 @@ async function main(argv: string[]): Promise<number> {
   registerChaos(program);
   registerRunbooks(program);
   registerTools(program);
+  registerCompletion(program);
   try {
     await program.parseAsync(argv);
     return typeof process.exitCode === 'number' ? process.exitCode : exitCode.ok;
