@@ -1,0 +1,44 @@
+/** Names of workloads: `<service account>.<namespace>.serviceaccount.identity.<trust domain>`, a DNS SAN. */
+
+export interface WorkloadName {
+  serviceAccount: string;
+  namespace: string;
+  trustDomain: string;
+}
+
+const middle = '.serviceaccount.identity.';
+const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** The DNS name in a workload's certificate. Service account names may hold dots; namespaces may not. */
+export function identityName(name: WorkloadName): string {
+  return `${name.serviceAccount}.${name.namespace}${middle}${name.trustDomain}`;
+}
+
+/** The same as a SPIFFE id, the certificate's URI SAN. */
+export function spiffeId(name: WorkloadName): string {
+  return `spiffe://${name.trustDomain}/ns/${name.namespace}/sa/${name.serviceAccount}`;
+}
+
+/** The parts of a name, or undefined where it is none. */
+export function parseIdentity(text: string): WorkloadName | undefined {
+  const at = text.indexOf(middle);
+  if (at < 0) return undefined;
+  const left = text.slice(0, at);
+  const dot = left.lastIndexOf('.');
+  if (dot <= 0) return undefined;
+  const name = {
+    serviceAccount: left.slice(0, dot),
+    namespace: left.slice(dot + 1),
+    trustDomain: text.slice(at + middle.length),
+  };
+  return isWorkloadName(name) ? name : undefined;
+}
+
+export function isWorkloadName(name: WorkloadName): boolean {
+  const labels = [
+    ...name.serviceAccount.split('.'),
+    name.namespace,
+    ...name.trustDomain.split('.'),
+  ];
+  return labels.every((part) => label.test(part)) && identityName(name).length <= 253;
+}

@@ -1,0 +1,113 @@
+/** Who may call what: the decision on one connection or request, compiled from a server's policy. Lean: the proxy's. */
+import { BlockList, isIPv6 } from 'node:net';
+import type { Authorization, InboundServer } from '../model.js';
+
+export interface Peer {
+  /** The verified identity of the peer's certificate; absent: plaintext, or TLS without a client certificate. */
+  identity?: string | undefined;
+  /** IP address, no port. */
+  address: string;
+}
+
+export interface Verdict {
+  allowed: boolean;
+  /** Allowed only because the server is in audit mode: with `deny` it would not be. Log it. */
+  audited: boolean;
+  /** The authorization that let it in; absent: the default policy decided. */
+  authorization?: string;
+  /** A metric label: `authorized`, or the default policy's name. */
+  reason: string;
+}
+
+/** Decides for one server. Route undefined: the connection, before (or without) a request. */
+export type Authorizer = (peer: Peer, route?: string) => Verdict;
+
+/** Compiles a server's policy; `trustDomain` is what `cluster-authenticated` means by cluster. */
+export function compileAuthorizer(
+  server: Pick<InboundServer, 'defaultPolicy' | 'authorizations'>,
+  trustDomain: string,
+): Authorizer {
+  const rules = server.authorizations.map(compileRule);
+  const authorized = rules.map((rule) => ({
+    allowed: true,
+    audited: false,
+    authorization: rule.name,
+    reason: 'authorized',
+  }));
+  const policy = server.defaultPolicy;
+  const allow: Verdict = { allowed: true, audited: false, reason: policy };
+  const deny: Verdict = { allowed: false, audited: false, reason: policy };
+  const audit: Verdict = { allowed: true, audited: true, reason: policy };
+  const suffix = `.${trustDomain}`;
+  return (peer, route) => {
+    for (let i = 0; i < rules.length; i++) {
+      if ((rules[i] as Rule).matches(peer, route)) return authorized[i] as Verdict;
+    }
+    switch (policy) {
+      case 'all-unauthenticated':
+        return allow;
+      case 'all-authenticated':
+        return peer.identity === undefined ? deny : allow;
+      case 'cluster-authenticated':
+        return peer.identity?.endsWith(suffix) ? allow : deny;
+      case 'audit':
+        return audit;
+      case 'deny':
+        return deny;
+    }
+  };
+}
+
+/**
+ * Whether a connection could carry any allowed request: a connection is refused before its first request only where
+ * no route of it could be authorized (`routes` are those that the server's authorizations name).
+ */
+export function mayConnect(
+  server: Pick<InboundServer, 'authorizations'>,
+  authorizer: Authorizer,
+  peer: Peer,
+): boolean {
+  if (authorizer(peer).allowed) return true;
+  return server.authorizations.some((a) =>
+    a.routes?.some((route) => authorizer(peer, route).allowed),
+  );
+}
+
+interface Rule {
+  name: string;
+  matches(peer: Peer, route: string | undefined): boolean;
+}
+
+function compileRule(authorization: Authorization): Rule {
+  const routes = authorization.routes ? new Set(authorization.routes) : undefined;
+  const exact = new Set(authorization.identities.filter((i) => !i.startsWith('*')));
+  const any = authorization.identities.includes('*');
+  const suffixes = authorization.identities
+    .filter((i) => i.startsWith('*.'))
+    .map((i) => i.slice(1));
+  const networks = authorization.networks && compileNetworks(authorization.networks);
+  return {
+    name: authorization.name,
+    matches({ identity, address }, route) {
+      if (routes && (route === undefined || !routes.has(route))) return false;
+      if (networks && !networks(address)) return false;
+      if (authorization.unauthenticated) return true;
+      if (identity === undefined) return false;
+      return any || exact.has(identity) || suffixes.some((suffix) => identity.endsWith(suffix));
+    },
+  };
+}
+
+function compileNetworks(cidrs: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [network = '', bits] = cidr.split('/');
+    const family = isIPv6(network) ? 'ipv6' : 'ipv4';
+    list.addSubnet(network, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
+  }
+  return (address) => {
+    // A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d.
+    const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+    return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+  };
+}
