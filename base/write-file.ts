@@ -1,0 +1,17 @@
+/** Files that are either as they were or whole: written beside, then renamed. */
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+
+let count = 0;
+
+/** `mode` holds whatever the umask is: 0o600 for keys and tokens. */
+export function writeFileWhole(path: string, content: string | Uint8Array, mode = 0o644): void {
+  const beside = `${path}.${process.pid}-${count++}.tmp`;
+  try {
+    writeFileSync(beside, content, { mode, flag: 'wx' });
+    chmodSync(beside, mode);
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+/** The controller's admin port, on loopback: metrics, health, what each proxy has, faults for drills. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { messageOf, UserError } from '../../base/errors.js';
+import { notAfterMs, sha256Hex } from '../identity/x509.js';
+import { issuerHash } from '../identity/issuing.js';
+import { bundleName, type Controller } from './controller.js';
+import { entryKey, type Entry } from './catalogue.js';
+import { kinds } from './api/messages.js';
+
+const maxBodyBytes = 64 * 1024;
+
+export interface AdminServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+export async function startAdmin(
+  controller: Controller,
+  metrics: Registry,
+  listen: { host: string; port: number },
+): Promise<AdminServer> {
+  const server = createServer((request, response) => {
+    answer(controller, metrics, request, response).catch((error: unknown) => {
+      const status = error instanceof UserError ? 400 : 500;
+      if (!response.headersSent) json(response, status, { error: messageOf(error) });
+      else response.destroy();
+    });
+  });
+  await listening(server, listen);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listening(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+}
+
+async function answer(
+  controller: Controller,
+  metrics: Registry,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { pathname } = new URL(request.url ?? '/', 'http://admin');
+  const call = `${request.method} ${pathname}`;
+  if (call === 'GET /metrics') {
+    response.setHeader('content-type', metrics.contentType);
+    response.end(await metrics.metrics());
+    return;
+  }
+  if (call === 'GET /live') return json(response, 200, { live: true });
+  if (call === 'GET /ready') return json(response, 200, { ready: true });
+  if (call === 'GET /proxies') return json(response, 200, proxies(controller));
+  if (call === 'GET /state') return json(response, 200, state(controller));
+  if (call === 'GET /events') return json(response, 200, controller.events.recent);
+  if (call === 'GET /faults') return json(response, 200, controller.faults.list());
+  if (call === 'POST /faults') {
+    return json(response, 200, controller.faults.put(JSON.parse(await body(request))));
+  }
+  if (request.method === 'DELETE' && pathname.startsWith('/faults/')) {
+    const found = controller.faults.remove(decodeURIComponent(pathname.slice('/faults/'.length)));
+    return json(response, found ? 200 : 404, { removed: found });
+  }
+  return json(response, 404, { error: `no ${call}` });
+}
+
+/** One row a proxy: what it acknowledged, what it lacks, which bundle it trusts, how its clock differs. */
+function proxies(controller: Controller): unknown[] {
+  const bundle = controller.catalogue.get(entryKey(kinds.bundle, bundleName));
+  return [...controller.sessions.all()].map((p) => ({
+    workload: p.hello.workload,
+    namespace: p.hello.namespace,
+    identity: p.identity,
+    version: p.hello.proxyVersion,
+    connectedSeconds: (controller.clock.nowMs() - p.connectedAtMs) / 1000,
+    acknowledged: p.ackedVersion,
+    owed: p.owed,
+    refused: p.nacks,
+    ...(p.lastError && { lastError: p.lastError }),
+    bundleCurrent: p.bundleVersion === bundle?.version,
+    clockSkewSeconds: (p.hello.timeMs - p.connectedAtMs) / 1000,
+  }));
+}
+
+function state(controller: Controller): unknown {
+  const { issuing } = controller.authority;
+  const [issuer] = issuing.chain;
+  const show = (e: Entry): unknown => ({ name: e.name, version: e.version, topics: e.topics });
+  const entries = [...controller.catalogue.entries()];
+  return {
+    version: controller.catalogue.version,
+    trustDomain: controller.authority.trustDomain,
+    leading: controller.lease.leading(),
+    issuer: issuer && {
+      hash: issuerHash(issuing),
+      subject: issuer.subject,
+      notAfter: new Date(notAfterMs(issuer)).toISOString(),
+    },
+    anchors: issuing.anchors.map((a) => ({
+      hash: sha256Hex(a.raw),
+      subject: a.subject,
+      notAfter: new Date(notAfterMs(a)).toISOString(),
+    })),
+    problems: Object.fromEntries(controller.catalogue.problems),
+    destinations: entries.filter((e) => e.kind === kinds.destination).map(show),
+    servers: entries.filter((e) => e.kind === kinds.servers).map(show),
+  };
+}
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(value)}\n`);
+}
+
+async function body(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBodyBytes) throw new UserError('the body is too large');
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString('utf8');
+  try {
+    JSON.parse(text);
+  } catch {
+    throw new UserError({ message: 'the body is not JSON' });
+  }
+  return text;
+}

@@ -1,0 +1,76 @@
+/** gRPC's length-prefixed messages on an HTTP/2 stream, and its status codes. No compression is offered or taken. */
+
+/** https://github.com/grpc/grpc/blob/master/doc/statuscodes.md, those that are used here. */
+export const grpcStatus = {
+  ok: 0,
+  invalidArgument: 3,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
+
+/** One message with its five-byte prefix. */
+export function frameMessage(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(5 + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, 5);
+  return frame;
+}
+
+export class FrameError extends Error {}
+
+/** Cuts a stream of chunks into messages; throws FrameError on one that is compressed or beyond `maxBytes`. */
+export class MessageSplitter {
+  readonly #maxBytes: number;
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The messages that `chunk` completes. They may share its memory. */
+  push(chunk: Buffer): Buffer[] {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    const messages: Buffer[] = [];
+    for (;;) {
+      const message = this.#next();
+      if (!message) return messages;
+      messages.push(message);
+    }
+  }
+
+  /** Bytes of a message that has begun and not ended. */
+  get pendingBytes(): number {
+    return this.#length;
+  }
+
+  #next(): Buffer | undefined {
+    if (this.#length < 5) return undefined;
+    const head = this.#join(5);
+    if (head[0] !== 0) throw new FrameError('compressed message');
+    const length = head.readUInt32BE(1);
+    if (length > this.#maxBytes) throw new FrameError(`message of ${length} bytes`);
+    if (this.#length < 5 + length) return undefined;
+    const whole = this.#join(5 + length);
+    const rest = whole.subarray(5 + length);
+    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#length = rest.length;
+    return whole.subarray(5, 5 + length);
+  }
+
+  /** The first chunk, made at least `atLeast` long. Joins all there is, so that each byte is copied seldom. */
+  #join(atLeast: number): Buffer {
+    const first = this.#chunks[0] as Buffer;
+    if (first.length >= atLeast) return first;
+    const all = Buffer.concat(this.#chunks, this.#length);
+    this.#chunks = [all];
+    return all;
+  }
+}

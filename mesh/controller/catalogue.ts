@@ -1,0 +1,243 @@
+/** All that the controller knows, each object encoded once for every proxy, with an index from topics to objects. */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../base/clock.js';
+import type { Destination } from '../model.js';
+import { encodeResource, type Kind, kinds } from './api/messages.js';
+import type {
+  DiscoverySink,
+  SourceChange,
+  SourceSnapshot,
+  WorkloadServers,
+} from './discovery/source.js';
+import { destinationTopics, serversTopic, settingsTopic } from './topics.js';
+
+export interface Entry {
+  /** Kind and name. */
+  key: string;
+  kind: Kind;
+  name: string;
+  /** A digest of the JSON. */
+  version: string;
+  /** The Resource message, ready to send. */
+  encoded: Buffer;
+  /** Names under which it is asked for; see `topics.ts`. */
+  topics: readonly string[];
+  /** Of SERVERS entries: whom they are for. */
+  selector?: Omit<WorkloadServers, 'servers' | 'key'>;
+}
+
+export interface Change {
+  /** Grows; close to milliseconds since the epoch. */
+  version: number;
+  atMs: number;
+  /** For each changed object its topics, as they were and as they are. */
+  topics: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+export const entryKey = (kind: Kind, name: string): string => `${kind}/${name}`;
+
+interface SourceTable {
+  name: string;
+  entries: Map<string, Entry>;
+}
+
+export class Catalogue {
+  readonly #clock: Clock;
+  /** In order of precedence: where two sources name one object, the earlier source's counts. */
+  readonly #sources: SourceTable[] = [];
+  readonly #entries = new Map<string, Entry>();
+  readonly #byTopic = new Map<string, Set<string>>();
+  #pending: { atMs: number; topics: Map<string, Set<string>> } | undefined;
+  #version = 0;
+  readonly #problems = new Map<string, readonly string[]>();
+  /** How often each source reported a problem. */
+  readonly problemsTotal = new Map<string, number>();
+  onChange: (change: Change) => void = () => undefined;
+  onProblems: (source: string, messages: readonly string[]) => void = () => undefined;
+  /** For drills: what sources say while this is true is held back until it is not. */
+  frozen: () => boolean = () => false;
+  readonly #held: (() => void)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#version = clock.nowMs();
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  entries(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
+  keysOf(topic: string): ReadonlySet<string> | undefined {
+    return this.#byTopic.get(topic);
+  }
+
+  get problems(): ReadonlyMap<string, readonly string[]> {
+    return this.#problems;
+  }
+
+  /** A new source, after those that are there in precedence. */
+  addSource(name: string): DiscoverySink {
+    const table: SourceTable = { name, entries: new Map() };
+    this.#sources.push(table);
+    return {
+      replace: (snapshot) => this.#orHeld(() => this.#replace(table, snapshot)),
+      update: (change) => this.#orHeld(() => this.#update(table, change)),
+      problems: (messages) => this.#setProblems(name, messages),
+    };
+  }
+
+  /** An object that comes from no source: the trust bundle. */
+  put(kind: Kind, name: string, value: unknown, topics: readonly string[]): void {
+    let table = this.#sources.find((s) => s.name === '');
+    if (!table) this.#sources.unshift((table = { name: '', entries: new Map() }));
+    this.#store(table, makeEntry(kind, name, value, topics));
+  }
+
+  /** Sends what was held back while frozen. */
+  thaw(): void {
+    for (const run of this.#held.splice(0)) run();
+  }
+
+  #orHeld(run: () => void): void {
+    if (this.frozen()) this.#held.push(run);
+    else run();
+  }
+
+  #replace(table: SourceTable, snapshot: SourceSnapshot): void {
+    const before = new Set(table.entries.keys());
+    const entries = [
+      ...snapshot.destinations.map(destinationEntry),
+      ...snapshot.servers.map(serversEntry),
+      settingsEntry(snapshot.unknownDestinations),
+    ];
+    for (const entry of entries) {
+      if (!entry) continue;
+      before.delete(entry.key);
+      this.#store(table, entry);
+    }
+    for (const key of before) this.#remove(table, key);
+  }
+
+  #update(table: SourceTable, change: SourceChange): void {
+    for (const d of change.destinations ?? []) this.#store(table, destinationEntry(d));
+    for (const s of change.servers ?? []) this.#store(table, serversEntry(s));
+    for (const name of change.removedDestinations ?? []) {
+      this.#remove(table, entryKey(kinds.destination, name));
+    }
+    for (const key of change.removedServers ?? [])
+      this.#remove(table, entryKey(kinds.servers, key));
+  }
+
+  #store(table: SourceTable, entry: Entry): void {
+    if (table.entries.get(entry.key)?.version === entry.version) return;
+    table.entries.set(entry.key, entry);
+    this.#settle(entry.key);
+  }
+
+  #remove(table: SourceTable, key: string): void {
+    if (table.entries.delete(key)) this.#settle(key);
+  }
+
+  /** Makes the effective object that of the first source that has it. */
+  #settle(key: string): void {
+    const before = this.#entries.get(key);
+    const after = this.#sources.find((s) => s.entries.has(key))?.entries.get(key);
+    if (before?.version === after?.version) return;
+    if (before) for (const topic of before.topics) this.#unindex(topic, key);
+    if (after) {
+      this.#entries.set(key, after);
+      for (const topic of after.topics) this.#index(topic, key);
+    } else this.#entries.delete(key);
+    if (!this.#pending) {
+      // One change for all that is said in this turn of the loop.
+      this.#pending = { atMs: this.#clock.nowMs(), topics: new Map() };
+      setImmediate(() => this.#publish());
+    }
+    let topics = this.#pending.topics.get(key);
+    if (!topics) this.#pending.topics.set(key, (topics = new Set()));
+    for (const topic of before?.topics ?? []) topics.add(topic);
+    for (const topic of after?.topics ?? []) topics.add(topic);
+  }
+
+  #publish(): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    this.#pending = undefined;
+    this.#version = Math.max(this.#version + 1, this.#clock.nowMs());
+    this.onChange({ version: this.#version, ...pending });
+  }
+
+  #index(topic: string, key: string): void {
+    const keys = this.#byTopic.get(topic);
+    if (keys) keys.add(key);
+    else this.#byTopic.set(topic, new Set([key]));
+  }
+
+  #unindex(topic: string, key: string): void {
+    const keys = this.#byTopic.get(topic);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#byTopic.delete(topic);
+  }
+
+  #setProblems(source: string, messages: readonly string[]): void {
+    if (messages.length === 0) {
+      if (this.#problems.delete(source)) this.onProblems(source, messages);
+      return;
+    }
+    this.#problems.set(source, messages);
+    this.problemsTotal.set(source, (this.problemsTotal.get(source) ?? 0) + 1);
+    this.onProblems(source, messages);
+  }
+}
+
+function destinationEntry(d: Destination): Entry {
+  return makeEntry(kinds.destination, d.name, d, destinationTopics(d));
+}
+
+function serversEntry(s: WorkloadServers): Entry {
+  const { key, servers, ...selector } = s;
+  return {
+    ...makeEntry(kinds.servers, key, servers, [serversTopic(s.namespace)], selector),
+    selector,
+  };
+}
+
+function settingsEntry(
+  unknownDestinations: SourceSnapshot['unknownDestinations'],
+): Entry | undefined {
+  if (!unknownDestinations) return undefined;
+  return makeEntry(kinds.settings, 'settings', { unknownDestinations }, [settingsTopic]);
+}
+
+function makeEntry(
+  kind: Kind,
+  name: string,
+  value: unknown,
+  topics: readonly string[],
+  selector?: unknown,
+): Entry {
+  const json = Buffer.from(JSON.stringify(value));
+  const hash = createHash('sha256').update(json);
+  if (selector) hash.update(JSON.stringify(selector));
+  const version = hash.digest('base64url').slice(0, 16);
+  return {
+    key: entryKey(kind, name),
+    kind,
+    name,
+    version,
+    encoded: encodeResource({ kind, name, version, json }),
+    topics,
+  };
+}

@@ -1,0 +1,87 @@
+/** The last known good on disk: state and certificate, each written whole, readable by the owner alone. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock, Timer } from '../../../base/clock.js';
+import { writeFileWhole } from '../../../base/write-file.js';
+
+export interface IdentityMaterial {
+  /** PEM: the leaf, then intermediates. */
+  chain: string;
+  /** PEM. */
+  key: string;
+  /** PEM, one certificate each. */
+  anchors: string[];
+  notBeforeMs: number;
+  notAfterMs: number;
+  /** Hex SHA-256 of the issuer's certificate; empty where it is not known. */
+  issuer: string;
+}
+
+/** State is written at most this often: a busy mesh changes every few milliseconds. */
+const writeIntervalMs = 1000;
+
+export class DiskCache {
+  readonly #folder: string | undefined;
+  readonly #clock: Clock;
+  #timer: Timer | undefined;
+  #pending: (() => string) | undefined;
+  /** Writes that failed: a full disk must not stop the proxy, but must be seen. */
+  failures = 0;
+
+  constructor(folder: string | undefined, clock: Clock) {
+    this.#folder = folder;
+    this.#clock = clock;
+    if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  readState(): string | undefined {
+    return this.#read('state.json');
+  }
+
+  readIdentity(): IdentityMaterial | undefined {
+    const text = this.#read('identity.json');
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text) as IdentityMaterial;
+    } catch {
+      return undefined;
+    }
+  }
+
+  writeIdentity(material: IdentityMaterial): void {
+    this.#write('identity.json', JSON.stringify(material));
+  }
+
+  /** Soon; `make` is called when it is written. */
+  writeState(make: () => string): void {
+    if (this.#folder === undefined) return;
+    this.#pending = make;
+    this.#timer ??= this.#clock.after(writeIntervalMs, () => this.flush());
+  }
+
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const make = this.#pending;
+    this.#pending = undefined;
+    if (make) this.#write('state.json', make());
+  }
+
+  #read(name: string): string | undefined {
+    if (this.#folder === undefined) return undefined;
+    try {
+      return readFileSync(join(this.#folder, name), 'utf8');
+    } catch {
+      return undefined;
+    }
+  }
+
+  #write(name: string, text: string): void {
+    if (this.#folder === undefined) return;
+    try {
+      writeFileWhole(join(this.#folder, name), text, 0o600);
+    } catch {
+      this.failures++;
+    }
+  }
+}

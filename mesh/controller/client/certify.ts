@@ -1,0 +1,59 @@
+/** One certificate from the identity service: a fresh key, a request, the answer checked. */
+import { X509Certificate } from 'node:crypto';
+import { createCsr, generateWorkloadKey, toPem } from '../../identity/csr.js';
+import { certifyPath, decodeCertifyResponse, encodeCertifyRequest } from '../api/messages.js';
+import type { IdentityMaterial } from './cache.js';
+import { call, connect, type Credentials } from './connection.js';
+
+export interface CertificateAnswer {
+  material: IdentityMaterial;
+  controllerTimeMs: number;
+}
+
+/** On a connection of its own: the client certificate that is the proof of a renewal is that of the handshake. */
+export async function requestCertificate(request: {
+  address: string;
+  controllerIdentity: string;
+  identity: string;
+  /** Empty: the credentials' certificate is the proof. */
+  token: string;
+  credentials: Credentials;
+}): Promise<CertificateAnswer> {
+  const { identity, token } = request;
+  const key = generateWorkloadKey();
+  const csr = createCsr(key, identity);
+  const session = await connect(request.address, request.controllerIdentity, request.credentials);
+  try {
+    const message = encodeCertifyRequest({ identity, csr, token });
+    const answer = decodeCertifyResponse(await call(session, certifyPath, message));
+    const [leaf] = answer.chain.map((der) => new X509Certificate(der));
+    if (!leaf?.checkPrivateKey(key.privateKey)) {
+      throw new Error('the certificate in the answer is not for the key in the request');
+    }
+    const anchors = answer.trustAnchors.map((der) => toPem('CERTIFICATE', der));
+    return {
+      material: {
+        chain: answer.chain.map((der) => toPem('CERTIFICATE', der)).join(''),
+        key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+        anchors,
+        notBeforeMs: answer.notBeforeMs,
+        notAfterMs: answer.notAfterMs,
+        issuer: issuerOf(leaf, [...answer.chain.slice(1), ...answer.trustAnchors]),
+      },
+      controllerTimeMs: answer.timeMs,
+    };
+  } finally {
+    session.close();
+  }
+}
+
+/** Hex SHA-256 of the certificate that signed the leaf. */
+function issuerOf(leaf: X509Certificate, candidates: readonly Buffer[]): string {
+  for (const der of candidates) {
+    const issuer = new X509Certificate(der);
+    if (leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey)) {
+      return issuer.fingerprint256.replaceAll(':', '').toLowerCase();
+    }
+  }
+  return '';
+}

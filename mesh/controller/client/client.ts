@@ -1,0 +1,354 @@
+/** A proxy's end of the stream: fails over, keeps serving on loss, renews its certificate, remembers on disk. */
+import { readFileSync } from 'node:fs';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { Clock, Timer } from '../../../base/clock.js';
+import { messageOf } from '../../../base/errors.js';
+import type { Random } from '../../../base/random.js';
+import type { MeshState } from '../../model.js';
+import { frameMessage } from '../api/framing.js';
+import {
+  decodeUpdate,
+  encodeProxyMessage,
+  type ProxyMessage,
+  protocolVersion,
+  streamPath,
+  type Update,
+} from '../api/messages.js';
+import { DiskCache, type IdentityMaterial } from './cache.js';
+import { requestCertificate } from './certify.js';
+import { CallFailed, connect, openStream } from './connection.js';
+import { Resources, type TrustBundle } from './resources.js';
+
+export interface ControllerClientOptions {
+  /** Tried in turn, beginning anywhere: a thousand proxies must not all begin with the first. */
+  addresses: readonly string[];
+  controllerIdentity: string;
+  workload: { name: string; namespace: string; labels?: Record<string, string> };
+  /** The workload's own name. */
+  identity: string;
+  tokenFile: string;
+  /** PEM, one certificate each: what to trust until the first bundle. */
+  anchors: readonly string[];
+  cacheFolder?: string;
+  /** `*`, `*.retail`, `cart.retail`, a host or an address. */
+  subscribe: readonly string[];
+  proxyVersion: string;
+  clock: Clock;
+  random: Random;
+  /** Takes a new state, or throws: then the controller is told why, and the old one stays. */
+  onState(state: MeshState): void;
+  /** Called before anything is served, and with each renewal and each change of the bundle. */
+  onIdentity(material: IdentityMaterial): void;
+  log(line: string): void;
+}
+
+const backoffBaseMs = 100;
+const backoffMaxMs = 10_000;
+const pingIntervalMs = 10_000;
+/** Renewals begin at this share of a certificate's life, plus up to `renewJitter` of it. */
+const renewShare = 0.62;
+const renewJitter = 0.1;
+const wantLimitMs = 1000;
+
+export class ControllerClient {
+  readonly #options: ControllerClientOptions;
+  readonly #cache: DiskCache;
+  readonly #resources = new Resources();
+  readonly #subscriptions: Set<string>;
+  readonly #wanted = new Map<string, Set<() => void>>();
+  #identity: IdentityMaterial | undefined;
+  #anchors: readonly string[];
+  #session: ClientHttp2Session | undefined;
+  #stream: ClientHttp2Stream | undefined;
+  #ping: Timer | undefined;
+  #renewal: Timer | undefined;
+  #retry: Timer | undefined;
+  #stopped = false;
+  #failures = 0;
+  #next: number;
+  #heardMs: number;
+  #first: (() => void) | undefined;
+  /** For metrics; counters never fall. */
+  readonly stats = {
+    connected: false,
+    connects: 0,
+    connectFailures: 0,
+    updates: 0,
+    refusedUpdates: 0,
+    renewals: 0,
+    renewalFailures: 0,
+    /** The controller's clock minus ours, in milliseconds, at the last certificate. */
+    clockSkewMs: 0,
+    address: '',
+    lastError: '',
+  };
+
+  constructor(options: ControllerClientOptions) {
+    this.#options = options;
+    this.#cache = new DiskCache(options.cacheFolder, options.clock);
+    this.#subscriptions = new Set(options.subscribe);
+    this.#anchors = options.anchors;
+    this.#next = options.random.below(Math.max(1, options.addresses.length));
+    this.#heardMs = options.clock.nowMs();
+  }
+
+  /**
+   * Serves by the cache where there is one, and connects. Resolves with the first state, from either, or after
+   * `limitMs` without any: connecting goes on.
+   */
+  start(limitMs: number): Promise<void> {
+    const cached = this.#restore();
+    const first = new Promise<void>((resolve) => {
+      this.#first = resolve;
+      if (cached) resolve();
+      else this.#options.clock.after(limitMs, resolve);
+    });
+    void this.#connect();
+    return first;
+  }
+
+  get version(): number {
+    return this.#resources.version;
+  }
+
+  get identity(): IdentityMaterial | undefined {
+    return this.#identity;
+  }
+
+  get cacheFailures(): number {
+    return this.#cache.failures;
+  }
+
+  /** 0 while the controller is there; else for how long nothing was heard of it, in seconds. */
+  staleSeconds(): number {
+    return this.stats.connected ? 0 : (this.#options.clock.nowMs() - this.#heardMs) / 1000;
+  }
+
+  /**
+   * Asks for a destination by a host or address that was met. Resolves when the controller answered, known or not, or
+   * after a second, or at once while there is no controller: what is not known then is served as unknown.
+   */
+  want(subscription: string): Promise<void> {
+    if (this.#subscriptions.has('*') || this.#resources.has(subscription)) return Promise.resolve();
+    const isNew = !this.#subscriptions.has(subscription);
+    this.#subscriptions.add(subscription);
+    if (!this.#stream || (!isNew && !this.#wanted.has(subscription))) return Promise.resolve();
+    const answered = new Promise<void>((resolve) => {
+      const waiting = this.#wanted.get(subscription) ?? new Set();
+      this.#wanted.set(subscription, waiting.add(resolve));
+      this.#options.clock.after(wantLimitMs, () => {
+        waiting.delete(resolve);
+        resolve();
+      });
+    });
+    if (isNew) this.#say({ kind: 'subscribe', add: [subscription], remove: [] });
+    return answered;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    this.#renewal?.cancel();
+    this.#ping?.cancel();
+    this.#session?.destroy();
+    this.#cache.flush();
+  }
+
+  /** Whether there was a state to serve by. */
+  #restore(): boolean {
+    const identity = this.#cache.readIdentity();
+    if (identity && identity.notAfterMs > this.#options.clock.nowMs()) this.#setIdentity(identity);
+    // Anchors outlive a certificate: without them a proxy that was off for a day would trust only what it was born with.
+    else if (identity) this.#anchors = [...new Set([...identity.anchors, ...this.#anchors])];
+    const text = this.#cache.readState();
+    if (text === undefined) return false;
+    try {
+      this.#resources.load(text);
+      this.#options.onState(this.#resources.state());
+      return true;
+    } catch (error) {
+      this.#options.log(`the cached state cannot be used: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#stopped) return;
+    const { addresses, controllerIdentity, clock } = this.#options;
+    const address = addresses[this.#next % addresses.length] as string;
+    this.stats.address = address;
+    try {
+      if (!this.#identity || this.#identity.notAfterMs <= clock.nowMs()) await this.#join(address);
+      const identity = this.#identity as IdentityMaterial;
+      const credentials = { ...identity, anchors: this.#anchors };
+      const session = await connect(address, controllerIdentity, credentials);
+      if (this.#stopped) return session.destroy();
+      this.#session = session;
+      this.#open(session);
+    } catch (error) {
+      this.#lost(error);
+    }
+  }
+
+  #open(session: ClientHttp2Session): void {
+    const { clock, workload, proxyVersion } = this.#options;
+    this.#resources.forgetParts();
+    const stream = openStream(session, streamPath, {
+      message: (message) => this.#hear(decodeUpdate(message)),
+      end: (failure) => {
+        this.#ping?.cancel();
+        session.destroy();
+        this.#lost(failure ?? new Error('the controller ended the stream'));
+      },
+    });
+    this.#stream = stream;
+    this.#say({
+      kind: 'hello',
+      hello: {
+        protocol: protocolVersion,
+        workload: workload.name,
+        namespace: workload.namespace,
+        labels: workload.labels ?? {},
+        subscribe: [...this.#subscriptions],
+        known: this.#resources.known(),
+        proxyVersion,
+        timeMs: clock.nowMs(),
+      },
+    });
+    this.#ping = clock.every(pingIntervalMs, () => {
+      if (clock.nowMs() - this.#heardMs > 3 * pingIntervalMs) return void session.destroy();
+      session.ping((error) => {
+        if (!error) this.#heardMs = clock.nowMs();
+      });
+    });
+  }
+
+  #lost(error: unknown): void {
+    if (this.stats.connected) this.#options.log(`controller lost: ${messageOf(error)}`);
+    else this.stats.connectFailures++;
+    this.stats.connected = false;
+    this.stats.lastError = messageOf(error);
+    this.#stream = undefined;
+    this.#session = undefined;
+    for (const waiting of this.#wanted.values()) for (const resolve of waiting) resolve();
+    this.#wanted.clear();
+    if (this.#stopped) return;
+    this.#next++;
+    const rounds = Math.floor(this.#failures++ / this.#options.addresses.length);
+    // Full jitter, so that a thousand proxies do not come back at once; each address is tried once a round.
+    const capMs = Math.min(backoffMaxMs, backoffBaseMs * 2 ** Math.min(rounds, 20));
+    const delayMs = 10 + this.#options.random.next() * capMs;
+    this.#retry = this.#options.clock.after(delayMs, () => void this.#connect());
+  }
+
+  #hear(update: Update): void {
+    const { clock } = this.#options;
+    this.#heardMs = clock.nowMs();
+    if (!this.stats.connected) this.stats.connects++;
+    this.stats.connected = true;
+    this.#failures = 0;
+    let refusal = '';
+    try {
+      const bundleBefore = this.#resources.bundle();
+      const whole = this.#resources.take(update, () => {
+        this.#takeBundle(bundleBefore);
+        this.#options.onState(this.#resources.state());
+      });
+      if (whole) {
+        this.stats.updates++;
+        this.#cache.writeState(() => this.#resources.save());
+        this.#first?.();
+      }
+    } catch (error) {
+      refusal = messageOf(error).slice(0, 1000) || 'refused';
+      this.stats.refusedUpdates++;
+      this.#options.log(`version ${update.version} refused: ${refusal}`);
+    }
+    this.#say({ kind: 'ack', version: update.version, error: refusal });
+    if (update.more) return;
+    for (const [subscription, waiting] of this.#wanted) {
+      if (!update.absent.includes(subscription) && !this.#resources.has(subscription)) continue;
+      this.#wanted.delete(subscription);
+      for (const resolve of waiting) resolve();
+    }
+  }
+
+  #takeBundle(before: TrustBundle | undefined): void {
+    const bundle = this.#resources.bundle();
+    if (!bundle || bundle === before) return;
+    if (bundle.anchors.length === 0) throw new Error('a trust bundle without anchors');
+    this.#anchors = bundle.anchors;
+    if (!this.#identity) return;
+    this.#setIdentity({ ...this.#identity, anchors: bundle.anchors });
+    // A new issuer may mean that the anchor above the old one is about to go.
+    if (this.#identity.issuer !== bundle.issuer) {
+      this.#renewIn(this.#options.random.next() * bundle.renewSpreadMs);
+    }
+  }
+
+  #say(message: ProxyMessage): void {
+    this.#stream?.write(frameMessage(encodeProxyMessage(message)));
+  }
+
+  async #join(address: string): Promise<void> {
+    const { tokenFile } = this.#options;
+    let token: string;
+    try {
+      token = readFileSync(tokenFile, 'utf8').trim();
+    } catch (error) {
+      throw new Error(`no certificate, and no token: ${messageOf(error)}`, { cause: error });
+    }
+    await this.#certify(address, token);
+  }
+
+  async #certify(address: string, token: string): Promise<void> {
+    const answer = await requestCertificate({
+      address,
+      controllerIdentity: this.#options.controllerIdentity,
+      identity: this.#options.identity,
+      token,
+      credentials: { ...(token === '' && this.#identity), anchors: this.#anchors },
+    });
+    this.stats.clockSkewMs = answer.controllerTimeMs - this.#options.clock.nowMs();
+    this.#setIdentity(answer.material);
+  }
+
+  #setIdentity(material: IdentityMaterial): void {
+    this.#identity = material;
+    this.#anchors = material.anchors;
+    this.#options.onIdentity(material);
+    this.#cache.writeIdentity(material);
+    const lifeMs = material.notAfterMs - material.notBeforeMs;
+    const share = renewShare + this.#options.random.next() * renewJitter;
+    this.#renewIn(material.notBeforeMs + lifeMs * share - this.#options.clock.nowMs());
+  }
+
+  #renewIn(delayMs: number): void {
+    this.#renewal?.cancel();
+    // Node's timers hold 24.8 days.
+    const boundedMs = Math.min(Math.max(delayMs, 0), 86_400_000 * 20);
+    this.#renewal = this.#options.clock.after(boundedMs, () => void this.#renew());
+  }
+
+  async #renew(): Promise<void> {
+    const { addresses, clock } = this.#options;
+    const identity = this.#identity;
+    if (this.#stopped || !identity) return;
+    const address = this.stats.connected
+      ? this.stats.address
+      : (addresses[this.#next++ % addresses.length] as string);
+    try {
+      if (identity.notAfterMs > clock.nowMs()) await this.#certify(address, '');
+      else await this.#join(address);
+      this.stats.renewals++;
+    } catch (error) {
+      this.stats.renewalFailures++;
+      this.#options.log(`the certificate was not renewed: ${messageOf(error)}`);
+      // Several tries fit into what is left of its life; after its end, one every few seconds.
+      const leftMs = Math.max(0, identity.notAfterMs - clock.nowMs());
+      const waitMs = Math.min(Math.max(leftMs / 8, 500), 30_000);
+      const unauthorised = error instanceof CallFailed && leftMs === 0 ? 4 : 1;
+      this.#renewIn(waitMs * unauthorised * (0.5 + this.#options.random.next()));
+    }
+  }
+}

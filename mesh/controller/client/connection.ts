@@ -1,0 +1,132 @@
+/** gRPC calls to one controller over node:http2, without a gRPC library: it would cost a proxy 10 MB. */
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { frameMessage, grpcStatus, MessageSplitter } from '../api/framing.js';
+
+const maxMessageBytes = 64 * 1024 * 1024;
+const connectTimeoutMs = 5000;
+
+export interface Credentials {
+  /** PEM, all trusted. */
+  anchors: readonly string[];
+  /** PEM; absent before the first certificate. */
+  chain?: string;
+  key?: string;
+}
+
+/** A call's end with another status than OK, or a connection's failure (`unavailable`). */
+export class CallFailed extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'CallFailed';
+    this.status = status;
+  }
+}
+
+/** Connects over TLS 1.3 and checks that the other end is the controller by name. Rejects with CallFailed. */
+export async function connect(
+  address: string,
+  serverName: string,
+  credentials: Credentials,
+): Promise<ClientHttp2Session> {
+  // Only a proxy with a controller pays for node:http2.
+  const http2 = await import('node:http2');
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(`https://${address}`, {
+      ca: [...credentials.anchors],
+      ...(credentials.chain !== undefined && { cert: credentials.chain }),
+      ...(credentials.key !== undefined && { key: credentials.key }),
+      servername: serverName,
+      minVersion: 'TLSv1.3',
+      settings: { enablePush: false },
+    });
+    const fail = (why: string): void => {
+      session.destroy();
+      reject(new CallFailed(grpcStatus.unavailable, `${address}: ${why}`));
+    };
+    const timer = setTimeout(() => fail('no connection in time'), connectTimeoutMs);
+    timer.unref();
+    session.once('connect', () => {
+      clearTimeout(timer);
+      resolve(session);
+    });
+    session.on('error', (error) => {
+      clearTimeout(timer);
+      fail(error.message);
+    });
+  });
+}
+
+/** One message out, one back. Rejects with CallFailed. */
+export function call(session: ClientHttp2Session, path: string, message: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let answer: Buffer | undefined;
+    const stream = openStream(session, path, {
+      message: (m) => {
+        answer = m;
+      },
+      end: (failure) => {
+        if (failure) reject(failure);
+        else if (answer) resolve(answer);
+        else reject(new CallFailed(grpcStatus.internal, 'no message in the answer'));
+      },
+    });
+    stream.end(frameMessage(message));
+  });
+}
+
+/** A bidirectional call. `end` is called once; without an argument where the status was OK. */
+export function openStream(
+  session: ClientHttp2Session,
+  path: string,
+  on: { message(message: Buffer): void; end(failure: CallFailed | undefined): void },
+): ClientHttp2Stream {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  const splitter = new MessageSplitter(maxMessageBytes);
+  let status: number | undefined;
+  let text = '';
+  let failure: CallFailed | undefined;
+  const readStatus = (headers: Record<string, unknown>): void => {
+    if (headers['grpc-status'] === undefined) return;
+    status = Number(headers['grpc-status']);
+    text = decodeText(String(headers['grpc-message'] ?? ''));
+  };
+  stream.on('response', (headers) => {
+    if (headers[':status'] !== 200) {
+      failure = new CallFailed(grpcStatus.unavailable, `HTTP status ${headers[':status']}`);
+    }
+    readStatus(headers);
+  });
+  stream.on('trailers', readStatus);
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      for (const message of splitter.push(chunk)) on.message(message);
+    } catch (error) {
+      failure ??= new CallFailed(grpcStatus.internal, (error as Error).message);
+      stream.destroy();
+    }
+  });
+  stream.on('error', (error) => {
+    failure ??= new CallFailed(grpcStatus.unavailable, error.message);
+  });
+  stream.on('close', () => {
+    if (!failure && status !== grpcStatus.ok) {
+      failure = new CallFailed(status ?? grpcStatus.unavailable, text || 'the stream was cut');
+    }
+    on.end(failure);
+  });
+  return stream;
+}
+
+function decodeText(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,129 @@
+/** What the controller is started with; README.md shows it. JSON is YAML, so one reader takes both. */
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../base/errors.js';
+import { checkYaml, readYaml } from '../../base/yaml.js';
+import { dottedName, duration, label } from './registry/fields.js';
+
+const listen = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65535).default(0),
+});
+
+const issuer = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('files'),
+    /** Holds trust-anchor.crt, issuer.crt and issuer.key, unless the files are named one by one. */
+    folder: z.string().default('pki'),
+    trustAnchorsFile: z.string().optional(),
+    certificateFile: z.string().optional(),
+    keyFile: z.string().optional(),
+    create: z.boolean().default(false),
+  }),
+  z.strictObject({
+    kind: z.literal('vault-pki'),
+    address: z.url(),
+    mount: z.string().default('pki'),
+    role: z.string(),
+    tokenFile: z.string(),
+    caFile: z.string().optional(),
+    /** Anchors beside the CA that Vault names, while they roll over. */
+    trustAnchorsFile: z.string().optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('vault-transit'),
+    address: z.url(),
+    mount: z.string().default('transit'),
+    key: z.string(),
+    tokenFile: z.string(),
+    caFile: z.string().optional(),
+    trustAnchorsFile: z.string(),
+    certificateFile: z.string(),
+  }),
+  z.strictObject({
+    kind: z.literal('kubernetes'),
+    namespace: label,
+    secret: dottedName,
+    /** ConfigMap with the bundle; absent: the secret's ca.crt. */
+    bundleConfigMap: dottedName.optional(),
+    kubeconfig: z.string().optional(),
+  }),
+]);
+
+const discovery = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('file'), path: z.string() }),
+  // The fields are those of mesh/kubernetes, which checks them.
+  z.looseObject({ kind: z.literal('kubernetes') }),
+]);
+
+const configSchema = z.strictObject({
+  trustDomain: dottedName,
+  listen: listen.default({ host: '127.0.0.1', port: 0 }),
+  admin: listen.default({ host: '127.0.0.1', port: 0 }),
+  /** This replica's name, in logs and leases. */
+  replica: z.string().default(`pid-${process.pid}`),
+  identity: z
+    .strictObject({
+      name: z.string().optional(),
+      issuer: issuer.default({ kind: 'files', folder: 'pki', create: false }),
+      certificateLifetime: duration.default(86_400_000),
+      clockSkew: duration.default(10_000),
+      /** After an issuer or bundle changed, proxies renew spread over this time; default: a tenth of the lifetime. */
+      renewSpread: duration.optional(),
+      /** A new issuer is made by the anchor's key at 2/3 of the old one's life (files only). */
+      rotateIssuer: z.boolean().default(false),
+      joinTokens: z.strictObject({ folder: z.string() }).optional(),
+      /** TokenReview; the fields are those of mesh/kubernetes. */
+      kubernetes: z.looseObject({}).optional(),
+    })
+    .default({
+      issuer: { kind: 'files', folder: 'pki', create: false },
+      certificateLifetime: 86_400_000,
+      clockSkew: 10_000,
+      rotateIssuer: false,
+    }),
+  discovery: z.array(discovery).default([]),
+  /** A folder that replicas share, for the lease of the leader. Absent: this replica leads. */
+  lease: z.strictObject({ file: z.string(), duration: duration.default(15_000) }).optional(),
+  events: z.strictObject({ file: z.string() }).optional(),
+});
+
+export type ControllerConfig = z.output<typeof configSchema>;
+export type IssuerConfig = ControllerConfig['identity']['issuer'];
+
+/** Reads the file; its relative paths are made absolute against its folder. Throws a UserError with places. */
+export function readControllerConfig(file: string): ControllerConfig {
+  const [document, ...more] = readYaml(file);
+  if (!document || more.length > 0) {
+    throw new UserError({ message: `${file}: not a configuration`, expected: 'one YAML document' });
+  }
+  return absolute(checkYaml(document, configSchema), dirname(resolve(file)));
+}
+
+/** The same from a value, for tests and embedding. Paths stay as they are. */
+export function controllerConfig(value: z.input<typeof configSchema>): ControllerConfig {
+  return configSchema.parse(value);
+}
+
+const pathFields = new Set([
+  'path',
+  'file',
+  'folder',
+  'tokenFile',
+  'caFile',
+  'trustAnchorsFile',
+  'certificateFile',
+  'keyFile',
+  'kubeconfig',
+]);
+
+function absolute<T>(value: T, folder: string): T {
+  if (Array.isArray(value)) return value.map((v: unknown) => absolute(v, folder)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, v]) => [
+      key,
+      pathFields.has(key) && typeof v === 'string' ? resolve(folder, v) : absolute(v, folder),
+    ]),
+  ) as T;
+}

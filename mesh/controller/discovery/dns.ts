@@ -1,0 +1,189 @@
+/** Endpoints from DNS: asked again when their TTL is over, the last good answer kept while DNS does not answer. */
+import { Resolver as NodeResolver } from 'node:dns/promises';
+import { type Clock, realClock, type Timer } from '../../../base/clock.js';
+import { messageOf } from '../../../base/errors.js';
+import type { Endpoint } from '../../model.js';
+import type { DnsBackend } from '../registry/compile.js';
+import type { RegistryDns } from '../registry/schema.js';
+import type { SourceSnapshot } from './source.js';
+
+export interface DnsAnswer {
+  /** `ip:port`, with the SRV record's weight where there is one. */
+  addresses: { address: string; weight?: number }[];
+  ttlMs: number;
+}
+
+/** Rejects where there is no answer; an error with code ENOTFOUND or ENODATA means that there is no such name. */
+export interface Resolver {
+  resolve(dns: Pick<RegistryDns, 'name' | 'port' | 'type'>): Promise<DnsAnswer>;
+}
+
+/** A name that is denied this often in a row is believed to be gone. One denial may be a server that restarts. */
+const believedDenials = 3;
+const retryMs = 2000;
+
+interface Followed {
+  dns: RegistryDns;
+  addresses: DnsAnswer['addresses'];
+  timer: Timer | undefined;
+  problem: string | undefined;
+  denials: number;
+  answered: boolean;
+  stopped: boolean;
+}
+
+export class DnsEndpoints {
+  readonly #clock: Clock;
+  readonly #resolver: Resolver;
+  readonly #onChange: () => void;
+  readonly #followed = new Map<string, Followed>();
+  #backends: readonly DnsBackend[] = [];
+  readonly #firstAnswers = new Set<Promise<void>>();
+
+  constructor(options: { clock?: Clock; resolver?: Resolver; onChange: () => void }) {
+    this.#clock = options.clock ?? realClock;
+    this.#resolver = options.resolver ?? new SystemResolver();
+    this.#onChange = options.onChange;
+  }
+
+  /** Begins with what is new in the list and ends what is not in it; what stays keeps its answer. */
+  follow(backends: readonly DnsBackend[]): void {
+    this.#backends = backends;
+    const wanted = new Map(backends.map((b) => [JSON.stringify(b.dns), b.dns]));
+    for (const [key, followed] of this.#followed) {
+      if (wanted.has(key)) continue;
+      followed.stopped = true;
+      followed.timer?.cancel();
+      this.#followed.delete(key);
+    }
+    for (const [key, dns] of wanted) {
+      if (this.#followed.has(key)) continue;
+      const followed: Followed = {
+        dns,
+        addresses: [],
+        timer: undefined,
+        problem: undefined,
+        denials: 0,
+        answered: false,
+        stopped: false,
+      };
+      this.#followed.set(key, followed);
+      const first = this.#ask(followed);
+      this.#firstAnswers.add(first);
+      void first.finally(() => this.#firstAnswers.delete(first));
+    }
+  }
+
+  /** Resolves when each name was asked for once, at the latest after `limitMs`. */
+  async settled(limitMs: number): Promise<void> {
+    if (this.#firstAnswers.size === 0) return;
+    let timer: Timer | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = this.#clock.after(limitMs, resolve);
+    });
+    await Promise.race([Promise.all(this.#firstAnswers), limit]);
+    timer?.cancel();
+  }
+
+  /** The snapshot with the endpoints of DNS beside those that it has. */
+  fill(snapshot: SourceSnapshot): SourceSnapshot {
+    if (this.#backends.length === 0) return snapshot;
+    const destinations = snapshot.destinations.map((destination) => {
+      const mine = this.#backends.filter((b) => b.destination === destination.name);
+      if (mine.length === 0) return destination;
+      const backends = destination.backends.map((backend) => {
+        const source = mine.find((b) => b.backend === backend.name);
+        if (!source) return backend;
+        return { ...backend, endpoints: [...backend.endpoints, ...this.#endpointsOf(source)] };
+      });
+      return { ...destination, backends };
+    });
+    return { ...snapshot, destinations };
+  }
+
+  problems(): string[] {
+    return [...this.#followed.values()].flatMap((f) => f.problem ?? []);
+  }
+
+  stop(): void {
+    this.follow([]);
+  }
+
+  #endpointsOf(source: DnsBackend): Endpoint[] {
+    const followed = this.#followed.get(JSON.stringify(source.dns));
+    return (followed?.addresses ?? []).map((a) => ({
+      ...a,
+      ...(source.identity !== undefined && { identity: source.identity }),
+    }));
+  }
+
+  async #ask(followed: Followed): Promise<void> {
+    const { dns } = followed;
+    let nextMs = retryMs;
+    const before = JSON.stringify([followed.addresses, followed.problem]);
+    try {
+      const answer = await this.#resolver.resolve(dns);
+      // Sorted, because servers rotate their answers and that is no change.
+      followed.addresses = answer.addresses.sort((a, b) => (a.address < b.address ? -1 : 1));
+      followed.problem = undefined;
+      followed.denials = 0;
+      followed.answered = true;
+      nextMs = Math.min(Math.max(answer.ttlMs, dns.minTtl), dns.maxTtl);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      const denied = code === 'ENOTFOUND' || code === 'ENODATA';
+      followed.denials = denied ? followed.denials + 1 : 0;
+      if (followed.denials >= believedDenials) followed.addresses = [];
+      const kept = followed.addresses.length > 0 ? '; its last answer stays in force' : '';
+      followed.problem = `DNS: ${dns.type} ${dns.name}: ${messageOf(error)}${kept}`;
+    }
+    if (followed.stopped) return;
+    followed.timer = this.#clock.after(nextMs, () => void this.#ask(followed));
+    if (JSON.stringify([followed.addresses, followed.problem]) !== before) this.#onChange();
+  }
+}
+
+/** The system's DNS servers (not /etc/hosts, which has no TTL), or those that are given. */
+export class SystemResolver implements Resolver {
+  readonly #resolver = new NodeResolver({ timeout: 2000, tries: 2 });
+
+  constructor(servers?: readonly string[]) {
+    if (servers) this.#resolver.setServers(servers);
+  }
+
+  async resolve(dns: Pick<RegistryDns, 'name' | 'port' | 'type'>): Promise<DnsAnswer> {
+    if (dns.type === 'SRV') return this.#resolveSrv(dns.name);
+    const records = await this.#addresses(dns.name, dns.type);
+    return {
+      addresses: records.map((r) => ({ address: join(r.address, dns.port as number) })),
+      ttlMs: Math.min(...records.map((r) => r.ttl)) * 1000,
+    };
+  }
+
+  /** Only records of the best (lowest) priority serve. Node does not tell an SRV's TTL: the targets' stands for it. */
+  async #resolveSrv(name: string): Promise<DnsAnswer> {
+    const records = await this.#resolver.resolveSrv(name);
+    const best = Math.min(...records.map((r) => r.priority));
+    const addresses: DnsAnswer['addresses'] = [];
+    let ttl = 30;
+    for (const record of records.filter((r) => r.priority === best)) {
+      for (const target of await this.#addresses(record.name, 'A')) {
+        ttl = Math.min(ttl, target.ttl);
+        addresses.push({
+          address: join(target.address, record.port),
+          ...(record.weight > 0 && { weight: record.weight }),
+        });
+      }
+    }
+    return { addresses, ttlMs: ttl * 1000 };
+  }
+
+  #addresses(name: string, type: 'A' | 'AAAA'): Promise<{ address: string; ttl: number }[]> {
+    return type === 'A'
+      ? this.#resolver.resolve4(name, { ttl: true })
+      : this.#resolver.resolve6(name, { ttl: true });
+  }
+}
+
+const join = (ip: string, port: number): string =>
+  ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;

@@ -1,0 +1,113 @@
+/** The registry file as a source: watched, taken whole, the last good one kept. */
+import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { type Clock, realClock, type Timer } from '../../../base/clock.js';
+import { messageOf } from '../../../base/errors.js';
+import { type CompiledRegistry, compileRegistry } from '../registry/compile.js';
+import { DnsEndpoints, type Resolver } from './dns.js';
+import type { DiscoverySink, DiscoverySource } from './source.js';
+
+export interface FileSourceOptions {
+  path: string;
+  trustDomain: string;
+  clock?: Clock;
+  resolver?: Resolver;
+  /** Looked at this often beside the system's notices, which some file systems do not give. */
+  pollMs?: number;
+}
+
+export class FileSource implements DiscoverySource {
+  readonly name: string;
+  readonly #options: FileSourceOptions;
+  readonly #clock: Clock;
+  readonly #dns: DnsEndpoints;
+  #sink: DiscoverySink | undefined;
+  #watcher: FSWatcher | undefined;
+  #poll: Timer | undefined;
+  #settle: Timer | undefined;
+  #text: string | undefined;
+  #compiled: CompiledRegistry | undefined;
+  #fileProblem: string | undefined;
+
+  constructor(options: FileSourceOptions) {
+    this.name = `file:${options.path}`;
+    this.#options = options;
+    this.#clock = options.clock ?? realClock;
+    this.#dns = new DnsEndpoints({
+      clock: this.#clock,
+      ...(options.resolver && { resolver: options.resolver }),
+      onChange: () => this.#publish(),
+    });
+  }
+
+  /** Resolves also where the file is missing or broken: that is reported, and it may come right later. */
+  async start(sink: DiscoverySink): Promise<void> {
+    this.#sink = sink;
+    sink.replace({ destinations: [], servers: [] });
+    this.#read();
+    await this.#dns.settled(2000);
+    try {
+      // The folder is watched, not the file: a rename over it must be seen.
+      this.#watcher = watch(dirname(this.#options.path), (_event, name) => {
+        if (name !== null && name !== basename(this.#options.path)) return;
+        // Writers that do not rename are given a moment to finish.
+        this.#settle ??= this.#clock.after(20, () => {
+          this.#settle = undefined;
+          this.#read();
+        });
+      });
+      this.#watcher.on('error', () => this.#watcher?.close());
+      this.#watcher.unref();
+    } catch {
+      // No watching here: the poll finds changes.
+    }
+    this.#poll = this.#clock.every(this.#options.pollMs ?? 1000, () => this.#read());
+  }
+
+  stop(): Promise<void> {
+    this.#watcher?.close();
+    this.#poll?.cancel();
+    this.#settle?.cancel();
+    this.#dns.stop();
+    return Promise.resolve();
+  }
+
+  #read(): void {
+    const { path, trustDomain } = this.#options;
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (error) {
+      // Missing for a moment while it is replaced, or gone: either way the last good one serves on.
+      this.#text = undefined;
+      return this.#report(`${path}: ${messageOf(error)}`);
+    }
+    if (text === this.#text) return;
+    this.#text = text;
+    try {
+      this.#compiled = compileRegistry(path, text, trustDomain);
+    } catch (error) {
+      return this.#report(messageOf(error));
+    }
+    this.#dns.follow(this.#compiled.dns);
+    this.#report(undefined);
+    this.#publish();
+  }
+
+  #publish(): void {
+    if (!this.#compiled) return;
+    this.#sink?.replace(this.#dns.fill(this.#compiled.snapshot));
+    this.#tell();
+  }
+
+  #report(problem: string | undefined): void {
+    if (problem === this.#fileProblem) return;
+    this.#fileProblem = problem;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const problems = [...(this.#fileProblem ? [this.#fileProblem] : []), ...this.#dns.problems()];
+    this.#sink?.problems(problems);
+  }
+}

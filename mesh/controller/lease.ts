@@ -1,0 +1,123 @@
+/** Who leads, for what only one replica should do: a lease in a shared file, taken over when it lapses. */
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type Clock, realClock, type Timer } from '../../base/clock.js';
+import { writeFileWhole } from '../../base/write-file.js';
+
+export interface Lease {
+  /** Whether this replica leads now. Never true on two replicas whose clocks agree within half the duration. */
+  leading(): boolean;
+  /** Called when it begins or ceases to lead. */
+  onChange(run: (leading: boolean) => void): void;
+  stop(): Promise<void>;
+}
+
+/** A replica alone. */
+export const soleLeader: Lease = {
+  leading: () => true,
+  onChange: (run) => run(true),
+  stop: () => Promise.resolve(),
+};
+
+interface Holder {
+  replica: string;
+  untilMs: number;
+}
+
+/**
+ * A lease file. The holder writes a new end every third of the duration and believes itself the leader only until the
+ * end it wrote; another takes a lapsed file over by linking its own claim under a lock name, which only one can.
+ */
+export class FileLease implements Lease {
+  readonly #file: string;
+  readonly #replica: string;
+  readonly #durationMs: number;
+  readonly #clock: Clock;
+  readonly #timer: Timer;
+  readonly #listeners: ((leading: boolean) => void)[] = [];
+  #untilMs = 0;
+  #told = false;
+
+  constructor(options: { file: string; replica: string; durationMs: number; clock?: Clock }) {
+    this.#file = options.file;
+    this.#replica = options.replica;
+    this.#durationMs = options.durationMs;
+    this.#clock = options.clock ?? realClock;
+    this.#try();
+    this.#timer = this.#clock.every(Math.max(10, options.durationMs / 3), () => this.#try());
+  }
+
+  leading(): boolean {
+    return this.#clock.nowMs() < this.#untilMs;
+  }
+
+  onChange(run: (leading: boolean) => void): void {
+    this.#listeners.push(run);
+    run(this.leading());
+  }
+
+  /** Gives the lease up, so that another need not wait for its end. */
+  stop(): Promise<void> {
+    this.#timer.cancel();
+    if (this.leading()) rmSync(this.#file, { force: true });
+    this.#untilMs = 0;
+    this.#tell();
+    return Promise.resolve();
+  }
+
+  #try(): void {
+    try {
+      const holder = this.#read();
+      const nowMs = this.#clock.nowMs();
+      if (holder && holder.replica !== this.#replica && holder.untilMs > nowMs) this.#untilMs = 0;
+      else if (holder?.replica === this.#replica) this.#claim(nowMs);
+      else this.#takeOver(nowMs);
+    } catch {
+      // The folder is not to be had: the lease runs out by itself.
+    }
+    this.#tell();
+  }
+
+  #claim(nowMs: number): void {
+    const holder: Holder = { replica: this.#replica, untilMs: nowMs + this.#durationMs };
+    writeFileWhole(this.#file, JSON.stringify(holder));
+    this.#untilMs = holder.untilMs;
+  }
+
+  #takeOver(nowMs: number): void {
+    const lock = `${this.#file}.lock`;
+    const mine = `${this.#file}.${this.#replica}`;
+    writeFileSync(mine, String(nowMs));
+    try {
+      linkSync(mine, lock);
+    } catch {
+      // Another is at it. One that died there is cleared away after a while.
+      const since = Number(readFileSync(lock, 'utf8'));
+      if (nowMs - since > this.#durationMs) rmSync(lock, { force: true });
+      return;
+    } finally {
+      rmSync(mine, { force: true });
+    }
+    try {
+      // Looked at again under the lock: another may have been faster.
+      const holder = this.#read();
+      if (!holder || holder.untilMs <= nowMs) this.#claim(nowMs);
+    } finally {
+      rmSync(lock, { force: true });
+    }
+  }
+
+  #read(): Holder | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#file, 'utf8')) as Holder;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #tell(): void {
+    const leading = this.leading();
+    if (leading === this.#told) return;
+    this.#told = leading;
+    for (const run of this.#listeners) run(leading);
+  }
+}

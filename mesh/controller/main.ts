@@ -1,0 +1,40 @@
+/** The controller as a process: `node dist/mesh/controller/main.js --config controller.yaml`. */
+import { fileURLToPath } from 'node:url';
+import { dieWithParent } from '../../base/child.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { readControllerConfig } from './config.js';
+import { startController } from './controller.js';
+
+/** Starts a controller, says its ports as one JSON line, and stops it on SIGTERM or SIGINT. */
+export async function runController(file: string): Promise<void> {
+  const log = (line: string): void => {
+    process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+  };
+  const controller = await startController(readControllerConfig(file), { log });
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    void controller.stop().finally(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  dieWithParent(stop);
+  const { grpcPort: grpc, adminPort: admin } = controller;
+  process.stdout.write(`${JSON.stringify({ ready: true, grpc, admin, pid: process.pid })}\n`);
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const at = argv.indexOf('--config');
+  const file = at < 0 ? undefined : argv[at + 1];
+  if (file === undefined) throw new UserError('--config FILE is missing');
+  await runController(file);
+}
+
+// The command line imports this file too; only as the program itself does it begin at once.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    const text = error instanceof UserError ? error.message : (error as Error).stack;
+    process.stderr.write(`${text ?? messageOf(error)}\n`);
+    process.exit(error instanceof UserError ? error.exitCode : exitCode.environment);
+  });
+}

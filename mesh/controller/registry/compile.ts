@@ -1,0 +1,289 @@
+/** From a registry file to the model: names resolved, defaults filled, contradictions refused with their place. */
+import { type Problem, UserError } from '../../../base/errors.js';
+import { checkYaml, parseYaml, type YamlDocument } from '../../../base/yaml.js';
+import { identityName } from '../../identity/names.js';
+import type { Backend, Destination, Endpoint, InboundServer } from '../../model.js';
+import { authorizationsOf } from '../../policy/clients.js';
+import type { SourceSnapshot, WorkloadServers } from '../discovery/source.js';
+import { budgetOf, rateLimitOf, routeOf } from './route-fields.js';
+import {
+  type Registry,
+  type RegistryBackend,
+  type RegistryDns,
+  registrySchema,
+  type RegistryServer,
+  type RegistryService,
+} from './schema.js';
+
+/** A backend whose endpoints come from DNS: whoever resolves it fills them in. */
+export interface DnsBackend {
+  destination: string;
+  backend: string;
+  dns: RegistryDns;
+  /** What its endpoints show in their certificate; absent: plaintext. */
+  identity?: string;
+}
+
+export interface CompiledRegistry {
+  snapshot: SourceSnapshot;
+  dns: DnsBackend[];
+}
+
+/** Throws a UserError with every problem and its place. An empty text is an empty registry only with `{}`. */
+export function compileRegistry(file: string, text: string, trustDomain: string): CompiledRegistry {
+  const documents = parseYaml(file, text);
+  if (documents.length !== 1) {
+    throw new UserError({
+      place: { file, line: 1, column: 1 },
+      message: documents.length === 0 ? 'the registry is empty' : 'several YAML documents',
+      expected: 'one document with services, servers, authorizations',
+    });
+  }
+  const document = documents[0] as YamlDocument;
+  const registry = checkYaml(document, registrySchema);
+  const problems = referenceProblems(document, registry);
+  if (problems.length > 0) throw new UserError(problems);
+  const dns: DnsBackend[] = [];
+  const destinations = registry.services.map((s) => destinationOf(s, registry, trustDomain, dns));
+  return {
+    snapshot: {
+      destinations,
+      servers: workloadServers(registry, trustDomain),
+      unknownDestinations: registry.defaults.unknownDestinations,
+    },
+    dns,
+  };
+}
+
+function destinationOf(
+  service: RegistryService,
+  registry: Registry,
+  trustDomain: string,
+  dns: DnsBackend[],
+): Destination {
+  const name = `${service.name}.${service.namespace}`;
+  const own: RegistryBackend = { ...service, name: service.name };
+  const compile = (backend: RegistryBackend): Backend => {
+    const account = backend.serviceAccount ?? service.serviceAccount ?? service.name;
+    const { namespace } = service;
+    const identity = identityName({ serviceAccount: account, namespace, trustDomain });
+    if (backend.dns) {
+      dns.push({
+        destination: name,
+        backend: backend.name,
+        dns: backend.dns,
+        ...(!backend.dns.plaintext && { identity }),
+      });
+    }
+    return backendOf(backend, own, [
+      ...(backend.endpoints ?? []).map((e) => endpointOf(e, identity)),
+      ...selected(backend, service.namespace, registry, trustDomain),
+    ]);
+  };
+  return {
+    name,
+    service: service.name,
+    namespace: service.namespace,
+    hosts: [...new Set([name, `${name}.svc`, `${name}.svc.cluster.local`, ...service.hosts])],
+    addresses: service.addresses,
+    protocol: service.protocol,
+    routes: service.routes.map((r) => routeOf(r, service.name)),
+    backends: [compile(own), ...service.backends.map(compile)],
+    ...(service.retryBudget && { retryBudget: budgetOf(service.retryBudget) }),
+  };
+}
+
+function backendOf(backend: RegistryBackend, own: RegistryBackend, endpoints: Endpoint[]): Backend {
+  const balancer = backend.balancer ?? own.balancer;
+  const breaker = backend.breaker ?? own.breaker;
+  const limits = backend.limits ?? own.limits;
+  return {
+    name: backend.name,
+    endpoints,
+    balancer: {
+      kind: balancer?.kind ?? 'ewma',
+      defaultRttMs: balancer?.defaultRtt ?? 30,
+      decaySeconds: balancer?.decay ?? 10,
+      slowStartSeconds: balancer?.slowStart ?? 0,
+    },
+    ...(breaker && {
+      breaker: {
+        consecutiveFailures: breaker.consecutiveFailures,
+        ...(breaker.successRate && {
+          successRate: {
+            threshold: breaker.successRate.threshold,
+            windowSeconds: breaker.successRate.window,
+            minRequests: breaker.successRate.minRequests,
+          },
+        }),
+        minOpenMs: breaker.minOpen,
+        maxOpenMs: breaker.maxOpen,
+        jitter: breaker.jitter,
+        maxEjectedRatio: breaker.maxEjectedRatio,
+        panicRatio: breaker.panicRatio,
+      },
+    }),
+    limits: limits ?? { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
+    failFastMs: backend.failFast ?? own.failFast ?? 3000,
+  };
+}
+
+function endpointOf(
+  e: NonNullable<RegistryBackend['endpoints']>[number],
+  identity: string,
+): Endpoint {
+  return {
+    address: e.address,
+    ...(!e.plaintext && { identity: e.identity ?? identity }),
+    ...(e.http2 !== undefined && { http2: e.http2 }),
+    ...(e.weight !== undefined && { weight: e.weight }),
+    ...(e.zone !== undefined && { zone: e.zone }),
+    ...(e.labels && { labels: e.labels }),
+  };
+}
+
+/** The external workloads of the service's namespace that its selector picks and that have the port. */
+function selected(
+  backend: RegistryBackend,
+  namespace: string,
+  registry: Registry,
+  trustDomain: string,
+): Endpoint[] {
+  const { selector } = backend;
+  if (!selector) return [];
+  const endpoints: Endpoint[] = [];
+  for (const workload of registry.externalWorkloads) {
+    if (workload.namespace !== namespace) continue;
+    if (Object.entries(selector.labels).some(([k, v]) => workload.labels[k] !== v)) continue;
+    const port = typeof selector.port === 'number' ? selector.port : workload.ports[selector.port];
+    if (port === undefined) continue;
+    const host = workload.address.includes(':') ? `[${workload.address}]` : workload.address;
+    const serviceAccount = workload.serviceAccount ?? workload.name;
+    endpoints.push({
+      address: `${host}:${port}`,
+      ...(!workload.plaintext && {
+        identity: identityName({ serviceAccount, namespace, trustDomain }),
+      }),
+      ...(workload.zone !== undefined && { zone: workload.zone }),
+      labels: { external_workload: workload.name },
+    });
+  }
+  return endpoints;
+}
+
+function workloadServers(registry: Registry, trustDomain: string): WorkloadServers[] {
+  const groups = new Map<string, WorkloadServers>();
+  for (const server of registry.servers) {
+    const labels = Object.entries(server.labels ?? {}).sort();
+    const key = [
+      server.namespace,
+      server.workload ?? '*',
+      ...labels.map(([k, v]) => `${k}=${v}`),
+    ].join('/');
+    let group = groups.get(key);
+    if (!group) {
+      group = {
+        key,
+        namespace: server.namespace,
+        ...(server.workload !== undefined && { workload: server.workload }),
+        ...(server.labels && { labels: server.labels }),
+        servers: [],
+      };
+      groups.set(key, group);
+    }
+    group.servers.push(inboundOf(server, registry, trustDomain));
+  }
+  return [...groups.values()];
+}
+
+function inboundOf(server: RegistryServer, registry: Registry, trustDomain: string): InboundServer {
+  const mine = registry.authorizations.filter((a) => targets(a, server));
+  return {
+    name: server.name,
+    port: server.port,
+    target: server.target,
+    protocol: server.protocol,
+    // Whoever lists who may call means that nobody else may.
+    defaultPolicy: server.policy ?? (mine.length > 0 ? 'deny' : registry.defaults.policy),
+    authorizations: mine.flatMap((a) => authorizationsOf(a.name, a.from, trustDomain, a.routes)),
+    routes: server.routes.map((r) => routeOf(r, undefined)),
+    ...(server.rateLimit && { rateLimit: rateLimitOf(server.rateLimit) }),
+    ...(server.maxConcurrent !== undefined && { maxConcurrent: server.maxConcurrent }),
+  };
+}
+
+function targets(a: Registry['authorizations'][number], server: RegistryServer): boolean {
+  return (
+    a.namespace === server.namespace &&
+    (a.workload === undefined || a.workload === server.workload) &&
+    (a.server === undefined || a.server === server.name)
+  );
+}
+
+/** What the schema cannot see: names used twice, and names that nothing has. */
+function referenceProblems(document: YamlDocument, registry: Registry): Problem[] {
+  const problems: Problem[] = [];
+  const at = (path: (string | number)[], message: string, expected?: string): void => {
+    problems.push({ place: document.placeOf(path), message, ...(expected && { expected }) });
+  };
+  const services = new Set<string>();
+  const hosts = new Map<string, string>();
+  registry.services.forEach((service, i) => {
+    const name = `${service.name}.${service.namespace}`;
+    if (services.has(name)) at(['services', i, 'name'], `the service ${name} is there twice`);
+    services.add(name);
+    service.hosts.forEach((h, j) => {
+      const other = hosts.get(h);
+      if (other && other !== name) {
+        at(['services', i, 'hosts', j], `the host ${h} is ${other}'s already`);
+      }
+      hosts.set(h, name);
+    });
+    const backends = new Set([service.name]);
+    service.backends.forEach((b, j) => {
+      if (backends.has(b.name)) {
+        at(['services', i, 'backends', j, 'name'], `the backend ${b.name} is there twice`);
+      }
+      backends.add(b.name);
+    });
+    const known = `one of ${[...backends].join(', ')}`;
+    for (const [b, dns, path] of [
+      [service.name, service.dns, ['services', i, 'dns']] as const,
+      ...service.backends.map(
+        (x, j) => [x.name, x.dns, ['services', i, 'backends', j, 'dns']] as const,
+      ),
+    ]) {
+      if (dns && dns.type !== 'SRV' && dns.port === undefined) {
+        at([...path], `dns of ${b} has no port`, `a port, or type SRV`);
+      }
+    }
+    service.routes.forEach((r, j) => {
+      const path = ['services', i, 'routes', j];
+      if (service.routes.findIndex((other) => other.name === r.name) !== j) {
+        at([...path, 'name'], `the route ${r.name} is there twice`);
+      }
+      const used = new Set<string>();
+      r.split?.forEach((s, k) => {
+        const place = [...path, 'split', k, 'backend'];
+        if (!backends.has(s.backend)) at(place, `no backend ${s.backend}`, known);
+        if (used.has(s.backend)) at(place, `the backend ${s.backend} is in the split twice`);
+        used.add(s.backend);
+      });
+      if (r.mirror && !backends.has(r.mirror.backend)) {
+        at([...path, 'mirror', 'backend'], `no backend ${r.mirror.backend}`, known);
+      }
+    });
+  });
+  registry.authorizations.forEach((a, i) => {
+    const servers = registry.servers.filter((server) => targets(a, server));
+    if (servers.length === 0) {
+      at(['authorizations', i], `the authorization ${a.name} fits no server`);
+    }
+    a.routes?.forEach((name, j) => {
+      if (servers.length > 0 && !servers.some((s) => s.routes.some((r) => r.name === name))) {
+        at(['authorizations', i, 'routes', j], `no route ${name} on the servers it fits`);
+      }
+    });
+  });
+  return problems;
+}

@@ -1,0 +1,176 @@
+/** The registry file's schema; README.md shows every field with its default. */
+import { z } from 'zod';
+import {
+  address,
+  cidr,
+  defaultPolicy,
+  dottedName,
+  duration,
+  durationSeconds,
+  host,
+  label,
+  labels,
+  port,
+  protocol,
+  ratio,
+} from './fields.js';
+import { rateLimit, retryBudget, route } from './route-fields.js';
+
+const endpoint = z
+  .strictObject({
+    address,
+    identity: z.string().min(1).optional(),
+    plaintext: z.boolean().optional(),
+    http2: z.boolean().optional(),
+    weight: z.number().min(0).optional(),
+    zone: z.string().optional(),
+    labels: labels.optional(),
+  })
+  .refine((e) => !(e.plaintext && e.identity), {
+    message: 'cannot be plaintext and have an identity',
+  });
+
+const dns = z.strictObject({
+  name: z.string().min(1),
+  port: port.optional(),
+  type: z.enum(['A', 'AAAA', 'SRV']).default('A'),
+  plaintext: z.boolean().default(false),
+  /** Answers are asked for again no sooner and no later than this, whatever their TTL. */
+  minTtl: duration.default(1000),
+  maxTtl: duration.default(300_000),
+});
+
+const backendFields = {
+  serviceAccount: dottedName.optional(),
+  endpoints: z.array(endpoint).optional(),
+  dns: dns.optional(),
+  selector: z.strictObject({ labels, port: z.union([label, port]) }).optional(),
+  balancer: z
+    .strictObject({
+      kind: z.enum(['ewma', 'random']).default('ewma'),
+      defaultRtt: duration.default(30),
+      decay: durationSeconds.default(10),
+      slowStart: durationSeconds.default(0),
+    })
+    .optional(),
+  limits: z
+    .strictObject({
+      maxConnections: z.int().positive().default(1024),
+      maxPending: z.int().min(0).default(1024),
+      maxRequests: z.int().positive().default(4096),
+    })
+    .optional(),
+  failFast: duration.optional(),
+  breaker: z
+    .strictObject({
+      consecutiveFailures: z.int().positive().default(7),
+      successRate: z
+        .strictObject({
+          threshold: ratio.default(0.8),
+          window: durationSeconds.default(10),
+          minRequests: z.int().positive().default(20),
+        })
+        .optional(),
+      minOpen: duration.default(1000),
+      maxOpen: duration.default(60_000),
+      jitter: ratio.default(0.5),
+      maxEjectedRatio: ratio.default(0.5),
+      panicRatio: ratio.default(0.25),
+    })
+    .optional(),
+};
+
+const backend = z.strictObject({ name: z.string().min(1), ...backendFields });
+
+export const service = z.strictObject({
+  name: label,
+  namespace: label,
+  hosts: z.array(host).default([]),
+  addresses: z.array(address).default([]),
+  protocol: protocol.default('detect'),
+  ...backendFields,
+  backends: z.array(backend).default([]),
+  routes: z.array(route).default([]),
+  retryBudget: retryBudget.optional(),
+});
+
+const server = z.strictObject({
+  workload: label.optional(),
+  namespace: label,
+  labels: labels.optional(),
+  name: z.string().min(1),
+  port,
+  target: address,
+  protocol: protocol.default('detect'),
+  policy: defaultPolicy.optional(),
+  routes: z.array(route).default([]),
+  rateLimit: rateLimit.optional(),
+  maxConcurrent: z.int().positive().optional(),
+});
+
+const from = z
+  .strictObject({
+    serviceAccount: dottedName.optional(),
+    namespace: label.optional(),
+    identity: z
+      .string()
+      .regex(/^(\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*)$/, 'must be a name, *.suffix, or *')
+      .optional(),
+    network: cidr.optional(),
+    unauthenticated: z.literal(true).optional(),
+  })
+  .superRefine((f, context) => {
+    const issue = (message: string): void => context.addIssue({ code: 'custom', message });
+    if (Object.values(f).every((v) => v === undefined)) {
+      issue('names nobody: serviceAccount, namespace, identity, network or unauthenticated');
+    }
+    if (f.serviceAccount && !f.namespace) issue('serviceAccount needs its namespace');
+    if (f.identity && f.namespace) issue('identity and namespace exclude each other');
+    if (f.unauthenticated && (f.identity || f.namespace)) {
+      issue('unauthenticated excludes identity and namespace');
+    }
+  });
+
+const authorization = z
+  .strictObject({
+    name: z.string().min(1),
+    namespace: label,
+    workload: label.optional(),
+    server: z.string().min(1).optional(),
+    routes: z.array(z.string()).min(1).optional(),
+    from: z.array(from),
+  })
+  .refine((a) => a.workload !== undefined || a.server !== undefined, {
+    message: 'must name a workload, a server, or both',
+  });
+
+const externalWorkload = z.strictObject({
+  name: label,
+  namespace: label,
+  serviceAccount: dottedName.optional(),
+  address: z.union([z.ipv4(), z.ipv6()]),
+  ports: z.record(label, port),
+  labels: labels.default({}),
+  plaintext: z.boolean().default(false),
+  zone: z.string().optional(),
+});
+
+export const registrySchema = z.strictObject({
+  defaults: z
+    .strictObject({
+      policy: defaultPolicy.default('all-unauthenticated'),
+      unknownDestinations: z.enum(['forward', 'refuse']).default('forward'),
+    })
+    .default({ policy: 'all-unauthenticated', unknownDestinations: 'forward' }),
+  services: z.array(service).default([]),
+  servers: z.array(server).default([]),
+  authorizations: z.array(authorization).default([]),
+  externalWorkloads: z.array(externalWorkload).default([]),
+});
+
+export type Registry = z.output<typeof registrySchema>;
+export type RegistryService = z.output<typeof service>;
+export type RegistryBackend = z.output<typeof backend>;
+export type RegistryServer = Registry['servers'][number];
+export type RegistryAuthorization = Registry['authorizations'][number];
+export type RegistryDns = z.output<typeof dns>;

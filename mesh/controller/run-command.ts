@@ -1,0 +1,73 @@
+/** `firedrill controller`: run one, check a registry file, ask a running one. */
+import type { Command } from 'commander';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+
+export function registerControllerRun(program: Command): void {
+  const controller = program
+    .command('controller')
+    .description('The control plane outside Kubernetes: identity, discovery, policy, one stream');
+  controller
+    .command('run')
+    .description('run a controller in the foreground until SIGTERM')
+    .requiredOption('--config <file>', 'configuration, YAML or JSON (mesh/controller/README.md)')
+    .addHelpText('after', '\nExample:\n  firedrill controller run --config controller.yaml')
+    .action(async (options: { config: string }) => {
+      const { runController } = await import('./main.js');
+      await runController(options.config);
+      // Lives on until a signal ends it.
+      await new Promise(() => undefined);
+    });
+  controller
+    .command('validate')
+    .description('check a registry file: every problem with its place')
+    .argument('<registry>', 'registry file')
+    .option('--trust-domain <name>', 'trust domain of its identities', 'cluster.local')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill controller validate registry.yaml --output json')
+    .action(async (file: string, options: { trustDomain: string; output: string }) => {
+      const { compileRegistry } = await import('./registry/compile.js');
+      const { readText } = await import('./read-text.js');
+      const { snapshot } = compileRegistry(file, readText(file), options.trustDomain);
+      if (options.output === 'json') {
+        process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
+        return;
+      }
+      const endpoints = snapshot.destinations
+        .flatMap((d) => d.backends)
+        .reduce((sum, b) => sum + b.endpoints.length, 0);
+      const servers = snapshot.servers.reduce((sum, s) => sum + s.servers.length, 0);
+      process.stdout.write(
+        `${file}: ${snapshot.destinations.length} services, ${endpoints} endpoints, ${servers} servers\n`,
+      );
+    });
+  controller
+    .command('status')
+    .description("a running controller's issuer, sources and proxies")
+    .requiredOption('--admin <url>', 'its admin address, such as http://127.0.0.1:9990')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill controller status --admin http://127.0.0.1:9990')
+    .action(async (options: { admin: string; output: string }) => {
+      const { formatStatus } = await import('./status.js');
+      const [state, proxies] = await Promise.all([
+        getJson(options.admin, '/state'),
+        getJson(options.admin, '/proxies'),
+      ]);
+      process.stdout.write(
+        options.output === 'json'
+          ? `${JSON.stringify({ state, proxies }, null, 2)}\n`
+          : formatStatus(state, proxies),
+      );
+    });
+}
+
+/** Rejects with a UserError where nobody answers. */
+export async function getJson(admin: string, path: string): Promise<unknown> {
+  try {
+    const response = await fetch(new URL(path, admin), { signal: AbortSignal.timeout(5000) });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return await response.json();
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? `: ${messageOf(error.cause)}` : '';
+    throw new UserError(`${admin}${path}: ${messageOf(error)}${cause}`, exitCode.environment);
+  }
+}

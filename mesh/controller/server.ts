@@ -1,0 +1,297 @@
+/** gRPC over HTTP/2 over TLS 1.3: takes calls, says who calls, and hands messages to identity and sessions. */
+import { constants as crypto } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock, Timer } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
+import { Refusal, type RefusalReason } from '../identity/attestor.js';
+import type { CertificateAuthority, ClientCertificate } from '../identity/authority.js';
+import { parseIdentity } from '../identity/names.js';
+import { dnsNames } from '../identity/x509.js';
+import { FrameError, frameMessage, grpcStatus, MessageSplitter } from './api/framing.js';
+import {
+  certifyPath,
+  decodeCertifyRequest,
+  decodeProxyMessage,
+  encodeCertifyResponse,
+  type Hello,
+  type ProxyMessage,
+  protocolVersion,
+  streamPath,
+} from './api/messages.js';
+import { WireError } from './api/wire.js';
+import { answerTimeoutMs, type Sessions } from './sessions.js';
+import type { Session } from './session.js';
+
+/** A hello names all that a proxy knows; ten thousand names fit. */
+const maxMessageBytes = 4 * 1024 * 1024;
+const maxCertifyBytes = 64 * 1024;
+
+export interface ServerCredentials {
+  /** PEM. */
+  key: string;
+  cert: string;
+  ca: string[];
+}
+
+class CallError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const statusOf: Record<RefusalReason, number> = {
+  'bad-request': grpcStatus.invalidArgument,
+  'bad-token': grpcStatus.unauthenticated,
+  'expired-token': grpcStatus.unauthenticated,
+  'replayed-token': grpcStatus.permissionDenied,
+  'wrong-identity': grpcStatus.permissionDenied,
+  'expired-certificate': grpcStatus.unauthenticated,
+  'untrusted-certificate': grpcStatus.unauthenticated,
+  frozen: grpcStatus.unavailable,
+  'issuer-unavailable': grpcStatus.unavailable,
+};
+
+export class ControlServer {
+  readonly #server: http2.Http2SecureServer;
+  readonly #connections = new Set<http2.ServerHttp2Session>();
+  readonly #streams = new Map<http2.ServerHttp2Stream, Session>();
+  readonly #parts: { authority: CertificateAuthority; sessions: Sessions; clock: Clock };
+  #sweep: Timer | undefined;
+  /** For drills: streams are cut, and not taken. */
+  refusing: () => boolean = () => false;
+
+  constructor(
+    credentials: ServerCredentials,
+    parts: { authority: CertificateAuthority; sessions: Sessions; clock: Clock },
+  ) {
+    this.#parts = parts;
+    this.#server = http2.createSecureServer({
+      ...credentials,
+      minVersion: 'TLSv1.3',
+      requestCert: true,
+      // Who joins has no certificate yet; each call checks for itself.
+      rejectUnauthorized: false,
+      // A resumed session would carry a verdict on a trust bundle that may have changed since.
+      secureOptions: crypto.SSL_OP_NO_TICKET,
+      settings: { enablePush: false, maxConcurrentStreams: 16, headerTableSize: 0 },
+      maxDeflateDynamicTableSize: 0,
+      keepAlive: true,
+      keepAliveInitialDelay: 15_000,
+    });
+    this.#server.on('session', (session) => {
+      this.#connections.add(session);
+      session.on('close', () => this.#connections.delete(session));
+      session.on('error', () => session.destroy());
+    });
+    this.#server.on('stream', (stream, headers) => this.#take(stream, headers));
+    this.#server.on('sessionError', () => undefined);
+  }
+
+  /** Resolves to the port. */
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, 4096, resolve);
+    });
+    this.#server.on('error', () => undefined);
+    this.#sweep = this.#parts.clock.every(5000, () => this.#cutOffSilent());
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** For connections from now on. */
+  setCredentials(credentials: ServerCredentials): void {
+    this.#server.setSecureContext({ ...credentials, minVersion: 'TLSv1.3' });
+  }
+
+  /** Ends all streams, so that proxies go elsewhere; returns how many. */
+  cutStreams(): number {
+    const count = this.#streams.size;
+    for (const stream of this.#streams.keys()) end(stream, grpcStatus.unavailable, 'cut');
+    return count;
+  }
+
+  /** Stops taking calls; proxies are told to go elsewhere (GOAWAY), then cut. */
+  async close(): Promise<void> {
+    this.#sweep?.cancel();
+    this.cutStreams();
+    for (const connection of this.#connections) connection.close();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, 500);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #take(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void {
+    stream.on('error', () => stream.destroy());
+    if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
+      stream.respond({ ':status': 415 }, { endStream: true });
+      return;
+    }
+    const socket = stream.session?.socket as TLSSocket | undefined;
+    if (!socket) {
+      stream.destroy();
+      return;
+    }
+    if (headers[':path'] === certifyPath) this.#takeCertify(stream, socket);
+    else if (headers[':path'] === streamPath) this.#takeStream(stream, socket);
+    else end(stream, grpcStatus.unimplemented, `no method ${headers[':path']}`);
+  }
+
+  #takeCertify(stream: http2.ServerHttp2Stream, socket: TLSSocket): void {
+    const splitter = new MessageSplitter(maxCertifyBytes);
+    let message: Buffer | undefined;
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        for (const m of splitter.push(chunk)) message = m;
+      } catch (error) {
+        end(stream, grpcStatus.invalidArgument, messageOf(error));
+      }
+    });
+    stream.on('end', () => {
+      void (async () => {
+        try {
+          if (!message) throw new CallError(grpcStatus.invalidArgument, 'no message');
+          const request = decodeCertifyRequest(message);
+          const response = await this.#parts.authority.certify(request, clientOf(socket));
+          if (stream.destroyed || stream.headersSent) return;
+          respond(stream);
+          stream.write(frameMessage(encodeCertifyResponse(response)));
+          end(stream, grpcStatus.ok, '');
+        } catch (error) {
+          const [status, text] = describe(error);
+          end(stream, status, text);
+        }
+      })();
+    });
+  }
+
+  #takeStream(stream: http2.ServerHttp2Stream, socket: TLSSocket): void {
+    let identity: string;
+    try {
+      if (this.refusing()) throw new CallError(grpcStatus.unavailable, 'a drill refuses streams');
+      identity = this.#identityOf(socket);
+    } catch (error) {
+      const [status, text] = describe(error);
+      return end(stream, status, text);
+    }
+    respond(stream);
+    const splitter = new MessageSplitter(maxMessageBytes);
+    stream.on('data', (chunk: Buffer) => {
+      if (stream.writableEnded) return;
+      try {
+        for (const bytes of splitter.push(chunk)) {
+          this.#hear(stream, identity, decodeProxyMessage(bytes));
+        }
+      } catch (error) {
+        const [status, text] = describe(error);
+        end(stream, status, text);
+      }
+    });
+    stream.on('end', () => end(stream, grpcStatus.ok, ''));
+    stream.on('close', () => {
+      const session = this.#streams.get(stream);
+      this.#streams.delete(stream);
+      if (session) this.#parts.sessions.close(session);
+    });
+  }
+
+  #hear(stream: http2.ServerHttp2Stream, identity: string, message: ProxyMessage): void {
+    const { sessions } = this.#parts;
+    const session = this.#streams.get(stream);
+    if (message.kind === 'hello') {
+      if (session) throw new CallError(grpcStatus.failedPrecondition, 'a second hello');
+      this.#streams.set(
+        stream,
+        sessions.open(identity, checked(message.hello, identity), {
+          send: (bytes) => void stream.write(frameMessage(bytes)),
+        }),
+      );
+      return;
+    }
+    if (!session)
+      throw new CallError(grpcStatus.failedPrecondition, 'the first message must be a hello');
+    if (message.kind === 'subscribe') sessions.subscribe(session, message.add, message.remove);
+    else sessions.acknowledge(session, message.version, message.error);
+  }
+
+  /** The verified name of the client's certificate; throws CallError where there is none. */
+  #identityOf(socket: TLSSocket): string {
+    const client = clientOf(socket);
+    if (!client?.trusted) {
+      const why = client ? `: ${String(socket.authorizationError)}` : '';
+      throw new CallError(grpcStatus.unauthenticated, `a certificate of the mesh is needed${why}`);
+    }
+    const [identity = ''] = dnsNames(client.certificate);
+    if (parseIdentity(identity)?.trustDomain !== this.#parts.authority.trustDomain) {
+      throw new CallError(grpcStatus.permissionDenied, `${identity} is not of this trust domain`);
+    }
+    return identity;
+  }
+
+  #cutOffSilent(): void {
+    const before = this.#parts.clock.nowMs() - answerTimeoutMs;
+    for (const [stream, session] of this.#streams) {
+      if ((session.unacknowledgedSinceMs ?? Infinity) < before) {
+        end(stream, grpcStatus.unavailable, 'no answer to an update');
+        stream.close(http2.constants.NGHTTP2_CANCEL);
+      }
+    }
+  }
+}
+
+/** A workload may speak only for its own namespace. */
+function checked(hello: Hello, identity: string): Hello {
+  if (hello.protocol !== protocolVersion) {
+    const text = `protocol ${hello.protocol} is not spoken here, but ${protocolVersion}`;
+    throw new CallError(grpcStatus.failedPrecondition, text);
+  }
+  const own = parseIdentity(identity)?.namespace;
+  if (hello.namespace !== own) {
+    const text = `${identity} cannot speak for namespace ${hello.namespace}`;
+    throw new CallError(grpcStatus.permissionDenied, text);
+  }
+  return hello;
+}
+
+function clientOf(socket: TLSSocket): ClientCertificate | undefined {
+  const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+  return certificate && { certificate, trusted: socket.authorized };
+}
+
+function describe(error: unknown): [number, string] {
+  if (error instanceof CallError) return [error.status, error.message];
+  if (error instanceof Refusal) return [statusOf[error.reason], error.message];
+  if (error instanceof WireError || error instanceof FrameError) {
+    return [grpcStatus.invalidArgument, error.message];
+  }
+  return [grpcStatus.internal, messageOf(error)];
+}
+
+function respond(stream: http2.ServerHttp2Stream): void {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+}
+
+/** Ends a call with its status, in trailers, or alone where nothing was said yet. */
+function end(stream: http2.ServerHttp2Stream, status: number, message: string): void {
+  if (stream.destroyed || stream.closed || stream.writableEnded) return;
+  const trailers = {
+    'grpc-status': String(status),
+    ...(message && { 'grpc-message': encodeURIComponent(message).replaceAll('%20', ' ') }),
+  };
+  if (!stream.headersSent) {
+    stream.respond(
+      { ':status': 200, 'content-type': 'application/grpc', ...trailers },
+      { endStream: true },
+    );
+    return;
+  }
+  stream.once('wantTrailers', () => stream.sendTrailers(trailers));
+  stream.end();
+}

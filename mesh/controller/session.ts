@@ -1,0 +1,264 @@
+/** What one proxy was told and is still owed: a set of names, one update under way, the rest merged. */
+import type { Clock } from '../../base/clock.js';
+import {
+  encodeResource,
+  encodeUpdate,
+  type Hello,
+  type Kind,
+  kinds,
+  type Resource,
+} from './api/messages.js';
+import { type Catalogue, type Entry, entryKey } from './catalogue.js';
+import type { Batch, Propagation } from './propagation.js';
+import { bundleTopic, serversTopic, settingsTopic, topicsOf } from './topics.js';
+
+/** Larger updates are cut, so that a thousand slow readers do not hold a thousand snapshots. */
+const maxUpdateBytes = 64 * 1024;
+const noJson: Buffer = Buffer.alloc(0);
+
+export interface SessionWire {
+  send(message: Buffer): void;
+}
+
+interface InFlight {
+  version: number;
+  keys: string[];
+  batches: Batch[];
+  sentAtMs: number;
+  more: boolean;
+}
+
+export class Session {
+  readonly identity: string;
+  readonly hello: Omit<Hello, 'known' | 'subscribe'>;
+  readonly connectedAtMs: number;
+  readonly #wire: SessionWire;
+  readonly #catalogue: Catalogue;
+  readonly #propagation: Propagation;
+  readonly #clock: Clock;
+  readonly #topics = new Set<string>();
+  readonly #subscriptions = new Set<string>();
+  #dirty = new Set<string>();
+  #absent: string[] = [];
+  #waiting: Batch[] = [];
+  #inFlight: InFlight | undefined;
+  /** Keys of held-back parts of one update: refused or taken together. */
+  #held: string[] = [];
+  #snapshot: boolean;
+  #greeted = false;
+  ackedVersion = 0;
+  nacks = 0;
+  lastError = '';
+  /** The digest of the trust bundle that it has acknowledged: who still trusts an old root. */
+  bundleVersion = '';
+  #sentBundle = '';
+  /** Keys of the inbound servers that it was told. */
+  readonly #servers = new Set<string>();
+  /** For drills: nothing is sent while this is true. */
+  stalled: () => boolean = () => false;
+
+  constructor(
+    identity: string,
+    hello: Hello,
+    wire: SessionWire,
+    parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock },
+  ) {
+    const { known, subscribe, ...rest } = hello;
+    this.identity = identity;
+    this.hello = rest;
+    this.#wire = wire;
+    this.#catalogue = parts.catalogue;
+    this.#propagation = parts.propagation;
+    this.#clock = parts.clock;
+    this.connectedAtMs = parts.clock.nowMs();
+    this.#snapshot = known.length === 0;
+    for (const topic of [settingsTopic, bundleTopic, serversTopic(hello.namespace)]) {
+      this.#addTopic(topic);
+    }
+    this.subscribe(subscribe, []);
+    this.#reconcile(known);
+  }
+
+  get topics(): ReadonlySet<string> {
+    return this.#topics;
+  }
+
+  get owed(): number {
+    return this.#dirty.size;
+  }
+
+  /** When the update under way was sent; undefined: none is. */
+  get unacknowledgedSinceMs(): number | undefined {
+    return this.#inFlight?.sentAtMs;
+  }
+
+  /** Returns the topics that are new and gone, for the index of who wants what. */
+  subscribe(
+    add: readonly string[],
+    remove: readonly string[],
+  ): { added: string[]; gone: string[] } {
+    const before = new Set(this.#topics);
+    for (const subscription of add) {
+      if (this.#subscriptions.has(subscription)) continue;
+      this.#subscriptions.add(subscription);
+      let found = false;
+      for (const topic of topicsOf(subscription)) found = this.#addTopic(topic) || found;
+      if (!found) this.#absent.push(subscription);
+    }
+    for (const subscription of remove) {
+      if (this.#subscriptions.delete(subscription)) this.#dropTopics(subscription);
+    }
+    return {
+      added: [...this.#topics].filter((topic) => !before.has(topic)),
+      gone: [...before].filter((topic) => !this.#topics.has(topic)),
+    };
+  }
+
+  /** Something changed under a topic of this session. Joins the batch only where that concerns the proxy. */
+  changed(key: string, batch: Batch): void {
+    const entry = this.#catalogue.get(key);
+    if (isServers(key)) {
+      // The topic is the whole namespace: most of it is about other workloads.
+      if (entry && this.#wants(entry)) this.#servers.add(key);
+      else if (!this.#servers.delete(key)) return;
+    }
+    this.#dirty.add(key);
+    if (this.#waiting[this.#waiting.length - 1] === batch) return;
+    this.#waiting.push(batch);
+    this.#propagation.join(batch);
+  }
+
+  /** Sends what is owed, unless an update is under way. Safe to call at any time. */
+  flush(): void {
+    if (this.#inFlight) return;
+    if (this.#greeted && this.#dirty.size === 0 && this.#absent.length === 0) return;
+    if (this.stalled()) return;
+    const resources: Buffer[] = [];
+    const removed: Buffer[] = [];
+    const keys: string[] = [];
+    let bytes = 0;
+    for (const key of this.#dirty) {
+      if (bytes > maxUpdateBytes) break;
+      this.#dirty.delete(key);
+      keys.push(key);
+      const entry = this.#catalogue.get(key);
+      if (entry && this.#wants(entry)) {
+        resources.push(entry.encoded);
+        bytes += entry.encoded.length;
+        if (entry.topics[0] === bundleTopic) this.#sentBundle = entry.version;
+      } else {
+        const gone = encodeResource(resourceOf(key));
+        removed.push(gone);
+        bytes += gone.length;
+      }
+    }
+    const more = this.#dirty.size > 0;
+    const version = this.#catalogue.version;
+    const nowMs = this.#clock.nowMs();
+    const batches = more ? [] : this.#waiting.splice(0);
+    this.#inFlight = { version, keys, batches, sentAtMs: nowMs, more };
+    this.#wire.send(
+      encodeUpdate({
+        version,
+        snapshot: this.#snapshot,
+        resources,
+        removed,
+        absent: this.#absent.splice(0),
+        timeMs: nowMs,
+        more,
+      }),
+    );
+    this.#snapshot = false;
+    this.#greeted = true;
+  }
+
+  /** The proxy's answer; throws where it answers what was not asked. */
+  acknowledge(version: number, error: string): void {
+    const sent = this.#inFlight;
+    if (!sent || sent.version !== version) throw new Error(`an answer to version ${version}`);
+    this.#inFlight = undefined;
+    for (const batch of sent.batches) this.#propagation.answered(batch);
+    this.#held.push(...sent.keys);
+    if (error !== '') {
+      this.nacks++;
+      this.lastError = error;
+      // It serves on by what it had, so all of this is still owed; sent again with the next change, not at once.
+      for (const key of this.#held) this.#dirty.add(key);
+      this.#held = [];
+      if (this.#waiting.length > 0) this.flush();
+      return;
+    }
+    if (!sent.more) {
+      this.#held = [];
+      this.ackedVersion = version;
+      this.lastError = '';
+      this.bundleVersion = this.#sentBundle;
+    }
+    this.flush();
+  }
+
+  close(): void {
+    for (const batch of [...this.#waiting, ...(this.#inFlight?.batches ?? [])]) {
+      this.#propagation.abandoned(batch);
+    }
+    this.#waiting = [];
+    this.#inFlight = undefined;
+    this.#dirty = new Set();
+  }
+
+  #addTopic(topic: string): boolean {
+    const keys = this.#catalogue.keysOf(topic);
+    this.#topics.add(topic);
+    for (const key of keys ?? []) {
+      const entry = this.#catalogue.get(key);
+      if (!entry || !this.#wants(entry)) continue;
+      this.#dirty.add(key);
+      if (isServers(key)) this.#servers.add(key);
+    }
+    return keys !== undefined;
+  }
+
+  #dropTopics(subscription: string): void {
+    const kept = new Set([...this.#subscriptions].flatMap(topicsOf));
+    for (const topic of topicsOf(subscription)) {
+      if (kept.has(topic)) continue;
+      this.#topics.delete(topic);
+      // Sent as removed, unless another topic still wants it.
+      for (const key of this.#catalogue.keysOf(topic) ?? []) this.#dirty.add(key);
+    }
+  }
+
+  /** Drops from what is owed what the proxy has already, and owes the news of what is gone. */
+  #reconcile(known: readonly Resource[]): void {
+    for (const resource of known) {
+      const key = entryKey(resource.kind, resource.name);
+      const entry = this.#catalogue.get(key);
+      if (!entry || !this.#wants(entry)) this.#dirty.add(key);
+      else if (entry.version === resource.version) {
+        this.#dirty.delete(key);
+        if (entry.topics[0] === bundleTopic) this.#sentBundle = entry.version;
+      }
+    }
+  }
+
+  #wants(entry: Entry): boolean {
+    if (!entry.topics.some((topic) => this.#topics.has(topic))) return false;
+    const { selector } = entry;
+    if (!selector) return true;
+    if (selector.namespace !== this.hello.namespace) return false;
+    if (selector.workload !== undefined && selector.workload !== this.hello.workload) return false;
+    return Object.entries(selector.labels ?? {}).every(([k, v]) => this.hello.labels[k] === v);
+  }
+}
+
+const isServers = (key: string): boolean => key.startsWith(`${kinds.servers}/`);
+
+function resourceOf(key: string): Resource {
+  const slash = key.indexOf('/');
+  return {
+    kind: Number(key.slice(0, slash)) as Kind,
+    name: key.slice(slash + 1),
+    version: '',
+    json: noJson,
+  };
+}

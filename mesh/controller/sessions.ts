@@ -1,0 +1,93 @@
+/** The proxies that are connected, and who of them wants what. */
+import type { Clock } from '../../base/clock.js';
+import type { Hello } from './api/messages.js';
+import type { Catalogue, Change } from './catalogue.js';
+import type { Propagation } from './propagation.js';
+import { Session, type SessionWire } from './session.js';
+
+/** A proxy that owes an answer for longer than this is cut off: it comes back, and is told all it lacks. */
+export const answerTimeoutMs = 60_000;
+
+export class Sessions {
+  readonly #sessions = new Set<Session>();
+  readonly #byTopic = new Map<string, Set<Session>>();
+  readonly #parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock };
+  stalled: () => boolean = () => false;
+  acks = 0;
+  nacks = 0;
+
+  constructor(parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock }) {
+    this.#parts = parts;
+    parts.catalogue.onChange = (change) => this.#publish(change);
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  all(): Iterable<Session> {
+    return this.#sessions;
+  }
+
+  open(identity: string, hello: Hello, wire: SessionWire): Session {
+    const session = new Session(identity, hello, wire, this.#parts);
+    session.stalled = () => this.stalled();
+    this.#sessions.add(session);
+    for (const topic of session.topics) this.#join(topic, session);
+    session.flush();
+    return session;
+  }
+
+  subscribe(session: Session, add: readonly string[], remove: readonly string[]): void {
+    const { added, gone } = session.subscribe(add, remove);
+    for (const topic of added) this.#join(topic, session);
+    for (const topic of gone) this.#leave(topic, session);
+    session.flush();
+  }
+
+  acknowledge(session: Session, version: number, error: string): void {
+    if (error === '') this.acks++;
+    else this.nacks++;
+    session.acknowledge(version, error);
+  }
+
+  close(session: Session): void {
+    if (!this.#sessions.delete(session)) return;
+    for (const topic of session.topics) this.#leave(topic, session);
+    session.close();
+  }
+
+  /** Sends what is owed to all: after a stall has ended. */
+  flush(): void {
+    for (const session of this.#sessions) session.flush();
+  }
+
+  #publish(change: Change): void {
+    const batch = this.#parts.propagation.begin(change.atMs);
+    const concerned = new Set<Session>();
+    for (const [key, topics] of change.topics) {
+      const told = new Set<Session>();
+      for (const topic of topics) {
+        for (const session of this.#byTopic.get(topic) ?? []) {
+          if (told.has(session)) continue;
+          told.add(session);
+          session.changed(key, batch);
+        }
+      }
+      for (const session of told) concerned.add(session);
+    }
+    for (const session of concerned) session.flush();
+  }
+
+  #join(topic: string, session: Session): void {
+    const sessions = this.#byTopic.get(topic);
+    if (sessions) sessions.add(session);
+    else this.#byTopic.set(topic, new Set([session]));
+  }
+
+  #leave(topic: string, session: Session): void {
+    const sessions = this.#byTopic.get(topic);
+    sessions?.delete(session);
+    if (sessions?.size === 0) this.#byTopic.delete(topic);
+  }
+}

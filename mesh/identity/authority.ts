@@ -1,0 +1,230 @@
+/** The identity service: checks who asks, and has a short-lived certificate issued. */
+import type { X509Certificate } from 'node:crypto';
+import type { Clock } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
+import type { CertifyRequest, CertifyResponse } from '../controller/api/messages.js';
+import { type Attestor, Refusal, type RefusalReason } from './attestor.js';
+import type { CertificateEvents } from './events.js';
+import { intermediatesOf, isSignedBy, issuerHash, type Issuing } from './issuing.js';
+import { identityName, parseIdentity, type WorkloadName } from './names.js';
+import { CsrError, dnsNames, notAfterMs, notBeforeMs, readCsr, sha256Hex } from './x509.js';
+
+export interface AuthorityOptions {
+  trustDomain: string;
+  lifetimeMs: number;
+  /** Certificates begin, and proofs by an expired certificate are taken, within this. */
+  clockSkewMs: number;
+  attestors: readonly Attestor[];
+  clock: Clock;
+  events: CertificateEvents;
+  /** For drills: refuse all, or date certificates wrongly. */
+  fault?: { frozen(): boolean; skewMs(): number };
+}
+
+/** The client certificate of the connection; `trusted`: TLS verified it up to an anchor, dates included. */
+export interface ClientCertificate {
+  certificate: X509Certificate;
+  trusted: boolean;
+}
+
+export class CertificateAuthority {
+  readonly #options: AuthorityOptions;
+  #issuing: Issuing;
+  /** Issuers of certificates that may still be out there. */
+  #earlier: X509Certificate[] = [];
+  readonly issued = { join: 0, renewal: 0 };
+  readonly refused = new Map<RefusalReason, number>();
+
+  constructor(options: AuthorityOptions, issuing: Issuing) {
+    this.#options = options;
+    this.#issuing = issuing;
+    this.#note('issuer-loaded');
+  }
+
+  get issuing(): Issuing {
+    return this.#issuing;
+  }
+
+  get trustDomain(): string {
+    return this.#options.trustDomain;
+  }
+
+  /** Takes over a new issuer or bundle; certificates from now on are of it. */
+  setIssuing(issuing: Issuing): void {
+    const rotated = issuerHash(issuing) !== issuerHash(this.#issuing);
+    if (rotated) {
+      const nowMs = this.#options.clock.nowMs();
+      this.#earlier = [this.#issuing.chain[0] as X509Certificate, ...this.#earlier]
+        .filter((issuer) => notAfterMs(issuer) > nowMs)
+        .slice(0, 8);
+    }
+    const bundle = bundleOf(issuing) !== bundleOf(this.#issuing);
+    this.#issuing = issuing;
+    if (rotated) this.#note('issuer-rotated');
+    if (bundle) this.#note('bundle-changed');
+  }
+
+  /** Rejects with Refusal, counted and recorded. */
+  async certify(
+    request: CertifyRequest,
+    client: ClientCertificate | undefined,
+  ): Promise<CertifyResponse> {
+    try {
+      return await this.#certify(request, client);
+    } catch (error) {
+      const refusal =
+        error instanceof Refusal ? error : new Refusal('issuer-unavailable', messageOf(error));
+      this.refused.set(refusal.reason, (this.refused.get(refusal.reason) ?? 0) + 1);
+      this.#options.events.record({
+        event: 'refused',
+        identity: request.identity.slice(0, 253),
+        reason: refusal.reason,
+        message: refusal.message,
+      });
+      throw refusal;
+    }
+  }
+
+  /** A certificate for the controller itself, which needs no proof. */
+  async certifyOwn(
+    name: WorkloadName,
+    csr: Buffer,
+    lifetimeMs: number,
+  ): Promise<{ leaf: X509Certificate; chain: X509Certificate[] }> {
+    const { publicKeyDer } = readCsr(csr);
+    const leaf = await this.#issue(name, csr, publicKeyDer, lifetimeMs, 0);
+    return { leaf, chain: intermediatesOf(this.#issuing) };
+  }
+
+  async #certify(
+    request: CertifyRequest,
+    client: ClientCertificate | undefined,
+  ): Promise<CertifyResponse> {
+    const { clock, trustDomain } = this.#options;
+    if (this.#options.fault?.frozen()) {
+      throw new Refusal('frozen', 'a drill has frozen the identity service');
+    }
+    const name = parseIdentity(request.identity);
+    if (!name || name.trustDomain !== trustDomain) {
+      throw new Refusal('wrong-identity', `not a name of the trust domain ${trustDomain}`);
+    }
+    const csr = readRequest(request.csr);
+    if (csr.dnsNames.some((dns) => dns !== request.identity)) {
+      throw new Refusal('wrong-identity', 'the certificate request is for another name');
+    }
+    const proof = await this.#prove(request, sha256Hex(csr.publicKeyDer), client);
+    if (proof.identity !== request.identity) {
+      throw new Refusal('wrong-identity', `the ${proof.kind} is of ${proof.identity}`);
+    }
+    const skewMs = this.#options.fault?.skewMs() ?? 0;
+    const leaf = await this.#issue(
+      name,
+      request.csr,
+      csr.publicKeyDer,
+      this.#options.lifetimeMs,
+      skewMs,
+    );
+    const renewal = proof.kind === 'certificate';
+    this.issued[renewal ? 'renewal' : 'join']++;
+    this.#options.events.record({
+      event: renewal ? 'renewed' : 'issued',
+      identity: request.identity,
+      serial: leaf.serialNumber,
+      notAfter: new Date(notAfterMs(leaf)).toISOString(),
+      issuer: issuerHash(this.#issuing),
+      proof: proof.kind,
+    });
+    return {
+      chain: [leaf, ...intermediatesOf(this.#issuing)].map((certificate) => certificate.raw),
+      trustAnchors: this.#issuing.anchors.map((anchor) => anchor.raw),
+      notBeforeMs: notBeforeMs(leaf),
+      notAfterMs: notAfterMs(leaf),
+      timeMs: clock.nowMs(),
+    };
+  }
+
+  async #issue(
+    name: WorkloadName,
+    csr: Buffer,
+    publicKeyDer: Buffer,
+    lifetimeMs: number,
+    skewMs: number,
+  ): Promise<X509Certificate> {
+    const nowMs = this.#options.clock.nowMs() + skewMs;
+    const issuer = this.#issuing.chain[0] as X509Certificate;
+    const leaf = await this.#issuing.issue({
+      csr,
+      publicKeyDer,
+      name,
+      notBeforeMs: nowMs - this.#options.clockSkewMs,
+      // Nobody would believe a leaf beyond its issuer.
+      notAfterMs: Math.min(nowMs + lifetimeMs, notAfterMs(issuer)),
+    });
+    return leaf;
+  }
+
+  async #prove(
+    request: CertifyRequest,
+    publicKeyHash: string,
+    client: ClientCertificate | undefined,
+  ): Promise<{ identity: string; kind: string }> {
+    if (request.token !== '') {
+      for (const attestor of this.#options.attestors) {
+        const who = await attestor.attest({ token: request.token, publicKeyHash });
+        if (!who) continue;
+        const identity = identityName({ ...who, trustDomain: this.#options.trustDomain });
+        return { identity, kind: attestor.kind };
+      }
+      throw new Refusal('bad-token', 'no attestor knows this kind of token');
+    }
+    if (!client) throw new Refusal('bad-token', 'neither a token nor a client certificate');
+    const [identity = ''] = dnsNames(client.certificate);
+    // TLS judged at the handshake; a connection may be older than its certificate's life.
+    if (!client.trusted) this.#checkIssuer(client.certificate);
+    this.#checkDates(client.certificate);
+    return { identity, kind: 'certificate' };
+  }
+
+  /** For a certificate that TLS refused, perhaps only for its dates: one of our issuers must have signed it. */
+  #checkIssuer(certificate: X509Certificate): void {
+    const issuers = [this.#issuing.chain[0] as X509Certificate, ...this.#earlier];
+    if (!issuers.some((issuer) => isSignedBy(certificate, issuer))) {
+      throw new Refusal('untrusted-certificate', 'the client certificate is of no issuer of ours');
+    }
+  }
+
+  #checkDates(certificate: X509Certificate): void {
+    const { clock, clockSkewMs } = this.#options;
+    const nowMs = clock.nowMs();
+    const early = notBeforeMs(certificate) - clockSkewMs > nowMs;
+    if (early || notAfterMs(certificate) + clockSkewMs < nowMs) {
+      throw new Refusal(
+        'expired-certificate',
+        `the client certificate was valid until ${certificate.validTo}: join again with a token`,
+      );
+    }
+  }
+
+  #note(event: 'issuer-loaded' | 'issuer-rotated' | 'bundle-changed'): void {
+    const issuer = this.#issuing.chain[0] as X509Certificate;
+    this.#options.events.record({
+      event,
+      serial: issuer.serialNumber,
+      notAfter: new Date(notAfterMs(issuer)).toISOString(),
+      issuer: issuerHash(this.#issuing),
+      anchors: this.#issuing.anchors.map((anchor) => sha256Hex(anchor.raw)),
+    });
+  }
+}
+
+function readRequest(der: Buffer): ReturnType<typeof readCsr> {
+  try {
+    return readCsr(der);
+  } catch (error) {
+    if (error instanceof CsrError) throw new Refusal('bad-request', error.message);
+    throw error;
+  }
+}
+
+const bundleOf = (issuing: Issuing): string =>
+  issuing.anchors.map((anchor) => anchor.fingerprint256).join();

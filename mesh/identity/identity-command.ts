@@ -1,0 +1,183 @@
+/** `firedrill identity`: trust anchor and issuer made and rotated, tokens and certificates given, chains shown. */
+import type { Command } from 'commander';
+import { parseDurationMs } from '../../base/duration.js';
+import { UserError } from '../../base/errors.js';
+
+const help = (text: string): string => `\nExample:\n  ${text}`;
+
+export function registerIdentity(program: Command): void {
+  const identity = program
+    .command('identity')
+    .description('Trust anchors, issuers, join tokens and workload certificates');
+  identity
+    .command('init')
+    .description('make a trust anchor and an issuer in a folder; what is there stays')
+    .requiredOption('--folder <path>', 'where the keys go (0600)')
+    .requiredOption('--trust-domain <name>', 'such as retail.local')
+    .option('--anchor-lifetime <duration>', 'of the trust anchor', '3650d')
+    .option('--issuer-lifetime <duration>', 'of the issuer', '365d')
+    .addHelpText('after', help('firedrill identity init --folder pki --trust-domain retail.local'))
+    .action(async (o: { folder: string; trustDomain: string } & Lifetimes) => {
+      const { ensurePki } = await import('./pki-files.js');
+      const made = await ensurePki(o.folder, { trustDomain: o.trustDomain, ...lifetimes(o) });
+      say(made ? `${o.folder}: trust anchor and issuer made` : `${o.folder}: complete already`);
+    });
+  identity
+    .command('token')
+    .description('a join token for a workload outside Kubernetes')
+    .requiredOption('--folder <path>', "the controller's identity.joinTokens.folder")
+    .requiredOption('--service-account <name>', 'whom it makes')
+    .requiredOption('--namespace <name>', 'and where')
+    .option('--ttl <duration>', 'how long it can be used', '10m')
+    .option('--uses <n>', 'how many workloads may join with it', '1')
+    .option('--out <file>', 'write it there (0600) instead of printing it')
+    .addHelpText(
+      'after',
+      help(
+        'firedrill identity token --folder tokens --service-account cart --namespace retail --out cart.token',
+      ),
+    )
+    .action(
+      async (o: {
+        folder: string;
+        serviceAccount: string;
+        namespace: string;
+        ttl: string;
+        uses: string;
+        out?: string;
+      }) => {
+        const { createJoinToken } = await import('./join-tokens.js');
+        const { isWorkloadName } = await import('./names.js');
+        const { serviceAccount, namespace } = o;
+        if (!isWorkloadName({ serviceAccount, namespace, trustDomain: 'x' })) {
+          throw new UserError(`${serviceAccount} in ${namespace}: not names of a workload`);
+        }
+        const uses = Number(o.uses);
+        if (!Number.isInteger(uses) || uses < 1 || uses > 100_000) {
+          throw new UserError({ message: `--uses ${o.uses}`, expected: '1 to 100000' });
+        }
+        const ttlMs = durationOf('--ttl', o.ttl);
+        const token = createJoinToken(o.folder, { serviceAccount, namespace }, { ttlMs, uses });
+        if (!o.out) return say(token);
+        const { writeFileWhole } = await import('../../base/write-file.js');
+        writeFileWhole(o.out, `${token}\n`, 0o600);
+      },
+    );
+  registerRotate(identity);
+  identity
+    .command('issue')
+    .description('a certificate for a workload without a controller, from the keys in a folder')
+    .requiredOption('--folder <path>', 'with issuer.crt and issuer.key')
+    .requiredOption('--identity <name>', 'such as cart.retail.serviceaccount.identity.retail.local')
+    .requiredOption('--out <prefix>', 'writes PREFIX.crt (with its chain) and PREFIX.key (0600)')
+    .option('--lifetime <duration>', 'of the certificate', '24h')
+    .addHelpText(
+      'after',
+      help(
+        'firedrill identity issue --folder pki --identity cart.retail.serviceaccount.identity.retail.local --out cart',
+      ),
+    )
+    .action(async (o: { folder: string; identity: string; out: string; lifetime: string }) => {
+      const { issueToFiles } = await import('./issue.js');
+      await issueToFiles({ ...o, lifetimeMs: durationOf('--lifetime', o.lifetime) });
+    });
+  identity
+    .command('inspect')
+    .description('what certificates say, and whether their chain holds')
+    .argument('<file...>', 'PEM files; each may hold several certificates')
+    .option('--anchors <file>', 'check the first certificate of each file against these')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      help('firedrill identity inspect cart.crt --anchors pki/trust-anchor.crt'),
+    )
+    .action(async (files: string[], o: { anchors?: string; output: string }) => {
+      const { inspectFiles } = await import('./inspect.js');
+      const report = inspectFiles(files, o.anchors, Date.now());
+      say(o.output === 'json' ? JSON.stringify(report.certificates, null, 2) : report.text);
+      if (!report.good) process.exitCode = 1;
+    });
+}
+
+/** Each step of a roll-over is one command, so that each can be looked at before the next. */
+function registerRotate(identity: Command): void {
+  const rotate = identity
+    .command('rotate')
+    .description('a new issuer, or a new trust anchor, while traffic runs');
+  rotate
+    .command('issuer')
+    .description('a new issuer signed by the newest anchor; proxies renew by themselves')
+    .requiredOption('--folder <path>', 'with trust-anchor.key')
+    .requiredOption('--trust-domain <name>', 'such as retail.local')
+    .option('--issuer-lifetime <duration>', 'of the issuer', '365d')
+    .addHelpText(
+      'after',
+      help('firedrill identity rotate issuer --folder pki --trust-domain retail.local'),
+    )
+    .action(async (o: { folder: string; trustDomain: string; issuerLifetime: string }) => {
+      const { rotateIssuer } = await import('./pki-files.js');
+      const issuerLifetimeMs = durationOf('--issuer-lifetime', o.issuerLifetime);
+      const made = await rotateIssuer(o.folder, { trustDomain: o.trustDomain, issuerLifetimeMs });
+      say(`new issuer ${made.serialNumber} until ${made.validTo}`);
+    });
+  rotate
+    .command('anchor')
+    .description('add a new trust anchor, move to it, drop the old one: three steps')
+    .requiredOption('--folder <path>', 'with trust-anchor.key')
+    .requiredOption('--trust-domain <name>', 'such as retail.local')
+    .option('--admin <url...>', "controllers' admin addresses: wait for every proxy between steps")
+    .option('--timeout <duration>', 'for each wait', '10m')
+    .addHelpText(
+      'after',
+      `${help('firedrill identity rotate anchor --folder pki --trust-domain retail.local --admin http://127.0.0.1:9990')}
+
+Without --admin only the first step is done: the new anchor is added to the bundle.
+Then, when all proxies trust it: rotate issuer; when all have renewed: rotate drop-old.`,
+    )
+    .action(
+      async (o: { folder: string; trustDomain: string; admin?: string[]; timeout: string }) => {
+        const { rollAnchor } = await import('./roll-over.js');
+        await rollAnchor({
+          folder: o.folder,
+          trustDomain: o.trustDomain,
+          admins: o.admin ?? [],
+          timeoutMs: durationOf('--timeout', o.timeout),
+          say,
+        });
+      },
+    );
+  rotate
+    .command('drop-old')
+    .description('the last step: trust only the anchor above the present issuer')
+    .requiredOption('--folder <path>', 'with trust-anchor.crt')
+    .addHelpText('after', help('firedrill identity rotate drop-old --folder pki'))
+    .action(async (o: { folder: string }) => {
+      const { dropOldAnchors } = await import('./pki-files.js');
+      const dropped = dropOldAnchors(o.folder);
+      say(`${dropped.length} anchor(s) dropped`);
+    });
+}
+
+interface Lifetimes {
+  anchorLifetime: string;
+  issuerLifetime: string;
+}
+
+function lifetimes(o: Lifetimes): { anchorLifetimeMs: number; issuerLifetimeMs: number } {
+  return {
+    anchorLifetimeMs: durationOf('--anchor-lifetime', o.anchorLifetime),
+    issuerLifetimeMs: durationOf('--issuer-lifetime', o.issuerLifetime),
+  };
+}
+
+function durationOf(option: string, text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined || ms === 0) {
+    throw new UserError({ message: `${option} ${text}`, expected: 'a duration such as 10m' });
+  }
+  return ms;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,242 @@
+/** Trust anchor and issuer in a folder: made, rotated with an overlapping bundle, watched. */
+import { createPrivateKey, createPublicKey, type X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, realClock, type Timer } from '../../base/clock.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import { writeFileWhole } from '../../base/write-file.js';
+import { generateWorkloadKey, type WorkloadKey } from './csr.js';
+import {
+  isSignedBy,
+  type Issuing,
+  type IssuerStore,
+  keySigner,
+  localIssuing,
+  readCertificates,
+} from './issuing.js';
+import { createCertificate, notAfterMs, publicKeyDerOf } from './x509.js';
+
+/** Where each file is; by default all in one folder. The anchor's key is needed only to sign issuers: keep it away. */
+export interface PkiFiles {
+  /** The bundle: all anchors that are trusted, PEM. */
+  trustAnchorsFile: string;
+  trustAnchorKeyFile: string;
+  /** The issuer's certificate, then intermediates up to the anchor, PEM. */
+  certificateFile: string;
+  keyFile: string;
+}
+
+export function pkiFiles(folder: string): PkiFiles {
+  return {
+    trustAnchorsFile: join(folder, 'trust-anchor.crt'),
+    trustAnchorKeyFile: join(folder, 'trust-anchor.key'),
+    certificateFile: join(folder, 'issuer.crt'),
+    keyFile: join(folder, 'issuer.key'),
+  };
+}
+
+export interface PkiOptions {
+  trustDomain: string;
+  /** Milliseconds; the defaults are ten years and one year. */
+  anchorLifetimeMs?: number;
+  issuerLifetimeMs?: number;
+  clock?: Clock;
+}
+
+const yearMs = 365 * 86_400_000;
+/** Certificates begin a little early, for clocks that run behind. */
+const headStartMs = 60_000;
+
+/** Makes what is missing of anchor and issuer; what is there stays. Resolves to whether anything was made. */
+export async function ensurePki(folder: string, options: PkiOptions): Promise<boolean> {
+  const files = pkiFiles(folder);
+  if (existsSync(files.certificateFile) && existsSync(files.trustAnchorsFile)) return false;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!existsSync(files.trustAnchorsFile)) await addTrustAnchor(folder, options);
+  await rotateIssuer(folder, options);
+  return true;
+}
+
+/**
+ * Makes a new anchor and puts it first in the bundle beside those that are there, which stay trusted: the first step
+ * of a roll-over. The new key replaces the old one, so issuers made from now on are signed by the new anchor.
+ */
+export async function addTrustAnchor(
+  folder: string,
+  options: PkiOptions,
+): Promise<X509Certificate> {
+  const files = pkiFiles(folder);
+  const nowMs = (options.clock ?? realClock).nowMs();
+  const key = generateWorkloadKey();
+  const day = new Date(nowMs).toISOString().slice(0, 19);
+  const anchor = await createCertificate(
+    {
+      publicKeyDer: key.publicKey.export({ type: 'spki', format: 'der' }),
+      commonName: `root.${options.trustDomain} ${day}`.slice(0, 64),
+      notBeforeMs: nowMs - headStartMs,
+      notAfterMs: nowMs + (options.anchorLifetimeMs ?? 10 * yearMs),
+      ca: { pathLength: 1 },
+    },
+    keySigner(key.privateKey, key.publicKey),
+  );
+  const before = existsSync(files.trustAnchorsFile)
+    ? readFileSync(files.trustAnchorsFile, 'utf8').trimEnd()
+    : '';
+  writeKey(files.trustAnchorKeyFile, key);
+  writeFileWhole(
+    files.trustAnchorsFile,
+    `${anchor.toString().trimEnd()}\n${before}`.trimEnd() + '\n',
+  );
+  return anchor;
+}
+
+/** A new issuer signed by the newest anchor. Running controllers take it over, and proxies renew, without a restart. */
+export async function rotateIssuer(folder: string, options: PkiOptions): Promise<X509Certificate> {
+  const files = pkiFiles(folder);
+  if (!existsSync(files.trustAnchorKeyFile)) {
+    throw new UserError(
+      `${files.trustAnchorKeyFile} is needed to sign an issuer, and is not there`,
+    );
+  }
+  const anchorKey = createPrivateKey(readFileSync(files.trustAnchorKeyFile));
+  const anchorPublic = createPublicKey(anchorKey);
+  const anchor = readAnchors(files).find((certificate) =>
+    publicKeyDerOf(certificate).equals(anchorPublic.export({ type: 'spki', format: 'der' })),
+  );
+  if (!anchor) {
+    throw new UserError(`no anchor in ${files.trustAnchorsFile} belongs to the anchor's key`);
+  }
+  const nowMs = (options.clock ?? realClock).nowMs();
+  const key = generateWorkloadKey();
+  const day = new Date(nowMs).toISOString().slice(0, 19);
+  const issuer = await createCertificate(
+    {
+      publicKeyDer: key.publicKey.export({ type: 'spki', format: 'der' }),
+      commonName: `issuer.${options.trustDomain} ${day}`.slice(0, 64),
+      notBeforeMs: nowMs - headStartMs,
+      notAfterMs: Math.min(nowMs + (options.issuerLifetimeMs ?? yearMs), notAfterMs(anchor)),
+      ca: { pathLength: 0 },
+      issuer: anchor,
+    },
+    keySigner(anchorKey, anchorPublic),
+  );
+  // The key first: a reader between the two writes finds that they do not fit, keeps what it has, and looks again.
+  writeKey(files.keyFile, key);
+  writeFileWhole(files.certificateFile, issuer.toString());
+  return issuer;
+}
+
+/** The last step of a roll-over: only the anchor that signed the present issuer stays. Returns what was dropped. */
+export function dropOldAnchors(folder: string): X509Certificate[] {
+  const files = pkiFiles(folder);
+  const chain = readCertificates(
+    readFileSync(files.certificateFile, 'utf8'),
+    files.certificateFile,
+  );
+  const top = chain[chain.length - 1] as X509Certificate;
+  const anchors = readAnchors(files);
+  const kept = anchors.filter((anchor) => isSignedBy(top, anchor));
+  if (kept.length === 0) throw new UserError('no anchor in the bundle signed the present issuer');
+  writeFileWhole(files.trustAnchorsFile, kept.map((anchor) => anchor.toString()).join(''));
+  return anchors.filter((anchor) => !kept.includes(anchor));
+}
+
+export function readAnchors(files: Pick<PkiFiles, 'trustAnchorsFile'>): X509Certificate[] {
+  return readCertificates(readText(files.trustAnchorsFile), files.trustAnchorsFile);
+}
+
+/** The issuer as it is in the files now. Throws a UserError where it cannot be used. */
+export function readIssuer(files: Omit<PkiFiles, 'trustAnchorKeyFile'>, nowMs: number): Issuing {
+  const mode = existsSync(files.keyFile) ? statSync(files.keyFile).mode & 0o077 : 0;
+  if (mode !== 0) {
+    throw new UserError({
+      message: `${files.keyFile} can be read by others`,
+      expected: `mode 0600 (chmod 600 ${files.keyFile})`,
+    });
+  }
+  const text = readText(files.keyFile);
+  let privateKey;
+  try {
+    privateKey = createPrivateKey(text);
+  } catch {
+    throw new UserError({ message: `${files.keyFile}: not a private key`, expected: 'PEM' });
+  }
+  return localIssuing({
+    anchors: readAnchors(files),
+    chain: readCertificates(readText(files.certificateFile), files.certificateFile),
+    signer: keySigner(privateKey, createPublicKey(privateKey)),
+    nowMs,
+  });
+}
+
+/** Files that are looked at every `pollMs`: rename-over, symbolic links (Kubernetes volumes) and NFS all show. */
+export class FileIssuerStore implements IssuerStore {
+  readonly kind = 'files';
+  readonly #files: Omit<PkiFiles, 'trustAnchorKeyFile'>;
+  readonly #clock: Clock;
+  readonly #pollMs: number;
+  #timer: Timer | undefined;
+  #seen = '';
+
+  constructor(
+    files: Omit<PkiFiles, 'trustAnchorKeyFile'>,
+    options: { clock?: Clock; pollMs?: number } = {},
+  ) {
+    this.#files = files;
+    this.#clock = options.clock ?? realClock;
+    this.#pollMs = options.pollMs ?? 500;
+  }
+
+  start(
+    onChange: (issuing: Issuing) => void,
+    onProblem: (message: string) => void,
+  ): Promise<Issuing> {
+    this.#seen = this.#read();
+    const issuing = readIssuer(this.#files, this.#clock.nowMs());
+    this.#timer = this.#clock.every(this.#pollMs, () => {
+      const now = this.#read();
+      if (now === this.#seen) return;
+      this.#seen = now;
+      try {
+        onChange(readIssuer(this.#files, this.#clock.nowMs()));
+      } catch (error) {
+        onProblem(messageOf(error));
+      }
+    });
+    return Promise.resolve(issuing);
+  }
+
+  stop(): Promise<void> {
+    this.#timer?.cancel();
+    return Promise.resolve();
+  }
+
+  #read(): string {
+    const { trustAnchorsFile, certificateFile, keyFile } = this.#files;
+    return [trustAnchorsFile, certificateFile, keyFile]
+      .map((file) => {
+        try {
+          return readFileSync(file, 'utf8');
+        } catch {
+          return '';
+        }
+      })
+      .join('\n');
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError(
+      (error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? `${file}: no such file`
+        : `${file}: ${messageOf(error)}`,
+    );
+  }
+}
+
+function writeKey(file: string, key: WorkloadKey): void {
+  writeFileWhole(file, key.privateKey.export({ type: 'pkcs8', format: 'pem' }), 0o600);
+}

@@ -1,0 +1,94 @@
+/** A trust anchor rolled over while traffic runs: added, moved to, the old one dropped, each step awaited. */
+import { realClock, sleep } from '../../base/clock.js';
+import { exitCode, UserError } from '../../base/errors.js';
+import { getJson } from '../controller/run-command.js';
+import { addTrustAnchor, dropOldAnchors, rotateIssuer } from './pki-files.js';
+import { sha256Hex } from './x509.js';
+
+interface ProxyRow {
+  workload: string;
+  namespace: string;
+  bundleCurrent: boolean;
+}
+
+interface EventRow {
+  event: string;
+  identity?: string;
+  issuer?: string;
+}
+
+/**
+ * With `admins` all three steps, each after every connected proxy took the one before; without, only the first.
+ * Throws a UserError that names who is late; what was done so far is safe to leave and to go on from.
+ */
+export async function rollAnchor(options: {
+  folder: string;
+  trustDomain: string;
+  admins: readonly string[];
+  timeoutMs: number;
+  say(line: string): void;
+}): Promise<void> {
+  const { folder, trustDomain, admins, say } = options;
+  const anchor = await addTrustAnchor(folder, { trustDomain });
+  say(`1. new anchor ${sha256Hex(anchor.raw).slice(0, 16)} trusted beside the old`);
+  if (admins.length === 0) return;
+  const anchorHash = sha256Hex(anchor.raw);
+  await until(options, 'trusts the new anchor', async (admin) => {
+    const state = (await getJson(admin, '/state')) as { anchors: { hash: string }[] };
+    if (!state.anchors.some((a) => a.hash === anchorHash)) return ['the controller itself'];
+    return late(await proxiesOf(admin), (p) => p.bundleCurrent);
+  });
+  const issuer = await rotateIssuer(folder, { trustDomain });
+  const issuerHash = sha256Hex(issuer.raw);
+  say(`2. new issuer ${issuerHash.slice(0, 16)} under it`);
+  await until(options, 'has a certificate of the new issuer', async (admin) => {
+    const state = (await getJson(admin, '/state')) as { issuer?: { hash: string } };
+    if (state.issuer?.hash !== issuerHash) return ['the controller itself'];
+    const renewed = await renewedIdentities(admins, issuerHash);
+    const proxies = (await getJson(admin, '/proxies')) as (ProxyRow & { identity: string })[];
+    return late(proxies, (p) => renewed.has(p.identity));
+  });
+  const dropped = dropOldAnchors(folder);
+  say(`3. ${dropped.length} old anchor(s) dropped`);
+  await until(options, 'trusts only the new anchor', async (admin) =>
+    late(await proxiesOf(admin), (p) => p.bundleCurrent),
+  );
+}
+
+/** Replicas share the issuer, and a proxy renews with any of them. */
+async function renewedIdentities(admins: readonly string[], issuer: string): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const admin of admins) {
+    for (const e of (await getJson(admin, '/events')) as EventRow[]) {
+      if ((e.event === 'renewed' || e.event === 'issued') && e.issuer === issuer && e.identity) {
+        found.add(e.identity);
+      }
+    }
+  }
+  return found;
+}
+
+const proxiesOf = async (admin: string): Promise<ProxyRow[]> =>
+  (await getJson(admin, '/proxies')) as ProxyRow[];
+
+function late<P extends ProxyRow>(proxies: readonly P[], done: (p: P) => boolean): string[] {
+  return proxies.filter((p) => !done(p)).map((p) => `${p.workload}.${p.namespace}`);
+}
+
+async function until(
+  options: { admins: readonly string[]; timeoutMs: number },
+  what: string,
+  lateOnes: (admin: string) => Promise<string[]>,
+): Promise<void> {
+  const deadlineMs = realClock.monotonicMs() + options.timeoutMs;
+  for (;;) {
+    const waiting: string[] = [];
+    for (const admin of options.admins) waiting.push(...(await lateOnes(admin)));
+    if (waiting.length === 0) return;
+    if (realClock.monotonicMs() > deadlineMs) {
+      const names = waiting.slice(0, 10).join(', ');
+      throw new UserError(`not everybody ${what}: ${names}`, exitCode.failed);
+    }
+    await sleep(250);
+  }
+}

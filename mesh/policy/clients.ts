@@ -1,0 +1,56 @@
+/** Who an authorization names, as people write it, made into the model's identities and networks. */
+import type { Authorization } from '../model.js';
+import { identityName } from '../identity/names.js';
+
+/** Fields of one clause narrow it down together; several clauses are alternatives. */
+export interface ClientClause {
+  serviceAccount?: string | undefined;
+  namespace?: string | undefined;
+  /** Exact, `*.suffix`, or `*`. */
+  identity?: string | undefined;
+  /** CIDR. */
+  network?: string | undefined;
+  unauthenticated?: boolean | undefined;
+}
+
+/**
+ * Authorizations that together let in whoever any clause names: clauses without a network share one, each network
+ * gets its own, because the model's `networks` narrow down all identities beside them.
+ */
+export function authorizationsOf(
+  name: string,
+  clauses: readonly ClientClause[],
+  trustDomain: string,
+  routes?: string[],
+): Authorization[] {
+  const byNetwork = new Map<string, Authorization>();
+  for (const clause of clauses) {
+    const key = clause.network ?? '';
+    let authorization = byNetwork.get(key);
+    if (!authorization) {
+      authorization = {
+        name,
+        ...(routes && { routes }),
+        identities: [],
+        unauthenticated: false,
+        ...(clause.network && { networks: [clause.network] }),
+      };
+      byNetwork.set(key, authorization);
+    }
+    const identity = identityOf(clause, trustDomain);
+    if (identity) authorization.identities.push(identity);
+    // A network alone says where from, not who: also plaintext.
+    else authorization.unauthenticated = true;
+  }
+  return [...byNetwork.values()];
+}
+
+function identityOf(clause: ClientClause, trustDomain: string): string | undefined {
+  if (clause.identity) return clause.identity;
+  if (!clause.namespace) return undefined;
+  if (clause.serviceAccount) {
+    const { serviceAccount, namespace } = clause;
+    return identityName({ serviceAccount, namespace, trustDomain });
+  }
+  return `*.${clause.namespace}.serviceaccount.identity.${trustDomain}`;
+}
