@@ -1,4 +1,4 @@
-/** Faults that the controller injects into itself for drills: leases that lapse unless renewed, with proof of effect. */
+/** Faults that the controller injects into itself for drills: leases that lapse unless renewed, with their effect. */
 import { randomUUID } from 'node:crypto';
 import { type Clock, type Timer } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';

@@ -129,7 +129,9 @@ function registerRotate(identity: Command): void {
     .option('--timeout <duration>', 'for each wait', '10m')
     .addHelpText(
       'after',
-      `${help('firedrill identity rotate anchor --folder pki --trust-domain retail.local --admin http://127.0.0.1:9990')}
+      `
+Example:
+  firedrill identity rotate anchor --folder pki --trust-domain retail.local --admin http://127.0.0.1:9990
 
 Without --admin only the first step is done: the new anchor is added to the bundle.
 Then, when all proxies trust it: rotate issuer; when all have renewed: rotate drop-old.`,

@@ -158,7 +158,7 @@ export class ControllerClient {
   #restore(): boolean {
     const identity = this.#cache.readIdentity();
     if (identity && identity.notAfterMs > this.#options.clock.nowMs()) this.#setIdentity(identity);
-    // Anchors outlive a certificate: without them a proxy that was off for a day would trust only what it was born with.
+    // Anchors outlive a certificate: without them a proxy that was off for a day would trust what it was born with.
     else if (identity) this.#anchors = [...new Set([...identity.anchors, ...this.#anchors])];
     const text = this.#cache.readState();
     if (text === undefined) return false;
