@@ -228,6 +228,8 @@ export interface ProxyConfig {
     /** Expected name of the controller. */
     identity: string;
     tokenFile: string;
+    /** `*` (the default), `*.retail`, `cart.retail`: more is asked for as it is met. */
+    subscribe?: string[];
   };
   /** Static state; with a controller, only what to serve by until the first snapshot. */
   state?: MeshState;

@@ -17,6 +17,8 @@ export interface IdentityMaterial {
   issuer: string;
 }
 
+const stateFile = 'stream-state.json';
+const identityFile = 'stream-identity.json';
 /** State is written at most this often: a busy mesh changes every few milliseconds. */
 const writeIntervalMs = 1000;
 
@@ -35,11 +37,11 @@ export class DiskCache {
   }
 
   readState(): string | undefined {
-    return this.#read('state.json');
+    return this.#read(stateFile);
   }
 
   readIdentity(): IdentityMaterial | undefined {
-    const text = this.#read('identity.json');
+    const text = this.#read(identityFile);
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as IdentityMaterial;
@@ -49,7 +51,7 @@ export class DiskCache {
   }
 
   writeIdentity(material: IdentityMaterial): void {
-    this.#write('identity.json', JSON.stringify(material));
+    this.#write(identityFile, JSON.stringify(material));
   }
 
   /** Soon; `make` is called when it is written. */
@@ -64,7 +66,7 @@ export class DiskCache {
     this.#timer = undefined;
     const make = this.#pending;
     this.#pending = undefined;
-    if (make) this.#write('state.json', make());
+    if (make) this.#write(stateFile, make());
   }
 
   #read(name: string): string | undefined {

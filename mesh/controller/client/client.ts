@@ -36,9 +36,9 @@ export interface ControllerClientOptions {
   clock: Clock;
   random: Random;
   /** Takes a new state, or throws: then the controller is told why, and the old one stays. */
-  onState(state: MeshState): void;
+  onState(state: MeshState, source: 'fresh' | 'cache'): void;
   /** Called before anything is served, and with each renewal and each change of the bundle. */
-  onIdentity(material: IdentityMaterial): void;
+  onIdentity(material: IdentityMaterial, source: 'fresh' | 'cache'): void;
   log(line: string): void;
 }
 
@@ -157,14 +157,17 @@ export class ControllerClient {
   /** Whether there was a state to serve by. */
   #restore(): boolean {
     const identity = this.#cache.readIdentity();
-    if (identity && identity.notAfterMs > this.#options.clock.nowMs()) this.#setIdentity(identity);
-    // Anchors outlive a certificate: without them a proxy that was off for a day would trust what it was born with.
-    else if (identity) this.#anchors = [...new Set([...identity.anchors, ...this.#anchors])];
+    if (identity && identity.notAfterMs > this.#options.clock.nowMs()) {
+      this.#setIdentity(identity, 'cache');
+    } else if (identity) {
+      // Anchors outlive a certificate: without them a proxy that was off for a day would trust what it was born with.
+      this.#anchors = [...new Set([...identity.anchors, ...this.#anchors])];
+    }
     const text = this.#cache.readState();
     if (text === undefined) return false;
     try {
       this.#resources.load(text);
-      this.#options.onState(this.#resources.state());
+      this.#options.onState(this.#resources.state(), 'cache');
       return true;
     } catch (error) {
       this.#options.log(`the cached state cannot be used: ${messageOf(error)}`);
@@ -252,7 +255,7 @@ export class ControllerClient {
       const bundleBefore = this.#resources.bundle();
       const whole = this.#resources.take(update, () => {
         this.#takeBundle(bundleBefore);
-        this.#options.onState(this.#resources.state());
+        this.#options.onState(this.#resources.state(), 'fresh');
       });
       if (whole) {
         this.stats.updates++;
@@ -313,11 +316,11 @@ export class ControllerClient {
     this.#setIdentity(answer.material);
   }
 
-  #setIdentity(material: IdentityMaterial): void {
+  #setIdentity(material: IdentityMaterial, source: 'fresh' | 'cache' = 'fresh'): void {
     this.#identity = material;
     this.#anchors = material.anchors;
-    this.#options.onIdentity(material);
-    this.#cache.writeIdentity(material);
+    this.#options.onIdentity(material, source);
+    if (source === 'fresh') this.#cache.writeIdentity(material);
     const lifeMs = material.notAfterMs - material.notBeforeMs;
     const share = renewShare + this.#options.random.next() * renewJitter;
     this.#renewIn(material.notBeforeMs + lifeMs * share - this.#options.clock.nowMs());

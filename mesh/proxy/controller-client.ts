@@ -1,0 +1,77 @@
+/** The proxy's end of the controller's stream: from its configuration to what its stores are told. */
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../../base/clock.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import type { Random } from '../../base/random.js';
+import { ControllerClient } from '../controller/client/client.js';
+import { splitPem } from '../identity/csr.js';
+import type { MeshState, ProxyConfig } from '../model.js';
+
+/** Throws where a state cannot be served: the controller is told the reason, and the old one stays. */
+export interface StateTarget {
+  apply(state: MeshState, source: 'fresh' | 'cache'): void;
+}
+
+export interface IdentityTarget {
+  set(
+    material: { certificateChainPem: string; keyPem: string; trustAnchorsPem: string },
+    source: 'fresh' | 'cache',
+  ): void;
+}
+
+/** How long a proxy without a cache waits for its first state before it listens all the same. */
+const firstStateLimitMs = 10_000;
+
+/**
+ * Connects to the controller of `config.controller`. Resolves when there is a state to serve by, from the cache or the
+ * stream; from then on the stores are kept up to date. Throws a UserError where the configuration cannot work.
+ */
+export async function startControllerClient(parts: {
+  config: ProxyConfig;
+  state: StateTarget;
+  identity: IdentityTarget;
+  proxyVersion: string;
+  clock: Clock;
+  random: Random;
+  log(line: string): void;
+}): Promise<ControllerClient> {
+  const { config, state, identity } = parts;
+  const { controller } = config;
+  if (!controller || controller.addresses.length === 0) {
+    throw new UserError('controller.addresses is empty');
+  }
+  if (!config.identity) throw new UserError('controller needs identity.name and trustAnchorsFile');
+  const client = new ControllerClient({
+    addresses: controller.addresses,
+    controllerIdentity: controller.identity,
+    workload: config.workload,
+    identity: config.identity.name,
+    tokenFile: controller.tokenFile,
+    anchors: readAnchors(config.identity.trustAnchorsFile),
+    ...(config.cacheFolder !== undefined && { cacheFolder: config.cacheFolder }),
+    subscribe: controller.subscribe ?? ['*'],
+    proxyVersion: parts.proxyVersion,
+    clock: parts.clock,
+    random: parts.random,
+    log: parts.log,
+    onState: (next, source) => state.apply(next, source),
+    onIdentity: ({ chain, key, anchors }, source) =>
+      identity.set(
+        { certificateChainPem: chain, keyPem: key, trustAnchorsPem: anchors.join('\n') },
+        source,
+      ),
+  });
+  await client.start(firstStateLimitMs);
+  return client;
+}
+
+function readAnchors(file: string): string[] {
+  let anchors: string[];
+  try {
+    anchors = splitPem(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new UserError(`identity.trustAnchorsFile: ${messageOf(error)}`);
+  }
+  if (anchors.length === 0) throw new UserError(`${file}: no certificate`);
+  return anchors;
+}
