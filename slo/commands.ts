@@ -1,3 +1,10 @@
 import type { Command } from 'commander';
+import { registerGenerate } from './rules/generate-command.js';
 
-export function registerSlo(_program: Command): void {}
+/** Adds `firedrill slo ...`. */
+export function registerSlo(program: Command): void {
+  const slo = program
+    .command('slo')
+    .description('from a definition to rules, dashboards, budgets and a release gate');
+  registerGenerate(slo);
+}

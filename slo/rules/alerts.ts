@@ -1,0 +1,116 @@
+/** Stage three: multi-window, multi-burn-rate alerts (SRE Workbook, chapter 5), and the alert for no data. */
+import { formatDurationMs } from '../../base/duration.js';
+import type { AlertSettings } from '../spec/model.js';
+import type { AlertingRule } from './model.js';
+import * as names from './names.js';
+import { isFine, type Plan, scaled, sumOver } from './plan.js';
+import type { AlertWindow } from './windows.js';
+
+type Severity = AlertWindow['severity'];
+
+function conditionOf(plan: Plan, window: AlertWindow): string {
+  const ratio = plan.slo.alerting.trafficWeighted ? names.weightedRatio : names.errorRatio;
+  const above = (ms: number): string =>
+    `${ratio(ms)}${plan.selector} > (${window.factor} * ${plan.budget})`;
+  return [above(window.longMs), above(window.shortMs), ...guardsOf(plan, window)]
+    .map((line) => `  ${line}`)
+    .join('\n  and\n');
+}
+
+/** Quiet services: a ratio of a handful of events is noise, so that many must have happened in the long window. */
+function guardsOf(plan: Plan, window: AlertWindow): string[] {
+  const { minBadEvents, minEvents } = plan.slo.alerting;
+  const series = isFine(window.longMs) ? plan.fine : plan.coarse;
+  const guards: string[] = [];
+  if (minBadEvents > 0) {
+    guards.push(`${sumOver(plan, series.bad, window.longMs)} >= ${minBadEvents}`);
+  }
+  if (minEvents > 0) guards.push(`${sumOver(plan, series.total, window.longMs)} >= ${minEvents}`);
+  return guards;
+}
+
+function labelsOf(plan: Plan, severity: Severity, settings: AlertSettings): Record<string, string> {
+  const { slo } = plan;
+  return {
+    ...slo.labels,
+    ...slo.alerting.labels,
+    ...settings.labels,
+    ...(slo.owner === undefined ? {} : { [names.ownerLabel]: slo.owner }),
+    ...plan.labels,
+    [names.severityLabel]: severity,
+    ...(plan.scaleText === undefined ? {} : { [names.timeScaleLabel]: plan.scaleText }),
+  };
+}
+
+function annotationsOf(plan: Plan, settings: AlertSettings, own: Record<string, string>) {
+  const { slo, options } = plan;
+  const link = (template: string): string =>
+    template
+      .replaceAll('{{alert}}', slo.alerting.name)
+      .replaceAll('{{slo}}', slo.id)
+      .replaceAll('{{service}}', slo.service);
+  return {
+    ...(options.runbookUrl === undefined ? {} : { runbook_url: link(options.runbookUrl) }),
+    ...(options.dashboardUrl === undefined ? {} : { dashboard_url: link(options.dashboardUrl) }),
+    ...own,
+    ...(plan.scaleText === undefined
+      ? {}
+      : {
+          time_scale: `Windows are scaled by ${plan.scaleText}: an hour in the text is ${hourText(plan)}.`,
+        }),
+    ...slo.alerting.annotations,
+    ...settings.annotations,
+  };
+}
+
+const hourText = (plan: Plan): string => formatDurationMs(scaled(plan, 3_600_000));
+
+const window = (ms: number): string => formatDurationMs(ms);
+
+/** The alert of one severity: any of its windows. Undefined where the SLO wants none. */
+export function burnAlert(plan: Plan, severity: Severity): AlertingRule | undefined {
+  const settings = plan.slo.alerting[severity];
+  const windows = plan.windows.filter((w) => w.severity === severity);
+  if (settings === false || windows.length === 0) return undefined;
+  const { slo } = plan;
+  const burns = windows
+    .map((w) => `${w.factor}x over ${window(w.longMs)} and ${window(w.shortMs)}`)
+    .join(', or ');
+  const group = slo.groupBy.map((l) => ` ${l}={{ $labels.${l} }}`).join('');
+  return {
+    kind: 'alert',
+    alert: slo.alerting.name,
+    expr: windows.map((w) => `(\n${conditionOf(plan, w)}\n)`).join('\nor\n'),
+    forMs: settings.forMs === 0 ? 0 : scaled(plan, settings.forMs),
+    keepFiringForMs: settings.keepFiringForMs === 0 ? 0 : scaled(plan, settings.keepFiringForMs),
+    labels: labelsOf(plan, severity, settings),
+    annotations: annotationsOf(plan, settings, {
+      summary: `${slo.service}: the error budget of ${slo.name} burns too fast${group}`,
+      description:
+        `{{ $value | humanizePercentage }} of events are bad where ${slo.objective}% must be good ` +
+        `(${severity}s at ${burns}).`,
+    }),
+  };
+}
+
+/** No data is not success: the step series vanish with the metrics that they are made of. */
+export function noDataAlert(plan: Plan): AlertingRule | undefined {
+  const { slo } = plan;
+  const { noData } = slo.alerting;
+  if (noData === false) return undefined;
+  const settings = slo.alerting[noData.severity];
+  return {
+    kind: 'alert',
+    alert: `${slo.alerting.name}NoData`,
+    expr: `absent(${names.totalIncrease(plan.stepMs)}${plan.selector})`,
+    forMs: scaled(plan, noData.afterMs),
+    keepFiringForMs: 0,
+    labels: labelsOf(plan, noData.severity, settings === false ? noSettings : settings),
+    annotations: annotationsOf(plan, settings === false ? noSettings : settings, {
+      summary: `${slo.service}: nothing measures ${slo.name}`,
+      description: `The metrics that ${slo.id} is computed from are gone, so no alert of it can fire.`,
+    }),
+  };
+}
+
+const noSettings: AlertSettings = { forMs: 0, keepFiringForMs: 0, labels: {}, annotations: {} };

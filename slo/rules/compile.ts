@@ -1,0 +1,52 @@
+/** An SLO is compiled through a visible list of stages, each a pure function of the plan to rules of one group. */
+import type { Slo } from '../spec/model.js';
+import { burnAlert, noDataAlert } from './alerts.js';
+import type { Rule, RuleGroup } from './model.js';
+import { coarseStepMs, type CompileOptions, type Plan, planOf, scaled } from './plan.js';
+import { coarseRatioRules, fineRatioRules, metadataRules } from './ratios.js';
+import { coarseRules, sliceRules, stepRules } from './steps.js';
+
+type GroupKind = 'fine' | 'slices' | 'coarse';
+
+interface Stage {
+  name: string;
+  group: GroupKind;
+  rules: (plan: Plan) => (Rule | undefined)[];
+}
+
+/** In the order in which they must be evaluated: within a group a rule sees what the ones above it recorded. */
+export const stages: readonly Stage[] = [
+  { name: 'events of a step', group: 'fine', rules: stepRules },
+  { name: 'slices of time', group: 'slices', rules: sliceRules },
+  { name: 'ratios up to six hours', group: 'fine', rules: fineRatioRules },
+  // In one group with what they read: a page is no evaluation later than its data.
+  { name: 'page', group: 'fine', rules: (plan) => [burnAlert(plan, 'page'), noDataAlert(plan)] },
+  { name: 'coarse steps', group: 'coarse', rules: coarseRules },
+  { name: 'ratios of days', group: 'coarse', rules: coarseRatioRules },
+  { name: 'objective and budget', group: 'coarse', rules: metadataRules },
+  { name: 'ticket', group: 'coarse', rules: (plan) => [burnAlert(plan, 'ticket')] },
+];
+
+/** The groups of one SLO; pure, and the same bytes for the same input. */
+export function compileSlo(slo: Slo, options: CompileOptions = {}): RuleGroup[] {
+  const plan = planOf(slo, options);
+  const group = (kind: GroupKind, name: string, nominalMs: number): RuleGroup => ({
+    name,
+    intervalMs: scaled(plan, nominalMs),
+    rules: stages
+      .filter((stage) => stage.group === kind)
+      .flatMap((stage) => stage.rules(plan))
+      .filter((rule) => rule !== undefined),
+  });
+  const sliceMs = slo.sli.kind === 'slices' ? slo.sli.lengthMs : coarseStepMs;
+  return [
+    group('fine', `slo-${slo.id}`, plan.stepMs),
+    group('slices', `slo-${slo.id}-slices`, sliceMs),
+    group('coarse', `slo-${slo.id}-long`, coarseStepMs),
+  ].filter((g) => g.rules.length > 0);
+}
+
+/** All groups of all SLOs, in the order given. */
+export function compileSlos(slos: readonly Slo[], options: CompileOptions = {}): RuleGroup[] {
+  return slos.flatMap((slo) => compileSlo(slo, options));
+}

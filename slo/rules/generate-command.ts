@@ -1,0 +1,106 @@
+/** `firedrill slo generate` and `validate`. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../base/errors.js';
+import type { Period } from '../spec/model.js';
+
+interface GenerateFlags {
+  input: string[];
+  out: string;
+  format: 'rules' | 'prometheusrule' | 'mimir' | 'kustomize';
+  timeScale: string;
+  step: string;
+  windows?: string;
+  period?: string;
+  runbookUrl?: string;
+  dashboardUrl?: string;
+  namespace: string;
+  split: boolean;
+}
+
+const example = `
+Examples:
+  firedrill slo generate -i examples/slo -o out/
+  firedrill slo generate -i slo.yaml -o - | promtool check rules
+  firedrill slo generate -i slo.yaml -o k8s/ --format kustomize --namespace monitoring
+  firedrill slo generate -i slo.yaml -o drill.yaml --time-scale 1/120`;
+
+export function registerGenerate(slo: Command): void {
+  slo
+    .command('generate')
+    .description('compile SLOs to recording rules and alerts')
+    .requiredOption('-i, --input <path...>', 'files, folders, or - for standard input')
+    .requiredOption('-o, --out <path>', 'a .yaml file, a folder (one file a service), or -')
+    .option('--format <format>', 'rules, prometheusrule, mimir or kustomize', 'rules')
+    .option('--time-scale <ratio>', 'multiply every window and interval, for drills', '1')
+    .option('--step <duration>', 'base resolution, at least the scrape interval', '30s')
+    .option('--windows <file>', 'alert windows of your own')
+    .option('--period <period>', 'for formats that say none: 7d, 28d, 30d, 90d or month')
+    .option('--runbook-url <template>', 'such as https://runbooks.example/{{alert}}')
+    .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')
+    .option('--namespace <name>', 'of the Kubernetes objects', 'monitoring')
+    .addHelpText('after', example)
+    .action(async (flags: GenerateFlags) => {
+      const { generate } = await import('./generate.js');
+      const written = generate({
+        inputs: flags.input,
+        out: flags.out,
+        format: flags.format,
+        compile: await compileFlags(flags),
+        ...(flags.period === undefined ? {} : { period: parsePeriod(flags.period) }),
+        namespace: flags.namespace,
+      });
+      if (flags.out !== '-') {
+        const { slos, rules, files } = written;
+        process.stderr.write(
+          `${slos} SLOs, ${rules} rules, ${files.length} files in ${flags.out}\n`,
+        );
+      }
+    });
+
+  slo
+    .command('validate')
+    .description('check SLO files and say everything that is wrong with them')
+    .argument('<path...>', 'files, folders, or - for standard input')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill slo validate examples/slo')
+    .action(async (paths: string[], flags: { output: string }) => {
+      const { readSlos } = await import('../spec/read.js');
+      try {
+        const slos = readSlos(paths);
+        process.stdout.write(
+          flags.output === 'json'
+            ? `${JSON.stringify({ valid: true, slos: slos.map((s) => s.id) }, undefined, 2)}\n`
+            : `${slos.length} SLOs are valid\n`,
+        );
+      } catch (error) {
+        if (!(error instanceof UserError) || flags.output !== 'json') throw error;
+        const result = { valid: false, problems: error.problems };
+        process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+        process.exitCode = exitCode.usage;
+      }
+    });
+}
+
+/** The flags that shape the rules, checked. */
+export async function compileFlags(
+  flags: Pick<GenerateFlags, 'timeScale' | 'step' | 'windows' | 'runbookUrl' | 'dashboardUrl'>,
+) {
+  const { parseTimeScale, parseStep } = await import('./generate.js');
+  const { readWindowTable } = await import('./windows.js');
+  return {
+    timeScale: parseTimeScale(flags.timeScale),
+    stepMs: parseStep(flags.step),
+    ...(flags.windows === undefined ? {} : { windows: readWindowTable(flags.windows) }),
+    ...(flags.runbookUrl === undefined ? {} : { runbookUrl: flags.runbookUrl }),
+    ...(flags.dashboardUrl === undefined ? {} : { dashboardUrl: flags.dashboardUrl }),
+  };
+}
+
+export function parsePeriod(text: string): Period {
+  if (text === 'month') return { days: 30, calendar: 'month' };
+  const days = ['7d', '28d', '30d', '90d'].includes(text) ? Number.parseInt(text, 10) : 0;
+  if (days === 0) {
+    throw new UserError({ message: `--period ${text}`, expected: '7d, 28d, 30d, 90d or month' });
+  }
+  return { days: days as Period['days'] };
+}

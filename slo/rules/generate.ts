@@ -1,0 +1,72 @@
+/** From paths to rule files: everything is read and compiled before the first byte is written. */
+import { parseDurationMs } from '../../base/duration.js';
+import { UserError } from '../../base/errors.js';
+import type { Period, Slo } from '../spec/model.js';
+import { readSlos } from '../spec/read.js';
+import { compileSlos } from './compile.js';
+import { coarseStepMs, type CompileOptions } from './plan.js';
+import { type OutputFormat, outputFiles } from './outputs.js';
+import { writeAll } from './write-files.js';
+
+export interface GenerateOptions {
+  inputs: readonly string[];
+  /** A file, a folder, or `-` for standard output. */
+  out: string;
+  format: OutputFormat;
+  compile: CompileOptions;
+  period?: Period;
+  namespace: string;
+}
+
+export function generate(options: GenerateOptions): {
+  slos: number;
+  rules: number;
+  files: string[];
+} {
+  const slos = readSlos(options.inputs, options.period ? { period: options.period } : {});
+  const single = options.out === '-' || /\.ya?ml$/.test(options.out);
+  const parts = single ? [{ name: 'slo-rules', slos }] : byService(slos);
+  const compiled = parts.map(({ name, slos }) => ({
+    name,
+    groups: compileSlos(slos, options.compile),
+  }));
+  const files = outputFiles(compiled, options.format, options.namespace);
+  writeAll(options.out, single, files);
+  const groups = compiled.flatMap((part) => part.groups);
+  return {
+    slos: slos.length,
+    rules: groups.reduce((sum, g) => sum + g.rules.length, 0),
+    files: [...files.keys()],
+  };
+}
+
+function byService(slos: readonly Slo[]): { name: string; slos: Slo[] }[] {
+  const services = new Map<string, Slo[]>();
+  for (const slo of slos) {
+    const list = services.get(slo.service);
+    if (list) list.push(slo);
+    else services.set(slo.service, [slo]);
+  }
+  return [...services.keys()].sort().map((name) => ({ name, slos: services.get(name) as Slo[] }));
+}
+
+/** `1/120` or `0.01`: above 0, at most 1. */
+export function parseTimeScale(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(?:\/(\d+(?:\.\d+)?))?$/.exec(text);
+  const scale = match ? Number(match[1]) / Number(match[2] ?? 1) : Number.NaN;
+  if (scale > 0 && scale <= 1) return scale;
+  throw new UserError({
+    message: `--time-scale ${text}`,
+    expected: 'a ratio such as 1/120, above 0 and at most 1',
+  });
+}
+
+/** A base resolution that tiles every window. */
+export function parseStep(text: string): number {
+  const ms = parseDurationMs(text) ?? 0;
+  if (ms >= 1000 && coarseStepMs % ms === 0 && 300_000 % ms === 0) return ms;
+  throw new UserError({
+    message: `--step ${text}`,
+    expected: 'a duration that divides 1 minute, such as 10s, 15s, 30s or 1m',
+  });
+}

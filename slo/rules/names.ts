@@ -1,0 +1,46 @@
+/** Every metric and label name that SLO rules emit, in one place: rules, dashboards and budgets import it. */
+import { formatDurationMs } from '../../base/duration.js';
+
+/** On every recorded series: which SLO it belongs to (`checkout-availability`), and whose service. */
+export const sloLabel = 'slo';
+export const serviceLabel = 'service';
+export const ownerLabel = 'owner';
+export const severityLabel = 'severity';
+/** On alerts compiled with a time scale other than 1, such as `1/120`. */
+export const timeScaleLabel = 'time_scale';
+
+const window = (ms: number): string => formatDurationMs(ms);
+
+/** Sums of events in one step; the name tells the nominal step. */
+export const badIncrease = (ms: number): string => `slo:events_bad:increase${window(ms)}`;
+export const totalIncrease = (ms: number): string => `slo:events_total:increase${window(ms)}`;
+/** Slices of time (1 each) and the bad ones among them. */
+export const badSlices = (ms: number): string => `slo:slices_bad:count${window(ms)}`;
+export const totalSlices = (ms: number): string => `slo:slices_total:count${window(ms)}`;
+/** Mean events in one coarse step over the period: the denominator of traffic-weighted burns. */
+export const meanTotal = (ms: number): string => `slo:events_total:mean${window(ms)}`;
+
+/** Ratio of sums over a window. The names below are those of Sloth's rules, so that what reads them keeps working. */
+export const errorRatio = (ms: number): string => `slo:sli_error:ratio_rate${window(ms)}`;
+export const weightedRatio = (ms: number): string =>
+  `slo:sli_error_weighted:ratio_rate${window(ms)}`;
+export const objectiveRatioMetric = 'slo:objective:ratio';
+export const errorBudgetMetric = 'slo:error_budget:ratio';
+export const periodDaysMetric = 'slo:time_period:days';
+export const currentBurnMetric = 'slo:current_burn_rate:ratio';
+export const periodBurnMetric = 'slo:period_burn_rate:ratio';
+export const budgetRemainingMetric = 'slo:period_error_budget_remaining:ratio';
+export const infoMetric = 'firedrill_slo_info';
+/** Since the start of the calendar month, in UTC. */
+export const monthMetric = 'slo:calendar:month';
+export const monthRatioMetric = 'slo:sli_error:ratio_month';
+
+/** Reserved: a user's label of one of these names would change which series belong together. */
+export const reservedLabels: readonly string[] = [
+  sloLabel,
+  serviceLabel,
+  severityLabel,
+  timeScaleLabel,
+  'alertname',
+  '__name__',
+];

@@ -1,0 +1,97 @@
+/** Stage two: the error ratio of every window, a ratio of sums, and the burn rates made of it. */
+import { budgetRatio, objectiveRatio } from '../spec/model.js';
+import type { RecordingRule } from './model.js';
+import * as names from './names.js';
+import { coarseStepMs, isFine, type Plan, ratioWindows, sumOver } from './plan.js';
+import { record } from './steps.js';
+
+function ratioOver(plan: Plan, windowMs: number): string {
+  const series = isFine(windowMs) ? plan.fine : plan.coarse;
+  return `${sumOver(plan, series.bad, windowMs)}\n/\n${sumOver(plan, series.total, windowMs)}`;
+}
+
+/** Bad events of a window over what the period's mean traffic would have brought in it. */
+function weightedRatioOver(plan: Plan, windowMs: number): string {
+  const series = isFine(windowMs) ? plan.fine : plan.coarse;
+  const steps = windowMs / coarseStepMs;
+  return `${sumOver(plan, series.bad, windowMs)}\n/\n(${names.meanTotal(coarseStepMs)}${plan.selector} * ${steps})`;
+}
+
+const alertWindows = (plan: Plan): number[] =>
+  [...new Set(plan.windows.flatMap((w) => [w.shortMs, w.longMs]))].sort((a, b) => a - b);
+
+function ratiosOf(plan: Plan, fine: boolean): RecordingRule[] {
+  const rules = ratioWindows(plan)
+    .filter((w) => isFine(w) === fine)
+    .map((w) => record(plan, names.errorRatio(w), ratioOver(plan, w)));
+  if (!plan.slo.alerting.trafficWeighted) return rules;
+  const weighted = alertWindows(plan)
+    .filter((w) => isFine(w) === fine)
+    .map((w) => record(plan, names.weightedRatio(w), weightedRatioOver(plan, w)));
+  return [...rules, ...weighted];
+}
+
+/** At the base interval: what pages read. */
+export function fineRatioRules(plan: Plan): RecordingRule[] {
+  const current = `${names.errorRatio(300_000)}${plan.selector} / ${plan.budget}`;
+  return [...ratiosOf(plan, true), record(plan, names.currentBurnMetric, current)];
+}
+
+/** At the coarse interval: days and the whole period. */
+export function coarseRatioRules(plan: Plan): RecordingRule[] {
+  const mean = plan.slo.alerting.trafficWeighted
+    ? [
+        record(
+          plan,
+          names.meanTotal(coarseStepMs),
+          sumOver(plan, plan.coarse.total, plan.periodMs).replace('sum_', 'avg_'),
+        ),
+      ]
+    : [];
+  return [...mean, ...ratiosOf(plan, false), ...monthRules(plan)];
+}
+
+/**
+ * The ratio since the month began, in UTC. `@ end()` is the moment of evaluation even inside the subquery, so that
+ * each coarse step is kept or dropped by whether it was recorded in the same month as now.
+ */
+function monthRules(plan: Plan): RecordingRule[] {
+  if (plan.slo.period.calendar !== 'month' || plan.scale !== 1) return [];
+  const month = `${names.monthMetric}${plan.selector}`;
+  const sum = (series: string): string =>
+    `sum_over_time((${series}${plan.selector} and on () (${month} == on () ${month} @ end()))[31d:4m])`;
+  return [
+    record(plan, names.monthMetric, 'year() * 12 + month()'),
+    record(plan, names.monthRatioMetric, `${sum(plan.coarse.bad)}\n/\n${sum(plan.coarse.total)}`),
+  ];
+}
+
+/** What the SLO promises and how its budget stands, for dashboards and people. */
+export function metadataRules(plan: Plan): RecordingRule[] {
+  const { slo } = plan;
+  const ratio =
+    slo.period.calendar === 'month' && plan.scale === 1
+      ? names.monthRatioMetric
+      : names.errorRatio(plan.periodMs);
+  return [
+    record(plan, names.objectiveRatioMetric, `vector(${objectiveRatio(slo.objective)})`),
+    record(plan, names.errorBudgetMetric, `vector(${budgetRatio(slo.objective)})`),
+    record(plan, names.periodDaysMetric, `vector(${slo.period.days})`),
+    record(plan, names.periodBurnMetric, `${ratio}${plan.selector} / ${plan.budget}`),
+    record(plan, names.budgetRemainingMetric, `1 - ${names.periodBurnMetric}${plan.selector}`),
+    { ...record(plan, names.infoMetric, 'vector(1)'), labels: infoLabels(plan) },
+  ];
+}
+
+function infoLabels(plan: Plan): Record<string, string> {
+  const { slo } = plan;
+  return {
+    ...slo.labels,
+    ...plan.labels,
+    name: slo.name,
+    objective: String(slo.objective),
+    period: slo.period.calendar ?? `${slo.period.days}d`,
+    ...(slo.owner === undefined ? {} : { [names.ownerLabel]: slo.owner }),
+    ...(plan.scaleText === undefined ? {} : { [names.timeScaleLabel]: plan.scaleText }),
+  };
+}

@@ -1,0 +1,29 @@
+/** Writes several files so that a failure leaves none half written: beside the target first, then renamed. */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+
+/** `out` is a folder, or with `single` one file, or `-` for standard output. */
+export function writeAll(out: string, single: boolean, files: ReadonlyMap<string, string>): void {
+  if (out === '-') {
+    process.stdout.write([...files.values()].join('---\n'));
+    return;
+  }
+  const targets = [...files].map(([name, text]) => ({
+    path: single ? out : join(out, name),
+    text,
+  }));
+  const begun: string[] = [];
+  try {
+    for (const { path, text } of targets) {
+      mkdirSync(dirname(path), { recursive: true });
+      const beside = `${path}.${process.pid}.tmp`;
+      begun.push(beside);
+      writeFileSync(beside, text);
+    }
+    for (const { path } of targets) renameSync(`${path}.${process.pid}.tmp`, path);
+  } catch (error) {
+    for (const path of begun) rmSync(path, { force: true });
+    throw new UserError(`${out} cannot be written: ${messageOf(error)}`, exitCode.environment);
+  }
+}

@@ -1,0 +1,76 @@
+/** Checks that need PromQL or arithmetic, with the place of each mistake; problems are collected, not thrown. */
+import type { Place, Problem } from '../../base/errors.js';
+import { formatDurationMs } from '../../base/duration.js';
+import type { Path, YamlDocument } from '../../base/yaml.js';
+import { findQueryProblem, hasWindow, isBareSelector } from './query.js';
+
+/** Collects problems of one document under a path. */
+export class Checker {
+  readonly document: YamlDocument;
+  readonly problems: Problem[] = [];
+
+  constructor(document: YamlDocument) {
+    this.document = document;
+  }
+
+  add(path: Path, message: string, expected?: string): void {
+    this.#push(this.document.placeOf(path), message, expected);
+  }
+
+  addKey(path: Path, message: string, expected?: string): void {
+    this.#push(this.document.placeOfKey(path), message, expected);
+  }
+
+  #push(place: Place, message: string, expected?: string): void {
+    this.problems.push({ place, message, ...(expected === undefined ? {} : { expected }) });
+  }
+
+  /** A query that parses. */
+  query(path: Path, text: string): boolean {
+    const problem = findQueryProblem(text);
+    if (!problem) return true;
+    const place = this.document.placeWithin(path, problem.offset);
+    this.#push(place, `${path.join('.')}: ${problem.message}`, problem.expected);
+    return false;
+  }
+
+  /** A counter on its own, or a query over `{{.window}}`. */
+  windowed(path: Path, text: string): boolean {
+    if (!this.query(path, text)) return false;
+    if (hasWindow(text) || isBareSelector(text)) return true;
+    this.add(
+      path,
+      `${path.join('.')}: the query has a fixed range or none`,
+      'a bare counter, or {{.window}} where the range stands, such as rate(x[{{.window}}])',
+    );
+    return false;
+  }
+
+  selector(path: Path, text: string): boolean {
+    if (!this.query(path, text)) return false;
+    if (isBareSelector(text)) return true;
+    this.add(path, `${path.join('.')}: not a selector`, 'a metric with matchers, such as x{a="b"}');
+    return false;
+  }
+
+  /** A classic histogram counts at its boundaries only: between them the answer would be a guess. */
+  bucket(path: Path, threshold: number, buckets: readonly number[] | undefined): void {
+    if (!buckets || buckets.includes(threshold)) return;
+    const sorted = [...buckets].sort((a, b) => a - b);
+    const below = sorted.filter((b) => b < threshold).at(-1);
+    const above = sorted.find((b) => b > threshold);
+    const nearest = [below, above].filter((b) => b !== undefined).join(' or ');
+    this.add(path, `${path.join('.')}: ${threshold} is no bucket boundary`, `${nearest}`);
+  }
+
+  /** A slice must divide the shortest alert window, or that window would hold part of one. */
+  slice(path: Path, lengthMs: number): void {
+    const shortestMs = 300_000;
+    if (lengthMs >= 30_000 && shortestMs % lengthMs === 0 && lengthMs % 30_000 === 0) return;
+    this.add(
+      path,
+      `${path.join('.')}: slices of ${formatDurationMs(lengthMs)} do not divide the windows of 5m`,
+      '30s, 1m, 2m30s or 5m',
+    );
+  }
+}

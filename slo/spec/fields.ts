@@ -1,0 +1,53 @@
+/** The fields that every format has in common, checked alike. */
+import { z } from 'zod';
+import { parseDurationMs } from '../../base/duration.js';
+import { reservedLabels } from '../rules/names.js';
+
+export const nameSchema = z
+  .string({ error: 'expected a name' })
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, {
+    error:
+      'expected letters, digits, dots, dashes and underscores, beginning with a letter or digit',
+  })
+  .max(120, { error: 'expected at most 120 characters' });
+
+export const objectiveSchema = z
+  .number({ error: 'expected a number of per cent without a sign, such as 99.9' })
+  .gt(0, { error: 'expected more than 0 per cent' })
+  .lt(100, {
+    error: 'expected less than 100 per cent: an objective of 100 leaves no budget to alert on',
+  });
+
+export const labelNameSchema = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {
+  error: 'expected a label name: letters, digits and underscores, not beginning with a digit',
+});
+
+/** A user's labels; those that the rules set themselves are refused. */
+export const labelsSchema = z
+  .record(z.string(), z.string({ error: 'expected text (put a number in quotes)' }))
+  .superRefine((labels, context) => {
+    for (const key of Object.keys(labels)) {
+      if (!labelNameSchema.safeParse(key).success) {
+        context.addIssue({ code: 'custom', path: [key], message: 'expected a label name' });
+      } else if (reservedLabels.includes(key)) {
+        context.addIssue({
+          code: 'custom',
+          path: [key],
+          message: `the label ${key} is set by the rules themselves; expected another name`,
+        });
+      }
+    }
+  });
+
+export const annotationsSchema = z.record(
+  z.string(),
+  z.string({ error: 'expected text (put a number in quotes)' }),
+);
+
+export const durationSchema = z
+  .string({ error: 'expected a duration such as 5m' })
+  .refine((text) => parseDurationMs(text) !== undefined, {
+    error: 'expected a duration such as 300ms, 30s, 5m or 1h30m',
+  });
+
+export const ms = (text: string): number => parseDurationMs(text) as number;

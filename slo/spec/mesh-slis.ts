@@ -1,0 +1,145 @@
+/** The ten ready SLIs over the mesh's metrics (M1 to M10), each said by one word. */
+import { parseDurationMs } from '../../base/duration.js';
+import type { Sli } from './model.js';
+
+export type MeshSliId = 'M1' | 'M2' | 'M3' | 'M4' | 'M5' | 'M6' | 'M7' | 'M8' | 'M9' | 'M10';
+
+export interface MeshSliChoice {
+  sli: MeshSliId;
+  /** More matchers, such as `dst="cart.retail"`. */
+  match?: string | undefined;
+  direction?: 'inbound' | 'outbound' | undefined;
+  /** A duration for M2, M8 and M9, a number for the others. */
+  threshold?: string | number | undefined;
+}
+
+interface ReadySli {
+  title: string;
+  /** Starting target, per cent. */
+  objective: number;
+  sli: (match: string, threshold: number) => Sli;
+  /** In milliseconds where it is a time. */
+  threshold?: number;
+}
+
+const list = (...parts: string[]): string => parts.filter((p) => p !== '').join(',');
+const braces = (matchers: string): string => (matchers === '' ? '' : `{${matchers}}`);
+
+export const readySlis: Record<MeshSliId, ReadySli> = {
+  M1: {
+    title: 'success rate',
+    objective: 99.9,
+    sli: (match) => ({
+      kind: 'events',
+      total: `response_total${braces(match)}`,
+      bad: `response_total{${list(match, 'classification="failure"')}}`,
+    }),
+  },
+  M2: {
+    title: 'latency: 95% of requests within 300 ms',
+    objective: 95,
+    threshold: 300,
+    sli: (match, threshold) => ({
+      kind: 'latency',
+      histogram: 'response_latency_ms',
+      matchers: match,
+      threshold,
+      native: false,
+    }),
+  },
+  M3: {
+    title: 'mTLS handshakes that succeed',
+    objective: 99.99,
+    sli: (match) => ({
+      kind: 'events',
+      total: `tls_handshakes_total${braces(match)}`,
+      bad: `tls_handshakes_total{${list(match, 'result="failure"')}}`,
+    }),
+  },
+  M4: {
+    title: 'retries below 2% of requests',
+    objective: 98,
+    sli: (match) => ({
+      kind: 'events',
+      total: `request_total${braces(match)}`,
+      bad: `retry_total${braces(match)}`,
+    }),
+  },
+  M5: {
+    title: 'throughput of at least half of the same hour a week ago',
+    objective: 99,
+    threshold: 0.5,
+    sli: (match, threshold) => ({
+      kind: 'threshold',
+      value:
+        `sum(rate(request_total${braces(match)}[5m])) / ` +
+        `sum(rate(request_total${braces(match)}[5m] offset 1w))`,
+      bad: `< ${threshold}`,
+    }),
+  },
+  M6: {
+    title: "proxy CPU below 10% of a pod's (of one core, unless said)",
+    objective: 99,
+    threshold: 0.1,
+    sli: (match, threshold) => ({
+      kind: 'threshold',
+      value: `rate(process_cpu_seconds_total${braces(match)}[5m])`,
+      bad: `> ${threshold}`,
+    }),
+  },
+  M7: {
+    title: 'proxy memory below 150 MB',
+    objective: 99,
+    threshold: 150e6,
+    sli: (match, threshold) => ({
+      kind: 'threshold',
+      value: `process_resident_memory_bytes${braces(match)}`,
+      bad: `> ${threshold}`,
+    }),
+  },
+  M8: {
+    title: 'control-plane changes reach the proxies within 2.5 s',
+    objective: 99,
+    threshold: 2500,
+    sli: (match, threshold) => ({
+      kind: 'latency',
+      histogram: 'firedrill_controller_propagation_seconds',
+      matchers: match,
+      threshold: threshold / 1000,
+      native: false,
+    }),
+  },
+  M9: {
+    title: 'issuer and trust anchor more than 7 days from expiry',
+    objective: 99.9,
+    threshold: 7 * 86_400_000,
+    sli: (match, threshold) => ({
+      kind: 'threshold',
+      value: `firedrill_identity_issuer_cert_expiration_timestamp_seconds${braces(match)} - time()`,
+      bad: `< ${threshold / 1000}`,
+    }),
+  },
+  M10: {
+    title: 'no telemetry dropped',
+    objective: 99.9,
+    sli: (match) => ({
+      kind: 'events',
+      total: `telemetry_spans_total${braces(match)}`,
+      bad: `telemetry_spans_total{${list(match, 'result="dropped"')}}`,
+    }),
+  },
+};
+
+/** The requests that a mesh SLI looks at, unless said: where the callers are, so that a dead server counts. */
+const directed: readonly MeshSliId[] = ['M1', 'M2', 'M4', 'M5'];
+
+/** The SLI with its choices filled in. */
+export function meshSli(choice: MeshSliChoice): Sli {
+  const ready = readySlis[choice.sli];
+  const { threshold } = choice;
+  const chosen = typeof threshold === 'string' ? parseDurationMs(threshold) : threshold;
+  const direction = directed.includes(choice.sli)
+    ? `direction="${choice.direction ?? 'outbound'}"`
+    : '';
+  return ready.sli(list(direction, choice.match ?? ''), chosen ?? ready.threshold ?? 0);
+}

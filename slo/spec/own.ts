@@ -1,0 +1,176 @@
+/** Our own format, read into SLOs. */
+import { UserError } from '../../base/errors.js';
+import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
+import { splitHistogram } from '../rules/increments.js';
+import { Checker } from './check.js';
+import { ms } from './fields.js';
+import { meshSli } from './mesh-slis.js';
+import {
+  type Alerting,
+  type AlertSettings,
+  defaultAlertName,
+  type Period,
+  plainAlertSettings,
+  type Sli,
+  type Slo,
+} from './model.js';
+import {
+  type OwnAlerting,
+  type OwnFile,
+  ownSchema,
+  type OwnSli,
+  type OwnSlo,
+} from './own-schema.js';
+
+type EventKinds = Extract<Sli, { kind: 'events' | 'latency' | 'ratio' }>;
+
+/** The SLOs of one document; every mistake in it is reported at once. */
+export function readOwn(document: YamlDocument): Slo[] {
+  const file = checkYaml(document, ownSchema);
+  const checker = new Checker(document);
+  const slos = file.slos.map((slo, i) => sloOf(file, slo, ['slos', i], checker));
+  if (checker.problems.length > 0) throw new UserError(checker.problems);
+  return slos;
+}
+
+function sloOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): Slo {
+  const owner = slo.owner ?? file.owner;
+  const region = file.region === undefined ? {} : { region: file.region };
+  return {
+    id: `${file.service}-${slo.name}`,
+    service: file.service,
+    name: slo.name,
+    ...(slo.description === undefined ? {} : { description: slo.description }),
+    ...(owner === undefined ? {} : { owner }),
+    objective: slo.objective,
+    period: periodOf(slo.window ?? file.window ?? '30d'),
+    sli: sliOf(slo.sli, [...path, 'sli'], checker),
+    groupBy: slo.groupBy?.labels ?? [],
+    maxGroups: slo.groupBy?.max ?? 50,
+    labels: { ...region, ...file.labels, ...slo.labels },
+    alerting: alertingOf(file, slo),
+    place: checker.document.placeOf(path),
+  };
+}
+
+export function periodOf(text: '7d' | '28d' | '30d' | '90d' | 'month'): Period {
+  if (text === 'month') return { days: 30, calendar: 'month' };
+  return { days: Number.parseInt(text, 10) as Period['days'] };
+}
+
+function sliOf(sli: OwnSli, path: Path, checker: Checker): Sli {
+  if (typeof sli === 'string') return meshSli({ sli });
+  if (sli.mesh) return meshSli(sli.mesh);
+  if (sli.events || sli.latency || sli.ratio) return eventKind(sli, path, checker);
+  if (sli.slices) {
+    const { slices } = sli;
+    const at = [...path, 'slices'];
+    const given = [slices.events, slices.latency, slices.ratio].filter((v) => v !== undefined);
+    if (given.length !== 1) {
+      checker.add(at, `${at.join('.')}: what the slices judge`, 'one of events, latency, ratio');
+    }
+    checker.slice([...at, 'length'], ms(slices.length));
+    return {
+      kind: 'slices',
+      of: eventKind(slices, at, checker),
+      lengthMs: ms(slices.length),
+      target: slices.target,
+      weigh: slices.weigh ?? 'whole',
+    };
+  }
+  if (sli.probe !== undefined) {
+    checker.selector([...path, 'probe'], sli.probe);
+    return { kind: 'probe', selector: sli.probe.trim() };
+  }
+  if (sli.threshold) {
+    checker.query([...path, 'threshold', 'value'], sli.threshold.value);
+    return { kind: 'threshold', ...sli.threshold };
+  }
+  const parts = (sli.composite ?? []).map((p) => ({ slo: p.slo, weight: p.weight ?? 1 }));
+  return { kind: 'composite', parts };
+}
+
+type EventFields = Pick<Exclude<OwnSli, string>, 'events' | 'latency' | 'ratio'>;
+
+function eventKind(sli: EventFields, path: Path, checker: Checker): EventKinds {
+  if (sli.events) {
+    const { total, bad, good } = sli.events;
+    for (const [key, text] of Object.entries({ total, bad, good })) {
+      if (text !== undefined) checker.windowed([...path, 'events', key], text);
+    }
+    return bad === undefined
+      ? { kind: 'events', total, good: good ?? total }
+      : { kind: 'events', total, bad };
+  }
+  if (sli.ratio) {
+    checker.windowed([...path, 'ratio', 'error'], sli.ratio.error);
+    const { weight } = sli.ratio;
+    if (weight !== undefined) checker.windowed([...path, 'ratio', 'weight'], weight);
+    return { kind: 'ratio', error: sli.ratio.error, ...(weight === undefined ? {} : { weight }) };
+  }
+  return latencyOf(sli.latency, [...path, 'latency'], checker);
+}
+
+function latencyOf(latency: EventFields['latency'], path: Path, checker: Checker): EventKinds {
+  const text = latency?.histogram ?? '';
+  const parsed = latency && checker.selector([...path, 'histogram'], text);
+  const parts = parsed ? splitHistogram(text) : undefined;
+  if (parsed && !parts) checker.add([...path, 'histogram'], 'not a histogram', 'a metric name');
+  const metric = parts?.metric ?? '';
+  const thresholdMs = ms(latency?.threshold ?? '0');
+  const unit = latency?.unit ?? (/_(ms|milliseconds)$/.test(metric) ? 'ms' : 's');
+  const threshold = unit === 'ms' ? thresholdMs : thresholdMs / 1000;
+  const native = latency?.native ?? false;
+  if (!native) checker.bucket([...path, 'threshold'], threshold, latency?.buckets);
+  return { kind: 'latency', histogram: metric, matchers: parts?.matchers ?? '', threshold, native };
+}
+
+const defaultNoData = { afterMs: 600_000, severity: 'ticket' as const };
+
+function alertingOf(file: OwnFile, slo: OwnSlo): Alerting {
+  const outer = file.alerting ?? {};
+  const own = slo.alerting ?? {};
+  const runbook = slo.runbook ?? file.runbook;
+  const dashboard = slo.dashboard ?? file.dashboard;
+  const noData = own.noData ?? outer.noData ?? {};
+  return {
+    name: own.name ?? defaultAlertName(file.service, slo.name),
+    page: settingsOf(outer.page, own.page),
+    ticket: settingsOf(outer.ticket, own.ticket),
+    pageAbove: own.pageAbove ?? outer.pageAbove ?? 3,
+    labels: { ...outer.labels, ...own.labels },
+    annotations: {
+      ...(runbook === undefined ? {} : { runbook_url: runbook }),
+      ...(dashboard === undefined ? {} : { dashboard_url: dashboard }),
+      ...outer.annotations,
+      ...own.annotations,
+    },
+    minBadEvents: own.lowTraffic?.minBadEvents ?? outer.lowTraffic?.minBadEvents ?? 0,
+    minEvents: own.lowTraffic?.minEvents ?? outer.lowTraffic?.minEvents ?? 0,
+    trafficWeighted: own.trafficWeighted ?? outer.trafficWeighted ?? false,
+    noData:
+      noData === false
+        ? false
+        : {
+            afterMs: noData.after === undefined ? defaultNoData.afterMs : ms(noData.after),
+            severity: noData.severity ?? defaultNoData.severity,
+          },
+  };
+}
+
+type Severity = OwnAlerting['page'];
+
+function settingsOf(outer: Severity, own: Severity): AlertSettings | false {
+  if (own === false || (own === undefined && outer === false)) return false;
+  const merged = { ...(outer === false ? {} : outer), ...own };
+  return {
+    ...plainAlertSettings,
+    ...(merged.for === undefined ? {} : { forMs: ms(merged.for) }),
+    ...(merged.keepFiringFor === undefined ? {} : { keepFiringForMs: ms(merged.keepFiringFor) }),
+    labels: { ...(outer === false ? {} : outer?.labels), ...(own ? own.labels : {}) },
+    annotations: {
+      ...(outer === false ? {} : outer?.annotations),
+      ...(own ? own.annotations : {}),
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/** A spec's PromQL: checked with places, and rewritten from rates over a window into exact increments. */
+import type { SyntaxNode } from '@lezer/common';
+import { parser } from '@prometheus-io/lezer-promql';
+
+const windowPattern = /\{\{\s*\.window\s*\}\}/g;
+
+/** The template with a real range of the same length in place of `{{.window}}`, so that offsets stay true. */
+function parseable(template: string): string {
+  return template.replaceAll(windowPattern, (match) => '5m'.padEnd(match.length));
+}
+
+export const hasWindow = (template: string): boolean => template.search(windowPattern) >= 0;
+
+export interface QueryProblem {
+  /** Of the character in the template, counted from 0. */
+  offset: number;
+  message: string;
+  expected?: string;
+}
+
+/** The first thing wrong with a template's syntax, or undefined. */
+export function findQueryProblem(template: string): QueryProblem | undefined {
+  if (template.trim() === '') return { offset: 0, message: 'the query is empty' };
+  let problem: QueryProblem | undefined;
+  const text = parseable(template);
+  parser.parse(text).iterate({
+    enter(node) {
+      if (!problem && node.type.isError) {
+        const near = text.slice(node.from, node.from + 12).trim();
+        problem = {
+          offset: node.from,
+          message: near === '' ? 'the query ends too early' : `PromQL does not parse at '${near}'`,
+          expected: 'a PromQL expression',
+        };
+      }
+    },
+  });
+  return problem;
+}
+
+/** Whether the template is one counter selector with no function and no range, such as `errors_total{job="a"}`. */
+export function isBareSelector(template: string): boolean {
+  const top = topOf(template);
+  return top?.name === 'VectorSelector';
+}
+
+function topOf(template: string): SyntaxNode | null {
+  return parser.parse(parseable(template)).topNode.firstChild;
+}
+
+/** Metric name and the text between the braces of a bare selector; undefined where it is something else. */
+export function splitSelector(selector: string): { metric: string; matchers: string } | undefined {
+  const match = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{([^]*)\})?\s*$/.exec(selector);
+  if (!match || findQueryProblem(selector) || !isBareSelector(selector)) return undefined;
+  return { metric: match[1] as string, matchers: (match[2] ?? '').trim().replace(/,$/, '') };
+}
+
+/** Whether the result has exactly the labels `by`, at the top: `sum(...)`, or `sum by (a) (...)` for one. */
+export function isSummedBy(template: string, by: readonly string[]): boolean {
+  const top = topOf(template);
+  if (top?.name !== 'AggregateExpr' || !top.getChild('AggregateOp')?.getChild('Sum')) return false;
+  const modifier = top.getChild('AggregateModifier');
+  if (!modifier) return by.length === 0;
+  const labels = modifier.getChild('GroupingLabels')?.getChildren('LabelName') ?? [];
+  const names = labels.map((l) => parseable(template).slice(l.from, l.to)).sort();
+  return modifier.getChild('By') !== null && names.join() === [...by].sort().join();
+}
+
+export interface CounterCall {
+  from: number;
+  to: number;
+  /** The vector selector inside `rate(...[{{.window}}])` or `increase(...)`. */
+  selector: string;
+}
+
+/**
+ * The `rate` and `increase` calls of a template that is linear in them: sums, additions, subtractions, scaling by
+ * numbers and `or`. There each call may be replaced by the increments of one step, and the steps added up to any
+ * window without error. Undefined where the template is not of that shape (a quantile, a ratio, an offset).
+ */
+export function linearCounterCalls(template: string): CounterCall[] | undefined {
+  const calls: CounterCall[] = [];
+  const text = parseable(template);
+  const top = parser.parse(text).topNode.firstChild;
+  if (!top || !isLinear(top, text, calls) || calls.length === 0) return undefined;
+  const source = calls.map((c) => template.slice(c.from, c.to));
+  return source.every(hasWindow) ? calls : undefined;
+}
+
+function isLinear(node: SyntaxNode, text: string, calls: CounterCall[]): boolean {
+  switch (node.name) {
+    case 'ParenExpr':
+      return node.firstChild !== null && isLinear(node.firstChild, text, calls);
+    case 'NumberDurationLiteral':
+      return true;
+    case 'AggregateExpr': {
+      const body = node.getChild('FunctionCallBody');
+      const operand = body?.firstChild;
+      if (!node.getChild('AggregateOp')?.getChild('Sum') || !operand) return false;
+      return operand.nextSibling === null && isLinear(operand, text, calls);
+    }
+    case 'BinaryExpr': {
+      const left = node.firstChild;
+      const right = node.lastChild;
+      if (!left || !right) return false;
+      const scaled = node.getChild('Mul') ?? node.getChild('Div');
+      if (scaled) {
+        const number = (n: SyntaxNode): boolean => n.name === 'NumberDurationLiteral';
+        if (!number(right) && !(number(left) && node.getChild('Mul'))) return false;
+      } else if (!node.getChild('Add') && !node.getChild('Sub') && !node.getChild('Or')) {
+        return false;
+      }
+      return isLinear(left, text, calls) && isLinear(right, text, calls);
+    }
+    case 'FunctionCall':
+      return isCounterCall(node, text, calls);
+    default:
+      return false;
+  }
+}
+
+function isCounterCall(node: SyntaxNode, text: string, calls: CounterCall[]): boolean {
+  const called = node.getChild('FunctionIdentifier');
+  const argument = node.getChild('FunctionCallBody')?.firstChild;
+  if (!called || !argument) return false;
+  if (called.getChild('Vector')) return argument.name === 'NumberDurationLiteral';
+  if (!called.getChild('Rate') && !called.getChild('Increase')) return false;
+  const selector = argument.name === 'MatrixSelector' ? argument.getChild('VectorSelector') : null;
+  if (!selector) return false;
+  calls.push({ from: node.from, to: node.to, selector: text.slice(selector.from, selector.to) });
+  return true;
+}
+
+/** The template with each counter call replaced; `calls` as found by `linearCounterCalls`. */
+export function replaceCalls(
+  template: string,
+  calls: readonly CounterCall[],
+  replacement: (call: CounterCall) => string,
+): string {
+  let result = '';
+  let at = 0;
+  for (const call of [...calls].sort((a, b) => a.from - b.from)) {
+    result += template.slice(at, call.from) + replacement(call);
+    at = call.to;
+  }
+  return result + template.slice(at);
+}
+
+/** The template with the window filled in. */
+export function fillWindow(template: string, window: string): string {
+  return template.replaceAll(windowPattern, window);
+}
+
+/** Every metric name that a template selects, sorted, each once. */
+export function metricsOf(template: string): string[] {
+  const names = new Set<string>();
+  const text = parseable(template);
+  parser.parse(text).iterate({
+    enter(node) {
+      if (node.name !== 'VectorSelector') return;
+      const name = node.node.getChild('Identifier');
+      if (name) names.add(text.slice(name.from, name.to));
+    },
+  });
+  return [...names].sort();
+}

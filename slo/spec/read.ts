@@ -1,0 +1,156 @@
+/** SLOs from files, folders and standard input, whichever format each document is in. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, type Problem, UserError } from '../../base/errors.js';
+import { parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import type { Period, Slo } from './model.js';
+import { readOpenSlo } from './openslo.js';
+import { readOwn } from './own.js';
+import { ownApiVersion } from './own-schema.js';
+import { readPyrra } from './pyrra.js';
+import { readSloth, readSlothObject } from './sloth.js';
+
+export interface ReadOptions {
+  /** For formats that do not say one. */
+  period?: Period;
+}
+
+const formats = [
+  `apiVersion: ${ownApiVersion}`,
+  'version: prometheus/v1',
+  'apiVersion: sloth.slok.dev/v1',
+  'apiVersion: openslo/v1',
+  'apiVersion: pyrra.dev/v1alpha1',
+].join(', ');
+
+/** The files of the given paths, in order; a folder stands for the YAML files below it, sorted. `-` is kept. */
+export function listFiles(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    if (path === '-') return [path];
+    let folder: boolean;
+    try {
+      folder = statSync(path).isDirectory();
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      throw new UserError(`${path}: ${missing ? 'no such file or folder' : messageOf(error)}`);
+    }
+    if (!folder) return [path];
+    const files = readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((e) => e.isFile() && /\.ya?ml$/.test(e.name))
+      .map((e) => join(e.parentPath, e.name))
+      .sort();
+    if (files.length === 0) throw new UserError(`${path}: no .yaml or .yml file in this folder`);
+    return files;
+  });
+}
+
+/** Every SLO of the given files; all mistakes of all files are reported together. */
+export function readSlos(paths: readonly string[], options: ReadOptions = {}): Slo[] {
+  const problems: Problem[] = [];
+  const documents: YamlDocument[] = [];
+  for (const file of listFiles(paths)) {
+    collect(problems, () => {
+      const found = file === '-' ? parseYaml('<stdin>', readFileSync(0, 'utf8')) : readYaml(file);
+      if (found.length === 0) {
+        throw new UserError({ message: `${file}: the file is empty`, expected: 'an SLO' });
+      }
+      documents.push(...found);
+    });
+  }
+  return finish(documents, problems, options);
+}
+
+/** The SLOs of one text, for tests and for callers that have no file. */
+export function readSloText(file: string, text: string, options: ReadOptions = {}): Slo[] {
+  return finish(parseYaml(file, text), [], options);
+}
+
+function finish(documents: YamlDocument[], problems: Problem[], options: ReadOptions): Slo[] {
+  const slos: Slo[] = [];
+  const openSlo: YamlDocument[] = [];
+  for (const document of documents) {
+    collect(problems, () => {
+      if (isOpenSlo(document)) openSlo.push(document);
+      else slos.push(...readDocument(document, options));
+    });
+  }
+  // Objects of OpenSLO refer to one another across files.
+  if (openSlo.length > 0) collect(problems, () => slos.push(...readOpenSlo(openSlo)));
+  problems.push(...duplicates(slos), ...missingParts(slos));
+  if (problems.length > 0) throw new UserError(problems);
+  if (slos.length === 0) throw new UserError({ message: 'no SLO was found', expected: formats });
+  return slos;
+}
+
+function collect(problems: Problem[], run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    problems.push(...error.problems);
+  }
+}
+
+const headOf = (document: YamlDocument): { apiVersion?: unknown; version?: unknown } =>
+  typeof document.value === 'object' && document.value !== null ? document.value : {};
+
+const isOpenSlo = (document: YamlDocument): boolean =>
+  String(headOf(document).apiVersion).startsWith('openslo/');
+
+function readDocument(document: YamlDocument, options: ReadOptions): Slo[] {
+  const { apiVersion, version } = headOf(document);
+  if (apiVersion === ownApiVersion) return readOwn(document);
+  if (version === 'prometheus/v1') return readSloth(document, options);
+  if (apiVersion === 'sloth.slok.dev/v1') return readSlothObject(document, options);
+  if (apiVersion === 'pyrra.dev/v1alpha1') return readPyrra(document);
+  const said = apiVersion ?? version;
+  throw new UserError({
+    place: document.placeOf(apiVersion === undefined ? ['version'] : ['apiVersion']),
+    message:
+      said === undefined
+        ? 'the document does not say which format it is in'
+        : `unknown format '${String(said)}'`,
+    expected: `one of ${formats}`,
+  });
+}
+
+function duplicates(slos: readonly Slo[]): Problem[] {
+  const seen = new Map<string, Slo>();
+  const problems: Problem[] = [];
+  for (const slo of slos) {
+    const first = seen.get(slo.id);
+    if (!first) {
+      seen.set(slo.id, slo);
+      continue;
+    }
+    const at = first.place ? ` (first at ${first.place.file}:${first.place.line})` : '';
+    problems.push({
+      ...(slo.place ? { place: slo.place } : {}),
+      message: `the SLO ${slo.id} is defined twice${at}`,
+      expected: 'another name or service',
+    });
+  }
+  return problems;
+}
+
+/** A composite adds up the events of SLOs in the same run, themselves no composites and no slices. */
+function missingParts(slos: readonly Slo[]): Problem[] {
+  const kinds = new Map(slos.map((s) => [s.id, s.sli.kind]));
+  return slos.flatMap((slo) => {
+    if (slo.sli.kind !== 'composite') return [];
+    return slo.sli.parts.flatMap((part): Problem[] => {
+      const kind = kinds.get(part.slo);
+      if (kind !== undefined && kind !== 'composite' && kind !== 'slices') return [];
+      return [
+        {
+          ...(slo.place ? { place: slo.place } : {}),
+          message:
+            kind === undefined
+              ? `${slo.id} is composed of ${part.slo}, which is not defined`
+              : `${slo.id} is composed of ${part.slo}, a ${kind} SLO`,
+          expected: `the id of an SLO that counts events, such as ${slos[0]?.id ?? 'cart-availability'}`,
+        },
+      ];
+    });
+  });
+}
