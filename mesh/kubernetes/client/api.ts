@@ -1,0 +1,278 @@
+/** The Kubernetes API over node:https: get, list, apply, patch, delete, watch. Objects are plain JSON. */
+import { Agent as PlainAgent, request as plainRequest, type IncomingMessage } from 'node:http';
+import { Agent, request, type RequestOptions } from 'node:https';
+import { exitCode, UserError } from '../../../base/errors.js';
+import type { Credentials } from './credentials.js';
+import { type AnyObject, apiVersionOf, pathOf, type Resource, resourceOf } from './objects.js';
+
+/** What the API server refused, with its own words. */
+export class ApiError extends UserError {
+  readonly status: number;
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string) {
+    super(message, exitCode.environment);
+    this.name = 'ApiError';
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+export const isStatus = (error: unknown, status: number): boolean =>
+  error instanceof ApiError && error.status === status;
+
+export interface ListAnswer<T> {
+  items: T[];
+  resourceVersion: string;
+  next?: string;
+}
+
+export interface WatchEvent<T> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  object: T;
+}
+
+export interface ApplyOptions {
+  /** Who owns the fields that are written. */
+  manager: string;
+  /** Take fields from other managers. */
+  force?: boolean;
+  dryRun?: boolean;
+  subresource?: 'status';
+}
+
+const maxAnswerBytes = 256 * 1024 * 1024;
+
+export class KubeApi {
+  readonly server: URL;
+  readonly #credentials: Credentials;
+  readonly #agent: Agent | PlainAgent;
+  readonly #timeoutMs: number;
+
+  constructor(credentials: Credentials, options: { timeoutMs?: number } = {}) {
+    this.server = credentials.server;
+    this.#credentials = credentials;
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
+    const keep = { keepAlive: true, keepAliveMsecs: 15_000, maxSockets: 64 };
+    this.#agent = this.server.protocol === 'https:' ? new Agent(keep) : new PlainAgent(keep);
+  }
+
+  get<T = AnyObject>(resource: Resource, namespace: string | undefined, name: string): Promise<T> {
+    return this.call('GET', pathOf(resource, namespace, name)) as Promise<T>;
+  }
+
+  /** The object, or undefined where it (or its kind) does not exist. */
+  async find<T = AnyObject>(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+  ): Promise<T | undefined> {
+    try {
+      return await this.get<T>(resource, namespace, name);
+    } catch (error) {
+      if (isStatus(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  /** One page. Items get the kind that lists leave out. */
+  async list<T = AnyObject>(
+    resource: Resource,
+    options: {
+      namespace?: string | undefined;
+      labelSelector?: string | undefined;
+      fieldSelector?: string | undefined;
+      limit?: number;
+      next?: string | undefined;
+    } = {},
+  ): Promise<ListAnswer<T>> {
+    const query = new URLSearchParams();
+    if (options.labelSelector) query.set('labelSelector', options.labelSelector);
+    if (options.fieldSelector) query.set('fieldSelector', options.fieldSelector);
+    if (options.limit) query.set('limit', String(options.limit));
+    if (options.next) query.set('continue', options.next);
+    const answer = (await this.call('GET', `${pathOf(resource, options.namespace)}?${query}`)) as {
+      items: Record<string, unknown>[] | null;
+      metadata: { resourceVersion: string; continue?: string };
+    };
+    const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+    const page: ListAnswer<T> = {
+      items: (answer.items ?? []).map((item) => ({ ...kind, ...item }) as T),
+      resourceVersion: answer.metadata.resourceVersion,
+    };
+    if (answer.metadata.continue) page.next = answer.metadata.continue;
+    return page;
+  }
+
+  create<T = AnyObject>(object: AnyObject): Promise<T> {
+    const path = pathOf(resourceOf(object.kind), object.metadata.namespace);
+    return this.call('POST', path, object) as Promise<T>;
+  }
+
+  /** Server-side apply: what is in `object` is as it says, the fields of others stay. */
+  apply<T = AnyObject>(object: AnyObject, options: ApplyOptions): Promise<T> {
+    const { name, namespace } = object.metadata;
+    const query = new URLSearchParams({ fieldManager: options.manager });
+    if (options.force) query.set('force', 'true');
+    if (options.dryRun) query.set('dryRun', 'All');
+    const path = pathOf(resourceOf(object.kind), namespace, name);
+    const below = options.subresource ? `/${options.subresource}` : '';
+    return this.call(
+      'PATCH',
+      `${path}${below}?${query}`,
+      object,
+      'application/apply-patch+yaml',
+    ) as Promise<T>;
+  }
+
+  /** A merge patch, or a JSON patch where `body` is a list. */
+  patch<T = AnyObject>(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+    body: unknown,
+    subresource?: 'status',
+  ): Promise<T> {
+    const type = Array.isArray(body)
+      ? 'application/json-patch+json'
+      : 'application/merge-patch+json';
+    const below = subresource ? `/${subresource}` : '';
+    return this.call('PATCH', pathOf(resource, namespace, name) + below, body, type) as Promise<T>;
+  }
+
+  /** Full replacement; the object's resourceVersion guards against a lost update (409). */
+  replace<T = AnyObject>(object: AnyObject): Promise<T> {
+    const { name, namespace } = object.metadata;
+    return this.call('PUT', pathOf(resourceOf(object.kind), namespace, name), object) as Promise<T>;
+  }
+
+  /** Whether there was anything to delete. */
+  async remove(resource: Resource, namespace: string | undefined, name: string): Promise<boolean> {
+    try {
+      await this.call('DELETE', pathOf(resource, namespace, name), {
+        propagationPolicy: 'Background',
+      });
+      return true;
+    } catch (error) {
+      if (isStatus(error, 404)) return false;
+      throw error;
+    }
+  }
+
+  /** Calls any path. Throws ApiError for an answer that is not 2xx, UserError where there was none. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    contentType = 'application/json',
+  ): Promise<unknown> {
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const response = await this.#send(method, path, payload, contentType, this.#timeoutMs);
+    const text = await readAll(response);
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) throw refusal(status, text, `${method} ${path}`);
+    if (!(response.headers['content-type'] ?? '').includes('json')) return text;
+    return text === '' ? {} : (JSON.parse(text) as unknown);
+  }
+
+  /**
+   * Streams changes after `resourceVersion` until the server or `signal` ends it. Resolves when the stream ended in
+   * order; throws where it could not be opened or broke. A stream silent for `silenceMs` counts as broken: with
+   * bookmarks asked for, a living server speaks about once a minute.
+   */
+  async watch<T = AnyObject>(
+    path: string,
+    query: Record<string, string>,
+    onEvent: (event: WatchEvent<T>) => void,
+    options: { signal: AbortSignal; silenceMs: number },
+  ): Promise<void> {
+    const all = new URLSearchParams({ ...query, watch: 'true', allowWatchBookmarks: 'true' });
+    const response = await this.#send(
+      'GET',
+      `${path}?${all}`,
+      undefined,
+      '',
+      options.silenceMs,
+      options.signal,
+    );
+    const status = response.statusCode ?? 0;
+    if (status !== 200) throw refusal(status, await readAll(response), `watch ${path}`);
+    response.setEncoding('utf8');
+    let rest = '';
+    for await (const chunk of response as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() as string;
+      for (const line of lines) if (line !== '') onEvent(JSON.parse(line) as WatchEvent<T>);
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    payload: Buffer | undefined,
+    contentType: string,
+    silenceMs: number,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const own = await this.#credentials.options();
+    const headers: Record<string, string | number> = {
+      ...(own.headers as Record<string, string>),
+      accept: 'application/json',
+      'user-agent': 'firedrill',
+    };
+    if (payload) {
+      headers['content-type'] = contentType;
+      headers['content-length'] = payload.length;
+    }
+    const prefix = this.server.pathname.replace(/\/$/, '');
+    const options: RequestOptions = {
+      ...own,
+      method,
+      host: this.server.hostname.replace(/^\[|\]$/g, ''),
+      port: this.server.port || (this.server.protocol === 'https:' ? 443 : 80),
+      path: prefix + path,
+      headers,
+      agent: this.#agent as Agent,
+      timeout: silenceMs,
+      ...(signal ? { signal } : {}),
+    };
+    return new Promise((resolve, reject) => {
+      const send = this.server.protocol === 'https:' ? request : plainRequest;
+      const call = send(options, resolve);
+      call.on('timeout', () => call.destroy(new Error(`no answer for ${silenceMs} ms`)));
+      call.on('error', (error) =>
+        reject(
+          new UserError(
+            `${this.server.host}: ${method} ${path.split('?')[0]}: ${error.message}`,
+            exitCode.environment,
+          ),
+        ),
+      );
+      call.end(payload);
+    });
+  }
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxAnswerBytes) throw new Error(`an answer of more than ${maxAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function refusal(status: number, text: string, call: string): ApiError {
+  try {
+    const body = JSON.parse(text) as { message?: string; reason?: string };
+    return new ApiError(status, body.reason ?? '', body.message ?? `${call}: ${status}`);
+  } catch {
+    return new ApiError(status, '', `${call}: ${status} ${text.slice(0, 200).trim()}`);
+  }
+}

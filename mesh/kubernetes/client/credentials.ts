@@ -1,0 +1,102 @@
+/** Where the API server is and who we are to it: a pod's own service account, or a kubeconfig. */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { RequestOptions } from 'node:https';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+
+export interface Credentials {
+  server: URL;
+  /** What TLS and the authorization header are made of, asked anew for each request: tokens in pods rotate. */
+  options(): Promise<RequestOptions>;
+}
+
+const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** The pod's own service account. Needs no kubeconfig reader, which would cost a controller 70 MB. */
+function inCluster(): Credentials | undefined {
+  const host = process.env.KUBERNETES_SERVICE_HOST;
+  if (!host || !existsSync(join(accountFolder, 'token'))) return undefined;
+  const address = host.includes(':') ? `[${host}]` : host;
+  return {
+    server: new URL(`https://${address}:${process.env.KUBERNETES_SERVICE_PORT ?? '443'}`),
+    options: () =>
+      Promise.resolve({
+        ca: readFileSync(join(accountFolder, 'ca.crt')),
+        headers: {
+          authorization: `Bearer ${readFileSync(join(accountFolder, 'token'), 'utf8').trim()}`,
+        },
+      }),
+  };
+}
+
+export interface CredentialOptions {
+  kubeconfig?: string | undefined;
+  context?: string | undefined;
+  /** Acts as another: `system:serviceaccount:ns:name`. */
+  as?: string | undefined;
+}
+
+/** An explicit kubeconfig, else the pod's account, else $KUBECONFIG or ~/.kube/config. Throws a UserError. */
+export async function findCredentials(options: CredentialOptions = {}): Promise<Credentials> {
+  const own = options.kubeconfig || options.context ? undefined : inCluster();
+  const found = own ?? (await fromKubeconfig(options));
+  return options.as ? impersonating(found, options.as) : found;
+}
+
+async function fromKubeconfig(options: CredentialOptions): Promise<Credentials> {
+  const files = options.kubeconfig
+    ? [options.kubeconfig]
+    : (process.env.KUBECONFIG?.split(delimiter) ?? [join(homedir(), '.kube', 'config')]);
+  const file = files.find((f) => f !== '' && existsSync(f));
+  if (!file) {
+    throw new UserError(
+      {
+        message: `no kubeconfig: ${files.join(', ')} not found`,
+        expected: '--kubeconfig FILE, $KUBECONFIG, or to run in a pod',
+      },
+      exitCode.environment,
+    );
+  }
+  // Read lazily: the whole typed client comes with it, and only people at a terminal need it.
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  try {
+    config.loadFromFile(file);
+    if (options.context) config.setCurrentContext(options.context);
+  } catch (error) {
+    throw new UserError(`${file}: ${messageOf(error)}`, exitCode.environment);
+  }
+  const cluster = config.getCurrentCluster();
+  if (!cluster) {
+    const wanted = options.context ?? config.getCurrentContext();
+    throw new UserError(`${file}: context '${wanted}' names no cluster`, exitCode.environment);
+  }
+  return {
+    server: new URL(cluster.server),
+    options: async () => {
+      const made: RequestOptions = {};
+      await config.applyToHTTPSOptions(made);
+      // Its agent would not be kept between requests; ours is.
+      delete made.agent;
+      return made;
+    },
+  };
+}
+
+/** The same connection acting as another user, which RBAC must allow (`impersonate`). */
+export function impersonating(credentials: Credentials, user: string): Credentials {
+  return {
+    server: credentials.server,
+    options: async () => {
+      const made = await credentials.options();
+      return { ...made, headers: { ...made.headers, 'impersonate-user': user } };
+    },
+  };
+}
+
+/** A fixed token: tests, and links to other clusters. `ca` is PEM. */
+export function tokenCredentials(server: string, ca: string, token: string): Credentials {
+  const options = { ca, headers: { authorization: `Bearer ${token}` } };
+  return { server: new URL(server), options: () => Promise.resolve(options) };
+}

@@ -1,0 +1,106 @@
+/** Informers against a real API server: restarts, expired versions and re-lists lose and drop nothing (C3). */
+import { createServer } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sleep } from '../../base/clock.js';
+import { findTool } from '../../base/tools.js';
+import { KubeApi } from '../../mesh/kubernetes/client/api.js';
+import { tokenCredentials } from '../../mesh/kubernetes/client/credentials.js';
+import { Informer } from '../../mesh/kubernetes/client/informer.js';
+import { resources } from '../../mesh/kubernetes/client/objects.js';
+import { testWith } from '../tools.js';
+import { type Cluster, startCluster } from './cluster.js';
+import { until } from './until.js';
+
+const needs = testWith('kube-apiserver', 'etcd');
+let cluster: Cluster;
+
+beforeAll(async () => {
+  if (findTool('kube-apiserver') && findTool('etcd')) cluster = await startCluster();
+});
+afterAll(() => cluster?.stop());
+
+const configMap = (name: string, value: string) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'default' },
+  data: { value },
+});
+
+describe('against a real API server', () => {
+  needs('follows changes and survives a restart of the server without forgetting', async () => {
+    const informer = new Informer(cluster.admin, resources.ConfigMap, { namespace: 'default' });
+    const told: string[] = [];
+    informer.onChange((now, before) =>
+      told.push(`${before ? (now ? '~' : '-') : '+'}${(now ?? before)?.metadata.name}`),
+    );
+    await informer.start();
+    told.length = 0;
+    await cluster.admin.create(configMap('a', '1'));
+    await until(() => told.includes('+a'));
+    await cluster.stopApiServer();
+    expect(informer.get('default', 'a')).toBeDefined();
+    await cluster.startApiServer();
+    expect(informer.get('default', 'a')).toBeDefined();
+    await cluster.admin.create(configMap('b', '1'));
+    await until(() => told.includes('+b'));
+    expect(told.filter((t) => t === '-a')).toEqual([]);
+    await cluster.admin.remove(resources.ConfigMap, 'default', 'a');
+    await until(() => told.includes('-a'));
+    informer.stop();
+  });
+
+  needs('takes a kind that is not installed as an empty list', async () => {
+    const informer = new Informer(cluster.admin, resources.HTTPRoute);
+    await informer.start();
+    expect(informer.objects.size).toBe(0);
+    informer.stop();
+  });
+});
+
+describe('against a scripted server', () => {
+  test('re-lists after 410 and tells only what differs, with no moment of emptiness', async () => {
+    const item = (name: string, version: string) => ({
+      metadata: { name, namespace: 'x', resourceVersion: version },
+    });
+    const lists = [
+      [item('kept', '1'), item('gone', '2'), item('changed', '3')],
+      [item('kept', '1'), item('changed', '9'), item('new', '10')],
+    ];
+    let listed = 0;
+    let watched = 0;
+    const server = createServer((request, response) => {
+      response.setHeader('content-type', 'application/json');
+      if (!request.url?.includes('watch=true')) {
+        const items = lists[Math.min(listed++, 1)];
+        response.end(JSON.stringify({ items, metadata: { resourceVersion: String(listed * 10) } }));
+        return;
+      }
+      watched++;
+      if (watched === 1) {
+        const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
+        response.end(`${JSON.stringify({ type: 'ERROR', object: gone })}\n`);
+      } else response.flushHeaders();
+    }).listen(0, '127.0.0.1');
+    await until(() => server.listening);
+    const port = (server.address() as { port: number }).port;
+    const api = new KubeApi(tokenCredentials(`http://127.0.0.1:${port}`, '', 't'));
+    const informer = new Informer(api, resources.Service);
+    const sizes: number[] = [];
+    const told: string[] = [];
+    informer.onChange((now, before) => {
+      sizes.push(informer.objects.size);
+      told.push(`${before ? (now ? '~' : '-') : '+'}${(now ?? before)?.metadata.name}`);
+    });
+    await informer.start();
+    told.length = 0;
+    sizes.length = 0;
+    await until(() => informer.lists === 2);
+    await sleep(20);
+    expect(told.sort()).toEqual(['+new', '-gone', '~changed']);
+    expect(Math.min(...sizes)).toBeGreaterThanOrEqual(2);
+    informer.stop();
+    api.close();
+    server.closeAllConnections();
+    server.close();
+  });
+});
