@@ -1,0 +1,78 @@
+/** What all kinds of routes share: a route before its backends are resolved, its problems, its defaults. */
+import { parseDurationMs } from '../../../base/duration.js';
+import type { RetryBudget, RetryPolicy, Route } from '../../model.js';
+
+/** A service that a route sends to. */
+export interface ServiceRef {
+  service: string;
+  namespace: string;
+  port?: number;
+}
+
+/** A route whose split and mirror name services; `split` empty means the destination itself. */
+export interface RouteDraft {
+  route: Omit<Route, 'split' | 'mirror'>;
+  split: (ServiceRef & { weight: number })[];
+  mirror?: ServiceRef & { fraction: number };
+}
+
+/** What cannot work, and where: a path such as `spec.routes[2].timeout`. */
+export interface FieldProblem {
+  path: string;
+  message: string;
+}
+
+export interface Drafts {
+  drafts: RouteDraft[];
+  problems: FieldProblem[];
+  retryBudget?: RetryBudget;
+}
+
+/** Linkerd's and Envoy's: one retry for every five requests, and ten a second for those that have few. */
+export const defaultBudget: RetryBudget = { ratio: 0.2, minRetriesPerSecond: 10, ttlSeconds: 10 };
+
+export function retryPolicy(part: Partial<RetryPolicy>): RetryPolicy {
+  return {
+    limit: 1,
+    statuses: [[500, 599]],
+    onConnectFailure: true,
+    unsafeMethods: false,
+    backoff: { baseMs: 25, maxMs: 250, jitter: 0.5 },
+    budget: defaultBudget,
+    maxBufferedBytes: 65_536,
+    ...part,
+  };
+}
+
+/** Gateway API and Linkerd both write `10s`, `1h30m`, `300ms`. */
+export function readDuration(
+  text: string | undefined,
+  path: string,
+  problems: FieldProblem[],
+): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDurationMs(text);
+  if (ms === undefined) {
+    problems.push({ path, message: `'${text}' is no duration such as 300ms, 10s or 1m30s` });
+  }
+  // 0 means no timeout in the Gateway API.
+  return ms === 0 ? undefined : ms;
+}
+
+/** RE2 and JavaScript differ in what they lack; only what JavaScript cannot read is refused. */
+export function checkRegex(text: string, path: string, problems: FieldProblem[]): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch (error) {
+    problems.push({ path, message: (error as Error).message });
+    return false;
+  }
+}
+
+/** `cart.retail.svc.cluster.local:80` or `cart.retail` as a reference; a bare `cart` is of `namespace`. */
+export function parseAuthority(authority: string, namespace: string): ServiceRef {
+  const [host = '', port] = authority.split(':');
+  const [service = '', own] = host.split('.');
+  return { service, namespace: own ?? namespace, ...(port ? { port: Number(port) } : {}) };
+}

@@ -1,0 +1,123 @@
+/** ServiceProfile, in the shape that Linkerd's users know, as routes. */
+import type { Route, RouteMatch } from '../../model.js';
+import {
+  checkRegex,
+  defaultBudget,
+  type Drafts,
+  type FieldProblem,
+  parseAuthority,
+  readDuration,
+  retryPolicy,
+  type RouteDraft,
+} from './route-parts.js';
+import type { ProfileCondition, ServiceProfileSpec } from './specs.js';
+
+export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Drafts {
+  const problems: FieldProblem[] = [];
+  const retryBudget = budgetOf(spec, problems);
+  const split = (spec.dstOverrides ?? []).map((o) => ({
+    ...parseAuthority(o.authority, namespace),
+    weight: o.weight,
+  }));
+  if (split.length > 0 && split.every((s) => s.weight === 0)) {
+    problems.push({ path: 'spec.dstOverrides', message: 'every weight is 0, so nothing would serve' });
+  }
+  const names = new Set<string>();
+  const drafts = (spec.routes ?? []).map((route, i): RouteDraft => {
+    const path = `spec.routes[${i}]`;
+    if (names.has(route.name)) {
+      problems.push({ path: `${path}.name`, message: `a second route called '${route.name}'` });
+    }
+    names.add(route.name);
+    const timeoutMs = readDuration(route.timeout, `${path}.timeout`, problems);
+    const perTryMs = readDuration(route.perTryTimeout, `${path}.perTryTimeout`, problems);
+    if (timeoutMs !== undefined && perTryMs !== undefined && perTryMs > timeoutMs) {
+      problems.push({ path: `${path}.perTryTimeout`, message: 'longer than the route\'s timeout' });
+    }
+    const failure = failureOf(route.responseClasses);
+    const made: RouteDraft['route'] = {
+      name: route.name,
+      matches: conditionMatches(route.condition, `${path}.condition`, problems),
+      timeouts: {
+        ...(timeoutMs === undefined ? {} : { requestMs: timeoutMs }),
+        ...(perTryMs === undefined ? {} : { perTryMs }),
+      },
+      ...(failure ? { failure } : {}),
+      ...(route.maxConcurrent === undefined ? {} : { maxConcurrent: route.maxConcurrent }),
+    };
+    if (route.isRetryable) {
+      // `isRetryable` is the service's own declaration that a repeat is safe, whatever the method.
+      made.retry = retryPolicy({
+        unsafeMethods: true,
+        budget: retryBudget ?? defaultBudget,
+        ...(failure ? { statuses: failure.statuses } : {}),
+      });
+    }
+    return { route: made, split };
+  });
+  if (split.length > 0) {
+    drafts.push({ route: { name: 'default', matches: [], timeouts: {} }, split });
+  }
+  return { drafts, problems, ...(retryBudget ? { retryBudget } : {}) };
+}
+
+function budgetOf(spec: ServiceProfileSpec, problems: FieldProblem[]) {
+  if (!spec.retryBudget) return undefined;
+  const { retryRatio, minRetriesPerSecond, ttl } = spec.retryBudget;
+  const ttlMs = readDuration(ttl, 'spec.retryBudget.ttl', problems) ?? 10_000;
+  if (ttlMs < 1000 || ttlMs > 60_000) {
+    problems.push({ path: 'spec.retryBudget.ttl', message: `${ttl} is not between 1s and 60s` });
+  }
+  return { ratio: retryRatio, minRetriesPerSecond, ttlSeconds: ttlMs / 1000 };
+}
+
+function failureOf(
+  classes: NonNullable<ServiceProfileSpec['routes']>[number]['responseClasses'],
+): NonNullable<Route['failure']> | undefined {
+  const statuses = (classes ?? [])
+    .filter((c) => c.isFailure)
+    .map(({ condition: { status } }): [number, number] => {
+      const min = status?.min ?? status?.max ?? 500;
+      return [min, status?.max ?? status?.min ?? 599];
+    });
+  return statuses.length > 0 ? { statuses } : undefined;
+}
+
+/** A condition as alternatives (disjunctive form): `any` adds, `all` multiplies. `not` has no place in the model. */
+function conditionMatches(
+  condition: ProfileCondition,
+  path: string,
+  problems: FieldProblem[],
+): RouteMatch[] {
+  if (condition.not) {
+    problems.push({ path: `${path}.not`, message: 'not is not supported: order the routes instead' });
+    return [];
+  }
+  const own: RouteMatch = {};
+  if (condition.method) own.method = condition.method.toUpperCase();
+  if (condition.pathRegex !== undefined) {
+    if (checkRegex(condition.pathRegex, `${path}.pathRegex`, problems)) {
+      // Linkerd's are anchored at both ends.
+      own.path = { kind: 'regex', value: `^(?:${condition.pathRegex})$` };
+    }
+  }
+  let matches: RouteMatch[] = [own];
+  (condition.all ?? []).forEach((part, i) => {
+    const alternatives = conditionMatches(part, `${path}.all[${i}]`, problems);
+    matches = matches.flatMap((m) => alternatives.map((a) => both(m, a, `${path}.all[${i}]`, problems)));
+  });
+  if (condition.any) {
+    const alternatives = condition.any.flatMap((part, i) =>
+      conditionMatches(part, `${path}.any[${i}]`, problems),
+    );
+    matches = matches.flatMap((m) => alternatives.map((a) => both(m, a, `${path}.any`, problems)));
+  }
+  return matches;
+}
+
+function both(a: RouteMatch, b: RouteMatch, path: string, problems: FieldProblem[]): RouteMatch {
+  if ((a.method && b.method && a.method !== b.method) || (a.path && b.path)) {
+    problems.push({ path, message: 'two methods or two paths that must both match never do' });
+  }
+  return { ...a, ...b };
+}

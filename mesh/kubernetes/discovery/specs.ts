@@ -1,0 +1,172 @@
+/** The specs of the objects that users write: ours, SMI's TrafficSplit, and the Gateway API's routes. */
+import type { LabelSelector } from './workload.js';
+
+export interface ProfileCondition {
+  method?: string;
+  pathRegex?: string;
+  all?: ProfileCondition[];
+  any?: ProfileCondition[];
+  not?: ProfileCondition;
+}
+
+export interface ServiceProfileSpec {
+  routes?: {
+    name: string;
+    condition: ProfileCondition;
+    responseClasses?: {
+      condition: { status?: { min?: number; max?: number } };
+      isFailure?: boolean;
+    }[];
+    isRetryable?: boolean;
+    timeout?: string;
+    perTryTimeout?: string;
+    maxConcurrent?: number;
+  }[];
+  retryBudget?: { retryRatio: number; minRetriesPerSecond: number; ttl: string };
+  dstOverrides?: { authority: string; weight: number }[];
+}
+
+export interface TrafficSplitSpec {
+  service: string;
+  backends: { service: string; weight: number }[];
+}
+
+export interface ServerSpec {
+  podSelector: LabelSelector;
+  port: number | string;
+  proxyProtocol?: 'unknown' | 'HTTP/1' | 'HTTP/2' | 'gRPC' | 'opaque' | 'TLS';
+  accessPolicy?:
+    'all-unauthenticated' | 'all-authenticated' | 'cluster-authenticated' | 'audit' | 'deny';
+  maxConcurrent?: number;
+}
+
+export interface TargetRef {
+  group?: string;
+  kind: string;
+  name: string;
+}
+
+export interface AuthorizationPolicySpec {
+  targetRef: TargetRef;
+  from: {
+    serviceAccount?: string;
+    namespace?: string;
+    identity?: string;
+    network?: string;
+    unauthenticated?: boolean;
+  }[];
+}
+
+export interface RateLimitSpec {
+  targetRef: TargetRef;
+  total?: { requestsPerSecond: number; burst?: number };
+  identity?: { requestsPerSecond: number; burst?: number };
+  overrides?: {
+    requestsPerSecond: number;
+    burst?: number;
+    clientRefs: { name: string; namespace?: string }[];
+  }[];
+}
+
+export interface ExternalWorkloadSpec {
+  workloadIPs: { ip: string }[];
+  ports?: { name?: string; port: number }[];
+  serviceAccount?: string;
+  /** Absent: no proxy there, plaintext. */
+  meshed?: boolean;
+}
+
+export interface MultiClusterLinkSpec {
+  clusterName: string;
+  /** `ip:port` of the other cluster's gateway. */
+  gatewayAddress: string;
+  /** The name in the gateway's certificate. */
+  gatewayIdentity: string;
+  /** Secret of the same namespace with server, ca.crt and token of the other API server. */
+  credentialsSecret: string;
+  /** Which of its services to mirror; default: those labelled as exported. */
+  selector?: LabelSelector;
+}
+
+export interface ParentRef {
+  group?: string;
+  kind?: string;
+  name: string;
+  namespace?: string;
+  port?: number;
+}
+
+export interface BackendRef {
+  group?: string;
+  kind?: string;
+  name: string;
+  namespace?: string;
+  port?: number;
+  weight?: number;
+}
+
+interface HeaderFilter {
+  set?: { name: string; value: string }[];
+  add?: { name: string; value: string }[];
+  remove?: string[];
+}
+
+export interface RouteFilter {
+  type: string;
+  requestHeaderModifier?: HeaderFilter;
+  responseHeaderModifier?: HeaderFilter;
+  requestMirror?: {
+    backendRef: BackendRef;
+    percent?: number;
+    fraction?: { numerator: number; denominator?: number };
+  };
+  requestRedirect?: {
+    scheme?: string;
+    hostname?: string;
+    port?: number;
+    statusCode?: number;
+    path?: { type: string; replaceFullPath?: string; replacePrefixMatch?: string };
+  };
+  urlRewrite?: {
+    hostname?: string;
+    path?: { type: string; replaceFullPath?: string; replacePrefixMatch?: string };
+  };
+}
+
+interface ValueMatch {
+  type?: string;
+  name: string;
+  value: string;
+}
+
+export interface HttpRouteSpec {
+  parentRefs?: ParentRef[];
+  hostnames?: string[];
+  rules?: {
+    name?: string;
+    matches?: {
+      path?: { type?: string; value?: string };
+      method?: string;
+      headers?: ValueMatch[];
+      queryParams?: ValueMatch[];
+    }[];
+    filters?: RouteFilter[];
+    backendRefs?: BackendRef[];
+    timeouts?: { request?: string; backendRequest?: string };
+    retry?: { codes?: number[]; attempts?: number; backoff?: string };
+  }[];
+}
+
+export interface GrpcRouteSpec {
+  parentRefs?: ParentRef[];
+  hostnames?: string[];
+  rules?: {
+    name?: string;
+    matches?: {
+      method?: { type?: string; service?: string; method?: string };
+      headers?: ValueMatch[];
+    }[];
+    filters?: RouteFilter[];
+    backendRefs?: BackendRef[];
+  }[];
+}

@@ -1,0 +1,88 @@
+/** What a pod belongs to, and whether it is meshed: asked by the injector and by discovery, which must agree. */
+import { identityName } from '../../identity/names.js';
+import { annotations, proxyContainer } from '../annotations.js';
+import type { Pod } from './types.js';
+
+export interface Workload {
+  kind: string;
+  name: string;
+}
+
+/**
+ * The workload that made the pod. A Deployment is its ReplicaSet's name without the pod-template-hash, and a CronJob
+ * its Job's without the scheduled time, so that neither has to be asked for.
+ */
+export function workloadOf(pod: Pick<Pod, 'metadata'>): Workload {
+  const { metadata } = pod;
+  const owner = (metadata.ownerReferences ?? []).find((o) => o.controller !== false);
+  if (!owner) {
+    const generated = metadata.generateName?.replace(/-$/, '');
+    return { kind: 'pod', name: metadata.name ?? generated ?? 'pod' };
+  }
+  const hash = metadata.labels?.['pod-template-hash'];
+  if (owner.kind === 'ReplicaSet' && hash && owner.name.endsWith(`-${hash}`)) {
+    return { kind: 'deployment', name: owner.name.slice(0, -hash.length - 1) };
+  }
+  const scheduled = owner.kind === 'Job' ? /^(.+)-\d{8,10}$/.exec(owner.name) : null;
+  if (scheduled) return { kind: 'cronjob', name: scheduled[1] as string };
+  return { kind: owner.kind.toLowerCase(), name: owner.name };
+}
+
+/** Whether a proxy runs in the pod: by its containers, not by what an annotation claims. */
+export const isMeshed = (pod: Pick<Pod, 'spec'>): boolean =>
+  [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
+    (c) => c.name === proxyContainer,
+  );
+
+export function podIdentity(pod: Pod, trustDomain: string): string {
+  return identityName({
+    serviceAccount: pod.spec.serviceAccountName ?? 'default',
+    namespace: pod.metadata.namespace ?? 'default',
+    trustDomain,
+  });
+}
+
+/** Labels of metrics for one endpoint. */
+export function podLabels(pod: Pod): Record<string, string> {
+  const workload = workloadOf(pod);
+  return { pod: pod.metadata.name, [workload.kind]: workload.name };
+}
+
+/** In explicit mode the port that peers must connect to instead of the app's. */
+export function explicitPort(pod: Pod): number | undefined {
+  if (pod.metadata.annotations?.[annotations.mode] !== 'explicit') return undefined;
+  const port = Number(pod.metadata.annotations[annotations.inboundPort]);
+  return Number.isInteger(port) && port > 0 ? port : undefined;
+}
+
+/** A label selector as Kubernetes means it; an empty one selects everything, an absent one nothing. */
+export interface LabelSelector {
+  matchLabels?: Record<string, string>;
+  matchExpressions?: { key: string; operator: string; values?: string[] }[];
+}
+
+export function selects(
+  selector: LabelSelector | undefined,
+  labels: Record<string, string> | undefined,
+): boolean {
+  if (!selector) return false;
+  const own = labels ?? {};
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
+    if (own[key] !== value) return false;
+  }
+  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+    const value = own[key];
+    switch (operator) {
+      case 'In':
+        return value !== undefined && values.includes(value);
+      case 'NotIn':
+        return value === undefined || !values.includes(value);
+      case 'Exists':
+        return value !== undefined;
+      case 'DoesNotExist':
+        return value === undefined;
+      default:
+        return false;
+    }
+  });
+}
