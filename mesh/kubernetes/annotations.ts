@@ -19,6 +19,8 @@ export const annotations = {
   /** Share of traces kept, 0 to 1. */
   traceSampling: name('trace-sampling'),
   defaultInboundPolicy: name('default-inbound-policy'),
+  /** On a service: trips an endpoint's breaker after so many failures in a row. */
+  breaker: name('breaker-consecutive-failures'),
   /** `true` or `false`; absent: where the cluster has native sidecars. */
   nativeSidecar: name('native-sidecar'),
   /** Seconds to drain on SIGTERM. */

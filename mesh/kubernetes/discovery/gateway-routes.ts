@@ -44,7 +44,9 @@ export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec)
       const baseMs = readDuration(rule.retry.backoff, `${path}.retry.backoff`, problems) ?? 25;
       shared.route.retry = retryPolicy({
         limit: rule.retry.attempts ?? 1,
-        ...(rule.retry.codes ? { statuses: rule.retry.codes.map((c): [number, number] => [c, c]) } : {}),
+        ...(rule.retry.codes
+          ? { statuses: rule.retry.codes.map((c): [number, number] => [c, c]) }
+          : {}),
         backoff: { baseMs, maxMs: baseMs * 10, jitter: 0.5 },
       });
     }
@@ -169,7 +171,10 @@ function ruleDraft(
     if (service) draft.split.push({ ...service, weight: ref.weight ?? 1 });
   });
   if (draft.split.length > 0 && draft.split.every((s) => s.weight === 0)) {
-    problems.push({ path: `${path}.backendRefs`, message: 'every weight is 0, so nothing would serve' });
+    problems.push({
+      path: `${path}.backendRefs`,
+      message: 'every weight is 0, so nothing would serve',
+    });
   }
   (rule.filters ?? []).forEach((filter, i) =>
     applyFilter(draft, filter, namespace, `${path}.filters[${i}]`, problems),
@@ -208,7 +213,9 @@ function applyFilter(
   } else if (filter.requestMirror) {
     const { backendRef, percent, fraction } = filter.requestMirror;
     const ref = serviceRef(backendRef, namespace, `${path}.requestMirror.backendRef`, problems);
-    const share = fraction ? fraction.numerator / (fraction.denominator ?? 100) : (percent ?? 100) / 100;
+    const share = fraction
+      ? fraction.numerator / (fraction.denominator ?? 100)
+      : (percent ?? 100) / 100;
     if (ref) draft.mirror = { ...ref, fraction: share };
   } else if (filter.requestRedirect) {
     const { scheme, hostname, port, statusCode, path: to } = filter.requestRedirect;

@@ -20,7 +20,10 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
     weight: o.weight,
   }));
   if (split.length > 0 && split.every((s) => s.weight === 0)) {
-    problems.push({ path: 'spec.dstOverrides', message: 'every weight is 0, so nothing would serve' });
+    problems.push({
+      path: 'spec.dstOverrides',
+      message: 'every weight is 0, so nothing would serve',
+    });
   }
   const names = new Set<string>();
   const drafts = (spec.routes ?? []).map((route, i): RouteDraft => {
@@ -32,7 +35,7 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
     const timeoutMs = readDuration(route.timeout, `${path}.timeout`, problems);
     const perTryMs = readDuration(route.perTryTimeout, `${path}.perTryTimeout`, problems);
     if (timeoutMs !== undefined && perTryMs !== undefined && perTryMs > timeoutMs) {
-      problems.push({ path: `${path}.perTryTimeout`, message: 'longer than the route\'s timeout' });
+      problems.push({ path: `${path}.perTryTimeout`, message: "longer than the route's timeout" });
     }
     const failure = failureOf(route.responseClasses);
     const made: RouteDraft['route'] = {
@@ -90,7 +93,10 @@ function conditionMatches(
   problems: FieldProblem[],
 ): RouteMatch[] {
   if (condition.not) {
-    problems.push({ path: `${path}.not`, message: 'not is not supported: order the routes instead' });
+    problems.push({
+      path: `${path}.not`,
+      message: 'not is not supported: order the routes instead',
+    });
     return [];
   }
   const own: RouteMatch = {};
@@ -104,7 +110,9 @@ function conditionMatches(
   let matches: RouteMatch[] = [own];
   (condition.all ?? []).forEach((part, i) => {
     const alternatives = conditionMatches(part, `${path}.all[${i}]`, problems);
-    matches = matches.flatMap((m) => alternatives.map((a) => both(m, a, `${path}.all[${i}]`, problems)));
+    matches = matches.flatMap((m) =>
+      alternatives.map((a) => both(m, a, `${path}.all[${i}]`, problems)),
+    );
   });
   if (condition.any) {
     const alternatives = condition.any.flatMap((part, i) =>

@@ -1,0 +1,193 @@
+/** What the proxies of one workload accept: a server for each port, from Server, AuthorizationPolicy and RateLimit. */
+import type { WorkloadServers } from '../../controller/discovery/source.js';
+import { identityName } from '../../identity/names.js';
+import type { Authorization, InboundServer, RateLimit } from '../../model.js';
+import { annotations, defaultOpaquePorts, parsePorts, proxyContainer } from '../annotations.js';
+import { httpRoutes } from './gateway-routes.js';
+import type { AuthorizationPolicySpec, HttpRouteSpec, RateLimitSpec, ServerSpec } from './specs.js';
+import type { Namespace, Pod, SpecObject } from './types.js';
+import { explicitPort, selects } from './workload.js';
+
+export interface InboundLookup {
+  trustDomain: string;
+  defaultPolicy: InboundServer['defaultPolicy'];
+  namespace(name: string): Namespace | undefined;
+  servers(namespace: string): SpecObject<ServerSpec>[];
+  authorizations(namespace: string): SpecObject<AuthorizationPolicySpec>[];
+  rateLimits(namespace: string): SpecObject<RateLimitSpec>[];
+  /** HTTPRoutes of the namespace whose parent is a Server. */
+  serverRoutes(namespace: string): SpecObject<HttpRouteSpec>[];
+}
+
+const policies = new Set([
+  'all-unauthenticated',
+  'all-authenticated',
+  'cluster-authenticated',
+  'audit',
+  'deny',
+]);
+
+/** `pods` are those of one workload, at least one; the first speaks for all. */
+export function convertInbound(
+  workload: string,
+  pods: readonly Pod[],
+  look: InboundLookup,
+): WorkloadServers {
+  const pod = pods[0] as Pod;
+  const namespace = pod.metadata.namespace ?? 'default';
+  const servers: InboundServer[] = [];
+  const declared = look
+    .servers(namespace)
+    .filter((s) => selects(s.spec.podSelector, pod.metadata.labels));
+  const containers = pod.spec.containers.filter((c) => c.name !== proxyContainer);
+  const open = new Map<number, string | undefined>();
+  for (const container of containers) {
+    for (const p of container.ports ?? []) {
+      if ((p.protocol ?? 'TCP') === 'TCP') open.set(p.containerPort, p.name);
+    }
+  }
+  for (const server of declared) {
+    const port = server.spec.port;
+    if (typeof port === 'number' && !open.has(port)) open.set(port, undefined);
+  }
+  const all = look.namespace(namespace)?.metadata.annotations;
+  const opaqueText =
+    pod.metadata.annotations?.[annotations.opaquePorts] ?? all?.[annotations.opaquePorts];
+  const opaque = opaqueText === undefined ? defaultOpaquePorts : (parsePorts(opaqueText) ?? []);
+  const policyText =
+    pod.metadata.annotations?.[annotations.defaultInboundPolicy] ??
+    all?.[annotations.defaultInboundPolicy];
+  const fallback = policies.has(policyText ?? '')
+    ? (policyText as InboundServer['defaultPolicy'])
+    : look.defaultPolicy;
+  const explicit = explicitPort(pod);
+  for (const [port, name] of [...open].sort(([a], [b]) => a - b)) {
+    const server = declared.find((s) => s.spec.port === port || (name && s.spec.port === name));
+    const made: InboundServer = {
+      name: server?.metadata.name ?? `port-${port}`,
+      // In explicit mode peers know only the proxy's own port, so the first declared port is what stands behind it.
+      port: explicit !== undefined && servers.length === 0 ? explicit : port,
+      target: `127.0.0.1:${port}`,
+      protocol: protocolOf(server?.spec.proxyProtocol, opaque.includes(port)),
+      defaultPolicy: server ? (server.spec.accessPolicy ?? 'deny') : fallback,
+      authorizations: authorizationsFor(server, namespace, look),
+      routes: server ? routesFor(server, look.serverRoutes(namespace)) : [],
+    };
+    const limit = server && rateLimitFor(server, look.rateLimits(namespace), look.trustDomain);
+    if (limit) made.rateLimit = limit;
+    if (server?.spec.maxConcurrent !== undefined) made.maxConcurrent = server.spec.maxConcurrent;
+    servers.push(made);
+  }
+  return { key: `${namespace}/${workload}`, namespace, workload, servers };
+}
+
+function protocolOf(text: ServerSpec['proxyProtocol'], opaque: boolean): InboundServer['protocol'] {
+  switch (text) {
+    case 'HTTP/1':
+      return 'http1';
+    case 'HTTP/2':
+    case 'gRPC':
+      return 'http2';
+    case 'opaque':
+    case 'TLS':
+      return 'opaque';
+    default:
+      return opaque ? 'opaque' : 'detect';
+  }
+}
+
+function routesFor(
+  server: SpecObject<ServerSpec>,
+  routes: SpecObject<HttpRouteSpec>[],
+): InboundServer['routes'] {
+  return routes
+    .filter((r) =>
+      r.spec.parentRefs?.some((p) => p.kind === 'Server' && p.name === server.metadata.name),
+    )
+    .flatMap((r) => httpRoutes(r.metadata.name, r.metadata.namespace ?? 'default', r.spec).drafts)
+    .map((d) => ({ ...d.route, split: [] }));
+}
+
+function authorizationsFor(
+  server: SpecObject<ServerSpec> | undefined,
+  namespace: string,
+  look: InboundLookup,
+): Authorization[] {
+  const list: Authorization[] = [];
+  for (const policy of look.authorizations(namespace)) {
+    const { kind, name } = policy.spec.targetRef;
+    const whole = kind === 'Namespace' || (kind === 'Server' && name === server?.metadata.name);
+    const route =
+      server &&
+      kind === 'HTTPRoute' &&
+      look
+        .serverRoutes(namespace)
+        .find((r) => r.metadata.name === name && routesFor(server, [r]).length > 0);
+    if (!whole && !route) continue;
+    const routes = route && server ? routesFor(server, [route]).map((r) => r.name) : undefined;
+    list.push(
+      ...authorizationsOf(policy, look.trustDomain, routes ? [...new Set(routes)] : undefined),
+    );
+  }
+  return list;
+}
+
+/** Networks and identities of one entry must both fit; entries are alternatives. */
+function authorizationsOf(
+  policy: SpecObject<AuthorizationPolicySpec>,
+  trustDomain: string,
+  routes: string[] | undefined,
+): Authorization[] {
+  const namespace = policy.metadata.namespace ?? 'default';
+  return policy.spec.from.map((from, i): Authorization => {
+    const identities: string[] = [];
+    if (from.identity) identities.push(from.identity);
+    else if (from.serviceAccount) {
+      const { serviceAccount, namespace: own = namespace } = from;
+      identities.push(identityName({ serviceAccount, namespace: own, trustDomain }));
+    } else if (from.namespace) {
+      identities.push(`*.${from.namespace}.serviceaccount.identity.${trustDomain}`);
+    }
+    const networkOnly = identities.length === 0 && from.network !== undefined;
+    return {
+      name: policy.spec.from.length === 1 ? policy.metadata.name : `${policy.metadata.name}[${i}]`,
+      identities,
+      unauthenticated: from.unauthenticated ?? networkOnly,
+      ...(from.network ? { networks: [from.network] } : {}),
+      ...(routes ? { routes } : {}),
+    };
+  });
+}
+
+function rateLimitFor(
+  server: SpecObject<ServerSpec>,
+  limits: SpecObject<RateLimitSpec>[],
+  trustDomain: string,
+): RateLimit | undefined {
+  const found = limits.find(
+    (l) => l.spec.targetRef.kind === 'Server' && l.spec.targetRef.name === server.metadata.name,
+  );
+  const rate = found?.spec.identity ?? found?.spec.total;
+  if (!found || !rate) return undefined;
+  const burst = (r: { requestsPerSecond: number; burst?: number }): number =>
+    r.burst ?? Math.max(1, r.requestsPerSecond);
+  const made: RateLimit = {
+    requestsPerSecond: rate.requestsPerSecond,
+    burst: burst(rate),
+    per: found.spec.identity ? 'identity' : 'all',
+  };
+  if (found.spec.overrides) {
+    made.overrides = found.spec.overrides.map((o) => ({
+      identities: o.clientRefs.map((c) =>
+        identityName({
+          serviceAccount: c.name,
+          namespace: c.namespace ?? found.metadata.namespace ?? 'default',
+          trustDomain,
+        }),
+      ),
+      requestsPerSecond: o.requestsPerSecond,
+      burst: burst(o),
+    }));
+  }
+  return made;
+}

@@ -1,0 +1,287 @@
+/** Discovery from the API server: what changed is converted again, and nothing else, once a turn of the loop. */
+import type {
+  DiscoverySink,
+  DiscoverySource,
+  WorkloadServers,
+} from '../../controller/discovery/source.js';
+import type { Destination, InboundServer, MeshState } from '../../model.js';
+import type { KubeApi } from '../client/api.js';
+import { Informer } from '../client/informer.js';
+import { type KubeObject, resources } from '../client/objects.js';
+import { convertService, type Lookup } from './destinations.js';
+import { convertInbound, type InboundLookup } from './inbound.js';
+import {
+  Index,
+  parentServices,
+  profileService,
+  type Store,
+  type StoreKind,
+  storeKinds,
+} from './store.js';
+import { type EndpointSlice, type Pod, trimMeta, trimPod } from './types.js';
+import { isMeshed, selects, workloadOf } from './workload.js';
+
+export interface SourceOptions {
+  trustDomain: string;
+  clusterDomain?: string;
+  defaultPolicy?: InboundServer['defaultPolicy'];
+  unknownDestinations?: MeshState['unknownDestinations'];
+  log?(line: string): void;
+}
+
+type Caches = {
+  [K in StoreKind]: Informer<
+    Store[K] extends ReadonlyMap<string, infer T extends KubeObject> ? T : never
+  >;
+};
+
+const namespaceOf = (o: KubeObject): string => o.metadata.namespace ?? 'default';
+const keyOf = (o: KubeObject): string => `${namespaceOf(o)}/${o.metadata.name}`;
+const sliceService = (s: EndpointSlice): string[] => {
+  const name = s.metadata.labels?.['kubernetes.io/service-name'];
+  return name ? [`${namespaceOf(s)}/${name}`] : [];
+};
+
+export class KubernetesSource implements DiscoverySource {
+  readonly name = 'kubernetes';
+  readonly caches: Caches;
+  readonly #options: SourceOptions;
+  #sink: DiscoverySink | undefined;
+  #synced = false;
+  #scheduled = false;
+  readonly #problems = new Map<string, string>();
+  readonly #dirtyServices = new Set<string>();
+  readonly #dirtyWorkloads = new Set<string>();
+  /** Names of the destinations that each service gave, to tell which are gone. */
+  readonly #given = new Map<string, string[]>();
+  /** Which services send to a service. */
+  readonly #usedBy = new Map<string, Set<string>>();
+  readonly #uses = new Map<string, string[]>();
+  readonly #slices = new Index<EndpointSlice>(sliceService);
+  readonly #podsOf = new Index<Pod>((p) =>
+    isMeshed(p) ? [`${namespaceOf(p)}/${workloadOf(p).name}`] : [],
+  );
+  readonly #slicesOfPod = new Index<EndpointSlice>((s) =>
+    (s.endpoints ?? []).flatMap((e) =>
+      e.targetRef?.kind === 'Pod' ? [`${namespaceOf(s)}/${e.targetRef.name}`] : [],
+    ),
+  );
+  readonly #routed = {
+    ServiceProfile: new Index<KubeObject>((o) => [profileService(o.metadata.name, namespaceOf(o))]),
+    TrafficSplit: new Index<KubeObject>((o) => [
+      profileService((o as { spec?: { service?: string } }).spec?.service ?? '', namespaceOf(o)),
+    ]),
+    HTTPRoute: new Index<KubeObject>((o) => parentServices(o as never)),
+    GRPCRoute: new Index<KubeObject>((o) => parentServices(o as never)),
+  };
+
+  constructor(api: KubeApi, options: SourceOptions) {
+    this.#options = options;
+    const make = (kind: StoreKind): [StoreKind, Informer] => {
+      const trim = (kind === 'Pod' ? trimPod : trimMeta) as (object: never) => unknown;
+      const onProblem = (message: string | undefined): void => this.#problem(kind, message);
+      const informer = new Informer(api, resources[kind], { trim, onProblem });
+      informer.onChange((now, before) => this.#changed(kind, now, before));
+      return [kind, informer];
+    };
+    this.caches = Object.fromEntries(storeKinds.map(make)) as unknown as Caches;
+  }
+
+  /** Resolves after everything was listed once: until then proxies keep what they had. */
+  async start(sink: DiscoverySink): Promise<void> {
+    this.#sink = sink;
+    await Promise.all(storeKinds.map((kind) => this.caches[kind].start()));
+    const destinations = [...this.caches.Service.objects.keys()].flatMap((key) =>
+      this.#convert(key),
+    );
+    const servers = [...this.caches.Pod.objects.values()]
+      .filter(isMeshed)
+      .map((p) => `${namespaceOf(p)}/${workloadOf(p).name}`);
+    const inbound = [...new Set(servers)]
+      .map((key) => this.#inbound(key))
+      .filter((s) => s !== undefined);
+    this.#dirtyServices.clear();
+    this.#dirtyWorkloads.clear();
+    this.#synced = true;
+    const { unknownDestinations } = this.#options;
+    sink.replace({
+      destinations,
+      servers: inbound,
+      ...(unknownDestinations ? { unknownDestinations } : {}),
+    });
+  }
+
+  stop(): Promise<void> {
+    for (const kind of storeKinds) this.caches[kind].stop();
+    return Promise.resolve();
+  }
+
+  #changed(kind: StoreKind, now: KubeObject | undefined, before: KubeObject | undefined): void {
+    const object = (now ?? before) as KubeObject;
+    switch (kind) {
+      case 'Service':
+        this.#touch(keyOf(object));
+        break;
+      case 'EndpointSlice':
+        this.#slicesOfPod.change(now as EndpointSlice, before as EndpointSlice);
+        for (const key of this.#slices.change(now as EndpointSlice, before as EndpointSlice))
+          this.#touch(key);
+        break;
+      case 'Pod':
+        for (const key of this.#podsOf.change(now as Pod, before as Pod))
+          this.#dirtyWorkloads.add(key);
+        // The slice may have come before the pod that it refers to.
+        for (const slice of this.#slicesOfPod.get(keyOf(object))) {
+          for (const key of sliceService(slice)) this.#touch(key);
+        }
+        break;
+      case 'ServiceProfile':
+      case 'TrafficSplit':
+      case 'HTTPRoute':
+      case 'GRPCRoute':
+        for (const key of this.#routed[kind].change(now, before)) this.#touch(key);
+        if (kind === 'HTTPRoute') this.#touchNamespace(namespaceOf(object), 'workloads');
+        break;
+      case 'ExternalWorkload':
+        for (const service of this.caches.Service.objects.values()) {
+          const matchLabels = service.spec.selector;
+          if (namespaceOf(service) !== namespaceOf(object) || !matchLabels) continue;
+          const hit = [now, before].some((o) => o && selects({ matchLabels }, o.metadata.labels));
+          if (hit) this.#touch(keyOf(service));
+        }
+        break;
+      case 'Namespace':
+        this.#touchNamespace(object.metadata.name, 'services');
+        this.#touchNamespace(object.metadata.name, 'workloads');
+        break;
+      case 'MultiClusterLink':
+        break;
+      default:
+        this.#touchNamespace(namespaceOf(object), 'workloads');
+    }
+    this.#schedule();
+  }
+
+  #touch(key: string): void {
+    this.#dirtyServices.add(key);
+    for (const user of this.#usedBy.get(key) ?? []) this.#dirtyServices.add(user);
+  }
+
+  #touchNamespace(namespace: string, what: 'services' | 'workloads'): void {
+    if (!this.#synced) return;
+    const prefix = `${namespace}/`;
+    if (what === 'services') {
+      for (const key of this.caches.Service.objects.keys())
+        if (key.startsWith(prefix)) this.#touch(key);
+      return;
+    }
+    for (const pod of this.caches.Pod.objects.values()) {
+      if (namespaceOf(pod) === namespace && isMeshed(pod))
+        this.#dirtyWorkloads.add(`${prefix}${workloadOf(pod).name}`);
+    }
+  }
+
+  #schedule(): void {
+    if (!this.#synced || this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const destinations: Destination[] = [];
+    const removed: string[] = [];
+    for (const key of this.#dirtyServices) {
+      const before = this.#given.get(key) ?? [];
+      const made = this.#convert(key);
+      destinations.push(...made);
+      removed.push(...before.filter((name) => !made.some((d) => d.name === name)));
+    }
+    const servers: WorkloadServers[] = [];
+    const removedServers: string[] = [];
+    for (const key of this.#dirtyWorkloads) {
+      const made = this.#inbound(key);
+      if (made) servers.push(made);
+      else removedServers.push(key);
+    }
+    this.#dirtyServices.clear();
+    this.#dirtyWorkloads.clear();
+    if (destinations.length + removed.length + servers.length + removedServers.length === 0) return;
+    this.#sink?.update({ destinations, removedDestinations: removed, servers, removedServers });
+  }
+
+  #convert(key: string): Destination[] {
+    const service = this.caches.Service.objects.get(key);
+    const made = service ? convertService(service, this.#lookup) : { destinations: [], uses: [] };
+    for (const used of this.#uses.get(key) ?? []) this.#usedBy.get(used)?.delete(key);
+    for (const used of made.uses) {
+      let users = this.#usedBy.get(used);
+      if (!users) this.#usedBy.set(used, (users = new Set()));
+      users.add(key);
+    }
+    this.#uses.set(key, made.uses);
+    if (service)
+      this.#given.set(
+        key,
+        made.destinations.map((d) => d.name),
+      );
+    else this.#given.delete(key);
+    return made.destinations;
+  }
+
+  #inbound(key: string): WorkloadServers | undefined {
+    const pods = this.#podsOf.get(key);
+    if (pods.length === 0) return undefined;
+    return convertInbound(key.slice(key.indexOf('/') + 1), pods, this.#inboundLookup);
+  }
+
+  #problem(kind: StoreKind, message: string | undefined): void {
+    if (message === undefined) this.#problems.delete(kind);
+    else {
+      this.#problems.set(kind, message);
+      this.#options.log?.(`discovery: ${message}`);
+    }
+    this.#sink?.problems([...this.#problems.values()]);
+  }
+
+  get #lookup(): Lookup {
+    const { caches } = this;
+    return {
+      trustDomain: this.#options.trustDomain,
+      clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
+      service: (key) => caches.Service.objects.get(key),
+      namespace: (name) => caches.Namespace.get('', name),
+      slices: (key) => this.#slices.get(key),
+      pod: (key) => caches.Pod.objects.get(key),
+      externalWorkloads: (namespace) => inNamespace(caches.ExternalWorkload.objects, namespace),
+      profiles: (key) => this.#routed.ServiceProfile.get(key) as never,
+      splits: (key) => this.#routed.TrafficSplit.get(key) as never,
+      httpRoutes: (key) => this.#routed.HTTPRoute.get(key) as never,
+      grpcRoutes: (key) => this.#routed.GRPCRoute.get(key) as never,
+    };
+  }
+
+  get #inboundLookup(): InboundLookup {
+    const { caches } = this;
+    return {
+      trustDomain: this.#options.trustDomain,
+      defaultPolicy: this.#options.defaultPolicy ?? 'all-unauthenticated',
+      namespace: (name) => caches.Namespace.get('', name),
+      servers: (namespace) => inNamespace(caches.Server.objects, namespace),
+      authorizations: (namespace) => inNamespace(caches.AuthorizationPolicy.objects, namespace),
+      rateLimits: (namespace) => inNamespace(caches.RateLimit.objects, namespace),
+      serverRoutes: (namespace) => inNamespace(caches.HTTPRoute.objects, namespace),
+    };
+  }
+}
+
+function inNamespace<T extends KubeObject>(
+  objects: ReadonlyMap<string, T>,
+  namespace: string,
+): T[] {
+  const found: T[] = [];
+  for (const [key, object] of objects) if (key.startsWith(`${namespace}/`)) found.push(object);
+  return found.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+}

@@ -1,0 +1,102 @@
+/** Everything that discovery watches, by name and by what refers to what; one place for all look-ups. */
+import type { KubeObject } from '../client/objects.js';
+import type {
+  AuthorizationPolicySpec,
+  ExternalWorkloadSpec,
+  GrpcRouteSpec,
+  HttpRouteSpec,
+  MultiClusterLinkSpec,
+  RateLimitSpec,
+  ServerSpec,
+  ServiceProfileSpec,
+  TrafficSplitSpec,
+} from './specs.js';
+import type { EndpointSlice, Namespace, Pod, Service, SpecObject } from './types.js';
+
+/** The caches by kind; plain maps, so that conversion needs no API server. */
+export interface Store {
+  Namespace: ReadonlyMap<string, Namespace>;
+  Service: ReadonlyMap<string, Service>;
+  EndpointSlice: ReadonlyMap<string, EndpointSlice>;
+  Pod: ReadonlyMap<string, Pod>;
+  ServiceProfile: ReadonlyMap<string, SpecObject<ServiceProfileSpec>>;
+  TrafficSplit: ReadonlyMap<string, SpecObject<TrafficSplitSpec>>;
+  HTTPRoute: ReadonlyMap<string, SpecObject<HttpRouteSpec>>;
+  GRPCRoute: ReadonlyMap<string, SpecObject<GrpcRouteSpec>>;
+  Server: ReadonlyMap<string, SpecObject<ServerSpec>>;
+  AuthorizationPolicy: ReadonlyMap<string, SpecObject<AuthorizationPolicySpec>>;
+  RateLimit: ReadonlyMap<string, SpecObject<RateLimitSpec>>;
+  ExternalWorkload: ReadonlyMap<string, SpecObject<ExternalWorkloadSpec>>;
+  MultiClusterLink: ReadonlyMap<string, SpecObject<MultiClusterLinkSpec>>;
+}
+
+export type StoreKind = keyof Store;
+
+export const storeKinds: readonly StoreKind[] = [
+  'Namespace',
+  'Service',
+  'EndpointSlice',
+  'Pod',
+  'ServiceProfile',
+  'TrafficSplit',
+  'HTTPRoute',
+  'GRPCRoute',
+  'Server',
+  'AuthorizationPolicy',
+  'RateLimit',
+  'ExternalWorkload',
+  'MultiClusterLink',
+];
+
+/** Objects grouped by a key that each of them names, kept up to date one change at a time. */
+export class Index<T extends KubeObject> {
+  readonly #groups = new Map<string, Map<string, T>>();
+  readonly #keysOf: (object: T) => string[];
+
+  constructor(keysOf: (object: T) => string[]) {
+    this.#keysOf = keysOf;
+  }
+
+  /** Returns the groups that the change touched. */
+  change(now: T | undefined, before: T | undefined): string[] {
+    const touched = new Set<string>();
+    if (before) {
+      for (const key of this.#keysOf(before)) {
+        this.#groups.get(key)?.delete(id(before));
+        touched.add(key);
+      }
+    }
+    if (now) {
+      for (const key of this.#keysOf(now)) {
+        let group = this.#groups.get(key);
+        if (!group) this.#groups.set(key, (group = new Map()));
+        group.set(id(now), now);
+        touched.add(key);
+      }
+    }
+    for (const key of touched) if (this.#groups.get(key)?.size === 0) this.#groups.delete(key);
+    return [...touched];
+  }
+
+  /** In the order of their names, so that the same objects always give the same result. */
+  get(key: string): T[] {
+    const group = this.#groups.get(key);
+    return group ? [...group.values()].sort((a, b) => (id(a) < id(b) ? -1 : 1)) : [];
+  }
+}
+
+const id = (o: KubeObject): string => `${o.metadata.namespace ?? ''}/${o.metadata.name}`;
+
+/** `retail/cart` from a ServiceProfile's name, `cart.retail.svc.cluster.local`. */
+export function profileService(name: string, namespace: string): string {
+  const [service = name, own] = name.split('.');
+  return `${own ?? namespace}/${service}`;
+}
+
+/** The services that a Gateway API route hangs on. */
+export function parentServices(route: SpecObject<HttpRouteSpec | GrpcRouteSpec>): string[] {
+  const namespace = route.metadata.namespace ?? 'default';
+  return (route.spec.parentRefs ?? [])
+    .filter((p) => p.kind === 'Service')
+    .map((p) => `${p.namespace ?? namespace}/${p.name}`);
+}

@@ -1,0 +1,128 @@
+/** What the schemas cannot say: whether an object can work at all, each problem with the path of its field. */
+import { isIP } from 'node:net';
+import type { AnyObject } from '../client/objects.js';
+import { grpcRoutes, httpRoutes } from '../discovery/gateway-routes.js';
+import { type FieldProblem } from '../discovery/route-parts.js';
+import { profileRoutes } from '../discovery/service-profile.js';
+import type {
+  AuthorizationPolicySpec,
+  ExternalWorkloadSpec,
+  GrpcRouteSpec,
+  HttpRouteSpec,
+  RateLimitSpec,
+  ServerSpec,
+  ServiceProfileSpec,
+  TrafficSplitSpec,
+} from '../discovery/specs.js';
+
+type Check = (spec: never, object: AnyObject) => FieldProblem[];
+
+const checks: Record<string, Check> = {
+  ServiceProfile: (spec: ServiceProfileSpec, { metadata }: AnyObject) => {
+    const problems = profileRoutes(spec, metadata.namespace ?? 'default').problems;
+    const [service, namespace, svc] = metadata.name.split('.');
+    if (!service || !namespace || svc !== 'svc') {
+      const message = `'${metadata.name}' names no service`;
+      problems.push({
+        path: 'metadata.name',
+        message: `${message}: expected NAME.NAMESPACE.svc.cluster.local`,
+      });
+    }
+    return problems;
+  },
+  TrafficSplit: (spec: TrafficSplitSpec) => {
+    const problems: FieldProblem[] = [];
+    if (spec.backends.every((b) => b.weight === 0)) {
+      problems.push({
+        path: 'spec.backends',
+        message: 'every weight is 0, so nothing would serve',
+      });
+    }
+    const seen = new Set<string>();
+    spec.backends.forEach((b, i) => {
+      if (seen.has(b.service)) {
+        problems.push({
+          path: `spec.backends[${i}].service`,
+          message: `'${b.service}' is named twice`,
+        });
+      }
+      seen.add(b.service);
+    });
+    return problems;
+  },
+  HTTPRoute: (spec: HttpRouteSpec, { metadata }: AnyObject) =>
+    httpRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems,
+  GRPCRoute: (spec: GrpcRouteSpec, { metadata }: AnyObject) =>
+    grpcRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems,
+  Server: (spec: ServerSpec) => {
+    const { port } = spec;
+    const fits =
+      typeof port === 'number' ? port >= 1 && port <= 65535 : /^[a-z0-9-]{1,15}$/.test(port);
+    return fits
+      ? []
+      : [{ path: 'spec.port', message: `'${port}' is neither a port nor a port's name` }];
+  },
+  AuthorizationPolicy: (spec: AuthorizationPolicySpec) =>
+    spec.from.flatMap((from, i): FieldProblem[] => {
+      const path = `spec.from[${i}]`;
+      if (Object.keys(from).length === 0)
+        return [{ path, message: 'an empty entry admits nobody' }];
+      if (from.network !== undefined && !isCidr(from.network)) {
+        return [
+          { path: `${path}.network`, message: `'${from.network}' is no CIDR such as 10.0.0.0/8` },
+        ];
+      }
+      if (
+        from.identity?.includes('*') &&
+        from.identity !== '*' &&
+        !/^\*\.[^*]+$/.test(from.identity)
+      ) {
+        return [
+          {
+            path: `${path}.identity`,
+            message: `'${from.identity}': * stands only first, before a dot`,
+          },
+        ];
+      }
+      return [];
+    }),
+  RateLimit: (spec: RateLimitSpec) => {
+    if (!spec.total && !spec.identity) {
+      return [{ path: 'spec', message: 'neither total nor identity: it limits nothing' }];
+    }
+    if (spec.total && spec.identity) {
+      return [
+        {
+          path: 'spec',
+          message:
+            'total and identity in one: the proxy keeps one kind of bucket, write two Servers',
+        },
+      ];
+    }
+    return [];
+  },
+  ExternalWorkload: (spec: ExternalWorkloadSpec) =>
+    spec.workloadIPs.flatMap(({ ip }, i) =>
+      isIP(ip) === 0
+        ? [{ path: `spec.workloadIPs[${i}].ip`, message: `'${ip}' is no IP address` }]
+        : [],
+    ),
+};
+
+/** Kinds that the validating webhook is asked about. */
+export const validatedKinds = Object.keys(checks);
+
+/** Empty where the object can work. */
+export function problemsOfObject(object: AnyObject): FieldProblem[] {
+  const check = checks[object.kind];
+  if (!check || !object.spec) return [];
+  return check(object.spec as never, object);
+}
+
+function isCidr(text: string): boolean {
+  const [address = '', bits, rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest !== undefined) return false;
+  if (bits === undefined) return true;
+  return /^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+}

@@ -1,0 +1,264 @@
+/** What the API server holds becomes what proxies serve by, one change at a time (C3, C6, D8, D9). */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findTool } from '../../base/tools.js';
+import type { Destination } from '../../mesh/model.js';
+import type { SourceChange, WorkloadServers } from '../../mesh/controller/discovery/source.js';
+import type { AnyObject } from '../../mesh/kubernetes/client/objects.js';
+import { resources } from '../../mesh/kubernetes/client/objects.js';
+import { customResources } from '../../mesh/kubernetes/crds/definitions.js';
+import { KubernetesSource } from '../../mesh/kubernetes/discovery/kubernetes-source.js';
+import { httpRoutes } from '../../mesh/kubernetes/discovery/gateway-routes.js';
+import { profileRoutes } from '../../mesh/kubernetes/discovery/service-profile.js';
+import { problemsOfObject } from '../../mesh/kubernetes/inject/validate.js';
+import { testWith } from '../tools.js';
+import { type Cluster, startCluster } from './cluster.js';
+import { until } from './until.js';
+
+const needs = testWith('kube-apiserver', 'etcd');
+let cluster: Cluster;
+
+beforeAll(async () => {
+  if (!findTool('kube-apiserver') || !findTool('etcd')) return;
+  cluster = await startCluster();
+  for (const crd of customResources()) await cluster.admin.apply(crd, { manager: 'test' });
+  await until(async () => {
+    const listed = customResources().map((crd) =>
+      cluster.admin.find(resources.CustomResourceDefinition, undefined, crd.metadata.name),
+    );
+    const found = (await Promise.all(listed)) as {
+      status?: { conditions?: { type: string; status: string }[] };
+    }[];
+    return found.every((c) =>
+      c.status?.conditions?.some((x) => x.type === 'Established' && x.status === 'True'),
+    );
+  }, 'the CRDs');
+  await cluster.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'retail' } });
+});
+afterAll(() => cluster?.stop());
+
+const ours = (kind: string, name: string, spec: unknown, namespace = 'retail'): AnyObject => ({
+  apiVersion: 'mesh.firedrill.dev/v1alpha1',
+  kind,
+  metadata: { name, namespace },
+  spec,
+});
+
+const service = (name: string, port = 80): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace: 'retail' },
+  spec: {
+    ports: [{ name: 'http', port, targetPort: 8080, protocol: 'TCP' }],
+    selector: { app: name },
+  },
+});
+
+const slice = (name: string, ips: string[], ready = true): AnyObject => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: {
+    name: `${name}-1`,
+    namespace: 'retail',
+    labels: { 'kubernetes.io/service-name': name },
+  },
+  addressType: 'IPv4',
+  endpoints: ips.map((ip, i) => ({
+    addresses: [ip],
+    conditions: { ready },
+    zone: 'zone-a',
+    targetRef: { kind: 'Pod', name: `${name}-${i}`, namespace: 'retail' },
+  })),
+  ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+});
+
+const pod = (name: string, app: string, meshed: boolean): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'retail', labels: { app } },
+  spec: {
+    serviceAccountName: 'cart',
+    containers: [
+      { name: 'app', image: 'app', ports: [{ name: 'http', containerPort: 8080 }] },
+      ...(meshed ? [{ name: 'firedrill-proxy', image: 'proxy' }] : []),
+    ],
+  },
+});
+
+needs('services, slices, pods, routes and policy arrive as deltas', async () => {
+  const { admin } = cluster;
+  await admin.create(service('cart'));
+  await admin.create(slice('cart', ['10.0.0.1', '10.0.0.2']));
+  await admin.create(pod('cart-0', 'cart', true));
+  const destinations = new Map<string, Destination>();
+  const servers = new Map<string, WorkloadServers>();
+  const take = (change: SourceChange): void => {
+    for (const d of change.destinations ?? []) destinations.set(d.name, d);
+    for (const name of change.removedDestinations ?? []) destinations.delete(name);
+    for (const s of change.servers ?? []) servers.set(s.key, s);
+    for (const key of change.removedServers ?? []) servers.delete(key);
+  };
+  const source = new KubernetesSource(admin, { trustDomain: 'test.local' });
+  await source.start({ replace: take, update: take, problems: () => undefined });
+  const cart = (): Destination => destinations.get('cart.retail') as Destination;
+  expect(cart().hosts).toEqual(['cart.retail', 'cart.retail.svc', 'cart.retail.svc.cluster.local']);
+  expect(cart().addresses[0]).toMatch(/^10\.96\.\d+\.\d+:80$/);
+  const [first, second] = cart().backends[0]?.endpoints ?? [];
+  expect(first).toEqual({
+    address: '10.0.0.1:8080',
+    identity: 'cart.retail.serviceaccount.identity.test.local',
+    zone: 'zone-a',
+    labels: { pod: 'cart-0' },
+  });
+  expect(second?.identity).toBeUndefined();
+  expect(servers.get('retail/cart-0')?.servers[0]).toMatchObject({
+    port: 8080,
+    defaultPolicy: 'all-unauthenticated',
+  });
+
+  // A pod that becomes known after its slice gives the endpoint its identity.
+  await admin.create(pod('cart-1', 'cart', true));
+  await until(
+    () => cart().backends[0]?.endpoints.every((e) => e.identity),
+    'the identity of cart-1',
+  );
+
+  await admin.create(service('cart-v2'));
+  const backends = [
+    { service: 'cart', weight: 90 },
+    { service: 'cart-v2', weight: 10 },
+  ];
+  await admin.create({
+    apiVersion: 'split.smi-spec.io/v1alpha4',
+    kind: 'TrafficSplit',
+    metadata: { name: 'canary', namespace: 'retail' },
+    spec: { service: 'cart', backends },
+  });
+  await until(() => cart().routes.length === 1, 'the split');
+  expect(cart().routes[0]?.split).toEqual([
+    { backend: 'cart.retail', weight: 90 },
+    { backend: 'cart-v2.retail', weight: 10 },
+  ]);
+  // The backend's endpoints are another service's: its changes arrive too.
+  await admin.create(slice('cart-v2', ['10.0.0.9']));
+  await until(
+    () => cart().backends.find((b) => b.name === 'cart-v2.retail')?.endpoints.length === 1,
+    'v2',
+  );
+
+  await admin.create(
+    ours('ServiceProfile', 'cart.retail.svc.cluster.local', {
+      routes: [
+        {
+          name: 'add',
+          condition: { method: 'POST', pathRegex: '/cart/[^/]+' },
+          isRetryable: true,
+          timeout: '2s',
+        },
+      ],
+    }),
+  );
+  await until(() => cart().routes[0]?.name === 'add', 'the profile');
+  expect(cart().routes[0]).toMatchObject({
+    timeouts: { requestMs: 2000 },
+    retry: { unsafeMethods: true, limit: 1 },
+    split: [
+      { backend: 'cart.retail', weight: 90 },
+      { backend: 'cart-v2.retail', weight: 10 },
+    ],
+  });
+
+  await admin.create(
+    ours('Server', 'cart-http', { podSelector: { matchLabels: { app: 'cart' } }, port: 'http' }),
+  );
+  await admin.create(
+    ours('AuthorizationPolicy', 'checkout', {
+      targetRef: { kind: 'Server', name: 'cart-http' },
+      from: [{ serviceAccount: 'checkout' }],
+    }),
+  );
+  await admin.create(
+    ours('RateLimit', 'cart', {
+      targetRef: { kind: 'Server', name: 'cart-http' },
+      identity: { requestsPerSecond: 7 },
+    }),
+  );
+  await until(() => servers.get('retail/cart-0')?.servers[0]?.rateLimit, 'the policy');
+  expect(servers.get('retail/cart-0')?.servers[0]).toMatchObject({
+    name: 'cart-http',
+    defaultPolicy: 'deny',
+    authorizations: [
+      {
+        name: 'checkout',
+        identities: ['checkout.retail.serviceaccount.identity.test.local'],
+        unauthenticated: false,
+      },
+    ],
+    rateLimit: { requestsPerSecond: 7, burst: 7, per: 'identity' },
+  });
+
+  await admin.create(ours('ExternalWorkload', 'vm-1', { workloadIPs: [{ ip: '192.0.2.7' }] }));
+  await admin.patch(resources.ExternalWorkload, 'retail', 'vm-1', {
+    metadata: { labels: { app: 'cart' } },
+  });
+  await until(
+    () => cart().backends[0]?.endpoints.some((e) => e.address === '192.0.2.7:8080'),
+    'the VM',
+  );
+
+  // Last known good through an outage of the API server.
+  await cluster.stopApiServer();
+  expect(cart().backends[0]?.endpoints).toHaveLength(3);
+  await cluster.startApiServer();
+  await admin.remove(resources.Service, 'retail', 'cart');
+  await until(() => !destinations.has('cart.retail'), 'the removal');
+  await source.stop();
+});
+
+test('HTTPRoute rules are ordered by the precedence of the Gateway API', () => {
+  const { drafts, problems } = httpRoutes('r', 'retail', {
+    rules: [
+      { name: 'any' },
+      { name: 'prefix', matches: [{ path: { type: 'PathPrefix', value: '/cart' } }] },
+      {
+        name: 'header',
+        matches: [{ path: { value: '/cart' }, headers: [{ name: 'X-User', value: 'qa' }] }],
+      },
+      { name: 'exact', matches: [{ path: { type: 'Exact', value: '/cart' } }] },
+    ],
+  });
+  expect(problems).toEqual([]);
+  expect(drafts.map((d) => d.route.name)).toEqual(['exact', 'header', 'prefix', 'any']);
+});
+
+test('conditions become alternatives; what cannot work is named with its place', () => {
+  const { drafts } = profileRoutes(
+    {
+      routes: [
+        {
+          name: 'read',
+          condition: {
+            all: [{ any: [{ method: 'GET' }, { method: 'HEAD' }] }, { pathRegex: '/a' }],
+          },
+        },
+      ],
+    },
+    'retail',
+  );
+  expect(drafts[0]?.route.matches).toEqual([
+    { method: 'GET', path: { kind: 'regex', value: '^(?:/a)$' } },
+    { method: 'HEAD', path: { kind: 'regex', value: '^(?:/a)$' } },
+  ]);
+  const bad = ours('ServiceProfile', 'cart', {
+    routes: [
+      { name: 'a', condition: { pathRegex: '/(' }, timeout: 'soon' },
+      { name: 'a', condition: { not: { method: 'GET' } } },
+    ],
+  });
+  expect(problemsOfObject(bad).map((p) => p.path)).toEqual([
+    'spec.routes[0].timeout',
+    'spec.routes[0].condition.pathRegex',
+    'spec.routes[1].name',
+    'spec.routes[1].condition.not',
+    'metadata.name',
+  ]);
+});
