@@ -62,8 +62,7 @@ export function readDuration(
 /** RE2 and JavaScript differ in what they lack; only what JavaScript cannot read is refused. */
 export function checkRegex(text: string, path: string, problems: FieldProblem[]): boolean {
   try {
-    new RegExp(text);
-    return true;
+    return new RegExp(text).source !== '';
   } catch (error) {
     problems.push({ path, message: (error as Error).message });
     return false;

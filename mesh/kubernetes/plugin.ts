@@ -1,0 +1,70 @@
+/** What the controller loads where its configuration names Kubernetes; the interface is controller/plugins.ts. */
+import { z } from 'zod';
+import { UserError } from '../../base/errors.js';
+import type { ControllerPlugin, PluginContext } from '../controller/plugins.js';
+import { tokenAudience, TokenReviewAttestor } from './attestor.js';
+import { KubeApi } from './client/api.js';
+import { findCredentials } from './client/credentials.js';
+import { KubernetesSource } from './discovery/kubernetes-source.js';
+import { SecretIssuerStore } from './secret-issuer.js';
+
+const connection = { kubeconfig: z.string().optional(), context: z.string().optional() };
+
+const sourceOptions = z.strictObject({
+  ...connection,
+  clusterDomain: z.string().default('cluster.local'),
+  defaultPolicy: z
+    .enum(['all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'audit', 'deny'])
+    .default('all-unauthenticated'),
+  unknownDestinations: z.enum(['forward', 'refuse']).default('forward'),
+});
+
+const attestorOptions = z.strictObject({
+  ...connection,
+  audience: z.string().default(tokenAudience),
+});
+
+function read<S extends z.ZodType>(schema: S, options: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  throw new UserError(
+    result.error.issues.map((i) => ({ message: `${what}: ${i.path.join('.')}: ${i.message}` })),
+  );
+}
+
+const apiOf = async (options: {
+  kubeconfig?: string | undefined;
+  context?: string | undefined;
+}): Promise<KubeApi> => new KubeApi(await findCredentials(options));
+
+export const createSource: ControllerPlugin['createSource'] = async (options, context) => {
+  const {
+    kubeconfig,
+    context: name,
+    ...rest
+  } = read(sourceOptions, options, 'discovery (kubernetes)');
+  const api = await apiOf({ kubeconfig, context: name });
+  return new KubernetesSource(api, {
+    ...rest,
+    trustDomain: context.trustDomain,
+    log: (line) => context.log(line),
+  });
+};
+
+export const createAttestor: ControllerPlugin['createAttestor'] = async (options) => {
+  const { audience, ...rest } = read(attestorOptions, options, 'identity.kubernetes');
+  return new TokenReviewAttestor(await apiOf(rest), audience);
+};
+
+export const createIssuerStore: ControllerPlugin['createIssuerStore'] = async (
+  options,
+  context: PluginContext,
+) =>
+  new SecretIssuerStore(await apiOf(options), {
+    namespace: options.namespace,
+    secret: options.secret,
+    bundleConfigMap: options.bundleConfigMap,
+    trustDomain: context.trustDomain,
+    clock: context.clock,
+    log: (line) => context.log(line),
+  });
