@@ -10,7 +10,13 @@ import {
   totalIncrease,
   totalSlices,
 } from './names.js';
-import { type AlertWindow, standardWindows, type WindowTable, withPageAbove } from './windows.js';
+import {
+  type AlertWindow,
+  budgetPercent,
+  standardWindows,
+  type WindowTable,
+  withPageAbove,
+} from './windows.js';
 
 export interface CompileOptions {
   /** Every window, interval, `for` and `keep_firing_for` is multiplied by it; 1/120 makes an hour 30 s. */
@@ -77,7 +83,9 @@ export function planOf(slo: Slo, options: CompileOptions = {}): Plan {
     stepMs,
     scale,
     scaleText: scale === 1 ? undefined : scaleText(scale),
-    windows: withPageAbove(table, slo.alerting.pageAbove),
+    windows:
+      slo.alerting.windows?.map((w) => ({ ...w, budgetPercent: budgetPercent(w, periodMs) })) ??
+      withPageAbove(table, slo.alerting.pageAbove),
     periodMs,
     budget: budgetRatio(slo.objective),
     fine: slices ?? increments,

@@ -5,13 +5,9 @@ import { parseDurationMs } from '../../base/duration.js';
 import { asset } from '../../base/paths.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 import { UserError } from '../../base/errors.js';
+import type { BurnWindow } from '../spec/model.js';
 
-export interface AlertWindow {
-  severity: 'page' | 'ticket';
-  longMs: number;
-  shortMs: number;
-  /** How many times faster than allowed the budget burns where this fires. */
-  factor: number;
+export interface AlertWindow extends BurnWindow {
   /** Share of the period's budget that is spent by then, in per cent. */
   budgetPercent: number;
 }
@@ -45,6 +41,10 @@ const round = (x: number): number => Number(x.toPrecision(12));
 /** The factor that spends `budgetPercent` of the period's budget within the long window. */
 export const burnFactor = (budgetPercent: number, periodMs: number, longMs: number): number =>
   round((budgetPercent / 100) * (periodMs / longMs));
+
+/** Share of the period's budget that a burn of the window's factor spends in its long window. */
+export const budgetPercent = (window: BurnWindow, periodMs: number): number =>
+  round(window.factor * (window.longMs / periodMs) * 100);
 
 /** Reads a table of windows; a user's own file is checked like ours. */
 export function readWindowTable(file: string): WindowTable {
@@ -100,8 +100,9 @@ export function withPageAbove(table: WindowTable, pageAbove: number | false): Al
     longMs: hourMs,
     shortMs: hourMs / 12,
     factor: pageAbove,
-    budgetPercent: round(pageAbove * (hourMs / table.periodMs) * 100),
+    budgetPercent: 0,
   };
+  hourly.budgetPercent = budgetPercent(hourly, table.periodMs);
   const implied = (w: AlertWindow): boolean =>
     w.severity === 'page' &&
     w.longMs === hourly.longMs &&

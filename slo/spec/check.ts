@@ -63,6 +63,23 @@ export class Checker {
     this.add(path, `${path.join('.')}: ${threshold} is no bucket boundary`, `${nearest}`);
   }
 
+  /** Windows are made of base steps, and long ones of coarse steps: they must divide. */
+  window(path: Path, longMs: number, shortMs: number): void {
+    for (const windowMs of [longMs, shortMs]) {
+      const grain = windowMs > 21_600_000 ? 240_000 : 60_000;
+      if (windowMs % grain === 0) continue;
+      const text = formatDurationMs(Math.round(windowMs));
+      this.add(
+        path,
+        `${path.join('.')}: a window of ${text} is not made of whole steps`,
+        `a multiple of ${formatDurationMs(grain)}`,
+      );
+    }
+    if (shortMs >= longMs) {
+      this.add(path, `${path.join('.')}: the short window is not shorter`, 'short below long');
+    }
+  }
+
   /** A slice must divide the shortest alert window, or that window would hold part of one. */
   slice(path: Path, lengthMs: number): void {
     const shortestMs = 300_000;

@@ -61,6 +61,8 @@ export interface Alerting {
   ticket: AlertSettings | false;
   /** Burn above this over an hour pages (requirement A2), beside the table's own pages; false for the table alone. */
   pageAbove: number | false;
+  /** Instead of the period's table (and of `pageAbove`). */
+  windows?: BurnWindow[];
   labels: Record<string, string>;
   annotations: Record<string, string>;
   /** Fewer bad events than this in the long window neither page nor file a ticket. 0: no guard. */
@@ -71,6 +73,14 @@ export interface Alerting {
   trafficWeighted: boolean;
   /** No data for this long files a ticket (or pages); false for no such alert. */
   noData: { afterMs: number; severity: 'page' | 'ticket' } | false;
+}
+
+export interface BurnWindow {
+  severity: 'page' | 'ticket';
+  longMs: number;
+  shortMs: number;
+  /** How many times faster than allowed the budget burns where this fires. */
+  factor: number;
 }
 
 export interface AlertSettings {
@@ -107,3 +117,17 @@ export const plainAlertSettings: AlertSettings = {
   labels: {},
   annotations: {},
 };
+
+/** What an SLO gets whose format says nothing of alerts. */
+export const standardAlerting = (name: string): Alerting => ({
+  name,
+  page: plainAlertSettings,
+  ticket: plainAlertSettings,
+  pageAbove: 3,
+  labels: {},
+  annotations: {},
+  minBadEvents: 0,
+  minEvents: 0,
+  trafficWeighted: false,
+  noData: { afterMs: 600_000, severity: 'ticket' },
+});

@@ -1,5 +1,270 @@
-import type { YamlDocument } from '../../base/yaml.js';
-import type { Slo } from './model.js';
-export function readOpenSlo(_d: YamlDocument[]): Slo[] {
-  return [];
+/** OpenSLO v1: objects that refer to one another, across documents and files, resolved into SLOs. */
+import { parseDurationMs } from '../../base/duration.js';
+import { type Problem, UserError } from '../../base/errors.js';
+import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
+import { Checker } from './check.js';
+import { ms } from './fields.js';
+import {
+  type Alerting,
+  type BurnWindow,
+  defaultAlertName,
+  type Period,
+  plainAlertSettings,
+  type Sli,
+  type Slo,
+  standardAlerting,
+} from './model.js';
+import {
+  type ConditionSpec,
+  type Objective,
+  type OpenSloKind,
+  type OpenSloObject,
+  openSloSchema,
+  type PolicySpec,
+  type SliSpec,
+  type SloObject,
+} from './openslo-schema.js';
+import { unwrapSum } from './query.js';
+
+interface Entry {
+  object: OpenSloObject;
+  checker: Checker;
+}
+
+/** The SLOs among the objects; every reference must be met by another object of the same run. */
+export function readOpenSlo(documents: readonly YamlDocument[]): Slo[] {
+  const problems: Problem[] = [];
+  const entries: Entry[] = [];
+  for (const document of documents) {
+    try {
+      const object = checkYaml(document, openSloSchema);
+      entries.push({ object, checker: new Checker(document) });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  const catalogue = new Catalogue(entries);
+  const slos = entries.flatMap((entry) =>
+    entry.object.kind === 'SLO' ? slosOf(entry.object, entry.checker, catalogue) : [],
+  );
+  problems.push(...entries.flatMap((entry) => entry.checker.problems));
+  if (problems.length > 0) throw new UserError(problems);
+  return slos;
+}
+
+class Catalogue {
+  readonly #byName = new Map<string, Entry>();
+  readonly hasServices: boolean;
+
+  constructor(entries: readonly Entry[]) {
+    for (const entry of entries) {
+      const key = `${entry.object.kind}/${entry.object.metadata.name}`;
+      if (this.#byName.has(key)) entry.checker.add(['metadata', 'name'], `${key} is defined twice`);
+      this.#byName.set(key, entry);
+    }
+    this.hasServices = entries.some((e) => e.object.kind === 'Service');
+  }
+
+  find<K extends OpenSloKind>(kind: K, name: string, path: Path, checker: Checker) {
+    const entry = this.#byName.get(`${kind}/${name}`);
+    if (!entry) {
+      const known = [...this.#byName.keys()].filter((k) => k.startsWith(`${kind}/`));
+      const names = known.map((k) => k.slice(kind.length + 1)).join(', ');
+      checker.add(
+        path,
+        `no ${kind} is called '${name}'`,
+        names === '' ? `a ${kind} object` : names,
+      );
+      return undefined;
+    }
+    return entry as { object: Extract<OpenSloObject, { kind: K }>; checker: Checker };
+  }
+}
+
+function slosOf(object: SloObject, checker: Checker, catalogue: Catalogue): Slo[] {
+  const { spec, metadata } = object;
+  if (catalogue.hasServices) {
+    catalogue.find('Service', spec.service, ['spec', 'service'], checker);
+  }
+  const indicator = indicatorOf(object, checker, catalogue);
+  if (!indicator) return [];
+  const period = periodOf(spec.timeWindow[0], ['spec', 'timeWindow', 0], checker);
+  return spec.objectives.map((objective, i): Slo => {
+    const path = ['spec', 'objectives', i];
+    const many = spec.objectives.length > 1;
+    const name = many ? `${metadata.name}-${objective.displayName ?? i + 1}` : metadata.name;
+    const clean = name.replaceAll(/[^A-Za-z0-9._-]/g, '-');
+    return {
+      id: `${spec.service}-${clean}`,
+      service: spec.service,
+      name: clean,
+      ...(spec.description === undefined ? {} : { description: spec.description }),
+      objective: targetOf(objective, path, checker),
+      period,
+      sli: sliOf(indicator, object, objective, path, checker),
+      groupBy: [],
+      maxGroups: 50,
+      labels: labelsOf(metadata.labels),
+      alerting: alertingOf(object, clean, checker, catalogue),
+      place: checker.document.placeOf(path),
+    };
+  });
+}
+
+interface Indicator {
+  spec: SliSpec;
+  checker: Checker;
+  path: Path;
+}
+
+function indicatorOf(o: SloObject, checker: Checker, catalogue: Catalogue): Indicator | undefined {
+  const { indicator, indicatorRef } = o.spec;
+  if ((indicator === undefined) === (indicatorRef === undefined)) {
+    checker.add(['spec'], 'what the SLO measures', 'either indicator or indicatorRef');
+    return undefined;
+  }
+  if (indicator) return { spec: indicator.spec, checker, path: ['spec', 'indicator', 'spec'] };
+  const path = ['spec', 'indicatorRef'];
+  const found = catalogue.find('SLI', indicatorRef ?? '', path, checker);
+  return found && { spec: found.object.spec, checker: found.checker, path: ['spec'] };
+}
+
+function targetOf(objective: Objective, path: Path, checker: Checker): number {
+  const { target, targetPercent } = objective;
+  if ((target === undefined) === (targetPercent === undefined)) {
+    checker.add(path, 'the target of the objective', 'either target or targetPercent');
+  }
+  return targetPercent ?? Number(((target ?? 0.99) * 100).toPrecision(12));
+}
+
+function sliOf(
+  indicator: Indicator,
+  object: SloObject,
+  objective: Objective,
+  path: Path,
+  checker: Checker,
+): Sli {
+  const sli = occurrences(indicator, objective, path, checker);
+  const { budgetingMethod } = object.spec;
+  if (budgetingMethod === 'Occurrences' || sli.kind === 'threshold') return sli;
+  const { timeSliceTarget, timeSliceWindow } = objective;
+  const lengthMs = timeSliceWindow === undefined ? 60_000 : ms(timeSliceWindow);
+  checker.slice([...path, 'timeSliceWindow'], lengthMs);
+  const whole = budgetingMethod === 'Timeslices';
+  if (whole && timeSliceTarget === undefined) {
+    checker.add(path, 'Timeslices need a timeSliceTarget', 'a share such as 0.95');
+  }
+  if (sli.kind !== 'events' && sli.kind !== 'ratio') return sli;
+  const target = Number(((timeSliceTarget ?? 0.99) * 100).toPrecision(12));
+  return { kind: 'slices', of: sli, lengthMs, target, weigh: whole ? 'whole' : 'ratio' };
+}
+
+/** Good is `op value`; bad is what that leaves. */
+const badComparison = { lte: '>', lt: '>=', gte: '<', gt: '<=' } as const;
+
+function occurrences(indicator: Indicator, o: Objective, path: Path, checker: Checker): Sli {
+  const { ratioMetric, thresholdMetric } = indicator.spec;
+  const read = (key: string, source: { metricSource: { spec: { query: string } } }): string => {
+    const text = unwrapSum(source.metricSource.spec.query);
+    const at = [...indicator.path, ...key.split('.'), 'metricSource', 'spec', 'query'];
+    if (key === 'thresholdMetric') indicator.checker.query(at, text);
+    else indicator.checker.windowed(at, text);
+    return text;
+  };
+  if (thresholdMetric) {
+    if (o.op === undefined || o.value === undefined) {
+      checker.add(path, 'a thresholdMetric is compared', 'op and value in the objective');
+    }
+    const bad = `${badComparison[o.op ?? 'lte']} ${o.value ?? 0}`;
+    return { kind: 'threshold', value: read('thresholdMetric', thresholdMetric), bad };
+  }
+  const { good, bad, total, raw, rawType } = ratioMetric ?? {};
+  if (raw) {
+    const query = read('ratioMetric.raw', raw);
+    return { kind: 'ratio', error: rawType === 'success' ? `1 - (${query})` : query };
+  }
+  const sum = total ? read('ratioMetric.total', total) : '';
+  if (bad) return { kind: 'events', total: sum, bad: read('ratioMetric.bad', bad) };
+  return { kind: 'events', total: sum, good: good ? read('ratioMetric.good', good) : sum };
+}
+
+function periodOf(
+  window: SloObject['spec']['timeWindow'][number] | undefined,
+  path: Path,
+  checker: Checker,
+): Period {
+  const text = window?.duration ?? '';
+  const calendar = window?.isRolling === false || window?.calendar !== undefined;
+  if (calendar && text === '1M') return { days: 30, calendar: 'month' };
+  const days = (parseDurationMs(text) ?? 0) / 86_400_000;
+  if (!calendar && [7, 28, 30, 90].includes(days)) return { days: days as Period['days'] };
+  checker.add(
+    [...path, 'duration'],
+    `a ${calendar ? 'calendar' : 'rolling'} window of '${text}'`,
+    calendar ? '1M' : '7d, 28d, 30d or 90d',
+  );
+  return { days: 30 };
+}
+
+function labelsOf(labels: SloObject['metadata']['labels']): Record<string, string> {
+  const entries = Object.entries(labels ?? {}).map(([key, value]) => [
+    key.replaceAll(/[^a-zA-Z0-9_]/g, '_'),
+    Array.isArray(value) ? value.join(',') : value,
+  ]);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function alertingOf(o: SloObject, name: string, checker: Checker, catalogue: Catalogue): Alerting {
+  const standard = standardAlerting(defaultAlertName(o.spec.service, name));
+  const policies = (o.spec.alertPolicies ?? []).flatMap((policy, i): [PolicySpec, Checker][] => {
+    const path = ['spec', 'alertPolicies', i];
+    if (typeof policy === 'object' && 'spec' in policy) return [[policy.spec, checker]];
+    const ref = typeof policy === 'string' ? policy : policy.alertPolicyRef;
+    const found = catalogue.find('AlertPolicy', ref, path, checker);
+    return found ? [[found.object.spec, found.checker]] : [];
+  });
+  if (policies.length === 0) return standard;
+  const conditions = policies.flatMap(([policy, at]) => conditionsOf(policy, at, catalogue));
+  const windows = conditions.map(({ severity, condition }): BurnWindow => {
+    const longMs = ms(condition.lookbackWindow);
+    return { severity, longMs, shortMs: longMs / 12, factor: condition.threshold };
+  });
+  const settings = (severity: 'page' | 'ticket') => {
+    const own = conditions.filter((c) => c.severity === severity);
+    if (own.length === 0) return false;
+    const forMs = Math.max(...own.map((c) => ms(c.condition.alertAfter ?? '0')));
+    return { ...plainAlertSettings, forMs };
+  };
+  const targets = policies.flatMap(([policy, at]) =>
+    (policy.notificationTargets ?? []).map((target) => {
+      const path = ['spec', 'notificationTargets'];
+      catalogue.find('AlertNotificationTarget', target.targetRef, path, at);
+      return target.targetRef;
+    }),
+  );
+  const noData = policies.some(([policy]) => policy.alertWhenNoData === true);
+  return {
+    ...standard,
+    windows,
+    page: settings('page'),
+    ticket: settings('ticket'),
+    // A route of Alertmanager can match it: where notices go is not for a rule to say.
+    labels: targets.length > 0 ? { notify: targets.join(',') } : {},
+    noData: noData ? standard.noData : false,
+  };
+}
+
+function conditionsOf(policy: PolicySpec, checker: Checker, catalogue: Catalogue): ConditionSpec[] {
+  return policy.conditions.flatMap((condition, i) => {
+    const path = ['spec', 'conditions', i];
+    const found =
+      'spec' in condition
+        ? condition.spec
+        : catalogue.find('AlertCondition', condition.conditionRef, path, checker)?.object.spec;
+    if (!found) return [];
+    const longMs = ms(found.condition.lookbackWindow);
+    checker.window(path, longMs, longMs / 12);
+    return [found];
+  });
 }

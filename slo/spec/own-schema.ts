@@ -114,6 +114,18 @@ const alerting = z.strictObject({
     .union([z.literal(false), z.number().gt(1)])
     .optional()
     .describe('a burn above this over an hour pages; default 3; false: the table of windows alone'),
+  windows: z
+    .array(
+      z.strictObject({
+        severity: z.enum(['page', 'ticket']),
+        factor: z.number().gt(0),
+        long: f.durationSchema,
+        short: f.durationSchema.optional().describe('default a twelfth of long'),
+      }),
+    )
+    .min(1)
+    .optional()
+    .describe("burn windows of your own, instead of the period's table"),
   page: severity.optional(),
   ticket: severity.optional(),
   lowTraffic: z

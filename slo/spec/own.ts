@@ -48,7 +48,7 @@ function sloOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): Slo {
     groupBy: slo.groupBy?.labels ?? [],
     maxGroups: slo.groupBy?.max ?? 50,
     labels: { ...region, ...file.labels, ...slo.labels },
-    alerting: alertingOf(file, slo),
+    alerting: alertingOf(file, slo, path, checker),
     place: checker.document.placeOf(path),
   };
 }
@@ -127,17 +127,26 @@ function latencyOf(latency: EventFields['latency'], path: Path, checker: Checker
 
 const defaultNoData = { afterMs: 600_000, severity: 'ticket' as const };
 
-function alertingOf(file: OwnFile, slo: OwnSlo): Alerting {
+function alertingOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): Alerting {
   const outer = file.alerting ?? {};
   const own = slo.alerting ?? {};
   const runbook = slo.runbook ?? file.runbook;
   const dashboard = slo.dashboard ?? file.dashboard;
   const noData = own.noData ?? outer.noData ?? {};
+  const burns = own.windows ?? outer.windows;
+  const windows = burns?.map((w, i) => {
+    const longMs = ms(w.long);
+    const shortMs = w.short === undefined ? longMs / 12 : ms(w.short);
+    const at = own.windows ? [...path, 'alerting', 'windows', i] : ['alerting', 'windows', i];
+    checker.window(at, longMs, shortMs);
+    return { severity: w.severity, factor: w.factor, longMs, shortMs };
+  });
   return {
     name: own.name ?? defaultAlertName(file.service, slo.name),
     page: settingsOf(outer.page, own.page),
     ticket: settingsOf(outer.ticket, own.ticket),
     pageAbove: own.pageAbove ?? outer.pageAbove ?? 3,
+    ...(windows === undefined ? {} : { windows }),
     labels: { ...outer.labels, ...own.labels },
     annotations: {
       ...(runbook === undefined ? {} : { runbook_url: runbook }),

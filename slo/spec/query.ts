@@ -164,3 +164,13 @@ export function metricsOf(template: string): string[] {
   });
   return [...names].sort();
 }
+
+/** `sum(x)` of a bare counter is the counter: its increase is what is summed. Anything else stays as it is. */
+export function unwrapSum(template: string): string {
+  const top = topOf(template);
+  if (top?.name !== 'AggregateExpr' || !isSummedBy(template, [])) return template;
+  const operand = top.getChild('FunctionCallBody')?.firstChild;
+  return operand?.name === 'VectorSelector' && !operand.nextSibling
+    ? template.slice(operand.from, operand.to)
+    : template;
+}

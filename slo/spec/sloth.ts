@@ -11,6 +11,7 @@ import {
   plainAlertSettings,
   type Sli,
   type Slo,
+  standardAlerting,
 } from './model.js';
 
 /** The fields are the same; the object of Kubernetes writes them in camel case. */
@@ -138,16 +139,11 @@ function slosOf(
       maxGroups: 50,
       labels: { ...spec.labels, ...slo.labels },
       alerting: {
-        name: slo.alerting.name ?? defaultAlertName(spec.service, slo.name),
+        ...standardAlerting(slo.alerting.name ?? defaultAlertName(spec.service, slo.name)),
         page: settings('page_alert'),
         ticket: settings('ticket_alert'),
-        pageAbove: 3,
         labels: slo.alerting.labels ?? {},
         annotations: slo.alerting.annotations ?? {},
-        minBadEvents: 0,
-        minEvents: 0,
-        trafficWeighted: false,
-        noData: { afterMs: 600_000, severity: 'ticket' },
       },
       place: document.placeOf(path),
     };
