@@ -10,13 +10,19 @@ export function yamlScalar(text: string): string {
   return plain.test(text) && !wordsOfYaml.test(text) ? text : JSON.stringify(text);
 }
 
+/** Rules of one SLO share the very same map of labels; its text is made once. */
+const mapTexts = new WeakMap<Record<string, string>, { key: string; text: string }>();
+
 function yamlMap(indent: string, name: string, map: Record<string, string>): string {
+  const key = indent + name;
+  const known = mapTexts.get(map);
+  if (known?.key === key) return known.text;
   const keys = Object.keys(map).sort();
-  if (keys.length === 0) return '';
-  let text = `${indent}${name}:\n`;
+  let text = keys.length === 0 ? '' : `${indent}${name}:\n`;
   for (const key of keys) {
     text += `${indent}  ${yamlScalar(key)}: ${yamlScalar(map[key] as string)}\n`;
   }
+  mapTexts.set(map, { key, text });
   return text;
 }
 
@@ -24,7 +30,7 @@ function ruleText(rule: Rule, indent: string): string {
   const inner = `${indent}  `;
   const name = rule.kind === 'record' ? rule.record : rule.alert;
   let text = `${indent}- ${rule.kind}: ${/^[\w:]+$/.test(name) ? name : yamlScalar(name)}\n`;
-  text += `${inner}expr: |-\n${rule.expr.replace(/^/gm, `${inner}  `)}\n`;
+  text += `${inner}expr: |-\n${inner}  ${rule.expr.replaceAll('\n', `\n${inner}  `)}\n`;
   if (rule.kind === 'alert') {
     if (rule.forMs > 0) text += `${inner}for: ${formatDurationMs(rule.forMs)}\n`;
     if (rule.keepFiringForMs > 0) {

@@ -1,8 +1,22 @@
 /** A spec's PromQL: checked with places, and rewritten from rates over a window into exact increments. */
-import type { SyntaxNode } from '@lezer/common';
+import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 
 const windowPattern = /\{\{\s*\.window\s*\}\}/g;
+
+/** The last queries parsed: each is looked at several times in a row. */
+const recent = new Map<string, Tree>();
+const recentMax = 64;
+
+function parse(text: string): Tree {
+  let tree = recent.get(text);
+  if (!tree) {
+    tree = parser.parse(text);
+    if (recent.size >= recentMax) recent.clear();
+    recent.set(text, tree);
+  }
+  return tree;
+}
 
 /** The template with a real range of the same length in place of `{{.window}}`, so that offsets stay true. */
 function parseable(template: string): string {
@@ -23,7 +37,7 @@ export function findQueryProblem(template: string): QueryProblem | undefined {
   if (template.trim() === '') return { offset: 0, message: 'the query is empty' };
   let problem: QueryProblem | undefined;
   const text = parseable(template);
-  parser.parse(text).iterate({
+  parse(text).iterate({
     enter(node) {
       if (!problem && node.type.isError) {
         const near = text.slice(node.from, node.from + 12).trim();
@@ -45,7 +59,7 @@ export function isBareSelector(template: string): boolean {
 }
 
 function topOf(template: string): SyntaxNode | null {
-  return parser.parse(parseable(template)).topNode.firstChild;
+  return parse(parseable(template)).topNode.firstChild;
 }
 
 /** Metric name and the text between the braces of a bare selector; undefined where it is something else. */
@@ -81,7 +95,7 @@ export interface CounterCall {
 export function linearCounterCalls(template: string): CounterCall[] | undefined {
   const calls: CounterCall[] = [];
   const text = parseable(template);
-  const top = parser.parse(text).topNode.firstChild;
+  const top = parse(text).topNode.firstChild;
   if (!top || !isLinear(top, text, calls) || calls.length === 0) return undefined;
   const source = calls.map((c) => template.slice(c.from, c.to));
   return source.every(hasWindow) ? calls : undefined;
@@ -155,7 +169,7 @@ export function fillWindow(template: string, window: string): string {
 export function metricsOf(template: string): string[] {
   const names = new Set<string>();
   const text = parseable(template);
-  parser.parse(text).iterate({
+  parse(text).iterate({
     enter(node) {
       if (node.name !== 'VectorSelector') return;
       const name = node.node.getChild('Identifier');
