@@ -6,7 +6,7 @@ const windowPattern = /\{\{\s*\.window\s*\}\}/g;
 
 /** The last queries parsed: each is looked at several times in a row. */
 const recent = new Map<string, Tree>();
-const recentMax = 64;
+const recentMax = 4096;
 
 function parse(text: string): Tree {
   let tree = recent.get(text);
