@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { registerGenerate } from './rules/generate-command.js';
+import { registerSpec } from './spec/commands.js';
+import { registerBudget } from './budget/commands.js';
 
 /** Adds `firedrill slo ...`. */
 export function registerSlo(program: Command): void {
@@ -7,4 +9,6 @@ export function registerSlo(program: Command): void {
     .command('slo')
     .description('from a definition to rules, dashboards, budgets and a release gate');
   registerGenerate(slo);
+  registerSpec(slo);
+  registerBudget(slo);
 }

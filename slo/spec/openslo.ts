@@ -93,7 +93,9 @@ function slosOf(object: SloObject, checker: Checker, catalogue: Catalogue): Slo[
   return spec.objectives.map((objective, i): Slo => {
     const path = ['spec', 'objectives', i];
     const many = spec.objectives.length > 1;
-    const name = many ? `${metadata.name}-${objective.displayName ?? i + 1}` : metadata.name;
+    // Names are unique among all objects there, so that they often begin with the service's.
+    const own = metadata.name.replace(`${spec.service}-`, '');
+    const name = many ? `${own}-${objective.displayName ?? i + 1}` : own;
     const clean = name.replaceAll(/[^A-Za-z0-9._-]/g, '-');
     return {
       id: `${spec.service}-${clean}`,

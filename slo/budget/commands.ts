@@ -1,0 +1,142 @@
+/** `firedrill slo budget`, `gate` and `report`. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../base/errors.js';
+import type { BudgetState } from './state.js';
+
+interface Flags {
+  input: string[];
+  prometheus: string;
+  slo?: string[];
+  at?: string;
+  timeScale: string;
+  output: string;
+}
+
+interface GateFlags extends Flags {
+  minRemaining: string;
+  maxBurn: string;
+}
+
+const withInput = (command: Command): Command =>
+  command
+    .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
+    .option('--prometheus <url>', 'where the rules are evaluated', 'http://localhost:9090')
+    .option('--slo <id...>', 'only these')
+    .option('--at <time>', 'an instant such as 2026-05-01T12:00:00Z; default now')
+    .option('--time-scale <ratio>', 'that the rules were generated with', '1');
+
+const withPolicy = (command: Command): Command =>
+  withInput(command)
+    .option('--min-remaining <percent>', 'releases stop below', '10%')
+    .option('--max-burn <factor>', 'releases stop above, over the last hour', '3');
+
+export function registerBudget(slo: Command): void {
+  withInput(slo.command('budget'))
+    .description('what is left of each error budget, what spent it, and how long it lasts')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill slo budget -i examples/slo --slo payment-availability',
+    )
+    .action(async (flags: Flags) => {
+      const states = await statesOf(flags);
+      if (flags.output === 'json') return json(states.map(plain));
+      const { budgetText } = await import('./text.js');
+      process.stdout.write(states.map(budgetText).join('\n'));
+    });
+
+  withPolicy(slo.command('gate'))
+    .description('exit 0 where a release may go out, 1 with the reason where not')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 open, 1 shut, 2 wrong input, 3 no data, 5 Prometheus cannot be reached' +
+        '\n\nExample:\n  firedrill slo gate -i slo.yaml --min-remaining 20% && deploy',
+    )
+    .action(async (flags: GateFlags) => {
+      const { gateOf } = await import('./gate.js');
+      const states = await statesOf(flags);
+      const decision = gateOf(states, policyOf(flags));
+      if (flags.output === 'json') json({ ...decision, slos: states.map(plain) });
+      else if (decision.open) process.stdout.write('open: every budget allows a release\n');
+      else process.stdout.write(`shut:\n${decision.reasons.map((r) => `  ${r}\n`).join('')}`);
+      if (!decision.open) process.exitCode = exitCode.failed;
+    });
+
+  withPolicy(slo.command('report'))
+    .description('a page on all budgets, for the weekly, monthly or quarterly review')
+    .option('--routine <name>', 'weekly, monthly or quarterly', 'weekly')
+    .option('-o, --out <file>', 'a .md or .html file, or - for Markdown on standard output', '-')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill slo report -i slo.yaml --routine monthly -o budgets.html',
+    )
+    .action(async (flags: GateFlags & { routine: string; out: string }) => {
+      const { reportHtml, reportMarkdown } = await import('./report.js');
+      const { writeAll } = await import('../rules/write-files.js');
+      const { routine } = flags;
+      if (routine !== 'weekly' && routine !== 'monthly' && routine !== 'quarterly') {
+        throw new UserError({
+          message: `--routine ${routine}`,
+          expected: 'weekly, monthly or quarterly',
+        });
+      }
+      const states = await statesOf(flags);
+      const make = flags.out.endsWith('.html') ? reportHtml : reportMarkdown;
+      writeAll(flags.out, true, new Map([['report', make(states, routine, policyOf(flags))]]));
+    });
+}
+
+async function statesOf(flags: Flags): Promise<BudgetState[]> {
+  const { readSlos } = await import('../spec/read.js');
+  const { budgetState } = await import('./state.js');
+  const { PrometheusClient } = await import('./prometheus.js');
+  const { parseTimeScale } = await import('../rules/generate.js');
+  const { realClock } = await import('../../base/clock.js');
+  const all = readSlos(flags.input);
+  const chosen = flags.slo ? all.filter((s) => flags.slo?.includes(s.id)) : all;
+  const unknown = flags.slo?.find((id) => !all.some((s) => s.id === id));
+  if (unknown !== undefined) {
+    throw new UserError({
+      message: `no SLO has the id '${unknown}'`,
+      expected: all.map((s) => s.id).join(', '),
+    });
+  }
+  const atMs = flags.at === undefined ? realClock.nowMs() : Date.parse(flags.at);
+  if (Number.isNaN(atMs)) {
+    throw new UserError({ message: `--at ${flags.at}`, expected: 'such as 2026-05-01T12:00:00Z' });
+  }
+  const timeScale = parseTimeScale(flags.timeScale);
+  const prometheus = new PrometheusClient(flags.prometheus);
+  const states: BudgetState[] = [];
+  for (const slo of chosen) {
+    states.push(await budgetState(slo, prometheus, { atMs, timeScale }));
+  }
+  return states;
+}
+
+function policyOf(flags: GateFlags) {
+  const remaining = /^(-?\d+(?:\.\d+)?)%$/.exec(flags.minRemaining);
+  const maxBurn = Number(flags.maxBurn);
+  if (!remaining) {
+    throw new UserError({
+      message: `--min-remaining ${flags.minRemaining}`,
+      expected: 'such as 10%',
+    });
+  }
+  if (!(maxBurn > 0)) {
+    throw new UserError({ message: `--max-burn ${flags.maxBurn}`, expected: 'a number above 0' });
+  }
+  return { minRemaining: Number(remaining[1]) / 100, maxBurn };
+}
+
+/** For programs: the definition shortened to its id, the buckets left out. */
+function plain(state: BudgetState): Record<string, unknown> {
+  const { slo, atMs, rolling, month, burnRate, incidents, forecast } = state;
+  const { id, objective } = slo;
+  return { slo: id, objective, atMs, rolling, month, burnRate, incidents, forecast };
+}
+
+const json = (value: unknown): void => {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+};

@@ -1,0 +1,40 @@
+/** Whether a release may go out: the error budget policy as a decision with its reasons. */
+import type { BudgetState } from './state.js';
+
+export interface GatePolicy {
+  /** Below this share of the budget releases stop. */
+  minRemaining: number;
+  /** A burn of the last hour above this stops them too, whatever is left. */
+  maxBurn: number;
+}
+
+export const defaultPolicy: GatePolicy = { minRemaining: 0.1, maxBurn: 3 };
+
+export interface GateDecision {
+  open: boolean;
+  /** Why it is shut; empty where it is open. */
+  reasons: string[];
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
+
+/** The decision over several SLOs: one that says no is enough. */
+export function gateOf(states: readonly BudgetState[], policy: GatePolicy): GateDecision {
+  const reasons: string[] = [];
+  for (const { slo, rolling, month, burnRate } of states) {
+    const spending = slo.period.calendar === 'month' ? month : rolling;
+    if (spending.remaining < policy.minRemaining) {
+      reasons.push(
+        `${slo.id}: ${percent(spending.remaining)} of the error budget is left, ` +
+          `below the ${percent(policy.minRemaining)} at which releases stop`,
+      );
+    }
+    if (burnRate !== undefined && burnRate > policy.maxBurn) {
+      reasons.push(
+        `${slo.id}: the budget burns ${burnRate.toFixed(1)} times faster than allowed in the last hour, ` +
+          `above ${policy.maxBurn}`,
+      );
+    }
+  }
+  return { open: reasons.length === 0, reasons };
+}

@@ -1,0 +1,194 @@
+/** The budgets of a week, a month or a quarter as a page for people, in Markdown and in HTML. */
+import { budgetMinutes, type BudgetState, differenceText } from './state.js';
+import { type GatePolicy, gateOf } from './gate.js';
+
+export type Routine = 'weekly' | 'monthly' | 'quarterly';
+
+const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)}%`;
+const time = (ms: number): string =>
+  `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+/** Minutes as people say them: `43 min`, `2.1 h`. */
+export function minutesText(minutes: number): string {
+  const size = Math.abs(minutes);
+  if (size >= 120) return `${(minutes / 60).toFixed(1)} h`;
+  return size >= 10 ? `${minutes.toFixed(0)} min` : `${minutes.toFixed(1)} min`;
+}
+
+const eventsText = (events: number): string =>
+  Math.abs(events) >= 100 ? Math.round(events).toLocaleString('en') : events.toFixed(1);
+
+export function forecastText(state: BudgetState): string {
+  const { days, perDay } = state.forecast;
+  const pace =
+    `${percent(perDay.mean, 2)} of the budget a day ` +
+    `(${percent(perDay.low, 2)} to ${percent(perDay.high, 2)})`;
+  if (state.rolling.remaining <= 0) return `spent; at ${pace}`;
+  if (days.mean === undefined) return 'nothing is being spent';
+  const range = `${days.low?.toFixed(0) ?? '?'} to ${days.high?.toFixed(0) ?? 'never'}`;
+  return `${days.mean.toFixed(0)} days left (${range}), at ${pace}`;
+}
+
+/** What each routine looks at, so that the meeting has its list. */
+const agenda: Record<Routine, string[]> = {
+  weekly: [
+    'Which incident spent the most, and is its cause gone?',
+    'Which alert fired without a cause, or fell silent?',
+    'Which silences are still in force?',
+  ],
+  monthly: [
+    'Which objectives were missed, and was anybody unhappy? If not, the objective is too strict.',
+    'Which budgets were hardly touched? There, risk more or promise more.',
+    'Does every SLO have an owner and a runbook?',
+  ],
+  quarterly: [
+    'Do the objectives still say what users need?',
+    'Which failure modes had no game day this quarter?',
+    'Which SLOs are nobody looking at? Remove them.',
+  ],
+};
+
+/** The report as Markdown. */
+export function reportMarkdown(
+  states: readonly BudgetState[],
+  routine: Routine,
+  policy: GatePolicy,
+): string {
+  const at = states[0]?.atMs ?? 0;
+  const decision = gateOf(states, policy);
+  const lines = [
+    `# Error budgets, ${routine}`,
+    '',
+    `As of ${time(at)}.`,
+    '',
+    decision.open ? 'Releases may go out.' : `**Releases stop:**`,
+    ...decision.reasons.map((r) => `- ${r}`),
+    '',
+    '| SLO | objective | achieved | budget left | as events | as time | this month |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
+    ...states.map(({ slo, rolling, month }) => {
+      const cells = [
+        slo.id,
+        `${slo.objective}% in ${slo.period.calendar ?? `${slo.period.days} d`}`,
+        percent(1 - rolling.errorRatio, 4),
+        percent(rolling.remaining),
+        eventsText(rolling.remainingEvents),
+        minutesText(rolling.remainingMinutes),
+        percent(month.remaining),
+      ];
+      return `| ${cells.join(' | ')} |`;
+    }),
+    '',
+  ];
+  for (const state of states) lines.push(...detail(state));
+  lines.push(`## For the ${routine} review`, '', ...agenda[routine].map((q) => `- [ ] ${q}`), '');
+  return lines.join('\n');
+}
+
+function detail(state: BudgetState): string[] {
+  const { slo, incidents } = state;
+  const rows = incidents.slice(0, 10).map((i) => {
+    const cells = [
+      time(i.startMs),
+      minutesText((i.endMs - i.startMs) / 60_000),
+      eventsText(i.bad),
+      percent(i.spent),
+      `${i.peakBurn.toFixed(1)}x`,
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return [
+    `## ${slo.id}`,
+    '',
+    ...(slo.description ? [slo.description, ''] : []),
+    `Owner: ${slo.owner ?? slo.labels.owner ?? 'nobody'}. The budget of a whole period is ` +
+      `${minutesText(budgetMinutes(slo))} of complete failure. Forecast: ${forecastText(state)}.`,
+    '',
+    differenceText(state),
+    '',
+    ...(rows.length === 0
+      ? ['No incident.', '']
+      : [
+          '| incident | lasted | bad events | of the budget | peak burn |',
+          '| --- | ---: | ---: | ---: | ---: |',
+          ...rows,
+          '',
+        ]),
+  ];
+}
+
+const escape = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/** What is left of the budget over the period, as a line. */
+function burnDown(state: BudgetState): string {
+  const budget = (100 - state.slo.objective) / 100;
+  const allowed = budget * state.rolling.total;
+  const { startMs, endMs } = state.rolling;
+  let left = 1;
+  const points = state.buckets.map((bucket) => {
+    left -= allowed > 0 ? bucket.bad / allowed : 0;
+    const x = ((bucket.endMs - startMs) / (endMs - startMs)) * 600;
+    return `${x.toFixed(1)},${(10 + (1 - Math.max(-0.2, left)) * 90).toFixed(1)}`;
+  });
+  return (
+    `<svg viewBox="0 0 600 120" role="img" aria-label="error budget of ${escape(state.slo.id)}">` +
+    '<line x1="0" y1="100" x2="600" y2="100" stroke="#c33" stroke-dasharray="4"/>' +
+    `<polyline fill="none" stroke="#268" stroke-width="2" points="0,10 ${points.join(' ')}"/></svg>`
+  );
+}
+
+/** The same report as one HTML page that opens offline, with the burn-down of each budget. */
+export function reportHtml(
+  states: readonly BudgetState[],
+  routine: Routine,
+  policy: GatePolicy,
+): string {
+  const plots = states.map(
+    (s) => `<figure><figcaption>${escape(s.slo.id)}</figcaption>${burnDown(s)}</figure>`,
+  );
+  const style =
+    'body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}' +
+    'table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3rem .6rem}' +
+    'figure{margin:1rem 0}svg{width:100%;background:#f7f7f7}';
+  return (
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>Error budgets, ${routine}</title>` +
+    `<style>${style}</style>${markdownToHtml(reportMarkdown(states, routine, policy))}` +
+    `${plots.join('')}</html>\n`
+  );
+}
+
+/** The few forms of Markdown that the report itself uses. */
+function markdownToHtml(markdown: string): string {
+  const bold = (text: string): string =>
+    escape(text).replaceAll(/\*\*(.+?)\*\*/g, '<strong>$1</strong>');
+  const blocks = markdown.split('\n\n').filter((b) => b.trim() !== '');
+  return blocks
+    .map((block) => {
+      const lines = block.split('\n').filter((l) => l !== '');
+      const heading = /^(#+) (.*)$/.exec(lines[0] ?? '');
+      if (heading)
+        return `<h${heading[1]?.length}>${bold(heading[2] ?? '')}</h${heading[1]?.length}>`;
+      if (lines[0]?.startsWith('|')) return table(lines, bold);
+      const items = lines.filter((l) => l.startsWith('- '));
+      if (items.length === 0) return `<p>${bold(block)}</p>`;
+      const lead = lines.filter((l) => !l.startsWith('- ')).join(' ');
+      const list = items.map((l) => `<li>${bold(l.replace(/^- (\[ \] )?/, ''))}</li>`).join('');
+      return `${lead === '' ? '' : `<p>${bold(lead)}</p>`}<ul>${list}</ul>`;
+    })
+    .join('\n');
+}
+
+function table(lines: string[], text: (cell: string) => string): string {
+  const cells = (line: string): string[] =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((c) => text(c.trim()));
+  const row = (line: string, tag: string): string =>
+    `<tr>${cells(line)
+      .map((c) => `<${tag}>${c}</${tag}>`)
+      .join('')}</tr>`;
+  const [head, , ...rest] = lines;
+  return `<table>${row(head ?? '', 'th')}${rest.map((l) => row(l, 'td')).join('')}</table>`;
+}

@@ -1,0 +1,31 @@
+/** One budget as lines for a terminal. */
+import { formatTable } from '../../base/terminal.js';
+import { forecastText, minutesText } from './report.js';
+import { type BudgetState, differenceText, type Spending } from './state.js';
+
+const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)}%`;
+
+export function budgetText(state: BudgetState): string {
+  const { slo, rolling, month, burnRate, incidents } = state;
+  const row = (name: string, s: Spending): string[] => [
+    name,
+    percent(1 - s.errorRatio, 4),
+    percent(s.remaining),
+    `${Math.round(s.remainingEvents)} of ${Math.round(s.remainingEvents + s.bad)}`,
+    minutesText(s.remainingMinutes),
+  ];
+  const table = formatTable(
+    ['', 'achieved', 'budget left', 'bad events left', 'as complete failure'],
+    [row(`${slo.period.days} days, rolling`, rolling), row('this month', month)],
+  );
+  const worst = incidents.slice(0, 5).map((i) => {
+    const at = new Date(i.startMs).toISOString().slice(0, 16);
+    return `  ${at}  ${percent(i.spent)} of the budget in ${minutesText((i.endMs - i.startMs) / 60_000)}\n`;
+  });
+  return (
+    `${slo.id}: ${slo.objective}%\n${table}\n` +
+    `burn rate in the last hour: ${burnRate === undefined ? 'no traffic' : burnRate.toFixed(2)}\n` +
+    `forecast: ${forecastText(state)}\n${differenceText(state)}\n` +
+    (worst.length > 0 ? `spent by incident:\n${worst.join('')}` : '')
+  );
+}

@@ -1,0 +1,105 @@
+/** What changes for the pager between two versions of the same SLOs. */
+import { budgetRatio, type Slo } from '../spec/model.js';
+import { compileSlo } from './compile.js';
+import { roughly } from './explain.js';
+import type { AlertingRule } from './model.js';
+import type { CompileOptions } from './plan.js';
+import { theoryOf } from './theory.js';
+
+export interface SloChange {
+  id: string;
+  change: 'added' | 'removed' | 'changed';
+  /** Sentences. */
+  details: string[];
+}
+
+export function diffSlos(
+  before: readonly Slo[],
+  after: readonly Slo[],
+  options: CompileOptions = {},
+): SloChange[] {
+  const old = new Map(before.map((s) => [s.id, s]));
+  const now = new Map(after.map((s) => [s.id, s]));
+  const changes: SloChange[] = [];
+  for (const id of [...new Set([...old.keys(), ...now.keys()])].sort()) {
+    const was = old.get(id);
+    const is = now.get(id);
+    if (!was && is) changes.push({ id, change: 'added', details: [pages(is, options)] });
+    else if (was && !is) {
+      changes.push({ id, change: 'removed', details: ['nothing pages for it any more'] });
+    } else if (was && is) {
+      const details = differences(was, is, options);
+      if (details.length > 0) changes.push({ id, change: 'changed', details });
+    }
+  }
+  return changes;
+}
+
+const detect = (slo: Slo, severity: 'page' | 'ticket', errorRatio: number, o: CompileOptions) => {
+  const { detection } = theoryOf(slo, severity, { baseline: 0, errorRatio }, o);
+  return detection ? `after ${roughly(detection.exactMs)}` : 'never';
+};
+
+const pages = (slo: Slo, o: CompileOptions): string =>
+  `a complete failure pages ${detect(slo, 'page', 1, o)}`;
+
+function differences(was: Slo, is: Slo, o: CompileOptions): string[] {
+  const details: string[] = [];
+  const say = (what: string, a: unknown, b: unknown): void => {
+    if (text(a) === text(b)) return;
+    details.push(`${what}: ${text(a)} before, ${text(b)} now`);
+  };
+  say('objective', `${was.objective}%`, `${is.objective}%`);
+  say(
+    'period',
+    was.period.calendar ?? `${was.period.days}d`,
+    is.period.calendar ?? `${is.period.days}d`,
+  );
+  say('owner', was.owner ?? was.labels.owner, is.owner ?? is.labels.owner);
+  say('what is measured', measured(was, o), measured(is, o));
+  say('grouped by', was.groupBy, is.groupBy);
+  for (const [what, ratio] of [
+    ['a complete failure', 1],
+    ['an error ratio of 1%', 0.01],
+    [`an error ratio of ${budgetRatio(was.objective) * 500}%`, budgetRatio(was.objective) * 5],
+  ] as const) {
+    for (const severity of ['page', 'ticket'] as const) {
+      const verb = severity === 'page' ? 'pages' : 'files a ticket';
+      say(`${what} ${verb}`, detect(was, severity, ratio, o), detect(is, severity, ratio, o));
+    }
+  }
+  const alerts = (slo: Slo): AlertingRule[] =>
+    compileSlo(slo, o).flatMap((g) => g.rules.filter((r) => r.kind === 'alert'));
+  const [old, now] = [alerts(was), alerts(is)];
+  const key = (a: AlertingRule): string => `${a.alert} (${a.labels.severity})`;
+  say('alerts', old.map(key), now.map(key));
+  for (const alert of now) {
+    const same = old.find((a) => key(a) === key(alert));
+    if (!same) continue;
+    say(`labels of ${key(alert)}`, same.labels, alert.labels);
+    say(`for of ${key(alert)}`, same.forMs, alert.forMs);
+    say(`keep_firing_for of ${key(alert)}`, same.keepFiringForMs, alert.keepFiringForMs);
+    say(`annotations of ${key(alert)}`, same.annotations, alert.annotations);
+  }
+  return details;
+}
+
+/** The events as they are counted, so that two ways to write the same thing are the same. */
+const measured = (slo: Slo, o: CompileOptions): string =>
+  compileSlo(slo, o)
+    .flatMap((g) => g.rules)
+    .slice(0, 2)
+    .map((r) => r.expr.replaceAll(/\s+/g, ' ').replaceAll(/\((\([^()]*\))\)/g, '$1'))
+    .join('; ');
+
+/** Labels in order of their names. */
+const text = (value: unknown): string => {
+  if (value === undefined) return 'none';
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return JSON.stringify(value);
+  }
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))),
+  );
+};

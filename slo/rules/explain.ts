@@ -1,0 +1,165 @@
+/** An SLO in words: what it allows, which burn pages after how long, and what its rules cost. */
+import { formatDurationMs } from '../../base/duration.js';
+import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
+import { isBareSelector, linearCounterCalls } from '../spec/query.js';
+import { compileSlo } from './compile.js';
+import { coarseStepMs, type CompileOptions, isFine, planOf, ratioWindows, scaled } from './plan.js';
+import { theoryOf } from './theory.js';
+
+const percent = (share: number): string => `${Number((share * 100).toPrecision(6))}%`;
+
+/** Rounded to what a person would say: `52s`, `4m19s`, `1h12m`. */
+export function roughly(ms: number): string {
+  const grain = ms >= 3_600_000 ? 60_000 : ms >= 1000 ? 1000 : 1;
+  return formatDurationMs(Math.round(ms / grain) * grain);
+}
+
+export interface Explanation {
+  id: string;
+  promise: string;
+  budgetMinutes: number;
+  measures: string;
+  exact: boolean;
+  /** How bad, and after how long each severity says so. */
+  detection: { errorRatio: number; page: string; ticket: string }[];
+  alerts: string[];
+  rules: number;
+  samplesPerEvaluation: number;
+  warnings: string[];
+}
+
+export function explain(slo: Slo, options: CompileOptions = {}): Explanation {
+  const plan = planOf(slo, options);
+  const budget = budgetRatio(slo.objective);
+  const groups = compileSlo(slo, options);
+  const warnings: string[] = [];
+  const exact = isExact(slo.sli);
+  if (!exact) {
+    warnings.push(
+      'the query is not a sum of counters: it is sampled, so windows are close but not exact',
+    );
+  }
+  if (slo.sli.kind === 'ratio' && slo.sli.weight === undefined) {
+    warnings.push(
+      'a ratio without weight is averaged: an hour of 10 requests counts like one of 10,000',
+    );
+  }
+  if (slo.owner === undefined && slo.labels.owner === undefined) warnings.push('nobody owns it');
+  if (!('runbook_url' in slo.alerting.annotations) && options.runbookUrl === undefined) {
+    warnings.push('its alerts link to no runbook');
+  }
+  const after = (severity: 'page' | 'ticket', errorRatio: number): string => {
+    const { detection } = theoryOf(slo, severity, { baseline: 0, errorRatio }, options);
+    return detection ? `after ${roughly(detection.exactMs)}` : 'never';
+  };
+  const levels = [1, budget * 20, budget * 5, budget * 2].filter((r, i) => r <= 1 || i === 0);
+  const period = slo.period.calendar ?? `${slo.period.days} days`;
+  return {
+    id: slo.id,
+    promise: `${slo.objective}% of ${unitOf(slo.sli)} are good over ${period}`,
+    budgetMinutes: budget * slo.period.days * 1440,
+    measures: measureOf(slo.sli),
+    exact,
+    detection: levels.map((errorRatio) => ({
+      errorRatio,
+      page: after('page', errorRatio),
+      ticket: after('ticket', errorRatio),
+    })),
+    alerts: plan.windows.map((w) => {
+      const on = slo.alerting[w.severity] === false ? ' (switched off)' : '';
+      const [long, short] = [scaled(plan, w.longMs), scaled(plan, w.shortMs)].map(formatDurationMs);
+      return (
+        `${w.severity}${on}: burning ${w.factor} times too fast over ${long} and ${short}, which is ` +
+        `${percent(w.factor * budget)} of events, and ${w.budgetPercent.toPrecision(3)}% of the budget by then`
+      );
+    }),
+    rules: groups.reduce((sum, g) => sum + g.rules.length, 0),
+    samplesPerEvaluation: samplesOf(slo, options),
+    warnings,
+  };
+}
+
+/** Samples that the windows read each base interval; the raw series come on top, some 45 a series. */
+function samplesOf(slo: Slo, options: CompileOptions): number {
+  const plan = planOf(slo, options);
+  const perBase = coarseStepMs / plan.stepMs;
+  let samples = 0;
+  for (const window of ratioWindows(plan)) {
+    if (isFine(window)) samples += (2 * window) / plan.stepMs;
+    else samples += (2 * window) / coarseStepMs / perBase;
+  }
+  return Math.round(samples);
+}
+
+function isExact(sli: Sli): boolean {
+  switch (sli.kind) {
+    case 'events':
+      return [sli.total, sli.bad ?? sli.good ?? ''].every(
+        (q) => isBareSelector(q) || linearCounterCalls(q) !== undefined,
+      );
+    case 'latency':
+      return !sli.native;
+    case 'slices':
+      return isExact(sli.of);
+    case 'ratio':
+      return false;
+    default:
+      return true;
+  }
+}
+
+function unitOf(sli: Sli): string {
+  switch (sli.kind) {
+    case 'slices':
+      return `slices of ${formatDurationMs(sli.lengthMs)}`;
+    case 'probe':
+      return 'probes';
+    case 'threshold':
+      return 'moments';
+    case 'ratio':
+      return sli.weight === undefined ? 'time' : 'events';
+    default:
+      return 'events';
+  }
+}
+
+function measureOf(sli: Sli): string {
+  switch (sli.kind) {
+    case 'events':
+      return sli.bad === undefined
+        ? `good are ${sli.good}, of all ${sli.total}`
+        : `bad are ${sli.bad}, of all ${sli.total}`;
+    case 'latency': {
+      const unit = /_(ms|milliseconds)$/.test(sli.histogram) ? 'ms' : 's';
+      return `bad take longer than ${sli.threshold} ${unit} in ${sli.histogram}{${sli.matchers}}`;
+    }
+    case 'ratio':
+      return `the share of errors is ${sli.error}`;
+    case 'slices':
+      return `a slice is bad below ${sli.target}% good, where ${measureOf(sli.of)}`;
+    case 'probe':
+      return `each sample of ${sli.selector} is a probe, good where it is 1`;
+    case 'threshold':
+      return `a moment is bad where ${sli.value} ${sli.bad}`;
+    case 'composite':
+      return `the events of ${sli.parts.map((p) => `${p.slo} (weight ${p.weight})`).join(', ')}`;
+  }
+}
+
+export function explanationText(e: Explanation): string {
+  const minutes = e.budgetMinutes;
+  const time = minutes >= 120 ? `${(minutes / 60).toFixed(1)} h` : `${minutes.toFixed(1)} min`;
+  const lines = [
+    `${e.id}: ${e.promise}`,
+    `  ${e.measures}`,
+    `  the budget is ${time} of complete failure a period`,
+    ...e.alerts.map((a) => `  ${a}`),
+    '  an error ratio that begins now and stays is',
+    ...e.detection.map(
+      (d) => `    ${percent(d.errorRatio).padEnd(8)} paged ${d.page}, ticket ${d.ticket}`,
+    ),
+    `  ${e.rules} rules; their windows read ${e.samplesPerEvaluation} samples an evaluation, and the raw series one step`,
+    ...e.warnings.map((w) => `  note: ${w}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}

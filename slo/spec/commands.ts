@@ -1,0 +1,164 @@
+/** `firedrill slo init`, `explain`, `diff`, `import`, `export` and `schema`. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../base/errors.js';
+
+interface InitFlags {
+  service?: string;
+  owner: string;
+  objective: string;
+  bad?: string;
+  total?: string;
+  prometheus?: string;
+  out: string;
+}
+
+export function registerSpec(slo: Command): void {
+  slo
+    .command('init')
+    .description('write a first SLO file: asks, takes flags, or finds services in a Prometheus')
+    .option('--service <name>', 'asked for where it is not given')
+    .option('--owner <team>', 'who is paged', 'team-unknown')
+    .option('--objective <percent>', 'per cent of good events', '99.9')
+    .option('--bad <counter>', 'bad events; default: the success rate that the mesh measures')
+    .option('--total <counter>', 'all events')
+    .option('--prometheus <url>', 'list the services and SLIs that it could be about')
+    .option('-o, --out <file>', 'a file, or -', '-')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firedrill slo init --service cart.retail --owner team-shop -o cart.yaml' +
+        '\n  firedrill slo init --prometheus http://localhost:9090',
+    )
+    .action(init);
+
+  slo
+    .command('explain')
+    .description('each SLO in words: its budget, which burn pages after how long, what it costs')
+    .argument('<path...>', 'files, folders, or -')
+    .option('--time-scale <ratio>', 'as in generate', '1')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill slo explain examples/slo/retail.yaml')
+    .action(async (paths: string[], flags: { timeScale: string; output: string }) => {
+      const { readSlos } = await import('./read.js');
+      const { explain, explanationText } = await import('../rules/explain.js');
+      const { parseTimeScale } = await import('../rules/generate.js');
+      const timeScale = parseTimeScale(flags.timeScale);
+      const all = readSlos(paths).map((s) => explain(s, { timeScale }));
+      process.stdout.write(
+        flags.output === 'json' ? json(all) : all.map(explanationText).join('\n'),
+      );
+    });
+
+  slo
+    .command('diff')
+    .description('what changes for the pager between two versions; exit 1 where something does')
+    .argument('<before>')
+    .argument('<after>')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill slo diff main/slo.yaml branch/slo.yaml')
+    .action(async (before: string, after: string, flags: { output: string }) => {
+      const { readSlos } = await import('./read.js');
+      const { diffSlos } = await import('../rules/diff.js');
+      const changes = diffSlos(readSlos([before]), readSlos([after]));
+      const text = changes.map(
+        (c) => `${c.id}: ${c.change}\n${c.details.map((d) => `  ${d}\n`).join('')}`,
+      );
+      if (flags.output === 'json') process.stdout.write(json(changes));
+      else process.stdout.write(changes.length > 0 ? text.join('') : 'nothing changes\n');
+      if (changes.length > 0) process.exitCode = exitCode.failed;
+    });
+
+  slo
+    .command('import')
+    .description('read SLOs of any format (Sloth, OpenSLO, Pyrra) and write them in ours')
+    .argument('<path...>', 'files, folders, or -')
+    .option('-o, --out <file>', 'a file, or -', '-')
+    .option('--period <period>', 'for formats that say none')
+    .addHelpText('after', '\nExample:\n  firedrill slo import sloth.yaml -o slo.yaml')
+    .action((paths: string[], flags: { out: string; period?: string }) =>
+      convert(paths, 'firedrill', flags.out, flags.period),
+    );
+
+  slo
+    .command('export')
+    .description('write SLOs in another format')
+    .argument('<path...>', 'files, folders, or -')
+    .requiredOption('--to <format>', 'firedrill, sloth or openslo')
+    .option('-o, --out <file>', 'a file, or -', '-')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill slo export examples/slo/retail.yaml --to openslo',
+    )
+    .action((paths: string[], flags: { to: string; out: string }) =>
+      convert(paths, flags.to, flags.out),
+    );
+
+  slo
+    .command('schema')
+    .description('the JSON Schema of our own format, for editors')
+    .addHelpText('after', '\nExample:\n  firedrill slo schema > slo.schema.json')
+    .action(async () => {
+      const { ownJsonSchema } = await import('./own-schema.js');
+      process.stdout.write(json(ownJsonSchema()));
+    });
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+async function convert(paths: string[], to: string, out: string, period?: string): Promise<void> {
+  const { readSlos } = await import('./read.js');
+  const { exportFormats, exportSlos } = await import('./export.js');
+  const { writeAll } = await import('../rules/write-files.js');
+  const { parsePeriod } = await import('../rules/generate-command.js');
+  const format = exportFormats.find((f) => f === to);
+  if (!format) {
+    throw new UserError({ message: `--to ${to}`, expected: exportFormats.join(', ') });
+  }
+  const slos = readSlos(paths, period === undefined ? {} : { period: parsePeriod(period) });
+  writeAll(out, true, new Map([['slos', exportSlos(slos, format)]]));
+}
+
+async function init(flags: InitFlags): Promise<void> {
+  const { discover, initText } = await import('./init.js');
+  const { readSloText } = await import('./read.js');
+  const { writeAll } = await import('../rules/write-files.js');
+  let { service, bad, total } = flags;
+  if (flags.prometheus !== undefined) {
+    const { PrometheusClient } = await import('../budget/prometheus.js');
+    const { realClock } = await import('../../base/clock.js');
+    const found = await discover(new PrometheusClient(flags.prometheus), realClock.nowMs());
+    if (service === undefined) {
+      const lines = found.map((c) => `${c.service}\t${c.bad ?? 'M1, M2 of the mesh'}\n`);
+      const none = 'no service of the mesh and no counter with a status was found\n';
+      process.stdout.write(lines.length > 0 ? lines.join('') : none);
+      return;
+    }
+    const match = found.find((c) => c.service === service);
+    bad ??= match?.bad;
+    total ??= match?.total;
+  }
+  service ??= await ask('Which service? ');
+  if ((bad === undefined) !== (total === undefined)) {
+    throw new UserError({ message: '--bad and --total', expected: 'both or neither' });
+  }
+  const text = initText({
+    service,
+    owner: flags.owner,
+    objective: Number(flags.objective),
+    ...(bad === undefined || total === undefined ? {} : { bad, total }),
+  });
+  readSloText('<the new file>', text);
+  writeAll(flags.out, true, new Map([['slo', text]]));
+}
+
+async function ask(question: string): Promise<string> {
+  if (!process.stdin.isTTY) {
+    throw new UserError({ message: 'no service was named', expected: '--service <name>' });
+  }
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await lines.question(question)).trim();
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,213 @@
+/** SLOs written in our own format, in Sloth's, or in OpenSLO's; what a format cannot say is an error. */
+import { stringify } from 'yaml';
+import { formatDurationMs } from '../../base/duration.js';
+import { UserError } from '../../base/errors.js';
+import { classicHistogram } from '../rules/increments.js';
+import type { AlertSettings, Sli, Slo } from './model.js';
+import { ownApiVersion } from './own-schema.js';
+import { isBareSelector } from './query.js';
+
+export type ExportFormat = 'firedrill' | 'sloth' | 'openslo';
+export const exportFormats: readonly ExportFormat[] = ['firedrill', 'sloth', 'openslo'];
+
+export function exportSlos(slos: readonly Slo[], format: ExportFormat): string {
+  const services = new Map<string, Slo[]>();
+  for (const slo of slos) services.set(slo.service, [...(services.get(slo.service) ?? []), slo]);
+  const write = { firedrill: ownFile, sloth: slothFile, openslo: openSloObjects }[format];
+  return [...services]
+    .flatMap(([service, list]) => write(service, list))
+    .map(document)
+    .join('---\n');
+}
+
+const document = (value: unknown): string => stringify(value, { lineWidth: 0 });
+
+/** Without the fields that say nothing. */
+function lean(fields: Record<string, unknown>): Record<string, unknown> {
+  const says = (v: unknown): boolean =>
+    v !== undefined && !(typeof v === 'object' && v !== null && Object.keys(v).length === 0);
+  return Object.fromEntries(Object.entries(fields).filter(([, v]) => says(v)));
+}
+
+function ownFile(service: string, slos: Slo[]): unknown[] {
+  return [{ apiVersion: ownApiVersion, service, slos: slos.map(ownSlo) }];
+}
+
+function ownSlo(slo: Slo): unknown {
+  const { alerting: a } = slo;
+  const settings = (s: AlertSettings | false): unknown =>
+    s === false
+      ? false
+      : lean({
+          for: s.forMs > 0 ? formatDurationMs(s.forMs) : undefined,
+          keepFiringFor: s.keepFiringForMs > 0 ? formatDurationMs(s.keepFiringForMs) : undefined,
+          labels: s.labels,
+          annotations: s.annotations,
+        });
+  return lean({
+    name: slo.name,
+    description: slo.description,
+    objective: slo.objective,
+    window: slo.period.calendar ?? `${slo.period.days}d`,
+    owner: slo.owner,
+    labels: slo.labels,
+    sli: ownSli(slo.sli),
+    groupBy: slo.groupBy.length > 0 ? { labels: slo.groupBy, max: slo.maxGroups } : undefined,
+    alerting: lean({
+      name: a.name,
+      labels: a.labels,
+      annotations: a.annotations,
+      pageAbove: a.windows ? undefined : a.pageAbove,
+      windows: a.windows?.map((w) => ({
+        severity: w.severity,
+        factor: w.factor,
+        long: formatDurationMs(w.longMs),
+        short: formatDurationMs(w.shortMs),
+      })),
+      page: settings(a.page),
+      ticket: settings(a.ticket),
+      lowTraffic: lean({
+        minBadEvents: a.minBadEvents || undefined,
+        minEvents: a.minEvents || undefined,
+      }),
+      trafficWeighted: a.trafficWeighted || undefined,
+      noData: a.noData && {
+        after: formatDurationMs(a.noData.afterMs),
+        severity: a.noData.severity,
+      },
+    }),
+  });
+}
+
+function ownSli(sli: Sli): unknown {
+  switch (sli.kind) {
+    case 'events':
+      return { events: lean({ bad: sli.bad, good: sli.good, total: sli.total }) };
+    case 'ratio':
+      return { ratio: lean({ error: sli.error, weight: sli.weight }) };
+    case 'latency': {
+      const ms = /_(ms|milliseconds)$/.test(sli.histogram);
+      return {
+        latency: lean({
+          histogram: sli.histogram + (sli.matchers === '' ? '' : `{${sli.matchers}}`),
+          threshold: formatDurationMs(Math.round(sli.threshold * (ms ? 1 : 1000))),
+          native: sli.native || undefined,
+        }),
+      };
+    }
+    case 'slices':
+      return {
+        slices: {
+          length: formatDurationMs(sli.lengthMs),
+          target: sli.target,
+          weigh: sli.weigh,
+          ...(ownSli(sli.of) as object),
+        },
+      };
+    case 'probe':
+      return { probe: sli.selector };
+    case 'threshold':
+      return { threshold: { value: sli.value, bad: sli.bad } };
+    case 'composite':
+      return { composite: sli.parts };
+  }
+}
+
+/** An SLI as two rates over `{{.window}}`, or a ratio; the others cannot be said in these formats. */
+function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events' | 'ratio' }> {
+  const { sli } = slo;
+  const sum = (query: string): string =>
+    isBareSelector(query) ? `sum(rate(${query.trim()}[{{.window}}]))` : query;
+  if (slo.groupBy.length > 0) refuse(slo, format, 'an SLO by group');
+  if (sli.kind === 'ratio' && sli.weight === undefined) return sli;
+  if (sli.kind === 'latency' && !sli.native) {
+    const { total, good } = classicHistogram(sli.histogram, sli.matchers, sli.threshold);
+    return { kind: 'events', total: sum(total), bad: `${sum(total)} - ${sum(good)}` };
+  }
+  if (sli.kind !== 'events') return refuse(slo, format, `an SLI of kind ${sli.kind}`);
+  const bad = sli.bad === undefined ? `${sum(sli.total)} - ${sum(sli.good ?? '')}` : sum(sli.bad);
+  return { kind: 'events', total: sum(sli.total), bad };
+}
+
+function refuse(slo: Slo, format: string, what: string): never {
+  throw new UserError({
+    ...(slo.place ? { place: slo.place } : {}),
+    message: `${slo.id}: ${format} cannot say ${what}`,
+    expected: 'another format, such as --to firedrill',
+  });
+}
+
+function slothFile(service: string, slos: Slo[]): unknown[] {
+  const alert = (s: AlertSettings | false): unknown =>
+    s === false ? { disable: true } : lean({ labels: s.labels, annotations: s.annotations });
+  return [
+    {
+      version: 'prometheus/v1',
+      service,
+      slos: slos.map((slo) => {
+        const sli = asEvents(slo, 'Sloth');
+        const owner = slo.owner === undefined ? {} : { owner: slo.owner };
+        return {
+          ...lean({
+            name: slo.name,
+            objective: slo.objective,
+            description: slo.description,
+            labels: { ...owner, ...slo.labels },
+          }),
+          sli:
+            sli.kind === 'ratio'
+              ? { raw: { error_ratio_query: sli.error } }
+              : { events: { error_query: sli.bad, total_query: sli.total } },
+          alerting: {
+            ...lean({
+              name: slo.alerting.name,
+              labels: slo.alerting.labels,
+              annotations: slo.alerting.annotations,
+            }),
+            page_alert: alert(slo.alerting.page),
+            ticket_alert: alert(slo.alerting.ticket),
+          },
+        };
+      }),
+    },
+  ];
+}
+
+function openSloObjects(service: string, slos: Slo[]): unknown[] {
+  const head = (kind: string, name: string) => ({
+    apiVersion: 'openslo/v1',
+    kind,
+    metadata: { name },
+  });
+  const source = (query: string) => ({ metricSource: { type: 'Prometheus', spec: { query } } });
+  return [
+    { ...head('Service', service), spec: {} },
+    ...slos.map((slo) => {
+      const sli = asEvents(slo, 'OpenSLO');
+      const ratioMetric =
+        sli.kind === 'ratio'
+          ? { rawType: 'failure', raw: source(sli.error) }
+          : { counter: true, bad: source(sli.bad ?? ''), total: source(sli.total) };
+      const calendar = slo.period.calendar === 'month';
+      return {
+        ...head('SLO', slo.id),
+        spec: lean({
+          description: slo.description,
+          service,
+          indicator: { metadata: { name: slo.name }, spec: { ratioMetric } },
+          timeWindow: [
+            calendar
+              ? {
+                  duration: '1M',
+                  isRolling: false,
+                  calendar: { startTime: '2026-01-01 00:00:00', timeZone: 'UTC' },
+                }
+              : { duration: `${slo.period.days}d`, isRolling: true },
+          ],
+          budgetingMethod: 'Occurrences',
+          objectives: [{ targetPercent: slo.objective }],
+        }),
+      };
+    }),
+  ];
+}

@@ -1,0 +1,93 @@
+/** A first SLO file: from flags, from questions, or from what a running Prometheus measures. */
+import { stringify } from 'yaml';
+import type { PrometheusClient } from '../budget/prometheus.js';
+import { ownApiVersion } from './own-schema.js';
+
+export interface InitAnswers {
+  service: string;
+  owner: string;
+  objective: number;
+  /** Bad and total events; absent: the mesh's success rate of the service. */
+  bad?: string;
+  total?: string;
+}
+
+/** The text of the file, which `validate` accepts as it stands. */
+export function initText(answers: InitAnswers): string {
+  const { service, owner, objective, bad, total } = answers;
+  const match = `dst="${service}"`;
+  const availability =
+    bad !== undefined && total !== undefined
+      ? { events: { bad, total } }
+      : { mesh: { sli: 'M1', match } };
+  const slos: unknown[] = [
+    {
+      name: 'availability',
+      description: `${service} answers its callers without failing.`,
+      objective,
+      sli: availability,
+    },
+  ];
+  if (bad === undefined) {
+    slos.push({
+      name: 'latency',
+      description: `${service} answers its callers within 300 ms.`,
+      objective: 95,
+      sli: { mesh: { sli: 'M2', match, threshold: '300ms' } },
+    });
+  }
+  const file = {
+    apiVersion: ownApiVersion,
+    service: service.replaceAll(/[^A-Za-z0-9._-]/g, '-'),
+    owner,
+    window: '30d',
+    runbook: `https://runbooks.example/${encodeURIComponent(service)}`,
+    slos,
+  };
+  return `# Check with: firedrill slo validate <this file>; in words: firedrill slo explain <this file>\n${stringify(file, { lineWidth: 0 })}`;
+}
+
+export interface Candidate {
+  service: string;
+  /** Absent: a service of the mesh. */
+  bad?: string;
+  total?: string;
+}
+
+/** Names of labels that hold a status, and what in them means a failure. */
+const failures: [RegExp, string][] = [
+  [/^(code|status|status_code|http_status)$/, '=~"5.."'],
+  [/^(classification)$/, '="failure"'],
+  [/^(result|outcome)$/, '=~"error|failure"'],
+];
+
+/** Services of the mesh, and counters with a label that tells success from failure. */
+export async function discover(prometheus: PrometheusClient, nowMs: number): Promise<Candidate[]> {
+  const candidates: Candidate[] = [];
+  const names = await prometheus.metricNames();
+  if (names.includes('response_total')) {
+    for (const dst of await prometheus.labelValues('dst', 'response_total')) {
+      candidates.push({ service: dst });
+    }
+  }
+  const counters = names.filter((n) => /(_requests?_total|_duration_seconds_count)$/.test(n));
+  for (const name of counters.slice(0, 50)) {
+    const labels = new Set<string>();
+    for (const sample of await prometheus.query(`topk(20, ${name})`, nowMs)) {
+      for (const label of Object.keys(sample.labels)) labels.add(label);
+    }
+    for (const label of labels) {
+      const failure = failures.find(([pattern]) => pattern.test(label));
+      if (!failure) continue;
+      for (const job of await prometheus.labelValues('job', name)) {
+        const total = `${name}{job="${job}"}`;
+        candidates.push({
+          service: job,
+          total,
+          bad: `${name}{job="${job}",${label}${failure[1]}}`,
+        });
+      }
+    }
+  }
+  return candidates;
+}
