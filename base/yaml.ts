@@ -130,8 +130,7 @@ export function readYaml(file: string): YamlDocument[] {
 /** The problems of one document against a schema, each with its place; empty where it fits. */
 export function problemsOf(document: YamlDocument, error: z.ZodError): Problem[] {
   const problems: Problem[] = [];
-  for (const issue of error.issues) {
-    const path = issue.path as Path;
+  for (const { issue, path } of error.issues.flatMap((i) => plainIssues(i, []))) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
         problems.push({
@@ -145,6 +144,25 @@ export function problemsOf(document: YamlDocument, error: z.ZodError): Problem[]
     problems.push({ place: document.placeOf(path), message: `${field}${issue.message}` });
   }
   return problems;
+}
+
+interface PlacedIssue {
+  issue: z.core.$ZodIssue;
+  path: Path;
+}
+
+/** A union that no branch fits is answered by the branch of the value's own type: its mistakes lie further in. */
+function plainIssues(issue: z.core.$ZodIssue, prefix: Path): PlacedIssue[] {
+  const path = [...prefix, ...(issue.path as Path)];
+  if (issue.code === 'invalid_union') {
+    const branch = issue.errors.find(
+      (issues) =>
+        issues.length > 0 &&
+        !issues.some((i) => i.path.length === 0 && /^invalid_(type|value)$/.test(i.code)),
+    );
+    if (branch) return branch.flatMap((i) => plainIssues(i, path));
+  }
+  return [{ issue, path }];
 }
 
 /** The document's value in the schema's type, or a UserError with every problem placed. */

@@ -1,7 +1,7 @@
 /** What changes for the pager between two versions of the same SLOs. */
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { compileSlo } from './compile.js';
-import { roughly } from './explain.js';
+import { measureOf, roughly } from './explain.js';
 import type { AlertingRule } from './model.js';
 import type { CompileOptions } from './plan.js';
 import { theoryOf } from './theory.js';
@@ -56,7 +56,7 @@ function differences(was: Slo, is: Slo, o: CompileOptions): string[] {
     is.period.calendar ?? `${is.period.days}d`,
   );
   say('owner', was.owner ?? was.labels.owner, is.owner ?? is.labels.owner);
-  say('what is measured', measured(was, o), measured(is, o));
+  say('what is measured', measured(was), measured(is));
   say('grouped by', was.groupBy, is.groupBy);
   for (const [what, ratio] of [
     ['a complete failure', 1],
@@ -84,13 +84,12 @@ function differences(was: Slo, is: Slo, o: CompileOptions): string[] {
   return details;
 }
 
-/** The events as they are counted, so that two ways to write the same thing are the same. */
-const measured = (slo: Slo, o: CompileOptions): string =>
-  compileSlo(slo, o)
-    .flatMap((g) => g.rules)
-    .slice(0, 2)
-    .map((r) => r.expr.replaceAll(/\s+/g, ' ').replaceAll(/\((\([^()]*\))\)/g, '$1'))
-    .join('; ');
+/** In words; a sum of rates of a counter is that counter, however it is written. */
+const measured = (slo: Slo): string =>
+  measureOf(slo.sli).replaceAll(
+    /sum\((?:rate|increase)\(([^[]*)\[\{\{\s*\.window\s*\}\}\]\)\)/g,
+    '$1',
+  );
 
 /** Labels in order of their names. */
 const text = (value: unknown): string => {

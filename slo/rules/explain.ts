@@ -123,7 +123,8 @@ function unitOf(sli: Sli): string {
   }
 }
 
-function measureOf(sli: Sli): string {
+/** What is measured, in words. */
+export function measureOf(sli: Sli): string {
   switch (sli.kind) {
     case 'events':
       return sli.bad === undefined
@@ -158,7 +159,8 @@ export function explanationText(e: Explanation): string {
     ...e.detection.map(
       (d) => `    ${percent(d.errorRatio).padEnd(8)} paged ${d.page}, ticket ${d.ticket}`,
     ),
-    `  ${e.rules} rules; their windows read ${e.samplesPerEvaluation} samples an evaluation, and the raw series one step`,
+    `  ${e.rules} rules; their windows read ${e.samplesPerEvaluation} samples an evaluation,`,
+    '  and of the raw series the last step only',
     ...e.warnings.map((w) => `  note: ${w}`),
   ];
   return `${lines.join('\n')}\n`;

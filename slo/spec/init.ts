@@ -44,7 +44,8 @@ export function initText(answers: InitAnswers): string {
     runbook: `https://runbooks.example/${encodeURIComponent(service)}`,
     slos,
   };
-  return `# Check with: firedrill slo validate <this file>; in words: firedrill slo explain <this file>\n${stringify(file, { lineWidth: 0 })}`;
+  const head = '# Check: firedrill slo validate <file>; in words: firedrill slo explain <file>\n';
+  return head + stringify(file, { lineWidth: 0 });
 }
 
 export interface Candidate {
