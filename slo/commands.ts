@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
 import { registerGenerate } from './rules/generate-command.js';
+import { registerDashboards } from './dashboards/commands.js';
 import { registerSpec } from './spec/commands.js';
 import { registerBudget } from './budget/commands.js';
 
-/** Adds `firedrill slo ...`. */
+/** Adds `firedrill slo ...` and `firedrill dashboards ...`. */
 export function registerSlo(program: Command): void {
   const slo = program
     .command('slo')
     .description('from a definition to rules, dashboards, budgets and a release gate');
   registerGenerate(slo);
+  registerDashboards(program);
   registerSpec(slo);
   registerBudget(slo);
 }

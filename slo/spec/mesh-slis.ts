@@ -1,5 +1,6 @@
 /** The ten ready SLIs over the mesh's metrics (M1 to M10), each said by one word. */
 import { parseDurationMs } from '../../base/duration.js';
+import { meshMetrics as m } from './mesh-metrics.js';
 import type { Sli } from './model.js';
 
 export type MeshSliId = 'M1' | 'M2' | 'M3' | 'M4' | 'M5' | 'M6' | 'M7' | 'M8' | 'M9' | 'M10';
@@ -31,8 +32,8 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     objective: 99.9,
     sli: (match) => ({
       kind: 'events',
-      total: `response_total${braces(match)}`,
-      bad: `response_total{${list(match, 'classification="failure"')}}`,
+      total: `${m.responses}${braces(match)}`,
+      bad: `${m.responses}{${list(match, 'classification="failure"')}}`,
     }),
   },
   M2: {
@@ -41,7 +42,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     threshold: 300,
     sli: (match, threshold) => ({
       kind: 'latency',
-      histogram: 'response_latency_ms',
+      histogram: m.latencyMs,
       matchers: match,
       threshold,
       native: false,
@@ -52,8 +53,8 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     objective: 99.99,
     sli: (match) => ({
       kind: 'events',
-      total: `tls_handshakes_total${braces(match)}`,
-      bad: `tls_handshakes_total{${list(match, 'result="failure"')}}`,
+      total: `${m.handshakes}${braces(match)}`,
+      bad: `${m.handshakeFailures}${braces(match)}`,
     }),
   },
   M4: {
@@ -61,8 +62,8 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     objective: 98,
     sli: (match) => ({
       kind: 'events',
-      total: `request_total${braces(match)}`,
-      bad: `retry_total${braces(match)}`,
+      total: `${m.requests}${braces(match)}`,
+      bad: `${m.retries}${braces(match)}`,
     }),
   },
   M5: {
@@ -72,8 +73,8 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     sli: (match, threshold) => ({
       kind: 'threshold',
       value:
-        `sum(rate(request_total${braces(match)}[5m])) / ` +
-        `sum(rate(request_total${braces(match)}[5m] offset 1w))`,
+        `sum(rate(${m.requests}${braces(match)}[5m])) / ` +
+        `sum(rate(${m.requests}${braces(match)}[5m] offset 1w))`,
       bad: `< ${threshold}`,
     }),
   },
@@ -83,7 +84,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     threshold: 0.1,
     sli: (match, threshold) => ({
       kind: 'threshold',
-      value: `rate(process_cpu_seconds_total${braces(match)}[5m])`,
+      value: `rate(${m.cpuSeconds}${braces(match)}[5m])`,
       bad: `> ${threshold}`,
     }),
   },
@@ -93,7 +94,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     threshold: 150e6,
     sli: (match, threshold) => ({
       kind: 'threshold',
-      value: `process_resident_memory_bytes${braces(match)}`,
+      value: `${m.memoryBytes}${braces(match)}`,
       bad: `> ${threshold}`,
     }),
   },
@@ -103,7 +104,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     threshold: 2500,
     sli: (match, threshold) => ({
       kind: 'latency',
-      histogram: 'firedrill_controller_propagation_seconds',
+      histogram: m.propagationSeconds,
       matchers: match,
       threshold: threshold / 1000,
       native: false,
@@ -115,7 +116,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     threshold: 7 * 86_400_000,
     sli: (match, threshold) => ({
       kind: 'threshold',
-      value: `firedrill_identity_issuer_cert_expiration_timestamp_seconds${braces(match)} - time()`,
+      value: `${m.issuerExpiry}${braces(match)} - time()`,
       bad: `< ${threshold / 1000}`,
     }),
   },
@@ -124,8 +125,8 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     objective: 99.9,
     sli: (match) => ({
       kind: 'events',
-      total: `telemetry_spans_total${braces(match)}`,
-      bad: `telemetry_spans_total{${list(match, 'result="dropped"')}}`,
+      total: `${m.telemetrySent}${braces(match)}`,
+      bad: `${m.telemetryDrops}${braces(match)}`,
     }),
   },
 };

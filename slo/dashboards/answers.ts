@@ -1,0 +1,70 @@
+/** What a Prometheus says to each panel's queries, as plain JSON: drawn at once, or kept and drawn later. */
+import { formatDurationMs } from '../../base/duration.js';
+import type { PrometheusClient, SampleSeries } from '../budget/prometheus.js';
+import { type Dashboard, fillVariables } from './model.js';
+
+export interface PanelAnswer {
+  /** One list of series for each query. */
+  queries: SampleSeries[][];
+}
+
+export interface Answers {
+  startMs: number;
+  endMs: number;
+  /** By dashboard and panel title. */
+  panels: Record<string, PanelAnswer>;
+}
+
+export const panelKey = (dashboard: Dashboard, title: string): string =>
+  `${dashboard.uid}/${title}`;
+
+export interface AnswerOptions {
+  startMs: number;
+  endMs: number;
+  /** For rate(): at least two scrapes. */
+  rateIntervalMs: number;
+}
+
+/** Points across a plot. */
+const points = 240;
+
+export async function askPanels(
+  dashboards: readonly Dashboard[],
+  prometheus: PrometheusClient,
+  { startMs, endMs, rateIntervalMs }: AnswerOptions,
+): Promise<Answers> {
+  const panels: Answers['panels'] = {};
+  const interval = formatDurationMs(rateIntervalMs);
+  for (const dashboard of dashboards) {
+    for (const panel of dashboard.panels) {
+      const queries: SampleSeries[][] = [];
+      for (const { expr } of panel.queries) {
+        const query = fillVariables(expr, interval);
+        if (panel.kind === 'timeseries') {
+          const stepMs = Math.max(1, Math.ceil((endMs - startMs) / points));
+          queries.push(await prometheus.range(query, startMs, endMs, stepMs));
+        } else {
+          const samples = await prometheus.query(query, endMs);
+          queries.push(samples.map((s) => ({ labels: s.labels, points: [[endMs, s.value]] })));
+        }
+      }
+      panels[panelKey(dashboard, panel.title)] = { queries };
+    }
+  }
+  return { startMs, endMs, panels };
+}
+
+/** Titles of the panels with a query that returned nothing (or only NaN) and may not. */
+export function emptyPanels(dashboards: readonly Dashboard[], answers: Answers): string[] {
+  return dashboards.flatMap((dashboard) =>
+    dashboard.panels
+      .filter((panel) => !panel.mayBeEmpty)
+      .filter((panel) => {
+        const answer = answers.panels[panelKey(dashboard, panel.title)];
+        return (answer?.queries ?? [[]]).some(
+          (series) => !series.some((s) => s.points.some(([, value]) => !Number.isNaN(value))),
+        );
+      })
+      .map((panel) => panelKey(dashboard, panel.title)),
+  );
+}

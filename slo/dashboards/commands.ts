@@ -1,0 +1,109 @@
+/** `firedrill dashboards generate` and `preview`. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { messageOf, UserError } from '../../base/errors.js';
+import type { Answers } from './answers.js';
+
+interface PreviewFlags {
+  input: string[];
+  prometheus?: string;
+  recorded?: string;
+  record?: string;
+  since: string;
+  rateInterval: string;
+  step: string;
+  out: string;
+}
+
+export function registerDashboards(program: Command): void {
+  const dashboards = program
+    .command('dashboards')
+    .description('executive, on-call, debug, fleet, and one dashboard for each SLO');
+
+  dashboards
+    .command('generate')
+    .description("write Grafana's JSON, a file a dashboard")
+    .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
+    .requiredOption('-o, --out <folder>', 'made where it is not there')
+    .option('--step <duration>', 'base resolution of the rules', '30s')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill dashboards generate -i examples/slo -o dashboards/',
+    )
+    .action(async (flags: { input: string[]; out: string; step: string }) => {
+      const { grafanaJson } = await import('./grafana.js');
+      const { writeAll } = await import('../rules/write-files.js');
+      const all = await dashboardsOf(flags);
+      writeAll(flags.out, false, new Map(all.map((d) => [`${d.uid}.json`, grafanaJson(d)])));
+      process.stderr.write(`${all.length} dashboards in ${flags.out}\n`);
+    });
+
+  dashboards
+    .command('preview')
+    .description('one HTML page of all dashboards, with live or recorded data, and no Grafana')
+    .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
+    .option('--prometheus <url>', 'live data')
+    .option('--recorded <file>', 'data that --record kept')
+    .option('--record <file>', 'keep the data')
+    .option('--since <duration>', 'how far back the plots reach', '1h')
+    .option('--rate-interval <duration>', 'range of rate(), at least two scrapes', '5m')
+    .option('--step <duration>', 'base resolution of the rules', '30s')
+    .option('-o, --out <file>', 'the page', 'dashboards.html')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill dashboards preview -i examples/slo --prometheus http://localhost:9090',
+    )
+    .action(async (flags: PreviewFlags) => {
+      const { previewHtml } = await import('./preview.js');
+      const { writeAll } = await import('../rules/write-files.js');
+      const all = await dashboardsOf(flags);
+      const answers = await answersFor(flags, all);
+      writeAll(flags.out, true, new Map([['page', previewHtml(all, answers)]]));
+      if (flags.record !== undefined) {
+        writeAll(flags.record, true, new Map([['answers', JSON.stringify(answers)]]));
+      }
+      process.stderr.write(`${all.length} dashboards in ${flags.out}\n`);
+    });
+}
+
+async function dashboardsOf(flags: { input: string[]; step: string }) {
+  const { readSlos } = await import('../spec/read.js');
+  const { allDashboards } = await import('./dashboards.js');
+  const { parseStep } = await import('../rules/generate.js');
+  return allDashboards(readSlos(flags.input), parseStep(flags.step));
+}
+
+async function answersFor(
+  flags: PreviewFlags,
+  all: Awaited<ReturnType<typeof dashboardsOf>>,
+): Promise<Answers> {
+  const { parseDurationMs } = await import('../../base/duration.js');
+  if ((flags.prometheus === undefined) === (flags.recorded === undefined)) {
+    throw new UserError({
+      message: 'where the data comes from',
+      expected: 'either --prometheus or --recorded',
+    });
+  }
+  if (flags.recorded !== undefined) {
+    try {
+      return JSON.parse(readFileSync(flags.recorded, 'utf8')) as Answers;
+    } catch (error) {
+      throw new UserError(`${flags.recorded}: ${messageOf(error)}`);
+    }
+  }
+  const { PrometheusClient } = await import('../budget/prometheus.js');
+  const { askPanels } = await import('./answers.js');
+  const { realClock } = await import('../../base/clock.js');
+  const duration = (option: string, text: string): number => {
+    const ms = parseDurationMs(text);
+    if (ms === undefined || ms === 0) {
+      throw new UserError({ message: `${option} ${text}`, expected: 'a duration such as 5m' });
+    }
+    return ms;
+  };
+  const endMs = realClock.nowMs();
+  const startMs = endMs - duration('--since', flags.since);
+  const rateIntervalMs = duration('--rate-interval', flags.rateInterval);
+  const prometheus = new PrometheusClient(flags.prometheus ?? '');
+  return askPanels(all, prometheus, { startMs, endMs, rateIntervalMs });
+}
