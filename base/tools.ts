@@ -82,6 +82,10 @@ export const tools = {
     purpose: 'a real Kubernetes API server for tests',
     sources: [{ kind: 'script', file: 'test/kubernetes/build-apiserver.sh' }],
   },
+  helm: {
+    purpose: 'renders the chart in tests',
+    sources: [{ kind: 'go', module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.16.4' }],
+  },
   iptables: { purpose: 'transparent mode', sources: [{ kind: 'debian', package: 'iptables' }] },
   ip: {
     purpose: 'network namespaces in tests',

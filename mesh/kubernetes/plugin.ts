@@ -6,6 +6,7 @@ import { tokenAudience, TokenReviewAttestor } from './attestor.js';
 import { KubeApi } from './client/api.js';
 import { findCredentials } from './client/credentials.js';
 import { KubernetesSource } from './discovery/kubernetes-source.js';
+import { writeStatuses } from './discovery/status.js';
 import { SecretIssuerStore } from './secret-issuer.js';
 
 const connection = { kubeconfig: z.string().optional(), context: z.string().optional() };
@@ -44,11 +45,17 @@ export const createSource: ControllerPlugin['createSource'] = async (options, co
     ...rest
   } = read(sourceOptions, options, 'discovery (kubernetes)');
   const api = await apiOf({ kubeconfig, context: name });
-  return new KubernetesSource(api, {
+  const source = new KubernetesSource(api, {
     ...rest,
     trustDomain: context.trustDomain,
     log: (line) => context.log(line),
   });
+  writeStatuses(api, source, {
+    clock: context.clock,
+    leading: () => context.lease.leading(),
+    log: (line) => context.log(line),
+  });
+  return source;
 };
 
 export const createAttestor: ControllerPlugin['createAttestor'] = async (options) => {

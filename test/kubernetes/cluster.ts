@@ -23,7 +23,11 @@ export interface Cluster {
   /** A real token of a service account, by TokenRequest; the account must exist. */
   tokenOf(namespace: string, account: string, audiences?: string[]): Promise<string>;
   /** A client with that account's token: what RBAC allows it and nothing more. */
-  as(namespace: string, account: string): Promise<KubeApi>;
+  as(
+    namespace: string,
+    account: string,
+    onRequest?: (method: string, path: string) => void,
+  ): Promise<KubeApi>;
   writeKubeconfig(name: string, token: string): string;
   /** Stops the API server alone, and starts it again on the same port over the same etcd. */
   stopApiServer(): Promise<void>;
@@ -118,7 +122,8 @@ export async function startCluster(): Promise<Cluster> {
       kubeconfig: writeKubeconfig('admin.yaml', adminToken),
       writeKubeconfig,
       tokenOf,
-      as: async (namespace, account) => client(await tokenOf(namespace, account)),
+      as: async (namespace, account, onRequest) =>
+        new KubeApi(tokenCredentials(server, ca, await tokenOf(namespace, account)), { onRequest }),
       stopApiServer: () => api.stop(),
       startApiServer: async () => {
         api = startApi();

@@ -41,6 +41,13 @@ export interface ApplyOptions {
   subresource?: 'status';
 }
 
+export interface ApiOptions {
+  /** Milliseconds without an answer. */
+  timeoutMs?: number;
+  /** Told of each request: how a test learns which permissions are used. */
+  onRequest?: ((method: string, path: string) => void) | undefined;
+}
+
 const maxAnswerBytes = 256 * 1024 * 1024;
 
 export class KubeApi {
@@ -48,8 +55,10 @@ export class KubeApi {
   readonly #credentials: Credentials;
   readonly #agent: Agent | PlainAgent;
   readonly #timeoutMs: number;
+  readonly #onRequest: ApiOptions['onRequest'];
 
-  constructor(credentials: Credentials, options: { timeoutMs?: number } = {}) {
+  constructor(credentials: Credentials, options: ApiOptions = {}) {
+    this.#onRequest = options.onRequest;
     this.server = credentials.server;
     this.#credentials = credentials;
     this.#timeoutMs = options.timeoutMs ?? 30_000;
@@ -218,6 +227,7 @@ export class KubeApi {
     silenceMs: number,
     signal?: AbortSignal,
   ): Promise<IncomingMessage> {
+    this.#onRequest?.(method, path);
     const own = await this.#credentials.options();
     const headers: Record<string, string | number> = {
       ...(own.headers as Record<string, string>),

@@ -1,0 +1,99 @@
+/** Answers to the API server's questions: a pod to inject, an object to accept or refuse. No I/O. */
+import type { AnyObject } from '../client/objects.js';
+import type { Namespace, PodSpec } from '../discovery/types.js';
+import { injectPod, type InjectOptions, type PodLike, type Skipped } from './inject.js';
+import { problemsOfObject } from './validate.js';
+
+export interface AdmissionReview {
+  apiVersion: string;
+  kind: string;
+  request: {
+    uid: string;
+    namespace?: string;
+    operation?: string;
+    dryRun?: boolean;
+    object: AnyObject | null;
+  };
+}
+
+export interface AdmissionAnswer {
+  apiVersion: string;
+  kind: 'AdmissionReview';
+  response: {
+    uid: string;
+    allowed: boolean;
+    status?: { code: number; message: string };
+    warnings?: string[];
+    patchType?: 'JSONPatch';
+    patch?: string;
+  };
+}
+
+interface PatchStep {
+  op: 'add' | 'replace';
+  path: string;
+  value: unknown;
+}
+
+export interface InjectAnswer {
+  answer: AdmissionAnswer;
+  skipped?: Skipped;
+}
+
+export function answerInject(
+  review: AdmissionReview,
+  namespace: Namespace | undefined,
+  options: InjectOptions,
+): InjectAnswer {
+  const pod = review.request.object as unknown as PodLike | null;
+  if (!pod?.spec) return { answer: allow(review) };
+  const name = review.request.namespace ?? 'default';
+  const { annotations, labels } = namespace?.metadata ?? {};
+  const result = injectPod(pod, { name, annotations, labels }, options);
+  if ('skipped' in result) {
+    const answer = allow(review);
+    if (result.skipped === 'BadAnnotation') {
+      answer.response.warnings = [`firedrill did not inject: ${result.message}`];
+    }
+    return { answer, skipped: result };
+  }
+  const answer = allow(review);
+  answer.response.patchType = 'JSONPatch';
+  answer.response.patch = Buffer.from(JSON.stringify(patchOf(pod, result.pod))).toString('base64');
+  return { answer };
+}
+
+/** Whole lists are replaced: short, and right whatever other webhooks did before. */
+export function patchOf(before: PodLike, after: PodLike): PatchStep[] {
+  const steps: PatchStep[] = [
+    {
+      op: before.metadata.annotations ? 'replace' : 'add',
+      path: '/metadata/annotations',
+      value: after.metadata.annotations ?? {},
+    },
+  ];
+  for (const field of ['initContainers', 'containers', 'volumes'] as const) {
+    const value = after.spec[field as keyof PodSpec];
+    if (JSON.stringify(before.spec[field]) === JSON.stringify(value)) continue;
+    steps.push({ op: before.spec[field] ? 'replace' : 'add', path: `/spec/${field}`, value });
+  }
+  return steps;
+}
+
+export function answerValidate(review: AdmissionReview): AdmissionAnswer {
+  const { object } = review.request;
+  const problems = object ? problemsOfObject(object) : [];
+  const answer = allow(review);
+  if (problems.length === 0 || !object) return answer;
+  const name = `${object.kind} ${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+  const message = problems.map((p) => `${p.path}: ${p.message}`).join('; ');
+  answer.response.allowed = false;
+  answer.response.status = { code: 422, message: `${name} cannot work: ${message}` };
+  return answer;
+}
+
+const allow = (review: AdmissionReview): AdmissionAnswer => ({
+  apiVersion: review.apiVersion,
+  kind: 'AdmissionReview',
+  response: { uid: review.request.uid, allowed: true },
+});

@@ -1,0 +1,90 @@
+/** `inject`, `uninject`, and `injector`, which the cluster runs. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { messageOf, UserError } from '../../../base/errors.js';
+
+interface InjectFlags {
+  namespace: string;
+  image?: string;
+  trustDomain: string;
+  trustAnchors?: string;
+  nativeSidecar: boolean;
+}
+
+export function registerInject(program: Command): void {
+  program
+    .command('inject')
+    .description('put the proxy into the pods of YAML manifests, as the webhook would')
+    .argument('<file>', 'manifests, or - for standard input')
+    .option('--namespace <name>', "the control plane's namespace", 'firedrill')
+    .option('--image <image>', "the proxy's image")
+    .option('--trust-domain <name>', 'end of every identity', 'cluster.local')
+    .option(
+      '--trust-anchors <file>',
+      "the mesh's trust bundle, PEM; absent: ConfigMap firedrill-trust-anchors of the pod's namespace",
+    )
+    .option('--no-native-sidecar', 'an ordinary container, for Kubernetes before 1.29')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kubectl get deploy cart -o yaml | firedrill inject - | kubectl apply -f -
+  firedrill inject manifests.yaml > injected.yaml
+
+What was injected or skipped, and why, is said on standard error. Injecting twice changes nothing.`,
+    )
+    .action(async (file: string, flags: InjectFlags) => {
+      const { injectYaml } = await import('./offline.js');
+      const { defaultValues } = await import('../install/values.js');
+      const values = {
+        ...defaultValues(),
+        namespace: flags.namespace,
+        trustDomain: flags.trustDomain,
+      };
+      if (flags.image) values.image = flags.image;
+      values.proxy = { ...values.proxy, nativeSidecar: flags.nativeSidecar };
+      const { injectOptionsOf } = await import('./config.js');
+      const options = {
+        ...injectOptionsOf(values),
+        ...(flags.trustAnchors ? { trustAnchors: readText(flags.trustAnchors) } : {}),
+      };
+      print(injectYaml(file === '-' ? 'stdin' : file, readText(file), options));
+    });
+  program
+    .command('uninject')
+    .description('take the proxy out of the pods of YAML manifests')
+    .argument('<file>', 'manifests, or - for standard input')
+    .addHelpText(
+      'after',
+      '\nExample:\n  kubectl get deploy cart -o yaml | firedrill uninject - | kubectl apply -f -',
+    )
+    .action(async (file: string) => {
+      const { uninjectYaml } = await import('./offline.js');
+      print(uninjectYaml(file === '-' ? 'stdin' : file, readText(file)));
+    });
+  program
+    .command('injector')
+    .description(
+      'serve the injector and validator webhooks (what firedrill install runs in the cluster)',
+    )
+    .requiredOption('--config <file>', 'as in ConfigMap firedrill-injector-config')
+    .option('--kubeconfig <file>', "default: the pod's own account")
+    .addHelpText('after', '\nExample:\n  firedrill injector --config /etc/firedrill/injector.yaml')
+    .action(async (flags: { config: string; kubeconfig?: string }) => {
+      const { runInjector } = await import('./config.js');
+      await runInjector(flags.config, flags.kubeconfig);
+    });
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new UserError(`${file}: ${messageOf(error)}`);
+  }
+}
+
+function print(result: { yaml: string; report: string[] }): void {
+  process.stdout.write(result.yaml);
+  for (const line of result.report) process.stderr.write(`${line}\n`);
+}

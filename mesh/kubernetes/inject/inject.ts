@@ -1,0 +1,379 @@
+/** Puts the proxy into a pod, or says why not. The webhook and `firedrill inject` run this same code. */
+import { identityName } from '../../identity/names.js';
+import type { ProxyConfig } from '../../model.js';
+import { annotations, initContainer, parsePorts, ports, proxyContainer } from '../annotations.js';
+import { tokenAudience } from '../attestor.js';
+import type { ObjectMeta } from '../client/objects.js';
+import type { Container, PodSpec } from '../discovery/types.js';
+import { isMeshed, workloadOf } from '../discovery/workload.js';
+
+export interface InjectOptions {
+  image: string;
+  version: string;
+  trustDomain: string;
+  controlNamespace: string;
+  /** Of the controller's service, `host:port`. */
+  controllerAddress: string;
+  /** PEM; absent offline, where the pod reads the bundle's ConfigMap of its own namespace. */
+  trustAnchors?: string | undefined;
+  /** A proxy that starts before the app and stops after it: an init container that restarts (Kubernetes 1.29). */
+  nativeSidecar: boolean;
+  resources: { cpuRequest: string; memoryRequest: string; memoryLimit: string; cpuLimit?: string };
+  drainSeconds: number;
+  otlpUrl?: string | undefined;
+}
+
+/** Why a pod was left as it was: the reason of the Event, and a sentence. */
+export interface Skipped {
+  skipped: SkipReason;
+  message: string;
+}
+
+export type SkipReason =
+  | 'NotEnabled'
+  | 'Disabled'
+  | 'HostNetwork'
+  | 'AlreadyInjected'
+  | 'ControlPlane'
+  | 'BadAnnotation'
+  | 'NameTaken';
+
+export interface PodLike {
+  metadata: Partial<ObjectMeta>;
+  spec: PodSpec;
+}
+
+export interface Injected<P> {
+  pod: P;
+}
+
+/** The user that the proxy runs as, whose own traffic iptables leaves alone. */
+export const proxyUserId = 2102;
+const configFolder = '/etc/firedrill/config';
+const stateFolder = '/var/lib/firedrill';
+const tokenFolder = '/var/run/secrets/firedrill';
+
+/** `pod` is not changed. The namespace's annotations are defaults for the pod's. */
+export function injectPod<P extends PodLike>(
+  pod: P,
+  namespace: {
+    name: string;
+    annotations?: Record<string, string> | undefined;
+    labels?: Record<string, string> | undefined;
+  },
+  options: InjectOptions,
+): Injected<P> | Skipped {
+  const own = pod.metadata.annotations ?? {};
+  const read = (key: string): string | undefined => own[key] ?? namespace.annotations?.[key];
+  const reason = skipReason(pod, namespace, read(annotations.inject), own, options);
+  if (reason) return reason;
+  const problem = badAnnotation(read);
+  if (problem) return { skipped: 'BadAnnotation', message: problem };
+
+  const made = structuredClone(pod);
+  const explicit = read(annotations.mode) === 'explicit';
+  const config = proxyConfig(pod, namespace.name, read, explicit, options);
+  made.metadata.annotations = {
+    ...own,
+    [annotations.status]: 'injected',
+    [annotations.proxyVersion]: options.version,
+    [annotations.proxyConfig]: JSON.stringify(config),
+    ...(options.trustAnchors ? { [annotations.trustAnchors]: options.trustAnchors } : {}),
+    ...(explicit
+      ? { [annotations.mode]: 'explicit', [annotations.inboundPort]: String(ports.inbound) }
+      : {}),
+  };
+  const native = read(annotations.nativeSidecar);
+  const sidecar = native === undefined ? options.nativeSidecar : native === 'true';
+  const proxy = proxyContainerOf(read, sidecar, options);
+  const spec = made.spec;
+  const inits = spec.initContainers ?? [];
+  // First of all: what other init containers send must already go through the proxy where it runs beside them.
+  const before = explicit ? [] : [initContainerOf(read, options)];
+  if (sidecar) spec.initContainers = [...before, { ...proxy, restartPolicy: 'Always' }, ...inits];
+  else {
+    if (before.length > 0) spec.initContainers = [...inits, ...before];
+    spec.containers = [...spec.containers, proxy];
+  }
+  spec.volumes = [...(spec.volumes ?? []), ...volumesOf(options)];
+  return { pod: made };
+}
+
+/** Takes out what `injectPod` put in. */
+export function uninjectPod<P extends PodLike>(pod: P): P {
+  const made = structuredClone(pod);
+  const ours = new Set<string>([proxyContainer, initContainer]);
+  const volumes = new Set(['firedrill-config', 'firedrill-state', 'firedrill-token']);
+  made.spec.containers = made.spec.containers.filter((c) => !ours.has(c.name));
+  const inits = (made.spec.initContainers ?? []).filter((c) => !ours.has(c.name));
+  if (inits.length > 0) made.spec.initContainers = inits;
+  else delete made.spec.initContainers;
+  const kept = (made.spec.volumes ?? []).filter((v) => !volumes.has(v.name));
+  if (kept.length > 0) made.spec.volumes = kept;
+  else delete made.spec.volumes;
+  for (const key of [
+    annotations.status,
+    annotations.proxyVersion,
+    annotations.proxyConfig,
+    annotations.trustAnchors,
+    annotations.inboundPort,
+  ]) {
+    delete made.metadata.annotations?.[key];
+  }
+  if (made.metadata.annotations && Object.keys(made.metadata.annotations).length === 0) {
+    delete made.metadata.annotations;
+  }
+  return made;
+}
+
+function skipReason(
+  pod: PodLike,
+  namespace: { name: string },
+  wanted: string | undefined,
+  own: Record<string, string>,
+  options: InjectOptions,
+): Skipped | undefined {
+  if (isMeshed(pod) || own[annotations.status] === 'injected') {
+    return {
+      skipped: 'AlreadyInjected',
+      message: `the pod has a container ${proxyContainer} already`,
+    };
+  }
+  if (namespace.name === options.controlNamespace) {
+    return { skipped: 'ControlPlane', message: 'the control plane itself is never injected' };
+  }
+  if (wanted === undefined) {
+    const message = `neither the pod nor namespace ${namespace.name} is annotated ${annotations.inject}: enabled`;
+    return { skipped: 'NotEnabled', message };
+  }
+  if (wanted === 'disabled') {
+    const where =
+      own[annotations.inject] === 'disabled' ? 'the pod' : `namespace ${namespace.name}`;
+    return {
+      skipped: 'Disabled',
+      message: `${where} is annotated ${annotations.inject}: disabled`,
+    };
+  }
+  if (wanted !== 'enabled') {
+    const message = `${annotations.inject}: '${wanted}' is neither enabled nor disabled`;
+    return { skipped: 'BadAnnotation', message };
+  }
+  if (pod.spec.hostNetwork) {
+    const message = 'hostNetwork: the redirection would take the traffic of the whole node';
+    return { skipped: 'HostNetwork', message };
+  }
+  const taken = (pod.spec.volumes ?? []).find((v) => v.name.startsWith('firedrill-'));
+  if (taken)
+    return { skipped: 'NameTaken', message: `a volume called ${taken.name} is there already` };
+  return undefined;
+}
+
+const quantity = /^\d+(\.\d+)?(m|[kMGT]i?)?$/;
+
+/** The first annotation that cannot be read: a pod half configured is worse than one that says so. */
+export function badAnnotation(read: (key: string) => string | undefined): string | undefined {
+  const check = (
+    key: string,
+    fits: (text: string) => boolean,
+    expected: string,
+  ): string | undefined => {
+    const value = read(key);
+    return value === undefined || fits(value)
+      ? undefined
+      : `${key}: '${value}'; expected ${expected}`;
+  };
+  const portList = (text: string): boolean => parsePorts(text) !== undefined;
+  const isQuantity = (text: string): boolean => quantity.test(text);
+  return (
+    check(annotations.skipInboundPorts, portList, 'ports such as 25,8000-8010') ??
+    check(annotations.skipOutboundPorts, portList, 'ports such as 25,8000-8010') ??
+    check(annotations.opaquePorts, portList, 'ports such as 25,8000-8010') ??
+    check(annotations.proxyCpuRequest, isQuantity, 'a quantity such as 100m') ??
+    check(annotations.proxyCpuLimit, isQuantity, 'a quantity such as 1') ??
+    check(annotations.proxyMemoryRequest, isQuantity, 'a quantity such as 64Mi') ??
+    check(annotations.proxyMemoryLimit, isQuantity, 'a quantity such as 150Mi') ??
+    check(annotations.traceSampling, (t) => Number(t) >= 0 && Number(t) <= 1, '0 to 1') ??
+    check(
+      annotations.drainSeconds,
+      (t) => Number(t) >= 0 && Number(t) <= 3600,
+      'seconds, 0 to 3600',
+    ) ??
+    check(annotations.nativeSidecar, (t) => t === 'true' || t === 'false', 'true or false') ??
+    check(
+      annotations.mode,
+      (t) => t === 'transparent' || t === 'explicit',
+      'transparent or explicit',
+    )
+  );
+}
+
+function proxyConfig(
+  pod: PodLike,
+  namespace: string,
+  read: (key: string) => string | undefined,
+  explicit: boolean,
+  options: InjectOptions,
+): ProxyConfig {
+  const mode = explicit ? 'explicit' : 'transparent';
+  const { name } = workloadOf({ metadata: { name: '', ...pod.metadata } });
+  const own = { trustDomain: options.trustDomain, namespace };
+  const sample = read(annotations.traceSampling);
+  return {
+    workload: { name, namespace, ...(pod.metadata.labels ? { labels: pod.metadata.labels } : {}) },
+    inbound: { host: '0.0.0.0', port: ports.inbound, mode },
+    outbound: { host: '127.0.0.1', port: ports.outbound, mode },
+    admin: { host: '0.0.0.0', port: ports.admin },
+    identity: {
+      name: identityName({ ...own, serviceAccount: pod.spec.serviceAccountName ?? 'default' }),
+      trustAnchorsFile: `${configFolder}/trust-anchors.crt`,
+    },
+    controller: {
+      addresses: [revised(options.controllerAddress, read(annotations.revision))],
+      identity: identityName({
+        serviceAccount: 'firedrill-controller',
+        namespace: options.controlNamespace,
+        trustDomain: options.trustDomain,
+      }),
+      tokenFile: `${tokenFolder}/token`,
+    },
+    cacheFolder: `${stateFolder}/cache`,
+    skipPorts: {
+      inbound: parsePorts(read(annotations.skipInboundPorts) ?? '') ?? [],
+      outbound: parsePorts(read(annotations.skipOutboundPorts) ?? '') ?? [],
+    },
+    drainSeconds: Number(read(annotations.drainSeconds) ?? options.drainSeconds),
+    accessLog: read(annotations.proxyLogLevel) ?? 'off',
+    ...(options.otlpUrl
+      ? {
+          tracing: { otlpUrl: options.otlpUrl, sampleRatio: Number(sample ?? 0.01), service: name },
+        }
+      : {}),
+  };
+}
+
+/** A namespace or pod moved to another control plane, for a canary upgrade, follows that one's service. */
+const revised = (address: string, revision: string | undefined): string =>
+  revision ? address.replace(/^[^.]+/, (service) => `${service}-${revision}`) : address;
+
+const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
+
+function proxyContainerOf(
+  read: (key: string) => string | undefined,
+  sidecar: boolean,
+  options: InjectOptions,
+): Container {
+  const { resources } = options;
+  const cpuLimit = read(annotations.proxyCpuLimit) ?? resources.cpuLimit;
+  return {
+    name: proxyContainer,
+    image: read(annotations.proxyImage) ?? options.image,
+    command: ['node', '/app/dist/mesh/proxy/main.js', '--config', `${configFolder}/proxy.json`],
+    ports: [
+      { name: 'fd-inbound', containerPort: ports.inbound },
+      { name: 'fd-admin', containerPort: ports.admin },
+    ],
+    livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
+    readinessProbe: { ...(probe('/ready') as object), initialDelaySeconds: 2 },
+    // A native sidecar holds the app back until the proxy is up.
+    ...(sidecar
+      ? {
+          startupProbe: { ...(probe('/ready') as object), periodSeconds: 1, failureThreshold: 120 },
+        }
+      : {}),
+    resources: {
+      requests: {
+        cpu: read(annotations.proxyCpuRequest) ?? resources.cpuRequest,
+        memory: read(annotations.proxyMemoryRequest) ?? resources.memoryRequest,
+      },
+      limits: {
+        memory: read(annotations.proxyMemoryLimit) ?? resources.memoryLimit,
+        ...(cpuLimit ? { cpu: cpuLimit } : {}),
+      },
+    },
+    securityContext: {
+      runAsUser: proxyUserId,
+      runAsGroup: proxyUserId,
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    volumeMounts: [
+      { name: 'firedrill-config', mountPath: configFolder, readOnly: true },
+      { name: 'firedrill-state', mountPath: stateFolder },
+      { name: 'firedrill-token', mountPath: tokenFolder, readOnly: true },
+    ],
+  };
+}
+
+function initContainerOf(
+  read: (key: string) => string | undefined,
+  options: InjectOptions,
+): Container {
+  const skip = (key: string, always: readonly number[]): string =>
+    [...new Set([...always, ...(parsePorts(read(key) ?? '') ?? [])])].join(',');
+  return {
+    name: initContainer,
+    image: read(annotations.proxyImage) ?? options.image,
+    command: [
+      'node',
+      '/app/dist/cli.js',
+      'proxy-init',
+      '--inbound-port',
+      String(ports.inbound),
+      '--outbound-port',
+      String(ports.outbound),
+      '--proxy-uid',
+      String(proxyUserId),
+      '--skip-inbound-ports',
+      skip(annotations.skipInboundPorts, [ports.admin]),
+      ...(read(annotations.skipOutboundPorts)
+        ? ['--skip-outbound-ports', skip(annotations.skipOutboundPorts, [])]
+        : []),
+    ],
+    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
+    securityContext: {
+      // Writing iptables rules of the pod's own network namespace needs exactly these.
+      runAsUser: 0,
+      runAsNonRoot: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  };
+}
+
+/** The configuration reaches the proxy as annotations through the downward API: no ConfigMap a pod, and visible. */
+function volumesOf(options: InjectOptions): NonNullable<PodSpec['volumes']> {
+  const item = (path: string, key: string): unknown => ({
+    path,
+    fieldRef: { fieldPath: `metadata.annotations['${key}']` },
+  });
+  const config = { items: [item('proxy.json', annotations.proxyConfig)] };
+  const sources: unknown[] = [{ downwardAPI: config }];
+  if (options.trustAnchors) config.items.push(item('trust-anchors.crt', annotations.trustAnchors));
+  else {
+    const items = [{ key: 'ca.crt', path: 'trust-anchors.crt' }];
+    sources.push({ configMap: { name: 'firedrill-trust-anchors', items } });
+  }
+  return [
+    { name: 'firedrill-config', projected: { sources } },
+    { name: 'firedrill-state', emptyDir: { sizeLimit: '64Mi' } },
+    {
+      name: 'firedrill-token',
+      projected: {
+        sources: [
+          {
+            serviceAccountToken: {
+              path: 'token',
+              audience: tokenAudience,
+              expirationSeconds: 3600,
+            },
+          },
+        ],
+      },
+    },
+  ];
+}

@@ -1,0 +1,104 @@
+/** `firedrill inject FILE`: every pod template in a stream of YAML documents, through the webhook's own code. */
+import { parseAllDocuments, stringify } from 'yaml';
+import { parseYaml } from '../../../base/yaml.js';
+import type { AnyObject, ObjectMeta } from '../client/objects.js';
+import { annotations } from '../annotations.js';
+import { injectPod, type InjectOptions, type PodLike, uninjectPod } from './inject.js';
+
+export interface OfflineResult {
+  yaml: string;
+  /** One line an object that holds a pod. */
+  report: string[];
+}
+
+interface Found {
+  /** The pod, or the template that pods are made from. */
+  pod: PodLike;
+  replace(pod: PodLike): void;
+}
+
+type Tree = Record<string, unknown>;
+
+/** Where an object keeps its pod: itself, a template, or a CronJob's template of a template. */
+function podIn(object: AnyObject): Found | undefined {
+  const spec = object.spec as Tree | undefined;
+  if (object.kind === 'Pod') {
+    return {
+      pod: object as unknown as PodLike,
+      replace: (pod) => Object.assign(object, pod),
+    };
+  }
+  const job = (spec?.jobTemplate as Tree | undefined)?.spec as Tree | undefined;
+  const holder = object.kind === 'CronJob' ? job : spec;
+  const template = holder?.template as PodLike | undefined;
+  if (!holder || !template?.spec?.containers) return undefined;
+  template.metadata ??= {};
+  return { pod: template, replace: (pod) => (holder.template = pod) };
+}
+
+const nameOf = (object: AnyObject): string =>
+  `${object.kind.toLowerCase()}/${object.metadata.name}`;
+
+/** Throws a UserError for YAML that cannot be read. Documents without a pod come out as they were. */
+export function injectYaml(file: string, text: string, options: InjectOptions): OfflineResult {
+  const report: string[] = [];
+  return {
+    report,
+    yaml: mapObjects(file, text, (object, found) => {
+      const namespace = object.metadata.namespace ?? 'default';
+      // Asked for by name, so what no annotation says is meant to be injected.
+      const fallback = { [annotations.inject]: 'enabled' };
+      const owned = withOwner(found.pod, object);
+      const result = injectPod(owned, { name: namespace, annotations: fallback }, options);
+      if ('skipped' in result) {
+        report.push(`${nameOf(object)} skipped: ${result.message}`);
+        return;
+      }
+      if (object.kind !== 'Pod') delete result.pod.metadata.ownerReferences;
+      found.replace(result.pod);
+      report.push(`${nameOf(object)} injected`);
+    }),
+  };
+}
+
+/** The template's pods will be owned by this object: the proxy's workload name must be the one they will have. */
+function withOwner(pod: PodLike, object: AnyObject): PodLike {
+  if (object.kind === 'Pod') return pod;
+  const owner = { apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name };
+  const metadata: Partial<ObjectMeta> = { ...pod.metadata, ownerReferences: [owner] };
+  return { ...pod, metadata };
+}
+
+export function uninjectYaml(file: string, text: string): OfflineResult {
+  const report: string[] = [];
+  return {
+    report,
+    yaml: mapObjects(file, text, (object, found) => {
+      found.replace(uninjectPod(found.pod));
+      report.push(`${nameOf(object)} uninjected`);
+    }),
+  };
+}
+
+function mapObjects(
+  file: string,
+  text: string,
+  change: (object: AnyObject, found: Found) => void,
+): string {
+  // Read once with our own reader, for errors with places; then as plain documents.
+  parseYaml(file, text);
+  const documents = parseAllDocuments(text);
+  if (!Array.isArray(documents)) return '';
+  const out: string[] = [];
+  for (const document of documents) {
+    const value = document.toJS() as AnyObject | null;
+    if (value === null) continue;
+    const items = value.kind === 'List' ? (value.items as AnyObject[]) : [value];
+    for (const item of items) {
+      const found = item?.kind && item.metadata ? podIn(item) : undefined;
+      if (found) change(item, found);
+    }
+    out.push(stringify(value, { lineWidth: 0 }));
+  }
+  return out.join('---\n');
+}

@@ -1,0 +1,74 @@
+/** The Helm chart, made from the same objects: each value is a symbol while they are built, then a template action. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { packageVersion } from '../../../base/paths.js';
+import { writeFileWhole } from '../../../base/write-file.js';
+import { manifests } from './manifests.js';
+import { defaultValues, haValues, type Values } from './values.js';
+
+const symbol = /@@([a-zA-Z.]+)@@/g;
+
+/** Each leaf becomes `@@its.path@@`; nothing that builds objects looks at a value, it only passes it on. */
+function symbols(tree: unknown, path: string): unknown {
+  if (typeof tree !== 'object' || tree === null) return `@@${path}@@`;
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, below]) => [
+      key,
+      symbols(below, path === '' ? key : `${path}.${key}`),
+    ]),
+  );
+}
+
+const action = (path: string): string =>
+  path === 'namespace' ? '.Release.Namespace' : `.Values.${path}`;
+
+/** Files of the chart by name. */
+export function chartFiles(): Map<string, string> {
+  const files = new Map<string, string>();
+  const { namespace: _namespace, ...values } = defaultValues();
+  const version = packageVersion();
+  files.set(
+    'Chart.yaml',
+    stringify({
+      apiVersion: 'v2',
+      name: 'firedrill',
+      description: 'The mesh controller, the injector and their custom resources.',
+      type: 'application',
+      version,
+      appVersion: version,
+    }),
+  );
+  files.set('values.yaml', stringify(values));
+  files.set('values-ha.yaml', stringify(haValues));
+  const parts = new Map<string, string[]>();
+  for (const { object, when } of manifests(symbols(defaultValues(), '') as Values)) {
+    // Helm makes the namespace itself (--create-namespace).
+    if (object.kind === 'Namespace') continue;
+    const text = toTemplate(stringify(object, { lineWidth: 0 }));
+    const wrapped = when ? `{{- if .Values.${when} }}\n${text}{{- end }}\n` : text;
+    const kebab = object.kind.replace(/(?<!^)[A-Z]/g, (c) => `-${c}`).toLowerCase();
+    const file = `templates/${kebab}.yaml`;
+    parts.set(file, [...(parts.get(file) ?? []), wrapped]);
+  }
+  for (const [file, texts] of parts) files.set(file, texts.map((t) => `---\n${t}`).join(''));
+  return files;
+}
+
+/** A whole scalar keeps its type (toJson); a symbol within a string is put in as it is. */
+function toTemplate(yaml: string): string {
+  return yaml
+    .replace(/"@@([a-zA-Z.]+)@@"/g, (_all, path: string) => `{{ ${action(path)} | toJson }}`)
+    .replace(symbol, (_all, path: string) => `{{ ${action(path)} }}`);
+}
+
+export function writeChart(folder: string): string[] {
+  const written: string[] = [];
+  for (const [name, text] of chartFiles()) {
+    const file = join(folder, name);
+    mkdirSync(join(file, '..'), { recursive: true });
+    writeFileWhole(file, text);
+    written.push(file);
+  }
+  return written;
+}

@@ -1,0 +1,156 @@
+/** `install`, `upgrade`, `uninstall`: manifests on standard output, or applied to the cluster. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../../base/errors.js';
+import { parseDurationMs } from '../../../base/duration.js';
+
+interface Options {
+  ha?: boolean;
+  values?: string[];
+  set?: string[];
+  apply?: boolean;
+  wait?: string | boolean;
+  outputHelm?: string;
+  revision?: string;
+  kubeconfig?: string;
+  context?: string;
+  ignoreCrds?: boolean;
+}
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+function shared(command: Command): Command {
+  return command
+    .option('--values <file>', 'values in YAML; may be repeated', collect)
+    .option(
+      '--set <name=value>',
+      'one value, such as controller.replicas=2; may be repeated',
+      collect,
+    )
+    .option('--ha', 'three replicas, disruption budgets, pods wait for the injector')
+    .option('--apply', 'apply to the cluster (server-side apply) instead of printing')
+    .option('--wait <duration>', 'with --apply: wait until it works', '2m')
+    .option('--no-wait', 'with --apply: do not wait')
+    .option('--revision <name>', 'a second controller beside the first, for a canary upgrade')
+    .option('--ignore-crds', 'leave the custom resource definitions out')
+    .option('--kubeconfig <file>', "default: $KUBECONFIG, ~/.kube/config, or the pod's own account")
+    .option('--context <name>', 'of the kubeconfig');
+}
+
+export function registerInstall(program: Command): void {
+  shared(program.command('install'))
+    .description('install the control plane: print its manifests, or --apply them')
+    .option('--output-helm <folder>', 'write the Helm chart instead')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill install | kubectl apply --server-side -f -
+  firedrill install --ha --set trustDomain=retail.local --apply
+  firedrill install --output-helm charts/firedrill`,
+    )
+    .action((options: Options) => run(options, false));
+  shared(program.command('upgrade'))
+    .description(
+      'upgrade with the values of the installation; --apply also prunes what is no longer part of it',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill upgrade --apply
+  firedrill upgrade --revision canary --apply
+  kubectl annotate namespace retail mesh.firedrill.dev/revision=canary   # its new pods follow the canary`,
+    )
+    .action((options: Options) => run(options, true));
+  program
+    .command('uninstall')
+    .description('print what is installed, for kubectl delete -f -, or --apply to delete it')
+    .option('--apply', 'delete instead of printing')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firedrill uninstall | kubectl delete -f -\n  firedrill uninstall --apply',
+    )
+    .action(uninstall);
+}
+
+const say = (r: { kind: string; name: string; done: string }): void =>
+  void process.stdout.write(`${r.kind.toLowerCase()}/${r.name} ${r.done}\n`);
+
+async function run(options: Options, upgrade: boolean): Promise<void> {
+  const { readValues } = await import('./values.js');
+  const { manifests } = await import('./manifests.js');
+  const { stringify } = await import('yaml');
+  if (options.outputHelm) {
+    const { writeChart } = await import('./helm.js');
+    for (const file of writeChart(options.outputHelm)) process.stdout.write(`${file}\n`);
+    return;
+  }
+  const connect = async () => {
+    const { KubeApi } = await import('../client/api.js');
+    const { findCredentials } = await import('../client/credentials.js');
+    return new KubeApi(await findCredentials(options));
+  };
+  const api = options.apply || upgrade ? await connect() : undefined;
+  const { storedValues, withStoredValues } = await import('./stored-values.js');
+  const stored = upgrade && api ? await storedValues(api) : undefined;
+  if (upgrade && !stored) {
+    throw new UserError(
+      'nothing to upgrade: firedrill is not installed in this cluster',
+      exitCode.failed,
+    );
+  }
+  const values = readValues({ ...options, stored });
+  const revision = options.revision ?? '';
+  const enabled = (when: string | undefined): boolean =>
+    when === undefined ||
+    (when
+      .split('.')
+      .reduce<unknown>((v, k) => (v as Record<string, unknown>)[k], values) as boolean);
+  const objects = withStoredValues(
+    manifests(values, revision)
+      .filter((m) => enabled(m.when))
+      .map((m) => m.object)
+      .filter((o) => !options.ignoreCrds || o.kind !== 'CustomResourceDefinition'),
+    values,
+    revision,
+  );
+  if (!options.apply || !api) {
+    process.stdout.write(objects.map((o) => stringify(o, { lineWidth: 0 })).join('---\n'));
+    return;
+  }
+  const { applyAll, prune, waitAvailable } = await import('./apply.js');
+  await applyAll(api, objects, say);
+  if (upgrade && revision === '') await prune(api, objects, say);
+  if (options.wait) {
+    const withinMs = parseDurationMs(options.wait === true ? '2m' : options.wait);
+    if (withinMs === undefined)
+      throw new UserError({ message: `--wait ${options.wait}`, expected: 'a duration such as 2m' });
+    await waitAvailable(api, objects, withinMs);
+  }
+  api.close();
+}
+
+async function uninstall(options: {
+  apply?: boolean;
+  kubeconfig?: string;
+  context?: string;
+}): Promise<void> {
+  const { KubeApi } = await import('../client/api.js');
+  const { findCredentials } = await import('../client/credentials.js');
+  const { installedObjects, removeAll } = await import('./apply.js');
+  const { stringify } = await import('yaml');
+  const api = new KubeApi(await findCredentials(options));
+  if (options.apply) await removeAll(api, say);
+  else {
+    const objects = await installedObjects(api);
+    const bare = objects.map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
+      apiVersion,
+      kind,
+      metadata: namespace ? { name, namespace } : { name },
+    }));
+    process.stdout.write(bare.map((o) => stringify(o)).join('---\n'));
+  }
+  api.close();
+}

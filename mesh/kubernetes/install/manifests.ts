@@ -1,0 +1,294 @@
+/** Every object of an installation, from its values. The Helm chart is made by calling this with symbols as values. */
+import { stringify } from 'yaml';
+import { labels, ports } from '../annotations.js';
+import type { AnyObject } from '../client/objects.js';
+import { customResources } from '../crds/definitions.js';
+import { webhookObjects } from './webhooks.js';
+import { rbacObjects } from './rbac.js';
+import type { Values } from './values.js';
+
+/** An object, and the boolean value that it depends on (`networkPolicy.enabled`), if any. */
+export interface Manifest {
+  object: AnyObject;
+  when?: string;
+}
+
+export const names = {
+  controller: 'firedrill-controller',
+  injector: 'firedrill-injector',
+  issuerSecret: 'firedrill-identity-issuer',
+  webhookSecret: 'firedrill-webhook-tls',
+  bundle: 'firedrill-trust-anchors',
+  config: 'firedrill-config',
+  mutatingWebhook: 'firedrill-injector',
+  validatingWebhook: 'firedrill-validator',
+} as const;
+
+/**
+ * In the order in which they must come; Argo CD keeps it by the sync waves. `revision` (or '') names a second control
+ * plane beside the first: only its controller, which shares everything else.
+ */
+export function manifests(values: Values, revision = ''): Manifest[] {
+  const { namespace } = values;
+  if (revision !== '') return controllerObjects(values, revision).map((m) => finish(m, 2));
+  const always = (object: AnyObject): Manifest => ({ object });
+  return [
+    ...[namespaceObject(namespace), ...customResources()].map(always).map((m) => finish(m, -2)),
+    ...rbacObjects(namespace)
+      .map(always)
+      .map((m) => finish(m, -1)),
+    // Empty: the controller fills them, so that no key passes through manifests, charts or a Git repository.
+    ...[
+      secret(namespace, names.issuerSecret),
+      secret(namespace, names.webhookSecret),
+      configMap(namespace, names.bundle),
+    ].map((object) => finish({ object }, 0)),
+    ...[...controllerObjects(values, ''), ...injectorObjects(values)].map((m) => finish(m, 1)),
+    ...webhookObjects(values)
+      .map(always)
+      .map((m) => finish(m, 2)),
+  ];
+}
+
+function finish({ object, ...rest }: Manifest, wave: number): Manifest {
+  const { metadata } = object;
+  const waves = wave === 0 ? {} : { 'argocd.argoproj.io/sync-wave': String(wave) };
+  const annotations = { ...metadata.annotations, ...waves };
+  return {
+    ...rest,
+    object: {
+      ...object,
+      metadata: {
+        ...metadata,
+        labels: { [labels.partOf]: 'firedrill', ...metadata.labels },
+        ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+      },
+    },
+  };
+}
+
+const namespaceObject = (name: string): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+});
+
+const secret = (namespace: string, name: string): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace },
+  type: 'Opaque',
+});
+
+const configMap = (namespace: string, name: string, data?: Record<string, string>): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace },
+  ...(data ? { data } : {}),
+});
+
+function controllerObjects(values: Values, revision: string): Manifest[] {
+  const { namespace } = values;
+  const name = revision === '' ? names.controller : `${names.controller}-${revision}`;
+  const config = {
+    trustDomain: values.trustDomain,
+    listen: { host: '0.0.0.0', port: ports.controllerGrpc },
+    admin: { host: '0.0.0.0', port: ports.controllerAdmin },
+    identity: {
+      issuer: {
+        kind: 'kubernetes',
+        namespace,
+        secret: names.issuerSecret,
+        bundleConfigMap: names.bundle,
+      },
+      certificateLifetime: values.identity.certificateLifetime,
+      kubernetes: {},
+    },
+    discovery: [
+      {
+        kind: 'kubernetes',
+        clusterDomain: values.clusterDomain,
+        defaultPolicy: values.defaultInboundPolicy,
+      },
+    ],
+  };
+  const app = { app: name };
+  const command = [
+    'node',
+    '/app/dist/mesh/controller/main.js',
+    '--config',
+    '/etc/firedrill/controller.yaml',
+  ];
+  return [
+    { object: configMap(namespace, `${name}-config`, { 'controller.yaml': stringify(config) }) },
+    {
+      object: service(namespace, name, app, {
+        grpc: ports.controllerGrpc,
+        admin: ports.controllerAdmin,
+      }),
+    },
+    {
+      object: deployment(values, name, names.controller, values.controller, command, {
+        grpc: ports.controllerGrpc,
+        admin: ports.controllerAdmin,
+      }),
+    },
+    { when: 'podDisruptionBudget.enabled', object: disruptionBudget(namespace, name) },
+    {
+      when: 'networkPolicy.enabled',
+      object: networkPolicy(namespace, name, [
+        // Proxies of any namespace; whoever scrapes, from the control plane's own namespace and others alike.
+        { ports: [{ port: ports.controllerGrpc, protocol: 'TCP' }] },
+        { ports: [{ port: ports.controllerAdmin, protocol: 'TCP' }] },
+      ]),
+    },
+  ];
+}
+
+function injectorObjects(values: Values): Manifest[] {
+  const { namespace } = values;
+  const name = names.injector;
+  const command = [
+    'node',
+    '/app/dist/cli.js',
+    'injector',
+    '--config',
+    '/etc/firedrill/injector.yaml',
+  ];
+  const config = {
+    namespace,
+    listen: { host: '0.0.0.0', port: ports.webhook },
+    trustDomain: values.trustDomain,
+    image: values.image,
+    nativeSidecar: values.proxy.nativeSidecar,
+    drainSeconds: values.proxy.drainSeconds,
+    otlpUrl: values.proxy.otlpUrl,
+    resources: values.proxy.resources,
+  };
+  return [
+    { object: configMap(namespace, `${name}-config`, { 'injector.yaml': stringify(config) }) },
+    { object: service(namespace, name, { app: name }, { webhook: 443 }, ports.webhook) },
+    {
+      object: deployment(values, name, name, values.injector, command, { webhook: ports.webhook }),
+    },
+    { when: 'podDisruptionBudget.enabled', object: disruptionBudget(namespace, name) },
+    {
+      when: 'networkPolicy.enabled',
+      // The API server's address is not a pod's, so it cannot be named here.
+      object: networkPolicy(namespace, name, [
+        { ports: [{ port: ports.webhook, protocol: 'TCP' }] },
+      ]),
+    },
+  ];
+}
+
+function service(
+  namespace: string,
+  name: string,
+  selector: Record<string, string>,
+  listening: Record<string, number>,
+  targetPort?: number,
+): AnyObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace },
+    spec: {
+      selector,
+      ports: Object.entries(listening).map(([portName, port]) => ({
+        name: portName,
+        port,
+        protocol: 'TCP',
+        targetPort: targetPort ?? port,
+      })),
+    },
+  };
+}
+
+const disruptionBudget = (namespace: string, name: string): AnyObject => ({
+  apiVersion: 'policy/v1',
+  kind: 'PodDisruptionBudget',
+  metadata: { name, namespace },
+  spec: { maxUnavailable: 1, selector: { matchLabels: { app: name } } },
+});
+
+const networkPolicy = (namespace: string, name: string, ingress: unknown[]): AnyObject => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { name, namespace },
+  spec: { podSelector: { matchLabels: { app: name } }, policyTypes: ['Ingress'], ingress },
+});
+
+function deployment(
+  values: Values,
+  name: string,
+  account: string,
+  part: Values['controller'],
+  command: string[],
+  listening: Record<string, number>,
+): AnyObject {
+  const probed = 'admin' in listening ? 'admin' : 'webhook';
+  const probe = (path: string): unknown => ({
+    httpGet: { path, port: probed, scheme: probed === 'admin' ? 'HTTP' : 'HTTPS' },
+  });
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: values.namespace, labels: { [labels.component]: account } },
+    spec: {
+      replicas: part.replicas,
+      selector: { matchLabels: { app: name } },
+      strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: { labels: { app: name, [labels.component]: account } },
+        spec: {
+          serviceAccountName: account,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: 2103,
+            runAsGroup: 2103,
+            fsGroup: 2103,
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          // Replicas on different nodes where there are several.
+          affinity: {
+            podAntiAffinity: {
+              preferredDuringSchedulingIgnoredDuringExecution: [
+                {
+                  weight: 100,
+                  podAffinityTerm: {
+                    topologyKey: 'kubernetes.io/hostname',
+                    labelSelector: { matchLabels: { app: name } },
+                  },
+                },
+              ],
+            },
+          },
+          containers: [
+            {
+              name: 'main',
+              image: values.image,
+              imagePullPolicy: values.imagePullPolicy,
+              command,
+              ports: Object.entries(listening).map(([portName, port]) => ({
+                name: portName,
+                containerPort: port,
+                protocol: 'TCP',
+              })),
+              livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
+              readinessProbe: { ...(probe('/ready') as object), failureThreshold: 3 },
+              resources: part.resources,
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities: { drop: ['ALL'] },
+              },
+              volumeMounts: [{ name: 'config', mountPath: '/etc/firedrill', readOnly: true }],
+            },
+          ],
+          volumes: [{ name: 'config', configMap: { name: `${name}-config` } }],
+        },
+      },
+    },
+  };
+}

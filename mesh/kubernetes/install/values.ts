@@ -1,0 +1,138 @@
+/** What an installation may choose: the same names in `--set`, in `--values FILE` and in the chart's values.yaml. */
+import { z } from 'zod';
+import { packageVersion } from '../../../base/paths.js';
+import { UserError } from '../../../base/errors.js';
+import { checkYaml, readYaml } from '../../../base/yaml.js';
+
+const quantity = z.string().regex(/^\d+(\.\d+)?(m|[kMGT]i?)?$/, 'a quantity such as 100m or 64Mi');
+const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label');
+const resources = z.strictObject({
+  requests: z.strictObject({ cpu: quantity, memory: quantity }),
+  limits: z.strictObject({ memory: quantity }),
+});
+
+const valuesSchema = z.strictObject({
+  namespace: label,
+  trustDomain: z.string().min(1),
+  clusterDomain: z.string().min(1),
+  image: z.string().min(1),
+  imagePullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']),
+  defaultInboundPolicy: z.enum([
+    'all-unauthenticated',
+    'all-authenticated',
+    'cluster-authenticated',
+    'audit',
+    'deny',
+  ]),
+  controller: z.strictObject({ replicas: z.int().min(1).max(9), resources }),
+  injector: z.strictObject({
+    replicas: z.int().min(1).max(9),
+    /** `Fail` makes pods wait for the injector; `Ignore` lets them start without a proxy. */
+    failurePolicy: z.enum(['Ignore', 'Fail']),
+    resources,
+  }),
+  proxy: z.strictObject({
+    nativeSidecar: z.boolean(),
+    drainSeconds: z.int().min(0).max(3600),
+    otlpUrl: z.string(),
+    resources,
+  }),
+  identity: z.strictObject({ certificateLifetime: z.string() }),
+  podDisruptionBudget: z.strictObject({ enabled: z.boolean() }),
+  networkPolicy: z.strictObject({ enabled: z.boolean() }),
+});
+
+export type Values = z.output<typeof valuesSchema>;
+
+const container = (cpu: string, memory: string, limit: string): Values['proxy']['resources'] => ({
+  requests: { cpu, memory },
+  limits: { memory: limit },
+});
+
+export const defaultValues = (): Values => ({
+  namespace: 'firedrill',
+  trustDomain: 'cluster.local',
+  clusterDomain: 'cluster.local',
+  image: `firedrill/firedrill:${packageVersion()}`,
+  imagePullPolicy: 'IfNotPresent',
+  defaultInboundPolicy: 'all-unauthenticated',
+  controller: { replicas: 1, resources: container('100m', '128Mi', '250Mi') },
+  injector: {
+    replicas: 1,
+    failurePolicy: 'Ignore',
+    resources: container('50m', '96Mi', '200Mi'),
+  },
+  proxy: {
+    nativeSidecar: true,
+    drainSeconds: 30,
+    otlpUrl: '',
+    resources: container('100m', '64Mi', '150Mi'),
+  },
+  identity: { certificateLifetime: '24h' },
+  podDisruptionBudget: { enabled: false },
+  networkPolicy: { enabled: true },
+});
+
+/** What `--ha` lays over the defaults: the chart's values-ha.yaml. */
+export const haValues = {
+  controller: { replicas: 3 },
+  injector: { replicas: 3, failurePolicy: 'Fail' },
+  podDisruptionBudget: { enabled: true },
+} as const;
+
+type Tree = { [key: string]: unknown };
+const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export function merge(base: Tree, over: Tree): Tree {
+  const made: Tree = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = made[key];
+    made[key] = isTree(below) && isTree(value) ? merge(below, value) : value;
+  }
+  return made;
+}
+
+export interface ValueOptions {
+  ha?: boolean | undefined;
+  values?: readonly string[] | undefined;
+  set?: readonly string[] | undefined;
+  /** What an earlier installation chose. */
+  stored?: Tree | undefined;
+}
+
+/** Defaults, then what was stored, then --ha, then --values files in order, then --set. Throws a UserError. */
+export function readValues(options: ValueOptions): Values {
+  let tree: Tree = defaultValues();
+  if (options.stored) tree = merge(tree, options.stored);
+  if (options.ha) tree = merge(tree, haValues);
+  for (const file of options.values ?? []) {
+    const [document] = readYaml(file);
+    if (!document) continue;
+    // Checked by itself first, so that an unknown field is pointed at in the file.
+    checkYaml(document, valuesSchema.partial().loose());
+    if (!isTree(document.value)) throw new UserError(`${file}: expected a mapping of values`);
+    tree = merge(tree, document.value);
+  }
+  for (const assignment of options.set ?? []) {
+    const at = assignment.indexOf('=');
+    if (at < 1) throw new UserError({ message: `--set ${assignment}`, expected: 'NAME=VALUE' });
+    const path = assignment.slice(0, at).split('.');
+    const text = assignment.slice(at + 1);
+    const value = /^(true|false|\d+)$/.test(text) ? (JSON.parse(text) as unknown) : text;
+    tree = merge(
+      tree,
+      path.reduceRight<unknown>((below, key) => ({ [key]: below }), value) as Tree,
+    );
+  }
+  const result = valuesSchema.safeParse(tree);
+  if (result.success) return result.data;
+  throw new UserError(
+    result.error.issues.map((issue) => ({
+      message:
+        issue.code === 'unrecognized_keys'
+          ? `unknown value '${[...issue.path, issue.keys[0]].join('.')}'`
+          : `value ${issue.path.join('.')}: ${issue.message}`,
+    })),
+  );
+}

@@ -1,0 +1,78 @@
+/** The two webhook configurations; the injector writes their caBundle. */
+import { type AnyObject, type Resource, resources } from '../client/objects.js';
+import { validatedKinds } from '../inject/validate.js';
+import { names } from './manifests.js';
+import type { Values } from './values.js';
+
+export function webhookObjects(values: Values): AnyObject[] {
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const client = (path: string): unknown => ({
+    service: { name: names.injector, namespace: values.namespace, path, port: 443 },
+  });
+  const shared = { admissionReviewVersions: ['v1'], timeoutSeconds: 10 };
+  // Never these: a cluster must be able to start without us.
+  const elsewhere = {
+    matchExpressions: [
+      {
+        key: 'kubernetes.io/metadata.name',
+        operator: 'NotIn',
+        values: ['kube-system', 'kube-public', 'kube-node-lease', values.namespace],
+      },
+    ],
+  };
+  const groups = new Map<string, Resource[]>();
+  for (const kind of validatedKinds) {
+    const resource = (resources as Record<string, Resource>)[kind] as Resource;
+    groups.set(resource.group, [...(groups.get(resource.group) ?? []), resource]);
+  }
+  return [
+    {
+      apiVersion,
+      kind: 'MutatingWebhookConfiguration',
+      metadata: { name: names.mutatingWebhook },
+      webhooks: [
+        {
+          name: 'injector.firedrill.dev',
+          clientConfig: client('/inject'),
+          rules: [
+            {
+              apiGroups: [''],
+              apiVersions: ['v1'],
+              resources: ['pods'],
+              operations: ['CREATE'],
+              scope: 'Namespaced',
+            },
+          ],
+          namespaceSelector: elsewhere,
+          failurePolicy: values.injector.failurePolicy,
+          // An Event is written, but never for a dry run.
+          sideEffects: 'NoneOnDryRun',
+          // Another webhook may add a container after us; asked again, we change nothing.
+          reinvocationPolicy: 'IfNeeded',
+          ...shared,
+        },
+      ],
+    },
+    {
+      apiVersion,
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: names.validatingWebhook },
+      webhooks: [
+        {
+          name: 'validator.firedrill.dev',
+          clientConfig: client('/validate'),
+          rules: [...groups].map(([group, kinds]) => ({
+            apiGroups: [group],
+            apiVersions: ['*'],
+            resources: kinds.map((k) => k.plural),
+            operations: ['CREATE', 'UPDATE'],
+            scope: 'Namespaced',
+          })),
+          failurePolicy: values.injector.failurePolicy,
+          sideEffects: 'None',
+          ...shared,
+        },
+      ],
+    },
+  ];
+}
