@@ -3,21 +3,34 @@ import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, isPair, LineCounter, parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
+import { readPlainYaml } from './yaml-plain.js';
 
 export type Path = readonly (string | number)[];
+
+interface YamlNodes {
+  document: Document;
+  lines: LineCounter;
+}
 
 /** One YAML document with the places of its nodes. */
 export class YamlDocument {
   readonly file: string;
   readonly value: unknown;
-  readonly #document: Document;
-  readonly #lines: LineCounter;
+  readonly #nodes: () => YamlNodes;
 
-  constructor(file: string, document: Document, lines: LineCounter) {
+  /** The nodes are asked for when the first place is. */
+  constructor(file: string, value: unknown, nodes: () => YamlNodes) {
     this.file = file;
-    this.#document = document;
-    this.#lines = lines;
-    this.value = document.toJS({ maxAliasCount: 100 });
+    this.value = value;
+    this.#nodes = nodes;
+  }
+
+  get #document(): Document {
+    return this.#nodes().document;
+  }
+
+  get #lines(): LineCounter {
+    return this.#nodes().lines;
   }
 
   /** The place of the value at `path`, or of its nearest ancestor that is written down. */
@@ -86,6 +99,26 @@ export function parseYaml(file: string, text: string): YamlDocument[] {
   if (text.length > maxBytes) {
     throw new UserError({ message: `${file} is too large`, expected: `at most ${maxBytes} bytes` });
   }
+  if (text.length > plainFromBytes) {
+    const values = readPlainYaml(text);
+    let parsed: YamlNodes[] | undefined;
+    const nodes = (i: number): YamlNodes => (parsed ??= parseNodes(file, text))[i] as YamlNodes;
+    if (values) return values.map((value, i) => new YamlDocument(file, value, () => nodes(i)));
+  }
+  return parseNodes(file, text).map((nodes) => {
+    try {
+      const value: unknown = nodes.document.toJS({ maxAliasCount: 100 });
+      return new YamlDocument(file, value, () => nodes);
+    } catch (error) {
+      throw new UserError({ place: { file, line: 1, column: 1 }, message: messageOf(error) });
+    }
+  });
+}
+
+/** From this size on, text that is plain is read by the line, and nodes are made when a place is asked for. */
+const plainFromBytes = 32 * 1024;
+
+function parseNodes(file: string, text: string): YamlNodes[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
@@ -102,15 +135,7 @@ export function parseYaml(file: string, text: string): YamlDocument[] {
     }
   }
   if (problems.length > 0) throw new UserError(problems);
-  return documents
-    .filter((d) => d.contents !== null)
-    .map((d) => {
-      try {
-        return new YamlDocument(file, d, lines);
-      } catch (error) {
-        throw new UserError({ place: { file, line: 1, column: 1 }, message: messageOf(error) });
-      }
-    });
+  return documents.filter((d) => d.contents !== null).map((document) => ({ document, lines }));
 }
 
 /** Reads a file; a missing or unreadable one is a UserError that names it. */

@@ -109,7 +109,9 @@ function slosOf(object: SloObject, checker: Checker, catalogue: Catalogue): Slo[
       maxGroups: 50,
       labels: labelsOf(metadata.labels),
       alerting: alertingOf(object, clean, checker, catalogue),
-      place: checker.document.placeOf(path),
+      get place() {
+        return checker.document.placeOf(path);
+      },
     };
   });
 }

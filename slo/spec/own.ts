@@ -49,7 +49,9 @@ function sloOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): Slo {
     maxGroups: slo.groupBy?.max ?? 50,
     labels: { ...region, ...file.labels, ...slo.labels },
     alerting: alertingOf(file, slo, path, checker),
-    place: checker.document.placeOf(path),
+    get place() {
+      return checker.document.placeOf(path);
+    },
   };
 }
 

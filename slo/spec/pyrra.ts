@@ -95,7 +95,9 @@ export function readPyrra(document: YamlDocument): Slo[] {
       maxGroups: 50,
       labels,
       alerting,
-      place: document.placeOf(['metadata', 'name']),
+      get place() {
+        return document.placeOf(['metadata', 'name']);
+      },
     },
   ];
 }

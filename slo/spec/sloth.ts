@@ -145,7 +145,9 @@ function slosOf(
         labels: slo.alerting.labels ?? {},
         annotations: slo.alerting.annotations ?? {},
       },
-      place: document.placeOf(path),
+      get place() {
+        return document.placeOf(path);
+      },
     };
   });
   if (checker.problems.length > 0) throw new UserError(checker.problems);

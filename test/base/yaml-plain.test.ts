@@ -1,0 +1,102 @@
+/** What the plain reader reads, the general parser reads the same; what it does not know it leaves alone. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseAllDocuments, stringify } from 'yaml';
+import { readPlainYaml } from '../../base/yaml-plain.js';
+import { parseYaml } from '../../base/yaml.js';
+
+const word = fc.constantFrom(
+  'a',
+  'b1',
+  'x-y',
+  'rate(x[5m])',
+  '{{.window}}',
+  'null',
+  'true',
+  '99.9',
+  '1e3',
+  '-3',
+  '012',
+  "it's",
+  'a: b',
+  'a #b',
+  '',
+  ' ',
+  '- x',
+  '*a',
+  '&a',
+  '!t',
+  '~',
+  '0x1f',
+  '.5',
+  '.inf',
+  '5..',
+  '<<',
+  '"q"',
+  'y',
+  '2020-01-01',
+  'sum(rate(a{b="c",d=~"(5..|429)"}[5m]))',
+  'a:b',
+  'https://x.example/1',
+);
+const key = fc.constantFrom('a', 'b', 'some_key', 'x.y', 'null', 'yes', '1', '__proto__', 'a/b');
+const value = fc.letrec((tie) => ({
+  node: fc.oneof(
+    { depthSize: 'small' },
+    word,
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.integer(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.array(tie('node'), { maxLength: 4 }),
+    fc.dictionary(key, tie('node'), { maxKeys: 4 }),
+  ),
+})).node;
+
+function agree(text: string): void {
+  const plain = readPlainYaml(text);
+  if (plain === undefined) return;
+  const documents = parseAllDocuments(text);
+  const list = Array.isArray(documents) ? documents : [];
+  expect(list.flatMap((d) => d.errors)).toEqual([]);
+  expect(plain).toEqual(list.filter((d) => d.contents !== null).map((d) => d.toJS()));
+}
+
+test('whatever is written', () => {
+  fc.assert(
+    fc.property(value, (v) => agree(stringify(v))),
+    { numRuns: 2000 },
+  );
+});
+
+test('whatever lines are put together', () => {
+  const line = fc
+    .tuple(
+      fc.integer({ min: 0, max: 4 }),
+      fc.constantFrom('', '- ', '-', '# '),
+      key,
+      fc.constantFrom(': ', ':', ' : ', ''),
+      word,
+    )
+    .map(([indent, dash, k, colon, w]) => `${' '.repeat(indent)}${dash}${k}${colon}${w}`);
+  const text = fc.array(
+    fc.oneof({ weight: 8, arbitrary: line }, fc.constantFrom('---', '', '...')),
+    { maxLength: 8 },
+  );
+  fc.assert(
+    fc.property(text, (lines) => agree(lines.join('\n'))),
+    { numRuns: 5000 },
+  );
+});
+
+test('a large plain file still answers with places', () => {
+  const items = Array.from({ length: 3000 }, (_, i) => `  - name: item-${i}\n    size: ${i}\n`);
+  const text = `items:\n${items.join('')}`;
+  expect(readPlainYaml(text)).toBeDefined();
+  const [document] = parseYaml('big.yaml', text);
+  expect(document?.placeOf(['items', 2999, 'size'])).toEqual({
+    file: 'big.yaml',
+    line: 6001,
+    column: 11,
+  });
+});
