@@ -1,9 +1,11 @@
 /** The verbs of a mesh in Kubernetes. */
 import type { Command } from 'commander';
+import { registerCheck } from './check/check-command.js';
 import { registerInject } from './inject/inject-commands.js';
 import { registerInstall } from './install/install-commands.js';
 
 export function registerKubernetes(program: Command): void {
   registerInstall(program);
   registerInject(program);
+  registerCheck(program);
 }

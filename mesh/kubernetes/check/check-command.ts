@@ -1,0 +1,75 @@
+/** `firedrill check`: before an installation, after it, and of the proxies. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../../base/errors.js';
+
+interface Options {
+  pre?: boolean;
+  proxy?: boolean;
+  namespace: string;
+  proxyNamespace?: string;
+  output: string;
+  kubeconfig?: string;
+  context?: string;
+}
+
+export function registerCheck(program: Command): void {
+  program
+    .command('check')
+    .description('check the cluster and the mesh; each failed check says why and what to do')
+    .option('--pre', 'before an installation: may and can this cluster take it')
+    .option('--proxy', 'also the proxies in pods')
+    .option('--namespace <name>', "the control plane's", 'firedrill')
+    .option('--proxy-namespace <name>', 'with --proxy: only these pods')
+    .option('--output <format>', 'table, short (only what failed) or json', 'table')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill check --pre
+  firedrill check --proxy --output json
+
+Exit code 0: all well or warnings only. 1: something failed.`,
+    )
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  if (!['table', 'short', 'json'].includes(options.output)) {
+    throw new UserError({
+      message: `--output ${options.output}`,
+      expected: 'table, short or json',
+    });
+  }
+  const { KubeApi } = await import('../client/api.js');
+  const { findCredentials } = await import('../client/credentials.js');
+  const { realClock } = await import('../../../base/clock.js');
+  const { apiChecks, installedChecks, preChecks } = await import('./cluster-checks.js');
+  const { identityChecks } = await import('./identity-checks.js');
+  const { proxyChecks } = await import('./proxy-checks.js');
+  const { anyFailed, renderResults, runChecks } = await import('./run.js');
+  const api = new KubeApi(await findCredentials(options));
+  const checks = options.pre
+    ? [...apiChecks, ...preChecks]
+    : [...apiChecks, ...installedChecks, ...identityChecks, ...(options.proxy ? proxyChecks : [])];
+  const order = [...new Set(checks.map((check) => check.category))];
+  checks.sort((a, b) => order.indexOf(a.category) - order.indexOf(b.category));
+  const context = {
+    api,
+    clock: realClock,
+    namespace: options.namespace,
+    proxyNamespace: options.proxyNamespace,
+  };
+  const results = await runChecks(checks, context);
+  api.close();
+  const success = !anyFailed(results);
+  if (options.output === 'json')
+    process.stdout.write(`${JSON.stringify({ success, results }, undefined, 2)}\n`);
+  else {
+    const shown =
+      options.output === 'short' ? results.filter((r) => r.result !== 'success') : results;
+    process.stdout.write(`${renderResults(shown)}\n`);
+  }
+  if (!success) process.exitCode = exitCode.failed;
+}

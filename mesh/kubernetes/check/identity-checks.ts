@@ -1,0 +1,157 @@
+/** Checks of certificates: trust anchors, the issuer, the webhooks' own, and what proxies trust. */
+import { X509Certificate } from 'node:crypto';
+import { isSignedBy, readCertificates } from '../../identity/issuing.js';
+import { dnsNames, notAfterMs, notBeforeMs } from '../../identity/x509.js';
+import { type AnyObject, resources } from '../client/objects.js';
+import { names } from '../install/manifests.js';
+import type { Check, CheckContext, Failure } from './model.js';
+
+const dayMs = 86_400_000;
+const rotate =
+  'firedrill identity shows the steps of a rotation; see the runbook on certificate expiry';
+
+async function secretPart(
+  { api, namespace }: CheckContext,
+  secret: string,
+  part: string,
+): Promise<string> {
+  const found = await api.get<AnyObject>(resources.Secret, namespace, secret);
+  const text = (found.data as Record<string, string> | undefined)?.[part];
+  if (!text) throw new Error(`secret ${secret} has no ${part} yet: is the control plane running?`);
+  return Buffer.from(text, 'base64').toString('utf8');
+}
+
+const anchorsOf = async (c: CheckContext): Promise<X509Certificate[]> =>
+  readCertificates(await secretPart(c, names.issuerSecret, 'ca.crt'), 'ca.crt');
+const issuerOf = async (c: CheckContext): Promise<X509Certificate[]> =>
+  readCertificates(await secretPart(c, names.issuerSecret, 'tls.crt'), 'tls.crt');
+
+function within(certificates: X509Certificate[], nowMs: number): Failure | undefined {
+  for (const certificate of certificates) {
+    const subject = certificate.subject.replace(/\n/g, ', ');
+    if (notAfterMs(certificate) <= nowMs) {
+      return { reason: `${subject} expired on ${certificate.validTo}`, fix: rotate };
+    }
+    if (notBeforeMs(certificate) > nowMs) {
+      return {
+        reason: `${subject} is not valid before ${certificate.validFrom}`,
+        fix: 'compare the clocks of nodes and controller',
+      };
+    }
+  }
+  return undefined;
+}
+
+function lasting(
+  certificates: X509Certificate[],
+  nowMs: number,
+  days: number,
+): Failure | undefined {
+  const soon = certificates.find((c) => notAfterMs(c) - nowMs < days * dayMs);
+  if (!soon) return undefined;
+  const left = Math.floor((notAfterMs(soon) - nowMs) / dayMs);
+  return { reason: `${soon.subject.replace(/\n/g, ', ')} has ${left} days left`, fix: rotate };
+}
+
+interface Webhooks extends AnyObject {
+  webhooks?: { name: string; clientConfig: { caBundle?: string } }[];
+}
+
+const category = 'firedrill-identity';
+
+export const identityChecks: Check[] = [
+  {
+    id: 'identity-anchors-valid',
+    category,
+    description: 'trust anchors are within their validity period',
+    run: async (c) => within(await anchorsOf(c), c.clock.nowMs()),
+  },
+  {
+    id: 'identity-anchors-lasting',
+    category,
+    description: 'trust anchors are valid for at least 60 days',
+    warning: true,
+    run: async (c) => lasting(await anchorsOf(c), c.clock.nowMs(), 60),
+  },
+  {
+    id: 'identity-issuer-valid',
+    category,
+    description: 'the issuer certificate is within its validity period',
+    run: async (c) => within(await issuerOf(c), c.clock.nowMs()),
+  },
+  {
+    id: 'identity-issuer-lasting',
+    category,
+    description: 'the issuer certificate is valid for at least 60 days',
+    warning: true,
+    run: async (c) => lasting(await issuerOf(c), c.clock.nowMs(), 60),
+  },
+  {
+    id: 'identity-issuer-chained',
+    category,
+    description: 'the issuer certificate is issued by a trust anchor',
+    run: async (c) => {
+      const [anchors, chain] = [await anchorsOf(c), await issuerOf(c)];
+      const top = chain[chain.length - 1] as X509Certificate;
+      if (anchors.some((a) => isSignedBy(top, a))) return undefined;
+      const reason = `no anchor of the bundle signed ${top.subject.replace(/\n/g, ', ')}`;
+      return { reason, fix: 'put the anchor that signed it into ca.crt beside the others' };
+    },
+  },
+  {
+    id: 'identity-bundle-published',
+    category,
+    description: 'the published trust bundle is the one in use',
+    run: async (c) => {
+      const found = await c.api.get<AnyObject>(resources.ConfigMap, c.namespace, names.bundle);
+      const published = (found.data as Record<string, string> | undefined)?.['ca.crt'] ?? '';
+      const fingerprints = (list: X509Certificate[]): string =>
+        list
+          .map((x) => x.fingerprint256)
+          .sort()
+          .join();
+      const own = fingerprints(await anchorsOf(c));
+      if (published && fingerprints(readCertificates(published, 'bundle')) === own)
+        return undefined;
+      return {
+        reason: `ConfigMap ${names.bundle} differs from the issuer's ca.crt`,
+        fix: 'restart the controller',
+      };
+    },
+  },
+  {
+    id: 'webhook-certificate-valid',
+    category: 'firedrill-webhooks',
+    description: 'the webhook certificate is valid, and for the right name',
+    run: async (c) => {
+      const pem = await secretPart(c, names.webhookSecret, 'tls.crt');
+      const certificate = new X509Certificate(pem);
+      const late = within([certificate], c.clock.nowMs());
+      if (late)
+        return { ...late, fix: 'restart the injector: it renews its certificate when it starts' };
+      const name = `${names.injector}.${c.namespace}.svc`;
+      if (dnsNames(certificate).includes(name)) return undefined;
+      return { reason: `it is not for ${name}`, fix: 'restart the injector' };
+    },
+  },
+  {
+    id: 'webhook-ca-bundle',
+    category: 'firedrill-webhooks',
+    description: 'the webhooks trust the CA of their certificate',
+    run: async (c) => {
+      const ca = await secretPart(c, names.webhookSecret, 'ca.crt');
+      const bundle = Buffer.from(ca).toString('base64');
+      for (const [kind, name] of [
+        ['MutatingWebhookConfiguration', names.mutatingWebhook],
+        ['ValidatingWebhookConfiguration', names.validatingWebhook],
+      ] as const) {
+        const found = await c.api.get<Webhooks>(resources[kind], undefined, name);
+        if (found.webhooks?.some((w) => w.clientConfig.caBundle !== bundle)) {
+          const reason = `the caBundle of ${kind} ${name} is not the injector's CA`;
+          return { reason, fix: 'the injector mends it within a minute; see its log' };
+        }
+      }
+      return undefined;
+    },
+  },
+];

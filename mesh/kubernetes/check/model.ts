@@ -1,0 +1,43 @@
+/** One check: what should hold, and where it does not, why, and what to do. */
+import type { Clock } from '../../../base/clock.js';
+import type { KubeApi } from '../client/api.js';
+
+/** A check that does not hold: the reason as it was found, and the next step. */
+export interface Failure {
+  reason: string;
+  fix: string;
+}
+
+export interface CheckContext {
+  api: KubeApi;
+  clock: Clock;
+  /** Of the control plane. */
+  namespace: string;
+  /** Only this namespace's proxies; absent: all. */
+  proxyNamespace?: string | undefined;
+}
+
+export interface Check {
+  /** Stable; also the anchor of its documentation: `mesh/kubernetes/check/README.md#<id>`. */
+  id: string;
+  category: string;
+  /** What should hold. */
+  description: string;
+  /** A failed warning does not fail the command. */
+  warning?: boolean;
+  /** Where it fails, nothing after it can be judged. */
+  fatal?: boolean;
+  run(context: CheckContext): Promise<Failure | undefined>;
+}
+
+export interface CheckResult {
+  id: string;
+  category: string;
+  description: string;
+  result: 'success' | 'warning' | 'error' | 'skipped';
+  reason?: string;
+  fix?: string;
+  documentation?: string;
+}
+
+export const documentationOf = (id: string): string => `mesh/kubernetes/check/README.md#${id}`;

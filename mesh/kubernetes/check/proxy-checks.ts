@@ -1,0 +1,139 @@
+/** Checks of the proxies in pods: there, ready, of this version, trusting the present anchors. */
+import { readCertificates } from '../../identity/issuing.js';
+import { packageVersion } from '../../../base/paths.js';
+import { annotations, parsePorts, proxyContainer } from '../annotations.js';
+import { type AnyObject, resources } from '../client/objects.js';
+import type { Namespace, Pod, Service } from '../discovery/types.js';
+import { isMeshed } from '../discovery/workload.js';
+import { names } from '../install/manifests.js';
+import type { Check, CheckContext } from './model.js';
+
+const category = 'firedrill-data-plane';
+
+async function pods({ api, proxyNamespace }: CheckContext): Promise<Pod[]> {
+  return (await api.list<Pod>(resources.Pod, { namespace: proxyNamespace })).items;
+}
+const nameOf = (p: { metadata: { namespace?: string; name: string } }): string =>
+  `${p.metadata.namespace}/${p.metadata.name}`;
+const some = (all: string[]): string =>
+  all.slice(0, 5).join(', ') + (all.length > 5 ? ` and ${all.length - 5} more` : '');
+const alive = (p: Pod): boolean => p.status?.phase !== 'Succeeded' && p.status?.phase !== 'Failed';
+
+export const proxyChecks: Check[] = [
+  {
+    id: 'proxy-injected',
+    category,
+    description: 'every pod that should have a proxy has one',
+    run: async (c) => {
+      const { items } = await c.api.list<Namespace>(resources.Namespace);
+      const enabled = new Set(
+        items
+          .filter((n) => n.metadata.annotations?.[annotations.inject] === 'enabled')
+          .map((n) => n.metadata.name),
+      );
+      const bare = (await pods(c)).filter((p) => {
+        const own = p.metadata.annotations?.[annotations.inject];
+        const wanted =
+          own === undefined ? enabled.has(p.metadata.namespace ?? '') : own === 'enabled';
+        return wanted && alive(p) && !isMeshed(p) && !p.spec.hostNetwork;
+      });
+      if (bare.length === 0) return undefined;
+      return {
+        reason: `without a proxy: ${some(bare.map(nameOf))}`,
+        fix: 'restart them (kubectl rollout restart); if that does not help, see their Events and the webhook checks',
+      };
+    },
+  },
+  {
+    id: 'proxy-ready',
+    category,
+    description: 'the proxies are ready',
+    run: async (c) => {
+      const bad = (await pods(c)).filter(
+        (p) =>
+          isMeshed(p) &&
+          alive(p) &&
+          p.status?.containerStatuses?.some((s) => s.name === proxyContainer && s.ready === false),
+      );
+      if (bad.length === 0) return undefined;
+      return {
+        reason: `not ready: ${some(bad.map(nameOf))}`,
+        fix: 'kubectl logs POD -c firedrill-proxy',
+      };
+    },
+  },
+  {
+    id: 'proxy-version',
+    category,
+    description: 'the proxies and this command have one version',
+    warning: true,
+    run: async (c) => {
+      const old = (await pods(c)).filter(
+        (p) =>
+          isMeshed(p) &&
+          alive(p) &&
+          p.metadata.annotations?.[annotations.proxyVersion] !== packageVersion(),
+      );
+      if (old.length === 0) return undefined;
+      return { reason: `other versions: ${some(old.map(nameOf))}`, fix: 'restart these workloads' };
+    },
+  },
+  {
+    id: 'proxy-trust-anchors',
+    category,
+    description: 'the proxies started with trust anchors that are still in the bundle',
+    run: async (c) => {
+      const found = await c.api.find<AnyObject>(resources.ConfigMap, c.namespace, names.bundle);
+      const bundle = (found?.data as Record<string, string> | undefined)?.['ca.crt'];
+      if (!bundle) return { reason: 'no bundle is published', fix: 'see the identity checks' };
+      const known = new Set(readCertificates(bundle, 'bundle').map((x) => x.fingerprint256));
+      const stale = (await pods(c)).filter((p) => {
+        const own = p.metadata.annotations?.[annotations.trustAnchors];
+        if (!own || !isMeshed(p) || !alive(p)) return false;
+        return !readCertificates(own, nameOf(p)).some((x) => known.has(x.fingerprint256));
+      });
+      if (stale.length === 0) return undefined;
+      return {
+        reason: `only old anchors: ${some(stale.map(nameOf))}`,
+        fix: 'restart them before the old anchor leaves the bundle',
+      };
+    },
+  },
+  {
+    id: 'opaque-ports',
+    category: 'firedrill-opaque-ports-definition',
+    description: 'pods and services agree on opaque ports',
+    warning: true,
+    run: async (c) => {
+      const { items } = await c.api.list<Service>(resources.Service, {
+        namespace: c.proxyNamespace,
+      });
+      const all = await pods(c);
+      const torn: string[] = [];
+      for (const service of items) {
+        const own = service.metadata.annotations?.[annotations.opaquePorts];
+        const selector = service.spec.selector;
+        if (own === undefined || !selector) continue;
+        const wanted = new Set(parsePorts(own) ?? []);
+        const differs = all.some(
+          (p) =>
+            p.metadata.namespace === service.metadata.namespace &&
+            Object.entries(selector).every(([k, v]) => p.metadata.labels?.[k] === v) &&
+            isMeshed(p) &&
+            [...wanted].some(
+              (port) =>
+                !(
+                  parsePorts(p.metadata.annotations?.[annotations.opaquePorts] ?? '') ?? []
+                ).includes(port),
+            ),
+        );
+        if (differs) torn.push(nameOf(service));
+      }
+      if (torn.length === 0) return undefined;
+      return {
+        reason: `the pods of ${some(torn)} lack the annotation`,
+        fix: 'put the same opaque-ports on the pods',
+      };
+    },
+  },
+];

@@ -1,0 +1,74 @@
+/** Runs checks in order; what throws counts as failed with its message, and a fatal failure skips the rest. */
+import { messageOf } from '../../../base/errors.js';
+import {
+  type Check,
+  type CheckContext,
+  type CheckResult,
+  documentationOf,
+  type Failure,
+} from './model.js';
+
+export async function runChecks(
+  checks: readonly Check[],
+  context: CheckContext,
+  onResult: (result: CheckResult) => void = () => undefined,
+): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  let stopped: string | undefined;
+  for (const check of checks) {
+    const result = stopped === undefined ? await one(check, context) : skipped(check, stopped);
+    results.push(result);
+    onResult(result);
+    if (check.fatal && result.result === 'error') stopped ??= check.id;
+  }
+  return results;
+}
+
+async function one(check: Check, context: CheckContext): Promise<CheckResult> {
+  const { id, category, description } = check;
+  let failure: Failure | undefined;
+  try {
+    failure = await check.run(context);
+  } catch (error) {
+    failure = {
+      reason: messageOf(error),
+      fix: 'see the reason: the check itself could not be made',
+    };
+  }
+  if (!failure) return { id, category, description, result: 'success' };
+  const result = check.warning ? 'warning' : 'error';
+  return { id, category, description, result, ...failure, documentation: documentationOf(id) };
+}
+
+const skipped = ({ id, category, description }: Check, because: string): CheckResult => ({
+  id,
+  category,
+  description,
+  result: 'skipped',
+  reason: `${because} failed`,
+});
+
+export const anyFailed = (results: readonly CheckResult[]): boolean =>
+  results.some((r) => r.result === 'error');
+
+/** As Linkerd's users know it: a ruled heading for each category, a mark for each check. */
+export function renderResults(results: readonly CheckResult[]): string {
+  const marks = { success: '√', warning: '‼', error: '×', skipped: '-' };
+  const lines: string[] = [];
+  let category = '';
+  for (const r of results) {
+    if (r.category !== category) {
+      if (category !== '') lines.push('');
+      category = r.category;
+      lines.push(category, '-'.repeat(category.length));
+    }
+    lines.push(`${marks[r.result]} ${r.description}`);
+    if (r.result === 'success') continue;
+    lines.push(`    ${r.reason ?? ''}`);
+    if (r.fix) lines.push(`    fix: ${r.fix}`);
+    if (r.documentation) lines.push(`    see ${r.documentation}`);
+  }
+  const failed = anyFailed(results);
+  lines.push('', `Status check results are ${failed ? '×' : '√'}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,204 @@
+/** `firedrill check` on a real API server: all green after an installation, and each fault named (C8). */
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Child, startNode } from '../../base/child.js';
+import { asset, program } from '../../base/paths.js';
+import { findTool } from '../../base/tools.js';
+import {
+  apiChecks,
+  installedChecks,
+  preChecks,
+} from '../../mesh/kubernetes/check/cluster-checks.js';
+import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';
+import { proxyChecks } from '../../mesh/kubernetes/check/proxy-checks.js';
+import type { CheckResult } from '../../mesh/kubernetes/check/model.js';
+import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
+import { names } from '../../mesh/kubernetes/install/manifests.js';
+import { testWith } from '../tools.js';
+import { type Cluster, startCluster } from './cluster.js';
+import { gatewayCrds } from './gateway-crds.js';
+import { until } from './until.js';
+
+const needs = testWith('kube-apiserver', 'etcd');
+let cluster: Cluster;
+const children: Child[] = [];
+
+beforeAll(async () => {
+  if (findTool('kube-apiserver') && findTool('etcd')) cluster = await startCluster();
+});
+afterAll(async () => {
+  await Promise.all(children.map((c) => c.stop()));
+  await cluster?.stop();
+});
+
+function cli(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [
+    program('cli'),
+    ...args,
+    '--kubeconfig',
+    cluster.kubeconfig,
+  ]);
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+async function check(
+  ...args: string[]
+): Promise<{ code: number | null; results: Map<string, CheckResult> }> {
+  const { code, out, err } = await cli('check', '--output', 'json', ...args);
+  if (!out) throw new Error(err);
+  const { results } = JSON.parse(out) as { results: CheckResult[] };
+  return { code, results: new Map(results.map((r) => [r.id, r])) };
+}
+const bad = (results: Map<string, CheckResult>): string[] =>
+  [...results.values()].filter((r) => r.result !== 'success').map((r) => r.id);
+
+/** What the cluster's own controllers would say of a Deployment whose pods run. */
+async function markAvailable(name: string): Promise<void> {
+  const at = new Date().toISOString();
+  const condition = { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable' };
+  const conditions = [
+    { ...condition, lastTransitionTime: at, lastUpdateTime: at, message: 'stand-in' },
+  ];
+  await cluster.admin.patch(
+    resources.Deployment,
+    'firedrill',
+    name,
+    { status: { conditions } },
+    'status',
+  );
+}
+
+async function runFromCluster(
+  account: string,
+  config: string,
+  script: string,
+  args: string[],
+): Promise<void> {
+  const map = await cluster.admin.get<AnyObject & { data: Record<string, string> }>(
+    resources.ConfigMap,
+    'firedrill',
+    config,
+  );
+  const kubeconfig = cluster.writeKubeconfig(
+    `${account}.yaml`,
+    await cluster.tokenOf('firedrill', account),
+  );
+  const [text = ''] = Object.values(map.data);
+  const file = join(cluster.folder, `${config}.yaml`);
+  // As in the pod, but on loopback, on free ports, with a kubeconfig in the environment instead of the pod's token.
+  const local = text
+    .replace(/host: 0\.0\.0\.0/g, 'host: 127.0.0.1')
+    .replace(/port: \d+/g, 'port: 0');
+  writeFileSync(file, local);
+  const child = startNode(account, script, [...args, '--config', file], {
+    env: { KUBECONFIG: kubeconfig },
+  });
+  children.push(child);
+  await child.ready;
+}
+
+needs('green before and after an installation, with the real controller and injector', async () => {
+  for (const crd of gatewayCrds()) await cluster.admin.create(crd);
+  const before = await check('--pre');
+  expect(bad(before.results)).toEqual([]);
+
+  const bare = await check();
+  expect(bare.code).toBe(1);
+  expect(bare.results.get('config-namespace')).toMatchObject({
+    result: 'error',
+    fix: expect.stringContaining('install'),
+  });
+  expect(bare.results.get('identity-issuer-valid')?.result).toBe('skipped');
+
+  const installed = await cli('install', '--apply', '--no-wait', '--ha');
+  expect([installed.code, installed.err]).toEqual([0, '']);
+  await runFromCluster(
+    names.controller,
+    `${names.controller}-config`,
+    program('mesh/controller/main'),
+    [],
+  );
+  await runFromCluster(names.injector, `${names.injector}-config`, program('cli'), ['injector']);
+  await markAvailable(names.controller);
+  await markAvailable(names.injector);
+  let last: Map<string, CheckResult> = new Map();
+  await until(async () => {
+    last = (await check('--proxy')).results;
+    return bad(last).length === 0;
+  }, 'green').catch(() => undefined);
+  expect([...last.values()].filter((r) => r.result !== 'success')).toEqual([]);
+});
+
+needs('each fault is found by its check', async () => {
+  const { admin } = cluster;
+  const encode = (text: string): string => Buffer.from(text).toString('base64');
+  await Promise.all(children.splice(0).map((c) => c.stop()));
+  const secret = (await admin.get(
+    resources.Secret,
+    'firedrill',
+    names.issuerSecret,
+  )) as AnyObject & { data: object };
+  await admin.patch(resources.Secret, 'firedrill', names.issuerSecret, {
+    data: { 'tls.crt': encode('junk') },
+  });
+  expect(bad((await check()).results)).toContain('identity-issuer-valid');
+  await admin.patch(resources.Secret, 'firedrill', names.issuerSecret, { data: secret.data });
+
+  await admin.patch(resources.MutatingWebhookConfiguration, undefined, names.mutatingWebhook, [
+    {
+      op: 'replace',
+      path: '/webhooks/0/clientConfig/caBundle',
+      value: secret.data['ca.crt' as never],
+    },
+  ]);
+  await admin.remove(resources.ClusterRoleBinding, undefined, names.controller);
+  await admin.remove(resources.CustomResourceDefinition, undefined, 'servers.mesh.firedrill.dev');
+  await admin.create({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'shop', annotations: { 'mesh.firedrill.dev/inject': 'enabled' } },
+  });
+  await admin.patch(resources.MutatingWebhookConfiguration, undefined, names.mutatingWebhook, [
+    { op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' },
+  ]);
+  // A webhook that cannot be reached, and is ignored, is how a pod comes to lack its proxy.
+  await until(
+    () =>
+      admin
+        .create({
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { name: 'bare', namespace: 'shop' },
+          spec: { containers: [{ name: 'app', image: 'app' }] },
+        })
+        .then(
+          () => true,
+          () => false,
+        ),
+    'a pod without a proxy',
+  );
+  const { code, results } = await check('--proxy');
+  expect(code).toBe(1);
+  expect(bad(results).sort()).toEqual([
+    'config-accounts',
+    'crds-established',
+    'proxy-injected',
+    'webhook-ca-bundle',
+  ]);
+  expect(results.get('proxy-injected')?.reason).toContain('shop/bare');
+});
+
+test('every check is documented under its id', () => {
+  const text = readFileSync(asset('mesh/kubernetes/check/README.md'), 'utf8');
+  const all = [...apiChecks, ...preChecks, ...installedChecks, ...identityChecks, ...proxyChecks];
+  const anchors = new Set([...text.matchAll(/^### (.+)$/gm)].map((m) => m[1]));
+  const ids = all.map((c) => (c.id.startsWith('pre-can-create-') ? 'pre-can-create' : c.id));
+  expect([...new Set(ids)].filter((id) => !anchors.has(id))).toEqual([]);
+  expect(new Set(all.map((c) => c.id)).size).toBe(all.length);
+});
