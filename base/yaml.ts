@@ -129,6 +129,8 @@ function parseNodes(file: string, text: string): YamlNodes[] {
   const problems: Problem[] = [];
   for (const document of documents) {
     for (const error of document.errors) {
+      // What follows the first mistake in the syntax is its echo.
+      if (problems.length > 0 && error.code !== 'DUPLICATE_KEY') continue;
       const { line, col } = lines.linePos(error.pos[0]);
       const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
       problems.push({ place, message: error.message });

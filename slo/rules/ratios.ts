@@ -52,14 +52,15 @@ export function coarseRatioRules(plan: Plan): RecordingRule[] {
 }
 
 /**
- * The ratio since the month began, in UTC. `@ end()` is the moment of evaluation even inside the subquery, so that
- * each coarse step is kept or dropped by whether it was recorded in the same month as now.
+ * The ratio since the month began, in UTC, to the last full hour. `@ end()` is the moment of evaluation even inside
+ * the subquery, so that each hour is kept or dropped by whether it was counted in the same month as now.
  */
 function monthRules(plan: Plan): RecordingRule[] {
   if (plan.slo.period.calendar !== 'month' || plan.scale !== 1) return [];
   const month = `${names.monthMetric}${plan.selector}`;
+  const hour = (series: string): string => sumOver(plan, series, 3_600_000);
   const sum = (series: string): string =>
-    `sum_over_time((${series}${plan.selector} and on () (${month} == on () ${month} @ end()))[31d:4m])`;
+    `sum_over_time((\n  ${hour(series)}\n  and on () (${month} == on () ${month} @ end())\n)[31d:1h])`;
   return [
     record(plan, names.monthMetric, 'year() * 12 + month()'),
     record(plan, names.monthRatioMetric, `${sum(plan.coarse.bad)}\n/\n${sum(plan.coarse.total)}`),

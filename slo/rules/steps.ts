@@ -1,6 +1,7 @@
 /** Stage one: the events of each step, bad and total, and what longer windows are summed from. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { Sli } from '../spec/model.js';
+import { fillWindow } from '../spec/query.js';
 import { classicHistogram, evidenceOf, stepOf, sumBy } from './increments.js';
 import type { RecordingRule } from './model.js';
 import { badIncrease, totalIncrease } from './names.js';
@@ -53,7 +54,7 @@ function exprsOf(plan: Plan, sli: Sli): StepRules {
     }
     case 'ratio': {
       // A ratio of nothing to nothing is NaN, which would poison every sum: the comparison drops it.
-      const ratio = `(${step(sli.error, undefined)}) >= 0`;
+      const ratio = `(${fillWindow(sli.error, sampleRange(plan))}) >= 0`;
       if (sli.weight === undefined) {
         return { bad: ratio, total: `0 * ${badStep(plan)} + 1`, first: 'bad' };
       }
@@ -68,7 +69,7 @@ function exprsOf(plan: Plan, sli: Sli): StepRules {
     }
     case 'threshold': {
       const group = by.length > 0 ? ` by (${by.join(', ')})` : '';
-      const value = `(${step(sli.value, undefined)})`;
+      const value = `(${fillWindow(sli.value, sampleRange(plan))})`;
       return {
         total: `count${group} (${value} > -Inf)`,
         bad: orZero(`count${group} (${value} ${sli.bad})`),
