@@ -2,10 +2,12 @@
 import type { Command } from 'commander';
 import { registerCheck } from './check/check-command.js';
 import { registerInject } from './inject/inject-commands.js';
+import { registerObserve } from './observe/observe-commands.js';
 import { registerInstall } from './install/install-commands.js';
 
 export function registerKubernetes(program: Command): void {
   registerInstall(program);
   registerInject(program);
   registerCheck(program);
+  registerObserve(program);
 }

@@ -1,0 +1,293 @@
+/** `stat`, `routes`, `top`, `edges`, `compliance`: straight from the proxies, with or without Kubernetes. */
+import type { Command } from 'commander';
+import { sleep } from '../../../base/clock.js';
+import { parseDurationMs } from '../../../base/duration.js';
+import { exitCode, UserError } from '../../../base/errors.js';
+import type { Observed, TargetOptions } from './targets.js';
+import type { Traffic } from './rows.js';
+
+interface Options extends TargetOptions {
+  window: string;
+  output: string;
+  direction?: string;
+  count?: string;
+}
+
+const example = (name: string): string => `
+Examples:
+  firedrill ${name}                                        # the pods of the current cluster
+  firedrill ${name} --proxies 127.0.0.1:4191,127.0.0.1:4192
+  firedrill ${name} --mesh-file mesh.yaml --output json    # proxies: [{ admin: 4191 }, ...]`;
+
+function add(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option(
+      '--proxies <addresses>',
+      'admin addresses of proxies, with commas between; a bare port is of loopback',
+    )
+    .option('--mesh-file <file>', 'YAML or JSON with proxies: [{ admin: address or port }]')
+    .option('--namespace <name>', "of the cluster's pods; default: all")
+    .option('--window <duration>', 'how long to look', '2s')
+    .option('--output <format>', 'table or json', 'table')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
+    .addHelpText('after', example(name));
+}
+
+export function registerObserve(program: Command): void {
+  add(program, 'stat', 'success rate, rate and latency of each workload')
+    .option(
+      '--direction <side>',
+      'inbound (by workload) or outbound (by workload and service)',
+      'inbound',
+    )
+    .action(stat);
+  add(program, 'routes', 'the same by route, before and after retries').action(routes);
+  add(program, 'top', 'the busiest routes, live')
+    .option('--count <n>', 'stop after n screens')
+    .action(top);
+  add(program, 'edges', 'who talks to whom, with which identity').action(showEdges);
+  add(
+    program,
+    'compliance',
+    'share of connections that are encrypted, and workloads whose replicas differ in policy',
+  ).action(compliance);
+}
+
+async function look(options: Options, windowMs?: number): Promise<Observed[]> {
+  const { findTargets, observe } = await import('./targets.js');
+  const ms = windowMs ?? parseDurationMs(options.window);
+  if (ms === undefined || ms > 600_000) {
+    throw new UserError({
+      message: `--window ${options.window}`,
+      expected: 'a duration of at most 10m, such as 2s',
+    });
+  }
+  if (!['table', 'json'].includes(options.output)) {
+    throw new UserError({ message: `--output ${options.output}`, expected: 'table or json' });
+  }
+  const targets = await findTargets(options);
+  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
+  const { proxies, silent } = await observe(targets, ms);
+  for (const address of silent) process.stderr.write(`no answer from ${address}\n`);
+  return proxies;
+}
+
+async function print(
+  options: Options,
+  header: string[],
+  rows: Record<string, unknown>[],
+  cells: (row: never) => string[],
+): Promise<void> {
+  const { formatTable } = await import('../../../base/terminal.js');
+  process.stdout.write(
+    options.output === 'json'
+      ? `${JSON.stringify(rows, undefined, 2)}\n`
+      : `${formatTable(
+          header,
+          rows.map((r) => cells(r as never)),
+        )}\n`,
+  );
+}
+
+interface Row extends Record<string, unknown> {
+  name: string;
+  service: string;
+  route: string;
+  meshed: string;
+  successRatio: number | null;
+  requestsPerSecond: number;
+  actualSuccessRatio: number | null;
+  actualRequestsPerSecond: number;
+  retriesPerSecond: number;
+  latencyMsP50: number | null;
+  latencyMsP95: number | null;
+  latencyMsP99: number | null;
+  tcpConnections: number;
+}
+
+async function rowsOf(
+  proxies: Observed[],
+  key: (labels: Record<string, string>, p: Observed) => string | undefined,
+): Promise<Row[]> {
+  const { quantile, traffic, workloadOf } = await import('./rows.js');
+  const per = (count: number, seconds: number): number => (seconds > 0 ? count / seconds : 0);
+  const row = ([text, t]: [string, Traffic]): Row => {
+    const [name = '', service = '', route = ''] = text.split('\u0000');
+    const own = proxies.filter((p) => workloadOf(p) === name);
+    const open = own.flatMap((p) =>
+      p.after.filter((s) => s.name === 'tcp_open_connections' && s.labels.peer === 'src'),
+    );
+    return {
+      name,
+      service,
+      route,
+      meshed: `${own.length}/${own.length}`,
+      successRatio: t.requests > 0 ? t.success / t.requests : null,
+      requestsPerSecond: per(t.requests, t.seconds),
+      actualSuccessRatio: t.tries > 0 ? t.goodTries / t.tries : null,
+      actualRequestsPerSecond: per(t.tries, t.seconds),
+      retriesPerSecond: per(t.retries, t.seconds),
+      latencyMsP50: quantile(t.buckets, 0.5) ?? null,
+      latencyMsP95: quantile(t.buckets, 0.95) ?? null,
+      latencyMsP99: quantile(t.buckets, 0.99) ?? null,
+      tcpConnections: open.reduce((sum, s) => sum + s.value, 0),
+    };
+  };
+  return [...traffic(proxies, key)].sort(([a], [b]) => (a < b ? -1 : 1)).map(row);
+}
+
+const ratio = (value: number | null): string =>
+  value === null ? '-' : `${(100 * value).toFixed(2)}%`;
+const rps = (value: number): string => `${value.toFixed(1)}rps`;
+const ms = (value: number | null): string =>
+  value === null ? '-' : `${value < 10 ? value.toFixed(1) : Math.round(value)}ms`;
+const latencies = (r: Row): string[] => [
+  ms(r.latencyMsP50),
+  ms(r.latencyMsP95),
+  ms(r.latencyMsP99),
+];
+
+async function stat(options: Options): Promise<void> {
+  const { workloadOf } = await import('./rows.js');
+  const outbound = options.direction === 'outbound';
+  const rows = await rowsOf(await look(options), (labels, p) => {
+    if (labels.direction !== (outbound ? 'outbound' : 'inbound')) return undefined;
+    return outbound ? `${workloadOf(p)}\u0000${labels.dst ?? ''}` : workloadOf(p);
+  });
+  const header = [
+    'NAME',
+    'MESHED',
+    'SUCCESS',
+    'RPS',
+    'LATENCY_P50',
+    'LATENCY_P95',
+    'LATENCY_P99',
+    'TCP_CONN',
+  ];
+  if (outbound) header.splice(1, 1, 'SERVICE');
+  await print(options, header, rows, (r: Row) => [
+    r.name,
+    outbound ? r.service : r.meshed,
+    ratio(r.successRatio),
+    rps(r.requestsPerSecond),
+    ...latencies(r),
+    String(r.tcpConnections),
+  ]);
+}
+
+const byRoute =
+  (name: (p: Observed) => string) =>
+  (labels: Record<string, string>, p: Observed): string | undefined =>
+    labels.direction === 'outbound' && labels.route !== undefined
+      ? `${name(p)}\u0000${labels.dst ?? ''}\u0000${labels.route}`
+      : undefined;
+
+async function routes(options: Options): Promise<void> {
+  const { workloadOf } = await import('./rows.js');
+  const rows = await rowsOf(await look(options), byRoute(workloadOf));
+  const header = [
+    'ROUTE',
+    'SERVICE',
+    'FROM',
+    'EFFECTIVE_SUCCESS',
+    'EFFECTIVE_RPS',
+    'ACTUAL_SUCCESS',
+    'ACTUAL_RPS',
+    'RETRIES',
+    'LATENCY_P50',
+    'LATENCY_P95',
+    'LATENCY_P99',
+  ];
+  await print(options, header, rows, (r: Row) => [
+    r.route,
+    r.service,
+    r.name,
+    ratio(r.successRatio),
+    rps(r.requestsPerSecond),
+    ratio(r.actualSuccessRatio),
+    rps(r.actualRequestsPerSecond),
+    rps(r.retriesPerSecond),
+    ...latencies(r),
+  ]);
+}
+
+async function top(options: Options): Promise<void> {
+  const { workloadOf } = await import('./rows.js');
+  const { formatTable } = await import('../../../base/terminal.js');
+  const screens = options.count === undefined ? Infinity : Number(options.count);
+  const windowMs = Math.max(200, parseDurationMs(options.window) ?? 2000);
+  for (let screen = 0; screen < screens; screen++) {
+    const rows = (await rowsOf(await look(options, windowMs), byRoute(workloadOf)))
+      .filter((r) => r.requestsPerSecond > 0)
+      .sort((a, b) => b.requestsPerSecond - a.requestsPerSecond)
+      .slice(0, 30);
+    if (options.output === 'json') {
+      process.stdout.write(`${JSON.stringify(rows)}\n`);
+      continue;
+    }
+    const table = formatTable(
+      ['SOURCE', 'DESTINATION', 'ROUTE', 'RPS', 'P50', 'P95', 'P99', 'SUCCESS_RATE'],
+      rows.map((r) => [
+        r.name,
+        r.service,
+        r.route,
+        rps(r.requestsPerSecond),
+        ...latencies(r),
+        ratio(r.successRatio),
+      ]),
+    );
+    process.stdout.write(`${process.stdout.isTTY ? '\u001b[2J\u001b[H' : ''}${table}\n`);
+    if (screen + 1 < screens) await sleep(100);
+  }
+}
+
+async function showEdges(options: Options): Promise<void> {
+  const { edges } = await import('./rows.js');
+  const found = edges(await look(options, 0));
+  const header = ['SRC', 'DST', 'SRC_NS', 'DST_NS', 'CLIENT_ID', 'SERVER_ID', 'SECURED'];
+  await print(
+    options,
+    header,
+    found as unknown as Record<string, unknown>[],
+    (e: (typeof found)[number]) => [
+      e.src,
+      e.dst,
+      e.srcNamespace,
+      e.dstNamespace || '-',
+      e.clientId || '-',
+      e.serverId || '-',
+      e.secured ? '√' : '×',
+    ],
+  );
+}
+
+async function compliance(options: Options): Promise<void> {
+  const { encryption } = await import('./rows.js');
+  const { findDrift } = await import('./drift.js');
+  const proxies = await look(options, 0);
+  const { encrypted, total } = encryption(proxies);
+  const drift = findDrift(proxies);
+  if (options.output === 'json') {
+    const encryptedRatio = total > 0 ? encrypted / total : null;
+    process.stdout.write(
+      `${JSON.stringify({ encryptedRatio, connections: total, drift }, undefined, 2)}\n`,
+    );
+  } else {
+    const share = total > 0 ? `${((100 * encrypted) / total).toFixed(1)}%` : 'none were made';
+    process.stdout.write(
+      `encrypted connections between workloads: ${share} (${encrypted} of ${total})\n`,
+    );
+    for (const d of drift) {
+      const variants = d.variants.map((v) => `${v.hash} on ${v.proxies.join(', ')}`);
+      process.stdout.write(
+        `policy differs between the replicas of ${d.workload}: ${variants.join('; ')}\n`,
+      );
+    }
+    if (drift.length === 0)
+      process.stdout.write('policy: the same on all replicas of each workload\n');
+  }
+  if (drift.length > 0) process.exitCode = exitCode.failed;
+}

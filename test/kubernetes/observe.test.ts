@@ -1,0 +1,153 @@
+/** stat, routes, edges and compliance without a cluster, from proxies' admin ports (C8, S7). */
+import { spawn } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import fc from 'fast-check';
+import { afterEach, expect, test } from 'vitest';
+import { program } from '../../base/paths.js';
+import { parseExposition } from '../../mesh/kubernetes/observe/exposition.js';
+import { quantile } from '../../mesh/kubernetes/observe/rows.js';
+import { until } from './until.js';
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+interface Shape {
+  name: string;
+  identity?: string;
+  metrics: (reading: number) => string;
+  state?: object;
+}
+
+/** An admin port that answers as the proxy's does; the metrics move on with each reading. */
+async function admin({ name, identity, metrics, state }: Shape): Promise<string> {
+  let reading = 0;
+  const server = createServer((request, response) => {
+    if (request.url === '/metrics') response.end(metrics(reading++));
+    else {
+      const workload = { name, namespace: 'retail' };
+      response.end(
+        JSON.stringify({ workload, ...(identity ? { identity: { name: identity } } : {}), state }),
+      );
+    }
+  }).listen(0, '127.0.0.1');
+  servers.push(server);
+  await until(() => server.listening);
+  return `127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+function cli(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [program('cli'), ...args]);
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+const checkout = (reading: number): string => {
+  const l =
+    'direction="outbound",dst="cart.retail",dst_service="cart",dst_namespace="retail",route="add"';
+  return `# HELP x y
+request_total{${l}} ${100 + 40 * reading}
+response_total{${l},status_code="200",classification="success"} ${90 + 36 * reading}
+response_total{${l},status_code="503",classification="failure"} ${10 + 4 * reading}
+route_actual_response_total{${l},status_code="200"} ${36 * reading}
+route_actual_response_total{${l},status_code="503"} ${14 * reading}
+outbound_http_route_retry_requests_total{${l}} ${10 * reading}
+response_latency_ms_bucket{${l},le="10"} ${20 * reading}
+response_latency_ms_bucket{${l},le="20"} ${40 * reading}
+response_latency_ms_bucket{${l},le="+Inf"} ${40 * reading}
+tcp_open_total{direction="outbound",peer="dst",tls="true"} 3
+tcp_open_total{direction="inbound",peer="src",tls="disabled"} 1
+`;
+};
+const id = (name: string): string => `${name}.retail.serviceaccount.identity.test`;
+const state = {
+  destinations: [
+    {
+      name: 'cart.retail',
+      routes: [],
+      backends: [{ endpoints: [{ address: '1.2.3.4:1', identity: id('cart') }] }],
+    },
+  ],
+  servers: [],
+};
+
+test('routes are shown before and after retries, edges with identities', async () => {
+  const address = await admin({
+    name: 'checkout',
+    identity: id('checkout'),
+    metrics: checkout,
+    state,
+  });
+  const { out, code } = await cli(
+    'routes',
+    '--proxies',
+    address,
+    '--window',
+    '300ms',
+    '--output',
+    'json',
+  );
+  expect(code).toBe(0);
+  const [row] = JSON.parse(out) as Record<string, number>[];
+  expect(row).toMatchObject({
+    name: 'checkout.retail',
+    service: 'cart.retail',
+    route: 'add',
+    successRatio: 0.9,
+  });
+  expect(row?.actualSuccessRatio).toBeCloseTo(0.72);
+  expect([row?.latencyMsP50, row?.latencyMsP95]).toEqual([10, 19]);
+
+  const edges = await cli('edges', '--proxies', address);
+  expect(edges.out.split('\n')[1]).toMatch(
+    /^checkout +cart +retail +retail +checkout\.retail\S+ +cart\.retail\S+ +√$/,
+  );
+  const compliance = await cli('compliance', '--proxies', address);
+  expect(compliance.out).toContain('75.0% (3 of 4)');
+  expect(compliance.code).toBe(0);
+});
+
+test('replicas with another policy are drift; a proxy that is away is named; none at all is an error', async () => {
+  const plain = await admin({ name: 'cart', metrics: () => '', state });
+  const other = await admin({
+    name: 'cart',
+    metrics: () => '',
+    state: { ...state, servers: [{ name: 'x' }] },
+  });
+  const { code, out, err } = await cli('compliance', '--proxies', `${plain},${other},127.0.0.1:1`);
+  expect(code).toBe(1);
+  expect(out).toContain('policy differs between the replicas of cart.retail');
+  expect(err).toContain('no answer from 127.0.0.1:1');
+  expect((await cli('stat', '--proxies', '1')).code).toBe(5);
+});
+
+test('quantiles lie between their buckets, and grow with q', () => {
+  const counts = fc.array(fc.nat(50), { minLength: 2, maxLength: 8 });
+  fc.assert(
+    fc.property(counts, fc.double({ min: 0.01, max: 0.99, noNaN: true }), (each, q) => {
+      let total = 0;
+      const buckets = new Map(
+        each.map((n, i) => [i === each.length - 1 ? Infinity : (i + 1) * 10, (total += n)]),
+      );
+      const value = quantile(buckets, q);
+      if (total === 0) return value === undefined;
+      const more = quantile(buckets, Math.min(1, q + 0.01)) as number;
+      return (
+        (value as number) >= 0 &&
+        (value as number) <= (each.length - 1) * 10 &&
+        more >= (value as number) - 1e-9
+      );
+    }),
+  );
+});
+
+test('the text format is read with escapes, and junk is left out', () => {
+  expect(parseExposition('a{b="c\\"d\\\\e,f=}"} 1e3\n# x\n\njunk\nplain NaN')).toEqual([
+    { name: 'a', labels: { b: 'c"d\\e,f=}' }, value: 1000 },
+    { name: 'plain', labels: {}, value: NaN },
+  ]);
+});
