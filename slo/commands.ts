@@ -3,6 +3,7 @@ import { registerGenerate } from './rules/generate-command.js';
 import { registerDashboards } from './dashboards/commands.js';
 import { registerSpec } from './spec/commands.js';
 import { registerBudget } from './budget/commands.js';
+import { registerCost } from './cost/commands.js';
 
 /** Adds `firedrill slo ...` and `firedrill dashboards ...`. */
 export function registerSlo(program: Command): void {
@@ -13,4 +14,5 @@ export function registerSlo(program: Command): void {
   registerDashboards(program);
   registerSpec(slo);
   registerBudget(slo);
+  registerCost(slo);
 }

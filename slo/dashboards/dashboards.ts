@@ -82,12 +82,12 @@ export function executiveDashboard(): Dashboard {
       }),
       stat({
         title: 'Traffic encrypted',
-        description: 'Share of requests between proxies under mutual TLS (S7).',
+        description: 'Share of connections between proxies under mutual TLS (S7).',
         queries: [
           {
             expr:
-              `sum(${rate(`${m.requests}{${inbound},tls="true"}`)}) / ` +
-              `sum(${rate(`${m.requests}{${inbound}}`)})`,
+              `(sum(${m.connections}{${inbound},peer="src",tls="true"}) or vector(0)) / ` +
+              `sum(${m.connections}{${inbound},peer="src"})`,
           },
         ],
         unit: 'ratio',

@@ -53,7 +53,10 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     objective: 99.99,
     sli: (match) => ({
       kind: 'events',
-      total: `${m.handshakes}${braces(match)}`,
+      // The one counts handshakes that succeeded, the other those that did not, from the first of them on.
+      total:
+        `sum(increase(${m.handshakes}${braces(match)}[{{.window}}])) + ` +
+        `(sum(increase(${m.handshakeFailures}${braces(match)}[{{.window}}])) or vector(0))`,
       bad: `${m.handshakeFailures}${braces(match)}`,
     }),
   },

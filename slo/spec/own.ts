@@ -4,6 +4,7 @@ import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { splitHistogram } from '../rules/increments.js';
 import { Checker } from './check.js';
 import { ms } from './fields.js';
+import { meshLatencyBounds, meshMetrics } from './mesh-metrics.js';
 import { meshSli } from './mesh-slis.js';
 import {
   type Alerting,
@@ -62,7 +63,13 @@ export function periodOf(text: '7d' | '28d' | '30d' | '90d' | 'month'): Period {
 
 function sliOf(sli: OwnSli, path: Path, checker: Checker): Sli {
   if (typeof sli === 'string') return meshSli({ sli });
-  if (sli.mesh) return meshSli(sli.mesh);
+  if (sli.mesh) {
+    const ready = meshSli(sli.mesh);
+    if (ready.kind === 'latency' && ready.histogram === meshMetrics.latencyMs) {
+      checker.bucket([...path, 'mesh', 'threshold'], ready.threshold, meshLatencyBounds);
+    }
+    return ready;
+  }
   if (sli.events || sli.latency || sli.ratio) return eventKind(sli, path, checker);
   if (sli.slices) {
     const { slices } = sli;
@@ -123,7 +130,8 @@ function latencyOf(latency: EventFields['latency'], path: Path, checker: Checker
   const unit = latency?.unit ?? (/_(ms|milliseconds)$/.test(metric) ? 'ms' : 's');
   const threshold = unit === 'ms' ? thresholdMs : thresholdMs / 1000;
   const native = latency?.native ?? false;
-  if (!native) checker.bucket([...path, 'threshold'], threshold, latency?.buckets);
+  const known = metric === meshMetrics.latencyMs ? meshLatencyBounds : undefined;
+  if (!native) checker.bucket([...path, 'threshold'], threshold, latency?.buckets ?? known);
   return { kind: 'latency', histogram: metric, matchers: parts?.matchers ?? '', threshold, native };
 }
 

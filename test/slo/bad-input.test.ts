@@ -85,6 +85,11 @@ const mistakes: [string, string, RegExp][] = [
     /x:6:46: .*0\.3 is no bucket boundary; expected 0\.25 or 0\.5/,
   ],
   [
+    "a threshold between the mesh's buckets",
+    own('    objective: 99\n    sli: {mesh: {sli: M2, threshold: 250ms}}\n'),
+    /x:6:38: .*250 is no bucket boundary; expected 200 or 300/,
+  ],
+  [
     'slices that do not divide',
     own(
       '    objective: 99\n    sli: {slices: {length: 7m, target: 99, events: {bad: a, total: b}}}\n',

@@ -50,6 +50,7 @@ export class Exporter {
       lines.push(`${m.retries}{dst="${dst}"} ${Math.floor(total / 200)}`);
     }
     const expiry = Date.now() / 1000 + 864_000;
+    lines.push(`${m.connections}{direction="inbound",peer="src",tls="true"} 10`);
     lines.push(`${m.handshakes} 100`, `${m.handshakeFailures}{reason="expired"} 1`);
     lines.push(`${m.certificateExpiry} ${expiry}`, `${m.issuerExpiry} ${expiry * 1.01}`);
     lines.push(`${m.ejections}{dst="payment.retail"} 1`, `${m.telemetryDrops} 0`);

@@ -1,0 +1,22 @@
+/** What machines and telemetry cost: a file of the user's, checked. */
+import { z } from 'zod';
+import { UserError } from '../../base/errors.js';
+import { checkYaml, readYaml } from '../../base/yaml.js';
+
+const price = z.number({ error: 'expected a price, such as 28.5' }).gte(0);
+
+const schema = z.strictObject({
+  currency: z.string().default('USD'),
+  cpuCoreMonth: price.describe('one core for a month'),
+  memoryGbMonth: price.describe('a gigabyte of memory for a month'),
+  seriesMonth: price.default(0).describe('one active series in Prometheus for a month'),
+  spansMillion: price.default(0).describe('a million spans taken in'),
+});
+
+export type Prices = z.output<typeof schema>;
+
+export function readPrices(file: string): Prices {
+  const document = readYaml(file)[0];
+  if (!document) throw new UserError({ message: `${file} is empty`, expected: 'prices' });
+  return checkYaml(document, schema);
+}
