@@ -5,7 +5,7 @@ import type { Period, Slo } from '../spec/model.js';
 import { readSlos } from '../spec/read.js';
 import { compileSlos } from './compile.js';
 import { coarseStepMs, type CompileOptions } from './plan.js';
-import { type OutputFormat, outputFiles } from './outputs.js';
+import { type OutputFormat, outputFiles, outputFormats } from './outputs.js';
 import { writeAll } from './write-files.js';
 
 export interface GenerateOptions {
@@ -23,6 +23,12 @@ export function generate(options: GenerateOptions): {
   rules: number;
   files: string[];
 } {
+  if (!outputFormats.includes(options.format)) {
+    throw new UserError({
+      message: `--format ${options.format}`,
+      expected: outputFormats.join(', '),
+    });
+  }
   const slos = readSlos(options.inputs, options.period ? { period: options.period } : {});
   const single = options.out === '-' || /\.ya?ml$/.test(options.out);
   const parts = single ? [{ name: 'slo-rules', slos }] : byService(slos);

@@ -1,12 +1,12 @@
 /** The rules on a real Prometheus: pages come when theory says, dashboards answer, and budgets read back true. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { sleep } from '../../base/clock.js';
-import { asset } from '../../base/paths.js';
+import { asset, program } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { budgetState } from '../../slo/budget/state.js';
@@ -133,6 +133,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
     const page = previewHtml(dashboards, answers);
     expect(page).toContain('<svg');
     expect(page).not.toContain('NaN');
+    if (process.env.PREVIEW !== undefined) writeFileSync(process.env.PREVIEW, page);
   });
 
   test('S5: the budget that is read back is what was really spent', async () => {
@@ -148,5 +149,55 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
     expect(state.rolling.bad).toBeLessThan(truth.failed * 1.02);
     expect(state.rolling.remaining).toBeLessThan(1);
     expect(state.incidents.length).toBeGreaterThan(0);
+  });
+
+  const cli = (...args: string[]): Promise<{ status: number | null; text: string }> =>
+    new Promise((resolve) => {
+      const run = spawn(process.execPath, [program('cli'), 'slo', ...args]);
+      let text = '';
+      run.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      run.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      run.on('close', (status) => resolve({ status, text }));
+    });
+  const asked = (): string[] => {
+    const scale = ['--time-scale', '1/120', '--prometheus', prometheus.url];
+    return ['-i', asset('examples/slo/retail.yaml'), ...scale];
+  };
+
+  test('S5: the gate is shut with its reason, and open where the policy allows what happened', async () => {
+    const shut = await cli('gate', ...asked(), '--slo', 'payment-availability');
+    expect([shut.status, shut.text]).toEqual([
+      1,
+      expect.stringContaining('of the error budget is left'),
+    ]);
+    const lenient = ['--min-remaining', '-1000000%', '--max-burn', '100000'];
+    const open = await cli('gate', ...asked(), ...lenient);
+    expect([open.status, open.text]).toEqual([0, expect.stringContaining('open')]);
+  });
+
+  test('R5: the report has each SLO, its incidents and a burn-down', async () => {
+    const out = join(folder, 'report.html');
+    expect((await cli('report', ...asked(), '--routine', 'monthly', '-o', out)).status).toBe(0);
+    const page = readFileSync(out, 'utf8');
+    for (const slo of slos) expect(page).toContain(`error budget of ${slo.id}`);
+    expect(page).toContain('<th>incident</th>');
+  });
+
+  test('S6: the cost of the proxies is read from their metrics', async () => {
+    const run = await cli(
+      'cost',
+      '--prometheus',
+      prometheus.url,
+      '--range',
+      '5s',
+      '--sampling',
+      '0.1',
+    );
+    expect([run.status, run.text]).toEqual([0, expect.stringMatching(/^shop +1 +[\d.]+ .*USD/m)]);
+  });
+
+  test('init finds the services that the mesh measures', async () => {
+    const run = await cli('init', '--prometheus', prometheus.url);
+    expect(run.text).toContain('payment.retail');
   });
 });
