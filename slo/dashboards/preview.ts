@@ -37,7 +37,7 @@ export function valueText(value: number | undefined, unit: Unit): string {
     case 'times':
       return `${digits(value)}x`;
     default:
-      return digits(value);
+      return Number.isInteger(value) ? String(value) : digits(value);
   }
 }
 

@@ -1,0 +1,49 @@
+/** Every SLO in one place. */
+import * as names from '../rules/names.js';
+import type { Dashboard, Panel } from './model.js';
+import { services } from './panels.js';
+
+export function fleetDashboard(): Dashboard {
+  const table = (title: string, description: string, expr: string, unit: Panel['unit']): Panel => ({
+    title,
+    description,
+    kind: 'table',
+    queries: [{ expr }],
+    unit,
+    width: 12,
+    height: 10,
+  });
+  return {
+    uid: 'firedrill-fleet',
+    title: 'Reliability: all SLOs',
+    description:
+      'Every promise, its budget and its pace, also those whose rules another tool made.',
+    variables: [services],
+    panels: [
+      table(
+        'Budget left',
+        'The least first. Below zero the promise is broken.',
+        `sort(${names.budgetRemainingMetric}{service=~"$service"})`,
+        'ratio',
+      ),
+      table(
+        'Burn rate now',
+        'Over five minutes; the fastest first.',
+        `sort_desc(${names.currentBurnMetric}{service=~"$service"})`,
+        'times',
+      ),
+      table(
+        'Objectives',
+        'What was promised.',
+        `${names.infoMetric}{service=~"$service"}`,
+        'count',
+      ),
+      table(
+        'Events without an owner',
+        'SLOs that nobody is paged for: give each an owner.',
+        `count(${names.infoMetric}{owner=""}) or vector(0)`,
+        'count',
+      ),
+    ],
+  };
+}

@@ -1,0 +1,88 @@
+/** For who was just paged: what fails, for whom, and is it the mesh itself. */
+import * as names from '../rules/names.js';
+import { meshMetrics as m } from '../spec/mesh-metrics.js';
+import type { Dashboard } from './model.js';
+import { rate, outbound, stat, series, services, firingAlerts } from './panels.js';
+
+export function onCallDashboard(): Dashboard {
+  const failing =
+    `sum by (dst) (${rate(`${m.responses}{${outbound},classification="failure"}`)}) / ` +
+    `sum by (dst) (${rate(`${m.responses}{${outbound}}`)})`;
+  return {
+    uid: 'firedrill-oncall',
+    title: 'Reliability: on call',
+    description: 'What is failing, for whom, and is it the mesh itself.',
+    variables: [services],
+    panels: [
+      series({
+        title: 'Top failing services',
+        description: 'The five with the highest share of failures, as their callers see them.',
+        queries: [
+          {
+            expr: `topk(5, (${failing}) or 0 * sum by (dst) (${rate(`${m.responses}{${outbound}}`)}))`,
+            legend: '{{dst}}',
+          },
+        ],
+        unit: 'ratio',
+      }),
+      series({
+        title: 'Burn rate over an hour',
+        description:
+          'How many times faster than allowed each budget burns. Above 3 somebody is paged.',
+        queries: [
+          {
+            expr:
+              `${names.errorRatio(3_600_000)}{service=~"$service"} / on (slo) group_left () ` +
+              `${names.errorBudgetMetric}`,
+            legend: '{{slo}}',
+          },
+        ],
+        unit: 'times',
+        thresholds: { warn: 1, bad: 3 },
+      }),
+      series({
+        title: 'p95 latency by service',
+        description: 'As callers see it, retries included.',
+        queries: [
+          {
+            expr: `histogram_quantile(0.95, sum by (dst, le) (${rate(`${m.latencyMs}_bucket{${outbound}}`)}))`,
+            legend: '{{dst}}',
+          },
+        ],
+        unit: 'ms',
+      }),
+      series({
+        title: 'Retry rate',
+        description:
+          'Retries for each request. Above 2% find what fails; a storm shows here first.',
+        queries: [
+          {
+            expr: `(sum(${rate(m.retries)}) or vector(0)) / sum(${rate(`${m.requests}{${outbound}}`)})`,
+            legend: 'retries for each request',
+          },
+        ],
+        unit: 'ratio',
+        thresholds: { warn: 0.02, bad: 0.1 },
+      }),
+      stat({
+        title: 'Proxies connected',
+        description:
+          'To the controller. Fewer than there are: configuration does not reach the rest.',
+        queries: [{ expr: `sum(${m.connectedProxies})` }],
+        unit: 'count',
+      }),
+      stat({
+        title: 'Propagation, p99',
+        description: 'From a change to the last acknowledgement.',
+        queries: [
+          {
+            expr: `histogram_quantile(0.99, sum by (le) (${m.propagationSeconds}_bucket))`,
+          },
+        ],
+        unit: 's',
+        thresholds: { warn: 1, bad: 5 },
+      }),
+      firingAlerts,
+    ],
+  };
+}
