@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerCheck } from './check/check-command.js';
 import { registerInject } from './inject/inject-commands.js';
+import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
 import { registerObserve } from './observe/observe-commands.js';
 import { registerInstall } from './install/install-commands.js';
 
@@ -10,4 +11,5 @@ export function registerKubernetes(program: Command): void {
   registerInject(program);
   registerCheck(program);
   registerObserve(program);
+  registerDiagnostics(program);
 }

@@ -1,0 +1,100 @@
+/** `firedrill diagnostics`: from a symptom to its cause, in a cluster, in files, or among plain processes. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../../base/errors.js';
+import type { AnyObject } from '../client/objects.js';
+
+interface Options {
+  files?: string[];
+  other?: string;
+  proxies?: string;
+  meshFile?: string;
+  cluster?: boolean;
+  output: string;
+  list?: boolean;
+  kubeconfig?: string;
+  context?: string;
+}
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+export function registerDiagnostics(program: Command): void {
+  program
+    .command('diagnostics')
+    .description('look for the causes of the 25 common troubles')
+    .argument('[id...]', 'only these entries (see --list)')
+    .option('--list', 'the entries and their symptoms')
+    .option(
+      '--files <file>',
+      'manifests, rules, Prometheus or Alertmanager configuration, SLOs; may be repeated',
+      collect,
+    )
+    .option('--cluster', "also the cluster's objects and proxies")
+    .option('--other <context>', 'another context of the kubeconfig, to compare with')
+    .option('--proxies <addresses>', 'admin addresses of proxies, with commas between')
+    .option('--mesh-file <file>', 'YAML or JSON with proxies: [{ admin: address or port }]')
+    .option('--output <format>', 'table or json', 'table')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill diagnostics --cluster
+  firedrill diagnostics aggressive-retries --proxies 127.0.0.1:4191
+  firedrill diagnostics --files rules.yaml --files alertmanager.yaml
+
+Exit code 1 where anything was found.`,
+    )
+    .action(run);
+}
+
+async function run(ids: string[], options: Options): Promise<void> {
+  const { diagnose, entries } = await import('./entries.js');
+  const { formatTable } = await import('../../../base/terminal.js');
+  if (options.list) {
+    process.stdout.write(
+      `${formatTable(
+        ['ID', 'SYMPTOM'],
+        entries.map((e) => [e.id, e.symptom]),
+      )}\n`,
+    );
+    return;
+  }
+  for (const id of ids) {
+    if (entries.some((e) => e.id === id)) continue;
+    throw new UserError({
+      message: `no entry '${id}'`,
+      expected: 'one of firedrill diagnostics --list',
+    });
+  }
+  const { findTargets, observe } = await import('../observe/targets.js');
+  const { clusterObjects, fileObjects } = await import('./gather.js');
+  const objects: AnyObject[] = (options.files ?? []).flatMap(fileObjects);
+  const inCluster = options.cluster || options.other !== undefined;
+  if (inCluster) objects.push(...(await clusterObjects(options)));
+  const other = options.other
+    ? await clusterObjects({ ...options, context: options.other })
+    : undefined;
+  const watched = options.proxies ?? options.meshFile ?? options.cluster;
+  if (objects.length === 0 && !watched) {
+    throw new UserError({
+      message: 'nothing to look at',
+      expected: '--cluster, --files or --proxies',
+    });
+  }
+  const targets = watched ? await findTargets(options) : [];
+  const { proxies, silent } = await observe(targets, targets.length > 0 ? 1000 : 0);
+  for (const address of silent) process.stderr.write(`no answer from ${address}\n`);
+  const { realClock } = await import('../../../base/clock.js');
+  const found = diagnose(
+    { objects, proxies, nowMs: realClock.nowMs(), ...(other ? { other } : {}) },
+    ids,
+  );
+  if (options.output === 'json') process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+  else if (found.length === 0) process.stdout.write('nothing found\n');
+  else {
+    for (const f of found)
+      process.stdout.write(`× ${f.id}: ${f.where}\n    ${f.cause}\n    fix: ${f.fix}\n`);
+  }
+  if (found.length > 0) process.exitCode = exitCode.failed;
+}

@@ -1,0 +1,27 @@
+/** The 25 troubleshooting entries of the handbook, as programs. */
+import { controlEntries } from './control.js';
+import type { Entry, Facts, Finding } from './entry.js';
+import { governanceEntries } from './governance.js';
+import { telemetryEntries } from './telemetry.js';
+import { trafficEntries } from './traffic.js';
+
+export const entries: readonly Entry[] = [
+  ...trafficEntries,
+  ...telemetryEntries,
+  ...controlEntries,
+  ...governanceEntries,
+];
+
+export interface Diagnosis extends Finding {
+  id: string;
+  symptom: string;
+}
+
+/** Everything that the chosen entries find; all entries where none is chosen. */
+export function diagnose(facts: Facts, ids: readonly string[] = []): Diagnosis[] {
+  return entries
+    .filter((e) => ids.length === 0 || ids.includes(e.id))
+    .flatMap(({ id, symptom, find }) =>
+      find(facts).map((finding) => ({ id, symptom, ...finding })),
+    );
+}

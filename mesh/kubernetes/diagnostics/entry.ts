@@ -1,0 +1,87 @@
+/** One troubleshooting entry: a symptom, and a program that looks for its cause in what was gathered. */
+import type { AnyObject } from '../client/objects.js';
+import type { Pod } from '../discovery/types.js';
+import { isMeshed } from '../discovery/workload.js';
+import type { Sample } from '../observe/exposition.js';
+import type { Observed } from '../observe/targets.js';
+
+/** All that entries look at; whatever could not be had is an empty list. */
+export interface Facts {
+  /** From the API server, and from files: manifests, rules, Prometheus and Alertmanager configurations, SLOs. */
+  objects: readonly AnyObject[];
+  proxies: readonly Observed[];
+  /** The same kinds of objects from another cluster, for drift. */
+  other?: readonly AnyObject[];
+  nowMs: number;
+}
+
+export interface Finding {
+  /** What it was found on. */
+  where: string;
+  cause: string;
+  fix: string;
+}
+
+export interface Entry {
+  id: string;
+  symptom: string;
+  find(facts: Facts): Finding[];
+}
+
+type Tree = Record<string, unknown>;
+
+/** `object.spec.template` and the like, undefined where any step is missing. */
+export function at(object: unknown, ...path: (string | number)[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Tree | null | undefined)?.[key], object);
+}
+
+export const ofKind = (facts: Facts, ...kinds: string[]): AnyObject[] =>
+  facts.objects.filter((o) => kinds.includes(o.kind));
+
+export const named = (o: AnyObject): string =>
+  `${o.kind} ${o.metadata.namespace ? `${o.metadata.namespace}/` : ''}${o.metadata.name}`;
+
+export const meshedPods = (facts: Facts): (Pod & AnyObject)[] =>
+  (ofKind(facts, 'Pod') as (Pod & AnyObject)[]).filter((p) => isMeshed(p));
+
+export const proxyName = (p: Observed): string =>
+  `proxy of ${p.config.workload.name}.${p.config.workload.namespace} (${p.address})`;
+
+/** The sum of a metric's present values over the labels that fit. */
+export function sum(
+  samples: readonly Sample[],
+  name: string,
+  fits: (labels: Record<string, string>) => boolean = () => true,
+): number {
+  return samples.reduce(
+    (total, s) => (s.name === name && fits(s.labels) ? total + s.value : total),
+    0,
+  );
+}
+
+export interface AlertRule {
+  where: string;
+  alert: string;
+  expr: string;
+  for?: string;
+  labels: Record<string, string>;
+}
+
+/** Alerting rules of PrometheusRule objects and of bare rule files. */
+export function alertRules(facts: Facts): AlertRule[] {
+  return facts.objects.flatMap((o) => {
+    const groups = (at(o, 'spec', 'groups') ?? at(o, 'groups') ?? []) as { rules?: Tree[] }[];
+    if (!Array.isArray(groups)) return [];
+    return groups.flatMap((g) =>
+      (g.rules ?? [])
+        .filter((r) => typeof r.alert === 'string')
+        .map((r) => ({
+          where: `alert ${String(r.alert)}`,
+          alert: String(r.alert),
+          expr: String(r.expr),
+          ...(typeof r.for === 'string' ? { for: r.for } : {}),
+          labels: (r.labels ?? {}) as Record<string, string>,
+        })),
+    );
+  });
+}

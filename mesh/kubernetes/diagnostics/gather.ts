@@ -1,0 +1,65 @@
+/** What diagnostics look at: objects of a cluster as far as we may read them, and documents of files. */
+import { readYaml } from '../../../base/yaml.js';
+import { isStatus, KubeApi } from '../client/api.js';
+import { type CredentialOptions, findCredentials } from '../client/credentials.js';
+import { type AnyObject, type Kind, resources } from '../client/objects.js';
+
+const kinds: readonly Kind[] = [
+  'Namespace',
+  'Pod',
+  'Service',
+  'ServiceAccount',
+  'EndpointSlice',
+  'NetworkPolicy',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TrafficSplit',
+  'ServiceProfile',
+  'Server',
+  'AuthorizationPolicy',
+  'RateLimit',
+];
+
+/** Kinds that are not installed, or that we may not list, are left out. */
+export async function clusterObjects(
+  options: CredentialOptions & { controlNamespace?: string },
+): Promise<AnyObject[]> {
+  const api = new KubeApi(await findCredentials(options));
+  const all: AnyObject[] = [];
+  try {
+    for (const kind of kinds) {
+      try {
+        all.push(...(await api.list(resources[kind])).items);
+      } catch (error) {
+        if (!isStatus(error, 404) && !isStatus(error, 403)) throw error;
+      }
+    }
+    const { names } = await import('../install/manifests.js');
+    const namespace = options.controlNamespace ?? 'firedrill';
+    const secret = await api
+      .find(resources.Secret, namespace, names.webhookSecret)
+      .catch(() => undefined);
+    if (secret) all.push(secret);
+  } finally {
+    api.close();
+  }
+  return all;
+}
+
+/** Documents without kind or metadata (rule files, configurations) are taken as they are. */
+export function fileObjects(file: string): AnyObject[] {
+  return readYaml(file)
+    .map((document) => document.value)
+    .filter(
+      (value): value is Record<string, unknown> => typeof value === 'object' && value !== null,
+    )
+    .flatMap((value) =>
+      value.kind === 'List' ? (value.items as Record<string, unknown>[]) : [value],
+    )
+    .map((value) => ({
+      apiVersion: '',
+      kind: '',
+      ...value,
+      metadata: { name: file, ...(value.metadata as object) },
+    }));
+}

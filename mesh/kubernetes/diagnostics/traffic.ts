@@ -1,0 +1,190 @@
+/** Entries about requests: retries, routes, splits, names. */
+import type { Route } from '../../model.js';
+import {
+  at,
+  type Entry,
+  type Facts,
+  type Finding,
+  named,
+  ofKind,
+  proxyName,
+  sum,
+} from './entry.js';
+
+interface Target {
+  where: string;
+  namespace: string;
+  backends: { service: string; weight: number }[];
+}
+
+/** What TrafficSplits and routes send to. */
+function splits(facts: Facts): Target[] {
+  const targets: Target[] = [];
+  for (const o of ofKind(facts, 'TrafficSplit', 'HTTPRoute', 'GRPCRoute')) {
+    const namespace = o.metadata.namespace ?? 'default';
+    const lists =
+      o.kind === 'TrafficSplit'
+        ? [at(o, 'spec', 'backends') as { service: string; weight: number }[]]
+        : (
+            (at(o, 'spec', 'rules') ?? []) as {
+              backendRefs?: { name: string; weight?: number }[];
+            }[]
+          ).map((r) =>
+            (r.backendRefs ?? []).map((b) => ({ service: b.name, weight: b.weight ?? 1 })),
+          );
+    for (const backends of lists)
+      targets.push({ where: named(o), namespace, backends: backends ?? [] });
+  }
+  return targets;
+}
+
+function readyEndpoints(facts: Facts, namespace: string, service: string): number {
+  return ofKind(facts, 'EndpointSlice')
+    .filter(
+      (s) =>
+        s.metadata.namespace === namespace &&
+        s.metadata.labels?.['kubernetes.io/service-name'] === service,
+    )
+    .flatMap((s) => (at(s, 'endpoints') ?? []) as { conditions?: { ready?: boolean } }[])
+    .filter((e) => e.conditions?.ready !== false).length;
+}
+
+const retryStorm: Entry = {
+  id: 'aggressive-retries',
+  symptom: '5xx answers rise together with load: retries feed the overload',
+  find: ({ proxies }) =>
+    proxies.flatMap((p): Finding[] => {
+      const found: Finding[] = [];
+      const requests = sum(p.after, 'response_total', (l) => l.direction === 'outbound');
+      const retries = sum(p.after, 'outbound_http_route_retry_requests_total');
+      if (requests >= 20 && retries / requests > 0.25) {
+        const share = Math.round((100 * retries) / requests);
+        found.push({
+          where: proxyName(p),
+          cause: `${share} retries for every 100 requests`,
+          fix: 'give the route a retry budget (ratio 0.2), and retry only what is worth it (503, not 500)',
+        });
+      }
+      const unlimited = (p.config.state?.destinations ?? []).flatMap((d) =>
+        d.routes
+          .filter((r: Route) => r.retry && !r.retry.budget && !d.retryBudget)
+          .map((r: Route) => `${d.name} ${r.name}`),
+      );
+      if (unlimited.length > 0) {
+        const fix = 'set retryBudget in the ServiceProfile or the registry';
+        found.push({
+          where: proxyName(p),
+          cause: `retries without a budget: ${unlimited.join(', ')}`,
+          fix,
+        });
+      }
+      return found;
+    }),
+};
+
+const newVersion: Entry = {
+  id: 'new-version-gets-no-traffic',
+  symptom: 'traffic does not reach the new version',
+  find: (facts) =>
+    splits(facts).flatMap(({ where, namespace, backends }) =>
+      backends.flatMap(({ service, weight }): Finding[] => {
+        const exists = ofKind(facts, 'Service').find(
+          (s) => s.metadata.namespace === namespace && s.metadata.name === service,
+        );
+        if (!exists)
+          return [
+            {
+              where,
+              cause: `service ${service} does not exist`,
+              fix: 'create it, or correct the name',
+            },
+          ];
+        if (weight === 0)
+          return [{ where, cause: `${service} has the weight 0`, fix: 'raise its weight' }];
+        if (readyEndpoints(facts, namespace, service) > 0) return [];
+        const selector = JSON.stringify(at(exists, 'spec', 'selector') ?? {});
+        return [
+          {
+            where,
+            cause: `service ${service} has no ready endpoint; its selector is ${selector}`,
+            fix: 'make the selector fit the pods of the new version',
+          },
+        ];
+      }),
+    ),
+};
+
+const slowCanary: Entry = {
+  id: 'slow-canary',
+  symptom: 'a canary takes days to tell anything',
+  find: (facts) =>
+    splits(facts).flatMap(({ where, backends }) => {
+      const total = backends.reduce((all, b) => all + b.weight, 0);
+      const small = backends.filter((b) => b.weight > 0 && b.weight / total < 0.01);
+      return small.map(({ service, weight }) => ({
+        where,
+        cause: `${service} gets ${((100 * weight) / total).toFixed(2)}% of the traffic, too little to judge its SLO`,
+        fix: 'begin at 5%, or route a cohort to it by header',
+      }));
+    }),
+};
+
+const profiles: Entry = {
+  id: 'profile-missing-or-outdated',
+  symptom: 'requests show up on the default route, without retries or timeouts',
+  find: (facts) => {
+    const found: Finding[] = [];
+    const services = new Set(
+      ofKind(facts, 'Service').map((s) => `${s.metadata.name}.${s.metadata.namespace}`),
+    );
+    for (const profile of ofKind(facts, 'ServiceProfile')) {
+      const service = profile.metadata.name.split('.').slice(0, 2).join('.');
+      if (services.has(service)) continue;
+      found.push({
+        where: named(profile),
+        cause: `there is no service ${service}`,
+        fix: 'delete or rename the profile',
+      });
+    }
+    for (const p of facts.proxies) {
+      const requests = sum(p.after, 'request_total', (l) => l.direction === 'outbound');
+      const missed = sum(p.after, 'http_route_not_found_total', (l) => l.direction === 'outbound');
+      if (requests < 20 || missed / requests <= 0.1) continue;
+      const share = Math.round((100 * missed) / requests);
+      found.push({
+        where: proxyName(p),
+        cause: `${share}% of the requests match no declared route`,
+        fix: 'bring the profile up to date: firedrill profile --open-api FILE',
+      });
+    }
+    return found;
+  },
+};
+
+const names: Entry = {
+  id: 'dns-errors',
+  symptom: 'names do not resolve, or resolve to what is gone',
+  find: (facts) => [
+    ...facts.proxies.flatMap((p): Finding[] => {
+      const failed = sum(p.after, 'http_errors_total', (l) =>
+        /dns|resolve|unknown_destination/.test(l.error ?? ''),
+      );
+      if (failed === 0) return [];
+      const fix =
+        'check the name; where it is a DNS backend, its TTL must not outlive its addresses';
+      return [
+        { where: proxyName(p), cause: `${failed} requests to names without a destination`, fix },
+      ];
+    }),
+    ...ofKind(facts, 'Service')
+      .filter((s) => at(s, 'spec', 'type') === 'ExternalName')
+      .filter((s) => /^\d+\.\d+\.\d+\.\d+$/.test(String(at(s, 'spec', 'externalName'))))
+      .map((s) => ({
+        where: named(s),
+        cause: 'externalName is an IP address, which DNS answers as a name',
+        fix: 'use a Service without selector and an EndpointSlice, or an ExternalWorkload',
+      })),
+  ],
+};
+
+export const trafficEntries: Entry[] = [retryStorm, newVersion, slowCanary, profiles, names];
