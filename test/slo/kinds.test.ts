@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { asset } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
+import { type AlertingRule, compileSlos, readSlos } from '../../slo/index.js';
 import { testWith } from '../tools.js';
 
 /** 100 good and 2 bad events each 30 s; at minute 40 the process begins anew; errors are born at minute 10. */
@@ -45,6 +46,10 @@ const expected: [string, number, string][] = [
   [ratio('threshold', '5m'), 0, '30m'],
   [ratio('threshold', '5m'), 1, '60m'],
   [ratio('composite', '5m'), (2 + 3 * 10) / (202 + 3 * 100), '30m'],
+  // Since the month began (1 January 1970), to the last full hour.
+  ['round(slo:sli_error:ratio_month{slo="shop-monthly"}, 0.001)', 0.008, '80m'],
+  // Under steady traffic the weighted ratio is the plain one.
+  ['round(slo:sli_error_weighted:ratio_rate5m{slo="shop-seasonal"}, 0.001)', 0.01, '60m'],
   [`slo:sli_error:ratio_rate5m{slo="shop-grouped",job="a"}`, 2 / 102, '30m'],
   [`slo:sli_error:ratio_rate5m{slo="shop-grouped",job="b"}`, 0, '30m'],
 ];
@@ -55,6 +60,11 @@ testWith('promtool')(
     const folder = mkdtempSync(join(tmpdir(), 'firedrill-kinds-'));
     try {
       const file = join(folder, 'test.yaml');
+      const rules = compileSlos(readSlos([asset('test/slo/golden/kinds/in.yaml')]));
+      // The series end at 80 minutes; they are looked back for five, and missed for ten.
+      const noData = rules
+        .flatMap((g) => g.rules)
+        .find((r) => r.kind === 'alert' && r.alert === 'ShopEventsNoData') as AlertingRule;
       const tests = expected.map(([expr, value, at]) => ({
         expr: `round(${expr}, 0.000001)`,
         eval_time: at,
@@ -80,6 +90,14 @@ testWith('promtool')(
                 values,
               })),
               promql_expr_test: tests,
+              alert_rule_test: [
+                { eval_time: '80m', alertname: noData.alert },
+                {
+                  eval_time: '100m',
+                  alertname: noData.alert,
+                  exp_alerts: [{ exp_labels: noData.labels, exp_annotations: noData.annotations }],
+                },
+              ],
             },
           ],
         }),
