@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { registerCheck } from './check/check-command.js';
 import { registerInject } from './inject/inject-commands.js';
 import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
+import { registerProfile } from './profile/profile-command.js';
 import { registerObserve } from './observe/observe-commands.js';
 import { registerInstall } from './install/install-commands.js';
 
@@ -12,4 +13,5 @@ export function registerKubernetes(program: Command): void {
   registerCheck(program);
   registerObserve(program);
   registerDiagnostics(program);
+  registerProfile(program);
 }

@@ -10,6 +10,7 @@ import { Informer } from '../client/informer.js';
 import { type KubeObject, resources } from '../client/objects.js';
 import { convertService, type Lookup } from './destinations.js';
 import { convertInbound, type InboundLookup } from './inbound.js';
+import { type Link, LinkMirror, Links } from './links.js';
 import {
   Index,
   parentServices,
@@ -75,8 +76,18 @@ export class KubernetesSource implements DiscoverySource {
     GRPCRoute: new Index<KubeObject>((o) => parentServices(o as never)),
   };
 
+  readonly #links: Links;
+
   constructor(api: KubeApi, options: SourceOptions) {
     this.#options = options;
+    this.#links = new Links(
+      (link) =>
+        new LinkMirror(api, link, options.clusterDomain ?? 'cluster.local', {
+          changed: (destinations, removed) =>
+            this.#sink?.update({ destinations, removedDestinations: removed }),
+          problem: (message) => this.#problem(`link ${link.metadata.name}`, message),
+        }),
+    );
     const make = (kind: StoreKind): [StoreKind, Informer] => {
       const trim = (kind === 'Pod' ? trimPod : trimMeta) as (object: never) => unknown;
       const onProblem = (message: string | undefined): void => this.#problem(kind, message);
@@ -109,9 +120,12 @@ export class KubernetesSource implements DiscoverySource {
       servers: inbound,
       ...(unknownDestinations ? { unknownDestinations } : {}),
     });
+    for (const link of this.caches.MultiClusterLink.objects.values())
+      this.#links.change(link, undefined);
   }
 
   stop(): Promise<void> {
+    this.#links.stop();
     for (const kind of storeKinds) this.caches[kind].stop();
     return Promise.resolve();
   }
@@ -155,6 +169,7 @@ export class KubernetesSource implements DiscoverySource {
         this.#touchNamespace(object.metadata.name, 'workloads');
         break;
       case 'MultiClusterLink':
+        if (this.#synced) this.#links.change(now as Link | undefined, before as Link | undefined);
         break;
       default:
         this.#touchNamespace(namespaceOf(object), 'workloads');
@@ -237,7 +252,7 @@ export class KubernetesSource implements DiscoverySource {
     return convertInbound(key.slice(key.indexOf('/') + 1), pods, this.#inboundLookup);
   }
 
-  #problem(kind: StoreKind, message: string | undefined): void {
+  #problem(kind: string, message: string | undefined): void {
     if (message === undefined) this.#problems.delete(kind);
     else {
       this.#problems.set(kind, message);

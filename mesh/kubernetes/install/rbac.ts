@@ -34,7 +34,9 @@ export const controllerClusterRules = (): Rule[] => [
 
 /** Of the control plane's own namespace; lists and watches are of one name each. */
 export const controllerOwnRules = (): Rule[] => [
-  ...rule(['Secret'], ['get', 'list', 'watch', 'patch'], [names.issuerSecret]),
+  ...rule(['Secret'], ['list', 'watch', 'patch'], [names.issuerSecret]),
+  // Also the credentials of linked clusters, whose names are not known beforehand.
+  ...rule(['Secret'], ['get']),
   ...rule(['ConfigMap'], ['patch'], [names.bundle]),
 ];
 

@@ -1,0 +1,123 @@
+/** A ServiceProfile from what a team has already: an OpenAPI document or a .proto file. */
+import { readFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { messageOf, UserError } from '../../../base/errors.js';
+import { readYaml } from '../../../base/yaml.js';
+
+interface ProfileRoute {
+  name: string;
+  condition: { method: string; pathRegex: string };
+  isRetryable?: boolean;
+}
+
+const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
+/** RFC 9110: safe to repeat. PUT and DELETE are idempotent by definition too, and often not in fact. */
+const repeatable = new Set(['get', 'head', 'options']);
+
+const escape = (text: string): string => text.replace(/[.*+?^$()[\]\\|]/g, '\\$&');
+
+/** `/users/{id}` as `/users/[^/]+`. */
+export function pathRegex(template: string): string {
+  return template
+    .split(/(\{[^}]*\})/)
+    .map((part) => (part.startsWith('{') ? '[^/]+' : escape(part)))
+    .join('');
+}
+
+/** OpenAPI 3 and Swagger 2, YAML or JSON. Paths without parameters come first: the first match wins. */
+export function routesOfOpenApi(file: string): ProfileRoute[] {
+  const [document] = readYaml(file);
+  const api = document?.value as
+    | {
+        paths?: Record<string, Record<string, unknown>>;
+        basePath?: string;
+        servers?: { url: string }[];
+      }
+    | undefined;
+  if (!api?.paths) {
+    throw new UserError({
+      message: `${file}: no paths`,
+      expected: 'an OpenAPI or Swagger document',
+    });
+  }
+  const base = (api.basePath ?? pathOf(api.servers?.[0]?.url ?? '')).replace(/\/$/, '');
+  const parameters = (path: string): number => path.split('{').length - 1;
+  const paths = Object.keys(api.paths).sort(
+    (a, b) => parameters(a) - parameters(b) || (a < b ? -1 : 1),
+  );
+  return paths.flatMap((path) =>
+    methods
+      .filter((method) => api.paths?.[path]?.[method] !== undefined)
+      .map((method) => ({
+        name: `${method.toUpperCase()} ${base}${path}`,
+        condition: { method: method.toUpperCase(), pathRegex: pathRegex(base + path) },
+        ...(repeatable.has(method) ? { isRetryable: true } : {}),
+      })),
+  );
+}
+
+function pathOf(url: string): string {
+  if (url.startsWith('/')) return url;
+  try {
+    return new URL(url).pathname;
+  } catch {
+    return '';
+  }
+}
+
+/** Every call of every service of a proto3 (or proto2) file. `idempotency_level` says what may be repeated. */
+export function routesOfProto(file: string): ProfileRoute[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError(`${file}: ${messageOf(error)}`);
+  }
+  // Comments and strings may hold anything; neither holds a service.
+  const bare = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
+  const packageName = /^\s*package\s+([\w.]+)\s*;/m.exec(bare)?.[1];
+  const routes: ProfileRoute[] = [];
+  for (const service of bare.matchAll(/\bservice\s+(\w+)\s*\{/g)) {
+    const body = block(bare, (service.index ?? 0) + service[0].length);
+    const full = packageName ? `${packageName}.${service[1]}` : (service[1] as string);
+    for (const rpc of body.matchAll(
+      /\brpc\s+(\w+)\s*\([^)]*\)\s*returns\s*\([^)]*\)\s*(\{[^}]*\}|;)/g,
+    )) {
+      const safe = /idempotency_level\s*=\s*(NO_SIDE_EFFECTS|IDEMPOTENT)/.test(rpc[2] ?? '');
+      routes.push({
+        name: `${full}/${rpc[1]}`,
+        condition: { method: 'POST', pathRegex: `/${escape(full)}/${rpc[1]}` },
+        ...(safe ? { isRetryable: true } : {}),
+      });
+    }
+  }
+  if (routes.length === 0)
+    throw new UserError({ message: `${file}: no rpc`, expected: 'a service in a .proto file' });
+  return routes;
+}
+
+/** From after an opening brace to the one that closes it. */
+function block(text: string, from: number): string {
+  let depth = 1;
+  for (let i = from; i < text.length; i++) {
+    if (text[i] === '{') depth++;
+    else if (text[i] === '}' && --depth === 0) return text.slice(from, i);
+  }
+  return text.slice(from);
+}
+
+export function profileYaml(
+  service: string,
+  namespace: string,
+  routes: readonly ProfileRoute[],
+): string {
+  return stringify(
+    {
+      apiVersion: 'mesh.firedrill.dev/v1alpha1',
+      kind: 'ServiceProfile',
+      metadata: { name: `${service}.${namespace}.svc.cluster.local`, namespace },
+      spec: { routes },
+    },
+    { lineWidth: 0 },
+  );
+}

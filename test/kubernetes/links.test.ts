@@ -1,0 +1,91 @@
+/** Two clusters, two API servers: services exported by one are destinations in the other (C11). */
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { SourceChange } from '../../mesh/controller/discovery/source.js';
+import type { Destination } from '../../mesh/model.js';
+import { findTool } from '../../base/tools.js';
+import { resources } from '../../mesh/kubernetes/client/objects.js';
+import { customResources } from '../../mesh/kubernetes/crds/definitions.js';
+import { KubernetesSource } from '../../mesh/kubernetes/discovery/kubernetes-source.js';
+import { applyAll } from '../../mesh/kubernetes/install/apply.js';
+import { testWith } from '../tools.js';
+import { type Cluster, startCluster } from './cluster.js';
+import { until } from './until.js';
+
+const needs = testWith('kube-apiserver', 'etcd');
+let east: Cluster;
+let west: Cluster;
+
+beforeAll(async () => {
+  if (findTool('kube-apiserver') && findTool('etcd'))
+    [east, west] = await Promise.all([startCluster(), startCluster()]);
+});
+afterAll(() => Promise.all([east?.stop(), west?.stop()]));
+
+needs(
+  'exported services appear behind the gateway, outlive an outage, and go with the link',
+  async () => {
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'firedrill' } };
+    await applyAll(east.admin, [namespace, ...customResources(), namespace], () => undefined);
+    const exported = (name: string, labels?: Record<string, string>) =>
+      west.admin.create({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, namespace: 'default', ...(labels ? { labels } : {}) },
+        spec: { ports: [{ port: 80 }] },
+      });
+    await exported('cart', { 'mesh.firedrill.dev/exported': 'true' });
+    await exported('private');
+    const data = { server: west.server, 'ca.crt': west.ca, token: west.adminToken };
+    await east.admin.create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'west', namespace: 'firedrill' },
+      data: Object.fromEntries(
+        Object.entries(data).map(([k, v]) => [k, Buffer.from(v).toString('base64')]),
+      ),
+    });
+    const destinations = new Map<string, Destination>();
+    const take = (change: SourceChange): void => {
+      for (const d of change.destinations ?? []) destinations.set(d.name, d);
+      for (const name of change.removedDestinations ?? []) destinations.delete(name);
+    };
+    let problems: readonly string[] = [];
+    const source = new KubernetesSource(east.admin, { trustDomain: 'test.local' });
+    await source.start({ replace: take, update: take, problems: (list) => (problems = list) });
+    await east.admin.create({
+      apiVersion: 'mesh.firedrill.dev/v1alpha1',
+      kind: 'MultiClusterLink',
+      metadata: { name: 'west', namespace: 'firedrill' },
+      spec: {
+        clusterName: 'west',
+        gatewayAddress: '192.0.2.9:4143',
+        gatewayIdentity: 'gateway.firedrill.serviceaccount.identity.west.local',
+        credentialsSecret: 'west',
+      },
+    });
+    await until(() => destinations.has('cart-west.default'), 'the mirrored service');
+    expect(destinations.has('private-west.default')).toBe(false);
+    expect(destinations.get('cart-west.default')).toMatchObject({
+      hosts: ['cart-west.default', 'cart-west.default.svc', 'cart-west.default.svc.cluster.local'],
+      routes: [{ rewrite: { host: 'cart.default.svc.cluster.local' } }],
+      backends: [
+        {
+          endpoints: [
+            { address: '192.0.2.9:4143', identity: expect.stringContaining('west.local') },
+          ],
+        },
+      ],
+    });
+    await west.stopApiServer();
+    await until(() => problems.some((p) => p.startsWith('link west')), 'the problem');
+    expect(destinations.has('cart-west.default')).toBe(true);
+    await west.startApiServer();
+    await exported('catalog', { 'mesh.firedrill.dev/exported': 'true' });
+    await until(() => destinations.has('catalog-west.default'), 'the second service');
+    await west.admin.remove(resources.Service, 'default', 'catalog');
+    await until(() => !destinations.has('catalog-west.default'), 'its removal');
+    await east.admin.remove(resources.MultiClusterLink, 'firedrill', 'west');
+    await until(() => !destinations.has('cart-west.default'), 'the end of the link');
+    await source.stop();
+  },
+);
