@@ -1,6 +1,7 @@
 /** The verbs of a mesh in Kubernetes. */
 import type { Command } from 'commander';
 import { registerCheck } from './check/check-command.js';
+import { registerReadiness } from './readiness/readiness-command.js';
 import { registerInject } from './inject/inject-commands.js';
 import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
 import { registerProfile } from './profile/profile-command.js';
@@ -13,5 +14,6 @@ export function registerKubernetes(program: Command): void {
   registerCheck(program);
   registerObserve(program);
   registerDiagnostics(program);
+  registerReadiness(program);
   registerProfile(program);
 }
