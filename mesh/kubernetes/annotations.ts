@@ -43,6 +43,8 @@ export const labels = {
   /** On what firedrill install makes. */
   partOf: 'app.kubernetes.io/part-of',
   component: name('component'),
+  /** On a namespace whose pods may reach the controller's admin port: where Prometheus runs. */
+  scrape: name('scrape'),
   /** On a Service that linked clusters may see. */
   exported: name('exported'),
   mirroredFrom: name('mirrored-from'),

@@ -137,9 +137,16 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
     {
       when: 'networkPolicy.enabled',
       object: networkPolicy(namespace, name, [
-        // Proxies of any namespace; whoever scrapes, from the control plane's own namespace and others alike.
+        // Proxies of any namespace.
         { ports: [{ port: ports.controllerGrpc, protocol: 'TCP' }] },
-        { ports: [{ port: ports.controllerAdmin, protocol: 'TCP' }] },
+        // The admin port also takes faults for drills: only our own namespace, and those that are let in to scrape.
+        {
+          from: [
+            { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } },
+            { namespaceSelector: { matchLabels: { [labels.scrape]: 'true' } } },
+          ],
+          ports: [{ port: ports.controllerAdmin, protocol: 'TCP' }],
+        },
       ]),
     },
   ];
