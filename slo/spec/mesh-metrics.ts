@@ -16,7 +16,33 @@ export const meshMetrics = {
   connectedProxies: 'firedrill_controller_connected_proxies',
   propagationSeconds: 'firedrill_controller_propagation_seconds',
   issuerExpiry: 'firedrill_identity_issuer_cert_expiration_timestamp_seconds',
+  anchorExpiry: 'firedrill_identity_trust_anchor_expiration_timestamp_seconds',
+  webhookExpiry: 'firedrill_webhook_cert_expiration_timestamp_seconds',
+  propagationOldest: 'firedrill_controller_propagation_oldest_seconds',
+  leader: 'firedrill_controller_leader',
+  clockSkew: 'firedrill_controller_proxy_clock_skew_seconds',
+  registryProblems: 'firedrill_registry_problems',
+  /** Of a proxy: 1 where a controller is configured, 1 while its stream stands, and when it was last heard. */
+  controlConfigured: 'control_configured',
+  controlConnected: 'control_connected',
+  controlLastContact: 'control_last_contact_timestamp_seconds',
+  rejectedUpdates: 'control_rejected_updates_total',
+  certificateBegin: 'identity_cert_not_before_timestamp_seconds',
+  /** By `result`: `ok` or `error`. */
+  certificateRefreshes: 'identity_cert_refreshes_total',
+  /** By `direction`: requests that no declared route matched. */
+  routesNotFound: 'http_route_not_found_total',
+  /** By `direction` and `error`: requests that the proxy itself failed. */
+  proxyErrors: 'http_errors_total',
+  /** Inbound requests and connections that policy refused. */
+  denials: 'inbound_http_authz_deny_total',
+  startTime: 'process_start_time_seconds',
+  /** With the label `version`, always 1. */
+  buildInfo: 'proxy_build_info',
 } as const;
+
+/** What scrape configurations call the mesh's parts: the label `job`. */
+export const meshJobs = { controller: 'firedrill-controller', proxy: 'firedrill-proxy' } as const;
 
 /** Boundaries of `response_latency_ms`, in milliseconds. */
 export const meshLatencyBounds: readonly number[] = [
