@@ -66,7 +66,13 @@ export const tools = {
   h2load: { purpose: 'load for bench/', sources: [{ kind: 'debian', package: 'nghttp2-client' }] },
   h2spec: {
     purpose: 'HTTP/2 conformance',
-    sources: [{ kind: 'go', module: 'github.com/summerwind/h2spec/cmd/h2spec', version: 'v2.6.0' }],
+    sources: [
+      {
+        kind: 'go',
+        module: 'github.com/summerwind/h2spec/cmd/h2spec',
+        version: 'v2.2.1+incompatible',
+      },
+    ],
   },
   grpcurl: {
     purpose: 'a gRPC client for tests',
