@@ -7,5 +7,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Real servers on a shared machine: CI gives a test a second chance, and its report names each one that needed it.
+    retry: process.env.CI === 'true' ? 1 : 0,
   },
 });
