@@ -82,7 +82,7 @@ testWith('promtool')(
         stringify({
           rule_files: [asset('test/slo/golden/kinds/rules.yaml')],
           evaluation_interval: '30s',
-          // Without it promtool takes the groups in an order of chance, and what one group reads of another is a step old or not.
+          // Else promtool takes them in an order of chance, and what one reads of another is a step old or not.
           group_eval_order: rules.map((g) => g.name),
           tests: [
             {
