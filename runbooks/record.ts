@@ -37,7 +37,7 @@ export interface GameDayRecord {
   machine: { platform: string; cpus: number; memoryBytes: number; node: string };
 }
 
-/** Windows, intervals, `for` and the scenarios' own durations are multiplied by `factor`; rules are otherwise the same. */
+/** Windows, intervals, `for` and the scenarios' own durations are multiplied by `factor`; nothing else changes. */
 export interface TimeScale {
   factor: number;
   /** `1/240`, or `1`. */
@@ -125,7 +125,6 @@ export interface ScenarioRecord {
   confirmedMs?: number;
   /** When callers began to see errors, by the client or the proxies; theory counts from here. */
   onsetMs?: number;
-  /** What was measured of the error step, for the theory beside each page. */
   expectations: ExpectationRecord[];
   /** Allowed by name (`mayFire`): consequences such as the ticket beside a page. */
   allowed: AlertRef[];
