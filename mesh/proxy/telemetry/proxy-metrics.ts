@@ -41,13 +41,10 @@ export class ProxyMetrics {
   }
 
   /** Adds lines of others at scrape time: `read` returns the present value. Names must be in names.ts. */
-  gauge(name: string, labels: Record<string, string>, read: () => number): void {
-    (void name, labels, read);
-  }
+  gauge(_name: string, _labels: Record<string, string>, _read: () => number): void {}
 
   /** What GET /metrics answers to this Accept header. */
-  expose(accept: string | undefined): Exposition {
-    void accept;
+  expose(_accept: string | undefined): Exposition {
     return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body: '' };
   }
 
