@@ -44,8 +44,8 @@ export interface RequestInfo {
 }
 
 /**
- * Changes to a message's head. One object for each route, never changed afterwards: a front may keep the serialised form
- * in `cache`. Order: remove, then set (replaces), then add.
+ * Changes to a message's head. One object for each route, never changed afterwards: a front may keep the serialised
+ * form in `cache`. Order: remove, then set (replaces), then add.
  */
 export interface HeaderEdits {
   /** Lower case. */
