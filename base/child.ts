@@ -1,6 +1,7 @@
 /** Processes that never outlive the one that started them, even when that one is killed with SIGKILL. */
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { program } from './paths.js';
 
 /**
  * Called by a program that must die with its parent: standard input is a pipe that the parent never writes to, so its
@@ -74,6 +75,56 @@ export function startNode(
     pid: child.pid ?? -1,
     ready,
     exited,
+    async stop(graceMs = 5000) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+export interface GuardedChild {
+  readonly name: string;
+  /** Of the guardian; the program is its child. */
+  readonly pid: number;
+  readonly exited: Promise<number | null>;
+  /** The last lines that it said, for the error of a start that failed. */
+  lastWords(): string;
+  /** SIGTERM, then SIGKILL after `graceMs`. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** Starts a program that is not ours (Prometheus, k6) under a guardian, so that it dies with this process too. */
+export function startGuarded(
+  name: string,
+  path: string,
+  args: readonly string[],
+  options: { env?: Record<string, string>; onLine?: (line: string) => void } = {},
+): GuardedChild {
+  const child = spawn(process.execPath, [program('base/guardian'), path, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env, FIREDRILL_DIE_WITH_PARENT: '1' },
+  });
+  const exited = new Promise<number | null>((resolve) => {
+    child.on('exit', (code) => resolve(code));
+    child.on('error', () => resolve(null));
+  });
+  // The end of the pipe is the message; that nobody reads it any more is none.
+  child.stdin.on('error', () => undefined);
+  let words = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      words = `${words}${line}\n`.slice(-4000);
+      options.onLine?.(line);
+    });
+  }
+  return {
+    name,
+    pid: child.pid ?? -1,
+    exited,
+    lastWords: () => words.trim(),
     async stop(graceMs = 5000) {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGTERM');

@@ -1,0 +1,69 @@
+/** The files that a real Prometheus and Alertmanager are started with; JSON, which is YAML too. */
+import { resolve } from 'node:path';
+import { formatDurationMs } from '../../base/duration.js';
+import { type Grouping, instanceOf, type Target, type WatchOptions } from './model.js';
+
+const duration = (ms: number): string => formatDurationMs(Math.max(1, Math.round(ms)));
+const text = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+export interface Files {
+  /** Rule files of ours, beside the user's. */
+  rules: readonly string[];
+  targets: string;
+}
+
+export function prometheusConfig(
+  options: WatchOptions,
+  files: Files,
+  alertmanagerPort: number,
+): string {
+  const scrape = duration(options.scrapeIntervalMs);
+  return text({
+    global: {
+      scrape_interval: scrape,
+      // Prometheus refuses a timeout above the interval; ten seconds is its own default.
+      scrape_timeout: duration(Math.min(10_000, options.scrapeIntervalMs)),
+      evaluation_interval: duration(options.evaluationIntervalMs),
+      ...(options.externalLabels ? { external_labels: options.externalLabels } : {}),
+    },
+    rule_files: [...files.rules, ...(options.ruleFiles ?? []).map((file) => resolve(file))],
+    alerting: {
+      alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanagerPort}`] }] }],
+    },
+    scrape_configs: [{ job_name: 'firedrill', file_sd_configs: [{ files: [files.targets] }] }],
+  });
+}
+
+/** Targets for Prometheus's discovery by file, which it watches. */
+export function targetsFile(targets: readonly Target[]): string {
+  return text(
+    targets.map((target) => {
+      const url = new URL(target.url);
+      const parameters = [...url.searchParams].map(([name, value]) => [`__param_${name}`, value]);
+      return {
+        targets: [url.host],
+        labels: {
+          ...target.labels,
+          job: target.job,
+          instance: instanceOf(target),
+          __scheme__: url.protocol.replace(':', ''),
+          __metrics_path__: url.pathname,
+          ...(Object.fromEntries(parameters) as Record<string, string>),
+        },
+      };
+    }),
+  );
+}
+
+export function alertmanagerConfig(webhook: string, grouping: Grouping): string {
+  return text({
+    route: {
+      receiver: 'firedrill',
+      group_by: grouping.by,
+      group_wait: duration(grouping.waitMs),
+      group_interval: duration(grouping.intervalMs),
+      repeat_interval: duration(grouping.repeatMs),
+    },
+    receivers: [{ name: 'firedrill', webhook_configs: [{ url: webhook, send_resolved: true }] }],
+  });
+}

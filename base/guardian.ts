@@ -1,0 +1,33 @@
+/**
+ * A program of ours that starts somebody else's and takes it down with it: standard input is a pipe from whoever wants
+ * the program, and its end is that one's death, however it died. Arguments: the program and its arguments.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dieWithParent } from './child.js';
+
+const [program, ...args] = process.argv.slice(2);
+if (program === undefined) throw new Error('guardian: no program was named');
+
+// Where the kernel can be asked for it, the program also dies when this guardian is killed itself.
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+const child = setpriv
+  ? spawn(setpriv, ['--pdeathsig', 'KILL', program, ...args], { stdio: ['ignore', 1, 2] })
+  : spawn(program, args, { stdio: ['ignore', 1, 2] });
+
+const graceMs = 3000;
+let ending = false;
+function end(): void {
+  if (ending) return;
+  ending = true;
+  child.kill('SIGTERM');
+  setTimeout(() => child.kill('SIGKILL'), graceMs).unref();
+}
+
+child.on('error', (error) => {
+  process.stderr.write(`${program} cannot be started: ${error.message}\n`);
+  process.exit(127);
+});
+child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 143)));
+process.on('SIGTERM', end).on('SIGINT', end);
+dieWithParent(end);
