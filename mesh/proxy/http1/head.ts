@@ -1,0 +1,572 @@
+/**
+ * Heads of HTTP/1.1 messages, read strictly (RFC 9112) and incrementally: the same bytes give the same answer however
+ * they are split. What a lenient reader would mend (bare LF, folded lines, space before a colon, two lengths) is refused,
+ * because the next one in the chain might mend it differently, and that is how requests are smuggled.
+ */
+import { latin1 } from '../listen/latin1.js';
+import { classes, colon, cr, digit, lf, space, tab, target, token, value } from './characters.js';
+
+/** Headers that mean something to a proxy; everything else is passed on unread. */
+export const headerKind = {
+  other: 0,
+  host: 1,
+  contentLength: 2,
+  transferEncoding: 3,
+  connection: 4,
+  /** Keep-Alive, Proxy-Connection: dropped. */
+  hop: 5,
+  te: 6,
+  upgrade: 7,
+  expect: 8,
+  trailer: 9,
+} as const;
+
+/** Status to answer a bad request with, and why. */
+export interface HeadError {
+  readonly status: 400 | 414 | 431 | 501 | 505;
+  readonly reason: string;
+}
+
+const bad = (reason: string, status: HeadError['status'] = 400): HeadError => ({ status, reason });
+
+export const headErrors = {
+  method: bad('method'),
+  target: bad('request target'),
+  version: bad('version'),
+  unsupportedVersion: bad('version not supported', 505),
+  statusLine: bad('status line'),
+  fieldName: bad('field name'),
+  fieldValue: bad('field value'),
+  folded: bad('folded field'),
+  lineEnd: bad('line end'),
+  length: bad('content-length'),
+  twoLengths: bad('more than one content-length'),
+  lengthAndCoding: bad('content-length and transfer-encoding'),
+  coding: bad('transfer-encoding'),
+  unknownCoding: bad('transfer coding not supported', 501),
+  codingIn10: bad('transfer-encoding in HTTP/1.0'),
+  host: bad('host'),
+  noHost: bad('no host'),
+  twoHosts: bad('more than one host'),
+  longTarget: bad('request target too long', 414),
+  large: bad('head too large', 431),
+  many: bad('too many fields', 431),
+} as const;
+
+const enum At {
+  Start,
+  StartLf,
+  Method,
+  Target,
+  Version,
+  StatusVersion,
+  Status,
+  Reason,
+  LineLf,
+  FieldStart,
+  Name,
+  BeforeValue,
+  Value,
+  ValueLf,
+  EndLf,
+}
+
+const maxFields = 256;
+const versionText = 'HTTP/1.';
+
+export const needMore = -1;
+export const broken = -2;
+
+/** One head: parsed in place, then asked about. Used again for the next one after reset(). */
+export class Head {
+  readonly isRequest: boolean;
+  readonly #maxBytes: number;
+  #state: At = At.Start;
+  /** Relative to the head's first byte. */
+  #at = 0;
+  #mark = 0;
+  #lineStart = 0;
+  /** For each field: name's start and end, value's start and end. */
+  places = new Int32Array(4 * 24);
+  kinds = new Uint8Array(24);
+  count = 0;
+  error: HeadError | undefined;
+
+  /** All of it, up to and with the empty line; of a request it begins with the method. */
+  text = '';
+  method = '';
+  #methodEnd = 0;
+  target = '';
+  /** Where the first field begins. */
+  fieldsStart = 0;
+  minor = 1;
+  status = 0;
+  /** -1: absent. */
+  contentLength = -1;
+  chunked = false;
+  /** What Connection says; `named` lists other field names to drop. */
+  close = false;
+  keepAlive = false;
+  upgrades = false;
+  named: string[] | undefined;
+  /** Index of fields; -1: absent. */
+  hostAt = -1;
+  upgradeAt = -1;
+  expectAt = -1;
+  teAt = -1;
+  /** Some field is for this hop alone. */
+  hasHop = false;
+
+  constructor(kind: 'request' | 'response', maxBytes: number) {
+    this.isRequest = kind === 'request';
+    this.#maxBytes = maxBytes;
+    this.reset();
+  }
+
+  reset(): void {
+    this.#state = this.isRequest ? At.Start : At.StatusVersion;
+    this.#at = 0;
+    this.#mark = 0;
+    this.count = 0;
+    this.error = undefined;
+    this.text = '';
+    this.target = '';
+    this.contentLength = -1;
+    this.chunked = false;
+    this.close = false;
+    this.keepAlive = false;
+    this.upgrades = false;
+    this.named = undefined;
+    this.hostAt = -1;
+    this.upgradeAt = -1;
+    this.expectAt = -1;
+    this.teAt = -1;
+    this.hasHop = false;
+  }
+
+  /** Whether any byte of it has been seen (empty lines before a request do not count). */
+  get begun(): boolean {
+    return this.isRequest ? this.#state > At.StartLf : this.#at > 0;
+  }
+
+  /**
+   * Reads on. `start` is always the head's first byte, also when called again with more of it; `end` is where what has
+   * arrived ends. Returns where the head ends, or `needMore`, or `broken` with the error set.
+   */
+  parse(buffer: Uint8Array, start: number, end: number): number {
+    let i = start + this.#at;
+    let state = this.#state;
+    const limit = start + this.#maxBytes;
+    while (i < end) {
+      if (i >= limit) return this.#tooLarge(state);
+      const byte = buffer[i] as number;
+      switch (state) {
+        case At.Start:
+          // An empty line or two before a request line are let pass (RFC 9112, 2.2).
+          if (byte === cr) {
+            state = At.StartLf;
+            i++;
+            break;
+          }
+          if (((classes[byte] as number) & token) === 0) return this.#fail(headErrors.method);
+          this.#lineStart = i - start;
+          state = At.Method;
+          break;
+        case At.StartLf:
+          if (byte !== lf) return this.#fail(headErrors.lineEnd);
+          state = At.Start;
+          i++;
+          break;
+        case At.Method:
+          while (i < end && ((classes[buffer[i] as number] as number) & token) !== 0) i++;
+          if (i === end) break;
+          if (buffer[i] !== space || i - start - this.#lineStart > 32) {
+            return this.#fail(headErrors.method);
+          }
+          this.#methodEnd = i - start;
+          i++;
+          this.#mark = i - start;
+          state = At.Target;
+          break;
+        case At.Target:
+          while (i < end && ((classes[buffer[i] as number] as number) & target) !== 0) i++;
+          if (i === end) break;
+          if (buffer[i] !== space || i - start === this.#mark) {
+            return this.#fail(headErrors.target);
+          }
+          if (i >= limit) return this.#tooLarge(state);
+          this.#targetEnd = i - start;
+          i++;
+          this.#mark = i - start;
+          state = At.Version;
+          break;
+        case At.Version:
+        case At.StatusVersion: {
+          const offset = i - start - this.#mark;
+          if (offset < 7) {
+            if (byte !== versionText.charCodeAt(offset)) {
+              if (offset === 5 && ((classes[byte] as number) & digit) !== 0) {
+                return this.#fail(headErrors.unsupportedVersion);
+              }
+              return this.#fail(headErrors.version);
+            }
+            i++;
+            break;
+          }
+          if (offset === 7) {
+            if (((classes[byte] as number) & digit) === 0) return this.#fail(headErrors.version);
+            // A later minor version is still HTTP/1, and answered as 1.1.
+            this.minor = byte === 48 ? 0 : 1;
+            i++;
+            break;
+          }
+          if (state === At.Version) {
+            if (byte !== cr) return this.#fail(headErrors.version);
+            state = At.LineLf;
+            i++;
+            break;
+          }
+          if (byte !== space) return this.#fail(headErrors.statusLine);
+          i++;
+          this.#mark = i - start;
+          this.status = 0;
+          state = At.Status;
+          break;
+        }
+        case At.Status: {
+          const offset = i - start - this.#mark;
+          if (offset < 3) {
+            if (((classes[byte] as number) & digit) === 0) return this.#fail(headErrors.statusLine);
+            this.status = this.status * 10 + byte - 48;
+            i++;
+            break;
+          }
+          if (this.status < 100) return this.#fail(headErrors.statusLine);
+          if (byte === cr) state = At.LineLf;
+          else if (byte === space) state = At.Reason;
+          else return this.#fail(headErrors.statusLine);
+          i++;
+          break;
+        }
+        case At.Reason:
+          while (i < end && ((classes[buffer[i] as number] as number) & value) !== 0) i++;
+          if (i === end) break;
+          if (buffer[i] !== cr) return this.#fail(headErrors.statusLine);
+          state = At.LineLf;
+          i++;
+          break;
+        case At.LineLf:
+          if (byte !== lf) return this.#fail(headErrors.lineEnd);
+          i++;
+          this.fieldsStart = i - start;
+          state = At.FieldStart;
+          break;
+        case At.FieldStart:
+          if (byte === cr) {
+            state = At.EndLf;
+            i++;
+            break;
+          }
+          if (byte === space || byte === tab) return this.#fail(headErrors.folded);
+          if (((classes[byte] as number) & token) === 0) return this.#fail(headErrors.fieldName);
+          if (this.count === this.kinds.length && !this.#grow()) return this.#fail(headErrors.many);
+          this.places[this.count * 4] = i - start;
+          state = At.Name;
+          i++;
+          break;
+        case At.Name:
+          while (i < end && ((classes[buffer[i] as number] as number) & token) !== 0) i++;
+          if (i === end) break;
+          if (buffer[i] !== colon) return this.#fail(headErrors.fieldName);
+          this.places[this.count * 4 + 1] = i - start;
+          i++;
+          state = At.BeforeValue;
+          break;
+        case At.BeforeValue:
+          if (byte === space || byte === tab) {
+            i++;
+            break;
+          }
+          this.places[this.count * 4 + 2] = i - start;
+          state = At.Value;
+          break;
+        case At.Value:
+          while (i < end && ((classes[buffer[i] as number] as number) & value) !== 0) i++;
+          if (i === end) break;
+          if (buffer[i] !== cr) return this.#fail(headErrors.fieldValue);
+          {
+            let last = i - 1;
+            const first = start + (this.places[this.count * 4 + 2] as number);
+            while (last >= first && (buffer[last] === space || buffer[last] === tab)) last--;
+            this.places[this.count * 4 + 3] = last + 1 - start;
+          }
+          i++;
+          state = At.ValueLf;
+          break;
+        case At.ValueLf: {
+          if (byte !== lf) return this.#fail(headErrors.lineEnd);
+          i++;
+          const error = this.#field(buffer, start);
+          if (error) return this.#fail(error);
+          state = At.FieldStart;
+          break;
+        }
+        case At.EndLf: {
+          if (byte !== lf) return this.#fail(headErrors.lineEnd);
+          i++;
+          if (i > limit) return this.#tooLarge(state);
+          const error = this.#finish(buffer, start, i);
+          return error ? this.#fail(error) : i;
+        }
+      }
+    }
+    if (i > limit) return this.#tooLarge(state);
+    this.#at = i - start;
+    this.#state = state;
+    return needMore;
+  }
+
+  #targetEnd = 0;
+
+  #fail(error: HeadError): number {
+    this.error = error;
+    return broken;
+  }
+
+  #tooLarge(state: At): number {
+    return this.#fail(state === At.Target ? headErrors.longTarget : headErrors.large);
+  }
+
+  #grow(): boolean {
+    if (this.kinds.length >= maxFields) return false;
+    const places = new Int32Array(this.places.length * 2);
+    const kinds = new Uint8Array(this.kinds.length * 2);
+    places.set(this.places);
+    kinds.set(this.kinds);
+    this.places = places;
+    this.kinds = kinds;
+    return true;
+  }
+
+  #field(buffer: Uint8Array, start: number): HeadError | undefined {
+    const index = this.count++;
+    const nameStart = start + (this.places[index * 4] as number);
+    const length = start + (this.places[index * 4 + 1] as number) - nameStart;
+    const kind = kindOf(buffer, nameStart, length);
+    this.kinds[index] = kind;
+    if (kind === headerKind.other) return undefined;
+    const valueStart = start + (this.places[index * 4 + 2] as number);
+    const valueEnd = start + (this.places[index * 4 + 3] as number);
+    switch (kind) {
+      case headerKind.host:
+        if (this.hostAt >= 0) return headErrors.twoHosts;
+        this.hostAt = index;
+        return undefined;
+      case headerKind.contentLength:
+        if (this.contentLength >= 0) return headErrors.twoLengths;
+        this.contentLength = readLength(buffer, valueStart, valueEnd);
+        return this.contentLength < 0 ? headErrors.length : undefined;
+      case headerKind.transferEncoding:
+        this.hasHop = true;
+        if (this.chunked) return headErrors.coding;
+        if (!equals(buffer, valueStart, valueEnd - valueStart, 'chunked')) {
+          const text = latin1(buffer, valueStart, valueEnd).toLowerCase();
+          // `gzip, chunked` is well formed; it is only not ours. Chunked that is not last has no end.
+          const codings = text.split(',').map((coding) => coding.trim());
+          const fine = codings.every((coding) => /^[a-z0-9!#$%&'*+.^_`|~-]+/.test(coding));
+          const last = codings.indexOf('chunked') === codings.length - 1;
+          return fine && last ? headErrors.unknownCoding : headErrors.coding;
+        }
+        this.chunked = true;
+        return undefined;
+      case headerKind.connection:
+        this.hasHop = true;
+        this.#connection(buffer, valueStart, valueEnd);
+        return undefined;
+      case headerKind.upgrade:
+        this.hasHop = true;
+        this.upgradeAt = index;
+        return undefined;
+      case headerKind.expect:
+        this.expectAt = index;
+        return undefined;
+      case headerKind.te:
+        this.hasHop = true;
+        this.teAt = index;
+        return undefined;
+      case headerKind.hop:
+        this.hasHop = true;
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #connection(buffer: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length === 10 && equals(buffer, start, 10, 'keep-alive')) {
+      this.keepAlive = true;
+      return;
+    }
+    if (length === 5 && equals(buffer, start, 5, 'close')) {
+      this.close = true;
+      return;
+    }
+    const text = latin1(buffer, start, end).toLowerCase();
+    for (const part of text.split(',')) {
+      const option = part.trim();
+      if (option === 'close') this.close = true;
+      else if (option === 'keep-alive') this.keepAlive = true;
+      else if (option === 'upgrade') this.upgrades = true;
+      else if (option !== '') (this.named ??= []).push(option);
+    }
+  }
+
+  #finish(buffer: Uint8Array, start: number, end: number): HeadError | undefined {
+    const first = start + (this.isRequest ? this.#lineStart : 0);
+    if (this.contentLength >= 0 && this.hasTransferEncoding()) return headErrors.lengthAndCoding;
+    if (this.isRequest) {
+      if (this.chunked && this.minor === 0) return headErrors.codingIn10;
+      if (this.hostAt < 0 && this.minor !== 0) return headErrors.noHost;
+    }
+    this.text = latin1(buffer, first, end);
+    const shift = first - start;
+    if (shift > 0) {
+      // Empty lines came before: places count from the text's first character.
+      for (let i = 0; i < this.count * 4; i++) this.places[i] = (this.places[i] as number) - shift;
+      this.fieldsStart -= shift;
+    }
+    if (!this.isRequest) return undefined;
+    this.method = methodOf(this.text, this.#methodEnd - shift);
+    this.target = this.text.slice(this.#methodEnd - shift + 1, this.#targetEnd - shift);
+    if (this.hostAt >= 0 && !isHost(this.value(this.hostAt))) return headErrors.host;
+    return targetError(this.method, this.target);
+  }
+
+  hasTransferEncoding(): boolean {
+    return this.chunked;
+  }
+
+  value(index: number): string {
+    return this.text.slice(this.places[index * 4 + 2], this.places[index * 4 + 3]);
+  }
+
+  name(index: number): string {
+    return this.text.slice(this.places[index * 4], this.places[index * 4 + 1]).toLowerCase();
+  }
+
+  /** Whether the field's name is this one, which is in lower case. */
+  isNamed(index: number, lowerCase: string): boolean {
+    const from = this.places[index * 4] as number;
+    if ((this.places[index * 4 + 1] as number) - from !== lowerCase.length) return false;
+    for (let i = 0; i < lowerCase.length; i++) {
+      const code = this.text.charCodeAt(from + i);
+      const wanted = lowerCase.charCodeAt(i);
+      if (code !== wanted && !(code >= 65 && code <= 90 && code + 32 === wanted)) return false;
+    }
+    return true;
+  }
+
+  /** The value, or values joined by commas; undefined where absent. */
+  header(lowerCase: string): string | undefined {
+    let found: string | undefined;
+    for (let i = 0; i < this.count; i++) {
+      if (!this.isNamed(i, lowerCase)) continue;
+      const text = this.value(i);
+      found = found === undefined ? text : `${found}, ${text}`;
+    }
+    return found;
+  }
+}
+
+const commonMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'];
+
+/** Without making a string for the methods that everybody uses. */
+function methodOf(text: string, end: number): string {
+  for (const method of commonMethods) {
+    if (end === method.length && text.startsWith(method)) return method;
+  }
+  return text.slice(0, end);
+}
+
+function kindOf(buffer: Uint8Array, at: number, length: number): number {
+  switch (length) {
+    case 2:
+      return equals(buffer, at, 2, 'te') ? headerKind.te : headerKind.other;
+    case 4:
+      return equals(buffer, at, 4, 'host') ? headerKind.host : headerKind.other;
+    case 6:
+      return equals(buffer, at, 6, 'expect') ? headerKind.expect : headerKind.other;
+    case 7:
+      if (equals(buffer, at, 7, 'upgrade')) return headerKind.upgrade;
+      return equals(buffer, at, 7, 'trailer') ? headerKind.trailer : headerKind.other;
+    case 10:
+      if (equals(buffer, at, 10, 'connection')) return headerKind.connection;
+      return equals(buffer, at, 10, 'keep-alive') ? headerKind.hop : headerKind.other;
+    case 14:
+      if (equals(buffer, at, 14, 'content-length')) return headerKind.contentLength;
+      return equals(buffer, at, 14, 'http2-settings') ? headerKind.hop : headerKind.other;
+    case 16:
+      return equals(buffer, at, 16, 'proxy-connection') ? headerKind.hop : headerKind.other;
+    case 17:
+      return equals(buffer, at, 17, 'transfer-encoding')
+        ? headerKind.transferEncoding
+        : headerKind.other;
+    default:
+      return headerKind.other;
+  }
+}
+
+/** Bytes against a lower-case name. No token and no value holds a CR, the only byte that | 32 would make a dash. */
+function equals(buffer: Uint8Array, at: number, length: number, lowerCase: string): boolean {
+  if (length !== lowerCase.length) return false;
+  for (let i = 0; i < length; i++) {
+    if (((buffer[at + i] as number) | 32) !== lowerCase.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** 1*DIGIT below 2^53, or -1. */
+function readLength(buffer: Uint8Array, start: number, end: number): number {
+  if (start === end || end - start > 15) return -1;
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    const byte = buffer[i] as number;
+    if (byte < 48 || byte > 57) return -1;
+    length = length * 10 + byte - 48;
+  }
+  return length;
+}
+
+/** A host with an optional port (RFC 3986, 3.2.2 and 3.2.3); empty is allowed where the target has no authority. */
+const hostPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
+let lastHost = '';
+
+export function isHost(text: string): boolean {
+  if (text === lastHost) return true;
+  if (!hostPattern.test(text)) return false;
+  lastHost = text;
+  return true;
+}
+
+const authorityForm = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%]+):\d{1,5}$/;
+
+function targetError(method: string, text: string): HeadError | undefined {
+  const first = text.charCodeAt(0);
+  if (method === 'CONNECT') return authorityForm.test(text) ? undefined : headErrors.target;
+  if (first === 47) return undefined;
+  if (text === '*') return method === 'OPTIONS' ? undefined : headErrors.target;
+  return absolute.test(text) ? undefined : headErrors.target;
+}
+
+/** `http://authority/path`: what clients send to a proxy that they know of. */
+const absolute = /^https?:\/\/([^/?#@]+)(?:$|[/?])/i;
+
+/** Authority and path of a target in absolute form. */
+export function splitAbsolute(text: string): { authority: string; path: string } | undefined {
+  const match = absolute.exec(text);
+  const authority = match?.[1];
+  if (authority === undefined || !isHost(authority)) return undefined;
+  const rest = text.slice(text.indexOf('://') + 3 + authority.length);
+  return { authority, path: rest.startsWith('/') ? rest : `/${rest}` };
+}

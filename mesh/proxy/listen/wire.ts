@@ -1,0 +1,315 @@
+/**
+ * A connection as the fronts see it: bytes in by a call, bytes out by a call, back-pressure by numbers. TCP and TLS alike.
+ *
+ * All reads of the process land in one buffer, which is good only during the call; what must stay is copied.
+ */
+import type { Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { latin1 } from './latin1.js';
+import {
+  endOfStream,
+  handleOf,
+  type StreamHandle,
+  streamWrap,
+  type WriteRequest,
+} from './stream-handle.js';
+
+export interface WireUser {
+  /** Bytes lie in `buffer` from 0 to `length`, only during the call. */
+  onBytes(buffer: Buffer, length: number): void;
+  /** The peer will send no more; it may still read. */
+  onEnd(): void;
+  /** Everything written is with the kernel. Only after a write returned false. */
+  onDrain(): void;
+  /** The peer or the network closed it: at most once, and never after destroy(). The code is the system's. */
+  onClose(code: string | undefined): void;
+}
+
+/** Beyond so many bytes not yet with the kernel a write asks its caller to wait. */
+const highWaterBytes = 64 * 1024;
+/** Up to here the handle tries the write at once from its stack, and copies what is left by itself. */
+const textLimitBytes = 16 * 1024;
+/** A read takes at most so much. */
+export const readBufferBytes = 64 * 1024;
+
+/** Whatever a front throws costs its own connection, never the process. */
+export const faults = {
+  report: (error: unknown): void => {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  },
+};
+
+export abstract class Wire {
+  readonly socket: Socket;
+  user: WireUser;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Written, not yet with the kernel. */
+  pendingBytes = 0;
+  closed = false;
+  protected waiting = false;
+
+  constructor(socket: Socket, user: WireUser) {
+    this.socket = socket;
+    this.user = user;
+  }
+
+  /** False: stop producing until onDrain. */
+  abstract writeText(latin1: string): boolean;
+  /** The bytes are copied or sent before it returns. False: stop producing until onDrain. */
+  abstract writeBytes(buffer: Buffer, start: number, end: number): boolean;
+  abstract pause(): void;
+  abstract resume(): void;
+
+  /** Sends what is written, then says that no more comes; reading goes on. */
+  end(): void {
+    if (!this.closed) this.socket.end();
+  }
+
+  destroy(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.socket.destroy();
+  }
+
+  /** Closes with a TCP reset, so that the peer cannot take what it has for the whole. */
+  reset(): void {
+    if (this.closed) return;
+    this.closed = true;
+    const raw = (this.socket as Socket & { _parent?: Socket })._parent ?? this.socket;
+    try {
+      raw.resetAndDestroy();
+    } catch {
+      // Not a TCP handle.
+    }
+    this.socket.destroy();
+  }
+
+  /** Sends what is written, says goodbye, and closes when the peer does, or after `lingerMs`. */
+  endThenDestroy(lingerMs: number): void {
+    if (this.closed) return;
+    this.user = new Lingering(this);
+    this.end();
+    this.resume();
+    setTimeout(() => this.destroy(), lingerMs).unref();
+  }
+
+  protected lost(code: string | undefined): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.socket.destroy();
+    try {
+      this.user.onClose(code);
+    } catch (error) {
+      faults.report(error);
+    }
+  }
+
+  protected drained(): void {
+    if (!this.waiting || this.closed) return;
+    this.waiting = false;
+    try {
+      this.user.onDrain();
+    } catch (error) {
+      faults.report(error);
+      this.destroy();
+    }
+  }
+}
+
+/** Takes over an accepted or connected socket that nobody reads from yet; reading begins with resume(). */
+export function takeOver(socket: Socket, user: WireUser): Wire {
+  const handle = handleOf(socket);
+  const wire = handle ? new HandleWire(socket, handle, user) : new StreamWire(socket, user);
+  socket.on('error', (error: NodeJS.ErrnoException) => wire['lost'](error.code ?? error.message));
+  socket.on('close', () => wire['lost'](undefined));
+  return wire;
+}
+
+const shared = Buffer.allocUnsafeSlow(readBufferBytes);
+
+function onRead(this: StreamHandle): void {
+  const wire = this.wire as HandleWire;
+  // Read first: whatever is called from here changes it.
+  const read = streamWrap?.streamBaseState[streamWrap.kReadBytesOrError] as number;
+  wire.onRead(read);
+}
+
+function onWritten(this: WriteRequest, status: number): void {
+  (this.wire as HandleWire).onWritten(this.bytes, status);
+}
+
+class HandleWire extends Wire {
+  readonly #handle: StreamHandle;
+  readonly #state = streamWrap?.streamBaseState as Int32Array;
+  readonly #asyncAt = streamWrap?.kLastWriteWasAsync as number;
+  /** Used again until a write takes it along. */
+  #request: WriteRequest;
+  readonly #isTls: boolean;
+
+  constructor(socket: Socket, handle: StreamHandle, user: WireUser) {
+    super(socket, user);
+    this.#handle = handle;
+    this.#isTls = 'encrypted' in socket;
+    handle.wire = this;
+    handle.useUserBuffer(shared);
+    handle.onread = onRead;
+    this.#request = this.#newRequest();
+  }
+
+  #newRequest(): WriteRequest {
+    const { WriteWrap } = streamWrap as NonNullable<typeof streamWrap>;
+    const request = new WriteWrap();
+    request.oncomplete = onWritten;
+    request.wire = this;
+    request.bytes = 0;
+    return request;
+  }
+
+  onRead(read: number): void {
+    if (this.closed) return;
+    try {
+      if (read > 0) {
+        this.bytesIn += read;
+        this.user.onBytes(shared, read);
+      } else if (read === endOfStream) {
+        this.user.onEnd();
+      } else if (read < 0) {
+        this.lost(getSystemErrorName(read));
+      }
+    } catch (error) {
+      faults.report(error);
+      this.reset();
+    }
+  }
+
+  writeText(latin1: string): boolean {
+    if (this.closed) return true;
+    const request = this.#request;
+    const status = this.#handle.writeLatin1String(request, latin1);
+    return this.#sent(request, status, latin1.length);
+  }
+
+  writeBytes(buffer: Buffer, start: number, end: number): boolean {
+    if (this.closed) return true;
+    const bytes = end - start;
+    const request = this.#request;
+    let status: number;
+    if (this.#isTls) {
+      // Encrypted, or copied, before the call returns.
+      status = this.#handle.writeBuffer(request, buffer.subarray(start, end));
+    } else if (bytes <= textLimitBytes) {
+      status = this.#handle.writeLatin1String(request, latin1(buffer, start, end));
+    } else {
+      const own = Buffer.allocUnsafeSlow(bytes);
+      buffer.copy(own, 0, start, end);
+      status = this.#handle.writeBuffer(request, own);
+    }
+    return this.#sent(request, status, bytes);
+  }
+
+  #sent(request: WriteRequest, status: number, bytes: number): boolean {
+    this.bytesOut += bytes;
+    if (status !== 0) {
+      // Later, so that no caller is called back in the middle of its own work.
+      setImmediate(() => this.lost(getSystemErrorName(status)));
+      return true;
+    }
+    if (this.#state[this.#asyncAt] === 0) return true;
+    request.bytes = bytes;
+    this.#request = this.#newRequest();
+    this.pendingBytes += bytes;
+    if (this.pendingBytes <= highWaterBytes) return true;
+    this.waiting = true;
+    return false;
+  }
+
+  onWritten(bytes: number, status: number): void {
+    this.pendingBytes -= bytes;
+    if (status < 0) this.lost(getSystemErrorName(status));
+    else if (this.pendingBytes === 0) this.drained();
+  }
+
+  pause(): void {
+    if (!this.closed) this.#handle.readStop();
+  }
+
+  resume(): void {
+    if (!this.closed) this.#handle.readStart();
+  }
+}
+
+/** The same on documented API alone. */
+class StreamWire extends Wire {
+  constructor(socket: Socket, user: WireUser) {
+    super(socket, user);
+    socket.pause();
+    socket.on('data', (chunk: Buffer) => {
+      if (this.closed) return;
+      this.bytesIn += chunk.length;
+      this.#guarded(() => this.user.onBytes(chunk, chunk.length));
+    });
+    socket.on('end', () => {
+      if (!this.closed) this.#guarded(() => this.user.onEnd());
+    });
+    socket.pause();
+  }
+
+  #guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      faults.report(error);
+      this.reset();
+    }
+  }
+
+  writeText(latin1: string): boolean {
+    return this.#write(Buffer.from(latin1, 'latin1'));
+  }
+
+  writeBytes(buffer: Buffer, start: number, end: number): boolean {
+    return this.#write(Buffer.from(buffer.subarray(start, end)));
+  }
+
+  #write(bytes: Buffer): boolean {
+    if (this.closed) return true;
+    this.bytesOut += bytes.length;
+    this.pendingBytes += bytes.length;
+    this.socket.write(bytes, () => {
+      this.pendingBytes -= bytes.length;
+      if (this.pendingBytes === 0) this.drained();
+    });
+    if (this.pendingBytes <= highWaterBytes) return true;
+    this.waiting = true;
+    return false;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+}
+
+/** Reads and drops until the peer closes. */
+class Lingering implements WireUser {
+  readonly #wire: Wire;
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+  onBytes(): void {
+    // A client may be sending still; closing on it would reset what it has not read of the answer.
+  }
+  onEnd(): void {
+    this.#wire.destroy();
+  }
+  onDrain(): void {
+    // Nothing waits.
+  }
+  onClose(): void {
+    // Done.
+  }
+}
