@@ -23,7 +23,8 @@ export interface IdentityTarget {
 const firstStateLimitMs = 10_000;
 
 /**
- * Connects to the controller of `config.controller`. Resolves when there is a state to serve by, from the cache or the
+ * Connects to the controller of `config.controller`. Resolves when there is a state to serve by, from the cache or
+ * the
  * stream; from then on the stores are kept up to date. Throws a UserError where the configuration cannot work.
  */
 export async function startControllerClient(parts: {

@@ -83,7 +83,10 @@ export type TryFailure =
   | 'connect-timeout'
   | 'unreachable'
   | 'reset'
-  /** The idle connection it was sent on had just been closed: no byte was answered; is retried once without budget. */
+  /**
+   * The idle connection it was sent on had just been closed: no byte was answered; is retried once without
+   * budget.
+   */
   | 'stale-connection'
   /** RST_STREAM with REFUSED_STREAM, or a stream above a GOAWAY's last id: certainly not processed. */
   | 'not-processed'

@@ -61,7 +61,10 @@ export class InboundFlow {
     return this.#servers.find((s) => s.port === port) ?? only;
   }
 
-  /** Asked once a connection, after the handshake, before any byte is read: false where no request could be allowed. */
+  /**
+   * Asked once a connection, after the handshake, before any byte is read: false where no request could be
+   * allowed.
+   */
   mayConnect(server: ServerState, peer: Peer): boolean {
     const { source, authorizer } = server as CompiledServer;
     return mayConnect(source, authorizer, peer);

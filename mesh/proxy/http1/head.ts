@@ -1,6 +1,7 @@
 /**
  * Heads of HTTP/1.1 messages, read strictly (RFC 9112) and incrementally: the same bytes give the same answer however
- * they are split. What a lenient reader would mend (bare LF, folded lines, space before a colon, two lengths) is refused,
+ * they are split. What a lenient reader would mend (bare LF, folded lines, space before a colon, two lengths) is
+ * refused,
  * because the next one in the chain might mend it differently, and that is how requests are smuggled.
  */
 import { latin1 } from '../listen/latin1.js';
@@ -150,7 +151,8 @@ export class Head {
   }
 
   /**
-   * Reads on. `start` is always the head's first byte, also when called again with more of it; `end` is where what has
+   * Reads on. `start` is always the head's first byte, also when called again with more of it; `end` is where
+   * what has
    * arrived ends. Returns where the head ends, or `needMore`, or `broken` with the error set.
    */
   parse(buffer: Uint8Array, start: number, end: number): number {

@@ -1,6 +1,8 @@
 /**
- * Node's own stream handles, below net.Socket's streams: what makes a read and a write cost one call each. None of it is
- * documented API, so everything is looked for first, and wire.ts falls back to plain sockets where any of it is missing.
+ * Node's own stream handles, below net.Socket's streams: what makes a read and a write cost one call each. None of
+ * it is
+ * documented API, so everything is looked for first, and wire.ts falls back to plain sockets where any of it is
+ * missing.
  */
 import type { Socket } from 'node:net';
 

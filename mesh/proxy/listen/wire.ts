@@ -1,5 +1,6 @@
 /**
- * A connection as the fronts see it: bytes in by a call, bytes out by a call, back-pressure by numbers. TCP and TLS alike.
+ * A connection as the fronts see it: bytes in by a call, bytes out by a call, back-pressure by numbers. TCP and
+ * TLS alike.
  *
  * All reads of the process land in one buffer, which is good only during the call; what must stay is copied.
  */
