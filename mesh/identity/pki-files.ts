@@ -225,7 +225,7 @@ export class FileIssuerStore implements IssuerStore {
   }
 }
 
-function readText(file: string): string {
+export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

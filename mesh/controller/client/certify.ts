@@ -1,6 +1,6 @@
-/** One certificate from the identity service: a fresh key, a request, the answer checked. */
+/** One certificate from the identity service: a request for a key, the answer checked. */
 import { X509Certificate } from 'node:crypto';
-import { createCsr, generateWorkloadKey, toPem } from '../../identity/csr.js';
+import { createCsr, toPem, type WorkloadKey } from '../../identity/csr.js';
 import { certifyPath, decodeCertifyResponse, encodeCertifyRequest } from '../api/messages.js';
 import type { IdentityMaterial } from './cache.js';
 import { call, connect, type Credentials } from './connection.js';
@@ -15,12 +15,12 @@ export async function requestCertificate(request: {
   address: string;
   controllerIdentity: string;
   identity: string;
+  key: WorkloadKey;
   /** Empty: the credentials' certificate is the proof. */
   token: string;
   credentials: Credentials;
 }): Promise<CertificateAnswer> {
-  const { identity, token } = request;
-  const key = generateWorkloadKey();
+  const { identity, key, token } = request;
   const csr = createCsr(key, identity);
   const session = await connect(request.address, request.controllerIdentity, request.credentials);
   try {

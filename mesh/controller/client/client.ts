@@ -4,6 +4,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { Random } from '../../../base/random.js';
+import { generateWorkloadKey, type WorkloadKey } from '../../identity/csr.js';
 import type { MeshState } from '../../model.js';
 import { frameMessage } from '../api/framing.js';
 import {
@@ -68,6 +69,8 @@ export class ControllerClient {
   #next: number;
   #heardMs: number;
   #first: (() => void) | undefined;
+  /** Kept until its certificate comes: a one-time token is good for one key, and an answer may be lost. */
+  #nextKey: WorkloadKey | undefined;
   /** For metrics; counters never fall. */
   readonly stats = {
     connected: false,
@@ -305,13 +308,16 @@ export class ControllerClient {
   }
 
   async #certify(address: string, token: string): Promise<void> {
+    const key = (this.#nextKey ??= generateWorkloadKey());
     const answer = await requestCertificate({
       address,
+      key,
       controllerIdentity: this.#options.controllerIdentity,
       identity: this.#options.identity,
       token,
       credentials: { ...(token === '' && this.#identity), anchors: this.#anchors },
     });
+    this.#nextKey = undefined;
     this.stats.clockSkewMs = answer.controllerTimeMs - this.#options.clock.nowMs();
     this.#setIdentity(answer.material);
   }

@@ -115,7 +115,8 @@ export function clientIn(
     workload: { name, namespace: 'retail' },
     identity: identityName({ serviceAccount: name, namespace: 'retail', trustDomain }),
     tokenFile: join(path, `${name}.token`),
-    anchors: splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8')),
+    anchors:
+      overrides.anchors ?? splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8')),
     subscribe: ['*'],
     proxyVersion: 'test',
     clock: realClock,

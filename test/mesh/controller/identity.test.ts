@@ -1,0 +1,160 @@
+/** C2: who is given a certificate, and that rotation of each part of the chain leaves nobody behind. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { requestCertificate } from '../../../mesh/controller/client/certify.js';
+import { controllerIdentity } from '../../../mesh/controller/controller.js';
+import { generateWorkloadKey, splitPem } from '../../../mesh/identity/csr.js';
+import { identityName } from '../../../mesh/identity/names.js';
+import {
+  addTrustAnchor,
+  dropOldAnchors,
+  pkiFiles,
+  rotateIssuer,
+} from '../../../mesh/identity/pki-files.js';
+import { rollAnchor } from '../../../mesh/identity/roll-over.js';
+import {
+  clientIn,
+  controllerIn,
+  eventually,
+  folder,
+  registryOf,
+  tokenFor,
+  trustDomain,
+} from './bench-mesh.js';
+
+const registry = registryOf({ cart: ['10.0.0.1:1'] });
+const of = (serviceAccount: string): string =>
+  identityName({ serviceAccount, namespace: 'retail', trustDomain });
+
+function ask(path: string, address: string, identity: string, token: string) {
+  return requestCertificate({
+    address,
+    controllerIdentity: controllerIdentity(trustDomain),
+    identity,
+    key: generateWorkloadKey(),
+    token,
+    credentials: { anchors: splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8')) },
+  });
+}
+
+test('C2: a token is good once, for its own identity, and no request without one is answered', async () => {
+  const path = folder();
+  const { controller, address } = await controllerIn(path, { registry });
+  const token = readFileSync(tokenFor(path, 'cart'), 'utf8');
+  await expect(ask(path, address, of('payment'), token)).rejects.toThrow(/is of cart\.retail/);
+  // The refused request used it up: a token that is tried for another's name is a stolen one.
+  await expect(ask(path, address, of('cart'), token)).rejects.toThrow(/used before/);
+  await expect(ask(path, address, of('cart'), '')).rejects.toThrow(/neither a token nor/);
+  await expect(ask(path, address, of('cart'), 'fdj_made-up')).rejects.toThrow(/not known/);
+  await expect(ask(path, address, 'cart.retail.other.domain', 'x')).rejects.toThrow(/not a name/);
+  expect([...controller.authority.refused].sort()).toEqual([
+    ['bad-token', 2],
+    ['replayed-token', 1],
+    ['wrong-identity', 2],
+  ]);
+  const events = readFileSync(join(path, 'events.jsonl'), 'utf8');
+  expect(events).toMatch(/"reason":"replayed-token"/);
+  expect(events).not.toContain(token);
+  expect(readFileSync(pkiFiles(join(path, 'pki')).keyFile, 'utf8')).toMatch(/PRIVATE KEY/);
+});
+
+test('C2: certificates are renewed long before their end, by the certificate itself', async () => {
+  const path = folder();
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '3s' });
+  tokenFor(path, 'cart');
+  const { client, identities } = clientIn(path, 'cart', [address]);
+  await client.start(10_000);
+  await eventually(() => client.stats.renewals >= 2);
+  expect(controller.authority.issued.join).toBe(1);
+  const leaves = [...new Set(identities.map((i) => splitPem(i.chain)[0] as string))];
+  for (let i = 1; i < leaves.length; i++) {
+    const before = new X509Certificate(leaves[i - 1] as string);
+    const after = new X509Certificate(leaves[i] as string);
+    expect(Date.parse(after.validFrom)).toBeLessThan(Date.parse(before.validTo));
+  }
+});
+
+test('F3: a frozen issuer lets certificates run out, and the same proxy joins again when it thaws', async () => {
+  const path = folder();
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '2s' });
+  tokenFor(path, 'cart', 2);
+  const { client } = clientIn(path, 'cart', [address]);
+  await client.start(10_000);
+  const lease = controller.faults.put({ kind: 'identity-freeze', ttlMs: 60_000 });
+  await eventually(() => client.stats.renewalFailures >= 1);
+  expect((controller.faults.effects.get('identity-freeze') ?? 0) > 0).toBe(true);
+  await eventually(() => (client.identity?.notAfterMs ?? 0) < Date.now());
+  const renewed = client.stats.renewals;
+  controller.faults.remove(lease.id);
+  await eventually(() => client.stats.renewals > renewed);
+  expect(client.identity?.notAfterMs).toBeGreaterThan(Date.now());
+});
+
+test('C2: a new issuer and a new trust anchor reach everybody, hot, each step awaited', async () => {
+  const path = folder();
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '20s' });
+  for (const name of ['cart', 'pay']) tokenFor(path, name);
+  const clients = ['cart', 'pay'].map((name) => clientIn(path, name, [address]));
+  for (const { client } of clients) await client.start(10_000);
+  const before = clients.map(({ client }) => client.identity?.issuer);
+  const steps: string[] = [];
+  await rollAnchor({
+    folder: join(path, 'pki'),
+    trustDomain,
+    admins: [`http://127.0.0.1:${controller.adminPort}`],
+    timeoutMs: 20_000,
+    say: (line) => steps.push(line),
+  });
+  expect(steps.map((s) => s.slice(0, 2))).toEqual(['1.', '2.', '3.']);
+  await eventually(() => clients.every(({ client }) => client.identity?.anchors.length === 1));
+  clients.forEach(({ client }, i) => expect(client.identity?.issuer).not.toBe(before[i]));
+  const kinds = controller.events.recent.map((e) => e.event);
+  expect(kinds.filter((k) => k === 'issuer-rotated')).toHaveLength(1);
+  expect(kinds.filter((k) => k === 'bundle-changed').length).toBeGreaterThanOrEqual(2);
+});
+
+test('bad input: keys that do not fit or can be read by all change nothing, and the old issuer signs on', async () => {
+  const path = folder();
+  const { controller, address, logs } = await controllerIn(path, { registry });
+  const files = pkiFiles(join(path, 'pki'));
+  const good = readFileSync(files.certificateFile, 'utf8');
+  const issuer = controller.authority.issuing.chain[0]?.serialNumber;
+  writeFileSync(files.certificateFile, good.slice(0, 200));
+  await eventually(() => logs.some((line) => line.includes('the one in use stays')));
+  expect(controller.authority.issuing.chain[0]?.serialNumber).toBe(issuer);
+  tokenFor(path, 'cart');
+  const { client } = clientIn(path, 'cart', [address]);
+  await client.start(10_000);
+  expect(client.identity).toBeDefined();
+  writeFileSync(files.certificateFile, good);
+  await rotateIssuer(join(path, 'pki'), { trustDomain });
+  await eventually(() => controller.authority.issuing.chain[0]?.serialNumber !== issuer);
+  await addTrustAnchor(join(path, 'pki'), { trustDomain });
+  expect(dropOldAnchors(join(path, 'pki'))).toHaveLength(1);
+});
+
+test('C7, D14: proxies fail over to another replica, and one that starts while none is there serves by its cache', async () => {
+  const path = folder();
+  const first = await controllerIn(path, { registry, replica: 'a' });
+  const second = await controllerIn(path, { replica: 'b' });
+  tokenFor(path, 'cart');
+  const cacheFolder = join(path, 'cache');
+  const addresses = [first.address, second.address];
+  const proxy = clientIn(path, 'cart', addresses, { cacheFolder });
+  await proxy.client.start(10_000);
+  const other = proxy.client.stats.address === first.address ? second : first;
+  await (other === first ? second : first).controller.stop();
+  await eventually(
+    () => proxy.client.stats.connected && proxy.client.stats.address === other.address,
+  );
+  proxy.client.stop();
+  await other.controller.stop();
+  const again = clientIn(path, 'cart', addresses, { cacheFolder });
+  await again.client.start(10_000);
+  expect(again.states.at(-1)?.destinations.map((d) => d.name)).toEqual(['cart.retail']);
+  expect(again.identities).toHaveLength(1);
+  expect(again.client.stats.connected).toBe(false);
+  await eventually(() => again.client.staleSeconds() > 0);
+});

@@ -1,0 +1,153 @@
+/** C2: issuers whose keys stay in Vault, against a stand-in with Vault's paths and real keys. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { SimulatedClock } from '../../../base/clock.js';
+import { controllerConfig } from '../../../mesh/controller/config.js';
+import { startController } from '../../../mesh/controller/controller.js';
+import { createCsr, generateWorkloadKey } from '../../../mesh/identity/csr.js';
+import { isSignedBy, type Issuing } from '../../../mesh/identity/issuing.js';
+import { identityName } from '../../../mesh/identity/names.js';
+import { createVaultStore } from '../../../mesh/identity/vault.js';
+import { dnsNames } from '../../../mesh/identity/x509.js';
+import {
+  atEnd,
+  clientIn,
+  eventually,
+  folder,
+  tokenFor,
+  trustDomain,
+} from '../controller/bench-mesh.js';
+import { makeCa, VaultStandIn } from './vault-server.js';
+
+let vault: VaultStandIn;
+let path: string;
+beforeEach(async () => {
+  vault = await VaultStandIn.start();
+  atEnd(() => vault.stop());
+  path = folder();
+  writeFileSync(join(path, 'vault.token'), `${vault.token}\n`);
+});
+
+const pki = () =>
+  ({
+    kind: 'vault-pki',
+    address: vault.address,
+    mount: 'pki',
+    role: 'mesh',
+    tokenFile: join(path, 'vault.token'),
+  }) as const;
+
+const transit = () =>
+  ({
+    kind: 'vault-transit',
+    address: vault.address,
+    mount: 'transit',
+    key: 'mesh',
+    tokenFile: join(path, 'vault.token'),
+    trustAnchorsFile: join(path, 'anchors.crt'),
+    certificateFile: join(path, 'issuer.crt'),
+  }) as const;
+
+const name = { serviceAccount: 'cart', namespace: 'retail', trustDomain };
+
+function leaf(issuing: Issuing) {
+  const key = generateWorkloadKey();
+  return issuing.issue({
+    csr: createCsr(key, identityName(name)),
+    publicKeyDer: key.publicKey.export({ type: 'spki', format: 'der' }),
+    name,
+    notBeforeMs: Date.now() - 10_000,
+    notAfterMs: Date.now() + 3_600_000,
+  });
+}
+
+test('C2: Vault builds the certificate, and a role that changes the name is not believed', async () => {
+  const store = createVaultStore(pki(), new SimulatedClock(Date.now()));
+  const issuing = await store.start(
+    () => undefined,
+    () => undefined,
+  );
+  expect(issuing.anchors.map((a) => a.fingerprint256)).toEqual([
+    vault.root.certificate.fingerprint256,
+  ]);
+  const made = await leaf(issuing);
+  expect(dnsNames(made)).toEqual([identityName(name)]);
+  expect(isSignedBy(made, vault.issuer.certificate)).toBe(true);
+  vault.overrideName = 'payment.retail.serviceaccount.identity.test.local';
+  await expect(leaf(issuing)).rejects.toThrow(/without the name cart\.retail/);
+  await store.stop();
+});
+
+test('C2: a transit key signs, a new version with its certificate is taken over', async () => {
+  const first = await vault.addVersion();
+  writeFileSync(join(path, 'anchors.crt'), vault.root.certificate.toString());
+  writeFileSync(join(path, 'issuer.crt'), first.toString());
+  const clock = new SimulatedClock(Date.now());
+  const changes: Issuing[] = [];
+  const problems: string[] = [];
+  const store = createVaultStore(transit(), clock, { pollMs: 1000 });
+  const issuing = await store.start(
+    (next) => changes.push(next),
+    (message) => problems.push(message),
+  );
+  expect(isSignedBy(await leaf(issuing), first)).toBe(true);
+  const second = await vault.addVersion();
+  writeFileSync(join(path, 'issuer.crt'), second.toString());
+  clock.advance(1000);
+  await eventually(() => changes.length === 1);
+  expect(isSignedBy(await leaf(changes[0] as Issuing), second)).toBe(true);
+  // A certificate that no version of the key belongs to changes nothing.
+  writeFileSync(
+    join(path, 'issuer.crt'),
+    (await makeCa('stranger', vault.root)).certificate.toString(),
+  );
+  clock.advance(1000);
+  await eventually(() => problems.some((p) => p.includes('no version of transit/keys/mesh')));
+  expect(changes).toHaveLength(1);
+  await store.stop();
+});
+
+test('bad input: a sealed Vault, a wrong token and plain http beyond loopback say so, and no token is shown', async () => {
+  const start = (config = pki()): Promise<Issuing> =>
+    createVaultStore(config, new SimulatedClock(Date.now())).start(
+      () => undefined,
+      () => undefined,
+    );
+  vault.sealed = true;
+  await expect(start()).rejects.toThrow(/Vault is sealed/);
+  vault.sealed = false;
+  const issuing = await start();
+  writeFileSync(join(path, 'vault.token'), 's.wrong');
+  const refused = await leaf(issuing).catch((error: Error) => error.message);
+  expect(refused).toMatch(/pki\/sign\/mesh: 403 permission denied/);
+  expect(refused).not.toMatch(/s\.wrong/);
+  expect(() =>
+    createVaultStore({ ...pki(), address: 'http://vault.example:8200' }, new SimulatedClock()),
+  ).toThrow(/https is needed/);
+});
+
+test('C2: a controller whose issuer is in Vault: proxies join, and a sealed Vault is a refusal with a reason', async () => {
+  const controller = await startController(
+    controllerConfig({
+      trustDomain,
+      identity: { issuer: pki(), joinTokens: { folder: join(path, 'tokens') } },
+    }),
+  );
+  atEnd(() => controller.stop());
+  tokenFor(path, 'cart');
+  const anchors = [vault.root.certificate.toString()];
+  const address = `127.0.0.1:${controller.grpcPort}`;
+  const joined = clientIn(path, 'cart', [address], { anchors });
+  await joined.client.start(10_000);
+  expect(joined.identities.length).toBeGreaterThan(0);
+  vault.sealed = true;
+  tokenFor(path, 'pay');
+  const late = clientIn(path, 'pay', [address], { anchors });
+  void late.client.start(10_000);
+  await eventually(() => (controller.authority.refused.get('issuer-unavailable') ?? 0) > 0);
+  expect(controller.events.recent.some((e) => e.message?.includes('sealed'))).toBe(true);
+  // Its token is good for its key still: it joins when Vault is back.
+  vault.sealed = false;
+  await eventually(() => late.identities.length > 0);
+});
