@@ -166,11 +166,19 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
     // Another installation may be under way: wait for it.
     const lockWait = ['-o', 'DPkg::Lock::Timeout=300'];
     try {
-      await runQuietly('apt-get', ['install', '-y', '-qq', ...lockWait, source.package], environment);
+      await runQuietly(
+        'apt-get',
+        ['install', '-y', '-qq', ...lockWait, source.package],
+        environment,
+      );
     } catch {
       // The package lists may be old or absent: fetch them and try once more.
       await runQuietly('apt-get', ['update', '-qq', ...lockWait], environment);
-      await runQuietly('apt-get', ['install', '-y', '-qq', ...lockWait, source.package], environment);
+      await runQuietly(
+        'apt-get',
+        ['install', '-y', '-qq', ...lockWait, source.package],
+        environment,
+      );
     }
     return;
   }
