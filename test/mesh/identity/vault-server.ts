@@ -47,35 +47,33 @@ export class VaultStandIn {
   /** What a careless role would put into certificates. */
   overrideName: string | undefined;
   readonly calls: string[] = [];
-  #server: Server | undefined;
+  readonly #server: Server;
 
   private constructor(root: Ca, issuer: Ca) {
     this.root = root;
     this.issuer = issuer;
+    this.#server = createServer((request, response) => {
+      void this.#answer(request).then(
+        ({ status, body }) => response.writeHead(status).end(body),
+        (error: unknown) => response.writeHead(500).end(String(error)),
+      );
+    });
   }
 
   static async start(): Promise<VaultStandIn> {
     const root = await makeCa('vault root');
     const vault = new VaultStandIn(root, await makeCa('vault issuer', root));
-    vault.#server = createServer((request, response) => {
-      void vault.#answer(request).then(
-        ({ status, body }) => {
-          response.writeHead(status).end(body);
-        },
-        (error: unknown) => response.writeHead(500).end(String(error)),
-      );
-    });
-    await new Promise<void>((resolve) => vault.#server?.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => vault.#server.listen(0, '127.0.0.1', resolve));
     return vault;
   }
 
   get address(): string {
-    return `http://127.0.0.1:${(this.#server?.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   stop(): void {
-    this.#server?.closeAllConnections();
-    this.#server?.close();
+    this.#server.closeAllConnections();
+    this.#server.close();
   }
 
   async #answer(request: IncomingMessage): Promise<{ status: number; body: string }> {
