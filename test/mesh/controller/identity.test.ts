@@ -135,7 +135,7 @@ test('bad input: keys that do not fit or can be read by all change nothing, and 
   expect(dropOldAnchors(join(path, 'pki'))).toHaveLength(1);
 });
 
-test('C7, D14: proxies fail over to another replica, and one that starts while none is there serves by its cache', async () => {
+test('C7, D14: proxies fail over, and one that starts while no replica is there serves by its cache', async () => {
   const path = folder();
   const first = await controllerIn(path, { registry, replica: 'a' });
   const second = await controllerIn(path, { replica: 'b' });

@@ -108,7 +108,7 @@ test('C2: a transit key signs, a new version with its certificate is taken over'
   await store.stop();
 });
 
-test('bad input: a sealed Vault, a wrong token and plain http beyond loopback say so, and no token is shown', async () => {
+test('bad input: a sealed Vault, a wrong token, plain http beyond loopback: said, and no token shown', async () => {
   const start = (config = pki()): Promise<Issuing> =>
     createVaultStore(config, new SimulatedClock(Date.now())).start(
       () => undefined,
@@ -127,7 +127,7 @@ test('bad input: a sealed Vault, a wrong token and plain http beyond loopback sa
   ).toThrow(/https is needed/);
 });
 
-test('C2: a controller whose issuer is in Vault: proxies join, and a sealed Vault is a refusal with a reason', async () => {
+test('C2: a controller with its issuer in Vault: proxies join, and a sealed Vault is a reason', async () => {
   const controller = await startController(
     controllerConfig({
       trustDomain,
