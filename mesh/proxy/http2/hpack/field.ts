@@ -1,0 +1,118 @@
+/**
+ * One header field, immutable but for its place among the interned ones. Fields that recur are interned, so that decoder
+ * and encoder tables of all connections share one object, and an encoder finds a field by identity and not by text.
+ */
+
+/** What a field's name means to a relay. A number, so that validation is a switch. */
+export const role = {
+  plain: 0,
+  method: 1,
+  scheme: 2,
+  path: 3,
+  authority: 4,
+  status: 5,
+  /** `:protocol` and any other pseudo-header. */
+  unknownPseudo: 6,
+  /** A header of HTTP/1 connections, which HTTP/2 forbids. */
+  connectionSpecific: 7,
+  te: 8,
+  contentLength: 9,
+  host: 10,
+  contentType: 11,
+  grpcStatus: 12,
+  grpcTimeout: 13,
+  cookie: 14,
+  /** An upper-case or otherwise invalid name, or an invalid value. */
+  malformed: 15,
+} as const;
+export type Role = (typeof role)[keyof typeof role];
+
+/** How it is sent on: as its sender sent it. */
+export const indexing = { without: 0, incremental: 1, never: 2 } as const;
+export type Indexing = (typeof indexing)[keyof typeof indexing];
+
+const roles = new Map<string, Role>([
+  [':method', role.method],
+  [':scheme', role.scheme],
+  [':path', role.path],
+  [':authority', role.authority],
+  [':status', role.status],
+  ['connection', role.connectionSpecific],
+  ['proxy-connection', role.connectionSpecific],
+  ['keep-alive', role.connectionSpecific],
+  ['transfer-encoding', role.connectionSpecific],
+  ['upgrade', role.connectionSpecific],
+  ['te', role.te],
+  ['content-length', role.contentLength],
+  ['host', role.host],
+  ['content-type', role.contentType],
+  ['grpc-status', role.grpcStatus],
+  ['grpc-timeout', role.grpcTimeout],
+  ['cookie', role.cookie],
+]);
+
+export function roleOfName(name: string): Role {
+  const known = roles.get(name);
+  if (known !== undefined) return known;
+  if (name.charCodeAt(0) === 58 /* : */) return role.unknownPseudo;
+  return isToken(name) ? role.plain : role.malformed;
+}
+
+/** Lower-case token characters of RFC 9110. */
+const tokenCharacters = new Uint8Array(256);
+for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") {
+  tokenCharacters[c.charCodeAt(0)] = 1;
+}
+
+function isToken(name: string): boolean {
+  if (name.length === 0) return false;
+  for (let i = 0; i < name.length; i++) {
+    if (tokenCharacters[name.charCodeAt(i)] !== 1) return false;
+  }
+  return true;
+}
+
+/** RFC 9113, 8.2.1: no NUL, CR or LF anywhere, no space or tab at either end. */
+export function isFieldValue(value: string): boolean {
+  const { length } = value;
+  if (length === 0) return true;
+  for (let i = 0; i < length; i++) {
+    const c = value.charCodeAt(i);
+    if (c === 0 || c === 10 || c === 13) return false;
+  }
+  const first = value.charCodeAt(0);
+  const last = value.charCodeAt(length - 1);
+  return first !== 32 && first !== 9 && last !== 32 && last !== 9;
+}
+
+export class Field {
+  readonly name: string;
+  readonly value: string;
+  /** Of the name; `malformed` also where the value is invalid. */
+  readonly role: Role;
+  readonly indexing: Indexing;
+  /** Index in the static table of both, of the name alone; 0: none. */
+  readonly staticIndex: number;
+  readonly staticName: number;
+  /** Place among the interned fields; -1: not there. Only `intern` changes it. */
+  id = -1;
+
+  constructor(
+    name: string,
+    value: string,
+    fieldRole: Role,
+    how: Indexing,
+    staticName: number,
+    staticIndex: number,
+  ) {
+    this.name = name;
+    this.value = value;
+    this.role = fieldRole;
+    this.indexing = how;
+    this.staticName = staticName;
+    this.staticIndex = staticIndex;
+  }
+}
+
+/** RFC 7541, 4.1. */
+export const fieldSize = (field: Field): number => field.name.length + field.value.length + 32;

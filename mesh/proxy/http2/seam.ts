@@ -1,0 +1,68 @@
+/**
+ * What passes between this folder and the listeners, TLS and HTTP/1.1 around it. They hand over accepted connections and
+ * open upstream ones; each of the two protocols can carry a try of the other's request.
+ */
+import type { Socket } from 'node:net';
+import type { EndpointState, Flow, RequestInfo, TlsLabel, TryFailure } from '../flow/contract.js';
+
+/** Whose connection it is, and what becomes of its requests. One object for each accepted connection. */
+export interface Serving {
+  readonly peerIdentity: string | undefined;
+  readonly peerAddress: string;
+  readonly tls: TlsLabel;
+  /** Undefined: nothing serves this authority. Keeps its own one-entry cache by authority. */
+  begin(request: RequestInfo): Flow | undefined;
+}
+
+export type Protocol = 'h2' | 'http/1.1';
+
+/** Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint; exactly one of the two is called, never at once. */
+export type Connect = (
+  endpoint: EndpointState,
+  protocols: readonly Protocol[],
+  handler: {
+    /** Over plaintext, the protocol is the first one asked for (prior knowledge). */
+    connected(socket: Socket, protocol: Protocol): void;
+    failed(failure: TryFailure): void;
+  },
+) => { cancel(): void };
+
+/** The head of a request on its way to an endpoint. Headers are name, value, name, value…, names in lower case. */
+export interface TryRequest {
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  /** Without Host, connection-specific headers and pseudo-headers. */
+  readonly headers: readonly string[];
+  /** False: the request ends with its head. */
+  readonly hasBody: boolean;
+}
+
+/** Hears the answer to one try. Buffers are valid during the call only. After `ended` or `failed` nothing comes. */
+export interface TryHandler {
+  informational(status: number, headers: readonly string[]): void;
+  head(status: number, headers: readonly string[], ended: boolean): void;
+  /** Call Try.consumed with as many bytes once they are passed on: until then they count against the window. */
+  data(buffer: Buffer, start: number, end: number): void;
+  /** After the last data; not called where `head` said ended. */
+  ended(trailers: readonly string[] | undefined): void;
+  /** Before the head or after it. */
+  failed(failure: TryFailure): void;
+  /** `write` returned false before; it may be called again. */
+  drained(): void;
+}
+
+/** One try under way. */
+export interface Try {
+  /** The bytes are copied or written before it returns. False: no more until `drained`. */
+  write(buffer: Buffer, start: number, end: number): boolean;
+  /** The request's body is complete. */
+  end(trailers: readonly string[] | undefined): void;
+  consumed(bytes: number): void;
+  /** The answer is no longer wanted; nothing is called afterwards. */
+  abort(): void;
+}
+
+/** Implemented by both protocols, for the other's requests. */
+export type OpenTry = (endpoint: EndpointState, request: TryRequest, handler: TryHandler) => Try;
