@@ -2,27 +2,30 @@
  * What passes between this folder and the listeners, TLS and HTTP/1.1 around it. They hand over accepted connections and
  * open upstream ones; each of the two protocols can carry a try of the other's request.
  */
-import type { Socket } from 'node:net';
 import type { EndpointState, Flow, RequestInfo, TlsLabel, TryFailure } from '../flow/contract.js';
+import type { Wire } from '../listen/wire.js';
 
 /** Whose connection it is, and what becomes of its requests. One object for each accepted connection. */
 export interface Serving {
   readonly peerIdentity: string | undefined;
   readonly peerAddress: string;
   readonly tls: TlsLabel;
-  /** Undefined: nothing serves this authority. Keeps its own one-entry cache by authority. */
-  begin(request: RequestInfo): Flow | undefined;
+  /** Keeps the destination of the last authority, until the flow's generation changes. */
+  begin(request: RequestInfo): Flow;
 }
 
 export type Protocol = 'h2' | 'http/1.1';
 
-/** Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint; exactly one of the two is called, never at once. */
+/**
+ * Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint. Exactly one of the two is called, never before
+ * this returns. The wire's user is set by the receiver, which then calls resume().
+ */
 export type Connect = (
   endpoint: EndpointState,
   protocols: readonly Protocol[],
   handler: {
     /** Over plaintext, the protocol is the first one asked for (prior knowledge). */
-    connected(socket: Socket, protocol: Protocol): void;
+    connected(wire: Wire, protocol: Protocol): void;
     failed(failure: TryFailure): void;
   },
 ) => { cancel(): void };
@@ -66,3 +69,13 @@ export interface Try {
 
 /** Implemented by both protocols, for the other's requests. */
 export type OpenTry = (endpoint: EndpointState, request: TryRequest, handler: TryHandler) => Try;
+
+/**
+ * What this folder offers (front.ts):
+ *
+ *     const http2 = new Http2Front({ clock, connect, openHttp1Try });
+ *     http2.accept(wire, serving, firstBytes);  // after ALPN h2, or when the first bytes are `PRI * HTTP/2.0`
+ *     http2.openTry(endpoint, request, handler) // HTTP/1.1 requests to endpoints that speak HTTP/2
+ *     http2.forget(endpoint);                   // from onEndpointRemoved
+ *     await http2.drain();                      // GOAWAY to all, resolved when the last stream has ended
+ */
