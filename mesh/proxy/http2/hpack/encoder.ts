@@ -2,7 +2,6 @@
  * The encoding half of HPACK (RFC 7541). A field goes out as its sender sent it: what the sender kept out of tables stays
  * out of ours. Only interned fields, which have recurred, enter the table; they are found by identity.
  */
-import './latin1.js';
 import { Field, fieldSize, indexing } from './field.js';
 import { huffmanEncode, huffmanLength } from './huffman.js';
 import { staticCount } from './static-table.js';
@@ -138,7 +137,7 @@ function writeText(out: Buffer, at: number, text: string): number {
   const { length } = text;
   let position = writeInteger(out, at, 0, 7, length);
   if (length > 48) {
-    out.latin1Write(text, position, length);
+    out.write(text, position, length, 'latin1');
     return position + length;
   }
   for (let i = 0; i < length; i++) out[position++] = text.charCodeAt(i);

@@ -2,7 +2,7 @@
  * The Huffman code of RFC 7541, appendix B. The code is canonical, so the lengths alone say it all. Decoding walks a
  * state machine by four bits at a time: a table of 16 kB, which stays in the first-level cache.
  */
-import './latin1.js';
+import { latin1 } from '../../listen/latin1.js';
 
 /** Bits of each symbol's code, 0 to 255 and EOS, as one base-32 digit each. */
 const lengthDigits =
@@ -108,7 +108,7 @@ export function huffmanDecode(bytes: Uint8Array, start: number, end: number): st
     entry = steps[((entry & 511) << 4) | (byte & 15)] as number;
     if (entry & emits) out[written++] = entry >>> 16;
   }
-  return entry & mayEnd ? out.latin1Slice(0, written) : undefined;
+  return entry & mayEnd ? latin1(out, 0, written) : undefined;
 }
 
 /** Octets that `text` takes. */

@@ -2,8 +2,8 @@
  * Strings by their encoded octets: most literals of a connection have been seen before, and finding one again is cheaper
  * than decoding it, and yields a string whose hash is known. Direct-mapped, of fixed size, shared by all connections.
  */
-import './latin1.js';
 import { isFieldValue, role, roleOfName, type Role } from './field.js';
+import { latin1 } from '../../listen/latin1.js';
 import { huffmanDecode } from './huffman.js';
 
 const slots = 1024;
@@ -59,7 +59,7 @@ export function textOf(
 }
 
 function decode(buffer: Buffer, start: number, end: number, huffman: boolean): Text | undefined {
-  if (!huffman) return describe(buffer.latin1Slice(start, end));
+  if (!huffman) return describe(latin1(buffer, start, end));
   const text = huffmanDecode(buffer, start, end);
   return text === undefined ? undefined : describe(text);
 }
