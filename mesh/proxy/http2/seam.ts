@@ -1,11 +1,15 @@
 /**
- * What passes between this folder and the listeners, TLS and HTTP/1.1 around it. They hand over accepted connections and
- * open upstream ones; each of the two protocols can carry a try of the other's request.
+ * What passes between this folder and the listeners, TLS and HTTP/1.1 around it. They hand over
+ * accepted connections and open upstream ones; each of the two protocols can carry a try of the
+ * other's request.
  */
 import type { EndpointState, Flow, RequestInfo, TlsLabel, TryFailure } from '../flow/contract.js';
 import type { Wire } from '../listen/wire.js';
 
-/** Whose connection it is, and what becomes of its requests. One object for each accepted connection. */
+/**
+ * Whose connection it is, and what becomes of its requests. One object for each accepted
+ * connection.
+ */
 export interface Serving {
   readonly peerIdentity: string | undefined;
   readonly peerAddress: string;
@@ -17,8 +21,9 @@ export interface Serving {
 export type Protocol = 'h2' | 'http/1.1';
 
 /**
- * Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint. Exactly one of the two is called, never before
- * this returns. The wire's user is set by the receiver, which then calls resume().
+ * Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint. Exactly one of the two
+ * is called, never before this returns. The wire's user is set by the receiver, which then calls
+ * resume().
  */
 export type Connect = (
   endpoint: EndpointState,
@@ -30,7 +35,10 @@ export type Connect = (
   },
 ) => { cancel(): void };
 
-/** The head of a request on its way to an endpoint. Headers are name, value, name, value…, names in lower case. */
+/**
+ * The head of a request on its way to an endpoint. Headers are name, value, name, value…, names
+ * in lower case.
+ */
 export interface TryRequest {
   readonly method: string;
   readonly scheme: string;
@@ -42,11 +50,17 @@ export interface TryRequest {
   readonly hasBody: boolean;
 }
 
-/** Hears the answer to one try. Buffers are valid during the call only. After `ended` or `failed` nothing comes. */
+/**
+ * Hears the answer to one try. Buffers are valid during the call only. After `ended` or `failed`
+ * nothing comes.
+ */
 export interface TryHandler {
   informational(status: number, headers: readonly string[]): void;
   head(status: number, headers: readonly string[], ended: boolean): void;
-  /** Call Try.consumed with as many bytes once they are passed on: until then they count against the window. */
+  /**
+   * Call Try.consumed with as many bytes once they are passed on: until then they count against
+   * the window.
+   */
   data(buffer: Buffer, start: number, end: number): void;
   /** After the last data; not called where `head` said ended. */
   ended(trailers: readonly string[] | undefined): void;
@@ -74,8 +88,10 @@ export type OpenTry = (endpoint: EndpointState, request: TryRequest, handler: Tr
  * What this folder offers (front.ts):
  *
  *     const http2 = new Http2Front({ clock, connect, openHttp1Try });
- *     http2.accept(wire, serving, firstBytes);  // after ALPN h2, or when the first bytes are `PRI * HTTP/2.0`
+ *     http2.accept(wire, serving, firstBytes);  // after ALPN h2, or when the first bytes are
+ * `PRI * HTTP/2.0`
  *     http2.openTry(endpoint, request, handler) // HTTP/1.1 requests to endpoints that speak HTTP/2
  *     http2.forget(endpoint);                   // from onEndpointRemoved
- *     await http2.drain();                      // GOAWAY to all, resolved when the last stream has ended
+ *     await http2.drain();                      // GOAWAY to all, resolved when the last stream
+ * has ended
  */

@@ -1,6 +1,7 @@
 /**
- * The decoding half of HPACK (RFC 7541): a header block to fields. Bounded by the table's size and by the size of one
- * list; a list beyond its bound is still decoded, for the table's sake, but kept no longer.
+ * The decoding half of HPACK (RFC 7541): a header block to fields. Bounded by the table's size
+ * and by the size of one list; a list beyond its bound is still decoded, for the table's sake,
+ * but kept no longer.
  */
 import { Field, fieldSize, indexing, role, roleOfName, type Indexing } from './field.js';
 import { intern } from './intern.js';

@@ -1,6 +1,7 @@
 /**
- * The encoding half of HPACK (RFC 7541). A field goes out as its sender sent it: what the sender kept out of tables stays
- * out of ours. Only interned fields, which have recurred, enter the table; they are found by identity.
+ * The encoding half of HPACK (RFC 7541). A field goes out as its sender sent it: what the sender
+ * kept out of tables stays out of ours. Only interned fields, which have recurred, enter the
+ * table; they are found by identity.
  */
 import { Field, fieldSize, indexing } from './field.js';
 import { huffmanEncode, huffmanLength } from './huffman.js';
@@ -55,7 +56,10 @@ export class HpackEncoder {
     return position;
   }
 
-  /** Writes one field; `out` must have room for its text and 12 octets more. Returns the position after it. */
+  /**
+   * Writes one field; `out` must have room for its text and 12 octets more. Returns the position
+   * after it.
+   */
   field(field: Field, out: Buffer, at: number): number {
     if (field.staticIndex > 0) {
       out[at] = 0x80 | field.staticIndex;

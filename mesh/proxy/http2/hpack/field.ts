@@ -1,6 +1,7 @@
 /**
- * One header field, immutable but for its place among the interned ones. Fields that recur are interned, so that decoder
- * and encoder tables of all connections share one object, and an encoder finds a field by identity and not by text.
+ * One header field, immutable but for its place among the interned ones. Fields that recur are
+ * interned, so that decoder and encoder tables of all connections share one object, and an
+ * encoder finds a field by identity and not by text.
  */
 
 /** What a field's name means to a relay. A number, so that validation is a switch. */

@@ -1,6 +1,7 @@
 /**
- * The Huffman code of RFC 7541, appendix B. The code is canonical, so the lengths alone say it all. Decoding walks a
- * state machine by four bits at a time: a table of 16 kB, which stays in the first-level cache.
+ * The Huffman code of RFC 7541, appendix B. The code is canonical, so the lengths alone say it
+ * all. Decoding walks a state machine by four bits at a time: a table of 16 kB, which stays in
+ * the first-level cache.
  */
 import { latin1 } from '../../listen/latin1.js';
 
@@ -32,8 +33,9 @@ for (let symbol = 0; symbol <= eos; symbol++) {
 }
 
 /**
- * One entry for each state and four bits: the next state in bits 0–8, bit 9 set where a symbol is complete, bit 10 where
- * the input may end after it (only ones, fewer than eight, since the last symbol), the symbol in bits 16–23.
+ * One entry for each state and four bits: the next state in bits 0–8, bit 9 set where a symbol is
+ * complete, bit 10 where the input may end after it (only ones, fewer than eight, since the last
+ * symbol), the symbol in bits 16–23.
  */
 const emits = 1 << 9;
 const mayEnd = 1 << 10;

@@ -1,6 +1,7 @@
 /**
- * The fields that recur, one object for each name and value. Bounded: the oldest makes room, and is simply interned again
- * when it recurs. Connections of one process share it; what it holds never decides anything but the cost.
+ * The fields that recur, one object for each name and value. Bounded: the oldest makes room, and
+ * is simply interned again when it recurs. Connections of one process share it; what it holds
+ * never decides anything but the cost.
  */
 import { Field, indexing, isFieldValue, role, roleOfName } from './field.js';
 import { staticField, staticNameIndex } from './static-table.js';

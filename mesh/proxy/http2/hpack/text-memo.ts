@@ -1,6 +1,7 @@
 /**
- * Strings by their encoded octets: most literals of a connection have been seen before, and finding one again is cheaper
- * than decoding it, and yields a string whose hash is known. Direct-mapped, of fixed size, shared by all connections.
+ * Strings by their encoded octets: most literals of a connection have been seen before, and
+ * finding one again is cheaper than decoding it, and yields a string whose hash is known. Direct-
+ * mapped, of fixed size, shared by all connections.
  */
 import { isFieldValue, role, roleOfName, type Role } from './field.js';
 import { latin1 } from '../../listen/latin1.js';
