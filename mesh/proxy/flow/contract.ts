@@ -181,13 +181,17 @@ export interface Flow {
   ended(how: End, grpcStatus: number, requestBytes: number, responseBytes: number): void;
 }
 
-/** One opaque TCP connection through the outbound side, or into the inbound one. */
+/** One opaque TCP connection through the outbound side, or into the inbound one. As Flow, but for the response's head. */
 export interface ConnectionFlow {
-  /** Close the client's connection without more ado. */
-  readonly refused: boolean;
+  /** Looked at after connect(), after a pick() of undefined and after a 'fail': what to do to the client's connection. */
+  readonly refusal: 'close' | 'reset' | 'blackhole' | undefined;
+  readonly delayMs: number;
+  readonly bytesPerSecond: number;
   readonly waitMs: number;
   pick(): EndpointState | undefined;
+  /** The connection to the endpoint is up (after its TLS handshake). */
   connected(): void;
+  /** Before connected() only: a connection whose bytes have been passed on is never tried again. */
   tryFailed(failure: TryFailure): 'retry' | 'fail';
   ended(how: End, sentBytes: number, receivedBytes: number): void;
 }

@@ -74,11 +74,13 @@ export class InboundFlow {
     return new SimpleFlow([(server as CompiledServer).target], this.#parts.random);
   }
 
-  /** An opaque connection: `refused` where the server's policy does not let this peer in. */
+  /** An opaque connection: `refusal` is set where the server's policy does not let this peer in. */
   connect(server: ServerState, peer: Peer): ConnectionFlow {
     const { authorizer, target } = server as CompiledServer;
     return {
-      refused: !authorizer(peer).allowed,
+      refusal: authorizer(peer).allowed ? undefined : 'close',
+      delayMs: 0,
+      bytesPerSecond: 0,
       waitMs: 0,
       pick: () => target,
       connected: () => undefined,

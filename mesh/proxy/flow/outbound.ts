@@ -93,9 +93,11 @@ export class OutboundFlow {
   connect(destination: DestinationState, _peerAddress: string): ConnectionFlow {
     const flow = this.begin(destination, undefined as unknown as RequestInfo);
     return {
-      get refused() {
-        return flow.refusal !== undefined;
+      get refusal() {
+        return flow.refusal ? ('close' as const) : undefined;
       },
+      delayMs: 0,
+      bytesPerSecond: 0,
       waitMs: 0,
       pick: () => flow.pick(),
       connected: () => undefined,

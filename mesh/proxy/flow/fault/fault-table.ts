@@ -1,0 +1,141 @@
+/** The faults that are on: leases that lapse unless renewed, each with a count of what it did. */
+import type { Clock, Timer } from '../../../../base/clock.js';
+import { UserError } from '../../../../base/errors.js';
+import type { Random } from '../../../../base/random.js';
+import type { FaultLease } from '../../../model.js';
+import { checkedLease } from './lease.js';
+
+/** As GET /faults shows it; `ttlMs` is what is left, `effect` how many requests or connections it struck. */
+export interface FaultState extends FaultLease {
+  effect: number;
+}
+
+/** What is struck, as far as is known: a connection has neither route nor method nor path. */
+export interface FaultTarget {
+  readonly destination: string;
+  readonly route: string | undefined;
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+  readonly identity: string | undefined;
+}
+
+/** All the leases that struck together. */
+export interface Strike {
+  delayMs: number;
+  abortStatus: number;
+  reset: boolean;
+  blackhole: boolean;
+  bytesPerSecond: number;
+}
+
+export const maxLeases = 1000;
+
+interface Entry {
+  lease: FaultLease;
+  dueMs: number;
+  effect: number;
+  timer: Timer;
+}
+
+export class FaultTable {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #entries = new Map<string, Entry>();
+  /** Read before strike() on the hot path: normally 0. */
+  inbound = 0;
+  outbound = 0;
+  /** Of leases that have ended, too: counters never fall. */
+  inboundEffects = 0;
+  outboundEffects = 0;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Puts a lease, or renews and replaces the one of the same id. Throws a UserError on a bad one. */
+  put(value: unknown): FaultState {
+    const lease = checkedLease(value);
+    const before = this.#entries.get(lease.id);
+    if (!before && this.#entries.size >= maxLeases) {
+      throw new UserError({ message: 'too many faults', expected: `at most ${maxLeases}` });
+    }
+    before?.timer.cancel();
+    const entry: Entry = {
+      lease,
+      dueMs: this.#clock.monotonicMs() + lease.ttlMs,
+      effect: before?.effect ?? 0,
+      timer: this.#clock.after(lease.ttlMs, () => this.remove(lease.id)),
+    };
+    this.#entries.set(lease.id, entry);
+    this.#count();
+    return this.#stateOf(entry);
+  }
+
+  /** Whether there was one. */
+  remove(id: string): boolean {
+    const entry = this.#entries.get(id);
+    if (!entry) return false;
+    entry.timer.cancel();
+    this.#entries.delete(id);
+    this.#count();
+    return true;
+  }
+
+  list(): FaultState[] {
+    return [...this.#entries.values()].map((entry) => this.#stateOf(entry));
+  }
+
+  /** Draws lots for each lease that matches; undefined where none strikes. */
+  strike(side: FaultLease['side'], target: FaultTarget): Strike | undefined {
+    let strike: Strike | undefined;
+    const nowMs = this.#clock.monotonicMs();
+    for (const entry of this.#entries.values()) {
+      const { lease } = entry;
+      // A late timer must not lengthen a lease.
+      if (lease.side !== side || nowMs >= entry.dueMs || !matches(lease, target)) continue;
+      if (lease.ratio < 1 && this.#random.next() >= lease.ratio) continue;
+      entry.effect++;
+      if (side === 'inbound') this.inboundEffects++;
+      else this.outboundEffects++;
+      strike ??= { delayMs: 0, abortStatus: 0, reset: false, blackhole: false, bytesPerSecond: 0 };
+      strike.delayMs += lease.delayMs ?? 0;
+      if (lease.delayJitterMs) strike.delayMs += this.#random.next() * lease.delayJitterMs;
+      strike.abortStatus ||= lease.abortStatus ?? 0;
+      strike.reset ||= lease.reset ?? false;
+      strike.blackhole ||= lease.blackhole ?? false;
+      if (lease.bytesPerSecond) {
+        const slower = Math.min(strike.bytesPerSecond || Infinity, lease.bytesPerSecond);
+        strike.bytesPerSecond = slower;
+      }
+    }
+    return strike;
+  }
+
+  /** Ends all leases, as a proxy does that drains. */
+  clear(): void {
+    for (const id of [...this.#entries.keys()]) this.remove(id);
+  }
+
+  #count(): void {
+    this.inbound = 0;
+    this.outbound = 0;
+    for (const { lease } of this.#entries.values()) this[lease.side]++;
+  }
+
+  #stateOf({ lease, dueMs, effect }: Entry): FaultState {
+    return { ...lease, ttlMs: Math.max(0, dueMs - this.#clock.monotonicMs()), effect };
+  }
+}
+
+function matches({ match }: FaultLease, target: FaultTarget): boolean {
+  if (!match) return true;
+  const { destination, route, method, pathPrefix, identity } = match;
+  return (
+    (destination === undefined || destination === target.destination) &&
+    (route === undefined || route === target.route) &&
+    (method === undefined || method === target.method) &&
+    (pathPrefix === undefined || (target.path?.startsWith(pathPrefix) ?? false)) &&
+    (identity === undefined || identity === target.identity)
+  );
+}
