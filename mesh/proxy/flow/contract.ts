@@ -181,9 +181,9 @@ export interface Flow {
   ended(how: End, grpcStatus: number, requestBytes: number, responseBytes: number): void;
 }
 
-/** One opaque TCP connection through the outbound side, or into the inbound one. As Flow, but for the response's head. */
+/** One opaque TCP connection, outbound or inbound. As Flow, but there is no response's head. */
 export interface ConnectionFlow {
-  /** Looked at after connect(), after a pick() of undefined and after a 'fail': what to do to the client's connection. */
+  /** Looked at after connect(), a pick() of undefined and a 'fail': what to do to the client's connection. */
   readonly refusal: 'close' | 'reset' | 'blackhole' | undefined;
   readonly delayMs: number;
   readonly bytesPerSecond: number;

@@ -114,7 +114,7 @@ export class FaultTable {
 
   /** Ends all leases, as a proxy does that drains. */
   clear(): void {
-    for (const id of [...this.#entries.keys()]) this.remove(id);
+    for (const id of this.#entries.keys()) this.remove(id);
   }
 
   #count(): void {

@@ -64,8 +64,8 @@ export function checkedLease(value: unknown): FaultLease {
   if (problems.length > 0) throw new UserError(problems);
   const { id } = lease;
   return {
-    ratio: 1,
     ...(lease as unknown as FaultLease),
+    ratio: typeof lease.ratio === 'number' ? lease.ratio : 1,
     id: typeof id === 'string' && id !== '' ? id.slice(0, 100) : randomUUID(),
   };
 }
