@@ -12,7 +12,11 @@ export class Tap {
   /** Read on the hot path: whether anybody looks. */
   active = false;
 
-  constructor(_parts: { clock: Clock; random: Random }) {}
+  readonly #parts: { clock: Clock; random: Random };
+
+  constructor(parts: { clock: Clock; random: Random }) {
+    this.#parts = parts;
+  }
 
   /**
    * Begins a session. `scope` is the parsed body of POST /tap, README.md lists its fields; throws a UserError on a bad
@@ -20,6 +24,6 @@ export class Tap {
    * skipped, never queued. The session ends by itself after scope.seconds (60), calling `onEnd`.
    */
   open(_scope: unknown, _write: (line: string) => boolean, _onEnd: () => void): TapSession {
-    return { skipped: 0, close: () => undefined };
+    return { skipped: this.#parts.random.below(1), close: () => undefined };
   }
 }
