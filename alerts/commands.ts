@@ -1,3 +1,10 @@
+/** Adds `firedrill alerts ...`: each part registers its own verbs. */
 import type { Command } from 'commander';
+import { registerLibrary } from './library/commands.js';
 
-export function registerAlerts(_program: Command): void {}
+export function registerAlerts(program: Command): void {
+  const alerts = program
+    .command('alerts')
+    .description('the alert library, routing, lint, and the proof that an alert fires');
+  registerLibrary(alerts);
+}

@@ -24,9 +24,11 @@ export const alertNames = {
   MeshProxyMemoryRunningOut: page('F2', 'M7'),
   MeshProxyMemoryHigh: ticket('F2', 'M7'),
   MeshProxyRestarting: ticket('F2'),
+  MeshProxyDown: ticket('F2', 'X2'),
 
   MeshCertificateRenewalOverdue: page('F3', 'M9'),
   MeshCertificateExpired: page('F3', 'M3'),
+  MeshExpiredHandshakes: page('F3', 'M3'),
   MeshCertificateRenewalFailing: ticket('F3'),
   MeshIssuerCertificateExpiring: page('F3', 'M9'),
   MeshIssuerCertificateExpiresSoon: ticket('F3', 'M9'),
@@ -68,3 +70,4 @@ export const alertNames = {
 export type LibraryAlert = keyof typeof alertNames;
 
 export const defaultRunbookBase = 'https://firedrill.dev/runbooks';
+export const defaultDashboardBase = 'https://grafana.example/d';

@@ -1,0 +1,94 @@
+/** `firedrill alerts generate` and `list`. */
+import type { Command } from 'commander';
+import type { LibraryOptions } from './library.js';
+import type { LibraryFormat } from './write.js';
+
+interface Flags {
+  out: string;
+  format: LibraryFormat;
+  timeScale: string;
+  scrapeInterval?: string;
+  runbookBase?: string;
+  dashboardBase?: string;
+  owner?: string;
+  controllerJob?: string;
+  proxyJob?: string;
+  namespace: string;
+}
+
+const example = `
+Examples:
+  firedrill alerts generate -o rules/
+  firedrill alerts generate -o - > rules.yaml && promtool check rules rules.yaml
+  firedrill alerts generate -o k8s/ --format prometheusrule --namespace monitoring
+  firedrill alerts generate -o drill.yaml --time-scale 1/120 --scrape-interval 250ms`;
+
+export function registerLibrary(alerts: Command): void {
+  alerts
+    .command('generate')
+    .description('write the alert library as Prometheus rules')
+    .requiredOption('-o, --out <path>', 'a .yaml file, a folder, or - for standard output')
+    .option('--format <format>', 'rules or prometheusrule', 'rules')
+    .option('--time-scale <ratio>', 'multiply every range, interval and wait, for drills', '1')
+    .option('--scrape-interval <duration>', 'no range is made shorter than four of these')
+    .option('--runbook-base <url>', "where runbooks are; the alert's name is added")
+    .option('--dashboard-base <url>', "where dashboards are; the dashboard's id is added")
+    .option('--owner <team>', 'whose the mesh is', 'platform')
+    .option('--controller-job <job>', "Prometheus's job of the controller")
+    .option('--proxy-job <job>', "Prometheus's job of the proxies")
+    .option('--namespace <name>', 'of the Kubernetes object', 'monitoring')
+    .addHelpText('after', example)
+    .action(async (flags: Flags) => {
+      const { libraryGroups } = await import('./library.js');
+      const { libraryText } = await import('./write.js');
+      const { writeAll } = await import('../../slo/rules/write-files.js');
+      const groups = libraryGroups(await optionsOf(flags));
+      const single = flags.out === '-' || /\.ya?ml$/.test(flags.out);
+      const text = libraryText(groups, flags.format, flags.namespace);
+      writeAll(flags.out, single, new Map([['mesh-alerts.yaml', text]]));
+      const count = groups.reduce((sum, g) => sum + g.rules.length, 0);
+      if (flags.out !== '-') process.stderr.write(`${count} alerts in ${flags.out}\n`);
+    });
+
+  alerts
+    .command('list')
+    .description('the alert library: what fires, how urgent it is, what hides it')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      "\nExample:\n  firedrill alerts list --output json | jq '.[] | {name, timing}'",
+    )
+    .action(async (flags: { output: string }) => {
+      const { listLibrary, listText } = await import('./list.js');
+      const list = listLibrary();
+      process.stdout.write(
+        flags.output === 'json' ? `${JSON.stringify(list, undefined, 2)}\n` : listText(list),
+      );
+    });
+}
+
+async function optionsOf(flags: Flags): Promise<LibraryOptions> {
+  const { parseTimeScale } = await import('../../slo/rules/generate.js');
+  const { parseDurationMs } = await import('../../base/duration.js');
+  const { UserError } = await import('../../base/errors.js');
+  const { meshJobs } = await import('../../slo/spec/mesh-metrics.js');
+  const { runbookBase, dashboardBase, owner, scrapeInterval } = flags;
+  const scrapeIntervalMs = scrapeInterval === undefined ? 0 : parseDurationMs(scrapeInterval);
+  if (scrapeIntervalMs === undefined) {
+    throw new UserError({
+      message: `--scrape-interval ${scrapeInterval}`,
+      expected: 'a duration such as 15s',
+    });
+  }
+  return {
+    timeScale: parseTimeScale(flags.timeScale),
+    scrapeIntervalMs,
+    ...(runbookBase === undefined ? {} : { runbookBase }),
+    ...(dashboardBase === undefined ? {} : { dashboardBase }),
+    ...(owner === undefined ? {} : { owner }),
+    jobs: {
+      controller: flags.controllerJob ?? meshJobs.controller,
+      proxy: flags.proxyJob ?? meshJobs.proxy,
+    },
+  };
+}

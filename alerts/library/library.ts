@@ -1,0 +1,108 @@
+/** The library as rule groups: entries of all failure modes with their names, labels, links and scaled times. */
+import { parseDurationMs } from '../../base/duration.js';
+import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
+import * as labels from '../../slo/rules/names.js';
+import { scaleText } from '../../slo/rules/plan.js';
+import { meshJobs } from '../../slo/spec/mesh-metrics.js';
+import { certificateAlerts } from './certificates.js';
+import { controlPlaneAlerts } from './control-plane.js';
+import { type LibraryEntry, type Times, timesOf } from './entry.js';
+import { memoryAlerts } from './memory.js';
+import { misroutingAlerts } from './misrouting.js';
+import {
+  type LibraryAlert,
+  alertNames,
+  defaultDashboardBase,
+  defaultRunbookBase,
+} from './names.js';
+import { networkAlerts } from './network.js';
+import { retryAlerts } from './retries.js';
+import { serviceLevelAlerts } from './service-levels.js';
+import { telemetryAlerts } from './telemetry.js';
+
+export interface LibraryOptions {
+  /** Every range, interval, `for` and `keep_firing_for` is multiplied by it; 1/120 makes an hour 30 s. */
+  timeScale?: number;
+  /** Where known, no range is shorter than four of these. */
+  scrapeIntervalMs?: number;
+  /** The alert's name is added to it, after a slash. */
+  runbookBase?: string;
+  /** The dashboard's id is added to it. */
+  dashboardBase?: string;
+  /** Whose the mesh is: the label `owner`. */
+  owner?: string;
+  /** The label `job` of the mesh's parts. */
+  jobs?: { controller: string; proxy: string };
+}
+
+/** Groups in the order of the failure modes. */
+export const libraryEntries: readonly (readonly [string, readonly LibraryEntry[]])[] = [
+  ['mesh-control-plane', controlPlaneAlerts],
+  ['mesh-proxies', memoryAlerts],
+  ['mesh-certificates', certificateAlerts],
+  ['mesh-retries', retryAlerts],
+  ['mesh-telemetry', telemetryAlerts],
+  ['mesh-routing', misroutingAlerts],
+  ['mesh-network', networkAlerts],
+  ['mesh-service-levels', serviceLevelAlerts],
+];
+
+const intervalMs = 30_000;
+export const defaultOwner = 'platform';
+/** The label `service` of alerts about the mesh itself. */
+export const meshService = 'mesh';
+
+/** All alerts of the library; pure, and the same for the same options. */
+export function libraryGroups(options: LibraryOptions = {}): RuleGroup[] {
+  const scale = options.timeScale ?? 1;
+  const times = timesOf(scale, options.scrapeIntervalMs ?? 0, options.jobs ?? meshJobs);
+  return libraryEntries.map(([name, entries]) => ({
+    name,
+    intervalMs: scaledMs(intervalMs, scale),
+    rules: entries.map((entry) => ruleOf(entry, times, scale, options)),
+  }));
+}
+
+const scaledMs = (nominalMs: number, scale: number): number =>
+  nominalMs === 0 ? 0 : Math.max(1, Math.round(nominalMs * scale));
+
+function ruleOf(
+  entry: LibraryEntry,
+  times: Times,
+  scale: number,
+  options: LibraryOptions,
+): AlertingRule {
+  const nominal = (text: string | undefined): number =>
+    scaledMs(parseDurationMs(text ?? '0s') as number, scale);
+  const without = (base: string): string => base.replace(/\/+$/, '');
+  return {
+    kind: 'alert',
+    alert: entry.name,
+    expr: entry.expr(times),
+    forMs: nominal(entry.for),
+    keepFiringForMs: nominal(entry.keepFiringFor),
+    labels: {
+      [labels.severityLabel]: alertNames[entry.name].severity,
+      [labels.ownerLabel]: options.owner ?? defaultOwner,
+      [labels.serviceLabel]:
+        // `checkout.retail` is the service checkout, as SLOs call it.
+        entry.about === 'dst' ? '{{ reReplaceAll "[.].*" "" $labels.dst }}' : meshService,
+      ...(scale === 1 ? {} : { [labels.timeScaleLabel]: scaleText(scale) }),
+    },
+    annotations: {
+      summary: entry.summary,
+      description: entry.description,
+      runbook_url: `${without(options.runbookBase ?? defaultRunbookBase)}/${entry.name}`,
+      dashboard_url: `${without(options.dashboardBase ?? defaultDashboardBase)}/${entry.dashboard}`,
+    },
+  };
+}
+
+/** The entry of a name. */
+export function libraryEntry(name: LibraryAlert): LibraryEntry {
+  for (const [, entries] of libraryEntries) {
+    const found = entries.find((e) => e.name === name);
+    if (found) return found;
+  }
+  throw new Error(`${name} has a name and no entry`);
+}

@@ -1,0 +1,48 @@
+/** F7: a network that is slow or loses what it carries. */
+import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
+import { type LibraryEntry, sumRate } from './entry.js';
+
+const p95 = (direction: string, range: string): string =>
+  `histogram_quantile(0.95, ${sumRate('dst, le', `${m.latencyMs}_bucket{direction="${direction}"}`, range)})`;
+
+export const networkAlerts: LibraryEntry[] = [
+  {
+    name: 'MeshNetworkThrottled',
+    // What callers wait beyond what the server's own proxy measures is spent between the two.
+    expr: (t) =>
+      `${p95('outbound', t.range('5m'))}\n- ${p95('inbound', t.range('5m'))} > 100\n` +
+      `and\n${sumRate('dst', `${m.requests}{direction="outbound"}`, t.range('5m'))} > 0.2`,
+    for: '2m',
+    keepFiringFor: '5m',
+    timing:
+      'Within a region the difference is a few milliseconds. 5m of requests make a p95 that means something; two ' +
+      'minutes leave out a link that fails over.',
+    about: 'dst',
+    summary:
+      'Requests to {{ $labels.dst }} lose {{ $value | humanize }} ms (p95) between the proxies',
+    description:
+      'Callers wait that much longer than {{ $labels.dst }} takes by its own proxy: latency, loss or a bound on bandwidth ' +
+      'in the network, a full queue, or retries. Compare zones and nodes.',
+    dashboard: 'firedrill-oncall',
+  },
+  {
+    name: 'MeshConnectionsFailing',
+    expr: (t) => {
+      const errors = `${m.proxyErrors}{direction="outbound",error=~".*(refused|reset|unreachable|connect).*"}`;
+      const requests = sumRate('dst', `${m.requests}{direction="outbound"}`, t.range('5m'));
+      const failed = sumRate('dst', errors, t.range('5m'));
+      return `${failed}\n/ ${requests} > 0.05\nand ${failed} > 0.1`;
+    },
+    for: '2m',
+    keepFiringFor: '5m',
+    timing:
+      'One in twenty over 5m is more than endpoints that go away in a rollout; two minutes leave the breaker time to ' +
+      'take a dead endpoint out.',
+    about: 'dst',
+    summary:
+      '{{ $value | humanizePercentage }} of the requests to {{ $labels.dst }} find no connection',
+    description:
+      'Connections to its endpoints are refused, reset or never answered, and no retry found a better one.',
+    dashboard: 'firedrill-oncall',
+  },
+];

@@ -1,0 +1,47 @@
+/** F4: retries that feed the overload they answer; M4: how many there may be. */
+import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
+import { type LibraryEntry, sumRate } from './entry.js';
+
+const requests = `${m.requests}{direction="outbound"}`;
+
+/** Retries for each request that callers make: 0.25 are 125 tries for 100 requests. */
+const share = (range: string): string =>
+  `${sumRate('dst', m.retries, range)}\n/ ${sumRate('dst', requests, range)}`;
+
+export const retryAlerts: LibraryEntry[] = [
+  {
+    name: 'MeshRetryStorm',
+    // The long window says that it matters, the short one that it goes on; the last that it is traffic at all.
+    expr: (t) =>
+      `${share(t.range('5m'))} > 0.25\nand\n${share(t.range('1m'))} > 0.25\n` +
+      `and\n${sumRate('dst', m.retries, t.range('1m'))} > 1`,
+    for: '0s',
+    keepFiringFor: '2m',
+    timing:
+      'Two windows take the place of a wait: 5m of retries, still going on in the last 1m. A storm that a budget bounds ' +
+      'stays below 20%. Kept for 2m, since a storm comes in waves.',
+    about: 'dst',
+    summary:
+      '{{ $labels.dst }} gets {{ $value | humanizePercentage }} more tries than requests: a retry storm',
+    description:
+      'For every 100 requests there are {{ $value | humanizePercentage }} more tries: the retries are load that keeps ' +
+      '{{ $labels.dst }} from recovering. A retry budget (ratio 0.2) bounds them; take retries off the route if that is ' +
+      'not enough.',
+    dashboard: 'firedrill-oncall',
+  },
+  {
+    name: 'MeshRetryRateHigh',
+    expr: (t) =>
+      `${share(t.range('30m'))} > 0.02\nand\n${share(t.range('5m'))} > 0.02\n` +
+      `and\n${sumRate('dst', requests, t.range('30m'))} > 0.1`,
+    for: '15m',
+    timing:
+      'M4 is a bound on the steady state: half an hour of it, and a wait that leaves out a rollout.',
+    about: 'dst',
+    summary: '{{ $value | humanizePercentage }} of the requests to {{ $labels.dst }} are retried',
+    description:
+      'Something fails often, and retries hide it from users for now (M4: below 2%). Find what fails before they no ' +
+      'longer can.',
+    dashboard: 'firedrill-oncall',
+  },
+];
