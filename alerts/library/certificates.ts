@@ -13,14 +13,18 @@ export const certificateAlerts: LibraryEntry[] = [
       `and ${m.certificateExpiry} > time()`,
     for: '1m',
     timing:
-      'Proxies renew at about two thirds of the life, at 72% at the latest. With less than 20% left several attempts ' +
-      'have failed, and nearly 5 h remain of 24; a share holds for any lifetime. One minute spares a page for the ' +
+      'Proxies renew at about two thirds of the life, at 72% at the latest. With less than 20% ' +
+      'left several attempts ' +
+      'have failed, and nearly 5 h remain of 24; a share holds for any lifetime. One minute ' +
+      'spares a page for the ' +
       'attempt that is just succeeding.',
     about: 'mesh',
     summary:
-      'The certificate of the proxy at {{ $labels.instance }} has {{ $value | humanizePercentage }} of its life left, and is not renewed',
+      'The certificate of the proxy at {{ $labels.instance }} has ' +
+      '{{ $value | humanizePercentage }} of its life left, and is not renewed',
     description:
-      'Renewal is overdue. When the certificate has run out, every connection from and to this workload fails. See ' +
+      'Renewal is overdue. When the certificate has run out, every connection from and to this ' +
+      'workload fails. See ' +
       'whether the controller answers, whether its issuer is valid, and whether the clocks agree.',
     dashboard: 'firedrill-debug',
   },
@@ -30,13 +34,15 @@ export const certificateAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '2m',
     timing:
-      'An expired certificate fails every handshake from the first second: nothing to wait for. Kept for 2m while ' +
+      'An expired certificate fails every handshake from the first second: nothing to wait ' +
+      'for. Kept for 2m while ' +
       'peers reconnect.',
     about: 'mesh',
     summary:
       'The certificate of the proxy at {{ $labels.instance }} expired {{ $value | humanizeDuration }} ago',
     description:
-      'New connections from and to this workload fail; those that are open live on. Make renewal work again: the ' +
+      'New connections from and to this workload fail; those that are open live on. Make ' +
+      'renewal work again: the ' +
       'proxy takes up a new certificate without a restart.',
     dashboard: 'firedrill-debug',
   },
@@ -46,7 +52,8 @@ export const certificateAlerts: LibraryEntry[] = [
     for: '30s',
     keepFiringFor: '2m',
     timing:
-      'What users feel, so that it holds even where the gauge is wrong (a clock that is off). 30s of failures are no ' +
+      'What users feel, so that it holds even where the gauge is wrong (a clock that is off). ' +
+      '30s of failures are no ' +
       'single straggler; kept for 2m since attempts come in bursts.',
     about: 'mesh',
     summary: '{{ $value | humanize }} handshakes a second fail on an expired certificate',
@@ -60,13 +67,15 @@ export const certificateAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '15m',
     timing:
-      'Attempts back off, so three failures within 15m are more than a restart of the controller. Kept for 15m, ' +
+      'Attempts back off, so three failures within 15m are more than a restart of the ' +
+      'controller. Kept for 15m, ' +
       'as long as attempts may lie apart.',
     about: 'mesh',
     summary:
       'The proxy at {{ $labels.instance }} failed to renew its certificate {{ $value | humanize }} times',
     description:
-      'The old certificate is still good. The controller refuses, cannot be reached, or its issuer cannot sign.',
+      'The old certificate is still good. The controller refuses, cannot be reached, or its ' +
+      'issuer cannot sign.',
     dashboard: 'firedrill-debug',
   },
   {
@@ -74,12 +83,14 @@ export const certificateAlerts: LibraryEntry[] = [
     expr: (t) => `min(${left(m.issuerExpiry)}) < ${t.seconds('1d')}`,
     for: '1m',
     timing:
-      'A day is about the lifetime of what it signs: from here on, certificates of workloads are cut short. The time ' +
+      'A day is about the lifetime of what it signs: from here on, certificates of workloads ' +
+      'are cut short. The time ' +
       'left falls steadily, so no longer wait is needed.',
     about: 'mesh',
     summary: "The issuer's certificate expires in {{ $value | humanizeDuration }}",
     description:
-      'When it has run out, no workload gets a certificate any more, and the whole mesh stops within their lifetime. ' +
+      'When it has run out, no workload gets a certificate any more, and the whole mesh stops ' +
+      'within their lifetime. ' +
       'Rotate the issuer: firedrill identity.',
     dashboard: 'firedrill-executive',
   },
@@ -127,7 +138,8 @@ export const certificateAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary: 'The certificate of the webhooks expires in {{ $value | humanizeDuration }}',
     description:
-      'When it has run out, pods start without a proxy, or do not start at all, and no object of the mesh can be ' +
+      'When it has run out, pods start without a proxy, or do not start at all, and no object ' +
+      'of the mesh can be ' +
       'changed. Restart the injector: it renews its certificate when it starts.',
     dashboard: 'firedrill-executive',
   },
@@ -144,12 +156,14 @@ export const certificateAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'M3 wants about none. One in twenty over 5m, at more than six a minute, is no stray client; two minutes leave out ' +
+      'M3 wants about none. One in twenty over 5m, at more than six a minute, is no stray ' +
+      'client; two minutes leave out ' +
       'a rollout of policies.',
     about: 'mesh',
     summary: '{{ $value | humanizePercentage }} of {{ $labels.direction }} mTLS handshakes fail',
     description:
-      'By reason: sum by (reason) (rate(tls_handshake_failures_total[5m])). Expired: the issuer or renewal; unknown ' +
+      'By reason: sum by (reason) (rate(tls_handshake_failures_total[5m])). Expired: the ' +
+      'issuer or renewal; unknown ' +
       'issuer: the trust anchors; no client certificate: a workload outside the mesh.',
     dashboard: 'firedrill-debug',
   },

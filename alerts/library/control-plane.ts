@@ -10,12 +10,14 @@ export const controlPlaneAlerts: LibraryEntry[] = [
     for: '1m',
     keepFiringFor: '5m',
     timing:
-      'A restart of the only replica takes some seconds; a minute of absence is no restart. Kept for 5m so that a ' +
+      'A restart of the only replica takes some seconds; a minute of absence is no restart. ' +
+      'Kept for 5m so that a ' +
       'controller that comes and goes is one page.',
     about: 'mesh',
     summary: 'No controller of the mesh answers',
     description:
-      'No scrape finds a controller, and no proxy is connected to one. Proxies serve on by what they last knew; new ' +
+      'No scrape finds a controller, and no proxy is connected to one. Proxies serve on by ' +
+      'what they last knew; new ' +
       'pods get no identity, changes do not arrive, and certificates run out within their lifetime.',
     dashboard: 'firedrill-oncall',
   },
@@ -27,7 +29,8 @@ export const controlPlaneAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary: 'The controller at {{ $labels.instance }} does not answer scrapes',
     description:
-      'One replica is down or cannot be reached by Prometheus. Proxies fail over to the others, if there are any.',
+      'One replica is down or cannot be reached by Prometheus. Proxies fail over to the ' +
+      'others, if there are any.',
     dashboard: 'firedrill-oncall',
   },
   {
@@ -38,7 +41,8 @@ export const controlPlaneAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary: 'No replica of the controller leads',
     description:
-      'Statuses, events and webhook certificates are written by the leader alone, so they are not written now. Traffic ' +
+      'Statuses, events and webhook certificates are written by the leader alone, so they are ' +
+      'not written now. Traffic ' +
       'and identities are not concerned.',
     dashboard: 'firedrill-oncall',
   },
@@ -48,7 +52,8 @@ export const controlPlaneAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'Reconnecting backs off to 10 s at most, so two minutes are a dozen attempts that failed. Kept for 5m over ' +
+      'Reconnecting backs off to 10 s at most, so two minutes are a dozen attempts that ' +
+      'failed. Kept for 5m over ' +
       'reconnects that do not last.',
     about: 'mesh',
     summary: '{{ $value | humanizePercentage }} of the proxies have lost the controller',
@@ -63,12 +68,14 @@ export const controlPlaneAlerts: LibraryEntry[] = [
       `and (${m.controlConnected} == 0)\nand (${m.controlConfigured} == 1)`,
     for: '5m',
     timing:
-      'Ten minutes without a word are beyond every reconnect; five more spare a ticket for a pod that is going away.',
+      'Ten minutes without a word are beyond every reconnect; five more spare a ticket for a ' +
+      'pod that is going away.',
     about: 'mesh',
     summary:
       'The proxy at {{ $labels.instance }} has not heard the controller for {{ $value | humanizeDuration }}',
     description:
-      'It serves by a state of that age. Its certificate is not renewed meanwhile. Others are connected, so look at ' +
+      'It serves by a state of that age. Its certificate is not renewed meanwhile. Others are ' +
+      'connected, so look at ' +
       'its network first.',
     dashboard: 'firedrill-debug',
   },
@@ -83,7 +90,8 @@ export const controlPlaneAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary: 'Changes take {{ $value | humanizeDuration }} to reach the proxies',
     description:
-      'Either one change in a hundred takes longer than 2.5 s until the last proxy has it, or one has been waiting ' +
+      'Either one change in a hundred takes longer than 2.5 s until the last proxy has it, or ' +
+      'one has been waiting ' +
       'for more than 30 s. Until then, proxies route by old endpoints and policies.',
     dashboard: 'firedrill-oncall',
   },

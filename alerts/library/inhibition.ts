@@ -1,4 +1,4 @@
-/** Which cause hides which consequences while it fires: one page for one incident, and what else is true stays visible. */
+/** Which cause hides which consequences while it fires: one page for one incident, the rest stays visible. */
 import { alertNames, type LibraryAlert } from './names.js';
 
 /** Matchers as Alertmanager writes them, such as `alertname="X"` or `slo=~".+"`. */

@@ -15,9 +15,11 @@ export const memoryAlerts: LibraryEntry[] = [
     expr: (t) => {
       const range = t.range('10m');
       return (
-        `sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{${container}}[${range}])) > 0\n` +
+        `sum by (namespace, pod) ` +
+        `(increase(kube_pod_container_status_restarts_total{${container}}[${range}])) > 0\n` +
         `and on (namespace, pod)\n` +
-        `(max by (namespace, pod) (kube_pod_container_status_last_terminated_reason{${container},reason="OOMKilled"}) == 1)\n` +
+        `(max by (namespace, pod) ` +
+        `(kube_pod_container_status_last_terminated_reason{${container},reason="OOMKilled"}) == 1)\n` +
         `or\n` +
         `sum by (instance) (changes(${m.startTime}{${t.proxy}}[${range}])) > 0\n` +
         `and on (instance)\n` +
@@ -27,13 +29,16 @@ export const memoryAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '10m',
     timing:
-      'A kill has happened when it is seen: there is nothing to wait for. Kept for 10m, since it comes back as soon ' +
+      'A kill has happened when it is seen: there is nothing to wait for. Kept for 10m, since ' +
+      'it comes back as soon ' +
       'as memory has grown again.',
     about: 'mesh',
     summary:
-      'The proxy of {{ $labels.pod }}{{ $labels.instance }} was killed for lack of memory {{ $value | humanize }} times',
+      'The proxy of {{ $labels.pod }}{{ $labels.instance }} was killed for lack of memory ' +
+      '{{ $value | humanize }} times',
     description:
-      'Requests under way were cut off, and the pod is out of the mesh until the proxy is back. It will happen again ' +
+      'Requests under way were cut off, and the pod is out of the mesh until the proxy is ' +
+      'back. It will happen again ' +
       'while the cause lasts: a leak, large buffered bodies, or too many metrics series.',
     dashboard: 'firedrill-debug',
   },
@@ -44,13 +49,16 @@ export const memoryAlerts: LibraryEntry[] = [
       `and ${m.memoryBytes}{${t.proxy}} > ${0.7 * limitBytes}`,
     for: '5m',
     timing:
-      'A line through 15m of growth that meets the limit within 30m leaves time to act before the kill; 5m and the ' +
+      'A line through 15m of growth that meets the limit within 30m leaves time to act before ' +
+      'the kill; 5m and the ' +
       'floor of 70% leave out the growth of a start.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} will hold {{ $value | humanize1024 }}B in half an hour, above its limit',
+      'The proxy at {{ $labels.instance }} will hold {{ $value | humanize1024 }}B in half an ' +
+      'hour, above its limit',
     description:
-      'It grows steadily and is killed when it meets its limit (200 MiB by default). Restart it at a quiet moment, and ' +
+      'It grows steadily and is killed when it meets its limit (200 MiB by default). Restart ' +
+      'it at a quiet moment, and ' +
       'find out what it keeps: connections, buffered bodies, series.',
     dashboard: 'firedrill-debug',
   },
@@ -70,7 +78,8 @@ export const memoryAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '30m',
     timing:
-      'Three restarts within 30m are no rollout, which makes new pods. Kept for 30m so that it does not come and go ' +
+      'Three restarts within 30m are no rollout, which makes new pods. Kept for 30m so that it ' +
+      'does not come and go ' +
       'with the back-off between restarts.',
     about: 'mesh',
     summary:
@@ -110,7 +119,8 @@ export const memoryAlerts: LibraryEntry[] = [
     summary:
       'The proxy of {{ $labels.pod }}{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its CPU',
     description:
-      'Above a tenth of its pod (M6) the mesh costs too much; above 85% of a core its one event loop is full, and ' +
+      'Above a tenth of its pod (M6) the mesh costs too much; above 85% of a core its one ' +
+      'event loop is full, and ' +
       'latency grows.',
     dashboard: 'firedrill-debug',
   },

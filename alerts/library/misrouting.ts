@@ -13,25 +13,30 @@ export const misroutingAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'One request in ten over 5m is no crawler; two minutes leave out the moment between a new profile and the new ' +
+      'One request in ten over 5m is no crawler; two minutes leave out the moment between a ' +
+      'new profile and the new ' +
       'version that it is for.',
     about: 'dst',
     summary:
       '{{ $value | humanizePercentage }} of the requests to {{ $labels.dst }} match none of its routes',
     description:
-      'They take the default route: without their retries and timeouts, and to the wrong version where routes split ' +
+      'They take the default route: without their retries and timeouts, and to the wrong ' +
+      'version where routes split ' +
       'traffic. A profile was changed, or is out of date with the service.',
     dashboard: 'firedrill-oncall',
   },
   {
     name: 'MeshUnknownDestinations',
-    expr: (t) =>
-      `${sumRate('instance', `${m.proxyErrors}{error=~".*(unknown|dns|resolve|no-route|no-endpoint).*"}`, t.range('10m'))} > 0.1`,
+    expr: (t) => {
+      const nowhere = `error=~".*(unknown|dns|resolve|no-route|no-endpoint).*"`;
+      return `${sumRate('instance', `${m.proxyErrors}{${nowhere}}`, t.range('10m'))} > 0.1`;
+    },
     for: '10m',
     timing: 'Ten minutes of it are no typing mistake at a console, and no rollout.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} refuses {{ $value | humanize }} requests a second for want of a destination',
+      'The proxy at {{ $labels.instance }} refuses {{ $value | humanize }} requests a second ' +
+      'for want of a destination',
     description:
       'A name that does not exist, that DNS no longer answers, or behind which there is no endpoint.',
     dashboard: 'firedrill-debug',
@@ -44,7 +49,8 @@ export const misroutingAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary: 'The controller cannot use its source of discovery {{ $labels.source }}',
     description:
-      'Its last good state stays in force: endpoints go stale. What is wrong, with file and line: GET /state of the ' +
+      'Its last good state stays in force: endpoints go stale. What is wrong, with file and ' +
+      'line: GET /state of the ' +
       'controller.',
     dashboard: 'firedrill-oncall',
   },
@@ -54,11 +60,13 @@ export const misroutingAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '30m',
     timing:
-      'A refused update is not sent again until something changes, so it is said at once and kept for half an hour.',
+      'A refused update is not sent again until something changes, so it is said at once and ' +
+      'kept for half an hour.',
     about: 'mesh',
     summary: 'The proxy at {{ $labels.instance }} refuses what the controller tells it',
     description:
-      'It serves by the last state that it could take, while others serve by the new one. Its log says what it could ' +
+      'It serves by the last state that it could take, while others serve by the new one. Its ' +
+      'log says what it could ' +
       'not take; versions that differ are the usual cause.',
     dashboard: 'firedrill-debug',
   },
@@ -72,12 +80,14 @@ export const misroutingAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'A quarter of all requests over 5m is no scanner; two minutes are time to take back a policy that was just applied.',
+      'A quarter of all requests over 5m is no scanner; two minutes are time to take back a ' +
+      'policy that was just applied.',
     about: 'mesh',
     summary:
       'The proxy at {{ $labels.instance }} turns away {{ $value | humanizePercentage }} of its requests',
     description:
-      'A policy locks out callers that should be let in, or one moved to another identity. The audit log names them.',
+      'A policy locks out callers that should be let in, or one moved to another identity. The ' +
+      'audit log names them.',
     dashboard: 'firedrill-oncall',
   },
 ];

@@ -15,13 +15,15 @@ export const networkAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'Within a region the difference is a few milliseconds. 5m of requests make a p95 that means something; two ' +
+      'Within a region the difference is a few milliseconds. 5m of requests make a p95 that ' +
+      'means something; two ' +
       'minutes leave out a link that fails over.',
     about: 'dst',
     summary:
       'Requests to {{ $labels.dst }} lose {{ $value | humanize }} ms (p95) between the proxies',
     description:
-      'Callers wait that much longer than {{ $labels.dst }} takes by its own proxy: latency, loss or a bound on bandwidth ' +
+      'Callers wait that much longer than {{ $labels.dst }} takes by its own proxy: latency, ' +
+      'loss or a bound on bandwidth ' +
       'in the network, a full queue, or retries. Compare zones and nodes.',
     dashboard: 'firedrill-oncall',
   },
@@ -36,7 +38,8 @@ export const networkAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'One in twenty over 5m is more than endpoints that go away in a rollout; two minutes leave the breaker time to ' +
+      'One in twenty over 5m is more than endpoints that go away in a rollout; two minutes ' +
+      'leave the breaker time to ' +
       'take a dead endpoint out.',
     about: 'dst',
     summary:

@@ -18,14 +18,17 @@ export const retryAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '2m',
     timing:
-      'Two windows take the place of a wait: 5m of retries, still going on in the last 1m. A storm that a budget bounds ' +
+      'Two windows take the place of a wait: 5m of retries, still going on in the last 1m. A ' +
+      'storm that a budget bounds ' +
       'stays below 20%. Kept for 2m, since a storm comes in waves.',
     about: 'dst',
     summary:
       '{{ $labels.dst }} gets {{ $value | humanizePercentage }} more tries than requests: a retry storm',
     description:
-      'For every 100 requests there are {{ $value | humanizePercentage }} more tries: the retries are load that keeps ' +
-      '{{ $labels.dst }} from recovering. A retry budget (ratio 0.2) bounds them; take retries off the route if that is ' +
+      'For every 100 requests there are {{ $value | humanizePercentage }} more tries: the ' +
+      'retries are load that keeps ' +
+      '{{ $labels.dst }} from recovering. A retry budget (ratio 0.2) bounds them; take retries ' +
+      'off the route if that is ' +
       'not enough.',
     dashboard: 'firedrill-oncall',
   },
@@ -40,7 +43,8 @@ export const retryAlerts: LibraryEntry[] = [
     about: 'dst',
     summary: '{{ $value | humanizePercentage }} of the requests to {{ $labels.dst }} are retried',
     description:
-      'Something fails often, and retries hide it from users for now (M4: below 2%). Find what fails before they no ' +
+      'Something fails often, and retries hide it from users for now (M4: below 2%). Find what ' +
+      'fails before they no ' +
       'longer can.',
     dashboard: 'firedrill-oncall',
   },

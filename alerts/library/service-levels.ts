@@ -17,20 +17,26 @@ export const serviceLevelAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '5m',
     timing:
-      'The burn of 14.4 over 1h and 5m of the SRE Workbook for M1 (99.9%): two windows take the place of a wait. Kept ' +
+      'The burn of 14.4 over 1h and 5m of the SRE Workbook for M1 (99.9%): two windows take ' +
+      'the place of a wait. Kept ' +
       'for 5m, as long as the short window.',
     about: 'dst',
     summary: '{{ $value | humanizePercentage }} of the requests to {{ $labels.dst }} fail',
     description:
-      'At this pace a budget of 0.1% in 30 days (M1) is gone within two days. Give the service an SLO of its own: its ' +
+      'At this pace a budget of 0.1% in 30 days (M1) is gone within two days. Give the service ' +
+      'an SLO of its own: its ' +
       'alerts then take the place of this one.',
     dashboard: 'firedrill-oncall',
   },
   {
     name: 'MeshLatencyHigh',
-    expr: (t) =>
-      `histogram_quantile(0.95, ${sumRate('dst, le', `${m.latencyMs}_bucket{${outbound}}`, t.range('10m'))}) > 300\n` +
-      `and\n${sumRate('dst', `${m.responses}{${outbound}}`, t.range('10m'))} > 0.1`,
+    expr: (t) => {
+      const buckets = `${m.latencyMs}_bucket{${outbound}}`;
+      return (
+        `histogram_quantile(0.95, ${sumRate('dst, le', buckets, t.range('10m'))}) > 300\n` +
+        `and\n${sumRate('dst', `${m.responses}{${outbound}}`, t.range('10m'))} > 0.1`
+      );
+    },
     for: '15m',
     timing: 'M2 is a bound on the steady state; a quarter of an hour leaves out a cold start.',
     about: 'dst',
@@ -47,12 +53,14 @@ export const serviceLevelAlerts: LibraryEntry[] = [
     },
     for: '15m',
     timing:
-      'The same half hour a week ago knows day, night and weekend. A quarter of an hour leaves out the edges of a peak.',
+      'The same half hour a week ago knows day, night and weekend. A quarter of an hour leaves ' +
+      'out the edges of a peak.',
     about: 'dst',
     summary:
       '{{ $labels.dst }} gets {{ $value | humanizePercentage }} of the traffic of a week ago',
     description:
-      'Requests that never come fail no SLO: look upstream, at DNS, gateways and clients (M5). A holiday looks the same.',
+      'Requests that never come fail no SLO: look upstream, at DNS, gateways and clients (M5). ' +
+      'A holiday looks the same.',
     dashboard: 'firedrill-executive',
   },
   {
@@ -61,13 +69,15 @@ export const serviceLevelAlerts: LibraryEntry[] = [
     for: '0s',
     keepFiringFor: '15m',
     timing:
-      'Each ejection is a verdict over several failures, so there is no wait. Kept for 15m, the longest that one stays out ' +
+      'Each ejection is a verdict over several failures, so there is no wait. Kept for 15m, ' +
+      'the longest that one stays out ' +
       'and comes back.',
     about: 'dst',
     summary:
       'Endpoints of {{ $labels.dst }} were taken out {{ $value | humanize }} times within a quarter of an hour',
     description:
-      'The breaker keeps failing endpoints from users, so that the rest carries their load. GET /endpoints of a caller ' +
+      'The breaker keeps failing endpoints from users, so that the rest carries their load. ' +
+      'GET /endpoints of a caller ' +
       'says which, and why.',
     dashboard: 'firedrill-debug',
   },

@@ -12,11 +12,13 @@ export const telemetryAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'A tenth lost over 5m is more than a restart of the collector loses; kept for 5m, since queues drain and fill.',
+      'A tenth lost over 5m is more than a restart of the collector loses; kept for 5m, since ' +
+      'queues drain and fill.',
     about: 'mesh',
     summary: '{{ $value | humanizePercentage }} of the telemetry is dropped',
     description:
-      'Spans do not reach the collector: the next incident will be looked into half blind. The proxies drop what their ' +
+      'Spans do not reach the collector: the next incident will be looked into half blind. The ' +
+      'proxies drop what their ' +
       'bounded queues cannot hold, and traffic is not concerned.',
     dashboard: 'firedrill-debug',
   },
@@ -39,7 +41,8 @@ export const telemetryAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary: '{{ $value | humanizePercentage }} of the proxies do not answer scrapes',
     description:
-      'Either half of the mesh is down, or Prometheus is kept from their admin ports. SLOs count nothing meanwhile.',
+      'Either half of the mesh is down, or Prometheus is kept from their admin ports. SLOs ' +
+      'count nothing meanwhile.',
     dashboard: 'firedrill-oncall',
   },
   {
@@ -62,7 +65,8 @@ export const telemetryAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary: 'The proxy at {{ $labels.instance }} exposes {{ $value | humanize }} series',
     description:
-      'A label without bounds (a raw path, a user) makes Prometheus grow with every new value. Name routes by pattern ' +
+      'A label without bounds (a raw path, a user) makes Prometheus grow with every new value. ' +
+      'Name routes by pattern ' +
       'in a ServiceProfile.',
     dashboard: 'firedrill-debug',
   },
