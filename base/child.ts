@@ -32,6 +32,8 @@ export function startNode(
     nodeFlags?: readonly string[];
     env?: Record<string, string>;
     onStderr?: (line: string) => void;
+    /** Each line after the first, which is `ready`. */
+    onStdout?: (line: string) => void;
   } = {},
 ): Child {
   const spawnOptions: SpawnOptions = {
@@ -56,12 +58,14 @@ export function startNode(
   }
   const ready = new Promise<Record<string, unknown>>((resolve, reject) => {
     if (child.stdout) {
-      createInterface({ input: child.stdout }).once('line', (line) => {
+      const lines = createInterface({ input: child.stdout });
+      lines.once('line', (line) => {
         try {
           resolve(JSON.parse(line) as Record<string, unknown>);
         } catch {
           reject(new Error(`${name} said '${line}' where its ports were expected`));
         }
+        if (options.onStdout) lines.on('line', options.onStdout);
       });
     }
     void exited.then((code) =>

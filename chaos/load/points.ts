@@ -1,0 +1,73 @@
+/** What a client saw, request by request, and sums of it over any stretch of time. */
+import type { ClientTotals } from '../../runbooks/record.js';
+
+export interface LoadPoint {
+  route: string;
+  /** When the request was due. */
+  atMs: number;
+  /** From that moment to the end of the answer: waiting is not left out. */
+  ms: number;
+  ok: boolean;
+}
+
+/** Eleven hours at 50 requests a second; the oldest go first. */
+const maxPoints = 2_000_000;
+
+export class LoadPoints {
+  #points: LoadPoint[] = [];
+  /** Requests that were due and never begun. */
+  dropped = 0;
+
+  add(point: LoadPoint): void {
+    this.#points.push(point);
+    if (this.#points.length > maxPoints) this.#points = this.#points.slice(maxPoints / 2);
+  }
+
+  get count(): number {
+    return this.#points.length;
+  }
+
+  /** In the order in which they ended. */
+  all(): readonly LoadPoint[] {
+    return this.#points;
+  }
+
+  /** Those that were due in `[startMs, endMs)`. */
+  between(startMs: number, endMs: number, route?: string): LoadPoint[] {
+    return this.#points.filter(
+      (p) => p.atMs >= startMs && p.atMs < endMs && (route === undefined || p.route === route),
+    );
+  }
+
+  totals(startMs: number, endMs: number): ClientTotals {
+    return totalsOf(this.between(startMs, endMs));
+  }
+}
+
+export function totalsOf(points: readonly LoadPoint[]): ClientTotals {
+  const routes: ClientTotals['routes'] = {};
+  for (const name of new Set(points.map((p) => p.route))) {
+    const own = points.filter((p) => p.route === name);
+    routes[name] = {
+      requests: own.length,
+      errors: own.filter((p) => !p.ok).length,
+      p95Ms: quantile(own, 0.95),
+    };
+  }
+  return {
+    requests: points.length,
+    errors: points.filter((p) => !p.ok).length,
+    p50Ms: quantile(points, 0.5),
+    p95Ms: quantile(points, 0.95),
+    p99Ms: quantile(points, 0.99),
+    routes,
+  };
+}
+
+/** Nearest rank; 0 where there are none. To a hundredth of a millisecond. */
+export function quantile(points: readonly LoadPoint[], q: number): number {
+  if (points.length === 0) return 0;
+  const sorted = Float64Array.from(points, (p) => p.ms).sort();
+  const at = Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1));
+  return Math.round((sorted[at] as number) * 100) / 100;
+}

@@ -1,0 +1,53 @@
+/**
+ * The shop as one program: `node dist/examples/retail/main.js [--folder DIR] [--certificate-lifetime 24h]`. It starts
+ * every process, says its admin port as one JSON line, and takes all of them with it when it ends.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { dieWithParent } from '../../base/child.js';
+import { realClock } from '../../base/clock.js';
+import { parseDurationMs } from '../../base/duration.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { Shop } from './shop.js';
+import { startShopAdmin } from './shop-admin.js';
+import { ShopFaults } from './shop-faults.js';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      folder: { type: 'string' },
+      'certificate-lifetime': { type: 'string', default: '24h' },
+    },
+  });
+  const certificateLifetimeMs = parseDurationMs(values['certificate-lifetime']);
+  if (certificateLifetimeMs === undefined || certificateLifetimeMs < 1000) {
+    throw new UserError({ message: 'bad --certificate-lifetime', expected: 'such as 24h' });
+  }
+  const own = values.folder === undefined;
+  const folder = own ? mkdtempSync(join(tmpdir(), 'firedrill-shop-')) : resolve(values.folder!);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+  let shop: Shop | undefined;
+  const end = (code: number): void => {
+    void (shop?.close() ?? Promise.resolve()).finally(() => {
+      if (own) rmSync(folder, { recursive: true, force: true });
+      process.exit(code);
+    });
+  };
+  process.on('SIGTERM', () => end(0)).on('SIGINT', () => end(0));
+  dieWithParent(() => end(0));
+  shop = await Shop.start({ folder, certificateLifetimeMs, say });
+  const admin = await startShopAdmin(shop, new ShopFaults(shop, realClock, say));
+  const [door] = ['web'].map((name) => shop!.ports.workloads[name]!.inbound);
+  process.stdout.write(
+    `${JSON.stringify({ ready: true, admin: admin.port, web: door, pid: process.pid })}\n`,
+  );
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(error instanceof UserError ? error.exitCode : exitCode.environment);
+});

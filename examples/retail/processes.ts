@@ -1,0 +1,132 @@
+/** The shop's processes: each can be stopped, killed and started again, and what happened is told. */
+import { type Child, startNode } from '../../base/child.js';
+import { messageOf } from '../../base/errors.js';
+
+export interface ProcessDescription {
+  name: string;
+  kind: 'service' | 'proxy' | 'controller';
+  /** The workload or service that it belongs to, for people. */
+  workload: string;
+  script: string;
+  args: readonly string[];
+  nodeFlags?: readonly string[];
+}
+
+export interface ProcessEvent {
+  atMs: number;
+  process: string;
+  event: 'started' | 'stopped' | 'killed' | 'exited';
+  detail?: string;
+}
+
+const maxEvents = 1000;
+const startLimitMs = 30_000;
+/** Last lines of standard error that are kept for a process that ends unasked. */
+const keptLines = 20;
+
+export class Processes {
+  readonly events: ProcessEvent[] = [];
+  readonly #running = new Map<string, Child>();
+  readonly #described = new Map<string, ProcessDescription>();
+  readonly #ready = new Map<string, Record<string, unknown>>();
+  readonly #expected = new Set<string>();
+  readonly #say: (line: string) => void;
+  #closing = false;
+
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  /** What it said when it was ready: its ports. */
+  readyOf(name: string): Record<string, unknown> {
+    return this.#ready.get(name) ?? {};
+  }
+
+  pidOf(name: string): number | undefined {
+    return this.#running.get(name)?.pid;
+  }
+
+  get names(): string[] {
+    return [...this.#described.keys()];
+  }
+
+  descriptionOf(name: string): ProcessDescription | undefined {
+    return this.#described.get(name);
+  }
+
+  /** Starts it and waits until it is ready. */
+  async start(description: ProcessDescription): Promise<void> {
+    const { name } = description;
+    this.#described.set(name, description);
+    if (this.#closing) return;
+    const lines: string[] = [];
+    const child = startNode(name, description.script, description.args, {
+      ...(description.nodeFlags && { nodeFlags: description.nodeFlags }),
+      onStderr: (line) => {
+        lines.push(line);
+        if (lines.length > keptLines) lines.shift();
+        if (process.env.FIREDRILL_DEBUG !== undefined) this.#say(`${name}: ${line}`);
+      },
+    });
+    this.#running.set(name, child);
+    void child.exited.then((code) => {
+      if (this.#running.get(name) === child) this.#running.delete(name);
+      if (this.#closing || this.#expected.delete(name)) return;
+      const detail = `ended with ${code ?? child.process.signalCode}: ${lines.at(-1) ?? ''}`;
+      this.#record(name, 'exited', detail);
+      this.#say(`${name} ${detail}`);
+    });
+    const timer = setTimeout(() => child.process.kill('SIGKILL'), startLimitMs);
+    try {
+      this.#ready.set(name, await child.ready);
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#record(name, 'started');
+  }
+
+  /** As it was described the first time. */
+  async startAgain(name: string): Promise<void> {
+    const description = this.#described.get(name);
+    if (!description) throw new Error(`no process ${name}`);
+    if (!this.#running.has(name)) await this.start(description);
+  }
+
+  /** Asks it to end (it drains), and waits. */
+  async stop(name: string): Promise<void> {
+    const child = this.#running.get(name);
+    if (!child) return;
+    this.#expected.add(name);
+    await child.stop();
+    this.#record(name, 'stopped');
+  }
+
+  /** SIGKILL: no drain, no goodbye. Resolves to whether there was one. */
+  async kill(name: string): Promise<boolean> {
+    const child = this.#running.get(name);
+    if (!child) return false;
+    this.#expected.add(name);
+    child.process.kill('SIGKILL');
+    await child.exited;
+    this.#record(name, 'killed');
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const stops = await Promise.allSettled([...this.#running.values()].map((c) => c.stop(2000)));
+    for (const stop of stops) {
+      if (stop.status === 'rejected') this.#say(messageOf(stop.reason));
+    }
+  }
+
+  #record(name: string, event: ProcessEvent['event'], detail?: string): void {
+    this.events.push({
+      atMs: Date.now(),
+      process: name,
+      event,
+      ...(detail !== undefined && { detail }),
+    });
+    if (this.events.length > maxEvents) this.events.shift();
+  }
+}

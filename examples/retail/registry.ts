@@ -1,0 +1,124 @@
+/**
+ * The shop's registry file: where its workloads are, who may call whom, and how calls are retried. A drill replaces
+ * a part of it by name (`RetryMode`), under a lease.
+ */
+import {
+  callersOf,
+  frontDoor,
+  namespace,
+  type Ports,
+  type Workload,
+  workloads,
+} from './topology.js';
+
+/**
+ * `budget`: few retries, with backoff, within a budget, behind a breaker. `storm`: many at once and without bound, which
+ * is how a well-meant "just retry" reads. `none`: no retries.
+ */
+export type RetryMode = 'budget' | 'storm' | 'none';
+
+export interface RegistryOptions {
+  retries: RetryMode;
+  /** Grows with each change, and shows in a route's name: how a drill sees whether configuration rolls out. */
+  revision: number;
+  /** Callers that are turned away by policy although they need to call: `{ payment: true }`. */
+  lockedOut?: Record<string, boolean>;
+  /** Sends the calls of a service to another one's endpoints. */
+  misrouted?: Record<string, string>;
+}
+
+const perTry = '250ms';
+const request = '3s';
+
+function retryOf(mode: RetryMode, unsafeMethods: boolean): object | undefined {
+  if (mode === 'none') return undefined;
+  if (mode === 'storm') {
+    return {
+      limit: 9,
+      statuses: ['500-599'],
+      onConnectFailure: true,
+      unsafeMethods,
+      backoff: { base: '1ms', max: '2ms', jitter: 0 },
+      budget: 'unlimited',
+    };
+  }
+  return {
+    limit: 2,
+    statuses: ['500-599'],
+    onConnectFailure: true,
+    unsafeMethods,
+    backoff: { base: '25ms', max: '250ms', jitter: 1 },
+    budget: { ratio: 0.2, minRetriesPerSecond: 2, ttl: '10s' },
+  };
+}
+
+/** Safe to repeat: reads, and what carries an idempotency key. A cart would hold an item twice. */
+const repeatable: Readonly<Record<string, boolean>> = {
+  catalog: true,
+  cart: false,
+  checkout: false,
+  payment: true,
+  web: false,
+};
+
+export function registry(ports: Ports, options: RegistryOptions): object {
+  const portsOf = (workload: Workload) => ports.workloads[workload.name]!;
+  const names = [...new Set(workloads.map((w) => w.service))];
+  const endpoints = (service: string): object[] =>
+    workloads
+      .filter((w) => w.service === service)
+      .map((w) => ({ address: `127.0.0.1:${portsOf(w).inbound}`, labels: { pod: w.name } }));
+  return {
+    defaults: { policy: 'all-unauthenticated', unknownDestinations: 'refuse' },
+    services: names.map((name) => {
+      const source = options.misrouted?.[name] ?? name;
+      // Only the dependency under test gets the storm: the others keep what keeps them alive.
+      const mode = options.retries === 'storm' && name !== 'payment' ? 'budget' : options.retries;
+      const retry = retryOf(mode, repeatable[name] ?? false);
+      return {
+        name,
+        namespace,
+        hosts: [name],
+        protocol: 'http1',
+        ...(source !== name && { serviceAccount: source }),
+        endpoints: endpoints(source),
+        balancer: { kind: 'ewma', defaultRtt: '30ms', decay: '10s' },
+        ...(mode === 'budget' && {
+          breaker: {
+            consecutiveFailures: 7,
+            minOpen: '250ms',
+            maxOpen: '2s',
+            jitter: 0.5,
+            maxEjectedRatio: 0.5,
+            panicRatio: 0.25,
+          },
+        }),
+        routes: [
+          {
+            name: options.revision === 0 ? 'all' : `all-r${options.revision}`,
+            timeouts: name === 'payment' ? { request, perTry } : { request: '10s' },
+            ...(retry !== undefined && { retry }),
+          },
+        ],
+      };
+    }),
+    servers: workloads.map((workload) => ({
+      workload: workload.name,
+      namespace,
+      name: 'http',
+      port: portsOf(workload).inbound,
+      target: `127.0.0.1:${portsOf(workload).app}`,
+      protocol: 'http1',
+      policy: workload.service === frontDoor ? 'all-unauthenticated' : 'deny',
+    })),
+    authorizations: workloads
+      .filter((w) => w.service !== frontDoor && options.lockedOut?.[w.service] !== true)
+      .map((workload) => ({
+        name: `callers-of-${workload.name}`,
+        namespace,
+        server: 'http',
+        workload: workload.name,
+        from: callersOf(workload.service).map((serviceAccount) => ({ serviceAccount, namespace })),
+      })),
+  };
+}

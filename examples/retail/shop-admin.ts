@@ -1,0 +1,157 @@
+/** The shop's own admin port, on loopback: what it is made of, what happened, and what a drill may do to it. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { messageOf, UserError } from '../../base/errors.js';
+import type { Shop } from './shop.js';
+import { proxyName } from './shop.js';
+import type { ShopFaults } from './shop-faults.js';
+import {
+  calls,
+  frontDoor,
+  identityOf,
+  namespace,
+  trustDomain,
+  type WorkloadPorts,
+  workloads,
+} from './topology.js';
+
+/** Answer of `GET /system`. */
+export interface SystemDescription {
+  name: string;
+  trustDomain: string;
+  namespace: string;
+  certificateLifetimeMs: number;
+  /** Where a shopper's requests go: the front door's sidecar. */
+  url: string;
+  controller: { process: string; grpc: number; admin: number };
+  workloads: {
+    name: string;
+    service: string;
+    identity: string;
+    calls: readonly string[];
+    proxy: string;
+    ports: WorkloadPorts;
+  }[];
+  processes: { name: string; kind: string; pid: number; ports: Record<string, number> }[];
+}
+
+export interface ShopAdmin {
+  port: number;
+  close(): void;
+}
+
+const maxBodyBytes = 64 * 1024;
+
+export async function startShopAdmin(shop: Shop, faults: ShopFaults): Promise<ShopAdmin> {
+  const server = createServer((request, response) => {
+    answer(shop, faults, request).then(
+      ([status, value]) => send(response, status, value),
+      (error: unknown) =>
+        send(response, error instanceof UserError || error instanceof SyntaxError ? 400 : 500, {
+          error: messageOf(error),
+        }),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function answer(
+  shop: Shop,
+  faults: ShopFaults,
+  request: IncomingMessage,
+): Promise<[number, unknown]> {
+  const { pathname } = new URL(request.url ?? '/', 'http://admin');
+  const call = `${request.method} ${pathname}`;
+  const part = (prefix: string): string | undefined =>
+    pathname.startsWith(prefix) ? decodeURIComponent(pathname.slice(prefix.length)) : undefined;
+  if (call === 'GET /system') return [200, describe(shop)];
+  if (call === 'GET /events') return [200, shop.processes.events];
+  if (call === 'GET /certificate-events') return [200, shop.certificateEvents()];
+  if (call === 'GET /faults') return [200, faults.list()];
+  if (call === 'POST /faults') return [200, await faults.put(JSON.parse(await body(request)))];
+  if (request.method === 'DELETE') {
+    const id = part('/faults/');
+    if (id !== undefined) {
+      const removed = await faults.remove(id);
+      return [removed ? 200 : 404, { removed }];
+    }
+  }
+  if (call === 'POST /revision') {
+    shop.registryOptions.revision++;
+    shop.writeRegistry();
+    return [200, { revision: shop.registryOptions.revision }];
+  }
+  if (call === 'POST /certificate-lifetime') {
+    const { lifetimeMs } = JSON.parse(await body(request)) as { lifetimeMs: number };
+    if (!(lifetimeMs >= 1000)) throw new UserError('lifetimeMs must be at least 1000');
+    await shop.setCertificateLifetime(lifetimeMs);
+    return [200, { lifetimeMs }];
+  }
+  const restart = request.method === 'POST' ? part('/restart/') : undefined;
+  if (restart !== undefined) {
+    if (!shop.processes.names.includes(restart)) return [404, { error: `no process ${restart}` }];
+    await shop.processes.stop(restart);
+    await shop.processes.startAgain(restart);
+    return [200, { pid: shop.processes.pidOf(restart) }];
+  }
+  return [404, { error: `no ${call}` }];
+}
+
+function describe(shop: Shop): SystemDescription {
+  const front = workloads.find((w) => w.service === frontDoor)!;
+  return {
+    name: 'retail',
+    trustDomain,
+    namespace,
+    certificateLifetimeMs: shop.certificateLifetimeMs,
+    url: `http://127.0.0.1:${shop.ports.workloads[front.name]!.inbound}`,
+    controller: {
+      process: 'controller',
+      grpc: shop.ports.controller,
+      admin: shop.ports.controllerAdmin,
+    },
+    workloads: workloads.map(({ name, service }) => ({
+      name,
+      service,
+      identity: identityOf(service),
+      calls: calls[service] ?? [],
+      proxy: proxyName(name),
+      ports: shop.ports.workloads[name]!,
+    })),
+    processes: shop.processes.names.map((name) => {
+      const ready = Object.entries(shop.processes.readyOf(name));
+      return {
+        name,
+        kind: shop.processes.descriptionOf(name)!.kind,
+        pid: shop.processes.pidOf(name) ?? 0,
+        ports: Object.fromEntries(
+          ready.filter((e): e is [string, number] => typeof e[1] === 'number' && e[0] !== 'pid'),
+        ),
+      };
+    }),
+  };
+}
+
+function send(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(value)}\n`);
+}
+
+async function body(request: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of request) {
+    text += String(chunk);
+    if (text.length > maxBodyBytes) throw new UserError('the body is too long');
+  }
+  return text;
+}

@@ -1,0 +1,139 @@
+/** What a drill does to the shop from outside its processes: each a lease that is undone when it lapses. */
+import { randomUUID } from 'node:crypto';
+import type { Clock, Timer } from '../../base/clock.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import type { RegistryOptions } from './registry.js';
+import type { Shop } from './shop.js';
+
+export const shopFaults = ['kill', 'registry'] as const;
+
+export type ShopFault =
+  /** The process is killed (SIGKILL) and stays away until the lease ends. */
+  | { id: string; kind: 'kill'; target: string; ttlMs: number }
+  /** The registry says otherwise until the lease ends. */
+  | {
+      id: string;
+      kind: 'registry';
+      set: Partial<Omit<RegistryOptions, 'revision'>>;
+      ttlMs: number;
+    };
+
+export type ShopFaultState = ShopFault & {
+  /** Processes killed, registries written. */
+  effect: number;
+};
+
+interface Lease {
+  fault: ShopFault;
+  dueMs: number;
+  effect: number;
+  timer: Timer;
+  /** The undoing, once it has begun. */
+  undone?: Promise<void>;
+}
+
+const maxTtlMs = 600_000;
+
+export class ShopFaults {
+  readonly #shop: Shop;
+  readonly #clock: Clock;
+  readonly #say: (line: string) => void;
+  readonly #leases = new Map<string, Lease>();
+
+  constructor(shop: Shop, clock: Clock, say: (line: string) => void) {
+    this.#shop = shop;
+    this.#clock = clock;
+    this.#say = say;
+  }
+
+  list(): ShopFaultState[] {
+    const nowMs = this.#clock.nowMs();
+    return [...this.#leases.values()].map(({ fault, dueMs, effect }) => ({
+      ...fault,
+      ttlMs: Math.max(0, dueMs - nowMs),
+      effect,
+    }));
+  }
+
+  /** Puts a lease and does it, or renews it. Throws a UserError on a bad one. */
+  async put(value: unknown): Promise<ShopFaultState> {
+    const fault = this.#checked(value);
+    const before = this.#leases.get(fault.id);
+    before?.timer.cancel();
+    const lease: Lease = {
+      fault: before?.fault ?? fault,
+      dueMs: this.#clock.nowMs() + fault.ttlMs,
+      effect: before?.effect ?? 0,
+      timer: this.#clock.after(fault.ttlMs, () => void this.remove(fault.id)),
+    };
+    this.#leases.set(fault.id, lease);
+    if (!before) lease.effect += await this.#begin(fault);
+    return { ...lease.fault, ttlMs: fault.ttlMs, effect: lease.effect };
+  }
+
+  /** Undoes it; resolves when it is undone. */
+  async remove(id: string): Promise<boolean> {
+    const lease = this.#leases.get(id);
+    if (!lease) return false;
+    lease.timer.cancel();
+    lease.undone ??= this.#end(lease.fault).catch((error: unknown) =>
+      this.#say(`fault ${id} could not be undone: ${messageOf(error)}`),
+    );
+    await lease.undone;
+    this.#leases.delete(id);
+    return true;
+  }
+
+  async #begin(fault: ShopFault): Promise<number> {
+    if (fault.kind === 'kill') return (await this.#shop.processes.kill(fault.target)) ? 1 : 0;
+    this.#writeRegistry();
+    return 1;
+  }
+
+  async #end(fault: ShopFault): Promise<void> {
+    if (fault.kind === 'kill') return this.#shop.processes.startAgain(fault.target);
+    this.#writeRegistry(fault.id);
+  }
+
+  /** As the leases together say, `without` one that is ending. */
+  #writeRegistry(without?: string): void {
+    const { revision } = this.#shop.registryOptions;
+    const merged: RegistryOptions = { retries: 'budget', revision };
+    for (const { fault } of this.#leases.values()) {
+      if (fault.kind === 'registry' && fault.id !== without) Object.assign(merged, fault.set);
+    }
+    for (const key of Object.keys(this.#shop.registryOptions)) {
+      delete (this.#shop.registryOptions as unknown as Record<string, unknown>)[key];
+    }
+    Object.assign(this.#shop.registryOptions, merged);
+    this.#shop.writeRegistry();
+  }
+
+  #checked(value: unknown): ShopFault {
+    const v = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+    const { ttlMs } = v;
+    if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= maxTtlMs)) {
+      throw new UserError({ message: 'bad ttlMs', expected: `milliseconds, at most ${maxTtlMs}` });
+    }
+    const id = typeof v.id === 'string' && v.id !== '' ? v.id.slice(0, 100) : randomUUID();
+    if (v.kind === 'kill') {
+      const { names } = this.#shop.processes;
+      if (typeof v.target !== 'string' || !names.includes(v.target)) {
+        const expected = names.join(', ');
+        throw new UserError({ message: `no process '${String(v.target)}'`, expected });
+      }
+      return { id, kind: 'kill', target: v.target, ttlMs };
+    }
+    if (v.kind === 'registry') return { id, kind: 'registry', set: checkedSet(v.set), ttlMs };
+    throw new UserError({ message: 'unknown kind', expected: shopFaults.join(', ') });
+  }
+}
+
+function checkedSet(value: unknown): Partial<Omit<RegistryOptions, 'revision'>> {
+  const allowed = ['retries', 'lockedOut', 'misrouted'];
+  if (typeof value === 'object' && value !== null) {
+    const strange = Object.keys(value).find((key) => !allowed.includes(key));
+    if (strange === undefined) return value;
+  }
+  throw new UserError({ message: 'bad set', expected: `an object of ${allowed.join(', ')}` });
+}

@@ -1,0 +1,210 @@
+/** Starts the whole shop: a controller, and for each workload its service and its sidecar; all with free ports. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatDurationMs } from '../../base/duration.js';
+import { messageOf } from '../../base/errors.js';
+import { program } from '../../base/paths.js';
+import { writeFileWhole } from '../../base/write-file.js';
+import { createJoinToken } from '../../mesh/identity/join-tokens.js';
+import { identityName } from '../../mesh/identity/names.js';
+import { ensurePki, pkiFiles } from '../../mesh/identity/pki-files.js';
+import type { ProxyConfig } from '../../mesh/model.js';
+import { type ProcessDescription, Processes } from './processes.js';
+import { registry, type RegistryOptions } from './registry.js';
+import type { ServiceOptions } from './service-main.js';
+import {
+  choosePorts,
+  identityOf,
+  namespace,
+  type Ports,
+  trustDomain,
+  type Workload,
+  workloads,
+} from './topology.js';
+
+export interface ShopOptions {
+  /** Keys, configurations and caches go there. */
+  folder: string;
+  certificateLifetimeMs: number;
+  say(line: string): void;
+}
+
+export const controllerIdentity = identityName({
+  serviceAccount: 'controller',
+  namespace: 'firedrill',
+  trustDomain,
+});
+
+const tokenTtlMs = 7 * 86_400_000;
+/** Proxies come back with their token when their certificate has run out: a drill makes them do so often. */
+const tokenUses = 1000;
+
+export const proxyName = (workload: string): string => `${workload}-proxy`;
+
+export class Shop {
+  readonly ports: Ports;
+  readonly processes: Processes;
+  readonly registryOptions: RegistryOptions = { retries: 'budget', revision: 0 };
+  readonly #options: ShopOptions;
+  certificateLifetimeMs: number;
+
+  private constructor(options: ShopOptions, ports: Ports) {
+    this.#options = options;
+    this.ports = ports;
+    this.certificateLifetimeMs = options.certificateLifetimeMs;
+    this.processes = new Processes(options.say);
+  }
+
+  /** Resolves when every process is ready and every sidecar has its state. A port that was taken is chosen anew. */
+  static async start(options: ShopOptions): Promise<Shop> {
+    for (let attempt = 1; ; attempt++) {
+      const shop = new Shop(options, await choosePorts());
+      try {
+        await shop.#start();
+        return shop;
+      } catch (error) {
+        await shop.close();
+        if (attempt >= 3 || !messageOf(error).includes('EADDRINUSE')) throw error;
+        options.say(`${messageOf(error)}: other ports are chosen`);
+      }
+    }
+  }
+
+  path(...parts: string[]): string {
+    return join(this.#options.folder, ...parts);
+  }
+
+  get eventsFile(): string {
+    return this.path('events.jsonl');
+  }
+
+  async #start(): Promise<void> {
+    mkdirSync(this.path('cache'), { recursive: true, mode: 0o700 });
+    await ensurePki(this.path('pki'), { trustDomain });
+    this.writeRegistry();
+    this.#writeControllerConfig();
+    const starts = [this.processes.start(this.#controller())];
+    for (const workload of workloads) {
+      this.#writeProxyConfig(workload);
+      starts.push(this.processes.start(this.#service(workload)));
+      starts.push(this.processes.start(this.#proxy(workload)));
+    }
+    const results = await Promise.allSettled(starts);
+    const failed = results.find((r) => r.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  writeRegistry(): void {
+    // JSON is YAML.
+    const text = JSON.stringify(registry(this.ports, this.registryOptions), undefined, 2);
+    writeFileWhole(this.path('registry.yaml'), text);
+  }
+
+  /** The controller begins anew with it; proxies get certificates of that length as they renew theirs. */
+  async setCertificateLifetime(lifetimeMs: number): Promise<void> {
+    this.certificateLifetimeMs = lifetimeMs;
+    this.#writeControllerConfig();
+    await this.processes.stop('controller');
+    await this.processes.startAgain('controller');
+  }
+
+  async close(): Promise<void> {
+    await this.processes.close();
+  }
+
+  #writeControllerConfig(): void {
+    const config = {
+      trustDomain,
+      listen: { host: '127.0.0.1', port: this.ports.controller },
+      admin: { host: '127.0.0.1', port: this.ports.controllerAdmin },
+      identity: {
+        issuer: { kind: 'files', folder: 'pki' },
+        certificateLifetime: formatDurationMs(this.certificateLifetimeMs),
+        clockSkew: '2s',
+        joinTokens: { folder: 'tokens' },
+      },
+      discovery: [{ kind: 'file', path: 'registry.yaml' }],
+      events: { file: 'events.jsonl' },
+    };
+    writeFileWhole(this.path('controller.yaml'), JSON.stringify(config, undefined, 2));
+  }
+
+  #writeProxyConfig(workload: Workload): void {
+    const ports = this.ports.workloads[workload.name]!;
+    const tokenFile = this.path(`${workload.name}.token`);
+    const attestation = { serviceAccount: workload.service, namespace };
+    const limits = { ttlMs: tokenTtlMs, uses: tokenUses };
+    const token = createJoinToken(this.path('tokens'), attestation, limits);
+    writeFileSync(tokenFile, token, { mode: 0o600 });
+    const config: ProxyConfig = {
+      workload: { name: workload.name, namespace, labels: { app: workload.service } },
+      inbound: { host: '127.0.0.1', port: ports.inbound, mode: 'explicit' },
+      outbound: { host: '127.0.0.1', port: ports.outbound, mode: 'explicit' },
+      admin: { host: '127.0.0.1', port: ports.proxyAdmin },
+      identity: {
+        name: identityOf(workload.service),
+        trustAnchorsFile: pkiFiles(this.path('pki')).trustAnchorsFile,
+      },
+      controller: {
+        addresses: [`127.0.0.1:${this.ports.controller}`],
+        identity: controllerIdentity,
+        tokenFile,
+        subscribe: [`*.${namespace}`],
+      },
+      cacheFolder: this.path('cache', workload.name),
+      drainSeconds: 1,
+    };
+    writeFileWhole(this.path(`${workload.name}.proxy.json`), JSON.stringify(config, undefined, 2));
+  }
+
+  #controller(): ProcessDescription {
+    return {
+      name: 'controller',
+      kind: 'controller',
+      workload: 'controller',
+      script: program('mesh/controller/main'),
+      args: ['--config', this.path('controller.yaml')],
+    };
+  }
+
+  #service(workload: Workload): ProcessDescription {
+    const ports = this.ports.workloads[workload.name]!;
+    const options: ServiceOptions = {
+      service: workload.service,
+      namespace,
+      port: ports.app,
+      adminPort: ports.appAdmin,
+      outbound: `127.0.0.1:${ports.outbound}`,
+    };
+    return {
+      name: workload.name,
+      kind: 'service',
+      workload: workload.name,
+      script: program('examples/retail/service-main'),
+      args: [JSON.stringify(options)],
+      nodeFlags: ['--max-old-space-size=128'],
+    };
+  }
+
+  #proxy(workload: Workload): ProcessDescription {
+    return {
+      name: proxyName(workload.name),
+      kind: 'proxy',
+      workload: workload.name,
+      script: program('mesh/proxy/main'),
+      args: ['--config', this.path(`${workload.name}.proxy.json`)],
+    };
+  }
+
+  /** Lines of the certificate events so far. */
+  certificateEvents(): unknown[] {
+    try {
+      return readFileSync(this.eventsFile, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as unknown);
+    } catch {
+      return [];
+    }
+  }
+}
