@@ -1,4 +1,4 @@
-/** How well a service does its work: slots, time and failures, changed for a drill by leases that lapse by themselves. */
+/** How well a service does its work: slots, time and failures, worsened for a drill by leases that lapse. */
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';

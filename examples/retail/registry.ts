@@ -12,8 +12,8 @@ import {
 } from './topology.js';
 
 /**
- * `budget`: few retries, with backoff, within a budget, behind a breaker. `storm`: many at once and without bound, which
- * is how a well-meant "just retry" reads. `none`: no retries.
+ * `budget`: few retries, with backoff, within a budget, behind a breaker. `storm`: many at once and without bound,
+ * which is how a well-meant "just retry" reads. `none`: no retries.
  */
 export type RetryMode = 'budget' | 'storm' | 'none';
 
