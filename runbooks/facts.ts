@@ -1,0 +1,128 @@
+/** The live facts that a page is filled with: from an alert as Alertmanager tells it, or written by hand. */
+import { z } from 'zod';
+import { UserError } from '../base/errors.js';
+import { type YamlDocument, checkYaml } from '../base/yaml.js';
+
+const text = z.string();
+
+/** The facts in our own words; everything may be absent, and then a placeholder stands in the page. */
+export const factsSchema = z.strictObject({
+  alert: text.optional(),
+  severity: text.optional(),
+  summary: text.optional(),
+  description: text.optional(),
+  /** RFC 3339. */
+  startedAt: text.optional(),
+  value: z.union([text, z.number()]).optional(),
+  labels: z.record(text, text).optional(),
+  service: text.optional(),
+  namespace: text.optional(),
+  workload: text.optional(),
+  owner: text.optional(),
+  slo: text.optional(),
+  /** Admin addresses of the proxies concerned, `host:port`. */
+  proxies: z.array(text).optional(),
+  /** The controller's admin URL. */
+  controller: text.optional(),
+  prometheus: text.optional(),
+  /** The trust domain's folder of keys, where the issuer is kept in files. */
+  pki: text.optional(),
+  /** The SLO files that the rules came from. */
+  slos: text.optional(),
+  /** How far queries of the present look back; default 5m. */
+  window: text.optional(),
+  certificates: z
+    .array(
+      z.strictObject({
+        identity: text,
+        notAfter: text,
+        serial: text.optional(),
+      }),
+    )
+    .optional(),
+  links: z.array(z.strictObject({ title: text, url: text })).optional(),
+  /** What the page's queries returned, by the query as the page shows it: series with labels and value. */
+  answers: z
+    .record(text, z.array(z.strictObject({ labels: z.record(text, text), value: z.number() })))
+    .optional(),
+});
+
+export type RunbookFacts = z.infer<typeof factsSchema>;
+
+/** One alert of Alertmanager's API v2 (`amtool alert query -o json`) or of its webhook. */
+const amAlert = z.looseObject({
+  labels: z.record(text, text),
+  annotations: z.record(text, text).optional(),
+  startsAt: text.optional(),
+  generatorURL: text.optional(),
+});
+
+/** Facts of a file: our own, an alert, a list of alerts, or a webhook's body; the list's first of that name. */
+export function readFacts(document: YamlDocument, alert: string | undefined): RunbookFacts {
+  const value = document.value as Record<string, unknown> | unknown[] | null;
+  const list = Array.isArray(value) ? value : Array.isArray(value?.alerts) ? value.alerts : undefined;
+  const alerts = list ?? (isAlert(value) ? [value] : undefined);
+  if (!alerts) return checkYaml(document, factsSchema);
+  const parsed = alerts.map((a) => amAlert.safeParse(a));
+  const wrong = parsed.find((p) => !p.success);
+  if (wrong) {
+    throw new UserError({
+      place: document.placeOf([]),
+      message: 'an alert without labels',
+      expected: "what `amtool alert query -o json` prints, or the body of Alertmanager's webhook",
+    });
+  }
+  const all = parsed.flatMap((p) => (p.success ? [p.data] : []));
+  const own = all.find((a) => alert === undefined || a.labels.alertname === alert) ?? all[0];
+  return own ? factsOfAlert(own) : {};
+}
+
+const isAlert = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  'labels' in value &&
+  ('annotations' in value || 'startsAt' in value);
+
+export interface FiredAlert {
+  labels: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>> | undefined;
+  startsAt?: string | undefined;
+  generatorURL?: string | undefined;
+}
+
+/** What an alert says of itself. */
+export function factsOfAlert(alert: FiredAlert): RunbookFacts {
+  const { labels, annotations = {} } = alert;
+  const links = [
+    ['dashboard', annotations.dashboard_url],
+    ['query', alert.generatorURL],
+  ].flatMap(([title, url]) => (title && url ? [{ title, url }] : []));
+  const optional = {
+    alert: labels.alertname,
+    severity: labels.severity,
+    summary: annotations.summary,
+    description: annotations.description,
+    startedAt: alert.startsAt,
+    slo: labels.slo,
+    owner: labels.owner,
+  };
+  const present = Object.entries(optional).filter(([, v]) => v !== undefined && v !== '');
+  return { labels: { ...labels }, ...Object.fromEntries(present), ...(links.length > 0 ? { links } : {}) };
+}
+
+/** Service, namespace and workload, from whichever label says them: `dst="cart.retail"` is cart in retail. */
+export function placeOf(facts: RunbookFacts): {
+  service: string | undefined;
+  namespace: string | undefined;
+  workload: string | undefined;
+} {
+  const labels = facts.labels ?? {};
+  const [dst, dstNamespace] = (labels.dst ?? '').split('.');
+  const none = (value: string | undefined): string | undefined => (value ? value : undefined);
+  const service = facts.service ?? labels.service ?? none(dst) ?? labels.workload;
+  return {
+    service: none(service),
+    namespace: none(facts.namespace ?? labels.namespace ?? dstNamespace),
+    workload: none(facts.workload ?? labels.workload ?? labels.deployment ?? service),
+  };
+}

@@ -1,0 +1,147 @@
+/** The part of Markdown that our pages use, as HTML; everything that is not markup is escaped, raw HTML included. */
+
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}
+
+/** Only what opens a page or a place in this one; `javascript:` and the like become plain text. */
+const safeLink = /^(https?:\/\/|#|\.{0,2}\/|[\w./-]+\.(md|html|json|xml)(#|$))/i;
+
+/** Bold, code and links of one line. */
+export function inlineHtml(text: string): string {
+  return text
+    .split(/(`[^`]+`)/)
+    .map((piece, i) => {
+      if (i % 2 === 1) return `<code>${escapeHtml(piece.slice(1, -1))}</code>`;
+      const unescaped = piece.replaceAll(/\\([|*_[\]<>#`\\])/g, (_, c: string) => entity(c));
+      return escapeHtml(unescaped)
+        .replaceAll(/\*\*(.+?)\*\*/g, '<strong>$1</strong>')
+        .replaceAll(/\[([^\]]*)\]\(([^)\s]+)\)/g, (whole, label: string, target: string) =>
+          safeLink.test(target) ? `<a href="${target}">${label}</a>` : whole,
+        )
+        .replaceAll(/\uE000(\d+);/g, '&#$1;');
+    })
+    .join('');
+}
+
+/** A character that was escaped in the source: out of the way of the markup until the end. */
+const entity = (character: string): string => `\uE000${character.charCodeAt(0)};`;
+
+const fence = /^```(\w*)\s*$/;
+const heading = /^(#{1,6}) (.*)$/;
+const item = /^(\s*)(?:[-*]|\d+\.) (?:\[([ xX])\] )?(.*)$/;
+
+export interface HtmlOptions {
+  /** Added to the level of each heading, so that a page can stand inside another. */
+  deeper?: number;
+}
+
+/** Headings, paragraphs, flat lists, task lists, tables, fenced code, quotes. */
+export function markdownToHtml(markdown: string, options: HtmlOptions = {}): string {
+  const lines = markdown.replace(/^---\n[^]*?\n---\n/, '').split('\n');
+  const out: string[] = [];
+  for (let i = 0; i < lines.length;) {
+    const line = lines[i] as string;
+    const opened = fence.exec(line);
+    const titled = heading.exec(line);
+    if (line.trim() === '') {
+      i++;
+    } else if (opened) {
+      const end = endOfFence(lines, i + 1);
+      const language = opened[1] === '' ? '' : ` data-language="${escapeHtml(opened[1] as string)}"`;
+      const code = escapeHtml(lines.slice(i + 1, end).join('\n'));
+      out.push(`<pre${language}><code>${code}</code></pre>`);
+      i = end + 1;
+    } else if (titled) {
+      const level = Math.min(6, (titled[1] as string).length + (options.deeper ?? 0));
+      out.push(`<h${level}>${inlineHtml(titled[2] as string)}</h${level}>`);
+      i++;
+    } else {
+      const end = endOfBlock(lines, i);
+      out.push(block(lines.slice(i, end)));
+      i = end;
+    }
+  }
+  return out.join('\n');
+}
+
+function endOfFence(lines: readonly string[], from: number): number {
+  const end = lines.findIndex((l, i) => i >= from && l.startsWith('```'));
+  return end < 0 ? lines.length : end;
+}
+
+function endOfBlock(lines: readonly string[], from: number): number {
+  const end = lines.findIndex(
+    (l, i) => i > from && (l.trim() === '' || fence.test(l) || heading.test(l)),
+  );
+  return end < 0 ? lines.length : end;
+}
+
+function block(lines: readonly string[]): string {
+  const first = lines[0] as string;
+  if (first.startsWith('|')) return table(lines);
+  if (first.startsWith('> ')) {
+    return `<blockquote>${inlineHtml(lines.map((l) => l.replace(/^> ?/, '')).join(' '))}</blockquote>`;
+  }
+  const start = lines.findIndex((l) => item.test(l));
+  if (start < 0) return `<p>${inlineHtml(lines.join(' '))}</p>`;
+  const lead = start > 0 ? `<p>${inlineHtml(lines.slice(0, start).join(' '))}</p>` : '';
+  return lead + list(lines.slice(start));
+}
+
+function list(lines: readonly string[]): string {
+  const items: { text: string; box: string | undefined }[] = [];
+  for (const line of lines) {
+    const found = item.exec(line);
+    const last = items.at(-1);
+    if (found) items.push({ text: found[3] as string, box: found[2] });
+    else if (last) last.text += ` ${line.trim()}`;
+  }
+  const tag = /^\s*\d+\./.test(lines[0] as string) ? 'ol' : 'ul';
+  const rows = items.map(({ text, box }) =>
+    box === undefined
+      ? `<li>${inlineHtml(text)}</li>`
+      : `<li class="task"><span class="box" aria-hidden="true">${box === ' ' ? '☐' : '☑'}</span> ${inlineHtml(text)}</li>`,
+  );
+  return `<${tag}>${rows.join('')}</${tag}>`;
+}
+
+/** Cells of a row; `\|` is a bar within a cell. */
+const cellsOf = (line: string): string[] =>
+  line
+    .trim()
+    .replace(/^\||\|$/g, '')
+    .split(/(?<!\\)\|/)
+    .map((c) => c.trim());
+
+function table(lines: readonly string[]): string {
+  const [head = '', rule = '', ...rest] = lines;
+  const right = cellsOf(rule).map((c) => c.endsWith(':'));
+  const row = (line: string, tag: string): string =>
+    `<tr>${cellsOf(line)
+      .map((c, i) => `<${tag}${right[i] ? ' class="number"' : ''}>${inlineHtml(c)}</${tag}>`)
+      .join('')}</tr>`;
+  return (
+    `<div class="scroll"><table><thead>${row(head, 'th')}</thead>` +
+    `<tbody>${rest.map((l) => row(l, 'td')).join('')}</tbody></table></div>`
+  );
+}
+
+/** Text from outside as a piece of prose or of a table cell: on one line, and nothing in it is markup. */
+export function markdownText(text: string): string {
+  return oneLine(text).replaceAll(/[\\`*_[\]<>#|]/g, (c) => `\\${c}`);
+}
+
+/** Text from outside between backticks. */
+export const markdownCode = (text: string): string =>
+  oneLine(text).replaceAll('`', "'").replaceAll('|', '\\|');
+
+/** Control characters are none of a reader's business. */
+const oneLine = (text: string): string =>
+  // eslint-disable-next-line no-control-regex
+  text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\uE000]+/g, ' ').trim();

@@ -1,0 +1,74 @@
+/** The pages that there are: runbooks and playbooks as files, found by the name of their alert. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { asset } from '../base/paths.js';
+import { checkYaml, parseYaml } from '../base/yaml.js';
+
+const frontMatter = z.strictObject({
+  title: z.string().min(1),
+  /** Of what the page is: an alert of the library, an alert of any SLO, a way of failing, a major incident. */
+  kind: z.enum(['alert', 'slo', 'failure', 'playbook']),
+  /** Failure modes and metrics of the handbook that it answers: F3, M9. */
+  covers: z.array(z.string()).default([]),
+});
+
+export type PageKind = z.infer<typeof frontMatter>['kind'];
+
+export interface Page {
+  /** The file's name without `.md`, which is the alert's name. */
+  name: string;
+  title: string;
+  kind: PageKind;
+  covers: string[];
+  file: string;
+  /** Handlebars over Markdown, without the front matter. */
+  template: string;
+  /** Lines before `template` in the file. */
+  linesBefore: number;
+}
+
+const folder = (): string => asset('runbooks/templates');
+
+const filesIn = (path: string): string[] =>
+  readdirSync(path)
+    .filter((f) => f.endsWith('.md') && f !== 'README.md')
+    .sort();
+
+/** All pages by name. Throws a UserError where a front matter is wrong. */
+export function readPages(path = folder()): Map<string, Page> {
+  return new Map(
+    filesIn(path).map((f) => {
+      const page = readPage(join(path, f), f.replace(/\.md$/, ''));
+      return [page.name, page];
+    }),
+  );
+}
+
+function readPage(file: string, name: string): Page {
+  const text = readFileSync(file, 'utf8');
+  const match = /^---\n([^]*?)\n---\n/.exec(text);
+  const [document] = parseYaml(file, match?.[1] ?? '{}');
+  if (!document) throw new Error(`${file}: no front matter`);
+  const before = match?.[0] ?? '';
+  const linesBefore = before.split('\n').length - 1;
+  return { name, file, template: text.slice(before.length), linesBefore, ...checkYaml(document, frontMatter) };
+}
+
+/** Pieces that several pages share, by name. */
+export function readParts(path = join(folder(), 'parts')): Map<string, string> {
+  return new Map(
+    filesIn(path).map((f) => [f.replace(/\.md$/, ''), readFileSync(join(path, f), 'utf8')]),
+  );
+}
+
+/** The page of an alert: its own, else the one for alerts of any SLO where it is one. */
+export function pageFor(
+  pages: ReadonlyMap<string, Page>,
+  alert: string,
+  isSlo: boolean,
+): Page | undefined {
+  const own = pages.get(alert);
+  if (own || !isSlo) return own;
+  return pages.get(alert.endsWith('NoData') ? 'SloNoData' : 'SloBudgetBurn');
+}

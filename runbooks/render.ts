@@ -1,0 +1,136 @@
+/** A page filled with facts: Markdown in which everything from outside is escaped for where it stands. */
+import Handlebars from 'handlebars';
+import { escapedProgram, escapeFor, type Context, Placeholder } from './escape.js';
+import { placeOf, type RunbookFacts } from './facts.js';
+import { markdownCode, markdownText } from './markdown.js';
+import { pageFor, type Page, readPages, readParts } from './pages.js';
+
+const compiler = Handlebars.create();
+compiler.registerHelper('escape', (context: Context, value: unknown) => escapeFor(context, value));
+
+const compiled = new Map<string, Handlebars.TemplateDelegate>();
+let partsRead = false;
+
+function templateOf(page: Page): Handlebars.TemplateDelegate {
+  if (!partsRead) {
+    for (const [name, text] of readParts()) {
+      compiler.registerPartial(name, compile(text));
+    }
+    partsRead = true;
+  }
+  let template = compiled.get(page.file);
+  if (!template) {
+    template = compile(page.template);
+    compiled.set(page.file, template);
+  }
+  return template;
+}
+
+const compile = (text: string): Handlebars.TemplateDelegate =>
+  compiler.compile(escapedProgram(text), { noEscape: true, strict: true });
+
+/** What a page may name, filled or a placeholder. */
+function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
+  const place = placeOf(facts);
+  const { answers: _, labels = {}, certificates = [], links = [], ...plain } = facts;
+  const proxies = facts.proxies?.length ? facts.proxies.join(',') : undefined;
+  const given: Record<string, unknown> = {
+    ...plain,
+    ...place,
+    proxies,
+    alert: facts.alert ?? labels.alertname ?? page.name,
+    reason: labels.reason,
+    instance: labels.instance,
+    anchor: labels.anchor,
+    window: /^\d+(ms|[smhdw])$/.test(facts.window ?? '') ? facts.window : '5m',
+    pki: facts.pki ?? 'pki',
+    slos: facts.slos ?? 'slo/',
+    prometheus: facts.prometheus ?? 'http://localhost:9090',
+  };
+  const context: Record<string, unknown> = {};
+  for (const name of factNames) {
+    context[name] = given[name] ?? new Placeholder(name.toUpperCase());
+  }
+  const has = Object.fromEntries(factNames.map((name) => [name, given[name] !== undefined]));
+  const skip = new Set(['alertname', 'severity', 'service', 'namespace', 'slo', 'owner']);
+  return {
+    ...context,
+    has,
+    title: page.title,
+    certificates,
+    links,
+    labels: Object.entries(labels)
+      .filter(([name]) => !skip.has(name))
+      .map(([name, value]) => ({ name, value })),
+  };
+}
+
+/** Every name that a template may use between braces, beside lists. */
+export const factNames: readonly string[] = [
+  'alert',
+  'severity',
+  'summary',
+  'description',
+  'startedAt',
+  'value',
+  'service',
+  'namespace',
+  'workload',
+  'owner',
+  'slo',
+  'proxies',
+  'controller',
+  'prometheus',
+  'pki',
+  'slos',
+  'window',
+  'reason',
+  'instance',
+  'anchor',
+];
+
+/** The page as Markdown. */
+export function renderPage(page: Page, facts: RunbookFacts = {}): string {
+  const text = templateOf(page)(contextOf(page, facts));
+  const tidy = text.replaceAll(/\n{3,}/g, '\n\n').trim();
+  return `${withAnswers(tidy, facts.answers ?? {})}\n`;
+}
+
+/** The runbook of a fired alert; undefined where no page answers it. */
+export function renderRunbook(alert: string, facts: RunbookFacts = {}): string | undefined {
+  const isSlo = facts.slo !== undefined || facts.labels?.slo !== undefined;
+  const page = pageFor(readPages(), alert, isSlo);
+  return page && renderPage(page, { ...facts, alert });
+}
+
+const fences = /```promql\n([^]*?)\n```/g;
+
+/** The queries of a rendered page. */
+export const queriesOf = (markdown: string): string[] =>
+  [...markdown.matchAll(fences)].map((m) => m[1] as string);
+
+/** Rows of an answer that are shown; a page is no database. */
+const rowsMax = 10;
+
+function withAnswers(markdown: string, answers: NonNullable<RunbookFacts['answers']>): string {
+  return markdown.replaceAll(fences, (whole, query: string) => {
+    const series = answers[query];
+    if (!series) return whole;
+    if (series.length === 0) return `${whole}\n\nReturned nothing.`;
+    const rows = series.slice(0, rowsMax).map(({ labels, value }) => {
+      const name = Object.entries(labels)
+        .filter(([k]) => k !== '__name__')
+        .map(([k, v]) => `${k}=${v}`)
+        .join(' ');
+      return `| ${name === '' ? 'all' : `\`${markdownCode(name)}\``} | ${markdownText(valueText(value))} |`;
+    });
+    const more = series.length > rowsMax ? `\n\nand ${series.length - rowsMax} more.` : '';
+    return `${whole}\n\n| returned | value |\n| --- | ---: |\n${rows.join('\n')}${more}`;
+  });
+}
+
+const valueText = (value: number): string => {
+  if (Number.isNaN(value)) return 'none (0 of 0)';
+  if (!Number.isFinite(value)) return value > 0 ? 'infinite' : '-infinite';
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+};
