@@ -21,7 +21,9 @@ const promqlText = (text: string): string =>
     .replaceAll(/\s+/g, ' ');
 
 const shellText = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll(/\s+/g, ' ').replaceAll("'", `'\\''`)}'`;
+  /^[\w@%+=:,./-]+$/.test(text)
+    ? text
+    : `'${text.replaceAll(/\s+/g, ' ').replaceAll("'", `'\\''`)}'`;
 
 export function escapeFor(context: Context, value: unknown): string {
   if (value instanceof Placeholder) return context === 'promql' ? '.+' : value.text;
@@ -93,6 +95,13 @@ function visit(node: Node, position: Position): Node {
   // What it becomes has no newline and no backtick, so that the position is as before.
   const { loc } = mustache;
   const literal = { type: 'StringLiteral', value: context, original: context, loc };
-  const name = { type: 'PathExpression', data: false, depth: 0, parts: ['escape'], original: 'escape', loc };
+  const name = {
+    type: 'PathExpression',
+    data: false,
+    depth: 0,
+    parts: ['escape'],
+    original: 'escape',
+    loc,
+  };
   return { ...mustache, path: name, params: [literal, mustache.path] } as unknown as Node;
 }

@@ -60,7 +60,11 @@ const amAlert = z.looseObject({
 /** Facts of a file: our own, an alert, a list of alerts, or a webhook's body; the list's first of that name. */
 export function readFacts(document: YamlDocument, alert: string | undefined): RunbookFacts {
   const value = document.value as Record<string, unknown> | unknown[] | null;
-  const list = Array.isArray(value) ? value : Array.isArray(value?.alerts) ? value.alerts : undefined;
+  const list = Array.isArray(value)
+    ? value
+    : Array.isArray(value?.alerts)
+      ? value.alerts
+      : undefined;
   const alerts = list ?? (isAlert(value) ? [value] : undefined);
   if (!alerts) return checkYaml(document, factsSchema);
   const parsed = alerts.map((a) => amAlert.safeParse(a));
@@ -107,7 +111,11 @@ export function factsOfAlert(alert: FiredAlert): RunbookFacts {
     owner: labels.owner,
   };
   const present = Object.entries(optional).filter(([, v]) => v !== undefined && v !== '');
-  return { labels: { ...labels }, ...Object.fromEntries(present), ...(links.length > 0 ? { links } : {}) };
+  return {
+    labels: { ...labels },
+    ...Object.fromEntries(present),
+    ...(links.length > 0 ? { links } : {}),
+  };
 }
 
 /** Service, namespace and workload, from whichever label says them: `dst="cart.retail"` is cart in retail. */

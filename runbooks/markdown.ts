@@ -53,7 +53,8 @@ export function markdownToHtml(markdown: string, options: HtmlOptions = {}): str
       i++;
     } else if (opened) {
       const end = endOfFence(lines, i + 1);
-      const language = opened[1] === '' ? '' : ` data-language="${escapeHtml(opened[1] as string)}"`;
+      const language =
+        opened[1] === '' ? '' : ` data-language="${escapeHtml(opened[1] as string)}"`;
       const code = escapeHtml(lines.slice(i + 1, end).join('\n'));
       out.push(`<pre${language}><code>${code}</code></pre>`);
       i = end + 1;
@@ -106,7 +107,7 @@ function list(lines: readonly string[]): string {
   const rows = items.map(({ text, box }) =>
     box === undefined
       ? `<li>${inlineHtml(text)}</li>`
-      : `<li class="task"><span class="box" aria-hidden="true">${box === ' ' ? '☐' : '☑'}</span> ${inlineHtml(text)}</li>`,
+      : `<li class="task">${box === ' ' ? '☐' : '☑'} ${inlineHtml(text)}</li>`,
   );
   return `<${tag}>${rows.join('')}</${tag}>`;
 }

@@ -52,7 +52,13 @@ function readPage(file: string, name: string): Page {
   if (!document) throw new Error(`${file}: no front matter`);
   const before = match?.[0] ?? '';
   const linesBefore = before.split('\n').length - 1;
-  return { name, file, template: text.slice(before.length), linesBefore, ...checkYaml(document, frontMatter) };
+  return {
+    name,
+    file,
+    template: text.slice(before.length),
+    linesBefore,
+    ...checkYaml(document, frontMatter),
+  };
 }
 
 /** Pieces that several pages share, by name. */

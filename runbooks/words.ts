@@ -131,10 +131,13 @@ function failLine(record: GameDayRecord, tally: Tally): string {
   if (tally.missing.length > 0) return `${names(tally.missing)} never fired.`;
   if (tally.late.length > 0) return `${names(tally.late)} fired too late.`;
   if (tally.leftOver.length > 0) return 'A fault was not taken back.';
-  if (tally.unexpected > 0) return `${plural(tally.unexpected, 'alert')} fired that nobody expected.`;
+  if (tally.unexpected > 0)
+    return `${plural(tally.unexpected, 'alert')} fired that nobody expected.`;
   if (tally.notResolved.length > 0) return `${names(tally.notResolved)} did not stop in time.`;
   const failed = record.scenarios.find((s) => s.verdict === 'FAIL');
-  return failed?.reasons[0] === undefined ? 'An expectation did not hold.' : `${failed.reasons[0]}.`;
+  return failed?.reasons[0] === undefined
+    ? 'An expectation did not hold.'
+    : `${failed.reasons[0]}.`;
 }
 
 /** What stands behind the headline, a short sentence each. */

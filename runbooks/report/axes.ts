@@ -77,7 +77,12 @@ export function pointsWithin(
 }
 
 /** Labels at their lines' heights, moved apart so that none covers another. */
-export function spread(heights: readonly number[], gap: number, top: number, bottom: number): number[] {
+export function spread(
+  heights: readonly number[],
+  gap: number,
+  top: number,
+  bottom: number,
+): number[] {
   const order = heights.map((y, i) => ({ y, i })).sort((a, b) => a.y - b.y);
   let least = top;
   for (const label of order) {
@@ -89,7 +94,7 @@ export function spread(heights: readonly number[], gap: number, top: number, bot
     label.y = Math.min(label.y, most);
     most = label.y - gap;
   }
-  const result = new Array<number>(heights.length).fill(0);
+  const result = heights.map(() => 0);
   for (const { y, i } of order) result[i] = y;
   return result;
 }

@@ -2,58 +2,90 @@
 import type { ExpectationRecord, ScenarioRecord } from '../record.js';
 import { labelsText, timeText } from '../words.js';
 import { scaleOver } from './axes.js';
-import { type Html, html, px } from './html.js';
+import { type Html, markup, px } from './html.js';
 
 export function detectionTable(scenarios: readonly ScenarioRecord[], named: boolean): Html {
   const all = scenarios.flatMap((s) => s.expectations);
-  if (all.length === 0) return html`<p class="quiet">No alert was expected.</p>`;
+  if (all.length === 0) return markup`<p class="quiet">No alert was expected.</p>`;
   const width = named ? 160 : 200;
   const most = Math.max(...all.map((e) => Math.max(e.deadlineMs, e.receivedAfterMs ?? 0)));
   const scale = scaleOver(0, most / 1000, 4);
   const x = (ms: number): number => 4 + (ms / 1000 / scale.max) * (width - 8);
   const ticks = scale.ticks.map(
-    (t) => html`<text x="${px(x(t * 1000))}" y="10" text-anchor="${t === 0 ? 'start' : t === scale.max ? 'end' : 'middle'}">${t} s</text>`,
+    (t) =>
+      markup`<text x="${px(x(t * 1000))}" y="10"
+text-anchor="${t === 0 ? 'start' : t === scale.max ? 'end' : 'middle'}">${t} s</text>`,
   );
   const rows = scenarios.flatMap((s) =>
     s.expectations.map((e, i) => {
       const rest = labelsText(e.labels);
-      return html`<tr class="${e.inTime ? '' : 'failed'}">
-${named && (i === 0 ? html`<th scope="row" rowspan="${s.expectations.length}"><a href="#${s.id}">${s.title}</a></th>` : '')}
-<td class="alert"><b>${e.name}</b>${rest !== '' && html`<span class="labels">${rest}</span>`}</td>
+      return markup`<tr class="${e.inTime ? '' : 'failed'}">
+${
+  named &&
+  (i === 0
+    ? markup`<th scope="row" rowspan="${s.expectations.length}"><a href="#${s.id}">${s.title}
+</a></th>`
+    : '')
+}
+<td class="alert"><b>${e.name}</b>${rest !== '' && markup`<span class="labels">${rest}</span>`}</td>
 <td class="severity">${e.severity}</td>
 <td class="bullet">${bullet(e, x, width)}</td>
-<td class="number" data-name="received">${e.receivedAfterMs === undefined ? 'never' : timeText(e.receivedAfterMs)}</td>
+<td class="number" data-name="received">
+${e.receivedAfterMs === undefined ? 'never' : timeText(e.receivedAfterMs)}</td>
 <td class="number" data-name="deadline">${timeText(e.deadlineMs)}</td>
 <td class="number" data-name="theory">${theoryText(e)}</td>
-<td class="judged">${e.inTime ? html`<span class="yes">✓ in time</span>` : html`<span class="no">✗ ${e.receivedAfterMs === undefined ? 'missing' : 'late'}</span>`}</td>
+<td class="judged">
+${judgedText(e)}</td>
 <td class="number" data-name="stopped">${resolveText(e)}</td></tr>`;
     }),
   );
-  return html`<div class="scroll"><table class="detection"><thead><tr>
-${named && html`<th>Scenario</th>`}<th>Alert</th><th>Severity</th>
-<th class="bullet"><svg viewBox="0 0 ${width} 13" width="${width}" height="13" aria-hidden="true">${ticks}</svg></th>
-<th class="number">Received</th><th class="number">Deadline</th><th class="number">In theory</th><th>In time?</th><th class="number">Stopped</th>
+  return markup`<div class="scroll"><table class="detection"><thead><tr>
+${named && markup`<th>Scenario</th>`}<th>Alert</th><th>Severity</th>
+<th class="bullet"><svg viewBox="0 0 ${width} 13" width="${width}" height="13" aria-hidden="true">${ticks}</svg>
+</th>
+<th class="number">Received</th><th class="number">Deadline</th><th class="number">In theory</th>
+<th>In time?</th><th class="number">Stopped</th>
 </tr></thead><tbody>${rows}</tbody></table></div>
-<p class="key-line"><svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true"><rect class="allowed" x="0" y="4" width="24" height="4"/><line class="due" x1="24" x2="24" y1="0" y2="12"/></svg> until the deadline
-<svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true"><rect class="theory" x="2" y="2" width="20" height="8"/></svg> when theory says that it fires
-<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><circle class="received" cx="6" cy="6" r="4.5"/></svg> received. All in real seconds from the moment at which the fault was seen to work; “stopped” counts from the end of the rollback.</p>`;
+<p class="key-line"><svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true"><rect class="allowed"
+x="0" y="4" width="24" height="4"/><line class="due" x1="24" x2="24" y1="0" y2="12"/></svg> until the deadline
+<svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true"><rect class="theory" x="2" y="2" width="20"
+height="8"/></svg> when theory says that it fires
+<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><circle class="received" cx="6" cy="6"
+r="4.5"/></svg> received. All in real seconds from the moment at which the fault
+was seen to work; “stopped” counts from the end of the rollback.</p>`;
+}
+
+function judgedText(e: ExpectationRecord): Html {
+  if (e.inTime) return markup`<span class="yes">✓ in time</span>`;
+  return markup`<span class="no">✗ ${e.receivedAfterMs === undefined ? 'missing' : 'late'}</span>`;
 }
 
 function bullet(e: ExpectationRecord, x: (ms: number) => number, width: number): Html {
   const { theory: t } = e;
-  const label = `received ${e.receivedAfterMs === undefined ? 'never' : `after ${timeText(e.receivedAfterMs)}`}, deadline ${timeText(e.deadlineMs)}`;
-  return html`<svg viewBox="0 0 ${width} 18" width="${width}" height="18" role="img" aria-label="${label}">
+  const took = e.receivedAfterMs === undefined ? 'never' : `after ${timeText(e.receivedAfterMs)}`;
+  const label = `received ${took}, deadline ${timeText(e.deadlineMs)}`;
+  return markup`<svg viewBox="0 0 ${width} 18" width="${width}" height="18" role="img" aria-label="${label}">
 <rect class="allowed" x="${px(x(0))}" y="7" width="${px(x(e.deadlineMs) - x(0))}" height="4"/>
-${t && html`<rect class="theory" x="${px(x(t.earliestMs))}" y="5" width="${px(Math.max(2, x(t.latestMs) - x(t.earliestMs)))}" height="8"><title>${t.basis}</title></rect>`}
+${
+  t &&
+  markup`<rect class="theory" x="${px(x(t.earliestMs))}" y="5"
+width="${px(Math.max(2, x(t.latestMs) - x(t.earliestMs)))}" height="8"><title>${t.basis}</title></rect>`
+}
 <line class="due" x1="${px(x(e.deadlineMs))}" x2="${px(x(e.deadlineMs))}" y1="3" y2="15"/>
-${e.receivedAfterMs !== undefined && html`<circle class="received${e.inTime ? '' : ' late'}" cx="${px(x(Math.max(0, e.receivedAfterMs)))}" cy="9" r="4.5"/>`}</svg>`;
+${
+  e.receivedAfterMs !== undefined &&
+  markup`<circle class="received${e.inTime ? '' : ' late'}"
+cx="${px(x(Math.max(0, e.receivedAfterMs)))}" cy="9" r="4.5"/>`
+}</svg>`;
 }
 
 function theoryText(e: ExpectationRecord): Html {
-  if (!e.theory) return html`<span class="quiet" title="not a burn-rate alert">–</span>`;
+  if (!e.theory) return markup`<span class="quiet" title="not a burn-rate alert">–</span>`;
   const { earliestMs, latestMs, basis, within } = e.theory;
+  const fired = e.firedAfterMs === undefined ? '' : `: ${timeText(e.firedAfterMs)}`;
   const range = rangeText(earliestMs, latestMs);
-  return html`<span title="${basis}">${range}</span>${!within && html`<span class="labels">fired outside of it${e.firedAfterMs === undefined ? '' : `: ${timeText(e.firedAfterMs)}`}</span>`}`;
+  return markup`<span title="${basis}">${range}</span>
+${!within && markup`<span class="labels">fired outside of it${fired}</span>`}`;
 }
 
 /** `2.6–4.4 s` where both have the same unit. */
@@ -66,10 +98,10 @@ function rangeText(fromMs: number, toMs: number): string {
 }
 
 function resolveText({ resolve }: ExpectationRecord): Html {
-  if (!resolve) return html`<span class="quiet">–</span>`;
-  if (resolve.resolvedAfterMs === undefined) return html`<span class="no">✗ never</span>`;
+  if (!resolve) return markup`<span class="quiet">–</span>`;
+  if (resolve.resolvedAfterMs === undefined) return markup`<span class="no">✗ never</span>`;
   const took = timeText(resolve.resolvedAfterMs);
   return resolve.inTime
-    ? html`<span title="within ${timeText(resolve.withinMs)}">${took}</span>`
-    : html`<span class="no">✗ ${took}, allowed ${timeText(resolve.withinMs)}</span>`;
+    ? markup`<span title="within ${timeText(resolve.withinMs)}">${took}</span>`
+    : markup`<span class="no">✗ ${took}, allowed ${timeText(resolve.withinMs)}</span>`;
 }

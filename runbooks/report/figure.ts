@@ -3,7 +3,7 @@ import { clockText, timesText } from '../words.js';
 import type { AlertRecord, FaultRecord, GameDayRecord, SeriesRecord } from '../record.js';
 import { pointsWithin, scaleOver, spread, valueScale } from './axes.js';
 import { type Frame, shortened, xOf } from './frame.js';
-import { type Html, html, px } from './html.js';
+import { type Html, markup, px } from './html.js';
 import { lanes, type Mark } from './lanes.js';
 
 export interface FigureOptions {
@@ -54,7 +54,7 @@ export function figure(record: GameDayRecord, options: FigureOptions): Html {
     return part;
   });
   const bottom = y;
-  return html`<svg
+  return markup`<svg
 viewBox="0 0 ${width} ${px(bottom + 40)}" role="img" aria-label="${options.label}" class="${options.width}">
 ${faultBands(options.faults, frame, top - 6, bottom)}
 ${bands(options, frame, bottom)}
@@ -63,7 +63,12 @@ ${laneBlock.html}${drawn}
 ${timeAxis(frame, bottom, wide)}</svg>`;
 }
 
-function faultBands(faults: readonly FaultRecord[], frame: Frame, top: number, bottom: number): Html[] {
+function faultBands(
+  faults: readonly FaultRecord[],
+  frame: Frame,
+  top: number,
+  bottom: number,
+): Html[] {
   return faults
     .filter((f) => f.requestedMs < frame.endMs && (f.endedMs ?? frame.endMs) > frame.startMs)
     .map((f) => {
@@ -71,7 +76,7 @@ function faultBands(faults: readonly FaultRecord[], frame: Frame, top: number, b
       const to = xOf(frame, f.endedMs ?? frame.endMs);
       const end = f.endedMs === undefined ? 'to the end' : `to ${clockText(f.endedMs)}`;
       const title = `${f.kind} on ${f.target}, ${clockText(f.confirmedMs ?? f.requestedMs)} ${end}`;
-      return html`<g class="fault"><title>${title}</title>
+      return markup`<g class="fault"><title>${title}</title>
 <rect x="${px(from)}" y="${px(top)}" width="${px(Math.max(1, to - from))}" height="${px(bottom - top)}"/>
 <line x1="${px(from)}" x2="${px(from)}" y1="${px(top)}" y2="${px(bottom)}"/>
 <line x1="${px(to)}" x2="${px(to)}" y1="${px(top)}" y2="${px(bottom)}"/></g>`;
@@ -86,9 +91,9 @@ function bands(options: FigureOptions, frame: Frame, bottom: number): Html[] {
       const to = xOf(frame, b.endMs);
       const room = Math.floor((to - from) / 6.4);
       const text = b.text.length > room ? `${b.text.slice(0, Math.max(0, room - 1))}…` : b.text;
-      return html`<g class="band"><title>${b.text}</title>
+      return markup`<g class="band"><title>${b.text}</title>
 <line x1="${px(from)}" x2="${px(from)}" y1="4" y2="${px(bottom)}"/>
-${room > 3 && html`<text x="${px(from + 4)}" y="13">${text}</text>`}</g>`;
+${room > 3 && markup`<text x="${px(from + 4)}" y="13">${text}</text>`}</g>`;
     });
 }
 
@@ -99,7 +104,8 @@ function alertLines(options: FigureOptions, frame: Frame, top: number, bottom: n
     .filter((a) => options.markOf(a).kind !== 'allowed')
     .map((a) => {
       const x = px(xOf(frame, a.receivedAtMs));
-      return html`<line class="received ${options.markOf(a).kind}" x1="${x}" x2="${x}" y1="${px(top)}" y2="${px(bottom)}"/>`;
+      return markup`<line class="received ${options.markOf(a).kind}" x1="${x}" x2="${x}"
+ y1="${px(top)}" y2="${px(bottom)}"/>`;
     });
 }
 
@@ -131,16 +137,20 @@ function panelHtml(
   const y = (v: number): number =>
     top + (1 - (Math.min(v, scale.max) - scale.min) / (scale.max - scale.min)) * height;
   const grid = scale.ticks.map(
-    (tick) => html`<line class="grid" x1="${frame.left}" x2="${frame.width - frame.right}" y1="${px(y(tick))}" y2="${px(y(tick))}"/>
-<text class="tick" x="${frame.left - 6}" y="${px(y(tick) + 4)}" text-anchor="end">${tickText(tick, panel.id)}</text>`,
+    (tick) => markup`<line class="grid" x1="${frame.left}" x2="${frame.width - frame.right}"
+ y1="${px(y(tick))}" y2="${px(y(tick))}"/>
+<text class="tick" x="${frame.left - 6}" y="${px(y(tick) + 4)}" text-anchor="end">${tickText(tick, panel.id)}
+</text>`,
   );
   const paths = panel.lines.map(
     (line, i) =>
-      html`<path class="line c${colourOf(line.name, all)}" d="${pathOf(cut[i] ?? [], frame, y)}"><title>${line.name}</title></path>`,
+      markup`<path class="line c${colourOf(line.name, all)}" d="${pathOf(cut[i] ?? [], frame, y)}"><title>
+${line.name}</title></path>`,
   );
   const by = new Set(panel.lines.map((l) => l.source));
   const source = by.size > 1 ? '' : by.has('client') ? ', as clients saw it' : ', by the proxies';
-  return html`<g><text class="title" x="0" y="${top - 13}">${panel.title}<tspan class="unit" dx="6">${panel.unit}${wide ? source : ''}</tspan></text>
+  return markup`<g><text class="title" x="0" y="${top - 13}">${panel.title}<tspan class="unit" dx="6">
+${panel.unit}${wide ? source : ''}</tspan></text>
 ${grid}${paths}${wide ? endLabels(panel, cut, frame, y, top, all) : keyBelow(panel, frame, top, all)}</g>`;
 }
 
@@ -174,7 +184,8 @@ function endLabels(
   const places = spread(ends.map(y), 14, top + 4, top + height);
   return panel.lines.map(
     (line, i) =>
-      html`<text class="name c${colourOf(line.name, all)}" x="${frame.width - frame.right + 8}" y="${px((places[i] ?? top) + 4)}">${shortened(line.name, 22)}</text>`,
+      markup`<text class="name c${colourOf(line.name, all)}" x="${frame.width - frame.right + 8}"
+y="${px((places[i] ?? top) + 4)}">${shortened(line.name, 22)}</text>`,
   );
 }
 
@@ -189,8 +200,10 @@ function keyBelow(
   return panel.lines.map((line, i) => {
     const x = frame.left + (i % 2) * half;
     const y = top + height + 13 + 16 * Math.floor(i / 2);
-    return html`<g class="c${colourOf(line.name, all)}"><rect class="key" x="${px(x)}" y="${px(y - 8)}" width="10" height="3"/>
-<text class="name c${colourOf(line.name, all)}" x="${px(x + 14)}" y="${px(y - 3)}">${shortened(line.name, 22)}</text></g>`;
+    return markup`<g class="c${colourOf(line.name, all)}"><rect class="key" x="${px(x)}" y="${px(y - 8)}"
+width="10" height="3"/>
+<text class="name c${colourOf(line.name, all)}" x="${px(x + 14)}" y="${px(y - 3)}">${shortened(line.name, 22)}
+</text></g>`;
   });
 }
 
@@ -215,11 +228,14 @@ function timeAxis(frame: Frame, bottom: number, wide: boolean): Html {
   const ticks = scaleOver(from / unit, to / unit, wide ? 10 : 5).ticks.filter(
     (t) => t >= from / unit && t <= to / unit,
   );
-  return html`<g><line class="axis" x1="${frame.left}" x2="${frame.width - frame.right}" y1="${px(bottom + 4)}" y2="${px(bottom + 4)}"/>
+  return markup`<g>
+<line class="axis" x1="${frame.left}" x2="${frame.width - frame.right}"
+ y1="${px(bottom + 4)}" y2="${px(bottom + 4)}"/>
 ${ticks.map((t) => {
   const x = px(xOf(frame, frame.zeroMs + t * unit * 1000));
-  return html`<line class="axis" x1="${x}" x2="${x}" y1="${px(bottom + 4)}" y2="${px(bottom + 8)}"/>
+  return markup`<line class="axis" x1="${x}" x2="${x}" y1="${px(bottom + 4)}" y2="${px(bottom + 8)}"/>
 <text class="tick" x="${x}" y="${px(bottom + 20)}" text-anchor="middle">${Number(t.toPrecision(6))}</text>`;
 })}
-<text class="unit" x="${frame.left}" y="${px(bottom + 36)}">${minutes ? 'minutes' : 'seconds'} ${frame.axisLabel}</text></g>`;
+<text class="unit" x="${frame.left}" y="${px(bottom + 36)}">
+${minutes ? 'minutes' : 'seconds'} ${frame.axisLabel}</text></g>`;
 }

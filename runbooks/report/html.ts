@@ -1,4 +1,7 @@
-/** HTML by tagged templates: whatever is put between is escaped, unless it is HTML already. */
+/**
+ * HTML by tagged templates: whatever is put between is escaped, unless it is HTML already. The tag is not called
+ * `html`, since formatters would then move the white space within, which a reader sees.
+ */
 import { escapeHtml } from '../markdown.js';
 
 export class Html {
@@ -18,9 +21,17 @@ function textOf(part: Part): string {
 }
 
 /** Also for attributes: quotes are escaped. Numbers of coordinates are the caller's to round. */
-export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
-  return new Html(strings.reduce((all, s, i) => all + textOf(parts[i - 1]) + s));
+export function markup(strings: TemplateStringsArray, ...parts: Part[]): Html {
+  return new Html(strings.map(unwrapped).reduce((all, s, i) => all + textOf(parts[i - 1]) + s));
 }
+
+/** Templates are wrapped for whoever edits them: a line's end is nothing beside a tag or a part, a space elsewhere. */
+const unwrapped = (text: string): string =>
+  text
+    .replaceAll(/^\n\s*|\n\s*$/g, '')
+    .replaceAll(/>\n\s*/g, '>')
+    .replaceAll(/\n\s*</g, '<')
+    .replaceAll(/\n\s*/g, ' ');
 
 /** A coordinate with one decimal, without a trailing `.0`; what is no number becomes 0. */
 export const px = (value: number): string =>

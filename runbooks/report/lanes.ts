@@ -2,7 +2,7 @@
 import type { AlertRecord } from '../record.js';
 import { clockText, labelsText } from '../words.js';
 import { type Frame, shortened, xOf } from './frame.js';
-import { type Html, html, px } from './html.js';
+import { type Html, markup, px } from './html.js';
 
 export interface Mark {
   kind: 'expected' | 'allowed' | 'unexpected' | 'late';
@@ -35,7 +35,9 @@ export function lanes(
   const more = sorted.length - drawn.length;
   if (more > 0) {
     const y = top + drawn.length * laneHeight + 14;
-    drawn.push(html`<text class="unit" x="${frame.left}" y="${y}">and ${more} more alerts</text>`);
+    drawn.push(
+      markup`<text class="unit" x="${frame.left}" y="${y}">and ${more} more alerts</text>`,
+    );
   }
   return { html: drawn, height: drawn.length * laneHeight };
 }
@@ -45,24 +47,33 @@ function lane(alert: AlertRecord, mark: Mark, frame: Frame, top: number): Html {
   const to = xOf(frame, alert.resolvedAtMs ?? frame.endMs);
   const y = top + 17;
   const right = frame.width - frame.right;
-  const text = `${alert.name}${alert.severity === 'page' ? '' : ` (${alert.severity})`}${mark.note === undefined ? '' : `  ${mark.note}`}`;
+  const severity = alert.severity === 'page' ? '' : ` (${alert.severity})`;
+  const text = `${alert.name}${severity}${mark.note === undefined ? '' : `  ${mark.note}`}`;
   const size = Math.min(text.length, 44) * 6.6;
   // The name stands over its bar; where it would leave the figure it ends with the figure.
   const anchored = from + size > frame.width - 4;
-  const stop = alert.resolvedAtMs === undefined ? 'to the end' : `to ${clockText(alert.resolvedAtMs)}`;
+  const stop =
+    alert.resolvedAtMs === undefined ? 'to the end' : `to ${clockText(alert.resolvedAtMs)}`;
   const title = `${alert.name} ${labelsText(alert.labels)}: ${clockText(alert.receivedAtMs)} ${stop}`;
   const deadline =
     mark.deadlineMs !== undefined && mark.deadlineMs <= frame.endMs
       ? deadlineMark(xOf(frame, mark.deadlineMs), y, mark, from)
       : '';
-  return html`<g class="lane ${mark.kind} ${alert.severity === 'page' ? 'page' : 'ticket'}"><title>${title}</title>
+  return markup`<g class="lane ${mark.kind} ${alert.severity === 'page' ? 'page' : 'ticket'}"><title>${title}
+</title>
 ${deadline}
-<rect x="${px(from)}" y="${y}" width="${px(Math.max(3, Math.min(to, right) - from))}" height="${alert.severity === 'page' ? 5 : 2}" rx="1"/>
-<text x="${px(anchored ? frame.width - 4 : from)}" y="${y - 4}"${anchored ? html` text-anchor="end"` : ''}>${shortened(text, 44)}</text></g>`;
+<rect x="${px(from)}" y="${y}" width="${px(Math.max(3, Math.min(to, right) - from))}"
+height="${alert.severity === 'page' ? 5 : 2}" rx="1"/>
+<text x="${px(anchored ? frame.width - 4 : from)}" y="${y - 4}"${anchored ? markup` text-anchor="end"` : ''}>
+${shortened(text, 44)}</text></g>`;
 }
 
 function deadlineMark(x: number, y: number, mark: Mark, from: number): Html {
   const title = `deadline${mark.kind === 'late' ? ', missed' : ''}`;
-  const reach = from < x ? html`<line class="reach" x1="${px(from)}" x2="${px(x)}" y1="${y + 2.5}" y2="${y + 2.5}"/>` : '';
-  return html`${reach}<line class="deadline" x1="${px(x)}" x2="${px(x)}" y1="${y - 4}" y2="${y + 8}"><title>${title}</title></line>`;
+  const reach =
+    from < x
+      ? markup`<line class="reach" x1="${px(from)}" x2="${px(x)}" y1="${y + 2.5}" y2="${y + 2.5}"/>`
+      : '';
+  return markup`${reach}<line class="deadline" x1="${px(x)}" x2="${px(x)}" y1="${y - 4}" y2="${y + 8}"><title>
+${title}</title></line>`;
 }

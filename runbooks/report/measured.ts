@@ -1,43 +1,56 @@
 /** What a reader needs to trust the figures, or to repeat them. */
 import type { GameDayRecord } from '../record.js';
 import { countText, timeText } from '../words.js';
-import { type Html, html } from './html.js';
+import { type Html, markup } from './html.js';
 
 export function howMeasured(record: GameDayRecord): Html {
-  const rows = howRows(record).map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`);
-  return html`<dl class="how">${rows}</dl>`;
+  const rows = howRows(record).map(([name, text]) => markup`<dt>${name}</dt><dd>${text}</dd>`);
+  return markup`<dl class="how">${rows}</dl>`;
 }
 
 /** Also a table of the postmortem. */
 export function howRows(record: GameDayRecord): [string, string][] {
   const { measurement: m, load, timeScale, system, machine } = record;
-  const engine =
-    m.kind === 'prometheus'
-      ? `Prometheus ${m.prometheusVersion ?? ''} and Alertmanager ${m.alertmanagerVersion ?? ''}, real processes`
-      : 'the embedded scraper and rule evaluator (no Prometheus was found), with the same rule files';
-  const scale =
-    timeScale.factor === 1
-      ? 'none: windows as they are in production'
-      : `${timeScale.text}: windows, intervals and \`for\` are multiplied by it (an hour is ${timeText(timeScale.hourMs)}), the rules are otherwise the same`;
+  const embedded =
+    'the embedded scraper and rule evaluator (no Prometheus was found), with the same rule files';
+  const real =
+    `Prometheus ${m.prometheusVersion ?? ''} and Alertmanager ${m.alertmanagerVersion ?? ''}, ` +
+    'real processes';
+  const scaled =
+    `${timeScale.text}: windows, intervals and for are multiplied by it (an hour is ` +
+    `${timeText(timeScale.hourMs)}), the rules are otherwise the same`;
+  const driver = load.kind === 'k6' ? `k6 ${load.version ?? ''}` : 'embedded driver';
+  const services = system.services.map(
+    (s) => `${s.name}${s.replicas > 1 ? ` (${s.replicas})` : ''}`,
+  );
   return [
-    ['Time scale', scale.replaceAll('`', '')],
-    ['Rules evaluated by', engine.replaceAll(/ +/g, ' ')],
-    ['Scraped', `every ${timeText(m.scrapeIntervalMs)}, rules that page every ${timeText(m.evaluationIntervalMs)}`],
+    ['Time scale', timeScale.factor === 1 ? 'none: windows as in production' : scaled],
+    ['Rules evaluated by', m.kind === 'prometheus' ? real.replaceAll(/ {2,}/g, ' ') : embedded],
+    [
+      'Scraped',
+      `every ${timeText(m.scrapeIntervalMs)}; rules that page are evaluated every ` +
+        timeText(m.evaluationIntervalMs),
+    ],
     [
       'Judged',
-      `where a pager would be: at Alertmanager's receiver. Pending is not firing. ${timeText(m.deliveryAllowanceMs)} of each deadline is for grouping and delivery, which no time scale shortens`,
+      'where a pager would be: at the receiver. Pending is not firing. ' +
+        `${timeText(m.deliveryAllowanceMs)} of each deadline is for grouping and delivery, ` +
+        'which no time scale shortens',
     ],
     [
       'Load',
-      `${load.kind === 'k6' ? `k6 ${load.version ?? ''}` : 'embedded driver'}, open model, ${countText(load.requestsPerSecond)} requests a second, latency from the ${load.measuredFrom}; ${countText(load.dropped)} due and not begun`,
+      `${driver}, open model, ${countText(load.requestsPerSecond)} requests a second, latency from ` +
+        `the ${load.measuredFrom}; ${countText(load.dropped)} due and not begun`,
     ],
     [
       'System',
-      `${system.name}: ${system.services.map((s) => `${s.name}${s.replicas > 1 ? ` (${s.replicas})` : ''}`).join(', ')}, each a process with a sidecar proxy of its own; certificates of ${timeText(system.certificateLifetimeMs)}`,
+      `${system.name}: ${services.join(', ')}, each a process with a sidecar proxy of its own; ` +
+        `certificates of ${timeText(system.certificateLifetimeMs)}`,
     ],
     [
       'Machine',
-      `${machine.platform}, ${machine.cpus} CPUs, ${(machine.memoryBytes / 1e9).toFixed(1)} GB, node ${machine.node}`,
+      `${machine.platform}, ${machine.cpus} CPUs, ${(machine.memoryBytes / 1e9).toFixed(1)} GB, ` +
+        `node ${machine.node}`,
     ],
     ['Command', record.command],
   ];

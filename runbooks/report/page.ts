@@ -15,7 +15,7 @@ import {
 } from '../words.js';
 import { detectionTable } from './detection.js';
 import { figure, type FigureOptions } from './figure.js';
-import { type Html, html, Html as Raw, px } from './html.js';
+import { type Html, markup, Html as Raw, px } from './html.js';
 import { howMeasured } from './measured.js';
 import { scenarioCard, verdictChip } from './scenario.js';
 import { style } from './style.js';
@@ -30,22 +30,38 @@ export interface ReportParts {
 export function gameDayReport(record: GameDayRecord, parts: ReportParts = {}): string {
   const { runbooks = new Map<string, string>(), postmortem } = parts;
   const title = `${record.verdict}: ${record.title}`;
-  const body = html`<main>
+  const body = markup`<main>
 ${verdictCard(record)}
 <section class="card"><h2>What had to fire, and what did</h2>${detectionTable(record.scenarios, true)}</section>
 <section class="card"><h2>The whole run</h2>${overview(record)}</section>
 ${record.scenarios.map((s) => scenarioCard(record, s))}
-${record.budgets.length > 0 && html`<section class="card" id="budget"><h2>Error budget spent</h2>${budgets(record)}</section>`}
+${
+  record.budgets.length > 0 &&
+  markup`<section class="card" id="budget"><h2>Error budget spent</h2>
+${budgets(record)}</section>`
+}
 <section class="card" id="timeline"><h2>Timeline</h2>${timeline(record.timeline)}</section>
-${runbooks.size > 0 && html`<section class="card" id="runbooks"><h2>Runbooks of what fired, filled in</h2>${[...runbooks].map(([name, text]) => html`<details class="runbook" id="runbook-${name}"><summary>${name}</summary>${new Raw(markdownToHtml(text, { deeper: 2 }))}</details>`)}</section>`}
-${postmortem !== undefined && html`<section class="card" id="postmortem"><h2>Postmortem, drafted</h2><p class="quiet">What was measured is filled in; what only people know is left to them.</p><details><summary>Read the draft</summary>${new Raw(markdownToHtml(postmortem, { deeper: 1 }))}</details></section>`}
+${
+  runbooks.size > 0 &&
+  markup`<section class="card" id="runbooks"><h2>Runbooks of what fired, filled in</h2>
+${[...runbooks].map(
+  ([name, text]) => markup`<details class="runbook" id="runbook-${name}"><summary>${name}
+</summary>${new Raw(markdownToHtml(text, { deeper: 2 }))}</details>`,
+)}</section>`
+}
+${
+  postmortem !== undefined &&
+  markup`<section class="card" id="postmortem"><h2>Postmortem, drafted</h2>
+<p class="quiet">What was measured is filled in; what only people know is left to them.</p><details>
+<summary>Read the draft</summary>${new Raw(markdownToHtml(postmortem, { deeper: 1 }))}</details></section>`
+}
 <section class="card" id="how"><h2>How this was measured</h2>${howMeasured(record)}</section>
 <footer>Firedrill ${record.firedrillVersion} · ${record.id} · <code>${record.command}</code></footer>
 </main>`;
   return (
     `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">` +
     `<meta name="viewport" content="width=device-width,initial-scale=1">` +
-    `<title>${html`${title}`.text}</title><style>${style}</style></head><body>${body.text}</body></html>\n`
+    `<title>${markup`${title}`.text}</title><style>${style}</style></head><body>${body.text}</body></html>\n`
   );
 }
 
@@ -54,20 +70,38 @@ function verdictCard(record: GameDayRecord): Html {
   const { total } = record.load;
   const reasons = record.scenarios.flatMap((s) => s.reasons.map((r) => ({ s, r })));
   const payments = record.system.payments;
-  return html`<section class="card verdict ${record.verdict.toLowerCase()}">
-<header><h1>${record.title} · ${instantText(record.startedMs)} · ${timeText(record.endedMs - record.startedMs)}</h1>${verdictChip(record.verdict)}</header>
+  return markup`<section class="card verdict ${record.verdict.toLowerCase()}">
+<header><h1>${record.title} · ${instantText(record.startedMs)} · ${timeText(record.endedMs - record.startedMs)}
+</h1>${verdictChip(record.verdict)}</header>
 <p class="big">${headlineOf(record)}</p>
 <p class="sum">${summaryLines(record).join(' ')}</p>
-${reasons.length > 0 && html`<ul>${reasons.map(({ s, r }) => html`<li><a href="#${s.id}">${s.title}</a>: ${r}</li>`)}</ul>`}
+${
+  reasons.length > 0 &&
+  markup`<ul>${reasons.map(
+    ({ s, r }) => markup`<li><a href="#${s.id}">${s.title}
+</a>: ${r}</li>`,
+  )}</ul>`
+}
 <dl class="figures">
-<div><dt>Alerts in time</dt><dd>${tally.inTime} of ${tally.expected}<small>${plural(tally.unexpected, 'alert')} unexpected</small></dd></div>
-<div><dt>Scenarios passed</dt><dd>${record.scenarios.filter((s) => s.verdict === 'PASS').length} of ${record.scenarios.length}</dd></div>
-<div><dt>Requests of clients</dt><dd>${countText(total.requests)}<small>${countText(total.errors)} failed, ${percentText(errorShare(total))}</small></dd></div>
-<div><dt>Latency at the client</dt><dd>${timeText(total.p95Ms)}<small>p95; p50 ${timeText(total.p50Ms)}, p99 ${timeText(total.p99Ms)}</small></dd></div>
-${payments !== undefined && html`<div><dt>Double charges</dt><dd>${countText(payments.doubleCharges)}<small>of ${countText(payments.charges)}, ${plural(payments.repeatsAnswered, 'retry', 'retries')} answered again</small></dd></div>`}
-<div><dt>Time scale</dt><dd>${record.timeScale.text}<small>an hour of the rules is ${timeText(record.timeScale.hourMs)}</small></dd></div>
+<div><dt>Alerts in time</dt><dd>${tally.inTime} of ${tally.expected}<small>
+${plural(tally.unexpected, 'alert')} unexpected</small></dd></div>
+<div><dt>Scenarios passed</dt><dd>
+${record.scenarios.filter((s) => s.verdict === 'PASS').length} of ${record.scenarios.length}</dd></div>
+<div><dt>Requests of clients</dt><dd>${countText(total.requests)}<small>
+${countText(total.errors)} failed, ${percentText(errorShare(total))}</small></dd></div>
+<div><dt>Latency at the client</dt><dd>${timeText(total.p95Ms)}
+<small>p95; p50 ${timeText(total.p50Ms)}, p99 ${timeText(total.p99Ms)}</small></dd></div>
+${
+  payments !== undefined &&
+  markup`<div><dt>Double charges</dt><dd>${countText(payments.doubleCharges)}
+<small>of ${countText(payments.charges)},
+ ${plural(payments.repeatsAnswered, 'retry', 'retries')} answered again</small></dd></div>`
+}
+<div><dt>Time scale</dt><dd>${record.timeScale.text}
+<small>an hour of the rules is ${timeText(record.timeScale.hourMs)}</small></dd></div>
 </dl>
-<nav>${record.scenarios.map((s) => html`<a href="#${s.id}">${s.title}</a>`)}<a href="#budget">Budget</a><a href="#timeline">Timeline</a><a href="#how">How it was measured</a></nav>
+<nav>${record.scenarios.map((s) => markup`<a href="#${s.id}">${s.title}</a>`)}<a href="#budget">Budget</a>
+<a href="#timeline">Timeline</a><a href="#how">How it was measured</a></nav>
 </section>`;
 }
 
@@ -87,26 +121,35 @@ function overview(record: GameDayRecord): Html {
     }),
     label: 'Alerts, success rate, latency, retries and burn rates over the whole game day',
   };
-  return html`<p class="quiet">Orange: a fault is on. Thick bars: pages, from the moment they were received until they were resolved; thin ones are tickets.</p>
-<figure>${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}</figure>`;
+  return markup`<p class="quiet">Orange: a fault is on. Thick bars: pages, from the moment they
+were received until they were resolved; thin ones are tickets.</p>
+<figure>${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}
+</figure>`;
 }
 
 function budgets(record: GameDayRecord): Html {
   const nominalMs = (record.endedMs - record.startedMs) / record.timeScale.factor;
   const rows = record.budgets.map((b) => budgetRow(b, nominalMs));
-  return html`<div class="scroll"><table><thead><tr><th>SLO</th><th class="number">Objective</th><th class="number">Bad events</th><th class="number">Allowed of these</th>
-<th class="number">As complete failure</th><th class="number">Of the period's budget</th><th></th></tr></thead><tbody>${rows}</tbody></table></div>
-<p class="quiet">A period's budget is spent in the rules' own time: the run stands for ${timeText(nominalMs)} of traffic. Complete failure is the time in which every event would have had to fail to spend as much.</p>`;
+  return markup`<div class="scroll"><table><thead><tr><th>SLO</th><th class="number">Objective</th>
+<th class="number">Bad events</th><th class="number">Allowed of these</th>
+<th class="number">As complete failure</th><th class="number">Of the period's budget</th><th></th></tr></thead>
+<tbody>${rows}</tbody></table></div>
+<p class="quiet">A period's budget is spent in the rules' own time: the run stands
+ for ${timeText(nominalMs)} of traffic.
+Complete failure is the time in which every event would have had to fail to spend as much.</p>`;
 }
 
 function budgetRow(b: BudgetRecord, nominalMs: number): Html {
   const allowed = (b.total * (100 - b.objective)) / 100;
   const badShare = b.total > 0 ? b.bad / b.total : 0;
   const width = Math.max(0, Math.min(1, b.spentOfPeriodRatio)) * 140;
-  return html`<tr><th scope="row">${b.slo}</th><td class="number">${Number(b.objective.toPrecision(8))}%</td>
-<td class="number">${countText(b.bad)} of ${countText(b.total)}</td><td class="number">${allowed < 10 ? allowed.toFixed(1) : countText(allowed)}</td>
-<td class="number">${timeText(badShare * nominalMs)}</td><td class="number"><b>${percentText(b.spentOfPeriodRatio)}</b></td>
-<td><svg viewBox="0 0 140 12" width="140" height="12" aria-hidden="true"><rect class="left" x="0" y="3" width="140" height="6"/><rect class="burned" x="0" y="3" width="${px(width)}" height="6"/></svg></td></tr>`;
+  return markup`<tr><th scope="row">${b.slo}</th><td class="number">${Number(b.objective.toPrecision(8))}%</td>
+<td class="number">${countText(b.bad)} of ${countText(b.total)}</td><td class="number">
+${allowed < 10 ? allowed.toFixed(1) : countText(allowed)}</td>
+<td class="number">${timeText(badShare * nominalMs)}</td><td class="number"><b>
+${percentText(b.spentOfPeriodRatio)}</b></td>
+<td><svg viewBox="0 0 140 12" width="140" height="12" aria-hidden="true"><rect class="left" x="0" y="3"
+width="140" height="6"/><rect class="burned" x="0" y="3" width="${px(width)}" height="6"/></svg></td></tr>`;
 }
 
 /** More would be a log, not a timeline; record.json has them all. */
@@ -114,14 +157,19 @@ const eventsMax = 400;
 
 function timeline(events: readonly TimelineEvent[]): Html {
   const rows = (list: readonly TimelineEvent[]): Html[] =>
-    list
-      .slice(0, eventsMax)
-      .map(
-        (e) => html`<tr class="${e.major ? '' : 'minor'}"><td>${clockText(e.atMs)}</td><td>${e.source}</td><td><b>${e.subject}</b> ${e.text}</td></tr>`,
-      );
+    list.slice(0, eventsMax).map(
+      (e) =>
+        markup`<tr class="${e.major ? '' : 'minor'}"><td>${clockText(e.atMs)}</td><td>${e.source}</td><td><b>
+${e.subject}</b> ${e.text}</td></tr>`,
+    );
   const table = (list: readonly TimelineEvent[]): Html =>
-    html`<div class="scroll"><table class="events"><tbody>${rows(list)}</tbody></table></div>`;
+    markup`<div class="scroll"><table class="events"><tbody>${rows(list)}</tbody></table></div>`;
+  const cut = markup`<p class="quiet">The first ${eventsMax}; record.json has them all.</p>`;
   const major = events.filter((e) => e.major);
-  return html`<p class="quiet">UTC.</p>${table(major)}
-${major.length < events.length && html`<details><summary>All ${countText(events.length)} events</summary>${table(events)}${events.length > eventsMax && html`<p class="quiet">The first ${eventsMax}; record.json has them all.</p>`}</details>`}`;
+  return markup`<p class="quiet">UTC.</p>${table(major)}
+${
+  major.length < events.length &&
+  markup`<details><summary>All ${countText(events.length)} events</summary>
+${table(events)}${events.length > eventsMax && cut}</details>`
+}`;
 }

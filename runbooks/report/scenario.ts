@@ -23,57 +23,77 @@ import {
 } from '../words.js';
 import { detectionTable } from './detection.js';
 import { figure, type FigureOptions } from './figure.js';
-import { Html, html, px } from './html.js';
+import { Html, markup, px } from './html.js';
 import type { Mark } from './lanes.js';
 
 export function scenarioCard(record: GameDayRecord, s: ScenarioRecord): Html {
-  return html`<section class="card scenario" id="${s.id}">
+  return markup`<section class="card scenario" id="${s.id}">
 <header><h2>${s.title}</h2>${verdictChip(s.verdict)}</header>
-<p class="facts">${[s.failureMode, s.id, `${timeText(s.endedMs - s.startedMs)} from ${clockText(s.startedMs)}`].filter((f) => f !== undefined && f !== '').join(' · ')}</p>
+<p class="facts">
+${factLine(s)}</p>
 <div class="prose">${new Html(markdownToHtml(s.description, { deeper: 3 }))}</div>
 ${reasons(s)}
 <div class="two"><div><h3>What broke</h3>${s.faults.map((f) => faultHtml(f))}
-<p><span class="quiet">Blast radius:</span> ${s.blastRadius}. <span class="quiet">Rolled back:</span> ${rollbackText(s)}</p>
-${s.abort && html`<p class="no">Aborted at ${clockText(s.abort.atMs)}: ${s.abort.condition}</p>`}</div>
+<p><span class="quiet">Blast radius:</span> ${s.blastRadius}.
+<span class="quiet"> Rolled back:</span> ${rollbackText(s)}</p>
+${s.abort && markup`<p class="no">Aborted at ${clockText(s.abort.atMs)}: ${s.abort.condition}</p>`}</div>
 <div><h3>Steady state</h3><p class="claim">${s.hypothesis.title}</p>${hypothesisTable(s)}</div></div>
 <h3>Which alert fired when</h3>
 ${detectionTable([s], false)}
 ${alertNotes(s)}
 ${figures(record, s)}
 ${s.arms.length > 0 && armsHtml(s.arms)}
-${s.checks.length > 0 && html`<h3>Also claimed</h3><ul class="checks">${s.checks.map((c) => html`<li>${mark(c.held)} ${c.name}<span class="labels">${c.detail}</span></li>`)}</ul>`}
-<details><summary>What clients saw, phase by phase, and what it cost</summary>${phasesTable(s.phases)}${spentLine(s)}</details>
-<p class="links"><a href="#runbook-${s.runbook}">Runbook ${s.runbook}</a> · <span class="quiet">${s.file}</span></p>
+${
+  s.checks.length > 0 &&
+  markup`<h3>Also claimed</h3><ul class="checks">${s.checks.map(
+    (c) => markup`<li>
+${mark(c.held)} ${c.name}<span class="labels">${c.detail}</span></li>`,
+  )}</ul>`
+}
+<details><summary>What clients saw, phase by phase, and what it cost</summary>
+${phasesTable(s.phases)}${spentLine(s)}</details>
+<p class="links"><a href="#runbook-${s.runbook}">Runbook ${s.runbook}</a> · <span class="quiet">${s.file}</span>
+</p>
 </section>`;
 }
 
+const factLine = (s: ScenarioRecord): string =>
+  [s.failureMode, s.id, `${timeText(s.endedMs - s.startedMs)} from ${clockText(s.startedMs)}`]
+    .filter((f) => f !== undefined && f !== '')
+    .join(' · ');
+
 export const verdictChip = (verdict: ScenarioRecord['verdict']): Html =>
-  html`<span class="chip ${verdict.toLowerCase()}">${verdictMark[verdict]} ${verdict}</span>`;
+  markup`<span class="chip ${verdict.toLowerCase()}">${verdictMark[verdict]} ${verdict}</span>`;
 
 const mark = (held: boolean): Html =>
-  held ? html`<span class="yes">✓</span>` : html`<span class="no">✗</span>`;
+  held ? markup`<span class="yes">✓</span>` : markup`<span class="no">✗</span>`;
 
 const reasons = (s: ScenarioRecord): Html =>
-  html`${s.reasons.length > 0 && html`<ul class="reasons">${s.reasons.map((r) => html`<li>${r}</li>`)}</ul>`}`;
+  markup`${
+    s.reasons.length > 0 &&
+    markup`<ul class="reasons">${s.reasons.map((r) => markup`<li>${r}</li>`)}
+</ul>`
+  }`;
 
 function faultHtml(f: FaultRecord): Html {
   const confirmed =
     f.confirmedMs === undefined
-      ? html`<span class="no">its effect was never seen</span>`
-      : html`seen to work ${timeText(f.confirmedMs - f.requestedMs)} later`;
+      ? markup`<span class="no">its effect was never seen</span>`
+      : markup`seen to work ${timeText(f.confirmedMs - f.requestedMs)} later`;
   const lasted =
     f.endedMs === undefined
-      ? html`<span class="no">not ended</span>`
-      : html`on for ${timeText(f.endedMs - (f.confirmedMs ?? f.requestedMs))}`;
-  return html`<p class="broke"><b>${f.target}</b> ${f.description} <span class="labels">${f.kind}, ${confirmed}, ${lasted}; ${countText(f.effect)} ${f.effectUnit}</span></p>`;
+      ? markup`<span class="no">not ended</span>`
+      : markup`on for ${timeText(f.endedMs - (f.confirmedMs ?? f.requestedMs))}`;
+  return markup`<p class="broke"><b>${f.target}</b> ${f.description} <span class="labels">
+${f.kind}, ${confirmed}, ${lasted}; ${countText(f.effect)} ${f.effectUnit}</span></p>`;
 }
 
 function rollbackText(s: ScenarioRecord): Html {
   const { done, startedMs, endedMs, residue } = s.rollback;
-  if (residue.length > 0) return html`<span class="no">not whole: ${residue.join('; ')}</span>`;
-  if (!done) return html`<span class="no">no</span>`;
+  if (residue.length > 0) return markup`<span class="no">not whole: ${residue.join('; ')}</span>`;
+  if (!done) return markup`<span class="no">no</span>`;
   const took = startedMs === undefined || endedMs === undefined ? undefined : endedMs - startedMs;
-  return html`${took === undefined ? 'yes' : `in ${timeText(took)}`}, nothing left behind.`;
+  return markup`${took === undefined ? 'yes' : `in ${timeText(took)}`}, nothing left behind.`;
 }
 
 function hypothesisTable(s: ScenarioRecord): Html {
@@ -81,15 +101,19 @@ function hypothesisTable(s: ScenarioRecord): Html {
   const names = [...new Set([...before, ...during, ...after].map((m) => m.name))];
   const cell = (list: MeasureRecord[], name: string): Html => {
     const found = list.find((m) => m.name === name);
-    if (!found) return html`<td class="number quiet">–</td>`;
-    return html`<td class="number" title="${found.expr}">${valueText(found.value, found.unit)} ${mark(found.held)}</td>`;
+    if (!found) return markup`<td class="number quiet">–</td>`;
+    return markup`<td class="number" title="${found.expr}">
+${valueText(found.value, found.unit)} ${mark(found.held)}</td>`;
   };
   const all = [...before, ...during, ...after];
   const rows = names.map((name) => {
     const any = all.find((m) => m.name === name) as MeasureRecord;
-    return html`<tr><th scope="row">${name} <span class="bound">${boundText(any)}</span></th>${cell(before, name)}${during.length > 0 && cell(during, name)}${cell(after, name)}</tr>`;
+    return markup`<tr><th scope="row">${name} <span class="bound">${boundText(any)}</span></th>
+${cell(before, name)}${during.length > 0 && cell(during, name)}${cell(after, name)}</tr>`;
   });
-  return html`<div class="scroll"><table><thead><tr><th></th><th class="number">before</th>${during.length > 0 && html`<th class="number">during</th>`}<th class="number">after</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  return markup`<div class="scroll"><table><thead><tr><th></th><th class="number">before</th>
+${during.length > 0 && markup`<th class="number">during</th>`}<th class="number">after</th></tr></thead><tbody>
+${rows}</tbody></table></div>`;
 }
 
 /** `<= 0.01` of a ratio is `≤ 1%`. */
@@ -108,10 +132,19 @@ function alertNotes(s: ScenarioRecord): Html {
         return `${a.name} (${a.severity}${labels === '' ? '' : `, ${labels}`})`;
       })
       .join('; ');
-  return html`<ul class="notes">
-${s.unexpected.length > 0 ? html`<li class="no">✗ Nobody expected: ${names(s.unexpected)}</li>` : html`<li><span class="yes">✓</span> Nothing fired that was not expected.</li>`}
-${s.allowed.length > 0 && html`<li>Allowed beside them: ${names(s.allowed)}</li>`}
-${s.alreadyFiring.length > 0 && html`<li>Fired before the fault, and not counted: ${names(s.alreadyFiring)}</li>`}</ul>`;
+  return markup`<ul class="notes">
+${
+  s.unexpected.length > 0
+    ? markup`<li class="no">✗ Nobody expected: ${names(s.unexpected)}</li>`
+    : markup`<li>
+<span class="yes">✓</span> Nothing fired that was not expected.</li>`
+}
+${s.allowed.length > 0 && markup`<li>Allowed beside them: ${names(s.allowed)}</li>`}
+${
+  s.alreadyFiring.length > 0 &&
+  markup`<li>Fired before the fault, and not counted: ${names(s.alreadyFiring)}
+</li>`
+}</ul>`;
 }
 
 function figures(record: GameDayRecord, s: ScenarioRecord): Html {
@@ -123,14 +156,16 @@ function figures(record: GameDayRecord, s: ScenarioRecord): Html {
     startMs: s.startedMs,
     endMs: Math.max(s.endedMs, s.startedMs + 1),
     zeroMs,
-    axisLabel: s.confirmedMs === undefined ? 'from the start' : 'from the moment the fault was seen to work',
+    axisLabel:
+      s.confirmedMs === undefined ? 'from the start' : 'from the moment the fault was seen to work',
     bands: phaseBands(s.phases),
     faults: s.faults,
     alerts,
     markOf: (a) => markOf(s, a, zeroMs),
     label: `Alerts, success rate, latency, retries and burn rates during ${s.title}`,
   };
-  return html`<figure>${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}</figure>`;
+  return markup`<figure>
+${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}</figure>`;
 }
 
 const phaseWords: Record<PhaseRecord['kind'], string> = {
@@ -169,33 +204,61 @@ function markOf(s: ScenarioRecord, alert: AlertRecord, zeroMs: number): Mark {
   return { kind: e.inTime ? 'expected' : 'late', note, ...deadline };
 }
 
+function recoveredText(a: ArmRecord): Html {
+  const metastable = a.verdict === 'metastable' && markup`<span class="no"> metastable</span>`;
+  if (a.recoveredAfterMs === undefined) return markup`<span class="no">✗ never</span>${metastable}`;
+  return markup`after ${timeText(a.recoveredAfterMs)}${metastable}`;
+}
+
 function armsHtml(arms: readonly ArmRecord[]): Html {
-  const most = Math.max(1, ...arms.map((a) => Math.max(a.amplificationDuring, a.amplificationAfter)));
+  const most = Math.max(
+    1,
+    ...arms.map((a) => Math.max(a.amplificationDuring, a.amplificationAfter)),
+  );
   const bar = (value: number, kind: string): Html =>
-    html`<svg viewBox="0 0 160 12" width="160" height="12" aria-hidden="true"><rect class="${kind}" x="0" y="2" width="${px((value / most) * 150)}" height="8"/><line class="one" x1="${px(150 / most)}" x2="${px(150 / most)}" y1="0" y2="12"/></svg>`;
+    markup`<svg viewBox="0 0 160 12" width="160" height="12" aria-hidden="true"><rect class="${kind}" x="0"
+y="2" width="${px((value / most) * 150)}" height="8"/>
+<line class="one" x1="${px(150 / most)}" x2="${px(150 / most)}" y1="0" y2="12"/></svg>`;
   const rows = arms.map(
-    (a) => html`<tr><th scope="row">${a.name}<span class="labels">${a.description}</span></th>
+    (a) => markup`<tr><th scope="row">${a.name}<span class="labels">${a.description}</span></th>
 <td data-name="during">${bar(a.amplificationDuring, 'during')} <b>${timesText(a.amplificationDuring)}</b></td>
 <td data-name="after">${bar(a.amplificationAfter, 'after')} <b>${timesText(a.amplificationAfter)}</b></td>
-<td class="number" data-name="successes">${valueText(a.goodputBefore, 'per second')} → ${valueText(a.goodputAfter, 'per second')}</td>
-<td data-name="recovered">${a.recoveredAfterMs === undefined ? html`<span class="no">✗ never</span>` : `after ${timeText(a.recoveredAfterMs)}`}${a.verdict === 'metastable' && html`<span class="no"> metastable</span>`}</td></tr>`,
+<td class="number" data-name="successes">
+${valueText(a.goodputBefore, 'per second')} → ${valueText(a.goodputAfter, 'per second')}</td>
+<td data-name="recovered">
+${recoveredText(a)}</td></tr>`,
   );
-  return html`<h3>Amplification</h3><p class="quiet">Tries that reached the dependency for each request of a client; the line marks 1, no retry at all.</p>
-<div class="scroll"><table class="arms"><thead><tr><th>Policy</th><th>during the fault</th><th>after it</th><th class="number">Successes, before → after</th><th>Recovered</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  return markup`<h3>Amplification</h3>
+<p class="quiet">Tries that reached the dependency for each request of a client; the line marks 1, no retry at all.</p>
+<div class="scroll"><table class="arms"><thead><tr><th>Policy</th><th>during the fault</th><th>after it</th>
+<th class="number">Successes, before → after</th><th>Recovered</th></tr></thead><tbody>${rows}</tbody></table>
+</div>`;
 }
 
 export function phasesTable(phases: readonly PhaseRecord[]): Html {
   const rows = phases.map(
-    ({ kind, arm, startMs, endMs, client: c }) => html`<tr><th scope="row">${kind}${arm !== undefined && html` <span class="bound">${arm}</span>`}</th>
-<td class="number">${timeText(endMs - startMs)}</td><td class="number">${countText(c.requests)}</td><td class="number">${countText(c.errors)}</td><td class="number">${percentText(errorShare(c))}</td>
-<td class="number">${timeText(c.p50Ms)}</td><td class="number">${timeText(c.p95Ms)}</td><td class="number">${timeText(c.p99Ms)}</td></tr>`,
+    ({
+      kind,
+      arm,
+      startMs,
+      endMs,
+      client: c,
+    }) => markup`<tr><th scope="row">${kind}${arm !== undefined && markup` <span class="bound">${arm}</span>`}
+</th>
+<td class="number">${timeText(endMs - startMs)}</td><td class="number">${countText(c.requests)}</td>
+<td class="number">${countText(c.errors)}</td><td class="number">${percentText(errorShare(c))}</td>
+<td class="number">${timeText(c.p50Ms)}</td><td class="number">${timeText(c.p95Ms)}</td><td class="number">
+${timeText(c.p99Ms)}</td></tr>`,
   );
-  return html`<div class="scroll"><table><thead><tr><th>Phase</th><th class="number">lasted</th><th class="number">requests</th><th class="number">errors</th><th class="number">share</th><th class="number">p50</th><th class="number">p95</th><th class="number">p99</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  return markup`<div class="scroll"><table><thead><tr><th>Phase</th><th class="number">lasted</th>
+<th class="number">requests</th><th class="number">errors</th><th class="number">share</th>
+<th class="number">p50</th><th class="number">p95</th><th class="number">p99</th></tr></thead><tbody>${rows}
+</tbody></table></div>`;
 }
 
 function spentLine(s: ScenarioRecord): Html {
   const spent = s.budgetSpent.filter((b) => b.ratio > 0);
-  if (spent.length === 0) return html`<p>It spent no error budget.</p>`;
+  if (spent.length === 0) return markup`<p>It spent no error budget.</p>`;
   const text = spent.map((b) => `${percentText(b.ratio)} of ${b.slo}`).join(', ');
-  return html`<p>Error budget spent: ${text}.</p>`;
+  return markup`<p>Error budget spent: ${text}.</p>`;
 }

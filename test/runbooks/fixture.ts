@@ -26,7 +26,11 @@ function client(requests: number, errors: number, p95Ms: number): ClientTotals {
     p95Ms,
     p99Ms: p95Ms * 1.7,
     routes: {
-      browse: { requests: requests - checkout, errors: Math.round(errors * 0.07), p95Ms: p95Ms * 0.6 },
+      browse: {
+        requests: requests - checkout,
+        errors: Math.round(errors * 0.07),
+        p95Ms: p95Ms * 0.6,
+      },
       checkout: { requests: checkout, errors: errors - Math.round(errors * 0.07), p95Ms },
     },
   };
@@ -163,7 +167,13 @@ const alertOf = (f: Fired): AlertRecord => ({
   runbook: f.name,
 });
 
-function expectation(f: Fired, confirmed: number, deadline: number, exact: number, rollback: number) {
+function expectation(
+  f: Fired,
+  confirmed: number,
+  deadline: number,
+  exact: number,
+  rollback: number,
+) {
   const after = f.from - confirmed;
   const result: ExpectationRecord = {
     name: f.name,
@@ -250,7 +260,8 @@ function scenarios(): ScenarioRecord[] {
       title: 'Certificates stop being renewed',
       failureMode: 'F3',
       description:
-        'The issuer refuses every request. Workload certificates of 8 s lapse one after the other, and handshakes fail.',
+        'The issuer refuses every request. Workload certificates of 8 s lapse one after the ' +
+        'other, and handshakes fail.',
       blastRadius: 'every call between services of retail',
       phases: [
         phase('baseline', 4, 10, client(720, 0, 47)),
@@ -333,7 +344,8 @@ function scenarios(): ScenarioRecord[] {
       title: 'Retries feed an overload',
       failureMode: 'F4',
       description:
-        'Payment turns slow and fails a third of its answers, under a policy of three retries without a budget; then the same with a budget of 20% and backoff.',
+        'Payment turns slow and fails a third of its answers, under a policy of three retries ' +
+        'without a budget; then the same with a budget of 20% and backoff.',
       blastRadius: 'checkout and payment',
       phases: [
         phase('baseline', 50, 53, client(360, 0, 50)),
@@ -439,14 +451,45 @@ function series(): SeriesRecord[] {
   let slower = 0;
   return [
     line('success', 'browse', 'ratio', (t, n) => Math.min(1, 1 - bite(t) * 0.05 + n * 0.002)),
-    line('success', 'checkout', 'ratio', (t, n) => Math.min(1, 1 - bite(t) * 0.7 + n * bite(t) * 0.1)),
+    line('success', 'checkout', 'ratio', (t, n) =>
+      Math.min(1, 1 - bite(t) * 0.7 + n * bite(t) * 0.1),
+    ),
     line('latency', 'browse', 'ms', (t, n) => 31 + storm(t) * 90 + n * 6),
-    line('latency', 'checkout', 'ms', (t, n) => 49 + storm(t) * 1190 + (t > 66 ? bite(t) * 800 : 0) + n * 12),
-    line('retries', 'checkout to payment', 'ratio', (t, n) => Math.max(0, storm(t) * 2.1 + (t > 66 ? bite(t) * 0.6 : 0) + n * 0.01), 'proxies'),
-    line('burn', 'checkout-availability', 'x', (t) => (slow += (bite(t) * 130 - slow) * 0.16), 'proxies'),
-    line('burn', 'payment-availability', 'x', (t) => (slower += (bite(t) * 90 - slower) * 0.11), 'proxies'),
+    line(
+      'latency',
+      'checkout',
+      'ms',
+      (t, n) => 49 + storm(t) * 1190 + (t > 66 ? bite(t) * 800 : 0) + n * 12,
+    ),
+    line(
+      'retries',
+      'checkout to payment',
+      'ratio',
+      (t, n) => Math.max(0, storm(t) * 2.1 + (t > 66 ? bite(t) * 0.6 : 0) + n * 0.01),
+      'proxies',
+    ),
+    line(
+      'burn',
+      'checkout-availability',
+      'x',
+      (t) => (slow += (bite(t) * 130 - slow) * 0.16),
+      'proxies',
+    ),
+    line(
+      'burn',
+      'payment-availability',
+      'x',
+      (t) => (slower += (bite(t) * 90 - slower) * 0.11),
+      'proxies',
+    ),
     line('load', 'all routes', 'per second', (_, n) => 120 + n * 3),
-    line('certificates', 'payment', 's', (t) => (t < 10 || t > 23 ? 8 - (t % 5) : Math.max(-4, 18 - t)), 'proxies'),
+    line(
+      'certificates',
+      'payment',
+      's',
+      (t) => (t < 10 || t > 23 ? 8 - (t % 5) : Math.max(-4, 18 - t)),
+      'proxies',
+    ),
   ];
 }
 
@@ -468,14 +511,26 @@ function timeline(): TimelineEvent[] {
   });
   const id = ['certificate-expiry', 'control-plane-outage', 'retry-storm'];
   return [
-    event(0.4, 'runner', 'game day', 'started 4 services, 4 proxies, a controller, Prometheus and Alertmanager'),
+    event(
+      0.4,
+      'runner',
+      'game day',
+      'started 4 services, 4 proxies, a controller, Prometheus and Alertmanager',
+    ),
     event(2, 'client', 'k6', '120 requests a second', false),
     event(3.1, 'deployment', 'catalog', 'version 1.4.2 rolled out', true),
     event(10, 'runner', 'controller', 'asked to refuse certificate requests', true, id[0]),
     event(11.2, 'certificate', 'cart', 'renewal refused: frozen by a drill', true, id[0]),
     event(11.9, 'certificate', 'payment', 'renewal refused: frozen by a drill', false, id[0]),
     event(14.9, 'alert', 'MeshCertificateRenewalOverdue', 'received, page', true, id[0]),
-    event(15.6, 'proxy', 'cart proxy', 'handshake with payment.retail failed: certificate expired', true, id[0]),
+    event(
+      15.6,
+      'proxy',
+      'cart proxy',
+      'handshake with payment.retail failed: certificate expired',
+      true,
+      id[0],
+    ),
     event(18.7, 'alert', 'CheckoutAvailability', 'received, page', true, id[0]),
     event(22.3, 'runner', 'controller', 'issues certificates again', true, id[0]),
     event(22.9, 'certificate', 'payment', 'renewed', true, id[0]),
@@ -572,7 +627,11 @@ export function goodGameDay(): GameDayRecord {
 /** The same, where one page came late, another never, one came that nobody expected, and a fault was left. */
 export function badGameDay(): GameDayRecord {
   const record = goodGameDay();
-  const [first, second, third] = record.scenarios as [ScenarioRecord, ScenarioRecord, ScenarioRecord];
+  const [first, second, third] = record.scenarios as [
+    ScenarioRecord,
+    ScenarioRecord,
+    ScenarioRecord,
+  ];
   const late = first.expectations[2] as ExpectationRecord;
   Object.assign(late, { receivedAfterMs: 14_300, firedAfterMs: 13_900, inTime: false });
   const missing = second.expectations[0] as ExpectationRecord;

@@ -1,0 +1,99 @@
+/** The end of a game day in a terminal: the verdict, each alert against its deadline, and where to read on. */
+import type { Style } from '../../base/terminal.js';
+import type { ExpectationRecord, GameDayRecord, ScenarioRecord, Verdict } from '../record.js';
+import {
+  countText,
+  errorShare,
+  headlineOf,
+  percentText,
+  summaryLines,
+  timesText,
+  timeText,
+  verdictMark,
+} from '../words.js';
+
+export interface SummaryPaths {
+  /** `gameday-report/index.markup`. */
+  report?: string;
+  postmortem?: string;
+}
+
+const colour = (style: Style, verdict: Verdict): ((text: string) => string) =>
+  verdict === 'PASS' ? style.green : verdict === 'INCONCLUSIVE' ? style.yellow : style.red;
+
+/** Ends with a newline. Nothing of it depends on the width of the terminal beyond 80 columns. */
+export function terminalSummary(
+  record: GameDayRecord,
+  style: Style,
+  paths: SummaryPaths = {},
+): string {
+  const mark = `${verdictMark[record.verdict]} ${record.verdict}`;
+  const verdict = colour(style, record.verdict)(style.bold(mark));
+  const lines = [
+    '',
+    ...record.scenarios.flatMap((s) => scenarioLines(s, style)),
+    ...budgetLines(record, style),
+    clientLine(record),
+    '',
+    `${verdict}  ${style.bold(headlineOf(record))}`,
+    `  ${summaryLines(record).join(' ')}`,
+  ];
+  if (paths.report !== undefined) lines.push('', `  report      ${style.blue(paths.report)}`);
+  if (paths.postmortem !== undefined) lines.push(`  postmortem  ${style.blue(paths.postmortem)}`);
+  return `${lines.map(clean).join('\n')}\n`;
+}
+
+/** Labels and texts of a system under test must not move the cursor; colours are ours. */
+const clean = (line: string): string =>
+  // eslint-disable-next-line no-control-regex
+  line.replaceAll(/\u001b(?!\[\d+m)|[\u0000-\u001a\u001c-\u001f\u007f-\u009f]/g, ' ');
+
+function scenarioLines(s: ScenarioRecord, style: Style): string[] {
+  const paint = colour(style, s.verdict);
+  const took = style.dim(timeText(s.endedMs - s.startedMs));
+  const lines = [`${paint(`${verdictMark[s.verdict]} ${s.title}`)}  ${took}`];
+  const nameWidth = Math.max(0, ...s.expectations.map((e) => `${e.name} ${e.severity}`.length));
+  for (const e of s.expectations) lines.push(`    ${expectationLine(e, nameWidth, style)}`);
+  for (const u of s.unexpected) lines.push(`    ${style.red(`✗ ${u.name} fired, unexpected`)}`);
+  for (const a of s.arms) {
+    const recovered =
+      a.recoveredAfterMs === undefined
+        ? 'never recovered'
+        : `recovered after ${timeText(a.recoveredAfterMs)}`;
+    lines.push(`    ${a.name}: ${timesText(a.amplificationDuring)} amplification, ${recovered}`);
+  }
+  for (const r of s.reasons) lines.push(`    ${style.red(r)}`);
+  return lines;
+}
+
+function expectationLine(e: ExpectationRecord, width: number, style: Style): string {
+  const mark = e.inTime ? style.green('✓') : style.red('✗');
+  const name = `${e.name} ${e.severity}`.padEnd(width);
+  const took = e.receivedAfterMs === undefined ? 'never' : timeText(e.receivedAfterMs);
+  const theory = e.theory
+    ? `, theory ${timeText(e.theory.earliestMs)} to ${timeText(e.theory.latestMs)}`
+    : '';
+  return `${mark} ${name}  ${took.padStart(7)}  ${style.dim(`deadline ${timeText(e.deadlineMs)}${theory}`)}`;
+}
+
+function budgetLines(record: GameDayRecord, style: Style): string[] {
+  const spent = record.budgets.filter((b) => b.bad > 0);
+  if (spent.length === 0) return [];
+  return [
+    '',
+    ...spent.map(
+      (b) =>
+        `  ${b.slo}: ${percentText(b.spentOfPeriodRatio)} of the period's budget ` +
+        style.dim(`(${countText(b.bad)} of ${countText(b.total)} events bad)`),
+    ),
+  ];
+}
+
+function clientLine({ load }: GameDayRecord): string {
+  const { total } = load;
+  return (
+    `  clients: ${countText(total.requests)} requests, ${countText(total.errors)} failed ` +
+    `(${percentText(errorShare(total))}), p50 ${timeText(total.p50Ms)}, p95 ${timeText(total.p95Ms)}, ` +
+    `p99 ${timeText(total.p99Ms)}`
+  );
+}

@@ -1,0 +1,129 @@
+/** The report: whole for any record, safe whatever the texts, and readable at once. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { gameDayReport } from '../../runbooks/report/page.js';
+import { terminalSummary } from '../../runbooks/report/terminal.js';
+import { pointsWithin, scaleOver, spread, valueScale } from '../../runbooks/report/axes.js';
+import { styleFor } from '../../base/terminal.js';
+import { headlineOf, percentText, summaryLines, timeText } from '../../runbooks/words.js';
+import { badGameDay, goodGameDay } from './fixture.js';
+import { leaks, records } from './records.js';
+
+const plain = styleFor({ isTTY: false } as NodeJS.WriteStream);
+
+/** The text that a reader sees. */
+const seen = (html: string): string =>
+  html
+    .replace(/<style>[^]*?<\/style>/, '')
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ');
+
+test('the verdict stands on top, in words', () => {
+  expect(seen(gameDayReport(goodGameDay())).slice(0, 400)).toContain(
+    'Every alert that had to fire did, in time. 6 of 6 expected alerts came in time.',
+  );
+  const bad = badGameDay();
+  expect(headlineOf(bad)).toBe(
+    'Stopped during Retries feed an overload: errors of browse above 20%.',
+  );
+  expect(summaryLines(bad).join(' ')).toBe(
+    '4 of 6 expected alerts came in time. 1 came late. 1 never came. ' +
+      '1 alert fired that nobody expected. Left behind: payment: fault f-3 is still there.',
+  );
+});
+
+test('the report says for each scenario what had to fire, by when, what theory says and what was measured', () => {
+  const text = seen(gameDayReport(goodGameDay()));
+  expect(text).toContain('MeshRetryStorm dst=payment.retail page');
+  expect(text).toContain('1.9 s 5.0 s 1.0–2.8 s ✓ in time 3.7 s');
+  expect(text).toContain('no budget 3 retries, no budget, no backoff 3.12x 1.84x');
+  expect(text).toContain('1/240: windows, intervals and for are multiplied by it');
+  expect(text).toContain('Prometheus 2.42.0 and Alertmanager 0.25.0, real processes');
+});
+
+test('an alert that never came, and one nobody expected, are named where they belong', () => {
+  const html = gameDayReport(badGameDay());
+  expect(seen(html)).toMatch(
+    /MeshControlPlaneDown job=controller page [^✓✗]*never 6\.0 s 2\.7–4\.5 s ✗ missing/,
+  );
+  expect(seen(html)).toContain('Nobody expected: MeshClockSkew (ticket, workload=cart)');
+});
+
+test('the page needs nothing else: no script, no style, font or picture from elsewhere', () => {
+  const html = gameDayReport(goodGameDay(), { postmortem: '# P\n\ntext', runbooks: new Map() });
+  expect(html).not.toMatch(/<script|<link|<iframe|<object|@import|url\(|src=|https?:/i);
+  expect(html.length).toBeLessThan(400_000);
+});
+
+const safe = (html: string): void => {
+  expect(html).not.toMatch(/<script|<img|<b> <\/svg>/i);
+  const targets = [...html.matchAll(/href="([^"]*)"/g)].map((m) => m[1] as string);
+  expect(targets.filter((t) => /^\s*[a-z]+:/i.test(t) && !/^https?:/i.test(t))).toEqual([]);
+  // Every tag that opens is one of ours, so that nothing of the texts became markup.
+  const tags = new Set([...html.matchAll(/<\/?([a-z][a-z0-9]*)/gi)].map((m) => m[1]));
+  const ours =
+    'html head meta title style body main section header h1 h2 h3 h4 h5 h6 p span ul ol li dl ' +
+    'dt dd div small nav a b strong ' +
+    'table thead tbody tr th td svg g rect line path text tspan circle figure details summary ' +
+    'pre code blockquote footer';
+  expect([...tags].filter((t) => !ours.split(' ').includes(t as string))).toEqual([]);
+};
+
+test('any record renders, in every form, with no NaN, no undefined, and none of its texts as markup', () => {
+  fc.assert(
+    fc.property(records, (record) => {
+      const html = gameDayReport(record);
+      safe(html);
+      expect(html.replaceAll(/&[^;]+;/g, '')).not.toMatch(leaks);
+      const terminal = terminalSummary(record, plain);
+      expect(terminal).not.toMatch(leaks);
+      // eslint-disable-next-line no-control-regex
+      expect(terminal).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
+    }),
+    { numRuns: 60 },
+  );
+}, 60_000);
+
+test('the end of a game day in a terminal', () => {
+  expect(
+    terminalSummary(goodGameDay(), plain, { report: 'gameday-report/index.html' }),
+  ).toMatchSnapshot();
+  expect(terminalSummary(badGameDay(), plain)).toMatchSnapshot();
+});
+
+test('scales have round ticks, and lines keep their peaks when thinned', () => {
+  expect(scaleOver(0, 97, 4).ticks).toEqual([0, 50, 100]);
+  expect(valueScale('success', [1, 0.9991]).min).toBeLessThanOrEqual(0.99);
+  const points = Array.from({ length: 5000 }, (_, i): [number, number] => [i, i === 3210 ? 99 : 1]);
+  const thinned = pointsWithin(points, 0, 5000, 100);
+  expect(thinned.length).toBeLessThanOrEqual(200);
+  expect(Math.max(...thinned.map(([, v]) => v ?? 0))).toBe(99);
+});
+
+test('labels of lines that end at one height do not cover each other', () => {
+  const places = spread([50, 50, 50, 3], 14, 0, 84);
+  const sorted = places.toSorted((a, b) => a - b);
+  for (let i = 1; i < sorted.length; i++) {
+    expect((sorted[i] as number) - (sorted[i - 1] as number)).toBeGreaterThanOrEqual(13.9);
+  }
+});
+
+test('times and shares as people say them', () => {
+  expect([812, 3712, 14_260, 125_000, 7_560_000, -400, undefined].map(timeText)).toEqual([
+    '812 ms',
+    '3.7 s',
+    '14.3 s',
+    '2 min 5 s',
+    '2.1 h',
+    '-400 ms',
+    'none',
+  ]);
+  expect([0, 1, 0.99951, 0.0007, 2.12, 0.5].map(percentText)).toEqual([
+    '0%',
+    '100%',
+    '99.951%',
+    '0.070%',
+    '212.0%',
+    '50.0%',
+  ]);
+});
