@@ -94,18 +94,23 @@ export class YamlDocument {
 
 const maxBytes = 16 * 1024 * 1024;
 
+export interface YamlOptions {
+  /** Every scalar stays the text that was written (`1.10`, `yes`), and `<<` merges: as Go reads into strings. */
+  texts?: boolean;
+}
+
 /** All documents of a text; syntax errors, duplicate keys and alias bombs throw a UserError. */
-export function parseYaml(file: string, text: string): YamlDocument[] {
+export function parseYaml(file: string, text: string, options: YamlOptions = {}): YamlDocument[] {
   if (text.length > maxBytes) {
     throw new UserError({ message: `${file} is too large`, expected: `at most ${maxBytes} bytes` });
   }
-  if (text.length > plainFromBytes) {
+  if (text.length > plainFromBytes && !options.texts) {
     const values = readPlainYaml(text);
     let parsed: YamlNodes[] | undefined;
     const nodes = (i: number): YamlNodes => (parsed ??= parseNodes(file, text))[i] as YamlNodes;
     if (values) return values.map((value, i) => new YamlDocument(file, value, () => nodes(i)));
   }
-  return parseNodes(file, text).map((nodes) => {
+  return parseNodes(file, text, options).map((nodes) => {
     try {
       const value: unknown = nodes.document.toJS({ maxAliasCount: 100 });
       return new YamlDocument(file, value, () => nodes);
@@ -118,12 +123,13 @@ export function parseYaml(file: string, text: string): YamlDocument[] {
 /** From this size on, text that is plain is read by the line, and nodes are made when a place is asked for. */
 const plainFromBytes = 32 * 1024;
 
-function parseNodes(file: string, text: string): YamlNodes[] {
+function parseNodes(file: string, text: string, options: YamlOptions = {}): YamlNodes[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
     uniqueKeys: true,
     prettyErrors: false,
+    ...(options.texts ? { schema: 'failsafe' as const, merge: true } : {}),
   });
   if (!Array.isArray(documents)) return [];
   const problems: Problem[] = [];
@@ -141,7 +147,7 @@ function parseNodes(file: string, text: string): YamlNodes[] {
 }
 
 /** Reads a file; a missing or unreadable one is a UserError that names it. */
-export function readYaml(file: string): YamlDocument[] {
+export function readYaml(file: string, options: YamlOptions = {}): YamlDocument[] {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -151,7 +157,7 @@ export function readYaml(file: string): YamlDocument[] {
       code === 'ENOENT' ? `${file}: no such file` : `${file}: ${messageOf(error)}`,
     );
   }
-  return parseYaml(file, text);
+  return parseYaml(file, text, options);
 }
 
 /** The problems of one document against a schema, each with its place; empty where it fits. */

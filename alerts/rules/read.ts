@@ -1,0 +1,205 @@
+/** Prometheus's rule files, read as strictly as Prometheus does, each mistake with its place. */
+import { z } from 'zod';
+import { parseDurationMs } from '../../base/duration.js';
+import { type Place, type Problem, UserError } from '../../base/errors.js';
+import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import type { AlertingRule, Rule, RuleGroup } from '../../slo/index.js';
+import { parseAlertTemplate, TemplateError } from '../template/index.js';
+
+export interface ReadRule {
+  rule: Rule;
+  place: Place;
+}
+
+export interface ReadGroup {
+  file: string;
+  name: string;
+  intervalMs?: number;
+  queryOffsetMs?: number;
+  /** More alerts or series than this is an error of the rule; 0 is no limit. */
+  limit: number;
+  rules: ReadRule[];
+  place: Place;
+}
+
+export interface ReadOptions {
+  /** Finds what is wrong with an expression: a sentence and the offset of the character. */
+  checkExpr?: (expr: string) => { message: string; offset: number } | undefined;
+}
+
+const duration = z
+  .string()
+  .refine((text) => parseDurationMs(text) !== undefined, {
+    message: 'not a duration; expected such as 30s, 5m or 1h30m',
+  })
+  .transform((text) => parseDurationMs(text) as number);
+
+const texts = z.preprocess((v) => (v === '' ? {} : v), z.record(z.string(), z.string()));
+
+const ruleSchema = z.strictObject({
+  record: z.string().optional(),
+  alert: z.string().optional(),
+  expr: z.string().optional(),
+  for: duration.optional(),
+  keep_firing_for: duration.optional(),
+  labels: texts.optional(),
+  annotations: texts.optional(),
+});
+
+const list = <T extends z.ZodType>(item: T) =>
+  z.preprocess((v) => (v === '' ? [] : v), z.array(item));
+
+const fileSchema = z.strictObject({
+  groups: list(
+    z.strictObject({
+      name: z.string(),
+      interval: duration.optional(),
+      query_offset: duration.optional(),
+      limit: z.string().regex(/^\d+$/, 'not a whole number').optional(),
+      labels: texts.optional(),
+      rules: list(ruleSchema).optional(),
+    }),
+  ).optional(),
+});
+
+type RawRule = z.output<typeof ruleSchema>;
+
+export function readRuleFile(file: string, options: ReadOptions = {}): ReadGroup[] {
+  return groupsOf(file, readYaml(file, { texts: true }), options);
+}
+
+export function readRuleText(file: string, text: string, options: ReadOptions = {}): ReadGroup[] {
+  return groupsOf(file, parseYaml(file, text, { texts: true }), options);
+}
+
+function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions): ReadGroup[] {
+  const [document, second] = documents;
+  if (!document) return [];
+  if (second) {
+    throw new UserError({
+      place: second.placeOf([]),
+      message: 'a second document in a rule file',
+      expected: 'one document with groups',
+    });
+  }
+  const value = checkYaml(document, fileSchema);
+  const problems: Problem[] = [];
+  const names = new Set<string>();
+  const groups = (value.groups ?? []).map((group, i): ReadGroup => {
+    const place = document.placeOf(['groups', i, 'name']);
+    if (group.name === '') problems.push({ place, message: 'the group has no name' });
+    if (names.has(group.name)) {
+      problems.push({ place, message: `groupname: "${group.name}" is repeated in the same file` });
+    }
+    names.add(group.name);
+    return {
+      file,
+      name: group.name,
+      ...(group.interval === undefined ? {} : { intervalMs: group.interval }),
+      ...(group.query_offset === undefined ? {} : { queryOffsetMs: group.query_offset }),
+      limit: Number(group.limit ?? 0),
+      rules: (group.rules ?? []).map((raw, j) => {
+        const path = ['groups', i, 'rules', j];
+        problems.push(...problemsOfRule(document, path, raw, options));
+        return { rule: ruleOf(raw, group.labels ?? {}), place: document.placeOf(path) };
+      }),
+      place,
+    };
+  });
+  if (problems.length > 0) throw new UserError(problems);
+  return groups;
+}
+
+function ruleOf(raw: RawRule, groupLabels: Record<string, string>): Rule {
+  const expr = raw.expr ?? '';
+  const labels = { ...groupLabels, ...raw.labels };
+  if (raw.record !== undefined && raw.record !== '') {
+    return { kind: 'record', record: raw.record, expr, labels };
+  }
+  const alert: AlertingRule = {
+    kind: 'alert',
+    alert: raw.alert ?? '',
+    expr,
+    forMs: raw.for ?? 0,
+    keepFiringForMs: raw.keep_firing_for ?? 0,
+    labels,
+    annotations: raw.annotations ?? {},
+  };
+  return alert;
+}
+
+const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+function problemsOfRule(
+  document: YamlDocument,
+  path: Path,
+  raw: RawRule,
+  options: ReadOptions,
+): Problem[] {
+  const problems: Problem[] = [];
+  const say = (field: string, message: string, expected?: string): void => {
+    const place =
+      field === '' ? document.placeOf(path) : document.placeOfKey([...path, ...field.split('\0')]);
+    problems.push({ place, message, ...(expected === undefined ? {} : { expected }) });
+  };
+  const [record, alert] = [raw.record ?? '', raw.alert ?? ''];
+  if (record !== '' && alert !== '') say('alert', "only one of 'record' and 'alert' must be set");
+  if (record === '' && alert === '') say('', "one of 'record' or 'alert' must be set");
+  if ((raw.expr ?? '') === '') {
+    say('', "field 'expr' must be set in rule");
+  } else {
+    const problem = options.checkExpr?.(raw.expr as string);
+    if (problem) {
+      const place = document.placeWithin([...path, 'expr'], problem.offset);
+      problems.push({ place, message: problem.message });
+    }
+  }
+  if (record !== '') {
+    if (raw.annotations) say('annotations', "invalid field 'annotations' in recording rule");
+    if (raw.for) say('for', "invalid field 'for' in recording rule");
+    if (raw.keep_firing_for) {
+      say('keep_firing_for', "invalid field 'keep_firing_for' in recording rule");
+    }
+    if (!metricName.test(record)) say('record', `invalid recording rule name: ${record}`);
+  }
+  for (const name of Object.keys(raw.labels ?? {})) {
+    if (!labelName.test(name) || name === '__name__') {
+      say(`labels\0${name}`, `invalid label name: ${name}`);
+    }
+  }
+  for (const name of Object.keys(raw.annotations ?? {})) {
+    if (!labelName.test(name)) say(`annotations\0${name}`, `invalid annotation name: ${name}`);
+  }
+  if (alert === '') return problems;
+  for (const field of ['labels', 'annotations'] as const) {
+    for (const [name, text] of Object.entries(raw[field] ?? {})) {
+      try {
+        parseAlertTemplate(text);
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error;
+        const place = document.placeWithin([...path, field, name], error.offset);
+        problems.push({ place, message: `template of ${name}: ${error.message}` });
+      }
+    }
+  }
+  return problems;
+}
+
+/** The groups as plain values, without their places. */
+export const plainGroups = (groups: readonly ReadGroup[]): RuleGroup[] =>
+  groups.map((group) => ({
+    name: group.name,
+    ...(group.intervalMs === undefined ? {} : { intervalMs: group.intervalMs }),
+    rules: group.rules.map((r) => r.rule),
+  }));
+
+/** Rules made in this process as if they had been read. */
+export const asRead = (groups: readonly RuleGroup[], file: string): ReadGroup[] =>
+  groups.map((group) => ({
+    ...group,
+    file,
+    limit: 0,
+    place: { file, line: 1, column: 1 },
+    rules: group.rules.map((rule) => ({ rule, place: { file, line: 1, column: 1 } })),
+  }));
