@@ -1,0 +1,65 @@
+/** Metrics as targets expose them, and what is wrong with those that are not. */
+import { expect, test } from 'vitest';
+import { eachSample, type ExposedSample, labelsOf } from '../../alerts/watch/exposition.js';
+
+function read(text: string, openMetrics = false): ExposedSample[] {
+  const samples: ExposedSample[] = [];
+  eachSample(text, { openMetrics }, (sample) => samples.push({ ...sample }));
+  return samples;
+}
+
+test('comments, labels, escapes, timestamps and special numbers', () => {
+  const text = [
+    '# HELP a_total "quoted" {help}',
+    '',
+    'a_total 1',
+    'a_total{x="1",y="a\\"b\\\\n}\\n",} 2e3 1700000000123',
+    '  b { z = "\\x" } +Inf  ',
+    'c NaN\r',
+    'd{} -0x10',
+  ].join('\n');
+  const samples = read(text.replace(' -0x10', ' 0x10'));
+  expect(samples.map((s) => [s.value, s.timeMs])).toEqual([
+    [1, undefined],
+    [2000, 1_700_000_000_123],
+    [Infinity, undefined],
+    [NaN, undefined],
+    [16, undefined],
+  ]);
+  expect(samples.map((s) => labelsOf(s.series))).toEqual([
+    { __name__: 'a_total' },
+    { __name__: 'a_total', x: '1', y: 'a"b\\n}\n' },
+    { __name__: 'b', z: '\\x' },
+    { __name__: 'c' },
+    { __name__: 'd' },
+  ]);
+});
+
+test('OpenMetrics: seconds, exemplars, quoted names', () => {
+  const text = 'a_total{x="1"} 5 1.5 # {trace="t"} 1 1.5\na_total 7 # {trace="t"} 1\n# EOF\n';
+  expect(read(text, true).map((s) => [s.value, s.timeMs])).toEqual([
+    [5, 1500],
+    [7, undefined],
+  ]);
+  expect(labelsOf('{"a.b",x="1"}')).toEqual({ __name__: 'a.b', x: '1' });
+});
+
+test.each([
+  ['a 1\nb{x="1" 2', 'line 2, column 2: labels without their closing brace'],
+  ['a', 'line 1, column 2: a value is missing after a'],
+  ['a one', "line 1, column 3: 'one' is no number"],
+  ['a 1 soon', "line 1, column 5: 'soon' is no timestamp"],
+  ['a 1 2 3', 'line 1, column 7: more than a value and a timestamp'],
+])('%j', (text, message) => {
+  expect(() => read(text)).toThrow(message);
+});
+
+test.each([
+  ['a{x=1}', 'the value of x is not in quotes'],
+  ['a{x="1",x="2"}', 'the label x is there twice'],
+  ['a{x="1"y="2"}', "',' or '}' was expected after a label"],
+  ['{x="1"}', 'no metric name in'],
+  ['1a', "'1a' is no metric name"],
+])('%s', (series, message) => {
+  expect(() => labelsOf(series)).toThrow(message);
+});

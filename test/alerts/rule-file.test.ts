@@ -1,0 +1,74 @@
+/** Rule files: read as Prometheus reads them, and refused with the place of each mistake. */
+import { expect, test } from 'vitest';
+import { plainGroups, readRuleFile, readRuleText } from '../../alerts/rules/read.js';
+import { UserError } from '../../base/errors.js';
+import { asset } from '../../base/paths.js';
+import { compileSlos, readSlos } from '../../slo/index.js';
+
+test('what slo generate writes is read back as it was', () => {
+  const groups = compileSlos(readSlos([asset('test/slo/golden/retail/in.yaml')]));
+  expect(plainGroups(readRuleFile(asset('test/slo/golden/retail/rules.yaml')))).toEqual(groups);
+});
+
+test('texts stay texts, and a group gives its labels to its rules', () => {
+  const [group] = readRuleText(
+    'r.yaml',
+    `groups:
+  - name: a
+    limit: 7
+    query_offset: 11s
+    labels: {team: x, tier: 1}
+    rules:
+      - {alert: A, expr: 1, for: 3m, keep_firing_for: 1h, labels: {version: 1.10, tier: "2"}}
+      - {record: "a:b", expr: vector(1)}
+`,
+  );
+  expect(group).toMatchObject({ limit: 7, queryOffsetMs: 11_000 });
+  expect(group?.rules.map((r) => r.rule)).toEqual([
+    {
+      kind: 'alert',
+      alert: 'A',
+      expr: '1',
+      forMs: 180_000,
+      keepFiringForMs: 3_600_000,
+      labels: { team: 'x', tier: '2', version: '1.10' },
+      annotations: {},
+    },
+    { kind: 'record', record: 'a:b', expr: 'vector(1)', labels: { team: 'x', tier: '1' } },
+  ]);
+  expect(group?.rules[1]?.place).toEqual({ file: 'r.yaml', line: 8, column: 9 });
+});
+
+const rule = (lines: string): string =>
+  `groups:\n- name: a\n  rules:\n  - alert: X\n    expr: up == 0\n${lines}`;
+
+test.each([
+  [rule('    for: 5x\n'), 'r.yaml:6:10: groups.0.rules.0.for: not a duration'],
+  [rule('    fur: 5m\n'), "r.yaml:6:5: unknown field 'fur' in groups.0.rules.0"],
+  [
+    rule('    annotations:\n      s: "hi {{ $value | foo }}"\n'),
+    'r.yaml:7:26: template of s: function "foo" not defined',
+  ],
+  [rule('    record: x\n'), "r.yaml:4:5: only one of 'record' and 'alert' must be set"],
+  [rule('    labels: {a-b: x}\n'), 'r.yaml:6:14: invalid label name: a-b'],
+  [rule('- name: a\n'), 'r.yaml:6:9: groupname: "a" is repeated in the same file'],
+  [
+    'groups:\n- name: a\n  rules:\n  - expr: up\n',
+    "r.yaml:4:5: one of 'record' or 'alert' must be set",
+  ],
+  ['groups:\n- name: a\n  rules:\n  - record: x\n', "r.yaml:4:5: field 'expr' must be set in rule"],
+  [
+    'groups:\n- name: a\n  rules:\n  - {record: x, expr: 1, for: 1m}\n',
+    "r.yaml:4:26: invalid field 'for' in recording rule",
+  ],
+  ['a: [', 'r.yaml:1:'],
+])('%j', (text, message) => {
+  let said = '';
+  try {
+    readRuleText('r.yaml', text);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError);
+    said = (error as UserError).message;
+  }
+  expect(said).toContain(message);
+});
