@@ -260,10 +260,10 @@ function fieldOf(value: Value, name: string, args: readonly Value[], offset: num
   throw new TemplateError(`can't evaluate field ${name} in type ${typeName(value)}`, offset);
 }
 
-const months = [
-  ...['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September'],
-  ...['October', 'November', 'December'],
-];
+const months =
+  'January February March April May June July August September October November December'.split(
+    ' ',
+  );
 const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
 /** The methods of Go's time.Time and time.Duration that make sense in an annotation. */
