@@ -105,7 +105,7 @@ export function parseYaml(file: string, text: string, options: YamlOptions = {})
     throw new UserError({ message: `${file} is too large`, expected: `at most ${maxBytes} bytes` });
   }
   if (text.length > plainFromBytes && !options.texts) {
-    const values = readPlainYaml(text);
+    const values = readJsonText(text) ?? readPlainYaml(text);
     let parsed: YamlNodes[] | undefined;
     const nodes = (i: number): YamlNodes => (parsed ??= parseNodes(file, text))[i] as YamlNodes;
     if (values) return values.map((value, i) => new YamlDocument(file, value, () => nodes(i)));
@@ -118,6 +118,27 @@ export function parseYaml(file: string, text: string, options: YamlOptions = {})
       throw new UserError({ place: { file, line: 1, column: 1 }, message: messageOf(error) });
     }
   });
+}
+
+/** JSON is YAML, and forty times faster read as what it is. Undefined where it is not, or says a key twice. */
+function readJsonText(text: string): unknown[] | undefined {
+  if (!/^\s*[{[]/.test(text)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  let written = 0;
+  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (match[1]) written++;
+  return written === countKeys(value) ? [value] : undefined;
+}
+
+function countKeys(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const children = Object.values(value);
+  const own = Array.isArray(value) ? 0 : children.length;
+  return children.reduce<number>((sum, child) => sum + countKeys(child), own);
 }
 
 /** From this size on, text that is plain is read by the line, and nodes are made when a place is asked for. */

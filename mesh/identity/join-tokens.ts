@@ -1,6 +1,6 @@
 /** One-time tokens by which a workload outside Kubernetes joins: kept as hashes, used up atomically across replicas. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, realClock } from '../../base/clock.js';
 import { writeFileWhole } from '../../base/write-file.js';
@@ -40,6 +40,8 @@ export class JoinTokens implements Attestor {
   readonly kind = 'join-token';
   readonly #folder: string;
   readonly #clock: Clock;
+  /** By hash, the first use that may be free: a token for a thousand workloads is not searched from its beginning. */
+  readonly #nextUse = new Map<string, number>();
 
   constructor(folder: string, clock: Clock = realClock) {
     this.#folder = folder;
@@ -54,18 +56,27 @@ export class JoinTokens implements Attestor {
     if (record.notAfterMs <= this.#clock.nowMs()) {
       throw new Refusal('expired-token', 'the join token has expired: make a new one');
     }
-    for (let use = 0; use < record.uses; use++) {
-      const file = join(this.#folder, `${hash}.use-${use}`);
-      try {
-        writeFileSync(file, request.publicKeyHash, { flag: 'wx', mode: 0o600 });
-        return record;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-      // The same key asks again: its first answer was lost on the way.
-      if (readFileSync(file, 'utf8') === request.publicKeyHash) return record;
+    const { publicKeyHash } = request;
+    // The same key asks again: its first answer was lost on the way.
+    if (existsSync(join(this.#folder, `${hash}.key-${publicKeyHash}`))) return record;
+    for (let use = this.#nextUse.get(hash) ?? 0; use < record.uses; use++) {
+      this.#nextUse.set(hash, use + 1);
+      if (!this.#take(`${hash}.use-${use}`)) continue;
+      this.#take(`${hash}.key-${publicKeyHash}`);
+      return record;
     }
     throw new Refusal('replayed-token', 'the join token was used before');
+  }
+
+  /** Whether the file was made by this call. */
+  #take(name: string): boolean {
+    try {
+      writeFileSync(join(this.#folder, name), '', { flag: 'wx', mode: 0o600 });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return false;
+    }
   }
 
   #read(hash: string): TokenRecord | undefined {

@@ -100,3 +100,13 @@ test('a large plain file still answers with places', () => {
     column: 11,
   });
 });
+
+test('large JSON is read as JSON, and a key said twice in it is still an error with its place', () => {
+  const services = Array.from({ length: 3000 }, (_, i) => ({ name: `s${i}`, ':"odd"': [i, null] }));
+  const text = JSON.stringify({ services }, null, 1);
+  const [document] = parseYaml('registry.json', text);
+  expect(document?.value).toEqual({ services });
+  expect(document?.placeOf(['services', 1, 'name']).line).toBe(11);
+  const twice = text.replace('"name": "s7"', '"name": "s7", "name": "s8"');
+  expect(() => parseYaml('registry.json', twice)).toThrow(/registry\.json:\d+:\d+: .*unique/);
+});
