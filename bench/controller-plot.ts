@@ -49,7 +49,8 @@ export function growthPlot(rows: readonly ControllerRow[]): string {
   const legend = series
     .map((s, i) => `<text x="${left + i * 180}" y="14" fill="${s.colour}">${s.name}</text>`)
     .join('');
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" fill="#444">
+  const font = 'font-family="sans-serif" font-size="11" fill="#444"';
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ${font}>
 <rect width="${width}" height="${height}" fill="#fff"/>
 <line x1="${left}" y1="${height - bottom}" x2="${width - right}" y2="${height - bottom}" stroke="#999"/>
 ${legend}${parts.join('\n')}
