@@ -228,7 +228,8 @@ const text = `# How the controller grows
 ${services} services, ${services * endpointsEach} endpoints in one registry file, each proxy subscribed to
 ${subscriptionsEach + 1} services. One endpoint moves, ${changes} times each for the service that all subscribe to
 and for one that few do; from the write of the file to the last acknowledgement, with the reading of the whole file. All
-proxies are light clients in one process on the same machine. The storm: the controller is killed and started again; from
+proxies are light clients in one process on the same machine. The storm: the controller is killed
+and started again; from
 its start to the last proxy connected, with the proxies' backoff of up to 10 s.
 
 | proxies | shared p50 ms | shared p99 ms | own p99 ms | RSS MB | peak MB | storm s |
