@@ -1,0 +1,18 @@
+/** What `absent` calls the series that is not there: the labels that its selector asks to be equal. */
+import { Labels, metricNameLabel } from '../labels.js';
+import type { Expr } from '../syntax/ast.js';
+import { withoutParens } from '../syntax/ast.js';
+
+export function absentLabels(argument: Expr): Labels {
+  const inner = withoutParens(argument);
+  const selector = inner.kind === 'matrix' ? inner.selector : inner;
+  if (selector.kind !== 'selector') return Labels.empty;
+  const wanted = new Map<string, string>();
+  const unclear = new Set<string>();
+  for (const matcher of selector.matchers) {
+    if (matcher.name === metricNameLabel) continue;
+    if (matcher.op === '=' && !wanted.has(matcher.name)) wanted.set(matcher.name, matcher.value);
+    else unclear.add(matcher.name);
+  }
+  return Labels.fromEntries([...wanted].filter(([name]) => !unclear.has(name)));
+}

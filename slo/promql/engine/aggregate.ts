@@ -1,0 +1,82 @@
+/** Aggregations: many series to one a group, or to a few of each group. */
+import type { Aggregate } from '../syntax/ast.js';
+import { aggregateValues } from './aggregate-values.js';
+import { sumOrAverage } from './aggregate-sums.js';
+import type { Context } from './context.js';
+import { countValues } from './count-values.js';
+import { evaluateScalar, evaluateVector } from './evaluate.js';
+import { groupSeries } from './groups.js';
+import { limitRatio, topOrLimit } from './top.js';
+import { quantileOf } from './math.js';
+import { type GridSeries, emptySeries, hasSamples } from './value.js';
+import { goFloat } from './go-format.js';
+
+export function evaluateAggregate(aggregate: Aggregate, ctx: Context): GridSeries[] {
+  const { op, param } = aggregate;
+  if (op === 'count_values') return countValues(aggregate, ctx);
+  const scalar = param ? evaluateScalar(param, ctx) : undefined;
+  const groups = groupSeries(aggregate, evaluateVector(aggregate.expr, ctx));
+  switch (op) {
+    case 'topk':
+    case 'bottomk':
+    case 'limitk':
+      return topOrLimit(aggregate, groups, scalar as Float64Array, ctx);
+    case 'limit_ratio':
+      return limitRatio(aggregate, groups, scalar as Float64Array, ctx);
+    default:
+  }
+  if (op === 'quantile') warnQuantiles(aggregate, scalar as Float64Array, ctx);
+  const results = groups.map((group) => {
+    const dropName = group.members.some((m) => m.dropName);
+    const out = emptySeries(group.labels, ctx.steps, dropName);
+    if (op === 'sum' || op === 'avg') sumOrAverage(aggregate, group.members, out, ctx);
+    else if (op === 'quantile')
+      quantiles(aggregate, group.members, scalar as Float64Array, out, ctx);
+    else aggregateValues(op, aggregate, group.members, out, ctx);
+    return out;
+  });
+  return results.filter(hasSamples);
+}
+
+function warnQuantiles(aggregate: Aggregate, q: Float64Array, ctx: Context): void {
+  for (const wanted of new Set(q)) {
+    if (wanted >= 0 && wanted <= 1) continue;
+    ctx.annotations.warn(
+      `quantile value should be between 0 and 1, got ${goFloat(wanted)}`,
+      aggregate.param ?? aggregate,
+    );
+  }
+}
+
+function quantiles(
+  aggregate: Aggregate,
+  members: readonly GridSeries[],
+  q: Float64Array,
+  out: GridSeries,
+  ctx: Context,
+): void {
+  const values = new Float64Array(members.length);
+  for (let step = 0; step < ctx.steps; step++) {
+    let count = 0;
+    for (const member of members) {
+      if (member.present[step] === 0) continue;
+      if (member.histograms?.[step]) ignoreHistogram('quantile', aggregate, ctx);
+      else values[count++] = member.values[step] as number;
+    }
+    if (count === 0) continue;
+    out.values[step] = quantileOf(q[step] as number, values.subarray(0, count));
+    out.present[step] = 1;
+  }
+}
+
+export function ignoreHistogram(
+  op: string,
+  aggregate: Aggregate,
+  ctx: Context,
+  whole = false,
+): void {
+  ctx.annotations.info(
+    `ignored histogram in ${op} aggregation`,
+    whole ? aggregate : aggregate.expr,
+  );
+}

@@ -1,0 +1,98 @@
+/** The value of an expression at every step: one function a kind of node. */
+import type { Expr, StringLiteral, Unary } from '../syntax/ast.js';
+import { withoutParens } from '../syntax/ast.js';
+import { typeOf } from '../syntax/types.js';
+import type { Histogram } from '../histogram/histogram.js';
+import { scaleHistogram } from '../histogram/scale.js';
+import { evaluateAggregate } from './aggregate.js';
+import { evaluateBinary } from './binary.js';
+import { evaluateCall } from './call.js';
+import type { Context } from './context.js';
+import { isStepInvariant } from './invariant.js';
+import { mergeSameLabels } from './merge.js';
+import { evaluateSelector } from './selectors.js';
+import { type GridSeries, hasSamples, type Value } from './value.js';
+
+export function evaluate(expr: Expr, ctx: Context): Value {
+  if (ctx.steps > 1 && isStepInvariant(expr))
+    return repeated(evaluateNode(expr, ctx.at(ctx.startMs, ctx.stepMs, 1)), ctx);
+  return evaluateNode(expr, ctx);
+}
+
+function evaluateNode(expr: Expr, ctx: Context): Value {
+  switch (expr.kind) {
+    case 'number':
+      return { type: 'scalar', values: new Float64Array(ctx.steps).fill(expr.value) };
+    case 'string':
+      return { type: 'string', value: expr.value };
+    case 'paren':
+      return evaluate(expr.expr, ctx);
+    case 'selector':
+      return { type: 'vector', series: evaluateSelector(expr, ctx) };
+    case 'unary':
+      return evaluateUnary(expr, ctx);
+    case 'call':
+      return evaluateCall(expr, ctx);
+    case 'aggregate':
+      return { type: 'vector', series: evaluateAggregate(expr, ctx) };
+    case 'binary':
+      return evaluateBinary(expr, ctx);
+    case 'matrix':
+    case 'subquery':
+      return ctx.fail('a range vector can only stand inside a function', expr);
+  }
+}
+
+export function evaluateVector(expr: Expr, ctx: Context): GridSeries[] {
+  const value = evaluate(expr, ctx);
+  if (value.type === 'vector') return value.series;
+  return ctx.fail(`expected an instant vector, got ${typeOf(expr)}`, expr);
+}
+
+export function evaluateScalar(expr: Expr, ctx: Context): Float64Array {
+  const value = evaluate(expr, ctx);
+  if (value.type === 'scalar') return value.values;
+  return ctx.fail(`expected a scalar, got ${typeOf(expr)}`, expr);
+}
+
+/** The text of an argument that the types say is a string literal. */
+export function stringOf(expr: Expr | undefined): string {
+  return expr ? (withoutParens(expr) as StringLiteral).value : '';
+}
+
+/** The value of one step at every step. */
+function repeated(value: Value, ctx: Context): Value {
+  if (value.type === 'string') return value;
+  if (value.type === 'scalar') {
+    return { type: 'scalar', values: new Float64Array(ctx.steps).fill(value.values[0] as number) };
+  }
+  const series = value.series.filter(hasSamples).map((s) => ({
+    labels: s.labels,
+    dropName: s.dropName,
+    values: new Float64Array(ctx.steps).fill(s.values[0] as number),
+    present: new Uint8Array(ctx.steps).fill(1),
+    histograms: s.histograms
+      ? Array.from({ length: ctx.steps }, () => s.histograms?.[0])
+      : undefined,
+  }));
+  return { type: 'vector', series };
+}
+
+function evaluateUnary(expr: Unary, ctx: Context): Value {
+  const value = evaluate(expr.expr, ctx);
+  if (expr.op === '+' || value.type === 'string') return value;
+  if (value.type === 'scalar') return { type: 'scalar', values: value.values.map((v) => -v) };
+  const series = value.series.map((s) => ({
+    labels: ctx.nameless(s.labels),
+    dropName: true,
+    values: s.values.map((v) => -v),
+    present: s.present,
+    histograms: s.histograms?.map((h) => h && negated(h)),
+  }));
+  const merged = ctx.options.delayedNameRemoval ? series : mergeSameLabels(series, expr);
+  return { type: 'vector', series: merged };
+}
+
+function negated(histogram: Histogram): Histogram {
+  return scaleHistogram(histogram.copy(), -1);
+}

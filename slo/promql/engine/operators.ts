@@ -1,0 +1,78 @@
+/** What an operator makes of two samples. */
+import type { Histogram } from '../histogram/histogram.js';
+import type { BinaryOperator, ComparisonOperator, Span } from '../syntax/ast.js';
+import type { Annotations } from './annotations.js';
+import { combineHistograms } from './histogram-operators.js';
+import { goPow } from './math.js';
+
+export const arithmetic: Readonly<Record<string, (a: number, b: number) => number>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
+  '%': (a, b) => a % b,
+  '^': goPow,
+  atan2: Math.atan2,
+};
+
+export const comparisons: Readonly<Record<ComparisonOperator, (a: number, b: number) => boolean>> =
+  {
+    '==': (a, b) => a === b,
+    '!=': (a, b) => a !== b,
+    '>': (a, b) => a > b,
+    '<': (a, b) => a < b,
+    '>=': (a, b) => a >= b,
+    '<=': (a, b) => a <= b,
+  };
+
+export interface Operand {
+  value: number;
+  histogram: Histogram | undefined;
+}
+
+export interface Outcome extends Operand {
+  /** Whether a comparison held. */
+  keep: boolean;
+}
+
+/** Undefined where the operator means nothing for such a pair. */
+export function combine(
+  op: BinaryOperator,
+  left: Operand,
+  right: Operand,
+  annotations: Annotations,
+  span: Span,
+): Outcome | undefined {
+  if (left.histogram || right.histogram) {
+    return combineHistograms(op, left, right, annotations, span);
+  }
+  const compute = arithmetic[op];
+  if (compute) {
+    return { value: compute(left.value, right.value), histogram: undefined, keep: true };
+  }
+  const compare = comparisons[op as ComparisonOperator];
+  if (compare) {
+    return { value: left.value, histogram: undefined, keep: compare(left.value, right.value) };
+  }
+  incompatible(op, left, right, annotations, span);
+  return undefined;
+}
+
+export function incompatible(
+  op: BinaryOperator,
+  left: Operand,
+  right: Operand,
+  annotations: Annotations,
+  span: Span,
+): void {
+  const kind = (operand: Operand): string => (operand.histogram ? 'histogram' : 'float');
+  annotations.info(
+    `incompatible sample types encountered for binary operator ${JSON.stringify(op)}: ${kind(left)} ${op} ${kind(right)}`,
+    span,
+  );
+}
+
+/** Operators whose result is no longer the metric that the operands were. */
+export function changesMetric(op: BinaryOperator): boolean {
+  return op in arithmetic;
+}

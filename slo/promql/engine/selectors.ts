@@ -1,0 +1,73 @@
+/** Instant selectors: of every series the last sample before each step. */
+import { lowerBound, type Series, upperBound } from '../store/series.js';
+import type { VectorSelector } from '../syntax/ast.js';
+import type { Context } from './context.js';
+import { smoothedSelector } from './smoothed.js';
+import { emptySeries, type GridSeries, put } from './value.js';
+
+/** Where a selector looks at each step: `at - offset`, where `at` is the step's own time or a fixed one. */
+export function referenceTimes(
+  ctx: Context,
+  modifiers: Pick<VectorSelector, 'offset' | 'at'>,
+): { firstMs: number; stepMs: number; lastMs: number } {
+  const offsetMs = modifiers.offset ? ctx.duration(modifiers.offset) : 0;
+  const fixed = ctx.fixedTime(modifiers.at);
+  if (fixed !== undefined) {
+    return { firstMs: fixed - offsetMs, stepMs: 0, lastMs: fixed - offsetMs };
+  }
+  return { firstMs: ctx.startMs - offsetMs, stepMs: ctx.stepMs, lastMs: ctx.endMs - offsetMs };
+}
+
+export function evaluateSelector(selector: VectorSelector, ctx: Context): GridSeries[] {
+  if (selector.extension === 'smoothed') return smoothedSelector(selector, ctx);
+  const times = referenceTimes(ctx, selector);
+  const lookbackMs = ctx.options.lookbackMs;
+  const found = ctx.store.select(selector.matchers, times.firstMs - lookbackMs + 1, times.lastMs);
+  const result: GridSeries[] = [];
+  for (const series of found) {
+    const one = sampleSeries(series, ctx, times, lookbackMs);
+    if (one) result.push(one);
+  }
+  return result;
+}
+
+function sampleSeries(
+  series: Series,
+  ctx: Context,
+  times: { firstMs: number; stepMs: number },
+  lookbackMs: number,
+): GridSeries | undefined {
+  const { values, stale, histograms } = series;
+  let result: GridSeries | undefined;
+  forEachLast(series, ctx.steps, times, lookbackMs, (step, i) => {
+    if (stale !== undefined && stale[i] === 1) return;
+    result ??= emptySeries(series.labels, ctx.steps);
+    put(result, step, histograms?.[i] ?? (values[i] as number));
+  });
+  return result;
+}
+
+/** Calls `visit` for every step with a sample not older than the look-back, in one pass over both. */
+export function forEachLast(
+  series: Series,
+  steps: number,
+  times: { firstMs: number; stepMs: number },
+  lookbackMs: number,
+  visit: (step: number, index: number) => void,
+): void {
+  const { length } = series;
+  const at = series.times;
+  let next = upperBound(at, 0, length, times.firstMs);
+  for (let step = 0; step < steps; step++) {
+    const referenceMs = times.firstMs + step * times.stepMs;
+    while (next < length && (at[next] as number) <= referenceMs) next++;
+    if (next > 0 && (at[next - 1] as number) > referenceMs - lookbackMs) visit(step, next - 1);
+  }
+}
+
+/** Of one point in time, for look-ups outside of a query's steps. */
+export function lastIndexBefore(series: Series, timeMs: number, lookbackMs: number): number {
+  const i = lowerBound(series.times, 0, series.length, timeMs + 1) - 1;
+  if (i < 0 || (series.times[i] as number) <= timeMs - lookbackMs) return -1;
+  return series.stale?.[i] === 1 ? -1 : i;
+}

@@ -1,0 +1,167 @@
+/** `*_over_time` over floats; histograms in `histogram-over-time.ts`. */
+import { goFloat } from '../engine/go-format.js';
+import { CompensatedSum, quantileOf } from '../engine/math.js';
+import {
+  annotateIgnored,
+  eachFloatWindow,
+  eachWindow,
+  type RangeCall,
+  type RangeFunction,
+  warnMixed,
+} from '../engine/range-call.js';
+import { windowExtremes } from './extremes.js';
+import { averageHistograms, sumHistograms } from './histogram-over-time.js';
+import { meanOf, windowSums } from './sums.js';
+
+/** A sum or mean of floats, or of histograms; of a mix there is none. */
+function floatsOrHistograms(
+  call: RangeCall,
+  floats: (low: number, high: number) => number,
+  histograms: typeof sumHistograms,
+): void {
+  eachWindow(call, (w) => {
+    const anyFloats = w.floatHigh > w.floatLow;
+    if (w.histogramHigh === w.histogramLow) return floats(w.floatLow, w.floatHigh);
+    if (!anyFloats) return histograms(call, w.histogramLow, w.histogramHigh);
+    warnMixed(call);
+    return undefined;
+  });
+}
+
+const sum: RangeFunction = (call) => {
+  const sums = windowSums(call);
+  const floats = (low: number, high: number): number => {
+    const { sum, lost } = sums(low, high);
+    return sum === Infinity || sum === -Infinity ? sum : sum + lost;
+  };
+  floatsOrHistograms(call, floats, sumHistograms);
+};
+
+const average: RangeFunction = (call) => {
+  const sums = windowSums(call);
+  const { values } = call.source.floats;
+  const floats = (low: number, high: number): number => {
+    const { sum, lost } = sums(low, high);
+    if (!Number.isFinite(sum)) return meanOf(values, low, high);
+    return sum / (high - low) + lost / (high - low);
+  };
+  floatsOrHistograms(call, floats, averageHistograms);
+};
+
+const extreme =
+  (sign: 1 | -1): RangeFunction =>
+  (call) => {
+    if (!call.histogramBounds) return windowExtremes(call, sign);
+    windowExtremes(call, sign);
+    for (let step = 0; step < call.ctx.steps; step++) {
+      const mixed =
+        call.out.present[step] === 1 &&
+        (call.histogramBounds.high[step] as number) > (call.histogramBounds.low[step] as number);
+      if (mixed) annotateIgnored(call);
+    }
+  };
+
+const variance =
+  (finish: (variance: number) => number): RangeFunction =>
+  (call) => {
+    const { values } = call.source.floats;
+    eachFloatWindow(call, (low, high) => {
+      const mean = new CompensatedSum();
+      const squares = new CompensatedSum();
+      for (let i = low; i < high; i++) {
+        const value = values[i] as number;
+        const delta = value - mean.total;
+        mean.add(delta / (i - low + 1));
+        squares.add(delta * (value - mean.total));
+      }
+      return finish(squares.total / (high - low));
+    });
+  };
+
+const quantile: RangeFunction = (call) => {
+  const { values } = call.source.floats;
+  const q = call.scalars[0] as Float64Array;
+  eachFloatWindow(call, (low, high, step) => {
+    const wanted = q[step] as number;
+    if (!(wanted >= 0 && wanted <= 1)) {
+      call.ctx.annotations.warn(
+        `quantile value should be between 0 and 1, got ${goFloat(wanted)}`,
+        call.call.args[0] as RangeCall['range'],
+      );
+    }
+    return quantileOf(wanted, values.subarray(low, high));
+  });
+};
+
+/** The median distance from the median. */
+const medianDeviation: RangeFunction = (call) => {
+  const { values } = call.source.floats;
+  eachFloatWindow(call, (low, high) => {
+    const window = values.slice(low, high);
+    if (window.some(Number.isNaN)) return NaN;
+    const median = quantileOf(0.5, window);
+    return quantileOf(
+      0.5,
+      window.map((v) => Math.abs(v - median)),
+    );
+  });
+};
+
+const timeOfExtreme =
+  (sign: 1 | -1): RangeFunction =>
+  (call) => {
+    const { values, times } = call.source.floats;
+    eachFloatWindow(call, (low, high) => {
+      let best = low;
+      for (let i = low; i < high; i++) {
+        const [value, known] = [values[i] as number, values[best] as number];
+        if (sign * value >= sign * known || Number.isNaN(known)) best = i;
+      }
+      return (times[best] as number) / 1000;
+    });
+  };
+
+/** The first or last sample, be it a float or a histogram. */
+const edge =
+  (which: 'first' | 'last', what: 'sample' | 'time'): RangeFunction =>
+  (call) => {
+    const { floats, histograms } = call.source;
+    eachWindow(call, (w) => {
+      const f = which === 'first' ? w.floatLow : w.floatHigh - 1;
+      const h = which === 'first' ? w.histogramLow : w.histogramHigh - 1;
+      const anyFloat = w.floatHigh > w.floatLow;
+      const anyHistogram = w.histogramHigh > w.histogramLow;
+      const floatTime = floats.times[f] as number;
+      const histogramTime = (histograms?.times[h] ?? 0) as number;
+      const earlier = which === 'first' ? floatTime < histogramTime : floatTime > histogramTime;
+      const isFloat = !anyHistogram || (anyFloat && earlier);
+      if (what === 'time') return (isFloat ? floatTime : histogramTime) / 1000;
+      return isFloat ? floats.values[f] : histograms?.values[h];
+    });
+  };
+
+const count: RangeFunction = (call) => {
+  eachWindow(call, (w) => w.floatHigh - w.floatLow + w.histogramHigh - w.histogramLow);
+};
+
+const present: RangeFunction = (call) => eachWindow(call, () => 1);
+
+export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
+  sum_over_time: sum,
+  avg_over_time: average,
+  max_over_time: extreme(1),
+  min_over_time: extreme(-1),
+  count_over_time: count,
+  present_over_time: present,
+  absent_over_time: present,
+  first_over_time: edge('first', 'sample'),
+  last_over_time: edge('last', 'sample'),
+  stddev_over_time: variance(Math.sqrt),
+  stdvar_over_time: variance((v) => v),
+  quantile_over_time: quantile,
+  mad_over_time: medianDeviation,
+  ts_of_first_over_time: edge('first', 'time'),
+  ts_of_last_over_time: edge('last', 'time'),
+  ts_of_max_over_time: timeOfExtreme(1),
+  ts_of_min_over_time: timeOfExtreme(-1),
+};

@@ -1,0 +1,59 @@
+/** A counter's own start: where it is known, it tells of resets that the values hide. */
+import { metricNameOf, type RangeCall } from '../engine/range-call.js';
+import type { Tally } from '../engine/annotations.js';
+
+/** Whether sample `i` belongs to a later life of the counter than the one before it. */
+export function isStartReset(starts: Float64Array, times: Float64Array, i: number): boolean {
+  return startsAnew(
+    starts[i - 1] as number,
+    times[i - 1] as number,
+    starts[i] as number,
+    times[i] as number,
+  );
+}
+
+/**
+ * A start of 0 is unknown, one at or after its own sample says nothing. A start exactly at the previous sample is
+ * that of a delta, unless the previous sample's start is unknown as well.
+ */
+export function startsAnew(
+  previousStartMs: number,
+  previousMs: number,
+  startMs: number,
+  timeMs: number,
+): boolean {
+  if (startMs === 0 || startMs >= timeMs || startMs < previousMs) return false;
+  if (startMs > previousMs) return true;
+  if (previousStartMs > previousMs) return false;
+  return previousStartMs !== 0 && previousStartMs !== previousMs;
+}
+
+class Occurrences implements Tally {
+  count = 1;
+  text(): string {
+    return this.count > 1 ? ` (${this.count} occurrences)` : '';
+  }
+  merge(other: Occurrences): void {
+    this.count += other.count;
+  }
+}
+
+/** A start before the previous sample that is not that sample's own start contradicts it. */
+export function warnOverlaps(
+  call: RangeCall,
+  starts: Float64Array,
+  times: Float64Array,
+  first: number,
+  last: number,
+): void {
+  for (let i = first + 1; i <= last; i++) {
+    const [start, previousStart] = [starts[i] as number, starts[i - 1] as number];
+    if (start === 0 || start >= (times[i - 1] as number) || start === previousStart) continue;
+    call.ctx.annotations.warn(
+      `sample has start time that overlaps with previous sample timestamp for metric ${JSON.stringify(metricNameOf(call))}`,
+      call.range,
+      new Occurrences(),
+    );
+    return;
+  }
+}

@@ -1,0 +1,109 @@
+/** Functions of a window's course: slopes, smoothing, changes, the last step. */
+import { CompensatedSum } from '../engine/math.js';
+import { eachFloatWindow, type RangeCall, type RangeFunction } from '../engine/range-call.js';
+import { changesAndResets } from './changes.js';
+import { instantRates } from './instant-rates.js';
+
+/** Least squares: the slope a second, and the value at `originMs`. */
+function regression(
+  times: Float64Array,
+  values: Float64Array,
+  low: number,
+  high: number,
+  originMs: number,
+): { slope: number; intercept: number } {
+  const n = high - low;
+  const first = values[low] as number;
+  let constant = true;
+  const [x, y, xy, xx] = [1, 2, 3, 4].map(() => new CompensatedSum()) as [
+    CompensatedSum,
+    CompensatedSum,
+    CompensatedSum,
+    CompensatedSum,
+  ];
+  for (let i = low; i < high; i++) {
+    const value = values[i] as number;
+    if (i > low && value !== first) constant = false;
+    const seconds = ((times[i] as number) - originMs) / 1000;
+    x.add(seconds);
+    y.add(value);
+    xy.add(seconds * value);
+    xx.add(seconds * seconds);
+  }
+  if (constant) {
+    return Math.abs(first) === Infinity
+      ? { slope: NaN, intercept: NaN }
+      : { slope: 0, intercept: first };
+  }
+  const covariance = xy.total - (x.total * y.total) / n;
+  const variance = xx.total - (x.total * x.total) / n;
+  const slope = covariance / variance;
+  return { slope, intercept: y.total / n - (slope * x.total) / n };
+}
+
+const deriv: RangeFunction = (call) => {
+  const { times, values } = call.source.floats;
+  // An origin near the samples keeps the sums small.
+  const slope = (low: number, high: number): number =>
+    regression(times, values, low, high, times[low] as number).slope;
+  eachFloatWindow(call, slope, 2);
+};
+
+const predictLinear: RangeFunction = (call) => {
+  const { times, values } = call.source.floats;
+  const ahead = call.scalars[0] as Float64Array;
+  eachFloatWindow(
+    call,
+    (low, high, step) => {
+      const now = call.ctx.timeAt(step);
+      const { slope, intercept } = regression(times, values, low, high, now);
+      return slope * (ahead[step] as number) + intercept;
+    },
+    2,
+  );
+};
+
+function checkFactor(call: RangeCall, what: string, short: string, value: number): void {
+  if (value > 0 && value < 1) return;
+  call.ctx.fail(
+    `invalid ${what} factor. Expected: 0 < ${short} < 1, got: ${value.toFixed(6)}`,
+    call.call,
+  );
+}
+
+/** Holt's linear trend: a level and a slope, each forgetting exponentially. */
+const doubleExponentialSmoothing: RangeFunction = (call) => {
+  const { values } = call.source.floats;
+  const [smoothing, trending] = call.scalars as [Float64Array, Float64Array];
+  eachFloatWindow(
+    call,
+    (low, high, step) => {
+      const smooth = smoothing[step] as number;
+      const trend = trending[step] as number;
+      checkFactor(call, 'smoothing', 'sf', smooth);
+      checkFactor(call, 'trend', 'tf', trend);
+      if (high - low < 2) return undefined;
+      let before = 0;
+      let level = values[low] as number;
+      let slope = (values[low + 1] as number) - level;
+      for (let i = low + 1; i < high; i++) {
+        if (i > low + 1) slope = trend * (level - before) + (1 - trend) * slope;
+        const next = smooth * (values[i] as number) + (1 - smooth) * (level + slope);
+        before = level;
+        level = next;
+      }
+      return level;
+    },
+    1,
+  );
+};
+
+export const trendFunctions: Readonly<Record<string, RangeFunction>> = {
+  deriv,
+  predict_linear: predictLinear,
+  double_exponential_smoothing: doubleExponentialSmoothing,
+  changes: changesAndResets('changes'),
+  resets: changesAndResets('resets'),
+  irate: instantRates(true),
+  idelta: instantRates(false),
+};

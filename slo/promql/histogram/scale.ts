@@ -1,0 +1,34 @@
+/** A histogram times or divided by a number. */
+import type { Buckets, Histogram } from './histogram.js';
+
+/** Changes the histogram itself; a negative factor makes a gauge of it. */
+export function scaleHistogram(histogram: Histogram, factor: number): Histogram {
+  apply(histogram, (v) => v * factor);
+  if (factor < 0) histogram.hint = 'gauge';
+  return histogram;
+}
+
+/** Changes the histogram itself; divided by zero it has no buckets left. */
+export function divideHistogram(histogram: Histogram, divisor: number): Histogram {
+  apply(histogram, (v) => v / divisor);
+  if (divisor === 0) {
+    histogram.positive = { indexes: [], counts: [] };
+    histogram.negative = { indexes: [], counts: [] };
+  }
+  if (divisor < 0) histogram.hint = 'gauge';
+  return histogram;
+}
+
+function apply(histogram: Histogram, change: (value: number) => number): void {
+  histogram.zeroCount = change(histogram.zeroCount);
+  histogram.count = change(histogram.count);
+  histogram.sum = change(histogram.sum);
+  changeAll(histogram.positive, change);
+  changeAll(histogram.negative, change);
+}
+
+function changeAll(buckets: Buckets, change: (value: number) => number): void {
+  for (let i = 0; i < buckets.counts.length; i++) {
+    buckets.counts[i] = change(buckets.counts[i] as number);
+  }
+}

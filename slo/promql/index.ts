@@ -1,0 +1,22 @@
+/** The public face of slo/promql: parse, store samples, evaluate. */
+export { Labels, labelName, metricNameLabel, quote } from './labels.js';
+export type { Expr, Matcher, VectorSelector, ValueType } from './syntax/ast.js';
+export { walk } from './syntax/ast.js';
+export { parse, parseSelector } from './syntax/parse.js';
+export { asUserError, lineColumn, PromqlError, withCaret } from './syntax/error.js';
+export { typeOf } from './syntax/types.js';
+export type { Appended, Samples, Series } from './store/series.js';
+export { StoredSeries } from './store/series.js';
+export { MemoryStore, type Store } from './store/store.js';
+export { Histogram } from './histogram/histogram.js';
+export { type Annotation, annotationText } from './engine/annotations.js';
+export { defaultOptions, type EngineOptions } from './engine/options.js';
+export {
+  evaluateInstant,
+  evaluateRange,
+  type InstantResult,
+  type InstantValue,
+  type Points,
+  type RangeResult,
+  type Sample,
+} from './engine/query.js';

@@ -1,0 +1,149 @@
+/** A series' labels: sorted, immutable, compared by one canonical string. */
+
+export const metricNameLabel = '__name__';
+/** Labels that say what a metric is, dropped together with its name. */
+const metadataLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__']);
+
+export class Labels {
+  static readonly empty = new Labels([], []);
+
+  /** Sorted, none of them with an empty value. */
+  readonly names: readonly string[];
+  readonly values: readonly string[];
+  #key: string | undefined;
+  #nameless: Labels | undefined;
+
+  private constructor(names: readonly string[], values: readonly string[]) {
+    this.names = names;
+    this.values = values;
+  }
+
+  /** Labels with an empty value are left out: to PromQL they are the same as absent ones. */
+  static of(record: Readonly<Record<string, string>>): Labels {
+    return Labels.fromEntries(Object.entries(record));
+  }
+
+  /** A later entry wins over an earlier one of the same name. */
+  static fromEntries(entries: Iterable<readonly [string, string]>): Labels {
+    const map = new Map(entries);
+    const names = [...map.keys()].filter((n) => map.get(n) !== '').sort();
+    if (names.length === 0) return Labels.empty;
+    return new Labels(
+      names,
+      names.map((n) => map.get(n) as string),
+    );
+  }
+
+  get size(): number {
+    return this.names.length;
+  }
+
+  /** The empty string where there is no such label. */
+  get(name: string): string {
+    const i = this.names.indexOf(name);
+    return i < 0 ? '' : (this.values[i] as string);
+  }
+
+  get metricName(): string {
+    return this.get(metricNameLabel);
+  }
+
+  /** Equal labels have equal keys, and only they have. */
+  get key(): string {
+    if (this.#key === undefined) {
+      let key = '';
+      for (let i = 0; i < this.names.length; i++) {
+        key += `${this.names[i] as string}\u0000${this.values[i] as string}\u0001`;
+      }
+      this.#key = key;
+    }
+    return this.#key;
+  }
+
+  /** Without the metric's name (and its type and unit, where labels hold these). */
+  withoutName(): Labels {
+    this.#nameless ??= this.names.some((n) => metadataLabels.has(n))
+      ? this.filter((n) => !metadataLabels.has(n))
+      : this;
+    return this.#nameless;
+  }
+
+  filter(keep: (name: string) => boolean): Labels {
+    const names: string[] = [];
+    const values: string[] = [];
+    for (let i = 0; i < this.names.length; i++) {
+      const name = this.names[i] as string;
+      if (!keep(name)) continue;
+      names.push(name);
+      values.push(this.values[i] as string);
+    }
+    return names.length === 0 ? Labels.empty : new Labels(names, values);
+  }
+
+  keep(names: readonly string[]): Labels {
+    return this.filter((n) => names.includes(n));
+  }
+
+  without(names: readonly string[]): Labels {
+    return this.filter((n) => !names.includes(n));
+  }
+
+  /** Setting the empty string removes the label. */
+  with(name: string, value: string): Labels {
+    return Labels.fromEntries([...this.entries(), [name, value]]);
+  }
+
+  *entries(): IterableIterator<[string, string]> {
+    for (let i = 0; i < this.names.length; i++) {
+      yield [this.names[i] as string, this.values[i] as string];
+    }
+  }
+
+  toObject(): Record<string, string> {
+    return Object.fromEntries(this.entries());
+  }
+
+  /** As Prometheus writes a series: `up{job="a"}`. */
+  toString(): string {
+    const name = this.metricName;
+    const bare = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
+    const rest = [...this.entries()]
+      .filter(([n]) => n !== metricNameLabel || !bare)
+      .map(([n, v]) => (n === metricNameLabel ? quote(v) : `${labelName(n)}=${quote(v)}`));
+    if (bare && rest.length === 0) return name;
+    return `${bare ? name : ''}{${rest.join(', ')}}`;
+  }
+
+  toJSON(): Record<string, string> {
+    return this.toObject();
+  }
+
+  /** The order in which Prometheus sorts series: by name and value, label for label. */
+  static compare(a: Labels, b: Labels): number {
+    const common = Math.min(a.names.length, b.names.length);
+    for (let i = 0; i < common; i++) {
+      const [nameA, nameB] = [a.names[i] as string, b.names[i] as string];
+      if (nameA !== nameB) return nameA < nameB ? -1 : 1;
+      const [valueA, valueB] = [a.values[i] as string, b.values[i] as string];
+      if (valueA !== valueB) return valueA < valueB ? -1 : 1;
+    }
+    return a.names.length - b.names.length;
+  }
+}
+
+/** A label's name as PromQL needs it written: quoted where it is no plain identifier. */
+export function labelName(name: string): string {
+  return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : quote(name);
+}
+
+const escapes: Record<string, string> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r' };
+
+/** A string literal of PromQL. */
+export function quote(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  const escaped = text.replace(/[\\"\u0000-\u001f\u007f]/g, (c) => {
+    if (c === '\t') return '\\t';
+    return escapes[c] ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+  return `"${escaped}"`;
+}

@@ -1,0 +1,151 @@
+/** One series' samples as columns of numbers. */
+import type { Histogram } from '../histogram/histogram.js';
+import type { Labels } from '../labels.js';
+
+/** What the engine reads: samples in the order of time, at most one a millisecond. */
+export interface Samples {
+  readonly length: number;
+  /** Milliseconds since the epoch; only the first `length` count. */
+  readonly times: Float64Array;
+  /** Of a float sample its value; of a histogram NaN. */
+  readonly values: Float64Array;
+  /** Sparse; absent where the series never had a histogram. */
+  readonly histograms: readonly (Histogram | undefined)[] | undefined;
+  /** 1 where the sample is a staleness marker; absent where none ever was. */
+  readonly stale: Uint8Array | undefined;
+  /** When the counter behind a sample began to count, 0 where that is unknown; absent where it never was known. */
+  readonly starts: Float64Array | undefined;
+}
+
+export interface Series extends Samples {
+  readonly labels: Labels;
+}
+
+export type Appended = 'appended' | 'inserted' | 'duplicate';
+
+/** Appending at the end costs nothing; a late sample is put in its place. */
+export class StoredSeries implements Series {
+  readonly labels: Labels;
+  length = 0;
+  times: Float64Array;
+  values: Float64Array;
+  histograms: (Histogram | undefined)[] | undefined;
+  stale: Uint8Array | undefined;
+  starts: Float64Array | undefined;
+
+  constructor(labels: Labels, capacity = 16) {
+    this.labels = labels;
+    this.times = new Float64Array(capacity);
+    this.values = new Float64Array(capacity);
+  }
+
+  append(timeMs: number, value: number, startMs = 0): Appended {
+    const i = this.#place(timeMs);
+    if (i < 0) return 'duplicate';
+    this.values[i] = value;
+    return this.#finish(i, startMs);
+  }
+
+  appendHistogram(timeMs: number, histogram: Histogram, startMs = 0): Appended {
+    const i = this.#place(timeMs);
+    if (i < 0) return 'duplicate';
+    this.values[i] = NaN;
+    this.histograms ??= [];
+    this.histograms[i] = histogram;
+    return this.#finish(i, startMs);
+  }
+
+  /** The series ended here: look-backs stop at the marker. */
+  appendStale(timeMs: number): Appended {
+    const i = this.#place(timeMs);
+    if (i < 0) return 'duplicate';
+    this.values[i] = NaN;
+    this.stale ??= new Uint8Array(this.times.length);
+    this.stale[i] = 1;
+    return this.#finish(i, 0);
+  }
+
+  get lastMs(): number {
+    return this.length === 0 ? -Infinity : (this.times[this.length - 1] as number);
+  }
+
+  /** Forgets what is older than `timeMs`. */
+  dropBefore(timeMs: number): void {
+    const from = lowerBound(this.times, 0, this.length, timeMs);
+    if (from === 0) return;
+    this.times.copyWithin(0, from, this.length);
+    this.values.copyWithin(0, from, this.length);
+    this.stale?.copyWithin(0, from, this.length);
+    this.starts?.copyWithin(0, from, this.length);
+    this.histograms?.splice(0, from);
+    this.length -= from;
+    this.stale?.fill(0, this.length);
+  }
+
+  #finish(i: number, startMs: number): Appended {
+    if (startMs !== 0) {
+      this.starts ??= new Float64Array(this.times.length);
+      this.starts[i] = startMs;
+    }
+    return i === this.length - 1 ? 'appended' : 'inserted';
+  }
+
+  /** Makes room for a sample at `timeMs` and returns its index, or -1 where there is one already. */
+  #place(timeMs: number): number {
+    if (this.length === this.times.length) this.#grow();
+    const n = this.length;
+    if (n === 0 || timeMs > (this.times[n - 1] as number)) {
+      this.times[n] = timeMs;
+      this.length = n + 1;
+      return n;
+    }
+    const i = lowerBound(this.times, 0, n, timeMs);
+    if (this.times[i] === timeMs) return -1;
+    this.times.copyWithin(i + 1, i, n);
+    this.values.copyWithin(i + 1, i, n);
+    this.stale?.copyWithin(i + 1, i, n);
+    this.starts?.copyWithin(i + 1, i, n);
+    this.histograms?.splice(i, 0, undefined);
+    if (this.stale) this.stale[i] = 0;
+    if (this.starts) this.starts[i] = 0;
+    this.times[i] = timeMs;
+    this.length = n + 1;
+    return i;
+  }
+
+  #grow(): void {
+    const capacity = this.times.length * 2;
+    const grown = <T extends Float64Array | Uint8Array>(old: T, fresh: T): T => {
+      fresh.set(old);
+      return fresh;
+    };
+    this.times = grown(this.times, new Float64Array(capacity));
+    this.values = grown(this.values, new Float64Array(capacity));
+    if (this.stale) this.stale = grown(this.stale, new Uint8Array(capacity));
+    if (this.starts) this.starts = grown(this.starts, new Float64Array(capacity));
+  }
+}
+
+/** The first index in `from` to `to` whose time is not before `timeMs`. */
+export function lowerBound(times: Float64Array, from: number, to: number, timeMs: number): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((times[middle] as number) < timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The first index in `from` to `to` whose time is after `timeMs`. */
+export function upperBound(times: Float64Array, from: number, to: number, timeMs: number): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((times[middle] as number) <= timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,61 @@
+/** Function calls and aggregations. */
+import type { SyntaxNode } from '@lezer/common';
+import type { Aggregate, AggregateOperator, Expr } from './ast.js';
+import { PromqlError } from './error.js';
+import { type Builder, childNodes } from './parse.js';
+import { formerNames } from './signatures.js';
+
+function argumentsOf(builder: Builder, node: SyntaxNode): Expr[] {
+  return childNodes(node.getChild('FunctionCallBody')).map((child) => builder.expr(child));
+}
+
+export function buildCall(builder: Builder, node: SyntaxNode): Expr {
+  const written = builder.slice(node.getChild('FunctionIdentifier') as SyntaxNode);
+  const name = formerNames.get(written) ?? written;
+  return { kind: 'call', name, args: argumentsOf(builder, node), from: node.from, to: node.to };
+}
+
+const parametric = new Set([
+  'bottomk',
+  'count_values',
+  'limit_ratio',
+  'limitk',
+  'quantile',
+  'topk',
+]);
+
+export function buildAggregate(builder: Builder, node: SyntaxNode): Aggregate {
+  const span = { from: node.from, to: node.to };
+  const opNode = node.getChild('AggregateOp') as SyntaxNode;
+  const op = builder.slice(opNode).toLowerCase() as AggregateOperator;
+  const modifier = node.getChild('AggregateModifier');
+  const args = argumentsOf(builder, node);
+  const wanted = parametric.has(op) ? 2 : 1;
+  if (args.length === 0)
+    throw new PromqlError('no arguments for aggregate expression provided', span);
+  if (args.length !== wanted) {
+    throw new PromqlError(
+      `wrong number of arguments for aggregate expression provided, expected ${wanted}, got ${args.length}`,
+      span,
+    );
+  }
+  const expr = args.at(-1) as Expr;
+  return {
+    kind: 'aggregate',
+    op,
+    expr,
+    ...(wanted === 2 ? { param: args[0] as Expr } : {}),
+    grouping: modifier ? groupingLabels(builder, modifier.getChild('GroupingLabels')) : [],
+    without: modifier?.getChild('Without') != null,
+    grouped: modifier !== null,
+    ...span,
+  };
+}
+
+export function groupingLabels(builder: Builder, node: SyntaxNode | null): string[] {
+  return childNodes(node).map((child) =>
+    child.name === 'QuotedLabelName'
+      ? builder.string(child.firstChild as SyntaxNode)
+      : builder.slice(child),
+  );
+}

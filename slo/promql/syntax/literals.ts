@@ -1,0 +1,87 @@
+/** Numbers, durations and strings as PromQL writes them. */
+import { parseDurationMs } from '../../../base/duration.js';
+
+/** NaN-safe: undefined where the text is no number, no duration and no hexadecimal number. */
+export function parseNumber(text: string): number | undefined {
+  const sign = text.startsWith('-') ? -1 : 1;
+  const bare = text.replace(/^[+-]\s*/, '');
+  const lower = bare.toLowerCase();
+  if (lower === 'inf') return sign * Infinity;
+  if (lower === 'nan') return NaN;
+  if (/^0x[0-9a-f]+(_[0-9a-f]+)*$/.test(lower)) return sign * Number(lower.replaceAll('_', ''));
+  // A leading zero makes an integer octal, as in Go.
+  if (/^0[0-7]+$/.test(bare)) return sign * parseInt(bare, 8);
+  if (/^(\d+(_\d+)*)?(\.(\d+(_\d+)*)?)?(e[+-]?\d+)?$/.test(lower) && /\d/.test(lower)) {
+    return sign * Number(lower.replaceAll('_', ''));
+  }
+  const ms = parseDurationMs(bare);
+  return ms === undefined ? undefined : (sign * ms) / 1000;
+}
+
+const simpleEscapes: Record<string, string> = {
+  a: '\u0007',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+};
+
+const escape = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([^]))/g;
+
+/** The value of a quoted literal, or undefined where it does not end or an escape is wrong. */
+export function parseString(literal: string): string | undefined {
+  const mark = literal[0];
+  if (literal.length < 2 || literal.at(-1) !== mark) return undefined;
+  const body = literal.slice(1, -1);
+  if (mark === '`') return body;
+  if (mark !== '"' && mark !== "'") return undefined;
+  let bad = false;
+  // Bytes written one by one (\xe2\x82\xac) make up a character only together.
+  const bytes: { text: string; byte: boolean }[] = [];
+  let end = 0;
+  for (const match of body.matchAll(escape)) {
+    bytes.push({ text: body.slice(end, match.index), byte: false });
+    end = match.index + match[0].length;
+    const [, hex, short, long, octal, simple] = match;
+    const code =
+      octal === undefined ? parseInt(hex ?? short ?? long ?? '', 16) : parseInt(octal, 8);
+    if (simple !== undefined) {
+      const char = simpleEscapes[simple];
+      if (char === undefined) bad = true;
+      else bytes.push({ text: char, byte: false });
+    } else if (hex !== undefined || octal !== undefined) {
+      if (code > 255) bad = true;
+      bytes.push({ text: String.fromCharCode(code), byte: true });
+    } else if (code > 0x10ffff) {
+      bad = true;
+    } else {
+      bytes.push({ text: String.fromCodePoint(code), byte: false });
+    }
+  }
+  bytes.push({ text: body.slice(end), byte: false });
+  return bad ? undefined : joinBytes(bytes);
+}
+
+function joinBytes(parts: readonly { text: string; byte: boolean }[]): string {
+  let text = '';
+  let run: number[] = [];
+  const flush = (): void => {
+    if (run.length > 0) text += Buffer.from(run).toString('utf8');
+    run = [];
+  };
+  for (const part of parts) {
+    if (part.byte) {
+      run.push(part.text.charCodeAt(0));
+    } else if (part.text !== '') {
+      flush();
+      text += part.text;
+    }
+  }
+  flush();
+  return text;
+}

@@ -1,0 +1,158 @@
+/** From text to a checked tree. */
+import type { SyntaxNode } from '@lezer/common';
+import { parser } from '@prometheus-io/lezer-promql';
+import type { Expr, Matcher, MatchOperator, VectorSelector } from './ast.js';
+import { buildBinary } from './build-binary.js';
+import { buildAggregate, buildCall } from './build-call.js';
+import { applyPostfix } from './postfix.js';
+import { checkTypes } from './check.js';
+import { PromqlError } from './error.js';
+import { parseNumber, parseString } from './literals.js';
+import { prepareNames } from './names.js';
+import { refuseSyntax } from './refuse.js';
+
+/** The tree, checked: it parses, every function exists and every operand is of a type that fits. */
+export function parse(text: string): Expr {
+  if (text.trim() === '') throw new PromqlError('no expression found in input', { from: 0, to: 0 });
+  const tree = parser.parse(prepareNames(text));
+  refuseSyntax(tree, text);
+  const top = tree.topNode.firstChild;
+  if (!top) throw new PromqlError('no expression found in input', { from: 0, to: text.length });
+  const expr = new Builder(text).expr(top);
+  checkTypes(expr);
+  return expr;
+}
+
+/** Metric name and matchers alone, as in a selector: `up{job="a"}`. */
+export function parseSelector(text: string): VectorSelector {
+  const expr = parse(text);
+  if (expr.kind !== 'selector' || expr.offset || expr.at || expr.extension) {
+    throw new PromqlError('expected a series selector', { from: 0, to: text.length });
+  }
+  return expr;
+}
+
+export class Builder {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  slice(node: SyntaxNode): string {
+    return this.text.slice(node.from, node.to);
+  }
+
+  /**
+   * The grammar lets ranges, `offset` and `@` follow a whole operation, where they belong to its last operand:
+   * `postfixes` are those found on the way down, innermost first.
+   */
+  expr(node: SyntaxNode, postfixes: readonly SyntaxNode[] = []): Expr {
+    switch (node.name) {
+      case 'BinaryExpr':
+        return buildBinary(this, node, postfixes);
+      case 'UnaryExpr': {
+        const operand = this.expr(node.lastChild as SyntaxNode, postfixes);
+        const op = this.slice(node.firstChild as SyntaxNode) as '+' | '-';
+        return { kind: 'unary', op, expr: operand, from: node.from, to: operand.to };
+      }
+      case 'MatrixSelector':
+      case 'SubqueryExpr':
+      case 'OffsetExpr':
+      case 'StepInvariantExpr':
+      case 'AnchoredExpr':
+      case 'SmoothedExpr':
+        return this.expr(node.firstChild as SyntaxNode, [node, ...postfixes]);
+      default:
+    }
+    let result = this.primary(node);
+    for (const postfix of postfixes) result = applyPostfix(this, result, postfix);
+    return result;
+  }
+
+  private primary(node: SyntaxNode): Expr {
+    const span = { from: node.from, to: node.to };
+    switch (node.name) {
+      case 'NumberDurationLiteral':
+        return { kind: 'number', value: this.number(node), text: this.slice(node), ...span };
+      case 'StringLiteral':
+        return { kind: 'string', value: this.string(node), ...span };
+      case 'ParenExpr':
+        return { kind: 'paren', expr: this.expr(node.firstChild as SyntaxNode), ...span };
+      case 'VectorSelector':
+        return this.selector(node);
+      case 'FunctionCall':
+        return buildCall(this, node);
+      case 'AggregateExpr':
+        return buildAggregate(this, node);
+      default:
+        throw new PromqlError(`unexpected ${node.name}`, span);
+    }
+  }
+
+  number(node: SyntaxNode): number {
+    const value = parseNumber(this.slice(node));
+    if (value !== undefined) return value;
+    throw new PromqlError(
+      `bad number or duration syntax: ${JSON.stringify(this.slice(node))}`,
+      node,
+    );
+  }
+
+  string(node: SyntaxNode): string {
+    const value = parseString(this.slice(node));
+    if (value !== undefined) return value;
+    const mark = this.slice(node)[0];
+    const ended = node.to - node.from > 1 && this.slice(node).endsWith(mark as string);
+    throw new PromqlError(
+      ended ? 'unknown escape sequence in a string' : 'unterminated quoted string',
+      node,
+    );
+  }
+
+  private selector(node: SyntaxNode): VectorSelector {
+    const span = { from: node.from, to: node.to };
+    const identifier = node.getChild('Identifier');
+    const name = identifier ? this.slice(identifier) : undefined;
+    const matchers: Matcher[] = [];
+    for (const child of childNodes(node.getChild('LabelMatchers')))
+      matchers.push(this.matcher(child));
+    const named = matchers.filter((m) => m.name === '__name__' && m.op === '=');
+    if (name !== undefined) {
+      const other = matchers.find((m) => m.name === '__name__' && m.op === '=');
+      if (other) {
+        throw new PromqlError(
+          `metric name must not be set twice: ${JSON.stringify(name)} or ${JSON.stringify(other.value)}`,
+          span,
+        );
+      }
+      matchers.push({ name: '__name__', op: '=', value: name });
+    } else if (named.length > 1) {
+      const [first, second] = named as [Matcher, Matcher];
+      throw new PromqlError(
+        `metric name must not be set twice: ${JSON.stringify(first.value)} or ${JSON.stringify(second.value)}`,
+        span,
+      );
+    }
+    return { kind: 'selector', name, matchers, ...span };
+  }
+
+  private matcher(node: SyntaxNode): Matcher {
+    if (node.name === 'QuotedLabelName') {
+      return { name: '__name__', op: '=', value: this.string(node.firstChild as SyntaxNode) };
+    }
+    const left = node.firstChild as SyntaxNode;
+    const name =
+      left.name === 'QuotedLabelName'
+        ? this.string(left.firstChild as SyntaxNode)
+        : this.slice(left);
+    const op = this.slice(node.getChild('MatchOp') as SyntaxNode) as MatchOperator;
+    return { name, op, value: this.string(node.lastChild as SyntaxNode) };
+  }
+}
+
+export function childNodes(node: SyntaxNode | null): SyntaxNode[] {
+  const found: SyntaxNode[] = [];
+  for (let child = node?.firstChild ?? null; child; child = child.nextSibling) found.push(child);
+  return found;
+}

@@ -1,0 +1,52 @@
+/** The first thing wrong with a text's syntax, said as well as an error node allows. */
+import type { Tree } from '@lezer/common';
+import { PromqlError } from './error.js';
+
+export function refuseSyntax(tree: Tree, text: string): void {
+  let from = -1;
+  tree.iterate({
+    enter(node) {
+      if (node.type.isError && (from < 0 || node.from < from)) from = node.from;
+    },
+  });
+  if (from < 0) return;
+  const end = text.trimEnd().length;
+  const unclosed = unclosedString(text);
+  if (unclosed !== undefined) {
+    throw new PromqlError('unterminated quoted string', { from: unclosed, to: text.length });
+  }
+  const rest = /^\s*/.exec(text.slice(from))?.[0].length ?? 0;
+  const at = from + rest;
+  if (at >= end) {
+    const bracket = unclosedBracket(text);
+    if (bracket === undefined)
+      throw new PromqlError('unexpected end of input', { from: end, to: end + 1 });
+    throw new PromqlError(`unclosed '${text[bracket] as string}'`, {
+      from: bracket,
+      to: bracket + 1,
+    });
+  }
+  const word = /^(?:[\w:.]+|"[^"]*"|'[^']*'|=~|!~|[=!<>]=|[^\s])/.exec(text.slice(at))?.[0] ?? '';
+  throw new PromqlError(`unexpected ${JSON.stringify(word)}`, { from: at, to: at + word.length });
+}
+
+const token = /"(?:\\[^]|[^"\\\n])*("?)|'(?:\\[^]|[^'\\\n])*('?)|`[^`]*(`?)|#[^\n]*|[^]/g;
+
+function unclosedString(text: string): number | undefined {
+  for (const match of text.matchAll(token)) {
+    const closed = match[1] ?? match[2] ?? match[3];
+    if (closed === '') return match.index;
+  }
+  return undefined;
+}
+
+const closing: Record<string, string> = { '(': ')', '[': ']', '{': '}' };
+
+function unclosedBracket(text: string): number | undefined {
+  const open: number[] = [];
+  for (const { 0: word, index } of text.matchAll(token)) {
+    if (word in closing) open.push(index);
+    else if (open.length > 0 && closing[text[open.at(-1) as number] as string] === word) open.pop();
+  }
+  return open.at(-1);
+}
