@@ -1,4 +1,5 @@
 /** `sum` and `avg`, of floats or of histograms; a group that holds both has no result. */
+import { messages } from './messages.js';
 import type { Aggregate } from '../syntax/ast.js';
 import { HistogramTotal } from './histogram-total.js';
 import type { Context } from './context.js';
@@ -94,10 +95,7 @@ function mixed(
       if (histogram) total.add(histogram, member.labels.metricName);
     }
     if (withHistogram.length < here.length) {
-      ctx.annotations.warn(
-        'encountered a mix of histograms and floats for aggregation',
-        aggregate.expr,
-      );
+      ctx.annotations.warn(messages.mixedInAggregation(), aggregate.expr);
       continue;
     }
     const result = total.finish(ctx.annotations, aggregate.expr);

@@ -1,4 +1,5 @@
 /** Aggregations: many series to one a group, or to a few of each group. */
+import { messages } from './messages.js';
 import type { Aggregate } from '../syntax/ast.js';
 import { aggregateValues } from './aggregate-values.js';
 import { sumOrAverage } from './aggregate-sums.js';
@@ -9,7 +10,6 @@ import { groupSeries } from './groups.js';
 import { limitRatio, topOrLimit } from './top.js';
 import { quantileOf } from './math.js';
 import { type GridSeries, emptySeries, hasSamples } from './value.js';
-import { goFloat } from './go-format.js';
 
 export function evaluateAggregate(aggregate: Aggregate, ctx: Context): GridSeries[] {
   const { op, param } = aggregate;
@@ -41,10 +41,7 @@ export function evaluateAggregate(aggregate: Aggregate, ctx: Context): GridSerie
 function warnQuantiles(aggregate: Aggregate, q: Float64Array, ctx: Context): void {
   for (const wanted of new Set(q)) {
     if (wanted >= 0 && wanted <= 1) continue;
-    ctx.annotations.warn(
-      `quantile value should be between 0 and 1, got ${goFloat(wanted)}`,
-      aggregate.param ?? aggregate,
-    );
+    ctx.annotations.warn(messages.quantileOutOfRange(wanted), aggregate.param ?? aggregate);
   }
 }
 
@@ -75,8 +72,5 @@ export function ignoreHistogram(
   ctx: Context,
   whole = false,
 ): void {
-  ctx.annotations.info(
-    `ignored histogram in ${op} aggregation`,
-    whole ? aggregate : aggregate.expr,
-  );
+  ctx.annotations.info(messages.ignoredInAggregation(op), whole ? aggregate : aggregate.expr);
 }

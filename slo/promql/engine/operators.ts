@@ -1,4 +1,5 @@
 /** What an operator makes of two samples. */
+import { messages } from './messages.js';
 import type { Histogram } from '../histogram/histogram.js';
 import type { BinaryOperator, ComparisonOperator, Span } from '../syntax/ast.js';
 import type { Annotations } from './annotations.js';
@@ -66,10 +67,7 @@ export function incompatible(
   span: Span,
 ): void {
   const kind = (operand: Operand): string => (operand.histogram ? 'histogram' : 'float');
-  annotations.info(
-    `incompatible sample types encountered for binary operator ${JSON.stringify(op)}: ${kind(left)} ${op} ${kind(right)}`,
-    span,
-  );
+  annotations.info(messages.incompatibleTypes(op, kind(left), kind(right)), span);
 }
 
 /** Operators whose result is no longer the metric that the operands were. */

@@ -1,4 +1,5 @@
 /** One call of a function over ranges for one series: its windows and where the results go. */
+import { messages } from './messages.js';
 import type { Histogram } from '../histogram/histogram.js';
 import type { Call, Expr, VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
@@ -89,17 +90,11 @@ export function eachFloatWindow(
 }
 
 export function annotateIgnored(call: RangeCall): void {
-  call.ctx.annotations.info(
-    `ignored histograms in a range containing both floats and histograms for metric name ${JSON.stringify(metricNameOf(call))}`,
-    call.range,
-  );
+  call.ctx.annotations.info(messages.ignoredInRange(metricNameOf(call)), call.range);
 }
 
 export function warnMixed(call: RangeCall): void {
-  call.ctx.annotations.warn(
-    `encountered a mix of histograms and floats for metric name ${JSON.stringify(metricNameOf(call))}`,
-    call.range,
-  );
+  call.ctx.annotations.warn(messages.mixed(metricNameOf(call)), call.range);
 }
 
 /** How many samples all windows hold together: whether it pays to prepare for them. */

@@ -1,4 +1,5 @@
 /** Aggregations that pick series: the largest, the smallest, any few, any share. */
+import { messages } from './messages.js';
 import { goFloat } from './go-format.js';
 import type { Aggregate } from '../syntax/ast.js';
 import { ignoreHistogram } from './aggregate.js';
@@ -74,10 +75,7 @@ export function limitRatio(
   if (ratios.every((r) => r === 0)) return [];
   if (ratios.some(Number.isNaN)) ctx.fail('Ratio value is NaN', place);
   const warn = (got: number, to: number): void =>
-    ctx.annotations.warn(
-      `ratio value should be between -1 and 1, got ${goFloat(got)}, capping to ${to}`,
-      place,
-    );
+    ctx.annotations.warn(messages.ratioOutOfRange(got, to), place);
   const high = Math.max(...ratios);
   const low = Math.min(...ratios);
   if (high > 1) warn(high, 1);

@@ -1,5 +1,5 @@
 /** `*_over_time` over floats; histograms in `histogram-over-time.ts`. */
-import { goFloat } from '../engine/go-format.js';
+import { messages } from '../engine/messages.js';
 import { CompensatedSum, quantileOf } from '../engine/math.js';
 import {
   annotateIgnored,
@@ -85,7 +85,7 @@ const quantile: RangeFunction = (call) => {
     const wanted = q[step] as number;
     if (!(wanted >= 0 && wanted <= 1)) {
       call.ctx.annotations.warn(
-        `quantile value should be between 0 and 1, got ${goFloat(wanted)}`,
+        messages.quantileOutOfRange(wanted),
         call.call.args[0] as RangeCall['range'],
       );
     }

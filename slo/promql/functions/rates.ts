@@ -1,4 +1,5 @@
 /** `rate`, `increase` and `delta`: differences over a window, extrapolated to its edges. */
+import { messages } from '../engine/messages.js';
 import { type RangeCall, type RangeFunction, warnMixed, windowEnd } from '../engine/range-call.js';
 import { extendedRate } from './extended-rates.js';
 import { histogramRate } from './histogram-rates.js';
@@ -162,15 +163,9 @@ function warnNonCounter(call: RangeCall): void {
   if (call.ctx.options.typeAndUnitLabels) {
     const type = labels.get('__type__');
     if (type === 'counter' || type === 'histogram') return;
-    call.ctx.annotations.info(
-      `metric might not be a counter, __type__ label is not set to "counter" or "histogram", got ${JSON.stringify(type)}: ${JSON.stringify(name)}`,
-      call.range,
-    );
+    call.ctx.annotations.info(messages.possibleNonCounterType(name, type), call.range);
   } else if (!/_(total|sum|count|bucket)$/.test(name)) {
-    call.ctx.annotations.info(
-      `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`,
-      call.range,
-    );
+    call.ctx.annotations.info(messages.possibleNonCounter(name), call.range);
   }
 }
 

@@ -1,4 +1,5 @@
 /** `sort` and its kin: the order of an instant query's result. */
+import { messages } from '../engine/messages.js';
 import type { Context } from '../engine/context.js';
 import { evaluateVector, stringOf } from '../engine/evaluate.js';
 import type { GridSeries } from '../engine/value.js';
@@ -15,10 +16,7 @@ const sorted =
 
 function warnInRange(call: Call, ctx: Context): void {
   if (ctx.isInstant) return;
-  ctx.annotations.warn(
-    'sort is ineffective for range queries since results are always ordered by labels',
-    call,
-  );
+  ctx.annotations.warn(messages.sortInRange(), call);
 }
 
 /** NaN comes last either way; histograms have no order and fall out. */

@@ -1,4 +1,5 @@
 /** A counter's own start: where it is known, it tells of resets that the values hide. */
+import { messages } from '../engine/messages.js';
 import { metricNameOf, type RangeCall } from '../engine/range-call.js';
 import type { Tally } from '../engine/annotations.js';
 
@@ -50,7 +51,7 @@ export function warnOverlaps(
     const [start, previousStart] = [starts[i] as number, starts[i - 1] as number];
     if (start === 0 || start >= (times[i - 1] as number) || start === previousStart) continue;
     call.ctx.annotations.warn(
-      `sample has start time that overlaps with previous sample timestamp for metric ${JSON.stringify(metricNameOf(call))}`,
+      messages.startOverlap(metricNameOf(call)),
       call.range,
       new Occurrences(),
     );
