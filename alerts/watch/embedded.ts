@@ -1,7 +1,260 @@
-/** The watch without any other program. */
-import { exitCode, UserError } from '../../base/errors.js';
-import type { Watch, WatchOptions } from './model.js';
+/** The watch without any other program: scraper, store, rules and notifications in this process. */
+import { type Clock, realClock, type Timer } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
+import { MemoryStore } from '../../slo/promql/index.js';
+import { checkExpr, QueryEngine } from '../rules/engine.js';
+import { GroupState } from '../rules/group.js';
+import type { RuleWorld } from '../rules/model.js';
+import { asRead, type ReadGroup, readRuleFile } from '../rules/read.js';
+import {
+  type ActiveAlert,
+  instanceOf,
+  standardGrouping,
+  type Target,
+  type Watch,
+  type WatchOptions,
+} from './model.js';
+import { type AlertUpdate, Notifier } from './notifier.js';
+import { Receiver, type WebhookPayload } from './receiver.js';
+import { fetchOverHttp, type FetchText, Scraper } from './scraper.js';
 
-export function startEmbedded(_options: WatchOptions): Promise<Watch> {
-  throw new UserError('the embedded watch is not here yet', exitCode.environment);
+export interface EmbeddedParts {
+  clock: Clock;
+  /** How metrics are fetched; over HTTP unless a test brings its own. */
+  fetchText: FetchText;
+  /** Straight into the receiver, with no HTTP between: for clocks that are stepped by hand. */
+  direct: boolean;
+}
+
+/** Samples kept at most; beyond it the oldest quarter of the time goes. */
+const samplesMax = 20_000_000;
+const sweepEveryMs = 10_000;
+/** How often a failed webhook is tried again. */
+const deliveriesMax = 5;
+
+export async function startEmbedded(
+  options: WatchOptions,
+  parts: Partial<EmbeddedParts> = {},
+): Promise<Watch> {
+  const watch = new EmbeddedWatch(options, {
+    clock: parts.clock ?? realClock,
+    fetchText: parts.fetchText ?? fetchOverHttp,
+    direct: parts.direct ?? false,
+  });
+  await watch.start();
+  return watch;
+}
+
+export class EmbeddedWatch implements Watch {
+  readonly kind = 'embedded';
+  readonly version = 'embedded';
+  readonly url = undefined;
+  readonly store = new MemoryStore();
+  readonly #options: WatchOptions;
+  readonly #parts: EmbeddedParts;
+  readonly #receiver: Receiver;
+  readonly #engine: QueryEngine;
+  readonly #notifier: Notifier;
+  readonly #groups: GroupState[];
+  readonly #scrapers = new Map<string, Scraper>();
+  readonly #timers: Timer[] = [];
+  /** Failing rules, said once each until they are well again. */
+  readonly #failing = new Set<string>();
+  #webhook = '';
+  #startedMs = 0;
+
+  constructor(options: WatchOptions, parts: EmbeddedParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#receiver = new Receiver(parts.clock);
+    this.#engine = new QueryEngine(this.store, {
+      subqueryStepMs: options.evaluationIntervalMs,
+    });
+    const grouping = { ...standardGrouping, ...options.grouping };
+    this.#notifier = new Notifier(parts.clock, grouping, (payload) => this.#deliver(payload, 1));
+    const world: RuleWorld = {
+      query: (expr, timeMs) => this.#engine.instant(expr, timeMs),
+      append: ({ labels, value, histogram }, timeMs) =>
+        void this.store.append(labels, timeMs, histogram ?? value),
+      appendStale: (labels, timeMs) => void this.store.appendStale(labels, timeMs),
+      externalLabels: options.externalLabels ?? {},
+      externalUrl: '',
+    };
+    const read: ReadGroup[] = [
+      ...(options.ruleFiles ?? []).flatMap((file) => readRuleFile(file, { checkExpr })),
+      ...asRead(options.groups ?? [], 'rules.yaml'),
+    ];
+    this.#groups = read.map((group) => new GroupState(group, world));
+  }
+
+  async start(): Promise<void> {
+    if (!this.#parts.direct) this.#webhook = await this.#receiver.listen();
+    const { clock } = this.#parts;
+    this.#startedMs = clock.nowMs();
+    for (const target of this.#options.targets) this.#watch(target);
+    this.#groups.forEach((group, i) => this.#schedule(group, i));
+    this.#timers.push(clock.every(sweepEveryMs, () => this.#sweep()));
+    this.#options.say?.('embedded scraper and rules');
+  }
+
+  query(expr: string, timeMs = this.#parts.clock.nowMs()) {
+    return settle(() =>
+      this.#engine
+        .instant(expr, timeMs)
+        .map((s) => ({ labels: s.labels.toObject(), value: s.value })),
+    );
+  }
+
+  queryRange(expr: string, startMs: number, endMs: number, stepMs: number) {
+    return settle(() => this.#engine.range(expr, startMs, endMs, stepMs));
+  }
+
+  alerts(): Promise<ActiveAlert[]> {
+    const alerts = this.#groups
+      .flatMap((group) => group.alerting)
+      .flatMap((rule) => rule.active())
+      .map((alert) => ({
+        state: alert.state as 'pending' | 'firing',
+        labels: alert.labels.toObject(),
+        annotations: alert.annotations,
+        activeAtMs: alert.activeAtMs,
+        value: alert.value,
+      }));
+    return Promise.resolve(alerts);
+  }
+
+  get notifications() {
+    return this.#receiver.notifications;
+  }
+
+  onNotification(listener: Parameters<Watch['onNotification']>[0]): () => void {
+    return this.#receiver.onNotification(listener);
+  }
+
+  setTargets(targets: readonly Target[]): Promise<void> {
+    const wanted = new Map(targets.map((target) => [targetKey(target), target]));
+    for (const [key, scraper] of this.#scrapers) {
+      if (wanted.has(key)) continue;
+      scraper.stop();
+      this.#scrapers.delete(key);
+    }
+    for (const target of wanted.values()) this.#watch(target);
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    for (const scraper of this.#scrapers.values()) scraper.stop();
+    this.#scrapers.clear();
+    this.#notifier.stop();
+    if (!this.#parts.direct) await this.#receiver.close();
+  }
+
+  #watch(target: Target): void {
+    const key = targetKey(target);
+    if (this.#scrapers.has(key)) return;
+    const { clock, fetchText } = this.#parts;
+    const { scrapeIntervalMs } = this.#options;
+    const scraper = new Scraper(target, clock, this.store, scrapeIntervalMs, fetchText);
+    this.#scrapers.set(key, scraper);
+    scraper.start();
+  }
+
+  /** Groups take turns within their interval, so that they do not all run in the same moment. */
+  #schedule(group: GroupState, index: number): void {
+    const { clock } = this.#parts;
+    const intervalMs = group.group.intervalMs ?? this.#options.evaluationIntervalMs;
+    const delayMs = Math.floor((intervalMs * (index + 1)) / (this.#groups.length + 1));
+    let lastMs = -Infinity;
+    const run = (): void => {
+      // The slot that this run is for, however late it is: one evaluation a slot.
+      const slots = Math.floor((clock.nowMs() - this.#startedMs - delayMs) / intervalMs);
+      const timeMs = this.#startedMs + delayMs + slots * intervalMs;
+      if (timeMs <= lastMs) return;
+      lastMs = timeMs;
+      this.#evaluate(group, timeMs);
+    };
+    this.#timers.push(
+      clock.after(delayMs, () => {
+        run();
+        this.#timers.push(clock.every(intervalMs, run));
+      }),
+    );
+  }
+
+  #evaluate(group: GroupState, timeMs: number): void {
+    const failures = group.evaluate(timeMs);
+    for (const { rule, message } of failures) {
+      const name = rule.rule.kind === 'alert' ? rule.rule.alert : rule.rule.record;
+      const text = `${group.group.name}: ${name}: ${message}`;
+      if (this.#failing.has(text) || this.#failing.size > 1000) continue;
+      this.#failing.add(text);
+      this.#options.say?.(text);
+    }
+    const updates: AlertUpdate[] = [];
+    for (const rule of group.alerting) {
+      for (const alert of rule.all()) {
+        if (alert.state === 'pending' || alert.firedAtMs === undefined) continue;
+        const labels = alert.labels.toObject();
+        for (const [name, value] of Object.entries(this.#options.externalLabels ?? {})) {
+          labels[name] ??= value;
+        }
+        updates.push({
+          key: alert.labels.key,
+          labels,
+          annotations: alert.annotations,
+          startsAtMs: alert.firedAtMs,
+          ...(alert.resolvedAtMs === undefined ? {} : { endsAtMs: alert.resolvedAtMs }),
+        });
+      }
+    }
+    this.#notifier.update(updates);
+  }
+
+  #deliver(payload: WebhookPayload, attempt: number): void {
+    const { clock, direct } = this.#parts;
+    if (direct) {
+      this.#receiver.take(payload, clock.nowMs());
+      return;
+    }
+    fetch(this.#webhook, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(payload),
+      signal: AbortSignal.timeout(10_000),
+    }).then(
+      (response) => response.body?.cancel(),
+      (error: unknown) => {
+        if (attempt >= deliveriesMax) {
+          this.#options.say?.(`a notification was lost: ${messageOf(error)}`);
+          return;
+        }
+        this.#timers.push(clock.after(100 * attempt, () => this.#deliver(payload, attempt + 1)));
+      },
+    );
+  }
+
+  #sweep(): void {
+    let samples = 0;
+    for (const series of this.store.all()) samples += series.length;
+    if (samples <= samplesMax) return;
+    const nowMs = this.#parts.clock.nowMs();
+    this.#startedSweepMs ??= this.#startedMs;
+    this.#startedSweepMs += (nowMs - this.#startedSweepMs) / 4;
+    this.store.dropBefore(this.#startedSweepMs);
+  }
+
+  #startedSweepMs: number | undefined;
+}
+
+const targetKey = (target: Target): string =>
+  JSON.stringify([target.job, instanceOf(target), target.url, target.labels]);
+
+/** What is thrown becomes a rejection, as a query over HTTP would. */
+function settle<T>(ask: () => T): Promise<T> {
+  try {
+    return Promise.resolve(ask());
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
 }

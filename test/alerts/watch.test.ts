@@ -63,6 +63,7 @@ const present = (kind: WatchKind): boolean =>
 
 const kinds: [WatchKind, ReturnType<typeof testWith>][] = [
   ['prometheus', testWith('prometheus', 'alertmanager')],
+  ['embedded', testWith()],
 ];
 
 describe.each(kinds)('%s', (kind, test) => {

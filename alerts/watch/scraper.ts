@@ -1,0 +1,188 @@
+/** Fetches one target's metrics again and again into a store, as Prometheus scrapes: `up`, staleness and all. */
+import type { Clock, Timer } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
+import { Labels, metricNameLabel } from '../../slo/promql/index.js';
+import type { MemoryStore } from '../../slo/promql/index.js';
+import { eachSample, ExpositionError, labelsOf } from './exposition.js';
+import { instanceOf, type Target } from './model.js';
+
+/** The text of a target's metrics; rejects where there is none. */
+export type FetchText = (url: string, timeoutMs: number) => Promise<string> | string;
+
+const seriesMax = 200_000;
+const bodyMaxChars = 64 * 1024 * 1024;
+
+export const fetchOverHttp: FetchText = async (url, timeoutMs) => {
+  const response = await fetch(url, {
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: { accept: 'text/plain;version=0.0.4;q=1,*/*;q=0.1' },
+  });
+  if (!response.ok) throw new Error(`server returned HTTP status ${response.status}`);
+  const text = await response.text();
+  if (text.length > bodyMaxChars) throw new Error('the body is too large');
+  return text;
+};
+
+interface Scraped {
+  labels: Labels;
+  value: number;
+  timeMs: number | undefined;
+}
+
+export class Scraper {
+  readonly target: Target;
+  readonly #clock: Clock;
+  readonly #store: MemoryStore;
+  readonly #intervalMs: number;
+  readonly #fetchText: FetchText;
+  readonly #own: Record<string, string>;
+  /** Labels by the series' text: most scrapes bring the same series. */
+  readonly #known = new Map<string, Labels>();
+  #present = new Map<string, Labels>();
+  #timer: Timer | undefined;
+  #busy = false;
+  #stopped = false;
+  #lastMs = -Infinity;
+  lastError: string | undefined;
+
+  constructor(
+    target: Target,
+    clock: Clock,
+    store: MemoryStore,
+    intervalMs: number,
+    fetchText: FetchText,
+  ) {
+    this.target = target;
+    this.#clock = clock;
+    this.#store = store;
+    this.#intervalMs = intervalMs;
+    this.#fetchText = fetchText;
+    this.#own = { ...target.labels, job: target.job, instance: instanceOf(target) };
+  }
+
+  start(): void {
+    this.scrape();
+    this.#timer = this.#clock.every(this.#intervalMs, () => this.scrape());
+  }
+
+  /** The target is no longer ours to watch: everything of it ended. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    const nowMs = Math.max(this.#clock.nowMs(), this.#lastMs + 1);
+    this.#endAll(nowMs);
+    for (const name of ownMetrics) this.#store.appendStale(this.#labels({}, name), nowMs);
+  }
+
+  scrape(): void {
+    // A target slower than the interval is asked again only when it has answered.
+    if (this.#busy || this.#stopped) return;
+    const startMs = Math.max(this.#clock.nowMs(), this.#lastMs + 1);
+    this.#lastMs = startMs;
+    const began = this.#clock.monotonicMs();
+    const timeoutMs = Math.min(10_000, this.#intervalMs);
+    const took = (): number => (this.#clock.monotonicMs() - began) / 1000;
+    let answer: Promise<string> | string;
+    try {
+      answer = this.#fetchText(this.target.url, timeoutMs);
+    } catch (error) {
+      this.#fail(startMs, took(), error);
+      return;
+    }
+    if (typeof answer === 'string') {
+      this.#take(answer, startMs, took());
+      return;
+    }
+    this.#busy = true;
+    void answer
+      .then(
+        (text) => this.#take(text, startMs, took()),
+        (error: unknown) => this.#fail(startMs, took(), error),
+      )
+      .finally(() => (this.#busy = false));
+  }
+
+  #take(text: string, timeMs: number, tookSeconds: number): void {
+    if (this.#stopped) return;
+    let samples: Scraped[];
+    try {
+      samples = this.#read(text);
+    } catch (error) {
+      this.#fail(timeMs, tookSeconds, error);
+      return;
+    }
+    const present = new Map<string, Labels>();
+    let added = 0;
+    for (const sample of samples) {
+      const { labels } = sample;
+      // A sample that says its own time is no witness of now, so its absence means nothing.
+      if (sample.timeMs === undefined) {
+        if (!this.#present.has(labels.key)) added++;
+        present.set(labels.key, labels);
+      }
+      this.#store.append(labels, sample.timeMs ?? timeMs, sample.value);
+    }
+    for (const [key, labels] of this.#present) {
+      if (!present.has(key)) this.#store.appendStale(labels, timeMs);
+    }
+    this.#present = present;
+    this.lastError = undefined;
+    this.#report(timeMs, 1, tookSeconds, samples.length, added);
+  }
+
+  #read(text: string): Scraped[] {
+    const samples: Scraped[] = [];
+    if (this.#known.size > seriesMax) this.#known.clear();
+    eachSample(text, {}, (sample) => {
+      if (samples.length >= seriesMax) throw new Error(`more than ${seriesMax} series`);
+      let labels = this.#known.get(sample.series);
+      if (!labels) {
+        const exposed = labelsOf(sample.series);
+        labels = this.#labels(exposed, exposed.__name__ as string);
+        this.#known.set(sample.series, labels);
+      }
+      samples.push({ labels, value: sample.value, timeMs: sample.timeMs });
+    });
+    return samples;
+  }
+
+  /** The target's labels win; what it exposes under the same names is kept as `exported_…`. */
+  #labels(exposed: Record<string, string>, metric: string): Labels {
+    const labels: Record<string, string> = { ...this.#own, [metricNameLabel]: metric };
+    for (const [name, value] of Object.entries(exposed)) {
+      if (name === metricNameLabel) continue;
+      let free = name;
+      while (free in this.#own && value !== '') free = `exported_${free}`;
+      if (value !== '') labels[free] = value;
+    }
+    return Labels.of(labels);
+  }
+
+  #fail(timeMs: number, tookSeconds: number, error: unknown): void {
+    if (this.#stopped) return;
+    const where = error instanceof ExpositionError ? 'the metrics cannot be read: ' : '';
+    this.lastError = where + messageOf(error);
+    this.#endAll(timeMs);
+    this.#report(timeMs, 0, tookSeconds, 0, 0);
+  }
+
+  #endAll(timeMs: number): void {
+    for (const labels of this.#present.values()) this.#store.appendStale(labels, timeMs);
+    this.#present = new Map();
+  }
+
+  #report(timeMs: number, up: number, seconds: number, scraped: number, added: number): void {
+    const values = [up, seconds, scraped, scraped, added];
+    ownMetrics.forEach((name, i) => {
+      this.#store.append(this.#labels({}, name), timeMs, values[i] as number);
+    });
+  }
+}
+
+const ownMetrics = [
+  'up',
+  'scrape_duration_seconds',
+  'scrape_samples_scraped',
+  'scrape_samples_post_metric_relabeling',
+  'scrape_series_added',
+];
