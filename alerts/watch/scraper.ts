@@ -150,10 +150,10 @@ export class Scraper {
   #labels(exposed: Record<string, string>, metric: string): Labels {
     const labels: Record<string, string> = { ...this.#own, [metricNameLabel]: metric };
     for (const [name, value] of Object.entries(exposed)) {
-      if (name === metricNameLabel) continue;
+      if (name === metricNameLabel || value === '') continue;
       let free = name;
-      while (free in this.#own && value !== '') free = `exported_${free}`;
-      if (value !== '') labels[free] = value;
+      while (free in this.#own) free = `exported_${free}`;
+      labels[free] = value;
     }
     return Labels.of(labels);
   }
