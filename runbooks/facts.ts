@@ -40,6 +40,10 @@ export const factsSchema = z.strictObject({
       }),
     )
     .optional(),
+  /** What was found out while it fired, and the command that shows it. */
+  observed: z
+    .array(z.strictObject({ name: text, value: text, command: text.optional() }))
+    .optional(),
   links: z.array(z.strictObject({ title: text, url: text })).optional(),
   /** What the page's queries returned, by the query as the page shows it: series with labels and value. */
   answers: z
@@ -127,7 +131,9 @@ export function placeOf(facts: RunbookFacts): {
   const labels = facts.labels ?? {};
   const [dst, dstNamespace] = (labels.dst ?? '').split('.');
   const none = (value: string | undefined): string | undefined => (value ? value : undefined);
-  const service = facts.service ?? labels.service ?? none(dst) ?? labels.workload;
+  // Alerts about the mesh itself say `service="mesh"`, which is no destination.
+  const labelled = labels.service === 'mesh' ? undefined : labels.service;
+  const service = facts.service ?? labelled ?? none(dst) ?? labels.workload;
   return {
     service: none(service),
     namespace: none(facts.namespace ?? labels.namespace ?? dstNamespace),

@@ -32,7 +32,7 @@ const compile = (text: string): Handlebars.TemplateDelegate =>
 /** What a page may name, filled or a placeholder. */
 function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
   const place = placeOf(facts);
-  const { answers: _, labels = {}, certificates = [], links = [], ...plain } = facts;
+  const { answers: _, labels = {}, certificates = [], links = [], observed = [], ...plain } = facts;
   const proxies = facts.proxies?.length ? facts.proxies.join(',') : undefined;
   const given: Record<string, unknown> = {
     ...plain,
@@ -59,6 +59,7 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
     title: page.title,
     certificates,
     links,
+    observed,
     labels: Object.entries(labels)
       .filter(([name]) => !skip.has(name))
       .map(([name, value]) => ({ name, value })),

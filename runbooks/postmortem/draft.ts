@@ -1,0 +1,321 @@
+/**
+ * A postmortem in the shape of the SRE book, drafted from a record: what was measured is written down, what only
+ * people can know is a prompt. Nothing is guessed.
+ */
+import { markdownCode, markdownText as t } from '../markdown.js';
+import type { GameDayRecord, ScenarioRecord, TimelineEvent } from '../record.js';
+import { howRows } from '../report/measured.js';
+import {
+  clockText,
+  countText,
+  errorShare,
+  headlineOf,
+  instantText,
+  labelsText,
+  outcomeText,
+  percentText,
+  summaryLines,
+  timesText,
+  timeText,
+} from '../words.js';
+import { timesOf } from './times.js';
+
+/** What stands where a person has to write; the lint finds each that is left. */
+export const toFill = 'TO FILL';
+
+export interface DraftOptions {
+  /** Only this scenario, as one incident; absent: the whole game day. */
+  scenario?: string;
+}
+
+export function draftPostmortem(record: GameDayRecord, options: DraftOptions = {}): string {
+  const scenarios = record.scenarios.filter(
+    (s) => options.scenario === undefined || s.id === options.scenario,
+  );
+  const [only] = options.scenario === undefined ? [] : scenarios;
+  const title = only ? only.title : record.title;
+  const parts = [
+    `# Postmortem: ${t(title)}`,
+    [
+      `- Date: ${instantText(only?.startedMs ?? record.startedMs)}`,
+      `- Authors: ${toFill}`,
+      '- Status: draft',
+      `- Source: game day ${t(record.id)}, \`${markdownCode(record.command)}\``,
+    ].join('\n'),
+    section('Summary', summary(record, scenarios)),
+    section('Impact', impact(record, scenarios)),
+    section('Root causes', rootCauses(scenarios)),
+    section('Trigger', each(scenarios, trigger)),
+    section('Detection', detection(record, scenarios)),
+    section('Resolution', each(scenarios, resolution)),
+    section('Timeline', timeline(record, scenarios, only)),
+    section('Certificate lifecycle', certificates(record, only)),
+    section('Deployments', deployments(record, only)),
+    section('Error budget', budget(record)),
+    section('What went well', prompts(wentWell)),
+    section('What went wrong', prompts(wentWrong)),
+    section('Where we were lucky', prompts(lucky)),
+    section('Actions', actions(scenarios)),
+    section('Supporting information', supporting(record)),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+const section = (name: string, body: string): string => `## ${name}\n\n${body}`;
+
+const each = (scenarios: readonly ScenarioRecord[], text: (s: ScenarioRecord) => string): string =>
+  scenarios.length === 0
+    ? 'No scenario ran.'
+    : scenarios.map((s) => `- **${t(s.title)}**: ${text(s)}`).join('\n');
+
+function summary(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): string {
+  const rows = scenarios.map((s) => {
+    const times = timesOf(record, s);
+    const cells = [t(s.title), s.verdict, ...[times.ttdMs, times.ttmMs, times.ttrMs].map(timeText)];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return [
+    `${t(headlineOf(record))} ${summaryLines(record).map(t).join(' ')}`,
+    '| scenario | verdict | time to detect | to mitigate | to resolve |\n' +
+      `| --- | --- | ---: | ---: | ---: |\n${rows.join('\n')}`,
+    'Times are real and count from the moment at which callers began to see errors or, where nobody did, at which ' +
+      'the fault was seen to work: until the first page was received, until the fault was gone, until the last page ' +
+      'was resolved.',
+  ].join('\n\n');
+}
+
+function impact(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): string {
+  const lines = scenarios.map((s) => {
+    const { client } = s;
+    const routes = Object.entries(client.routes)
+      .filter(([, r]) => r.errors > 0)
+      .map(([name, r]) => `${t(name)} ${countText(r.errors)} of ${countText(r.requests)}`);
+    const worst = s.phases
+      .filter((p) => p.kind === 'fault' && p.client.requests > 0)
+      .reduce((most, p) => Math.max(most, p.client.p95Ms), 0);
+    const failed =
+      client.errors === 0
+        ? `none of ${countText(client.requests)} requests failed`
+        : `${countText(client.errors)} of ${countText(client.requests)} requests failed ` +
+          `(${percentText(errorShare(client))}${routes.length > 0 ? `: ${routes.join(', ')}` : ''})`;
+    const slow = worst > 0 ? `; p95 ${timeText(worst)} while the fault was on` : '';
+    return `- **${t(s.title)}**: ${failed}${slow}. Blast radius: ${t(s.blastRadius)}.`;
+  });
+  const payments = record.system.payments;
+  if (payments) {
+    lines.push(
+      `- Payments: ${countText(payments.charges)} charges, ${countText(payments.repeatsAnswered)} repeated ` +
+        `requests answered from their idempotency key, ${countText(payments.doubleCharges)} double charges.`,
+    );
+  }
+  lines.push(`- What users, support and the business noticed: ${toFill}`);
+  return lines.join('\n');
+}
+
+function rootCauses(scenarios: readonly ScenarioRecord[]): string {
+  const known = each(scenarios, (s) =>
+    s.faults.length === 0
+      ? 'no fault was injected.'
+      : `injected: ${s.faults.map((f) => `${t(f.target)} ${t(f.description)} (${t(f.kind)})`).join('; ')}.`,
+  );
+  return `${known}\n- What would make this happen without an injection, and why nothing prevents it: ${toFill}`;
+}
+
+function trigger(s: ScenarioRecord): string {
+  const faults = s.faults.map((f) => {
+    const seen =
+      f.confirmedMs === undefined
+        ? 'no effect was seen'
+        : `effect seen ${timeText(f.confirmedMs - f.requestedMs)} later`;
+    const where = `${t(f.kind)} on ${t(f.target)} at ${clockText(f.requestedMs)}`;
+    return `${where}, ${seen}, ${countText(f.effect)} ${t(f.effectUnit)}`;
+  });
+  return faults.length === 0 ? 'none.' : `${faults.join('; ')}.`;
+}
+
+function detection(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): string {
+  const rows = scenarios.flatMap((s) =>
+    s.expectations.map((e) => {
+      const theory = e.theory
+        ? `${timeText(e.theory.earliestMs)} to ${timeText(e.theory.latestMs)}`
+        : '';
+      const labels = labelsText(e.labels);
+      const cells = [
+        `${t(e.name)}${labels === '' ? '' : ` (${t(labels)})`}`,
+        t(e.severity),
+        t(outcomeText(e)),
+        theory,
+        e.inTime ? 'yes' : '**no**',
+      ];
+      return `| ${cells.join(' | ')} |`;
+    }),
+  );
+  const first = scenarios.map((s) => {
+    const { detectedBy, ttdMs, felt } = timesOf(record, s);
+    if (detectedBy === undefined) return `- **${t(s.title)}**: no page was received.`;
+    const since = felt ? 'after callers began to see errors' : 'after the fault was seen to work';
+    const before = ttdMs !== undefined && ttdMs < 0 ? 'before' : 'after';
+    const took =
+      ttdMs === undefined ? '' : `, ${timeText(Math.abs(ttdMs))} ${since.replace('after', before)}`;
+    return `- **${t(s.title)}**: ${t(detectedBy)} was the first page${took}.`;
+  });
+  const others = scenarios.flatMap((s) =>
+    s.unexpected.map(
+      (u) =>
+        `- Unexpected: ${t(u.name)} (${t(u.severity)}) at ${clockText(u.firedAtMs)}, during ${t(s.title)}.`,
+    ),
+  );
+  const table =
+    rows.length === 0
+      ? 'No alert was expected.'
+      : '| alert | severity | received | theory | in time |\n' +
+        `| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
+  return [[...first, ...others].join('\n'), table].filter((p) => p !== '').join('\n\n');
+}
+
+function resolution(s: ScenarioRecord): string {
+  const { done, startedMs, endedMs, residue } = s.rollback;
+  const took =
+    startedMs === undefined || endedMs === undefined ? '' : ` in ${timeText(endedMs - startedMs)}`;
+  const back = residue.length > 0 ? `; left behind: ${residue.map(t).join('; ')}` : '';
+  const after = s.hypothesis.after;
+  const steady =
+    after.length === 0
+      ? 'the steady state was not measured afterwards'
+      : after.every((m) => m.held)
+        ? 'the steady state was back afterwards'
+        : `the steady state was not back: ${after
+            .filter((m) => !m.held)
+            .map((m) => t(m.name))
+            .join(', ')}`;
+  const aborted = s.abort ? `aborted at ${clockText(s.abort.atMs)}: ${t(s.abort.condition)}; ` : '';
+  return `${aborted}${done ? `rolled back${took}` : 'the rollback did not finish'}${back}; ${steady}.`;
+}
+
+/** Longer than this, only what is worth a line in a short timeline. */
+const eventsMax = 120;
+
+const within = (events: readonly TimelineEvent[], only: ScenarioRecord | undefined) =>
+  events.filter((e) => !only || (e.atMs >= only.startedMs && e.atMs <= only.endedMs));
+
+function timeline(
+  record: GameDayRecord,
+  scenarios: readonly ScenarioRecord[],
+  only: ScenarioRecord | undefined,
+): string {
+  const all = within(record.timeline, only);
+  const events = all.length <= eventsMax ? all : all.filter((e) => e.major).slice(0, eventsMax);
+  if (events.length === 0) return 'Nothing was recorded.';
+  const zero = new Map(scenarios.map((s) => [s.id, s.confirmedMs]));
+  const rows = events.map((e) => {
+    const from = e.scenario === undefined ? undefined : zero.get(e.scenario);
+    const offset =
+      from === undefined ? '' : `${e.atMs >= from ? '+' : ''}${timeText(e.atMs - from)}`;
+    return `| ${clockText(e.atMs)} | ${offset} | ${e.source} | ${t(e.subject)}: ${t(e.text)} |`;
+  });
+  const cut =
+    events.length < all.length
+      ? `\n\n${countText(all.length - events.length)} smaller events are left out.`
+      : '';
+  return (
+    'UTC; the second column counts from the moment at which the fault of that scenario was seen to work.\n\n' +
+    `| time | from the fault | source | event |\n| --- | ---: | --- | --- |\n${rows.join('\n')}${cut}`
+  );
+}
+
+function certificates(record: GameDayRecord, only: ScenarioRecord | undefined): string {
+  const events = within(record.timeline, only).filter((e) => e.source === 'certificate');
+  const life = `Workload certificates live ${timeText(record.system.certificateLifetimeMs)}.`;
+  if (events.length === 0) return `${life} No event of a certificate was recorded.`;
+  const by = new Map<string, TimelineEvent[]>();
+  for (const e of events) by.set(e.subject, [...(by.get(e.subject) ?? []), e]);
+  const lines = [...by].slice(0, 40).map(([subject, list]) => {
+    const texts = list.slice(0, 6).map((e) => `${clockText(e.atMs)} ${t(e.text)}`);
+    const more = list.length > 6 ? `; and ${list.length - 6} more` : '';
+    return `- ${t(subject)}: ${texts.join('; ')}${more}`;
+  });
+  return `${life}\n\n${lines.join('\n')}`;
+}
+
+function deployments(record: GameDayRecord, only: ScenarioRecord | undefined): string {
+  const events = within(record.timeline, only).filter((e) => e.source === 'deployment');
+  if (events.length === 0) return 'None was recorded.';
+  return events.map((e) => `- ${clockText(e.atMs)} ${t(e.subject)}: ${t(e.text)}`).join('\n');
+}
+
+function budget(record: GameDayRecord): string {
+  if (record.budgets.length === 0) return 'No SLO was measured.';
+  const nominalMs = (record.endedMs - record.startedMs) / record.timeScale.factor;
+  const rows = record.budgets.map((b) => {
+    const cells = [
+      t(b.slo),
+      `${Number(b.objective.toPrecision(8))}%`,
+      `${countText(b.bad)} of ${countText(b.total)}`,
+      timeText(b.total > 0 ? (b.bad / b.total) * nominalMs : 0),
+      percentText(b.spentOfPeriodRatio),
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return (
+    '| SLO | objective | bad events | as complete failure | of the period |\n' +
+    `| --- | ---: | ---: | ---: | ---: |\n${rows.join('\n')}`
+  );
+}
+
+const wentWell = [
+  'Which signal told the truth first, and who looked at it?',
+  'Which step of the runbook worked as it is written?',
+  'What did automation do that a person would have had to?',
+];
+const wentWrong = [
+  'What took longest between the page and the first right action?',
+  'Which alert, dashboard or page misled, or was missing?',
+  'Where did two people do the same, or nobody anything?',
+];
+const lucky = [
+  'What would have made this worse, had it happened at another hour or with more traffic?',
+  'Which safety held that nobody had tested?',
+];
+
+const prompts = (questions: readonly string[]): string =>
+  questions.map((q) => `- ${q} ${toFill}`).join('\n');
+
+/** Only what was measured to be wrong becomes a row; what to do about it is for people. */
+function actions(scenarios: readonly ScenarioRecord[]): string {
+  const found = scenarios.flatMap((s) => [
+    ...s.expectations
+      .filter((e) => !e.inTime)
+      .map((e) => [`${t(e.name)} ${t(outcomeText(e))}`, 'detect']),
+    ...s.expectations
+      .filter((e) => e.resolve && !e.resolve.inTime)
+      .map((e) => [`${t(e.name)} went on after the fault was gone`, 'detect']),
+    ...s.unexpected.map((u) => [`${t(u.name)} fired without being expected`, 'detect']),
+    ...s.rollback.residue.map((r) => [`left behind: ${t(r)}`, 'mitigate']),
+    ...s.arms
+      .filter((a) => a.verdict === 'metastable')
+      .map((a) => [
+        `${t(a.name)}: did not recover, ${timesText(a.amplificationAfter)} amplification`,
+        'prevent',
+      ]),
+    ...s.checks.filter((c) => !c.held).map((c) => [`${t(c.name)}: ${t(c.detail)}`, 'prevent']),
+  ]);
+  const rows = (found.length > 0 ? found : [['', '']]).map(
+    ([what, kind]) => `| ${toFill} | ${what ?? ''} | ${kind || toFill} | ${toFill} | ${toFill} |`,
+  );
+  return (
+    'One owner each, and a date (2026-05-31). Kinds: prevent, detect, mitigate.\n\n' +
+    '| action | since it was measured that | kind | owner | due |\n' +
+    `| --- | --- | --- | --- | --- |\n${rows.join('\n')}`
+  );
+}
+
+function supporting(record: GameDayRecord): string {
+  const rows = howRows(record).map(([name, text]) => `- ${name}: ${t(text)}`);
+  const runbooks = [
+    ...new Set(record.alerts.flatMap((a) => (a.runbook === undefined ? [] : [a.runbook]))),
+  ];
+  const pages = runbooks.map(
+    (r) => `- Runbook, filled in: [${t(r)}](runbooks/${encodeURIComponent(r)}.md)`,
+  );
+  return [...rows, '- [Report with plots](index.html), [record](record.json)', ...pages].join('\n');
+}

@@ -1,0 +1,51 @@
+/** When an incident was noticed, mitigated and over: computed from what was recorded, absent where it was not. */
+import type { GameDayRecord, ScenarioRecord } from '../record.js';
+
+export interface IncidentTimes {
+  /** When callers began to feel it; where nobody did, when the fault was seen to work. */
+  onsetMs: number | undefined;
+  felt: boolean;
+  /** The first page that reached somebody. */
+  detectedMs: number | undefined;
+  detectedBy: string | undefined;
+  /** The last fault's end. */
+  mitigatedMs: number | undefined;
+  /** The last alert of the scenario was resolved. */
+  resolvedMs: number | undefined;
+  /** Each from the onset. */
+  ttdMs: number | undefined;
+  ttmMs: number | undefined;
+  ttrMs: number | undefined;
+}
+
+export function timesOf(record: GameDayRecord, s: ScenarioRecord): IncidentTimes {
+  const onsetMs = s.onsetMs ?? s.confirmedMs;
+  const alerts = record.alerts.filter((a) => a.scenario === s.id);
+  const pages = alerts
+    .filter((a) => a.severity === 'page' && a.receivedAtMs >= (s.confirmedMs ?? s.startedMs))
+    .sort((a, b) => a.receivedAtMs - b.receivedAtMs);
+  const first = pages[0];
+  const ends = s.faults.map((f) => f.endedMs);
+  const mitigatedMs = ends.length === 0 || ends.includes(undefined) ? undefined : latest(ends);
+  const stops = alerts.filter((a) => a.severity === 'page').map((a) => a.resolvedAtMs);
+  const resolvedMs = stops.includes(undefined) ? undefined : (latest(stops) ?? mitigatedMs);
+  const since = (timeMs: number | undefined): number | undefined =>
+    onsetMs === undefined || timeMs === undefined ? undefined : timeMs - onsetMs;
+  return {
+    onsetMs,
+    felt: s.onsetMs !== undefined,
+    detectedMs: first?.receivedAtMs,
+    detectedBy: first?.name,
+    mitigatedMs,
+    resolvedMs,
+    ttdMs: since(first?.receivedAtMs),
+    ttmMs: since(mitigatedMs),
+    ttrMs: since(resolvedMs),
+  };
+}
+
+const latest = (times: readonly (number | undefined)[]): number | undefined =>
+  times.reduce<number | undefined>(
+    (most, t) => (t === undefined ? most : Math.max(most ?? t, t)),
+    undefined,
+  );

@@ -1,0 +1,233 @@
+/** `record.json` read back and checked: the same shape as record.ts, so that an old or broken file is told at once. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { messageOf, UserError } from '../base/errors.js';
+import type { GameDayRecord } from './record.js';
+
+const text = z.string();
+const number = z.number();
+const labels = z.record(text, text);
+const verdict = z.enum(['PASS', 'FAIL', 'INCONCLUSIVE', 'ABORTED']);
+
+const totals = z.looseObject({
+  requests: number,
+  errors: number,
+  p50Ms: number,
+  p95Ms: number,
+  p99Ms: number,
+  routes: z.record(text, z.looseObject({ requests: number, errors: number, p95Ms: number })),
+});
+
+const measures = z.array(
+  z.looseObject({
+    name: text,
+    source: text,
+    expr: text,
+    bound: text,
+    unit: text,
+    value: number.nullish(),
+    held: z.boolean(),
+  }),
+);
+
+const alertRef = z.looseObject({ name: text, labels, severity: text, firedAtMs: number });
+
+const expectation = z.looseObject({
+  name: text,
+  labels,
+  severity: text,
+  deadlineMs: number,
+  firedAfterMs: number.optional(),
+  receivedAfterMs: number.optional(),
+  inTime: z.boolean(),
+  theory: z
+    .looseObject({
+      exactMs: number,
+      earliestMs: number,
+      latestMs: number,
+      evaluationIntervalMs: number,
+      within: z.boolean(),
+      basis: text,
+    })
+    .optional(),
+  resolve: z
+    .looseObject({ withinMs: number, resolvedAfterMs: number.optional(), inTime: z.boolean() })
+    .optional(),
+});
+
+const fault = z.looseObject({
+  id: text,
+  kind: text,
+  target: text,
+  description: text,
+  requestedMs: number,
+  confirmedMs: number.optional(),
+  endedMs: number.optional(),
+  effect: number,
+  effectUnit: text,
+  undo: text,
+});
+
+const arm = z.looseObject({
+  name: text,
+  description: text,
+  triggerStartMs: number,
+  triggerEndMs: number,
+  amplificationDuring: number,
+  amplificationAfter: number,
+  goodputBefore: number,
+  goodputAfter: number,
+  recoveredAfterMs: number.optional(),
+  verdict: z.enum(['recovered', 'metastable']),
+});
+
+const scenario = z.looseObject({
+  id: text,
+  title: text,
+  description: text,
+  failureMode: text.optional(),
+  file: text,
+  startedMs: number,
+  endedMs: number,
+  blastRadius: text,
+  hypothesis: z.looseObject({ title: text, before: measures, during: measures, after: measures }),
+  phases: z.array(
+    z.looseObject({
+      kind: z.enum(['baseline', 'injection', 'fault', 'rollback', 'recovery']),
+      arm: text.optional(),
+      startMs: number,
+      endMs: number,
+      client: totals,
+    }),
+  ),
+  faults: z.array(fault),
+  confirmedMs: number.optional(),
+  onsetMs: number.optional(),
+  expectations: z.array(expectation),
+  allowed: z.array(alertRef),
+  unexpected: z.array(alertRef),
+  alreadyFiring: z.array(alertRef),
+  checks: z.array(z.looseObject({ name: text, held: z.boolean(), detail: text })),
+  arms: z.array(arm),
+  abort: z.looseObject({ condition: text, atMs: number }).optional(),
+  rollback: z.looseObject({
+    done: z.boolean(),
+    startedMs: number.optional(),
+    endedMs: number.optional(),
+    residue: z.array(text),
+  }),
+  client: totals,
+  budgetSpent: z.array(z.looseObject({ slo: text, ratio: number })),
+  runbook: text,
+  verdict,
+  reasons: z.array(text),
+});
+
+export const recordSchema = z.looseObject({
+  version: z.literal(1),
+  id: text,
+  title: text,
+  command: text,
+  firedrillVersion: text,
+  startedMs: number,
+  endedMs: number,
+  verdict,
+  exitCode: number,
+  timeScale: z.looseObject({ factor: number, text, hourMs: number }),
+  measurement: z.looseObject({
+    kind: z.enum(['prometheus', 'embedded']),
+    scrapeIntervalMs: number,
+    evaluationIntervalMs: number,
+    deliveryAllowanceMs: number,
+  }),
+  load: z.looseObject({
+    kind: z.enum(['k6', 'embedded']),
+    requestsPerSecond: number,
+    measuredFrom: text,
+    dropped: number,
+    total: totals,
+  }),
+  system: z.looseObject({
+    name: text,
+    trustDomain: text,
+    services: z.array(z.looseObject({ name: text, replicas: number })),
+    certificateLifetimeMs: number,
+  }),
+  scenarios: z.array(scenario),
+  series: z.array(
+    z.looseObject({
+      panel: text,
+      name: text,
+      unit: text,
+      source: text,
+      points: z.array(z.tuple([number, number.nullable()])),
+    }),
+  ),
+  alerts: z.array(
+    z.looseObject({
+      name: text,
+      labels,
+      annotations: labels,
+      severity: text,
+      firedAtMs: number,
+      receivedAtMs: number,
+      resolvedAtMs: number.optional(),
+      scenario: text.optional(),
+      expected: z.boolean(),
+    }),
+  ),
+  timeline: z.array(
+    z.looseObject({ atMs: number, source: text, subject: text, text, major: z.boolean() }),
+  ),
+  budgets: z.array(
+    z.looseObject({
+      slo: text,
+      objective: number,
+      total: number,
+      bad: number,
+      spentOfPeriodRatio: number,
+    }),
+  ),
+  machine: z.looseObject({ platform: text, cpus: number, memoryBytes: number, node: text }),
+});
+
+/** Problems named by file and path within it, since JSON has no lines that a person reads. */
+export function parseRecord(file: string, json: string): GameDayRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new UserError(`${file} is no JSON: ${messageOf(error)}`);
+  }
+  const parsed = recordSchema.safeParse(value);
+  if (!parsed.success) {
+    throw new UserError(
+      parsed.error.issues.slice(0, 5).map((issue) => ({
+        message: `${file}: ${issue.path.length > 0 ? issue.path.join('.') : 'the file'}: ${issue.message}`,
+        expected: 'the record.json of a game day',
+      })),
+    );
+  }
+  return value as GameDayRecord;
+}
+
+/** From `record.json`, its folder, or the `result.json` beside it. */
+export function readRecord(path: string): GameDayRecord {
+  const folder = existsSync(path) && statSync(path).isDirectory();
+  const file = folder
+    ? join(path, 'record.json')
+    : basename(path) === 'result.json'
+      ? join(dirname(path), 'record.json')
+      : path;
+  let json: string;
+  try {
+    json = readFileSync(file, 'utf8');
+  } catch {
+    throw new UserError({
+      message: `${file} cannot be read`,
+      expected: "a game day's report folder, or the record.json or result.json in it",
+    });
+  }
+  return parseRecord(file, json);
+}

@@ -1,0 +1,62 @@
+/** Everything that a game day leaves behind, by the name of its file. */
+import { factsOfAlert, type RunbookFacts } from '../facts.js';
+import { draftPostmortem } from '../postmortem/draft.js';
+import type { AlertRecord, GameDayRecord } from '../record.js';
+import { renderRunbook } from '../render.js';
+import { junitXml } from './junit.js';
+import { gameDayReport } from './page.js';
+import { resultOf } from './result.js';
+
+const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+/** What the game day knows beside the record, for commands and queries of the runbooks. */
+export type SharedFacts = Pick<
+  RunbookFacts,
+  'proxies' | 'controller' | 'prometheus' | 'pki' | 'slos' | 'window'
+>;
+
+export function gameDayFiles(record: GameDayRecord, shared: SharedFacts = {}): Map<string, string> {
+  const runbooks = firedRunbooks(record, shared);
+  const postmortem = draftPostmortem(record);
+  return new Map([
+    ['index.html', gameDayReport(record, { runbooks, postmortem })],
+    ['postmortem.md', postmortem],
+    ['result.json', json(resultOf(record))],
+    ['record.json', json(record)],
+    ['junit.xml', junitXml(record)],
+    ...[...runbooks].map(([name, text]): [string, string] => [`runbooks/${name}.md`, text]),
+  ]);
+}
+
+/** The runbook of each alert that fired and of each scenario, filled with the facts of the first firing. */
+export function firedRunbooks(
+  record: GameDayRecord,
+  shared: SharedFacts = {},
+): Map<string, string> {
+  const pages = new Map<string, string>();
+  for (const alert of record.alerts) {
+    if (pages.has(alert.name)) continue;
+    const text = renderRunbook(alert.name, { ...shared, ...factsOfRecord(alert) });
+    if (text !== undefined) pages.set(alert.name, text);
+  }
+  for (const { runbook } of record.scenarios) {
+    if (pages.has(runbook)) continue;
+    const text = renderRunbook(runbook, shared);
+    if (text !== undefined) pages.set(runbook, text);
+  }
+  return pages;
+}
+
+export function factsOfRecord(alert: AlertRecord): RunbookFacts {
+  const { labels, annotations, firedAtMs, facts } = alert;
+  const limitMs = 8.64e15;
+  const startsAt = new Date(Math.max(-limitMs, Math.min(limitMs, firedAtMs))).toISOString();
+  return {
+    ...factsOfAlert({
+      labels: { ...labels, alertname: alert.name, severity: alert.severity },
+      annotations,
+      startsAt,
+    }),
+    ...(facts.length > 0 ? { observed: facts } : {}),
+  };
+}

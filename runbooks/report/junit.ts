@@ -1,0 +1,108 @@
+/** JUnit XML, so that any CI shows which alert came late: a suite a scenario, a case an expectation. */
+import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from '../record.js';
+import { outcomeText } from '../words.js';
+
+/** XML 1.0 has no way to write control characters or half of a surrogate pair. */
+const escapeXml = (text: string): string =>
+  text
+    // eslint-disable-next-line no-control-regex
+    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, ' ')
+    .replaceAll(/[\ud800-\udbff](?![\udc00-\udfff])/g, ' ')
+    .replaceAll(/(?<![\ud800-\udbff])[\udc00-\udfff]/g, ' ')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll(/[\t\n\r]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+interface Case {
+  name: string;
+  seconds: number;
+  failure?: string;
+  /** It could not be judged, which is not the alert's failure. */
+  error?: string;
+}
+
+export function junitXml(record: GameDayRecord): string {
+  const suites = record.scenarios.map((s) => ({ s, cases: casesOf(s) }));
+  const all = suites.flatMap((x) => x.cases);
+  const parts = suites.map(({ s, cases }) => suiteXml(s, cases));
+  return (
+    '<?xml version="1.0" encoding="UTF-8"?>\n' +
+    `<testsuites name="${escapeXml(record.title)}" ${counts(all)} ` +
+    `time="${secondsText(record.endedMs - record.startedMs)}">\n${parts.join('')}</testsuites>\n`
+  );
+}
+
+const secondsText = (ms: number): string => (Math.max(0, ms) / 1000).toFixed(3);
+
+const counts = (cases: readonly Case[]): string =>
+  `tests="${cases.length}" failures="${cases.filter((c) => c.failure !== undefined).length}" ` +
+  `errors="${cases.filter((c) => c.error !== undefined).length}"`;
+
+function suiteXml(s: ScenarioRecord, cases: readonly Case[]): string {
+  const limitMs = 8.64e15;
+  const at = new Date(Math.max(-limitMs, Math.min(limitMs, s.startedMs)))
+    .toISOString()
+    .slice(0, 19);
+  return (
+    `  <testsuite name="${escapeXml(s.id)}" ${counts(cases)} ` +
+    `time="${secondsText(s.endedMs - s.startedMs)}" timestamp="${at}">\n` +
+    `${cases.map((c) => caseXml(s, c)).join('')}  </testsuite>\n`
+  );
+}
+
+function caseXml(s: ScenarioRecord, c: Case): string {
+  const head =
+    `    <testcase classname="${escapeXml(`gameday.${s.id}`)}" name="${escapeXml(c.name)}" ` +
+    `time="${c.seconds.toFixed(3)}"`;
+  const [tag, text] = c.failure === undefined ? ['error', c.error] : ['failure', c.failure];
+  if (text === undefined) return `${head}/>\n`;
+  return `${head}>\n      <${tag} message="${escapeXml(text)}"/>\n    </testcase>\n`;
+}
+
+function casesOf(s: ScenarioRecord): Case[] {
+  const cases: Case[] = s.expectations.flatMap((e) => expectationCases(e));
+  const claim = (name: string, held: boolean, why: string): void => {
+    cases.push({ name, seconds: 0, ...(held ? {} : { failure: why }) });
+  };
+  claim(
+    'nothing else fires',
+    s.unexpected.length === 0,
+    `unexpected: ${s.unexpected.map((u) => u.name).join(', ')}`,
+  );
+  const { before, during, after } = s.hypothesis;
+  for (const [when, list] of Object.entries({ before, during, after })) {
+    for (const m of list) {
+      claim(`${m.name} ${m.bound} ${when}`, m.held, `measured ${m.value ?? 'nothing'} ${m.unit}`);
+    }
+  }
+  for (const c of s.checks) claim(c.name, c.held, c.detail);
+  const { done, residue } = s.rollback;
+  const whole = (done || s.faults.length === 0) && residue.length === 0;
+  claim('every fault is taken back', whole, residue.join('; ') || 'the rollback did not finish');
+  // A verdict that no single claim explains must not look green.
+  const red = cases.some((c) => c.failure !== undefined);
+  const why = s.reasons.join('; ') || s.verdict;
+  if (s.verdict === 'INCONCLUSIVE' || s.verdict === 'ABORTED') {
+    cases.push({ name: 'verdict', seconds: 0, error: `${s.verdict}: ${why}` });
+  } else if (s.verdict === 'FAIL' && !red) {
+    cases.push({ name: 'verdict', seconds: 0, failure: why });
+  }
+  return cases;
+}
+
+function expectationCases(e: ExpectationRecord): Case[] {
+  const fires: Case = {
+    name: `${e.name} (${e.severity}) fires in time`,
+    seconds: Math.max(0, e.receivedAfterMs ?? e.deadlineMs) / 1000,
+    ...(e.inTime ? {} : { failure: outcomeText(e) }),
+  };
+  if (!e.resolve) return [fires];
+  const stops: Case = {
+    name: `${e.name} (${e.severity}) stops after the rollback`,
+    seconds: Math.max(0, e.resolve.resolvedAfterMs ?? e.resolve.withinMs) / 1000,
+    ...(e.resolve.inTime ? {} : { failure: 'it did not stop in time' }),
+  };
+  return [fires, stops];
+}

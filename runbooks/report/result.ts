@@ -1,0 +1,250 @@
+/** result.json: what a game day came to, for programs; small, in seconds, and documented in RESULT.md. */
+import { z } from 'zod';
+import { messageOf, UserError } from '../../base/errors.js';
+import type {
+  ClientTotals,
+  ExpectationRecord,
+  GameDayRecord,
+  MeasureRecord,
+  ScenarioRecord,
+} from '../record.js';
+
+const seconds = z.number();
+const text = z.string();
+const verdict = z.enum(['PASS', 'FAIL', 'INCONCLUSIVE', 'ABORTED']);
+
+const client = z.strictObject({
+  requests: z.number(),
+  errors: z.number(),
+  /** Milliseconds. */
+  p50: z.number(),
+  p95: z.number(),
+  p99: z.number(),
+});
+
+const measure = z.strictObject({
+  name: text,
+  bound: text,
+  unit: text,
+  value: z.number().nullable(),
+  held: z.boolean(),
+});
+
+const expectedAlert = z.strictObject({
+  name: text,
+  labels: z.record(text, text),
+  severity: text,
+  deadlineSeconds: seconds,
+  /** At the receiver, from the moment at which the fault was seen to work; null where it never came. */
+  firedAfterSeconds: seconds.nullable(),
+  /** By the arithmetic of the rule; null where there is none. */
+  theoreticalSeconds: seconds.nullable(),
+  inTime: z.boolean(),
+  /** From the end of the rollback; null where it never stopped, or need not. */
+  resolvedAfterSeconds: seconds.nullable(),
+});
+
+const alert = z.strictObject({
+  name: text,
+  severity: text,
+  labels: z.record(text, text),
+  at: text,
+});
+
+const scenario = z.strictObject({
+  id: text,
+  title: text,
+  failureMode: text.optional(),
+  verdict,
+  reasons: z.array(text),
+  startedAt: text,
+  durationSeconds: seconds,
+  hypothesis: z.strictObject({
+    title: text,
+    before: z.array(measure),
+    during: z.array(measure),
+    after: z.array(measure),
+  }),
+  faults: z.array(
+    z.strictObject({
+      kind: text,
+      target: text,
+      startedAt: text,
+      /** When its effect was seen; null where it never was. */
+      confirmedAt: text.nullable(),
+      endedAt: text.nullable(),
+      effect: z.number(),
+      effectUnit: text,
+    }),
+  ),
+  expectedAlerts: z.array(expectedAlert),
+  unexpectedAlerts: z.array(alert),
+  rollback: z.strictObject({ done: z.boolean(), leftBehind: z.array(text) }),
+  checks: z.array(z.strictObject({ name: text, held: z.boolean(), detail: text })),
+  arms: z.array(
+    z.strictObject({
+      name: text,
+      amplificationDuring: z.number(),
+      amplificationAfter: z.number(),
+      recoveredAfterSeconds: seconds.nullable(),
+      verdict: z.enum(['recovered', 'metastable']),
+    }),
+  ),
+  client,
+});
+
+export const resultSchema = z.strictObject({
+  /** Grows when a field changes its meaning. */
+  version: z.literal(1),
+  id: text,
+  title: text,
+  firedrillVersion: text,
+  verdict,
+  exitCode: z.number(),
+  startedAt: text,
+  durationSeconds: seconds,
+  /** What the rules' times were multiplied with, such as 1/240. */
+  timeScale: text,
+  engine: z.enum(['prometheus', 'embedded']),
+  load: z.enum(['k6', 'embedded']),
+  client,
+  budgets: z.array(
+    z.strictObject({
+      slo: text,
+      objective: z.number(),
+      total: z.number(),
+      bad: z.number(),
+      spentOfPeriod: z.number(),
+    }),
+  ),
+  scenarios: z.array(scenario),
+});
+
+export type GameDayResult = z.infer<typeof resultSchema>;
+
+const inSeconds = (ms: number): number => Math.round(ms) / 1000;
+const secondsOrNull = (ms: number | undefined): number | null =>
+  ms === undefined ? null : inSeconds(ms);
+
+const limitMs = 8.64e15;
+const instant = (ms: number): string =>
+  new Date(Math.max(-limitMs, Math.min(limitMs, ms))).toISOString();
+const instantOrNull = (ms: number | undefined): string | null =>
+  ms === undefined ? null : instant(ms);
+
+export function resultOf(record: GameDayRecord): GameDayResult {
+  return {
+    version: 1,
+    id: record.id,
+    title: record.title,
+    firedrillVersion: record.firedrillVersion,
+    verdict: record.verdict,
+    exitCode: record.exitCode,
+    startedAt: instant(record.startedMs),
+    durationSeconds: inSeconds(record.endedMs - record.startedMs),
+    timeScale: record.timeScale.text,
+    engine: record.measurement.kind,
+    load: record.load.kind,
+    client: clientOf(record.load.total),
+    budgets: record.budgets.map(({ slo, objective, total, bad, spentOfPeriodRatio }) => ({
+      slo,
+      objective,
+      total,
+      bad,
+      spentOfPeriod: spentOfPeriodRatio,
+    })),
+    scenarios: record.scenarios.map(scenarioOf),
+  };
+}
+
+const clientOf = ({
+  requests,
+  errors,
+  p50Ms,
+  p95Ms,
+  p99Ms,
+}: ClientTotals): GameDayResult['client'] => ({
+  requests,
+  errors,
+  p50: p50Ms,
+  p95: p95Ms,
+  p99: p99Ms,
+});
+
+function scenarioOf(s: ScenarioRecord): GameDayResult['scenarios'][number] {
+  const measured = (list: MeasureRecord[]) =>
+    list.map(({ name, bound, unit, value, held }) => ({
+      name,
+      bound,
+      unit,
+      value: value ?? null,
+      held,
+    }));
+  return {
+    id: s.id,
+    title: s.title,
+    ...(s.failureMode === undefined ? {} : { failureMode: s.failureMode }),
+    verdict: s.verdict,
+    reasons: s.reasons,
+    startedAt: instant(s.startedMs),
+    durationSeconds: inSeconds(s.endedMs - s.startedMs),
+    hypothesis: {
+      title: s.hypothesis.title,
+      before: measured(s.hypothesis.before),
+      during: measured(s.hypothesis.during),
+      after: measured(s.hypothesis.after),
+    },
+    faults: s.faults.map((f) => ({
+      kind: f.kind,
+      target: f.target,
+      startedAt: instant(f.requestedMs),
+      confirmedAt: instantOrNull(f.confirmedMs),
+      endedAt: instantOrNull(f.endedMs),
+      effect: f.effect,
+      effectUnit: f.effectUnit,
+    })),
+    expectedAlerts: s.expectations.map(alertOf),
+    unexpectedAlerts: s.unexpected.map(({ name, severity, labels, firedAtMs }) => ({
+      name,
+      severity,
+      labels,
+      at: instant(firedAtMs),
+    })),
+    rollback: { done: s.rollback.done, leftBehind: s.rollback.residue },
+    checks: s.checks.map(({ name, held, detail }) => ({ name, held, detail })),
+    arms: s.arms.map((a) => ({
+      name: a.name,
+      amplificationDuring: a.amplificationDuring,
+      amplificationAfter: a.amplificationAfter,
+      recoveredAfterSeconds: secondsOrNull(a.recoveredAfterMs),
+      verdict: a.verdict,
+    })),
+    client: clientOf(s.client),
+  };
+}
+
+const alertOf = (e: ExpectationRecord) => ({
+  name: e.name,
+  labels: e.labels,
+  severity: e.severity,
+  deadlineSeconds: inSeconds(e.deadlineMs),
+  firedAfterSeconds: secondsOrNull(e.receivedAfterMs),
+  theoreticalSeconds: secondsOrNull(e.theory?.exactMs),
+  inTime: e.inTime,
+  resolvedAfterSeconds: secondsOrNull(e.resolve?.resolvedAfterMs),
+});
+
+/** A result read back; a field that is unknown, missing or of another kind is named by its path. */
+export function parseResult(file: string, json: string): GameDayResult {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new UserError(`${file} is no JSON: ${messageOf(error)}`);
+  }
+  const parsed = resultSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new UserError(
+    parsed.error.issues.map((i) => ({ message: `${file}: ${i.path.join('.')}: ${i.message}` })),
+  );
+}
