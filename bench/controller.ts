@@ -12,6 +12,7 @@ import { seededRandom } from '../base/random.js';
 import { writeFileWhole } from '../base/write-file.js';
 import { ControllerClient } from '../mesh/controller/client/client.js';
 import { controllerIdentity } from '../mesh/controller/controller.js';
+import { controllerNodeFlags } from '../mesh/controller/node-flags.js';
 import { splitPem } from '../mesh/identity/csr.js';
 import { createJoinToken } from '../mesh/identity/join-tokens.js';
 import { identityName } from '../mesh/identity/names.js';
@@ -78,10 +79,12 @@ class Bench {
         discovery: [{ kind: 'file', path: 'registry.yaml' }],
       }),
     );
-    this.#controller = startNode('controller', program('mesh/controller/main'), [
-      '--config',
-      config,
-    ]);
+    this.#controller = startNode(
+      'controller',
+      program('mesh/controller/main'),
+      ['--config', config],
+      { nodeFlags: controllerNodeFlags },
+    );
     const ready = await this.#controller.ready;
     this.#port = Number(ready.grpc);
     this.#admin = Number(ready.admin);

@@ -1,4 +1,5 @@
 /** Every object of an installation, from its values. The Helm chart is made by calling this with symbols as values. */
+import { controllerNodeFlags } from '../../controller/node-flags.js';
 import { stringify } from 'yaml';
 import { labels, ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
@@ -115,6 +116,7 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
   const app = { app: name };
   const command = [
     'node',
+    ...controllerNodeFlags,
     '/app/dist/mesh/controller/main.js',
     '--config',
     '/etc/firedrill/controller.yaml',
