@@ -56,7 +56,7 @@ export const certificateAlerts: LibraryEntry[] = [
       '30s of failures are no ' +
       'single straggler; kept for 2m since attempts come in bursts.',
     about: 'mesh',
-    summary: '{{ $value | humanize }} handshakes a second fail on an expired certificate',
+    summary: '{{ $value | printf "%.2f" }} handshakes a second fail on an expired certificate',
     description:
       'Somewhere a workload, an issuer or a trust anchor has run out: requests to or from it fail now.',
     dashboard: 'firedrill-oncall',
@@ -72,7 +72,7 @@ export const certificateAlerts: LibraryEntry[] = [
       'as long as attempts may lie apart.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} failed to renew its certificate {{ $value | humanize }} times',
+      'The proxy at {{ $labels.instance }} failed to renew its certificate {{ $value | printf "%.0f" }} times',
     description:
       'The old certificate is still good. The controller refuses, cannot be reached, or its ' +
       'issuer cannot sign.',

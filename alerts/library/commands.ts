@@ -27,7 +27,7 @@ export function registerLibrary(alerts: Command): void {
   alerts
     .command('generate')
     .description('write the alert library as Prometheus rules')
-    .requiredOption('-o, --out <path>', 'a .yaml file, a folder, or - for standard output')
+    .requiredOption('-o, --out <path>', 'a .yaml file, a folder (one file a group), or -')
     .option('--format <format>', 'rules or prometheusrule', 'rules')
     .option('--time-scale <ratio>', 'multiply every range, interval and wait, for drills', '1')
     .option('--scrape-interval <duration>', 'no range is made shorter than four of these')
@@ -40,12 +40,12 @@ export function registerLibrary(alerts: Command): void {
     .addHelpText('after', example)
     .action(async (flags: Flags) => {
       const { libraryGroups } = await import('./library.js');
-      const { libraryText } = await import('./write.js');
+      const { libraryFiles } = await import('./write.js');
       const { writeAll } = await import('../../slo/rules/write-files.js');
       const groups = libraryGroups(await optionsOf(flags));
       const single = flags.out === '-' || /\.ya?ml$/.test(flags.out);
-      const text = libraryText(groups, flags.format, flags.namespace);
-      writeAll(flags.out, single, new Map([['mesh-alerts.yaml', text]]));
+      const { format, namespace } = flags;
+      writeAll(flags.out, single, libraryFiles(groups, { format, namespace, single }));
       const count = groups.reduce((sum, g) => sum + g.rules.length, 0);
       if (flags.out !== '-') process.stderr.write(`${count} alerts in ${flags.out}\n`);
     });

@@ -18,6 +18,7 @@ import {
 import { networkAlerts } from './network.js';
 import { retryAlerts } from './retries.js';
 import { serviceLevelAlerts } from './service-levels.js';
+import { trafficAlerts } from './traffic.js';
 import { telemetryAlerts } from './telemetry.js';
 
 export interface LibraryOptions {
@@ -45,9 +46,12 @@ export const libraryEntries: readonly (readonly [string, readonly LibraryEntry[]
   ['mesh-routing', misroutingAlerts],
   ['mesh-network', networkAlerts],
   ['mesh-service-levels', serviceLevelAlerts],
+  ['mesh-traffic', trafficAlerts],
 ];
 
 const intervalMs = 30_000;
+/** What looks back a week is read from disk: once in five minutes is enough. */
+const longIntervalMs = 300_000;
 export const defaultOwner = 'platform';
 /** The label `service` of alerts about the mesh itself. */
 export const meshService = 'mesh';
@@ -58,7 +62,7 @@ export function libraryGroups(options: LibraryOptions = {}): RuleGroup[] {
   const times = timesOf(scale, options.scrapeIntervalMs ?? 0, options.jobs ?? meshJobs);
   return libraryEntries.map(([name, entries]) => ({
     name,
-    intervalMs: scaledMs(intervalMs, scale),
+    intervalMs: scaledMs(entries === trafficAlerts ? longIntervalMs : intervalMs, scale),
     rules: entries.map((entry) => ruleOf(entry, times, scale, options)),
   }));
 }

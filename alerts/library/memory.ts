@@ -35,7 +35,7 @@ export const memoryAlerts: LibraryEntry[] = [
     about: 'mesh',
     summary:
       'The proxy of {{ $labels.pod }}{{ $labels.instance }} was killed for lack of memory ' +
-      '{{ $value | humanize }} times',
+      '{{ $value | printf "%.0f" }} times',
     description:
       'Requests under way were cut off, and the pod is out of the mesh until the proxy is ' +
       'back. It will happen again ' +
@@ -83,7 +83,8 @@ export const memoryAlerts: LibraryEntry[] = [
       'with the back-off between restarts.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} has restarted {{ $value }} times within half an hour',
+      'The proxy at {{ $labels.instance }} has restarted {{ $value | printf "%.0f" }} times ' +
+      'within half an hour',
     description: 'Each restart cuts requests off. Its last log lines say why it ended.',
     dashboard: 'firedrill-debug',
   },

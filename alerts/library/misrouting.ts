@@ -35,7 +35,7 @@ export const misroutingAlerts: LibraryEntry[] = [
     timing: 'Ten minutes of it are no typing mistake at a console, and no rollout.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} refuses {{ $value | humanize }} requests a second ' +
+      'The proxy at {{ $labels.instance }} refuses {{ $value | printf "%.2f" }} requests a second ' +
       'for want of a destination',
     description:
       'A name that does not exist, that DNS no longer answers, or behind which there is no endpoint.',

@@ -25,11 +25,9 @@ export const retryAlerts: LibraryEntry[] = [
     summary:
       '{{ $labels.dst }} gets {{ $value | humanizePercentage }} more tries than requests: a retry storm',
     description:
-      'For every 100 requests there are {{ $value | humanizePercentage }} more tries: the ' +
-      'retries are load that keeps ' +
-      '{{ $labels.dst }} from recovering. A retry budget (ratio 0.2) bounds them; take retries ' +
-      'off the route if that is ' +
-      'not enough.',
+      'The retries are load that keeps {{ $labels.dst }} from recovering: the more it fails, ' +
+      'the more it gets. ' +
+      'A retry budget (ratio 0.2) bounds them; take retries off the route if that is not enough.',
     dashboard: 'firedrill-oncall',
   },
   {

@@ -1,4 +1,4 @@
-/** M1, M2 and M5 for services that have no SLO of their own yet; S7 and the rest of the fleet. */
+/** M1 and M2 for services that have no SLO of their own yet; S7 and the rest of the fleet. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 
@@ -45,25 +45,6 @@ export const serviceLevelAlerts: LibraryEntry[] = [
     dashboard: 'firedrill-oncall',
   },
   {
-    name: 'MeshTrafficDropped',
-    expr: (t) => {
-      const requests = `${m.requests}{${outbound}}`;
-      const before = `sum by (dst) (rate(${requests}[${t.range('30m')}] offset ${t.range('1w')}))`;
-      return `(${sumRate('dst', requests, t.range('30m'))} or 0 * ${before})\n/ (${before} > 1) < 0.5`;
-    },
-    for: '15m',
-    timing:
-      'The same half hour a week ago knows day, night and weekend. A quarter of an hour leaves ' +
-      'out the edges of a peak.',
-    about: 'dst',
-    summary:
-      '{{ $labels.dst }} gets {{ $value | humanizePercentage }} of the traffic of a week ago',
-    description:
-      'Requests that never come fail no SLO: look upstream, at DNS, gateways and clients (M5). ' +
-      'A holiday looks the same.',
-    dashboard: 'firedrill-executive',
-  },
-  {
     name: 'MeshEndpointsEjected',
     expr: (t) => `sum by (dst) (increase(${m.ejections}[${t.range('15m')}])) > 3`,
     for: '0s',
@@ -74,7 +55,8 @@ export const serviceLevelAlerts: LibraryEntry[] = [
       'and comes back.',
     about: 'dst',
     summary:
-      'Endpoints of {{ $labels.dst }} were taken out {{ $value | humanize }} times within a quarter of an hour',
+      'Endpoints of {{ $labels.dst }} were taken out {{ $value | printf "%.0f" }} times within ' +
+      'a quarter of an hour',
     description:
       'The breaker keeps failing endpoints from users, so that the rest carries their load. ' +
       'GET /endpoints of a caller ' +

@@ -28,7 +28,7 @@ export const telemetryAlerts: LibraryEntry[] = [
     for: '10m',
     timing: 'M10 wants none; 10m leave out a restart of the collector.',
     about: 'mesh',
-    summary: '{{ $value | humanize }} spans a second are dropped',
+    summary: '{{ $value | printf "%.2f" }} spans a second are dropped',
     description: 'The collector needs more memory or replicas, or proxies should sample less.',
     dashboard: 'firedrill-debug',
   },

@@ -1,16 +1,18 @@
 /** The library: complete, valid for real tools at every time scale, and the same as the rule file that is kept. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { inhibitions } from '../../alerts/library/inhibition.js';
 import { libraryEntries, libraryGroups } from '../../alerts/library/library.js';
 import { listLibrary } from '../../alerts/library/list.js';
 import { alertNames } from '../../alerts/library/names.js';
-import { libraryText } from '../../alerts/library/write.js';
+import { libraryFiles } from '../../alerts/library/write.js';
 import { asset } from '../../base/paths.js';
+import { readYaml } from '../../base/yaml.js';
 import { requireTool } from '../../base/tools.js';
+import type { RuleGroup } from '../../slo/rules/model.js';
 import { meshMetrics } from '../../slo/spec/mesh-metrics.js';
 import { testWith } from '../tools.js';
 
@@ -19,6 +21,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const alerts = (options: Parameters<typeof libraryGroups>[0] = {}) =>
   libraryGroups(options).flatMap((g) => g.rules.flatMap((r) => (r.kind === 'alert' ? [r] : [])));
+
+const textOf = (format: 'rules' | 'prometheusrule', groups: RuleGroup[]): string =>
+  [...libraryFiles(groups, { format, namespace: 'observability', single: true }).values()].join();
 
 test('A1: every name has one entry, and each failure mode and metric has an alert', () => {
   const names = libraryEntries.flatMap(([, entries]) => entries.map((e) => e.name));
@@ -45,11 +50,14 @@ test('A1: each has severity, owner, a summary with live values, links, and times
   for (const alert of listLibrary()) expect(alert.timing.length).toBeGreaterThan(20);
 });
 
-test('the rule file that is kept is what the library makes (UPDATE=1 writes it)', () => {
-  const file = asset('alerts/library/rules.yaml');
-  const text = libraryText(libraryGroups(), 'rules', '');
-  if (process.env.UPDATE !== undefined) writeFileSync(file, text);
-  expect(readFileSync(file, 'utf8')).toBe(text);
+test('the rule files that are kept are what the library makes (UPDATE=1 writes them)', () => {
+  const kept = asset('alerts/library/rules');
+  const files = libraryFiles(libraryGroups(), { format: 'rules', namespace: '', single: false });
+  if (process.env.UPDATE !== undefined) {
+    for (const [name, text] of files) writeFileSync(join(kept, name), text);
+  }
+  expect(readdirSync(kept).sort()).toEqual([...files.keys()].sort());
+  for (const [name, text] of files) expect(readFileSync(join(kept, name), 'utf8')).toBe(text);
 });
 
 test('a time scale multiplies ranges, waits and thresholds of time, and says so', () => {
@@ -100,15 +108,53 @@ testWith('promtool')('promtool takes the library as it is and scaled', () => {
     { timeScale: 1 / 240, scrapeIntervalMs: 250 },
   ]) {
     const file = join(folder, 'rules.yaml');
-    writeFileSync(file, libraryText(libraryGroups(options), 'rules', ''));
+    writeFileSync(file, textOf('rules', libraryGroups(options)));
     const said = execFileSync(requireTool('promtool'), ['check', 'rules', file]).toString();
     expect(said).toContain('43 rules found');
   }
 });
 
 test('a PrometheusRule object holds the same groups', () => {
-  const text = libraryText(libraryGroups(), 'prometheusrule', 'observability');
+  const text = textOf('prometheusrule', libraryGroups());
   expect(text).toContain('kind: PrometheusRule');
   expect(text).toContain('namespace: observability');
   expect(text).toContain('    - name: mesh-certificates');
 });
+
+/** Each fires in one case and is quiet in another, by Prometheus's own evaluation. */
+const withPromtool = testWith('promtool');
+
+describe('A1, A5: unit tests of every alert, run by promtool', () => {
+  const tests = readdirSync(asset('alerts/library/tests'));
+
+  for (const name of tests) {
+    withPromtool(name, () => {
+      const file = asset(`alerts/library/tests/${name}`);
+      const said = execFileSync(requireTool('promtool'), ['test', 'rules', file]).toString();
+      expect(said).toContain('SUCCESS');
+    });
+  }
+
+  test('none is left out, neither firing nor quiet', () => {
+    const fires = new Set<string>();
+    const quiet = new Set<string>();
+    for (const name of tests) {
+      const [document] = readYaml(asset(`alerts/library/tests/${name}`));
+      const { tests: cases } = document?.value as { tests: UnitTest[] };
+      for (const { alert_rule_test: checks } of cases) {
+        // A case in which it fires at some moment shows when, not that it can be quiet.
+        const firing = checks.filter((c) => c.exp_alerts.length > 0).map((c) => c.alertname);
+        for (const { alertname } of checks) {
+          (firing.includes(alertname) ? fires : quiet).add(alertname);
+        }
+      }
+    }
+    const names = Object.keys(alertNames).sort();
+    expect([...fires].sort()).toEqual(names);
+    expect([...quiet].sort()).toEqual(names);
+  });
+});
+
+interface UnitTest {
+  alert_rule_test: { alertname: string; exp_alerts: unknown[] }[];
+}
