@@ -6,7 +6,7 @@ export const misroutingAlerts: LibraryEntry[] = [
   {
     name: 'MeshMisrouting',
     expr: (t) => {
-      const missed = sumRate('dst', `${m.routesNotFound}{direction="outbound"}`, t.range('5m'));
+      const missed = sumRate('dst', `${m.routeMismatches}{direction="outbound"}`, t.range('5m'));
       const requests = sumRate('dst', `${m.requests}{direction="outbound"}`, t.range('5m'));
       return `${missed}\n/ ${requests} > 0.1\nand ${missed} > 0.1`;
     },
@@ -28,8 +28,8 @@ export const misroutingAlerts: LibraryEntry[] = [
   {
     name: 'MeshUnknownDestinations',
     expr: (t) => {
-      const nowhere = `error=~".*(unknown|dns|resolve|no-route|no-endpoint).*"`;
-      return `${sumRate('instance', `${m.proxyErrors}{${nowhere}}`, t.range('10m'))} > 0.1`;
+      const nowhere = `${m.outboundErrors}{error=~"unknown|loop"}`;
+      return `${sumRate('instance', nowhere, t.range('10m'))} > 0.1`;
     },
     for: '10m',
     timing: 'Ten minutes of it are no typing mistake at a console, and no rollout.',
@@ -38,7 +38,8 @@ export const misroutingAlerts: LibraryEntry[] = [
       'The proxy at {{ $labels.instance }} refuses {{ $value | printf "%.2f" }} requests a second ' +
       'for want of a destination',
     description:
-      'A name that does not exist, that DNS no longer answers, or behind which there is no endpoint.',
+      'Somebody calls a name that the mesh does not know, or the proxy itself: a spelling, a service that was ' +
+      'deleted, a namespace left out.',
     dashboard: 'firedrill-debug',
   },
   {

@@ -30,7 +30,8 @@ export const networkAlerts: LibraryEntry[] = [
   {
     name: 'MeshConnectionsFailing',
     expr: (t) => {
-      const errors = `${m.proxyErrors}{direction="outbound",error=~".*(refused|reset|unreachable|connect).*"}`;
+      const reasons = 'refused|unreachable|reset|connect-timeout|fail-fast';
+      const errors = `${m.outboundErrors}{error=~"${reasons}"}`;
       const requests = sumRate('dst', `${m.requests}{direction="outbound"}`, t.range('5m'));
       const failed = sumRate('dst', errors, t.range('5m'));
       return `${failed}\n/ ${requests} > 0.05\nand ${failed} > 0.1`;

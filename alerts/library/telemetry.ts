@@ -5,10 +5,10 @@ import { type LibraryEntry, sumRate } from './entry.js';
 export const telemetryAlerts: LibraryEntry[] = [
   {
     name: 'MeshTelemetryLoss',
-    expr: (t) => {
-      const dropped = sumRate('', m.telemetryDrops, t.range('5m'));
-      return `${dropped}\n/ (${dropped} + (${sumRate('', m.telemetrySent, t.range('5m'))} or vector(0))) > 0.1`;
-    },
+    expr: (t) =>
+      // What was to be sent includes what was then dropped.
+      `${sumRate('', m.telemetryDrops, t.range('5m'))}\n` +
+      `/ ${sumRate('', m.telemetrySent, t.range('5m'))} > 0.1`,
     for: '2m',
     keepFiringFor: '5m',
     timing:
@@ -28,7 +28,7 @@ export const telemetryAlerts: LibraryEntry[] = [
     for: '10m',
     timing: 'M10 wants none; 10m leave out a restart of the collector.',
     about: 'mesh',
-    summary: '{{ $value | printf "%.2f" }} spans a second are dropped',
+    summary: '{{ $value | printf "%.2f" }} spans and log lines a second are dropped',
     description: 'The collector needs more memory or replicas, or proxies should sample less.',
     dashboard: 'firedrill-debug',
   },
@@ -59,15 +59,17 @@ export const telemetryAlerts: LibraryEntry[] = [
   },
   {
     name: 'MeshCardinalityFlood',
-    expr: (t) => `scrape_samples_post_metric_relabeling{${t.proxy}} > 20000`,
+    expr: (t) =>
+      `scrape_samples_post_metric_relabeling{${t.proxy}} > 20000\n` +
+      `or\nsum by (instance, job) (increase(${m.labelOverflow}[${t.range('15m')}])) > 0`,
     for: '15m',
     timing: 'Series stay once they are there; a quarter of an hour is no pod churn.',
     about: 'mesh',
-    summary: 'The proxy at {{ $labels.instance }} exposes {{ $value | humanize }} series',
+    summary:
+      'The proxy at {{ $labels.instance }} is flooded with label values: {{ $value | humanize }}',
     description:
-      'A label without bounds (a raw path, a user) makes Prometheus grow with every new value. ' +
-      'Name routes by pattern ' +
-      'in a ServiceProfile.',
+      'The figure is the series that it exposes, or the label sets that it folds into "overflow" since there are too ' +
+      'many. A label without bounds (a raw path, a user) does that. Name routes by pattern in a ServiceProfile.',
     dashboard: 'firedrill-debug',
   },
 ];

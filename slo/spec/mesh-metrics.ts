@@ -30,10 +30,12 @@ export const meshMetrics = {
   certificateBegin: 'identity_cert_not_before_timestamp_seconds',
   /** By `result`: `ok` or `error`. */
   certificateRefreshes: 'identity_cert_refreshes_total',
-  /** By `direction`: requests that no declared route matched. */
-  routesNotFound: 'http_route_not_found_total',
-  /** By `direction` and `error`: requests that the proxy itself failed. */
-  proxyErrors: 'http_errors_total',
+  /** By `direction` and `dst`: requests that no declared route matched. */
+  routeMismatches: 'route_mismatch_total',
+  /** By `dst` and `error`: requests that the proxy itself failed. */
+  outboundErrors: 'outbound_http_errors_total',
+  /** By `kind`: label sets folded into one, because there were too many. */
+  labelOverflow: 'metrics_label_overflow_total',
   /** Inbound requests and connections that policy refused. */
   denials: 'inbound_http_authz_deny_total',
   startTime: 'process_start_time_seconds',
