@@ -20,6 +20,8 @@ export const headerKind = {
   upgrade: 7,
   expect: 8,
   trailer: 9,
+  /** l5d-client-id: only a proxy that has verified an identity may say it. */
+  reserved: 10,
 } as const;
 
 /** Status to answer a bad request with, and why. */
@@ -369,7 +371,6 @@ export class Head {
         this.contentLength = readLength(buffer, valueStart, valueEnd);
         return this.contentLength < 0 ? headErrors.length : undefined;
       case headerKind.transferEncoding:
-        this.hasHop = true;
         if (this.chunked) return headErrors.coding;
         if (!equals(buffer, valueStart, valueEnd - valueStart, 'chunked')) {
           const text = latin1(buffer, valueStart, valueEnd).toLowerCase();
@@ -397,6 +398,7 @@ export class Head {
         this.teAt = index;
         return undefined;
       case headerKind.hop:
+      case headerKind.reserved:
         this.hasHop = true;
         return undefined;
       default:
@@ -426,7 +428,7 @@ export class Head {
 
   #finish(buffer: Uint8Array, start: number, end: number): HeadError | undefined {
     const first = start + (this.isRequest ? this.#lineStart : 0);
-    if (this.contentLength >= 0 && this.hasTransferEncoding()) return headErrors.lengthAndCoding;
+    if (this.contentLength >= 0 && this.chunked) return headErrors.lengthAndCoding;
     if (this.isRequest) {
       if (this.chunked && this.minor === 0) return headErrors.codingIn10;
       if (this.hostAt < 0 && this.minor !== 0) return headErrors.noHost;
@@ -443,10 +445,6 @@ export class Head {
     this.target = this.text.slice(this.#methodEnd - shift + 1, this.#targetEnd - shift);
     if (this.hostAt >= 0 && !isHost(this.value(this.hostAt))) return headErrors.host;
     return targetError(this.method, this.target);
-  }
-
-  hasTransferEncoding(): boolean {
-    return this.chunked;
   }
 
   value(index: number): string {
@@ -505,6 +503,8 @@ function kindOf(buffer: Uint8Array, at: number, length: number): number {
     case 10:
       if (equals(buffer, at, 10, 'connection')) return headerKind.connection;
       return equals(buffer, at, 10, 'keep-alive') ? headerKind.hop : headerKind.other;
+    case 13:
+      return isReserved(buffer, at) ? headerKind.reserved : headerKind.other;
     case 14:
       if (equals(buffer, at, 14, 'content-length')) return headerKind.contentLength;
       return equals(buffer, at, 14, 'http2-settings') ? headerKind.hop : headerKind.other;
@@ -526,6 +526,13 @@ function equals(buffer: Uint8Array, at: number, length: number, lowerCase: strin
     if (((buffer[at + i] as number) | 32) !== lowerCase.charCodeAt(i)) return false;
   }
   return true;
+}
+
+/** Also with underscores: servers that make environment variables of fields cannot tell them from dashes. */
+function isReserved(buffer: Uint8Array, at: number): boolean {
+  if (((buffer[at] as number) | 32) !== 108) return false;
+  const name = latin1(buffer, at, at + 13).toLowerCase();
+  return name.replaceAll('_', '-') === 'l5d-client-id';
 }
 
 /** 1*DIGIT below 2^53, or -1. */

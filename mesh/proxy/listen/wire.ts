@@ -26,10 +26,17 @@ export interface WireUser {
   onClose(code: string | undefined): void;
 }
 
+/** Where transport metrics are counted. */
+export interface ByteCounters {
+  readBytes: number;
+  writtenBytes: number;
+}
+
 /** Beyond so many bytes not yet with the kernel a write asks its caller to wait. */
 const highWaterBytes = 64 * 1024;
 /** Up to here the handle tries the write at once from its stack, and copies what is left by itself. */
 const textLimitBytes = 16 * 1024;
+const goodbyeLimitMs = 60_000;
 /** A read takes at most so much. */
 export const readBufferBytes = 64 * 1024;
 
@@ -45,9 +52,15 @@ export abstract class Wire {
   user: WireUser;
   bytesIn = 0;
   bytesOut = 0;
+  /** Shared by all connections with the same labels. */
+  counters: ByteCounters = { readBytes: 0, writtenBytes: 0 };
   /** Written, not yet with the kernel. */
   pendingBytes = 0;
   closed = false;
+  /** Wall time, milliseconds: when what was proven in the handshake runs out. No request begins on it afterwards. */
+  expiresMs = Infinity;
+  /** Called once it is closed, by whomever; `failed` where the peer or the network broke it. */
+  onGone: (failed: boolean) => void = () => undefined;
   protected waiting = false;
 
   constructor(socket: Socket, user: WireUser) {
@@ -71,6 +84,7 @@ export abstract class Wire {
     if (this.closed) return;
     this.closed = true;
     this.socket.destroy();
+    this.onGone(false);
   }
 
   /** Closes with a TCP reset, so that the peer cannot take what it has for the whole. */
@@ -84,21 +98,32 @@ export abstract class Wire {
       // Not a TCP handle.
     }
     this.socket.destroy();
+    this.onGone(true);
   }
 
-  /** Sends what is written, says goodbye, and closes when the peer does, or after `lingerMs`. */
+  /**
+   * Sends what is written, says goodbye, and closes when the peer does, or `lingerMs` after everything is with the
+   * kernel; a peer that does not take it has a minute.
+   */
   endThenDestroy(lingerMs: number): void {
     if (this.closed) return;
     this.user = new Lingering(this);
-    this.end();
     this.resume();
-    setTimeout(() => this.destroy(), lingerMs).unref();
+    setTimeout(() => this.destroy(), goodbyeLimitMs).unref();
+    this.socket.end(() => setTimeout(() => this.destroy(), lingerMs).unref());
+  }
+
+  /** Without closing: its user hears nothing more. */
+  protected release(): void {
+    this.pause();
+    this.closed = true;
   }
 
   protected lost(code: string | undefined): void {
     if (this.closed) return;
     this.closed = true;
     this.socket.destroy();
+    this.onGone(code !== undefined);
     try {
       this.user.onClose(code);
     } catch (error) {
@@ -118,6 +143,17 @@ export abstract class Wire {
   }
 }
 
+/** Lets go of a socket again, for somebody who wraps it: `first` is what was read from it already. */
+export function letGo(wire: Wire, first: Buffer): Socket {
+  wire['release']();
+  const { socket } = wire;
+  socket.removeAllListeners('error');
+  socket.removeAllListeners('close');
+  socket.on('error', () => undefined);
+  socket.unshift(first);
+  return socket;
+}
+
 /** Takes over an accepted or connected socket that nobody reads from yet; reading begins with resume(). */
 export function takeOver(socket: Socket, user: WireUser): Wire {
   const handle = handleOf(socket);
@@ -130,7 +166,8 @@ export function takeOver(socket: Socket, user: WireUser): Wire {
 const shared = Buffer.allocUnsafeSlow(readBufferBytes);
 
 function onRead(this: StreamHandle): void {
-  const wire = this.wire as HandleWire;
+  const wire = this.wire as HandleWire | undefined;
+  if (!wire) return;
   // Read first: whatever is called from here changes it.
   const read = streamWrap?.streamBaseState[streamWrap.kReadBytesOrError] as number;
   wire.onRead(read);
@@ -172,6 +209,7 @@ class HandleWire extends Wire {
     try {
       if (read > 0) {
         this.bytesIn += read;
+        this.counters.readBytes += read;
         this.user.onBytes(shared, read);
       } else if (read === endOfStream) {
         this.user.onEnd();
@@ -211,6 +249,7 @@ class HandleWire extends Wire {
 
   #sent(request: WriteRequest, status: number, bytes: number): boolean {
     this.bytesOut += bytes;
+    this.counters.writtenBytes += bytes;
     if (status !== 0) {
       // Later, so that no caller is called back in the middle of its own work.
       setImmediate(() => this.lost(getSystemErrorName(status)));
@@ -238,6 +277,11 @@ class HandleWire extends Wire {
   resume(): void {
     if (!this.closed) this.#handle.readStart();
   }
+
+  protected override release(): void {
+    super.release();
+    this.#handle.wire = undefined;
+  }
 }
 
 /** The same on documented API alone. */
@@ -248,12 +292,19 @@ class StreamWire extends Wire {
     socket.on('data', (chunk: Buffer) => {
       if (this.closed) return;
       this.bytesIn += chunk.length;
+      this.counters.readBytes += chunk.length;
       this.#guarded(() => this.user.onBytes(chunk, chunk.length));
     });
     socket.on('end', () => {
       if (!this.closed) this.#guarded(() => this.user.onEnd());
     });
     socket.pause();
+  }
+
+  protected override release(): void {
+    super.release();
+    this.socket.removeAllListeners('data');
+    this.socket.removeAllListeners('end');
   }
 
   #guarded(run: () => void): void {
@@ -276,6 +327,7 @@ class StreamWire extends Wire {
   #write(bytes: Buffer): boolean {
     if (this.closed) return true;
     this.bytesOut += bytes.length;
+    this.counters.writtenBytes += bytes.length;
     this.pendingBytes += bytes.length;
     this.socket.write(bytes, () => {
       this.pendingBytes -= bytes.length;

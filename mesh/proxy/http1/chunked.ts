@@ -1,0 +1,200 @@
+/**
+ * Chunked bodies (RFC 9112, 7.1): found where they end while their bytes are passed on as they came, or taken apart
+ * for those who want only the data. Trailers are held back, checked, and cleared of what must not be in them.
+ */
+import { latin1 } from '../listen/latin1.js';
+import { classes, cr, hexDigit, lf, space, tab, token, value } from './characters.js';
+
+const enum At {
+  Size,
+  Extension,
+  SizeLf,
+  Data,
+  DataCr,
+  DataLf,
+  LastExtension,
+  LastLf,
+  TrailerStart,
+  Trailer,
+  TrailerLf,
+  EndLf,
+  Done,
+}
+
+/** Extensions and trailers of one body together; nobody uses either much, and both are free memory for an attacker. */
+const maxExtraBytes = 16 * 1024;
+
+/** A trailer may not say how the message is framed, routed or authorised (RFC 9110, 6.5.1). */
+const forbiddenTrailer =
+  /^(transfer-encoding|content-length|content-encoding|content-type|content-range|host|connection|keep-alive|te|trailer|upgrade|expect|authorization|proxy-.*|cookie|set-cookie|l5d[-_].*)$/i;
+
+export class ChunkedReader {
+  #state: At = At.Size;
+  #size = 0;
+  #digits = 0;
+  #extraBytes = 0;
+  #trailerText = '';
+  error = '';
+  /** After read(): how far the bytes may be passed on as they are. */
+  verbatimEnd = 0;
+  /** With `done`: name, value, name, value…, names as they came; undefined where there were none. */
+  trailers: string[] | undefined;
+
+  get done(): boolean {
+    return this.#state === At.Done;
+  }
+
+  reset(): void {
+    this.#state = At.Size;
+    this.#size = 0;
+    this.#digits = 0;
+    this.#extraBytes = 0;
+    this.#trailerText = '';
+    this.error = '';
+    this.trailers = undefined;
+  }
+
+  /**
+   * Reads on and returns where it stopped: at `end`, or behind the body's last byte, or -1 with the error set.
+   * `data` is called for each stretch of content.
+   */
+  read(
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    data?: (from: number, to: number) => void,
+  ): number {
+    let i = start;
+    this.verbatimEnd = start;
+    while (i < end) {
+      const byte = buffer[i] as number;
+      switch (this.#state) {
+        case At.Size:
+          if (((classes[byte] as number) & hexDigit) !== 0) {
+            // Thirteen digits are 2^52: sums of sizes stay exact.
+            if (++this.#digits > 13) return this.#fail('chunk size too large');
+            this.#size = this.#size * 16 + hexValue(byte);
+          } else if (this.#digits === 0) {
+            return this.#fail('chunk size');
+          } else if (byte === cr) {
+            this.#state = this.#size === 0 ? At.LastLf : At.SizeLf;
+          } else if (byte === 59) {
+            this.#state = this.#size === 0 ? At.LastExtension : At.Extension;
+          } else {
+            return this.#fail('chunk size');
+          }
+          i++;
+          break;
+        case At.Extension:
+        case At.LastExtension:
+          if (byte === cr) this.#state = this.#state === At.Extension ? At.SizeLf : At.LastLf;
+          else if (((classes[byte] as number) & value) === 0) return this.#fail('chunk extension');
+          if (++this.#extraBytes > maxExtraBytes) return this.#fail('chunk extensions too large');
+          i++;
+          break;
+        case At.SizeLf:
+          if (byte !== lf) return this.#fail('chunk line end');
+          this.#state = At.Data;
+          i++;
+          break;
+        case At.Data: {
+          const take = Math.min(this.#size, end - i);
+          data?.(i, i + take);
+          i += take;
+          this.#size -= take;
+          if (this.#size === 0) this.#state = At.DataCr;
+          break;
+        }
+        case At.DataCr:
+          if (byte !== cr) return this.#fail('chunk end');
+          this.#state = At.DataLf;
+          i++;
+          break;
+        case At.DataLf:
+          if (byte !== lf) return this.#fail('chunk end');
+          this.#state = At.Size;
+          this.#digits = 0;
+          i++;
+          break;
+        case At.LastLf:
+          if (byte !== lf) return this.#fail('chunk line end');
+          this.#state = At.TrailerStart;
+          i++;
+          break;
+        case At.TrailerStart:
+          if (byte === cr) {
+            this.#state = At.EndLf;
+            if (this.#trailerText === '') this.verbatimEnd = i + 1;
+            i++;
+            break;
+          }
+          if (byte === space || byte === tab) return this.#fail('folded trailer');
+          if (this.#trailerText === '') this.verbatimEnd = i;
+          this.#state = At.Trailer;
+          break;
+        case At.Trailer: {
+          const from = i;
+          while (i < end && ((classes[buffer[i] as number] as number) & value) !== 0) i++;
+          this.#extraBytes += i - from;
+          if (this.#extraBytes > maxExtraBytes) return this.#fail('trailers too large');
+          this.#trailerText += latin1(buffer, from, i);
+          if (i === end) break;
+          if (buffer[i] !== cr) return this.#fail('trailer');
+          this.#state = At.TrailerLf;
+          i++;
+          break;
+        }
+        case At.TrailerLf:
+          if (byte !== lf) return this.#fail('trailer line end');
+          this.#trailerText += '\n';
+          this.#state = At.TrailerStart;
+          i++;
+          break;
+        case At.EndLf: {
+          if (byte !== lf) return this.#fail('line end');
+          this.#state = At.Done;
+          i++;
+          if (this.#trailerText === '') this.verbatimEnd = i;
+          else if (!this.#readTrailers()) return this.#fail('trailer');
+          return i;
+        }
+        case At.Done:
+          return i;
+      }
+      // Trailers are held back from their first byte on.
+      if (this.#trailerText === '' && this.#state < At.Trailer) this.verbatimEnd = i;
+    }
+    return i;
+  }
+
+  #fail(error: string): number {
+    this.error = error;
+    return -1;
+  }
+
+  #readTrailers(): boolean {
+    const kept: string[] = [];
+    for (const line of this.#trailerText.split('\n')) {
+      if (line === '') continue;
+      const at = line.indexOf(':');
+      if (at <= 0) return false;
+      const name = line.slice(0, at);
+      for (let i = 0; i < at; i++) {
+        if (((classes[name.charCodeAt(i)] as number) & token) === 0) return false;
+      }
+      if (forbiddenTrailer.test(name)) continue;
+      kept.push(name, line.slice(at + 1).trim());
+    }
+    this.trailers = kept;
+    return true;
+  }
+}
+
+/** What follows the last chunk's line: the trailers and the end. */
+export function trailerText(trailers: readonly string[]): string {
+  let text = '';
+  for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
+  return `${text}\r\n`;
+}
+
+const hexValue = (byte: number): number => (byte <= 57 ? byte - 48 : (byte | 32) - 87);

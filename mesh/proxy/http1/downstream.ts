@@ -1,0 +1,841 @@
+/**
+ * One client's HTTP/1.1 connection: requests are read, sent on by the flow's word, and answered, one after the other.
+ * It is also the request that is under way, since there is never more than one; nothing is made anew for each.
+ */
+import type {
+  EndpointState,
+  End,
+  Flow,
+  MirrorTarget,
+  RequestInfo,
+  TlsLabel,
+  TryFailure,
+} from '../flow/contract.js';
+import type { Serving } from '../http2/seam.js';
+import { Deadline } from '../listen/deadlines.js';
+import { latin1 } from '../listen/latin1.js';
+import type { Wire, WireUser } from '../listen/wire.js';
+import { answerText } from './answers.js';
+import { Carry } from './carry.js';
+import { trailerText } from './chunked.js';
+import type { Http1Parts } from './front.js';
+import { broken, Head, needMore, splitAbsolute } from './head.js';
+import { requestText, responseText } from './head-text.js';
+import type { Lane } from './lane.js';
+import { Mirror } from './mirror.js';
+import { type Pool, poolOf } from './pool.js';
+import { RequestBody } from './request-body.js';
+import type { Upstream, UpstreamUser } from './upstream.js';
+
+const enum Phase {
+  /** Between requests, or in the middle of a head. */
+  Reading,
+  /** Waiting: an injected delay, a backoff, for an endpoint to be ready, for a connection. */
+  Waiting,
+  /** A try is under way, its response's head has not come. */
+  Trying,
+  /** The response is being passed on. */
+  Relaying,
+  /** After a 101. */
+  Tunnel,
+  /** An injected black hole: nothing is answered. */
+  Silent,
+  Closed,
+}
+
+/** Requests that came too early are kept up to here, then reading stops. */
+const maxEarlyBytes = 64 * 1024;
+/** A body that waits for a connection is kept up to here, then reading stops. */
+const maxHeldBytes = 64 * 1024;
+/** Head and body go out in one write up to here. */
+const oneWriteBytes = 16 * 1024;
+/** How long a refused client may go on sending before the connection is closed on it. */
+const lingerMs = 2000;
+
+export class Downstream implements WireUser, RequestInfo, UpstreamUser {
+  readonly #parts: Http1Parts;
+  readonly #serving: Serving;
+  readonly wire: Wire;
+  readonly #head: Head;
+  readonly #body = new RequestBody();
+  readonly #deadline: Deadline;
+  #phase: Phase = Phase.Reading;
+  #flow: Flow | undefined;
+  #lane: Lane | undefined;
+  #pool: Pool | undefined;
+  /** Bytes not yet used: a part of a head, or requests that came early. */
+  #carry: Carry | undefined;
+  /** In the middle of reading: what comes next is up to that loop. */
+  #busy = false;
+  /** No more requests on this connection. */
+  #last = false;
+  #clientEnded = false;
+  #paused = false;
+  #upgrade = false;
+  /** Body bytes of the read under way, until they are sent or copied. */
+  #fresh: Buffer | undefined;
+  #freshFrom = 0;
+  #freshTo = 0;
+  /** What was sent to the try under way is kept for another. */
+  #keeps = false;
+  #sentContinue = false;
+  #mirror: Mirror | undefined;
+  #responseBytes = 0;
+  #requestDueMs = Infinity;
+  #tryDueMs = Infinity;
+  #waitDueMs = Infinity;
+  #idleDueMs = Infinity;
+  #idleMark = 0;
+  #idleLimitMs = 0;
+  #throttledUntilMs = 0;
+
+  method = '';
+  path = '';
+  authority = '';
+  #absolutePath: string | undefined;
+
+  constructor(parts: Http1Parts, wire: Wire, serving: Serving) {
+    this.#parts = parts;
+    this.#serving = serving;
+    this.wire = wire;
+    this.#head = new Head('request', parts.limits.maxHeadBytes);
+    this.#deadline = new Deadline(parts.deadlines, (nowMs) => this.#due(nowMs));
+    this.#idleDueMs = parts.deadlines.nowMs() + parts.limits.headTimeoutMs;
+    this.#arm();
+  }
+
+  // What the flow asks of a request.
+
+  get isGrpc(): boolean {
+    if (this.#body.done && this.#body.total === 0) return false;
+    return this.#head.header('content-type')?.startsWith('application/grpc') ?? false;
+  }
+
+  header(name: string): string | undefined {
+    return this.#head.header(name);
+  }
+
+  get peerIdentity(): string | undefined {
+    return this.#serving.peerIdentity;
+  }
+
+  get peerAddress(): string {
+    return this.#serving.peerAddress;
+  }
+
+  get tls(): TlsLabel {
+    return this.#serving.tls;
+  }
+
+  /** Nothing is under way. */
+  get isIdle(): boolean {
+    return this.#phase === Phase.Reading && !this.#head.begun;
+  }
+
+  // The client's bytes.
+
+  onBytes(buffer: Buffer, length: number): void {
+    if (this.#phase === Phase.Tunnel) {
+      if (this.#lane && !this.#lane.writeBytes(buffer, 0, length)) this.#pause();
+      this.#body.total += length;
+      return;
+    }
+    if (this.#carry && this.#carry.length > 0) {
+      this.#carry.append(buffer, 0, length);
+      this.#readCarry();
+    } else this.#read(buffer, length);
+  }
+
+  #readCarry(): void {
+    const carry = this.#carry;
+    if (!carry || carry.length === 0) return;
+    // The bytes move to a carry of their own: what is left over is put back.
+    const { bytes, length } = carry;
+    this.#carry = undefined;
+    this.#read(bytes, length);
+  }
+
+  #read(buffer: Buffer, to: number): void {
+    let from = 0;
+    this.#busy = true;
+    while (from < to) {
+      if (this.#phase === Phase.Reading) {
+        const end = this.#head.parse(buffer, from, to);
+        if (end === needMore) break;
+        if (end === broken) {
+          this.#busy = false;
+          return this.#refuseHead();
+        }
+        const body = this.#body;
+        body.begin(this.#head);
+        if (body.done) {
+          from = end;
+          this.#begin(buffer, end, end);
+        } else {
+          from = body.take(buffer, end, to);
+          if (from < 0) {
+            this.#busy = false;
+            return this.#breakOff();
+          }
+          this.#begin(buffer, end, body.verbatimEnd);
+        }
+      } else if (!this.#body.done) {
+        const end = this.#body.take(buffer, from, to);
+        if (end < 0) {
+          this.#busy = false;
+          return this.#breakOff();
+        }
+        this.#moreBody(buffer, from, this.#body.verbatimEnd);
+        from = end;
+      } else {
+        break;
+      }
+      if (this.#phase === Phase.Closed) break;
+      if (this.#phase === Phase.Tunnel) {
+        if (from < to) this.onBytes(buffer.subarray(from, to), to - from);
+        from = to;
+      }
+    }
+    this.#busy = false;
+    if (this.#phase === Phase.Closed || from >= to) return;
+    const carry = (this.#carry ??= new Carry());
+    carry.append(buffer, from, to);
+    if (this.#phase === Phase.Reading) {
+      // In pieces: from its first byte on a head has only so long.
+      if (this.#head.begun && this.#waitDueMs === Infinity) {
+        this.#waitDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.headTimeoutMs;
+        this.#arm();
+      }
+    } else if (carry.length > maxEarlyBytes) this.#pause();
+  }
+
+  // One request.
+
+  #begin(buffer: Buffer, from: number, to: number): void {
+    const head = this.#head;
+    this.#waitDueMs = Infinity;
+    this.#idleDueMs = Infinity;
+    this.#responseBytes = 0;
+    this.#sentContinue = false;
+    this.#absolutePath = undefined;
+    this.method = head.method;
+    this.path = head.target;
+    this.authority = head.hostAt >= 0 ? head.value(head.hostAt) : '';
+    if (head.minor === 0 ? !head.keepAlive : head.close) this.#last = true;
+    this.#upgrade = false;
+    if (head.upgrades && head.upgradeAt >= 0 && head.minor === 1) {
+      // h2c inside a connection would hide requests from everything that is decided here.
+      this.#upgrade = !/\bh2c\b/i.test(head.value(head.upgradeAt));
+    }
+    if (this.path.charCodeAt(0) !== 47 && !this.#otherForm()) return;
+    if (this.#parts.isShedding()) {
+      return this.#answer(
+        503,
+        ['retry-after', '1', 'l5d-proxy-error', 'memory'],
+        'short of memory\n',
+      );
+    }
+    const flow = this.#serving.begin(this);
+    this.#flow = flow;
+    this.#keeps = flow.retryBufferBytes > 0 && !(this.#body.done && this.#body.total === 0);
+    this.#fresh = buffer;
+    this.#freshFrom = from;
+    this.#freshTo = to;
+    this.#idleLimitMs =
+      flow.idleTimeoutMs > 0 ? flow.idleTimeoutMs : this.#parts.limits.streamIdleMs;
+    const nowMs = this.#parts.deadlines.nowMs();
+    if (flow.requestTimeoutMs > 0) this.#requestDueMs = nowMs + flow.requestTimeoutMs;
+    this.#markIdle(nowMs);
+    this.#arm();
+    if (flow.mirror) this.#startMirror(flow, flow.mirror, buffer, from, to);
+    if (flow.delayMs > 0) this.#wait(flow.delayMs);
+    else this.#try();
+    this.#holdFresh();
+  }
+
+  /** Absolute form, `*`, CONNECT. False: answered. */
+  #otherForm(): boolean {
+    if (this.method === 'CONNECT') {
+      this.#answerAndClose(501, 'connect', 'CONNECT is not served');
+      return false;
+    }
+    if (this.path === '*') return true;
+    const parts = splitAbsolute(this.path);
+    if (!parts) {
+      this.#answerAndClose(400, 'bad-request', 'request target');
+      return false;
+    }
+    this.authority = parts.authority;
+    this.path = parts.path;
+    this.#absolutePath = parts.path;
+    return true;
+  }
+
+  /** Asks the flow where to, until a try is on its way or there is something to answer. */
+  #try(): void {
+    const flow = this.#flow as Flow;
+    for (;;) {
+      if (flow.refusal) return this.#refuse(flow);
+      const endpoint = flow.pick();
+      if (!endpoint) {
+        if (flow.refusal) continue;
+        return this.#wait(Math.max(1, flow.waitMs));
+      }
+      this.#phase = Phase.Waiting;
+      if (flow.perTryTimeoutMs > 0) {
+        this.#tryDueMs = this.#parts.deadlines.nowMs() + flow.perTryTimeoutMs;
+        this.#arm();
+      }
+      if (endpoint.http2) return this.#tryHttp2(endpoint, flow);
+      const pool =
+        (endpoint.pool as { http1?: Pool } | undefined)?.http1 ?? poolOf(endpoint, this.#parts);
+      const upstream = pool.take(this);
+      if (upstream) this.#send(upstream, flow);
+      else this.#pool = pool;
+      return;
+    }
+  }
+
+  #tryHttp2(endpoint: EndpointState, flow: Flow): void {
+    const lane = this.#parts.openHttp2Lane(endpoint, this.#head, this.#changes(flow), this);
+    if (!lane) {
+      if (flow.tryFailed('unreachable') === 'retry') this.#retry(flow);
+      else this.#refuse(flow);
+      return;
+    }
+    this.#startLane(lane, '');
+  }
+
+  upstreamReady(upstream: Upstream): void {
+    this.#pool = undefined;
+    this.#send(upstream, this.#flow as Flow);
+  }
+
+  #changes(flow: Flow): Parameters<typeof requestText>[1] {
+    return {
+      target: flow.path ?? this.#absolutePath,
+      authority: flow.authority ?? (this.#absolutePath === undefined ? undefined : this.authority),
+      edits: flow.requestHeaders,
+      more: flow.moreRequestHeaders,
+      upgrade: this.#upgrade,
+      trailers: this.#head.minor === 1,
+    };
+  }
+
+  #send(upstream: Upstream, flow: Flow): void {
+    upstream.begin(this, this.method === 'HEAD', this.#head.minor === 0);
+    this.#startLane(upstream, requestText(this.#head, this.#changes(flow)));
+  }
+
+  /** The head goes out, together with what there is of the body. */
+  #startLane(lane: Lane, head: string): void {
+    this.#lane = lane;
+    this.#phase = Phase.Trying;
+    const body = this.#body;
+    let text = head;
+    let more = true;
+    for (const piece of body.kept) {
+      if (text.length + piece.length <= oneWriteBytes) text += latin1(piece, 0, piece.length);
+      else {
+        if (text !== '') lane.writeText(text);
+        text = '';
+        more = lane.writeBytes(piece, 0, piece.length);
+      }
+    }
+    const fresh = this.#fresh;
+    if (fresh) {
+      this.#fresh = undefined;
+      const from = this.#freshFrom;
+      const to = this.#freshTo;
+      if (this.#keeps) this.#keep(fresh, from, to);
+      if (to === from) {
+        // Nothing of it yet, or there is none.
+      } else if (text.length + to - from <= oneWriteBytes) text += latin1(fresh, from, to);
+      else {
+        lane.writeText(text);
+        text = '';
+        more = lane.writeBytes(fresh, from, to);
+      }
+    }
+    if (body.done) text += body.trailers;
+    if (text !== '') more = lane.writeText(text);
+    if (!this.#keeps) {
+      body.drop();
+      if (body.total > 0) this.#flow?.forbidRetry();
+    }
+    if (body.done) lane.sentAll();
+    if (more) this.#resume();
+    else this.#pause();
+  }
+
+  #keep(buffer: Buffer, from: number, to: number): void {
+    this.#body.keep(buffer, from, to);
+    const flow = this.#flow as Flow;
+    if (this.#body.keptBytes <= flow.retryBufferBytes) return;
+    this.#keeps = false;
+    flow.forbidRetry();
+    // Sent already, but for what this call brings: its caller sends that from the buffer.
+    if (this.#lane) this.#body.drop();
+  }
+
+  /** What could not be sent at once outlives the read that brought it. */
+  #holdFresh(): void {
+    const fresh = this.#fresh;
+    this.#fresh = undefined;
+    if (!fresh || this.#phase === Phase.Reading || this.#phase === Phase.Closed) return;
+    this.#body.keep(fresh, this.#freshFrom, this.#freshTo);
+    if (this.#body.keptBytes >= maxHeldBytes) this.#pause();
+  }
+
+  #moreBody(buffer: Buffer, from: number, to: number): void {
+    const body = this.#body;
+    const lane = this.#lane;
+    if (this.#phase === Phase.Silent) return;
+    const mirror = this.#mirror;
+    if (mirror) {
+      mirror.add(buffer, from, to);
+      if (body.done) mirror.send(body.trailers);
+    }
+    if (!lane) {
+      body.keep(buffer, from, to);
+      if (body.keptBytes >= maxHeldBytes) this.#pause();
+      return;
+    }
+    if (this.#keeps) this.#keep(buffer, from, to);
+    else this.#flow?.forbidRetry();
+    let more = to > from ? lane.writeBytes(buffer, from, to) : true;
+    if (body.done) {
+      if (body.trailers !== '') more = lane.writeText(body.trailers);
+      lane.sentAll();
+    }
+    if (!more) this.#pause();
+    else if (this.#flow && this.#flow.bytesPerSecond > 0) this.#throttle(to - from);
+  }
+
+  // The answer.
+
+  upstreamInformational(head: Head): void {
+    // HTTP/1.0 knows none; one `100 Continue` is enough for all tries.
+    if (this.#head.minor === 0) return;
+    if (head.status === 100) {
+      if (this.#sentContinue || this.#head.expectAt < 0) return;
+      this.#sentContinue = true;
+    }
+    this.wire.writeText(responseText(head, noChanges));
+  }
+
+  upstreamHead(head: Head, buffer: Buffer, from: number, to: number, ended: boolean): void {
+    const flow = this.#flow as Flow;
+    this.#tryDueMs = Infinity;
+    if (head.status === 101 && !this.#upgrade) {
+      this.#lane?.abort();
+      return this.upstreamFailed('bad-response');
+    }
+    if (flow.responded(head.status, -1) === 'retry') {
+      if (!ended) this.#lane?.abort();
+      return this.#retry(flow);
+    }
+    this.#phase = Phase.Relaying;
+    this.#body.drop();
+    this.#keeps = false;
+    const isOld = this.#head.minor === 0;
+    const untilClose =
+      head.status !== 101 &&
+      !ended &&
+      (isOld ? head.chunked || head.contentLength < 0 : !head.chunked && head.contentLength < 0);
+    if (untilClose || this.#parts.isDraining()) this.#last = true;
+    let text: string;
+    if (head.minor === 1 && !head.hasHop && !this.#last && !isOld && !flow.responseHeaders) {
+      text = head.text;
+    } else {
+      text = responseText(head, {
+        edits: flow.responseHeaders,
+        close: this.#last,
+        keepAlive: isOld && !this.#last,
+        dropCoding: isOld,
+      });
+    }
+    this.#responseBytes += to - from;
+    let more: boolean;
+    if (text.length + to - from <= oneWriteBytes) {
+      if (to > from) text += latin1(buffer, from, to);
+      more = true;
+      if (ended) text += this.#trailers();
+      more = this.wire.writeText(text);
+    } else {
+      this.wire.writeText(text);
+      more = this.wire.writeBytes(buffer, from, to);
+      if (ended) this.#writeTrailers();
+    }
+    if (head.status === 101) return this.#startTunnel();
+    if (ended) this.#complete();
+    else if (!more) this.#lane?.pause();
+    else if (flow.bytesPerSecond > 0) this.#throttle(to - from);
+  }
+
+  upstreamBody(buffer: Buffer, from: number, to: number, ended: boolean): void {
+    this.#responseBytes += to - from;
+    const more = to > from ? this.wire.writeBytes(buffer, from, to) : true;
+    if (ended) {
+      if (this.#phase === Phase.Tunnel) return this.#tunnelEnded();
+      this.#writeTrailers();
+      return this.#complete();
+    }
+    if (!more) this.#lane?.pause();
+    else if (this.#flow && this.#flow.bytesPerSecond > 0) this.#throttle(to - from);
+  }
+
+  #trailers(): string {
+    const trailers = this.#lane?.trailers;
+    return trailers && this.#head.minor === 1 ? trailerText(trailers) : '';
+  }
+
+  #writeTrailers(): void {
+    const text = this.#trailers();
+    if (text !== '') this.wire.writeText(text);
+  }
+
+  upstreamFailed(failure: TryFailure): void {
+    this.#pool = undefined;
+    this.#lane = undefined;
+    const flow = this.#flow as Flow;
+    if (this.#phase === Phase.Relaying || this.#phase === Phase.Tunnel) {
+      this.#finishFlow('upstream-broke');
+      return this.#cut();
+    }
+    this.#tryDueMs = Infinity;
+    if (flow.tryFailed(failure) === 'retry') this.#retry(flow);
+    else this.#refuse(flow);
+  }
+
+  #retry(flow: Flow): void {
+    this.#lane = undefined;
+    this.#tryDueMs = Infinity;
+    const delayMs = flow.retryDelayMs();
+    if (delayMs > 0) this.#wait(delayMs);
+    else this.#try();
+  }
+
+  #wait(delayMs: number): void {
+    this.#phase = Phase.Waiting;
+    this.#waitDueMs = this.#parts.deadlines.nowMs() + delayMs;
+    this.#arm();
+  }
+
+  #refuse(flow: Flow): void {
+    const refusal = flow.refusal;
+    if (!refusal) throw new Error('a flow that failed without saying how');
+    if (refusal.kind === 'reset') {
+      this.#finishFlow('complete');
+      return this.#cut();
+    }
+    if (refusal.kind === 'blackhole') {
+      this.#phase = Phase.Silent;
+      return;
+    }
+    this.#answer(refusal.status, refusal.headers, refusal.body);
+  }
+
+  #answer(status: number, headers: readonly string[], body: string): void {
+    this.#fresh = undefined;
+    if (!this.#body.done) this.#last = true;
+    if (this.#parts.isDraining()) this.#last = true;
+    this.wire.writeText(
+      answerText({
+        status,
+        headers,
+        body,
+        isHead: this.method === 'HEAD',
+        close: this.#last,
+        keepAlive: this.#head.minor === 0 && !this.#last,
+      }),
+    );
+    this.#responseBytes = body.length;
+    this.#complete();
+  }
+
+  /** A head that is none: the rest of the connection cannot be understood. */
+  #refuseHead(): void {
+    const error = this.#head.error;
+    this.#parts.onBadRequest(error?.reason ?? '');
+    this.#answerAndClose(error?.status ?? 400, 'bad-request', error?.reason ?? '');
+  }
+
+  #answerAndClose(status: number, reason: string, body: string): void {
+    this.#last = true;
+    this.method = '';
+    this.#answer(status, ['l5d-proxy-error', reason], `${body}\n`);
+  }
+
+  /** A body that breaks its framing: the try that had a part of it must not take that for the whole. */
+  #breakOff(): void {
+    this.#lane?.abort();
+    this.#lane = undefined;
+    this.#parts.onBadRequest(this.#body.error);
+    if (this.#phase === Phase.Relaying) {
+      this.#finishFlow('client-gone');
+      return this.#cut();
+    }
+    this.#pool?.leave(this);
+    this.#pool = undefined;
+    this.#answerAndClose(400, 'bad-request', this.#body.error);
+  }
+
+  /** The answer is out. */
+  #complete(): void {
+    const wasWhole = this.#body.done;
+    const lane = this.#lane;
+    this.#lane = undefined;
+    if (lane && !wasWhole) lane.abort();
+    this.#finishFlow('complete');
+    if (this.#last || !wasWhole) return this.#goodbye();
+    this.#phase = Phase.Reading;
+    this.#head.reset();
+    if (this.#clientEnded && !(this.#carry && this.#carry.length > 0)) return this.#goodbye();
+    this.#idleDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.idleTimeoutMs;
+    this.#arm();
+    if (this.#paused) this.#resume();
+    if (!this.#busy) this.#readCarry();
+  }
+
+  #finishFlow(how: End): void {
+    const flow = this.#flow;
+    this.#flow = undefined;
+    this.#requestDueMs = Infinity;
+    this.#tryDueMs = Infinity;
+    this.#waitDueMs = Infinity;
+    this.#idleDueMs = Infinity;
+    if (this.#body.keptBytes > 0) this.#body.drop();
+    if (this.#mirror) {
+      this.#mirror.giveUp();
+      this.#mirror = undefined;
+    }
+    flow?.ended(how, -1, this.#body.total, this.#responseBytes);
+  }
+
+  #goodbye(): void {
+    this.#closed();
+    if (this.#clientEnded && this.wire.pendingBytes === 0) this.wire.endThenDestroy(0);
+    else this.wire.endThenDestroy(lingerMs);
+  }
+
+  /** What was sent is not the whole, and must not look like it. */
+  #cut(): void {
+    this.#closed();
+    this.wire.reset();
+  }
+
+  #closed(): void {
+    this.#phase = Phase.Closed;
+    this.#fresh = undefined;
+    this.#carry = undefined;
+    this.#deadline.cancel();
+    this.#parts.onClosed(this);
+  }
+
+  // Upgrades.
+
+  #startTunnel(): void {
+    this.#phase = Phase.Tunnel;
+    this.#lane?.tunnel();
+    this.#requestDueMs = Infinity;
+    this.#last = true;
+    this.#arm();
+    if (!this.#busy && this.#carry) {
+      const { bytes, length } = this.#carry;
+      this.#carry = undefined;
+      this.onBytes(bytes, length);
+    }
+    if (this.#clientEnded) this.#lane?.end();
+  }
+
+  #upstreamEnded = false;
+
+  #tunnelEnded(): void {
+    this.#upstreamEnded = true;
+    if (!this.#clientEnded) return this.wire.end();
+    this.#lane?.abort();
+    this.#lane = undefined;
+    this.#finishFlow('complete');
+    this.#goodbye();
+  }
+
+  // Back-pressure and pace.
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.wire.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.wire.resume();
+  }
+
+  /** The client has taken what was written: more of the answer may come. */
+  onDrain(): void {
+    if (this.#throttledUntilMs === 0) this.#lane?.resume();
+  }
+
+  upstreamDrained(): void {
+    if (this.#throttledUntilMs === 0) this.#resume();
+  }
+
+  /** An injected limit of bandwidth: after each piece both directions rest for as long as it may take. */
+  #throttle(bytes: number): void {
+    const flow = this.#flow;
+    if (!flow || bytes <= 0) return;
+    const nowMs = this.#parts.deadlines.nowMs();
+    const fromMs = Math.max(nowMs, this.#throttledUntilMs);
+    this.#throttledUntilMs = fromMs + (bytes / flow.bytesPerSecond) * 1000;
+    this.#lane?.pause();
+    this.#pause();
+    this.#waitDueMs = this.#throttledUntilMs;
+    this.#arm();
+  }
+
+  // Time.
+
+  /** Looked at when it may have passed, so that no read or write needs to look at a clock. */
+  #markIdle(nowMs: number): void {
+    this.#idleMark = this.wire.bytesIn + this.wire.bytesOut;
+    this.#idleDueMs = nowMs + this.#idleLimitMs;
+  }
+
+  #arm(): void {
+    this.#deadline.at(
+      Math.min(this.#requestDueMs, this.#tryDueMs, this.#waitDueMs, this.#idleDueMs),
+    );
+  }
+
+  #due(nowMs: number): void {
+    if (this.#phase === Phase.Closed) return;
+    this.#look(nowMs);
+    if ((this.#phase as Phase) !== Phase.Closed) this.#arm();
+  }
+
+  #look(nowMs: number): void {
+    const flow = this.#flow;
+    if (!flow) return this.#lookIdle(nowMs);
+    if (this.#throttledUntilMs > 0 && this.#throttledUntilMs <= nowMs) {
+      this.#throttledUntilMs = 0;
+      this.#waitDueMs = Infinity;
+      this.#lane?.resume();
+      this.#resume();
+    }
+    if (this.#requestDueMs <= nowMs) return this.#tooLate(flow, 'request-timeout');
+    if (this.#tryDueMs <= nowMs) {
+      this.#tryDueMs = Infinity;
+      this.#stopTry();
+      if (flow.tryFailed('try-timeout') === 'retry') this.#retry(flow);
+      else this.#refuse(flow);
+      return;
+    }
+    if (this.#waitDueMs <= nowMs) {
+      this.#waitDueMs = Infinity;
+      if (this.#phase === Phase.Waiting && !this.#pool) this.#try();
+      return;
+    }
+    if (this.#idleDueMs <= nowMs) {
+      if (this.wire.bytesIn + this.wire.bytesOut !== this.#idleMark) {
+        this.#markIdle(nowMs);
+      } else this.#tooLate(flow, 'idle-timeout');
+    }
+  }
+
+  #tooLate(flow: Flow, how: 'request-timeout' | 'idle-timeout'): void {
+    this.#requestDueMs = Infinity;
+    this.#idleDueMs = Infinity;
+    const phase = this.#phase;
+    this.#stopTry();
+    if (phase === Phase.Relaying || phase === Phase.Tunnel || phase === Phase.Silent) {
+      this.#finishFlow(how);
+      return this.#cut();
+    }
+    // The client may be the one that says nothing.
+    if (flow.tryFailed('request-timeout') === 'fail') return this.#refuse(flow);
+    this.#retry(flow);
+  }
+
+  #stopTry(): void {
+    this.#lane?.abort();
+    this.#lane = undefined;
+    this.#pool?.leave(this);
+    this.#pool = undefined;
+  }
+
+  /** Between requests, or in the middle of a head. */
+  #lookIdle(nowMs: number): void {
+    if (this.#waitDueMs <= nowMs && this.#head.begun) {
+      this.#waitDueMs = Infinity;
+      this.#parts.onBadRequest('timeout');
+      return this.#answerAndClose(408, 'timeout', 'the head took too long');
+    }
+    if (this.#idleDueMs <= nowMs) {
+      this.#closed();
+      this.wire.endThenDestroy(lingerMs);
+    }
+  }
+
+  // The client's end.
+
+  onEnd(): void {
+    this.#clientEnded = true;
+    switch (this.#phase) {
+      case Phase.Reading:
+        this.#closed();
+        this.wire.endThenDestroy(0);
+        return;
+      case Phase.Tunnel:
+        if (this.#upstreamEnded) {
+          this.#lane?.abort();
+          this.#lane = undefined;
+          this.#finishFlow('complete');
+          this.#goodbye();
+        } else this.#lane?.end();
+        return;
+      case Phase.Closed:
+        return;
+      default:
+        // Half closed: it still reads. A body cut short is another matter.
+        if (this.#body.done && this.#phase !== Phase.Silent) {
+          this.#last = true;
+          return;
+        }
+        this.onClose();
+        this.wire.destroy();
+    }
+  }
+
+  onClose(): void {
+    if (this.#phase === Phase.Closed) return;
+    this.#stopTry();
+    this.#finishFlow('client-gone');
+    this.#closed();
+  }
+
+  /** Ends an idle connection: while draining. */
+  endIdle(): void {
+    if (!this.isIdle) return;
+    this.#closed();
+    this.wire.endThenDestroy(lingerMs);
+  }
+
+  /** The drain's time is up. */
+  abandon(): void {
+    this.onClose();
+    this.wire.destroy();
+  }
+
+  #startMirror(flow: Flow, target: MirrorTarget, buffer: Buffer, from: number, to: number): void {
+    const changes = { ...this.#changes(flow), upgrade: false };
+    const mirror = new Mirror(this.#parts, target, requestText(this.#head, changes), this.method);
+    mirror.add(buffer, from, to);
+    if (this.#body.done) mirror.send(this.#body.trailers);
+    else this.#mirror = mirror;
+  }
+}
+
+const noChanges = { edits: undefined, close: false, keepAlive: false, dropCoding: false };

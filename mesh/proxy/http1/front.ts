@@ -1,0 +1,125 @@
+/** HTTP/1.1 as a whole: takes over clients' connections, keeps pools to endpoints, and ends both in order. */
+import type { EndpointState } from '../flow/contract.js';
+import type { Connect, OpenTry, Serving } from '../http2/seam.js';
+import type { DeadlineWheel } from '../listen/deadlines.js';
+import type { Wire } from '../listen/wire.js';
+import { Downstream } from './downstream.js';
+import type { Head } from './head.js';
+import type { RequestChanges } from './head-text.js';
+import { Http2Lane } from './http2-lane.js';
+import type { Lane } from './lane.js';
+import { closePool } from './pool.js';
+import type { UpstreamUser } from './upstream.js';
+
+export interface Http1Limits {
+  readonly maxHeadBytes: number;
+  /** From a connection's start, or a head's first byte, to the head's end. */
+  readonly headTimeoutMs: number;
+  /** Between requests. */
+  readonly idleTimeoutMs: number;
+  /** Of a request that no route limits: between two reads or writes. */
+  readonly streamIdleMs: number;
+}
+
+export const defaultLimits: Http1Limits = {
+  maxHeadBytes: 64 * 1024,
+  headTimeoutMs: 10_000,
+  idleTimeoutMs: 600_000,
+  streamIdleMs: 300_000,
+};
+
+export interface Http1Parts {
+  readonly connect: Connect;
+  readonly deadlines: DeadlineWheel;
+  readonly limits: Http1Limits;
+  /** Undefined where HTTP/2 is not served. */
+  openHttp2Lane(
+    endpoint: EndpointState,
+    head: Head,
+    changes: RequestChanges,
+    user: UpstreamUser,
+  ): Lane | undefined;
+  /** Answers say `connection: close`. */
+  isDraining(): boolean;
+  /** New requests are refused: memory is short. */
+  isShedding(): boolean;
+  onBadRequest(reason: string): void;
+  onClosed(connection: Downstream): void;
+}
+
+export class Http1Front {
+  readonly #connections = new Set<Downstream>();
+  readonly #parts: Http1Parts;
+  #draining = false;
+  /** Requests that were no requests, or took too long to become ones. */
+  badRequests = 0;
+  shedding = false;
+
+  constructor(options: {
+    connect: Connect;
+    deadlines: DeadlineWheel;
+    limits?: Partial<Http1Limits>;
+    openHttp2Try?: OpenTry;
+  }) {
+    const { openHttp2Try } = options;
+    this.#parts = {
+      connect: options.connect,
+      deadlines: options.deadlines,
+      limits: { ...defaultLimits, ...options.limits },
+      openHttp2Lane: (endpoint, head, changes, user) =>
+        openHttp2Try && new Http2Lane(openHttp2Try, endpoint, head, changes, user),
+      isDraining: () => this.#draining,
+      isShedding: () => this.shedding,
+      onBadRequest: () => {
+        this.badRequests++;
+      },
+      onClosed: (connection) => {
+        this.#connections.delete(connection);
+      },
+    };
+  }
+
+  get parts(): Http1Parts {
+    return this.#parts;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** `first` are bytes that were read to find out what is spoken; they are copied where needed. */
+  accept(wire: Wire, serving: Serving, first?: Buffer): void {
+    const connection = new Downstream(this.#parts, wire, serving);
+    this.#connections.add(connection);
+    wire.user = connection;
+    wire.resume();
+    if (first && first.length > 0) connection.onBytes(first, first.length);
+  }
+
+  /** The endpoint is no longer one. */
+  forget(endpoint: EndpointState): void {
+    closePool(endpoint);
+  }
+
+  /** From now on each answer is the last of its connection. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Closes what waits between requests. */
+  endIdle(): void {
+    for (const connection of this.#connections) connection.endIdle();
+  }
+
+  /** How many have a request under way. */
+  get busy(): number {
+    let count = 0;
+    for (const connection of this.#connections) if (!connection.isIdle) count++;
+    return count;
+  }
+
+  /** Closes everything. */
+  abandon(): void {
+    for (const connection of [...this.#connections]) connection.abandon();
+  }
+}

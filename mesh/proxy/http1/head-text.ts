@@ -1,0 +1,165 @@
+/**
+ * Heads as they are sent on: what belongs to one hop is dropped, changes are made, and what nobody touched is copied in
+ * one piece. Where nothing at all changes the text that came is the text that goes.
+ */
+import type { HeaderEdits, HeaderList } from '../flow/contract.js';
+import { type Head, headerKind } from './head.js';
+
+export interface RequestChanges {
+  /** Undefined: as in the head. */
+  target: string | undefined;
+  authority: string | undefined;
+  edits: HeaderEdits | undefined;
+  more: HeaderList | undefined;
+  /** Pass the client's wish to upgrade on. */
+  upgrade: boolean;
+  /** The client's HTTP/1.0 would not understand trailers. */
+  trailers: boolean;
+}
+
+interface EditsCache {
+  names: readonly string[];
+  text: string;
+}
+
+function cacheOf(edits: HeaderEdits): EditsCache {
+  const known = edits.cache as EditsCache | undefined;
+  if (known) return known;
+  let text = '';
+  for (const [name, value] of [...edits.set, ...edits.add]) text += `${name}: ${value}\r\n`;
+  const made = { names: [...edits.remove, ...edits.set.map(([name]) => name)], text };
+  edits.cache = made;
+  return made;
+}
+
+let lastList: HeaderList | undefined;
+let lastListText = '';
+
+/** The same list comes again and again: its text is kept for the last one. */
+export function listText(list: HeaderList): string {
+  if (list === lastList) return lastListText;
+  let text = '';
+  for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`;
+  lastList = list;
+  lastListText = text;
+  return text;
+}
+
+export function requestText(head: Head, changes: RequestChanges): string {
+  const { target, authority, edits, more, upgrade } = changes;
+  const { text } = head;
+  const sameLine = target === undefined && head.minor === 1;
+  if (sameLine && !head.hasHop && authority === undefined && !edits && !more) return text;
+  const line = sameLine
+    ? text.slice(0, head.fieldsStart)
+    : `${head.method} ${target ?? head.target} HTTP/1.1\r\n`;
+  let after = '';
+  if (authority !== undefined) after += `host: ${authority}\r\n`;
+  if (upgrade) after += 'connection: upgrade\r\n';
+  else if (head.teAt >= 0 && changes.trailers && /\btrailers\b/i.test(head.value(head.teAt))) {
+    after += 'connection: te\r\nte: trailers\r\n';
+  }
+  if (edits) after += cacheOf(edits).text;
+  if (more) after += listText(more);
+  const drops = (index: number): boolean => {
+    switch (head.kinds[index]) {
+      case headerKind.host:
+        return authority !== undefined;
+      case headerKind.connection:
+      case headerKind.hop:
+      case headerKind.te:
+      case headerKind.reserved:
+        return true;
+      case headerKind.upgrade:
+        return !upgrade;
+      case headerKind.contentLength:
+      case headerKind.transferEncoding:
+        return false;
+      default:
+        return isReplaced(head, index, edits, more);
+    }
+  };
+  return `${line}${keptFields(head, drops)}${after}\r\n`;
+}
+
+export interface ResponseChanges {
+  edits: HeaderEdits | undefined;
+  /** Add `connection: close`. */
+  close: boolean;
+  /** Add `connection: keep-alive`, for a client of HTTP/1.0. */
+  keepAlive: boolean;
+  /** The body's chunks are taken apart: their coding is not said. */
+  dropCoding: boolean;
+}
+
+export function responseText(head: Head, changes: ResponseChanges): string {
+  const { edits, close, keepAlive, dropCoding } = changes;
+  const { text } = head;
+  if (head.minor === 1 && !head.hasHop && !edits && !close && !keepAlive && !dropCoding) {
+    return text;
+  }
+  const upgrade = head.status === 101 || head.status === 426;
+  const line =
+    head.minor === 1
+      ? text.slice(0, head.fieldsStart)
+      : `HTTP/1.1${text.slice(8, head.fieldsStart)}`;
+  let after = '';
+  if (upgrade) after += close ? 'connection: upgrade, close\r\n' : 'connection: upgrade\r\n';
+  else if (close) after += 'connection: close\r\n';
+  else if (keepAlive) after += 'connection: keep-alive\r\n';
+  if (edits) after += cacheOf(edits).text;
+  const drops = (index: number): boolean => {
+    switch (head.kinds[index]) {
+      case headerKind.connection:
+      case headerKind.hop:
+        return true;
+      case headerKind.upgrade:
+        return !upgrade;
+      case headerKind.transferEncoding:
+        return dropCoding;
+      case headerKind.contentLength:
+        return false;
+      default:
+        return isReplaced(head, index, edits, undefined);
+    }
+  };
+  return `${line}${keptFields(head, drops)}${after}\r\n`;
+}
+
+/** Named by Connection, removed or set anew. */
+function isReplaced(
+  head: Head,
+  index: number,
+  edits: HeaderEdits | undefined,
+  more: HeaderList | undefined,
+): boolean {
+  const { named } = head;
+  if (named) {
+    for (const name of named) if (head.isNamed(index, name)) return true;
+  }
+  if (edits) {
+    for (const name of cacheOf(edits).names) if (head.isNamed(index, name)) return true;
+  }
+  if (more) {
+    for (let i = 0; i < more.length; i += 2) {
+      if (head.isNamed(index, more[i] as string)) return true;
+    }
+  }
+  return false;
+}
+
+/** The fields that stay, neighbours copied together. */
+function keptFields(head: Head, drops: (index: number) => boolean): string {
+  const { text, places, count } = head;
+  let kept = '';
+  let from = head.fieldsStart;
+  for (let i = 0; i < count; i++) {
+    if (!drops(i)) continue;
+    const start = places[i * 4] as number;
+    if (start > from) kept += text.slice(from, start);
+    from = i + 1 < count ? (places[i * 4 + 4] as number) : text.length - 2;
+  }
+  return from === head.fieldsStart && text.length - 2 === from
+    ? kept
+    : kept + text.slice(from, text.length - 2);
+}

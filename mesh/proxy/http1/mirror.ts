@@ -1,0 +1,98 @@
+/** A copy of a request sent elsewhere and forgotten: whatever comes of it never touches the answer. */
+import type { MirrorTarget, TryFailure } from '../flow/contract.js';
+import { Deadline } from '../listen/deadlines.js';
+import type { Http1Parts } from './front.js';
+import type { Head } from './head.js';
+import { poolOf, type Pool } from './pool.js';
+import type { Upstream, UpstreamUser } from './upstream.js';
+
+/** A mirror that does not answer must not hold its slot for ever. */
+const limitMs = 10_000;
+
+export class Mirror implements UpstreamUser {
+  readonly #parts: Http1Parts;
+  readonly #target: MirrorTarget;
+  readonly #method: string;
+  readonly #deadline: Deadline;
+  readonly #head: string;
+  #pieces: Buffer[] | undefined = [];
+  #bytes = 0;
+  #pool: Pool | undefined;
+  #upstream: Upstream | undefined;
+
+  constructor(parts: Http1Parts, target: MirrorTarget, head: string, method: string) {
+    this.#parts = parts;
+    this.#target = target;
+    this.#method = method;
+    const [name, value] = target.header;
+    this.#head = `${head.slice(0, -2)}${name}: ${value}\r\n\r\n`;
+    this.#deadline = new Deadline(parts.deadlines, () => this.#timeout());
+  }
+
+  add(buffer: Buffer, from: number, to: number): void {
+    if (!this.#pieces || to <= from) return;
+    this.#bytes += to - from;
+    if (this.#bytes > this.#target.maxBodyBytes) return this.giveUp();
+    this.#pieces.push(Buffer.from(buffer.subarray(from, to)));
+  }
+
+  /** The body is complete. */
+  send(trailers: string): void {
+    if (!this.#pieces) return;
+    if (trailers !== '') this.#pieces.push(Buffer.from(trailers, 'latin1'));
+    this.#deadline.at(this.#parts.deadlines.nowMs() + limitMs);
+    this.#pool = poolOf(this.#target.endpoint, this.#parts);
+    const upstream = this.#pool.take(this);
+    if (upstream) this.upstreamReady(upstream);
+  }
+
+  /** The request was broken off, or its body is too large. Nothing where it was sent already. */
+  giveUp(): void {
+    if (this.#pieces && !this.#pool) this.#over(false);
+  }
+
+  upstreamReady(upstream: Upstream): void {
+    this.#upstream = upstream;
+    upstream.begin(this, this.#method === 'HEAD', true);
+    upstream.writeText(this.#head);
+    for (const piece of this.#pieces ?? []) upstream.writeBytes(piece, 0, piece.length);
+    upstream.sentAll();
+  }
+
+  upstreamHead(head: Head, _buffer: Buffer, _from: number, _to: number, ended: boolean): void {
+    if (ended) this.#over(true);
+    else if (head.status === 101) {
+      this.#upstream?.abort();
+      this.#over(true);
+    }
+  }
+
+  upstreamBody(_buffer: Buffer, _from: number, _to: number, ended: boolean): void {
+    if (ended) this.#over(true);
+  }
+
+  upstreamFailed(_failure: TryFailure): void {
+    this.#over(false);
+  }
+
+  upstreamInformational(): void {
+    // Nobody to tell.
+  }
+
+  upstreamDrained(): void {
+    // Everything was written at once: the body is bounded.
+  }
+
+  #timeout(): void {
+    this.#upstream?.abort();
+    this.#pool?.leave(this);
+    this.#over(false);
+  }
+
+  #over(answered: boolean): void {
+    if (!this.#pieces) return;
+    this.#pieces = undefined;
+    this.#deadline.cancel();
+    this.#target.ended(answered);
+  }
+}

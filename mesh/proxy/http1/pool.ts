@@ -1,0 +1,141 @@
+/** The connections to one endpoint: idle ones used again, last in first out, new ones within limits, the rest waits. */
+import type { EndpointState, TryFailure } from '../flow/contract.js';
+import type { Connect } from '../http2/seam.js';
+import { Deadline, type DeadlineWheel } from '../listen/deadlines.js';
+import { poolsOf } from '../listen/pools.js';
+import { Upstream, type UpstreamUser } from './upstream.js';
+
+export interface PoolParts {
+  readonly connect: Connect;
+  readonly deadlines: DeadlineWheel;
+}
+
+/** node:http closes idle connections after 5 s: staying below spares most requests that race with a close. */
+const idlePlainMs = 4000;
+/** Peers are proxies like this one, which wait for longer, and a handshake is dear. */
+const idleMeshMs = 60_000;
+
+export class Pool {
+  readonly endpoint: EndpointState;
+  readonly #parts: PoolParts;
+  readonly #idle: Upstream[] = [];
+  #waiting: UpstreamUser[] = [];
+  /** Idle, in use and being connected. */
+  #total = 0;
+  #connecting = 0;
+  #generation = 0;
+  #closed = false;
+  readonly #sweep: Deadline;
+  readonly #idleMs: number;
+
+  constructor(endpoint: EndpointState, parts: PoolParts) {
+    this.endpoint = endpoint;
+    this.#parts = parts;
+    this.#idleMs = endpoint.identity === undefined ? idlePlainMs : idleMeshMs;
+    this.#sweep = new Deadline(parts.deadlines, (nowMs) => this.#dropIdle(nowMs));
+  }
+
+  get size(): number {
+    return this.#total;
+  }
+
+  /** An idle connection; else undefined, and the user is called once there is one or none can be had. */
+  take(user: UpstreamUser): Upstream | undefined {
+    const upstream = this.#idle.pop();
+    if (upstream) return upstream;
+    if (this.#waiting.length >= this.endpoint.maxPending + this.#connecting) {
+      setImmediate(() => user.upstreamFailed('overflow'));
+      return undefined;
+    }
+    this.#waiting.push(user);
+    if (this.#total < this.endpoint.maxConnections) this.#open();
+    return undefined;
+  }
+
+  /** It no longer waits. A connection that is on its way for it stays, for the next. */
+  leave(user: UpstreamUser): void {
+    const at = this.#waiting.indexOf(user);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  #open(): void {
+    this.#total++;
+    this.#connecting++;
+    this.#parts.connect(this.endpoint, ['http/1.1'], {
+      connected: (wire) => {
+        this.#connecting--;
+        const upstream = new Upstream(this, wire);
+        wire.user = upstream;
+        wire.resume();
+        this.give(upstream);
+      },
+      failed: (failure: TryFailure) => {
+        this.#connecting--;
+        this.#total--;
+        // Whoever has waited longest tries elsewhere; the others still have connections on their way, or get one now.
+        const user = this.#waiting.shift();
+        if (this.#waiting.length > this.#connecting) this.#openForWaiting();
+        user?.upstreamFailed(failure);
+      },
+    });
+  }
+
+  #openForWaiting(): void {
+    if (this.#total < this.endpoint.maxConnections) this.#open();
+  }
+
+  /** A connection is free. */
+  give(upstream: Upstream): void {
+    if (this.#waiting.length > 0) {
+      const user = this.#waiting.shift() as UpstreamUser;
+      user.upstreamReady(upstream);
+      return;
+    }
+    if (this.#closed) return upstream.close();
+    upstream.idleGeneration = this.#generation;
+    this.#idle.push(upstream);
+    if (this.#sweep.dueMs === Infinity) {
+      this.#sweep.at(this.#parts.deadlines.nowMs() + this.#idleMs / 2);
+    }
+  }
+
+  /** A connection is closed, whoever closed it. */
+  gone(upstream: Upstream): void {
+    this.#total--;
+    const at = this.#idle.lastIndexOf(upstream);
+    if (at >= 0) this.#idle.splice(at, 1);
+    if (this.#waiting.length > this.#connecting) this.#openForWaiting();
+  }
+
+  /** Idle for two sweeps or more: the oldest lie at the bottom. */
+  #dropIdle(nowMs: number): void {
+    this.#generation++;
+    let stale = 0;
+    while (
+      stale < this.#idle.length &&
+      (this.#idle[stale] as Upstream).idleGeneration < this.#generation - 1
+    ) {
+      stale++;
+    }
+    for (const upstream of this.#idle.splice(0, stale)) upstream.close();
+    if (this.#idle.length > 0) this.#sweep.at(nowMs + this.#idleMs / 2);
+  }
+
+  /** The endpoint is gone: idle connections are closed, the others once they are free. */
+  close(): void {
+    this.#closed = true;
+    this.#sweep.cancel();
+    for (const upstream of this.#idle.splice(0)) upstream.close();
+  }
+}
+
+export function poolOf(endpoint: EndpointState, parts: PoolParts): Pool {
+  const pools = poolsOf(endpoint);
+  return (pools.http1 ??= new Pool(endpoint, parts)) as Pool;
+}
+
+export function closePool(endpoint: EndpointState): void {
+  const pools = poolsOf(endpoint);
+  (pools.http1 as Pool | undefined)?.close();
+  pools.http1 = undefined;
+}

@@ -1,0 +1,319 @@
+/** One connection to an endpoint: a request goes out, its response is read; then it waits in the pool for the next. */
+import type { TryFailure } from '../flow/contract.js';
+import type { Wire, WireUser } from '../listen/wire.js';
+import { Carry } from './carry.js';
+import { ChunkedReader } from './chunked.js';
+import { broken, Head, needMore } from './head.js';
+import type { Lane } from './lane.js';
+import type { Pool } from './pool.js';
+
+/** Whoever has a request on it. Buffers are good only during the call. */
+export interface UpstreamUser {
+  /** The connection that was waited for. */
+  upstreamReady(upstream: Upstream): void;
+  /** No connection, or it broke, before the response's head or after it. It is gone. */
+  upstreamFailed(failure: TryFailure): void;
+  /** 1xx other than 101. */
+  upstreamInformational(head: Head): void;
+  /** The response's head with the first bytes of its body, and whether that was all of it. */
+  upstreamHead(head: Head, buffer: Buffer, from: number, to: number, ended: boolean): void;
+  upstreamBody(buffer: Buffer, from: number, to: number, ended: boolean): void;
+  upstreamDrained(): void;
+}
+
+const enum State {
+  Idle,
+  Head,
+  Length,
+  Chunked,
+  UntilClose,
+  Tunnel,
+  Closed,
+}
+
+const maxHeadBytes = 64 * 1024;
+/** Interim responses before one final one: more is a server gone wrong. */
+const maxInformational = 32;
+
+export class Upstream implements WireUser, Lane {
+  readonly pool: Pool;
+  readonly wire: Wire;
+  readonly head = new Head('response', maxHeadBytes);
+  #user: UpstreamUser | undefined;
+  #state: State = State.Idle;
+  #carry: Carry | undefined;
+  #chunks: ChunkedReader | undefined;
+  #remaining = 0;
+  #informational = 0;
+  #isHead = false;
+  #decoded = false;
+  #sentAll = false;
+  /** Requests that it carried before this one. */
+  served = 0;
+  #answered = false;
+  #paused = false;
+  /** The pool's, for the expiry of idle ones. */
+  idleGeneration = 0;
+  /** With the body's end: the trailers of a chunked response, already taken out of the bytes. */
+  trailers: string[] | undefined;
+
+  constructor(pool: Pool, wire: Wire) {
+    this.pool = pool;
+    this.wire = wire;
+  }
+
+  /** Whether the response is over or the connection: nothing more comes for the user it had. */
+  get isFree(): boolean {
+    return this.#user === undefined;
+  }
+
+  /** `decoded`: the user wants the data of chunked responses, not their framing. */
+  begin(user: UpstreamUser, isHead: boolean, decoded: boolean): void {
+    this.#user = user;
+    this.#state = State.Head;
+    this.#isHead = isHead;
+    this.#decoded = decoded;
+    this.#sentAll = false;
+    this.#answered = false;
+    this.#informational = 0;
+    this.trailers = undefined;
+    this.head.reset();
+  }
+
+  writeText(text: string): boolean {
+    return this.wire.writeText(text);
+  }
+
+  writeBytes(buffer: Buffer, start: number, end: number): boolean {
+    return this.wire.writeBytes(buffer, start, end);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.wire.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.wire.resume();
+  }
+
+  /** The client sends no more through a tunnel. */
+  end(): void {
+    this.wire.end();
+  }
+
+  /** The request is complete: the connection may be used again after its response. */
+  sentAll(): void {
+    this.#sentAll = true;
+  }
+
+  /** The answer is no longer wanted; nothing is called afterwards. */
+  abort(): void {
+    this.#user = undefined;
+    this.#close();
+  }
+
+  /** After a 101: bytes pass both ways until both sides have ended. */
+  tunnel(): void {
+    this.#state = State.Tunnel;
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    switch (this.#state) {
+      case State.Head:
+        this.#answered = true;
+        if (!this.#carry) {
+          this.#readHead(buffer, 0, length);
+          return;
+        }
+        this.#carry.append(buffer, 0, length);
+        this.#readHead(this.#carry.bytes, 0, this.#carry.length);
+        return;
+      case State.Length:
+      case State.Chunked:
+      case State.UntilClose:
+        this.#readBody(buffer, 0, length, false);
+        return;
+      case State.Tunnel:
+        this.#user?.upstreamBody(buffer, 0, length, false);
+        return;
+      case State.Idle:
+        // A response that nobody asked for (a 408 before closing, or an attack): never the answer to a later request.
+        this.#close();
+        return;
+      case State.Closed:
+    }
+  }
+
+  #readHead(buffer: Buffer, start: number, length: number): void {
+    const { head } = this;
+    let from = start;
+    for (;;) {
+      const end = head.parse(buffer, from, length);
+      if (end === needMore) {
+        // What is kept begins with the head's first byte.
+        if (!this.#carry) {
+          this.#carry = new Carry();
+          this.#carry.append(buffer, from, length);
+        } else if (from > 0) this.#carry.consume(from);
+        return;
+      }
+      if (end === broken) return this.#fail('bad-response');
+      const { status } = head;
+      if (status >= 200 || status === 101) {
+        this.#carry = undefined;
+        this.#begunBody(buffer, end, length);
+        return;
+      }
+      if (++this.#informational > maxInformational) return this.#fail('bad-response');
+      this.#user?.upstreamInformational(head);
+      if (this.#state !== State.Head) return;
+      head.reset();
+      from = end;
+    }
+  }
+
+  #begunBody(buffer: Buffer, from: number, to: number): void {
+    const { head } = this;
+    const { status } = head;
+    if (status === 101) {
+      this.#user?.upstreamHead(head, buffer, from, to, false);
+      return;
+    }
+    if (this.#isHead || status === 204 || status === 304) {
+      this.#remaining = 0;
+      this.#state = State.Length;
+    } else if (head.chunked) {
+      (this.#chunks ??= new ChunkedReader()).reset();
+      this.#state = State.Chunked;
+    } else if (head.contentLength >= 0) {
+      this.#remaining = head.contentLength;
+      this.#state = State.Length;
+    } else {
+      this.#state = State.UntilClose;
+    }
+    this.#readBody(buffer, from, to, true);
+  }
+
+  /** Passes on what belongs to the response; with `first` together with its head. */
+  #readBody(buffer: Buffer, from: number, to: number, first: boolean): void {
+    if (this.#state === State.Chunked) return this.#readChunks(buffer, from, to, first);
+    let end = to;
+    let ended = false;
+    if (this.#state === State.Length) {
+      end = Math.min(to, from + this.#remaining);
+      this.#remaining -= end - from;
+      ended = this.#remaining === 0;
+    }
+    const user = this.#user;
+    if (ended) this.#user = undefined;
+    if (first) user?.upstreamHead(this.head, buffer, from, end, ended);
+    else user?.upstreamBody(buffer, from, end, ended);
+    if (ended) this.#finish(end === to);
+  }
+
+  #readChunks(buffer: Buffer, from: number, to: number, first: boolean): void {
+    const chunks = this.#chunks as ChunkedReader;
+    const user = this.#user;
+    if (this.#decoded) {
+      if (first) user?.upstreamHead(this.head, buffer, from, from, false);
+      const end = chunks.read(buffer, from, to, (a, b) => {
+        if (this.#user === user) user?.upstreamBody(buffer, a, b, false);
+      });
+      if (this.#user !== user || this.#state !== State.Chunked) return;
+      if (end < 0) return this.#fail('bad-response');
+      if (!chunks.done) return;
+      this.trailers = chunks.trailers;
+      this.#user = undefined;
+      user?.upstreamBody(buffer, end, end, true);
+      this.#finish(end === to);
+      return;
+    }
+    const end = chunks.read(buffer, from, to);
+    if (end < 0) {
+      if (first) user?.upstreamHead(this.head, buffer, from, from, false);
+      if (this.#user === user) this.#fail('bad-response');
+      return;
+    }
+    const ended = chunks.done;
+    const verbatimEnd = chunks.verbatimEnd;
+    if (ended) {
+      this.trailers = chunks.trailers;
+      this.#user = undefined;
+    }
+    if (first) user?.upstreamHead(this.head, buffer, from, verbatimEnd, ended);
+    else user?.upstreamBody(buffer, from, verbatimEnd, ended);
+    if (ended) this.#finish(end === to);
+  }
+
+  /**
+   * The response is complete, and the user has heard: back to the pool, or closed where it cannot be used again. After
+   * the user, because whoever gets it next begins anew with head and trailers.
+   */
+  #finish(isExact: boolean): void {
+    if (this.#state === State.Closed) return;
+    const { head } = this;
+    const { expiresMs } = this.wire;
+    const isProven = expiresMs === Infinity || expiresMs > Date.now();
+    const keep = head.minor === 0 ? head.keepAlive && !head.close : !head.close;
+    if (this.#paused) this.resume();
+    if (keep && isProven && isExact && this.#sentAll) {
+      this.#state = State.Idle;
+      this.served++;
+      this.pool.give(this);
+    } else {
+      this.#close();
+    }
+  }
+
+  onEnd(): void {
+    if (this.#state === State.Tunnel) {
+      this.#user?.upstreamBody(Buffer.alloc(0), 0, 0, true);
+      return;
+    }
+    this.#ended(undefined);
+  }
+
+  onClose(): void {
+    this.#ended('reset');
+  }
+
+  #ended(code: 'reset' | undefined): void {
+    const state = this.#state;
+    const user = this.#user;
+    if (state === State.UntilClose && code === undefined) {
+      this.#user = undefined;
+      this.#close();
+      user?.upstreamBody(Buffer.alloc(0), 0, 0, true);
+      return;
+    }
+    const stale = state === State.Head && this.served > 0 && !this.#answered;
+    this.#fail(stale ? 'stale-connection' : 'reset');
+  }
+
+  #fail(failure: TryFailure): void {
+    const user = this.#user;
+    this.#user = undefined;
+    this.#close();
+    user?.upstreamFailed(failure);
+  }
+
+  #close(): void {
+    if (this.#state === State.Closed) return;
+    this.#state = State.Closed;
+    this.#carry = undefined;
+    this.wire.destroy();
+    this.pool.gone(this);
+  }
+
+  /** Of an idle one, by the pool. */
+  close(): void {
+    this.#close();
+  }
+
+  onDrain(): void {
+    this.#user?.upstreamDrained();
+  }
+}

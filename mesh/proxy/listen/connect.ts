@@ -1,0 +1,229 @@
+/** Connections to endpoints: TCP, or TLS where the endpoint has an identity, which its certificate must show. */
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { Clock } from '../../../base/clock.js';
+import type { EndpointState, TryFailure } from '../flow/contract.js';
+import type { Connect, Protocol } from '../http2/seam.js';
+import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
+import type { Direction } from '../telemetry/transport-metrics.js';
+import { handshakeFailure } from '../tls/failures.js';
+import type { IdentityStore } from '../tls/identity-store.js';
+import { verifiedPeer } from '../tls/peer.js';
+import { takeOver, type Wire, type WireUser } from './wire.js';
+
+export interface ConnectParts {
+  readonly direction: Direction;
+  readonly identity: IdentityStore;
+  readonly metrics: ProxyMetrics;
+  readonly clock: Clock;
+  readonly connectTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+}
+
+/** Offered by ALPN for bytes that are not HTTP. */
+export const opaqueProtocol = 'firedrill-tcp';
+
+interface Handler {
+  connected(wire: Wire, protocol: Protocol | typeof opaqueProtocol): void;
+  failed(failure: TryFailure): void;
+}
+
+/** Sessions to resume, forgotten when our own certificate or what we trust changes. */
+interface Remembered {
+  session: Buffer;
+  generation: number;
+  notAfterMs: number;
+}
+
+export class Connector {
+  readonly #parts: ConnectParts;
+  readonly #sessions = new WeakMap<EndpointState, Remembered>();
+
+  constructor(parts: ConnectParts) {
+    this.#parts = parts;
+  }
+
+  readonly connect: Connect = (endpoint, protocols, handler) =>
+    this.#connect(endpoint, protocols, handler as Handler);
+
+  readonly connectOpaque = (endpoint: EndpointState, handler: Handler): { cancel(): void } =>
+    this.#connect(endpoint, [opaqueProtocol], handler);
+
+  #connect(
+    endpoint: EndpointState,
+    protocols: readonly (Protocol | typeof opaqueProtocol)[],
+    handler: Handler,
+  ): { cancel(): void } {
+    return endpoint.identity === undefined
+      ? this.#plain(endpoint, protocols[0] as Protocol, handler)
+      : this.#secure(endpoint, endpoint.identity, protocols, handler);
+  }
+
+  #plain(
+    endpoint: EndpointState,
+    protocol: Protocol | typeof opaqueProtocol,
+    handler: Handler,
+  ): { cancel(): void } {
+    const { metrics, direction, connectTimeoutMs, clock } = this.#parts;
+    const { host, port } = endpoint;
+    const socket = connectTcp({ host, port, noDelay: true, allowHalfOpen: true });
+    const attempt = new Attempt(socket, handler);
+    const timer = clock.after(connectTimeoutMs, () => attempt.fail('connect-timeout'));
+    attempt.onSettled = () => timer.cancel();
+    socket.once('connect', () => {
+      const label = direction === 'inbound' ? 'loopback' : 'disabled';
+      attempt.succeed(() => counted(takeOver(socket, deaf), metrics, direction, label), protocol);
+    });
+    return attempt;
+  }
+
+  #secure(
+    endpoint: EndpointState,
+    identity: string,
+    protocols: readonly (Protocol | typeof opaqueProtocol)[],
+    handler: Handler,
+  ): { cancel(): void } {
+    const { metrics, direction, clock, connectTimeoutMs, handshakeTimeoutMs } = this.#parts;
+    const { context, generation } = this.#parts.identity;
+    if (!context) {
+      // No certificate of our own yet, or none any more: nothing can be proven to anybody.
+      let cancelled = false;
+      setImmediate(() => {
+        if (!cancelled) handler.failed('tls:no-client-certificate');
+      });
+      return {
+        cancel: () => {
+          cancelled = true;
+        },
+      };
+    }
+    const known = this.#sessions.get(endpoint);
+    const nowMs = clock.nowMs();
+    const session =
+      known && known.generation === generation && known.notAfterMs > nowMs
+        ? known.session
+        : undefined;
+    const socket = connectTls({
+      host: endpoint.host,
+      port: endpoint.port,
+      servername: identity,
+      secureContext: context,
+      ALPNProtocols: [...protocols],
+      // Checked by ourselves, to the name, and counted by reason.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+      allowHalfOpen: true,
+      noDelay: true,
+      ...(session && { session }),
+    } as Parameters<typeof connectTls>[0]);
+    const attempt = new Attempt(socket, handler);
+    let timer = clock.after(connectTimeoutMs, () => attempt.fail('connect-timeout'));
+    let connected = false;
+    attempt.onSettled = (failure) => {
+      timer.cancel();
+      if (failure === undefined) metrics.handshakeSucceeded(direction);
+      else if (failure.startsWith('tls:')) metrics.handshakeFailed(direction, failure.slice(4));
+    };
+    attempt.failureOf = (code) => (connected ? `tls:${handshakeFailure(code)}` : tcpFailure(code));
+    socket.once('connect', () => {
+      connected = true;
+      timer.cancel();
+      timer = clock.after(handshakeTimeoutMs, () => attempt.fail('tls:timeout'));
+    });
+    let notAfterMs = 0;
+    socket.on('session', (ticket: Buffer) => {
+      if (notAfterMs > 0) this.#sessions.set(endpoint, { session: ticket, generation, notAfterMs });
+    });
+    socket.once('secureConnect', () => {
+      const peer = verifiedPeer(socket, clock.nowMs(), identity);
+      if (typeof peer === 'string') {
+        this.#sessions.delete(endpoint);
+        return attempt.fail(`tls:${peer}`);
+      }
+      notAfterMs = peer.notAfterMs;
+      const protocol = (socket.alpnProtocol || protocols[0]) as Protocol;
+      attempt.succeed(() => {
+        const wire = counted(takeOver(socket, deaf), metrics, direction, 'true');
+        wire.expiresMs = peer.notAfterMs;
+        return wire;
+      }, protocol);
+    });
+    return attempt;
+  }
+}
+
+/** Exactly one of connected and failed, or neither once cancelled. */
+class Attempt {
+  readonly #socket: Socket | TLSSocket;
+  readonly #handler: Handler;
+  #settled = false;
+  onSettled: (failure: TryFailure | undefined) => void = () => undefined;
+  failureOf: (code: string | undefined) => TryFailure = tcpFailure;
+
+  constructor(socket: Socket, handler: Handler) {
+    this.#socket = socket;
+    this.#handler = handler;
+    socket.on('error', (error: NodeJS.ErrnoException) => this.fail(this.failureOf(error.code)));
+    socket.on('close', () => this.fail(this.failureOf(undefined)));
+  }
+
+  succeed(wire: () => Wire, protocol: Protocol | typeof opaqueProtocol): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.onSettled(undefined);
+    this.#handler.connected(wire(), protocol);
+  }
+
+  fail(failure: TryFailure): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.onSettled(failure);
+    this.#socket.destroy();
+    this.#handler.failed(failure);
+  }
+
+  cancel(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.onSettled('reset');
+    this.#socket.destroy();
+  }
+}
+
+function tcpFailure(code: string | undefined): TryFailure {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'refused';
+    case 'ETIMEDOUT':
+      return 'connect-timeout';
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case undefined:
+      return 'reset';
+    default:
+      // No route, no such name, no ports left.
+      return 'unreachable';
+  }
+}
+
+export function counted(
+  wire: Wire,
+  metrics: ProxyMetrics,
+  direction: Direction,
+  tls: 'true' | 'disabled' | 'loopback',
+  peer: 'src' | 'dst' = 'dst',
+): Wire {
+  const transport = metrics.transport(direction, peer, tls);
+  transport.opened();
+  wire.counters = transport;
+  wire.onGone = (failed) => transport.closed(failed);
+  return wire;
+}
+
+/** Until the receiver sets its own. */
+const deaf: WireUser = {
+  onBytes: () => undefined,
+  onEnd: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+};

@@ -1,0 +1,16 @@
+/** What hangs on an endpoint: one pool for each protocol, since the same address may be spoken to in both. */
+import type { EndpointState } from '../flow/contract.js';
+
+export class EndpointPools {
+  /** Each protocol's own; undefined at first. */
+  http1: unknown = undefined;
+  http2: unknown = undefined;
+}
+
+export function poolsOf(endpoint: EndpointState): EndpointPools {
+  const { pool } = endpoint;
+  if (pool instanceof EndpointPools) return pool;
+  const made = new EndpointPools();
+  endpoint.pool = made;
+  return made;
+}

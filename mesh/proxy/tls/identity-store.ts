@@ -1,0 +1,103 @@
+/** The certificate in use and what it is checked against: replaced as a whole, without touching a connection. */
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { Clock } from '../../../base/clock.js';
+import { splitPem } from '../../identity/csr.js';
+import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
+import { dnsNames } from './peer.js';
+
+export interface IdentityMaterial {
+  certificateChainPem: string;
+  keyPem: string;
+  trustAnchorsPem: string;
+}
+
+/** TLS 1.3 only: the first of these is the cheapest where the processor has AES, as all servers' do. */
+const common: SecureContextOptions = {
+  minVersion: 'TLSv1.3',
+  ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
+  ecdhCurve: 'X25519:P-256',
+};
+
+export class IdentityStore {
+  readonly #clock: Clock;
+  readonly #metrics: ProxyMetrics;
+  #options: SecureContextOptions | undefined;
+  #context: SecureContext | undefined;
+  #leaf: X509Certificate | undefined;
+  /** Grows with each change: what was remembered under an older one is forgotten. */
+  generation = 0;
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(clock: Clock, metrics: ProxyMetrics) {
+    this.#clock = clock;
+    this.#metrics = metrics;
+  }
+
+  /** Throws where the parts do not fit together; what was there before stays. */
+  set(material: IdentityMaterial): void {
+    try {
+      this.#set(material);
+    } catch (error) {
+      this.#metrics.certificateRefreshErrors++;
+      throw error;
+    }
+  }
+
+  #set({ certificateChainPem, keyPem, trustAnchorsPem }: IdentityMaterial): void {
+    const leaf = new X509Certificate(certificateChainPem);
+    const options: SecureContextOptions = {
+      ...common,
+      cert: certificateChainPem,
+      key: keyPem,
+      ca: splitPem(trustAnchorsPem),
+    };
+    // Throws where the key is another certificate's.
+    const context = createSecureContext(options);
+    const isRenewed = this.#leaf?.fingerprint256 !== leaf.fingerprint256;
+    this.#options = options;
+    this.#context = context;
+    this.#leaf = leaf;
+    this.generation++;
+    const metrics = this.#metrics;
+    metrics.certificateExpirySeconds = Date.parse(leaf.validTo) / 1000;
+    metrics.certificateNotBeforeSeconds = Date.parse(leaf.validFrom) / 1000;
+    if (isRenewed) {
+      metrics.certificateRefreshes++;
+      metrics.certificateRefreshedSeconds = this.#clock.nowMs() / 1000;
+    }
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Undefined until there is a certificate. */
+  get context(): SecureContext | undefined {
+    return this.#context;
+  }
+
+  /** For tls.Server.setSecureContext. */
+  get options(): SecureContextOptions | undefined {
+    return this.#options;
+  }
+
+  get isReady(): boolean {
+    return this.#context !== undefined;
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Nothing secret: for GET /config. */
+  describe(): Record<string, unknown> | undefined {
+    const leaf = this.#leaf;
+    return (
+      leaf && {
+        names: dnsNames(leaf.subjectAltName),
+        notBefore: new Date(leaf.validFrom).toISOString(),
+        notAfter: new Date(leaf.validTo).toISOString(),
+        serial: leaf.serialNumber,
+        issuer: leaf.issuer,
+      }
+    );
+  }
+}

@@ -1,0 +1,40 @@
+/** Whom a finished handshake was with: the name in the peer's certificate, and until when that holds. */
+import type { TLSSocket } from 'node:tls';
+import { type HandshakeFailure, handshakeFailure } from './failures.js';
+
+export interface Peer {
+  identity: string;
+  /** Wall time, milliseconds: the end of the certificate. */
+  notAfterMs: number;
+}
+
+/** `expected` is the server's name, checked exactly: no wildcards, no common names. */
+export function verifiedPeer(
+  socket: TLSSocket,
+  nowMs: number,
+  expected?: string,
+): Peer | HandshakeFailure {
+  const certificate = socket.getPeerX509Certificate();
+  if (!certificate) return 'no-client-certificate';
+  if (!socket.authorized) {
+    const error = socket.authorizationError as unknown;
+    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : String(error);
+    return handshakeFailure(code ?? 'protocol');
+  }
+  // A resumed session was verified when it began, maybe long ago.
+  const notAfterMs = Date.parse(certificate.validTo);
+  if (notAfterMs <= nowMs) return 'expired';
+  if (Date.parse(certificate.validFrom) > nowMs) return 'not-yet-valid';
+  const names = dnsNames(certificate.subjectAltName);
+  const identity = expected === undefined ? names[0] : names.find((name) => name === expected);
+  return identity === undefined ? 'name-mismatch' : { identity, notAfterMs };
+}
+
+/** Node quotes names that could be mistaken for more than one: none of those is ours. */
+export function dnsNames(subjectAltName: string | undefined): string[] {
+  if (!subjectAltName) return [];
+  return subjectAltName
+    .split(', ')
+    .filter((entry) => entry.startsWith('DNS:') && !entry.includes('"'))
+    .map((entry) => entry.slice(4).toLowerCase());
+}
