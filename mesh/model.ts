@@ -238,6 +238,17 @@ export interface ProxyConfig {
   skipPorts?: { inbound: number[]; outbound: number[] };
   tracing?: { otlpUrl: string; sampleRatio: number; service?: string };
   accessLog?: 'off' | 'stdout' | string;
-  limits?: { maxConnections?: number; maxHeadBytes?: number; maxMemoryBytes?: number };
+  limits?: {
+    /** Clients' connections on each side. */
+    maxConnections?: number;
+    maxHeadBytes?: number;
+    /** Resident memory from which on new requests are refused. */
+    maxMemoryBytes?: number;
+    /** From a head's first byte to its last. */
+    headTimeoutMs?: number;
+    /** Between two requests of a connection. */
+    idleTimeoutMs?: number;
+    connectTimeoutMs?: number;
+  };
   drainSeconds?: number;
 }

@@ -21,7 +21,9 @@ const enum At {
   Done,
 }
 
-/** Extensions and trailers of one body together; nobody uses either much, and both are free memory for an attacker. */
+/**
+ * Extensions and trailers of one body together; nobody uses either much, and both are free memory for an attacker.
+ */
 const maxExtraBytes = 16 * 1024;
 
 /** A trailer may not say how the message is framed, routed or authorised (RFC 9110, 6.5.1). */

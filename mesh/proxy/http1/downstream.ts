@@ -197,7 +197,11 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
       }
     }
     this.#busy = false;
-    if (this.#phase === Phase.Closed || from >= to) return;
+    if (this.#phase === Phase.Closed) return;
+    if (from >= to) {
+      if (this.#clientEnded && this.#phase === Phase.Reading) this.#goodbye();
+      return;
+    }
     const carry = (this.#carry ??= new Carry());
     carry.append(buffer, from, to);
     if (this.#phase === Phase.Reading) {
@@ -591,11 +595,13 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     if (this.#last || !wasWhole) return this.#goodbye();
     this.#phase = Phase.Reading;
     this.#head.reset();
-    if (this.#clientEnded && !(this.#carry && this.#carry.length > 0)) return this.#goodbye();
     this.#idleDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.idleTimeoutMs;
     this.#arm();
     if (this.#paused) this.#resume();
-    if (!this.#busy) this.#readCarry();
+    if (this.#busy) return;
+    this.#readCarry();
+    // Half closed before: nothing can follow what has been read.
+    if (this.#clientEnded && (this.#phase as Phase) === Phase.Reading) this.#goodbye();
   }
 
   #finishFlow(how: End): void {
@@ -800,10 +806,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
         return;
       default:
         // Half closed: it still reads. A body cut short is another matter.
-        if (this.#body.done && this.#phase !== Phase.Silent) {
-          this.#last = true;
-          return;
-        }
+        if (this.#body.done && this.#phase !== Phase.Silent) return;
         this.onClose();
         this.wire.destroy();
     }

@@ -120,6 +120,6 @@ export class Http1Front {
 
   /** Closes everything. */
   abandon(): void {
-    for (const connection of [...this.#connections]) connection.abandon();
+    for (const connection of this.#connections) connection.abandon();
   }
 }

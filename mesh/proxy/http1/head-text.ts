@@ -1,5 +1,6 @@
 /**
- * Heads as they are sent on: what belongs to one hop is dropped, changes are made, and what nobody touched is copied in
+ * Heads as they are sent on: what belongs to one hop is dropped, changes are made, and what nobody touched is
+ * copied in
  * one piece. Where nothing at all changes the text that came is the text that goes.
  */
 import type { HeaderEdits, HeaderList } from '../flow/contract.js';

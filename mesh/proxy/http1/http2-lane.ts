@@ -1,4 +1,6 @@
-/** A request of an HTTP/1.1 client on a stream of HTTP/2, and the answer back in the form that an HTTP/1.1 one has. */
+/**
+ * A request of an HTTP/1.1 client on a stream of HTTP/2, and the answer back in the form that an HTTP/1.1 one has.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { OpenTry, Try, TryHandler } from '../http2/seam.js';

@@ -1,4 +1,6 @@
-/** One try's way out, as an HTTP/1.1 client's connection writes to it: a connection of ours, or a stream of HTTP/2. */
+/**
+ * One try's way out, as an HTTP/1.1 client's connection writes to it: a connection of ours, or a stream of HTTP/2.
+ */
 export interface Lane {
   /** False: no more until upstreamDrained. */
   writeText(latin1: string): boolean;

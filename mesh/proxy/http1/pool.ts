@@ -1,4 +1,7 @@
-/** The connections to one endpoint: idle ones used again, last in first out, new ones within limits, the rest waits. */
+/**
+ * The connections to one endpoint: idle ones used again, last in first out, new ones within limits, the rest
+ * waits.
+ */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { Connect } from '../http2/seam.js';
 import { Deadline, type DeadlineWheel } from '../listen/deadlines.js';

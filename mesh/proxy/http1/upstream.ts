@@ -1,4 +1,6 @@
-/** One connection to an endpoint: a request goes out, its response is read; then it waits in the pool for the next. */
+/**
+ * One connection to an endpoint: a request goes out, its response is read; then it waits in the pool for the next.
+ */
 import type { TryFailure } from '../flow/contract.js';
 import type { Wire, WireUser } from '../listen/wire.js';
 import { Carry } from './carry.js';
@@ -249,7 +251,8 @@ export class Upstream implements WireUser, Lane {
   }
 
   /**
-   * The response is complete, and the user has heard: back to the pool, or closed where it cannot be used again. After
+   * The response is complete, and the user has heard: back to the pool, or closed where it cannot be used again.
+   * After
    * the user, because whoever gets it next begins anew with head and trailers.
    */
   #finish(isExact: boolean): void {

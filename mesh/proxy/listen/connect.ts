@@ -1,6 +1,6 @@
 /** Connections to endpoints: TCP, or TLS where the endpoint has an identity, which its certificate must show. */
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { Connect, Protocol } from '../http2/seam.js';
@@ -8,7 +8,7 @@ import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
 import type { Direction } from '../telemetry/transport-metrics.js';
 import { handshakeFailure } from '../tls/failures.js';
 import type { IdentityStore } from '../tls/identity-store.js';
-import { verifiedPeer } from '../tls/peer.js';
+import { type Peer, verifiedPeer } from '../tls/peer.js';
 import { takeOver, type Wire, type WireUser } from './wire.js';
 
 export interface ConnectParts {
@@ -32,7 +32,7 @@ interface Handler {
 interface Remembered {
   session: Buffer;
   generation: number;
-  notAfterMs: number;
+  peer: Peer;
 }
 
 export class Connector {
@@ -100,10 +100,10 @@ export class Connector {
     const known = this.#sessions.get(endpoint);
     const nowMs = clock.nowMs();
     const session =
-      known && known.generation === generation && known.notAfterMs > nowMs
+      known && known.generation === generation && known.peer.notAfterMs > nowMs
         ? known.session
         : undefined;
-    const socket = connectTls({
+    const options: ConnectionOptions & { allowHalfOpen: boolean; noDelay: boolean } = {
       host: endpoint.host,
       port: endpoint.port,
       servername: identity,
@@ -115,7 +115,8 @@ export class Connector {
       allowHalfOpen: true,
       noDelay: true,
       ...(session && { session }),
-    } as Parameters<typeof connectTls>[0]);
+    };
+    const socket = connectTls(options);
     const attempt = new Attempt(socket, handler);
     let timer = clock.after(connectTimeoutMs, () => attempt.fail('connect-timeout'));
     let connected = false;
@@ -130,17 +131,17 @@ export class Connector {
       timer.cancel();
       timer = clock.after(handshakeTimeoutMs, () => attempt.fail('tls:timeout'));
     });
-    let notAfterMs = 0;
+    let proven: Peer | undefined;
     socket.on('session', (ticket: Buffer) => {
-      if (notAfterMs > 0) this.#sessions.set(endpoint, { session: ticket, generation, notAfterMs });
+      if (proven) this.#sessions.set(endpoint, { session: ticket, generation, peer: proven });
     });
     socket.once('secureConnect', () => {
-      const peer = verifiedPeer(socket, clock.nowMs(), identity);
+      const peer = verifiedPeer(socket, clock.nowMs(), identity, session && known?.peer);
       if (typeof peer === 'string') {
         this.#sessions.delete(endpoint);
         return attempt.fail(`tls:${peer}`);
       }
-      notAfterMs = peer.notAfterMs;
+      proven = peer;
       const protocol = (socket.alpnProtocol || protocols[0]) as Protocol;
       attempt.succeed(() => {
         const wire = counted(takeOver(socket, deaf), metrics, direction, 'true');

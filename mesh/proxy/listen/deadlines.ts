@@ -1,5 +1,6 @@
 /**
- * Deadlines by the thousand at next to no cost: setting a later one is a store, and only the earliest slot has a timer.
+ * Deadlines by the thousand at next to no cost: setting a later one is a store, and only the earliest slot has a
+ * timer.
  * A deadline is kept to the slot's width after its time, never before.
  */
 import type { Clock, Timer } from '../../../base/clock.js';

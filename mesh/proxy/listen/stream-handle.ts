@@ -15,6 +15,8 @@ export interface WriteRequest {
 export interface StreamHandle {
   onread: (this: StreamHandle) => void;
   wire: unknown;
+  /** Looked at by net.Socket, which otherwise begins to read by itself. */
+  reading: boolean;
   fd: number;
   readStart(): number;
   readStop(): number;

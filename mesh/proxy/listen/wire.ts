@@ -77,7 +77,11 @@ export abstract class Wire {
 
   /** Sends what is written, then says that no more comes; reading goes on. */
   end(): void {
-    if (!this.closed) this.socket.end();
+    if (!this.closed) this.shut(() => undefined);
+  }
+
+  protected shut(done: () => void): void {
+    this.socket.end(done);
   }
 
   destroy(): void {
@@ -110,7 +114,7 @@ export abstract class Wire {
     this.user = new Lingering(this);
     this.resume();
     setTimeout(() => this.destroy(), goodbyeLimitMs).unref();
-    this.socket.end(() => setTimeout(() => this.destroy(), lingerMs).unref());
+    this.shut(() => setTimeout(() => this.destroy(), lingerMs).unref());
   }
 
   /** Without closing: its user hears nothing more. */
@@ -184,6 +188,11 @@ class HandleWire extends Wire {
   /** Used again until a write takes it along. */
   #request: WriteRequest;
   readonly #isTls: boolean;
+  /** TLS takes one write at a time: what comes meanwhile goes out together, with the next. */
+  #queue: (string | Buffer)[] | undefined;
+  #queuedBytes = 0;
+  #isWriting = false;
+  #shutAfter: (() => void) | undefined;
 
   constructor(socket: Socket, handle: StreamHandle, user: WireUser) {
     super(socket, user);
@@ -192,6 +201,7 @@ class HandleWire extends Wire {
     handle.wire = this;
     handle.useUserBuffer(shared);
     handle.onread = onRead;
+    handle.reading = true;
     this.#request = this.#newRequest();
   }
 
@@ -222,11 +232,12 @@ class HandleWire extends Wire {
     }
   }
 
-  writeText(latin1: string): boolean {
+  writeText(text: string): boolean {
     if (this.closed) return true;
+    if (this.#isWriting && this.#isTls) return this.#enqueue(text);
     const request = this.#request;
-    const status = this.#handle.writeLatin1String(request, latin1);
-    return this.#sent(request, status, latin1.length);
+    const status = this.#handle.writeLatin1String(request, text);
+    return this.#sent(request, status, text.length);
   }
 
   writeBytes(buffer: Buffer, start: number, end: number): boolean {
@@ -235,6 +246,7 @@ class HandleWire extends Wire {
     const request = this.#request;
     let status: number;
     if (this.#isTls) {
+      if (this.#isWriting) return this.#enqueue(Buffer.from(buffer.subarray(start, end)));
       // Encrypted, or copied, before the call returns.
       status = this.#handle.writeBuffer(request, buffer.subarray(start, end));
     } else if (bytes <= textLimitBytes) {
@@ -258,7 +270,17 @@ class HandleWire extends Wire {
     if (this.#state[this.#asyncAt] === 0) return true;
     request.bytes = bytes;
     this.#request = this.#newRequest();
+    this.#isWriting = true;
     this.pendingBytes += bytes;
+    if (this.pendingBytes <= highWaterBytes) return true;
+    this.waiting = true;
+    return false;
+  }
+
+  #enqueue(piece: string | Buffer): boolean {
+    (this.#queue ??= []).push(piece);
+    this.#queuedBytes += piece.length;
+    this.pendingBytes += piece.length;
     if (this.pendingBytes <= highWaterBytes) return true;
     this.waiting = true;
     return false;
@@ -266,8 +288,33 @@ class HandleWire extends Wire {
 
   onWritten(bytes: number, status: number): void {
     this.pendingBytes -= bytes;
-    if (status < 0) this.lost(getSystemErrorName(status));
-    else if (this.pendingBytes === 0) this.drained();
+    if (status < 0) return this.lost(getSystemErrorName(status));
+    if (this.#isTls) {
+      this.#isWriting = false;
+      if (this.#queue) this.#flush(this.#queue);
+      else if (this.#shutAfter) super.shut(this.#shutAfter);
+    }
+    if (this.pendingBytes === 0) this.drained();
+  }
+
+  #flush(queue: (string | Buffer)[]): void {
+    this.#queue = undefined;
+    this.pendingBytes -= this.#queuedBytes;
+    this.#queuedBytes = 0;
+    if (queue.every((piece) => typeof piece === 'string')) {
+      this.writeText(queue.length === 1 ? (queue[0] as string) : queue.join(''));
+      return;
+    }
+    const bytes = Buffer.concat(
+      queue.map((piece) => (typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)),
+    );
+    this.writeBytes(bytes, 0, bytes.length);
+  }
+
+  protected override shut(done: () => void): void {
+    // Behind what is written and queued.
+    if (this.#isTls && this.#isWriting) this.#shutAfter = done;
+    else super.shut(done);
   }
 
   pause(): void {
@@ -280,6 +327,7 @@ class HandleWire extends Wire {
 
   protected override release(): void {
     super.release();
+    this.#handle.reading = false;
     this.#handle.wire = undefined;
   }
 }

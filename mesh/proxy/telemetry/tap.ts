@@ -19,7 +19,8 @@ export class Tap {
   }
 
   /**
-   * Begins a session. `scope` is the parsed body of POST /tap, README.md lists its fields; throws a UserError on a bad
+   * Begins a session. `scope` is the parsed body of POST /tap, README.md lists its fields; throws a UserError on
+   * a bad
    * one. `write` gets whole lines with their newline, and answers false where its reader is too slow: then lines are
    * skipped, never queued. The session ends by itself after scope.seconds (60), calling `onEnd`.
    */

@@ -1,4 +1,6 @@
-/** Certificate, key and anchors in files that are looked at every so often: renewals need no signal and no restart. */
+/**
+ * Certificate, key and anchors in files that are looked at every so often: renewals need no signal and no restart.
+ */
 import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';

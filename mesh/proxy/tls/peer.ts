@@ -8,12 +8,17 @@ export interface Peer {
   notAfterMs: number;
 }
 
-/** `expected` is the server's name, checked exactly: no wildcards, no common names. */
+/**
+ * `expected` is the server's name, checked exactly: no wildcards, no common names. `resumed` is who the session that was
+ * offered is with: a server that resumes it proves by its ticket key who it is, and sends no certificate again.
+ */
 export function verifiedPeer(
   socket: TLSSocket,
   nowMs: number,
   expected?: string,
+  resumed?: Peer,
 ): Peer | HandshakeFailure {
+  if (resumed && socket.isSessionReused()) return resumed;
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) return 'no-client-certificate';
   if (!socket.authorized) {

@@ -16,7 +16,9 @@ const actions = [
 const matchFields = ['destination', 'route', 'method', 'pathPrefix', 'identity'] as const;
 const known: readonly string[] = ['id', 'side', 'match', 'ratio', 'ttlMs', ...actions];
 
-/** Throws a UserError that names every field that is wrong. `ratio` is 1 where absent, `id` is chosen where absent. */
+/**
+ * Throws a UserError that names every field that is wrong. `ratio` is 1 where absent, `id` is chosen where absent.
+ */
 export function checkedLease(value: unknown): FaultLease {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UserError({ message: 'not a fault lease', expected: 'a JSON object' });

@@ -1,0 +1,167 @@
+/** The admin port, on loopback: metrics, health, what it serves by, faults and tap for drills, profiles, the end. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import type { Proxy } from '../proxy.js';
+import { redactedConfig } from './redact.js';
+
+const maxBodyBytes = 64 * 1024;
+
+export class AdminServer {
+  readonly #proxy: Proxy;
+  readonly #server: Server;
+
+  constructor(proxy: Proxy) {
+    this.#proxy = proxy;
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((error: unknown) => {
+        const status = error instanceof UserError ? 400 : 500;
+        if (response.headersSent) response.destroy();
+        else json(response, status, { error: messageOf(error) });
+      });
+    });
+  }
+
+  /** Resolves to the port. */
+  listen({ host, port }: { host: string; port: number }): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          new UserError(
+            `admin ${host}:${port}: ${error.code ?? error.message}`,
+            exitCode.environment,
+          ),
+        ),
+      );
+      this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
+    });
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://admin');
+    const proxy = this.#proxy;
+    const { gateway } = proxy;
+    const call = `${request.method} ${url.pathname}`;
+    switch (call) {
+      case 'GET /metrics': {
+        const { contentType, body } = gateway.metrics.expose(request.headers.accept);
+        response.writeHead(200, { 'content-type': contentType });
+        response.end(body);
+        return;
+      }
+      case 'GET /live':
+        return plain(response, 200, 'live\n');
+      case 'GET /ready': {
+        const reason = proxy.notReady();
+        return plain(response, reason === undefined ? 200 : 503, `${reason ?? 'ready'}\n`);
+      }
+      case 'GET /config':
+        return json(response, 200, redactedConfig(proxy));
+      case 'GET /endpoints':
+        return json(response, 200, gateway.endpoints());
+      case 'GET /faults':
+        return json(response, 200, gateway.faults.list());
+      case 'POST /faults':
+        return json(response, 200, gateway.faults.put(await body(request)));
+      case 'POST /tap':
+        return this.#tap(await body(request), response);
+      case 'GET /why':
+        return this.#why(url, response);
+      case 'POST /why': {
+        const { forMs } = (await body(request)) as { forMs?: unknown };
+        if (typeof forMs !== 'number' || !(forMs > 0 && forMs <= 3_600_000)) {
+          throw new UserError({ message: 'bad forMs', expected: 'milliseconds, at most an hour' });
+        }
+        gateway.why.recordAll(forMs);
+        return json(response, 200, { forMs });
+      }
+      case 'POST /profile/cpu':
+      case 'POST /profile/heap': {
+        const { takeProfile } = await import('./profile.js');
+        const kind = url.pathname.endsWith('cpu') ? 'cpu' : 'heap';
+        const seconds = Number(url.searchParams.get('seconds') ?? 5);
+        if (!(seconds > 0 && seconds <= 60)) {
+          throw new UserError({ message: 'bad seconds', expected: 'more than 0, at most 60' });
+        }
+        return json(response, 200, await takeProfile(kind, seconds));
+      }
+      case 'POST /shutdown':
+        json(response, 202, { draining: true });
+        proxy.onShutdown();
+        return;
+      default:
+    }
+    const fault = /^DELETE \/faults\/(.+)$/.exec(call)?.[1];
+    if (fault !== undefined) {
+      const was = gateway.faults.remove(decodeURIComponent(fault));
+      return json(response, was ? 200 : 404, { removed: was });
+    }
+    json(response, 404, { error: `${call}: no such call`, calls });
+  }
+
+  #tap(scope: unknown, response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    const session = this.#proxy.gateway.tap.open(
+      scope,
+      (line) => !response.writableNeedDrain && (response.write(line), true),
+      () => response.end(),
+    );
+    response.flushHeaders();
+    response.on('close', () => session.close());
+  }
+
+  #why(url: URL, response: ServerResponse): void {
+    const { why } = this.#proxy.gateway;
+    const id = url.searchParams.get('id');
+    if (id === null) return json(response, 200, why.recent(100));
+    const record = why.find(id);
+    json(response, record ? 200 : 404, record ?? { error: `nothing is recorded of ${id}` });
+  }
+}
+
+const calls = [
+  'GET /metrics',
+  'GET /live',
+  'GET /ready',
+  'GET /config',
+  'GET /endpoints',
+  'GET /faults',
+  'POST /faults',
+  'DELETE /faults/<id>',
+  'POST /tap',
+  'GET /why?id=',
+  'POST /why',
+  'POST /profile/cpu?seconds=',
+  'POST /profile/heap?seconds=',
+  'POST /shutdown',
+];
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(value)}\n`);
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(text);
+}
+
+async function body(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBodyBytes) throw new UserError('the body is too large');
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}');
+  } catch {
+    throw new UserError('the body is not JSON');
+  }
+}

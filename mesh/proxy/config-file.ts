@@ -1,0 +1,40 @@
+/**
+ * A configuration file, YAML or JSON, with the place of each mistake. As a program it prints the configuration as
+ * JSON:
+ * a proxy reads YAML through it, so that no YAML library stays in the proxy's memory.
+ */
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { readYaml } from '../../base/yaml.js';
+import type { ProxyConfig } from '../model.js';
+import { configProblems } from './config.js';
+import { absolutePaths } from './config-paths.js';
+
+/** Throws a UserError with file:line:column of every problem. */
+export function readConfigFile(file: string): ProxyConfig {
+  const [document, ...more] = readYaml(file);
+  if (!document || more.length > 0) {
+    throw new UserError({ message: `${file}: not a configuration`, expected: 'one YAML document' });
+  }
+  const found = configProblems(document.value);
+  if (found.length > 0) {
+    throw new UserError(
+      found.map(({ path, message, expected, atKey }) => ({
+        place: atKey ? document.placeOfKey(path) : document.placeOf(path),
+        message: path.length > 0 && !atKey ? `${path.join('.')}: ${message}` : message,
+        ...(expected && { expected }),
+      })),
+    );
+  }
+  return absolutePaths(document.value as ProxyConfig, dirname(resolve(file)));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    process.stdout.write(JSON.stringify(readConfigFile(process.argv[2] ?? '')));
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    process.exitCode = error instanceof UserError ? error.exitCode : exitCode.environment;
+  }
+}

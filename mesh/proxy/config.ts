@@ -1,0 +1,294 @@
+/** What a proxy is started with, checked; README.md documents it. The state in it has the form of mesh/model.ts. */
+import { UserError } from '../../base/errors.js';
+import type { MeshState, ProxyConfig } from '../model.js';
+import {
+  flag,
+  type Found,
+  list,
+  number,
+  object,
+  oneOf,
+  record,
+  regex,
+  required,
+  type Shape,
+  text,
+  tuple,
+} from './shape.js';
+
+const name = text({ pattern: /^[^\s]+$/, expected: 'a name' });
+const port = number({ max: 65_535, whole: true });
+const milliseconds = number();
+const ratio = number({ max: 1 });
+const count = number({ whole: true });
+const address = text({
+  pattern: /^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$/,
+  expected: 'host:port',
+});
+const field = text({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a header name' });
+// A line end in a value would be a header of its own.
+const fieldValue = text({ pattern: /^[^\r\n\0]*$/, expected: 'one line' });
+
+const listener = (modes: Shape): Shape =>
+  object({ host: required(name), port: required(port), mode: required(modes) });
+
+const budget = object({
+  ratio: required(number({ max: 1000 })),
+  minRetriesPerSecond: required(number()),
+  ttlSeconds: required(number({ min: 0.001, max: 3600 })),
+});
+
+const statuses = list(tuple(number({ min: 100, max: 999 }), number({ min: 100, max: 999 })));
+const grpcStatuses = list(number({ max: 16, whole: true }));
+const changes = object({
+  set: list(tuple(field, fieldValue)),
+  add: list(tuple(field, fieldValue)),
+  remove: list(field),
+});
+
+const rateLimit = object({
+  requestsPerSecond: required(number()),
+  burst: required(number()),
+  per: required(oneOf('all', 'identity')),
+  overrides: list(
+    object({
+      identities: required(list(name)),
+      requestsPerSecond: required(number()),
+      burst: required(number()),
+    }),
+  ),
+});
+
+const match = object({
+  method: text({ pattern: /^[A-Z]+$/, expected: 'a method' }),
+  path: (value, path, found) => {
+    const isRegex = (value as { kind?: unknown } | null)?.kind === 'regex';
+    object({
+      kind: required(oneOf('exact', 'prefix', 'regex')),
+      value: required(isRegex ? regex : text()),
+    })(value, path, found);
+  },
+  headers: list(
+    object({
+      name: required(field),
+      kind: required(oneOf('exact', 'regex', 'present')),
+      value: text(),
+    }),
+  ),
+  query: list(
+    object({
+      name: required(text()),
+      kind: required(oneOf('exact', 'regex')),
+      value: required(text()),
+    }),
+  ),
+});
+
+const route = object({
+  name: required(name),
+  matches: required(list(match)),
+  split: required(list(object({ backend: required(name), weight: required(number()) }))),
+  timeouts: required(
+    object({ requestMs: milliseconds, perTryMs: milliseconds, idleMs: milliseconds }),
+  ),
+  retry: object({
+    limit: required(count),
+    statuses: required(statuses),
+    grpcStatuses,
+    onConnectFailure: required(flag),
+    unsafeMethods: required(flag),
+    backoff: required(
+      object({
+        baseMs: required(milliseconds),
+        maxMs: required(milliseconds),
+        jitter: required(ratio),
+      }),
+    ),
+    budget,
+    maxBufferedBytes: required(count),
+  }),
+  mirror: object({ backend: required(name), fraction: required(ratio) }),
+  rateLimit,
+  maxConcurrent: count,
+  requestHeaders: changes,
+  responseHeaders: changes,
+  redirect: object({
+    scheme: text(),
+    host: text(),
+    port,
+    path: text(),
+    status: required(oneOf(301, 302, 303, 307, 308)),
+  }),
+  rewrite: object({ host: text(), prefix: text(), path: text() }),
+  failure: object({ statuses: required(statuses), grpcStatuses }),
+});
+
+const endpoint = object({
+  address: required(address),
+  identity: name,
+  http2: flag,
+  weight: number(),
+  zone: text(),
+  labels: record(text()),
+});
+
+const backend = object({
+  name: required(name),
+  endpoints: required(list(endpoint)),
+  balancer: required(
+    object({
+      kind: required(oneOf('ewma', 'random')),
+      defaultRttMs: required(milliseconds),
+      decaySeconds: required(number({ min: 0.001 })),
+      slowStartSeconds: required(number()),
+    }),
+  ),
+  breaker: object({
+    consecutiveFailures: required(count),
+    successRate: object({
+      threshold: required(ratio),
+      windowSeconds: required(number({ min: 0.1 })),
+      minRequests: required(count),
+    }),
+    minOpenMs: required(milliseconds),
+    maxOpenMs: required(milliseconds),
+    jitter: required(ratio),
+    maxEjectedRatio: required(ratio),
+    panicRatio: required(ratio),
+  }),
+  limits: required(
+    object({
+      maxConnections: required(count),
+      maxPending: required(count),
+      maxRequests: required(count),
+    }),
+  ),
+  failFastMs: required(milliseconds),
+});
+
+const protocol = oneOf('detect', 'http1', 'http2', 'opaque');
+
+const destination = object({
+  name: required(name),
+  service: required(name),
+  namespace: required(name),
+  hosts: required(list(name)),
+  addresses: required(list(address)),
+  protocol: required(protocol),
+  routes: required(list(route)),
+  backends: required(list(backend, 1)),
+  retryBudget: budget,
+});
+
+const server = object({
+  name: required(name),
+  port: required(port),
+  target: required(address),
+  protocol: required(protocol),
+  defaultPolicy: required(
+    oneOf('all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'audit', 'deny'),
+  ),
+  authorizations: required(
+    list(
+      object({
+        name: required(name),
+        routes: list(name),
+        identities: required(list(name)),
+        unauthenticated: required(flag),
+        networks: list(name),
+      }),
+    ),
+  ),
+  routes: required(list(route)),
+  rateLimit,
+  maxConcurrent: count,
+});
+
+const state = object({
+  version: required(number()),
+  destinations: required(list(destination)),
+  servers: required(list(server)),
+  unknownDestinations: required(oneOf('forward', 'refuse')),
+});
+
+const mode = oneOf('explicit', 'transparent');
+
+const config = object({
+  workload: required(
+    object({ name: required(name), namespace: required(name), labels: record(text()) }),
+  ),
+  inbound: listener(mode),
+  outbound: listener(mode),
+  admin: required(object({ host: required(name), port: required(port) })),
+  identity: object({
+    name: required(name),
+    trustAnchorsFile: required(name),
+    certificateFile: name,
+    keyFile: name,
+  }),
+  controller: object({
+    addresses: required(list(address, 1)),
+    identity: required(name),
+    tokenFile: required(name),
+    subscribe: list(name),
+  }),
+  state,
+  cacheFolder: name,
+  skipPorts: object({ inbound: required(list(port)), outbound: required(list(port)) }),
+  tracing: object({
+    otlpUrl: required(text({ pattern: /^https?:\/\//, expected: 'http://… or https://…' })),
+    sampleRatio: required(ratio),
+    service: text(),
+  }),
+  accessLog: text(),
+  limits: object({
+    maxConnections: count,
+    maxHeadBytes: number({ min: 1024, max: 1024 * 1024, whole: true }),
+    maxMemoryBytes: number({ min: 64 * 1024 * 1024, whole: true }),
+    headTimeoutMs: milliseconds,
+    idleTimeoutMs: milliseconds,
+    connectTimeoutMs: milliseconds,
+  }),
+  drainSeconds: number({ max: 86_400 }),
+});
+
+/** Every problem with where it is; empty where the value is a configuration. */
+export function configProblems(value: unknown): Found[] {
+  const found: Found[] = [];
+  config(value, [], found);
+  if (found.length > 0) return found;
+  const { inbound, outbound, identity, controller } = value as ProxyConfig;
+  if (!inbound && !outbound) {
+    found.push({ path: [], message: 'neither inbound nor outbound', expected: 'at least one' });
+  }
+  if (controller && !identity) {
+    found.push({ path: ['controller'], message: 'a controller needs an identity' });
+  }
+  if (identity && !controller && !(identity.certificateFile && identity.keyFile)) {
+    found.push({
+      path: ['identity'],
+      message: 'no certificateFile and keyFile',
+      expected: 'both, or a controller that issues them',
+    });
+  }
+  return found;
+}
+
+/** Throws a UserError that names every problem by its path. */
+export function checkedConfig(value: unknown, file: string): ProxyConfig {
+  const found = configProblems(value);
+  if (found.length === 0) return value as ProxyConfig;
+  throw new UserError(
+    found.map(({ path, message, expected }) => ({
+      message: `${file}: ${path.join('.') || 'the configuration'}: ${message}`,
+      ...(expected && { expected }),
+    })),
+  );
+}
+
+export const emptyState: MeshState = {
+  version: 0,
+  destinations: [],
+  servers: [],
+  unknownDestinations: 'forward',
+};

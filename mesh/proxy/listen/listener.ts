@@ -1,0 +1,274 @@
+/** One side's port: accepts, finds out what is spoken, and hands the connection to the front that speaks it. */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import {
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
+import type { Clock } from '../../../base/clock.js';
+import { exitCode, UserError } from '../../../base/errors.js';
+import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
+import type { Direction } from '../telemetry/transport-metrics.js';
+import { handshakeFailure } from '../tls/failures.js';
+import type { IdentityStore } from '../tls/identity-store.js';
+import { verifiedPeer } from '../tls/peer.js';
+import { counted, opaqueProtocol } from './connect.js';
+import { prefaceBytes, type Spoken, spokenIn } from './detection.js';
+import { letGo, takeOver, type Wire, type WireUser } from './wire.js';
+
+/** A connection whose protocol is known. */
+export interface Accepted {
+  readonly wire: Wire;
+  readonly spoken: Exclude<Spoken, 'tls'>;
+  /** Bytes that were read to find out; empty where none were needed. */
+  readonly first: Buffer;
+  readonly peerAddress: string;
+  /** Undefined: plaintext. */
+  readonly peerIdentity: string | undefined;
+  /** Where the client meant to go, `ip:port`, in transparent mode. */
+  readonly originalDst: string | undefined;
+}
+
+export interface ListenerParts {
+  readonly direction: Direction;
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: ProxyMetrics;
+  readonly clock: Clock;
+  readonly identity: IdentityStore;
+  readonly maxConnections: number;
+  /** Before the first byte; then it is opaque in transparent mode, and closed in explicit mode. */
+  readonly detectTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+  /** Transparent mode: reads it from the socket. */
+  readonly originalDst: ((socket: Socket) => string | undefined) | undefined;
+  /** Whether this connection's bytes are looked at, or known without: by its original destination. */
+  readonly knownProtocol: (originalDst: string | undefined) => Exclude<Spoken, 'tls'> | undefined;
+  accept(accepted: Accepted): void;
+}
+
+const nothing = Buffer.alloc(0);
+
+export class Listener {
+  readonly #parts: ListenerParts;
+  readonly #server: Server;
+  #tls: TlsServer | undefined;
+  open = 0;
+  /** Turned away because there were too many. */
+  overflow = 0;
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+    this.#server = createServer(
+      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+      (socket) => this.#accept(socket),
+    );
+    this.#server.on('error', () => undefined);
+  }
+
+  /** Resolves to the port. */
+  listen(): Promise<number> {
+    const { host, port, direction } = this.#parts;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          new UserError(
+            `${direction} ${host}:${port}: ${error.code ?? error.message}`,
+            exitCode.environment,
+          ),
+        ),
+      );
+      this.#server.listen({ host, port, backlog: 1024 }, () =>
+        resolve((this.#server.address() as AddressInfo).port),
+      );
+    });
+  }
+
+  /** No more connections are accepted; those that are stay. */
+  close(): void {
+    this.#server.close();
+  }
+
+  #accept(socket: Socket): void {
+    const { maxConnections, direction, originalDst } = this.#parts;
+    if (this.open >= maxConnections) {
+      this.overflow++;
+      socket.destroy();
+      return;
+    }
+    const peerAddress = socket.remoteAddress;
+    if (peerAddress === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.open++;
+    const wire = takeOver(socket, undefined as unknown as WireUser);
+    const label = direction === 'inbound' ? 'disabled' : 'loopback';
+    const destination = originalDst?.(socket);
+    const meta = { peerAddress, originalDst: destination };
+    const known = this.#parts.knownProtocol(destination);
+    if (known && direction === 'outbound') {
+      this.#count(wire, label);
+      return this.#hand(wire, known, nothing, meta, undefined);
+    }
+    const looking = new Looking(wire, this.#parts, (spoken, first) => {
+      if (spoken === 'tls' && direction === 'inbound' && this.#parts.identity.isReady) {
+        return this.#handshake(letGo(wire, first), meta);
+      }
+      this.#count(wire, label);
+      this.#hand(wire, known ?? (spoken === 'tls' ? 'opaque' : spoken), first, meta, undefined);
+    });
+    wire.user = looking;
+    // Until it is handed on.
+    wire.onGone = () => {
+      this.open--;
+    };
+    wire.resume();
+  }
+
+  #count(wire: Wire, label: 'disabled' | 'loopback' | 'true'): void {
+    const { metrics, direction } = this.#parts;
+    counted(wire, metrics, direction, label, 'src');
+    const { onGone } = wire;
+    wire.onGone = (failed) => {
+      this.open--;
+      onGone(failed);
+    };
+  }
+
+  #hand(
+    wire: Wire,
+    spoken: Exclude<Spoken, 'tls'>,
+    first: Buffer,
+    meta: { peerAddress: string; originalDst: string | undefined },
+    peerIdentity: string | undefined,
+  ): void {
+    this.#parts.accept({ wire, spoken, first, peerIdentity, ...meta });
+  }
+
+  // TLS.
+
+  #handshake(socket: Socket, meta: { peerAddress: string; originalDst: string | undefined }): void {
+    pendingHandshakes.set(socket, { meta, listener: this });
+    socket.once('close', () => {
+      if (pendingHandshakes.delete(socket)) this.open--;
+    });
+    this.#tlsServer().emit('connection', socket);
+  }
+
+  #tlsServer(): TlsServer {
+    if (this.#tls) return this.#tls;
+    const { identity, handshakeTimeoutMs } = this.#parts;
+    const server = createTlsServer({
+      ...identity.options,
+      requestCert: true,
+      // Checked by ourselves and counted by reason.
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2', 'http/1.1', opaqueProtocol],
+      handshakeTimeout: handshakeTimeoutMs,
+      allowHalfOpen: true,
+    });
+    identity.onChange(() => {
+      if (identity.options) server.setSecureContext(identity.options);
+    });
+    server.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      this.#parts.metrics.handshakeFailed('inbound', handshakeFailure(error.code));
+      socket.destroy();
+    });
+    this.#tls = server;
+    return server;
+  }
+
+  #secured(socket: TLSSocket): void {
+    const { metrics, clock } = this.#parts;
+    const raw = (socket as TLSSocket & { _parent?: Socket })._parent as Socket;
+    const pending = pendingHandshakes.get(raw);
+    if (!pending) return void socket.destroy();
+    socket.on('error', () => undefined);
+    const peer = verifiedPeer(socket, clock.nowMs());
+    if (typeof peer === 'string') {
+      metrics.handshakeFailed('inbound', peer);
+      socket.destroy();
+      return;
+    }
+    pendingHandshakes.delete(raw);
+    metrics.handshakeSucceeded('inbound');
+    const wire = takeOver(socket, undefined as unknown as WireUser);
+    wire.expiresMs = peer.notAfterMs;
+    this.#count(wire, 'true');
+    const { meta } = pending;
+    const hand = (spoken: Spoken, first: Buffer): void =>
+      this.#hand(wire, spoken === 'tls' ? 'opaque' : spoken, first, meta, peer.identity);
+    switch (socket.alpnProtocol) {
+      case 'h2':
+        return hand('http2', nothing);
+      case 'http/1.1':
+        return hand('http1', nothing);
+      case opaqueProtocol:
+        return hand('opaque', nothing);
+      default:
+        wire.user = new Looking(wire, this.#parts, hand);
+        wire.resume();
+    }
+  }
+}
+
+const pendingHandshakes = new WeakMap<
+  Socket,
+  { meta: { peerAddress: string; originalDst: string | undefined }; listener: Listener }
+>();
+
+/** Reads until it is clear what is spoken. */
+class Looking implements WireUser {
+  readonly #wire: Wire;
+  readonly #found: (spoken: Spoken, first: Buffer) => void;
+  readonly #isExplicit: boolean;
+  #bytes = nothing;
+  readonly #timer: { cancel(): void };
+
+  constructor(wire: Wire, parts: ListenerParts, found: (spoken: Spoken, first: Buffer) => void) {
+    this.#wire = wire;
+    this.#found = found;
+    this.#isExplicit = parts.originalDst === undefined;
+    this.#timer = parts.clock.after(parts.detectTimeoutMs, () => this.#timeout());
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.#bytes = Buffer.concat([this.#bytes, buffer.subarray(0, length)]);
+    const spoken = spokenIn(this.#bytes, this.#bytes.length);
+    if (spoken === undefined && this.#bytes.length <= prefaceBytes) return;
+    this.#decide(spoken ?? 'opaque');
+  }
+
+  #decide(spoken: Spoken): void {
+    this.#timer.cancel();
+    this.#wire.pause();
+    // Somebody who speaks to an explicit port means HTTP, and is told what is wrong with it.
+    this.#found(spoken === 'opaque' && this.#isExplicit ? 'http1' : spoken, this.#bytes);
+  }
+
+  #timeout(): void {
+    if (this.#isExplicit) this.#wire.destroy();
+    else this.#decide('opaque');
+  }
+
+  onEnd(): void {
+    if (this.#bytes.length === 0) {
+      this.#timer.cancel();
+      this.#wire.destroy();
+      return;
+    }
+    this.#decide(this.#isExplicit ? 'http1' : 'opaque');
+    // The end was seen here: whoever has the connection now must hear of it.
+    this.#wire.user.onEnd();
+  }
+
+  onDrain(): void {
+    // Nothing is written yet.
+  }
+
+  onClose(): void {
+    this.#timer.cancel();
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * What a front asks about a connection: who is there, and what becomes of each request. One of these a connection.
+ */
+import type { ServerState, InboundFlow } from '../flow/inbound.js';
+import type { DestinationState, OutboundFlow } from '../flow/outbound.js';
+import type { Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
+import type { Serving } from '../http2/seam.js';
+
+export class OutboundServing implements Serving {
+  readonly #flow: OutboundFlow;
+  readonly #originalDst: string | undefined;
+  readonly peerIdentity = undefined;
+  readonly peerAddress: string;
+  readonly tls: TlsLabel = 'loopback';
+  #authority: string | undefined;
+  #destination: DestinationState | undefined;
+  #generation = -1;
+
+  constructor(flow: OutboundFlow, peerAddress: string, originalDst?: string) {
+    this.#flow = flow;
+    this.peerAddress = peerAddress;
+    this.#originalDst = originalDst;
+  }
+
+  begin(request: RequestInfo): Flow {
+    const { authority } = request;
+    const flow = this.#flow;
+    let destination = this.#destination;
+    if (!destination || authority !== this.#authority || this.#generation !== flow.generation) {
+      destination = flow.destinationFor(authority, this.#originalDst);
+      this.#destination = destination;
+      this.#authority = authority;
+      this.#generation = flow.generation;
+    }
+    return flow.begin(destination, request);
+  }
+}
+
+export class InboundServing implements Serving {
+  readonly #flow: InboundFlow;
+  readonly #port: number;
+  readonly peerIdentity: string | undefined;
+  readonly peerAddress: string;
+  readonly tls: TlsLabel;
+  #server: ServerState;
+  #generation: number;
+
+  constructor(
+    flow: InboundFlow,
+    server: ServerState,
+    port: number,
+    peer: { identity: string | undefined; address: string; tls: TlsLabel },
+  ) {
+    this.#flow = flow;
+    this.#server = server;
+    this.#port = port;
+    this.#generation = flow.generation;
+    this.peerIdentity = peer.identity;
+    this.peerAddress = peer.address;
+    this.tls = peer.tls;
+  }
+
+  begin(request: RequestInfo): Flow {
+    const flow = this.#flow;
+    if (this.#generation !== flow.generation) {
+      this.#generation = flow.generation;
+      // Policy may have changed under a living connection; a server that is gone serves out what it has.
+      this.#server = flow.serverFor(this.#port) ?? this.#server;
+    }
+    return flow.begin(this.#server, request);
+  }
+}

@@ -1,0 +1,80 @@
+/** The proxy as a process: `node dist/mesh/proxy/main.js --config proxy.json`. Lean: it is there beside every app. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { dieWithParent } from '../../base/child.js';
+import { realClock } from '../../base/clock.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { packageVersion, program } from '../../base/paths.js';
+import { systemRandom } from '../../base/random.js';
+import type { ProxyConfig } from '../model.js';
+import { checkedConfig } from './config.js';
+import { absolutePaths } from './config-paths.js';
+import { watchState } from './config-watch.js';
+import { Proxy } from './proxy.js';
+
+const log = (line: string): void => {
+  process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+};
+
+/** JSON is read here; YAML by a process of its own, whose memory goes with it. */
+export function readConfig(file: string): ProxyConfig {
+  if (!/\.ya?ml$/.test(file)) {
+    let value: unknown;
+    try {
+      value = JSON.parse(readFileSync(file, 'utf8'));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      throw new UserError(
+        code === 'ENOENT' ? `${file}: no such file` : `${file}: ${messageOf(error)}`,
+      );
+    }
+    return absolutePaths(checkedConfig(value, file), dirname(resolve(file)));
+  }
+  try {
+    const text = execFileSync(process.execPath, [program('mesh/proxy/config-file'), file], {
+      encoding: 'utf8',
+      maxBuffer: 256 * 1024 * 1024,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return JSON.parse(text) as ProxyConfig;
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim();
+    throw new UserError(said || messageOf(error));
+  }
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const at = argv.indexOf('--config');
+  const file = at < 0 ? undefined : argv[at + 1];
+  if (file === undefined) throw new UserError('--config FILE is missing');
+  const config = readConfig(file);
+  const proxy = new Proxy({
+    config,
+    clock: realClock,
+    random: systemRandom,
+    version: packageVersion(),
+    log,
+  });
+  let isEnding = false;
+  const end = (): void => {
+    // Asked twice, it goes at once.
+    if (isEnding) process.exit(exitCode.interrupted);
+    isEnding = true;
+    void proxy.drain.start().finally(() => process.exit(0));
+  };
+  proxy.onShutdown = end;
+  process.on('SIGTERM', end).on('SIGINT', end);
+  dieWithParent(() => void proxy.stop().finally(() => process.exit(0)));
+  process.on('uncaughtException', (error) => log(`uncaught: ${error.stack ?? error.message}`));
+  await proxy.start();
+  if (!config.controller) watchState(file, proxy, readConfig, realClock, log);
+  const ready = { ready: true, ...proxy.ports, pid: process.pid };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const text = error instanceof UserError ? error.message : (error as Error).stack;
+  process.stderr.write(`${text ?? messageOf(error)}\n`);
+  process.exit(error instanceof UserError ? error.exitCode : exitCode.environment);
+});
