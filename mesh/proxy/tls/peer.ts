@@ -9,7 +9,8 @@ export interface Peer {
 }
 
 /**
- * `expected` is the server's name, checked exactly: no wildcards, no common names. `resumed` is who the session that was
+ * `expected` is the server's name, checked exactly: no wildcards, no common names. `resumed` is who the session
+ * that was
  * offered is with: a server that resumes it proves by its ticket key who it is, and sends no certificate again.
  */
 export function verifiedPeer(
