@@ -1,10 +1,12 @@
 /** Adds `firedrill alerts ...`: each part registers its own verbs. */
 import type { Command } from 'commander';
 import { registerLibrary } from './library/commands.js';
+import { registerTest } from './proof/unit/command.js';
 
 export function registerAlerts(program: Command): void {
   const alerts = program
     .command('alerts')
     .description('the alert library, routing, lint, and the proof that an alert fires');
   registerLibrary(alerts);
+  registerTest(alerts);
 }

@@ -1,0 +1,85 @@
+/** `firedrill alerts test`: a drop-in for `promtool test rules`. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../../base/errors.js';
+
+interface Flags {
+  run?: string[];
+  junit?: string;
+  coverage?: boolean;
+  coverageMin?: string;
+  output: string;
+  lenient?: boolean;
+  ignoreUnknownFields?: boolean;
+}
+
+export function registerTest(alerts: Command): void {
+  alerts
+    .command('test')
+    .description('unit tests of rules: the files and exit codes of promtool test rules')
+    .argument('<file...>', 'files of tests')
+    .option('--run <regex...>', 'only groups of tests whose name matches')
+    .option('--junit <file>', 'write the results as JUnit XML')
+    .option('--coverage', 'say which rules the tests test')
+    .option('--coverage-min <percent>', 'fail where fewer rules are tested')
+    .option('--output <format>', 'text or json', 'text')
+    .option(
+      '--lenient',
+      'let tests pass that cannot fail, as promtool does: no such alert, no series',
+    )
+    .option('--ignore-unknown-fields', 'as in promtool')
+    .option('--diff', 'accepted, as in promtool: differences are always shown')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firedrill alerts test tests/*.yaml' +
+        '\n  firedrill alerts test tests/shop.yaml --run checkout --junit junit.xml' +
+        '\n  firedrill alerts test tests/*.yaml --coverage --coverage-min 80' +
+        '\n\nExit codes: 0 all passed, 1 something failed or a file cannot be read.',
+    )
+    .action(test);
+}
+
+async function test(files: string[], flags: Flags): Promise<void> {
+  const { realClock } = await import('../../../base/clock.js');
+  const { coveragePercent, coverageText, fileText, junitOf, runSuite } = await import('./suite.js');
+  const { junitXml } = await import('../junit.js');
+  const { writeFileWhole } = await import('../../../base/write-file.js');
+  if (flags.output !== 'text' && flags.output !== 'json') {
+    throw new UserError({ message: `--output ${flags.output}`, expected: 'text or json' });
+  }
+  const least = flags.coverageMin === undefined ? undefined : Number(flags.coverageMin);
+  if (least !== undefined && !(least >= 0 && least <= 100)) {
+    throw new UserError({ message: `--coverage-min ${flags.coverageMin}`, expected: '0 to 100' });
+  }
+  const { files: results, coverage } = runSuite(files, {
+    run: flags.run === undefined ? undefined : pattern(flags.run),
+    strict: flags.lenient !== true,
+    ignoreUnknownFields: flags.ignoreUnknownFields === true,
+    clock: realClock,
+  });
+  if (flags.junit !== undefined) writeFileWhole(flags.junit, junitXml(junitOf(results)));
+  const shown = flags.coverage === true || least !== undefined;
+  if (flags.output === 'json') {
+    const rules = coverage.map(({ rule, name, group, covered, how }) => ({
+      ...rule.place,
+      name,
+      group,
+      covered,
+      how,
+    }));
+    const answer = { files: results, ...(shown ? { coverage: rules } : {}) };
+    process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
+  } else {
+    for (const result of results) process.stdout.write(`${fileText(result)}\n`);
+    if (shown) process.stdout.write(coverageText(coverage));
+  }
+  const low = least !== undefined && coveragePercent(coverage) < least;
+  if (results.some((r) => !r.passed) || low) process.exitCode = exitCode.failed;
+}
+
+function pattern(texts: readonly string[]): RegExp {
+  try {
+    return new RegExp(texts.join('|'));
+  } catch {
+    throw new UserError({ message: `--run ${texts.join(' ')}`, expected: 'a regular expression' });
+  }
+}

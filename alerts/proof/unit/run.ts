@@ -1,0 +1,278 @@
+/** Runs one group of unit tests: loads its series, evaluates the rules step by step, and compares. */
+import { type Place, UserError } from '../../../base/errors.js';
+import {
+  type Histogram,
+  Labels,
+  MemoryStore,
+  parseSelector,
+  PromqlError,
+  type StoredSeries,
+} from '../../../slo/promql/index.js';
+import { QueryEngine } from '../../rules/engine.js';
+import { GroupState } from '../../rules/group.js';
+import { RuleError, type RuleSample, type RuleWorld } from '../../rules/model.js';
+import type { ReadGroup } from '../../rules/read.js';
+import { compareAlerts, compareSamples, type Comparison } from './compare.js';
+import { type Point, PointsError, parsePoints } from './points.js';
+import type { AlertCase, ExprCase, InputSeries, TestGroup } from './read.js';
+import { selectorsOf, type Witness } from './witness.js';
+
+export interface Failure {
+  /** What was tested: an alert, an expression, or the evaluation itself. */
+  kind: 'alert' | 'expr' | 'evaluation';
+  place: Place;
+  title: string;
+  message: string;
+  comparison?: Comparison;
+}
+
+export interface GroupResult {
+  name: string;
+  failures: Failure[];
+  cases: number;
+  durationMs: number;
+}
+
+export interface RunOptions {
+  evaluationIntervalMs: number;
+  groupOrder: readonly string[];
+  fuzzy: boolean;
+  /** Refuses tests that cannot fail, where promtool lets them pass. */
+  strict: boolean;
+  /** Sees which rules were tested, and by what. */
+  witness: Witness;
+}
+
+interface Loading {
+  series: StoredSeries;
+  points: Point[];
+  next: number;
+}
+
+export function runGroup(
+  test: TestGroup,
+  rules: readonly ReadGroup[],
+  options: RunOptions,
+): Failure[] {
+  const world = new UnitWorld(test, options.evaluationIntervalMs);
+  const order = (group: ReadGroup): number => Math.max(0, options.groupOrder.indexOf(group.name));
+  const groups = [...rules]
+    .sort((a, b) => order(a) - order(b))
+    .map((group) => new GroupState(group, world));
+  const failures: Failure[] = [];
+  const alertCases = [...test.alerts].sort((a, b) => a.evalTimeMs - b.evalTimeMs);
+  const maxMs = Math.max(0, ...[...test.alerts, ...test.exprs].map((c) => c.evalTimeMs));
+
+  let next = 0;
+  for (let at = 0; at <= maxMs; at += options.evaluationIntervalMs) {
+    const timeMs = test.startMs + at;
+    world.loadUntil(timeMs);
+    const broken = groups.flatMap((group) => group.evaluate(timeMs));
+    if (broken.length > 0) {
+      return [
+        ...failures,
+        ...broken.map(({ rule, message }): Failure => {
+          const name = rule.rule.kind === 'alert' ? rule.rule.alert : rule.rule.record;
+          const title = `rule: ${name}, time: ${seconds(at)}`;
+          return { kind: 'evaluation', place: rule.place, title, message };
+        }),
+      ];
+    }
+    // An alert's test is judged by the last evaluation at or before its time.
+    for (; next < alertCases.length; next++) {
+      const test = alertCases[next] as AlertCase;
+      if (test.evalTimeMs >= at + options.evaluationIntervalMs) break;
+      const failure = judgeAlert(test, groups, world, options);
+      if (failure) failures.push(failure);
+    }
+  }
+  for (const expr of test.exprs) {
+    const failure = judgeExpr(expr, test, world, options);
+    if (failure) failures.push(failure);
+  }
+  return failures;
+}
+
+const seconds = (ms: number): string => `${ms / 1000}s`;
+
+function judgeAlert(
+  test: AlertCase,
+  groups: readonly GroupState[],
+  world: UnitWorld,
+  options: RunOptions,
+): Failure | undefined {
+  const rules = groups.flatMap((g) => g.alerting).filter((r) => r.rule.alert === test.alertname);
+  const title = `alertname: ${test.alertname}, time: ${seconds(test.evalTimeMs)}`;
+  const fail = (message: string, comparison?: Comparison): Failure => ({
+    kind: 'alert',
+    place: test.place,
+    title,
+    message,
+    ...(comparison ? { comparison } : {}),
+  });
+  if (rules.length === 0 && (options.strict || test.expected.length > 0)) {
+    return fail(`no rule is called ${test.alertname}, so that this tests nothing`);
+  }
+  const got = rules
+    .flatMap((rule) => rule.active())
+    .filter((alert) => alert.state === 'firing')
+    .map((alert) => ({ labels: alert.labels.toObject(), annotations: alert.annotations }));
+  const expected = test.expected.map((alert) => ({
+    labels: { ...alert.labels, alertname: test.alertname },
+    annotations: alert.annotations,
+  }));
+  options.witness.sawAlert(test.alertname, got.length > 0);
+  const comparison = compareAlerts(expected, got);
+  if (comparison) return fail(comparison.summary, comparison);
+  if (options.strict && expected.length === 0) {
+    const blind = rules.every((rule) => !world.everFound(rule.rule.expr));
+    if (blind) {
+      return fail(
+        'no series was ever found by the expression of this alert, so that its silence proves nothing',
+      );
+    }
+  }
+  return undefined;
+}
+
+function judgeExpr(
+  test: ExprCase,
+  group: TestGroup,
+  world: UnitWorld,
+  options: RunOptions,
+): Failure | undefined {
+  const title = `expr: ${JSON.stringify(test.expr)}, time: ${seconds(test.evalTimeMs)}`;
+  const fail = (message: string, comparison?: Comparison): Failure => ({
+    kind: 'expr',
+    place: test.place,
+    title,
+    message,
+    ...(comparison ? { comparison } : {}),
+  });
+  let got: RuleSample[];
+  try {
+    options.witness.sawExpr(test.expr);
+    got = world.query(test.expr, group.startMs + test.evalTimeMs);
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    return fail(error.message);
+  }
+  const expected: RuleSample[] = [];
+  for (const sample of test.expected) {
+    try {
+      const labels = metricOf(sample.labels);
+      if (sample.histogram === '') {
+        expected.push({ labels, value: sample.value });
+        continue;
+      }
+      const [point, ...more] = parsePoints(sample.histogram);
+      if (more.length > 0 || typeof point !== 'object') {
+        return fail(`'${sample.histogram}' is no single histogram`);
+      }
+      expected.push({ labels, value: NaN, histogram: point });
+    } catch (error) {
+      const known = error instanceof PromqlError || error instanceof PointsError;
+      if (!known) throw error;
+      return fail(`labels ${JSON.stringify(sample.labels)}: ${error.message}`);
+    }
+  }
+  const comparison = compareSamples(expected, got, options.fuzzy);
+  return comparison && fail(comparison.summary, comparison);
+}
+
+/** `up{job="a"}`, `{job="a"}` or nothing: labels, all by equality. */
+function metricOf(text: string): Labels {
+  const trimmed = text.trim();
+  if (trimmed === '' || /^\{\s*\}$/.test(trimmed)) return Labels.empty;
+  const { matchers } = parseSelector(trimmed);
+  for (const matcher of matchers) {
+    if (matcher.op !== '=') {
+      throw new PromqlError(`unexpected '${matcher.op}' in labels, expected '='`, {
+        from: 0,
+        to: 0,
+      });
+    }
+  }
+  return Labels.fromEntries(matchers.map((m): [string, string] => [m.name, m.value]));
+}
+
+/** The store of one test, filled up to the moment of each evaluation. */
+class UnitWorld implements RuleWorld {
+  readonly externalLabels: Readonly<Record<string, string>>;
+  readonly externalUrl: string;
+  readonly #store = new MemoryStore();
+  readonly #engine: QueryEngine;
+  readonly #loading: Loading[];
+  readonly #startMs: number;
+  readonly #intervalMs: number;
+
+  constructor(test: TestGroup, evaluationIntervalMs: number) {
+    this.externalLabels = test.externalLabels;
+    this.externalUrl = test.externalUrl;
+    this.#startMs = test.startMs;
+    this.#intervalMs = test.intervalMs;
+    this.#engine = new QueryEngine(this.#store, { subqueryStepMs: evaluationIntervalMs });
+    this.#loading = test.input.map((series) => this.#load(series));
+  }
+
+  #load(input: InputSeries): Loading {
+    try {
+      const labels = metricOf(input.series);
+      const points = parsePoints(input.values);
+      return { series: this.#store.series(labels), points, next: 0 };
+    } catch (error) {
+      if (error instanceof PointsError) {
+        const { line, column } = input.valuesPlace;
+        const place = { ...input.valuesPlace, line, column: column + error.offset };
+        throw new UserError({ place, message: error.message });
+      }
+      if (error instanceof PromqlError) {
+        throw new UserError({ place: input.place, message: `series: ${error.message}` });
+      }
+      throw error;
+    }
+  }
+
+  loadUntil(timeMs: number): void {
+    for (const loading of this.#loading) {
+      const { series, points } = loading;
+      for (; loading.next < points.length; loading.next++) {
+        const at = this.#startMs + loading.next * this.#intervalMs;
+        if (at > timeMs) break;
+        const point = points[loading.next];
+        if (point === undefined) continue;
+        if (point === 'stale') series.appendStale(at);
+        else if (typeof point === 'number') series.append(at, point);
+        else series.appendHistogram(at, point);
+      }
+    }
+  }
+
+  query(expr: string, timeMs: number): RuleSample[] {
+    return this.#engine.instant(expr, timeMs);
+  }
+
+  append(sample: RuleSample, timeMs: number): void {
+    const value: number | Histogram = sample.histogram ?? sample.value;
+    const series = this.#store.series(sample.labels);
+    const before = series.lastMs === timeMs ? series.values[series.length - 1] : undefined;
+    const appended =
+      typeof value === 'number'
+        ? series.append(timeMs, value)
+        : series.appendHistogram(timeMs, value);
+    if (appended === 'duplicate' && !Object.is(before, value)) {
+      throw new RuleError('duplicate sample for timestamp');
+    }
+  }
+
+  appendStale(labels: Labels, timeMs: number): void {
+    this.#store.appendStale(labels, timeMs);
+  }
+
+  /** Whether any selector of the expression matches a series of the test. */
+  everFound(expr: string): boolean {
+    const selectors = selectorsOf(expr);
+    if (selectors.length === 0) return true;
+    return selectors.some((m) => this.#store.select(m, -Infinity, Infinity).length > 0);
+  }
+}
