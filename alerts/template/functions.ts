@@ -267,6 +267,14 @@ function sprint(args: readonly Value[]): string {
   return result;
 }
 
+const jsEscape = (value: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  value.replace(/[\\'"<>&=\u0000-\u001f\u007f]/g, (c) =>
+    /[\\'"]/.test(c)
+      ? `\\${c}`
+      : `\\u${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`,
+  );
+
 const htmlEscapes: Record<string, string> = {
   '<': '&lt;',
   '>': '&gt;',
@@ -310,7 +318,7 @@ export const functions: Readonly<Record<string, Entry>> = {
     arity: any,
     call: (args) => sprint(args).replace(/[<>&"']/g, (c) => htmlEscapes[c] as string),
   },
-  js: { arity: any, call: (args) => JSON.stringify(sprint(args)).slice(1, -1) },
+  js: { arity: any, call: (args) => jsEscape(sprint(args)) },
   urlquery: { arity: any, call: (args) => queryEscape(sprint(args)) },
 
   query: of(1, ([expr], around) => around.query(text(expr, 'value of query'))),

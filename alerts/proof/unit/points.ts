@@ -15,8 +15,8 @@ export class PointsError extends Error {
 
 const pointsMax = 20_000_000;
 
-const number =
-  '[+-]?(?:0[xX][0-9a-fA-F]+|(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|[iI][nN][fF]|[nN][aA][nN])';
+// No hexadecimal numbers: `0x5` is zero, and five more of it.
+const number = '[+-]?(?:(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|[iI][nN][fF]|[nN][aA][nN])';
 const item = new RegExp(
   `(?:(_)|(stale)|(${number})(?:([+-])\\s*(${number.replace('[+-]?', '')}))?)(?:x(\\d+))?(?=\\s|$)`,
   'y',
