@@ -281,10 +281,13 @@ describe('beside promtool', () => {
 });
 
 test('points in all their forms', () => {
-  expect(parsePoints('1 _ stale 0+10x2 5-1x2 7x1 _x2 -Inf NaN 1e3')).toEqual([
-    ...[1, undefined, 'stale', 0, 10, 20, 5, 4, 3, 7, 7, undefined, undefined],
-    ...[-Infinity, NaN, 1000],
-  ]);
+  expect(parsePoints('1 _ stale 0+10x2 5-1x2 7x1 _x2 -Inf NaN 1e3')).toEqual(
+    [1, undefined, 'stale', 0, 10, 20, 5, 4, 3, 7, 7, undefined, undefined].concat([
+      -Infinity,
+      NaN,
+      1000,
+    ]),
+  );
   expect(() => parsePoints('1 2y')).toThrow("'2y' is no point");
   expect(() => parsePoints('1+2')).toThrow('needs its count');
 });
@@ -352,9 +355,10 @@ test('the diff says what was expected and what fired; JUnit and coverage are wri
     ],
   });
   const junit = join(folder, 'junit.xml');
-  const cli = spawnSync(process.execPath, [
-    ...[program('cli'), 'alerts', 'test', file, '--junit', junit, '--coverage', '--run', 'first'],
-  ]);
+  const cli = spawnSync(
+    process.execPath,
+    `${program('cli')} alerts test ${file} --junit ${junit} --coverage --run first`.split(' '),
+  );
   expect(cli.status).toBe(1);
   const said = cli.stdout.toString();
   for (const line of [
