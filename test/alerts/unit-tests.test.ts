@@ -115,6 +115,9 @@ const input = [
   { series: 'steps_total{job="a"}', values: '0+60x10 0+20x4 stale' },
 ];
 
+// Without it promtool takes groups in a random order.
+const order = { group_eval_order: ['recorded', 'templates', 'times'] };
+
 const group = {
   name: 'g',
   interval: '1m',
@@ -136,6 +139,7 @@ function ourFirings(names: string[], minutes: number[]): Expectation[] {
   );
   const file = write('ask.yaml', {
     rule_files: ['rules.yaml'],
+    ...order,
     tests: [{ ...group, alert_rule_test: tests }],
   });
   const cli = spawnSync(
@@ -195,6 +199,7 @@ describe('beside promtool', () => {
       expect(cases.filter((c) => c.exp_alerts.length > 0).length).toBeGreaterThan(50);
       const file = write('same.yaml', {
         rule_files: ['rules.yaml'],
+        ...order,
         tests: [{ ...group, alert_rule_test: cases }],
       });
       const said = spawnSync(findTool('promtool') as string, ['test', 'rules', file], {
@@ -222,6 +227,7 @@ describe('beside promtool', () => {
         if (change === 3 && broken.exp_alerts[0]) broken.exp_alerts[0].exp_annotations = { v: '1' };
         const file = write('round.yaml', {
           rule_files: ['*les.yaml'],
+          ...order,
           tests: [{ ...group, alert_rule_test: cases }],
         });
         const ours = runSuite([file], {

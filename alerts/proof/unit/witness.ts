@@ -1,4 +1,4 @@
-/** Which rules the tests really tested: alerts that fired and stayed quiet, recorded series that something looked at. */
+/** Which rules the tests really tested: alerts that fired and stayed quiet, recorded series that were read. */
 import { parse, PromqlError, walk } from '../../../slo/promql/index.js';
 import type { Matcher } from '../../../slo/promql/index.js';
 import type { ReadGroup, ReadRule } from '../../rules/read.js';
