@@ -1,0 +1,136 @@
+/** The client's end, towards endpoints: opens streams, judges answers, knows how many more it may open. */
+import type { Wire } from '../listen/wire.js';
+import { Connection } from './connection.js';
+import { ConnectionError, errorCode, maxWindow, setting } from './frame.js';
+import { areTrailers, contentLengthOf, readStatus } from './heads.js';
+import type { Field } from './hpack/field.js';
+import type { Shared } from './limits.js';
+import { type Receiver, Stream } from './stream.js';
+
+export interface ClientHandler {
+  /** More streams may be opened than before, or none any more. */
+  onRoom(connection: ClientConnection): void;
+  onClientGone(connection: ClientConnection): void;
+}
+
+export class ClientConnection extends Connection {
+  readonly #handler: ClientHandler;
+  #nextId = 1;
+
+  constructor(wire: Wire, shared: Shared, handler: ClientHandler) {
+    super(wire, shared, false);
+    this.#handler = handler;
+    const { limits } = shared;
+    this.sendFirst(
+      [
+        [setting.enablePush, 0],
+        [setting.initialWindowSize, limits.streamWindow],
+        [setting.maxHeaderListSize, limits.maxHeaderListBytes],
+      ],
+      true,
+    );
+  }
+
+  lastStream(): number {
+    return this.#nextId - 2;
+  }
+
+  /** How many streams it would take now. */
+  get room(): number {
+    if (this.draining || this.closed || this.#nextId > maxWindow - 2) return 0;
+    return this.peerMaxStreams - this.streams.size;
+  }
+
+  /** Opens a stream, with its head. `bodiless`: the answer has no body, whatever its content-length (HEAD). */
+  open(receiver: Receiver, fields: readonly Field[], ended: boolean, bodiless: boolean): Stream {
+    const stream = new Stream(
+      this,
+      this.#nextId,
+      receiver,
+      this.peerInitialWindow,
+      this.limits.streamWindow,
+    );
+    this.#nextId += 2;
+    stream.bodiless = bodiless;
+    this.streams.set(stream.id, stream);
+    this.sendHeaders(stream, fields, ended);
+    return stream;
+  }
+
+  protected onBlock(id: number, fields: Field[], tooLarge: boolean, ended: boolean): void {
+    const stream = this.streams.get(id);
+    if (!stream) throw new ConnectionError(errorCode.protocol, 'HEADERS on an idle stream');
+    if (tooLarge) return this.streamFailed(stream, errorCode.enhanceYourCalm);
+    if (stream.headDone) {
+      const short = stream.expectedBytes >= 0 && stream.receivedBytes !== stream.expectedBytes;
+      if (!ended || short || !areTrailers(fields)) {
+        return this.streamFailed(stream, errorCode.protocol);
+      }
+      stream.remoteEnded = true;
+      stream.receiver.onTrailers(stream, fields);
+      this.closeIfDone(stream);
+      return;
+    }
+    const status = readStatus(fields);
+    if (status < 200) {
+      if (status === 0 || ended) return this.streamFailed(stream, errorCode.protocol);
+      stream.receiver.onHead(stream, status, fields, false);
+      return;
+    }
+    if (!stream.bodiless && status !== 204 && status !== 304) {
+      const length = contentLengthOf(fields);
+      if (length === -2 || (ended && length > 0)) {
+        return this.streamFailed(stream, errorCode.protocol);
+      }
+      stream.expectedBytes = length;
+    }
+    stream.headDone = true;
+    if (ended) stream.remoteEnded = true;
+    stream.receiver.onHead(stream, status, fields, ended);
+    if (ended) this.closeIfDone(stream);
+  }
+
+  protected onPeerReset(stream: Stream, code: number): void {
+    const { receiver } = stream;
+    this.drop(stream);
+    receiver.onReset(stream, code, false);
+  }
+
+  protected onGoaway(lastStream: number): void {
+    this.draining = true;
+    this.#handler.onRoom(this);
+    for (const stream of [...this.streams.values()]) {
+      // Certainly not processed.
+      if (stream.id > lastStream) this.onPeerReset(stream, errorCode.refusedStream);
+    }
+    if (this.streams.size === 0) this.close();
+  }
+
+  protected onSettings(): void {
+    this.#handler.onRoom(this);
+  }
+
+  protected onIdle(): void {
+    if (this.draining) this.close();
+    else this.#handler.onRoom(this);
+  }
+
+  protected override drop(stream: Stream): void {
+    super.drop(stream);
+    this.#mayHaveRoom();
+  }
+
+  override closeIfDone(stream: Stream): void {
+    super.closeIfDone(stream);
+    if (stream.closed) this.#mayHaveRoom();
+  }
+
+  #mayHaveRoom(): void {
+    // One more than none: those who wait get it.
+    if (this.streams.size === this.peerMaxStreams - 1) this.#handler.onRoom(this);
+  }
+
+  protected onLost(): void {
+    this.#handler.onClientGone(this);
+  }
+}

@@ -1,0 +1,146 @@
+/** The server's end, towards clients: takes streams, judges their heads, bounds what clients may waste. */
+import type { Serving } from './seam.js';
+import type { Wire } from '../listen/wire.js';
+import { Allowance } from './allowance.js';
+import { Connection } from './connection.js';
+import { ConnectionError, errorCode, maxWindow, setting } from './frame.js';
+import { areTrailers, readRequestHead, type RequestHead } from './heads.js';
+import type { Field } from './hpack/field.js';
+import { makeField } from './hpack/intern.js';
+import type { Shared } from './limits.js';
+import { nobody, Stream } from './stream.js';
+
+export interface ServerHandler {
+  /** Sets the stream's receiver. `ended`: there is no body. */
+  onRequest(stream: Stream, head: RequestHead, ended: boolean, serving: Serving): void;
+  onServerGone(connection: ServerConnection): void;
+}
+
+/** Between the two GOAWAYs of a drain, where the client does not answer the PING. */
+const secondGoawayMs = 1000;
+
+export class ServerConnection extends Connection {
+  readonly serving: Serving;
+  readonly #handler: ServerHandler;
+  #lastStream = 0;
+  /** Streams above are refused. */
+  #goawayStream = maxWindow;
+  #drainingSinceMs = -1;
+  /** Streams that the client resets before their answer: they cost us, and are cheap for it. */
+  readonly #resets: Allowance;
+
+  constructor(wire: Wire, shared: Shared, serving: Serving, handler: ServerHandler) {
+    super(wire, shared, true);
+    this.serving = serving;
+    this.#handler = handler;
+    this.#resets = new Allowance(1000, 50, shared.clock.monotonicMs());
+    const { limits } = shared;
+    this.sendFirst(
+      [
+        [setting.maxConcurrentStreams, limits.maxStreams],
+        [setting.initialWindowSize, limits.streamWindow],
+        [setting.maxHeaderListSize, limits.maxHeaderListBytes],
+      ],
+      false,
+    );
+  }
+
+  lastStream(): number {
+    return this.#lastStream;
+  }
+
+  protected onBlock(id: number, fields: Field[], tooLarge: boolean, ended: boolean): void {
+    const open = this.streams.get(id);
+    if (open) return this.#trailers(open, fields, tooLarge || !ended);
+    if (id % 2 === 0) throw new ConnectionError(errorCode.protocol, 'an even stream from a client');
+    this.#lastStream = id;
+    const { memory, limits } = this.shared;
+    if (
+      id > this.#goawayStream ||
+      this.streams.size >= limits.maxStreams ||
+      memory.usedBytes > memory.limitBytes
+    ) {
+      return this.refuseStream(id, errorCode.refusedStream);
+    }
+    const head = tooLarge ? undefined : readRequestHead(fields);
+    if (!head && !tooLarge) return this.refuseStream(id, errorCode.protocol);
+    const stream = new Stream(this, id, nobody, this.peerInitialWindow, limits.streamWindow);
+    this.streams.set(id, stream);
+    stream.remoteEnded = ended;
+    if (!head) {
+      stream.headers([makeField(':status', '431', true)], true);
+      if (!stream.closed) stream.reset(errorCode.none);
+      return;
+    }
+    if (head.contentLength >= 0) {
+      stream.expectedBytes = head.contentLength;
+      if (ended && head.contentLength > 0) return this.resetStream(stream, errorCode.protocol);
+    }
+    this.#handler.onRequest(stream, head, ended, this.serving);
+  }
+
+  #trailers(stream: Stream, fields: Field[], wrong: boolean): void {
+    const short = stream.expectedBytes >= 0 && stream.receivedBytes !== stream.expectedBytes;
+    if (wrong || short || !areTrailers(fields)) {
+      return this.streamFailed(stream, errorCode.protocol);
+    }
+    stream.remoteEnded = true;
+    stream.receiver.onTrailers(stream, fields);
+    this.closeIfDone(stream);
+  }
+
+  override closeIfDone(stream: Stream): void {
+    super.closeIfDone(stream);
+    if (stream.closed) this.#resets.earn(1);
+  }
+
+  protected onPeerReset(stream: Stream, code: number): void {
+    const { receiver } = stream;
+    this.drop(stream);
+    receiver.onReset(stream, code, false);
+    if (!this.#resets.spend(1, this.now)) {
+      throw new ConnectionError(errorCode.enhanceYourCalm, 'too many streams are reset');
+    }
+  }
+
+  protected onGoaway(): void {
+    this.draining = true;
+    if (this.streams.size === 0) this.close();
+  }
+
+  protected onSettings(): void {
+    // Nothing of the client's settings concerns requests under way.
+  }
+
+  protected onIdle(): void {
+    if (this.draining && this.#drainingSinceMs < 0) this.close();
+  }
+
+  protected onLost(): void {
+    this.#handler.onServerGone(this);
+  }
+
+  /**
+   * Asks the client to open no more streams, and closes when the last has ended. Streams that were on their way are still
+   * served: the last one's number is said only after a round trip.
+   */
+  drain(): void {
+    if (this.closed || this.draining) return;
+    this.draining = true;
+    this.#drainingSinceMs = this.now();
+    this.sendGoaway(maxWindow, errorCode.none, '');
+    this.ping();
+  }
+
+  protected override onPong(): void {
+    if (this.#drainingSinceMs < 0) return;
+    this.#drainingSinceMs = -1;
+    this.#goawayStream = this.#lastStream;
+    this.drainNow();
+  }
+
+  override tick(nowMs: number): void {
+    super.tick(nowMs);
+    if (this.#drainingSinceMs >= 0 && nowMs - this.#drainingSinceMs > secondGoawayMs) this.onPong();
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * One stream of a connection, at either end: windows, what waits to be sent, and who hears what
+ * arrives. Octets that cannot be sent yet are copied and kept here; how many there can be is
+ * bounded by the window that the other side of the relay was given, because nothing is credited
+ * there before it has been sent here.
+ */
+import type { Connection } from './connection.js';
+import type { Field } from './hpack/field.js';
+
+/** Hears one stream. Nothing is called after onReset, nor after the end of the stream. */
+export interface Receiver {
+  /**
+   * Client side: the response's head; `status` below 200 is informational and may come several
+   * times.
+   */
+  onHead(stream: Stream, status: number, fields: Field[], ended: boolean): void;
+  /**
+   * The octets are valid during the call. Credit them by stream.consumed() once they are passed
+   * on.
+   */
+  onData(stream: Stream, buffer: Buffer, start: number, end: number, ended: boolean): void;
+  onTrailers(stream: Stream, fields: Field[]): void;
+  /** `lost`: the connection broke or was closed with the stream open. */
+  onReset(stream: Stream, code: number, lost: boolean): void;
+  /** So many octets that had to wait have been sent. */
+  onSent(stream: Stream, bytes: number): void;
+}
+
+export class Stream {
+  readonly connection: Connection;
+  readonly id: number;
+  receiver: Receiver;
+  /** How much the peer lets us send, and we let it send. */
+  sendWindow: number;
+  receiveWindow: number;
+  /** Passed on, not yet given back by a WINDOW_UPDATE. */
+  unacknowledged = 0;
+  /** Received, not yet passed on. */
+  bufferedBytes = 0;
+  localEnded = false;
+  remoteEnded = false;
+  closed = false;
+  /** Client side: the final head has come. Server side: the final head has been sent. */
+  headDone = false;
+  /** Client side: the answer has no body, whatever its content-length. */
+  bodiless = false;
+  /** From content-length; -1: not said. */
+  expectedBytes = -1;
+  receivedBytes = 0;
+  /** Waits for a window or for the wire; undefined as long as nothing does. */
+  waiting: Waiting | undefined;
+  /** Listed with those that wait for the connection. */
+  blocked = false;
+
+  constructor(
+    connection: Connection,
+    id: number,
+    receiver: Receiver,
+    sendWindow: number,
+    receiveWindow: number,
+  ) {
+    this.connection = connection;
+    this.id = id;
+    this.receiver = receiver;
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+  }
+
+  get waitingBytes(): number {
+    return this.waiting ? this.waiting.bytes : 0;
+  }
+
+  headers(fields: readonly Field[], ended: boolean): void {
+    if (this.closed || this.localEnded) return;
+    this.connection.sendHeaders(this, fields, ended);
+  }
+
+  /** Returns how many octets were sent now; the rest is kept, and onSent tells of it. */
+  data(buffer: Buffer, start: number, end: number, ended: boolean): number {
+    if (this.closed || this.localEnded) return end - start;
+    const { waiting } = this;
+    const sent = waiting ? 0 : this.connection.sendData(this, buffer, start, end, ended);
+    const rest = start + sent;
+    if (rest === end && (!ended || this.localEnded)) return sent;
+    const queue = waiting ?? (this.waiting = new Waiting());
+    if (rest < end) queue.add(buffer, rest, end);
+    if (ended) queue.ended = true;
+    if (!waiting) this.connection.block(this);
+    return sent;
+  }
+
+  /** Ends our side, after what waits; without fields by an empty DATA frame. */
+  end(trailers: readonly Field[] | undefined): void {
+    if (this.closed || this.localEnded) return;
+    if (this.waiting) {
+      this.waiting.ended = true;
+      if (trailers) this.waiting.trailers = trailers.slice();
+    } else if (trailers) {
+      this.connection.sendHeaders(this, trailers, true);
+    } else {
+      this.connection.sendData(this, noBytes, 0, 0, true);
+    }
+  }
+
+  consumed(bytes: number): void {
+    if (bytes > 0) this.connection.consumed(this, bytes);
+  }
+
+  reset(code: number): void {
+    if (!this.closed) this.connection.resetStream(this, code);
+  }
+
+  /** Sends what the windows allow of what waits, up to about `limit` octets. */
+  pump(limit: number): void {
+    const queue = this.waiting;
+    if (!queue) return;
+    let sentInAll = 0;
+    while (sentInAll < limit && queue.bytes > 0) {
+      const chunk = queue.chunks[queue.first] as Buffer;
+      const from = queue.offset;
+      const to = queue.ends[queue.first] as number;
+      const ends = queue.ended && !queue.trailers && queue.bytes === to - from;
+      const sent = this.connection.sendData(this, chunk, from, to, ends);
+      sentInAll += sent;
+      queue.took(sent);
+      if (sent < to - from) break;
+    }
+    if (queue.bytes === 0) {
+      this.waiting = undefined;
+      if (queue.ended && !this.localEnded) this.end(queue.trailers);
+    }
+    if (sentInAll > 0) this.receiver.onSent(this, sentInAll);
+  }
+}
+
+/** Short pieces are put together, or their overhead would be unbounded where their octets are not. */
+const leastChunkBytes = 1024;
+
+/** Octets that wait, first in first out. */
+class Waiting {
+  readonly chunks: (Buffer | undefined)[] = [];
+  /** Where each chunk's octets end. */
+  readonly ends: number[] = [];
+  first = 0;
+  /** Sent of the first chunk. */
+  offset = 0;
+  bytes = 0;
+  ended = false;
+  trailers: readonly Field[] | undefined;
+
+  add(buffer: Buffer, start: number, end: number): void {
+    this.bytes += end - start;
+    const last = this.chunks.length - 1;
+    let from = start;
+    if (last >= this.first) {
+      const chunk = this.chunks[last] as Buffer;
+      const used = this.ends[last] as number;
+      const copied = buffer.copy(chunk, used, from, Math.min(end, from + chunk.length - used));
+      this.ends[last] = used + copied;
+      from += copied;
+      if (from === end) return;
+    }
+    const chunk = Buffer.allocUnsafe(Math.max(end - from, leastChunkBytes));
+    this.ends.push(buffer.copy(chunk, 0, from, end));
+    this.chunks.push(chunk);
+  }
+
+  took(bytes: number): void {
+    this.bytes -= bytes;
+    this.offset += bytes;
+    if (this.offset < (this.ends[this.first] as number)) return;
+    this.chunks[this.first++] = undefined;
+    this.offset = 0;
+    if (this.first < 64) return;
+    this.chunks.splice(0, this.first);
+    this.ends.splice(0, this.first);
+    this.first = 0;
+  }
+}
+
+/** For streams whose end nobody waits for any more. */
+export const nobody: Receiver = {
+  onHead: () => undefined,
+  onData: (stream, _buffer, start, end) => stream.consumed(end - start),
+  onTrailers: () => undefined,
+  onReset: () => undefined,
+  onSent: () => undefined,
+};
+
+const noBytes = Buffer.alloc(0);
