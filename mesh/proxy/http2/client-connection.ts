@@ -1,4 +1,7 @@
-/** The client's end, towards endpoints: opens streams, judges answers, knows how many more it may open. */
+/**
+ * The client's end, towards endpoints: opens streams, judges answers, knows how many more it may
+ * open.
+ */
 import type { Wire } from '../listen/wire.js';
 import { Connection } from './connection.js';
 import { ConnectionError, errorCode, maxWindow, setting } from './frame.js';
@@ -41,7 +44,10 @@ export class ClientConnection extends Connection {
     return this.peerMaxStreams - this.streams.size;
   }
 
-  /** Opens a stream, with its head. `bodiless`: the answer has no body, whatever its content-length (HEAD). */
+  /**
+   * Opens a stream, with its head. `bodiless`: the answer has no body, whatever its content-
+   * length (HEAD).
+   */
   open(receiver: Receiver, fields: readonly Field[], ended: boolean, bodiless: boolean): Stream {
     const stream = new Stream(
       this,
@@ -52,6 +58,7 @@ export class ClientConnection extends Connection {
     );
     this.#nextId += 2;
     stream.bodiless = bodiless;
+    stream.onIdleSession = this.streams.size === 0 && stream.id > 1;
     this.streams.set(stream.id, stream);
     this.sendHeaders(stream, fields, ended);
     return stream;

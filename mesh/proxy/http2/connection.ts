@@ -1,6 +1,7 @@
 /**
- * One HTTP/2 connection (RFC 9113), either end: frames in and out, settings, windows, header blocks. What a new stream or
- * a head means is decided by the two classes derived from it. Everything that a peer can make grow has a bound.
+ * One HTTP/2 connection (RFC 9113), either end: frames in and out, settings, windows, header
+ * blocks. What a new stream or a head means is decided by the two classes derived from it.
+ * Everything that a peer can make grow has a bound.
  */
 import type { Wire, WireUser } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
@@ -115,7 +116,8 @@ export abstract class Connection implements WireUser {
 
   protected readonly now = (): number => this.shared.clock.monotonicMs();
 
-  // --- reading ---------------------------------------------------------------------------------------------
+  // --- reading -----------------------------------------------------------------------------
+  // ----------------
 
   onBytes(buffer: Buffer, length: number): void {
     if (this.closed) return;
@@ -129,6 +131,18 @@ export abstract class Connection implements WireUser {
         throw error;
       }
     }
+    if (this.#afterRead.length > 0) {
+      const listeners = this.#afterRead;
+      this.#afterRead = [];
+      for (const listener of listeners) listener.onRead();
+    }
+  }
+
+  #afterRead: { onRead(): void }[] = [];
+
+  /** Calls `listener` once the octets being read now have all been looked at. */
+  afterRead(listener: { onRead(): void }): void {
+    this.#afterRead.push(listener);
   }
 
   #read(buffer: Buffer, length: number): void {
@@ -553,7 +567,8 @@ export abstract class Connection implements WireUser {
     }
   }
 
-  // --- the wire's other news ---------------------------------------------------------------------------------
+  // --- the wire's other news
+  // ---------------------------------------------------------------------------------
 
   onEnd(): void {
     this.#peerEnded = true;
@@ -598,7 +613,8 @@ export abstract class Connection implements WireUser {
     }
   }
 
-  // --- writing -----------------------------------------------------------------------------------------------
+  // --- writing -----------------------------------------------------------------------------
+  // ------------------
 
   #frameHeader(size: number, type: number, flags: number, id: number): void {
     const { output } = this;
@@ -804,7 +820,8 @@ export abstract class Connection implements WireUser {
     this.goawaySent = true;
   }
 
-  // --- the end of streams and connections -----------------------------------------------------------------------
+  // --- the end of streams and connections
+  // -----------------------------------------------------------------------
 
   /** Refuses a stream that was never made one. */
   protected refuseStream(id: number, code: number): void {

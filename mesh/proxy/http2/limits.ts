@@ -7,7 +7,10 @@ export interface ConnectionLimits {
   /** What a stream, and a connection, may send before anything of it is passed on, in bytes. */
   streamWindow: number;
   connectionWindow: number;
-  /** Received on one connection and not passed on: beyond it, its window is given back only as this shrinks. */
+  /**
+   * Received on one connection and not passed on: beyond it, its window is given back only as
+   * this shrinks.
+   */
   maxBufferedBytes: number;
   /** Answers that the peer does not read: beyond it the connection is closed. */
   maxBacklogBytes: number;
@@ -36,7 +39,10 @@ export const defaultLimits: ConnectionLimits = {
   maxSessions: 4,
 };
 
-/** Body bytes held by all connections together. Beyond the limit windows stay shut and new streams are refused. */
+/**
+ * Body bytes held by all connections together. Beyond the limit windows stay shut and new streams
+ * are refused.
+ */
 export interface Memory {
   usedBytes: number;
   readonly limitBytes: number;

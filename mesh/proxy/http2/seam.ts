@@ -16,6 +16,8 @@ export interface Serving {
   readonly tls: TlsLabel;
   /** Keeps the destination of the last authority, until the flow's generation changes. */
   begin(request: RequestInfo): Flow;
+  /** Of the request begun last: its destination speaks HTTP/1.1 only (`protocol: http1`). */
+  readonly http1Only: boolean;
 }
 
 export type Protocol = 'h2' | 'http/1.1';
@@ -87,7 +89,7 @@ export type OpenTry = (endpoint: EndpointState, request: TryRequest, handler: Tr
 /**
  * What this folder offers (front.ts):
  *
- *     const http2 = new Http2Front({ clock, connect, openHttp1Try });
+ *     const http2 = new Http2Front({ clock, deadlines, connect, openHttp1Try });
  *     http2.accept(wire, serving, firstBytes);  // after ALPN h2, or when the first bytes are
  * `PRI * HTTP/2.0`
  *     http2.openTry(endpoint, request, handler) // HTTP/1.1 requests to endpoints that speak HTTP/2

@@ -1,4 +1,7 @@
-/** The server's end, towards clients: takes streams, judges their heads, bounds what clients may waste. */
+/**
+ * The server's end, towards clients: takes streams, judges their heads, bounds what clients may
+ * waste.
+ */
 import type { Serving } from './seam.js';
 import type { Wire } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
@@ -121,8 +124,8 @@ export class ServerConnection extends Connection {
   }
 
   /**
-   * Asks the client to open no more streams, and closes when the last has ended. Streams that were on their way are still
-   * served: the last one's number is said only after a round trip.
+   * Asks the client to open no more streams, and closes when the last has ended. Streams that
+   * were on their way are still served: the last one's number is said only after a round trip.
    */
   drain(): void {
     if (this.closed || this.draining) return;

@@ -42,6 +42,8 @@ export class Stream {
   closed = false;
   /** Client side: the final head has come. Server side: the final head has been sent. */
   headDone = false;
+  /** Client side: opened on a session that had been used before and had no other stream. */
+  onIdleSession = false;
   /** Client side: the answer has no body, whatever its content-length. */
   bodiless = false;
   /** From content-length; -1: not said. */
@@ -102,6 +104,11 @@ export class Stream {
     }
   }
 
+  /** Calls `listener` once all octets that were read together have been looked at. */
+  afterRead(listener: { onRead(): void }): void {
+    this.connection.afterRead(listener);
+  }
+
   consumed(bytes: number): void {
     if (bytes > 0) this.connection.consumed(this, bytes);
   }
@@ -133,7 +140,9 @@ export class Stream {
   }
 }
 
-/** Short pieces are put together, or their overhead would be unbounded where their octets are not. */
+/**
+ * Short pieces are put together, or their overhead would be unbounded where their octets are not.
+ */
 const leastChunkBytes = 1024;
 
 /** Octets that wait, first in first out. */

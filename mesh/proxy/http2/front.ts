@@ -1,0 +1,121 @@
+/**
+ * The HTTP/2 front of a proxy: takes connections, keeps sessions to endpoints, drains. Start
+ * reading here.
+ */
+import type { Clock, Timer } from '../../../base/clock.js';
+import type { EndpointState } from '../flow/contract.js';
+import type { DeadlineWheel } from '../listen/deadlines.js';
+import { poolsOf } from '../listen/pools.js';
+import type { Wire } from '../listen/wire.js';
+import { Exchange } from './exchange.js';
+import type { Front } from './front-parts.js';
+import type { RequestHead } from './heads.js';
+import { Http2Try } from './http2-try.js';
+import { type ConnectionLimits, defaultLimits, type Memory, type Shared } from './limits.js';
+import type { Connect, OpenTry, Serving, Try, TryHandler, TryRequest } from './seam.js';
+import { ServerConnection, type ServerHandler } from './server-connection.js';
+import { SessionPool } from './session-pool.js';
+import type { Stream } from './stream.js';
+
+const tickMs = 1000;
+const defaultMemoryBytes = 32 * 1024 * 1024;
+
+export class Http2Front implements Front, ServerHandler {
+  readonly deadlines: DeadlineWheel;
+  readonly openHttp1Try: OpenTry | undefined;
+  readonly memory: Memory;
+  readonly #shared: Shared;
+  readonly #connect: Connect;
+  readonly #servers = new Set<ServerConnection>();
+  readonly #pools = new Set<SessionPool>();
+  readonly #timer: Timer;
+  #drained: (() => void) | undefined;
+
+  constructor(parts: {
+    clock: Clock;
+    deadlines: DeadlineWheel;
+    connect: Connect;
+    openHttp1Try?: OpenTry;
+    limits?: Partial<ConnectionLimits>;
+    memoryLimitBytes?: number;
+  }) {
+    this.deadlines = parts.deadlines;
+    this.openHttp1Try = parts.openHttp1Try;
+    this.#connect = parts.connect;
+    this.memory = { usedBytes: 0, limitBytes: parts.memoryLimitBytes ?? defaultMemoryBytes };
+    this.#shared = {
+      clock: parts.clock,
+      limits: { ...defaultLimits, ...parts.limits },
+      memory: this.memory,
+    };
+    this.#timer = parts.clock.every(tickMs, () => this.#tick());
+  }
+
+  /** An accepted connection that speaks HTTP/2: by ALPN, or because its first octets say so. */
+  accept(wire: Wire, serving: Serving, firstBytes?: Buffer): void {
+    const connection = new ServerConnection(wire, this.#shared, serving, this);
+    this.#servers.add(connection);
+    if (this.#drained) connection.drain();
+    if (firstBytes) connection.onBytes(firstBytes, firstBytes.length);
+    wire.resume();
+  }
+
+  onRequest(stream: Stream, head: RequestHead, _ended: boolean, serving: Serving): void {
+    new Exchange(this, serving, head, stream).begin();
+  }
+
+  onServerGone(connection: ServerConnection): void {
+    this.#servers.delete(connection);
+    if (this.#servers.size === 0) this.#drained?.();
+  }
+
+  poolOf(endpoint: EndpointState): SessionPool {
+    const pools = poolsOf(endpoint);
+    if (pools.http2) return pools.http2 as SessionPool;
+    const pool = new SessionPool(endpoint, this.#shared, this.#connect);
+    pools.http2 = pool;
+    this.#pools.add(pool);
+    return pool;
+  }
+
+  /** For requests that came in HTTP/1.1, to endpoints that want HTTP/2. */
+  openTry(endpoint: EndpointState, request: TryRequest, handler: TryHandler): Try {
+    return new Http2Try(this.poolOf(endpoint), request, handler);
+  }
+
+  /** The endpoint is gone from the configuration; its sessions end with their last streams. */
+  forget(endpoint: EndpointState): void {
+    const pools = poolsOf(endpoint);
+    const pool = pools.http2 as SessionPool | undefined;
+    pools.http2 = undefined;
+    pool?.forget();
+  }
+
+  #tick(): void {
+    const nowMs = this.#shared.clock.monotonicMs();
+    for (const connection of [...this.#servers]) connection.tick(nowMs);
+    for (const pool of [...this.#pools]) {
+      pool.tick(nowMs);
+      if (pool.isForgotten && pool.isIdle) this.#pools.delete(pool);
+    }
+  }
+
+  get connections(): number {
+    return this.#servers.size;
+  }
+
+  /** Asks all clients to go; resolves when the last has gone with its last stream. */
+  async drain(): Promise<void> {
+    const done = new Promise<void>((resolve) => (this.#drained = resolve));
+    for (const connection of [...this.#servers]) connection.drain();
+    if (this.#servers.size === 0) this.#drained?.();
+    return done;
+  }
+
+  /** Closes everything now. */
+  close(): void {
+    this.#timer.cancel();
+    for (const connection of [...this.#servers]) connection.close();
+    for (const pool of this.#pools) for (const session of [...pool.sessions]) session.close();
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The sessions to one endpoint: the first with room is used, another is opened when all are full,
+ * the rest waits.
+ */
+import type { EndpointState, TryFailure } from '../flow/contract.js';
+import { ClientConnection, type ClientHandler } from './client-connection.js';
+import type { Shared } from './limits.js';
+import type { Connect } from './seam.js';
+
+export interface SessionWaiter {
+  onSession(session: ClientConnection): void;
+  onSessionFailed(failure: TryFailure): void;
+  /** The endpoint chose HTTP/1.1 in the handshake. */
+  onHttp1Only(): void;
+}
+
+export class SessionPool implements ClientHandler {
+  readonly endpoint: EndpointState;
+  readonly #shared: Shared;
+  readonly #connect: Connect;
+  readonly #sessions: ClientConnection[] = [];
+  #connecting: { cancel(): void } | undefined;
+  #waiting: SessionWaiter[] = [];
+  #forgotten = false;
+  /** Found out in a handshake. */
+  http1Only = false;
+
+  constructor(endpoint: EndpointState, shared: Shared, connect: Connect) {
+    this.endpoint = endpoint;
+    this.#shared = shared;
+    this.#connect = connect;
+  }
+
+  get sessions(): readonly ClientConnection[] {
+    return this.#sessions;
+  }
+
+  /**
+   * A session with room; else undefined, and the waiter is called once there is one, or none can
+   * be had.
+   */
+  take(waiter: SessionWaiter): ClientConnection | undefined {
+    if (this.#waiting.length === 0) {
+      for (let i = 0; i < this.#sessions.length; i++) {
+        const session = this.#sessions[i] as ClientConnection;
+        if (session.room > 0) return session;
+      }
+    }
+    if (this.#waiting.length >= this.endpoint.maxPending) {
+      setImmediate(() => waiter.onSessionFailed('overflow'));
+      return undefined;
+    }
+    this.#waiting.push(waiter);
+    this.#open();
+    return undefined;
+  }
+
+  leave(waiter: SessionWaiter): void {
+    const at = this.#waiting.indexOf(waiter);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  #open(): void {
+    const most = Math.min(this.endpoint.maxConnections, this.#shared.limits.maxSessions);
+    if (this.#connecting || this.#sessions.length >= Math.max(1, most)) return;
+    // A mesh peer says in the handshake what it speaks; in plaintext it is known beforehand.
+    const either = this.endpoint.identity !== undefined && !this.endpoint.http2;
+    this.#connecting = this.#connect(this.endpoint, either ? ['h2', 'http/1.1'] : ['h2'], {
+      connected: (wire, protocol) => {
+        this.#connecting = undefined;
+        if (protocol === 'http/1.1') {
+          this.http1Only = true;
+          wire.destroy();
+          for (const waiter of this.#waiting.splice(0)) waiter.onHttp1Only();
+          return;
+        }
+        const session = new ClientConnection(wire, this.#shared, this);
+        this.#sessions.push(session);
+        wire.resume();
+        this.onRoom(session);
+        if (this.#forgotten) session.drainNow();
+      },
+      failed: (failure) => {
+        this.#connecting = undefined;
+        if (this.#sessions.some((session) => !session.draining)) return;
+        for (const waiter of this.#waiting.splice(0)) waiter.onSessionFailed(failure);
+      },
+    });
+  }
+
+  onRoom(session: ClientConnection): void {
+    if (session.draining) this.#remove(session);
+    while (this.#waiting.length > 0 && session.room > 0) {
+      (this.#waiting.shift() as SessionWaiter).onSession(session);
+    }
+    if (this.#waiting.length > 0) this.#open();
+  }
+
+  onClientGone(session: ClientConnection): void {
+    this.#remove(session);
+    if (this.#waiting.length > 0) this.#open();
+  }
+
+  #remove(session: ClientConnection): void {
+    const at = this.#sessions.indexOf(session);
+    if (at >= 0) this.#sessions.splice(at, 1);
+    if (at >= 0 && !session.closed) this.#draining.add(session);
+    else this.#draining.delete(session);
+  }
+
+  /** Still answering, taking nothing new. */
+  readonly #draining = new Set<ClientConnection>();
+
+  tick(nowMs: number): void {
+    for (const session of [...this.#sessions, ...this.#draining]) session.tick(nowMs);
+  }
+
+  get isForgotten(): boolean {
+    return this.#forgotten;
+  }
+
+  get isIdle(): boolean {
+    return (
+      !this.#connecting &&
+      this.#waiting.length === 0 &&
+      this.#draining.size === 0 &&
+      this.#sessions.every((session) => session.streams.size === 0)
+    );
+  }
+
+  /** The endpoint is gone: sessions end when their last streams do. */
+  forget(): void {
+    this.#forgotten = true;
+    for (const session of [...this.#sessions]) session.drainNow();
+  }
+}
