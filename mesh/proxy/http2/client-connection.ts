@@ -41,7 +41,9 @@ export class ClientConnection extends Connection {
   /** How many streams it would take now. */
   get room(): number {
     if (this.draining || this.closed || this.#nextId > maxWindow - 2) return 0;
-    return this.peerMaxStreams - this.streams.size;
+    // What it allows is in its first SETTINGS, on their way: one request need not wait for them.
+    const allowed = this.settled ? this.peerMaxStreams : 1;
+    return allowed - this.streams.size;
   }
 
   /**

@@ -53,7 +53,7 @@ export abstract class Connection implements WireUser {
   #sendWindow = defaultWindow;
   protected peerInitialWindow = defaultWindow;
   #peerMaxFrame = maxFrameBytes;
-  protected peerMaxStreams = 100;
+  protected peerMaxStreams = 0x7fffffff;
   /** What it may still send, what we give back next, and what we owe it once memory allows. */
   #receiveWindow = defaultWindow;
   #unacknowledged = 0;
@@ -68,7 +68,7 @@ export abstract class Connection implements WireUser {
 
   // Reading: octets of an unfinished frame, the DATA frame under way, the header block under way.
   #prefaceAt: number;
-  #settled = false;
+  protected settled = false;
   #held = noBytes;
   #heldBytes = 0;
   #dataStream: Stream | undefined;
@@ -239,7 +239,7 @@ export abstract class Connection implements WireUser {
       if (type !== frameType.continuation || id !== this.#blockStream) {
         throw new ConnectionError(errorCode.protocol, 'a header block is interrupted');
       }
-    } else if (!this.#settled && type !== frameType.settings) {
+    } else if (!this.settled && type !== frameType.settings) {
       throw new ConnectionError(errorCode.protocol, 'SETTINGS must come first');
     }
   }
@@ -489,7 +489,7 @@ export abstract class Connection implements WireUser {
         readUint32(buffer, at + 2),
       );
     }
-    this.#settled = true;
+    this.settled = true;
     this.output.room(frameHeaderBytes);
     this.#frameHeader(0, frameType.settings, flag.ack, 0);
     this.#checkBacklog();
@@ -593,7 +593,7 @@ export abstract class Connection implements WireUser {
     if (this.closed) return;
     if (this.#owed > 0 && this.#mayGive()) this.#settle();
     if (this.#lastReadMs < 0) this.#lastReadMs = nowMs;
-    const unfinished = !this.#settled || this.#heldBytes > 0 || this.#blockStream !== 0;
+    const unfinished = !this.settled || this.#heldBytes > 0 || this.#blockStream !== 0;
     if (unfinished && nowMs - this.unfinishedSinceMs > this.limits.unfinishedMs) {
       return this.fail(errorCode.protocol, 'unfinished for too long');
     }

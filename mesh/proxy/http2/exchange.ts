@@ -28,6 +28,12 @@ import type { Receiver, Stream } from './stream.js';
 /** The endpoint's side of a try: a stream, or a request in HTTP/1.1. */
 export type Upstream = Stream | Http1Upstream;
 
+/**
+ * A gRPC head alone says nothing of the call's end. Where a retry could follow, it waits so long for data or trailers; a
+ * server that streams sees its head delayed by this at most.
+ */
+const holdMs = 10;
+
 /** Used between composing a head and encoding it, never longer. */
 const scratch: Field[] = [];
 
@@ -70,6 +76,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   #tryDueMs = Infinity;
   #waitDueMs = Infinity;
   #idleDueMs = Infinity;
+  #holdDueMs = Infinity;
 
   constructor(front: Front, serving: Serving, head: RequestHead, down: Stream) {
     this.#front = front;
@@ -155,7 +162,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       this.#arm();
     }
     const pool = this.#front.poolOf(endpoint);
-    if (pool.http1Only || (!endpoint.http2 && this.#serving.http1Only)) return this.onHttp1Only();
+    if (pool.http1Only || (!endpoint.http2 && this.#serving.http1Only === true))
+      return this.onHttp1Only();
     const session = pool.take(this);
     if (session) this.onSession(session);
     else this.#pool = pool;
@@ -280,14 +288,16 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     this.#decide(fields, -1, false);
   }
 
-  /** All octets that were read together with the head have been looked at. */
+  /** All octets that were read together with the head have been looked at, and there was only the head. */
   onRead(): void {
-    const held = this.#heldHead;
-    if (held) this.#decide(held, -1, false);
+    if (!this.#heldHead) return;
+    this.#holdDueMs = this.#front.deadlines.nowMs() + holdMs;
+    this.#arm();
   }
 
   #decide(fields: Field[], grpcStatus: number, ended: boolean): void {
     this.#heldHead = undefined;
+    this.#holdDueMs = Infinity;
     if (this.#flow.responded(this.#status, grpcStatus) === 'retry') {
       this.#dropTry();
       return this.#retry();
@@ -436,9 +446,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       // What still waits for the client's window goes first; the deadline is not for that.
       if (!down.localEnded) return this.#finishLater(how);
     } else {
-      // A client may send REFUSED_STREAM's request again, and this one has been processed.
-      const refused = code === errorCode.refusedStream || code === errorCode.none;
-      down.reset(how === 'upstream-broke' && !refused ? code : errorCode.cancel);
+      // Other codes speak of our own connection to the endpoint.
+      const own = how === 'upstream-broke' && code !== errorCode.cancel;
+      down.reset(own ? errorCode.internal : errorCode.cancel);
     }
     this.#finish(how);
   }
@@ -457,7 +467,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     this.#up = undefined;
     this.#body = undefined;
     // The answer is complete and the request is not: nobody wants the rest of it.
-    if (up && !up.closed) up.reset(errorCode.cancel);
+    if (up && !(up.localEnded && up.remoteEnded)) up.reset(errorCode.cancel);
     if (!down.closed) down.reset(errorCode.none);
     this.#flow.ended(how, this.#grpcStatus, this.#requestBytes, this.#responseBytes);
   }
@@ -491,6 +501,10 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       this.#idleDueMs = Infinity;
       if (this.#headSent) return this.#end('idle-timeout', errorCode.cancel);
       return this.#tryFailed('request-timeout');
+    }
+    if (nowMs >= this.#holdDueMs) {
+      this.#holdDueMs = Infinity;
+      if (this.#heldHead) this.#decide(this.#heldHead, -1, false);
     }
     if (nowMs >= this.#tryDueMs) {
       this.#tryDueMs = Infinity;

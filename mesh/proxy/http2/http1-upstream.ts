@@ -20,6 +20,7 @@ export interface Http1UpstreamUser {
 export class Http1Upstream {
   localEnded = false;
   closed = false;
+  remoteEnded = false;
   readonly onIdleSession = false;
   readonly #user: Http1UpstreamUser;
   readonly #try: Try;
@@ -73,6 +74,12 @@ export class Http1Upstream {
     if (!this.closed && bytes > 0) this.#try.consumed(bytes);
   }
 
+  /** The answer is complete; what is left of the request is aborted by its user. */
+  answered(): void {
+    this.remoteEnded = true;
+    if (this.localEnded) this.closed = true;
+  }
+
   reset(_code: number): void {
     if (this.closed) return;
     this.closed = true;
@@ -109,7 +116,7 @@ class Answer implements TryHandler {
   }
 
   head(status: number, headers: readonly string[], ended: boolean): void {
-    if (ended) this.#up.closed = true;
+    if (ended) this.#up.answered();
     this.#user.onHead(this.#up, status, answerFields(status, headers), ended);
   }
 
@@ -118,7 +125,7 @@ class Answer implements TryHandler {
   }
 
   ended(trailers: readonly string[] | undefined): void {
-    this.#up.closed = true;
+    this.#up.answered();
     if (trailers && trailers.length > 0) this.#user.onTrailers(this.#up, fieldsOf(trailers));
     else this.#user.onData(this.#up, noBytes, 0, 0, true);
   }

@@ -17,7 +17,7 @@ export interface Serving {
   /** Keeps the destination of the last authority, until the flow's generation changes. */
   begin(request: RequestInfo): Flow;
   /** Of the request begun last: its destination speaks HTTP/1.1 only (`protocol: http1`). */
-  readonly http1Only: boolean;
+  readonly http1Only?: boolean;
 }
 
 export type Protocol = 'h2' | 'http/1.1';
