@@ -108,7 +108,7 @@ export class ClientConnection extends Connection {
   protected onGoaway(lastStream: number): void {
     this.draining = true;
     this.#handler.onRoom(this);
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       // Certainly not processed.
       if (stream.id > lastStream) this.onPeerReset(stream, errorCode.refusedStream);
     }

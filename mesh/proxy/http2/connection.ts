@@ -572,7 +572,7 @@ export abstract class Connection implements WireUser {
 
   onEnd(): void {
     this.#peerEnded = true;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (!stream.remoteEnded) this.#lose(stream);
     }
     if (this.streams.size === 0) this.close();
@@ -912,7 +912,7 @@ export abstract class Connection implements WireUser {
     if (this.closed) return;
     this.closed = true;
     this.draining = true;
-    for (const stream of [...this.streams.values()]) this.#lose(stream);
+    for (const stream of this.streams.values()) this.#lose(stream);
     this.#blocked = [];
     this.onLost();
   }

@@ -93,8 +93,8 @@ export class Http2Front implements Front, ServerHandler {
 
   #tick(): void {
     const nowMs = this.#shared.clock.monotonicMs();
-    for (const connection of [...this.#servers]) connection.tick(nowMs);
-    for (const pool of [...this.#pools]) {
+    for (const connection of this.#servers) connection.tick(nowMs);
+    for (const pool of this.#pools) {
       pool.tick(nowMs);
       if (pool.isForgotten && pool.isIdle) this.#pools.delete(pool);
     }
@@ -107,7 +107,7 @@ export class Http2Front implements Front, ServerHandler {
   /** Asks all clients to go; resolves when the last has gone with its last stream. */
   async drain(): Promise<void> {
     const done = new Promise<void>((resolve) => (this.#drained = resolve));
-    for (const connection of [...this.#servers]) connection.drain();
+    for (const connection of this.#servers) connection.drain();
     if (this.#servers.size === 0) this.#drained?.();
     return done;
   }
@@ -115,7 +115,7 @@ export class Http2Front implements Front, ServerHandler {
   /** Closes everything now. */
   close(): void {
     this.#timer.cancel();
-    for (const connection of [...this.#servers]) connection.close();
-    for (const pool of this.#pools) for (const session of [...pool.sessions]) session.close();
+    for (const connection of this.#servers) connection.close();
+    for (const pool of this.#pools) for (const session of pool.sessions.slice()) session.close();
   }
 }

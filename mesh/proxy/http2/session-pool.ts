@@ -131,6 +131,6 @@ export class SessionPool implements ClientHandler {
   /** The endpoint is gone: sessions end when their last streams do. */
   forget(): void {
     this.#forgotten = true;
-    for (const session of [...this.#sessions]) session.drainNow();
+    for (const session of this.#sessions.slice()) session.drainNow();
   }
 }

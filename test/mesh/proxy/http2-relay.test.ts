@@ -19,7 +19,7 @@ type Handler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
 
 const open: (() => unknown)[] = [];
 afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
+  for (const close of open.splice(0).toReversed()) await close();
 });
 
 async function upstream(handler: Handler): Promise<number> {
@@ -415,9 +415,7 @@ test('REFUSED_STREAM and streams above a GOAWAY count as not processed, and are 
     socket.on('error', () => undefined);
     // SETTINGS, and a GOAWAY that has seen no stream.
     socket.once('data', () =>
-      socket.write(
-        Buffer.from('000000040000000000' + '000008070000000000' + '0'.repeat(16), 'hex'),
-      ),
+      socket.write(Buffer.from(`000000040000000000000008070000000000${'0'.repeat(16)}`, 'hex')),
     );
   });
   await new Promise<void>((resolve) => going.listen(0, '127.0.0.1', resolve));
