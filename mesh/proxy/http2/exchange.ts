@@ -29,8 +29,8 @@ import type { Receiver, Stream } from './stream.js';
 export type Upstream = Stream | Http1Upstream;
 
 /**
- * A gRPC head alone says nothing of the call's end. Where a retry could follow, it waits so long for data or trailers; a
- * server that streams sees its head delayed by this at most.
+ * A gRPC head alone says nothing of the call's end. Where a retry could follow, it waits so long
+ * for data or trailers; a server that streams sees its head delayed by this at most.
  */
 const holdMs = 10;
 
@@ -288,7 +288,10 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     this.#decide(fields, -1, false);
   }
 
-  /** All octets that were read together with the head have been looked at, and there was only the head. */
+  /**
+   * All octets that were read together with the head have been looked at, and there was only the
+   * head.
+   */
   onRead(): void {
     if (!this.#heldHead) return;
     this.#holdDueMs = this.#front.deadlines.nowMs() + holdMs;
