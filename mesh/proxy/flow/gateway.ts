@@ -57,7 +57,7 @@ export function createGateway(parts: {
   log(line: string): void;
 }): Gateway {
   const { config, clock, random } = parts;
-  const metrics = new ProxyMetrics();
+  const metrics = new ProxyMetrics(clock);
   const trustDomain = config.identity?.name.split('.serviceaccount.identity.')[1] ?? '';
   const shared = { clock, random, trustDomain, workload: config.workload, metrics };
   const outbound = new OutboundFlow(shared);

@@ -1,5 +1,13 @@
 /** All the proxy's metrics in one place: fronts and flow raise plain numbers, a scrape reads them. */
+import type { Clock } from '../../../base/clock.js';
 import type { TlsLabel } from '../flow/contract.js';
+import { LabelSet, labelsOf, noLabels } from './labels.js';
+import type { MetricName } from './names.js';
+import { acceptsProtobuf, protobufContentType, ProtobufSink } from './protobuf-exposition.js';
+import { collectRequests } from './request-collector.js';
+import { raise, type RequestLabels, RequestMetrics } from './request-metrics.js';
+import type { Collector, MetricSink } from './sink.js';
+import { textContentType, TextSink } from './text-exposition.js';
 import { type Direction, type PeerSide, TransportMetrics } from './transport-metrics.js';
 
 export interface Exposition {
@@ -7,15 +15,49 @@ export interface Exposition {
   body: string | Buffer;
 }
 
+/** What the controller's client knows of itself; read at scrape time. */
+export interface ControllerStatus {
+  readonly stats: {
+    readonly connected: boolean;
+    readonly connects: number;
+    readonly connectFailures: number;
+    readonly updates: number;
+    readonly refusedUpdates: number;
+    readonly clockSkewMs: number;
+  };
+  staleSeconds(): number;
+}
+
+/** Routes with series of their own; those beyond share one called `overflow`. */
+export const maxRoutes = 2000;
+/** Series of what is configured no more stay for so long, for the last scrapes to see. */
+export const retainIdleMs = 600_000;
+
+const overflowLabel = 'overflow';
+
 export class ProxyMetrics {
+  readonly #clock: Clock;
   readonly #transports = new Map<string, TransportMetrics>();
-  readonly #handshakes = new Map<string, number>();
+  readonly #handshakes = new Map<Direction, number>();
+  readonly #handshakeFailures = new Map<string, number>();
+  readonly #routes = new Map<string, RequestMetrics>();
+  readonly #collectors: Collector[] = [];
+  readonly #overflows = new Map<string, number>();
   /** Of the certificate in use, in seconds since the epoch; 0: none. Set by whoever loads it. */
   certificateExpirySeconds = 0;
   certificateNotBeforeSeconds = 0;
   certificateRefreshedSeconds = 0;
   certificateRefreshes = 0;
   certificateRefreshErrors = 0;
+  /** Set by the gateway. */
+  configVersion = 0;
+  configAppliedSeconds = 0;
+  configUpdates = 0;
+  configRefusals = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** The same object for the same labels; keep it, do not look it up for each read. */
   transport(direction: Direction, peer: PeerSide, tls: TlsLabel): TransportMetrics {
@@ -29,7 +71,7 @@ export class ProxyMetrics {
   }
 
   handshakeSucceeded(direction: Direction): void {
-    this.#raise(`${direction} ok`);
+    this.#handshakes.set(direction, (this.#handshakes.get(direction) ?? 0) + 1);
   }
 
   /**
@@ -37,18 +79,158 @@ export class ProxyMetrics {
    * reset.
    */
   handshakeFailed(direction: Direction, reason: string): void {
-    this.#raise(`${direction} ${reason}`);
+    raise(this.#handshakeFailures, `${direction} ${reason}`);
   }
 
-  /** Adds lines of others at scrape time: `read` returns the present value. Names must be in names.ts. */
-  gauge(_name: string, _labels: Record<string, string>, _read: () => number): void {}
+  /** The counters of a route: the same object for the same labels, also after it was retired. */
+  route(labels: RequestLabels): RequestMetrics {
+    const key = JSON.stringify([labels.direction, labels.dst, labels.route]);
+    let found = this.#routes.get(key);
+    if (!found && this.#routes.size >= maxRoutes) {
+      this.overflowed('route');
+      return this.#overflow(labels.direction);
+    }
+    if (!found) this.#routes.set(key, (found = new RequestMetrics(labels)));
+    found.retiredMs = -1;
+    return found;
+  }
+
+  /** Nothing uses them any more: they are dropped after a while. */
+  retire(metrics: RequestMetrics): void {
+    if (metrics.source.dst !== overflowLabel) metrics.retiredMs = this.#clock.monotonicMs();
+  }
+
+  overflowed(kind: string): void {
+    raise(this.#overflows, kind);
+  }
+
+  /** Called at each scrape. */
+  collect(collector: Collector): void {
+    this.#collectors.push(collector);
+  }
+
+  /** Adds one line read at scrape time. */
+  gauge(name: MetricName, labels: Record<string, string>, read: () => number): void {
+    const set = labelsOf(labels);
+    this.collect((sink) => sink.value(name, set, read()));
+  }
+
+  /** The control_* lines. Without a controller they are not there, but for control_configured 0. */
+  watchController(client: ControllerStatus): void {
+    const connects = ['ok', 'error'].map((result) => labelsOf({ result }));
+    this.collect((sink) => {
+      const { stats } = client;
+      const stale = client.staleSeconds();
+      sink.value('control_configured', noLabels, 1);
+      sink.value('control_connected', noLabels, stats.connected ? 1 : 0);
+      sink.value(
+        'control_last_contact_timestamp_seconds',
+        noLabels,
+        this.#clock.nowMs() / 1000 - stale,
+      );
+      sink.value('control_staleness_seconds', noLabels, stale);
+      sink.value('control_connects_total', connects[0] as LabelSet, stats.connects);
+      sink.value('control_connects_total', connects[1] as LabelSet, stats.connectFailures);
+      sink.value('control_updates_total', noLabels, stats.updates);
+      sink.value('control_rejected_updates_total', noLabels, stats.refusedUpdates);
+      sink.value('control_clock_skew_seconds', noLabels, stats.clockSkewMs / 1000);
+    });
+  }
 
   /** What GET /metrics answers to this Accept header. */
-  expose(_accept: string | undefined): Exposition {
-    return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body: '' };
+  expose(accept: string | undefined): Exposition {
+    if (acceptsProtobuf(accept)) {
+      const sink = new ProtobufSink();
+      this.#collectAll(sink);
+      return { contentType: protobufContentType, body: sink.bytes() };
+    }
+    const sink = new TextSink();
+    this.#collectAll(sink);
+    return { contentType: textContentType, body: sink.text() };
   }
 
-  #raise(key: string): void {
-    this.#handshakes.set(key, (this.#handshakes.get(key) ?? 0) + 1);
+  #overflow(direction: Direction): RequestMetrics {
+    const key = `overflow ${direction}`;
+    let found = this.#routes.get(key);
+    if (!found) {
+      found = new RequestMetrics({
+        direction,
+        dst: overflowLabel,
+        service: overflowLabel,
+        namespace: overflowLabel,
+        route: overflowLabel,
+      });
+      this.#routes.set(key, found);
+    }
+    return found;
   }
+
+  #collectAll(sink: MetricSink): void {
+    const droppedMs = this.#clock.monotonicMs() - retainIdleMs;
+    for (const [key, metrics] of this.#routes) {
+      if (metrics.retiredMs >= 0 && metrics.retiredMs < droppedMs && metrics.inFlight === 0) {
+        this.#routes.delete(key);
+        continue;
+      }
+      // A route that has never been used has no series yet: a proxy may know a thousand destinations.
+      if (metrics.requests > 0) collectRequests(metrics, sink);
+    }
+    for (const transport of this.#transports.values()) collectTransport(transport, sink);
+    for (const direction of ['inbound', 'outbound'] as const) {
+      const count = this.#handshakes.get(direction);
+      if (count) sink.value('tls_handshakes_total', labelsOf({ direction }), count);
+    }
+    for (const [key, count] of this.#handshakeFailures) {
+      const [direction = '', ...reason] = key.split(' ');
+      const labels = labelsOf({ direction, reason: reason.join(' ') });
+      sink.value('tls_handshake_failures_total', labels, count);
+    }
+    this.#collectIdentity(sink);
+    sink.value('proxy_config_version', noLabels, this.configVersion);
+    sink.value('proxy_config_applied_timestamp_seconds', noLabels, this.configAppliedSeconds);
+    const result = (text: string): LabelSet => labelsOf({ result: text });
+    sink.value('proxy_config_updates_total', result('applied'), this.configUpdates);
+    sink.value('proxy_config_updates_total', result('refused'), this.configRefusals);
+    for (const [kind, count] of this.#overflows) {
+      sink.value('metrics_label_overflow_total', labelsOf({ kind }), count);
+    }
+    for (const collector of this.#collectors) collector(sink);
+  }
+
+  #collectIdentity(sink: MetricSink): void {
+    if (this.certificateExpirySeconds === 0) return;
+    const expiry = this.certificateExpirySeconds;
+    sink.value('identity_cert_expiration_timestamp_seconds', noLabels, expiry);
+    sink.value('control_identity_cert_expiration_timestamp_seconds', noLabels, expiry);
+    sink.value(
+      'identity_cert_not_before_timestamp_seconds',
+      noLabels,
+      this.certificateNotBeforeSeconds,
+    );
+    sink.value(
+      'control_identity_cert_refresh_timestamp_seconds',
+      noLabels,
+      this.certificateRefreshedSeconds,
+    );
+    for (const name of [
+      'identity_cert_refreshes_total',
+      'control_identity_cert_refreshes_total',
+    ] as const) {
+      sink.value(name, labelsOf({ result: 'ok' }), this.certificateRefreshes);
+      sink.value(name, labelsOf({ result: 'error' }), this.certificateRefreshErrors);
+    }
+  }
+}
+
+function collectTransport(transport: TransportMetrics, sink: MetricSink): void {
+  const { direction, peer, tls } = transport.labels;
+  const labels = labelsOf({ direction, peer, tls });
+  sink.value('tcp_open_total', labels, transport.openTotal);
+  sink.value('tcp_open_connections', labels, transport.open);
+  const closed = (classification: string): LabelSet =>
+    labels.with('classification', classification);
+  sink.value('tcp_close_total', closed('success'), transport.closedSuccess);
+  sink.value('tcp_close_total', closed('failure'), transport.closedFailure);
+  sink.value('tcp_read_bytes_total', labels, transport.readBytes);
+  sink.value('tcp_write_bytes_total', labels, transport.writtenBytes);
 }

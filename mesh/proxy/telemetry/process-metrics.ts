@@ -1,0 +1,49 @@
+/** What the process uses, under prom-client's names but read only when asked. */
+import { readdirSync } from 'node:fs';
+import { LabelSet, noLabels } from './labels.js';
+import type { Collector } from './sink.js';
+
+export function processMetrics(info: {
+  version: string;
+  workload: { name: string; namespace: string };
+  startSeconds: number;
+}): Collector {
+  const build = new LabelSet([
+    ['version', info.version],
+    ['workload', info.workload.name],
+    ['namespace', info.workload.namespace],
+  ]);
+  const node = new LabelSet([['version', process.version]]);
+  let before = performance.eventLoopUtilization();
+  return (sink) => {
+    const { user, system } = process.cpuUsage();
+    sink.value('process_cpu_user_seconds_total', noLabels, user / 1e6);
+    sink.value('process_cpu_system_seconds_total', noLabels, system / 1e6);
+    sink.value('process_cpu_seconds_total', noLabels, (user + system) / 1e6);
+    sink.value('process_start_time_seconds', noLabels, info.startSeconds);
+    const memory = process.memoryUsage();
+    sink.value('process_resident_memory_bytes', noLabels, memory.rss);
+    sink.value('nodejs_heap_size_total_bytes', noLabels, memory.heapTotal);
+    sink.value('nodejs_heap_size_used_bytes', noLabels, memory.heapUsed);
+    sink.value('nodejs_external_memory_bytes', noLabels, memory.external);
+    const now = performance.eventLoopUtilization();
+    sink.value(
+      'nodejs_eventloop_utilization',
+      noLabels,
+      performance.eventLoopUtilization(now, before).utilization,
+    );
+    before = now;
+    const descriptors = openDescriptors();
+    if (descriptors !== undefined) sink.value('process_open_fds', noLabels, descriptors);
+    sink.value('nodejs_version_info', node, 1);
+    sink.value('proxy_build_info', build, 1);
+  };
+}
+
+function openDescriptors(): number | undefined {
+  try {
+    return readdirSync('/proc/self/fd').length - 1;
+  } catch {
+    return undefined;
+  }
+}

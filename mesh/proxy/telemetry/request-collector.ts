@@ -1,0 +1,108 @@
+/** From the counters of one route to its lines in a scrape. */
+import { type LabelSet, labelsOf } from './labels.js';
+import {
+  classifications,
+  type RequestMetrics,
+  type ResponseCell,
+  tlsLabels,
+} from './request-metrics.js';
+import type { MetricSink } from './sink.js';
+
+export function collectRequests(metrics: RequestMetrics, sink: MetricSink): void {
+  const { labels, source } = metrics;
+  const outbound = source.direction === 'outbound';
+  const short = labelsOf({ dst: source.dst, rt_route: source.route });
+  sink.value('request_total', labels, metrics.requests);
+  sink.value('route_request_total', labels, metrics.requests);
+  sink.value('requests_in_flight', labels, metrics.inFlight);
+  sink.histogram('response_latency_ms', labels, metrics.latency);
+  sink.histogram('response_latency_native_ms', labels, metrics.latency);
+  sink.histogram('route_response_latency_ms', labels, metrics.latency);
+  collectResponses(metrics, sink);
+  sink.value('route_actual_request_total', labels, metrics.tries);
+  for (const [skipped, count] of metrics.retrySkips) {
+    sink.value('route_retryable_total', labels.with('skipped', skipped), count);
+  }
+  for (const [error, count] of metrics.errors) {
+    const name = outbound ? 'outbound_http_errors_total' : 'inbound_http_errors_total';
+    sink.value(name, short.with('error', error), count);
+  }
+  const shed = labelsOf({ direction: source.direction, dst: source.dst, rt_route: source.route });
+  for (const [reason, count] of [
+    ['concurrency', metrics.shedConcurrency],
+    ['adaptive', metrics.shedAdaptive],
+    ['memory', metrics.shedMemory],
+  ] as const) {
+    if (count > 0) sink.value('http_shed_total', shed.with('reason', reason), count);
+  }
+  if (outbound) collectOutbound(metrics, short, sink);
+}
+
+function collectOutbound(metrics: RequestMetrics, short: LabelSet, sink: MetricSink): void {
+  const { labels } = metrics;
+  sink.value('outbound_http_route_retry_requests_total', labels, metrics.retryRequests);
+  sink.value('outbound_http_route_retry_successes_total', labels, metrics.retrySuccesses);
+  sink.value('outbound_http_route_retry_limit_exceeded_total', labels, metrics.retryLimitExceeded);
+  sink.value('outbound_http_route_retry_overflow_total', labels, metrics.retryOverflow);
+  sink.value('retry_same_endpoint_total', labels, metrics.retrySameEndpoint);
+  sink.value('retry_only_endpoint_total', labels, metrics.retryOnlyEndpoint);
+  if (metrics.budgetRemaining) {
+    sink.value('retry_budget_remaining', short, metrics.budgetRemaining());
+  }
+  for (const [result, count] of [
+    ['answered', metrics.mirrorsAnswered],
+    ['failed', metrics.mirrorsFailed],
+    ['skipped', metrics.mirrorsSkipped],
+  ] as const) {
+    if (count > 0) {
+      sink.value('outbound_http_mirror_requests_total', short.with('result', result), count);
+    }
+  }
+  for (const [scope, count] of [
+    ['all', metrics.rateLimited],
+    ['identity', metrics.rateLimitedByIdentity],
+  ] as const) {
+    if (count > 0) {
+      sink.value('outbound_http_local_ratelimit_total', short.with('scope', scope), count);
+    }
+  }
+}
+
+/** Cells that differ only in what has no label are one series. */
+function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
+  const { labels } = metrics;
+  const responses = new Map<string, { labels: LabelSet; count: number }>();
+  const byRoute = new Map<string, { labels: LabelSet; count: number }>();
+  const actual = new Map<string, { labels: LabelSet; count: number }>();
+  const add = (to: typeof responses, set: LabelSet, count: number): void => {
+    const found = to.get(set.text);
+    if (found) found.count += count;
+    else to.set(set.text, { labels: set, count });
+  };
+  for (const cell of metrics.cells()) {
+    const route = responseLabels(labels, cell);
+    add(byRoute, route, cell.count);
+    add(responses, route.with('tls', tlsLabels[cell.tls] as string), cell.count);
+    if (!cell.local) add(actual, tryLabels(labels, cell.status, cell.classification), cell.count);
+  }
+  for (const [status, count] of metrics.retriedTries) {
+    add(actual, tryLabels(labels, status, 1), count);
+  }
+  for (const one of responses.values()) sink.value('response_total', one.labels, one.count);
+  for (const one of byRoute.values()) sink.value('route_response_total', one.labels, one.count);
+  for (const one of actual.values()) {
+    sink.value('route_actual_response_total', one.labels, one.count);
+  }
+}
+
+function responseLabels(labels: LabelSet, cell: ResponseCell): LabelSet {
+  const set = labels
+    .with('status_code', String(cell.status))
+    .with('classification', classifications[cell.classification] as string);
+  return cell.grpcStatus < 0 ? set : set.with('grpc_status', String(cell.grpcStatus));
+}
+
+const tryLabels = (labels: LabelSet, status: number, classification: number): LabelSet =>
+  labels
+    .with('status_code', String(status))
+    .with('classification', classifications[classification] as string);

@@ -1,0 +1,144 @@
+/** What one route counts: plain number fields, and one cell for each kind of response. Read at scrape time. */
+import type { TlsLabel } from '../flow/contract.js';
+import { LabelSet } from './labels.js';
+import { LatencyHistogram } from './latency-histogram.js';
+import type { Direction } from './transport-metrics.js';
+
+export interface RequestLabels {
+  direction: Direction;
+  /** `cart.retail`. */
+  dst: string;
+  service: string;
+  namespace: string;
+  route: string;
+}
+
+export const tlsLabels: readonly TlsLabel[] = ['true', 'no_identity', 'disabled', 'loopback'];
+
+export const tlsCode = (label: TlsLabel): number =>
+  label === 'true' ? 0 : label === 'disabled' ? 2 : label === 'no_identity' ? 1 : 3;
+
+/** How a response counts. `canceled`: the client left soon; neither the server's fault nor its merit. */
+export type Classification = 'success' | 'failure' | 'canceled';
+export const classifications: readonly Classification[] = ['success', 'failure', 'canceled'];
+export const success = 0;
+export const failure = 1;
+export const canceled = 2;
+
+export interface ResponseCell {
+  readonly key: number;
+  readonly status: number;
+  /** -1: none. */
+  readonly grpcStatus: number;
+  readonly tls: number;
+  readonly classification: number;
+  /** Given by the proxy itself: no server answered so. */
+  readonly local: boolean;
+  count: number;
+}
+
+/** Kinds of response that a route tells apart; a server that answers with more has the rest counted as status 0. */
+export const maxCells = 100;
+const maxReasons = 50;
+
+export class RequestMetrics {
+  readonly source: RequestLabels;
+  readonly labels: LabelSet;
+  requests = 0;
+  inFlight = 0;
+  tries = 0;
+  retryRequests = 0;
+  retrySuccesses = 0;
+  retryLimitExceeded = 0;
+  retryOverflow = 0;
+  retrySameEndpoint = 0;
+  retryOnlyEndpoint = 0;
+  rateLimited = 0;
+  rateLimitedByIdentity = 0;
+  shedConcurrency = 0;
+  shedAdaptive = 0;
+  shedMemory = 0;
+  mirrorsAnswered = 0;
+  mirrorsFailed = 0;
+  mirrorsSkipped = 0;
+  readonly latency = new LatencyHistogram();
+  /** Tries that were retried, by status; 0: no head came. */
+  readonly retriedTries = new Map<number, number>();
+  /** Failed tries that were not retried though the route has retries, by reason. */
+  readonly retrySkips = new Map<string, number>();
+  /** Refusals and broken responses, by reason. */
+  readonly errors = new Map<string, number>();
+  /** Present while the route has a budget. */
+  budgetRemaining: (() => number) | undefined;
+  /** Monotonic; since when nothing uses it any more. -1: in use. */
+  retiredMs = -1;
+  readonly #cells = new Map<number, ResponseCell>();
+  #last: ResponseCell | undefined;
+
+  constructor(source: RequestLabels) {
+    this.source = source;
+    this.labels = new LabelSet([
+      ['direction', source.direction],
+      ['dst', source.dst],
+      ['dst_service', source.service],
+      ['dst_namespace', source.namespace],
+      ['rt_route', source.route],
+    ]);
+  }
+
+  respond(
+    status: number,
+    grpcStatus: number,
+    tls: number,
+    classification: number,
+    local: boolean,
+    latencyMs: number,
+  ): void {
+    const key =
+      (((status * 128 + grpcStatus + 1) * 4 + tls) * 3 + classification) * 2 + (local ? 1 : 0);
+    let cell = this.#last;
+    if (cell === undefined || cell.key !== key) {
+      cell = this.#cells.get(key) ?? this.#add(key, status, grpcStatus, tls, classification, local);
+      this.#last = cell;
+    }
+    cell.count++;
+    this.latency.observe(latencyMs);
+  }
+
+  cells(): Iterable<ResponseCell> {
+    return this.#cells.values();
+  }
+
+  #add(
+    key: number,
+    status: number,
+    grpcStatus: number,
+    tls: number,
+    classification: number,
+    local: boolean,
+  ): ResponseCell {
+    if (this.#cells.size >= maxCells) {
+      // Far from anything real: a server that plays with status codes. Its class still counts.
+      const other = -1 - classification;
+      const found = this.#cells.get(other);
+      if (found) return found;
+      const cell = { key: other, status: 0, grpcStatus: -1, tls, classification, local, count: 0 };
+      this.#cells.set(other, cell);
+      return cell;
+    }
+    const cell = { key, status, grpcStatus, tls, classification, local, count: 0 };
+    this.#cells.set(key, cell);
+    return cell;
+  }
+}
+
+/** Raises the count of a reason; beyond a bound they are all `other`. */
+export function raise<K extends string | number>(counts: Map<K, number>, reason: K): void {
+  const before = counts.get(reason);
+  if (before === undefined && counts.size >= maxReasons) {
+    const other = 'other' as K;
+    counts.set(other, (counts.get(other) ?? 0) + 1);
+    return;
+  }
+  counts.set(reason, (before ?? 0) + 1);
+}
