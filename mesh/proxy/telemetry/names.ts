@@ -22,7 +22,6 @@ const route = ['direction', 'dst', 'dst_service', 'dst_namespace', 'rt_route'];
 const response = [...route, 'status_code', 'classification', 'grpc_status', 'tls'];
 const backend = ['dst', 'backend'];
 const endpoint = ['dst', 'backend', 'target_addr'];
-const server = ['srv_name', 'rt_route'];
 const authz = ['srv_name', 'rt_route', 'authz_name', 'client_id', 'tls'];
 const transport = ['direction', 'peer', 'tls'];
 
@@ -35,7 +34,9 @@ export const metricSpecs = {
   },
   response_total: {
     type: 'counter',
-    help: 'Responses, counted at their end: what the client got, after retries, the proxy\'s own refusals included. A client that left before the head counts as status_code="499": a failure after a second of waiting, else "canceled".',
+    help:
+      "Responses, counted at their end: what the client got, after retries, the proxy's refusals included. " +
+      'A client that left before the head is status_code="499": a failure after a second of waiting, else canceled.',
     labels: response,
   },
   response_latency_ms: {

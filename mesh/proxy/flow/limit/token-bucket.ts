@@ -1,0 +1,100 @@
+/** Rate limits: token buckets that are refilled as they are asked, one for all or one for each client identity. */
+import type { RateLimit } from '../../../model.js';
+
+export class TokenBucket {
+  readonly #perMs: number;
+  readonly #burst: number;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(requestsPerSecond: number, burst: number, nowMs: number) {
+    this.#perMs = requestsPerSecond / 1000;
+    // A bucket that cannot hold one token would let nothing through.
+    this.#burst = Math.max(1, burst);
+    this.#tokens = this.#burst;
+    this.#atMs = nowMs;
+  }
+
+  take(nowMs: number): boolean {
+    this.#refill(nowMs);
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+
+  /** Until the next token, in milliseconds; Infinity where none will come. */
+  waitMs(nowMs: number): number {
+    this.#refill(nowMs);
+    if (this.#tokens >= 1) return 0;
+    return this.#perMs === 0 ? Infinity : (1 - this.#tokens) / this.#perMs;
+  }
+
+  isFull(nowMs: number): boolean {
+    this.#refill(nowMs);
+    return this.#tokens >= this.#burst;
+  }
+
+  #refill(nowMs: number): void {
+    if (nowMs <= this.#atMs) return;
+    this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#atMs) * this.#perMs);
+    this.#atMs = nowMs;
+  }
+}
+
+/** Clients with a bucket of their own; those beyond share one, so that inventing identities gains nothing. */
+export const maxBuckets = 10_000;
+
+export class RateLimiter {
+  readonly policy: RateLimit;
+  readonly #overrides: { identities: readonly string[]; bucket: TokenBucket }[];
+  readonly #shared: TokenBucket;
+  readonly #byIdentity = new Map<string, TokenBucket>();
+
+  constructor(policy: RateLimit, nowMs: number) {
+    this.policy = policy;
+    const { requestsPerSecond, burst, overrides = [] } = policy;
+    this.#shared = new TokenBucket(requestsPerSecond, burst, nowMs);
+    this.#overrides = overrides.map((o) => ({
+      identities: o.identities,
+      bucket: new TokenBucket(o.requestsPerSecond, o.burst, nowMs),
+    }));
+  }
+
+  /** 0: let through. Else refuse, and this is after how many milliseconds the client may try again. */
+  take(identity: string | undefined, nowMs: number): number {
+    const bucket = this.#bucketOf(identity, nowMs);
+    return bucket.take(nowMs) ? 0 : Math.max(1, bucket.waitMs(nowMs));
+  }
+
+  #bucketOf(identity: string | undefined, nowMs: number): TokenBucket {
+    if (identity !== undefined) {
+      for (const { identities, bucket } of this.#overrides) {
+        if (identities.some((i) => names(i, identity))) return bucket;
+      }
+    }
+    if (this.policy.per === 'all' || identity === undefined) return this.#shared;
+    let bucket = this.#byIdentity.get(identity);
+    if (bucket) return bucket;
+    if (this.#byIdentity.size >= maxBuckets) {
+      this.#forget(nowMs);
+      if (this.#byIdentity.size >= maxBuckets) return this.#shared;
+    }
+    bucket = new TokenBucket(this.policy.requestsPerSecond, this.policy.burst, nowMs);
+    this.#byIdentity.set(identity, bucket);
+    return bucket;
+  }
+
+  /** A bucket that is full again is as good as none; the oldest eighth is looked at. */
+  #forget(nowMs: number): void {
+    let looked = 0;
+    for (const [identity, bucket] of this.#byIdentity) {
+      if (looked++ > maxBuckets / 8) break;
+      if (bucket.isFull(nowMs)) this.#byIdentity.delete(identity);
+    }
+  }
+}
+
+const names = (pattern: string, identity: string): boolean =>
+  pattern === '*' ||
+  pattern === identity ||
+  (pattern.startsWith('*.') && identity.endsWith(pattern.slice(1)));

@@ -1,0 +1,59 @@
+/**
+ * A retry budget: over the last `ttlSeconds`, retries are at most `ratio` of the requests, plus a floor. Time is cut into
+ * ten slots that expire one by one, as in Finagle's and tower's; the sums are kept, so that asking costs nothing.
+ */
+import type { RetryBudget } from '../../../model.js';
+
+const slots = 10;
+
+export class Budget {
+  readonly policy: RetryBudget;
+  readonly #slotMs: number;
+  readonly #floor: number;
+  readonly #requests = new Float64Array(slots);
+  readonly #retries = new Float64Array(slots);
+  #requestsSum = 0;
+  #retriesSum = 0;
+  #slot = 0;
+  #slotEndMs: number;
+
+  constructor(policy: RetryBudget, nowMs: number) {
+    this.policy = policy;
+    this.#slotMs = (policy.ttlSeconds * 1000) / slots;
+    this.#floor = policy.minRetriesPerSecond * policy.ttlSeconds;
+    this.#slotEndMs = nowMs + this.#slotMs;
+  }
+
+  /** One request, not a retry. */
+  deposit(nowMs: number): void {
+    if (nowMs >= this.#slotEndMs) this.#expire(nowMs);
+    (this.#requests[this.#slot] as number)++;
+    this.#requestsSum++;
+  }
+
+  /** Takes one retry where the budget has one left. */
+  withdraw(nowMs: number): boolean {
+    if (this.remaining(nowMs) < 1) return false;
+    (this.#retries[this.#slot] as number)++;
+    this.#retriesSum++;
+    return true;
+  }
+
+  /** Retries that could be taken now; a fraction below one is none. */
+  remaining(nowMs: number): number {
+    if (nowMs >= this.#slotEndMs) this.#expire(nowMs);
+    return Math.max(0, this.policy.ratio * this.#requestsSum + this.#floor - this.#retriesSum);
+  }
+
+  #expire(nowMs: number): void {
+    const passed = Math.floor((nowMs - this.#slotEndMs) / this.#slotMs) + 1;
+    for (let i = 0; i < Math.min(passed, slots); i++) {
+      this.#slot = (this.#slot + 1) % slots;
+      this.#requestsSum -= this.#requests[this.#slot] as number;
+      this.#retriesSum -= this.#retries[this.#slot] as number;
+      this.#requests[this.#slot] = 0;
+      this.#retries[this.#slot] = 0;
+    }
+    this.#slotEndMs += passed * this.#slotMs;
+  }
+}

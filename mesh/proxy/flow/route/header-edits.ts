@@ -1,0 +1,34 @@
+/** From the model's header changes to what the fronts apply. */
+import type { HeaderChanges } from '../../../model.js';
+import type { HeaderEdits } from '../contract.js';
+
+/** Hop-by-hop and framing headers are the front's own business; a route that named them would break messages. */
+const untouchable = new Set([
+  'connection',
+  'content-length',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Undefined where there is nothing to change. */
+export function headerEdits(
+  changes: HeaderChanges | undefined,
+  alsoRemove: readonly string[] = [],
+): HeaderEdits | undefined {
+  const remove = [...alsoRemove, ...(changes?.remove ?? [])];
+  const set = lowerCased(changes?.set);
+  const add = lowerCased(changes?.add);
+  if (remove.length + set.length + add.length === 0) return undefined;
+  const kept = remove.map((name) => name.toLowerCase()).filter((name) => !untouchable.has(name));
+  return { remove: kept, set, add, cache: undefined };
+}
+
+function lowerCased(pairs: readonly [string, string][] = []): [string, string][] {
+  return pairs
+    .map(([name, value]): [string, string] => [name.toLowerCase(), value.replace(/[\r\n\0]/g, ' ')])
+    .filter(([name]) => !untouchable.has(name));
+}

@@ -1,0 +1,103 @@
+/** Which requests a route takes: the model's matches compiled, regular expressions once. */
+import type { Route, RouteMatch } from '../../../model.js';
+import type { RequestInfo } from '../contract.js';
+
+/** Without the query. */
+export function pathOf(target: string): string {
+  const end = target.indexOf('?');
+  return end < 0 ? target : target.slice(0, end);
+}
+
+interface FieldMatcher {
+  name: string;
+  exact: string | undefined;
+  regex: RegExp | undefined;
+}
+
+/** One alternative: all that it names must hold. */
+class Alternative {
+  readonly #method: string | undefined;
+  readonly #exact: string | undefined;
+  readonly #prefix: string | undefined;
+  readonly #regex: RegExp | undefined;
+  readonly #headers: readonly FieldMatcher[];
+  readonly #query: readonly FieldMatcher[];
+
+  constructor({ method, path, headers = [], query = [] }: RouteMatch) {
+    this.#method = method;
+    if (path?.kind === 'exact') this.#exact = path.value;
+    // By whole segments: /cart takes /cart and /cart/1, and not /cartoon.
+    if (path?.kind === 'prefix') this.#prefix = path.value.replace(/\/+$/, '');
+    if (path?.kind === 'regex') this.#regex = wholeMatch(path.value);
+    this.#headers = headers.map((h) => fieldMatcher(h.name.toLowerCase(), h.kind, h.value));
+    this.#query = query.map((q) => fieldMatcher(q.name, q.kind, q.value));
+  }
+
+  matches(request: RequestInfo, path: string): boolean {
+    if (this.#method !== undefined && this.#method !== request.method) return false;
+    if (this.#exact !== undefined && this.#exact !== path) return false;
+    if (this.#prefix !== undefined && !hasPrefix(path, this.#prefix)) return false;
+    if (this.#regex !== undefined && !this.#regex.test(path)) return false;
+    for (const field of this.#headers) {
+      if (!fieldMatches(field, request.header(field.name))) return false;
+    }
+    return this.#query.length === 0 || this.#queryMatches(request.path);
+  }
+
+  /** How long a prefix matched, for rewriting; undefined: not by prefix. */
+  prefixLength(path: string): number | undefined {
+    if (this.#prefix === undefined || !hasPrefix(path, this.#prefix)) return undefined;
+    return this.#prefix.length;
+  }
+
+  #queryMatches(target: string): boolean {
+    const query = new URLSearchParams(target.slice(pathOf(target).length + 1));
+    return this.#query.every((f) => fieldMatches(f, query.get(f.name) ?? undefined));
+  }
+}
+
+export class RouteMatcher {
+  readonly #alternatives: readonly Alternative[];
+  /** Matches everything. */
+  readonly always: boolean;
+
+  /** Throws where a regular expression is none. */
+  constructor(route: Pick<Route, 'name' | 'matches'>) {
+    this.#alternatives = route.matches.map((m) => new Alternative(m));
+    this.always = route.matches.length === 0;
+  }
+
+  matches(request: RequestInfo, path: string): boolean {
+    if (this.always) return true;
+    for (let i = 0; i < this.#alternatives.length; i++) {
+      if ((this.#alternatives[i] as Alternative).matches(request, path)) return true;
+    }
+    return false;
+  }
+
+  /** Of the first alternative that takes this request by a prefix. */
+  prefixLength(request: RequestInfo, path: string): number | undefined {
+    return this.#alternatives.find((a) => a.matches(request, path))?.prefixLength(path);
+  }
+}
+
+/** Regular expressions match the whole text, as ServiceProfile's and Envoy's do. */
+const wholeMatch = (text: string): RegExp => new RegExp(`^(?:${text})$`);
+
+function hasPrefix(path: string, prefix: string): boolean {
+  return path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
+}
+
+function fieldMatcher(name: string, kind: string, value: string | undefined): FieldMatcher {
+  return {
+    name,
+    exact: kind === 'exact' ? (value ?? '') : undefined,
+    regex: kind === 'regex' ? wholeMatch(value ?? '') : undefined,
+  };
+}
+
+function fieldMatches({ exact, regex }: FieldMatcher, value: string | undefined): boolean {
+  if (value === undefined) return false;
+  if (exact !== undefined) return value === exact;
+  return regex === undefined || regex.test(value);
+}
