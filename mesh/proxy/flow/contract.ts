@@ -26,7 +26,10 @@
  */
 export type TlsLabel = 'true' | 'no_identity' | 'disabled' | 'loopback';
 
-/** Implemented by the fronts' request objects; nothing is copied until asked for. */
+/**
+ * Implemented by the fronts' request objects; nothing is copied until asked for. Stays as it is until ended(); that may
+ * be dear, so the flow asks for headers and isGrpc only where a policy needs them.
+ */
 export interface RequestInfo {
   readonly method: string;
   /** With the query. */
@@ -177,7 +180,10 @@ export interface Flow {
   responded(status: number, grpcStatus: number): 'relay' | 'retry';
   /** How long to wait before the retry's pick(); full jitter, 0 to the backoff. */
   retryDelayMs(): number;
-  /** `grpcStatus` from the trailers, else -1. Bytes of bodies, as the client sent and received them. */
+  /**
+   * `grpcStatus` from the trailers, else -1; 2 of a gRPC response that ended without one. Bytes of
+   * bodies, as the client sent and received them.
+   */
   ended(how: End, grpcStatus: number, requestBytes: number, responseBytes: number): void;
 }
 

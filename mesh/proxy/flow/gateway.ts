@@ -2,37 +2,24 @@
 import type { Clock } from '../../../base/clock.js';
 import type { Random } from '../../../base/random.js';
 import type { MeshState, ProxyConfig } from '../../model.js';
+import { AccessLog, lineWriter } from '../telemetry/access-log.js';
+import { labelsOf } from '../telemetry/labels.js';
+import { processMetrics } from '../telemetry/process-metrics.js';
 import { ProxyMetrics } from '../telemetry/proxy-metrics.js';
+import type { Collector } from '../telemetry/sink.js';
+import { otlpPost, SpanExporter } from '../telemetry/span-exporter.js';
 import { Tap } from '../telemetry/tap.js';
+import { Tracer } from '../telemetry/tracer.js';
+import { collectBackends, type EndpointReport, reportEndpoints } from './endpoint-report.js';
 import { FaultTable } from './fault/fault-table.js';
 import { InboundFlow } from './inbound.js';
+import { MemoryGuard } from './limit/memory-guard.js';
 import { OutboundFlow } from './outbound.js';
+import type { FlowParts } from './parts.js';
+import { collectServers } from './policy-collector.js';
 import { WhyRing } from './why.js';
 
-/** One endpoint as GET /endpoints shows it. */
-export interface EndpointReport {
-  destination: string;
-  backend: string;
-  address: string;
-  identity?: string;
-  zone?: string;
-  /** `open` and `half-open`: tripped by the breaker. `down`: no connection to it can be made. */
-  state: 'ready' | 'slow-start' | 'down' | 'open' | 'half-open';
-  /** Of any state but ready. */
-  reason?: string;
-  /** When it came into this state, ISO 8601. */
-  since?: string;
-  /** When the next probe may go, ISO 8601. */
-  retryAt?: string;
-  /** Peak EWMA in milliseconds. */
-  latencyMs: number;
-  /** Share of failures, recent ones weighing most. */
-  failureShare: number;
-  pending: number;
-  requests: number;
-  failures: number;
-  ejections: number;
-}
+export type { EndpointReport } from './endpoint-report.js';
 
 export interface Gateway {
   readonly outbound: OutboundFlow;
@@ -42,6 +29,8 @@ export interface Gateway {
   readonly faults: FaultTable;
   readonly tap: Tap;
   readonly why: WhyRing;
+  /** Its onPressure is the fronts' to set. */
+  readonly memory: MemoryGuard;
   endpoints(): EndpointReport[];
   /** Both sides or none: throws where the state cannot be served, and the old one stays. */
   apply(state: MeshState): void;
@@ -57,23 +46,120 @@ export function createGateway(parts: {
   log(line: string): void;
 }): Gateway {
   const { config, clock, random } = parts;
+  const { workload } = config;
   const metrics = new ProxyMetrics(clock);
-  const trustDomain = config.identity?.name.split('.serviceaccount.identity.')[1] ?? '';
-  const shared = { clock, random, trustDomain, workload: config.workload, metrics };
+  const exporter = spanExporter(config, parts);
+  const writer =
+    config.accessLog === undefined || config.accessLog === 'off'
+      ? undefined
+      : lineWriter(config.accessLog);
+  const shared: FlowParts = {
+    clock,
+    random,
+    trustDomain: config.identity?.name.split('.serviceaccount.identity.')[1] ?? '',
+    workload,
+    metrics,
+    faults: new FaultTable(clock, random),
+    tracer: new Tracer({
+      sampleRatio: config.tracing?.sampleRatio ?? 0,
+      random,
+      sink: exporter,
+    }),
+    tap: new Tap({ clock, random }),
+    accessLog: new AccessLog({ clock, write: writer?.write }),
+    why: new WhyRing(clock),
+    memory: new MemoryGuard({
+      clock,
+      limitBytes: config.limits?.maxMemoryBytes,
+      usedBytes: () => process.memoryUsage.rss(),
+    }),
+    audit: parts.log,
+  };
   const outbound = new OutboundFlow(shared);
   const inbound = new InboundFlow(shared);
+  const dst = `${workload.name}.${workload.namespace}`;
+  const startSeconds = (clock.nowMs() - clock.monotonicMs()) / 1000;
+  metrics.collect((sink) => collectBackends(outbound, clock, sink));
+  metrics.collect((sink) => collectServers(inbound, dst, sink));
+  metrics.collect(telemetryCollector(shared, exporter));
+  metrics.collect(processMetrics({ version: parts.version, workload, startSeconds }));
+  if (!config.controller) metrics.gauge('control_configured', {}, () => 0);
   return {
     outbound,
     inbound,
     metrics,
-    faults: new FaultTable(clock, random),
-    tap: new Tap({ clock, random }),
-    why: new WhyRing(),
-    endpoints: () => [],
+    faults: shared.faults,
+    tap: shared.tap,
+    why: shared.why,
+    memory: shared.memory,
+    endpoints: () => reportEndpoints(outbound, clock),
     apply(state) {
-      outbound.apply(state);
-      inbound.apply(state);
+      try {
+        const commits = [outbound.prepare(state), inbound.prepare(state)];
+        for (const commit of commits) commit();
+      } catch (error) {
+        metrics.configRefusals++;
+        throw error;
+      }
+      metrics.configUpdates++;
+      metrics.configVersion = state.version;
+      metrics.configAppliedSeconds = clock.nowMs() / 1000;
     },
-    async close() {},
+    async close() {
+      shared.tap.close();
+      shared.faults.clear();
+      shared.memory.close();
+      shared.accessLog.close();
+      await exporter?.close();
+      writer?.close();
+    },
+  };
+}
+
+function spanExporter(
+  { tracing, workload }: ProxyConfig,
+  parts: { clock: Clock; version: string },
+): SpanExporter | undefined {
+  if (!tracing) return undefined;
+  return new SpanExporter({
+    clock: parts.clock,
+    resource: {
+      'service.name': tracing.service ?? workload.name,
+      'service.namespace': workload.namespace,
+      'telemetry.sdk.name': 'firedrill',
+      'telemetry.sdk.version': parts.version,
+    },
+    post: otlpPost(tracing.otlpUrl),
+  });
+}
+
+function telemetryCollector(
+  { faults, tap, accessLog }: FlowParts,
+  exporter: SpanExporter | undefined,
+): Collector {
+  const spans = labelsOf({ kind: 'spans' });
+  const lines = labelsOf({ kind: 'access-log' });
+  return (sink) => {
+    if (exporter) {
+      sink.value('telemetry_sent_total', spans, exporter.offered);
+      const dropped = (reason: string, count: number): void =>
+        sink.value('telemetry_dropped_total', spans.with('reason', reason), count);
+      dropped('queue-full', exporter.droppedFull);
+      dropped('export-failed', exporter.droppedFailed);
+      sink.value('telemetry_queue_length', spans, exporter.queued);
+    }
+    if (accessLog.enabled) {
+      sink.value('telemetry_sent_total', lines, accessLog.written);
+      const full = lines.with('reason', 'queue-full');
+      sink.value('telemetry_dropped_total', full, accessLog.dropped);
+      sink.value('telemetry_queue_length', lines, accessLog.pendingBytes);
+    }
+    sink.value('tap_sessions', labelsOf({}), tap.sessions);
+    sink.value('tap_skipped_total', labelsOf({}), tap.skippedTotal);
+    for (const direction of ['inbound', 'outbound'] as const) {
+      const labels = labelsOf({ direction });
+      sink.value('fault_leases', labels, faults[direction]);
+      sink.value('fault_effects_total', labels, faults[`${direction}Effects`]);
+    }
   };
 }

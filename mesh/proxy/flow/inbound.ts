@@ -1,46 +1,17 @@
 /** The inbound side: from a port to a server, who may call it, and from a request to the app. */
-import type { InboundServer, MeshState } from '../../model.js';
-import {
-  type Authorizer,
-  compileAuthorizer,
-  mayConnect,
-  type Peer,
-} from '../../policy/authorize.js';
-import type { ConnectionFlow, EndpointState, Flow, RequestInfo } from './contract.js';
-import { EndpointRecord } from './endpoint.js';
+import type { MeshState } from '../../model.js';
+import type { Peer } from '../../policy/authorize.js';
+import type { ConnectionFlow, EndpointState, Flow, RequestInfo, TlsLabel } from './contract.js';
+import { InboundRequest } from './inbound-request.js';
 import type { FlowParts } from './parts.js';
-import { SimpleFlow } from './simple-flow.js';
+import { CompiledServer, type ServerState } from './server.js';
 
-/** One port of the workload, as compiled. */
-export interface ServerState {
-  readonly name: string;
-  readonly port: number;
-  readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
-  /** Where the app listens. */
-  readonly target: EndpointState;
-}
-
-class CompiledServer implements ServerState {
-  readonly name: string;
-  readonly port: number;
-  readonly protocol: ServerState['protocol'];
-  readonly target: EndpointRecord;
-  readonly source: InboundServer;
-  readonly authorizer: Authorizer;
-
-  constructor(source: InboundServer, trustDomain: string) {
-    this.name = source.name;
-    this.port = source.port;
-    this.protocol = source.protocol;
-    this.target = new EndpointRecord({ address: source.target });
-    this.source = source;
-    this.authorizer = compileAuthorizer(source, trustDomain);
-  }
-}
+export type { ServerState } from './server.js';
 
 export class InboundFlow {
   readonly #parts: FlowParts;
   #servers: CompiledServer[] = [];
+  /** The app's listener moved: close idle connections to the old one. */
   onEndpointRemoved: (endpoint: EndpointState) => void = () => undefined;
   /** Grows with each apply(). */
   generation = 0;
@@ -51,8 +22,18 @@ export class InboundFlow {
 
   /** Throws where a state cannot be served; the old one stays. */
   apply(state: MeshState): void {
-    this.#servers = state.servers.map((s) => new CompiledServer(s, this.#parts.trustDomain));
-    this.generation++;
+    this.prepare(state)();
+  }
+
+  /** The check, and what then cannot fail. */
+  prepare(state: MeshState): () => void {
+    const names = new Set<string>();
+    for (const server of state.servers) {
+      if (names.has(server.name)) throw new Error(`two servers ${server.name}`);
+      names.add(server.name);
+      CompiledServer.check(server);
+    }
+    return () => this.#commit(state);
   }
 
   /** The server of the original destination's port (transparent), or of the proxy's own port, or the only one. */
@@ -61,31 +42,88 @@ export class InboundFlow {
     return this.#servers.find((s) => s.port === port) ?? only;
   }
 
-  /**
-   * Asked once a connection, after the handshake, before any byte is read: false where no request could be
-   * allowed.
-   */
+  /** Asked once a connection, after the handshake, before any byte is read: false where no request could be allowed. */
   mayConnect(server: ServerState, peer: Peer): boolean {
-    const { source, authorizer } = server as CompiledServer;
-    return mayConnect(source, authorizer, peer);
+    return (server as CompiledServer).authorization.mayConnect(peer);
   }
 
-  begin(server: ServerState, _request: RequestInfo): Flow {
-    return new SimpleFlow([(server as CompiledServer).target], this.#parts.random);
+  begin(server: ServerState, request: RequestInfo): Flow {
+    // A connection keeps its server; after a change of policy the new one of that name decides.
+    const compiled = this.#present(server as CompiledServer);
+    const nowMs = this.#parts.clock.monotonicMs();
+    const route = compiled.routeFor(request);
+    return new InboundRequest(this.#parts, compiled, route, request, nowMs);
   }
 
   /** An opaque connection: `refusal` is set where the server's policy does not let this peer in. */
-  connect(server: ServerState, peer: Peer): ConnectionFlow {
-    const { authorizer, target } = server as CompiledServer;
+  connect(server: ServerState, peer: Peer, tls: TlsLabel = 'disabled'): ConnectionFlow {
+    const compiled = this.#present(server as CompiledServer);
+    const { target, authorization } = compiled;
+    const { faults } = this.#parts;
+    const verdict = authorization.decide(peer.identity, peer.address, '', tls, true);
+    const strike =
+      faults.inbound > 0
+        ? faults.strike('inbound', {
+            destination: `${this.#parts.workload.name}.${this.#parts.workload.namespace}`,
+            route: undefined,
+            method: undefined,
+            path: undefined,
+            identity: peer.identity,
+          })
+        : undefined;
+    let refusal: ConnectionFlow['refusal'] = verdict.allowed ? undefined : 'close';
+    if (strike?.blackhole) refusal = 'blackhole';
+    else if (strike && (strike.reset || strike.abortStatus > 0)) refusal = 'reset';
+    let holds = false;
     return {
-      refusal: authorizer(peer).allowed ? undefined : 'close',
-      delayMs: 0,
-      bytesPerSecond: 0,
+      get refusal() {
+        return refusal;
+      },
+      delayMs: strike?.delayMs ?? 0,
+      bytesPerSecond: strike?.bytesPerSecond ?? 0,
       waitMs: 0,
-      pick: () => target,
+      pick() {
+        if (!holds) target.pending++;
+        holds = true;
+        target.requests++;
+        return target;
+      },
       connected: () => undefined,
-      tryFailed: () => 'fail',
-      ended: () => undefined,
+      tryFailed() {
+        target.failures++;
+        refusal = 'close';
+        return 'fail';
+      },
+      ended() {
+        if (holds) target.pending--;
+        holds = false;
+      },
     };
+  }
+
+  servers(): readonly CompiledServer[] {
+    return this.#servers;
+  }
+
+  #present(server: CompiledServer): CompiledServer {
+    if (this.#servers.includes(server)) return server;
+    return this.#servers.find((s) => s.name === server.name) ?? server;
+  }
+
+  #commit(state: MeshState): void {
+    const before = this.#servers;
+    this.#servers = state.servers.map((source) => {
+      const old = before.find((s) => s.name === source.name);
+      if (old && JSON.stringify(old.source) === JSON.stringify(source)) return old;
+      return new CompiledServer(source, this.#parts, old);
+    });
+    this.generation++;
+    const routes = new Set(this.#servers.flatMap((s) => s.routes.map((r) => r.metrics)));
+    for (const old of before) {
+      for (const { metrics } of old.routes) {
+        if (!routes.has(metrics)) this.#parts.metrics.retire(metrics);
+      }
+      if (!this.#servers.some((s) => s.target === old.target)) this.onEndpointRemoved(old.target);
+    }
   }
 }

@@ -1,51 +1,30 @@
 /** The outbound side: from a host or address to a destination, and from a request to its tries. */
 import type { Destination, MeshState } from '../../model.js';
+import type { EndpointRecord } from './balance/endpoint.js';
 import type { ConnectionFlow, EndpointState, Flow, RequestInfo } from './contract.js';
+import { CompiledDestination, type DestinationState } from './destination.js';
+import { DestinationTable, hostOf } from './destination-table.js';
+import { OutboundConnection } from './outbound-connection.js';
+import { OutboundRequest } from './outbound-request.js';
 import type { FlowParts } from './parts.js';
-import { EndpointRecord } from './endpoint.js';
-import { SimpleFlow } from './simple-flow.js';
 
-/** A destination as compiled; fronts read the name and the protocol, and pass it to begin(). */
-export interface DestinationState {
-  /** `cart.retail`; `unknown` for what no destination covers. */
-  readonly name: string;
-  readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
-  /** False: forwarded to the original address as it is (or refused at begin, by the state's policy). */
-  readonly known: boolean;
-}
+export type { DestinationState } from './destination.js';
 
-class CompiledDestination implements DestinationState {
-  readonly name: string;
-  readonly protocol: DestinationState['protocol'];
-  readonly known = true;
-  readonly endpoints: EndpointRecord[];
-
-  constructor(source: Destination) {
-    this.name = source.name;
-    this.protocol = source.protocol;
-    this.endpoints = (source.backends[0]?.endpoints ?? []).map((e) => new EndpointRecord(e));
-  }
-}
-
-class ForwardDestination implements DestinationState {
-  readonly name = 'unknown';
-  readonly protocol = 'detect';
-  readonly known = false;
-  readonly endpoint: EndpointRecord;
-
-  constructor(address: string) {
-    this.endpoint = new EndpointRecord({ address });
-  }
-}
+/** Addresses outside the mesh that are remembered, the least recently used forgotten first. */
+const maxForwards = 1000;
 
 export class OutboundFlow {
   readonly #parts: FlowParts;
-  readonly #byHost = new Map<string, CompiledDestination>();
-  readonly #forward = new Map<string, ForwardDestination>();
+  #byName = new Map<string, CompiledDestination>();
+  #table = new DestinationTable([]);
+  readonly #forwards = new Map<string, CompiledDestination>();
+  #unknown: MeshState['unknownDestinations'] = 'forward';
   /** The front closes the endpoint's idle connections and lets go of `endpoint.pool`; those in use finish. */
   onEndpointRemoved: (endpoint: EndpointState) => void = () => undefined;
   /** `ip:port` of this proxy's own listeners: never forwarded to, that would be a loop. */
   ownAddresses: ReadonlySet<string> = new Set();
+  /** Grows with each apply(). */
+  generation = 0;
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
@@ -53,56 +32,124 @@ export class OutboundFlow {
 
   /** Throws where a state cannot be served; the old one stays. */
   apply(state: MeshState): void {
-    this.#byHost.clear();
+    this.prepare(state)();
+  }
+
+  /** The check, and what then cannot fail. */
+  prepare(state: MeshState): () => void {
+    const names = new Set<string>();
     for (const destination of state.destinations) {
-      const compiled = new CompiledDestination(destination);
-      for (const host of [...destination.hosts, ...destination.addresses]) {
-        this.#byHost.set(host, compiled);
-      }
+      if (names.has(destination.name)) throw new Error(`two destinations ${destination.name}`);
+      names.add(destination.name);
+      const before = this.#byName.get(destination.name);
+      if (before?.source !== destination) CompiledDestination.check(destination);
     }
+    return () => this.#commit(state);
   }
 
   /**
-   * By the original destination's `ip:port` where the connection was intercepted and it is a service's address,
-   * else by
+   * By the original destination's `ip:port` where the connection was intercepted and it is a service's address, else by
    * the authority (Host), with or without a port. Cheap, but keep the answer with the connection all the same, until
    * `generation` changes.
    */
   destinationFor(authority: string, originalDst?: string): DestinationState {
-    const host = authority.replace(/:\d+$/, '').toLowerCase();
-    const found = (originalDst && this.#byHost.get(originalDst)) || this.#byHost.get(host);
-    if (found) return found;
-    const address = originalDst ?? (authority === host ? `${host}:80` : authority);
-    let forward = this.#forward.get(address);
-    if (!forward) this.#forward.set(address, (forward = new ForwardDestination(address)));
-    return forward;
+    return (
+      (originalDst !== undefined && this.#table.byAddress(originalDst)) ||
+      this.#table.byAuthority(authority) ||
+      this.#forward(originalDst ?? withPort(authority))
+    );
   }
 
-  /** Grows with each apply(). */
-  generation = 0;
-
-  begin(destination: DestinationState, _request: RequestInfo): Flow {
-    const endpoints =
-      destination instanceof CompiledDestination
-        ? destination.endpoints
-        : [(destination as ForwardDestination).endpoint];
-    return new SimpleFlow(endpoints, this.#parts.random);
+  begin(destination: DestinationState, request: RequestInfo): Flow {
+    const compiled = destination as CompiledDestination;
+    const nowMs = this.#parts.clock.monotonicMs();
+    const route = compiled.routeFor(request);
+    return new OutboundRequest(this.#parts, compiled, route, request, nowMs);
   }
 
   /** An opaque connection, balanced as one. */
   connect(destination: DestinationState, _peerAddress: string): ConnectionFlow {
-    const flow = this.begin(destination, undefined as unknown as RequestInfo);
-    return {
-      get refusal() {
-        return flow.refusal ? ('close' as const) : undefined;
-      },
-      delayMs: 0,
-      bytesPerSecond: 0,
-      waitMs: 0,
-      pick: () => flow.pick(),
-      connected: () => undefined,
-      tryFailed: (failure) => flow.tryFailed(failure),
-      ended: () => undefined,
-    };
+    return new OutboundConnection(this.#parts, destination as CompiledDestination);
   }
+
+  /** Those of the state, not the forwarded ones. */
+  destinations(): Iterable<CompiledDestination> {
+    return this.#byName.values();
+  }
+
+  #commit(state: MeshState): void {
+    const before = this.#byName;
+    const next = new Map<string, CompiledDestination>();
+    const gone: EndpointRecord[] = [];
+    for (const source of state.destinations) {
+      const old = before.get(source.name);
+      if (!old) next.set(source.name, new CompiledDestination(source, this.#parts));
+      else {
+        next.set(source.name, old);
+        if (!isSameDestination(old.source, source)) gone.push(...old.update(source));
+      }
+    }
+    for (const [name, old] of before) if (!next.has(name)) gone.push(...old.retire());
+    this.#byName = next;
+    this.#table = new DestinationTable(next.values());
+    if (state.unknownDestinations !== this.#unknown) {
+      this.#unknown = state.unknownDestinations;
+      for (const forward of this.#forwards.values()) gone.push(...forward.retire());
+      this.#forwards.clear();
+    }
+    this.generation++;
+    for (const endpoint of gone) this.onEndpointRemoved(endpoint);
+  }
+
+  /** What no destination covers: passed on to where it was going, or refused, by the state's policy. */
+  #forward(address: string): CompiledDestination {
+    let forward = this.#forwards.get(address);
+    if (forward) return forward;
+    const oldest = this.#forwards.size >= maxForwards ? this.#forwards.keys().next() : undefined;
+    if (oldest && !oldest.done) {
+      for (const e of this.#forwards.get(oldest.value)?.retire() ?? []) this.onEndpointRemoved(e);
+      this.#forwards.delete(oldest.value);
+    }
+    const isLoop = this.ownAddresses.has(address);
+    const source = forwardTo(address, isLoop ? 'loop' : 'unknown');
+    forward = new CompiledDestination(source, this.#parts, false);
+    if (isLoop) forward.refused = 'this is the proxy itself: the request would go in a circle';
+    else if (this.#unknown === 'refuse') {
+      forward.refused = `unknown destination ${hostOf(address).slice(0, 200)}`;
+    }
+    this.#forwards.set(address, forward);
+    return forward;
+  }
+}
+
+/** Of authorities without a port, plaintext HTTP's. */
+function withPort(authority: string): string {
+  const lower = authority.toLowerCase();
+  return /:\d+$/.test(lower) ? lower : `${lower.replace(/:$/, '')}:80`;
+}
+
+function isSameDestination(a: Destination, b: Destination): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** One endpoint, no policy: its name is one for all, so that clients cannot make series of metrics. */
+function forwardTo(address: string, name: string): Destination {
+  return {
+    name,
+    service: '',
+    namespace: '',
+    hosts: [],
+    addresses: [],
+    protocol: 'detect',
+    routes: [],
+    backends: [
+      {
+        name: 'forward',
+        endpoints: [{ address }],
+        balancer: { kind: 'random', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
+        limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 100_000 },
+        failFastMs: 3000,
+      },
+    ],
+  };
 }

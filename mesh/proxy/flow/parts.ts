@@ -1,7 +1,13 @@
 /** What both sides of the flow are given. */
 import type { Clock } from '../../../base/clock.js';
 import type { Random } from '../../../base/random.js';
+import type { AccessLog } from '../telemetry/access-log.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
+import type { Tap } from '../telemetry/tap.js';
+import type { Tracer } from '../telemetry/tracer.js';
+import type { FaultTable } from './fault/fault-table.js';
+import type { MemoryGuard } from './limit/memory-guard.js';
+import type { WhyRing } from './why.js';
 
 export interface FlowParts {
   clock: Clock;
@@ -10,4 +16,12 @@ export interface FlowParts {
   trustDomain: string;
   workload: { name: string; namespace: string };
   metrics: ProxyMetrics;
+  faults: FaultTable;
+  tracer: Tracer;
+  tap: Tap;
+  accessLog: AccessLog;
+  why: WhyRing;
+  memory: MemoryGuard;
+  /** One line of JSON about a decision that people may have to answer for. Rate limited by who calls. */
+  audit(line: string): void;
 }

@@ -18,7 +18,7 @@ export const latencyBoundsMs: readonly number[] = [
   20_000, 30_000, 40_000, 50_000,
 ];
 
-const route = ['direction', 'dst', 'dst_service', 'dst_namespace', 'rt_route'];
+const route = ['direction', 'dst', 'dst_service', 'dst_namespace', 'rt_route', 'srv_name'];
 const response = [...route, 'status_code', 'classification', 'grpc_status', 'tls'];
 const backend = ['dst', 'backend'];
 const endpoint = ['dst', 'backend', 'target_addr'];

@@ -84,7 +84,7 @@ export class ProxyMetrics {
 
   /** The counters of a route: the same object for the same labels, also after it was retired. */
   route(labels: RequestLabels): RequestMetrics {
-    const key = JSON.stringify([labels.direction, labels.dst, labels.route]);
+    const key = JSON.stringify([labels.direction, labels.dst, labels.route, labels.server]);
     let found = this.#routes.get(key);
     if (!found && this.#routes.size >= maxRoutes) {
       this.overflowed('route');

@@ -85,7 +85,7 @@ function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
     add(responses, route.with('tls', tlsLabels[cell.tls] as string), cell.count);
     if (!cell.local) add(actual, tryLabels(labels, cell.status, cell.classification), cell.count);
   }
-  for (const [status, count] of metrics.retriedTries) {
+  for (const [status, count] of metrics.otherTries) {
     add(actual, tryLabels(labels, status, 1), count);
   }
   for (const one of responses.values()) sink.value('response_total', one.labels, one.count);

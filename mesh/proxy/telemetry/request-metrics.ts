@@ -11,6 +11,8 @@ export interface RequestLabels {
   service: string;
   namespace: string;
   route: string;
+  /** Of the inbound side. */
+  server?: string;
 }
 
 export const tlsLabels: readonly TlsLabel[] = ['true', 'no_identity', 'disabled', 'loopback'];
@@ -62,8 +64,8 @@ export class RequestMetrics {
   mirrorsFailed = 0;
   mirrorsSkipped = 0;
   readonly latency = new LatencyHistogram();
-  /** Tries that were retried, by status; 0: no head came. */
-  readonly retriedTries = new Map<number, number>();
+  /** Tries whose answer the client never saw, by status; 0: no head came. */
+  readonly otherTries = new Map<number, number>();
   /** Failed tries that were not retried though the route has retries, by reason. */
   readonly retrySkips = new Map<string, number>();
   /** Refusals and broken responses, by reason. */
@@ -83,6 +85,7 @@ export class RequestMetrics {
       ['dst_service', source.service],
       ['dst_namespace', source.namespace],
       ['rt_route', source.route],
+      ...(source.server === undefined ? [] : [['srv_name', source.server] as const]),
     ]);
   }
 

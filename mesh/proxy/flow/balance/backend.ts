@@ -1,0 +1,346 @@
+/**
+ * A set of endpoints that are alike: picks one for each try (power of two choices over peak EWMA), and takes those out
+ * that fail, by breaker or because no connection can be made, until one real request as a probe has come back well.
+ */
+import type { Clock } from '../../../../base/clock.js';
+import type { Random } from '../../../../base/random.js';
+import type { Backend } from '../../../model.js';
+import { FailureAccrual, openMs } from './accrual.js';
+import { endpointKey, EndpointRecord } from './endpoint.js';
+
+/** While no connection can be made: Linkerd's reconnect backoff, its maximum cut to that of its inbound side. */
+const reconnect = { minOpenMs: 100, maxOpenMs: 10_000, jitter: 0.1 };
+/** How long a probe's answer may stream before it counts as good without its end. */
+const probeStreamMs = 5000;
+/** A request that cannot be retried is not risked as a probe for so long, while other endpoints are ready. */
+const probePatienceMs = 1000;
+/** Connection failures in a row that take an endpoint out; one refusal is enough, nobody listens there. */
+const connectFailuresMax = 3;
+
+export class BackendState {
+  readonly name: string;
+  /** `cart.retail`, for metrics. */
+  readonly dst: string;
+  source: Backend;
+  endpoints: EndpointRecord[] = [];
+  /** What a pick chooses from: the ready ones, or in panic all but those that are down. */
+  candidates: EndpointRecord[] = [];
+  inFlight = 0;
+  waiting = 0;
+  waitedTotal = 0;
+  mirrorsInFlight = 0;
+  panicking = false;
+  panicTotal = 0;
+  cappedTotal = 0;
+  readonly ejections = new Map<string, number>();
+  probesGood = 0;
+  probesBad = 0;
+  /** Since when there has been no candidate; -1: there is one. */
+  unreadySinceMs: number;
+  /** What the last P2C pick compared, for `why`. */
+  first: EndpointRecord | undefined;
+  second: EndpointRecord | undefined;
+  firstLoad = 0;
+  secondLoad = 0;
+  /** Whether the last pick was a probe. */
+  pickedProbe = false;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #decayMs = 0;
+  #uneven = false;
+  #maxWeight = 1;
+  #nextProbeMs = Infinity;
+
+  constructor(dst: string, source: Backend, parts: { clock: Clock; random: Random }) {
+    this.dst = dst;
+    this.name = source.name;
+    this.source = source;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.unreadySinceMs = parts.clock.monotonicMs();
+    this.update(source);
+  }
+
+  /** Takes a new list, keeping the state of the endpoints that stay. Answers those that are gone. */
+  update(source: Backend): EndpointRecord[] {
+    const nowMs = this.#clock.monotonicMs();
+    const { balancer, limits } = source;
+    const before = new Map(
+      this.endpoints.map((e) => [`${e.address} ${e.identity ?? ''} ${e.http2 ? 2 : 1}`, e]),
+    );
+    const isNew = this.endpoints.length === 0;
+    const samePolicy = JSON.stringify(source.breaker) === JSON.stringify(this.source.breaker);
+    const seedMs = this.#seedMs(balancer.defaultRttMs, nowMs);
+    this.source = source;
+    this.#decayMs = balancer.decaySeconds * 1000;
+    const seen = new Set<string>();
+    this.endpoints = [];
+    for (const endpoint of source.endpoints) {
+      const key = endpointKey(endpoint);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      let record = before.get(key);
+      before.delete(key);
+      if (record) {
+        record.weight = endpoint.weight ?? 1;
+        record.maxConnections = limits.maxConnections;
+        record.maxPending = limits.maxPending;
+      } else {
+        record = new EndpointRecord(endpoint, limits, seedMs, nowMs);
+        // Where all are new there is none that could carry the load meanwhile.
+        if (!isNew) record.startSlowly(balancer.slowStartSeconds * 1000, nowMs);
+      }
+      if (!source.breaker) {
+        record.accrual = undefined;
+        if (record.gate === 'open') this.#becomeReady(record);
+      } else if (!record.accrual || !samePolicy) {
+        record.accrual = new FailureAccrual(source.breaker);
+      }
+      this.endpoints.push(record);
+    }
+    this.#regroup(nowMs);
+    return [...before.values()];
+  }
+
+  /**
+   * The endpoint for a try, or undefined where none is ready. A retry passes what it tried, and gets another one if any
+   * is ready; it is no probe either. `canRetry`: should the pick fail, the request can go elsewhere.
+   */
+  pick(
+    nowMs: number,
+    tried: readonly EndpointRecord[] | undefined,
+    canRetry: boolean,
+  ): EndpointRecord | undefined {
+    if (nowMs >= this.#nextProbeMs) {
+      const probe = this.#probe(nowMs, tried, canRetry);
+      this.pickedProbe = probe !== undefined;
+      if (probe) return probe;
+    } else this.pickedProbe = false;
+    let pool = this.candidates;
+    if (this.panicking) this.panicTotal++;
+    if (tried !== undefined) {
+      const fresh = pool.filter((e) => !tried.includes(e));
+      if (fresh.length > 0) pool = fresh;
+    }
+    if (pool.length === 0) {
+      this.first = undefined;
+      this.second = undefined;
+      return undefined;
+    }
+    return this.#choose(pool, nowMs);
+  }
+
+  /** When a request that found nothing ready should look again. */
+  waitMs(nowMs: number): number {
+    return Math.min(50, Math.max(5, this.#nextProbeMs - nowMs));
+  }
+
+  /** A response head came. */
+  observe(endpoint: EndpointRecord, sampleMs: number, failed: boolean, nowMs: number): void {
+    endpoint.observe(sampleMs, failed, nowMs, this.#decayMs);
+    endpoint.connectFailures = 0;
+  }
+
+  /** The verdict on one try: whether the endpoint failed it. */
+  verdict(endpoint: EndpointRecord, failed: boolean, wasProbe: boolean, nowMs: number): void {
+    if (failed) endpoint.failures++;
+    if (wasProbe && endpoint.probing) {
+      this.#probed(endpoint, failed, nowMs);
+      return;
+    }
+    if (endpoint.gate !== 'ready' || endpoint.accrual === undefined) return;
+    const reason = endpoint.accrual.record(failed, nowMs);
+    if (reason !== undefined) this.#trip(endpoint, reason, nowMs);
+  }
+
+  /** A probe's head was good: unless its end comes and says otherwise within a while, the endpoint is well. */
+  probeAnswered(endpoint: EndpointRecord, nowMs: number): void {
+    if (!endpoint.probing) return;
+    endpoint.probeAnswered = true;
+    endpoint.retryAtMs = nowMs + probeStreamMs;
+    this.#schedule();
+  }
+
+  /** A probe ended without telling anything, such as a client that left: the next request is the probe. */
+  probeLost(endpoint: EndpointRecord): void {
+    endpoint.probing = false;
+    endpoint.probeAnswered = false;
+    this.#schedule();
+  }
+
+  /** No connection could be made. The verdict has been given apart. */
+  connectFailed(endpoint: EndpointRecord, why: string, definite: boolean, nowMs: number): void {
+    endpoint.connectFailures++;
+    if (endpoint.gate !== 'ready') return;
+    if (!definite && endpoint.connectFailures < connectFailuresMax) return;
+    endpoint.trips++;
+    this.#shut(endpoint, 'down', why, openMs(reconnect, endpoint.trips, this.#random), nowMs);
+  }
+
+  #probed(endpoint: EndpointRecord, failed: boolean, nowMs: number): void {
+    endpoint.probing = false;
+    endpoint.probeAnswered = false;
+    if (!failed) {
+      this.probesGood++;
+      this.#becomeReady(endpoint);
+      endpoint.startSlowly(this.source.balancer.slowStartSeconds * 1000, nowMs);
+      this.#regroup(nowMs);
+      return;
+    }
+    this.probesBad++;
+    endpoint.trips++;
+    const { breaker } = this.source;
+    if (endpoint.gate === 'open' && breaker) {
+      this.#eject(endpoint, 'probe-failed');
+      endpoint.retryAtMs = nowMs + openMs(breaker, endpoint.trips, this.#random);
+    } else {
+      endpoint.retryAtMs = nowMs + openMs(reconnect, endpoint.trips, this.#random);
+    }
+    this.#schedule();
+  }
+
+  #trip(endpoint: EndpointRecord, reason: string, nowMs: number): void {
+    const { breaker } = this.source;
+    if (!breaker) return;
+    let open = 0;
+    for (const e of this.endpoints) if (e.gate === 'open') open++;
+    if (open > 0 && (open + 1) / this.endpoints.length > breaker.maxEjectedRatio) {
+      this.cappedTotal++;
+      return;
+    }
+    endpoint.trips++;
+    endpoint.accrual?.reset();
+    this.#eject(endpoint, reason);
+    const forMs = openMs(breaker, endpoint.trips, this.#random);
+    this.#shut(endpoint, 'open', reason, forMs, nowMs);
+  }
+
+  #eject(endpoint: EndpointRecord, reason: string): void {
+    endpoint.ejections++;
+    this.ejections.set(reason, (this.ejections.get(reason) ?? 0) + 1);
+  }
+
+  #shut(
+    endpoint: EndpointRecord,
+    gate: 'down' | 'open',
+    reason: string,
+    forMs: number,
+    nowMs: number,
+  ): void {
+    endpoint.gate = gate;
+    endpoint.gateReason = reason;
+    endpoint.gateSinceMs = this.#clock.nowMs();
+    endpoint.retryAtMs = nowMs + forMs;
+    endpoint.probing = false;
+    this.#regroup(nowMs);
+  }
+
+  #becomeReady(endpoint: EndpointRecord): void {
+    endpoint.gate = 'ready';
+    endpoint.gateReason = '';
+    endpoint.gateSinceMs = this.#clock.nowMs();
+    endpoint.trips = 0;
+    endpoint.connectFailures = 0;
+    endpoint.accrual?.reset();
+  }
+
+  #probe(
+    nowMs: number,
+    tried: readonly EndpointRecord[] | undefined,
+    canRetry: boolean,
+  ): EndpointRecord | undefined {
+    for (const e of this.endpoints) {
+      if (e.gate === 'ready' || nowMs < e.retryAtMs) continue;
+      if (e.probing) {
+        if (e.probeAnswered) this.#probed(e, false, nowMs);
+        continue;
+      }
+      if (this.candidates.length > 0) {
+        if (tried !== undefined) continue;
+        if (!canRetry && nowMs < e.retryAtMs + probePatienceMs) continue;
+      }
+      e.probing = true;
+      this.#schedule();
+      this.first = e;
+      this.second = undefined;
+      this.firstLoad = e.load(nowMs, this.#decayMs);
+      return e;
+    }
+    return undefined;
+  }
+
+  #choose(pool: readonly EndpointRecord[], nowMs: number): EndpointRecord {
+    const count = pool.length;
+    let i = 0;
+    let j = 0;
+    if (count > 1) {
+      i = this.#uneven ? this.#draw(pool, nowMs) : this.#random.below(count);
+      if (this.source.balancer.kind === 'ewma') {
+        j = this.#uneven ? this.#draw(pool, nowMs) : this.#random.below(count - 1);
+        if (this.#uneven) {
+          if (j === i) j = (i + 1 + this.#random.below(count - 1)) % count;
+        } else if (j >= i) j++;
+      } else j = i;
+    }
+    const a = pool[i] as EndpointRecord;
+    this.first = a;
+    this.firstLoad = a.load(nowMs, this.#decayMs);
+    if (i === j) {
+      this.second = undefined;
+      return a;
+    }
+    const b = pool[j] as EndpointRecord;
+    this.second = b;
+    this.secondLoad = b.load(nowMs, this.#decayMs);
+    return this.secondLoad < this.firstLoad ? b : a;
+  }
+
+  /** An index with a chance proportional to the weight, by rejection; bounded, so it may be off for extreme weights. */
+  #draw(pool: readonly EndpointRecord[], nowMs: number): number {
+    let i = 0;
+    for (let tries = 0; tries < 16; tries++) {
+      i = this.#random.below(pool.length);
+      const weight = (pool[i] as EndpointRecord).weightAt(nowMs);
+      if (this.#random.next() * this.#maxWeight < weight) break;
+    }
+    return i;
+  }
+
+  /** New endpoints are taken to be as fast as the others are: the default would starve or flood them. */
+  #seedMs(defaultRttMs: number, nowMs: number): number {
+    let sum = 0;
+    let count = 0;
+    for (const e of this.endpoints) {
+      if (!e.measured || e.gate !== 'ready') continue;
+      sum += e.latencyMs * Math.exp((e.loadAtMs - nowMs) / this.#decayMs);
+      count++;
+    }
+    return count === 0 ? defaultRttMs : sum / count;
+  }
+
+  /** Who may be picked, after any change of a gate. */
+  #regroup(nowMs: number): void {
+    const { breaker } = this.source;
+    const open = this.endpoints.filter((e) => e.gate === 'open').length;
+    const closedRatio = 1 - open / this.endpoints.length;
+    this.panicking = open > 0 && breaker !== undefined && closedRatio < breaker.panicRatio;
+    this.candidates = this.endpoints.filter(
+      (e) => e.weight > 0 && (e.gate === 'ready' || (this.panicking && e.gate === 'open')),
+    );
+    if (this.candidates.length > 0) this.unreadySinceMs = -1;
+    else if (this.unreadySinceMs < 0) this.unreadySinceMs = nowMs;
+    this.#maxWeight = Math.max(0, ...this.candidates.map((e) => e.weight));
+    this.#uneven =
+      this.candidates.some((e) => e.weight !== this.#maxWeight) ||
+      this.candidates.some((e) => e.slowStartMs > 0);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#nextProbeMs = Infinity;
+    for (const e of this.endpoints) {
+      if (e.gate === 'ready' || (e.probing && !e.probeAnswered)) continue;
+      this.#nextProbeMs = Math.min(this.#nextProbeMs, e.retryAtMs);
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/** One address that requests are sent to: its load as the balancer sees it, and whether it may be used. */
+import type { Backend, Endpoint } from '../../../model.js';
+import type { EndpointState } from '../contract.js';
+import type { FailureAccrual } from './accrual.js';
+
+/** `down`: connections to it fail. `open`: tripped by the breaker. Either gets one probe when its time is up. */
+export type Gate = 'ready' | 'down' | 'open';
+
+/** Share of a new endpoint's weight that it begins with in slow start, as Envoy's. */
+const slowStartFloor = 0.1;
+/** Weight of one answer in the failure share: ten failures in a row take it from 0 to 0.65. */
+const failureStep = 0.1;
+/** An endpoint that only fails looks 21 times as slow as it is. */
+const failurePenalty = 20;
+/** Endpoints faster than this are equals; then only what is pending tells them apart. */
+const floorMs = 0.1;
+
+export class EndpointRecord implements EndpointState {
+  readonly address: string;
+  readonly host: string;
+  readonly port: number;
+  readonly identity: string | undefined;
+  readonly http2: boolean;
+  readonly zone: string | undefined;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  maxConnections: number;
+  maxPending: number;
+  pool: unknown = undefined;
+  weight: number;
+
+  /** Peak EWMA as of `loadAtMs`. */
+  latencyMs: number;
+  failureShare = 0;
+  loadAtMs: number;
+  /** Whether `latencyMs` was ever measured. */
+  measured = false;
+  pending = 0;
+  slowStartMs = 0;
+  slowSinceMs = 0;
+
+  gate: Gate = 'ready';
+  gateReason = '';
+  /** Wall clock, for people. */
+  gateSinceMs = 0;
+  /** When the next probe may go. */
+  retryAtMs = 0;
+  probing = false;
+  /** The probe's response head was good; only its end is outstanding. */
+  probeAnswered = false;
+  /** Trips since it last was well. */
+  trips = 0;
+  connectFailures = 0;
+  accrual: FailureAccrual | undefined;
+
+  requests = 0;
+  failures = 0;
+  ejections = 0;
+
+  constructor(endpoint: Endpoint, limits: Backend['limits'], latencyMs: number, nowMs: number) {
+    const { address, identity, http2 = false, weight = 1, zone, labels } = endpoint;
+    const colon = address.lastIndexOf(':');
+    this.address = address;
+    this.host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+    this.port = Number(address.slice(colon + 1));
+    this.identity = identity;
+    this.http2 = http2;
+    this.zone = zone;
+    this.labels = labels;
+    this.weight = weight;
+    this.maxConnections = limits.maxConnections;
+    this.maxPending = limits.maxPending;
+    this.latencyMs = latencyMs;
+    this.loadAtMs = nowMs;
+  }
+
+  /**
+   * Linkerd's: a sample above the average replaces it, one below is averaged in by the time since the last; what fails
+   * fast never lowers it.
+   */
+  observe(sampleMs: number, failed: boolean, nowMs: number, decayMs: number): void {
+    const decay = Math.exp((this.loadAtMs - nowMs) / decayMs);
+    const present = this.latencyMs * decay;
+    const share = this.failureShare * decay;
+    if (sampleMs >= present) this.latencyMs = sampleMs;
+    // present + alpha * (sample - average), and `present` has lost its share already.
+    else if (!failed) this.latencyMs = present + sampleMs * (1 - decay);
+    if (!this.measured && !failed) {
+      // The default was a guess: the first measurement counts whole, also where it is lower.
+      this.latencyMs = sampleMs;
+      this.measured = true;
+    }
+    this.failureShare = share + failureStep * ((failed ? 1 : 0) - share);
+    this.loadAtMs = nowMs;
+  }
+
+  /** Expected cost of one more request: latency times what is pending, worse where it fails. Decays while idle. */
+  load(nowMs: number, decayMs: number): number {
+    const idleMs = nowMs - this.loadAtMs;
+    const decay = idleMs < 1 ? 1 : Math.exp(-idleMs / decayMs);
+    const latencyMs = this.latencyMs * decay;
+    return (
+      (latencyMs > floorMs ? latencyMs : floorMs) *
+      (this.pending + 1) *
+      (1 + failurePenalty * this.failureShare * decay)
+    );
+  }
+
+  /** Its weight now: a tenth at first in slow start, growing evenly. */
+  weightAt(nowMs: number): number {
+    if (this.slowStartMs === 0) return this.weight;
+    const share = (nowMs - this.slowSinceMs) / this.slowStartMs;
+    if (share >= 1) {
+      this.slowStartMs = 0;
+      return this.weight;
+    }
+    return this.weight * Math.max(slowStartFloor, share);
+  }
+
+  startSlowly(slowStartMs: number, nowMs: number): void {
+    this.slowStartMs = slowStartMs;
+    this.slowSinceMs = nowMs;
+  }
+
+  stateAt(nowMs: number): 'ready' | 'slow-start' | 'down' | 'open' | 'half-open' {
+    if (this.gate === 'ready') {
+      this.weightAt(nowMs);
+      return this.slowStartMs > 0 ? 'slow-start' : 'ready';
+    }
+    return this.probing || nowMs >= this.retryAtMs ? 'half-open' : this.gate;
+  }
+}
+
+export const endpointKey = ({ address, identity, http2 }: Endpoint): string =>
+  `${address} ${identity ?? ''} ${http2 ? 2 : 1}`;

@@ -1,0 +1,186 @@
+/** A destination as compiled: its backends live as long as it does, its routes are replaced by each change. */
+import type { Destination, Route } from '../../model.js';
+import type { RequestMetrics } from '../telemetry/request-metrics.js';
+import { BackendState } from './balance/backend.js';
+import type { EndpointRecord } from './balance/endpoint.js';
+import type { RequestInfo } from './contract.js';
+import type { FlowParts } from './parts.js';
+import { pathOf } from './route/match.js';
+import { RouteState } from './route/route-state.js';
+
+/** Fronts read the name and the protocol, and pass it to begin(). */
+export interface DestinationState {
+  /** `cart.retail`; `unknown` for what no destination covers. */
+  readonly name: string;
+  readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  /** False: forwarded to the original address as it is (or refused at begin, by the state's policy). */
+  readonly known: boolean;
+}
+
+export class CompiledDestination implements DestinationState {
+  readonly name: string;
+  readonly known: boolean;
+  protocol: DestinationState['protocol'];
+  source: Destination;
+  routes: readonly RouteState[] = [];
+  backends = new Map<string, BackendState>();
+  defaultRoute: RouteState;
+  mismatches = 0;
+  /** Set where nothing may be sent: why. */
+  refused = '';
+  readonly #parts: FlowParts;
+
+  constructor(source: Destination, parts: FlowParts, known = true) {
+    this.name = source.name;
+    this.known = known;
+    this.protocol = source.protocol;
+    this.source = source;
+    this.#parts = parts;
+    for (const backend of source.backends) {
+      this.backends.set(backend.name, new BackendState(source.name, backend, parts));
+    }
+    this.defaultRoute = this.#compileDefault(source);
+    this.routes = source.routes.map((r) => this.#compile(r, source, this.backends));
+  }
+
+  /** Throws where a destination cannot be served, before anything is touched. */
+  static check(source: Destination): void {
+    const fail = (what: string): never => {
+      throw new Error(`destination ${source.name}: ${what}`);
+    };
+    if (source.backends.length === 0) fail('no backend');
+    const names = new Set(source.backends.map((b) => b.name));
+    for (const backend of source.backends) {
+      for (const { address } of backend.endpoints) {
+        const port = Number(address.slice(address.lastIndexOf(':') + 1));
+        if (!(port > 0 && port < 65_536) || !address.includes(':')) {
+          fail(`backend ${backend.name}: ${address} is not ip:port`);
+        }
+      }
+    }
+    for (const route of source.routes) checkRoute(route, names, fail);
+  }
+
+  /** Takes a changed definition, keeping what stays. Answers the endpoints that are gone. Must have been checked. */
+  update(source: Destination): EndpointRecord[] {
+    const gone: EndpointRecord[] = [];
+    const backends = new Map<string, BackendState>();
+    for (const backend of source.backends) {
+      const state = this.backends.get(backend.name);
+      if (state) gone.push(...state.update(backend));
+      backends.set(backend.name, state ?? new BackendState(source.name, backend, this.#parts));
+    }
+    for (const [name, state] of this.backends) {
+      if (!backends.has(name)) gone.push(...state.endpoints);
+    }
+    this.backends = backends;
+    const before = this.routes;
+    this.routes = source.routes.map((r) => this.#compile(r, source, backends));
+    for (const route of before) {
+      if (!this.routes.some((r) => r.metrics === route.metrics)) {
+        this.#parts.metrics.retire(route.metrics);
+      }
+    }
+    this.source = source;
+    this.protocol = source.protocol;
+    this.defaultRoute = this.#compileDefault(source);
+    return gone;
+  }
+
+  /** It is configured no more. */
+  retire(): EndpointRecord[] {
+    for (const { metrics } of [...this.routes, this.defaultRoute]) {
+      this.#parts.metrics.retire(metrics);
+    }
+    return [...this.backends.values()].flatMap((b) => b.endpoints);
+  }
+
+  /** The first route that matches, else the default one. */
+  routeFor(request: RequestInfo): RouteState {
+    const { routes } = this;
+    if (routes.length === 0) return this.defaultRoute;
+    const first = routes[0] as RouteState;
+    if (first.matcher.always) return first;
+    const path = pathOf(request.path);
+    for (let i = 0; i < routes.length; i++) {
+      const route = routes[i] as RouteState;
+      if (route.matcher.matches(request, path)) return route;
+    }
+    this.mismatches++;
+    return this.defaultRoute;
+  }
+
+  #compileDefault(source: Destination): RouteState {
+    const backend = source.backends[0]?.name ?? '';
+    const route: Route = {
+      name: 'default',
+      matches: [],
+      split: [{ backend, weight: 1 }],
+      timeouts: {},
+    };
+    return this.#compile(route, source, this.backends);
+  }
+
+  #compile(
+    route: Route,
+    source: Destination,
+    backends: ReadonlyMap<string, BackendState>,
+  ): RouteState {
+    const { clock, random } = this.#parts;
+    const before = this.routes.find((r) => r.name === route.name);
+    const metrics = this.#metrics(route.name, source);
+    const state = new RouteState({ source: route, metrics, backends, before, clock, random });
+    const budget = state.retry?.budget;
+    metrics.budgetRemaining = budget && (() => budget.remaining(clock.monotonicMs()));
+    return state;
+  }
+
+  #metrics(route: string, { name, service, namespace }: Destination): RequestMetrics {
+    return this.#parts.metrics.route({
+      direction: 'outbound',
+      dst: name,
+      service,
+      namespace,
+      route,
+    });
+  }
+}
+
+function checkRoute(
+  route: Route,
+  backends: ReadonlySet<string>,
+  fail: (what: string) => never | void,
+): void {
+  for (const { backend } of route.split) {
+    if (!backends.has(backend)) fail(`route ${route.name}: no backend ${backend}`);
+  }
+  if (!route.redirect && !route.split.some((s) => s.weight > 0)) {
+    fail(`route ${route.name}: no backend has a weight`);
+  }
+  if (route.mirror && !backends.has(route.mirror.backend)) {
+    fail(`route ${route.name}: no backend ${route.mirror.backend} to mirror to`);
+  }
+  checkMatches(route, fail);
+}
+
+/** Compiles the regular expressions once for their errors. */
+export function checkMatches(
+  route: Pick<Route, 'name' | 'matches'>,
+  fail: (what: string) => never | void,
+): void {
+  for (const match of route.matches) {
+    const patterns = [
+      match.path?.kind === 'regex' ? match.path.value : undefined,
+      ...(match.headers ?? []).map((h) => (h.kind === 'regex' ? h.value : undefined)),
+      ...(match.query ?? []).map((q) => (q.kind === 'regex' ? q.value : undefined)),
+    ];
+    for (const pattern of patterns) {
+      if (pattern === undefined) continue;
+      try {
+        new RegExp(`^(?:${pattern})$`).test('');
+      } catch {
+        fail(`route ${route.name}: ${pattern} is not a regular expression`);
+      }
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/** One inbound request on its way to the app. */
+import { raise, tlsCode } from '../telemetry/request-metrics.js';
+import type { End, EndpointState, RequestInfo, TryFailure } from './contract.js';
+import type { FlowParts } from './parts.js';
+import { RequestFlow } from './request-flow.js';
+import { breakerFailures } from './route/classify.js';
+import { pathOf } from './route/match.js';
+import { isIdempotent } from './route/route-state.js';
+import type { CompiledServer, InboundRoute } from './server.js';
+
+/** The app had just closed the idle connection that the request went out on. */
+const maxFreeRetries = 2;
+
+export class InboundRequest extends RequestFlow<InboundRoute> {
+  readonly direction = 'inbound';
+  readonly server: CompiledServer;
+  #verdict = '';
+  #picked = false;
+  #isSpent = false;
+  #freeRetries = 0;
+  #triedMs = 0;
+
+  constructor(
+    parts: FlowParts,
+    server: CompiledServer,
+    route: InboundRoute,
+    request: RequestInfo,
+    nowMs: number,
+  ) {
+    super(parts, request, route, nowMs);
+    this.server = server;
+    server.counts.inFlight++;
+    const identity = request.peerIdentity;
+    if (identity === undefined) this.requestHeaders = route.strippedHeaders;
+    else {
+      this.requestHeaders = route.requestHeaders;
+      this.moreRequestHeaders = server.identityHeader(identity);
+    }
+    if (parts.tracer.enabled) this.#trace();
+    const verdict = server.authorization.decide(
+      identity,
+      request.peerAddress,
+      route.name,
+      request.tls,
+      false,
+    );
+    this.#verdict = verdict.authorization ?? `default policy ${verdict.reason}`;
+    if (!verdict.allowed) this.refuse(403, 'unauthorized', 'not authorized');
+    else this.#limits(nowMs);
+    if (parts.faults.inbound > 0) this.#strike();
+    this.watch();
+  }
+
+  get dst(): string {
+    return this.route.metrics.source.dst;
+  }
+  get backendName(): string {
+    return this.server.name;
+  }
+  get targetAddress(): string {
+    return this.server.target.address;
+  }
+  get targetIdentity(): undefined {
+    return undefined;
+  }
+  protected get tls(): number {
+    return tlsCode(this.request.tls);
+  }
+
+  pick(): EndpointState {
+    const { target } = this.server;
+    this.#triedMs = this.parts.clock.monotonicMs();
+    if (!this.#picked) target.pending++;
+    this.#picked = true;
+    target.requests++;
+    this.route.metrics.tries++;
+    return target;
+  }
+
+  forbidRetry(): void {
+    this.#isSpent = true;
+  }
+
+  tryFailed(why: TryFailure): 'retry' | 'fail' {
+    const free = why === 'stale-connection' || why === 'not-processed';
+    const safe = why === 'not-processed' || isIdempotent(this.request.method);
+    if (this.#picked) raise(this.route.metrics.otherTries, 0);
+    if (free && safe && !this.#isSpent && this.#freeRetries < maxFreeRetries) {
+      this.#freeRetries++;
+      return 'retry';
+    }
+    this.server.target.failures++;
+    if (why === 'overflow') this.refuse(503, why, 'the connection pool is full', 1000);
+    else if (why.endsWith('timeout')) this.refuse(504, why, `the app: ${why}`);
+    else this.refuse(502, why, `the app: ${why}`);
+    return 'fail';
+  }
+
+  responded(status: number, grpcStatus: number): 'relay' {
+    const nowMs = this.parts.clock.monotonicMs();
+    this.status = status;
+    this.grpcStatus = grpcStatus;
+    this.headMs = nowMs;
+    const failed = breakerFailures.has(status, grpcStatus);
+    if (failed) this.server.target.failures++;
+    const { shedder, counts } = this.server;
+    if (shedder && !failed) shedder.observe(nowMs - this.#triedMs, counts.inFlight, nowMs);
+    return 'relay';
+  }
+
+  retryDelayMs(): number {
+    return 0;
+  }
+
+  explain(): Record<string, unknown> {
+    const { server, request } = this;
+    return {
+      server: server.name,
+      authorization: this.#verdict,
+      clientId: request.peerIdentity ?? null,
+      client: request.peerAddress,
+      ...(server.shedder && { concurrencyLimit: Math.floor(server.shedder.limit) }),
+      underWay: server.counts.inFlight,
+    };
+  }
+
+  protected released(_how: End, _failed: boolean, _nowMs: number): void {
+    this.server.counts.inFlight--;
+    if (this.#picked) this.server.target.pending--;
+  }
+
+  #trace(): void {
+    const span = this.parts.tracer.start(this.request);
+    this.span = span;
+    const { headers } = span;
+    if (headers === undefined) return;
+    const { moreRequestHeaders } = this;
+    this.moreRequestHeaders = moreRequestHeaders ? [...moreRequestHeaders, ...headers] : headers;
+  }
+
+  #limits(nowMs: number): void {
+    const { server, route, request, parts } = this;
+    const { metrics } = route;
+    const limiter = route.limiter ?? server.limiter;
+    if (limiter) {
+      let waitMs = limiter.take(request.peerIdentity, nowMs);
+      let by = limiter;
+      if (waitMs === 0 && route.limiter && server.limiter) {
+        by = server.limiter;
+        waitMs = by.take(request.peerIdentity, nowMs);
+      }
+      if (waitMs > 0) {
+        if (by.policy.per === 'all') metrics.rateLimited++;
+        else metrics.rateLimitedByIdentity++;
+        return this.refuse(429, 'rate-limit', 'rate limit', waitMs);
+      }
+    }
+    if (route.maxConcurrent > 0 && metrics.inFlight > route.maxConcurrent) {
+      metrics.shedConcurrency++;
+      return this.refuse(503, 'concurrency', 'too many requests under way', 1000);
+    }
+    const { shedder } = server;
+    if (shedder && server.counts.inFlight > shedder.limit) {
+      const full = server.counts.inFlight > shedder.max;
+      if (full) metrics.shedConcurrency++;
+      else metrics.shedAdaptive++;
+      return this.refuse(503, full ? 'concurrency' : 'shed', 'overloaded', 1000);
+    }
+    if (parts.memory.shedRatio > 0 && parts.random.next() < parts.memory.shedRatio) {
+      metrics.shedMemory++;
+      this.refuse(503, 'memory', 'the proxy is short of memory', 2000);
+    }
+  }
+
+  #strike(): void {
+    const { request, parts } = this;
+    if (this.refusal) return;
+    const strike = parts.faults.strike('inbound', {
+      destination: this.dst,
+      route: this.route.name,
+      method: request.method,
+      path: pathOf(request.path),
+      identity: request.peerIdentity,
+    });
+    if (strike) this.applyFault(strike);
+  }
+}

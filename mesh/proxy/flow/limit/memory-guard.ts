@@ -1,0 +1,37 @@
+/** Sheds before the process dies of its memory: the nearer to the limit, the more requests are refused. */
+import type { Clock, Timer } from '../../../../base/clock.js';
+
+const checkMs = 250;
+/** Nothing is shed below this share of the limit, everything from `all` on. */
+const from = 0.85;
+const all = 0.97;
+
+export class MemoryGuard {
+  /** Share of new requests to refuse, 0 to 1; read on the hot path. */
+  shedRatio = 0;
+  /** Share of the limit in use. */
+  used = 0;
+  readonly #limitBytes: number;
+  readonly #usedBytes: () => number;
+  readonly #timer: Timer | undefined;
+  /** Called once as shedding begins: the fronts close idle connections and drop spare buffers. */
+  onPressure: () => void = () => undefined;
+
+  /** Without a limit it does nothing. */
+  constructor(parts: { clock: Clock; limitBytes: number | undefined; usedBytes: () => number }) {
+    this.#limitBytes = parts.limitBytes ?? 0;
+    this.#usedBytes = parts.usedBytes;
+    if (this.#limitBytes > 0) this.#timer = parts.clock.every(checkMs, () => this.check());
+  }
+
+  check(): void {
+    this.used = this.#usedBytes() / this.#limitBytes;
+    const before = this.shedRatio;
+    this.shedRatio = Math.min(1, Math.max(0, (this.used - from) / (all - from)));
+    if (before === 0 && this.shedRatio > 0) this.onPressure();
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+}

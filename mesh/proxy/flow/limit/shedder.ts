@@ -1,0 +1,71 @@
+/**
+ * An adaptive limit on requests under way at the app: where its latency grows with the load, it queues inside, and
+ * less is better. After Netflix's Gradient2 (concurrency-limits): the limit follows the ratio of a slow average of
+ * latency to that of the last window, plus room for a short queue; it moves only while the app is in use, between a
+ * tenth of the server's maxConcurrent and all of it.
+ */
+
+const windowMs = 200;
+const minSamples = 10;
+/** Latency may be twice the long average before the limit falls: ordinary noise must not shed. */
+const tolerance = 2;
+const smoothing = 0.2;
+/** Windows that the long average spans. */
+const longWindows = 100;
+
+export class Shedder {
+  readonly #max: number;
+  readonly #min: number;
+  limit: number;
+  #windowEndMs = 0;
+  #sumMs = 0;
+  #count = 0;
+  #peakInFlight = 0;
+  #longMs = 0;
+  #windows = 0;
+
+  constructor(maxConcurrent: number) {
+    this.#max = Math.max(1, maxConcurrent);
+    this.#min = Math.max(1, Math.ceil(maxConcurrent / 10));
+    this.limit = this.#max;
+  }
+
+  get max(): number {
+    return this.#max;
+  }
+
+  /** An answer of the app: time to its head, and how many were under way. Failures tell nothing of its queue. */
+  observe(latencyMs: number, inFlight: number, nowMs: number): void {
+    this.#sumMs += latencyMs;
+    this.#count++;
+    if (inFlight > this.#peakInFlight) this.#peakInFlight = inFlight;
+    if (nowMs < this.#windowEndMs) return;
+    if (this.#count >= minSamples) this.#adapt(this.#sumMs / this.#count);
+    else if (this.#windowEndMs !== 0 && nowMs < this.#windowEndMs + 5 * windowMs) return;
+    this.#windowEndMs = nowMs + windowMs;
+    this.#sumMs = 0;
+    this.#count = 0;
+    this.#peakInFlight = 0;
+  }
+
+  #adapt(shortMs: number): void {
+    if (this.#windows < 10) {
+      // Warming up: a plain average.
+      this.#windows++;
+      this.#longMs += (shortMs - this.#longMs) / this.#windows;
+      return;
+    }
+    this.#longMs += (shortMs - this.#longMs) / longWindows;
+    // A long overload must not become what is normal once it is over.
+    if (this.#longMs > 2 * shortMs) this.#longMs *= 0.95;
+    if (this.#peakInFlight < this.limit / 2 && shortMs <= tolerance * this.#longMs) {
+      // Not in use: creep back up, as there is no evidence against it.
+      this.limit = Math.min(this.#max, this.limit + Math.sqrt(this.limit) * smoothing);
+      return;
+    }
+    const gradient = Math.max(0.5, Math.min(1, (tolerance * this.#longMs) / shortMs));
+    const next = this.limit * gradient + Math.sqrt(this.limit);
+    const smoothed = this.limit * (1 - smoothing) + next * smoothing;
+    this.limit = Math.min(this.#max, Math.max(this.#min, smoothed));
+  }
+}

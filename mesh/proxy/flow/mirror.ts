@@ -1,0 +1,43 @@
+/** Copies of requests, fire and forget: bounded, marked, and never a part of the answer. */
+import type { Clock } from '../../../base/clock.js';
+import type { RequestMetrics } from '../telemetry/request-metrics.js';
+import type { BackendState } from './balance/backend.js';
+import type { MirrorTarget } from './contract.js';
+
+/** Copies of one backend that may be under way; those beyond are not made. */
+const maxInFlight = 100;
+const maxBodyBytes = 64 * 1024;
+const header = ['x-firedrill-mirror', 'true'] as const;
+
+export function beginMirror(
+  backend: BackendState,
+  metrics: RequestMetrics,
+  clock: Clock,
+): MirrorTarget | undefined {
+  const nowMs = clock.monotonicMs();
+  const endpoint =
+    backend.mirrorsInFlight < maxInFlight ? backend.pick(nowMs, undefined, true) : undefined;
+  if (!endpoint) {
+    metrics.mirrorsSkipped++;
+    return undefined;
+  }
+  const wasProbe = backend.pickedProbe;
+  backend.mirrorsInFlight++;
+  endpoint.pending++;
+  endpoint.requests++;
+  let isOver = false;
+  return {
+    endpoint,
+    header,
+    maxBodyBytes,
+    ended(answered) {
+      if (isOver) return;
+      isOver = true;
+      backend.mirrorsInFlight--;
+      endpoint.pending--;
+      if (answered) metrics.mirrorsAnswered++;
+      else metrics.mirrorsFailed++;
+      backend.verdict(endpoint, !answered, wasProbe, clock.monotonicMs());
+    },
+  };
+}

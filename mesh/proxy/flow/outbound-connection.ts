@@ -1,0 +1,133 @@
+/** One opaque outbound connection, balanced as a whole. */
+import type { BackendState } from './balance/backend.js';
+import type { EndpointRecord } from './balance/endpoint.js';
+import type { ConnectionFlow, End, EndpointState, TryFailure } from './contract.js';
+import type { CompiledDestination } from './destination.js';
+import type { FlowParts } from './parts.js';
+
+/** Endpoints tried before giving up: nothing was sent yet, so that another one may well be tried. */
+const maxTries = 3;
+
+export class OutboundConnection implements ConnectionFlow {
+  readonly #parts: FlowParts;
+  readonly #backend: BackendState;
+  refusal: ConnectionFlow['refusal'] = undefined;
+  delayMs = 0;
+  bytesPerSecond = 0;
+  waitMs = 0;
+  #endpoint: EndpointRecord | undefined;
+  #isProbe = false;
+  #judged = false;
+  #waits = false;
+  #triedMs = 0;
+  readonly #tried: EndpointRecord[] = [];
+
+  constructor(parts: FlowParts, destination: CompiledDestination) {
+    this.#parts = parts;
+    // Routes are about requests; of a split only the weights mean anything here.
+    const route = destination.routes.find((r) => r.matcher.always) ?? destination.defaultRoute;
+    this.#backend = route.backend();
+    if (destination.refused !== '') this.refusal = 'close';
+    if (parts.faults.outbound > 0) {
+      const strike = parts.faults.strike('outbound', {
+        destination: destination.name,
+        route: undefined,
+        method: undefined,
+        path: undefined,
+        identity: undefined,
+      });
+      if (strike) {
+        this.delayMs = strike.delayMs;
+        this.bytesPerSecond = strike.bytesPerSecond;
+        if (strike.blackhole) this.refusal = 'blackhole';
+        else if (strike.reset || strike.abortStatus > 0) this.refusal = 'reset';
+      }
+    }
+  }
+
+  pick(): EndpointState | undefined {
+    const backend = this.#backend;
+    const nowMs = this.#parts.clock.monotonicMs();
+    const tried = this.#tried.length > 0 ? this.#tried : undefined;
+    const endpoint = backend.pick(nowMs, tried, true);
+    if (!endpoint) {
+      const { failFastMs, limits } = backend.source;
+      const unreadyMs = backend.unreadySinceMs < 0 ? 0 : nowMs - backend.unreadySinceMs;
+      if (unreadyMs >= failFastMs || (!this.#waits && backend.waiting >= limits.maxPending)) {
+        this.#stopWaiting();
+        this.refusal = 'close';
+      } else {
+        if (!this.#waits) {
+          this.#waits = true;
+          backend.waiting++;
+          backend.waitedTotal++;
+        }
+        this.waitMs = backend.waitMs(nowMs);
+      }
+      return undefined;
+    }
+    this.#stopWaiting();
+    backend.inFlight++;
+    endpoint.pending++;
+    endpoint.requests++;
+    this.#endpoint = endpoint;
+    this.#isProbe = backend.pickedProbe;
+    this.#judged = false;
+    this.#triedMs = nowMs;
+    return endpoint;
+  }
+
+  connected(): void {
+    const endpoint = this.#endpoint;
+    if (!endpoint || this.#judged) return;
+    const nowMs = this.#parts.clock.monotonicMs();
+    this.#backend.observe(endpoint, nowMs - this.#triedMs, false, nowMs);
+    this.#judge(endpoint, false, nowMs);
+  }
+
+  tryFailed(why: TryFailure): 'retry' | 'fail' {
+    const endpoint = this.#endpoint;
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (endpoint) {
+      this.#backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs);
+      if (!this.#judged) this.#judge(endpoint, true, nowMs);
+      const definite = why === 'refused' || why === 'unreachable';
+      this.#backend.connectFailed(endpoint, why, definite, nowMs);
+      this.#tried.push(endpoint);
+      this.#release();
+    }
+    if (this.#tried.length < maxTries && this.#backend.candidates.length > 0) return 'retry';
+    this.refusal = 'close';
+    return 'fail';
+  }
+
+  ended(how: End, _sentBytes: number, _receivedBytes: number): void {
+    this.#stopWaiting();
+    const endpoint = this.#endpoint;
+    if (!endpoint) return;
+    if (this.#judged && how === 'upstream-broke') {
+      this.#backend.verdict(endpoint, true, false, this.#parts.clock.monotonicMs());
+    }
+    this.#release();
+  }
+
+  #judge(endpoint: EndpointRecord, failed: boolean, nowMs: number): void {
+    this.#judged = true;
+    this.#backend.verdict(endpoint, failed, this.#isProbe, nowMs);
+  }
+
+  #release(): void {
+    const endpoint = this.#endpoint;
+    if (!endpoint) return;
+    if (this.#isProbe && !this.#judged) this.#backend.probeLost(endpoint);
+    endpoint.pending--;
+    this.#backend.inFlight--;
+    this.#endpoint = undefined;
+  }
+
+  #stopWaiting(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#backend.waiting--;
+  }
+}

@@ -1,0 +1,415 @@
+/** One outbound request with all its tries. */
+import { raise } from '../telemetry/request-metrics.js';
+import type { Considered } from '../telemetry/flow-record.js';
+import type { BackendState } from './balance/backend.js';
+import type { EndpointRecord } from './balance/endpoint.js';
+import type { End, EndpointState, RequestInfo, TryFailure } from './contract.js';
+import type { CompiledDestination } from './destination.js';
+import { beginMirror } from './mirror.js';
+import type { FlowParts } from './parts.js';
+import { RequestFlow } from './request-flow.js';
+import { backoffMs } from './retry/backoff.js';
+import { breakerFailures, repelling } from './route/classify.js';
+import { pathOf } from './route/match.js';
+import { isIdempotent, type RouteState } from './route/route-state.js';
+
+/** Repeats of what certainly was not processed, which cost no budget: a connection that had just been closed. */
+const maxFreeRetries = 2;
+
+export class OutboundRequest extends RequestFlow<RouteState> {
+  readonly direction = 'outbound';
+  readonly destination: CompiledDestination;
+  readonly backend: BackendState;
+  /** Of the last try, also after it was let go of. */
+  endpoint: EndpointRecord | undefined = undefined;
+  /** Whether the endpoint still counts this request as pending. */
+  #holds = false;
+  #isProbe = false;
+  #judged = false;
+  /** Waiting for an endpoint to be ready. */
+  #waits = false;
+  #mayRetry: boolean;
+  /** The body cannot be sent again. */
+  #isSpent = false;
+  #freeRetries = 0;
+  #triedMs = 0;
+  #delayMs = 0;
+  #tried: EndpointRecord[] | undefined = undefined;
+  #first: EndpointRecord | undefined = undefined;
+  #second: EndpointRecord | undefined = undefined;
+  #firstLoad = 0;
+  #secondLoad = 0;
+
+  constructor(
+    parts: FlowParts,
+    destination: CompiledDestination,
+    route: RouteState,
+    request: RequestInfo,
+    nowMs: number,
+  ) {
+    super(parts, request, route, nowMs);
+    this.destination = destination;
+    this.backend = route.backend();
+    this.requestHeaders = route.requestHeaders;
+    const { retry } = route;
+    this.#mayRetry = retry !== undefined && route.mayRetry(request.method);
+    if (this.#mayRetry) this.retryBufferBytes = route.retry?.policy.maxBufferedBytes ?? 0;
+    if (retry?.budget) retry.budget.deposit(nowMs);
+    if (parts.tracer.enabled) {
+      this.span = parts.tracer.start(request);
+      this.moreRequestHeaders = this.span.headers;
+    }
+    if (!route.isPlain || destination.refused !== '') this.#policies(nowMs);
+    if (parts.memory.shedRatio > 0) this.#shedForMemory();
+    if (parts.faults.outbound > 0) this.#strike();
+    this.watch();
+  }
+
+  get dst(): string {
+    return this.destination.name;
+  }
+  get backendName(): string {
+    return this.backend.name;
+  }
+  get targetAddress(): string {
+    return this.endpoint?.address ?? '';
+  }
+  get targetIdentity(): string | undefined {
+    return this.endpoint?.identity;
+  }
+  protected get tls(): number {
+    return this.endpoint?.identity === undefined ? 2 : 0;
+  }
+
+  pick(): EndpointState | undefined {
+    const { backend, route } = this;
+    const nowMs =
+      this.endpoint === undefined && !this.#waits && this.delayMs === 0
+        ? this.beganMs
+        : this.parts.clock.monotonicMs();
+    if (backend.inFlight >= backend.source.limits.maxRequests) {
+      this.refuse(503, 'overflow', 'too many requests under way', 1000);
+      return undefined;
+    }
+    const endpoint = backend.pick(nowMs, this.#tried, this.#mayRetry);
+    if (endpoint === undefined) return this.#notReady(nowMs);
+    if (this.#waits) this.#stopWaiting();
+    if (this.#tried) this.#prove(endpoint, this.#tried);
+    route.metrics.tries++;
+    backend.inFlight++;
+    endpoint.pending++;
+    endpoint.requests++;
+    this.endpoint = endpoint;
+    this.#isProbe = backend.pickedProbe;
+    this.#holds = true;
+    this.#judged = false;
+    this.#triedMs = nowMs;
+    this.#first = backend.first;
+    this.#second = backend.second;
+    this.#firstLoad = backend.firstLoad;
+    this.#secondLoad = backend.secondLoad;
+    return endpoint;
+  }
+
+  forbidRetry(): void {
+    this.#mayRetry = false;
+    this.#isSpent = true;
+    this.retryBufferBytes = 0;
+  }
+
+  tryFailed(why: TryFailure): 'retry' | 'fail' {
+    const nowMs = this.parts.clock.monotonicMs();
+    const { endpoint, route, backend } = this;
+    if (this.#waits) this.#stopWaiting();
+    if (endpoint === undefined || !this.#holds) {
+      this.#refuseAfter(why);
+      return 'fail';
+    }
+    raise(route.metrics.otherTries, 0);
+    if (why === 'stale-connection' || why === 'not-processed' || why === 'overflow') {
+      this.#release();
+      if (why === 'overflow') {
+        this.refuse(503, 'overflow', 'the connection pool is full', 1000);
+        return 'fail';
+      }
+      if (this.#mayRetryFreely(why)) {
+        this.#past(0, why, nowMs);
+        this.#delayMs = 0;
+        return 'retry';
+      }
+      this.#refuseAfter(why);
+      return 'fail';
+    }
+    backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs);
+    this.#judge(true, nowMs);
+    if (notSent(why)) {
+      const definite = why === 'refused' || why === 'unreachable';
+      backend.connectFailed(endpoint, why, definite, nowMs);
+    }
+    this.#release();
+    if (this.#retriesFailure(why) && this.#takeRetry(nowMs, notSent(why))) {
+      this.#past(0, why, nowMs);
+      return 'retry';
+    }
+    this.#refuseAfter(why);
+    return 'fail';
+  }
+
+  responded(status: number, grpcStatus: number): 'relay' | 'retry' {
+    const { endpoint, backend, route } = this;
+    const nowMs = this.parts.clock.monotonicMs();
+    this.status = status;
+    this.grpcStatus = grpcStatus;
+    if (endpoint !== undefined && this.#holds) {
+      const repels = repelling.has(status, grpcStatus);
+      backend.observe(endpoint, nowMs - this.#triedMs, repels, nowMs);
+      if (breakerFailures.has(status, grpcStatus)) this.#judge(true, nowMs);
+      else if (this.#isProbe) backend.probeAnswered(endpoint, nowMs);
+    }
+    const { retry } = route;
+    if (retry?.statuses.has(status, grpcStatus) && this.#takeRetry(nowMs, false)) {
+      raise(route.metrics.otherTries, status);
+      if (!this.#judged) this.#judge(false, nowMs);
+      this.#release();
+      this.#past(status, grpcStatus > 0 ? `grpc-status ${grpcStatus}` : '', nowMs);
+      this.status = 0;
+      this.grpcStatus = -1;
+      return 'retry';
+    }
+    this.headMs = nowMs;
+    return 'relay';
+  }
+
+  retryDelayMs(): number {
+    return this.#delayMs;
+  }
+
+  explain(): Record<string, unknown> {
+    const { backend, route } = this;
+    const nowMs = this.endedMs;
+    const budget = route.retry?.budget;
+    return {
+      backend: backend.name,
+      considered: this.#considered(nowMs),
+      panic: backend.panicking,
+      endpoints: backend.endpoints.map((e) => ({
+        address: e.address,
+        state: e.stateAt(nowMs),
+        ...(e.gateReason !== '' && { reason: e.gateReason }),
+        pending: e.pending,
+      })),
+      retry: route.retry
+        ? { limit: route.retry.policy.limit, allowed: this.#mayRetry, used: this.retries }
+        : 'none',
+      ...(budget && { budgetLeft: Math.floor(budget.remaining(nowMs)) }),
+    };
+  }
+
+  protected released(how: End, failed: boolean, nowMs: number): void {
+    if (this.#waits) this.#stopWaiting();
+    const { endpoint, backend } = this;
+    if (endpoint === undefined || !this.#holds) return;
+    if (!this.#judged) {
+      if (this.headMs < 0) {
+        // The client left first. It tells how slow the endpoint is at least, and nothing of its health.
+        const waitedMs = nowMs - this.#triedMs;
+        backend.observe(endpoint, Math.max(waitedMs, endpoint.latencyMs), true, nowMs);
+        if (this.#isProbe) backend.probeLost(endpoint);
+      } else {
+        const broke = how === 'upstream-broke' || how === 'request-timeout';
+        this.#judge(broke || (failed && breakerFailures.has(0, this.grpcStatus)), nowMs);
+      }
+    }
+    this.#release();
+  }
+
+  #notReady(nowMs: number): undefined {
+    const { backend } = this;
+    const { failFastMs, limits } = backend.source;
+    const unreadyMs = backend.unreadySinceMs < 0 ? 0 : nowMs - backend.unreadySinceMs;
+    if (unreadyMs >= failFastMs) {
+      const what = backend.endpoints.length === 0 ? 'no endpoint' : 'no endpoint is ready';
+      this.refuse(503, 'fail-fast', `${this.destination.name}: ${what}`, 1000);
+    } else if (!this.#waits && backend.waiting >= limits.maxPending) {
+      this.refuse(503, 'overflow', 'too many requests wait for an endpoint', 1000);
+    } else if (!this.#waits) {
+      this.#waits = true;
+      backend.waiting++;
+      backend.waitedTotal++;
+    }
+    if (this.refusal) {
+      if (this.#waits) this.#stopWaiting();
+    } else this.waitMs = Math.min(backend.waitMs(nowMs), Math.max(1, failFastMs - unreadyMs));
+    return undefined;
+  }
+
+  #stopWaiting(): void {
+    this.#waits = false;
+    this.backend.waiting--;
+  }
+
+  #release(): void {
+    const { endpoint, backend } = this;
+    if (!endpoint || !this.#holds) return;
+    if (this.#isProbe && !this.#judged) backend.probeLost(endpoint);
+    this.#holds = false;
+    endpoint.pending--;
+    backend.inFlight--;
+  }
+
+  #judge(failed: boolean, nowMs: number): void {
+    this.#judged = true;
+    this.backend.verdict(this.endpoint as EndpointRecord, failed, this.#isProbe, nowMs);
+  }
+
+  #retriesFailure(why: TryFailure): boolean {
+    const policy = this.route.retry;
+    if (!policy) return false;
+    if (why === 'try-timeout') return policy.statuses.has(504, -1);
+    if (why === 'bad-response') return policy.statuses.has(502, -1);
+    return why !== 'request-timeout' && policy.policy.onConnectFailure;
+  }
+
+  /** One that costs nothing: it was not processed, or it may be repeated anyway. */
+  #mayRetryFreely(why: TryFailure): boolean {
+    if (this.#isSpent || this.#freeRetries >= maxFreeRetries) return false;
+    if (why === 'stale-connection' && !isIdempotent(this.request.method) && !this.#mayRetry) {
+      return false;
+    }
+    this.#freeRetries++;
+    return true;
+  }
+
+  /** Whether this failed try is followed by another: safe, within limit and deadline, an endpoint, the budget. */
+  #takeRetry(nowMs: number, untouched: boolean): boolean {
+    const { route, backend } = this;
+    const { retry, metrics } = route;
+    if (!retry) return false;
+    const skip = (reason: string): false => {
+      raise(metrics.retrySkips, reason);
+      return false;
+    };
+    const safe = this.#mayRetry || (untouched && !this.#isSpent);
+    if (!safe) return skip('unsafe');
+    if (this.retries >= retry.policy.limit) {
+      metrics.retryLimitExceeded++;
+      return skip('limit');
+    }
+    const delayMs = backoffMs(retry.policy.backoff, this.retries, this.parts.random);
+    const { requestTimeoutMs } = route;
+    if (requestTimeoutMs > 0 && nowMs + delayMs - this.beganMs >= requestTimeoutMs) {
+      return skip('deadline');
+    }
+    const unready = backend.unreadySinceMs >= 0;
+    if (unready && nowMs - backend.unreadySinceMs >= backend.source.failFastMs) {
+      metrics.retryOverflow++;
+      return skip('no-endpoint');
+    }
+    if (retry.budget && !retry.budget.withdraw(nowMs)) {
+      metrics.retryOverflow++;
+      return skip('budget');
+    }
+    this.#delayMs = delayMs;
+    this.retries++;
+    metrics.retryRequests++;
+    (this.#tried ??= []).push(this.endpoint as EndpointRecord);
+    return true;
+  }
+
+  /** Looks again, on its own, whether a retry went where it should not; the counter must stay 0. */
+  #prove(picked: EndpointRecord, tried: readonly EndpointRecord[]): void {
+    if (!tried.includes(picked)) return;
+    const { metrics } = this.route;
+    if (this.backend.candidates.some((e) => !tried.includes(e))) metrics.retrySameEndpoint++;
+    else metrics.retryOnlyEndpoint++;
+  }
+
+  #past(status: number, failure: string, nowMs: number): void {
+    (this.pastTries ??= []).push({
+      address: this.targetAddress,
+      status,
+      failure,
+      tookMs: nowMs - this.#triedMs,
+      considered: this.#considered(nowMs),
+    });
+  }
+
+  #considered(nowMs: number): Considered[] {
+    const list: Considered[] = [];
+    const add = (e: EndpointRecord | undefined, load: number): void => {
+      if (e) list.push({ address: e.address, load, state: e.stateAt(nowMs) });
+    };
+    add(this.#first, this.#firstLoad);
+    add(this.#second, this.#secondLoad);
+    return list;
+  }
+
+  #refuseAfter(why: TryFailure): void {
+    if (why.endsWith('timeout')) this.refuse(504, why, `${this.destination.name}: ${why}`);
+    else this.refuse(502, why, `${this.destination.name}: ${why}`);
+  }
+
+  /** What few routes have. */
+  #policies(nowMs: number): void {
+    const { route, request, destination } = this;
+    if (destination.refused !== '') {
+      this.refuse(destination.name === 'loop' ? 508 : 502, destination.name, destination.refused);
+      return;
+    }
+    const path = pathOf(request.path);
+    const location = route.location(request);
+    if (location !== undefined) {
+      this.refusal = {
+        kind: 'answer',
+        status: route.source.redirect?.status ?? 302,
+        grpcStatus: -1,
+        headers: ['location', location],
+        body: '',
+        reason: 'redirect',
+      };
+      return;
+    }
+    if (route.limiter) {
+      const waitMs = route.limiter.take(request.peerIdentity, nowMs);
+      if (waitMs > 0) {
+        if (route.limiter.policy.per === 'all') route.metrics.rateLimited++;
+        else route.metrics.rateLimitedByIdentity++;
+        this.refuse(429, 'rate-limit', 'rate limit', waitMs);
+        return;
+      }
+    }
+    if (route.maxConcurrent > 0 && route.metrics.inFlight > route.maxConcurrent) {
+      route.metrics.shedConcurrency++;
+      this.refuse(503, 'concurrency', 'too many requests under way', 1000);
+      return;
+    }
+    const rewritten = route.rewrite(request, path);
+    this.path = rewritten.path;
+    this.authority = rewritten.authority;
+    if (route.mirror && this.parts.random.next() < route.mirror.fraction) {
+      this.mirror = beginMirror(route.mirror.backend, route.metrics, this.parts.clock);
+    }
+  }
+
+  #shedForMemory(): void {
+    if (this.parts.random.next() >= this.parts.memory.shedRatio) return;
+    this.route.metrics.shedMemory++;
+    this.refuse(503, 'memory', 'the proxy is short of memory', 2000);
+  }
+
+  #strike(): void {
+    const { request } = this;
+    const strike = this.parts.faults.strike('outbound', {
+      destination: this.destination.name,
+      route: this.route.name,
+      method: request.method,
+      path: pathOf(request.path),
+      identity: request.peerIdentity,
+    });
+    if (strike) this.applyFault(strike);
+  }
+}
+
+/** Failures before the first byte of the request went out: repeating it is safe whatever the method. */
+const notSent = (why: TryFailure): boolean =>
+  why === 'refused' || why === 'unreachable' || why === 'connect-timeout' || why.startsWith('tls:');

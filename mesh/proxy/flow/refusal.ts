@@ -1,0 +1,49 @@
+/** Answers that the proxy gives itself. */
+import type { Refusal, RequestInfo } from './contract.js';
+
+/** By the table of gRPC's own HTTP mapping, and of Linkerd's for what a proxy says. */
+export function grpcStatusOf(status: number): number {
+  switch (status) {
+    case 400:
+    case 500:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
+    case 429:
+      return 8;
+    case 502:
+    case 503:
+      return 14;
+    case 504:
+      return 4;
+    default:
+      return status < 400 ? 0 : 2;
+  }
+}
+
+/** `retryAfterMs` of 0: no Retry-After. */
+export function refusal(
+  status: number,
+  reason: string,
+  message: string,
+  request: RequestInfo,
+  retryAfterMs: number,
+): Refusal {
+  const headers = ['l5d-proxy-error', message];
+  if (retryAfterMs > 0) {
+    // Whole seconds, and never so far that a client gives up on it for good.
+    headers.push('retry-after', String(Math.min(300, Math.ceil(retryAfterMs / 1000))));
+  }
+  return {
+    kind: 'answer',
+    status,
+    grpcStatus: request.isGrpc ? grpcStatusOf(status) : -1,
+    headers,
+    body: `${message}\n`,
+    reason,
+  };
+}

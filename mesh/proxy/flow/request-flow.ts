@@ -1,0 +1,198 @@
+/** What a request's flow does the same on both sides: refuse, count at the end, tell whoever looks. */
+import { failure, canceled, raise, type RequestMetrics } from '../telemetry/request-metrics.js';
+import type { FlowRecord, PastTry } from '../telemetry/flow-record.js';
+import type { Span } from '../telemetry/tracer.js';
+import type {
+  End,
+  EndpointState,
+  Flow,
+  HeaderEdits,
+  HeaderList,
+  MirrorTarget,
+  Refusal,
+  RequestInfo,
+  TryFailure,
+} from './contract.js';
+import type { Strike } from './fault/fault-table.js';
+import type { FlowParts } from './parts.js';
+import { grpcStatusOf, refusal } from './refusal.js';
+import type { StatusSet } from './route/classify.js';
+
+/** A client that leaves before the head after so long was made to wait: that is a failure of the server. */
+export const patienceMs = 1000;
+
+/** What both kinds of route have. */
+export interface RoutePolicy {
+  readonly name: string;
+  readonly metrics: RequestMetrics;
+  readonly failures: StatusSet;
+  readonly requestTimeoutMs: number;
+  readonly perTryTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly responseHeaders: HeaderEdits | undefined;
+}
+
+export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRecord {
+  readonly parts: FlowParts;
+  readonly request: RequestInfo;
+  readonly route: R;
+  readonly beganMs: number;
+  refusal: Refusal | undefined = undefined;
+  delayMs = 0;
+  bytesPerSecond = 0;
+  waitMs = 0;
+  retryBufferBytes = 0;
+  requestHeaders: HeaderEdits | undefined = undefined;
+  moreRequestHeaders: HeaderList | undefined = undefined;
+  path: string | undefined = undefined;
+  authority: string | undefined = undefined;
+  mirror: MirrorTarget | undefined = undefined;
+  span: Span | undefined = undefined;
+  headMs = -1;
+  endedMs = -1;
+  status = 0;
+  grpcStatus = -1;
+  classification = 0;
+  requestBytes = 0;
+  responseBytes = 0;
+  retries = 0;
+  reason = '';
+  pastTries: PastTry[] | undefined = undefined;
+  protected tapId = 0;
+  protected wanted = false;
+
+  constructor(parts: FlowParts, request: RequestInfo, route: R, nowMs: number) {
+    this.parts = parts;
+    this.request = request;
+    this.route = route;
+    this.beganMs = nowMs;
+    route.metrics.requests++;
+    route.metrics.inFlight++;
+  }
+
+  abstract readonly direction: 'inbound' | 'outbound';
+  abstract get dst(): string;
+  abstract get backendName(): string;
+  abstract get targetAddress(): string;
+  abstract get targetIdentity(): string | undefined;
+  /** As tlsCode(): how the response travelled. */
+  protected abstract get tls(): number;
+  abstract pick(): EndpointState | undefined;
+  abstract tryFailed(why: TryFailure): 'retry' | 'fail';
+  abstract responded(status: number, grpcStatus: number): 'relay' | 'retry';
+  abstract retryDelayMs(): number;
+  abstract forbidRetry(): void;
+  abstract explain(): Record<string, unknown>;
+  /** Lets go of the endpoint, with the verdict on its last try. */
+  protected abstract released(how: End, failed: boolean, nowMs: number): void;
+
+  get routeName(): string {
+    return this.route.name;
+  }
+  get requestTimeoutMs(): number {
+    return this.route.requestTimeoutMs;
+  }
+  get perTryTimeoutMs(): number {
+    return this.route.perTryTimeoutMs;
+  }
+  get idleTimeoutMs(): number {
+    return this.route.idleTimeoutMs;
+  }
+  get responseHeaders(): HeaderEdits | undefined {
+    return this.route.responseHeaders;
+  }
+
+  /** Last in the constructors: what watches requests, where anything does. */
+  protected watch(): void {
+    const { tap, why } = this.parts;
+    this.wanted = why.wants();
+    if (tap.active) this.tapId = tap.began(this);
+  }
+
+  /** Decides the refusal, unless there is one already. `retryAfterMs` of 0: no Retry-After. */
+  refuse(status: number, reason: string, message: string, retryAfterMs = 0): void {
+    if (this.refusal) return;
+    this.refusal = refusal(status, reason, message, this.request, retryAfterMs);
+    raise(this.route.metrics.errors, reason);
+  }
+
+  /** Injected faults as they strike this request. */
+  protected applyFault(strike: Strike): void {
+    this.delayMs = strike.delayMs;
+    this.bytesPerSecond = strike.bytesPerSecond;
+    if (strike.blackhole || strike.reset) {
+      const kind = strike.blackhole ? 'blackhole' : 'reset';
+      this.refusal = {
+        kind,
+        status: 503,
+        grpcStatus: -1,
+        headers: [],
+        body: '',
+        reason: `fault-${kind}`,
+      };
+      raise(this.route.metrics.errors, this.refusal.reason);
+    } else if (strike.abortStatus > 0) {
+      this.refuse(strike.abortStatus, 'fault-abort', 'injected fault');
+    }
+  }
+
+  ended(how: End, grpcStatus: number, requestBytes: number, responseBytes: number): void {
+    if (this.endedMs >= 0) return;
+    const { parts, route } = this;
+    const nowMs = parts.clock.monotonicMs();
+    this.endedMs = nowMs;
+    if (grpcStatus >= 0) this.grpcStatus = grpcStatus > 16 ? 2 : grpcStatus;
+    this.requestBytes = requestBytes;
+    this.responseBytes = responseBytes;
+    const isLocal = this.headMs < 0;
+    if (isLocal) this.#endedWithoutHead(how, nowMs);
+    else if (how !== 'complete' && how !== 'client-gone') {
+      this.classification = failure;
+      this.reason = how;
+      raise(route.metrics.errors, how);
+    } else if (route.failures.has(this.status, this.grpcStatus)) this.classification = failure;
+    this.released(how, this.classification === failure, nowMs);
+    const { metrics } = route;
+    metrics.inFlight--;
+    metrics.respond(
+      this.status,
+      this.grpcStatus,
+      this.tls,
+      this.classification,
+      isLocal,
+      (isLocal ? nowMs : this.headMs) - this.beganMs,
+    );
+    if (this.retries > 0 && this.classification !== failure) metrics.retrySuccesses++;
+    const { span, tapId } = this;
+    if (span !== undefined && span.sampled) parts.tracer.finish(this);
+    if (parts.accessLog.enabled) parts.accessLog.add(this);
+    if (tapId > 0) parts.tap.ended(tapId, this);
+    if (this.wanted || this.classification === failure || this.retries > 0) parts.why.add(this);
+  }
+
+  #endedWithoutHead(how: End, nowMs: number): void {
+    const { refusal: answer, route } = this;
+    if (answer && (how !== 'client-gone' || answer.kind === 'reset')) {
+      this.status = answer.status;
+      this.grpcStatus = answer.grpcStatus;
+      this.reason = answer.reason;
+      const fails = route.failures.has(answer.status, answer.grpcStatus);
+      this.classification = fails ? failure : 0;
+      return;
+    }
+    if (how !== 'client-gone') {
+      // The front had nothing to relay and gave up by itself.
+      this.status = 502;
+      this.classification = failure;
+      this.reason = how;
+      raise(route.metrics.errors, how);
+      return;
+    }
+    this.status = 499;
+    this.reason = 'client-gone';
+    this.classification = nowMs - this.beganMs >= patienceMs ? failure : canceled;
+    raise(route.metrics.errors, 'client-gone');
+  }
+}
+
+export { grpcStatusOf };

@@ -1,0 +1,180 @@
+/** An outbound route as compiled: what is asked of it for each request is a field or one call. */
+import type { Clock } from '../../../../base/clock.js';
+import type { Random } from '../../../../base/random.js';
+import type { RetryPolicy, Route } from '../../../model.js';
+import type { RequestMetrics } from '../../telemetry/request-metrics.js';
+import type { BackendState } from '../balance/backend.js';
+import type { HeaderEdits, RequestInfo } from '../contract.js';
+import { RateLimiter } from '../limit/token-bucket.js';
+import type { RoutePolicy } from '../request-flow.js';
+import { Budget } from '../retry/budget.js';
+import { failuresOf, StatusSet } from './classify.js';
+import { headerEdits } from './header-edits.js';
+import { RouteMatcher } from './match.js';
+
+/** Safe to repeat by RFC 9110, 9.2.2. */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+export class RetryState {
+  readonly policy: RetryPolicy;
+  readonly statuses: StatusSet;
+  /** Undefined: unlimited. */
+  readonly budget: Budget | undefined;
+
+  constructor(policy: RetryPolicy, budget: Budget | undefined) {
+    this.policy = policy;
+    this.statuses = new StatusSet(policy.statuses, policy.grpcStatuses ?? []);
+    this.budget = budget;
+  }
+}
+
+export const isIdempotent = (method: string): boolean => idempotent.has(method);
+
+export interface Share {
+  backend: BackendState;
+  /** Of the sum of weights, up to and with this one. */
+  upTo: number;
+}
+
+export class RouteState implements RoutePolicy {
+  readonly name: string;
+  readonly source: Route;
+  readonly matcher: RouteMatcher;
+  readonly metrics: RequestMetrics;
+  readonly failures: StatusSet;
+  readonly requestTimeoutMs: number;
+  readonly perTryTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly requestHeaders: HeaderEdits | undefined;
+  readonly responseHeaders: HeaderEdits | undefined;
+  readonly retry: RetryState | undefined;
+  /** Also deposits where there is no retry policy: what is safe to repeat anyway is drawn from it. */
+  readonly limiter: RateLimiter | undefined;
+  readonly maxConcurrent: number;
+  readonly mirror: { backend: BackendState; fraction: number } | undefined;
+  /** None of the rarer policies: begin() has nothing to look at. */
+  readonly isPlain: boolean;
+  readonly #only: BackendState | undefined;
+  readonly #shares: readonly Share[];
+  readonly #random: Random;
+
+  constructor(parts: {
+    source: Route;
+    metrics: RequestMetrics;
+    backends: ReadonlyMap<string, BackendState>;
+    /** The route's of the same name before: its budget and buckets go on where their policy is the same. */
+    before: RouteState | undefined;
+    clock: Clock;
+    random: Random;
+  }) {
+    const { source, backends, before, random } = parts;
+    const nowMs = parts.clock.monotonicMs();
+    this.name = source.name;
+    this.source = source;
+    this.matcher = new RouteMatcher(source);
+    this.metrics = parts.metrics;
+    this.failures = failuresOf(source);
+    this.requestTimeoutMs = source.timeouts.requestMs ?? 0;
+    this.perTryTimeoutMs = source.timeouts.perTryMs ?? 0;
+    this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
+    this.requestHeaders = headerEdits(source.requestHeaders);
+    this.responseHeaders = headerEdits(source.responseHeaders);
+    const { retry } = source;
+    if (retry) {
+      const same = isSame(retry.budget, before?.retry?.budget?.policy);
+      const budget = retry.budget
+        ? ((same ? before?.retry?.budget : undefined) ?? new Budget(retry.budget, nowMs))
+        : undefined;
+      this.retry = new RetryState(retry, budget);
+    }
+    this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
+    this.maxConcurrent = source.maxConcurrent ?? 0;
+    const mirrored = source.mirror && backends.get(source.mirror.backend);
+    this.mirror = mirrored && { backend: mirrored, fraction: source.mirror?.fraction ?? 0 };
+    this.#shares = sharesOf(source, backends);
+    // A redirect needs no backend, but every request belongs to one.
+    const first = this.#shares[0]?.backend ?? [...backends.values()][0];
+    this.#only = this.#shares.length <= 1 ? first : undefined;
+    this.#random = random;
+    this.isPlain =
+      !source.redirect &&
+      !source.rewrite &&
+      !this.limiter &&
+      !this.mirror &&
+      this.maxConcurrent === 0;
+  }
+
+  /** Sticky for a request: its retries stay with the version that it was given. */
+  backend(): BackendState {
+    if (this.#only) return this.#only;
+    const lot = this.#random.next() * (this.#shares[this.#shares.length - 1] as Share).upTo;
+    for (const { backend, upTo } of this.#shares) if (lot < upTo) return backend;
+    return (this.#shares[this.#shares.length - 1] as Share).backend;
+  }
+
+  mayRetry(method: string): boolean {
+    return this.retry !== undefined && (this.retry.policy.unsafeMethods || isIdempotent(method));
+  }
+
+  /** Path with query and authority as the route rewrites them. */
+  rewrite(request: RequestInfo, path: string): { path?: string; authority?: string } {
+    const { rewrite } = this.source;
+    if (!rewrite) return {};
+    const query = request.path.slice(path.length);
+    const length =
+      rewrite.prefix === undefined ? undefined : this.matcher.prefixLength(request, path);
+    let to = path;
+    if (rewrite.path !== undefined) to = rewrite.path;
+    else if (length !== undefined) {
+      to = `${rewrite.prefix?.replace(/\/+$/, '') ?? ''}${path.slice(length)}`;
+      if (!to.startsWith('/')) to = `/${to}`;
+    }
+    return {
+      ...(to !== path && { path: to + query }),
+      ...(rewrite.host !== undefined && { authority: rewrite.host }),
+    };
+  }
+
+  /** Where a redirect sends the client; undefined: the route is none. */
+  location(request: RequestInfo): string | undefined {
+    const { redirect } = this.source;
+    if (!redirect) return undefined;
+    const scheme = redirect.scheme ?? (request.tls === 'true' ? 'https' : 'http');
+    const colon = /:(\d+)$/.exec(request.authority);
+    const host = redirect.host ?? request.authority.replace(/:\d+$/, '');
+    // A new scheme or host means its own port; else the one that was asked stays.
+    const kept = redirect.scheme || redirect.host ? undefined : colon?.[1];
+    const port = redirect.port === undefined ? kept : String(redirect.port);
+    const usual = scheme === 'https' ? '443' : '80';
+    const at = port === undefined || port === usual ? '' : `:${port}`;
+    const query = request.path.indexOf('?');
+    const path =
+      redirect.path === undefined
+        ? request.path
+        : redirect.path + (query < 0 ? '' : request.path.slice(query));
+    return `${scheme}://${host}${at}${path}`;
+  }
+}
+
+export const isSame = (a: unknown, b: unknown): boolean =>
+  a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+
+export function limiterOf(
+  policy: NonNullable<Route['rateLimit']>,
+  before: RateLimiter | undefined,
+  nowMs: number,
+): RateLimiter {
+  return before && isSame(policy, before.policy) ? before : new RateLimiter(policy, nowMs);
+}
+
+function sharesOf(source: Route, backends: ReadonlyMap<string, BackendState>): Share[] {
+  let upTo = 0;
+  const shares: Share[] = [];
+  for (const { backend, weight } of source.split) {
+    const state = backends.get(backend);
+    if (!state || weight <= 0) continue;
+    upTo += weight;
+    shares.push({ backend: state, upTo });
+  }
+  return shares;
+}

@@ -1,0 +1,150 @@
+/** One port of the workload, as compiled: its routes, who may call them, and how much at once. */
+import type { InboundServer, Route } from '../../model.js';
+import type { RequestMetrics } from '../telemetry/request-metrics.js';
+import { ServerAuthorization } from './authorization.js';
+import { EndpointRecord } from './balance/endpoint.js';
+import type { EndpointState, HeaderEdits, HeaderList, RequestInfo } from './contract.js';
+import { checkMatches } from './destination.js';
+import { Shedder } from './limit/shedder.js';
+import type { RateLimiter } from './limit/token-bucket.js';
+import type { FlowParts } from './parts.js';
+import type { RoutePolicy } from './request-flow.js';
+import { failuresOf, type StatusSet } from './route/classify.js';
+import { headerEdits } from './route/header-edits.js';
+import { pathOf, RouteMatcher } from './route/match.js';
+import { limiterOf } from './route/route-state.js';
+
+/** What the fronts read. */
+export interface ServerState {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  /** Where the app listens. */
+  readonly target: EndpointState;
+}
+
+export const clientIdHeader = 'l5d-client-id';
+/** Identities whose header is kept ready. */
+const maxIdentities = 1000;
+
+export class InboundRoute implements RoutePolicy {
+  readonly name: string;
+  readonly matcher: RouteMatcher;
+  readonly metrics: RequestMetrics;
+  readonly failures: StatusSet;
+  readonly requestTimeoutMs: number;
+  readonly perTryTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly responseHeaders: HeaderEdits | undefined;
+  /** For peers with an identity: the header is set, which replaces whatever the client sent. */
+  readonly requestHeaders: HeaderEdits | undefined;
+  /** For the others: a client's own claim is removed. */
+  readonly strippedHeaders: HeaderEdits | undefined;
+  readonly limiter: RateLimiter | undefined;
+  readonly maxConcurrent: number;
+
+  constructor(
+    source: Route,
+    metrics: RequestMetrics,
+    before: InboundRoute | undefined,
+    nowMs: number,
+  ) {
+    this.name = source.name;
+    this.matcher = new RouteMatcher(source);
+    this.metrics = metrics;
+    this.failures = failuresOf(source);
+    this.requestTimeoutMs = source.timeouts.requestMs ?? 0;
+    this.perTryTimeoutMs = source.timeouts.perTryMs ?? 0;
+    this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
+    this.responseHeaders = headerEdits(source.responseHeaders);
+    this.requestHeaders = headerEdits(source.requestHeaders);
+    this.strippedHeaders = headerEdits(source.requestHeaders, [clientIdHeader]);
+    this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
+    this.maxConcurrent = source.maxConcurrent ?? 0;
+  }
+}
+
+export class CompiledServer implements ServerState {
+  readonly source: InboundServer;
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: ServerState['protocol'];
+  readonly target: EndpointRecord;
+  readonly routes: readonly InboundRoute[];
+  readonly defaultRoute: InboundRoute;
+  readonly authorization: ServerAuthorization;
+  readonly limiter: RateLimiter | undefined;
+  readonly shedder: Shedder | undefined;
+  readonly counts: { inFlight: number; mismatches: number; limited: number };
+  readonly #identityHeaders = new Map<string, HeaderList>();
+
+  constructor(source: InboundServer, parts: FlowParts, before: CompiledServer | undefined) {
+    const nowMs = parts.clock.monotonicMs();
+    this.source = source;
+    this.name = source.name;
+    this.port = source.port;
+    this.protocol = source.protocol;
+    const limits = { maxConnections: 1024, maxPending: 1024, maxRequests: 100_000 };
+    this.target =
+      before?.target.address === source.target
+        ? before.target
+        : new EndpointRecord({ address: source.target }, limits, 1, nowMs);
+    const compile = (route: Route): InboundRoute => {
+      const { name, namespace } = parts.workload;
+      const metrics = parts.metrics.route({
+        direction: 'inbound',
+        dst: `${name}.${namespace}`,
+        service: name,
+        namespace,
+        route: route.name,
+        server: source.name,
+      });
+      const old = before?.routes.find((r) => r.name === route.name);
+      return new InboundRoute(route, metrics, old, nowMs);
+    };
+    this.routes = source.routes.map(compile);
+    this.defaultRoute = compile({ name: 'default', matches: [], split: [], timeouts: {} });
+    this.authorization = new ServerAuthorization(source, parts, before?.authorization);
+    this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
+    this.counts = before?.counts ?? { inFlight: 0, mismatches: 0, limited: 0 };
+    if (source.maxConcurrent !== undefined) {
+      const same = before?.shedder?.max === source.maxConcurrent ? before.shedder : undefined;
+      this.shedder = same ?? new Shedder(source.maxConcurrent);
+    }
+  }
+
+  /** Throws where a server cannot be served, before anything is touched. */
+  static check(source: InboundServer): void {
+    const fail = (what: string): never => {
+      throw new Error(`server ${source.name}: ${what}`);
+    };
+    const port = Number(source.target.slice(source.target.lastIndexOf(':') + 1));
+    if (!source.target.includes(':') || !(port > 0 && port < 65_536)) {
+      fail(`target ${source.target} is not ip:port`);
+    }
+    for (const route of source.routes) checkMatches(route, fail);
+  }
+
+  routeFor(request: RequestInfo): InboundRoute {
+    const { routes } = this;
+    if (routes.length === 0) return this.defaultRoute;
+    const path = pathOf(request.path);
+    for (let i = 0; i < routes.length; i++) {
+      const route = routes[i] as InboundRoute;
+      if (route.matcher.matches(request, path)) return route;
+    }
+    this.counts.mismatches++;
+    return this.defaultRoute;
+  }
+
+  /** The same array for the same identity, so that a front may keep its serialised form. */
+  identityHeader(identity: string): HeaderList {
+    let headers = this.#identityHeaders.get(identity);
+    if (!headers) {
+      if (this.#identityHeaders.size >= maxIdentities) this.#identityHeaders.clear();
+      headers = [clientIdHeader, identity];
+      this.#identityHeaders.set(identity, headers);
+    }
+    return headers;
+  }
+}

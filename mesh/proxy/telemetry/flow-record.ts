@@ -1,0 +1,50 @@
+/** What access log, tap, spans and `why` may read of a request, while it is under way and at its end. */
+import type { RequestInfo } from '../flow/contract.js';
+import type { Span } from './tracer.js';
+import type { Direction } from './transport-metrics.js';
+
+/** One try that was followed by another. */
+export interface PastTry {
+  address: string;
+  /** 0: no head came. */
+  status: number;
+  failure: string;
+  tookMs: number;
+  considered: Considered[];
+}
+
+export interface Considered {
+  address: string;
+  load: number;
+  state: string;
+}
+
+export interface FlowRecord {
+  readonly direction: Direction;
+  readonly request: RequestInfo;
+  readonly dst: string;
+  readonly routeName: string;
+  readonly backendName: string;
+  readonly span: Span | undefined;
+  /** Monotonic. */
+  readonly beganMs: number;
+  /** -1: no head has come. */
+  readonly headMs: number;
+  readonly endedMs: number;
+  /** 0: none. */
+  readonly status: number;
+  readonly grpcStatus: number;
+  /** 0 success, 1 failure, 2 canceled. */
+  readonly classification: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly retries: number;
+  /** Of the last try. */
+  readonly targetAddress: string;
+  readonly targetIdentity: string | undefined;
+  /** Why the proxy answered itself, or how the response broke off; empty: neither. */
+  readonly reason: string;
+  readonly pastTries: readonly PastTry[] | undefined;
+  /** The rest of `why`, made only where it is recorded. */
+  explain(): Record<string, unknown>;
+}

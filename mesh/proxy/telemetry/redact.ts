@@ -1,0 +1,22 @@
+/** What must not be shown to whoever looks at requests. */
+
+const sensitiveName = /auth|cookie|token|secret|passw|credential|session|api-?key|signature|jwt/i;
+const hidden = '[redacted]';
+
+export const redactHeader = (name: string, value: string): string =>
+  sensitiveName.test(name) ? hidden : value;
+
+/** The path with the values of sensitive query parameters hidden. */
+export function redactPath(target: string): string {
+  const query = target.indexOf('?');
+  if (query < 0) return target;
+  const parts = target
+    .slice(query + 1)
+    .split('&')
+    .map((pair) => {
+      const equals = pair.indexOf('=');
+      if (equals < 0 || !sensitiveName.test(pair.slice(0, equals))) return pair;
+      return `${pair.slice(0, equals + 1)}${hidden}`;
+    });
+  return `${target.slice(0, query + 1)}${parts.join('&')}`;
+}

@@ -1,0 +1,122 @@
+/** Sends spans to a collector in batches; what it cannot take in time is dropped and counted, never waited for. */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Clock, Timer } from '../../../base/clock.js';
+import type { FlowRecord } from './flow-record.js';
+import { otlpBody, otlpSpan } from './otlp.js';
+import type { SpanSink } from './tracer.js';
+
+const maxQueue = 4096;
+const batchSize = 512;
+const batchMs = 1000;
+const timeoutMs = 10_000;
+const maxTries = 3;
+
+/** Resolves to whether the collector took it; false is tried again, a rejection (it refused for good) is not. */
+export type Post = (body: string) => Promise<boolean>;
+
+export class SpanExporter implements SpanSink {
+  offered = 0;
+  droppedFull = 0;
+  droppedFailed = 0;
+  readonly #clock: Clock;
+  readonly #resource: Record<string, string>;
+  readonly #post: Post;
+  readonly #timer: Timer;
+  #queue: Record<string, unknown>[] = [];
+  #sending: Promise<void> | undefined;
+  /** Of a batch that the collector did not take. */
+  #tries = 0;
+  #batch: Record<string, unknown>[] = [];
+
+  constructor(parts: { clock: Clock; resource: Record<string, string>; post: Post }) {
+    this.#clock = parts.clock;
+    this.#resource = parts.resource;
+    this.#post = parts.post;
+    this.#timer = parts.clock.every(batchMs, () => void this.flush());
+  }
+
+  get queued(): number {
+    return this.#queue.length + this.#batch.length;
+  }
+
+  add(record: FlowRecord): void {
+    this.offered++;
+    if (this.queued >= maxQueue) {
+      this.droppedFull++;
+      return;
+    }
+    this.#queue.push(otlpSpan(record, this.#clock.nowMs()));
+    if (this.#queue.length >= batchSize) void this.flush();
+  }
+
+  /** Sends one batch; while one is under way that one's end is what is waited for. */
+  flush(): Promise<void> {
+    if (this.#sending) return this.#sending;
+    if (this.#batch.length === 0) {
+      this.#batch = this.#queue.splice(0, batchSize);
+      this.#tries = 0;
+    }
+    if (this.#batch.length === 0) return Promise.resolve();
+    this.#sending = this.#send().finally(() => {
+      this.#sending = undefined;
+    });
+    return this.#sending;
+  }
+
+  /** What is queued is sent, as far as the collector takes it at once. */
+  async close(): Promise<void> {
+    this.#timer.cancel();
+    for (let left = this.queued; left > 0; left = this.queued) {
+      await this.flush();
+      if (this.queued >= left) break;
+    }
+  }
+
+  async #send(): Promise<void> {
+    let taken = false;
+    let gaveUp = false;
+    try {
+      taken = await this.#post(otlpBody(this.#resource, this.#batch));
+    } catch {
+      gaveUp = true;
+    }
+    this.#tries++;
+    if (!taken && !gaveUp && this.#tries < maxTries) return;
+    if (!taken) this.droppedFailed += this.#batch.length;
+    this.#batch = [];
+  }
+}
+
+/** OTLP/HTTP: 2xx is taken, 429 and 5xx and a lost connection are worth another try, the rest is refused for good. */
+export function otlpPost(url: string): Post {
+  const target = new URL(url);
+  if (target.pathname === '/' || target.pathname === '') target.pathname = '/v1/traces';
+  const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
+  return (body) =>
+    new Promise((resolve, reject) => {
+      const request = send(
+        target,
+        {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            'content-length': Buffer.byteLength(body),
+          },
+          timeout: timeoutMs,
+        },
+        (response) => {
+          const status = response.statusCode ?? 0;
+          response.resume().on('end', () => {
+            if (status < 300) resolve(true);
+            else if (status === 429 || status >= 500) resolve(false);
+            else reject(new Error(`the collector answered ${status}`));
+          });
+          response.on('error', () => resolve(false));
+        },
+      );
+      request.on('timeout', () => request.destroy());
+      request.on('error', () => resolve(false));
+      request.end(body);
+    });
+}

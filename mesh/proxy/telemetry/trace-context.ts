@@ -1,0 +1,76 @@
+/** Trace context as it travels in headers: W3C traceparent, B3 single and B3 multiple, in the form they came in. */
+import type { RequestInfo } from '../flow/contract.js';
+
+export interface TraceParent {
+  traceId: string;
+  /** Of the caller's span; empty where B3 told only a decision. */
+  spanId: string;
+  sampled: boolean;
+  form: 'w3c' | 'b3' | 'b3-multi';
+}
+
+const traceparent = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+const b3Single = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d]))?(?:-[0-9a-f]{16})?$/;
+const hexId = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/;
+
+/** What the request brings; undefined: nothing, or nothing valid. */
+export function readParent(request: RequestInfo): TraceParent | undefined {
+  const w3c = request.header('traceparent');
+  if (w3c !== undefined) {
+    const match = traceparent.exec(w3c.trim());
+    if (match && !/^0+$/.test(match[1] as string) && !/^0+$/.test(match[2] as string)) {
+      const flags = Number.parseInt(match[3] as string, 16);
+      return {
+        traceId: match[1] as string,
+        spanId: match[2] as string,
+        sampled: (flags & 1) === 1,
+        form: 'w3c',
+      };
+    }
+  }
+  const b3 = request.header('b3');
+  if (b3 !== undefined) {
+    if (b3 === '0') return { traceId: '', spanId: '', sampled: false, form: 'b3' };
+    const match = b3Single.exec(b3.trim().toLowerCase());
+    if (!match) return undefined;
+    return {
+      traceId: (match[1] as string).padStart(32, '0'),
+      spanId: match[2] as string,
+      sampled: match[3] !== '0',
+      form: 'b3',
+    };
+  }
+  const traceId = request.header('x-b3-traceid')?.toLowerCase();
+  const sampled = request.header('x-b3-sampled');
+  if (traceId === undefined) {
+    if (sampled !== '0' && sampled !== 'false') return undefined;
+    return { traceId: '', spanId: '', sampled: false, form: 'b3-multi' };
+  }
+  const spanId = request.header('x-b3-spanid')?.toLowerCase() ?? '';
+  if (!hexId.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId)) return undefined;
+  return {
+    traceId: traceId.padStart(32, '0'),
+    spanId,
+    sampled: sampled !== '0' && sampled !== 'false',
+    form: 'b3-multi',
+  };
+}
+
+/** The headers that make a span the parent of what comes next. */
+export function contextHeaders(
+  form: TraceParent['form'],
+  traceId: string,
+  spanId: string,
+  parentId: string,
+): string[] {
+  switch (form) {
+    case 'w3c':
+      return ['traceparent', `00-${traceId}-${spanId}-01`];
+    case 'b3':
+      return ['b3', `${traceId}-${spanId}-1${parentId === '' ? '' : `-${parentId}`}`];
+    case 'b3-multi':
+      return ['x-b3-traceid', traceId, 'x-b3-spanid', spanId, 'x-b3-sampled', '1'].concat(
+        parentId === '' ? [] : ['x-b3-parentspanid', parentId],
+      );
+  }
+}

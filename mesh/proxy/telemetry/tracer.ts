@@ -1,0 +1,76 @@
+/** Head sampling: which requests get a span, and what travels on with them. Finished spans go to the exporter. */
+import { randomBytes } from 'node:crypto';
+import type { Random } from '../../../base/random.js';
+import type { HeaderList, RequestInfo } from '../flow/contract.js';
+import type { FlowRecord } from './flow-record.js';
+import { contextHeaders, readParent } from './trace-context.js';
+
+/** `sampled` false: nothing is recorded, there are only headers to pass on, if that. */
+export interface Span {
+  readonly sampled: boolean;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentId: string;
+  readonly headers: HeaderList | undefined;
+}
+
+export interface SpanSink {
+  /** Takes a finished request with its span; never blocks. */
+  add(record: FlowRecord): void;
+}
+
+/** A caller that decided against sampling: its headers pass through as they are. */
+const notSampledParent: Span = {
+  sampled: false,
+  traceId: '',
+  spanId: '',
+  parentId: '',
+  headers: undefined,
+};
+/** No caller, and the lot says no: B3's way to tell the rest of the path so in three bytes, without ids. */
+const notSampledRoot: Span = { ...notSampledParent, headers: ['b3', '0'] };
+
+export class Tracer {
+  /** Read on the hot path. */
+  readonly enabled: boolean;
+  readonly #ratio: number;
+  readonly #random: Random;
+  readonly #sink: SpanSink | undefined;
+
+  /** Without a sink there is no tracing, and all trace headers pass through untouched. */
+  constructor(parts: { sampleRatio: number; random: Random; sink: SpanSink | undefined }) {
+    this.enabled = parts.sink !== undefined;
+    this.#ratio = parts.sampleRatio;
+    this.#random = parts.random;
+    this.#sink = parts.sink;
+  }
+
+  start(request: RequestInfo): Span {
+    const parent = readParent(request);
+    if (parent && !parent.sampled) return notSampledParent;
+    if (!parent && this.#random.next() >= this.#ratio) return notSampledRoot;
+    const traceId = parent?.traceId || hexId(16);
+    const parentId = parent?.spanId ?? '';
+    const spanId = hexId(8);
+    const headers = contextHeaders(parent?.form ?? 'w3c', traceId, spanId, parentId);
+    return { sampled: true, traceId, spanId, parentId, headers };
+  }
+
+  finish(record: FlowRecord): void {
+    this.#sink?.add(record);
+  }
+}
+
+const poolBytes = 4096;
+let pool = Buffer.alloc(0);
+let used = 0;
+
+/** Random bytes in hex, drawn from the system in larger pieces. */
+function hexId(bytes: number): string {
+  if (used + bytes > pool.length) {
+    pool = randomBytes(poolBytes);
+    used = 0;
+  }
+  used += bytes;
+  return pool.toString('hex', used - bytes, used);
+}
