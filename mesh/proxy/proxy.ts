@@ -8,6 +8,8 @@ import { emptyState } from './config.js';
 import { Drain } from './drain.js';
 import { createGateway, type Gateway } from './flow/gateway.js';
 import { Http1Front } from './http1/front.js';
+import { Http2Front } from './http2/front.js';
+import { http1Tries } from './http2/http1-try.js';
 import { Connector } from './listen/connect.js';
 import { DeadlineWheel } from './listen/deadlines.js';
 import { type Accepted, Listener, type ListenerParts } from './listen/listener.js';
@@ -43,6 +45,8 @@ export class Proxy {
   readonly #deadlines: DeadlineWheel;
   readonly inboundHttp1: Http1Front;
   readonly outboundHttp1: Http1Front;
+  readonly inboundHttp2: Http2Front;
+  readonly outboundHttp2: Http2Front;
   readonly #connectors: { inbound: Connector; outbound: Connector };
   #listeners: { inbound?: Listener; outbound?: Listener } = {};
   #ports: { inbound?: number; outbound?: number; admin?: number } = {};
@@ -78,25 +82,48 @@ export class Proxy {
       inbound: connector('inbound', inboundConnectMs),
       outbound: connector('outbound', outboundConnectMs),
     };
-    this.inboundHttp1 = this.#http1(this.#connectors.inbound);
-    this.outboundHttp1 = this.#http1(this.#connectors.outbound);
-    this.gateway.inbound.onEndpointRemoved = (endpoint) => this.inboundHttp1.forget(endpoint);
-    this.gateway.outbound.onEndpointRemoved = (endpoint) => this.outboundHttp1.forget(endpoint);
+    this.inboundHttp2 = this.#http2(this.#connectors.inbound);
+    this.outboundHttp2 = this.#http2(this.#connectors.outbound);
+    this.inboundHttp1 = this.#http1(this.#connectors.inbound, this.inboundHttp2);
+    this.outboundHttp1 = this.#http1(this.#connectors.outbound, this.outboundHttp2);
+    this.gateway.inbound.onEndpointRemoved = (endpoint) => {
+      this.inboundHttp1.forget(endpoint);
+      this.inboundHttp2.forget(endpoint);
+    };
+    this.gateway.outbound.onEndpointRemoved = (endpoint) => {
+      this.outboundHttp1.forget(endpoint);
+      this.outboundHttp2.forget(endpoint);
+    };
     this.memory = new MemoryGuard(
       config.limits?.maxMemoryBytes ?? defaultMaxMemoryBytes,
       (isShort) => {
         this.inboundHttp1.shedding = isShort;
         this.outboundHttp1.shedding = isShort;
+        this.inboundHttp2.shedding = isShort;
+        this.outboundHttp2.shedding = isShort;
       },
     );
     this.drain = new Drain(this, clock, (config.drainSeconds ?? 30) * 1000);
   }
 
-  #http1(connector: Connector): Http1Front {
+  #http2({ connect }: Connector): Http2Front {
+    const deadlines = this.#deadlines;
+    const { idleTimeoutMs } = this.config.limits ?? {};
+    return new Http2Front({
+      clock: this.#parts.clock,
+      deadlines,
+      connect,
+      openHttp1Try: http1Tries({ connect, deadlines }),
+      limits: { ...(idleTimeoutMs !== undefined && { idleMs: idleTimeoutMs }) },
+    });
+  }
+
+  #http1(connector: Connector, http2: Http2Front): Http1Front {
     const { maxHeadBytes, headTimeoutMs, idleTimeoutMs } = this.config.limits ?? {};
     return new Http1Front({
       connect: connector.connect,
       deadlines: this.#deadlines,
+      openHttp2Try: http2.openTry,
       limits: {
         ...(maxHeadBytes !== undefined && { maxHeadBytes }),
         ...(headTimeoutMs !== undefined && { headTimeoutMs }),
@@ -204,12 +231,13 @@ export class Proxy {
     return new Listener(parts);
   }
 
-  #acceptOutbound({ wire, first, peerAddress, originalDst }: Accepted): void {
+  #acceptOutbound({ wire, spoken, first, peerAddress, originalDst }: Accepted): void {
     const serving = new OutboundServing(this.gateway.outbound, peerAddress, originalDst);
-    this.outboundHttp1.accept(wire, serving, first);
+    const front = spoken === 'http2' ? this.outboundHttp2 : this.outboundHttp1;
+    front.accept(wire, serving, first);
   }
 
-  #acceptInbound({ wire, first, peerAddress, peerIdentity, originalDst }: Accepted): void {
+  #acceptInbound({ wire, spoken, first, peerAddress, peerIdentity, originalDst }: Accepted): void {
     const { inbound } = this.gateway;
     const port = portOf(originalDst) ?? this.#ports.inbound ?? 0;
     const server = inbound.serverFor(port);
@@ -220,22 +248,30 @@ export class Proxy {
     }
     const tls = peerIdentity === undefined ? 'disabled' : 'true';
     const serving = new InboundServing(inbound, server, port, { ...peer, tls });
-    this.inboundHttp1.accept(wire, serving, first);
+    const front = spoken === 'http2' ? this.inboundHttp2 : this.inboundHttp1;
+    front.accept(wire, serving, first);
   }
 
   /** Both sides: how many requests are under way. */
   get busy(): number {
-    return this.inboundHttp1.busy + this.outboundHttp1.busy;
+    return (
+      this.inboundHttp1.busy +
+      this.outboundHttp1.busy +
+      this.inboundHttp2.busy +
+      this.outboundHttp2.busy
+    );
   }
 
   /** Each answer of the inbound side is from now on the last of its connection. */
   beginDrain(): void {
     this.gateway.faults.clear();
     this.inboundHttp1.drain();
+    this.inboundHttp2.drain();
   }
 
   closeIdle(): void {
     this.inboundHttp1.endIdle();
+    this.inboundHttp2.endIdle();
   }
 
   closeInbound(): void {
@@ -248,6 +284,8 @@ export class Proxy {
     this.#listeners.outbound?.close();
     this.inboundHttp1.abandon();
     this.outboundHttp1.abandon();
+    this.inboundHttp2.abandon();
+    this.outboundHttp2.abandon();
     this.#controller?.stop();
     this.#files?.stop();
     this.memory.stop();

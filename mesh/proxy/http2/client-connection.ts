@@ -46,6 +46,15 @@ export class ClientConnection extends Connection {
     return allowed - this.streams.size;
   }
 
+  override tick(nowMs: number): void {
+    super.tick(nowMs);
+    const { expiresMs } = this.wire;
+    // What the endpoint proved in the handshake has run out: streams end, new ones go elsewhere.
+    if (this.draining || expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) return;
+    this.drainNow();
+    this.#handler.onRoom(this);
+  }
+
   /**
    * Opens a stream, with its head. `bodiless`: the answer has no body, whatever its content-
    * length (HEAD).

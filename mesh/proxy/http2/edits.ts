@@ -50,9 +50,16 @@ function isNamed(list: HeaderList, name: string): boolean {
   return false;
 }
 
+/** Trailers as they are passed on. */
+export function trailersOf(fields: Field[]): Field[] {
+  return fields.some((field) => field.role === role.reserved)
+    ? fields.filter((field) => field.role !== role.reserved)
+    : fields;
+}
+
 /**
- * Appends `fields` to `out`, changed. Pseudo-headers are left alone; Host goes, since
- * `:authority` says it.
+ * Appends `fields` to `out`, changed. Pseudo-headers are left out; so is Host, since `:authority`
+ * says it, and what only a proxy may say.
  */
 export function appendEdited(
   out: Field[],
@@ -65,7 +72,7 @@ export function appendEdited(
   for (let i = from; i < fields.length; i++) {
     const field = fields[i] as Field;
     if (field.role >= role.method && field.role <= role.unknownPseudo) continue;
-    if (field.role === role.host) continue;
+    if (field.role === role.host || field.role === role.reserved) continue;
     if (changes && changes.gone.has(field.name)) continue;
     if (more && isNamed(more, field.name)) continue;
     out.push(field);

@@ -14,7 +14,7 @@ import type {
 } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
 import type { ClientConnection } from './client-connection.js';
-import { appendEdited, fieldsOf } from './edits.js';
+import { appendEdited, fieldsOf, trailersOf } from './edits.js';
 import { errorCode } from './frame.js';
 import { resetFailure, type Front } from './front-parts.js';
 import { grpcStatusOf, type RequestHead } from './heads.js';
@@ -352,8 +352,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   onTrailers(stream: Upstream, fields: Field[]): void {
     if (stream === this.#down) {
-      this.#requestTrailers = fields;
-      this.#up?.end(fields);
+      this.#requestTrailers = trailersOf(fields);
+      this.#up?.end(this.#requestTrailers);
       return;
     }
     const grpcStatus = grpcStatusOf(fields);

@@ -12,7 +12,7 @@ import type { Front } from './front-parts.js';
 import type { RequestHead } from './heads.js';
 import { Http2Try } from './http2-try.js';
 import { type ConnectionLimits, defaultLimits, type Memory, type Shared } from './limits.js';
-import type { Connect, OpenTry, Serving, Try, TryHandler, TryRequest } from './seam.js';
+import type { Connect, OpenTry, Serving } from './seam.js';
 import { ServerConnection, type ServerHandler } from './server-connection.js';
 import { SessionPool } from './session-pool.js';
 import type { Stream } from './stream.js';
@@ -29,7 +29,7 @@ export class Http2Front implements Front, ServerHandler {
   readonly #servers = new Set<ServerConnection>();
   readonly #pools = new Set<SessionPool>();
   readonly #timer: Timer;
-  #drained: (() => void) | undefined;
+  #draining = false;
 
   constructor(parts: {
     clock: Clock;
@@ -42,7 +42,11 @@ export class Http2Front implements Front, ServerHandler {
     this.deadlines = parts.deadlines;
     this.openHttp1Try = parts.openHttp1Try;
     this.#connect = parts.connect;
-    this.memory = { usedBytes: 0, limitBytes: parts.memoryLimitBytes ?? defaultMemoryBytes };
+    this.memory = {
+      isShort: false,
+      usedBytes: 0,
+      limitBytes: parts.memoryLimitBytes ?? defaultMemoryBytes,
+    };
     this.#shared = {
       clock: parts.clock,
       limits: { ...defaultLimits, ...parts.limits },
@@ -55,7 +59,7 @@ export class Http2Front implements Front, ServerHandler {
   accept(wire: Wire, serving: Serving, firstBytes?: Buffer): void {
     const connection = new ServerConnection(wire, this.#shared, serving, this);
     this.#servers.add(connection);
-    if (this.#drained) connection.drain();
+    if (this.#draining) connection.drain();
     if (firstBytes) connection.onBytes(firstBytes, firstBytes.length);
     wire.resume();
   }
@@ -66,7 +70,6 @@ export class Http2Front implements Front, ServerHandler {
 
   onServerGone(connection: ServerConnection): void {
     this.#servers.delete(connection);
-    if (this.#servers.size === 0) this.#drained?.();
   }
 
   poolOf(endpoint: EndpointState): SessionPool {
@@ -79,9 +82,8 @@ export class Http2Front implements Front, ServerHandler {
   }
 
   /** For requests that came in HTTP/1.1, to endpoints that want HTTP/2. */
-  openTry(endpoint: EndpointState, request: TryRequest, handler: TryHandler): Try {
-    return new Http2Try(this.poolOf(endpoint), request, handler);
-  }
+  readonly openTry: OpenTry = (endpoint, request, handler) =>
+    new Http2Try(this.poolOf(endpoint), request, handler);
 
   /** The endpoint is gone from the configuration; its sessions end with their last streams. */
   forget(endpoint: EndpointState): void {
@@ -104,16 +106,32 @@ export class Http2Front implements Front, ServerHandler {
     return this.#servers.size;
   }
 
-  /** Asks all clients to go; resolves when the last has gone with its last stream. */
-  async drain(): Promise<void> {
-    const done = new Promise<void>((resolve) => (this.#drained = resolve));
+  /** How many requests are under way. */
+  get busy(): number {
+    let count = 0;
+    for (const connection of this.#servers) count += connection.streams.size;
+    return count;
+  }
+
+  /** Asks all clients to go, those too that come later: what they have sent by then is answered. */
+  drain(): void {
+    this.#draining = true;
     for (const connection of this.#servers) connection.drain();
-    if (this.#servers.size === 0) this.#drained?.();
-    return done;
+  }
+
+  /** Closes what has no request under way. */
+  endIdle(): void {
+    for (const connection of this.#servers)
+      if (connection.streams.size === 0) connection.drainNow();
+  }
+
+  /** New requests are refused: memory is short. */
+  set shedding(isShort: boolean) {
+    this.memory.isShort = isShort;
   }
 
   /** Closes everything now. */
-  close(): void {
+  abandon(): void {
     this.#timer.cancel();
     for (const connection of this.#servers) connection.close();
     for (const pool of this.#pools) for (const session of pool.sessions.slice()) session.close();

@@ -52,6 +52,7 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
       case role.plain:
       case role.cookie:
       case role.grpcStatus:
+      case role.reserved:
         break;
       case role.host:
         if (host !== undefined) return undefined;
@@ -85,7 +86,6 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
     if (path.charCodeAt(0) !== 47 /* / */ && !(path === '*' && method === 'OPTIONS')) {
       return undefined;
     }
-    if (path.indexOf(' ') >= 0) return undefined;
   }
   if (authority !== undefined && host !== undefined && authority !== host) {
     if (authority.toLowerCase() !== host.toLowerCase()) return undefined;
@@ -124,7 +124,11 @@ export function areTrailers(fields: readonly Field[]): boolean {
 function isRegular(field: Field): boolean {
   const itsRole = field.role;
   if (itsRole === role.te) return field.value.toLowerCase() === 'trailers';
-  return itsRole === role.plain || (itsRole >= role.contentLength && itsRole <= role.cookie);
+  return (
+    itsRole === role.plain ||
+    itsRole === role.reserved ||
+    (itsRole >= role.contentLength && itsRole <= role.cookie)
+  );
 }
 
 /** -1: not there, or not a number. */

@@ -45,6 +45,8 @@ export const defaultLimits: ConnectionLimits = {
  */
 export interface Memory {
   usedBytes: number;
+  /** The whole process has too little of it. */
+  isShort: boolean;
   readonly limitBytes: number;
 }
 

@@ -94,6 +94,6 @@ export type OpenTry = (endpoint: EndpointState, request: TryRequest, handler: Tr
  * `PRI * HTTP/2.0`
  *     http2.openTry(endpoint, request, handler) // HTTP/1.1 requests to endpoints that speak HTTP/2
  *     http2.forget(endpoint);                   // from onEndpointRemoved
- *     await http2.drain();                      // GOAWAY to all, resolved when the last stream
+ *     http2.drain();                            // GOAWAY to all, and to those who come
  * has ended
  */

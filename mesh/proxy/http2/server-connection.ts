@@ -61,7 +61,9 @@ export class ServerConnection extends Connection {
     if (
       id > this.#goawayStream ||
       this.streams.size >= limits.maxStreams ||
-      memory.usedBytes > memory.limitBytes
+      memory.isShort ||
+      memory.usedBytes > memory.limitBytes ||
+      this.isExpired()
     ) {
       return this.refuseStream(id, errorCode.refusedStream);
     }
@@ -80,6 +82,14 @@ export class ServerConnection extends Connection {
       if (ended && head.contentLength > 0) return this.resetStream(stream, errorCode.protocol);
     }
     this.#handler.onRequest(stream, head, ended, this.serving);
+  }
+
+  /** What the client proved in the handshake has run out: no request begins on it any more. */
+  isExpired(): boolean {
+    const { expiresMs } = this.wire;
+    if (expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) return false;
+    this.drain();
+    return true;
   }
 
   #trailers(stream: Stream, fields: Field[], wrong: boolean): void {
@@ -144,6 +154,7 @@ export class ServerConnection extends Connection {
 
   override tick(nowMs: number): void {
     super.tick(nowMs);
+    this.isExpired();
     if (this.#drainingSinceMs >= 0 && nowMs - this.#drainingSinceMs > secondGoawayMs) this.onPong();
   }
 }

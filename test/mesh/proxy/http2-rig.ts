@@ -209,7 +209,7 @@ export async function startRig(
     flows: [],
     script,
     async close() {
-      front.close();
+      front.abandon();
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },

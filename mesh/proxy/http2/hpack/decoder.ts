@@ -3,7 +3,15 @@
  * and by the size of one list; a list beyond its bound is still decoded, for the table's sake,
  * but kept no longer.
  */
-import { Field, fieldSize, indexing, role, roleOfName, type Indexing } from './field.js';
+import {
+  Field,
+  fieldSize,
+  indexing,
+  role,
+  roleOfName,
+  roleOfValue,
+  type Indexing,
+} from './field.js';
 import { intern } from './intern.js';
 import { staticCount, staticTable } from './static-table.js';
 import { textOf, type Text } from './text-memo.js';
@@ -108,7 +116,7 @@ export class HpackDecoder {
       let itsRole = named.role;
       // An entry is malformed by its value or by its name: the name alone decides here.
       if (itsRole === role.malformed) itsRole = roleOfName(named.name);
-      if (!value.validAsValue) itsRole = role.malformed;
+      itsRole = roleOfValue(itsRole, value.validAsValue, value.visible);
       return new Field(named.name, value.text, itsRole, how, named.staticName, 0);
     }
     const name = this.#text();
@@ -116,7 +124,7 @@ export class HpackDecoder {
     return new Field(
       name.text,
       value.text,
-      value.validAsValue ? name.roleAsName : role.malformed,
+      roleOfValue(name.roleAsName, value.validAsValue, value.visible),
       how,
       0,
       0,

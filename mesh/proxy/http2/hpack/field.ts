@@ -25,6 +25,8 @@ export const role = {
   cookie: 14,
   /** An upper-case or otherwise invalid name, or an invalid value. */
   malformed: 15,
+  /** l5d-client-id: only a proxy that has verified an identity may say it. */
+  reserved: 16,
 } as const;
 export type Role = (typeof role)[keyof typeof role];
 
@@ -50,6 +52,7 @@ const roles = new Map<string, Role>([
   ['grpc-status', role.grpcStatus],
   ['grpc-timeout', role.grpcTimeout],
   ['cookie', role.cookie],
+  ['l5d-client-id', role.reserved],
 ]);
 
 export function roleOfName(name: string): Role {
@@ -84,6 +87,21 @@ export function isFieldValue(value: string): boolean {
   const first = value.charCodeAt(0);
   const last = value.charCodeAt(length - 1);
   return first !== 32 && first !== 9 && last !== 32 && last !== 9;
+}
+
+/** Whether it may stand in a request line: no spaces, no control characters. */
+export function isVisible(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c <= 32 || c === 127) return false;
+  }
+  return true;
+}
+
+/** Of a value under this name. */
+export function roleOfValue(named: Role, isValid: boolean, isVisibleToo: boolean): Role {
+  if (!isValid) return role.malformed;
+  return named >= role.method && named <= role.authority && !isVisibleToo ? role.malformed : named;
 }
 
 export class Field {

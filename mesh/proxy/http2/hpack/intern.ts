@@ -3,7 +3,7 @@
  * is simply interned again when it recurs. Connections of one process share it; what it holds
  * never decides anything but the cost.
  */
-import { Field, indexing, isFieldValue, role, roleOfName } from './field.js';
+import { Field, indexing, isFieldValue, isVisible, roleOfName, roleOfValue } from './field.js';
 import { staticField, staticNameIndex } from './static-table.js';
 
 export const maxInterned = 4096;
@@ -45,7 +45,7 @@ export function makeField(name: string, value: string, constant: boolean): Field
   const field = new Field(
     name,
     value,
-    isFieldValue(value) ? named : role.malformed,
+    roleOfValue(named, isFieldValue(value), isVisible(value)),
     constant ? indexing.incremental : isSecret(name) ? indexing.never : indexing.without,
     staticNameIndex(name),
     0,

@@ -3,7 +3,7 @@
  * finding one again is cheaper than decoding it, and yields a string whose hash is known. Direct-
  * mapped, of fixed size, shared by all connections.
  */
-import { isFieldValue, role, roleOfName, type Role } from './field.js';
+import { isFieldValue, isVisible, roleOfName, type Role } from './field.js';
 import { latin1 } from '../../listen/latin1.js';
 import { huffmanDecode } from './huffman.js';
 
@@ -16,6 +16,7 @@ export interface Text {
   readonly text: string;
   readonly roleAsName: Role;
   readonly validAsValue: boolean;
+  readonly visible: boolean;
 }
 
 const octets = new Uint8Array(slots * maxLength);
@@ -26,9 +27,8 @@ const describe = (text: string): Text => ({
   text,
   roleAsName: roleOfName(text),
   validAsValue: isFieldValue(text),
+  visible: isVisible(text),
 });
-
-export const malformedText: Text = { text: '', roleAsName: role.malformed, validAsValue: false };
 
 /** Undefined: broken Huffman coding. */
 export function textOf(
