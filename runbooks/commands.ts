@@ -1,3 +1,234 @@
+/** `firedrill runbook` and `firedrill postmortem`. */
 import type { Command } from 'commander';
+import { exitCode, formatProblem, UserError } from '../base/errors.js';
+import type { Page } from './pages.js';
 
-export function registerRunbooks(_program: Command): void {}
+export function registerRunbooks(program: Command): void {
+  registerRunbook(program);
+  registerPostmortem(program);
+}
+
+function registerRunbook(program: Command): void {
+  const runbook = program
+    .command('runbook')
+    .description('the page for each alert and failure mode, filled with the facts of the moment');
+
+  runbook
+    .command('list')
+    .description('every page, and what it is for')
+    .option('--kind <kind>', 'only alert, slo, failure or playbook')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill runbook list --kind failure')
+    .action(async (flags: { kind?: string; output: string }) => {
+      const { readPages } = await import('./pages.js');
+      const pages = [...readPages().values()].filter(
+        (p) => flags.kind === undefined || p.kind === flags.kind,
+      );
+      if (pages.length === 0) {
+        throw new UserError({
+          message: `no page is of the kind '${flags.kind}'`,
+          expected: 'alert, slo, failure or playbook',
+        });
+      }
+      if (flags.output === 'json') {
+        const list = pages.map(({ name, title, kind, covers }) => ({ name, title, kind, covers }));
+        return write(`${JSON.stringify(list, undefined, 2)}\n`);
+      }
+      const { formatTable } = await import('../base/terminal.js');
+      const rows = pages.map((p) => [p.name, p.kind, p.covers.join(' '), p.title]);
+      write(`${formatTable(['PAGE', 'KIND', 'COVERS', 'TITLE'], rows)}\n`);
+    });
+
+  runbook
+    .command('show')
+    .description('a page with placeholders where facts would stand')
+    .argument('<name>', "the alert's name, or a page of runbook list")
+    .addHelpText('after', '\nExample:\n  firedrill runbook show MeshRetryStorm')
+    .action(async (name: string) => {
+      const { renderPage } = await import('./render.js');
+      write(renderPage(await pageOf(name, undefined)));
+    });
+
+  runbook
+    .command('render')
+    .description('a page with its facts filled in')
+    .argument('<name>', "the alert's name, or a page of runbook list")
+    .requiredOption(
+      '--facts <file>',
+      "an alert as amtool or Alertmanager's webhook tell it, or our own (runbooks/README.md); - for standard input",
+    )
+    .option('--prometheus <url>', 'also run its queries there, and show what they return')
+    .option('-o, --out <file>', 'a .md or .html file, or - for Markdown on standard output', '-')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  amtool alert query -o json | firedrill runbook render MeshRetryStorm --facts -
+  firedrill runbook render MeshRetryStorm --facts alert.json --prometheus http://localhost:9090 -o page.html`,
+    )
+    .action(render);
+
+  runbook
+    .command('lint')
+    .description('a page for each alert, its sections, commands that exist, queries that parse')
+    .option('--prometheus <url>', 'also run every query there, and say which return nothing')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      '\nExit code 1 where a page cannot be followed.\n\n' +
+        'Example:\n  firedrill runbook lint --prometheus http://localhost:9090',
+    )
+    .action((flags: LintFlags) => lint(program, flags));
+}
+
+const write = (text: string): void => {
+  process.stdout.write(text);
+};
+
+/** The page itself, or for an alert of an SLO the one that all SLOs share. */
+async function pageOf(name: string, slo: string | undefined): Promise<Page> {
+  const { pageFor, readPages } = await import('./pages.js');
+  const pages = readPages();
+  const page = pageFor(pages, name, slo !== undefined);
+  if (page) return page;
+  const near = [...pages.keys()].filter((p) => p.toLowerCase().includes(name.toLowerCase()));
+  throw new UserError({
+    message: `no page '${name}'`,
+    expected:
+      near.length > 0
+        ? near.join(', ')
+        : 'one of firedrill runbook list (alerts of SLOs: SloBudgetBurn, SloNoData)',
+  });
+}
+
+interface RenderFlags {
+  facts: string;
+  prometheus?: string;
+  out: string;
+}
+
+async function render(name: string, flags: RenderFlags): Promise<void> {
+  const { readFacts } = await import('./facts.js');
+  const { queriesOf, renderPage } = await import('./render.js');
+  const { parseYaml, readYaml } = await import('../base/yaml.js');
+  const { readFileSync } = await import('node:fs');
+  const [document] =
+    flags.facts === '-'
+      ? parseYaml('standard input', readFileSync(0, 'utf8'))
+      : readYaml(flags.facts);
+  if (!document) throw new UserError(`${flags.facts}: empty`);
+  const facts = readFacts(document, name);
+  const page = await pageOf(name, facts.slo ?? facts.labels?.slo);
+  let text = renderPage(page, { ...facts, alert: facts.alert ?? name });
+  if (flags.prometheus !== undefined) {
+    const prometheus = flags.prometheus;
+    const given = { ...facts, prometheus, alert: facts.alert ?? name };
+    const { askQueries } = await import('./answers.js');
+    const { realClock } = await import('../base/clock.js');
+    const queries = queriesOf(renderPage(page, given));
+    const { answers } = await askQueries(queries, prometheus, realClock.nowMs());
+    text = renderPage(page, { ...given, answers: { ...answers, ...facts.answers } });
+  }
+  await output(flags.out, page.title, text);
+}
+
+async function output(out: string, title: string, markdown: string): Promise<void> {
+  const { writeAll } = await import('../slo/rules/write-files.js');
+  const { markdownPage } = await import('./report/document.js');
+  const text = out.endsWith('.html') ? markdownPage(title, markdown) : markdown;
+  writeAll(out, true, new Map([['page', text]]));
+}
+
+interface LintFlags {
+  prometheus?: string;
+  output: string;
+}
+
+async function lint(program: Command, flags: LintFlags): Promise<void> {
+  const { lintPages } = await import('./lint.js');
+  const { partSources, readPages } = await import('./pages.js');
+  const pages = readPages();
+  const problems = lintPages(pages, partSources(), program);
+  const { lintQueries } = await import('./answers.js');
+  const { realClock } = await import('../base/clock.js');
+  const live =
+    flags.prometheus === undefined
+      ? []
+      : await lintQueries(pages, flags.prometheus, realClock.nowMs());
+  const failed = problems.length > 0 || live.some((l) => l.error !== undefined);
+  if (flags.output === 'json') {
+    write(`${JSON.stringify({ problems, queries: live }, undefined, 2)}\n`);
+  } else {
+    for (const p of problems) write(`${formatProblem(p)}\n`);
+    for (const l of live) write(`${l.page}: ${l.error ?? 'returns nothing'}: ${l.query}\n`);
+    const asked = flags.prometheus === undefined ? '' : `, ${live.length} queries return nothing`;
+    write(`${pages.size} pages, ${problems.length} problems${asked}\n`);
+  }
+  if (failed) process.exitCode = exitCode.failed;
+}
+
+function registerPostmortem(program: Command): void {
+  const postmortem = program
+    .command('postmortem')
+    .description('drafted from what a game day recorded; checked before it is closed');
+
+  postmortem
+    .command('draft')
+    .description(
+      'a postmortem in the shape of the SRE book: measured facts, and prompts for the rest',
+    )
+    .requiredOption('--result <path>', "a game day's report folder, its result.json or record.json")
+    .option('--scenario <id>', 'only this one, as an incident of its own')
+    .option('-o, --out <file>', 'a .md or .html file, or - for Markdown on standard output', '-')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill postmortem draft --result gameday-report --scenario certificate-expiry -o postmortem.md',
+    )
+    .action(draft);
+
+  postmortem
+    .command('lint')
+    .description('sections that are empty, actions without owner or date, blame')
+    .argument('<file>', 'Markdown')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      '\nExit code 1 where it is not finished.\n\nExample:\n  firedrill postmortem lint postmortem.md',
+    )
+    .action(async (file: string, flags: { output: string }) => {
+      const { lintPostmortem } = await import('./postmortem/lint.js');
+      const { readFileSync } = await import('node:fs');
+      let text: string;
+      try {
+        text = readFileSync(file, 'utf8');
+      } catch {
+        throw new UserError(`${file} cannot be read`);
+      }
+      const problems = lintPostmortem(file, text);
+      if (flags.output === 'json') write(`${JSON.stringify(problems, undefined, 2)}\n`);
+      else if (problems.length === 0) write(`${file}: nothing is left to do\n`);
+      else for (const p of problems) write(`${formatProblem(p)}\n`);
+      if (problems.length > 0) process.exitCode = exitCode.failed;
+    });
+}
+
+interface DraftFlags {
+  result: string;
+  scenario?: string;
+  out: string;
+}
+
+async function draft(flags: DraftFlags): Promise<void> {
+  const { draftPostmortem } = await import('./postmortem/draft.js');
+  const { readRecord } = await import('./record-schema.js');
+  const record = readRecord(flags.result);
+  const { scenario } = flags;
+  if (scenario !== undefined && !record.scenarios.some((s) => s.id === scenario)) {
+    throw new UserError({
+      message: `the game day had no scenario '${scenario}'`,
+      expected: record.scenarios.map((s) => s.id).join(', '),
+    });
+  }
+  const text = draftPostmortem(record, scenario === undefined ? {} : { scenario });
+  await output(flags.out, `Postmortem: ${record.title}`, text);
+}

@@ -13,10 +13,11 @@ export class Placeholder {
   }
 }
 
-/** Queries match labels by `=~`, so that a placeholder can mean any; facts are made literal. */
+/** Queries match labels by `=~`, so that a placeholder can mean any; facts are made literal, within a string's quotes. */
 const promqlText = (text: string): string =>
   text
-    .replaceAll(/[\\^$.|?*+()[\]{}]/g, (c) => (c === '\\' || c === '^' ? `\\\\${c}` : `[${c}]`))
+    .replaceAll(/[\\^]/g, (c) => (c === '^' ? '\\\\^' : '\\\\\\\\'))
+    .replaceAll(/[$.|?*+()[\]{}]/g, '[$&]')
     .replaceAll('"', '\\"')
     .replaceAll(/\s+/g, ' ');
 

@@ -68,6 +68,15 @@ export function readParts(path = join(folder(), 'parts')): Map<string, string> {
   );
 }
 
+/** The same with their files, to be checked. */
+export function partSources(
+  path = join(folder(), 'parts'),
+): { file: string; text: string; linesBefore: number }[] {
+  return [...readParts(path)].map(([name, text]) => {
+    return { file: join(path, `${name}.md`), text, linesBefore: 0 };
+  });
+}
+
 /** The page of an alert: its own, else the one for alerts of any SLO where it is one. */
 export function pageFor(
   pages: ReadonlyMap<string, Page>,

@@ -39,6 +39,9 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
     ...place,
     proxies,
     alert: facts.alert ?? labels.alertname ?? page.name,
+    slo: facts.slo ?? labels.slo,
+    owner: facts.owner ?? labels.owner,
+    severity: facts.severity ?? labels.severity,
     reason: labels.reason,
     instance: labels.instance,
     anchor: labels.anchor,
@@ -94,7 +97,17 @@ export const factNames: readonly string[] = [
 export function renderPage(page: Page, facts: RunbookFacts = {}): string {
   const text = templateOf(page)(contextOf(page, facts));
   const tidy = text.replaceAll(/\n{3,}/g, '\n\n').trim();
-  return `${withAnswers(tidy, facts.answers ?? {})}\n`;
+  return `${withAnswers(numbered(tidy), facts.answers ?? {})}\n`;
+}
+
+/** The steps of a diagnosis are numbered, so that people can say which they are at. */
+function numbered(markdown: string): string {
+  let step = 0;
+  let inside = false;
+  return markdown.replaceAll(/^(##|###) (.*)$/gm, (whole, marks: string, title: string) => {
+    if (marks === '##') inside = title === 'Diagnosis';
+    return marks === '###' && inside ? `### ${++step}. ${title}` : whole;
+  });
 }
 
 /** The runbook of a fired alert; undefined where no page answers it. */

@@ -1,0 +1,65 @@
+/** What a Prometheus says to the queries of pages: shown in a page, or told where it is nothing. */
+import { messageOf } from '../base/errors.js';
+import { PrometheusClient } from '../slo/budget/prometheus.js';
+import type { RunbookFacts } from './facts.js';
+import type { Page } from './pages.js';
+import { queriesOf, renderPage } from './render.js';
+
+export type Answers = NonNullable<RunbookFacts['answers']>;
+
+export interface Asked {
+  answers: Answers;
+  /** By query: what Prometheus refused, and why. */
+  errors: Map<string, string>;
+}
+
+/** Throws a UserError where Prometheus cannot be reached; a query that it refuses is only noted. */
+export async function askQueries(
+  queries: readonly string[],
+  url: string,
+  timeMs: number,
+): Promise<Asked> {
+  const prometheus = new PrometheusClient(url);
+  await prometheus.query('vector(1)', timeMs);
+  const answers: Answers = {};
+  const errors = new Map<string, string>();
+  for (const query of new Set(queries)) {
+    try {
+      answers[query] = await prometheus.query(query, timeMs);
+    } catch (error) {
+      errors.set(query, messageOf(error));
+    }
+  }
+  return { answers, errors };
+}
+
+export interface QueryFinding {
+  page: string;
+  query: string;
+  /** Absent: it returned nothing, which may be the good case. */
+  error?: string;
+}
+
+/** Queries of all pages without facts that are refused or return nothing. */
+export async function lintQueries(
+  pages: ReadonlyMap<string, Page>,
+  url: string,
+  timeMs: number,
+): Promise<QueryFinding[]> {
+  const byPage = [...pages.values()].map((p) => ({
+    page: p.name,
+    queries: queriesOf(renderPage(p)),
+  }));
+  const { answers, errors } = await askQueries(
+    byPage.flatMap((p) => p.queries),
+    url,
+    timeMs,
+  );
+  return byPage.flatMap(({ page, queries }) =>
+    queries.flatMap((query): QueryFinding[] => {
+      const error = errors.get(query);
+      if (error !== undefined) return [{ page, query, error }];
+      return answers[query]?.length === 0 ? [{ page, query }] : [];
+    }),
+  );
+}

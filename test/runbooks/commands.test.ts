@@ -1,0 +1,98 @@
+/** The verbs as they are typed. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { program } from '../../base/paths.js';
+import { gameDayFiles } from '../../runbooks/report/files.js';
+import { goodGameDay } from './fixture.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-runbooks-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+for (const name of ['record.json', 'result.json']) {
+  writeFileSync(join(folder, name), gameDayFiles(goodGameDay()).get(name) as string);
+}
+
+function firedrill(args: string[], input = '') {
+  const run = spawnSync(process.execPath, [program('cli'), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    input,
+  });
+  return { status: run.status, out: run.stdout, err: run.stderr };
+}
+
+test('list, by kind and as JSON', () => {
+  expect(firedrill(['runbook', 'list', '--kind', 'playbook']).out).toContain('major-incident');
+  const list = JSON.parse(firedrill(['runbook', 'list', '--output', 'json']).out) as unknown[];
+  expect(list.length).toBeGreaterThan(50);
+  expect(firedrill(['runbook', 'list', '--kind', 'x'])).toMatchObject({
+    status: 2,
+    err: "no page is of the kind 'x'; expected alert, slo, failure or playbook\n",
+  });
+});
+
+test('show, and what is offered for a name that is not quite right', () => {
+  expect(firedrill(['runbook', 'show', 'certificate-expiry']).out).toContain(
+    '# certificate-expiry',
+  );
+  expect(firedrill(['runbook', 'show', 'retrystorm'])).toMatchObject({
+    status: 2,
+    err: "no page 'retrystorm'; expected MeshRetryStorm\n",
+  });
+});
+
+test('render from standard input to Markdown, and to a page that opens offline', () => {
+  const alert = JSON.stringify([
+    { labels: { alertname: 'PaymentLatency', slo: 'payment-latency', service: 'payment' } },
+  ]);
+  const { status, out } = firedrill(['runbook', 'render', 'PaymentLatency', '--facts', '-'], alert);
+  expect(status).toBe(0);
+  expect(out).toContain('slo:current_burn_rate:ratio{slo=~"payment-latency"}');
+  const args = ['runbook', 'render', 'PaymentLatency', '--facts', '-', '-o', 'page.html'];
+  expect(firedrill(args, alert).status).toBe(0);
+  const html = readFileSync(join(folder, 'page.html'), 'utf8');
+  expect(html).toContain('<h1>PaymentLatency: ');
+  expect(html).not.toMatch(/<script|<link|src=/);
+  expect(firedrill(['runbook', 'render', 'PaymentLatency', '--facts', 'none.json'])).toMatchObject({
+    status: 2,
+    err: 'none.json: no such file\n',
+  });
+});
+
+test('lint is green', () => {
+  expect(firedrill(['runbook', 'lint'])).toMatchObject({ status: 0, err: '' });
+  expect(firedrill(['runbook', 'lint', '--prometheus', 'http://127.0.0.1:9'])).toMatchObject({
+    status: 5,
+    err: expect.stringMatching(/^Prometheus at http:\/\/127\.0\.0\.1:9 cannot be reached/),
+  });
+});
+
+test('a postmortem is drafted from a folder, a result or a record, and is not finished', () => {
+  for (const path of ['.', 'result.json', 'record.json']) {
+    expect(firedrill(['postmortem', 'draft', '--result', path]).out).toContain('## Root causes');
+  }
+  const one = ['postmortem', 'draft', '--result', '.', '--scenario', 'retry-storm', '-o', 'p.md'];
+  expect(firedrill(one).status).toBe(0);
+  expect(readFileSync(join(folder, 'p.md'), 'utf8')).toContain(
+    '# Postmortem: Retries feed an overload',
+  );
+  const lint = firedrill(['postmortem', 'lint', 'p.md']);
+  expect(lint.status).toBe(1);
+  expect(lint.out).toContain('p.md:5:3: it is still a draft; expected Status: reviewed');
+  expect(firedrill(['postmortem', 'draft', '--result', '.', '--scenario', 'x'])).toMatchObject({
+    status: 2,
+    err: "the game day had no scenario 'x'; expected certificate-expiry, control-plane-outage, retry-storm\n",
+  });
+  writeFileSync(join(folder, 'bad.json'), '{"version":1}');
+  expect(firedrill(['postmortem', 'draft', '--result', 'bad.json'])).toMatchObject({ status: 2 });
+});
+
+test.each(['runbook', 'postmortem'])('the verbs of %s say by example how they are used', (verb) => {
+  const listed = firedrill([verb, '--help']).out.split('Commands:')[1] ?? '';
+  const names = [...listed.matchAll(/^ {2}([a-z]+)/gm)].map((m) => m[1] as string);
+  for (const name of names.filter((n) => n !== 'help')) {
+    expect(firedrill([verb, name, '--help']).out).toMatch(/Examples?:\n {2}.*firedrill/);
+  }
+});
