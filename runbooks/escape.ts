@@ -13,7 +13,7 @@ export class Placeholder {
   }
 }
 
-/** Queries match labels by `=~`, so that a placeholder can mean any; facts are made literal, within a string's quotes. */
+/** Queries match labels by `=~`, so that a placeholder can mean any; facts are made literal, within quotes. */
 const promqlText = (text: string): string =>
   text
     .replaceAll(/[\\^]/g, (c) => (c === '^' ? '\\\\^' : '\\\\\\\\'))

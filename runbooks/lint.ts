@@ -213,7 +213,9 @@ function proseProblems(
   }
   for (const fact of text.matchAll(/\{\{(\w+)\}\}/g)) {
     const name = fact[1] as string;
-    const inList = ['name', 'identity', 'notAfter', 'title', 'url', 'else'].includes(name);
+    const inList = ['name', 'command', 'identity', 'notAfter', 'title', 'url', 'else'].includes(
+      name,
+    );
     if (!inList && !factNames.includes(name))
       say(fact.index, `no fact '${name}'`, factNames.join(', '));
   }

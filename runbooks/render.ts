@@ -62,7 +62,7 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
     title: page.title,
     certificates,
     links,
-    observed,
+    observed: observed.map((fact) => ({ command: '', ...fact })),
     labels: Object.entries(labels)
       .filter(([name]) => !skip.has(name))
       .map(([name, value]) => ({ name, value })),
