@@ -69,7 +69,8 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
 
   pick(): EndpointState {
     const { target } = this.server;
-    this.#triedMs = this.parts.clock.monotonicMs();
+    const isFirst = !this.#picked && this.delayMs === 0;
+    this.#triedMs = isFirst ? this.beganMs : this.parts.clock.monotonicMs();
     if (!this.#picked) target.pending++;
     this.#picked = true;
     target.requests++;

@@ -137,6 +137,7 @@ export class BackendState {
 
   /** A response head came. */
   observe(endpoint: EndpointRecord, sampleMs: number, failed: boolean, nowMs: number): void {
+    if (!endpoint.measured && !failed) this.#firstMeasured(endpoint, sampleMs);
     endpoint.observe(sampleMs, failed, nowMs, this.#decayMs);
     endpoint.connectFailures = 0;
   }
@@ -175,6 +176,16 @@ export class BackendState {
     if (!definite && endpoint.connectFailures < connectFailuresMax) return;
     endpoint.trips++;
     this.#shut(endpoint, 'down', why, openMs(reconnect, endpoint.trips, this.#random), nowMs);
+  }
+
+  /**
+   * Endpoints not measured yet are taken to be no slower than this one. By the default alone, of equals the first to
+   * be picked would get everything until the default of the others has decayed below its latency, half a minute later.
+   */
+  #firstMeasured(endpoint: EndpointRecord, sampleMs: number): void {
+    for (const e of this.endpoints) {
+      if (e !== endpoint && !e.measured && e.latencyMs > sampleMs) e.latencyMs = sampleMs;
+    }
   }
 
   #probed(endpoint: EndpointRecord, failed: boolean, nowMs: number): void {
@@ -276,10 +287,9 @@ export class BackendState {
     if (count > 1) {
       i = this.#uneven ? this.#draw(pool, nowMs) : this.#random.below(count);
       if (this.source.balancer.kind === 'ewma') {
+        // By weight they are drawn independently: of two different ones a light one would always be the second.
         j = this.#uneven ? this.#draw(pool, nowMs) : this.#random.below(count - 1);
-        if (this.#uneven) {
-          if (j === i) j = (i + 1 + this.#random.below(count - 1)) % count;
-        } else if (j >= i) j++;
+        if (!this.#uneven && j >= i) j++;
       } else j = i;
     }
     const a = pool[i] as EndpointRecord;
