@@ -190,6 +190,7 @@ export class Proxy {
       state: this,
       identity: { set: (material) => this.identity.set(material) },
     });
+    this.gateway.metrics.watchController(this.#controller);
   }
 
   async #listen(): Promise<void> {
