@@ -40,9 +40,9 @@ function pod(annotations: Record<string, string> = {}, spec: object = {}): AnyOb
 }
 
 const healthyMetrics = `
-request_total{direction="outbound",dst="cart.retail",route="add"} 100
-response_total{direction="outbound",dst="cart.retail",route="add"} 100
-outbound_http_route_retry_requests_total{route="add"} 3
+request_total{direction="outbound",dst="cart.retail",rt_route="add"} 100
+response_total{direction="outbound",dst="cart.retail",rt_route="add"} 100
+outbound_http_route_retry_requests_total{rt_route="add"} 3
 control_configured 1
 control_connected 1
 control_last_contact_timestamp_seconds ${now}
@@ -149,7 +149,7 @@ type Fault = {
 
 const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
   'aggressive-retries': [
-    () => ({ proxies: [proxy('outbound_http_route_retry_requests_total{route="add"} 60')] }),
+    () => ({ proxies: [proxy('outbound_http_route_retry_requests_total{rt_route="add"} 60')] }),
     () => ({
       proxies: [
         proxy('', {
@@ -169,11 +169,11 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
   'slow-canary': [() => ({ add: [split(['cart', 999], ['cart-v2', 1])] })],
   'profile-missing-or-outdated': [
     () => ({ add: [object('ServiceProfile', 'gone.retail.svc.cluster.local')] }),
-    () => ({ proxies: [proxy('http_route_not_found_total{direction="outbound"} 40')] }),
+    () => ({ proxies: [proxy('route_mismatch_total{direction="outbound"} 40')] }),
   ],
   'dns-errors': [
     () => ({
-      proxies: [proxy('http_errors_total{direction="outbound",error="unknown_destination"} 4')],
+      proxies: [proxy('outbound_http_errors_total{error="unknown_destination"} 4')],
     }),
     () => ({ add: [service('legacy', { type: 'ExternalName', externalName: '10.1.2.3' })] }),
   ],
@@ -209,7 +209,7 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
     () => ({
       proxies: [
         proxy(
-          Array.from({ length: 150 }, (_, i) => `request_total{route="/user/${i}"} 1`).join('\n'),
+          Array.from({ length: 150 }, (_, i) => `request_total{rt_route="/user/${i}"} 1`).join('\n'),
         ),
       ],
     }),

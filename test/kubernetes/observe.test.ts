@@ -48,7 +48,7 @@ function cli(...args: string[]): Promise<{ code: number | null; out: string; err
 
 const checkout = (reading: number): string => {
   const l =
-    'direction="outbound",dst="cart.retail",dst_service="cart",dst_namespace="retail",route="add"';
+    'direction="outbound",dst="cart.retail",dst_service="cart",dst_namespace="retail",rt_route="add"';
   return `# HELP x y
 request_total{${l}} ${100 + 40 * reading}
 response_total{${l},status_code="200",classification="success"} ${90 + 36 * reading}

@@ -18,7 +18,7 @@ const neededMetrics = [
   'response_latency_ms_bucket',
   'identity_cert_expiration_timestamp_seconds',
 ];
-const neededLabels = ['direction', 'dst', 'route', 'classification', 'status_code', 'le'];
+const neededLabels = ['direction', 'dst', 'rt_route', 'classification', 'status_code', 'le'];
 
 interface Relabel {
   action?: string;

@@ -148,7 +148,7 @@ const profiles: Entry = {
     }
     for (const p of facts.proxies) {
       const requests = sum(p.after, 'request_total', (l) => l.direction === 'outbound');
-      const missed = sum(p.after, 'http_route_not_found_total', (l) => l.direction === 'outbound');
+      const missed = sum(p.after, 'route_mismatch_total', (l) => l.direction === 'outbound');
       if (requests < 20 || missed / requests <= 0.1) continue;
       const share = Math.round((100 * missed) / requests);
       found.push({
@@ -166,8 +166,8 @@ const names: Entry = {
   symptom: 'names do not resolve, or resolve to what is gone',
   find: (facts) => [
     ...facts.proxies.flatMap((p): Finding[] => {
-      const failed = sum(p.after, 'http_errors_total', (l) =>
-        /dns|resolve|unknown_destination/.test(l.error ?? ''),
+      const failed = sum(p.after, 'outbound_http_errors_total', (l) =>
+        /dns|resolve|unknown/.test(l.error ?? ''),
       );
       if (failed === 0) return [];
       const fix =

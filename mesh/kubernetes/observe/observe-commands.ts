@@ -19,20 +19,23 @@ Examples:
   firedrill ${name} --proxies 127.0.0.1:4191,127.0.0.1:4192
   firedrill ${name} --mesh-file mesh.yaml --output json    # proxies: [{ admin: 4191 }, ...]`;
 
-function add(program: Command, name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
+/** How proxies are found, the same for every verb that looks at them. */
+function targeted(command: Command): Command {
+  return command
     .option(
       '--proxies <addresses>',
       'admin addresses of proxies, with commas between; a bare port is of loopback',
     )
     .option('--mesh-file <file>', 'YAML or JSON with proxies: [{ admin: address or port }]')
     .option('--namespace <name>', "of the cluster's pods; default: all")
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig');
+}
+
+function add(program: Command, name: string, description: string): Command {
+  return targeted(program.command(name).description(description))
     .option('--window <duration>', 'how long to look', '2s')
     .option('--output <format>', 'table or json', 'table')
-    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
     .addHelpText('after', example(name));
 }
 
@@ -54,6 +57,83 @@ export function registerObserve(program: Command): void {
     'compliance',
     'share of connections that are encrypted, and workloads whose replicas differ in policy',
   ).action(compliance);
+  registerTap(program);
+  registerWhy(program);
+  registerPolicy(program);
+}
+
+function registerTap(program: Command): void {
+  const command = program.command('tap').description('live requests, as they come');
+  targeted(command)
+    .option('--direction <side>', 'inbound or outbound; default: both')
+    .option('--to <service>', 'such as cart.retail')
+    .option('--route <name>', 'the name of a route')
+    .option('--method <method>', 'such as POST')
+    .option('--authority <host>', 'as the client sent it')
+    .option('--path <prefix>', 'what the path begins with')
+    .option('--identity <name>', "the client's or the server's; exact, or *.suffix")
+    .option('--status <range>', '503, 5xx or 500-599')
+    .option('--failures', 'only what counts as a failure')
+    .option('--header <name...>', 'show these headers; sensitive ones are redacted all the same')
+    .option('--max-rps <n>', 'of each proxy; what is beyond is left out', '100')
+    .option('--sample <ratio>', 'share of what fits', '1')
+    .option('--duration <duration>', 'ends by itself then', '1m')
+    .option('--output <format>', 'lines or json', 'lines')
+    .addHelpText(
+      'after',
+      `${example('tap')}
+  firedrill tap --to payment.retail --status 5xx --header traceparent`,
+    )
+    .action(async (options) => {
+      const { tap } = await import('./tap-command.js');
+      process.exitCode = await tap(options);
+    });
+}
+
+function registerWhy(program: Command): void {
+  const command = program
+    .command('why')
+    .description('why a request went as it did: route, endpoints, breakers, retries, policy')
+    .argument('[request-id]', 'x-request-id or trace id; absent: the latest decisions');
+  targeted(command)
+    .option('--record <duration>', 'have the proxies record every request for so long, then ask')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill why --record 1m --proxies 4191,4192
+  firedrill why 8f14e45f-ceea-467f-a9c2-7a1f3d7e8a10 --proxies 4191,4192`,
+    )
+    .action(async (id: string | undefined, options) => {
+      const { why } = await import('./why-command.js');
+      process.exitCode = await why(id, options);
+    });
+}
+
+function registerPolicy(program: Command): void {
+  const policy = program.command('policy').description('who may call what');
+  targeted(policy.command('show').description('servers and authorizations at each proxy'))
+    .option('--output <format>', 'table or json', 'table')
+    .addHelpText('after', example('policy show'))
+    .action(async (options) => (await import('./policy-command.js')).showPolicy(options));
+  targeted(
+    policy
+      .command('audit')
+      .description('what another policy would deny of the traffic that was seen'),
+  )
+    .option('--default <mode>', 'try this default, such as deny, on the servers as they are')
+    .option('--registry <file>', 'try the policy of this registry file')
+    .option('--trust-domain <name>', 'of the registry', 'cluster.local')
+    .option('--output <format>', 'table or json', 'table')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill policy audit --default deny
+  firedrill policy audit --registry tighter.yaml --trust-domain retail.local --proxies 4191,4192`,
+    )
+    .action(async (options) => (await import('./policy-command.js')).audit(options));
 }
 
 async function look(options: Options, windowMs?: number): Promise<Observed[]> {
@@ -155,6 +235,7 @@ async function stat(options: Options): Promise<void> {
   const outbound = options.direction === 'outbound';
   const rows = await rowsOf(await look(options), (labels, p) => {
     if (labels.direction !== (outbound ? 'outbound' : 'inbound')) return undefined;
+    if (outbound && labels.dst === undefined) return undefined;
     return outbound ? `${workloadOf(p)}\u0000${labels.dst ?? ''}` : workloadOf(p);
   });
   const header = [
@@ -181,8 +262,8 @@ async function stat(options: Options): Promise<void> {
 const byRoute =
   (name: (p: Observed) => string) =>
   (labels: Record<string, string>, p: Observed): string | undefined =>
-    labels.direction === 'outbound' && labels.route !== undefined
-      ? `${name(p)}\u0000${labels.dst ?? ''}\u0000${labels.route}`
+    labels.direction === 'outbound' && labels.rt_route !== undefined
+      ? `${name(p)}\u0000${labels.dst ?? ''}\u0000${labels.rt_route}`
       : undefined;
 
 async function routes(options: Options): Promise<void> {

@@ -105,12 +105,13 @@ export class AdminServer {
   }
 
   #tap(scope: unknown, response: ServerResponse): void {
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     const session = this.#proxy.gateway.tap.open(
       scope,
       (line) => !response.writableNeedDrain && (response.write(line), true),
       () => response.end(),
     );
+    // After the scope was found good: a bad one is answered 400.
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.flushHeaders();
     response.on('close', () => session.close());
   }

@@ -1,0 +1,115 @@
+/** `firedrill tap`: live requests of the proxies that are looked at, as they come. */
+import { request } from 'node:http';
+import { parseDurationMs } from '../../../base/duration.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { findTargets, type TargetOptions } from './targets.js';
+
+export interface TapOptions extends TargetOptions {
+  direction?: string;
+  to?: string;
+  route?: string;
+  method?: string;
+  authority?: string;
+  path?: string;
+  identity?: string;
+  status?: string;
+  failures?: boolean;
+  header?: string[];
+  maxRps: string;
+  sample: string;
+  duration: string;
+  output: string;
+}
+
+/** The body of POST /tap; a proxy checks it once more. */
+export function scopeOf(options: TapOptions): Record<string, unknown> {
+  const seconds = (parseDurationMs(options.duration) ?? 0) / 1000;
+  if (!(seconds > 0 && seconds <= 600)) {
+    throw new UserError({
+      message: `--duration ${options.duration}`,
+      expected: 'a duration of at most 10m',
+    });
+  }
+  if (!['lines', 'json'].includes(options.output)) {
+    throw new UserError({ message: `--output ${options.output}`, expected: 'lines or json' });
+  }
+  const scope = {
+    direction: options.direction,
+    destination: options.to,
+    route: options.route,
+    method: options.method?.toUpperCase(),
+    authority: options.authority,
+    pathPrefix: options.path,
+    identity: options.identity,
+    status: statusesOf(options.status),
+    classification: options.failures ? 'failure' : undefined,
+    headers: options.header,
+    maxPerSecond: numberOf('--max-rps', options.maxRps, 1000),
+    sampleRatio: numberOf('--sample', options.sample, 1),
+    seconds,
+    output: options.output,
+  };
+  return Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== undefined));
+}
+
+/** `503`, `5xx` or `500-599`. */
+function statusesOf(text: string | undefined): [number, number] | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(?:([1-5])xx|(\d{3})(?:-(\d{3}))?)$/.exec(text);
+  if (!match) {
+    throw new UserError({ message: `--status ${text}`, expected: '503, 5xx or 500-599' });
+  }
+  if (match[1]) return [Number(match[1]) * 100, Number(match[1]) * 100 + 99];
+  return [Number(match[2]), Number(match[3] ?? match[2])];
+}
+
+function numberOf(option: string, text: string, max: number): number {
+  const value = Number(text);
+  if (value > 0 && value <= max) return value;
+  throw new UserError({
+    message: `${option} ${text}`,
+    expected: `a number above 0, at most ${max}`,
+  });
+}
+
+/** Streams until the taps end, or Ctrl-C. Resolves to the exit code. */
+export async function tap(options: TapOptions): Promise<number> {
+  const scope = scopeOf(options);
+  const targets = await findTargets(options);
+  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
+  const failures: string[] = [];
+  await Promise.all(
+    targets.map((address) =>
+      follow(address, scope).catch((error: unknown) => {
+        failures.push(`${address}: ${messageOf(error)}`);
+        process.stderr.write(`${address}: ${messageOf(error)}\n`);
+      }),
+    ),
+  );
+  return failures.length === targets.length ? exitCode.environment : exitCode.ok;
+}
+
+/** One proxy's lines, passed on whole, so that those of several do not mix. */
+function follow(address: string, scope: Record<string, unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const body = JSON.stringify(scope);
+    const outgoing = request(`http://${address}/tap`, { method: 'POST' }, (response) => {
+      let rest = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        const text = rest + chunk;
+        const end = text.lastIndexOf('\n') + 1;
+        rest = text.slice(end);
+        if (response.statusCode === 200) process.stdout.write(text.slice(0, end));
+        else rest = text;
+      });
+      response.on('error', reject);
+      response.on('end', () =>
+        response.statusCode === 200
+          ? resolve()
+          : reject(new Error(`${response.statusCode} ${rest.trim()}`)),
+      );
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
