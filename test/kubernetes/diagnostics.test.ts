@@ -209,7 +209,9 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
     () => ({
       proxies: [
         proxy(
-          Array.from({ length: 150 }, (_, i) => `request_total{rt_route="/user/${i}"} 1`).join('\n'),
+          Array.from({ length: 150 }, (_, i) => `request_total{rt_route="/user/${i}"} 1`).join(
+            '\n',
+          ),
         ),
       ],
     }),
