@@ -1,7 +1,8 @@
 /** `sum` and `avg`, of floats or of histograms; a group that holds both has no result. */
 import { messages } from './messages.js';
 import type { Aggregate } from '../syntax/ast.js';
-import { HistogramTotal } from './histogram-total.js';
+import type { Histogram } from '../histogram/histogram.js';
+import { totalOf } from './histogram-total.js';
 import type { Context } from './context.js';
 import { CompensatedSum } from './math.js';
 import { type GridSeries, put } from './value.js';
@@ -89,16 +90,15 @@ function mixed(
       put(out, step, aggregate.op === 'avg' ? meanAt(here, step) : sumAt(here, step));
       continue;
     }
-    const total = new HistogramTotal(aggregate.op === 'avg');
-    for (const member of withHistogram) {
-      const histogram = member.histograms?.[step];
-      if (histogram) total.add(histogram, member.labels.metricName);
-    }
     if (withHistogram.length < here.length) {
       ctx.annotations.warn(messages.mixedInAggregation(), aggregate.expr);
       continue;
     }
-    const result = total.finish(ctx.annotations, aggregate.expr);
+    const histograms = withHistogram.map((m) => ({
+      histogram: m.histograms?.[step] as Histogram,
+      metricName: m.labels.metricName,
+    }));
+    const result = totalOf(histograms, aggregate.op === 'avg', ctx.annotations, aggregate.expr);
     if (result) put(out, step, result);
   }
 }

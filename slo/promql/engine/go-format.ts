@@ -11,3 +11,9 @@ export function goFloat(value: number): string {
   }
   return Object.is(value, -0) ? '-0' : String(value);
 }
+
+/** As OpenMetrics writes a number in a label: `1.0`, `0.99`, `+Inf`. */
+export function openMetricsFloat(value: number): string {
+  const text = goFloat(value);
+  return /[.eNI]/.test(text) ? text : `${text}.0`;
+}

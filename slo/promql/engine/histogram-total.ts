@@ -1,20 +1,34 @@
 /** The sum or mean of histograms, with what has to be said about it. */
+import { IncompatibleBuckets } from '../histogram/add.js';
 import type { Histogram } from '../histogram/histogram.js';
+import { HistogramTotal } from '../histogram/total.js';
 import type { Span } from '../syntax/ast.js';
 import type { Annotations } from './annotations.js';
+import { messages } from './messages.js';
 
-export class HistogramTotal {
-  readonly isMean: boolean;
+export interface NamedHistogram {
+  readonly histogram: Histogram;
+  readonly metricName: string;
+}
 
-  constructor(isMean: boolean) {
-    this.isMean = isMean;
+/** Undefined, with a warning, where the histograms cannot be added. */
+export function totalOf(
+  histograms: Iterable<NamedHistogram>,
+  isMean: boolean,
+  annotations: Annotations,
+  span: Span,
+): Histogram | undefined {
+  const total = new HistogramTotal();
+  for (const { histogram, metricName } of histograms) {
+    try {
+      total.add(histogram, isMean);
+    } catch (error) {
+      if (!(error instanceof IncompatibleBuckets)) throw error;
+      annotations.warn(messages.mixedBuckets(metricName), span);
+      return undefined;
+    }
   }
-
-  add(_histogram: Histogram, _metricName: string): void {
-    throw new Error('native histograms are not summed yet');
-  }
-
-  finish(_annotations: Annotations, _span: Span): Histogram | undefined {
-    return undefined;
-  }
+  if (total.reconciledBounds) annotations.info(messages.reconciledBounds('aggregation'), span);
+  if (total.resetCollision) annotations.warn(messages.resetCollision('aggregation'), span);
+  return (isMean ? total.mean() : total.sum())?.compact();
 }

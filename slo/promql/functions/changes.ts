@@ -4,7 +4,11 @@ import {
   type RangeCall,
   type RangeFunction,
   type Window,
+  windowEnd,
 } from '../engine/range-call.js';
+import { equalHistograms, type Histogram } from '../histogram/histogram.js';
+import { isReset } from '../histogram/resets.js';
+import { upperBound } from '../store/series.js';
 import { startsAnew } from './start-times.js';
 
 type What = 'changes' | 'resets';
@@ -16,14 +20,37 @@ export const changesAndResets =
     eachWindow(call, (window) => countMixed(call, what, window));
   };
 
-function differs(call: RangeCall, what: What, i: number): boolean {
-  const { values, times, starts } = call.source.floats;
-  const [before, now] = [values[i - 1] as number, values[i] as number];
-  if (what === 'changes') return now !== before && !(Number.isNaN(now) && Number.isNaN(before));
-  if (now < before) return true;
-  if (!starts || !call.ctx.options.startTimestamps) return false;
-  const [previousStart, start] = [starts[i - 1] as number, starts[i] as number];
-  return startsAnew(previousStart, times[i - 1] as number, start, times[i] as number);
+interface Point {
+  timeMs: number;
+  startMs: number;
+  value: number;
+  histogram: Histogram | undefined;
+}
+
+function differ(call: RangeCall, what: What, before: Point, now: Point): boolean {
+  if (what === 'resets' && call.ctx.options.startTimestamps) {
+    const sameKind = (before.histogram === undefined) === (now.histogram === undefined);
+    const anew = startsAnew(before.startMs, before.timeMs, now.startMs, now.timeMs);
+    if (sameKind && anew) return true;
+  }
+  if (before.histogram && now.histogram) {
+    return what === 'resets'
+      ? isReset(now.histogram, before.histogram)
+      : !equalHistograms(now.histogram, before.histogram);
+  }
+  if (before.histogram || now.histogram) return true;
+  if (what === 'resets') return now.value < before.value;
+  return now.value !== before.value && !(Number.isNaN(now.value) && Number.isNaN(before.value));
+}
+
+function floatAt(call: RangeCall, i: number): Point {
+  const { times, values, starts } = call.source.floats;
+  return {
+    timeMs: times[i] as number,
+    startMs: starts?.[i] ?? 0,
+    value: values[i] as number,
+    histogram: undefined,
+  };
 }
 
 /** Counted once from the first window's start on; a window's number is the difference of two counts. */
@@ -33,7 +60,8 @@ function countFloats(call: RangeCall, what: What): void {
   const last = high[high.length - 1] ?? 0;
   const counts = new Int32Array(Math.max(1, last - first));
   for (let i = first + 1; i < last; i++) {
-    counts[i - first] = (counts[i - first - 1] as number) + (differs(call, what, i) ? 1 : 0);
+    const differs = differ(call, what, floatAt(call, i - 1), floatAt(call, i));
+    counts[i - first] = (counts[i - first - 1] as number) + (differs ? 1 : 0);
   }
   for (let step = 0; step < call.ctx.steps; step++) {
     const [from, to] = [low[step] as number, high[step] as number];
@@ -43,6 +71,34 @@ function countFloats(call: RangeCall, what: What): void {
   }
 }
 
-function countMixed(_call: RangeCall, _what: What, _window: Window): number | undefined {
-  return undefined;
+function pointsOf(call: RangeCall, window: Window): Point[] {
+  const points: Point[] = [];
+  for (let i = window.floatLow; i < window.floatHigh; i++) points.push(floatAt(call, i));
+  const { histograms } = call.source;
+  for (let i = window.histogramLow; histograms && i < window.histogramHigh; i++) {
+    points.push({
+      timeMs: histograms.times[i] as number,
+      startMs: histograms.starts?.[i] ?? 0,
+      value: NaN,
+      histogram: histograms.values[i],
+    });
+  }
+  return points.sort((a, b) => a.timeMs - b.timeMs);
+}
+
+function countMixed(call: RangeCall, what: What, window: Window): number | undefined {
+  let points = pointsOf(call, window);
+  if (call.extension === 'anchored') {
+    const startMs = windowEnd(call, window.step) - call.rangeMs;
+    const times = Float64Array.from(points, (p) => p.timeMs);
+    const after = upperBound(times, 0, times.length, startMs);
+    if (after >= points.length) return undefined;
+    // The last sample before the window is what its first one is compared with.
+    points = points.slice(Math.max(0, after - 1));
+  }
+  let count = 0;
+  for (let i = 1; i < points.length; i++) {
+    if (differ(call, what, points[i - 1] as Point, points[i] as Point)) count++;
+  }
+  return count;
 }

@@ -1,13 +1,17 @@
 /** Sums and means of a window's histograms. */
+import { totalOf } from '../engine/histogram-total.js';
+import { metricNameOf, type RangeCall } from '../engine/range-call.js';
 import type { Histogram } from '../histogram/histogram.js';
-import type { RangeCall } from '../engine/range-call.js';
 
-export function sumHistograms(
-  _call: RangeCall,
-  _low: number,
-  _high: number,
-): Histogram | undefined {
-  throw new Error('native histograms are not summed yet');
-}
+const totalOfWindow =
+  (isMean: boolean) =>
+  (call: RangeCall, low: number, high: number): Histogram | undefined => {
+    const metricName = metricNameOf(call);
+    const histograms = (call.source.histograms?.values ?? [])
+      .slice(low, high)
+      .map((histogram) => ({ histogram, metricName }));
+    return totalOf(histograms, isMean, call.ctx.annotations, call.range);
+  };
 
-export const averageHistograms: typeof sumHistograms = sumHistograms;
+export const sumHistograms = totalOfWindow(false);
+export const averageHistograms = totalOfWindow(true);

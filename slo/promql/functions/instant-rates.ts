@@ -7,6 +7,9 @@ import {
   type Window,
 } from '../engine/range-call.js';
 import type { Histogram } from '../histogram/histogram.js';
+import { isReset } from '../histogram/resets.js';
+import { divideHistogram } from '../histogram/scale.js';
+import { addWithNotes, warnNotCounter, warnNotGauge } from './histogram-arithmetic.js';
 import { startsAnew } from './start-times.js';
 
 interface Point {
@@ -54,7 +57,9 @@ export const instantRates =
       const [before, last] = two;
       const seconds = (last.timeMs - before.timeMs) / 1000;
       if (seconds === 0) return undefined;
-      if (last.histogram && before.histogram) return undefined;
+      if (last.histogram && before.histogram) {
+        return histogramStep(call, isRate, before, last, last.histogram, before.histogram);
+      }
       if (last.histogram || before.histogram) {
         warnMixed(call);
         return undefined;
@@ -68,3 +73,26 @@ export const instantRates =
       return isRate ? step / seconds : step;
     });
   };
+
+function histogramStep(
+  call: RangeCall,
+  isRate: boolean,
+  before: Point,
+  last: Point,
+  now: Histogram,
+  earlier: Histogram,
+): Histogram | undefined {
+  const gauges = [now, earlier].filter((h) => h.hint === 'gauge').length;
+  if (isRate && gauges > 0) warnNotCounter(call);
+  if (!isRate && gauges < 2) warnNotGauge(call);
+  const startReset =
+    call.ctx.options.startTimestamps &&
+    startsAnew(before.startMs, before.timeMs, last.startMs, last.timeMs);
+  const result = now.copy();
+  if (!isRate || (!startReset && !isReset(now, earlier))) {
+    if (!addWithNotes(call, result, earlier, -1)) return undefined;
+  }
+  result.hint = 'gauge';
+  result.compact();
+  return isRate ? divideHistogram(result, (last.timeMs - before.timeMs) / 1000) : result;
+}

@@ -1,15 +1,12 @@
 /** A native histogram: counts in exponential buckets, or in buckets with bounds of its own. */
+import { type Buckets, compactBuckets, copyBuckets, noBuckets } from './buckets.js';
+import { histogramText } from './text.js';
 
+/** What is known of a reset between this sample and the one before it; gauges have none. */
 export type ResetHint = 'unknown' | 'reset' | 'not_reset' | 'gauge';
 
 /** The schema of histograms with bounds of their own (`customBounds`). */
 export const customSchema = -53;
-
-/** Populated buckets only need to be here; indexes ascend. */
-export interface Buckets {
-  indexes: number[];
-  counts: number[];
-}
 
 export class Histogram {
   /** -4 to 8: each power of two is cut into 2^schema buckets; -53: the bounds are in `customBounds`. */
@@ -18,13 +15,13 @@ export class Histogram {
   zeroCount = 0;
   count = 0;
   sum = 0;
-  positive: Buckets = { indexes: [], counts: [] };
-  negative: Buckets = { indexes: [], counts: [] };
+  positive: Buckets = noBuckets();
+  negative: Buckets = noBuckets();
   /** Upper bounds, ascending; shared between histograms, never changed. */
   customBounds: readonly number[] = [];
   hint: ResetHint = 'unknown';
 
-  constructor(fields: Partial<Omit<Histogram, 'usesCustomBuckets' | 'copy'>> = {}) {
+  constructor(fields: Partial<HistogramFields> = {}) {
     Object.assign(this, fields);
   }
 
@@ -34,19 +31,55 @@ export class Histogram {
 
   copy(): Histogram {
     return new Histogram({
-      schema: this.schema,
-      zeroThreshold: this.zeroThreshold,
-      zeroCount: this.zeroCount,
-      count: this.count,
-      sum: this.sum,
+      ...this,
       positive: copyBuckets(this.positive),
       negative: copyBuckets(this.negative),
-      customBounds: this.customBounds,
-      hint: this.hint,
     });
+  }
+
+  /** Drops empty buckets; returns the histogram itself. */
+  compact(): this {
+    this.positive = compactBuckets(this.positive);
+    this.negative = compactBuckets(this.negative);
+    return this;
+  }
+
+  toString(): string {
+    return histogramText(this);
   }
 }
 
-export function copyBuckets(buckets: Buckets): Buckets {
-  return { indexes: buckets.indexes.slice(), counts: buckets.counts.slice() };
+export type HistogramFields = Pick<
+  Histogram,
+  | 'schema'
+  | 'zeroThreshold'
+  | 'zeroCount'
+  | 'count'
+  | 'sum'
+  | 'positive'
+  | 'negative'
+  | 'customBounds'
+  | 'hint'
+>;
+
+/** Exactly equal, bit for bit, as data; what is known of resets does not count. */
+export function equalHistograms(a: Histogram, b: Histogram): boolean {
+  return (
+    a.schema === b.schema &&
+    Object.is(a.count, b.count) &&
+    Object.is(a.sum, b.sum) &&
+    a.zeroThreshold === b.zeroThreshold &&
+    Object.is(a.zeroCount, b.zeroCount) &&
+    equalNumbers(a.customBounds, b.customBounds) &&
+    equalBuckets(a.negative, b.negative) &&
+    equalBuckets(a.positive, b.positive)
+  );
+}
+
+function equalBuckets(a: Buckets, b: Buckets): boolean {
+  return equalNumbers(a.indexes, b.indexes) && equalNumbers(a.counts, b.counts);
+}
+
+function equalNumbers(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
 }

@@ -1,5 +1,6 @@
 /** A histogram times or divided by a number. */
-import type { Buckets, Histogram } from './histogram.js';
+import type { Buckets } from './buckets.js';
+import type { Histogram } from './histogram.js';
 
 /** Changes the histogram itself; a negative factor makes a gauge of it. */
 export function scaleHistogram(histogram: Histogram, factor: number): Histogram {

@@ -58,3 +58,13 @@ export function literalsOf(pattern: string): readonly string[] | undefined {
     ? pattern.split('|')
     : undefined;
 }
+
+/** The same syntax, matching anywhere. */
+export function anchorlessRegex(pattern: string): RegExp {
+  const { flags, body } = translate(pattern);
+  try {
+    return new RegExp(body, flags);
+  } catch {
+    throw new Error(`error parsing regexp: \`${pattern}\` cannot be used`);
+  }
+}

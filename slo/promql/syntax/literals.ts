@@ -85,3 +85,12 @@ function joinBytes(parts: readonly { text: string; byte: boolean }[]): string {
   flush();
   return text;
 }
+
+/** As Go reads a float: decimal with an exponent, hexadecimal, `inf`, `infinity` or `nan` in any case. */
+export function parseGoFloat(text: string): number | undefined {
+  const lower = text.toLowerCase();
+  if (/^[+-]?inf(inity)?$/.test(lower)) return lower.startsWith('-') ? -Infinity : Infinity;
+  if (/^[+-]?nan$/.test(lower)) return NaN;
+  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(lower)) return Number(lower);
+  return /^[+-]?0x[0-9a-f]+$/.test(lower) ? Number(lower.replace(/^[+-]/, '')) : undefined;
+}

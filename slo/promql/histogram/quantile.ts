@@ -1,0 +1,141 @@
+/** Quantiles and fractions of a native histogram. */
+import { allBuckets, type Bucket, fractionBelow } from './bounds.js';
+import type { Histogram } from './histogram.js';
+
+export interface QuantileResult {
+  readonly value: number;
+  /** Observations that were no numbers: the result is one of them, or is higher than it would be without them. */
+  readonly note?: 'nan' | 'skewed';
+}
+
+export function histogramQuantile(q: number, histogram: Histogram): QuantileResult {
+  if (q < 0) return { value: -Infinity };
+  if (q > 1) return { value: Infinity };
+  if (histogram.count === 0 || Number.isNaN(q)) return { value: NaN };
+  const hasNaN = Number.isNaN(histogram.sum);
+  const forward = hasNaN || q < 0.5;
+  const buckets = forward ? allBuckets(histogram) : allBuckets(histogram).reverse();
+  const wanted = (forward ? q : 1 - q) * histogram.count;
+  const { bucket, count: reached, next } = bucketAtRank(buckets, wanted);
+  const edge = openEdge(histogram, bucket);
+  if (edge !== undefined) return { value: edge };
+  const count = Math.min(reached, histogram.count);
+  if (count < wanted) {
+    return hasNaN ? { value: NaN, note: 'nan' } : { value: bucket.upper };
+  }
+  const rank = forward ? wanted - (count - bucket.count) : count - wanted;
+  let note: 'skewed' | undefined;
+  let interpolated = bucket;
+  if (hasNaN) {
+    let all = count;
+    for (const rest of buckets.slice(next)) {
+      all += rest.count;
+      interpolated = rest;
+    }
+    if (all < histogram.count) note = 'skewed';
+  }
+  const value = interpolate(histogram, hasNaN ? interpolated : bucket, rank);
+  return note ? { value, note } : { value };
+}
+
+function bucketAtRank(
+  buckets: readonly Bucket[],
+  rank: number,
+): { bucket: Bucket; count: number; next: number } {
+  let bucket: Bucket = { lower: 0, upper: 0, count: 0 };
+  let count = 0;
+  for (let i = 0; i < buckets.length; i++) {
+    bucket = { ...(buckets[i] as Bucket) };
+    if (bucket.count === 0) continue;
+    count += bucket.count;
+    if (count >= rank) return { bucket, count, next: i + 1 };
+  }
+  return { bucket, count, next: buckets.length };
+}
+
+/**
+ * The zero bucket reaches only to the side on which there are observations. A custom bucket without an end gives
+ * the bound that it has.
+ */
+function openEdge(histogram: Histogram, bucket: Bucket): number | undefined {
+  if (histogram.usesCustomBuckets) {
+    if (bucket.lower === -Infinity) {
+      if (bucket.upper <= 0) return bucket.upper;
+      bucket.lower = 0;
+    } else if (bucket.upper === Infinity) {
+      return bucket.lower;
+    }
+  } else if (bucket.lower < 0 && bucket.upper > 0) {
+    clipZeroBucket(histogram, bucket);
+  }
+  return undefined;
+}
+
+function clipZeroBucket(histogram: Histogram, bucket: Bucket): void {
+  const negatives = histogram.negative.indexes.length > 0;
+  const positives = histogram.positive.indexes.length > 0;
+  if (!negatives && positives) bucket.lower = 0;
+  else if (negatives && !positives) bucket.upper = 0;
+}
+
+/** Linear in custom buckets and around zero; elsewhere as if the bucket were cut into finer exponential ones. */
+function interpolate(histogram: Histogram, bucket: Bucket, rank: number): number {
+  const fraction = rank / bucket.count;
+  const { lower, upper } = bucket;
+  if (histogram.usesCustomBuckets || (lower <= 0 && upper >= 0)) {
+    return lower + (upper - lower) * fraction;
+  }
+  const [low, high] = [Math.log2(Math.abs(lower)), Math.log2(Math.abs(upper))];
+  if (lower > 0) return 2 ** (low + (high - low) * fraction);
+  return -(2 ** (high + (low - high) * (1 - fraction)));
+}
+
+export interface FractionResult {
+  readonly value: number;
+  readonly hasNaN: boolean;
+}
+
+/** The share of observations between two values. */
+export function histogramFraction(
+  lower: number,
+  upper: number,
+  histogram: Histogram,
+): FractionResult {
+  if (histogram.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) {
+    return { value: NaN, hasNaN: false };
+  }
+  if (lower >= upper) return { value: 0, hasNaN: false };
+  const buckets = allBuckets(histogram);
+  let counted = 0;
+  for (const bucket of buckets) counted += bucket.count;
+  const sumIsNaN = Number.isNaN(histogram.sum);
+  const count = sumIsNaN ? counted : histogram.count;
+  const rank = (value: number): number =>
+    Math.min(rankOf(value, buckets, histogram) ?? count, count);
+  return {
+    value: (rank(upper) - rank(lower)) / histogram.count,
+    hasNaN: sumIsNaN && counted < histogram.count,
+  };
+}
+
+/** How many observations lie below `value`; undefined above all buckets. */
+function rankOf(
+  value: number,
+  buckets: readonly Bucket[],
+  histogram: Histogram,
+): number | undefined {
+  let rank = 0;
+  for (const original of buckets) {
+    const bucket = { ...original };
+    const aroundZero = bucket.lower <= 0 && bucket.upper >= 0;
+    if (aroundZero) clipZeroBucket(histogram, bucket);
+    if (bucket.lower >= value) return rank;
+    if (bucket.upper > value) {
+      const linear = histogram.usesCustomBuckets || aroundZero;
+      if (linear && bucket.lower === -Infinity) return bucket.count;
+      return rank + bucket.count * fractionBelow(bucket, value, linear);
+    }
+    rank += bucket.count;
+  }
+  return undefined;
+}
