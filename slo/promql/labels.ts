@@ -114,6 +114,11 @@ export class Labels {
     return `${bare ? name : ''}{${rest.join(', ')}}`;
   }
 
+  /** With the name among the other labels, as Prometheus' errors write it. */
+  toBraces(): string {
+    return `{${[...this.entries()].map(([n, v]) => `${labelName(n)}=${quote(v)}`).join(', ')}}`;
+  }
+
   toJSON(): Record<string, string> {
     return this.toObject();
   }
@@ -146,4 +151,9 @@ export function quote(text: string): string {
     return escapes[c] ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
   return `"${escaped}"`;
+}
+
+/** Any text but none, and none that is no UTF-8 (which decoding has marked). */
+export function isLabelName(name: string): boolean {
+  return name !== '' && !name.includes('\ufffd');
 }

@@ -1,6 +1,7 @@
 /** Aggregations: many series to one a group, or to a few of each group. */
 import { messages } from './messages.js';
 import type { Aggregate } from '../syntax/ast.js';
+import { withoutParens } from '../syntax/ast.js';
 import { aggregateValues } from './aggregate-values.js';
 import { sumOrAverage } from './aggregate-sums.js';
 import type { Context } from './context.js';
@@ -8,7 +9,7 @@ import { countValues } from './count-values.js';
 import { evaluateScalar, evaluateVector } from './evaluate.js';
 import { groupSeries } from './groups.js';
 import { limitRatio, topOrLimit } from './top.js';
-import { quantileOf } from './math.js';
+import { extremesOf, quantileOf } from './math.js';
 import { type GridSeries, emptySeries, hasSamples } from './value.js';
 
 export function evaluateAggregate(aggregate: Aggregate, ctx: Context): GridSeries[] {
@@ -39,10 +40,15 @@ export function evaluateAggregate(aggregate: Aggregate, ctx: Context): GridSerie
 }
 
 function warnQuantiles(aggregate: Aggregate, q: Float64Array, ctx: Context): void {
-  for (const wanted of new Set(q)) {
-    if (wanted >= 0 && wanted <= 1) continue;
-    ctx.annotations.warn(messages.quantileOutOfRange(wanted), aggregate.param ?? aggregate);
-  }
+  const warn = (wanted: number): void =>
+    ctx.annotations.warn(
+      messages.quantileOutOfRange(wanted),
+      withoutParens(aggregate.param ?? aggregate),
+    );
+  const { low, high } = extremesOf(q.filter((v) => !Number.isNaN(v)));
+  if (q.some(Number.isNaN)) warn(NaN);
+  if (high > 1) warn(high);
+  if (low < 0) warn(low);
 }
 
 function quantiles(

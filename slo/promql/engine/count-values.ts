@@ -1,14 +1,18 @@
 /** `count_values`: how often each value occurs, the value as a label. */
-import { Labels } from '../labels.js';
+import { isLabelName, Labels } from '../labels.js';
 import type { Aggregate } from '../syntax/ast.js';
+import { withoutParens } from '../syntax/ast.js';
 import type { Context } from './context.js';
 import { evaluateVector, stringOf } from './evaluate.js';
 import { emptySeries, type GridSeries } from './value.js';
 
 export function countValues(aggregate: Aggregate, ctx: Context): GridSeries[] {
   const label = stringOf(aggregate.param);
-  if (label === '')
-    ctx.fail(`invalid label name ${JSON.stringify(label)}`, aggregate.param ?? aggregate);
+  if (!isLabelName(label)) {
+    const written = aggregate.param && withoutParens(aggregate.param);
+    const text = written?.kind === 'string' ? written.text : '""';
+    ctx.fail(`invalid label name ${text}`, aggregate.param ?? aggregate);
+  }
   const results = new Map<string, GridSeries>();
   for (const series of evaluateVector(aggregate.expr, ctx)) {
     for (let step = 0; step < ctx.steps; step++) {

@@ -3,7 +3,7 @@ import type { Expr } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 
 /** Functions whose value depends on when they are evaluated, even of a fixed argument. */
-const timeDependent = new Set([
+export const timeDependent = new Set([
   'days_in_month',
   'day_of_month',
   'day_of_week',

@@ -75,9 +75,8 @@ class Match {
   }
 
   pair(many: readonly GridSeries[], one: readonly GridSeries[], evaluated: Uint8Array): void {
-    const { fillLeft, fillRight } = this.#matching;
-    // Fills name the sides as written; ours are the many and the one.
-    const [fillMany, fillOne] = this.#swapped ? [fillRight, fillLeft] : [fillLeft, fillRight];
+    // As Prometheus has it, "left" is the many side where sides are grouped, on whichever side it was written.
+    const { fillLeft: fillMany, fillRight: fillOne } = this.#matching;
     if (many.length === 1 && one.length === 1) {
       this.#columns(many[0] as GridSeries, one[0] as GridSeries, fillMany, fillOne);
       return;
@@ -212,9 +211,9 @@ class Match {
   }
 
   #refuseDuplicates(first: GridSeries, second: GridSeries): never {
-    const group = matchedLabels(this.#matching, second.labels).toString();
+    const group = matchedLabels(this.#matching, second.labels).toBraces();
     const side = this.#swapped ? 'left' : 'right';
-    const pair = [first.labels.toString(), second.labels.toString()].sort().join(', ');
+    const pair = [first.labels.toBraces(), second.labels.toBraces()].sort().join(', ');
     return this.#ctx.fail(
       `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${pair}]` +
         ';many-to-many matching not allowed: matching labels must be unique on one side',

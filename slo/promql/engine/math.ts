@@ -60,3 +60,13 @@ function sortNanFirst(values: Float64Array): Float64Array {
   }
   return sorted;
 }
+
+/** The smallest and the largest; NaN both where any value is. */
+export function extremesOf(values: Float64Array): { low: number; high: number } {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { low, high };
+}

@@ -6,6 +6,7 @@ import { ignoreHistogram } from './aggregate.js';
 import type { Context } from './context.js';
 import type { Group } from './groups.js';
 import { labelsOffset } from './ratio-hash.js';
+import { extremesOf } from './math.js';
 import { emptySeries, type GridSeries, hasSamples } from './value.js';
 
 export function topOrLimit(
@@ -14,8 +15,9 @@ export function topOrLimit(
   k: Float64Array,
   ctx: Context,
 ): GridSeries[] {
-  if (!k.some((n) => n >= 1)) return [];
-  checkCounts(aggregate, k, ctx);
+  const { low, high } = extremesOf(k);
+  if (high < 1) return [];
+  checkCounts(aggregate, low, high, ctx);
   const picked = new Picked(ctx);
   for (const group of groups) {
     for (let step = 0; step < ctx.steps; step++) {
@@ -34,11 +36,9 @@ export function topOrLimit(
   return picked.series();
 }
 
-function checkCounts(aggregate: Aggregate, k: Float64Array, ctx: Context): void {
+function checkCounts(aggregate: Aggregate, low: number, high: number, ctx: Context): void {
   const place = aggregate.param ?? aggregate;
-  if (k.some(Number.isNaN)) ctx.fail('Parameter value is NaN', place);
-  const low = Math.min(...k);
-  const high = Math.max(...k);
+  if (Number.isNaN(high)) ctx.fail('Parameter value is NaN', place);
   if (low <= -(2 ** 63)) ctx.fail(`Scalar value ${goFloat(low)} underflows int64`, place);
   if (high >= 2 ** 63) ctx.fail(`Scalar value ${goFloat(high)} overflows int64`, place);
 }
@@ -72,12 +72,11 @@ export function limitRatio(
   ctx: Context,
 ): GridSeries[] {
   const place = aggregate.param ?? aggregate;
-  if (ratios.every((r) => r === 0)) return [];
-  if (ratios.some(Number.isNaN)) ctx.fail('Ratio value is NaN', place);
+  const { low, high } = extremesOf(ratios);
+  if (low === 0 && high === 0) return [];
+  if (Number.isNaN(high)) ctx.fail('Ratio value is NaN', place);
   const warn = (got: number, to: number): void =>
     ctx.annotations.warn(messages.ratioOutOfRange(got, to), place);
-  const high = Math.max(...ratios);
-  const low = Math.min(...ratios);
   if (high > 1) warn(high, 1);
   if (low < -1) warn(low, -1);
   const picked = new Picked(ctx);

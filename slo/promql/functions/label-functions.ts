@@ -3,7 +3,7 @@ import type { Context } from '../engine/context.js';
 import { evaluateVector, stringOf } from '../engine/evaluate.js';
 import { mergeSameLabels } from '../engine/merge.js';
 import type { GridSeries, Value } from '../engine/value.js';
-import { type Labels, metricNameLabel } from '../labels.js';
+import { isLabelName, type Labels, metricNameLabel } from '../labels.js';
 import { anchoredRegex } from '../store/regex.js';
 import type { Call, Expr } from '../syntax/ast.js';
 import type { VectorFunction } from './vector-functions.js';
@@ -24,7 +24,7 @@ const labelReplace: VectorFunction = (call, ctx) => {
       call.args[4] as Expr,
     );
   }
-  if (destination === '') {
+  if (!isLabelName(destination)) {
     return ctx.fail(
       `invalid destination label name in label_replace(): ${destination}`,
       call.args[1] as Expr,
@@ -56,10 +56,10 @@ const labelJoin: VectorFunction = (call, ctx) => {
     ...string[],
   ];
   sources.forEach((name, i) => {
-    if (name !== '') return;
+    if (isLabelName(name)) return;
     ctx.fail(`invalid source label name in label_join(): ${name}`, call.args[i + 3] as Expr);
   });
-  if (destination === '') {
+  if (!isLabelName(destination)) {
     return ctx.fail(
       `invalid destination label name in label_join(): ${destination}`,
       call.args[1] as Expr,

@@ -1,10 +1,21 @@
-/** Regular expressions in Go's syntax (RE2), anchored at both ends as PromQL anchors them. */
+/** Regular expressions in Go's syntax (RE2) as JavaScript's. */
 
-/** Throws with a sentence where the pattern cannot be used. */
+/** Anchored at both ends as PromQL anchors them; throws with a sentence where the pattern cannot be used. */
 export function anchoredRegex(pattern: string): RegExp {
-  const { flags, body } = translate(pattern);
-  const source = `^(?:${body})$`;
-  for (const set of [`${flags}u`, flags]) {
+  return compile(pattern, (body) => `^(?:${body})$`, 's');
+}
+
+/** Matching anywhere. */
+export function anchorlessRegex(pattern: string): RegExp {
+  return compile(pattern, (body) => body, '');
+}
+
+function compile(pattern: string, wrap: (body: string) => string, flags: string): RegExp {
+  // Where case matters nowhere, the engine's own flag is faster than classes of both cases.
+  const whole = /^\(\?i\)/.test(pattern);
+  const source = wrap(new Translation(whole ? pattern.slice(4) : pattern).result());
+  const all = `${flags}${whole ? 'i' : ''}`;
+  for (const set of [`${all}u`, all]) {
     try {
       return new RegExp(source, set);
     } catch {
@@ -17,6 +28,7 @@ export function anchoredRegex(pattern: string): RegExp {
 const classes: Record<string, string> = {
   alnum: '0-9A-Za-z',
   alpha: 'A-Za-z',
+  ascii: '\\x00-\\x7F',
   blank: '\\t ',
   cntrl: '\\x00-\\x1F\\x7F',
   digit: '0-9',
@@ -30,26 +42,96 @@ const classes: Record<string, string> = {
   xdigit: '0-9A-Fa-f',
 };
 
-/** What Go writes otherwise: inline flags in front, named groups, character classes, \A, \z and \Q…\E. */
-function translate(pattern: string): { flags: string; body: string } {
-  let flags = 's';
-  let body = pattern;
-  const inline = /^\(\?([imsU]+)\)/.exec(body);
-  if (inline) {
-    body = body.slice(inline[0].length);
-    if (inline[1]?.includes('i')) flags += 'i';
-    if (inline[1]?.includes('m')) flags += 'm';
+/** Walks over a pattern; where `(?i` is in force, a letter becomes a class of both its cases. */
+class Translation {
+  readonly #pattern: string;
+  #at = 0;
+  #ignoreCase = false;
+  /** What was in force outside of each open group. */
+  readonly #outer: boolean[] = [];
+
+  constructor(pattern: string) {
+    this.#pattern = pattern;
   }
-  body = body
-    .replace(/\\Q([^]*?)(?:\\E|$)/g, (_, text: string) =>
-      text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
-    )
-    .replace(/\(\?P</g, '(?<')
-    .replace(/\[:(\^?)(\w+):\]/g, (whole, _not: string, name: string) => classes[name] ?? whole)
-    .replace(/(?<!\\)((?:\\\\)*)\\A/g, '$1^')
-    .replace(/(?<!\\)((?:\\\\)*)\\z/g, '$1$')
-    .replace(/\\x\{([0-9a-fA-F]+)\}/g, (_, hex: string) => `\\u{${hex}}`);
-  return { flags, body };
+
+  result(): string {
+    let out = '';
+    while (this.#at < this.#pattern.length) out += this.#next();
+    return out;
+  }
+
+  #take(regex: RegExp): RegExpExecArray | undefined {
+    regex.lastIndex = this.#at;
+    const match = regex.exec(this.#pattern);
+    if (match) this.#at += match[0].length;
+    return match ?? undefined;
+  }
+
+  #next(): string {
+    const quoted = this.#take(/\\Q([^]*?)(?:\\E|$)/y);
+    if (quoted) {
+      return [...(quoted[1] as string)]
+        .map((c) => this.#bothCases(c.replace(/[\\^$.*+?()[\]{}|]/, '\\$&')))
+        .join('');
+    }
+    const escaped = this.#take(/\\(x\{[0-9a-fA-F]+\}|x[0-9a-fA-F]{2}|[pP](?:\{[^}]*\}|\w)|[^])/y);
+    if (escaped) return escapeText(escaped[1] as string);
+    const flags = this.#take(/\(\?([imsU]*)(?:-([imsU]+))?([:)])/y);
+    if (flags) return this.#flags(flags[1] as string, flags[2] ?? '', flags[3] === ':');
+    const named = this.#take(/\(\?P?<(?![=!])/y);
+    if (named) {
+      this.#outer.push(this.#ignoreCase);
+      return '(?<';
+    }
+    if (this.#pattern[this.#at] === '[') return this.#class();
+    const char = this.#pattern[this.#at++] as string;
+    if (char === '(') this.#outer.push(this.#ignoreCase);
+    if (char === ')') this.#ignoreCase = this.#outer.pop() ?? false;
+    return this.#bothCases(char);
+  }
+
+  #flags(on: string, off: string, opens: boolean): string {
+    if (opens) this.#outer.push(this.#ignoreCase);
+    if (on.includes('i')) this.#ignoreCase = true;
+    if (off.includes('i')) this.#ignoreCase = false;
+    return opens ? '(?:' : '';
+  }
+
+  #bothCases(char: string): string {
+    if (!this.#ignoreCase || char.toLowerCase() === char.toUpperCase()) return char;
+    return `[${char.toLowerCase()}${char.toUpperCase()}]`;
+  }
+
+  #class(): string {
+    const match = this.#take(/\[(\^?)(\]?(?:\[:\^?\w+:\]|\\[^]|[^\]\\])*)\]/y);
+    if (!match) return this.#pattern[this.#at++] as string;
+    const [, not, body] = match as unknown as [string, string, string];
+    const inside = body
+      .replace(/^\]/, '\\]')
+      .replace(/\[:(\^?)(\w+):\]/g, (whole, _not: string, name: string) => classes[name] ?? whole)
+      .replace(/\\x\{([0-9a-fA-F]+)\}/g, (_, hex: string) => `\\u{${hex}}`)
+      .replace(/\[/g, '\\[');
+    return `[${not}${inside}${this.#ignoreCase ? otherCase(inside) : ''}]`;
+  }
+}
+
+function escapeText(escaped: string): string {
+  if (escaped === 'A') return '^';
+  if (escaped === 'z') return '$';
+  if (escaped === 'a') return '\\x07';
+  if (escaped.startsWith('x{')) return `\\u${escaped.slice(1)}`;
+  return `\\${escaped}`;
+}
+
+/** Letters and ranges of letters in the other case. */
+function otherCase(body: string): string {
+  const swap = (c: string): string => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase());
+  let out = '';
+  for (const [whole, from, to] of body.matchAll(/\\[^]|([a-zA-Z])-([a-zA-Z])|[a-zA-Z]/g)) {
+    if (from && to) out += `${swap(from)}-${swap(to)}`;
+    else if (!whole.startsWith('\\')) out += swap(whole);
+  }
+  return out;
 }
 
 /** The literals that a pattern is an alternation of (`a|b|c`), where it is nothing else. */
@@ -57,14 +139,4 @@ export function literalsOf(pattern: string): readonly string[] | undefined {
   return /^[\w\-/:, ~@%&=!#'"<>;]*(\|[\w\-/:, ~@%&=!#'"<>;]*)*$/.test(pattern)
     ? pattern.split('|')
     : undefined;
-}
-
-/** The same syntax, matching anywhere. */
-export function anchorlessRegex(pattern: string): RegExp {
-  const { flags, body } = translate(pattern);
-  try {
-    return new RegExp(body, flags);
-  } catch {
-    throw new Error(`error parsing regexp: \`${pattern}\` cannot be used`);
-  }
 }

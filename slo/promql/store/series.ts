@@ -1,5 +1,7 @@
 /** One series' samples as columns of numbers. */
+import { sameBounds } from '../histogram/bounds.js';
 import type { Histogram } from '../histogram/histogram.js';
+import { isReset } from '../histogram/resets.js';
 import type { Labels } from '../labels.js';
 
 /** What the engine reads: samples in the order of time, at most one a millisecond. */
@@ -51,7 +53,10 @@ export class StoredSeries implements Series {
     if (i < 0) return 'duplicate';
     this.values[i] = NaN;
     this.histograms ??= [];
-    this.histograms[i] = histogram;
+    this.histograms[i] = withHint(
+      histogram,
+      i === this.length - 1 ? this.histograms[i - 1] : undefined,
+    );
     return this.#finish(i, startMs);
   }
 
@@ -124,6 +129,35 @@ export class StoredSeries implements Series {
     if (this.stale) this.stale = grown(this.stale, new Uint8Array(capacity));
     if (this.starts) this.starts = grown(this.starts, new Float64Array(capacity));
   }
+}
+
+/**
+ * What Prometheus' storage says of a reset when it is read: that there was none, where it has looked and seen none. A
+ * gauge has no resets, and who says that there was one is believed.
+ */
+function withHint(histogram: Histogram, previous: Histogram | undefined): Histogram {
+  if (histogram.hint === 'gauge' || histogram.hint === 'reset') return histogram;
+  const seenNone = previous && sameLayout(histogram, previous) && !fell(histogram, previous);
+  const hint = seenNone ? 'not_reset' : 'unknown';
+  if (histogram.hint === hint) return histogram;
+  const copy = histogram.copy();
+  copy.hint = hint;
+  return copy;
+}
+
+function fell(histogram: Histogram, previous: Histogram): boolean {
+  const plain = histogram.copy();
+  plain.hint = 'unknown';
+  return isReset(plain, previous);
+}
+
+function sameLayout(a: Histogram, b: Histogram): boolean {
+  return (
+    b.hint !== 'gauge' &&
+    a.schema === b.schema &&
+    a.zeroThreshold === b.zeroThreshold &&
+    sameBounds(a.customBounds, b.customBounds)
+  );
 }
 
 /** The first index in `from` to `to` whose time is not before `timeMs`. */

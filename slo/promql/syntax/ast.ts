@@ -52,6 +52,8 @@ export interface NumberLiteral extends Span {
 export interface StringLiteral extends Span {
   readonly kind: 'string';
   readonly value: string;
+  /** As written, with its quotes. */
+  readonly text: string;
 }
 
 export interface VectorSelector extends Span {

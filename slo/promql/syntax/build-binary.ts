@@ -7,19 +7,14 @@ import { PromqlError } from './error.js';
 import type { Builder } from './parse.js';
 import { typeOf } from './types.js';
 
-export function buildBinary(
-  builder: Builder,
-  node: SyntaxNode,
-  postfixes: readonly SyntaxNode[],
-): Expr {
-  const left = builder.expr(node.firstChild as SyntaxNode);
-  const right = builder.expr(node.lastChild as SyntaxNode, postfixes);
+/** `node` holds the operator between the two, and what is written behind it. */
+export function buildBinary(builder: Builder, node: SyntaxNode, left: Expr, right: Expr): Binary {
   const operator = node.firstChild?.nextSibling as SyntaxNode;
   const op = builder.slice(operator).toLowerCase() as BinaryOperator;
   const bool = node.getChild('BoolModifier') !== null;
   const clause = node.getChild('MatchingModifierClause');
   const fill = node.getChild('FillModifier');
-  const span = { from: node.from, to: right.to };
+  const span = { from: left.from, to: right.to };
 
   if (bool && !isComparison(op)) {
     throw new PromqlError('bool modifier can only be used on comparison operators', operator);
@@ -39,15 +34,7 @@ export function buildBinary(
     throw new PromqlError('filling in missing series only allowed between instant vectors', fill);
   }
   const matching = vectors ? buildMatching(builder, op, clause, fill) : undefined;
-  return rebalance({
-    kind: 'binary',
-    op,
-    left,
-    right,
-    bool,
-    ...(matching ? { matching } : {}),
-    ...span,
-  });
+  return { kind: 'binary', op, left, right, bool, ...(matching ? { matching } : {}), ...span };
 }
 
 function buildMatching(
@@ -97,15 +84,4 @@ function fillValues(builder: Builder, node: SyntaxNode | null): Partial<Matching
     ...(left === undefined ? {} : { fillLeft: left }),
     ...(right === undefined ? {} : { fillRight: right }),
   };
-}
-
-/** A sign binds less tightly than a power: `-1^2` is `-(1^2)`, though the grammar reads `-1` as one literal. */
-function rebalance(binary: Binary): Expr {
-  const { left, op, from, to } = binary;
-  if (op !== '^' || left.kind !== 'number' || !/^[+-]/.test(left.text)) return binary;
-  const sign = left.text[0] as '+' | '-';
-  const text = left.text.slice(1).trimStart();
-  const start = left.to - text.length;
-  const bare: Expr = { ...left, value: sign === '-' ? -left.value : left.value, text, from: start };
-  return { kind: 'unary', op: sign, expr: { ...binary, left: bare, from: start }, from, to };
 }

@@ -21,31 +21,48 @@ const standIns: Record<string, string> = {
 const token =
   /"(?:\\[^]|[^"\\])*"?|'(?:\\[^]|[^'\\])*'?|`[^`]*`?|#[^\n]*|\d[\w.]*|[a-zA-Z_:][\w:]*|[[\]]|\s+|[^]/g;
 
+/** Words of durations that the grammar knows in lower case only. */
+const durationWords = /^(step|range|min_of|max_of)$/i;
+
 /** The text to give to the grammar, of the same length; throws where a function does not exist. */
 export function prepareNames(text: string): string {
   let result = '';
   let brackets = 0;
+  let offsetParens = 0;
+  /** The last tokens: a sign and a word may stand between `offset` and its parenthesis. */
+  let before: string[] = [];
   const tokens = [...text.matchAll(token)];
   const next = (i: number): string => {
     let j = i + 1;
     while (j < tokens.length && /^(\s|#)/.test(tokens[j]![0])) j++;
     return tokens[j]?.[0] ?? '';
   };
-  let before = '';
   tokens.forEach((match, i) => {
     const word = match[0];
+    if (/^(\s|#)/.test(word)) {
+      result += word;
+      return;
+    }
+    const afterOffset = /offset([-+ ]*)(step|range|min_of|max_of)?$/.test(before.join(' '));
     if (word === '[') brackets++;
     if (word === ']') brackets = Math.max(0, brackets - 1);
-    let written = word;
-    if (/^[a-zA-Z_:]/.test(word) && next(i) === '(' && !keywords.has(word.toLowerCase())) {
-      if (!isFunction(word)) refuse(word, match.index);
-      // Durations have their own min_of and max_of, which the grammar does know.
-      if (brackets === 0 && !/offset[-+]*$/.test(before)) written = standIns[word] ?? word;
-    }
-    result += written;
-    if (!/^(\s|#)/.test(word)) before = `${before}${word.toLowerCase()}`.slice(-16);
+    if (word === '(' && (offsetParens > 0 || afterOffset)) offsetParens++;
+    if (word === ')') offsetParens = Math.max(0, offsetParens - 1);
+    const inDuration = brackets > 0 || offsetParens > 0 || afterOffset;
+    result += written(word, match.index, inDuration, next(i) === '(');
+    before = [...before, word.toLowerCase()].slice(-4);
   });
   return result;
+}
+
+function written(word: string, index: number, inDuration: boolean, isCalled: boolean): string {
+  // A number may end in its point; to the grammar it may not.
+  if (/^\d+\.$/.test(word)) return word.replace('.', ' ');
+  if (!isCalled || !/^[a-zA-Z_:]/.test(word)) return word;
+  if (inDuration) return durationWords.test(word) ? word.toLowerCase() : word;
+  if (keywords.has(word.toLowerCase())) return word;
+  if (!isFunction(word)) refuse(word, index);
+  return standIns[word] ?? word;
 }
 
 export function isFunction(name: string): boolean {

@@ -2,9 +2,9 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import type { Expr, Matcher, MatchOperator, VectorSelector } from './ast.js';
-import { buildBinary } from './build-binary.js';
 import { buildAggregate, buildCall } from './build-call.js';
 import { applyPostfix } from './postfix.js';
+import { climb, flatten } from './precedence.js';
 import { checkTypes } from './check.js';
 import { PromqlError } from './error.js';
 import { parseNumber, parseString } from './literals.js';
@@ -43,28 +43,11 @@ export class Builder {
     return this.text.slice(node.from, node.to);
   }
 
-  /**
-   * The grammar lets ranges, `offset` and `@` follow a whole operation, where they belong to its last operand:
-   * `postfixes` are those found on the way down, innermost first.
-   */
-  expr(node: SyntaxNode, postfixes: readonly SyntaxNode[] = []): Expr {
-    switch (node.name) {
-      case 'BinaryExpr':
-        return buildBinary(this, node, postfixes);
-      case 'UnaryExpr': {
-        const operand = this.expr(node.lastChild as SyntaxNode, postfixes);
-        const op = this.slice(node.firstChild as SyntaxNode) as '+' | '-';
-        return { kind: 'unary', op, expr: operand, from: node.from, to: operand.to };
-      }
-      case 'MatrixSelector':
-      case 'SubqueryExpr':
-      case 'OffsetExpr':
-      case 'StepInvariantExpr':
-      case 'AnchoredExpr':
-      case 'SmoothedExpr':
-        return this.expr(node.firstChild as SyntaxNode, [node, ...postfixes]);
-      default:
-    }
+  expr(node: SyntaxNode): Expr {
+    return climb(this, flatten(this, node));
+  }
+
+  operand(node: SyntaxNode, postfixes: readonly SyntaxNode[]): Expr {
     let result = this.primary(node);
     for (const postfix of postfixes) result = applyPostfix(this, result, postfix);
     return result;
@@ -76,7 +59,7 @@ export class Builder {
       case 'NumberDurationLiteral':
         return { kind: 'number', value: this.number(node), text: this.slice(node), ...span };
       case 'StringLiteral':
-        return { kind: 'string', value: this.string(node), ...span };
+        return { kind: 'string', value: this.string(node), text: this.slice(node), ...span };
       case 'ParenExpr':
         return { kind: 'paren', expr: this.expr(node.firstChild as SyntaxNode), ...span };
       case 'VectorSelector':

@@ -6,7 +6,8 @@ import { parseGoFloat } from '../syntax/literals.js';
 import type { LoadCommand, LoadedSeries } from './script.js';
 
 export function load(command: LoadCommand, store: MemoryStore): void {
-  for (const line of command.series) {
+  // Of two lines for the same series the last one counts.
+  for (const line of new Map(command.series.map((s) => [s.labels.key, s])).values()) {
     const series = store.series(line.labels);
     line.values.forEach((value, i) => {
       const timeMs = i * command.stepMs;

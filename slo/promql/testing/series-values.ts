@@ -31,8 +31,8 @@ export function parseMetric(line: string): { labels: Labels; rest: string } {
   const name = /^\s*([a-zA-Z_:][\w:]*)?/.exec(line) as RegExpExecArray;
   const entries: [string, string][] = name[1] ? [[metricNameLabel, name[1]]] : [];
   let at = name[0].length;
-  const brace = /^\s*\{/.exec(line.slice(at));
-  if (!brace || line.startsWith('{{', at)) {
+  const brace = /^\s*\{(?!\{)/.exec(line.slice(at));
+  if (!brace) {
     if (!name[1]) throw new Error(`a series begins with its name or its labels, not '${line}'`);
     return { labels: Labels.fromEntries(entries), rest: line.slice(at) };
   }
@@ -78,7 +78,7 @@ const mostValues = 1_000_000;
 
 export function parseValues(text: string): Value[] {
   const values: Value[] = [];
-  for (const [item] of text.matchAll(/\{\{[^}]*\}\}[^\s]*(?:\{\{[^}]*\}\}[^\s]*)?|\S+/g)) {
+  for (const [item] of text.matchAll(/(?:\{\{[^}]*\}\}|\S)+/g)) {
     for (const value of expand(item)) values.push(value);
     if (values.length > mostValues) throw new Error(`more than ${mostValues} values`);
   }

@@ -13,12 +13,12 @@ export function parseStartsLine(line: string): { labels: Labels; offsets: (numbe
   return { labels, offsets: items.flatMap(expand) };
 }
 
-const item = /^([+-]?)(\d+[a-z]+)(?:([+-])(\d+[a-z]+))?(?:x(\d+))?$/;
+const item = /^([+-]?)(\d+[a-wyz]*)(?:([+-])(\d+[a-wyz]*))?(?:x(\d+))?$/;
 
 function expand(text: string): (number | undefined)[] {
   const gap = /^_(?:x(\d+))?$/.exec(text);
   if (gap) return Array.from({ length: Number(gap[1] ?? 1) }, () => undefined);
-  const match = item.exec(text.replace(/x(?=\d+$)/, ' x').replace(' ', ''));
+  const match = item.exec(text);
   if (!match) throw new Error(`not a start: '${text}'`);
   const [, sign, first, direction, step, times] = match;
   const base = (sign === '-' ? -1 : 1) * durationOf(first as string);
