@@ -75,7 +75,8 @@ function pointsOf(call: RangeCall, window: Window): Point[] {
   const points: Point[] = [];
   for (let i = window.floatLow; i < window.floatHigh; i++) points.push(floatAt(call, i));
   const { histograms } = call.source;
-  for (let i = window.histogramLow; histograms && i < window.histogramHigh; i++) {
+  if (!histograms) return points;
+  for (let i = window.histogramLow; i < window.histogramHigh; i++) {
     points.push({
       timeMs: histograms.times[i] as number,
       startMs: histograms.starts?.[i] ?? 0,

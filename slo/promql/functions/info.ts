@@ -52,7 +52,7 @@ function lookUpTimes(vector: Expr, ctx: Context): { firstMs: number; stepMs: num
     if (node.kind !== 'selector' || offsetMs !== undefined) return;
     fixed = ctx.fixedTime(node.at);
     offsetMs = node.offset ? ctx.duration(node.offset) : 0;
-    const around = parents.filter((p): p is Subquery => p.kind === 'subquery').reverse();
+    const around = parents.filter((p): p is Subquery => p.kind === 'subquery').toReversed();
     for (const subquery of around) {
       if (fixed !== undefined) break;
       offsetMs += subquery.offset ? ctx.duration(subquery.offset) : 0;

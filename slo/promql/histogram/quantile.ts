@@ -14,7 +14,7 @@ export function histogramQuantile(q: number, histogram: Histogram): QuantileResu
   if (histogram.count === 0 || Number.isNaN(q)) return { value: NaN };
   const hasNaN = Number.isNaN(histogram.sum);
   const forward = hasNaN || q < 0.5;
-  const buckets = forward ? allBuckets(histogram) : allBuckets(histogram).reverse();
+  const buckets = forward ? allBuckets(histogram) : allBuckets(histogram).toReversed();
   const wanted = (forward ? q : 1 - q) * histogram.count;
   const { bucket, count: reached, next } = bucketAtRank(buckets, wanted);
   const edge = openEdge(histogram, bucket);

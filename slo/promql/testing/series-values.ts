@@ -23,8 +23,11 @@ export function parseSeriesLine(line: string): SeriesLine {
   return { labels, values: parseValues(rest) };
 }
 
-const pair =
-  /\s*(?:([a-zA-Z_][\w.:]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*=\s*)?("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)\s*(,|\})/y;
+const quoted = String.raw`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`;
+const pair = new RegExp(
+  String.raw`\s*(?:([a-zA-Z_][\w.:]*|${quoted})\s*=\s*)?(${quoted}|\x60[^\x60]*\x60)\s*(,|\})`,
+  'y',
+);
 
 /** The labels in front of a line, and what follows them. */
 export function parseMetric(line: string): { labels: Labels; rest: string } {
