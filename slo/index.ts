@@ -14,4 +14,4 @@ export {
 } from './rules/windows.js';
 export { groupsText, ruleFileText } from './rules/write.js';
 export * as sloNames from './rules/names.js';
-export { type Bounds, type ErrorStep, type Theory, theoryOf } from './rules/theory.js';
+export { type Bounds, crossingMs, type ErrorStep, type Theory, theoryOf } from './rules/theory.js';

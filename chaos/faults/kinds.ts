@@ -1,0 +1,183 @@
+/**
+ * How each kind of fault is done: at which address its lease is put, and what the lease says. Every injection point
+ * speaks the same three verbs (POST /faults, GET /faults, DELETE /faults/<id>), holds the lease itself, and lets it
+ * lapse when nobody renews it. Adding a kind is adding an entry here; see README.md.
+ */
+import { z } from 'zod';
+import type { Problem } from '../../base/errors.js';
+import type { System, WorkloadDescription } from './system.js';
+
+export interface FaultPoint {
+  /** `http://127.0.0.1:4711`. */
+  url: string;
+  /** What is struck, for people: `payment`, `checkout-proxy`. */
+  target: string;
+  /** The lease without `id` and `ttlMs`. */
+  body: Record<string, unknown>;
+}
+
+export interface FaultKind {
+  summary: string;
+  settings: z.ZodType<Record<string, unknown>>;
+  /** What may be named as the target. */
+  targets: 'controller' | 'service' | 'process' | 'registry';
+  /** What one of `effect` is. */
+  effectUnit: string;
+  points(system: System, target: string, settings: Record<string, unknown>): FaultPoint[];
+}
+
+const none = z.strictObject({});
+const ms = z.number().min(0).max(600_000);
+const ratio = z.number().min(0).max(1);
+
+const atController = (kind: string, effectUnit: string, summary: string): FaultKind => ({
+  summary,
+  settings: kind === 'identity-skew' ? z.strictObject({ skewMs: z.number() }) : none,
+  targets: 'controller',
+  effectUnit,
+  points: (system, target, settings) => [
+    { url: system.controllerAdmin, target, body: { kind, ...settings } },
+  ],
+});
+
+/** Which side of the sidecar, and which of its requests. */
+const proxyMatch = {
+  side: z.enum(['inbound', 'outbound']).default('inbound'),
+  destination: z.string().optional(),
+  route: z.string().optional(),
+  method: z.string().optional(),
+  pathPrefix: z.string().optional(),
+  ratio: ratio.default(1),
+};
+
+const atProxy = (summary: string, effect: z.ZodRawShape): FaultKind => ({
+  summary,
+  settings: z.strictObject({ ...proxyMatch, ...effect }) as z.ZodType<Record<string, unknown>>,
+  targets: 'service',
+  effectUnit: 'requests struck',
+  points: (system, target, settings) =>
+    each(system, target, (workload) => {
+      const { side, ratio: share, destination, route, method, pathPrefix, ...rest } = settings;
+      const match = { destination, route, method, pathPrefix };
+      const some = Object.values(match).some((value) => value !== undefined);
+      return {
+        url: system.proxyAdmin(workload),
+        target: workload.proxy,
+        body: { side, ratio: share, ...(some && { match }), ...rest },
+      };
+    }),
+});
+
+const atService = (
+  summary: string,
+  shape: z.ZodRawShape,
+  effectUnit = 'requests struck',
+): FaultKind => ({
+  summary,
+  settings: z.strictObject(shape) as z.ZodType<Record<string, unknown>>,
+  targets: 'service',
+  effectUnit,
+  points: (system, target, settings) =>
+    each(system, target, (workload) => ({
+      url: system.appAdmin(workload),
+      target: workload.name,
+      body: settings,
+    })),
+});
+
+const each = (
+  system: System,
+  target: string,
+  point: (workload: WorkloadDescription) => FaultPoint,
+): FaultPoint[] => system.workloads(target).map(point);
+
+export const faultKinds = {
+  'identity-freeze': atController(
+    'identity-freeze',
+    'certificate requests refused',
+    'the issuer refuses every certificate request, so that certificates run out',
+  ),
+  'identity-skew': atController(
+    'identity-skew',
+    'certificates dated off',
+    'certificates are dated off by skewMs, as by a clock that is wrong',
+  ),
+  'stream-stall': atController(
+    'stream-stall',
+    'updates withheld',
+    'proxies are told nothing while their streams stay up',
+  ),
+  'stream-refuse': atController('stream-refuse', 'streams refused', 'streams are cut and refused'),
+  'discovery-freeze': atController(
+    'discovery-freeze',
+    'changes ignored',
+    'changes of endpoints are ignored, so that they go stale',
+  ),
+  delay: atProxy('the sidecar holds requests back', {
+    delayMs: ms,
+    delayJitterMs: ms.optional(),
+  }),
+  abort: atProxy('the sidecar answers by itself', {
+    abortStatus: z.int().min(400).max(599),
+  }),
+  reset: atProxy('the sidecar resets connections', { reset: z.literal(true).default(true) }),
+  blackhole: atProxy('the sidecar never answers', { blackhole: z.literal(true).default(true) }),
+  throttle: atProxy('the sidecar lets so many bytes a second through', {
+    bytesPerSecond: z.int().positive(),
+    delayMs: ms.optional(),
+    delayJitterMs: ms.optional(),
+  }),
+  'slow-service': atService('the service takes longer, and may fail', {
+    latencyMs: ms,
+    failureRatio: ratio.optional(),
+  }),
+  'failing-service': atService('the service fails a share of its requests', {
+    failureRatio: ratio,
+  }),
+  ballast: atService(
+    'the service holds memory',
+    { ballastBytes: z.int().positive() },
+    'times held',
+  ),
+  kill: {
+    summary: 'the process is killed (SIGKILL) and stays away until the lease ends',
+    settings: none,
+    targets: 'process',
+    effectUnit: 'processes killed',
+    points: (system, target) => [{ url: system.admin, target, body: { kind: 'kill', target } }],
+  },
+  registry: {
+    summary: 'the registry says otherwise: retries, who is locked out, who is misrouted',
+    settings: z.strictObject({
+      retries: z.enum(['budget', 'storm', 'none']).optional(),
+      lockedOut: z.record(z.string(), z.boolean()).optional(),
+      misrouted: z.record(z.string(), z.string()).optional(),
+    }),
+    targets: 'registry',
+    effectUnit: 'registries written',
+    points: (system, target, settings) => [
+      { url: system.admin, target, body: { kind: 'registry', set: settings } },
+    ],
+  },
+} satisfies Record<string, FaultKind>;
+
+export type FaultKindName = keyof typeof faultKinds;
+export const faultKindNames = Object.keys(faultKinds) as FaultKindName[];
+export const faultKind = (name: FaultKindName): FaultKind => faultKinds[name];
+
+/** What is wrong with a target, in this system; undefined where nothing is. */
+export function targetProblem(
+  system: System,
+  kind: FaultKindName,
+  target: string,
+): Problem | undefined {
+  const { targets } = faultKind(kind);
+  const known =
+    targets === 'process'
+      ? system.description.processes.map((p) => p.name)
+      : targets === 'service'
+        ? [...new Set(system.description.workloads.flatMap((w) => [w.name, w.service]))]
+        : [targets];
+  if (known.includes(target)) return undefined;
+  return { message: `${kind} has no target '${target}'`, expected: known.join(', ') };
+}

@@ -1,0 +1,56 @@
+/** Watches the abort conditions while a fault is on; what cannot be seen counts as bad. */
+import type { Clock } from '../../base/clock.js';
+import type { AbortCondition } from '../scenarios/schema.js';
+import { exprText, type Sources, valueOf } from './measure.js';
+
+/** A client's measure is taken over this much of the past, in real time. */
+const windowMs = 2000;
+
+export class AbortWatch {
+  readonly #conditions: readonly { condition: AbortCondition; forMs: number }[];
+  readonly #since = new Map<string, number>();
+  readonly #clock: Clock;
+  readonly #sources: Sources;
+
+  /** `scale` makes real durations of the nominal ones. */
+  constructor(
+    conditions: readonly AbortCondition[],
+    scale: number,
+    clock: Clock,
+    sources: Sources,
+  ) {
+    this.#conditions = conditions.map((condition) => ({ condition, forMs: condition.for * scale }));
+    this.#clock = clock;
+    this.#sources = sources;
+  }
+
+  /** Asked again and again; the first condition that has held for long enough, in words. */
+  async tripped(): Promise<string | undefined> {
+    const nowMs = this.#clock.nowMs();
+    const stretch = { startMs: nowMs - windowMs, endMs: nowMs };
+    for (const { condition, forMs } of this.#conditions) {
+      const value = await valueOf(condition, stretch, this.#sources).catch(() => undefined);
+      const bad =
+        value === undefined
+          ? condition.noData === 'abort'
+          : (condition.above !== undefined && value > condition.above) ||
+            (condition.below !== undefined && value < condition.below);
+      if (!bad) {
+        this.#since.delete(condition.name);
+        continue;
+      }
+      const since = this.#since.get(condition.name) ?? nowMs;
+      this.#since.set(condition.name, since);
+      // A single scrape or flush that is late is no loss of data: that needs the whole window once more.
+      const neededMs = value === undefined ? Math.max(forMs, windowMs) : forMs;
+      if (nowMs - since < neededMs) continue;
+      if (value === undefined) return `${condition.name}: no data of ${exprText(condition)}`;
+      const bound =
+        condition.above === undefined ? `below ${condition.below}` : `above ${condition.above}`;
+      return `${condition.name}: ${exprText(condition)} is ${round(value)}, ${bound}`;
+    }
+    return undefined;
+  }
+}
+
+const round = (value: number): number => Number(value.toPrecision(4));

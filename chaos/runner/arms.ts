@@ -1,0 +1,143 @@
+/**
+ * The same trigger under several policies, one after the other: how far tries outgrow requests, and whether the system
+ * comes back by itself once the trigger is gone. Where it does not, it is metastable: the overload feeds itself.
+ */
+import type { ArmRecord } from '../../runbooks/record.js';
+import type { Arms } from '../scenarios/schema.js';
+import type { Injection } from './injection.js';
+import type { Stretch } from './measure.js';
+import type { ScenarioRun } from './run-scenario.js';
+
+/** Goodput is looked at over stretches of this length. */
+const windowMs = 1000;
+const stepMs = 250;
+/** The longest time for a policy to reach the proxies, and for goodput to be back between arms. */
+const settleLimitMs = 20_000;
+
+interface Counts {
+  requests: number;
+  tries: number;
+}
+
+export async function runArms(run: ScenarioRun): Promise<void> {
+  const { arms } = run.scenario;
+  if (!arms) return;
+  for (const arm of arms.runs) {
+    const startMs = run.nowMs;
+    const stretch = { name: arm.name, startMs, endMs: Infinity, confirmedMs: undefined };
+    run.armStretches.push(stretch);
+    await runArm(run, arms, arm, run.armStretches.length - 1);
+    stretch.endMs = run.nowMs;
+  }
+}
+
+async function runArm(
+  run: ScenarioRun,
+  arms: Arms,
+  arm: Arms['runs'][number],
+  index: number,
+): Promise<void> {
+  const before = goodput(run, arms, { startMs: run.nowMs - 2 * windowMs, endMs: run.nowMs });
+  const held: Injection[] = [];
+  await run.phase('injection', arm.name, async () => {
+    for (const fault of arm.faults) held.push(await run.inject(fault));
+    // A policy takes a moment to reach the proxies.
+    await run.wait(500, `${arm.name}: policy rolls out`, true);
+  });
+  const counts = (): Promise<Counts> => countsOf(run, arms);
+
+  const start = await counts();
+  const triggers: Injection[] = [];
+  const during = await run.phase('fault', arm.name, async () => {
+    for (const fault of arms.trigger) triggers.push(await run.inject(fault));
+    await run.wait(run.real(arms.triggerFor), `${arm.name}: trigger on`, true);
+    for (const trigger of triggers.toReversed()) await run.endInjection(trigger);
+  });
+  const middle = await counts();
+  const confirmed = [...held, ...triggers].map((i) => i.record.confirmedMs);
+  const stretch = run.armStretches[index]!;
+  if (confirmed.every((ms) => ms !== undefined)) {
+    stretch.confirmedMs = Math.max(...(confirmed as number[]));
+  }
+
+  let late = middle;
+  const after = await run.phase('recovery', arm.name, async () => {
+    const lengthMs = run.real(arms.observeFor);
+    await run.wait(lengthMs / 2, `${arm.name}: trigger gone`, true);
+    late = await counts();
+    await run.wait(lengthMs / 2, `${arm.name}: trigger gone`, true);
+  });
+  const end = await counts();
+  const last = { startMs: Math.max(after.startMs, after.endMs - 2 * windowMs), endMs: after.endMs };
+  const backMs = recoveredAt(run, arms, after, before);
+  const record: ArmRecord = {
+    name: arm.name,
+    description: arm.description,
+    triggerStartMs: during.startMs,
+    triggerEndMs: during.endMs,
+    amplificationDuring: amplification(start, middle),
+    amplificationAfter: amplification(late, end),
+    goodputBefore: before,
+    goodputAfter: goodput(run, arms, last),
+    ...(backMs !== undefined && { recoveredAfterMs: backMs - during.endMs }),
+    verdict: backMs === undefined ? 'metastable' : 'recovered',
+  };
+  run.arms.push(record);
+
+  await run.phase('rollback', arm.name, async () => {
+    for (const injection of held.toReversed()) await run.endInjection(injection);
+  });
+  // The next arm begins from a steady state, or it would be judged for this one.
+  await run.phase('recovery', arm.name, async () => {
+    const limitMs = run.nowMs + settleLimitMs;
+    while (run.nowMs < limitMs) {
+      await run.wait(stepMs, `${arm.name}: settling`, false);
+      const now = goodput(run, arms, { startMs: run.nowMs - windowMs, endMs: run.nowMs });
+      if (now >= before * arms.goodput.backTo) break;
+    }
+  });
+}
+
+async function countsOf(run: ScenarioRun, arms: Arms): Promise<Counts> {
+  const read = async (name: string): Promise<number> => {
+    const [service = '', counter = ''] = name.split('.');
+    return (await run.context.system.counters(service))[counter] ?? 0;
+  };
+  return {
+    requests: await read(arms.amplification.requests),
+    tries: await read(arms.amplification.tries),
+  };
+}
+
+const amplification = (from: Counts, to: Counts): number =>
+  to.requests === from.requests ? 0 : (to.tries - from.tries) / (to.requests - from.requests);
+
+/** Successful answers that ended in the stretch, a second. */
+function goodput(run: ScenarioRun, arms: Arms, stretch: Stretch): number {
+  const ended = run.sources.points
+    .all()
+    .filter(
+      (p) =>
+        p.ok &&
+        p.route === arms.goodput.route &&
+        p.atMs + p.ms >= stretch.startMs &&
+        p.atMs + p.ms < stretch.endMs,
+    );
+  return ended.length / ((stretch.endMs - stretch.startMs) / 1000);
+}
+
+/** From when on goodput was back and stayed; undefined where it was not by the end. */
+function recoveredAt(
+  run: ScenarioRun,
+  arms: Arms,
+  after: Stretch,
+  before: number,
+): number | undefined {
+  let backMs: number | undefined;
+  for (let endMs = after.startMs + windowMs; endMs <= after.endMs; endMs += stepMs) {
+    const good = goodput(run, arms, { startMs: endMs - windowMs, endMs });
+    if (good < before * arms.goodput.backTo) backMs = undefined;
+    else backMs ??= endMs - windowMs;
+  }
+  return backMs;
+}

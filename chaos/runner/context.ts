@@ -1,0 +1,44 @@
+/** What a scenario is run with: all that touches time, the system and the measuring side is handed in. */
+import type { Watch } from '../../alerts/watch/index.js';
+import type { Clock } from '../../base/clock.js';
+import type { TimelineEvent } from '../../runbooks/record.js';
+import type { RuleGroup, Slo } from '../../slo/index.js';
+import type { System } from '../faults/system.js';
+import type { Load } from '../load/load.js';
+import type { Journal } from './journal.js';
+import type { Stop } from './stop-switch.js';
+
+export interface RunContext {
+  clock: Clock;
+  /** Starts the ids of its leases. */
+  run: string;
+  system: System;
+  watch: Watch;
+  /** Since when the rules have had data. */
+  watchedSinceMs: number;
+  load: Load;
+  requestsPerSecond: number;
+  journal: Journal;
+  slos: readonly Slo[];
+  groups: readonly RuleGroup[];
+  timing: Timing;
+  /** Aborts on Ctrl-C. */
+  signal: AbortSignal;
+  /** The kill switch, looked at again and again. */
+  stopSwitch(): Stop | undefined;
+  event(event: Omit<TimelineEvent, 'atMs'> & { atMs?: number }): void;
+  /** What is going on now, for a terminal. */
+  progress(text: string): void;
+  /** Targets of the watch, for steps that change them. */
+  retarget(which: 'without-proxies' | 'all'): Promise<void>;
+}
+
+export interface Timing {
+  timeScale: number;
+  /** Nominal length of a step of the rules. */
+  stepMs: number;
+  scrapeIntervalMs: number;
+  /** Real, of the rules that page. */
+  evaluationIntervalMs: number;
+  allowanceMs: number;
+}

@@ -1,0 +1,51 @@
+/** What the receiver got, as firings: each with its begin, its receipt and its end. Pending is none of its business. */
+import type { Notification } from '../../alerts/watch/index.js';
+
+export interface Firing {
+  name: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  severity: string;
+  /** By the rule's evaluation. */
+  firedAtMs: number;
+  receivedAtMs: number;
+  resolvedAtMs?: number;
+}
+
+const keyOf = (labels: Record<string, string>): string =>
+  JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** In the order of receipt. A second firing of the same alert is an entry of its own. */
+export function firingsOf(notifications: readonly Notification[]): Firing[] {
+  const firings: Firing[] = [];
+  const open = new Map<string, Firing>();
+  for (const n of notifications) {
+    const key = keyOf(n.labels);
+    const current = open.get(key);
+    if (n.status === 'resolved') {
+      if (current) current.resolvedAtMs = n.endsAtMs ?? n.receivedMs;
+      open.delete(key);
+      continue;
+    }
+    // Said again, or with another start where the sender forgot: the same firing.
+    if (current) continue;
+    const firing: Firing = {
+      name: n.labels.alertname ?? '',
+      labels: n.labels,
+      annotations: n.annotations,
+      severity: n.labels.severity ?? 'none',
+      firedAtMs: n.startsAtMs,
+      receivedAtMs: n.receivedMs,
+    };
+    open.set(key, firing);
+    firings.push(firing);
+  }
+  return firings;
+}
+
+export const matches = (
+  firing: { name: string; labels: Record<string, string> },
+  wanted: { alert: string; labels: Readonly<Record<string, string>> },
+): boolean =>
+  firing.name === wanted.alert &&
+  Object.entries(wanted.labels).every(([name, value]) => firing.labels[name] === value);

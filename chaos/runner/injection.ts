@@ -1,0 +1,151 @@
+/**
+ * One fault, held: announced in the journal, put as a lease, renewed while it is meant to last, its effect watched, and
+ * taken back. The injection point lets it lapse by itself when this process is gone.
+ */
+import type { Clock, Timer } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
+import type { FaultRecord } from '../../runbooks/record.js';
+import { faultKind, type FaultPoint } from '../faults/kinds.js';
+import { askJson, type System, Unreachable } from '../faults/system.js';
+import type { ScenarioFault } from '../scenarios/schema.js';
+import type { Journal } from './journal.js';
+
+/** A lease this long, renewed this often: several renewals may fail before it lapses. */
+export const leaseMs = 6000;
+export const renewMs = 1500;
+
+interface HeldLease {
+  point: FaultPoint;
+  id: string;
+  url: string;
+  effect: number;
+  undone: boolean;
+  lapsed: boolean;
+}
+
+interface LeaseAnswer {
+  id: string;
+  effect: number;
+}
+
+export class Injection {
+  readonly fault: ScenarioFault;
+  readonly record: FaultRecord;
+  readonly #clock: Clock;
+  readonly #journal: Journal;
+  readonly #leases: HeldLease[];
+  #timer: Timer | undefined;
+  #renewing: Promise<void> = Promise.resolve();
+
+  /** Throws a UserError where the target is unknown to the system. */
+  constructor(
+    parts: { clock: Clock; journal: Journal; system: System; run: string },
+    fault: ScenarioFault,
+  ) {
+    this.fault = fault;
+    this.#clock = parts.clock;
+    this.#journal = parts.journal;
+    const kind = faultKind(fault.kind);
+    this.#leases = kind.points(parts.system, fault.target, fault.settings).map((point, i) => {
+      const id = `${parts.run}-${fault.id}-${i}`;
+      const url = `${point.url}/faults/${encodeURIComponent(id)}`;
+      return { point, id, url, effect: 0, undone: false, lapsed: false };
+    });
+    this.record = {
+      id: fault.id,
+      kind: fault.kind,
+      target: fault.target,
+      description: describe(fault),
+      requestedMs: 0,
+      effect: 0,
+      effectUnit: kind.effectUnit,
+      undo: 'none',
+    };
+  }
+
+  /** Whether its effect has been seen. */
+  get confirmed(): boolean {
+    return this.record.confirmedMs !== undefined;
+  }
+
+  async begin(): Promise<void> {
+    this.record.requestedMs = this.#clock.nowMs();
+    for (const lease of this.#leases) {
+      this.#journal.intent(this.fault.kind, lease.point.target, lease.url);
+      await this.#put(lease);
+    }
+    this.#count();
+    this.#timer = this.#clock.every(renewMs, () => {
+      this.#renewing = this.#renewing.then(() => this.#renew());
+    });
+  }
+
+  /** Asks the injection points what it did so far. */
+  async look(): Promise<void> {
+    for (const lease of this.#leases) {
+      if (lease.undone) continue;
+      try {
+        const leases = await askJson<LeaseAnswer[]>(`${lease.point.url}/faults`);
+        const own = leases.find((l) => l.id === lease.id);
+        if (own) lease.effect = Math.max(lease.effect, own.effect);
+      } catch {
+        // A target that is down has no counter to show; what was seen stays.
+      }
+    }
+    this.#count();
+  }
+
+  /** Takes it back; resolves to what is left of it. Never throws: what fails is said, and stays in the journal. */
+  async end(): Promise<string[]> {
+    this.#timer?.cancel();
+    if (this.record.requestedMs === 0 || this.record.endedMs !== undefined) return [];
+    await this.#renewing;
+    await this.look();
+    const residue: string[] = [];
+    for (const lease of this.#leases.toReversed()) {
+      try {
+        await askJson(lease.url, { method: 'DELETE', timeoutMs: 30_000 });
+        lease.undone = true;
+      } catch (error) {
+        if (/ answered 404/.test(messageOf(error))) lease.lapsed = true;
+        // The holder is gone, and the fault with it.
+        else if (error instanceof Unreachable) lease.undone = true;
+        else residue.push(`${this.fault.id} at ${lease.point.target}: ${messageOf(error)}`);
+      }
+      if (lease.undone || lease.lapsed) this.#journal.undone(lease.url);
+    }
+    this.record.endedMs = this.#clock.nowMs();
+    this.record.undo =
+      residue.length > 0 ? 'failed' : this.#leases.some((l) => l.lapsed) ? 'lapsed' : 'done';
+    return residue;
+  }
+
+  async #put(lease: HeldLease): Promise<void> {
+    const body = { ...lease.point.body, id: lease.id, ttlMs: leaseMs };
+    const answer = await askJson<LeaseAnswer>(`${lease.point.url}/faults`, {
+      method: 'POST',
+      body,
+    });
+    lease.effect = Math.max(lease.effect, answer.effect);
+  }
+
+  async #renew(): Promise<void> {
+    for (const lease of this.#leases) {
+      if (lease.undone || this.record.endedMs !== undefined) continue;
+      await this.#put(lease).catch(() => undefined);
+    }
+    this.#count();
+  }
+
+  #count(): void {
+    this.record.effect = this.#leases.reduce((sum, lease) => sum + lease.effect, 0);
+    if (this.record.effect > 0) this.record.confirmedMs ??= this.#clock.nowMs();
+  }
+}
+
+function describe(fault: ScenarioFault): string {
+  const settings = Object.entries(fault.settings)
+    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+    .join(', ');
+  return `${faultKind(fault.kind).summary}${settings === '' ? '' : ` (${settings})`}`;
+}

@@ -1,0 +1,147 @@
+/**
+ * The write-ahead undo journal: what is about to be broken is on disk, with its undo, before it is. After a crash the
+ * next run (or `firedrill chaos recover`) undoes what the journal names. One file a run, JSON lines, synced.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+export type JournalLine =
+  /** `startTicks` tells a process from a later one of the same number. */
+  | { kind: 'begin'; atMs: number; run: string; pid: number; startTicks: string | undefined }
+  /** A process that must not outlive the run. */
+  | { kind: 'process'; atMs: number; pid: number; startTicks: string | undefined; name: string }
+  /** A folder that must not outlive the run. */
+  | { kind: 'folder'; atMs: number; path: string }
+  /** Written before the fault is put: its undo is `DELETE url`. */
+  | { kind: 'intent'; atMs: number; fault: string; target: string; url: string }
+  | { kind: 'undone'; atMs: number; url: string }
+  | { kind: 'end'; atMs: number };
+
+export class Journal {
+  readonly file: string;
+  readonly run: string;
+  #fd: number | undefined;
+  readonly #nowMs: () => number;
+
+  constructor(stateFolder: string, run: string, nowMs: () => number) {
+    const folder = journalFolder(stateFolder);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.run = run;
+    this.file = join(folder, `${run}.jsonl`);
+    this.#nowMs = nowMs;
+    this.#fd = openSync(this.file, 'ax', 0o600);
+    const { pid } = process;
+    this.#write({ kind: 'begin', atMs: nowMs(), run, pid, startTicks: startTicksOf(pid) });
+  }
+
+  process(pid: number, name: string): void {
+    const startTicks = startTicksOf(pid);
+    this.#write({ kind: 'process', atMs: this.#nowMs(), pid, startTicks, name });
+  }
+
+  folder(path: string): void {
+    this.#write({ kind: 'folder', atMs: this.#nowMs(), path });
+  }
+
+  /** On disk when it returns. */
+  intent(fault: string, target: string, url: string): void {
+    this.#write({ kind: 'intent', atMs: this.#nowMs(), fault, target, url });
+  }
+
+  undone(url: string): void {
+    this.#write({ kind: 'undone', atMs: this.#nowMs(), url });
+  }
+
+  /** Everything is undone: the file goes. With something left it stays for the recovery. */
+  close(): void {
+    if (this.#fd === undefined) return;
+    const left = openIntents(readJournal(this.file));
+    if (left.length === 0) this.#write({ kind: 'end', atMs: this.#nowMs() });
+    closeSync(this.#fd);
+    this.#fd = undefined;
+    if (left.length === 0) rmSync(this.file, { force: true });
+  }
+
+  #write(line: JournalLine): void {
+    if (this.#fd === undefined) throw new Error('the journal is closed');
+    writeSync(this.#fd, `${JSON.stringify(line)}\n`);
+    fsyncSync(this.#fd);
+  }
+}
+
+export const journalFolder = (stateFolder: string): string => join(stateFolder, 'journal');
+
+export function journalFiles(stateFolder: string): string[] {
+  const folder = journalFolder(stateFolder);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.jsonl'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** A last line that the crash cut short is passed over: what it would have announced was not done yet. */
+export function readJournal(file: string): JournalLine[] {
+  const lines: JournalLine[] = [];
+  for (const text of readFileSync(file, 'utf8').split('\n')) {
+    if (text === '') continue;
+    try {
+      lines.push(JSON.parse(text) as JournalLine);
+    } catch {
+      break;
+    }
+  }
+  return lines;
+}
+
+export type Intent = Extract<JournalLine, { kind: 'intent' }>;
+
+/** What was announced and not undone, the last first: undone in the reverse order. */
+export function openIntents(lines: readonly JournalLine[]): Intent[] {
+  const undone = new Map<string, number>();
+  for (const line of lines) {
+    if (line.kind === 'undone') undone.set(line.url, (undone.get(line.url) ?? 0) + 1);
+  }
+  const open: Intent[] = [];
+  for (const line of lines) {
+    if (line.kind !== 'intent') continue;
+    const count = undone.get(line.url) ?? 0;
+    if (count > 0) undone.set(line.url, count - 1);
+    else open.push(line);
+  }
+  return open.reverse();
+}
+
+/** When a process began, in the kernel's ticks; undefined where there is none of that number, or no /proc. */
+export function startTicksOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in parentheses may hold spaces; the 22nd field is the 20th after it.
+    return stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .at(19);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether that very process is still there. */
+export function isAlive(pid: number, startTicks: string | undefined): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  return startTicks === undefined || startTicksOf(pid) === startTicks;
+}

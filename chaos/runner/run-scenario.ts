@@ -1,0 +1,386 @@
+/**
+ * One scenario from its baseline to its verdict: measure, break, wait for the pages, take back, wait until all is well.
+ * Whatever happens on the way (Ctrl-C, the kill switch, an error), what was broken is taken back before it returns.
+ */
+import { sleep } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
+import type {
+  ArmRecord,
+  CheckRecord,
+  MeasureRecord,
+  PhaseKind,
+  PhaseRecord,
+  ScenarioRecord,
+} from '../../runbooks/record.js';
+import { fillQuery } from '../scenarios/query.js';
+import type { ReadScenario } from '../scenarios/read.js';
+import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
+import { AbortWatch } from './abort.js';
+import { runArms } from './arms.js';
+import { evaluateChecks } from './checks.js';
+import type { RunContext } from './context.js';
+import { firingsOf, matches } from './firings.js';
+import { Injection } from './injection.js';
+import { type ArmStretch, judge } from './judge.js';
+import { measure, type Sources, type Stretch } from './measure.js';
+import { findResidue } from './residue.js';
+import { Steps } from './steps.js';
+import { theoriesOf } from './theories.js';
+
+const tickMs = 50;
+const abortEveryMs = 250;
+const lookEveryMs = 500;
+/** How often the baseline is begun anew where the system has not settled. */
+const baselineAttempts = 4;
+
+/** Ends a run early, with the reason. */
+class Halt extends Error {}
+
+export class ScenarioRun {
+  readonly context: RunContext;
+  readonly scenario: Scenario;
+  readonly sources: Sources;
+  readonly phases: PhaseRecord[] = [];
+  readonly injections: Injection[] = [];
+  readonly armStretches: ArmStretch[] = [];
+  readonly arms: ArmRecord[] = [];
+  readonly steps: Steps;
+  readonly residue: string[] = [];
+  injectedMs: number | undefined;
+  abortReason: string | undefined;
+  interrupted = false;
+  readonly #abort: AbortWatch;
+  readonly #file: string;
+  #lastAbortMs = 0;
+  #before: MeasureRecord[] = [];
+  #during: MeasureRecord[] = [];
+  #after: MeasureRecord[] = [];
+  #checks: CheckRecord[] = [];
+
+  constructor(context: RunContext, read: ReadScenario) {
+    this.context = context;
+    this.scenario = read.scenario;
+    this.#file = read.file;
+    const { timeScale, scrapeIntervalMs } = context.timing;
+    this.sources = {
+      points: context.load.points,
+      watch: context.watch,
+      fill: (template) => fillQuery(template, timeScale, scrapeIntervalMs),
+    };
+    this.#abort = new AbortWatch(read.scenario.abort, timeScale, context.clock, this.sources);
+    this.steps = new Steps(context, read.scenario);
+  }
+
+  get nowMs(): number {
+    return this.context.clock.nowMs();
+  }
+
+  /** A nominal duration in real milliseconds. */
+  real(nominalMs: number): number {
+    return nominalMs * this.context.timing.timeScale;
+  }
+
+  async run(): Promise<ScenarioRecord> {
+    const startedMs = this.nowMs;
+    let rollback: Stretch | undefined;
+    try {
+      await this.#baseline();
+      if (this.#before.every((m) => m.held)) {
+        this.injectedMs = this.nowMs;
+        if (this.scenario.arms) await runArms(this);
+        else await this.#breakIt();
+      }
+    } catch (error) {
+      this.#halted(error);
+    } finally {
+      rollback = await this.rollBack();
+    }
+    if (this.injectedMs !== undefined && !this.interrupted) {
+      await this.#recover(rollback).catch((error: unknown) => this.#halted(error));
+    }
+    return this.#record(startedMs, rollback);
+  }
+
+  #halted(error: unknown): void {
+    if (this.context.signal.aborted) this.interrupted = true;
+    else this.abortReason ??= error instanceof Halt ? error.message : messageOf(error);
+  }
+
+  async #baseline(): Promise<void> {
+    const lengthMs = this.real(this.scenario.baseline);
+    for (let attempt = 1; attempt <= baselineAttempts; attempt++) {
+      const stretch = await this.phase('baseline', undefined, async () => {
+        await this.wait(lengthMs, 'baseline', false);
+      });
+      this.#before = await this.#measureAll(stretch, () => true);
+      if (this.#before.every((m) => m.held)) return;
+      if (attempt < baselineAttempts) this.phases.pop();
+    }
+  }
+
+  #measureAll(
+    stretch: Stretch,
+    which: (m: Scenario['hypothesis']['measures'][number]) => boolean,
+  ): Promise<MeasureRecord[]> {
+    const { measures } = this.scenario.hypothesis;
+    return Promise.all(measures.filter(which).map((m) => measure(m, stretch, this.sources)));
+  }
+
+  async #breakIt(): Promise<void> {
+    const { fault } = this.scenario;
+    if (!fault) return;
+    const startMs = this.nowMs;
+    const atLeastMs = this.real(fault.atLeast);
+    const atMostMs = this.real(fault.atMost);
+    const waiting = [...this.scenario.faults].sort((a, b) => a.start - b.start);
+    const stretch = await this.phase('fault', undefined, async () => {
+      for (;;) {
+        const sinceMs = this.nowMs - startMs;
+        while (waiting[0] && this.real(waiting[0].start) <= sinceMs) {
+          await this.inject(waiting.shift() as ScenarioFault);
+        }
+        for (const injection of this.injections) {
+          const { stop } = injection.fault;
+          if (stop !== undefined && this.real(stop) <= sinceMs) await this.endInjection(injection);
+        }
+        this.steps.due(sinceMs);
+        const fired = this.#firedCount();
+        const all = this.scenario.expect.mustFire.length;
+        this.context.progress(`fault on, ${fired} of ${all} alerts received`);
+        const done = fired === all && waiting.length === 0 && this.steps.done && this.confirmed;
+        if ((done && sinceMs >= atLeastMs) || sinceMs >= atMostMs) break;
+        await this.tick();
+      }
+      await this.steps.finish();
+    });
+    this.#during = await this.#measureAll(stretch, (m) => m.throughout);
+    this.#checks.push(...(await evaluateChecks(this, 'fault', stretch)));
+  }
+
+  get confirmed(): boolean {
+    return this.injections.length > 0 && this.injections.every((i) => i.confirmed);
+  }
+
+  #firedCount(): number {
+    const from = this.injectedMs ?? Infinity;
+    const fresh = firingsOf(this.context.watch.notifications).filter((f) => f.firedAtMs >= from);
+    return this.scenario.expect.mustFire.filter((wanted) =>
+      fresh.some((f) =>
+        matches(f, {
+          alert: wanted.alert,
+          labels: { severity: wanted.severity, ...wanted.labels },
+        }),
+      ),
+    ).length;
+  }
+
+  /** Begins a fault, and says so. */
+  async inject(fault: ScenarioFault): Promise<Injection> {
+    const { clock, journal, system, run } = this.context;
+    const name = `${run}-${this.scenario.id}-${this.injections.length}`;
+    const injection = new Injection({ clock, journal, system, run: name }, fault);
+    this.injections.push(injection);
+    this.#say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
+    await injection.begin();
+    return injection;
+  }
+
+  async endInjection(injection: Injection): Promise<void> {
+    if (injection.record.endedMs !== undefined || injection.record.requestedMs === 0) return;
+    this.residue.push(...(await injection.end()));
+    this.#say(injection.fault.target, `fault ${injection.fault.id} is taken back`);
+  }
+
+  /** Takes back whatever is still on, the last first. Never throws. */
+  async rollBack(): Promise<Stretch | undefined> {
+    const open = this.injections.filter((i) => i.record.endedMs === undefined).reverse();
+    if (open.length === 0 && this.injectedMs === undefined) return undefined;
+    this.context.progress('rollback');
+    return this.phase('rollback', undefined, async () => {
+      await this.steps.finish().catch(() => undefined);
+      for (const injection of open) await this.endInjection(injection);
+    });
+  }
+
+  async #recover(rollback: Stretch | undefined): Promise<void> {
+    const startMs = rollback?.endMs ?? this.nowMs;
+    const endMs = startMs + this.real(this.scenario.recovery);
+    const windowMs = Math.max(1000, this.real(this.scenario.baseline) / 2);
+    const stretch = await this.phase('recovery', undefined, async () => {
+      for (;;) {
+        const left = this.#unresolved();
+        const nowMs = this.nowMs;
+        const window = { startMs: Math.max(startMs, nowMs - windowMs), endMs: nowMs };
+        if (nowMs - startMs >= windowMs) this.#after = await this.#measureAll(window, () => true);
+        const steady = this.#after.length > 0 && this.#after.every((m) => m.held);
+        const how = steady ? 'steady again' : 'not steady yet';
+        this.context.progress(`recovery, ${how}, ${left} alerts still firing`);
+        if ((steady && left === 0) || nowMs >= endMs) break;
+        await this.wait(tickMs * 4, undefined, false);
+      }
+    });
+    this.#checks.push(...(await evaluateChecks(this, 'recovery', stretch)));
+    this.residue.push(...(await findResidue(this.context)));
+  }
+
+  /** Of those that must resolve. */
+  #unresolved(): number {
+    const from = this.injectedMs ?? Infinity;
+    const wanted = this.scenario.expect.mustFire.filter((w) => w.resolveWithin !== undefined);
+    return firingsOf(this.context.watch.notifications).filter(
+      (f) =>
+        f.firedAtMs >= from &&
+        f.resolvedAtMs === undefined &&
+        wanted.some((w) =>
+          matches(f, { alert: w.alert, labels: { severity: w.severity, ...w.labels } }),
+        ),
+    ).length;
+  }
+
+  /** Measures what the client saw meanwhile; recorded also where `work` throws. */
+  async phase(
+    kind: PhaseKind,
+    arm: string | undefined,
+    work: () => Promise<void>,
+  ): Promise<Stretch> {
+    const startMs = this.nowMs;
+    try {
+      await work();
+    } finally {
+      const endMs = this.nowMs;
+      const client = this.sources.points.totals(startMs, endMs);
+      this.phases.push({ kind, ...(arm !== undefined && { arm }), startMs, endMs, client });
+    }
+    return { startMs, endMs: this.nowMs };
+  }
+
+  /** Waits a moment; throws where the run must end. */
+  async tick(): Promise<void> {
+    await sleep(tickMs, this.context.signal);
+    this.#halt();
+    const nowMs = this.nowMs;
+    for (const injection of this.injections) {
+      const { record } = injection;
+      const fresh = !injection.confirmed;
+      if (record.endedMs !== undefined || record.requestedMs === 0) continue;
+      if (!fresh && nowMs % lookEveryMs > tickMs) continue;
+      await injection.look();
+      if (fresh && injection.confirmed) {
+        this.#say(injection.fault.target, `fault ${record.id} takes effect`);
+      }
+    }
+    if (nowMs - this.#lastAbortMs < abortEveryMs) return;
+    this.#lastAbortMs = nowMs;
+    const reason = await this.#abort.tripped();
+    if (reason !== undefined) throw new Halt(`abort condition: ${reason}`);
+  }
+
+  async wait(forMs: number, what: string | undefined, withAbort: boolean): Promise<void> {
+    const endMs = this.nowMs + forMs;
+    if (what !== undefined) this.context.progress(what);
+    while (this.nowMs < endMs) {
+      if (withAbort) await this.tick();
+      else {
+        await sleep(Math.min(tickMs, Math.max(1, endMs - this.nowMs)), this.context.signal);
+        this.#halt();
+      }
+    }
+  }
+
+  #halt(): void {
+    if (this.context.signal.aborted) throw new Halt('interrupted');
+    const stop = this.context.stopSwitch();
+    if (stop) throw new Halt(`stopped by the kill switch: ${stop.reason}`);
+    if (this.context.load.failure !== undefined) {
+      throw new Halt(`the load ended: ${this.context.load.failure}`);
+    }
+  }
+
+  #say(subject: string, text: string): void {
+    this.context.event({
+      source: 'runner',
+      subject,
+      text,
+      scenario: this.scenario.id,
+      major: true,
+    });
+  }
+
+  async #record(startedMs: number, rollback: Stretch | undefined): Promise<ScenarioRecord> {
+    const { scenario, context } = this;
+    const endedMs = this.nowMs;
+    const faults = this.injections.map((i) => i.record);
+    const confirmed = faults.flatMap((f) => f.confirmedMs ?? []);
+    const confirmedMs = confirmed.length > 0 ? Math.min(...confirmed) : undefined;
+    const firings = firingsOf(context.watch.notifications);
+    const { theories, onsetMs } = await theoriesOf(this, confirmedMs, firings);
+    const client = this.sources.points.totals(startedMs, endedMs);
+    const checks = [...this.steps.checks, ...this.#checks];
+    const judgement = judge({
+      scenario,
+      scale: context.timing.timeScale,
+      allowanceMs: context.timing.allowanceMs,
+      injectedMs: this.injectedMs,
+      confirmedMs,
+      rollbackEndMs: rollback?.endMs,
+      armStretches: this.armStretches,
+      firings,
+      faults,
+      before: this.#before,
+      during: this.#during,
+      after: this.#after,
+      checks,
+      arms: this.arms,
+      theories,
+      load: {
+        requests: client.requests,
+        // What was due in the last moments may still be under way.
+        due: (context.requestsPerSecond * Math.max(0, endedMs - startedMs - 1000)) / 1000,
+        failure: context.load.failure,
+      },
+      abort: this.abortReason,
+      interrupted: this.interrupted,
+      residue: this.residue,
+    });
+    const { verdict, reasons, expectations, allowed, unexpected, alreadyFiring } = judgement;
+    return {
+      id: scenario.id,
+      title: scenario.title,
+      description: scenario.description,
+      ...(scenario.failureMode !== undefined && { failureMode: scenario.failureMode }),
+      file: this.#file,
+      startedMs,
+      endedMs,
+      blastRadius: scenario.blastRadius,
+      hypothesis: {
+        title: scenario.hypothesis.title,
+        before: this.#before,
+        during: this.#during,
+        after: this.#after,
+      },
+      phases: this.phases,
+      faults,
+      ...(confirmedMs !== undefined && { confirmedMs }),
+      ...(onsetMs !== undefined && { onsetMs }),
+      expectations,
+      allowed,
+      unexpected,
+      alreadyFiring,
+      checks,
+      arms: this.arms,
+      ...(this.abortReason !== undefined && {
+        abort: { condition: this.abortReason, atMs: rollback?.startMs ?? endedMs },
+      }),
+      rollback: {
+        done: faults.every((f) => f.undo === 'done' || f.undo === 'none'),
+        ...(rollback && { startedMs: rollback.startMs, endedMs: rollback.endMs }),
+        residue: this.residue,
+      },
+      client,
+      budgetSpent: [],
+      runbook: scenario.runbook,
+      verdict,
+      reasons,
+    };
+  }
+}

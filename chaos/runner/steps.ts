@@ -1,0 +1,81 @@
+/** What else happens while a fault is on: restarts, published configuration, other scrape targets; each is checked. */
+import { messageOf } from '../../base/errors.js';
+import type { CheckRecord } from '../../runbooks/record.js';
+import { askJson } from '../faults/system.js';
+import type { Scenario } from '../scenarios/schema.js';
+import type { RunContext } from './context.js';
+import { publish } from './rollout.js';
+
+type Step = Scenario['steps'][number];
+
+export class Steps {
+  readonly checks: CheckRecord[] = [];
+  /** What was published last. */
+  revision: number | undefined;
+  readonly #context: RunContext;
+  readonly #scenario: Scenario;
+  readonly #due: Step[];
+  #running: Promise<void> = Promise.resolve();
+  #open = 0;
+  #retargeted = false;
+
+  constructor(context: RunContext, scenario: Scenario) {
+    this.#context = context;
+    this.#scenario = scenario;
+    this.#due = [...scenario.steps].sort((a, b) => a.at - b.at);
+  }
+
+  get done(): boolean {
+    return this.#due.length === 0 && this.#open === 0;
+  }
+
+  /** Begins what is due so long after the fault phase began; one after the other. */
+  due(sinceMs: number): void {
+    const { timeScale } = this.#context.timing;
+    while (this.#due[0] && this.#due[0].at * timeScale <= sinceMs) {
+      const step = this.#due.shift() as Step;
+      this.#open++;
+      this.#running = this.#running.then(async () => {
+        await this.#do(step);
+        this.#open--;
+      });
+    }
+  }
+
+  /** Waits for what is under way, and puts targets back. */
+  async finish(): Promise<void> {
+    this.#due.length = 0;
+    await this.#running;
+    if (this.#retargeted) await this.#context.retarget('all');
+    this.#retargeted = false;
+  }
+
+  async #do(step: Step): Promise<void> {
+    const { clock, system } = this.#context;
+    const startMs = clock.nowMs();
+    try {
+      if (step.restart !== undefined) {
+        this.#say(step.restart, 'is stopped and started again', 'deployment');
+        const url = `${system.admin}/restart/${encodeURIComponent(step.restart)}`;
+        await askJson(url, { method: 'POST', timeoutMs: 30_000 });
+        const name = step.name ?? `${step.restart} comes back`;
+        const detail = `ready ${Math.round(clock.nowMs() - startMs)} ms after it was told to stop`;
+        this.checks.push({ name, held: true, detail });
+      } else if (step.publish) {
+        this.revision = await publish(system);
+        this.#say('registry', `revision ${this.revision} is published`, 'deployment');
+      } else if (step.retarget !== undefined) {
+        this.#retargeted = true;
+        await this.#context.retarget(step.retarget);
+        this.#say('Prometheus', `scrapes ${step.retarget} from now on`, 'runner');
+      }
+    } catch (error) {
+      const name = step.name ?? `${step.restart ?? 'step'}`;
+      this.checks.push({ name, held: false, detail: messageOf(error) });
+    }
+  }
+
+  #say(subject: string, text: string, source: 'deployment' | 'runner'): void {
+    this.#context.event({ source, subject, text, scenario: this.#scenario.id, major: true });
+  }
+}

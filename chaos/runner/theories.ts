@@ -1,0 +1,164 @@
+/** Beside each alert that must fire: what arithmetic says, from what was measured of the disturbance. */
+import type { TheoryRecord } from '../../runbooks/record.js';
+import { type Slo, sloNames } from '../../slo/index.js';
+import { formatDurationMs } from '../../base/duration.js';
+import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
+import { fillQuery } from '../scenarios/query.js';
+import type { Expected } from '../scenarios/schema.js';
+import { type Firing, matches } from './firings.js';
+import type { ScenarioRun } from './run-scenario.js';
+import { forBand, ratioBand, sloBand, type TheoryContext, theoryRecord } from './theory.js';
+
+export async function theoriesOf(
+  run: ScenarioRun,
+  confirmedMs: number | undefined,
+  firings: readonly Firing[],
+): Promise<{ theories: (TheoryRecord | undefined)[]; onsetMs: number | undefined }> {
+  const onsetMs = firstErrorMs(run);
+  if (confirmedMs === undefined) return { theories: [], onsetMs };
+  const theories: (TheoryRecord | undefined)[] = [];
+  for (const wanted of run.scenario.expect.mustFire) {
+    const own = firings.find(
+      (f) =>
+        f.firedAtMs >= (run.injectedMs ?? Infinity) &&
+        matches(f, {
+          alert: wanted.alert,
+          labels: { severity: wanted.severity, ...wanted.labels },
+        }),
+    );
+    const arm = run.armStretches.find((s) => s.name === wanted.arm);
+    const zeroMs = arm?.confirmedMs ?? confirmedMs;
+    theories.push(await theoryFor(run, wanted, own, zeroMs).catch(() => undefined));
+  }
+  return { theories, onsetMs };
+}
+
+/** When the first request that failed was answered: from then on counters show it. */
+function firstErrorMs(run: ScenarioRun): number | undefined {
+  const { injectedMs } = run;
+  if (injectedMs === undefined) return undefined;
+  let first = Infinity;
+  for (const point of run.sources.points.all()) {
+    const endMs = point.atMs + point.ms;
+    if (!point.ok && endMs >= injectedMs && endMs < first) first = endMs;
+  }
+  return Number.isFinite(first) ? first : undefined;
+}
+
+async function theoryFor(
+  run: ScenarioRun,
+  wanted: Expected,
+  firing: Firing | undefined,
+  confirmedMs: number,
+): Promise<TheoryRecord | undefined> {
+  const onsetMs = await onsetOf(run, wanted, confirmedMs);
+  if (onsetMs === undefined || wanted.theory === 'none') return undefined;
+  const { group, rule } = ruleOf(run.context.groups, wanted);
+  const { timing } = run.context;
+  const evaluationIntervalMs = group?.intervalMs ?? timing.evaluationIntervalMs;
+  const context: TheoryContext = {
+    timeScale: timing.timeScale,
+    stepMs: timing.stepMs,
+    scrapeIntervalMs: timing.scrapeIntervalMs,
+    evaluationIntervalMs,
+  };
+  const untilMs = firing?.firedAtMs ?? run.phases.find((p) => p.kind === 'fault')?.endMs ?? 0;
+  let found;
+  if (wanted.theory === 'for') found = forBand(rule, context);
+  else if (wanted.theory === 'slo') found = await sloTheory(run, wanted, onsetMs, untilMs, context);
+  else found = await ratioTheory(run, wanted.theory, onsetMs, untilMs, context);
+  if (!found) return undefined;
+  return theoryRecord(
+    found.band,
+    onsetMs - confirmedMs,
+    firing === undefined ? undefined : firing.firedAtMs - confirmedMs,
+    evaluationIntervalMs,
+    found.basis,
+  );
+}
+
+async function onsetOf(
+  run: ScenarioRun,
+  wanted: Expected,
+  confirmedMs: number,
+): Promise<number | undefined> {
+  if (wanted.since === 'confirmed') return confirmedMs;
+  if (wanted.since === 'first-error') return firstErrorMs(run);
+  const faultEndMs = run.phases.find((p) => p.kind === 'fault')?.endMs ?? run.nowMs;
+  const samples = await run.context.watch.query(wanted.since.promql, faultEndMs);
+  const values = samples.map((s) => s.value).filter((v) => Number.isFinite(v));
+  return values.length === 0 ? undefined : Math.min(...values) * 1000;
+}
+
+/** The alert as a rule, for its `for` and its group's interval. */
+function ruleOf(
+  groups: readonly RuleGroup[],
+  wanted: Expected,
+): { group?: RuleGroup; rule?: AlertingRule } {
+  for (const group of groups) {
+    for (const rule of group.rules) {
+      if (rule.kind !== 'alert' || rule.alert !== wanted.alert) continue;
+      if (rule.labels.severity === wanted.severity) return { group, rule };
+    }
+  }
+  return {};
+}
+
+async function sloTheory(
+  run: ScenarioRun,
+  wanted: Expected,
+  onsetMs: number,
+  untilMs: number,
+  context: TheoryContext,
+): ReturnType<typeof ratioTheory> {
+  const slo = run.context.slos.find((s) => sloOf(s, wanted));
+  if (!slo) return undefined;
+  const { stepMs } = context;
+  const stepRealMs = stepMs * context.timeScale;
+  const sum = async (series: string, startMs: number, endMs: number): Promise<number> => {
+    const range = formatDurationMs(Math.max(1, Math.round(endMs - startMs)));
+    const expr = `sum(sum_over_time(${series}{${sloNames.sloLabel}="${slo.id}"}[${range}]))`;
+    const [sample] = await run.context.watch.query(expr, endMs);
+    return sample?.value ?? 0;
+  };
+  const bad = sloNames.badIncrease(stepMs);
+  const total = sloNames.totalIncrease(stepMs);
+  // Steps are recorded up to a scrape and an evaluation after what they count.
+  const endMs = Math.max(untilMs, onsetMs + stepRealMs) + stepRealMs + context.scrapeIntervalMs;
+  const sinceMs = Math.max(run.context.watchedSinceMs, onsetMs - 60_000);
+  const events = await sum(total, onsetMs, endMs);
+  const eventsBefore = await sum(total, sinceMs, onsetMs);
+  if (events === 0 || eventsBefore === 0) return undefined;
+  const ratePer = (count: number, ms: number): number => count / Math.max(1, ms);
+  return sloBand(
+    slo,
+    wanted.severity,
+    {
+      baseline: (await sum(bad, sinceMs, onsetMs)) / eventsBefore,
+      errorRatio: (await sum(bad, onsetMs, endMs)) / events,
+      trafficRatio: ratePer(events, endMs - onsetMs) / ratePer(eventsBefore, onsetMs - sinceMs),
+      historyMs: onsetMs - run.context.watchedSinceMs,
+    },
+    context,
+  );
+}
+
+const sloOf = (slo: Slo, wanted: Expected): boolean =>
+  wanted.labels[sloNames.sloLabel] === slo.id ||
+  (wanted.labels[sloNames.sloLabel] === undefined && slo.alerting.name === wanted.alert);
+
+async function ratioTheory(
+  run: ScenarioRun,
+  theory: { ratio: number; windows: number[]; value: string },
+  onsetMs: number,
+  untilMs: number,
+  context: TheoryContext,
+): Promise<ReturnType<typeof sloBand>> {
+  const { timeScale, scrapeIntervalMs } = context;
+  const query = fillQuery(theory.value, timeScale, scrapeIntervalMs, untilMs - onsetMs);
+  const [sample] = await run.context.watch.query(query, untilMs);
+  if (!sample || !Number.isFinite(sample.value)) return undefined;
+  // Ranges are no shorter than four scrapes; see alerts/library/entry.ts.
+  const windows = theory.windows.map((w) => Math.max(w * timeScale, 4 * scrapeIntervalMs));
+  return ratioBand(theory.ratio, windows, { baseline: 0, value: sample.value }, context);
+}

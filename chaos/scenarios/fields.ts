@@ -1,0 +1,40 @@
+/** Fields that several parts of a scenario share. Durations are nominal: the time scale makes real ones of them. */
+import { z } from 'zod';
+import { parseDurationMs } from '../../base/duration.js';
+
+export const duration = z
+  .string()
+  .refine((text) => parseDurationMs(text) !== undefined, {
+    error: 'expected a duration such as 90s, 5m or 1h30m',
+  })
+  .describe('a duration as Prometheus writes it, in production time: the time scale shortens it')
+  .transform((text) => parseDurationMs(text) as number);
+
+export const identifier = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*$/, { error: 'expected lower case letters, digits and dashes' });
+
+export const text = z.string({ error: 'expected a text' }).min(1, { error: 'expected some text' });
+
+export const clientMeasures = [
+  'errorRatio',
+  'errors',
+  'requestsPerSecond',
+  'p50Ms',
+  'p95Ms',
+  'p99Ms',
+] as const;
+export type ClientMeasure = (typeof clientMeasures)[number];
+
+/** One of `client` and `promql`. */
+export const what = {
+  client: z
+    .enum(clientMeasures, { error: `expected one of ${clientMeasures.join(', ')}` })
+    .optional()
+    .describe('as the load generator saw it'),
+  route: z.string().optional().describe("one route of the client's profile; default: all"),
+  promql: text.optional().describe('an instant query; the largest of its values counts'),
+};
+
+export const isOneOf = (value: { client?: unknown; promql?: unknown }): boolean =>
+  (value.client === undefined) !== (value.promql === undefined);

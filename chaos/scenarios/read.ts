@@ -1,0 +1,147 @@
+/** Scenarios from YAML: ours by name, a user's by file; every mistake with file, line and column. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { type Problem, UserError } from '../../base/errors.js';
+import { asset, packageRoot } from '../../base/paths.js';
+import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { findQueryProblem } from '../../slo/spec/query.js';
+import { faultKind } from '../faults/kinds.js';
+import { badPlaceholder, fillQuery } from './query.js';
+import { type Scenario, type ScenarioFault, scenarioSchema } from './schema.js';
+
+export interface ReadScenario {
+  scenario: Scenario;
+  /** As it was named, or below the package. */
+  file: string;
+}
+
+const folder = 'chaos/scenarios';
+
+/** Names of the scenarios that come with the package, in the order of their files. */
+export const ownScenarios = (): string[] =>
+  readdirSync(asset(folder))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
+
+/** Each is the name of one of ours, or a file. Ids must differ. */
+export function readScenarios(names: readonly string[]): ReadScenario[] {
+  const scenarios = names.map((name) => {
+    const own = join(asset(folder), `${name}.yaml`);
+    if (/^[a-z0-9-]+$/.test(name) && existsSync(own)) return readScenarioFile(own);
+    if (!/[./\\]/.test(name)) {
+      const expected = `a file, or one of ${ownScenarios().join(', ')}`;
+      throw new UserError({ message: `no scenario '${name}'`, expected });
+    }
+    return readScenarioFile(name);
+  });
+  for (const { scenario } of scenarios) {
+    const same = scenarios.filter((s) => s.scenario.id === scenario.id);
+    if (same.length > 1) {
+      throw new UserError(
+        `${same.map((s) => s.file).join(' and ')} have the same id ${scenario.id}`,
+      );
+    }
+  }
+  return scenarios;
+}
+
+export function readScenarioFile(file: string): ReadScenario {
+  return readDocuments(readYaml(file), file);
+}
+
+export function readScenarioText(file: string, text: string): ReadScenario {
+  return readDocuments(parseYaml(file, text), file);
+}
+
+function readDocuments(documents: YamlDocument[], file: string): ReadScenario {
+  const [document, ...more] = documents;
+  if (!document || more.length > 0) {
+    throw new UserError({ message: `${file}: not a scenario`, expected: 'one YAML document' });
+  }
+  const scenario = checkYaml(document, scenarioSchema);
+  const problems = problemsIn(scenario, document);
+  if (problems.length > 0) throw new UserError(problems);
+  const inside = relative(packageRoot, file);
+  return { scenario, file: inside.startsWith(`..${sep}`) ? file : inside };
+}
+
+/** What a schema of fields cannot see. */
+function problemsIn(scenario: Scenario, document: YamlDocument): Problem[] {
+  const problems: Problem[] = [];
+  const at = (path: Path, message: string, expected?: string): void => {
+    const place = document.placeOf(path);
+    problems.push({ place, message, ...(expected !== undefined && { expected }) });
+  };
+  const faults: [Path, ScenarioFault[]][] = [
+    [['faults'], scenario.faults],
+    [['arms', 'trigger'], scenario.arms?.trigger ?? []],
+    ...(scenario.arms?.runs ?? []).map((run, i): [Path, ScenarioFault[]] => [
+      ['arms', 'runs', i, 'faults'],
+      run.faults,
+    ]),
+  ];
+  for (const [path, list] of faults) {
+    list.forEach((fault, i) => {
+      const result = faultKind(fault.kind).settings.safeParse(fault.settings);
+      if (result.success) Object.assign(fault, { settings: result.data });
+      else {
+        for (const issue of result.error.issues) {
+          const field = [...path, i, 'settings', ...(issue.path as (string | number)[])];
+          at(field, `${fault.kind}: ${issue.path.join('.')} ${issue.message}`);
+        }
+      }
+      if (fault.stop !== undefined && fault.stop <= fault.start) {
+        at([...path, i, 'stop'], 'it stops before it starts', 'a time after start');
+      }
+    });
+    const ids = list.map((f) => f.id);
+    const twice = ids.findIndex((id, i) => ids.indexOf(id) !== i);
+    if (twice >= 0) at([...path, twice, 'id'], `the id '${ids[twice]}' is used twice`);
+  }
+  const queries: [Path, string | undefined][] = [
+    ...scenario.hypothesis.measures.map((m, i): [Path, string | undefined] => [
+      ['hypothesis', 'measures', i, 'promql'],
+      m.promql,
+    ]),
+    ...scenario.abort.map((m, i): [Path, string | undefined] => [['abort', i, 'promql'], m.promql]),
+    ...scenario.expect.mustFire.flatMap((m, i): [Path, string | undefined][] => [
+      [
+        ['expect', 'mustFire', i, 'since'],
+        typeof m.since === 'string' ? undefined : m.since.promql,
+      ],
+      [
+        ['expect', 'mustFire', i, 'theory', 'value'],
+        typeof m.theory === 'string' ? undefined : m.theory.value,
+      ],
+    ]),
+    ...scenario.checks.map((m, i): [Path, string | undefined] => [
+      ['checks', i, 'promql'],
+      m.promql,
+    ]),
+  ];
+  for (const [path, query] of queries) {
+    if (query === undefined) continue;
+    const bad = badPlaceholder(query);
+    if (bad !== undefined) at(path, `'${bad}' is no duration`, '{{5m}} or {{since}}');
+    const problem = findQueryProblem(fillQuery(query, 1, 0));
+    if (problem !== undefined) at(path, problem.message, problem.expected);
+  }
+  const arms = scenario.arms?.runs.map((run) => run.name) ?? [];
+  for (const [list, name] of [
+    [scenario.expect.mustFire, 'mustFire'],
+    [scenario.expect.mustNotFire, 'mustNotFire'],
+  ] as const) {
+    list.forEach((item, i) => {
+      if (item.arm !== undefined && !arms.includes(item.arm)) {
+        const known = arms.join(', ') || 'no arm: this scenario has none';
+        at(['expect', name, i, 'arm'], `no arm '${item.arm}'`, known);
+      }
+    });
+  }
+  const { fault } = scenario;
+  if (fault && fault.atLeast > fault.atMost) {
+    at(['fault', 'atLeast'], 'atLeast is longer than atMost');
+  }
+  return problems;
+}
