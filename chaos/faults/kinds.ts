@@ -30,9 +30,14 @@ const none = z.strictObject({});
 const ms = z.number().min(0).max(600_000);
 const ratio = z.number().min(0).max(1);
 
+const controllerSettings: Record<string, z.ZodType<Record<string, unknown>>> = {
+  'identity-skew': z.strictObject({ skewMs: z.number() }),
+  'identity-lifetime': z.strictObject({ lifetimeMs: z.number().min(1000) }),
+};
+
 const atController = (kind: string, effectUnit: string, summary: string): FaultKind => ({
   summary,
-  settings: kind === 'identity-skew' ? z.strictObject({ skewMs: z.number() }) : none,
+  settings: controllerSettings[kind] ?? none,
   targets: 'controller',
   effectUnit,
   points: (system, target, settings) => [
@@ -101,6 +106,11 @@ export const faultKinds = {
     'identity-skew',
     'certificates dated off',
     'certificates are dated off by skewMs, as by a clock that is wrong',
+  ),
+  'identity-lifetime': atController(
+    'identity-lifetime',
+    'certificates issued',
+    'certificates live for lifetimeMs instead',
   ),
   'stream-stall': atController(
     'stream-stall',

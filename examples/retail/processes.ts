@@ -1,6 +1,8 @@
 /** The shop's processes: each can be stopped, killed and started again, and what happened is told. */
 import { type Child, startNode } from '../../base/child.js';
+import { realClock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
+import type { ProcessEvent } from '../../chaos/faults/system.js';
 
 export interface ProcessDescription {
   name: string;
@@ -10,13 +12,6 @@ export interface ProcessDescription {
   script: string;
   args: readonly string[];
   nodeFlags?: readonly string[];
-}
-
-export interface ProcessEvent {
-  atMs: number;
-  process: string;
-  event: 'started' | 'stopped' | 'killed' | 'exited';
-  detail?: string;
 }
 
 const maxEvents = 1000;
@@ -122,7 +117,7 @@ export class Processes {
 
   #record(name: string, event: ProcessEvent['event'], detail?: string): void {
     this.events.push({
-      atMs: Date.now(),
+      atMs: realClock.nowMs(),
       process: name,
       event,
       ...(detail !== undefined && { detail }),

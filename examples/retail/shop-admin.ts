@@ -2,38 +2,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, UserError } from '../../base/errors.js';
+import type { SystemDescription } from '../../chaos/faults/system.js';
 import type { Shop } from './shop.js';
 import { proxyName } from './shop.js';
 import type { ShopFaults } from './shop-faults.js';
-import {
-  calls,
-  frontDoor,
-  identityOf,
-  namespace,
-  trustDomain,
-  type WorkloadPorts,
-  workloads,
-} from './topology.js';
-
-/** Answer of `GET /system`. */
-export interface SystemDescription {
-  name: string;
-  trustDomain: string;
-  namespace: string;
-  certificateLifetimeMs: number;
-  /** Where a shopper's requests go: the front door's sidecar. */
-  url: string;
-  controller: { process: string; grpc: number; admin: number };
-  workloads: {
-    name: string;
-    service: string;
-    identity: string;
-    calls: readonly string[];
-    proxy: string;
-    ports: WorkloadPorts;
-  }[];
-  processes: { name: string; kind: string; pid: number; ports: Record<string, number> }[];
-}
+import { calls, frontDoor, identityOf, namespace, trustDomain, workloads } from './topology.js';
 
 export interface ShopAdmin {
   port: number;
@@ -91,11 +64,9 @@ async function answer(
     shop.writeRegistry();
     return [200, { revision: shop.registryOptions.revision }];
   }
-  if (call === 'POST /certificate-lifetime') {
-    const { lifetimeMs } = JSON.parse(await body(request)) as { lifetimeMs: number };
-    if (!(lifetimeMs >= 1000)) throw new UserError('lifetimeMs must be at least 1000');
-    await shop.setCertificateLifetime(lifetimeMs);
-    return [200, { lifetimeMs }];
+  if (call === 'POST /renew-certificates') {
+    await shop.renewCertificates();
+    return [200, {}];
   }
   const restart = request.method === 'POST' ? part('/restart/') : undefined;
   if (restart !== undefined) {

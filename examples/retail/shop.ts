@@ -1,5 +1,5 @@
 /** Starts the whole shop: a controller, and for each workload its service and its sidecar; all with free ports. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatDurationMs } from '../../base/duration.js';
 import { messageOf } from '../../base/errors.js';
@@ -46,12 +46,10 @@ export class Shop {
   readonly processes: Processes;
   readonly registryOptions: RegistryOptions = { retries: 'budget', revision: 0 };
   readonly #options: ShopOptions;
-  certificateLifetimeMs: number;
 
   private constructor(options: ShopOptions, ports: Ports) {
     this.#options = options;
     this.ports = ports;
-    this.certificateLifetimeMs = options.certificateLifetimeMs;
     this.processes = new Processes(options.say);
   }
 
@@ -72,6 +70,10 @@ export class Shop {
 
   path(...parts: string[]): string {
     return join(this.#options.folder, ...parts);
+  }
+
+  get certificateLifetimeMs(): number {
+    return this.#options.certificateLifetimeMs;
   }
 
   get eventsFile(): string {
@@ -100,12 +102,13 @@ export class Shop {
     writeFileWhole(this.path('registry.yaml'), text);
   }
 
-  /** The controller begins anew with it; proxies get certificates of that length as they renew theirs. */
-  async setCertificateLifetime(lifetimeMs: number): Promise<void> {
-    this.certificateLifetimeMs = lifetimeMs;
-    this.#writeControllerConfig();
-    await this.processes.stop('controller');
-    await this.processes.startAgain('controller');
+  /** Sidecars come back one by one without the certificate that they had, and get a new one. */
+  async renewCertificates(): Promise<void> {
+    for (const { name } of workloads) {
+      await this.processes.stop(proxyName(name));
+      rmSync(this.path('cache', name, 'stream-identity.json'), { force: true });
+      await this.processes.startAgain(proxyName(name));
+    }
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** What the shop is made of: its workloads, who calls whom, and the ports that one run of it chose. */
 import { createServer } from 'node:net';
+import type { WorkloadPorts } from '../../chaos/faults/system.js';
 import { identityName } from '../../mesh/identity/names.js';
 
 export const namespace = 'retail';
@@ -37,14 +38,6 @@ export const callersOf = (service: string): string[] =>
 
 export const identityOf = (service: string): string =>
   identityName({ serviceAccount: service, namespace, trustDomain });
-
-export interface WorkloadPorts {
-  app: number;
-  appAdmin: number;
-  inbound: number;
-  outbound: number;
-  proxyAdmin: number;
-}
 
 export interface Ports {
   controller: number;

@@ -79,7 +79,11 @@ export async function startController(
       attestors: await attestors(config, context),
       clock,
       events,
-      fault: { frozen: () => faults.strikes('identity-freeze'), skewMs: () => faults.skewMs() },
+      fault: {
+        frozen: () => faults.strikes('identity-freeze'),
+        skewMs: () => faults.skewMs(),
+        lifetimeMs: () => faults.lifetimeMs(),
+      },
     },
     issuing,
   );

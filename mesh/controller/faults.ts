@@ -6,6 +6,7 @@ import { UserError } from '../../base/errors.js';
 export const controllerFaults = [
   'identity-freeze',
   'identity-skew',
+  'identity-lifetime',
   'stream-stall',
   'stream-refuse',
   'discovery-freeze',
@@ -21,6 +22,8 @@ export interface ControllerFaultLease {
   ttlMs: number;
   /** Of identity-skew. */
   skewMs?: number;
+  /** Of identity-lifetime. */
+  lifetimeMs?: number;
 }
 
 export interface ControllerFaultState extends ControllerFaultLease {
@@ -31,6 +34,7 @@ export interface ControllerFaultState extends ControllerFaultLease {
 interface Lease {
   kind: ControllerFault;
   skewMs: number;
+  lifetimeMs: number | undefined;
   dueMs: number;
   effect: number;
   timer: Timer;
@@ -58,6 +62,7 @@ export class ControllerFaults {
     this.#leases.set(lease.id, {
       kind: lease.kind,
       skewMs: lease.skewMs ?? 0,
+      lifetimeMs: lease.lifetimeMs,
       dueMs: this.#clock.nowMs() + lease.ttlMs,
       effect: before?.effect ?? 0,
       timer,
@@ -82,6 +87,7 @@ export class ControllerFaults {
       kind: l.kind,
       ttlMs: Math.max(0, l.dueMs - nowMs),
       ...(l.kind === 'identity-skew' && { skewMs: l.skewMs }),
+      ...(l.lifetimeMs !== undefined && { lifetimeMs: l.lifetimeMs }),
       effect: l.effect,
     }));
   }
@@ -109,6 +115,13 @@ export class ControllerFaults {
     if (lease) this.strikes('identity-skew');
     return lease?.skewMs ?? 0;
   }
+
+  /** How long certificates live now instead, in milliseconds; undefined: as configured. */
+  lifetimeMs(): number | undefined {
+    const lease = [...this.#leases.values()].find((l) => l.kind === 'identity-lifetime');
+    if (lease) this.strikes('identity-lifetime');
+    return lease?.lifetimeMs;
+  }
 }
 
 function checkedLease(value: unknown): ControllerFaultLease {
@@ -116,7 +129,7 @@ function checkedLease(value: unknown): ControllerFaultLease {
     string,
     unknown
   >;
-  const { kind, ttlMs, skewMs, id } = lease;
+  const { kind, ttlMs, skewMs, lifetimeMs, id } = lease;
   if (!(controllerFaults as readonly unknown[]).includes(kind)) {
     throw new UserError({ message: 'unknown kind', expected: controllerFaults.join(', ') });
   }
@@ -126,10 +139,15 @@ function checkedLease(value: unknown): ControllerFaultLease {
   if (kind === 'identity-skew' && !Number.isFinite(skewMs)) {
     throw new UserError({ message: 'identity-skew needs skewMs', expected: 'milliseconds' });
   }
+  if (kind === 'identity-lifetime' && !(typeof lifetimeMs === 'number' && lifetimeMs >= 1000)) {
+    const expected = 'milliseconds, at least 1000';
+    throw new UserError({ message: 'identity-lifetime needs lifetimeMs', expected });
+  }
   return {
     id: typeof id === 'string' && id !== '' ? id.slice(0, 100) : randomUUID(),
     kind: kind as ControllerFault,
     ttlMs,
     ...(typeof skewMs === 'number' && { skewMs }),
+    ...(kind === 'identity-lifetime' && { lifetimeMs: lifetimeMs as number }),
   };
 }

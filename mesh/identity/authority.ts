@@ -17,8 +17,8 @@ export interface AuthorityOptions {
   attestors: readonly Attestor[];
   clock: Clock;
   events: CertificateEvents;
-  /** For drills: refuse all, or date certificates wrongly. */
-  fault?: { frozen(): boolean; skewMs(): number };
+  /** For drills: refuse all, date certificates wrongly, or give them another life. */
+  fault?: { frozen(): boolean; skewMs(): number; lifetimeMs(): number | undefined };
 }
 
 /** The client certificate of the connection; `trusted`: TLS verified it up to an anchor, dates included. */
@@ -121,7 +121,7 @@ export class CertificateAuthority {
       name,
       request.csr,
       csr.publicKeyDer,
-      this.#options.lifetimeMs,
+      this.#options.fault?.lifetimeMs() ?? this.#options.lifetimeMs,
       skewMs,
     );
     const renewal = proof.kind === 'certificate';
