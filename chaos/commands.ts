@@ -1,3 +1,128 @@
+/** Verbs: gameday run; chaos list, check, schema, stop, recover. */
 import type { Command } from 'commander';
+import { exitCode } from '../base/errors.js';
+import type { CommandOptions } from './gameday/command.js';
 
-export function registerChaos(_program: Command): void {}
+const collect = (value: string, all: string[]): string[] => [...all, value];
+const state = [
+  '--state <folder>',
+  'where the journal and the kill switch are',
+  '.firedrill',
+] as const;
+
+export function registerChaos(program: Command): void {
+  registerGameDay(program);
+  const chaos = program
+    .command('chaos')
+    .description('scenarios, the kill switch, and cleaning up after a crash');
+
+  chaos
+    .command('list')
+    .description('the scenarios that come with the package')
+    .action(async () => {
+      const { ownScenarios, readScenarios } = await import('./scenarios/read.js');
+      const { formatTable } = await import('../base/terminal.js');
+      const rows = readScenarios(ownScenarios()).map(({ scenario }) => [
+        scenario.id,
+        scenario.failureMode ?? '',
+        scenario.title,
+      ]);
+      process.stdout.write(`${formatTable(['SCENARIO', 'MODE', 'TITLE'], rows)}\n`);
+    });
+
+  chaos
+    .command('check')
+    .description('checks scenarios; mistakes are told with file, line and column')
+    .argument('<scenario...>', 'files, or names of ours')
+    .addHelpText('after', '\nExample:\n  firedrill chaos check scenarios/slow-database.yaml')
+    .action(async (names: string[]) => {
+      const { readScenarios } = await import('./scenarios/read.js');
+      for (const { scenario, file } of readScenarios(names)) {
+        process.stdout.write(`${file}: ${scenario.id}, well formed\n`);
+      }
+    });
+
+  chaos
+    .command('schema')
+    .description('the JSON Schema of a scenario, for editors')
+    .action(async () => {
+      const { scenarioJsonSchema } = await import('./scenarios/schema.js');
+      process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), undefined, 2)}\n`);
+    });
+
+  chaos
+    .command('stop')
+    .description('the kill switch: aborts every run at once, and blocks new ones until cleared')
+    .option('--reason <text>', 'said by every run that it stops', 'no reason given')
+    .option('--clear', 'lets runs begin again')
+    .option(...state)
+    .action(async (options: { reason: string; clear?: boolean; state: string }) => {
+      const { clearSwitch, throwSwitch } = await import('./runner/stop-switch.js');
+      if (options.clear) {
+        const was = clearSwitch(options.state);
+        process.stdout.write(was ? 'cleared: runs may begin\n' : 'the switch was not thrown\n');
+        return;
+      }
+      throwSwitch(options.state, { reason: options.reason, atMs: Date.now() });
+      process.stdout.write('thrown: runs abort and roll back, new ones are refused\n');
+    });
+
+  chaos
+    .command('recover')
+    .description('undoes what a run that was killed left behind, by its journal')
+    .option(...state)
+    .action(async (options: { state: string }) => {
+      const { recover } = await import('./runner/recover.js');
+      const recoveries = await recover(options.state);
+      for (const r of recoveries) {
+        const lines = r.running ? ['still running, left alone'] : [...r.done, ...r.failed];
+        for (const line of lines.length > 0 ? lines : ['nothing was left']) {
+          process.stdout.write(`${r.run}: ${line}\n`);
+        }
+      }
+      if (recoveries.length === 0) process.stdout.write('nothing to recover\n');
+      if (recoveries.some((r) => r.failed.length > 0)) process.exitCode = exitCode.environment;
+    });
+}
+
+function registerGameDay(program: Command): void {
+  program
+    .command('gameday')
+    .description('breaks a whole mesh on purpose, and proves that the right alerts fire in time')
+    .command('run')
+    .description('starts the example shop, runs scenarios against it under load, writes a report')
+    .option(
+      '--scenarios <list>',
+      'names of ours or files, separated by commas',
+      'certificate-expiry,control-plane-outage,retry-storm',
+    )
+    .option('--time-scale <fraction>', 'what windows and durations are multiplied by', '1/240')
+    .option('--prometheus <kind>', 'auto, embedded, or real (with Alertmanager)', 'auto')
+    .option('--load <kind>', 'auto, embedded, or k6', 'auto')
+    .option('--rate <number>', 'requests a second, at a constant pace', '50')
+    .option('--slo <file>', 'SLOs to alert on; repeatable (default: the shop’s own)', collect, [])
+    .option('--out <folder>', 'where the report goes', 'gameday-report')
+    .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')
+    .option('--output <format>', 'text, or json for programs', 'text')
+    .option(
+      '--allowance <seconds>',
+      'added to every deadline for what no time scale shortens: grouping, delivery',
+      '2',
+    )
+    .option(...state)
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 every expectation held, 1 one did not, 3 nothing can be said (no effect, no load),
+4 aborted, 5 the environment failed, 130 interrupted.
+
+Examples:
+  firedrill gameday run
+  firedrill gameday run --scenarios retry-storm --prometheus embedded --load embedded
+  firedrill gameday run --slo my-slos.yaml --scenarios drills/slow-database.yaml --junit junit.xml`,
+    )
+    .action(async (options: CommandOptions) => {
+      const { gameDayCommand } = await import('./gameday/command.js');
+      process.exitCode = await gameDayCommand(options);
+    });
+}

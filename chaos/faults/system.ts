@@ -25,6 +25,8 @@ export interface WorkloadDescription {
 
 export interface SystemDescription {
   name: string;
+  /** Whether all of it is up; its ports are known before. */
+  ready: boolean;
   trustDomain: string;
   namespace: string;
   certificateLifetimeMs: number;
@@ -77,7 +79,7 @@ export class Unreachable extends UserError {
 
 export class System {
   readonly admin: string;
-  readonly description: SystemDescription;
+  description: SystemDescription;
 
   private constructor(admin: string, description: SystemDescription) {
     this.admin = admin;
@@ -86,6 +88,11 @@ export class System {
 
   static async at(admin: string): Promise<System> {
     return new System(admin, await askJson<SystemDescription>(`${admin}/system`));
+  }
+
+  /** Processes come and go: their numbers are asked for anew. */
+  async refresh(): Promise<void> {
+    this.description = await askJson<SystemDescription>(`${this.admin}/system`);
   }
 
   get controllerAdmin(): string {

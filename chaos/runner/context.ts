@@ -31,6 +31,8 @@ export interface RunContext {
   progress(text: string): void;
   /** Targets of the watch, for steps that change them. */
   retarget(which: 'without-proxies' | 'all'): Promise<void>;
+  /** Called before faults are taken back; what it does must be harmless while they are on. */
+  beforeRollback?(): Promise<void>;
 }
 
 export interface Timing {

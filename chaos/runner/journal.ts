@@ -119,7 +119,7 @@ export function openIntents(lines: readonly JournalLine[]): Intent[] {
     if (count > 0) undone.set(line.url, count - 1);
     else open.push(line);
   }
-  return open.reverse();
+  return open.toReversed();
 }
 
 /** When a process began, in the kernel's ticks; undefined where there is none of that number, or no /proc. */

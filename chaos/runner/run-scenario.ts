@@ -193,11 +193,12 @@ export class ScenarioRun {
 
   /** Takes back whatever is still on, the last first. Never throws. */
   async rollBack(): Promise<Stretch | undefined> {
-    const open = this.injections.filter((i) => i.record.endedMs === undefined).reverse();
+    const open = this.injections.filter((i) => i.record.endedMs === undefined).toReversed();
     if (open.length === 0 && this.injectedMs === undefined) return undefined;
     this.context.progress('rollback');
     return this.phase('rollback', undefined, async () => {
       await this.steps.finish().catch(() => undefined);
+      await this.context.beforeRollback?.().catch(() => undefined);
       for (const injection of open) await this.endInjection(injection);
     });
   }

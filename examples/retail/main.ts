@@ -39,12 +39,18 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => end(0)).on('SIGINT', () => end(0));
   dieWithParent(() => end(0));
-  shop = await Shop.start({ folder, certificateLifetimeMs, say });
+  shop = await Shop.plan({ folder, certificateLifetimeMs, say });
   const admin = await startShopAdmin(shop, new ShopFaults(shop, realClock, say));
-  const [door] = ['web'].map((name) => shop!.ports.workloads[name]!.inbound);
-  process.stdout.write(
-    `${JSON.stringify({ ready: true, admin: admin.port, web: door, pid: process.pid })}\n`,
-  );
+  // Said before anything runs, so that who watches can begin to; GET /system tells when it is ready.
+  const line = { admin: admin.port, web: shop.ports.workloads.web?.inbound, pid: process.pid };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+  try {
+    await shop.start();
+  } catch (error) {
+    say(messageOf(error));
+    return end(exitCode.environment);
+  }
+  say(`the shop is open at http://127.0.0.1:${shop.ports.workloads.web?.inbound}`);
 }
 
 main().catch((error: unknown) => {

@@ -82,6 +82,7 @@ function describe(shop: Shop): SystemDescription {
   const front = workloads.find((w) => w.service === frontDoor)!;
   return {
     name: 'retail',
+    ready: shop.ready,
     trustDomain,
     namespace,
     certificateLifetimeMs: shop.certificateLifetimeMs,

@@ -42,8 +42,11 @@ const tokenUses = 1000;
 export const proxyName = (workload: string): string => `${workload}-proxy`;
 
 export class Shop {
-  readonly ports: Ports;
-  readonly processes: Processes;
+  /** Chosen when it begins, and anew where one was taken. */
+  ports: Ports;
+  processes: Processes;
+  /** Whether every process is up. */
+  ready = false;
   readonly registryOptions: RegistryOptions = { retries: 'budget', revision: 0 };
   readonly #options: ShopOptions;
 
@@ -53,17 +56,24 @@ export class Shop {
     this.processes = new Processes(options.say);
   }
 
+  /** Knows its ports; nothing runs yet. */
+  static async plan(options: ShopOptions): Promise<Shop> {
+    return new Shop(options, await choosePorts());
+  }
+
   /** Resolves when every process is ready and every sidecar has its state. A port that was taken is chosen anew. */
-  static async start(options: ShopOptions): Promise<Shop> {
+  async start(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const shop = new Shop(options, await choosePorts());
       try {
-        await shop.#start();
-        return shop;
+        await this.#startAll();
+        this.ready = true;
+        return;
       } catch (error) {
-        await shop.close();
+        await this.close();
         if (attempt >= 3 || !messageOf(error).includes('EADDRINUSE')) throw error;
-        options.say(`${messageOf(error)}: other ports are chosen`);
+        this.#options.say(`${messageOf(error)}: other ports are chosen`);
+        this.ports = await choosePorts();
+        this.processes = new Processes(this.#options.say);
       }
     }
   }
@@ -80,7 +90,7 @@ export class Shop {
     return this.path('events.jsonl');
   }
 
-  async #start(): Promise<void> {
+  async #startAll(): Promise<void> {
     mkdirSync(this.path('cache'), { recursive: true, mode: 0o700 });
     await ensurePki(this.path('pki'), { trustDomain });
     this.writeRegistry();

@@ -1,0 +1,69 @@
+/** Facts for the runbook of an alert, looked up while it fires: which proxy, which certificate, since when. */
+import type { Watch } from '../../alerts/watch/index.js';
+import { messageOf } from '../../base/errors.js';
+import type { RunbookFact } from '../../runbooks/record.js';
+import { askJson, type System, type WorkloadDescription } from '../faults/system.js';
+import type { Firing } from '../runner/firings.js';
+
+export async function factsFor(
+  firing: Firing,
+  system: System,
+  watch: Watch,
+): Promise<RunbookFact[]> {
+  const facts: RunbookFact[] = [];
+  for (const workload of concerned(firing, system).slice(0, 3)) {
+    const admin = system.proxyAdmin(workload);
+    facts.push({
+      name: `proxy of ${workload.name}`,
+      value: `${workload.identity}, admin port ${workload.ports.proxyAdmin}`,
+      command: `curl -s ${admin}/endpoints`,
+    });
+  }
+  const certificates = await certificatesLeft(watch);
+  const worst = certificates[0];
+  if (worst) {
+    const left = worst.seconds;
+    const value =
+      left < 0
+        ? `${worst.workload} expired ${(-left).toFixed(1)} s ago`
+        : `${worst.workload} has ${left.toFixed(1)} s left`;
+    facts.push({ name: 'certificate that runs out first', value });
+  }
+  try {
+    const proxies = await askJson<unknown[]>(`${system.controllerAdmin}/proxies`, {
+      timeoutMs: 1000,
+    });
+    facts.push({
+      name: 'controller',
+      value: `answers, ${proxies.length} proxies connected`,
+      command: `curl -s ${system.controllerAdmin}/proxies`,
+    });
+  } catch (error) {
+    facts.push({ name: 'controller', value: messageOf(error) });
+  }
+  return facts;
+}
+
+/** Those that the alert's labels speak of: its instance, or the callee and its callers. */
+function concerned(firing: Firing, system: System): WorkloadDescription[] {
+  const { instance, dst, service } = firing.labels;
+  const { workloads } = system.description;
+  if (instance !== undefined) {
+    return workloads.filter((w) => instance.endsWith(`:${w.ports.proxyAdmin}`));
+  }
+  const name = dst?.split('.')[0] ?? service;
+  const callees = workloads.filter((w) => w.service === name);
+  const callers = workloads.filter((w) => w.calls.includes(name ?? ''));
+  return [...callees, ...callers];
+}
+
+async function certificatesLeft(watch: Watch): Promise<{ workload: string; seconds: number }[]> {
+  const query = 'sort(identity_cert_expiration_timestamp_seconds - time())';
+  const samples = await watch.query(query).catch(() => []);
+  return samples
+    .map((s) => ({
+      workload: s.labels.workload ?? s.labels.instance ?? 'a proxy',
+      seconds: s.value,
+    }))
+    .sort((a, b) => a.seconds - b.seconds);
+}

@@ -1,0 +1,66 @@
+/** What the run, and each scenario of it, spent of the error budgets: events as the rules counted them. */
+import type { Watch } from '../../alerts/watch/index.js';
+import { formatDurationMs } from '../../base/duration.js';
+import type { BudgetRecord } from '../../runbooks/record.js';
+import { budgetRatio, type Slo, sloNames } from '../../slo/index.js';
+import type { Timing } from '../runner/context.js';
+
+export interface Events {
+  bad: number;
+  total: number;
+}
+
+export async function eventsOf(
+  watch: Watch,
+  slo: Slo,
+  timing: Timing,
+  startMs: number,
+  endMs: number,
+): Promise<Events> {
+  const range = formatDurationMs(Math.max(1, Math.round(endMs - startMs)));
+  const sum = async (series: string): Promise<number> => {
+    const selector = `${series}{${sloNames.sloLabel}="${slo.id}"}[${range}]`;
+    const samples = await watch.query(`sum(sum_over_time(${selector}))`, endMs).catch(() => []);
+    return samples[0]?.value ?? 0;
+  };
+  return {
+    bad: await sum(sloNames.badIncrease(timing.stepMs)),
+    total: await sum(sloNames.totalIncrease(timing.stepMs)),
+  };
+}
+
+export async function budgetOf(
+  watch: Watch,
+  slo: Slo,
+  timing: Timing,
+  startMs: number,
+  endMs: number,
+): Promise<BudgetRecord> {
+  const { bad, total } = await eventsOf(watch, slo, timing, startMs, endMs);
+  const allowed = total * budgetRatio(slo.objective);
+  const periodMs = slo.period.days * 86_400_000 * timing.timeScale;
+  const share = (endMs - startMs) / periodMs;
+  return {
+    slo: slo.id,
+    service: slo.service,
+    objective: slo.objective,
+    total,
+    bad,
+    spentRatio: allowed > 0 ? bad / allowed : 0,
+    spentOfPeriodRatio: allowed > 0 ? (bad / allowed) * share : 0,
+  };
+}
+
+/** Of the whole period's budget, at the run's traffic carried on over the (scaled) period. */
+export const periodShare = (
+  events: Events,
+  run: Events,
+  slo: Slo,
+  timing: Timing,
+  runMs: number,
+): number => {
+  const periodMs = slo.period.days * 86_400_000 * timing.timeScale;
+  const periodTotal = run.total * (periodMs / Math.max(1, runMs));
+  const allowed = periodTotal * budgetRatio(slo.objective);
+  return allowed > 0 ? events.bad / allowed : 0;
+};

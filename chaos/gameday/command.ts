@@ -1,0 +1,134 @@
+/** `firedrill gameday run`: reads options, runs, writes the report, and ends with the verdict's exit code. */
+import { mkdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { exitCode, UserError } from '../../base/errors.js';
+import { asset } from '../../base/paths.js';
+import { Progress, styleFor } from '../../base/terminal.js';
+import { writeFileWhole } from '../../base/write-file.js';
+import { gameDayFiles } from '../../runbooks/report/files.js';
+import { junitXml } from '../../runbooks/report/junit.js';
+import { resultOf } from '../../runbooks/report/result.js';
+import { terminalSummary } from '../../runbooks/report/terminal.js';
+import { recover } from '../runner/recover.js';
+import { runGameDay, type GameDayOutcome } from './gameday.js';
+import { type GameDayOptions, parseTimeScale } from './options.js';
+
+export interface CommandOptions {
+  scenarios: string;
+  timeScale: string;
+  prometheus: string;
+  load: string;
+  rate: string;
+  slo: string[];
+  out: string;
+  junit?: string;
+  output: string;
+  state: string;
+  allowance: string;
+}
+
+export async function gameDayCommand(given: CommandOptions): Promise<number> {
+  const json = given.output === 'json';
+  const progress = new Progress(process.stderr);
+  const begun = performance.now();
+  const clock = (): string => `${((performance.now() - begun) / 1000).toFixed(0).padStart(3)} s`;
+  const view = {
+    progress: (text: string) => progress.update(`${clock()}  ${text}`),
+    line: (text: string) => progress.line(`${clock()}  ${text}`),
+  };
+  const options = optionsOf(given);
+  const abort = new AbortController();
+  const release = onInterrupt(abort, view.line);
+  try {
+    for (const recovery of await recover(options.stateFolder)) {
+      if (recovery.running) view.line(`another run is under way: ${recovery.run}`);
+      for (const text of recovery.done) view.line(`left by ${recovery.run}: ${text}`);
+      for (const text of recovery.failed) view.line(`left by ${recovery.run}: ${text}`);
+      if (recovery.failed.length > 0) {
+        throw new UserError(
+          'what an earlier run left could not be cleaned up',
+          exitCode.environment,
+        );
+      }
+    }
+    const outcome = await runGameDay(options, view, abort.signal);
+    const paths = write(given, outcome);
+    progress.clear();
+    if (json) process.stdout.write(`${JSON.stringify(resultOf(outcome.record), undefined, 2)}\n`);
+    else process.stdout.write(terminalSummary(outcome.record, styleFor(process.stdout), paths));
+    if (abort.signal.aborted) {
+      view.line('interrupted: every fault was taken back, and every process was stopped');
+      return exitCode.interrupted;
+    }
+    return outcome.record.exitCode;
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
+    view.line('interrupted: every fault was taken back, and every process was stopped');
+    return exitCode.interrupted;
+  } finally {
+    progress.clear();
+    release();
+  }
+}
+
+function optionsOf(given: CommandOptions): GameDayOptions {
+  const rate = Number(given.rate);
+  if (!(rate >= 10 && rate <= 1000)) {
+    throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '10 to 1000' });
+  }
+  const allowanceMs = Number(given.allowance) * 1000;
+  if (!(allowanceMs >= 0)) {
+    throw new UserError({ message: `bad --allowance '${given.allowance}'`, expected: 'seconds' });
+  }
+  const prometheus = oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real']);
+  return {
+    scenarios: given.scenarios.split(',').map((name) => name.trim()),
+    timeScale: parseTimeScale(given.timeScale),
+    prometheus: prometheus === 'real' ? 'prometheus' : prometheus,
+    load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
+    requestsPerSecond: rate,
+    slos: given.slo.length > 0 ? given.slo : [asset('examples/slo/retail.yaml')],
+    stateFolder: given.state,
+    allowanceMs,
+    command: `firedrill ${process.argv.slice(2).join(' ')}`.trim(),
+  };
+}
+
+function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
+  const found = known.find((k) => k === value);
+  if (found !== undefined) return found;
+  throw new UserError({ message: `bad ${name} '${value}'`, expected: known.join(', ') });
+}
+
+/** Everything is made before anything is written. */
+function write(
+  given: CommandOptions,
+  outcome: GameDayOutcome,
+): { report: string; postmortem: string } {
+  const files = gameDayFiles(outcome.record, outcome.shared);
+  for (const [name, text] of files) {
+    const path = join(given.out, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileWhole(path, text);
+  }
+  if (given.junit !== undefined) {
+    mkdirSync(dirname(given.junit), { recursive: true });
+    writeFileWhole(given.junit, junitXml(outcome.record));
+  }
+  const shown = (name: string): string => relative('', join(given.out, name)) || name;
+  return { report: shown('index.html'), postmortem: shown('postmortem.md') };
+}
+
+/** The first Ctrl-C rolls back in good order; the second one leaves it to the leases. */
+function onInterrupt(abort: AbortController, line: (text: string) => void): () => void {
+  const stop = (): void => {
+    if (abort.signal.aborted) {
+      line('leaving at once: faults lapse by themselves, children end with this process');
+      process.exit(exitCode.interrupted);
+    }
+    line('interrupted: taking faults back and stopping every process (again to leave at once)');
+    abort.abort();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return () => void process.off('SIGINT', stop).off('SIGTERM', stop);
+}

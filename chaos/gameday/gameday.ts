@@ -1,0 +1,449 @@
+/**
+ * A game day: the shop, its load and whatever watches it are started, scenarios are run one after the other, and all
+ * that was measured becomes one record. Whatever ends it, every process and every fault is gone when it returns.
+ */
+import { randomBytes } from 'node:crypto';
+import { availableParallelism, totalmem } from 'node:os';
+import { libraryGroups } from '../../alerts/index.js';
+import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
+import { type Clock, realClock } from '../../base/clock.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { packageVersion } from '../../base/paths.js';
+import { findTool } from '../../base/tools.js';
+import type {
+  AlertRecord,
+  GameDayRecord,
+  RunbookFact,
+  ScenarioRecord,
+  TimelineEvent,
+  Verdict,
+} from '../../runbooks/record.js';
+import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
+import { meshJobs } from '../../slo/spec/mesh-metrics.js';
+import { targetProblem } from '../faults/kinds.js';
+import type { System } from '../faults/system.js';
+import { type Load, startLoad } from '../load/load.js';
+import { shopProfile } from '../load/profile.js';
+import type { RunContext, Timing } from '../runner/context.js';
+import { type Firing, firingsOf } from '../runner/firings.js';
+import { Journal } from '../runner/journal.js';
+import { ScenarioRun } from '../runner/run-scenario.js';
+import { readSwitch } from '../runner/stop-switch.js';
+import { type ReadScenario, readScenarios } from '../scenarios/read.js';
+import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
+import { factsFor } from './alert-facts.js';
+import { budgetOf, eventsOf, periodShare } from './budgets.js';
+import { CertificateLifetimes } from './lifetimes.js';
+import { type GameDayOptions, scaleText, timingOf } from './options.js';
+import { clientSeries, proxySeries } from './series.js';
+import { startShop, type SystemProcess } from './system-process.js';
+import { alertEvents, inOrder, systemEvents } from './timeline.js';
+
+export interface GameDayView {
+  /** A passing state. */
+  progress(text: string): void;
+  /** A line that stays. */
+  line(text: string): void;
+}
+
+/** What the rendered runbooks need to know beside the record. */
+export interface GameDayOutcome {
+  record: GameDayRecord;
+  shared: { proxies: string[]; controller: string; prometheus?: string; slos: string };
+}
+
+const hourMs = 3_600_000;
+const shortestCertificateMs = 4000;
+
+export async function runGameDay(
+  options: GameDayOptions,
+  view: GameDayView,
+  signal: AbortSignal,
+  clock: Clock = realClock,
+): Promise<GameDayOutcome> {
+  // Everything that a user may have got wrong comes before anything is started.
+  const scenarios = readScenarios(options.scenarios);
+  const slos = readSlos(options.slos);
+  const timing = timingOf(options.timeScale, options.allowanceMs);
+  const groups = groupsOf(slos, timing);
+  const stop = readSwitch(options.stateFolder);
+  if (stop) {
+    throw new UserError(
+      `the kill switch is thrown (${stop.reason}): firedrill chaos stop --clear`,
+      exitCode.aborted,
+    );
+  }
+  const startedMs = clock.nowMs();
+  const id = `${new Date(startedMs).toISOString().slice(0, 19).replaceAll(':', '-')}-${randomBytes(2).toString('hex')}`;
+  const journal = new Journal(options.stateFolder, id, () => clock.nowMs());
+  const day = new GameDay({ options, view, signal, clock, id, journal, slos, groups, timing });
+  try {
+    await day.start(scenarios);
+    for (const scenario of scenarios) {
+      if (signal.aborted) break;
+      await day.run(scenario, scenarios[scenarios.indexOf(scenario) + 1]);
+    }
+    return await day.outcome(startedMs);
+  } finally {
+    view.progress('stopping every process');
+    await day.stop();
+    journal.close();
+  }
+}
+
+/** The SLOs' rules and the mesh's own alerts, at the time scale; nothing is evaluated more often than it is scraped. */
+function groupsOf(slos: readonly Slo[], timing: Timing): RuleGroup[] {
+  const { timeScale, stepMs, scrapeIntervalMs } = timing;
+  const library = libraryGroups({ timeScale, scrapeIntervalMs }).map((group) => ({
+    ...group,
+    intervalMs: Math.max(group.intervalMs ?? 0, scrapeIntervalMs),
+  }));
+  return [...compileSlos(slos, { timeScale, stepMs }), ...library];
+}
+
+interface Parts {
+  options: GameDayOptions;
+  view: GameDayView;
+  signal: AbortSignal;
+  clock: Clock;
+  id: string;
+  journal: Journal;
+  slos: readonly Slo[];
+  groups: readonly RuleGroup[];
+  timing: Timing;
+}
+
+class GameDay {
+  readonly #parts: Parts;
+  readonly #events: TimelineEvent[] = [];
+  readonly #scenarios: ScenarioRecord[] = [];
+  readonly #facts = new Map<string, Promise<RunbookFact[]>>();
+  #shop: SystemProcess | undefined;
+  #watch: Watch | undefined;
+  #load: Load | undefined;
+  #lifetimes: CertificateLifetimes | undefined;
+  #watchedSinceMs = 0;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get #system(): System {
+    if (!this.#shop) throw new Error('the system is not started');
+    return this.#shop.system;
+  }
+
+  async start(scenarios: readonly ReadScenario[]): Promise<void> {
+    const { options, view, timing, clock, id, journal, signal } = this.#parts;
+    const lifetimes = scenarios.map((s) => this.#lifetimeOf(s.scenario));
+    view.progress('starting the shop');
+    this.#shop = await startShop(journal, Math.min(...lifetimes), (line) => {
+      if (process.env.FIREDRILL_DEBUG !== undefined) view.line(`  ${line}`);
+    });
+    this.#checkTargets(scenarios.map((s) => s.scenario));
+    const real = findTool('prometheus') !== undefined && findTool('alertmanager') !== undefined;
+    const kind: WatchKind =
+      options.prometheus === 'auto' ? (real ? 'prometheus' : 'embedded') : options.prometheus;
+    // A real Prometheus takes seconds to find its targets: the shop comes up meanwhile.
+    if (kind === 'embedded') await this.#shop.ready;
+    const watching = startWatch(kind, {
+      targets: this.#targets(),
+      groups: this.#parts.groups,
+      scrapeIntervalMs: timing.scrapeIntervalMs,
+      evaluationIntervalMs: timing.evaluationIntervalMs,
+    }).then((watch) => (this.#watch = watch));
+    watching.catch(() => undefined);
+    await this.#shop.ready;
+    const profile = shopProfile(this.#system.description.url, options.requestsPerSecond);
+    const loading = startLoad(options.load, profile).then((load) => (this.#load = load));
+    loading.catch(() => undefined);
+    view.progress('starting Prometheus and the load');
+    const [watch, load] = await Promise.all([watching, loading]);
+    this.#watchedSinceMs = clock.nowMs();
+    watch.onNotification((n) => {
+      if (n.status === 'firing') this.#gatherFacts();
+    });
+    const lifetimeMs = lifetimes[0] as number;
+    this.#lifetimes = new CertificateLifetimes({
+      system: this.#system,
+      clock,
+      run: id,
+      lifetimeMs,
+    });
+    await this.#lifetimes.want(lifetimeMs);
+    await this.#lifetimes.settle(watch, signal);
+    const { description } = this.#system;
+    view.line(
+      `${description.name}: ${description.workloads.length} workloads with their sidecars, ` +
+        `${options.requestsPerSecond} requests a second by ${load.kind}, watched by ${watch.version}, ` +
+        `time scale ${scaleText(timing.timeScale)}`,
+    );
+  }
+
+  #lifetimeOf(scenario: Scenario): number {
+    const nominalMs = scenario.system.certificateLifetime ?? 24 * hourMs;
+    return Math.max(shortestCertificateMs, nominalMs * this.#parts.timing.timeScale);
+  }
+
+  #checkTargets(scenarios: readonly Scenario[]): void {
+    const faults: ScenarioFault[] = scenarios.flatMap((s) => [
+      ...s.faults,
+      ...(s.arms?.trigger ?? []),
+      ...(s.arms?.runs.flatMap((run) => run.faults) ?? []),
+    ]);
+    const problems = faults.flatMap((f) => targetProblem(this.#system, f.kind, f.target) ?? []);
+    if (problems.length > 0) throw new UserError(problems);
+  }
+
+  #targets(which: 'all' | 'without-proxies' = 'all'): Target[] {
+    const { description } = this.#system;
+    const controller: Target = {
+      job: meshJobs.controller,
+      url: `${this.#system.controllerAdmin}/metrics`,
+    };
+    if (which === 'without-proxies') return [controller];
+    const proxies = description.workloads.map((w) => ({
+      job: meshJobs.proxy,
+      url: `${this.#system.proxyAdmin(w)}/metrics`,
+      labels: { namespace: description.namespace, workload: w.name },
+    }));
+    return [controller, ...proxies];
+  }
+
+  /** For each alert that fires, once, while it does. */
+  #gatherFacts(): void {
+    const watch = this.#watch;
+    if (!watch) return;
+    for (const firing of firingsOf(watch.notifications)) {
+      const key = `${firing.name} ${firing.firedAtMs} ${JSON.stringify(firing.labels)}`;
+      if (this.#facts.has(key) || this.#facts.size > 500) continue;
+      this.#facts.set(
+        key,
+        factsFor(firing, this.#system, watch).catch((error: unknown) => [
+          { name: 'facts', value: messageOf(error) },
+        ]),
+      );
+    }
+  }
+
+  async run(read: ReadScenario, next: ReadScenario | undefined): Promise<void> {
+    const { view, clock, signal, journal, slos, groups, timing, options, id } = this.#parts;
+    const watch = this.#watch as Watch;
+    const load = this.#load as Load;
+    const { scenario } = read;
+    view.progress(`${scenario.title}: preparing`);
+    await this.#lifetimes?.want(this.#lifetimeOf(scenario));
+    await this.#lifetimes?.settle(watch, signal);
+    await this.#quiet();
+    await this.#system.refresh().catch(() => undefined);
+    if (signal.aborted) return;
+    const context: RunContext = {
+      clock,
+      run: id,
+      system: this.#system,
+      watch,
+      watchedSinceMs: this.#watchedSinceMs,
+      load,
+      requestsPerSecond: options.requestsPerSecond,
+      journal,
+      slos,
+      groups,
+      timing,
+      signal,
+      stopSwitch: () => readSwitch(options.stateFolder),
+      event: (event) => this.#events.push({ atMs: clock.nowMs(), ...event }),
+      progress: (text) => view.progress(`${scenario.title}: ${text}`),
+      retarget: (which) => watch.setTargets(this.#targets(which)),
+      beforeRollback: async () => {
+        // Certificates that are asked for from now on already live as long as the next scenario wants them to.
+        if (next)
+          await this.#lifetimes?.want(this.#lifetimeOf(next.scenario)).catch(() => undefined);
+      },
+    };
+    const record = await new ScenarioRun(context, read).run();
+    this.#scenarios.push(record);
+    view.line(`${record.verdict}  ${scenario.title}`);
+  }
+
+  /** Waits, for a bounded time, until no page of an earlier scenario is firing. */
+  async #quiet(): Promise<void> {
+    const { clock, signal, timing } = this.#parts;
+    const end = clock.nowMs() + Math.max(5000, hourMs * timing.timeScale);
+    while (!signal.aborted && clock.nowMs() < end) {
+      const open = firingsOf((this.#watch as Watch).notifications).filter(
+        (f) => f.resolvedAtMs === undefined && f.severity === 'page',
+      );
+      if (open.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  async outcome(startedMs: number): Promise<GameDayOutcome> {
+    const { options, slos, timing, clock, id, view } = this.#parts;
+    view.progress('gathering what was measured');
+    const watch = this.#watch as Watch;
+    const load = this.#load as Load;
+    const endedMs = clock.nowMs();
+    const fromMs = this.#scenarios[0]?.startedMs ?? startedMs;
+    const description = this.#system.description;
+    const alerts = await this.#alerts(fromMs);
+    const budgets = await Promise.all(slos.map((s) => budgetOf(watch, s, timing, fromMs, endedMs)));
+    for (const scenario of this.#scenarios) {
+      scenario.budgetSpent = await Promise.all(
+        slos.map(async (slo, i) => {
+          const events = await eventsOf(watch, slo, timing, scenario.startedMs, scenario.endedMs);
+          const whole = budgets[i] as { bad: number; total: number };
+          return { slo: slo.id, ratio: periodShare(events, whole, slo, timing, endedMs - fromMs) };
+        }),
+      );
+    }
+    const series = [
+      ...clientSeries(load.points, fromMs, endedMs),
+      ...(await proxySeries(watch, slos, timing, fromMs, endedMs)),
+    ];
+    const payments = await this.#system.counters('payment').catch(() => undefined);
+    const events = [...this.#events, ...(await systemEvents(this.#system)), ...alertEvents(alerts)];
+    const verdict = worst(this.#scenarios.map((s) => s.verdict));
+    const record: GameDayRecord = {
+      version: 1,
+      id,
+      title: `Game day of ${description.name}`,
+      command: options.command,
+      firedrillVersion: packageVersion(),
+      startedMs,
+      endedMs,
+      verdict,
+      exitCode: this.#parts.signal.aborted ? exitCode.interrupted : verdictCode[verdict],
+      timeScale: {
+        factor: timing.timeScale,
+        text: scaleText(timing.timeScale),
+        hourMs: hourMs * timing.timeScale,
+      },
+      measurement: {
+        kind: watch.kind,
+        ...versions(watch.version),
+        scrapeIntervalMs: timing.scrapeIntervalMs,
+        evaluationIntervalMs: timing.evaluationIntervalMs,
+        deliveryAllowanceMs: timing.allowanceMs,
+      },
+      load: {
+        kind: load.kind,
+        ...(load.version !== undefined && { version: load.version }),
+        requestsPerSecond: options.requestsPerSecond,
+        measuredFrom: 'intended start',
+        dropped: load.points.dropped,
+        total: load.points.totals(fromMs, endedMs),
+      },
+      system: {
+        name: description.name,
+        trustDomain: description.trustDomain,
+        services: servicesOf(this.#system),
+        processes: description.processes,
+        certificateLifetimeMs: description.certificateLifetimeMs,
+        ...(payments && {
+          payments: {
+            charges: payments.charges ?? 0,
+            repeatsAnswered: payments.repeatsAnswered ?? 0,
+            doubleCharges: payments.doubleCharges ?? 0,
+          },
+        }),
+      },
+      scenarios: this.#scenarios,
+      series,
+      alerts,
+      timeline: inOrder(events, this.#scenarios),
+      budgets,
+      machine: {
+        platform: process.platform,
+        cpus: availableParallelism(),
+        memoryBytes: totalmem(),
+        node: process.version,
+      },
+    };
+    return {
+      record,
+      shared: {
+        proxies: description.workloads.map((w) => `127.0.0.1:${w.ports.proxyAdmin}`),
+        controller: this.#system.controllerAdmin,
+        ...(watch.url !== undefined && { prometheus: watch.url }),
+        slos: options.slos.join(' '),
+      },
+    };
+  }
+
+  /** Those of the run; what fired and resolved while things were starting is left out. */
+  async #alerts(fromMs: number): Promise<AlertRecord[]> {
+    const firings = firingsOf((this.#watch as Watch).notifications).filter(
+      (f) => f.resolvedAtMs === undefined || f.resolvedAtMs >= fromMs,
+    );
+    const records = await Promise.all(
+      firings.map(async (f): Promise<AlertRecord> => {
+        const scenario = this.#scenarios.find(
+          (s) => f.firedAtMs >= s.startedMs && f.firedAtMs <= s.endedMs,
+        );
+        const key = `${f.name} ${f.firedAtMs} ${JSON.stringify(f.labels)}`;
+        return {
+          ...f,
+          ...(scenario && { scenario: scenario.id }),
+          expected: scenario !== undefined && isExpected(scenario, f),
+          facts: (await this.#facts.get(key)) ?? [],
+          runbook: f.name,
+        };
+      }),
+    );
+    return records.sort((a, b) => a.firedAtMs - b.firedAtMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#lifetimes?.stop();
+    await Promise.allSettled([this.#load?.stop(), this.#watch?.stop(), this.#shop?.stop()]);
+  }
+}
+
+const isExpected = (scenario: ScenarioRecord, firing: Firing): boolean =>
+  scenario.expectations.some(
+    (e) =>
+      e.name === firing.name &&
+      e.severity === firing.severity &&
+      Object.entries(e.labels).every(([k, v]) => firing.labels[k] === v),
+  );
+
+function servicesOf(system: System): GameDayRecord['system']['services'] {
+  const { workloads, namespace } = system.description;
+  return [...new Set(workloads.map((w) => w.service))].map((name) => {
+    const own = workloads.filter((w) => w.service === name);
+    const [first] = own;
+    return {
+      name,
+      namespace,
+      replicas: own.length,
+      calls: [...(first?.calls ?? [])],
+      ...(first && { identity: first.identity }),
+    };
+  });
+}
+
+/** `Prometheus 2.42.0, Alertmanager 0.25.0`. */
+function versions(text: string): { prometheusVersion?: string; alertmanagerVersion?: string } {
+  const prometheus = /Prometheus (\S+?)(,|$)/.exec(text)?.[1];
+  const alertmanager = /Alertmanager (\S+?)(,|$)/.exec(text)?.[1];
+  return {
+    ...(prometheus !== undefined && { prometheusVersion: prometheus }),
+    ...(alertmanager !== undefined && { alertmanagerVersion: alertmanager }),
+  };
+}
+
+export const verdictCode: Record<Verdict, number> = {
+  PASS: exitCode.ok,
+  FAIL: exitCode.failed,
+  INCONCLUSIVE: exitCode.inconclusive,
+  ABORTED: exitCode.aborted,
+};
+
+const order: Verdict[] = ['PASS', 'INCONCLUSIVE', 'FAIL', 'ABORTED'];
+
+/** A game day in which nothing was judged has not passed. */
+export const worst = (verdicts: readonly Verdict[]): Verdict =>
+  verdicts.length === 0
+    ? 'INCONCLUSIVE'
+    : verdicts.reduce((a, b) => (order.indexOf(b) > order.indexOf(a) ? b : a));

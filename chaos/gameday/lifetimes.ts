@@ -1,0 +1,76 @@
+/**
+ * How long workload certificates live, from scenario to scenario: a lease at the controller makes them longer, and what
+ * is to be shorter than a workload's present certificate takes new ones all round.
+ */
+import { type Clock, sleep } from '../../base/clock.js';
+import type { Watch } from '../../alerts/watch/index.js';
+import { askJson, type System } from '../faults/system.js';
+import { leaseMs, renewMs } from '../runner/injection.js';
+
+const settleLimitMs = 60_000;
+
+export class CertificateLifetimes {
+  readonly #system: System;
+  readonly #clock: Clock;
+  readonly #run: string;
+  #wantedMs: number;
+  #timer: { cancel(): void } | undefined;
+
+  constructor(parts: { system: System; clock: Clock; run: string; lifetimeMs: number }) {
+    this.#system = parts.system;
+    this.#clock = parts.clock;
+    // Not one of the run's faults: it is no residue while the run lasts.
+    this.#run = `lifetime-of-${parts.run}`;
+    this.#wantedMs = parts.lifetimeMs;
+  }
+
+  /** What is issued from now on. */
+  async want(lifetimeMs: number): Promise<void> {
+    this.#wantedMs = lifetimeMs;
+    this.#timer?.cancel();
+    await this.#put();
+    this.#timer = this.#clock.every(renewMs, () => void this.#put().catch(() => undefined));
+  }
+
+  /** Resolves when every workload holds a certificate of about that length. */
+  async settle(watch: Watch, signal: AbortSignal): Promise<void> {
+    const end = this.#clock.nowMs() + settleLimitMs;
+    let renewed = false;
+    while (!signal.aborted && this.#clock.nowMs() < end) {
+      const left = await lifesLeft(watch);
+      const count = this.#system.description.workloads.length;
+      const seconds = this.#wantedMs / 1000;
+      if (left.length >= count && left.every((s) => s > 0.2 * seconds && s <= 1.1 * seconds))
+        return;
+      if (!renewed && left.some((s) => s > 1.1 * seconds)) {
+        renewed = true;
+        await askJson(`${this.#system.admin}/renew-certificates`, {
+          method: 'POST',
+          timeoutMs: settleLimitMs,
+        });
+      }
+      await sleep(200, signal);
+    }
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  async #put(): Promise<void> {
+    await askJson(`${this.#system.controllerAdmin}/faults`, {
+      method: 'POST',
+      body: {
+        id: this.#run,
+        kind: 'identity-lifetime',
+        lifetimeMs: Math.round(this.#wantedMs),
+        ttlMs: leaseMs,
+      },
+    });
+  }
+}
+
+async function lifesLeft(watch: Watch): Promise<number[]> {
+  const query = 'identity_cert_expiration_timestamp_seconds - time()';
+  return (await watch.query(query).catch(() => [])).map((s) => s.value);
+}

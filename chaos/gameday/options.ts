@@ -1,0 +1,70 @@
+/** What a game day is asked for, and the times that follow from the time scale. */
+import { UserError } from '../../base/errors.js';
+import type { Timing } from '../runner/context.js';
+
+export interface GameDayOptions {
+  /** Names of ours, or files. */
+  scenarios: string[];
+  timeScale: number;
+  prometheus: 'auto' | 'embedded' | 'prometheus';
+  load: 'auto' | 'embedded' | 'k6';
+  requestsPerSecond: number;
+  /** SLO files. */
+  slos: string[];
+  /** For the journal and the kill switch. */
+  stateFolder: string;
+  allowanceMs: number;
+  /** As it was typed, for the record. */
+  command: string;
+}
+
+export const defaultScenarios = ['certificate-expiry', 'control-plane-outage', 'retry-storm'];
+export const defaultTimeScale = 1 / 240;
+export const defaultStateFolder = '.firedrill';
+/** For what no time scale shortens: grouping, delivery, a busy machine. */
+export const defaultAllowanceMs = 2000;
+
+/** Below this a scrape of a dozen processes costs more than it tells. */
+const scrapeMinMs = 250;
+const scrapeMaxMs = 15_000;
+
+/** `1/240`, `0.5` or `1`. */
+export function parseTimeScale(text: string): number {
+  const [top = '', bottom, ...more] = text.split('/');
+  const value = bottom === undefined ? Number(top) : Number(top) / Number(bottom);
+  if (more.length === 0 && top.trim() !== '' && value > 0 && value <= 1) return value;
+  throw new UserError({
+    message: `bad time scale '${text}'`,
+    expected: 'a fraction above 0, at most 1, such as 1/240',
+  });
+}
+
+export function timingOf(timeScale: number, allowanceMs: number): Timing {
+  const scrapeIntervalMs = Math.round(
+    Math.min(scrapeMaxMs, Math.max(scrapeMinMs, scrapeMaxMs * timeScale)),
+  );
+  // Of the lengths that divide four minutes, the first whose step holds a scrape.
+  const steps = [30_000, 60_000, 120_000, 240_000];
+  const stepMs =
+    steps.find((ms) => ms * timeScale >= scrapeIntervalMs * 0.99) ?? (steps.at(-1) as number);
+  if (stepMs * timeScale < 50) {
+    throw new UserError({
+      message: `a time scale of ${timeScale} leaves no time to measure anything`,
+      expected: 'at least 1/1000',
+    });
+  }
+  return {
+    timeScale,
+    stepMs,
+    scrapeIntervalMs,
+    evaluationIntervalMs: Math.max(1, Math.round(stepMs * timeScale)),
+    allowanceMs,
+  };
+}
+
+/** `1/240` where that is what it is. */
+export function scaleText(scale: number): string {
+  const inverse = Math.round(1 / scale);
+  if (inverse === 1) return '1';
+  return Math.abs(1 / scale - inverse) < 1e-9 ? `1/${inverse}` : String(scale);
+}
