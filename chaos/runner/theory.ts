@@ -60,7 +60,7 @@ export function sloBand(
   return { band: theory.detection, basis };
 }
 
-/** A condition that holds from the onset on, seen by the next scrape and the next evaluation, then pending for `for`. */
+/** A condition that holds from the onset on, seen by the next scrape and evaluation, then pending for `for`. */
 export function forBand(
   rule: AlertingRule | undefined,
   context: TheoryContext,

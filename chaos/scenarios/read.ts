@@ -1,9 +1,17 @@
 /** Scenarios from YAML: ours by name, a user's by file; every mistake with file, line and column. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { z } from 'zod';
 import { type Problem, UserError } from '../../base/errors.js';
 import { asset, packageRoot } from '../../base/paths.js';
-import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import {
+  checkYaml,
+  type Path,
+  parseYaml,
+  problemsOf,
+  readYaml,
+  type YamlDocument,
+} from '../../base/yaml.js';
 import { findQueryProblem } from '../../slo/spec/query.js';
 import { faultKind } from '../faults/kinds.js';
 import { badPlaceholder, fillQuery } from './query.js';
@@ -86,10 +94,11 @@ function problemsIn(scenario: Scenario, document: YamlDocument): Problem[] {
       const result = faultKind(fault.kind).settings.safeParse(fault.settings);
       if (result.success) Object.assign(fault, { settings: result.data });
       else {
-        for (const issue of result.error.issues) {
-          const field = [...path, i, 'settings', ...(issue.path as (string | number)[])];
-          at(field, `${fault.kind}: ${issue.path.join('.')} ${issue.message}`);
-        }
+        const issues = result.error.issues.map((issue) => ({
+          ...issue,
+          path: [...path, i, 'settings', ...issue.path],
+        }));
+        problems.push(...problemsOf(document, new z.ZodError(issues)));
       }
       if (fault.stop !== undefined && fault.stop <= fault.start) {
         at([...path, i, 'stop'], 'it stops before it starts', 'a time after start');

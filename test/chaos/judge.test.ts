@@ -1,0 +1,283 @@
+/** The verdict, row by row: a run in which all went well, and what one change to it makes of the verdict. */
+import { expect, test } from 'vitest';
+import type { Notification } from '../../alerts/watch/index.js';
+import { firingsOf } from '../../chaos/runner/firings.js';
+import { type Evidence, judge } from '../../chaos/runner/judge.js';
+import { readScenarioText } from '../../chaos/scenarios/read.js';
+import { verdictCode, worst } from '../../chaos/gameday/gameday.js';
+import type { FaultRecord, MeasureRecord } from '../../runbooks/record.js';
+
+const { scenario } = readScenarioText(
+  's.yaml',
+  `apiVersion: firedrill.dev/v1
+kind: Scenario
+id: slow-cart
+title: Slow cart
+description: Cart is slow.
+blastRadius: carts
+runbook: slow-cart
+baseline: 5m
+hypothesis: { title: well, measures: [{ name: errors, client: errorRatio, atMost: 0.01 }] }
+faults: [{ id: slow, kind: delay, target: cart, settings: { delayMs: 100 } }]
+fault: { atMost: 10m }
+recovery: 10m
+expect:
+  mustFire:
+    - { alert: CartLatency, labels: { slo: cart-latency }, within: 10m, resolveWithin: 20m }
+  mayFire: [{ alert: CartLatency, labels: { severity: ticket }, why: the same }]
+  mustNotFire: [{ alert: Never }]
+abort: [{ name: down, client: errorRatio, above: 0.5 }]
+`,
+);
+
+const injectedMs = 100_000;
+const confirmedMs = 101_000;
+const rollbackEndMs = 120_000;
+
+const labels = (name: string, severity: string, more = {}): Record<string, string> => ({
+  alertname: name,
+  severity,
+  ...more,
+});
+
+const fires = (
+  name: string,
+  severity: string,
+  startsAtMs: number,
+  options: { receivedMs?: number; endsAtMs?: number; labels?: Record<string, string> } = {},
+): Notification[] => {
+  const all = labels(name, severity, options.labels);
+  const receivedMs = options.receivedMs ?? startsAtMs + 300;
+  const base = { labels: all, annotations: {}, startsAtMs };
+  const fired: Notification = { ...base, receivedMs, status: 'firing' };
+  if (options.endsAtMs === undefined) return [fired];
+  const { endsAtMs } = options;
+  return [fired, { ...base, receivedMs: endsAtMs + 300, status: 'resolved', endsAtMs }];
+};
+
+const slo = { slo: 'cart-latency' };
+const page = (startsAtMs: number, endsAtMs?: number, receivedMs?: number): Notification[] =>
+  fires('CartLatency', 'page', startsAtMs, {
+    labels: slo,
+    ...(endsAtMs !== undefined && { endsAtMs }),
+    ...(receivedMs !== undefined && { receivedMs }),
+  });
+
+const measured = (held: boolean): MeasureRecord => ({
+  name: 'errors',
+  source: 'client',
+  expr: 'errorRatio',
+  bound: '<= 0.01',
+  unit: '',
+  value: held ? 0 : 0.2,
+  held,
+});
+
+const fault: FaultRecord = {
+  id: 'slow',
+  kind: 'delay',
+  target: 'cart',
+  description: '',
+  requestedMs: injectedMs,
+  confirmedMs,
+  endedMs: rollbackEndMs,
+  effect: 12,
+  effectUnit: 'requests struck',
+  undo: 'done',
+};
+
+const good = (notifications: Notification[] = page(103_000, 125_000)): Evidence => ({
+  scenario,
+  scale: 1 / 100,
+  allowanceMs: 1000,
+  injectedMs,
+  confirmedMs,
+  rollbackEndMs,
+  armStretches: [],
+  firings: firingsOf(notifications),
+  faults: [fault],
+  before: [measured(true)],
+  during: [],
+  after: [measured(true)],
+  checks: [],
+  arms: [],
+  theories: [],
+  load: { requests: 100, due: 100, failure: undefined },
+  abort: undefined,
+  interrupted: false,
+  residue: [],
+});
+
+test('a run in which all went well passes, with times counted from the confirmation', () => {
+  const judgement = judge(good());
+  expect(judgement).toMatchObject({ verdict: 'PASS', reasons: [], unexpected: [], allowed: [] });
+  expect(judgement.expectations).toEqual([
+    {
+      name: 'CartLatency',
+      labels: slo,
+      severity: 'page',
+      // Ten minutes at 1/100, and the allowance.
+      deadlineMs: 7000,
+      firedAfterMs: 2000,
+      receivedAfterMs: 2300,
+      inTime: true,
+      resolve: { withinMs: 13_000, resolvedAfterMs: 5000, inTime: true },
+    },
+  ]);
+});
+
+type Row = [string, Partial<Evidence> | Notification[], string, RegExp | undefined];
+
+const rows: Row[] = [
+  ['no alert at all', [], 'FAIL', /^CartLatency \(page\) did not fire$/],
+  [
+    'a page that reaches the receiver too late, though it fired in time',
+    page(103_000, 125_000, 108_500),
+    'FAIL',
+    /^CartLatency \(page\) came after 7.5 s, later than its deadline of 7.0 s$/,
+  ],
+  ['only the ticket', fires('CartLatency', 'ticket', 103_000, { labels: slo }), 'FAIL', /did not/],
+  [
+    'the page of another SLO',
+    fires('CartLatency', 'page', 103_000, { labels: { slo: 'other' } }),
+    'FAIL',
+    /did not fire$/,
+  ],
+  ['a page that never resolves', page(103_000), 'FAIL', /did not resolve, where 13.0 s/],
+  ['a page that resolves too late', page(103_000, 134_000), 'FAIL', /resolved after 14.0 s/],
+  [
+    'a page that fires twice, and is judged by its last end',
+    [...page(103_000, 110_000), ...page(111_000, 134_000)],
+    'FAIL',
+    /resolved after 14.0 s/,
+  ],
+  [
+    'another page',
+    [...page(103_000, 125_000), ...fires('Other', 'page', 104_000)],
+    'FAIL',
+    /^Other fired \(page\) and was not expected$/,
+  ],
+  [
+    'another ticket, which is told and does not count',
+    [...page(103_000, 125_000), ...fires('Other', 'ticket', 104_000)],
+    'PASS',
+    undefined,
+  ],
+  [
+    'what may fire',
+    [...page(103_000, 125_000), ...fires('CartLatency', 'ticket', 104_000)],
+    'PASS',
+    undefined,
+  ],
+  [
+    'what must not fire, of any severity',
+    [...page(103_000, 125_000), ...fires('Never', 'ticket', 104_000)],
+    'FAIL',
+    /^Never fired/,
+  ],
+  [
+    'another page that fired before the injection, which is set apart',
+    [...fires('Other', 'page', 90_000), ...page(103_000, 125_000)],
+    'PASS',
+    undefined,
+  ],
+  [
+    'the expected page that was firing already, which proves nothing',
+    page(90_000, 125_000),
+    'FAIL',
+    /did not fire$/,
+  ],
+  ['not steady before', { before: [measured(false)] }, 'INCONCLUSIVE', /^not steady before/],
+  ['not steady under the fault', { during: [measured(false)] }, 'FAIL', /under the fault/],
+  ['not steady afterwards', { after: [measured(false)] }, 'FAIL', /after the rollback: errors is/],
+  [
+    'a fault without effect',
+    { faults: [{ ...fault, effect: 0 }] },
+    'INCONCLUSIVE',
+    /^slow had no effect on cart: 0 requests struck$/,
+  ],
+  [
+    'a fault without effect, and so no alert: the alert is not to blame',
+    { faults: [{ ...fault, effect: 0 }], firings: [] },
+    'INCONCLUSIVE',
+    /had no effect/,
+  ],
+  [
+    'a lease that lapsed',
+    { faults: [{ ...fault, undo: 'lapsed' as const }] },
+    'INCONCLUSIVE',
+    /lapsed/,
+  ],
+  [
+    'no load',
+    { load: { requests: 3, due: 100, failure: undefined } },
+    'INCONCLUSIVE',
+    /^the load did not run: 3 of 100 requests$/,
+  ],
+  [
+    'a load that ended',
+    { load: { requests: 100, due: 100, failure: 'k6 ended with 107' } },
+    'INCONCLUSIVE',
+    /k6 ended with 107/,
+  ],
+  [
+    'a check that does not hold',
+    { checks: [{ name: 'nobody paid twice', held: false, detail: 'payment.doubleCharges is 1' }] },
+    'FAIL',
+    /^nobody paid twice: payment/,
+  ],
+  ['a residue', { residue: ['slow is still on at cart-proxy'] }, 'FAIL', /^left behind: slow/],
+  ['an abort condition', { abort: 'down: errorRatio is 0.9' }, 'ABORTED', /^down/],
+  ['Ctrl-C', { interrupted: true, firings: [] }, 'ABORTED', /^interrupted$/],
+];
+
+test.each(rows)('%s', (_, change, verdict, reason) => {
+  const evidence = Array.isArray(change) ? good(change) : { ...good(), ...change };
+  const judgement = judge(evidence);
+  expect(judgement.verdict).toBe(verdict);
+  if (reason === undefined) expect(judgement.reasons).toEqual([]);
+  else expect(judgement.reasons[0]).toMatch(reason);
+});
+
+test('arms are held to what they were to show', () => {
+  const runs = [
+    { name: 'storm', description: '', faults: [], expect: 'either', amplificationAtLeast: 2 },
+    { name: 'budget', description: '', faults: [], expect: 'recovered', amplificationAtMost: 1.5 },
+  ];
+  const arms = { ...scenario.arms, runs } as unknown as Evidence['scenario']['arms'];
+  const arm = {
+    description: '',
+    triggerStartMs: 1,
+    triggerEndMs: 2,
+    goodputBefore: 10,
+    goodputAfter: 10,
+    amplificationAfter: 1,
+  };
+  const evidence = { ...good(), scenario: { ...scenario, arms } };
+  const storm = { ...arm, name: 'storm', amplificationDuring: 4, verdict: 'metastable' as const };
+  const calm = { ...arm, name: 'budget', amplificationDuring: 1.2, verdict: 'recovered' as const };
+  expect(judge({ ...evidence, arms: [storm, calm] }).reasons).toEqual([]);
+  const weak = { ...storm, amplificationDuring: 1.5 };
+  const stuck = { ...calm, verdict: 'metastable' as const };
+  expect(judge({ ...evidence, arms: [weak, stuck] }).reasons).toEqual([
+    "arm 'storm' made 1.50 tries for each request, expected at least 2",
+    "arm 'budget' is metastable, expected recovered",
+  ]);
+  expect(judge({ ...evidence, arms: [storm] }).reasons).toEqual(["arm 'budget' did not run"]);
+});
+
+test('what the receiver got becomes firings: said twice is one, again after its end is another', () => {
+  const notifications = [...page(1000), ...page(1000), ...page(1000, 2000).slice(1), ...page(3000)];
+  expect(firingsOf(notifications)).toMatchObject([
+    { firedAtMs: 1000, receivedAtMs: 1300, resolvedAtMs: 2000 },
+    { firedAtMs: 3000 },
+  ]);
+});
+
+test('the worst verdict counts, and nothing judged is no pass', () => {
+  expect(worst(['PASS', 'FAIL', 'INCONCLUSIVE'])).toBe('FAIL');
+  expect(worst(['PASS', 'INCONCLUSIVE'])).toBe('INCONCLUSIVE');
+  expect(worst(['FAIL', 'ABORTED', 'PASS'])).toBe('ABORTED');
+  expect(worst([])).toBe('INCONCLUSIVE');
+  expect(new Set(Object.values(verdictCode)).size).toBe(4);
+});
