@@ -202,7 +202,8 @@ describe('a fault', () => {
     const [lease] = point.leases.values();
     expect(lease?.puts).toBe(1);
     clock.advance(renewMs * 2);
-    while ((lease?.puts ?? 0) < 3) await sleep(5);
+    const puts = (): number => lease?.puts ?? 0;
+    while (puts() < 3) await sleep(5);
     expect(await injection.end()).toEqual([]);
     expect(point.leases.size).toBe(0);
     expect(openIntents(readJournal(journal.file))).toEqual([]);
