@@ -27,10 +27,10 @@ export interface RegistryOptions {
   misrouted?: Record<string, string>;
 }
 
-const perTry = '250ms';
+const perTry = '500ms';
 const request = '3s';
 
-function retryOf(mode: RetryMode, unsafeMethods: boolean): object | undefined {
+function retryOf(mode: RetryMode, unsafeMethods: boolean, budget: object): object | undefined {
   if (mode === 'none') return undefined;
   if (mode === 'storm') {
     return {
@@ -48,9 +48,14 @@ function retryOf(mode: RetryMode, unsafeMethods: boolean): object | undefined {
     onConnectFailure: true,
     unsafeMethods,
     backoff: { base: '25ms', max: '250ms', jitter: 1 },
-    budget: { ratio: 0.2, minRetriesPerSecond: 2, ttl: '10s' },
+    budget,
   };
 }
+
+/** For what has a second endpoint to go to. */
+const generous = { ratio: 0.2, minRetriesPerSecond: 10, ttl: '10s' };
+/** For the one dependency that retries would only burden: a tenth, not to be saved up. */
+const frugal = { ratio: 0.1, minRetriesPerSecond: 0, ttl: '1s' };
 
 /** Safe to repeat: reads, and what carries an idempotency key. A cart would hold an item twice. */
 const repeatable: Readonly<Record<string, boolean>> = {
@@ -74,7 +79,11 @@ export function registry(ports: Ports, options: RegistryOptions): object {
       const source = options.misrouted?.[name] ?? name;
       // Only the dependency under test gets the storm: the others keep what keeps them alive.
       const mode = options.retries === 'storm' && name !== 'payment' ? 'budget' : options.retries;
-      const retry = retryOf(mode, repeatable[name] ?? false);
+      const retry = retryOf(
+        mode,
+        repeatable[name] ?? false,
+        name === 'payment' ? frugal : generous,
+      );
       return {
         name,
         namespace,

@@ -123,7 +123,7 @@ const rememberedKeys = 100_000;
 
 /** Charges once for each idempotency key, however often it is asked: what makes a retry of a POST safe. */
 const payment: ServiceDescription = {
-  work: { slots: 2, workMs: 20, maxWaiting: 200 },
+  work: { slots: 2, workMs: 40, maxWaiting: 100 },
   handler({ counters }) {
     const receipts = new Map<string, string>();
     Object.assign(counters, { charges: 0, repeatsAnswered: 0, doubleCharges: 0 });
