@@ -37,7 +37,10 @@ async function runArm(
   arm: Arms['runs'][number],
   index: number,
 ): Promise<void> {
-  const before = goodput(run, arms, { startMs: run.nowMs - 2 * windowMs, endMs: run.nowMs });
+  // Of the baseline, for every arm: an earlier arm's damage is no measure for the next.
+  const injectedMs = run.injectedMs ?? run.nowMs;
+  const baselineMs = Math.max(2 * windowMs, run.real(run.scenario.baseline));
+  const before = goodput(run, arms, { startMs: injectedMs - baselineMs, endMs: injectedMs });
   const held: Injection[] = [];
   await run.phase('injection', arm.name, async () => {
     for (const fault of arm.faults) held.push(await run.inject(fault));
