@@ -1,6 +1,7 @@
 /** Adds `firedrill alerts ...`: each part registers its own verbs. */
 import type { Command } from 'commander';
 import { registerLibrary } from './library/commands.js';
+import { registerLint } from './lint/commands.js';
 import { registerTest } from './proof/unit/command.js';
 
 export function registerAlerts(program: Command): void {
@@ -8,5 +9,6 @@ export function registerAlerts(program: Command): void {
     .command('alerts')
     .description('the alert library, routing, lint, and the proof that an alert fires');
   registerLibrary(alerts);
+  registerLint(alerts);
   registerTest(alerts);
 }

@@ -1,0 +1,110 @@
+/** Which metrics there are, of which type and with which labels: what names in expressions are held against. */
+import { suggest } from '../../slo/promql/syntax/suggest.js';
+
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'info';
+
+export interface MetricInfo {
+  type?: MetricType | undefined;
+  /** All labels beside those of the target; absent: not known. */
+  labels?: ReadonlySet<string> | undefined;
+}
+
+/** Made by Prometheus itself, for every target. */
+const ofPrometheus: readonly [string, MetricInfo][] = [
+  ['up', { type: 'gauge' }],
+  ['ALERTS', { type: 'gauge' }],
+  ['ALERTS_FOR_STATE', { type: 'gauge' }],
+  ['scrape_duration_seconds', { type: 'gauge' }],
+  ['scrape_samples_scraped', { type: 'gauge' }],
+  ['scrape_samples_post_metric_relabeling', { type: 'gauge' }],
+  ['scrape_series_added', { type: 'gauge' }],
+  ['scrape_timeout_seconds', { type: 'gauge' }],
+  ['scrape_sample_limit', { type: 'gauge' }],
+  ['scrape_body_size_bytes', { type: 'gauge' }],
+];
+
+/** Labels that discovery and external_labels put on series of any metric. */
+export const targetLabels: ReadonlySet<string> = new Set([
+  '__name__',
+  'job',
+  'instance',
+  'namespace',
+  'pod',
+  'container',
+  'node',
+  'service',
+  'endpoint',
+  'workload',
+  'app',
+  'cluster',
+  'region',
+  'zone',
+  'env',
+  'environment',
+  'tenant',
+  'prometheus',
+  'replica',
+]);
+
+const suffixes = /_(bucket|sum|count)$/;
+
+export class MetricCatalogue {
+  readonly #metrics = new Map<string, MetricInfo>(ofPrometheus);
+  /** Whether a name that is not in it is a mistake. */
+  complete = false;
+
+  add(name: string, info: MetricInfo = {}): void {
+    const known = this.#metrics.get(name);
+    this.#metrics.set(name, {
+      type: info.type ?? known?.type,
+      labels:
+        known?.labels && info.labels
+          ? new Set([...known.labels, ...info.labels])
+          : (info.labels ?? known?.labels),
+    });
+  }
+
+  /** Of a histogram or a summary, also the names of its parts. */
+  find(name: string): MetricInfo | undefined {
+    const own = this.#metrics.get(name);
+    if (own) return own;
+    const whole = suffixes.test(name) ? this.#metrics.get(name.replace(suffixes, '')) : undefined;
+    if (whole?.type !== 'histogram' && whole?.type !== 'summary') return undefined;
+    const le = name.endsWith('_bucket') ? ['le'] : [];
+    return {
+      type: 'counter',
+      labels: whole.labels === undefined ? undefined : new Set([...whole.labels, ...le]),
+    };
+  }
+
+  /** The type, from the catalogue or else from how names are given. */
+  typeOf(name: string): { type: MetricType | undefined; certain: boolean } {
+    const known = this.find(name)?.type;
+    return known ? { type: known, certain: true } : { type: typeByName(name), certain: false };
+  }
+
+  suggest(name: string): string | undefined {
+    const part = suffixes.exec(name)?.[0] ?? '';
+    const names = [...this.#metrics].flatMap(([n, info]) =>
+      info.type === 'histogram' && part !== '' ? [`${n}${part}`] : [n],
+    );
+    return suggest(name, names);
+  }
+
+  get size(): number {
+    return this.#metrics.size - ofPrometheus.length;
+  }
+}
+
+/** OpenMetrics and Prometheus's conventions; undefined where a name says nothing. */
+function typeByName(name: string): MetricType | undefined {
+  if (/_(total|count|sum|bucket)$/.test(name)) return 'counter';
+  if (
+    /_(bytes|ratio|celsius|timestamp_seconds|connections|in_flight|info|queue_length|temperature)$/.test(
+      name,
+    )
+  ) {
+    return 'gauge';
+  }
+  return undefined;
+}

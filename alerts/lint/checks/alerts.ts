@@ -1,0 +1,150 @@
+/** What an alert has to carry: a wait, a severity, an owner, a runbook, a summary; and no medians. */
+import type { Expr } from '../../../slo/promql/index.js';
+import { suggest } from '../../../slo/promql/syntax/suggest.js';
+import { type Check, eachNode, metricOf, numberIn, placeOfNode, selectorsIn } from '../context.js';
+import { type LintRule, offsetOf, placeOfField } from '../source.js';
+import { isLatency } from './values.js';
+
+export const latencyChecks: Check = (rule, _options, say) => {
+  if (rule.kind !== 'alert') return;
+  eachNode(rule, (node) => {
+    const quantile = quantileOf(node);
+    if (quantile !== undefined && quantile <= 0.5 && isLatency(rule, node)) {
+      say('alert/median-latency', placeOfNode(rule, node), {
+        message: `the alert looks at p${Math.round(quantile * 100)}: half of the requests may be slow without it`,
+        fix: 'look at p95 or p99, or better at the share of requests that are too slow',
+      });
+    }
+    if (node.kind === 'binary' && node.op === '/' && isMean(node) && isLatency(rule, node)) {
+      say('alert/mean-latency', placeOfNode(rule, node), {
+        message: 'a sum divided by its count is a mean, which a few slow requests hardly move',
+        fix: 'use histogram_quantile over the buckets, or the share of requests that are too slow',
+      });
+    }
+  });
+};
+
+function quantileOf(node: Expr): number | undefined {
+  if (node.kind === 'call' && /^(histogram_quantile|quantile_over_time)$/.test(node.name)) {
+    return numberIn(node.args[0]);
+  }
+  if (node.kind === 'aggregate' && node.op === 'quantile') return numberIn(node.param);
+  if (node.kind !== 'selector') return undefined;
+  const summary = node.matchers.find((m) => m.name === 'quantile' && m.op === '=');
+  return summary ? Number(summary.value) : undefined;
+}
+
+function isMean(node: Extract<Expr, { kind: 'binary' }>): boolean {
+  const [left, right] = [selectorsIn(node.left), selectorsIn(node.right)].map((s) =>
+    s.map(metricOf),
+  );
+  return (
+    (left ?? []).some((n) => n?.endsWith('_sum')) &&
+    (right ?? []).some((n) => n?.endsWith('_count'))
+  );
+}
+
+/** Functions that look at a stretch of time, so that one sample decides nothing. */
+const lookBack = /_over_time$|^(rate|increase|delta|deriv|predict_linear|changes|resets)$/;
+/** Recorded over a window, by the usual names: `…:ratio_rate5m`. */
+const windowedName = /\d+[smhdw]$/;
+
+/** Whether one sample alone can make the expression true. */
+function hangsOnOneSample(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'selector':
+      return !windowedName.test(metricOf(expr) ?? '');
+    case 'call':
+      if (lookBack.test(expr.name)) return false;
+      if (expr.name === 'time') return false;
+      return expr.args.some(hangsOnOneSample);
+    case 'binary':
+      // Time that has passed since a moment never falls back.
+      if (mentionsTime(expr.left) || mentionsTime(expr.right)) return false;
+      if (expr.op === 'and') return hangsOnOneSample(expr.left) && hangsOnOneSample(expr.right);
+      return hangsOnOneSample(expr.left) || hangsOnOneSample(expr.right);
+    case 'aggregate':
+    case 'paren':
+    case 'unary':
+      return hangsOnOneSample(expr.expr);
+    default:
+      return false;
+  }
+}
+
+const mentionsTime = (expr: Expr): boolean => {
+  if (expr.kind === 'call') return expr.name === 'time';
+  if (expr.kind === 'paren' || expr.kind === 'unary') return mentionsTime(expr.expr);
+  if (expr.kind === 'binary' && /^[-+*/]$/.test(expr.op)) {
+    return mentionsTime(expr.left) || mentionsTime(expr.right);
+  }
+  return false;
+};
+
+export const forChecks: Check = (rule, _options, say) => {
+  if (rule.kind !== 'alert' || !rule.expr) return;
+  const waits = rule.for !== undefined && !/^0(ms|s|m)?$/.test(rule.for);
+  if (waits || !hangsOnOneSample(rule.expr)) return;
+  say('alert/missing-for', placeOfField(rule, rule.for === undefined ? 'alert' : 'for'), {
+    message: `${rule.name} fires on a single sample`,
+    fix: 'add for: 5m (or what the alert can wait for)',
+  });
+};
+
+export const carriedChecks: Check = (rule, options, say) => {
+  if (rule.kind !== 'alert') return;
+  const place = placeOfField(rule, 'alert');
+  const { severity } = rule.labels;
+  if (severity === undefined) {
+    say('alert/missing-severity', place, {
+      message: `${rule.name} has no severity`,
+      fix: `add the label severity: ${options.severities.join(' or ')}`,
+    });
+  } else if (!options.severities.includes(severity) && !severity.includes('{{')) {
+    const near = suggest(severity, options.severities);
+    const at = rule.document.placeOf([...rule.path, 'labels', 'severity']);
+    const from = offsetOf(rule.file, at);
+    const written = rule.file.text.slice(from, from + severity.length) === severity;
+    const isCase = near !== undefined && near === severity.toLowerCase();
+    say('alert/unknown-severity', at, {
+      message: `the severity '${severity}' is none of ${options.severities.join(', ')}`,
+      fix: near ? `did you mean ${near}?` : 'use one that routes know (--severities)',
+      edit: isCase && written ? { from, to: from + severity.length, text: near } : undefined,
+    });
+  }
+  if (!options.ownerLabels.some((label) => rule.labels[label] !== undefined)) {
+    say('alert/missing-owner', place, {
+      message: `${rule.name} belongs to nobody`,
+      fix: `add the label ${options.ownerLabels.join(' or ')}`,
+    });
+  }
+  if ((rule.annotations.summary ?? rule.annotations.description) === undefined) {
+    say('alert/missing-summary', place, {
+      message: `${rule.name} has neither summary nor description`,
+      fix: 'add the annotation summary, with the value: {{ $value | humanize }}',
+    });
+  }
+  if (!Object.keys(rule.annotations).some((name) => /^runbook(_url)?$/i.test(name))) {
+    const url =
+      options.runbookBase === undefined
+        ? undefined
+        : `${options.runbookBase.replace(/\/+$/, '')}/${rule.name}`;
+    say('alert/missing-runbook', place, {
+      message: `${rule.name} has no runbook`,
+      fix: `add the annotation runbook_url${url === undefined ? '' : `: ${url}`}`,
+      edit: url === undefined ? undefined : addAnnotation(rule, url),
+    });
+  }
+};
+
+/** Under `annotations:` where there is such a block, in the indentation of its first entry. */
+function addAnnotation(rule: LintRule, url: string) {
+  const [first] = Object.keys(rule.annotations);
+  if (first === undefined) return undefined;
+  const place = rule.document.placeOfKey([...rule.path, 'annotations', first]);
+  const at = offsetOf(rule.file, place);
+  const before = rule.file.text.slice(at - place.column + 1, at);
+  // In a flow map ({a: b}) a line of its own cannot be put in.
+  if (before.trim() !== '') return undefined;
+  return { from: at, to: at, text: `runbook_url: ${JSON.stringify(url)}\n${before}` };
+}

@@ -1,0 +1,97 @@
+/** Templates: those that do not parse, labels that the result will not have, and values where they must not be. */
+import { suggest } from '../../../slo/promql/syntax/suggest.js';
+import {
+  alertVariables,
+  functionNames,
+  parseAlertTemplate,
+  TemplateError,
+} from '../../template/index.js';
+import type { Edit } from '../model.js';
+import type { Check } from '../context.js';
+import { type LabelSet, labelsOf, mayHave } from '../labels.js';
+import { type LintRule, offsetOf } from '../source.js';
+
+export const templateChecks: Check = (rule, _options, say) => {
+  if (rule.kind !== 'alert') return;
+  const labels = rule.expr ? labelsOf(rule.expr) : undefined;
+  for (const field of ['labels', 'annotations'] as const) {
+    for (const [name, text] of Object.entries(rule[field])) {
+      if (!text.includes('{{')) continue;
+      const path = [...rule.path, field, name];
+      const placeAt = (offset: number) => rule.document.placeWithin(path, offset);
+      try {
+        parseAlertTemplate(text);
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error;
+        say('alert/template', placeAt(error.offset), {
+          message: `${field}.${name}: ${error.message}`,
+          ...repair(rule, field, name, error),
+        });
+        continue;
+      }
+      for (const { label, offset } of usedLabels(text)) {
+        if (!labels || mayHave(labels, label) || guarded(text, label)) continue;
+        say('alert/template-label', placeAt(offset), {
+          message: `${field}.${name} shows the label ${label}, which the expression takes away`,
+          fix: adviceOn(label, labels),
+        });
+      }
+      if (field === 'labels' && /\$value\b|\.Value\b/.test(actionsOf(text))) {
+        say('alert/value-in-label', placeAt(text.search(/\$value\b|\.Value\b/)), {
+          message: `the label ${name} holds the value, so that every new value is a new alert`,
+          fix: 'put it into an annotation',
+        });
+      }
+    }
+  }
+};
+
+const actionsOf = (text: string): string =>
+  [...text.matchAll(/\{\{([^]*?)\}\}/g)].map((m) => m[1]).join(' ');
+
+function usedLabels(text: string): { label: string; offset: number }[] {
+  const found: { label: string; offset: number }[] = [];
+  for (const action of text.matchAll(/\{\{[^]*?\}\}/g)) {
+    for (const use of action[0].matchAll(/(?:\$labels|\$?\.Labels)\.(\w+)/g)) {
+      found.push({ label: use[1] as string, offset: action.index + use.index });
+    }
+  }
+  return found;
+}
+
+/** Asked whether it is there before it is shown. */
+const guarded = (text: string, label: string): boolean =>
+  new RegExp(`\\{\\{-?\\s*(if|with)[^}]*[.]${label}\\b`).test(text);
+
+const adviceOn = (label: string, labels: LabelSet): string => {
+  if (labels.kind === 'not') return `the result has no ${label} any more`;
+  const names = [...labels.names].sort();
+  const near = suggest(label, names);
+  if (near) return `did you mean ${near}?`;
+  return names.length === 0
+    ? 'the result has no labels: group by it'
+    : `the result has ${names.join(', ')}: add ${label} to the by (…), or show one of these`;
+};
+
+/** A variable or a function that does not exist, with the one that was meant. */
+function repair(
+  rule: LintRule,
+  field: string,
+  name: string,
+  error: TemplateError,
+): { fix: string; edit?: Edit | undefined } {
+  const wrong = /(?:variable|function) "(\$?\w+)"/.exec(error.message)?.[1];
+  const known = wrong?.startsWith('$') ? alertVariables : functionNames;
+  const meant = wrong === undefined ? undefined : suggest(wrong, known);
+  if (wrong === undefined || meant === undefined) return { fix: reference };
+  const place = rule.document.placeWithin([...rule.path, field, name], error.offset);
+  const from = offsetOf(rule.file, place);
+  const same = rule.file.text.slice(from, from + wrong.length) === wrong;
+  return {
+    fix: `did you mean ${meant}?`,
+    edit: same ? { from, to: from + wrong.length, text: meant } : undefined,
+  };
+}
+
+const reference =
+  'see https://prometheus.io/docs/prometheus/latest/configuration/template_reference';

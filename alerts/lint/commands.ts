@@ -1,0 +1,48 @@
+/** `firedrill alerts lint`. */
+import type { Command } from 'commander';
+
+interface Flags {
+  metrics: string[];
+  prometheus?: string;
+  scrapeInterval?: string;
+  severities: string;
+  ownerLabels: string;
+  runbookBase?: string;
+  output: string;
+  fix: boolean;
+  strict: boolean;
+  rules: boolean;
+}
+
+const example = `
+A rule is excepted by a comment with a reason, above it or within it:
+  # lint-ignore promql/short-window: this job is scraped every 5 s
+
+Examples:
+  firedrill alerts lint rules/
+  firedrill alerts lint rules/ --metrics mesh --metrics metrics.txt
+  firedrill alerts lint rules/ --prometheus http://localhost:9090
+  firedrill alerts lint rules/ --output sarif > lint.sarif
+  firedrill alerts lint rules/ --fix --runbook-base https://runbooks.example`;
+
+export function registerLint(alerts: Command): void {
+  alerts
+    .command('lint')
+    .description('say what is wrong with rule files: mistakes that load, and never page')
+    .argument('[path...]', 'files, folders, or - for standard input')
+    .option('--metrics <list...>', 'metrics that exist: a file, or mesh for those of the mesh', [])
+    .option('--prometheus <url>', 'hold metrics and labels against a running Prometheus')
+    .option('--scrape-interval <duration>', 'of what is scraped (default: 15s, or Prometheus says)')
+    .option('--severities <list>', 'those that routes know', 'page,ticket')
+    .option('--owner-labels <list>', 'any of them says whose an alert is', 'owner,team')
+    .option('--runbook-base <url>', 'with --fix: add missing runbook_url')
+    .option('--output <format>', 'text, json or sarif', 'text')
+    .option('--fix', 'make the changes that are safe', false)
+    .option('--strict', 'warnings count as errors', false)
+    .option('--rules', 'list the rules of lint', false)
+    .addHelpText('after', example)
+    .action(async (paths: string[], flags: Flags) => {
+      const { runLint } = await import('./run.js');
+      await runLint(paths, flags);
+    });
+}

@@ -1,0 +1,100 @@
+/** What a check is given, and how it says what it found. */
+import type { Place } from '../../base/errors.js';
+import { type Expr, walk } from '../../slo/promql/index.js';
+import { withoutParens } from '../../slo/promql/syntax/ast.js';
+import type { MetricCatalogue } from './catalogue.js';
+import { type Edit, type Finding, type LintRuleId, lintRules } from './model.js';
+import { type LintRule, placeInExpr, spanInFile } from './source.js';
+
+export interface LintOptions {
+  catalogue: MetricCatalogue;
+  scrapeIntervalMs: number;
+  /** Names of recording rules anywhere in the files, with the rule that records them. */
+  recorded: ReadonlyMap<string, LintRule>;
+  severities: readonly string[];
+  /** Any of these labels says whose an alert is. */
+  ownerLabels: readonly string[];
+  /** With it, a missing runbook_url can be added. */
+  runbookBase: string | undefined;
+}
+
+export interface Said {
+  message: string;
+  fix: string;
+  edit?: Edit | undefined;
+}
+
+/** A check looks at one rule of a file. */
+export type Check = (rule: LintRule, options: LintOptions, say: Say) => void;
+export type Say = (id: LintRuleId, place: Place, said: Said) => void;
+
+export const sayTo =
+  (findings: Finding[], subject: string): Say =>
+  (id, place, { message, fix, edit }) =>
+    findings.push({
+      rule: id,
+      level: lintRules[id][0],
+      place,
+      subject,
+      message,
+      fix,
+      ...(edit === undefined ? {} : { edit }),
+    });
+
+/** Calls back for every node of an expression that parses, with the nodes above it, the nearest last. */
+export function eachNode(
+  rule: LintRule,
+  visit: (node: Expr, parents: readonly Expr[]) => void,
+): void {
+  if (rule.expr) walk(rule.expr, visit);
+}
+
+export const textOf = (rule: LintRule, node: Expr): string => rule.text.slice(node.from, node.to);
+
+export const placeOfNode = (rule: LintRule, node: { from: number }): Place =>
+  placeInExpr(rule, node.from);
+
+/** Replaces part of the expression, where YAML shows it as it is. */
+export function editOf(
+  rule: LintRule,
+  span: { from: number; to: number },
+  text: string,
+): Edit | undefined {
+  const place = spanInFile(rule, span.from, span.to);
+  return place === undefined ? undefined : { ...place, text };
+}
+
+/** The offset of a name within a selector or an aggregation, for a place as exact as can be. */
+export function spanOfName(
+  rule: LintRule,
+  node: { from: number; to: number },
+  name: string,
+): { from: number; to: number } {
+  const text = rule.text.slice(node.from, node.to);
+  const escaped = name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  const at = text.search(new RegExp(`(?<![\\w:])${escaped}(?![\\w:])`));
+  return at < 0 ? node : { from: node.from + at, to: node.from + at + name.length };
+}
+
+/** Every selector below, the node itself included. */
+export function selectorsIn(expr: Expr): Extract<Expr, { kind: 'selector' }>[] {
+  const found: Extract<Expr, { kind: 'selector' }>[] = [];
+  walk(expr, (node) => {
+    if (node.kind === 'selector') found.push(node);
+  });
+  return found;
+}
+
+/** Of a selector: the metric that it names exactly. */
+export const metricOf = (node: Extract<Expr, { kind: 'selector' }>): string | undefined =>
+  node.name ?? node.matchers.find((m) => m.name === '__name__' && m.op === '=')?.value;
+
+export const numberIn = (expr: Expr | undefined): number | undefined => {
+  const inner = expr && withoutParens(expr);
+  if (inner?.kind === 'number') return inner.value;
+  if (inner?.kind === 'unary' && inner.op === '-') {
+    const value = numberIn(inner.expr);
+    return value === undefined ? undefined : -value;
+  }
+  return undefined;
+};

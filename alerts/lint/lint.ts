@@ -1,0 +1,94 @@
+/** From files to findings: every check over every rule, then the exceptions, in the order of the text. */
+import { MetricCatalogue } from './catalogue.js';
+import { carriedChecks, forChecks, latencyChecks } from './checks/alerts.js';
+import { labelChecks, metricChecks, unboundedChecks } from './checks/metrics.js';
+import { rateChecks, rawCounterChecks } from './checks/rates.js';
+import { templateChecks } from './checks/templates.js';
+import { comparisonChecks, quantileChecks, regexChecks } from './checks/values.js';
+import { type Check, editOf, type LintOptions, placeOfNode, sayTo } from './context.js';
+import type { Finding } from './model.js';
+import { type LintFile, type LintRule, placeOfField } from './source.js';
+import { suppress } from './suppress.js';
+
+export const checks: readonly Check[] = [
+  metricChecks,
+  labelChecks,
+  unboundedChecks,
+  rateChecks,
+  rawCounterChecks,
+  comparisonChecks,
+  quantileChecks,
+  regexChecks,
+  latencyChecks,
+  forChecks,
+  carriedChecks,
+  templateChecks,
+];
+
+export type LintSettings = Partial<Omit<LintOptions, 'recorded'>>;
+
+export const defaultScrapeIntervalMs = 15_000;
+export const defaultSeverities: readonly string[] = ['page', 'ticket'];
+export const defaultOwnerLabels: readonly string[] = ['owner', 'team'];
+
+/** All findings of all files; a recording rule of one may be read in another. */
+export function lint(files: readonly LintFile[], settings: LintSettings = {}): Finding[] {
+  const recorded = new Map<string, LintRule>();
+  for (const rule of files.flatMap((f) => f.rules)) {
+    if (rule.kind === 'record' && !recorded.has(rule.name)) recorded.set(rule.name, rule);
+  }
+  const options: LintOptions = {
+    catalogue: settings.catalogue ?? new MetricCatalogue(),
+    scrapeIntervalMs: settings.scrapeIntervalMs ?? defaultScrapeIntervalMs,
+    severities: settings.severities ?? defaultSeverities,
+    ownerLabels: settings.ownerLabels ?? defaultOwnerLabels,
+    runbookBase: settings.runbookBase,
+    recorded,
+  };
+  const seen = new Map<string, LintRule>();
+  return files.flatMap((file) => {
+    const findings: Finding[] = file.problems.map((problem) => ({
+      rule: 'rule/invalid',
+      level: 'error',
+      place: problem.place ?? { file: file.file, line: 1, column: 1 },
+      subject: '',
+      message: problem.message,
+      fix: problem.expected ? `expected ${problem.expected}` : 'see the format of rule files',
+    }));
+    for (const rule of file.rules) {
+      const say = sayTo(findings, rule.name);
+      sayWhereItDoesNotParse(rule, findings);
+      duplicates(rule, seen, findings);
+      for (const check of checks) check(rule, options, say);
+    }
+    const order = (a: Finding, b: Finding): number =>
+      a.place.line - b.place.line || a.place.column - b.place.column;
+    return suppress(file, findings).sort(order);
+  });
+}
+
+function sayWhereItDoesNotParse(rule: LintRule, findings: Finding[]): void {
+  const error = rule.syntaxError;
+  if (!error) return;
+  const meant = error.suggestion;
+  sayTo(findings, rule.name)('promql/syntax', placeOfNode(rule, error), {
+    message: error.message,
+    fix: meant ? `did you mean ${meant}?` : 'see firedrill promql check',
+    edit: meant ? editOf(rule, error, meant) : undefined,
+  });
+}
+
+/** The same name, severity and expression again. */
+function duplicates(rule: LintRule, seen: Map<string, LintRule>, findings: Finding[]): void {
+  if (rule.kind !== 'alert') return;
+  const key = JSON.stringify([rule.name, rule.labels, rule.text.replaceAll(/\s+/g, '')]);
+  const first = seen.get(key);
+  if (!first) {
+    seen.set(key, rule);
+    return;
+  }
+  sayTo(findings, rule.name)('rule/duplicate', placeOfField(rule, 'alert'), {
+    message: `${rule.name} is already in ${first.file.file}:${first.firstLine}`,
+    fix: 'take one of them away',
+  });
+}

@@ -1,0 +1,56 @@
+/** The metrics that a running Prometheus has: their names, types and labels, and how often it scrapes. */
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { parseDurationMs } from '../../base/duration.js';
+import type { MetricCatalogue, MetricType } from './catalogue.js';
+
+const timeoutMs = 10_000;
+
+export interface LiveFacts {
+  scrapeIntervalMs: number | undefined;
+}
+
+/** `wanted` are the metrics that the rules read: only their labels are asked for. */
+export async function addLiveMetrics(
+  catalogue: MetricCatalogue,
+  url: string,
+  wanted: readonly string[],
+): Promise<LiveFacts> {
+  const ask = async <T>(path: string): Promise<T> => {
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), {
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+    } catch (error) {
+      const cause =
+        error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
+      throw new UserError(`${url} does not answer: ${cause}`, exitCode.environment);
+    }
+    const body = (await response.json().catch(() => ({}))) as { data?: T; error?: string };
+    if (response.ok && body.data !== undefined) return body.data;
+    throw new UserError(
+      `${url}/${path}: ${body.error ?? `HTTP ${response.status}`}`,
+      exitCode.environment,
+    );
+  };
+  const names = await ask<string[]>('api/v1/label/__name__/values');
+  const metadata = await ask<Record<string, { type: string }[]>>('api/v1/metadata');
+  for (const [name, [first]] of Object.entries(metadata)) {
+    const type = first?.type;
+    if (type && /^(counter|gauge|histogram|summary|info)$/.test(type)) {
+      catalogue.add(name, { type: type as MetricType });
+    }
+  }
+  for (const name of names) catalogue.add(name);
+  const known = new Set(names);
+  for (const name of wanted) {
+    if (!known.has(name)) continue;
+    const match = encodeURIComponent(`{__name__=${JSON.stringify(name)}}`);
+    const labels = await ask<string[]>(`api/v1/labels?match[]=${match}`);
+    catalogue.add(name, { labels: new Set(labels) });
+  }
+  catalogue.complete = true;
+  const config = await ask<{ yaml: string }>('api/v1/status/config').catch(() => undefined);
+  const interval = /^\s*scrape_interval:\s*(\S+)/m.exec(config?.yaml ?? '');
+  return { scrapeIntervalMs: interval ? parseDurationMs(interval[1] as string) : undefined };
+}

@@ -1,0 +1,215 @@
+/** Which values an expression can have at all, by interval arithmetic: what finds comparisons that never hold. */
+import { type Expr, withoutParens } from '../../slo/promql/syntax/ast.js';
+import type { MetricCatalogue } from './catalogue.js';
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+const anything: Range = { min: -Infinity, max: Infinity };
+const positive: Range = { min: 0, max: Infinity };
+const exactly = (value: number): Range => ({ min: value, max: value });
+const between = (min: number, max: number): Range => ({ min, max });
+
+const ofCalls: Record<string, Range> = {
+  rate: positive,
+  irate: positive,
+  increase: positive,
+  changes: positive,
+  resets: positive,
+  abs: positive,
+  sqrt: positive,
+  exp: positive,
+  timestamp: positive,
+  stddev_over_time: positive,
+  stdvar_over_time: positive,
+  histogram_count: positive,
+  count_over_time: between(1, Infinity),
+  absent: exactly(1),
+  absent_over_time: exactly(1),
+  present_over_time: exactly(1),
+  histogram_fraction: between(0, 1),
+  sgn: between(-1, 1),
+  day_of_week: between(0, 6),
+  day_of_month: between(1, 31),
+  day_of_year: between(1, 366),
+  days_in_month: between(28, 31),
+  hour: between(0, 23),
+  minute: between(0, 59),
+  month: between(1, 12),
+  time: positive,
+};
+
+/** Functions whose result lies within what they are given. */
+const within = new Set([
+  'avg_over_time',
+  'min_over_time',
+  'max_over_time',
+  'last_over_time',
+  'first_over_time',
+  'quantile_over_time',
+  'sort',
+  'sort_desc',
+  'scalar',
+  'vector',
+  'label_replace',
+  'label_join',
+]);
+
+export function rangeOf(expr: Expr, catalogue: MetricCatalogue): Range {
+  const of = (e: Expr): Range => rangeOf(e, catalogue);
+  switch (expr.kind) {
+    case 'number':
+      return Number.isNaN(expr.value) ? anything : exactly(expr.value);
+    case 'string':
+      return anything;
+    case 'paren':
+    case 'subquery':
+      return of(expr.expr);
+    case 'unary': {
+      const inner = of(expr.expr);
+      return expr.op === '-' ? between(-inner.max, -inner.min) : inner;
+    }
+    case 'matrix':
+      return of(expr.selector);
+    case 'selector': {
+      if (expr.name === 'up') return between(0, 1);
+      const type = expr.name === undefined ? undefined : catalogue.typeOf(expr.name).type;
+      return type === 'counter' ? positive : anything;
+    }
+    case 'call':
+      return rangeOfCall(expr, of);
+    case 'aggregate':
+      return rangeOfAggregate(expr.op, of(expr.expr));
+    case 'binary':
+      return rangeOfBinary(expr, of);
+  }
+}
+
+function rangeOfCall(expr: Extract<Expr, { kind: 'call' }>, of: (e: Expr) => Range): Range {
+  const fixed = ofCalls[expr.name];
+  if (fixed) return fixed;
+  const [first, second, third] = expr.args;
+  if (!first) return anything;
+  const number = (e: Expr | undefined): number | undefined => {
+    const inner = e && withoutParens(e);
+    return inner?.kind === 'number' ? inner.value : undefined;
+  };
+  if (within.has(expr.name)) return of(expr.args.find((a) => a.kind !== 'number') ?? first);
+  const inner = of(first);
+  switch (expr.name) {
+    case 'sum_over_time':
+      return inner.min >= 0 ? positive : anything;
+    case 'clamp_min':
+      return between(Math.max(inner.min, number(second) ?? -Infinity), inner.max);
+    case 'clamp_max':
+      return between(inner.min, Math.min(inner.max, number(second) ?? Infinity));
+    case 'clamp':
+      return between(
+        Math.max(inner.min, number(second) ?? -Infinity),
+        Math.min(inner.max, number(third) ?? Infinity),
+      );
+    case 'floor':
+    case 'round':
+      return between(Math.floor(inner.min), Math.ceil(inner.max));
+    case 'ceil':
+      return between(Math.ceil(inner.min), Math.ceil(inner.max));
+    default:
+      return anything;
+  }
+}
+
+function rangeOfAggregate(op: string, inner: Range): Range {
+  switch (op) {
+    case 'sum':
+      // There is at least one element, so the sum is no less than the least of them.
+      return inner.min >= 0 ? between(inner.min, Infinity) : anything;
+    case 'count':
+    case 'count_values':
+      return between(1, Infinity);
+    case 'group':
+      return exactly(1);
+    case 'stddev':
+    case 'stdvar':
+      return positive;
+    default:
+      return inner;
+  }
+}
+
+const union = (a: Range, b: Range): Range =>
+  between(Math.min(a.min, b.min), Math.max(a.max, b.max));
+
+function rangeOfBinary(expr: Extract<Expr, { kind: 'binary' }>, of: (e: Expr) => Range): Range {
+  const [left, right] = [of(expr.left), of(expr.right)];
+  switch (expr.op) {
+    case 'and':
+    case 'unless':
+      return left;
+    case 'or':
+      return union(left, right);
+    case '+':
+      return sound(left.min + right.min, left.max + right.max);
+    case '-':
+      return sound(left.min - right.max, left.max - right.min);
+    case '*':
+      return left.min >= 0 && right.min >= 0
+        ? sound(left.min * right.min, left.max * right.max)
+        : anything;
+    case '/':
+      return left.min >= 0 && right.min >= 0 ? positive : anything;
+    case '>':
+    case '>=':
+    case '<':
+    case '<=':
+    case '==': {
+      if (expr.bool) return between(0, 1);
+      // What is kept is the value of the side that is a vector.
+      const scalarLeft = withoutParens(expr.left).kind === 'number';
+      const [kept, other] = scalarLeft ? [right, left] : [left, right];
+      const op = scalarLeft ? mirrored[expr.op] : expr.op;
+      if (op === '==') return between(Math.max(kept.min, other.min), Math.min(kept.max, other.max));
+      return op.startsWith('>')
+        ? between(Math.max(kept.min, other.min), kept.max)
+        : between(kept.min, Math.min(kept.max, other.max));
+    }
+    case '!=':
+      return expr.bool ? between(0, 1) : left;
+    default:
+      return anything;
+  }
+}
+
+const sound = (min: number, max: number): Range =>
+  Number.isNaN(min) || Number.isNaN(max) ? anything : between(min, max);
+
+export const mirrored = { '>': '<', '<': '>', '>=': '<=', '<=': '>=', '==': '==' } as const;
+
+/** `never`, `always` or `sometimes`, for any values out of the two ranges. */
+export function verdictOf(op: string, left: Range, right: Range): 'never' | 'always' | 'sometimes' {
+  const say = (never: boolean, always: boolean) =>
+    never ? 'never' : always ? 'always' : 'sometimes';
+  switch (op) {
+    case '>':
+      return say(left.max <= right.min, left.min > right.max);
+    case '>=':
+      return say(left.max < right.min, left.min >= right.max);
+    case '<':
+      return say(left.min >= right.max, left.max < right.min);
+    case '<=':
+      return say(left.min > right.max, left.max <= right.min);
+    case '==':
+      return say(
+        left.max < right.min || left.min > right.max,
+        left.min === left.max && right.min === right.max && left.min === right.min,
+      );
+    case '!=':
+      return say(
+        left.min === left.max && right.min === right.max && left.min === right.min,
+        left.max < right.min || left.min > right.max,
+      );
+    default:
+      return 'sometimes';
+  }
+}

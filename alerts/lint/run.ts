@@ -1,0 +1,123 @@
+/** What `firedrill alerts lint` does with its flags: reads, gathers what is known, judges, prints, repairs. */
+import { writeFileWhole } from '../../base/write-file.js';
+import { parseDurationMs } from '../../base/duration.js';
+import { exitCode, UserError } from '../../base/errors.js';
+import { formatTable, styleFor } from '../../base/terminal.js';
+import { listFiles } from '../../slo/index.js';
+import { MetricCatalogue } from './catalogue.js';
+import { metricOf, selectorsIn } from './context.js';
+import { applyEdits } from './fix.js';
+import { lint, type LintSettings } from './lint.js';
+import { addLiveMetrics } from './live-metrics.js';
+import { addMetricList } from './metric-lists.js';
+import { type Finding, lintRules } from './model.js';
+import { lintJson, lintSarif, lintText } from './output.js';
+import { type LintFile, readLintFile, readLintText } from './source.js';
+
+export interface LintFlags {
+  metrics: readonly string[];
+  prometheus?: string;
+  scrapeInterval?: string;
+  severities: string;
+  ownerLabels: string;
+  runbookBase?: string;
+  output: string;
+  fix: boolean;
+  strict: boolean;
+  rules: boolean;
+}
+
+export async function runLint(paths: readonly string[], flags: LintFlags): Promise<void> {
+  if (flags.rules) {
+    process.stdout.write(`${rulesText()}\n`);
+    return;
+  }
+  if (!['text', 'json', 'sarif'].includes(flags.output)) {
+    throw new UserError({ message: `--output ${flags.output}`, expected: 'text, json or sarif' });
+  }
+  if (paths.length === 0) {
+    throw new UserError({ message: 'nothing to lint', expected: 'files, folders or -' });
+  }
+  let files = listFiles(paths).map(readLintFile);
+  const settings = await settingsOf(flags, files);
+  let findings = lint(files, settings);
+  if (flags.fix) {
+    const count = repair(files, findings);
+    // What was put right is gone; what it laid bare is new.
+    files = files.map((f) => (f.file === '<stdin>' ? f : readLintFile(f.file)));
+    findings = lint(files, settings);
+    process.stderr.write(`${count} repaired\n`);
+  }
+  const style = styleFor(process.stdout);
+  const text =
+    flags.output === 'json'
+      ? lintJson(findings)
+      : flags.output === 'sarif'
+        ? lintSarif(findings, files)
+        : lintText(findings, style);
+  process.stdout.write(text);
+  const errors = findings.filter((f) => f.level === 'error').length;
+  if (flags.output === 'text') process.stderr.write(`${summary(files, findings, errors)}\n`);
+  const bad = errors > 0 || (flags.strict && findings.length > 0);
+  if (bad) process.exitCode = exitCode.failed;
+}
+
+async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise<LintSettings> {
+  const catalogue = new MetricCatalogue();
+  addMetricList(catalogue, 'mesh');
+  for (const source of flags.metrics) {
+    addMetricList(catalogue, source);
+    catalogue.complete = true;
+  }
+  const given = flags.scrapeInterval;
+  let scrapeIntervalMs = given === undefined ? undefined : parseDurationMs(given);
+  if (given !== undefined && !scrapeIntervalMs) {
+    throw new UserError({ message: `--scrape-interval ${given}`, expected: 'such as 15s' });
+  }
+  if (flags.prometheus !== undefined) {
+    const rules = files.flatMap((f) => f.rules);
+    const names = rules.flatMap((r) => (r.expr ? selectorsIn(r.expr).map(metricOf) : []));
+    const wanted = [...new Set(names.filter((n) => n !== undefined))];
+    const live = await addLiveMetrics(catalogue, flags.prometheus, wanted);
+    scrapeIntervalMs ??= live.scrapeIntervalMs;
+  }
+  const words = (text: string): string[] => text.split(',').filter((w) => w !== '');
+  return {
+    catalogue,
+    ...(scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs }),
+    severities: words(flags.severities),
+    ownerLabels: words(flags.ownerLabels),
+    runbookBase: flags.runbookBase,
+  };
+}
+
+function repair(files: readonly LintFile[], findings: readonly Finding[]): number {
+  let total = 0;
+  for (const file of files) {
+    if (file.file === '<stdin>') continue;
+    const own = findings.filter((f) => f.place.file === file.file);
+    const { text, count } = applyEdits(file.text, own);
+    if (count === 0) continue;
+    // A repair never makes a file worse: one that breaks is not written.
+    const after = readLintText(file.file, text);
+    const broken = (f: LintFile): number =>
+      f.problems.length + f.rules.filter((r) => r.syntaxError).length;
+    if (broken(after) > broken(file)) continue;
+    writeFileWhole(file.file, text);
+    total += count;
+  }
+  return total;
+}
+
+function summary(files: readonly LintFile[], findings: readonly Finding[], errors: number): string {
+  const rules = files.reduce((sum, f) => sum + f.rules.length, 0);
+  const fixable = findings.filter((f) => f.edit).length;
+  const can = fixable > 0 ? `, ${fixable} can be repaired with --fix` : '';
+  return `${rules} rules in ${files.length} files: ${errors} errors, ${findings.length - errors} warnings${can}`;
+}
+
+const rulesText = (): string =>
+  formatTable(
+    ['RULE', 'LEVEL', 'WHY'],
+    Object.entries(lintRules).map(([id, [level, why]]) => [id, level, why]),
+  );

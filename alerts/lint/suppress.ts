@@ -1,0 +1,97 @@
+/**
+ * Exceptions, as comments with a reason: `# lint-ignore promql/short-window: scraped every 5 s` above a rule or within
+ * it, `# lint-ignore-file alert/missing-owner: the routes add it` anywhere for the whole file.
+ */
+import { suggest } from '../../slo/promql/syntax/suggest.js';
+import { type Finding, type LintRuleId, lintRules } from './model.js';
+import { sayTo } from './context.js';
+import type { LintFile } from './source.js';
+
+interface Ignore {
+  id: LintRuleId;
+  line: number;
+  column: number;
+  /** Findings on these lines. */
+  firstLine: number;
+  lastLine: number;
+  used: boolean;
+}
+
+const comment = /#\s*lint-ignore(-file)?\b[ \t]*([^\s:]*)[ \t]*:?[ \t]*(.*)$/;
+
+/** What is left of the findings of one file, and what is wrong with the exceptions themselves. */
+export function suppress(file: LintFile, findings: readonly Finding[]): Finding[] {
+  const problems: Finding[] = [];
+  const ignores = readIgnores(file, problems);
+  const left = findings.filter((finding) => {
+    const ignore = ignores.find(
+      (i) =>
+        i.id === finding.rule &&
+        finding.place.line >= i.firstLine &&
+        finding.place.line <= i.lastLine,
+    );
+    if (ignore) ignore.used = true;
+    return !ignore;
+  });
+  for (const ignore of ignores) {
+    if (ignore.used) continue;
+    const { line, column } = ignore;
+    sayTo(problems, '')(
+      'lint/unused-ignore',
+      { file: file.file, line, column },
+      {
+        message: `nothing here breaks ${ignore.id}`,
+        fix: 'take the comment away',
+      },
+    );
+  }
+  return [...left, ...problems];
+}
+
+function readIgnores(file: LintFile, problems: Finding[]): Ignore[] {
+  const ignores: Ignore[] = [];
+  const lines = file.text.split('\n');
+  lines.forEach((text, i) => {
+    const match = comment.exec(text);
+    if (!match) return;
+    const line = i + 1;
+    const place = { file: file.file, line, column: match.index + 1 };
+    const say = sayTo(problems, '');
+    const [, whole, id = '', reason = ''] = match;
+    if (!(id in lintRules)) {
+      const near = suggest(id, Object.keys(lintRules));
+      say('lint/unknown-rule', place, {
+        message: id === '' ? 'an exception without a rule' : `there is no rule ${id}`,
+        fix: near ? `did you mean ${near}?` : 'firedrill alerts lint --rules lists them',
+      });
+      return;
+    }
+    if (!/\w{2,}/.test(reason)) {
+      say('lint/no-reason', place, {
+        message: `an exception from ${id} without a reason`,
+        fix: `# lint-ignore${whole ?? ''} ${id}: why it does not hold here`,
+      });
+      return;
+    }
+    const range = whole ? [1, lines.length] : linesOfRule(file, lines, line);
+    ignores.push({
+      id: id as LintRuleId,
+      line,
+      column: match.index + 1,
+      firstLine: range[0] as number,
+      lastLine: range[1] as number,
+      used: false,
+    });
+  });
+  return ignores;
+}
+
+/** Of the rule in which the comment stands, or of the next where only comments and blanks lie between. */
+function linesOfRule(file: LintFile, lines: readonly string[], line: number): [number, number] {
+  const next = file.rules.find((r) => r.firstLine > line);
+  const between = next ? lines.slice(line, next.firstLine - 1) : ['x'];
+  const isAbove =
+    /^\s*#/.test(lines[line - 1] as string) && between.every((l) => /^\s*(#.*)?$/.test(l));
+  const rule = isAbove ? next : file.rules.findLast((r) => r.firstLine <= line);
+  return rule ? [rule.firstLine, rule.lastLine] : [line, line];
+}
