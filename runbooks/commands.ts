@@ -1,11 +1,13 @@
-/** `firedrill runbook` and `firedrill postmortem`. */
+/** `firedrill runbook`, `firedrill postmortem` and `firedrill routine`. */
 import type { Command } from 'commander';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
 import type { Page } from './pages.js';
+import { registerRoutine } from './routine/command.js';
 
 export function registerRunbooks(program: Command): void {
   registerRunbook(program);
   registerPostmortem(program);
+  registerRoutine(program);
 }
 
 function registerRunbook(program: Command): void {

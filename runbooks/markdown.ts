@@ -17,7 +17,8 @@ export function inlineHtml(text: string): string {
   return text
     .split(/(`[^`]+`)/)
     .map((piece, i) => {
-      if (i % 2 === 1) return `<code>${escapeHtml(piece.slice(1, -1))}</code>`;
+      if (i % 2 === 1)
+        return `<code>${escapeHtml(piece.slice(1, -1).replaceAll('\\|', '|'))}</code>`;
       const unescaped = piece.replaceAll(/\\([|*_[\]<>#`\\])/g, (_, c: string) => entity(c));
       return escapeHtml(unescaped)
         .replaceAll(/\*\*(.+?)\*\*/g, '<strong>$1</strong>')

@@ -1,0 +1,90 @@
+/** Asks Prometheus and Alertmanager, and reads the results of game days: the only part that goes to find facts. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import type { PrometheusClient } from '../../slo/budget/prometheus.js';
+import { type GameDayResult, parseResult } from '../report/result.js';
+import { historyOf } from './alerts.js';
+import type { AlertHistory, Silence } from './model.js';
+
+/** Samples over the period: fine enough to part firings, few enough for one answer. */
+const stepsMax = 4000;
+
+export async function alertHistory(
+  prometheus: PrometheusClient,
+  startMs: number,
+  endMs: number,
+): Promise<AlertHistory[]> {
+  const stepMs = Math.max(60_000, Math.ceil((endMs - startMs) / stepsMax));
+  const query = 'max by (alertname, severity, service) (ALERTS{alertstate="firing"})';
+  return historyOf(await prometheus.range(query, startMs, endMs, stepMs), stepMs);
+}
+
+interface ApiSilence {
+  matchers: { name: string; value: string; isRegex: boolean; isEqual?: boolean }[];
+  createdBy: string;
+  comment: string;
+  startsAt: string;
+  endsAt: string;
+}
+
+/** Those in force or to come at `endMs`, and those that ended after `startMs`. */
+export async function silencesOf(url: string, startMs: number): Promise<Silence[]> {
+  let answer: ApiSilence[];
+  try {
+    const response = await fetch(`${url.replace(/\/+$/, '')}/api/v2/silences`, {
+      signal: AbortSignal.timeout(30_000),
+    });
+    if (!response.ok) throw new Error(`it answered ${response.status}`);
+    answer = (await response.json()) as ApiSilence[];
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? error.cause : error;
+    throw new UserError(
+      `Alertmanager at ${url} cannot be reached: ${messageOf(cause)}`,
+      exitCode.environment,
+    );
+  }
+  return answer
+    .map((s) => ({
+      matchers: s.matchers.map(matcherText).join(' '),
+      by: s.createdBy,
+      comment: s.comment,
+      startMs: Date.parse(s.startsAt),
+      endMs: Date.parse(s.endsAt),
+    }))
+    .filter((s) => s.endMs > startMs);
+}
+
+const matcherText = ({ name, value, isRegex, isEqual }: ApiSilence['matchers'][number]): string => {
+  const operator = isRegex ? (isEqual === false ? '!~' : '=~') : isEqual === false ? '!=' : '=';
+  return `${name}${operator}"${value}"`;
+};
+
+/** A report's folder, a folder of such folders, or result.json itself; those that began within the time. */
+export function gameDaysOf(
+  paths: readonly string[],
+  startMs: number,
+  endMs: number,
+): GameDayResult[] {
+  const files = paths.flatMap(resultFiles);
+  return files
+    .map((file) => parseResult(file, readFileSync(file, 'utf8')))
+    .filter((g) => Date.parse(g.startedAt) >= startMs && Date.parse(g.startedAt) <= endMs)
+    .sort((a, b) => a.startedAt.localeCompare(b.startedAt));
+}
+
+function resultFiles(path: string): string[] {
+  if (path.endsWith('.json') && existsSync(path)) return [path];
+  const own = join(path, 'result.json');
+  if (existsSync(own)) return [own];
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch {
+    throw new UserError({
+      message: `${path} cannot be read`,
+      expected: "a game day's report folder, a folder of them, or a result.json",
+    });
+  }
+  return names.map((n) => join(path, n, 'result.json')).filter((f) => existsSync(f));
+}
