@@ -90,8 +90,8 @@ export class Head {
   #mark = 0;
   #lineStart = 0;
   /** For each field: name's start and end, value's start and end. */
-  places = new Int32Array(4 * 24);
-  kinds = new Uint8Array(24);
+  places = new Int32Array(4 * 16);
+  kinds = new Uint8Array(16);
   count = 0;
   error: HeadError | undefined;
 

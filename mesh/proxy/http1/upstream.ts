@@ -114,6 +114,8 @@ export class Upstream implements WireUser, Lane {
   /** The answer is no longer wanted; nothing is called afterwards. */
   abort(): void {
     this.#user = undefined;
+    // A mere end could be taken for a client that has said all and waits.
+    if (this.#state !== State.Closed) this.wire.reset();
     this.#close();
   }
 
