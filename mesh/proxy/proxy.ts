@@ -7,15 +7,9 @@ import { AdminServer } from './admin/admin-server.js';
 import { emptyState } from './config.js';
 import { Drain } from './drain.js';
 import { createGateway, type Gateway } from './flow/gateway.js';
-import { Http1Front } from './http1/front.js';
-import { Http2Front } from './http2/front.js';
-import { http1Tries } from './http2/http1-try.js';
-import { Connector } from './listen/connect.js';
 import { DeadlineWheel } from './listen/deadlines.js';
-import { type Accepted, Listener, type ListenerParts } from './listen/listener.js';
-import { InboundServing, OutboundServing } from './listen/serving.js';
 import { faults } from './listen/wire.js';
-import { MemoryGuard } from './memory.js';
+import { InboundSide, OutboundSide, type SideParts } from './side.js';
 import { IdentityFiles, identityFiles } from './tls/identity-files.js';
 import { IdentityStore } from './tls/identity-store.js';
 
@@ -27,29 +21,19 @@ export interface ProxyParts {
   log(line: string): void;
 }
 
-const handshakeTimeoutMs = 5000;
-const detectTimeoutMs = 10_000;
-const defaultMaxConnections = 10_000;
+/** Where neither the configuration nor a container says how much there is. */
 const defaultMaxMemoryBytes = 256 * 1024 * 1024;
-/** Peers are across a network, the app is not. */
-const outboundConnectMs = 1000;
-const inboundConnectMs = 500;
+const containerShare = 0.9;
 
 export class Proxy {
   readonly config: ProxyConfig;
   readonly gateway: Gateway;
   readonly identity: IdentityStore;
-  readonly memory: MemoryGuard;
   readonly drain: Drain;
   readonly #parts: ProxyParts;
-  readonly #deadlines: DeadlineWheel;
-  readonly inboundHttp1: Http1Front;
-  readonly outboundHttp1: Http1Front;
-  readonly inboundHttp2: Http2Front;
-  readonly outboundHttp2: Http2Front;
-  readonly #connectors: { inbound: Connector; outbound: Connector };
-  #listeners: { inbound?: Listener; outbound?: Listener } = {};
-  #ports: { inbound?: number; outbound?: number; admin?: number } = {};
+  #inbound: InboundSide | undefined;
+  #outbound: OutboundSide | undefined;
+  readonly #ports: { inbound?: number; outbound?: number; admin?: number } = {};
   #admin: AdminServer | undefined;
   #files: IdentityFiles | undefined;
   #controller: ControllerClient | undefined;
@@ -62,74 +46,14 @@ export class Proxy {
     const { config, clock } = parts;
     this.config = config;
     this.#parts = parts;
-    this.gateway = createGateway(parts);
-    const { metrics } = this.gateway;
-    this.identity = new IdentityStore(clock, metrics);
-    this.#deadlines = new DeadlineWheel(clock);
+    const limits = { maxMemoryBytes: memoryLimit(), ...config.limits };
+    this.gateway = createGateway({ ...parts, config: { ...config, limits } });
+    this.identity = new IdentityStore(clock, this.gateway.metrics);
     faults.report = (error) => {
       parts.log(`connection dropped: ${error instanceof Error ? error.stack : String(error)}`);
     };
-    const connector = (direction: 'inbound' | 'outbound', defaultMs: number): Connector =>
-      new Connector({
-        direction,
-        identity: this.identity,
-        metrics,
-        clock,
-        connectTimeoutMs: config.limits?.connectTimeoutMs ?? defaultMs,
-        handshakeTimeoutMs,
-      });
-    this.#connectors = {
-      inbound: connector('inbound', inboundConnectMs),
-      outbound: connector('outbound', outboundConnectMs),
-    };
-    this.inboundHttp2 = this.#http2(this.#connectors.inbound);
-    this.outboundHttp2 = this.#http2(this.#connectors.outbound);
-    this.inboundHttp1 = this.#http1(this.#connectors.inbound, this.inboundHttp2);
-    this.outboundHttp1 = this.#http1(this.#connectors.outbound, this.outboundHttp2);
-    this.gateway.inbound.onEndpointRemoved = (endpoint) => {
-      this.inboundHttp1.forget(endpoint);
-      this.inboundHttp2.forget(endpoint);
-    };
-    this.gateway.outbound.onEndpointRemoved = (endpoint) => {
-      this.outboundHttp1.forget(endpoint);
-      this.outboundHttp2.forget(endpoint);
-    };
-    this.memory = new MemoryGuard(
-      config.limits?.maxMemoryBytes ?? defaultMaxMemoryBytes,
-      (isShort) => {
-        this.inboundHttp1.shedding = isShort;
-        this.outboundHttp1.shedding = isShort;
-        this.inboundHttp2.shedding = isShort;
-        this.outboundHttp2.shedding = isShort;
-      },
-    );
+    this.gateway.memory.onPressure = () => this.closeIdle();
     this.drain = new Drain(this, clock, (config.drainSeconds ?? 30) * 1000);
-  }
-
-  #http2({ connect }: Connector): Http2Front {
-    const deadlines = this.#deadlines;
-    const { idleTimeoutMs } = this.config.limits ?? {};
-    return new Http2Front({
-      clock: this.#parts.clock,
-      deadlines,
-      connect,
-      openHttp1Try: http1Tries({ connect, deadlines }),
-      limits: { ...(idleTimeoutMs !== undefined && { idleMs: idleTimeoutMs }) },
-    });
-  }
-
-  #http1(connector: Connector, http2: Http2Front): Http1Front {
-    const { maxHeadBytes, headTimeoutMs, idleTimeoutMs } = this.config.limits ?? {};
-    return new Http1Front({
-      connect: connector.connect,
-      deadlines: this.#deadlines,
-      openHttp2Try: http2.openTry,
-      limits: {
-        ...(maxHeadBytes !== undefined && { maxHeadBytes }),
-        ...(headTimeoutMs !== undefined && { headTimeoutMs }),
-        ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
-      },
-    });
   }
 
   get ports(): { inbound?: number; outbound?: number; admin?: number } {
@@ -169,7 +93,6 @@ export class Proxy {
     // First: a proxy that waits for its controller can already be asked why.
     this.#admin = new AdminServer(this);
     this.#ports.admin = await this.#admin.listen(config.admin);
-    this.memory.start(clock);
     const files = identityFiles(config);
     if (files && !config.controller) {
       this.#files = new IdentityFiles(files, this.identity, this.#parts.log);
@@ -194,112 +117,67 @@ export class Proxy {
   }
 
   async #listen(): Promise<void> {
-    const { inbound, outbound } = this.config;
-    if (inbound) {
-      this.#listeners.inbound = this.#listener('inbound', inbound);
-      this.#ports.inbound = await this.#listeners.inbound.listen();
+    const { config, gateway, identity } = this;
+    const isTransparent = [config.inbound, config.outbound].some((l) => l?.mode === 'transparent');
+    const parts: SideParts = {
+      config,
+      gateway,
+      identity,
+      clock: this.#parts.clock,
+      deadlines: new DeadlineWheel(this.#parts.clock),
+      originalDestination: isTransparent
+        ? await (await import('./listen/original-destination.js')).originalDestination()
+        : undefined,
+    };
+    if (config.inbound) {
+      this.#inbound = new InboundSide(parts);
+      this.#ports.inbound = await this.#inbound.listen();
     }
-    if (outbound) {
-      this.#listeners.outbound = this.#listener('outbound', outbound);
-      this.#ports.outbound = await this.#listeners.outbound.listen();
+    if (config.outbound) {
+      this.#outbound = new OutboundSide(parts);
+      this.#ports.outbound = await this.#outbound.listen();
     }
     const own = [this.#ports.inbound, this.#ports.outbound]
       .filter((port) => port !== undefined)
       .flatMap((port) => [`127.0.0.1:${port}`, `[::1]:${port}`, `localhost:${port}`]);
-    this.gateway.outbound.ownAddresses = new Set(own);
+    gateway.outbound.ownAddresses = new Set(own);
   }
 
-  #listener(
-    direction: 'inbound' | 'outbound',
-    { host, port }: { host: string; port: number },
-  ): Listener {
-    const { clock } = this.#parts;
-    const parts: ListenerParts = {
-      direction,
-      host,
-      port,
-      metrics: this.gateway.metrics,
-      clock,
-      identity: this.identity,
-      maxConnections: this.config.limits?.maxConnections ?? defaultMaxConnections,
-      detectTimeoutMs,
-      handshakeTimeoutMs,
-      originalDst: undefined,
-      knownProtocol: () => undefined,
-      accept: (accepted) =>
-        direction === 'inbound' ? this.#acceptInbound(accepted) : this.#acceptOutbound(accepted),
-    };
-    return new Listener(parts);
-  }
+  // What a drain does.
 
-  #acceptOutbound({ wire, spoken, first, peerAddress, originalDst }: Accepted): void {
-    const serving = new OutboundServing(this.gateway.outbound, peerAddress, originalDst);
-    const front = spoken === 'http2' ? this.outboundHttp2 : this.outboundHttp1;
-    front.accept(wire, serving, first);
-  }
-
-  #acceptInbound({ wire, spoken, first, peerAddress, peerIdentity, originalDst }: Accepted): void {
-    const { inbound } = this.gateway;
-    const port = portOf(originalDst) ?? this.#ports.inbound ?? 0;
-    const server = inbound.serverFor(port);
-    const peer = { identity: peerIdentity, address: peerAddress };
-    if (!server || !inbound.mayConnect(server, peer)) {
-      wire.user = { ...ignoring, onClose: () => undefined };
-      return wire.destroy();
-    }
-    const tls = peerIdentity === undefined ? 'disabled' : 'true';
-    const serving = new InboundServing(inbound, server, port, { ...peer, tls });
-    const front = spoken === 'http2' ? this.inboundHttp2 : this.inboundHttp1;
-    front.accept(wire, serving, first);
-  }
-
-  /** Both sides: how many requests are under way. */
   get busy(): number {
-    return (
-      this.inboundHttp1.busy +
-      this.outboundHttp1.busy +
-      this.inboundHttp2.busy +
-      this.outboundHttp2.busy
-    );
+    return (this.#inbound?.busy ?? 0) + (this.#outbound?.busy ?? 0);
   }
 
-  /** Each answer of the inbound side is from now on the last of its connection. */
   beginDrain(): void {
     this.gateway.faults.clear();
-    this.inboundHttp1.drain();
-    this.inboundHttp2.drain();
+    // The outbound side serves the app on as if nothing were: it may have much to say before it ends.
+    this.#inbound?.drain();
   }
 
   closeIdle(): void {
-    this.inboundHttp1.endIdle();
-    this.inboundHttp2.endIdle();
+    this.#inbound?.endIdle();
   }
 
   closeInbound(): void {
-    this.#listeners.inbound?.close();
+    this.#inbound?.closePort();
   }
 
   /** Everything ends now. */
   async stop(): Promise<void> {
-    this.#listeners.inbound?.close();
-    this.#listeners.outbound?.close();
-    this.inboundHttp1.abandon();
-    this.outboundHttp1.abandon();
-    this.inboundHttp2.abandon();
-    this.outboundHttp2.abandon();
+    this.#inbound?.stop();
+    this.#outbound?.stop();
     this.#controller?.stop();
     this.#files?.stop();
-    this.memory.stop();
     this.#admin?.close();
     await this.gateway.close();
   }
 }
 
-const portOf = (address: string | undefined): number | undefined =>
-  address === undefined ? undefined : Number(address.slice(address.lastIndexOf(':') + 1));
-
-const ignoring = {
-  onBytes: (): void => undefined,
-  onEnd: (): void => undefined,
-  onDrain: (): void => undefined,
-};
+function memoryLimit(): number {
+  const constrained = process.constrainedMemory();
+  const isSet = constrained > 0 && constrained < 2 ** 50;
+  return isSet
+    ? Math.min(constrained * containerShare, defaultMaxMemoryBytes)
+    : defaultMaxMemoryBytes;
+}

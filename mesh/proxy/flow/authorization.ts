@@ -1,4 +1,7 @@
-/** Who may call a server: the policy's verdicts, counted by client, and written down where one must answer for them. */
+/**
+ * Who may call a server: the policy's verdicts, counted by client, and written down where one must answer for
+ * them.
+ */
 import type { InboundServer } from '../../model.js';
 import {
   type Authorizer,

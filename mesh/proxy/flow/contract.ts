@@ -27,7 +27,8 @@
 export type TlsLabel = 'true' | 'no_identity' | 'disabled' | 'loopback';
 
 /**
- * Implemented by the fronts' request objects; nothing is copied until asked for. Stays as it is until ended(); that may
+ * Implemented by the fronts' request objects; nothing is copied until asked for. Stays as it is until ended();
+ * that may
  * be dear, so the flow asks for headers and isGrpc only where a policy needs them.
  */
 export interface RequestInfo {

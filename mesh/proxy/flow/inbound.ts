@@ -42,7 +42,10 @@ export class InboundFlow {
     return this.#servers.find((s) => s.port === port) ?? only;
   }
 
-  /** Asked once a connection, after the handshake, before any byte is read: false where no request could be allowed. */
+  /**
+   * Asked once a connection, after the handshake, before any byte is read: false where no request could be
+   * allowed.
+   */
   mayConnect(server: ServerState, peer: Peer): boolean {
     return (server as CompiledServer).authorization.mayConnect(peer);
   }

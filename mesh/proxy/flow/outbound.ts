@@ -48,7 +48,8 @@ export class OutboundFlow {
   }
 
   /**
-   * By the original destination's `ip:port` where the connection was intercepted and it is a service's address, else by
+   * By the original destination's `ip:port` where the connection was intercepted and it is a service's address,
+   * else by
    * the authority (Host), with or without a port. Cheap, but keep the answer with the connection all the same, until
    * `generation` changes.
    */

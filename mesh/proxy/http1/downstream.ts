@@ -232,13 +232,6 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
       this.#upgrade = !/\bh2c\b/i.test(head.value(head.upgradeAt));
     }
     if (this.path.charCodeAt(0) !== 47 && !this.#otherForm()) return;
-    if (this.#parts.isShedding()) {
-      return this.#answer(
-        503,
-        ['retry-after', '1', 'l5d-proxy-error', 'memory'],
-        'short of memory\n',
-      );
-    }
     const flow = this.#serving.begin(this);
     this.#flow = flow;
     this.#keeps = flow.retryBufferBytes > 0 && !(this.#body.done && this.#body.total === 0);

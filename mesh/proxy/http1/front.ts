@@ -41,8 +41,6 @@ export interface Http1Parts {
   ): Lane | undefined;
   /** Answers say `connection: close`. */
   isDraining(): boolean;
-  /** New requests are refused: memory is short. */
-  isShedding(): boolean;
   onBadRequest(reason: string): void;
   onClosed(connection: Downstream): void;
 }
@@ -53,7 +51,6 @@ export class Http1Front {
   #draining = false;
   /** Requests that were no requests, or took too long to become ones. */
   badRequests = 0;
-  shedding = false;
 
   constructor(options: {
     connect: Connect;
@@ -69,7 +66,6 @@ export class Http1Front {
       openHttp2Lane: (endpoint, head, changes, user) =>
         openHttp2Try && new Http2Lane(openHttp2Try, endpoint, head, changes, user),
       isDraining: () => this.#draining,
-      isShedding: () => this.shedding,
       onBadRequest: () => {
         this.badRequests++;
       },

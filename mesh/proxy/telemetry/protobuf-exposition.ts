@@ -1,5 +1,6 @@
 /**
- * Prometheus's protobuf format (io.prometheus.client.MetricFamily, delimited): the one that carries native histograms,
+ * Prometheus's protobuf format (io.prometheus.client.MetricFamily, delimited): the one that carries native
+ * histograms,
  * https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto. A Prometheus asks for it
  * when native histograms are enabled, so the native one has a name of its own: the classic one stays what rules read.
  */

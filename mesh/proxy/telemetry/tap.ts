@@ -51,8 +51,10 @@ export class Tap {
   }
 
   /**
-   * Begins a session. `scope` is the parsed body of POST /tap, README.md lists its fields; throws a UserError on a bad
-   * one. `write` gets whole lines with their newline, and answers false where its reader is too slow: then requests are
+   * Begins a session. `scope` is the parsed body of POST /tap, README.md lists its fields; throws a UserError on
+   * a bad
+   * one. `write` gets whole lines with their newline, and answers false where its reader is too slow: then
+   * requests are
    * skipped, never queued. The session ends by itself after scope.seconds (60), calling `onEnd`.
    */
   open(scope: unknown, write: (line: string) => boolean, onEnd: () => void): TapSession {

@@ -1,4 +1,7 @@
-/** What the proxy's tests are built from: proxies in this process, servers that say what they are told, raw clients. */
+/**
+ * What the proxy's tests are built from: proxies in this process, servers that say what they are told, raw
+ * clients.
+ */
 import { createServer, type Socket, type AddressInfo, connect } from 'node:net';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';

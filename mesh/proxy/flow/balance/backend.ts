@@ -1,5 +1,6 @@
 /**
- * A set of endpoints that are alike: picks one for each try (power of two choices over peak EWMA), and takes those out
+ * A set of endpoints that are alike: picks one for each try (power of two choices over peak EWMA), and takes those
+ * out
  * that fail, by breaker or because no connection can be made, until one real request as a probe has come back well.
  */
 import type { Clock } from '../../../../base/clock.js';
@@ -103,7 +104,8 @@ export class BackendState {
   }
 
   /**
-   * The endpoint for a try, or undefined where none is ready. A retry passes what it tried, and gets another one if any
+   * The endpoint for a try, or undefined where none is ready. A retry passes what it tried, and gets another one
+   * if any
    * is ready; it is no probe either. `canRetry`: should the pick fail, the request can go elsewhere.
    */
   pick(
@@ -180,7 +182,8 @@ export class BackendState {
 
   /**
    * Endpoints not measured yet are taken to be no slower than this one. By the default alone, of equals the first to
-   * be picked would get everything until the default of the others has decayed below its latency, half a minute later.
+   * be picked would get everything until the default of the others has decayed below its latency, half a minute
+   * later.
    */
   #firstMeasured(endpoint: EndpointRecord, sampleMs: number): void {
     for (const e of this.endpoints) {
@@ -305,7 +308,10 @@ export class BackendState {
     return this.secondLoad < this.firstLoad ? b : a;
   }
 
-  /** An index with a chance proportional to the weight, by rejection; bounded, so it may be off for extreme weights. */
+  /**
+   * An index with a chance proportional to the weight, by rejection; bounded, so it may be off for extreme
+   * weights.
+   */
   #draw(pool: readonly EndpointRecord[], nowMs: number): number {
     let i = 0;
     for (let tries = 0; tries < 16; tries++) {

@@ -74,7 +74,8 @@ export class EndpointRecord implements EndpointState {
   }
 
   /**
-   * Linkerd's: a sample above the average replaces it, one below is averaged in by the time since the last; what fails
+   * Linkerd's: a sample above the average replaces it, one below is averaged in by the time since the last; what
+   * fails
    * fast never lowers it.
    */
   observe(sampleMs: number, failed: boolean, nowMs: number, decayMs: number): void {

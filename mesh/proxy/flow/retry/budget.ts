@@ -1,6 +1,7 @@
 /**
  * A retry budget: over the last `ttlSeconds`, retries are at most `ratio` of the requests, plus a floor. Time is cut
- * into ten slots that expire one by one, as in Finagle's and tower's; the sums are kept, so that asking costs nothing.
+ * into ten slots that expire one by one, as in Finagle's and tower's; the sums are kept, so that asking costs
+ * nothing.
  */
 import type { RetryBudget } from '../../../model.js';
 

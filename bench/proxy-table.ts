@@ -1,0 +1,63 @@
+/** The bench's figures as a page. */
+import type { LatencyRun, Result, Run } from './proxy.js';
+import { type Hops, type Name, names } from './proxy-setups.js';
+
+const median = (values: number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+
+const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
+
+const fixed = (value: number, digits = 1): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : '–';
+
+/** A run with an error has no figure. */
+const clean = <T extends Run | LatencyRun>(runs: T[], name: Name, hops: Hops): T[] =>
+  runs.filter((r) => r.name === name && r.hops === hops && r.errors === 0);
+
+/** The median over rounds of ours divided by the peer's, each round by itself: what else ran then ran for both. */
+function ratio(result: Result, hops: Hops, peer: Name): number {
+  const cost = (name: Name, round: number): number =>
+    sum(clean(result.runs, name, hops).find((r) => r.round === round)?.cpuMicros ?? [NaN]);
+  const rounds = [...new Set(result.runs.filter((r) => r.hops === hops).map((r) => r.round))];
+  const ratios = rounds.map((round) => cost('firedrill', round) / cost(peer, round));
+  return median(ratios.filter(Number.isFinite));
+}
+
+function p99(result: Result, hops: Hops, name: Name): number {
+  return median(clean(result.latency, name, hops).map((r) => r.p99Ms));
+}
+
+const titles = { plain: 'HTTP/1.1, plaintext, one hop', mtls: 'HTTP/1.1, mutual TLS, out + in' };
+
+export function table(result: Result): string {
+  let text = `# What a request costs
+
+\`npm run bench:proxy\` (Node ${result.node} with ${result.nodeFlags.join(' ')}; ${result.cores} cores, shared with the load and the
+upstream). Every feature of ours is on: counters a route, three endpoints balanced by peak EWMA, retries and deadlines
+armed, outlier detection, 1 % of requests traced to a collector. CPU is user + system time of the proxy's process a
+request, the median of the rounds; ratios are taken round by round. p99 is at half of HAProxy's maximum rate.
+`;
+  for (const hops of ['plain', 'mtls'] as const) {
+    if (!result.runs.some((r) => r.hops === hops)) continue;
+    text += `\n## ${titles[hops]}\n\n| | CPU a request, µs | requests/s at full load | p50, ms | p99, ms | memory, MB | failed |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n`;
+    for (const name of names) {
+      const all = result.runs.filter((r) => r.name === name && r.hops === hops);
+      const runs = clean(result.runs, name, hops);
+      const late = clean(result.latency, name, hops);
+      const each = runs[0]?.cpuMicros.map((_, i) => median(runs.map((r) => r.cpuMicros[i] ?? NaN)));
+      const memory = runs[0]?.rssMb.map((_, i) => median(runs.map((r) => r.rssMb[i] ?? NaN)));
+      text += `| ${name} | ${(each ?? []).map((c) => fixed(c)).join(' + ') || '–'} | ${fixed(median(runs.map((r) => r.rps)), 0)} | ${fixed(median(late.map((r) => r.p50Ms)), 2)} | ${fixed(median(late.map((r) => r.p99Ms)), 2)} | ${(memory ?? []).map((m) => fixed(m, 0)).join(' + ') || '–'} | ${sum(all.map((r) => r.errors))} |\n`;
+    }
+    text += `\n| bar | measured | bar |\n| --- | ---: | ---: |\n`;
+    text += `| CPU, ours / Envoy's | ${fixed(ratio(result, hops, 'envoy'), 2)} | 0.55 |\n`;
+    text += `| CPU, ours / HAProxy's | ${fixed(ratio(result, hops, 'haproxy'), 2)} | 1.35 |\n`;
+    text += `| p99, ours / Envoy's | ${fixed(p99(result, hops, 'firedrill') / p99(result, hops, 'envoy'), 2)} | 1.00 |\n`;
+  }
+  const { memory } = result;
+  if (memory.length > 0) {
+    const [first] = memory;
+    const last = memory[memory.length - 1];
+    text += `\n## Memory\n\n${fixed(first?.rssMb ?? NaN)} MB after ${first?.requests} requests, ${fixed(last?.rssMb ?? NaN)} MB after ${last?.requests} (bar: 64 MB, flat over a million).\n`;
+  }
+  return text;
+}

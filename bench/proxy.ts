@@ -1,0 +1,174 @@
+/**
+ * What a request costs: ours beside HAProxy (1 thread) and Envoy (1 worker), on the same upstream, in turn, several
+ * rounds. CPU time is the proxy's own process's; a run with any error has no figure.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../base/paths.js';
+import { issueToFiles } from '../mesh/identity/issue.js';
+import { ensurePki } from '../mesh/identity/pki-files.js';
+import { proxyNodeFlags } from '../mesh/proxy/launch.js';
+import { fixedRate, full } from './proxy-load.js';
+import { cpuMicros, rssMb, sleep } from './proxy-processes.js';
+import { type Hops, type Name, names, start, startUpstream, type World } from './proxy-setups.js';
+import { table } from './proxy-table.js';
+
+export interface Run {
+  name: Name;
+  hops: Hops;
+  round: number;
+  requests: number;
+  errors: number;
+  rps: number;
+  /** Microseconds of each hop. */
+  cpuMicros: number[];
+  rssMb: number[];
+}
+
+export interface LatencyRun {
+  name: Name;
+  hops: Hops;
+  round: number;
+  rps: number;
+  errors: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+export interface Result {
+  node: string;
+  nodeFlags: readonly string[];
+  cores: number;
+  runs: Run[];
+  latency: LatencyRun[];
+  /** Of ours: resident memory after so many requests. */
+  memory: { requests: number; rssMb: number }[];
+}
+
+const option = (name: string, otherwise: string): string => {
+  const at = process.argv.indexOf(`--${name}`);
+  return (at < 0 ? undefined : process.argv[at + 1]) ?? otherwise;
+};
+const rounds = Number(option('rounds', '3'));
+const seconds = Number(option('seconds', '4'));
+const connections = Number(option('connections', '100'));
+const only = option('only', names.join(',')).split(',') as Name[];
+const hopses = option('hops', 'plain,mtls').split(',') as Hops[];
+const memoryRequests = Number(option('memory-requests', '1000000'));
+const warmUpSeconds = 2;
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const identityOf = (name: string): string => `${name}.retail.serviceaccount.identity.bench.local`;
+
+async function makeWorld(folder: string, upstreams: number[]): Promise<World> {
+  await ensurePki(join(folder, 'pki'), { trustDomain: 'bench.local' });
+  for (const name of ['cart', 'checkout']) {
+    const out = join(folder, name);
+    const day = 86_400_000;
+    await issueToFiles({
+      folder: join(folder, 'pki'),
+      identity: identityOf(name),
+      out,
+      lifetimeMs: day,
+    });
+    const pem = readFileSync(`${out}.crt`, 'utf8') + readFileSync(`${out}.key`, 'utf8');
+    writeFileSync(`${out}.pem`, pem, { mode: 0o600 });
+  }
+  // Takes spans and says 200: a collector's place in the bench.
+  const sink = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}'));
+  });
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  sink.unref();
+  return { folder, upstreams, otlpPort: (sink.address() as AddressInfo).port, identityOf };
+}
+
+async function measure(world: World): Promise<Result> {
+  const runs: Run[] = [];
+  const latency: LatencyRun[] = [];
+  const memory: Result['memory'] = [];
+  for (const hops of hopses) {
+    for (let round = 1; round <= rounds; round++) {
+      let halfRps = 0;
+      for (const name of only) {
+        const setup = await start(name, hops, world);
+        try {
+          await full(setup.port, connections, warmUpSeconds);
+          const before = setup.processes.map((p) => cpuMicros(p.pid));
+          const load = await full(setup.port, connections, seconds);
+          await sleep(50);
+          const used = setup.processes.map((p, i) => cpuMicros(p.pid) - (before[i] as number));
+          const run: Run = {
+            name,
+            hops,
+            round,
+            requests: load.requests,
+            errors: load.errors,
+            rps: load.rps,
+            cpuMicros: used.map((micros) => micros / load.requests),
+            rssMb: setup.processes.map((p) => rssMb(p.pid)),
+          };
+          runs.push(run);
+          const shown = run.cpuMicros.map((c) => c.toFixed(1)).join(' + ');
+          say(
+            `${hops} ${round} ${name}: ${shown} us, ${run.rps.toFixed(0)}/s, ${run.errors} errors`,
+          );
+          if (name === 'haproxy') halfRps = load.rps / 2;
+          if (halfRps > 0) {
+            const log = join(world.folder, 'h2load.log');
+            const at = await fixedRate(setup.port, halfRps, connections, seconds, log);
+            latency.push({ name, hops, round, ...at });
+            say(
+              `${hops} ${round} ${name}: p99 ${at.p99Ms.toFixed(2)} ms at ${at.rps.toFixed(0)}/s`,
+            );
+          }
+        } finally {
+          for (const p of setup.processes) await p.stop();
+        }
+      }
+    }
+  }
+  if (only.includes('firedrill') && memoryRequests > 0) {
+    const setup = await start('firedrill', 'plain', world);
+    try {
+      for (let done = 0; done < memoryRequests;) {
+        done += (await full(setup.port, connections, 4)).requests;
+        const [first] = setup.processes;
+        memory.push({ requests: done, rssMb: rssMb(first?.pid ?? 0) });
+      }
+      const last = memory[memory.length - 1];
+      say(`memory: ${last?.rssMb.toFixed(1)} MB after ${last?.requests} requests`);
+    } finally {
+      for (const p of setup.processes) await p.stop();
+    }
+  }
+  return {
+    node: process.version,
+    nodeFlags: proxyNodeFlags,
+    cores: cpus().length,
+    runs,
+    latency,
+    memory,
+  };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-bench-proxy-'));
+const upstream = await startUpstream(folder);
+try {
+  const result = await measure(await makeWorld(folder, upstream.ports));
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  if (process.argv.includes('--write')) {
+    writeFileSync(
+      join(packageRoot, 'bench/results/proxy.json'),
+      `${JSON.stringify(result, null, 2)}\n`,
+    );
+    writeFileSync(join(packageRoot, 'bench/results/proxy.md'), table(result));
+  } else process.stderr.write(table(result));
+} finally {
+  await upstream.process.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(0);

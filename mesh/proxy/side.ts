@@ -1,0 +1,221 @@
+/** One side of a proxy, inbound or outbound: its port, the fronts that speak what comes, the way on to endpoints. */
+import type { Clock } from '../../base/clock.js';
+import type { ProxyConfig } from '../model.js';
+import type { ConnectionFlow, EndpointState } from './flow/contract.js';
+import type { Gateway } from './flow/gateway.js';
+import { Http1Front } from './http1/front.js';
+import { Http2Front } from './http2/front.js';
+import { http1Tries } from './http2/http1-try.js';
+import type { Serving } from './http2/seam.js';
+import { Connector } from './listen/connect.js';
+import type { DeadlineWheel } from './listen/deadlines.js';
+import type { Spoken } from './listen/detection.js';
+import { type Accepted, Listener } from './listen/listener.js';
+import type { OriginalDestination } from './listen/original-destination.js';
+import { InboundServing, OutboundServing } from './listen/serving.js';
+import { OpaqueConnection } from './tcp/opaque-connection.js';
+import type { IdentityStore } from './tls/identity-store.js';
+
+export interface SideParts {
+  readonly config: ProxyConfig;
+  readonly gateway: Gateway;
+  readonly identity: IdentityStore;
+  readonly clock: Clock;
+  readonly deadlines: DeadlineWheel;
+  /** Of transparent mode. */
+  readonly originalDestination: OriginalDestination | undefined;
+}
+
+type Direction = 'inbound' | 'outbound';
+
+const handshakeTimeoutMs = 5000;
+const detectTimeoutMs = 10_000;
+const defaultMaxConnections = 10_000;
+/** Peers are across a network, the app is not. */
+const connectTimeoutMs = { inbound: 500, outbound: 1000 };
+
+export abstract class Side {
+  protected readonly parts: SideParts;
+  readonly #direction: Direction;
+  readonly #connector: Connector;
+  protected readonly http1: Http1Front;
+  protected readonly http2: Http2Front;
+  readonly #opaque = new Set<OpaqueConnection>();
+  #listener: Listener | undefined;
+  port = 0;
+
+  constructor(direction: Direction, parts: SideParts) {
+    this.parts = parts;
+    this.#direction = direction;
+    const { config, gateway, identity, clock, deadlines } = parts;
+    this.#connector = new Connector({
+      direction,
+      identity,
+      metrics: gateway.metrics,
+      clock,
+      connectTimeoutMs: config.limits?.connectTimeoutMs ?? connectTimeoutMs[direction],
+      handshakeTimeoutMs,
+    });
+    const { connect } = this.#connector;
+    const { maxHeadBytes, headTimeoutMs, idleTimeoutMs } = config.limits ?? {};
+    this.http2 = new Http2Front({
+      clock,
+      deadlines,
+      connect,
+      openHttp1Try: http1Tries({ connect, deadlines }),
+      limits: { ...(idleTimeoutMs !== undefined && { idleMs: idleTimeoutMs }) },
+    });
+    this.http1 = new Http1Front({
+      connect,
+      deadlines,
+      openHttp2Try: this.http2.openTry,
+      limits: {
+        ...(maxHeadBytes !== undefined && { maxHeadBytes }),
+        ...(headTimeoutMs !== undefined && { headTimeoutMs }),
+        ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+      },
+    });
+    gateway[direction].onEndpointRemoved = (endpoint: EndpointState) => {
+      this.http1.forget(endpoint);
+      this.http2.forget(endpoint);
+    };
+  }
+
+  /** Resolves to the port. */
+  async listen(): Promise<number> {
+    const { config, gateway, identity, clock, originalDestination } = this.parts;
+    const { host, port, mode } = config[this.#direction] as NonNullable<ProxyConfig[Direction]>;
+    this.#listener = new Listener({
+      direction: this.#direction,
+      host,
+      port,
+      metrics: gateway.metrics,
+      clock,
+      identity,
+      maxConnections: config.limits?.maxConnections ?? defaultMaxConnections,
+      detectTimeoutMs,
+      handshakeTimeoutMs,
+      originalDst: mode === 'transparent' ? originalDestination?.read : undefined,
+      knownProtocol: (originalDst) => this.known(originalDst),
+      accept: (accepted) => this.accept(accepted),
+    });
+    this.port = await this.#listener.listen();
+    return this.port;
+  }
+
+  /** Where the protocol is configured, or known by the port: nothing is looked at. */
+  protected abstract known(originalDst: string | undefined): Exclude<Spoken, 'tls'> | undefined;
+  protected abstract accept(accepted: Accepted): void;
+
+  protected relay({ wire, first }: Accepted, flow: ConnectionFlow): void {
+    const connection = new OpaqueConnection(
+      {
+        deadlines: this.parts.deadlines,
+        connector: this.#connector,
+        onClosed: (c) => this.#opaque.delete(c),
+      },
+      wire,
+      flow,
+      first,
+    );
+    this.#opaque.add(connection);
+    connection.start();
+  }
+
+  protected serve({ wire, first, spoken }: Accepted, serving: Serving): void {
+    if (spoken === 'http2') this.http2.accept(wire, serving, first);
+    else this.http1.accept(wire, serving, first);
+  }
+
+  /** Requests and opaque connections under way. */
+  get busy(): number {
+    return this.http1.busy + this.http2.busy + this.#opaque.size;
+  }
+
+  /** Each answer is from now on the last of its connection. */
+  drain(): void {
+    this.http1.drain();
+    this.http2.drain();
+  }
+
+  endIdle(): void {
+    this.http1.endIdle();
+    this.http2.endIdle();
+  }
+
+  /** No new connections. */
+  closePort(): void {
+    this.#listener?.close();
+  }
+
+  stop(): void {
+    this.closePort();
+    this.http1.abandon();
+    this.http2.abandon();
+    for (const connection of this.#opaque) connection.abandon();
+  }
+}
+
+const spokenOf = {
+  detect: undefined,
+  // Looked at all the same: an HTTP client that is none gets its 400.
+  http1: undefined,
+  http2: undefined,
+  opaque: 'opaque',
+} as const;
+
+export class OutboundSide extends Side {
+  constructor(parts: SideParts) {
+    super('outbound', parts);
+  }
+
+  protected known(originalDst: string | undefined): Exclude<Spoken, 'tls'> | undefined {
+    if (originalDst === undefined) return undefined;
+    const { config, gateway } = this.parts;
+    const port = Number(originalDst.slice(originalDst.lastIndexOf(':') + 1));
+    if (config.skipPorts?.outbound.includes(port)) return 'opaque';
+    return spokenOf[gateway.outbound.destinationFor(originalDst, originalDst).protocol];
+  }
+
+  protected accept(accepted: Accepted): void {
+    const { outbound } = this.parts.gateway;
+    const { peerAddress, originalDst } = accepted;
+    if (accepted.spoken === 'opaque') {
+      const destination = outbound.destinationFor(originalDst ?? '', originalDst);
+      return this.relay(accepted, outbound.connect(destination, peerAddress));
+    }
+    this.serve(accepted, new OutboundServing(outbound, peerAddress, originalDst));
+  }
+}
+
+export class InboundSide extends Side {
+  constructor(parts: SideParts) {
+    super('inbound', parts);
+  }
+
+  #portOf(originalDst: string | undefined): number {
+    if (originalDst === undefined) return this.port;
+    return Number(originalDst.slice(originalDst.lastIndexOf(':') + 1));
+  }
+
+  protected known(originalDst: string | undefined): Exclude<Spoken, 'tls'> | undefined {
+    const port = this.#portOf(originalDst);
+    if (this.parts.config.skipPorts?.inbound.includes(port)) return 'opaque';
+    const server = this.parts.gateway.inbound.serverFor(port);
+    return server && spokenOf[server.protocol];
+  }
+
+  protected accept(accepted: Accepted): void {
+    const { inbound } = this.parts.gateway;
+    const { wire, peerAddress, peerIdentity, originalDst } = accepted;
+    const port = this.#portOf(originalDst);
+    const server = inbound.serverFor(port);
+    const peer = { identity: peerIdentity, address: peerAddress };
+    if (!server || !inbound.mayConnect(server, peer)) return wire.destroy();
+    const tls = peerIdentity === undefined ? 'disabled' : 'true';
+    if (accepted.spoken === 'opaque') {
+      return this.relay(accepted, inbound.connect(server, peer, tls));
+    }
+    this.serve(accepted, new InboundServing(inbound, server, port, { ...peer, tls }));
+  }
+}

@@ -1,0 +1,202 @@
+/** Bytes that nobody looks into, from a client's connection to an endpoint's and back, each side ended as it ends. */
+import type { ConnectionFlow, End, TryFailure } from '../flow/contract.js';
+import { Deadline, type DeadlineWheel } from '../listen/deadlines.js';
+import type { Connector } from '../listen/connect.js';
+import type { Wire, WireUser } from '../listen/wire.js';
+
+export interface OpaqueParts {
+  readonly deadlines: DeadlineWheel;
+  readonly connector: Connector;
+  onClosed(connection: OpaqueConnection): void;
+}
+
+/** What the client sends before there is a connection is kept up to here. */
+const maxHeldBytes = 64 * 1024;
+
+export class OpaqueConnection implements WireUser {
+  readonly #parts: OpaqueParts;
+  readonly #client: Wire;
+  readonly #flow: ConnectionFlow;
+  readonly #deadline: Deadline;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #attempt: { cancel(): void } | undefined;
+  #server: Wire | undefined;
+  #clientEnded = false;
+  #serverEnded = false;
+  #over = false;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  #restsUntilMs = 0;
+
+  constructor(parts: OpaqueParts, client: Wire, flow: ConnectionFlow, first: Buffer) {
+    this.#parts = parts;
+    this.#client = client;
+    this.#flow = flow;
+    this.#deadline = new Deadline(parts.deadlines, (nowMs) => this.#due(nowMs));
+    client.user = this;
+    if (first.length > 0) this.#hold(first);
+  }
+
+  start(): void {
+    const { delayMs } = this.#flow;
+    this.#client.resume();
+    if (delayMs > 0) this.#deadline.at(this.#parts.deadlines.nowMs() + delayMs);
+    else this.#try();
+  }
+
+  #try(): void {
+    const flow = this.#flow;
+    if (this.#refused()) return;
+    const endpoint = flow.pick();
+    if (!endpoint) {
+      if (this.#refused()) return;
+      this.#deadline.at(this.#parts.deadlines.nowMs() + Math.max(1, flow.waitMs));
+      return;
+    }
+    this.#attempt = this.#parts.connector.connectOpaque(endpoint, {
+      connected: (wire) => this.#connected(wire),
+      failed: (failure) => this.#failed(failure),
+    });
+  }
+
+  #refused(): boolean {
+    const { refusal } = this.#flow;
+    if (refusal === undefined) return false;
+    // A black hole takes bytes and says nothing.
+    if (refusal === 'blackhole') this.#held = [];
+    else this.#finish(refusal === 'reset' ? 'upstream-broke' : 'complete', refusal === 'reset');
+    return true;
+  }
+
+  #failed(failure: TryFailure): void {
+    this.#attempt = undefined;
+    if (this.#over) return;
+    if (this.#flow.tryFailed(failure) === 'retry') this.#try();
+    else if (!this.#refused()) this.#finish('upstream-broke', true);
+  }
+
+  #connected(wire: Wire): void {
+    this.#attempt = undefined;
+    if (this.#over) return wire.destroy();
+    this.#server = wire;
+    this.#flow.connected();
+    wire.user = {
+      onBytes: (buffer, length) => this.#receive(buffer, length),
+      onEnd: () => {
+        this.#serverEnded = true;
+        this.#client.end();
+        this.#endIfBoth();
+      },
+      onDrain: () => {
+        if (this.#restsUntilMs === 0) this.#client.resume();
+      },
+      onClose: (code) => this.#broke(code, 'upstream-broke'),
+    };
+    for (const piece of this.#held) wire.writeBytes(piece, 0, piece.length);
+    this.#held = [];
+    wire.resume();
+    this.#client.resume();
+    if (this.#clientEnded) wire.end();
+  }
+
+  // The client's side.
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.#sentBytes += length;
+    const server = this.#server;
+    if (!server) {
+      if (this.#flow.refusal === 'blackhole') return;
+      this.#hold(Buffer.from(buffer.subarray(0, length)));
+      if (this.#heldBytes >= maxHeldBytes) this.#client.pause();
+      return;
+    }
+    if (!server.writeBytes(buffer, 0, length)) this.#client.pause();
+    this.#rest(length);
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+  }
+
+  onEnd(): void {
+    this.#clientEnded = true;
+    this.#server?.end();
+    this.#endIfBoth();
+  }
+
+  onDrain(): void {
+    if (this.#restsUntilMs === 0) this.#server?.resume();
+  }
+
+  onClose(code: string | undefined): void {
+    this.#broke(code, 'client-gone');
+  }
+
+  #receive(buffer: Buffer, length: number): void {
+    this.#receivedBytes += length;
+    if (!this.#client.writeBytes(buffer, 0, length)) this.#server?.pause();
+    this.#rest(length);
+  }
+
+  #endIfBoth(): void {
+    if (!this.#clientEnded || !this.#serverEnded || this.#over) return;
+    const server = this.#server;
+    this.#close('complete');
+    this.#client.endThenDestroy(0);
+    server?.endThenDestroy(0);
+  }
+
+  /** An error on one side becomes a reset on the other: what has come is not all. */
+  #broke(code: string | undefined, how: End): void {
+    if (this.#over) return;
+    const isClean = code === undefined && this.#clientEnded && this.#serverEnded;
+    this.#finish(isClean ? 'complete' : how, !isClean);
+  }
+
+  #finish(how: End, reset: boolean): void {
+    if (this.#over) return;
+    const server = this.#server;
+    this.#close(how);
+    for (const wire of [this.#client, server]) {
+      if (reset) wire?.reset();
+      else wire?.destroy();
+    }
+  }
+
+  #close(how: End): void {
+    this.#over = true;
+    this.#deadline.cancel();
+    this.#attempt?.cancel();
+    this.#held = [];
+    this.#flow.ended(how, this.#sentBytes, this.#receivedBytes);
+    this.#parts.onClosed(this);
+  }
+
+  // Time.
+
+  /** An injected limit of bandwidth: after each piece both directions rest for as long as it may take. */
+  #rest(bytes: number): void {
+    const { bytesPerSecond } = this.#flow;
+    if (bytesPerSecond <= 0) return;
+    const fromMs = Math.max(this.#parts.deadlines.nowMs(), this.#restsUntilMs);
+    this.#restsUntilMs = fromMs + (bytes / bytesPerSecond) * 1000;
+    this.#client.pause();
+    this.#server?.pause();
+    this.#deadline.at(this.#restsUntilMs);
+  }
+
+  #due(nowMs: number): void {
+    if (this.#over) return;
+    if (this.#restsUntilMs === 0) return this.#try();
+    if (nowMs < this.#restsUntilMs) return this.#deadline.at(this.#restsUntilMs);
+    this.#restsUntilMs = 0;
+    this.#client.resume();
+    this.#server?.resume();
+  }
+
+  abandon(): void {
+    this.#finish('client-gone', false);
+  }
+}
