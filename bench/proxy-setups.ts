@@ -100,7 +100,9 @@ ${lines.join('\n')}
   const anchors = at('pki/trust-anchor.crt');
   const inbound = `${inner} ssl crt ${at('cart.pem')} ca-file ${anchors} verify required`;
   const identity = world.identityOf('cart');
-  const outbound = `127.0.0.1:${inner} ssl crt ${at('checkout.pem')} ca-file ${anchors} verify required verifyhost ${identity} sni str(${identity})`;
+  const outbound =
+    `127.0.0.1:${inner} ssl crt ${at('checkout.pem')} ca-file ${anchors} verify required ` +
+    `verifyhost ${identity} sni str(${identity})`;
   return {
     port,
     processes: [

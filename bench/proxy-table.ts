@@ -29,35 +29,58 @@ function p99(result: Result, hops: Hops, name: Name): number {
 
 const titles = { plain: 'HTTP/1.1, plaintext, one hop', mtls: 'HTTP/1.1, mutual TLS, out + in' };
 
+const row = (...cells: (string | number)[]): string => `| ${cells.join(' | ')} |\n`;
+
 export function table(result: Result): string {
   let text = `# What a request costs
 
-\`npm run bench:proxy\` (Node ${result.node} with ${result.nodeFlags.join(' ')}; ${result.cores} cores, shared with the load and the
-upstream). Every feature of ours is on: counters a route, three endpoints balanced by peak EWMA, retries and deadlines
-armed, outlier detection, 1 % of requests traced to a collector. CPU is user + system time of the proxy's process a
-request, the median of the rounds; ratios are taken round by round. p99 is at half of HAProxy's maximum rate.
+\`npm run bench:proxy\` (Node ${result.node} with ${result.nodeFlags.join(' ')}; ${result.cores} cores, shared with the
+load and the upstream). Every feature of ours is on: counters a route, three endpoints balanced by peak EWMA, retries
+and deadlines armed, outlier detection, 1 % of requests traced to a collector. CPU is user + system time of the proxy's
+process a request, the median of the rounds; ratios are taken round by round. p99 is at half of HAProxy's maximum rate.
 `;
   for (const hops of ['plain', 'mtls'] as const) {
     if (!result.runs.some((r) => r.hops === hops)) continue;
-    text += `\n## ${titles[hops]}\n\n| | CPU a request, µs | requests/s at full load | p50, ms | p99, ms | memory, MB | failed |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n`;
+    text += `\n## ${titles[hops]}\n\n`;
+    text += row(
+      '',
+      'CPU a request, µs',
+      'requests/s',
+      'p50, ms',
+      'p99, ms',
+      'memory, MB',
+      'failed',
+    );
+    text += '| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n';
     for (const name of names) {
       const all = result.runs.filter((r) => r.name === name && r.hops === hops);
       const runs = clean(result.runs, name, hops);
       const late = clean(result.latency, name, hops);
-      const each = runs[0]?.cpuMicros.map((_, i) => median(runs.map((r) => r.cpuMicros[i] ?? NaN)));
-      const memory = runs[0]?.rssMb.map((_, i) => median(runs.map((r) => r.rssMb[i] ?? NaN)));
-      text += `| ${name} | ${(each ?? []).map((c) => fixed(c)).join(' + ') || '–'} | ${fixed(median(runs.map((r) => r.rps)), 0)} | ${fixed(median(late.map((r) => r.p50Ms)), 2)} | ${fixed(median(late.map((r) => r.p99Ms)), 2)} | ${(memory ?? []).map((m) => fixed(m, 0)).join(' + ') || '–'} | ${sum(all.map((r) => r.errors))} |\n`;
+      const perHop = (of: (run: Run) => number[], digits: number): string =>
+        (runs[0] ? of(runs[0]) : [])
+          .map((_, i) => fixed(median(runs.map((r) => of(r)[i] ?? NaN)), digits))
+          .join(' + ') || '–';
+      text += row(
+        name,
+        perHop((r) => r.cpuMicros, 1),
+        fixed(median(runs.map((r) => r.rps)), 0),
+        fixed(median(late.map((r) => r.p50Ms)), 2),
+        fixed(median(late.map((r) => r.p99Ms)), 2),
+        perHop((r) => r.rssMb, 0),
+        sum(all.map((r) => r.errors)),
+      );
     }
-    text += `\n| bar | measured | bar |\n| --- | ---: | ---: |\n`;
-    text += `| CPU, ours / Envoy's | ${fixed(ratio(result, hops, 'envoy'), 2)} | 0.55 |\n`;
-    text += `| CPU, ours / HAProxy's | ${fixed(ratio(result, hops, 'haproxy'), 2)} | 1.35 |\n`;
-    text += `| p99, ours / Envoy's | ${fixed(p99(result, hops, 'firedrill') / p99(result, hops, 'envoy'), 2)} | 1.00 |\n`;
+    const late = p99(result, hops, 'firedrill') / p99(result, hops, 'envoy');
+    text += `\n${row('', 'measured', 'bar')}| --- | ---: | ---: |\n`;
+    text += row("CPU, ours / Envoy's", fixed(ratio(result, hops, 'envoy'), 2), '0.55');
+    text += row("CPU, ours / HAProxy's", fixed(ratio(result, hops, 'haproxy'), 2), '1.35');
+    text += row("p99, ours / Envoy's", fixed(late, 2), '1.00');
   }
-  const { memory } = result;
-  if (memory.length > 0) {
-    const [first] = memory;
-    const last = memory[memory.length - 1];
-    text += `\n## Memory\n\n${fixed(first?.rssMb ?? NaN)} MB after ${first?.requests} requests, ${fixed(last?.rssMb ?? NaN)} MB after ${last?.requests} (bar: 64 MB, flat over a million).\n`;
+  const [first] = result.memory;
+  const last = result.memory[result.memory.length - 1];
+  if (first && last) {
+    text += `\n## Memory\n\n${fixed(first.rssMb)} MB after ${first.requests} requests, ${fixed(last.rssMb)} MB`;
+    text += ` after ${last.requests} (bar: 64 MB, flat over a million).\n`;
   }
   return text;
 }

@@ -91,7 +91,8 @@ test('drops what belongs to the hop, both ways', async () => {
       '/',
       'Connection: keep-alive, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: x\r\nX-Ours: 2\r\n',
     ),
-    'HTTP/1.1 200 OK\r\nConnection: keep-alive, x-theirs\r\nX-Theirs: 1\r\nX-Kept: 2\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nConnection: keep-alive, x-theirs\r\nX-Theirs: 1\r\nX-Kept: 2\r\n' +
+      'Keep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n',
     { until: /\r\n\r\n$/ },
   );
   expect(heard).toBe('GET / HTTP/1.1\r\nHost: cart\r\nX-Ours: 2\r\n\r\n');
@@ -279,7 +280,8 @@ test('upgrades, then passes bytes both ways until both have ended', async () => 
       upgraded = true;
       heard = chunk.toString('latin1');
       socket.write(
-        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello',
+        'HTTP/1.1 101 Switching Protocols\r\n' +
+          'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello',
       );
     });
     socket.on('end', () => socket.end('bye'));
