@@ -297,7 +297,8 @@ test('upgrades, then passes bytes both ways until both have ended', async () => 
   expect(heard).toContain('connection: upgrade');
   expect(heard).toContain('Upgrade: websocket');
   expect(text).toBe(
-    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nconnection: upgrade\r\n\r\nhelloecho:oneecho:twobye<end>',
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nconnection: upgrade\r\n\r\n' +
+      'helloecho:oneecho:twobye<end>',
   );
   await own.stop();
   await server.close();
