@@ -14,6 +14,8 @@ export interface Load {
   readonly kind: LoadKind;
   readonly version: string | undefined;
   readonly points: LoadPoints;
+  /** So long after a request ended, its point is here. */
+  readonly lagMs: number;
   /** Why it ended by itself; undefined while it runs. */
   readonly failure: string | undefined;
   stop(): Promise<void>;
@@ -55,6 +57,7 @@ function startEmbedded(profile: LoadProfile): Load {
     kind: 'embedded',
     version: undefined,
     points,
+    lagMs: 250,
     get failure() {
       return state.failure;
     },
@@ -94,6 +97,8 @@ async function startK6(profile: LoadProfile): Promise<Load> {
     kind: 'k6',
     version: await versionOf(path),
     points,
+    // Twice the interval at which k6 writes.
+    lagMs: 500,
     get failure() {
       return state.failure;
     },

@@ -38,7 +38,7 @@ async function runArm(
   index: number,
 ): Promise<void> {
   // Of the baseline, for every arm: an earlier arm's damage is no measure for the next.
-  const injectedMs = run.injectedMs ?? run.nowMs;
+  const injectedMs = (run.injectedMs ?? run.nowMs) - run.context.load.lagMs;
   const baselineMs = Math.max(2 * windowMs, run.real(run.scenario.baseline));
   const before = goodput(run, arms, { startMs: injectedMs - baselineMs, endMs: injectedMs });
   const held: Injection[] = [];
@@ -71,6 +71,7 @@ async function runArm(
     await run.wait(lengthMs / 2, `${arm.name}: trigger gone`, true);
   });
   const end = await counts();
+  await run.wait(run.context.load.lagMs, `${arm.name}: the last answers come in`, true);
   const last = { startMs: Math.max(after.startMs, after.endMs - 2 * windowMs), endMs: after.endMs };
   const backMs = recoveredAt(run, arms, after, before);
   const record: ArmRecord = {
@@ -95,7 +96,8 @@ async function runArm(
     const limitMs = run.nowMs + settleLimitMs;
     while (run.nowMs < limitMs) {
       await run.wait(stepMs, `${arm.name}: settling`, false);
-      const now = goodput(run, arms, { startMs: run.nowMs - windowMs, endMs: run.nowMs });
+      const endMs = run.nowMs - run.context.load.lagMs;
+      const now = goodput(run, arms, { startMs: endMs - windowMs, endMs });
       if (now >= before * arms.goodput.backTo) break;
     }
   });

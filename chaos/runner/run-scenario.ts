@@ -153,6 +153,9 @@ export class ScenarioRun {
       }
       await this.steps.finish();
     });
+    if (this.scenario.hypothesis.measures.some((m) => m.throughout)) {
+      await sleep(this.context.load.lagMs, this.context.signal);
+    }
     this.#during = await this.#measureAll(stretch, (m) => m.throughout);
     this.#checks.push(...(await evaluateChecks(this, 'fault', stretch)));
   }
@@ -211,8 +214,13 @@ export class ScenarioRun {
       for (;;) {
         const left = this.#unresolved();
         const nowMs = this.nowMs;
-        const window = { startMs: Math.max(startMs, nowMs - windowMs), endMs: nowMs };
-        if (nowMs - startMs >= windowMs) this.#after = await this.#measureAll(window, () => true);
+        const lagMs = this.context.load.lagMs;
+        const window = {
+          startMs: Math.max(startMs, nowMs - lagMs - windowMs),
+          endMs: nowMs - lagMs,
+        };
+        if (nowMs - startMs >= windowMs + lagMs)
+          this.#after = await this.#measureAll(window, () => true);
         const steady = this.#after.length > 0 && this.#after.every((m) => m.held);
         const how = steady ? 'steady again' : 'not steady yet';
         this.context.progress(`recovery, ${how}, ${left} alerts still firing`);
@@ -249,6 +257,7 @@ export class ScenarioRun {
       await work();
     } finally {
       const endMs = this.nowMs;
+      // Read again at the end: the last answers are still on their way to us.
       const client = this.sources.points.totals(startMs, endMs);
       this.phases.push({ kind, ...(arm !== undefined && { arm }), startMs, endMs, client });
     }
@@ -310,6 +319,10 @@ export class ScenarioRun {
   async #record(startedMs: number, rollback: Stretch | undefined): Promise<ScenarioRecord> {
     const { scenario, context } = this;
     const endedMs = this.nowMs;
+    await sleep(this.context.load.lagMs);
+    for (const phase of this.phases) {
+      phase.client = this.sources.points.totals(phase.startMs, phase.endMs);
+    }
     const faults = this.injections.map((i) => i.record);
     const confirmed = faults.flatMap((f) => f.confirmedMs ?? []);
     const confirmedMs = confirmed.length > 0 ? Math.min(...confirmed) : undefined;

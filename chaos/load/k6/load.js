@@ -18,7 +18,8 @@ for (const route of profile.routes) {
     timeUnit: '10s',
     duration: __ENV.DURATION || '12h',
     gracefulStop: '0s',
-    preAllocatedVUs: Math.max(2, Math.ceil(route.requestsPerSecond / 4)),
+    // A VU made when it is needed comes too late: requests would be dropped just while answers are slow.
+    preAllocatedVUs: Math.ceil((profile.maxInFlight / profile.routes.length) * 0.8),
     maxVUs: Math.ceil(profile.maxInFlight / profile.routes.length),
     exec: 'run',
   };
