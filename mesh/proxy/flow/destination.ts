@@ -131,6 +131,7 @@ export class CompiledDestination implements DestinationState {
     const metrics = this.#metrics(route.name, source);
     const state = new RouteState({ source: route, metrics, backends, before, clock, random });
     const budget = state.retry?.budget;
+    metrics.hasRetries = state.retry !== undefined;
     metrics.budgetRemaining = budget && (() => budget.remaining(clock.monotonicMs()));
     return state;
   }

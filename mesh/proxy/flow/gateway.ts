@@ -83,7 +83,7 @@ export function createGateway(parts: {
   metrics.collect((sink) => collectServers(inbound, dst, sink));
   metrics.collect(telemetryCollector(shared, exporter));
   metrics.collect(processMetrics({ version: parts.version, workload, startSeconds }));
-  if (!config.controller) metrics.gauge('control_configured', {}, () => 0);
+  metrics.controllerConfigured = config.controller !== undefined;
   return {
     outbound,
     inbound,

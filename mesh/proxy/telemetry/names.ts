@@ -57,17 +57,17 @@ export const metricSpecs = {
   },
   route_request_total: {
     type: 'counter',
-    help: 'As request_total, under the name that dashboards of routes use.',
+    help: 'As request_total, of routes that have a name: what dashboards of routes read.',
     labels: route,
   },
   route_response_total: {
     type: 'counter',
-    help: 'As response_total: effective, after retries.',
+    help: 'As response_total, of routes that have a name: effective, after retries.',
     labels: [...route, 'status_code', 'classification', 'grpc_status'],
   },
   route_response_latency_ms: {
     type: 'histogram',
-    help: 'As response_latency_ms.',
+    help: 'As response_latency_ms, of routes that have a name.',
     labels: route,
   },
   route_actual_request_total: {

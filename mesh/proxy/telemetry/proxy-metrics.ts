@@ -54,6 +54,7 @@ export class ProxyMetrics {
   configAppliedSeconds = 0;
   configUpdates = 0;
   configRefusals = 0;
+  controllerConfigured = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -115,13 +116,12 @@ export class ProxyMetrics {
     this.collect((sink) => sink.value(name, set, read()));
   }
 
-  /** The control_* lines. Without a controller they are not there, but for control_configured 0. */
+  /** The control_* lines; until then there is control_configured alone. */
   watchController(client: ControllerStatus): void {
     const connects = ['ok', 'error'].map((result) => labelsOf({ result }));
     this.collect((sink) => {
       const { stats } = client;
       const stale = client.staleSeconds();
-      sink.value('control_configured', noLabels, 1);
       sink.value('control_connected', noLabels, stats.connected ? 1 : 0);
       sink.value(
         'control_last_contact_timestamp_seconds',
@@ -186,6 +186,7 @@ export class ProxyMetrics {
       sink.value('tls_handshake_failures_total', labels, count);
     }
     this.#collectIdentity(sink);
+    sink.value('control_configured', noLabels, this.controllerConfigured ? 1 : 0);
     sink.value('proxy_config_version', noLabels, this.configVersion);
     sink.value('proxy_config_applied_timestamp_seconds', noLabels, this.configAppliedSeconds);
     const result = (text: string): LabelSet => labelsOf({ result: text });

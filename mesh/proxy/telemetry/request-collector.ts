@@ -13,11 +13,17 @@ export function collectRequests(metrics: RequestMetrics, sink: MetricSink): void
   const outbound = source.direction === 'outbound';
   const short = labelsOf({ dst: source.dst, rt_route: source.route });
   sink.value('request_total', labels, metrics.requests);
-  sink.value('route_request_total', labels, metrics.requests);
   sink.value('requests_in_flight', labels, metrics.inFlight);
-  sink.histogram('response_latency_ms', labels, metrics.latency);
-  sink.histogram('response_latency_native_ms', labels, metrics.latency);
-  sink.histogram('route_response_latency_ms', labels, metrics.latency);
+  if (metrics.latency) {
+    sink.histogram('response_latency_ms', labels, metrics.latency);
+    sink.histogram('response_latency_native_ms', labels, metrics.latency);
+  }
+  if (isNamed(metrics)) {
+    sink.value('route_request_total', labels, metrics.requests);
+    if (metrics.latency) {
+      sink.histogram('route_response_latency_ms', labels, metrics.latency);
+    }
+  }
   collectResponses(metrics, sink);
   sink.value('route_actual_request_total', labels, metrics.tries);
   for (const [skipped, count] of metrics.retrySkips) {
@@ -38,14 +44,11 @@ export function collectRequests(metrics: RequestMetrics, sink: MetricSink): void
   if (outbound) collectOutbound(metrics, short, sink);
 }
 
+/** The route_* names repeat the others for dashboards of routes, which have no use for what no route matched. */
+const isNamed = ({ source }: RequestMetrics): boolean => source.route !== 'default';
+
 function collectOutbound(metrics: RequestMetrics, short: LabelSet, sink: MetricSink): void {
-  const { labels } = metrics;
-  sink.value('outbound_http_route_retry_requests_total', labels, metrics.retryRequests);
-  sink.value('outbound_http_route_retry_successes_total', labels, metrics.retrySuccesses);
-  sink.value('outbound_http_route_retry_limit_exceeded_total', labels, metrics.retryLimitExceeded);
-  sink.value('outbound_http_route_retry_overflow_total', labels, metrics.retryOverflow);
-  sink.value('retry_same_endpoint_total', labels, metrics.retrySameEndpoint);
-  sink.value('retry_only_endpoint_total', labels, metrics.retryOnlyEndpoint);
+  if (metrics.hasRetries || metrics.retryRequests > 0) collectRetries(metrics, sink);
   if (metrics.budgetRemaining) {
     sink.value('retry_budget_remaining', short, metrics.budgetRemaining());
   }
@@ -66,6 +69,16 @@ function collectOutbound(metrics: RequestMetrics, short: LabelSet, sink: MetricS
       sink.value('outbound_http_local_ratelimit_total', short.with('scope', scope), count);
     }
   }
+}
+
+function collectRetries(metrics: RequestMetrics, sink: MetricSink): void {
+  const { labels } = metrics;
+  sink.value('outbound_http_route_retry_requests_total', labels, metrics.retryRequests);
+  sink.value('outbound_http_route_retry_successes_total', labels, metrics.retrySuccesses);
+  sink.value('outbound_http_route_retry_limit_exceeded_total', labels, metrics.retryLimitExceeded);
+  sink.value('outbound_http_route_retry_overflow_total', labels, metrics.retryOverflow);
+  sink.value('retry_same_endpoint_total', labels, metrics.retrySameEndpoint);
+  sink.value('retry_only_endpoint_total', labels, metrics.retryOnlyEndpoint);
 }
 
 /** Cells that differ only in what has no label are one series. */
@@ -89,7 +102,9 @@ function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
     add(actual, tryLabels(labels, status, 1), count);
   }
   for (const one of responses.values()) sink.value('response_total', one.labels, one.count);
-  for (const one of byRoute.values()) sink.value('route_response_total', one.labels, one.count);
+  if (isNamed(metrics)) {
+    for (const one of byRoute.values()) sink.value('route_response_total', one.labels, one.count);
+  }
   for (const one of actual.values()) {
     sink.value('route_actual_response_total', one.labels, one.count);
   }

@@ -63,7 +63,10 @@ export class RequestMetrics {
   mirrorsAnswered = 0;
   mirrorsFailed = 0;
   mirrorsSkipped = 0;
-  readonly latency = new LatencyHistogram();
+  /** 2 kB, so only once there is something to observe: a proxy may know a thousand routes. */
+  latency: LatencyHistogram | undefined;
+  /** Set while the route may be retried: then its series are shown from the start. */
+  hasRetries = false;
   /** Tries whose answer the client never saw, by status; 0: no head came. */
   readonly otherTries = new Map<number, number>();
   /** Failed tries that were not retried though the route has retries, by reason. */
@@ -105,7 +108,7 @@ export class RequestMetrics {
       this.#last = cell;
     }
     cell.count++;
-    this.latency.observe(latencyMs);
+    (this.latency ??= new LatencyHistogram()).observe(latencyMs);
   }
 
   cells(): Iterable<ResponseCell> {

@@ -1,0 +1,38 @@
+/** METRICS.md, made from names.ts: `node dist/mesh/proxy/telemetry/metrics-page.js > mesh/proxy/METRICS.md`. */
+import { pathToFileURL } from 'node:url';
+import { latencyBoundsMs, metricNames, metricSpecs, type MetricSpec } from './names.js';
+
+export function metricsPage(): string {
+  const rows = metricNames.map((name) => {
+    const { type, help, labels, protobufOnly }: MetricSpec = metricSpecs[name];
+    const shown = labels.map((l) => `\`${l}\``).join(', ');
+    const note = protobufOnly ? ' Only in the protobuf exposition.' : '';
+    return `| \`${name}\` | ${type} | ${help}${note} | ${shown} |`;
+  });
+  return `# The proxy's metrics
+
+Made from \`telemetry/names.ts\`; a test holds this page to it, and a live scrape to both. Names are Linkerd's where it
+has one, so that dashboards for it work. \`GET /metrics\` on the admin port answers in text, or in Prometheus's protobuf
+format where the scraper asks for it (a Prometheus with native histograms enabled does).
+
+- \`direction\` is \`inbound\` or \`outbound\`; \`dst\` is \`service.namespace\` (inbound: the workload itself); what no
+  destination covers is \`dst="unknown"\`. \`rt_route\` is the route's name, \`default\` where none matched.
+- \`classification\` is \`success\`, \`failure\` or \`canceled\`. A response fails by its route's failure statuses (5xx, and
+  gRPC 4, 7, 13, 14, 15, unless said), or because it broke off. A client that leaves before the head counts with
+  \`status_code="499"\`: within a second as \`canceled\`, later as \`failure\`, because it was made to wait.
+- \`tls\` of outbound responses is that of the connection to the endpoint; of inbound ones, of the client's.
+- Latencies have the bounds ${latencyBoundsMs.join(', ')} ms. \`response_latency_native_ms\` is the same
+  distribution as a native histogram (schema 3): any percentile of it is at most 4.4% off.
+- A route that was never asked has no series. Series of what is configured no more stay for ten minutes. At most 2000
+  routes, 1000 endpoints, 500 clients of a server and 100 kinds of response of a route have series of their own; what
+  is beyond is summed under \`overflow\` (responses: \`status_code="0"\`), and \`metrics_label_overflow_total\` counts it.
+
+| name | type | what | labels |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  process.stdout.write(metricsPage());
+}
