@@ -11,14 +11,14 @@ export function metricsPage(): string {
   });
   return `# The proxy's metrics
 
-Made from \`telemetry/names.ts\`; a test holds this page to it, and a live scrape to both. Names are Linkerd's where it
-has one, so that dashboards for it work. \`GET /metrics\` on the admin port answers in text, or in Prometheus's protobuf
+Made from \`telemetry/names.ts\`; a test holds this page to it, and a live scrape to both. Names are Linkerd's where
+it has one, so that dashboards for it work. \`GET /metrics\` on the admin port answers in text, or in Prometheus's protobuf
 format where the scraper asks for it (a Prometheus with native histograms enabled does).
 
 - \`direction\` is \`inbound\` or \`outbound\`; \`dst\` is \`service.namespace\` (inbound: the workload itself); what no
   destination covers is \`dst="unknown"\`. \`rt_route\` is the route's name, \`default\` where none matched.
-- \`classification\` is \`success\`, \`failure\` or \`canceled\`. A response fails by its route's failure statuses (5xx, and
-  gRPC 4, 7, 13, 14, 15, unless said), or because it broke off. A client that leaves before the head counts with
+- \`classification\` is \`success\`, \`failure\` or \`canceled\`. A response fails by its route's failure statuses (5xx,
+  and gRPC 4, 7, 13, 14, 15, unless said), or because it broke off. A client that leaves before the head counts with
   \`status_code="499"\`: within a second as \`canceled\`, later as \`failure\`, because it was made to wait.
 - \`tls\` of outbound responses is that of the connection to the endpoint; of inbound ones, of the client's.
 - Latencies have the bounds ${latencyBoundsMs.join(', ')} ms. \`response_latency_native_ms\` is the same
