@@ -12,8 +12,8 @@ export function metricsPage(): string {
   return `# The proxy's metrics
 
 Made from \`telemetry/names.ts\`; a test holds this page to it, and a live scrape to both. Names are Linkerd's where
-it has one, so that dashboards for it work. \`GET /metrics\` on the admin port answers in text, or in Prometheus's protobuf
-format where the scraper asks for it (a Prometheus with native histograms enabled does).
+it has one, so that dashboards for it work. \`GET /metrics\` on the admin port answers in text, or in Prometheus's
+protobuf format where the scraper asks for it (a Prometheus with native histograms enabled does).
 
 - \`direction\` is \`inbound\` or \`outbound\`; \`dst\` is \`service.namespace\` (inbound: the workload itself); what no
   destination covers is \`dst="unknown"\`. \`rt_route\` is the route's name, \`default\` where none matched.
@@ -25,7 +25,8 @@ format where the scraper asks for it (a Prometheus with native histograms enable
   distribution as a native histogram (schema 3): any percentile of it is at most 4.4% off.
 - A route that was never asked has no series. Series of what is configured no more stay for ten minutes. At most 2000
   routes, 1000 endpoints, 500 clients of a server and 100 kinds of response of a route have series of their own; what
-  is beyond is summed under \`overflow\` (responses: \`status_code="0"\`), and \`metrics_label_overflow_total\` counts it.
+  is beyond is summed under \`overflow\` (responses: \`status_code="0"\`), and
+  \`metrics_label_overflow_total\` counts it.
 
 | name | type | what | labels |
 | --- | --- | --- | --- |
