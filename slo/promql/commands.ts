@@ -1,3 +1,136 @@
+/** `firedrill promql ...`: ask, check, format, explain and test queries. */
 import type { Command } from 'commander';
+import { exitCode, UserError } from '../../base/errors.js';
+import type { QueryFlags } from './query-command.js';
 
-export function registerPromql(_program: Command): void {}
+export function registerPromql(program: Command): void {
+  const promql = program
+    .command('promql')
+    .description('ask, check, format, explain and test PromQL, with Prometheus 3 semantics');
+  registerQuery(promql);
+  registerCheck(promql);
+  registerText(promql, 'fmt', 'print a query in one style, comments above it');
+  registerText(promql, 'explain', 'say in words what a query means');
+  registerTest(promql);
+}
+
+function registerQuery(promql: Command): void {
+  promql
+    .command('query')
+    .description('evaluate a query over files of samples, or ask a Prometheus')
+    .argument('<query>')
+    .option(
+      '-f, --file <file...>',
+      'OpenMetrics or Prometheus text with times, or .csv; - for standard input',
+    )
+    .option('--prometheus <url>', 'ask this Prometheus instead')
+    .option('--time <time>', 'of an instant query; default the last sample, or now')
+    .option('--start <time>', 'of a range query; default the first sample')
+    .option('--end <time>', 'of a range query; default the last sample')
+    .option('--step <duration>', 'makes it a range query')
+    .option('--lookback <duration>', 'how far back a sample counts as current', '5m')
+    .option('--output <format>', 'text, json (as Prometheus answers) or csv', 'text')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill promql query 'sum by (code) (rate(requests_total[5m]))' -f dump.txt
+  firedrill promql query 'up == 0' --prometheus http://localhost:9090
+  firedrill promql query 'max_over_time(load[1h])' -f load.csv --step 5m --output csv`,
+    )
+    .action(async (query: string, flags: QueryFlags) => {
+      const { runQuery } = await import('./query-command.js');
+      await runQuery(query, flags);
+    });
+}
+
+/** The text of a query given as an argument, in a file, or on standard input. */
+async function queryText(
+  query: string | undefined,
+  flags: { file?: string },
+): Promise<{ text: string; file: string | undefined }> {
+  if ((query === undefined) === (flags.file === undefined)) {
+    throw new UserError({ message: 'no query', expected: 'either a query or --file' });
+  }
+  if (query !== undefined) return { text: query, file: undefined };
+  const { readText } = await import('./data/read-files.js');
+  return { text: readText(flags.file as string), file: flags.file };
+}
+
+function registerCheck(promql: Command): void {
+  promql
+    .command('check')
+    .description('exit 0 where a query is right, 1 with the place and a suggestion where not')
+    .argument('[query]')
+    .option('-f, --file <file>', 'read the query from a file; - for standard input')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', "\nExample:\n  firedrill promql check 'rat(requests_total[5m])'")
+    .action(async (query: string | undefined, flags: { file?: string; output: string }) => {
+      const { checkQuery } = await import('./check-command.js');
+      const { text, file } = await queryText(query, flags);
+      const { ok, shown } = checkQuery(text, file, flags.output);
+      (ok || flags.output === 'json' ? process.stdout : process.stderr).write(shown);
+      if (!ok) process.exitCode = exitCode.failed;
+    });
+}
+
+function registerText(promql: Command, verb: 'fmt' | 'explain', description: string): void {
+  const example =
+    verb === 'fmt'
+      ? `firedrill promql fmt 'sum(rate(a[5m]))/sum(rate(b[5m]))'`
+      : `firedrill promql explain 'sum by (pod) (rate(requests_total[5m])) > 10'`;
+  promql
+    .command(verb)
+    .description(description)
+    .argument('[query]')
+    .option('-f, --file <file>', 'read the query from a file; - for standard input')
+    .addHelpText('after', `\nExample:\n  ${example}`)
+    .action(async (query: string | undefined, flags: { file?: string }) => {
+      const { text, file } = await queryText(query, flags);
+      const { asUserError } = await import('./syntax/error.js');
+      try {
+        const shown =
+          verb === 'fmt'
+            ? (await import('./syntax/format.js')).formatText(text)
+            : (await import('./syntax/explain.js')).explain(
+                (await import('./syntax/parse.js')).parse(text),
+              );
+        process.stdout.write(shown);
+      } catch (error) {
+        throw asUserError(text, error, file);
+      }
+    });
+}
+
+function registerTest(promql: Command): void {
+  promql
+    .command('test')
+    .description("run scripts in Prometheus' test language (load, clear, eval)")
+    .argument('<file...>', 'scripts')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 all passed, 1 a test failed or is not supported, 2 wrong input
+
+Example:
+  firedrill promql test tests/*.test --output json`,
+    )
+    .action(async (files: string[], flags: { output: string }) => {
+      const { readText } = await import('./data/read-files.js');
+      const { runScript } = await import('./testing/run.js');
+      const { fileResult, resultsJson, resultsText, totalsOf } =
+        await import('./testing/report.js');
+      const results = files.map((file) => fileResult(file, runScript(readText(file))));
+      const { failed, unsupported, passed } = totalsOf(results);
+      if (passed + failed + unsupported === 0) {
+        throw new UserError(`${files.join(', ')}: no eval statement, so nothing was tested`);
+      }
+      process.stdout.write(
+        flags.output === 'json'
+          ? `${JSON.stringify(resultsJson(results), undefined, 2)}\n`
+          : resultsText(results),
+      );
+      if (failed + unsupported > 0) process.exitCode = exitCode.failed;
+    });
+}
