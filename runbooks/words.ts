@@ -171,6 +171,9 @@ export const verdictMark: Record<Verdict, string> = {
 export const errorShare = (totals: { requests: number; errors: number }): number =>
   totals.requests > 0 ? totals.errors / totals.requests : 0;
 
+/** With one full stop at the end. */
+export const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+
 /** Where a labels' map is told in a line: `dst=payment.retail reason=expired`. */
 export const labelsText = (labels: Readonly<Record<string, string>>): string =>
   Object.entries(labels)

@@ -14,6 +14,7 @@ import {
   labelsText,
   outcomeText,
   percentText,
+  sentence,
   summaryLines,
   timesText,
   timeText,
@@ -99,7 +100,7 @@ function impact(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): st
         : `${countText(client.errors)} of ${countText(client.requests)} requests failed ` +
           `(${percentText(errorShare(client))}${routes.length > 0 ? `: ${routes.join(', ')}` : ''})`;
     const slow = worst > 0 ? `; p95 ${timeText(worst)} while the fault was on` : '';
-    return `- **${t(s.title)}**: ${failed}${slow}. Blast radius: ${t(s.blastRadius)}.`;
+    return `- **${t(s.title)}**: ${failed}${slow}. Blast radius: ${t(sentence(s.blastRadius))}`;
   });
   const payments = record.system.payments;
   if (payments) {
@@ -116,7 +117,7 @@ function rootCauses(scenarios: readonly ScenarioRecord[]): string {
   const known = each(scenarios, (s) =>
     s.faults.length === 0
       ? 'no fault was injected.'
-      : `injected: ${s.faults.map((f) => `${t(f.target)} ${t(f.description)} (${t(f.kind)})`).join('; ')}.`,
+      : `injected: ${s.faults.map((f) => `${t(f.target)} (${t(f.kind)}): ${t(f.description)}`).join('; ')}.`,
   );
   return `${known}\n- What would make this happen without an injection, and why nothing prevents it: ${toFill}`;
 }
@@ -292,7 +293,8 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
     ...s.unexpected.map((u) => [`${t(u.name)} fired without being expected`, 'detect']),
     ...s.rollback.residue.map((r) => [`left behind: ${t(r)}`, 'mitigate']),
     ...s.arms
-      .filter((a) => a.verdict === 'metastable')
+      // An arm that shows what not to do may well not recover.
+      .filter((a) => a.verdict === 'metastable' && s.verdict !== 'PASS')
       .map((a) => [
         `${t(a.name)}: did not recover, ${timesText(a.amplificationAfter)} amplification`,
         'prevent',

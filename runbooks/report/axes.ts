@@ -27,7 +27,7 @@ export function scaleOver(min: number, max: number, count: number): Scale {
 }
 
 /** The value axis of a panel: success is a share that ends at 100%, everything else begins at 0. */
-export function valueScale(panel: string, values: readonly number[]): Scale {
+export function valueScale(panel: string, values: readonly number[], ceiling?: number): Scale {
   const finite = values.filter((v) => Number.isFinite(v));
   const high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
   const low = finite.reduce((a, b) => Math.min(a, b), Infinity);
@@ -37,8 +37,10 @@ export function valueScale(panel: string, values: readonly number[]): Scale {
     const scale = scaleOver(from, 1, 3);
     return { ...scale, ticks: scale.ticks.filter((t) => t <= 1.0001), max: 1 };
   }
-  const floor = panel === 'retries' ? 0.05 : panel === 'burn' ? 2 : 0;
-  return scaleOver(Math.min(0, low), Math.max(high, floor), 3);
+  const floor = panel === 'retries' ? 0.2 : panel === 'burn' ? 2 : 0;
+  // Only the life of a certificate can be negative; elsewhere it is the noise of an extrapolation.
+  const bottom = panel === 'certificates' ? Math.min(0, low) : 0;
+  return scaleOver(bottom, Math.max(Math.min(high, ceiling ?? high), floor), 3);
 }
 
 type Point = readonly [number, number | null];

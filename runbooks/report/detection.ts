@@ -23,7 +23,7 @@ text-anchor="${t === 0 ? 'start' : t === scale.max ? 'end' : 'middle'}">${t} s</
 ${
   named &&
   (i === 0
-    ? markup`<th scope="row" rowspan="${s.expectations.length}"><a href="#${s.id}">${s.title}
+    ? markup`<th scope="row" rowspan="${s.expectations.length}"><a href="#${s.id}">${s.id}
 </a></th>`
     : '')
 }

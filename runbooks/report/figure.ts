@@ -1,7 +1,7 @@
 /** A figure: alerts above, one small panel a measure below, all on one time axis, the faults' times through all. */
 import { clockText, timesText } from '../words.js';
 import type { AlertRecord, FaultRecord, GameDayRecord, SeriesRecord } from '../record.js';
-import { pointsWithin, scaleOver, spread, valueScale } from './axes.js';
+import { pointsWithin, type Scale, scaleOver, spread, valueScale } from './axes.js';
 import { type Frame, shortened, xOf } from './frame.js';
 import { type Html, markup, px } from './html.js';
 import { lanes, type Mark } from './lanes.js';
@@ -18,13 +18,16 @@ export interface FigureOptions {
   alerts: readonly AlertRecord[];
   /** Deadline and the like of an alert's lane. */
   markOf: (alert: AlertRecord) => Mark;
+  allowedMax: number;
+  /** Certificates are only worth a panel where they run out. */
+  certificates: boolean;
   label: string;
 }
 
 const panels: { id: SeriesRecord['panel']; title: string; unit: string }[] = [
   { id: 'success', title: 'Success rate', unit: 'of requests' },
   { id: 'latency', title: 'Latency p95', unit: 'ms' },
-  { id: 'retries', title: 'Retry rate', unit: 'retries over requests' },
+  { id: 'retries', title: 'Retries', unit: 'for each request' },
   { id: 'burn', title: 'Burn rate', unit: 'times what the objective allows' },
   { id: 'certificates', title: 'Certificate life left', unit: 's' },
 ];
@@ -37,9 +40,10 @@ export function figure(record: GameDayRecord, options: FigureOptions): Html {
   const width = wide ? 960 : 360;
   const frame: Frame = { ...options, width, left: wide ? 52 : 42, right: wide ? 150 : 14 };
   const top = options.bands.length > 0 ? 30 : 8;
-  const laneBlock = lanes(options.alerts, frame, options.markOf, top);
+  const laneBlock = lanes(options.alerts, frame, options, top);
   let y = top + laneBlock.height;
   const shown = panels.flatMap((panel) => {
+    if (panel.id === 'certificates' && !options.certificates) return [];
     const lines = record.series.filter(
       (s) =>
         s.panel === panel.id &&
@@ -97,11 +101,15 @@ ${room > 3 && markup`<text x="${px(from + 4)}" y="13">${text}</text>`}</g>`;
     });
 }
 
-/** Where a page reached somebody, through all panels. */
+const sameAlert = (a: AlertRecord, b: AlertRecord): boolean =>
+  a.name === b.name && a.severity === b.severity && a.scenario === b.scenario;
+
+/** Where the first of each alert reached somebody, through all panels. */
 function alertLines(options: FigureOptions, frame: Frame, top: number, bottom: number): Html[] {
   return options.alerts
     .filter((a) => a.receivedAtMs >= frame.startMs && a.receivedAtMs <= frame.endMs)
     .filter((a) => options.markOf(a).kind !== 'allowed')
+    .filter((a, i, all) => all.findIndex((b) => sameAlert(a, b)) === i)
     .map((a) => {
       const x = px(xOf(frame, a.receivedAtMs));
       return markup`<line class="received ${options.markOf(a).kind}" x1="${x}" x2="${x}"
@@ -116,11 +124,22 @@ interface PanelLines {
   lines: SeriesRecord[];
 }
 
+const clamped = (v: number, scale: Scale): number => Math.max(scale.min, Math.min(v, scale.max));
+
+/** `checkout` of `checkout-availability`, `checkout.retail` and `checkout to payment`. */
+const baseOf = (name: string): string => name.replace(/[-. ].*/, '');
+
+/** The second line of a colour in a panel is dashed. */
+function dashOf(lines: readonly SeriesRecord[], i: number): string {
+  const base = baseOf(lines[i]?.name ?? '');
+  const before = lines.slice(0, i).filter((l) => baseOf(l.name) === base).length;
+  return ['', ' dashed', ' dotted'][Math.min(before, 2)] ?? '';
+}
+
 /** Colours go with names, so that a service has the same in every panel. */
 function colourOf(name: string, all: readonly SeriesRecord[]): number {
-  const key = name.replace(/[- ].*/, '');
-  const keys = [...new Set(all.map((s) => s.name.replace(/[- ].*/, '')))];
-  return Math.max(0, keys.indexOf(key)) % 6;
+  const keys = [...new Set(all.map((s) => baseOf(s.name)))];
+  return Math.max(0, keys.indexOf(baseOf(name))) % 8;
 }
 
 function panelHtml(
@@ -133,9 +152,9 @@ function panelHtml(
   const columns = frame.width - frame.left - frame.right;
   const cut = panel.lines.map((l) => pointsWithin(l.points, frame.startMs, frame.endMs, columns));
   const values = cut.flatMap((points) => points.flatMap(([, v]) => (v === null ? [] : [v])));
-  const scale = valueScale(panel.id, values);
+  const scale = valueScale(panel.id, values, ceiling(panel, frame));
   const y = (v: number): number =>
-    top + (1 - (Math.min(v, scale.max) - scale.min) / (scale.max - scale.min)) * height;
+    top + (1 - (clamped(v, scale) - scale.min) / (scale.max - scale.min)) * height;
   const grid = scale.ticks.map(
     (tick) => markup`<line class="grid" x1="${frame.left}" x2="${frame.width - frame.right}"
  y1="${px(y(tick))}" y2="${px(y(tick))}"/>
@@ -144,14 +163,29 @@ function panelHtml(
   );
   const paths = panel.lines.map(
     (line, i) =>
-      markup`<path class="line c${colourOf(line.name, all)}" d="${pathOf(cut[i] ?? [], frame, y)}"><title>
+      markup`<path class="line c${colourOf(line.name, all)}${dashOf(panel.lines, i)}" d="${pathOf(cut[i] ?? [], frame, y)}"><title>
 ${line.name}</title></path>`,
   );
   const by = new Set(panel.lines.map((l) => l.source));
   const source = by.size > 1 ? '' : by.has('client') ? ', as clients saw it' : ', by the proxies';
+  const unit = panel.lines.some((l) => l.unit === 'per second') ? 'a second' : panel.unit;
   return markup`<g><text class="title" x="0" y="${top - 13}">${panel.title}<tspan class="unit" dx="6">
-${panel.unit}${wide ? source : ''}</tspan></text>
+${unit}${wide ? source : ''}</tspan></text>
 ${grid}${paths}${wide ? endLabels(panel, cut, frame, y, top, all) : keyBelow(panel, frame, top, all)}</g>`;
+}
+
+/**
+ * Certificates that were made after a drill may live a hundred times longer than those of the drill: what counts is
+ * how they ran out, so that the axis ends with the life they had before.
+ */
+function ceiling(panel: PanelLines, frame: Frame): number | undefined {
+  if (panel.id !== 'certificates') return undefined;
+  const before = panel.lines.flatMap((l) =>
+    l.points.flatMap(([t, v]) =>
+      v !== null && t >= frame.startMs && t <= frame.zeroMs + 1 ? [v] : [],
+    ),
+  );
+  return before.length === 0 ? undefined : Math.max(...before);
 }
 
 function pathOf(
@@ -211,7 +245,6 @@ function tickText(value: number, panel: SeriesRecord['panel']): string {
   const plain = Number(value.toPrecision(6));
   switch (panel) {
     case 'success':
-    case 'retries':
       return `${Number((value * 100).toPrecision(4))}%`;
     case 'burn':
       return plain === 0 ? '0' : timesText(plain).replace(/\.0+x/, 'x');

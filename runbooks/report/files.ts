@@ -39,7 +39,8 @@ export function firedRunbooks(
     const text = renderRunbook(alert.name, { ...shared, ...factsOfRecord(alert) });
     if (text !== undefined) pages.set(alert.name, text);
   }
-  for (const { runbook } of record.scenarios) {
+  // The playbook is what every page leads to.
+  for (const runbook of [...record.scenarios.map((s) => s.runbook), 'major-incident']) {
     if (pages.has(runbook)) continue;
     const text = renderRunbook(runbook, shared);
     if (text !== undefined) pages.set(runbook, text);

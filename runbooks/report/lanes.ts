@@ -1,6 +1,6 @@
-/** One lane for each alert that fired in a figure's time: from firing to resolved, with its deadline. */
+/** Lanes of alerts above a figure: from received to resolved, named, with the deadline where there is one. */
 import type { AlertRecord } from '../record.js';
-import { clockText, labelsText } from '../words.js';
+import { clockText, labelsText, plural } from '../words.js';
 import { type Frame, shortened, xOf } from './frame.js';
 import { type Html, markup, px } from './html.js';
 
@@ -12,68 +12,121 @@ export interface Mark {
   note?: string;
 }
 
+export interface LaneOptions {
+  markOf: (alert: AlertRecord) => Mark;
+  /** Alerts that were allowed are many and say little: this many bars of them at most. */
+  allowedMax: number;
+}
+
 const laneHeight = 25;
-/** More lanes than this are counted, not drawn. */
-const lanesMax = 14;
+/** More bars than these are counted, not drawn. */
+const barsMax = 24;
+const characterWidth = 6.7;
+
+/** Firings of one alert in one scenario, for several instances or times. */
+interface Bar {
+  alerts: AlertRecord[];
+  mark: Mark;
+  x: number;
+  /** Where bar and name end. */
+  end: number;
+  text: string;
+}
 
 export function lanes(
   alerts: readonly AlertRecord[],
   frame: Frame,
-  markOf: (alert: AlertRecord) => Mark,
+  options: LaneOptions,
   top: number,
 ): { html: Html[]; height: number } {
   const inside = alerts.filter(
     (a) => a.firedAtMs < frame.endMs && (a.resolvedAtMs ?? frame.endMs) > frame.startMs,
   );
-  const order: Record<Mark['kind'], number> = { unexpected: 0, late: 1, expected: 1, allowed: 2 };
-  const sorted = inside.toSorted(
-    (a, b) => order[markOf(a).kind] - order[markOf(b).kind] || a.firedAtMs - b.firedAtMs,
-  );
-  const drawn = sorted.slice(0, lanesMax).map((alert, i) => {
-    return lane(alert, markOf(alert), frame, top + i * laneHeight);
-  });
-  const more = sorted.length - drawn.length;
+  const all = barsOf(inside, frame, options);
+  const shown = all.filter((b) => b.mark.kind !== 'allowed').slice(0, barsMax);
+  const allowed = all.filter((b) => b.mark.kind === 'allowed').slice(0, options.allowedMax);
+  const rows: number[] = [];
+  const place = (bar: Bar, first: number): Html => {
+    let row = rows.findIndex((end, i) => i >= first && end + 14 < bar.x);
+    if (row < 0) row = rows.length;
+    rows[row] = bar.end;
+    return barHtml(bar, frame, top + row * laneHeight);
+  };
+  const drawn = shown.map((bar) => place(bar, 0));
+  // Below the others, however much room these left.
+  const below = rows.length;
+  drawn.push(...allowed.map((bar) => place(bar, below)));
+  let height = rows.length * laneHeight;
+  const more = all.length - drawn.length;
   if (more > 0) {
-    const y = top + drawn.length * laneHeight + 14;
     drawn.push(
-      markup`<text class="unit" x="${frame.left}" y="${y}">and ${more} more alerts</text>`,
+      markup`<text class="unit" x="${frame.left}" y="${px(top + height + 14)}">and ${plural(more, 'more', 'more')} that were allowed</text>`,
     );
+    height += 20;
   }
-  return { html: drawn, height: drawn.length * laneHeight };
+  return { html: drawn, height };
 }
 
-function lane(alert: AlertRecord, mark: Mark, frame: Frame, top: number): Html {
-  const from = xOf(frame, alert.receivedAtMs);
-  const to = xOf(frame, alert.resolvedAtMs ?? frame.endMs);
+function barsOf(alerts: readonly AlertRecord[], frame: Frame, { markOf }: LaneOptions): Bar[] {
+  const groups = new Map<string, AlertRecord[]>();
+  for (const alert of alerts) {
+    const key = JSON.stringify([alert.name, alert.severity, alert.scenario, markOf(alert).kind]);
+    groups.set(key, [...(groups.get(key) ?? []), alert]);
+  }
+  const order: Record<Mark['kind'], number> = { unexpected: 0, late: 1, expected: 1, allowed: 2 };
+  return [...groups.values()]
+    .map((list): Bar => {
+      const sorted = list.toSorted((a, b) => a.receivedAtMs - b.receivedAtMs);
+      const first = sorted[0] as AlertRecord;
+      const mark = markOf(first);
+      const text = nameOf(first, sorted.length, mark);
+      const x = xOf(frame, first.receivedAtMs);
+      const stop = Math.max(...sorted.map((a) => xOf(frame, a.resolvedAtMs ?? frame.endMs)));
+      const end = Math.max(stop, x + text.length * characterWidth);
+      return { alerts: sorted, mark, x, end, text };
+    })
+    .sort((a, b) => order[a.mark.kind] - order[b.mark.kind] || a.x - b.x);
+}
+
+function nameOf(alert: AlertRecord, count: number, mark: Mark): string {
+  const severity = alert.severity === 'page' ? '' : ` (${alert.severity})`;
+  const times = count > 1 ? ` ×${count}` : '';
+  const note = mark.note === undefined ? '' : `  ${mark.note}`;
+  return shortened(`${alert.name}${severity}${times}${note}`, 46);
+}
+
+function barHtml({ alerts, mark, x, text }: Bar, frame: Frame, top: number): Html {
   const y = top + 17;
   const right = frame.width - frame.right;
-  const severity = alert.severity === 'page' ? '' : ` (${alert.severity})`;
-  const text = `${alert.name}${severity}${mark.note === undefined ? '' : `  ${mark.note}`}`;
-  const size = Math.min(text.length, 44) * 6.6;
+  const page = alerts[0]?.severity === 'page';
   // The name stands over its bar; where it would leave the figure it ends with the figure.
-  const anchored = from + size > frame.width - 4;
-  const stop =
-    alert.resolvedAtMs === undefined ? 'to the end' : `to ${clockText(alert.resolvedAtMs)}`;
-  const title = `${alert.name} ${labelsText(alert.labels)}: ${clockText(alert.receivedAtMs)} ${stop}`;
-  const deadline =
-    mark.deadlineMs !== undefined && mark.deadlineMs <= frame.endMs
-      ? deadlineMark(xOf(frame, mark.deadlineMs), y, mark, from)
-      : '';
-  return markup`<g class="lane ${mark.kind} ${alert.severity === 'page' ? 'page' : 'ticket'}"><title>${title}
-</title>
-${deadline}
-<rect x="${px(from)}" y="${y}" width="${px(Math.max(3, Math.min(to, right) - from))}"
-height="${alert.severity === 'page' ? 5 : 2}" rx="1"/>
-<text x="${px(anchored ? frame.width - 4 : from)}" y="${y - 4}"${anchored ? markup` text-anchor="end"` : ''}>
-${shortened(text, 44)}</text></g>`;
+  const anchored = x + text.length * characterWidth > frame.width - 4;
+  const rects = alerts.map((a) => {
+    const from = xOf(frame, a.receivedAtMs);
+    const to = Math.min(xOf(frame, a.resolvedAtMs ?? frame.endMs), right);
+    return markup`<rect x="${px(from)}" y="${y}" width="${px(Math.max(3, to - from))}"
+ height="${page ? 5 : 2}" rx="1"/>`;
+  });
+  const due = mark.deadlineMs;
+  const deadline = due !== undefined && due <= frame.endMs && deadlineMark(xOf(frame, due), y, x);
+  return markup`<g class="lane ${mark.kind} ${page ? 'page' : 'ticket'}"><title>${titleOf(alerts)}</title>
+${deadline}${rects}
+<text x="${px(anchored ? frame.width - 4 : x)}" y="${y - 4}"
+${anchored ? markup` text-anchor="end"` : ''}>${text}</text></g>`;
 }
 
-function deadlineMark(x: number, y: number, mark: Mark, from: number): Html {
-  const title = `deadline${mark.kind === 'late' ? ', missed' : ''}`;
+function titleOf(alerts: readonly AlertRecord[]): string {
+  const lines = alerts.slice(0, 12).map((a) => {
+    const stop = a.resolvedAtMs === undefined ? 'to the end' : `to ${clockText(a.resolvedAtMs)}`;
+    return `${a.name} ${labelsText(a.labels)}: ${clockText(a.receivedAtMs)} ${stop}`;
+  });
+  return lines.join('; ');
+}
+
+function deadlineMark(x: number, y: number, from: number): Html {
   const reach =
-    from < x
-      ? markup`<line class="reach" x1="${px(from)}" x2="${px(x)}" y1="${y + 2.5}" y2="${y + 2.5}"/>`
-      : '';
-  return markup`${reach}<line class="deadline" x1="${px(x)}" x2="${px(x)}" y1="${y - 4}" y2="${y + 8}"><title>
-${title}</title></line>`;
+    from < x &&
+    markup`<line class="reach" x1="${px(from)}" x2="${px(x)}" y1="${y + 2.5}" y2="${y + 2.5}"/>`;
+  return markup`${reach}<line class="deadline" x1="${px(x)}" x2="${px(x)}" y1="${y - 4}"
+ y2="${y + 8}"><title>deadline</title></line>`;
 }

@@ -46,7 +46,7 @@ ${
   markup`<section class="card" id="runbooks"><h2>Runbooks of what fired, filled in</h2>
 ${[...runbooks].map(
   ([name, text]) => markup`<details class="runbook" id="runbook-${name}"><summary>${name}
-</summary>${new Raw(markdownToHtml(text, { deeper: 2 }))}</details>`,
+</summary>${new Raw(markdownToHtml(linked(text, runbooks), { deeper: 2 }))}</details>`,
 )}</section>`
 }
 ${
@@ -65,6 +65,12 @@ ${
   );
 }
 
+/** Pages that stand in the report are linked there, others as files beside it. */
+const linked = (markdown: string, runbooks: ReadonlyMap<string, string>): string =>
+  markdown.replaceAll(/\]\(([\w-]+)\.md\)/g, (_, name: string) =>
+    runbooks.has(name) ? `](#runbook-${name})` : `](runbooks/${name}.md)`,
+  );
+
 function verdictCard(record: GameDayRecord): Html {
   const tally = tallyOf(record.scenarios);
   const { total } = record.load;
@@ -78,7 +84,7 @@ function verdictCard(record: GameDayRecord): Html {
 ${
   reasons.length > 0 &&
   markup`<ul>${reasons.map(
-    ({ s, r }) => markup`<li><a href="#${s.id}">${s.title}
+    ({ s, r }) => markup`<li><a href="#${s.id}">${s.id}
 </a>: ${r}</li>`,
   )}</ul>`
 }
@@ -94,13 +100,13 @@ ${countText(total.errors)} failed, ${percentText(errorShare(total))}</small></dd
 ${
   payments !== undefined &&
   markup`<div><dt>Double charges</dt><dd>${countText(payments.doubleCharges)}
-<small>of ${countText(payments.charges)},
- ${plural(payments.repeatsAnswered, 'retry', 'retries')} answered again</small></dd></div>`
+<small>of ${countText(payments.charges)} charges;
+<span> ${plural(payments.repeatsAnswered, 'retry', 'retries')} answered again</span></small></dd></div>`
 }
 <div><dt>Time scale</dt><dd>${record.timeScale.text}
 <small>an hour of the rules is ${timeText(record.timeScale.hourMs)}</small></dd></div>
 </dl>
-<nav>${record.scenarios.map((s) => markup`<a href="#${s.id}">${s.title}</a>`)}<a href="#budget">Budget</a>
+<nav>${record.scenarios.map((s) => markup`<a href="#${s.id}">${s.id}</a>`)}<a href="#budget">Budget</a>
 <a href="#timeline">Timeline</a><a href="#how">How it was measured</a></nav>
 </section>`;
 }
@@ -113,9 +119,11 @@ function overview(record: GameDayRecord): Html {
     endMs: Math.max(record.endedMs, record.startedMs + 1),
     zeroMs: record.startedMs,
     axisLabel: 'from the start of the game day',
-    bands: record.scenarios.map((s) => ({ startMs: s.startedMs, endMs: s.endedMs, text: s.title })),
+    bands: record.scenarios.map((s) => ({ startMs: s.startedMs, endMs: s.endedMs, text: s.id })),
     faults: record.scenarios.flatMap((s) => s.faults),
     alerts: record.alerts,
+    allowedMax: 0,
+    certificates: false,
     markOf: (a) => ({
       kind: unexpected.has(ref(a)) ? 'unexpected' : a.expected ? 'expected' : 'allowed',
     }),

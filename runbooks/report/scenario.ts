@@ -16,6 +16,7 @@ import {
   errorShare,
   labelsText,
   percentText,
+  sentence,
   timesText,
   timeText,
   valueText,
@@ -34,7 +35,7 @@ ${factLine(s)}</p>
 <div class="prose">${new Html(markdownToHtml(s.description, { deeper: 3 }))}</div>
 ${reasons(s)}
 <div class="two"><div><h3>What broke</h3>${s.faults.map((f) => faultHtml(f))}
-<p><span class="quiet">Blast radius:</span> ${s.blastRadius}.
+<p><span class="quiet">Blast radius:</span> ${sentence(s.blastRadius)}
 <span class="quiet"> Rolled back:</span> ${rollbackText(s)}</p>
 ${s.abort && markup`<p class="no">Aborted at ${clockText(s.abort.atMs)}: ${s.abort.condition}</p>`}</div>
 <div><h3>Steady state</h3><p class="claim">${s.hypothesis.title}</p>${hypothesisTable(s)}</div></div>
@@ -84,7 +85,7 @@ function faultHtml(f: FaultRecord): Html {
     f.endedMs === undefined
       ? markup`<span class="no">not ended</span>`
       : markup`on for ${timeText(f.endedMs - (f.confirmedMs ?? f.requestedMs))}`;
-  return markup`<p class="broke"><b>${f.target}</b> ${f.description} <span class="labels">
+  return markup`<p class="broke"><b>${f.target}</b>: ${f.description} <span class="labels">
 ${f.kind}, ${confirmed}, ${lasted}; ${countText(f.effect)} ${f.effectUnit}</span></p>`;
 }
 
@@ -125,33 +126,35 @@ export function boundText(m: MeasureRecord): string {
 }
 
 function alertNotes(s: ScenarioRecord): Html {
-  const names = (list: readonly AlertRef[]): string =>
-    list
-      .map((a) => {
-        const labels = labelsText(a.labels);
-        return `${a.name} (${a.severity}${labels === '' ? '' : `, ${labels}`})`;
-      })
-      .join('; ');
   return markup`<ul class="notes">
 ${
   s.unexpected.length > 0
-    ? markup`<li class="no">✗ Nobody expected: ${names(s.unexpected)}</li>`
-    : markup`<li>
-<span class="yes">✓</span> Nothing fired that was not expected.</li>`
+    ? markup`<li class="no">✗ Nobody expected: ${namesOf(s.unexpected, true)}</li>`
+    : markup`<li><span class="yes">✓</span> Nothing fired that was not expected.</li>`
 }
-${s.allowed.length > 0 && markup`<li>Allowed beside them: ${names(s.allowed)}</li>`}
-${
-  s.alreadyFiring.length > 0 &&
-  markup`<li>Fired before the fault, and not counted: ${names(s.alreadyFiring)}
-</li>`
-}</ul>`;
+${s.allowed.length > 0 && markup`<li class="quiet">Allowed beside them: ${namesOf(s.allowed, false)}.</li>`}
+${s.alreadyFiring.length > 0 && markup`<li class="quiet">Fired before the fault, and not counted: ${namesOf(s.alreadyFiring, false)}.</li>`}</ul>`;
+}
+
+/** One name for all instances of an alert, where labels do not matter. */
+function namesOf(list: readonly AlertRef[], labelled: boolean): string {
+  const names = list.map((a) => {
+    const labels = labelled ? labelsText(a.labels) : '';
+    return `${a.name} (${a.severity}${labels === '' ? '' : `, ${labels}`})`;
+  });
+  return [...new Set(names)]
+    .map((name) => {
+      const count = names.filter((n) => n === name).length;
+      return count > 1 ? `${name} ×${count}` : name;
+    })
+    .join(', ');
 }
 
 function figures(record: GameDayRecord, s: ScenarioRecord): Html {
   const alerts = record.alerts.filter(
     (a) => a.firedAtMs < s.endedMs && (a.resolvedAtMs ?? s.endedMs) > s.startedMs,
   );
-  const zeroMs = s.confirmedMs ?? s.faults[0]?.requestedMs ?? s.startedMs;
+  const zeroMs = zeroOf(record, s);
   const options: Omit<FigureOptions, 'width'> = {
     startMs: s.startedMs,
     endMs: Math.max(s.endedMs, s.startedMs + 1),
@@ -161,12 +164,33 @@ function figures(record: GameDayRecord, s: ScenarioRecord): Html {
     bands: phaseBands(s.phases),
     faults: s.faults,
     alerts,
+    allowedMax: 6,
+    certificates: runOut(record, s),
     markOf: (a) => markOf(s, a, zeroMs),
     label: `Alerts, success rate, latency, retries and burn rates during ${s.title}`,
   };
   return markup`<figure>
 ${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}</figure>`;
 }
+
+/** Deadlines of several faults count from the one that the alert is about: as the judge counted them. */
+function zeroOf(record: GameDayRecord, s: ScenarioRecord): number {
+  for (const e of s.expectations) {
+    const first = record.alerts.find(
+      (a) => a.scenario === s.id && a.name === e.name && a.severity === e.severity,
+    );
+    if (first && e.receivedAfterMs !== undefined) return first.receivedAtMs - e.receivedAfterMs;
+  }
+  return s.confirmedMs ?? s.faults[0]?.requestedMs ?? s.startedMs;
+}
+
+/** Whether a certificate expired, or came near it. */
+const runOut = (record: GameDayRecord, s: ScenarioRecord): boolean =>
+  record.series.some(
+    (l) =>
+      l.panel === 'certificates' &&
+      l.points.some(([t, v]) => v !== null && v <= 0 && t >= s.startedMs && t <= s.endedMs),
+  );
 
 const phaseWords: Record<PhaseRecord['kind'], string> = {
   baseline: 'before',
@@ -180,6 +204,12 @@ const phaseWords: Record<PhaseRecord['kind'], string> = {
 function phaseBands(phases: readonly PhaseRecord[]): FigureOptions['bands'] {
   return phases
     .filter((p) => phaseWords[p.kind] !== '')
+    .filter(
+      (p, i, all) =>
+        i === 0 ||
+        phaseWords[p.kind] !== phaseWords[all[i - 1]?.kind ?? 'fault'] ||
+        p.kind === 'fault',
+    )
     .map((p) => ({
       startMs: p.startMs,
       endMs: p.endMs,
@@ -200,7 +230,7 @@ function markOf(s: ScenarioRecord, alert: AlertRecord, zeroMs: number): Mark {
       Object.entries(x.labels).every(([k, v]) => alert.labels[k] === v),
   );
   if (!e) return { kind: 'allowed' };
-  const deadline = s.confirmedMs === undefined ? {} : { deadlineMs: s.confirmedMs + e.deadlineMs };
+  const deadline = s.confirmedMs === undefined ? {} : { deadlineMs: zeroMs + e.deadlineMs };
   return { kind: e.inTime ? 'expected' : 'late', note, ...deadline };
 }
 
