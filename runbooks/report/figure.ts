@@ -163,7 +163,8 @@ function panelHtml(
   );
   const paths = panel.lines.map(
     (line, i) =>
-      markup`<path class="line c${colourOf(line.name, all)}${dashOf(panel.lines, i)}" d="${pathOf(cut[i] ?? [], frame, y)}"><title>
+      markup`<path class="line c${colourOf(line.name, all)}${dashOf(panel.lines, i)}"
+ d="${pathOf(cut[i] ?? [], frame, y)}"><title>
 ${line.name}</title></path>`,
   );
   const by = new Set(panel.lines.map((l) => l.source));

@@ -60,7 +60,8 @@ export function lanes(
   const more = all.length - drawn.length;
   if (more > 0) {
     drawn.push(
-      markup`<text class="unit" x="${frame.left}" y="${px(top + height + 14)}">and ${plural(more, 'more', 'more')} that were allowed</text>`,
+      markup`<text class="unit" x="${frame.left}" y="${px(top + height + 14)}">
+and ${plural(more, 'more', 'more')} that were allowed</text>`,
     );
     height += 20;
   }

@@ -133,7 +133,11 @@ ${
     : markup`<li><span class="yes">✓</span> Nothing fired that was not expected.</li>`
 }
 ${s.allowed.length > 0 && markup`<li class="quiet">Allowed beside them: ${namesOf(s.allowed, false)}.</li>`}
-${s.alreadyFiring.length > 0 && markup`<li class="quiet">Fired before the fault, and not counted: ${namesOf(s.alreadyFiring, false)}.</li>`}</ul>`;
+${
+  s.alreadyFiring.length > 0 &&
+  markup`<li class="quiet">
+Fired before the fault, and not counted: ${namesOf(s.alreadyFiring, false)}.</li>`
+}</ul>`;
 }
 
 /** One name for all instances of an alert, where labels do not matter. */

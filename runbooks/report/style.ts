@@ -65,7 +65,8 @@ circle.late{fill:var(--bad)}rect.during{fill:var(--fault)}rect.after{fill:var(--
 stroke-width:1.5}
 .burned{fill:var(--fault)}.left{fill:var(--track)}
 figure{margin:14px 0 6px}figure svg{width:100%;height:auto;display:block;font-family:inherit}
-svg text{fill:var(--ink);font-size:12px}svg .title{font-weight:600;font-size:13px;paint-order:stroke;stroke:var(--card);stroke-width:4px}
+svg text{fill:var(--ink);font-size:12px}svg .title{
+font-weight:600;font-size:13px;paint-order:stroke;stroke:var(--card);stroke-width:4px}
 svg .unit,svg .tick{fill:var(--quiet);font-weight:400;font-size:12px}
 svg .tick{font-size:11px}.grid{stroke:var(--grid)}.axis{stroke:var(--quiet)}
 .line.dashed{stroke-dasharray:5 3}.line.dotted{stroke-dasharray:1.5 2.5}
