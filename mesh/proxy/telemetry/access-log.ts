@@ -2,6 +2,7 @@
 import { closeSync, openSync, write } from 'node:fs';
 import type { Clock, Timer } from '../../../base/clock.js';
 import type { FlowRecord } from './flow-record.js';
+import { redactPath } from './redact.js';
 import { classifications } from './request-metrics.js';
 import { readParent } from './trace-context.js';
 
@@ -73,7 +74,7 @@ function accessLine(record: FlowRecord, nowMs: number): Record<string, unknown> 
     direction: record.direction,
     method: request.method,
     authority: request.authority,
-    path: request.path,
+    path: redactPath(request.path),
     status: record.status,
     ...(record.grpcStatus >= 0 && { grpcStatus: record.grpcStatus }),
     classification: classifications[record.classification],

@@ -1,10 +1,20 @@
 /** What must not be shown to whoever looks at requests. */
 
-const sensitiveName = /auth|cookie|token|secret|passw|credential|session|api-?key|signature|jwt/i;
+const sensitiveName =
+  /auth|cookie|token|secret|passw|credential|session|api[-_]?key|signature|jwt/i;
 const hidden = '[redacted]';
 
 export const redactHeader = (name: string, value: string): string =>
   sensitiveName.test(name) ? hidden : value;
+
+/** `%74oken` is a token, too. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
 
 /** The path with the values of sensitive query parameters hidden. */
 export function redactPath(target: string): string {
@@ -15,7 +25,7 @@ export function redactPath(target: string): string {
     .split('&')
     .map((pair) => {
       const equals = pair.indexOf('=');
-      if (equals < 0 || !sensitiveName.test(pair.slice(0, equals))) return pair;
+      if (equals < 0 || !sensitiveName.test(decoded(pair.slice(0, equals)))) return pair;
       return `${pair.slice(0, equals + 1)}${hidden}`;
     });
   return `${target.slice(0, query + 1)}${parts.join('&')}`;
