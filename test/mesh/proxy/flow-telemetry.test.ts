@@ -152,7 +152,7 @@ test('D13: spans reach a collector as OTLP JSON, with retries and the route', as
   }
 });
 
-test('D13: the queue of spans is bounded, what is lost is counted, a collector that is gone is not waited for', async () => {
+test('D13: the queue of spans is bounded, losses are counted, a lost collector is not waited for', async () => {
   const clock = new SimulatedClock();
   let answer: (taken: boolean) => void = () => undefined;
   let posts = 0;
