@@ -89,7 +89,8 @@ export class CompiledDestination implements DestinationState {
 
   /** It is configured no more. */
   retire(): EndpointRecord[] {
-    for (const { metrics } of [...this.routes, this.defaultRoute]) {
+    // All that is unknown shares its counters.
+    for (const { metrics } of this.known ? [...this.routes, this.defaultRoute] : []) {
       this.#parts.metrics.retire(metrics);
     }
     return [...this.backends.values()].flatMap((b) => b.endpoints);

@@ -128,16 +128,13 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     raise(route.metrics.otherTries, 0);
     if (why === 'stale-connection' || why === 'not-processed' || why === 'overflow') {
       this.#release();
-      if (why === 'overflow') {
-        this.refuse(503, 'overflow', 'the connection pool is full', 1000);
-        return 'fail';
-      }
       if (this.#mayRetryFreely(why)) {
         this.#past(0, why, nowMs);
         this.#delayMs = 0;
         return 'retry';
       }
-      this.#refuseAfter(why);
+      if (why === 'overflow') this.refuse(503, why, 'the connection pool is full', 1000);
+      else this.#refuseAfter(why);
       return 'fail';
     }
     backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs);
@@ -211,9 +208,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     if (endpoint === undefined || !this.#holds) return;
     if (!this.#judged) {
       if (this.headMs < 0) {
-        // The client left first. It tells how slow the endpoint is at least, and nothing of its health.
-        const waitedMs = nowMs - this.#triedMs;
-        backend.observe(endpoint, Math.max(waitedMs, endpoint.latencyMs), true, nowMs);
+        backend.gaveUp(endpoint, nowMs - this.#triedMs, nowMs);
         if (this.#isProbe) backend.probeLost(endpoint);
       } else {
         const broke = how === 'upstream-broke' || how === 'request-timeout';
@@ -275,6 +270,12 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     if (this.#isSpent || this.#freeRetries >= maxFreeRetries) return false;
     if (why === 'stale-connection' && !isIdempotent(this.request.method) && !this.#mayRetry) {
       return false;
+    }
+    if (why === 'overflow') {
+      // Another endpoint may have room; the same one has not.
+      const tried = (this.#tried ??= []);
+      tried.push(this.endpoint as EndpointRecord);
+      if (!this.backend.candidates.some((e) => !tried.includes(e))) return false;
     }
     this.#freeRetries++;
     return true;

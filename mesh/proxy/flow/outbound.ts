@@ -10,7 +10,7 @@ import type { FlowParts } from './parts.js';
 
 export type { DestinationState } from './destination.js';
 
-/** Addresses outside the mesh that are remembered, the least recently used forgotten first. */
+/** Addresses outside the mesh that are remembered, the oldest forgotten first. */
 const maxForwards = 1000;
 
 export class OutboundFlow {
@@ -116,7 +116,10 @@ export class OutboundFlow {
     forward = new CompiledDestination(source, this.#parts, false);
     if (isLoop) forward.refused = 'this is the proxy itself: the request would go in a circle';
     else if (this.#unknown === 'refuse') {
-      forward.refused = `unknown destination ${hostOf(address).slice(0, 200)}`;
+      const host = hostOf(address)
+        .slice(0, 200)
+        .replace(/[^\x21-\x7e]/g, '?');
+      forward.refused = `unknown destination ${host}`;
     }
     this.#forwards.set(address, forward);
     return forward;

@@ -17,7 +17,9 @@ function decoded(name: string): string {
 }
 
 /** The path with the values of sensitive query parameters hidden. */
-export function redactPath(target: string): string {
+export function redactPath(path: string): string {
+  // HTTP/2 may carry what would break a line of text.
+  const target = path.replace(/[^\x21-\x7e]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
   const query = target.indexOf('?');
   if (query < 0) return target;
   const parts = target

@@ -406,3 +406,28 @@ test('opaque connections are balanced, retried before they are up, and counted',
   expect(b.metric('outbound_endpoint_pending')).toBe(0);
   expect(b.metric('outbound_endpoint_failures_total')).toBe(1);
 });
+
+test('a full pool: another endpoint has room, and where none has, 503', () => {
+  const b = bench(state([destination([backend(three)])]));
+  const overflowing = (a: string) =>
+    a === '10.0.0.1:80' ? { fails: 'overflow' as const, tookMs: 0 } : { tookMs: 1 };
+  for (let i = 0; i < 50; i++) expect(carry(b, b.begin(), overflowing).status).toBe(200);
+  const all = () => ({ fails: 'overflow' as const, tookMs: 0 });
+  expect(carry(b, b.begin(), all)).toMatchObject({ status: 503, reason: 'overflow' });
+  expect(b.metric('retry_same_endpoint_total')).toBe(0);
+  // Nothing is wrong with the endpoints themselves.
+  expect(b.gateway.endpoints().every((e) => e.state === 'ready' && e.failures === 0)).toBe(true);
+});
+
+test('a request whose idle connection had just been closed is repeated without budget, if it is safe', () => {
+  const b = bench(state([destination([backend(three)])]));
+  const stale = (times: number) => () =>
+    times-- > 0 ? { fails: 'stale-connection' as const } : { status: 200 };
+  expect(carry(b, b.begin(), stale(2)).status).toBe(200);
+  expect(carry(b, b.begin(), stale(3)).status).toBe(502);
+  expect(carry(b, b.begin(request({ method: 'POST' })), stale(1)).status).toBe(502);
+  const refusedStream = (times: number) => () =>
+    times-- > 0 ? { fails: 'not-processed' as const } : { status: 200 };
+  expect(carry(b, b.begin(request({ method: 'POST' })), refusedStream(1)).status).toBe(200);
+  expect(b.metric('outbound_http_route_retry_requests_total')).toBe(0);
+});

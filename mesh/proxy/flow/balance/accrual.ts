@@ -19,7 +19,7 @@ export class FailureAccrual {
 
   constructor(policy: BreakerPolicy) {
     this.#policy = policy;
-    this.#slotMs = ((policy.successRate?.windowSeconds ?? 1) * 1000) / slots;
+    this.#slotMs = Math.max(1, ((policy.successRate?.windowSeconds ?? 1) * 1000) / slots);
   }
 
   /** Why to trip now, if so. */

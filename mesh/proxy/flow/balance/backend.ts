@@ -73,7 +73,7 @@ export class BackendState {
     const samePolicy = JSON.stringify(source.breaker) === JSON.stringify(this.source.breaker);
     const seedMs = this.#seedMs(balancer.defaultRttMs, nowMs);
     this.source = source;
-    this.#decayMs = balancer.decaySeconds * 1000;
+    this.#decayMs = Math.max(1, balancer.decaySeconds * 1000);
     const seen = new Set<string>();
     this.endpoints = [];
     for (const endpoint of source.endpoints) {
@@ -142,6 +142,11 @@ export class BackendState {
     if (!endpoint.measured && !failed) this.#firstMeasured(endpoint, sampleMs);
     endpoint.observe(sampleMs, failed, nowMs, this.#decayMs);
     endpoint.connectFailures = 0;
+  }
+
+  /** No head came, but the client left first, so that it tells nothing else. */
+  gaveUp(endpoint: EndpointRecord, waitedMs: number, nowMs: number): void {
+    endpoint.atLeast(waitedMs, nowMs, this.#decayMs);
   }
 
   /** The verdict on one try: whether the endpoint failed it. */

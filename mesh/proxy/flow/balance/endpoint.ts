@@ -94,6 +94,15 @@ export class EndpointRecord implements EndpointState {
     this.loadAtMs = nowMs;
   }
 
+  /** A request that was given up after so long, for a reason of its own: it is at least that slow. */
+  atLeast(waitedMs: number, nowMs: number, decayMs: number): void {
+    const decay = Math.exp((this.loadAtMs - nowMs) / decayMs);
+    if (waitedMs <= this.latencyMs * decay) return;
+    this.latencyMs = waitedMs;
+    this.failureShare *= decay;
+    this.loadAtMs = nowMs;
+  }
+
   /** Expected cost of one more request: latency times what is pending, worse where it fails. Decays while idle. */
   load(nowMs: number, decayMs: number): number {
     const idleMs = nowMs - this.loadAtMs;

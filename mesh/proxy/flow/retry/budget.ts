@@ -20,7 +20,7 @@ export class Budget {
 
   constructor(policy: RetryBudget, nowMs: number) {
     this.policy = policy;
-    this.#slotMs = (policy.ttlSeconds * 1000) / slots;
+    this.#slotMs = Math.max(1, (policy.ttlSeconds * 1000) / slots);
     this.#floor = policy.minRetriesPerSecond * policy.ttlSeconds;
     this.#slotEndMs = nowMs + this.#slotMs;
   }
