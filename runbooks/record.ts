@@ -268,6 +268,8 @@ export interface AlertRecord {
   expected: boolean;
   /** Facts for the runbook, gathered while it fired. */
   facts: RunbookFact[];
+  /** What the queries of its runbook returned while it fired (null: refused); of the first firing of its name. */
+  answers?: Record<string, RunbookAnswer[] | null>;
   /** File name of our runbook for it, such as `slo-burn`; absent where there is none. */
   runbook?: string;
 }
@@ -278,6 +280,12 @@ export interface RunbookFact {
   value: string;
   /** What a person can run to see it. */
   command?: string;
+}
+
+/** One series that a query returned. */
+export interface RunbookAnswer {
+  labels: Record<string, string>;
+  value: number;
 }
 
 export interface SeriesRecord {

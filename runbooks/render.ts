@@ -1,5 +1,6 @@
 /** A page filled with facts: Markdown in which everything from outside is escaped for where it stands. */
 import Handlebars from 'handlebars';
+import { parseDurationMs } from '../base/duration.js';
 import { escapedProgram, escapeFor, type Context, Placeholder } from './escape.js';
 import { placeOf, type RunbookFacts } from './facts.js';
 import { markdownCode, markdownText } from './markdown.js';
@@ -45,7 +46,7 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
     reason: labels.reason,
     instance: labels.instance,
     anchor: labels.anchor,
-    window: /^\d+(ms|[smhdw])$/.test(facts.window ?? '') ? facts.window : '5m',
+    window: parseDurationMs(facts.window ?? '') === undefined ? '5m' : facts.window,
     pki: facts.pki ?? 'pki',
     slos: facts.slos ?? 'slo/',
     prometheus: facts.prometheus ?? 'http://localhost:9090',

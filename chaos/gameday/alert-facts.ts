@@ -1,7 +1,9 @@
 /** Facts for the runbook of an alert, looked up while it fires: which proxy, which certificate, since when. */
 import type { Watch } from '../../alerts/watch/index.js';
 import { messageOf } from '../../base/errors.js';
-import type { RunbookFact } from '../../runbooks/record.js';
+import { factsOfAlert } from '../../runbooks/facts.js';
+import type { RunbookAnswer, RunbookFact } from '../../runbooks/record.js';
+import { queriesOf, renderRunbook } from '../../runbooks/render.js';
 import { askJson, type System, type WorkloadDescription } from '../faults/system.js';
 import type { Firing } from '../runner/firings.js';
 
@@ -42,6 +44,31 @@ export async function factsFor(
     facts.push({ name: 'controller', value: messageOf(error) });
   }
   return facts;
+}
+
+/** Queries of one page at most, and series of one answer. */
+const queriesMax = 24;
+const seriesMax = 10;
+
+/**
+ * The queries of the alert's runbook, run while it fires: a page whose queries return nothing in the very incident
+ * that it is for is of no use, and nobody would notice.
+ */
+export async function answersFor(
+  firing: Firing,
+  watch: Watch,
+  window: string,
+): Promise<Record<string, RunbookAnswer[] | null>> {
+  const { labels, annotations } = firing;
+  const page = renderRunbook(firing.name, { ...factsOfAlert({ labels, annotations }), window });
+  const answers: Record<string, RunbookAnswer[] | null> = {};
+  for (const query of queriesOf(page ?? '').slice(0, queriesMax)) {
+    const samples = await watch.query(query).catch(() => undefined);
+    answers[query] =
+      samples?.slice(0, seriesMax).map(({ labels: own, value }) => ({ labels: own, value })) ??
+      null;
+  }
+  return answers;
 }
 
 /** Those that the alert's labels speak of: its instance, or the callee and its callers. */

@@ -7,6 +7,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { libraryGroups } from '../../alerts/index.js';
 import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock } from '../../base/clock.js';
+import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { packageVersion } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
@@ -31,7 +32,7 @@ import { ScenarioRun } from '../runner/run-scenario.js';
 import { readSwitch } from '../runner/stop-switch.js';
 import { type ReadScenario, readScenarios } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
-import { factsFor } from './alert-facts.js';
+import { answersFor, factsFor } from './alert-facts.js';
 import { budgetOf, eventsOf, periodShare } from './budgets.js';
 import { CertificateLifetimes } from './lifetimes.js';
 import { type GameDayOptions, scaleText, timingOf } from './options.js';
@@ -49,7 +50,13 @@ export interface GameDayView {
 /** What the rendered runbooks need to know beside the record. */
 export interface GameDayOutcome {
   record: GameDayRecord;
-  shared: { proxies: string[]; controller: string; prometheus?: string; slos: string };
+  shared: {
+    proxies: string[];
+    controller: string;
+    prometheus?: string;
+    slos: string;
+    window: string;
+  };
 }
 
 const hourMs = 3_600_000;
@@ -118,6 +125,9 @@ class GameDay {
   readonly #events: TimelineEvent[] = [];
   readonly #scenarios: ScenarioRecord[] = [];
   readonly #facts = new Map<string, Promise<RunbookFact[]>>();
+  /** By the key of a firing: the first of each name. */
+  readonly #answers = new Map<string, Promise<AlertRecord['answers']>>();
+  readonly #asked = new Set<string>();
   #shop: SystemProcess | undefined;
   #watch: Watch | undefined;
   #load: Load | undefined;
@@ -210,6 +220,12 @@ class GameDay {
     return [controller, ...proxies];
   }
 
+  /** How far queries of the present look back: five minutes in the rules' time, and four scrapes at least. */
+  #window(): string {
+    const { timeScale, scrapeIntervalMs } = this.#parts.timing;
+    return formatDurationMs(Math.round(Math.max(300_000 * timeScale, 4 * scrapeIntervalMs)));
+  }
+
   /** For each alert that fires, once, while it does. */
   #gatherFacts(): void {
     const watch = this.#watch;
@@ -217,6 +233,13 @@ class GameDay {
     for (const firing of firingsOf(watch.notifications)) {
       const key = `${firing.name} ${firing.firedAtMs} ${JSON.stringify(firing.labels)}`;
       if (this.#facts.has(key) || this.#facts.size > 500) continue;
+      if (!this.#asked.has(firing.name)) {
+        this.#asked.add(firing.name);
+        this.#answers.set(
+          key,
+          answersFor(firing, watch, this.#window()).catch(() => undefined),
+        );
+      }
       this.#facts.set(
         key,
         factsFor(firing, this.#system, watch).catch((error: unknown) => [
@@ -367,6 +390,7 @@ class GameDay {
         controller: this.#system.controllerAdmin,
         ...(watch.url !== undefined && { prometheus: watch.url }),
         slos: options.slos.join(' '),
+        window: this.#window(),
       },
     };
   }
@@ -382,11 +406,13 @@ class GameDay {
           (s) => f.firedAtMs >= s.startedMs && f.firedAtMs <= s.endedMs,
         );
         const key = `${f.name} ${f.firedAtMs} ${JSON.stringify(f.labels)}`;
+        const answers = await this.#answers.get(key);
         return {
           ...f,
           ...(scenario && { scenario: scenario.id }),
           expected: scenario !== undefined && isExpected(scenario, f),
           facts: (await this.#facts.get(key)) ?? [],
+          ...(answers && { answers }),
           runbook: f.name,
         };
       }),

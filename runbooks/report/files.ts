@@ -34,7 +34,9 @@ export function firedRunbooks(
   shared: SharedFacts = {},
 ): Map<string, string> {
   const pages = new Map<string, string>();
-  for (const alert of record.alerts) {
+  // The firing whose queries were run tells most; of the others the first.
+  const asked = record.alerts.filter((a) => a.answers !== undefined);
+  for (const alert of [...asked, ...record.alerts]) {
     if (pages.has(alert.name)) continue;
     const text = renderRunbook(alert.name, { ...shared, ...factsOfRecord(alert) });
     if (text !== undefined) pages.set(alert.name, text);
@@ -49,7 +51,10 @@ export function firedRunbooks(
 }
 
 export function factsOfRecord(alert: AlertRecord): RunbookFacts {
-  const { labels, annotations, firedAtMs, facts } = alert;
+  const { labels, annotations, firedAtMs, facts, answers = {} } = alert;
+  const answered = Object.entries(answers).flatMap(([query, series]) =>
+    series === null ? [] : [[query, series] as const],
+  );
   const limitMs = 8.64e15;
   const startsAt = new Date(Math.max(-limitMs, Math.min(limitMs, firedAtMs))).toISOString();
   return {
@@ -59,5 +64,6 @@ export function factsOfRecord(alert: AlertRecord): RunbookFacts {
       startsAt,
     }),
     ...(facts.length > 0 ? { observed: facts } : {}),
+    ...(answered.length > 0 ? { answers: Object.fromEntries(answered) } : {}),
   };
 }

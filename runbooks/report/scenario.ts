@@ -41,7 +41,7 @@ ${s.abort && markup`<p class="no">Aborted at ${clockText(s.abort.atMs)}: ${s.abo
 <div><h3>Steady state</h3><p class="claim">${s.hypothesis.title}</p>${hypothesisTable(s)}</div></div>
 <h3>Which alert fired when</h3>
 ${detectionTable([s], false)}
-${alertNotes(s)}
+${alertNotes(record, s)}
 ${figures(record, s)}
 ${s.arms.length > 0 && armsHtml(s.arms)}
 ${
@@ -125,7 +125,22 @@ export function boundText(m: MeasureRecord): string {
   return `${sign} ${valueText(Number(match[2]), m.unit)}`;
 }
 
-function alertNotes(s: ScenarioRecord): Html {
+/** Whether the runbooks of what had to fire were of use: their queries were run while it did. */
+function runbookNote(record: GameDayRecord, s: ScenarioRecord): Html | false {
+  const names = new Set(s.expectations.map((e) => e.name));
+  const parts = record.alerts
+    .filter((a) => a.scenario === s.id && names.has(a.name) && a.answers !== undefined)
+    .map((a) => {
+      const all = Object.values(a.answers ?? {});
+      const some = all.filter((series) => series !== null && series.length > 0).length;
+      return `${a.name} ${some} of ${all.length}`;
+    });
+  if (parts.length === 0) return false;
+  return markup`<li class="quiet">Queries of the runbook that returned something while the alert fired:
+ ${parts.join(', ')}.</li>`;
+}
+
+function alertNotes(record: GameDayRecord, s: ScenarioRecord): Html {
   return markup`<ul class="notes">
 ${
   s.unexpected.length > 0
@@ -133,11 +148,11 @@ ${
     : markup`<li><span class="yes">✓</span> Nothing fired that was not expected.</li>`
 }
 ${s.allowed.length > 0 && markup`<li class="quiet">Allowed beside them: ${namesOf(s.allowed, false)}.</li>`}
-${
-  s.alreadyFiring.length > 0 &&
-  markup`<li class="quiet">
+${runbookNote(record, s)}${
+    s.alreadyFiring.length > 0 &&
+    markup`<li class="quiet">
 Fired before the fault, and not counted: ${namesOf(s.alreadyFiring, false)}.</li>`
-}</ul>`;
+  }</ul>`;
 }
 
 /** One name for all instances of an alert, where labels do not matter. */
