@@ -70,20 +70,39 @@ function named(series: GridSeries[], call: Call, ctx: Context): Value {
   return { type: 'vector', series: mergeSameLabels(dropped, call) };
 }
 
+/**
+ * Beside `@`, Prometheus reads as far as the offset says but looks back from the fixed time: what both allow is seen.
+ */
+function lookUp(
+  selector: VectorSelector,
+  ctx: Context,
+): { firstMs: number; stepMs: number; lookbackMs: number } {
+  const { lookbackMs } = ctx.options;
+  const times = referenceTimes(ctx, selector);
+  const fixed = ctx.fixedTime(selector.at);
+  if (fixed === undefined) return { ...times, lookbackMs };
+  const offsetMs = fixed - times.firstMs;
+  return {
+    firstMs: Math.min(fixed, times.firstMs),
+    stepMs: 0,
+    lookbackMs: Math.max(0, lookbackMs - Math.abs(offsetMs)),
+  };
+}
+
 function sampleTimes(
   selector: VectorSelector,
   ctx: Context,
   what: 'times' | 'starts',
 ): GridSeries[] {
-  const times = referenceTimes(ctx, selector);
-  const { lookbackMs } = ctx.options;
-  const found = ctx.store.select(selector.matchers, times.firstMs - lookbackMs + 1, times.lastMs);
+  const { firstMs, stepMs, lookbackMs } = lookUp(selector, ctx);
+  const lastMs = firstMs + (ctx.steps - 1) * stepMs;
+  const found = ctx.store.select(selector.matchers, firstMs - lookbackMs + 1, lastMs);
   return found.map((series) => {
     const out = emptySeries(series.labels, ctx.steps);
-    forEachLast(series, ctx.steps, times, lookbackMs, (step, i) => {
+    forEachLast(series, ctx.steps, { firstMs, stepMs }, lookbackMs, (step, i) => {
       if (series.stale?.[i] === 1) return;
-      out.values[step] =
-        (what === 'times' ? (series.times[i] as number) : (series.starts?.[i] ?? 0)) / 1000;
+      const timeMs = what === 'times' ? (series.times[i] as number) : (series.starts?.[i] ?? 0);
+      out.values[step] = timeMs / 1000;
       out.present[step] = 1;
     });
     return out;

@@ -40,7 +40,8 @@ export function prepareNames(text: string): string {
   tokens.forEach((match, i) => {
     const word = match[0];
     if (/^(\s|#)/.test(word)) {
-      result += word;
+      // Comments would be nodes among the operands.
+      result += word.startsWith('#') ? ' '.repeat(word.length) : word;
       return;
     }
     const afterOffset = /offset([-+ ]*)(step|range|min_of|max_of)?$/.test(before.join(' '));
