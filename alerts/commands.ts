@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerLibrary } from './library/commands.js';
 import { registerLint } from './lint/commands.js';
+import { registerRouting } from './routing/commands.js';
 import { registerTest } from './proof/unit/command.js';
 
 export function registerAlerts(program: Command): void {
@@ -10,5 +11,6 @@ export function registerAlerts(program: Command): void {
     .description('the alert library, routing, lint, and the proof that an alert fires');
   registerLibrary(alerts);
   registerLint(alerts);
+  registerRouting(alerts);
   registerTest(alerts);
 }

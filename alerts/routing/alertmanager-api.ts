@@ -1,0 +1,109 @@
+/** A running Alertmanager: its alerts and silences. */
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import type { ActiveSilence } from './evaluate.js';
+import { type AlertLabels, type AlertMatcher, matcherOf } from './matchers.js';
+
+const timeoutMs = 10_000;
+
+export interface AmSilence {
+  id?: string;
+  matchers: { name: string; value: string; isRegex: boolean; isEqual: boolean }[];
+  startsAt: string;
+  endsAt: string;
+  createdBy: string;
+  comment: string;
+  status?: { state: 'active' | 'pending' | 'expired' };
+}
+
+export interface AmAlert {
+  labels: AlertLabels;
+  startsAt: string;
+  status: { state: string; silencedBy: string[]; inhibitedBy: string[] };
+  receivers: { name: string }[];
+}
+
+export class AlertmanagerApi {
+  readonly #base: string;
+
+  constructor(url: string) {
+    if (!/^https?:\/\//.test(url)) {
+      throw new UserError({ message: `--alertmanager ${url}`, expected: 'http://host:9093' });
+    }
+    this.#base = `${url.replace(/\/+$/, '')}/api/v2`;
+  }
+
+  silences(): Promise<AmSilence[]> {
+    return this.#ask('GET', '/silences');
+  }
+
+  alerts(): Promise<AmAlert[]> {
+    return this.#ask('GET', '/alerts');
+  }
+
+  /** With an id, changes that one: Alertmanager expires it and makes another where it has begun. */
+  async createSilence(silence: AmSilence): Promise<string> {
+    const answer = await this.#ask<{ silenceID: string }>('POST', '/silences', silence);
+    return answer.silenceID;
+  }
+
+  async expireSilence(id: string): Promise<void> {
+    await this.#ask('DELETE', `/silence/${encodeURIComponent(id)}`);
+  }
+
+  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    let response: Response;
+    try {
+      response = await fetch(this.#base + path, {
+        method,
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      });
+    } catch (error) {
+      const cause =
+        error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
+      throw new UserError(`${this.#base} does not answer: ${cause}`, exitCode.environment);
+    }
+    const text = await response.text();
+    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+    if (response.status === 404 && method === 'DELETE') {
+      throw new UserError('there is no such silence');
+    }
+    throw new UserError(
+      `${method} ${this.#base}${path}: ${text.trim() || `HTTP ${response.status}`}`,
+      exitCode.environment,
+    );
+  }
+}
+
+export function matchersOfSilence(silence: AmSilence): AlertMatcher[] {
+  return silence.matchers.map(({ name, value, isRegex, isEqual }) =>
+    matcherOf(
+      name,
+      isRegex ? (isEqual === false ? '!~' : '=~') : isEqual === false ? '!=' : '=',
+      value,
+    ),
+  );
+}
+
+export const toSilenceMatcher = (m: AlertMatcher): AmSilence['matchers'][number] => ({
+  name: m.name,
+  value: m.value,
+  isRegex: m.op.endsWith('~'),
+  isEqual: !m.op.startsWith('!'),
+});
+
+/** Those in force at a moment. */
+export function silencesAt(silences: readonly AmSilence[], atMs: number): ActiveSilence[] {
+  return silences
+    .filter((s) => s.status?.state !== 'expired')
+    .filter((s) => Date.parse(s.startsAt) <= atMs && atMs < Date.parse(s.endsAt))
+    .map((s) => ({
+      id: s.id ?? '',
+      comment: s.comment,
+      createdBy: s.createdBy,
+      endsAt: s.endsAt,
+      matchers: matchersOfSilence(s),
+    }));
+}

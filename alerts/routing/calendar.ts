@@ -1,0 +1,228 @@
+/** Planned maintenance: a calendar of windows, once or every week, as the silences that it asks for. */
+import { z } from 'zod';
+import { parseDurationMs } from '../../base/duration.js';
+import { type Problem, UserError } from '../../base/errors.js';
+import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { type AmSilence, toSilenceMatcher } from './alertmanager-api.js';
+import { type AlertMatcher, parseMatcher } from './matchers.js';
+import { localTime, minuteOf, momentOf } from './time-intervals.js';
+
+const time = z.iso.datetime({
+  offset: true,
+  error: 'expected a time with its offset, such as 2026-12-01T22:00:00+01:00',
+});
+const days = [
+  'sunday',
+  'monday',
+  'tuesday',
+  'wednesday',
+  'thursday',
+  'friday',
+  'saturday',
+] as const;
+
+const schema = z.strictObject({
+  apiVersion: z.literal('firedrill.dev/v1'),
+  kind: z.literal('MaintenanceCalendar'),
+  windows: z.array(
+    z.strictObject({
+      name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected a word such as payment-database'),
+      why: z.string().min(3),
+      owner: z.string().min(1),
+      /** All of these. */
+      match: z.array(z.string()).min(1),
+      from: time.optional(),
+      to: time.optional(),
+      every: z
+        .strictObject({
+          days: z.array(z.enum(days)).min(1).optional(),
+          at: z.string(),
+          for: z.string(),
+          timezone: z.string().default('UTC'),
+          until: time.optional(),
+        })
+        .optional(),
+    }),
+  ),
+});
+
+export interface PlannedWindow {
+  name: string;
+  comment: string;
+  owner: string;
+  matchers: AlertMatcher[];
+  fromMs: number;
+  toMs: number;
+}
+
+type Calendar = z.output<typeof schema>;
+
+export const readCalendar = (file: string): Calendar => check(file, readYaml(file));
+export const readCalendarText = (file: string, text: string): Calendar =>
+  check(file, parseYaml(file, text));
+
+/** A planned window longer than this is rather a decision than maintenance. */
+const maxWindowMs = 7 * 86_400_000;
+
+function check(file: string, documents: YamlDocument[]): Calendar {
+  const [document] = documents;
+  if (!document)
+    throw new UserError({ message: `${file} is empty`, expected: 'kind MaintenanceCalendar' });
+  const calendar = checkYaml(document, schema);
+  const problems: Problem[] = [];
+  const say = (path: Path, message: string, expected: string): void => {
+    problems.push({ place: document.placeOf(path), message, expected });
+  };
+  const names = new Set<string>();
+  calendar.windows.forEach((window, i) => {
+    const path: Path = ['windows', i];
+    if (names.has(window.name))
+      say([...path, 'name'], `${window.name} is there twice`, 'a name each');
+    names.add(window.name);
+    window.match.forEach((text, j) => {
+      try {
+        parseMatcher(text);
+      } catch {
+        say([...path, 'match', j], `the matcher ${text}`, 'such as service="payment"');
+      }
+    });
+    if (window.match.every(matchesAnything)) {
+      say(
+        [...path, 'match'],
+        'it would silence everything',
+        'a matcher that names what is worked on',
+      );
+    }
+    const once = window.from !== undefined || window.to !== undefined;
+    if (once === (window.every !== undefined)) {
+      say(path, `${window.name} needs either from and to, or every`, 'one of the two');
+    } else if (once) {
+      const lengthMs = Date.parse(window.to ?? '') - Date.parse(window.from ?? '');
+      if (!(lengthMs > 0))
+        say([...path, 'to'], 'the window ends before it begins', 'from, then to');
+      else if (lengthMs > maxWindowMs)
+        say([...path, 'to'], 'the window is longer than a week', 'less');
+    }
+    if (window.every) {
+      const { at, for: length, timezone } = window.every;
+      const lengthMs = parseDurationMs(length) ?? 0;
+      if (lengthMs <= 0 || lengthMs > 86_400_000) {
+        say([...path, 'every', 'for'], `for ${length}`, 'a duration of at most a day');
+      }
+      for (const [field, run] of [
+        ['at', () => minuteOf(at)],
+        ['timezone', () => localTime(0, timezone)],
+      ] as const) {
+        try {
+          run();
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+          const [problem] = error.problems;
+          say([...path, 'every', field], problem?.message ?? '', problem?.expected ?? '');
+        }
+      }
+    }
+  });
+  if (problems.length > 0) throw new UserError(problems);
+  return calendar;
+}
+
+/** Whether an alert without any label would match it too: then it holds nothing back. */
+export function matchesAnything(text: string): boolean {
+  try {
+    const matcher = parseMatcher(text);
+    return (
+      (matcher.matches({}) && matcher.matches({ [matcher.name]: 'a' })) ||
+      /^\.[*+]$/.test(matcher.value)
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Every window that is not over and begins within the horizon, in order. */
+export function plannedWindows(
+  calendar: Calendar,
+  nowMs: number,
+  horizonMs: number,
+): PlannedWindow[] {
+  const windows = calendar.windows.flatMap((window): PlannedWindow[] => {
+    const of = (fromMs: number, toMs: number): PlannedWindow => ({
+      name: window.name,
+      comment: `${window.why} [calendar ${window.name}]`,
+      owner: window.owner,
+      matchers: window.match.map(parseMatcher),
+      fromMs,
+      toMs,
+    });
+    if (!window.every) return [of(Date.parse(window.from ?? ''), Date.parse(window.to ?? ''))];
+    const { every } = window;
+    const lengthMs = parseDurationMs(every.for) as number;
+    const untilMs = every.until === undefined ? Infinity : Date.parse(every.until);
+    const wanted = new Set(every.days ?? days);
+    const found: PlannedWindow[] = [];
+    // A day earlier, for a window that began yesterday; the days are those of the window's own zone.
+    for (
+      let dayMs = nowMs - 86_400_000;
+      dayMs <= nowMs + horizonMs + 86_400_000;
+      dayMs += 86_400_000
+    ) {
+      const local = localTime(dayMs, every.timezone);
+      if (!wanted.has(days[local.weekday] as (typeof days)[number])) continue;
+      const fromMs = momentOf({ ...local, minute: minuteOf(every.at) }, every.timezone);
+      if (fromMs < untilMs) found.push(of(fromMs, fromMs + lengthMs));
+    }
+    return found;
+  });
+  const unique = new Map(windows.map((w) => [`${w.name} ${w.fromMs}`, w]));
+  return [...unique.values()]
+    .filter((w) => w.toMs > nowMs && w.fromMs <= nowMs + horizonMs)
+    .sort((a, b) => a.fromMs - b.fromMs || (a.name < b.name ? -1 : 1));
+}
+
+export interface SilencePlan {
+  create: AmSilence[];
+  /** Silences of the calendar that it does not ask for any more. */
+  expire: AmSilence[];
+  keep: AmSilence[];
+}
+
+const ofCalendar = /\[calendar ([a-z0-9-]+)\]$/;
+
+/** What has to be done so that the silences are those of the calendar; others are left alone. */
+export function planSilences(
+  windows: readonly PlannedWindow[],
+  present: readonly AmSilence[],
+): SilencePlan {
+  const ours = present.filter((s) => s.status?.state !== 'expired' && ofCalendar.test(s.comment));
+  const wanted = windows.map(silenceOf);
+  const keep = ours.filter((s) => wanted.some((w) => isSame(w, s)));
+  return {
+    create: wanted.filter((w) => !ours.some((s) => isSame(w, s))),
+    expire: ours.filter((s) => !keep.includes(s)),
+    keep,
+  };
+}
+
+const silenceOf = (w: PlannedWindow): AmSilence => ({
+  matchers: w.matchers.map(toSilenceMatcher),
+  startsAt: new Date(w.fromMs).toISOString(),
+  endsAt: new Date(w.toMs).toISOString(),
+  createdBy: w.owner,
+  comment: w.comment,
+});
+
+/** Alertmanager moves the start of what should have begun already to the present. */
+function isSame(wanted: AmSilence, present: AmSilence): boolean {
+  const [from, since] = [Date.parse(wanted.startsAt), Date.parse(present.startsAt)];
+  const began = from === since || (present.status?.state === 'active' && from < since);
+  return (
+    began &&
+    Date.parse(wanted.endsAt) === Date.parse(present.endsAt) &&
+    wanted.comment === present.comment &&
+    matcherKey(wanted) === matcherKey(present)
+  );
+}
+
+const matcherKey = (s: AmSilence): string =>
+  JSON.stringify(s.matchers.map((m) => [m.name, m.value, m.isRegex, m.isEqual ?? true]).sort());

@@ -1,0 +1,138 @@
+/** `firedrill alerts routes`, `route` and `silence`. */
+import type { Command } from 'commander';
+
+export interface RouteFlags {
+  file?: string;
+  config?: string;
+  labels: string;
+  at?: string;
+  firing: string[];
+  alertmanager?: string;
+  expect?: string;
+  output: string;
+}
+
+export interface GenerateFlags {
+  file: string;
+  out: string;
+  check: boolean;
+}
+
+export interface SilenceFlags {
+  alertmanager: string;
+  match: string[];
+  duration: string;
+  start?: string;
+  comment: string;
+  author: string;
+  dryRun: boolean;
+  horizon: string;
+  output: string;
+  expired: boolean;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+export function registerRouting(alerts: Command): void {
+  const routes = alerts
+    .command('routes')
+    .description("Alertmanager's configuration from a short declaration");
+  routes
+    .command('generate')
+    .description('write alertmanager.yaml, and the rules of escalations')
+    .requiredOption('-f, --file <file>', 'the declaration')
+    .requiredOption('-o, --out <path>', 'a folder, or - for standard output')
+    .option('--check', 'let amtool check it before it is written', false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill alerts routes generate -f examples/alerts/routing.yaml -o out/ --check',
+    )
+    .action(async (flags: GenerateFlags) => (await import('./run.js')).generateRoutes(flags));
+  routes
+    .command('test')
+    .description("run the declaration's tests: who is told of what, and when")
+    .requiredOption('-f, --file <file>', 'the declaration')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill alerts routes test -f examples/alerts/routing.yaml',
+    )
+    .action(async (flags: { file: string; output: string }) =>
+      (await import('./run.js')).testRoutes(flags),
+    );
+
+  alerts
+    .command('route')
+    .description('who would be told of an alert, and why')
+    .option('-f, --file <file>', 'the declaration')
+    .option('--config <file>', 'or any configuration of Alertmanager')
+    .requiredOption('--labels <labels>', 'of the alert: a=b,c=d')
+    .option('--at <time>', 'such as 2026-12-01T22:00:00Z; default: now')
+    .option('--firing <labels>', 'another alert that fires (may be repeated)', collect, [])
+    .option('--alertmanager <url>', 'with the alerts and silences of a running one')
+    .option('--expect <receivers>', 'exit 1 unless exactly these are told; none: nobody')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', routeExample)
+    .action(async (flags: RouteFlags) => (await import('./run.js')).explainRoute(flags));
+  registerSilence(alerts);
+}
+
+const routeExample = `
+Examples:
+  firedrill alerts route -f examples/alerts/routing.yaml \\
+    --labels alertname=MeshRetryStorm,severity=page,owner=platform,service=payment
+  firedrill alerts route --config alertmanager.yml --labels severity=ticket --at 2026-12-06T03:00:00Z
+  firedrill alerts route -f routing.yaml --labels alertname=MeshProxiesDisconnected,severity=page \\
+    --firing alertname=MeshControlPlaneDown,severity=page --expect none`;
+
+function registerSilence(alerts: Command): void {
+  const silence = alerts.command('silence').description("silences of a running Alertmanager's");
+  const url = 'http://localhost:9093';
+  silence
+    .command('create')
+    .description('silence what matches, for a while, with a reason')
+    .option('--alertmanager <url>', 'its address', url)
+    .option('-m, --match <matcher>', 'such as service="payment"; all of them', collect, [])
+    .option('-d, --duration <duration>', 'how long', '1h')
+    .option('--start <time>', 'when it begins; default: now')
+    .requiredOption('-c, --comment <text>', 'why')
+    .option('--author <name>', 'who', process.env.USER ?? '')
+    .option('--dry-run', 'only say what it would hide', false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill alerts silence create -m service=payment -m severity=ticket -d ' +
+        '2h -c "new disks"',
+    )
+    .action(async (flags: SilenceFlags) => (await import('./silence-run.js')).create(flags));
+  silence
+    .command('list')
+    .description('silences that are in force or to come')
+    .option('--alertmanager <url>', 'its address', url)
+    .option('--expired', 'those that are over, too', false)
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill alerts silence list')
+    .action(async (flags: SilenceFlags) => (await import('./silence-run.js')).list(flags));
+  silence
+    .command('expire')
+    .description('end silences now')
+    .argument('<id...>', 'their ids')
+    .option('--alertmanager <url>', 'its address', url)
+    .addHelpText('after', '\nExample:\n  firedrill alerts silence expire 0d0a8d2e-…')
+    .action(async (ids: string[], flags: SilenceFlags) =>
+      (await import('./silence-run.js')).expire(ids, flags),
+    );
+  silence
+    .command('plan')
+    .description('make the silences those of a calendar of planned maintenance')
+    .argument('<calendar>', 'a file of kind MaintenanceCalendar')
+    .option('--alertmanager <url>', 'its address', url)
+    .option('--horizon <duration>', 'how far ahead', '14d')
+    .option('--dry-run', 'only say what would change', false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill alerts silence plan examples/alerts/maintenance.yaml --dry-run',
+    )
+    .action(async (calendar: string, flags: SilenceFlags) =>
+      (await import('./silence-run.js')).plan(calendar, flags),
+    );
+}

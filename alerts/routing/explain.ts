@@ -1,0 +1,37 @@
+/** A decision in words: who is told, by which route, and what kept the others quiet. */
+import type { AlertLabels } from './matchers.js';
+import type { Decision, Delivery } from './evaluate.js';
+
+export const labelText = (labels: AlertLabels): string =>
+  `{${Object.entries(labels)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(', ')}}`;
+
+export function explainDecision(decision: Decision, at: string): string {
+  const { labels, inhibited, silenced, deliveries, told } = decision;
+  const lines = [`${labelText(labels)} at ${at}`];
+  lines.push(told.length > 0 ? `tells ${told.join(', ')}` : 'tells nobody');
+  if (inhibited) {
+    const equal = inhibited.equal.length > 0 ? `, with the same ${inhibited.equal.join(', ')}` : '';
+    lines.push(
+      `  hidden by ${labelText(inhibited.by)}: inhibit rule ${inhibited.rule} (${inhibited.source}${equal})`,
+    );
+  }
+  if (silenced) {
+    lines.push(
+      `  silenced until ${silenced.endsAt} by ${silenced.createdBy}: ${silenced.comment} (${silenced.id})`,
+    );
+  }
+  for (const delivery of deliveries) lines.push(...explainDelivery(delivery));
+  return `${lines.join('\n')}\n`;
+}
+
+function explainDelivery(d: Delivery): string[] {
+  const path = d.path.map((p) => (p.position === 0 ? p.text : `route ${p.position} (${p.text})`));
+  return [
+    `  ${d.receiver}: ${path.join(' > ')}`,
+    `    grouped with ${labelText(d.groupLabels)}: told after ${d.groupWait}, what changes after ` +
+      `${d.groupInterval}, what does not every ${d.repeatInterval}`,
+    ...(d.mutedBy === undefined ? [] : [`    not told now: ${d.mutedBy}`]),
+  ];
+}

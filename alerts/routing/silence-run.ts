@@ -1,0 +1,110 @@
+/** What `firedrill alerts silence` does. */
+import { parseDurationMs } from '../../base/duration.js';
+import { UserError } from '../../base/errors.js';
+import { formatTable } from '../../base/terminal.js';
+import {
+  AlertmanagerApi,
+  type AmSilence,
+  matchersOfSilence,
+  toSilenceMatcher,
+} from './alertmanager-api.js';
+import { matchesAnything, plannedWindows, planSilences, readCalendar } from './calendar.js';
+import type { SilenceFlags } from './commands.js';
+import { labelText } from './explain.js';
+import { allMatch, parseMatchers } from './matchers.js';
+
+/** Longer ones are forgotten; whoever needs more plans it in a calendar. */
+const maxSilenceMs = 7 * 86_400_000;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const matcherText = (s: AmSilence): string =>
+  matchersOfSilence(s)
+    .map((m) => m.text)
+    .join(' ');
+
+export async function create(flags: SilenceFlags): Promise<void> {
+  const matchers = flags.match.flatMap(parseMatchers);
+  if (matchers.length === 0 || flags.match.every(matchesAnything)) {
+    throw new UserError({
+      message: 'it would silence everything',
+      expected: 'a matcher that names what is worked on, such as -m service=payment',
+    });
+  }
+  const durationMs = parseDurationMs(flags.duration) ?? 0;
+  if (durationMs <= 0 || durationMs > maxSilenceMs) {
+    throw new UserError({ message: `--duration ${flags.duration}`, expected: 'at most 7d' });
+  }
+  const startMs = flags.start === undefined ? Date.now() : Date.parse(flags.start);
+  if (Number.isNaN(startMs)) {
+    throw new UserError({
+      message: `--start ${flags.start}`,
+      expected: 'such as 2026-12-01T22:00Z',
+    });
+  }
+  if (flags.comment.trim().length < 3) {
+    throw new UserError({ message: '--comment says nothing', expected: 'why it is silenced' });
+  }
+  if (flags.author === '') throw new UserError({ message: 'who?', expected: '--author NAME' });
+  const api = new AlertmanagerApi(flags.alertmanager);
+  const hidden = (await api.alerts()).filter((a) => allMatch(matchers, a.labels));
+  for (const alert of hidden) say(`hides ${labelText(alert.labels)}`);
+  const silence: AmSilence = {
+    matchers: matchers.map(toSilenceMatcher),
+    startsAt: new Date(startMs).toISOString(),
+    endsAt: new Date(startMs + durationMs).toISOString(),
+    createdBy: flags.author,
+    comment: flags.comment,
+  };
+  const about = `${hidden.length} alerts that fire now, until ${silence.endsAt}`;
+  if (flags.dryRun) return say(`would hide ${about}`);
+  say(`${await api.createSilence(silence)} hides ${about}`);
+}
+
+export async function list(flags: SilenceFlags): Promise<void> {
+  const silences = (await new AlertmanagerApi(flags.alertmanager).silences())
+    .filter((s) => flags.expired || s.status?.state !== 'expired')
+    .sort((a, b) => Date.parse(a.startsAt) - Date.parse(b.startsAt));
+  if (flags.output === 'json') return say(JSON.stringify(silences, undefined, 2));
+  const rows = silences.map((s) => [
+    s.id ?? '',
+    s.status?.state ?? '',
+    s.startsAt,
+    s.endsAt,
+    s.createdBy,
+    matcherText(s),
+    s.comment,
+  ]);
+  say(formatTable(['ID', 'STATE', 'FROM', 'TO', 'BY', 'MATCHES', 'WHY'], rows));
+}
+
+export async function expire(ids: readonly string[], flags: SilenceFlags): Promise<void> {
+  const api = new AlertmanagerApi(flags.alertmanager);
+  for (const id of ids) {
+    await api.expireSilence(id);
+    say(`${id} is over`);
+  }
+}
+
+export async function plan(file: string, flags: SilenceFlags): Promise<void> {
+  const calendar = readCalendar(file);
+  const horizonMs = parseDurationMs(flags.horizon) ?? 0;
+  if (horizonMs <= 0) {
+    throw new UserError({ message: `--horizon ${flags.horizon}`, expected: 'such as 14d' });
+  }
+  const api = new AlertmanagerApi(flags.alertmanager);
+  const windows = plannedWindows(calendar, Date.now(), horizonMs);
+  const changes = planSilences(windows, await api.silences());
+  for (const silence of changes.create) {
+    say(
+      `create ${silence.startsAt} to ${silence.endsAt} ${matcherText(silence)}: ${silence.comment}`,
+    );
+    if (!flags.dryRun) await api.createSilence(silence);
+  }
+  for (const silence of changes.expire) {
+    say(`expire ${silence.id}: ${silence.comment}`);
+    if (!flags.dryRun) await api.expireSilence(silence.id ?? '');
+  }
+  const { create: made, expire: ended, keep } = changes;
+  const would = flags.dryRun ? ' (nothing was changed)' : '';
+  say(`${made.length} created, ${ended.length} expired, ${keep.length} kept${would}`);
+}

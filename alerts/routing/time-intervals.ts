@@ -1,0 +1,121 @@
+/** Alertmanager's time intervals: whether a moment lies within one, in its own time zone. */
+import { UserError } from '../../base/errors.js';
+import type { AmTimeInterval } from './config.js';
+
+const days = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
+const months = [
+  'january',
+  'february',
+  'march',
+  'april',
+  'may',
+  'june',
+  'july',
+  'august',
+  'september',
+  'october',
+  'november',
+  'december',
+];
+
+export interface LocalTime {
+  year: number;
+  /** From 1. */
+  month: number;
+  day: number;
+  /** 0 is Sunday. */
+  weekday: number;
+  /** Since midnight. */
+  minute: number;
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** What the clock on the wall says in a time zone of the IANA's list. */
+export function localTime(atMs: number, zone: string): LocalTime {
+  let format = formats.get(zone);
+  if (!format) {
+    try {
+      format = new Intl.DateTimeFormat('en-GB', {
+        timeZone: zone,
+        year: 'numeric',
+        month: 'numeric',
+        day: 'numeric',
+        hour: 'numeric',
+        minute: 'numeric',
+        hourCycle: 'h23',
+      });
+    } catch {
+      throw new UserError({ message: `the time zone ${zone}`, expected: 'such as Europe/Berlin' });
+    }
+    formats.set(zone, format);
+  }
+  const parts = Object.fromEntries(
+    format.formatToParts(atMs).map((p) => [p.type, Number(p.value)] as const),
+  );
+  const { year = 0, month = 0, day = 0, hour = 0, minute = 0 } = parts;
+  const weekday = new Date(Date.UTC(year, month - 1, day)).getUTCDay();
+  return { year, month, day, weekday, minute: hour * 60 + minute };
+}
+
+/** The moment at which the clock on the wall of a zone says so; in the hour that is skipped, the one after. */
+export function momentOf(time: Omit<LocalTime, 'weekday'>, zone: string): number {
+  const asUtc = Date.UTC(time.year, time.month - 1, time.day) + time.minute * 60_000;
+  let guess = asUtc;
+  for (let i = 0; i < 3; i++) {
+    const local = localTime(guess, zone);
+    const said = Date.UTC(local.year, local.month - 1, local.day) + local.minute * 60_000;
+    if (said === asUtc) break;
+    guess += asUtc - said;
+  }
+  return guess;
+}
+
+export function minuteOf(text: string): number {
+  const match = /^(\d\d):(\d\d)$/.exec(text);
+  const minute = match ? Number(match[1]) * 60 + Number(match[2]) : Number.NaN;
+  if (minute <= 1440 && Number(match?.[2]) < 60) return minute;
+  throw new UserError({ message: `the time ${text}`, expected: 'such as 09:00, up to 24:00' });
+}
+
+/** Fields that are absent hold always; of each field any entry has to hold. */
+export function contains(interval: AmTimeInterval, atMs: number): boolean {
+  const local = localTime(atMs, zoneOf(interval.location));
+  const lastDay = new Date(Date.UTC(local.year, local.month, 0)).getUTCDate();
+  const any = <T>(list: readonly T[] | undefined, holds: (entry: T) => boolean): boolean =>
+    list === undefined || list.length === 0 || list.some(holds);
+  return (
+    any(interval.times, (t) => {
+      return local.minute >= minuteOf(t.start_time) && local.minute < minuteOf(t.end_time);
+    }) &&
+    any(interval.weekdays, (r) => inRange(r, local.weekday, (w) => nameIn(days, w, 0))) &&
+    any(interval.months, (r) => inRange(r, local.month, (w) => nameIn(months, w, 1))) &&
+    any(interval.years, (r) => inRange(r, local.year, Number)) &&
+    // -1 is the last day of the month.
+    any(interval.days_of_month, (r) =>
+      inRange(r, local.day, (w) => (Number(w) < 0 ? lastDay + 1 + Number(w) : Number(w))),
+    )
+  );
+}
+
+const zoneOf = (location: string | undefined): string =>
+  location === undefined || location === ''
+    ? 'UTC'
+    : location === 'Local'
+      ? Intl.DateTimeFormat().resolvedOptions().timeZone
+      : location;
+
+const nameIn = (names: readonly string[], word: string, first: number): number => {
+  const at = names.indexOf(word.toLowerCase());
+  return at < 0 ? Number(word) : at + first;
+};
+
+/** `monday:friday`, `3`, `-1`. */
+function inRange(text: string, value: number, valueOf: (word: string) => number): boolean {
+  const [from = '', to = from] = text.split(':').map((w) => w.trim());
+  const [low, high] = [valueOf(from), valueOf(to)];
+  if (Number.isNaN(low) || Number.isNaN(high)) {
+    throw new UserError({ message: `the range ${text}`, expected: 'such as monday:friday or 1:5' });
+  }
+  return value >= low && value <= high;
+}
