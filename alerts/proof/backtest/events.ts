@@ -1,0 +1,91 @@
+/** What an SLO is computed from: the bad and total events of each step, as its rules would have recorded them. */
+
+/** Two counters as they were scraped, at a fixed pace; NaN where a scrape failed. */
+export interface Counters {
+  startMs: number;
+  stepMs: number;
+  bad: Float64Array;
+  total: Float64Array;
+}
+
+/** NaN where the rules record nothing. */
+export interface StepEvents {
+  startMs: number;
+  stepMs: number;
+  bad: Float64Array;
+  total: Float64Array;
+}
+
+/** How far back the rules look for a counter's last value (`slo/rules/increments.ts`). */
+const lookbackMs = 5 * 60_000;
+
+/**
+ * The differences of the counters' last values, as the rules take them: a failed scrape is bridged, a counter that
+ * went back counts whole, and what came after a longer silence does not count, since its past is unknown.
+ * `bothEnds`: a range holds both its ends, as in Prometheus before version 3.
+ */
+export function stepsOf(counters: Counters, bothEnds = false): StepEvents {
+  const { startMs, stepMs } = counters;
+  const n = counters.total.length;
+  const reach = bothEnds ? Math.floor(lookbackMs / stepMs) : Math.ceil(lookbackMs / stepMs) - 1;
+  const totalLast = lastValues(counters.total, reach);
+  const badLast = lastValues(counters.bad, reach);
+  const total = new Float64Array(n).fill(NaN);
+  const bad = new Float64Array(n).fill(NaN);
+  for (let i = 1; i < n; i++) {
+    const before = totalLast[i - 1] as number;
+    const now = totalLast[i] as number;
+    if (Number.isNaN(before) || Number.isNaN(now)) continue;
+    total[i] = now >= before ? now - before : now;
+    const badNow = badLast[i] as number;
+    if (Number.isNaN(badNow)) {
+      bad[i] = 0;
+      continue;
+    }
+    const badBefore = badLast[i - 1] as number;
+    bad[i] = badNow >= badBefore ? badNow - badBefore : badNow;
+  }
+  return { startMs, stepMs, bad, total };
+}
+
+/** At each place the last value that is there, at most `reach` places back. */
+function lastValues(values: Float64Array, reach: number): Float64Array {
+  const last = new Float64Array(values.length);
+  let at = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isNaN(values[i] as number)) at = i;
+    last[i] = i - at <= reach ? (values[at] as number) : NaN;
+  }
+  return last;
+}
+
+/** Sums of any window in two look-ups: running sums, and how many samples they are made of. */
+export class Running {
+  readonly sums: Float64Array;
+  readonly counts: Int32Array;
+
+  constructor(values: Float64Array) {
+    const n = values.length;
+    this.sums = new Float64Array(n + 1);
+    this.counts = new Int32Array(n + 1);
+    let sum = 0;
+    let count = 0;
+    for (let i = 0; i < n; i++) {
+      const value = values[i] as number;
+      // NaN is the one number that is not itself.
+      if (value === value) {
+        sum += value;
+        count++;
+      }
+      this.sums[i + 1] = sum;
+      this.counts[i + 1] = count;
+    }
+  }
+
+  /** Of the last `length` places up to and including `end`; NaN where there is no sample. */
+  over(end: number, length: number): number {
+    const from = end + 1 > length ? end + 1 - length : 0;
+    if (this.counts[end + 1] === this.counts[from]) return NaN;
+    return (this.sums[end + 1] as number) - (this.sums[from] as number);
+  }
+}
