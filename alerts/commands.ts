@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { registerLibrary } from './library/commands.js';
 import { registerLint } from './lint/commands.js';
 import { registerRouting } from './routing/commands.js';
+import { registerBacktest } from './proof/backtest/command.js';
 import { registerTest } from './proof/unit/command.js';
 
 export function registerAlerts(program: Command): void {
@@ -13,4 +14,5 @@ export function registerAlerts(program: Command): void {
   registerLint(alerts);
   registerRouting(alerts);
   registerTest(alerts);
+  registerBacktest(alerts);
 }

@@ -1,0 +1,53 @@
+/** `firedrill alerts backtest`: when these alerts would have fired, over history or over a story of incidents. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../../base/errors.js';
+import type { BacktestFlags } from './backtest.js';
+
+export function registerBacktest(alerts: Command): void {
+  alerts
+    .command('backtest')
+    .description('when alerts would have fired: over a story of incidents, files, or a Prometheus')
+    .requiredOption('-i, --input <path...>', 'SLOs: files, folders, or -')
+    .option('--slo <id...>', 'only these')
+    .option(
+      '--incidents <file>',
+      'a story of incidents; with measured data only their labels count',
+    )
+    .option('--prometheus <url>', 'read the history of a Prometheus by its API')
+    .option('--from <time>', 'of the history: a time, or a duration before the end', '30d')
+    .option('--to <time>', 'end of the history; default now, or the end of the files')
+    .option('--cache <folder>', 'where downloaded chunks are kept, so that a download goes on')
+    .option('--openmetrics <file...>', 'series with timestamps, in OpenMetrics or text format')
+    .option('--csv <file...>', 'a column of times, and a column for each series')
+    .option(
+      '--remote-write <path...>',
+      'captured bodies of remote write requests, or folders of them',
+    )
+    .option('--step <duration>', 'resolution', '1m')
+    .option('--threads <count>', 'default: as many as there are cores')
+    .option('--tune', 'sweep windows, factors and for of the page, and recommend')
+    .option('--write-back', 'write the recommended windows into the SLO files')
+    .option('--check', 'exit 1 where an expected alert was missed or a page came for nothing')
+    .option('--list', 'list everything that fired, not only what fired for nothing')
+    .option('--html <file>', 'write one page with plots')
+    .option('--output <format>', 'text or json', 'text')
+    .option('--every-group-each-step', 'evaluate as promtool test rules does, not as Prometheus')
+    .addHelpText(
+      'after',
+      '\nExamples:' +
+        '\n  firedrill alerts backtest -i examples/slo/retail.yaml' +
+        '\n  firedrill alerts backtest -i slo.yaml --incidents story.yaml --html backtest.html' +
+        '\n  firedrill alerts backtest -i slo.yaml --prometheus http://localhost:9090 --from 30d' +
+        '\n  firedrill alerts backtest -i slo.yaml --csv history.csv --incidents labels.yaml --check' +
+        '\n  firedrill alerts backtest -i slo.yaml --tune --write-back' +
+        '\n\nWithout a source it runs a month of ready-made incidents.',
+    )
+    .action(async (flags: BacktestFlags) => {
+      if (flags.output !== 'text' && flags.output !== 'json') {
+        throw new UserError({ message: `--output ${flags.output}`, expected: 'text or json' });
+      }
+      const { backtest } = await import('./backtest.js');
+      const passed = await backtest(flags);
+      if (!passed) process.exitCode = exitCode.failed;
+    });
+}

@@ -1,0 +1,96 @@
+/** A real Prometheus's history by its API: in chunks, each kept on disk, so that what was broken off goes on. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, sleep } from '../../../base/clock.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { writeFileWhole } from '../../../base/write-file.js';
+import { PrometheusClient } from '../../../slo/budget/prometheus.js';
+import type { AskRange, RangeSeries } from './measure.js';
+
+/** Well below the 11,000 points at which Prometheus refuses, so that a chunk is quick to ask again. */
+const chunkPoints = 4000;
+const attemptsMax = 4;
+
+export interface HistoryOptions {
+  url: string;
+  /** Where chunks are kept. */
+  folder: string;
+  clock: Clock;
+  /** Waits between attempts; grows with each. */
+  retryMs?: number;
+  onProgress?: (text: string) => void;
+}
+
+interface Chunk {
+  series: { labels: Record<string, string>; points: [number, number][] }[];
+}
+
+export function historyOf(options: HistoryOptions): AskRange {
+  const client = new PrometheusClient(options.url, 60_000);
+  mkdirSync(options.folder, { recursive: true });
+  return async (expr, startMs, endMs, stepMs) => {
+    const all = new Map<string, RangeSeries & { points: [number, number][] }>();
+    const chunkMs = chunkPoints * stepMs;
+    const count = Math.max(1, Math.ceil((endMs - startMs + stepMs) / chunkMs));
+    for (let i = 0; i < count; i++) {
+      const fromMs = startMs + i * chunkMs;
+      const toMs = Math.min(endMs, fromMs + chunkMs - stepMs);
+      options.onProgress?.(`${i + 1} of ${count} chunks`);
+      const chunk = await chunkOf(client, options, expr, { fromMs, toMs, stepMs });
+      for (const { labels, points } of chunk.series) {
+        const key = JSON.stringify(Object.entries(labels).sort());
+        const known = all.get(key);
+        if (!known) all.set(key, { labels, points: [...points] });
+        else for (const point of points) known.points.push(point);
+      }
+    }
+    return [...all.values()];
+  };
+}
+
+async function chunkOf(
+  client: PrometheusClient,
+  options: HistoryOptions,
+  expr: string,
+  span: { fromMs: number; toMs: number; stepMs: number },
+): Promise<Chunk> {
+  const { fromMs, toMs, stepMs } = span;
+  const name = createHash('sha256')
+    .update(JSON.stringify([client.url, expr, fromMs, toMs, stepMs]))
+    .digest('hex');
+  const file = join(options.folder, `${name.slice(0, 32)}.json`);
+  const kept = readChunk(file);
+  if (kept) return kept;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const chunk: Chunk = { series: await client.range(expr, fromMs, toMs, stepMs) };
+      // A chunk that reaches into the present is not done yet.
+      if (toMs < options.clock.nowMs() - stepMs) writeFileWhole(file, JSON.stringify(chunk), 0o600);
+      return chunk;
+    } catch (error) {
+      const gone = error instanceof UserError && /cannot be reached/.test(error.message);
+      if (!gone) throw error;
+      if (attempt >= attemptsMax) {
+        throw new UserError(
+          `${messageOf(error)} (what was read so far is kept: the same command goes on from there)`,
+          exitCode.environment,
+        );
+      }
+      options.onProgress?.(`not reached, attempt ${attempt + 1} of ${attemptsMax}`);
+      await sleep((options.retryMs ?? 1000) * attempt);
+    }
+  }
+}
+
+/** Undefined where there is none, or half of one. */
+function readChunk(file: string): Chunk | undefined {
+  try {
+    const value = JSON.parse(readFileSync(file, 'utf8'), (_, v: unknown) =>
+      v === null ? NaN : v,
+    ) as Chunk;
+    return Array.isArray(value.series) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

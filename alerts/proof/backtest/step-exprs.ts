@@ -1,0 +1,39 @@
+/** The expressions of an SLO's steps, whole: what they refer to of recorded series is written out in their place. */
+import type { Slo } from '../../../slo/index.js';
+import { type CompileOptions, planOf } from '../../../slo/rules/plan.js';
+import { badIncrease, totalIncrease } from '../../../slo/rules/names.js';
+import { stepRules } from '../../../slo/rules/steps.js';
+import { UserError } from '../../../base/errors.js';
+
+export interface StepExprs {
+  bad: string;
+  total: string;
+}
+
+/** `all` are the SLOs that a composite may be made of. */
+export function stepExprsOf(
+  slo: Slo,
+  all: ReadonlyMap<string, Slo>,
+  options: CompileOptions,
+  above: readonly string[] = [],
+): StepExprs {
+  if (above.includes(slo.id)) {
+    throw new UserError(`${slo.id} is made of itself: ${[...above, slo.id].join(', ')}`);
+  }
+  const plan = planOf(slo, options);
+  const rules = new Map(stepRules(plan).map((rule) => [rule.record, rule.expr]));
+  const names = { bad: badIncrease(plan.stepMs), total: totalIncrease(plan.stepMs) };
+  const recorded = /(slo:events_(?:bad|total):increase\w+)\{slo="([^"]+)"\}/g;
+  const whole = (name: string, depth: number): string => {
+    const expr = rules.get(name) ?? '';
+    return expr.replace(recorded, (_, other: string, id: string) => {
+      if (id === slo.id) return depth > 2 ? 'vector(0)' : `(${whole(other, depth + 1)})`;
+      const part = all.get(id);
+      if (!part)
+        throw new UserError(`${slo.id} is made of ${id}, which is not among the SLOs given`);
+      const exprs = stepExprsOf(part, all, options, [...above, slo.id]);
+      return `(${other === names.bad ? exprs.bad : exprs.total})`;
+    });
+  };
+  return { bad: whole(names.bad, 0), total: whole(names.total, 0) };
+}
