@@ -109,7 +109,8 @@ describe('fires at the very minutes at which promtool says its rules fire', () =
     ['weighted by traffic', 'alerting: {trafficWeighted: true}', 3],
     [
       'windows of its own',
-      'alerting: {windows: [{severity: page, factor: 4, long: 24m}, {severity: ticket, factor: 2, long: 8h, short: 12m}]}',
+      'alerting: {windows: [{severity: page, factor: 4, long: 24m},' +
+        '{severity: ticket, factor: 2, long: 8h, short: 12m}]}',
       4,
     ],
   ];
@@ -305,7 +306,8 @@ test('CSV and OpenMetrics are the same history; what is broken is said with its 
   total.forEach((v, i) => csv.push(`${(startMs + i * minuteMs) / 1000},${bad[i]},${v}`));
   const labels = write(
     'labels.yaml',
-    `apiVersion: firedrill.dev/v1\nkind: Incidents\ndays: 4\nincidents:\n  - {name: down, kind: label, from: 2026-01-06T00:00:00Z, to: 2026-01-06T01:00:00Z}\n`,
+    'apiVersion: firedrill.dev/v1\nkind: Incidents\ndays: 4\nincidents:\n' +
+      '  - {name: down, kind: label, from: 2026-01-06T00:00:00Z, to: 2026-01-06T01:00:00Z}\n',
   );
   const files = {
     csv: write('h.csv', csv.join('\n')),

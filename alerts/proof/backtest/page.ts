@@ -91,6 +91,9 @@ function section(result: SloResult, index: number, tuning: Tuning | undefined): 
   );
 }
 
+const endText = (f: Firing): string =>
+  f.resolvedMs === undefined ? 'the end' : moment(f.resolvedMs);
+
 function plots(result: SloResult): string {
   const { plot, startMs, endMs } = result;
   if (!plot) return '';
@@ -105,7 +108,7 @@ function plots(result: SloResult): string {
       from: f.firedMs,
       to: f.resolvedMs ?? endMs,
       colour,
-      title: `${f.alert} ${f.severity}: ${moment(f.firedMs)} to ${f.resolvedMs === undefined ? 'the end' : moment(f.resolvedMs)}`,
+      title: `${f.alert} ${f.severity}: ${moment(f.firedMs)} to ${endText(f)}`,
     }));
   const { windows } = plot;
   const lines = [
@@ -211,7 +214,9 @@ function tuningPart(tuning: Tuning): string {
             ? '#2f6fde'
             : '#c9d1dd',
     radius: c === recommended || c === current ? 7 : onFront.has(c) ? 4.5 : 2.5,
-    title: `${candidateText(c)}: found ${c.found} of ${c.expected} after ${span(c.meanDetectMs)} in the mean, ${c.wrong} for nothing`,
+    title:
+      `${candidateText(c)}: found ${c.found} of ${c.expected} ` +
+      `after ${span(c.meanDetectMs)} in the mean, ${c.wrong} for nothing`,
   }));
   // Many are as fast and as loud as another: one point stands for all of them.
   const distinct = new Map<string, (typeof points)[number]>();

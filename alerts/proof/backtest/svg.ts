@@ -70,7 +70,8 @@ export function timePlot(plot: TimePlot): string {
     const at = f1(y(plot.limit.value));
     parts.push(
       `<line class="limit" x1="${left}" x2="${width - right}" y1="${at}" y2="${at}"/>`,
-      `<text x="${width - right}" y="${f1(y(plot.limit.value) - 4)}" text-anchor="end">${escapeHtml(plot.limit.text)}</text>`,
+      `<text x="${width - right}" y="${f1(y(plot.limit.value) - 4)}" text-anchor="end">` +
+        `${escapeHtml(plot.limit.text)}</text>`,
     );
   }
   for (const line of plot.lines) {
@@ -181,7 +182,12 @@ export function scatterPlot(
   }
   parts.push(
     `<text x="${width / 2}" y="${tall + 42}" text-anchor="middle">${escapeHtml(axes.x)}</text>`,
-    `<text x="14" y="${tall / 2}" text-anchor="middle" transform="rotate(-90 14 ${tall / 2})">${escapeHtml(axes.y)}</text>`,
+    `<text x="14" y="${tall / 2}" text-anchor="middle" transform="rotate(-90 14 ${tall / 2})">` +
+      `${escapeHtml(axes.y)}</text>`,
   );
-  return `<svg viewBox="0 0 ${width} ${tall + 50}" role="img" aria-label="${escapeHtml(title)}">${parts.join('')}</svg>`;
+  const label = escapeHtml(title);
+  return (
+    `<svg viewBox="0 0 ${width} ${tall + 50}" role="img" aria-label="${label}">` +
+    `${parts.join('')}</svg>`
+  );
 }
