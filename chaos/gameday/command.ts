@@ -100,11 +100,13 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
   throw new UserError({ message: `bad ${name} '${value}'`, expected: known.join(', ') });
 }
 
-/** Everything is made before anything is written. */
+/** The measurements first: whatever goes wrong with the report, they are not lost. */
 function write(
   given: CommandOptions,
   outcome: GameDayOutcome,
 ): { report: string; postmortem: string } {
+  mkdirSync(given.out, { recursive: true });
+  writeFileWhole(join(given.out, 'record.json'), `${JSON.stringify(outcome.record)}\n`);
   const files = gameDayFiles(outcome.record, outcome.shared);
   for (const [name, text] of files) {
     const path = join(given.out, name);

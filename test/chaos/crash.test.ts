@@ -1,0 +1,132 @@
+/** However a drill ends, nothing is left: no process, no fault, no folder. On real processes. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  descendants,
+  type Drill,
+  drillFolder,
+  failingPayment,
+  faultAnnounced,
+  firedrill,
+  isRunning,
+  journals,
+  until,
+} from './drill.js';
+
+const limitMs = 120_000;
+
+const begin = (folder: string, scenario = failingPayment): Drill => {
+  const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
+  return firedrill(folder, 'gameday', 'run', '--scenarios', scenario, ...kinds);
+};
+
+/** With a page that never comes, so that the fault stays on until something ends it. */
+function longScenario(folder: string): string {
+  const text = readFileSync(failingPayment, 'utf8')
+    .replace('atMost: 20m', 'atMost: 600m')
+    .replace('alert: PaymentAvailability', 'alert: NeverFires');
+  const file = join(folder, 'long.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+/** Processes of a drill whose fault is on, and the shop's folder. */
+async function inMidFault(drill: Drill): Promise<{ pids: number[]; shop: string }> {
+  await until(() => faultAnnounced(drill.folder), 60_000, `a fault: ${drill.output()}`);
+  const pids = descendants(drill.child.pid!);
+  // The shop, its controller, six services, six sidecars, the load.
+  expect(pids.length).toBeGreaterThanOrEqual(15);
+  const text = readFileSync(journals(drill.folder)[0]!, 'utf8');
+  const shop = /"kind":"folder".*?"path":"([^"]+)"/.exec(text)?.[1] ?? '';
+  expect(existsSync(shop)).toBe(true);
+  return { pids, shop };
+}
+
+const allGone = (pids: number[]): boolean => !pids.some(isRunning);
+
+describe('X3: in mid-fault', () => {
+  test(
+    'kill -9 of the runner leaves nothing running, and the next command cleans up the rest',
+    async () => {
+      const folder = drillFolder();
+      const drill = begin(folder, longScenario(folder));
+      const { pids, shop } = await inMidFault(drill);
+      drill.child.kill('SIGKILL');
+      await until(() => allGone(pids), 30_000, 'every process notices');
+      expect(journals(folder)).toHaveLength(1);
+
+      const recovered = await firedrill(folder, 'chaos', 'recover').ended;
+      expect(recovered.code).toBe(0);
+      expect(recovered.output).toContain('failing-service at payment had lapsed');
+      expect(journals(folder)).toEqual([]);
+      expect(existsSync(shop)).toBe(false);
+      expect((await firedrill(folder, 'chaos', 'recover').ended).output).toBe(
+        'nothing to recover\n',
+      );
+    },
+    limitMs,
+  );
+
+  test(
+    'Ctrl-C takes the fault back, stops every process, says so, and ends with 130',
+    async () => {
+      const folder = drillFolder();
+      const drill = begin(folder, longScenario(folder));
+      const { pids, shop } = await inMidFault(drill);
+      drill.child.kill('SIGINT');
+      const { code, output } = await drill.ended;
+      expect([code, output]).toEqual([130, expect.stringContaining('every fault was taken back')]);
+      expect(allGone(pids)).toBe(true);
+      expect([journals(folder), existsSync(shop)]).toEqual([[], false]);
+      const record = drill.record();
+      expect(record.verdict).toBe('ABORTED');
+      expect(record.scenarios[0]?.faults[0]).toMatchObject({ id: 'failing', undo: 'done' });
+    },
+    limitMs,
+  );
+
+  test(
+    'the kill switch ends the run, and blocks the next one until it is cleared',
+    async () => {
+      const folder = drillFolder();
+      const drill = begin(folder, longScenario(folder));
+      const { pids } = await inMidFault(drill);
+      await firedrill(folder, 'chaos', 'stop', '--reason', 'a real incident').ended;
+      const { code, output } = await drill.ended;
+      expect([code, output]).toEqual([
+        4,
+        expect.stringContaining('stopped by the kill switch: a real incident'),
+      ]);
+      expect(allGone(pids)).toBe(true);
+      expect(drill.record().scenarios[0]).toMatchObject({
+        verdict: 'ABORTED',
+        rollback: { done: true, residue: [] },
+      });
+
+      const blocked = await begin(folder).ended;
+      expect([blocked.code, blocked.output]).toEqual([
+        4,
+        'the kill switch is thrown (a real incident): firedrill chaos stop --clear\n',
+      ]);
+      const cleared = await firedrill(folder, 'chaos', 'stop', '--clear').ended;
+      expect(cleared.output).toBe('cleared: runs may begin\n');
+    },
+    limitMs,
+  );
+});
+
+describe('bad input ends with 2 before anything is started', () => {
+  test.each([
+    [['--time-scale', '2'], "bad time scale '2'; expected a fraction above 0"],
+    [['--scenarios', 'nonsense'], "no scenario 'nonsense'; expected a file, or one of"],
+    [['--load', 'wrk'], "bad --load 'wrk'; expected auto, embedded, k6"],
+    [['--rate', 'many'], "bad --rate 'many'; expected 10 to 1000"],
+    [['--slo', 'nowhere.yaml'], 'nowhere.yaml'],
+  ])('%s', async (args, message) => {
+    const folder = drillFolder();
+    const { code, output } = await firedrill(folder, 'gameday', 'run', ...args).ended;
+    expect([code, output]).toEqual([2, expect.stringContaining(message)]);
+    expect(existsSync(join(folder, 'gameday-report'))).toBe(false);
+  });
+});

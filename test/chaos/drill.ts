@@ -1,0 +1,98 @@
+/** Runs the command line as a user does, in a folder of its own, and looks after what it started. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach } from 'vitest';
+import { sleep } from '../../base/clock.js';
+import { asset, program } from '../../base/paths.js';
+import type { GameDayRecord } from '../../runbooks/record.js';
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).toReversed()) await end();
+});
+
+export const failingPayment = asset('test/chaos/fixtures/failing-payment.yaml');
+
+export interface Drill {
+  folder: string;
+  child: ChildProcess;
+  /** All that it said so far. */
+  output(): string;
+  ended: Promise<{ code: number | null; output: string }>;
+  record(): GameDayRecord;
+}
+
+export function drillFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-drill-'));
+  endings.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** `firedrill <args>` in the folder; killed after the test if it still runs. */
+export function firedrill(folder: string, ...args: string[]): Drill {
+  const child = spawn(process.execPath, [program('cli'), ...args], { cwd: folder });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<{ code: number | null; output: string }>((resolve) => {
+    child.on('close', (code) => resolve({ code, output }));
+  });
+  endings.push(() => child.kill('SIGKILL'));
+  return {
+    folder,
+    child,
+    output: () => output,
+    ended,
+    record: () =>
+      JSON.parse(
+        readFileSync(join(folder, 'gameday-report', 'record.json'), 'utf8'),
+      ) as GameDayRecord,
+  };
+}
+
+export async function until(what: () => boolean, limitMs: number, doing: string): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!what()) {
+    if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${doing}`);
+    await sleep(50);
+  }
+}
+
+/** All processes below one, whole lines of descent, by /proc. */
+export function descendants(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  const below = (one: number): number[] =>
+    (children.get(one) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
+}
+
+/** Running, and no zombie that only waits to be read. */
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+export const journals = (folder: string): string[] => {
+  const path = join(folder, '.firedrill', 'journal');
+  return existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : [];
+};
+
+/** A fault that the journal announces: it is on, or about to be. */
+export const faultAnnounced = (folder: string): boolean =>
+  journals(folder).some((file) => readFileSync(file, 'utf8').includes('"kind":"intent"'));

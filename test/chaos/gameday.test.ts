@@ -1,0 +1,112 @@
+/** The whole game day, as `npm start` runs it: once on embedded parts, once on real Prometheus, Alertmanager and k6. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { asset } from '../../base/paths.js';
+import { testWith } from '../tools.js';
+import { type Drill, drillFolder, failingPayment, firedrill } from './drill.js';
+
+const limitMs = 300_000;
+
+interface Result {
+  verdict: string;
+  scenarios: {
+    id: string;
+    verdict: string;
+    expectedAlerts: { name: string; inTime: boolean; theoreticalSeconds: number | null }[];
+    unexpectedPages: unknown[];
+    rollbackDone: boolean;
+    client: { requests: number };
+  }[];
+}
+
+function judged(drill: Drill, output: string): Result {
+  const path = (name: string): string => join(drill.folder, 'gameday-report', name);
+  const result = JSON.parse(readFileSync(path('result.json'), 'utf8')) as Result;
+  expect([output, result.verdict]).toEqual([output, 'PASS']);
+  expect(result.scenarios.map((s) => s.id)).toEqual([
+    'certificate-expiry',
+    'control-plane-outage',
+    'retry-storm',
+  ]);
+  for (const scenario of result.scenarios) {
+    expect(scenario.client.requests).toBeGreaterThan(200);
+    expect(scenario.rollbackDone).toBe(true);
+  }
+  const record = drill.record();
+  // Nobody paid twice, whatever was retried.
+  expect(record.system.payments?.doubleCharges).toBe(0);
+  expect(record.system.payments?.repeatsAnswered).toBeGreaterThan(0);
+  // Not one request failed while the controller was gone.
+  const outage = record.scenarios.find((s) => s.id === 'control-plane-outage');
+  expect(outage?.phases.find((p) => p.kind === 'fault')?.client.errors).toBe(0);
+  const [storm, budget] = record.scenarios.find((s) => s.id === 'retry-storm')!.arms;
+  expect(storm!.amplificationDuring).toBeGreaterThan(2 * budget!.amplificationDuring);
+  expect(budget!.verdict).toBe('recovered');
+  for (const alert of record.scenarios.flatMap((s) => s.expectations)) {
+    expect([alert.name, alert.theory !== undefined]).toEqual([alert.name, true]);
+  }
+  const page = readFileSync(path('index.html'), 'utf8');
+  expect(page).toContain('<svg');
+  expect(page).not.toMatch(/<(script|link|img)[^>]+(src|href)="http/);
+  expect(readFileSync(path('junit.xml'), 'utf8')).toContain('failures="0"');
+  expect(readFileSync(path('postmortem.md'), 'utf8')).toContain('MeshControlPlaneDown');
+  expect(existsSync(path('runbooks/MeshControlPlaneDown.md'))).toBe(true);
+  return result;
+}
+
+test(
+  'X4: on embedded parts every alert fires in time, and the report is written',
+  async () => {
+    const folder = drillFolder();
+    const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
+    const drill = firedrill(folder, 'gameday', 'run', ...kinds);
+    const { code, output } = await drill.ended;
+    judged(drill, output);
+    expect(code).toBe(0);
+  },
+  limitMs,
+);
+
+testWith('prometheus', 'alertmanager', 'k6')(
+  'X4, X5: on a real Prometheus and Alertmanager, under load by k6, the same',
+  async () => {
+    const folder = drillFolder();
+    const drill = firedrill(folder, 'gameday', 'run', '--prometheus', 'real', '--load', 'k6');
+    const { code, output } = await drill.ended;
+    judged(drill, output);
+    expect(code).toBe(0);
+    const { measurement, load } = drill.record();
+    expect([measurement.kind, load.kind]).toEqual(['prometheus', 'k6']);
+    expect(measurement.alertmanagerVersion).toMatch(/^\d+\.\d+/);
+  },
+  limitMs,
+);
+
+test(
+  'an alert that waits too long makes the game day fail, and is named',
+  async () => {
+    const folder = drillFolder();
+    const slos = readFileSync(asset('examples/slo/retail.yaml'), 'utf8');
+    // An hour is 15 s at the default scale: the page comes long after its deadline.
+    const late = slos.replaceAll('    objective: 99.9\n', (line) => `${line}${lateAlert}`);
+    expect(late).not.toBe(slos);
+    writeFileSync(join(folder, 'late.yaml'), late);
+    const input = ['--scenarios', failingPayment, '--slo', 'late.yaml'];
+    const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
+    const results = ['--junit', 'ci/junit.xml', '--output', 'json'];
+    const drill = firedrill(folder, 'gameday', 'run', ...input, ...kinds, ...results);
+    const { code, output } = await drill.ended;
+    expect([code, output]).toEqual([1, expect.stringContaining('PaymentAvailability')]);
+    const [scenario] = drill.record().scenarios;
+    expect(scenario?.verdict).toBe('FAIL');
+    expect(scenario?.reasons[0]).toMatch(/^PaymentAvailability \(page\) did not fire/);
+    const junit = readFileSync(join(folder, 'ci', 'junit.xml'), 'utf8');
+    expect(junit).toMatch(
+      /<failure[^>]*>[^<]*PaymentAvailability|PaymentAvailability[^>]*>\s*<failure/,
+    );
+  },
+  limitMs,
+);
+
+const lateAlert = '    alerting: { page: { for: 1h } }\n';
