@@ -139,6 +139,8 @@ export interface ScenarioRecord {
   abort?: { condition: string; atMs: number };
   rollback: { done: boolean; startedMs?: number; endedMs?: number; residue: string[] };
   client: ClientTotals;
+  /** How late the runner's own timers came: above some tens of milliseconds the machine was too busy to judge. */
+  lateness?: LatenessRecord;
   /** Share of each SLO's budget that this scenario spent. */
   budgetSpent: { slo: string; ratio: number }[];
   /** File name of the runbook that the scenario names, such as `certificate-expiry`. */
@@ -146,6 +148,12 @@ export interface ScenarioRecord {
   verdict: Verdict;
   /** A sentence each: why it is not a PASS, worst first. Empty for a PASS. */
   reasons: string[];
+}
+
+export interface LatenessRecord {
+  p50Ms: number;
+  p95Ms: number;
+  maxMs: number;
 }
 
 export type PhaseKind = 'baseline' | 'injection' | 'fault' | 'rollback' | 'recovery';

@@ -5,12 +5,14 @@ import type {
   CheckRecord,
   ExpectationRecord,
   FaultRecord,
+  LatenessRecord,
   MeasureRecord,
   TheoryRecord,
   Verdict,
 } from '../../runbooks/record.js';
 import type { Scenario } from '../scenarios/schema.js';
 import { type Firing, matches } from './firings.js';
+import { tooLateMs } from './lateness.js';
 
 export interface ArmStretch {
   name: string;
@@ -43,6 +45,7 @@ export interface Evidence {
   load: { requests: number; due: number; failure: string | undefined };
   abort: string | undefined;
   interrupted: boolean;
+  lateness: LatenessRecord;
   residue: readonly string[];
 }
 
@@ -77,7 +80,9 @@ export function judge(evidence: Evidence): Judgement {
   const isExpected = (f: Firing): boolean =>
     scenario.expect.mustFire.some((wanted) => matches(f, severe(wanted)));
   const isAllowed = (f: Firing): boolean =>
-    scenario.expect.mayFire.some((allowed) => matches(f, allowed));
+    scenario.expect.mayFire.some(
+      (allowed) => matches(f, allowed) && (!allowed.onlyWhenScaled || evidence.scale !== 1),
+    );
   const { nothingElse } = scenario.expect;
   const others = fresh.filter((f) => !isExpected(f));
   const forbidden = fresh.filter((f) =>
@@ -100,6 +105,12 @@ export function judge(evidence: Evidence): Judgement {
     ...evidence.checks.filter((c) => !c.held).map((c) => `${c.name}: ${c.detail}`),
     ...evidence.residue.map((r) => `left behind: ${r}`),
   ];
+  if (failed.length + inconclusive.length > 0 && evidence.lateness.p95Ms > tooLateMs) {
+    inconclusive.push(
+      `this machine was too busy to judge: timers came ${evidence.lateness.p95Ms} ms late (p95), ` +
+        `where ${tooLateMs} ms are allowed`,
+    );
+  }
   const verdict: Verdict =
     aborted.length > 0
       ? 'ABORTED'

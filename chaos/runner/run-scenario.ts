@@ -7,6 +7,7 @@ import { messageOf } from '../../base/errors.js';
 import type {
   ArmRecord,
   CheckRecord,
+  LatenessRecord,
   MeasureRecord,
   PhaseKind,
   PhaseRecord,
@@ -22,6 +23,7 @@ import type { RunContext } from './context.js';
 import { firingsOf, matches } from './firings.js';
 import { Injection } from './injection.js';
 import { type ArmStretch, judge } from './judge.js';
+import { LatenessMeter } from './lateness.js';
 import { measure, type Sources, type Stretch } from './measure.js';
 import { findResidue } from './residue.js';
 import { Steps } from './steps.js';
@@ -82,6 +84,7 @@ export class ScenarioRun {
 
   async run(): Promise<ScenarioRecord> {
     const startedMs = this.nowMs;
+    const meter = new LatenessMeter(this.context.clock);
     let rollback: Stretch | undefined;
     try {
       await this.#baseline();
@@ -98,7 +101,7 @@ export class ScenarioRun {
     if (this.injectedMs !== undefined && !this.interrupted) {
       await this.#recover(rollback).catch((error: unknown) => this.#halted(error));
     }
-    return this.#record(startedMs, rollback);
+    return this.#record(startedMs, rollback, meter.stop());
   }
 
   #halted(error: unknown): void {
@@ -316,7 +319,11 @@ export class ScenarioRun {
     });
   }
 
-  async #record(startedMs: number, rollback: Stretch | undefined): Promise<ScenarioRecord> {
+  async #record(
+    startedMs: number,
+    rollback: Stretch | undefined,
+    lateness: LatenessRecord,
+  ): Promise<ScenarioRecord> {
     const { scenario, context } = this;
     const endedMs = this.nowMs;
     await sleep(this.context.load.lagMs);
@@ -354,6 +361,7 @@ export class ScenarioRun {
       },
       abort: this.abortReason,
       interrupted: this.interrupted,
+      lateness,
       residue: this.residue,
     });
     const { verdict, reasons, expectations, allowed, unexpected, alreadyFiring } = judgement;
@@ -391,6 +399,7 @@ export class ScenarioRun {
         residue: this.residue,
       },
       client,
+      lateness,
       budgetSpent: [],
       runbook: scenario.runbook,
       verdict,

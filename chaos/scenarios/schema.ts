@@ -77,6 +77,10 @@ const mayFire = z.strictObject({
   alert: text,
   labels: z.record(z.string(), z.string()).default({}),
   why: text.describe('the reason why this is a consequence, and not noise'),
+  onlyWhenScaled: z
+    .boolean()
+    .default(false)
+    .describe('not in production time: a hiccup of the machine does not shrink with the windows'),
 });
 
 const mustNotFire = z.strictObject({

@@ -6,7 +6,23 @@ import { asset } from '../../base/paths.js';
 import { testWith } from '../tools.js';
 import { type Drill, drillFolder, failingPayment, firedrill } from './drill.js';
 
-const limitMs = 300_000;
+const limitMs = 600_000;
+
+/** A machine that was too busy to judge says so, and is asked again. */
+const attempts = 3;
+
+async function gameDay(
+  folder: string,
+  ...args: string[]
+): Promise<{ drill: Drill; code: number | null; output: string }> {
+  for (let attempt = 1; ; attempt++) {
+    const drill = firedrill(folder, 'gameday', 'run', ...args);
+    const { code, output } = await drill.ended;
+    const { scenarios } = drill.record();
+    const busy = scenarios.some((s) => s.reasons.some((r) => r.includes('too busy to judge')));
+    if (!busy || attempt === attempts) return { drill, code, output };
+  }
+}
 
 interface Result {
   verdict: string;
@@ -60,8 +76,7 @@ test(
   async () => {
     const folder = drillFolder();
     const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
-    const drill = firedrill(folder, 'gameday', 'run', ...kinds);
-    const { code, output } = await drill.ended;
+    const { drill, code, output } = await gameDay(folder, ...kinds);
     judged(drill, output);
     expect(code).toBe(0);
   },
@@ -72,8 +87,8 @@ testWith('prometheus', 'alertmanager', 'k6')(
   'X4, X5: on a real Prometheus and Alertmanager, under load by k6, the same',
   async () => {
     const folder = drillFolder();
-    const drill = firedrill(folder, 'gameday', 'run', '--prometheus', 'real', '--load', 'k6');
-    const { code, output } = await drill.ended;
+    const kinds = ['--prometheus', 'real', '--load', 'k6'];
+    const { drill, code, output } = await gameDay(folder, ...kinds);
     judged(drill, output);
     expect(code).toBe(0);
     const { measurement, load } = drill.record();
@@ -95,8 +110,7 @@ test(
     const input = ['--scenarios', failingPayment, '--slo', 'late.yaml'];
     const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
     const results = ['--junit', 'ci/junit.xml', '--output', 'json'];
-    const drill = firedrill(folder, 'gameday', 'run', ...input, ...kinds, ...results);
-    const { code, output } = await drill.ended;
+    const { drill, code, output } = await gameDay(folder, ...input, ...kinds, ...results);
     expect([code, output]).toEqual([1, expect.stringContaining('PaymentAvailability')]);
     const [scenario] = drill.record().scenarios;
     expect(scenario?.verdict).toBe('FAIL');

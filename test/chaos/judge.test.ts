@@ -24,7 +24,9 @@ recovery: 10m
 expect:
   mustFire:
     - { alert: CartLatency, labels: { slo: cart-latency }, within: 10m, resolveWithin: 20m }
-  mayFire: [{ alert: CartLatency, labels: { severity: ticket }, why: the same }]
+  mayFire:
+    - { alert: CartLatency, labels: { severity: ticket }, why: the same }
+    - { alert: Hiccup, why: a slow machine, onlyWhenScaled: true }
   mustNotFire: [{ alert: Never }]
 abort: [{ name: down, client: errorRatio, above: 0.5 }]
 `,
@@ -105,6 +107,7 @@ const good = (notifications: Notification[] = page(103_000, 125_000)): Evidence 
   load: { requests: 100, due: 100, failure: undefined },
   abort: undefined,
   interrupted: false,
+  lateness: { p50Ms: 0, p95Ms: 3, maxMs: 20 },
   residue: [],
 });
 
@@ -170,6 +173,12 @@ const rows: Row[] = [
     undefined,
   ],
   [
+    'what may fire at a time scale',
+    [...page(103_000, 125_000), ...fires('Hiccup', 'page', 104_000)],
+    'PASS',
+    undefined,
+  ],
+  [
     'what must not fire, of any severity',
     [...page(103_000, 125_000), ...fires('Never', 'ticket', 104_000)],
     'FAIL',
@@ -228,6 +237,18 @@ const rows: Row[] = [
   ],
   ['a residue', { residue: ['slow is still on at cart-proxy'] }, 'FAIL', /^left behind: slow/],
   ['an abort condition', { abort: 'down: errorRatio is 0.9' }, 'ABORTED', /^down/],
+  [
+    'no alert on a machine that cannot keep time',
+    { firings: [], lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 } },
+    'INCONCLUSIVE',
+    /^this machine was too busy to judge: timers came 150 ms late/,
+  ],
+  [
+    'all well on a machine that cannot keep time',
+    { lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 } },
+    'PASS',
+    undefined,
+  ],
   ['Ctrl-C', { interrupted: true, firings: [] }, 'ABORTED', /^interrupted$/],
 ];
 
@@ -237,6 +258,13 @@ test.each(rows)('%s', (_, change, verdict, reason) => {
   expect(judgement.verdict).toBe(verdict);
   if (reason === undefined) expect(judgement.reasons).toEqual([]);
   else expect(judgement.reasons[0]).toMatch(reason);
+});
+
+test('what may fire only at a time scale is unexpected in production time', () => {
+  const notifications = [...page(103_000, 125_000), ...fires('Hiccup', 'page', 104_000)];
+  expect(judge({ ...good(notifications), scale: 1 }).reasons).toEqual([
+    'Hiccup fired (page) and was not expected',
+  ]);
 });
 
 test('arms are held to what they were to show', () => {
