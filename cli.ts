@@ -6,6 +6,7 @@ import { packageVersion } from './base/paths.js';
 import { registerProxy } from './mesh/proxy/commands.js';
 import { registerController } from './mesh/controller/commands.js';
 import { registerKubernetes } from './mesh/kubernetes/commands.js';
+import { registerSimulation } from './mesh/simulation/commands.js';
 import { registerSlo } from './slo/commands.js';
 import { registerPromql } from './slo/promql/commands.js';
 import { registerAlerts } from './alerts/commands.js';
@@ -23,6 +24,7 @@ async function main(argv: string[]): Promise<number> {
   registerProxy(program);
   registerController(program);
   registerKubernetes(program);
+  registerSimulation(program);
   registerSlo(program);
   registerPromql(program);
   registerAlerts(program);

@@ -310,10 +310,12 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       metrics.retryOverflow++;
       return skip('budget');
     }
-    this.#delayMs = delayMs;
     this.retries++;
     metrics.retryRequests++;
-    (this.#tried ??= []).push(this.endpoint as EndpointRecord);
+    const tried = (this.#tried ??= []);
+    tried.push(this.endpoint as EndpointRecord);
+    // Backing off spares whoever failed. Where nothing was sent and another one is ready, nobody is to be spared.
+    this.#delayMs = untouched && backend.candidates.some((e) => !tried.includes(e)) ? 0 : delayMs;
     return true;
   }
 

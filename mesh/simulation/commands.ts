@@ -1,0 +1,64 @@
+/** `firedrill mesh simulate`: an incident against a configuration, before it is applied. */
+import type { Command } from 'commander';
+import { UserError } from '../../base/errors.js';
+
+interface Flags {
+  seed?: string;
+  timeline?: boolean;
+  output: string;
+}
+
+export function registerSimulation(program: Command): void {
+  program
+    .command('mesh')
+    .description('what the mesh would do')
+    .command('simulate')
+    .description('replay an incident against a configuration, on a simulated clock')
+    .argument('<file>', 'the incident, YAML (mesh/simulation/README.md)')
+    .option('--seed <number>', 'instead of the one in the file')
+    .option('--timeline', 'also second by second')
+    .option('--output <format>', 'text or json', 'text')
+    .addHelpText(
+      'after',
+      `
+Example:
+  firedrill mesh simulate examples/simulate/retry-storm.yaml
+  firedrill mesh simulate incident.yaml --seed 8 --output json`,
+    )
+    .action(async (file: string, flags: Flags) => {
+      if (flags.output !== 'text' && flags.output !== 'json') {
+        throw new UserError({ message: `--output ${flags.output}`, expected: 'text or json' });
+      }
+      const { readIncident } = await import('./spec.js');
+      const { simulate } = await import('./run.js');
+      const { summarize, summaryTable, timelineTable } = await import('./summary.js');
+      const { Progress } = await import('../../base/terminal.js');
+      const incident = readIncident(file);
+      if (flags.seed !== undefined) {
+        if (!/^\d{1,9}$/.test(flags.seed)) {
+          throw new UserError({ message: `--seed ${flags.seed}`, expected: 'a whole number' });
+        }
+        incident.seed = Number(flags.seed);
+      }
+      const progress = new Progress();
+      const runs = incident.compare.map((variant) => {
+        progress.update(`${variant.name} …`);
+        const run = simulate(incident, variant);
+        return { name: variant.name, run, summary: summarize(run, incident) };
+      });
+      progress.clear();
+      if (flags.output === 'json') {
+        const variants = runs.map(({ name, run, summary }) => ({
+          name,
+          ...summary,
+          seconds: run.seconds,
+        }));
+        process.stdout.write(`${JSON.stringify({ seed: incident.seed, variants }, null, 2)}\n`);
+        return;
+      }
+      process.stdout.write(`${summaryTable(runs)}\n`);
+      for (const { name, run } of flags.timeline ? runs : []) {
+        process.stdout.write(`\n${timelineTable(name, run)}\n`);
+      }
+    });
+}

@@ -1,0 +1,156 @@
+/** Incidents replayed: one seed, one answer; a budget ends a storm; mistakes are told with their place. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, expect, test } from 'vitest';
+import { asset } from '../../../base/paths.js';
+import { changed } from '../../../mesh/simulation/change.js';
+import { EventClock } from '../../../mesh/simulation/event-clock.js';
+import { simulate } from '../../../mesh/simulation/run.js';
+import { readIncident, type Incident, type Variant } from '../../../mesh/simulation/spec.js';
+import { summarize, summaryTable, timelineTable } from '../../../mesh/simulation/summary.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-simulation-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const asIs: Variant = { name: 'as configured', change: {} };
+const summaryOf = (incident: Incident, variant = asIs) =>
+  summarize(simulate(incident, variant), incident);
+
+/** A quarter of the example's size, which shows the same. */
+function storm(): Incident {
+  const incident = readIncident(asset('examples/simulate/retry-storm.yaml'));
+  return {
+    ...incident,
+    duration: 30_000,
+    clients: incident.clients.map((c) => ({ ...c, ratePerSecond: 250 })),
+    servers: [{ endpoint: '*', service: 20, workers: 3, queue: 125 }],
+    incident: [{ ...incident.incident[0]!, from: 5000, to: 12_000 }],
+  };
+}
+
+test('a budget ends a retry storm, and without it the overload outlives its cause', () => {
+  const incident = storm();
+  const withBudget = summaryOf(incident);
+  const without = summaryOf(incident, { name: '', change: { retry: { budget: null } } });
+  expect(withBudget.requests).toBe(without.requests);
+  expect(withBudget.triesPerRequest).toBeLessThan(1.35);
+  expect(without.triesPerRequest).toBeGreaterThan(2);
+  expect(withBudget.recoverySeconds).not.toBeNull();
+  expect(withBudget.recoverySeconds!).toBeLessThan(10);
+  expect(without.recoverySeconds ?? 100).toBeGreaterThan(withBudget.recoverySeconds!);
+  expect(withBudget.successRatio).toBeGreaterThan(without.successRatio + 0.2);
+  expect(withBudget.retriesForbidden).toBeGreaterThan(0);
+});
+
+test('a server that fails fast does not attract load, and clients do not notice', () => {
+  const incident = readIncident(asset('examples/simulate/bad-endpoint.yaml'));
+  const summary = summaryOf({ ...incident, duration: 20_000 });
+  expect(summary.successRatio).toBeGreaterThan(0.995);
+  expect(summary.ejections).toBeGreaterThan(0);
+});
+
+test('refused connections and servers that hang', () => {
+  const incident: Incident = {
+    ...storm(),
+    duration: 10_000,
+    incident: [
+      step({ endpoint: '10.0.0.1:80', from: 2000, to: 5000, refuse: true }),
+      step({ endpoint: '10.0.0.2:80', from: 6000, to: 8000, hang: true }),
+    ],
+    servers: [{ endpoint: '*', service: 5, workers: 10, queue: 100 }],
+  };
+  const summary = summaryOf(incident);
+  expect(summary.successRatio).toBeGreaterThan(0.98);
+  expect(summary.recoverySeconds).toBe(0);
+});
+
+const step = (more: Partial<Incident['incident'][number]>): Incident['incident'][number] => ({
+  endpoint: '*',
+  from: 0,
+  to: 0,
+  service: undefined,
+  workers: undefined,
+  failRatio: 0,
+  status: 503,
+  refuse: false,
+  hang: false,
+  ...more,
+});
+
+test('the same seed gives the same run, another one another', () => {
+  const incident = { ...storm(), duration: 8000 };
+  const one = simulate(incident, asIs);
+  expect(simulate(incident, asIs)).toEqual(one);
+  expect(simulate({ ...incident, seed: 8 }, asIs).seconds).not.toEqual(one.seconds);
+});
+
+test('tables say what JSON says', () => {
+  const incident = { ...storm(), duration: 4000, incident: [] };
+  const run = simulate(incident, asIs);
+  const summary = summarize(run, incident);
+  expect(summaryTable([{ name: 'x', summary }])).toContain(`x        ${summary.requests}`);
+  expect(timelineTable('x', run).split('\n')).toHaveLength(6);
+});
+
+test('a change is a merge patch: null takes away, and retries are not given in part', () => {
+  const { destination } = storm();
+  const none = { ...destination, routes: [{ ...destination.routes[0]!, name: 'bare' }] };
+  delete none.routes[0]!.retry;
+  const change = { retry: { budget: null, limit: 9 }, breaker: null, timeouts: { perTryMs: 50 } };
+  const after = changed(destination, { name: '', change });
+  expect(after.routes[0]).toMatchObject({ retry: { limit: 9 }, timeouts: { perTryMs: 50 } });
+  expect(after.routes[0]?.retry?.budget).toBeUndefined();
+  expect(after.backends[0]?.breaker).toBeUndefined();
+  expect(destination.backends[0]?.breaker).toBeDefined();
+  expect(changed(none, { name: '', change }).routes[0]?.retry).toBeUndefined();
+});
+
+test('mistakes name their place and what was expected', () => {
+  const file = join(folder, 'bad.yaml');
+  const registry = asset('examples/simulate/registry.yaml');
+  const read = (text: string) => (): unknown => {
+    writeFileSync(file, text);
+    return readIncident(file);
+  };
+  const good = `registry: ${registry}\nduration: 1s\nclients: [{ ratePerSecond: 1 }]\n`;
+  expect(read(`${good}destination: nobody.retail\n`)).toThrow(
+    /bad.yaml:4:14: no destination nobody.retail; expected cart.retail/,
+  );
+  expect(
+    read(`${good}destination: cart.retail\nincident: [{ from: 1s, to: 2s, endpoint: x }]\n`),
+  ).toThrow(/bad.yaml:5:\d+: no endpoint x; expected 10.0.0.1:80/);
+  expect(read(`${good}destination: cart.retail\nduratoin: 1s\n`)).toThrow(
+    /unknown field 'duratoin'/,
+  );
+  expect(read('destination: a\nduration: 1s\nclients: [{ ratePerSecond: 1 }]\n')).toThrow(
+    /either registry or proxy/,
+  );
+  expect(
+    read(`${good.replace('1 }', '900000 }').replace('1s', '1h')}destination: cart.retail\n`),
+  ).toThrow(/five million/);
+});
+
+test('the event clock runs timers in the order in which they fall due', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 50 }), fc.boolean())), (timers) => {
+      const clock = new EventClock(0);
+      const ran: { dueMs: number; i: number }[] = [];
+      timers.forEach(([dueMs, isCancelled], i) => {
+        const timer = clock.after(dueMs, () => {
+          expect(clock.monotonicMs()).toBe(dueMs);
+          ran.push({ dueMs, i });
+        });
+        if (isCancelled) timer.cancel();
+      });
+      clock.run(100);
+      const expected = timers
+        .map(([dueMs, isCancelled], i) => ({ dueMs, i, isCancelled }))
+        .filter((t) => !t.isCancelled)
+        .sort((a, b) => a.dueMs - b.dueMs || a.i - b.i)
+        .map(({ dueMs, i }) => ({ dueMs, i }));
+      expect(ran).toEqual(expected);
+    }),
+  );
+});
