@@ -53,11 +53,9 @@ export async function fixedRate(
     '--h1',
     '-t1',
     `-c${connections}`,
-    `-D${seconds}`,
+    `-n${Math.round(rps * seconds)}`,
     `--rps=${rps / connections}`,
     `--log-file=${logFile}`,
-    '-H',
-    'Host: cart',
     `http://127.0.0.1:${port}/items/1`,
   ]);
   const counted = /requests: (\d+) total, \d+ started, (\d+) done, (\d+) succeeded/.exec(text);

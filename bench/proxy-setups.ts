@@ -55,7 +55,7 @@ export function start(name: Name, hops: Hops, world: World): Promise<Setup> {
 
 const haproxyDefaults = `global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
   ssl-default-bind-options ssl-min-ver TLSv1.3
   ssl-default-server-options ssl-min-ver TLSv1.3
   ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
@@ -103,13 +103,10 @@ ${lines.join('\n')}
   const outbound =
     `127.0.0.1:${inner} ssl crt ${at('checkout.pem')} ca-file ${anchors} verify required ` +
     `verifyhost ${identity} sni str(${identity})`;
-  return {
-    port,
-    processes: [
-      await hop('haproxy-out', String(port), [outbound]),
-      await hop('haproxy-in', inbound, upstreams),
-    ].sort((a, b) => (a.name < b.name ? 1 : -1)),
-  };
+  // The inner one first: a server that is not there at first stays marked down.
+  const inside = await hop('haproxy-in', inbound, upstreams);
+  const outside = await hop('haproxy-out', String(port), [outbound]);
+  return { port, processes: [outside, inside] };
 }
 
 // Envoy.
@@ -118,7 +115,10 @@ async function startEnvoy(hops: Hops, world: World): Promise<Setup> {
   const [port = 0, inner = 0] = await freePorts(2);
   const at = (file: string): string => join(world.folder, file);
   const common = (name: string): object => ({
-    tls_params: { tls_minimum_protocol_version: 'TLSv1_3' },
+    tls_params: {
+      tls_minimum_protocol_version: 'TLSv1_3',
+      tls_maximum_protocol_version: 'TLSv1_3',
+    },
     tls_certificates: [
       {
         certificate_chain: { filename: at(`${name}.crt`) },
@@ -273,7 +273,8 @@ function outboundState(endpoints: { address: string; identity?: string }[]): Mes
         name: 'cart.retail',
         service: 'cart',
         namespace: 'retail',
-        hosts: ['cart', 'cart.retail'],
+        // h2load sends the address that it connects to.
+        hosts: ['cart', 'cart.retail', '127.0.0.1'],
         addresses: [],
         protocol: 'detect',
         routes: [route],
