@@ -1,0 +1,187 @@
+/** Slow and greedy ones: what they may hold is bounded, and the others do not notice. */
+import { connect, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import {
+  answering,
+  destination,
+  httpServer,
+  rawServer,
+  type Running,
+  say,
+  startProxy,
+  state,
+  type TestProxy,
+  until,
+} from './rig.js';
+
+const cleanups: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function proxied(
+  app: Running,
+  more: Parameters<typeof startProxy>[0] = {},
+): Promise<TestProxy> {
+  const proxy = await startProxy({
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`])] }),
+    ...more,
+  });
+  cleanups.push(
+    () => proxy.stop(),
+    () => app.close(),
+  );
+  return proxy;
+}
+
+const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+const get = 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n';
+
+test('a thousand slow clients are cut off by the clock, and nobody else waits', async () => {
+  const proxy = await proxied(await rawServer(answering(ok)), { limits: { headTimeoutMs: 1500 } });
+  const slow: Socket[] = [];
+  let answered = 0;
+  let closed = 0;
+  for (let i = 0; i < 1000; i++) {
+    const socket = connect(proxy.outbound, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      if (chunk.toString('latin1').startsWith('HTTP/1.1 408')) answered++;
+    });
+    socket.on('close', () => closed++);
+    socket.write('GET / HTTP/1.1\r\nHost: cart\r\nX: ');
+    slow.push(socket);
+  }
+  cleanups.push(() => slow.forEach((socket) => socket.destroy()));
+  // One byte now and then: it does not help.
+  const drip = setInterval(() => slow.forEach((s) => s.writable && s.write('a')), 300);
+  cleanups.push(() => clearInterval(drip));
+  const took: number[] = [];
+  while (closed < 1000) {
+    const beginMs = performance.now();
+    expect(await say(proxy.outbound, get, { until: /ok$/ })).toBe(ok);
+    took.push(performance.now() - beginMs);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  // One that was just sending may hear a reset instead of the 408.
+  expect(answered).toBeGreaterThan(950);
+  expect(took.length).toBeGreaterThan(10);
+  expect(Math.max(...took)).toBeLessThan(1400);
+}, 30_000);
+
+test('a client that does not read does not make the proxy keep its answer', async () => {
+  let sent = 0;
+  const app = await httpServer((_, response) => {
+    const chunk = Buffer.alloc(65_536);
+    const push = (): void => {
+      while (response.write(chunk)) sent += chunk.length;
+      sent += chunk.length;
+      response.once('drain', push);
+    };
+    push();
+  });
+  const proxy = await proxied(app);
+  const before = process.memoryUsage();
+  const deaf = connect(proxy.outbound, '127.0.0.1');
+  cleanups.push(() => void deaf.destroy());
+  deaf.on('error', () => undefined).pause();
+  deaf.write(get);
+  let last = -1;
+  // Until nothing moves any more.
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const settled = sent === last;
+    last = sent;
+    return settled && sent > 0;
+  });
+  // What the kernel holds on both hops, and little more.
+  expect(sent).toBeLessThan(40e6);
+  expect(process.memoryUsage().external - before.external).toBeLessThan(8e6);
+});
+
+test('an app that does not read does not make the proxy keep the request', async () => {
+  const app = await rawServer((socket) => void socket.pause());
+  const proxy = await proxied(app);
+  const client = connect(proxy.outbound, '127.0.0.1');
+  cleanups.push(() => void client.destroy());
+  client.on('error', () => undefined);
+  client.write('POST / HTTP/1.1\r\nHost: cart\r\nContent-Length: 1000000000\r\n\r\n');
+  const before = process.memoryUsage().external;
+  const chunk = Buffer.alloc(65_536);
+  let accepted = 0;
+  const push = (): void => {
+    while (client.write(chunk)) accepted += chunk.length;
+    client.once('drain', push);
+  };
+  push();
+  let last = -1;
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const settled = accepted === last;
+    last = accepted;
+    return settled && accepted > 0;
+  });
+  expect(accepted).toBeLessThan(40e6);
+  expect(process.memoryUsage().external - before).toBeLessThan(8e6);
+});
+
+test('requests that come too early wait in the kernel, not in the proxy', async () => {
+  const app = await rawServer(() => undefined);
+  const proxy = await proxied(app);
+  const client = connect(proxy.outbound, '127.0.0.1');
+  cleanups.push(() => void client.destroy());
+  client.on('error', () => undefined);
+  let accepted = 0;
+  const many = get.repeat(1000);
+  const push = (): void => {
+    while (accepted < 100e6 && client.write(many)) accepted += many.length;
+    client.once('drain', push);
+  };
+  push();
+  let last = -1;
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const settled = accepted === last;
+    last = accepted;
+    return settled && accepted > 0;
+  });
+  expect(accepted).toBeLessThan(40e6);
+});
+
+test('more connections than allowed are turned away, and come in again once others have gone', async () => {
+  const proxy = await proxied(await rawServer(answering(ok)), { limits: { maxConnections: 5 } });
+  const held = Array.from({ length: 5 }, () =>
+    connect(proxy.outbound, '127.0.0.1').on('error', () => undefined),
+  );
+  cleanups.push(() => held.forEach((socket) => socket.destroy()));
+  await until(async () =>
+    /<end>|<reset>/.test(await say(proxy.outbound, get, { until: /ok$/, limitMs: 500 })),
+  );
+  held.splice(0, 2).forEach((socket) => socket.destroy());
+  await until(async () => (await say(proxy.outbound, get, { until: /ok$/ })) === ok);
+});
+
+test('connections to an endpoint are bounded, and the requests beyond wait for their turn', async () => {
+  let open = 0;
+  let most = 0;
+  const app = await rawServer((socket) => {
+    most = Math.max(most, ++open);
+    socket.on('close', () => open--);
+    socket.on('end', () => socket.end());
+    socket.on('data', () => setTimeout(() => socket.write(ok), 10));
+  });
+  const proxy = await proxied(app, {
+    state: state({
+      destinations: [
+        destination('cart', [`127.0.0.1:${app.port}`], {
+          backend: { limits: { maxConnections: 3, maxPending: 100, maxRequests: 1000 } },
+        }),
+      ],
+    }),
+  });
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, () => say(proxy.outbound, get, { until: /ok$/ })),
+  );
+  expect(answers.every((text) => text === ok)).toBe(true);
+  expect(most).toBe(3);
+});

@@ -1,0 +1,194 @@
+/** The proxy as a process: ports said, configuration taken while running, drained without a failed request. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Child, startNode } from '../../../base/child.js';
+import { program } from '../../../base/paths.js';
+import type { MeshState } from '../../../mesh/model.js';
+import { destination, httpServer, type Running, say, server, state, until } from './rig.js';
+
+let folder: string;
+let app: Running;
+let other: Running;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'firedrill-process-'));
+  // Slow enough that a drain always meets requests under way.
+  const answer = (text: string): Promise<Running> =>
+    httpServer((_, response) => void setTimeout(() => response.end(text), 20));
+  [app, other] = await Promise.all([answer('one'), answer('two')]);
+});
+
+afterAll(async () => {
+  await app.close();
+  await other.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const listener = { host: '127.0.0.1', port: 0, mode: 'explicit' };
+const yaml = (value: unknown): string => JSON.stringify(value, null, 2);
+
+function configFile(name: string, parts: object, mesh: MeshState): string {
+  const file = join(folder, name);
+  const config = {
+    workload: { name: 'cart', namespace: 'retail' },
+    admin: { host: '127.0.0.1', port: 0 },
+    ...parts,
+    state: mesh,
+  };
+  writeFileSync(file, yaml(config));
+  return file;
+}
+
+async function start(
+  file: string,
+): Promise<{ child: Child; inbound: number; outbound: number; admin: number }> {
+  const child = startNode('proxy', program('mesh/proxy/main'), ['--config', file]);
+  const ready = (await child.ready) as { inbound: number; outbound: number; admin: number };
+  return { child, ...ready };
+}
+
+const get = 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n';
+
+test('says its ports, serves, and takes a changed file over while it runs', async () => {
+  const one = state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`])] });
+  const two = state({
+    version: 2,
+    destinations: [destination('cart', [`127.0.0.1:${other.port}`])],
+  });
+  for (const name of ['proxy.json', 'proxy.yaml']) {
+    const file = configFile(name, { outbound: listener }, one);
+    const { child, outbound, admin } = await start(file);
+    expect(await say(outbound, get)).toMatch(/one<end>$/);
+    configFile(name, { outbound: listener }, two);
+    await until(async () => (await say(outbound, get)).endsWith('two<end>'));
+    writeFileSync(file, 'nonsense: [');
+    expect((await fetch(`http://127.0.0.1:${admin}/ready`)).status).toBe(200);
+    expect(await say(outbound, get)).toMatch(/two<end>$/);
+    await child.stop();
+    expect(child.process.exitCode).toBe(0);
+  }
+}, 30_000);
+
+test('a mistake in the file is told with its place, and nothing starts', () => {
+  const file = join(folder, 'bad.yaml');
+  writeFileSync(
+    file,
+    'workload: { name: a, namespace: b }\nadmin: { host: 127.0.0.1, port: 99999 }\nnonsense: 1\n',
+  );
+  for (const args of [
+    ['mesh/proxy/main', '--config'],
+    ['cli', 'proxy', 'check'],
+    ['cli', 'proxy', '--config'],
+  ]) {
+    const [module = '', ...rest] = args;
+    const run = spawnSync(process.execPath, [program(module), ...rest, file], { encoding: 'utf8' });
+    expect(run.status).toBe(2);
+    expect(run.stderr).toContain(`${file}:2:`);
+    expect(run.stderr).toMatch(/bad\.yaml:3:1: unknown field 'nonsense'/);
+    expect(run.stderr).not.toContain('    at ');
+  }
+}, 30_000);
+
+test('drains under load: not ready, every request answered, the app can still call out, then it ends', async () => {
+  const mesh = state({
+    destinations: [destination('other', [`127.0.0.1:${other.port}`])],
+    servers: [server(1, `127.0.0.1:${app.port}`)],
+  });
+  const file = configFile(
+    'drain.json',
+    { inbound: listener, outbound: listener, drainSeconds: 20 },
+    mesh,
+  );
+  const { child, inbound, outbound, admin } = await start(file);
+  let draining = false;
+  let good = 0;
+  let closes = 0;
+  const bad: string[] = [];
+  // Clients with connections of their own, as peers have: each goes on until it is told to close.
+  const clients = Array.from({ length: 10 }, async () => {
+    while (!draining || good < 50) {
+      const text = await say(inbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { until: /one$/ });
+      if (text.startsWith('HTTP/1.1 200')) good++;
+      else bad.push(text);
+      if (/connection: close/.test(text)) closes++;
+    }
+    // The mesh needs a while to know: some requests still come.
+    for (let i = 0; i < 5; i++) {
+      const text = await say(inbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { until: /one$/ });
+      if (text.startsWith('HTTP/1.1 200')) good++;
+      else bad.push(text);
+      if (/connection: close/.test(text)) closes++;
+    }
+  });
+  await until(() => good > 20);
+  child.process.kill('SIGTERM');
+  await until(async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).status === 503);
+  draining = true;
+  const callOut = await say(outbound, 'GET / HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n');
+  expect(callOut).toMatch(/two<end>$/);
+  await Promise.all(clients);
+  expect(bad).toEqual([]);
+  expect(closes).toBeGreaterThan(10);
+  expect(await child.exited).toBe(0);
+}, 30_000);
+
+test('ends at once when nothing is under way, by POST /shutdown too', async () => {
+  const file = configFile('idle.json', { outbound: listener }, state({}));
+  const { child, admin } = await start(file);
+  const answer = await fetch(`http://127.0.0.1:${admin}/shutdown`, { method: 'POST' });
+  expect(answer.status).toBe(202);
+  expect(await child.exited).toBe(0);
+}, 30_000);
+
+test('the admin port shows what it serves by, and no secrets', async () => {
+  const mesh = state({
+    destinations: [
+      destination('cart', [`127.0.0.1:${app.port}`], {
+        routes: [
+          {
+            name: 'all',
+            matches: [],
+            split: [{ backend: 'cart', weight: 1 }],
+            timeouts: {},
+            requestHeaders: { set: [['authorization', 'Bearer sesame']] },
+          },
+        ],
+      }),
+    ],
+  });
+  const { child, outbound, admin } = await start(
+    configFile('admin.json', { outbound: listener }, mesh),
+  );
+  await say(outbound, get);
+  const base = `http://127.0.0.1:${admin}`;
+  const text = async (path: string, options?: RequestInit): Promise<string> =>
+    (await fetch(base + path, options)).text();
+  expect(await text('/live')).toBe('live\n');
+  const config = await text('/config');
+  expect(config).not.toContain('sesame');
+  expect(JSON.parse(config)).toMatchObject({ workload: { name: 'cart' }, state: { version: 1 } });
+  expect(JSON.parse(await text('/endpoints'))).toMatchObject([
+    { destination: 'cart.retail', requests: 1 },
+  ]);
+  expect(await text('/metrics')).toMatch(/^response_total\{[^}]*dst="cart\.retail"[^}]*\} 1$/m);
+  const lease = { id: 'a', side: 'outbound', ratio: 1, abortStatus: 418, ttlMs: 60_000 };
+  const post = (path: string, body: unknown): RequestInit => ({
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { path },
+  });
+  expect(JSON.parse(await text('/faults', post('', lease)))).toMatchObject({ id: 'a', effect: 0 });
+  expect(await say(outbound, get)).toMatch(/^HTTP\/1\.1 418 /);
+  expect(JSON.parse(await text('/faults'))).toMatchObject([{ id: 'a', effect: 1 }]);
+  expect((await fetch(`${base}/faults/a`, { method: 'DELETE' })).status).toBe(200);
+  expect(await say(outbound, get)).toMatch(/one<end>$/);
+  expect((await fetch(`${base}/faults`, post('', { side: 'nowhere' }))).status).toBe(400);
+  expect((await fetch(`${base}/nothing`)).status).toBe(404);
+  expect(JSON.parse(await text('/profile/cpu?seconds=0.1', { method: 'POST' }))).toHaveProperty(
+    'nodes',
+  );
+  await child.stop();
+}, 30_000);

@@ -1,0 +1,261 @@
+/**
+ * Mutual TLS between two proxies: who is let in, how failures are counted, and certificates that change meanwhile.
+ */
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
+import { addTrustAnchor, dropOldAnchors, rotateIssuer } from '../../../mesh/identity/pki-files.js';
+import type { ProxyConfig } from '../../../mesh/model.js';
+import {
+  destination,
+  httpServer,
+  type Pki,
+  pki,
+  type Running,
+  say,
+  server,
+  startProxy,
+  state,
+  type TestProxy,
+  until,
+} from './rig.js';
+
+let keys: Pki;
+let strangers: Pki;
+let app: Running;
+const running: TestProxy[] = [];
+
+beforeAll(async () => {
+  [keys, strangers] = await Promise.all([pki(), pki()]);
+  app = await httpServer((request, response) => {
+    response.end(JSON.stringify(request.headers));
+  });
+});
+
+afterAll(async () => {
+  await app.close();
+  keys.remove();
+  strangers.remove();
+});
+
+beforeEach(() => {
+  running.length = 0;
+});
+
+afterEach(async () => {
+  for (const proxy of running) await proxy.stop();
+});
+
+type Identity = NonNullable<ProxyConfig['identity']>;
+
+async function start(parts: Parameters<typeof startProxy>[0]): Promise<TestProxy> {
+  const proxy = await startProxy(parts);
+  running.push(proxy);
+  return proxy;
+}
+
+/** Client's proxy and server's, and a way to ask through both. */
+async function pair(
+  client: Identity | undefined,
+  serverIdentity: Identity,
+  more: { expects?: string; policy?: Parameters<typeof server>[2] } = {},
+): Promise<{ inside: TestProxy; outside: TestProxy; ask(): Promise<string> }> {
+  const inside = await start({
+    sides: ['inbound'],
+    identity: serverIdentity,
+    state: state({ servers: [server(1, `127.0.0.1:${app.port}`, more.policy)] }),
+  });
+  const to = {
+    address: `127.0.0.1:${inside.inbound}`,
+    identity: more.expects ?? keys.identityOf('cart'),
+  };
+  const outside = await start({
+    ...(client && { identity: client }),
+    state: state({ destinations: [destination('cart', [to])] }),
+  });
+  const ask = (): Promise<string> =>
+    say(outside.outbound, 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n');
+  return { inside, outside, ask };
+}
+
+async function failures(proxy: TestProxy): Promise<string[]> {
+  const text = await (await fetch(`http://127.0.0.1:${proxy.admin}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('tls_handshake_failures_total') && !line.endsWith(' 0'))
+    .map((line) => /reason="([^"]+)"/.exec(line)?.[1] ?? '');
+}
+
+test('two proxies of one mesh know each other, and the app is told who calls', async () => {
+  const { ask } = await pair(await keys.issue('checkout'), await keys.issue('cart'), {
+    policy: {
+      defaultPolicy: 'deny',
+      authorizations: [
+        { name: 'checkout', identities: [keys.identityOf('checkout')], unauthenticated: false },
+      ],
+    },
+  });
+  const text = await ask();
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  expect(text).toContain(`"l5d-client-id":"${keys.identityOf('checkout')}"`);
+  // The second connection resumes the first one's session.
+  expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test('who is on no list gets no answer', async () => {
+  const { ask } = await pair(await keys.issue('stranger'), await keys.issue('cart'), {
+    policy: {
+      defaultPolicy: 'deny',
+      authorizations: [
+        { name: 'checkout', identities: [keys.identityOf('checkout')], unauthenticated: false },
+      ],
+    },
+  });
+  expect(await ask()).toMatch(/^HTTP\/1\.1 (403|502|503) /);
+});
+
+test("a server's certificate for another name is refused by its client", async () => {
+  const { ask, outside } = await pair(await keys.issue('checkout'), await keys.issue('catalog'));
+  expect(await ask()).toMatch(/^HTTP\/1\.1 50\d [^]*name-mismatch/);
+  expect(await failures(outside)).toContain('name-mismatch');
+});
+
+test("a server's certificate from another mesh is refused by its client", async () => {
+  const { ask, outside } = await pair(await keys.issue('checkout'), await strangers.issue('cart'));
+  expect(await ask()).toMatch(/^HTTP\/1\.1 50\d [^]*unknown-issuer/);
+  expect(await failures(outside)).toContain('unknown-issuer');
+});
+
+test("a client's certificate from another mesh is refused by the server", async () => {
+  const client = await strangers.issue('checkout');
+  // It trusts the server, so that the server is the one that refuses.
+  const trusting = { ...client, trustAnchorsFile: (await keys.issue('x')).trustAnchorsFile };
+  const { ask, inside } = await pair(trusting, await keys.issue('cart'));
+  expect(await ask()).toMatch(/^HTTP\/1\.1 50\d /);
+  expect(await failures(inside)).toContain('unknown-issuer');
+});
+
+test('expired and not yet valid certificates are refused and counted as such', async () => {
+  const short = await keys.issue('short', 1);
+  const { ask, inside } = await pair(short, await keys.issue('cart'));
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  expect(await ask()).toMatch(/^HTTP\/1\.1 50\d /);
+  expect(await failures(inside)).toContain('expired');
+  const other = await pair(await keys.issue('checkout'), await keys.issue('cart', 1));
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  expect(await other.ask()).toMatch(/^HTTP\/1\.1 50\d [^]*expired/);
+  expect(await failures(other.outside)).toContain('expired');
+});
+
+test('a client without a certificate, and one of TLS 1.2, are refused', async () => {
+  const { inside } = await pair(await keys.issue('checkout'), await keys.issue('cart'));
+  const dial = (options: object): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connectTls({
+        port: inside.inbound,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        ...options,
+      });
+      socket.on('secureConnect', () => socket.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n'));
+      socket.on('data', () => resolve('answered'));
+      socket.on('error', () => resolve('refused'));
+      socket.on('close', () => resolve('refused'));
+    });
+  expect(await dial({})).toBe('refused');
+  expect(await failures(inside)).toContain('no-client-certificate');
+  expect(await dial({ maxVersion: 'TLSv1.2' })).toBe('refused');
+  expect(await failures(inside)).toContain('protocol');
+});
+
+test('plaintext is let in where the policy says so, without an identity', async () => {
+  const { inside } = await pair(await keys.issue('checkout'), await keys.issue('cart'));
+  const text = await say(
+    inside.inbound,
+    'GET / HTTP/1.1\r\nHost: cart\r\nl5d-client-id: root\r\nConnection: close\r\n\r\n',
+  );
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  expect(text).not.toContain('l5d-client-id');
+});
+
+test('certificates, issuer and anchor are replaced under load without a failed request', async () => {
+  const own = await pki();
+  const folder = join(own.folder, 'pki');
+  const anchorsFile = join(own.folder, 'anchors.crt');
+  const useAnchors = (): void => copyFileSync(join(folder, 'trust-anchor.crt'), anchorsFile);
+  useAnchors();
+  const identity = async (name: string): Promise<Identity> => ({
+    ...(await own.issue(name)),
+    trustAnchorsFile: anchorsFile,
+  });
+  const { inside, outside } = await pair(await identity('checkout'), await identity('cart'), {
+    expects: own.identityOf('cart'),
+  });
+  // The same place by two names in turn: each change of endpoints ends pools, so that handshakes go on all the time.
+  let turns = 0;
+  const turn = setInterval(() => {
+    const address = `${turns++ % 2 ? 'localhost' : '127.0.0.1'}:${inside.inbound}`;
+    const endpoint = { address, identity: own.identityOf('cart') };
+    outside.proxy.apply(state({ destinations: [destination('cart', [endpoint])] }), 'file');
+  }, 50);
+  let stop = false;
+  let good = 0;
+  const bad: string[] = [];
+  const load = Array.from({ length: 8 }, async () => {
+    while (!stop) {
+      const text = await say(
+        outside.outbound,
+        'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n',
+      );
+      if (text.startsWith('HTTP/1.1 200 ')) good++;
+      else bad.push(text);
+    }
+  });
+  const generation = (p: TestProxy): number => p.proxy.identity.generation;
+  const taken = async (change: () => Promise<unknown> | void): Promise<void> => {
+    const before = [generation(inside), generation(outside)];
+    await change();
+    await until(() => [inside, outside].every((p, i) => generation(p) > (before[i] as number)));
+    const seen = good;
+    await until(() => good > seen + 25 || bad.length > 0);
+  };
+  const reissue = async (): Promise<void> => {
+    await own.issue('checkout');
+    await own.issue('cart');
+  };
+  const options = { trustDomain: 'test.local' };
+  try {
+    await taken(reissue);
+    // The roll-over: trust both, sign by the new one, drop the old one.
+    await addTrustAnchor(folder, options);
+    await taken(useAnchors);
+    await rotateIssuer(folder, options);
+    await taken(reissue);
+    dropOldAnchors(folder);
+    await taken(useAnchors);
+  } finally {
+    stop = true;
+    clearInterval(turn);
+    await Promise.all(load);
+    own.remove();
+  }
+  expect(bad).toEqual([]);
+  expect(good).toBeGreaterThan(90);
+  const handshakes = /^tls_handshakes_total\{[^}]*direction="outbound"[^}]*\} (\d+)/m;
+  const metrics = await (await fetch(`http://127.0.0.1:${outside.admin}/metrics`)).text();
+  expect(Number(handshakes.exec(metrics)?.[1])).toBeGreaterThan(8);
+});
+
+test('a broken certificate file changes nothing', async () => {
+  const identity = await keys.issue('broken');
+  const { outside, inside } = await pair(await keys.issue('checkout'), identity, {
+    expects: keys.identityOf('broken'),
+  });
+  const before = readFileSync(identity.certificateFile ?? '', 'utf8');
+  writeFileSync(identity.certificateFile ?? '', before.slice(0, 300));
+  await until(() => inside.logs.some((line) => line.includes('the one in use stays')));
+  expect(
+    await say(outside.outbound, 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n'),
+  ).toMatch(/^HTTP\/1\.1 200 /);
+});
