@@ -103,30 +103,29 @@ test('drains under load: not ready, every request answered, the app can still ca
     mesh,
   );
   const { child, inbound, outbound, admin } = await start(file);
-  let draining = false;
-  let good = 0;
+  const load = { drains: false, good: 0 };
   let closes = 0;
   const bad: string[] = [];
   // Clients with connections of their own, as peers have: each goes on until it is told to close.
   const clients = Array.from({ length: 10 }, async () => {
-    while (!draining || good < 50) {
+    while (!load.drains || load.good < 50) {
       const text = await say(inbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { until: /one$/ });
-      if (text.startsWith('HTTP/1.1 200')) good++;
+      if (text.startsWith('HTTP/1.1 200')) load.good++;
       else bad.push(text);
       if (/connection: close/.test(text)) closes++;
     }
     // The mesh needs a while to know: some requests still come.
     for (let i = 0; i < 5; i++) {
       const text = await say(inbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { until: /one$/ });
-      if (text.startsWith('HTTP/1.1 200')) good++;
+      if (text.startsWith('HTTP/1.1 200')) load.good++;
       else bad.push(text);
       if (/connection: close/.test(text)) closes++;
     }
   });
-  await until(() => good > 20);
+  await until(() => load.good > 20);
   child.process.kill('SIGTERM');
   await until(async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).status === 503);
-  draining = true;
+  load.drains = true;
   const callOut = await say(outbound, 'GET / HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n');
   expect(callOut).toMatch(/two<end>$/);
   await Promise.all(clients);

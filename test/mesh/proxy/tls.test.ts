@@ -199,11 +199,11 @@ test('certificates, issuer and anchor are replaced under load without a failed r
     const endpoint = { address, identity: own.identityOf('cart') };
     outside.proxy.apply(state({ destinations: [destination('cart', [endpoint])] }), 'file');
   }, 50);
-  let stop = false;
+  const load = { stops: false };
   let good = 0;
   const bad: string[] = [];
-  const load = Array.from({ length: 8 }, async () => {
-    while (!stop) {
+  const clients = Array.from({ length: 8 }, async () => {
+    while (!load.stops) {
       const text = await say(
         outside.outbound,
         'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n',
@@ -235,9 +235,9 @@ test('certificates, issuer and anchor are replaced under load without a failed r
     dropOldAnchors(folder);
     await taken(useAnchors);
   } finally {
-    stop = true;
+    load.stops = true;
     clearInterval(turn);
-    await Promise.all(load);
+    await Promise.all(clients);
     own.remove();
   }
   expect(bad).toEqual([]);
