@@ -1,8 +1,8 @@
 /** Lists of metrics: a name a line, an exposition, a table in Markdown, Prometheus's metadata, or the mesh's own. */
 import { readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../../base/errors.js';
-import { meshMetrics } from '../../slo/spec/mesh-metrics.js';
 import type { MetricCatalogue, MetricType } from './catalogue.js';
+import { addMeshMetrics } from './mesh-catalogue.js';
 
 const types: readonly string[] = ['counter', 'gauge', 'histogram', 'summary', 'info'];
 const typeIn = (text: string | undefined): MetricType | undefined =>
@@ -78,14 +78,4 @@ function addMetadata(catalogue: MetricCatalogue, text: string): number {
   const entries = Object.entries((data ?? {}) as Record<string, { type?: string }[]>);
   for (const [name, [first]] of entries) catalogue.add(name, { type: typeIn(first?.type) });
   return entries.length;
-}
-
-function addMeshMetrics(catalogue: MetricCatalogue): number {
-  const names = Object.values(meshMetrics);
-  for (const name of names) {
-    const isHistogram = name === meshMetrics.latencyMs || name === meshMetrics.propagationSeconds;
-    const type = isHistogram ? 'histogram' : name.endsWith('_total') ? 'counter' : 'gauge';
-    catalogue.add(name, { type });
-  }
-  return names.length;
 }

@@ -47,6 +47,16 @@ export function needsRenewal(pem: string, names: readonly string[], nowMs: numbe
   }
 }
 
+/** What GET /metrics answers on the webhook's port: the alert on its expiry reads it. */
+export function certificateMetrics(serving: Pick<ServingCertificate, 'certificate'>): string {
+  const name = 'firedrill_webhook_cert_expiration_timestamp_seconds';
+  const seconds = notAfterMs(new X509Certificate(serving.certificate)) / 1000;
+  return (
+    `# HELP ${name} When the certificate of the webhooks expires, seconds since the epoch.\n` +
+    `# TYPE ${name} gauge\n${name} ${seconds}\n`
+  );
+}
+
 export async function makeServingCertificate(
   options: Pick<CertificateOptions, 'dnsNames' | 'lifetimeMs'>,
   nowMs: number,

@@ -9,7 +9,7 @@ import { Informer } from '../client/informer.js';
 import { resources } from '../client/objects.js';
 import type { Namespace } from '../discovery/types.js';
 import { type AdmissionReview, answerInject, answerValidate } from './admission.js';
-import { ensureServingCertificate, patchBundle } from './certificate.js';
+import { certificateMetrics, ensureServingCertificate, patchBundle } from './certificate.js';
 import { eventTarget, recordEvent } from './event.js';
 import type { InjectOptions, SkipReason } from './inject.js';
 
@@ -72,7 +72,7 @@ export async function startInjector(
   let serving = await certificate();
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET') {
-      response.end('ok\n');
+      response.end(request.url === '/metrics' ? certificateMetrics(serving) : 'ok\n');
       return;
     }
     const review = JSON.parse(await readBody(request)) as AdmissionReview;

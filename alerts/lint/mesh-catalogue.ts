@@ -1,0 +1,50 @@
+/** The mesh's own metrics with types and labels: the proxy's from its table, the controller's and the injector's here. */
+import { metricSpecs } from '../../mesh/proxy/telemetry/names.js';
+import type { MetricCatalogue, MetricType } from './catalogue.js';
+
+/** Of the controller; a test holds the list to what it registers. */
+export const controllerMetricLabels: Readonly<Record<string, readonly string[]>> = {
+  firedrill_controller_propagation_seconds: [],
+  firedrill_controller_acknowledgement_seconds: [],
+  firedrill_identity_issuer_cert_ttl_seconds: [],
+  firedrill_identity_issuer_cert_expiration_timestamp_seconds: [],
+  firedrill_identity_trust_anchor_expiration_timestamp_seconds: ['anchor'],
+  firedrill_identity_certificates_issued_total: ['reason'],
+  firedrill_identity_certificates_refused_total: ['reason'],
+  firedrill_identity_events_lost_total: [],
+  firedrill_controller_connected_proxies: [],
+  firedrill_controller_owed_proxies: [],
+  firedrill_controller_config_version: [],
+  firedrill_controller_propagation_oldest_seconds: [],
+  firedrill_controller_acks_total: [],
+  firedrill_controller_nacks_total: [],
+  firedrill_controller_resources: ['kind'],
+  firedrill_controller_proxy_clock_skew_seconds: [],
+  firedrill_registry_errors_total: ['source'],
+  firedrill_registry_problems: ['source'],
+  firedrill_controller_leader: [],
+  firedrill_controller_fault_effects_total: ['kind'],
+};
+
+const injectorMetrics: Readonly<Record<string, readonly string[]>> = {
+  firedrill_webhook_cert_expiration_timestamp_seconds: [],
+};
+
+const histograms = new Set([
+  'firedrill_controller_propagation_seconds',
+  'firedrill_controller_acknowledgement_seconds',
+]);
+
+/** Adds all of them; returns how many they are. */
+export function addMeshMetrics(catalogue: MetricCatalogue): number {
+  for (const [name, { type, labels }] of Object.entries(metricSpecs)) {
+    catalogue.add(name, { type, labels: new Set(labels) });
+  }
+  const others = Object.entries({ ...controllerMetricLabels, ...injectorMetrics });
+  for (const [name, labels] of others) {
+    const counted: MetricType = name.endsWith('_total') ? 'counter' : 'gauge';
+    const type = histograms.has(name) ? 'histogram' : counted;
+    catalogue.add(name, { type, labels: new Set(labels) });
+  }
+  return Object.keys(metricSpecs).length + others.length;
+}
