@@ -8,16 +8,24 @@ const p95 = (direction: string, range: string): string =>
 export const networkAlerts: LibraryEntry[] = [
   {
     name: 'MeshNetworkThrottled',
-    // What callers wait beyond what the server's own proxy measures is spent between the two.
-    expr: (t) =>
-      `${p95('outbound', t.range('5m'))}\n- ${p95('inbound', t.range('5m'))} > 100\n` +
-      `and\n${sumRate('dst', `${m.requests}{direction="outbound"}`, t.range('5m'))} > 0.2`,
-    for: '2m',
+    // What callers wait beyond what the server's own proxy measures is spent between the two; unless it is spent on
+    // tries, which another alert is for.
+    expr: (t) => {
+      const lost = (range: string): string =>
+        `${p95('outbound', range)}\n- ${p95('inbound', range)} > 100`;
+      const range = t.range('5m');
+      const requests = sumRate('dst', `${m.requests}{direction="outbound"}`, range);
+      return (
+        `${lost(t.range('10m'))}\nand\n${lost(range)}\nand\n${requests} > 0.2\n` +
+        `unless\n${sumRate('dst', m.retries, range)}\n/ ${requests} > 0.25`
+      );
+    },
+    for: '5m',
     keepFiringFor: '5m',
     timing:
-      'Within a region the difference is a few milliseconds. 5m of requests make a p95 that ' +
-      'means something; two ' +
-      'minutes leave out a link that fails over.',
+      'Within a region the difference is a few milliseconds. Two windows make a p95 that means ' +
+      'something and goes on; 5m leave out a link that fails over and a node that is short of ' +
+      'CPU for a moment. What burns fast pages by its SLO.',
     about: 'dst',
     summary:
       'Requests to {{ $labels.dst }} lose {{ $value | humanize }} ms (p95) between the proxies',

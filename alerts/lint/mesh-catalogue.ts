@@ -1,4 +1,4 @@
-/** The mesh's own metrics with types and labels: the proxy's from its table, the controller's and the injector's here. */
+/** The mesh's own metrics, types and labels: the proxy's from its table, the controller's and injector's from here. */
 import { metricSpecs } from '../../mesh/proxy/telemetry/names.js';
 import type { MetricCatalogue, MetricType } from './catalogue.js';
 
