@@ -73,8 +73,14 @@ const isoText = (ms: number): string => {
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${countText(count)} ${count === 1 ? one : many}`;
 
+/** Where no fault took effect, an alert that did not fire is no failure of the alert. */
+export const wasJudged = (s: ScenarioRecord): boolean =>
+  s.confirmedMs !== undefined || s.expectations.some((e) => e.inTime);
+
 export interface Tally {
   expected: number;
+  /** Of those, the ones whose fault never took effect. */
+  notJudged: number;
   inTime: number;
   late: ExpectationRecord[];
   missing: ExpectationRecord[];
@@ -85,10 +91,12 @@ export interface Tally {
 
 /** What a verdict is made of. */
 export function tallyOf(scenarios: readonly ScenarioRecord[]): Tally {
-  const expectations = scenarios.flatMap((s) => s.expectations);
+  const expectations = scenarios.filter(wasJudged).flatMap((s) => s.expectations);
+  const all = scenarios.reduce((n, s) => n + s.expectations.length, 0);
   const came = (e: ExpectationRecord): boolean => e.receivedAfterMs !== undefined;
   return {
-    expected: expectations.length,
+    expected: all,
+    notJudged: all - expectations.length,
     inTime: expectations.filter((e) => e.inTime).length,
     late: expectations.filter((e) => !e.inTime && came(e)),
     missing: expectations.filter((e) => !e.inTime && !came(e)),
@@ -107,6 +115,7 @@ export function tallyOf(scenarios: readonly ScenarioRecord[]): Tally {
 export function headlineOf(record: GameDayRecord): string {
   const tally = tallyOf(record.scenarios);
   const stopped = record.scenarios.find((s) => s.verdict === 'ABORTED');
+  const unclear = record.scenarios.find((s) => s.verdict === 'INCONCLUSIVE');
   switch (record.verdict) {
     case 'PASS':
       return tally.expected === 0
@@ -117,7 +126,7 @@ export function headlineOf(record: GameDayRecord): string {
         ? `Stopped during ${stopped.title}: ${stopped.abort.condition}.`
         : 'Stopped before it was over.';
     case 'INCONCLUSIVE':
-      return 'No verdict: the run proves nothing.';
+      return `No verdict: ${unclear?.reasons[0] ?? 'the run proves nothing'}.`;
     case 'FAIL':
       return failLine(record, tally);
   }
@@ -146,6 +155,9 @@ export function summaryLines(record: GameDayRecord): string[] {
   const lines = [`${tally.inTime} of ${plural(tally.expected, 'expected alert')} came in time.`];
   if (tally.late.length > 0) lines.push(`${tally.late.length} came late.`);
   if (tally.missing.length > 0) lines.push(`${tally.missing.length} never came.`);
+  if (tally.notJudged > 0) {
+    lines.push(`${tally.notJudged} could not be judged: no fault took effect.`);
+  }
   lines.push(
     tally.unexpected === 0
       ? 'No other alert fired.'

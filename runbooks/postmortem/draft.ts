@@ -18,6 +18,7 @@ import {
   summaryLines,
   timesText,
   timeText,
+  wasJudged,
 } from '../words.js';
 import { timesOf } from './times.js';
 
@@ -285,7 +286,7 @@ const prompts = (questions: readonly string[]): string =>
 function actions(scenarios: readonly ScenarioRecord[]): string {
   const found = scenarios.flatMap((s) => [
     ...s.expectations
-      .filter((e) => !e.inTime)
+      .filter((e) => !e.inTime && wasJudged(s))
       .map((e) => [`${t(e.name)} ${t(outcomeText(e))}`, 'detect']),
     ...s.expectations
       .filter((e) => e.resolve && !e.resolve.inTime)

@@ -1,6 +1,6 @@
 /** The table of the alert contract: what had to fire, by when, what theory says, and when it was received. */
 import type { ExpectationRecord, ScenarioRecord } from '../record.js';
-import { labelsText, timeText } from '../words.js';
+import { labelsText, timeText, wasJudged } from '../words.js';
 import { scaleOver } from './axes.js';
 import { type Html, markup, px } from './html.js';
 
@@ -19,7 +19,7 @@ text-anchor="${t === 0 ? 'start' : t === scale.max ? 'end' : 'middle'}">${t} s</
   const rows = scenarios.flatMap((s) =>
     s.expectations.map((e, i) => {
       const rest = labelsText(e.labels);
-      return markup`<tr class="${e.inTime ? '' : 'failed'}">
+      return markup`<tr class="${e.inTime || !wasJudged(s) ? '' : 'failed'}">
 ${
   named &&
   (i === 0
@@ -35,7 +35,7 @@ ${e.receivedAfterMs === undefined ? 'never' : timeText(e.receivedAfterMs)}</td>
 <td class="number" data-name="deadline">${timeText(e.deadlineMs)}</td>
 <td class="number" data-name="theory">${theoryText(e)}</td>
 <td class="judged">
-${judgedText(e)}</td>
+${judgedText(e, wasJudged(s))}</td>
 <td class="number" data-name="stopped">${resolveText(e)}</td></tr>`;
     }),
   );
@@ -55,7 +55,8 @@ r="4.5"/></svg> received. All in real seconds from the moment at which the fault
 was seen to work; “stopped” counts from the end of the rollback.</p>`;
 }
 
-function judgedText(e: ExpectationRecord): Html {
+function judgedText(e: ExpectationRecord, judged: boolean): Html {
+  if (!judged) return markup`<span class="quiet">? not judged</span>`;
   if (e.inTime) return markup`<span class="yes">✓ in time</span>`;
   return markup`<span class="no">✗ ${e.receivedAfterMs === undefined ? 'missing' : 'late'}</span>`;
 }

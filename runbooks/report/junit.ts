@@ -1,6 +1,6 @@
 /** JUnit XML, so that any CI shows which alert came late: a suite a scenario, a case an expectation. */
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from '../record.js';
-import { outcomeText } from '../words.js';
+import { outcomeText, wasJudged } from '../words.js';
 
 /** XML 1.0 has no way to write control characters or half of a surrogate pair. */
 const escapeXml = (text: string): string =>
@@ -21,6 +21,8 @@ interface Case {
   failure?: string;
   /** It could not be judged, which is not the alert's failure. */
   error?: string;
+  /** Nothing happened that it could have been judged by. */
+  skipped?: string;
 }
 
 export function junitXml(record: GameDayRecord): string {
@@ -38,7 +40,8 @@ const secondsText = (ms: number): string => (Math.max(0, ms) / 1000).toFixed(3);
 
 const counts = (cases: readonly Case[]): string =>
   `tests="${cases.length}" failures="${cases.filter((c) => c.failure !== undefined).length}" ` +
-  `errors="${cases.filter((c) => c.error !== undefined).length}"`;
+  `errors="${cases.filter((c) => c.error !== undefined).length}" ` +
+  `skipped="${cases.filter((c) => c.skipped !== undefined).length}"`;
 
 function suiteXml(s: ScenarioRecord, cases: readonly Case[]): string {
   const limitMs = 8.64e15;
@@ -56,13 +59,20 @@ function caseXml(s: ScenarioRecord, c: Case): string {
   const head =
     `    <testcase classname="${escapeXml(`gameday.${s.id}`)}" name="${escapeXml(c.name)}" ` +
     `time="${c.seconds.toFixed(3)}"`;
-  const [tag, text] = c.failure === undefined ? ['error', c.error] : ['failure', c.failure];
+  const [tag, text] =
+    c.failure !== undefined
+      ? ['failure', c.failure]
+      : c.error !== undefined
+        ? ['error', c.error]
+        : ['skipped', c.skipped];
   if (text === undefined) return `${head}/>\n`;
   return `${head}>\n      <${tag} message="${escapeXml(text)}"/>\n    </testcase>\n`;
 }
 
 function casesOf(s: ScenarioRecord): Case[] {
-  const cases: Case[] = s.expectations.flatMap((e) => expectationCases(e));
+  const cases: Case[] = s.expectations.flatMap((e) =>
+    wasJudged(s) ? expectationCases(e) : [notJudged(e)],
+  );
   const claim = (name: string, held: boolean, why: string): void => {
     cases.push({ name, seconds: 0, ...(held ? {} : { failure: why }) });
   };
@@ -91,6 +101,12 @@ function casesOf(s: ScenarioRecord): Case[] {
   }
   return cases;
 }
+
+const notJudged = (e: ExpectationRecord): Case => ({
+  name: `${e.name} (${e.severity}) fires in time`,
+  seconds: 0,
+  skipped: 'no fault took effect',
+});
 
 function expectationCases(e: ExpectationRecord): Case[] {
   const fires: Case = {

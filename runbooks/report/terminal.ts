@@ -10,6 +10,7 @@ import {
   timesText,
   timeText,
   verdictMark,
+  wasJudged,
 } from '../words.js';
 
 export interface SummaryPaths {
@@ -53,7 +54,8 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
   const took = style.dim(timeText(s.endedMs - s.startedMs));
   const lines = [`${paint(`${verdictMark[s.verdict]} ${s.title}`)}  ${took}`];
   const nameWidth = Math.max(0, ...s.expectations.map((e) => `${e.name} ${e.severity}`.length));
-  for (const e of s.expectations) lines.push(`    ${expectationLine(e, nameWidth, style)}`);
+  for (const e of s.expectations)
+    lines.push(`    ${expectationLine(e, wasJudged(s), nameWidth, style)}`);
   for (const u of s.unexpected) lines.push(`    ${style.red(`✗ ${u.name} fired, unexpected`)}`);
   for (const a of s.arms) {
     const recovered =
@@ -66,8 +68,13 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
   return lines;
 }
 
-function expectationLine(e: ExpectationRecord, width: number, style: Style): string {
-  const mark = e.inTime ? style.green('✓') : style.red('✗');
+function expectationLine(
+  e: ExpectationRecord,
+  judged: boolean,
+  width: number,
+  style: Style,
+): string {
+  const mark = e.inTime ? style.green('✓') : judged ? style.red('✗') : style.yellow('?');
   const name = `${e.name} ${e.severity}`.padEnd(width);
   const took = e.receivedAfterMs === undefined ? 'never' : timeText(e.receivedAfterMs);
   const theory = e.theory

@@ -6,6 +6,7 @@ import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { pointsWithin, scaleOver, spread, valueScale } from '../../runbooks/report/axes.js';
 import { styleFor } from '../../base/terminal.js';
 import { headlineOf, percentText, summaryLines, timeText } from '../../runbooks/words.js';
+import type { ScenarioRecord } from '../../runbooks/record.js';
 import { badGameDay, goodGameDay } from './fixture.js';
 import { leaks, records } from './records.js';
 
@@ -47,6 +48,21 @@ test('an alert that never came, and one nobody expected, are named where they be
     /MeshControlPlaneDown job=controller page [^✓✗]*never 6\.0 s 2\.7–4\.5 s ✗ missing/,
   );
   expect(seen(html)).toContain('Nobody expected: MeshClockSkew (ticket, workload=cart)');
+});
+
+test('where no fault took effect, an alert that did not fire is not judged', () => {
+  const record = badGameDay();
+  const [first, second] = record.scenarios as [ScenarioRecord, ScenarioRecord];
+  delete second.confirmedMs;
+  const reasons = ['not steady before the injection: checkout p95 is 1063'];
+  Object.assign(second, { verdict: 'INCONCLUSIVE', reasons });
+  const unclear = { ...record, scenarios: [first, second], verdict: 'INCONCLUSIVE' as const };
+  expect(headlineOf(unclear)).toBe(`No verdict: ${reasons[0]}.`);
+  expect(summaryLines(unclear).join(' ')).toContain(
+    '2 of 4 expected alerts came in time. 1 came late. 1 could not be judged: no fault took effect.',
+  );
+  expect(seen(gameDayReport(unclear))).toContain('? not judged');
+  expect(terminalSummary(unclear, plain)).toContain('? MeshControlPlaneDown page');
 });
 
 test('the page needs nothing else: no script, no style, font or picture from elsewhere', () => {
