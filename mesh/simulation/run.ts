@@ -27,6 +27,10 @@ export interface Run {
   retries: number;
   /** Retries that the budget (or the lack of endpoints) forbade. */
   retriesForbidden: number;
+  /** Retries that went where they should not. 0, or the proxy has a mistake. */
+  retriesToSameEndpoint: number;
+  /** Requests that endpoints still count as under way after the last has ended. 0, or the proxy has a mistake. */
+  leftOver: number;
 }
 
 /** Requests under way may end for so long after the last arrival. */
@@ -133,6 +137,10 @@ class World {
       ejections: this.gateway.endpoints().reduce((total, e) => total + e.ejections, 0),
       retries: sum((m) => m.retryRequests),
       retriesForbidden: sum((m) => m.retryOverflow),
+      retriesToSameEndpoint: sum((m) => m.retrySameEndpoint),
+      leftOver:
+        sum((m) => m.inFlight) +
+        this.gateway.endpoints().reduce((total, e) => total + e.pending, 0),
     };
   }
 }

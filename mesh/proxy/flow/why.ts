@@ -2,7 +2,7 @@
 import type { Clock } from '../../../base/clock.js';
 import type { FlowRecord } from '../telemetry/flow-record.js';
 import { redactPath } from '../telemetry/redact.js';
-import { classifications } from '../telemetry/request-metrics.js';
+import { classifications, failure } from '../telemetry/request-metrics.js';
 import { readParent } from '../telemetry/trace-context.js';
 import { TokenBucket } from './limit/token-bucket.js';
 
@@ -12,6 +12,8 @@ export type WhyRecord = Record<string, unknown>;
 const ringSize = 1000;
 /** Of requests that went well, every so-manieth. */
 const sampleEvery = 128;
+/** And so many of them a second at most: describing one costs as much as ten requests. */
+const sampledPerSecond = 10;
 /** Requests that went wrong are all recorded, up to so many a second. */
 const maxPerSecond = 200;
 const maxRecordAllMs = 600_000;
@@ -21,6 +23,7 @@ export class WhyRing {
   readonly #ring: (WhyRecord | undefined)[] = Array.from({ length: ringSize }, () => undefined);
   readonly #byId = new Map<string, WhyRecord>();
   readonly #bucket: TokenBucket;
+  readonly #sampled: TokenBucket;
   #next = 0;
   #seen = 0;
   #recordAll = false;
@@ -28,7 +31,9 @@ export class WhyRing {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#bucket = new TokenBucket(maxPerSecond, maxPerSecond, clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    this.#bucket = new TokenBucket(maxPerSecond, maxPerSecond, nowMs);
+    this.#sampled = new TokenBucket(sampledPerSecond, sampledPerSecond, nowMs);
   }
 
   /** Whether a request that goes well is recorded; asked once for each, on the hot path. */
@@ -40,7 +45,9 @@ export class WhyRing {
   }
 
   add(record: FlowRecord): void {
-    if (!this.#bucket.take(record.endedMs)) return;
+    const isOrdinary = record.classification !== failure && record.retries === 0;
+    const bucket = isOrdinary && !this.#recordAll ? this.#sampled : this.#bucket;
+    if (!bucket.take(record.endedMs)) return;
     const why = this.#describe(record);
     const old = this.#ring[this.#next];
     for (const id of old ? idsOf(old) : []) if (this.#byId.get(id) === old) this.#byId.delete(id);

@@ -314,8 +314,9 @@ test('D11: identities scope both sides; a slow reader loses lines and nothing el
 
 test('paths are redacted without being broken', () => {
   fc.assert(
-    fc.property(fc.webPath(), fc.webQueryParameters(), (path, query) => {
-      const target = `${path || '/'}?${query}`;
+    fc.property(fc.string(), fc.array(fc.tuple(fc.string(), fc.string())), (path, pairs) => {
+      const query = new URLSearchParams(pairs).toString();
+      const target = `${encodeURIComponent(path)}?${query}`;
       const shown = redactPath(target);
       expect(shown.split('&').length).toBe(target.split('&').length);
       expect(redactPath(shown)).toBe(shown);

@@ -79,6 +79,55 @@ const step = (more: Partial<Incident['incident'][number]>): Incident['incident']
   ...more,
 });
 
+test('whatever happens, once the servers are well again everything is, and nothing is left over', () => {
+  const breaker = { minOpenMs: 100, maxOpenMs: 2000, consecutiveFailures: 3 };
+  const variant: Variant = { name: '', change: { breaker } };
+  const endpoints = ['*', '10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80'];
+  const trouble = fc.record({
+    endpoint: fc.constantFrom(...endpoints),
+    from: fc.integer({ min: 0, max: 8000 }),
+    to: fc.integer({ min: 100, max: 10_000 }),
+    service: fc.constantFrom(undefined, 1, 300),
+    failRatio: fc.constantFrom(0, 0.3, 1),
+    refuse: fc.boolean(),
+    hang: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(trouble, { maxLength: 6 }),
+      fc.integer({ min: 0, max: 1e6 }),
+      fc.boolean(),
+      (troubles, seed, unsafe) => {
+        const incident: Incident = {
+          ...storm(),
+          seed,
+          duration: 40_000,
+          clients: [
+            {
+              ratePerSecond: 60,
+              method: unsafe ? 'POST' : 'GET',
+              path: '/',
+              giveUpAfter: 1500,
+              from: 0,
+              to: undefined,
+            },
+          ],
+          servers: [{ endpoint: '*', service: 10, workers: 10, queue: 50 }],
+          incident: troubles.map((t) => step({ ...t, to: Math.max(t.to, t.from + 100) })),
+        };
+        const run = simulate(incident, variant);
+        for (const second of run.seconds.slice(-5)) {
+          expect(second.succeeded).toBe(second.requests);
+          expect(second.unready).toBe(0);
+        }
+        expect(run.retriesToSameEndpoint).toBe(0);
+        expect(run.leftOver).toBe(0);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
 test('the same seed gives the same run, another one another', () => {
   const incident = { ...storm(), duration: 8000 };
   const one = simulate(incident, asIs);

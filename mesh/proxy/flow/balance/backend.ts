@@ -256,6 +256,7 @@ export class BackendState {
 
   #becomeReady(endpoint: EndpointRecord): void {
     endpoint.gate = 'ready';
+    endpoint.probing = false;
     endpoint.gateReason = '';
     endpoint.gateSinceMs = this.#clock.nowMs();
     endpoint.trips = 0;
