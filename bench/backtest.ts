@@ -181,23 +181,41 @@ try {
   const ms = (x: number): string =>
     x >= 10_000 ? `${(x / 1000).toFixed(1)} s` : `${x.toFixed(0)} ms`;
   const agreed = one.peer.status === 0;
-  const text = `# Backtest of one SLO, ${days} days at 1 minute, and of ${many}
-
-Rules as \`slo generate --step 1m\` writes them (seven windows, page, ticket, no data), ${one.version}. Firing intervals:
-${one.firings}, ${agreed ? 'the same in both to the minute (promtool passes a test of each beginning and end, and of the minutes in all)' : 'NOT the same'}.
-
-| | CPU time | wall | peak memory |
-| --- | ---: | ---: | ---: |
-| promtool test rules | ${ms(one.peer.cpuMs)} | ${ms(one.peer.wallMs)} | ${one.peer.peakMb.toFixed(0)} MB |
-| firedrill alerts backtest, the whole process, its story told on the way | ${ms(one.wholeCpuMs)} | ${ms(one.wholeWallMs)} | ${one.wholeMb.toFixed(0)} MB |
-| the evaluation inside (median of ${runs}) | | ${ms(one.insideMs)} | |
-| promtool over the whole process (bar: 100) | ${(one.peer.cpuMs / one.wholeCpuMs).toFixed(0)} x | ${(one.peer.wallMs / one.wholeWallMs).toFixed(0)} x | |
-| promtool over the evaluation | | ${(one.peer.wallMs / one.insideMs).toFixed(0)} x | |
-
-${many} SLOs over 30 days on two threads: ${ms(all.wallMs)} (bar: 5 min), ${ms(all.cpuMs)} of CPU, ${all.peakMb.toFixed(0)} MB (bar: 2 GB).
-
-Repeat with \`npm run bench:backtest\`.
-`;
+  const row = (cells: string[]): string => `| ${cells.join(' | ')} |`;
+  const times = (a: number, b: number): string => `${(a / b).toFixed(0)} x`;
+  const { peer } = one;
+  const same =
+    'the same in both to the minute (promtool passes a test of each beginning and end, and of the minutes in all)';
+  const text = [
+    `# Backtest of one SLO, ${days} days at 1 minute, and of ${many}`,
+    '',
+    'Rules as `slo generate --step 1m` writes them (seven windows, page, ticket, no data), ' +
+      `${one.version}. Firing intervals: ${one.firings}, ${agreed ? same : 'NOT the same'}.`,
+    '',
+    row(['', 'CPU time', 'wall', 'peak memory']),
+    row(['---', '---:', '---:', '---:']),
+    row(['promtool test rules', ms(peer.cpuMs), ms(peer.wallMs), `${peer.peakMb.toFixed(0)} MB`]),
+    row([
+      'firedrill alerts backtest, the whole process, its story told on the way',
+      ms(one.wholeCpuMs),
+      ms(one.wholeWallMs),
+      `${one.wholeMb.toFixed(0)} MB`,
+    ]),
+    row([`the evaluation inside (median of ${runs})`, '', ms(one.insideMs), '']),
+    row([
+      'promtool over the whole process (bar: 100)',
+      times(peer.cpuMs, one.wholeCpuMs),
+      times(peer.wallMs, one.wholeWallMs),
+      '',
+    ]),
+    row(['promtool over the evaluation', '', times(peer.wallMs, one.insideMs), '']),
+    '',
+    `${many} SLOs over 30 days on two threads: ${ms(all.wallMs)} (bar: 5 min), ` +
+      `${ms(all.cpuMs)} of CPU, ${all.peakMb.toFixed(0)} MB (bar: 2 GB).`,
+    '',
+    'Repeat with `npm run bench:backtest`.',
+    '',
+  ].join('\n');
   process.stdout.write(text);
   if (!agreed) process.stderr.write(`${one.peer.errors}\n`);
   if (days === 30 && agreed && process.argv.includes('--write')) {

@@ -386,3 +386,44 @@ test('the diff says what was expected and what fired; JUnit and coverage are wri
     execFileSync(process.execPath, [program('cli'), 'alerts', 'test', '--help']).toString(),
   ).toContain('Examples');
 });
+
+test('native histograms are read, recorded and compared', () => {
+  write('native.yaml', {
+    groups: [
+      {
+        name: 'g',
+        rules: [
+          { record: 'h:sum', expr: 'sum(h)' },
+          { alert: 'Slow', expr: 'histogram_quantile(0.5, h:sum) > 1' },
+        ],
+      },
+    ],
+  });
+  const file = (histogram: string): string =>
+    write('native-test.yaml', {
+      rule_files: ['native.yaml'],
+      tests: [
+        {
+          input_series: [
+            {
+              series: 'h{a="1"}',
+              values: '{{count:2 sum:3 buckets:[0 2]}}+{{count:1 buckets:[0 1]}}x2',
+            },
+            { series: 'h{a="2"}', values: '{{count:1 sum:1 buckets:[1]}}x2' },
+          ],
+          alert_rule_test: [{ eval_time: '1m', alertname: 'Slow', exp_alerts: [{}] }],
+          promql_expr_test: [
+            {
+              expr: 'h:sum',
+              eval_time: '1m',
+              exp_samples: [{ labels: 'h:sum', histogram }],
+            },
+          ],
+        },
+      ],
+    });
+  const good = run(file('{{count:4 sum:4 counter_reset_hint:not_reset buckets:[1 3]}}'));
+  expect(good.files.map(fileText).join('')).toContain('SUCCESS');
+  const bad = run(file('{{count:4 sum:4 counter_reset_hint:not_reset buckets:[1 2]}}'));
+  expect(bad.files.map(fileText).join('')).toContain('+ h:sum {{count:4 sum:4');
+});

@@ -1,5 +1,6 @@
 /** What was expected beside what came, with the smallest difference that explains it. */
-import { type Histogram, Labels, quote } from '../../../slo/promql/index.js';
+import { histogramLiteral } from '../../../slo/promql/histogram/text.js';
+import { Labels, quote } from '../../../slo/promql/index.js';
 import type { RuleSample } from '../../rules/model.js';
 import { formatFloat } from '../../template/index.js';
 import type { ExpectedAlert } from './read.js';
@@ -100,21 +101,7 @@ const sampleText = (sample: RuleSample): string =>
   `${sample.labels.size === 0 ? '{}' : sample.labels.toString()} ${valueText(sample)}`;
 
 const valueText = (sample: RuleSample): string =>
-  sample.histogram ? histogramText(sample.histogram) : formatFloat(sample.value, 'g', -1);
-
-/** Buckets by their indexes, empty ones left out. */
-function histogramText(h: Histogram): string {
-  const buckets = (b: Histogram['positive']): string =>
-    b.indexes
-      .map((index, i) => `${index}:${b.counts[i] as number}`)
-      .filter((text) => !text.endsWith(':0'))
-      .join(' ');
-  return (
-    `{{schema:${h.schema} sum:${h.sum} count:${h.count} z_bucket:${h.zeroCount} ` +
-    `z_bucket_w:${h.zeroThreshold} custom_values:[${h.customBounds.join(' ')}] hint:${h.hint} ` +
-    `buckets:[${buckets(h.positive)}] n_buckets:[${buckets(h.negative)}]}}`
-  );
-}
+  sample.histogram ? histogramLiteral(sample.histogram) : formatFloat(sample.value, 'g', -1);
 
 /** NaN equals nothing, as promtool has it. */
 function sameValue(a: RuleSample, b: RuleSample, fuzzy: boolean): boolean {

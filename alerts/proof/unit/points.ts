@@ -1,5 +1,7 @@
 /** promtool's notation of a series' points: `1 2 _ stale 0+10x5 5-1x3 7x2 _x4`, and native histograms. */
 import type { Histogram } from '../../../slo/promql/index.js';
+import { parseValues } from '../../../slo/promql/testing/series-values.js';
+import { messageOf } from '../../../base/errors.js';
 import { numberOf } from '../../watch/exposition.js';
 
 export type Point = number | Histogram | 'stale' | undefined;
@@ -22,6 +24,19 @@ const item = new RegExp(
   'y',
 );
 
+/** Native histograms, alone or as a series of additions, are the PromQL tests' own notation. */
+const histogram = /\{\{[^}]*\}\}(?:[+-]\{\{[^}]*\}\})?(?:x\d+)?(?=\s|$)/y;
+
+function addHistograms(points: Point[], written: string, offset: number): void {
+  try {
+    for (const value of parseValues(written)) {
+      if (value.kind === 'histogram') points.push(value.histogram);
+    }
+  } catch (error) {
+    throw new PointsError(messageOf(error), offset);
+  }
+}
+
 /** One entry for each interval, from the start on; undefined where there is no point. */
 export function parsePoints(text: string): Point[] {
   const points: Point[] = [];
@@ -29,6 +44,13 @@ export function parsePoints(text: string): Point[] {
   for (;;) {
     while (/\s/.test(text[at] ?? '')) at++;
     if (at >= text.length) return points;
+    histogram.lastIndex = at;
+    const written = histogram.exec(text)?.[0];
+    if (written !== undefined) {
+      addHistograms(points, written, at);
+      at = histogram.lastIndex;
+      continue;
+    }
     item.lastIndex = at;
     const match = item.exec(text);
     if (!match) {
