@@ -50,6 +50,9 @@ function run(command: string, args: string[]): Run {
   return { wallMs, cpuMs, peakMb, status, errors: result.stderr };
 }
 
+const backtest = (...args: string[]): Run =>
+  run(process.execPath, [program('cli'), 'alerts', 'backtest', '--output', 'json', ...args]);
+
 const median = (values: number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
@@ -137,10 +140,7 @@ function oneSlo(story: Story, folder: string) {
   const spec = join(folder, 'slo.yaml');
   writeFileSync(spec, sloText('pay'));
   const whole = Array.from({ length: 3 }, () =>
-    run(process.execPath, [
-      ...[program('cli'), 'alerts', 'backtest', '-i', spec, '--output', 'json'],
-      ...(days === 30 ? [] : ['--incidents', shortened(folder)]),
-    ]),
+    backtest('-i', spec, ...(days === 30 ? [] : ['--incidents', shortened(folder)])),
   );
   process.stderr.write(`promtool test rules over ${days} days…\n`);
   const peer = run(requireTool('promtool'), ['test', 'rules', tests]);
@@ -166,9 +166,7 @@ function manySlos(folder: string): Run {
   const spec = join(folder, 'many.yaml');
   const texts = Array.from({ length: many }, (_, i) => sloText(`service-${i}`));
   writeFileSync(spec, texts.join('---\n'));
-  return run(process.execPath, [
-    ...[program('cli'), 'alerts', 'backtest', '-i', spec, '--threads', '2', '--output', 'json'],
-  ]);
+  return backtest('-i', spec, '--threads', '2');
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-bench-backtest-'));
