@@ -8,6 +8,7 @@ interface Flags {
   severities: string;
   ownerLabels: string;
   runbookBase?: string;
+  runbooks?: string;
   output: string;
   fix: boolean;
   strict: boolean;
@@ -36,6 +37,7 @@ export function registerLint(alerts: Command): void {
     .option('--severities <list>', 'those that routes know', 'page,ticket')
     .option('--owner-labels <list>', 'any of them says whose an alert is', 'owner,team')
     .option('--runbook-base <url>', 'with --fix: add missing runbook_url')
+    .option('--runbooks <folder>', 'hold links against the pages in it (NAME.md)')
     .option('--output <format>', 'text, json or sarif', 'text')
     .option('--fix', 'make the changes that are safe', false)
     .option('--strict', 'warnings count as errors', false)

@@ -16,6 +16,8 @@ export interface LintOptions {
   ownerLabels: readonly string[];
   /** With it, a missing runbook_url can be added. */
   runbookBase: string | undefined;
+  /** Names of the pages that there are; absent: not known. */
+  runbooks: ReadonlySet<string> | undefined;
 }
 
 export interface Said {

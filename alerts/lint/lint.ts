@@ -1,6 +1,6 @@
 /** From files to findings: every check over every rule, then the exceptions, in the order of the text. */
 import { MetricCatalogue } from './catalogue.js';
-import { carriedChecks, forChecks, latencyChecks } from './checks/alerts.js';
+import { carriedChecks, forChecks, latencyChecks, runbookPageChecks } from './checks/alerts.js';
 import { labelChecks, metricChecks, unboundedChecks } from './checks/metrics.js';
 import { rateChecks, rawCounterChecks } from './checks/rates.js';
 import { templateChecks } from './checks/templates.js';
@@ -22,6 +22,7 @@ export const checks: readonly Check[] = [
   latencyChecks,
   forChecks,
   carriedChecks,
+  runbookPageChecks,
   templateChecks,
 ];
 
@@ -43,6 +44,7 @@ export function lint(files: readonly LintFile[], settings: LintSettings = {}): F
     severities: settings.severities ?? defaultSeverities,
     ownerLabels: settings.ownerLabels ?? defaultOwnerLabels,
     runbookBase: settings.runbookBase,
+    runbooks: settings.runbooks,
     recorded,
   };
   const seen = new Map<string, LintRule>();

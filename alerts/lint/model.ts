@@ -37,6 +37,7 @@ export const lintRules = {
   ],
   'alert/missing-owner': ['error', 'an alert that belongs to nobody is looked at by nobody'],
   'alert/missing-runbook': ['error', 'whoever is woken has to know what to do'],
+  'alert/dead-runbook': ['error', 'whoever is woken finds no page'],
   'alert/missing-summary': ['warning', 'the notification says nothing'],
   'alert/template': ['error', 'the text comes out as an error'],
   'alert/template-label': ['error', 'the text comes out with a gap'],

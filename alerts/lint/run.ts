@@ -1,7 +1,8 @@
 /** What `firedrill alerts lint` does with its flags: reads, gathers what is known, judges, prints, repairs. */
+import { readdirSync } from 'node:fs';
 import { writeFileWhole } from '../../base/write-file.js';
 import { parseDurationMs } from '../../base/duration.js';
-import { exitCode, UserError } from '../../base/errors.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { formatTable, styleFor } from '../../base/terminal.js';
 import { listFiles } from '../../slo/index.js';
 import { MetricCatalogue } from './catalogue.js';
@@ -21,6 +22,7 @@ export interface LintFlags {
   severities: string;
   ownerLabels: string;
   runbookBase?: string;
+  runbooks?: string;
   output: string;
   fix: boolean;
   strict: boolean;
@@ -88,7 +90,17 @@ async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise
     severities: words(flags.severities),
     ownerLabels: words(flags.ownerLabels),
     runbookBase: flags.runbookBase,
+    runbooks: flags.runbooks === undefined ? undefined : pagesIn(flags.runbooks),
   };
+}
+
+function pagesIn(folder: string): Set<string> {
+  try {
+    const files = readdirSync(folder).filter((f) => f.endsWith('.md'));
+    return new Set(files.map((f) => f.slice(0, -'.md'.length)));
+  } catch (error) {
+    throw new UserError(`--runbooks ${folder}: ${messageOf(error)}`);
+  }
 }
 
 function repair(files: readonly LintFile[], findings: readonly Finding[]): number {

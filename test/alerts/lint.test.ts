@@ -1,6 +1,6 @@
 /** Lint: each mistake found at its place with its fix, what is right left alone, and repairs that are safe. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -264,6 +264,21 @@ describe('A4: what an alert carries', () => {
   });
 });
 
+test('a link to a page that is not there', () => {
+  const runbooks = new Set(['Shops', 'Mall']);
+  const found = findingsOf(alertOf('queue_size > 5'), { runbooks });
+  expect(found.map(say)).toEqual([expect.stringMatching(/^10:24 alert\/dead-runbook: .*Shops\?/)]);
+  expect(findingsOf(alertOf('queue_size > 5'), { runbooks: new Set(['Shop']) })).toEqual([]);
+});
+
+test('the README tells of every rule, its level and whether it can be repaired', () => {
+  const text = readFileSync(asset('alerts/lint/README.md'), 'utf8');
+  for (const [id, [level, why]] of Object.entries(lintRules)) {
+    expect(text).toMatch(new RegExp(`\\| \`${id}\` \\| ${level} \\|`));
+    expect(text).toContain(why);
+  }
+});
+
 describe('A4: bad files are findings with their place, never a stack', () => {
   test.each([
     ['groups: [', '1:'],
@@ -399,7 +414,11 @@ describe('our own rules are clean', () => {
         single: false,
       });
       const read = [...files].map(([name, text]) => readLintText(name, text));
-      expect(lint(read, { catalogue: catalogue(), scrapeIntervalMs }).map(say)).toEqual([]);
+      const pages = readdirSync(asset('runbooks/templates')).map((f) => f.replace(/\.md$/, ''));
+      const runbooks = new Set(pages);
+      expect(lint(read, { catalogue: catalogue(), scrapeIntervalMs, runbooks }).map(say)).toEqual(
+        [],
+      );
     }
   });
 

@@ -137,6 +137,28 @@ export const carriedChecks: Check = (rule, options, say) => {
   }
 };
 
+/** The link's last part is the page's name; a name with a template in it is not known here. */
+export const runbookPageChecks: Check = (rule, options, say) => {
+  if (rule.kind !== 'alert' || !options.runbooks) return;
+  for (const [name, url] of Object.entries(rule.annotations)) {
+    if (!/^runbook(_url)?$/i.test(name) || url.includes('{{')) continue;
+    const page =
+      url
+        .replace(/[?#].*$/, '')
+        .replace(/\/+$/, '')
+        .split('/')
+        .at(-1) ?? '';
+    const known = page.replace(/\.(md|html)$/, '');
+    if (options.runbooks.has(known)) continue;
+    const byLower = new Map([...options.runbooks].map((p) => [p.toLowerCase(), p]));
+    const near = byLower.get(suggest(known, byLower.keys()) ?? '');
+    say('alert/dead-runbook', rule.document.placeOf([...rule.path, 'annotations', name]), {
+      message: `there is no page ${known}`,
+      fix: near ? `did you mean ${near}?` : 'write it, or correct the link',
+    });
+  }
+};
+
 /** Under `annotations:` where there is such a block, in the indentation of its first entry. */
 function addAnnotation(rule: LintRule, url: string) {
   const [first] = Object.keys(rule.annotations);
