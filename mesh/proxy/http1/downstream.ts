@@ -356,6 +356,9 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     }
     if (body.done) text += body.trailers;
     if (text !== '') more = lane.writeText(text);
+    // What waited for a connection may be more than is kept for a retry.
+    const limit = this.#keeps ? (this.#flow?.retryBufferBytes ?? 0) : 0;
+    if (body.keptBytes > limit) this.#keeps = false;
     if (!this.#keeps) {
       body.drop();
       if (body.total > 0) this.#flow?.forbidRetry();

@@ -22,6 +22,10 @@ export class OutboundServing implements Serving {
     this.#originalDst = originalDst;
   }
 
+  get http1Only(): boolean {
+    return this.#destination?.protocol === 'http1';
+  }
+
   begin(request: RequestInfo): Flow {
     const { authority } = request;
     const flow = this.#flow;
@@ -58,6 +62,10 @@ export class InboundServing implements Serving {
     this.peerIdentity = peer.identity;
     this.peerAddress = peer.address;
     this.tls = peer.tls;
+  }
+
+  get http1Only(): boolean {
+    return this.#server.protocol === 'http1';
   }
 
   begin(request: RequestInfo): Flow {

@@ -166,11 +166,14 @@ export async function httpServer(handle: RequestListener): Promise<Running> {
   };
 }
 
-/** Sends bytes, and resolves to what came back when `until` matches or the connection ends (`<end>`, `<reset>`). */
+/**
+ * Sends bytes, and resolves to what came back when `until` matches (or so many bytes are there), or the connection
+ * ends (`<end>`, `<reset>`).
+ */
 export function say(
   port: number,
   bytes: string | readonly string[],
-  options: { until?: RegExp; half?: boolean; limitMs?: number } = {},
+  options: { until?: RegExp | number; half?: boolean; limitMs?: number } = {},
 ): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
@@ -183,7 +186,8 @@ export function say(
     const timer = setTimeout(() => done('<timeout>'), options.limitMs ?? 8000);
     socket.on('data', (chunk) => {
       got += chunk.toString('latin1');
-      if (options.until?.test(got)) done('');
+      const { until: enough } = options;
+      if (typeof enough === 'number' ? got.length >= enough : enough?.test(got)) done('');
     });
     socket.on('end', () => done('<end>'));
     socket.on('error', () => done('<reset>'));

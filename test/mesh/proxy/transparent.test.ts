@@ -1,0 +1,172 @@
+/**
+ * Transparent mode in two network namespaces joined by a cable: iptables sends everything through the proxies, and
+ * neither the client nor the app knows of them.
+ *
+ *     client ─▶ 10.96.0.7:80 ─REDIRECT▶ outbound proxy ══mTLS══▶ 10.9.0.2:8080 ─REDIRECT▶ inbound proxy ─▶ app
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { program } from '../../../base/paths.js';
+import { testWith } from '../../tools.js';
+import { destination, type Pki, pki, server, state } from './rig.js';
+
+const near = `fd-near-${process.pid}`;
+const far = `fd-far-${process.pid}`;
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-transparent-'));
+const children: ChildProcess[] = [];
+let keys: Pki | undefined;
+
+const run = (command: string): string =>
+  execFileSync('sh', ['-c', command], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  });
+const inside = (space: string, command: string): string => run(`ip netns exec ${space} ${command}`);
+
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+  for (const space of [near, far]) {
+    try {
+      run(`ip netns del ${space}`);
+    } catch {
+      // It was never made.
+    }
+  }
+  keys?.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function cable(): void {
+  run(`ip netns add ${near} && ip netns add ${far}`);
+  run(
+    `ip link add fdn${process.pid} netns ${near} type veth peer name fdf${process.pid} netns ${far}`,
+  );
+  for (const [space, link, address] of [
+    [near, `fdn${process.pid}`, '10.9.0.1/24'],
+    [far, `fdf${process.pid}`, '10.9.0.2/24'],
+  ] as const) {
+    inside(space, `ip addr add ${address} dev ${link}`);
+    inside(space, `ip link set ${link} up`);
+    inside(space, 'ip link set lo up');
+  }
+  // Service addresses are nobody's: the rule below takes them before they would be routed.
+  inside(near, 'ip route add 10.96.0.0/16 via 10.9.0.2');
+  // The proxy's own connections bear its mark, or rather its user, as in a pod.
+  inside(
+    near,
+    'iptables -t nat -A OUTPUT -p tcp ! -d 127.0.0.0/8 -m owner ! --uid-owner 2102 -j REDIRECT --to-ports 4140',
+  );
+  inside(far, 'iptables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 4143');
+}
+
+/** Starts a program in a namespace, and waits for its first line. */
+function start(space: string, command: readonly string[], user?: number): Promise<string> {
+  const as =
+    user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+  const child = spawn('ip', ['netns', 'exec', space, ...as, ...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let errors = '';
+  child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  return new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).once('line', resolve);
+    child.on('exit', (code) =>
+      reject(new Error(`${command.join(' ')} ended with ${code}: ${errors}`)),
+    );
+  });
+}
+
+async function startProxy(space: string, name: string, config: object): Promise<void> {
+  const file = join(folder, `${name}.json`);
+  const admin = { host: '127.0.0.1', port: 4191 };
+  writeFileSync(
+    file,
+    JSON.stringify({ workload: { name, namespace: 'retail' }, admin, ...config }),
+  );
+  await start(space, [process.execPath, program('mesh/proxy/main'), '--config', file], 2102);
+}
+
+/** An HTTP app, a database that speaks first, and a plain echo. */
+const apps = `
+const http = require('node:http'), net = require('node:net');
+http.createServer((q, r) => r.end(q.url + ' ' + (q.headers['l5d-client-id'] ?? 'nobody') + '\\n')).listen(8080);
+net.createServer((s) => { s.on('error', () => 0); s.write('ready\\n'); s.pipe(s); }).listen(3306);
+net.createServer({ allowHalfOpen: true }, (s) => { s.on('error', () => 0); s.pipe(s); }).listen(9000);
+console.log('up');
+`;
+
+/** A raw client: says what it is given, half-closes, prints what comes. */
+const talk = (host: string, port: number, text: string): string => {
+  const script = `
+const s = require('node:net').connect({ host: '${host}', port: ${port}, allowHalfOpen: true });
+s.setTimeout(15000, () => { console.log('<timeout>'); process.exit(); });
+s.on('error', (e) => { console.log('<' + e.code + '>'); process.exit(); });
+s.pipe(process.stdout); s.end(${JSON.stringify(text)});`;
+  return execFileSync('ip', ['netns', 'exec', near, process.execPath, '-e', script], {
+    encoding: 'utf8',
+  });
+};
+
+const isRoot = process.getuid?.() === 0;
+const testRoot = isRoot ? testWith('ip', 'iptables') : test.skip;
+
+testRoot(
+  'client and app know nothing of the proxies between them',
+  { timeout: 60_000 },
+  async () => {
+    cable();
+    keys = await pki();
+    const certificates = await Promise.all([keys.issue('checkout'), keys.issue('cart')]);
+    run(`chmod 755 ${folder} && chown -R 2102 ${folder} ${keys.folder}`);
+    const [checkout, cart] = certificates;
+    const to = (port: number): { address: string; identity: string } => ({
+      address: `10.9.0.2:${port}`,
+      identity: (keys as Pki).identityOf('cart'),
+    });
+    await start(far, [process.execPath, '-e', apps]);
+    await startProxy(far, 'cart', {
+      inbound: { host: '0.0.0.0', port: 4143, mode: 'transparent' },
+      identity: cart,
+      state: state({
+        servers: [
+          server(8080, '127.0.0.1:8080', { name: 'http', protocol: 'http1' }),
+          server(3306, '127.0.0.1:3306', { name: 'db', protocol: 'opaque' }),
+          server(9000, '127.0.0.1:9000', { name: 'echo' }),
+        ],
+      }),
+    });
+    await startProxy(near, 'checkout', {
+      outbound: { host: '127.0.0.1', port: 4140, mode: 'transparent' },
+      identity: checkout,
+      state: state({
+        unknownDestinations: 'forward',
+        destinations: [
+          destination('cart', [to(8080)], { addresses: ['10.96.0.7:80'] }),
+          destination('db', [to(3306)], { addresses: ['10.96.0.8:3306'], protocol: 'opaque' }),
+          destination('echo', [to(9000)], { addresses: ['10.96.0.9:9000'] }),
+        ],
+      }),
+    });
+    const client = keys.identityOf('checkout');
+    const curl = (url: string): string => inside(near, `curl -sS -m 15 ${url}`);
+    // By the service's address, whatever name is asked for; verified at both ends.
+    expect(curl('http://10.96.0.7/a')).toBe(`/a ${client}\n`);
+    expect(curl('-H "Host: elsewhere" http://10.96.0.7/b')).toBe(`/b ${client}\n`);
+    // HTTP/2 is told from its first bytes, and goes on as such up to an app that does not speak it.
+    expect(curl('--http2-prior-knowledge http://10.96.0.7/c')).toBe(`/c ${client}\n`);
+    // A server that speaks first, because its destination is said to be opaque.
+    expect(talk('10.96.0.8', 3306, 'select 1')).toBe('ready\nselect 1');
+    // Bytes that are no HTTP, found out by looking; half-closed, and answered all the same.
+    expect(talk('10.96.0.9', 9000, '\x01\x02binary')).toBe('\x01\x02binary');
+    // Unknown: goes where it was going. It arrives without an identity, since nobody said which to expect.
+    expect(curl('http://10.9.0.2:8080/d')).toBe('/d nobody\n');
+    const metrics = inside(near, 'curl -sS http://127.0.0.1:4191/metrics');
+    expect(metrics).toMatch(/^response_total\{[^}]*dst="cart\.retail"[^}]*\} \d/m);
+    expect(metrics).toMatch(/^tls_handshakes_total\{[^}]*\} [1-9]/m);
+  },
+);
