@@ -125,7 +125,7 @@ class GameDay {
   readonly #events: TimelineEvent[] = [];
   readonly #scenarios: ScenarioRecord[] = [];
   readonly #facts = new Map<string, Promise<RunbookFact[]>>();
-  /** By the key of a firing: the first of each name. */
+  /** By the key of a firing: the first of each name in a scenario. */
   readonly #answers = new Map<string, Promise<AlertRecord['answers']>>();
   readonly #asked = new Set<string>();
   #shop: SystemProcess | undefined;
@@ -233,8 +233,9 @@ class GameDay {
     for (const firing of firingsOf(watch.notifications)) {
       const key = `${firing.name} ${firing.firedAtMs} ${JSON.stringify(firing.labels)}`;
       if (this.#facts.has(key) || this.#facts.size > 500) continue;
-      if (!this.#asked.has(firing.name)) {
-        this.#asked.add(firing.name);
+      const asked = `${this.#scenarios.length} ${firing.name}`;
+      if (!this.#asked.has(asked)) {
+        this.#asked.add(asked);
         this.#answers.set(
           key,
           answersFor(firing, watch, this.#window()).catch(() => undefined),

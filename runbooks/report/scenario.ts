@@ -136,8 +136,8 @@ function runbookNote(record: GameDayRecord, s: ScenarioRecord): Html | false {
       return `${a.name} ${some} of ${all.length}`;
     });
   if (parts.length === 0) return false;
-  return markup`<li class="quiet">Queries of the runbook that returned something while the alert fired:
- ${parts.join(', ')}.</li>`;
+  return markup`<li class="quiet">Queries of the runbook that returned
+something while the alert fired: ${parts.join(', ')}.</li>`;
 }
 
 function alertNotes(record: GameDayRecord, s: ScenarioRecord): Html {
