@@ -20,17 +20,18 @@ export function topOrLimit(
   checkCounts(aggregate, low, high, ctx);
   const picked = new Picked(ctx);
   for (const group of groups) {
+    const ranking = new Ranking(group.members, aggregate.op === 'topk');
     for (let step = 0; step < ctx.steps; step++) {
       const count = Math.trunc(k[step] as number);
       if (count < 1) continue;
-      const members = group.members.filter((m) => m.present[step] === 1);
       if (aggregate.op === 'limitk') {
-        members.slice(0, count).forEach((m) => picked.add(m, step));
+        const present = group.members.filter((m) => m.present[step] === 1);
+        present.slice(0, count).forEach((m) => picked.add(m, step));
         continue;
       }
-      const floats = members.filter((m) => !m.histograms?.[step]);
-      if (floats.length < members.length) ignoreHistogram(aggregate.op, aggregate, ctx, true);
-      largest(floats, step, count, aggregate.op === 'topk').forEach((m) => picked.add(m, step));
+      const mixed = group.members.some((m) => m.present[step] === 1 && m.histograms?.[step]);
+      if (mixed) ignoreHistogram(aggregate.op, aggregate, ctx, true);
+      for (const m of ranking.best(step, count)) picked.add(m, step);
     }
   }
   return picked.series();
@@ -43,26 +44,58 @@ function checkCounts(aggregate: Aggregate, low: number, high: number, ctx: Conte
   if (high >= 2 ** 63) ctx.fail(`Scalar value ${goFloat(high)} overflows int64`, place);
 }
 
-/** The best first; of equal ones the earlier; NaN only where there is nothing else. */
-function largest(
-  members: readonly GridSeries[],
-  step: number,
-  count: number,
-  top: boolean,
-): GridSeries[] {
-  const sign = top ? 1 : -1;
-  const rank = (m: GridSeries): number => {
-    const value = sign * (m.values[step] as number);
-    return Number.isNaN(value) ? -Infinity : value;
-  };
-  const isNaNAt = (m: GridSeries): number => (Number.isNaN(m.values[step] as number) ? 1 : 0);
-  return [...members]
-    .sort((a, b) => isNaNAt(a) - isNaNAt(b) || compareDescending(rank(a), rank(b)))
-    .slice(0, count);
+/** Up to so many are kept in order as they come; more are sorted. */
+const inOrderMax = 64;
+
+/** The best of a group at each step: the best first, of equal ones the earlier, NaN only where there is nothing else. */
+class Ranking {
+  readonly #members: readonly GridSeries[];
+  readonly #sign: number;
+  /** Members and their values, worst last. */
+  readonly #best: GridSeries[] = [];
+  readonly #values: Float64Array;
+
+  constructor(members: readonly GridSeries[], largest: boolean) {
+    this.#members = members;
+    this.#sign = largest ? 1 : -1;
+    this.#values = new Float64Array(members.length + 1);
+  }
+
+  best(step: number, count: number): readonly GridSeries[] {
+    return count > inOrderMax ? this.#sorted(step).slice(0, count) : this.#kept(step, count);
+  }
+
+  #sorted(step: number): GridSeries[] {
+    const value = (m: GridSeries): number => this.#sign * (m.values[step] as number);
+    const order = (a: number, b: number): number => (isBetter(a, b) ? -1 : isBetter(b, a) ? 1 : 0);
+    return this.#members
+      .filter((m) => m.present[step] === 1 && !m.histograms?.[step])
+      .sort((a, b) => order(value(a), value(b)));
+  }
+
+  #kept(step: number, count: number): readonly GridSeries[] {
+    const [best, values] = [this.#best, this.#values];
+    best.length = 0;
+    for (const member of this.#members) {
+      if (member.present[step] === 0 || member.histograms?.[step]) continue;
+      const value = this.#sign * (member.values[step] as number);
+      let at = best.length;
+      if (at === count && !isBetter(value, values[at - 1] as number)) continue;
+      if (at === count) at--;
+      else best.push(member);
+      for (; at > 0 && isBetter(value, values[at - 1] as number); at--) {
+        best[at] = best[at - 1] as GridSeries;
+        values[at] = values[at - 1] as number;
+      }
+      best[at] = member;
+      values[at] = value;
+    }
+    return best;
+  }
 }
 
-function compareDescending(a: number, b: number): number {
-  return a === b ? 0 : a > b ? -1 : 1;
+function isBetter(value: number, other: number): boolean {
+  return value > other || (other !== other && value === value);
 }
 
 export function limitRatio(

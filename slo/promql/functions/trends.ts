@@ -1,10 +1,18 @@
 /** Functions of a window's course: slopes, smoothing, changes, the last step. */
-import { CompensatedSum } from '../engine/math.js';
 import { eachFloatWindow, type RangeCall, type RangeFunction } from '../engine/range-call.js';
 import { changesAndResets } from './changes.js';
 import { instantRates } from './instant-rates.js';
 
-/** Least squares: the slope a second, and the value at `originMs`. */
+/** What `add` has lost of the total; kept beside it, the sum stays exact to the last digit. */
+function lostBy(sum: number, value: number, total: number): number {
+  if (total === Infinity || total === -Infinity) return NaN;
+  return Math.abs(sum) >= Math.abs(value) ? sum - total + value : value - total + sum;
+}
+
+/**
+ * Least squares: the slope a second, and the value at `originMs`. The four sums are compensated as `CompensatedSum`
+ * is, written out because this is the inmost loop.
+ */
 function regression(
   times: Float64Array,
   values: Float64Array,
@@ -15,30 +23,38 @@ function regression(
   const n = high - low;
   const first = values[low] as number;
   let constant = true;
-  const [x, y, xy, xx] = [1, 2, 3, 4].map(() => new CompensatedSum()) as [
-    CompensatedSum,
-    CompensatedSum,
-    CompensatedSum,
-    CompensatedSum,
-  ];
+  let [x, y, xy, xx] = [0, 0, 0, 0];
+  let [lostX, lostY, lostXy, lostXx] = [0, 0, 0, 0];
   for (let i = low; i < high; i++) {
     const value = values[i] as number;
-    if (i > low && value !== first) constant = false;
+    if (value !== first && i > low) constant = false;
     const seconds = ((times[i] as number) - originMs) / 1000;
-    x.add(seconds);
-    y.add(value);
-    xy.add(seconds * value);
-    xx.add(seconds * seconds);
+    let total = x + seconds;
+    lostX += lostBy(x, seconds, total);
+    x = total;
+    total = y + value;
+    lostY += lostBy(y, value, total);
+    y = total;
+    const product = seconds * value;
+    total = xy + product;
+    lostXy += lostBy(xy, product, total);
+    xy = total;
+    const square = seconds * seconds;
+    total = xx + square;
+    lostXx += lostBy(xx, square, total);
+    xx = total;
   }
   if (constant) {
     return Math.abs(first) === Infinity
       ? { slope: NaN, intercept: NaN }
       : { slope: 0, intercept: first };
   }
-  const covariance = xy.total - (x.total * y.total) / n;
-  const variance = xx.total - (x.total * x.total) / n;
+  x += lostX;
+  y += lostY;
+  const covariance = xy + lostXy - (x * y) / n;
+  const variance = xx + lostXx - (x * x) / n;
   const slope = covariance / variance;
-  return { slope, intercept: y.total / n - (slope * x.total) / n };
+  return { slope, intercept: y / n - (slope * x) / n };
 }
 
 const deriv: RangeFunction = (call) => {
