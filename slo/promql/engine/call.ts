@@ -38,6 +38,7 @@ function evaluateRangeCall(
     .filter((arg) => withoutParens(arg) !== range)
     .map((arg) => evaluateScalar(arg, ctx));
   const ranges = rangesOf(range, ctx, call);
+  ctx.refuseTooMany(ranges.sources.length, call);
   const dropsName = !keepsName.has(call.name);
   const result: GridSeries[] = [];
   for (const source of ranges.sources) {

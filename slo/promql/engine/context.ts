@@ -1,6 +1,6 @@
 /** Where and when an expression is evaluated. */
 import type { Labels } from '../labels.js';
-import type { At, Duration, Span } from '../syntax/ast.js';
+import type { At, Duration, Span, VectorSelector } from '../syntax/ast.js';
 import { PromqlError } from '../syntax/error.js';
 import type { Store } from '../store/store.js';
 import { Annotations } from './annotations.js';
@@ -20,18 +20,21 @@ export class Context {
   readonly options: Required<EngineOptions>;
   readonly query: QueryTimes;
   readonly annotations: Annotations;
+  /** Selectors of which only counts and sums are asked. */
+  readonly statistics: ReadonlySet<VectorSelector>;
   readonly startMs: number;
   readonly stepMs: number;
   readonly steps: number;
 
   constructor(
-    shared: Pick<Context, 'store' | 'options' | 'query' | 'annotations'>,
+    shared: Pick<Context, 'store' | 'options' | 'query' | 'annotations' | 'statistics'>,
     steps: { startMs: number; stepMs: number; steps: number },
   ) {
     this.store = shared.store;
     this.options = shared.options;
     this.query = shared.query;
     this.annotations = shared.annotations;
+    this.statistics = shared.statistics;
     this.startMs = steps.startMs;
     this.stepMs = steps.stepMs;
     this.steps = steps.steps;
@@ -73,6 +76,15 @@ export class Context {
   /** Labels of a result that is no longer the metric it was: without its name, at once or at the end. */
   nameless(labels: Labels): Labels {
     return this.options.delayedNameRemoval ? labels : labels.withoutName();
+  }
+
+  /** A column for every series: more than the memory is to hold are refused before they are made. */
+  refuseTooMany(series: number, span: Span): void {
+    if (series * this.steps <= this.options.samplesMax) return;
+    this.fail(
+      `${series} series at ${this.steps} steps are more than ${this.options.samplesMax} samples`,
+      span,
+    );
   }
 
   fail(message: string, span: Span): never {

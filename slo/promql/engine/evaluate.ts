@@ -20,6 +20,12 @@ export function evaluate(expr: Expr, ctx: Context): Value {
 }
 
 function evaluateNode(expr: Expr, ctx: Context): Value {
+  const value = valueOf(expr, ctx);
+  if (value.type === 'vector') ctx.refuseTooMany(value.series.length, expr);
+  return value;
+}
+
+function valueOf(expr: Expr, ctx: Context): Value {
   switch (expr.kind) {
     case 'number':
       return { type: 'scalar', values: new Float64Array(ctx.steps).fill(expr.value) };

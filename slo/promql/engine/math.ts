@@ -7,6 +7,12 @@ export function goPow(base: number, exponent: number): number {
   return base ** exponent;
 }
 
+/** What `a + b` has lost by rounding to `sum`, exactly (Knuth); NaN where the sum overflows. */
+export function errorOf(a: number, b: number, sum: number): number {
+  const back = sum - a;
+  return a - (sum - back) + (b - back);
+}
+
 /** A sum with the digits that it lost, after Neumaier; the true sum is `sum + lost`. */
 export class CompensatedSum {
   sum: number;

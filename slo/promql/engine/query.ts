@@ -13,6 +13,7 @@ import { evaluate } from './evaluate.js';
 import { mergeSameLabels } from './merge.js';
 import { defaultOptions, type EngineOptions } from './options.js';
 import { rawRange } from './raw-range.js';
+import { statisticsSelectors } from './statistics.js';
 import { type GridSeries, hasSamples, type Value } from './value.js';
 
 export interface Sample {
@@ -57,7 +58,7 @@ export function evaluateInstant(
 ): InstantResult {
   const expr = typeof query === 'string' ? parse(query) : query;
   const times = { startMs: timeMs, endMs: timeMs, stepMs: 0 };
-  const ctx = newContext(store, options, times, { startMs: timeMs, stepMs: 1, steps: 1 });
+  const ctx = newContext(expr, store, options, times, { startMs: timeMs, stepMs: 1, steps: 1 });
   const inner = withoutParens(expr);
   const value =
     inner.kind === 'matrix' || inner.kind === 'subquery'
@@ -85,13 +86,20 @@ export function evaluateRange(
     );
   }
   const steps = Math.max(0, Math.floor((endMs - startMs) / stepMs) + 1);
-  const ctx = newContext(store, options, { startMs, endMs, stepMs }, { startMs, stepMs, steps });
+  const ctx = newContext(
+    expr,
+    store,
+    options,
+    { startMs, endMs, stepMs },
+    { startMs, stepMs, steps },
+  );
   if (steps === 0) return { series: [], annotations: [] };
   const series = pointsOf(finish(evaluate(expr, ctx), expr, ctx), ctx);
   return { series, annotations: ctx.annotations.list() };
 }
 
 function newContext(
+  expr: Expr,
   store: Store,
   options: EngineOptions,
   query: Context['query'],
@@ -102,6 +110,7 @@ function newContext(
     options: { ...defaultOptions, ...options },
     query,
     annotations: new Annotations(),
+    statistics: statisticsSelectors(expr),
   };
   return new Context(shared, steps);
 }

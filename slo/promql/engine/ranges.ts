@@ -2,6 +2,7 @@
 import type { Call, MatrixSelector, Subquery, VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
 import { referenceTimes } from './selectors.js';
+import { withSeenResets } from './statistics.js';
 import { subquerySources } from './subquery.js';
 import { rangeSource, type RangeSource, type WindowTimes } from './window.js';
 
@@ -28,9 +29,16 @@ export function rangesOf(range: MatrixSelector | Subquery, ctx: Context, call: C
   const [fromMs, toMs] = [at.firstMs - beforeMs, at.lastMs + afterMs];
   const sources = ctx.store
     .select(selector.matchers, fromMs + 1, toMs)
-    .map((series) => rangeSource(series.labels, series, fromMs, toMs));
+    .map((series) => rangeSource(series.labels, series, fromMs, toMs))
+    .map((source) => (ctx.statistics.has(selector) ? seenSource(source) : source));
   const times = { firstMs: at.firstMs, stepMs: at.stepMs, beforeMs, afterMs };
   return { sources, times, rangeMs, extension: selector.extension };
+}
+
+function seenSource(source: RangeSource): RangeSource {
+  const { histograms } = source;
+  if (!histograms) return source;
+  return { ...source, histograms: { ...histograms, values: withSeenResets(histograms.values) } };
 }
 
 const allowed: Record<'anchored' | 'smoothed', readonly string[]> = {

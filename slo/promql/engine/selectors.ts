@@ -3,6 +3,7 @@ import { lowerBound, type Series, upperBound } from '../store/series.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
 import { smoothedSelector } from './smoothed.js';
+import { withSeenResets } from './statistics.js';
 import { emptySeries, type GridSeries, put } from './value.js';
 
 /** Where a selector looks at each step: `at - offset`, where `at` is the step's own time or a fixed one. */
@@ -23,12 +24,21 @@ export function evaluateSelector(selector: VectorSelector, ctx: Context): GridSe
   const times = referenceTimes(ctx, selector);
   const lookbackMs = ctx.options.lookbackMs;
   const found = ctx.store.select(selector.matchers, times.firstMs - lookbackMs + 1, times.lastMs);
+  ctx.refuseTooMany(found.length, selector);
   const result: GridSeries[] = [];
   for (const series of found) {
-    const one = sampleSeries(series, ctx, times, lookbackMs);
+    const seen = ctx.statistics.has(selector) && series.histograms !== undefined;
+    const read = seen
+      ? { ...columnsOf(series), histograms: withSeenResets(series.histograms ?? []) }
+      : series;
+    const one = sampleSeries(read, ctx, times, lookbackMs);
     if (one) result.push(one);
   }
   return result;
+}
+
+function columnsOf({ labels, length, times, values, stale, starts, histograms }: Series): Series {
+  return { labels, length, times, values, stale, starts, histograms };
 }
 
 function sampleSeries(

@@ -1,6 +1,6 @@
 /** `*_over_time` over floats; histograms in `histogram-over-time.ts`. */
 import { messages } from '../engine/messages.js';
-import { CompensatedSum, quantileOf } from '../engine/math.js';
+import { errorOf, quantileOf } from '../engine/math.js';
 import {
   annotateIgnored,
   eachFloatWindow,
@@ -66,15 +66,21 @@ const variance =
   (call) => {
     const { values } = call.source.floats;
     eachFloatWindow(call, (low, high) => {
-      const mean = new CompensatedSum();
-      const squares = new CompensatedSum();
+      // Welford's method with compensated sums, as `CompensatedSum` is, written out for the inmost loop.
+      let [mean, meanLost, squares, squaresLost] = [0, 0, 0, 0];
       for (let i = low; i < high; i++) {
         const value = values[i] as number;
-        const delta = value - mean.total;
-        mean.add(delta / (i - low + 1));
-        squares.add(delta * (value - mean.total));
+        const delta = value - (mean + meanLost);
+        const share = delta / (i - low + 1);
+        let total = mean + share;
+        meanLost += errorOf(mean, share, total);
+        mean = total;
+        const square = delta * (value - (mean + meanLost));
+        total = squares + square;
+        squaresLost += errorOf(squares, square, total);
+        squares = total;
       }
-      return finish(squares.total / (high - low));
+      return finish((squares + squaresLost) / (high - low));
     });
   };
 

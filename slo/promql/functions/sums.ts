@@ -1,5 +1,5 @@
 /** Sums of windows: a running total where that is exact, a compensated scan where it is not. */
-import { CompensatedSum } from '../engine/math.js';
+import { CompensatedSum, errorOf } from '../engine/math.js';
 import { type RangeCall, totalInWindows } from '../engine/range-call.js';
 
 export type WindowSum = (low: number, high: number) => { sum: number; lost: number };
@@ -27,9 +27,7 @@ function scanSum(values: Float64Array, low: number, high: number): { sum: number
   for (let i = low; i < high; i++) {
     const value = values[i] as number;
     const total = sum + value;
-    if (total === Infinity || total === -Infinity) lost = 0;
-    else if (Math.abs(sum) >= Math.abs(value)) lost += sum - total + value;
-    else lost += value - total + sum;
+    lost += errorOf(sum, value, total);
     sum = total;
   }
   return { sum, lost };
@@ -49,8 +47,7 @@ function runningTotals(
   for (let i = first; i < last; i++) {
     const value = values[i] as number;
     const sum = total + value;
-    const back = sum - total;
-    rest += total - (sum - back) + (value - back);
+    rest += errorOf(total, value, sum);
     // Renormalised, so that the rest stays below half of the total's last digit.
     total = sum + rest;
     rest -= total - sum;

@@ -1,17 +1,12 @@
 /** Functions of a window's course: slopes, smoothing, changes, the last step. */
 import { eachFloatWindow, type RangeCall, type RangeFunction } from '../engine/range-call.js';
+import { errorOf } from '../engine/math.js';
 import { changesAndResets } from './changes.js';
 import { instantRates } from './instant-rates.js';
 
-/** What `add` has lost of the total; kept beside it, the sum stays exact to the last digit. */
-function lostBy(sum: number, value: number, total: number): number {
-  if (total === Infinity || total === -Infinity) return NaN;
-  return Math.abs(sum) >= Math.abs(value) ? sum - total + value : value - total + sum;
-}
-
 /**
  * Least squares: the slope a second, and the value at `originMs`. The four sums are compensated as `CompensatedSum`
- * is, written out because this is the inmost loop.
+ * is, here without branches because this is the inmost loop.
  */
 function regression(
   times: Float64Array,
@@ -30,18 +25,18 @@ function regression(
     if (value !== first && i > low) constant = false;
     const seconds = ((times[i] as number) - originMs) / 1000;
     let total = x + seconds;
-    lostX += lostBy(x, seconds, total);
+    lostX += errorOf(x, seconds, total);
     x = total;
     total = y + value;
-    lostY += lostBy(y, value, total);
+    lostY += errorOf(y, value, total);
     y = total;
     const product = seconds * value;
     total = xy + product;
-    lostXy += lostBy(xy, product, total);
+    lostXy += errorOf(xy, product, total);
     xy = total;
     const square = seconds * seconds;
     total = xx + square;
-    lostXx += lostBy(xx, square, total);
+    lostXx += errorOf(xx, square, total);
     xx = total;
   }
   if (constant) {

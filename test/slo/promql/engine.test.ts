@@ -126,6 +126,14 @@ describe('errors', () => {
     expect(lines[2]?.trim()).toBe(caret);
   });
 
+  test('more samples than allowed are refused before they are made', () => {
+    const query = (): unknown =>
+      evaluateRange('rate(requests_total[1m])', counters(), startMs, startMs + 60_000, 100, {
+        samplesMax: 1000,
+      });
+    expect(query).toThrow('2 series at 601 steps are more than 1000 samples');
+  });
+
   test('labels that become the same are refused', () => {
     const store = new MemoryStore();
     store.append({ __name__: 'a', x: '1' }, startMs, 1);

@@ -1,0 +1,51 @@
+/**
+ * Selectors of which only count, sum and mean are asked: there Prometheus leaves the buckets unread, and looks for resets
+ * from sample to sample while it reads. What it then knows of resets can be warned of, so we look as well.
+ */
+import type { Histogram } from '../histogram/histogram.js';
+import { isReset } from '../histogram/resets.js';
+import type { Expr, VectorSelector } from '../syntax/ast.js';
+import { walk } from '../syntax/ast.js';
+
+const known = new WeakMap<Expr, ReadonlySet<VectorSelector>>();
+
+export function statisticsSelectors(expr: Expr): ReadonlySet<VectorSelector> {
+  let found = known.get(expr);
+  if (!found) {
+    const selectors = new Set<VectorSelector>();
+    walk(expr, (node, parents) => {
+      if (node.kind === 'selector' && onlyStatistics(parents)) selectors.add(node);
+    });
+    found = selectors;
+    known.set(expr, found);
+  }
+  return found;
+}
+
+/** From the inside out: whatever needs buckets, or may leave samples out, settles it. */
+function onlyStatistics(parents: readonly Expr[]): boolean {
+  let skips = false;
+  for (const parent of parents.toReversed()) {
+    if (parent.kind === 'subquery') return false;
+    if (parent.kind === 'binary' && (parent.op === '</' || parent.op === '>/')) return false;
+    if (parent.kind !== 'call') continue;
+    if (/^histogram_(quantiles?|fraction)$/.test(parent.name)) return false;
+    if (/^histogram_(count|sum|avg)$/.test(parent.name)) skips = true;
+  }
+  return skips;
+}
+
+/** The histograms, each with what the one before it tells of a reset where nothing was known. */
+export function withSeenResets<T extends Histogram | undefined>(histograms: readonly T[]): T[] {
+  let last: Histogram | undefined;
+  return histograms.map((histogram) => {
+    if (!histogram) return histogram;
+    let seen: Histogram = histogram;
+    if (histogram.hint === 'unknown' && last) {
+      seen = histogram.copy();
+      seen.hint = isReset(histogram, last) ? 'reset' : 'not_reset';
+    }
+    last = seen;
+    return seen as T;
+  });
+}
