@@ -27,9 +27,9 @@ const problems = results.flatMap(({ file, outcomes }) =>
 
 const text = `# Prometheus' test scripts, run through our engine
 
-The scripts of Prometheus' repository (${version}). An eval statement counts as passed only where values, order, errors,
-warnings and infos are as expected, and, for instant queries, also with every selector fixed by ${'`@`'} and asked at other
-times, and as a step of a range query.
+The scripts of Prometheus' repository (${version}). An eval statement counts as passed only where values, order,
+errors, warnings and infos are as expected, and, for instant queries, also with every selector fixed by ${'`@`'}
+and asked at other times, and as a step of a range query.
 
 | file | passed | failed | unsupported |
 | --- | ---: | ---: | ---: |

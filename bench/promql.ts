@@ -145,16 +145,21 @@ async function main(): Promise<void> {
   }
   const ratios = rows.map((r) => r.ours / r.theirs);
   const geometric = Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / ratios.length);
-  const lines = rows.map(
-    (r) =>
-      `| \`${r.query.replaceAll('|', '\\|')}\` | ${r.ours.toFixed(1)} ms | ${r.theirs.toFixed(1)} ms | ${(r.ours / r.theirs).toFixed(2)} |`,
-  );
+  const lines = rows.map(({ query, ours, theirs }) => {
+    const cells = [
+      `\`${query.replaceAll('|', '\\|')}\``,
+      `${ours.toFixed(1)} ms`,
+      `${theirs.toFixed(1)} ms`,
+    ];
+    return `| ${[...cells, (ours / theirs).toFixed(2)].join(' | ')} |`;
+  });
   const text = `# Range queries, beside Prometheus' engine
 
-${series} series, ${samples} samples (one each ${intervalMs / 1000} s for ${hours} hours), queries at ${stepMs / 1000} s steps over ${hours} hours less
-31 minutes. Medians of ${runs} runs in turn on the same machine (${cpus().length} cores), after one to warm up; each engine's own
-time of evaluation: for Prometheus ${'`evalTotalTime`'} of its query statistics, for us the call. Prometheus reads compressed
-blocks, our store holds columns of numbers.
+${series} series, ${samples} samples (one each ${intervalMs / 1000} s for ${hours} hours), queries at
+${stepMs / 1000} s steps over ${hours} hours less 31 minutes. Medians of ${runs} runs in turn on the same machine
+(${cpus().length} cores), after one to warm up; each engine's own time of evaluation: for Prometheus
+${'`evalTotalTime`'} of its query statistics, for us the call. Prometheus reads compressed blocks, our store
+holds columns of numbers.
 
 | query | firedrill | Prometheus 2.42 | ratio |
 | --- | ---: | ---: | ---: |

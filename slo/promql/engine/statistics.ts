@@ -1,6 +1,6 @@
 /**
- * Selectors of which only count, sum and mean are asked: there Prometheus leaves the buckets unread, and looks for resets
- * from sample to sample while it reads. What it then knows of resets can be warned of, so we look as well.
+ * Selectors of which only count, sum and mean are asked: there Prometheus leaves the buckets unread, and looks for
+ * resets from sample to sample while it reads. What it then knows of resets can be warned of, so we look as well.
  */
 import type { Histogram } from '../histogram/histogram.js';
 import { isReset } from '../histogram/resets.js';

@@ -47,7 +47,7 @@ function checkCounts(aggregate: Aggregate, low: number, high: number, ctx: Conte
 /** Up to so many are kept in order as they come; more are sorted. */
 const inOrderMax = 64;
 
-/** The best of a group at each step: the best first, of equal ones the earlier, NaN only where there is nothing else. */
+/** The best of a group: the best first, of equal ones the earlier, NaN only where there is nothing else. */
 class Ranking {
   readonly #members: readonly GridSeries[];
   readonly #sign: number;
