@@ -24,7 +24,7 @@ export class ClientConnection extends Connection {
     super(wire, shared, false);
     this.#handler = handler;
     const { limits } = shared;
-    this.sendFirst(
+    this.start(
       [
         [setting.enablePush, 0],
         [setting.initialWindowSize, limits.streamWindow],

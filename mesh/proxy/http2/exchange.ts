@@ -7,6 +7,7 @@
 import type {
   EndpointState,
   Flow,
+  MirrorTarget,
   Refusal,
   RequestInfo,
   TlsLabel,
@@ -20,7 +21,9 @@ import { resetFailure, type Front } from './front-parts.js';
 import { grpcStatusOf, type RequestHead } from './heads.js';
 import { role, type Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
-import { Http1Upstream } from './http1-upstream.js';
+import { Http1Upstream, listOf, requestOf } from './http1-upstream.js';
+import { Mirror } from './mirror.js';
+import { Pace } from './pace.js';
 import type { Serving } from './seam.js';
 import type { SessionPool, SessionWaiter } from './session-pool.js';
 import type { Receiver, Stream } from './stream.js';
@@ -56,6 +59,11 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   #bodyBytes = 0;
   #keeps = false;
   #requestTrailers: readonly Field[] | undefined;
+  /**
+   * All of it has been looked at; the stream may have ended before, where an injected fault slows
+   * it.
+   */
+  #requestEnded: boolean;
   /** Received and not yet given back to the client's window. */
   #owedBytes = 0;
 
@@ -67,6 +75,11 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   #status = 0;
   #headSent = false;
   #over = false;
+  #mirror: Mirror | undefined;
+  /** Injected limits of bandwidth, to the endpoint and to the client. */
+  #upPace: Pace | undefined;
+  #downPace: Pace | undefined;
+  #paceDueMs = Infinity;
   #grpcStatus = -1;
   #requestBytes = 0;
   #responseBytes = 0;
@@ -83,11 +96,11 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     this.#serving = serving;
     this.#head = head;
     this.#down = down;
+    this.#requestEnded = down.remoteEnded;
     down.receiver = this;
   }
 
-  // --- RequestInfo -------------------------------------------------------------------------
-  // --------------------
+  // RequestInfo.
 
   get method(): string {
     return this.#head.method;
@@ -123,8 +136,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     return found;
   }
 
-  // --- the tries ---------------------------------------------------------------------------
-  // --------------------
+  // The tries.
 
   begin(): void {
     const flow = this.#serving.begin(this);
@@ -143,6 +155,10 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       this.#arm();
     }
     if (flow.idleTimeoutMs > 0) this.#active();
+    if (flow.bytesPerSecond > 0) {
+      this.#upPace = new Pace(flow.bytesPerSecond);
+      this.#downPace = new Pace(flow.bytesPerSecond);
+    }
     if (flow.delayMs > 0) this.#wait(flow.delayMs);
     else this.#go();
   }
@@ -157,6 +173,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       return;
     }
     this.#endpoint = endpoint;
+    if (flow.mirror && !this.#mirror) this.#startMirror(flow.mirror);
     if (flow.perTryTimeoutMs > 0) {
       this.#tryDueMs = this.#front.deadlines.nowMs() + flow.perTryTimeoutMs;
       this.#arm();
@@ -169,9 +186,18 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     else this.#pool = pool;
   }
 
+  #startMirror(target: MirrorTarget): void {
+    const request = requestOf(this.#requestFields(), false);
+    const mirror = new Mirror(this.#front, target, request);
+    this.#mirror = mirror;
+    // What came during an injected delay.
+    for (const chunk of this.#body ?? []) mirror.add(chunk, 0, chunk.length);
+    if (this.#requestEnded) mirror.send(this.#requestTrailers && listOf(this.#requestTrailers));
+  }
+
   onSession(session: ClientConnection): void {
     this.#pool = undefined;
-    const complete = this.#down.remoteEnded && !this.#body && !this.#requestTrailers;
+    const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
     const fields = this.#requestFields();
     this.#up = session.open(this, fields, complete, this.#head.method === 'HEAD');
     if (!complete) this.#sendBody(this.#up);
@@ -179,7 +205,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   onHttp1Only(): void {
     this.#pool = undefined;
-    const complete = this.#down.remoteEnded && !this.#body && !this.#requestTrailers;
+    const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
     const { openHttp1Try } = this.#front;
     if (!openHttp1Try) return this.#tryFailed('bad-response');
     const fields = this.#requestFields();
@@ -222,7 +248,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   #sendBody(up: Upstream): void {
     const body = this.#body;
-    const ends = this.#down.remoteEnded;
+    const ends = this.#requestEnded;
     if (!this.#keeps) {
       this.#body = undefined;
       this.#bodyBytes = 0;
@@ -268,8 +294,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     up?.reset(errorCode.cancel);
   }
 
-  // --- what the two streams say
-  // ----------------------------------------------------------------------------------
+  // What the two streams say.
 
   onHead(up: Stream | Http1Upstream, status: number, fields: Field[], ended: boolean): void {
     if (status < 200) {
@@ -324,6 +349,24 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   onData(stream: Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void {
     if (this.#idleDueMs !== Infinity) this.#active();
+    const pace = stream === this.#down ? this.#upPace : this.#downPace;
+    if (!pace) return this.#pass(stream, buffer, start, end, ended);
+    pace.add(buffer, start, end, (bytes, isLast) =>
+      this.#pass(stream, bytes, 0, bytes.length, ended && isLast),
+    );
+    this.#runPace();
+  }
+
+  #runPace(): void {
+    const nowMs = this.#front.deadlines.nowMs();
+    const upMs = this.#upPace?.run(nowMs) ?? Infinity;
+    const downMs = this.#over ? Infinity : (this.#downPace?.run(nowMs) ?? Infinity);
+    this.#paceDueMs = this.#over ? Infinity : Math.min(upMs, downMs);
+    if (this.#paceDueMs !== Infinity) this.#arm();
+  }
+
+  #pass(stream: Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void {
+    if (this.#over) return;
     if (stream === this.#down) return this.#requestData(buffer, start, end, ended);
     if (this.#heldHead) this.#decide(this.#heldHead, -1, false);
     // A retry was decided: this is of the answer that was dropped.
@@ -338,6 +381,12 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     const bytes = end - start;
     this.#requestBytes += bytes;
     this.#owedBytes += bytes;
+    if (ended) this.#requestEnded = true;
+    const mirror = this.#mirror;
+    if (mirror) {
+      mirror.add(buffer, start, end);
+      if (ended) mirror.send(undefined);
+    }
     if (this.#keeps && this.#bodyBytes + bytes > this.#flow.retryBufferBytes) {
       this.#keeps = false;
       this.#flow.forbidRetry();
@@ -351,8 +400,18 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   }
 
   onTrailers(stream: Upstream, fields: Field[]): void {
+    const pace = stream === this.#down ? this.#upPace : this.#downPace;
+    if (!pace) return this.#passTrailers(stream, fields);
+    pace.add(noBytes, 0, 0, () => this.#passTrailers(stream, fields));
+    this.#runPace();
+  }
+
+  #passTrailers(stream: Upstream, fields: Field[]): void {
+    if (this.#over) return;
     if (stream === this.#down) {
+      this.#requestEnded = true;
       this.#requestTrailers = trailersOf(fields);
+      this.#mirror?.send(listOf(this.#requestTrailers));
       this.#up?.end(this.#requestTrailers);
       return;
     }
@@ -392,8 +451,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     else this.#tryFailed(failure);
   }
 
-  // --- the end -----------------------------------------------------------------------------
-  // ------------------------
+  // The end.
 
   /** Answers in place of an endpoint. */
   #answer(refusal: Refusal): void {
@@ -465,6 +523,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     if (this.#over) return;
     this.#over = true;
     this.#deadline?.cancel();
+    this.#mirror?.giveUp();
+    this.#upPace?.clear();
+    this.#downPace?.clear();
     const down = this.#down;
     const up = this.#up;
     this.#up = undefined;
@@ -475,8 +536,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     this.#flow.ended(how, this.#grpcStatus, this.#requestBytes, this.#responseBytes);
   }
 
-  // --- deadlines ---------------------------------------------------------------------------
-  // ------------------------
+  // Deadlines.
 
   #wait(delayMs: number): void {
     this.#waitDueMs = this.#front.deadlines.nowMs() + delayMs;
@@ -509,6 +569,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       this.#holdDueMs = Infinity;
       if (this.#heldHead) this.#decide(this.#heldHead, -1, false);
     }
+    if (nowMs >= this.#paceDueMs) this.#runPace();
+    if (this.#over) return;
     if (nowMs >= this.#tryDueMs) {
       this.#tryDueMs = Infinity;
       this.#tryFailed('try-timeout');
@@ -522,6 +584,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
 const statusOk = makeField(':status', '200', true);
 const grpcType = makeField('content-type', 'application/grpc', true);
+
+const noBytes = Buffer.alloc(0);
 
 /** Trailers only: everything in one head. */
 function grpcAnswer(status: number, refusal: Refusal): Field[] {

@@ -8,6 +8,8 @@ import type { SessionPool } from './session-pool.js';
 export interface Front {
   readonly deadlines: DeadlineWheel;
   readonly openHttp1Try: OpenTry | undefined;
+  /** In HTTP/2. */
+  readonly openTry: OpenTry;
   poolOf(endpoint: EndpointState): SessionPool;
 }
 

@@ -144,7 +144,8 @@ function answerFields(status: number, headers: readonly string[]): Field[] {
   return [makeField(':status', String(status), true), ...fieldsOf(headers)];
 }
 
-function requestOf(fields: readonly Field[], hasBody: boolean): TryRequest {
+/** Fields as another protocol wants them. */
+export function requestOf(fields: readonly Field[], hasBody: boolean): TryRequest {
   const request = { method: '', scheme: '', authority: '', path: '', hasBody };
   const headers: string[] = [];
   let cookie = '';
@@ -177,7 +178,7 @@ function requestOf(fields: readonly Field[], hasBody: boolean): TryRequest {
   return { ...request, headers };
 }
 
-function listOf(fields: readonly Field[]): string[] {
+export function listOf(fields: readonly Field[]): string[] {
   const list: string[] = [];
   for (const field of fields) list.push(field.name, field.value);
   return list;

@@ -110,8 +110,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
     this.#handler.failed(failure);
   }
 
-  // --- the stream's news
-  // -----------------------------------------------------------------------------------------
+  // The stream's news.
 
   onHead(_stream: Stream, status: number, fields: Field[], ended: boolean): void {
     const headers: string[] = [];

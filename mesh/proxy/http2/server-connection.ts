@@ -38,7 +38,7 @@ export class ServerConnection extends Connection {
     this.#handler = handler;
     this.#resets = new Allowance(1000, 50, shared.clock.monotonicMs());
     const { limits } = shared;
-    this.sendFirst(
+    this.start(
       [
         [setting.maxConcurrentStreams, limits.maxStreams],
         [setting.initialWindowSize, limits.streamWindow],
@@ -141,7 +141,7 @@ export class ServerConnection extends Connection {
     if (this.closed || this.draining) return;
     this.draining = true;
     this.#drainingSinceMs = this.now();
-    this.sendGoaway(maxWindow, errorCode.none, '');
+    this.output.goaway(maxWindow, errorCode.none, '');
     this.ping();
   }
 

@@ -1,0 +1,92 @@
+/**
+ * A copy of a request sent elsewhere and forgotten: whatever comes of it never touches the
+ * answer.
+ */
+import type { MirrorTarget } from '../flow/contract.js';
+import { Deadline } from '../listen/deadlines.js';
+import type { Front } from './front-parts.js';
+import type { Try, TryHandler, TryRequest } from './seam.js';
+
+/** A mirror that does not answer must not hold its slot for ever. */
+const limitMs = 10_000;
+
+export class Mirror implements TryHandler {
+  readonly #front: Front;
+  readonly #target: MirrorTarget;
+  readonly #request: TryRequest;
+  readonly #deadline: Deadline;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  #try: Try | undefined;
+  #over = false;
+
+  constructor(front: Front, target: MirrorTarget, request: TryRequest) {
+    this.#front = front;
+    this.#target = target;
+    this.#request = { ...request, headers: [...request.headers, ...target.header] };
+    this.#deadline = new Deadline(front.deadlines, () => this.#timeout());
+  }
+
+  add(buffer: Buffer, start: number, end: number): void {
+    if (this.#over || this.#try || end <= start) return;
+    this.#bytes += end - start;
+    if (this.#bytes > this.#target.maxBodyBytes) return this.#end(false);
+    this.#pieces.push(Buffer.from(buffer.subarray(start, end)));
+  }
+
+  /** The request is complete. */
+  send(trailers: readonly string[] | undefined): void {
+    if (this.#over || this.#try) return;
+    const front = this.#front;
+    const { endpoint } = this.#target;
+    this.#deadline.at(front.deadlines.nowMs() + limitMs);
+    const hasBody = this.#pieces.length > 0 || trailers !== undefined;
+    this.#try = front.openTry(endpoint, { ...this.#request, hasBody }, this);
+    if (!hasBody) return;
+    for (const piece of this.#pieces) this.#try.write(piece, 0, piece.length);
+    this.#try.end(trailers);
+    this.#pieces = [];
+  }
+
+  /** The request was broken off. Nothing where its copy has been sent already. */
+  giveUp(): void {
+    if (!this.#try) this.#end(false);
+  }
+
+  informational(): void {
+    // Nobody to tell.
+  }
+
+  head(_status: number, _headers: readonly string[], ended: boolean): void {
+    if (ended) this.#end(true);
+  }
+
+  data(_buffer: Buffer, start: number, end: number): void {
+    this.#try?.consumed(end - start);
+  }
+
+  ended(): void {
+    this.#end(true);
+  }
+
+  failed(): void {
+    this.#end(false);
+  }
+
+  drained(): void {
+    // Everything was written at once: the body is bounded.
+  }
+
+  #timeout(): void {
+    this.#try?.abort();
+    this.#end(false);
+  }
+
+  #end(answered: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#pieces = [];
+    this.#deadline.cancel();
+    this.#target.ended(answered);
+  }
+}
