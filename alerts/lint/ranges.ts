@@ -102,14 +102,11 @@ function rangeOfCall(expr: Extract<Expr, { kind: 'call' }>, of: (e: Expr) => Ran
     case 'sum_over_time':
       return inner.min >= 0 ? positive : anything;
     case 'clamp_min':
-      return between(Math.max(inner.min, number(second) ?? -Infinity), inner.max);
+      return atLeast(inner, number(second));
     case 'clamp_max':
-      return between(inner.min, Math.min(inner.max, number(second) ?? Infinity));
+      return atMost(inner, number(second));
     case 'clamp':
-      return between(
-        Math.max(inner.min, number(second) ?? -Infinity),
-        Math.min(inner.max, number(third) ?? Infinity),
-      );
+      return atMost(atLeast(inner, number(second)), number(third));
     case 'floor':
     case 'round':
       return between(Math.floor(inner.min), Math.ceil(inner.max));
@@ -119,6 +116,16 @@ function rangeOfCall(expr: Extract<Expr, { kind: 'call' }>, of: (e: Expr) => Ran
       return anything;
   }
 }
+
+/** A bound that is not known bounds nothing on its side. */
+const atLeast = ({ min, max }: Range, bound: number | undefined): Range =>
+  bound === undefined
+    ? between(min, Infinity)
+    : between(Math.max(min, bound), Math.max(max, bound));
+const atMost = ({ min, max }: Range, bound: number | undefined): Range =>
+  bound === undefined
+    ? between(-Infinity, max)
+    : between(Math.min(min, bound), Math.min(max, bound));
 
 function rangeOfAggregate(op: string, inner: Range): Range {
   switch (op) {

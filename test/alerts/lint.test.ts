@@ -142,6 +142,8 @@ describe('A4: mistakes in expressions', () => {
     'absent(up{job="shop"})',
     'queue_size > 3 and queue_size < 5',
     'count(up == 0) > 2',
+    'orders_total > 0 and rate(orders_total[5m]) == 0',
+    'histogram_quantile(0.01, sum by (le) (rate(http_request_duration_seconds_bucket[5m]))) < 60',
     'ALERTS{alertname="Other"} == 1',
     'scrape_samples_scraped > 1e6',
   ];

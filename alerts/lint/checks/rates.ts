@@ -1,7 +1,15 @@
 /** Counters and gauges: rates of what has none, sums before rates, ranges too short to hold anything. */
 import { formatDurationMs } from '../../../base/duration.js';
 import type { Expr } from '../../../slo/promql/index.js';
-import { type Check, eachNode, editOf, metricOf, placeOfNode, textOf } from '../context.js';
+import {
+  type Check,
+  eachNode,
+  editOf,
+  metricOf,
+  numberIn,
+  placeOfNode,
+  textOf,
+} from '../context.js';
 import type { LintRule } from '../source.js';
 
 const ofCounters = new Set(['rate', 'irate', 'increase', 'resets']);
@@ -116,10 +124,12 @@ export const rawCounterChecks: Check = (rule, options, say) => {
       // Differences and shares of counters are read with care already; a count is of series.
       if (parent.kind === 'aggregate' && /^(count|group)$/.test(parent.op)) return;
       if (parent.kind !== 'binary') continue;
+      if (compared && parent.op === 'and') return;
       if (['and', 'or', 'unless'].includes(parent.op)) break;
       if (!/[<>=]/.test(parent.op)) return;
+      // Beside something else, `> 0` asks whether there was any at all.
       compared = true;
-      break;
+      if (numberIn(parent.right) !== 0) break;
     }
     if (!compared) return;
     say('promql/raw-counter', placeOfNode(rule, node), {
