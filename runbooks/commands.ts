@@ -71,9 +71,30 @@ Examples:
     .action(render);
 
   runbook
+    .command('publish')
+    .description('every page as a folder of HTML, for the runbook_url of alerts to lead to')
+    .requiredOption('-o, --out <folder>', 'served at what --runbook-base of alerts generate says')
+    .addHelpText(
+      'after',
+      `
+Example:
+  firedrill runbook publish -o public/runbooks
+  firedrill alerts generate -o rules/ --runbook-base https://ops.example/runbooks`,
+    )
+    .action(async ({ out }: { out: string }) => {
+      const { readPages } = await import('./pages.js');
+      const { siteFiles } = await import('./publish.js');
+      const { writeAll } = await import('../slo/rules/write-files.js');
+      const files = siteFiles(readPages());
+      writeAll(out, false, files);
+      process.stderr.write(`${files.size - 1} pages in ${out}\n`);
+    });
+
+  runbook
     .command('lint')
     .description('a page for each alert, its sections, commands that exist, queries that parse')
     .option('--prometheus <url>', 'also run every query there, and say which return nothing')
+    .option('--rules <file...>', 'also rule files: each alert has a page, and its runbook_url')
     .option('--output <format>', 'text or json', 'text')
     .addHelpText(
       'after',
@@ -143,6 +164,7 @@ async function output(out: string, title: string, markdown: string): Promise<voi
 
 interface LintFlags {
   prometheus?: string;
+  rules?: string[];
   output: string;
 }
 
@@ -150,7 +172,11 @@ async function lint(program: Command, flags: LintFlags): Promise<void> {
   const { lintPages } = await import('./lint.js');
   const { partSources, readPages } = await import('./pages.js');
   const pages = readPages();
-  const problems = lintPages(pages, partSources(), program);
+  const { lintRules } = await import('./lint-rules.js');
+  const problems = [
+    ...lintPages(pages, partSources(), program),
+    ...lintRules(flags.rules ?? [], pages),
+  ];
   const { lintQueries } = await import('./answers.js');
   const { realClock } = await import('../base/clock.js');
   const live =

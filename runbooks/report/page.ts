@@ -114,9 +114,11 @@ ${
 function overview(record: GameDayRecord): Html {
   const ref = (a: { name: string; firedAtMs: number }): string => `${a.name}/${a.firedAtMs}`;
   const unexpected = new Set(record.scenarios.flatMap((s) => s.unexpected.map(ref)));
+  const startMs = record.scenarios[0]?.startedMs ?? record.startedMs;
   const options: Omit<FigureOptions, 'width'> = {
-    startMs: record.startedMs,
-    endMs: Math.max(record.endedMs, record.startedMs + 1),
+    // While things are started there is nothing to see.
+    startMs,
+    endMs: Math.max(record.endedMs, startMs + 1),
     zeroMs: record.startedMs,
     axisLabel: 'from the start of the game day',
     bands: record.scenarios.map((s) => ({ startMs: s.startedMs, endMs: s.endedMs, text: s.id })),

@@ -1,6 +1,8 @@
 /** The verbs as they are typed. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -67,6 +69,70 @@ test('lint is green', () => {
     status: 5,
     err: expect.stringMatching(/^Prometheus at http:\/\/127\.0\.0\.1:9 cannot be reached/),
   });
+});
+
+test('rules whose alert has no page, no address, or the wrong one, are named with their place', () => {
+  const rule = (alert: string, url: string) =>
+    `      - alert: ${alert}\n        expr: up\n        annotations: { ${url} }\n`;
+  writeFileSync(
+    join(folder, 'rules.yaml'),
+    'groups:\n  - name: x\n    rules:\n' +
+      rule('MeshRetryStorm', 'runbook_url: https://x.example/runbooks/MeshRetryStorm') +
+      rule('MeshRetryRateHigh', 'runbook_url: https://x.example/runbooks/MeshRetryStorm') +
+      rule('MeshProxyDown', 'summary: x') +
+      rule('Unheard', 'runbook_url: https://x.example/Unheard'),
+  );
+  const run = firedrill(['runbook', 'lint', '--rules', 'rules.yaml']);
+  expect(run.status).toBe(1);
+  expect(run.out).toMatch(
+    /^rules\.yaml:9:\d+: the runbook_url of MeshRetryRateHigh leads to 'MeshRetryStorm'/m,
+  );
+  expect(run.out).toMatch(/^rules\.yaml:10:\d+: the alert MeshProxyDown has no runbook_url/m);
+  expect(run.out).toMatch(/^rules\.yaml:13:\d+: the alert Unheard has no page/m);
+});
+
+test('the rules that we make lead to pages that we publish, and links between these hold', () => {
+  expect(
+    firedrill(['alerts', 'generate', '-o', 'mesh.yaml', '--runbook-base', 'https://x.example/r'])
+      .status,
+  ).toBe(0);
+  expect(firedrill(['runbook', 'lint', '--rules', 'mesh.yaml'])).toMatchObject({ status: 0 });
+  expect(firedrill(['runbook', 'publish', '-o', 'site'])).toMatchObject({ status: 0 });
+  const names = readdirSync(join(folder, 'site'), { recursive: true, encoding: 'utf8' });
+  const pages = names.filter((n) => n.endsWith('index.html'));
+  expect(pages.length).toBeGreaterThan(60);
+  for (const page of pages) {
+    const html = readFileSync(join(folder, 'site', page), 'utf8');
+    expect(html).not.toMatch(/<script|<link|src=|\.md"/);
+    for (const [, target] of html.matchAll(/href="([^"]+)"/g)) {
+      const file = join(folder, 'site', page, '..', target as string, 'index.html');
+      expect(existsSync(file), `${page}: ${target}`).toBe(true);
+    }
+  }
+});
+
+test('queries that a Prometheus refuses or answers with nothing are told apart', async () => {
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      const refused = body.includes('propagation_oldest');
+      const answer = refused
+        ? { status: 'error', error: 'too many samples' }
+        : { status: 'success', data: { result: [] } };
+      response.end(JSON.stringify(answer));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const child = spawn(process.execPath, [program('cli'), 'runbook', 'lint', '--prometheus', url]);
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  server.close();
+  expect(status).toBe(1);
+  expect(out).toMatch(/^MeshConfigPropagationSlow: .*too many samples/m);
+  expect(out).toMatch(/^MeshRetryStorm: returns nothing: topk\(5, /m);
 });
 
 test('a postmortem is drafted from a folder, a result or a record, and is not finished', () => {
