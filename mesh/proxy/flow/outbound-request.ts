@@ -78,7 +78,9 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return this.endpoint?.identity;
   }
   protected get tls(): number {
-    return this.endpoint?.identity === undefined ? 2 : 0;
+    // What was refused before a pick counts as its backend's would have.
+    const { identity } = this.endpoint ?? this.backend.endpoints[0] ?? {};
+    return identity === undefined ? 2 : 0;
   }
 
   pick(): EndpointState | undefined {

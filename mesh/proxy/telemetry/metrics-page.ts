@@ -20,6 +20,8 @@ protobuf format where the scraper asks for it (a Prometheus with native histogra
 - \`classification\` is \`success\`, \`failure\` or \`canceled\`. A response fails by its route's failure statuses (5xx,
   and gRPC 4, 7, 13, 14, 15, unless said), or because it broke off. A client that leaves before the head counts with
   \`status_code="499"\`: within a second as \`canceled\`, later as \`failure\`, because it was made to wait.
+- The usual failures (500, 502, 503, 504; gRPC 4, 13, 14) of \`response_total\` are there with 0 as soon as a route has
+  an answer, so that \`increase()\` sees the first ones of an incident.
 - \`tls\` of outbound responses is that of the connection to the endpoint; of inbound ones, of the client's.
 - Latencies have the bounds ${latencyBoundsMs.join(', ')} ms. \`response_latency_native_ms\` is the same
   distribution as a native histogram (schema 3): any percentile of it is at most 4.4% off.

@@ -2,6 +2,7 @@
 import { type LabelSet, labelsOf } from './labels.js';
 import {
   classifications,
+  failure,
   type RequestMetrics,
   type ResponseCell,
   tlsLabels,
@@ -101,6 +102,10 @@ function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
   for (const [status, count] of metrics.otherTries) {
     add(actual, tryLabels(labels, status, 1), count);
   }
+  for (const cell of failuresToCome(metrics)) {
+    const tls = tlsLabels[cell.tls] as string;
+    add(responses, responseLabels(labels, cell).with('tls', tls), 0);
+  }
   for (const one of responses.values()) sink.value('response_total', one.labels, one.count);
   if (isNamed(metrics)) {
     for (const one of byRoute.values()) sink.value('route_response_total', one.labels, one.count);
@@ -110,7 +115,34 @@ function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
   }
 }
 
-function responseLabels(labels: LabelSet, cell: ResponseCell): LabelSet {
+type ResponseKind = Pick<ResponseCell, 'status' | 'grpcStatus' | 'tls' | 'classification'>;
+
+const usualFailures = [500, 502, 503, 504];
+const usualGrpcFailures = [4, 13, 14];
+
+/**
+ * The usual failures are there with 0 from the start: increase() cannot see the first value of a series that begins
+ * with it, which would hide the first failures of every incident.
+ */
+function failuresToCome(metrics: RequestMetrics): ResponseKind[] {
+  const kinds = new Set<number>();
+  let isGrpc = false;
+  for (const { tls, grpcStatus } of metrics.cells()) {
+    kinds.add(tls);
+    isGrpc ||= grpcStatus >= 0;
+  }
+  return [...kinds].flatMap((tls) => [
+    ...usualFailures.map((status) => ({ status, grpcStatus: -1, tls, classification: failure })),
+    ...(isGrpc ? usualGrpcFailures : []).map((grpcStatus) => ({
+      status: 200,
+      grpcStatus,
+      tls,
+      classification: failure,
+    })),
+  ]);
+}
+
+function responseLabels(labels: LabelSet, cell: ResponseKind): LabelSet {
   const set = labels
     .with('status_code', String(cell.status))
     .with('classification', classifications[cell.classification] as string);

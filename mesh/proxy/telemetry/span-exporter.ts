@@ -11,6 +11,8 @@ const batchSize = 512;
 const batchMs = 1000;
 const timeoutMs = 10_000;
 const maxTries = 3;
+/** A proxy that ends does not wait longer for a collector. */
+const closeMs = 3000;
 
 /** Resolves to whether the collector took it; false is tried again, a rejection (it refused for good) is not. */
 export type Post = (body: string) => Promise<boolean>;
@@ -64,9 +66,18 @@ export class SpanExporter implements SpanSink {
     return this.#sending;
   }
 
-  /** What is queued is sent, as far as the collector takes it at once. */
+  /** What is queued is sent, as far as the collector takes it at once, within a short while. */
   async close(): Promise<void> {
     this.#timer.cancel();
+    let timer: Timer | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = this.#clock.after(closeMs, resolve);
+    });
+    await Promise.race([this.#drain(), enough]);
+    timer?.cancel();
+  }
+
+  async #drain(): Promise<void> {
     for (let left = this.queued; left > 0; left = this.queued) {
       await this.flush();
       if (this.queued >= left) break;

@@ -313,7 +313,7 @@ test('cardinality is bounded: routes, clients, kinds of response; series of what
     lines.filter((l) => l.name === 'inbound_http_authz_allow_total').length,
   ).toBeLessThanOrEqual(502);
   const kinds = lines.filter((l) => l.name === 'response_total' && l.line.includes('"s0.x"'));
-  expect(kinds.length).toBeLessThanOrEqual(103);
+  expect(kinds.length).toBeLessThanOrEqual(107);
   b.gateway.apply(state([], [server()], 2));
   expect(b.metric('request_total{dst="s0.x"}')).toBe(601);
   b.clock.advance(600_001);

@@ -25,6 +25,21 @@ test('a plain request is balanced, answered and counted', () => {
   expect(b.metric(`response_latency_ms_bucket{${labels},le="10"}`)).toBe(1);
 });
 
+test('the usual failures are there with 0 before the first one, so that increase() sees it', () => {
+  const endpoints = [{ address: three[0]!, identity: 'cart.local' }];
+  const b = bench(state([destination([{ ...backend([]), endpoints }])]));
+  carry(b, b.begin(), () => ({}));
+  const failing = (): string[] =>
+    b.text().match(/^response_total.*classification="failure".*$/gm) ?? [];
+  expect(failing().map((l) => /status_code="(\d+)".*tls="(\w+)"} (\d)$/.exec(l)?.slice(1))).toEqual(
+    ['500', '502', '503', '504'].map((status) => [status, 'true', '0']),
+  );
+  const before = failing().length;
+  carry(b, b.begin(), () => ({ fails: 'reset' }));
+  expect(failing().length).toBe(before);
+  expect(b.metric('response_total{status_code="502",classification="failure",tls="true"}')).toBe(1);
+});
+
 test('D5: a retry goes to another endpoint, and the metric that proves it stays 0', () => {
   const routes = [route('get', { retry: retry() })];
   const b = bench(state([destination([backend(three)], routes)]));

@@ -22,14 +22,14 @@ export class StatusSet {
   }
 }
 
-export const failuresOf = (route: Pick<Route, 'failure'>): StatusSet =>
-  new StatusSet(
-    route.failure?.statuses ?? [[500, 599]],
-    route.failure?.grpcStatuses ?? defaultGrpcFailures,
-  );
-
 /** What the breaker takes for a failure whatever the route says. */
 export const breakerFailures = new StatusSet([[500, 599]], defaultGrpcFailures);
+
+/** Most routes share the usual one. */
+export const failuresOf = ({ failure }: Pick<Route, 'failure'>): StatusSet =>
+  failure
+    ? new StatusSet(failure.statuses, failure.grpcStatuses ?? defaultGrpcFailures)
+    : breakerFailures;
 
 /** An answer that must not attract load: a failure, or one that asks for less. RESOURCE_EXHAUSTED is 8. */
 export const repelling = new StatusSet(
