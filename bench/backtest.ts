@@ -13,6 +13,7 @@ import { synthesize } from '../alerts/proof/backtest/synthesize.js';
 import { asset, packageRoot, program } from '../base/paths.js';
 import { requireTool } from '../base/tools.js';
 import { compileSlos, readSloText, ruleFileText } from '../slo/index.js';
+import * as names from '../slo/rules/names.js';
 import { planOf } from '../slo/rules/plan.js';
 
 const minuteMs = 60_000;
@@ -130,13 +131,22 @@ function oneSlo(story: Story, folder: string) {
     evaluate();
     times.push(performance.now() - began);
   }
-  const groups = compileSlos([slo], compile);
+  // promtool refuses more than 10,000 samples in a query, so that it cannot evaluate the period's own window at all.
+  const period = [
+    names.errorRatio(plan.periodMs),
+    names.periodBurnMetric,
+    names.budgetRemainingMetric,
+  ];
+  const groups = compileSlos([slo], compile).map((group) => ({
+    ...group,
+    rules: group.rules.filter((r) => r.kind !== 'record' || !period.includes(r.record)),
+  }));
   const rules = join(folder, 'rules.yaml');
   const tests = join(folder, 'tests.yaml');
   writeFileSync(rules, ruleFileText(groups));
   // promtool's clock begins at 0.
-  const names = groups.map((g) => g.name);
-  writeFileSync(tests, unitTests(rules, names, counters, firings));
+  const order = groups.map((g) => g.name);
+  writeFileSync(tests, unitTests(rules, order, counters, firings));
   const spec = join(folder, 'slo.yaml');
   writeFileSync(spec, sloText('pay'));
   const whole = Array.from({ length: 3 }, () =>
@@ -187,7 +197,8 @@ try {
   const text = [
     `# Backtest of one SLO, ${days} days at 1 minute, and of ${many}`,
     '',
-    'Rules as `slo generate --step 1m` writes them (seven windows, page, ticket, no data), ' +
+    'Rules as `slo generate --step 1m` writes them (page, ticket, no data; without the ratio of the whole period, ' +
+      'for which promtool would need more than the 10,000 samples that it allows a query), ' +
       `${one.version}. Firing intervals: ${one.firings}, ${agreed ? same : 'NOT the same'}.`,
     '',
     row(['', 'CPU time', 'wall', 'peak memory']),

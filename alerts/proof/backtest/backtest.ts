@@ -1,47 +1,21 @@
 /** The command's work: SLOs and a source in, results to the terminal, to JSON and to a page out. */
-import { join } from 'node:path';
-import { realClock } from '../../../base/clock.js';
-import { parseDurationMs } from '../../../base/duration.js';
 import { UserError } from '../../../base/errors.js';
-import { asset, cacheFolder } from '../../../base/paths.js';
+import { asset } from '../../../base/paths.js';
 import { Progress } from '../../../base/terminal.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 import { readSlos, type Slo } from '../../../slo/index.js';
 import { parseStep } from '../../../slo/rules/generate.js';
-import { QueryEngine } from '../../rules/engine.js';
-import { DataFiles } from './data-files.js';
-import { historyOf } from './history-api.js';
 import { type Incident, readStory, type Story } from './incidents.js';
-import { type AskRange, measure } from './measure.js';
+import type { BacktestFlags } from './flags.js';
+import { hasFiles, type History, historyFrom, spanText } from './history.js';
+import { measure } from './measure.js';
+import { backtestRules } from './backtest-rules.js';
 import { backtestPage } from './page.js';
 import { runJobs } from './pool.js';
-import { readRemoteWrite } from './remote-write.js';
 import type { Job, Material, SloResult } from './run.js';
 import type { Tuning } from './tune.js';
 import { tuningText, writeBack } from './tune-words.js';
 import { complaints, resultText, summaryText } from './words.js';
-
-export interface BacktestFlags {
-  input: string[];
-  slo?: string[];
-  incidents?: string;
-  prometheus?: string;
-  from: string;
-  to?: string;
-  cache?: string;
-  openmetrics?: string[];
-  csv?: string[];
-  remoteWrite?: string[];
-  step: string;
-  threads?: string;
-  tune?: boolean;
-  writeBack?: boolean;
-  check?: boolean;
-  list?: boolean;
-  html?: string;
-  output: string;
-  everyGroupEachStep?: boolean;
-}
 
 /** More results than this are a line each. */
 const detailedMax = 20;
@@ -50,7 +24,11 @@ const plotColumns = 900;
 /** Resolves to whether `--check`, where it was asked for, has nothing to complain about. */
 export async function backtest(flags: BacktestFlags): Promise<boolean> {
   const stepMs = parseStep(flags.step);
-  const slos = chosen(readSlos(flags.input), flags.slo);
+  if ((flags.input === undefined) === (flags.rules === undefined)) {
+    throw new UserError({ message: 'nothing to backtest', expected: 'either --input or --rules' });
+  }
+  if (flags.rules) return backtestRules(flags, flags.rules, stepMs);
+  const slos = chosen(readSlos(flags.input ?? []), flags.slo);
   const threads = flags.threads === undefined ? undefined : countOf(flags.threads);
   const progress = new Progress();
   const source = await sourceOf(flags, slos, stepMs, progress);
@@ -135,7 +113,7 @@ async function sourceOf(
 ): Promise<Source> {
   const story = flags.incidents === undefined ? undefined : readStory(flags.incidents);
   if (story) checkNames(story, slos);
-  const files = [flags.openmetrics, flags.csv, flags.remoteWrite].some((f) => f !== undefined);
+  const files = hasFiles(flags);
   if (flags.prometheus !== undefined && files) {
     throw new UserError({ message: 'a Prometheus and files', expected: 'one source' });
   }
@@ -147,11 +125,11 @@ async function sourceOf(
       jobs: slos.map((slo) => ({ slo, labels: {}, material: { kind: 'story', story: told } })),
     };
   }
+  let slo = '';
+  const history = historyFrom(flags, stepMs, (text) => progress.update(`${slo}: ${text}`));
   const incidents = story?.incidents ?? [];
-  if (flags.prometheus !== undefined) {
-    return fromPrometheus(flags, flags.prometheus, slos, incidents, stepMs, progress);
-  }
-  return fromFiles(flags, slos, incidents, stepMs);
+  const jobs = await measureAll(slos, history, incidents, (id) => (slo = id));
+  return { text: history.text, jobs };
 }
 
 function checkNames(story: Story, slos: readonly Slo[]): void {
@@ -166,54 +144,9 @@ function checkNames(story: Story, slos: readonly Slo[]): void {
   }
 }
 
-async function fromPrometheus(
-  flags: BacktestFlags,
-  url: string,
-  slos: Slo[],
-  incidents: Incident[],
-  stepMs: number,
-  progress: Progress,
-): Promise<Source> {
-  const toMs =
-    flags.to === undefined ? realClock.nowMs() : timeOf('--to', flags.to, realClock.nowMs());
-  const span = spanOf(timeOf('--from', flags.from, toMs), toMs, stepMs);
-  let slo = '';
-  const ask = historyOf({
-    url,
-    folder: flags.cache ?? join(cacheFolder(), 'backtest'),
-    clock: realClock,
-    onProgress: (text) => progress.update(`${slo}: ${text}`),
-  });
-  const jobs = await measureAll(slos, ask, span, incidents, (id) => (slo = id));
-  return { text: `${spanText(span)} of ${url}`, jobs };
-}
-
-async function fromFiles(
-  flags: BacktestFlags,
-  slos: Slo[],
-  incidents: Incident[],
-  stepMs: number,
-): Promise<Source> {
-  const data = new DataFiles();
-  for (const file of flags.openmetrics ?? []) data.readOpenMetrics(file);
-  for (const file of flags.csv ?? []) data.readCsv(file);
-  for (const path of flags.remoteWrite ?? []) readRemoteWrite(path, data);
-  const names = [flags.openmetrics, flags.csv, flags.remoteWrite].flatMap((list) => list ?? []);
-  if (!data.range) throw new UserError(`${names.join(', ')}: there is no sample in it`);
-  const endMs = data.range.endMs + stepMs;
-  const toMs = flags.to === undefined ? endMs : timeOf('--to', flags.to, endMs);
-  const fromMs = timeOf('--from', flags.from, toMs);
-  const span = spanOf(Math.max(fromMs, data.range.startMs), toMs, stepMs);
-  const engine = new QueryEngine(data.store, { subqueryStepMs: stepMs });
-  const ask: AskRange = (expr, startMs, end, step) => engine.range(expr, startMs, end, step);
-  const jobs = await measureAll(slos, ask, span, incidents, () => undefined);
-  return { text: `${spanText(span)} of ${names.join(', ')}`, jobs };
-}
-
 async function measureAll(
   slos: Slo[],
-  ask: AskRange,
-  span: { startMs: number; endMs: number; stepMs: number },
+  { ask, span }: History,
   incidents: Incident[],
   onSlo: (id: string) => void,
 ): Promise<Source['jobs']> {
@@ -234,32 +167,4 @@ async function measureAll(
     throw new UserError({ message, expected: 'series that their queries find' });
   }
   return jobs;
-}
-
-/** On whole steps, so that chunks of one download are those of the next. */
-function spanOf(fromMs: number, toMs: number, stepMs: number) {
-  const startMs = Math.ceil(fromMs / stepMs) * stepMs;
-  const endMs = Math.ceil(toMs / stepMs) * stepMs;
-  if (endMs - startMs < 2 * stepMs) {
-    throw new UserError({
-      message: '--from and --to: nothing lies between them',
-      expected: 'a span',
-    });
-  }
-  return { startMs, endMs, stepMs };
-}
-
-const spanText = (span: { startMs: number; endMs: number }): string =>
-  `${new Date(span.startMs).toISOString().slice(0, 16)} to ${new Date(span.endMs).toISOString().slice(0, 16)} UTC`;
-
-/** A time, or a duration before the end. */
-function timeOf(flag: string, text: string, endMs: number): number {
-  const before = parseDurationMs(text);
-  if (before !== undefined) return endMs - before;
-  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  if (!Number.isNaN(ms)) return ms;
-  throw new UserError({
-    message: `${flag} ${text}`,
-    expected: 'a time, or a duration such as 30d',
-  });
 }

@@ -1,13 +1,14 @@
 /** `firedrill alerts backtest`: when these alerts would have fired, over history or over a story of incidents. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
-import type { BacktestFlags } from './backtest.js';
+import type { BacktestFlags } from './flags.js';
 
 export function registerBacktest(alerts: Command): void {
   alerts
     .command('backtest')
     .description('when alerts would have fired: over a story of incidents, files, or a Prometheus')
-    .requiredOption('-i, --input <path...>', 'SLOs: files, folders, or -')
+    .option('-i, --input <path...>', 'SLOs: files, folders, or -')
+    .option('--rules <file...>', 'rule files instead of SLOs; over measured data only')
     .option('--slo <id...>', 'only these')
     .option(
       '--incidents <file>',
@@ -39,6 +40,7 @@ export function registerBacktest(alerts: Command): void {
         '\n  firedrill alerts backtest -i slo.yaml --incidents story.yaml --html backtest.html' +
         '\n  firedrill alerts backtest -i slo.yaml --prometheus http://localhost:9090 --from 30d' +
         '\n  firedrill alerts backtest -i slo.yaml --csv history.csv --incidents labels.yaml --check' +
+        '\n  firedrill alerts backtest --rules rules.yaml --openmetrics history.om --incidents labels.yaml' +
         '\n  firedrill alerts backtest -i slo.yaml --tune --write-back' +
         '\n\nWithout a source it runs a month of ready-made incidents.',
     )

@@ -1,0 +1,48 @@
+/** `--rules`: any rule files over measured data. */
+import { UserError } from '../../../base/errors.js';
+import { Progress } from '../../../base/terminal.js';
+import { checkExpr } from '../../rules/engine.js';
+import { readRuleFile } from '../../rules/read.js';
+import type { BacktestFlags } from './flags.js';
+import { hasFiles, historyFrom } from './history.js';
+import { readStory } from './incidents.js';
+import { alertRules, recordRules } from './rules.js';
+import { rulesComplaints, rulesText, scoreRules } from './rules-score.js';
+
+export async function backtestRules(
+  flags: BacktestFlags,
+  files: string[],
+  stepMs: number,
+): Promise<boolean> {
+  if (flags.tune || flags.writeBack || flags.html !== undefined) {
+    throw new UserError({
+      message: '--tune, --write-back and --html with --rules',
+      expected: 'SLOs',
+    });
+  }
+  if (flags.prometheus === undefined && !hasFiles(flags)) {
+    const expected = '--prometheus, --openmetrics, --csv or --remote-write';
+    throw new UserError({ message: 'rules need measured data', expected });
+  }
+  const groups = files.flatMap((file) => readRuleFile(file, { checkExpr }));
+  const incidents = flags.incidents === undefined ? [] : readStory(flags.incidents).incidents;
+  const progress = new Progress();
+  const history = historyFrom(flags, stepMs, (text) => progress.update(text));
+  const { ask, span, store } = history;
+  // A Prometheus has recorded them itself.
+  if (store) await recordRules(groups, store, ask, span);
+  const results = await alertRules(groups, ask, span);
+  progress.clear();
+  const score = scoreRules(results, incidents);
+  const weeks = (span.endMs - span.startMs) / 604_800_000;
+  if (flags.output === 'json') {
+    const answer = { source: history.text, results, score };
+    process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
+  } else {
+    process.stdout.write(`${history.text}\n\n${rulesText(results, score, weeks, span.endMs)}`);
+  }
+  if (!flags.check) return true;
+  const problems = rulesComplaints(score);
+  for (const problem of problems) progress.line(problem);
+  return problems.length === 0;
+}

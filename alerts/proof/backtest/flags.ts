@@ -1,0 +1,24 @@
+/** What the command line says. */
+
+export interface BacktestFlags {
+  input?: string[];
+  rules?: string[];
+  slo?: string[];
+  incidents?: string;
+  prometheus?: string;
+  from: string;
+  to?: string;
+  cache?: string;
+  openmetrics?: string[];
+  csv?: string[];
+  remoteWrite?: string[];
+  step: string;
+  threads?: string;
+  tune?: boolean;
+  writeBack?: boolean;
+  check?: boolean;
+  list?: boolean;
+  html?: string;
+  output: string;
+  everyGroupEachStep?: boolean;
+}

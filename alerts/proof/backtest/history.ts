@@ -1,0 +1,85 @@
+/** Measured data, wherever it lies: whom to ask, and from when to when. */
+import { join } from 'node:path';
+import { realClock } from '../../../base/clock.js';
+import { parseDurationMs } from '../../../base/duration.js';
+import { UserError } from '../../../base/errors.js';
+import { cacheFolder } from '../../../base/paths.js';
+import type { MemoryStore } from '../../../slo/promql/index.js';
+import { QueryEngine } from '../../rules/engine.js';
+import { DataFiles } from './data-files.js';
+import type { BacktestFlags } from './flags.js';
+import { historyOf } from './history-api.js';
+import type { AskRange, Span } from './measure.js';
+import { readRemoteWrite } from './remote-write.js';
+
+export const hasFiles = (flags: BacktestFlags): boolean =>
+  [flags.openmetrics, flags.csv, flags.remoteWrite].some((f) => f !== undefined);
+
+/** Somebody's series, and from when to when to look at them. */
+export interface History {
+  ask: AskRange;
+  span: Span;
+  text: string;
+  /** What files were read into; a Prometheus has a store of its own. */
+  store?: MemoryStore;
+}
+
+export function historyFrom(
+  flags: BacktestFlags,
+  stepMs: number,
+  say: (text: string) => void,
+): History {
+  if (flags.prometheus !== undefined) {
+    const nowMs = realClock.nowMs();
+    const toMs = flags.to === undefined ? nowMs : timeOf('--to', flags.to, nowMs);
+    const span = spanOf(timeOf('--from', flags.from, toMs), toMs, stepMs);
+    const folder = flags.cache ?? join(cacheFolder(), 'backtest');
+    const ask = historyOf({ url: flags.prometheus, folder, clock: realClock, onProgress: say });
+    return { ask, span, text: `${spanText(span)} of ${flags.prometheus}` };
+  }
+  const data = new DataFiles();
+  for (const file of flags.openmetrics ?? []) data.readOpenMetrics(file);
+  for (const file of flags.csv ?? []) data.readCsv(file);
+  for (const path of flags.remoteWrite ?? []) readRemoteWrite(path, data);
+  const names = [flags.openmetrics, flags.csv, flags.remoteWrite].flatMap((list) => list ?? []);
+  if (!data.range) throw new UserError(`${names.join(', ')}: there is no sample in it`);
+  const endMs = data.range.endMs + stepMs;
+  const toMs = flags.to === undefined ? endMs : timeOf('--to', flags.to, endMs);
+  const fromMs = timeOf('--from', flags.from, toMs);
+  const span = spanOf(Math.max(fromMs, data.range.startMs), toMs, stepMs);
+  const engine = new QueryEngine(data.store, { subqueryStepMs: stepMs });
+  return {
+    ask: (expr, startMs, end, step) => engine.range(expr, startMs, end, step),
+    span,
+    text: `${spanText(span)} of ${names.join(', ')}`,
+    store: data.store,
+  };
+}
+
+/** On whole steps, so that chunks of one download are those of the next. */
+function spanOf(fromMs: number, toMs: number, stepMs: number) {
+  const startMs = Math.ceil(fromMs / stepMs) * stepMs;
+  const endMs = Math.ceil(toMs / stepMs) * stepMs;
+  if (endMs - startMs < 2 * stepMs) {
+    throw new UserError({
+      message: '--from and --to: nothing lies between them',
+      expected: 'a span',
+    });
+  }
+  return { startMs, endMs, stepMs };
+}
+
+export const spanText = (span: { startMs: number; endMs: number }): string =>
+  `${new Date(span.startMs).toISOString().slice(0, 16)} to ${new Date(span.endMs).toISOString().slice(0, 16)} UTC`;
+
+/** A time, or a duration before the end. */
+function timeOf(flag: string, text: string, endMs: number): number {
+  const before = parseDurationMs(text);
+  if (before !== undefined) return endMs - before;
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  if (!Number.isNaN(ms)) return ms;
+  throw new UserError({
+    message: `${flag} ${text}`,
+    expected: 'a time, or a duration such as 30d',
+  });
+}

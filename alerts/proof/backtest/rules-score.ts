@@ -1,0 +1,112 @@
+/** What alerts of any rules are worth beside labelled incidents, and how a person reads it. */
+import { formatTable } from '../../../base/terminal.js';
+import type { Incident } from './incidents.js';
+import type { RuleFiring, RuleResult } from './rules.js';
+import { graceMs } from './score.js';
+import { moment, share, span } from './words.js';
+
+export interface RuleIncident {
+  name: string;
+  expect: Incident['expect'];
+  startMs: number;
+  endMs: number;
+  /** The first alert that says of it what was expected, and how long after its beginning. */
+  by?: string;
+  detectMs?: number;
+}
+
+export interface RulesScore {
+  incidents: RuleIncident[];
+  wrong: RuleFiring[];
+  fired: number;
+  precision: number;
+  recall: number;
+}
+
+function belongs(firing: RuleFiring, incident: Incident): boolean {
+  const grace = graceMs[firing.severity ?? 'ticket'];
+  if (firing.firedMs < incident.startMs || firing.firedMs > incident.endMs + grace) return false;
+  if (incident.expect === 'none') return false;
+  return incident.expect === 'page' || firing.severity !== 'page';
+}
+
+/** Without incidents nothing is judged: every firing is simply what would have been. */
+export function scoreRules(
+  results: readonly RuleResult[],
+  incidents: readonly Incident[],
+): RulesScore {
+  const firings = results.flatMap((r) => r.firings).sort((a, b) => a.firedMs - b.firedMs);
+  const scored = incidents.map((incident): RuleIncident => {
+    const wanted = incident.expect === 'page' ? 'page' : 'ticket';
+    const first = firings.find((f) => f.severity === wanted && belongs(f, incident));
+    return {
+      name: incident.name,
+      expect: incident.expect,
+      startMs: incident.startMs,
+      endMs: incident.endMs,
+      ...(first ? { by: first.alert, detectMs: first.firedMs - incident.startMs } : {}),
+    };
+  });
+  const wrong =
+    incidents.length === 0 ? [] : firings.filter((f) => !incidents.some((i) => belongs(f, i)));
+  const expected = scored.filter((i) => i.expect !== 'none');
+  const found = expected.filter((i) => i.detectMs !== undefined).length;
+  return {
+    incidents: scored,
+    wrong,
+    fired: firings.length,
+    precision: firings.length === 0 ? 1 : (firings.length - wrong.length) / firings.length,
+    recall: expected.length === 0 ? 1 : found / expected.length,
+  };
+}
+
+export function rulesText(
+  results: readonly RuleResult[],
+  score: RulesScore,
+  weeks: number,
+  endMs: number,
+): string {
+  const wrong = new Set(score.wrong);
+  const rows = results.map((r) => {
+    const firingMs = r.firings.reduce((sum, f) => sum + (f.resolvedMs ?? endMs) - f.firedMs, 0);
+    return [
+      r.alert,
+      r.severity ?? '',
+      r.found ? String(r.firings.length) : 'no data',
+      (r.firings.length / weeks).toFixed(1),
+      firingMs === 0 ? '' : span(firingMs),
+      score.incidents.length === 0 ? '' : String(r.firings.filter((f) => wrong.has(f)).length),
+      `${r.file}:${r.line}`,
+    ];
+  });
+  const header = ['alert', 'severity', 'fired', 'a week', 'firing', 'for nothing', 'rule'];
+  const lines = [formatTable(header, rows), ''];
+  if (score.incidents.length > 0) {
+    const found = score.incidents.map((i) => [
+      i.name,
+      i.expect,
+      i.expect === 'none' ? '' : i.detectMs === undefined ? 'MISSED' : span(i.detectMs),
+      i.by ?? '',
+    ]);
+    lines.push(formatTable(['incident', 'expect', 'found after', 'by'], found), '');
+    lines.push(`precision ${share(score.precision)}, recall ${share(score.recall)}`);
+    for (const f of score.wrong.slice(0, 50)) {
+      lines.push(`  ${moment(f.firedMs)} ${f.alert} ${labelsText(f)}: for nothing`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+const labelsText = (firing: RuleFiring): string =>
+  `{${Object.entries(firing.labels)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(', ')}}`;
+
+export const rulesComplaints = (score: RulesScore): string[] => [
+  ...score.incidents
+    .filter((i) => i.expect !== 'none' && i.detectMs === undefined)
+    .map((i) => `'${i.name}' was missed (expected: ${i.expect})`),
+  ...score.wrong
+    .filter((f) => f.severity === 'page')
+    .map((f) => `${f.alert} paged for nothing at ${moment(f.firedMs)} UTC`),
+];

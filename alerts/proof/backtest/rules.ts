@@ -1,0 +1,144 @@
+/** Any rules, not only SLOs', over measured history: recording rules first, then when each alert would have fired. */
+import { type Problem, UserError } from '../../../base/errors.js';
+import { Labels, type MemoryStore, metricNameLabel } from '../../../slo/promql/index.js';
+import type { AlertingRule, RecordingRule } from '../../../slo/index.js';
+import type { ReadGroup, ReadRule } from '../../rules/read.js';
+import { selectorsOf } from '../unit/witness.js';
+import { type Interval, intervalsOf } from './firings.js';
+import type { AskRange, RangeSeries, Span } from './measure.js';
+
+export interface RuleFiring extends Interval {
+  alert: string;
+  /** Of the series, and those of the rule that are no template. */
+  labels: Record<string, string>;
+  severity: 'page' | 'ticket' | undefined;
+}
+
+export interface RuleResult {
+  alert: string;
+  file: string;
+  line: number;
+  severity: 'page' | 'ticket' | undefined;
+  /** Whether its expression ever had a result: where it never had, its silence proves nothing. */
+  found: boolean;
+  firings: RuleFiring[];
+}
+
+/** `critical` wakes people and `warning` does not, as many rule sets have it. */
+export function severityOf(
+  labels: Readonly<Record<string, string>>,
+): 'page' | 'ticket' | undefined {
+  const { severity = '' } = labels;
+  if (/^(page|critical|error)$/.test(severity)) return 'page';
+  return /^(ticket|warning|warn)$/.test(severity) ? 'ticket' : undefined;
+}
+
+/** Evaluates recording rules into the store, each after those that it reads. */
+export async function recordRules(
+  groups: readonly ReadGroup[],
+  store: MemoryStore,
+  ask: AskRange,
+  span: Span,
+): Promise<void> {
+  for (const rule of inOrder(groups)) {
+    const series = await ask(rule.expr, span.startMs, span.endMs - span.stepMs, span.stepMs);
+    for (const one of series) {
+      const labels = Labels.of({ ...one.labels, [metricNameLabel]: rule.record, ...rule.labels });
+      const target = store.series(labels);
+      let nextMs: number | undefined;
+      for (const [timeMs, value] of one.points) {
+        // The rule had no result in between: the series ended there, as an evaluator would mark it.
+        if (nextMs !== undefined && timeMs > nextMs) target.appendStale(nextMs);
+        target.append(timeMs, value);
+        nextMs = timeMs + span.stepMs;
+      }
+      if (nextMs !== undefined && nextMs < span.endMs) target.appendStale(nextMs);
+    }
+  }
+}
+
+/** What a rule reads comes before it; rules that read each other have no such order. */
+function inOrder(groups: readonly ReadGroup[]): RecordingRule[] {
+  const all = groups.flatMap((g) => g.rules).filter((r) => r.rule.kind === 'record');
+  const byName = new Map<string, ReadRule[]>();
+  for (const read of all) {
+    const name = (read.rule as RecordingRule).record;
+    const known = byName.get(name);
+    if (known) known.push(read);
+    else byName.set(name, [read]);
+  }
+  const done = new Set<ReadRule>();
+  const open = new Set<ReadRule>();
+  const ordered: RecordingRule[] = [];
+  const problems: Problem[] = [];
+  const visit = (read: ReadRule): void => {
+    if (done.has(read)) return;
+    if (open.has(read)) {
+      problems.push({ place: read.place, message: 'the rule reads itself, directly or by others' });
+      return;
+    }
+    open.add(read);
+    for (const matchers of selectorsOf(read.rule.expr)) {
+      const name = matchers.find((m) => m.name === metricNameLabel && m.op === '=')?.value ?? '';
+      for (const other of byName.get(name) ?? []) visit(other);
+    }
+    open.delete(read);
+    done.add(read);
+    ordered.push(read.rule as RecordingRule);
+  };
+  for (const read of all) visit(read);
+  if (problems.length > 0) throw new UserError(problems);
+  return ordered;
+}
+
+export async function alertRules(
+  groups: readonly ReadGroup[],
+  ask: AskRange,
+  span: Span,
+): Promise<RuleResult[]> {
+  const results: RuleResult[] = [];
+  for (const group of groups) {
+    for (const { rule, place } of group.rules) {
+      if (rule.kind !== 'alert') continue;
+      const series = await ask(rule.expr, span.startMs, span.endMs - span.stepMs, span.stepMs);
+      const everyMs = evaluationMs(group, span.stepMs);
+      results.push({
+        alert: rule.alert,
+        file: place.file,
+        line: place.line,
+        severity: severityOf(rule.labels),
+        found: series.length > 0,
+        firings: series
+          .flatMap((one) => firingsOf(rule, one, span, everyMs))
+          .sort((a, b) => a.firedMs - b.firedMs),
+      });
+    }
+  }
+  return results;
+}
+
+/** The group's own interval in whole steps: between its evaluations a condition comes and goes unseen. */
+const evaluationMs = (group: ReadGroup, stepMs: number): number =>
+  Math.max(1, Math.round((group.intervalMs ?? stepMs) / stepMs)) * stepMs;
+
+function firingsOf(
+  rule: AlertingRule,
+  series: RangeSeries,
+  span: Span,
+  everyMs: number,
+): RuleFiring[] {
+  const holds = new Uint8Array(Math.ceil((span.endMs - span.startMs) / everyMs));
+  for (const [timeMs] of series.points) {
+    const place = (timeMs - span.startMs) / everyMs;
+    if (Number.isInteger(place) && place < holds.length) holds[place] = 1;
+  }
+  const labels: Record<string, string> = { ...series.labels };
+  delete labels[metricNameLabel];
+  for (const [name, text] of Object.entries(rule.labels)) {
+    if (!text.includes('{{')) labels[name] = text;
+  }
+  const severity = severityOf(labels);
+  return intervalsOf(holds, span.startMs, everyMs, rule.forMs, rule.keepFiringForMs).map(
+    (interval) => ({ alert: rule.alert, labels, severity, ...interval }),
+  );
+}
