@@ -65,24 +65,43 @@ const variance =
   (finish: (variance: number) => number): RangeFunction =>
   (call) => {
     const { values } = call.source.floats;
+    const sums = windowSums(call);
     eachFloatWindow(call, (low, high) => {
-      // Welford's method with compensated sums, as `CompensatedSum` is, written out for the inmost loop.
-      let [mean, meanLost, squares, squaresLost] = [0, 0, 0, 0];
-      for (let i = low; i < high; i++) {
-        const value = values[i] as number;
-        const delta = value - (mean + meanLost);
-        const share = delta / (i - low + 1);
-        let total = mean + share;
-        meanLost += errorOf(mean, share, total);
-        mean = total;
-        const square = delta * (value - (mean + meanLost));
-        total = squares + square;
-        squaresLost += errorOf(squares, square, total);
-        squares = total;
-      }
-      return finish((squares + squaresLost) / (high - low));
+      const { sum, lost } = sums(low, high);
+      const mean = (sum + lost) / (high - low);
+      const found = Number.isFinite(mean)
+        ? squaresAround(values, low, high, mean) / (high - low)
+        : welford(values, low, high);
+      return finish(found);
     });
   };
+
+/** What the rounded mean is off by is taken out again: equal values have no variance at all. */
+function squaresAround(values: Float64Array, low: number, high: number, mean: number): number {
+  let [squares, lost, deltas] = [0, 0, 0];
+  for (let i = low; i < high; i++) {
+    const delta = (values[i] as number) - mean;
+    const square = delta * delta;
+    const total = squares + square;
+    lost += errorOf(squares, square, total);
+    squares = total;
+    deltas += delta;
+  }
+  const corrected = squares - (deltas * deltas) / (high - low);
+  return Number.isFinite(squares) ? Math.max(0, corrected + lost) : squares;
+}
+
+/** Where the sum overflows, the mean is moved value by value. */
+function welford(values: Float64Array, low: number, high: number): number {
+  let [mean, squares] = [0, 0];
+  for (let i = low; i < high; i++) {
+    const value = values[i] as number;
+    const delta = value - mean;
+    mean += delta / (i - low + 1);
+    squares += delta * (value - mean);
+  }
+  return squares / (high - low);
+}
 
 const quantile: RangeFunction = (call) => {
   const { values } = call.source.floats;

@@ -4,9 +4,12 @@ import { errorOf } from '../engine/math.js';
 import { changesAndResets } from './changes.js';
 import { instantRates } from './instant-rates.js';
 
+/** Whole numbers up to here add up exactly in a double. */
+const exactMax = 2 ** 53;
+
 /**
- * Least squares: the slope a second, and the value at `originMs`. The four sums are compensated as `CompensatedSum`
- * is, here without branches because this is the inmost loop.
+ * Least squares: the slope a second, and the value at `originMs`. Times are whole milliseconds, so their sums are
+ * exact; sums with values are compensated as `CompensatedSum` is, here without branches: this is an inmost loop.
  */
 function regression(
   times: Float64Array,
@@ -17,26 +20,25 @@ function regression(
 ): { slope: number; intercept: number } {
   const n = high - low;
   const first = values[low] as number;
+  const reach = Math.max(originMs - (times[low] as number), (times[high - 1] as number) - originMs);
+  const squaresExact = reach * reach * n < exactMax;
   let constant = true;
-  let [x, y, xy, xx] = [0, 0, 0, 0];
-  let [lostX, lostY, lostXy, lostXx] = [0, 0, 0, 0];
+  let [x, y, xy, xx, lostY, lostXy, lostXx] = [0, 0, 0, 0, 0, 0, 0];
   for (let i = low; i < high; i++) {
     const value = values[i] as number;
     if (value !== first && i > low) constant = false;
-    const seconds = ((times[i] as number) - originMs) / 1000;
-    let total = x + seconds;
-    lostX += errorOf(x, seconds, total);
-    x = total;
-    total = y + value;
+    const offset = (times[i] as number) - originMs;
+    x += offset;
+    let total = y + value;
     lostY += errorOf(y, value, total);
     y = total;
-    const product = seconds * value;
+    const product = offset * value;
     total = xy + product;
     lostXy += errorOf(xy, product, total);
     xy = total;
-    const square = seconds * seconds;
+    const square = offset * offset;
     total = xx + square;
-    lostXx += errorOf(xx, square, total);
+    if (!squaresExact) lostXx += errorOf(xx, square, total);
     xx = total;
   }
   if (constant) {
@@ -44,12 +46,12 @@ function regression(
       ? { slope: NaN, intercept: NaN }
       : { slope: 0, intercept: first };
   }
-  x += lostX;
+  const seconds = x / 1000;
   y += lostY;
-  const covariance = xy + lostXy - (x * y) / n;
-  const variance = xx + lostXx - (x * x) / n;
+  const covariance = (xy + lostXy) / 1000 - (seconds * y) / n;
+  const variance = (xx + lostXx) / 1e6 - (seconds * seconds) / n;
   const slope = covariance / variance;
-  return { slope, intercept: y / n - (slope * x) / n };
+  return { slope, intercept: y / n - (slope * seconds) / n };
 }
 
 const deriv: RangeFunction = (call) => {
