@@ -1,5 +1,5 @@
 /** The library: complete, valid for real tools at every time scale, and the same as the rule file that is kept. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { libraryEntries, libraryGroups } from '../../alerts/library/library.js';
 import { listLibrary } from '../../alerts/library/list.js';
 import { alertNames } from '../../alerts/library/names.js';
 import { libraryFiles } from '../../alerts/library/write.js';
-import { asset } from '../../base/paths.js';
+import { asset, program } from '../../base/paths.js';
 import { readYaml } from '../../base/yaml.js';
 import { requireTool } from '../../base/tools.js';
 import type { RuleGroup } from '../../slo/rules/model.js';
@@ -134,6 +134,14 @@ describe('A1, A5: unit tests of every alert, run by promtool', () => {
       expect(said).toContain('SUCCESS');
     });
   }
+
+  test('our own evaluator agrees, and every rule fires in one case and is quiet in another', () => {
+    const files = tests.map((name) => asset(`alerts/library/tests/${name}`));
+    const args = [program('cli'), 'alerts', 'test', ...files, '--coverage-min', '100'];
+    const result = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(result.stdout + result.stderr).toContain('coverage: 43 of 43 rules (100%)');
+    expect(result.status).toBe(0);
+  }, 60_000);
 
   test('none is left out, neither firing nor quiet', () => {
     const fires = new Set<string>();
