@@ -54,4 +54,4 @@ const document = (title: string, body: string): string =>
   `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">` +
   `<meta name="viewport" content="width=device-width,initial-scale=1">` +
   `<title>${markup`${title}`.text}</title><style>${style}</style></head><body>` +
-  `${markup`<main><section class="card">${new Html(body)}</section></main>`.text}</body></html>\n`;
+  `${markup`<main><section class="card document">${new Html(body)}</section></main>`.text}</body></html>\n`;

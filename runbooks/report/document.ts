@@ -4,7 +4,7 @@ import { Html, markup } from './html.js';
 import { style } from './style.js';
 
 export function markdownPage(title: string, markdown: string): string {
-  const body = markup`<main><section class="card">${new Html(markdownToHtml(markdown))}</section></main>`;
+  const body = markup`<main><section class="card document">${new Html(markdownToHtml(markdown))}</section></main>`;
   return (
     `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">` +
     `<meta name="viewport" content="width=device-width,initial-scale=1">` +

@@ -141,17 +141,25 @@ function silencesPart({ silences, atMs }: RoutineFacts): string {
   );
 }
 
+/** Where no fault took effect, nothing was put to the test. */
+const wasJudged = (s: GameDayResult['scenarios'][number]): boolean =>
+  s.faults.some((f) => f.confirmedAt !== null) || s.expectedAlerts.some((a) => a.inTime);
+
 function gameDaysPart({ gameDays, routine }: RoutineFacts): string {
   if (!gameDays) return 'No reports were given (`--game-days`).';
   const rows = gameDays.map((g) => {
-    const all = g.scenarios.flatMap((s) => s.expectedAlerts);
+    const all = g.scenarios.filter(wasJudged).flatMap((s) => s.expectedAlerts);
+    const other = g.scenarios.filter((s) => !wasJudged(s)).map((s) => t(s.id));
     const missed = all.filter((a) => !a.inTime).map((a) => t(a.name));
     const cells = [
       g.startedAt.slice(0, 16).replace('T', ' '),
       g.scenarios.map((s) => t(s.id)).join(', '),
       g.verdict,
       `${all.length - missed.length} of ${countText(all.length)}`,
-      missed.length === 0 ? '' : `late or missing: ${[...new Set(missed)].join(', ')}`,
+      [
+        ...(missed.length === 0 ? [] : [`late or missing: ${[...new Set(missed)].join(', ')}`]),
+        ...(other.length === 0 ? [] : [`without effect, not judged: ${other.join(', ')}`]),
+      ].join('; '),
     ];
     return `| ${cells.join(' | ')} |`;
   });
@@ -160,7 +168,9 @@ function gameDaysPart({ gameDays, routine }: RoutineFacts): string {
       ? 'None in this time.'
       : '| when (UTC) | scenarios | verdict | alerts in time | |\n' +
         `| --- | --- | --- | ---: | --- |\n${rows.join('\n')}`;
-  const covered = new Set(gameDays.flatMap((g) => g.scenarios.map((s) => s.failureMode)));
+  const covered = new Set(
+    gameDays.flatMap((g) => g.scenarios.filter(wasJudged).map((s) => s.failureMode)),
+  );
   const open = modes.filter((m) => !covered.has(m));
   const drills =
     open.length === 0

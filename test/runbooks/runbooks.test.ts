@@ -2,7 +2,7 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import { Command } from 'commander';
 import fc from 'fast-check';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { alertNames } from '../../alerts/library/names.js';
 import { registerAlerts } from '../../alerts/commands.js';
@@ -65,6 +65,24 @@ test('each failure mode has a page, and the page of an alert covers what the ale
     expect([name, pages.get(name)?.covers]).toEqual([name, [...covers]]);
   }
 });
+
+test.each(readdirSync(asset('chaos/scenarios')).filter((f) => f.endsWith('.yaml')))(
+  'the runbook that %s names is there, and so is one for each page that it expects',
+  (file) => {
+    const text = readFileSync(asset(`chaos/scenarios/${file}`), 'utf8');
+    const [document] = parseYaml(file, text);
+    const scenario = document?.value as {
+      runbook: string;
+      expect: { mustFire: { alert: string; labels?: Record<string, string> }[] };
+    };
+    expect(pages.has(scenario.runbook)).toBe(true);
+    for (const { alert, labels } of scenario.expect.mustFire) {
+      const slo = labels?.slo ?? (alert.startsWith('Mesh') ? undefined : 'some-slo');
+      const facts = slo === undefined ? {} : { slo };
+      expect([alert, renderRunbook(alert, facts) !== undefined]).toEqual([alert, true]);
+    }
+  },
+);
 
 test('an alert of an SLO gets the page that SLOs share', () => {
   const facts = { labels: { slo: 'checkout-availability', service: 'checkout' } };
