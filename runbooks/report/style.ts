@@ -90,8 +90,10 @@ details{margin:8px 0}summary{cursor:pointer;color:var(--link)}details[open]>summ
 pre{background:var(--code);border-radius:6px;padding:10px 12px;overflow-x:auto;font-size:13px;line-height:1.45}
 code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.92em;overflow-wrap:anywhere}
 pre code{overflow-wrap:normal}
-.document h1{font-size:26px;line-height:1.2;font-weight:650;color:var(--ink);margin:4px 0 10px}.document h2{font-size:18px;margin:28px 0 6px}
-.document h3{margin:18px 0 6px}pre[data-language=promql]{white-space:pre-wrap}pre[data-language=promql] code{overflow-wrap:anywhere}
+.document h1{font-size:26px;line-height:1.2;font-weight:650;color:var(--ink);margin:4px 0 10px}
+.document h2{font-size:18px;margin:28px 0 6px}
+.document h3{margin:18px 0 6px}
+pre[data-language=promql]{white-space:pre-wrap}pre[data-language=promql] code{overflow-wrap:anywhere}
 :not(pre)>code{background:var(--code);border-radius:3px;padding:1px 4px}
 blockquote{margin:8px 0;padding-left:14px;border-left:3px solid var(--hair);color:var(--quiet)}
 .task{list-style:none;margin-left:-20px}dl.how{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;
