@@ -164,10 +164,17 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     );
     if (this.retries > 0 && this.classification !== failure) metrics.retrySuccesses++;
     const { span, tapId } = this;
-    if (span !== undefined && span.sampled) parts.tracer.finish(this);
+    if (span !== undefined && span.sampled) this.#traced(span.traceId);
     if (parts.accessLog.enabled) parts.accessLog.add(this);
     if (tapId > 0) parts.tap.ended(tapId, this);
     if (this.wanted || this.classification === failure || this.retries > 0) parts.why.add(this);
+  }
+
+  #traced(traceId: string): void {
+    const { clock, tracer } = this.parts;
+    tracer.finish(this);
+    const ms = (this.headMs < 0 ? this.endedMs : this.headMs) - this.beganMs;
+    this.route.metrics.latency?.exemplify({ traceId, ms, atMs: clock.nowMs() });
   }
 
   #endedWithoutHead(how: End, nowMs: number): void {

@@ -12,11 +12,21 @@ export const nativeFirstIndex = -10 * perOctave + 1;
 const nativeLastIndex = 20 * perOctave;
 const nativeSize = nativeLastIndex - nativeFirstIndex + 1;
 
+/** One request of a bucket that has a trace: from a slow bucket to what was slow. */
+export interface Exemplar {
+  traceId: string;
+  ms: number;
+  /** Wall clock, milliseconds. */
+  atMs: number;
+}
+
 export class LatencyHistogram {
   /** Not cumulative; the last is +Inf. */
   readonly counts = new Float64Array(bounds.length + 1);
   /** Bucket i holds (2^((i-1)/8), 2^(i/8)] with i counted from nativeFirstIndex. */
   readonly native = new Float64Array(nativeSize);
+  /** The last of each classic bucket; there are none where nothing is traced. */
+  exemplars: (Exemplar | undefined)[] | undefined;
   nativeZero = 0;
   count = 0;
   sumMs = 0;
@@ -36,17 +46,10 @@ export class LatencyHistogram {
     (this.native[clamped < nativeFirstIndex ? 0 : clamped - nativeFirstIndex] as number)++;
   }
 
-  /** Adds another's observations, as of series that are folded into one. */
-  add(other: LatencyHistogram): void {
-    this.count += other.count;
-    this.sumMs += other.sumMs;
-    this.nativeZero += other.nativeZero;
-    for (let i = 0; i < this.counts.length; i++) {
-      this.counts[i] = (this.counts[i] as number) + (other.counts[i] as number);
-    }
-    for (let i = 0; i < nativeSize; i++) {
-      this.native[i] = (this.native[i] as number) + (other.native[i] as number);
-    }
+  /** Of a request that has been observed. */
+  exemplify(exemplar: Exemplar): void {
+    const i = bounds.findIndex((bound) => exemplar.ms <= bound);
+    (this.exemplars ??= [])[i < 0 ? bounds.length : i] = exemplar;
   }
 
   /** The value below which a share `q` lies, at most 4.4% off; undefined where nothing was observed. */

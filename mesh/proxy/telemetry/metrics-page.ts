@@ -25,6 +25,7 @@ protobuf format where the scraper asks for it (a Prometheus with native histogra
 - \`tls\` of outbound responses is that of the connection to the endpoint; of inbound ones, of the client's.
 - Latencies have the bounds ${latencyBoundsMs.join(', ')} ms. \`response_latency_native_ms\` is the same
   distribution as a native histogram (schema 3): any percentile of it is at most 4.4% off.
+  The protobuf exposition also gives the last trace id of each bucket of \`response_latency_ms\` as an exemplar.
 - A route that was never asked has no series. Series of what is configured no more stay for ten minutes. At most 2000
   routes, 1000 endpoints, 500 clients of a server and 100 kinds of response of a route have series of their own; what
   is beyond is summed under \`overflow\` (responses: \`status_code="0"\`), and

@@ -6,6 +6,7 @@
  */
 import type { LabelSet } from './labels.js';
 import {
+  type Exemplar,
   type LatencyHistogram,
   nativeFirstIndex,
   nativeSchema,
@@ -87,7 +88,7 @@ function writeLabels(metric: ProtobufWriter, { pairs }: LabelSet): void {
   }
 }
 
-function writeClassic(out: ProtobufWriter, { counts }: LatencyHistogram): void {
+function writeClassic(out: ProtobufWriter, { counts, exemplars }: LatencyHistogram): void {
   let below = 0;
   for (let i = 0; i < counts.length; i++) {
     below += counts[i] as number;
@@ -95,8 +96,22 @@ function writeClassic(out: ProtobufWriter, { counts }: LatencyHistogram): void {
     out.message(3, (bucket) => {
       bucket.uint(1, cumulative);
       bucket.double(2, latencyBoundsMs[i] ?? Infinity);
+      const exemplar = exemplars?.[i];
+      if (exemplar) bucket.message(3, (e) => writeExemplar(e, exemplar));
     });
   }
+}
+
+function writeExemplar(out: ProtobufWriter, { traceId, ms, atMs }: Exemplar): void {
+  out.message(1, (label) => {
+    label.string(1, 'trace_id');
+    label.string(2, traceId);
+  });
+  out.double(2, ms);
+  out.message(3, (timestamp) => {
+    timestamp.uint(1, Math.floor(atMs / 1000));
+    timestamp.uint(2, Math.floor(atMs % 1000) * 1_000_000);
+  });
 }
 
 /** Spans of consecutive buckets that are not empty, and each count as the difference to the one before. */

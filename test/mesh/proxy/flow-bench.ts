@@ -101,9 +101,9 @@ export interface Bench {
 
 export function bench(
   given: MeshState,
-  options: { seed?: number; config?: Partial<ProxyConfig> } = {},
+  options: { seed?: number; config?: Partial<ProxyConfig>; startMs?: number } = {},
 ): Bench {
-  const clock = new SimulatedClock(Date.UTC(2026, 0, 2));
+  const clock = new SimulatedClock(options.startMs ?? Date.UTC(2026, 0, 2));
   const audits: string[] = [];
   const gateway = createGateway({
     config: {

@@ -182,7 +182,11 @@ testWith('promtool')('promtool finds nothing wrong with the names', () => {
 testWith('prometheus')(
   'Prometheus scrapes the native histogram, and its percentiles are within the stated error',
   async () => {
-    const b = bench(state([destination([backend(['10.0.0.1:80'])])]));
+    // Its clock is a simulated one, and exemplars have times.
+    const b = bench(state([destination([backend(['10.0.0.1:80'])])]), {
+      config: { tracing: { otlpUrl: 'http://127.0.0.1:9/', sampleRatio: 1 } },
+      startMs: Date.now(),
+    });
     const server1 = createServer((req, res) => {
       const { contentType, body } = b.gateway.metrics.expose(req.headers.accept);
       res.setHeader('content-type', contentType);
@@ -201,7 +205,7 @@ testWith('prometheus')(
       `--config.file=${join(folder, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=127.0.0.1:${listen}`,
-      '--enable-feature=native-histograms',
+      '--enable-feature=native-histograms,exemplar-storage',
     ]);
     try {
       const ask = async (query: string): Promise<number | undefined> => {
@@ -241,6 +245,14 @@ testWith('prometheus')(
         500,
       );
       await within('sum(response_total{classification="success"})', 1000);
+      const range = `start=${Date.now() / 1000 - 3600}&end=${Date.now() / 1000 + 3600}`;
+      const url = `http://127.0.0.1:${listen}/api/v1/query_exemplars`;
+      const found = (await (
+        await fetch(`${url}?query=response_latency_ms_bucket&${range}`)
+      ).json()) as { data: { exemplars: { labels: Record<string, string>; value: string }[] }[] };
+      const exemplars = found.data.flatMap((series) => series.exemplars);
+      expect(exemplars.length).toBeGreaterThanOrEqual(3);
+      for (const { labels } of exemplars) expect(labels.trace_id).toMatch(/^[0-9a-f]{32}$/);
     } finally {
       await prometheus.stop();
       server1.close();
