@@ -1,4 +1,6 @@
-/** HTTP/2 by hand: frames as bytes, a client that sends what it is told, and a wire that is none. */
+/**
+ * HTTP/2 by hand: frames as bytes, a client that sends what it is told, and a wire that is none.
+ */
 import { connect, Socket } from 'node:net';
 import { clientPreface } from '../../../mesh/proxy/http2/frame.js';
 import { HpackDecoder } from '../../../mesh/proxy/http2/hpack/decoder.js';

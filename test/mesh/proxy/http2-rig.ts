@@ -1,6 +1,6 @@
 /** A relay between a listener and endpoints, with a flow that tests script and look at. */
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
-import { realClock } from '../../../base/clock.js';
+import { type Clock, realClock } from '../../../base/clock.js';
 import type {
   EndpointState,
   Flow,
@@ -174,11 +174,13 @@ export async function startRig(
     openHttp1Try?: OpenTry;
     http1Only?: boolean;
     keepsFlows?: boolean;
+    /** For the ticks of connections. */
+    clock?: Clock;
   } = {},
 ): Promise<Rig> {
   const deadlines = new DeadlineWheel(realClock);
   const front = new Http2Front({
-    clock: realClock,
+    clock: more.clock ?? realClock,
     deadlines,
     connect,
     ...(more.openHttp1Try ? { openHttp1Try: more.openHttp1Try } : {}),
