@@ -16,11 +16,14 @@ export interface FaultPoint {
   body: Record<string, unknown>;
 }
 
+/** Held by the game day itself, and gone with it: its Prometheus is a child of the same process. */
+export const localScrape = 'local:scrape';
+
 export interface FaultKind {
   summary: string;
   settings: z.ZodType<Record<string, unknown>>;
   /** What may be named as the target. */
-  targets: 'controller' | 'service' | 'process' | 'registry';
+  targets: 'controller' | 'service' | 'process' | 'registry' | 'prometheus';
   /** What one of `effect` is. */
   effectUnit: string;
   points(system: System, target: string, settings: Record<string, unknown>): FaultPoint[];
@@ -157,10 +160,11 @@ export const faultKinds = {
     points: (system, target) => [{ url: system.admin, target, body: { kind: 'kill', target } }],
   },
   registry: {
-    summary: 'the registry says otherwise: retries, who is locked out, who is misrouted',
+    summary: 'the registry says otherwise: retries, policy, profiles, endpoints',
     settings: z.strictObject({
       retries: z.enum(['budget', 'storm', 'none']).optional(),
       lockedOut: z.record(z.string(), z.boolean()).optional(),
+      wrongProfile: z.record(z.string(), z.boolean()).optional(),
       misrouted: z.record(z.string(), z.string()).optional(),
     }),
     targets: 'registry',
@@ -168,6 +172,13 @@ export const faultKinds = {
     points: (system, target, settings) => [
       { url: system.admin, target, body: { kind: 'registry', set: settings } },
     ],
+  },
+  'scrape-loss': {
+    summary: 'Prometheus no longer finds the sidecars',
+    settings: none,
+    targets: 'prometheus',
+    effectUnit: 'targets lost',
+    points: (_, target) => [{ url: localScrape, target, body: {} }],
   },
 } satisfies Record<string, FaultKind>;
 

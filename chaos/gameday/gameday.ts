@@ -21,12 +21,13 @@ import type {
 } from '../../runbooks/record.js';
 import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
 import { meshJobs } from '../../slo/spec/mesh-metrics.js';
-import { targetProblem } from '../faults/kinds.js';
+import { localScrape, targetProblem } from '../faults/kinds.js';
 import type { System } from '../faults/system.js';
 import { type Load, startLoad } from '../load/load.js';
 import { shopProfile } from '../load/profile.js';
 import type { RunContext, Timing } from '../runner/context.js';
 import { type Firing, firingsOf } from '../runner/firings.js';
+import type { LocalPoint } from '../runner/injection.js';
 import { Journal } from '../runner/journal.js';
 import { ScenarioRun } from '../runner/run-scenario.js';
 import { readSwitch } from '../runner/stop-switch.js';
@@ -226,6 +227,16 @@ class GameDay {
     return formatDurationMs(Math.round(Math.max(300_000 * timeScale, 4 * scrapeIntervalMs)));
   }
 
+  #scrapeLoss(watch: Watch): LocalPoint {
+    return {
+      put: async () => {
+        await watch.setTargets(this.#targets('without-proxies'));
+        return this.#system.description.workloads.length;
+      },
+      remove: () => watch.setTargets(this.#targets()),
+    };
+  }
+
   /** For each alert that fires, once, while it does. */
   #gatherFacts(): void {
     const watch = this.#watch;
@@ -277,7 +288,7 @@ class GameDay {
       stopSwitch: () => readSwitch(options.stateFolder),
       event: (event) => this.#events.push({ atMs: clock.nowMs(), ...event }),
       progress: (text) => view.progress(`${scenario.title}: ${text}`),
-      retarget: (which) => watch.setTargets(this.#targets(which)),
+      local: { [localScrape]: this.#scrapeLoss(watch) },
       beforeRollback: async () => {
         // Certificates that are asked for from now on already live as long as the next scenario wants them to.
         if (next)

@@ -5,6 +5,7 @@ import type { TimelineEvent } from '../../runbooks/record.js';
 import type { RuleGroup, Slo } from '../../slo/index.js';
 import type { System } from '../faults/system.js';
 import type { Load } from '../load/load.js';
+import type { LocalPoints } from './injection.js';
 import type { Journal } from './journal.js';
 import type { Stop } from './stop-switch.js';
 
@@ -29,8 +30,8 @@ export interface RunContext {
   event(event: Omit<TimelineEvent, 'atMs'> & { atMs?: number }): void;
   /** What is going on now, for a terminal. */
   progress(text: string): void;
-  /** Targets of the watch, for steps that change them. */
-  retarget(which: 'without-proxies' | 'all'): Promise<void>;
+  /** Injection points within this process. */
+  local: LocalPoints;
   /** Called before faults are taken back; what it does must be harmless while they are on. */
   beforeRollback?(): Promise<void>;
 }

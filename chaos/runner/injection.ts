@@ -28,23 +28,34 @@ interface LeaseAnswer {
   effect: number;
 }
 
+/** An injection point within the runner's own process: it ends with it, so it needs no lease. */
+export interface LocalPoint {
+  /** Puts the fault; resolves to what it struck. */
+  put(): Promise<number>;
+  remove(): Promise<void>;
+}
+
+export type LocalPoints = Readonly<Record<string, LocalPoint>>;
+
 export class Injection {
   readonly fault: ScenarioFault;
   readonly record: FaultRecord;
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #leases: HeldLease[];
+  readonly #local: LocalPoints;
   #timer: Timer | undefined;
   #renewing: Promise<void> = Promise.resolve();
 
   /** Throws a UserError where the target is unknown to the system. */
   constructor(
-    parts: { clock: Clock; journal: Journal; system: System; run: string },
+    parts: { clock: Clock; journal: Journal; system: System; run: string; local?: LocalPoints },
     fault: ScenarioFault,
   ) {
     this.fault = fault;
     this.#clock = parts.clock;
     this.#journal = parts.journal;
+    this.#local = parts.local ?? {};
     const kind = faultKind(fault.kind);
     this.#leases = kind.points(parts.system, fault.target, fault.settings).map((point, i) => {
       const id = `${parts.run}-${fault.id}-${i}`;
@@ -83,7 +94,7 @@ export class Injection {
   /** Asks the injection points what it did so far. */
   async look(): Promise<void> {
     for (const lease of this.#leases) {
-      if (lease.undone) continue;
+      if (lease.undone || this.#local[lease.point.url]) continue;
       try {
         const leases = await askJson<LeaseAnswer[]>(`${lease.point.url}/faults`);
         const own = leases.find((l) => l.id === lease.id);
@@ -104,7 +115,9 @@ export class Injection {
     const residue: string[] = [];
     for (const lease of this.#leases.toReversed()) {
       try {
-        await askJson(lease.url, { method: 'DELETE', timeoutMs: 30_000 });
+        const local = this.#local[lease.point.url];
+        if (local) await local.remove();
+        else await askJson(lease.url, { method: 'DELETE', timeoutMs: 30_000 });
         lease.undone = true;
       } catch (error) {
         if (/ answered 404/.test(messageOf(error))) lease.lapsed = true;
@@ -121,6 +134,11 @@ export class Injection {
   }
 
   async #put(lease: HeldLease): Promise<void> {
+    const local = this.#local[lease.point.url];
+    if (local) {
+      if (lease.effect === 0) lease.effect = await local.put();
+      return;
+    }
     const body = { ...lease.point.body, id: lease.id, ttlMs: leaseMs };
     const answer = await askJson<LeaseAnswer>(`${lease.point.url}/faults`, {
       method: 'POST',

@@ -182,9 +182,9 @@ export class ScenarioRun {
 
   /** Begins a fault, and says so. */
   async inject(fault: ScenarioFault): Promise<Injection> {
-    const { clock, journal, system, run } = this.context;
+    const { clock, journal, system, run, local } = this.context;
     const name = `${run}-${this.scenario.id}-${this.injections.length}`;
-    const injection = new Injection({ clock, journal, system, run: name }, fault);
+    const injection = new Injection({ clock, journal, system, run: name, local }, fault);
     this.injections.push(injection);
     this.#say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
     await injection.begin();

@@ -1,4 +1,4 @@
-/** What else happens while a fault is on: restarts, published configuration, other scrape targets; each is checked. */
+/** What else happens while a fault is on: restarts, published configuration; each is checked. */
 import { messageOf } from '../../base/errors.js';
 import type { CheckRecord } from '../../runbooks/record.js';
 import { askJson } from '../faults/system.js';
@@ -17,7 +17,6 @@ export class Steps {
   readonly #due: Step[];
   #running: Promise<void> = Promise.resolve();
   #open = 0;
-  #retargeted = false;
 
   constructor(context: RunContext, scenario: Scenario) {
     this.#context = context;
@@ -42,12 +41,10 @@ export class Steps {
     }
   }
 
-  /** Waits for what is under way, and puts targets back. */
+  /** Waits for what is under way; what is not begun is dropped. */
   async finish(): Promise<void> {
     this.#due.length = 0;
     await this.#running;
-    if (this.#retargeted) await this.#context.retarget('all');
-    this.#retargeted = false;
   }
 
   async #do(step: Step): Promise<void> {
@@ -55,7 +52,7 @@ export class Steps {
     const startMs = clock.nowMs();
     try {
       if (step.restart !== undefined) {
-        this.#say(step.restart, 'is stopped and started again', 'deployment');
+        this.#say(step.restart, 'is stopped and started again');
         const url = `${system.admin}/restart/${encodeURIComponent(step.restart)}`;
         await askJson(url, { method: 'POST', timeoutMs: 30_000 });
         const name = step.name ?? `${step.restart} comes back`;
@@ -63,11 +60,7 @@ export class Steps {
         this.checks.push({ name, held: true, detail });
       } else if (step.publish) {
         this.revision = await publish(system);
-        this.#say('registry', `revision ${this.revision} is published`, 'deployment');
-      } else if (step.retarget !== undefined) {
-        this.#retargeted = true;
-        await this.#context.retarget(step.retarget);
-        this.#say('Prometheus', `scrapes ${step.retarget} from now on`, 'runner');
+        this.#say('registry', `revision ${this.revision} is published`);
       }
     } catch (error) {
       const name = step.name ?? `${step.restart ?? 'step'}`;
@@ -75,7 +68,13 @@ export class Steps {
     }
   }
 
-  #say(subject: string, text: string, source: 'deployment' | 'runner'): void {
-    this.#context.event({ source, subject, text, scenario: this.#scenario.id, major: true });
+  #say(subject: string, text: string): void {
+    this.#context.event({
+      source: 'deployment',
+      subject,
+      text,
+      scenario: this.#scenario.id,
+      major: true,
+    });
   }
 }

@@ -34,16 +34,11 @@ const step = z
     at: duration.default(0).describe('after the fault phase begins'),
     restart: text.optional().describe('a process is stopped (it drains) and started again'),
     publish: z.literal(true).optional().describe('new configuration is published'),
-    retarget: z
-      .enum(['without-proxies', 'all'])
-      .optional()
-      .describe('what Prometheus scrapes from now on'),
     name: text.optional(),
   })
-  .refine(
-    (s) => [s.restart, s.publish, s.retarget].filter((value) => value !== undefined).length === 1,
-    { error: 'expected one of restart, publish, retarget' },
-  );
+  .refine((s) => (s.restart === undefined) !== (s.publish === undefined), {
+    error: 'expected either restart or publish',
+  });
 
 const theory = z.union([
   z.enum(['slo', 'for', 'none']),

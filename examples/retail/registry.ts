@@ -23,6 +23,8 @@ export interface RegistryOptions {
   revision: number;
   /** Callers that are turned away by policy although they need to call: `{ payment: true }`. */
   lockedOut?: Record<string, boolean>;
+  /** Services whose profile names paths that they do not have: no route matches their requests. */
+  wrongProfile?: Record<string, boolean>;
   /** Sends the calls of a service to another one's endpoints. */
   misrouted?: Record<string, string>;
 }
@@ -105,6 +107,7 @@ export function registry(ports: Ports, options: RegistryOptions): object {
         routes: [
           {
             name: options.revision === 0 ? 'all' : `all-r${options.revision}`,
+            ...(options.wrongProfile?.[name] && { match: [{ path: { prefix: '/v2/' } }] }),
             timeouts: name === 'payment' ? { request, perTry } : { request: '10s' },
             ...(retry !== undefined && { retry }),
           },

@@ -130,7 +130,7 @@ export class ShopFaults {
 }
 
 function checkedSet(value: unknown): Partial<Omit<RegistryOptions, 'revision'>> {
-  const allowed = ['retries', 'lockedOut', 'misrouted'];
+  const allowed = ['retries', 'lockedOut', 'wrongProfile', 'misrouted'];
   if (typeof value === 'object' && value !== null) {
     const strange = Object.keys(value).find((key) => !allowed.includes(key));
     if (strange === undefined) return value;
