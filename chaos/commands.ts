@@ -1,6 +1,7 @@
 /** Verbs: gameday run; chaos list, check, schema, stop, recover. */
 import type { Command } from 'commander';
 import { exitCode } from '../base/errors.js';
+import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
@@ -48,6 +49,22 @@ export function registerChaos(program: Command): void {
     .action(async () => {
       const { scenarioJsonSchema } = await import('./scenarios/schema.js');
       process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), undefined, 2)}\n`);
+    });
+
+  chaos
+    .command('export')
+    .description('scenarios as objects of another tool, for clusters')
+    .argument('<scenario...>', 'files, or names of ours')
+    .option('--format <format>', 'chaos-mesh: a Workflow for each scenario', 'chaos-mesh')
+    .option('--namespace <name>', 'of the workloads', 'retail')
+    .option('--control-namespace <name>', 'of the controller', 'firedrill')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill chaos export killed-pod slow-dependency | kubectl apply -f -',
+    )
+    .action(async (names: string[], options: ExportOptions) => {
+      const { exportScenarios } = await import('./export/command.js');
+      process.exitCode = exportScenarios(names, options);
     });
 
   chaos

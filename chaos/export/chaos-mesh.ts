@@ -1,0 +1,269 @@
+/**
+ * A scenario as a Chaos Mesh Workflow (chaos-mesh.org/v1alpha1): baseline, then every fault in parallel, each after its
+ * start and until its stop. What only a mesh can do (freeze an issuer, change a policy) has no counterpart there and is
+ * named rather than left out silently; so are the expected alerts, which no object of theirs can hold.
+ */
+import { stringify } from 'yaml';
+import { formatDurationMs } from '../../base/duration.js';
+import type { FaultKindName } from '../faults/kinds.js';
+import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
+
+export interface ChaosMeshOptions {
+  /** Of the workloads. */
+  namespace: string;
+  /** Of the controller. */
+  controlNamespace: string;
+}
+
+export interface ChaosMeshExport {
+  yaml: string;
+  /** Faults that could not be said in Chaos Mesh's terms, a sentence each. */
+  left: string[];
+}
+
+interface Part {
+  templateType: string;
+  /** Field of the template that holds its body. */
+  field: string;
+  body: Record<string, unknown>;
+  /** What is different from our own fault. */
+  note?: string;
+}
+
+const labelOf = 'app';
+
+const pods = (namespace: string, app: string): Record<string, unknown> => ({
+  namespaces: [namespace],
+  labelSelectors: { [labelOf]: app },
+});
+
+type Convert = (fault: ScenarioFault, options: ChaosMeshOptions) => Part | undefined;
+
+const podOf = (process: string): string => process.replace(/-proxy$/, '');
+
+const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+const milliseconds = (value: unknown): string => `${number(value)}ms`;
+
+const network = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
+  const { side, destination } = fault.settings;
+  const to = typeof destination === 'string' ? destination.split('.')[0] : undefined;
+  return {
+    templateType: 'NetworkChaos',
+    field: 'networkChaos',
+    body: {
+      mode: 'all',
+      selector: pods(options.namespace, fault.target),
+      direction: side === 'outbound' || to !== undefined ? 'to' : 'from',
+      ...(to !== undefined && { target: { mode: 'all', selector: pods(options.namespace, to) } }),
+      ...body,
+    },
+    note: 'for packets, not for requests of one route',
+  };
+};
+
+/** Between all workloads and the controller. */
+const partition = (options: ChaosMeshOptions, note: string): Part => ({
+  templateType: 'NetworkChaos',
+  field: 'networkChaos',
+  body: {
+    action: 'partition',
+    mode: 'all',
+    selector: pods(options.controlNamespace, 'firedrill-controller'),
+    direction: 'both',
+    target: { mode: 'all', selector: { namespaces: [options.namespace] } },
+  },
+  note,
+});
+
+const http = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
+  const { method, pathPrefix, ratio } = fault.settings;
+  const share = typeof ratio === 'number' && ratio < 1;
+  return {
+    templateType: 'HTTPChaos',
+    field: 'httpChaos',
+    body: {
+      // HTTPChaos strikes all requests of a pod: a share of requests becomes a share of pods.
+      mode: share ? 'fixed-percent' : 'all',
+      ...(share && { value: String(Math.max(1, Math.round(100 * ratio))) }),
+      selector: pods(options.namespace, fault.target),
+      target: 'Request',
+      port: 8080,
+      path: typeof pathPrefix === 'string' ? `${pathPrefix}*` : '*',
+      ...(method !== undefined && { method }),
+      ...body,
+    },
+    note: 'set the port to that of the service; connections that are already open are not struck',
+  };
+};
+
+const converters: Partial<Record<FaultKindName, Convert>> = {
+  kill: (fault, options) => ({
+    templateType: 'PodChaos',
+    field: 'podChaos',
+    body: {
+      // pod-failure keeps it away until the end, as our lease does; pod-kill would let it come back at once.
+      action: 'pod-failure',
+      mode: 'one',
+      selector:
+        fault.target === 'controller'
+          ? pods(options.controlNamespace, 'firedrill-controller')
+          : pods(options.namespace, podOf(fault.target).replace(/-\d+$/, '')),
+    },
+    note: 'a whole pod, not one process of it',
+  }),
+  delay: (fault, options) => {
+    const { delayMs, delayJitterMs } = fault.settings;
+    const delay = { latency: milliseconds(delayMs), jitter: milliseconds(delayJitterMs) };
+    return network(fault, options, { action: 'delay', delay });
+  },
+  throttle: (fault, options) => {
+    const rate = `${Math.max(1, Math.round(number(fault.settings.bytesPerSecond) / 1000))}kbps`;
+    const bandwidth = { rate, limit: 20_971_520, buffer: 10_000 };
+    return network(fault, options, { action: 'bandwidth', bandwidth });
+  },
+  blackhole: (fault, options) =>
+    network(fault, options, { action: 'loss', loss: { loss: '100', correlation: '0' } }),
+  abort: (fault, options) =>
+    http(fault, options, {
+      target: 'Response',
+      replace: { code: number(fault.settings.abortStatus) },
+    }),
+  reset: (fault, options) => http(fault, options, { abort: true }),
+  'failing-service': (fault, options) =>
+    http({ ...fault, settings: { ratio: fault.settings.failureRatio } }, options, {
+      target: 'Response',
+      replace: { code: 503 },
+    }),
+  'slow-service': (fault, options) =>
+    http({ ...fault, settings: {} }, options, { delay: milliseconds(fault.settings.latencyMs) }),
+  ballast: (fault, options) => ({
+    templateType: 'StressChaos',
+    field: 'stressChaos',
+    body: {
+      mode: 'all',
+      selector: pods(options.namespace, fault.target),
+      stressors: {
+        memory: {
+          workers: 1,
+          size: `${Math.ceil(number(fault.settings.ballastBytes) / 1048576)}MB`,
+        },
+      },
+    },
+  }),
+  'identity-skew': (fault, options) => ({
+    templateType: 'TimeChaos',
+    field: 'timeChaos',
+    body: {
+      mode: 'all',
+      selector: pods(options.controlNamespace, 'firedrill-controller'),
+      timeOffset: milliseconds(fault.settings.skewMs),
+    },
+  }),
+  'stream-refuse': (_, options) => partition(options, 'also keeps certificates from being renewed'),
+  'identity-freeze': (_, options) =>
+    partition(options, 'cuts the whole controller off, not its issuer alone'),
+};
+
+export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions): ChaosMeshExport {
+  const left: string[] = [];
+  const templates: Record<string, unknown>[] = [];
+  const roots: string[] = [];
+  const wholeMs = scenario.arms?.triggerFor ?? scenario.fault?.atMost ?? 0;
+  const faults = scenario.arms ? scenario.arms.trigger : scenario.faults;
+  for (const run of scenario.arms?.runs ?? []) {
+    for (const fault of run.faults) {
+      left.push(`${fault.id} (arm '${run.name}'): ${fault.kind} is a change of the mesh's policy`);
+    }
+  }
+  const notes: string[] = [];
+  const seen = new Set<string>();
+  for (const fault of faults) {
+    // A service and its sidecar are one pod there.
+    const pod = `${fault.kind} ${podOf(fault.target)} ${fault.start} ${fault.stop}`;
+    if (fault.kind === 'kill' && seen.has(pod)) {
+      notes.push(`${fault.id}: the same pod as above`);
+      continue;
+    }
+    seen.add(pod);
+    const part = converters[fault.kind]?.(fault, options);
+    if (!part) {
+      left.push(`${fault.id}: ${fault.kind} has no counterpart in Chaos Mesh`);
+      continue;
+    }
+    if (part.note !== undefined) notes.push(`${fault.id}: ${part.note}`);
+    const lengthMs = (fault.stop ?? wholeMs) - fault.start;
+    const chaos = {
+      name: fault.id,
+      templateType: part.templateType,
+      deadline: formatDurationMs(lengthMs),
+      [part.field]: part.body,
+    };
+    if (fault.start === 0) {
+      roots.push(fault.id);
+      templates.push(chaos);
+      continue;
+    }
+    roots.push(`after-${fault.id}`);
+    templates.push(
+      {
+        name: `after-${fault.id}`,
+        templateType: 'Serial',
+        deadline: formatDurationMs(wholeMs + 60_000),
+        children: [`wait-for-${fault.id}`, fault.id],
+      },
+      suspend(`wait-for-${fault.id}`, fault.start),
+      chaos,
+    );
+  }
+  if (roots.length === 0) return { yaml: '', left };
+  const totalMs = scenario.baseline + wholeMs + 120_000;
+  const workflow = {
+    apiVersion: 'chaos-mesh.org/v1alpha1',
+    kind: 'Workflow',
+    metadata: {
+      name: scenario.id,
+      namespace: options.namespace,
+      annotations: {
+        'firedrill.dev/title': scenario.title,
+        'firedrill.dev/blast-radius': scenario.blastRadius,
+        'firedrill.dev/must-fire': scenario.expect.mustFire
+          .map((e) => `${e.alert} (${e.severity}) within ${formatDurationMs(e.within)}`)
+          .join(', '),
+      },
+    },
+    spec: {
+      entry: 'drill',
+      templates: [
+        {
+          name: 'drill',
+          templateType: 'Serial',
+          deadline: formatDurationMs(totalMs),
+          children: ['baseline', 'faults'],
+        },
+        suspend('baseline', scenario.baseline),
+        {
+          name: 'faults',
+          templateType: 'Parallel',
+          deadline: formatDurationMs(wholeMs + 60_000),
+          children: roots,
+        },
+        ...templates,
+      ],
+    },
+  };
+  const comments = [
+    `${scenario.title}.`,
+    'Made by firedrill chaos export; durations are in production time.',
+    'Chaos Mesh breaks and undoes; whether the right alert fires in time is judged by Firedrill.',
+    ...notes,
+    ...left.map((text) => `NOT HERE: ${text}`),
+  ];
+  const head = comments.map((text) => `# ${text.replaceAll('\n', ' ')}\n`).join('');
+  return { yaml: head + stringify(workflow, { lineWidth: 100 }), left };
+}
+
+const suspend = (name: string, ms: number): Record<string, unknown> => ({
+  name,
+  templateType: 'Suspend',
+  deadline: formatDurationMs(Math.max(1000, ms)),
+});
