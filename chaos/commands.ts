@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
+import type { LoadCommandOptions } from './load/command.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 const state = [
@@ -49,6 +50,26 @@ export function registerChaos(program: Command): void {
     .action(async () => {
       const { scenarioJsonSchema } = await import('./scenarios/schema.js');
       process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), undefined, 2)}\n`);
+    });
+
+  chaos
+    .command('load')
+    .description(
+      'the shop, or another address, under load, held to its SLOs (exit code 1 where one is missed)',
+    )
+    .option('--duration <duration>', 'how long, after two seconds of warming up', '30s')
+    .option('--rate <number>', 'requests a second, at a constant pace', '50')
+    .option('--load <kind>', 'auto, embedded, or k6', 'auto')
+    .option('--slo <file>', 'objectives; repeatable (default: the shop’s own)', collect, [])
+    .option('--url <url>', 'instead of the shop')
+    .option('--junit <file>', 'JUnit XML, for CI')
+    .option('--print', 'the profile as JSON, for k6 (see chaos/load/k6/load.js)')
+    .option(...state)
+    .action(async (options: LoadCommandOptions) => {
+      const { loadCommand } = await import('./load/command.js');
+      const { asset } = await import('../base/paths.js');
+      const slos = options.slo.length > 0 ? options.slo : [asset('examples/slo/retail.yaml')];
+      process.exitCode = await loadCommand(options, slos);
     });
 
   chaos

@@ -12,7 +12,7 @@ import type {
 } from '../../runbooks/record.js';
 import type { Scenario } from '../scenarios/schema.js';
 import { type Firing, matches } from './firings.js';
-import { tooLateMs } from './lateness.js';
+import { tooBusy } from './lateness.js';
 
 export interface ArmStretch {
   name: string;
@@ -46,6 +46,7 @@ export interface Evidence {
   abort: string | undefined;
   interrupted: boolean;
   lateness: LatenessRecord;
+  scrapeIntervalMs: number;
   residue: readonly string[];
 }
 
@@ -105,11 +106,9 @@ export function judge(evidence: Evidence): Judgement {
     ...evidence.checks.filter((c) => !c.held).map((c) => `${c.name}: ${c.detail}`),
     ...evidence.residue.map((r) => `left behind: ${r}`),
   ];
-  if (failed.length + inconclusive.length > 0 && evidence.lateness.p95Ms > tooLateMs) {
-    inconclusive.push(
-      `this machine was too busy to judge: timers came ${evidence.lateness.p95Ms} ms late (p95), ` +
-        `where ${tooLateMs} ms are allowed`,
-    );
+  const busy = tooBusy(evidence.lateness, evidence.scrapeIntervalMs);
+  if (busy !== undefined && failed.length + inconclusive.length > 0) {
+    inconclusive.unshift(`this machine was too busy to judge: ${busy}`);
   }
   const verdict: Verdict =
     aborted.length > 0

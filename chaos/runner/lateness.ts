@@ -9,8 +9,18 @@ const periodMs = 25;
 /** Half an hour. */
 const maxSamples = 72_000;
 
-/** Above this the machine is too busy to fail a scenario; a quiet one stays below 5 ms. */
-export const tooLateMs = 60;
+/**
+ * Why the machine is too busy to fail a scenario, or undefined: its timers come late by a quarter of a scrape interval
+ * (p95), or it stood still for a whole one. A quiet machine stays below 5 ms.
+ */
+export function tooBusy(lateness: LatenessRecord, scrapeIntervalMs: number): string | undefined {
+  const limitMs = scrapeIntervalMs / 4;
+  if (lateness.p95Ms > limitMs) {
+    return `timers came ${lateness.p95Ms} ms late (p95), where ${Math.round(limitMs)} ms are allowed`;
+  }
+  if (lateness.maxMs <= scrapeIntervalMs) return undefined;
+  return `it stood still for ${lateness.maxMs} ms, longer than the ${scrapeIntervalMs} ms between scrapes`;
+}
 
 export class LatenessMeter {
   readonly #clock: Clock;

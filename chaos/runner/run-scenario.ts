@@ -362,6 +362,7 @@ export class ScenarioRun {
       abort: this.abortReason,
       interrupted: this.interrupted,
       lateness,
+      scrapeIntervalMs: context.timing.scrapeIntervalMs,
       residue: this.residue,
     });
     const { verdict, reasons, expectations, allowed, unexpected, alreadyFiring } = judgement;

@@ -108,6 +108,7 @@ const good = (notifications: Notification[] = page(103_000, 125_000)): Evidence 
   abort: undefined,
   interrupted: false,
   lateness: { p50Ms: 0, p95Ms: 3, maxMs: 20 },
+  scrapeIntervalMs: 250,
   residue: [],
 });
 
@@ -242,6 +243,12 @@ const rows: Row[] = [
     { firings: [], lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 } },
     'INCONCLUSIVE',
     /^this machine was too busy to judge: timers came 150 ms late/,
+  ],
+  [
+    'no alert on a machine that stood still',
+    { firings: [], lateness: { p50Ms: 1, p95Ms: 8, maxMs: 900 } },
+    'INCONCLUSIVE',
+    /^this machine was too busy to judge: it stood still for 900 ms/,
   ],
   [
     'all well on a machine that cannot keep time',
