@@ -53,7 +53,7 @@ export async function askJson<T>(
   try {
     response = await fetch(url, {
       method: options.method ?? 'GET',
-      signal: AbortSignal.timeout(options.timeoutMs ?? 3000),
+      signal: AbortSignal.timeout(options.timeoutMs ?? 10_000),
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
     });
   } catch (error) {

@@ -28,8 +28,9 @@ export class CertificateLifetimes {
   async want(lifetimeMs: number): Promise<void> {
     this.#wantedMs = lifetimeMs;
     this.#timer?.cancel();
-    await this.#put();
+    // What fails now is put by one of the renewals; `settle` waits for it.
     this.#timer = this.#clock.every(renewMs, () => void this.#put().catch(() => undefined));
+    await this.#put().catch(() => undefined);
   }
 
   /** Resolves when every workload holds a certificate of about that length. */

@@ -1,4 +1,4 @@
-/** SLOs as thresholds of a load test: the same objective, held against what the client saw on the route of that name. */
+/** SLOs as thresholds of a load test: the same objective, held against what the client saw on its route. */
 import { budgetRatio, type Slo } from '../../slo/index.js';
 import type { LoadPoint } from './points.js';
 
