@@ -52,4 +52,10 @@ function report(error: unknown): number {
   throw error;
 }
 
+// `firedrill … | head`: whoever reads has enough, and that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCode.ok);
+});
+
 process.exitCode = await main(process.argv);

@@ -20,7 +20,7 @@ interface GenerateFlags {
 const example = `
 Examples:
   firedrill slo generate -i examples/slo -o out/
-  firedrill slo generate -i slo.yaml -o - | promtool check rules
+  firedrill slo generate -i slo.yaml -o - | promtool check rules /dev/stdin
   firedrill slo generate -i slo.yaml -o k8s/ --format kustomize --namespace monitoring
   firedrill slo generate -i slo.yaml -o drill.yaml --time-scale 1/120`;
 
