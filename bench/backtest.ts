@@ -222,6 +222,8 @@ try {
     `${many} SLOs over 30 days on two threads: ${ms(all.wallMs)} (bar: 5 min), ` +
       `${ms(all.cpuMs)} of CPU, ${all.peakMb.toFixed(0)} MB (bar: 2 GB).`,
     '',
+    'Compare the CPU times: their ratio holds from machine to machine, busy or not.',
+    '',
     'Repeat with `npm run bench:backtest`.',
     '',
   ].join('\n');

@@ -1,6 +1,6 @@
 /** `alerts test` beside the real promtool: what we say fires, promtool must find too, and the other way round. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { fileText, runSuite } from '../../alerts/proof/unit/suite.js';
 import { parsePoints } from '../../alerts/proof/unit/points.js';
 import { realClock } from '../../base/clock.js';
-import { program } from '../../base/paths.js';
+import { asset, program } from '../../base/paths.js';
 import { seededRandom } from '../../base/random.js';
 import { findTool } from '../../base/tools.js';
 import { testWith } from '../tools.js';
@@ -23,7 +23,13 @@ function write(name: string, value: unknown): string {
 }
 
 const run = (...files: string[]) =>
-  runSuite(files, { run: undefined, strict: true, ignoreUnknownFields: false, clock: realClock });
+  runSuite(files, {
+    run: undefined,
+    strict: true,
+    ignoreUnknownFields: false,
+    closedRanges: false,
+    clock: realClock,
+  });
 
 const promtool = (file: string): number | null =>
   spawnSync(findTool('promtool') as string, ['test', 'rules', file], { stdio: 'pipe' }).status;
@@ -234,6 +240,7 @@ describe('beside promtool', () => {
           run: undefined,
           strict: false,
           ignoreUnknownFields: false,
+          closedRanges: false,
           clock: realClock,
         });
         expect([round, ours.files[0]!.passed ? 0 : 1]).toEqual([round, promtool(file)]);
@@ -286,6 +293,20 @@ describe('beside promtool', () => {
   });
 });
 
+describe('the library beside promtool', () => {
+  const tests = readdirSync(asset('alerts/library/tests'));
+  testWith('promtool').each(tests)('%s has the same verdict', (name) => {
+    const file = asset(`alerts/library/tests/${name}`);
+    const version = spawnSync(findTool('promtool') as string, ['--version']).stdout.toString();
+    const closedRanges = /version [12]\./.test(version);
+    const options = { run: undefined, ignoreUnknownFields: false, clock: realClock };
+    const ours = runSuite([file], { ...options, strict: true, closedRanges });
+    expect(ours.files.map(fileText).join('')).toContain(
+      promtool(file) === 0 ? 'SUCCESS' : 'FAILED',
+    );
+  });
+});
+
 test('points in all their forms', () => {
   expect(parsePoints('1 _ stale 0+10x2 5-1x2 7x1 _x2 -Inf NaN 1e3')).toEqual(
     [1, undefined, 'stale', 0, 10, 20, 5, 4, 3, 7, 7, undefined, undefined].concat([
@@ -319,7 +340,13 @@ test('a test that cannot fail is an error, and --lenient lets it pass', () => {
   );
   const file = quiet('B', 'errors_total');
   expect(text()).toContain('no rule is called B');
-  const lenient = { run: undefined, strict: false, ignoreUnknownFields: false, clock: realClock };
+  const lenient = {
+    run: undefined,
+    strict: false,
+    ignoreUnknownFields: false,
+    closedRanges: false,
+    clock: realClock,
+  };
   expect(runSuite([file], lenient).files[0]!.passed).toBe(true);
 });
 

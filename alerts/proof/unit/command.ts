@@ -10,6 +10,7 @@ interface Flags {
   output: string;
   lenient?: boolean;
   ignoreUnknownFields?: boolean;
+  prometheusVersion: string;
 }
 
 export function registerTest(alerts: Command): void {
@@ -26,6 +27,7 @@ export function registerTest(alerts: Command): void {
       '--lenient',
       'let tests pass that cannot fail, as promtool does: no such alert, no series',
     )
+    .option('--prometheus-version <major>', '2: ranges hold both ends, as before version 3', '3')
     .option('--ignore-unknown-fields', 'as in promtool')
     .option('--diff', 'accepted, as in promtool: differences are always shown')
     .addHelpText(
@@ -46,6 +48,10 @@ async function test(files: string[], flags: Flags): Promise<void> {
   if (flags.output !== 'text' && flags.output !== 'json') {
     throw new UserError({ message: `--output ${flags.output}`, expected: 'text or json' });
   }
+  if (!/^[23]$/.test(flags.prometheusVersion)) {
+    const message = `--prometheus-version ${flags.prometheusVersion}`;
+    throw new UserError({ message, expected: '2 or 3' });
+  }
   const least = flags.coverageMin === undefined ? undefined : Number(flags.coverageMin);
   if (least !== undefined && !(least >= 0 && least <= 100)) {
     throw new UserError({ message: `--coverage-min ${flags.coverageMin}`, expected: '0 to 100' });
@@ -53,6 +59,7 @@ async function test(files: string[], flags: Flags): Promise<void> {
   const { files: results, coverage } = runSuite(files, {
     run: flags.run === undefined ? undefined : pattern(flags.run),
     strict: flags.lenient !== true,
+    closedRanges: flags.prometheusVersion === '2',
     ignoreUnknownFields: flags.ignoreUnknownFields === true,
     clock: realClock,
   });

@@ -4,6 +4,7 @@ import {
   type Histogram,
   Labels,
   MemoryStore,
+  metricNameLabel,
   parseSelector,
   PromqlError,
   type StoredSeries,
@@ -39,6 +40,8 @@ export interface RunOptions {
   fuzzy: boolean;
   /** Refuses tests that cannot fail, where promtool lets them pass. */
   strict: boolean;
+  /** Ranges hold both their ends, as before Prometheus 3. */
+  closedRanges: boolean;
   /** Sees which rules were tested, and by what. */
   witness: Witness;
 }
@@ -54,7 +57,7 @@ export function runGroup(
   rules: readonly ReadGroup[],
   options: RunOptions,
 ): Failure[] {
-  const world = new UnitWorld(test, options.evaluationIntervalMs);
+  const world = new UnitWorld(test, options);
   const order = (group: ReadGroup): number => Math.max(0, options.groupOrder.indexOf(group.name));
   const groups = [...rules]
     .sort((a, b) => order(a) - order(b))
@@ -206,12 +209,15 @@ class UnitWorld implements RuleWorld {
   readonly #startMs: number;
   readonly #intervalMs: number;
 
-  constructor(test: TestGroup, evaluationIntervalMs: number) {
+  constructor(test: TestGroup, options: RunOptions) {
     this.externalLabels = test.externalLabels;
     this.externalUrl = test.externalUrl;
     this.#startMs = test.startMs;
     this.#intervalMs = test.intervalMs;
-    this.#engine = new QueryEngine(this.#store, { subqueryStepMs: evaluationIntervalMs });
+    this.#engine = new QueryEngine(this.#store, {
+      subqueryStepMs: options.evaluationIntervalMs,
+      closedRanges: options.closedRanges,
+    });
     this.#loading = test.input.map((series) => this.#load(series));
   }
 
@@ -269,10 +275,14 @@ class UnitWorld implements RuleWorld {
     this.#store.appendStale(labels, timeMs);
   }
 
-  /** Whether any selector of the expression matches a series of the test. */
+  /** Whether there is any series of the names that the expression asks for, whatever their labels. */
   everFound(expr: string): boolean {
     const selectors = selectorsOf(expr);
     if (selectors.length === 0) return true;
-    return selectors.some((m) => this.#store.select(m, -Infinity, Infinity).length > 0);
+    return selectors.some((matchers) => {
+      const named = matchers.filter((m) => m.name === metricNameLabel);
+      const asked = named.length > 0 ? named : matchers;
+      return this.#store.select(asked, -Infinity, Infinity).length > 0;
+    });
   }
 }

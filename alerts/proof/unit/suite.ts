@@ -13,6 +13,7 @@ export interface SuiteOptions {
   run: RegExp | undefined;
   strict: boolean;
   ignoreUnknownFields: boolean;
+  closedRanges: boolean;
   clock: Clock;
 }
 
@@ -69,6 +70,7 @@ function runFile(
       groupOrder: unit.groupOrder,
       fuzzy: unit.fuzzy,
       strict: options.strict,
+      closedRanges: options.closedRanges,
       witness,
     });
     results.push({

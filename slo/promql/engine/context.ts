@@ -66,6 +66,11 @@ export class Context {
     return durationMs(duration, this.query, false);
   }
 
+  /** How far before its end a range begins, that instant itself left out. */
+  reachOf(rangeMs: number): number {
+    return this.options.closedRanges ? rangeMs + 1 : rangeMs;
+  }
+
   /** The fixed time of an `@` modifier, or undefined where there is none. */
   fixedTime(at: At | undefined): number | undefined {
     if (!at) return undefined;

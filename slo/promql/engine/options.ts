@@ -11,6 +11,8 @@ export interface EngineOptions {
   typeAndUnitLabels?: boolean;
   /** Prometheus' feature `use-start-timestamps`: a counter's own start tells of a reset. */
   startTimestamps?: boolean;
+  /** Ranges hold both their ends, as before Prometheus 3. */
+  closedRanges?: boolean;
   /** More samples than this in one result, and the query is refused. */
   samplesMax?: number;
 }
@@ -21,5 +23,6 @@ export const defaultOptions: Required<EngineOptions> = {
   delayedNameRemoval: false,
   typeAndUnitLabels: false,
   startTimestamps: false,
+  closedRanges: false,
   samplesMax: 50_000_000,
 };

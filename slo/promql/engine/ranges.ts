@@ -17,14 +17,19 @@ export function rangesOf(range: MatrixSelector | Subquery, ctx: Context, call: C
   const rangeMs = ctx.positiveDuration(range.range);
   if (range.kind === 'subquery') {
     const at = referenceTimes(ctx, range);
-    const times = { firstMs: at.firstMs, stepMs: at.stepMs, beforeMs: rangeMs, afterMs: 0 };
+    const times = {
+      firstMs: at.firstMs,
+      stepMs: at.stepMs,
+      beforeMs: ctx.reachOf(rangeMs),
+      afterMs: 0,
+    };
     return { sources: subquerySources(range, rangeMs, ctx), times, rangeMs, extension: undefined };
   }
   const { selector } = range;
   checkExtension(selector, call, ctx);
   const at = referenceTimes(ctx, selector);
   const { lookbackMs } = ctx.options;
-  const beforeMs = rangeMs + (selector.extension ? lookbackMs : 0);
+  const beforeMs = ctx.reachOf(rangeMs) + (selector.extension ? lookbackMs : 0);
   const afterMs = selector.extension === 'smoothed' ? lookbackMs : 0;
   const [fromMs, toMs] = [at.firstMs - beforeMs, at.lastMs + afterMs];
   const sources = ctx.store

@@ -17,7 +17,7 @@ export function rawRange(range: MatrixSelector | Subquery, ctx: Context): Points
   const { extension } = selector;
   const { lookbackMs } = ctx.options;
   const endMs = referenceTimes(ctx, selector).firstMs;
-  const beforeMs = rangeMs + (extension ? lookbackMs : 0);
+  const beforeMs = ctx.reachOf(rangeMs) + (extension ? lookbackMs : 0);
   const afterMs = extension === 'smoothed' ? lookbackMs : 0;
   const times = { firstMs: endMs, stepMs: 0, beforeMs, afterMs };
   const result: Points[] = [];

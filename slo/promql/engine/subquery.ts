@@ -14,7 +14,7 @@ export function subqueryContext(subquery: Subquery, rangeMs: number, ctx: Contex
   const intervalMs = subquery.step
     ? ctx.positiveDuration(subquery.step)
     : ctx.options.subqueryStepMs;
-  const afterMs = at.firstMs - rangeMs;
+  const afterMs = at.firstMs - ctx.reachOf(rangeMs);
   let startMs = intervalMs * Math.trunc(afterMs / intervalMs);
   if (startMs <= afterMs) startMs += intervalMs;
   const steps = Math.floor((at.lastMs - startMs) / intervalMs) + 1;
