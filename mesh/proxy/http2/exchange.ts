@@ -47,6 +47,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   readonly #down: Stream;
   #flow!: Flow;
   #up: Upstream | undefined;
+  /** The destination speaks no HTTP/2. */
+  #http1Only = false;
   /** Waited for a session of this pool. */
   #pool: SessionPool | undefined;
   #endpoint: EndpointState | undefined;
@@ -141,6 +143,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   begin(): void {
     const flow = this.#serving.begin(this);
     this.#flow = flow;
+    this.#http1Only = this.#serving.http1Only === true;
     this.#keeps = flow.retryBufferBytes > 0;
     const { grpcTimeoutMs } = this.#head;
     const { requestTimeoutMs } = flow;
@@ -179,8 +182,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       this.#arm();
     }
     const pool = this.#front.poolOf(endpoint);
-    if (pool.http1Only || (!endpoint.http2 && this.#serving.http1Only === true))
-      return this.onHttp1Only();
+    if (pool.http1Only || (!endpoint.http2 && this.#http1Only)) return this.onHttp1Only();
     const session = pool.take(this);
     if (session) this.onSession(session);
     else this.#pool = pool;
