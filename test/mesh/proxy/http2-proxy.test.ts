@@ -292,10 +292,10 @@ test('a drain under load: clients are asked to go, and no request fails', async 
   });
   const client = session(outbound.outbound);
   let answered = 0;
-  let isOver = false;
+  const load = { isOver: false };
   const failures: unknown[] = [];
   const worker = async (): Promise<void> => {
-    while (!isOver) {
+    while (!load.isOver) {
       try {
         const answer = await ask(client, {});
         if (answer.status === 200) answered++;
@@ -311,7 +311,7 @@ test('a drain under load: clients are asked to go, and no request fails', async 
   const atDrain = answered;
   // The inbound proxy serves on until nothing comes; the outbound one opens a new session.
   await until(() => answered > atDrain + 100);
-  isOver = true;
+  load.isOver = true;
   await Promise.all(workers);
   await drained;
   expect(failures).toEqual([]);
@@ -379,8 +379,19 @@ service Echo {
       execFile(
         requireTool('grpcurl'),
         [
-          ...['-plaintext', '-authority', 'cart', '-import-path', folder, '-proto', 'echo.proto'],
-          ...['-max-time', '20', '-d', data, `127.0.0.1:${outbound.outbound}`, method],
+          '-plaintext',
+          '-authority',
+          'cart',
+          '-import-path',
+          folder,
+          '-proto',
+          'echo.proto',
+          '-max-time',
+          '20',
+          '-d',
+          data,
+          `127.0.0.1:${outbound.outbound}`,
+          method,
         ],
         { timeout: 30_000 },
         (error, stdout, stderr) => (error ? reject(new Error(stderr)) : resolve(stdout)),
