@@ -3,73 +3,93 @@ import { eachFloatWindow, type RangeCall, type RangeFunction } from '../engine/r
 import { errorOf } from '../engine/math.js';
 import { changesAndResets } from './changes.js';
 import { instantRates } from './instant-rates.js';
+import { windowSums } from './sums.js';
 
 /** Whole numbers up to here add up exactly in a double. */
 const exactMax = 2 ** 53;
 
+interface Line {
+  /** A second. */
+  readonly slope: number;
+  /** The value at the origin. */
+  readonly intercept: number;
+}
+
+/** For every sample, where the run of values equal to its own begins. */
+function runsOf(call: RangeCall): Int32Array {
+  const { values } = call.source.floats;
+  const { low, high } = call.floatBounds;
+  const first = low[0] ?? 0;
+  const last = high[high.length - 1] ?? 0;
+  const starts = new Int32Array(last);
+  for (let i = first; i < last; i++) {
+    starts[i] = i > first && values[i] === values[i - 1] ? (starts[i - 1] as number) : i;
+  }
+  return starts;
+}
+
 /**
- * Least squares: the slope a second, and the value at `originMs`. Times are whole milliseconds, so their sums are
- * exact; sums with values are compensated as `CompensatedSum` is, here without branches: this is an inmost loop.
+ * Least squares over any window. Sums of values come from `windowSums`; times are whole milliseconds, whose sums are
+ * exact; products of both are compensated as `CompensatedSum` is, here without branches: this is an inmost loop.
  */
-function regression(
-  times: Float64Array,
-  values: Float64Array,
-  low: number,
-  high: number,
-  originMs: number,
-): { slope: number; intercept: number } {
-  const n = high - low;
-  const first = values[low] as number;
-  const reach = Math.max(originMs - (times[low] as number), (times[high - 1] as number) - originMs);
-  const squaresExact = reach * reach * n < exactMax;
-  let constant = true;
-  let [x, y, xy, xx, lostY, lostXy, lostXx] = [0, 0, 0, 0, 0, 0, 0];
+function regressions(call: RangeCall): (low: number, high: number, originMs: number) => Line {
+  const { times, values } = call.source.floats;
+  const sums = windowSums(call);
+  const runs = runsOf(call);
+  return (low, high, originMs) => {
+    const first = values[low] as number;
+    if ((runs[high - 1] as number) <= low) {
+      return Math.abs(first) === Infinity
+        ? { slope: NaN, intercept: NaN }
+        : { slope: 0, intercept: first };
+    }
+    const n = high - low;
+    let [x, xx, xy, lost] = [0, 0, 0, 0];
+    for (let i = low; i < high; i++) {
+      const offset = (times[i] as number) - originMs;
+      x += offset;
+      xx += offset * offset;
+      const product = offset * (values[i] as number);
+      const total = xy + product;
+      lost += errorOf(xy, product, total);
+      xy = total;
+    }
+    if (xx >= exactMax) xx = sumOfSquares(times, low, high, originMs);
+    const ofValues = sums(low, high);
+    const y = ofValues.sum + ofValues.lost;
+    const seconds = x / 1000;
+    const covariance = (xy + lost) / 1000 - (seconds * y) / n;
+    const variance = xx / 1e6 - (seconds * seconds) / n;
+    const slope = covariance / variance;
+    return { slope, intercept: y / n - (slope * seconds) / n };
+  };
+}
+
+function sumOfSquares(times: Float64Array, low: number, high: number, originMs: number): number {
+  let [sum, lost] = [0, 0];
   for (let i = low; i < high; i++) {
-    const value = values[i] as number;
-    if (value !== first && i > low) constant = false;
-    const offset = (times[i] as number) - originMs;
-    x += offset;
-    let total = y + value;
-    lostY += errorOf(y, value, total);
-    y = total;
-    const product = offset * value;
-    total = xy + product;
-    lostXy += errorOf(xy, product, total);
-    xy = total;
-    const square = offset * offset;
-    total = xx + square;
-    if (!squaresExact) lostXx += errorOf(xx, square, total);
-    xx = total;
+    const square = ((times[i] as number) - originMs) ** 2;
+    const total = sum + square;
+    lost += errorOf(sum, square, total);
+    sum = total;
   }
-  if (constant) {
-    return Math.abs(first) === Infinity
-      ? { slope: NaN, intercept: NaN }
-      : { slope: 0, intercept: first };
-  }
-  const seconds = x / 1000;
-  y += lostY;
-  const covariance = (xy + lostXy) / 1000 - (seconds * y) / n;
-  const variance = (xx + lostXx) / 1e6 - (seconds * seconds) / n;
-  const slope = covariance / variance;
-  return { slope, intercept: y / n - (slope * seconds) / n };
+  return sum + lost;
 }
 
 const deriv: RangeFunction = (call) => {
-  const { times, values } = call.source.floats;
+  const { times } = call.source.floats;
+  const line = regressions(call);
   // An origin near the samples keeps the sums small.
-  const slope = (low: number, high: number): number =>
-    regression(times, values, low, high, times[low] as number).slope;
-  eachFloatWindow(call, slope, 2);
+  eachFloatWindow(call, (low, high) => line(low, high, times[low] as number).slope, 2);
 };
 
 const predictLinear: RangeFunction = (call) => {
-  const { times, values } = call.source.floats;
   const ahead = call.scalars[0] as Float64Array;
+  const line = regressions(call);
   eachFloatWindow(
     call,
     (low, high, step) => {
-      const now = call.ctx.timeAt(step);
-      const { slope, intercept } = regression(times, values, low, high, now);
+      const { slope, intercept } = line(low, high, call.ctx.timeAt(step));
       return slope * (ahead[step] as number) + intercept;
     },
     2,
