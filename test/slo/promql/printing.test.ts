@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { program } from '../../../base/paths.js';
 import type { Expr } from '../../../slo/promql/index.js';
-import { parse } from '../../../slo/promql/index.js';
+import { parse, PromqlError } from '../../../slo/promql/index.js';
 import { explain } from '../../../slo/promql/syntax/explain.js';
 import { format, formatText } from '../../../slo/promql/syntax/format.js';
 import { print } from '../../../slo/promql/syntax/print.js';
@@ -58,6 +58,29 @@ describe('printing', () => {
         expect(format(parse(formatted), width)).toBe(formatted);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test('a spoilt query is either right still or refused with a place in it', () => {
+    const spoilt = fc
+      .tuple(
+        arbitraryQuery,
+        fc.nat(200),
+        fc.nat(3),
+        fc.constantFrom('(', ')', '[', '{', '"', ' by ', '@', '#', '\\', ''),
+      )
+      .map(([{ text }, at, gone, put]) => text.slice(0, at) + put + text.slice(at + gone));
+    fc.assert(
+      fc.property(spoilt, (text) => {
+        try {
+          parse(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PromqlError);
+          const { from, to } = error as PromqlError;
+          expect([from >= 0, from <= to, from <= text.length]).toEqual([true, true, true]);
+        }
+      }),
+      { numRuns: 300 },
     );
   });
 
