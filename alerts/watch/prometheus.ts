@@ -30,10 +30,25 @@ const pollMs = 50;
  */
 const resendDelay = '10s';
 
+/** A free port may be taken before it is used: others are tried, and it is said which was busy. */
+const startsMax = 3;
+
 export async function startPrometheus(
   options: WatchOptions,
   clock: Clock = realClock,
 ): Promise<Watch> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options, clock);
+    } catch (error) {
+      const busy = /listen tcp (\S+): bind: address already in use/.exec(messageOf(error))?.[1];
+      if (busy === undefined || attempt >= startsMax) throw error;
+      options.say?.(`${busy} was taken meanwhile; trying other ports`);
+    }
+  }
+}
+
+async function startOnce(options: WatchOptions, clock: Clock): Promise<Watch> {
   const paths = {
     prometheus: requireTool('prometheus'),
     alertmanager: requireTool('alertmanager'),

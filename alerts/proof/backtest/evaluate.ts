@@ -44,6 +44,7 @@ export class History {
   readonly #coarse: Base;
   readonly #coarseStep: boolean;
   readonly #noData: Uint8Array;
+  readonly #ratios = new Map<string, Float64Array>();
   #mean: Float64Array | undefined;
 
   constructor(plan: Plan, events: StepEvents, schedule: Schedule = {}) {
@@ -130,8 +131,6 @@ export class History {
     return holds;
   }
 
-  readonly #ratios = new Map<string, Float64Array>();
-
   /** The error ratio of a window as the severity's group sees it at each of its evaluations; NaN where it is none. */
   ratio(windowMs: number, severity: 'page' | 'ticket'): Float64Array {
     const key = `${severity} ${windowMs}`;
@@ -171,14 +170,14 @@ export class History {
     return recorded;
   }
 
-  /** The last sample of a base that an evaluation can read: slices of the same moment come after the group. */
+  /**
+   * The last sample of a base that the group of an evaluation can read: its own of this moment, or of a group that ran
+   * before. Slices are judged after the fine group, so that it sees those of earlier moments only.
+   */
   #lead(base: Base, everyMs: number): (i: number) => number {
-    if (base.everyMs === everyMs && base === this.#fine && this.#coarseStep) return (i) => i;
-    if (base === this.#coarse && this.#coarseStep) return (i) => i;
-    if (!this.#coarseStep && everyMs === this.fineMs) {
-      return (i) => Math.ceil((i * everyMs) / base.everyMs) - 1;
-    }
-    return (i) => Math.floor((i * everyMs) / base.everyMs);
+    const later = !this.#coarseStep && everyMs === this.fineMs;
+    if (later) return (i) => Math.ceil((i * everyMs) / base.everyMs) - 1;
+    return base.everyMs === everyMs ? (i) => i : (i) => Math.floor((i * everyMs) / base.everyMs);
   }
 
   /** A value recorded by the coarse group, as the fine group sees it: that runs first, so of the moment before. */
