@@ -35,7 +35,7 @@ export interface ArmResult {
 
 const warmUpSeconds = 3;
 
-/** Runs for `seconds` at `rate` requests a second, after a warm-up; everything it started has ended when it resolves. */
+/** Runs for `seconds` at `rate` requests a second, after a warm-up; what it started has ended when it resolves. */
 export async function runArm(setting: Setting, rate: number, seconds: number): Promise<ArmResult> {
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-throughput-'));
   const arm = new Arm(setting, folder);
