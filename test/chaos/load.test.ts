@@ -8,6 +8,9 @@ import { type Load, startLoad } from '../../chaos/load/load.js';
 import { Pacer } from '../../chaos/load/pacer.js';
 import { type LoadPoint, LoadPoints, totalsOf } from '../../chaos/load/points.js';
 import { shopProfile } from '../../chaos/load/profile.js';
+import { judgeLoad, loadJunit, thresholdsOf } from '../../chaos/load/thresholds.js';
+import { asset } from '../../base/paths.js';
+import { readSlos } from '../../slo/index.js';
 import { testWith } from '../tools.js';
 
 test('what falls due during a stall is begun afterwards, and counted from when it was due', () => {
@@ -63,6 +66,42 @@ test('rows of k6 become one point a request, with connecting counted, quoted com
     { route: 'cart', atMs: 5990, ms: 10, ok: false },
   ]);
   expect(dropped).toBe(3);
+});
+
+describe('X5: thresholds of a load test come from the SLOs', () => {
+  const thresholds = thresholdsOf(readSlos([asset('examples/slo/retail.yaml')]));
+  const points = (failed: number, slow: number): LoadPoint[] =>
+    Array.from({ length: 1000 }, (_, i) => ({
+      route: 'checkout',
+      atMs: i,
+      ms: i < slow ? 600 : 20,
+      ok: i < 1000 - failed,
+    }));
+
+  test('availability and latency of what the client calls', () => {
+    expect(thresholds.filter((t) => t.route === 'checkout')).toEqual([
+      { name: 'checkout-availability', route: 'checkout', allowed: 0.005 },
+      { name: 'checkout-latency', route: 'checkout', allowed: 0.01, slowerThanMs: 500 },
+    ]);
+    const judged = judgeLoad(thresholds, points(5, 10), 1000);
+    expect(judged.map((r) => [r.name, r.held])).toEqual([
+      ['the load ran', true],
+      ['checkout-availability', true],
+      ['checkout-latency', true],
+    ]);
+  });
+
+  test('one request more than allowed is a miss, and so is a load that did not run', () => {
+    const judged = judgeLoad(thresholds, points(6, 11), 2000);
+    expect(judged.map((r) => r.held)).toEqual([false, false, false]);
+    expect(judged[1]).toMatchObject({
+      measured: '0.6% of 1000 failed',
+      bound: 'at most 0.5%',
+    });
+    const xml = loadJunit(judged, 30);
+    expect(xml).toContain('tests="3" failures="3"');
+    expect(xml).toContain('message="1.1% of 1000 took longer than 500 ms; at most 1%"');
+  });
 });
 
 describe('against a server', () => {

@@ -1,0 +1,129 @@
+/** Scenarios as Chaos Mesh objects: every fault is there or named as missing, and every reference has its template. */
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { chaosMeshWorkflow } from '../../chaos/export/chaos-mesh.js';
+import { ownScenarios, readScenarios, readScenarioText } from '../../chaos/scenarios/read.js';
+import { drillFolder, firedrill } from './drill.js';
+
+interface Template {
+  name: string;
+  templateType: string;
+  deadline: string;
+  children?: string[];
+  [field: string]: unknown;
+}
+
+interface Workflow {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; annotations: Record<string, string> };
+  spec: { entry: string; templates: Template[] };
+}
+
+const options = { namespace: 'retail', controlNamespace: 'firedrill' };
+const workflowOf = (yaml: string): Workflow => parse(yaml) as Workflow;
+
+test.each(readScenarios(ownScenarios()))(
+  'X6: $scenario.id is whole or says what it lacks',
+  (read) => {
+    const { scenario } = read;
+    const { yaml, left } = chaosMeshWorkflow(scenario, options);
+    const faults = scenario.arms ? scenario.arms.trigger : scenario.faults;
+    if (yaml === '') {
+      expect(left).toHaveLength(faults.length);
+      return;
+    }
+    for (const text of left) expect(yaml).toContain(`# NOT HERE: ${text}`);
+    const { apiVersion, kind, spec } = workflowOf(yaml);
+    expect([apiVersion, kind]).toEqual(['chaos-mesh.org/v1alpha1', 'Workflow']);
+    const names = spec.templates.map((t) => t.name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toContain(spec.entry);
+    for (const template of spec.templates) {
+      expect(names).toEqual(expect.arrayContaining(template.children ?? []));
+      const field = template.templateType[0]!.toLowerCase() + template.templateType.slice(1);
+      const body = field === 'podChaos' || field.endsWith('Chaos') ? fieldOf(template) : {};
+      expect([template.name, body]).not.toEqual([template.name, undefined]);
+    }
+  },
+);
+
+/** `NetworkChaos` holds its body in `networkChaos`, `HTTPChaos` in `httpChaos`. */
+const fieldOf = (template: Template): unknown => {
+  const wanted = template.templateType.toLowerCase();
+  return Object.entries(template).find(([name]) => name.toLowerCase() === wanted)?.[1];
+};
+
+const scenarioWith = (faults: string): Workflow => {
+  const text = `apiVersion: firedrill.dev/v1
+kind: Scenario
+id: s
+title: S
+description: S
+blastRadius: cart
+runbook: s
+baseline: 5m
+hypothesis: { title: well, measures: [{ name: errors, client: errorRatio, atMost: 0.01 }] }
+faults:
+${faults}
+fault: { atMost: 10m }
+recovery: 10m
+expect: {}
+abort: [{ name: down, client: errorRatio, above: 0.5 }]
+`;
+  return workflowOf(chaosMeshWorkflow(readScenarioText('s.yaml', text).scenario, options).yaml);
+};
+
+const template = (workflow: Workflow, name: string): Template =>
+  workflow.spec.templates.find((t) => t.name === name)!;
+
+test('a fault waits for its start, and lasts until its stop', () => {
+  const workflow = scenarioWith(
+    '  - { id: slow, kind: delay, target: cart, start: 2m, stop: 5m, settings: { delayMs: 130 } }',
+  );
+  expect(template(workflow, 'faults').children).toEqual(['after-slow']);
+  expect(template(workflow, 'after-slow').children).toEqual(['wait-for-slow', 'slow']);
+  expect(template(workflow, 'wait-for-slow')).toMatchObject({
+    templateType: 'Suspend',
+    deadline: '2m',
+  });
+  expect(template(workflow, 'slow')).toMatchObject({
+    templateType: 'NetworkChaos',
+    deadline: '3m',
+    networkChaos: {
+      action: 'delay',
+      delay: { latency: '130ms', jitter: '0ms' },
+      selector: { namespaces: ['retail'], labelSelectors: { app: 'cart' } },
+    },
+  });
+});
+
+test('a call from one service to another names both; a share of requests is a share of pods', () => {
+  const workflow = scenarioWith(
+    `  - { id: net, kind: blackhole, target: web, settings: { side: outbound, destination: cart.retail } }
+  - { id: some, kind: failing-service, target: cart, settings: { failureRatio: 0.25 } }`,
+  );
+  expect(template(workflow, 'net').networkChaos).toMatchObject({
+    action: 'loss',
+    direction: 'to',
+    selector: { labelSelectors: { app: 'web' } },
+    target: { selector: { labelSelectors: { app: 'cart' } } },
+  });
+  expect(template(workflow, 'some').httpChaos).toMatchObject({
+    mode: 'fixed-percent',
+    value: '25',
+    target: 'Response',
+    replace: { code: 503 },
+  });
+});
+
+test('the command writes YAML to standard output, and fails where nothing could be said', async () => {
+  const folder = drillFolder();
+  const whole = await firedrill(folder, 'chaos', 'export', 'killed-pod', 'clock-skew').ended;
+  expect([whole.code, whole.output.match(/^kind: Workflow$/gm)?.length]).toEqual([0, 2]);
+  const none = await firedrill(folder, 'chaos', 'export', 'misrouting').ended;
+  expect([none.code, none.output]).toEqual([
+    1,
+    'misrouting: wrong-profile: registry has no counterpart in Chaos Mesh\n',
+  ]);
+});
