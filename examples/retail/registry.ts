@@ -93,6 +93,7 @@ export function registry(ports: Ports, options: RegistryOptions): object {
         protocol: 'http1',
         ...(source !== name && { serviceAccount: source }),
         endpoints: endpoints(source),
+        failFast: '500ms',
         balancer: { kind: 'ewma', defaultRtt: '30ms', decay: '10s' },
         ...(mode === 'budget' && {
           breaker: {
