@@ -318,7 +318,16 @@ export class ControllerClient {
       credentials: { ...(token === '' && this.#identity), anchors: this.#anchors },
     });
     this.#nextKey = undefined;
-    this.stats.clockSkewMs = answer.controllerTimeMs - this.#options.clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
+    this.stats.clockSkewMs = answer.controllerTimeMs - nowMs;
+    // No peer would believe it yet, and it would not be renewed before two thirds of a life that has not begun.
+    const { notBeforeMs } = answer.material;
+    if (notBeforeMs > nowMs) {
+      const seconds = Math.ceil((notBeforeMs - nowMs) / 1000);
+      throw new Error(
+        `the certificate begins ${seconds} s from now: a clock is wrong, ours or the issuer's`,
+      );
+    }
     this.#setIdentity(answer.material);
   }
 

@@ -1,0 +1,35 @@
+/** An issuer whose clock runs fast: what it issues is not taken up, and renewal goes on until it can be. */
+import { expect, test } from 'vitest';
+import { clientIn, controllerIn, eventually, folder, registryOf, tokenFor } from './bench-mesh.js';
+
+test('X2: a certificate that begins in the future is refused, the old one stays, and the next one is taken', async () => {
+  const path = folder();
+  const registry = registryOf({ cart: ['10.0.0.1:1'] });
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '3s' });
+  tokenFor(path, 'cart');
+  const { client, identities, logs } = clientIn(path, 'cart', [address]);
+  await client.start(10_000);
+  const issued = identities.length;
+  const lease = { id: 'skew', kind: 'identity-skew', skewMs: 300_000, ttlMs: 60_000 };
+  controller.faults.put(lease);
+  await eventually(() => logs.some((l) => l.includes('a clock is wrong, ours or the issuer')));
+  expect(identities).toHaveLength(issued);
+  expect(client.stats.renewalFailures).toBeGreaterThan(0);
+  controller.faults.remove('skew');
+  await eventually(() => identities.length > issued);
+  expect(identities.at(-1)!.notAfterMs).toBeLessThan(Date.now() + 60_000);
+});
+
+test('certificates live as long as a drill says, while its lease lasts', async () => {
+  const path = folder();
+  const registry = registryOf({ cart: ['10.0.0.1:1'] });
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '1h' });
+  controller.faults.put({ id: 'l', kind: 'identity-lifetime', lifetimeMs: 90_000, ttlMs: 60_000 });
+  tokenFor(path, 'cart');
+  const { client, identities } = clientIn(path, 'cart', [address]);
+  await client.start(10_000);
+  const leftMs = identities[0]!.notAfterMs - Date.now();
+  expect(leftMs).toBeGreaterThan(60_000);
+  expect(leftMs).toBeLessThan(91_000);
+  expect(controller.faults.list()).toMatchObject([{ id: 'l', lifetimeMs: 90_000, effect: 1 }]);
+});
