@@ -22,6 +22,8 @@ export interface World {
   upstreams: number[];
   otlpPort: number;
   identityOf(name: string): string;
+  /** HTTP/2 on every hop, the upstream's too. */
+  http2?: boolean;
 }
 
 export const names = ['haproxy', 'envoy', 'firedrill'] as const;
@@ -71,16 +73,20 @@ defaults
 
 async function startHaproxy(hops: Hops, world: World): Promise<Setup> {
   const [port = 0, inner = 0] = await freePorts(2);
+  const protocol = (socket: string): string => {
+    if (!world.http2) return '';
+    return socket.includes(' ssl ') ? ' alpn h2' : ' proto h2';
+  };
   const hop = async (name: string, bind: string, servers: string[]): Promise<Measured> => {
     const file = join(world.folder, `${name}.cfg`);
     const lines = servers.map(
       (s, i) =>
-        `  server s${i} ${s} observe layer7 error-limit 7 on-error mark-down check inter 60s`,
+        `  server s${i} ${s}${protocol(s)} observe layer7 error-limit 7 on-error mark-down check inter 60s`,
     );
     writeFileSync(
       file,
       `${haproxyDefaults}frontend in
-  bind 127.0.0.1:${bind}
+  bind 127.0.0.1:${bind}${protocol(bind)}
   default_backend out
 backend out
   balance random(2)
@@ -134,7 +140,7 @@ async function startEnvoy(hops: Hops, world: World): Promise<Setup> {
         },
       ],
     },
-    alpn_protocols: ['http/1.1'],
+    alpn_protocols: [world.http2 ? 'h2' : 'http/1.1'],
   });
   const type = (kind: string): string =>
     `type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.${kind}`;
@@ -162,7 +168,10 @@ async function startEnvoy(hops: Hops, world: World): Promise<Setup> {
     client?: object,
   ): Promise<Measured> => {
     const file = join(world.folder, `${name}.json`);
-    writeFileSync(file, JSON.stringify(envoyConfig(listen, to, server, client)));
+    writeFileSync(
+      file,
+      JSON.stringify(envoyConfig(listen, to, world.http2 === true, server, client)),
+    );
     const args = ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
     return startProcess(name, requireTool('envoy'), args, [listen]);
   };
@@ -172,7 +181,19 @@ async function startEnvoy(hops: Hops, world: World): Promise<Setup> {
   return { port, processes: [outside, inside] };
 }
 
-function envoyConfig(port: number, to: number[], tlsIn?: object, tlsOut?: object): object {
+function envoyConfig(
+  port: number,
+  to: number[],
+  http2: boolean,
+  tlsIn?: object,
+  tlsOut?: object,
+): object {
+  const options = {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  };
   const address = (port_value: number): object => ({
     socket_address: { address: '127.0.0.1', port_value },
   });
@@ -238,6 +259,7 @@ function envoyConfig(port: number, to: number[], tlsIn?: object, tlsOut?: object
             cluster_name: 'cart',
             endpoints: [{ lb_endpoints: to.map((p) => ({ endpoint: { address: address(p) } })) }],
           },
+          ...(http2 && { typed_extension_protocol_options: options }),
           ...(tlsOut && { transport_socket: tlsOut }),
         },
       ],
@@ -263,7 +285,9 @@ const route: Route = {
   },
 };
 
-function outboundState(endpoints: { address: string; identity?: string }[]): MeshState {
+function outboundState(
+  endpoints: { address: string; identity?: string; http2?: boolean }[],
+): MeshState {
   return {
     version: 1,
     servers: [],
@@ -325,7 +349,10 @@ async function startOurs(hops: Hops, world: World): Promise<Setup> {
     port: p,
     mode: 'explicit',
   });
-  const upstreams = world.upstreams.map((p) => ({ address: `127.0.0.1:${p}` }));
+  const upstreams = world.upstreams.map((p) => ({
+    address: `127.0.0.1:${p}`,
+    ...(world.http2 && { http2: true }),
+  }));
   if (hops === 'plain') {
     const config = { outbound: listener(port), state: outboundState(upstreams) };
     return { port, processes: [await hop('firedrill', port, config, admin)] };
