@@ -81,7 +81,7 @@ async function startHaproxy(hops: Hops, world: World): Promise<Setup> {
     const file = join(world.folder, `${name}.cfg`);
     const lines = servers.map(
       (s, i) =>
-        `  server s${i} ${s}${protocol(s)} observe layer7 error-limit 7 on-error mark-down check inter 60s`,
+        `  server s${i} ${s}${protocol(s)} observe layer7 error-limit 7 on-error fastinter check inter 60s`,
     );
     writeFileSync(
       file,
