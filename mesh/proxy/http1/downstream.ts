@@ -81,6 +81,8 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
   #sentContinue = false;
   #mirror: Mirror | undefined;
   #responseBytes = 0;
+  /** Until the first try: no need to look at the clock again. */
+  #beganMs = 0;
   #requestDueMs = Infinity;
   #tryDueMs = Infinity;
   #waitDueMs = Infinity;
@@ -208,7 +210,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
       // In pieces: from its first byte on a head has only so long.
       if (this.#head.begun && this.#waitDueMs === Infinity) {
         this.#waitDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.headTimeoutMs;
-        this.#arm();
+        this.#armFor(this.#waitDueMs);
       }
     } else if (carry.length > maxEarlyBytes) this.#pause();
   }
@@ -241,9 +243,13 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#idleLimitMs =
       flow.idleTimeoutMs > 0 ? flow.idleTimeoutMs : this.#parts.limits.streamIdleMs;
     const nowMs = this.#parts.deadlines.nowMs();
-    if (flow.requestTimeoutMs > 0) this.#requestDueMs = nowMs + flow.requestTimeoutMs;
+    this.#beganMs = nowMs;
+    if (flow.requestTimeoutMs > 0) {
+      this.#requestDueMs = nowMs + flow.requestTimeoutMs;
+      this.#armFor(this.#requestDueMs);
+    }
     this.#markIdle(nowMs);
-    this.#arm();
+    this.#armFor(this.#idleDueMs);
     if (flow.mirror) this.#startMirror(flow, flow.mirror, buffer, from, to);
     if (flow.delayMs > 0) this.#wait(flow.delayMs);
     else this.#try();
@@ -280,9 +286,11 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
       }
       this.#phase = Phase.Waiting;
       if (flow.perTryTimeoutMs > 0) {
-        this.#tryDueMs = this.#parts.deadlines.nowMs() + flow.perTryTimeoutMs;
-        this.#arm();
+        const nowMs = this.#beganMs || this.#parts.deadlines.nowMs();
+        this.#tryDueMs = nowMs + flow.perTryTimeoutMs;
+        this.#armFor(this.#tryDueMs);
       }
+      this.#beganMs = 0;
       if (endpoint.http2) return this.#tryHttp2(endpoint, flow);
       const pool =
         (endpoint.pool as { http1?: Pool } | undefined)?.http1 ?? poolOf(endpoint, this.#parts);
@@ -444,33 +452,37 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
       !ended &&
       (isOld ? head.chunked || head.contentLength < 0 : !head.chunked && head.contentLength < 0);
     if (untilClose || this.#parts.isDraining()) this.#last = true;
-    let text: string;
-    if (head.minor === 1 && !head.hasHop && !this.#last && !isOld && !flow.responseHeaders) {
-      text = head.text;
-    } else {
-      text = responseText(head, {
-        edits: flow.responseHeaders,
-        close: this.#last,
-        keepAlive: isOld && !this.#last,
-        dropCoding: isOld,
-      });
-    }
     this.#responseBytes += to - from;
-    let more: boolean;
-    if (text.length + to - from <= oneWriteBytes) {
-      if (to > from) text += latin1(buffer, from, to);
-      more = true;
-      if (ended) text += this.#trailers();
-      more = this.wire.writeText(text);
-    } else {
-      this.wire.writeText(text);
-      more = this.wire.writeBytes(buffer, from, to);
-      if (ended) this.#writeTrailers();
-    }
+    const isSame =
+      head.minor === 1 && !head.hasHop && !this.#last && !isOld && !flow.responseHeaders;
+    const more =
+      isSame && head.to === from && to > from
+        ? this.wire.writeBytes(buffer, head.from, to)
+        : this.#writeHead(head, isSame, buffer, from, to);
+    if (ended) this.#writeTrailers();
     if (head.status === 101) return this.#startTunnel();
     if (ended) this.#complete();
     else if (!more) this.#lane?.pause();
     else if (flow.bytesPerSecond > 0) this.#throttle(to - from);
+  }
+
+  /** Head and the body's first bytes, in one write where they are small. */
+  #writeHead(head: Head, isSame: boolean, buffer: Buffer, from: number, to: number): boolean {
+    const isOld = this.#head.minor === 0;
+    const text = isSame
+      ? head.text
+      : responseText(head, {
+          edits: this.#flow?.responseHeaders,
+          close: this.#last,
+          keepAlive: isOld && !this.#last,
+          dropCoding: isOld,
+        });
+    if (to === from) return this.wire.writeText(text);
+    if (text.length + to - from <= oneWriteBytes) {
+      return this.wire.writeText(text + latin1(buffer, from, to));
+    }
+    this.wire.writeText(text);
+    return this.wire.writeBytes(buffer, from, to);
   }
 
   upstreamBody(buffer: Buffer, from: number, to: number, ended: boolean): void {
@@ -518,8 +530,9 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
 
   #wait(delayMs: number): void {
     this.#phase = Phase.Waiting;
+    this.#beganMs = 0;
     this.#waitDueMs = this.#parts.deadlines.nowMs() + delayMs;
-    this.#arm();
+    this.#armFor(this.#waitDueMs);
   }
 
   #refuse(flow: Flow): void {
@@ -592,7 +605,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#phase = Phase.Reading;
     this.#head.reset();
     this.#idleDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.idleTimeoutMs;
-    this.#arm();
+    this.#armFor(this.#idleDueMs);
     if (this.#paused) this.#resume();
     if (this.#busy) return;
     this.#readCarry();
@@ -695,7 +708,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#lane?.pause();
     this.#pause();
     this.#waitDueMs = this.#throttledUntilMs;
-    this.#arm();
+    this.#armFor(this.#waitDueMs);
   }
 
   // Time.
@@ -704,6 +717,11 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
   #markIdle(nowMs: number): void {
     this.#idleMark = this.wire.bytesIn + this.wire.bytesOut;
     this.#idleDueMs = nowMs + this.#idleLimitMs;
+  }
+
+  /** A later time than the one that is armed is found when that one comes. */
+  #armFor(dueMs: number): void {
+    if (dueMs < this.#deadline.dueMs) this.#deadline.at(dueMs);
   }
 
   #arm(): void {

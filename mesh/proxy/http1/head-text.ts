@@ -62,25 +62,40 @@ export function requestText(head: Head, changes: RequestChanges): string {
   }
   if (edits) after += cacheOf(edits).text;
   if (more) after += listText(more);
-  const drops = (index: number): boolean => {
-    switch (head.kinds[index]) {
+  let kept = '';
+  let from = head.fieldsStart;
+  const { count, kinds, places } = head;
+  const mayReplace = head.named !== undefined || edits !== undefined || more !== undefined;
+  for (let i = 0; i < count; i++) {
+    switch (kinds[i]) {
       case headerKind.host:
-        return authority !== undefined;
+        if (authority === undefined) continue;
+        break;
       case headerKind.connection:
       case headerKind.hop:
       case headerKind.te:
       case headerKind.reserved:
-        return true;
+        break;
       case headerKind.upgrade:
-        return !upgrade;
+        if (upgrade) continue;
+        break;
       case headerKind.contentLength:
       case headerKind.transferEncoding:
-        return false;
+        continue;
       default:
-        return isReplaced(head, index, edits, more);
+        if (!mayReplace || !isReplaced(head, i, edits, more)) continue;
     }
-  };
-  return `${line}${keptFields(head, drops)}${after}\r\n`;
+    // Neighbours that stay are copied together.
+    const start = places[i * 4] as number;
+    if (start > from) kept += text.slice(from, start);
+    from = i + 1 < count ? (places[i * 4 + 4] as number) : text.length - 2;
+  }
+  if (from < text.length - 2) {
+    // Nothing dropped and nothing changed above: one piece.
+    if (from === head.fieldsStart && sameLine) return `${text.slice(0, -2)}${after}\r\n`;
+    kept += text.slice(from, text.length - 2);
+  }
+  return `${line}${kept}${after}\r\n`;
 }
 
 export interface ResponseChanges {

@@ -95,8 +95,12 @@ export class Head {
   count = 0;
   error: HeadError | undefined;
 
-  /** All of it, up to and with the empty line; of a request it begins with the method. */
-  text = '';
+  #text = '';
+  /** Of a response, until its text is asked for: where its bytes are. */
+  #source: Uint8Array | undefined;
+  /** Where it lies in the buffer that it was parsed from. */
+  from = 0;
+  to = 0;
   method = '';
   #methodEnd = 0;
   target = '';
@@ -132,7 +136,8 @@ export class Head {
     this.#mark = 0;
     this.count = 0;
     this.error = undefined;
-    this.text = '';
+    this.#text = '';
+    this.#source = undefined;
     this.target = '';
     this.contentLength = -1;
     this.chunked = false;
@@ -433,7 +438,11 @@ export class Head {
       if (this.chunked && this.minor === 0) return headErrors.codingIn10;
       if (this.hostAt < 0 && this.minor !== 0) return headErrors.noHost;
     }
-    this.text = latin1(buffer, first, end);
+    this.from = first;
+    this.to = end;
+    // Most responses are passed on as bytes, and nobody asks for their text.
+    if (this.isRequest) this.#text = latin1(buffer, first, end);
+    else this.#source = buffer;
     const shift = first - start;
     if (shift > 0) {
       // Empty lines came before: places count from the text's first character.
@@ -445,6 +454,19 @@ export class Head {
     this.target = this.text.slice(this.#methodEnd - shift + 1, this.#targetEnd - shift);
     if (this.hostAt >= 0 && !isHost(this.value(this.hostAt))) return headErrors.host;
     return targetError(this.method, this.target);
+  }
+
+  /**
+   * All of it, up to and with the empty line; of a request it begins with the method. Of a response it may be asked for
+   * first only during the read that brought it.
+   */
+  get text(): string {
+    const source = this.#source;
+    if (source) {
+      this.#text = latin1(source, this.from, this.to);
+      this.#source = undefined;
+    }
+    return this.#text;
   }
 
   value(index: number): string {

@@ -4,6 +4,7 @@
  * A deadline is kept to the slot's width after its time, never before.
  */
 import type { Clock, Timer } from '../../../base/clock.js';
+import { faults } from './wire.js';
 
 const slotMs = 8;
 /** A power of two: 16 s ahead; what is due later is looked at again then. */
@@ -46,6 +47,7 @@ export class DeadlineWheel {
   #timer: Timer | undefined;
   #timerSlot = Infinity;
   #count = 0;
+  #isTurning = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -74,7 +76,7 @@ export class DeadlineWheel {
     if (head) head.previous = deadline;
     this.#heads[index] = deadline;
     this.#count++;
-    if (slot < this.#timerSlot) this.#wake(slot);
+    if (slot < this.#timerSlot && !this.#isTurning) this.#wake(slot);
   }
 
   remove(deadline: Deadline): void {
@@ -98,6 +100,7 @@ export class DeadlineWheel {
 
   #turn(): void {
     this.#timerSlot = Infinity;
+    this.#isTurning = true;
     const nowMs = this.#clock.monotonicMs();
     const now = Math.floor(nowMs / slotMs);
     // After a long stall every slot is looked at once, not once for each turn missed.
@@ -112,9 +115,14 @@ export class DeadlineWheel {
           continue;
         }
         d.dueMs = Infinity;
-        d.run(nowMs);
+        try {
+          d.run(nowMs);
+        } catch (error) {
+          faults.report(error);
+        }
       }
     }
+    this.#isTurning = false;
     if (this.#count === 0) return;
     for (let slot = this.#done + 1; slot <= this.#done + slots; slot++) {
       if (!this.#heads[slot & (slots - 1)]) continue;

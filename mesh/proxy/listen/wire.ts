@@ -178,7 +178,7 @@ function onRead(this: StreamHandle): void {
 }
 
 function onWritten(this: WriteRequest, status: number): void {
-  (this.wire as HandleWire).onWritten(this.bytes, status);
+  (this.wire as HandleWire).onWritten(this, status);
 }
 
 class HandleWire extends Wire {
@@ -187,6 +187,8 @@ class HandleWire extends Wire {
   readonly #asyncAt = streamWrap?.kLastWriteWasAsync as number;
   /** Used again until a write takes it along. */
   #request: WriteRequest;
+  /** Of TLS: the one that came back last. Its native half goes only after the call that says so, but before the next. */
+  #spare: WriteRequest | undefined;
   readonly #isTls: boolean;
   /** TLS takes one write at a time: what comes meanwhile goes out together, with the next. */
   #queue: (string | Buffer)[] | undefined;
@@ -269,7 +271,8 @@ class HandleWire extends Wire {
     }
     if (this.#state[this.#asyncAt] === 0) return true;
     request.bytes = bytes;
-    this.#request = this.#newRequest();
+    this.#request = this.#spare ?? this.#newRequest();
+    this.#spare = undefined;
     this.#isWriting = true;
     this.pendingBytes += bytes;
     if (this.pendingBytes <= highWaterBytes) return true;
@@ -286,13 +289,15 @@ class HandleWire extends Wire {
     return false;
   }
 
-  onWritten(bytes: number, status: number): void {
-    this.pendingBytes -= bytes;
+  onWritten(request: WriteRequest, status: number): void {
+    this.pendingBytes -= request.bytes;
     if (status < 0) return this.lost(getSystemErrorName(status));
     if (this.#isTls) {
       this.#isWriting = false;
       if (this.#queue) this.#flush(this.#queue);
       else if (this.#shutAfter) super.shut(this.#shutAfter);
+      // After the flush, which must not take it yet.
+      this.#spare = request;
     }
     if (this.pendingBytes === 0) this.drained();
   }
