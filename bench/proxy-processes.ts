@@ -20,8 +20,12 @@ export async function startProcess(
   command: string,
   args: readonly string[],
   ports: readonly number[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Measured> {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   children.add(child);
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => {

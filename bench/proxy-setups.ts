@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireTool } from '../base/tools.js';
-import { proxyNodeFlags, proxyProgram } from '../mesh/proxy/launch.js';
+import { proxyEnvironment, proxyNodeFlags, proxyProgram } from '../mesh/proxy/launch.js';
 import type { MeshState, ProxyConfig, Route } from '../mesh/model.js';
 import { freePorts, type Measured, startProcess } from './proxy-processes.js';
 
@@ -342,7 +342,7 @@ async function startOurs(hops: Hops, world: World): Promise<Setup> {
     };
     writeFileSync(file, JSON.stringify(whole));
     const args = [...proxyNodeFlags, proxyProgram, '--config', file];
-    return startProcess(name, process.execPath, args, [listen]);
+    return startProcess(name, process.execPath, args, [listen], proxyEnvironment);
   };
   const listener = (p: number): { host: string; port: number; mode: 'explicit' } => ({
     host: '127.0.0.1',

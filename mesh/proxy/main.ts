@@ -11,6 +11,7 @@ import type { ProxyConfig } from '../model.js';
 import { checkedConfig } from './config.js';
 import { absolutePaths } from './config-paths.js';
 import { watchState } from './config-watch.js';
+import { startHeapTrim } from './heap-trim.js';
 import { Proxy } from './proxy.js';
 
 const log = (line: string): void => {
@@ -69,8 +70,7 @@ async function main(argv: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => log(`uncaught: ${error.stack ?? error.message}`));
   await proxy.start();
   if (!config.controller) watchState(file, proxy, readConfig, realClock, log);
-  // What starting took is garbage now; with --expose-gc it goes at once, and the heap grows from a small one.
-  setTimeout(() => (globalThis as { gc?: () => void }).gc?.(), 500).unref();
+  startHeapTrim(realClock);
   const ready = { ready: true, ...proxy.ports, pid: process.pid };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
 }

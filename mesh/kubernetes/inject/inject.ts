@@ -1,6 +1,7 @@
 /** Puts the proxy into a pod, or says why not. The webhook and `firedrill inject` run this same code. */
 import { identityName } from '../../identity/names.js';
 import type { ProxyConfig } from '../../model.js';
+import { proxyEnvironment, proxyNodeFlags } from '../../proxy/launch.js';
 import { annotations, initContainer, parsePorts, ports, proxyContainer } from '../annotations.js';
 import { tokenAudience } from '../attestor.js';
 import type { ObjectMeta } from '../client/objects.js';
@@ -267,7 +268,14 @@ function proxyContainerOf(
   return {
     name: proxyContainer,
     image: read(annotations.proxyImage) ?? options.image,
-    command: ['node', '/app/dist/mesh/proxy/main.js', '--config', `${configFolder}/proxy.json`],
+    command: [
+      'node',
+      ...proxyNodeFlags,
+      '/app/dist/mesh/proxy/main.js',
+      '--config',
+      `${configFolder}/proxy.json`,
+    ],
+    env: Object.entries(proxyEnvironment).map(([name, value]) => ({ name, value })),
     ports: [
       { name: 'fd-inbound', containerPort: ports.inbound },
       { name: 'fd-admin', containerPort: ports.admin },
