@@ -1,6 +1,7 @@
 /**
  * Keeps the heap near what is live: V8 lets a small one grow to several times its size before it collects all of it,
- * which is dear beside an app that has 64 MB for its proxy. Needs --expose-gc (launch.ts); without it nothing happens.
+ * which is dear beside an app that has 64 MB for its proxy. Needs --expose-gc (launch.ts); without it nothing
+ * happens.
  */
 import { getHeapStatistics } from 'node:v8';
 import type { Clock, Timer } from '../../base/clock.js';

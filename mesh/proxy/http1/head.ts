@@ -457,7 +457,8 @@ export class Head {
   }
 
   /**
-   * All of it, up to and with the empty line; of a request it begins with the method. Of a response it may be asked for
+   * All of it, up to and with the empty line; of a request it begins with the method. Of a response it may be
+   * asked for
    * first only during the read that brought it.
    */
   get text(): string {

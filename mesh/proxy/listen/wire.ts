@@ -187,7 +187,10 @@ class HandleWire extends Wire {
   readonly #asyncAt = streamWrap?.kLastWriteWasAsync as number;
   /** Used again until a write takes it along. */
   #request: WriteRequest;
-  /** Of TLS: the one that came back last. Its native half goes only after the call that says so, but before the next. */
+  /**
+   * Of TLS: the one that came back last. Its native half goes only after the call that says so, but before the
+   * next.
+   */
   #spare: WriteRequest | undefined;
   readonly #isTls: boolean;
   /** TLS takes one write at a time: what comes meanwhile goes out together, with the next. */
