@@ -1,0 +1,84 @@
+/** W1: retries and timeouts cut transient checkout failures by 40% or more, and nobody pays twice. On the real shop. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Child, startNode } from '../../base/child.js';
+import { sleep } from '../../base/clock.js';
+import { program } from '../../base/paths.js';
+import { askJson, System } from '../../chaos/faults/system.js';
+import { type Load, startLoad } from '../../chaos/load/load.js';
+
+describe('W1', () => {
+  let child: Child;
+  let system: System;
+  let load: Load;
+
+  beforeAll(async () => {
+    child = startNode('shop', program('examples/retail/main'), []);
+    const { admin } = await child.ready;
+    system = await System.at(`http://127.0.0.1:${String(admin)}`);
+    while (!system.description.ready) {
+      await sleep(50);
+      await system.refresh();
+    }
+    load = await startLoad('embedded', {
+      url: system.description.url,
+      routes: [
+        {
+          name: 'checkout',
+          method: 'POST',
+          path: '/checkout',
+          requestsPerSecond: 12,
+          idempotencyKey: true,
+        },
+      ],
+      timeoutMs: 5000,
+      maxInFlight: 200,
+    });
+  });
+
+  afterAll(async () => {
+    await load.stop();
+    await child.stop();
+  });
+
+  const put = (url: string, body: object): Promise<unknown> =>
+    askJson(`${url}/faults`, { method: 'POST', body: { ttlMs: 60_000, ...body } });
+  const remove = (url: string, id: string): Promise<unknown> =>
+    askJson(`${url}/faults/${id}`, { method: 'DELETE' });
+
+  /** Share of checkouts that fail while payment fails one in ten, over 150 of them. */
+  async function failures(): Promise<number> {
+    const [payment] = system.workloads('payment');
+    const url = system.appAdmin(payment!);
+    await put(url, { id: 'transient', failureRatio: 1 / 10 });
+    const from = load.points.count;
+    while (load.points.count < from + 150) await sleep(50);
+    const points = load.points.all().slice(from, from + 150);
+    await remove(url, 'transient');
+    return points.filter((p) => !p.ok).length / points.length;
+  }
+
+  test('the same transient failures, without retries and with them', async () => {
+    await put(system.admin, { id: 'no-retries', kind: 'registry', set: { retries: 'none' } });
+    await sleep(1000);
+    const without = await failures();
+    await remove(system.admin, 'no-retries');
+    await sleep(1000);
+    const withRetries = await failures();
+    expect(without).toBeGreaterThan(0.03);
+    expect(withRetries).toBeLessThanOrEqual(0.6 * without);
+
+    // Charges whose answer comes after the caller has given up: the retry finds them done.
+    const [payment] = system.workloads('payment');
+    const before = await system.counters('payment');
+    await put(system.appAdmin(payment!), { id: 'late', latencyMs: 550 });
+    const repeats = async (): Promise<number> => {
+      const { repeatsAnswered } = await system.counters('payment');
+      return repeatsAnswered! - before.repeatsAnswered!;
+    };
+    const end = performance.now() + 40_000;
+    while ((await repeats()) === 0 && performance.now() < end) await sleep(100);
+    await remove(system.appAdmin(payment!), 'late');
+    expect(await repeats()).toBeGreaterThan(0);
+    expect((await system.counters('payment')).doubleCharges).toBe(0);
+  }, 120_000);
+});
