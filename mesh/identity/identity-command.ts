@@ -1,4 +1,5 @@
 /** `firedrill identity`: trust anchor and issuer made and rotated, tokens and certificates given, chains shown. */
+import type { AnchorKeeper } from './roll-over.js';
 import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
@@ -123,31 +124,34 @@ function registerRotate(identity: Command): void {
   rotate
     .command('anchor')
     .description('add a new trust anchor, move to it, drop the old one: three steps')
-    .requiredOption('--folder <path>', 'with trust-anchor.key')
+    .option('--folder <path>', 'with trust-anchor.key')
+    .option('--kubernetes', "the Secret of firedrill install, in the kubeconfig's cluster")
+    .option('--namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
+    .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config')
     .requiredOption('--trust-domain <name>', 'such as retail.local')
     .option('--admin <url...>', "controllers' admin addresses: wait for every proxy between steps")
     .option('--timeout <duration>', 'for each wait', '10m')
     .addHelpText(
       'after',
       `
-Example:
+Examples:
   firedrill identity rotate anchor --folder pki --trust-domain retail.local --admin http://127.0.0.1:9990
+  firedrill identity rotate anchor --kubernetes --trust-domain cluster.local --admin http://127.0.0.1:9990
 
 Without --admin only the first step is done: the new anchor is added to the bundle.
-Then, when all proxies trust it: rotate issuer; when all have renewed: rotate drop-old.`,
+Then, when all proxies trust it: rotate issuer; when all have renewed: rotate drop-old.
+With --kubernetes the new anchor's key is never written, so all three steps are one run, and --admin is needed
+(kubectl port-forward -n firedrill service/firedrill-controller 9990).`,
     )
-    .action(
-      async (o: { folder: string; trustDomain: string; admin?: string[]; timeout: string }) => {
-        const { rollAnchor } = await import('./roll-over.js');
-        await rollAnchor({
-          folder: o.folder,
-          trustDomain: o.trustDomain,
-          admins: o.admin ?? [],
-          timeoutMs: durationOf('--timeout', o.timeout),
-          say,
-        });
-      },
-    );
+    .action(async (o: AnchorFlags) => {
+      const { rollAnchor } = await import('./roll-over.js');
+      await rollAnchor({
+        keeper: await keeperOf(o),
+        admins: o.admin ?? [],
+        timeoutMs: durationOf('--timeout', o.timeout),
+        say,
+      });
+    });
   rotate
     .command('drop-old')
     .description('the last step: trust only the anchor above the present issuer')
@@ -158,6 +162,35 @@ Then, when all proxies trust it: rotate issuer; when all have renewed: rotate dr
       const dropped = dropOldAnchors(o.folder);
       say(`${dropped.length} anchor(s) dropped`);
     });
+}
+
+interface AnchorFlags {
+  folder?: string;
+  kubernetes?: boolean;
+  namespace: string;
+  kubeconfig?: string;
+  trustDomain: string;
+  admin?: string[];
+  timeout: string;
+}
+
+async function keeperOf(o: AnchorFlags): Promise<AnchorKeeper> {
+  if ((o.folder === undefined) === (o.kubernetes === undefined)) {
+    throw new UserError({
+      message: 'where is the trust anchor?',
+      expected: 'one of --folder and --kubernetes',
+    });
+  }
+  const { folderKeeper } = await import('./roll-over.js');
+  if (o.folder !== undefined) return folderKeeper(o.folder, o.trustDomain);
+  if (!o.admin) {
+    throw new UserError({
+      message: '--kubernetes does all three steps in one run',
+      expected: '--admin URL, to wait for the proxies in between',
+    });
+  }
+  const { secretKeeper } = await import('../kubernetes/secret-keeper.js');
+  return secretKeeper(o);
 }
 
 interface Lifetimes {

@@ -1,4 +1,5 @@
 /** A trust anchor rolled over while traffic runs: added, moved to, the old one dropped, each step awaited. */
+import type { X509Certificate } from 'node:crypto';
 import { realClock, sleep } from '../../base/clock.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { getJson } from '../controller/run-command.js';
@@ -17,28 +18,47 @@ interface EventRow {
   issuer?: string;
 }
 
+/** Where anchor and issuer are kept, and how each step is written there. */
+export interface AnchorKeeper {
+  /** A new anchor, trusted beside the old. */
+  add(): Promise<X509Certificate>;
+  /** An issuer under the new anchor. */
+  move(): Promise<X509Certificate>;
+  /** Only the anchor above the present issuer stays; how many were dropped. */
+  dropOld(): Promise<number>;
+}
+
+export const folderKeeper = (folder: string, trustDomain: string): AnchorKeeper => ({
+  add: () => addTrustAnchor(folder, { trustDomain }),
+  move: () => rotateIssuer(folder, { trustDomain }),
+  dropOld: () => Promise.resolve(dropOldAnchors(folder).length),
+});
+
 /**
  * With `admins` all three steps, each after every connected proxy took the one before; without, only the first.
  * Throws a UserError that names who is late; what was done so far is safe to leave and to go on from.
  */
 export async function rollAnchor(options: {
-  folder: string;
-  trustDomain: string;
+  keeper: AnchorKeeper;
   admins: readonly string[];
   timeoutMs: number;
   say(line: string): void;
 }): Promise<void> {
-  const { folder, trustDomain, admins, say } = options;
-  const anchor = await addTrustAnchor(folder, { trustDomain });
+  const { keeper, admins, say } = options;
+  const anchor = await keeper.add();
   say(`1. new anchor ${sha256Hex(anchor.raw).slice(0, 16)} trusted beside the old`);
   if (admins.length === 0) return;
   const anchorHash = sha256Hex(anchor.raw);
-  await until(options, 'trusts the new anchor', async (admin) => {
+  const trusts = async (admin: string): Promise<boolean> => {
     const state = (await getJson(admin, '/state')) as { anchors: { hash: string }[] };
-    if (!state.anchors.some((a) => a.hash === anchorHash)) return ['the controller itself'];
-    return late(await proxiesOf(admin), (p) => p.bundleCurrent);
-  });
-  const issuer = await rotateIssuer(folder, { trustDomain });
+    return state.anchors.some((a) => a.hash === anchorHash);
+  };
+  await until(options, 'trusts the new anchor', async (admin) =>
+    (await trusts(admin))
+      ? late(await proxiesOf(admin), (p) => p.bundleCurrent)
+      : ['the controller itself'],
+  );
+  const issuer = await keeper.move();
   const issuerHash = sha256Hex(issuer.raw);
   say(`2. new issuer ${issuerHash.slice(0, 16)} under it`);
   await until(options, 'has a certificate of the new issuer', async (admin) => {
@@ -48,11 +68,12 @@ export async function rollAnchor(options: {
     const proxies = (await getJson(admin, '/proxies')) as (ProxyRow & { identity: string })[];
     return late(proxies, (p) => renewed.has(p.identity));
   });
-  const dropped = dropOldAnchors(folder);
-  say(`3. ${dropped.length} old anchor(s) dropped`);
-  await until(options, 'trusts only the new anchor', async (admin) =>
-    late(await proxiesOf(admin), (p) => p.bundleCurrent),
-  );
+  say(`3. ${await keeper.dropOld()} old anchor(s) dropped`);
+  await until(options, 'trusts only the new anchor', async (admin) => {
+    const state = (await getJson(admin, '/state')) as { anchors: { hash: string }[] };
+    if (!state.anchors.every((a) => a.hash === anchorHash)) return ['the controller itself'];
+    return late(await proxiesOf(admin), (p) => p.bundleCurrent);
+  });
 }
 
 /** Replicas share the issuer, and a proxy renews with any of them. */

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { registerCheck } from './check/check-command.js';
 import { registerReadiness } from './readiness/readiness-command.js';
 import { registerInject } from './inject/inject-commands.js';
+import { registerProxyInit } from './inject/proxy-init.js';
 import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
 import { registerProfile } from './profile/profile-command.js';
 import { registerObserve } from './observe/observe-commands.js';
@@ -11,6 +12,7 @@ import { registerInstall } from './install/install-commands.js';
 export function registerKubernetes(program: Command): void {
   registerInstall(program);
   registerInject(program);
+  registerProxyInit(program);
   registerCheck(program);
   registerObserve(program);
   registerDiagnostics(program);

@@ -7,6 +7,7 @@ import { answerInject, patchOf } from '../../mesh/kubernetes/inject/admission.js
 import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
 import { injectPod, type PodLike, uninjectPod } from '../../mesh/kubernetes/inject/inject.js';
 import { injectYaml, uninjectYaml } from '../../mesh/kubernetes/inject/offline.js';
+import { redirectRules } from '../../mesh/kubernetes/inject/proxy-init.js';
 import { defaultValues } from '../../mesh/kubernetes/install/values.js';
 
 const options = injectOptionsOf(defaultValues());
@@ -148,4 +149,24 @@ data: { a: b }
     namespace: 'shop',
   });
   expect(() => injectYaml('in.yaml', 'a: [', options)).toThrow(/^in\.yaml:1:/);
+});
+
+test('proxy-init: what is skipped comes before what is redirected, and the jumps are made once', () => {
+  const redirection = {
+    inboundPort: 4143,
+    outboundPort: 4140,
+    proxyUserId: 2102,
+    skipInbound: [4191, 8001, 8000],
+    skipOutbound: [25],
+  };
+  const rules = redirectRules(redirection).split('\n');
+  expect(rules.filter((r) => r.startsWith('-A FIREDRILL_INBOUND'))).toEqual([
+    '-A FIREDRILL_INBOUND -p tcp --dport 4191 -j RETURN',
+    '-A FIREDRILL_INBOUND -p tcp --dport 8000:8001 -j RETURN',
+    '-A FIREDRILL_INBOUND -p tcp -j REDIRECT --to-ports 4143',
+  ]);
+  expect(rules.filter((r) => r.startsWith('-A FIREDRILL_OUTBOUND')).at(0)).toContain('2102');
+  expect(rules.at(-3)).toBe('-A OUTPUT -p tcp -j FIREDRILL_OUTBOUND');
+  const again = redirectRules(redirection, new Set(['FIREDRILL_INBOUND', 'FIREDRILL_OUTBOUND']));
+  expect(again).not.toMatch(/-A (PREROUTING|OUTPUT)/);
 });

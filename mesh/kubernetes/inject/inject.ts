@@ -4,6 +4,7 @@ import type { ProxyConfig } from '../../model.js';
 import { proxyEnvironment, proxyNodeFlags } from '../../proxy/launch.js';
 import { annotations, initContainer, parsePorts, ports, proxyContainer } from '../annotations.js';
 import { tokenAudience } from '../attestor.js';
+import { controllerIdentityOf } from '../install/manifests.js';
 import type { ObjectMeta } from '../client/objects.js';
 import type { Container, PodSpec } from '../discovery/types.js';
 import { isMeshed, workloadOf } from '../discovery/workload.js';
@@ -230,11 +231,7 @@ function proxyConfig(
     },
     controller: {
       addresses: [revised(options.controllerAddress, read(annotations.revision))],
-      identity: identityName({
-        serviceAccount: 'firedrill-controller',
-        namespace: options.controlNamespace,
-        trustDomain: options.trustDomain,
-      }),
+      identity: controllerIdentityOf(options.controlNamespace, options.trustDomain),
       tokenFile: `${tokenFolder}/token`,
     },
     cacheFolder: `${stateFolder}/cache`,

@@ -1,6 +1,7 @@
 /** Every object of an installation, from its values. The Helm chart is made by calling this with symbols as values. */
 import { controllerNodeFlags } from '../../controller/node-flags.js';
 import { stringify } from 'yaml';
+import { identityName } from '../../identity/names.js';
 import { labels, ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
 import { customResources } from '../crds/definitions.js';
@@ -24,6 +25,10 @@ export const names = {
   mutatingWebhook: 'firedrill-injector',
   validatingWebhook: 'firedrill-validator',
 } as const;
+
+/** Of every revision of it: they are one control plane to the proxies. */
+export const controllerIdentityOf = (namespace: string, trustDomain: string): string =>
+  identityName({ serviceAccount: names.controller, namespace, trustDomain });
 
 /**
  * In the order in which they must come; Argo CD keeps it by the sync waves. `revision` (or '') names a second control
@@ -96,6 +101,8 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
     listen: { host: '0.0.0.0', port: ports.controllerGrpc },
     admin: { host: '0.0.0.0', port: ports.controllerAdmin },
     identity: {
+      // What the injector tells proxies to expect of it.
+      name: controllerIdentityOf(namespace, values.trustDomain),
       issuer: {
         kind: 'kubernetes',
         namespace,

@@ -13,7 +13,7 @@ import {
   pkiFiles,
   rotateIssuer,
 } from '../../../mesh/identity/pki-files.js';
-import { rollAnchor } from '../../../mesh/identity/roll-over.js';
+import { folderKeeper, rollAnchor } from '../../../mesh/identity/roll-over.js';
 import {
   clientIn,
   controllerIn,
@@ -101,8 +101,7 @@ test('C2: a new issuer and a new trust anchor reach everybody, hot, each step aw
   const before = clients.map(({ client }) => client.identity?.issuer);
   const steps: string[] = [];
   await rollAnchor({
-    folder: join(path, 'pki'),
-    trustDomain,
+    keeper: folderKeeper(join(path, 'pki'), trustDomain),
     admins: [`http://127.0.0.1:${controller.adminPort}`],
     timeoutMs: 20_000,
     say: (line) => steps.push(line),

@@ -1,0 +1,241 @@
+/**
+ * The mesh in a cluster, whole: a real API server, the installed control plane, the real webhook, and pods whose proxies
+ * and apps run in network namespaces of their own, redirected by the injector's own init container (issue 5's show).
+ */
+import { request } from 'node:http';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Child } from '../../base/child.js';
+import { findTool } from '../../base/tools.js';
+import { getJson } from '../../mesh/controller/run-command.js';
+import { rollAnchor } from '../../mesh/identity/roll-over.js';
+import type { AnyObject } from '../../mesh/kubernetes/client/objects.js';
+import type { Injector } from '../../mesh/kubernetes/inject/injector.js';
+import { defaultValues } from '../../mesh/kubernetes/install/values.js';
+import { secretKeeperOf } from '../../mesh/kubernetes/secret-keeper.js';
+import { testWith } from '../tools.js';
+import { type Cluster, startCluster } from './cluster.js';
+import {
+  controllerAdmin,
+  install,
+  startInstalledController,
+  startInstalledInjector,
+} from './control-plane.js';
+import { Kubelet } from './kubelet.js';
+import { until } from './until.js';
+
+const isRoot = process.getuid?.() === 0;
+const possible =
+  isRoot && ['kube-apiserver', 'etcd', 'ip', 'iptables'].every((t) => findTool(t as 'ip'));
+const needs = isRoot ? testWith('kube-apiserver', 'etcd', 'ip', 'iptables') : test.skip;
+const limitMs = 240_000;
+
+let cluster: Cluster;
+let kubelet: Kubelet;
+let controller: Child;
+let injector: Injector;
+
+const echo = `
+require('node:http').createServer((q, r) => r.end(q.headers['l5d-client-id'] ?? 'nobody')).listen(8080);`;
+
+/** Fifty requests a second by the service's name; knows nothing of proxies. Counts from its first success on. */
+const shopper = `
+const http = require('node:http');
+const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+const seen = { ok: 0, failed: 0, before: 0, problems: [], last: '' };
+const fail = (why) => {
+  if (seen.ok === 0) { seen.before++; seen.problems = [why]; return; }
+  seen.failed++; seen.problems.push(why); seen.problems.splice(10);
+};
+setInterval(() => {
+  const q = http.get({ host: 'echo.shop', path: '/', agent, timeout: 20000 }, (r) => {
+    let body = '';
+    r.on('data', (c) => (body += c)).on('end', () => {
+      if (r.statusCode !== 200) return fail(r.statusCode + ' ' + JSON.stringify(r.headers));
+      if (seen.ok++ === 0) seen.problems = [];
+      seen.last = body;
+    });
+  });
+  q.on('error', (e) => fail(String(e.code))).on('timeout', () => q.destroy());
+}, 20);
+setInterval(() => console.log(JSON.stringify(seen)), 100);`;
+
+interface Seen {
+  ok: number;
+  failed: number;
+  before: number;
+  problems: string[];
+  last: string;
+}
+const seen = (): Seen =>
+  JSON.parse(kubelet.logs('shop', 'web', 'app').at(-1) ?? '{"ok":0,"problems":[]}') as Seen;
+
+const pod = (
+  name: string,
+  script: string,
+  annotations: Record<string, string> = {},
+): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'shop', labels: { app: name }, annotations },
+  spec: {
+    serviceAccountName: name,
+    containers: [
+      {
+        name: 'app',
+        image: 'node',
+        command: ['node', '-e', script],
+        ...(name === 'echo' ? { ports: [{ containerPort: 8080 }] } : {}),
+      },
+    ],
+  },
+});
+
+beforeAll(async () => {
+  if (!possible) return;
+  const values = defaultValues();
+  values.identity.certificateLifetime = '60s';
+  cluster = await startCluster();
+  await install(cluster, values);
+  const { admin } = cluster;
+  await admin.create({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'shop', annotations: { 'mesh.firedrill.dev/inject': 'enabled' } },
+  });
+  for (const name of ['web', 'echo']) {
+    const metadata = { name, namespace: 'shop' };
+    await admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  }
+  await admin.create({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'echo', namespace: 'shop' },
+    spec: { selector: { app: 'echo' }, ports: [{ port: 80, targetPort: 8080 }] },
+  });
+  kubelet = new Kubelet(cluster);
+  controller = await startInstalledController(cluster, kubelet.bridge.address);
+  injector = await startInstalledInjector(cluster, values);
+  await kubelet.start();
+}, limitMs);
+
+afterAll(async () => {
+  await kubelet?.stop();
+  await injector?.stop();
+  await controller?.stop();
+  await cluster?.stop();
+}, limitMs);
+
+needs(
+  'pods made through the API server are injected, discovered, and speak mutual TLS unawares',
+  { timeout: limitMs },
+  async () => {
+    const { admin } = cluster;
+    const policy = { 'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated' };
+    // Webhook configurations reach the API server's own cache a moment later.
+    await until(async () => {
+      const path = '/api/v1/namespaces/shop/pods?dryRun=All';
+      const tried = (await admin.call('POST', path, pod('echo', echo))) as Partial<AnyObject>;
+      return JSON.stringify(tried.spec).includes('firedrill-proxy');
+    }, 'the injection');
+    await admin.create(pod('echo', echo, policy));
+    await admin.create(pod('web', shopper));
+    await until(
+      () => kubelet.isReady('shop', 'echo') && kubelet.isReady('shop', 'web'),
+      'ready pods',
+      120_000,
+    );
+    await until(() => seen().ok > 20, `answers through the mesh`, 60_000).catch(
+      (error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(seen())}`);
+      },
+    );
+    // The app sees who called: an identity that only a certificate of the mesh can show.
+    expect(seen().last).toBe('web.shop.serviceaccount.identity.cluster.local');
+    // Whoever has none is turned away at the same port, although the app itself would answer.
+    const address = kubelet.addressOf('shop', 'echo') as string;
+    expect(await plainRequest(address, 8080)).not.toBe(200);
+    const metrics = await getText(address, 4191, '/metrics');
+    expect(metrics).toMatch(/direction="inbound"[^\n]*tls="true"/);
+    const proxies = (await getJson(controllerAdmin(kubelet.bridge.address), '/proxies')) as {
+      identity: string;
+    }[];
+    expect(proxies.map((p) => p.identity).sort()).toEqual([
+      'echo.shop.serviceaccount.identity.cluster.local',
+      'web.shop.serviceaccount.identity.cluster.local',
+    ]);
+  },
+);
+
+needs(
+  'the trust anchor is rotated under load, and no request fails',
+  { timeout: limitMs },
+  async () => {
+    const before = seen();
+    const steps: string[] = [];
+    await rollAnchor({
+      keeper: secretKeeperOf(cluster.admin, 'firedrill', 'cluster.local'),
+      admins: [controllerAdmin(kubelet.bridge.address)],
+      timeoutMs: 90_000,
+      say: (line) => steps.push(line),
+    });
+    expect(steps.map((s) => s.slice(0, 2))).toEqual(['1.', '2.', '3.']);
+    const rotated = seen();
+    await until(() => seen().ok > rotated.ok + 50, 'requests afterwards', 60_000);
+    expect(seen()).toMatchObject({ failed: 0, problems: [] });
+    expect(seen().ok).toBeGreaterThan(before.ok + 50);
+  },
+);
+
+needs(
+  'the controller is killed and replaced under load, and no request fails',
+  { timeout: limitMs },
+  async () => {
+    controller.process.kill('SIGKILL');
+    await controller.exited;
+    const killed = seen();
+    await until(() => seen().ok > killed.ok + 100, 'requests without a controller', 60_000);
+    controller = await startInstalledController(cluster, kubelet.bridge.address);
+    const admin = controllerAdmin(kubelet.bridge.address);
+    await until(
+      async () => ((await getJson(admin, '/proxies')) as unknown[]).length === 2,
+      'both proxies at the new controller',
+      90_000,
+    );
+    // What it says arrives: a second endpoint takes its share.
+    await cluster.admin.create({
+      ...pod('echo', echo),
+      metadata: { name: 'echo-2', namespace: 'shop', labels: { app: 'echo' } },
+    });
+    await until(() => kubelet.isReady('shop', 'echo-2'), 'the second pod', 120_000);
+    const address = kubelet.addressOf('shop', 'echo-2') as string;
+    await until(
+      async () => /request_total\{[^\n]*\} [1-9]/.test(await getText(address, 4191, '/metrics')),
+      'requests at the second endpoint',
+      60_000,
+    );
+    expect(seen()).toMatchObject({ failed: 0, problems: [] });
+  },
+);
+
+function getText(host: string, port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    request({ host, port, path, timeout: 10_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk)).on('end', () => resolve(text));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+/** The status, or the code of the error. */
+function plainRequest(host: string, port: number): Promise<number | string> {
+  return new Promise((resolve) => {
+    request({ host, port, path: '/', timeout: 10_000 }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0));
+    })
+      .on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'))
+      .end();
+  });
+}
