@@ -34,8 +34,16 @@ let kubelet: Kubelet;
 let controller: Child;
 let injector: Injector;
 
+/** Says who called; and on a port that is not redirected, for the kubelet, that it is there. */
 const echo = `
-require('node:http').createServer((q, r) => r.end(q.headers['l5d-client-id'] ?? 'nobody')).listen(8080);`;
+const http = require('node:http');
+http.createServer((q, r) => r.end(q.headers['l5d-client-id'] ?? 'nobody')).listen(8080, () => {
+  http.createServer((q, r) => r.end('ok')).listen(8081);
+});`;
+const echoAnnotations = {
+  'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated',
+  'mesh.firedrill.dev/skip-inbound-ports': '8081',
+};
 
 /** Fifty requests a second by the service's name; knows nothing of proxies. Counts from its first success on. */
 const shopper = `
@@ -84,7 +92,10 @@ const pod = (
         name: 'app',
         image: 'node',
         command: ['node', '-e', script],
-        ...(name === 'echo' ? { ports: [{ containerPort: 8080 }] } : {}),
+        ...(name === 'echo' && {
+          ports: [{ containerPort: 8080 }],
+          readinessProbe: { httpGet: { path: '/', port: 8081 } },
+        }),
       },
     ],
   },
@@ -130,14 +141,13 @@ needs(
   { timeout: limitMs },
   async () => {
     const { admin } = cluster;
-    const policy = { 'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated' };
     // Webhook configurations reach the API server's own cache a moment later.
     await until(async () => {
       const path = '/api/v1/namespaces/shop/pods?dryRun=All';
       const tried = (await admin.call('POST', path, pod('echo', echo))) as Partial<AnyObject>;
       return JSON.stringify(tried.spec).includes('firedrill-proxy');
     }, 'the injection');
-    await admin.create(pod('echo', echo, policy));
+    await admin.create(pod('echo', echo, echoAnnotations));
     await admin.create(pod('web', shopper));
     await until(
       () => kubelet.isReady('shop', 'echo') && kubelet.isReady('shop', 'web'),
@@ -204,7 +214,12 @@ needs(
     // What it says arrives: a second endpoint takes its share.
     await cluster.admin.create({
       ...pod('echo', echo),
-      metadata: { name: 'echo-2', namespace: 'shop', labels: { app: 'echo' } },
+      metadata: {
+        name: 'echo-2',
+        namespace: 'shop',
+        labels: { app: 'echo' },
+        annotations: echoAnnotations,
+      },
     });
     await until(() => kubelet.isReady('shop', 'echo-2'), 'the second pod', 120_000);
     const address = kubelet.addressOf('shop', 'echo-2') as string;
