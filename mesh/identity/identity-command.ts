@@ -1,8 +1,8 @@
 /** `firedrill identity`: trust anchor and issuer made and rotated, tokens and certificates given, chains shown. */
-import type { AnchorKeeper } from './roll-over.js';
 import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
+import type { AnchorKeeper } from './roll-over.js';
 
 const help = (text: string): string => `\nExample:\n  ${text}`;
 

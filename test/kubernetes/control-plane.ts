@@ -1,4 +1,4 @@
-/** The control plane of an installation, running: the controller as a process, the injector's webhook, both with their own accounts. */
+/** An installation's control plane, running: controller and injector, each with its own service account. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';

@@ -1,6 +1,6 @@
 /**
- * The mesh in a cluster, whole: a real API server, the installed control plane, the real webhook, and pods whose proxies
- * and apps run in network namespaces of their own, redirected by the injector's own init container (issue 5's show).
+ * The mesh in a cluster, whole: a real API server, the installed control plane, the real webhook, and pods whose
+ * proxies and apps run in network namespaces of their own, redirected by the injector's own init container.
  */
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 /**
- * A kubelet's stand-in for one node, with the endpoint controller's part: it runs every pod that a real API server holds
- * as its spec says (init containers in turn, native sidecars before the app), reports their status, and keeps the
- * services' EndpointSlices. It also plays DNS, by /etc/hosts. What it does not do: schedule, pull images, restart.
+ * A kubelet's stand-in for one node, with the endpoint controller's part: it runs every pod that a real API server
+ * holds as its spec says (init containers in turn, native sidecars before the app), reports their status, and keeps
+ * the services' EndpointSlices. It also plays DNS, by /etc/hosts. It does not schedule, pull images or restart.
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';

@@ -21,8 +21,8 @@ const jumps = [
 ] as const;
 
 /**
- * For `iptables-restore --noflush`: one transaction, and the chains are ours, so that running it again changes nothing.
- * `jumped` are the chains that are jumped to already. IPv6 is not redirected: the proxy listens on IPv4.
+ * For `iptables-restore --noflush`: one transaction, and the chains are ours, so that running it again changes
+ * nothing. `jumped` are the chains that are jumped to already. IPv6 is not redirected: the proxy listens on IPv4.
  */
 export function redirectRules(r: Redirection, jumped: ReadonlySet<string> = new Set()): string {
   const skip = (chain: string, skipped: readonly number[]): string[] =>
