@@ -26,7 +26,7 @@ describe('W1', () => {
           name: 'checkout',
           method: 'POST',
           path: '/checkout',
-          requestsPerSecond: 12,
+          requestsPerSecond: 20,
           idempotencyKey: true,
         },
       ],
@@ -45,14 +45,14 @@ describe('W1', () => {
   const remove = (url: string, id: string): Promise<unknown> =>
     askJson(`${url}/faults/${id}`, { method: 'DELETE' });
 
-  /** Share of checkouts that fail while payment fails one in ten, over 150 of them. */
+  /** Share of checkouts that fail while payment fails one in sixteen, over 300 of them. */
   async function failures(): Promise<number> {
     const [payment] = system.workloads('payment');
     const url = system.appAdmin(payment!);
-    await put(url, { id: 'transient', failureRatio: 1 / 10 });
+    await put(url, { id: 'transient', failureRatio: 1 / 16 });
     const from = load.points.count;
-    while (load.points.count < from + 150) await sleep(50);
-    const points = load.points.all().slice(from, from + 150);
+    while (load.points.count < from + 300) await sleep(50);
+    const points = load.points.all().slice(from, from + 300);
     await remove(url, 'transient');
     return points.filter((p) => !p.ok).length / points.length;
   }
@@ -64,7 +64,7 @@ describe('W1', () => {
     await remove(system.admin, 'no-retries');
     await sleep(1000);
     const withRetries = await failures();
-    expect(without).toBeGreaterThan(0.03);
+    expect(without).toBeGreaterThan(0.02);
     expect(withRetries).toBeLessThanOrEqual(0.6 * without);
 
     // Charges whose answer comes after the caller has given up: the retry finds them done.
