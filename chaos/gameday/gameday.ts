@@ -11,6 +11,7 @@ import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { packageVersion } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
+import { pageFor, readPages } from '../../runbooks/pages.js';
 import type {
   AlertRecord,
   GameDayRecord,
@@ -412,6 +413,7 @@ class GameDay {
     const firings = firingsOf((this.#watch as Watch).notifications).filter(
       (f) => f.resolvedAtMs === undefined || f.resolvedAtMs >= fromMs,
     );
+    const pages = readPages();
     const records = await Promise.all(
       firings.map(async (f): Promise<AlertRecord> => {
         const scenario = this.#scenarios.find(
@@ -419,13 +421,14 @@ class GameDay {
         );
         const key = `${f.name} ${f.firedAtMs} ${JSON.stringify(f.labels)}`;
         const answers = await this.#answers.get(key);
+        const page = pageFor(pages, f.name, f.labels.slo !== undefined);
         return {
           ...f,
           ...(scenario && { scenario: scenario.id }),
           expected: scenario !== undefined && isExpected(scenario, f),
           facts: (await this.#facts.get(key)) ?? [],
           ...(answers && { answers }),
-          runbook: f.name,
+          ...(page !== undefined && { runbook: page.name }),
         };
       }),
     );

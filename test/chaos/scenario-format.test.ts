@@ -7,6 +7,7 @@ import { alertNames } from '../../alerts/index.js';
 import { badPlaceholder, fillQuery } from '../../chaos/scenarios/query.js';
 import { ownScenarios, readScenarios, readScenarioText } from '../../chaos/scenarios/read.js';
 import { scenarioJsonSchema } from '../../chaos/scenarios/schema.js';
+import { readPages } from '../../runbooks/pages.js';
 import { readSlos } from '../../slo/index.js';
 
 const good = `apiVersion: firedrill.dev/v1
@@ -44,7 +45,9 @@ const problem = (from: string, to: string): string => {
 test('X3: each of our scenarios is well formed, and names its runbook and its abort conditions', () => {
   const scenarios = readScenarios(ownScenarios());
   expect(scenarios.length).toBeGreaterThanOrEqual(3);
+  const pages = readPages();
   for (const { scenario, file } of scenarios) {
+    expect([scenario.id, pages.has(scenario.runbook)]).toEqual([scenario.id, true]);
     expect(`${scenario.id}.yaml`).toBe(file.split('/').at(-1));
     expect(scenario.abort.length).toBeGreaterThan(0);
   }
