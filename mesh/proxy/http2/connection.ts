@@ -271,6 +271,8 @@ export abstract class Connection implements WireUser, FrameSink {
       if (id > this.lastStream()) {
         throw new ConnectionError(errorCode.protocol, 'RST_STREAM on an idle stream');
       }
+      // What crossed our own reset may be ignored; what follows the peer's may not.
+      this.#resetByUs.delete(id);
       return this.#spend(1);
     }
     this.onPeerReset(stream, readUint32(buffer, start));
