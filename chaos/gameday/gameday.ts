@@ -150,7 +150,8 @@ class GameDay {
     const lifetimes = scenarios.map((s) => this.#lifetimeOf(s.scenario));
     view.progress('starting the shop');
     this.#shop = await startShop(journal, Math.min(...lifetimes), (line) => {
-      if (process.env.FIREDRILL_DEBUG !== undefined) view.line(`  ${line}`);
+      const busyPort = line.includes('other ports are chosen');
+      if (busyPort || process.env.FIREDRILL_DEBUG !== undefined) view.line(`  ${line}`);
     });
     this.#checkTargets(scenarios.map((s) => s.scenario));
     const real = findTool('prometheus') !== undefined && findTool('alertmanager') !== undefined;
@@ -158,6 +159,7 @@ class GameDay {
       options.prometheus === 'auto' ? (real ? 'prometheus' : 'embedded') : options.prometheus;
     // A real Prometheus takes seconds to find its targets: the shop comes up meanwhile.
     if (kind === 'embedded') await this.#shop.ready;
+    const planned = JSON.stringify(this.#targets());
     const watching = startWatch(kind, {
       targets: this.#targets(),
       groups: this.#parts.groups,
@@ -171,6 +173,8 @@ class GameDay {
     loading.catch(() => undefined);
     view.progress('starting Prometheus and the load');
     const [watch, load] = await Promise.all([watching, loading]);
+    // A port that was taken meanwhile was chosen anew.
+    if (JSON.stringify(this.#targets()) !== planned) await watch.setTargets(this.#targets());
     this.#watchedSinceMs = clock.nowMs();
     watch.onNotification((n) => {
       if (n.status === 'firing') this.#gatherFacts();

@@ -28,6 +28,8 @@ interface Lease {
   dueMs: number;
   effect: number;
   timer: Timer;
+  /** Undone or about to be: it no longer counts. */
+  ending: boolean;
   /** The undoing, once it has begun. */
   undone?: Promise<void>;
 }
@@ -64,6 +66,7 @@ export class ShopFaults {
       fault: before?.fault ?? fault,
       dueMs: this.#clock.nowMs() + fault.ttlMs,
       effect: before?.effect ?? 0,
+      ending: false,
       timer: this.#clock.after(fault.ttlMs, () => void this.remove(fault.id)),
     };
     this.#leases.set(fault.id, lease);
@@ -76,6 +79,7 @@ export class ShopFaults {
     const lease = this.#leases.get(id);
     if (!lease) return false;
     lease.timer.cancel();
+    lease.ending = true;
     lease.undone ??= this.#end(lease.fault).catch((error: unknown) =>
       this.#say(`fault ${id} could not be undone: ${messageOf(error)}`),
     );
@@ -92,15 +96,15 @@ export class ShopFaults {
 
   async #end(fault: ShopFault): Promise<void> {
     if (fault.kind === 'kill') return this.#shop.processes.startAgain(fault.target);
-    this.#writeRegistry(fault.id);
+    this.#writeRegistry();
   }
 
-  /** As the leases together say, `without` one that is ending. */
-  #writeRegistry(without?: string): void {
+  /** As the leases together say. */
+  #writeRegistry(): void {
     const { revision } = this.#shop.registryOptions;
     const merged: RegistryOptions = { retries: 'budget', revision };
-    for (const { fault } of this.#leases.values()) {
-      if (fault.kind === 'registry' && fault.id !== without) Object.assign(merged, fault.set);
+    for (const { fault, ending } of this.#leases.values()) {
+      if (fault.kind === 'registry' && !ending) Object.assign(merged, fault.set);
     }
     for (const key of Object.keys(this.#shop.registryOptions)) {
       delete (this.#shop.registryOptions as unknown as Record<string, unknown>)[key];

@@ -73,6 +73,8 @@ export class Shop {
         if (attempt >= 3 || !messageOf(error).includes('EADDRINUSE')) throw error;
         this.#options.say(`${messageOf(error)}: other ports are chosen`);
         this.ports = await choosePorts();
+        // Sidecars would serve by the ports that they knew.
+        rmSync(this.path('cache'), { recursive: true, force: true });
         this.processes = new Processes(this.#options.say);
       }
     }
