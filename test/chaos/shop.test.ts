@@ -39,7 +39,7 @@ test.each(['app', 'inbound'] as const)(
   },
 );
 
-test('X3: faults of the supervisor lapse by its own clock: the registry is as it was, the process is back', async () => {
+test('X3: leases of the supervisor lapse: the registry is as it was, the process is back', async () => {
   const { shop, folder } = await planned();
   await shop.start();
   const clock = new SimulatedClock();
