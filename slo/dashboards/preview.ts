@@ -19,7 +19,8 @@ export function valueText(value: number | undefined, unit: Unit): string {
   };
   switch (unit) {
     case 'ratio':
-      return `${(value * 100).toFixed(Math.abs(value) > 0.99 && value < 1 ? 3 : 1)}%`;
+      if (value > 0.99 && value < 1) return `${(value * 100).toFixed(3)}%`;
+      return `${(value * 100).toFixed(Math.abs(value) >= 10 ? 0 : 1)}%`;
     case 'percent':
       return `${digits(value)}%`;
     case 'per-second':
