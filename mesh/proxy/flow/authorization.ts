@@ -63,8 +63,12 @@ export class ServerAuthorization {
     this.#lines = new TokenBucket(auditPerSecond, 2 * auditPerSecond, nowMs);
   }
 
+  /** A connection that is refused before its first byte is counted and written down like any other. */
   mayConnect(peer: Peer): boolean {
-    return mayConnect(this.source, this.#authorizer, peer);
+    if (mayConnect(this.source, this.#authorizer, peer)) return true;
+    const tls = peer.identity === undefined ? 'disabled' : 'true';
+    this.decide(peer.identity, peer.address, '', tls, true);
+    return false;
   }
 
   /** The verdict on a request (or, with an empty route, on an opaque connection), counted. */

@@ -319,9 +319,11 @@ test('C4: inbound: who may call what, by route; audit lines; the client cannot n
   const stranger = inbound.begin(http, request({ path: '/pay', headers: { 'l5d-client-id': id } }));
   expect(stranger.requestHeaders?.remove).toContain('l5d-client-id');
   expect(carry(b, stranger, () => ({})).status).toBe(403);
-  expect(b.audits.map((l) => JSON.parse(l).audit)).toEqual(['denied', 'denied']);
+  // The connection that was cut before its first byte, and the two requests.
+  expect(b.audits.map((l) => JSON.parse(l).audit)).toEqual(['denied', 'denied', 'denied']);
   expect(b.metric(`inbound_http_authz_allow_total{authz_name="checkout-pays",tls="true"}`)).toBe(1);
   expect(b.metric('inbound_http_authz_deny_total')).toBe(2);
+  expect(b.metric('inbound_tcp_authz_deny_total')).toBe(1);
   // 403 is an answer, not a failure of the service.
   expect(b.metric('response_total{direction="inbound",classification="failure"}')).toBe(0);
 });
