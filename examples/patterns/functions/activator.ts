@@ -1,6 +1,6 @@
 /**
- * Scale from zero, emulated: the first request starts the function's process and is held until it is there; when nothing
- * was asked for a while the process is ended. `node activator.js '{"idleMs": 2000, ...}'` says its port as one JSON line.
+ * Scale from zero, emulated: the first request starts the function's process and is held until it is there; when
+ * nothing was asked for a while the process is ended. `node activator.js OPTIONS` says its port as one JSON line.
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type Child, dieWithParent, startNode } from '../../../base/child.js';

@@ -1,4 +1,4 @@
-/** A function as a process: says its port as one JSON line, then answers. It takes its time to start, as runtimes do. */
+/** A function as a process: says its port as one JSON line, then answers. It takes its time to start. */
 import { createServer } from 'node:http';
 import { dieWithParent } from '../../../base/child.js';
 

@@ -1,4 +1,4 @@
-/** A machine outside of any cluster joins with a token that is good once, and is an endpoint of a service like others. */
+/** A machine outside of any cluster joins with a token that is good once, and serves like any other endpoint. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
