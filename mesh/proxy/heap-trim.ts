@@ -7,8 +7,8 @@ import { getHeapStatistics } from 'node:v8';
 import type { Clock, Timer } from '../../base/clock.js';
 
 const lookMs = 2000;
-/** A collection takes some 10 ms: at full load this much garbage takes ten seconds or more to grow old. */
-const slackBytes = 3 * 1024 * 1024;
+/** A collection takes some 10 ms: at full load so much garbage takes some seconds to grow old. */
+const slackBytes = 2 * 1024 * 1024;
 
 export function startHeapTrim(clock: Clock): Timer | undefined {
   const { gc } = globalThis as { gc?: () => void };

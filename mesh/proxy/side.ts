@@ -92,6 +92,7 @@ export abstract class Side {
       metrics: gateway.metrics,
       clock,
       identity,
+      terminatesTls: config.identity !== undefined,
       maxConnections: config.limits?.maxConnections ?? defaultMaxConnections,
       detectTimeoutMs,
       handshakeTimeoutMs,
@@ -181,7 +182,9 @@ export class OutboundSide extends Side {
     const { outbound } = this.parts.gateway;
     const { peerAddress, originalDst } = accepted;
     if (accepted.spoken === 'opaque') {
-      const destination = outbound.destinationFor(originalDst ?? '', originalDst);
+      // In explicit mode only HTTP says where it wants to go.
+      if (originalDst === undefined) return accepted.wire.destroy();
+      const destination = outbound.destinationFor(originalDst, originalDst);
       return this.relay(accepted, outbound.connect(destination, peerAddress));
     }
     this.serve(accepted, new OutboundServing(outbound, peerAddress, originalDst));

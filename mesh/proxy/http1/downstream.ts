@@ -451,7 +451,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
       head.status !== 101 &&
       !ended &&
       (isOld ? head.chunked || head.contentLength < 0 : !head.chunked && head.contentLength < 0);
-    if (untilClose || this.#parts.isDraining()) this.#last = true;
+    if (untilClose || this.#parts.isDraining() || this.#isExpired()) this.#last = true;
     this.#responseBytes += to - from;
     const isSame =
       head.minor === 1 && !head.hasHop && !this.#last && !isOld && !flow.responseHeaders;
@@ -464,6 +464,12 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     if (ended) this.#complete();
     else if (!more) this.#lane?.pause();
     else if (flow.bytesPerSecond > 0) this.#throttle(to - from);
+  }
+
+  /** The client's certificate has run out since the handshake: it may prove itself anew. */
+  #isExpired(): boolean {
+    const { expiresMs } = this.wire;
+    return expiresMs !== Infinity && expiresMs <= Date.now();
   }
 
   /** Head and the body's first bytes, in one write where they are small. */

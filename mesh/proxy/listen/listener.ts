@@ -36,6 +36,8 @@ export interface ListenerParts {
   readonly metrics: ProxyMetrics;
   readonly clock: Clock;
   readonly identity: IdentityStore;
+  /** False: TLS is the app's own, and passed on. */
+  readonly terminatesTls: boolean;
   readonly maxConnections: number;
   /** Before the first byte; then it is opaque in transparent mode, and closed in explicit mode. */
   readonly detectTimeoutMs: number;
@@ -112,7 +114,9 @@ export class Listener {
       return this.#hand(wire, known, nothing, meta, undefined);
     }
     const looking = new Looking(wire, this.#parts, (spoken, first) => {
-      if (spoken === 'tls' && direction === 'inbound' && this.#parts.identity.isReady) {
+      if (spoken === 'tls' && direction === 'inbound' && this.#parts.terminatesTls) {
+        // Before the first certificate there is nothing to say; after it has expired its peers judge.
+        if (!this.#parts.identity.isReady) return wire.destroy();
         return this.#handshake(letGo(wire, first), meta);
       }
       this.#count(wire, label);
