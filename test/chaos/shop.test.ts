@@ -37,6 +37,7 @@ test.each(['app', 'inbound'] as const)(
     const web = `http://127.0.0.1:${shop.ports.workloads.web!.inbound}/`;
     expect((await fetch(web, { headers: { host: 'web.retail' } })).status).toBe(200);
   },
+  120_000,
 );
 
 test('X3: leases of the supervisor lapse: the registry is as it was, the process is back', async () => {
@@ -63,4 +64,4 @@ test('X3: leases of the supervisor lapse: the registry is as it was, the process
   expect(faults.list()).toEqual([]);
   expect(shop.processes.pidOf('cart')).not.toBe(pid);
   expect(shop.processes.pidOf('cart')).toBeDefined();
-});
+}, 120_000);
