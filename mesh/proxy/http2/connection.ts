@@ -28,6 +28,8 @@ const maxRemembered = 512;
 /** Of one stream in one turn, so that each gets its share of the connection. */
 const pumpBytes = 16384;
 const lingerMs = 1000;
+/** Of a stalled stream, while memory is short. */
+const stalledShortMs = 10_000;
 const tableBytes = 4096;
 
 export abstract class Connection implements WireUser, FrameSink {
@@ -399,6 +401,7 @@ export abstract class Connection implements WireUser, FrameSink {
       if (nowMs - this.#usedMs > this.limits.idleMs) this.drainNow();
       return;
     }
+    this.#resetStalled(nowMs);
     // Somebody waits for an answer: is the peer still there at all?
     const silentMs = nowMs - this.#lastReadMs;
     if (this.#pingSentMs > 0) {
@@ -408,6 +411,18 @@ export abstract class Connection implements WireUser, FrameSink {
     } else if (silentMs > this.limits.silentMs) {
       this.#pingSentMs = nowMs;
       this.ping();
+    }
+  }
+
+  #resetStalled(nowMs: number): void {
+    const { memory } = this.shared;
+    const { stalledMs } = this.limits;
+    const isShort = memory.isShort || memory.usedBytes > memory.limitBytes;
+    for (const stream of this.streams.values()) {
+      if (!stream.waiting) continue;
+      if (stream.stalledSinceMs < 0) stream.stalledSinceMs = nowMs;
+      const limitMs = isShort ? Math.min(stalledMs, stalledShortMs) : stalledMs;
+      if (nowMs - stream.stalledSinceMs >= limitMs) this.streamFailed(stream, errorCode.cancel);
     }
   }
 

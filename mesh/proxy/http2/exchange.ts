@@ -37,6 +37,12 @@ export type Upstream = Stream | Http1Upstream;
  */
 const holdMs = 10;
 
+/**
+ * A body up to this size is kept even where no retry is configured: a request that was certainly
+ * not processed (the endpoint is going away) may be sent again, whatever its method.
+ */
+const leastKeepBytes = 16 * 1024;
+
 /** Used between composing a head and encoding it, never longer. */
 const scratch: Field[] = [];
 
@@ -59,7 +65,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
    */
   #body: Buffer[] | undefined;
   #bodyBytes = 0;
-  #keeps = false;
+  #keeps = true;
+  #keepBytes = leastKeepBytes;
+  #retryForbidden = false;
   #requestTrailers: readonly Field[] | undefined;
   /**
    * All of it has been looked at; the stream may have ended before, where an injected fault slows
@@ -144,7 +152,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     const flow = this.#serving.begin(this);
     this.#flow = flow;
     this.#http1Only = this.#serving.http1Only === true;
-    this.#keeps = flow.retryBufferBytes > 0;
+    this.#keepBytes = Math.max(flow.retryBufferBytes, leastKeepBytes);
+    this.#keeps = !this.#front.memory.isShort;
     const { grpcTimeoutMs } = this.#head;
     const { requestTimeoutMs } = flow;
     if (requestTimeoutMs > 0 || grpcTimeoutMs > 0) {
@@ -251,9 +260,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   #sendBody(up: Upstream): void {
     const body = this.#body;
     const ends = this.#requestEnded;
-    if (!this.#keeps) {
-      this.#body = undefined;
-      this.#bodyBytes = 0;
+    if (!this.#keeps && body) {
+      this.#forbidRetry();
+      this.#dropBody();
     }
     const last = body ? body.length - 1 : -1;
     for (let i = 0; i <= last; i++) {
@@ -307,7 +316,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     this.#tryDueMs = Infinity;
     if (this.#idleDueMs !== Infinity) this.#active();
     if (ended) return this.#decide(fields, grpcStatusOf(fields), true);
-    if (this.#head.isGrpc && this.#keeps) {
+    if (this.#head.isGrpc && this.#keeps && this.#flow.retryBufferBytes > 0) {
       this.#heldHead = fields;
       up.afterRead(this);
       return;
@@ -334,7 +343,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     }
     // From here on there is no retry: what was kept for one can go.
     this.#keeps = false;
-    this.#body = undefined;
+    this.#dropBody();
     this.#headSent = true;
     this.#grpcStatus = grpcStatus;
     const edits = this.#flow.responseHeaders;
@@ -389,16 +398,35 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       mirror.add(buffer, start, end);
       if (ended) mirror.send(undefined);
     }
-    if (this.#keeps && this.#bodyBytes + bytes > this.#flow.retryBufferBytes) {
-      this.#keeps = false;
-      this.#flow.forbidRetry();
-      if (this.#up) this.#body = undefined;
-    }
-    if (bytes > 0 && (this.#keeps || !this.#up)) {
-      this.#bodyBytes += bytes;
-      (this.#body ??= []).push(Buffer.from(buffer.subarray(start, end)));
+    if (this.#keeps && this.#bodyBytes + bytes > this.#keepBytes) this.#keeps = false;
+    if (bytes > 0 && !this.#headSent) {
+      if (this.#keeps || !this.#up) this.#keep(buffer, start, end);
+      else {
+        this.#forbidRetry();
+        this.#dropBody();
+      }
     }
     if (this.#up) this.#credit(this.#up.data(buffer, start, end, ended));
+  }
+
+  #keep(buffer: Buffer, start: number, end: number): void {
+    this.#bodyBytes += end - start;
+    this.#front.memory.usedBytes += end - start;
+    (this.#body ??= []).push(Buffer.from(buffer.subarray(start, end)));
+  }
+
+  #dropBody(): void {
+    if (!this.#body) return;
+    this.#front.memory.usedBytes -= this.#bodyBytes;
+    this.#bodyBytes = 0;
+    this.#body = undefined;
+  }
+
+  /** What has been passed on was not kept. */
+  #forbidRetry(): void {
+    if (this.#retryForbidden) return;
+    this.#retryForbidden = true;
+    this.#flow.forbidRetry();
   }
 
   onTrailers(stream: Upstream, fields: Field[]): void {
@@ -441,6 +469,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     }
     if (stream !== this.#up) return;
     this.#up = undefined;
+    // The answer is complete, and waits for the client: whoever gave it wants no more of
+    // the request.
+    if (stream.remoteEnded) return;
     if (this.#headSent) return this.#end('upstream-broke', code);
     this.#tryFailed(resetFailure(code, lost, stream.onIdleSession));
   }
@@ -531,7 +562,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     const down = this.#down;
     const up = this.#up;
     this.#up = undefined;
-    this.#body = undefined;
+    this.#dropBody();
     // The answer is complete and the request is not: nobody wants the rest of it.
     if (up && !(up.localEnded && up.remoteEnded)) up.reset(errorCode.cancel);
     if (!down.closed) down.reset(errorCode.none);
@@ -552,7 +583,16 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   #arm(): void {
     this.#deadline ??= new Deadline(this.#front.deadlines, (nowMs) => this.#due(nowMs));
-    this.#deadline.at(Math.min(this.#totalDueMs, this.#tryDueMs, this.#waitDueMs, this.#idleDueMs));
+    this.#deadline.at(
+      Math.min(
+        this.#totalDueMs,
+        this.#tryDueMs,
+        this.#waitDueMs,
+        this.#idleDueMs,
+        this.#holdDueMs,
+        this.#paceDueMs,
+      ),
+    );
   }
 
   #due(nowMs: number): void {

@@ -79,6 +79,8 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
     regular = true;
   }
   if (method === '') return undefined;
+  // No user names in an authority (RFC 9113, 8.3.1).
+  if (authority !== undefined && authority.includes('@')) return undefined;
   if (method === 'CONNECT') {
     if (scheme !== '' || path !== undefined || !authority) return undefined;
   } else {

@@ -22,6 +22,11 @@ export interface ConnectionLimits {
   idleMs: number;
   /** Nothing read while streams are open, before a PING asks whether the peer is there. */
   silentMs: number;
+  /**
+   * Octets that wait for a reader who takes none: its stream is reset. While memory is short much
+   * sooner.
+   */
+  stalledMs: number;
   /** Connections to one endpoint. */
   maxSessions: number;
 }
@@ -36,7 +41,8 @@ export const defaultLimits: ConnectionLimits = {
   unfinishedMs: 10_000,
   idleMs: 600_000,
   silentMs: 30_000,
-  maxSessions: 4,
+  maxSessions: 16,
+  stalledMs: 300_000,
 };
 
 /**

@@ -51,6 +51,8 @@ export class Stream {
   receivedBytes = 0;
   /** Waits for a window or for the wire; undefined as long as nothing does. */
   waiting: Waiting | undefined;
+  /** Since when nothing of it could be sent; -1: not looked at since something was. */
+  stalledSinceMs = -1;
   /** Listed with those that wait for the connection. */
   blocked = false;
 
@@ -136,7 +138,9 @@ export class Stream {
       this.waiting = undefined;
       if (queue.ended && !this.localEnded) this.end(queue.trailers);
     }
-    if (sentInAll > 0) this.receiver.onSent(this, sentInAll);
+    if (sentInAll === 0) return;
+    this.stalledSinceMs = -1;
+    this.receiver.onSent(this, sentInAll);
   }
 }
 

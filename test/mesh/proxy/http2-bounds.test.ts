@@ -3,7 +3,7 @@
  * things.
  */
 import { createServer, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { defaultLimits, type Shared } from '../../../mesh/proxy/http2/limits.js';
@@ -316,6 +316,69 @@ test('an idle connection is closed in time; a silent one with streams is asked, 
   for (let i = 0; i < 60; i++) clock.advance(1000);
   await waiting.until(() => rig.flows[0]?.endings.length === 1);
   expect(rig.flows[0]?.endings).toEqual(['ended client-gone -1 0 0']);
+});
+
+test('a reader that takes nothing for five minutes loses its stream, and keeps its connection', async () => {
+  const clock = new SimulatedClock();
+  const port = await upstream((stream) => {
+    stream.respond({ ':status': 200 });
+    stream.end(Buffer.alloc(200_000));
+  });
+  const rig = await rigOf([endpointAt(port)], {}, { clock });
+  const client = rawClient(rig);
+  client.send(frame(1, 5, 1, block(get())));
+  await client.until(() => rig.front.memory.usedBytes > 0);
+  for (let second = 0; second < 305; second++) {
+    clock.advance(1000);
+    if (second % 10 !== 0) continue;
+    // It is there: it answers, and asks.
+    client.send(frame(6, 0, 0, Buffer.alloc(8)));
+    const pongs = client.frames.filter((f) => f.type === 6 && f.flags === 1).length;
+    await client.until(
+      () => client.frames.filter((f) => f.type === 6 && f.flags === 1).length > pongs,
+    );
+  }
+  expect((await client.frame(3, 1)).payload.readUInt32BE(0)).toBe(8);
+  await client.until(() => rig.flows[0]?.endings.length === 1);
+  expect(rig.front.memory.usedBytes).toBe(0);
+  expect(client.closed).toBe(false);
+});
+
+test('an endpoint that wants no more of a request it has answered does not break the answer', async () => {
+  // SETTINGS, then for stream 1: head, data, the end, and RST_STREAM with NO_ERROR.
+  const body = Buffer.alloc(16000, 0x62);
+  const raw = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    let seen = 0;
+    socket.on('data', (chunk: Buffer) => {
+      const before = seen;
+      seen += chunk.length;
+      if (before > 0 || seen < 60) return;
+      socket.write(
+        Buffer.concat([
+          settings,
+          frame(1, 4, 1, block([[':status', '200']])),
+          frame(0, 0, 1, body),
+          frame(0, 1, 1, body),
+          frame(3, 0, 1, word(0)),
+        ]),
+      );
+    });
+  });
+  await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve));
+  open.push(() => raw.close());
+  const rig = await rigOf([endpointAt((raw.address() as AddressInfo).port)]);
+  const client = rawClient(rig);
+  // A window of 20000 octets for the answer, which are 32000.
+  client.send(frame(4, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(20000)])));
+  client.send(frame(1, 4, 1, block([[':method', 'POST'], ...get().slice(1)])));
+  const received = (): number =>
+    client.frames.reduce((sum, f) => (f.type === 0 ? sum + f.payload.length : sum), 0);
+  await client.until(() => received() === 20000);
+  client.send(frame(8, 0, 1, word(20000)));
+  await client.until(() => received() === 32000);
+  await client.until(() => rig.flows[0]?.endings.length === 1);
+  expect(rig.flows[0]?.endings).toEqual(['ended complete -1 0 32000']);
 });
 
 test('a drain: two GOAWAYs around a round trip, requests on their way are served, then the end', async () => {

@@ -162,6 +162,7 @@ test('heads, bodies and trailers pass both ways, unchanged', async () => {
   expect(JSON.parse(String(answer.trailers['x-trailers']))).toEqual({ 'x-after': 'yes' });
   expect(rig.flows[0]?.log).toEqual([
     expect.stringMatching(/^pick/),
+    'forbidRetry',
     'responded 200 -1',
     'ended complete -1 300000 300000',
   ]);
@@ -433,6 +434,71 @@ test('REFUSED_STREAM and streams above a GOAWAY count as not processed, and are 
   expect(other.flows[0]?.log[1]).toBe('not-processed');
 });
 
+test('without a retry policy a small body is still kept for what was not processed', async () => {
+  const refusing = await upstream((stream) => {
+    stream.resume();
+    stream.on('end', () => stream.close(7));
+  });
+  const working = await upstream(echo);
+  const rig = await relay([refusing, working], { retries: 1 });
+  const session = client(rig);
+  expect((await ask(session, { ':method': 'POST' }, 'small')).body).toBe('small');
+  expect(rig.flows[0]?.log).not.toContain('forbidRetry');
+  // The large one has been passed on and cannot be sent again.
+  const large = await ask(session, { ':method': 'POST' }, 'x'.repeat(40_000));
+  expect(large.status).toBe(502);
+  expect(rig.flows[1]?.log).toContain('forbidRetry');
+  expect(rig.front.memory.usedBytes).toBe(0);
+});
+
+test('a mirror gets a marked copy, bounded, and never touches the answer', async () => {
+  const copies: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const mirror = await upstream((stream, headers) => {
+    let body = '';
+    stream.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    stream.on('end', () => {
+      copies.push({ headers, body });
+      stream.respond({ ':status': 500 });
+      stream.end('whatever');
+    });
+  });
+  const ended: boolean[] = [];
+  const rig = await relay([await upstream(echo)], {
+    mirror: {
+      endpoint: endpointAt(mirror),
+      header: ['x-mirrored', 'true'],
+      maxBodyBytes: 1000,
+      ended: (answered) => ended.push(answered),
+    },
+  });
+  const session = client(rig);
+  const answer = await ask(session, { ':method': 'POST', ':path': '/a' }, 'copy me');
+  expect([answer.status, answer.body]).toEqual([200, 'copy me']);
+  expect(JSON.parse(String(answer.headers['x-seen']))).not.toHaveProperty('x-mirrored');
+  expect((await ask(session, {})).status).toBe(200);
+  await until(() => ended.length === 2);
+  expect(ended).toEqual([true, true]);
+  expect(copies.map((c) => [c.headers[':path'], c.headers['x-mirrored'], c.body])).toEqual([
+    ['/a', 'true', 'copy me'],
+    ['/', 'true', ''],
+  ]);
+  expect((await ask(session, { ':method': 'POST' }, 'x'.repeat(2000))).status).toBe(200);
+  expect(ended).toEqual([true, true, false]);
+});
+
+test('an injected limit of bandwidth slows both directions and loses nothing', async () => {
+  const rig = await relay([await upstream(echo)], { bytesPerSecond: 100_000 });
+  const startMs = performance.now();
+  const answer = await ask(client(rig), { ':method': 'POST' }, 'x'.repeat(20_000), {
+    'x-after': '1',
+  });
+  expect(answer.body.length).toBe(20_000);
+  expect(JSON.parse(String(answer.trailers['x-trailers']))).toEqual({ 'x-after': '1' });
+  // Not less than one direction takes, less the last piece's rest.
+  expect(performance.now() - startMs).toBeGreaterThan(140);
+  expect(rig.flows[0]?.endings).toEqual(['ended complete -1 20000 20000']);
+});
+
 test('gRPC: a status in trailers that follow at once is judged before anything is relayed', async () => {
   const grpc = { 'content-type': 'application/grpc' };
   const failing = await upstream((stream) => {
@@ -456,6 +522,32 @@ test('gRPC: a status in trailers that follow at once is judged before anything i
   const answer = await ask(client(rig), { ':method': 'POST', ...grpc }, 'call');
   expect([answer.body, answer.trailers['grpc-status']]).toEqual(['reply', '0']);
   expect(rig.flows[0]?.endings).toEqual(['ended complete 0 4 5']);
+});
+
+test('gRPC: a head alone is held back for a moment only, whatever retries are armed', async () => {
+  const rig = await relay(
+    [
+      await upstream((stream) => {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+        // Says nothing before it is asked.
+        stream.on('data', (chunk: Buffer) => stream.end(chunk));
+      }),
+    ],
+    { retries: 1, retryGrpcStatuses: [14], retryBufferBytes: 1000 },
+  );
+  const stream = client(rig).request({
+    ':method': 'POST',
+    ':path': '/chat.Chat/Talk',
+    'content-type': 'application/grpc',
+  });
+  stream.on('error', () => undefined);
+  let status = 0;
+  let heard = '';
+  stream.on('response', (h) => (status = Number(h[':status'])));
+  stream.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+  await until(() => status === 200);
+  stream.end('now');
+  await until(() => heard === 'now');
 });
 
 test('gRPC streaming both ways: each message is passed on as it comes', async () => {
@@ -532,7 +624,9 @@ test('more streams than an endpoint takes at once wait, or get another session',
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   open.push(() => server.close());
-  const rig = await relay([(server.address() as AddressInfo).port]);
+  const { port } = server.address() as AddressInfo;
+  const rig = await startRig([endpointAt(port)], {}, { limits: { maxSessions: 4 } });
+  open.push(() => rig.close());
   const session = client(rig);
   // Once the endpoint's settings are known.
   await ask(session, {});
