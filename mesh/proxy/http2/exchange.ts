@@ -460,7 +460,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     if (this.#down.localEnded && !this.#over) this.#finish('complete');
   }
 
-  onReset(stream: Upstream, code: number, lost: boolean): void {
+  onReset(stream: Stream, code: number, lost: boolean): void {
     if (this.#over) return;
     if (stream === this.#down) {
       this.#dropTry();
@@ -472,8 +472,22 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     // The answer is complete, and waits for the client: whoever gave it wants no more of
     // the request.
     if (stream.remoteEnded) return;
-    if (this.#headSent) return this.#end('upstream-broke', code);
+    if (this.#headSent) {
+      if (lost || !this.#isEndByReset(stream, code)) return this.#end('upstream-broke', code);
+      this.#down.end(undefined);
+      if (this.#down.localEnded) this.#finish('complete');
+      return;
+    }
     this.#tryFailed(resetFailure(code, lost, stream.onIdleSession));
+  }
+
+  /**
+   * Servers on Node's http2 at times say RST_STREAM with NO_ERROR where END_STREAM is due.
+   * Nothing says that the body is cut short; gRPC's, without trailers, is.
+   */
+  #isEndByReset(up: Stream, code: number): boolean {
+    if (code !== errorCode.none || this.#head.isGrpc) return false;
+    return up.expectedBytes < 0 || up.expectedBytes === up.receivedBytes;
   }
 
   /** Of an HTTP/1.1 try that never got as far as an answer. */
