@@ -10,6 +10,8 @@ export interface WriteRequest {
   oncomplete: ((this: WriteRequest, status: number) => void) | undefined;
   wire: unknown;
   bytes: number;
+  /** Written from until it is complete: nothing below keeps it from the garbage collector. */
+  buffer: Uint8Array | undefined;
 }
 
 export interface StreamHandle {

@@ -216,6 +216,7 @@ class HandleWire extends Wire {
     request.oncomplete = onWritten;
     request.wire = this;
     request.bytes = 0;
+    request.buffer = undefined;
     return request;
   }
 
@@ -260,6 +261,7 @@ class HandleWire extends Wire {
       const own = Buffer.allocUnsafeSlow(bytes);
       buffer.copy(own, 0, start, end);
       status = this.#handle.writeBuffer(request, own);
+      if (status === 0 && this.#state[this.#asyncAt] !== 0) request.buffer = own;
     }
     return this.#sent(request, status, bytes);
   }
