@@ -19,7 +19,7 @@ import { type FrameSink, FrameReader, readUint31, readUint32 } from './frame-rea
 import { FrameWriter } from './frame-writer.js';
 import { CompressionError, HpackDecoder } from './hpack/decoder.js';
 import type { Field } from './hpack/field.js';
-import type { ConnectionLimits, Shared } from './limits.js';
+import type { ConnectionLimits, Memory, Shared } from './limits.js';
 import { ReceiveWindow } from './receive-window.js';
 import { nobody, type Stream } from './stream.js';
 
@@ -36,6 +36,7 @@ export abstract class Connection implements WireUser, FrameSink {
   readonly wire: Wire;
   readonly output: FrameWriter;
   readonly streams = new Map<number, Stream>();
+  readonly memory: Memory;
   protected readonly shared: Shared;
   protected readonly limits: ConnectionLimits;
   readonly #reader: FrameReader;
@@ -72,6 +73,7 @@ export abstract class Connection implements WireUser, FrameSink {
     this.wire = wire;
     this.shared = shared;
     this.limits = limits;
+    this.memory = memory;
     this.output = new FrameWriter(wire);
     this.#decoder = new HpackDecoder(tableBytes, limits.maxHeaderListBytes);
     this.#reader = new FrameReader(this, isServer, limits.maxHeaderListBytes, this.now);
@@ -415,7 +417,7 @@ export abstract class Connection implements WireUser, FrameSink {
   }
 
   #resetStalled(nowMs: number): void {
-    const { memory } = this.shared;
+    const { memory } = this;
     const { stalledMs } = this.limits;
     const isShort = memory.isShort || memory.usedBytes > memory.limitBytes;
     for (const stream of this.streams.values()) {
@@ -550,6 +552,7 @@ export abstract class Connection implements WireUser, FrameSink {
 
   protected drop(stream: Stream): void {
     stream.receiver = nobody;
+    if (stream.waiting) this.memory.usedBytes -= stream.waiting.bytes;
     stream.waiting = undefined;
     this.#finish(stream);
   }

@@ -38,14 +38,12 @@ export class ReceiveWindow {
 
   hold(bytes: number): void {
     this.#heldBytes += bytes;
-    this.#memory.usedBytes += bytes;
     if (this.#mayGive()) this.give(bytes);
     else this.#owed += bytes;
   }
 
   release(bytes: number): void {
     this.#heldBytes -= bytes;
-    this.#memory.usedBytes -= bytes;
     this.settle();
   }
 

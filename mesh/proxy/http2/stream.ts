@@ -87,7 +87,10 @@ export class Stream {
     const rest = start + sent;
     if (rest === end && (!ended || this.localEnded)) return sent;
     const queue = waiting ?? (this.waiting = new Waiting());
-    if (rest < end) queue.add(buffer, rest, end);
+    if (rest < end) {
+      queue.add(buffer, rest, end);
+      this.connection.memory.usedBytes += end - rest;
+    }
     if (ended) queue.ended = true;
     if (!waiting) this.connection.block(this);
     return sent;
@@ -132,6 +135,7 @@ export class Stream {
       const sent = this.connection.sendData(this, chunk, from, to, ends);
       sentInAll += sent;
       queue.took(sent);
+      this.connection.memory.usedBytes -= sent;
       if (sent < to - from) break;
     }
     if (queue.bytes === 0) {
