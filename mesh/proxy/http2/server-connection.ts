@@ -72,8 +72,9 @@ export class ServerConnection extends Connection {
     const stream = new Stream(this, id, nobody, this.peerInitialWindow, limits.streamWindow);
     this.streams.set(id, stream);
     stream.remoteEnded = ended;
-    if (!head) {
-      stream.headers([makeField(':status', '431', true)], true);
+    if (!head || head.method === 'CONNECT') {
+      // Too large; or a tunnel, which would hide requests from everything that is decided here.
+      stream.headers([makeField(':status', head ? '501' : '431', true)], true);
       if (!stream.closed) stream.reset(errorCode.none);
       return;
     }

@@ -151,6 +151,25 @@ test('a head larger than allowed is answered 431, also where the tables make it 
   await client.frame(6);
 });
 
+test('CONNECT is answered 501, extended CONNECT is malformed', async () => {
+  const rig = await rigOf([]);
+  const client = rawClient(rig);
+  const plain: [string, string][] = [
+    [':method', 'CONNECT'],
+    [':authority', 'cart.retail:443'],
+  ];
+  client.send(frame(1, 4, 1, block(plain)));
+  expect(client.fields(await client.frame(1, 1))[':status']).toBe('501');
+  const extended: [string, string][] = [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
+    ...get().slice(1),
+  ];
+  client.send(frame(1, 4, 3, block(extended)));
+  expect((await client.frame(3, 3)).payload.readUInt32BE(0)).toBe(1);
+  expect(rig.flows).toEqual([]);
+});
+
 test('more streams than announced are refused, the others go on', async () => {
   const rig = await rigOf([endpointAt(await upstream(silent))], {}, { limits: { maxStreams: 3 } });
   const client = rawClient(rig);

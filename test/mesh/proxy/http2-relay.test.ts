@@ -10,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { requireTool } from '../../../base/tools.js';
 import { testWith } from '../../tools.js';
@@ -209,6 +210,46 @@ test('the flow sees the request, and its edits reach the endpoint and the client
   expect(request?.authority).toBe('cart.retail');
   expect(request?.header('x-set')).toBe('old');
   expect(request?.header('x-none')).toBeUndefined();
+});
+
+test('any list of headers means the same to node:http2 behind us as it did before us', async () => {
+  const raw: string[][] = [];
+  const server = createServer();
+  const onStream = (
+    stream: ServerHttp2Stream,
+    _: unknown,
+    _flags: unknown,
+    list: string[],
+  ): void => {
+    raw.push(list);
+    stream.respond({ ':status': 200, 'x-back': String(raw.length) });
+    stream.end();
+  };
+  server.on('stream', onStream as (...args: unknown[]) => void);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  open.push(() => server.close());
+  const rig = await relay([(server.address() as AddressInfo).port]);
+  const session = client(rig);
+  open.push(() => session.destroy());
+  const name = fc.stringMatching(/^x-[a-z0-9-]{1,20}$/);
+  const value = fc.stringMatching(/^[!-~]([ -~]{0,80}[!-~])?$/);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(fc.tuple(name, value), { selector: ([n]) => n }),
+      async (list) => {
+        const headers = Object.fromEntries(list);
+        // Twice: what was literal at first comes from a table then.
+        for (let twice = 0; twice < 2; twice++) {
+          const answer = await ask(session, headers);
+          expect(answer.headers['x-back']).toBe(String(raw.length));
+          const seen = raw.at(-1) ?? [];
+          const pairs = seen.flatMap((text, i) => (i % 2 === 0 ? [[text, seen[i + 1]]] : []));
+          expect(pairs.filter(([n]) => n?.startsWith('x-'))).toEqual(list);
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test('informational heads are passed on before the final one', async () => {
