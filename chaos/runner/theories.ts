@@ -66,7 +66,13 @@ async function theoryFor(
   let found;
   if (wanted.theory === 'for') found = forBand(rule, context);
   else if (wanted.theory === 'slo') found = await sloTheory(run, wanted, onsetMs, untilMs, context);
-  else found = await ratioTheory(run, wanted.theory, onsetMs, untilMs, context);
+  else
+    found = await ratioTheory(
+      run,
+      wanted.theory,
+      { onsetMs, untilMs, forMs: rule?.forMs ?? 0 },
+      context,
+    );
   if (!found) return undefined;
   return theoryRecord(
     found.band,
@@ -150,8 +156,7 @@ const sloOf = (slo: Slo, wanted: Expected): boolean =>
 async function ratioTheory(
   run: ScenarioRun,
   theory: { ratio: number; windows: number[]; value: string },
-  onsetMs: number,
-  untilMs: number,
+  { onsetMs, untilMs, forMs }: { onsetMs: number; untilMs: number; forMs: number },
   context: TheoryContext,
 ): Promise<ReturnType<typeof sloBand>> {
   const { timeScale, scrapeIntervalMs } = context;
@@ -160,5 +165,5 @@ async function ratioTheory(
   if (!sample || !Number.isFinite(sample.value)) return undefined;
   // Ranges are no shorter than four scrapes; see alerts/library/entry.ts.
   const windows = theory.windows.map((w) => Math.max(w * timeScale, 4 * scrapeIntervalMs));
-  return ratioBand(theory.ratio, windows, { baseline: 0, value: sample.value }, context);
+  return ratioBand(theory.ratio, windows, { baseline: 0, value: sample.value }, forMs, context);
 }

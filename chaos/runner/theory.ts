@@ -82,18 +82,21 @@ export function ratioBand(
   bound: number,
   windowsMs: readonly number[],
   step: { baseline: number; value: number },
+  /** Pending this long before it fires. */
+  forMs: number,
   context: TheoryContext,
 ): { band: Band; basis: string } | undefined {
   const error = { baseline: step.baseline, errorRatio: step.value };
-  const exactMs = Math.max(...windowsMs.map((w) => crossingMs(w, bound, error)));
-  if (!Number.isFinite(exactMs)) return undefined;
+  const crossing = Math.max(...windowsMs.map((w) => crossingMs(w, bound, error)));
+  if (!Number.isFinite(crossing)) return undefined;
+  const exactMs = crossing + forMs;
   const { scrapeIntervalMs, evaluationIntervalMs } = context;
   // A rate needs two samples of the new, and extrapolates over up to a scrape on either side.
   return {
     band: {
       exactMs,
-      earliestMs: Math.max(0, exactMs - scrapeIntervalMs),
-      latestMs: exactMs + 3 * scrapeIntervalMs + evaluationIntervalMs,
+      earliestMs: forMs + Math.max(0, crossing - scrapeIntervalMs),
+      latestMs: exactMs + 3 * scrapeIntervalMs + evaluationIntervalMs * (forMs > 0 ? 2 : 1),
     },
     basis: `the ratio steps to ${percent(step.value)}, the bound is ${percent(bound)}`,
   };

@@ -3,6 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
+import { defaultScenarios } from '../../chaos/gameday/options.js';
+import { ownScenarios } from '../../chaos/scenarios/read.js';
 import { resultSchema } from '../../runbooks/report/result.js';
 import { testWith } from '../tools.js';
 import { type Drill, drillFolder, failingPayment, firedrill } from './drill.js';
@@ -111,6 +113,26 @@ test(
     );
   },
   limitMs,
+);
+
+/** The further scenarios take two and a half minutes: continuous integration runs them, a person asks for one. */
+test.runIf(process.env.CI === 'true')(
+  'X1, X2: every other scenario that comes with the package passes',
+  async () => {
+    const folder = drillFolder();
+    const others = ownScenarios().filter((name) => !defaultScenarios.includes(name));
+    const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
+    const { drill, code, output } = await gameDay(
+      folder,
+      '--scenarios',
+      others.join(','),
+      ...kinds,
+    );
+    const reasons = drill.record().scenarios.flatMap((s) => s.reasons);
+    expect([reasons, code]).toEqual([[], 0]);
+    expect(output).toContain('PASS');
+  },
+  2 * limitMs,
 );
 
 const lateAlert = '    alerting: { page: { for: 1h } }\n';
