@@ -44,8 +44,10 @@ export class Pool {
 
   /** An idle connection; else undefined, and the user is called once there is one or none can be had. */
   take(user: UpstreamUser): Upstream | undefined {
-    const upstream = this.#idle.pop();
-    if (upstream) return upstream;
+    for (let upstream = this.#idle.pop(); upstream; upstream = this.#idle.pop()) {
+      if (upstream.isProven()) return upstream;
+      upstream.close();
+    }
     if (this.#waiting.length >= this.endpoint.maxPending + this.#connecting) {
       setImmediate(() => user.upstreamFailed('overflow'));
       return undefined;

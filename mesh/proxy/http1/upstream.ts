@@ -69,6 +69,12 @@ export class Upstream implements WireUser, Lane {
     return this.#user === undefined;
   }
 
+  /** Neither side's certificate has run out since the handshake. */
+  isProven(): boolean {
+    const { expiresMs } = this.wire;
+    return expiresMs === Infinity || expiresMs > Date.now();
+  }
+
   /** `decoded`: the user wants the data of chunked responses, not their framing. */
   begin(user: UpstreamUser, isHead: boolean, decoded: boolean): void {
     this.#user = user;
@@ -260,11 +266,9 @@ export class Upstream implements WireUser, Lane {
   #finish(isExact: boolean): void {
     if (this.#state === State.Closed) return;
     const { head } = this;
-    const { expiresMs } = this.wire;
-    const isProven = expiresMs === Infinity || expiresMs > Date.now();
     const keep = head.minor === 0 ? head.keepAlive && !head.close : !head.close;
     if (this.#paused) this.resume();
-    if (keep && isProven && isExact && this.#sentAll) {
+    if (keep && this.isProven() && isExact && this.#sentAll) {
       this.#state = State.Idle;
       this.served++;
       this.pool.give(this);

@@ -84,7 +84,7 @@ export class Connector {
     handler: Handler,
   ): { cancel(): void } {
     const { metrics, direction, clock, connectTimeoutMs, handshakeTimeoutMs } = this.#parts;
-    const { context, generation } = this.#parts.identity;
+    const { context, generation, notAfterMs: ownNotAfterMs } = this.#parts.identity;
     if (!context) {
       // No certificate of our own yet, or none any more: nothing can be proven to anybody.
       let cancelled = false;
@@ -145,7 +145,7 @@ export class Connector {
       const protocol = (socket.alpnProtocol || protocols[0]) as Protocol;
       attempt.succeed(() => {
         const wire = counted(takeOver(socket, deaf), metrics, direction, 'true');
-        wire.expiresMs = peer.notAfterMs;
+        wire.expiresMs = Math.min(peer.notAfterMs, ownNotAfterMs);
         return wire;
       }, protocol);
     });

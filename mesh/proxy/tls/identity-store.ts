@@ -69,6 +69,11 @@ export class IdentityStore {
     for (const listener of this.#listeners) listener();
   }
 
+  /** Wall time, milliseconds: when the one in use runs out. */
+  get notAfterMs(): number {
+    return this.#leaf ? Date.parse(this.#leaf.validTo) : 0;
+  }
+
   /** Undefined until there is a certificate. */
   get context(): SecureContext | undefined {
     return this.#context;

@@ -148,6 +148,14 @@ test('expired and not yet valid certificates are refused and counted as such', a
   expect(await failures(other.outside)).toContain('expired');
 });
 
+test('no request goes out on a connection whose certificates have run out', async () => {
+  const { ask, inside } = await pair(await keys.issue('brief', 4000), await keys.issue('cart'));
+  expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+  await new Promise((resolve) => setTimeout(resolve, 4200));
+  expect(await ask()).toMatch(/^HTTP\/1\.1 50\d /);
+  expect(await failures(inside)).toContain('expired');
+});
+
 test('a client without a certificate, and one of TLS 1.2, are refused', async () => {
   const { inside } = await pair(await keys.issue('checkout'), await keys.issue('cart'));
   const dial = (options: object): Promise<string> =>
