@@ -6,6 +6,7 @@ import { registerInject } from './inject/inject-commands.js';
 import { registerProxyInit } from './inject/proxy-init.js';
 import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
 import { registerProfile } from './profile/profile-command.js';
+import { registerCanary } from './observe/canary-command.js';
 import { registerObserve } from './observe/observe-commands.js';
 import { registerInstall } from './install/install-commands.js';
 
@@ -15,6 +16,7 @@ export function registerKubernetes(program: Command): void {
   registerProxyInit(program);
   registerCheck(program);
   registerObserve(program);
+  registerCanary(program);
   registerDiagnostics(program);
   registerReadiness(program);
   registerProfile(program);

@@ -15,8 +15,8 @@ import { manifests, names } from '../../mesh/kubernetes/install/manifests.js';
 import type { Values } from '../../mesh/kubernetes/install/values.js';
 import type { Cluster } from './cluster.js';
 
-export async function install(cluster: Cluster, values: Values): Promise<void> {
-  const objects = manifests(values).map((m) => m.object);
+export async function install(cluster: Cluster, values: Values, revision = ''): Promise<void> {
+  const objects = manifests(values, revision).map((m) => m.object);
   await applyAll(cluster.admin, objects, () => undefined);
 }
 
@@ -24,11 +24,16 @@ export async function install(cluster: Cluster, values: Values): Promise<void> {
  * A controller as its ConfigMap says, but on the node's address, with a kubeconfig of its service account, and with
  * proxies that renew at once when the issuer changes.
  */
-export async function startInstalledController(cluster: Cluster, host: string): Promise<Child> {
+export async function startInstalledController(
+  cluster: Cluster,
+  host: string,
+  revision = '',
+): Promise<Child> {
+  const name = revision === '' ? names.controller : `${names.controller}-${revision}`;
   const map = await cluster.admin.get<{ data: Record<string, string> }>(
     resources.ConfigMap,
     'firedrill',
-    `${names.controller}-config`,
+    `${name}-config`,
   );
   const config = parse(map.data['controller.yaml'] ?? '') as {
     listen: object;
@@ -37,8 +42,8 @@ export async function startInstalledController(cluster: Cluster, host: string): 
     discovery: object[];
   };
   const token = await cluster.tokenOf('firedrill', names.controller);
-  const kubeconfig = cluster.writeKubeconfig('controller-kubeconfig.yaml', token);
-  const file = join(cluster.folder, 'controller.yaml');
+  const kubeconfig = cluster.writeKubeconfig(`${name}-kubeconfig.yaml`, token);
+  const file = join(cluster.folder, `${name}.yaml`);
   writeFileSync(
     file,
     JSON.stringify({
@@ -54,10 +59,10 @@ export async function startInstalledController(cluster: Cluster, host: string): 
       discovery: config.discovery.map((source) => ({ ...source, kubeconfig })),
     }),
   );
-  const child = startNode('controller', program('mesh/controller/main'), ['--config', file], {
+  const child = startNode(name, program('mesh/controller/main'), ['--config', file], {
     nodeFlags: controllerNodeFlags,
     onStderr: (line) => {
-      if (process.env.FIREDRILL_DEBUG !== undefined) process.stderr.write(`controller: ${line}\n`);
+      if (process.env.FIREDRILL_DEBUG !== undefined) process.stderr.write(`${name}: ${line}\n`);
     },
   });
   await child.ready;

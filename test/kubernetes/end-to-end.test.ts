@@ -2,13 +2,15 @@
  * The mesh in a cluster, whole: a real API server, the installed control plane, the real webhook, and pods whose
  * proxies and apps run in network namespaces of their own, redirected by the injector's own init container.
  */
+import { spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Child } from '../../base/child.js';
+import { program } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
 import { getJson } from '../../mesh/controller/run-command.js';
 import { rollAnchor } from '../../mesh/identity/roll-over.js';
-import type { AnyObject } from '../../mesh/kubernetes/client/objects.js';
+import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
 import type { Injector } from '../../mesh/kubernetes/inject/injector.js';
 import { defaultValues } from '../../mesh/kubernetes/install/values.js';
 import { secretKeeperOf } from '../../mesh/kubernetes/secret-keeper.js';
@@ -32,14 +34,23 @@ const limitMs = 240_000;
 let cluster: Cluster;
 let kubelet: Kubelet;
 let controller: Child;
+let canary: Child | undefined;
 let injector: Injector;
 
-/** Says who called; and on a port that is not redirected, for the kubelet, that it is there. */
+/**
+ * Says who called; and on a port that is not redirected, for the kubelet, that it is there. Asked to end, it serves on
+ * until nothing came for a while, as an app in a cluster must: that its endpoint is gone takes a moment to be known.
+ */
 const echo = `
 const http = require('node:http');
-http.createServer((q, r) => r.end(q.headers['l5d-client-id'] ?? 'nobody')).listen(8080, () => {
+let last = Date.now();
+http.createServer((q, r) => {
+  last = Date.now();
+  r.end(q.headers['l5d-client-id'] ?? 'nobody');
+}).listen(8080, () => {
   http.createServer((q, r) => r.end('ok')).listen(8081);
-});`;
+});
+process.on('SIGTERM', () => setInterval(() => Date.now() - last > 1000 && process.exit(), 50));`;
 const echoAnnotations = {
   'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated',
   'mesh.firedrill.dev/skip-inbound-ports': '8081',
@@ -77,22 +88,38 @@ interface Seen {
 const seen = (): Seen =>
   JSON.parse(kubelet.logs('shop', 'web', 'app').at(-1) ?? '{"ok":0,"problems":[]}') as Seen;
 
+/** As a Deployment's ReplicaSet makes them. */
 const pod = (
-  name: string,
+  app: string,
   script: string,
   annotations: Record<string, string> = {},
+  name = app,
 ): AnyObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace: 'shop', labels: { app: name }, annotations },
+  metadata: {
+    name,
+    namespace: 'shop',
+    labels: { app, 'pod-template-hash': 'abc' },
+    annotations,
+    ownerReferences: [
+      {
+        apiVersion: 'apps/v1',
+        kind: 'ReplicaSet',
+        name: `${app}-abc`,
+        uid: `${app}-uid`,
+        controller: true,
+      },
+    ],
+  },
   spec: {
-    serviceAccountName: name,
+    serviceAccountName: app,
     containers: [
       {
         name: 'app',
         image: 'node',
         command: ['node', '-e', script],
-        ...(name === 'echo' && {
+        ...(app === 'echo' && {
           ports: [{ containerPort: 8080 }],
           readinessProbe: { httpGet: { path: '/', port: 8081 } },
         }),
@@ -132,6 +159,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await kubelet?.stop();
   await injector?.stop();
+  await canary?.stop();
   await controller?.stop();
   await cluster?.stop();
 }, limitMs);
@@ -212,15 +240,7 @@ needs(
       90_000,
     );
     // What it says arrives: a second endpoint takes its share.
-    await cluster.admin.create({
-      ...pod('echo', echo),
-      metadata: {
-        name: 'echo-2',
-        namespace: 'shop',
-        labels: { app: 'echo' },
-        annotations: echoAnnotations,
-      },
-    });
+    await cluster.admin.create(pod('echo', echo, echoAnnotations, 'echo-2'));
     await until(() => kubelet.isReady('shop', 'echo-2'), 'the second pod', 120_000);
     const address = kubelet.addressOf('shop', 'echo-2') as string;
     await until(
@@ -231,6 +251,64 @@ needs(
     expect(seen()).toMatchObject({ failed: 0, problems: [] });
   },
 );
+
+needs(
+  'a canary upgrade: one pod moved and compared, then the rest, and no request fails',
+  { timeout: limitMs },
+  async () => {
+    const { admin } = cluster;
+    const values = defaultValues();
+    values.identity.certificateLifetime = '60s';
+    await install(cluster, values, 'canary');
+    canary = await startInstalledController(cluster, kubelet.bridge.second, 'canary');
+    const moved = { ...echoAnnotations, 'mesh.firedrill.dev/revision': 'canary' };
+    await admin.create(pod('echo', echo, moved, 'echo-3'));
+    await until(() => kubelet.isReady('shop', 'echo-3'), 'the moved pod', 120_000);
+    const proxies = ['echo', 'echo-2', 'echo-3']
+      .map((name) => `${kubelet.addressOf('shop', name)}:4191`)
+      .join(',');
+    // The verdict needs some requests of each side; a slow machine takes its time to make them.
+    const asked = ['canary', '--min-requests', '20', '--window', '3s', '--output', 'json'];
+    let said = '';
+    await until(
+      async () => {
+        const run = await cli(...asked, '--proxies', proxies);
+        said = run.out;
+        const [row] = JSON.parse(run.out) as { workload: string; verdict: string }[];
+        return run.code === 0 && row?.workload === 'echo.shop' && row.verdict === 'no worse';
+      },
+      'a good verdict',
+      90_000,
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${said}`);
+    });
+    await admin.create(pod('echo', echo, moved, 'echo-4'));
+    await until(() => kubelet.isReady('shop', 'echo-4'), 'the second moved pod', 120_000);
+    for (const name of ['echo', 'echo-2']) await admin.remove(resources.Pod, 'shop', name);
+    const second = controllerAdmin(kubelet.bridge.second);
+    await until(
+      async () => ((await getJson(second, '/proxies')) as unknown[]).length === 2,
+      'both pods at the canary',
+      60_000,
+    );
+    const first = controllerAdmin(kubelet.bridge.address);
+    await until(
+      async () => ((await getJson(first, '/proxies')) as unknown[]).length === 1,
+      'only the shopper at the old controller',
+      60_000,
+    );
+    const gone = seen();
+    await until(() => seen().ok > gone.ok + 100, 'requests afterwards', 60_000);
+    expect(seen()).toMatchObject({ failed: 0, problems: [] });
+  },
+);
+
+async function cli(...args: string[]): Promise<{ code: number | null; out: string }> {
+  const child = spawn(process.execPath, [program('cli'), ...args]);
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out })));
+}
 
 function getText(host: string, port: number, path: string): Promise<string> {
   return new Promise((resolve, reject) => {

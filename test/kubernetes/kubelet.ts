@@ -31,6 +31,10 @@ const probeEveryMs = 500;
 
 export class Kubelet {
   readonly bridge = new Bridge();
+  readonly #controlPlane = new Map([
+    ['firedrill-controller', this.bridge.address],
+    ['firedrill-controller-canary', this.bridge.second],
+  ]);
   readonly #cluster: Cluster;
   readonly #pods: Informer<Pod>;
   readonly #services: Informer<Service>;
@@ -189,13 +193,11 @@ export class Kubelet {
     }
   }
 
-  /** The control plane runs on the node itself, so its service is the node's address. */
+  /** The control plane runs on the node itself, so its services are addresses of the node. */
   #hosts(): string {
     const lines = [...this.#services.objects.values()].map(({ metadata, spec }) => {
       const { name, namespace = 'default' } = metadata;
-      const address = name.startsWith('firedrill-controller')
-        ? this.bridge.address
-        : spec.clusterIP;
+      const address = this.#controlPlane.get(name) ?? spec.clusterIP;
       const full = `${name}.${namespace}`;
       return `${address} ${name} ${full} ${full}.svc ${full}.svc.cluster.local`;
     });

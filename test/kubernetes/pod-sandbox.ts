@@ -14,10 +14,11 @@ const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin
 const run = (...command: string[]): string =>
   execFileSync(command[0] as string, command.slice(1), { encoding: 'utf8', env: environment });
 
-/** The network that a node's pods are on; `address` is the node's own there. */
+/** The network that a node's pods are on; `address` is the node's own there, and `second` another of its own. */
 export class Bridge {
   readonly name = `fdb${process.pid}`;
   readonly address: string;
+  readonly second: string;
   readonly #prefix: string;
   #next = 2;
 
@@ -26,7 +27,10 @@ export class Bridge {
     this.#prefix = `10.${200 + (process.pid % 50)}.${Math.floor(process.pid / 50) % 256}`;
     this.address = `${this.#prefix}.1`;
     run('ip', 'link', 'add', this.name, 'type', 'bridge');
-    run('ip', 'addr', 'add', `${this.address}/24`, 'dev', this.name);
+    this.second = `${this.#prefix}.254`;
+    for (const own of [this.address, this.second]) {
+      run('ip', 'addr', 'add', `${own}/24`, 'dev', this.name);
+    }
     run('ip', 'link', 'set', this.name, 'up');
   }
 
@@ -153,7 +157,7 @@ export class PodSandbox {
       const child = this.#running.get(name);
       if (!child) continue;
       const ended = new Promise((resolve) => child.once('close', resolve));
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+      const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
       child.kill('SIGTERM');
       await ended;
       clearTimeout(timer);

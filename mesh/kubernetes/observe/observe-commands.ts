@@ -6,7 +6,7 @@ import { exitCode, UserError } from '../../../base/errors.js';
 import type { Observed, TargetOptions } from './targets.js';
 import type { Traffic } from './rows.js';
 
-interface Options extends TargetOptions {
+export interface Options extends TargetOptions {
   window: string;
   output: string;
   direction?: string;
@@ -20,7 +20,7 @@ Examples:
   firedrill ${name} --mesh-file mesh.yaml --output json    # proxies: [{ admin: 4191 }, ...]`;
 
 /** How proxies are found, the same for every verb that looks at them. */
-function targeted(command: Command): Command {
+export function targeted(command: Command): Command {
   return command
     .option(
       '--proxies <addresses>',
@@ -136,7 +136,7 @@ Examples:
     .action(async (options) => (await import('./policy-command.js')).audit(options));
 }
 
-async function look(options: Options, windowMs?: number): Promise<Observed[]> {
+export async function look(options: Options, windowMs?: number): Promise<Observed[]> {
   const { findTargets, observe } = await import('./targets.js');
   const ms = windowMs ?? parseDurationMs(options.window);
   if (ms === undefined || ms > 600_000) {
