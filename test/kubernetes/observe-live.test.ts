@@ -173,3 +173,18 @@ test('stat and routes read the names that the proxies really expose', async () =
     clearInterval(traffic);
   }
 });
+
+test('profile --learn: routes from what callers ask, ids as parameters', async () => {
+  const learning = start('profile', 'cart', '--namespace', 'retail', '--learn', '6s');
+  let asked = 0;
+  const traffic = setInterval(() => {
+    void get(`/items/${asked++}?page=1`).catch(() => undefined);
+  }, 50);
+  const { out, err, code } = await learning.run.finally(() => clearInterval(traffic));
+  expect([code, err]).toEqual([0, expect.stringContaining('GET /items/{id}')]);
+  expect(out).toContain('name: cart.retail.svc.cluster.local');
+  expect(out).toMatch(/pathRegex: \/items\/\[\^\/\]\+/);
+  expect(out).not.toContain('requests:');
+  const bad = await cli('profile', 'cart', '--learn', 'soon');
+  expect([bad.code, bad.err]).toEqual([2, expect.stringContaining('--learn soon')]);
+});

@@ -1,4 +1,4 @@
-/** A canary upgrade judged: what proxies at the new control plane do, beside those of the same workload at the old one. */
+/** A canary upgrade judged: proxies at the new control plane beside those of the same workload at the old one. */
 import { quantile, type Traffic, traffic, workloadOf } from './rows.js';
 import type { Observed } from './targets.js';
 

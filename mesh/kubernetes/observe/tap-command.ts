@@ -80,7 +80,7 @@ export async function tap(options: TapOptions): Promise<number> {
   const failures: string[] = [];
   await Promise.all(
     targets.map((address) =>
-      follow(address, scope).catch((error: unknown) => {
+      follow(address, scope, (lines) => process.stdout.write(lines)).catch((error: unknown) => {
         failures.push(`${address}: ${messageOf(error)}`);
         process.stderr.write(`${address}: ${messageOf(error)}\n`);
       }),
@@ -90,7 +90,11 @@ export async function tap(options: TapOptions): Promise<number> {
 }
 
 /** One proxy's lines, passed on whole, so that those of several do not mix. */
-function follow(address: string, scope: Record<string, unknown>): Promise<void> {
+export function follow(
+  address: string,
+  scope: Record<string, unknown>,
+  take: (lines: string) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const body = JSON.stringify(scope);
     const outgoing = request(`http://${address}/tap`, { method: 'POST' }, (response) => {
@@ -99,7 +103,7 @@ function follow(address: string, scope: Record<string, unknown>): Promise<void> 
         const text = rest + chunk;
         const end = text.lastIndexOf('\n') + 1;
         rest = text.slice(end);
-        if (response.statusCode === 200) process.stdout.write(text.slice(0, end));
+        if (response.statusCode === 200) take(text.slice(0, end));
         else rest = text;
       });
       response.on('error', reject);

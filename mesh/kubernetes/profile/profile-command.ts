@@ -1,35 +1,63 @@
 /** `firedrill profile`: writes a ServiceProfile so that nobody has to write regular expressions. */
 import type { Command } from 'commander';
 import { UserError } from '../../../base/errors.js';
+import type { ProfileRoute } from './profile.js';
 
 export function registerProfile(program: Command): void {
   program
     .command('profile')
-    .description('write the ServiceProfile of a service from its OpenAPI document or .proto file')
+    .description('write the ServiceProfile of a service: from OpenAPI, .proto, or live traffic')
     .argument('<service>', 'its name')
     .option('--namespace <name>', 'its namespace', 'default')
     .option('--open-api <file>', 'OpenAPI 3 or Swagger 2, YAML or JSON')
     .option('--proto <file>', 'a .proto file with its service')
+    .option('--learn <duration>', "watch its callers' proxies for so long")
+    .option(
+      '--proxies <addresses>',
+      'with --learn: admin addresses; default: the pods of the cluster',
+    )
+    .option('--mesh-file <file>', 'with --learn: YAML or JSON with proxies: [{ admin: address }]')
+    .option('--kubeconfig <file>', 'with --learn: default: $KUBECONFIG or ~/.kube/config')
     .addHelpText(
       'after',
       `
 Examples:
   firedrill profile cart --namespace retail --open-api cart.yaml | kubectl apply -f -
-  firedrill profile payment --namespace retail --proto payment.proto`,
+  firedrill profile payment --namespace retail --proto payment.proto
+  firedrill profile cart --namespace retail --learn 2m > cart.yaml    # a draft: read it before it is applied`,
     )
-    .action(
-      async (service: string, options: { namespace: string; openApi?: string; proto?: string }) => {
-        const { profileYaml, routesOfOpenApi, routesOfProto } = await import('./profile.js');
-        if ((options.openApi === undefined) === (options.proto === undefined)) {
-          throw new UserError({
-            message: 'where are the routes?',
-            expected: 'one of --open-api and --proto',
-          });
-        }
-        const routes = options.openApi
-          ? routesOfOpenApi(options.openApi)
-          : routesOfProto(options.proto as string);
-        process.stdout.write(profileYaml(service, options.namespace, routes));
-      },
-    );
+    .action(async (service: string, flags: Flags) => {
+      const { profileYaml } = await import('./profile.js');
+      process.stdout.write(profileYaml(service, flags.namespace, await routesOf(service, flags)));
+    });
+}
+
+interface Flags {
+  namespace: string;
+  openApi?: string;
+  proto?: string;
+  learn?: string;
+  proxies?: string;
+  meshFile?: string;
+  kubeconfig?: string;
+}
+
+async function routesOf(service: string, flags: Flags): Promise<ProfileRoute[]> {
+  const { openApi, proto, learn, namespace, proxies, meshFile, kubeconfig } = flags;
+  if ([openApi, proto, learn].filter((way) => way !== undefined).length !== 1) {
+    throw new UserError({
+      message: 'where are the routes?',
+      expected: 'one of --open-api, --proto and --learn',
+    });
+  }
+  const { routesOfOpenApi, routesOfProto } = await import('./profile.js');
+  if (openApi !== undefined) return routesOfOpenApi(openApi);
+  if (proto !== undefined) return routesOfProto(proto);
+  const { learnRoutes } = await import('./learn-command.js');
+  const learnt = await learnRoutes(`${service}.${namespace}`, learn ?? '', {
+    proxies,
+    meshFile,
+    kubeconfig,
+  });
+  return learnt.map(({ route }) => route);
 }

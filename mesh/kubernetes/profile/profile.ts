@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { readYaml } from '../../../base/yaml.js';
 
-interface ProfileRoute {
+export interface ProfileRoute {
   name: string;
   condition: { method: string; pathRegex: string };
   isRetryable?: boolean;

@@ -1,0 +1,57 @@
+/** `firedrill profile --learn`: the tap of a service's callers for a while, and the routes that it shows. */
+import { parseDurationMs } from '../../../base/duration.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { follow } from '../observe/tap-command.js';
+import { findTargets, type TargetOptions } from '../observe/targets.js';
+import { type LearntRoute, RouteLearner, TapReader } from './learn.js';
+
+/** Of each proxy: enough to learn from, little enough not to be felt. */
+const maxPerSecond = 500;
+
+/** As outbound proxies see them; progress goes to standard error. Throws where nothing was seen. */
+export async function learnRoutes(
+  service: string,
+  duration: string,
+  options: TargetOptions,
+): Promise<LearntRoute[]> {
+  const ms = parseDurationMs(duration);
+  if (ms === undefined || ms < 100 || ms > 600_000) {
+    throw new UserError({ message: `--learn ${duration}`, expected: 'a duration of at most 10m' });
+  }
+  const targets = await findTargets(options);
+  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
+  const learner = new RouteLearner();
+  process.stderr.write(`watching ${targets.length} proxies for ${duration}\n`);
+  const scope = {
+    direction: 'outbound',
+    destination: service,
+    maxPerSecond,
+    seconds: ms / 1000,
+    output: 'json',
+  };
+  await Promise.all(
+    targets.map((address) => {
+      const reader = new TapReader(learner);
+      return follow(address, scope, (lines) => {
+        for (const line of lines.split('\n')) reader.line(line);
+      }).catch((error: unknown) => {
+        process.stderr.write(`${address}: ${messageOf(error)}\n`);
+      });
+    }),
+  );
+  const routes = learner.routes();
+  if (routes.length === 0) {
+    throw new UserError(
+      {
+        message: `no request to ${service} was seen in ${duration}`,
+        expected: 'traffic while it learns; proxies of its callers (--proxies, or the cluster)',
+      },
+      exitCode.failed,
+    );
+  }
+  for (const { route, requests } of routes) {
+    process.stderr.write(`${requests} × ${route.name}\n`);
+  }
+  process.stderr.write('A draft: routes that were not called are not in it, so read it first.\n');
+  return routes;
+}
