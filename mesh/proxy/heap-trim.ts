@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../../base/clock.js';
 
 const lookMs = 2000;
 /** A collection takes some 10 ms: at full load so much garbage takes some seconds to grow old. */
-const slackBytes = 2 * 1024 * 1024;
+const slackBytes = 1.5 * 1024 * 1024;
 
 export function startHeapTrim(clock: Clock): Timer | undefined {
   const { gc } = globalThis as { gc?: () => void };

@@ -62,6 +62,7 @@ export abstract class Wire {
   /** Called once it is closed, by whomever; `failed` where the peer or the network broke it. */
   onGone: (failed: boolean) => void = () => undefined;
   protected waiting = false;
+  #closing: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, user: WireUser) {
     this.socket = socket;
@@ -88,7 +89,7 @@ export abstract class Wire {
     if (this.closed) return;
     this.closed = true;
     this.socket.destroy();
-    this.onGone(false);
+    this.#gone(false);
   }
 
   /** Closes with a TCP reset, so that the peer cannot take what it has for the whole. */
@@ -102,7 +103,7 @@ export abstract class Wire {
       // Not a TCP handle.
     }
     this.socket.destroy();
-    this.onGone(true);
+    this.#gone(true);
   }
 
   /**
@@ -113,8 +114,20 @@ export abstract class Wire {
     if (this.closed) return;
     this.user = new Lingering(this);
     this.resume();
-    setTimeout(() => this.destroy(), goodbyeLimitMs).unref();
-    this.shut(() => setTimeout(() => this.destroy(), lingerMs).unref());
+    this.#closeIn(goodbyeLimitMs);
+    this.shut(() => this.#closeIn(lingerMs));
+  }
+
+  /** The timer must not keep a connection that is gone: there may be thousands a second. */
+  #closeIn(delayMs: number): void {
+    clearTimeout(this.#closing);
+    if (!this.closed) this.#closing = setTimeout(() => this.destroy(), delayMs).unref();
+  }
+
+  #gone(failed: boolean): void {
+    clearTimeout(this.#closing);
+    this.#closing = undefined;
+    this.onGone(failed);
   }
 
   /** Without closing: its user hears nothing more. */
@@ -127,7 +140,7 @@ export abstract class Wire {
     if (this.closed) return;
     this.closed = true;
     this.socket.destroy();
-    this.onGone(code !== undefined);
+    this.#gone(code !== undefined);
     try {
       this.user.onClose(code);
     } catch (error) {
