@@ -65,25 +65,39 @@ export class SmallMesh {
     writeFileWhole(join(this.folder, 'registry.yaml'), JSON.stringify(registry, undefined, 2));
   }
 
-  /** Starts the controller. */
-  async open(registry: object): Promise<void> {
+  /** Starts the controller; `identity` is more of its configuration, such as certificates' lifetime. */
+  async open(registry: object, identity: object = {}): Promise<void> {
     this.register(registry);
-    const file = join(this.folder, 'controller.yaml');
-    writeFileSync(
-      file,
-      JSON.stringify({
-        trustDomain: this.trustDomain,
-        listen: { port: this.#controllerPort },
-        admin: { port: this.#adminPort },
-        identity: {
-          issuer: { kind: 'files', folder: 'pki' },
-          joinTokens: { folder: 'tokens' },
-        },
-        discovery: [{ kind: 'file', path: 'registry.yaml' }],
-        events: { file: 'events.jsonl' },
-      }),
-    );
-    await this.start('controller', program('mesh/controller/main'), ['--config', file]);
+    const config = {
+      trustDomain: this.trustDomain,
+      listen: { port: this.#controllerPort },
+      admin: { port: this.#adminPort },
+      identity: {
+        issuer: { kind: 'files', folder: 'pki' },
+        joinTokens: { folder: 'tokens' },
+        ...identity,
+      },
+      discovery: [{ kind: 'file', path: 'registry.yaml' }],
+      events: { file: 'events.jsonl' },
+    };
+    writeFileSync(this.#controllerFile, JSON.stringify(config, undefined, 2));
+    await this.startController();
+  }
+
+  get #controllerFile(): string {
+    return join(this.folder, 'controller.yaml');
+  }
+
+  async startController(): Promise<void> {
+    const script = program('mesh/controller/main');
+    await this.start('controller', script, ['--config', this.#controllerFile]);
+  }
+
+  /** SIGKILL: no goodbye to anybody. */
+  async killController(): Promise<void> {
+    const child = this.#children.findLast((c) => c.name === 'controller');
+    child?.process.kill('SIGKILL');
+    await child?.exited;
   }
 
   /** A program of ours that ends with the mesh; resolves to what it said when it was ready. */

@@ -1,6 +1,7 @@
 /** What the shop is made of: its workloads, who calls whom, and the ports that one run of it chose. */
 import { createServer } from 'node:net';
 import type { WorkloadPorts } from '../../chaos/faults/system.js';
+import { systemRandom } from '../../base/random.js';
 import { identityName } from '../../mesh/identity/names.js';
 
 export const namespace = 'retail';
@@ -45,23 +46,27 @@ export interface Ports {
   workloads: Record<string, WorkloadPorts>;
 }
 
+/** Below the ports that the kernel gives to outgoing connections (32768 on): those would be taken at any moment. */
+const firstPort = 15_000;
+const portCount = 17_000;
+
 /** So many ports that were free a moment ago, all different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            resolve(typeof address === 'object' && address ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  for (let tries = 0; ports.size < count; tries++) {
+    if (tries > 20 * count + 100) throw new Error('no free ports');
+    const port = firstPort + systemRandom.below(portCount);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 export async function choosePorts(): Promise<Ports> {

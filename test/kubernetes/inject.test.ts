@@ -1,13 +1,16 @@
 /** Injection: once, reversible, and with a reason wherever it does not happen (C5). */
+import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { asset, program } from '../../base/paths.js';
 import type { ProxyConfig } from '../../mesh/model.js';
 import { answerInject, patchOf } from '../../mesh/kubernetes/inject/admission.js';
 import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
 import { injectPod, type PodLike, uninjectPod } from '../../mesh/kubernetes/inject/inject.js';
 import { injectYaml, uninjectYaml } from '../../mesh/kubernetes/inject/offline.js';
 import { redirectRules } from '../../mesh/kubernetes/inject/proxy-init.js';
+import { manifests } from '../../mesh/kubernetes/install/manifests.js';
 import { defaultValues } from '../../mesh/kubernetes/install/values.js';
 
 const options = injectOptionsOf(defaultValues());
@@ -169,4 +172,15 @@ test('proxy-init: what is skipped comes before what is redirected, and the jumps
   expect(rules.at(-3)).toBe('-A OUTPUT -p tcp -j FIREDRILL_OUTBOUND');
   const again = redirectRules(redirection, new Set(['FIREDRILL_INBOUND', 'FIREDRILL_OUTBOUND']));
   expect(again).not.toMatch(/-A (PREROUTING|OUTPUT)/);
+});
+
+test('the image has what the pods run: every command of the injector and of install is a file of it', () => {
+  const dockerfile = readFileSync(asset('Dockerfile'), 'utf8');
+  expect(dockerfile).toMatch(/^WORKDIR \/app$/m);
+  expect(dockerfile).toMatch(/install -y [^\n]*iptables/);
+  expect(dockerfile).toContain('/app/dist ./dist');
+  const text = JSON.stringify([injected(pod()), manifests(defaultValues())]);
+  const programs = new Set([...text.matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map((m) => m[1]));
+  expect([...programs].sort()).toEqual(['cli', 'mesh/controller/main', 'mesh/proxy/main']);
+  for (const module of programs) expect(existsSync(program(module as string))).toBe(true);
 });
