@@ -14,6 +14,7 @@ import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { requireTool } from '../../../base/tools.js';
 import { testWith } from '../../tools.js';
+import { block, frame, settings } from './http2-raw.js';
 import { endpointAt, startRig, type Rig, type Script } from './http2-rig.js';
 
 type Handler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -542,11 +543,22 @@ test('an injected limit of bandwidth slows both directions and loses nothing', a
 
 test('gRPC: a status in trailers that follow at once is judged before anything is relayed', async () => {
   const grpc = { 'content-type': 'application/grpc' };
-  const failing = await upstream((stream) => {
-    stream.respond({ ':status': 200, ...grpc }, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '14' }));
-    stream.end();
+  // Head and trailers in one write, as servers do that fail at once.
+  const raw = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () =>
+      socket.write(
+        Buffer.concat([
+          settings,
+          frame(1, 4, 1, block([[':status', '200'], ...Object.entries(grpc)])),
+          frame(1, 5, 1, block([['grpc-status', '14']])),
+        ]),
+      ),
+    );
   });
+  await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve));
+  open.push(() => raw.close());
+  const failing = (raw.address() as AddressInfo).port;
   const only = await upstream((stream) => {
     stream.respond({ ':status': 200, ...grpc, 'grpc-status': '14' }, { endStream: true });
   });
