@@ -5,6 +5,8 @@ import { exprText, type Sources, valueOf } from './measure.js';
 
 /** A client's measure is taken over this much of the past, in real time. */
 const windowMs = 2000;
+/** Longer than the client's own timeout of five seconds. */
+const clientSilenceMs = 7000;
 
 export class AbortWatch {
   readonly #conditions: readonly { condition: AbortCondition; forMs: number }[];
@@ -41,8 +43,10 @@ export class AbortWatch {
       }
       const since = this.#since.get(condition.name) ?? nowMs;
       this.#since.set(condition.name, since);
-      // A single scrape or flush that is late is no loss of data: that needs the whole window once more.
-      const neededMs = value === undefined ? Math.max(forMs, windowMs) : forMs;
+      // A single scrape or flush that is late is no loss of data, and a client whose requests hang says nothing
+      // before they time out.
+      const silenceMs = condition.client === undefined ? windowMs : clientSilenceMs;
+      const neededMs = value === undefined ? Math.max(forMs, silenceMs) : forMs;
       if (nowMs - since < neededMs) continue;
       if (value === undefined) return `${condition.name}: no data of ${exprText(condition)}`;
       const bound =

@@ -122,17 +122,16 @@ test.runIf(process.env.CI === 'true')(
     const folder = drillFolder();
     const others = ownScenarios().filter((name) => !defaultScenarios.includes(name));
     const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
-    const { drill, code, output } = await gameDay(
-      folder,
-      '--scenarios',
-      others.join(','),
-      ...kinds,
-    );
-    const reasons = drill.record().scenarios.flatMap((s) => s.reasons);
-    expect([reasons, code]).toEqual([[], 0]);
-    expect(output).toContain('PASS');
+    const drill = firedrill(folder, 'gameday', 'run', '--scenarios', others.join(','), ...kinds);
+    await drill.ended;
+    const { scenarios } = drill.record();
+    expect(scenarios.map((s) => s.id)).toEqual(others);
+    // Where the machine stood still, the scenario says that it cannot judge; it must not say that an alert failed.
+    const judgedOnes = scenarios.filter((s) => !s.reasons[0]?.includes('too busy to judge'));
+    expect(judgedOnes.map((s) => [s.id, s.reasons])).toEqual(judgedOnes.map((s) => [s.id, []]));
+    expect(judgedOnes.length).toBeGreaterThan(0);
   },
-  2 * limitMs,
+  limitMs,
 );
 
 const lateAlert = '    alerting: { page: { for: 1h } }\n';
