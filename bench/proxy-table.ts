@@ -37,7 +37,8 @@ export function table(result: Result): string {
 \`npm run bench:proxy\` (Node ${result.node} with ${result.nodeFlags.join(' ')}; ${result.cores} cores, shared with the
 load and the upstream). Every feature of ours is on: counters a route, three endpoints balanced by peak EWMA, retries
 and deadlines armed, outlier detection, 1 % of requests traced to a collector. CPU is user + system time of the proxy's
-process a request, the median of the rounds; ratios are taken round by round. p99 is at half of HAProxy's maximum rate.
+process a request, the median of short slices in which all take turns; ratios are taken turn by turn, because absolute
+times follow whatever else the machine does. p99 is at half of HAProxy's maximum rate.
 `;
   for (const hops of ['plain', 'mtls'] as const) {
     if (!result.runs.some((r) => r.hops === hops)) continue;
