@@ -128,7 +128,7 @@ async function measure(world: World): Promise<Result> {
       }
       const rates = runs.filter((r) => r.hops === hops && r.name === 'haproxy').map((r) => r.rps);
       const halfRps = (rates.sort((x, y) => x - y)[Math.floor(rates.length / 2)] ?? 0) / 2;
-      for (let round = 1; round <= latencyRounds && halfRps > 0; round++) {
+      for (let round = 1; round <= (halfRps > 0 ? latencyRounds : 0); round++) {
         for (const { name, setup } of setups) {
           const log = join(world.folder, 'h2load.log');
           const at = await fixedRate(setup.port, halfRps, connections, latencySeconds, log);
