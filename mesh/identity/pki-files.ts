@@ -126,7 +126,10 @@ export async function rotateIssuer(folder: string, options: PkiOptions): Promise
   return issuer;
 }
 
-/** The last step of a roll-over: only the anchor that signed the present issuer stays. Returns what was dropped. */
+/**
+ * The last step of a roll-over: of our own anchors only the one above the present issuer stays, and those of other
+ * trust domains. Returns what was dropped.
+ */
 export function dropOldAnchors(folder: string): X509Certificate[] {
   const files = pkiFiles(folder);
   const chain = readCertificates(
@@ -135,10 +138,30 @@ export function dropOldAnchors(folder: string): X509Certificate[] {
   );
   const top = chain[chain.length - 1] as X509Certificate;
   const anchors = readAnchors(files);
-  const kept = anchors.filter((anchor) => isSignedBy(top, anchor));
-  if (kept.length === 0) throw new UserError('no anchor in the bundle signed the present issuer');
+  const kept = keptAnchors(anchors, top);
   writeFileWhole(files.trustAnchorsFile, kept.map((anchor) => anchor.toString()).join(''));
   return anchors.filter((anchor) => !kept.includes(anchor));
+}
+
+/** `root.retail.local 2026-01-01...`, as we name anchors: the trust domain. */
+const anchorDomain = (anchor: X509Certificate): string | undefined =>
+  /^CN=root\.(\S+)/m.exec(anchor.subject)?.[1];
+
+/** What stays after a roll-over; `top` is the last certificate of the issuer's chain. */
+export function keptAnchors(
+  anchors: readonly X509Certificate[],
+  top: X509Certificate,
+): X509Certificate[] {
+  const above = anchors.filter((anchor) => isSignedBy(top, anchor));
+  const [first] = above;
+  if (!first) throw new UserError('no anchor in the bundle signed the present issuer');
+  const own = anchorDomain(first);
+  // A partner's anchor is told by its name; where names tell nothing, what is not above the issuer is old.
+  const isPartner = (anchor: X509Certificate): boolean => {
+    const domain = anchorDomain(anchor);
+    return own !== undefined && domain !== undefined && domain !== own;
+  };
+  return anchors.filter((anchor) => above.includes(anchor) || isPartner(anchor));
 }
 
 export function readAnchors(files: Pick<PkiFiles, 'trustAnchorsFile'>): X509Certificate[] {

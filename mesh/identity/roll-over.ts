@@ -49,12 +49,8 @@ export async function rollAnchor(options: {
   say(`1. new anchor ${sha256Hex(anchor.raw).slice(0, 16)} trusted beside the old`);
   if (admins.length === 0) return;
   const anchorHash = sha256Hex(anchor.raw);
-  const trusts = async (admin: string): Promise<boolean> => {
-    const state = (await getJson(admin, '/state')) as { anchors: { hash: string }[] };
-    return state.anchors.some((a) => a.hash === anchorHash);
-  };
   await until(options, 'trusts the new anchor', async (admin) =>
-    (await trusts(admin))
+    (await anchorsAt(admin)).includes(anchorHash)
       ? late(await proxiesOf(admin), (p) => p.bundleCurrent)
       : ['the controller itself'],
   );
@@ -68,12 +64,19 @@ export async function rollAnchor(options: {
     const proxies = (await getJson(admin, '/proxies')) as (ProxyRow & { identity: string })[];
     return late(proxies, (p) => renewed.has(p.identity));
   });
-  say(`3. ${await keeper.dropOld()} old anchor(s) dropped`);
+  const overlapping = await anchorsAt(admins[0] as string);
+  const dropped = await keeper.dropOld();
+  say(`3. ${dropped} old anchor(s) dropped`);
   await until(options, 'trusts only the new anchor', async (admin) => {
-    const state = (await getJson(admin, '/state')) as { anchors: { hash: string }[] };
-    if (!state.anchors.every((a) => a.hash === anchorHash)) return ['the controller itself'];
+    const left = await anchorsAt(admin);
+    if (left.length > overlapping.length - dropped) return ['the controller itself'];
     return late(await proxiesOf(admin), (p) => p.bundleCurrent);
   });
+}
+
+async function anchorsAt(admin: string): Promise<string[]> {
+  const state = (await getJson(admin, '/state')) as { anchors: { hash: string }[] };
+  return state.anchors.map((a) => a.hash);
 }
 
 /** Replicas share the issuer, and a proxy renews with any of them. */

@@ -2,7 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { realClock } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';
-import { isSignedBy, readCertificates } from '../identity/issuing.js';
+import { readCertificates } from '../identity/issuing.js';
+import { keptAnchors } from '../identity/pki-files.js';
 import type { AnchorKeeper } from '../identity/roll-over.js';
 import { KubeApi } from './client/api.js';
 import { findCredentials } from './client/credentials.js';
@@ -64,7 +65,7 @@ export function secretKeeperOf(api: KubeApi, namespace: string, trustDomain: str
       await change((secret) => {
         const anchors = part(secret, 'ca.crt');
         const top = part(secret, 'tls.crt').at(-1) as X509Certificate;
-        const kept = anchors.filter((anchor) => isSignedBy(top, anchor));
+        const kept = keptAnchors(anchors, top);
         dropped = anchors.length - kept.length;
         return { 'ca.crt': text(kept) };
       });

@@ -10,7 +10,9 @@ import { identityName } from '../../../mesh/identity/names.js';
 import {
   addTrustAnchor,
   dropOldAnchors,
+  ensurePki,
   pkiFiles,
+  readAnchors,
   rotateIssuer,
 } from '../../../mesh/identity/pki-files.js';
 import { folderKeeper, rollAnchor } from '../../../mesh/identity/roll-over.js';
@@ -112,6 +114,24 @@ test('C2: a new issuer and a new trust anchor reach everybody, hot, each step aw
   const kinds = controller.events.recent.map((e) => e.event);
   expect(kinds.filter((k) => k === 'issuer-rotated')).toHaveLength(1);
   expect(kinds.filter((k) => k === 'bundle-changed').length).toBeGreaterThanOrEqual(2);
+});
+
+test('the last step of a roll-over keeps the anchors of other trust domains', async () => {
+  const [own, partner] = [join(folder(), 'own'), join(folder(), 'partner')];
+  await ensurePki(own, { trustDomain });
+  await ensurePki(partner, { trustDomain: 'partner.local' });
+  const [bundle, theirs] = [own, partner].map((path) => pkiFiles(path).trustAnchorsFile) as [
+    string,
+    string,
+  ];
+  writeFileSync(bundle, readFileSync(bundle, 'utf8') + readFileSync(theirs, 'utf8'));
+  await addTrustAnchor(own, { trustDomain });
+  await rotateIssuer(own, { trustDomain });
+  expect(dropOldAnchors(own)).toHaveLength(1);
+  expect(readAnchors(pkiFiles(own)).map((a) => a.subject.split(' ')[0])).toEqual([
+    `CN=root.${trustDomain}`,
+    'CN=root.partner.local',
+  ]);
 });
 
 test('bad input: keys that do not fit or can be read by all change nothing, and the old issuer signs on', async () => {
