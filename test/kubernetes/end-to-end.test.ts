@@ -50,7 +50,10 @@ http.createServer((q, r) => {
 }).listen(8080, () => {
   http.createServer((q, r) => r.end('ok')).listen(8081);
 });
-process.on('SIGTERM', () => setInterval(() => Date.now() - last > 1000 && process.exit(), 50));`;
+process.on('SIGTERM', () => {
+  last = Date.now();
+  setInterval(() => Date.now() - last > 4000 && process.exit(), 50);
+});`;
 const echoAnnotations = {
   'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated',
   'mesh.firedrill.dev/skip-inbound-ports': '8081',
