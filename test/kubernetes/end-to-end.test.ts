@@ -287,6 +287,24 @@ needs(
     });
     await admin.create(pod('echo', echo, moved, 'echo-4'));
     await until(() => kubelet.isReady('shop', 'echo-4'), 'the second moved pod', 120_000);
+    expect(seen()).toMatchObject({ failed: 0, problems: [] });
+    // A pod that goes may reset what was just sent to it: reads are retried, as they should be in any rollout.
+    await admin.create({
+      apiVersion: 'mesh.firedrill.dev/v1alpha1',
+      kind: 'ServiceProfile',
+      metadata: { name: 'echo.shop.svc.cluster.local', namespace: 'shop' },
+      spec: {
+        routes: [
+          { name: 'reads', condition: { method: 'GET', pathRegex: '/.*' }, isRetryable: true },
+        ],
+      },
+    });
+    const web = kubelet.addressOf('shop', 'web') as string;
+    await until(
+      async () => (await getText(web, 4191, '/metrics')).includes('rt_route="reads"'),
+      'the route at the shopper',
+      60_000,
+    );
     for (const name of ['echo', 'echo-2']) await admin.remove(resources.Pod, 'shop', name);
     const second = controllerAdmin(kubelet.bridge.second);
     await until(
