@@ -15,6 +15,7 @@ import { requireTool } from '../base/tools.js';
 import { compileSlos, readSloText, ruleFileText } from '../slo/index.js';
 import * as names from '../slo/rules/names.js';
 import { planOf } from '../slo/rules/plan.js';
+import { median } from './median.js';
 
 const minuteMs = 60_000;
 const argument = (name: string, usual: number): number => {
@@ -53,9 +54,6 @@ function run(command: string, args: string[]): Run {
 
 const backtest = (...args: string[]): Run =>
   run(process.execPath, [program('cli'), 'alerts', 'backtest', '--output', 'json', ...args]);
-
-const median = (values: number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 const sloText = (service: string): string => `apiVersion: firedrill.dev/v1
 service: ${service}

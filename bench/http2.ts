@@ -14,6 +14,7 @@ import { issueToFiles } from '../mesh/identity/issue.js';
 import { ensurePki } from '../mesh/identity/pki-files.js';
 import { cpuMicros, freePorts, rssMb, sleep, startProcess } from './proxy-processes.js';
 import { type Hops, type Name, names, start, type World } from './proxy-setups.js';
+import { median } from './median.js';
 
 interface Shape {
   name: string;
@@ -196,8 +197,6 @@ async function measure(world: World): Promise<Run[]> {
   return runs;
 }
 
-const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
 const shown = (value: number, digits: number): string =>
   Number.isFinite(value) ? value.toFixed(digits) : '–';

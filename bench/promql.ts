@@ -9,6 +9,7 @@ import { seededRandom } from '../base/random.js';
 import { asset } from '../base/paths.js';
 import { evaluateRange, MemoryStore, parse } from '../slo/promql/index.js';
 import { History, HistoryServer } from './slo-prometheus.js';
+import { median } from './median.js';
 
 const startMs = 1_700_000_000_000 - (1_700_000_000_000 % 3_600_000);
 const hours = 12;
@@ -86,9 +87,6 @@ function load(): { history: History; store: MemoryStore; samples: number; series
   history.seal();
   return { history, store, samples, series: rows.length };
 }
-
-const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 async function theirMs(url: string, query: string, fromMs: number, toMs: number): Promise<number> {
   const body = new URLSearchParams({

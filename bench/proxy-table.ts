@@ -1,9 +1,7 @@
 /** The bench's figures as a page. */
 import type { LatencyRun, Result, Run } from './proxy.js';
 import { type Hops, type Name, names } from './proxy-setups.js';
-
-const median = (values: number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+import { median } from './median.js';
 
 const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot, program } from '../base/paths.js';
 import { requireTool } from '../base/tools.js';
+import { median } from './median.js';
 
 const count = 1000;
 
@@ -53,9 +54,6 @@ function run(command: string, args: string[]): Run {
   if (status !== 0) throw new Error(`${command} failed: ${result.stderr}`);
   return { wallMs: wallMs as number, peakMb: peakMb as number };
 }
-
-const median = (values: number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-bench-slo-'));
 try {

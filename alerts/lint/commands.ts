@@ -1,19 +1,6 @@
 /** `firedrill alerts lint`. */
 import type { Command } from 'commander';
-
-interface Flags {
-  metrics: string[];
-  prometheus?: string;
-  scrapeInterval?: string;
-  severities: string;
-  ownerLabels: string;
-  runbookBase?: string;
-  runbooks?: string;
-  output: string;
-  fix: boolean;
-  strict: boolean;
-  rules: boolean;
-}
+import type { LintFlags } from './run.js';
 
 const example = `
 A rule is excepted by a comment with a reason, above it or within it:
@@ -43,7 +30,7 @@ export function registerLint(alerts: Command): void {
     .option('--strict', 'warnings count as errors', false)
     .option('--rules', 'list the rules of lint', false)
     .addHelpText('after', example)
-    .action(async (paths: string[], flags: Flags) => {
+    .action(async (paths: string[], flags: LintFlags) => {
       const { runLint } = await import('./run.js');
       await runLint(paths, flags);
     });

@@ -1,4 +1,5 @@
 /** Go's template syntax as tokens: text outside the braces, words inside, each with its place. */
+import { goEscape, simpleEscapes } from '../../slo/promql/syntax/literals.js';
 
 export class TemplateError extends Error {
   /** Offset into the template's text. */
@@ -131,26 +132,12 @@ function tokenOf(match: RegExpExecArray, offset: number): Token {
   return { kind: 'symbol', text: all, offset };
 }
 
-const simple: Record<string, string> = {
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-};
-
 function unquote(literal: string, offset: number): string {
-  const escape = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([^]))/g;
-  return literal.slice(1, -1).replace(escape, (_, x, u, long, octal, one) => {
+  return literal.slice(1, -1).replace(goEscape, (_, x, u, long, octal, one) => {
     const hex = (x ?? u ?? long) as string | undefined;
     if (hex !== undefined) return String.fromCodePoint(parseInt(hex, 16));
     if (octal !== undefined) return String.fromCodePoint(parseInt(octal as string, 8));
-    const char = simple[one as string];
+    const char = simpleEscapes[one as string];
     if (char === undefined) throw new TemplateError(`invalid syntax: \\${one as string}`, offset);
     return char;
   });

@@ -18,7 +18,8 @@ export function parseNumber(text: string): number | undefined {
   return ms === undefined ? undefined : (sign * ms) / 1000;
 }
 
-const simpleEscapes: Record<string, string> = {
+/** Go's escapes of one letter, in PromQL's strings and in templates. */
+export const simpleEscapes: Readonly<Record<string, string>> = {
   a: '\u0007',
   b: '\b',
   f: '\f',
@@ -31,7 +32,9 @@ const simpleEscapes: Record<string, string> = {
   '"': '"',
 };
 
-const escape = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([^]))/g;
+/** Any of Go's escapes: hex, Unicode short and long, octal, or one character. */
+export const goEscape =
+  /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([^]))/g;
 
 /** The value of a quoted literal, or undefined where it does not end or an escape is wrong. */
 export function parseString(literal: string): string | undefined {
@@ -44,7 +47,7 @@ export function parseString(literal: string): string | undefined {
   // Bytes written one by one (\xe2\x82\xac) make up a character only together.
   const bytes: { text: string; byte: boolean }[] = [];
   let end = 0;
-  for (const match of body.matchAll(escape)) {
+  for (const match of body.matchAll(goEscape)) {
     bytes.push({ text: body.slice(end, match.index), byte: false });
     end = match.index + match[0].length;
     const [, hex, short, long, octal, simple] = match;
