@@ -26,7 +26,7 @@ describe('W1', () => {
           name: 'checkout',
           method: 'POST',
           path: '/checkout',
-          requestsPerSecond: 20,
+          requestsPerSecond: 30,
           idempotencyKey: true,
         },
       ],
@@ -45,26 +45,35 @@ describe('W1', () => {
   const remove = (url: string, id: string): Promise<unknown> =>
     askJson(`${url}/faults/${id}`, { method: 'DELETE' });
 
-  /** Share of checkouts that fail while payment fails one in sixteen, over 300 of them. */
-  async function failures(): Promise<number> {
+  /**
+   * Of the charges that payment fails on purpose, the share that a shopper gets to see, over 450 checkouts. One in 32
+   * fails: about one a second, where the budget (a tenth of 30 a second, not saved up) allows for two.
+   */
+  async function seen(): Promise<number> {
     const [payment] = system.workloads('payment');
     const url = system.appAdmin(payment!);
-    await put(url, { id: 'transient', failureRatio: 1 / 16 });
+    await put(url, { id: 'transient', failureRatio: 1 / 32 });
     const from = load.points.count;
-    while (load.points.count < from + 300) await sleep(50);
-    const points = load.points.all().slice(from, from + 300);
+    while (load.points.count < from + 450) await sleep(50);
+    const faults = await askJson<{ id: string; effect: number }[]>(`${url}/faults`);
     await remove(url, 'transient');
-    return points.filter((p) => !p.ok).length / points.length;
+    const failed = load.points
+      .all()
+      .slice(from)
+      .filter((p) => !p.ok).length;
+    const { effect } = faults.find((f) => f.id === 'transient')!;
+    expect(effect).toBeGreaterThan(3);
+    return failed / effect;
   }
 
   test('the same transient failures, without retries and with them', async () => {
     await put(system.admin, { id: 'no-retries', kind: 'registry', set: { retries: 'none' } });
     await sleep(1000);
-    const without = await failures();
+    const without = await seen();
     await remove(system.admin, 'no-retries');
     await sleep(1000);
-    const withRetries = await failures();
-    expect(without).toBeGreaterThan(0.02);
+    const withRetries = await seen();
+    expect(without).toBeGreaterThan(0.8);
     expect(withRetries).toBeLessThanOrEqual(0.6 * without);
 
     // Charges whose answer comes after the caller has given up: the retry finds them done.
@@ -80,5 +89,5 @@ describe('W1', () => {
     await remove(system.appAdmin(payment!), 'late');
     expect(await repeats()).toBeGreaterThan(0);
     expect((await system.counters('payment')).doubleCharges).toBe(0);
-  }, 120_000);
+  }, 150_000);
 });
