@@ -27,6 +27,10 @@ export function styleFor(stream: NodeJS.WriteStream): Style {
   };
 }
 
+/** `1 file`, `2 files`. */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** Columns padded to their widest cell, two spaces between; numbers are the caller's to format. */
 export function formatTable(
   header: readonly string[],

@@ -1,6 +1,7 @@
 /** `firedrill runbook`, `firedrill postmortem` and `firedrill routine`. */
 import type { Command } from 'commander';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
+import { counted } from '../base/terminal.js';
 import type { Page } from './pages.js';
 import { registerRoutine } from './routine/command.js';
 
@@ -190,7 +191,7 @@ async function lint(program: Command, flags: LintFlags): Promise<void> {
     for (const p of problems) write(`${formatProblem(p)}\n`);
     for (const l of live) write(`${l.page}: ${l.error ?? 'returns nothing'}: ${l.query}\n`);
     const asked = flags.prometheus === undefined ? '' : `, ${live.length} queries return nothing`;
-    write(`${pages.size} pages, ${problems.length} problems${asked}\n`);
+    write(`${counted(pages.size, 'page')}, ${counted(problems.length, 'problem')}${asked}\n`);
   }
   if (failed) process.exitCode = exitCode.failed;
 }

@@ -1,5 +1,6 @@
 /** `firedrill alerts generate` and `list`. */
 import type { Command } from 'commander';
+import { counted } from '../../base/terminal.js';
 import type { LibraryOptions } from './library.js';
 import type { LibraryFormat } from './write.js';
 
@@ -47,7 +48,7 @@ export function registerLibrary(alerts: Command): void {
       const { format, namespace } = flags;
       writeAll(flags.out, single, libraryFiles(groups, { format, namespace, single }));
       const count = groups.reduce((sum, g) => sum + g.rules.length, 0);
-      if (flags.out !== '-') process.stderr.write(`${count} alerts in ${flags.out}\n`);
+      if (flags.out !== '-') process.stderr.write(`${counted(count, 'alert')} in ${flags.out}\n`);
     });
 
   alerts

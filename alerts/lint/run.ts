@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { writeFileWhole } from '../../base/write-file.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
-import { formatTable, styleFor } from '../../base/terminal.js';
+import { counted, formatTable, styleFor } from '../../base/terminal.js';
 import { listFiles } from '../../slo/index.js';
 import { MetricCatalogue } from './catalogue.js';
 import { metricOf, selectorsIn } from './context.js';
@@ -125,7 +125,9 @@ function summary(files: readonly LintFile[], findings: readonly Finding[], error
   const rules = files.reduce((sum, f) => sum + f.rules.length, 0);
   const fixable = findings.filter((f) => f.edit).length;
   const can = fixable > 0 ? `, ${fixable} can be repaired with --fix` : '';
-  return `${rules} rules in ${files.length} files: ${errors} errors, ${findings.length - errors} warnings${can}`;
+  const where = `${counted(rules, 'rule')} in ${counted(files.length, 'file')}`;
+  const warnings = counted(findings.length - errors, 'warning');
+  return `${where}: ${counted(errors, 'error')}, ${warnings}${can}`;
 }
 
 const rulesText = (): string =>

@@ -1,7 +1,7 @@
 /** What `firedrill alerts silence` does. */
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
-import { formatTable } from '../../base/terminal.js';
+import { counted, formatTable } from '../../base/terminal.js';
 import {
   AlertmanagerApi,
   type AmSilence,
@@ -55,7 +55,7 @@ export async function create(flags: SilenceFlags): Promise<void> {
     createdBy: flags.author,
     comment: flags.comment,
   };
-  const about = `${hidden.length} alerts that fire now, until ${silence.endsAt}`;
+  const about = `${counted(hidden.length, 'alert')} firing now, until ${silence.endsAt}`;
   if (flags.dryRun) return say(`would hide ${about}`);
   say(`${await api.createSilence(silence)} hides ${about}`);
 }

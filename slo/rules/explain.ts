@@ -52,7 +52,7 @@ export function explain(slo: Slo, options: CompileOptions = {}): Explanation {
     const { detection } = theoryOf(slo, severity, { baseline: 0, errorRatio }, options);
     return detection ? `after ${roughly(detection.exactMs)}` : 'never';
   };
-  const levels = [1, budget * 20, budget * 5, budget * 2].filter((r, i) => r <= 1 || i === 0);
+  const levels = [1, ...[20, 5, 2].map((n) => n * budget).filter((r) => r < 0.999)];
   const period = slo.period.calendar ?? `${slo.period.days} days`;
   return {
     id: slo.id,

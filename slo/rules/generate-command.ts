@@ -1,6 +1,7 @@
 /** `firedrill slo generate` and `validate`. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
+import { counted } from '../../base/terminal.js';
 import type { Period } from '../spec/model.js';
 
 interface GenerateFlags {
@@ -52,7 +53,7 @@ export function registerGenerate(slo: Command): void {
       if (flags.out !== '-') {
         const { slos, rules, files } = written;
         process.stderr.write(
-          `${slos} SLOs, ${rules} rules, ${files.length} files in ${flags.out}\n`,
+          `${counted(slos, 'SLO')}, ${counted(rules, 'rule')}, ${counted(files.length, 'file')} in ${flags.out}\n`,
         );
       }
     });
@@ -70,7 +71,7 @@ export function registerGenerate(slo: Command): void {
         process.stdout.write(
           flags.output === 'json'
             ? `${JSON.stringify({ valid: true, slos: slos.map((s) => s.id) }, undefined, 2)}\n`
-            : `${slos.length} SLOs are valid\n`,
+            : `${counted(slos.length, 'valid SLO')}\n`,
         );
       } catch (error) {
         if (!(error instanceof UserError) || flags.output !== 'json') throw error;
