@@ -61,9 +61,11 @@ export const telemetryAlerts: LibraryEntry[] = [
     name: 'MeshCardinalityFlood',
     expr: (t) =>
       `scrape_samples_post_metric_relabeling{${t.proxy}} > 20000\n` +
-      `or\nsum by (instance, job) (increase(${m.labelOverflow}[${t.range('15m')}])) > 0`,
+      `or\nsum by (instance, job) (increase(${m.labelOverflow}[${t.range('30m')}])) > 0`,
     for: '15m',
-    timing: 'Series stay once they are there; a quarter of an hour is no pod churn.',
+    timing:
+      'Series stay once they are there; a quarter of an hour is no pod churn. A profile that is too ' +
+      'large overflows once, as it is taken up: half an hour keeps that in view for longer than the wait.',
     about: 'mesh',
     summary:
       'The proxy at {{ $labels.instance }} is flooded with label values: {{ $value | humanize }}',

@@ -165,6 +165,7 @@ export const faultKinds = {
       retries: z.enum(['budget', 'storm', 'none']).optional(),
       lockedOut: z.record(z.string(), z.boolean()).optional(),
       wrongProfile: z.record(z.string(), z.boolean()).optional(),
+      routePerUser: z.record(z.string(), z.int().min(1).max(5000)).optional(),
       misrouted: z.record(z.string(), z.string()).optional(),
     }),
     targets: 'registry',

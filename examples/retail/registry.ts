@@ -25,6 +25,8 @@ export interface RegistryOptions {
   lockedOut?: Record<string, boolean>;
   /** Services whose profile names paths that they do not have: no route matches their requests. */
   wrongProfile?: Record<string, boolean>;
+  /** Services whose profile names so many users, a route for each: `{ cart: 800 }`. */
+  routePerUser?: Record<string, number>;
   /** Sends the calls of a service to another one's endpoints. */
   misrouted?: Record<string, string>;
 }
@@ -68,6 +70,18 @@ const repeatable: Readonly<Record<string, boolean>> = {
   web: false,
 };
 
+/** As a profile looks that was made from the paths of an access log, the newest user first. */
+const userRoutes = (users: number): object[] =>
+  Array.from({ length: users }, (_, i) => users - 1 - i).flatMap((user) => [
+    {
+      name: `carts-user-${user}`,
+      match: [
+        { path: { prefix: `/carts/user-${user}/` } },
+        { path: { exact: `/carts/user-${user}` } },
+      ],
+    },
+  ]);
+
 export function registry(ports: Ports, options: RegistryOptions): object {
   const portsOf = (workload: Workload) => ports.workloads[workload.name]!;
   const names = [...new Set(workloads.map((w) => w.service))];
@@ -106,6 +120,7 @@ export function registry(ports: Ports, options: RegistryOptions): object {
           },
         }),
         routes: [
+          ...userRoutes(options.routePerUser?.[name] ?? 0),
           {
             name: options.revision === 0 ? 'all' : `all-r${options.revision}`,
             ...(options.wrongProfile?.[name] && { match: [{ path: { prefix: '/v2/' } }] }),

@@ -134,7 +134,7 @@ export class ShopFaults {
 }
 
 function checkedSet(value: unknown): Partial<Omit<RegistryOptions, 'revision'>> {
-  const allowed = ['retries', 'lockedOut', 'wrongProfile', 'misrouted'];
+  const allowed = ['retries', 'lockedOut', 'wrongProfile', 'routePerUser', 'misrouted'];
   if (typeof value === 'object' && value !== null) {
     const strange = Object.keys(value).find((key) => !allowed.includes(key));
     if (strange === undefined) return value;

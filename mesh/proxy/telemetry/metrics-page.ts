@@ -27,8 +27,8 @@ protobuf format where the scraper asks for it (a Prometheus with native histogra
   distribution as a native histogram (schema 3): any percentile of it is at most 4.4% off.
   The protobuf exposition also gives the last trace id of each bucket of \`response_latency_ms\` as an exemplar.
 - A route that was never asked has no series. Series of what is configured no more stay for ten minutes. At most 2000
-  routes, 1000 endpoints, 500 clients of a server and 100 kinds of response of a route have series of their own; what
-  is beyond is summed under \`overflow\` (responses: \`status_code="0"\`), and
+  routes (500 of one destination), 1000 endpoints, 500 clients of a server and 100 kinds of response of a route have
+  series of their own; what is beyond is summed under \`overflow\` (responses: \`status_code="0"\`), and
   \`metrics_label_overflow_total\` counts it.
 
 | name | type | what | labels |

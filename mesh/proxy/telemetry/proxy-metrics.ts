@@ -30,6 +30,8 @@ export interface ControllerStatus {
 
 /** Routes with series of their own; those beyond share one called `overflow`. */
 export const maxRoutes = 2000;
+/** Of one destination or server: a profile that names every user must not take what others need. */
+export const maxRoutesEach = 500;
 /** Series of what is configured no more stay for so long, for the last scrapes to see. */
 export const retainIdleMs = 600_000;
 
@@ -42,7 +44,13 @@ export class ProxyMetrics {
   readonly #handshakeFailures = new Map<string, number>();
   readonly #routes = new Map<string, RequestMetrics>();
   readonly #collectors: Collector[] = [];
-  readonly #overflows = new Map<string, number>();
+  /** How many routes of each destination have series of their own. */
+  readonly #routesEach = new Map<string, number>();
+  /** There with 0 from the start: increase() cannot see a series that begins with its first overflow. */
+  readonly #overflows = new Map<string, number>([
+    ['route', 0],
+    ['client_id', 0],
+  ]);
   /** Of the certificate in use, in seconds since the epoch; 0: none. Set by whoever loads it. */
   certificateExpirySeconds = 0;
   certificateNotBeforeSeconds = 0;
@@ -87,18 +95,24 @@ export class ProxyMetrics {
   route(labels: RequestLabels): RequestMetrics {
     const key = JSON.stringify([labels.direction, labels.dst, labels.route, labels.server]);
     let found = this.#routes.get(key);
-    if (!found && this.#routes.size >= maxRoutes) {
-      this.overflowed('route');
-      return this.#overflow(labels.direction);
+    if (!found) {
+      const owner = ownerOf(labels);
+      const count = this.#routesEach.get(owner) ?? 0;
+      if (count >= maxRoutesEach || this.#routes.size >= maxRoutes) {
+        this.overflowed('route');
+        // Its destination still shows, so that an SLO over it stays whole.
+        return count > 0 ? this.#overflow(labels) : this.#overflow(unnamed(labels.direction));
+      }
+      this.#routesEach.set(owner, count + 1);
+      this.#routes.set(key, (found = new RequestMetrics(labels)));
     }
-    if (!found) this.#routes.set(key, (found = new RequestMetrics(labels)));
     found.retiredMs = -1;
     return found;
   }
 
   /** Nothing uses them any more: they are dropped after a while. */
   retire(metrics: RequestMetrics): void {
-    if (metrics.source.dst !== overflowLabel) metrics.retiredMs = this.#clock.monotonicMs();
+    if (metrics.source.route !== overflowLabel) metrics.retiredMs = this.#clock.monotonicMs();
   }
 
   overflowed(kind: string): void {
@@ -149,17 +163,11 @@ export class ProxyMetrics {
     return { contentType: textContentType, body: sink.text() };
   }
 
-  #overflow(direction: Direction): RequestMetrics {
-    const key = `overflow ${direction}`;
+  #overflow(labels: RequestLabels): RequestMetrics {
+    const key = `overflow ${ownerOf(labels)}`;
     let found = this.#routes.get(key);
     if (!found) {
-      found = new RequestMetrics({
-        direction,
-        dst: overflowLabel,
-        service: overflowLabel,
-        namespace: overflowLabel,
-        route: overflowLabel,
-      });
+      found = new RequestMetrics({ ...labels, route: overflowLabel });
       this.#routes.set(key, found);
     }
     return found;
@@ -170,6 +178,8 @@ export class ProxyMetrics {
     for (const [key, metrics] of this.#routes) {
       if (metrics.retiredMs >= 0 && metrics.retiredMs < droppedMs && metrics.inFlight === 0) {
         this.#routes.delete(key);
+        const owner = ownerOf(metrics.source);
+        this.#routesEach.set(owner, (this.#routesEach.get(owner) ?? 1) - 1);
         continue;
       }
       // A route that has never been used has no series yet: a proxy may know a thousand destinations.
@@ -222,6 +232,17 @@ export class ProxyMetrics {
     }
   }
 }
+
+const ownerOf = ({ direction, dst, server }: RequestLabels): string =>
+  JSON.stringify([direction, dst, server]);
+
+const unnamed = (direction: Direction): RequestLabels => ({
+  direction,
+  dst: overflowLabel,
+  service: overflowLabel,
+  namespace: overflowLabel,
+  route: overflowLabel,
+});
 
 function collectTransport(transport: TransportMetrics, sink: MetricSink): void {
   const { direction, peer, tls } = transport.labels;

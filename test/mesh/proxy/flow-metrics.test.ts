@@ -145,7 +145,7 @@ test('every line of a live scrape is declared, with labels that are declared', (
   }
   // And what is declared does come: nothing is promised that nobody raises.
   const rare = ['response_latency_native_ms', 'inbound_tcp_authz_deny_total', 'process_open_fds'];
-  rare.push('metrics_label_overflow_total', 'outbound_http_balancer_panic_total');
+  rare.push('outbound_http_balancer_panic_total');
   rare.push('http_shed_total');
   expect(metricNames.filter((n) => !seen.has(n) && !rare.includes(n))).toEqual([]);
 });
@@ -290,6 +290,30 @@ test('percentiles of the exponential histogram are within 4.4%', () => {
       },
     ),
   );
+});
+
+test('X2: a destination with a route for each user folds its own, keeps its name, and takes nothing from others', () => {
+  const users = Array.from({ length: 700 }, (_, i) =>
+    route(`user-${i}`, { matches: [{ path: { kind: 'exact', value: `/${i}` } }] }),
+  );
+  const flood = { name: 's0.x', hosts: ['s0.x'], addresses: [] };
+  const quiet = { name: 's1.x', hosts: ['s1.x'], addresses: [] };
+  const b = bench(
+    state([
+      destination([backend(['10.0.0.1:80'])], users, flood),
+      destination([backend(['10.0.0.1:80'])], [], quiet),
+    ]),
+  );
+  for (let i = 0; i < 700; i++) {
+    carry(b, b.begin(request({ authority: 's0.x', path: `/${i}` })), () => ({ status: 200 }));
+  }
+  carry(b, b.begin(request({ authority: 's1.x' })), () => ({ status: 200 }));
+  const requests = families(b.text()).filter((l) => l.name === 'request_total');
+  // One of the 500 is the default route, which nobody asked.
+  expect(requests.length).toBe(499 + 1 + 1);
+  expect(b.metric('request_total{dst="s0.x",rt_route="overflow"}')).toBe(201);
+  expect(b.metric('request_total{dst="s1.x"}')).toBe(1);
+  expect(b.metric('metrics_label_overflow_total{kind="route"}')).toBeGreaterThanOrEqual(200);
 });
 
 test('cardinality is bounded: routes, clients, kinds of response; series of what is gone are dropped', () => {
