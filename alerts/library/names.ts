@@ -64,6 +64,7 @@ export const alertNames = {
   MeshCardinalityFlood: ticket('X2'),
   MeshPolicyLockout: page('X2'),
   MeshVersionDrift: ticket('X2'),
+  MeshProxyNewerThanController: ticket('X2'),
   MeshUnencryptedTraffic: ticket('S7'),
 } as const satisfies Record<string, AlertName>;
 

@@ -86,6 +86,20 @@ export const serviceLevelAlerts: LibraryEntry[] = [
     dashboard: 'firedrill-debug',
   },
   {
+    name: 'MeshProxyNewerThanController',
+    expr: () => `max(${m.proxiesAhead}) > 0`,
+    for: '15m',
+    timing:
+      'The controller is upgraded first and within minutes; a proxy that is ahead of it for a quarter of an hour ' +
+      'was not meant to be, or the controller was rolled back.',
+    about: 'mesh',
+    summary: 'Proxies of a newer version than the controller: {{ $value }}',
+    description:
+      'They may ask for what it does not know yet. Upgrade the controller, or restart these ' +
+      'workloads with its version.',
+    dashboard: 'firedrill-debug',
+  },
+  {
     name: 'MeshUnencryptedTraffic',
     expr: (t) => {
       const from = `direction="inbound",peer="src"`;

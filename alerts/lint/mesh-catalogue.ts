@@ -13,6 +13,7 @@ export const controllerMetricLabels: Readonly<Record<string, readonly string[]>>
   firedrill_identity_certificates_refused_total: ['reason'],
   firedrill_identity_events_lost_total: [],
   firedrill_controller_connected_proxies: [],
+  firedrill_controller_newer_proxies: [],
   firedrill_controller_owed_proxies: [],
   firedrill_controller_config_version: [],
   firedrill_controller_propagation_oldest_seconds: [],

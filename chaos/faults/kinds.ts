@@ -159,6 +159,15 @@ export const faultKinds = {
     effectUnit: 'processes killed',
     points: (system, target) => [{ url: system.admin, target, body: { kind: 'kill', target } }],
   },
+  version: {
+    summary: 'the process is replaced by one of another version',
+    settings: z.strictObject({ version: z.string().regex(/^\d+\.\d+\.\d+$/) }),
+    targets: 'process',
+    effectUnit: 'processes replaced',
+    points: (system, target, settings) => [
+      { url: system.admin, target, body: { kind: 'version', target, ...settings } },
+    ],
+  },
   registry: {
     summary: 'the registry says otherwise: retries, policy, profiles, endpoints',
     settings: z.strictObject({

@@ -5,11 +5,13 @@ import { messageOf, UserError } from '../../base/errors.js';
 import type { RegistryOptions } from './registry.js';
 import type { Shop } from './shop.js';
 
-export const shopFaults = ['kill', 'registry'] as const;
+export const shopFaults = ['kill', 'version', 'registry'] as const;
 
 export type ShopFault =
   /** The process is killed (SIGKILL) and stays away until the lease ends. */
   | { id: string; kind: 'kill'; target: string; ttlMs: number }
+  /** The process is another version of the package until the lease ends. */
+  | { id: string; kind: 'version'; target: string; version: string; ttlMs: number }
   /** The registry says otherwise until the lease ends. */
   | {
       id: string;
@@ -19,7 +21,7 @@ export type ShopFault =
     };
 
 export type ShopFaultState = ShopFault & {
-  /** Processes killed, registries written. */
+  /** Processes killed or replaced, registries written. */
   effect: number;
 };
 
@@ -90,12 +92,17 @@ export class ShopFaults {
 
   async #begin(fault: ShopFault): Promise<number> {
     if (fault.kind === 'kill') return (await this.#shop.processes.kill(fault.target)) ? 1 : 0;
+    if (fault.kind === 'version') {
+      await this.#shop.restartAs(fault.target, fault.version);
+      return 1;
+    }
     this.#writeRegistry();
     return 1;
   }
 
   async #end(fault: ShopFault): Promise<void> {
     if (fault.kind === 'kill') return this.#shop.processes.startAgain(fault.target);
+    if (fault.kind === 'version') return this.#shop.restartAs(fault.target, undefined);
     this.#writeRegistry();
   }
 
@@ -120,13 +127,17 @@ export class ShopFaults {
       throw new UserError({ message: 'bad ttlMs', expected: `milliseconds, at most ${maxTtlMs}` });
     }
     const id = typeof v.id === 'string' && v.id !== '' ? v.id.slice(0, 100) : randomUUID();
-    if (v.kind === 'kill') {
+    if (v.kind === 'kill' || v.kind === 'version') {
       const { names } = this.#shop.processes;
       if (typeof v.target !== 'string' || !names.includes(v.target)) {
         const expected = names.join(', ');
         throw new UserError({ message: `no process '${String(v.target)}'`, expected });
       }
-      return { id, kind: 'kill', target: v.target, ttlMs };
+      if (v.kind === 'kill') return { id, kind: 'kill', target: v.target, ttlMs };
+      if (typeof v.version !== 'string' || !/^\d+\.\d+\.\d+$/.test(v.version)) {
+        throw new UserError({ message: 'bad version', expected: 'such as 99.0.0' });
+      }
+      return { id, kind: 'version', target: v.target, version: v.version, ttlMs };
     }
     if (v.kind === 'registry') return { id, kind: 'registry', set: checkedSet(v.set), ttlMs };
     throw new UserError({ message: 'unknown kind', expected: shopFaults.join(', ') });

@@ -10,6 +10,7 @@ import { identityName } from '../../mesh/identity/names.js';
 import { ensurePki, pkiFiles } from '../../mesh/identity/pki-files.js';
 import type { ProxyConfig } from '../../mesh/model.js';
 import { type ProcessDescription, Processes } from './processes.js';
+import { asVersion } from './package-version.js';
 import { registry, type RegistryOptions } from './registry.js';
 import type { ServiceOptions } from './service-main.js';
 import {
@@ -49,6 +50,8 @@ export class Shop {
   ready = false;
   readonly registryOptions: RegistryOptions = { retries: 'budget', revision: 0 };
   readonly #options: ShopOptions;
+  /** Processes as they were before one was made another version. */
+  readonly #own: Record<string, ProcessDescription | undefined> = {};
 
   private constructor(options: ShopOptions, ports: Ports) {
     this.#options = options;
@@ -121,6 +124,16 @@ export class Shop {
       rmSync(this.path('cache', name, 'stream-identity.json'), { force: true });
       await this.processes.startAgain(proxyName(name));
     }
+  }
+
+  /** The process comes back as that version of the package; undefined: as its own. */
+  async restartAs(name: string, version: string | undefined): Promise<void> {
+    const own = (this.#own[name] ??= this.processes.descriptionOf(name));
+    if (!own) throw new Error(`no process ${name}`);
+    await this.processes.stop(name);
+    await this.processes.start(
+      version === undefined ? own : asVersion(own, version, this.path('versions', version)),
+    );
   }
 
   async close(): Promise<void> {

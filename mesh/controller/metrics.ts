@@ -1,8 +1,10 @@
 /** The controller's metrics: plain numbers elsewhere, read when Prometheus comes. */
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../base/clock.js';
+import { packageVersion } from '../../base/paths.js';
 import type { CertificateAuthority } from '../identity/authority.js';
 import type { CertificateEvents } from '../identity/events.js';
+import { isNewerVersion } from './versions.js';
 import { notAfterMs } from '../identity/x509.js';
 import { kinds } from './api/messages.js';
 import type { Catalogue } from './catalogue.js';
@@ -57,6 +59,9 @@ export function controllerMetrics(sources: MetricSources): Registry {
   }
   return registry;
 }
+
+const ownVersion = packageVersion();
+const isNewer = (version: string): boolean => isNewerVersion(version, ownVersion);
 
 type Reading = [Record<string, string>, number];
 
@@ -119,6 +124,11 @@ function readings(s: MetricSources): Metric[] {
       help: 'Connected proxies that have not acknowledged all that concerns them.',
       read: () =>
         one([...s.sessions.all()].filter((p) => p.owed > 0 || p.unacknowledgedSinceMs).length),
+    },
+    {
+      name: 'firedrill_controller_newer_proxies',
+      help: 'Connected proxies of a newer version than this controller.',
+      read: () => one([...s.sessions.all()].filter((p) => isNewer(p.hello.proxyVersion)).length),
     },
     {
       name: 'firedrill_controller_config_version',

@@ -20,6 +20,7 @@ export const meshMetrics = {
   webhookExpiry: 'firedrill_webhook_cert_expiration_timestamp_seconds',
   propagationOldest: 'firedrill_controller_propagation_oldest_seconds',
   leader: 'firedrill_controller_leader',
+  proxiesAhead: 'firedrill_controller_newer_proxies',
   clockSkew: 'firedrill_controller_proxy_clock_skew_seconds',
   registryProblems: 'firedrill_registry_problems',
   /** Of a proxy: 1 where a controller is configured, 1 while its stream stands, and when it was last heard. */

@@ -26,6 +26,7 @@ const settings: Partial<Record<FaultKindName, Record<string, unknown>>> = {
   'slow-service': { latencyMs: 20 },
   'failing-service': { failureRatio: 1 },
   ballast: { ballastBytes: 1024 },
+  version: { version: '99.0.0' },
   registry: { retries: 'none' },
 };
 
