@@ -168,6 +168,18 @@ export const faultKinds = {
       { url: system.admin, target, body: { kind: 'version', target, ...settings } },
     ],
   },
+  authority: {
+    summary: 'the issuer, or one more trust anchor, runs out after lifetimeMs',
+    settings: z.strictObject({
+      part: z.enum(['issuer', 'anchor']),
+      lifetimeMs: z.number().min(60_000),
+    }),
+    targets: 'registry',
+    effectUnit: 'certificates replaced',
+    points: (system, target, settings) => [
+      { url: system.admin, target, body: { kind: 'authority', ...settings } },
+    ],
+  },
   registry: {
     summary: 'the registry says otherwise: retries, policy, profiles, endpoints',
     settings: z.strictObject({

@@ -2,16 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
+import { type AuthorityPart, shortLived } from './pki-drill.js';
 import type { RegistryOptions } from './registry.js';
 import type { Shop } from './shop.js';
 
-export const shopFaults = ['kill', 'version', 'registry'] as const;
+export const shopFaults = ['kill', 'version', 'authority', 'registry'] as const;
 
 export type ShopFault =
   /** The process is killed (SIGKILL) and stays away until the lease ends. */
   | { id: string; kind: 'kill'; target: string; ttlMs: number }
   /** The process is another version of the package until the lease ends. */
   | { id: string; kind: 'version'; target: string; version: string; ttlMs: number }
+  /** The issuer, or one more anchor, runs out so soon; what was there comes back when the lease ends. */
+  | { id: string; kind: 'authority'; part: AuthorityPart; lifetimeMs: number; ttlMs: number }
   /** The registry says otherwise until the lease ends. */
   | {
       id: string;
@@ -43,6 +46,7 @@ export class ShopFaults {
   readonly #clock: Clock;
   readonly #say: (line: string) => void;
   readonly #leases = new Map<string, Lease>();
+  readonly #restore = new Map<string, () => void>();
 
   constructor(shop: Shop, clock: Clock, say: (line: string) => void) {
     this.#shop = shop;
@@ -92,6 +96,11 @@ export class ShopFaults {
 
   async #begin(fault: ShopFault): Promise<number> {
     if (fault.kind === 'kill') return (await this.#shop.processes.kill(fault.target)) ? 1 : 0;
+    if (fault.kind === 'authority') {
+      const { part, lifetimeMs } = fault;
+      this.#restore.set(fault.id, await shortLived(this.#shop.path('pki'), part, lifetimeMs));
+      return 1;
+    }
     if (fault.kind === 'version') {
       await this.#shop.restartAs(fault.target, fault.version);
       return 1;
@@ -102,6 +111,11 @@ export class ShopFaults {
 
   async #end(fault: ShopFault): Promise<void> {
     if (fault.kind === 'kill') return this.#shop.processes.startAgain(fault.target);
+    if (fault.kind === 'authority') {
+      this.#restore.get(fault.id)?.();
+      this.#restore.delete(fault.id);
+      return;
+    }
     if (fault.kind === 'version') return this.#shop.restartAs(fault.target, undefined);
     this.#writeRegistry();
   }
@@ -138,6 +152,16 @@ export class ShopFaults {
         throw new UserError({ message: 'bad version', expected: 'such as 99.0.0' });
       }
       return { id, kind: 'version', target: v.target, version: v.version, ttlMs };
+    }
+    if (v.kind === 'authority') {
+      const { part, lifetimeMs } = v;
+      if (part !== 'issuer' && part !== 'anchor') {
+        throw new UserError({ message: 'bad part', expected: 'issuer or anchor' });
+      }
+      if (typeof lifetimeMs !== 'number' || !(lifetimeMs >= 60_000)) {
+        throw new UserError({ message: 'bad lifetimeMs', expected: 'at least 60000' });
+      }
+      return { id, kind: 'authority', part, lifetimeMs, ttlMs };
     }
     if (v.kind === 'registry') return { id, kind: 'registry', set: checkedSet(v.set), ttlMs };
     throw new UserError({ message: 'unknown kind', expected: shopFaults.join(', ') });
