@@ -168,6 +168,18 @@ export const faultKinds = {
       { url: system.admin, target, body: { kind: 'version', target, ...settings } },
     ],
   },
+  leak: {
+    summary: 'the process leaks memory until it dies of it, and comes back whole',
+    settings: z.strictObject({
+      megabytesPerSecond: z.number().min(1).max(500),
+      heapMegabytes: z.int().min(64).max(512),
+    }),
+    targets: 'process',
+    effectUnit: 'processes replaced',
+    points: (system, target, settings) => [
+      { url: system.admin, target, body: { kind: 'leak', target, ...settings } },
+    ],
+  },
   authority: {
     summary: 'the issuer, or one more trust anchor, runs out after lifetimeMs',
     settings: z.strictObject({

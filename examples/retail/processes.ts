@@ -12,6 +12,7 @@ export interface ProcessDescription {
   script: string;
   args: readonly string[];
   nodeFlags?: readonly string[];
+  env?: Record<string, string>;
 }
 
 const maxEvents = 1000;
@@ -27,6 +28,8 @@ export class Processes {
   readonly #expected = new Set<string>();
   readonly #say: (line: string) => void;
   #closing = false;
+  /** Called where one ends unasked. */
+  onExit: (name: string) => void = () => undefined;
 
   constructor(say: (line: string) => void) {
     this.#say = say;
@@ -57,6 +60,7 @@ export class Processes {
     const lines: string[] = [];
     const child = startNode(name, description.script, description.args, {
       ...(description.nodeFlags && { nodeFlags: description.nodeFlags }),
+      ...(description.env && { env: description.env }),
       onStderr: (line) => {
         lines.push(line);
         if (lines.length > keptLines) lines.shift();
@@ -67,6 +71,7 @@ export class Processes {
     void child.exited.then((code) => {
       if (this.#running.get(name) === child) this.#running.delete(name);
       if (this.#closing || this.#expected.delete(name)) return;
+      this.onExit(name);
       const detail = `ended with ${code ?? child.process.signalCode}: ${lines.at(-1) ?? ''}`;
       this.#record(name, 'exited', detail);
       this.#say(`${name} ${detail}`);

@@ -6,13 +6,22 @@ import { type AuthorityPart, shortLived } from './pki-drill.js';
 import type { RegistryOptions } from './registry.js';
 import type { Shop } from './shop.js';
 
-export const shopFaults = ['kill', 'version', 'authority', 'registry'] as const;
+export const shopFaults = ['kill', 'version', 'leak', 'authority', 'registry'] as const;
 
 export type ShopFault =
   /** The process is killed (SIGKILL) and stays away until the lease ends. */
   | { id: string; kind: 'kill'; target: string; ttlMs: number }
   /** The process is another version of the package until the lease ends. */
   | { id: string; kind: 'version'; target: string; version: string; ttlMs: number }
+  /** The process leaks memory until V8 gives up, and is started again whole. */
+  | {
+      id: string;
+      kind: 'leak';
+      target: string;
+      megabytesPerSecond: number;
+      heapMegabytes: number;
+      ttlMs: number;
+    }
   /** The issuer, or one more anchor, runs out so soon; what was there comes back when the lease ends. */
   | { id: string; kind: 'authority'; part: AuthorityPart; lifetimeMs: number; ttlMs: number }
   /** The registry says otherwise until the lease ends. */
@@ -33,6 +42,8 @@ interface Lease {
   dueMs: number;
   effect: number;
   timer: Timer;
+  /** Its doing: it is not undone before that has ended. */
+  begun?: Promise<number>;
   /** Undone or about to be: it no longer counts. */
   ending: boolean;
   /** The undoing, once it has begun. */
@@ -75,8 +86,12 @@ export class ShopFaults {
       ending: false,
       timer: this.#clock.after(fault.ttlMs, () => void this.remove(fault.id)),
     };
+    if (before?.begun) lease.begun = before.begun;
     this.#leases.set(fault.id, lease);
-    if (!before) lease.effect += await this.#begin(fault);
+    if (!before) {
+      lease.begun = this.#begin(fault);
+      lease.effect += await lease.begun;
+    }
     return { ...lease.fault, ttlMs: fault.ttlMs, effect: lease.effect };
   }
 
@@ -86,7 +101,7 @@ export class ShopFaults {
     if (!lease) return false;
     lease.timer.cancel();
     lease.ending = true;
-    lease.undone ??= this.#end(lease.fault).catch((error: unknown) =>
+    lease.undone ??= this.#endOnceBegun(lease).catch((error: unknown) =>
       this.#say(`fault ${id} could not be undone: ${messageOf(error)}`),
     );
     await lease.undone;
@@ -96,6 +111,11 @@ export class ShopFaults {
 
   async #begin(fault: ShopFault): Promise<number> {
     if (fault.kind === 'kill') return (await this.#shop.processes.kill(fault.target)) ? 1 : 0;
+    if (fault.kind === 'leak') {
+      const { target, megabytesPerSecond, heapMegabytes } = fault;
+      await this.#shop.restartLeaking(target, megabytesPerSecond, heapMegabytes);
+      return 1;
+    }
     if (fault.kind === 'authority') {
       const { part, lifetimeMs } = fault;
       this.#restore.set(fault.id, await shortLived(this.#shop.path('pki'), part, lifetimeMs));
@@ -109,6 +129,11 @@ export class ShopFaults {
     return 1;
   }
 
+  async #endOnceBegun(lease: Lease): Promise<void> {
+    await lease.begun?.catch(() => 0);
+    await this.#end(lease.fault);
+  }
+
   async #end(fault: ShopFault): Promise<void> {
     if (fault.kind === 'kill') return this.#shop.processes.startAgain(fault.target);
     if (fault.kind === 'authority') {
@@ -116,6 +141,7 @@ export class ShopFaults {
       this.#restore.delete(fault.id);
       return;
     }
+    if (fault.kind === 'leak') return this.#shop.restartAs(fault.target, undefined);
     if (fault.kind === 'version') return this.#shop.restartAs(fault.target, undefined);
     this.#writeRegistry();
   }
@@ -141,13 +167,24 @@ export class ShopFaults {
       throw new UserError({ message: 'bad ttlMs', expected: `milliseconds, at most ${maxTtlMs}` });
     }
     const id = typeof v.id === 'string' && v.id !== '' ? v.id.slice(0, 100) : randomUUID();
-    if (v.kind === 'kill' || v.kind === 'version') {
+    if (v.kind === 'kill' || v.kind === 'version' || v.kind === 'leak') {
       const { names } = this.#shop.processes;
       if (typeof v.target !== 'string' || !names.includes(v.target)) {
         const expected = names.join(', ');
         throw new UserError({ message: `no process '${String(v.target)}'`, expected });
       }
       if (v.kind === 'kill') return { id, kind: 'kill', target: v.target, ttlMs };
+      if (v.kind === 'leak') {
+        const { megabytesPerSecond, heapMegabytes } = v;
+        if (
+          !(typeof megabytesPerSecond === 'number' && megabytesPerSecond >= 1) ||
+          !(typeof heapMegabytes === 'number' && heapMegabytes >= 64 && heapMegabytes <= 512)
+        ) {
+          const expected = 'megabytesPerSecond from 1, heapMegabytes from 64 to 512';
+          throw new UserError({ message: 'bad leak', expected });
+        }
+        return { id, kind: 'leak', target: v.target, megabytesPerSecond, heapMegabytes, ttlMs };
+      }
       if (typeof v.version !== 'string' || !/^\d+\.\d+\.\d+$/.test(v.version)) {
         throw new UserError({ message: 'bad version', expected: 'such as 99.0.0' });
       }

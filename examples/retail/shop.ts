@@ -130,10 +130,27 @@ export class Shop {
   async restartAs(name: string, version: string | undefined): Promise<void> {
     const own = (this.#own[name] ??= this.processes.descriptionOf(name));
     if (!own) throw new Error(`no process ${name}`);
+    this.processes.onExit = () => undefined;
     await this.processes.stop(name);
     await this.processes.start(
       version === undefined ? own : asVersion(own, version, this.path('versions', version)),
     );
+  }
+
+  /** The process leaks until V8 gives up; then it comes back whole, as a kubelet would have it. */
+  async restartLeaking(name: string, perSecondMb: number, heapMb: number): Promise<void> {
+    const own = (this.#own[name] ??= this.processes.descriptionOf(name));
+    if (!own) throw new Error(`no process ${name}`);
+    await this.processes.stop(name);
+    this.processes.onExit = (ended) => {
+      if (ended === name) void this.processes.start(own).catch(() => undefined);
+    };
+    const leak = program('examples/retail/memory-leak');
+    await this.processes.start({
+      ...own,
+      nodeFlags: [...(own.nodeFlags ?? []), `--max-old-space-size=${heapMb}`, '--import', leak],
+      env: { FIREDRILL_LEAK_MB_PER_SECOND: String(perSecondMb) },
+    });
   }
 
   async close(): Promise<void> {

@@ -27,6 +27,7 @@ const settings: Partial<Record<FaultKindName, Record<string, unknown>>> = {
   'failing-service': { failureRatio: 1 },
   ballast: { ballastBytes: 1024 },
   version: { version: '99.0.0' },
+  leak: { megabytesPerSecond: 10, heapMegabytes: 256 },
   authority: { part: 'issuer', lifetimeMs: 300_000 },
   registry: { retries: 'none' },
 };
