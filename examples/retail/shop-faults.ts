@@ -91,6 +91,7 @@ export class ShopFaults {
     if (!before) {
       lease.begun = this.#begin(fault);
       lease.effect += await lease.begun;
+      delete lease.begun;
     }
     return { ...lease.fault, ttlMs: fault.ttlMs, effect: lease.effect };
   }
@@ -130,7 +131,7 @@ export class ShopFaults {
   }
 
   async #endOnceBegun(lease: Lease): Promise<void> {
-    await lease.begun?.catch(() => 0);
+    if (lease.begun) await lease.begun.catch(() => 0);
     await this.#end(lease.fault);
   }
 
