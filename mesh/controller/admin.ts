@@ -1,15 +1,19 @@
 /** The controller's admin port, on loopback: metrics, health, what each proxy has, faults for drills. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
-import { messageOf, UserError } from '../../base/errors.js';
+import {
+  fromWebPage,
+  jsonBody,
+  listenForAdmin,
+  refuseWebPage,
+  sendError,
+  sendJson as json,
+} from '../admin-http.js';
 import { notAfterMs, sha256Hex } from '../identity/x509.js';
 import { issuerHash } from '../identity/issuing.js';
 import { bundleName, type Controller } from './controller.js';
 import { entryKey, type Entry } from './catalogue.js';
 import { kinds } from './api/messages.js';
-
-const maxBodyBytes = 64 * 1024;
 
 export interface AdminServer {
   port: number;
@@ -22,28 +26,19 @@ export async function startAdmin(
   listen: { host: string; port: number },
 ): Promise<AdminServer> {
   const server = createServer((request, response) => {
-    answer(controller, metrics, request, response).catch((error: unknown) => {
-      const status = error instanceof UserError ? 400 : 500;
-      if (!response.headersSent) json(response, status, { error: messageOf(error) });
-      else response.destroy();
-    });
+    answer(controller, metrics, request, response).catch((error: unknown) =>
+      sendError(response, error),
+    );
   });
-  await listening(server, listen);
+  const port = await listenForAdmin(server, listen);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
-}
-
-function listening(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
 }
 
 async function answer(
@@ -54,6 +49,7 @@ async function answer(
 ): Promise<void> {
   const { pathname } = new URL(request.url ?? '/', 'http://admin');
   const call = `${request.method} ${pathname}`;
+  if (fromWebPage(request, call)) return refuseWebPage(response);
   if (call === 'GET /metrics') {
     response.setHeader('content-type', metrics.contentType);
     response.end(await metrics.metrics());
@@ -66,7 +62,7 @@ async function answer(
   if (call === 'GET /events') return json(response, 200, controller.events.recent);
   if (call === 'GET /faults') return json(response, 200, controller.faults.list());
   if (call === 'POST /faults') {
-    return json(response, 200, controller.faults.put(JSON.parse(await body(request))));
+    return json(response, 200, controller.faults.put(await jsonBody(request)));
   }
   if (request.method === 'DELETE' && pathname.startsWith('/faults/')) {
     const found = controller.faults.remove(decodeURIComponent(pathname.slice('/faults/'.length)));
@@ -116,26 +112,4 @@ function state(controller: Controller): unknown {
     destinations: entries.filter((e) => e.kind === kinds.destination).map(show),
     servers: entries.filter((e) => e.kind === kinds.servers).map(show),
   };
-}
-
-function json(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(`${JSON.stringify(value)}\n`);
-}
-
-async function body(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBodyBytes) throw new UserError('the body is too large');
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString('utf8');
-  try {
-    JSON.parse(text);
-  } catch {
-    throw new UserError({ message: 'the body is not JSON' });
-  }
-  return text;
 }

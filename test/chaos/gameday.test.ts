@@ -115,7 +115,7 @@ test(
   limitMs,
 );
 
-/** The further scenarios take two and a half minutes: continuous integration runs them, a person asks for one. */
+/** The further scenarios take two to three minutes: continuous integration runs them, a person asks for one. */
 test.runIf(process.env.CI === 'true')(
   'X1, X2: every other scenario that comes with the package passes',
   async () => {

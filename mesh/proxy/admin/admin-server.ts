@@ -1,11 +1,16 @@
 /** The admin port, on loopback: metrics, health, what it serves by, faults and tap for drills, profiles, the end. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { UserError } from '../../../base/errors.js';
+import {
+  fromWebPage,
+  jsonBody,
+  listenForAdmin,
+  refuseWebPage,
+  sendError,
+  sendJson as json,
+} from '../../admin-http.js';
 import type { Proxy } from '../proxy.js';
 import { redactedConfig } from './redact.js';
-
-const maxBodyBytes = 64 * 1024;
 
 export class AdminServer {
   readonly #proxy: Proxy;
@@ -14,27 +19,13 @@ export class AdminServer {
   constructor(proxy: Proxy) {
     this.#proxy = proxy;
     this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch((error: unknown) => {
-        const status = error instanceof UserError ? 400 : 500;
-        if (response.headersSent) response.destroy();
-        else json(response, status, { error: messageOf(error) });
-      });
+      this.#answer(request, response).catch((error: unknown) => sendError(response, error));
     });
   }
 
   /** Resolves to the port. */
-  listen({ host, port }: { host: string; port: number }): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          new UserError(
-            `admin ${host}:${port}: ${error.code ?? error.message}`,
-            exitCode.environment,
-          ),
-        ),
-      );
-      this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
-    });
+  listen(at: { host: string; port: number }): Promise<number> {
+    return listenForAdmin(this.#server, at);
   }
 
   close(): void {
@@ -47,6 +38,7 @@ export class AdminServer {
     const proxy = this.#proxy;
     const { gateway } = proxy;
     const call = `${request.method} ${url.pathname}`;
+    if (fromWebPage(request, call)) return refuseWebPage(response);
     switch (call) {
       case 'GET /metrics': {
         const { contentType, body } = gateway.metrics.expose(request.headers.accept);
@@ -67,13 +59,13 @@ export class AdminServer {
       case 'GET /faults':
         return json(response, 200, gateway.faults.list());
       case 'POST /faults':
-        return json(response, 200, gateway.faults.put(await body(request)));
+        return json(response, 200, gateway.faults.put(await jsonBody(request)));
       case 'POST /tap':
-        return this.#tap(await body(request), response);
+        return this.#tap(await jsonBody(request), response);
       case 'GET /why':
         return this.#why(url, response);
       case 'POST /why': {
-        const { forMs } = (await body(request)) as { forMs?: unknown };
+        const { forMs } = (await jsonBody(request)) as { forMs?: unknown };
         if (typeof forMs !== 'number' || !(forMs > 0 && forMs <= 3_600_000)) {
           throw new UserError({ message: 'bad forMs', expected: 'milliseconds, at most an hour' });
         }
@@ -142,27 +134,7 @@ const calls = [
   'POST /shutdown',
 ];
 
-function json(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(`${JSON.stringify(value)}\n`);
-}
-
 function plain(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
   response.end(text);
-}
-
-async function body(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBodyBytes) throw new UserError('the body is too large');
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}');
-  } catch {
-    throw new UserError('the body is not JSON');
-  }
 }

@@ -189,5 +189,13 @@ test('the admin port shows what it serves by, and no secrets', async () => {
   expect(JSON.parse(await text('/profile/cpu?seconds=0.1', { method: 'POST' }))).toHaveProperty(
     'nodes',
   );
+  // A page in a browser on this machine: one sends its own origin, one has rebound its name to 127.0.0.1.
+  const ask = (line: string, headers: string): Promise<string> =>
+    say(admin, `${line} HTTP/1.1\r\n${headers}\r\nconnection: close\r\n\r\n`);
+  const page = 'host: 127.0.0.1\r\norigin: https://elsewhere.example\r\ncontent-length: 0';
+  expect(await ask('POST /shutdown', page)).toMatch(/^HTTP\/1\.1 403 /);
+  expect(await ask('GET /config', 'host: elsewhere.example:4191')).toMatch(/^HTTP\/1\.1 403 /);
+  expect(await ask('GET /config', 'host: [::1]:4191')).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await ask('GET /metrics', 'host: cart.shop.svc')).toMatch(/^HTTP\/1\.1 200 /);
   await child.stop();
 }, 30_000);

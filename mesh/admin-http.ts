@@ -1,0 +1,75 @@
+/** What the admin ports of the proxy and of the controller share: bodies with a bound, JSON, and no web pages. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type AddressInfo, isIP } from 'node:net';
+import { exitCode, messageOf, UserError } from '../base/errors.js';
+
+const maxBodyBytes = 64 * 1024;
+
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(value)}\n`);
+}
+
+/** 400 for a caller's mistake, 500 for ours; where the answer has begun it is cut off. */
+export function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) response.destroy();
+  else sendJson(response, error instanceof UserError ? 400 : 500, { error: messageOf(error) });
+}
+
+/** The body as JSON; `{}` where there is none. Throws a UserError above 64 KiB, or where it is no JSON. */
+export async function jsonBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBodyBytes) throw new UserError('the body is too large');
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}');
+  } catch {
+    throw new UserError('the body is not JSON');
+  }
+}
+
+/** Resolves to the port. Throws a UserError where it cannot be had. */
+export function listenForAdmin(
+  server: Server,
+  { host, port }: { host: string; port: number },
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        new UserError(
+          `admin ${host}:${port}: ${error.code ?? error.message}`,
+          exitCode.environment,
+        ),
+      ),
+    );
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** What scrapers and probes ask for, by whatever name they know the port. */
+const open: ReadonlySet<string> = new Set(['GET /metrics', 'GET /live', 'GET /ready']);
+
+const loopback = /^(::ffff:)?127\.|^::1$/;
+
+/**
+ * Whether a web page may have sent this. A browser on the same machine reaches loopback too: a page's POST bears an
+ * Origin, and one that rebinds its own name to 127.0.0.1 (DNS rebinding) bears that name as Host. Programs send
+ * neither; one on another machine may know this one by any name.
+ */
+export function fromWebPage(request: IncomingMessage, call: string): boolean {
+  if (open.has(call)) return false;
+  const { origin, host = '' } = request.headers;
+  if (origin !== undefined) return true;
+  if (!loopback.test(request.socket.remoteAddress ?? '')) return false;
+  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  return name !== '' && name !== 'localhost' && isIP(name) === 0;
+}
+
+export function refuseWebPage(response: ServerResponse): void {
+  const error = 'not for web pages: no Origin, and a Host that is an address or localhost';
+  sendJson(response, 403, { error });
+}
