@@ -15,6 +15,7 @@ const all = 'test/**/*.test.ts';
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/build-first.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Real servers on a shared machine: CI gives a test a second chance, and its report names each one that needed it.
