@@ -43,6 +43,27 @@ export interface Notification {
   startsAtMs: number;
   /** Where it is resolved. */
   endsAtMs?: number;
+  /** The receiver of the Alertmanager's configuration that was notified; absent where there is one for all. */
+  receiver?: string;
+}
+
+/** Where an alert stands on its way from its rule to somebody's pager. */
+export interface Standing {
+  /** `firing` is not yet notified, for no reason that can be named: grouping, delivery. */
+  state:
+    | 'no-rule'
+    | 'inactive'
+    | 'pending'
+    | 'firing'
+    | 'inhibited'
+    | 'muted'
+    | 'silenced'
+    | 'routed-elsewhere'
+    | 'notified';
+  /** In words: the alert that inhibits it, the time interval that mutes it, the silence. */
+  by?: string;
+  /** Where its route leads. */
+  receivers?: readonly string[];
 }
 
 export interface ActiveAlert {
@@ -74,6 +95,13 @@ export interface Watch {
   queryRange(expr: string, startMs: number, endMs: number, stepMs: number): Promise<SampleSeries[]>;
   /** Pending and firing ones, now. */
   alerts(): Promise<ActiveAlert[]>;
+  /**
+   * How far the alert with these labels has come, now; `receiver` is the one that was expected to be notified. Absent
+   * where the watch cannot tell.
+   */
+  standing?(labels: Readonly<Record<string, string>>, receiver?: string): Promise<Standing>;
+  /** Why nobody would be notified of anything now: `Alertmanager ended`; undefined where all of it answers. */
+  trouble?(): Promise<string | undefined>;
   /** Everything that the receiver got so far, oldest first; the last 10,000. */
   readonly notifications: readonly Notification[];
   /** Calls back with each notification from now on; returns how to stop that. */
