@@ -191,6 +191,8 @@ export const plainGroups = (groups: readonly ReadGroup[]): RuleGroup[] =>
   groups.map((group) => ({
     name: group.name,
     ...(group.intervalMs === undefined ? {} : { intervalMs: group.intervalMs }),
+    ...(group.queryOffsetMs === undefined ? {} : { queryOffsetMs: group.queryOffsetMs }),
+    ...(group.limit === 0 ? {} : { limit: group.limit }),
     rules: group.rules.map((r) => r.rule),
   }));
 
@@ -199,7 +201,7 @@ export const asRead = (groups: readonly RuleGroup[], file: string): ReadGroup[] 
   groups.map((group) => ({
     ...group,
     file,
-    limit: 0,
+    limit: group.limit ?? 0,
     place: { file, line: 1, column: 1 },
     rules: group.rules.map((rule) => ({ rule, place: { file, line: 1, column: 1 } })),
   }));

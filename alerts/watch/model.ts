@@ -20,6 +20,19 @@ export interface Grouping {
   repeatMs: number;
 }
 
+/** The user's alertmanager.yml under test: routes as written, every receiver a sink on loopback. */
+export interface AlertmanagerOptions {
+  file: string;
+  /** Group waits, intervals and repeats are multiplied by it: 1/240. */
+  timeScale: number;
+  /** The moment at which mute and active time intervals are judged; default: the drill's own. */
+  pretendedMs?: number;
+}
+
+/** What a receiver's integration speaks, as `<integration>_configs` in alertmanager.yml. */
+export const integrations = ['webhook', 'pagerduty', 'opsgenie', 'slack', 'email'] as const;
+export type Integration = (typeof integrations)[number];
+
 export interface WatchOptions {
   targets: readonly Target[];
   /** Evaluated beside those in `ruleFiles`. */
@@ -28,7 +41,10 @@ export interface WatchOptions {
   scrapeIntervalMs: number;
   /** For groups that name no interval of their own. */
   evaluationIntervalMs: number;
+  /** For the one receiver of all; without meaning beside `alertmanager`. */
   grouping?: Partial<Grouping>;
+  /** The user's own routing instead of one receiver for all. */
+  alertmanager?: AlertmanagerOptions;
   externalLabels?: Record<string, string>;
   /** One line for each step of starting and stopping. */
   say?: (line: string) => void;
@@ -45,13 +61,25 @@ export interface Notification {
   endsAtMs?: number;
   /** The receiver of the Alertmanager's configuration that was notified; absent where there is one for all. */
   receiver?: string;
+  /** How it came. */
+  integration?: Integration;
+  /** By which an incident is found again: PagerDuty's dedup_key, OpsGenie's alias. */
+  dedupKey?: string;
+  /** OpsGenie's priority, PagerDuty's severity. */
+  priority?: string;
+  /** Slack's channel, or the addresses of an email. */
+  to?: string;
 }
 
 /** Where an alert stands on its way from its rule to somebody's pager. */
 export interface Standing {
-  /** `firing` is not yet notified, for no reason that can be named: grouping, delivery. */
+  /**
+   * `firing` is not yet notified, for no reason that can be named: grouping, delivery. `no-data`: the rule is
+   * evaluated, and a metric that it needs has no series (`by`).
+   */
   state:
     | 'no-rule'
+    | 'no-data'
     | 'inactive'
     | 'pending'
     | 'firing'
@@ -64,6 +92,9 @@ export interface Standing {
   by?: string;
   /** Where its route leads. */
   receivers?: readonly string[];
+  /** When the rule's expression became true, and when the rule fired; of the latest time that it did. */
+  activeAtMs?: number;
+  firedAtMs?: number;
 }
 
 export interface ActiveAlert {
@@ -96,10 +127,14 @@ export interface Watch {
   /** Pending and firing ones, now. */
   alerts(): Promise<ActiveAlert[]>;
   /**
-   * How far the alert with these labels has come, now; `receiver` is the one that was expected to be notified. Absent
-   * where the watch cannot tell.
+   * How far the alert with these labels has come, now or since `sinceMs`; `receiver` is the one that was expected to be
+   * notified. Absent where the watch cannot tell.
    */
-  standing?(labels: Readonly<Record<string, string>>, receiver?: string): Promise<Standing>;
+  standing?(
+    labels: Readonly<Record<string, string>>,
+    receiver?: string,
+    sinceMs?: number,
+  ): Promise<Standing>;
   /** Why nobody would be notified of anything now: `Alertmanager ended`; undefined where all of it answers. */
   trouble?(): Promise<string | undefined>;
   /** Everything that the receiver got so far, oldest first; the last 10,000. */

@@ -24,6 +24,10 @@ export interface RuleGroup {
   name: string;
   /** Absent: the evaluator's global interval. */
   intervalMs?: number;
+  /** Evaluated as of so long ago. */
+  queryOffsetMs?: number;
+  /** More alerts or series of a rule than this is an error of the rule; absent or 0: no limit. */
+  limit?: number;
   /** Evaluated in order; a rule sees what the ones above it recorded in the same evaluation. */
   rules: Rule[];
 }

@@ -50,6 +50,10 @@ export function groupsText(groups: readonly RuleGroup[], indent = ''): string {
     if (group.intervalMs !== undefined) {
       text += `${indent}    interval: ${formatDurationMs(group.intervalMs)}\n`;
     }
+    if (group.queryOffsetMs !== undefined) {
+      text += `${indent}    query_offset: ${formatDurationMs(group.queryOffsetMs)}\n`;
+    }
+    if (group.limit) text += `${indent}    limit: ${group.limit}\n`;
     text += `${indent}    rules:\n`;
     for (const rule of group.rules) text += ruleText(rule, `${indent}      `);
   }
