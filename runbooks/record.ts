@@ -137,7 +137,14 @@ export interface ScenarioRecord {
   /** Of a retry storm: the policy under test and its control, under the same trigger. */
   arms: ArmRecord[];
   abort?: { condition: string; atMs: number };
-  rollback: { done: boolean; startedMs?: number; endedMs?: number; residue: string[] };
+  rollback: {
+    done: boolean;
+    startedMs?: number;
+    endedMs?: number;
+    residue: string[];
+    /** Injection points that no longer answered: they died, and no fault of the scenario took them. */
+    dead?: string[];
+  };
   client: ClientTotals;
   /** How late the runner's own timers came: above some tens of milliseconds the machine was too busy to judge. */
   lateness?: LatenessRecord;
@@ -154,6 +161,8 @@ export interface LatenessRecord {
   p50Ms: number;
   p95Ms: number;
   maxMs: number;
+  /** Share of the time in which something that could run waited for a CPU; absent where the kernel does not say. */
+  cpuPressure?: number;
 }
 
 export type PhaseKind = 'baseline' | 'injection' | 'fault' | 'rollback' | 'recovery';
@@ -206,6 +215,36 @@ export interface AlertRef {
   firedAtMs: number;
 }
 
+/** Each thing that can become of an alert that must fire; the first is the only good one. */
+export const outcomeKinds = [
+  'notified',
+  'late',
+  'too-early',
+  'pending',
+  'wrong-severity',
+  'wrong-label',
+  'routed-elsewhere',
+  'inhibited',
+  'muted',
+  'silenced',
+  'not-delivered',
+  'rule-missing',
+  'no-data',
+  'inactive',
+  'already-firing',
+  'nobody-watching',
+  'not-injected',
+] as const;
+export type OutcomeKind = (typeof outcomeKinds)[number];
+
+export interface OutcomeRecord {
+  kind: OutcomeKind;
+  /** After the alert's name, without a full stop: `fired as a ticket, expected a page`. */
+  text: string;
+  /** It is so on the quietest of machines: a ticket in a page's place, and no late page. */
+  certain?: boolean;
+}
+
 export interface ExpectationRecord {
   name: string;
   /** What it must at least carry. */
@@ -218,6 +257,10 @@ export interface ExpectationRecord {
   /** At the receiver, after `confirmedMs`: what the deadline is held against. */
   receivedAfterMs?: number;
   inTime: boolean;
+  /** The receiver that must be notified, where the scenario names one. */
+  receiver?: string;
+  /** Absent in records of before there were outcomes. */
+  outcome?: OutcomeRecord;
   theory?: TheoryRecord;
   /** Undefined where it need not. Counted from the end of the rollback. */
   resolve?: { withinMs: number; resolvedAfterMs?: number; inTime: boolean };
@@ -232,6 +275,8 @@ export interface TheoryRecord {
   evaluationIntervalMs: number;
   /** Whether `firedAfterMs` lies between earliest and latest, one evaluation interval of grace on either side. */
   within: boolean;
+  /** The reason why the scenario lets it fire outside of that. */
+  mayMiss?: string;
   /** `errors step from 0% to 41% 812 ms after confirmation; 3x over 1h and 5m`. */
   basis: string;
 }

@@ -8,7 +8,10 @@ export interface Firing {
   severity: string;
   /** By the rule's evaluation. */
   firedAtMs: number;
+  /** By the first receiver. */
   receivedAtMs: number;
+  /** When each receiver was first notified, where the watch tells them apart. */
+  receipts?: Record<string, number>;
   resolvedAtMs?: number;
 }
 
@@ -28,7 +31,10 @@ export function firingsOf(notifications: readonly Notification[]): Firing[] {
       continue;
     }
     // Said again, or with another start where the sender forgot: the same firing.
-    if (current) continue;
+    if (current) {
+      if (n.receiver !== undefined) (current.receipts ??= {})[n.receiver] ??= n.receivedMs;
+      continue;
+    }
     const firing: Firing = {
       name: n.labels.alertname ?? '',
       labels: n.labels,
@@ -36,6 +42,7 @@ export function firingsOf(notifications: readonly Notification[]): Firing[] {
       severity: n.labels.severity ?? 'none',
       firedAtMs: n.startsAtMs,
       receivedAtMs: n.receivedMs,
+      ...(n.receiver !== undefined && { receipts: { [n.receiver]: n.receivedMs } }),
     };
     open.set(key, firing);
     firings.push(firing);
@@ -49,3 +56,23 @@ export const matches = (
 ): boolean =>
   firing.name === wanted.alert &&
   Object.entries(wanted.labels).every(([name, value]) => firing.labels[name] === value);
+
+/** What the scenario waits for: the severity is a label like the others, the receiver must have been notified. */
+export const fulfils = (
+  firing: Pick<Firing, 'name' | 'labels' | 'receipts'>,
+  wanted: {
+    alert: string;
+    labels: Readonly<Record<string, string>>;
+    severity: string;
+    receiver?: string | undefined;
+  },
+): boolean =>
+  matches(firing, {
+    alert: wanted.alert,
+    labels: { severity: wanted.severity, ...wanted.labels },
+  }) &&
+  (wanted.receiver === undefined || firing.receipts?.[wanted.receiver] !== undefined);
+
+/** When the receiver that the scenario names was notified, or the first one. */
+export const receivedMs = (firing: Firing, receiver: string | undefined): number =>
+  (receiver === undefined ? undefined : firing.receipts?.[receiver]) ?? firing.receivedAtMs;

@@ -11,8 +11,12 @@ import type {
   Verdict,
 } from '../../runbooks/record.js';
 import type { Scenario } from '../scenarios/schema.js';
-import { type Firing, matches } from './firings.js';
+import type { AlertingRule } from '../../slo/rules/model.js';
+import { type Firing, fulfils, matches, receivedMs } from './firings.js';
 import { tooBusy } from './lateness.js';
+import type { Moment } from './not-before.js';
+import { type OutcomeFacts, outcomeOf, ownFirings } from './outcome.js';
+import type { Sighting } from './sightings.js';
 
 export interface ArmStretch {
   name: string;
@@ -34,8 +38,18 @@ export interface Evidence {
   /** Stretches of the arms, for expectations bound to one. */
   armStretches: ArmStretch[];
   firings: readonly Firing[];
+  /** All that are loaded, and how far those that are expected came. */
+  rules: readonly AlertingRule[];
+  sightings: readonly Sighting[];
+  /** By the alert's place in `mustFire`: why it has no data, and what it must not come before. */
+  gaps: readonly (string | undefined)[];
+  moments: readonly (Moment | undefined)[];
+  /** Why nobody could be notified of anything, such as an Alertmanager that ended. */
+  trouble: string | undefined;
   faults: readonly FaultRecord[];
   before: readonly MeasureRecord[];
+  /** What else kept the run from a steady state: a page that fires, an SLO without data. */
+  notSteady: readonly string[];
   during: readonly MeasureRecord[];
   after: readonly MeasureRecord[];
   checks: readonly CheckRecord[];
@@ -48,6 +62,8 @@ export interface Evidence {
   lateness: LatenessRecord;
   scrapeIntervalMs: number;
   residue: readonly string[];
+  /** Injection points that no longer answer, and that no fault took. */
+  dead: readonly string[];
 }
 
 export interface Judgement {
@@ -63,63 +79,38 @@ export interface Judgement {
 const loadShare = 0.9;
 
 export function judge(evidence: Evidence): Judgement {
-  const { scenario, injectedMs } = evidence;
-  const alreadyFiring =
-    injectedMs === undefined
-      ? []
-      : evidence.firings.filter(
-          (f) =>
-            f.firedAtMs < injectedMs &&
-            (f.resolvedAtMs === undefined || f.resolvedAtMs >= injectedMs),
-        );
-  const fresh = evidence.firings.filter(
-    (f) => injectedMs !== undefined && f.firedAtMs >= injectedMs,
-  );
+  const { scenario } = evidence;
+  const alreadyFiring = firingBefore(evidence);
   const expectations = scenario.expect.mustFire.map((wanted, i) =>
-    expectation(evidence, wanted, fresh, evidence.theories[i]),
+    expectation(evidence, wanted, i),
   );
-  const isExpected = (f: Firing): boolean =>
-    scenario.expect.mustFire.some((wanted) => matches(f, severe(wanted)));
-  const isAllowed = (f: Firing): boolean =>
-    scenario.expect.mayFire.some(
-      (allowed) => matches(f, allowed) && (!allowed.onlyWhenScaled || evidence.scale !== 1),
-    );
-  const { nothingElse } = scenario.expect;
-  const others = fresh.filter((f) => !isExpected(f));
-  const forbidden = fresh.filter((f) =>
-    scenario.expect.mustNotFire.some((not) => matches(f, not) && inArm(evidence, f, not.arm)),
-  );
-  const counts = (f: Firing): boolean =>
-    nothingElse === 'all' || (nothingElse === 'page' && f.severity === 'page');
-  const unexpected = [
-    ...forbidden,
-    ...others.filter((f) => !forbidden.includes(f) && !isAllowed(f) && counts(f)),
-  ];
-
+  const { others, unexpected } = sorted(evidence);
   const aborted = abortReasons(evidence);
-  const inconclusive = inconclusiveReasons(evidence);
-  const failed = [
-    ...expectations.flatMap(expectationReasons),
+  const inconclusive = [
+    ...inconclusiveReasons(evidence),
+    ...expectations.filter((e) => isEnvironment(e)).flatMap(expectationReasons),
+  ];
+  // A machine that cannot keep time makes an alert late; it makes no ticket of a page.
+  const timely = expectations.filter((e) => !isEnvironment(e) && !isStructural(e));
+  const structural = [
+    ...expectations.filter(isStructural).flatMap(expectationReasons),
+    ...evidence.residue.map((r) => `left behind: ${r}`),
+  ];
+  const timing = [
+    ...timely.flatMap(expectationReasons),
     ...unexpected.map((f) => `${f.name} fired (${f.severity}) and was not expected`),
     ...measureReasons(evidence),
     ...armReasons(evidence),
     ...evidence.checks.filter((c) => !c.held).map((c) => `${c.name}: ${c.detail}`),
-    ...evidence.residue.map((r) => `left behind: ${r}`),
+    ...evidence.dead.map((name) => `${name} died, and no fault of this scenario took it`),
   ];
+  const failed = [...structural, ...timing];
   const busy = tooBusy(evidence.lateness, evidence.scrapeIntervalMs);
-  if (busy !== undefined && failed.length + inconclusive.length > 0) {
+  if (busy !== undefined && structural.length === 0 && timing.length + inconclusive.length > 0) {
     inconclusive.unshift(`this machine was too busy to judge: ${busy}`);
   }
-  const verdict: Verdict =
-    aborted.length > 0
-      ? 'ABORTED'
-      : inconclusive.length > 0
-        ? 'INCONCLUSIVE'
-        : failed.length > 0
-          ? 'FAIL'
-          : 'PASS';
   return {
-    verdict,
+    verdict: verdictOf(aborted, inconclusive, failed),
     // What failed in a run that was aborted or cannot judge is told too, after the reason that counts.
     reasons: [...aborted, ...inconclusive, ...failed],
     expectations,
@@ -129,12 +120,63 @@ export function judge(evidence: Evidence): Judgement {
   };
 }
 
-type Wanted = Scenario['expect']['mustFire'][number];
+const verdictOf = (
+  aborted: readonly string[],
+  inconclusive: readonly string[],
+  failed: readonly string[],
+): Verdict => {
+  if (aborted.length > 0) return 'ABORTED';
+  if (inconclusive.length > 0) return 'INCONCLUSIVE';
+  return failed.length > 0 ? 'FAIL' : 'PASS';
+};
 
-const severe = (wanted: Wanted): { alert: string; labels: Record<string, string> } => ({
-  alert: wanted.alert,
-  labels: { severity: wanted.severity, ...wanted.labels },
-});
+/** What fired before the injection and still did then: it proves nothing. */
+export function firingBefore({
+  firings,
+  injectedMs,
+}: Pick<Evidence, 'firings' | 'injectedMs'>): Firing[] {
+  if (injectedMs === undefined) return [];
+  return firings.filter(
+    (f) =>
+      f.firedAtMs < injectedMs && (f.resolvedAtMs === undefined || f.resolvedAtMs >= injectedMs),
+  );
+}
+
+const freshOf = ({ firings, injectedMs }: Evidence): Firing[] =>
+  firings.filter((f) => injectedMs !== undefined && f.firedAtMs >= injectedMs);
+
+/** What fired beside the expected: all of it, and what makes the scenario fail. */
+function sorted(evidence: Evidence): { others: Firing[]; unexpected: Firing[] } {
+  const { mustFire, mayFire, mustNotFire, nothingElse } = evidence.scenario.expect;
+  const fresh = freshOf(evidence);
+  const isExpected = (f: Firing): boolean => mustFire.some((wanted) => fulfils(f, wanted));
+  const isAllowed = (f: Firing): boolean =>
+    mayFire.some(
+      (allowed) => matches(f, allowed) && (!allowed.onlyWhenScaled || evidence.scale !== 1),
+    );
+  const others = fresh.filter((f) => !isExpected(f));
+  const forbidden = fresh.filter((f) =>
+    mustNotFire.some((not) => matches(f, not) && inArm(evidence, f, not.arm)),
+  );
+  const counts = (f: Firing): boolean =>
+    nothingElse === 'all' || (nothingElse === 'page' && f.severity === 'page');
+  const unexpected = [
+    ...forbidden,
+    ...others.filter((f) => !forbidden.includes(f) && !isAllowed(f) && counts(f)),
+  ];
+  return { others, unexpected };
+}
+
+/** Wrong as it is written, on the quietest of machines. */
+const isStructural = (e: ExpectationRecord): boolean => e.outcome?.certain === true;
+
+/** Not the alert's failure: nothing, or nobody, could have brought it. */
+const isEnvironment = (e: ExpectationRecord): boolean =>
+  e.outcome?.kind === 'nobody-watching' ||
+  e.outcome?.kind === 'already-firing' ||
+  e.outcome?.kind === 'no-data';
+
+type Wanted = Scenario['expect']['mustFire'][number];
 
 const refOf = (f: Firing): AlertRef => ({
   name: f.name,
@@ -143,7 +185,11 @@ const refOf = (f: Firing): AlertRef => ({
   firedAtMs: f.firedAtMs,
 });
 
-function inArm(evidence: Evidence, firing: Firing, arm: string | undefined): boolean {
+function inArm(
+  evidence: Evidence,
+  firing: Pick<Firing, 'firedAtMs'>,
+  arm: string | undefined,
+): boolean {
   if (arm === undefined) return true;
   const stretch = evidence.armStretches.find((s) => s.name === arm);
   return (
@@ -151,61 +197,85 @@ function inArm(evidence: Evidence, firing: Firing, arm: string | undefined): boo
   );
 }
 
-function expectation(
-  evidence: Evidence,
-  wanted: Wanted,
-  fresh: readonly Firing[],
-  theory: TheoryRecord | undefined,
-): ExpectationRecord {
+function expectation(evidence: Evidence, wanted: Wanted, i: number): ExpectationRecord {
   const { scale, allowanceMs, rollbackEndMs } = evidence;
   const arm = evidence.armStretches.find((s) => s.name === wanted.arm);
   const confirmedMs = arm ? arm.confirmedMs : evidence.confirmedMs;
-  const own = fresh.filter((f) => matches(f, severe(wanted)) && inArm(evidence, f, wanted.arm));
-  const [first] = own;
   const deadlineMs = wanted.within * scale + allowanceMs;
+  const theory = evidence.theories[i];
+  const facts: OutcomeFacts = {
+    wanted,
+    injectedMs: evidence.injectedMs,
+    confirmedMs,
+    deadlineMs,
+    rules: evidence.rules,
+    inStretch: (f) => inArm(evidence, f, wanted.arm),
+    firings: evidence.firings,
+    sightings: evidence.sightings,
+    notBefore: evidence.moments[i],
+    gap: evidence.gaps[i],
+    trouble: evidence.trouble,
+    theory,
+  };
+  const own = ownFirings(facts);
+  const [first] = own;
   const after = (ms: number | undefined): number | undefined =>
     ms === undefined || confirmedMs === undefined ? undefined : ms - confirmedMs;
-  const receivedAfterMs = after(first?.receivedAtMs);
+  const receivedAfterMs = after(first && receivedMs(first, wanted.receiver));
   const firedAfterMs = after(first?.firedAtMs);
-  const record: ExpectationRecord = {
+  const resolve = resolveRecord(evidence, wanted, own, rollbackEndMs);
+  return {
     name: wanted.alert,
     labels: wanted.labels,
     severity: wanted.severity,
+    ...(wanted.receiver !== undefined && { receiver: wanted.receiver }),
     deadlineMs,
     ...(firedAfterMs !== undefined && { firedAfterMs }),
     ...(receivedAfterMs !== undefined && { receivedAfterMs }),
     inTime: receivedAfterMs !== undefined && receivedAfterMs <= deadlineMs,
-    ...(theory && { theory }),
+    outcome: outcomeOf(facts),
+    ...(theory && {
+      theory: {
+        ...theory,
+        ...(wanted.mayMissTheory !== undefined && { mayMiss: wanted.mayMissTheory }),
+      },
+    }),
+    ...(resolve && { resolve }),
   };
-  if (wanted.resolveWithin !== undefined) {
-    const withinMs = wanted.resolveWithin * scale + allowanceMs;
-    // Every firing must be over; the last one's end counts.
-    const open = own.some((f) => f.resolvedAtMs === undefined);
-    const ends = own.flatMap((f) => (f.resolvedAtMs === undefined ? [] : [f.resolvedAtMs]));
-    const resolvedAfterMs =
-      open || ends.length === 0 || rollbackEndMs === undefined
-        ? undefined
-        : Math.max(0, Math.max(...ends) - rollbackEndMs);
-    record.resolve = {
-      withinMs,
-      ...(resolvedAfterMs !== undefined && { resolvedAfterMs }),
-      inTime: resolvedAfterMs !== undefined && resolvedAfterMs <= withinMs,
-    };
-  }
-  return record;
+}
+
+/** Every firing must be over; the last one's end counts. */
+function resolveRecord(
+  { scale, allowanceMs }: Evidence,
+  { resolveWithin }: Wanted,
+  own: readonly Firing[],
+  rollbackEndMs: number | undefined,
+): ExpectationRecord['resolve'] {
+  if (resolveWithin === undefined) return undefined;
+  const withinMs = resolveWithin * scale + allowanceMs;
+  const open = own.some((f) => f.resolvedAtMs === undefined);
+  const ends = own.flatMap((f) => (f.resolvedAtMs === undefined ? [] : [f.resolvedAtMs]));
+  const resolvedAfterMs =
+    open || ends.length === 0 || rollbackEndMs === undefined
+      ? undefined
+      : Math.max(0, Math.max(...ends) - rollbackEndMs);
+  return {
+    withinMs,
+    ...(resolvedAfterMs !== undefined && { resolvedAfterMs }),
+    inTime: resolvedAfterMs !== undefined && resolvedAfterMs <= withinMs,
+  };
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 function expectationReasons(e: ExpectationRecord): string[] {
   const name = `${e.name} (${e.severity})`;
-  if (e.receivedAfterMs === undefined) return [`${name} did not fire`];
+  if (e.outcome?.kind === 'not-injected') return [];
+  if (e.receivedAfterMs === undefined) return [`${name} ${e.outcome?.text ?? 'did not fire'}`];
   const reasons: string[] = [];
-  if (!e.inTime) {
-    reasons.push(
-      `${name} came after ${seconds(e.receivedAfterMs)}, later than its deadline of ${seconds(e.deadlineMs)}`,
-    );
-  }
+  if (!e.inTime) reasons.push(`${name} ${e.outcome?.text ?? 'came too late'}`);
+  const missed = theoryMiss(e);
+  if (missed !== undefined && e.theory?.mayMiss === undefined) reasons.push(`${name} ${missed}`);
   if (e.resolve && !e.resolve.inTime) {
     const { resolvedAfterMs, withinMs } = e.resolve;
     const when =
@@ -215,6 +285,18 @@ function expectationReasons(e: ExpectationRecord): string[] {
     reasons.push(`${name} ${when}, where ${seconds(withinMs)} were allowed`);
   }
   return reasons;
+}
+
+/** How far an alert that fired lies outside of what theory says, one evaluation interval of grace included. */
+function theoryMiss({ theory, firedAfterMs }: ExpectationRecord): string | undefined {
+  if (!theory || theory.within || firedAfterMs === undefined) return undefined;
+  const { earliestMs, latestMs } = theory;
+  const early = firedAfterMs < earliestMs;
+  const by = early ? earliestMs - firedAfterMs : firedAfterMs - latestMs;
+  return (
+    `fired after ${seconds(firedAfterMs)}, ${seconds(by)} ${early ? 'before' : 'after'} theory allows ` +
+    `(${seconds(earliestMs)} to ${seconds(latestMs)}: ${theory.basis})`
+  );
 }
 
 /** What each arm was to show: the amplification while the trigger lasted, and whether it came back by itself. */
@@ -245,18 +327,37 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   for (const m of evidence.before) {
     if (!m.held) reasons.push(`not steady before the injection: ${measureText(m)}`);
   }
-  if (evidence.injectedMs === undefined) return reasons;
+  reasons.push(...evidence.notSteady.map((why) => `not steady before the injection: ${why}`));
+  if (evidence.trouble !== undefined) {
+    reasons.push(`nobody could be notified of anything: ${evidence.trouble}`);
+  }
+  if (evidence.injectedMs === undefined) {
+    return reasons.length > 0 ? reasons : ['nothing was injected'];
+  }
   const { load } = evidence;
   if (load.failure !== undefined) reasons.push(`the load ended: ${load.failure}`);
   else if (load.requests < load.due * loadShare) {
     reasons.push(`the load did not run: ${load.requests} of ${Math.round(load.due)} requests`);
   }
-  for (const fault of evidence.faults) {
+  return [...reasons, ...faultReasons(evidence)];
+}
+
+function faultReasons({ scenario, faults, abort, interrupted }: Evidence): string[] {
+  const reasons: string[] = [];
+  for (const fault of faults) {
     if (fault.effect === 0) {
       reasons.push(`${fault.id} had no effect on ${fault.target}: 0 ${fault.effectUnit}`);
     }
     if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was taken back`);
   }
+  // A run that was stopped had no time for them.
+  if (abort !== undefined || interrupted) return reasons;
+  for (const { id } of scenario.faults) {
+    if (!faults.some((f) => f.id === id)) {
+      reasons.push(`the fault ${id} was never put: the fault phase ended before it was due`);
+    }
+  }
+  if (faults.length === 0 && scenario.faults.length === 0) reasons.push('nothing was injected');
   return reasons;
 }
 

@@ -2,8 +2,15 @@
  * Whether this machine keeps time: how late timers come while a scenario runs. A rig whose own clock stumbles cannot
  * tell a late alert from a late machine, and its verdict says so.
  */
+import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from '../../base/clock.js';
 import type { LatenessRecord } from '../../runbooks/record.js';
+
+/**
+ * Above this share of the time something waited for a CPU that was taken: the runner, which goes first, may keep time
+ * while the system under test does not.
+ */
+const pressureMax = 0.8;
 
 const periodMs = 25;
 /** Half an hour. */
@@ -18,17 +25,39 @@ export function tooBusy(lateness: LatenessRecord, scrapeIntervalMs: number): str
   if (lateness.p95Ms > limitMs) {
     return `timers came ${lateness.p95Ms} ms late (p95), where ${Math.round(limitMs)} ms are allowed`;
   }
+  const { cpuPressure } = lateness;
+  if (cpuPressure !== undefined && cpuPressure > pressureMax) {
+    return (
+      `work waited for a CPU in ${Math.round(100 * cpuPressure)}% of the time, ` +
+      `where ${Math.round(100 * pressureMax)}% are allowed`
+    );
+  }
   if (lateness.maxMs <= scrapeIntervalMs) return undefined;
   return `it stood still for ${lateness.maxMs} ms, longer than the ${scrapeIntervalMs} ms between scrapes`;
+}
+
+/** The kernel's own account (pressure stall information, Linux 4.20 and later). */
+export function cpuStalledMs(file = '/proc/pressure/cpu'): number | undefined {
+  try {
+    const total = /^some .*total=(\d+)/m.exec(readFileSync(file, 'utf8'))?.[1];
+    return total === undefined ? undefined : Number(total) / 1000;
+  } catch {
+    return undefined;
+  }
 }
 
 export class LatenessMeter {
   readonly #clock: Clock;
   readonly #samples: number[] = [];
+  readonly #stalled: () => number | undefined;
+  readonly #start: { stalledMs: number | undefined; atMs: number };
   #timer: Timer | undefined;
 
-  constructor(clock: Clock) {
+  /** `stalledMs` is how long, in all, something waited for a CPU; undefined where nobody knows. */
+  constructor(clock: Clock, stalledMs: () => number | undefined = cpuStalledMs) {
     this.#clock = clock;
+    this.#stalled = stalledMs;
+    this.#start = { stalledMs: stalledMs(), atMs: clock.monotonicMs() };
     this.#next();
   }
 
@@ -37,7 +66,21 @@ export class LatenessMeter {
     const sorted = Float64Array.from(this.#samples).sort();
     const at = (q: number): number =>
       Math.round(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0);
-    return { p50Ms: at(0.5), p95Ms: at(0.95), maxMs: at(1) };
+    const pressure = this.#pressure();
+    return {
+      p50Ms: at(0.5),
+      p95Ms: at(0.95),
+      maxMs: at(1),
+      ...(pressure !== undefined && { cpuPressure: pressure }),
+    };
+  }
+
+  #pressure(): number | undefined {
+    const { stalledMs, atMs } = this.#start;
+    const nowMs = this.#stalled();
+    const tookMs = this.#clock.monotonicMs() - atMs;
+    if (stalledMs === undefined || nowMs === undefined || tookMs <= 0) return undefined;
+    return Math.min(1, Math.max(0, (nowMs - stalledMs) / tookMs));
   }
 
   #next(): void {

@@ -1,20 +1,28 @@
 /** Looks at every injection point for what should be gone by now. */
 import { messageOf } from '../../base/errors.js';
-import { askJson } from '../faults/system.js';
+import { askJson, Unreachable } from '../faults/system.js';
 import type { RunContext } from './context.js';
 
-export async function findResidue(context: RunContext): Promise<string[]> {
-  const found = await Promise.all(
+export interface Residue {
+  /** Faults that are still on, or that cannot be asked for. */
+  left: string[];
+  /** Injection points of which nobody answers: a fault that they held went with them. */
+  dead: string[];
+}
+
+export async function findResidue(context: RunContext): Promise<Residue> {
+  const residue: Residue = { left: [], dead: [] };
+  await Promise.all(
     context.system.injectionPoints().map(async ({ name, url }) => {
       try {
         const leases = await askJson<{ id: string }[]>(`${url}/faults`);
-        return leases
-          .filter((lease) => lease.id.startsWith(context.run))
-          .map((lease) => `${lease.id} is still on at ${name}`);
+        const own = leases.filter((lease) => lease.id.startsWith(context.run));
+        residue.left.push(...own.map((lease) => `${lease.id} is still on at ${name}`));
       } catch (error) {
-        return [`${name} cannot be asked for faults: ${messageOf(error)}`];
+        if (error instanceof Unreachable) residue.dead.push(name);
+        else residue.left.push(`${name} cannot be asked for faults: ${messageOf(error)}`);
       }
     }),
   );
-  return found.flat();
+  return residue;
 }

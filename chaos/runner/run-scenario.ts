@@ -20,12 +20,15 @@ import { AbortWatch } from './abort.js';
 import { runArms } from './arms.js';
 import { evaluateChecks } from './checks.js';
 import type { RunContext } from './context.js';
-import { firingsOf, matches } from './firings.js';
+import { gatherEvidence } from './evidence.js';
+import { firingsOf, fulfils } from './firings.js';
 import { Injection } from './injection.js';
 import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
 import { measure, type Sources, type Stretch } from './measure.js';
 import { findResidue } from './residue.js';
+import { Sightings } from './sightings.js';
+import { notSteady } from './steady.js';
 import { Steps } from './steps.js';
 import { theoriesOf } from './theories.js';
 
@@ -48,12 +51,17 @@ export class ScenarioRun {
   readonly arms: ArmRecord[] = [];
   readonly steps: Steps;
   readonly residue: string[] = [];
+  /** Injection points that no longer answer. */
+  readonly dead: string[] = [];
+  readonly sightings: Sightings;
   injectedMs: number | undefined;
   abortReason: string | undefined;
   interrupted = false;
   readonly #abort: AbortWatch;
   readonly #file: string;
   #lastAbortMs = 0;
+  /** Why nothing was broken, beside the measures of the baseline. */
+  #notSteady: string[] = [];
   #before: MeasureRecord[] = [];
   #during: MeasureRecord[] = [];
   #after: MeasureRecord[] = [];
@@ -71,6 +79,7 @@ export class ScenarioRun {
     };
     this.#abort = new AbortWatch(read.scenario.abort, timeScale, context.clock, this.sources);
     this.steps = new Steps(context, read.scenario);
+    this.sightings = new Sightings(context.watch, read.scenario.expect.mustFire);
   }
 
   get nowMs(): number {
@@ -88,7 +97,7 @@ export class ScenarioRun {
     let rollback: Stretch | undefined;
     try {
       await this.#baseline();
-      if (this.#before.every((m) => m.held)) {
+      if (this.#steady) {
         this.injectedMs = this.nowMs;
         if (this.scenario.arms) await runArms(this);
         else await this.#breakIt();
@@ -109,6 +118,10 @@ export class ScenarioRun {
     else this.abortReason ??= error instanceof Halt ? error.message : messageOf(error);
   }
 
+  get #steady(): boolean {
+    return this.#before.every((m) => m.held) && this.#notSteady.length === 0;
+  }
+
   async #baseline(): Promise<void> {
     const lengthMs = this.real(this.scenario.baseline);
     for (let attempt = 1; attempt <= baselineAttempts; attempt++) {
@@ -116,7 +129,8 @@ export class ScenarioRun {
         await this.wait(lengthMs, 'baseline', false);
       });
       this.#before = await this.#measureAll(stretch, () => true);
-      if (this.#before.every((m) => m.held)) return;
+      this.#notSteady = await notSteady(this.context, this.scenario, stretch);
+      if (this.#steady) return;
       if (attempt < baselineAttempts) this.phases.pop();
     }
   }
@@ -170,14 +184,8 @@ export class ScenarioRun {
   #firedCount(): number {
     const from = this.injectedMs ?? Infinity;
     const fresh = firingsOf(this.context.watch.notifications).filter((f) => f.firedAtMs >= from);
-    return this.scenario.expect.mustFire.filter((wanted) =>
-      fresh.some((f) =>
-        matches(f, {
-          alert: wanted.alert,
-          labels: { severity: wanted.severity, ...wanted.labels },
-        }),
-      ),
-    ).length;
+    return this.scenario.expect.mustFire.filter((wanted) => fresh.some((f) => fulfils(f, wanted)))
+      .length;
   }
 
   /** Begins a fault, and says so. */
@@ -217,6 +225,7 @@ export class ScenarioRun {
       for (;;) {
         const left = this.#unresolved();
         const nowMs = this.nowMs;
+        void this.sightings.look(nowMs);
         const lagMs = this.context.load.lagMs;
         const window = {
           startMs: Math.max(startMs, nowMs - lagMs - windowMs),
@@ -232,7 +241,9 @@ export class ScenarioRun {
       }
     });
     this.#checks.push(...(await evaluateChecks(this, 'recovery', stretch)));
-    this.residue.push(...(await findResidue(this.context)));
+    const found = await findResidue(this.context);
+    this.residue.push(...found.left);
+    this.dead.push(...found.dead);
   }
 
   /** Of those that must resolve. */
@@ -241,11 +252,7 @@ export class ScenarioRun {
     const wanted = this.scenario.expect.mustFire.filter((w) => w.resolveWithin !== undefined);
     return firingsOf(this.context.watch.notifications).filter(
       (f) =>
-        f.firedAtMs >= from &&
-        f.resolvedAtMs === undefined &&
-        wanted.some((w) =>
-          matches(f, { alert: w.alert, labels: { severity: w.severity, ...w.labels } }),
-        ),
+        f.firedAtMs >= from && f.resolvedAtMs === undefined && wanted.some((w) => fulfils(f, w)),
     ).length;
   }
 
@@ -284,6 +291,7 @@ export class ScenarioRun {
     }
     if (nowMs - this.#lastAbortMs < abortEveryMs) return;
     this.#lastAbortMs = nowMs;
+    void this.sightings.look(nowMs);
     const reason = await this.#abort.tripped();
     if (reason !== undefined) throw new Halt(`abort condition: ${reason}`);
   }
@@ -335,6 +343,7 @@ export class ScenarioRun {
     const confirmedMs = confirmed.length > 0 ? Math.min(...confirmed) : undefined;
     const firings = firingsOf(context.watch.notifications);
     const { theories, onsetMs } = await theoriesOf(this, confirmedMs, firings);
+    const gathered = await gatherEvidence(this, firings, { startMs: startedMs, endMs: endedMs });
     const client = this.sources.points.totals(startedMs, endedMs);
     const checks = [...this.steps.checks, ...this.#checks];
     const judgement = judge({
@@ -346,6 +355,8 @@ export class ScenarioRun {
       rollbackEndMs: rollback?.endMs,
       armStretches: this.armStretches,
       firings,
+      ...gathered,
+      notSteady: this.#notSteady,
       faults,
       before: this.#before,
       during: this.#during,
@@ -364,6 +375,7 @@ export class ScenarioRun {
       lateness,
       scrapeIntervalMs: context.timing.scrapeIntervalMs,
       residue: this.residue,
+      dead: this.dead,
     });
     const { verdict, reasons, expectations, allowed, unexpected, alreadyFiring } = judgement;
     return {
@@ -398,6 +410,7 @@ export class ScenarioRun {
         done: faults.every((f) => f.undo === 'done' || f.undo === 'none'),
         ...(rollback && { startedMs: rollback.startMs, endedMs: rollback.endMs }),
         residue: this.residue,
+        ...(this.dead.length > 0 && { dead: this.dead }),
       },
       client,
       lateness,

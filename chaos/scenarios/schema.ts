@@ -49,6 +49,14 @@ const theory = z.union([
   }),
 ]);
 
+const notBefore = z.union([
+  z.strictObject({ exit: text.describe('a process of the system that dies') }),
+  z.strictObject({ alert: text.describe('another alert, which fires first') }),
+  z.strictObject({
+    fault: identifier.describe('the id of a fault of this scenario, which takes effect'),
+  }),
+]);
+
 const expected = z.strictObject({
   alert: text,
   labels: z.record(z.string(), z.string()).default({}),
@@ -66,6 +74,13 @@ const expected = z.strictObject({
     .default('none')
     .describe('slo: the multi-window rule of the SLO; for: the condition holds at once'),
   arm: text.optional().describe('while this arm ran; default: at any time'),
+  receiver: text.optional().describe('which receiver must be notified; default: any'),
+  notBefore: notBefore
+    .optional()
+    .describe('what it must come after: an alert of a death is none before the death'),
+  mayMissTheory: text
+    .optional()
+    .describe('the reason why it may fire outside of what theory says; absent: that fails'),
 });
 
 const mayFire = z.strictObject({
@@ -189,6 +204,10 @@ export const scenarioSchema = z
         .enum(['page', 'all', 'off'])
         .default('page')
         .describe('which other alerts make the scenario fail'),
+      alreadyFiring: z
+        .enum(['refused', 'allowed'])
+        .default('refused')
+        .describe('whether pages that fire before anything is broken are a steady state'),
     }),
     checks: z.array(check).default([]),
     abort: z.array(abort).min(1, { error: 'expected at least one condition' }),
@@ -202,6 +221,7 @@ export const scenarioSchema = z
 
 export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioFault = Scenario['faults'][number];
+export type NotBefore = z.output<typeof notBefore>;
 export type Expected = Scenario['expect']['mustFire'][number];
 export type Measure = Scenario['hypothesis']['measures'][number];
 export type AbortCondition = Scenario['abort'][number];

@@ -3,114 +3,8 @@ import { expect, test } from 'vitest';
 import type { Notification } from '../../alerts/watch/index.js';
 import { firingsOf } from '../../chaos/runner/firings.js';
 import { type Evidence, judge } from '../../chaos/runner/judge.js';
-import { readScenarioText } from '../../chaos/scenarios/read.js';
 import { verdictCode, worst } from '../../chaos/gameday/gameday.js';
-import type { FaultRecord, MeasureRecord } from '../../runbooks/record.js';
-
-const { scenario } = readScenarioText(
-  's.yaml',
-  `apiVersion: firedrill.dev/v1
-kind: Scenario
-id: slow-cart
-title: Slow cart
-description: Cart is slow.
-blastRadius: carts
-runbook: slow-cart
-baseline: 5m
-hypothesis: { title: well, measures: [{ name: errors, client: errorRatio, atMost: 0.01 }] }
-faults: [{ id: slow, kind: delay, target: cart, settings: { delayMs: 100 } }]
-fault: { atMost: 10m }
-recovery: 10m
-expect:
-  mustFire:
-    - { alert: CartLatency, labels: { slo: cart-latency }, within: 10m, resolveWithin: 20m }
-  mayFire:
-    - { alert: CartLatency, labels: { severity: ticket }, why: the same }
-    - { alert: Hiccup, why: a slow machine, onlyWhenScaled: true }
-  mustNotFire: [{ alert: Never }]
-abort: [{ name: down, client: errorRatio, above: 0.5 }]
-`,
-);
-
-const injectedMs = 100_000;
-const confirmedMs = 101_000;
-const rollbackEndMs = 120_000;
-
-const labels = (name: string, severity: string, more = {}): Record<string, string> => ({
-  alertname: name,
-  severity,
-  ...more,
-});
-
-const fires = (
-  name: string,
-  severity: string,
-  startsAtMs: number,
-  options: { receivedMs?: number; endsAtMs?: number; labels?: Record<string, string> } = {},
-): Notification[] => {
-  const all = labels(name, severity, options.labels);
-  const receivedMs = options.receivedMs ?? startsAtMs + 300;
-  const base = { labels: all, annotations: {}, startsAtMs };
-  const fired: Notification = { ...base, receivedMs, status: 'firing' };
-  if (options.endsAtMs === undefined) return [fired];
-  const { endsAtMs } = options;
-  return [fired, { ...base, receivedMs: endsAtMs + 300, status: 'resolved', endsAtMs }];
-};
-
-const slo = { slo: 'cart-latency' };
-const page = (startsAtMs: number, endsAtMs?: number, receivedMs?: number): Notification[] =>
-  fires('CartLatency', 'page', startsAtMs, {
-    labels: slo,
-    ...(endsAtMs !== undefined && { endsAtMs }),
-    ...(receivedMs !== undefined && { receivedMs }),
-  });
-
-const measured = (held: boolean): MeasureRecord => ({
-  name: 'errors',
-  source: 'client',
-  expr: 'errorRatio',
-  bound: '<= 0.01',
-  unit: '',
-  value: held ? 0 : 0.2,
-  held,
-});
-
-const fault: FaultRecord = {
-  id: 'slow',
-  kind: 'delay',
-  target: 'cart',
-  description: '',
-  requestedMs: injectedMs,
-  confirmedMs,
-  endedMs: rollbackEndMs,
-  effect: 12,
-  effectUnit: 'requests struck',
-  undo: 'done',
-};
-
-const good = (notifications: Notification[] = page(103_000, 125_000)): Evidence => ({
-  scenario,
-  scale: 1 / 100,
-  allowanceMs: 1000,
-  injectedMs,
-  confirmedMs,
-  rollbackEndMs,
-  armStretches: [],
-  firings: firingsOf(notifications),
-  faults: [fault],
-  before: [measured(true)],
-  during: [],
-  after: [measured(true)],
-  checks: [],
-  arms: [],
-  theories: [],
-  load: { requests: 100, due: 100, failure: undefined },
-  abort: undefined,
-  interrupted: false,
-  lateness: { p50Ms: 0, p95Ms: 3, maxMs: 20 },
-  scrapeIntervalMs: 250,
-  residue: [],
-});
+import { fault, fires, good, measured, page, scenario, slo } from './evidence.js';
 
 test('a run in which all went well passes, with times counted from the confirmation', () => {
   const judgement = judge(good());
@@ -125,6 +19,7 @@ test('a run in which all went well passes, with times counted from the confirmat
       firedAfterMs: 2000,
       receivedAfterMs: 2300,
       inTime: true,
+      outcome: { kind: 'notified', text: 'after 2.3 s of 7.0 s' },
       resolve: { withinMs: 13_000, resolvedAfterMs: 5000, inTime: true },
     },
   ]);
@@ -133,19 +28,24 @@ test('a run in which all went well passes, with times counted from the confirmat
 type Row = [string, Partial<Evidence> | Notification[], string, RegExp | undefined];
 
 const rows: Row[] = [
-  ['no alert at all', [], 'FAIL', /^CartLatency \(page\) did not fire$/],
+  ['no alert at all', [], 'FAIL', /^CartLatency \(page\) did not fire: its condition never held$/],
   [
     'a page that reaches the receiver too late, though it fired in time',
     page(103_000, 125_000, 108_500),
     'FAIL',
     /^CartLatency \(page\) came after 7.5 s, later than its deadline of 7.0 s$/,
   ],
-  ['only the ticket', fires('CartLatency', 'ticket', 103_000, { labels: slo }), 'FAIL', /did not/],
+  [
+    'only the ticket',
+    fires('CartLatency', 'ticket', 103_000, { labels: slo }),
+    'FAIL',
+    /^CartLatency \(page\) fired as a ticket, expected a page: nobody was woken$/,
+  ],
   [
     'the page of another SLO',
     fires('CartLatency', 'page', 103_000, { labels: { slo: 'other' } }),
     'FAIL',
-    /did not fire$/,
+    /^CartLatency \(page\) fired with slo=other, expected slo=cart-latency$/,
   ],
   ['a page that never resolves', page(103_000), 'FAIL', /did not resolve, where 13.0 s/],
   ['a page that resolves too late', page(103_000, 134_000), 'FAIL', /resolved after 14.0 s/],
@@ -194,8 +94,8 @@ const rows: Row[] = [
   [
     'the expected page that was firing already, which proves nothing',
     page(90_000, 125_000),
-    'FAIL',
-    /did not fire$/,
+    'INCONCLUSIVE',
+    /^CartLatency \(page\) fired 10.0 s before the fault, so that it proves nothing$/,
   ],
   ['not steady before', { before: [measured(false)] }, 'INCONCLUSIVE', /^not steady before/],
   ['not steady under the fault', { during: [measured(false)] }, 'FAIL', /under the fault/],

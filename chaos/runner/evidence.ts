@@ -1,0 +1,62 @@
+/** What a verdict needs to know of alerts beside what was received, asked of whatever watches at a scenario's end. */
+import { askJson, type ProcessEvent } from '../faults/system.js';
+import type { Expected } from '../scenarios/schema.js';
+import { type Firing, fulfils } from './firings.js';
+import { gapOf } from './gaps.js';
+import type { Evidence } from './judge.js';
+import type { Stretch } from './measure.js';
+import { type Moment, momentOf } from './not-before.js';
+import type { ScenarioRun } from './run-scenario.js';
+
+export async function gatherEvidence(
+  run: ScenarioRun,
+  firings: readonly Firing[],
+  stretch: Stretch,
+): Promise<Pick<Evidence, 'rules' | 'sightings' | 'gaps' | 'moments' | 'trouble'>> {
+  const { groups } = run.context;
+  await run.sightings.look(run.nowMs);
+  const rules = groups.flatMap((g) => g.rules).filter((r) => r.kind === 'alert');
+  const { mustFire } = run.scenario.expect;
+  const gaps: (string | undefined)[] = [];
+  for (const wanted of mustFire) gaps.push(await gapFor(run, wanted, firings, stretch));
+  return {
+    rules,
+    sightings: run.sightings.all,
+    gaps,
+    moments: await momentsOf(run, firings),
+    trouble: run.sightings.trouble,
+  };
+}
+
+/** Asked only where the alert did not come: of one that did, nothing was missing. */
+async function gapFor(
+  run: ScenarioRun,
+  wanted: Expected,
+  firings: readonly Firing[],
+  { startMs, endMs }: Stretch,
+): Promise<string | undefined> {
+  const { groups, watch } = run.context;
+  if (run.injectedMs === undefined || firings.some((f) => fulfils(f, wanted))) return undefined;
+  const rule = groups
+    .flatMap((g) => g.rules)
+    .find(
+      (r) =>
+        r.kind === 'alert' &&
+        r.alert === wanted.alert &&
+        (r.labels.severity ?? wanted.severity) === wanted.severity,
+    );
+  return rule && gapOf(rule.expr, { watch, groups, startMs, endMs });
+}
+
+async function momentsOf(
+  run: ScenarioRun,
+  firings: readonly Firing[],
+): Promise<(Moment | undefined)[]> {
+  const { mustFire } = run.scenario.expect;
+  const { injectedMs } = run;
+  if (injectedMs === undefined || mustFire.every((w) => w.notBefore === undefined)) return [];
+  const url = `${run.context.system.admin}/events`;
+  const events = await askJson<ProcessEvent[]>(url).catch(() => []);
+  const faults = run.injections.map((i) => i.record);
+  return mustFire.map((wanted) => momentOf(wanted, { injectedMs, events, firings, faults }));
+}

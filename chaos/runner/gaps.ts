@@ -1,0 +1,140 @@
+/**
+ * Why an alert's condition can have no data: its expression is followed through recording rules down to what is
+ * scraped, and what has no series is named. A metric that was renamed makes an alert that is silent for ever.
+ */
+import type { Watch } from '../../alerts/watch/index.js';
+import { formatDurationMs } from '../../base/duration.js';
+import { type Expr, parse, walk } from '../../slo/promql/index.js';
+import type { RecordingRule, RuleGroup } from '../../slo/rules/model.js';
+
+type Selector = Extract<Expr, { kind: 'selector' }>;
+
+/** Rules upon rules beyond this depth are a circle. */
+const depthMax = 8;
+
+export interface GapSources {
+  watch: Pick<Watch, 'query'>;
+  groups: readonly RuleGroup[];
+  /** The stretch in which a series would have had to be there. */
+  startMs: number;
+  endMs: number;
+}
+
+/** `no series orders_total`; undefined where the condition had something to be evaluated on. Never throws. */
+export async function gapOf(exprText: string, sources: GapSources): Promise<string | undefined> {
+  try {
+    const missing = await new Gaps(sources).missing(parse(exprText), 0);
+    if (missing.length === 0) return undefined;
+    const names = [...new Set(missing)];
+    return `no series ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' and more' : ''}`;
+  } catch {
+    return undefined;
+  }
+}
+
+class Gaps {
+  readonly #sources: GapSources;
+  readonly #known = new Map<string, Promise<boolean>>();
+
+  constructor(sources: GapSources) {
+    this.#sources = sources;
+  }
+
+  /** What keeps the expression from a value: nothing where it can have one. */
+  async missing(expr: Expr, depth: number): Promise<string[]> {
+    switch (expr.kind) {
+      case 'number':
+      case 'string':
+        return [];
+      case 'selector':
+        return this.#missingSelector(expr, depth);
+      case 'matrix':
+        return this.#missingSelector(expr.selector, depth);
+      case 'subquery':
+      case 'paren':
+      case 'unary':
+      case 'aggregate':
+        return this.missing(expr.expr, depth);
+      case 'call': {
+        // Nothing there is what they look for.
+        if (expr.name.startsWith('absent')) return [];
+        return (await Promise.all(expr.args.map((a) => this.missing(a, depth)))).flat();
+      }
+      case 'binary': {
+        const left = await this.missing(expr.left, depth);
+        if (expr.op === 'unless') return left;
+        const right = await this.missing(expr.right, depth);
+        if (expr.op === 'or' && (left.length === 0 || right.length === 0)) return [];
+        return [...left, ...right];
+      }
+    }
+  }
+
+  async #missingSelector(selector: Selector, depth: number): Promise<string[]> {
+    const name = nameOf(selector);
+    if (name === undefined) return [];
+    const recording = this.#recording(selector, name);
+    if (recording.length === 0) return (await this.#has(name)) ? [] : [name];
+    if (await this.#has(selectorText(selector, name))) return [];
+    if (depth >= depthMax) return [name];
+    const below = await Promise.all(recording.map((r) => this.missing(parse(r.expr), depth + 1)));
+    if (below.some((b) => b.length === 0)) {
+      // Everything below has its metric: then no series of it is the one that is asked for.
+      const unmatched = await Promise.all(recording.map((r) => this.#unmatched(parse(r.expr))));
+      return unmatched.flat();
+    }
+    return below.flat();
+  }
+
+  /** Selectors whose metric is there, and no series of it with these labels. */
+  async #unmatched(expr: Expr): Promise<string[]> {
+    const found: string[] = [];
+    for (const selector of selectorsOf(expr)) {
+      const name = nameOf(selector);
+      if (name === undefined || this.#recording(selector, name).length > 0) continue;
+      const text = selectorText(selector, name);
+      if (!(await this.#has(text))) found.push(text);
+    }
+    return found;
+  }
+
+  #recording(selector: Selector, name: string): RecordingRule[] {
+    const wanted = selector.matchers.filter((m) => m.op === '=');
+    return this.#sources.groups.flatMap((group) =>
+      group.rules.filter(
+        (r): r is RecordingRule =>
+          r.kind === 'record' &&
+          r.record === name &&
+          wanted.every((m) => (r.labels[m.name] ?? m.value) === m.value || m.name === '__name__'),
+      ),
+    );
+  }
+
+  #has(selector: string): Promise<boolean> {
+    const known = this.#known.get(selector);
+    if (known) return known;
+    const { watch, startMs, endMs } = this.#sources;
+    const range = formatDurationMs(Math.max(1000, Math.round(endMs - startMs)));
+    const asked = watch
+      .query(`count(last_over_time(${selector}[${range}]))`, endMs)
+      .then((samples) => (samples[0]?.value ?? 0) > 0);
+    this.#known.set(selector, asked);
+    return asked;
+  }
+}
+
+function selectorsOf(expr: Expr): Selector[] {
+  const found: Selector[] = [];
+  walk(expr, (node) => void (node.kind === 'selector' && found.push(node)));
+  return found;
+}
+
+const nameOf = (selector: Selector): string | undefined =>
+  selector.matchers.find((m) => m.name === '__name__' && m.op === '=')?.value;
+
+function selectorText(selector: Selector, name: string): string {
+  const matchers = selector.matchers
+    .filter((m) => m.name !== '__name__')
+    .map((m) => `${m.name}${m.op}${JSON.stringify(m.value)}`);
+  return matchers.length === 0 ? name : `${name}{${matchers.join(',')}}`;
+}

@@ -1,0 +1,265 @@
+/**
+ * What became of one alert that must fire, by name: an alert that came as a ticket, was inhibited or has no rule at all
+ * is never said not to have fired. A pure function; its cases are rows of a table in its test.
+ */
+import type { OutcomeRecord, TheoryRecord } from '../../runbooks/record.js';
+import { suggest } from '../../slo/promql/syntax/suggest.js';
+import type { AlertingRule } from '../../slo/rules/model.js';
+import type { Expected } from '../scenarios/schema.js';
+import { type Firing, fulfils, matches, receivedMs } from './firings.js';
+import type { Sighting } from './sightings.js';
+
+/** All that an outcome is decided by; times are milliseconds since the epoch unless they say otherwise. */
+export interface OutcomeFacts {
+  wanted: Expected;
+  /** Undefined where nothing was injected. */
+  injectedMs: number | undefined;
+  /** What deadlines count from; undefined where no effect was seen. */
+  confirmedMs: number | undefined;
+  /** Real, the allowance included. */
+  deadlineMs: number;
+  /** Real length of the rule's text: `for` is already scaled in `rules`. */
+  rules: readonly AlertingRule[];
+  /** Of the arm, where the expectation is bound to one. */
+  inStretch(firing: { firedAtMs: number }): boolean;
+  firings: readonly Firing[];
+  sightings: readonly Sighting[];
+  /** What the alert must not come before, and when that was; `never` where it has not happened. */
+  notBefore: { what: string; atMs: number | 'never' } | undefined;
+  /** Why its condition has no data: `no series orders_total`. */
+  gap: string | undefined;
+  /** Why nobody could be notified of anything. */
+  trouble: string | undefined;
+  theory: TheoryRecord | undefined;
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+/** Wrong as it is written: no machine is busy enough to make a ticket of a page. */
+const certainKinds: readonly OutcomeRecord['kind'][] = [
+  'wrong-severity',
+  'wrong-label',
+  'routed-elsewhere',
+  'inhibited',
+  'muted',
+  'silenced',
+  'rule-missing',
+];
+const outcome = (
+  kind: OutcomeRecord['kind'],
+  text: string,
+  certain = certainKinds.includes(kind),
+): OutcomeRecord => ({ kind, text, ...(certain && { certain }) });
+const articled = (severity: string): string => `a ${severity}`;
+
+/** The firings that count: those that fulfil the expectation, began after the injection and after their cause. */
+export function ownFirings(facts: OutcomeFacts): Firing[] {
+  const { notBefore } = facts;
+  return fresh(facts).filter(
+    (f) =>
+      fulfils(f, facts.wanted) &&
+      (notBefore === undefined || (notBefore.atMs !== 'never' && f.firedAtMs >= notBefore.atMs)),
+  );
+}
+
+const fresh = ({ firings, injectedMs, inStretch }: OutcomeFacts): Firing[] =>
+  firings.filter((f) => injectedMs !== undefined && f.firedAtMs >= injectedMs && inStretch(f));
+
+export function outcomeOf(facts: OutcomeFacts): OutcomeRecord {
+  if (facts.injectedMs === undefined) return outcome('not-injected', 'was not put to the test');
+  const [own] = ownFirings(facts);
+  if (own) return ofReceived(facts, own);
+  return (
+    tooEarly(facts) ??
+    nobodyWatching(facts) ??
+    ruleMissing(facts) ??
+    alreadyFiring(facts) ??
+    otherReceiver(facts) ??
+    ownSighting(facts) ??
+    ofOtherFirings(facts) ??
+    otherSighting(facts) ??
+    ofRules(facts) ??
+    inactive(facts)
+  );
+}
+
+function ofReceived(facts: OutcomeFacts, own: Firing): OutcomeRecord {
+  const { wanted, confirmedMs, deadlineMs, theory } = facts;
+  if (confirmedMs === undefined) return outcome('notified', 'notified');
+  const took = receivedMs(own, wanted.receiver) - confirmedMs;
+  const deadline = `its deadline of ${seconds(deadlineMs)}`;
+  if (took <= deadlineMs)
+    return outcome('notified', `after ${seconds(took)} of ${seconds(deadlineMs)}`);
+  // A rule that cannot meet its deadline is another finding than one that was slow today.
+  const tooSlow = theory !== undefined && theory.earliestMs > deadlineMs;
+  const cannot = tooSlow
+    ? `; in theory its rule cannot fire before ${seconds(theory.earliestMs)}`
+    : '';
+  return outcome('late', `came after ${seconds(took)}, later than ${deadline}${cannot}`, tooSlow);
+}
+
+function tooEarly(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { notBefore } = facts;
+  const early = fresh(facts).find((f) => fulfils(f, facts.wanted));
+  if (!early || !notBefore) return undefined;
+  const { what, atMs } = notBefore;
+  return outcome(
+    'too-early',
+    atMs === 'never'
+      ? `fired, though ${what} never happened: it speaks of something else`
+      : `fired ${seconds(atMs - early.firedAtMs)} before ${what}: it speaks of something else`,
+  );
+}
+
+const nobodyWatching = ({ trouble }: OutcomeFacts): OutcomeRecord | undefined =>
+  trouble === undefined
+    ? undefined
+    : outcome('nobody-watching', `could not be notified of: ${trouble}`);
+
+const rulesOf = ({ rules, wanted }: OutcomeFacts): AlertingRule[] =>
+  rules.filter((r) => r.alert === wanted.alert);
+
+function ruleMissing(facts: OutcomeFacts): OutcomeRecord | undefined {
+  if (rulesOf(facts).length > 0) return undefined;
+  const near = suggest(
+    facts.wanted.alert,
+    facts.rules.map((r) => r.alert),
+  );
+  const hint = near === undefined ? '' : `; did you mean ${near}?`;
+  return outcome('rule-missing', `has no rule: none that is loaded has this name${hint}`);
+}
+
+function alreadyFiring(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { firings, injectedMs = Infinity } = facts;
+  const before = firings.find(
+    (f) =>
+      fulfils(f, facts.wanted) &&
+      f.firedAtMs < injectedMs &&
+      (f.resolvedAtMs === undefined || f.resolvedAtMs >= injectedMs),
+  );
+  if (!before) return undefined;
+  const ago = seconds(injectedMs - before.firedAtMs);
+  return outcome('already-firing', `fired ${ago} before the fault, so that it proves nothing`);
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** The label that keeps an alert from being the expected one, the severity apart. */
+function labelDifference(labels: Labels, wanted: Labels): string | undefined {
+  for (const [name, value] of Object.entries(wanted)) {
+    const own = labels[name];
+    if (own === value) continue;
+    return own === undefined
+      ? `without the label ${name}, expected ${name}=${value}`
+      : `with ${name}=${own}, expected ${name}=${value}`;
+  }
+  return undefined;
+}
+
+function otherReceiver(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { receiver: _, ...anywhere } = facts.wanted;
+  const found = fresh(facts).find((f) => fulfils(f, anywhere));
+  return found && routedElsewhere(facts.wanted, Object.keys(found.receipts ?? {}));
+}
+
+/** The alert came, though not as it must: the nearest to the expected one is told. */
+function ofOtherFirings(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { wanted } = facts;
+  const same = fresh(facts).filter((f) => f.name === wanted.alert);
+  const [other] = same.filter((f) => matches(f, wanted));
+  if (other) return wrongSeverity(wanted, other.severity);
+  const near = same.find((f) => f.severity === wanted.severity) ?? same[0];
+  const difference = near && labelDifference(near.labels, wanted.labels);
+  return difference === undefined ? undefined : outcome('wrong-label', `fired ${difference}`);
+}
+
+const wrongSeverity = (wanted: Expected, severity = 'alert without severity'): OutcomeRecord =>
+  outcome(
+    'wrong-severity',
+    `fired as ${articled(severity)}, expected ${articled(wanted.severity)}` +
+      (wanted.severity === 'page' ? ': nobody was woken' : ''),
+  );
+
+function routedElsewhere(wanted: Expected, receivers: readonly string[]): OutcomeRecord {
+  const to = receivers.length === 0 ? 'nobody' : receivers.map((r) => `'${r}'`).join(' and ');
+  const not =
+    wanted.receiver === undefined ? 'nobody was notified' : `'${wanted.receiver}' was not notified`;
+  return outcome('routed-elsewhere', `fired and was routed to ${to}: ${not}`);
+}
+
+const sightingsOf = ({ sightings, wanted }: OutcomeFacts): Sighting[] =>
+  sightings.filter((s) => s.labels.alertname === wanted.alert);
+
+/** What the rules said of the expected alert, and no receiver did. */
+function ownSighting(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { wanted } = facts;
+  const labels = { severity: wanted.severity, ...wanted.labels };
+  const own = sightingsOf(facts).filter((s) =>
+    matches({ name: wanted.alert, labels: s.labels }, { alert: wanted.alert, labels }),
+  );
+  const fired = own.find((s) => s.firingAtMs !== undefined);
+  if (fired) return ofStanding(wanted, fired);
+  const pending = own.find((s) => s.pendingAtMs !== undefined);
+  return pending && pendingOnly(facts, pending);
+}
+
+function otherSighting(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { wanted } = facts;
+  const other = sightingsOf(facts).find((s) => s.firingAtMs !== undefined);
+  if (!other) return undefined;
+  const difference = labelDifference(other.labels, wanted.labels);
+  return difference === undefined
+    ? wrongSeverity(wanted, other.labels.severity)
+    : outcome('wrong-label', `fired ${difference}`);
+}
+
+function ofStanding(wanted: Expected, { standing }: Sighting): OutcomeRecord {
+  const by = standing?.by === undefined ? '' : ` by ${standing.by}`;
+  switch (standing?.state) {
+    case 'inhibited':
+      return outcome('inhibited', `fired and was inhibited${by}: nobody was notified`);
+    case 'muted':
+      return outcome('muted', `fired and was muted${by}: nobody was notified`);
+    case 'silenced':
+      return outcome('silenced', `fired and was silenced${by}: nobody was notified`);
+    case 'routed-elsewhere':
+    case 'notified':
+      return routedElsewhere(wanted, standing.receivers ?? []);
+    default:
+      return outcome('not-delivered', 'fired, and no receiver was notified');
+  }
+}
+
+function pendingOnly(
+  facts: OutcomeFacts,
+  { labels, pendingAtMs = 0, lastSeenMs }: Sighting,
+): OutcomeRecord {
+  const rule = rulesOf(facts).find((r) => r.labels.severity === labels.severity);
+  const was = `was pending for ${seconds(lastSeenMs - pendingAtMs)} and never fired`;
+  if (!rule) return outcome('pending', was);
+  const { deadlineMs } = facts;
+  const why = `its rule waits for ${seconds(rule.forMs)} (for), and its deadline is ${seconds(deadlineMs)}`;
+  return outcome('pending', `${was}: ${why}`, rule.forMs > deadlineMs);
+}
+
+/** Its condition did not hold; where its rules could not have been the expected one anyway, that is the finding. */
+function ofRules(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { wanted } = facts;
+  const rules = rulesOf(facts);
+  const severities = [...new Set(rules.map((r) => r.labels.severity ?? 'none'))];
+  if (!severities.includes(wanted.severity) && !severities.some((s) => s.includes('{{'))) {
+    const found = severities.map(articled).join(' and ');
+    return outcome(
+      'wrong-severity',
+      `is ${found} by its rule, expected ${articled(wanted.severity)}`,
+    );
+  }
+  if (facts.gap !== undefined) return outcome('no-data', `has no data to fire on: ${facts.gap}`);
+  return undefined;
+}
+
+const inactive = ({ theory }: OutcomeFacts): OutcomeRecord =>
+  outcome(
+    'inactive',
+    'did not fire: its condition never held' +
+      (theory === undefined ? '' : `, though ${theory.basis}`),
+  );

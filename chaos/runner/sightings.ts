@@ -1,0 +1,90 @@
+/**
+ * How far expected alerts came on the side of the rules: pending, firing, and where a firing one stands that no
+ * receiver was notified of. What is seen for a moment only is kept.
+ */
+import { messageOf } from '../../base/errors.js';
+import type { ActiveAlert, Standing, Watch } from '../../alerts/watch/index.js';
+
+export interface Sighting {
+  /** With `alertname` and `severity`. */
+  labels: Record<string, string>;
+  /** When its condition began to hold. */
+  pendingAtMs?: number;
+  firingAtMs?: number;
+  lastSeenMs: number;
+  /** Of one that fires, as it was last seen before it was notified. */
+  standing?: Standing;
+}
+
+/** Alerts of one name and many labels: more than these tell nothing new. */
+const sightingsMax = 200;
+const standingsAtOnce = 5;
+
+const keyOf = (labels: Readonly<Record<string, string>>): string =>
+  JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+export class Sightings {
+  readonly #watch: Watch;
+  readonly #names: ReadonlySet<string>;
+  readonly #receivers: ReadonlyMap<string, string>;
+  readonly #seen = new Map<string, Sighting>();
+  #looking: Promise<void> | undefined;
+  /** Why nobody would have been notified, as it was last asked. */
+  trouble: string | undefined;
+
+  constructor(watch: Watch, expected: readonly { alert: string; receiver?: string | undefined }[]) {
+    this.#watch = watch;
+    this.#names = new Set(expected.map((e) => e.alert));
+    this.#receivers = new Map(
+      expected.flatMap((e) => (e.receiver === undefined ? [] : [[e.alert, e.receiver] as const])),
+    );
+  }
+
+  get all(): Sighting[] {
+    return [...this.#seen.values()];
+  }
+
+  /** Never throws: what cannot be asked is trouble. One at a time, so that slow answers do not pile up. */
+  look(nowMs: number): Promise<void> {
+    this.#looking ??= this.#look(nowMs).finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #look(nowMs: number): Promise<void> {
+    try {
+      const alerts = await this.#watch.alerts();
+      this.trouble = await this.#watch.trouble?.();
+      for (const alert of alerts) this.#see(alert, nowMs);
+      await this.#ask();
+    } catch (error) {
+      this.trouble = messageOf(error);
+    }
+  }
+
+  #see({ state, labels, activeAtMs }: ActiveAlert, nowMs: number): void {
+    if (!this.#names.has(labels.alertname ?? '')) return;
+    const key = keyOf(labels);
+    const seen = this.#seen.get(key) ?? { labels, lastSeenMs: nowMs };
+    if (!this.#seen.has(key)) {
+      if (this.#seen.size >= sightingsMax) return;
+      this.#seen.set(key, seen);
+    }
+    seen.lastSeenMs = nowMs;
+    if (state === 'pending') seen.pendingAtMs ??= activeAtMs;
+    else seen.firingAtMs ??= nowMs;
+  }
+
+  async #ask(): Promise<void> {
+    if (!this.#watch.standing) return;
+    const open = this.all.filter(
+      (s) => s.firingAtMs !== undefined && s.standing?.state !== 'notified',
+    );
+    for (const sighting of open.slice(0, standingsAtOnce)) {
+      const receiver = this.#receivers.get(sighting.labels.alertname ?? '');
+      const standing = await this.#watch.standing(sighting.labels, receiver);
+      // What is over by now is no news of why it was not notified while it fired.
+      if (!['inactive', 'pending', 'no-rule'].includes(standing.state))
+        sighting.standing = standing;
+    }
+  }
+}

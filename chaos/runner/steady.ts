@@ -1,0 +1,43 @@
+/** What makes a baseline no steady state beside its measures: somebody is paged already, or an SLO measures nothing. */
+import type { Scenario } from '../scenarios/schema.js';
+import type { RunContext } from './context.js';
+import { firingsOf, fulfils } from './firings.js';
+import { gapOf } from './gaps.js';
+import type { Stretch } from './measure.js';
+
+/** A sentence each, without a full stop; empty where something may be broken now. */
+export async function notSteady(
+  context: Pick<RunContext, 'watch' | 'groups'>,
+  scenario: Scenario,
+  stretch: Stretch,
+): Promise<string[]> {
+  return [...firing(context, scenario), ...(await withoutData(context, scenario, stretch))];
+}
+
+/** A page that fires before the drill cannot be told from one that the drill causes. */
+function firing({ watch }: Pick<RunContext, 'watch'>, { expect }: Scenario): string[] {
+  if (expect.alreadyFiring === 'allowed') return [];
+  const open = firingsOf(watch.notifications).filter((f) => f.resolvedAtMs === undefined);
+  const counts = open.filter(
+    (f) => f.severity === 'page' || expect.mustFire.some((wanted) => fulfils(f, wanted)),
+  );
+  return [...new Set(counts.map((f) => `${f.name} (${f.severity}) fires already`))];
+}
+
+/** Of the SLOs whose alerts must fire: with load on, their events are there, or they never will be. */
+async function withoutData(
+  { watch, groups }: Pick<RunContext, 'watch' | 'groups'>,
+  { expect }: Scenario,
+  { startMs, endMs }: Stretch,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const wanted of expect.mustFire) {
+    for (const rule of groups.flatMap((group) => group.rules)) {
+      if (rule.kind !== 'alert' || rule.alert !== wanted.alert) continue;
+      if (rule.labels.slo === undefined || rule.labels.severity !== wanted.severity) continue;
+      const gap = await gapOf(rule.expr, { watch, groups, startMs, endMs });
+      if (gap !== undefined) found.push(`${wanted.alert} has no data to fire on: ${gap}`);
+    }
+  }
+  return found;
+}

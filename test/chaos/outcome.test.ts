@@ -1,0 +1,280 @@
+/** What became of an alert, by name: each way in which a page fails to come, and the words that a person reads. */
+import { expect, test } from 'vitest';
+import type { Standing } from '../../alerts/watch/index.js';
+import { firingsOf } from '../../chaos/runner/firings.js';
+import { type Evidence, judge } from '../../chaos/runner/judge.js';
+import type { Sighting } from '../../chaos/runner/sightings.js';
+import { type OutcomeKind, outcomeKinds, type Verdict } from '../../runbooks/record.js';
+import { fires, good, page, rule, rules, scenario, slo } from './evidence.js';
+
+const labels = { alertname: 'CartLatency', severity: 'page', ...slo };
+const seen = (change: Partial<Sighting> = {}): Sighting[] => [
+  { labels, pendingAtMs: 102_000, lastSeenMs: 110_000, ...change },
+];
+const standing = (state: Standing['state'], more: Partial<Standing> = {}): Partial<Evidence> => ({
+  firings: [],
+  sightings: seen({ firingAtMs: 103_000, standing: { state, ...more } }),
+});
+const wanting = (change: object): Evidence['scenario'] => ({
+  ...scenario,
+  expect: {
+    ...scenario.expect,
+    mustFire: [{ ...scenario.expect.mustFire[0]!, ...change }],
+  },
+});
+const none = { firings: [] };
+
+type Row = [string, Partial<Evidence>, OutcomeKind, Verdict, RegExp];
+
+const rows: Row[] = [
+  ['all well', {}, 'notified', 'PASS', /^after 2.3 s of 7.0 s$/],
+  [
+    'received after its deadline',
+    { firings: firingsOf(page(103_000, 125_000, 109_000)) },
+    'late',
+    'FAIL',
+    /^came after 8.0 s, later than its deadline of 7.0 s$/,
+  ],
+  [
+    'received after its deadline, by a rule that cannot meet it',
+    {
+      firings: firingsOf(page(113_000, 125_000)),
+      theories: [
+        {
+          exactMs: 12_500,
+          earliestMs: 12_000,
+          latestMs: 13_000,
+          evaluationIntervalMs: 250,
+          within: true,
+          basis: 'x',
+        },
+      ],
+    },
+    'late',
+    'FAIL',
+    /its deadline of 7.0 s; in theory its rule cannot fire before 12.0 s$/,
+  ],
+  [
+    'before the death that it speaks of',
+    { moments: [{ what: 'cart died', atMs: 105_000 }] },
+    'too-early',
+    'FAIL',
+    /^fired 2.0 s before cart died: it speaks of something else$/,
+  ],
+  [
+    'of a death that never happened',
+    { moments: [{ what: 'cart died', atMs: 'never' }] },
+    'too-early',
+    'FAIL',
+    /^fired, though cart died never happened/,
+  ],
+  [
+    'for: of ten times the length',
+    { ...none, sightings: seen(), rules: [{ ...rules[0]!, forMs: 12_500 }] },
+    'pending',
+    'FAIL',
+    /^was pending for 8.0 s and never fired: its rule waits for 12.5 s \(for\), and its deadline is 7.0 s$/,
+  ],
+  [
+    'a ticket where a page was expected',
+    { firings: firingsOf(fires('CartLatency', 'ticket', 103_000, { labels: slo })) },
+    'wrong-severity',
+    'FAIL',
+    /^fired as a ticket, expected a page: nobody was woken$/,
+  ],
+  [
+    'a page where a ticket was expected',
+    { scenario: wanting({ severity: 'ticket' }) },
+    'wrong-severity',
+    'FAIL',
+    /^fired as a page, expected a ticket$/,
+  ],
+  [
+    'no rule of that severity, and nothing fired',
+    { ...none, rules: [rule('CartLatency', 'ticket')] },
+    'wrong-severity',
+    'FAIL',
+    /^is a ticket by its rule, expected a page$/,
+  ],
+  [
+    'another value of a label',
+    { scenario: wanting({ labels: { slo: 'cart-9' } }) },
+    'wrong-label',
+    'FAIL',
+    /^fired with slo=cart-latency, expected slo=cart-9$/,
+  ],
+  [
+    'a label that the alert does not have',
+    { scenario: wanting({ labels: { solo: 'cart-latency' } }) },
+    'wrong-label',
+    'FAIL',
+    /^fired without the label solo, expected solo=cart-latency$/,
+  ],
+  [
+    'another label, fired and not delivered',
+    { ...none, sightings: seen({ firingAtMs: 103_000, labels: { ...labels, slo: 'other' } }) },
+    'wrong-label',
+    'FAIL',
+    /^fired with slo=other, expected slo=cart-latency$/,
+  ],
+  [
+    'another receiver was notified',
+    {
+      scenario: wanting({ receiver: 'cart-oncall' }),
+      firings: firingsOf(page(103_000, 125_000).map((n) => ({ ...n, receiver: 'nobody' }))),
+    },
+    'routed-elsewhere',
+    'FAIL',
+    /^fired and was routed to 'nobody': 'cart-oncall' was not notified$/,
+  ],
+  [
+    'routed to a receiver without integrations',
+    standing('routed-elsewhere', { receivers: ['void'] }),
+    'routed-elsewhere',
+    'FAIL',
+    /^fired and was routed to 'void': nobody was notified$/,
+  ],
+  [
+    'inhibited',
+    standing('inhibited', { by: 'ClusterDown' }),
+    'inhibited',
+    'FAIL',
+    /^fired and was inhibited by ClusterDown: nobody was notified$/,
+  ],
+  ['muted', standing('muted', { by: 'weekends' }), 'muted', 'FAIL', /was muted by weekends/],
+  ['silenced', standing('silenced', { by: 'ab12' }), 'silenced', 'FAIL', /silenced by ab12/],
+  [
+    'fired, and nobody knows why nobody was notified',
+    { ...none, sightings: seen({ firingAtMs: 103_000 }) },
+    'not-delivered',
+    'FAIL',
+    /^fired, and no receiver was notified$/,
+  ],
+  [
+    'its rule is gone',
+    { ...none, rules: [rule('CartLatencyy', 'page')] },
+    'rule-missing',
+    'FAIL',
+    /^has no rule: none that is loaded has this name; did you mean CartLatencyy\?$/,
+  ],
+  [
+    'its metric was renamed',
+    { ...none, gaps: ['no series cart_seconds_bucket'] },
+    'no-data',
+    'INCONCLUSIVE',
+    /^has no data to fire on: no series cart_seconds_bucket$/,
+  ],
+  [
+    'its condition never held',
+    none,
+    'inactive',
+    'FAIL',
+    /^did not fire: its condition never held$/,
+  ],
+  [
+    'it fired before the drill',
+    { firings: firingsOf(page(90_000, 125_000)) },
+    'already-firing',
+    'INCONCLUSIVE',
+    /^fired 10.0 s before the fault, so that it proves nothing$/,
+  ],
+  [
+    'Alertmanager died',
+    { ...none, sightings: seen({ firingAtMs: 103_000 }), trouble: 'Alertmanager ended' },
+    'nobody-watching',
+    'INCONCLUSIVE',
+    /^could not be notified of: Alertmanager ended$/,
+  ],
+  [
+    'nothing was injected',
+    { injectedMs: undefined, firings: [], notSteady: ['CartLatency (page) fires already'] },
+    'not-injected',
+    'INCONCLUSIVE',
+    /^was not put to the test$/,
+  ],
+];
+
+test.each(rows)('%s', (_, change, kind, verdict, text) => {
+  const judgement = judge({ ...good(), ...change });
+  expect(judgement.expectations[0]?.outcome).toMatchObject({
+    kind,
+    text: expect.stringMatching(text),
+  });
+  expect([judgement.verdict, judgement.reasons.length > 0]).toEqual([verdict, verdict !== 'PASS']);
+});
+
+test('every kind of outcome has a row', () => {
+  expect(new Set(rows.map((row) => row[2]))).toEqual(new Set(outcomeKinds));
+});
+
+test('a busy machine explains a late page, and no ticket in its place', () => {
+  const busy = { lateness: { p50Ms: 0, p95Ms: 3, maxMs: 20, cpuPressure: 0.95 } };
+  const late = { firings: firingsOf(page(103_000, 125_000, 109_000)) };
+  expect(judge({ ...good(), ...busy, ...late })).toMatchObject({
+    verdict: 'INCONCLUSIVE',
+    reasons: [
+      expect.stringContaining('work waited for a CPU in 95% of the time, where 80% are allowed'),
+      expect.stringContaining('came after'),
+    ],
+  });
+  const ticket = firingsOf(fires('CartLatency', 'ticket', 103_000, { labels: slo }));
+  expect(judge({ ...good(), ...busy, firings: ticket }).verdict).toBe('FAIL');
+  const slow = { ...none, sightings: seen(), rules: [{ ...rules[0]!, forMs: 12_500 }] };
+  expect(judge({ ...good(), ...busy, ...slow }).verdict).toBe('FAIL');
+  const soon = { ...slow, rules: [{ ...rules[0]!, forMs: 6000 }] };
+  expect(judge({ ...good(), ...busy, ...soon }).verdict).toBe('INCONCLUSIVE');
+});
+
+test('the receiver that was named is the one whose time counts', () => {
+  const [first, end] = page(103_000, 125_000);
+  const notifications = [
+    { ...first!, receiver: 'chat' },
+    { ...first!, receiver: 'cart-oncall', receivedMs: 105_000 },
+    end!,
+  ];
+  const named = wanting({ receiver: 'cart-oncall' });
+  const [record] = judge({
+    ...good(),
+    scenario: named,
+    firings: firingsOf(notifications),
+  }).expectations;
+  expect(record).toMatchObject({ receivedAfterMs: 4000, receiver: 'cart-oncall' });
+});
+
+test('theory missed by more than an evaluation interval fails, unless the scenario says why it may', () => {
+  const missed = {
+    theories: [
+      {
+        exactMs: 500,
+        earliestMs: 400,
+        latestMs: 1000,
+        evaluationIntervalMs: 250,
+        within: false,
+        basis: 'errors step',
+      },
+    ],
+  };
+  const judgement = judge({ ...good(), ...missed });
+  expect(judgement.verdict).toBe('FAIL');
+  expect(judgement.reasons).toEqual([
+    'CartLatency (page) fired after 2.0 s, 1.0 s after theory allows (0.4 s to 1.0 s: errors step)',
+  ]);
+  const declared = wanting({ mayMissTheory: 'a slow start' });
+  const allowed = judge({ ...good(), ...missed, scenario: declared });
+  expect([allowed.verdict, allowed.expectations[0]?.theory?.mayMiss]).toEqual([
+    'PASS',
+    'a slow start',
+  ]);
+});
+
+test('a fault that was never put, and a target that dies by itself, have their own words', () => {
+  const faults = { faults: [] };
+  expect(judge({ ...good(), ...faults })).toMatchObject({
+    verdict: 'INCONCLUSIVE',
+    reasons: ['the fault slow was never put: the fault phase ended before it was due'],
+  });
+  expect(judge({ ...good(), dead: ['cart'] })).toMatchObject({
+    verdict: 'FAIL',
+    reasons: ['cart died, and no fault of this scenario took it'],
+  });
+});
