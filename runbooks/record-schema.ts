@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, UserError } from '../base/errors.js';
-import type { GameDayRecord } from './record.js';
+import { type GameDayRecord, outcomeKinds } from './record.js';
 
 const text = z.string();
 const number = z.number();
@@ -41,6 +41,7 @@ const expectation = z.looseObject({
   firedAfterMs: number.optional(),
   receivedAfterMs: number.optional(),
   inTime: z.boolean(),
+  outcome: z.looseObject({ kind: z.enum(outcomeKinds), text }).optional(),
   theory: z
     .looseObject({
       exactMs: number,

@@ -1,5 +1,5 @@
 /** Numbers and verdicts as an on-call person reads them: the report, the postmortem and the terminal say the same. */
-import type { ExpectationRecord, GameDayRecord, ScenarioRecord, Verdict } from './record.js';
+import type { ExpectationRecord, OutcomeKind, ScenarioRecord, Verdict } from './record.js';
 
 const absent = 'none';
 
@@ -77,100 +77,6 @@ export const plural = (count: number, one: string, many = `${one}s`): string =>
 export const wasJudged = (s: ScenarioRecord): boolean =>
   s.confirmedMs !== undefined || s.expectations.some((e) => e.inTime);
 
-export interface Tally {
-  expected: number;
-  /** Of those, the ones whose fault never took effect. */
-  notJudged: number;
-  inTime: number;
-  late: ExpectationRecord[];
-  missing: ExpectationRecord[];
-  unexpected: number;
-  notResolved: ExpectationRecord[];
-  leftOver: string[];
-}
-
-/** What a verdict is made of. */
-export function tallyOf(scenarios: readonly ScenarioRecord[]): Tally {
-  const expectations = scenarios.filter(wasJudged).flatMap((s) => s.expectations);
-  const all = scenarios.reduce((n, s) => n + s.expectations.length, 0);
-  const came = (e: ExpectationRecord): boolean => e.receivedAfterMs !== undefined;
-  return {
-    expected: all,
-    notJudged: all - expectations.length,
-    inTime: expectations.filter((e) => e.inTime).length,
-    late: expectations.filter((e) => !e.inTime && came(e)),
-    missing: expectations.filter((e) => !e.inTime && !came(e)),
-    unexpected: scenarios.reduce((n, s) => n + s.unexpected.length, 0),
-    notResolved: expectations.filter((e) => e.resolve !== undefined && !e.resolve.inTime),
-    leftOver: scenarios.flatMap((s) => [
-      ...s.rollback.residue,
-      ...(s.rollback.done || s.faults.length === 0 || s.rollback.residue.length > 0
-        ? []
-        : [`${s.id}: the rollback did not finish`]),
-    ]),
-  };
-}
-
-/** The verdict in a line. */
-export function headlineOf(record: GameDayRecord): string {
-  const tally = tallyOf(record.scenarios);
-  const stopped = record.scenarios.find((s) => s.verdict === 'ABORTED');
-  const unclear = record.scenarios.find((s) => s.verdict === 'INCONCLUSIVE');
-  switch (record.verdict) {
-    case 'PASS':
-      return tally.expected === 0
-        ? 'Nothing was expected to fire, and nothing did.'
-        : 'Every alert that had to fire did, in time.';
-    case 'ABORTED':
-      return stopped?.abort
-        ? `Stopped during ${stopped.title}: ${stopped.abort.condition}.`
-        : 'Stopped before it was over.';
-    case 'INCONCLUSIVE':
-      return `No verdict: ${unclear?.reasons[0] ?? 'the run proves nothing'}.`;
-    case 'FAIL':
-      return failLine(record, tally);
-  }
-}
-
-function failLine(record: GameDayRecord, tally: Tally): string {
-  const names = (list: ExpectationRecord[]): string => {
-    const all = [...new Set(list.map((e) => e.name))];
-    return all.length <= 2 ? all.join(' and ') : `${all.slice(0, 2).join(', ')} and more`;
-  };
-  if (tally.missing.length > 0) return `${names(tally.missing)} never fired.`;
-  if (tally.late.length > 0) return `${names(tally.late)} fired too late.`;
-  if (tally.leftOver.length > 0) return 'A fault was not taken back.';
-  if (tally.unexpected > 0)
-    return `${plural(tally.unexpected, 'alert')} fired that nobody expected.`;
-  if (tally.notResolved.length > 0) return `${names(tally.notResolved)} did not stop in time.`;
-  const failed = record.scenarios.find((s) => s.verdict === 'FAIL');
-  return failed?.reasons[0] === undefined
-    ? 'An expectation did not hold.'
-    : `${failed.reasons[0]}.`;
-}
-
-/** What stands behind the headline, a short sentence each. */
-export function summaryLines(record: GameDayRecord): string[] {
-  const tally = tallyOf(record.scenarios);
-  const lines = [`${tally.inTime} of ${plural(tally.expected, 'expected alert')} came in time.`];
-  if (tally.late.length > 0) lines.push(`${tally.late.length} came late.`);
-  if (tally.missing.length > 0) lines.push(`${tally.missing.length} never came.`);
-  if (tally.notJudged > 0) {
-    lines.push(`${tally.notJudged} could not be judged: no fault took effect.`);
-  }
-  lines.push(
-    tally.unexpected === 0
-      ? 'No other alert fired.'
-      : `${plural(tally.unexpected, 'alert')} fired that nobody expected.`,
-  );
-  lines.push(
-    tally.leftOver.length === 0
-      ? 'Every fault was taken back.'
-      : `Left behind: ${tally.leftOver.join('; ')}.`,
-  );
-  return lines;
-}
-
 /** Marks that are told apart without colour. */
 export const verdictMark: Record<Verdict, string> = {
   PASS: '✓',
@@ -193,11 +99,51 @@ export const labelsText = (labels: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 
-/** `page after 3.7 s of 8.0 s`, for an expectation. */
+/** In a table's cell, and where several are counted. */
+export const outcomeWords: Record<OutcomeKind, string> = {
+  notified: 'in time',
+  late: 'late',
+  'too-early': 'too early',
+  pending: 'pending only',
+  'wrong-severity': 'wrong severity',
+  'wrong-label': 'wrong label',
+  'routed-elsewhere': 'routed elsewhere',
+  inhibited: 'inhibited',
+  muted: 'muted',
+  silenced: 'silenced',
+  'not-delivered': 'not delivered',
+  'rule-missing': 'no rule',
+  'no-data': 'no data',
+  inactive: 'never fired',
+  'already-firing': 'fired before the fault',
+  'nobody-watching': 'nobody watching',
+  'not-injected': 'not put to the test',
+};
+
+export const outcomeWord = (e: ExpectationRecord): string =>
+  e.outcome
+    ? outcomeWords[e.outcome.kind]
+    : e.inTime
+      ? 'in time'
+      : e.receivedAfterMs === undefined
+        ? 'missing'
+        : 'late';
+
+/** `after 3.7 s (deadline 8.0 s)`, for an expectation; where it did not come, the reason. */
 export function outcomeText(e: ExpectationRecord): string {
-  if (e.receivedAfterMs === undefined) return `never came (deadline ${timeText(e.deadlineMs)})`;
+  const deadline = `deadline ${timeText(e.deadlineMs)}`;
+  if (e.receivedAfterMs === undefined) return `${e.outcome?.text ?? 'never came'} (${deadline})`;
   const took = timeText(e.receivedAfterMs);
   return e.inTime
-    ? `after ${took} (deadline ${timeText(e.deadlineMs)})`
+    ? `after ${took} (${deadline})`
     : `after ${took}, ${timeText(e.receivedAfterMs - e.deadlineMs)} too late`;
+}
+
+/** How far outside of its theory an alert fired: `1.2 s late`; undefined where it did not, or there is none. */
+export function theoryMissText({ theory, firedAfterMs }: ExpectationRecord): string | undefined {
+  if (!theory || theory.within || firedAfterMs === undefined) return undefined;
+  const { earliestMs, latestMs } = theory;
+  return firedAfterMs < earliestMs
+    ? `${timeText(earliestMs - firedAfterMs)} early`
+    : `${timeText(firedAfterMs - latestMs)} late`;
 }

@@ -3,19 +3,18 @@
  * people can know is a prompt. Nothing is guessed.
  */
 import { markdownCode, markdownText as t } from '../markdown.js';
+import { headlineOf, summaryLines } from '../headline.js';
 import type { GameDayRecord, ScenarioRecord, TimelineEvent } from '../record.js';
 import { howRows } from '../report/measured.js';
 import {
   clockText,
   countText,
   errorShare,
-  headlineOf,
   instantText,
   labelsText,
   outcomeText,
   percentText,
   sentence,
-  summaryLines,
   timesText,
   timeText,
   wasJudged,

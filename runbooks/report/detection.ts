@@ -1,6 +1,6 @@
 /** The table of the alert contract: what had to fire, by when, what theory says, and when it was received. */
 import type { ExpectationRecord, ScenarioRecord } from '../record.js';
-import { labelsText, timeText, wasJudged } from '../words.js';
+import { labelsText, outcomeWord, theoryMissText, timeText, wasJudged } from '../words.js';
 import { scaleOver } from './axes.js';
 import { type Html, markup, px } from './html.js';
 
@@ -58,7 +58,8 @@ was seen to work; “stopped” counts from the end of the rollback.</p>`;
 function judgedText(e: ExpectationRecord, judged: boolean): Html {
   if (!judged) return markup`<span class="quiet">? not judged</span>`;
   if (e.inTime) return markup`<span class="yes">✓ in time</span>`;
-  return markup`<span class="no">✗ ${e.receivedAfterMs === undefined ? 'missing' : 'late'}</span>`;
+  const why = e.outcome && markup`<span class="labels">${e.outcome.text}</span>`;
+  return markup`<span class="no">✗ ${outcomeWord(e)}</span>${why}`;
 }
 
 function bullet(e: ExpectationRecord, x: (ms: number) => number, width: number): Html {
@@ -82,11 +83,14 @@ cx="${px(x(Math.max(0, e.receivedAfterMs)))}" cy="9" r="4.5"/>`
 
 function theoryText(e: ExpectationRecord): Html {
   if (!e.theory) return markup`<span class="quiet" title="not a burn-rate alert">–</span>`;
-  const { earliestMs, latestMs, basis, within } = e.theory;
-  const fired = e.firedAfterMs === undefined ? '' : `: ${timeText(e.firedAfterMs)}`;
+  const { earliestMs, latestMs, basis, mayMiss } = e.theory;
+  const missed = theoryMissText(e);
   const range = rangeText(earliestMs, latestMs);
   return markup`<span title="${basis}">${range}</span>
-${!within && markup`<span class="labels">fired outside of it${fired}</span>`}`;
+${
+  missed !== undefined &&
+  markup`<span class="labels">fired ${missed}${mayMiss !== undefined && markup`: ${mayMiss}`}</span>`
+}`;
 }
 
 /** `2.6–4.4 s` where both have the same unit. */

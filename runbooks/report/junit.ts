@@ -1,6 +1,7 @@
 /** JUnit XML, so that any CI shows which alert came late: a suite a scenario, a case an expectation. */
-import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from '../record.js';
-import { outcomeText, wasJudged } from '../words.js';
+import { pagerTally, type PagerTally } from '../pager.js';
+import type { ArmRecord, ExpectationRecord, GameDayRecord, ScenarioRecord } from '../record.js';
+import { outcomeText, theoryMissText, timesText, wasJudged } from '../words.js';
 
 /** XML 1.0 has no way to write control characters or half of a surrogate pair. */
 const escapeXml = (text: string): string =>
@@ -28,7 +29,13 @@ interface Case {
 export function junitXml(record: GameDayRecord): string {
   const suites = record.scenarios.map((s) => ({ s, cases: casesOf(s) }));
   const all = suites.flatMap((x) => x.cases);
-  const parts = suites.map(({ s, cases }) => suiteXml(s, cases));
+  const parts = suites.map(({ s, cases }) =>
+    suiteXml(
+      s,
+      cases,
+      pagerTally({ alerts: record.alerts.filter((a) => a.scenario === s.id), scenarios: [s] }),
+    ),
+  );
   return (
     '<?xml version="1.0" encoding="UTF-8"?>\n' +
     `<testsuites name="${escapeXml(record.title)}" ${counts(all)} ` +
@@ -43,7 +50,19 @@ const counts = (cases: readonly Case[]): string =>
   `errors="${cases.filter((c) => c.error !== undefined).length}" ` +
   `skipped="${cases.filter((c) => c.skipped !== undefined).length}"`;
 
-function suiteXml(s: ScenarioRecord, cases: readonly Case[]): string {
+/** How many pages and tickets people would have got, as properties of the suite. */
+function propertiesXml({ pages, tickets }: PagerTally): string {
+  const rows = Object.entries({ pages, tickets }).flatMap(([name, count]) =>
+    Object.entries({
+      expected: count.expected,
+      allowed: count.allowed,
+      unexpected: count.unexpected,
+    }).map(([how, value]) => `      <property name="${name}.${how}" value="${value}"/>\n`),
+  );
+  return `    <properties>\n${rows.join('')}    </properties>\n`;
+}
+
+function suiteXml(s: ScenarioRecord, cases: readonly Case[], pager: PagerTally): string {
   const limitMs = 8.64e15;
   const at = new Date(Math.max(-limitMs, Math.min(limitMs, s.startedMs)))
     .toISOString()
@@ -51,7 +70,7 @@ function suiteXml(s: ScenarioRecord, cases: readonly Case[]): string {
   return (
     `  <testsuite name="${escapeXml(s.id)}" ${counts(cases)} ` +
     `time="${secondsText(s.endedMs - s.startedMs)}" timestamp="${at}">\n` +
-    `${cases.map((c) => caseXml(s, c)).join('')}  </testsuite>\n`
+    `${propertiesXml(pager)}${cases.map((c) => caseXml(s, c)).join('')}  </testsuite>\n`
   );
 }
 
@@ -88,7 +107,12 @@ function casesOf(s: ScenarioRecord): Case[] {
     }
   }
   for (const c of s.checks) claim(c.name, c.held, c.detail);
-  const { done, residue } = s.rollback;
+  for (const a of s.arms) {
+    const wrong = s.reasons.filter((r) => r.includes(`arm '${a.name}'`));
+    claim(`arm '${a.name}': ${armText(a)}`, wrong.length === 0, wrong.join('; '));
+  }
+  const { done, residue, dead = [] } = s.rollback;
+  if (dead.length > 0) claim('every process lives', false, `died: ${dead.join(', ')}`);
   const whole = (done || s.faults.length === 0) && residue.length === 0;
   claim('every fault is taken back', whole, residue.join('; ') || 'the rollback did not finish');
   // A verdict that no single claim explains must not look green.
@@ -102,6 +126,8 @@ function casesOf(s: ScenarioRecord): Case[] {
   return cases;
 }
 
+const armText = (a: ArmRecord): string => `${a.verdict}, ${timesText(a.amplificationDuring)}`;
+
 const notJudged = (e: ExpectationRecord): Case => ({
   name: `${e.name} (${e.severity}) fires in time`,
   seconds: 0,
@@ -114,11 +140,21 @@ function expectationCases(e: ExpectationRecord): Case[] {
     seconds: Math.max(0, e.receivedAfterMs ?? e.deadlineMs) / 1000,
     ...(e.inTime ? {} : { failure: outcomeText(e) }),
   };
-  if (!e.resolve) return [fires];
+  const cases = [fires];
+  const missed = theoryMissText(e);
+  if (missed !== undefined && e.theory?.mayMiss === undefined) {
+    cases.push({
+      name: `${e.name} (${e.severity}) fires when theory says`,
+      seconds: Math.max(0, e.firedAfterMs ?? 0) / 1000,
+      failure: `${missed}: ${e.theory?.basis}`,
+    });
+  }
+  // An alert that never came has nothing to stop: it is one failure, and not two.
+  if (!e.resolve || e.receivedAfterMs === undefined) return cases;
   const stops: Case = {
     name: `${e.name} (${e.severity}) stops after the rollback`,
     seconds: Math.max(0, e.resolve.resolvedAfterMs ?? e.resolve.withinMs) / 1000,
     ...(e.resolve.inTime ? {} : { failure: 'it did not stop in time' }),
   };
-  return [fires, stops];
+  return [...cases, stops];
 }

@@ -1,16 +1,15 @@
 /** The report of a game day as one HTML file that needs nothing else: no script, no font, no network. */
 import { markdownToHtml } from '../markdown.js';
+import { headlineOf, summaryLines, tallyOf } from '../headline.js';
+import { pagerTally, totalOf } from '../pager.js';
 import type { BudgetRecord, GameDayRecord, TimelineEvent } from '../record.js';
 import {
   clockText,
   countText,
   errorShare,
-  headlineOf,
   instantText,
   percentText,
   plural,
-  summaryLines,
-  tallyOf,
   timeText,
 } from '../words.js';
 import { detectionTable } from './detection.js';
@@ -73,6 +72,7 @@ const linked = (markdown: string, runbooks: ReadonlyMap<string, string>): string
 
 function verdictCard(record: GameDayRecord): Html {
   const tally = tallyOf(record.scenarios);
+  const { pages, tickets } = pagerTally(record);
   const { total } = record.load;
   const reasons = record.scenarios.flatMap((s) => s.reasons.map((r) => ({ s, r })));
   const payments = record.system.payments;
@@ -91,6 +91,9 @@ ${
 <dl class="figures">
 <div><dt>Alerts in time</dt><dd>${tally.inTime} of ${tally.expected}<small>
 ${plural(tally.unexpected, 'alert')} unexpected</small></dd></div>
+<div><dt>Pages that people would have got</dt><dd>${countText(totalOf(pages))}<small>
+${pages.expected} expected, ${pages.allowed} allowed, ${pages.unexpected} unexpected;
+<span> ${plural(totalOf(tickets), 'ticket')} beside them</span></small></dd></div>
 <div><dt>Scenarios passed</dt><dd>
 ${record.scenarios.filter((s) => s.verdict === 'PASS').length} of ${record.scenarios.length}</dd></div>
 <div><dt>Requests of clients</dt><dd>${countText(total.requests)}<small>

@@ -1,6 +1,8 @@
 /** result.json: what a game day came to, for programs; small, in seconds, and documented in RESULT.md. */
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
+import { pagerTally } from '../pager.js';
+import { outcomeKinds } from '../record.js';
 import type {
   ClientTotals,
   ExpectationRecord,
@@ -40,8 +42,24 @@ const expectedAlert = z.strictObject({
   /** By the arithmetic of the rule; null where there is none. */
   theoreticalSeconds: seconds.nullable(),
   inTime: z.boolean(),
+  /** What became of it, by name; absent in results of before there were outcomes. */
+  outcome: z.enum(outcomeKinds).optional(),
+  /** After the alert's name: `fired as a ticket, expected a page`. */
+  outcomeText: text.optional(),
+  /** Seconds between which it had to fire by theory, and whether it did; null where there is no theory. */
+  theory: z
+    .strictObject({ earliestSeconds: seconds, latestSeconds: seconds, within: z.boolean() })
+    .nullable()
+    .optional(),
   /** From the end of the rollback; null where it never stopped, or need not. */
   resolvedAfterSeconds: seconds.nullable(),
+});
+
+const pager = z.strictObject({
+  expected: z.number(),
+  allowed: z.number(),
+  unexpected: z.number(),
+  outside: z.number(),
 });
 
 const alert = z.strictObject({
@@ -79,7 +97,13 @@ const scenario = z.strictObject({
   ),
   expectedAlerts: z.array(expectedAlert),
   unexpectedAlerts: z.array(alert),
-  rollback: z.strictObject({ done: z.boolean(), leftBehind: z.array(text) }),
+  pages: pager.optional(),
+  tickets: pager.optional(),
+  rollback: z.strictObject({
+    done: z.boolean(),
+    leftBehind: z.array(text),
+    died: z.array(text).optional(),
+  }),
   checks: z.array(z.strictObject({ name: text, held: z.boolean(), detail: text })),
   arms: z.array(
     z.strictObject({
@@ -108,6 +132,9 @@ export const resultSchema = z.strictObject({
   engine: z.enum(['prometheus', 'embedded']),
   load: z.enum(['k6', 'embedded']),
   client,
+  /** What people would have got. */
+  pages: pager.optional(),
+  tickets: pager.optional(),
   budgets: z.array(
     z.strictObject({
       slo: text,
@@ -146,6 +173,7 @@ export function resultOf(record: GameDayRecord): GameDayResult {
     engine: record.measurement.kind,
     load: record.load.kind,
     client: clientOf(record.load.total),
+    ...pagerTally(record),
     budgets: record.budgets.map(({ slo, objective, total, bad, spentOfPeriodRatio }) => ({
       slo,
       objective,
@@ -153,7 +181,7 @@ export function resultOf(record: GameDayRecord): GameDayResult {
       bad,
       spentOfPeriod: spentOfPeriodRatio,
     })),
-    scenarios: record.scenarios.map(scenarioOf),
+    scenarios: record.scenarios.map((s) => scenarioOf(record, s)),
   };
 }
 
@@ -171,7 +199,7 @@ const clientOf = ({
   p99: p99Ms,
 });
 
-function scenarioOf(s: ScenarioRecord): GameDayResult['scenarios'][number] {
+function scenarioOf(record: GameDayRecord, s: ScenarioRecord): GameDayResult['scenarios'][number] {
   const measured = (list: MeasureRecord[]) =>
     list.map(({ name, bound, unit, value, held }) => ({
       name,
@@ -210,7 +238,12 @@ function scenarioOf(s: ScenarioRecord): GameDayResult['scenarios'][number] {
       labels,
       at: instant(firedAtMs),
     })),
-    rollback: { done: s.rollback.done, leftBehind: s.rollback.residue },
+    ...pagerTally({ alerts: record.alerts.filter((a) => a.scenario === s.id), scenarios: [s] }),
+    rollback: {
+      done: s.rollback.done,
+      leftBehind: s.rollback.residue,
+      ...(s.rollback.dead && { died: s.rollback.dead }),
+    },
     checks: s.checks.map(({ name, held, detail }) => ({ name, held, detail })),
     arms: s.arms.map((a) => ({
       name: a.name,
@@ -231,6 +264,14 @@ const alertOf = (e: ExpectationRecord) => ({
   firedAfterSeconds: secondsOrNull(e.receivedAfterMs),
   theoreticalSeconds: secondsOrNull(e.theory?.exactMs),
   inTime: e.inTime,
+  ...(e.outcome && { outcome: e.outcome.kind, outcomeText: e.outcome.text }),
+  theory: e.theory
+    ? {
+        earliestSeconds: inSeconds(e.theory.earliestMs),
+        latestSeconds: inSeconds(e.theory.latestMs),
+        within: e.theory.within,
+      }
+    : null,
   resolvedAfterSeconds: secondsOrNull(e.resolve?.resolvedAfterMs),
 });
 

@@ -1,12 +1,12 @@
 /** The end of a game day in a terminal: the verdict, each alert against its deadline, and where to read on. */
 import type { Style } from '../../base/terminal.js';
+import { headlineOf, summaryLines } from '../headline.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord, Verdict } from '../record.js';
 import {
   countText,
   errorShare,
-  headlineOf,
+  outcomeWord,
   percentText,
-  summaryLines,
   timesText,
   timeText,
   verdictMark,
@@ -37,7 +37,7 @@ export function terminalSummary(
     clientLine(record),
     '',
     `${verdict}  ${style.bold(headlineOf(record))}`,
-    `  ${summaryLines(record).join(' ')}`,
+    ...summaryLines(record).map((line) => `  ${line}`),
   ];
   if (paths.report !== undefined) lines.push('', `  report      ${style.blue(paths.report)}`);
   if (paths.postmortem !== undefined) lines.push(`  postmortem  ${style.blue(paths.postmortem)}`);
@@ -76,11 +76,12 @@ function expectationLine(
 ): string {
   const mark = e.inTime ? style.green('✓') : judged ? style.red('✗') : style.yellow('?');
   const name = `${e.name} ${e.severity}`.padEnd(width);
-  const took = e.receivedAfterMs === undefined ? 'never' : timeText(e.receivedAfterMs);
+  const took = e.receivedAfterMs === undefined ? '–' : timeText(e.receivedAfterMs);
+  const why = e.inTime || !judged ? '' : `  ${style.red(outcomeWord(e))}`;
   const theory = e.theory
     ? `, theory ${timeText(e.theory.earliestMs)} to ${timeText(e.theory.latestMs)}`
     : '';
-  return `${mark} ${name}  ${took.padStart(7)}  ${style.dim(`deadline ${timeText(e.deadlineMs)}${theory}`)}`;
+  return `${mark} ${name}  ${took.padStart(7)}  ${style.dim(`deadline ${timeText(e.deadlineMs)}${theory}`)}${why}`;
 }
 
 function budgetLines(record: GameDayRecord, style: Style): string[] {

@@ -5,7 +5,10 @@ import { gameDayReport } from '../../runbooks/report/page.js';
 import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { pointsWithin, scaleOver, spread, valueScale } from '../../runbooks/report/axes.js';
 import { styleFor } from '../../base/terminal.js';
-import { headlineOf, percentText, summaryLines, timeText } from '../../runbooks/words.js';
+import { junitXml } from '../../runbooks/report/junit.js';
+import { resultOf } from '../../runbooks/report/result.js';
+import { headlineOf, summaryLines } from '../../runbooks/headline.js';
+import { percentText, timeText } from '../../runbooks/words.js';
 import type { ScenarioRecord } from '../../runbooks/record.js';
 import { badGameDay, goodGameDay } from './fixture.js';
 import { leaks, records } from './records.js';
@@ -28,8 +31,10 @@ test('the verdict stands on top, in words', () => {
     'Stopped during Retries feed an overload: errors of browse above 20%.',
   );
   expect(summaryLines(bad).join(' ')).toBe(
-    '4 of 6 expected alerts came in time. 1 came late. 1 never came. ' +
-      '1 alert fired that nobody expected. Left behind: payment: fault f-3 is still there.',
+    '4 of 6 expected alerts came in time; the others: 1 late, 1 missing. ' +
+      'People would have got 5 pages (5 expected, 0 allowed, 0 unexpected) and ' +
+      '1 ticket (0 expected, 1 allowed, 0 unexpected). Nobody expected MeshClockSkew. ' +
+      'Left behind: payment: fault f-3 is still there.',
   );
 });
 
@@ -50,6 +55,54 @@ test('an alert that never came, and one nobody expected, are named where they be
   expect(seen(html)).toContain('Nobody expected: MeshClockSkew (ticket, workload=cart)');
 });
 
+test('what people would have got stands in the first lines, and is never said to be nothing', () => {
+  const record = goodGameDay();
+  const allowed = record.alerts.map((a) => ({ ...a, firedAtMs: a.firedAtMs + 1, expected: false }));
+  const [first] = record.scenarios as [ScenarioRecord];
+  const noise = { ...allowed[0]!, name: 'Noise', scenario: first.id };
+  first.unexpected = [
+    { name: 'Noise', labels: noise.labels, severity: 'page', firedAtMs: noise.firedAtMs },
+  ];
+  const loud = { ...record, alerts: [...record.alerts, ...allowed, noise] };
+  const line =
+    'People would have got 13 pages (6 expected, 6 allowed, 1 unexpected) and 2 tickets ' +
+    '(0 expected, 2 allowed, 0 unexpected). Nobody expected Noise.';
+  expect(summaryLines(loud).join(' ')).toContain(line);
+  expect(seen(gameDayReport(loud)).slice(0, 600)).toContain(line);
+  expect(terminalSummary(loud, plain)).toContain('13 pages (6 expected');
+  expect(summaryLines({ ...record, alerts: [] }).join(' ')).toContain(
+    'Nobody would have got a page or a ticket.',
+  );
+  expect(resultOf(loud)).toMatchObject({
+    pages: { expected: 6, allowed: 6, unexpected: 1, outside: 0 },
+    tickets: { expected: 0, allowed: 2, unexpected: 0, outside: 0 },
+  });
+});
+
+test('an alert that was wrong is named in the headline, in the table and in JUnit once', () => {
+  const record = goodGameDay();
+  const [first] = record.scenarios as [ScenarioRecord];
+  const [e] = first.expectations as [ScenarioRecord['expectations'][number]];
+  delete e.receivedAfterMs;
+  delete e.firedAfterMs;
+  Object.assign(e, {
+    inTime: false,
+    outcome: { kind: 'inhibited', text: 'fired and was inhibited by Big: nobody was notified' },
+    resolve: { withinMs: 1000, inTime: false },
+  });
+  const failed = { ...record, verdict: 'FAIL' as const };
+  expect(headlineOf(failed)).toBe(
+    `${e.name} (page) fired and was inhibited by Big: nobody was notified.`,
+  );
+  expect(summaryLines(failed)[0]).toBe(
+    '5 of 6 expected alerts came in time; the other: 1 inhibited.',
+  );
+  expect(seen(gameDayReport(failed))).toContain('✗ inhibited fired and was inhibited by Big');
+  expect(terminalSummary(failed, plain)).toMatch(new RegExp(`✗ ${e.name} page .* inhibited`));
+  const cases = junitXml(failed).match(new RegExp(`<testcase[^>]*${e.name} [^>]*>`, 'g'));
+  expect(cases).toHaveLength(1);
+});
+
 test('where no fault took effect, an alert that did not fire is not judged', () => {
   const record = badGameDay();
   const [first, second] = record.scenarios as [ScenarioRecord, ScenarioRecord];
@@ -59,7 +112,8 @@ test('where no fault took effect, an alert that did not fire is not judged', () 
   const unclear = { ...record, scenarios: [first, second], verdict: 'INCONCLUSIVE' as const };
   expect(headlineOf(unclear)).toBe(`No verdict: ${reasons[0]}.`);
   expect(summaryLines(unclear).join(' ')).toContain(
-    '2 of 4 expected alerts came in time. 1 came late. 1 could not be judged: no fault took effect.',
+    '2 of 4 expected alerts came in time; the other: 1 late. ' +
+      '1 could not be judged: no fault took effect.',
   );
   expect(seen(gameDayReport(unclear))).toContain('? not judged');
   expect(terminalSummary(unclear, plain)).toContain('? MeshControlPlaneDown page');

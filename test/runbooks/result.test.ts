@@ -24,6 +24,7 @@ test('the result of a late, a missing and an unexpected alert', () => {
     deadlineSeconds: 12,
     firedAfterSeconds: 14.3,
     theoreticalSeconds: 6.8,
+    theory: { earliestSeconds: 6.3, latestSeconds: 8.1, within: true },
     inTime: false,
     resolvedAfterSeconds: 7.4,
   });
