@@ -50,26 +50,28 @@ export function listenForAdmin(
   });
 }
 
-/** What scrapers and probes ask for, by whatever name they know the port. */
+/** What scrapers and probes ask for, from wherever and by whatever name they know the port. */
 const open: ReadonlySet<string> = new Set(['GET /metrics', 'GET /live', 'GET /ready']);
 
 const loopback = /^(::ffff:)?127\.|^::1$/;
 
 /**
- * Whether a web page may have sent this. A browser on the same machine reaches loopback too: a page's POST bears an
- * Origin, and one that rebinds its own name to 127.0.0.1 (DNS rebinding) bears that name as Host. Programs send
- * neither; one on another machine may know this one by any name.
+ * Why a caller may not make this call; undefined: it may. What changes or reveals anything is for this machine alone
+ * (in Kubernetes through `kubectl port-forward`), and there for programs: a browser reaches loopback too. A page's
+ * POST bears an Origin, and one that rebinds its own name to 127.0.0.1 (DNS rebinding) bears that name as Host.
  */
-export function fromWebPage(request: IncomingMessage, call: string): boolean {
-  if (open.has(call)) return false;
+export function whyRefused(request: IncomingMessage, call: string): string | undefined {
+  if (open.has(call)) return undefined;
+  if (!loopback.test(request.socket.remoteAddress ?? '')) {
+    return `only from this machine's loopback (kubectl port-forward); open to others: ${[...open].join(', ')}`;
+  }
   const { origin, host = '' } = request.headers;
-  if (origin !== undefined) return true;
-  if (!loopback.test(request.socket.remoteAddress ?? '')) return false;
   const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-  return name !== '' && name !== 'localhost' && isIP(name) === 0;
+  const isRebound = name !== '' && name !== 'localhost' && isIP(name) === 0;
+  if (origin === undefined && !isRebound) return undefined;
+  return 'not for web pages: no Origin, and a Host that is an address or localhost';
 }
 
-export function refuseWebPage(response: ServerResponse): void {
-  const error = 'not for web pages: no Origin, and a Host that is an address or localhost';
+export function refuseCaller(response: ServerResponse, error: string): void {
   sendJson(response, 403, { error });
 }

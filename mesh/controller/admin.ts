@@ -2,12 +2,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import {
-  fromWebPage,
   jsonBody,
   listenForAdmin,
-  refuseWebPage,
+  refuseCaller,
   sendError,
   sendJson as json,
+  whyRefused,
 } from '../admin-http.js';
 import { notAfterMs, sha256Hex } from '../identity/x509.js';
 import { issuerHash } from '../identity/issuing.js';
@@ -49,7 +49,8 @@ async function answer(
 ): Promise<void> {
   const { pathname } = new URL(request.url ?? '/', 'http://admin');
   const call = `${request.method} ${pathname}`;
-  if (fromWebPage(request, call)) return refuseWebPage(response);
+  const refused = whyRefused(request, call);
+  if (refused !== undefined) return refuseCaller(response, refused);
   if (call === 'GET /metrics') {
     response.setHeader('content-type', metrics.contentType);
     response.end(await metrics.metrics());

@@ -28,6 +28,12 @@ import type { Session } from './session.js';
 /** A hello names all that a proxy knows; ten thousand names fit. */
 const maxMessageBytes = 4 * 1024 * 1024;
 const maxCertifyBytes = 64 * 1024;
+/** Whoever asks for a certificate has proven nothing yet: so much of theirs is kept in all, and for so long. */
+const maxUnprovenBytes = 16 * 1024 * 1024;
+const certifyLimitMs = 10_000;
+const handshakeLimitMs = 10_000;
+/** A connection without a call: proxies keep theirs for a stream, and close it after a certificate. */
+const idleLimitMs = 30_000;
 
 export interface ServerCredentials {
   /** PEM. */
@@ -62,6 +68,11 @@ export class ControlServer {
   readonly #streams = new Map<http2.ServerHttp2Stream, Session>();
   readonly #parts: { authority: CertificateAuthority; sessions: Sessions; clock: Clock };
   #sweep: Timer | undefined;
+  /** Of certificate requests that have not come whole. */
+  #unprovenBytes = 0;
+  #trusted: string;
+  /** Connections that were judged by a trust bundle that has changed since. */
+  #outdated = new WeakSet<http2.Http2Session>();
   /** For drills: streams are cut, and not taken. */
   refusing: () => boolean = () => false;
 
@@ -70,6 +81,7 @@ export class ControlServer {
     parts: { authority: CertificateAuthority; sessions: Sessions; clock: Clock },
   ) {
     this.#parts = parts;
+    this.#trusted = credentials.ca.join();
     this.#server = http2.createSecureServer({
       ...credentials,
       minVersion: 'TLSv1.3',
@@ -80,6 +92,8 @@ export class ControlServer {
       secureOptions: crypto.SSL_OP_NO_TICKET,
       settings: { enablePush: false, maxConcurrentStreams: 16, headerTableSize: 0 },
       maxDeflateDynamicTableSize: 0,
+      handshakeTimeout: handshakeLimitMs,
+      maxSessionMemory: 8,
       keepAlive: true,
       keepAliveInitialDelay: 15_000,
     });
@@ -87,6 +101,12 @@ export class ControlServer {
       this.#connections.add(session);
       session.on('close', () => this.#connections.delete(session));
       session.on('error', () => session.destroy());
+      // Counts while nothing passes; a proxy's stream is left alone.
+      session.setTimeout(idleLimitMs, () => {
+        if (![...this.#streams.keys()].some((stream) => stream.session === session)) {
+          session.destroy();
+        }
+      });
     });
     this.#server.on('stream', (stream, headers) => this.#take(stream, headers));
     this.#server.on('sessionError', () => undefined);
@@ -103,9 +123,29 @@ export class ControlServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** For connections from now on. */
+  /** For connections from now on; streams of those whom the new bundle does not prove end. */
   setCredentials(credentials: ServerCredentials): void {
     this.#server.setSecureContext({ ...credentials, minVersion: 'TLSv1.3' });
+    if (credentials.ca.join() === this.#trusted) return;
+    this.#trusted = credentials.ca.join();
+    for (const connection of this.#connections) this.#outdated.add(connection);
+    for (const stream of this.#streams.keys()) {
+      const client = this.#clientOf(stream);
+      if (client?.trusted) continue;
+      end(stream, grpcStatus.unauthenticated, 'the certificate is of no trust anchor any more');
+    }
+  }
+
+  /** TLS judged by the bundle of its time: where that has changed since, the chain is looked at again. */
+  #clientOf(stream: http2.ServerHttp2Stream): ClientCertificate | undefined {
+    const { session } = stream;
+    const socket = session?.socket as TLSSocket | undefined;
+    const certificate: X509Certificate | undefined = socket?.getPeerX509Certificate();
+    if (!session || !socket || !certificate) return undefined;
+    const { authority } = this.#parts;
+    const isCurrent = !this.#outdated.has(session);
+    const trusted = socket.authorized && (isCurrent || authority.provesChain(certificate));
+    return { certificate, trusted };
   }
 
   /** Ends all streams, so that proxies go elsewhere; returns how many. */
@@ -132,51 +172,74 @@ export class ControlServer {
     stream.on('error', () => stream.destroy());
     if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
       stream.respond({ ':status': 415 }, { endStream: true });
+      setImmediate(() => stream.close(http2.constants.NGHTTP2_NO_ERROR));
       return;
     }
-    const socket = stream.session?.socket as TLSSocket | undefined;
-    if (!socket) {
-      stream.destroy();
-      return;
-    }
-    if (headers[':path'] === certifyPath) this.#takeCertify(stream, socket);
-    else if (headers[':path'] === streamPath) this.#takeStream(stream, socket);
+    if (headers[':path'] === certifyPath) this.#takeCertify(stream);
+    else if (headers[':path'] === streamPath) this.#takeStream(stream);
     else end(stream, grpcStatus.unimplemented, `no method ${headers[':path']}`);
   }
 
-  #takeCertify(stream: http2.ServerHttp2Stream, socket: TLSSocket): void {
+  #takeCertify(stream: http2.ServerHttp2Stream): void {
     const splitter = new MessageSplitter(maxCertifyBytes);
     let message: Buffer | undefined;
+    let kept = 0;
+    const keep = (bytes: number): void => {
+      this.#unprovenBytes += bytes - kept;
+      kept = bytes;
+    };
+    const timer = this.#parts.clock.after(certifyLimitMs, () =>
+      end(stream, grpcStatus.deadlineExceeded, 'the request did not come whole in time'),
+    );
+    stream.on('close', () => {
+      timer.cancel();
+      keep(0);
+    });
     stream.on('data', (chunk: Buffer) => {
+      if (stream.headersSent) return;
       try {
-        for (const m of splitter.push(chunk)) message = m;
+        for (const m of splitter.push(chunk)) {
+          if (message) throw new CallError(grpcStatus.invalidArgument, 'a second message');
+          message = m;
+        }
+        keep(splitter.pendingBytes + (message?.length ?? 0));
+        if (this.#unprovenBytes > maxUnprovenBytes) {
+          throw new CallError(grpcStatus.resourceExhausted, 'too many requests at once');
+        }
       } catch (error) {
-        end(stream, grpcStatus.invalidArgument, messageOf(error));
+        const [status, text] = describe(error);
+        message = undefined;
+        keep(0);
+        end(stream, status, text);
       }
     });
     stream.on('end', () => {
-      void (async () => {
-        try {
-          if (!message) throw new CallError(grpcStatus.invalidArgument, 'no message');
-          const request = decodeCertifyRequest(message);
-          const response = await this.#parts.authority.certify(request, clientOf(socket));
-          if (stream.destroyed || stream.headersSent) return;
-          respond(stream);
-          stream.write(frameMessage(encodeCertifyResponse(response)));
-          end(stream, grpcStatus.ok, '');
-        } catch (error) {
-          const [status, text] = describe(error);
-          end(stream, status, text);
-        }
-      })();
+      timer.cancel();
+      void this.#certify(stream, message);
     });
   }
 
-  #takeStream(stream: http2.ServerHttp2Stream, socket: TLSSocket): void {
+  async #certify(stream: http2.ServerHttp2Stream, message: Buffer | undefined): Promise<void> {
+    if (stream.headersSent || stream.destroyed) return;
+    try {
+      if (!message) throw new CallError(grpcStatus.invalidArgument, 'no message');
+      const request = decodeCertifyRequest(message);
+      const response = await this.#parts.authority.certify(request, this.#clientOf(stream));
+      if (stream.destroyed || stream.headersSent) return;
+      respond(stream);
+      stream.write(frameMessage(encodeCertifyResponse(response)));
+      end(stream, grpcStatus.ok, '');
+    } catch (error) {
+      const [status, text] = describe(error);
+      end(stream, status, text);
+    }
+  }
+
+  #takeStream(stream: http2.ServerHttp2Stream): void {
     let identity: string;
     try {
       if (this.refusing()) throw new CallError(grpcStatus.unavailable, 'a drill refuses streams');
-      identity = this.#identityOf(socket);
+      identity = this.#identityOf(stream);
     } catch (error) {
       const [status, text] = describe(error);
       return end(stream, status, text);
@@ -222,10 +285,11 @@ export class ControlServer {
   }
 
   /** The verified name of the client's certificate; throws CallError where there is none. */
-  #identityOf(socket: TLSSocket): string {
-    const client = clientOf(socket);
+  #identityOf(stream: http2.ServerHttp2Stream): string {
+    const client = this.#clientOf(stream);
     if (!client?.trusted) {
-      const why = client ? `: ${String(socket.authorizationError)}` : '';
+      const socket = stream.session?.socket as TLSSocket | undefined;
+      const why = client && socket ? `: ${String(socket.authorizationError)}` : '';
       throw new CallError(grpcStatus.unauthenticated, `a certificate of the mesh is needed${why}`);
     }
     const [identity = ''] = dnsNames(client.certificate);
@@ -260,11 +324,6 @@ function checked(hello: Hello, identity: string): Hello {
   return hello;
 }
 
-function clientOf(socket: TLSSocket): ClientCertificate | undefined {
-  const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
-  return certificate && { certificate, trusted: socket.authorized };
-}
-
 function describe(error: unknown): [number, string] {
   if (error instanceof CallError) return [error.status, error.message];
   if (error instanceof Refusal) return [statusOf[error.reason], error.message];
@@ -278,20 +337,27 @@ function respond(stream: http2.ServerHttp2Stream): void {
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
 }
 
-/** Ends a call with its status, in trailers, or alone where nothing was said yet. */
+/**
+ * Ends a call with its status, in trailers, or alone where nothing was said yet; then the stream as a whole, so that a
+ * client that goes on sending is not listened to.
+ */
 function end(stream: http2.ServerHttp2Stream, status: number, message: string): void {
   if (stream.destroyed || stream.closed || stream.writableEnded) return;
   const trailers = {
     'grpc-status': String(status),
     ...(message && { 'grpc-message': encodeURIComponent(message).replaceAll('%20', ' ') }),
   };
+  const close = (): void => void setImmediate(() => stream.close(http2.constants.NGHTTP2_NO_ERROR));
   if (!stream.headersSent) {
     stream.respond(
       { ':status': 200, 'content-type': 'application/grpc', ...trailers },
       { endStream: true },
     );
-    return;
+    return close();
   }
-  stream.once('wantTrailers', () => stream.sendTrailers(trailers));
+  stream.once('wantTrailers', () => {
+    stream.sendTrailers(trailers);
+    close();
+  });
   stream.end();
 }

@@ -30,8 +30,8 @@ export interface ClientCertificate {
 export class CertificateAuthority {
   readonly #options: AuthorityOptions;
   #issuing: Issuing;
-  /** Issuers of certificates that may still be out there. */
-  #earlier: X509Certificate[] = [];
+  /** Issuers, with their chains, of certificates that may still be out there. */
+  #earlier: (readonly X509Certificate[])[] = [];
   readonly issued = { join: 0, renewal: 0 };
   readonly refused = new Map<RefusalReason, number>();
 
@@ -54,10 +54,12 @@ export class CertificateAuthority {
     const rotated = issuerHash(issuing) !== issuerHash(this.#issuing);
     if (rotated) {
       const nowMs = this.#options.clock.nowMs();
-      this.#earlier = [this.#issuing.chain[0] as X509Certificate, ...this.#earlier]
-        .filter((issuer) => notAfterMs(issuer) > nowMs)
+      this.#earlier = [this.#issuing.chain, ...this.#earlier]
+        .filter(([issuer]) => issuer && notAfterMs(issuer) > nowMs)
         .slice(0, 8);
     }
+    // An anchor is dropped because what hangs on it may be stolen: its issuers are worth nothing from here on.
+    this.#earlier = this.#earlier.filter((chain) => leadsTo(issuing.anchors, chain));
     const bundle = bundleOf(issuing) !== bundleOf(this.#issuing);
     this.#issuing = issuing;
     if (rotated) this.#note('issuer-rotated');
@@ -185,10 +187,16 @@ export class CertificateAuthority {
     return { identity, kind: 'certificate' };
   }
 
+  /** Whether a leaf, dates aside, hangs on an anchor of today's bundle: by an issuer of ours, or as it was sent. */
+  provesChain(certificate: X509Certificate): boolean {
+    const issuers = [this.#issuing.chain, ...this.#earlier].map(([issuer]) => issuer);
+    if (issuers.some((issuer) => issuer && isSignedBy(certificate, issuer))) return true;
+    return leadsTo(this.#issuing.anchors, sentWith(certificate));
+  }
+
   /** For a certificate that TLS refused, perhaps only for its dates: one of our issuers must have signed it. */
   #checkIssuer(certificate: X509Certificate): void {
-    const issuers = [this.#issuing.chain[0] as X509Certificate, ...this.#earlier];
-    if (!issuers.some((issuer) => isSignedBy(certificate, issuer))) {
+    if (!this.provesChain(certificate)) {
       throw new Refusal('untrusted-certificate', 'the client certificate is of no issuer of ours');
     }
   }
@@ -215,6 +223,31 @@ export class CertificateAuthority {
       anchors: this.#issuing.anchors.map((anchor) => sha256Hex(anchor.raw)),
     });
   }
+}
+
+/** Each signed by the next, as CAs, until one is an anchor or is signed by one. */
+function leadsTo(anchors: readonly X509Certificate[], chain: readonly X509Certificate[]): boolean {
+  for (const [i, certificate] of chain.entries()) {
+    const below = chain[i - 1];
+    if (below && !(certificate.ca && isSignedBy(below, certificate))) return false;
+    const isProven = anchors.some(
+      (anchor) =>
+        anchor.fingerprint256 === certificate.fingerprint256 || isSignedBy(certificate, anchor),
+    );
+    if (isProven) return true;
+  }
+  return false;
+}
+
+/** The certificate and those above it that its peer sent along. */
+function sentWith(certificate: X509Certificate): X509Certificate[] {
+  const chain = [certificate];
+  for (let next = certificate.issuerCertificate; next && chain.length < 8;) {
+    if (next.fingerprint256 === chain[chain.length - 1]?.fingerprint256) break;
+    chain.push(next);
+    next = next.issuerCertificate;
+  }
+  return chain;
 }
 
 function readRequest(der: Buffer): ReturnType<typeof readCsr> {

@@ -41,6 +41,7 @@ export class Proxy {
   /** POST /shutdown: whoever runs the proxy decides what follows. */
   onShutdown: () => void = () => void this.drain.start();
   #stateSource: 'file' | 'cache' | 'fresh' | 'none' = 'none';
+  #isListening = false;
 
   constructor(parts: ProxyParts) {
     const { config, clock } = parts;
@@ -84,6 +85,8 @@ export class Proxy {
     if (this.drain.isDraining) return 'draining';
     if (!this.#state) return 'no configuration yet';
     if (this.config.identity && !this.identity.isReady) return 'no certificate yet';
+    if (!this.#isListening) return 'not listening yet';
+    if (this.gateway.memory.shedRatio === 1) return 'short of memory: every request is shed';
     return undefined;
   }
 
@@ -141,6 +144,7 @@ export class Proxy {
       .filter((port) => port !== undefined)
       .flatMap((port) => [`127.0.0.1:${port}`, `[::1]:${port}`, `localhost:${port}`]);
     gateway.outbound.ownAddresses = new Set(own);
+    this.#isListening = true;
   }
 
   // What a drain does.

@@ -25,7 +25,7 @@ export function object(fields: Record<string, Shape | Field>): Shape {
     }
     const given = value as Record<string, unknown>;
     for (const key of Object.keys(given)) {
-      const field = fields[key];
+      const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
       if (!field) {
         const expected = Object.keys(fields).join(', ');
         found.push({

@@ -4,6 +4,7 @@
 export const grpcStatus = {
   ok: 0,
   invalidArgument: 3,
+  deadlineExceeded: 4,
   permissionDenied: 7,
   resourceExhausted: 8,
   failedPrecondition: 9,
@@ -29,20 +30,29 @@ export class MessageSplitter {
   readonly #maxBytes: number;
   #chunks: Buffer[] = [];
   #length = 0;
+  #refused: Error | undefined;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** The messages that `chunk` completes. They may share its memory. */
+  /** The messages that `chunk` completes. They may share its memory. After it has thrown it keeps nothing more. */
   push(chunk: Buffer): Buffer[] {
+    if (this.#refused) throw this.#refused;
     this.#chunks.push(chunk);
     this.#length += chunk.length;
     const messages: Buffer[] = [];
-    for (;;) {
-      const message = this.#next();
-      if (!message) return messages;
-      messages.push(message);
+    try {
+      for (;;) {
+        const message = this.#next();
+        if (!message) return messages;
+        messages.push(message);
+      }
+    } catch (error) {
+      this.#refused = error as Error;
+      this.#chunks = [];
+      this.#length = 0;
+      throw error;
     }
   }
 

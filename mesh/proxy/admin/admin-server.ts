@@ -2,12 +2,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { UserError } from '../../../base/errors.js';
 import {
-  fromWebPage,
   jsonBody,
   listenForAdmin,
-  refuseWebPage,
+  refuseCaller,
   sendError,
   sendJson as json,
+  whyRefused,
 } from '../../admin-http.js';
 import type { Proxy } from '../proxy.js';
 import { redactedConfig } from './redact.js';
@@ -38,7 +38,8 @@ export class AdminServer {
     const proxy = this.#proxy;
     const { gateway } = proxy;
     const call = `${request.method} ${url.pathname}`;
-    if (fromWebPage(request, call)) return refuseWebPage(response);
+    const refused = whyRefused(request, call);
+    if (refused !== undefined) return refuseCaller(response, refused);
     switch (call) {
       case 'GET /metrics': {
         const { contentType, body } = gateway.metrics.expose(request.headers.accept);

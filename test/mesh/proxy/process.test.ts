@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Child, startNode } from '../../../base/child.js';
+import { realClock } from '../../../base/clock.js';
 import { program } from '../../../base/paths.js';
+import { seededRandom } from '../../../base/random.js';
 import type { MeshState } from '../../../mesh/model.js';
+import { Proxy } from '../../../mesh/proxy/proxy.js';
 import { destination, httpServer, type Running, say, server, state, until } from './rig.js';
 
 let folder: string;
@@ -72,6 +75,31 @@ test('says its ports, serves, and takes a changed file over while it runs', asyn
   }
 }, 30_000);
 
+test('it is ready when its ports listen, not before', async () => {
+  const proxy = new Proxy({
+    config: {
+      workload: { name: 'cart', namespace: 'retail' },
+      admin: { host: '127.0.0.1', port: 0 },
+      inbound: { host: '127.0.0.1', port: 0, mode: 'explicit' },
+      outbound: { host: '127.0.0.1', port: 0, mode: 'explicit' },
+    },
+    clock: realClock,
+    random: seededRandom(1),
+    version: 'test',
+    log: () => undefined,
+  });
+  const reasons: (string | undefined)[] = [];
+  const apply = proxy.apply.bind(proxy);
+  proxy.apply = (mesh, source) => {
+    apply(mesh, source);
+    reasons.push(proxy.notReady());
+  };
+  await proxy.start();
+  expect(reasons).toEqual(['not listening yet']);
+  expect(proxy.notReady()).toBeUndefined();
+  await proxy.stop();
+});
+
 test('a mistake in the file is told with its place, and nothing starts', () => {
   const file = join(folder, 'bad.yaml');
   writeFileSync(
@@ -90,6 +118,18 @@ test('a mistake in the file is told with its place, and nothing starts', () => {
     expect(run.stderr).toMatch(/bad\.yaml:3:1: unknown field 'nonsense'/);
     expect(run.stderr).not.toContain('    at ');
   }
+}, 30_000);
+
+test('names that every object has are unknown fields like any other', () => {
+  const file = join(folder, 'names.yaml');
+  writeFileSync(file, '__proto__: { a: 1 }\nworkload: { name: a, namespace: b, constructor: c }\n');
+  const run = spawnSync(process.execPath, [program('cli'), 'proxy', 'check', file], {
+    encoding: 'utf8',
+  });
+  expect(run.status).toBe(2);
+  expect(run.stderr).toContain(":1:1: unknown field '__proto__'");
+  expect(run.stderr).toContain(":2:36: unknown field 'constructor'");
+  expect(run.stderr).not.toContain('    at ');
 }, 30_000);
 
 test('drains under load: not ready, every request answered, the app can still call out, then it ends', async () => {
