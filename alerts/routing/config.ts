@@ -1,7 +1,9 @@
 /** Alertmanager's configuration: the part of it that decides who is told, as we write and read it. */
 import { z } from 'zod';
-import { checkYaml, readYaml } from '../../base/yaml.js';
 import { UserError } from '../../base/errors.js';
+import { checkYaml, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { problemsOfConfig } from './config-checks.js';
+import { kindOfKey } from './integrations.js';
 
 export interface AmRoute {
   receiver?: string | undefined;
@@ -29,6 +31,7 @@ export interface AmTimeInterval {
 }
 
 export interface AmInhibitRule {
+  name?: string | undefined;
   source_matchers?: string[] | undefined;
   target_matchers?: string[] | undefined;
   source_match?: Record<string, string> | undefined;
@@ -50,18 +53,21 @@ export interface AmConfig {
   time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   mute_time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   receivers: AmReceiver[];
+  /** Files of templates; relative to the configuration's folder. */
+  templates?: string[] | undefined;
 }
 
 const texts = z.array(z.coerce.string());
 const map = z.record(z.string(), z.coerce.string());
+const anything = z.record(z.string(), z.unknown());
 
 const route: z.ZodType<AmRoute> = z.lazy(() =>
-  z.looseObject({
+  z.strictObject({
     receiver: z.string().optional(),
     group_by: texts.optional(),
-    group_wait: z.string().optional(),
-    group_interval: z.string().optional(),
-    repeat_interval: z.string().optional(),
+    group_wait: z.coerce.string().optional(),
+    group_interval: z.coerce.string().optional(),
+    repeat_interval: z.coerce.string().optional(),
     matchers: texts.optional(),
     match: map.optional(),
     match_re: map.optional(),
@@ -72,39 +78,77 @@ const route: z.ZodType<AmRoute> = z.lazy(() =>
   }),
 ) as z.ZodType<AmRoute>;
 
-const interval = z.looseObject({
-  times: z.array(z.object({ start_time: z.string(), end_time: z.string() })).optional(),
+const interval = z.strictObject({
+  times: z.array(z.strictObject({ start_time: z.string(), end_time: z.string() })).optional(),
   weekdays: texts.optional(),
   days_of_month: texts.optional(),
   months: texts.optional(),
   years: texts.optional(),
   location: z.string().optional(),
 });
-const intervals = z.array(z.object({ name: z.string(), time_intervals: z.array(interval) }));
+const intervals = z.array(
+  z.strictObject({ name: z.string(), time_intervals: z.array(interval).default([]) }),
+);
 
-const configSchema = z.looseObject({
-  route,
-  inhibit_rules: z
-    .array(
-      z.looseObject({
-        source_matchers: texts.optional(),
-        target_matchers: texts.optional(),
-        source_match: map.optional(),
-        source_match_re: map.optional(),
-        target_match: map.optional(),
-        target_match_re: map.optional(),
-        equal: texts.optional(),
-      }),
-    )
-    .optional(),
-  time_intervals: intervals.optional(),
-  mute_time_intervals: intervals.optional(),
-  receivers: z.array(z.looseObject({ name: z.string() })),
+const inhibitRule = z.strictObject({
+  name: z.string().optional(),
+  source_matchers: texts.optional(),
+  target_matchers: texts.optional(),
+  source_match: map.optional(),
+  source_match_re: map.optional(),
+  target_match: map.optional(),
+  target_match_re: map.optional(),
+  equal: texts.optional(),
 });
 
-/** Any configuration of Alertmanager, ours or not: what routing needs of it. */
-export function readAmConfig(file: string): AmConfig {
-  const [document] = readYaml(file);
+const receiver = z.looseObject({ name: z.string() }).superRefine((value, context) => {
+  for (const [key, list] of Object.entries(value)) {
+    if (key === 'name') continue;
+    const path = [key];
+    if (kindOfKey(key) === undefined) {
+      context.addIssue({ code: 'unrecognized_keys', keys: [key], input: value });
+    } else if (!z.array(anything).safeParse(list).success) {
+      context.addIssue({ code: 'custom', path, message: 'expected a list of its configurations' });
+    }
+  }
+});
+
+/** Go leaves out what is null. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  const present = Object.entries(value).filter(([, v]) => v !== null);
+  return Object.fromEntries(present.map(([k, v]) => [k, withoutNulls(v)]));
+}
+
+const configSchema = z.preprocess(
+  withoutNulls,
+  z.strictObject({
+    global: anything.optional(),
+    route,
+    inhibit_rules: z.array(inhibitRule).optional(),
+    time_intervals: intervals.optional(),
+    mute_time_intervals: intervals.optional(),
+    receivers: z.array(receiver),
+    templates: texts.optional(),
+    tracing: z.unknown().optional(),
+  }),
+);
+
+/** Any configuration of Alertmanager 0.25 to 0.31, ours or not, checked as Alertmanager checks it. */
+export const readAmConfig = (file: string): AmConfig => check(file, readYaml(file));
+
+export const readAmConfigText = (file: string, text: string): AmConfig =>
+  check(file, parseYaml(file, text));
+
+function check(file: string, documents: YamlDocument[]): AmConfig {
+  const [document, second] = documents;
   if (!document) throw new UserError({ message: `${file} is empty`, expected: 'a configuration' });
-  return checkYaml(document, configSchema) as AmConfig;
+  if (second) {
+    throw new UserError({ place: second.placeOf([]), message: 'a second document in the file' });
+  }
+  const config = checkYaml(document, configSchema) as AmConfig;
+  const problems = problemsOfConfig(config, document);
+  if (problems.length > 0) throw new UserError(problems);
+  return config;
 }

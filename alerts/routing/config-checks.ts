@@ -1,0 +1,166 @@
+/** What Alertmanager refuses of a configuration whose shape is right, each mistake with its place. */
+import { parseDurationMs } from '../../base/duration.js';
+import { type Problem, UserError } from '../../base/errors.js';
+import type { Path, YamlDocument } from '../../base/yaml.js';
+import type { AmConfig, AmReceiver, AmRoute } from './config.js';
+import { integrationsOf, isSpoken, type SpokenKind, spokenKinds } from './integrations.js';
+import { matchersOf } from './matchers.js';
+import { contains } from './time-intervals.js';
+
+type Say = (path: Path, message: string, expected?: string) => void;
+
+export function problemsOfConfig(config: AmConfig, document: YamlDocument): Problem[] {
+  const problems: Problem[] = [];
+  const say: Say = (path, message, expected) => {
+    const place = document.placeOf(path);
+    problems.push({ place, message, ...(expected === undefined ? {} : { expected }) });
+  };
+  const receivers = config.receivers.map((r) => r.name);
+  receivers.forEach((name, i) => {
+    const path = ['receivers', i, 'name'];
+    if (name === '') say(path, 'the receiver has no name');
+    if (receivers.indexOf(name) !== i) say(path, `the receiver '${name}' is there twice`);
+  });
+  config.receivers.forEach((r, i) => problemsOfReceiver(config, r, ['receivers', i], say));
+  const known = { receivers, intervals: problemsOfIntervals(config, say) };
+  const { route } = config;
+  if (route.receiver === undefined) say(['route'], 'the first route has no receiver');
+  for (const field of rootOnly) {
+    const value = route[field];
+    if (value === undefined || value === false) continue;
+    if (typeof value === 'object' && Object.keys(value).length === 0) continue;
+    say(['route', field], `the first route takes every alert: it must have no ${field}`);
+  }
+  problemsOfRoute(route, ['route'], known, say);
+  (config.inhibit_rules ?? []).forEach((rule, i) => {
+    const path = ['inhibit_rules', i];
+    for (const side of ['source', 'target'] as const) {
+      const [list, equal, regex] = [
+        `${side}_matchers`,
+        `${side}_match`,
+        `${side}_match_re`,
+      ] as const;
+      checkMatchers(rule[list], rule[equal], rule[regex], path, [list, equal, regex], say);
+    }
+  });
+  return problems;
+}
+
+const rootOnly = [
+  'matchers',
+  'match',
+  'match_re',
+  'continue',
+  'mute_time_intervals',
+  'active_time_intervals',
+] as const;
+
+interface Known {
+  receivers: readonly string[];
+  intervals: readonly string[];
+}
+
+function problemsOfRoute(route: AmRoute, path: Path, known: Known, say: Say): void {
+  const listed = (names: readonly string[]): string => names.slice(0, 20).join(', ') || 'none';
+  if (route.receiver !== undefined && !known.receivers.includes(route.receiver)) {
+    const message = `there is no receiver '${route.receiver}'`;
+    say([...path, 'receiver'], message, listed(known.receivers));
+  }
+  for (const field of ['mute_time_intervals', 'active_time_intervals'] as const) {
+    (route[field] ?? []).forEach((name, i) => {
+      if (known.intervals.includes(name)) return;
+      say([...path, field, i], `there is no time interval '${name}'`, listed(known.intervals));
+    });
+  }
+  for (const field of ['group_wait', 'group_interval', 'repeat_interval'] as const) {
+    const text = route[field];
+    if (text === undefined) continue;
+    const ms = parseDurationMs(text);
+    if (ms === undefined) say([...path, field], `not a duration: ${text}`, 'such as 30s or 4h');
+    else if (ms === 0 && field !== 'group_wait') say([...path, field], `${field} cannot be zero`);
+  }
+  const by = route.group_by ?? [];
+  by.forEach((label, i) => {
+    const at = [...path, 'group_by', i];
+    if (label === '...') {
+      if (by.length > 1) say(at, "'...' is every label: it stands alone");
+    } else if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label)) say(at, `not a label: '${label}'`);
+    else if (by.indexOf(label) !== i) say(at, `the label '${label}' is there twice`);
+  });
+  const fields = ['matchers', 'match', 'match_re'] as const;
+  checkMatchers(route.matchers, route.match, route.match_re, path, fields, say);
+  (route.routes ?? []).forEach((r, i) => problemsOfRoute(r, [...path, 'routes', i], known, say));
+}
+
+function checkMatchers(
+  list: readonly string[] | undefined,
+  equal: Readonly<Record<string, string>> | undefined,
+  regex: Readonly<Record<string, string>> | undefined,
+  path: Path,
+  [listField, equalField, regexField]: readonly [string, string, string],
+  say: Say,
+): void {
+  (list ?? []).forEach((text, i) => {
+    attempt([...path, listField, i], say, () => matchersOf([text], undefined, undefined));
+  });
+  for (const [name, value] of Object.entries(equal ?? {})) {
+    attempt([...path, equalField, name], say, () =>
+      matchersOf(undefined, { [name]: value }, undefined),
+    );
+  }
+  for (const [name, value] of Object.entries(regex ?? {})) {
+    attempt([...path, regexField, name], say, () =>
+      matchersOf(undefined, undefined, { [name]: value }),
+    );
+  }
+}
+
+/** The names of those that are defined. */
+function problemsOfIntervals(config: AmConfig, say: Say): string[] {
+  const names: string[] = [];
+  for (const field of ['time_intervals', 'mute_time_intervals'] as const) {
+    (config[field] ?? []).forEach(({ name, time_intervals }, i) => {
+      const path = [field, i];
+      if (names.includes(name)) say([...path, 'name'], `the interval '${name}' is there twice`);
+      names.push(name);
+      time_intervals.forEach((t, j) => {
+        // Whatever the moment, every word of it is read only where the ones before it hold.
+        for (const [key, value] of Object.entries(t)) {
+          if (value === undefined) continue;
+          attempt([...path, 'time_intervals', j, key], say, () => contains({ [key]: value }, 0));
+        }
+      });
+    });
+  }
+  return names;
+}
+
+function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, say: Say): void {
+  for (const { kind, index, fields } of integrationsOf(receiver)) {
+    if (!isSpoken(kind)) continue;
+    const at = [...path, `${kind}_configs`, index];
+    const { message, way, needs, globalPrefix } = spokenKinds[kind as SpokenKind];
+    const known: readonly string[] = ['send_resolved', ...message, ...way];
+    for (const field of Object.keys(fields)) {
+      if (!known.includes(field))
+        say([...at, field], `unknown field '${field}' in ${kind}_configs`);
+    }
+    for (const list of needs) {
+      const fromGlobal = list.map((field) => `${globalPrefix}${field}`);
+      const written =
+        list.some((f) => fields[f] !== undefined) ||
+        fromGlobal.some((f) => config.global?.[f] !== undefined);
+      if (!written) say(at, `${kind} of '${receiver.name}' has no ${list.join(', ')}`);
+    }
+  }
+}
+
+function attempt(path: Path, say: Say, run: () => unknown): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const [problem] = error.problems;
+    if (problem) say(path, problem.message, problem.expected);
+  }
+}
