@@ -16,6 +16,7 @@ export interface AmSilence {
 }
 
 export interface AmAlert {
+  fingerprint: string;
   labels: AlertLabels;
   startsAt: string;
   status: { state: string; silencedBy: string[]; inhibitedBy: string[] };

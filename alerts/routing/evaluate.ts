@@ -8,6 +8,8 @@ export interface RouteStep {
   text: string;
   /** Among its siblings, from 1; 0 for the root. */
   position: number;
+  /** As Alertmanager writes the key of a group: `{a="b",c=~"d"}`; `{}` for the root. */
+  key: string;
 }
 
 export interface Delivery {
@@ -94,7 +96,7 @@ export function decide(config: AmConfig, labels: AlertLabels, around: Circumstan
     const matchers = matchersOf(route.matchers, route.match, route.match_re);
     if (above.length > 0 && !allMatch(matchers, labels)) return [];
     const text = above.length === 0 ? 'root' : matchers.map((m) => m.text).join(' ') || 'any';
-    const path = [...above, { text, position }];
+    const path = [...above, { text, position, key: keyOf(route) }];
     const options: Options = {
       receiver: route.receiver ?? from.receiver,
       groupBy: route.group_by ?? from.groupBy,
@@ -118,6 +120,16 @@ export function decide(config: AmConfig, labels: AlertLabels, around: Circumstan
     );
     return [{ ...options, path, groupLabels, mutedBy }];
   }
+}
+
+/** The older kind of patterns is anchored before it becomes part of the key. */
+function keyOf(route: AmRoute): string {
+  const patterns = Object.entries(route.match_re ?? {}).map(([n, v]) => [n, `^(?:${v})$`] as const);
+  const matchers = matchersOf(route.matchers, route.match, Object.fromEntries(patterns));
+  return `{${matchers
+    .map((m) => m.text)
+    .sort()
+    .join(',')}}`;
 }
 
 function muting(config: AmConfig, route: AmRoute, atMs: number): string | undefined {

@@ -1,6 +1,6 @@
 /**
- * The integrations of Alertmanager's receivers, 0.25 to 0.31: what each message says and to whom, and which of its fields
- * are addresses and secrets. Those are never followed: a drill's copy leads to a sink on loopback.
+ * The integrations of Alertmanager's receivers, 0.25 to 0.31: what each message says and to whom, and which of its
+ * fields are addresses and secrets. Those are never followed: a drill's copy leads to a sink on loopback.
  */
 
 export interface IntegrationKind {

@@ -5,18 +5,29 @@ import { MemoryStore } from '../../slo/promql/index.js';
 import { checkExpr, QueryEngine } from '../rules/engine.js';
 import { GroupState } from '../rules/group.js';
 import type { RuleWorld } from '../rules/model.js';
-import { asRead, type ReadGroup, readRuleFile } from '../rules/read.js';
+import { asRead, type ReadGroup, type ReadRule, readRuleFile } from '../rules/read.js';
 import {
   type ActiveAlert,
   instanceOf,
+  type Standing,
   standardGrouping,
   type Target,
   type Watch,
   type WatchOptions,
 } from './model.js';
-import { type AlertUpdate, Notifier } from './notifier.js';
-import { Receiver, type WebhookPayload } from './receiver.js';
+import { type AlertUpdate, Notifier, oneRoute, type Outlet } from './notifier.js';
+import {
+  type OwnAlertmanager,
+  OwnRoutes,
+  readOwnAlertmanager,
+  seenOf,
+  tellingOf,
+} from './own-routes.js';
+import { Receiver } from './receiver.js';
+import { alertsOf, type WebhookPayload } from './webhook-payload.js';
 import { fetchOverHttp, type FetchText, Scraper } from './scraper.js';
+import { type KnownRule, Sightings, standingOf } from './standing.js';
+import { writtenVia } from './sunk-config.js';
 
 export interface EmbeddedParts {
   clock: Clock;
@@ -55,11 +66,17 @@ export class EmbeddedWatch implements Watch {
   readonly #receiver: Receiver;
   readonly #engine: QueryEngine;
   readonly #notifier: Notifier;
+  /** The user's own Alertmanager configuration, and its routes. */
+  readonly #own: OwnAlertmanager | undefined;
+  readonly #ownRoutes: OwnRoutes | undefined;
   readonly #groups: GroupState[];
+  readonly #sightings = new Sightings();
   readonly #scrapers = new Map<string, Scraper>();
   readonly #timers: Timer[] = [];
-  /** Failing rules, said once each until they are well again. */
+  /** Failures of rules, said once each. */
   readonly #failing = new Set<string>();
+  /** By group and rule: why its last evaluation failed. */
+  readonly #lastErrors = new Map<ReadRule, string>();
   #webhook = '';
   #startedMs = 0;
 
@@ -70,8 +87,12 @@ export class EmbeddedWatch implements Watch {
     this.#engine = new QueryEngine(this.store, {
       subqueryStepMs: options.evaluationIntervalMs,
     });
-    const grouping = { ...standardGrouping, ...options.grouping };
-    this.#notifier = new Notifier(parts.clock, grouping, (payload) => this.#deliver(payload, 1));
+    this.#own = options.alertmanager && readOwnAlertmanager(options.alertmanager);
+    this.#ownRoutes = this.#own && new OwnRoutes(this.#own, parts.clock);
+    const routes = this.#ownRoutes ?? oneRoute({ ...standardGrouping, ...options.grouping });
+    this.#notifier = new Notifier(parts.clock, routes, (payload, outlet) =>
+      this.#deliver(payload, outlet, 1),
+    );
     const world: RuleWorld = {
       query: (expr, timeMs) => this.#engine.instant(expr, timeMs),
       append: ({ labels, value, histogram }, timeMs) =>
@@ -88,7 +109,8 @@ export class EmbeddedWatch implements Watch {
   }
 
   async start(): Promise<void> {
-    if (!this.#parts.direct) this.#webhook = await this.#receiver.listen();
+    if (!this.#parts.direct) this.#webhook = `${(await this.#receiver.listen()).http}/webhook`;
+    for (const remark of this.#own?.remarks ?? []) this.#options.say?.(remark);
     const { clock } = this.#parts;
     this.#startedMs = clock.nowMs();
     for (const target of this.#options.targets) this.#watch(target);
@@ -121,6 +143,43 @@ export class EmbeddedWatch implements Watch {
         value: alert.value,
       }));
     return Promise.resolve(alerts);
+  }
+
+  standing(
+    labels: Readonly<Record<string, string>>,
+    receiver?: string,
+    sinceMs?: number,
+  ): Promise<Standing> {
+    const source = {
+      nowMs: () => this.#parts.clock.nowMs(),
+      stepMs: this.#options.evaluationIntervalMs,
+      notifications: this.notifications,
+      sightings: this.#sightings,
+      telling: this.#own && tellingOf(this.#own),
+      rules: () => Promise.resolve(this.#knownRules()),
+      hasSeries: async (expr: string) => (await this.query(expr)).length > 0,
+      queryRange: this.queryRange.bind(this),
+    };
+    return standingOf(source, labels, receiver, sinceMs);
+  }
+
+  trouble(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  #knownRules(): KnownRule[] {
+    return this.#groups.flatMap((state) =>
+      state.group.rules.map((read): KnownRule => {
+        const { rule } = read;
+        const lastError = this.#lastErrors.get(read);
+        return {
+          kind: rule.kind,
+          name: rule.kind === 'alert' ? rule.alert : rule.record,
+          expr: rule.expr,
+          ...(lastError === undefined ? {} : { lastError }),
+        };
+      }),
+    );
   }
 
   get notifications() {
@@ -184,7 +243,9 @@ export class EmbeddedWatch implements Watch {
 
   #evaluate(group: GroupState, timeMs: number): void {
     const failures = group.evaluate(timeMs);
+    for (const rule of group.group.rules) this.#lastErrors.delete(rule);
     for (const { rule, message } of failures) {
+      this.#lastErrors.set(rule, message);
       const name = rule.rule.kind === 'alert' ? rule.rule.alert : rule.rule.record;
       const text = `${group.group.name}: ${name}: ${message}`;
       if (this.#failing.has(text) || this.#failing.size > 1000) continue;
@@ -209,12 +270,19 @@ export class EmbeddedWatch implements Watch {
       }
     }
     this.#notifier.update(updates);
+    const own = this.#ownRoutes;
+    if (!own) return;
+    const firing = updates.filter((u) => u.endsAtMs === undefined);
+    const decisions = firing.map((u) => seenOf(own.decide(u.labels, this.#notifier.firing)));
+    this.#sightings.see(decisions, this.#parts.clock.nowMs());
   }
 
-  #deliver(payload: WebhookPayload, attempt: number): void {
+  #deliver(payload: WebhookPayload, outlet: Outlet, attempt: number): void {
     const { clock, direct } = this.#parts;
-    if (direct) {
-      this.#receiver.take(payload, clock.nowMs());
+    const sink = this.#own?.sinks[outlet.number];
+    if (direct || sink) {
+      const via = sink ? writtenVia(sink, payload.groupKey) : {};
+      this.#receiver.take({ alerts: alertsOf(payload), via }, clock.nowMs());
       return;
     }
     fetch(this.#webhook, {
@@ -229,7 +297,8 @@ export class EmbeddedWatch implements Watch {
           this.#options.say?.(`a notification was lost: ${messageOf(error)}`);
           return;
         }
-        this.#timers.push(clock.after(100 * attempt, () => this.#deliver(payload, attempt + 1)));
+        const again = (): void => this.#deliver(payload, outlet, attempt + 1);
+        this.#timers.push(clock.after(100 * attempt, again));
       },
     );
   }

@@ -1,10 +1,11 @@
 /**
- * What an Alertmanager does between rules and a pager, for one route: alerts are gathered in groups, a group waits for
- * company, is sent whole when something in it changed, and is sent again after a while.
+ * What an Alertmanager does between rules and pagers: alerts take their routes, are gathered in groups, a group waits
+ * for company, is sent whole when something in it changed, and is sent again after a while; what is held back is left
+ * out.
  */
 import type { Clock, Timer } from '../../base/clock.js';
 import type { Grouping } from './model.js';
-import type { WebhookAlert, WebhookPayload } from './receiver.js';
+import type { WebhookAlert, WebhookPayload } from './webhook-payload.js';
 
 export interface AlertUpdate {
   /** Equal for the same labels. */
@@ -16,42 +17,80 @@ export interface AlertUpdate {
   endsAtMs?: number;
 }
 
+export interface TakenRoute {
+  /** As Alertmanager writes it: `{}/{severity="page"}`. */
+  key: string;
+  receiver: string;
+  grouping: Grouping;
+}
+
+/** One way in which a receiver tells. */
+export interface Outlet {
+  /** Its number among all of the configuration's. */
+  number: number;
+  sendsResolved: boolean;
+}
+
+/** Who is told of what: one receiver for all, or a user's configuration. */
+export interface Routes {
+  routesOf(labels: Readonly<Record<string, string>>): readonly TakenRoute[];
+  outletsOf(receiver: string): readonly Outlet[];
+  /** Whether the route tells nobody of the alert now: inhibited, silenced, muted. */
+  isHeld(alert: AlertUpdate, route: TakenRoute, firing: Iterable<AlertUpdate>): boolean;
+}
+
+/** Everything to one receiver, gathered in one way. */
+export function oneRoute(grouping: Grouping): Routes {
+  const route: TakenRoute = { key: '{}', receiver: 'firedrill', grouping };
+  const outlets = [{ number: 0, sendsResolved: true }];
+  return { routesOf: () => [route], outletsOf: () => outlets, isHeld: () => false };
+}
+
+interface Said {
+  firing: ReadonlySet<string>;
+  resolved: ReadonlySet<string>;
+  atMs: number;
+}
+
 interface Group {
   key: string;
+  route: TakenRoute;
   labels: Record<string, string>;
   alerts: Map<string, AlertUpdate>;
   timer: Timer;
-  /** What was said last: firing alerts and resolved ones, by key and start. */
-  saidFiring: Set<string>;
-  saidResolved: Set<string>;
-  saidMs: number | undefined;
+  /** What each outlet was told last: firing alerts and resolved ones, by key and start. */
+  said: Map<Outlet, Said>;
 }
 
 const groupsMax = 10_000;
 
 export class Notifier {
   readonly #clock: Clock;
-  readonly #grouping: Grouping;
-  readonly #deliver: (payload: WebhookPayload) => void;
+  readonly #routes: Routes;
+  readonly #deliver: (payload: WebhookPayload, outlet: Outlet) => void;
   readonly #groups = new Map<string, Group>();
+  /** Everything that fires, told or not: what inhibits need not be told. */
+  readonly #firing = new Map<string, AlertUpdate>();
 
-  constructor(clock: Clock, grouping: Grouping, deliver: (payload: WebhookPayload) => void) {
+  constructor(
+    clock: Clock,
+    routes: Routes,
+    deliver: (payload: WebhookPayload, outlet: Outlet) => void,
+  ) {
     this.#clock = clock;
-    this.#grouping = grouping;
+    this.#routes = routes;
     this.#deliver = deliver;
+  }
+
+  get firing(): Iterable<AlertUpdate> {
+    return this.#firing.values();
   }
 
   update(alerts: readonly AlertUpdate[]): void {
     for (const alert of alerts) {
-      const labels = this.#groupLabels(alert.labels);
-      const key = JSON.stringify(Object.entries(labels).sort());
-      let group = this.#groups.get(key);
-      if (!group) {
-        // What is over before anybody was told of it is no news.
-        if (alert.endsAtMs !== undefined || this.#groups.size >= groupsMax) continue;
-        group = this.#open(key, labels, alert);
-      }
-      group.alerts.set(alert.key, alert);
+      if (alert.endsAtMs === undefined) this.#firing.set(alert.key, alert);
+      else this.#firing.delete(alert.key);
+      for (const route of this.#routes.routesOf(alert.labels)) this.#put(alert, route);
     }
   }
 
@@ -60,58 +99,94 @@ export class Notifier {
     this.#groups.clear();
   }
 
-  #groupLabels(labels: Record<string, string>): Record<string, string> {
-    const { by } = this.#grouping;
-    if (by.includes('...')) return labels;
-    return Object.fromEntries(Object.entries(labels).filter(([name]) => by.includes(name)));
+  #put(alert: AlertUpdate, route: TakenRoute): void {
+    const labels = groupLabels(alert.labels, route.grouping.by);
+    const key = `${route.key}:${labelSet(labels)}`;
+    const id = `${route.receiver} ${key}`;
+    let group = this.#groups.get(id);
+    if (!group) {
+      // What is over before anybody was told of it is no news.
+      if (alert.endsAtMs !== undefined || this.#groups.size >= groupsMax) return;
+      group = this.#open(id, { key, route, labels }, alert);
+    }
+    group.alerts.set(alert.key, alert);
   }
 
-  #open(key: string, labels: Record<string, string>, first: AlertUpdate): Group {
-    const late = this.#clock.nowMs() - first.startsAtMs >= this.#grouping.waitMs;
+  #open(
+    id: string,
+    { key, route, labels }: Pick<Group, 'key' | 'route' | 'labels'>,
+    first: AlertUpdate,
+  ): Group {
+    const { waitMs } = route.grouping;
+    const late = this.#clock.nowMs() - first.startsAtMs >= waitMs;
     const group: Group = {
       key,
+      route,
       labels,
       alerts: new Map(),
-      timer: this.#clock.after(late ? 0 : this.#grouping.waitMs, () => this.#flush(group)),
-      saidFiring: new Set(),
-      saidResolved: new Set(),
-      saidMs: undefined,
+      timer: this.#clock.after(late ? 0 : waitMs, () => this.#flush(id, group)),
+      said: new Map(),
     };
-    this.#groups.set(key, group);
+    this.#groups.set(id, group);
     return group;
   }
 
-  #flush(group: Group): void {
-    const alerts = [...group.alerts.values()];
-    const id = (a: AlertUpdate): string => `${a.startsAtMs} ${a.key}`;
-    const firing = new Set(alerts.filter((a) => a.endsAtMs === undefined).map(id));
-    const resolved = new Set(alerts.filter((a) => a.endsAtMs !== undefined).map(id));
-    if (this.#isNews(group, firing, resolved)) {
-      this.#deliver(payloadOf(group, alerts));
-      group.saidFiring = firing;
-      group.saidResolved = resolved;
-      group.saidMs = this.#clock.nowMs();
+  #flush(id: string, group: Group): void {
+    const all = [...group.alerts.values()];
+    const told = all.filter((a) => !this.#routes.isHeld(a, group.route, this.#firing.values()));
+    for (const outlet of this.#routes.outletsOf(group.route.receiver)) {
+      this.#tell(group, outlet, told);
     }
-    for (const alert of alerts) {
+    for (const alert of all) {
       if (alert.endsAtMs !== undefined) group.alerts.delete(alert.key);
     }
     if (group.alerts.size === 0) {
-      this.#groups.delete(group.key);
+      this.#groups.delete(id);
       return;
     }
-    group.timer = this.#clock.after(this.#grouping.intervalMs, () => this.#flush(group));
+    const { intervalMs } = group.route.grouping;
+    group.timer = this.#clock.after(intervalMs, () => this.#flush(id, group));
   }
 
-  #isNews(group: Group, firing: ReadonlySet<string>, resolved: ReadonlySet<string>): boolean {
-    if (group.saidMs === undefined) return firing.size > 0;
-    const subset = (now: ReadonlySet<string>, said: ReadonlySet<string>): boolean =>
-      [...now].every((id) => said.has(id));
-    if (!subset(firing, group.saidFiring)) return true;
-    if (firing.size === 0) return group.saidFiring.size > 0;
-    if (!subset(resolved, group.saidResolved)) return true;
-    return this.#clock.nowMs() - group.saidMs >= this.#grouping.repeatMs;
+  #tell(group: Group, outlet: Outlet, alerts: readonly AlertUpdate[]): void {
+    const idOf = (a: AlertUpdate): string => `${a.startsAtMs} ${a.key}`;
+    const firing = alerts.filter((a) => a.endsAtMs === undefined);
+    const now: Said = {
+      firing: new Set(firing.map(idOf)),
+      resolved: new Set(alerts.filter((a) => a.endsAtMs !== undefined).map(idOf)),
+      atMs: this.#clock.nowMs(),
+    };
+    if (alerts.length === 0 || !isNews(now, group.said.get(outlet), outlet, group.route)) return;
+    group.said.set(outlet, now);
+    const sent = outlet.sendsResolved ? alerts : firing;
+    if (sent.length > 0) this.#deliver(payloadOf(group, sent), outlet);
   }
 }
+
+function isNews(now: Said, said: Said | undefined, outlet: Outlet, route: TakenRoute): boolean {
+  if (said === undefined) return now.firing.size > 0;
+  const subset = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+    [...a].every((id) => b.has(id));
+  if (!subset(now.firing, said.firing)) return true;
+  if (now.firing.size === 0) return said.firing.size > 0;
+  if (outlet.sendsResolved && !subset(now.resolved, said.resolved)) return true;
+  return now.atMs - said.atMs >= route.grouping.repeatMs;
+}
+
+function groupLabels(
+  labels: Record<string, string>,
+  by: readonly string[],
+): Record<string, string> {
+  if (by.includes('...')) return labels;
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => by.includes(name)));
+}
+
+/** `{a="b", c="d"}`, in the order of the names. */
+const labelSet = (labels: Record<string, string>): string =>
+  `{${Object.entries(labels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(', ')}}`;
 
 const time = (ms: number): string => new Date(ms).toISOString();
 
@@ -129,7 +204,7 @@ function payloadOf(group: Group, alerts: readonly AlertUpdate[]): WebhookPayload
     version: '4',
     groupKey: group.key,
     status: listed.some((a) => a.status === 'firing') ? 'firing' : 'resolved',
-    receiver: 'firedrill',
+    receiver: group.route.receiver,
     groupLabels: group.labels,
     commonLabels: common(listed.map((a) => a.labels)),
     commonAnnotations: common(listed.map((a) => a.annotations)),

@@ -6,6 +6,9 @@ import { type Grouping, instanceOf, type Target, type WatchOptions } from './mod
 const duration = (ms: number): string => formatDurationMs(Math.max(1, Math.round(ms)));
 const text = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
+/** How Prometheus 3 reads a target that does not say its content's type; 2 takes it for this, and refuses the field. */
+export const fallbackField = 'fallback_scrape_protocol';
+
 export interface Files {
   /** Rule files of ours, beside the user's. */
   rules: readonly string[];
@@ -16,6 +19,7 @@ export function prometheusConfig(
   options: WatchOptions,
   files: Files,
   alertmanagerPort: number,
+  fallback: boolean,
 ): string {
   const scrape = duration(options.scrapeIntervalMs);
   return text({
@@ -30,7 +34,13 @@ export function prometheusConfig(
     alerting: {
       alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanagerPort}`] }] }],
     },
-    scrape_configs: [{ job_name: 'firedrill', file_sd_configs: [{ files: [files.targets] }] }],
+    scrape_configs: [
+      {
+        job_name: 'firedrill',
+        file_sd_configs: [{ files: [files.targets] }],
+        ...(fallback ? { [fallbackField]: 'PrometheusText0.0.4' } : {}),
+      },
+    ],
   });
 }
 

@@ -9,16 +9,21 @@ import { requireTool } from '../../base/tools.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { ruleFileText } from '../../slo/index.js';
+import { AlertmanagerApi } from '../routing/alertmanager-api.js';
+import { AlertmanagerSightings } from './alertmanager-sightings.js';
+import { standardGrouping, type Target, type Watch, type WatchOptions } from './model.js';
+import { type OwnAlertmanager, OwnRoutes, readOwnAlertmanager, tellingOf } from './own-routes.js';
+import { activeAlerts, hasDiscovered, isReady, knownRules, versionsOf } from './prometheus-api.js';
 import {
-  type ActiveAlert,
-  standardGrouping,
-  type Target,
-  type Watch,
-  type WatchOptions,
-} from './model.js';
-import { alertmanagerConfig, prometheusConfig, targetsFile } from './prometheus-config.js';
+  alertmanagerConfig,
+  fallbackField,
+  prometheusConfig,
+  targetsFile,
+} from './prometheus-config.js';
 import { Receiver } from './receiver.js';
 import { runFolder } from './run-folder.js';
+import { Sightings, standingOf, type StandingSource } from './standing.js';
+import { type SinkAddresses, sunkConfig } from './sunk-config.js';
 
 /** Time for both to come up on a busy machine. */
 const readyWithinMs = 60_000;
@@ -30,17 +35,36 @@ const pollMs = 50;
  */
 const resendDelay = '10s';
 
+function alertmanagerText(
+  options: WatchOptions,
+  own: OwnAlertmanager | undefined,
+  sinks: SinkAddresses,
+): string {
+  if (own) return `${JSON.stringify(sunkConfig(own.config, own.file, sinks), undefined, 2)}\n`;
+  const grouping = { ...standardGrouping, ...options.grouping };
+  return alertmanagerConfig(`${sinks.http}/webhook`, grouping);
+}
+
 /** A free port may be taken before it is used: others are tried, and it is said which was busy. */
 const startsMax = 3;
+
+/** Whether the Prometheus here turned out to be one of before 3: it is asked once. */
+let isOlder = false;
 
 export async function startPrometheus(
   options: WatchOptions,
   clock: Clock = realClock,
 ): Promise<Watch> {
+  let fallback = !isOlder;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startOnce(options, clock);
+      return await startOnce(options, clock, fallback);
     } catch (error) {
+      if (fallback && messageOf(error).includes(`field ${fallbackField} not found`)) {
+        isOlder = true;
+        fallback = false;
+        continue;
+      }
       const busy = /listen tcp (\S+): bind: address already in use/.exec(messageOf(error))?.[1];
       if (busy === undefined || attempt >= startsMax) throw error;
       options.say?.(`${busy} was taken meanwhile; trying other ports`);
@@ -48,18 +72,21 @@ export async function startPrometheus(
   }
 }
 
-async function startOnce(options: WatchOptions, clock: Clock): Promise<Watch> {
+async function startOnce(options: WatchOptions, clock: Clock, fallback: boolean): Promise<Watch> {
   const paths = {
     prometheus: requireTool('prometheus'),
     alertmanager: requireTool('alertmanager'),
   };
   const say = options.say ?? (() => undefined);
+  const own = options.alertmanager && readOwnAlertmanager(options.alertmanager);
   const folder = runFolder();
-  const receiver = new Receiver(clock);
+  const receiver = new Receiver(clock, own?.sinks);
   const children: GuardedChild[] = [];
+  let sights: AlertmanagerSightings | undefined;
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
+      sights?.stop();
       await Promise.all(children.map((child) => child.stop()));
       await receiver.close();
       rmSync(folder, { recursive: true, force: true });
@@ -68,7 +95,7 @@ async function startOnce(options: WatchOptions, clock: Clock): Promise<Watch> {
   };
 
   try {
-    const webhook = await receiver.listen();
+    const sinks = await receiver.listen();
     const targets = join(folder, 'targets.json');
     const rules = join(folder, 'rules.yaml');
     const alertmanagerPort = await freePort();
@@ -78,10 +105,10 @@ async function startOnce(options: WatchOptions, clock: Clock): Promise<Watch> {
     writeFileWhole(rules, ruleFileText(options.groups ?? []));
     const files = { rules: [rules], targets };
     const config = join(folder, 'prometheus.yml');
-    writeFileWhole(config, prometheusConfig(options, files, alertmanagerPort));
+    writeFileWhole(config, prometheusConfig(options, files, alertmanagerPort, fallback));
     const routes = join(folder, 'alertmanager.yml');
-    const grouping = { ...standardGrouping, ...options.grouping };
-    writeFileWhole(routes, alertmanagerConfig(webhook, grouping));
+    writeFileWhole(routes, alertmanagerText(options, own, sinks));
+    for (const remark of own?.remarks ?? []) say(remark);
 
     const alertmanager = startGuarded('alertmanager', paths.alertmanager, [
       `--config.file=${routes}`,
@@ -108,13 +135,33 @@ async function startOnce(options: WatchOptions, clock: Clock): Promise<Watch> {
     await until(prometheus, readyUntil, clock, () => hasDiscovered(client.url, options.targets));
     const version = await versionsOf(client.url, alertmanagerUrl);
     say(`${version}, at ${client.url}`);
+    const sightings = new Sightings();
+    const ownRoutes = own && new OwnRoutes(own, clock);
+    const managerApi = new AlertmanagerApi(alertmanagerUrl);
+    sights = new AlertmanagerSightings(managerApi, sightings, ownRoutes, clock);
+    const source: StandingSource = {
+      nowMs: () => clock.nowMs(),
+      stepMs: options.evaluationIntervalMs,
+      notifications: receiver.notifications,
+      sightings,
+      telling: own && tellingOf(own),
+      rules: () => knownRules(client.url),
+      hasSeries: async (expr) => (await client.query(expr, clock.nowMs())).length > 0,
+      queryRange: (expr, startMs, endMs, stepMs) => client.range(expr, startMs, endMs, stepMs),
+    };
+    const alive = [
+      new Liveness('Prometheus', prometheus, client.url),
+      new Liveness('Alertmanager', alertmanager, alertmanagerUrl),
+    ];
 
     return {
       kind: 'prometheus',
       version,
       url: client.url,
       query: (expr, timeMs = clock.nowMs()) => client.query(expr, timeMs),
-      queryRange: (expr, startMs, endMs, stepMs) => client.range(expr, startMs, endMs, stepMs),
+      queryRange: source.queryRange,
+      standing: (labels, wanted, sinceMs) => standingOf(source, labels, wanted, sinceMs),
+      trouble: () => troubleOf(alive),
       alerts: () => activeAlerts(client.url),
       notifications: receiver.notifications,
       onNotification: (listener) => receiver.onNotification(listener),
@@ -141,6 +188,33 @@ export function freePort(): Promise<number> {
   });
 }
 
+/** Whether a program still runs and answers. */
+class Liveness {
+  readonly name: string;
+  readonly #child: GuardedChild;
+  readonly #url: string;
+  #ended = false;
+
+  constructor(name: string, child: GuardedChild, url: string) {
+    this.name = name;
+    this.#child = child;
+    this.#url = url;
+    void child.exited.then(() => (this.#ended = true));
+  }
+
+  async trouble(): Promise<string | undefined> {
+    if (!this.#ended && (await isReady(this.#url).catch(() => false))) return undefined;
+    const last = this.#child.lastWords().split('\n').at(-1) ?? '';
+    const words = last === '' ? '' : `: ${last}`;
+    return `${this.name} ${this.#ended ? 'ended' : 'does not answer'}${words}`;
+  }
+}
+
+async function troubleOf(programs: readonly Liveness[]): Promise<string | undefined> {
+  const found = await Promise.all(programs.map((program) => program.trouble()));
+  return found.find((text) => text !== undefined);
+}
+
 /** Asks until the answer is yes; a process that ended, or a bound that passed, is the user's error. */
 async function until(
   child: GuardedChild,
@@ -160,67 +234,4 @@ async function until(
     }
     await sleep(pollMs);
   }
-}
-
-async function getJson(url: string): Promise<unknown> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  return response.json();
-}
-
-const isReady = async (url: string): Promise<boolean> =>
-  (await fetch(`${url}/-/ready`, { signal: AbortSignal.timeout(2000) })).ok;
-
-/** Prometheus looks for its targets and for Alertmanager every five seconds; before that alerts would be dropped. */
-async function hasDiscovered(url: string, targets: readonly Target[]): Promise<boolean> {
-  const managers = (await getJson(`${url}/api/v1/alertmanagers`)) as {
-    data: { activeAlertmanagers: unknown[] };
-  };
-  const active = (await getJson(`${url}/api/v1/targets?state=active`)) as {
-    data: { activeTargets: unknown[] };
-  };
-  return (
-    managers.data.activeAlertmanagers.length > 0 &&
-    active.data.activeTargets.length >= targets.length
-  );
-}
-
-async function versionsOf(prometheusUrl: string, alertmanagerUrl: string): Promise<string> {
-  const info = (await getJson(`${prometheusUrl}/api/v1/status/buildinfo`)) as {
-    data: { version: string };
-  };
-  const status = (await getJson(`${alertmanagerUrl}/api/v2/status`)) as {
-    versionInfo: { version: string };
-  };
-  return `Prometheus ${info.data.version}, Alertmanager ${status.versionInfo.version}`;
-}
-
-async function activeAlerts(url: string): Promise<ActiveAlert[]> {
-  let answer: unknown;
-  try {
-    answer = await getJson(`${url}/api/v1/alerts`);
-  } catch (error) {
-    const text = `Prometheus at ${url} does not say its alerts: ${messageOf(error)}`;
-    throw new UserError(text, exitCode.environment);
-  }
-  const { alerts } = (
-    answer as {
-      data: {
-        alerts: {
-          labels: Record<string, string>;
-          annotations: Record<string, string>;
-          state: 'pending' | 'firing';
-          activeAt: string;
-          value: string;
-        }[];
-      };
-    }
-  ).data;
-  return alerts.map((alert) => ({
-    state: alert.state,
-    labels: alert.labels,
-    annotations: alert.annotations,
-    activeAtMs: Date.parse(alert.activeAt),
-    value: Number(alert.value),
-  }));
 }

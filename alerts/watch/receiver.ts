@@ -1,54 +1,44 @@
-/** The far end of every alert: an HTTP server that Alertmanager's webhooks reach, where a person's pager would be. */
+/** The far end of every alert, where a person's pager would be: servers on loopback that Alertmanager notifies. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../../base/clock.js';
+import { readMarker } from './marker.js';
 import type { Notification } from './model.js';
+import { SinkProtocols, type SinkRequest, type Told } from './sink-protocols.js';
+import { type Mail, SmtpSink } from './smtp-sink.js';
+import { emailHeader, type Sink, type SinkAddresses } from './sunk-config.js';
+import { alertsOf, type WebhookPayload } from './webhook-payload.js';
 
-/** Alertmanager's webhook payload, version 4: what we read of it. */
-export interface WebhookPayload {
-  version: string;
-  groupKey: string;
-  status: 'firing' | 'resolved';
-  receiver: string;
-  groupLabels: Record<string, string>;
-  commonLabels: Record<string, string>;
-  commonAnnotations: Record<string, string>;
-  externalURL: string;
-  alerts: WebhookAlert[];
-}
-
-export interface WebhookAlert {
-  status: 'firing' | 'resolved';
-  labels: Record<string, string>;
-  annotations: Record<string, string>;
-  startsAt: string;
-  endsAt: string;
-  generatorURL: string;
-  fingerprint: string;
-}
-
-const bodyMaxBytes = 4 * 1024 * 1024;
+const bodyMaxBytes = 8 * 1024 * 1024;
 const notificationsMax = 10_000;
 
+/** Everything that receivers were told, and listeners for what comes. */
 export class Receiver {
   readonly notifications: Notification[] = [];
   readonly #clock: Clock;
   readonly #server: Server;
-  /** Status and start of each alert as last said, by its labels. */
+  readonly #mail: SmtpSink;
+  readonly #sinks: readonly Sink[];
+  readonly #protocols = new SinkProtocols();
+  /** Status and start of each alert as last said, by its labels and by whom it was said to. */
   readonly #said = new Map<string, string>();
   readonly #listeners = new Set<(notification: Notification) => void>();
 
-  constructor(clock: Clock) {
+  /** With the sinks of a user's receivers, or for one webhook alone. */
+  constructor(clock: Clock, sinks: readonly Sink[] = []) {
     this.#clock = clock;
+    this.#sinks = sinks;
     this.#server = createServer((request, response) => this.#answer(request, response));
+    this.#mail = new SmtpSink((mail) => this.#takeMail(mail));
   }
 
-  /** Listens on loopback; returns the webhook's URL. */
-  async listen(): Promise<string> {
+  /** Listens on loopback; the webhook of one receiver for all is `<http>/webhook`. */
+  async listen(): Promise<SinkAddresses> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject).listen(0, '127.0.0.1', resolve);
     });
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/webhook`;
+    const http = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return { http, smtp: await this.#mail.listen() };
   }
 
   onNotification(listener: (notification: Notification) => void): () => void {
@@ -57,10 +47,11 @@ export class Receiver {
   }
 
   /** A group is sent whole whenever one of its alerts changes: what says nothing new is dropped. */
-  take(payload: WebhookPayload, receivedMs: number): void {
-    for (const alert of payload.alerts) {
-      const key = JSON.stringify(Object.entries(alert.labels).sort());
-      const said = `${alert.status} ${alert.startsAt}`;
+  take({ alerts, via }: Told, receivedMs: number): void {
+    for (const alert of alerts) {
+      const labels = Object.entries(alert.labels).sort(([a], [b]) => (a < b ? -1 : 1));
+      const key = JSON.stringify([via.receiver, via.integration, via.to, labels]);
+      const said = `${alert.status} ${alert.startsAtMs}`;
       if (this.#said.get(key) === said) continue;
       this.#said.delete(key);
       this.#said.set(key, said);
@@ -70,14 +61,7 @@ export class Receiver {
           break;
         }
       }
-      const notification: Notification = {
-        receivedMs,
-        status: alert.status,
-        labels: alert.labels,
-        annotations: alert.annotations ?? {},
-        startsAtMs: Date.parse(alert.startsAt),
-        ...(alert.status === 'resolved' ? { endsAtMs: Date.parse(alert.endsAt) } : {}),
-      };
+      const notification: Notification = { receivedMs, ...alert, ...via };
       this.notifications.push(notification);
       if (this.notifications.length > notificationsMax) this.notifications.shift();
       for (const listener of this.#listeners) listener(notification);
@@ -86,7 +70,8 @@ export class Receiver {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await Promise.all([closed, this.#mail.close()]);
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -99,16 +84,38 @@ export class Receiver {
     });
     request.on('error', () => undefined);
     request.on('end', () => {
-      if (request.method !== 'POST' || bytes > bodyMaxBytes) {
-        response.writeHead(request.method === 'POST' ? 413 : 405).end();
-        return;
-      }
+      if (bytes > bodyMaxBytes) return void response.writeHead(413).end();
+      const body = Buffer.concat(chunks).toString();
+      const { method = '', url = '' } = request;
+      let told: Told | 'nothing new' | undefined;
       try {
-        this.take(JSON.parse(Buffer.concat(chunks).toString()) as WebhookPayload, receivedMs);
-        response.writeHead(200).end();
+        told = this.#read({ method, path: url, body }, receivedMs);
       } catch {
-        response.writeHead(400).end();
+        told = undefined;
       }
+      if (told === undefined) return void response.writeHead(400).end();
+      if (told !== 'nothing new') this.take(told, receivedMs);
+      // Slack's own word; the others look at the status alone.
+      response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
     });
+  }
+
+  #read(request: SinkRequest, nowMs: number): Told | 'nothing new' | undefined {
+    if (request.method === 'GET') return undefined;
+    if (request.path === '/webhook') {
+      return { alerts: alertsOf(JSON.parse(request.body) as WebhookPayload), via: {} };
+    }
+    const [, number, path = ''] = /^\/sink\/(\d+)\/(.*)$/.exec(request.path) ?? [];
+    const sink = this.#sinks[Number(number)];
+    return sink && this.#protocols.read(sink, { ...request, path }, nowMs);
+  }
+
+  #takeMail({ to, headers }: Mail): void {
+    const [, number, text] = /^(\d+) (.*)$/.exec(headers[emailHeader.toLowerCase()] ?? '') ?? [];
+    const sink = this.#sinks[Number(number)];
+    const alerts = readMarker(text ?? '');
+    if (!sink || !alerts) return;
+    const { receiver, integration } = sink;
+    this.take({ alerts, via: { receiver, integration, to: to.join(', ') } }, this.#clock.nowMs());
   }
 }

@@ -1,7 +1,7 @@
 /** Groups of alerts on their way to a pager, on a clock that is stepped by hand. */
 import { expect, test } from 'vitest';
-import { type AlertUpdate, Notifier } from '../../alerts/watch/notifier.js';
-import type { WebhookPayload } from '../../alerts/watch/receiver.js';
+import { type AlertUpdate, Notifier, oneRoute } from '../../alerts/watch/notifier.js';
+import type { WebhookPayload } from '../../alerts/watch/webhook-payload.js';
 import { SimulatedClock } from '../../base/clock.js';
 
 function setUp(by: string[]) {
@@ -12,7 +12,7 @@ function setUp(by: string[]) {
     sent.push(`${clock.nowMs() - 1_000_000}: ${alerts.join(', ')}`);
   };
   const grouping = { by, waitMs: 30_000, intervalMs: 300_000, repeatMs: 3_600_000 };
-  const notifier = new Notifier(clock, grouping, say);
+  const notifier = new Notifier(clock, oneRoute(grouping), say);
   const alert = (pod: string, end?: number): AlertUpdate => ({
     key: pod,
     labels: { alertname: 'Down', pod },

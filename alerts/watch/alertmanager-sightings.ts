@@ -1,0 +1,53 @@
+/** Asks a real Alertmanager again and again what it does with what fires: it remembers nothing of what is over. */
+import type { Clock, Timer } from '../../base/clock.js';
+import type { AlertmanagerApi, AmAlert } from '../routing/alertmanager-api.js';
+import { type OwnRoutes, seenOf } from './own-routes.js';
+import type { Seen, Sightings } from './standing.js';
+
+const everyMs = 500;
+
+export class AlertmanagerSightings {
+  readonly #timer: Timer;
+  #busy = false;
+
+  /** `routes` say which time interval mutes, which Alertmanager before 0.28 does not. */
+  constructor(
+    api: AlertmanagerApi,
+    sightings: Sightings,
+    routes: OwnRoutes | undefined,
+    clock: Clock,
+  ) {
+    this.#timer = clock.every(everyMs, () => {
+      if (this.#busy) return;
+      this.#busy = true;
+      // Whether Alertmanager answers is asked elsewhere.
+      api
+        .alerts()
+        .then(
+          (alerts) => sightings.see(seenIn(alerts, routes), clock.nowMs()),
+          () => undefined,
+        )
+        .finally(() => (this.#busy = false));
+    });
+  }
+
+  stop(): void {
+    this.#timer.cancel();
+  }
+}
+
+function seenIn(alerts: readonly AmAlert[], routes: OwnRoutes | undefined): Seen[] {
+  const byFingerprint = new Map(alerts.map((a) => [a.fingerprint, a.labels]));
+  const firing = alerts.map(({ labels }) => ({ labels }));
+  return alerts.map(({ labels, status, receivers }): Seen => {
+    const decided = routes && seenOf(routes.decide(labels, firing));
+    const by = byFingerprint.get(status.inhibitedBy[0] ?? '')?.alertname ?? 'another alert';
+    return {
+      labels,
+      receivers: receivers.map((r) => r.name),
+      ...(status.inhibitedBy.length > 0 && { inhibitedBy: decided?.inhibitedBy ?? by }),
+      ...(status.silencedBy.length > 0 && { silencedBy: `silence ${status.silencedBy[0]}` }),
+      ...(decided?.mutedBy && { mutedBy: decided.mutedBy }),
+    };
+  });
+}

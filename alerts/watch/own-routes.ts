@@ -1,0 +1,162 @@
+/** A user's Alertmanager configuration as the embedded watch obeys it: the same decisions as the real one's. */
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../../base/clock.js';
+import { parseDurationMs } from '../../base/duration.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import { type AmConfig, readAmConfigText } from '../routing/config.js';
+import { type Decision, decide, type Delivery } from '../routing/evaluate.js';
+import { atTimeScale, intervalsObeyed } from '../routing/time-scale.js';
+import type { AlertmanagerOptions } from './model.js';
+import type { AlertUpdate, Routes, TakenRoute } from './notifier.js';
+import type { Seen } from './standing.js';
+import { type Sink, sinksOf, templateFiles } from './sunk-config.js';
+
+export interface OwnAlertmanager {
+  file: string;
+  /** At the drill's time scale. */
+  config: AmConfig;
+  sinks: readonly Sink[];
+  /** What of it is not as in production, in sentences. */
+  remarks: readonly string[];
+}
+
+/** Reads and checks it; every mistake is a UserError with its place. Secrets that it names are not read. */
+export function readOwnAlertmanager(options: AlertmanagerOptions): OwnAlertmanager {
+  const { file, timeScale, pretendedMs } = options;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UserError(`${file}: ${missing ? 'no such file' : messageOf(error)}`);
+  }
+  const written = readAmConfigText(file, text);
+  const sinks = sinksOf(written);
+  const config = atTimeScale(written, {
+    timeScale,
+    ...(pretendedMs === undefined ? {} : { pretendedMs }),
+  });
+  return { file, config, sinks, remarks: remarksOn(written, sinks, options) };
+}
+
+function remarksOn(
+  config: AmConfig,
+  sinks: readonly Sink[],
+  { file, pretendedMs }: AlertmanagerOptions,
+): string[] {
+  const remarks: string[] = [];
+  const obeyed = intervalsObeyed(config.route);
+  if (obeyed.length > 0) {
+    const when =
+      pretendedMs === undefined
+        ? 'as of now, not scaled'
+        : `as of ${new Date(pretendedMs).toISOString()} all along`;
+    remarks.push(`time intervals (${obeyed.join(', ')}) are judged ${when}`);
+  }
+  for (const sink of sinks) {
+    if (sink.inPlaceOf === undefined) continue;
+    remarks.push(`${sink.receiver}: a webhook stands in for its ${sink.inPlaceOf}`);
+  }
+  if (sinks.some((s) => s.integration === 'slack' && s.fields.message_text !== undefined)) {
+    remarks.push("slack's message_text is left out: its attachment is sent instead");
+  }
+  for (const pattern of templateFiles(config, file).missing) {
+    remarks.push(`templates: ${pattern} matches no file`);
+  }
+  return remarks;
+}
+
+const decisionsMax = 20_000;
+
+/** The routes of a configuration that is at the drill's scale already. */
+export class OwnRoutes implements Routes {
+  readonly #config: AmConfig;
+  readonly #sinks: readonly Sink[];
+  readonly #clock: Clock;
+  readonly #taken = new Map<string, TakenRoute[]>();
+
+  constructor({ config, sinks }: OwnAlertmanager, clock: Clock) {
+    this.#config = config;
+    this.#sinks = sinks;
+    this.#clock = clock;
+  }
+
+  routesOf(labels: Readonly<Record<string, string>>): readonly TakenRoute[] {
+    const key = JSON.stringify(Object.entries(labels).sort());
+    let taken = this.#taken.get(key);
+    if (!taken) {
+      if (this.#taken.size >= decisionsMax) this.#taken.clear();
+      taken = this.decide(labels, []).deliveries.map(takenRoute);
+      this.#taken.set(key, taken);
+    }
+    return taken;
+  }
+
+  outletsOf(receiver: string) {
+    return this.#sinks
+      .map((sink, number) => ({ sink, number }))
+      .filter(({ sink }) => sink.receiver === receiver)
+      .map(({ sink, number }) => this.#outlet(number, sink.sendsResolved));
+  }
+
+  isHeld(alert: AlertUpdate, route: TakenRoute, firing: Iterable<AlertUpdate>): boolean {
+    const { inhibited, silenced, deliveries } = this.decide(alert.labels, firing);
+    if (inhibited || silenced) return true;
+    const own = deliveries.find(
+      (d) => d.receiver === route.receiver && takenRoute(d).key === route.key,
+    );
+    return own?.mutedBy !== undefined;
+  }
+
+  decide(
+    labels: Readonly<Record<string, string>>,
+    firing: Iterable<Pick<AlertUpdate, 'labels'>>,
+  ): Decision {
+    return decide(this.#config, labels, {
+      atMs: this.#clock.nowMs(),
+      firing: Array.from(firing, (alert) => alert.labels),
+      silences: [],
+    });
+  }
+
+  readonly #outlets = new Map<number, { number: number; sendsResolved: boolean }>();
+
+  /** The same object each time: what it was told is remembered by it. */
+  #outlet(number: number, sendsResolved: boolean) {
+    const outlet = this.#outlets.get(number) ?? { number, sendsResolved };
+    this.#outlets.set(number, outlet);
+    return outlet;
+  }
+}
+
+function takenRoute(delivery: Delivery): TakenRoute {
+  const ms = (text: string): number => parseDurationMs(text) ?? 0;
+  return {
+    key: delivery.path.map((step) => step.key).join('/'),
+    receiver: delivery.receiver,
+    grouping: {
+      by: delivery.groupBy,
+      waitMs: ms(delivery.groupWait),
+      intervalMs: ms(delivery.groupInterval),
+      repeatMs: ms(delivery.repeatInterval),
+    },
+  };
+}
+
+/** A decision as a verdict on an alert remembers it. */
+export function seenOf({ labels, inhibited, silenced, deliveries }: Decision): Seen {
+  const muted = deliveries.filter((d) => d.mutedBy !== undefined);
+  return {
+    labels,
+    receivers: [...new Set(deliveries.map((d) => d.receiver))],
+    ...(inhibited && {
+      inhibitedBy: `${inhibited.by.alertname ?? 'an alert'} (inhibit rule ${inhibited.rule})`,
+    }),
+    ...(silenced && { silencedBy: `a silence (${silenced.comment})` }),
+    mutedBy: Object.fromEntries(muted.map((d) => [d.receiver, d.mutedBy as string])),
+  };
+}
+
+/** The receivers that tell somebody. */
+export const tellingOf = ({ sinks }: OwnAlertmanager): Set<string> =>
+  new Set(sinks.map((sink) => sink.receiver));

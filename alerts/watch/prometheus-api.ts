@@ -1,0 +1,89 @@
+/** What is asked of a Prometheus and an Alertmanager that this process started. */
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import type { ActiveAlert, Target } from './model.js';
+import type { KnownRule } from './standing.js';
+
+/** Bounded in time; anything but 2xx is an error. */
+export async function getJson(url: string): Promise<unknown> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return response.json();
+}
+
+export const isReady = async (url: string): Promise<boolean> =>
+  (await fetch(`${url}/-/ready`, { signal: AbortSignal.timeout(2000) })).ok;
+
+/** Prometheus looks for its targets and for Alertmanager every five seconds; before that alerts would be dropped. */
+export async function hasDiscovered(url: string, targets: readonly Target[]): Promise<boolean> {
+  const managers = (await getJson(`${url}/api/v1/alertmanagers`)) as {
+    data: { activeAlertmanagers: unknown[] };
+  };
+  const active = (await getJson(`${url}/api/v1/targets?state=active`)) as {
+    data: { activeTargets: unknown[] };
+  };
+  return (
+    managers.data.activeAlertmanagers.length > 0 &&
+    active.data.activeTargets.length >= targets.length
+  );
+}
+
+export async function versionsOf(prometheusUrl: string, alertmanagerUrl: string): Promise<string> {
+  const info = (await getJson(`${prometheusUrl}/api/v1/status/buildinfo`)) as {
+    data: { version: string };
+  };
+  const status = (await getJson(`${alertmanagerUrl}/api/v2/status`)) as {
+    versionInfo: { version: string };
+  };
+  return `Prometheus ${info.data.version}, Alertmanager ${status.versionInfo.version}`;
+}
+
+export async function activeAlerts(url: string): Promise<ActiveAlert[]> {
+  let answer: unknown;
+  try {
+    answer = await getJson(`${url}/api/v1/alerts`);
+  } catch (error) {
+    const text = `Prometheus at ${url} does not say its alerts: ${messageOf(error)}`;
+    throw new UserError(text, exitCode.environment);
+  }
+  const { alerts } = (
+    answer as {
+      data: {
+        alerts: {
+          labels: Record<string, string>;
+          annotations: Record<string, string>;
+          state: 'pending' | 'firing';
+          activeAt: string;
+          value: string;
+        }[];
+      };
+    }
+  ).data;
+  return alerts.map((alert) => ({
+    state: alert.state,
+    labels: alert.labels,
+    annotations: alert.annotations,
+    activeAtMs: Date.parse(alert.activeAt),
+    value: Number(alert.value),
+  }));
+}
+
+interface AnsweredRule {
+  type: 'alerting' | 'recording';
+  name: string;
+  query: string;
+  lastError?: string;
+}
+
+export async function knownRules(url: string): Promise<KnownRule[]> {
+  const answer = (await getJson(`${url}/api/v1/rules`)) as {
+    data: { groups: { rules: AnsweredRule[] }[] };
+  };
+  return answer.data.groups.flatMap((group) =>
+    group.rules.map((rule): KnownRule => ({
+      kind: rule.type === 'alerting' ? 'alert' : 'record',
+      name: rule.name,
+      expr: rule.query,
+      ...(rule.lastError ? { lastError: rule.lastError } : {}),
+    })),
+  );
+}
