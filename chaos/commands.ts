@@ -1,9 +1,10 @@
-/** Verbs: gameday run; chaos list, check, schema, stop, recover. */
+/** Verbs: gameday run; load from, check, schema; chaos list, check, schema, load, export, stop, recover. */
 import type { Command } from 'commander';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
 import type { LoadCommandOptions } from './load/command.js';
+import { registerLoad } from './load/profile-command.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 const state = [
@@ -14,6 +15,7 @@ const state = [
 
 export function registerChaos(program: Command): void {
   registerGameDay(program);
+  registerLoad(program);
   const chaos = program
     .command('chaos')
     .description('scenarios, the kill switch, and cleaning up after a crash');
@@ -55,21 +57,32 @@ export function registerChaos(program: Command): void {
   chaos
     .command('load')
     .description(
-      'the shop, or another address, under load, held to its SLOs (exit code 1 where one is missed)',
+      'the shop, or an address of yours, under load, held to its SLOs (exit code 1 where one is missed, 3 where one ' +
+        'cannot be judged)',
     )
     .option('--duration <duration>', 'how long, after two seconds of warming up', '30s')
-    .option('--rate <number>', 'requests a second, at a constant pace', '50')
+    .option(
+      '--rate <number>',
+      'requests a second, all routes together (default: the profile’s, or 50)',
+    )
     .option('--load <kind>', 'auto, embedded, or k6', 'auto')
     .option('--slo <file>', 'objectives; repeatable (default: the shop’s own)', collect, [])
-    .option('--url <url>', 'instead of the shop')
+    .option(
+      '--url <url>',
+      'instead of the shop; without --profile it is sent GET / and nothing else',
+    )
+    .option('--profile <file>', 'load.yaml, a k6 script, a Locust file or a HAR recording')
     .option('--junit <file>', 'JUnit XML, for CI')
-    .option('--print', 'the profile as JSON, for k6 (see chaos/load/k6/load.js)')
+    .option('--print', 'the profile as JSON, for k6 (see chaos/load/README.md)')
     .option(...state)
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill chaos load --url http://127.0.0.1:8080 --profile load.yaml --slo slo.yaml',
+    )
     .action(async (options: LoadCommandOptions) => {
       const { loadCommand } = await import('./load/command.js');
       const { asset } = await import('../base/paths.js');
-      const slos = options.slo.length > 0 ? options.slo : [asset('examples/slo/retail.yaml')];
-      process.exitCode = await loadCommand(options, slos);
+      process.exitCode = await loadCommand(options, [asset('examples/slo/retail.yaml')]);
     });
 
   chaos

@@ -143,7 +143,7 @@ export const recordSchema = z.looseObject({
     deliveryAllowanceMs: number,
   }),
   load: z.looseObject({
-    kind: z.enum(['k6', 'embedded']),
+    kind: z.enum(['k6', 'embedded', 'locust', 'existing']),
     requestsPerSecond: number,
     measuredFrom: text,
     dropped: number,

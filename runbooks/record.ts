@@ -59,7 +59,7 @@ export interface Measurement {
 }
 
 export interface LoadRecord {
-  kind: 'k6' | 'embedded';
+  kind: 'k6' | 'embedded' | 'locust' | 'existing';
   version?: string;
   /** Open model: this many requests are begun each second whatever the answers take. */
   requestsPerSecond: number;

@@ -25,7 +25,7 @@ import { meshJobs } from '../../slo/spec/mesh-metrics.js';
 import { localScrape, targetProblem } from '../faults/kinds.js';
 import type { System } from '../faults/system.js';
 import { type Load, startLoad } from '../load/load.js';
-import { shopProfile } from '../load/profile.js';
+import { shopProfile } from '../../examples/retail/load.js';
 import type { RunContext, Timing } from '../runner/context.js';
 import { type Firing, firingsOf } from '../runner/firings.js';
 import type { LocalPoint } from '../runner/injection.js';

@@ -1,4 +1,4 @@
-/** `firedrill chaos load`: the shop (or another address) under load, held to the objectives of its SLOs. */
+/** `firedrill chaos load`: the shop, or an address of the user's, under load and held to the objectives of its SLOs. */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { realClock, sleep } from '../../base/clock.js';
@@ -6,18 +6,30 @@ import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { formatTable } from '../../base/terminal.js';
 import { writeFileWhole } from '../../base/write-file.js';
+import { shopProfile } from '../../examples/retail/load.js';
 import { readSlos } from '../../slo/index.js';
 import { startShop } from '../gameday/system-process.js';
 import { Journal } from '../runner/journal.js';
-import { startLoad } from './load.js';
-import { shopProfile } from './profile.js';
-import { judgeLoad, loadJunit, type Threshold, thresholdsOf } from './thresholds.js';
+import { readSwitch } from '../runner/stop-switch.js';
+import { type Load, startPlan } from './load.js';
+import { type LoadPlan, readLoad } from './load-file.js';
+import { bindProfile, dueBetween, plainTemplate } from './profile.js';
+import type { LoadPoint } from './points.js';
+import {
+  judgeLoad,
+  loadJunit,
+  routeRows,
+  type Threshold,
+  type ThresholdResult,
+  thresholdsOf,
+} from './thresholds.js';
 
 export interface LoadCommandOptions {
   duration: string;
-  rate: string;
+  rate?: string;
   load: string;
   slo: string[];
+  profile?: string;
   url?: string;
   junit?: string;
   print?: boolean;
@@ -26,83 +38,193 @@ export interface LoadCommandOptions {
 
 /** What starting up costs is not held against the system. */
 const warmUpMs = 2000;
+const switchPeriodMs = 250;
 
-export async function loadCommand(given: LoadCommandOptions, slos: string[]): Promise<number> {
+interface Request {
+  plan: LoadPlan;
+  url: string;
+  rate?: number;
+  driver: 'auto' | 'embedded' | 'k6';
+  lengthMs: number;
+  thresholds: Threshold[];
+  stateFolder: string;
+  junit?: string;
+}
+
+/** `defaultSlos` are the shop's own, for where the shop is what is loaded. */
+export async function loadCommand(
+  given: LoadCommandOptions,
+  defaultSlos: string[],
+): Promise<number> {
+  const { lengthMs, rate, driver } = checked(given);
+  const isShop = given.url === undefined && given.profile === undefined;
+  const files = given.slo.length > 0 || !isShop ? given.slo : defaultSlos;
+  const slos = files.length > 0 ? readSlos(files) : [];
+  const plan = planOf(given, rate, [...new Set(slos.map((s) => s.service))]);
+  const ownUrl = plan.kind === 'profile' ? plan.profile.url : undefined;
+  const url = checkedUrl(given.url ?? ownUrl);
+  if (!isShop && url === undefined && plan.kind !== 'existing') {
+    throw new UserError({ message: 'the load has no address', expected: '--url, or url: in it' });
+  }
+  if (given.print === true) return print(plan, url ?? 'http://127.0.0.1:8080', rate);
+  refuseUnderSwitch(given.state);
+  const whole = thresholdsOf(slos);
+  // Of its own SLOs the shop's client sees some; whoever asks for an SLO is told when it cannot be judged.
+  const known = plan.kind === 'profile' ? plan.profile.routes.map((r) => r.service ?? r.name) : [];
+  const thresholds = given.slo.length > 0 ? whole : whole.filter((t) => known.includes(t.service));
+  const request = {
+    plan,
+    driver,
+    lengthMs,
+    thresholds,
+    stateFolder: given.state,
+    ...(rate !== undefined && { rate }),
+    ...(given.junit !== undefined && { junit: given.junit }),
+  };
+  if (!isShop) return loadAndJudge({ ...request, url: url ?? '' });
+  const journal = new Journal(given.state, `load-${realClock.nowMs()}`, () => realClock.nowMs());
+  const shop = await startShop(journal, 86_400_000, (line) => process.stderr.write(`${line}\n`));
+  try {
+    await shop.ready;
+    return await loadAndJudge({ ...request, url: shop.system.description.url });
+  } finally {
+    await shop.stop();
+    journal.close();
+  }
+}
+
+function checked(
+  given: LoadCommandOptions,
+): Pick<Request, 'lengthMs' | 'driver'> & { rate?: number } {
   const lengthMs = parseDurationMs(given.duration);
   if (lengthMs === undefined || lengthMs < 1000) {
     const expected = 'such as 60s, a second at least';
     throw new UserError({ message: `bad --duration '${given.duration}'`, expected });
   }
-  const rate = Number(given.rate);
-  if (!(rate >= 10 && rate <= 10_000)) {
-    throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '10 to 10000' });
+  const rate = given.rate === undefined ? undefined : Number(given.rate);
+  if (rate !== undefined && !(rate >= 0.1 && rate <= 10_000)) {
+    throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '0.1 to 10000' });
   }
   if (!['auto', 'embedded', 'k6'].includes(given.load)) {
     throw new UserError({ message: `bad --load '${given.load}'`, expected: 'auto, embedded, k6' });
   }
-  const kind = given.load as 'auto' | 'embedded' | 'k6';
-  if (given.print) {
-    const profile = shopProfile(given.url ?? 'http://127.0.0.1:8080', rate);
-    process.stdout.write(`${JSON.stringify(profile)}\n`);
-    return exitCode.ok;
-  }
-  const thresholds = thresholdsOf(readSlos(slos));
-  const run = `load-${realClock.nowMs()}`;
-  const journal = new Journal(given.state, run, () => realClock.nowMs());
-  const shop =
-    given.url === undefined
-      ? await startShop(journal, 86_400_000, (line) => process.stderr.write(`${line}\n`))
-      : undefined;
-  try {
-    await shop?.ready;
-    const url = given.url ?? (shop?.system.description.url as string);
-    return await loadAndJudge({ given, url, rate, kind, lengthMs, thresholds });
-  } finally {
-    await shop?.stop();
-    journal.close();
-  }
+  const driver = given.load as Request['driver'];
+  return { lengthMs, driver, ...(rate !== undefined && { rate }) };
 }
 
-async function loadAndJudge(parts: {
-  given: LoadCommandOptions;
-  url: string;
-  rate: number;
-  kind: 'auto' | 'embedded' | 'k6';
-  lengthMs: number;
-  thresholds: Threshold[];
-}): Promise<number> {
-  const { given, lengthMs, thresholds } = parts;
-  const load = await startLoad(parts.kind, shopProfile(parts.url, parts.rate));
+function checkedUrl(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw new UserError({ message: `bad --url '${url}'`, expected: 'http://host:port' });
+}
+
+/** To an address of which nothing is known, nothing is sent but `GET /`. */
+function planOf(given: LoadCommandOptions, rate: number | undefined, services: string[]): LoadPlan {
+  if (given.profile !== undefined) return readLoad(given.profile);
+  if (given.url === undefined) return { kind: 'profile', profile: shopProfile('', rate ?? 50) };
+  const [only, ...more] = services;
+  const stands = more.length === 0 ? only : undefined;
+  return { kind: 'profile', profile: plainTemplate(rate ?? 50, stands) };
+}
+
+function print(plan: LoadPlan, url: string, rate: number | undefined): number {
+  if (plan.kind !== 'profile') throw new UserError('only a profile can be printed');
+  const profile = bindProfile(plan.profile, url, rate);
+  process.stdout.write(`${JSON.stringify(profile)}\n`);
+  return exitCode.ok;
+}
+
+function refuseUnderSwitch(stateFolder: string): void {
+  const stop = readSwitch(stateFolder);
+  if (!stop) return;
+  const message = `the kill switch is thrown (${stop.reason}): firedrill chaos stop --clear`;
+  throw new UserError(message, exitCode.aborted);
+}
+
+/** Resolves when the time is over; with the switch's reason where that was thrown meanwhile. */
+async function lasting(
+  lengthMs: number,
+  stateFolder: string,
+  load: Load,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const end = realClock.monotonicMs() + lengthMs;
+  while (!signal.aborted && load.failure === undefined) {
+    const stop = readSwitch(stateFolder);
+    if (stop) return stop.reason;
+    const leftMs = end - realClock.monotonicMs();
+    if (leftMs <= 0) return undefined;
+    await sleep(Math.min(leftMs, switchPeriodMs), signal);
+  }
+  return undefined;
+}
+
+async function loadAndJudge(request: Request): Promise<number> {
+  const { plan, lengthMs, stateFolder } = request;
+  const load = await startPlan(plan, request);
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    await sleep(warmUpMs, abort.signal);
-    const startMs = realClock.nowMs();
-    await sleep(lengthMs, abort.signal);
+    const begunMs = realClock.nowMs();
+    const startMs = begunMs + warmUpMs;
+    const switched = await lasting(warmUpMs + lengthMs, stateFolder, load, abort.signal);
     const endMs = realClock.nowMs();
-    await sleep(load.lagMs);
+    if (switched !== undefined) {
+      throw new UserError(`stopped by the kill switch: ${switched}`, exitCode.aborted);
+    }
     if (abort.signal.aborted) return exitCode.interrupted;
     if (load.failure !== undefined) {
-      throw new UserError(`the load ended: ${load.failure}`, exitCode.environment);
+      throw new UserError(`nothing can be said: ${load.failure}`, exitCode.inconclusive);
     }
-    const due = (parts.rate * (endMs - startMs)) / 1000;
-    const points = load.points.between(startMs, endMs);
-    const results = judgeLoad(thresholds, points, due);
-    const rows = results.map((r) => [r.held ? 'held' : 'MISSED', r.name, r.measured, r.bound]);
-    const by = load.version === undefined ? load.kind : `${load.kind} ${load.version}`;
-    process.stdout.write(
-      `${points.length} requests by ${by}, ${load.points.dropped} dropped\n` +
-        `${formatTable(['', 'OBJECTIVE', 'MEASURED', 'BOUND'], rows)}\n`,
-    );
-    if (given.junit !== undefined) {
-      mkdirSync(dirname(given.junit), { recursive: true });
-      writeFileWhole(given.junit, loadJunit(results, (endMs - startMs) / 1000));
-    }
-    if (points.length < due * 0.9) return exitCode.inconclusive;
-    return results.every((r) => r.held) ? exitCode.ok : exitCode.failed;
+    await sleep(load.lagMs);
+    const results = resultsOf(request, load, begunMs, startMs, endMs);
+    report(load, load.points.between(startMs, endMs), results, request, (endMs - startMs) / 1000);
+    return codeOf(results);
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
     await load.stop();
   }
+}
+
+function resultsOf(
+  { plan, thresholds, rate }: Request,
+  load: Load,
+  begunMs: number,
+  startMs: number,
+  endMs: number,
+): ThresholdResult[] {
+  const routes = plan.kind === 'profile' ? plan.profile.routes : [];
+  const bound = plan.kind === 'profile' ? bindProfile(plan.profile, '', rate) : undefined;
+  const due = bound ? dueBetween(bound, startMs - begunMs, endMs - begunMs) : 0;
+  const services = new Map(routes.map((r) => [r.name, r.service ?? r.name]));
+  const points = load.points.between(startMs, endMs);
+  const serviceOf = (route: string): string => services.get(route) ?? route;
+  return judgeLoad({ thresholds, points, due, serviceOf });
+}
+
+function codeOf(results: readonly ThresholdResult[]): number {
+  if (results.some((r) => r.verdict === 'missed')) return exitCode.failed;
+  return results.every((r) => r.verdict === 'held') ? exitCode.ok : exitCode.inconclusive;
+}
+
+const words = { held: 'held', missed: 'MISSED', unjudged: 'NOT JUDGED' } as const;
+
+function report(
+  load: Load,
+  points: readonly LoadPoint[],
+  results: readonly ThresholdResult[],
+  { junit }: Request,
+  seconds: number,
+): void {
+  const rows = results.map((r) => [words[r.verdict], r.name, r.measured, r.bound]);
+  const by = load.version === undefined ? load.kind : `${load.kind} ${load.version}`;
+  process.stdout.write(
+    `${load.points.count} requests by ${by}, ${load.points.dropped} dropped\n` +
+      `${formatTable(['ROUTE', 'REQUESTS', 'FAILED', 'P95'], routeRows(points))}\n\n` +
+      `${formatTable(['', 'OBJECTIVE', 'MEASURED', 'BOUND'], rows)}\n`,
+  );
+  if (junit === undefined) return;
+  mkdirSync(dirname(junit), { recursive: true });
+  writeFileWhole(junit, loadJunit(results, seconds));
 }

@@ -1,21 +1,32 @@
 /**
  * The embedded driver as a process of its own, so that the game day's own work does not disturb what it measures:
  * `node dist/chaos/load/driver-main.js '{profile as JSON}'`. One line on standard output for each request that ended:
- * `route,due (ms since the epoch),latency (ms),ok (1 or 0)`, and `dropped,N` where N more could not be begun.
+ * `route,due (ms since the epoch),latency (ms),status,failure (empty where none)`, and `dropped,N` where N more
+ * could not be begun.
  */
-import { Agent, request } from 'node:http';
 import { dieWithParent } from '../../base/child.js';
 import { realClock } from '../../base/clock.js';
+import { grpcSender } from './grpc-sender.js';
+import { httpSender } from './http-sender.js';
 import { Pacer } from './pacer.js';
-import type { LoadProfile, LoadRoute } from './profile.js';
+import type { Failure } from './points.js';
+import { type LoadProfile, type LoadRoute, paceOf } from './profile.js';
 
 const flushMs = 100;
 const maxLines = 100_000;
 
+export interface Outcome {
+  status: number;
+  failure?: Failure;
+}
+
+/** Sends one request; `end` is called once, in time. Numbers are the request's own. */
+export type Sender = (route: LoadRoute, n: number, end: (outcome: Outcome) => void) => void;
+
 const profile = JSON.parse(process.argv[2] ?? '{}') as LoadProfile;
-const agent = new Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64 });
-const target = new URL(profile.url);
 const offsetMs = realClock.nowMs() - realClock.monotonicMs();
+const overHttp = httpSender(profile);
+const overGrpc = profile.routes.some((r) => r.grpc) ? grpcSender(profile) : overHttp;
 let lines: string[] = [];
 let dropped = 0;
 let inFlight = 0;
@@ -27,40 +38,19 @@ function begin(route: LoadRoute, dueMs: number): void {
     return;
   }
   inFlight++;
-  const key = `${process.pid}-${sequence++}`;
-  const outgoing = request({
-    host: target.hostname,
-    port: target.port,
-    method: route.method,
-    path: route.path,
-    agent,
-    headers: {
-      host: 'web.retail',
-      'x-user': `user-${sequence % 500}`,
-      ...(route.idempotencyKey && { 'idempotency-key': key }),
-      ...(route.body !== undefined && { 'content-length': String(Buffer.byteLength(route.body)) }),
-    },
-  });
-  let done = false;
-  const end = (ok: boolean): void => {
-    if (done) return;
-    done = true;
+  const send = route.grpc ? overGrpc : overHttp;
+  send(route, sequence++, ({ status, failure }) => {
     inFlight--;
-    clearTimeout(deadline);
     const ms = realClock.monotonicMs() - dueMs;
     if (lines.length >= maxLines) dropped++;
-    else lines.push(`${route.name},${Math.round(dueMs + offsetMs)},${ms.toFixed(2)},${ok ? 1 : 0}`);
-  };
-  const deadline = setTimeout(() => outgoing.destroy(), profile.timeoutMs);
-  outgoing.on('error', () => end(false)).on('close', () => end(false));
-  outgoing.on('response', (response) => {
-    const status = response.statusCode ?? 0;
-    response.on('end', () => end(status >= 200 && status < 400));
-    response.on('error', () => end(false)).resume();
+    else {
+      const due = Math.round(dueMs + offsetMs);
+      lines.push(`${route.name},${due},${ms.toFixed(2)},${status},${failure ?? ''}`);
+    }
   });
-  outgoing.end(route.body);
 }
 
+const pace = paceOf(profile.stages);
 const pacers = profile.routes.map(
   (route, i) =>
     new Pacer(
@@ -69,6 +59,7 @@ const pacers = profile.routes.map(
       (dueMs) => begin(route, dueMs),
       // Not all routes at the same instant.
       i / profile.routes.length,
+      pace,
     ),
 );
 

@@ -1,14 +1,17 @@
-/** Puts a load on a system until told to stop: by k6 where it is found, else by our own driver. */
-import { type GuardedChild, startGuarded, startNode } from '../../base/child.js';
+/** Puts a load on a system until told to stop: a profile by k6 or our own driver, or a user's own script. */
 import { realClock, sleep } from '../../base/clock.js';
 import { exitCode, UserError } from '../../base/errors.js';
-import { asset, program } from '../../base/paths.js';
-import { findTool, requireTool } from '../../base/tools.js';
-import { K6Csv } from './k6-csv.js';
-import { LoadPoints } from './points.js';
-import type { LoadProfile } from './profile.js';
+import { program } from '../../base/paths.js';
+import { findTool } from '../../base/tools.js';
+import { startNode } from '../../base/child.js';
+import { startK6 } from './k6.js';
+import type { LoadPlan } from './load-file.js';
+import { startLocust } from './locust.js';
+import { type Failure, LoadPoints } from './points.js';
+import { bindProfile, type LoadProfile } from './profile.js';
 
-export type LoadKind = 'k6' | 'embedded';
+/** `existing`: whatever load the system has anyway; no point of it is known here. */
+export type LoadKind = 'k6' | 'embedded' | 'locust' | 'existing';
 
 export interface Load {
   readonly kind: LoadKind;
@@ -24,9 +27,45 @@ export interface Load {
 const firstPointLimitMs = 20_000;
 
 /** Resolves with the first answer. `auto` is k6 where it is found. */
-export async function startLoad(kind: 'auto' | LoadKind, profile: LoadProfile): Promise<Load> {
+export async function startLoad(
+  kind: 'auto' | 'k6' | 'embedded',
+  profile: LoadProfile,
+): Promise<Load> {
+  const script = program('chaos/load/k6/script');
   const useK6 = kind === 'k6' || (kind === 'auto' && findTool('k6') !== undefined);
-  const load = useK6 ? await startK6(profile) : startEmbedded(profile);
+  return begun(
+    useK6
+      ? await startK6(script, { PROFILE: JSON.stringify(profile) })
+      : startEmbedded(profile, needsK6(profile)),
+  );
+}
+
+/** A plan at an address, which what the plan says itself overrules; resolves with the first answer. */
+export async function startPlan(
+  plan: LoadPlan,
+  options: { driver: 'auto' | 'k6' | 'embedded'; url: string; rate?: number },
+): Promise<Load> {
+  switch (plan.kind) {
+    case 'profile': {
+      const url = plan.profile.url ?? options.url;
+      return startLoad(options.driver, bindProfile(plan.profile, url, options.rate));
+    }
+    case 'k6':
+      return begun(
+        await startK6(plan.script, { ...plan.env, BASE_URL: options.url, URL: options.url }),
+      );
+    case 'locust':
+      return begun(startLocust(plan, options.url));
+    case 'existing':
+      return existing();
+  }
+}
+
+/** The route for which the embedded driver will not do. */
+const needsK6 = (profile: LoadProfile): string | undefined =>
+  profile.routes.find((r) => r.grpc && Object.keys(r.grpc.message).length > 0)?.name;
+
+async function begun(load: Load): Promise<Load> {
   const end = realClock.nowMs() + firstPointLimitMs;
   while (load.points.count === 0) {
     if (load.failure !== undefined || realClock.nowMs() > end) {
@@ -39,19 +78,29 @@ export async function startLoad(kind: 'auto' | LoadKind, profile: LoadProfile): 
   return load;
 }
 
-function startEmbedded(profile: LoadProfile): Load {
+function existing(): Load {
+  return {
+    kind: 'existing',
+    version: undefined,
+    points: new LoadPoints(),
+    lagMs: 0,
+    failure: undefined,
+    stop: async () => undefined,
+  };
+}
+
+function startEmbedded(profile: LoadProfile, beyond: string | undefined): Load {
+  if (beyond !== undefined) {
+    const expected = 'k6 (firedrill tools install k6), or an empty message';
+    throw new UserError({ message: `the route ${beyond} sends a gRPC message`, expected });
+  }
   const points = new LoadPoints();
   const state: { failure?: string; stopping: boolean } = { stopping: false };
   const child = startNode('load', program('chaos/load/driver-main'), [JSON.stringify(profile)], {
-    onStdout: (line) => {
-      const [route, a, b, ok] = line.split(',');
-      if (route === undefined || a === undefined) return;
-      if (route === 'dropped') points.dropped += Number(a);
-      else points.add({ route, atMs: Number(a), ms: Number(b), ok: ok === '1' });
-    },
+    onStdout: (line) => readDriverLine(line, points),
   });
   void child.exited.then((code) => {
-    if (!state.stopping) state.failure = `the driver ended with ${code}`;
+    if (!state.stopping) state.failure = `the embedded driver ended by itself${endText(code)}`;
   });
   return {
     kind: 'embedded',
@@ -68,50 +117,22 @@ function startEmbedded(profile: LoadProfile): Load {
   };
 }
 
-async function startK6(profile: LoadProfile): Promise<Load> {
-  const path = requireTool('k6');
-  const points = new LoadPoints();
-  const csv = new K6Csv(
-    (point) => points.add(point),
-    (count) => (points.dropped += count),
-  );
-  const state: { failure?: string; stopping: boolean } = { stopping: false };
-  const args = ['run', '--quiet', '--no-usage-report', '--no-summary', '--log-output=none'];
-  const child: GuardedChild = startGuarded(
-    'k6',
-    path,
-    [...args, '--address=127.0.0.1:0', '--out=csv=-', asset('chaos/load/k6/load.js')],
-    {
-      env: {
-        PROFILE: JSON.stringify(profile),
-        K6_CSV_TIME_FORMAT: 'unix_milli',
-        K6_CSV_SAVE_INTERVAL: '200ms',
-      },
-      onLine: (line) => csv.line(line),
-    },
-  );
-  void child.exited.then((code) => {
-    if (!state.stopping) state.failure = `k6 ended with ${code}: ${child.lastWords().slice(-300)}`;
-  });
-  return {
-    kind: 'k6',
-    version: await versionOf(path),
-    points,
-    // Twice the interval at which k6 writes.
-    lagMs: 500,
-    get failure() {
-      return state.failure;
-    },
-    async stop() {
-      state.stopping = true;
-      await child.stop(3000);
-    },
-  };
+/** `route,due,ms,status,failure`, or `dropped,N`. */
+export function readDriverLine(line: string, points: LoadPoints): void {
+  const [route, a, b, status, failure] = line.split(',');
+  if (route === undefined || a === undefined) return;
+  if (route === 'dropped') points.dropped += Number(a);
+  else if (failure !== undefined) {
+    points.add({
+      route,
+      atMs: Number(a),
+      ms: Number(b),
+      ok: failure === '',
+      status: Number(status),
+      ...(failure !== '' && { failure: failure as Failure }),
+    });
+  }
 }
 
-async function versionOf(path: string): Promise<string | undefined> {
-  let text = '';
-  const child = startGuarded('k6 version', path, ['version'], { onLine: (line) => (text += line) });
-  await child.exited;
-  return /v(\d+\.\d+\.\d+)/.exec(text)?.[1];
-}
+const endText = (code: number | null): string =>
+  code === null ? ' (killed by a signal)' : ` (exit code ${code})`;

@@ -1,13 +1,20 @@
 /** What a client saw, request by request, and sums of it over any stretch of time. */
 import type { ClientTotals } from '../../runbooks/record.js';
 
+/** Why a request counts as failed: no answer, none in time, another status than expected, another body. */
+export type Failure = 'no-answer' | 'timeout' | 'status' | 'body';
+
 export interface LoadPoint {
   route: string;
   /** When the request was due. */
   atMs: number;
   /** From that moment to the end of the answer: waiting is not left out. */
   ms: number;
+  /** Whether it was answered as the profile expects. */
   ok: boolean;
+  /** 0 where there was no answer; of a gRPC call its code's HTTP counterpart is not made up: absent. */
+  status?: number;
+  failure?: Failure;
 }
 
 /** Eleven hours at 50 requests a second; the oldest go first. */
@@ -15,12 +22,18 @@ const maxPoints = 2_000_000;
 
 export class LoadPoints {
   #points: LoadPoint[] = [];
+  readonly #listeners: ((point: LoadPoint) => void)[] = [];
   /** Requests that were due and never begun. */
   dropped = 0;
 
   add(point: LoadPoint): void {
     this.#points.push(point);
     if (this.#points.length > maxPoints) this.#points = this.#points.slice(maxPoints / 2);
+    for (const listener of this.#listeners) listener(point);
+  }
+
+  onPoint(listener: (point: LoadPoint) => void): void {
+    this.#listeners.push(listener);
   }
 
   get count(): number {
@@ -43,6 +56,10 @@ export class LoadPoints {
     return totalsOf(this.between(startMs, endMs));
   }
 }
+
+/** Whether somebody answered, be it with an error. */
+export const isAnswered = (point: LoadPoint): boolean =>
+  point.ok || point.failure === 'status' || point.failure === 'body';
 
 export function totalsOf(points: readonly LoadPoint[]): ClientTotals {
   const routes: ClientTotals['routes'] = {};

@@ -1,42 +1,139 @@
 /** A load as a value: what is asked for, how often, whatever the answers take. Both drivers run the same one. */
+import type { Expectation } from './request.js';
 
 export interface LoadRoute {
   name: string;
-  method: 'GET' | 'POST';
+  /** The service whose objectives this route is held to; the route's own name where absent. */
+  service?: string;
+  method: string;
+  /** From the URL's own path on; `{{n}}` and the like are filled in (see request.ts). */
   path: string;
-  /** Begun each second: an open model, at a constant pace. */
+  /** Begun each second: an open model. Stages multiply it. */
   requestsPerSecond: number;
+  headers?: Readonly<Record<string, string>>;
   body?: string;
-  /** A key of its own for each request, as a careful client sends. */
-  idempotencyKey?: boolean;
+  /** What counts as a success; a status from 200 to 399 where absent. */
+  expect?: Expectation;
+  /** A unary call instead of a request: method and path are not used then. */
+  grpc?: GrpcCall;
+}
+
+export interface GrpcCall {
+  /** `grpc.health.v1.Health/Check`. */
+  method: string;
+  /** As JSON. Anything but an empty one needs k6, which learns its shape by reflection or from `proto`. */
+  message: Readonly<Record<string, unknown>>;
+  /** A .proto file; reflection is asked where absent. */
+  proto?: string;
+}
+
+export interface Stage {
+  /** Real milliseconds. */
+  forMs: number;
+  /** What every route's rate is multiplied by. */
+  factor: number;
+  /** Reached evenly over the stage, instead of at once. */
+  ramp: boolean;
 }
 
 export interface LoadProfile {
-  /** `http://127.0.0.1:4711`. */
+  /** `http://127.0.0.1:4711`, with a path if all routes lie below it. */
   url: string;
+  /** The Host header of every request; the URL's own where absent. */
+  host?: string;
   routes: LoadRoute[];
   timeoutMs: number;
   /** Requests under way at once; what is due beyond that is dropped and counted. */
   maxInFlight: number;
+  /** From the start on; the last one's end is kept up until the load is stopped. */
+  stages?: Stage[];
 }
 
-export const requestsPerSecond = (profile: LoadProfile): number =>
+/** A profile whose address may come from elsewhere: `--url`, or the entry of the system that is drilled. */
+export type LoadTemplate = Omit<LoadProfile, 'url'> & { url?: string };
+
+export const requestsPerSecond = (profile: Pick<LoadProfile, 'routes'>): number =>
   profile.routes.reduce((sum, route) => sum + route.requestsPerSecond, 0);
 
-/** Shoppers: half look around, some fill a basket, some buy. */
-export function shopProfile(url: string, rate = 50): LoadProfile {
-  const route = (share: number, rest: Omit<LoadRoute, 'requestsPerSecond'>): LoadRoute => ({
-    ...rest,
-    requestsPerSecond: rate * share,
-  });
+/** The template at an address, its rates together `rate` where that is given. */
+export function bindProfile(template: LoadTemplate, url: string, rate?: number): LoadProfile {
+  const factor = rate === undefined ? 1 : rate / requestsPerSecond(template);
+  const routes = template.routes.map((route) => ({
+    ...route,
+    requestsPerSecond: route.requestsPerSecond * factor,
+  }));
+  return { ...template, url, routes };
+}
+
+/** What may be sent to an address of which nothing is known: it reads, and writes nothing. */
+export const plainTemplate = (rate: number, service?: string): LoadTemplate => ({
+  routes: [
+    {
+      name: 'root',
+      ...(service !== undefined && { service }),
+      method: 'GET',
+      path: '/',
+      requestsPerSecond: rate,
+    },
+  ],
+  timeoutMs: 5000,
+  maxInFlight: 200,
+});
+
+/** Requests that fall due in a stretch of the load's own time, milliseconds since its start. */
+export function dueBetween(profile: LoadProfile, fromMs: number, toMs: number): number {
+  const pace = paceOf(profile.stages);
+  return requestsPerSecond(profile) * (pace.passed(toMs) - pace.passed(fromMs));
+}
+
+export interface Pace {
+  /** Seconds of the unchanged rate that have passed after so many milliseconds. */
+  passed(ms: number): number;
+  /** The reverse: when so many have passed; Infinity where that is never. */
+  reached(seconds: number): number;
+}
+
+interface Piece {
+  startMs: number;
+  startSeconds: number;
+  from: number;
+  to: number;
+  lengthMs: number;
+}
+
+/** How a rate runs over time, given its stages. */
+export function paceOf(stages: readonly Stage[] = []): Pace {
+  const pieces: Piece[] = [];
+  let startMs = 0;
+  let startSeconds = 0;
+  let factor = stages[0]?.ramp ? 0 : (stages[0]?.factor ?? 1);
+  const add = (from: number, to: number, lengthMs: number): void => {
+    pieces.push({ startMs, startSeconds, from, to, lengthMs });
+    startMs += lengthMs;
+    startSeconds += ((from + to) / 2) * (lengthMs / 1000);
+  };
+  for (const stage of stages) {
+    add(stage.ramp ? factor : stage.factor, stage.factor, stage.forMs);
+    factor = stage.factor;
+  }
+  add(factor, factor, Infinity);
   return {
-    url,
-    routes: [
-      route(0.5, { name: 'browse', method: 'GET', path: '/' }),
-      route(0.2, { name: 'cart', method: 'POST', path: '/cart', body: '{"item":"lamp"}' }),
-      route(0.3, { name: 'checkout', method: 'POST', path: '/checkout', idempotencyKey: true }),
-    ],
-    timeoutMs: 5000,
-    maxInFlight: 200,
+    passed(ms) {
+      const piece = pieces.findLast((p) => p.startMs <= Math.max(0, ms)) as Piece;
+      const intoMs = Math.max(0, ms) - piece.startMs;
+      const slope = Number.isFinite(piece.lengthMs) ? (piece.to - piece.from) / piece.lengthMs : 0;
+      return piece.startSeconds + (piece.from * intoMs + (slope * intoMs ** 2) / 2) / 1000;
+    },
+    reached(seconds) {
+      const piece = pieces.findLast((p) => p.startSeconds <= seconds) as Piece;
+      const left = (seconds - piece.startSeconds) * 1000;
+      if (left === 0) return piece.startMs;
+      if (piece.from === piece.to) {
+        return piece.from === 0 ? Infinity : piece.startMs + left / piece.from;
+      }
+      const slope = (piece.to - piece.from) / piece.lengthMs;
+      const root = Math.sqrt(piece.from ** 2 + 2 * slope * left);
+      return piece.startMs + (root - piece.from) / slope;
+    },
   };
 }

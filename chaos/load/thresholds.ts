@@ -1,80 +1,145 @@
-/** SLOs as thresholds of a load test: the same objective, held against what the client saw on its route. */
+/** SLOs as thresholds of a load test: the same objective, held against what the client saw on its routes. */
 import { budgetRatio, type Slo } from '../../slo/index.js';
-import type { LoadPoint } from './points.js';
+import { isAnswered, type LoadPoint, quantile } from './points.js';
 
 export interface Threshold {
   name: string;
-  route: string;
+  service: string;
   /** Share of requests that may be bad. */
   allowed: number;
   /** Slower is bad; absent: only failing is. */
   slowerThanMs?: number;
+  /** Why no client can measure it. */
+  unmeasurable?: string;
 }
 
 export interface ThresholdResult {
   name: string;
   measured: string;
   bound: string;
-  held: boolean;
+  /** `unjudged` is never a success: an objective that was asked for and could not be measured. */
+  verdict: 'held' | 'missed' | 'unjudged';
 }
 
-/** Availability and latency of services that the client has a route to. */
+/** Of every SLO: availability and latency by the client's own measure, anything else with the reason why not. */
 export function thresholdsOf(slos: readonly Slo[]): Threshold[] {
-  return slos.flatMap((slo): Threshold[] => {
-    const base = { name: slo.id, route: slo.service, allowed: budgetRatio(slo.objective) };
-    if (slo.sli.kind === 'events') return [base];
-    if (slo.sli.kind !== 'latency') return [];
+  return slos.map((slo): Threshold => {
+    const base = { name: slo.id, service: slo.service, allowed: budgetRatio(slo.objective) };
+    if (slo.sli.kind === 'events') return base;
+    if (slo.sli.kind !== 'latency') {
+      return { ...base, unmeasurable: `an SLI of kind ${slo.sli.kind} is not the client's to see` };
+    }
     const inMilliseconds = /_ms\b|_milliseconds\b/.test(slo.sli.histogram);
-    return [{ ...base, slowerThanMs: slo.sli.threshold * (inMilliseconds ? 1 : 1000) }];
+    return { ...base, slowerThanMs: slo.sli.threshold * (inMilliseconds ? 1 : 1000) };
   });
 }
 
 const percent = (ratio: number): string => `${Number((100 * ratio).toPrecision(3))}%`;
 
-export function judgeLoad(
-  thresholds: readonly Threshold[],
-  points: readonly LoadPoint[],
-  due: number,
-): ThresholdResult[] {
+export interface JudgedLoad {
+  thresholds: readonly Threshold[];
+  points: readonly LoadPoint[];
+  /** Requests that should have been begun; 0 where nobody knows (a script of the user's own). */
+  due: number;
+  /** By route: the service whose objectives it is held to. */
+  serviceOf(route: string): string;
+}
+
+export function judgeLoad({ thresholds, points, due, serviceOf }: JudgedLoad): ThresholdResult[] {
+  const answered = points.filter(isAnswered).length;
+  const enough = points.length >= due * 0.9 && points.length > 0;
   const ran: ThresholdResult = {
     name: 'the load ran',
-    measured: `${points.length} requests`,
-    bound: `at least ${Math.round(due * 0.9)}`,
-    held: points.length >= due * 0.9,
+    measured: `${points.length} requests, ${answered} answered`,
+    bound: due > 0 ? `at least ${Math.round(due * 0.9)}, and answers` : 'answers',
+    verdict: !enough ? 'unjudged' : answered === 0 ? 'missed' : 'held',
   };
-  const results = thresholds.flatMap((t): ThresholdResult[] => {
-    const own = points.filter((p) => p.route === t.route);
-    // No samples are no success, but a service that the client never calls is not the client's to judge.
-    if (own.length === 0) return [];
-    const { slowerThanMs } = t;
-    const isBad = (p: LoadPoint): boolean =>
-      slowerThanMs === undefined ? !p.ok : p.ok && p.ms > slowerThanMs;
-    const ratio = own.filter(isBad).length / own.length;
-    const what = slowerThanMs === undefined ? 'failed' : `took longer than ${slowerThanMs} ms`;
-    return [
-      {
-        name: t.name,
-        measured: `${percent(ratio)} of ${own.length} ${what}`,
-        bound: `at most ${percent(t.allowed)}`,
-        held: ratio <= t.allowed,
-      },
-    ];
+  const good = points.filter((p) => p.ok).length;
+  const some: ThresholdResult = {
+    name: 'something succeeded',
+    measured: `${good} of ${points.length} as expected${good === 0 ? whyText(points) : ''}`,
+    bound: 'at least 1',
+    verdict: good > 0 ? 'held' : 'missed',
+  };
+  return [ran, some, ...thresholds.map((t) => judgeOne(t, points, serviceOf))];
+}
+
+function judgeOne(
+  t: Threshold,
+  points: readonly LoadPoint[],
+  serviceOf: JudgedLoad['serviceOf'],
+): ThresholdResult {
+  const bound = `at most ${percent(t.allowed)}`;
+  const unjudged = (measured: string): ThresholdResult => ({
+    name: t.name,
+    measured,
+    bound,
+    verdict: 'unjudged',
   });
-  return [ran, ...results];
+  if (t.unmeasurable !== undefined) return unjudged(t.unmeasurable);
+  const own = points.filter((p) => serviceOf(p.route) === t.service);
+  if (own.length === 0) return unjudged(`no route of the load measures ${t.service}`);
+  const { slowerThanMs } = t;
+  if (slowerThanMs === undefined) {
+    const ratio = own.filter((p) => !p.ok).length / own.length;
+    const measured = `${percent(ratio)} of ${own.length} failed${ratio > 0 ? whyText(own) : ''}`;
+    return { name: t.name, measured, bound, verdict: ratio <= t.allowed ? 'held' : 'missed' };
+  }
+  // A failure is no fast answer: latency is of the answers that were as expected.
+  const answers = own.filter((p) => p.ok);
+  if (answers.length === 0) {
+    const measured = `no successful answer of ${own.length}: nothing has a latency`;
+    return { name: t.name, measured, bound, verdict: 'missed' };
+  }
+  const ratio = answers.filter((p) => p.ms > slowerThanMs).length / answers.length;
+  const measured = `${percent(ratio)} of ${answers.length} took longer than ${slowerThanMs} ms`;
+  return { name: t.name, measured, bound, verdict: ratio <= t.allowed ? 'held' : 'missed' };
+}
+
+const failureText = {
+  'no-answer': 'without an answer',
+  timeout: 'timed out',
+  status: 'of another status',
+  body: 'of another body',
+} as const;
+
+/** By route: what was sent, what failed and why, how long the 95th of a hundred took. */
+export function routeRows(points: readonly LoadPoint[]): string[][] {
+  return [...new Set(points.map((p) => p.route))].sort().map((route) => {
+    const own = points.filter((p) => p.route === route);
+    const failed = own.filter((p) => !p.ok).length;
+    const share = `${percent(failed / own.length)}${failed > 0 ? whyText(own) : ''}`;
+    return [route, String(own.length), share, `${quantile(own, 0.95)} ms`];
+  });
+}
+
+/** ` (140 without an answer, 2 of another status: 503)`. */
+function whyText(points: readonly LoadPoint[]): string {
+  const kinds = Object.keys(failureText) as (keyof typeof failureText)[];
+  const parts = kinds.flatMap((kind) => {
+    const own = points.filter((p) => p.failure === kind);
+    if (own.length === 0) return [];
+    const statuses = [...new Set(own.flatMap((p) => p.status ?? []))].sort().slice(0, 5);
+    const which = kind === 'status' && statuses.length > 0 ? `: ${statuses.join(', ')}` : '';
+    return [`${own.length} ${failureText[kind]}${which}`];
+  });
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }
 
 const escapeXml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
 export function loadJunit(results: readonly ThresholdResult[], seconds: number): string {
-  const failures = results.filter((r) => !r.held).length;
+  const failures = results.filter((r) => r.verdict === 'missed').length;
+  const errors = results.filter((r) => r.verdict === 'unjudged').length;
   const cases = results.map((r) => {
     const head = `<testcase classname="load" name="${escapeXml(r.name)}" time="${seconds.toFixed(1)}"`;
-    if (r.held) return `  ${head}/>`;
+    if (r.verdict === 'held') return `  ${head}/>`;
     const message = escapeXml(`${r.measured}; ${r.bound}`);
-    return `  ${head}><failure message="${message}"/></testcase>`;
+    const kind = r.verdict === 'missed' ? 'failure' : 'error';
+    return `  ${head}><${kind} message="${message}"/></testcase>`;
   });
-  const counts = `tests="${results.length}" failures="${failures}"`;
+  const counts = `tests="${results.length}" failures="${failures}" errors="${errors}"`;
   return (
     `<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="load" ${counts} ` +
     `time="${seconds.toFixed(1)}">\n${cases.join('\n')}\n</testsuite>\n`

@@ -77,6 +77,7 @@ class Arm {
     });
     const load = await startLoad('embedded', {
       url: `http://127.0.0.1:${outbound.outbound}`,
+      host: 'web.retail',
       routes: [{ name: 'list', method: 'GET', path: '/items', requestsPerSecond: rate }],
       timeoutMs: 5000,
       maxInFlight: 500,

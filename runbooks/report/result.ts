@@ -130,7 +130,7 @@ export const resultSchema = z.strictObject({
   /** What the rules' times were multiplied with, such as 1/240. */
   timeScale: text,
   engine: z.enum(['prometheus', 'embedded']),
-  load: z.enum(['k6', 'embedded']),
+  load: z.enum(['k6', 'embedded', 'locust', 'existing']),
   client,
   /** What people would have got. */
   pages: pager.optional(),

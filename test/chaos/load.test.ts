@@ -7,9 +7,11 @@ import { K6Csv } from '../../chaos/load/k6-csv.js';
 import { type Load, startLoad } from '../../chaos/load/load.js';
 import { Pacer } from '../../chaos/load/pacer.js';
 import { type LoadPoint, LoadPoints, totalsOf } from '../../chaos/load/points.js';
-import { shopProfile } from '../../chaos/load/profile.js';
+import { deathOf } from '../../chaos/load/k6.js';
+import { paceOf } from '../../chaos/load/profile.js';
 import { judgeLoad, loadJunit, thresholdsOf } from '../../chaos/load/thresholds.js';
 import { asset } from '../../base/paths.js';
+import { shopProfile } from '../../examples/retail/load.js';
 import { readSlos } from '../../slo/index.js';
 import { testWith } from '../tools.js';
 
@@ -61,11 +63,59 @@ test('rows of k6 become one point a request, with connecting counted, quoted com
   csv.line('http_req_failed,6000,1,"no, not now",cart,0');
   csv.line('dropped_iterations,6000,3,,,');
   csv.line('something else');
+  csv.flush();
   expect(points).toEqual([
-    { route: 'browse', atMs: 4968, ms: 32, ok: true },
-    { route: 'cart', atMs: 5990, ms: 10, ok: false },
+    { route: 'browse', atMs: 4968, ms: 32, ok: true, status: 200 },
+    { route: 'cart', atMs: 5990, ms: 10, ok: false, status: 0, failure: 'no-answer' },
   ]);
   expect(dropped).toBe(3);
+  expect(csv.lastWords).toBe('something else');
+});
+
+test('a check that fails makes a failure of the request before it, of the same virtual user', () => {
+  const points: LoadPoint[] = [];
+  const csv = new K6Csv(
+    (p) => points.push(p),
+    () => undefined,
+  );
+  csv.line('metric_name,timestamp,metric_value,check,error_code,name,status,metadata');
+  csv.line('http_req_failed,1000,0,,,http://a.example:80/x?q=1,200,vu=1&iter=0');
+  csv.line('http_req_failed,1001,1,,1050,slow,0,iter=0&vu=2');
+  csv.line('checks,1002,0,body,,,,vu=1&iter=0');
+  csv.line('checks,1002,0,body,,,,vu=2&iter=0');
+  expect(points).toEqual([]);
+  csv.line('iteration_duration,1003,3,,,,,iter=0&vu=1');
+  csv.line('grpc_req_duration,1004,2,,,health,14,vu=2&iter=1');
+  csv.flush();
+  expect(points.map((p) => [p.route, p.ok, p.failure])).toEqual([
+    ['/x?q=1', false, 'body'],
+    ['slow', false, 'timeout'],
+    ['health', false, 'no-answer'],
+  ]);
+});
+
+test('the end of k6 is one sentence, without what it had been writing', () => {
+  expect(deathOf(null, 'metric,1,2')).toBe('k6 ended before it was told to: it was killed');
+  expect(deathOf(143, 'Request Failed')).toBe('k6 ended before it was told to: it was killed');
+  expect(deathOf(107, 'boom\n at x')).toBe(
+    'k6 ended before it was told to: its script threw an exception (boom at x)',
+  );
+});
+
+test('stages: the pace rises at once or evenly, rests at 0, and stays where the last one ends', () => {
+  const pace = paceOf([
+    { forMs: 1000, factor: 1, ramp: false },
+    { forMs: 2000, factor: 3, ramp: true },
+    { forMs: 1000, factor: 0, ramp: false },
+    { forMs: 1000, factor: 2, ramp: false },
+  ]);
+  expect([0, 500, 1000, 2000, 3000, 3500, 4000, 5000, 7000].map((ms) => pace.passed(ms))).toEqual([
+    0, 0.5, 1, 2.5, 5, 5, 5, 7, 11,
+  ]);
+  for (const ms of [0, 250, 1000, 1700, 2999, 4100, 5000, 9000]) {
+    expect(pace.reached(pace.passed(ms))).toBeCloseTo(ms, 6);
+  }
+  expect(paceOf([{ forMs: 1000, factor: 0, ramp: false }]).reached(1)).toBe(Infinity);
 });
 
 describe('X5: thresholds of a load test come from the SLOs', () => {
@@ -76,31 +126,49 @@ describe('X5: thresholds of a load test come from the SLOs', () => {
       atMs: i,
       ms: i < slow ? 600 : 20,
       ok: i < 1000 - failed,
+      ...(i >= 1000 - failed && { failure: 'status' as const, status: 503 }),
     }));
+  const judge = (list: LoadPoint[], due: number): ReturnType<typeof judgeLoad> =>
+    judgeLoad({ thresholds: checkout, points: list, due, serviceOf: (route) => route });
+
+  const checkout = thresholds.filter((t) => t.service === 'checkout');
 
   test('availability and latency of what the client calls', () => {
-    expect(thresholds.filter((t) => t.route === 'checkout')).toEqual([
-      { name: 'checkout-availability', route: 'checkout', allowed: 0.005 },
-      { name: 'checkout-latency', route: 'checkout', allowed: 0.01, slowerThanMs: 500 },
+    expect(checkout).toEqual([
+      { name: 'checkout-availability', service: 'checkout', allowed: 0.005 },
+      { name: 'checkout-latency', service: 'checkout', allowed: 0.01, slowerThanMs: 500 },
     ]);
-    const judged = judgeLoad(thresholds, points(5, 10), 1000);
-    expect(judged.map((r) => [r.name, r.held])).toEqual([
-      ['the load ran', true],
-      ['checkout-availability', true],
-      ['checkout-latency', true],
+    expect(judge(points(5, 9), 1000).map((r) => [r.name, r.verdict])).toEqual([
+      ['the load ran', 'held'],
+      ['something succeeded', 'held'],
+      ['checkout-availability', 'held'],
+      ['checkout-latency', 'held'],
     ]);
   });
 
-  test('one request more than allowed is a miss, and so is a load that did not run', () => {
-    const judged = judgeLoad(thresholds, points(6, 11), 2000);
-    expect(judged.map((r) => r.held)).toEqual([false, false, false]);
-    expect(judged[1]).toMatchObject({
-      measured: '0.6% of 1000 failed',
+  test('one request more than allowed is a miss, and a load that did not run judges nothing', () => {
+    const judged = judge(points(6, 11), 2000);
+    expect(judged.map((r) => r.verdict)).toEqual(['unjudged', 'held', 'missed', 'missed']);
+    expect(judged[2]).toMatchObject({
+      measured: '0.6% of 1000 failed (6 of another status: 503)',
       bound: 'at most 0.5%',
     });
     const xml = loadJunit(judged, 30);
-    expect(xml).toContain('tests="3" failures="3"');
-    expect(xml).toContain('message="1.1% of 1000 took longer than 500 ms; at most 1%"');
+    expect(xml).toContain('tests="4" failures="2" errors="1"');
+    expect(xml).toContain('message="1.11% of 994 took longer than 500 ms; at most 1%"');
+  });
+
+  test('nothing answered, nothing measured, nothing successful: none of it is held', () => {
+    const dead = Array.from({ length: 100 }, (_, i): LoadPoint => {
+      return { route: 'checkout', atMs: i, ms: 1, ok: false, status: 0, failure: 'no-answer' };
+    });
+    expect(judge(dead, 100).map((r) => r.verdict)).toEqual(Array(4).fill('missed'));
+    const elsewhere = points(0, 0).map((p) => ({ ...p, route: 'browse' }));
+    expect(judge(elsewhere, 1000).slice(2)).toMatchObject([
+      { verdict: 'unjudged', measured: 'no route of the load measures checkout' },
+      { verdict: 'unjudged', measured: 'no route of the load measures checkout' },
+    ]);
+    expect(judge([], 0).map((r) => r.verdict)).not.toContain('held');
   });
 });
 
@@ -111,7 +179,7 @@ describe('against a server', () => {
   });
 
   async function run(
-    kind: Load['kind'],
+    kind: 'k6' | 'embedded',
     requests: number,
   ): Promise<{ load: Load; keys: string[] }> {
     const keys: string[] = [];

@@ -21,13 +21,14 @@ describe('W1', () => {
     }
     load = await startLoad('embedded', {
       url: system.description.url,
+      host: 'web.retail',
       routes: [
         {
           name: 'checkout',
           method: 'POST',
           path: '/checkout',
           requestsPerSecond: 30,
-          idempotencyKey: true,
+          headers: { 'idempotency-key': '{{unique}}' },
         },
       ],
       timeoutMs: 5000,

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { libraryGroups } from '../../alerts/index.js';
 import { asset, program } from '../../base/paths.js';
 import { styleFor } from '../../base/terminal.js';
-import { shopProfile } from '../../chaos/load/profile.js';
+import { shopProfile } from '../../examples/retail/load.js';
 import { readScenarios } from '../../chaos/scenarios/read.js';
 import { draftPostmortem } from '../../runbooks/postmortem/draft.js';
 import { lintPostmortem } from '../../runbooks/postmortem/lint.js';

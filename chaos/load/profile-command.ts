@@ -1,0 +1,79 @@
+/** `firedrill load ...`: profiles made, checked and described. */
+import type { Command } from 'commander';
+import { UserError } from '../../base/errors.js';
+import { writeFileWhole } from '../../base/write-file.js';
+
+interface FromOptions {
+  writes?: boolean;
+  rate: string;
+  output?: string;
+}
+
+export function registerLoad(program: Command): void {
+  const load = program
+    .command('load')
+    .description('load profiles: made from a recording or an API description, and checked');
+
+  load
+    .command('from')
+    .description('a profile from a HAR recording or an OpenAPI description, on standard output')
+    .argument('<kind>', 'har or openapi')
+    .argument('<file>')
+    .option('--writes', 'keep POST, PUT, PATCH and DELETE, which are left out otherwise')
+    .option('--rate <number>', 'requests a second, all routes together', '50')
+    .option('-o, --output <file>', 'instead of standard output')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill load from har session.har -o load.yaml\n' +
+        '  firedrill chaos load --url http://127.0.0.1:8080 --profile load.yaml',
+    )
+    .action(async (kind: string, file: string, options: FromOptions) => {
+      const text = await profileFrom(kind, file, options);
+      if (options.output === undefined) process.stdout.write(text);
+      else writeFileWhole(options.output, text);
+    });
+
+  load
+    .command('check')
+    .description('checks load files; mistakes are told with file, line and column')
+    .argument('<file...>')
+    .action(async (files: string[]) => {
+      const { readLoad } = await import('./load-file.js');
+      for (const file of files) {
+        const plan = readLoad(file);
+        const what =
+          plan.kind === 'profile'
+            ? `${plan.profile.routes.length} routes`
+            : `a ${plan.kind} script`;
+        process.stdout.write(`${file}: ${what}, well formed\n`);
+      }
+    });
+
+  load
+    .command('schema')
+    .description('the JSON Schema of a load file, for editors')
+    .action(async () => {
+      const { loadJsonSchema } = await import('./load-schema.js');
+      process.stdout.write(`${JSON.stringify(loadJsonSchema(), undefined, 2)}\n`);
+    });
+}
+
+async function profileFrom(kind: string, file: string, options: FromOptions): Promise<string> {
+  const rate = Number(options.rate);
+  if (!(rate >= 0.1 && rate <= 10_000)) {
+    throw new UserError({ message: `bad --rate '${options.rate}'`, expected: '0.1 to 10000' });
+  }
+  if (kind !== 'har' && kind !== 'openapi') {
+    throw new UserError({ message: `unknown kind '${kind}'`, expected: 'har or openapi' });
+  }
+  const { readHar } = await import('./from-har.js');
+  const { readOpenApi } = await import('./from-openapi.js');
+  const { loadFileText } = await import('./derived.js');
+  const read = kind === 'har' ? readHar : readOpenApi;
+  const { profile, left } = read(file, { rate, writes: options.writes === true });
+  const head = [
+    `From ${file}: ${profile.routes.length} routes.`,
+    ...left.map((l) => `Left out: ${l}.`),
+  ];
+  return loadFileText(profile, head);
+}
