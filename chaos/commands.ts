@@ -38,12 +38,19 @@ export function registerChaos(program: Command): void {
     .command('check')
     .description('checks scenarios; mistakes are told with file, line and column')
     .argument('<scenario...>', 'files, or names of ours')
-    .addHelpText('after', '\nExample:\n  firedrill chaos check scenarios/slow-database.yaml')
-    .action(async (names: string[]) => {
-      const { readScenarios } = await import('./scenarios/read.js');
-      for (const { scenario, file } of readScenarios(names)) {
-        process.stdout.write(`${file}: ${scenario.id}, well formed\n`);
-      }
+    .option('--slo <file>', 'SLOs to alert on; repeatable (default: the shop’s own)', collect, [])
+    .addHelpText(
+      'after',
+      `
+Every alert, label, severity, target, route, counter and runbook page that a scenario names must exist, every time
+must fit, and something must be expected: exit code 2 otherwise, and nothing is started.
+
+Example:
+  firedrill chaos check scenarios/slow-database.yaml`,
+    )
+    .action(async (names: string[], options: { slo: string[] }) => {
+      const { checkCommand } = await import('./gameday/check.js');
+      process.exitCode = await checkCommand(names, options.slo);
     });
 
   chaos
@@ -137,11 +144,47 @@ export function registerChaos(program: Command): void {
 }
 
 function registerGameDay(program: Command): void {
-  program
+  const gameday = program
     .command('gameday')
-    .description('breaks a whole mesh on purpose, and proves that the right alerts fire in time')
+    .description('breaks a whole mesh on purpose, and proves that the right alerts fire in time');
+  const run = gameday
     .command('run')
     .description('starts the example shop, runs scenarios against it under load, writes a report')
+    .option('--dry-run', 'checks everything and says what would be done; nothing is started');
+  withOptions(run)
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 every expectation held, 1 one did not, 3 nothing can be said (no effect, no load),
+4 aborted, 5 the environment failed, 130 interrupted.
+
+Examples:
+  firedrill gameday run
+  firedrill gameday run --scenarios retry-storm --prometheus embedded --load embedded
+  firedrill gameday run --slo my-slos.yaml --scenarios drills/slow-database.yaml --junit junit.xml`,
+    )
+    .action(async (options: CommandOptions) => {
+      const { gameDayCommand } = await import('./gameday/command.js');
+      process.exitCode = await gameDayCommand(options);
+    });
+  withOptions(
+    gameday
+      .command('plan')
+      .description('what a game day would break, expect and abort on; nothing is started'),
+  )
+    .addHelpText(
+      'after',
+      '\nExit code 2 where a scenario cannot work.\n\nExample:\n  firedrill gameday plan --scenarios killed-pod',
+    )
+    .action(async (options: CommandOptions) => {
+      const { planCommand } = await import('./gameday/command.js');
+      process.exitCode = await planCommand(options);
+    });
+}
+
+/** What both the run and its plan are asked for. */
+const withOptions = (command: Command): Command =>
+  command
     .option(
       '--scenarios <list>',
       'names of ours or files, separated by commas',
@@ -160,20 +203,4 @@ function registerGameDay(program: Command): void {
       'added to every deadline for what no time scale shortens: grouping, delivery',
       '2',
     )
-    .option(...state)
-    .addHelpText(
-      'after',
-      `
-Exit codes: 0 every expectation held, 1 one did not, 3 nothing can be said (no effect, no load),
-4 aborted, 5 the environment failed, 130 interrupted.
-
-Examples:
-  firedrill gameday run
-  firedrill gameday run --scenarios retry-storm --prometheus embedded --load embedded
-  firedrill gameday run --slo my-slos.yaml --scenarios drills/slow-database.yaml --junit junit.xml`,
-    )
-    .action(async (options: CommandOptions) => {
-      const { gameDayCommand } = await import('./gameday/command.js');
-      process.exitCode = await gameDayCommand(options);
-    });
-}
+    .option(...state);

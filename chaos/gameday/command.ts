@@ -11,8 +11,12 @@ import { junitXml } from '../../runbooks/report/junit.js';
 import { resultOf } from '../../runbooks/report/result.js';
 import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { recover } from '../runner/recover.js';
-import { runGameDay, type GameDayOutcome } from './gameday.js';
-import { type GameDayOptions, parseTimeScale } from './options.js';
+import { readSlos } from '../../slo/index.js';
+import { readScenarios } from '../scenarios/read.js';
+import { groupsOf, runGameDay, type GameDayOutcome } from './gameday.js';
+import { type GameDayOptions, parseTimeScale, timingOf } from './options.js';
+import { planOf, planText } from './plan.js';
+import { refuseImpossible, shopNames, worldOf } from './world.js';
 
 export interface CommandOptions {
   scenarios: string;
@@ -26,9 +30,29 @@ export interface CommandOptions {
   output: string;
   state: string;
   allowance: string;
+  dryRun?: boolean;
+}
+
+/** Checks everything that can be known before the first fault, and says what would be done. */
+export async function planCommand(given: CommandOptions): Promise<number> {
+  const options = optionsOf(given);
+  const scenarios = readScenarios(options.scenarios);
+  const timing = timingOf(options.timeScale, options.allowanceMs);
+  const world = worldOf(await shopNames(), groupsOf(readSlos(options.slos), timing));
+  refuseImpossible(scenarios, world);
+  const plan = planOf(
+    scenarios.map((s) => s.scenario),
+    world.rules,
+    timing,
+  );
+  const text =
+    given.output === 'json' ? `${JSON.stringify(plan, undefined, 2)}\n` : planText(plan, timing);
+  process.stdout.write(text);
+  return exitCode.ok;
 }
 
 export async function gameDayCommand(given: CommandOptions): Promise<number> {
+  if (given.dryRun) return planCommand(given);
   const json = given.output === 'json';
   const progress = new Progress(process.stderr);
   const begun = performance.now();

@@ -11,6 +11,7 @@ import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { packageVersion } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
+import { wakes } from '../../runbooks/pager.js';
 import { pageFor, readPages } from '../../runbooks/pages.js';
 import type {
   AlertRecord,
@@ -41,6 +42,7 @@ import { type GameDayOptions, scaleText, timingOf } from './options.js';
 import { clientSeries, proxySeries } from './series.js';
 import { startShop, type SystemProcess } from './system-process.js';
 import { alertEvents, inOrder, systemEvents } from './timeline.js';
+import { refuseImpossible, shopNames, worldOf } from './world.js';
 
 export interface GameDayView {
   /** A passing state. */
@@ -82,6 +84,7 @@ export async function runGameDay(
       exitCode.aborted,
     );
   }
+  refuseImpossible(scenarios, worldOf(await shopNames(), groups));
   const startedMs = clock.nowMs();
   const id = `${new Date(startedMs).toISOString().slice(0, 19).replaceAll(':', '-')}-${randomBytes(2).toString('hex')}`;
   const journal = new Journal(options.stateFolder, id, () => clock.nowMs());
@@ -101,7 +104,7 @@ export async function runGameDay(
 }
 
 /** The SLOs' rules and the mesh's own alerts, at the time scale; nothing is evaluated more often than it is scraped. */
-function groupsOf(slos: readonly Slo[], timing: Timing): RuleGroup[] {
+export function groupsOf(slos: readonly Slo[], timing: Timing): RuleGroup[] {
   const { timeScale, stepMs, scrapeIntervalMs } = timing;
   const library = libraryGroups({ timeScale, scrapeIntervalMs }).map((group) => ({
     ...group,
@@ -311,7 +314,7 @@ class GameDay {
     const end = clock.nowMs() + Math.max(5000, hourMs * timing.timeScale);
     while (!signal.aborted && clock.nowMs() < end) {
       const open = firingsOf((this.#watch as Watch).notifications).filter(
-        (f) => f.resolvedAtMs === undefined && f.severity === 'page',
+        (f) => f.resolvedAtMs === undefined && wakes(f.severity),
       );
       if (open.length === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 100));

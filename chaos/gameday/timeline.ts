@@ -1,4 +1,5 @@
 /** One line of time from many tellers: the runner, processes, certificates, alerts. */
+import { wakes } from '../../runbooks/pager.js';
 import type { AlertRecord, ScenarioRecord, TimelineEvent } from '../../runbooks/record.js';
 import { askJson, type ProcessEvent, type System } from '../faults/system.js';
 
@@ -68,7 +69,7 @@ export function alertEvents(alerts: readonly AlertRecord[]): TimelineEvent[] {
       source: 'alert',
       subject,
       text: `${a.severity} fires${a.expected ? '' : ', not among those that must'}`,
-      major: a.severity === 'page',
+      major: wakes(a.severity),
     };
     if (a.resolvedAtMs === undefined) return [fired];
     return [fired, { ...fired, atMs: a.resolvedAtMs, text: `${a.severity} resolves` }];

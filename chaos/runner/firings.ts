@@ -59,7 +59,7 @@ export const matches = (
 
 /** What the scenario waits for: the severity is a label like the others, the receiver must have been notified. */
 export const fulfils = (
-  firing: Pick<Firing, 'name' | 'labels' | 'receipts'>,
+  firing: Pick<Firing, 'name' | 'labels' | 'severity' | 'receipts'>,
   wanted: {
     alert: string;
     labels: Readonly<Record<string, string>>;
@@ -67,10 +67,8 @@ export const fulfils = (
     receiver?: string | undefined;
   },
 ): boolean =>
-  matches(firing, {
-    alert: wanted.alert,
-    labels: { severity: wanted.severity, ...wanted.labels },
-  }) &&
+  matches(firing, wanted) &&
+  firing.severity === wanted.severity &&
   (wanted.receiver === undefined || firing.receipts?.[wanted.receiver] !== undefined);
 
 /** When the receiver that the scenario names was notified, or the first one. */

@@ -1,4 +1,5 @@
 /** The verdict, as a pure function of what was measured: every rule of it is a line here, and a row in its test. */
+import { wakes } from '../../runbooks/pager.js';
 import type {
   AlertRef,
   ArmRecord,
@@ -159,7 +160,7 @@ function sorted(evidence: Evidence): { others: Firing[]; unexpected: Firing[] } 
     mustNotFire.some((not) => matches(f, not) && inArm(evidence, f, not.arm)),
   );
   const counts = (f: Firing): boolean =>
-    nothingElse === 'all' || (nothingElse === 'page' && f.severity === 'page');
+    nothingElse === 'all' || (nothingElse === 'page' && wakes(f.severity));
   const unexpected = [
     ...forbidden,
     ...others.filter((f) => !forbidden.includes(f) && !isAllowed(f) && counts(f)),

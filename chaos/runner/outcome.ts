@@ -2,6 +2,7 @@
  * What became of one alert that must fire, by name: an alert that came as a ticket, was inhibited or has no rule at all
  * is never said not to have fired. A pure function; its cases are rows of a table in its test.
  */
+import { wakes } from '../../runbooks/pager.js';
 import type { OutcomeRecord, TheoryRecord } from '../../runbooks/record.js';
 import { suggest } from '../../slo/promql/syntax/suggest.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
@@ -49,7 +50,8 @@ const outcome = (
   text: string,
   certain = certainKinds.includes(kind),
 ): OutcomeRecord => ({ kind, text, ...(certain && { certain }) });
-const articled = (severity: string): string => `a ${severity}`;
+const articled = (severity: string): string =>
+  severity === 'none' ? 'an alert without severity' : `a ${severity}`;
 
 /** The firings that count: those that fulfil the expectation, began after the injection and after their cause. */
 export function ownFirings(facts: OutcomeFacts): Firing[] {
@@ -172,11 +174,11 @@ function ofOtherFirings(facts: OutcomeFacts): OutcomeRecord | undefined {
   return difference === undefined ? undefined : outcome('wrong-label', `fired ${difference}`);
 }
 
-const wrongSeverity = (wanted: Expected, severity = 'alert without severity'): OutcomeRecord =>
+const wrongSeverity = (wanted: Expected, severity = 'none'): OutcomeRecord =>
   outcome(
     'wrong-severity',
     `fired as ${articled(severity)}, expected ${articled(wanted.severity)}` +
-      (wanted.severity === 'page' ? ': nobody was woken' : ''),
+      (wakes(wanted.severity) && !wakes(severity) ? ': nobody was woken' : ''),
   );
 
 function routedElsewhere(wanted: Expected, receivers: readonly string[]): OutcomeRecord {
@@ -192,9 +194,10 @@ const sightingsOf = ({ sightings, wanted }: OutcomeFacts): Sighting[] =>
 /** What the rules said of the expected alert, and no receiver did. */
 function ownSighting(facts: OutcomeFacts): OutcomeRecord | undefined {
   const { wanted } = facts;
-  const labels = { severity: wanted.severity, ...wanted.labels };
-  const own = sightingsOf(facts).filter((s) =>
-    matches({ name: wanted.alert, labels: s.labels }, { alert: wanted.alert, labels }),
+  const own = sightingsOf(facts).filter(
+    (s) =>
+      matches({ name: wanted.alert, labels: s.labels }, wanted) &&
+      (s.labels.severity ?? 'none') === wanted.severity,
   );
   const fired = own.find((s) => s.firingAtMs !== undefined);
   if (fired) return ofStanding(wanted, fired);

@@ -1,4 +1,5 @@
 /** What makes a baseline no steady state beside its measures: somebody is paged already, or an SLO measures nothing. */
+import { wakes } from '../../runbooks/pager.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
 import { firingsOf, fulfils } from './firings.js';
@@ -19,7 +20,7 @@ function firing({ watch }: Pick<RunContext, 'watch'>, { expect }: Scenario): str
   if (expect.alreadyFiring === 'allowed') return [];
   const open = firingsOf(watch.notifications).filter((f) => f.resolvedAtMs === undefined);
   const counts = open.filter(
-    (f) => f.severity === 'page' || expect.mustFire.some((wanted) => fulfils(f, wanted)),
+    (f) => wakes(f.severity) || expect.mustFire.some((wanted) => fulfils(f, wanted)),
   );
   return [...new Set(counts.map((f) => `${f.name} (${f.severity}) fires already`))];
 }

@@ -1,11 +1,12 @@
 /** Beside each alert that must fire: what arithmetic says, from what was measured of the disturbance. */
+import { wakes } from '../../runbooks/pager.js';
 import type { TheoryRecord } from '../../runbooks/record.js';
 import { type Slo, sloNames } from '../../slo/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
 import { fillQuery } from '../scenarios/query.js';
 import type { Expected } from '../scenarios/schema.js';
-import { type Firing, matches } from './firings.js';
+import { type Firing, fulfils } from './firings.js';
 import type { ScenarioRun } from './run-scenario.js';
 import { forBand, ratioBand, sloBand, type TheoryContext, theoryRecord } from './theory.js';
 
@@ -19,12 +20,7 @@ export async function theoriesOf(
   const theories: (TheoryRecord | undefined)[] = [];
   for (const wanted of run.scenario.expect.mustFire) {
     const own = firings.find(
-      (f) =>
-        f.firedAtMs >= (run.injectedMs ?? Infinity) &&
-        matches(f, {
-          alert: wanted.alert,
-          labels: { severity: wanted.severity, ...wanted.labels },
-        }),
+      (f) => f.firedAtMs >= (run.injectedMs ?? Infinity) && fulfils(f, wanted),
     );
     const arm = run.armStretches.find((s) => s.name === wanted.arm);
     const zeroMs = arm?.confirmedMs ?? confirmedMs;
@@ -104,7 +100,7 @@ function ruleOf(
   for (const group of groups) {
     for (const rule of group.rules) {
       if (rule.kind !== 'alert' || rule.alert !== wanted.alert) continue;
-      if (rule.labels.severity === wanted.severity) return { group, rule };
+      if ((rule.labels.severity ?? 'none') === wanted.severity) return { group, rule };
     }
   }
   return {};
@@ -138,7 +134,7 @@ async function sloTheory(
   const ratePer = (count: number, ms: number): number => count / Math.max(1, ms);
   return sloBand(
     slo,
-    wanted.severity,
+    wakes(wanted.severity) ? 'page' : 'ticket',
     {
       baseline: (await sum(bad, sinceMs, onsetMs)) / eventsBefore,
       errorRatio: (await sum(bad, onsetMs, endMs)) / events,

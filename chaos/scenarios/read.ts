@@ -21,6 +21,8 @@ export interface ReadScenario {
   scenario: Scenario;
   /** As it was named, or below the package. */
   file: string;
+  /** For the places of what is wrong with it in a given system. */
+  document: YamlDocument;
 }
 
 const folder = 'chaos/scenarios';
@@ -71,7 +73,7 @@ function readDocuments(documents: YamlDocument[], file: string): ReadScenario {
   const problems = problemsIn(scenario, document);
   if (problems.length > 0) throw new UserError(problems);
   const inside = relative(packageRoot, file);
-  return { scenario, file: inside.startsWith(`..${sep}`) ? file : inside };
+  return { scenario, file: inside.startsWith(`..${sep}`) ? file : inside, document };
 }
 
 /** What a schema of fields cannot see. */

@@ -60,7 +60,9 @@ const notBefore = z.union([
 const expected = z.strictObject({
   alert: text,
   labels: z.record(z.string(), z.string()).default({}),
-  severity: z.enum(['page', 'ticket']).default('page'),
+  severity: text
+    .default('page')
+    .describe("the rule's severity label: page, ticket, critical; none where it has none"),
   within: duration.describe('from the confirmed injection to the receiver'),
   resolveWithin: duration.optional().describe('from the end of the rollback; absent: it need not'),
   since: z
@@ -177,7 +179,12 @@ export const scenarioSchema = z
     description: text,
     failureMode: z.string().optional(),
     blastRadius: text,
-    runbook: identifier.describe('the file name of its runbook'),
+    runbook: z
+      .string()
+      .regex(/^([a-z][a-z0-9-]*|.+\.md|https?:\/\/.+)$/i, {
+        error: 'expected the name of a page, a .md file beside the scenario, or a URL',
+      })
+      .describe('the name of its page (firedrill runbook list), a .md file beside it, or a URL'),
     system: z
       .strictObject({
         certificateLifetime: duration.optional().describe('of workloads, for this scenario'),
@@ -203,7 +210,7 @@ export const scenarioSchema = z
       nothingElse: z
         .enum(['page', 'all', 'off'])
         .default('page')
-        .describe('which other alerts make the scenario fail'),
+        .describe('which other alerts make the scenario fail; page: those that wake somebody'),
       alreadyFiring: z
         .enum(['refused', 'allowed'])
         .default('refused')

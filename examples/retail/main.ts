@@ -10,6 +10,7 @@ import { dieWithParent } from '../../base/child.js';
 import { realClock } from '../../base/clock.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { shopNames } from './names.js';
 import { Shop } from './shop.js';
 import { startShopAdmin } from './shop-admin.js';
 import { ShopFaults } from './shop-faults.js';
@@ -19,8 +20,13 @@ async function main(): Promise<void> {
     options: {
       folder: { type: 'string' },
       'certificate-lifetime': { type: 'string', default: '24h' },
+      names: { type: 'boolean', default: false },
     },
   });
+  if (values.names) {
+    process.stdout.write(`${JSON.stringify(shopNames())}\n`);
+    return;
+  }
   const certificateLifetimeMs = parseDurationMs(values['certificate-lifetime']);
   if (certificateLifetimeMs === undefined || certificateLifetimeMs < 1000) {
     throw new UserError({ message: 'bad --certificate-lifetime', expected: 'such as 24h' });

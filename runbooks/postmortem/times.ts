@@ -1,4 +1,5 @@
 /** When an incident was noticed, mitigated and over: computed from what was recorded, absent where it was not. */
+import { wakes } from '../pager.js';
 import type { GameDayRecord, ScenarioRecord } from '../record.js';
 
 export interface IncidentTimes {
@@ -22,12 +23,12 @@ export function timesOf(record: GameDayRecord, s: ScenarioRecord): IncidentTimes
   const onsetMs = s.onsetMs ?? s.confirmedMs;
   const alerts = record.alerts.filter((a) => a.scenario === s.id);
   const pages = alerts
-    .filter((a) => a.severity === 'page' && a.receivedAtMs >= (s.confirmedMs ?? s.startedMs))
+    .filter((a) => wakes(a.severity) && a.receivedAtMs >= (s.confirmedMs ?? s.startedMs))
     .sort((a, b) => a.receivedAtMs - b.receivedAtMs);
   const first = pages[0];
   const ends = s.faults.map((f) => f.endedMs);
   const mitigatedMs = ends.length === 0 || ends.includes(undefined) ? undefined : latest(ends);
-  const stops = alerts.filter((a) => a.severity === 'page').map((a) => a.resolvedAtMs);
+  const stops = alerts.filter((a) => wakes(a.severity)).map((a) => a.resolvedAtMs);
   const resolvedMs = stops.includes(undefined) ? undefined : (latest(stops) ?? mitigatedMs);
   const since = (timeMs: number | undefined): number | undefined =>
     onsetMs === undefined || timeMs === undefined ? undefined : timeMs - onsetMs;

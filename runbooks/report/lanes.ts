@@ -1,4 +1,5 @@
 /** Lanes of alerts above a figure: from received to resolved, named, with the deadline where there is one. */
+import { wakes } from '../pager.js';
 import type { AlertRecord } from '../record.js';
 import { clockText, labelsText, plural } from '../words.js';
 import { type Frame, shortened, xOf } from './frame.js';
@@ -90,7 +91,7 @@ function barsOf(alerts: readonly AlertRecord[], frame: Frame, { markOf }: LaneOp
 }
 
 function nameOf(alert: AlertRecord, count: number, mark: Mark): string {
-  const severity = alert.severity === 'page' ? '' : ` (${alert.severity})`;
+  const severity = wakes(alert.severity) ? '' : ` (${alert.severity})`;
   const times = count > 1 ? ` ×${count}` : '';
   const note = mark.note === undefined ? '' : `  ${mark.note}`;
   return shortened(`${alert.name}${severity}${times}${note}`, 46);
@@ -99,7 +100,7 @@ function nameOf(alert: AlertRecord, count: number, mark: Mark): string {
 function barHtml({ alerts, mark, x, text }: Bar, frame: Frame, top: number): Html {
   const y = top + 17;
   const right = frame.width - frame.right;
-  const page = alerts[0]?.severity === 'page';
+  const page = wakes(alerts[0]?.severity ?? 'none');
   // The name stands over its bar; where it would leave the figure it ends with the figure.
   const anchored = x + text.length * characterWidth > frame.width - 4;
   const rects = alerts.map((a) => {

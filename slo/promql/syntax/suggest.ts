@@ -31,7 +31,8 @@ export function suggest(word: string, known: Iterable<string>): string | undefin
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
     // Of two words equally near, one that only lacks its end was more likely meant.
-    const distance = editDistance(lower, candidate) - (candidate.startsWith(lower) ? 0.5 : 0);
+    const name = candidate.toLowerCase();
+    const distance = editDistance(lower, name) - (name.startsWith(lower) ? 0.5 : 0);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

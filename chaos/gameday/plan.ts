@@ -1,0 +1,122 @@
+/** `firedrill gameday plan`: what a game day would do and hold against its alerts; nothing is started. */
+import { formatDurationMs } from '../../base/duration.js';
+import type { AlertingRule } from '../../slo/rules/model.js';
+import { timeText } from '../../runbooks/words.js';
+import { faultKind } from '../faults/kinds.js';
+import type { Timing } from '../runner/context.js';
+import type { Expected, Scenario, ScenarioFault } from '../scenarios/schema.js';
+
+export interface PlannedAlert {
+  alert: string;
+  labels: Record<string, string>;
+  severity: string;
+  receiver?: string;
+  /** Real, the allowance included. */
+  deadlineMs: number;
+  /** How long its rule waits before it fires. */
+  forMs: number;
+  /** What is known before the run to make it fail. */
+  warning?: string;
+}
+
+export interface PlannedScenario {
+  id: string;
+  title: string;
+  blastRadius: string;
+  faults: { id: string; kind: string; target: string; does: string }[];
+  expected: PlannedAlert[];
+  mustNotFire: string[];
+  aborts: string[];
+  /** Real, at the most. */
+  atMostMs: number;
+}
+
+export function planOf(
+  scenarios: readonly Scenario[],
+  rules: readonly AlertingRule[],
+  timing: Timing,
+): PlannedScenario[] {
+  return scenarios.map((scenario) => {
+    const faults = [
+      ...scenario.faults,
+      ...(scenario.arms?.trigger ?? []),
+      ...(scenario.arms?.runs.flatMap((run) => run.faults) ?? []),
+    ];
+    return {
+      id: scenario.id,
+      title: scenario.title,
+      blastRadius: scenario.blastRadius,
+      faults: faults.map(plannedFault),
+      expected: scenario.expect.mustFire.map((wanted) => plannedAlert(wanted, rules, timing)),
+      mustNotFire: scenario.expect.mustNotFire.map((not) => not.alert),
+      aborts: scenario.abort.map((condition) => condition.name),
+      atMostMs: longest(scenario) * timing.timeScale,
+    };
+  });
+}
+
+const plannedFault = ({ id, kind, target }: ScenarioFault): PlannedScenario['faults'][number] => ({
+  id,
+  kind,
+  target,
+  does: faultKind(kind).summary,
+});
+
+function plannedAlert(
+  wanted: Expected,
+  rules: readonly AlertingRule[],
+  { timeScale, allowanceMs }: Timing,
+): PlannedAlert {
+  const deadlineMs = wanted.within * timeScale + allowanceMs;
+  const own = rules.filter(
+    (r) => r.alert === wanted.alert && (r.labels.severity ?? 'none') === wanted.severity,
+  );
+  const forMs = Math.min(...own.map((r) => r.forMs));
+  const tooSlow = Number.isFinite(forMs) && forMs > deadlineMs;
+  return {
+    alert: wanted.alert,
+    labels: wanted.labels,
+    severity: wanted.severity,
+    ...(wanted.receiver !== undefined && { receiver: wanted.receiver }),
+    deadlineMs,
+    forMs: Number.isFinite(forMs) ? forMs : 0,
+    ...(tooSlow && {
+      warning: `its rule waits for ${timeText(forMs)} (for): it cannot fire before its deadline`,
+    }),
+  };
+}
+
+/** Nominal: baseline, fault or arms, recovery. */
+function longest({ baseline, fault, arms, recovery }: Scenario): number {
+  const middle = arms
+    ? arms.runs.length * (arms.triggerFor + arms.observeFor)
+    : (fault?.atMost ?? 0);
+  return baseline + middle + recovery;
+}
+
+/** Ends with a newline. */
+export function planText(plan: readonly PlannedScenario[], timing: Timing): string {
+  const nominal = (ms: number): string => formatDurationMs(Math.round(ms / timing.timeScale));
+  const lines = plan.flatMap((s) => [
+    `${s.id}: ${s.title}`,
+    `  breaks      ${s.faults.map((f) => `${f.target} (${f.kind}: ${f.does})`).join('; ')}`,
+    `  blast       ${s.blastRadius}`,
+    ...s.expected.flatMap(expectedLines),
+    ...(s.mustNotFire.length > 0 ? [`  must not    ${s.mustNotFire.join(', ')}`] : []),
+    `  aborts on   ${s.aborts.join('; ')}`,
+    `  at most     ${timeText(s.atMostMs)} (${nominal(s.atMostMs)} in production time)`,
+    '',
+  ]);
+  lines.push(
+    'every alert, target, route, counter, receiver and runbook page is there; nothing was started',
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function expectedLines(e: PlannedAlert): string[] {
+  const labels = Object.entries(e.labels).map(([name, value]) => `${name}=${value}`);
+  const what = [e.severity, ...labels, ...(e.receiver === undefined ? [] : [`to ${e.receiver}`])];
+  const waits = e.forMs > 0 ? `, for ${timeText(e.forMs)}` : '';
+  const line = `  must fire   ${e.alert} (${what.join(', ')}) within ${timeText(e.deadlineMs)}${waits}`;
+  return e.warning === undefined ? [line] : [line, `              warning: ${e.warning}`];
+}

@@ -1,0 +1,163 @@
+/** Whether the alerts of a scenario can be what they must be: a rule has that name, severity, labels and receiver. */
+import type { Path } from '../../base/yaml.js';
+import { alertNames } from '../../alerts/index.js';
+import { labelsOf, mayHave } from '../../alerts/lint/labels.js';
+import { type Expr, parse, walk } from '../../slo/promql/index.js';
+import { suggest } from '../../slo/promql/syntax/suggest.js';
+import type { AlertingRule } from '../../slo/rules/model.js';
+import { unknownName } from './meant.js';
+import type { Expected, Scenario } from './schema.js';
+import { type World, workloadsOf } from './world.js';
+
+export type At = (path: Path, message: string, expected?: string) => void;
+
+export function alertProblems(scenario: Scenario, world: World, at: At): void {
+  const { mustFire, mustNotFire, mayFire } = scenario.expect;
+  mustFire.forEach((wanted, i) => {
+    const path = ['expect', 'mustFire', i];
+    if (mustNotFire.some((not) => contradicts(wanted, not))) {
+      at([...path, 'alert'], `${wanted.alert} must fire and must not: mustNotFire forbids it, too`);
+    }
+    if (unknownAlert(wanted.alert, [...path, 'alert'], world, at)) return;
+    expectedProblems(wanted, path, scenario, world, at);
+  });
+  mustNotFire.forEach((not, i) => {
+    unknownAlert(not.alert, ['expect', 'mustNotFire', i, 'alert'], world, at);
+  });
+  // One that is allowed and not loaded does no harm, unless another was meant.
+  const names = namesOf(world);
+  mayFire.forEach(({ alert }, i) => {
+    if (names.includes(alert)) return;
+    const near = suggest(alert, names);
+    if (near === undefined) return;
+    at(['expect', 'mayFire', i, 'alert'], `no rule ${alert} is loaded: did you mean ${near}?`);
+  });
+}
+
+const namesOf = ({ rules }: World): string[] => [...new Set(rules.map((r) => r.alert))];
+
+function unknownAlert(alert: string, path: Path, world: World, at: At): boolean {
+  const names = namesOf(world);
+  if (names.includes(alert)) return false;
+  at(path, ...unknownName(`no rule ${alert} is loaded`, alert, names));
+  return true;
+}
+
+function expectedProblems(
+  wanted: Expected,
+  path: Path,
+  scenario: Scenario,
+  world: World,
+  at: At,
+): void {
+  const named = world.rules.filter((r) => r.alert === wanted.alert);
+  const severe = named.filter((r) => mayBe(r.labels.severity ?? 'none', wanted.severity));
+  if (severe.length === 0) {
+    const have = [...new Set(named.map((r) => r.labels.severity ?? 'none'))].join(', ');
+    at([...path, 'severity'], `no rule ${wanted.alert} has the severity ${wanted.severity}`, have);
+    return;
+  }
+  for (const [name, value] of Object.entries(wanted.labels)) {
+    const found = labelProblem(severe, wanted.alert, name, value, world);
+    if (found) at([...path, 'labels', name], ...found);
+  }
+  // What the library pages for has its page in the package: a link that leads nowhere is of no use at night.
+  if (wanted.alert in alertNames && !world.pages.has(wanted.alert)) {
+    at([...path, 'alert'], `${wanted.alert} has no runbook page: its link leads nowhere`);
+  }
+  const { receivers } = world;
+  if (wanted.receiver !== undefined && receivers && !receivers.includes(wanted.receiver)) {
+    at(
+      [...path, 'receiver'],
+      ...unknownName(`no receiver '${wanted.receiver}'`, wanted.receiver, receivers),
+    );
+  }
+  if (wanted.receiver !== undefined && !receivers) {
+    at([...path, 'receiver'], 'a receiver is expected, and no alertmanager.yml is given');
+  }
+  orderProblems(wanted, path, scenario, world, at);
+}
+
+const mayBe = (written: string, wanted: string): boolean =>
+  written === wanted || written.includes('{{');
+
+/** Undefined where one of the rules can carry the label with that value. */
+function labelProblem(
+  rules: readonly AlertingRule[],
+  alert: string,
+  name: string,
+  value: string,
+  world: World,
+): [string, string?] | undefined {
+  const written = rules.flatMap((r) => r.labels[name] ?? []);
+  if (written.length === rules.length) {
+    if (written.some((v) => mayBe(v, value))) return undefined;
+    return [`${alert} never has ${name}=${value}`, [...new Set(written)].join(', ')];
+  }
+  const carried = rules.some((r) => mayHave(labelsOf(exprOf(r)), name));
+  const near = suggest(name, knownLabels(world));
+  const unheard = !knownLabels(world).includes(name) && near !== undefined;
+  if (!carried || unheard) {
+    return unknownName(`${alert} has no label '${name}'`, name, knownLabels(world));
+  }
+  if (name !== 'workload') return undefined;
+  const workloads = workloadsOf(world.system);
+  return workloads.includes(value)
+    ? undefined
+    : unknownName(`no workload '${value}'`, value, workloads);
+}
+
+const exprOf = (rule: AlertingRule): Expr => parse(rule.expr);
+
+/** Labels that targets have, and all that any rule speaks of. */
+function knownLabels({ rules }: World): string[] {
+  const names = new Set(['job', 'instance', 'namespace', 'workload', 'service', 'pod']);
+  for (const rule of rules) {
+    for (const name of Object.keys(rule.labels)) names.add(name);
+    walk(exprOf(rule), (node) => {
+      if (node.kind === 'aggregate') for (const name of node.grouping) names.add(name);
+      if (node.kind !== 'selector') return;
+      for (const matcher of node.matchers) names.add(matcher.name);
+    });
+  }
+  return [...names].filter((name) => name !== '__name__');
+}
+
+function orderProblems(
+  { notBefore }: Expected,
+  path: Path,
+  scenario: Scenario,
+  { system, ...world }: World,
+  at: At,
+): void {
+  if (!notBefore) return;
+  if ('exit' in notBefore && !system.processes.includes(notBefore.exit)) {
+    at(
+      [...path, 'notBefore', 'exit'],
+      ...unknownName(`no process '${notBefore.exit}'`, notBefore.exit, system.processes),
+    );
+  }
+  if ('alert' in notBefore) {
+    unknownAlert(notBefore.alert, [...path, 'notBefore', 'alert'], { system, ...world }, at);
+  }
+  const ids = [...scenario.faults, ...(scenario.arms?.trigger ?? [])].map((f) => f.id);
+  if ('fault' in notBefore && !ids.includes(notBefore.fault)) {
+    at(
+      [...path, 'notBefore', 'fault'],
+      ...unknownName(`no fault '${notBefore.fault}'`, notBefore.fault, ids),
+    );
+  }
+}
+
+/** Whether each firing that fulfils one is forbidden by the other. */
+function contradicts(
+  wanted: Expected,
+  not: { alert: string; labels: Record<string, string>; arm?: string | undefined },
+): boolean {
+  const labels: Record<string, string> = { severity: wanted.severity, ...wanted.labels };
+  return (
+    not.alert === wanted.alert &&
+    Object.entries(not.labels).every(([name, value]) => labels[name] === value) &&
+    (not.arm === undefined || not.arm === wanted.arm)
+  );
+}

@@ -1,0 +1,171 @@
+/**
+ * Whether a scenario can work in the system that it is for: every name that it speaks of exists, every time fits, and
+ * something is expected. What a typo costs otherwise is a drill, and sometimes a verdict that is green over nothing.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Problem } from '../../base/errors.js';
+import type { Path } from '../../base/yaml.js';
+import { formatDurationMs } from '../../base/duration.js';
+import { faultKind } from '../faults/kinds.js';
+import { alertProblems, type At } from './check-alerts.js';
+import { unknownName } from './meant.js';
+import type { ReadScenario } from './read.js';
+import type { Scenario, ScenarioFault } from './schema.js';
+import { targetsOf, type World } from './world.js';
+
+/** In the order of their places; empty where the scenario can be run. */
+export function checkScenario({ scenario, document, file }: ReadScenario, world: World): Problem[] {
+  const problems: Problem[] = [];
+  const at: At = (path, message, expected) =>
+    void problems.push({
+      place: document.placeOf(path),
+      message,
+      ...(expected !== undefined && { expected }),
+    });
+  alertProblems(scenario, world, at);
+  for (const [path, faults] of faultLists(scenario))
+    faultProblems(faults, path, scenario, world, at);
+  timeProblems(scenario, at);
+  nameProblems(scenario, world, at);
+  runbookProblem(scenario, file, world, at);
+  if (expectsNothing(scenario, document.value)) {
+    at(
+      ['expect'],
+      'nothing is expected: whatever happens passes',
+      'an alert in mustFire or mustNotFire, a measure that holds throughout, a check, or nothingElse in writing',
+    );
+  }
+  return problems.sort(
+    (a, b) =>
+      (a.place?.line ?? 0) - (b.place?.line ?? 0) ||
+      (a.place?.column ?? 0) - (b.place?.column ?? 0),
+  );
+}
+
+const faultLists = (scenario: Scenario): [Path, ScenarioFault[]][] => [
+  [['faults'], scenario.faults],
+  [['arms', 'trigger'], scenario.arms?.trigger ?? []],
+  ...(scenario.arms?.runs ?? []).map((run, i): [Path, ScenarioFault[]] => [
+    ['arms', 'runs', i, 'faults'],
+    run.faults,
+  ]),
+];
+
+function faultProblems(
+  faults: readonly ScenarioFault[],
+  path: Path,
+  scenario: Scenario,
+  world: World,
+  at: At,
+): void {
+  faults.forEach((fault, i) => {
+    const known = targetsOf(world.system, faultKind(fault.kind).targets);
+    if (known && !known.includes(fault.target)) {
+      const message = `${fault.kind} has no target '${fault.target}'`;
+      at([...path, i, 'target'], ...unknownName(message, fault.target, known));
+    }
+    const idle = withoutEffect(fault);
+    if (idle !== undefined) at([...path, i, 'settings'], `${fault.id} changes nothing: ${idle}`);
+    const endMs = scenario.fault?.atMost;
+    if (endMs !== undefined && fault.start >= endMs) {
+      at(
+        [...path, i, 'start'],
+        `${fault.id} starts after ${formatDurationMs(fault.start)}, when the fault phase is over: it is never put`,
+        `less than fault.atMost (${formatDurationMs(endMs)})`,
+      );
+    }
+  });
+}
+
+/** Why these settings disturb nobody; undefined where they may. */
+function withoutEffect({ kind, settings }: ScenarioFault): string | undefined {
+  if (settings.ratio === 0) return 'its ratio is 0';
+  const amounts = Object.entries(settings).filter(
+    ([name, value]) => name !== 'ratio' && typeof value === 'number',
+  );
+  if (amounts.length > 0 && amounts.every(([, value]) => value === 0)) {
+    return `${amounts.map(([name]) => name).join(' and ')} ${amounts.length === 1 ? 'is' : 'are'} 0`;
+  }
+  if (kind === 'registry' && Object.keys(settings).length === 0) return 'it sets nothing';
+  return undefined;
+}
+
+function timeProblems({ fault, expect, steps }: Scenario, at: At): void {
+  if (!fault) return;
+  const phase = `fault.atMost (${formatDurationMs(fault.atMost)})`;
+  expect.mustFire.forEach((wanted, i) => {
+    if (wanted.within <= fault.atMost) return;
+    const within = formatDurationMs(wanted.within);
+    at(
+      ['expect', 'mustFire', i, 'within'],
+      `the deadline of ${wanted.alert} (${within}) lies beyond the fault phase, which ends before it`,
+      `at most ${phase}`,
+    );
+  });
+  steps.forEach((step, i) => {
+    if (step.at >= fault.atMost) {
+      at(['steps', i, 'at'], 'this step comes after the fault phase is over', `less than ${phase}`);
+    }
+  });
+}
+
+function nameProblems(scenario: Scenario, world: World, at: At): void {
+  const { system, routes = system.routes } = world;
+  const route = (path: Path, name: string | undefined): void => {
+    if (name === undefined || !routes || routes.includes(name)) return;
+    at(path, ...unknownName(`the load has no route '${name}'`, name, routes));
+  };
+  const counter = (path: Path, service: string, name: string | undefined): void => {
+    const services = system.services.map((s) => s.name);
+    const found = system.services.find((s) => s.name === service);
+    if (!found) at(path, ...unknownName(`no service '${service}'`, service, services));
+    else if (name !== undefined && found.counters && !found.counters.includes(name)) {
+      at(path, ...unknownName(`${service} has no counter '${name}'`, name, found.counters));
+    }
+  };
+  scenario.hypothesis.measures.forEach((m, i) =>
+    route(['hypothesis', 'measures', i, 'route'], m.route),
+  );
+  scenario.abort.forEach((m, i) => route(['abort', i, 'route'], m.route));
+  scenario.checks.forEach((c, i) => {
+    route(['checks', i, 'route'], c.route);
+    if (c.counter) counter(['checks', i, 'counter'], c.counter.service, c.counter.name);
+  });
+  scenario.steps.forEach(({ restart }, i) => {
+    if (restart === undefined || system.processes.includes(restart)) return;
+    at(
+      ['steps', i, 'restart'],
+      ...unknownName(`no process '${restart}'`, restart, system.processes),
+    );
+  });
+  const { arms } = scenario;
+  if (!arms) return;
+  route(['arms', 'goodput', 'route'], arms.goodput.route);
+  for (const [field, text] of Object.entries(arms.amplification)) {
+    const [service = '', name] = text.split('.');
+    counter(['arms', 'amplification', field], service, name);
+  }
+}
+
+/** A page of the package by its name, or a file beside the scenario. */
+function runbookProblem({ runbook }: Scenario, file: string, { pages }: World, at: At): void {
+  if (pages.has(runbook)) return;
+  if (/^https?:\/\//.test(runbook)) return;
+  if (runbook.endsWith('.md')) {
+    if (existsSync(resolve(dirname(file), runbook))) return;
+    at(['runbook'], `no file ${runbook} beside the scenario`);
+    return;
+  }
+  at(['runbook'], ...unknownName(`no runbook page '${runbook}'`, runbook, [...pages]));
+}
+
+function expectsNothing({ expect, checks, arms, hypothesis }: Scenario, raw: unknown): boolean {
+  const written = (raw as { expect?: { nothingElse?: unknown } } | null)?.expect?.nothingElse;
+  if (written !== undefined && expect.nothingElse !== 'off') return false;
+  return (
+    expect.mustFire.length + expect.mustNotFire.length + checks.length === 0 &&
+    !hypothesis.measures.some((m) => m.throughout) &&
+    !arms?.runs.some((run) => run.expect !== 'either' || run.amplificationAtMost !== undefined)
+  );
+}

@@ -1,0 +1,48 @@
+/** What a scenario may speak of: the names that a system, its rules and its routing have, known before they run. */
+import type { AlertingRule } from '../../slo/rules/model.js';
+
+export interface SystemNames {
+  name: string;
+  services: readonly { name: string; workloads: readonly string[]; counters?: readonly string[] }[];
+  processes: readonly string[];
+  /** What else can be struck: `controller`, `registry`. */
+  parts: readonly string[];
+  /** By the kind of target, where it is not as above: `relay`. */
+  targets?: Readonly<Record<string, readonly string[]>>;
+  /** Of its own load. */
+  routes?: readonly string[];
+}
+
+export interface World {
+  system: SystemNames;
+  /** Every alerting rule that is loaded. */
+  rules: readonly AlertingRule[];
+  /** Of the load; absent where it is not known before it runs. */
+  routes?: readonly string[];
+  /** Of the Alertmanager's configuration; absent where there is one receiver for all. */
+  receivers?: readonly string[];
+  /** Runbook pages by name. */
+  pages: ReadonlySet<string>;
+}
+
+export const workloadsOf = ({ services }: SystemNames): string[] =>
+  services.flatMap((s) => s.workloads);
+
+/** What a fault of that kind may name as its target; undefined where nobody knows before the system runs. */
+export function targetsOf(system: SystemNames, targets: string): readonly string[] | undefined {
+  const given = system.targets?.[targets];
+  if (given) return given;
+  switch (targets) {
+    case 'process':
+      return system.processes;
+    case 'service':
+      return [...new Set([...workloadsOf(system), ...system.services.map((s) => s.name)])];
+    case 'prometheus':
+      return [targets];
+    case 'controller':
+    case 'registry':
+      return system.parts.filter((part) => part === targets);
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,241 @@
+/** What a scenario must not get wrong about the system that it is for: each mistake with its place, before a drill. */
+import { expect, test } from 'vitest';
+import { asset } from '../../base/paths.js';
+import { formatProblem } from '../../base/errors.js';
+import { groupsOf } from '../../chaos/gameday/gameday.js';
+import { timingOf } from '../../chaos/gameday/options.js';
+import { planOf, planText } from '../../chaos/gameday/plan.js';
+import { refuseImpossible, shopNames, worldOf } from '../../chaos/gameday/world.js';
+import { checkScenario } from '../../chaos/scenarios/check.js';
+import { ownScenarios, readScenarios, readScenarioText } from '../../chaos/scenarios/read.js';
+import type { World } from '../../chaos/scenarios/world.js';
+import { readSlos } from '../../slo/index.js';
+import { rule } from './evidence.js';
+
+const world: World = {
+  system: {
+    name: 'carts',
+    services: [
+      { name: 'cart', workloads: ['cart-1', 'cart-2'], counters: ['received'] },
+      { name: 'stock', workloads: ['stock'] },
+    ],
+    processes: ['cart-1', 'cart-1-proxy', 'stock'],
+    parts: ['controller'],
+  },
+  rules: [
+    rule('CartLatency', 'page', { slo: 'cart-latency' }),
+    rule('CartLatency', 'ticket', { slo: 'cart-latency' }),
+    { ...rule('CartDown', 'critical'), expr: 'sum by (workload) (up) == 0' },
+    { ...rule('MeshProxyDown', 'ticket'), expr: 'up == 0' },
+  ],
+  routes: ['browse', 'buy'],
+  receivers: ['cart-oncall', 'tickets'],
+  pages: new Set(['slow-cart', 'MeshProxyDown']),
+};
+
+const text = `apiVersion: firedrill.dev/v1
+kind: Scenario
+id: slow-cart
+title: Slow cart
+description: Cart is slow.
+blastRadius: carts
+runbook: slow-cart
+baseline: 5m
+hypothesis:
+  title: well
+  measures: [{ name: errors, client: errorRatio, route: buy, atMost: 0.01 }]
+faults:
+  - { id: slow, kind: delay, target: cart, settings: { delayMs: 100 } }
+fault: { atMost: 10m }
+recovery: 10m
+steps: [{ at: 1m, restart: stock }]
+expect:
+  mustFire:
+    - { alert: CartLatency, labels: { slo: cart-latency }, within: 10m, receiver: cart-oncall }
+    - { alert: CartDown, labels: { workload: cart-1 }, severity: critical, within: 9m }
+checks:
+  - { name: few, counter: { service: cart, name: received }, atMost: 9 }
+abort: [{ name: down, client: errorRatio, above: 0.5 }]
+`;
+
+const problems = (change: (text: string) => string, in_: World = world): string[] =>
+  checkScenario(readScenarioText('s.yaml', change(text)), in_).map(formatProblem);
+
+test('a scenario that fits its system has no problem', () => {
+  expect(problems((t) => t)).toEqual([]);
+});
+
+const swap =
+  (from: string, to: string) =>
+  (t: string): string => {
+    expect(t).toContain(from);
+    return t.replace(from, to);
+  };
+
+test.each([
+  [
+    'an alert that no rule defines',
+    swap('alert: CartLatency', 'alert: CartLatencey'),
+    's.yaml:19:16: no rule CartLatencey is loaded: did you mean CartLatency?',
+  ],
+  [
+    'a label value that the rule never has',
+    swap('slo: cart-latency }', 'slo: nope }'),
+    's.yaml:19:44: CartLatency never has slo=nope; expected cart-latency',
+  ],
+  [
+    'a label that the expression does not carry',
+    swap('{ workload: cart-1 }', '{ pod: cart-1 }'),
+    "s.yaml:20:41: CartDown has no label 'pod'; expected",
+  ],
+  [
+    'a workload that is not there',
+    swap('{ workload: cart-1 }', '{ workload: cart-9 }'),
+    "s.yaml:20:46: no workload 'cart-9': did you mean cart-1?",
+  ],
+  [
+    'a severity that no rule has',
+    swap('severity: critical', 'severity: page'),
+    's.yaml:20:66: no rule CartDown has the severity page; expected critical',
+  ],
+  [
+    'a receiver that is not there',
+    swap('receiver: cart-oncall', 'receiver: cart-on-call'),
+    "s.yaml:19:83: no receiver 'cart-on-call': did you mean cart-oncall?",
+  ],
+  [
+    'a target that is not there',
+    swap('target: cart,', 'target: crat,'),
+    "s.yaml:13:38: delay has no target 'crat': did you mean cart?",
+  ],
+  [
+    'a delay of nothing',
+    swap('delayMs: 100', 'delayMs: 0'),
+    's.yaml:13:54: slow changes nothing: delayMs is 0',
+  ],
+  [
+    'a share of nothing',
+    swap('delayMs: 100', 'delayMs: 100, ratio: 0'),
+    's.yaml:13:54: slow changes nothing: its ratio is 0',
+  ],
+  [
+    'a fault that starts when it is over',
+    swap('target: cart,', 'target: cart, start: 10m,'),
+    's.yaml:13:51: slow starts after 10m, when the fault phase is over: it is never put',
+  ],
+  [
+    'a step that comes when it is over',
+    swap('at: 1m', 'at: 11m'),
+    's.yaml:16:15: this step comes after the fault phase is over; expected less than fault.atMost',
+  ],
+  [
+    'a process that is not there',
+    swap('restart: stock', 'restart: stok'),
+    "s.yaml:16:28: no process 'stok': did you mean stock?",
+  ],
+  [
+    'a deadline beyond the fault phase',
+    swap('within: 10m', 'within: 11m'),
+    's.yaml:19:68: the deadline of CartLatency (11m) lies beyond the fault phase',
+  ],
+  [
+    'a route that the load does not have',
+    swap('route: buy', 'route: bye'),
+    "s.yaml:11:57: the load has no route 'bye'; expected browse, buy",
+  ],
+  [
+    'a service that is not there',
+    swap('service: cart,', 'service: carts,'),
+    "s.yaml:22:27: no service 'carts': did you mean cart?",
+  ],
+  [
+    'a counter that is not there',
+    swap('name: received', 'name: recieved'),
+    "s.yaml:22:27: cart has no counter 'recieved': did you mean received?",
+  ],
+  [
+    'a runbook page that is not there',
+    swap('runbook: slow-cart', 'runbook: slow-crat'),
+    "s.yaml:7:10: no runbook page 'slow-crat': did you mean slow-cart?",
+  ],
+  [
+    'a runbook file that is not there',
+    swap('runbook: slow-cart', 'runbook: pages/slow.md'),
+    's.yaml:7:10: no file pages/slow.md beside the scenario',
+  ],
+  [
+    'an alert that must fire and must not',
+    swap('checks:', '  mustNotFire: [{ alert: CartDown }]\nchecks:'),
+    's.yaml:20:16: CartDown must fire and must not',
+  ],
+  [
+    'an alert that must not fire and cannot',
+    swap('checks:', '  mustNotFire: [{ alert: Elsewhere }]\nchecks:'),
+    's.yaml:21:26: no rule Elsewhere is loaded; expected CartLatency, CartDown',
+  ],
+  [
+    'a typo in what may fire',
+    swap('checks:', '  mayFire: [{ alert: CartDwon, why: x }]\nchecks:'),
+    's.yaml:21:22: no rule CartDwon is loaded: did you mean CartDown?',
+  ],
+  [
+    'an order after what never happens',
+    swap('within: 9m', 'within: 9m, notBefore: { exit: stokc }'),
+    "s.yaml:20:107: no process 'stokc': did you mean stock?",
+  ],
+])('%s', (_, change, message) => {
+  const found = problems(change);
+  expect(found).toHaveLength(1);
+  expect(found[0]).toContain(message);
+});
+
+test('a scenario that expects nothing is refused, unless it says in writing that nothing may page', () => {
+  const nothing = (expect_: string) => (t: string) =>
+    `${t.slice(0, t.indexOf('expect:'))}expect: ${expect_}\n${t.slice(t.indexOf('abort:'))}`;
+  const words = 's.yaml:17:9: nothing is expected: whatever happens passes';
+  for (const none of ['{}', '{ mustFire: [] }', '{ nothingElse: off }']) {
+    expect(problems(nothing(none))).toEqual([expect.stringContaining(words)]);
+  }
+  expect(problems(nothing('{ nothingElse: page }'))).toEqual([]);
+  expect(problems(nothing('{ mustNotFire: [{ alert: CartDown }] }'))).toEqual([]);
+});
+
+test('a receiver cannot be asked for where there is no routing, nor a page of ours that is gone', () => {
+  const { receivers: _, ...unrouted } = world;
+  expect(problems((t) => t, unrouted)).toEqual([
+    expect.stringContaining('a receiver is expected, and no alertmanager.yml is given'),
+  ]);
+  const gone = { ...world, pages: new Set(['slow-cart']) };
+  const proxy = swap(
+    'alert: CartLatency, labels: { slo: cart-latency }',
+    'alert: MeshProxyDown, severity: ticket',
+  );
+  expect(problems(proxy, gone)).toEqual([
+    expect.stringContaining('MeshProxyDown has no runbook page: its link leads nowhere'),
+  ]);
+});
+
+test('each of our scenarios fits the shop, whose own program says its names; and its plan can be read', async () => {
+  const timing = timingOf(1 / 240, 2000);
+  const groups = groupsOf(readSlos([asset('examples/slo/retail.yaml')]), timing);
+  const shop = worldOf(await shopNames(), groups);
+  const scenarios = readScenarios(ownScenarios());
+  expect(() => refuseImpossible(scenarios, shop)).not.toThrow();
+  const plan = planOf(
+    scenarios.map((s) => s.scenario),
+    shop.rules,
+    timing,
+  );
+  const page = planText(plan, timing);
+  expect(page).toContain('must fire   MeshProxyDown (ticket, workload=catalog-2) within 6.0 s');
+  expect(plan.flatMap((s) => s.expected).filter((e) => e.warning !== undefined)).toEqual([]);
+});
+
+test('a rule that waits longer than its deadline is warned of in the plan', () => {
+  const { scenario } = readScenarioText('s.yaml', text);
+  const slow = world.rules.map((r) => ({ ...r, forMs: 60_000 }));
+  const [plan] = planOf([scenario], slow, timingOf(1 / 240, 2000));
+  expect(plan?.expected[0]?.warning).toBe(
+    'its rule waits for 60.0 s (for): it cannot fire before its deadline',
+  );
+});
