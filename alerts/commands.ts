@@ -1,5 +1,6 @@
 /** Adds `firedrill alerts ...`: each part registers its own verbs. */
 import type { Command } from 'commander';
+import { registerCoverage } from './coverage/command.js';
 import { registerLibrary } from './library/commands.js';
 import { registerLint } from './lint/commands.js';
 import { registerRouting } from './routing/commands.js';
@@ -12,6 +13,7 @@ export function registerAlerts(program: Command): void {
     .description('the alert library, routing, lint, and the proof that an alert fires');
   registerLibrary(alerts);
   registerLint(alerts);
+  registerCoverage(alerts);
   registerRouting(alerts);
   registerTest(alerts);
   registerBacktest(alerts);

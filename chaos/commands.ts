@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
+import type { TrendOptions } from './gameday/trend-command.js';
 import type { LoadCommandOptions } from './load/command.js';
 import { registerLoad } from './load/profile-command.js';
 
@@ -147,6 +148,16 @@ function registerGameDay(program: Command): void {
   const gameday = program
     .command('gameday')
     .description('breaks a whole mesh on purpose, and proves that the right alerts fire in time');
+  gameday
+    .command('trend')
+    .description('the runs so far, and what the last one proved less of (exit code 1 where it did)')
+    .option('--system <name>', 'of several that were drilled here (default: the last one)')
+    .option('--format <format>', 'text or json', 'text')
+    .option(...state)
+    .action(async (options: TrendOptions) => {
+      const { trendCommand } = await import('./gameday/trend-command.js');
+      process.exitCode = trendCommand(options);
+    });
   const run = gameday
     .command('run')
     .description('starts the example shop, runs scenarios against it under load, writes a report')

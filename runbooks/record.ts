@@ -4,6 +4,8 @@
  * epoch (`atMs`), lengths are real milliseconds (`Ms`): what the time scale made of the nominal ones.
  */
 
+import type { AlertCoverage } from '../alerts/coverage/index.js';
+
 export type Verdict = 'PASS' | 'FAIL' | 'INCONCLUSIVE' | 'ABORTED';
 
 export interface GameDayRecord {
@@ -34,6 +36,8 @@ export interface GameDayRecord {
   timeline: TimelineEvent[];
   /** One for each SLO. */
   budgets: BudgetRecord[];
+  /** Which alerts this run proved to fire; absent in records of before there was such a table. */
+  coverage?: AlertCoverage[];
   machine: { platform: string; cpus: number; memoryBytes: number; node: string };
 }
 
@@ -314,6 +318,8 @@ export interface AlertRecord {
   firedAtMs: number;
   /** At the receiver. */
   receivedAtMs: number;
+  /** By receiver, where the routing names them. */
+  receipts?: Record<string, number>;
   /** Absent where it fired to the end. */
   resolvedAtMs?: number;
   /** During which scenario it fired. */

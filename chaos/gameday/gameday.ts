@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { libraryGroups } from '../../alerts/index.js';
+import { keepCoverage } from '../../alerts/coverage/index.js';
 import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';
@@ -37,6 +38,7 @@ import { type ReadScenario, readScenarios } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 import { answersFor, factsFor } from './alert-facts.js';
 import { budgetOf, eventsOf, periodShare } from './budgets.js';
+import { coverageRunOf } from './coverage.js';
 import { CertificateLifetimes } from './lifetimes.js';
 import { type GameDayOptions, scaleText, timingOf } from './options.js';
 import { clientSeries, proxySeries } from './series.js';
@@ -347,6 +349,18 @@ class GameDay {
     const payments = await this.#system.counters('payment').catch(() => undefined);
     const events = [...this.#events, ...(await systemEvents(this.#system)), ...alertEvents(alerts)];
     const verdict = worst(this.#scenarios.map((s) => s.verdict));
+    const coverage = await coverageRunOf({
+      id,
+      startedMs,
+      endedMs,
+      alerts,
+      watch,
+      system: description.name,
+      timeScale: timing.timeScale,
+      groups: this.#parts.groups,
+      scenarios: this.#scenarios,
+    }).catch((error: unknown) => view.line(`no alert coverage: ${messageOf(error)}`));
+    if (coverage && coverage.scenarios.length > 0) keepCoverage(options.stateFolder, coverage);
     const record: GameDayRecord = {
       version: 1,
       id,
@@ -396,6 +410,7 @@ class GameDay {
       alerts,
       timeline: inOrder(events, this.#scenarios),
       budgets,
+      ...(coverage && { coverage: coverage.alerts }),
       machine: {
         platform: process.platform,
         cpus: availableParallelism(),

@@ -12,6 +12,7 @@ import {
   plural,
   timeText,
 } from '../words.js';
+import { coverageSection } from './coverage.js';
 import { detectionTable } from './detection.js';
 import { figure, type FigureOptions } from './figure.js';
 import { type Html, markup, Html as Raw, px } from './html.js';
@@ -39,6 +40,7 @@ ${
   markup`<section class="card" id="budget"><h2>Error budget spent</h2>
 ${budgets(record)}</section>`
 }
+${record.coverage && coverageSection(record.coverage)}
 <section class="card" id="timeline"><h2>Timeline</h2>${timeline(record.timeline)}</section>
 ${
   runbooks.size > 0 &&
@@ -110,6 +112,7 @@ ${
 <small>an hour of the rules is ${timeText(record.timeScale.hourMs)}</small></dd></div>
 </dl>
 <nav>${record.scenarios.map((s) => markup`<a href="#${s.id}">${s.id}</a>`)}<a href="#budget">Budget</a>
+${record.coverage && markup`<a href="#coverage">Coverage</a>`}
 <a href="#timeline">Timeline</a><a href="#how">How it was measured</a></nav>
 </section>`;
 }

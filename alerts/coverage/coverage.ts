@@ -1,0 +1,68 @@
+/** The coverage of one game day, from its rules, what was notified, and which series there were. */
+import type { RuleGroup } from '../../slo/rules/model.js';
+import { type AlertCoverage, type AlertProof, keyOf } from './model.js';
+import { needOf, recordsOf, selectorsOf } from './needs.js';
+
+export interface CoverageInput {
+  groups: readonly RuleGroup[];
+  /** Receipts during scenarios, oldest first. */
+  proofs: readonly (AlertProof & { alert: string; severity: string })[];
+  /** An instant query at the end of the run; the values do not matter, only which series there are. */
+  query(expr: string): Promise<readonly { labels: Record<string, string> }[]>;
+  /** How far back series count, milliseconds: the length of the run. */
+  lookBackMs: number;
+}
+
+/** Beyond these, selectors are not asked for: a hint less. */
+const maxSelectors = 500;
+
+/** In the order of the rules; an alert with several rules of one severity once. */
+export async function coverageOf(input: CoverageInput): Promise<AlertCoverage[]> {
+  const { groups, proofs } = input;
+  const range = `[${Math.max(1, Math.ceil(input.lookBackMs / 1000))}s]`;
+  const names = await input.query(`count by (__name__) (last_over_time({__name__=~".+"}${range}))`);
+  const metrics = new Set(names.flatMap((s) => s.labels.__name__ ?? []));
+  const records = recordsOf(groups);
+  const rules = new Map<string, { alert: string; severity: string; exprs: string[] }>();
+  for (const rule of groups.flatMap((g) => g.rules)) {
+    if (rule.kind !== 'alert') continue;
+    const known = { alert: rule.alert, severity: rule.labels.severity ?? 'none' };
+    const entry = rules.get(keyOf(known)) ?? { ...known, exprs: [] };
+    entry.exprs.push(rule.expr);
+    rules.set(keyOf(known), entry);
+  }
+  const matched = new Map<string, Promise<boolean>>();
+  const matches = (selector: string): Promise<boolean> => {
+    const known = matched.get(selector);
+    if (known || matched.size >= maxSelectors) return known ?? Promise.resolve(true);
+    const asked = input
+      .query(`count(last_over_time(${selector}${range}))`)
+      .then((samples) => samples.length > 0)
+      // What cannot be asked is not called absent.
+      .catch(() => true);
+    matched.set(selector, asked);
+    return asked;
+  };
+  const alerts: AlertCoverage[] = [];
+  for (const { alert, severity, exprs } of rules.values()) {
+    const proof = proofs.find((p) => keyOf(p) === keyOf({ alert, severity }));
+    if (proof) {
+      const { alert: _, severity: __, ...rest } = proof;
+      alerts.push({ alert, severity, state: 'proven', proof: rest });
+      continue;
+    }
+    const needs = exprs.map((expr) => needOf(expr, (m) => metrics.has(m), records));
+    if (needs.every((n) => !n.possible)) {
+      const missing = [...new Set(needs.flatMap((n) => n.missing))];
+      alerts.push({ alert, severity, state: 'cannot', missing });
+      continue;
+    }
+    const unmatched: string[] = [];
+    for (const selector of new Set(exprs.flatMap((e) => selectorsOf(e, records)))) {
+      if (!(await matches(selector))) unmatched.push(selector);
+    }
+    const why = unmatched.length > 0 && { unmatched };
+    alerts.push({ alert, severity, state: 'never', ...why });
+  }
+  return alerts;
+}

@@ -1,0 +1,83 @@
+/** Coverage kept over runs: one JSON file in the state folder, the newest run last. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { messageOf, UserError } from '../../base/errors.js';
+import { writeFileWhole } from '../../base/write-file.js';
+import type { CoverageRun } from './model.js';
+
+const proof = z.object({
+  scenario: z.string(),
+  run: z.string(),
+  atMs: z.number(),
+  afterMs: z.number(),
+  receiver: z.string().optional(),
+  expected: z.boolean(),
+});
+const runSchema = z.object({
+  run: z.string(),
+  atMs: z.number(),
+  system: z.string(),
+  timeScale: z.number(),
+  scenarios: z.array(z.string()),
+  alerts: z.array(
+    z.object({
+      alert: z.string(),
+      severity: z.string(),
+      state: z.enum(['proven', 'never', 'cannot']),
+      proof: proof.optional(),
+      missing: z.array(z.string()).optional(),
+      unmatched: z.array(z.string()).optional(),
+    }),
+  ),
+});
+const historySchema = z.object({ version: z.literal(1), runs: z.array(runSchema) });
+
+const maxRuns = 200;
+export const coverageFile = (stateFolder: string): string => join(stateFolder, 'coverage.json');
+
+/** Oldest first; empty where nothing was kept yet. A file that is not ours is a UserError, never overwritten. */
+export function readCoverage(stateFolder: string): CoverageRun[] {
+  const file = coverageFile(stateFolder);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new UserError(`${file}: ${messageOf(error)}`);
+  }
+  try {
+    return historySchema.parse(JSON.parse(text)).runs as CoverageRun[];
+  } catch {
+    const message = `${file} is not a history of alert coverage`;
+    throw new UserError({ message, expected: 'the file as firedrill wrote it; move it away' });
+  }
+}
+
+export function keepCoverage(stateFolder: string, run: CoverageRun): void {
+  const runs = [...readCoverage(stateFolder), run].slice(-maxRuns);
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  writeFileWhole(coverageFile(stateFolder), `${JSON.stringify({ version: 1, runs })}\n`);
+}
+
+/** Of one system, each alert as it stands now: its rule in the newest run, its latest proof of any. */
+export function standNow(runs: readonly CoverageRun[], system: string): CoverageRun | undefined {
+  const own = runs.filter((r) => r.system === system);
+  const newest = own.at(-1);
+  if (!newest) return undefined;
+  const alerts = newest.alerts.map((now) => {
+    if (now.state === 'proven') return now;
+    const before = own.findLast((r) => proofIn(r, now) !== undefined);
+    const proof = before && proofIn(before, now);
+    return proof
+      ? { alert: now.alert, severity: now.severity, state: 'proven' as const, proof }
+      : now;
+  });
+  return { ...newest, alerts };
+}
+
+const proofIn = (
+  run: CoverageRun,
+  { alert, severity }: { alert: string; severity: string },
+): CoverageRun['alerts'][number]['proof'] =>
+  run.alerts.find((a) => a.alert === alert && a.severity === severity)?.proof;

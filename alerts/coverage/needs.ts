@@ -1,0 +1,116 @@
+/** What an expression needs to have a value at all: the metrics without which an alert cannot fire. */
+import { type Expr, parse, PromqlError, type VectorSelector } from '../../slo/promql/index.js';
+import { print } from '../../slo/promql/syntax/print.js';
+import type { RuleGroup } from '../../slo/rules/model.js';
+
+export interface Need {
+  possible: boolean;
+  /** Metrics without a series that make it impossible. */
+  missing: string[];
+}
+
+const nothing: Need = { possible: true, missing: [] };
+/** Made by the rules themselves. */
+const ownMetrics = new Set(['ALERTS', 'ALERTS_FOR_STATE']);
+
+/** By the name of a recorded metric: the expressions that record it. */
+export function recordsOf(groups: readonly RuleGroup[]): Map<string, string[]> {
+  const records = new Map<string, string[]>();
+  for (const rule of groups.flatMap((g) => g.rules)) {
+    if (rule.kind !== 'record') continue;
+    records.set(rule.record, [...(records.get(rule.record) ?? []), rule.expr]);
+  }
+  return records;
+}
+
+/** Given which metrics have series, and which are recorded from others. An expression that is none needs nothing. */
+export function needOf(
+  expr: string,
+  has: (metric: string) => boolean,
+  records: ReadonlyMap<string, readonly string[]>,
+): Need {
+  const under = new Set<string>();
+  const ofText = (text: string): Need => {
+    const tree = treeOf(text);
+    return tree ? ofTree(tree) : nothing;
+  };
+  const ofMetric = (name: string): Need => {
+    if (ownMetrics.has(name) || has(name)) return nothing;
+    const recorded = records.get(name);
+    if (!recorded || under.has(name)) return { possible: false, missing: [name] };
+    under.add(name);
+    const needs = recorded.map(ofText);
+    under.delete(name);
+    // Recorded from what is there, and yet without a value: what it selects matched nothing.
+    return needs.some((n) => n.possible) ? nothing : all(needs);
+  };
+  const ofTree = (node: Expr): Need => {
+    switch (node.kind) {
+      case 'selector':
+        return node.name === undefined ? nothing : ofMetric(node.name);
+      case 'matrix':
+        return ofTree(node.selector);
+      case 'call':
+        return node.name.startsWith('absent') ? nothing : all(node.args.map(ofTree));
+      case 'binary': {
+        if (node.op === 'unless') return ofTree(node.left);
+        const sides = [ofTree(node.left), ofTree(node.right)];
+        if (node.op !== 'or') return all(sides);
+        return sides.some((s) => s.possible) ? nothing : all(sides);
+      }
+      default:
+        return 'expr' in node ? ofTree(node.expr) : nothing;
+    }
+  };
+  return ofText(expr);
+}
+
+const all = (needs: readonly Need[]): Need => ({
+  possible: needs.every((n) => n.possible),
+  missing: [...new Set(needs.flatMap((n) => n.missing))],
+});
+
+function treeOf(text: string): Expr | undefined {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof PromqlError) return undefined;
+    throw error;
+  }
+}
+
+/** Its selectors that ask for labels, without offsets, as texts; through recorded metrics down to scraped ones. */
+export function selectorsOf(
+  expr: string,
+  records: ReadonlyMap<string, readonly string[]>,
+): string[] {
+  const found = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (node: Expr): void => {
+    if (node.kind === 'selector') return take(node);
+    if (node.kind === 'matrix') return take(node.selector);
+    if (node.kind === 'call' && node.name.startsWith('absent')) return;
+    if (node.kind === 'call') return node.args.forEach(visit);
+    if (node.kind === 'binary') {
+      visit(node.left);
+      return visit(node.right);
+    }
+    if ('expr' in node) visit(node.expr);
+  };
+  const take = (selector: VectorSelector): void => {
+    const { kind, name, matchers, from, to } = selector;
+    const recorded = name === undefined ? undefined : records.get(name);
+    if (recorded && name !== undefined && !seen.has(name)) {
+      seen.add(name);
+      for (const tree of recorded.map(treeOf)) if (tree) visit(tree);
+      return;
+    }
+    if (name === undefined || ownMetrics.has(name) || recorded) return;
+    if (matchers.some((m) => m.name !== '__name__')) {
+      found.add(print({ kind, name, matchers, from, to }));
+    }
+  };
+  const tree = treeOf(expr);
+  if (tree) visit(tree);
+  return [...found];
+}

@@ -1,0 +1,59 @@
+/** What a game day has proven of its alerts: receipts while a fault was known to work, and which series there were. */
+import { type AlertProof, coverageOf, type CoverageRun } from '../../alerts/coverage/index.js';
+import type { Watch } from '../../alerts/watch/index.js';
+import type { AlertRecord, ScenarioRecord } from '../../runbooks/record.js';
+import type { RuleGroup } from '../../slo/index.js';
+
+export async function coverageRunOf(day: {
+  id: string;
+  system: string;
+  timeScale: number;
+  startedMs: number;
+  endedMs: number;
+  groups: readonly RuleGroup[];
+  scenarios: readonly ScenarioRecord[];
+  alerts: readonly AlertRecord[];
+  watch: Pick<Watch, 'query'>;
+}): Promise<CoverageRun> {
+  const { id, system, timeScale, startedMs, endedMs, groups, scenarios, alerts, watch } = day;
+  const proofs = alerts.flatMap((alert) => {
+    const scenario = scenarios.find((s) => s.id === alert.scenario);
+    const proof = scenario && proofOf(id, alert, scenario);
+    return proof ? [{ alert: alert.name, severity: alert.severity, ...proof }] : [];
+  });
+  return {
+    run: id,
+    atMs: startedMs,
+    system,
+    timeScale,
+    scenarios: scenarios.filter((s) => confirmedOf(s).length > 0).map((s) => s.id),
+    alerts: await coverageOf({
+      groups,
+      proofs: proofs.sort((a, b) => a.atMs - b.atMs),
+      query: (expr) => watch.query(expr, endedMs),
+      lookBackMs: endedMs - startedMs,
+    }),
+  };
+}
+
+const confirmedOf = (scenario: ScenarioRecord): number[] =>
+  scenario.faults.flatMap((f) => f.confirmedMs ?? []);
+
+/** Undefined where no fault was known to work when it was received: it proves nothing. */
+function proofOf(
+  run: string,
+  alert: AlertRecord,
+  scenario: ScenarioRecord,
+): AlertProof | undefined {
+  const confirmed = confirmedOf(scenario).filter((ms) => ms <= alert.receivedAtMs);
+  if (confirmed.length === 0) return undefined;
+  const [receiver] = Object.keys(alert.receipts ?? {});
+  return {
+    scenario: scenario.id,
+    run,
+    atMs: alert.receivedAtMs,
+    afterMs: alert.receivedAtMs - Math.min(...confirmed),
+    ...(receiver !== undefined && { receiver }),
+    expected: alert.expected,
+  };
+}
