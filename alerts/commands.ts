@@ -4,6 +4,7 @@ import { registerCoverage } from './coverage/command.js';
 import { registerLibrary } from './library/commands.js';
 import { registerLint } from './lint/commands.js';
 import { registerRouting } from './routing/commands.js';
+import { registerScale } from './scale/commands.js';
 import { registerBacktest } from './proof/backtest/command.js';
 import { registerTest } from './proof/unit/command.js';
 
@@ -15,6 +16,7 @@ export function registerAlerts(program: Command): void {
   registerLint(alerts);
   registerCoverage(alerts);
   registerRouting(alerts);
+  registerScale(alerts);
   registerTest(alerts);
   registerBacktest(alerts);
 }

@@ -9,6 +9,8 @@ import { parseAlertTemplate, TemplateError } from '../template/index.js';
 export interface ReadRule {
   rule: Rule;
   place: Place;
+  /** The place of a character of the rule's expression. */
+  placeInExpr: (offset: number) => Place;
 }
 
 export interface ReadGroup {
@@ -101,7 +103,11 @@ function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions)
       rules: (group.rules ?? []).map((raw, j) => {
         const path = ['groups', i, 'rules', j];
         problems.push(...problemsOfRule(document, path, raw, options));
-        return { rule: ruleOf(raw, group.labels ?? {}), place: document.placeOf(path) };
+        return {
+          rule: ruleOf(raw, group.labels ?? {}),
+          place: document.placeOf(path),
+          placeInExpr: (offset) => document.placeWithin([...path, 'expr'], offset),
+        };
       }),
       place,
     };
@@ -203,5 +209,8 @@ export const asRead = (groups: readonly RuleGroup[], file: string): ReadGroup[] 
     file,
     limit: group.limit ?? 0,
     place: { file, line: 1, column: 1 },
-    rules: group.rules.map((rule) => ({ rule, place: { file, line: 1, column: 1 } })),
+    rules: group.rules.map((rule) => {
+      const place = { file, line: 1, column: 1 };
+      return { rule, place, placeInExpr: () => place };
+    }),
   }));

@@ -1,0 +1,40 @@
+/** `firedrill alerts scale`: its flags. */
+import type { Command } from 'commander';
+
+export interface ScaleFlags {
+  timeScale: string;
+  scrapeInterval: string;
+  subqueryStep: string;
+  out: string;
+  prove: boolean;
+  seed: string;
+}
+
+export function registerScale(alerts: Command): void {
+  alerts
+    .command('scale')
+    .description('any Prometheus rule files at a time scale: what is scaled, and what cannot be')
+    .argument('<files...>', 'rule files')
+    .option(
+      '--time-scale <scale>',
+      'such as 1/240, or auto: from the rules and this machine',
+      'auto',
+    )
+    .option('--scrape-interval <duration>', 'of production', '15s')
+    .option('--subquery-step <duration>', "Prometheus's global evaluation interval", '1m')
+    .option('-o, --out <file>', 'a file, or - for standard output', '-')
+    .option(
+      '--prove',
+      'compare firings, scaled and not, on invented series; nothing is written',
+      false,
+    )
+    .option('--seed <number>', 'of the invented series', '1')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firedrill alerts scale rules.yaml --time-scale 1/60 -o scaled.yaml' +
+        '\n  firedrill alerts scale rules/*.yaml --prove',
+    )
+    .action(async (files: string[], flags: ScaleFlags) =>
+      (await import('./run.js')).scaleCommand(files, flags),
+    );
+}

@@ -1,0 +1,10 @@
+/** The public face of alerts/scale/: rule files at a drill's time scale, and which scale they can be drilled at. */
+export { type ChosenScale, chooseScale, type Machine } from './choose.js';
+export {
+  readRules,
+  type RuleRemark,
+  type ScaledRules,
+  scaleReadGroups,
+  scaleRuleFiles,
+  type ScaleOptions,
+} from './scale.js';

@@ -1,0 +1,57 @@
+/** Lengths of time in an expression (ranges, steps, offsets) at a time scale. */
+import { formatDurationMs } from '../../base/duration.js';
+import type { Duration } from '../../slo/promql/syntax/ast.js';
+
+/** Seconds of a duration of literals; undefined where it depends on the query: `step()`. */
+export function secondsOf(duration: Duration): number | undefined {
+  switch (duration.kind) {
+    case 'seconds':
+      return duration.seconds;
+    case 'step':
+    case 'range':
+      return undefined;
+    case 'paren':
+      return secondsOf(duration.operand);
+    case 'unary': {
+      const seconds = secondsOf(duration.operand);
+      return seconds === undefined ? undefined : duration.op === '-' ? -seconds : seconds;
+    }
+    default: {
+      const [left, right] = [secondsOf(duration.left), secondsOf(duration.right)];
+      if (left === undefined || right === undefined) return undefined;
+      switch (duration.kind === 'binary' ? duration.op : duration.kind) {
+        case 'min_of':
+          return Math.min(left, right);
+        case 'max_of':
+          return Math.max(left, right);
+        case '+':
+          return left + right;
+        case '-':
+          return left - right;
+        case '*':
+          return left * right;
+        case '/':
+          return left / right;
+        case '%':
+          return left % right;
+        default:
+          return left ** right;
+      }
+    }
+  }
+}
+
+/** At least a millisecond, to whole ones: Prometheus knows none shorter. Undefined where it cannot be scaled. */
+export function scaledDuration(duration: Duration, timeScale: number): Duration | undefined {
+  const seconds = secondsOf(duration);
+  if (seconds === undefined || !Number.isFinite(seconds)) return undefined;
+  const { from, to } = duration;
+  return literal(seconds * 1000 * timeScale, { from, to });
+}
+
+export function literal(ms: number, span: { from: number; to: number }): Duration {
+  const whole = ms === 0 ? 0 : Math.max(1, Math.round(Math.abs(ms)));
+  const sign = ms < 0 ? '-' : '';
+  const seconds = ((ms < 0 ? -1 : 1) * whole) / 1000;
+  return { kind: 'seconds', seconds, text: `${sign}${formatDurationMs(whole)}`, ...span };
+}

@@ -1,0 +1,65 @@
+/** What `firedrill alerts scale` does. */
+import { availableParallelism } from 'node:os';
+import { parseDurationMs } from '../../base/duration.js';
+import { exitCode, formatProblem, UserError } from '../../base/errors.js';
+import { groupsText } from '../../slo/index.js';
+import { writeAll } from '../../slo/rules/write-files.js';
+import { chooseScale } from './choose.js';
+import type { ScaleFlags } from './commands.js';
+import { proveScaling } from './proof.js';
+import { readRules, type RuleRemark, scaleReadGroups } from './scale.js';
+
+export async function scaleCommand(files: readonly string[], flags: ScaleFlags): Promise<void> {
+  const scrapeMs = durationOf('--scrape-interval', flags.scrapeInterval);
+  const subqueryStepMs = durationOf('--subquery-step', flags.subqueryStep);
+  const read = readRules(files);
+  const timeScale = scaleOf(flags.timeScale, () => {
+    const machine = { cpus: availableParallelism(), targets: 1 };
+    const { scale, why } = chooseScale(read, scrapeMs, machine);
+    process.stderr.write(`time scale ${why}\n`);
+    return scale;
+  });
+  const { groups, unscalable, adjusted } = scaleReadGroups(read, { timeScale, subqueryStepMs });
+  const say = (list: readonly RuleRemark[], word: string): void => {
+    for (const remark of list) process.stderr.write(`${formatProblem(remark)}\n`);
+    if (list.length > 0) process.stderr.write(`${list.length} ${word}\n`);
+  };
+  say(adjusted, 'constants adjusted');
+  say(unscalable, 'not scaled');
+  if (flags.prove) {
+    const proof = await proveScaling(read, { timeScale, seed: Number(flags.seed) });
+    process.stdout.write(proof.text);
+    if (!proof.equal) process.exitCode = exitCode.failed;
+    return;
+  }
+  const head = `# At time scale ${flags.timeScale}: written by firedrill alerts scale.\n`;
+  const text = head + groupsText(distinct(groups));
+  writeAll(flags.out, true, new Map([['rules.yaml', text]]));
+}
+
+/** Groups of several files may have one name; those of one file may not. */
+function distinct<G extends { name: string }>(groups: readonly G[]): G[] {
+  const seen = new Map<string, number>();
+  return groups.map((group) => {
+    const count = (seen.get(group.name) ?? 0) + 1;
+    seen.set(group.name, count);
+    return count === 1 ? group : { ...group, name: `${group.name} (${count})` };
+  });
+}
+
+function durationOf(flag: string, text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new UserError({ message: `bad ${flag} '${text}'`, expected: 'a duration such as 15s' });
+}
+
+function scaleOf(text: string, auto: () => number): number {
+  if (text === 'auto') return auto();
+  const match = /^(\d+(?:\.\d+)?)(?:\/(\d+(?:\.\d+)?))?$/.exec(text.trim());
+  const value = match ? Number(match[1]) / Number(match[2] ?? 1) : Number.NaN;
+  if (value > 0 && value <= 1) return value;
+  throw new UserError({
+    message: `bad time scale '${text}'`,
+    expected: 'auto, or a fraction above 0, at most 1, such as 1/240',
+  });
+}
