@@ -21,6 +21,8 @@ export interface Destination {
   backends: Backend[];
   /** Used by the default route and by routes without retries of their own. */
   retryBudget?: RetryBudget;
+  /** It has no address of its own: clients dial its endpoints, each by its own address (transparent mode). */
+  headless?: true;
 }
 
 export interface Route {
@@ -131,6 +133,8 @@ export interface Endpoint {
   zone?: string;
   /** For metrics: pod, deployment and the like. */
   labels?: Record<string, string>;
+  /** Present where every port of the address leads to its proxy (a meshed pod): every port but these. */
+  plainPorts?: number[];
 }
 
 /** Textbook words: closed lets all through, open lets none, half-open lets one probe. */
@@ -150,10 +154,15 @@ export interface BreakerPolicy {
 /** One port of the workload that the inbound side accepts for. */
 export interface InboundServer {
   name: string;
-  /** The port that peers mean: the original destination's, or the proxy's own inbound port in explicit mode. */
+  /**
+   * The port that peers mean: the original destination's, or the proxy's own inbound port in explicit mode. 0 is every
+   * port that no other server has (transparent mode): what comes goes to the address and port that was dialled.
+   */
   port: number;
-  /** Where the app listens, `ip:port`. */
+  /** Where the app listens, `ip:port`; of port 0 not read. */
   target: string;
+  /** Of port 0: ports whose bytes are not looked at. */
+  opaquePorts?: number[];
   protocol: 'detect' | 'http1' | 'http2' | 'opaque';
   /** What is done with a peer without a mesh identity, or not on any authorization's list. */
   defaultPolicy:
@@ -251,4 +260,13 @@ export interface ProxyConfig {
     connectTimeoutMs?: number;
   };
   drainSeconds?: number;
+  /** Of Kubernetes: the app's own probes, which the admin port makes for the kubelet; by `container/kind`. */
+  probes?: Record<string, AppProbe>;
 }
+
+/** How a container says that it is well, as the kubelet would ask it. */
+export type AppProbe = { port: number; timeoutMs: number } & (
+  | { kind: 'tcp' }
+  | { kind: 'http'; path: string; tls?: boolean; headers?: [string, string][] }
+  | { kind: 'grpc'; service: string }
+);

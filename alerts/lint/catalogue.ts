@@ -1,5 +1,5 @@
 /** Which metrics there are, of which type and with which labels: what names in expressions are held against. */
-import { suggest } from '../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../base/suggest.js';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'info';
 

@@ -2,7 +2,7 @@
  * Exceptions, as comments with a reason: `# lint-ignore promql/short-window: scraped every 5 s` above a rule or within
  * it, `# lint-ignore-file alert/missing-owner: the routes add it` anywhere for the whole file.
  */
-import { suggest } from '../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../base/suggest.js';
 import { type Finding, type LintRuleId, lintRules } from './model.js';
 import { sayTo } from './context.js';
 import type { LintFile } from './source.js';

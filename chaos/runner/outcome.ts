@@ -4,7 +4,7 @@
  */
 import { wakes } from '../../runbooks/pager.js';
 import type { OutcomeRecord, TheoryRecord } from '../../runbooks/record.js';
-import { suggest } from '../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../base/suggest.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import type { Expected } from '../scenarios/schema.js';
 import { type Firing, fulfils, matches, receivedMs } from './firings.js';

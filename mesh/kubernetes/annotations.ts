@@ -1,4 +1,5 @@
 /** Every annotation and label that users write and we read or set, in one place. */
+import type { InboundServer } from '../model.js';
 import { meshGroup } from './client/objects.js';
 
 const name = (suffix: string): string => `${meshGroup}/${suffix}`;
@@ -35,6 +36,10 @@ export const annotations = {
   /** Set by the injector and read back through the downward API: the proxy's whole configuration, JSON. */
   proxyConfig: name('proxy-config'),
   trustAnchors: name('trust-anchors'),
+  /** Set by the injector: the probes that it turned to the proxy, JSON, for whoever takes it out again. */
+  originalProbes: name('original-probes'),
+  /** Set by the injector: the inbound ports that the redirection of this pod leaves alone. */
+  skippedInbound: name('skipped-inbound-ports'),
   /** In explicit mode, the port peers connect to. */
   inboundPort: name('inbound-port'),
 } as const;
@@ -81,3 +86,14 @@ export function parsePorts(text: string): number[] | undefined {
   }
   return found;
 }
+
+export const policies: readonly InboundServer['defaultPolicy'][] = [
+  'all-unauthenticated',
+  'all-authenticated',
+  'cluster-authenticated',
+  'audit',
+  'deny',
+];
+
+export const isPolicy = (text: string): text is InboundServer['defaultPolicy'] =>
+  (policies as readonly string[]).includes(text);

@@ -130,6 +130,7 @@ const endpoint = object({
   weight: number(),
   zone: text(),
   labels: record(text()),
+  plainPorts: list(port),
 });
 
 const backend = object({
@@ -178,6 +179,7 @@ const destination = object({
   routes: required(list(route)),
   backends: required(list(backend, 1)),
   retryBudget: budget,
+  headless: flag,
 });
 
 const server = object({
@@ -185,6 +187,7 @@ const server = object({
   port: required(port),
   target: required(address),
   protocol: required(protocol),
+  opaquePorts: list(port),
   defaultPolicy: required(
     oneOf('all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'audit', 'deny'),
   ),
@@ -250,6 +253,17 @@ const config = object({
     connectTimeoutMs: milliseconds,
   }),
   drainSeconds: number({ max: 86_400 }),
+  probes: record(
+    object({
+      kind: required(oneOf('tcp', 'http', 'grpc')),
+      port: required(port),
+      timeoutMs: required(milliseconds),
+      path: text(),
+      tls: flag,
+      headers: list(tuple(field, fieldValue)),
+      service: text(),
+    }),
+  ),
 });
 
 /** Every problem with where it is; empty where the value is a configuration. */

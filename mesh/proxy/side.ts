@@ -204,7 +204,7 @@ export class InboundSide extends Side {
   protected known(originalDst: string | undefined): Exclude<Spoken, 'tls'> | undefined {
     const port = this.#portOf(originalDst);
     if (this.parts.config.skipPorts?.inbound.includes(port)) return 'opaque';
-    const server = this.parts.gateway.inbound.serverFor(port);
+    const server = this.parts.gateway.inbound.serverFor(port, originalDst);
     return server && spokenOf[server.protocol];
   }
 
@@ -212,13 +212,17 @@ export class InboundSide extends Side {
     const { inbound } = this.parts.gateway;
     const { wire, peerAddress, peerIdentity, originalDst } = accepted;
     const port = this.#portOf(originalDst);
-    const server = inbound.serverFor(port);
+    // Dialled itself, it would be sent to itself.
+    const server =
+      originalDst !== undefined && port === this.port
+        ? undefined
+        : inbound.serverFor(port, originalDst);
     const peer = { identity: peerIdentity, address: peerAddress };
     if (!server || !inbound.mayConnect(server, peer)) return wire.destroy();
     const tls = peerIdentity === undefined ? 'disabled' : 'true';
     if (accepted.spoken === 'opaque') {
       return this.relay(accepted, inbound.connect(server, peer, tls));
     }
-    this.serve(accepted, new InboundServing(inbound, server, port, { ...peer, tls }));
+    this.serve(accepted, new InboundServing(inbound, server, port, { ...peer, tls }, originalDst));
   }
 }

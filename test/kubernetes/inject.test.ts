@@ -70,6 +70,104 @@ test('annotations of the pod win over those of its namespace, and reach the prox
   expect(JSON.stringify(made.spec)).toContain('77Mi');
 });
 
+test.each([
+  ['default-inbound-policy', 'deni', /expected all-unauthenticated, /],
+  ['default-inbound-polcy', 'deny', /no such annotation; did you mean default-inbound-policy\?/],
+  ['proxy-memory-limit', '16Mi', /at least 32Mi/],
+  ['revision', 'Canary one', /the name of a control plane/],
+  ['drain-seconds', '', /0 to 3600/],
+])('%s: %s is no annotation to go on with', (name, value, message) => {
+  const made = injectPod(pod({}, { [key(name)]: value }), enabled, options);
+  expect(made).toMatchObject({ skipped: 'BadAnnotation', message: expect.stringMatching(message) });
+});
+
+test('a pod that asks for a policy by a word that is none is refused: without a proxy it would be open', () => {
+  const object = pod({}, { [key('default-inbound-policy')]: 'deni' }) as never;
+  const review = {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: { uid: 'u', namespace: 'shop', object },
+  };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: enabled };
+  const { response } = answerInject(review, namespace as never, options).answer;
+  expect(response).toMatchObject({ allowed: false, status: { code: 422 } });
+});
+
+test('a limit below the default request takes the request with it: the API server would refuse the pod', () => {
+  const made = injected(
+    pod({}, { [key('proxy-memory-limit')]: '32Mi', [key('proxy-cpu-limit')]: '5m' }),
+  );
+  const proxy = made.spec.initContainers?.find((c) => c.name === 'firedrill-proxy');
+  expect(proxy?.resources).toEqual({
+    requests: { cpu: '5m', memory: '32Mi' },
+    limits: { cpu: '5m', memory: '32Mi' },
+  });
+});
+
+test('without native sidecars a Job is left alone, by name: its pod would never end', () => {
+  const ownerReferences = [{ apiVersion: 'batch/v1', kind: 'Job', name: 'nightly', uid: 'u' }];
+  const job = pod({}, { [key('native-sidecar')]: 'false' });
+  job.metadata.ownerReferences = ownerReferences as never;
+  expect(injectPod(job, enabled, options)).toMatchObject({ skipped: 'JobNeedsNativeSidecar' });
+});
+
+test("the app's probes are made by its proxy, of every kind and in every container, and come back", () => {
+  const before = pod({
+    containers: [
+      {
+        name: 'app',
+        ports: [{ name: 'web', containerPort: 8080 }],
+        readinessProbe: {
+          httpGet: {
+            path: 'ready',
+            port: 'web',
+            scheme: 'HTTPS',
+            httpHeaders: [{ name: 'X-A', value: 'b' }],
+          },
+          timeoutSeconds: 3,
+        },
+        livenessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 7 },
+        startupProbe: { exec: { command: ['true'] } },
+        lifecycle: { preStop: { httpGet: { path: '/stop', port: 8080 } } },
+      },
+    ],
+    initContainers: [
+      { name: 'cache', restartPolicy: 'Always', startupProbe: { grpc: { port: 6000 } } },
+    ],
+  });
+  const after = injected(before);
+  const [app] = after.spec.containers;
+  expect(app?.readinessProbe).toEqual({
+    httpGet: { path: '/probes/app/readinessProbe', port: 4191 },
+    timeoutSeconds: 3,
+  });
+  expect(app?.startupProbe).toEqual({ exec: { command: ['true'] } });
+  expect(configOf(after).probes).toEqual({
+    'app/readinessProbe': {
+      kind: 'http',
+      port: 8080,
+      path: '/ready',
+      tls: true,
+      headers: [['x-a', 'b']],
+      timeoutMs: 3000,
+    },
+    'app/livenessProbe': { kind: 'tcp', port: 9000, timeoutMs: 1000 },
+    'app/preStop': { kind: 'http', port: 8080, path: '/stop', timeoutMs: 30_000 },
+    'cache/startupProbe': { kind: 'grpc', port: 6000, service: '', timeoutMs: 1000 },
+  });
+  expect(uninjectPod(after)).toEqual(before);
+});
+
+test('a probe of another host than the pod, or of a port that nothing names, is left as it is', () => {
+  const probes = {
+    readinessProbe: { httpGet: { host: '10.0.0.9', port: 80 } },
+    livenessProbe: { tcpSocket: { port: 'nothing' } },
+  };
+  const made = injected(pod({ containers: [{ name: 'app', ...probes }] }));
+  expect(made.spec.containers[0]).toMatchObject(probes);
+  expect(configOf(made).probes).toBeUndefined();
+});
+
 test('native sidecars come before the app, the init container before them; else an ordinary container', () => {
   const inits = [{ name: 'migrate' }];
   const native = injected(pod({ initContainers: inits }));
@@ -80,7 +178,9 @@ test('native sidecars come before the app, the init container before them; else 
   ]);
   const plain = injected(pod({ initContainers: inits }, { [key('native-sidecar')]: 'false' }));
   expect(plain.spec.initContainers?.map((c) => c.name)).toEqual(['migrate', 'firedrill-init']);
-  expect(plain.spec.containers.map((c) => c.name)).toEqual(['app', 'firedrill-proxy']);
+  // First, and the app starts when its hook is done: by then the proxy is up.
+  expect(plain.spec.containers.map((c) => c.name)).toEqual(['firedrill-proxy', 'app']);
+  expect(JSON.stringify(plain.spec.containers[0]?.lifecycle)).toContain('await.js');
   const explicit = injected(pod({}, { [key('mode')]: 'explicit' }));
   expect(explicit.spec.initContainers?.map((c) => c.name)).toEqual(['firedrill-proxy']);
 });
@@ -168,7 +268,15 @@ test('proxy-init: what is skipped comes before what is redirected, and the jumps
     '-A FIREDRILL_INBOUND -p tcp --dport 8000:8001 -j RETURN',
     '-A FIREDRILL_INBOUND -p tcp -j REDIRECT --to-ports 4143',
   ]);
-  expect(rules.filter((r) => r.startsWith('-A FIREDRILL_OUTBOUND')).at(0)).toContain('2102');
+  expect(rules.filter((r) => r.startsWith('-A FIREDRILL_OUTBOUND'))).toEqual([
+    '-A FIREDRILL_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN',
+    // Before what the proxy's user may send as it likes: a call to the pod itself comes in as a peer's.
+    '-A FIREDRILL_OUTBOUND -p tcp -o lo ! -d 127.0.0.0/8 -m owner --uid-owner 2102 -j FIREDRILL_INBOUND',
+    '-A FIREDRILL_OUTBOUND -m owner --uid-owner 2102 -j RETURN',
+    '-A FIREDRILL_OUTBOUND -o lo -j RETURN',
+    '-A FIREDRILL_OUTBOUND -p tcp --dport 25 -j RETURN',
+    '-A FIREDRILL_OUTBOUND -p tcp -j REDIRECT --to-ports 4140',
+  ]);
   expect(rules.at(-3)).toBe('-A OUTPUT -p tcp -j FIREDRILL_OUTBOUND');
   const again = redirectRules(redirection, new Set(['FIREDRILL_INBOUND', 'FIREDRILL_OUTBOUND']));
   expect(again).not.toMatch(/-A (PREROUTING|OUTPUT)/);
@@ -182,5 +290,6 @@ test('the image has what the pods run: every command of the injector and of inst
   const text = JSON.stringify([injected(pod()), manifests(defaultValues())]);
   const programs = new Set([...text.matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map((m) => m[1]));
   expect([...programs].sort()).toEqual(['cli', 'mesh/controller/main', 'mesh/proxy/main']);
+  programs.add('mesh/proxy/await');
   for (const module of programs) expect(existsSync(program(module as string))).toBe(true);
 });

@@ -1,6 +1,6 @@
 /** What an alert has to carry: a wait, a severity, an owner, a runbook, a summary; and no medians. */
 import type { Expr } from '../../../slo/promql/index.js';
-import { suggest } from '../../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../../base/suggest.js';
 import { type Check, eachNode, metricOf, numberIn, placeOfNode, selectorsIn } from '../context.js';
 import { type LintRule, offsetOf, placeOfField } from '../source.js';
 import { isLatency } from './values.js';

@@ -1,6 +1,6 @@
 /** Names: metrics, labels and recording rules that do not exist, and labels that have no bounds. */
 import type { Expr } from '../../../slo/promql/index.js';
-import { suggest } from '../../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../../base/suggest.js';
 import { targetLabels } from '../catalogue.js';
 import {
   type Check,

@@ -1,5 +1,5 @@
 /** Templates: those that do not parse, labels that the result will not have, and values where they must not be. */
-import { suggest } from '../../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../../base/suggest.js';
 import {
   alertVariables,
   functionNames,

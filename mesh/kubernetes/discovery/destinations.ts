@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import { identityName } from '../../identity/names.js';
 import type { Backend, BreakerPolicy, Destination, Endpoint, Route } from '../../model.js';
-import { annotations, defaultOpaquePorts, parsePorts } from '../annotations.js';
+import { annotations, defaultOpaquePorts, parsePorts, ports } from '../annotations.js';
 import type { KubeObject } from '../client/objects.js';
 import { grpcRoutes, httpRoutes } from './gateway-routes.js';
 import { type Drafts, type RouteDraft, type ServiceRef } from './route-parts.js';
@@ -45,9 +45,11 @@ type ServicePort = NonNullable<Service['spec']['ports']>[number];
  * (`cart.retail:9090`), since one name cannot tell ports apart.
  */
 export function convertService(service: Service, look: Lookup): Converted {
-  const ports = (service.spec.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP');
+  // An alias in DNS: what the app connected to is where it wants to go.
+  if (service.spec.type === 'ExternalName') return { destinations: [], uses: [] };
+  const served = (service.spec.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP');
   const uses = new Set<string>();
-  const destinations = ports.map((port, i) => convertPort(service, port, i === 0, look, uses));
+  const destinations = served.map((port, i) => convertPort(service, port, i === 0, look, uses));
   return { destinations, uses: [...uses] };
 }
 
@@ -89,6 +91,7 @@ function convertPort(
     routes,
     backends: [...backends.values()],
     ...(retryBudget ? { retryBudget } : {}),
+    ...(service.spec.clusterIP === 'None' ? { headless: true as const } : {}),
   };
 }
 
@@ -192,10 +195,13 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
       const ref = entry.targetRef;
       const pod =
         ref?.kind === 'Pod' ? look.pod(`${ref.namespace ?? namespace}/${ref.name}`) : undefined;
+      // Slices and pods come by two watches, in any order: a pod that is not known may be meshed, and plaintext to it
+      // would be a silent loss; it is left out until it is known, or for good where it was deleted.
+      if (ref?.kind === 'Pod' && !pod) continue;
       for (const ip of entry.addresses.slice(0, 1)) {
         const endpoint: Endpoint = {
           address: withPort(ip, (pod && explicitPort(pod)) ?? slicePort.port),
-          ...(pod && isMeshed(pod) ? { identity: podIdentity(pod, look.trustDomain) } : {}),
+          ...(pod ? meshedAs(pod, slicePort.port, look.trustDomain) : {}),
           ...(entry.zone ? { zone: entry.zone } : {}),
           ...(pod ? { labels: podLabels(pod) } : {}),
         };
@@ -206,6 +212,19 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
   for (const external of externalEndpoints(service, port, look))
     found.set(external.address, external);
   return [...found.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+/** The identity that a pod shows on a port, and which of its ports do not lead to its proxy. */
+function meshedAs(
+  pod: Pod,
+  port: number,
+  trustDomain: string,
+): Pick<Endpoint, 'identity' | 'plainPorts'> {
+  if (!isMeshed(pod)) return {};
+  const identity = podIdentity(pod, trustDomain);
+  if (explicitPort(pod) !== undefined) return { identity };
+  const skipped = parsePorts(pod.metadata.annotations?.[annotations.skippedInbound] ?? '') ?? [];
+  return skipped.includes(port) ? {} : { identity, plainPorts: [...skipped, ports.admin] };
 }
 
 /** Workloads outside Kubernetes that the service's selector picks. */

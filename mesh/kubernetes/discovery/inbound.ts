@@ -2,7 +2,13 @@
 import type { WorkloadServers } from '../../controller/discovery/source.js';
 import { identityName } from '../../identity/names.js';
 import type { Authorization, InboundServer, RateLimit } from '../../model.js';
-import { annotations, defaultOpaquePorts, parsePorts, proxyContainer } from '../annotations.js';
+import {
+  annotations,
+  defaultOpaquePorts,
+  isPolicy,
+  parsePorts,
+  proxyContainer,
+} from '../annotations.js';
 import { httpRoutes } from './gateway-routes.js';
 import type { AuthorizationPolicySpec, HttpRouteSpec, RateLimitSpec, ServerSpec } from './specs.js';
 import type { Namespace, Pod, SpecObject } from './types.js';
@@ -19,14 +25,6 @@ export interface InboundLookup {
   serverRoutes(namespace: string): SpecObject<HttpRouteSpec>[];
 }
 
-const policies = new Set([
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-authenticated',
-  'audit',
-  'deny',
-]);
-
 /** `pods` are those of one workload, at least one; the first speaks for all. */
 export function convertInbound(
   workload: string,
@@ -39,7 +37,9 @@ export function convertInbound(
   const declared = look
     .servers(namespace)
     .filter((s) => selects(s.spec.podSelector, pod.metadata.labels));
-  const containers = pod.spec.containers.filter((c) => c.name !== proxyContainer);
+  const { containers: apps, initContainers = [] } = pod.spec;
+  // Init containers too: a user's own native sidecar is one of them.
+  const containers = [...apps, ...initContainers].filter((c) => c.name !== proxyContainer);
   const open = new Map<number, string | undefined>();
   for (const container of containers) {
     for (const p of container.ports ?? []) {
@@ -57,9 +57,9 @@ export function convertInbound(
   const policyText =
     pod.metadata.annotations?.[annotations.defaultInboundPolicy] ??
     all?.[annotations.defaultInboundPolicy];
-  const fallback = policies.has(policyText ?? '')
-    ? (policyText as InboundServer['defaultPolicy'])
-    : look.defaultPolicy;
+  // A policy that cannot be read was meant to close something.
+  const fallback =
+    policyText === undefined ? look.defaultPolicy : isPolicy(policyText) ? policyText : 'deny';
   const explicit = explicitPort(pod);
   for (const [port, name] of [...open].sort(([a], [b]) => a - b)) {
     const server = declared.find((s) => s.spec.port === port || (name && s.spec.port === name));
@@ -77,6 +77,19 @@ export function convertInbound(
     if (limit) made.rateLimit = limit;
     if (server?.spec.maxConcurrent !== undefined) made.maxConcurrent = server.spec.maxConcurrent;
     servers.push(made);
+  }
+  if (explicit === undefined) {
+    // A container's port list is information only: whatever the pod listens on is served, by the default policy.
+    servers.push({
+      name: 'undeclared',
+      port: 0,
+      target: '127.0.0.1:0',
+      protocol: 'detect',
+      opaquePorts: opaque,
+      defaultPolicy: fallback,
+      authorizations: authorizationsFor(undefined, namespace, look),
+      routes: [],
+    });
   }
   return { key: `${namespace}/${workload}`, namespace, workload, servers };
 }

@@ -1,5 +1,6 @@
 /** Answers to the API server's questions: a pod to inject, an object to accept or refuse. No I/O. */
 import type { AnyObject } from '../client/objects.js';
+import { annotations as ann } from '../annotations.js';
 import type { Namespace, PodSpec } from '../discovery/types.js';
 import { injectPod, type InjectOptions, type PodLike, type Skipped } from './inject.js';
 import { problemsOfObject } from './validate.js';
@@ -52,7 +53,11 @@ export function answerInject(
   const result = injectPod(pod, { name, annotations, labels }, options);
   if ('skipped' in result) {
     const answer = allow(review);
-    if (result.skipped === 'BadAnnotation') {
+    if (result.skipped === 'BadAnnotation' && result.message.startsWith(ann.defaultInboundPolicy)) {
+      // Whoever asked for a policy, and misspelt it, must not get a pod that is open to all.
+      answer.response.allowed = false;
+      answer.response.status = { code: 422, message: result.message };
+    } else if (result.skipped === 'BadAnnotation') {
       answer.response.warnings = [`firedrill did not inject: ${result.message}`];
     }
     return { answer, skipped: result };

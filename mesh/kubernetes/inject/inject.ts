@@ -8,6 +8,9 @@ import { controllerIdentityOf } from '../install/manifests.js';
 import type { ObjectMeta } from '../client/objects.js';
 import type { Container, PodSpec } from '../discovery/types.js';
 import { isMeshed, workloadOf } from '../discovery/workload.js';
+import { badAnnotation } from './annotation-check.js';
+import { type Originals, restoreProbes, turnProbes } from './probes.js';
+import { proxyResources } from './resources.js';
 
 export interface InjectOptions {
   image: string;
@@ -38,7 +41,8 @@ export type SkipReason =
   | 'AlreadyInjected'
   | 'ControlPlane'
   | 'BadAnnotation'
-  | 'NameTaken';
+  | 'NameTaken'
+  | 'JobNeedsNativeSidecar';
 
 export interface PodLike {
   metadata: Partial<ObjectMeta>;
@@ -69,24 +73,39 @@ export function injectPod<P extends PodLike>(
   const read = (key: string): string | undefined => own[key] ?? namespace.annotations?.[key];
   const reason = skipReason(pod, namespace, read(annotations.inject), own, options);
   if (reason) return reason;
-  const problem = badAnnotation(read);
+  const problem = badAnnotation(read, { ...namespace.annotations, ...own });
   if (problem) return { skipped: 'BadAnnotation', message: problem };
+  const native = read(annotations.nativeSidecar);
+  const sidecar = native === undefined ? options.nativeSidecar : native === 'true';
+  const kind = pod.metadata.ownerReferences?.[0]?.kind ?? '';
+  if (!sidecar && ['Job', 'CronJob'].includes(kind)) {
+    const message = 'a Job ends when its containers end, and only a native sidecar ends with them';
+    return { skipped: 'JobNeedsNativeSidecar', message };
+  }
 
   const made = structuredClone(pod);
   const explicit = read(annotations.mode) === 'explicit';
-  const config = proxyConfig(pod, namespace.name, read, explicit, options);
+  const { probes, originals } = turnProbes(made.spec);
+  const config: ProxyConfig = {
+    ...proxyConfig(pod, namespace.name, read, explicit, options),
+    ...(Object.keys(probes).length > 0 ? { probes } : {}),
+  };
+  const skipInbound = read(annotations.skipInboundPorts);
   made.metadata.annotations = {
     ...own,
     [annotations.status]: 'injected',
     [annotations.proxyVersion]: options.version,
     [annotations.proxyConfig]: JSON.stringify(config),
+    ...(Object.keys(probes).length > 0
+      ? { [annotations.originalProbes]: JSON.stringify(originals) }
+      : {}),
+    // As it is in force, whatever becomes of the namespace's: peers are told by it which ports are plaintext.
+    ...(skipInbound === undefined ? {} : { [annotations.skippedInbound]: skipInbound }),
     ...(options.trustAnchors ? { [annotations.trustAnchors]: options.trustAnchors } : {}),
     ...(explicit
       ? { [annotations.mode]: 'explicit', [annotations.inboundPort]: String(ports.inbound) }
       : {}),
   };
-  const native = read(annotations.nativeSidecar);
-  const sidecar = native === undefined ? options.nativeSidecar : native === 'true';
   const proxy = proxyContainerOf(read, sidecar, options);
   const spec = made.spec;
   const inits = spec.initContainers ?? [];
@@ -95,7 +114,8 @@ export function injectPod<P extends PodLike>(
   if (sidecar) spec.initContainers = [...before, { ...proxy, restartPolicy: 'Always' }, ...inits];
   else {
     if (before.length > 0) spec.initContainers = [...inits, ...before];
-    spec.containers = [...spec.containers, proxy];
+    // Containers start in their order, each when the one before has started and its hook is done.
+    spec.containers = [proxy, ...spec.containers];
   }
   spec.volumes = [...(spec.volumes ?? []), ...volumesOf(options)];
   return { pod: made };
@@ -113,7 +133,11 @@ export function uninjectPod<P extends PodLike>(pod: P): P {
   const kept = (made.spec.volumes ?? []).filter((v) => !volumes.has(v.name));
   if (kept.length > 0) made.spec.volumes = kept;
   else delete made.spec.volumes;
+  const originals = made.metadata.annotations?.[annotations.originalProbes];
+  if (originals) restoreProbes(made.spec, JSON.parse(originals) as Originals);
   for (const key of [
+    annotations.originalProbes,
+    annotations.skippedInbound,
     annotations.status,
     annotations.proxyVersion,
     annotations.proxyConfig,
@@ -170,45 +194,6 @@ function skipReason(
   return undefined;
 }
 
-const quantity = /^\d+(\.\d+)?(m|[kMGT]i?)?$/;
-
-/** The first annotation that cannot be read: a pod half configured is worse than one that says so. */
-export function badAnnotation(read: (key: string) => string | undefined): string | undefined {
-  const check = (
-    key: string,
-    fits: (text: string) => boolean,
-    expected: string,
-  ): string | undefined => {
-    const value = read(key);
-    return value === undefined || fits(value)
-      ? undefined
-      : `${key}: '${value}'; expected ${expected}`;
-  };
-  const portList = (text: string): boolean => parsePorts(text) !== undefined;
-  const isQuantity = (text: string): boolean => quantity.test(text);
-  return (
-    check(annotations.skipInboundPorts, portList, 'ports such as 25,8000-8010') ??
-    check(annotations.skipOutboundPorts, portList, 'ports such as 25,8000-8010') ??
-    check(annotations.opaquePorts, portList, 'ports such as 25,8000-8010') ??
-    check(annotations.proxyCpuRequest, isQuantity, 'a quantity such as 100m') ??
-    check(annotations.proxyCpuLimit, isQuantity, 'a quantity such as 1') ??
-    check(annotations.proxyMemoryRequest, isQuantity, 'a quantity such as 64Mi') ??
-    check(annotations.proxyMemoryLimit, isQuantity, 'a quantity such as 150Mi') ??
-    check(annotations.traceSampling, (t) => Number(t) >= 0 && Number(t) <= 1, '0 to 1') ??
-    check(
-      annotations.drainSeconds,
-      (t) => Number(t) >= 0 && Number(t) <= 3600,
-      'seconds, 0 to 3600',
-    ) ??
-    check(annotations.nativeSidecar, (t) => t === 'true' || t === 'false', 'true or false') ??
-    check(
-      annotations.mode,
-      (t) => t === 'transparent' || t === 'explicit',
-      'transparent or explicit',
-    )
-  );
-}
-
 function proxyConfig(
   pod: PodLike,
   namespace: string,
@@ -253,6 +238,9 @@ function proxyConfig(
 const revised = (address: string, revision: string | undefined): string =>
   revision ? address.replace(/^[^.]+/, (service) => `${service}-${revision}`) : address;
 
+/** Holds back the containers after it until the proxy is up. */
+const awaitProxy = ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), '120'];
+
 const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
 
 function proxyContainerOf(
@@ -260,8 +248,6 @@ function proxyContainerOf(
   sidecar: boolean,
   options: InjectOptions,
 ): Container {
-  const { resources } = options;
-  const cpuLimit = read(annotations.proxyCpuLimit) ?? resources.cpuLimit;
   return {
     name: proxyContainer,
     image: read(annotations.proxyImage) ?? options.image,
@@ -278,23 +264,14 @@ function proxyContainerOf(
       { name: 'fd-admin', containerPort: ports.admin },
     ],
     livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
-    readinessProbe: { ...(probe('/ready') as object), initialDelaySeconds: 2 },
+    readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
     // A native sidecar holds the app back until the proxy is up.
     ...(sidecar
       ? {
           startupProbe: { ...(probe('/ready') as object), periodSeconds: 1, failureThreshold: 120 },
         }
-      : {}),
-    resources: {
-      requests: {
-        cpu: read(annotations.proxyCpuRequest) ?? resources.cpuRequest,
-        memory: read(annotations.proxyMemoryRequest) ?? resources.memoryRequest,
-      },
-      limits: {
-        memory: read(annotations.proxyMemoryLimit) ?? resources.memoryLimit,
-        ...(cpuLimit ? { cpu: cpuLimit } : {}),
-      },
-    },
+      : { lifecycle: { postStart: { exec: { command: awaitProxy } } } }),
+    resources: proxyResources(read, options.resources),
     securityContext: {
       runAsUser: proxyUserId,
       runAsGroup: proxyUserId,

@@ -37,7 +37,13 @@ export interface Injector {
 const maxBodyBytes = 8 * 1024 * 1024;
 const checkEveryMs = 60_000;
 /** Told by an Event. The others are the rule in most namespaces, and nobody wants an Event for each of their pods. */
-const toldReasons = new Set<SkipReason>(['Disabled', 'HostNetwork', 'BadAnnotation', 'NameTaken']);
+const toldReasons = new Set<SkipReason>([
+  'Disabled',
+  'HostNetwork',
+  'BadAnnotation',
+  'NameTaken',
+  'JobNeedsNativeSidecar',
+]);
 
 export async function startInjector(
   api: KubeApi,

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
+import { relayAddress } from '../../proxy/relay-address.js';
 import { parsePorts, ports } from '../annotations.js';
 
 export interface Redirection {
@@ -33,6 +34,10 @@ export function redirectRules(r: Redirection, jumped: ReadonlySet<string> = new 
     `:${outboundChain} - [0:0]`,
     ...skip(inboundChain, r.skipInbound),
     `-A ${inboundChain} -p tcp -j REDIRECT --to-ports ${r.inboundPort}`,
+    // The inbound side on its way to the app, by the address that the app listens on.
+    `-A ${outboundChain} -s ${relayAddress}/32 -o lo -j RETURN`,
+    // The pod is an endpoint of the Service that it calls: it comes in as any peer does.
+    `-A ${outboundChain} -p tcp -o lo ! -d 127.0.0.0/8 -m owner --uid-owner ${r.proxyUserId} -j ${inboundChain}`,
     `-A ${outboundChain} -m owner --uid-owner ${r.proxyUserId} -j RETURN`,
     // Containers of a pod speak to each other without a proxy between them.
     `-A ${outboundChain} -o lo -j RETURN`,

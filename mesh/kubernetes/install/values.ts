@@ -66,7 +66,8 @@ export const defaultValues = (): Values => ({
     nativeSidecar: true,
     drainSeconds: 30,
     otlpUrl: '',
-    resources: container('100m', '64Mi', '150Mi'),
+    // Measured on a node: idle 1 millicore and 16 MiB, at 100 requests a second 40 millicores and 26 MiB.
+    resources: container('10m', '32Mi', '150Mi'),
   },
   identity: { certificateLifetime: '24h' },
   podDisruptionBudget: { enabled: false },

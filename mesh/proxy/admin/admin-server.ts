@@ -89,12 +89,23 @@ export class AdminServer {
         return;
       default:
     }
+    if (call.startsWith('GET /probes/')) return this.#probe(url.pathname, request, response);
     const fault = /^DELETE \/faults\/(.+)$/.exec(call)?.[1];
     if (fault !== undefined) {
       const was = gateway.faults.remove(decodeURIComponent(fault));
       return json(response, was ? 200 : 404, { removed: was });
     }
     json(response, 404, { error: `${call}: no such call`, calls });
+  }
+
+  /** The app's own probe, made in the kubelet's place: no policy is asked, and nothing but the app answers it. */
+  async #probe(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const probe = this.#proxy.config.probes?.[path.slice('/probes/'.length)];
+    if (!probe) return plain(response, 404, 'no such probe\n');
+    const { makeProbe } = await import('./probe.js');
+    const { localAddress = '127.0.0.1' } = request.socket;
+    const { status, said } = await makeProbe(probe, localAddress, request.headers['user-agent']);
+    plain(response, status, said);
   }
 
   #tap(scope: unknown, response: ServerResponse): void {
@@ -133,6 +144,7 @@ const calls = [
   'POST /profile/cpu?seconds=',
   'POST /profile/heap?seconds=',
   'POST /shutdown',
+  'GET /probes/<container>/<kind>',
 ];
 
 function plain(response: ServerResponse, status: number, text: string): void {

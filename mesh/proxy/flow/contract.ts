@@ -124,6 +124,8 @@ export interface EndpointState {
   /** Speak mutual TLS to it, expecting this DNS SAN; undefined: plaintext. */
   readonly identity: string | undefined;
   readonly http2: boolean;
+  /** The address that connections to it are made from; undefined: whichever the system takes. */
+  readonly localAddress?: string | undefined;
   /** Limits of its pool. */
   readonly maxConnections: number;
   readonly maxPending: number;

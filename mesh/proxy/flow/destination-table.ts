@@ -1,10 +1,21 @@
 /** From a host name or a service address to its destination. */
+import type { Destination, Endpoint } from '../../model.js';
 import type { CompiledDestination } from './destination.js';
 
 /** Authorities as clients write them (case, port) whose answer is remembered. */
 const maxRemembered = 2000;
 
+/** Who stands behind an address that a client dialled by itself. */
+export interface AddressedPeer {
+  destination: CompiledDestination;
+  /** Undefined: no proxy, plaintext. */
+  identity: string | undefined;
+}
+
 export class DestinationTable {
+  /** Made at the first question: `ip:port` of every endpoint, and `ip` of every meshed pod. */
+  #peers: Map<string, [CompiledDestination, Endpoint]> | undefined;
+  readonly #all: CompiledDestination[];
   readonly #hosts = new Map<string, CompiledDestination>();
   /** `.retail.svc` to what `*.retail.svc` selects. */
   readonly #suffixes = new Map<string, CompiledDestination>();
@@ -13,7 +24,8 @@ export class DestinationTable {
 
   /** Of two destinations that name the same host the first one has it. */
   constructor(destinations: Iterable<CompiledDestination>) {
-    for (const destination of destinations) {
+    this.#all = [...destinations];
+    for (const destination of this.#all) {
       for (const host of destination.source.hosts) {
         const lower = host.toLowerCase();
         const map = lower.startsWith('*.') ? this.#suffixes : this.#hosts;
@@ -40,6 +52,53 @@ export class DestinationTable {
     if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
     this.#remembered.set(authority, destination);
     return destination;
+  }
+
+  /**
+   * The endpoint of that address, or the meshed pod that has it: so a StatefulSet's peer, a headless service's short
+   * name or a bare pod address is spoken to as the identity that it has.
+   */
+  peer(address: string): AddressedPeer | undefined {
+    const colon = address.lastIndexOf(':');
+    const exact = this.#index().get(address);
+    const [destination, endpoint] = exact ?? this.#index().get(address.slice(0, colon)) ?? [];
+    if (!destination || !endpoint) return undefined;
+    const isPlain = !exact && endpoint.plainPorts?.includes(Number(address.slice(colon + 1)));
+    return { destination, identity: isPlain ? undefined : endpoint.identity };
+  }
+
+  /**
+   * Of a headless service, by the address that was dialled and the name that was asked for: one name cannot tell its
+   * ports apart, and one of its pods asked for by its own name is that pod and no other.
+   */
+  headless(authority: string, address: string): CompiledDestination | undefined {
+    const named = this.byAuthority(authority);
+    if (!named?.source.headless) return undefined;
+    const { service, namespace } = named.source;
+    const dialled = this.#index().get(address)?.[0].source;
+    const isSame = (d: Destination): boolean => d.service === service && d.namespace === namespace;
+    if (!dialled || !isSame(dialled)) return undefined;
+    return this.#all.find((d) => d.source === dialled);
+  }
+
+  #index(): Map<string, [CompiledDestination, Endpoint]> {
+    if (this.#peers) return this.#peers;
+    const peers = new Map<string, [CompiledDestination, Endpoint]>();
+    for (const destination of this.#all) {
+      for (const backend of destination.source.backends) {
+        for (const endpoint of backend.endpoints) {
+          const { address, plainPorts } = endpoint;
+          const known = peers.get(address);
+          if (!known || (destination.source.headless && !known[0].source.headless)) {
+            peers.set(address, [destination, endpoint]);
+          }
+          if (!plainPorts || endpoint.identity === undefined) continue;
+          peers.set(address.slice(0, address.lastIndexOf(':')), [destination, endpoint]);
+        }
+      }
+    }
+    this.#peers = peers;
+    return peers;
   }
 
   /** The longest suffix wins. */

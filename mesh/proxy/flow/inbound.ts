@@ -5,12 +5,14 @@ import type { ConnectionFlow, EndpointState, Flow, RequestInfo, TlsLabel } from 
 import { InboundRequest } from './inbound-request.js';
 import type { FlowParts } from './parts.js';
 import { CompiledServer, type ServerState } from './server.js';
+import { UndeclaredPorts } from './undeclared.js';
 
 export type { ServerState } from './server.js';
 
 export class InboundFlow {
   readonly #parts: FlowParts;
   #servers: CompiledServer[] = [];
+  readonly #undeclared: UndeclaredPorts;
   /** The app's listener moved: close idle connections to the old one. */
   onEndpointRemoved: (endpoint: EndpointState) => void = () => undefined;
   /** Grows with each apply(). */
@@ -18,6 +20,8 @@ export class InboundFlow {
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
+    this.#undeclared = new UndeclaredPorts(parts);
+    this.#undeclared.onRemoved = (endpoint) => this.onEndpointRemoved(endpoint);
   }
 
   /** Throws where a state cannot be served; the old one stays. */
@@ -36,10 +40,16 @@ export class InboundFlow {
     return () => this.#commit(state);
   }
 
-  /** The server of the original destination's port (transparent), or of the proxy's own port, or the only one. */
-  serverFor(port: number): ServerState | undefined {
-    const only = this.#servers.length === 1 ? this.#servers[0] : undefined;
-    return this.#servers.find((s) => s.port === port) ?? only;
+  /**
+   * The server of the port: the original destination's (`dialled`, `ip:port`, in transparent mode), which the server of
+   * port 0 has where no other does; else of the proxy's own port, or the only one.
+   */
+  serverFor(port: number, dialled?: string): ServerState | undefined {
+    const own = this.#servers.find((s) => s.port === port);
+    if (own) return own;
+    if (dialled !== undefined) return this.#undeclared.serverFor(dialled);
+    const [only, another] = this.#servers;
+    return another || only?.port === 0 ? undefined : only;
   }
 
   /**
@@ -110,6 +120,10 @@ export class InboundFlow {
 
   #present(server: CompiledServer): CompiledServer {
     if (this.#servers.includes(server)) return server;
+    const { name } = server;
+    if (this.#servers.some((s) => s.port === 0 && s.name === name)) {
+      return this.#undeclared.serverFor(server.target.address) ?? server;
+    }
     return this.#servers.find((s) => s.name === server.name) ?? server;
   }
 
@@ -120,6 +134,7 @@ export class InboundFlow {
       if (old && JSON.stringify(old.source) === JSON.stringify(source)) return old;
       return new CompiledServer(source, this.#parts, old);
     });
+    this.#undeclared.apply(this.#servers.find((s) => s.port === 0));
     this.generation++;
     const routes = new Set(this.#servers.flatMap((s) => s.routes.map((r) => r.metrics)));
     for (const old of before) {

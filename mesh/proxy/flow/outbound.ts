@@ -3,7 +3,7 @@ import type { Destination, MeshState } from '../../model.js';
 import type { EndpointRecord } from './balance/endpoint.js';
 import type { ConnectionFlow, EndpointState, Flow, RequestInfo } from './contract.js';
 import { CompiledDestination, type DestinationState } from './destination.js';
-import { DestinationTable, hostOf } from './destination-table.js';
+import { type AddressedPeer, DestinationTable, hostOf } from './destination-table.js';
 import { OutboundConnection } from './outbound-connection.js';
 import { OutboundRequest } from './outbound-request.js';
 import type { FlowParts } from './parts.js';
@@ -54,10 +54,12 @@ export class OutboundFlow {
    * `generation` changes.
    */
   destinationFor(authority: string, originalDst?: string): DestinationState {
+    const named = this.#table.byAuthority(authority);
+    if (originalDst === undefined) return named ?? this.#forward(withPort(authority));
     return (
-      (originalDst !== undefined && this.#table.byAddress(originalDst)) ||
-      this.#table.byAuthority(authority) ||
-      this.#forward(originalDst ?? withPort(authority))
+      this.#table.byAddress(originalDst) ??
+      (named?.source.headless ? this.#table.headless(authority, originalDst) : named) ??
+      this.#forward(originalDst)
     );
   }
 
@@ -98,6 +100,14 @@ export class OutboundFlow {
       for (const forward of this.#forwards.values()) gone.push(...forward.retire());
       this.#forwards.clear();
     }
+    for (const [address, forward] of this.#forwards) {
+      if (
+        forward.source.backends[0]?.endpoints[0]?.identity === this.#table.peer(address)?.identity
+      )
+        continue;
+      gone.push(...forward.retire());
+      this.#forwards.delete(address);
+    }
     this.generation++;
     for (const endpoint of gone) this.onEndpointRemoved(endpoint);
   }
@@ -112,10 +122,11 @@ export class OutboundFlow {
       this.#forwards.delete(oldest.value);
     }
     const isLoop = this.ownAddresses.has(address);
-    const source = forwardTo(address, isLoop ? 'loop' : 'unknown');
+    const peer = isLoop ? undefined : this.#table.peer(address);
+    const source = forwardTo(address, isLoop ? 'loop' : 'unknown', peer);
     forward = new CompiledDestination(source, this.#parts, false);
     if (isLoop) forward.refused = 'this is the proxy itself: the request would go in a circle';
-    else if (this.#unknown === 'refuse') {
+    else if (this.#unknown === 'refuse' && !peer) {
       const host = hostOf(address)
         .slice(0, 200)
         .replace(/[^\x21-\x7e]/g, '?');
@@ -136,20 +147,28 @@ function isSameDestination(a: Destination, b: Destination): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** One endpoint, no policy: its name is one for all, so that clients cannot make series of metrics. */
-function forwardTo(address: string, name: string): Destination {
-  return {
-    name,
+/**
+ * One endpoint, no policy. What is not known has one name for all, so that clients cannot make series of metrics; a
+ * known peer is counted with its service.
+ */
+function forwardTo(address: string, unknown: string, peer?: AddressedPeer): Destination {
+  const { name, service, namespace } = peer?.destination.source ?? {
+    name: unknown,
     service: '',
     namespace: '',
+  };
+  return {
+    name,
+    service,
+    namespace,
     hosts: [],
     addresses: [],
-    protocol: 'detect',
+    protocol: peer?.destination.protocol ?? 'detect',
     routes: [],
     backends: [
       {
         name: 'forward',
-        endpoints: [{ address }],
+        endpoints: [{ address, ...(peer?.identity && { identity: peer.identity }) }],
         balancer: { kind: 'random', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
         limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 100_000 },
         failFastMs: 3000,

@@ -119,7 +119,7 @@ export class CompiledServer implements ServerState {
       throw new Error(`server ${source.name}: ${what}`);
     };
     const port = Number(source.target.slice(source.target.lastIndexOf(':') + 1));
-    if (!source.target.includes(':') || !(port > 0 && port < 65_536)) {
+    if (source.port !== 0 && (!source.target.includes(':') || !(port > 0 && port < 65_536))) {
       fail(`target ${source.target} is not ip:port`);
     }
     for (const route of source.routes) checkMatches(route, fail);

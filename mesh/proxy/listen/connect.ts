@@ -65,8 +65,9 @@ export class Connector {
     handler: Handler,
   ): { cancel(): void } {
     const { metrics, direction, connectTimeoutMs, clock } = this.#parts;
-    const { host, port } = endpoint;
-    const socket = connectTcp({ host, port, noDelay: true, allowHalfOpen: true });
+    const { host, port, localAddress } = endpoint;
+    const from = localAddress === undefined ? {} : { localAddress };
+    const socket = connectTcp({ host, port, noDelay: true, allowHalfOpen: true, ...from });
     const attempt = new Attempt(socket, handler);
     const timer = clock.after(connectTimeoutMs, () => attempt.fail('connect-timeout'));
     attempt.onSettled = () => timer.cancel();

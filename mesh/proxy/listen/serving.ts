@@ -43,6 +43,7 @@ export class OutboundServing implements Serving {
 export class InboundServing implements Serving {
   readonly #flow: InboundFlow;
   readonly #port: number;
+  readonly #originalDst: string | undefined;
   readonly peerIdentity: string | undefined;
   readonly peerAddress: string;
   readonly tls: TlsLabel;
@@ -54,7 +55,9 @@ export class InboundServing implements Serving {
     server: ServerState,
     port: number,
     peer: { identity: string | undefined; address: string; tls: TlsLabel },
+    originalDst?: string,
   ) {
+    this.#originalDst = originalDst;
     this.#flow = flow;
     this.#server = server;
     this.#port = port;
@@ -73,7 +76,7 @@ export class InboundServing implements Serving {
     if (this.#generation !== flow.generation) {
       this.#generation = flow.generation;
       // Policy may have changed under a living connection; a server that is gone serves out what it has.
-      this.#server = flow.serverFor(this.#port) ?? this.#server;
+      this.#server = flow.serverFor(this.#port, this.#originalDst) ?? this.#server;
     }
     return flow.begin(this.#server, request);
   }

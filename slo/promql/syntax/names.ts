@@ -2,7 +2,7 @@
 import { aggregateOperators } from './ast.js';
 import { PromqlError } from './error.js';
 import { formerNames, signatures } from './signatures.js';
-import { suggest } from './suggest.js';
+import { suggest } from '../../../base/suggest.js';
 
 /** Words that a parenthesis may follow without being a function call. */
 const keywords = new Set(

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { program } from '../../../base/paths.js';
+import { redirectRules } from '../../../mesh/kubernetes/inject/proxy-init.js';
 import { testWith } from '../../tools.js';
 import { destination, type Pki, pki, server, state } from './rig.js';
 
@@ -60,7 +61,14 @@ function cable(): void {
     near,
     'iptables -t nat -A OUTPUT -p tcp ! -d 127.0.0.0/8 -m owner ! --uid-owner 2102 -j REDIRECT --to-ports 4140',
   );
-  inside(far, 'iptables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 4143');
+  const rules = redirectRules({
+    inboundPort: 4143,
+    outboundPort: 4140,
+    proxyUserId: 2102,
+    skipInbound: [4191],
+    skipOutbound: [],
+  });
+  execFileSync('ip', ['netns', 'exec', far, 'iptables-restore', '--noflush'], { input: rules });
 }
 
 /** Starts a program in a namespace, and waits for its first line. */
@@ -91,8 +99,11 @@ async function startProxy(space: string, name: string, config: object): Promise<
   await start(space, [process.execPath, program('mesh/proxy/main'), '--config', file], 2102);
 }
 
-/** An HTTP app, a database that speaks first, and a plain echo. */
+/** An HTTP app, a database that speaks first, a plain echo; and ports that nobody declared: open, and on loopback. */
 const apps = `
+const hello = (q, r) => r.end(q.socket.localPort + ' ' + (q.headers['l5d-client-id'] ?? 'nobody') + '\\n');
+for (const [port, host] of [[9090, '0.0.0.0'], [9091, '127.0.0.1'], [9092, '10.9.0.2']])
+  require('node:http').createServer(hello).listen(port, host);
 const http = require('node:http'), net = require('node:net');
 http.createServer((q, r) => r.end(q.url + ' ' + (q.headers['l5d-client-id'] ?? 'nobody') + '\\n')).listen(8080);
 net.createServer((s) => { s.on('error', () => 0); s.write('ready\\n'); s.pipe(s); }).listen(3306);
@@ -131,12 +142,21 @@ testRoot(
     await start(far, [process.execPath, '-e', apps]);
     await startProxy(far, 'cart', {
       inbound: { host: '0.0.0.0', port: 4143, mode: 'transparent' },
+      outbound: { host: '127.0.0.1', port: 4140, mode: 'transparent' },
+      admin: { host: '0.0.0.0', port: 4191 },
       identity: cart,
+      probes: {
+        'app/web': { kind: 'http', port: 8080, path: '/x', timeoutMs: 5000 },
+        'app/dead': { kind: 'tcp', port: 9999, timeoutMs: 5000 },
+        'app/db': { kind: 'tcp', port: 3306, timeoutMs: 5000 },
+      },
       state: state({
+        destinations: [destination('cart', [to(8080)], { addresses: ['10.96.0.7:80'] })],
         servers: [
           server(8080, '127.0.0.1:8080', { name: 'http', protocol: 'http1' }),
           server(3306, '127.0.0.1:3306', { name: 'db', protocol: 'opaque' }),
           server(9000, '127.0.0.1:9000', { name: 'echo' }),
+          server(0, '127.0.0.1:0', { name: 'undeclared', defaultPolicy: 'all-authenticated' }),
         ],
       }),
     });
@@ -146,7 +166,9 @@ testRoot(
       state: state({
         unknownDestinations: 'forward',
         destinations: [
-          destination('cart', [to(8080)], { addresses: ['10.96.0.7:80'] }),
+          destination('cart', [{ ...to(8080), plainPorts: [4191] }], {
+            addresses: ['10.96.0.7:80'],
+          }),
           destination('db', [to(3306)], { addresses: ['10.96.0.8:3306'], protocol: 'opaque' }),
           destination('echo', [to(9000)], { addresses: ['10.96.0.9:9000'] }),
         ],
@@ -163,8 +185,27 @@ testRoot(
     expect(talk('10.96.0.8', 3306, 'select 1')).toBe('ready\nselect 1');
     // Bytes that are no HTTP, found out by looking; half-closed, and answered all the same.
     expect(talk('10.96.0.9', 9000, '\x01\x02binary')).toBe('\x01\x02binary');
-    // Unknown: goes where it was going. It arrives without an identity, since nobody said which to expect.
-    expect(curl('http://10.9.0.2:8080/d')).toBe('/d nobody\n');
+    // An endpoint by its own address: as a StatefulSet's peer is dialled. It is spoken to as who it is.
+    expect(curl('http://10.9.0.2:8080/d')).toBe(`/d ${client}\n`);
+    // Whatever else the pod listens on, at the port that was dialled; what listens on loopback alone stays there.
+    expect(curl('http://10.9.0.2:9090/')).toBe(`9090 ${client}\n`);
+    expect(curl('http://10.9.0.2:9092/')).toBe(`9092 ${client}\n`);
+    expect(curl('-o /dev/null -w "%{http_code}" http://10.9.0.2:9091/')).toBe('502');
+    // Its proxy's own ports lead nowhere, and not in a circle.
+    expect(curl('-o /dev/null -w "%{http_code}" http://10.9.0.2:4143/')).toBe('502');
+    // A pod that calls its own Service comes in as any peer.
+    const own = keys.identityOf('cart');
+    inside(far, 'ip route add 10.96.0.0/16 via 10.9.0.1');
+    expect(inside(far, 'curl -sS -m 15 http://10.96.0.7/e')).toBe(`/e ${own}\n`);
+    // The kubelet's probes are made by the proxy: no policy is asked, and a port without an app is not well.
+    const probe = (name: string): string =>
+      curl(`-o /dev/null -w "%{http_code}" http://10.9.0.2:4191/probes/app/${name}`);
+    expect([probe('web'), probe('db'), probe('dead'), probe('none')]).toEqual([
+      '200',
+      '200',
+      '503',
+      '404',
+    ]);
     const metrics = inside(near, 'curl -sS http://127.0.0.1:4191/metrics');
     expect(metrics).toMatch(/^response_total\{[^}]*dst="cart\.retail"[^}]*\} \d/m);
     expect(metrics).toMatch(/^tls_handshakes_total\{[^}]*\} [1-9]/m);

@@ -23,6 +23,7 @@ export class EndpointRecord implements EndpointState {
   readonly http2: boolean;
   readonly zone: string | undefined;
   readonly labels: Readonly<Record<string, string>> | undefined;
+  localAddress: string | undefined;
   maxConnections: number;
   maxPending: number;
   pool: unknown = undefined;

@@ -1,0 +1,73 @@
+/** Annotations as users write them: the first that cannot be read. A pod half configured is worse than one that says so. */
+import { suggest } from '../../../base/suggest.js';
+import { annotations, isPolicy, parsePorts, policies } from '../annotations.js';
+import { meshGroup } from '../client/objects.js';
+import { bytesOf, isQuantity, leastMemoryBytes } from './resources.js';
+
+interface Check {
+  fits(text: string): boolean;
+  expected: string;
+}
+
+const portList: Check = {
+  fits: (text) => parsePorts(text) !== undefined,
+  expected: 'ports such as 25,8000-8010',
+};
+const quantity = (example: string): Check => ({
+  fits: isQuantity,
+  expected: `a quantity such as ${example}`,
+});
+const oneOf = (...words: readonly string[]): Check => ({
+  fits: (text) => words.includes(text),
+  expected: words.join(' or '),
+});
+
+const checks: Readonly<Record<string, Check>> = {
+  [annotations.skipInboundPorts]: portList,
+  [annotations.skipOutboundPorts]: portList,
+  [annotations.opaquePorts]: portList,
+  [annotations.proxyCpuRequest]: quantity('10m'),
+  [annotations.proxyCpuLimit]: quantity('1'),
+  [annotations.proxyMemoryRequest]: quantity('32Mi'),
+  [annotations.proxyMemoryLimit]: {
+    fits: (text) => isQuantity(text) && bytesOf(text) >= leastMemoryBytes,
+    expected: 'a quantity such as 150Mi, at least 32Mi: a proxy without work has 16',
+  },
+  [annotations.traceSampling]: {
+    fits: (text) => text.trim() !== '' && Number(text) >= 0 && Number(text) <= 1,
+    expected: '0 to 1',
+  },
+  [annotations.drainSeconds]: {
+    fits: (text) => /^\d+$/.test(text) && Number(text) <= 3600,
+    expected: 'seconds, 0 to 3600',
+  },
+  [annotations.defaultInboundPolicy]: {
+    fits: isPolicy,
+    expected: policies.join(', '),
+  },
+  [annotations.nativeSidecar]: oneOf('true', 'false'),
+  [annotations.mode]: oneOf('transparent', 'explicit'),
+  [annotations.revision]: {
+    fits: (text) => /^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/.test(text),
+    expected: 'the name of a control plane, as install --revision had it',
+  },
+};
+
+const known = new Set<string>(Object.values(annotations));
+
+/** `present` are all annotations that count for the pod. Undefined where each can be read. */
+export function badAnnotation(
+  read: (key: string) => string | undefined,
+  present: Readonly<Record<string, string>> = {},
+): string | undefined {
+  for (const [key, { fits, expected }] of Object.entries(checks)) {
+    const value = read(key);
+    if (value !== undefined && !fits(value)) return `${key}: '${value}'; expected ${expected}`;
+  }
+  // A misspelt name would be the default in silence.
+  const unknown = Object.keys(present).find((k) => k.startsWith(`${meshGroup}/`) && !known.has(k));
+  if (unknown === undefined) return undefined;
+  const bare = (key: string): string => key.slice(meshGroup.length + 1);
+  const meant = suggest(bare(unknown), [...known].map(bare));
+  return `${unknown}: no such annotation${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+}

@@ -1,0 +1,120 @@
+/**
+ * A meshed app's probes, turned to its proxy's admin port, which makes them in the kubelet's place: the kubelet has no
+ * identity for a policy to know, and a port that leads to the proxy accepts connections whether the app does or not.
+ */
+import type { AppProbe } from '../../model.js';
+import { ports, proxyContainer } from '../annotations.js';
+import type { Container, PodSpec } from '../discovery/types.js';
+
+interface Handler {
+  httpGet?: {
+    path?: string;
+    port: number | string;
+    host?: string;
+    scheme?: string;
+    httpHeaders?: { name: string; value: string }[];
+  };
+  tcpSocket?: { port: number | string; host?: string };
+  grpc?: { port: number; service?: string | null };
+  timeoutSeconds?: number;
+  [field: string]: unknown;
+}
+
+/** What was there before, by `container/kind`: enough to put it back. */
+export type Originals = Record<string, Pick<Handler, 'httpGet' | 'tcpSocket' | 'grpc'>>;
+
+export interface Turned {
+  probes: Record<string, AppProbe>;
+  originals: Originals;
+}
+
+const probeFields = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
+const hooks = ['postStart', 'preStop'] as const;
+/** A hook may take as long as the pod's end does; nobody waits longer for one. */
+const hookTimeoutMs = 30_000;
+
+/** Changes `spec`. */
+export function turnProbes(spec: PodSpec): Turned {
+  const turned: Turned = { probes: {}, originals: {} };
+  eachHandler(spec, (container, kind, handler, isHook) => {
+    const timeoutMs = isHook ? hookTimeoutMs : (handler.timeoutSeconds ?? 1) * 1000;
+    const probe = probeOf(handler, container, timeoutMs);
+    if (!probe) return;
+    const key = `${container.name}/${kind}`;
+    turned.probes[key] = probe;
+    const { httpGet, tcpSocket, grpc } = handler;
+    turned.originals[key] = {
+      ...(httpGet && { httpGet }),
+      ...(tcpSocket && { tcpSocket }),
+      ...(grpc && { grpc }),
+    };
+    delete handler.tcpSocket;
+    delete handler.grpc;
+    handler.httpGet = { path: `/probes/${key}`, port: ports.admin };
+  });
+  return turned;
+}
+
+/** Undoes `turnProbes`. */
+export function restoreProbes(spec: PodSpec, originals: Originals): void {
+  eachHandler(spec, (container, kind, handler) => {
+    const original = originals[`${container.name}/${kind}`];
+    if (!original) return;
+    delete handler.httpGet;
+    Object.assign(handler, original);
+  });
+}
+
+function eachHandler(
+  spec: PodSpec,
+  visit: (container: Container, kind: string, handler: Handler, isHook: boolean) => void,
+): void {
+  for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
+    if (container.name === proxyContainer) continue;
+    for (const field of probeFields) {
+      const handler = container[field] as Handler | undefined;
+      if (handler) visit(container, field, handler, false);
+    }
+    const lifecycle = container.lifecycle as Record<string, Handler | undefined> | undefined;
+    for (const hook of hooks) {
+      const handler = lifecycle?.[hook];
+      if (handler) visit(container, hook, handler, true);
+    }
+  }
+}
+
+function probeOf(
+  { httpGet, tcpSocket, grpc }: Handler,
+  container: Container,
+  timeoutMs: number,
+): AppProbe | undefined {
+  const at = httpGet ?? tcpSocket ?? grpc;
+  // Another host than the pod is none of the proxy's business.
+  if (!at || httpGet?.host || tcpSocket?.host) return undefined;
+  const port = portNumber(at.port, container);
+  if (port === undefined) return undefined;
+  if (grpc) return { kind: 'grpc', port, timeoutMs, service: grpc.service ?? '' };
+  if (tcpSocket) return { kind: 'tcp', port, timeoutMs };
+  const path = httpGet?.path ?? '/';
+  return {
+    kind: 'http',
+    port,
+    timeoutMs,
+    path: path.startsWith('/') ? path : `/${path}`,
+    ...(httpGet?.scheme === 'HTTPS' ? { tls: true } : {}),
+    ...(httpGet?.httpHeaders?.length
+      ? {
+          headers: httpGet.httpHeaders.map((h): [string, string] => [
+            h.name.toLowerCase(),
+            h.value,
+          ]),
+        }
+      : {}),
+  };
+}
+
+function portNumber(port: number | string, container: Container): number | undefined {
+  if (typeof port === 'number') return port;
+  if (/^\d+$/.test(port)) return Number(port);
+  return container.ports?.find((p) => p.name === port)?.containerPort;
+}

@@ -1,0 +1,53 @@
+/** What a proxy's container asks for and may take, in Kubernetes' quantities. */
+import { annotations } from '../annotations.js';
+
+const pattern = /^(\d+(?:\.\d+)?)(m|[kMGT]i?|)$/;
+const factors: Readonly<Record<string, number>> = {
+  m: 1e-3,
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+};
+
+/** Less than this the kernel ends the proxy before it serves. */
+export const leastMemoryBytes = 32 * 2 ** 20;
+
+export const isQuantity = (text: string): boolean => pattern.test(text);
+
+/** Of memory, bytes; of CPU, cores. NaN where it is no quantity. */
+export function bytesOf(text: string): number {
+  const [, digits, unit = ''] = pattern.exec(text) ?? [];
+  return Number(digits) * (factors[unit] as number);
+}
+
+export interface ProxyResources {
+  cpuRequest: string;
+  memoryRequest: string;
+  memoryLimit: string;
+  cpuLimit?: string;
+}
+
+export function proxyResources(
+  read: (key: string) => string | undefined,
+  defaults: ProxyResources,
+): { requests: { cpu: string; memory: string }; limits: { memory: string; cpu?: string } } {
+  const memoryLimit = read(annotations.proxyMemoryLimit) ?? defaults.memoryLimit;
+  const cpuLimit = read(annotations.proxyCpuLimit) ?? defaults.cpuLimit;
+  // The API server refuses a request above its limit, and whoever sets one of the two means it.
+  const within = (request: string, limit: string | undefined): string =>
+    limit !== undefined && bytesOf(request) > bytesOf(limit) ? limit : request;
+  return {
+    requests: {
+      cpu: within(read(annotations.proxyCpuRequest) ?? defaults.cpuRequest, cpuLimit),
+      memory: within(read(annotations.proxyMemoryRequest) ?? defaults.memoryRequest, memoryLimit),
+    },
+    limits: { memory: memoryLimit, ...(cpuLimit ? { cpu: cpuLimit } : {}) },
+  };
+}

@@ -1,0 +1,140 @@
+/** An app's probe, asked at the pod's own address as the kubelet would: by TCP, HTTP or gRPC. Loaded only then. */
+import { request as plainRequest } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { request as secureRequest } from 'node:https';
+import { connect as connectTcp } from 'node:net';
+import { messageOf } from '../../../base/errors.js';
+import type { AppProbe } from '../../model.js';
+import { relayAddress } from '../relay-address.js';
+
+export interface ProbeAnswer {
+  /** 200, what the app answered, or 503 where it did not. */
+  status: number;
+  said: string;
+}
+
+/** Of what an unwell app says. */
+const maxSaidBytes = 4096;
+
+/** `host` is the address that the kubelet dialled. Never throws, and takes no longer than the probe may. */
+export async function makeProbe(
+  probe: AppProbe,
+  host: string,
+  userAgent = 'kube-probe',
+): Promise<ProbeAnswer> {
+  const address = host.replace(/^::ffff:/, '');
+  // From the relay's address, or the redirection would bring it to the inbound side and its policy.
+  const isLoopback = address.startsWith('127.') || address.includes(':');
+  const at = { host: address, ...(isLoopback ? {} : { localAddress: relayAddress }) };
+  try {
+    if (probe.kind === 'tcp') return await tcp(probe, at);
+    if (probe.kind === 'http') return await http(probe, at, userAgent);
+    return await grpc(probe, at);
+  } catch (error) {
+    return { status: 503, said: `${probe.kind} ${address}:${probe.port}: ${messageOf(error)}\n` };
+  }
+}
+
+interface At {
+  host: string;
+  localAddress?: string;
+}
+type Of<K extends AppProbe['kind']> = Extract<AppProbe, { kind: K }>;
+
+const slow = ({ timeoutMs }: AppProbe): Error => new Error(`no answer in ${timeoutMs} ms`);
+
+function tcp(probe: Of<'tcp'>, at: At): Promise<ProbeAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ ...at, port: probe.port, timeout: probe.timeoutMs });
+    socket.on('timeout', () => socket.destroy(slow(probe)));
+    socket.on('error', reject);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve({ status: 200, said: 'ok\n' });
+    });
+  });
+}
+
+function http(probe: Of<'http'>, at: At, userAgent: string): Promise<ProbeAnswer> {
+  return new Promise((resolve, reject) => {
+    const headers: Record<string, string> = {
+      host: `${at.host}:${probe.port}`,
+      'user-agent': userAgent,
+      accept: '*/*',
+      connection: 'close',
+      ...Object.fromEntries(probe.headers ?? []),
+    };
+    const send = probe.tls ? secureRequest : plainRequest;
+    const { port, path, timeoutMs } = probe;
+    // As the kubelet: a certificate is not looked at.
+    const options = { ...at, port, path, headers, agent: false, rejectUnauthorized: false };
+    const call = send(options, (response) => {
+      let said = '';
+      response.setEncoding('utf8');
+      response.on('data', (text: string) => {
+        if (said.length < maxSaidBytes) said += text.slice(0, maxSaidBytes - said.length);
+      });
+      const done = (): void => {
+        clearTimeout(timer);
+        const { statusCode = 503 } = response;
+        // What the kubelet takes for success: 200 to 399, wherever a redirect would lead.
+        resolve({ status: statusCode >= 200 && statusCode < 400 ? 200 : statusCode, said });
+      };
+      response.on('close', done);
+    });
+    const timer = setTimeout(() => call.destroy(slow(probe)), timeoutMs);
+    call.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    call.end();
+  });
+}
+
+/** grpc.health.v1.Health/Check; serving is status 1. */
+function grpc(probe: Of<'grpc'>, at: At): Promise<ProbeAnswer> {
+  return new Promise((resolve, reject) => {
+    const session = connectHttp2(`http://${at.host}:${probe.port}`, {
+      createConnection: () => connectTcp({ ...at, port: probe.port }),
+    });
+    const timer = setTimeout(() => finish(slow(probe)), probe.timeoutMs);
+    const finish = (result: ProbeAnswer | Error): void => {
+      clearTimeout(timer);
+      session.destroy();
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    };
+    session.on('error', finish);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/grpc.health.v1.Health/Check',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let status: string | undefined;
+    const look = (headers: Record<string, unknown>): void => {
+      if (headers['grpc-status'] !== undefined) status = String(headers['grpc-status'] as string);
+    };
+    stream.on('response', look);
+    stream.on('trailers', look);
+    stream.on('error', finish);
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxSaidBytes) chunks.push(chunk);
+    });
+    stream.on('close', () => {
+      // Five bytes of frame, then field 1 (a varint): the status.
+      const body = Buffer.concat(chunks);
+      const isServing = status === '0' && body[5] === 0x08 && body[6] === 1;
+      const said = isServing ? 'serving\n' : `not serving (grpc-status ${status ?? 'none'})\n`;
+      finish({ status: isServing ? 200 : 503, said });
+    });
+    const name = Buffer.from(probe.service);
+    const message = name.length === 0 ? name : Buffer.concat([Buffer.of(0x0a, name.length), name]);
+    const frame = Buffer.alloc(5);
+    frame.writeUInt32BE(message.length, 1);
+    stream.end(Buffer.concat([frame, message]));
+  });
+}

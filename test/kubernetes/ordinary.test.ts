@@ -1,0 +1,161 @@
+/** What an ordinary cluster holds, and what becomes of it for proxies: no API server, only objects. */
+import { expect, test } from 'vitest';
+import type { Destination, InboundServer } from '../../mesh/model.js';
+import { convertService, type Lookup } from '../../mesh/kubernetes/discovery/destinations.js';
+import { convertInbound } from '../../mesh/kubernetes/discovery/inbound.js';
+import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
+import { bench, state } from '../mesh/proxy/flow-bench.js';
+
+const meta = (name: string): { name: string; namespace: string } => ({ name, namespace: 'shop' });
+const service = (spec: Service['spec'], name = 'db'): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: meta(name),
+  spec,
+});
+const pod = (name: string, annotations: Record<string, string> = {}): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { ...meta(name), annotations },
+  spec: { serviceAccountName: 'db', containers: [{ name: 'firedrill-proxy' }] },
+});
+const slice = (ports: { name: string; port: number }[], pods: Record<string, string>) =>
+  ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: meta('db-1'),
+    addressType: 'IPv4',
+    ports,
+    endpoints: Object.entries(pods).map(([name, address]) => ({
+      addresses: [address],
+      targetRef: { kind: 'Pod', name },
+    })),
+  }) as EndpointSlice;
+
+function convert(of: Service, slices: EndpointSlice[], pods: Pod[]): Destination[] {
+  const look: Lookup = {
+    trustDomain: 'cluster.local',
+    clusterDomain: 'cluster.local',
+    service: (key) => (key === `shop/${of.metadata.name}` ? of : undefined),
+    namespace: () => undefined,
+    slices: () => slices,
+    pod: (key) => pods.find((p) => `shop/${p.metadata.name}` === key),
+    externalWorkloads: () => [],
+    profiles: () => [],
+    splits: () => [],
+    httpRoutes: () => [],
+    grpcRoutes: () => [],
+  };
+  return convertService(of, look).destinations;
+}
+
+const identity = 'db.shop.serviceaccount.identity.cluster.local';
+const two = [
+  { name: 'sql', port: 8080 },
+  { name: 'gossip', port: 9090 },
+];
+const headless = service({
+  clusterIP: 'None',
+  ports: [
+    { name: 'sql', port: 8080 },
+    { name: 'gossip', port: 9090 },
+  ],
+});
+const peers = { 'db-0': '10.1.0.1', 'db-1': '10.1.0.2' };
+const destinations = convert(headless, [slice(two, peers)], [pod('db-0'), pod('db-1')]);
+
+test('an alias in DNS is no destination: what the app connected to is where it wants to go', () => {
+  const alias = service({
+    type: 'ExternalName',
+    externalName: 'db.example.com',
+    ports: [{ port: 80 }],
+  });
+  expect(convert(alias, [], [])).toEqual([]);
+});
+
+test('an endpoint whose pod is not known is left out: plaintext to it would be a silent loss', () => {
+  const [sql] = convert(headless, [slice(two, peers)], [pod('db-1')]);
+  expect(sql?.backends[0]?.endpoints.map((e) => [e.address, e.identity])).toEqual([
+    ['10.1.0.2:8080', identity],
+  ]);
+});
+
+test('a port that the redirection leaves alone is spoken to in plaintext, and only that one', () => {
+  const skips = pod('db-0', { 'mesh.firedrill.dev/skipped-inbound-ports': '9090' });
+  const made = convert(headless, [slice(two, { 'db-0': '10.1.0.1' })], [skips]);
+  expect(made.map((d) => d.backends[0]?.endpoints[0]?.identity)).toEqual([identity, undefined]);
+});
+
+test.each([
+  // One name cannot tell ports apart: the address that was dialled does.
+  ['db.shop:8080', '10.1.0.1:8080', 'db.shop', ['10.1.0.1:8080', '10.1.0.2:8080']],
+  ['db.shop.svc:9090', '10.1.0.1:9090', 'db.shop:9090', ['10.1.0.1:9090', '10.1.0.2:9090']],
+  // A pod that is asked for by its own name, a short name or its address is that pod and no other.
+  ['db-1.db.shop.svc.cluster.local:9090', '10.1.0.2:9090', 'db.shop:9090', ['10.1.0.2:9090']],
+  ['db-0.db:8080', '10.1.0.1:8080', 'db.shop', ['10.1.0.1:8080']],
+  ['10.1.0.2:8080', '10.1.0.2:8080', 'db.shop', ['10.1.0.2:8080']],
+  // A port of it that no service names.
+  ['10.1.0.2:7000', '10.1.0.2:7000', 'db.shop:9090', ['10.1.0.2:7000']],
+])('headless: %s at %s', (authority, dialled, name, endpoints) => {
+  const { gateway } = bench(state(destinations));
+  const { source } = gateway.outbound.destinationFor(authority, dialled) as unknown as {
+    source: Destination;
+  };
+  expect(source.name).toBe(name);
+  const found = source.backends[0]?.endpoints ?? [];
+  expect(found.map((e) => e.address)).toEqual(endpoints);
+  expect(found.map((e) => e.identity)).toEqual(found.map(() => identity));
+});
+
+test('an address that a pod has no more is forgotten as such: whoever has it now may have no proxy', () => {
+  const { gateway } = bench(state(destinations));
+  const identityOf = (): string | undefined =>
+    (
+      gateway.outbound.destinationFor('10.1.0.2:8080', '10.1.0.2:8080') as unknown as {
+        source: Destination;
+      }
+    ).source.backends[0]?.endpoints[0]?.identity;
+  expect(identityOf()).toBe(identity);
+  const left = convert(headless, [slice(two, { 'db-0': '10.1.0.1' })], [pod('db-0')]);
+  gateway.apply(state(left));
+  expect(identityOf()).toBeUndefined();
+});
+
+const inbound = (of: Pod): InboundServer[] =>
+  convertInbound('db', [of], {
+    trustDomain: 'cluster.local',
+    defaultPolicy: 'all-unauthenticated',
+    namespace: () => undefined,
+    servers: () => [],
+    authorizations: () => [],
+    rateLimits: () => [],
+    serverRoutes: () => [],
+  }).servers;
+
+test("every port is served: those of containers and of the user's own native sidecars by name, any other by one", () => {
+  const of = pod('db-0', { 'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated' });
+  of.spec.containers.push({ name: 'app', ports: [{ containerPort: 8080 }] });
+  of.spec.initContainers = [{ name: 'cache', ports: [{ containerPort: 6000 }] }];
+  expect(inbound(of).map((s) => [s.name, s.port, s.defaultPolicy])).toEqual([
+    ['port-6000', 6000, 'all-authenticated'],
+    ['port-8080', 8080, 'all-authenticated'],
+    ['undeclared', 0, 'all-authenticated'],
+  ]);
+});
+
+test('a policy that cannot be read closes: it was meant to', () => {
+  const of = pod('db-0', { 'mesh.firedrill.dev/default-inbound-policy': 'deni' });
+  expect(inbound(of).map((s) => s.defaultPolicy)).toEqual(['deny']);
+});
+
+test('in a state, a port that no server names is served at the address that was dialled, each by itself', () => {
+  const { gateway } = bench({ ...state([]), servers: inbound(pod('db-0')) });
+  const at = (dialled: string): string | undefined =>
+    gateway.inbound.serverFor(Number(dialled.split(':')[1]), dialled)?.target.address;
+  expect(at('10.1.0.1:9090')).toBe('10.1.0.1:9090');
+  expect(at('10.1.0.1:9091')).toBe('10.1.0.1:9091');
+  // A database that speaks first, declared or not.
+  expect(gateway.inbound.serverFor(3306, '10.1.0.1:3306')?.protocol).toBe('opaque');
+  // In explicit mode nothing says which port was meant.
+  expect(gateway.inbound.serverFor(15001)).toBeUndefined();
+});
