@@ -3,7 +3,7 @@ import type { Path } from '../../base/yaml.js';
 import { alertNames } from '../../alerts/index.js';
 import { labelsOf, mayHave } from '../../alerts/lint/labels.js';
 import { type Expr, parse, walk } from '../../slo/promql/index.js';
-import { suggest } from '../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../base/suggest.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import { unknownName } from './meant.js';
 import type { Expected, Scenario } from './schema.js';

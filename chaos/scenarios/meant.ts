@@ -1,5 +1,5 @@
 /** What a name that is unknown was probably meant to be: the two texts of a problem. */
-import { suggest } from '../../slo/promql/syntax/suggest.js';
+import { suggest } from '../../base/suggest.js';
 
 const shownMax = 8;
 
