@@ -14,6 +14,7 @@ import { ensurePki } from '../../../mesh/identity/pki-files.js';
 import type {
   Backend,
   Destination,
+  Endpoint,
   InboundServer,
   MeshState,
   ProxyConfig,
@@ -28,7 +29,7 @@ export interface Running {
 
 export function destination(
   name: string,
-  addresses: (string | { address: string; identity: string })[],
+  addresses: (string | Endpoint)[],
   more: Partial<Destination> & { backend?: Partial<Backend> } = {},
 ): Destination {
   const { backend, ...rest } = more;

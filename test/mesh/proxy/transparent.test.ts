@@ -135,7 +135,7 @@ testRoot(
     const certificates = await Promise.all([keys.issue('checkout'), keys.issue('cart')]);
     run(`chmod 755 ${folder} && chown -R 2102 ${folder} ${keys.folder}`);
     const [checkout, cart] = certificates;
-    const to = (port: number): { address: string; identity: string } => ({
+    const to = (port: number) => ({
       address: `10.9.0.2:${port}`,
       identity: (keys as Pki).identityOf('cart'),
     });
