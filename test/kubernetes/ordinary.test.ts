@@ -132,7 +132,7 @@ const inbound = (of: Pod): InboundServer[] =>
     serverRoutes: () => [],
   }).servers;
 
-test("every port is served: those of containers and of the user's own native sidecars by name, any other by one", () => {
+test('every port is served: of containers and native sidecars by name, any other by one server', () => {
   const of = pod('db-0', { 'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated' });
   of.spec.containers.push({ name: 'app', ports: [{ containerPort: 8080 }] });
   of.spec.initContainers = [{ name: 'cache', ports: [{ containerPort: 6000 }] }];

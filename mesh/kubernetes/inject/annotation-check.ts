@@ -1,4 +1,4 @@
-/** Annotations as users write them: the first that cannot be read. A pod half configured is worse than one that says so. */
+/** Annotations as users write them: the first that cannot be read, since half configured is worse than refused. */
 import { suggest } from '../../../base/suggest.js';
 import { annotations, isPolicy, parsePorts, policies } from '../annotations.js';
 import { meshGroup } from '../client/objects.js';
