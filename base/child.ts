@@ -23,28 +23,36 @@ export interface Child {
   stop(graceMs?: number): Promise<void>;
 }
 
+export interface ProgramOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  onStderr?: (line: string) => void;
+  /** Each line after the first, which is `ready`. */
+  onStdout?: (line: string) => void;
+}
+
 /** Starts one of our own programs with `node`; it dies with this process, and its errors come out prefixed. */
-export function startNode(
+export const startNode = (
   name: string,
   script: string,
   args: readonly string[],
-  options: {
-    nodeFlags?: readonly string[];
-    env?: Record<string, string>;
-    onStderr?: (line: string) => void;
-    /** Each line after the first, which is `ready`. */
-    onStdout?: (line: string) => void;
-  } = {},
+  options: ProgramOptions & { nodeFlags?: readonly string[] } = {},
+): Child =>
+  startProgram(name, process.execPath, [...(options.nodeFlags ?? []), script, ...args], options);
+
+/** Any program that says on its first line what it chose, and ends when its standard input does. */
+export function startProgram(
+  name: string,
+  program: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
 ): Child {
   const spawnOptions: SpawnOptions = {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env, FIREDRILL_DIE_WITH_PARENT: '1' },
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
   };
-  const child = spawn(
-    process.execPath,
-    [...(options.nodeFlags ?? []), script, ...args],
-    spawnOptions,
-  );
+  const child = spawn(program, args, spawnOptions);
   const exited = new Promise<number | null>((resolve) => {
     child.on('exit', (code) => resolve(code));
     child.on('error', () => resolve(null));

@@ -89,8 +89,7 @@ Example:
     )
     .action(async (options: LoadCommandOptions) => {
       const { loadCommand } = await import('./load/command.js');
-      const { asset } = await import('../base/paths.js');
-      process.exitCode = await loadCommand(options, [asset('examples/slo/retail.yaml')]);
+      process.exitCode = await loadCommand(options);
     });
 
   chaos
@@ -160,7 +159,7 @@ function registerGameDay(program: Command): void {
     });
   const run = gameday
     .command('run')
-    .description('starts the example shop, runs scenarios against it under load, writes a report')
+    .description('starts a system, runs scenarios against it under load, writes a report')
     .option('--dry-run', 'checks everything and says what would be done; nothing is started');
   withOptions(run)
     .addHelpText(
@@ -197,15 +196,21 @@ Examples:
 const withOptions = (command: Command): Command =>
   command
     .option(
-      '--scenarios <list>',
-      'names of ours or files, separated by commas',
-      'certificate-expiry,control-plane-outage,retry-storm',
+      '--drill <file>',
+      'what is drilled (default: the firedrill.yaml of this folder; in none, the example shop)',
     )
-    .option('--time-scale <fraction>', 'what windows and durations are multiplied by', '1/240')
+    .option(
+      '--scenarios <list>',
+      "names of ours or files, separated by commas (default: the drill's)",
+    )
+    .option(
+      '--time-scale <fraction>',
+      "what windows and durations are multiplied by (default: the drill's)",
+    )
     .option('--prometheus <kind>', 'auto, embedded, or real (with Alertmanager)', 'auto')
     .option('--load <kind>', 'auto, embedded, or k6', 'auto')
     .option('--rate <number>', 'requests a second, at a constant pace', '50')
-    .option('--slo <file>', 'SLOs to alert on; repeatable (default: the shop’s own)', collect, [])
+    .option('--slo <file>', 'SLOs to alert on; repeatable (default: the drill’s)', collect, [])
     .option('--out <folder>', 'where the report goes', 'gameday-report')
     .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')
     .option('--output <format>', 'text, or json for programs', 'text')

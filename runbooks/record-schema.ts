@@ -151,9 +151,9 @@ export const recordSchema = z.looseObject({
   }),
   system: z.looseObject({
     name: text,
-    trustDomain: text,
+    trustDomain: text.optional(),
     services: z.array(z.looseObject({ name: text, replicas: number })),
-    certificateLifetimeMs: number,
+    certificateLifetimeMs: number.optional(),
   }),
   scenarios: z.array(scenario),
   series: z.array(

@@ -87,7 +87,8 @@ export interface ClientTotals {
 
 export interface SystemRecord {
   name: string;
-  trustDomain: string;
+  /** Absent without mTLS. */
+  trustDomain?: string;
   services: {
     name: string;
     namespace: string;
@@ -98,9 +99,18 @@ export interface SystemRecord {
   }[];
   /** Processes that were started, such as `cart proxy`. */
   processes: { name: string; kind: string; pid: number; ports: Record<string, number> }[];
-  certificateLifetimeMs: number;
-  /** Payments: what W1 promises is that `doubleCharges` stays 0 whatever is retried. */
-  payments?: { charges: number; repeatsAnswered: number; doubleCharges: number };
+  /** Absent without mTLS. */
+  certificateLifetimeMs?: number;
+  /** What the system has to say beside what every system has. */
+  sections?: ReportSection[];
+}
+
+/** Of a system's own making: the shop's payments. */
+export interface ReportSection {
+  title: string;
+  rows: { name: string; value: string | number }[];
+  /** Shown among the first figures of the report. */
+  figure?: { name: string; value: string | number; note: string };
 }
 
 export interface ScenarioRecord {

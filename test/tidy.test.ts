@@ -57,3 +57,16 @@ test('the proxy imports nothing heavy', () => {
     .map((f) => f.file);
   expect(found).toEqual([]);
 });
+
+/** The one place that names the drill which comes with the package, as data. */
+const namesBundled = ['chaos/system/bundled.ts'];
+
+test('the product knows no path of the examples', () => {
+  const product = new Set([...downhill, 'cli.ts']);
+  const found = files
+    .filter(({ file }) => product.has(file.split('/')[0] as string) && !namesBundled.includes(file))
+    .flatMap(({ file, text }) =>
+      [...text.matchAll(/['"`](\.\.?\/)*examples\/[\w./-]*/g)].map((match) => `${file}: ${match[0]}`),
+    );
+  expect(found).toEqual([]);
+});

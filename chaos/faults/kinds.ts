@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import type { Problem } from '../../base/errors.js';
-import type { System, WorkloadDescription } from './system.js';
+import type { System, WorkloadDescription } from '../system/model.js';
 
 export interface FaultPoint {
   /** `http://127.0.0.1:4711`. */
@@ -26,6 +26,7 @@ export interface FaultKind {
   targets: 'controller' | 'service' | 'process' | 'registry' | 'prometheus';
   /** What one of `effect` is. */
   effectUnit: string;
+  /** Empty where the system has nothing that could hold it. */
   points(system: System, target: string, settings: Record<string, unknown>): FaultPoint[];
 }
 
@@ -43,9 +44,10 @@ const atController = (kind: string, effectUnit: string, summary: string): FaultK
   settings: controllerSettings[kind] ?? none,
   targets: 'controller',
   effectUnit,
-  points: (system, target, settings) => [
-    { url: system.controllerAdmin, target, body: { kind, ...settings } },
-  ],
+  points: ({ controllerAdmin }, target, settings) =>
+    controllerAdmin === undefined
+      ? []
+      : [{ url: controllerAdmin, target, body: { kind, ...settings } }],
 });
 
 /** Which side of the sidecar, and which of its requests. */
@@ -65,12 +67,14 @@ const atProxy = (summary: string, effect: z.ZodRawShape): FaultKind => ({
   effectUnit: 'requests struck',
   points: (system, target, settings) =>
     each(system, target, (workload) => {
+      const url = system.proxyAdmin(workload);
+      if (url === undefined) return undefined;
       const { side, ratio: share, destination, route, method, pathPrefix, ...rest } = settings;
       const match = { destination, route, method, pathPrefix };
       const some = Object.values(match).some((value) => value !== undefined);
       return {
-        url: system.proxyAdmin(workload),
-        target: workload.proxy,
+        url,
+        target: workload.proxy ?? workload.name,
         body: { side, ratio: share, ...(some && { match }), ...rest },
       };
     }),
@@ -86,18 +90,17 @@ const atService = (
   targets: 'service',
   effectUnit,
   points: (system, target, settings) =>
-    each(system, target, (workload) => ({
-      url: system.appAdmin(workload),
-      target: workload.name,
-      body: settings,
-    })),
+    each(system, target, (workload) => {
+      const url = system.appAdmin(workload);
+      return url === undefined ? undefined : { url, target: workload.name, body: settings };
+    }),
 });
 
 const each = (
   system: System,
   target: string,
-  point: (workload: WorkloadDescription) => FaultPoint,
-): FaultPoint[] => system.workloads(target).map(point);
+  point: (workload: WorkloadDescription) => FaultPoint | undefined,
+): FaultPoint[] => system.workloads(target).flatMap((workload) => point(workload) ?? []);
 
 export const faultKinds = {
   'identity-freeze': atController(
@@ -226,13 +229,30 @@ export function targetProblem(
   kind: FaultKindName,
   target: string,
 ): Problem | undefined {
-  const { targets } = faultKind(kind);
-  const known =
-    targets === 'process'
-      ? system.description.processes.map((p) => p.name)
-      : targets === 'service'
-        ? [...new Set(system.description.workloads.flatMap((w) => [w.name, w.service]))]
-        : [targets];
+  const known = targetsOf(system, kind);
   if (known.includes(target)) return undefined;
-  return { message: `${kind} has no target '${target}'`, expected: known.join(', ') };
+  const { name } = system.description;
+  if (known.length === 0) return { message: `nothing in ${name} takes the fault ${kind}` };
+  return { message: `${kind} has no target '${target}' in ${name}`, expected: known.join(', ') };
+}
+
+/** All that the system has of what the kind can strike. */
+export function targetsOf(system: System, kind: FaultKindName): string[] {
+  const { targets } = faultKind(kind);
+  const { processes, workloads, faults, controller } = system.description;
+  const held = faults.includes(kind);
+  switch (targets) {
+    case 'process':
+      return held ? processes.map((p) => p.name) : [];
+    case 'registry':
+      return held ? ['registry'] : [];
+    case 'controller':
+      return controller ? ['controller'] : [];
+    case 'prometheus':
+      return ['prometheus'];
+    case 'service':
+      return [...new Set(workloads.flatMap((w) => [w.name, w.service]))].filter(
+        (name) => faultKind(kind).points(system, name, {}).length > 0,
+      );
+  }
 }

@@ -4,7 +4,8 @@ import { messageOf } from '../../base/errors.js';
 import { factsOfAlert } from '../../runbooks/facts.js';
 import type { RunbookAnswer, RunbookFact } from '../../runbooks/record.js';
 import { queriesOf, renderRunbook } from '../../runbooks/render.js';
-import { askJson, type System, type WorkloadDescription } from '../faults/system.js';
+import { askJson } from '../system/ask.js';
+import type { System, WorkloadDescription } from '../system/model.js';
 import type { Firing } from '../runner/firings.js';
 
 export async function factsFor(
@@ -15,9 +16,10 @@ export async function factsFor(
   const facts: RunbookFact[] = [];
   for (const workload of concerned(firing, system).slice(0, 3)) {
     const admin = system.proxyAdmin(workload);
+    if (admin === undefined) continue;
     facts.push({
       name: `proxy of ${workload.name}`,
-      value: `${workload.identity}, admin port ${workload.ports.proxyAdmin}`,
+      value: `${workload.identity ?? 'no identity'}, admin port ${workload.ports.proxyAdmin}`,
       command: `curl -s ${admin}/endpoints`,
     });
   }
@@ -31,6 +33,7 @@ export async function factsFor(
         : `${worst.workload} has ${left.toFixed(1)} s left`;
     facts.push({ name: 'certificate that runs out first', value });
   }
+  if (system.controllerAdmin === undefined) return facts;
   try {
     const proxies = await askJson<unknown[]>(`${system.controllerAdmin}/proxies`, {
       timeoutMs: 1000,

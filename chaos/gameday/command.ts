@@ -3,7 +3,6 @@ import { mkdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { exitCode, UserError } from '../../base/errors.js';
-import { asset } from '../../base/paths.js';
 import { Progress, styleFor } from '../../base/terminal.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { gameDayFiles } from '../../runbooks/report/files.js';
@@ -11,16 +10,19 @@ import { junitXml } from '../../runbooks/report/junit.js';
 import { resultOf } from '../../runbooks/report/result.js';
 import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { recover } from '../runner/recover.js';
+import { findDrill } from '../system/bundled.js';
+import { namesOf } from '../system/names.js';
 import { readSlos } from '../../slo/index.js';
 import { readScenarios } from '../scenarios/read.js';
 import { groupsOf, runGameDay, type GameDayOutcome } from './gameday.js';
 import { type GameDayOptions, parseTimeScale, timingOf } from './options.js';
 import { planOf, planText } from './plan.js';
-import { refuseImpossible, shopNames, worldOf } from './world.js';
+import { refuseImpossible, worldOf } from './world.js';
 
 export interface CommandOptions {
-  scenarios: string;
-  timeScale: string;
+  drill?: string;
+  scenarios?: string;
+  timeScale?: string;
   prometheus: string;
   load: string;
   rate: string;
@@ -38,7 +40,10 @@ export async function planCommand(given: CommandOptions): Promise<number> {
   const options = optionsOf(given);
   const scenarios = readScenarios(options.scenarios);
   const timing = timingOf(options.timeScale, options.allowanceMs);
-  const world = worldOf(await shopNames(), groupsOf(readSlos(options.slos), timing));
+  const world = worldOf(
+    await namesOf(options.drill),
+    groupsOf(readSlos(options.slos), timing, options.drill.library),
+  );
   refuseImpossible(scenarios, world);
   const plan = planOf(
     scenarios.map((s) => s.scenario),
@@ -106,14 +111,18 @@ function optionsOf(given: CommandOptions): GameDayOptions {
   if (!(allowanceMs >= 0)) {
     throw new UserError({ message: `bad --allowance '${given.allowance}'`, expected: 'seconds' });
   }
+  const drill = findDrill(given.drill);
+  const { timeScale } = drill;
+  const scale = given.timeScale ?? (timeScale === 'auto' ? '1/240' : String(timeScale));
   const prometheus = oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real']);
   return {
-    scenarios: given.scenarios.split(',').map((name) => name.trim()),
-    timeScale: parseTimeScale(given.timeScale),
+    drill,
+    scenarios: given.scenarios?.split(',').map((name) => name.trim()) ?? drill.scenarios,
+    timeScale: parseTimeScale(scale),
     prometheus: prometheus === 'real' ? 'prometheus' : prometheus,
     load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
     requestsPerSecond: rate,
-    slos: given.slo.length > 0 ? given.slo : [asset('examples/slo/retail.yaml')],
+    slos: given.slo.length > 0 ? given.slo : drill.slos,
     stateFolder: given.state,
     allowanceMs,
     command: `firedrill ${process.argv.slice(2).join(' ')}`.trim(),

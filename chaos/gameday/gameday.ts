@@ -1,16 +1,18 @@
 /**
- * A game day: the shop, its load and whatever watches it are started, scenarios are run one after the other, and all
- * that was measured becomes one record. Whatever ends it, every process and every fault is gone when it returns.
+ * A game day: the system under test, its load and whatever watches it are started, scenarios are run one after the
+ * other, and all that was measured becomes one record. Whatever ends it, every process and every fault is gone when it
+ * returns.
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { libraryGroups } from '../../alerts/index.js';
 import { keepCoverage } from '../../alerts/coverage/index.js';
-import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
+import { startWatch, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { packageVersion } from '../../base/paths.js';
+import { counted } from '../../base/terminal.js';
 import { findTool } from '../../base/tools.js';
 import { wakes } from '../../runbooks/pager.js';
 import { pageFor, readPages } from '../../runbooks/pages.js';
@@ -23,11 +25,8 @@ import type {
   Verdict,
 } from '../../runbooks/record.js';
 import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
-import { meshJobs } from '../../slo/spec/mesh-metrics.js';
 import { localScrape, targetProblem } from '../faults/kinds.js';
-import type { System } from '../faults/system.js';
-import { type Load, startLoad } from '../load/load.js';
-import { shopProfile } from '../../examples/retail/load.js';
+import { type Load, startPlan } from '../load/load.js';
 import type { RunContext, Timing } from '../runner/context.js';
 import { type Firing, firingsOf } from '../runner/firings.js';
 import type { LocalPoint } from '../runner/injection.js';
@@ -42,9 +41,11 @@ import { coverageRunOf } from './coverage.js';
 import { CertificateLifetimes } from './lifetimes.js';
 import { type GameDayOptions, scaleText, timingOf } from './options.js';
 import { clientSeries, proxySeries } from './series.js';
-import { startShop, type SystemProcess } from './system-process.js';
-import { alertEvents, inOrder, systemEvents } from './timeline.js';
-import { refuseImpossible, shopNames, worldOf } from './world.js';
+import type { System } from '../system/model.js';
+import { namesOf } from '../system/names.js';
+import { type RunningSystem, startSystem } from '../system/start.js';
+import { alertEvents, inOrder } from './timeline.js';
+import { refuseImpossible, worldOf } from './world.js';
 
 export interface GameDayView {
   /** A passing state. */
@@ -78,7 +79,7 @@ export async function runGameDay(
   const scenarios = readScenarios(options.scenarios);
   const slos = readSlos(options.slos);
   const timing = timingOf(options.timeScale, options.allowanceMs);
-  const groups = groupsOf(slos, timing);
+  const groups = groupsOf(slos, timing, options.drill.library);
   const stop = readSwitch(options.stateFolder);
   if (stop) {
     throw new UserError(
@@ -86,7 +87,7 @@ export async function runGameDay(
       exitCode.aborted,
     );
   }
-  refuseImpossible(scenarios, worldOf(await shopNames(), groups));
+  refuseImpossible(scenarios, worldOf(await namesOf(options.drill), groups));
   const startedMs = clock.nowMs();
   const id = `${new Date(startedMs).toISOString().slice(0, 19).replaceAll(':', '-')}-${randomBytes(2).toString('hex')}`;
   const journal = new Journal(options.stateFolder, id, () => clock.nowMs());
@@ -106,13 +107,13 @@ export async function runGameDay(
 }
 
 /** The SLOs' rules and the mesh's own alerts, at the time scale; nothing is evaluated more often than it is scraped. */
-export function groupsOf(slos: readonly Slo[], timing: Timing): RuleGroup[] {
+export function groupsOf(slos: readonly Slo[], timing: Timing, withLibrary: boolean): RuleGroup[] {
   const { timeScale, stepMs, scrapeIntervalMs } = timing;
   const library = libraryGroups({ timeScale, scrapeIntervalMs }).map((group) => ({
     ...group,
     intervalMs: Math.max(group.intervalMs ?? 0, scrapeIntervalMs),
   }));
-  return [...compileSlos(slos, { timeScale, stepMs }), ...library];
+  return [...compileSlos(slos, { timeScale, stepMs }), ...(withLibrary ? library : [])];
 }
 
 interface Parts {
@@ -135,7 +136,7 @@ class GameDay {
   /** By the key of a firing: the first of each name in a scenario. */
   readonly #answers = new Map<string, Promise<AlertRecord['answers']>>();
   readonly #asked = new Set<string>();
-  #shop: SystemProcess | undefined;
+  #running: RunningSystem | undefined;
   #watch: Watch | undefined;
   #load: Load | undefined;
   #lifetimes: CertificateLifetimes | undefined;
@@ -146,40 +147,49 @@ class GameDay {
   }
 
   get #system(): System {
-    if (!this.#shop) throw new Error('the system is not started');
-    return this.#shop.system;
+    if (!this.#running) throw new Error('the system is not started');
+    return this.#running.system;
   }
 
   async start(scenarios: readonly ReadScenario[]): Promise<void> {
     const { options, view, timing, clock, id, journal, signal } = this.#parts;
     const lifetimes = scenarios.map((s) => this.#lifetimeOf(s.scenario));
-    view.progress('starting the shop');
-    this.#shop = await startShop(journal, Math.min(...lifetimes), (line) => {
-      const busyPort = line.includes('other ports are chosen');
-      if (busyPort || process.env.FIREDRILL_DEBUG !== undefined) view.line(`  ${line}`);
+    const { drill } = options;
+    view.progress(`starting ${drill.name}`);
+    this.#running = await startSystem(drill, {
+      journal,
+      certificateLifetimeMs: Math.min(...lifetimes),
+      say: (line) => {
+        const busyPort = line.includes('other ports are chosen');
+        if (busyPort || process.env.FIREDRILL_DEBUG !== undefined) view.line(`  ${line}`);
+      },
     });
     this.#checkTargets(scenarios.map((s) => s.scenario));
     const real = findTool('prometheus') !== undefined && findTool('alertmanager') !== undefined;
     const kind: WatchKind =
       options.prometheus === 'auto' ? (real ? 'prometheus' : 'embedded') : options.prometheus;
-    // A real Prometheus takes seconds to find its targets: the shop comes up meanwhile.
-    if (kind === 'embedded') await this.#shop.ready;
-    const planned = JSON.stringify(this.#targets());
+    // A real Prometheus takes seconds to find its targets: the system comes up meanwhile.
+    if (kind === 'embedded') await this.#running.ready;
+    const planned = JSON.stringify(this.#system.targets());
     const watching = startWatch(kind, {
-      targets: this.#targets(),
+      targets: this.#system.targets(),
       groups: this.#parts.groups,
       scrapeIntervalMs: timing.scrapeIntervalMs,
       evaluationIntervalMs: timing.evaluationIntervalMs,
     }).then((watch) => (this.#watch = watch));
     watching.catch(() => undefined);
-    await this.#shop.ready;
-    const profile = shopProfile(this.#system.description.url, options.requestsPerSecond);
-    const loading = startLoad(options.load, profile).then((load) => (this.#load = load));
+    await this.#running.ready;
+    const loading = startPlan(drill.load, {
+      driver: options.load,
+      url: this.#system.description.url,
+      rate: options.requestsPerSecond,
+    }).then((load) => (this.#load = load));
     loading.catch(() => undefined);
     view.progress('starting Prometheus and the load');
     const [watch, load] = await Promise.all([watching, loading]);
     // A port that was taken meanwhile was chosen anew.
-    if (JSON.stringify(this.#targets()) !== planned) await watch.setTargets(this.#targets());
+    const targets = this.#system.targets();
+    if (JSON.stringify(targets) !== planned) await watch.setTargets(targets);
     this.#watchedSinceMs = clock.nowMs();
     watch.onNotification((n) => {
       if (n.status === 'firing') this.#gatherFacts();
@@ -195,7 +205,7 @@ class GameDay {
     await this.#lifetimes.settle(watch, signal);
     const { description } = this.#system;
     view.line(
-      `${description.name}: ${description.workloads.length} workloads with their sidecars, ` +
+      `${description.name}: ${counted(description.workloads.length, 'workload')}, ` +
         `${options.requestsPerSecond} requests a second by ${load.kind}, watched by ${watch.version}, ` +
         `time scale ${scaleText(timing.timeScale)}`,
     );
@@ -216,21 +226,6 @@ class GameDay {
     if (problems.length > 0) throw new UserError(problems);
   }
 
-  #targets(which: 'all' | 'without-proxies' = 'all'): Target[] {
-    const { description } = this.#system;
-    const controller: Target = {
-      job: meshJobs.controller,
-      url: `${this.#system.controllerAdmin}/metrics`,
-    };
-    if (which === 'without-proxies') return [controller];
-    const proxies = description.workloads.map((w) => ({
-      job: meshJobs.proxy,
-      url: `${this.#system.proxyAdmin(w)}/metrics`,
-      labels: { namespace: description.namespace, workload: w.name },
-    }));
-    return [controller, ...proxies];
-  }
-
   /** How far queries of the present look back: five minutes in the rules' time, and four scrapes at least. */
   #window(): string {
     const { timeScale, scrapeIntervalMs } = this.#parts.timing;
@@ -240,10 +235,11 @@ class GameDay {
   #scrapeLoss(watch: Watch): LocalPoint {
     return {
       put: async () => {
-        await watch.setTargets(this.#targets('without-proxies'));
-        return this.#system.description.workloads.length;
+        const left = this.#system.targets('without-proxies');
+        await watch.setTargets(left);
+        return this.#system.targets().length - left.length;
       },
-      remove: () => watch.setTargets(this.#targets()),
+      remove: () => watch.setTargets(this.#system.targets()),
     };
   }
 
@@ -346,8 +342,8 @@ class GameDay {
       ...clientSeries(load.points, fromMs, endedMs),
       ...(await proxySeries(watch, slos, timing, fromMs, endedMs)),
     ];
-    const payments = await this.#system.counters('payment').catch(() => undefined);
-    const events = [...this.#events, ...(await systemEvents(this.#system)), ...alertEvents(alerts)];
+    const sections = await this.#system.sections();
+    const events = [...this.#events, ...(await this.#system.events()), ...alertEvents(alerts)];
     const verdict = worst(this.#scenarios.map((s) => s.verdict));
     const coverage = await coverageRunOf({
       id,
@@ -393,17 +389,13 @@ class GameDay {
       },
       system: {
         name: description.name,
-        trustDomain: description.trustDomain,
+        ...(description.trustDomain !== undefined && { trustDomain: description.trustDomain }),
         services: servicesOf(this.#system),
         processes: description.processes,
-        certificateLifetimeMs: description.certificateLifetimeMs,
-        ...(payments && {
-          payments: {
-            charges: payments.charges ?? 0,
-            repeatsAnswered: payments.repeatsAnswered ?? 0,
-            doubleCharges: payments.doubleCharges ?? 0,
-          },
+        ...(description.certificateLifetimeMs !== undefined && {
+          certificateLifetimeMs: description.certificateLifetimeMs,
         }),
+        ...(sections.length > 0 && { sections }),
       },
       scenarios: this.#scenarios,
       series,
@@ -421,8 +413,10 @@ class GameDay {
     return {
       record,
       shared: {
-        proxies: description.workloads.map((w) => `127.0.0.1:${w.ports.proxyAdmin}`),
-        controller: this.#system.controllerAdmin,
+        proxies: description.workloads.flatMap(({ ports }) =>
+          ports.proxyAdmin === undefined ? [] : [`127.0.0.1:${ports.proxyAdmin}`],
+        ),
+        controller: this.#system.controllerAdmin ?? '',
         ...(watch.url !== undefined && { prometheus: watch.url }),
         slos: options.slos.join(' '),
         window: this.#window(),
@@ -459,7 +453,7 @@ class GameDay {
 
   async stop(): Promise<void> {
     this.#lifetimes?.stop();
-    await Promise.allSettled([this.#load?.stop(), this.#watch?.stop(), this.#shop?.stop()]);
+    await Promise.allSettled([this.#load?.stop(), this.#watch?.stop(), this.#running?.stop()]);
   }
 }
 
@@ -481,7 +475,7 @@ function servicesOf(system: System): GameDayRecord['system']['services'] {
       namespace,
       replicas: own.length,
       calls: [...(first?.calls ?? [])],
-      ...(first && { identity: first.identity }),
+      ...(first?.identity !== undefined && { identity: first.identity }),
     };
   });
 }

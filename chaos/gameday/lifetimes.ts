@@ -4,7 +4,8 @@
  */
 import { type Clock, sleep } from '../../base/clock.js';
 import type { Watch } from '../../alerts/watch/index.js';
-import { askJson, type System } from '../faults/system.js';
+import { askJson } from '../system/ask.js';
+import type { System } from '../system/model.js';
 import { leaseMs, renewMs } from '../runner/injection.js';
 
 const settleLimitMs = 60_000;
@@ -24,8 +25,9 @@ export class CertificateLifetimes {
     this.#wantedMs = parts.lifetimeMs;
   }
 
-  /** What is issued from now on. */
+  /** What is issued from now on; nothing where nobody issues any. */
   async want(lifetimeMs: number): Promise<void> {
+    if (this.#system.controllerAdmin === undefined) return;
     this.#wantedMs = lifetimeMs;
     this.#timer?.cancel();
     // What fails now is put by one of the renewals; `settle` waits for it.
@@ -35,20 +37,18 @@ export class CertificateLifetimes {
 
   /** Resolves when every workload holds a certificate of about that length. */
   async settle(watch: Watch, signal: AbortSignal): Promise<void> {
+    if (this.#system.controllerAdmin === undefined) return;
     const end = this.#clock.nowMs() + settleLimitMs;
     let renewed = false;
     while (!signal.aborted && this.#clock.nowMs() < end) {
       const left = await lifesLeft(watch);
-      const count = this.#system.description.workloads.length;
+      const count = this.#system.description.workloads.filter((w) => w.identity).length;
       const seconds = this.#wantedMs / 1000;
       if (left.length >= count && left.every((s) => s > 0.2 * seconds && s <= 1.1 * seconds))
         return;
       if (!renewed && left.some((s) => s > 1.1 * seconds)) {
         renewed = true;
-        await askJson(`${this.#system.admin}/renew-certificates`, {
-          method: 'POST',
-          timeoutMs: settleLimitMs,
-        });
+        await this.#system.renewCertificates();
       }
       await sleep(200, signal);
     }

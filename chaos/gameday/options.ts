@@ -1,8 +1,11 @@
 /** What a game day is asked for, and the times that follow from the time scale. */
 import { UserError } from '../../base/errors.js';
 import type { Timing } from '../runner/context.js';
+import type { Drill } from '../system/drill-file.js';
 
 export interface GameDayOptions {
+  /** What is drilled. */
+  drill: Drill;
   /** Names of ours, or files. */
   scenarios: string[];
   timeScale: number;
@@ -18,7 +21,6 @@ export interface GameDayOptions {
   command: string;
 }
 
-export const defaultScenarios = ['certificate-expiry', 'control-plane-outage', 'retry-storm'];
 export const defaultTimeScale = 1 / 240;
 export const defaultStateFolder = '.firedrill';
 /** For what no time scale shortens: grouping, delivery, a busy machine. */

@@ -6,9 +6,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { formatTable } from '../../base/terminal.js';
 import { writeFileWhole } from '../../base/write-file.js';
-import { shopProfile } from '../../examples/retail/load.js';
 import { readSlos } from '../../slo/index.js';
-import { startShop } from '../gameday/system-process.js';
 import { Journal } from '../runner/journal.js';
 import { readSwitch } from '../runner/stop-switch.js';
 import { type Load, startPlan } from './load.js';
@@ -23,6 +21,9 @@ import {
   type ThresholdResult,
   thresholdsOf,
 } from './thresholds.js';
+import { findDrill } from '../system/bundled.js';
+import type { Drill } from '../system/drill-file.js';
+import { startSystem } from '../system/start.js';
 
 export interface LoadCommandOptions {
   duration: string;
@@ -51,19 +52,16 @@ interface Request {
   junit?: string;
 }
 
-/** `defaultSlos` are the shop's own, for where the shop is what is loaded. */
-export async function loadCommand(
-  given: LoadCommandOptions,
-  defaultSlos: string[],
-): Promise<number> {
+/** Without an address and a profile it is the drill's system that is loaded, and held to the drill's SLOs. */
+export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   const { lengthMs, rate, driver } = checked(given);
-  const isShop = given.url === undefined && given.profile === undefined;
-  const files = given.slo.length > 0 || !isShop ? given.slo : defaultSlos;
+  const drill = given.url === undefined && given.profile === undefined ? findDrill() : undefined;
+  const files = given.slo.length > 0 ? given.slo : (drill?.slos ?? []);
   const slos = files.length > 0 ? readSlos(files) : [];
-  const plan = planOf(given, rate, [...new Set(slos.map((s) => s.service))]);
+  const plan = drill?.load ?? planOf(given, rate, [...new Set(slos.map((s) => s.service))]);
   const ownUrl = plan.kind === 'profile' ? plan.profile.url : undefined;
   const url = checkedUrl(given.url ?? ownUrl);
-  if (!isShop && url === undefined && plan.kind !== 'existing') {
+  if (!drill && url === undefined && plan.kind !== 'existing') {
     throw new UserError({ message: 'the load has no address', expected: '--url, or url: in it' });
   }
   if (given.print === true) return print(plan, url ?? 'http://127.0.0.1:8080', rate);
@@ -81,9 +79,19 @@ export async function loadCommand(
     ...(rate !== undefined && { rate }),
     ...(given.junit !== undefined && { junit: given.junit }),
   };
-  if (!isShop) return loadAndJudge({ ...request, url: url ?? '' });
-  const journal = new Journal(given.state, `load-${realClock.nowMs()}`, () => realClock.nowMs());
-  const shop = await startShop(journal, 86_400_000, (line) => process.stderr.write(`${line}\n`));
+  if (!drill) return loadAndJudge({ ...request, url: url ?? '' });
+  return loadSystem(drill, request);
+}
+
+async function loadSystem(drill: Drill, request: Omit<Request, 'url'>): Promise<number> {
+  const journal = new Journal(request.stateFolder, `load-${realClock.nowMs()}`, () =>
+    realClock.nowMs(),
+  );
+  const shop = await startSystem(drill, {
+    journal,
+    certificateLifetimeMs: 86_400_000,
+    say: (line) => void process.stderr.write(`${line}\n`),
+  });
   try {
     await shop.ready;
     return await loadAndJudge({ ...request, url: shop.system.description.url });
@@ -121,7 +129,6 @@ function checkedUrl(url: string | undefined): string | undefined {
 /** To an address of which nothing is known, nothing is sent but `GET /`. */
 function planOf(given: LoadCommandOptions, rate: number | undefined, services: string[]): LoadPlan {
   if (given.profile !== undefined) return readLoad(given.profile);
-  if (given.url === undefined) return { kind: 'profile', profile: shopProfile('', rate ?? 50) };
   const [only, ...more] = services;
   const stands = more.length === 0 ? only : undefined;
   return { kind: 'profile', profile: plainTemplate(rate ?? 50, stands) };

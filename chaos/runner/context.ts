@@ -3,7 +3,7 @@ import type { Watch } from '../../alerts/watch/index.js';
 import type { Clock } from '../../base/clock.js';
 import type { TimelineEvent } from '../../runbooks/record.js';
 import type { RuleGroup, Slo } from '../../slo/index.js';
-import type { System } from '../faults/system.js';
+import type { System } from '../system/model.js';
 import type { Load } from '../load/load.js';
 import type { LocalPoints } from './injection.js';
 import type { Journal } from './journal.js';

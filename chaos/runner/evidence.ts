@@ -1,5 +1,6 @@
 /** What a verdict needs to know of alerts beside what was received, asked of whatever watches at a scenario's end. */
-import { askJson, type ProcessEvent } from '../faults/system.js';
+import { askJson } from '../system/ask.js';
+import type { ProcessEvent } from '../system/model.js';
 import type { Expected } from '../scenarios/schema.js';
 import { type Firing, fulfils } from './firings.js';
 import { gapOf } from './gaps.js';

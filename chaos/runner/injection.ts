@@ -6,7 +6,8 @@ import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { FaultRecord } from '../../runbooks/record.js';
 import { faultKind, type FaultPoint } from '../faults/kinds.js';
-import { askJson, type System, Unreachable } from '../faults/system.js';
+import { askJson, Unreachable } from '../system/ask.js';
+import type { System } from '../system/model.js';
 import type { ScenarioFault } from '../scenarios/schema.js';
 import type { Journal } from './journal.js';
 

@@ -1,6 +1,6 @@
 /** What an alert must not come before: the death that it speaks of, another alert, the effect of one of the faults. */
 import type { FaultRecord } from '../../runbooks/record.js';
-import type { ProcessEvent } from '../faults/system.js';
+import type { ProcessEvent } from '../system/model.js';
 import type { Expected } from '../scenarios/schema.js';
 import type { Firing } from './firings.js';
 

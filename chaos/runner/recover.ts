@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { sleep } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
-import { askJson, Unreachable } from '../faults/system.js';
+import { askJson, Unreachable } from '../system/ask.js';
 import { isAlive, journalFiles, openIntents, readJournal } from './journal.js';
 
 export interface Recovery {

@@ -1,6 +1,6 @@
 /** Looks at every injection point for what should be gone by now. */
 import { messageOf } from '../../base/errors.js';
-import { askJson, Unreachable } from '../faults/system.js';
+import { askJson, Unreachable } from '../system/ask.js';
 import type { RunContext } from './context.js';
 
 export interface Residue {

@@ -1,5 +1,6 @@
 /** Whether a published configuration has reached the proxies, by what they say they serve. */
-import { askJson, type System } from '../faults/system.js';
+import { askJson } from '../system/ask.js';
+import type { System } from '../system/model.js';
 
 /** Names of the proxies that serve the revision, and of those that do not. */
 export async function rollout(
@@ -10,15 +11,12 @@ export async function rollout(
   const lack: string[] = [];
   await Promise.all(
     system.description.workloads.map(async (workload) => {
-      const config = await askJson<unknown>(`${system.proxyAdmin(workload)}/config`).catch(
-        () => '',
-      );
+      const admin = system.proxyAdmin(workload);
+      if (admin === undefined) return;
+      const config = await askJson<unknown>(`${admin}/config`).catch(() => '');
       const serves = JSON.stringify(config).includes(`-r${revision}"`);
-      (serves ? have : lack).push(workload.proxy);
+      (serves ? have : lack).push(workload.proxy ?? workload.name);
     }),
   );
   return { have: have.sort(), lack: lack.sort() };
 }
-
-export const publish = async (system: System): Promise<number> =>
-  (await askJson<{ revision: number }>(`${system.admin}/revision`, { method: 'POST' })).revision;

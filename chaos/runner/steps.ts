@@ -1,10 +1,8 @@
 /** What else happens while a fault is on: restarts, published configuration; each is checked. */
 import { messageOf } from '../../base/errors.js';
 import type { CheckRecord } from '../../runbooks/record.js';
-import { askJson } from '../faults/system.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
-import { publish } from './rollout.js';
 
 type Step = Scenario['steps'][number];
 
@@ -53,13 +51,12 @@ export class Steps {
     try {
       if (step.restart !== undefined) {
         this.#say(step.restart, 'is stopped and started again');
-        const url = `${system.admin}/restart/${encodeURIComponent(step.restart)}`;
-        await askJson(url, { method: 'POST', timeoutMs: 30_000 });
+        await system.restart(step.restart);
         const name = step.name ?? `${step.restart} comes back`;
         const detail = `ready ${Math.round(clock.nowMs() - startMs)} ms after it was told to stop`;
         this.checks.push({ name, held: true, detail });
       } else if (step.publish) {
-        this.revision = await publish(system);
+        this.revision = await system.publish();
         this.#say('registry', `revision ${this.revision} is published`);
       }
     } catch (error) {

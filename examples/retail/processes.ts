@@ -2,7 +2,7 @@
 import { type Child, startNode } from '../../base/child.js';
 import { realClock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
-import type { ProcessEvent } from '../../chaos/faults/system.js';
+import type { ProcessEvent } from '../../chaos/system/model.js';
 
 export interface ProcessDescription {
   name: string;

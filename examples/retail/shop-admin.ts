@@ -2,10 +2,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, UserError } from '../../base/errors.js';
-import type { SystemDescription } from '../../chaos/faults/system.js';
+import type { Target } from '../../alerts/watch/index.js';
+import { askJson } from '../../chaos/system/ask.js';
+import type { SystemDescription } from '../../chaos/system/model.js';
+import type { ReportSection } from '../../runbooks/record.js';
+import { meshJobs } from '../../slo/spec/mesh-metrics.js';
 import type { Shop } from './shop.js';
 import { proxyName } from './shop.js';
-import type { ShopFaults } from './shop-faults.js';
+import { type ShopFaults, shopFaults } from './shop-faults.js';
 import { calls, frontDoor, identityOf, namespace, trustDomain, workloads } from './topology.js';
 
 export interface ShopAdmin {
@@ -50,6 +54,7 @@ async function answer(
   if (call === 'GET /system') return [200, describe(shop)];
   if (call === 'GET /events') return [200, shop.processes.events];
   if (call === 'GET /certificate-events') return [200, shop.certificateEvents()];
+  if (call === 'GET /sections') return [200, await sections(shop)];
   if (call === 'GET /faults') return [200, faults.list()];
   if (call === 'POST /faults') return [200, await faults.put(JSON.parse(await body(request)))];
   if (request.method === 'DELETE') {
@@ -80,13 +85,15 @@ async function answer(
 
 function describe(shop: Shop): SystemDescription {
   const front = workloads.find((w) => w.service === frontDoor)!;
+  const url = `http://127.0.0.1:${shop.ports.workloads[front.name]!.inbound!}`;
   return {
     name: 'retail',
+    kind: 'shop',
     ready: shop.ready,
     trustDomain,
     namespace,
     certificateLifetimeMs: shop.certificateLifetimeMs,
-    url: `http://127.0.0.1:${shop.ports.workloads[front.name]!.inbound}`,
+    url,
     controller: {
       process: 'controller',
       grpc: shop.ports.controller,
@@ -100,6 +107,10 @@ function describe(shop: Shop): SystemDescription {
       proxy: proxyName(name),
       ports: shop.ports.workloads[name]!,
     })),
+    dependencies: [],
+    relays: [],
+    targets: targetsOf(shop),
+    faults: [...shopFaults, 'slow-service', 'failing-service', 'ballast'],
     processes: shop.processes.names.map((name) => {
       const ready = Object.entries(shop.processes.readyOf(name));
       return {
@@ -112,6 +123,40 @@ function describe(shop: Shop): SystemDescription {
       };
     }),
   };
+}
+
+function targetsOf(shop: Shop): Target[] {
+  const metrics = (port: number | undefined): string => `http://127.0.0.1:${port}/metrics`;
+  return [
+    { job: meshJobs.controller, url: metrics(shop.ports.controllerAdmin) },
+    ...workloads.map(({ name }) => ({
+      job: meshJobs.proxy,
+      url: metrics(shop.ports.workloads[name]!.proxyAdmin),
+      labels: { namespace, workload: name },
+    })),
+  ];
+}
+
+/** What W1 promises is that nobody pays twice, whatever is retried. */
+async function sections(shop: Shop): Promise<ReportSection[]> {
+  const admin = `http://127.0.0.1:${shop.ports.workloads.payment!.appAdmin}`;
+  const { counters } = await askJson<{ counters: Record<string, number> }>(`${admin}/state`);
+  const { charges = 0, repeatsAnswered = 0, doubleCharges = 0 } = counters;
+  return [
+    {
+      title: 'Payments',
+      rows: [
+        { name: 'charges', value: charges },
+        { name: 'repeats answered from their key', value: repeatsAnswered },
+        { name: 'double charges', value: doubleCharges },
+      ],
+      figure: {
+        name: 'Double charges',
+        value: doubleCharges,
+        note: `of ${charges} charges; ${repeatsAnswered} repeats answered from their key`,
+      },
+    },
+  ];
 }
 
 function send(response: ServerResponse, status: number, value: unknown): void {

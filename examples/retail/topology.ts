@@ -1,6 +1,6 @@
 /** What the shop is made of: its workloads, who calls whom, and the ports that one run of it chose. */
 import { createServer } from 'node:net';
-import type { WorkloadPorts } from '../../chaos/faults/system.js';
+import type { WorkloadPorts } from '../../chaos/system/model.js';
 import { systemRandom } from '../../base/random.js';
 import { identityName } from '../../mesh/identity/names.js';
 
@@ -43,7 +43,7 @@ export const identityOf = (service: string): string =>
 export interface Ports {
   controller: number;
   controllerAdmin: number;
-  workloads: Record<string, WorkloadPorts>;
+  workloads: Record<string, Required<WorkloadPorts>>;
 }
 
 /** Below the ports that the kernel gives to outgoing connections (32768 on): those would be taken at any moment. */

@@ -102,12 +102,11 @@ function impact(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): st
     const slow = worst > 0 ? `; p95 ${timeText(worst)} while the fault was on` : '';
     return `- **${t(s.title)}**: ${failed}${slow}. Blast radius: ${t(sentence(s.blastRadius))}`;
   });
-  const payments = record.system.payments;
-  if (payments) {
-    lines.push(
-      `- Payments: ${countText(payments.charges)} charges, ${countText(payments.repeatsAnswered)} repeated ` +
-        `requests answered from their idempotency key, ${countText(payments.doubleCharges)} double charges.`,
+  for (const { title, rows } of record.system.sections ?? []) {
+    const values = rows.map(
+      ({ name, value }) => `${t(name)} ${typeof value === 'number' ? countText(value) : t(value)}`,
     );
+    lines.push(`- ${t(title)}: ${values.join(', ')}.`);
   }
   lines.push(`- What users, support and the business noticed: ${toFill}`);
   return lines.join('\n');
@@ -226,7 +225,9 @@ function timeline(
 
 function certificates(record: GameDayRecord, only: ScenarioRecord | undefined): string {
   const events = within(record.timeline, only).filter((e) => e.source === 'certificate');
-  const life = `Workload certificates live ${timeText(record.system.certificateLifetimeMs)}.`;
+  const { certificateLifetimeMs } = record.system;
+  if (certificateLifetimeMs === undefined) return 'The system has no certificates of a mesh.';
+  const life = `Workload certificates live ${timeText(certificateLifetimeMs)}.`;
   if (events.length === 0) return `${life} No event of a certificate was recorded.`;
   const by = new Map<string, TimelineEvent[]>();
   for (const e of events) by.set(e.subject, [...(by.get(e.subject) ?? []), e]);

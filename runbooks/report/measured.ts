@@ -42,11 +42,7 @@ export function howRows(record: GameDayRecord): [string, string][] {
       `${driver}, open model, ${countText(load.requestsPerSecond)} requests a second, latency from ` +
         `the ${load.measuredFrom}; ${countText(load.dropped)} due and not begun`,
     ],
-    [
-      'System',
-      `${system.name}: ${services.join(', ')}, each a process with a sidecar proxy of its own; ` +
-        `certificates of ${timeText(system.certificateLifetimeMs)}`,
-    ],
+    ['System', `${system.name}: ${services.join(', ')}${meshText(record)}`],
     [
       'Machine',
       `${machine.platform}, ${machine.cpus} CPUs, ${(machine.memoryBytes / 1e9).toFixed(1)} GB, ` +
@@ -54,4 +50,15 @@ export function howRows(record: GameDayRecord): [string, string][] {
     ],
     ['Command', record.command],
   ];
+}
+
+function meshText({ system }: GameDayRecord): string {
+  const proxies = system.processes.filter((p) => p.kind === 'proxy').length;
+  if (proxies === 0) return '';
+  const { certificateLifetimeMs } = system;
+  const mutual =
+    certificateLifetimeMs === undefined
+      ? ', without TLS'
+      : `; certificates of ${timeText(certificateLifetimeMs)}`;
+  return `, with ${proxies} sidecar proxies${mutual}`;
 }

@@ -77,7 +77,7 @@ function verdictCard(record: GameDayRecord): Html {
   const { pages, tickets } = pagerTally(record);
   const { total } = record.load;
   const reasons = record.scenarios.flatMap((s) => s.reasons.map((r) => ({ s, r })));
-  const payments = record.system.payments;
+  const figures = (record.system.sections ?? []).flatMap((s) => s.figure ?? []);
   return markup`<section class="card verdict ${record.verdict.toLowerCase()}">
 <header><h1>${record.title} · ${instantText(record.startedMs)} · ${timeText(record.endedMs - record.startedMs)}
 </h1>${verdictChip(record.verdict)}</header>
@@ -102,12 +102,10 @@ ${record.scenarios.filter((s) => s.verdict === 'PASS').length} of ${record.scena
 ${countText(total.errors)} failed, ${percentText(errorShare(total))}</small></dd></div>
 <div><dt>Latency at the client</dt><dd>${timeText(total.p95Ms)}
 <small>p95; p50 ${timeText(total.p50Ms)}, p99 ${timeText(total.p99Ms)}</small></dd></div>
-${
-  payments !== undefined &&
-  markup`<div><dt>Double charges</dt><dd>${countText(payments.doubleCharges)}
-<small>of ${countText(payments.charges)} charges;
-<span> ${plural(payments.repeatsAnswered, 'retry', 'retries')} answered again</span></small></dd></div>`
-}
+${figures.map(
+  (f) =>
+    markup`<div><dt>${f.name}</dt><dd>${figureText(f.value)}<small>${f.note}</small></dd></div>`,
+)}
 <div><dt>Time scale</dt><dd>${record.timeScale.text}
 <small>an hour of the rules is ${timeText(record.timeScale.hourMs)}</small></dd></div>
 </dl>
@@ -116,6 +114,9 @@ ${record.coverage && markup`<a href="#coverage">Coverage</a>`}
 <a href="#timeline">Timeline</a><a href="#how">How it was measured</a></nav>
 </section>`;
 }
+
+const figureText = (value: string | number): string =>
+  typeof value === 'number' ? countText(value) : value;
 
 function overview(record: GameDayRecord): Html {
   const ref = (a: { name: string; firedAtMs: number }): string => `${a.name}/${a.firedAtMs}`;

@@ -9,7 +9,8 @@ import {
   faultKindNames,
   targetProblem,
 } from '../../chaos/faults/kinds.js';
-import { askJson, System } from '../../chaos/faults/system.js';
+import { askJson } from '../../chaos/system/ask.js';
+import { SupervisedSystem } from '../../chaos/system/supervised.js';
 
 interface Lease {
   id: string;
@@ -52,12 +53,12 @@ const struckByRequests: FaultKindName[] = [
 
 describe('on the shop', () => {
   let child: Child;
-  let system: System;
+  let system: SupervisedSystem;
 
   beforeAll(async () => {
     child = startNode('shop', program('examples/retail/main'), []);
     const { admin } = await child.ready;
-    system = await System.at(`http://127.0.0.1:${String(admin)}`);
+    system = await SupervisedSystem.at(`http://127.0.0.1:${String(admin)}`);
     while (!system.description.ready) {
       await sleep(50);
       await system.refresh();

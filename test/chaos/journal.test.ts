@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SimulatedClock, sleep } from '../../base/clock.js';
-import type { System } from '../../chaos/faults/system.js';
+import type { System } from '../../chaos/system/model.js';
 import { Injection, renewMs } from '../../chaos/runner/injection.js';
 import {
   isAlive,

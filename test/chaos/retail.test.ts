@@ -3,18 +3,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Child, startNode } from '../../base/child.js';
 import { sleep } from '../../base/clock.js';
 import { program } from '../../base/paths.js';
-import { askJson, System } from '../../chaos/faults/system.js';
+import { askJson } from '../../chaos/system/ask.js';
+import { SupervisedSystem } from '../../chaos/system/supervised.js';
 import { type Load, startLoad } from '../../chaos/load/load.js';
 
 describe('W1', () => {
   let child: Child;
-  let system: System;
+  let system: SupervisedSystem;
   let load: Load;
 
   beforeAll(async () => {
     child = startNode('shop', program('examples/retail/main'), []);
     const { admin } = await child.ready;
-    system = await System.at(`http://127.0.0.1:${String(admin)}`);
+    system = await SupervisedSystem.at(`http://127.0.0.1:${String(admin)}`);
     while (!system.description.ready) {
       await sleep(50);
       await system.refresh();
@@ -52,7 +53,7 @@ describe('W1', () => {
    */
   async function seen(): Promise<number> {
     const [payment] = system.workloads('payment');
-    const url = system.appAdmin(payment!);
+    const url = system.appAdmin(payment!)!;
     await put(url, { id: 'transient', failureRatio: 1 / 32 });
     const from = load.points.count;
     while (load.points.count < from + 450) await sleep(50);
@@ -80,14 +81,14 @@ describe('W1', () => {
     // Charges whose answer comes after the caller has given up: the retry finds them done.
     const [payment] = system.workloads('payment');
     const before = await system.counters('payment');
-    await put(system.appAdmin(payment!), { id: 'late', latencyMs: 550 });
+    await put(system.appAdmin(payment!)!, { id: 'late', latencyMs: 550 });
     const repeats = async (): Promise<number> => {
       const { repeatsAnswered } = await system.counters('payment');
       return repeatsAnswered! - before.repeatsAnswered!;
     };
     const end = performance.now() + 40_000;
     while ((await repeats()) === 0 && performance.now() < end) await sleep(100);
-    await remove(system.appAdmin(payment!), 'late');
+    await remove(system.appAdmin(payment!)!, 'late');
     expect(await repeats()).toBeGreaterThan(0);
     expect((await system.counters('payment')).doubleCharges).toBe(0);
   }, 150_000);

@@ -5,7 +5,10 @@ import { formatProblem } from '../../base/errors.js';
 import { groupsOf } from '../../chaos/gameday/gameday.js';
 import { timingOf } from '../../chaos/gameday/options.js';
 import { planOf, planText } from '../../chaos/gameday/plan.js';
-import { refuseImpossible, shopNames, worldOf } from '../../chaos/gameday/world.js';
+import { refuseImpossible, worldOf } from '../../chaos/gameday/world.js';
+import { bundledDrill } from '../../chaos/system/bundled.js';
+import { readDrill } from '../../chaos/system/drill-file.js';
+import { namesOf } from '../../chaos/system/names.js';
 import { checkScenario } from '../../chaos/scenarios/check.js';
 import { ownScenarios, readScenarios, readScenarioText } from '../../chaos/scenarios/read.js';
 import type { World } from '../../chaos/scenarios/world.js';
@@ -217,8 +220,8 @@ test('a receiver cannot be asked for where there is no routing, nor a page of ou
 
 test('each of our scenarios fits the shop, whose own program says its names; and its plan can be read', async () => {
   const timing = timingOf(1 / 240, 2000);
-  const groups = groupsOf(readSlos([asset('examples/slo/retail.yaml')]), timing);
-  const shop = worldOf(await shopNames(), groups);
+  const groups = groupsOf(readSlos([asset('examples/slo/retail.yaml')]), timing, true);
+  const shop = worldOf(await namesOf(readDrill(bundledDrill())), groups);
   const scenarios = readScenarios(ownScenarios());
   expect(() => refuseImpossible(scenarios, shop)).not.toThrow();
   const plan = planOf(

@@ -585,7 +585,17 @@ export function goodGameDay(): GameDayRecord {
       ],
       processes: [{ name: 'controller', kind: 'controller', pid: 4711, ports: { admin: 39117 } }],
       certificateLifetimeMs: 8000,
-      payments: { charges: 2944, repeatsAnswered: 311, doubleCharges: 0 },
+      sections: [
+        {
+          title: 'Payments',
+          rows: [
+            { name: 'charges', value: 2944 },
+            { name: 'repeats answered from their key', value: 311 },
+            { name: 'double charges', value: 0 },
+          ],
+          figure: { name: 'Double charges', value: 0, note: 'of 2,944 charges' },
+        },
+      ],
     },
     scenarios: scenarios(),
     series: series(),

@@ -1,0 +1,35 @@
+/** JSON from or to an admin port: supervisor, controller, sidecar, relay, service. */
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+
+/** A refusal or a silence is an error that names the address. */
+export async function askJson<T>(
+  url: string,
+  options: { method?: string; body?: unknown; timeoutMs?: number } = {},
+): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method: options.method ?? 'GET',
+      signal: AbortSignal.timeout(options.timeoutMs ?? 10_000),
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+    });
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
+    throw new Unreachable(`${url} does not answer: ${cause}`);
+  }
+  const text = await response.text();
+  if (!response.ok) {
+    throw new UserError(
+      `${options.method ?? 'GET'} ${url} answered ${response.status}: ${text.trim().slice(0, 300)}`,
+      exitCode.environment,
+    );
+  }
+  return JSON.parse(text) as T;
+}
+
+/** Nobody listens there (any more). */
+export class Unreachable extends UserError {
+  constructor(message: string) {
+    super(message, exitCode.environment);
+  }
+}

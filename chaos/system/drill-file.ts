@@ -1,0 +1,222 @@
+/** Reads a firedrill.yaml: every mistake with file, line and column, before anything is started. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { type Problem, UserError } from '../../base/errors.js';
+import { checkYaml, type Path, readYaml } from '../../base/yaml.js';
+import { loadAt, type LoadPlan } from '../load/load-file.js';
+import { plainTemplate } from '../load/profile.js';
+import {
+  type DrillFile,
+  drillSchema,
+  type ProcessesSpec,
+  type ServiceSpec,
+} from './drill-schema.js';
+import { templateNames } from './templates.js';
+
+export const drillFileName = 'firedrill.yaml';
+/** Of `GET /` at the entry, where the file says nothing of its load. */
+const defaultRate = 50;
+
+/** A drill as it is run: files found, patterns resolved. */
+type Resolved = 'slos' | 'rules' | 'scenarios' | 'alertmanager' | 'load';
+
+export interface Drill extends Omit<DrillFile, Resolved> {
+  /** Absolute. */
+  file: string;
+  folder: string;
+  load: LoadPlan;
+  /** Absolute paths. */
+  slos: string[];
+  rules: string[];
+  alertmanager?: string;
+  /** Absolute paths, or names of ours. */
+  scenarios: string[];
+}
+
+type At = (path: Path, message: string, expected?: string) => void;
+
+export function readDrill(file: string): Drill {
+  const [document, ...more] = readYaml(file);
+  if (!document || more.length > 0) {
+    throw new UserError({ message: `${file}: not a drill`, expected: 'one YAML document' });
+  }
+  const value = checkYaml(document, drillSchema);
+  const problems: Problem[] = [];
+  const at: At = (path, message, expected) => {
+    const place = document.placeOf(path);
+    problems.push({ place, message, ...(expected !== undefined && { expected }) });
+  };
+  const folder = dirname(resolve(file));
+  const lists = {
+    slos: filesOf(value.slos, folder, ['slos'], at),
+    rules: filesOf(value.rules, folder, ['rules'], at),
+    scenarios: filesOf(value.scenarios, folder, ['scenarios'], at, /^[a-z0-9-]+$/),
+  };
+  const { alertmanager, ...rest } = value;
+  const load: LoadPlan =
+    value.load === undefined
+      ? { kind: 'profile', profile: plainTemplate(defaultRate) }
+      : loadAt(document, ['load']);
+  const routing = alertmanager === undefined ? undefined : resolve(folder, alertmanager);
+  if (routing !== undefined && !isFile(routing)) {
+    at(['alertmanager'], `${alertmanager}: no such file`);
+  }
+  if (value.system.kind === 'processes') processesProblems(value.system, folder, at);
+  if (problems.length > 0) throw new UserError(problems);
+  return {
+    ...rest,
+    ...lists,
+    file: resolve(file),
+    folder,
+    load,
+    ...(routing !== undefined && { alertmanager: routing }),
+  };
+}
+
+const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
+
+/** Files as they are, patterns by the names in their folder; `names` may stand for themselves. */
+function filesOf(list: string[], folder: string, path: Path, at: At, names?: RegExp): string[] {
+  return list.flatMap((item, i) => {
+    if (names?.test(item)) return [item];
+    const full = isAbsolute(item) ? item : join(folder, item);
+    if (!basename(full).includes('*')) {
+      if (!isFile(full)) at([...path, i], `${item}: no such file`);
+      return [full];
+    }
+    const parts = basename(full).split('*');
+    const fits = (name: string): boolean => {
+      const [first = '', last = ''] = [parts[0], parts.at(-1)];
+      return name.length >= first.length + last.length && fitsInOrder(name, parts);
+    };
+    const parent = dirname(full);
+    const found = existsSync(parent)
+      ? readdirSync(parent).filter((name) => fits(name) && isFile(join(parent, name)))
+      : [];
+    if (found.length === 0) at([...path, i], `${item}: no file fits`);
+    return found.sort().map((name) => join(parent, name));
+  });
+}
+
+/** `*` is any run of characters: the parts come one after the other, the first and the last at the ends. */
+function fitsInOrder(name: string, parts: readonly string[]): boolean {
+  let from = 0;
+  for (const [i, part] of parts.entries()) {
+    if (i === 0) {
+      if (!name.startsWith(part)) return false;
+      from = part.length;
+    } else if (i === parts.length - 1) {
+      return name.endsWith(part) && name.length - part.length >= from;
+    } else {
+      const found = name.indexOf(part, from);
+      if (found < 0) return false;
+      from = found + part.length;
+    }
+  }
+  return true;
+}
+
+/** What the fields alone do not show: names that nothing has, templates without a value. */
+function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
+  const services = Object.keys(spec.services);
+  const root: Path = ['system', 'services'];
+  if (spec.entry !== undefined && !services.includes(spec.entry)) {
+    at(['system', 'entry'], `no service '${spec.entry}'`, services.join(', '));
+  }
+  for (const name of Object.keys(spec.dependencies)) {
+    if (services.includes(name)) {
+      at(['system', 'dependencies', name], `'${name}' is a service already`, 'another name');
+    }
+  }
+  for (const [name, service] of Object.entries(spec.services)) {
+    const path = [...root, name];
+    const cwd = resolve(folder, service.folder);
+    if (!existsSync(cwd) || !statSync(cwd).isDirectory()) {
+      at([...path, 'folder'], `${service.folder}: no such folder`);
+    }
+    if (name === 'controller') at(path, "'controller' is the mesh's own name", 'another name');
+    const ports = Object.keys(service.ports);
+    if (service.replicas > 1 && Object.values(service.ports).some((p) => p !== 'auto')) {
+      at([...path, 'ports'], `${service.replicas} replicas cannot share a port`, 'auto');
+    }
+    const needs: [Path, string | undefined][] = [
+      [['ready', 'tcp'], service.ready?.tcp],
+      [['ready', 'port'], service.ready?.port],
+      [['metrics', 'port'], service.metrics?.port],
+    ];
+    for (const [field, wanted] of needs) {
+      if (wanted === undefined || ports.includes(wanted)) continue;
+      at([...path, ...field], `${name} has no port '${wanted}'`, ports.join(', '));
+    }
+    if (service.ready?.log !== undefined && !isRegex(service.ready.log)) {
+      at([...path, 'ready', 'log'], 'not a regular expression');
+    }
+    callProblems(spec, name, service, at);
+    templateProblems(spec, name, service, at);
+  }
+}
+
+function callProblems(spec: ProcessesSpec, name: string, service: ServiceSpec, at: At): void {
+  for (const [call, target] of Object.entries(service.calls)) {
+    const path: Path = ['system', 'services', name, 'calls', call];
+    if (target.dependency !== undefined && !spec.dependencies[target.dependency]) {
+      const known = Object.keys(spec.dependencies).join(', ') || 'none: dependencies is empty';
+      at([...path, 'dependency'], `no dependency '${target.dependency}'`, known);
+    }
+    if (target.service === undefined) continue;
+    const callee = spec.services[target.service];
+    if (!callee) {
+      const known = Object.keys(spec.services).join(', ');
+      at([...path, 'service'], `no service '${target.service}'`, known);
+    } else if (target.port !== undefined && callee.ports[target.port] === undefined) {
+      const known = Object.keys(callee.ports).join(', ');
+      at([...path, 'port'], `${target.service} has no port '${target.port}'`, known);
+    }
+  }
+}
+
+/** Every name that a template of the service may use. */
+export function templateVocabulary(spec: ProcessesSpec, service: ServiceSpec): string[] {
+  return [
+    ...Object.keys(service.ports).map((port) => `ports.${port}`),
+    ...Object.keys(service.calls).flatMap((call) =>
+      ['url', 'host', 'port'].map((part) => `calls.${call}.${part}`),
+    ),
+    ...Object.entries(spec.services).flatMap(([name, { ports }]) =>
+      Object.keys(ports).map((port) => `services.${name}.${port}`),
+    ),
+    'replica',
+    'data',
+    'folder',
+  ];
+}
+
+function templateProblems(spec: ProcessesSpec, name: string, service: ServiceSpec, at: At): void {
+  const known = templateVocabulary(spec, service);
+  const texts: [Path, string][] = [
+    ...(typeof service.command === 'string'
+      ? [[['command'], service.command] as [Path, string]]
+      : service.command.map((text, i): [Path, string] => [['command', i], text])),
+    ...Object.entries(service.env).map(([key, value]): [Path, string] => [
+      ['env', key],
+      String(value),
+    ]),
+  ];
+  for (const [field, text] of texts) {
+    for (const used of templateNames(text)) {
+      // In a text for sh, the shell has variables of its own.
+      const shell = typeof service.command === 'string' && /^\w+$/.test(used);
+      if (known.includes(used) || shell) continue;
+      const path = ['system', 'services', name, ...field];
+      at(path, `nothing is called \${${used}}`, known.map((k) => `\${${k}}`).join(', '));
+    }
+  }
+}
+
+function isRegex(source: string): boolean {
+  try {
+    return new RegExp(source) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,80 @@
+/** A drill's system as a child of the game day: it and all its processes go when the game day goes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, startProgram } from '../../base/child.js';
+import { realClock, sleep } from '../../base/clock.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import type { Journal } from '../runner/journal.js';
+import type { Drill } from './drill-file.js';
+import type { System } from './model.js';
+import { SupervisedSystem } from './supervised.js';
+import { supervisorCommand } from './supervisor-command.js';
+
+export interface RunningSystem {
+  system: System;
+  /** Where it keeps keys, configurations and events. */
+  folder: string;
+  /** Resolves when all of it is up. */
+  ready: Promise<void>;
+  stop(): Promise<void>;
+}
+
+const readyLimitMs = 60_000;
+
+/** Resolves when its ports are known; it is not up yet then. */
+export async function startSystem(
+  drill: Drill,
+  options: {
+    journal: Journal;
+    /** Of the workloads' certificates, where it has any. */
+    certificateLifetimeMs: number;
+    say(line: string): void;
+  },
+): Promise<RunningSystem> {
+  const { journal } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-system-'));
+  journal.folder(folder);
+  const child = startSupervisor(drill, folder, options);
+  journal.process(child.pid, `the supervisor of ${drill.name}`);
+  const stop = async (): Promise<void> => {
+    await child.stop(8000);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const { admin } = await child.ready;
+    const system = await SupervisedSystem.at(`http://127.0.0.1:${String(admin)}`);
+    const ready = untilReady(drill.name, child, system);
+    ready.catch(() => undefined);
+    return { system, folder, ready, stop };
+  } catch (error) {
+    await stop();
+    if (error instanceof UserError) throw error;
+    throw new UserError(messageOf(error), exitCode.environment);
+  }
+}
+
+function startSupervisor(
+  drill: Drill,
+  folder: string,
+  options: { certificateLifetimeMs: number; say(line: string): void },
+): Child {
+  const { program, args } = supervisorCommand(drill, { ...options, folder });
+  return startProgram(drill.name, program, args, { cwd: drill.folder, onStderr: options.say });
+}
+
+async function untilReady(name: string, child: Child, system: SupervisedSystem): Promise<void> {
+  let ended = false;
+  void child.exited.then(() => (ended = true));
+  const end = realClock.nowMs() + readyLimitMs;
+  for (;;) {
+    if (!ended) await system.refresh().catch(() => undefined);
+    const { ready, failure } = system.description;
+    if (ready) return;
+    if (failure !== undefined || ended || realClock.nowMs() > end) {
+      const what = failure ?? (ended ? 'ended before it was up' : 'is not up after a minute');
+      throw new UserError(`${name}: ${what}`, exitCode.environment);
+    }
+    await sleep(50);
+  }
+}

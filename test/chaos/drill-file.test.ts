@@ -1,0 +1,95 @@
+/** firedrill.yaml: what is well formed is understood, and each mistake has its place and what was expected. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { asset } from '../../base/paths.js';
+import { bundledDrill } from '../../chaos/system/bundled.js';
+import { readDrill } from '../../chaos/system/drill-file.js';
+import { drillJsonSchema } from '../../chaos/system/drill-schema.js';
+import { fillTemplate } from '../../chaos/system/templates.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-drill-file-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+mkdirSync(join(folder, 'rules'));
+for (const name of ['b.yaml', 'a.yaml', 'a.md']) writeFileSync(join(folder, 'rules', name), '');
+
+const good = `apiVersion: firedrill.dev/v1
+kind: Drill
+name: orders
+system:
+  kind: processes
+  services:
+    front:
+      command: [node, front.js, "\${ports.http}"]
+      env: { BACK: "\${calls.back.url}/echo", CACHE: "\${calls.cache.port}" }
+      ready: { http: /ready, within: 5s }
+      calls:
+        back: { service: back }
+        cache: { dependency: redis }
+    back:
+      command: 'node back.js --port \${ports.http} --home \${HOME}'
+      replicas: 2
+  dependencies:
+    redis: { address: 127.0.0.1:6379 }
+rules: [rules/*.yaml]
+`;
+
+function told(from: string, to: string): string {
+  expect(good).toContain(from);
+  const file = join(folder, 'firedrill.yaml');
+  writeFileSync(file, good.replace(from, to));
+  try {
+    readDrill(file);
+  } catch (error) {
+    return (error as Error).message.replaceAll(`${folder}/`, '');
+  }
+  return 'nothing';
+}
+
+test('a drill is read with its defaults, and patterns become files', () => {
+  const file = join(folder, 'firedrill.yaml');
+  writeFileSync(file, good);
+  const drill = readDrill(file);
+  expect(drill.rules).toEqual([join(folder, 'rules/a.yaml'), join(folder, 'rules/b.yaml')]);
+  expect(drill).toMatchObject({ timeScale: 'auto', library: false, slos: [], scenarios: [] });
+  if (drill.system.kind !== 'processes') throw new Error('processes');
+  const { front, back } = drill.system.services;
+  expect(front).toMatchObject({ ports: { http: 'auto' }, replicas: 1, protocol: 'http' });
+  expect(front?.ready).toEqual({ http: '/ready', within: 5000 });
+  expect(back?.stop).toEqual({ signal: 'SIGTERM', within: 5000 });
+  expect(drill.system.dependencies.redis?.protocol).toBe('tcp');
+});
+
+test.each([
+  ['kind: processes', 'kind: proceses', ':5:', 'expected kind: processes or supervisor'],
+  ['kind: Drill', 'kind: Dril', ':2:7:', "expected 'Drill'"],
+  ['service: back', 'service: bak', ':12:', "no service 'bak'; expected front, back"],
+  ['dependency: redis', 'dependency: redi', ':13:', "no dependency 'redi'"],
+  ['${calls.back.url}/echo', '${calls.bak.url}', ':9:', 'nothing is called ${calls.bak.url}'],
+  ['${ports.http}"]', '${ports.web}"]', ':8:', 'nothing is called ${ports.web}'],
+  ['within: 5s', 'within: 5', ':10:', 'expected'],
+  ['ready: { http: /ready', 'ready: { tcp: grpc', ':10:', "front has no port 'grpc'"],
+  ['replicas: 2', 'replicas: 2\n      ports: { http: 80 }', ':17:', 'cannot share a port'],
+  ['127.0.0.1:6379', '127.0.0.1', ':18:', 'expected host:port'],
+  ['rules/*.yaml', 'rules/*.yml', ':19:', 'no file fits'],
+  ['rules/*.yaml', 'rules/c.yaml', ':19:', 'no such file'],
+  ['replicas: 2', 'replica: 2', ':16:7:', "unknown field 'replica'"],
+])('%s written as %s is told with its place', (from, to, place, text) => {
+  const message = told(from, to);
+  expect(message).toContain(`firedrill.yaml${place}`);
+  expect(message).toContain(text);
+});
+
+test('templates are filled, a doubled dollar stays, and what a shell knows is left to it', () => {
+  const values = new Map([['ports.http', '4711']]);
+  expect(fillTemplate('--port=${ports.http} $${ports.http} ${HOME}', values)).toBe(
+    '--port=4711 ${ports.http} ${HOME}',
+  );
+});
+
+test('the bundled drill is data as any other, and the JSON Schema for editors is the present one', () => {
+  expect(readDrill(bundledDrill()).system.kind).toBe('supervisor');
+  const text = readFileSync(asset('chaos/system/drill.schema.json'), 'utf8');
+  expect(JSON.parse(text)).toEqual(drillJsonSchema());
+});
