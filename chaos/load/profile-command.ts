@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { UserError } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
+import type { ProbeOptions } from './probe-command.js';
 
 interface FromOptions {
   writes?: boolean;
@@ -47,6 +48,25 @@ export function registerLoad(program: Command): void {
             : `a ${plan.kind} script`;
         process.stdout.write(`${file}: ${what}, well formed\n`);
       }
+    });
+
+  load
+    .command('probe')
+    .description(
+      'a standing prober: sends a profile until stopped, and shows what it saw to Prometheus',
+    )
+    .argument('<file>', 'load.yaml; its checks of bodies are what a status cannot tell')
+    .option('--url <url>', "instead of the file's own")
+    .option('--rate <number>', 'requests a second, all routes together', '1')
+    .option('--listen <address>', 'where it is scraped', '127.0.0.1:9115')
+    .option('--state <folder>', 'where the kill switch is', '.firedrill')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill load probe probes.yaml --url http://shop:8080 --rate 2',
+    )
+    .action(async (file: string, options: ProbeOptions) => {
+      const { probeCommand } = await import('./probe-command.js');
+      process.exitCode = await probeCommand(file, options);
     });
 
   load
