@@ -13,6 +13,7 @@ import type { Serving } from '../mesh/proxy/http2/seam.js';
 import { ServerConnection, type ServerHandler } from '../mesh/proxy/http2/server-connection.js';
 import type { Receiver, Stream } from '../mesh/proxy/http2/stream.js';
 import { takeOver, type WireUser } from '../mesh/proxy/listen/wire.js';
+import { Holdings } from '../mesh/proxy/listen/holdings.js';
 
 dieWithParent();
 
@@ -68,7 +69,7 @@ const handler: ServerHandler = {
 const shared: Shared = {
   clock: realClock,
   limits: defaultLimits,
-  memory: { usedBytes: 0, isShort: false, limitBytes: 1 << 28 },
+  memory: new Holdings(1 << 28),
 };
 const serving: Serving = {
   peerIdentity: undefined,

@@ -8,6 +8,7 @@ import { emptyState } from './config.js';
 import { Drain } from './drain.js';
 import { createGateway, type Gateway } from './flow/gateway.js';
 import { DeadlineWheel } from './listen/deadlines.js';
+import { holdings, holdingsShare } from './listen/holdings.js';
 import { faults } from './listen/wire.js';
 import { InboundSide, OutboundSide, type SideParts } from './side.js';
 import { IdentityFiles, identityFiles } from './tls/identity-files.js';
@@ -48,6 +49,7 @@ export class Proxy {
     this.config = config;
     this.#parts = parts;
     const limits = { maxMemoryBytes: memoryLimit(), ...config.limits };
+    holdings.limitBytes = limits.maxMemoryBytes * holdingsShare;
     this.gateway = createGateway({ ...parts, config: { ...config, limits } });
     this.identity = new IdentityStore(clock, this.gateway.metrics);
     faults.report = (error) => {

@@ -99,8 +99,10 @@ export type TryFailure =
   /** requestTimeoutMs has passed: answered 504, never retried. */
   | 'request-timeout'
   | 'bad-response'
-  /** The pool's limits of connections and pending requests are full. */
+  /** The pool's limits of connections and pending requests are full, or it waited too long for one. */
   | 'overflow'
+  /** The client neither sent its body nor read the answer while others waited for a connection: 408. */
+  | 'slow-client'
   | `tls:${string}`;
 
 /** How a request ended, after its response's head was relayed or its refusal answered. */
@@ -129,6 +131,8 @@ export interface EndpointState {
   /** Limits of its pool. */
   readonly maxConnections: number;
   readonly maxPending: number;
+  /** For a connection while all are in use, in milliseconds. */
+  readonly maxWaitMs: number;
   /** Set by the front; undefined at first. Let go of it in OutboundFlow.onEndpointRemoved. */
   pool: unknown;
 }

@@ -13,6 +13,7 @@ import { Tracer } from '../telemetry/tracer.js';
 import { collectBackends, type EndpointReport, reportEndpoints } from './endpoint-report.js';
 import { FaultTable } from './fault/fault-table.js';
 import { InboundFlow } from './inbound.js';
+import { liveMemory } from './limit/live-memory.js';
 import { MemoryGuard } from './limit/memory-guard.js';
 import { OutboundFlow } from './outbound.js';
 import type { FlowParts } from './parts.js';
@@ -71,7 +72,8 @@ export function createGateway(parts: {
     memory: new MemoryGuard({
       clock,
       limitBytes: config.limits?.maxMemoryBytes,
-      usedBytes: () => process.memoryUsage.rss(),
+      usedBytes: liveMemory(),
+      collect: (globalThis as { gc?: () => void }).gc,
     }),
     audit: parts.log,
   };

@@ -90,6 +90,10 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
       this.#freeRetries++;
       return 'retry';
     }
+    if (why === 'slow-client') {
+      this.refuse(408, why, 'the client was too slow while others waited');
+      return 'fail';
+    }
     this.server.target.failures++;
     if (why === 'overflow') this.refuse(503, why, 'the connection pool is full', 1000);
     else if (why.endsWith('timeout')) this.refuse(504, why, `the app: ${why}`);

@@ -128,6 +128,11 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       return 'fail';
     }
     raise(route.metrics.otherTries, 0);
+    if (why === 'slow-client') {
+      this.#release();
+      this.refuse(408, why, 'the client was too slow while others waited');
+      return 'fail';
+    }
     if (why === 'stale-connection' || why === 'not-processed' || why === 'overflow') {
       this.#release();
       if (this.#mayRetryFreely(why)) {

@@ -13,6 +13,7 @@ import type {
 } from '../flow/contract.js';
 import type { Serving } from '../http2/seam.js';
 import { Deadline } from '../listen/deadlines.js';
+import { type Holder, holdings } from '../listen/holdings.js';
 import { latin1 } from '../listen/latin1.js';
 import type { Wire, WireUser } from '../listen/wire.js';
 import { answerText } from './answers.js';
@@ -52,7 +53,7 @@ const oneWriteBytes = 16 * 1024;
 /** How long a refused client may go on sending before the connection is closed on it. */
 const lingerMs = 2000;
 
-export class Downstream implements WireUser, RequestInfo, UpstreamUser {
+export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   readonly #parts: Http1Parts;
   readonly #serving: Serving;
   readonly wire: Wire;
@@ -91,6 +92,8 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
   #idleLimitMs = 0;
   #throttledUntilMs = 0;
 
+  heldBytes = 0;
+
   method = '';
   path = '';
   authority = '';
@@ -127,6 +130,16 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
 
   get tls(): TlsLabel {
     return this.#serving.tls;
+  }
+
+  // What the pools ask.
+
+  get client(): string {
+    return this.#serving.peerIdentity ?? this.#serving.peerAddress;
+  }
+
+  get takenBytes(): number {
+    return this.wire.bytesOut - this.wire.unsentBytes;
   }
 
   /** Nothing is under way. */
@@ -201,6 +214,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#busy = false;
     if (this.#phase === Phase.Closed) return;
     if (from >= to) {
+      if (this.heldBytes !== 0) this.#account();
       if (this.#clientEnded && this.#phase === Phase.Reading) this.#goodbye();
       return;
     }
@@ -213,6 +227,31 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
         this.#armFor(this.#waitDueMs);
       }
     } else if (carry.length > maxEarlyBytes) this.#pause();
+    this.#account();
+  }
+
+  /** Tells what is kept of a request that has not come whole, or cannot be sent on. */
+  #account(): void {
+    const bytes = (this.#carry?.bytes.length ?? 0) + this.#body.keptBytes;
+    if (bytes !== this.heldBytes) holdings.hold(this, bytes - this.heldBytes);
+  }
+
+  /** Others need the memory: slow for longest. */
+  letGo(): void {
+    const flow = this.#flow;
+    if (this.#phase === Phase.Reading) {
+      this.#parts.onBadRequest('slow');
+      this.#answerAndClose(408, 'timeout', 'the head took too long');
+    } else if (this.#lane && this.#body.keptBytes > 0 && !this.#carry) {
+      // Only kept for another try.
+      this.#keeps = false;
+      this.#body.drop();
+      flow?.forbidRetry();
+    } else if (flow) {
+      this.#finishFlow('client-gone');
+      this.#cut();
+    }
+    this.#account();
   }
 
   // One request.
@@ -371,6 +410,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
       body.drop();
       if (body.total > 0) this.#flow?.forbidRetry();
     }
+    if (this.heldBytes !== 0) this.#account();
     if (body.done) lane.sentAll();
     if (more) this.#resume();
     else this.#pause();
@@ -379,11 +419,13 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
   #keep(buffer: Buffer, from: number, to: number): void {
     this.#body.keep(buffer, from, to);
     const flow = this.#flow as Flow;
-    if (this.#body.keptBytes <= flow.retryBufferBytes) return;
-    this.#keeps = false;
-    flow.forbidRetry();
-    // Sent already, but for what this call brings: its caller sends that from the buffer.
-    if (this.#lane) this.#body.drop();
+    if (this.#body.keptBytes > flow.retryBufferBytes) {
+      this.#keeps = false;
+      flow.forbidRetry();
+      // Sent already, but for what this call brings: its caller sends that from the buffer.
+      if (this.#lane) this.#body.drop();
+    }
+    this.#account();
   }
 
   /** What could not be sent at once outlives the read that brought it. */
@@ -392,6 +434,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#fresh = undefined;
     if (!fresh || this.#phase === Phase.Reading || this.#phase === Phase.Closed) return;
     this.#body.keep(fresh, this.#freshFrom, this.#freshTo);
+    this.#account();
     if (this.#body.keptBytes >= maxHeldBytes) this.#pause();
   }
 
@@ -406,6 +449,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     }
     if (!lane) {
       body.keep(buffer, from, to);
+      this.#account();
       if (body.keptBytes >= maxHeldBytes) this.#pause();
       return;
     }
@@ -445,6 +489,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     }
     this.#phase = Phase.Relaying;
     this.#body.drop();
+    if (this.heldBytes !== 0) this.#account();
     this.#keeps = false;
     const isOld = this.#head.minor === 0;
     const untilClose =
@@ -518,7 +563,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#lane = undefined;
     const flow = this.#flow as Flow;
     if (this.#phase === Phase.Relaying || this.#phase === Phase.Tunnel) {
-      this.#finishFlow('upstream-broke');
+      this.#finishFlow(failure === 'slow-client' ? 'client-gone' : 'upstream-broke');
       return this.#cut();
     }
     this.#tryDueMs = Infinity;
@@ -627,6 +672,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#waitDueMs = Infinity;
     this.#idleDueMs = Infinity;
     if (this.#body.keptBytes > 0) this.#body.drop();
+    if (this.heldBytes !== 0) this.#account();
     if (this.#mirror) {
       this.#mirror.giveUp();
       this.#mirror = undefined;
@@ -650,6 +696,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser {
     this.#phase = Phase.Closed;
     this.#fresh = undefined;
     this.#carry = undefined;
+    if (this.heldBytes !== 0) this.#account();
     this.#deadline.cancel();
     this.#parts.onClosed(this);
   }

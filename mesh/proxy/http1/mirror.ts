@@ -15,6 +15,9 @@ export class Mirror implements UpstreamUser {
   readonly #method: string;
   readonly #deadline: Deadline;
   readonly #head: string;
+  /** Not a client's. */
+  readonly client = '';
+  readonly takenBytes = 0;
   #pieces: Buffer[] | undefined = [];
   #bytes = 0;
   #pool: Pool | undefined;

@@ -6,6 +6,7 @@ import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { Connect } from '../http2/seam.js';
 import { Deadline, type DeadlineWheel } from '../listen/deadlines.js';
 import { poolsOf } from '../listen/pools.js';
+import { WaitingLine } from '../listen/waiting-line.js';
 import { Upstream, type UpstreamUser } from './upstream.js';
 
 export interface PoolParts {
@@ -17,18 +18,24 @@ export interface PoolParts {
 const idlePlainMs = 4000;
 /** Peers are proxies like this one, which wait for longer, and a handshake is dear. */
 const idleMeshMs = 60_000;
+/** While connections are scarce, how those in use get on is looked at so often. */
+const scarceLookMs = 250;
 
 export class Pool {
   readonly endpoint: EndpointState;
   readonly #parts: PoolParts;
   readonly #idle: Upstream[] = [];
-  #waiting: UpstreamUser[] = [];
+  readonly #waiting = new WaitingLine<UpstreamUser>();
+  /** All that are connected. */
+  readonly #connected = new Set<Upstream>();
   /** Idle, in use and being connected. */
   #total = 0;
   #connecting = 0;
   #generation = 0;
   #closed = false;
   readonly #sweep: Deadline;
+  /** While connections are scarce: for slow clients, and for those who have waited too long. */
+  readonly #scarce: Deadline;
   readonly #idleMs: number;
 
   constructor(endpoint: EndpointState, parts: PoolParts) {
@@ -36,6 +43,7 @@ export class Pool {
     this.#parts = parts;
     this.#idleMs = endpoint.identity === undefined ? idlePlainMs : idleMeshMs;
     this.#sweep = new Deadline(parts.deadlines, (nowMs) => this.#dropIdle(nowMs));
+    this.#scarce = new Deadline(parts.deadlines, (nowMs) => this.#look(nowMs));
   }
 
   get size(): number {
@@ -48,19 +56,22 @@ export class Pool {
       if (upstream.isProven()) return upstream;
       upstream.close();
     }
-    if (this.#waiting.length >= this.endpoint.maxPending + this.#connecting) {
-      setImmediate(() => user.upstreamFailed('overflow'));
-      return undefined;
+    const { maxConnections, maxPending } = this.endpoint;
+    if (this.#waiting.size >= maxPending + this.#connecting) {
+      const refused = this.#waiting.displace(user.client) ?? user;
+      setImmediate(() => refused.upstreamFailed('overflow'));
+      if (refused === user) return undefined;
     }
-    this.#waiting.push(user);
-    if (this.#total < this.endpoint.maxConnections) this.#open();
+    this.#waiting.push(user, this.#parts.deadlines.nowMs());
+    if (this.#total < maxConnections) this.#open();
+    else this.#reclaim();
+    if (this.#total * 2 > maxConnections) this.#lookSoon();
     return undefined;
   }
 
   /** It no longer waits. A connection that is on its way for it stays, for the next. */
   leave(user: UpstreamUser): void {
-    const at = this.#waiting.indexOf(user);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    this.#waiting.delete(user);
   }
 
   #open(): void {
@@ -70,6 +81,7 @@ export class Pool {
       connected: (wire) => {
         this.#connecting--;
         const upstream = new Upstream(this, wire);
+        this.#connected.add(upstream);
         wire.user = upstream;
         wire.resume();
         this.give(upstream);
@@ -79,7 +91,7 @@ export class Pool {
         this.#total--;
         // Whoever has waited longest tries elsewhere; the others still have connections on their way, or get one now.
         const user = this.#waiting.shift();
-        if (this.#waiting.length > this.#connecting) this.#openForWaiting();
+        if (this.#waiting.size > this.#connecting) this.#openForWaiting();
         user?.upstreamFailed(failure);
       },
     });
@@ -91,11 +103,8 @@ export class Pool {
 
   /** A connection is free. */
   give(upstream: Upstream): void {
-    if (this.#waiting.length > 0) {
-      const user = this.#waiting.shift() as UpstreamUser;
-      user.upstreamReady(upstream);
-      return;
-    }
+    const user = this.#waiting.shift();
+    if (user) return user.upstreamReady(upstream);
     if (this.#closed) return upstream.close();
     upstream.idleGeneration = this.#generation;
     this.#idle.push(upstream);
@@ -107,9 +116,38 @@ export class Pool {
   /** A connection is closed, whoever closed it. */
   gone(upstream: Upstream): void {
     this.#total--;
+    this.#connected.delete(upstream);
     const at = this.#idle.lastIndexOf(upstream);
     if (at >= 0) this.#idle.splice(at, 1);
-    if (this.#waiting.length > this.#connecting) this.#openForWaiting();
+    if (this.#waiting.size > this.#connecting) this.#openForWaiting();
+  }
+
+  #lookSoon(): void {
+    if (this.#scarce.dueMs !== Infinity) return;
+    this.#scarce.at(this.#parts.deadlines.nowMs() + scarceLookMs);
+  }
+
+  #look(nowMs: number): void {
+    for (const upstream of this.#connected) upstream.lookAtClient();
+    this.#reclaim();
+    // Those for whom a connection is on its way hear from it.
+    if (this.#waiting.size > this.#connecting) {
+      for (const late of this.#waiting.late(nowMs - this.endpoint.maxWaitMs)) {
+        late.upstreamFailed('overflow');
+      }
+    }
+    if (this.#total * 2 > this.endpoint.maxConnections || this.#waiting.size > 0) this.#lookSoon();
+  }
+
+  /** Nobody need wait for a client that keeps a connection and neither sends nor reads. */
+  #reclaim(): void {
+    let wanted = this.#waiting.size - this.#connecting;
+    if (wanted <= 0) return;
+    for (const upstream of this.#connected) {
+      if (!upstream.isHeldUp) continue;
+      upstream.takeBack();
+      if (--wanted <= 0) return;
+    }
   }
 
   /** Idle for two sweeps or more: the oldest lie at the bottom. */
@@ -130,6 +168,7 @@ export class Pool {
   close(): void {
     this.#closed = true;
     this.#sweep.cancel();
+    if (this.#waiting.size === 0) this.#scarce.cancel();
     for (const upstream of this.#idle.splice(0)) upstream.close();
   }
 }

@@ -11,6 +11,10 @@ import type { Pool } from './pool.js';
 
 /** Whoever has a request on it. Buffers are good only during the call. */
 export interface UpstreamUser {
+  /** Whose request it is: an identity or an address. */
+  readonly client: string;
+  /** What the client has taken so far, in bytes. */
+  readonly takenBytes: number;
   /** The connection that was waited for. */
   upstreamReady(upstream: Upstream): void;
   /** No connection, or it broke, before the response's head or after it. It is gone. */
@@ -36,6 +40,10 @@ const enum State {
 const maxHeadBytes = 64 * 1024;
 /** Interim responses before one final one: more is a server gone wrong. */
 const maxInformational = 32;
+/** A client that moves less between two looks is held up by nobody but itself: 1 kB a second. */
+const leastBytesALook = 256;
+/** So many slow looks in a row, and its connection may be taken back. */
+const slowLooks = 3;
 
 export class Upstream implements WireUser, Lane {
   readonly pool: Pool;
@@ -54,6 +62,9 @@ export class Upstream implements WireUser, Lane {
   served = 0;
   #answered = false;
   #paused = false;
+  /** Looks in a row in which the client alone held it up, and what had moved by the last. */
+  #slowLooks = 0;
+  #movedBytes = 0;
   /** The pool's, for the expiry of idle ones. */
   idleGeneration = 0;
   /** With the body's end: the trailers of a chunked response, already taken out of the bytes. */
@@ -84,8 +95,34 @@ export class Upstream implements WireUser, Lane {
     this.#sentAll = false;
     this.#answered = false;
     this.#informational = 0;
+    this.#slowLooks = 0;
     this.trailers = undefined;
     this.head.reset();
+  }
+
+  /** Whether the client alone holds it up, and has for a while: it does not send its body, or read the answer. */
+  get isHeldUp(): boolean {
+    return this.#slowLooks >= slowLooks && this.#user !== undefined;
+  }
+
+  lookAtClient(): void {
+    const user = this.#user;
+    const isSending = this.#state === State.Head && !this.#sentAll && this.wire.pendingBytes === 0;
+    if (!user || !(isSending || this.#paused)) {
+      this.#slowLooks = 0;
+      return;
+    }
+    const moved = this.wire.bytesOut + user.takenBytes;
+    const isSlow = moved - this.#movedBytes < leastBytesALook;
+    this.#movedBytes = moved;
+    this.#slowLooks = isSlow ? this.#slowLooks + 1 : 0;
+  }
+
+  /** For somebody who can use it: the client that holds it up is told, or cut off. */
+  takeBack(): void {
+    const user = this.#user;
+    this.abort();
+    user?.upstreamFailed('slow-client');
   }
 
   writeText(text: string): boolean {

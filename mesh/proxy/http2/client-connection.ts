@@ -78,11 +78,11 @@ export class ClientConnection extends Connection {
   protected onBlock(id: number, fields: Field[], tooLarge: boolean, ended: boolean): void {
     const stream = this.streams.get(id);
     if (!stream) throw new ConnectionError(errorCode.protocol, 'HEADERS on an idle stream');
-    if (tooLarge) return this.streamFailed(stream, errorCode.enhanceYourCalm);
+    if (tooLarge) return this.breakStream(stream, errorCode.enhanceYourCalm);
     if (stream.headDone) {
       const short = stream.expectedBytes >= 0 && stream.receivedBytes !== stream.expectedBytes;
       if (!ended || short || !areTrailers(fields)) {
-        return this.streamFailed(stream, errorCode.protocol);
+        return this.breakStream(stream, errorCode.protocol);
       }
       stream.remoteEnded = true;
       stream.receiver.onTrailers(stream, fields);
@@ -91,14 +91,14 @@ export class ClientConnection extends Connection {
     }
     const status = readStatus(fields);
     if (status < 200) {
-      if (status === 0 || ended) return this.streamFailed(stream, errorCode.protocol);
+      if (status === 0 || ended) return this.breakStream(stream, errorCode.protocol);
       stream.receiver.onHead(stream, status, fields, false);
       return;
     }
     if (!stream.bodiless && status !== 204 && status !== 304) {
       const length = contentLengthOf(fields);
       if (length === -2 || (ended && length > 0)) {
-        return this.streamFailed(stream, errorCode.protocol);
+        return this.breakStream(stream, errorCode.protocol);
       }
       stream.expectedBytes = length;
     }

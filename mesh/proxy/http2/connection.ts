@@ -3,6 +3,7 @@
  * a head means is decided by the two classes derived from it. Everything that a peer can make
  * grow has a bound.
  */
+import type { Holdings } from '../listen/holdings.js';
 import type { Wire, WireUser } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
 import {
@@ -19,7 +20,7 @@ import { type FrameSink, FrameReader, readUint31, readUint32 } from './frame-rea
 import { FrameWriter } from './frame-writer.js';
 import { CompressionError, HpackDecoder } from './hpack/decoder.js';
 import type { Field } from './hpack/field.js';
-import type { ConnectionLimits, Memory, Shared } from './limits.js';
+import type { ConnectionLimits, Shared } from './limits.js';
 import { ReceiveWindow } from './receive-window.js';
 import { nobody, type Stream } from './stream.js';
 
@@ -29,14 +30,14 @@ const maxRemembered = 512;
 const pumpBytes = 16384;
 const lingerMs = 1000;
 /** Of a stalled stream, while memory is short. */
-const stalledShortMs = 10_000;
+const stalledShortMs = 3000;
 const tableBytes = 4096;
 
 export abstract class Connection implements WireUser, FrameSink {
   readonly wire: Wire;
   readonly output: FrameWriter;
   readonly streams = new Map<number, Stream>();
-  readonly memory: Memory;
+  readonly memory: Holdings;
   protected readonly shared: Shared;
   protected readonly limits: ConnectionLimits;
   readonly #reader: FrameReader;
@@ -153,7 +154,7 @@ export abstract class Connection implements WireUser, FrameSink {
     if (stream.remoteEnded || stream.receiveWindow < 0) {
       this.#received.give(size);
       const code = stream.remoteEnded ? errorCode.streamClosed : errorCode.flowControl;
-      this.streamFailed(stream, code);
+      this.breakStream(stream, code);
       return false;
     }
     stream.bufferedBytes += size;
@@ -173,7 +174,7 @@ export abstract class Connection implements WireUser, FrameSink {
     stream.receivedBytes += end - start;
     const { expectedBytes, receivedBytes } = stream;
     if (expectedBytes >= 0 && (ended || receivedBytes > expectedBytes)) {
-      if (receivedBytes !== expectedBytes) return this.streamFailed(stream, errorCode.protocol);
+      if (receivedBytes !== expectedBytes) return this.breakStream(stream, errorCode.protocol);
     }
     if (ended) stream.remoteEnded = true;
     stream.receiver.onData(stream, buffer, start, end, ended);
@@ -193,7 +194,7 @@ export abstract class Connection implements WireUser, FrameSink {
     const fields = decoder.decode(buffer, start, end);
     const stream = this.streams.get(id);
     if (dependsOnItself) {
-      if (stream) this.streamFailed(stream, errorCode.protocol);
+      if (stream) this.breakStream(stream, errorCode.protocol);
       else this.refuseStream(id, errorCode.protocol);
       return;
     }
@@ -258,9 +259,9 @@ export abstract class Connection implements WireUser, FrameSink {
       }
       return;
     }
-    if (increment === 0) return this.streamFailed(stream, errorCode.protocol);
+    if (increment === 0) return this.breakStream(stream, errorCode.protocol);
     stream.sendWindow += increment;
-    if (stream.sendWindow > maxWindow) return this.streamFailed(stream, errorCode.flowControl);
+    if (stream.sendWindow > maxWindow) return this.breakStream(stream, errorCode.flowControl);
     if (stream.waiting && !stream.blocked) {
       stream.pump(maxWindow);
       if (stream.waiting) this.block(stream);
@@ -354,7 +355,7 @@ export abstract class Connection implements WireUser, FrameSink {
     const stream = this.streams.get(id);
     const wrong = end - start !== 5 ? errorCode.frameSize : errorCode.protocol;
     if (end - start === 5 && readUint31(buffer, start) !== id) return;
-    if (stream) this.streamFailed(stream, wrong);
+    if (stream) this.breakStream(stream, wrong);
     else this.refuseStream(id, wrong);
   }
 
@@ -417,9 +418,8 @@ export abstract class Connection implements WireUser, FrameSink {
   }
 
   #resetStalled(nowMs: number): void {
-    const { memory } = this;
     const { stalledMs } = this.limits;
-    const isShort = memory.isShort || memory.usedBytes > memory.limitBytes;
+    const isShort = this.memory.isTight;
     for (const stream of this.streams.values()) {
       if (!stream.waiting) continue;
       if (stream.stalledSinceMs < 0) stream.stalledSinceMs = nowMs;
@@ -524,6 +524,7 @@ export abstract class Connection implements WireUser, FrameSink {
     this.#remember(id);
     this.#spend(1);
     this.#sendReset(id, code);
+    if (code !== errorCode.refusedStream) this.offended();
   }
 
   #remember(id: number): void {
@@ -535,12 +536,21 @@ export abstract class Connection implements WireUser, FrameSink {
     }
   }
 
-  /** The peer broke a rule on this stream: it is reset, and its receiver told. */
-  protected streamFailed(stream: Stream, code: number): void {
+  /** It is reset, and its receiver told: for what its peer does not read. */
+  streamFailed(stream: Stream, code: number): void {
     const { receiver } = stream;
-    this.#spend(1);
     this.resetStream(stream, code);
     receiver.onReset(stream, code, false);
+  }
+
+  /** The peer broke a rule on this stream, or on one that never was: an end that it made us bring about. */
+  protected offended(): void {
+    this.#spend(1);
+  }
+
+  protected breakStream(stream: Stream, code: number): void {
+    this.streamFailed(stream, code);
+    this.offended();
   }
 
   /** Our own wish: the receiver is not told. */
@@ -552,8 +562,8 @@ export abstract class Connection implements WireUser, FrameSink {
 
   protected drop(stream: Stream): void {
     stream.receiver = nobody;
-    if (stream.waiting) this.memory.usedBytes -= stream.waiting.bytes;
     stream.waiting = undefined;
+    if (stream.heldBytes > 0) this.memory.hold(stream, -stream.heldBytes);
     this.#finish(stream);
   }
 

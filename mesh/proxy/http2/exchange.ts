@@ -494,8 +494,10 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   onTryFailed(up: Http1Upstream, failure: TryFailure): void {
     if (this.#over || up !== this.#up) return;
     this.#up = undefined;
-    if (this.#headSent) this.#end('upstream-broke', errorCode.internal);
-    else this.#tryFailed(failure);
+    if (!this.#headSent) return this.#tryFailed(failure);
+    if (failure !== 'slow-client') return this.#end('upstream-broke', errorCode.internal);
+    this.#down.reset(errorCode.cancel);
+    this.#finish('client-gone');
   }
 
   // The end.

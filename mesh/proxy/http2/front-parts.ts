@@ -2,13 +2,13 @@
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import { errorCode } from './frame.js';
-import type { Memory } from './limits.js';
+import type { Holdings } from '../listen/holdings.js';
 import type { OpenTry } from './seam.js';
 import type { SessionPool } from './session-pool.js';
 
 export interface Front {
   readonly deadlines: DeadlineWheel;
-  readonly memory: Memory;
+  readonly memory: Holdings;
   readonly openHttp1Try: OpenTry | undefined;
   /** In HTTP/2. */
   readonly openTry: OpenTry;

@@ -5,25 +5,25 @@
 import type { Clock, Timer } from '../../../base/clock.js';
 import type { EndpointState } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
+import { Holdings, holdings } from '../listen/holdings.js';
 import { poolsOf } from '../listen/pools.js';
 import type { Wire } from '../listen/wire.js';
 import { Exchange } from './exchange.js';
 import type { Front } from './front-parts.js';
 import type { RequestHead } from './heads.js';
 import { Http2Try } from './http2-try.js';
-import { type ConnectionLimits, defaultLimits, type Memory, type Shared } from './limits.js';
+import { type ConnectionLimits, defaultLimits, type Shared } from './limits.js';
 import type { Connect, OpenTry, Serving } from './seam.js';
 import { ServerConnection, type ServerHandler } from './server-connection.js';
 import { SessionPool } from './session-pool.js';
 import type { Stream } from './stream.js';
 
 const tickMs = 1000;
-const defaultMemoryBytes = 32 * 1024 * 1024;
 
 export class Http2Front implements Front, ServerHandler {
   readonly deadlines: DeadlineWheel;
   readonly openHttp1Try: OpenTry | undefined;
-  readonly memory: Memory;
+  readonly memory: Holdings;
   readonly #shared: Shared;
   readonly #connect: Connect;
   readonly #servers = new Set<ServerConnection>();
@@ -37,16 +37,14 @@ export class Http2Front implements Front, ServerHandler {
     connect: Connect;
     openHttp1Try?: OpenTry;
     limits?: Partial<ConnectionLimits>;
+    /** Of its own; absent: what the process has. */
     memoryLimitBytes?: number;
   }) {
     this.deadlines = parts.deadlines;
     this.openHttp1Try = parts.openHttp1Try;
     this.#connect = parts.connect;
-    this.memory = {
-      isShort: false,
-      usedBytes: 0,
-      limitBytes: parts.memoryLimitBytes ?? defaultMemoryBytes,
-    };
+    const { memoryLimitBytes } = parts;
+    this.memory = memoryLimitBytes === undefined ? holdings : new Holdings(memoryLimitBytes);
     this.#shared = {
       clock: parts.clock,
       limits: { ...defaultLimits, ...parts.limits },

@@ -31,6 +31,7 @@ class Http1Try implements Try, UpstreamUser {
   #ended: boolean;
   #trailers: readonly string[] | undefined;
   #unconsumed = 0;
+  takenBytes = 0;
   #over = false;
 
   constructor(pool: Pool, request: TryRequest, handler: TryHandler) {
@@ -42,6 +43,10 @@ class Http1Try implements Try, UpstreamUser {
     const upstream = pool.take(this);
     // Not at once: whoever opens a try has no hold of it before this returns.
     if (upstream) this.#start(upstream);
+  }
+
+  get client(): string {
+    return this.#handler.client ?? '';
   }
 
   upstreamReady(upstream: Upstream): void {
@@ -101,6 +106,7 @@ class Http1Try implements Try, UpstreamUser {
 
   consumed(bytes: number): void {
     this.#unconsumed -= bytes;
+    this.takenBytes += bytes;
     if (this.#unconsumed <= highWaterBytes / 2) this.#upstream?.resume();
   }
 

@@ -10,6 +10,8 @@ import type { OpenTry, Try, TryHandler, TryRequest } from './seam.js';
 
 /** The exchange, as this sees it. */
 export interface Http1UpstreamUser {
+  readonly peerIdentity: string | undefined;
+  readonly peerAddress: string;
   onHead(up: Http1Upstream, status: number, fields: Field[], ended: boolean): void;
   onData(up: Http1Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void;
   onTrailers(up: Http1Upstream, fields: Field[]): void;
@@ -108,6 +110,10 @@ class Answer implements TryHandler {
   constructor(up: Http1Upstream, user: Http1UpstreamUser) {
     this.#up = up;
     this.#user = user;
+  }
+
+  get client(): string {
+    return this.#user.peerIdentity ?? this.#user.peerAddress;
   }
 
   informational(status: number, headers: readonly string[]): void {

@@ -1,5 +1,6 @@
 /** The bounds of connections, and what all connections of a front share. */
 import type { Clock } from '../../../base/clock.js';
+import type { Holdings } from '../listen/holdings.js';
 
 export interface ConnectionLimits {
   /** Streams that one client may have open at once. */
@@ -45,19 +46,9 @@ export const defaultLimits: ConnectionLimits = {
   stalledMs: 300_000,
 };
 
-/**
- * Body bytes held by all connections together. Beyond the limit windows stay shut and new streams
- * are refused.
- */
-export interface Memory {
-  usedBytes: number;
-  /** The whole process has too little of it. */
-  isShort: boolean;
-  readonly limitBytes: number;
-}
-
 export interface Shared {
   readonly clock: Clock;
   readonly limits: ConnectionLimits;
-  readonly memory: Memory;
+  /** Beyond its limit windows stay shut and new streams are refused. */
+  readonly memory: Holdings;
 }

@@ -3,11 +3,12 @@
  * held here, so that one slow stream does not stop the others; else only as what is held shrinks.
  */
 import { defaultWindow } from './frame.js';
-import type { ConnectionLimits, Memory } from './limits.js';
+import type { Holdings } from '../listen/holdings.js';
+import type { ConnectionLimits } from './limits.js';
 
 export class ReceiveWindow {
   readonly #limits: ConnectionLimits;
-  readonly #memory: Memory;
+  readonly #memory: Holdings;
   readonly #update: (increment: number) => void;
   #window = defaultWindow;
   /** Given back with the next WINDOW_UPDATE, and once memory allows. */
@@ -16,7 +17,7 @@ export class ReceiveWindow {
   /** Received and not passed on. */
   #heldBytes = 0;
 
-  constructor(limits: ConnectionLimits, memory: Memory, update: (increment: number) => void) {
+  constructor(limits: ConnectionLimits, memory: Holdings, update: (increment: number) => void) {
     this.#limits = limits;
     this.#memory = memory;
     this.#update = update;
@@ -56,8 +57,7 @@ export class ReceiveWindow {
   }
 
   #mayGive(): boolean {
-    const { usedBytes, limitBytes } = this.#memory;
-    return this.#heldBytes <= this.#limits.maxBufferedBytes && usedBytes <= limitBytes;
+    return this.#heldBytes <= this.#limits.maxBufferedBytes && !this.#memory.isTight;
   }
 
   /** Now, or together with what follows. */

@@ -57,6 +57,8 @@ export interface TryRequest {
  * nothing comes.
  */
 export interface TryHandler {
+  /** Whose request it is, an identity or an address: those that wait take turns by it. */
+  readonly client?: string;
   informational(status: number, headers: readonly string[]): void;
   head(status: number, headers: readonly string[], ended: boolean): void;
   /**

@@ -21,6 +21,10 @@ export interface ServerHandler {
 
 /** Between the two GOAWAYs of a drain, where the client does not answer the PING. */
 const secondGoawayMs = 1000;
+/** A stream that is reset at once costs so much, one that lived for `briefMs` 1, one of `patientMs` nothing. */
+const resetCost = 10;
+const briefMs = 5;
+const patientMs = 100;
 
 export class ServerConnection extends Connection {
   readonly serving: Serving;
@@ -29,14 +33,17 @@ export class ServerConnection extends Connection {
   /** Streams above are refused. */
   #goawayStream = maxWindow;
   #drainingSinceMs = -1;
-  /** Streams that the client resets before their answer: they cost us, and are cheap for it. */
+  /**
+   * Streams that end before their answer by the client's doing, by RST_STREAM or by a frame that makes us send one:
+   * they cost us, are cheap for it, and the limit of streams at once does not hold them back.
+   */
   readonly #resets: Allowance;
 
   constructor(wire: Wire, shared: Shared, serving: Serving, handler: ServerHandler) {
     super(wire, shared, true);
     this.serving = serving;
     this.#handler = handler;
-    this.#resets = new Allowance(1000, 50, shared.clock.monotonicMs());
+    this.#resets = new Allowance(1000 * resetCost, 50 * resetCost, shared.clock.monotonicMs());
     const { limits } = shared;
     this.start(
       [
@@ -61,8 +68,7 @@ export class ServerConnection extends Connection {
     if (
       id > this.#goawayStream ||
       this.streams.size >= limits.maxStreams ||
-      memory.isShort ||
-      memory.usedBytes > memory.limitBytes ||
+      memory.isFull ||
       this.isExpired()
     ) {
       return this.refuseStream(id, errorCode.refusedStream);
@@ -70,6 +76,7 @@ export class ServerConnection extends Connection {
     const head = tooLarge ? undefined : readRequestHead(fields);
     if (!head && !tooLarge) return this.refuseStream(id, errorCode.protocol);
     const stream = new Stream(this, id, nobody, this.peerInitialWindow, limits.streamWindow);
+    stream.openedMs = this.now();
     this.streams.set(id, stream);
     stream.remoteEnded = ended;
     if (!head || head.method === 'CONNECT') {
@@ -80,7 +87,7 @@ export class ServerConnection extends Connection {
     }
     if (head.contentLength >= 0) {
       stream.expectedBytes = head.contentLength;
-      if (ended && head.contentLength > 0) return this.resetStream(stream, errorCode.protocol);
+      if (ended && head.contentLength > 0) return this.breakStream(stream, errorCode.protocol);
     }
     this.#handler.onRequest(stream, head, ended, this.serving);
   }
@@ -96,7 +103,7 @@ export class ServerConnection extends Connection {
   #trailers(stream: Stream, fields: Field[], wrong: boolean): void {
     const short = stream.expectedBytes >= 0 && stream.receivedBytes !== stream.expectedBytes;
     if (wrong || short || !areTrailers(fields)) {
-      return this.streamFailed(stream, errorCode.protocol);
+      return this.breakStream(stream, errorCode.protocol);
     }
     stream.remoteEnded = true;
     stream.receiver.onTrailers(stream, fields);
@@ -105,14 +112,27 @@ export class ServerConnection extends Connection {
 
   override closeIfDone(stream: Stream): void {
     super.closeIfDone(stream);
-    if (stream.closed) this.#resets.earn(1);
+    if (stream.closed) this.#resets.earn(resetCost);
   }
 
   protected onPeerReset(stream: Stream, code: number): void {
     const { receiver } = stream;
     this.drop(stream);
     receiver.onReset(stream, code, false);
-    if (!this.#resets.spend(1, this.now)) {
+    // A deadline that passes is no attack: of streams that live for a while there are only so many at once.
+    const livedMs = this.now() - stream.openedMs;
+    if (livedMs >= patientMs) return;
+    this.#spendReset(livedMs >= briefMs ? 1 : resetCost);
+  }
+
+  protected override offended(): void {
+    super.offended();
+    // Nobody does that in good faith.
+    this.#spendReset(resetCost);
+  }
+
+  #spendReset(amount: number): void {
+    if (!this.#resets.spend(amount, this.now)) {
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too many streams are reset');
     }
   }

@@ -4,7 +4,9 @@
  * bounded by the window that the other side of the relay was given, because nothing is credited
  * there before it has been sent here.
  */
+import type { Holder } from '../listen/holdings.js';
 import type { Connection } from './connection.js';
+import { errorCode } from './frame.js';
 import type { Field } from './hpack/field.js';
 
 /** Hears one stream. Nothing is called after onReset, nor after the end of the stream. */
@@ -26,7 +28,7 @@ export interface Receiver {
   onSent(stream: Stream, bytes: number): void;
 }
 
-export class Stream {
+export class Stream implements Holder {
   readonly connection: Connection;
   readonly id: number;
   receiver: Receiver;
@@ -51,6 +53,9 @@ export class Stream {
   receivedBytes = 0;
   /** Waits for a window or for the wire; undefined as long as nothing does. */
   waiting: Waiting | undefined;
+  heldBytes = 0;
+  /** Server side: when it was opened. */
+  openedMs = 0;
   /** Since when nothing of it could be sent; -1: not looked at since something was. */
   stalledSinceMs = -1;
   /** Listed with those that wait for the connection. */
@@ -89,7 +94,7 @@ export class Stream {
     const queue = waiting ?? (this.waiting = new Waiting());
     if (rest < end) {
       queue.add(buffer, rest, end);
-      this.connection.memory.usedBytes += end - rest;
+      this.connection.memory.hold(this, end - rest);
     }
     if (ended) queue.ended = true;
     if (!waiting) this.connection.block(this);
@@ -122,6 +127,11 @@ export class Stream {
     if (!this.closed) this.connection.resetStream(this, code);
   }
 
+  /** Its peer does not read, and others need the memory. */
+  letGo(): void {
+    if (!this.closed) this.connection.streamFailed(this, errorCode.cancel);
+  }
+
   /** Sends what the windows allow of what waits, up to about `limit` octets. */
   pump(limit: number): void {
     const queue = this.waiting;
@@ -135,7 +145,7 @@ export class Stream {
       const sent = this.connection.sendData(this, chunk, from, to, ends);
       sentInAll += sent;
       queue.took(sent);
-      this.connection.memory.usedBytes -= sent;
+      this.connection.memory.hold(this, -sent);
       if (sent < to - from) break;
     }
     if (queue.bytes === 0) {
@@ -144,6 +154,7 @@ export class Stream {
     }
     if (sentInAll === 0) return;
     this.stalledSinceMs = -1;
+    this.connection.memory.moved(this);
     this.receiver.onSent(this, sentInAll);
   }
 }

@@ -20,6 +20,10 @@ export interface StreamHandle {
   /** Looked at by net.Socket, which otherwise begins to read by itself. */
   reading: boolean;
   fd: number;
+  /** Bytes that the kernel has not taken yet. */
+  readonly writeQueueSize: number;
+  /** Of TLS: the connection below. */
+  readonly _parent?: { readonly writeQueueSize: number };
   readStart(): number;
   readStop(): number;
   useUserBuffer(buffer: Uint8Array): void;

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { type Holder, holdings } from './holdings.js';
 import { latin1 } from './latin1.js';
 import {
   endOfStream,
@@ -47,7 +48,7 @@ export const faults = {
   },
 };
 
-export abstract class Wire {
+export abstract class Wire implements Holder {
   readonly socket: Socket;
   user: WireUser;
   bytesIn = 0;
@@ -57,16 +58,36 @@ export abstract class Wire {
   /** Written, not yet with the kernel. */
   pendingBytes = 0;
   closed = false;
+  /** Of what is pending, while its producer waits for the peer to read. */
+  heldBytes = 0;
   /** Wall time, milliseconds: when what was proven in the handshake runs out. No request begins on it afterwards. */
   expiresMs = Infinity;
   /** Called once it is closed, by whomever; `failed` where the peer or the network broke it. */
   onGone: (failed: boolean) => void = () => undefined;
-  protected waiting = false;
+  #waiting = false;
   #closing: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, user: WireUser) {
     this.socket = socket;
     this.user = user;
+  }
+
+  /** Written, not yet with the kernel, as it is at this moment; what TLS adds is in it. */
+  get unsentBytes(): number {
+    return this.pendingBytes;
+  }
+
+  /** The peer does not read, and others need the memory. */
+  letGo(): void {
+    this.reset();
+    this.#tell('ENOBUFS');
+  }
+
+  /** Beyond the mark: whoever produces is asked to wait. */
+  protected wait(): false {
+    this.#waiting = true;
+    holdings.hold(this, this.pendingBytes - this.heldBytes);
+    return false;
   }
 
   /** False: stop producing until onDrain. */
@@ -127,6 +148,7 @@ export abstract class Wire {
   #gone(failed: boolean): void {
     clearTimeout(this.#closing);
     this.#closing = undefined;
+    if (this.heldBytes !== 0) holdings.hold(this, -this.heldBytes);
     this.onGone(failed);
   }
 
@@ -141,6 +163,10 @@ export abstract class Wire {
     this.closed = true;
     this.socket.destroy();
     this.#gone(code !== undefined);
+    this.#tell(code);
+  }
+
+  #tell(code: string | undefined): void {
     try {
       this.user.onClose(code);
     } catch (error) {
@@ -149,8 +175,9 @@ export abstract class Wire {
   }
 
   protected drained(): void {
-    if (!this.waiting || this.closed) return;
-    this.waiting = false;
+    if (!this.#waiting || this.closed) return;
+    this.#waiting = false;
+    if (this.heldBytes !== 0) holdings.hold(this, -this.heldBytes);
     try {
       this.user.onDrain();
     } catch (error) {
@@ -223,6 +250,11 @@ class HandleWire extends Wire {
     this.#request = this.#newRequest();
   }
 
+  override get unsentBytes(): number {
+    if (this.closed || this.pendingBytes === 0) return 0;
+    return (this.#handle._parent ?? this.#handle).writeQueueSize + this.#queuedBytes;
+  }
+
   #newRequest(): WriteRequest {
     const { WriteWrap } = streamWrap as NonNullable<typeof streamWrap>;
     const request = new WriteWrap();
@@ -293,18 +325,14 @@ class HandleWire extends Wire {
     this.#spare = undefined;
     this.#isWriting = true;
     this.pendingBytes += bytes;
-    if (this.pendingBytes <= highWaterBytes) return true;
-    this.waiting = true;
-    return false;
+    return this.pendingBytes <= highWaterBytes || this.wait();
   }
 
   #enqueue(piece: string | Buffer): boolean {
     (this.#queue ??= []).push(piece);
     this.#queuedBytes += piece.length;
     this.pendingBytes += piece.length;
-    if (this.pendingBytes <= highWaterBytes) return true;
-    this.waiting = true;
-    return false;
+    return this.pendingBytes <= highWaterBytes || this.wait();
   }
 
   onWritten(request: WriteRequest, status: number): void {
@@ -404,9 +432,7 @@ class StreamWire extends Wire {
       this.pendingBytes -= bytes.length;
       if (this.pendingBytes === 0) this.drained();
     });
-    if (this.pendingBytes <= highWaterBytes) return true;
-    this.waiting = true;
-    return false;
+    return this.pendingBytes <= highWaterBytes || this.wait();
   }
 
   pause(): void {

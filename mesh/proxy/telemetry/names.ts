@@ -396,6 +396,11 @@ export const metricSpecs = {
   process_cpu_seconds_total: { type: 'counter', help: 'User and system CPU time.', labels: [] },
   process_start_time_seconds: { type: 'gauge', help: 'When the process started.', labels: [] },
   process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory.', labels: [] },
+  process_private_memory_bytes: {
+    type: 'gauge',
+    help: 'Resident memory that is shared with no other process: what a container is charged for.',
+    labels: [],
+  },
   process_open_fds: { type: 'gauge', help: 'Open file descriptors (Linux).', labels: [] },
   nodejs_heap_size_total_bytes: { type: 'gauge', help: 'Heap reserved.', labels: [] },
   nodejs_heap_size_used_bytes: { type: 'gauge', help: 'Heap in use.', labels: [] },

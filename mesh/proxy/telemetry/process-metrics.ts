@@ -1,5 +1,5 @@
 /** What the process uses, under prom-client's names but read only when asked. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { LabelSet, noLabels } from './labels.js';
 import type { Collector } from './sink.js';
 
@@ -23,6 +23,8 @@ export function processMetrics(info: {
     sink.value('process_start_time_seconds', noLabels, info.startSeconds);
     const memory = process.memoryUsage();
     sink.value('process_resident_memory_bytes', noLabels, memory.rss);
+    const own = privateBytes();
+    if (own !== undefined) sink.value('process_private_memory_bytes', noLabels, own);
     sink.value('nodejs_heap_size_total_bytes', noLabels, memory.heapTotal);
     sink.value('nodejs_heap_size_used_bytes', noLabels, memory.heapUsed);
     sink.value('nodejs_external_memory_bytes', noLabels, memory.external);
@@ -43,6 +45,16 @@ export function processMetrics(info: {
 function openDescriptors(): number | undefined {
   try {
     return readdirSync('/proc/self/fd').length - 1;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Memory of the process alone, in bytes; undefined where the system does not tell. */
+export function privateBytes(): number | undefined {
+  try {
+    const kilobytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
   } catch {
     return undefined;
   }

@@ -22,6 +22,7 @@ import {
   type Frame,
 } from './http2-raw.js';
 import { endpointAt, startRig, type Rig } from './http2-rig.js';
+import { Holdings } from '../../../mesh/proxy/listen/holdings.js';
 
 const open: (() => unknown)[] = [];
 afterEach(async () => {
@@ -101,6 +102,67 @@ test('streams opened and reset at once are bounded (CVE-2023-44487), and each is
   expect(rig.flows.length).toBeGreaterThan(900);
   await client.until(() => rig.flows.every((flow) => flow.endings.length === 1));
   expect(rig.front.memory.usedBytes).toBe(0);
+});
+
+/** Frames that make a server reset a stream that is open; `first` are the flags of its HEADERS. */
+const provocations: [string, number, (id: number) => Buffer][] = [
+  ['an increment of 0', 5, (id) => frame(8, 0, id, word(0))],
+  ['a window beyond its bound', 5, (id) => frame(8, 0, id, word(0x7fffffff))],
+  ['DATA after the end', 5, (id) => frame(0, 0, id, Buffer.from('x'))],
+  ['a PRIORITY of a wrong size', 5, (id) => frame(2, 0, id, Buffer.alloc(4))],
+  [
+    'a stream that depends on itself',
+    5,
+    (id) => frame(2, 0, id, Buffer.concat([word(id), Buffer.alloc(1)])),
+  ],
+  ['trailers that do not end it', 4, (id) => frame(1, 4, id, block([['x-a', 'b']]))],
+  ['trailers with a pseudo-header', 4, (id) => frame(1, 5, id, block([[':path', '/']]))],
+];
+
+test.each(provocations)(
+  'streams that a client makes the server reset are bounded as those it resets (CVE-2025-8671): %s',
+  async (_, flags, provoke) => {
+    const rig = await rigOf([endpointAt(await upstream(silent))]);
+    const client = rawClient(rig);
+    const head = block(get());
+    for (let id = 1; id < 6000; id += 2) client.send(frame(1, flags, id, head), provoke(id));
+    expect(await client.goaway()).toBe(calm);
+    await client.until(() => client.closed);
+    expect(rig.flows.length).toBeLessThan(1200);
+    await client.until(() => rig.flows.every((flow) => flow.endings.length === 1));
+    expect(rig.front.memory.usedBytes).toBe(0);
+  },
+);
+
+test('deadlines that pass are no attack, however many', () => {
+  const clock = new SimulatedClock();
+  const wire = new FakeWire();
+  const connection = new ServerConnection(wire, sharedOf(clock), serving, {
+    onRequest: silent,
+    onServerGone: silent,
+  });
+  const read = (bytes: Buffer): void => connection.onBytes(bytes, bytes.length);
+  read(hello);
+  const head = block(get());
+  let id = 1;
+  for (let round = 0; round < 20; round++) {
+    const first = id;
+    for (let i = 0; i < 500; i++, id += 2) read(frame(1, 5, id, head));
+    clock.advance(150);
+    for (let reset = first; reset < id; reset += 2) read(frame(3, 0, reset, word(8)));
+  }
+  expect(connection.closed).toBe(false);
+  // Short ones may fail for a while, at some hundred a second.
+  for (let i = 0; i < 5000; i++, id += 2) {
+    read(frame(1, 5, id, head));
+    clock.advance(6);
+    read(frame(3, 0, id, word(8)));
+  }
+  expect(connection.closed).toBe(false);
+  for (let i = 0; i < 2000; i++, id += 2) {
+    read(Buffer.concat([frame(1, 5, id, head), frame(3, 0, id, word(8))]));
+  }
+  expect(connection.closed).toBe(true);
 });
 
 test('a client whose requests are answered may reset as many others', async () => {
@@ -274,7 +336,7 @@ function sharedOf(clock = new SimulatedClock()): Shared {
   return {
     clock,
     limits: defaultLimits,
-    memory: { usedBytes: 0, isShort: false, limitBytes: 1 << 30 },
+    memory: new Holdings(1 << 30),
   };
 }
 

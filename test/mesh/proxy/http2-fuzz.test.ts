@@ -14,11 +14,12 @@ import type { Serving } from '../../../mesh/proxy/http2/seam.js';
 import { ServerConnection } from '../../../mesh/proxy/http2/server-connection.js';
 import type { Receiver, Stream } from '../../../mesh/proxy/http2/stream.js';
 import { block, FakeWire, frame, get, hello, settings, takeFrames, word } from './http2-raw.js';
+import { Holdings } from '../../../mesh/proxy/listen/holdings.js';
 
 const shared = (): Shared => ({
   clock: new SimulatedClock(),
   limits: defaultLimits,
-  memory: { usedBytes: 0, isShort: false, limitBytes: 1 << 30 },
+  memory: new Holdings(1 << 30),
 });
 
 const serving: Serving = {

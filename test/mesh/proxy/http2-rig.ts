@@ -46,6 +46,7 @@ export const endpointAt = (port: number, http2 = true): EndpointState => ({
   http2,
   maxConnections: 16,
   maxPending: 1000,
+  maxWaitMs: 1000,
   pool: undefined,
 });
 
@@ -185,7 +186,7 @@ export async function startRig(
     connect,
     ...(more.openHttp1Try ? { openHttp1Try: more.openHttp1Try } : {}),
     ...(more.limits ? { limits: more.limits } : {}),
-    ...(more.memoryLimitBytes ? { memoryLimitBytes: more.memoryLimitBytes } : {}),
+    memoryLimitBytes: more.memoryLimitBytes ?? 32 * 1024 * 1024,
   });
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {

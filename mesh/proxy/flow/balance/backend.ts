@@ -86,8 +86,14 @@ export class BackendState {
         record.weight = endpoint.weight ?? 1;
         record.maxConnections = limits.maxConnections;
         record.maxPending = limits.maxPending;
+        record.maxWaitMs = source.failFastMs;
       } else {
-        record = new EndpointRecord(endpoint, limits, seedMs, nowMs);
+        record = new EndpointRecord(
+          endpoint,
+          { ...limits, maxWaitMs: source.failFastMs },
+          seedMs,
+          nowMs,
+        );
         // Where all are new there is none that could carry the load meanwhile.
         if (!isNew) record.startSlowly(balancer.slowStartSeconds * 1000, nowMs);
       }

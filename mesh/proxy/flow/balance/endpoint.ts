@@ -14,6 +14,8 @@ const failureStep = 0.1;
 const failurePenalty = 20;
 /** Endpoints faster than this are equals; then only what is pending tells them apart. */
 const floorMs = 0.1;
+/** Linkerd's for the app; a backend says its own (failFastMs). */
+const defaultMaxWaitMs = 1000;
 
 export class EndpointRecord implements EndpointState {
   readonly address: string;
@@ -26,6 +28,7 @@ export class EndpointRecord implements EndpointState {
   localAddress: string | undefined;
   maxConnections: number;
   maxPending: number;
+  maxWaitMs: number;
   pool: unknown = undefined;
   weight: number;
 
@@ -57,7 +60,12 @@ export class EndpointRecord implements EndpointState {
   failures = 0;
   ejections = 0;
 
-  constructor(endpoint: Endpoint, limits: Backend['limits'], latencyMs: number, nowMs: number) {
+  constructor(
+    endpoint: Endpoint,
+    limits: Backend['limits'] & { maxWaitMs?: number },
+    latencyMs: number,
+    nowMs: number,
+  ) {
     const { address, identity, http2 = false, weight = 1, zone, labels } = endpoint;
     const colon = address.lastIndexOf(':');
     this.address = address;
@@ -70,6 +78,7 @@ export class EndpointRecord implements EndpointState {
     this.weight = weight;
     this.maxConnections = limits.maxConnections;
     this.maxPending = limits.maxPending;
+    this.maxWaitMs = limits.maxWaitMs ?? defaultMaxWaitMs;
     this.latencyMs = latencyMs;
     this.loadAtMs = nowMs;
   }

@@ -2,6 +2,8 @@
 import type { Clock, Timer } from '../../../../base/clock.js';
 
 const checkMs = 250;
+/** Garbage is collected before anything is shed, but not more often than this: it takes some 10 ms. */
+const collectMs = 1000;
 /** Nothing is shed below this share of the limit, everything from `all` on. */
 const from = 0.85;
 const all = 0.97;
@@ -11,21 +13,37 @@ export class MemoryGuard {
   shedRatio = 0;
   /** Share of the limit in use. */
   used = 0;
+  readonly #clock: Clock;
   readonly #limitBytes: number;
   readonly #usedBytes: () => number;
+  readonly #collect: (() => void) | undefined;
+  #collectedMs = -Infinity;
   readonly #timer: Timer | undefined;
   /** Called once as shedding begins: the fronts close idle connections and drop spare buffers. */
   onPressure: () => void = () => undefined;
 
-  /** Without a limit it does nothing. */
-  constructor(parts: { clock: Clock; limitBytes: number | undefined; usedBytes: () => number }) {
+  /** Without a limit it does nothing. `usedBytes`: what is live; garbage may be in it until `collect`. */
+  constructor(parts: {
+    clock: Clock;
+    limitBytes: number | undefined;
+    usedBytes: () => number;
+    collect?: (() => void) | undefined;
+  }) {
+    this.#clock = parts.clock;
     this.#limitBytes = parts.limitBytes ?? 0;
     this.#usedBytes = parts.usedBytes;
+    this.#collect = parts.collect;
     if (this.#limitBytes > 0) this.#timer = parts.clock.every(checkMs, () => this.check());
   }
 
   check(): void {
     this.used = this.#usedBytes() / this.#limitBytes;
+    const nowMs = this.#clock.monotonicMs();
+    if (this.used > from && this.#collect && nowMs - this.#collectedMs >= collectMs) {
+      this.#collect();
+      this.#collectedMs = nowMs;
+      this.used = this.#usedBytes() / this.#limitBytes;
+    }
     const before = this.shedRatio;
     this.shedRatio = Math.min(1, Math.max(0, (this.used - from) / (all - from)));
     if (before === 0 && this.shedRatio > 0) this.onPressure();
