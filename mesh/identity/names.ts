@@ -21,7 +21,8 @@ export function spiffeId(name: WorkloadName): string {
 
 /** The parts of a name, or undefined where it is none. */
 export function parseIdentity(text: string): WorkloadName | undefined {
-  const at = text.indexOf(middle);
+  // The last one: a service account's name may hold these words too.
+  const at = text.lastIndexOf(middle);
   if (at < 0) return undefined;
   const left = text.slice(0, at);
   const dot = left.lastIndexOf('.');

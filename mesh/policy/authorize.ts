@@ -1,5 +1,6 @@
 /** Who may call what: the decision on one connection or request, compiled from a server's policy. Lean: the proxy's. */
 import { BlockList, isIPv6 } from 'node:net';
+import { parseIdentity } from '../identity/names.js';
 import type { Authorization, InboundServer } from '../model.js';
 
 export interface Peer {
@@ -38,7 +39,6 @@ export function compileAuthorizer(
   const allow: Verdict = { allowed: true, audited: false, reason: policy };
   const deny: Verdict = { allowed: false, audited: false, reason: policy };
   const audit: Verdict = { allowed: true, audited: true, reason: policy };
-  const suffix = `.${trustDomain}`;
   return (peer, route) => {
     for (let i = 0; i < rules.length; i++) {
       if ((rules[i] as Rule).matches(peer, route)) return authorized[i] as Verdict;
@@ -49,13 +49,18 @@ export function compileAuthorizer(
       case 'all-authenticated':
         return peer.identity === undefined ? deny : allow;
       case 'cluster-authenticated':
-        return peer.identity?.endsWith(suffix) ? allow : deny;
+        return isOf(trustDomain, peer.identity) ? allow : deny;
       case 'audit':
         return audit;
       case 'deny':
         return deny;
     }
   };
+}
+
+/** As a domain: a name that merely ends like it, or lies below it, is of another one. */
+function isOf(trustDomain: string, identity: string | undefined): boolean {
+  return identity !== undefined && parseIdentity(identity)?.trustDomain === trustDomain;
 }
 
 /**

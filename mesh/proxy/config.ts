@@ -59,29 +59,24 @@ const rateLimit = object({
   ),
 });
 
+/** Something compared with `value`, by its `kind`. */
+const comparison =
+  (kinds: Shape, fields: Record<string, Parameters<typeof object>[0][string]>): Shape =>
+  (value, path, found) => {
+    const { kind } = (value ?? {}) as { kind?: unknown };
+    const compared = kind === 'regex' ? regex : text();
+    object({
+      ...fields,
+      kind: required(kinds),
+      value: kind === 'present' ? compared : required(compared),
+    })(value, path, found);
+  };
+
 const match = object({
   method: text({ pattern: /^[A-Z]+$/, expected: 'a method' }),
-  path: (value, path, found) => {
-    const isRegex = (value as { kind?: unknown } | null)?.kind === 'regex';
-    object({
-      kind: required(oneOf('exact', 'prefix', 'regex')),
-      value: required(isRegex ? regex : text()),
-    })(value, path, found);
-  },
-  headers: list(
-    object({
-      name: required(field),
-      kind: required(oneOf('exact', 'regex', 'present')),
-      value: text(),
-    }),
-  ),
-  query: list(
-    object({
-      name: required(text()),
-      kind: required(oneOf('exact', 'regex')),
-      value: required(text()),
-    }),
-  ),
+  path: comparison(oneOf('exact', 'prefix', 'regex'), {}),
+  headers: list(comparison(oneOf('exact', 'regex', 'present'), { name: required(field) })),
+  query: list(comparison(oneOf('exact', 'regex'), { name: required(text()) })),
 });
 
 const route = object({

@@ -1,4 +1,5 @@
 /** What a value must look like, said by small functions: the proxy checks its input without a schema library. */
+import { patternProblem } from '../pattern/pattern.js';
 
 export interface Found {
   path: readonly (string | number)[];
@@ -108,10 +109,8 @@ export const tuple =
   };
 
 export const regex: Shape = (value, path, found) => {
-  try {
-    if (typeof value === 'string') void RegExp(value);
-    else found.push({ path, message: 'not a string' });
-  } catch {
-    found.push({ path, message: `'${String(value)}' is not a regular expression` });
-  }
+  if (typeof value !== 'string') return void found.push({ path, message: 'not a string' });
+  const problem = patternProblem(value);
+  if (problem === undefined) return;
+  found.push({ path, message: `'${value}': ${problem}`, expected: 'a regular expression (RE2)' });
 };

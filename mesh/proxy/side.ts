@@ -9,8 +9,7 @@ import { http1Tries } from './http2/http1-try.js';
 import type { Serving } from './http2/seam.js';
 import { Connector } from './listen/connect.js';
 import type { DeadlineWheel } from './listen/deadlines.js';
-import type { Spoken } from './listen/detection.js';
-import { type Accepted, Listener } from './listen/listener.js';
+import { type Accepted, type Declared, Listener } from './listen/listener.js';
 import type { OriginalDestination } from './listen/original-destination.js';
 import { InboundServing, OutboundServing } from './listen/serving.js';
 import { OpaqueConnection } from './tcp/opaque-connection.js';
@@ -30,6 +29,7 @@ type Direction = 'inbound' | 'outbound';
 
 const handshakeTimeoutMs = 5000;
 const detectTimeoutMs = 10_000;
+const quietMs = 500;
 const defaultMaxConnections = 10_000;
 /** Peers are across a network, the app is not. */
 const connectTimeoutMs = { inbound: 500, outbound: 1000 };
@@ -97,18 +97,19 @@ export abstract class Side {
       detectTimeoutMs,
       handshakeTimeoutMs,
       originalDst: mode === 'transparent' ? originalDestination?.read : undefined,
-      knownProtocol: (originalDst) => this.known(originalDst),
+      quietMs,
+      declared: (originalDst) => this.declared(originalDst),
       accept: (accepted) => this.accept(accepted),
     });
     this.port = await this.#listener.listen();
     return this.port;
   }
 
-  /** Where the protocol is configured, or known by the port: nothing is looked at. */
-  protected abstract known(originalDst: string | undefined): Exclude<Spoken, 'tls'> | undefined;
+  /** The protocol as it is configured, or known by the port. */
+  protected abstract declared(originalDst: string | undefined): Declared;
   protected abstract accept(accepted: Accepted): void;
 
-  protected relay({ wire, first }: Accepted, flow: ConnectionFlow): void {
+  protected relay({ wire, first, isGuess }: Accepted, flow: ConnectionFlow): void {
     const connection = new OpaqueConnection(
       {
         deadlines: this.parts.deadlines,
@@ -117,7 +118,7 @@ export abstract class Side {
       },
       wire,
       flow,
-      first,
+      { first, refusesHttp: isGuess },
     );
     this.#opaque.add(connection);
     connection.start();
@@ -157,25 +158,17 @@ export abstract class Side {
   }
 }
 
-const spokenOf = {
-  detect: undefined,
-  // Looked at all the same: an HTTP client that is none gets its 400.
-  http1: undefined,
-  http2: undefined,
-  opaque: 'opaque',
-} as const;
-
 export class OutboundSide extends Side {
   constructor(parts: SideParts) {
     super('outbound', parts);
   }
 
-  protected known(originalDst: string | undefined): Exclude<Spoken, 'tls'> | undefined {
-    if (originalDst === undefined) return undefined;
+  protected declared(originalDst: string | undefined): Declared {
+    if (originalDst === undefined) return 'detect';
     const { config, gateway } = this.parts;
     const port = Number(originalDst.slice(originalDst.lastIndexOf(':') + 1));
     if (config.skipPorts?.outbound.includes(port)) return 'opaque';
-    return spokenOf[gateway.outbound.destinationFor(originalDst, originalDst).protocol];
+    return gateway.outbound.destinationFor(originalDst, originalDst).protocol;
   }
 
   protected accept(accepted: Accepted): void {
@@ -201,11 +194,10 @@ export class InboundSide extends Side {
     return Number(originalDst.slice(originalDst.lastIndexOf(':') + 1));
   }
 
-  protected known(originalDst: string | undefined): Exclude<Spoken, 'tls'> | undefined {
+  protected declared(originalDst: string | undefined): Declared {
     const port = this.#portOf(originalDst);
     if (this.parts.config.skipPorts?.inbound.includes(port)) return 'opaque';
-    const server = this.parts.gateway.inbound.serverFor(port, originalDst);
-    return server && spokenOf[server.protocol];
+    return this.parts.gateway.inbound.serverFor(port, originalDst)?.protocol ?? 'detect';
   }
 
   protected accept(accepted: Accepted): void {
@@ -218,11 +210,16 @@ export class InboundSide extends Side {
         ? undefined
         : inbound.serverFor(port, originalDst);
     const peer = { identity: peerIdentity, address: peerAddress };
-    if (!server || !inbound.mayConnect(server, peer)) return wire.destroy();
+    if (!server) return wire.destroy();
     const tls = peerIdentity === undefined ? 'disabled' : 'true';
-    if (accepted.spoken === 'opaque') {
+    const isSkipped = this.parts.config.skipPorts?.inbound.includes(port);
+    // What is declared to be HTTP is read as HTTP, and gets its 400 where it is none.
+    const isHttp = server.protocol === 'http1' || server.protocol === 'http2';
+    if (accepted.spoken === 'opaque' && (!isHttp || isSkipped)) {
+      if (!inbound.mayConnect(server, peer)) return wire.destroy();
       return this.relay(accepted, inbound.connect(server, peer, tls));
     }
+    // Whoever may not come in is told so, request by request: a reset says nothing.
     this.serve(accepted, new InboundServing(inbound, server, port, { ...peer, tls }, originalDst));
   }
 }

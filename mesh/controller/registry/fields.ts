@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
+import { patternProblem } from '../../pattern/pattern.js';
 
 export const duration = z.union([z.string(), z.number()]).transform((value, context) => {
   const ms = parseDurationMs(String(value));
@@ -77,12 +78,10 @@ export const statuses = z.array(
   }),
 );
 
+/** RE2's, in linear time: the same that the proxy takes. */
 export const regex = z.string().superRefine((text, context) => {
-  try {
-    void new RegExp(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-  }
+  const problem = patternProblem(text);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: `'${text}': ${problem}` });
 });
 
 export const cidr = z.string().refine(

@@ -38,6 +38,8 @@ export interface RequestInfo {
   /** `:authority` or Host, as sent. */
   readonly authority: string;
   readonly isGrpc: boolean;
+  /** It says that it is a copy of a request (x-firedrill-mirror). */
+  readonly isMirror?: boolean;
   /** The first value, or values joined by commas. The name is in lower case. */
   header(name: string): string | undefined;
   /** The verified identity of the client's certificate. */

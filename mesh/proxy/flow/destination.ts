@@ -1,12 +1,14 @@
 /** A destination as compiled: its backends live as long as it does, its routes are replaced by each change. */
 import type { Destination, Route } from '../../model.js';
+import { patternProblem } from '../../pattern/pattern.js';
 import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import { BackendState } from './balance/backend.js';
 import type { EndpointRecord } from './balance/endpoint.js';
 import type { RequestInfo } from './contract.js';
 import type { FlowParts } from './parts.js';
-import { pathOf } from './route/match.js';
+import { looksAtPath, pathOf } from './route/match.js';
 import { RouteState } from './route/route-state.js';
+import type { Judged, Looks } from './route/target.js';
 
 /** Fronts read the name and the protocol, and pass it to begin(). */
 export interface DestinationState {
@@ -26,6 +28,7 @@ export class CompiledDestination implements DestinationState {
   backends = new Map<string, BackendState>();
   defaultRoute: RouteState;
   mismatches = 0;
+  looksAtPaths: Looks = 'nobody';
   /** Set where nothing may be sent: why. */
   refused = '';
   readonly #parts: FlowParts;
@@ -41,6 +44,7 @@ export class CompiledDestination implements DestinationState {
     }
     this.defaultRoute = this.#compileDefault(source);
     this.routes = source.routes.map((r) => this.#compile(r, source, this.backends));
+    this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
   }
 
   /** Throws where a destination cannot be served, before anything is touched. */
@@ -76,6 +80,7 @@ export class CompiledDestination implements DestinationState {
     this.backends = backends;
     const before = this.routes;
     this.routes = source.routes.map((r) => this.#compile(r, source, backends));
+    this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
     for (const route of before) {
       if (!this.routes.some((r) => r.metrics === route.metrics)) {
         this.#parts.metrics.retire(route.metrics);
@@ -97,12 +102,12 @@ export class CompiledDestination implements DestinationState {
   }
 
   /** The first route that matches, else the default one. */
-  routeFor(request: RequestInfo): RouteState {
+  routeFor(request: RequestInfo, judged?: Judged): RouteState {
     const { routes } = this;
     if (routes.length === 0) return this.defaultRoute;
     const first = routes[0] as RouteState;
     if (first.matcher.always) return first;
-    const path = pathOf(request.path);
+    const path = judged ? judged.path : pathOf(request.path);
     for (let i = 0; i < routes.length; i++) {
       const route = routes[i] as RouteState;
       if (route.matcher.matches(request, path)) return route;
@@ -165,7 +170,7 @@ function checkRoute(
   checkMatches(route, fail);
 }
 
-/** Compiles the regular expressions once for their errors. */
+/** Compiles the patterns once for their errors. */
 export function checkMatches(
   route: Pick<Route, 'name' | 'matches'>,
   fail: (what: string) => never | void,
@@ -177,12 +182,8 @@ export function checkMatches(
       ...(match.query ?? []).map((q) => (q.kind === 'regex' ? q.value : undefined)),
     ];
     for (const pattern of patterns) {
-      if (pattern === undefined) continue;
-      try {
-        new RegExp(`^(?:${pattern})$`).test('');
-      } catch {
-        fail(`route ${route.name}: ${pattern} is not a regular expression`);
-      }
+      const problem = pattern === undefined ? undefined : patternProblem(pattern);
+      if (problem !== undefined) fail(`route ${route.name}: ${pattern}: ${problem}`);
     }
   }
 }

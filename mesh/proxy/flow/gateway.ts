@@ -1,6 +1,7 @@
 /** Both sides of the flow with everything they share, made from a proxy's configuration. */
 import type { Clock } from '../../../base/clock.js';
 import type { Random } from '../../../base/random.js';
+import { parseIdentity } from '../../identity/names.js';
 import type { MeshState, ProxyConfig } from '../../model.js';
 import { AccessLog, lineWriter } from '../telemetry/access-log.js';
 import { labelsOf } from '../telemetry/labels.js';
@@ -57,7 +58,7 @@ export function createGateway(parts: {
   const shared: FlowParts = {
     clock,
     random,
-    trustDomain: config.identity?.name.split('.serviceaccount.identity.')[1] ?? '',
+    trustDomain: parseIdentity(config.identity?.name ?? '')?.trustDomain ?? '',
     workload,
     metrics,
     faults: new FaultTable(clock, random),

@@ -2,10 +2,11 @@
 import { raise, tlsCode } from '../telemetry/request-metrics.js';
 import type { End, EndpointState, RequestInfo, TryFailure } from './contract.js';
 import type { FlowParts } from './parts.js';
+import { mirrorHeader } from './reserved.js';
 import { RequestFlow } from './request-flow.js';
 import { breakerFailures } from './route/classify.js';
-import { pathOf } from './route/match.js';
 import { isIdempotent } from './route/route-state.js';
+import type { Judged } from './route/target.js';
 import type { CompiledServer, InboundRoute } from './server.js';
 
 /** The app had just closed the idle connection that the request went out on. */
@@ -25,16 +26,18 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
     server: CompiledServer,
     route: InboundRoute,
     request: RequestInfo,
+    judged: Judged | undefined,
     nowMs: number,
   ) {
-    super(parts, request, route, nowMs);
+    super(parts, request, route, judged, nowMs);
     this.server = server;
     server.counts.inFlight++;
     const identity = request.peerIdentity;
-    if (identity === undefined) this.requestHeaders = route.strippedHeaders;
-    else {
-      this.requestHeaders = route.requestHeaders;
-      this.moreRequestHeaders = server.identityHeader(identity);
+    this.requestHeaders = route.requestHeaders;
+    if (identity !== undefined) this.moreRequestHeaders = server.identityHeader(identity);
+    // A peer's proxy says so, or in a mesh without identities whoever comes.
+    if (request.isMirror && (identity !== undefined || parts.trustDomain === '')) {
+      this.moreRequestHeaders = [...(this.moreRequestHeaders ?? []), mirrorHeader, 'true'];
     }
     if (parts.tracer.enabled) this.#trace();
     const verdict = server.authorization.decide(
@@ -46,7 +49,7 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
     );
     this.#verdict = verdict.authorization ?? `default policy ${verdict.reason}`;
     if (!verdict.allowed) this.refuse(403, 'unauthorized', 'not authorized');
-    else this.#limits(nowMs);
+    else if (!this.refusal) this.#limits(nowMs);
     if (parts.faults.inbound > 0) this.#strike();
     this.watch();
   }
@@ -184,7 +187,7 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
       destination: this.dst,
       route: this.route.name,
       method: request.method,
-      path: pathOf(request.path),
+      path: this.pathJudged,
       identity: request.peerIdentity,
     });
     if (strike) this.applyFault(strike);

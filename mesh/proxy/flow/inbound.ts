@@ -4,6 +4,7 @@ import type { Peer } from '../../policy/authorize.js';
 import type { ConnectionFlow, EndpointState, Flow, RequestInfo, TlsLabel } from './contract.js';
 import { InboundRequest } from './inbound-request.js';
 import type { FlowParts } from './parts.js';
+import { judge } from './route/target.js';
 import { CompiledServer, type ServerState } from './server.js';
 import { UndeclaredPorts } from './undeclared.js';
 
@@ -64,8 +65,9 @@ export class InboundFlow {
     // A connection keeps its server; after a change of policy the new one of that name decides.
     const compiled = this.#present(server as CompiledServer);
     const nowMs = this.#parts.clock.monotonicMs();
-    const route = compiled.routeFor(request);
-    return new InboundRequest(this.#parts, compiled, route, request, nowMs);
+    const judged = judge(request.path, compiled.looksAtPaths);
+    const route = compiled.routeFor(request, judged);
+    return new InboundRequest(this.#parts, compiled, route, request, judged, nowMs);
   }
 
   /** An opaque connection: `refusal` is set where the server's policy does not let this peer in. */

@@ -3,11 +3,12 @@ import type { Clock } from '../../../base/clock.js';
 import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import type { BackendState } from './balance/backend.js';
 import type { MirrorTarget } from './contract.js';
+import { mirrorHeader } from './reserved.js';
 
 /** Copies of one backend that may be under way; those beyond are not made. */
 const maxInFlight = 100;
 const maxBodyBytes = 64 * 1024;
-const header = ['x-firedrill-mirror', 'true'] as const;
+const header = [mirrorHeader, 'true'] as const;
 
 export function beginMirror(
   backend: BackendState,

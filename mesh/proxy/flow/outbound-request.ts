@@ -10,8 +10,8 @@ import type { FlowParts } from './parts.js';
 import { RequestFlow } from './request-flow.js';
 import { backoffMs } from './retry/backoff.js';
 import { breakerFailures, repelling } from './route/classify.js';
-import { pathOf } from './route/match.js';
 import { isIdempotent, type RouteState } from './route/route-state.js';
+import type { Judged } from './route/target.js';
 
 /** Repeats of what certainly was not processed, which cost no budget: a connection that had just been closed. */
 const maxFreeRetries = 2;
@@ -45,9 +45,10 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     destination: CompiledDestination,
     route: RouteState,
     request: RequestInfo,
+    judged: Judged | undefined,
     nowMs: number,
   ) {
-    super(parts, request, route, nowMs);
+    super(parts, request, route, judged, nowMs);
     this.destination = destination;
     this.backend = route.backend();
     this.requestHeaders = route.requestHeaders;
@@ -366,7 +367,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       this.refuse(destination.name === 'loop' ? 508 : 502, destination.name, destination.refused);
       return;
     }
-    const path = pathOf(request.path);
+    if (this.refusal) return;
     const location = route.location(request);
     if (location !== undefined) {
       this.refusal = {
@@ -393,8 +394,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       this.refuse(503, 'concurrency', 'too many requests under way', 1000);
       return;
     }
-    const rewritten = route.rewrite(request, path);
-    this.path = rewritten.path;
+    const rewritten = route.rewrite(request, this.pathJudged);
+    if (rewritten.path !== undefined) this.path = rewritten.path;
     this.authority = rewritten.authority;
     if (route.mirror && this.parts.random.next() < route.mirror.fraction) {
       this.mirror = beginMirror(route.mirror.backend, route.metrics, this.parts.clock);
@@ -413,7 +414,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       destination: this.destination.name,
       route: this.route.name,
       method: request.method,
-      path: pathOf(request.path),
+      path: this.pathJudged,
       identity: request.peerIdentity,
     });
     if (strike) this.applyFault(strike);

@@ -7,6 +7,7 @@ import { type AddressedPeer, DestinationTable, hostOf } from './destination-tabl
 import { OutboundConnection } from './outbound-connection.js';
 import { OutboundRequest } from './outbound-request.js';
 import type { FlowParts } from './parts.js';
+import { judge } from './route/target.js';
 
 export type { DestinationState } from './destination.js';
 
@@ -66,8 +67,9 @@ export class OutboundFlow {
   begin(destination: DestinationState, request: RequestInfo): Flow {
     const compiled = destination as CompiledDestination;
     const nowMs = this.#parts.clock.monotonicMs();
-    const route = compiled.routeFor(request);
-    return new OutboundRequest(this.#parts, compiled, route, request, nowMs);
+    const judged = judge(request.path, compiled.looksAtPaths);
+    const route = compiled.routeFor(request, judged);
+    return new OutboundRequest(this.#parts, compiled, route, request, judged, nowMs);
   }
 
   /** An opaque connection, balanced as one. */

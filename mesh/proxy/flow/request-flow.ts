@@ -17,6 +17,8 @@ import type { Strike } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
 import { grpcStatusOf, refusal } from './refusal.js';
 import type { StatusSet } from './route/classify.js';
+import { pathOf } from './route/match.js';
+import type { Judged } from './route/target.js';
 
 /** A client that leaves before the head after so long was made to wait: that is a failure of the server. */
 export const patienceMs = 1000;
@@ -58,16 +60,33 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
   retries = 0;
   reason = '';
   pastTries: PastTry[] | undefined = undefined;
+  protected judgedPath: string | undefined = undefined;
   protected tapId = 0;
   protected wanted = false;
 
-  constructor(parts: FlowParts, request: RequestInfo, route: R, nowMs: number) {
+  constructor(
+    parts: FlowParts,
+    request: RequestInfo,
+    route: R,
+    judged: Judged | undefined,
+    nowMs: number,
+  ) {
     this.parts = parts;
     this.request = request;
     this.route = route;
     this.beganMs = nowMs;
     route.metrics.requests++;
     route.metrics.inFlight++;
+    if (judged) {
+      this.judgedPath = judged.path;
+      this.path = judged.sent;
+      if (judged.problem !== '') this.refuse(400, 'bad-request', judged.problem);
+    }
+  }
+
+  /** Without the query, as routes and faults match it. */
+  get pathJudged(): string {
+    return this.judgedPath ?? pathOf(this.request.path);
   }
 
   abstract readonly direction: 'inbound' | 'outbound';

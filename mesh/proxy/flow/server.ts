@@ -11,8 +11,9 @@ import type { FlowParts } from './parts.js';
 import type { RoutePolicy } from './request-flow.js';
 import { failuresOf, type StatusSet } from './route/classify.js';
 import { headerEdits } from './route/header-edits.js';
-import { pathOf, RouteMatcher } from './route/match.js';
+import { looksAtPath, pathOf, RouteMatcher } from './route/match.js';
 import { limiterOf } from './route/route-state.js';
+import type { Judged, Looks } from './route/target.js';
 
 /** What the fronts read. */
 export interface ServerState {
@@ -36,10 +37,7 @@ export class InboundRoute implements RoutePolicy {
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly responseHeaders: HeaderEdits | undefined;
-  /** For peers with an identity: the header is set, which replaces whatever the client sent. */
   readonly requestHeaders: HeaderEdits | undefined;
-  /** For the others: a client's own claim is removed. */
-  readonly strippedHeaders: HeaderEdits | undefined;
   readonly limiter: RateLimiter | undefined;
   readonly maxConcurrent: number;
 
@@ -58,7 +56,6 @@ export class InboundRoute implements RoutePolicy {
     this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
     this.responseHeaders = headerEdits(source.responseHeaders);
     this.requestHeaders = headerEdits(source.requestHeaders);
-    this.strippedHeaders = headerEdits(source.requestHeaders, [clientIdHeader]);
     this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
     this.maxConcurrent = source.maxConcurrent ?? 0;
   }
@@ -75,6 +72,7 @@ export class CompiledServer implements ServerState {
   readonly authorization: ServerAuthorization;
   readonly limiter: RateLimiter | undefined;
   readonly shedder: Shedder | undefined;
+  readonly looksAtPaths: Looks;
   readonly counts: { inFlight: number; mismatches: number; limited: number };
   readonly #identityHeaders = new Map<string, HeaderList>();
 
@@ -104,6 +102,9 @@ export class CompiledServer implements ServerState {
     };
     this.routes = source.routes.map(compile);
     this.defaultRoute = compile({ name: 'default', matches: [], split: [], timeouts: {} });
+    const isAuthorizedByRoute = source.authorizations.some((a) => a.routes);
+    if (!source.routes.some(looksAtPath)) this.looksAtPaths = 'nobody';
+    else this.looksAtPaths = isAuthorizedByRoute ? 'policy' : 'routes';
     this.authorization = new ServerAuthorization(source, parts, before?.authorization);
     this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
     this.counts = before?.counts ?? { inFlight: 0, mismatches: 0, limited: 0 };
@@ -125,10 +126,10 @@ export class CompiledServer implements ServerState {
     for (const route of source.routes) checkMatches(route, fail);
   }
 
-  routeFor(request: RequestInfo): InboundRoute {
+  routeFor(request: RequestInfo, judged?: Judged): InboundRoute {
     const { routes } = this;
     if (routes.length === 0) return this.defaultRoute;
-    const path = pathOf(request.path);
+    const path = judged ? judged.path : pathOf(request.path);
     for (let i = 0; i < routes.length; i++) {
       const route = routes[i] as InboundRoute;
       if (route.matcher.matches(request, path)) return route;

@@ -2,6 +2,7 @@
  * Chunked bodies (RFC 9112, 7.1): found where they end while their bytes are passed on as they came, or taken apart
  * for those who want only the data. Trailers are held back, checked, and cleared of what must not be in them.
  */
+import { isForbiddenTrailer } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
 import { classes, cr, hexDigit, lf, space, tab, token, value } from './characters.js';
 
@@ -25,16 +26,6 @@ const enum At {
  * Extensions and trailers of one body together; nobody uses either much, and both are free memory for an attacker.
  */
 const maxExtraBytes = 16 * 1024;
-
-/** A trailer may not say how the message is framed, routed or authorised (RFC 9110, 6.5.1). */
-const forbiddenTrailers = new Set(
-  (
-    'transfer-encoding content-length content-encoding content-type content-range host connection ' +
-    'keep-alive te trailer upgrade expect authorization cookie set-cookie'
-  ).split(' '),
-);
-const isForbidden = (name: string): boolean =>
-  forbiddenTrailers.has(name.toLowerCase()) || /^(proxy|l5d)[-_]/i.test(name);
 
 export class ChunkedReader {
   #state: At = At.Size;
@@ -190,7 +181,7 @@ export class ChunkedReader {
       for (let i = 0; i < at; i++) {
         if (((classes[name.charCodeAt(i)] as number) & token) === 0) return false;
       }
-      if (isForbidden(name)) continue;
+      if (isForbiddenTrailer(name.toLowerCase())) continue;
       kept.push(name, line.slice(at + 1).trim());
     }
     this.trailers = kept;

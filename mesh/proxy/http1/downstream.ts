@@ -120,6 +120,10 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     return this.#head.header(name);
   }
 
+  get isMirror(): boolean {
+    return this.#head.isMirror;
+  }
+
   get peerIdentity(): string | undefined {
     return this.#serving.peerIdentity;
   }

@@ -4,6 +4,9 @@
  * refused,
  * because the next one in the chain might mend it differently, and that is how requests are smuggled.
  */
+import { isHost } from '../flow/authority.js';
+import { isMethod } from '../flow/method.js';
+import { isReserved, mirrorHeader } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
 import { classes, colon, cr, digit, lf, space, tab, target, token, value } from './characters.js';
 
@@ -20,7 +23,7 @@ export const headerKind = {
   upgrade: 7,
   expect: 8,
   trailer: 9,
-  /** l5d-client-id: only a proxy that has verified an identity may say it. */
+  /** Of a request: the proxy's own word (flow/reserved.ts), whoever said it. */
   reserved: 10,
 } as const;
 
@@ -123,6 +126,8 @@ export class Head {
   teAt = -1;
   /** Some field is for this hop alone. */
   hasHop = false;
+  /** It says that it is a copy of a request. */
+  isMirror = false;
 
   constructor(kind: 'request' | 'response', maxBytes: number) {
     this.isRequest = kind === 'request';
@@ -150,6 +155,7 @@ export class Head {
     this.expectAt = -1;
     this.teAt = -1;
     this.hasHop = false;
+    this.isMirror = false;
   }
 
   /** Whether any byte of it has been seen (empty lines before a request do not count). */
@@ -361,7 +367,7 @@ export class Head {
     const index = this.count++;
     const nameStart = start + (this.places[index * 4] as number);
     const length = start + (this.places[index * 4 + 1] as number) - nameStart;
-    const kind = kindOf(buffer, nameStart, length);
+    const kind = this.#kindOf(buffer, nameStart, length);
     this.kinds[index] = kind;
     if (kind === headerKind.other) return undefined;
     const valueStart = start + (this.places[index * 4 + 2] as number);
@@ -411,6 +417,21 @@ export class Head {
     }
   }
 
+  #kindOf(buffer: Uint8Array, at: number, length: number): number {
+    // l5… and x-fi…: rare enough to make a string of.
+    const first = (buffer[at] as number) | 32;
+    const mayBeReserved =
+      length > 4 &&
+      ((first === 108 && buffer[at + 1] === 53) ||
+        (first === 120 && ((buffer[at + 2] as number) | 32) === 102));
+    if (mayBeReserved && this.isRequest) {
+      const name = latin1(buffer, at, at + length).toLowerCase();
+      if (name === mirrorHeader) this.isMirror = true;
+      if (isReserved(name)) return headerKind.reserved;
+    }
+    return kindOf(buffer, at, length);
+  }
+
   #connection(buffer: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (length === 10 && equals(buffer, start, 10, 'keep-alive')) {
@@ -451,6 +472,7 @@ export class Head {
     }
     if (!this.isRequest) return undefined;
     this.method = methodOf(this.text, this.#methodEnd - shift);
+    if (!isMethod(this.method)) return headErrors.method;
     this.target = this.text.slice(this.#methodEnd - shift + 1, this.#targetEnd - shift);
     if (this.hostAt >= 0 && !isHost(this.value(this.hostAt))) return headErrors.host;
     return targetError(this.method, this.target);
@@ -526,8 +548,6 @@ function kindOf(buffer: Uint8Array, at: number, length: number): number {
     case 10:
       if (equals(buffer, at, 10, 'connection')) return headerKind.connection;
       return equals(buffer, at, 10, 'keep-alive') ? headerKind.hop : headerKind.other;
-    case 13:
-      return isReserved(buffer, at) ? headerKind.reserved : headerKind.other;
     case 14:
       if (equals(buffer, at, 14, 'content-length')) return headerKind.contentLength;
       return equals(buffer, at, 14, 'http2-settings') ? headerKind.hop : headerKind.other;
@@ -551,13 +571,6 @@ function equals(buffer: Uint8Array, at: number, length: number, lowerCase: strin
   return true;
 }
 
-/** Also with underscores: servers that make environment variables of fields cannot tell them from dashes. */
-function isReserved(buffer: Uint8Array, at: number): boolean {
-  if (((buffer[at] as number) | 32) !== 108) return false;
-  const name = latin1(buffer, at, at + 13).toLowerCase();
-  return name.replaceAll('_', '-') === 'l5d-client-id';
-}
-
 /** 1*DIGIT below 2^53, or -1. */
 function readLength(buffer: Uint8Array, start: number, end: number): number {
   if (start === end || end - start > 15) return -1;
@@ -568,17 +581,6 @@ function readLength(buffer: Uint8Array, start: number, end: number): number {
     length = length * 10 + byte - 48;
   }
   return length;
-}
-
-/** A host with an optional port (RFC 3986, 3.2.2 and 3.2.3); empty is allowed where the target has no authority. */
-const hostPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
-let lastHost = '';
-
-export function isHost(text: string): boolean {
-  if (text === lastHost) return true;
-  if (!hostPattern.test(text)) return false;
-  lastHost = text;
-  return true;
 }
 
 const authorityForm = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%]+):\d{1,5}$/;

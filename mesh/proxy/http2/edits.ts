@@ -1,5 +1,6 @@
 /** A route's changes to a head, applied to fields. What a route changes is compiled once. */
 import type { HeaderEdits, HeaderList } from '../flow/contract.js';
+import { isForbiddenTrailer } from '../flow/reserved.js';
 import { role, type Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
 
@@ -52,14 +53,14 @@ function isNamed(list: HeaderList, name: string): boolean {
 
 /** Trailers as they are passed on. */
 export function trailersOf(fields: Field[]): Field[] {
-  return fields.some((field) => field.role === role.reserved)
-    ? fields.filter((field) => field.role !== role.reserved)
+  return fields.some((field) => isForbiddenTrailer(field.name))
+    ? fields.filter((field) => !isForbiddenTrailer(field.name))
     : fields;
 }
 
 /**
  * Appends `fields` to `out`, changed. Pseudo-headers are left out; so is Host, since `:authority`
- * says it, and what only a proxy may say.
+ * says it, and of a request what only a proxy may say.
  */
 export function appendEdited(
   out: Field[],
@@ -67,12 +68,13 @@ export function appendEdited(
   from: number,
   edits: HeaderEdits | undefined,
   more: HeaderList | undefined,
+  isRequest: boolean,
 ): void {
   const changes = edits && compile(edits);
   for (let i = from; i < fields.length; i++) {
     const field = fields[i] as Field;
     if (field.role >= role.method && field.role <= role.unknownPseudo) continue;
-    if (field.role === role.host || field.role === role.reserved) continue;
+    if (field.role === role.host || (isRequest && field.role === role.reserved)) continue;
     if (changes && changes.gone.has(field.name)) continue;
     if (more && isNamed(more, field.name)) continue;
     out.push(field);

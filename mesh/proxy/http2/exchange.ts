@@ -124,6 +124,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   get isGrpc(): boolean {
     return this.#head.isGrpc;
   }
+  get isMirror(): boolean {
+    return this.#head.isMirror;
+  }
   get peerIdentity(): string | undefined {
     return this.#serving.peerIdentity;
   }
@@ -253,7 +256,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       const authority = flow.authority ?? head.authority;
       if (authority !== '') scratch.push(makeField(':authority', authority, true));
     }
-    appendEdited(scratch, fields, regular, flow.requestHeaders, flow.moreRequestHeaders);
+    appendEdited(scratch, fields, regular, flow.requestHeaders, flow.moreRequestHeaders, true);
     return scratch;
   }
 
@@ -350,7 +353,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     if (edits) {
       scratch.length = 0;
       scratch.push(fields[0] as Field);
-      appendEdited(scratch, fields, 1, edits, undefined);
+      appendEdited(scratch, fields, 1, edits, undefined, false);
       this.#down.headers(scratch, ended);
     } else {
       this.#down.headers(fields, ended);
@@ -449,7 +452,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     if (this.#heldHead) this.#decide(this.#heldHead, grpcStatus, false);
     if (stream !== this.#up) return;
     this.#grpcStatus = grpcStatus;
-    this.#down.end(fields);
+    this.#down.end(trailersOf(fields));
     if (this.#down.localEnded) this.#finish('complete');
   }
 

@@ -2,6 +2,9 @@
  * Heads and trailers as RFC 9113 wants them (section 8): read once, refused where they are
  * malformed.
  */
+import { isMethod } from '../flow/method.js';
+import { isHost } from '../flow/authority.js';
+import { mirrorHeader } from '../flow/reserved.js';
 import { role, type Field } from './hpack/field.js';
 
 /** The control data of a request, and what a relay asks of its headers. */
@@ -12,6 +15,8 @@ export interface RequestHead {
   readonly authority: string;
   readonly path: string;
   readonly isGrpc: boolean;
+  /** It says that it is a copy of a request. */
+  readonly isMirror: boolean;
   /** -1: not said. */
   readonly contentLength: number;
   /** 0: none. */
@@ -28,13 +33,14 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
   let isGrpc = false;
   let contentLength = -1;
   let grpcTimeoutMs = 0;
+  let isMirror = false;
   let regular = false;
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as Field;
     const { value } = field;
     switch (field.role) {
       case role.method:
-        if (regular || method !== '' || value === '') return undefined;
+        if (regular || method !== '' || !isMethod(value)) return undefined;
         method = value;
         continue;
       case role.scheme:
@@ -52,7 +58,9 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
       case role.plain:
       case role.cookie:
       case role.grpcStatus:
+        break;
       case role.reserved:
+        if (field.name === mirrorHeader) isMirror = true;
         break;
       case role.host:
         if (host !== undefined) return undefined;
@@ -63,7 +71,7 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
         break;
       case role.contentLength: {
         const length = readContentLength(value);
-        if (length < 0 || (contentLength >= 0 && contentLength !== length)) return undefined;
+        if (length < 0 || contentLength >= 0) return undefined;
         contentLength = length;
         break;
       }
@@ -79,8 +87,9 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
     regular = true;
   }
   if (method === '') return undefined;
-  // No user names in an authority (RFC 9113, 8.3.1).
-  if (authority !== undefined && authority.includes('@')) return undefined;
+  // No user names in an authority, and no empty one (RFC 9113, 8.3.1).
+  const named = authority ?? host;
+  if (!named || !isHost(named) || (host !== undefined && !isHost(host))) return undefined;
   if (method === 'CONNECT') {
     if (scheme !== '' || path !== undefined || !authority) return undefined;
   } else {
@@ -96,9 +105,10 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
     fields,
     method,
     scheme,
-    authority: authority ?? host ?? '',
+    authority: named,
     path: path ?? '',
     isGrpc,
+    isMirror,
     contentLength,
     grpcTimeoutMs,
   };

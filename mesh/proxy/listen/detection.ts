@@ -1,11 +1,25 @@
 /** What a client speaks, from its first bytes. */
+import { latin1 } from './latin1.js';
 
 export type Spoken = 'tls' | 'http1' | 'http2' | 'opaque';
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-export const prefaceBytes = preface.length;
+/** A first line that is longer than this is no request's. */
+const maxLineBytes = 8192;
+/** Beyond it the first line is looked at no more. */
+export const maxLookedAt = maxLineBytes + 64;
 
-/** Undefined: more bytes are needed to tell, at most `prefaceBytes`. */
+/** A method, and what a request's target begins with. */
+const plainly = /^[A-Z-]{1,16} (?:\/|\*|https?:)/;
+/** What begins like a word and white space may become a request line, for a lenient server too. */
+const maybe = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:$|[\t\v\f\r ])/;
+/** Bytes that stand in no line of text. */
+const isBinary = /[^\t\v\f\r -~]/;
+
+/**
+ * Undefined: more bytes are needed to tell, at most `maxLookedAt`. Whatever some server could take for a request of
+ * HTTP/1 is `http1`: its reader says what is wrong with it, and nothing gets round policy by being odd.
+ */
 export function spokenIn(bytes: Buffer, length: number): Spoken | undefined {
   if (length === 0) return undefined;
   const first = bytes[0] as number;
@@ -14,17 +28,20 @@ export function spokenIn(bytes: Buffer, length: number): Spoken | undefined {
     if (length < 2) return undefined;
     return bytes[1] === 3 ? 'tls' : 'opaque';
   }
-  const compared = Math.min(length, prefaceBytes);
+  const compared = Math.min(length, preface.length);
   if (preface.compare(bytes, 0, compared, 0, compared) === 0) {
-    return compared === prefaceBytes ? 'http2' : undefined;
+    return compared === preface.length ? 'http2' : undefined;
   }
-  // A method and a space; empty lines before it are let pass, as the reader of heads does.
-  let i = 0;
-  while (i < length && (bytes[i] === 13 || bytes[i] === 10)) i++;
-  const start = i;
-  while (i < length && isUpperCase(bytes[i] as number)) i++;
-  if (i === length) return i - start > 16 || length > prefaceBytes ? 'opaque' : undefined;
-  return i > start && bytes[i] === 32 ? 'http1' : 'opaque';
+  // Empty lines before a request line are let pass, as the reader of heads does.
+  let start = 0;
+  while (start < length && start < 32 && (bytes[start] === 13 || bytes[start] === 10)) start++;
+  if (start === length) return undefined;
+  const lf = bytes.subarray(0, length).indexOf(10, start);
+  const end = lf < 0 ? Math.min(length, start + maxLineBytes) : lf;
+  const line = latin1(bytes, start, end);
+  if (plainly.test(line)) return 'http1';
+  if (!maybe.test(line)) return 'opaque';
+  if (/HTTP\/\d/i.test(line)) return 'http1';
+  if (lf >= 0 || end - start >= maxLineBytes || isBinary.test(line)) return 'opaque';
+  return undefined;
 }
-
-const isUpperCase = (byte: number): boolean => (byte >= 65 && byte <= 90) || byte === 45;

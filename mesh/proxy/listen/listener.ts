@@ -13,8 +13,11 @@ import { handshakeFailure } from '../tls/failures.js';
 import type { IdentityStore } from '../tls/identity-store.js';
 import { verifiedPeer } from '../tls/peer.js';
 import { counted, opaqueProtocol } from './connect.js';
-import { prefaceBytes, type Spoken, spokenIn } from './detection.js';
+import { maxLookedAt, type Spoken, spokenIn } from './detection.js';
 import { letGo, takeOver, type Wire, type WireUser } from './wire.js';
+
+/** `detect`: by the first bytes. */
+export type Declared = 'detect' | 'http1' | 'http2' | 'opaque';
 
 /** A connection whose protocol is known. */
 export interface Accepted {
@@ -27,6 +30,8 @@ export interface Accepted {
   readonly peerIdentity: string | undefined;
   /** Where the client meant to go, `ip:port`, in transparent mode. */
   readonly originalDst: string | undefined;
+  /** `opaque` only because nothing was said, or a peer's proxy had it so: HTTP that comes later is a forgery. */
+  readonly isGuess: boolean;
 }
 
 export interface ListenerParts {
@@ -41,11 +46,13 @@ export interface ListenerParts {
   readonly maxConnections: number;
   /** Before the first byte; then it is opaque in transparent mode, and closed in explicit mode. */
   readonly detectTimeoutMs: number;
+  /** The same where it is known that no HTTP is meant: a server that speaks first waits so long for its client. */
+  readonly quietMs: number;
   readonly handshakeTimeoutMs: number;
   /** Transparent mode: reads it from the socket. */
   readonly originalDst: ((socket: Socket) => string | undefined) | undefined;
-  /** Whether this connection's bytes are looked at, or known without: by its original destination. */
-  readonly knownProtocol: (originalDst: string | undefined) => Exclude<Spoken, 'tls'> | undefined;
+  /** What is configured for this connection's destination. */
+  readonly declared: (originalDst: string | undefined) => Declared;
   accept(accepted: Accepted): void;
 }
 
@@ -108,19 +115,21 @@ export class Listener {
     const label = direction === 'inbound' ? 'disabled' : 'loopback';
     const destination = originalDst?.(socket);
     const meta = { peerAddress, originalDst: destination };
-    const known = this.#parts.knownProtocol(destination);
-    if (known && direction === 'outbound') {
+    const isOpaque = this.#parts.declared(destination) === 'opaque';
+    const mayBeTls = direction === 'inbound' && this.#parts.terminatesTls;
+    if (isOpaque && !mayBeTls) {
       this.#count(wire, label);
-      return this.#hand(wire, known, nothing, meta, undefined);
+      return this.#hand(wire, 'opaque', nothing, meta, undefined);
     }
-    const looking = new Looking(wire, this.#parts, (spoken, first) => {
-      if (spoken === 'tls' && direction === 'inbound' && this.#parts.terminatesTls) {
+    const looking = new Looking(wire, this.#parts, isOpaque, (spoken, first, isGuess) => {
+      if (spoken === 'tls' && mayBeTls) {
         // Before the first certificate there is nothing to say; after it has expired its peers judge.
         if (!this.#parts.identity.isReady) return wire.destroy();
         return this.#handshake(letGo(wire, first), meta);
       }
       this.#count(wire, label);
-      this.#hand(wire, known ?? (spoken === 'tls' ? 'opaque' : spoken), first, meta, undefined);
+      const heard = isOpaque || spoken === 'tls' ? 'opaque' : spoken;
+      this.#hand(wire, heard, first, meta, undefined, isGuess);
     });
     wire.user = looking;
     // Until it is handed on.
@@ -146,8 +155,9 @@ export class Listener {
     first: Buffer,
     meta: { peerAddress: string; originalDst: string | undefined },
     peerIdentity: string | undefined,
+    isGuess = false,
   ): void {
-    this.#parts.accept({ wire, spoken, first, peerIdentity, ...meta });
+    this.#parts.accept({ wire, spoken, first, peerIdentity, isGuess, ...meta });
   }
 
   // TLS.
@@ -202,19 +212,18 @@ export class Listener {
     wire.expiresMs = peer.notAfterMs;
     this.#count(wire, 'true');
     const { meta } = pending;
-    const hand = (spoken: Spoken, first: Buffer): void =>
-      this.#hand(wire, spoken === 'tls' ? 'opaque' : spoken, first, meta, peer.identity);
-    switch (socket.alpnProtocol) {
-      case 'h2':
-        return hand('http2', nothing);
-      case 'http/1.1':
-        return hand('http1', nothing);
-      case opaqueProtocol:
-        return hand('opaque', nothing);
-      default:
-        wire.user = new Looking(wire, this.#parts, hand);
-        wire.resume();
-    }
+    const hand = (spoken: Spoken, first: Buffer, isGuess = false): void =>
+      this.#hand(wire, spoken === 'tls' ? 'opaque' : spoken, first, meta, peer.identity, isGuess);
+    const declared = this.#parts.declared(meta.originalDst);
+    if (declared === 'opaque') return hand('opaque', nothing);
+    const { alpnProtocol } = socket;
+    if (alpnProtocol === 'h2') return hand('http2', nothing);
+    if (alpnProtocol === 'http/1.1') return hand('http1', nothing);
+    // A peer may say that its bytes are no HTTP, not decide it: the server's protocol does, or the bytes do.
+    const saysOpaque = alpnProtocol === opaqueProtocol;
+    if (saysOpaque && declared !== 'detect') return wire.reset();
+    wire.user = new Looking(wire, this.#parts, saysOpaque, hand);
+    wire.resume();
   }
 }
 
@@ -226,35 +235,43 @@ const pendingHandshakes = new WeakMap<
 /** Reads until it is clear what is spoken. */
 class Looking implements WireUser {
   readonly #wire: Wire;
-  readonly #found: (spoken: Spoken, first: Buffer) => void;
-  readonly #isExplicit: boolean;
+  readonly #found: (spoken: Spoken, first: Buffer, isGuess: boolean) => void;
+  /** Whoever speaks to an explicit port, and is not known to mean something else, means HTTP. */
+  readonly #meansHttp: boolean;
   #bytes = nothing;
   readonly #timer: { cancel(): void };
 
-  constructor(wire: Wire, parts: ListenerParts, found: (spoken: Spoken, first: Buffer) => void) {
+  constructor(
+    wire: Wire,
+    parts: ListenerParts,
+    meansOpaque: boolean,
+    found: (spoken: Spoken, first: Buffer, isGuess: boolean) => void,
+  ) {
     this.#wire = wire;
     this.#found = found;
-    this.#isExplicit = parts.originalDst === undefined;
-    this.#timer = parts.clock.after(parts.detectTimeoutMs, () => this.#timeout());
+    this.#meansHttp = parts.originalDst === undefined && !meansOpaque;
+    const waitMs = meansOpaque ? parts.quietMs : parts.detectTimeoutMs;
+    this.#timer = parts.clock.after(waitMs, () => this.#timeout());
   }
 
   onBytes(buffer: Buffer, length: number): void {
     this.#bytes = Buffer.concat([this.#bytes, buffer.subarray(0, length)]);
     const spoken = spokenIn(this.#bytes, this.#bytes.length);
-    if (spoken === undefined && this.#bytes.length <= prefaceBytes) return;
-    this.#decide(spoken ?? 'opaque');
+    if (spoken === undefined && this.#bytes.length <= maxLookedAt) return;
+    this.#decide(spoken ?? 'opaque', false);
   }
 
-  #decide(spoken: Spoken): void {
+  #decide(spoken: Spoken, isGuess: boolean): void {
     this.#timer.cancel();
     this.#wire.pause();
-    // Somebody who speaks to an explicit port means HTTP, and is told what is wrong with it.
-    this.#found(spoken === 'opaque' && this.#isExplicit ? 'http1' : spoken, this.#bytes);
+    // It is told what is wrong with it.
+    const heard = spoken === 'opaque' && this.#meansHttp ? 'http1' : spoken;
+    this.#found(heard, this.#bytes, isGuess);
   }
 
   #timeout(): void {
-    if (this.#isExplicit) this.#wire.destroy();
-    else this.#decide('opaque');
+    if (this.#meansHttp) this.#wire.destroy();
+    else this.#decide('opaque', true);
   }
 
   onEnd(): void {
@@ -263,7 +280,7 @@ class Looking implements WireUser {
       this.#wire.destroy();
       return;
     }
-    this.#decide(this.#isExplicit ? 'http1' : 'opaque');
+    this.#decide('opaque', false);
     // The end was seen here: whoever has the connection now must hear of it.
     this.#wire.user.onEnd();
   }

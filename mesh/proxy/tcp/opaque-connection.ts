@@ -2,6 +2,7 @@
 import type { ConnectionFlow, End, TryFailure } from '../flow/contract.js';
 import { Deadline, type DeadlineWheel } from '../listen/deadlines.js';
 import type { Connector } from '../listen/connect.js';
+import { maxLookedAt, spokenIn } from '../listen/detection.js';
 import type { Wire, WireUser } from '../listen/wire.js';
 
 export interface OpaqueParts {
@@ -29,12 +30,22 @@ export class OpaqueConnection implements WireUser {
   #receivedBytes = 0;
   #restsUntilMs = 0;
 
-  constructor(parts: OpaqueParts, client: Wire, flow: ConnectionFlow, first: Buffer) {
+  /** Where nobody declared that this is no HTTP: the client's first line, until it shows what it is. */
+  #line: Buffer | undefined;
+
+  constructor(
+    parts: OpaqueParts,
+    client: Wire,
+    flow: ConnectionFlow,
+    heard: { first: Buffer; refusesHttp: boolean },
+  ) {
     this.#parts = parts;
     this.#client = client;
     this.#flow = flow;
     this.#deadline = new Deadline(parts.deadlines, (nowMs) => this.#due(nowMs));
     client.user = this;
+    const { first, refusesHttp } = heard;
+    if (refusesHttp) this.#line = first;
     if (first.length > 0) this.#hold(first);
   }
 
@@ -103,6 +114,7 @@ export class OpaqueConnection implements WireUser {
   // The client's side.
 
   onBytes(buffer: Buffer, length: number): void {
+    if (this.#line && this.#isHttp(this.#line, buffer.subarray(0, length))) return;
     this.#sentBytes += length;
     const server = this.#server;
     if (!server) {
@@ -113,6 +125,16 @@ export class OpaqueConnection implements WireUser {
     }
     if (!server.writeBytes(buffer, 0, length)) this.#client.pause();
     this.#rest(length);
+  }
+
+  /** A request in disguise would reach the app with headers that nobody has looked at. */
+  #isHttp(before: Buffer, bytes: Buffer): boolean {
+    const line = Buffer.concat([before, bytes]);
+    const spoken = spokenIn(line, line.length);
+    this.#line = spoken === undefined && line.length <= maxLookedAt ? line : undefined;
+    const isHttp = spoken === 'http1' || spoken === 'http2';
+    if (isHttp) this.#finish('client-gone', true);
+    return isHttp;
   }
 
   #hold(bytes: Buffer): void {

@@ -5,6 +5,8 @@ export type HandshakeFailure =
   | 'not-yet-valid'
   | 'unknown-issuer'
   | 'name-mismatch'
+  /** The certificate is an authority's, not a workload's. */
+  | 'authority'
   | 'no-client-certificate'
   | 'timeout'
   | 'protocol'

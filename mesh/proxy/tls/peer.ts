@@ -31,6 +31,8 @@ export function verifiedPeer(
   const notAfterMs = Date.parse(certificate.validTo);
   if (notAfterMs <= nowMs) return 'expired';
   if (Date.parse(certificate.validFrom) > nowMs) return 'not-yet-valid';
+  // Whoever can sign may not also be somebody: such a certificate could have been made for any name.
+  if (certificate.ca) return 'authority';
   const names = dnsNames(certificate.subjectAltName);
   const identity = expected === undefined ? names[0] : names.find((name) => name === expected);
   return identity === undefined ? 'name-mismatch' : { identity, notAfterMs };

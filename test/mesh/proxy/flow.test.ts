@@ -317,7 +317,8 @@ test('C4: inbound: who may call what, by route; audit lines; the client cannot n
   const other = inbound.begin(http, request({ ...from, path: '/admin' }));
   expect(carry(b, other, () => ({})).status).toBe(403);
   const stranger = inbound.begin(http, request({ path: '/pay', headers: { 'l5d-client-id': id } }));
-  expect(stranger.requestHeaders?.remove).toContain('l5d-client-id');
+  // Its own claim is dropped by the fronts, in every spelling.
+  expect(stranger.moreRequestHeaders).toBeUndefined();
   expect(carry(b, stranger, () => ({})).status).toBe(403);
   // The connection that was cut before its first byte, and the two requests.
   expect(b.audits.map((l) => JSON.parse(l).audit)).toEqual(['denied', 'denied', 'denied']);
@@ -379,7 +380,7 @@ test('a change of state keeps counters, balancers and budgets; a bad one changes
     [backend(three)],
     [route('broken', { matches: [{ path: { kind: 'regex', value: '(' } }] })],
   );
-  expect(() => b.gateway.apply(state([bad], [], 3))).toThrow(/broken.*regular expression/);
+  expect(() => b.gateway.apply(state([bad], [], 3))).toThrow(/broken.*a \( that is not closed/);
   expect(b.metric('proxy_config_version')).toBe(2);
   expect(b.metric('proxy_config_updates_total{result="refused"}')).toBe(1);
   carry(b, b.begin(), () => ({}));

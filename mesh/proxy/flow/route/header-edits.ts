@@ -15,11 +15,8 @@ const untouchable = new Set([
 ]);
 
 /** Undefined where there is nothing to change. */
-export function headerEdits(
-  changes: HeaderChanges | undefined,
-  alsoRemove: readonly string[] = [],
-): HeaderEdits | undefined {
-  const remove = [...alsoRemove, ...(changes?.remove ?? [])];
+export function headerEdits(changes: HeaderChanges | undefined): HeaderEdits | undefined {
+  const remove = changes?.remove ?? [];
   const set = lowerCased(changes?.set);
   const add = lowerCased(changes?.add);
   if (remove.length + set.length + add.length === 0) return undefined;

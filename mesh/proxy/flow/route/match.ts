@@ -1,5 +1,6 @@
-/** Which requests a route takes: the model's matches compiled, regular expressions once. */
+/** Which requests a route takes: the model's matches compiled, patterns once. */
 import type { Route, RouteMatch } from '../../../model.js';
+import { Pattern } from '../../../pattern/pattern.js';
 import type { RequestInfo } from '../contract.js';
 
 /** Without the query. */
@@ -8,10 +9,14 @@ export function pathOf(target: string): string {
   return end < 0 ? target : target.slice(0, end);
 }
 
+/** Whether it matters to a route what the path is. */
+export const looksAtPath = ({ matches }: Pick<Route, 'matches'>): boolean =>
+  matches.some((m) => m.path !== undefined);
+
 interface FieldMatcher {
   name: string;
   exact: string | undefined;
-  regex: RegExp | undefined;
+  regex: Pattern | undefined;
 }
 
 /** One alternative: all that it names must hold. */
@@ -19,7 +24,7 @@ class Alternative {
   readonly #method: string | undefined;
   readonly #exact: string | undefined;
   readonly #prefix: string | undefined;
-  readonly #regex: RegExp | undefined;
+  readonly #regex: Pattern | undefined;
   readonly #headers: readonly FieldMatcher[];
   readonly #query: readonly FieldMatcher[];
 
@@ -28,7 +33,7 @@ class Alternative {
     if (path?.kind === 'exact') this.#exact = path.value;
     // By whole segments: /cart takes /cart and /cart/1, and not /cartoon.
     if (path?.kind === 'prefix') this.#prefix = path.value.replace(/\/+$/, '');
-    if (path?.kind === 'regex') this.#regex = wholeMatch(path.value);
+    if (path?.kind === 'regex') this.#regex = new Pattern(path.value);
     this.#headers = headers.map((h) => fieldMatcher(h.name.toLowerCase(), h.kind, h.value));
     this.#query = query.map((q) => fieldMatcher(q.name, q.kind, q.value));
   }
@@ -61,7 +66,7 @@ export class RouteMatcher {
   /** Matches everything. */
   readonly always: boolean;
 
-  /** Throws where a regular expression is none. */
+  /** Throws where a pattern is none. */
   constructor(route: Pick<Route, 'name' | 'matches'>) {
     this.#alternatives = route.matches.map((m) => new Alternative(m));
     this.always = route.matches.length === 0;
@@ -81,9 +86,6 @@ export class RouteMatcher {
   }
 }
 
-/** Regular expressions match the whole text, as ServiceProfile's and Envoy's do. */
-const wholeMatch = (text: string): RegExp => new RegExp(`^(?:${text})$`);
-
 function hasPrefix(path: string, prefix: string): boolean {
   return path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
 }
@@ -92,7 +94,7 @@ function fieldMatcher(name: string, kind: string, value: string | undefined): Fi
   return {
     name,
     exact: kind === 'exact' ? (value ?? '') : undefined,
-    regex: kind === 'regex' ? wholeMatch(value ?? '') : undefined,
+    regex: kind === 'regex' ? new Pattern(value ?? '') : undefined,
   };
 }
 

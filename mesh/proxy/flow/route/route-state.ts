@@ -10,7 +10,7 @@ import type { RoutePolicy } from '../request-flow.js';
 import { Budget } from '../retry/budget.js';
 import { failuresOf, StatusSet } from './classify.js';
 import { headerEdits } from './header-edits.js';
-import { RouteMatcher } from './match.js';
+import { pathOf, RouteMatcher } from './match.js';
 
 /** Safe to repeat by RFC 9110, 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -120,7 +120,7 @@ export class RouteState implements RoutePolicy {
   rewrite(request: RequestInfo, path: string): { path?: string; authority?: string } {
     const { rewrite } = this.source;
     if (!rewrite) return {};
-    const query = request.path.slice(path.length);
+    const query = request.path.slice(pathOf(request.path).length);
     const length =
       rewrite.prefix === undefined ? undefined : this.matcher.prefixLength(request, path);
     let to = path;

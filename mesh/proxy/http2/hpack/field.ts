@@ -4,6 +4,8 @@
  * encoder finds a field by identity and not by text.
  */
 
+import { isReserved } from '../../flow/reserved.js';
+
 /** What a field's name means to a relay. A number, so that validation is a switch. */
 export const role = {
   plain: 0,
@@ -25,7 +27,7 @@ export const role = {
   cookie: 14,
   /** An upper-case or otherwise invalid name, or an invalid value. */
   malformed: 15,
-  /** l5d-client-id: only a proxy that has verified an identity may say it. */
+  /** The proxy's own word (flow/reserved.ts): dropped from what a client says. */
   reserved: 16,
 } as const;
 export type Role = (typeof role)[keyof typeof role];
@@ -52,14 +54,14 @@ const roles = new Map<string, Role>([
   ['grpc-status', role.grpcStatus],
   ['grpc-timeout', role.grpcTimeout],
   ['cookie', role.cookie],
-  ['l5d-client-id', role.reserved],
 ]);
 
 export function roleOfName(name: string): Role {
   const known = roles.get(name);
   if (known !== undefined) return known;
   if (name.charCodeAt(0) === 58 /* : */) return role.unknownPseudo;
-  return isToken(name) ? role.plain : role.malformed;
+  if (!isToken(name)) return role.malformed;
+  return isReserved(name) ? role.reserved : role.plain;
 }
 
 /** Lower-case token characters of RFC 9110. */
@@ -76,24 +78,24 @@ function isToken(name: string): boolean {
   return true;
 }
 
-/** RFC 9113, 8.2.1: no NUL, CR or LF anywhere, no space or tab at either end. */
+/** RFC 9113, 8.2.1, and what HTTP/1.1 lets through: no control characters, no space or tab at either end. */
 export function isFieldValue(value: string): boolean {
   const { length } = value;
   if (length === 0) return true;
   for (let i = 0; i < length; i++) {
     const c = value.charCodeAt(i);
-    if (c === 0 || c === 10 || c === 13) return false;
+    if ((c < 32 && c !== 9) || c === 127) return false;
   }
   const first = value.charCodeAt(0);
   const last = value.charCodeAt(length - 1);
   return first !== 32 && first !== 9 && last !== 32 && last !== 9;
 }
 
-/** Whether it may stand in a request line: no spaces, no control characters. */
+/** Whether it may stand in a request line: visible ASCII. */
 export function isVisible(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    if (c <= 32 || c === 127) return false;
+    if (c <= 32 || c >= 127) return false;
   }
   return true;
 }

@@ -1,0 +1,10 @@
+/** A host with an optional port (RFC 3986, 3.2.2 and 3.2.3); empty is for whoever asks to refuse. */
+const pattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
+let last = '';
+
+export function isHost(text: string): boolean {
+  if (text === last) return true;
+  if (!pattern.test(text)) return false;
+  last = text;
+  return true;
+}

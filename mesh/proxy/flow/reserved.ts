@@ -1,0 +1,37 @@
+/**
+ * Names of headers that are the proxy's own word. What a client says under them is dropped, in every protocol, in heads
+ * and in trailers, and with underscores too: servers that make environment variables of fields (CGI, WSGI, PHP) cannot
+ * tell them from dashes.
+ */
+
+const dashed = (name: string): string => (name.includes('_') ? name.replaceAll('_', '-') : name);
+
+/** The name in lower case. */
+export function isReserved(name: string): boolean {
+  const first = name.charCodeAt(0);
+  if (first !== 108 /* l */ && first !== 120 /* x */) return false;
+  const text = dashed(name);
+  return text.startsWith('l5d-') || text.startsWith('x-firedrill-');
+}
+
+/** Marks copies of requests (mirrors): the one reserved name that a peer's proxy may say, and no app. */
+export const mirrorHeader = 'x-firedrill-mirror';
+
+/** A trailer may not say how a message is framed, routed or authorised (RFC 9110, 6.5.1). */
+const forbidden = new Set(
+  (
+    'transfer-encoding content-length content-encoding content-type content-range host connection ' +
+    'keep-alive te trailer upgrade expect authorization cookie set-cookie forwarded http2-settings'
+  ).split(' '),
+);
+
+/** The name in lower case. */
+export function isForbiddenTrailer(name: string): boolean {
+  const text = dashed(name);
+  return (
+    forbidden.has(text) ||
+    text.startsWith('proxy-') ||
+    text.startsWith('x-forwarded-') ||
+    isReserved(text)
+  );
+}

@@ -1,0 +1,63 @@
+/** Which endpoints of a Service proxies are told of, and whom they must expect there. */
+import { expect, test } from 'vitest';
+import { convertService, type Lookup } from '../../mesh/kubernetes/discovery/destinations.js';
+import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
+
+const service: Service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'cart', namespace: 'retail' },
+  spec: { ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+};
+
+const pod = (name: string, isMeshed: boolean): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'retail' },
+  spec: { containers: [{ name: 'app' }, ...(isMeshed ? [{ name: 'firedrill-proxy' }] : [])] },
+});
+
+function endpoints(pods: readonly Pod[], entries: EndpointSlice['endpoints']): unknown[] {
+  const slice: EndpointSlice = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'cart-1', namespace: 'retail' },
+    addressType: 'IPv4',
+    endpoints: entries ?? [],
+    ports: [{ name: 'http', port: 8080 }],
+  };
+  const none = (): [] => [];
+  const look: Lookup = {
+    trustDomain: 'test.local',
+    clusterDomain: 'cluster.local',
+    service: () => service,
+    namespace: () => undefined,
+    slices: () => [slice],
+    pod: (key) => pods.find((p) => `retail/${p.metadata.name}` === key),
+    externalWorkloads: none,
+    profiles: none,
+    splits: none,
+    httpRoutes: none,
+    grpcRoutes: none,
+  };
+  const [cart] = convertService(service, look).destinations;
+  return (cart?.backends[0]?.endpoints ?? []).map((e) => [e.address, e.identity ?? 'plaintext']);
+}
+
+const at = (address: string, name?: string): NonNullable<EndpointSlice['endpoints']>[number] => ({
+  addresses: [address],
+  ...(name !== undefined && { targetRef: { kind: 'Pod', name, namespace: 'retail' } }),
+});
+
+test('an endpoint whose pod is not known is left out: sending to it in plaintext undoes mTLS in silence', () => {
+  const identity = 'default.retail.serviceaccount.identity.test.local';
+  const entries = [at('10.0.0.1', 'a'), at('10.0.0.2', 'b'), at('10.0.0.3', 'c'), at('10.0.0.4')];
+  expect(endpoints([pod('a', true), pod('c', false)], entries)).toEqual([
+    ['10.0.0.1:8080', identity],
+    // Known, and not meshed.
+    ['10.0.0.3:8080', 'plaintext'],
+    // No pod at all: an address that people wrote themselves.
+    ['10.0.0.4:8080', 'plaintext'],
+  ]);
+  expect(endpoints([], entries)).toEqual([['10.0.0.4:8080', 'plaintext']]);
+});

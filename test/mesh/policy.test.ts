@@ -1,0 +1,33 @@
+/** Whom a server's policy lets in, by the names in certificates. */
+import { expect, test } from 'vitest';
+import { parseIdentity } from '../../mesh/identity/names.js';
+import { compileAuthorizer } from '../../mesh/policy/authorize.js';
+
+const middle = 'serviceaccount.identity';
+
+test.each([
+  [`cart.retail.${middle}.retail.local`, true],
+  [`a.b.cart.retail.${middle}.retail.local`, true],
+  // Another trust domain, whose name merely ends like ours.
+  [`cart.retail.${middle}.evil.retail.local`, false],
+  [`cart.retail.${middle}.evilretail.local`, false],
+  [`cart.retail.${middle}.retail.local.evil`, false],
+  // A service account may be called like our domain.
+  [`x.${middle}.retail.local.cart.shop.${middle}.evil.local`, false],
+  ['cart.retail.local', false],
+  [undefined, false],
+])('cluster-authenticated with %s: %s', (identity, isAllowed) => {
+  const decide = compileAuthorizer(
+    { defaultPolicy: 'cluster-authenticated', authorizations: [] },
+    'retail.local',
+  );
+  expect(decide({ identity, address: '10.0.0.1' }).allowed).toBe(isAllowed);
+});
+
+test('the last of the words that separate decides what the trust domain is', () => {
+  expect(parseIdentity(`x.${middle}.y.shop.${middle}.evil.local`)).toEqual({
+    serviceAccount: `x.${middle}.y`,
+    namespace: 'shop',
+    trustDomain: 'evil.local',
+  });
+});
