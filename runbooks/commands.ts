@@ -1,4 +1,5 @@
 /** `firedrill runbook`, `firedrill postmortem` and `firedrill routine`. */
+import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
 import { counted } from '../base/terminal.js';
@@ -157,9 +158,12 @@ async function render(name: string, flags: RenderFlags): Promise<void> {
 }
 
 async function output(out: string, title: string, markdown: string): Promise<void> {
-  const { writeAll } = await import('../slo/rules/write-files.js');
   const { markdownPage } = await import('./report/document.js');
-  const text = out.endsWith('.html') ? markdownPage(title, markdown) : markdown;
+  await outputText(out, out.endsWith('.html') ? markdownPage(title, markdown) : markdown);
+}
+
+async function outputText(out: string, text: string): Promise<void> {
+  const { writeAll } = await import('../slo/rules/write-files.js');
   writeAll(out, true, new Map([['page', text]]));
 }
 
@@ -208,7 +212,8 @@ function registerPostmortem(program: Command): void {
     )
     .requiredOption('--result <path>', "a game day's report folder, its result.json or record.json")
     .option('--scenario <id>', 'only this one, as an incident of its own')
-    .option('-o, --out <file>', 'a .md or .html file, or - for Markdown on standard output', '-')
+    .option('-o, --out <file>', 'a .md, .html or .json file, or - for standard output', '-')
+    .option('--format <format>', 'markdown, html or json (default: by the ending of --out)')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill postmortem draft --result gameday-report --scenario certificate-expiry -o postmortem.md',
@@ -245,10 +250,11 @@ interface DraftFlags {
   result: string;
   scenario?: string;
   out: string;
+  format?: string;
 }
 
 async function draft(flags: DraftFlags): Promise<void> {
-  const { draftPostmortem } = await import('./postmortem/draft.js');
+  const { draftPostmortem, postmortemOf } = await import('./postmortem/draft.js');
   const { readRecord } = await import('./record-schema.js');
   const record = readRecord(flags.result);
   const { scenario } = flags;
@@ -258,6 +264,22 @@ async function draft(flags: DraftFlags): Promise<void> {
       expected: record.scenarios.map((s) => s.id).join(', '),
     });
   }
-  const text = draftPostmortem(record, scenario === undefined ? {} : { scenario });
-  await output(flags.out, `Postmortem: ${record.title}`, text);
+  const format = flags.format ?? { '.html': 'html', '.json': 'json' }[extname(flags.out)];
+  if (format !== undefined && !['markdown', 'html', 'json'].includes(format)) {
+    throw new UserError({
+      message: `bad --format '${format}'`,
+      expected: 'markdown, html or json',
+    });
+  }
+  const { firedRunbooks } = await import('./report/files.js');
+  const pages = firedRunbooks(record).keys();
+  const options = { pages, ...(scenario !== undefined && { scenario }) };
+  if (format === 'json') {
+    const value = { version: 1, ...postmortemOf(record, options) };
+    return outputText(flags.out, `${JSON.stringify(value, undefined, 2)}\n`);
+  }
+  const text = draftPostmortem(record, options);
+  const { markdownPage } = await import('./report/document.js');
+  const title = `Postmortem: ${record.title}`;
+  await outputText(flags.out, format === 'html' ? markdownPage(title, text) : text);
 }

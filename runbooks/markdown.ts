@@ -147,3 +147,13 @@ export const markdownCode = (text: string): string =>
 const oneLine = (text: string): string =>
   // eslint-disable-next-line no-control-regex
   text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\uE000]+/g, ' ').trim();
+
+/** Links between pages, each to where `target` says that the page stands; where it is nowhere, its name remains. */
+export const linkedPages = (
+  markdown: string,
+  target: (page: string) => string | undefined,
+): string =>
+  markdown.replaceAll(/\[([^\]\n]*)\]\(([\w-]+)\.md\)/g, (_, text: string, page: string) => {
+    const to = target(page);
+    return to === undefined ? text : `[${text}](${to})`;
+  });

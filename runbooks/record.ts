@@ -52,6 +52,8 @@ export interface TimeScale {
 
 export interface Measurement {
   kind: 'prometheus' | 'embedded';
+  /** Why this one: `asked for by --prometheus embedded`. */
+  why?: string;
   /** `2.42.0`; absent where embedded. */
   prometheusVersion?: string;
   alertmanagerVersion?: string;
@@ -163,7 +165,7 @@ export interface ScenarioRecord {
   /** How late the runner's own timers came: above some tens of milliseconds the machine was too busy to judge. */
   lateness?: LatenessRecord;
   /** Share of each SLO's budget that this scenario spent. */
-  budgetSpent: { slo: string; ratio: number }[];
+  budgetSpent: { slo: string; ratio: number; bad?: number; total?: number }[];
   /** File name of the runbook that the scenario names, such as `certificate-expiry`. */
   runbook: string;
   verdict: Verdict;

@@ -5,6 +5,7 @@ import { escapedProgram, escapeFor, type Context, Placeholder } from './escape.j
 import { placeOf, type RunbookFacts } from './facts.js';
 import { markdownCode, markdownText } from './markdown.js';
 import { pageFor, type Page, readPages, readParts } from './pages.js';
+import { countText, instantText, percentText, timesText, timeText } from './words.js';
 
 const compiler = Handlebars.create();
 compiler.registerHelper('escape', (context: Context, value: unknown) => escapeFor(context, value));
@@ -98,7 +99,7 @@ export const factNames: readonly string[] = [
 export function renderPage(page: Page, facts: RunbookFacts = {}): string {
   const text = templateOf(page)(contextOf(page, facts));
   const tidy = text.replaceAll(/\n{3,}/g, '\n\n').trim();
-  return `${withAnswers(numbered(tidy), facts.answers ?? {})}\n`;
+  return `${withAnswers(numbered(tidy), facts)}\n`;
 }
 
 /** The steps of a diagnosis are numbered, so that people can say which they are at. */
@@ -127,7 +128,7 @@ export const queriesOf = (markdown: string): string[] =>
 /** Rows of an answer that are shown; a page is no database. */
 const rowsMax = 10;
 
-function withAnswers(markdown: string, answers: NonNullable<RunbookFacts['answers']>): string {
+function withAnswers(markdown: string, { answers = {}, startedAt }: RunbookFacts): string {
   return markdown.replaceAll(fences, (whole, query: string) => {
     const series = answers[query];
     if (!series) return whole;
@@ -137,15 +138,38 @@ function withAnswers(markdown: string, answers: NonNullable<RunbookFacts['answer
         .filter(([k]) => k !== '__name__')
         .map(([k, v]) => `${k}=${v}`)
         .join(' ');
-      return `| ${name === '' ? 'all' : `\`${markdownCode(name)}\``} | ${markdownText(valueText(value))} |`;
+      const shown = markdownText(answerText(query, value, startedAt));
+      return `| ${name === '' ? 'all' : `\`${markdownCode(name)}\``} | ${shown} |`;
     });
     const more = series.length > rowsMax ? `\n\nand ${series.length - rowsMax} more.` : '';
     return `${whole}\n\n| returned | value |\n| --- | ---: |\n${rows.join('\n')}${more}`;
   });
 }
 
-const valueText = (value: number): string => {
+/**
+ * A value in the unit that its query's metric names: an instant is told as one, and a share as per cent. What carries
+ * no unit keeps its digits, for a count that is rounded is another count.
+ */
+function answerText(query: string, value: number, startedAt: string | undefined): string {
   if (Number.isNaN(value)) return 'none (0 of 0)';
   if (!Number.isFinite(value)) return value > 0 ? 'infinite' : '-infinite';
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
-};
+  if (isInstant(query, value)) {
+    const beforeMs = Date.parse(startedAt ?? '') - value * 1000;
+    if (Number.isNaN(beforeMs)) return instantText(value * 1000);
+    const when = `${timeText(Math.abs(beforeMs))} ${beforeMs >= 0 ? 'before' : 'after'} the alert`;
+    return `${instantText(value * 1000)} (${when})`;
+  }
+  if (/(budget_remaining|sli_error\w*):ratio/.test(query)) return percentText(value);
+  if (/burn_rate:ratio/.test(query)) return timesText(value);
+  if (Number.isInteger(value)) return countText(value);
+  return Math.abs(value) >= 1000
+    ? value.toLocaleString('en', { maximumFractionDigits: 2 })
+    : String(Number(value.toPrecision(4)));
+}
+
+/** Seconds since the epoch, by the metric's name, and not their difference from now; from 2001 to 2128. */
+const isInstant = (query: string, value: number): boolean =>
+  /_timestamp_seconds|_time_seconds/.test(query) &&
+  !/time\(\)|-|\b(count|rate|changes|delta)\b/.test(query.replaceAll(/"[^"]*"/g, '')) &&
+  value > 1e9 &&
+  value < 5e9;

@@ -64,6 +64,13 @@ export const instantText = (ms: number): string =>
 export const clockText = (ms: number): string =>
   Number.isFinite(ms) ? isoText(ms).slice(11, 21) : absent;
 
+/** `09:30:14.2`, and with its day where that is another than `besideMs`'s: `2026-05-13 09:30:14.2`. */
+export const clockOn = (ms: number, besideMs: number): string => {
+  if (!Number.isFinite(ms) || !Number.isFinite(besideMs)) return clockText(ms);
+  const day = isoText(ms).slice(0, 10);
+  return day === isoText(besideMs).slice(0, 10) ? clockText(ms) : `${day} ${clockText(ms)}`;
+};
+
 const isoText = (ms: number): string => {
   // Beyond what a Date can hold is a broken clock, and must not break the page.
   const limit = 8.64e15;

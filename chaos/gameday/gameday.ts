@@ -334,7 +334,8 @@ class GameDay {
         slos.map(async (slo, i) => {
           const events = await eventsOf(watch, slo, timing, scenario.startedMs, scenario.endedMs);
           const whole = budgets[i] as { bad: number; total: number };
-          return { slo: slo.id, ratio: periodShare(events, whole, slo, timing, endedMs - fromMs) };
+          const ratio = periodShare(events, whole, slo, timing, endedMs - fromMs);
+          return { slo: slo.id, ratio, ...events };
         }),
       );
     }
@@ -374,6 +375,12 @@ class GameDay {
       },
       measurement: {
         kind: watch.kind,
+        why:
+          options.prometheus === 'auto'
+            ? watch.kind === 'embedded'
+              ? 'Prometheus and Alertmanager were not both found'
+              : 'Prometheus and Alertmanager were found'
+            : `asked for by --prometheus ${options.prometheus === 'embedded' ? 'embedded' : 'real'}`,
         ...versions(watch.version),
         scrapeIntervalMs: timing.scrapeIntervalMs,
         evaluationIntervalMs: timing.evaluationIntervalMs,

@@ -7,6 +7,7 @@ import { headlineOf, summaryLines } from '../headline.js';
 import type { GameDayRecord, ScenarioRecord, TimelineEvent } from '../record.js';
 import { howRows } from '../report/measured.js';
 import {
+  clockOn,
   clockText,
   countText,
   errorShare,
@@ -19,6 +20,7 @@ import {
   timeText,
   wasJudged,
 } from '../words.js';
+import { onlyScenario } from '../narrow.js';
 import { timesOf } from './times.js';
 
 /** What stands where a person has to write; the lint finds each that is left. */
@@ -27,62 +29,102 @@ export const toFill = 'TO FILL';
 export interface DraftOptions {
   /** Only this scenario, as one incident; absent: the whole game day. */
   scenario?: string;
+  /** Runbook pages that stand beside it, by name; absent: none is linked. */
+  pages?: Iterable<string>;
 }
 
 export function draftPostmortem(record: GameDayRecord, options: DraftOptions = {}): string {
-  const scenarios = record.scenarios.filter(
-    (s) => options.scenario === undefined || s.id === options.scenario,
-  );
-  const [only] = options.scenario === undefined ? [] : scenarios;
-  const title = only ? only.title : record.title;
+  const { title, facts, sections } = postmortemOf(record, options);
   const parts = [
     `# Postmortem: ${t(title)}`,
-    [
-      `- Date: ${instantText(only?.startedMs ?? record.startedMs)}`,
-      `- Authors: ${toFill}`,
-      '- Status: draft',
-      `- Source: game day ${t(record.id)}, \`${markdownCode(record.command)}\``,
-    ].join('\n'),
-    section('Summary', summary(record, scenarios)),
-    section('Impact', impact(record, scenarios)),
-    section('Root causes', rootCauses(scenarios)),
-    section('Trigger', each(scenarios, trigger)),
-    section('Detection', detection(record, scenarios)),
-    section('Resolution', each(scenarios, resolution)),
-    section('Timeline', timeline(record, scenarios, only)),
-    section('Certificate lifecycle', certificates(record, only)),
-    section('Deployments', deployments(record, only)),
-    section('Error budget', budget(record)),
-    section('What went well', prompts(wentWell)),
-    section('What went wrong', prompts(wentWrong)),
-    section('Where we were lucky', prompts(lucky)),
-    section('Actions', actions(scenarios)),
-    section('Supporting information', supporting(record)),
+    Object.entries(facts)
+      .map(([name, value]) => `- ${name}: ${value}`)
+      .join('\n'),
+    ...sections.map(({ name, markdown }) => `## ${name}\n\n${markdown}`),
   ];
   return `${parts.join('\n\n')}\n`;
 }
 
-const section = (name: string, body: string): string => `## ${name}\n\n${body}`;
+export interface Postmortem {
+  title: string;
+  facts: Record<string, string>;
+  sections: { name: string; markdown: string }[];
+}
+
+/** The draft in parts, as Markdown each. */
+export function postmortemOf(whole: GameDayRecord, options: DraftOptions = {}): Postmortem {
+  const { scenario, pages = [] } = options;
+  const narrowed = scenario === undefined ? undefined : onlyScenario(whole, scenario);
+  const record = narrowed ?? whole;
+  const { scenarios } = record;
+  const section = (name: string, markdown: string) => ({ name, markdown });
+  return {
+    title: record.title,
+    facts: {
+      Date: instantText(record.startedMs),
+      Authors: toFill,
+      Status: 'draft',
+      Source: `game day ${t(record.id)}, \`${markdownCode(record.command)}\``,
+    },
+    sections: [
+      section('Summary', summary(record)),
+      section('Impact', impact(record, scenarios)),
+      section('Root causes', rootCauses(scenarios)),
+      section(
+        'Trigger',
+        each(scenarios, (s) => trigger(s, record.startedMs)),
+      ),
+      section('Detection', detection(record, scenarios)),
+      section('Resolution', each(scenarios, resolution)),
+      section('Timeline', timeline(record, scenarios)),
+      section('Certificate lifecycle', certificates(record)),
+      section('Deployments', deployments(record)),
+      section('Error budget', budget(record)),
+      section('What went well', prompts(wentWell)),
+      section('What went wrong', prompts(wentWrong)),
+      section('Where we were lucky', prompts(lucky)),
+      section('Actions', actions(scenarios)),
+      section('Supporting information', supporting(record, new Set(pages))),
+    ],
+  };
+}
 
 const each = (scenarios: readonly ScenarioRecord[], text: (s: ScenarioRecord) => string): string =>
   scenarios.length === 0
     ? 'No scenario ran.'
     : scenarios.map((s) => `- **${t(s.title)}**: ${text(s)}`).join('\n');
 
-function summary(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): string {
-  const rows = scenarios.map((s) => {
+function summary(record: GameDayRecord): string {
+  const rows = record.scenarios.map((s) => {
     const times = timesOf(record, s);
-    const cells = [t(s.title), s.verdict, ...[times.ttdMs, times.ttmMs, times.ttrMs].map(timeText)];
+    const cells = [
+      t(s.title),
+      s.verdict,
+      detectText(times.ttdMs, times.felt),
+      timeText(times.ttmMs),
+      timeText(times.ttrMs),
+    ];
     return `| ${cells.join(' | ')} |`;
   });
+  const { factor, text, hourMs } = record.timeScale;
+  const scaled =
+    factor === 1
+      ? ''
+      : ` The rules ran at ${t(text)} of production time: an hour of theirs took ${timeText(hourMs)}.`;
   return [
     `${t(headlineOf(record))} ${summaryLines(record).map(t).join(' ')}`,
     '| scenario | verdict | time to detect | to mitigate | to resolve |\n' +
       `| --- | --- | ---: | ---: | ---: |\n${rows.join('\n')}`,
     'Times are real and count from the moment at which callers began to see errors or, where nobody did, at which ' +
       'the fault was seen to work: until the first page was received, until the fault was gone, until the last page ' +
-      'was resolved.',
+      `was resolved.${scaled}`,
   ].join('\n\n');
+}
+
+/** A page may come before anybody feels anything, which is the best that it can do. */
+function detectText(ttdMs: number | undefined, felt: boolean): string {
+  if (ttdMs === undefined || ttdMs >= 0) return timeText(ttdMs);
+  return `${timeText(-ttdMs)} before ${felt ? 'the first error' : 'the effect was seen'}`;
 }
 
 function impact(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): string {
@@ -121,13 +163,13 @@ function rootCauses(scenarios: readonly ScenarioRecord[]): string {
   return `${known}\n- What would make this happen without an injection, and why nothing prevents it: ${toFill}`;
 }
 
-function trigger(s: ScenarioRecord): string {
+function trigger(s: ScenarioRecord, dayMs: number): string {
   const faults = s.faults.map((f) => {
     const seen =
       f.confirmedMs === undefined
         ? 'no effect was seen'
         : `effect seen ${timeText(f.confirmedMs - f.requestedMs)} later`;
-    const where = `${t(f.kind)} on ${t(f.target)} at ${clockText(f.requestedMs)}`;
+    const where = `${t(f.kind)} on ${t(f.target)} at ${clockOn(f.requestedMs, dayMs)}`;
     return `${where}, ${seen}, ${countText(f.effect)} ${t(f.effectUnit)}`;
   });
   return faults.length === 0 ? 'none.' : `${faults.join('; ')}.`;
@@ -195,15 +237,8 @@ function resolution(s: ScenarioRecord): string {
 /** Longer than this, only what is worth a line in a short timeline. */
 const eventsMax = 120;
 
-const within = (events: readonly TimelineEvent[], only: ScenarioRecord | undefined) =>
-  events.filter((e) => !only || (e.atMs >= only.startedMs && e.atMs <= only.endedMs));
-
-function timeline(
-  record: GameDayRecord,
-  scenarios: readonly ScenarioRecord[],
-  only: ScenarioRecord | undefined,
-): string {
-  const all = within(record.timeline, only);
+function timeline(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): string {
+  const all = record.timeline;
   const events = all.length <= eventsMax ? all : all.filter((e) => e.major).slice(0, eventsMax);
   if (events.length === 0) return 'Nothing was recorded.';
   const zero = new Map(scenarios.map((s) => [s.id, s.confirmedMs]));
@@ -211,7 +246,7 @@ function timeline(
     const from = e.scenario === undefined ? undefined : zero.get(e.scenario);
     const offset =
       from === undefined ? '' : `${e.atMs >= from ? '+' : ''}${timeText(e.atMs - from)}`;
-    return `| ${clockText(e.atMs)} | ${offset} | ${e.source} | ${t(e.subject)}: ${t(e.text)} |`;
+    return `| ${clockOn(e.atMs, record.startedMs)} | ${offset} | ${e.source} | ${t(e.subject)}: ${t(e.text)} |`;
   });
   const cut =
     events.length < all.length
@@ -223,8 +258,8 @@ function timeline(
   );
 }
 
-function certificates(record: GameDayRecord, only: ScenarioRecord | undefined): string {
-  const events = within(record.timeline, only).filter((e) => e.source === 'certificate');
+function certificates(record: GameDayRecord): string {
+  const events = record.timeline.filter((e) => e.source === 'certificate');
   const { certificateLifetimeMs } = record.system;
   if (certificateLifetimeMs === undefined) return 'The system has no certificates of a mesh.';
   const life = `Workload certificates live ${timeText(certificateLifetimeMs)}.`;
@@ -232,21 +267,23 @@ function certificates(record: GameDayRecord, only: ScenarioRecord | undefined): 
   const by = new Map<string, TimelineEvent[]>();
   for (const e of events) by.set(e.subject, [...(by.get(e.subject) ?? []), e]);
   const lines = [...by].slice(0, 40).map(([subject, list]) => {
-    const texts = list.slice(0, 6).map((e) => `${clockText(e.atMs)} ${t(e.text)}`);
+    const texts = list.slice(0, 6).map((e) => `${clockOn(e.atMs, record.startedMs)} ${t(e.text)}`);
     const more = list.length > 6 ? `; and ${list.length - 6} more` : '';
     return `- ${t(subject)}: ${texts.join('; ')}${more}`;
   });
   return `${life}\n\n${lines.join('\n')}`;
 }
 
-function deployments(record: GameDayRecord, only: ScenarioRecord | undefined): string {
-  const events = within(record.timeline, only).filter((e) => e.source === 'deployment');
+function deployments(record: GameDayRecord): string {
+  const events = record.timeline.filter((e) => e.source === 'deployment');
   if (events.length === 0) return 'None was recorded.';
-  return events.map((e) => `- ${clockText(e.atMs)} ${t(e.subject)}: ${t(e.text)}`).join('\n');
+  return events
+    .map((e) => `- ${clockOn(e.atMs, record.startedMs)} ${t(e.subject)}: ${t(e.text)}`)
+    .join('\n');
 }
 
 function budget(record: GameDayRecord): string {
-  if (record.budgets.length === 0) return 'No SLO was measured.';
+  if (record.budgets.length === 0) return 'None was recorded.';
   const nominalMs = (record.endedMs - record.startedMs) / record.timeScale.factor;
   const rows = record.budgets.map((b) => {
     const cells = [
@@ -259,7 +296,7 @@ function budget(record: GameDayRecord): string {
     return `| ${cells.join(' | ')} |`;
   });
   return (
-    '| SLO | objective | bad events | as complete failure | of the period |\n' +
+    '| SLO | objective | bad events | as complete failure, in production time | of the period |\n' +
     `| --- | ---: | ---: | ---: | ---: |\n${rows.join('\n')}`
   );
 }
@@ -312,13 +349,11 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
   );
 }
 
-function supporting(record: GameDayRecord): string {
+function supporting(record: GameDayRecord, pages: ReadonlySet<string>): string {
   const rows = howRows(record).map(([name, text]) => `- ${name}: ${t(text)}`);
-  const runbooks = [
-    ...new Set(record.alerts.flatMap((a) => (a.runbook === undefined ? [] : [a.runbook]))),
-  ];
-  const pages = runbooks.map(
-    (r) => `- Runbook, filled in: [${t(r)}](runbooks/${encodeURIComponent(r)}.md)`,
-  );
-  return [...rows, '- [Report with plots](index.html), [record](record.json)', ...pages].join('\n');
+  const wanted = [...record.alerts.map((a) => a.name), ...record.scenarios.map((s) => s.runbook)];
+  const links = [...new Set(wanted)]
+    .filter((name) => pages.has(name))
+    .map((name) => `- Runbook, filled in: [${t(name)}](runbooks/${encodeURIComponent(name)}.md)`);
+  return [...rows, '- [Report with plots](index.html), [record](record.json)', ...links].join('\n');
 }

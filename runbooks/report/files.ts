@@ -1,5 +1,6 @@
 /** Everything that a game day leaves behind, by the name of its file. */
 import { factsOfAlert, type RunbookFacts } from '../facts.js';
+import { linkedPages } from '../markdown.js';
 import { draftPostmortem } from '../postmortem/draft.js';
 import type { AlertRecord, GameDayRecord } from '../record.js';
 import { renderRunbook } from '../render.js';
@@ -17,14 +18,17 @@ export type SharedFacts = Pick<
 
 export function gameDayFiles(record: GameDayRecord, shared: SharedFacts = {}): Map<string, string> {
   const runbooks = firedRunbooks(record, shared);
-  const postmortem = draftPostmortem(record);
+  const postmortem = draftPostmortem(record, { pages: runbooks.keys() });
   return new Map([
     ['index.html', gameDayReport(record, { runbooks, postmortem })],
     ['postmortem.md', postmortem],
     ['result.json', json(resultOf(record))],
     ['record.json', json(record)],
     ['junit.xml', junitXml(record)],
-    ...[...runbooks].map(([name, text]): [string, string] => [`runbooks/${name}.md`, text]),
+    ...[...runbooks].map(([name, text]): [string, string] => [
+      `runbooks/${name}.md`,
+      linkedPages(text, (page) => (runbooks.has(page) ? `${page}.md` : undefined)),
+    ]),
   ]);
 }
 

@@ -11,8 +11,8 @@ export function howMeasured(record: GameDayRecord): Html {
 /** Also a table of the postmortem. */
 export function howRows(record: GameDayRecord): [string, string][] {
   const { measurement: m, load, timeScale, system, machine } = record;
-  const embedded =
-    'the embedded scraper and rule evaluator (no Prometheus was found), with the same rule files';
+  const why = m.why === undefined ? '' : ` (${m.why})`;
+  const embedded = `the embedded scraper and rule evaluator${why}, with the same rule files`;
   const real =
     `Prometheus ${m.prometheusVersion ?? ''} and Alertmanager ${m.alertmanagerVersion ?? ''}, ` +
     'real processes';

@@ -1,5 +1,5 @@
 /** The report of a game day as one HTML file that needs nothing else: no script, no font, no network. */
-import { markdownToHtml } from '../markdown.js';
+import { linkedPages, markdownToHtml } from '../markdown.js';
 import { headlineOf, summaryLines, tallyOf } from '../headline.js';
 import { pagerTally, totalOf } from '../pager.js';
 import type { BudgetRecord, GameDayRecord, TimelineEvent } from '../record.js';
@@ -34,7 +34,7 @@ export function gameDayReport(record: GameDayRecord, parts: ReportParts = {}): s
 ${verdictCard(record)}
 <section class="card"><h2>What had to fire, and what did</h2>${detectionTable(record.scenarios, true)}</section>
 <section class="card"><h2>The whole run</h2>${overview(record)}</section>
-${record.scenarios.map((s) => scenarioCard(record, s))}
+${record.scenarios.map((s) => scenarioCard(record, s, runbooks))}
 ${
   record.budgets.length > 0 &&
   markup`<section class="card" id="budget"><h2>Error budget spent</h2>
@@ -66,11 +66,9 @@ ${
   );
 }
 
-/** Pages that stand in the report are linked there, others as files beside it. */
+/** Pages that stand in the report are linked there; there are no others beside it. */
 const linked = (markdown: string, runbooks: ReadonlyMap<string, string>): string =>
-  markdown.replaceAll(/\]\(([\w-]+)\.md\)/g, (_, name: string) =>
-    runbooks.has(name) ? `](#runbook-${name})` : `](runbooks/${name}.md)`,
-  );
+  linkedPages(markdown, (page) => (runbooks.has(page) ? `#runbook-${page}` : undefined));
 
 function verdictCard(record: GameDayRecord): Html {
   const tally = tallyOf(record.scenarios);
@@ -109,7 +107,8 @@ ${figures.map(
 <div><dt>Time scale</dt><dd>${record.timeScale.text}
 <small>an hour of the rules is ${timeText(record.timeScale.hourMs)}</small></dd></div>
 </dl>
-<nav>${record.scenarios.map((s) => markup`<a href="#${s.id}">${s.id}</a>`)}<a href="#budget">Budget</a>
+<nav>${record.scenarios.map((s) => markup`<a href="#${s.id}">${s.id}</a>`)}
+${record.budgets.length > 0 && markup`<a href="#budget">Budget</a>`}
 ${record.coverage && markup`<a href="#coverage">Coverage</a>`}
 <a href="#timeline">Timeline</a><a href="#how">How it was measured</a></nav>
 </section>`;

@@ -27,7 +27,11 @@ import { figure, type FigureOptions } from './figure.js';
 import { Html, markup, px } from './html.js';
 import type { Mark } from './lanes.js';
 
-export function scenarioCard(record: GameDayRecord, s: ScenarioRecord): Html {
+export function scenarioCard(
+  record: GameDayRecord,
+  s: ScenarioRecord,
+  runbooks: ReadonlyMap<string, string>,
+): Html {
   return markup`<section class="card scenario" id="${s.id}">
 <header><h2>${s.title}</h2>${verdictChip(s.verdict)}</header>
 <p class="facts">
@@ -53,7 +57,11 @@ ${mark(c.held)} ${c.name}<span class="labels">${c.detail}</span></li>`,
 }
 <details><summary>What clients saw, phase by phase, and what it cost</summary>
 ${phasesTable(s.phases)}${spentLine(s)}</details>
-<p class="links"><a href="#runbook-${s.runbook}">Runbook ${s.runbook}</a> · <span class="quiet">${s.file}</span>
+<p class="links">${
+    runbooks.has(s.runbook)
+      ? markup`<a href="#runbook-${s.runbook}">Runbook ${s.runbook}</a>`
+      : markup`Runbook ${s.runbook}`
+  } · <span class="quiet">${s.file}</span>
 </p>
 </section>`;
 }

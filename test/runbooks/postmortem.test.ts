@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatProblem } from '../../base/errors.js';
-import { draftPostmortem, toFill } from '../../runbooks/postmortem/draft.js';
+import { draftPostmortem, postmortemOf, toFill } from '../../runbooks/postmortem/draft.js';
 import { lintPostmortem, requiredSections } from '../../runbooks/postmortem/lint.js';
 import { timesOf } from '../../runbooks/postmortem/times.js';
 import type { ScenarioRecord } from '../../runbooks/record.js';
@@ -20,6 +20,36 @@ test('the draft of one scenario tells only of that one', () => {
   expect(text).toContain('# Postmortem: The control plane dies');
   expect(text).toContain('none of 2,160 requests failed');
   expect(text).not.toContain('certificate expired');
+});
+
+test('the draft of one scenario counts its own alerts, requests and budget, and no payments of the day', () => {
+  const record = goodGameDay();
+  const first = record.scenarios[0]!;
+  const slo = record.budgets[0]!.slo;
+  first.budgetSpent = [{ slo, ratio: 0.012, bad: 7, total: 900 }];
+  const text = draftPostmortem(record, { scenario: first.id });
+  expect(text).toContain(`${first.expectations.length} of ${first.expectations.length} expected`);
+  expect(text).toMatch(new RegExp(`\\| ${slo} \\| [^|]+ \\| 7 of 900 \\| [^|]+ \\| 1.20% \\|`));
+  expect(text).not.toContain('double charges');
+  for (const other of record.scenarios.slice(1)) expect(text).not.toContain(other.title);
+});
+
+test('a page before the first error is said to be before it, and days are told where they differ', () => {
+  const record = goodGameDay();
+  const day = 86_400_000;
+  record.timeline.push({ ...record.timeline[0]!, atMs: record.startedMs + day });
+  const text = draftPostmortem(record);
+  expect(text).toContain('| 700 ms before the first error |');
+  expect(text.slice(0, text.indexOf('## Impact'))).not.toMatch(/\| -\d/);
+  expect(text).toMatch(/\| 2026-05-13 \d\d:\d\d:/);
+  expect(text).toContain('The rules ran at 1/240 of production time');
+});
+
+test('the draft as JSON has the same parts', () => {
+  const { title, facts, sections } = postmortemOf(goodGameDay());
+  expect([title, facts.Status]).toEqual(['Game day: retail', 'draft']);
+  const text = draftPostmortem(goodGameDay());
+  for (const { name, markdown } of sections) expect(text).toContain(`## ${name}\n\n${markdown}`);
 });
 
 test('detection, mitigation and resolution count from what callers felt', () => {

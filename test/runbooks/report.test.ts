@@ -1,6 +1,8 @@
 /** The report: whole for any record, safe whatever the texts, and readable at once. */
 import fc from 'fast-check';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { gameDayFiles } from '../../runbooks/report/files.js';
 import { gameDayReport } from '../../runbooks/report/page.js';
 import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { pointsWithin, scaleOver, spread, valueScale } from '../../runbooks/report/axes.js';
@@ -101,6 +103,29 @@ test('an alert that was wrong is named in the headline, in the table and in JUni
   expect(terminalSummary(failed, plain)).toMatch(new RegExp(`✗ ${e.name} page .* inhibited`));
   const cases = junitXml(failed).match(new RegExp(`<testcase[^>]*${e.name} [^>]*>`, 'g'));
   expect(cases).toHaveLength(1);
+});
+
+test('every link of a report leads to a file or a heading that is there', () => {
+  for (const record of [goodGameDay(), badGameDay()]) {
+    const slo = record.alerts.find((a) => a.labels.slo !== undefined)!;
+    expect(slo.name).not.toBe('SloBudgetBurn');
+    const files = gameDayFiles(record);
+    for (const [file, text] of files) {
+      const html = file.endsWith('.html');
+      if (!html && !file.endsWith('.md')) continue;
+      const found = html
+        ? text.matchAll(/href="([^"]+)"/g)
+        : text.replaceAll(/```[^]*?```/g, '').matchAll(/\]\(([^)]+)\)/g);
+      const targets = [...found].map((m) => decodeURIComponent(m[1] as string));
+      for (const target of targets.filter((t) => !/^https?:/.test(t))) {
+        const [path, id] = target.split('#');
+        if (path === '') expect(text, `${file} -> ${target}`).toContain(`id="${id}"`);
+        else expect([...files.keys()], file).toContain(join(dirname(file), path as string));
+      }
+    }
+    expect([...files.keys()]).toContain(`runbooks/${slo.name}.md`);
+    expect(files.get('postmortem.md')).toContain(`](runbooks/${slo.name}.md)`);
+  }
 });
 
 test('where no fault took effect, an alert that did not fire is not judged', () => {

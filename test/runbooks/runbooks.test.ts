@@ -262,7 +262,7 @@ test('answers stand under their queries', () => {
   const text = renderRunbook('MeshProxyOutOfMemory', {
     answers: { [query]: [{ labels: { instance: '10.0.0.7:4191' }, value: 203_000_000 }] },
   }) as string;
-  expect(text).toContain('| `instance=10.0.0.7:4191` | 203000000 |');
+  expect(text).toContain('| `instance=10.0.0.7:4191` | 203,000,000 |');
   expect(renderRunbook('MeshProxyOutOfMemory', { answers: { [query]: [] } })).toContain(
     'Returned nothing.',
   );
@@ -319,4 +319,27 @@ test('a page without a section is refused, and so is one that no alert is called
     /^x\.md:5:1: the sections are Meaning; expected Meaning, Impact/,
   );
   expect(lintText(pageWith('x'), 'alert')[0]).toMatch(/no alert of the library is called x/);
+});
+
+test('a value is told in the unit of its metric: an instant is no number of four digits', () => {
+  const page = renderRunbook('SloBudgetBurn', { slo: 'cart-latency', service: 'cart' }) ?? '';
+  const value = (name: RegExp, given: number): string => {
+    const query = queriesOf(page).find((q) => name.test(q)) as string;
+    const answers = { [query]: [{ labels: { instance: 'a' }, value: given }] };
+    const startedAt = '2026-11-28T22:10:48Z';
+    const text = renderRunbook('SloBudgetBurn', {
+      slo: 'cart-latency',
+      service: 'cart',
+      startedAt,
+      answers,
+    });
+    return /\| `instance=a` \| (.*) \|/.exec(text ?? '')?.[1] ?? 'no row';
+  };
+  expect(value(/timestamp/, 1795903846.25)).toBe(
+    '2026-11-28 22:10:46 UTC (1.8 s before the alert)',
+  );
+  expect(value(/budget_remaining/, -634.6)).toBe('-63,460%');
+  expect(value(/burn_rate/, 3.20001)).toBe('3.20x');
+  expect(value(/endpoint_failures/, 12.3456)).toBe('12.35');
+  expect(value(/endpoint_failures/, 1234567)).toBe('1,234,567');
 });
