@@ -209,7 +209,7 @@ const withOptions = (command: Command): Command =>
     )
     .option('--prometheus <kind>', 'auto, embedded, or real (with Alertmanager)', 'auto')
     .option('--load <kind>', 'auto, embedded, or k6', 'auto')
-    .option('--rate <number>', 'requests a second, at a constant pace', '50')
+    .option('--rate <number>', "requests a second, all routes together (default: the load's own)")
     .option('--slo <file>', 'SLOs to alert on; repeatable (default: the drill’s)', collect, [])
     .option('--out <folder>', 'where the report goes', 'gameday-report')
     .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')

@@ -25,7 +25,7 @@ export interface CommandOptions {
   timeScale?: string;
   prometheus: string;
   load: string;
-  rate: string;
+  rate?: string;
   slo: string[];
   out: string;
   junit?: string;
@@ -103,9 +103,9 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
 }
 
 function optionsOf(given: CommandOptions): GameDayOptions {
-  const rate = Number(given.rate);
-  if (!(rate >= 10 && rate <= 1000)) {
-    throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '10 to 1000' });
+  const rate = given.rate === undefined ? undefined : Number(given.rate);
+  if (rate !== undefined && !(rate >= 1 && rate <= 1000)) {
+    throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '1 to 1000' });
   }
   const allowanceMs = Number(given.allowance) * 1000;
   if (!(allowanceMs >= 0)) {
@@ -121,7 +121,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     timeScale: parseTimeScale(scale),
     prometheus: prometheus === 'real' ? 'prometheus' : prometheus,
     load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
-    requestsPerSecond: rate,
+    ...(rate !== undefined && { requestsPerSecond: rate }),
     slos: given.slo.length > 0 ? given.slo : drill.slos,
     stateFolder: given.state,
     allowanceMs,

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { libraryGroups } from '../../alerts/index.js';
 import { keepCoverage } from '../../alerts/coverage/index.js';
-import { startWatch, type Watch, type WatchKind } from '../../alerts/watch/index.js';
+import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
@@ -26,6 +26,7 @@ import type {
 } from '../../runbooks/record.js';
 import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
 import { localScrape, targetProblem } from '../faults/kinds.js';
+import { type ClientMetrics, startClientMetrics } from '../load/client-metrics.js';
 import { type Load, startPlan } from '../load/load.js';
 import type { RunContext, Timing } from '../runner/context.js';
 import { type Firing, firingsOf } from '../runner/firings.js';
@@ -139,6 +140,7 @@ class GameDay {
   #running: RunningSystem | undefined;
   #watch: Watch | undefined;
   #load: Load | undefined;
+  #client: ClientMetrics | undefined;
   #lifetimes: CertificateLifetimes | undefined;
   #watchedSinceMs = 0;
 
@@ -170,9 +172,10 @@ class GameDay {
       options.prometheus === 'auto' ? (real ? 'prometheus' : 'embedded') : options.prometheus;
     // A real Prometheus takes seconds to find its targets: the system comes up meanwhile.
     if (kind === 'embedded') await this.#running.ready;
-    const planned = JSON.stringify(this.#system.targets());
+    this.#client = await startClientMetrics();
+    const planned = JSON.stringify(this.#targets());
     const watching = startWatch(kind, {
-      targets: this.#system.targets(),
+      targets: this.#targets(),
       groups: this.#parts.groups,
       scrapeIntervalMs: timing.scrapeIntervalMs,
       evaluationIntervalMs: timing.evaluationIntervalMs,
@@ -182,13 +185,16 @@ class GameDay {
     const loading = startPlan(drill.load, {
       driver: options.load,
       url: this.#system.description.url,
-      rate: options.requestsPerSecond,
-    }).then((load) => (this.#load = load));
+      ...(options.requestsPerSecond !== undefined && { rate: options.requestsPerSecond }),
+    }).then((load) => {
+      this.#client?.follow(load.points, load.routes);
+      return (this.#load = load);
+    });
     loading.catch(() => undefined);
     view.progress('starting Prometheus and the load');
     const [watch, load] = await Promise.all([watching, loading]);
     // A port that was taken meanwhile was chosen anew.
-    const targets = this.#system.targets();
+    const targets = this.#targets();
     if (JSON.stringify(targets) !== planned) await watch.setTargets(targets);
     this.#watchedSinceMs = clock.nowMs();
     watch.onNotification((n) => {
@@ -206,7 +212,7 @@ class GameDay {
     const { description } = this.#system;
     view.line(
       `${description.name}: ${counted(description.workloads.length, 'workload')}, ` +
-        `${options.requestsPerSecond} requests a second by ${load.kind}, watched by ${watch.version}, ` +
+        `${loadText(load)}, watched by ${watch.version}, ` +
         `time scale ${scaleText(timing.timeScale)}`,
     );
   }
@@ -226,6 +232,11 @@ class GameDay {
     if (problems.length > 0) throw new UserError(problems);
   }
 
+  /** The system's own, and what the load's client saw. */
+  #targets(which?: 'without-proxies'): Target[] {
+    return [...this.#system.targets(which), ...(this.#client ? [this.#client.target] : [])];
+  }
+
   /** How far queries of the present look back: five minutes in the rules' time, and four scrapes at least. */
   #window(): string {
     const { timeScale, scrapeIntervalMs } = this.#parts.timing;
@@ -235,11 +246,11 @@ class GameDay {
   #scrapeLoss(watch: Watch): LocalPoint {
     return {
       put: async () => {
-        const left = this.#system.targets('without-proxies');
+        const left = this.#targets('without-proxies');
         await watch.setTargets(left);
-        return this.#system.targets().length - left.length;
+        return this.#targets().length - left.length;
       },
-      remove: () => watch.setTargets(this.#system.targets()),
+      remove: () => watch.setTargets(this.#targets()),
     };
   }
 
@@ -285,7 +296,6 @@ class GameDay {
       watch,
       watchedSinceMs: this.#watchedSinceMs,
       load,
-      requestsPerSecond: options.requestsPerSecond,
       journal,
       slos,
       groups,
@@ -389,7 +399,8 @@ class GameDay {
       load: {
         kind: load.kind,
         ...(load.version !== undefined && { version: load.version }),
-        requestsPerSecond: options.requestsPerSecond,
+        requestsPerSecond:
+          load.requestsPerSecond ?? (1000 * load.points.count) / Math.max(1, endedMs - startedMs),
         measuredFrom: 'intended start',
         dropped: load.points.dropped,
         total: load.points.totals(fromMs, endedMs),
@@ -461,7 +472,14 @@ class GameDay {
   async stop(): Promise<void> {
     this.#lifetimes?.stop();
     await Promise.allSettled([this.#load?.stop(), this.#watch?.stop(), this.#running?.stop()]);
+    await this.#client?.stop();
   }
+}
+
+function loadText({ kind, requestsPerSecond }: Load): string {
+  if (kind === 'existing') return 'the load that there is';
+  const rate = requestsPerSecond === undefined ? '' : `${requestsPerSecond} requests a second `;
+  return `${rate}by ${kind}`;
 }
 
 const isExpected = (scenario: ScenarioRecord, firing: Firing): boolean =>

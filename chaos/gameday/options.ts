@@ -11,7 +11,8 @@ export interface GameDayOptions {
   timeScale: number;
   prometheus: 'auto' | 'embedded' | 'prometheus';
   load: 'auto' | 'embedded' | 'k6';
-  requestsPerSecond: number;
+  /** All routes together; absent: as the load says itself. */
+  requestsPerSecond?: number;
   /** SLO files. */
   slos: string[];
   /** For the journal and the kill switch. */

@@ -11,7 +11,7 @@ import { Journal } from '../runner/journal.js';
 import { readSwitch } from '../runner/stop-switch.js';
 import { type Load, startPlan } from './load.js';
 import { type LoadPlan, readLoad } from './load-file.js';
-import { bindProfile, dueBetween, plainTemplate } from './profile.js';
+import { bindProfile, plainTemplate } from './profile.js';
 import type { LoadPoint } from './points.js';
 import {
   judgeLoad,
@@ -173,8 +173,7 @@ async function loadAndJudge(request: Request): Promise<number> {
   const stop = (): void => abort.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    const begunMs = realClock.nowMs();
-    const startMs = begunMs + warmUpMs;
+    const startMs = realClock.nowMs() + warmUpMs;
     const switched = await lasting(warmUpMs + lengthMs, stateFolder, load, abort.signal);
     const endMs = realClock.nowMs();
     if (switched !== undefined) {
@@ -185,7 +184,7 @@ async function loadAndJudge(request: Request): Promise<number> {
       throw new UserError(`nothing can be said: ${load.failure}`, exitCode.inconclusive);
     }
     await sleep(load.lagMs);
-    const results = resultsOf(request, load, begunMs, startMs, endMs);
+    const results = resultsOf(request, load, startMs, endMs);
     report(load, load.points.between(startMs, endMs), results, request, (endMs - startMs) / 1000);
     return codeOf(results);
   } finally {
@@ -195,19 +194,16 @@ async function loadAndJudge(request: Request): Promise<number> {
 }
 
 function resultsOf(
-  { plan, thresholds, rate }: Request,
+  { plan, thresholds }: Request,
   load: Load,
-  begunMs: number,
   startMs: number,
   endMs: number,
 ): ThresholdResult[] {
   const routes = plan.kind === 'profile' ? plan.profile.routes : [];
-  const bound = plan.kind === 'profile' ? bindProfile(plan.profile, '', rate) : undefined;
-  const due = bound ? dueBetween(bound, startMs - begunMs, endMs - begunMs) : 0;
   const services = new Map(routes.map((r) => [r.name, r.service ?? r.name]));
   const points = load.points.between(startMs, endMs);
   const serviceOf = (route: string): string => services.get(route) ?? route;
-  return judgeLoad({ thresholds, points, due, serviceOf });
+  return judgeLoad({ thresholds, points, due: load.due?.(startMs, endMs) ?? 0, serviceOf });
 }
 
 function codeOf(results: readonly ThresholdResult[]): number {

@@ -8,7 +8,7 @@ import { startK6 } from './k6.js';
 import type { LoadPlan } from './load-file.js';
 import { startLocust } from './locust.js';
 import { type Failure, LoadPoints } from './points.js';
-import { bindProfile, type LoadProfile } from './profile.js';
+import { bindProfile, dueBetween, type LoadProfile, requestsPerSecond } from './profile.js';
 
 /** `existing`: whatever load the system has anyway; no point of it is known here. */
 export type LoadKind = 'k6' | 'embedded' | 'locust' | 'existing';
@@ -21,6 +21,12 @@ export interface Load {
   readonly lagMs: number;
   /** Why it ended by itself; undefined while it runs. */
   readonly failure: string | undefined;
+  /** All routes together; undefined where nobody knows: a script of the user's own, existing traffic. */
+  readonly requestsPerSecond?: number;
+  /** Of its profile, where it has one. */
+  readonly routes?: readonly string[];
+  /** Requests that fall due between two moments (wall time), by its profile and its stages; 0 where nobody knows. */
+  due?(fromMs: number, toMs: number): number;
   stop(): Promise<void>;
 }
 
@@ -33,11 +39,16 @@ export async function startLoad(
 ): Promise<Load> {
   const script = program('chaos/load/k6/script');
   const useK6 = kind === 'k6' || (kind === 'auto' && findTool('k6') !== undefined);
-  return begun(
-    useK6
-      ? await startK6(script, { PROFILE: JSON.stringify(profile) })
-      : startEmbedded(profile, needsK6(profile)),
-  );
+  const beganMs = realClock.nowMs();
+  const load = useK6
+    ? await startK6(script, { PROFILE: JSON.stringify(profile) })
+    : startEmbedded(profile, needsK6(profile));
+  return Object.assign(await begun(load), {
+    requestsPerSecond: requestsPerSecond(profile),
+    routes: profile.routes.map((r) => r.name),
+    due: (fromMs: number, toMs: number) =>
+      toMs <= fromMs ? 0 : dueBetween(profile, fromMs - beganMs, toMs - beganMs),
+  });
 }
 
 /** A plan at an address, which what the plan says itself overrules; resolves with the first answer. */

@@ -18,7 +18,6 @@ export interface RunContext {
   /** Since when the rules have had data. */
   watchedSinceMs: number;
   load: Load;
-  requestsPerSecond: number;
   journal: Journal;
   slos: readonly Slo[];
   groups: readonly RuleGroup[];

@@ -332,12 +332,12 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   if (evidence.trouble !== undefined) {
     reasons.push(`nobody could be notified of anything: ${evidence.trouble}`);
   }
+  const { load } = evidence;
+  if (load.failure !== undefined) reasons.unshift(`the load ended: ${load.failure}`);
   if (evidence.injectedMs === undefined) {
     return reasons.length > 0 ? reasons : ['nothing was injected'];
   }
-  const { load } = evidence;
-  if (load.failure !== undefined) reasons.push(`the load ended: ${load.failure}`);
-  else if (load.requests < load.due * loadShare) {
+  if (load.failure === undefined && load.requests < load.due * loadShare) {
     reasons.push(`the load did not run: ${load.requests} of ${Math.round(load.due)} requests`);
   }
   return [...reasons, ...faultReasons(evidence)];

@@ -40,6 +40,8 @@ const baselineAttempts = 4;
 
 /** Ends a run early, with the reason. */
 class Halt extends Error {}
+/** No abort: nothing can be said of a system that nobody asks. The load has the reason. */
+class LoadEnded extends Halt {}
 
 export class ScenarioRun {
   readonly context: RunContext;
@@ -115,6 +117,7 @@ export class ScenarioRun {
 
   #halted(error: unknown): void {
     if (this.context.signal.aborted) this.interrupted = true;
+    else if (error instanceof LoadEnded) return;
     else this.abortReason ??= error instanceof Halt ? error.message : messageOf(error);
   }
 
@@ -313,7 +316,7 @@ export class ScenarioRun {
     const stop = this.context.stopSwitch();
     if (stop) throw new Halt(`stopped by the kill switch: ${stop.reason}`);
     if (this.context.load.failure !== undefined) {
-      throw new Halt(`the load ended: ${this.context.load.failure}`);
+      throw new LoadEnded();
     }
   }
 
@@ -367,7 +370,7 @@ export class ScenarioRun {
       load: {
         requests: client.requests,
         // What was due in the last moments may still be under way.
-        due: (context.requestsPerSecond * Math.max(0, endedMs - startedMs - 1000)) / 1000,
+        due: context.load.due?.(startedMs, endedMs - 1000) ?? 0,
         failure: context.load.failure,
       },
       abort: this.abortReason,
