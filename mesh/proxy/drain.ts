@@ -8,6 +8,8 @@ import type { Clock, Timer } from '../../base/clock.js';
 export interface Drainable {
   /** Requests under way. */
   readonly busy: number;
+  /** Requests and connections that ever began: those between two looks are not under way at either. */
+  readonly begun: number;
   /** Connections of the inbound side end with their next answer. */
   beginDrain(): void;
   closeIdle(): void;
@@ -45,12 +47,14 @@ export class Drain {
     });
     const startMs = this.#clock.monotonicMs();
     let lastBusyMs = startMs;
+    let { begun } = this.#target;
     let isLastCall = false;
     this.#target.beginDrain();
     this.#timer = this.#clock.every(lookMs, () => {
       const nowMs = this.#clock.monotonicMs();
       const { busy } = this.#target;
-      if (busy > 0) lastBusyMs = nowMs;
+      if (busy > 0 || this.#target.begun > begun) lastBusyMs = nowMs;
+      ({ begun } = this.#target);
       if (nowMs - lastBusyMs >= quietMs) return this.#end();
       if (nowMs - startMs < this.#limitMs) return;
       if (!isLastCall) {

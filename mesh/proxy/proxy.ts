@@ -7,7 +7,7 @@ import { AdminServer } from './admin/admin-server.js';
 import { emptyState } from './config.js';
 import { Drain } from './drain.js';
 import { createGateway, type Gateway } from './flow/gateway.js';
-import { DeadlineWheel } from './listen/deadlines.js';
+import { afterPoll, DeadlineWheel } from './listen/deadlines.js';
 import { holdings, holdingsShare } from './listen/holdings.js';
 import { faults } from './listen/wire.js';
 import { InboundSide, OutboundSide, type SideParts } from './side.js';
@@ -129,7 +129,7 @@ export class Proxy {
       gateway,
       identity,
       clock: this.#parts.clock,
-      deadlines: new DeadlineWheel(this.#parts.clock),
+      deadlines: new DeadlineWheel(this.#parts.clock, afterPoll),
       originalDestination: isTransparent
         ? await (await import('./listen/original-destination.js')).originalDestination()
         : undefined,
@@ -153,6 +153,10 @@ export class Proxy {
 
   get busy(): number {
     return (this.#inbound?.busy ?? 0) + (this.#outbound?.busy ?? 0);
+  }
+
+  get begun(): number {
+    return this.gateway.inbound.begun + this.gateway.outbound.begun;
   }
 
   beginDrain(): void {

@@ -49,6 +49,6 @@ export const meshJobs = { controller: 'firedrill-controller', proxy: 'firedrill-
 
 /** Boundaries of `response_latency_ms`, in milliseconds. */
 export const meshLatencyBounds: readonly number[] = [
-  1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 300, 400, 500, 1000, 2000, 3000, 4000, 5000, 10_000,
-  20_000, 30_000, 40_000, 50_000,
+  1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000,
+  3000, 4000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 40_000, 50_000,
 ];

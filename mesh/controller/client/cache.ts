@@ -1,5 +1,5 @@
 /** The last known good on disk: state and certificate, each written whole, readable by the owner alone. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { writeFileWhole } from '../../../base/write-file.js';
@@ -27,6 +27,7 @@ export class DiskCache {
   readonly #clock: Clock;
   #timer: Timer | undefined;
   #pending: (() => string) | undefined;
+  #touchedMs = 0;
   /** Writes that failed: a full disk must not stop the proxy, but must be seen. */
   failures = 0;
 
@@ -38,6 +39,27 @@ export class DiskCache {
 
   readState(): string | undefined {
     return this.#read(stateFile);
+  }
+
+  /** When the controller was last heard of, by which the cached state was right; undefined: there is none. */
+  stateAtMs(): number | undefined {
+    if (this.#folder === undefined) return undefined;
+    try {
+      return statSync(join(this.#folder, stateFile)).mtimeMs;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The cached state is still right. */
+  touch(nowMs: number): void {
+    if (this.#folder === undefined || nowMs - this.#touchedMs < writeIntervalMs) return;
+    this.#touchedMs = nowMs;
+    try {
+      utimesSync(join(this.#folder, stateFile), nowMs / 1000, nowMs / 1000);
+    } catch {
+      // Not written yet.
+    }
   }
 
   readIdentity(): IdentityMaterial | undefined {

@@ -122,6 +122,11 @@ export class ControllerClient {
     return this.#cache.failures;
   }
 
+  #heard(): void {
+    this.#heardMs = this.#options.clock.nowMs();
+    this.#cache.touch(this.#heardMs);
+  }
+
   /** 0 while the controller is there; else for how long nothing was heard of it, in seconds. */
   staleSeconds(): number {
     return this.stats.connected ? 0 : (this.#options.clock.nowMs() - this.#heardMs) / 1000;
@@ -170,6 +175,8 @@ export class ControllerClient {
     if (text === undefined) return false;
     try {
       this.#resources.load(text);
+      // What is known is as old as the cache, whenever this process began.
+      this.#heardMs = this.#cache.stateAtMs() ?? this.#heardMs;
       this.#options.onState(this.#resources.state(), 'cache');
       return true;
     } catch (error) {
@@ -224,7 +231,7 @@ export class ControllerClient {
     this.#ping = clock.every(pingIntervalMs, () => {
       if (clock.nowMs() - this.#heardMs > 3 * pingIntervalMs) return void session.destroy();
       session.ping((error) => {
-        if (!error) this.#heardMs = clock.nowMs();
+        if (!error) this.#heard();
       });
     });
   }
@@ -248,8 +255,7 @@ export class ControllerClient {
   }
 
   #hear(update: Update): void {
-    const { clock } = this.#options;
-    this.#heardMs = clock.nowMs();
+    this.#heard();
     if (!this.stats.connected) this.stats.connects++;
     this.stats.connected = true;
     this.#failures = 0;

@@ -18,6 +18,8 @@ export class InboundFlow {
   onEndpointRemoved: (endpoint: EndpointState) => void = () => undefined;
   /** Grows with each apply(). */
   generation = 0;
+  /** Requests and connections that ever began. */
+  begun = 0;
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
@@ -62,6 +64,7 @@ export class InboundFlow {
   }
 
   begin(server: ServerState, request: RequestInfo): Flow {
+    this.begun++;
     // A connection keeps its server; after a change of policy the new one of that name decides.
     const compiled = this.#present(server as CompiledServer);
     const nowMs = this.#parts.clock.monotonicMs();
@@ -72,6 +75,7 @@ export class InboundFlow {
 
   /** An opaque connection: `refusal` is set where the server's policy does not let this peer in. */
   connect(server: ServerState, peer: Peer, tls: TlsLabel = 'disabled'): ConnectionFlow {
+    this.begun++;
     const compiled = this.#present(server as CompiledServer);
     const { target, authorization } = compiled;
     const { faults } = this.#parts;

@@ -26,6 +26,8 @@ export class OutboundFlow {
   ownAddresses: ReadonlySet<string> = new Set();
   /** Grows with each apply(). */
   generation = 0;
+  /** Requests and connections that ever began. */
+  begun = 0;
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
@@ -65,6 +67,7 @@ export class OutboundFlow {
   }
 
   begin(destination: DestinationState, request: RequestInfo): Flow {
+    this.begun++;
     const compiled = destination as CompiledDestination;
     const nowMs = this.#parts.clock.monotonicMs();
     const judged = judge(request.path, compiled.looksAtPaths);
@@ -74,6 +77,7 @@ export class OutboundFlow {
 
   /** An opaque connection, balanced as one. */
   connect(destination: DestinationState, _peerAddress: string): ConnectionFlow {
+    this.begun++;
     return new OutboundConnection(this.#parts, destination as CompiledDestination);
   }
 

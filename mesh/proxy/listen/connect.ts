@@ -9,6 +9,7 @@ import type { Direction } from '../telemetry/transport-metrics.js';
 import { handshakeFailure } from '../tls/failures.js';
 import type { IdentityStore } from '../tls/identity-store.js';
 import { type Peer, verifiedPeer } from '../tls/peer.js';
+import { afterPoll } from './deadlines.js';
 import { takeOver, type Wire, type WireUser } from './wire.js';
 
 export interface ConnectParts {
@@ -69,7 +70,9 @@ export class Connector {
     const from = localAddress === undefined ? {} : { localAddress };
     const socket = connectTcp({ host, port, noDelay: true, allowHalfOpen: true, ...from });
     const attempt = new Attempt(socket, handler);
-    const timer = clock.after(connectTimeoutMs, () => attempt.fail('connect-timeout'));
+    const timer = clock.after(connectTimeoutMs, () =>
+      afterPoll(() => attempt.fail('connect-timeout')),
+    );
     attempt.onSettled = () => timer.cancel();
     socket.once('connect', () => {
       const label = direction === 'inbound' ? 'loopback' : 'disabled';
@@ -119,8 +122,12 @@ export class Connector {
     };
     const socket = connectTls(options);
     const attempt = new Attempt(socket, handler);
-    let timer = clock.after(connectTimeoutMs, () => attempt.fail('connect-timeout'));
     let connected = false;
+    let timer = clock.after(connectTimeoutMs, () =>
+      afterPoll(() => {
+        if (!connected) attempt.fail('connect-timeout');
+      }),
+    );
     attempt.onSettled = (failure) => {
       timer.cancel();
       if (failure === undefined) metrics.handshakeSucceeded(direction);
@@ -130,7 +137,7 @@ export class Connector {
     socket.once('connect', () => {
       connected = true;
       timer.cancel();
-      timer = clock.after(handshakeTimeoutMs, () => attempt.fail('tls:timeout'));
+      timer = clock.after(handshakeTimeoutMs, () => afterPoll(() => attempt.fail('tls:timeout')));
     });
     let proven: Peer | undefined;
     socket.on('session', (ticket: Buffer) => {

@@ -7,6 +7,14 @@ import type { Clock, Timer } from '../../../base/clock.js';
 import { faults } from './wire.js';
 
 const slotMs = 8;
+
+/**
+ * Runs later, once the events that wait already have been looked at. Node runs timers before it reads sockets: after a
+ * stall the answer may lie in the kernel while its deadline is found to be over.
+ */
+export type AfterPoll = (run: () => void) => void;
+
+export const afterPoll: AfterPoll = (run) => void setImmediate(run);
 /** A power of two: 16 s ahead; what is due later is looked at again then. */
 const slots = 2048;
 
@@ -48,9 +56,12 @@ export class DeadlineWheel {
   #timerSlot = Infinity;
   #count = 0;
   #isTurning = false;
+  readonly #afterPoll: AfterPoll;
 
-  constructor(clock: Clock) {
+  /** Without `settle` deadlines run as the clock strikes: where nothing is read from sockets. */
+  constructor(clock: Clock, settle: AfterPoll = (run) => run()) {
     this.#clock = clock;
+    this.#afterPoll = settle;
     this.#done = Math.floor(clock.monotonicMs() / slotMs);
   }
 
@@ -95,13 +106,16 @@ export class DeadlineWheel {
     this.#timer?.cancel();
     this.#timerSlot = slot;
     const delayMs = Math.max(1, Math.ceil(slot * slotMs - this.#clock.monotonicMs()));
-    this.#timer = this.#clock.after(delayMs, () => this.#turn());
+    this.#timer = this.#clock.after(delayMs, () => {
+      // What is due by now, though looking at the sockets may take a while.
+      const nowMs = this.#clock.monotonicMs();
+      this.#afterPoll(() => this.#turn(nowMs));
+    });
   }
 
-  #turn(): void {
+  #turn(nowMs: number): void {
     this.#timerSlot = Infinity;
     this.#isTurning = true;
-    const nowMs = this.#clock.monotonicMs();
     const now = Math.floor(nowMs / slotMs);
     // After a long stall every slot is looked at once, not once for each turn missed.
     const from = Math.max(this.#done + 1, now - slots + 1);

@@ -13,7 +13,9 @@ import { handshakeFailure } from '../tls/failures.js';
 import type { IdentityStore } from '../tls/identity-store.js';
 import { verifiedPeer } from '../tls/peer.js';
 import { counted, opaqueProtocol } from './connect.js';
+import { afterPoll } from './deadlines.js';
 import { maxLookedAt, type Spoken, spokenIn } from './detection.js';
+import { WaitingLine } from './waiting-line.js';
 import { letGo, takeOver, type Wire, type WireUser } from './wire.js';
 
 /** `detect`: by the first bytes. */
@@ -56,12 +58,20 @@ export interface ListenerParts {
   accept(accepted: Accepted): void;
 }
 
+interface Meta {
+  readonly peerAddress: string;
+  readonly originalDst: string | undefined;
+}
+
 const nothing = Buffer.alloc(0);
+/** Begun between two looks at the sockets. */
+const handshakesATurn = 4;
 
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
   #tls: TlsServer | undefined;
+  readonly #handshakes = new WaitingLine<{ readonly client: string; readonly socket: Socket }>();
   open = 0;
   /** Turned away because there were too many. */
   overflow = 0;
@@ -153,7 +163,7 @@ export class Listener {
     wire: Wire,
     spoken: Exclude<Spoken, 'tls'>,
     first: Buffer,
-    meta: { peerAddress: string; originalDst: string | undefined },
+    meta: Meta,
     peerIdentity: string | undefined,
     isGuess = false,
   ): void {
@@ -162,12 +172,34 @@ export class Listener {
 
   // TLS.
 
-  #handshake(socket: Socket, meta: { peerAddress: string; originalDst: string | undefined }): void {
-    pendingHandshakes.set(socket, { meta, listener: this });
+  /** They cost a millisecond of CPU each: in a burst the clients take turns, and requests go on between them. */
+  #handshake(socket: Socket, meta: Meta): void {
+    const { clock, handshakeTimeoutMs } = this.#parts;
+    const timer = clock.after(handshakeTimeoutMs, () =>
+      afterPoll(() => {
+        if (!pendingHandshakes.has(socket)) return;
+        this.#parts.metrics.handshakeFailed('inbound', 'timeout');
+        socket.destroy();
+      }),
+    );
+    pendingHandshakes.set(socket, { meta, settled: () => timer.cancel() });
+    const waiter = { client: meta.peerAddress, socket };
     socket.once('close', () => {
+      timer.cancel();
+      this.#handshakes.delete(waiter);
       if (pendingHandshakes.delete(socket)) this.open--;
     });
-    this.#tlsServer().emit('connection', socket);
+    this.#handshakes.push(waiter, clock.monotonicMs());
+    if (this.#handshakes.size === 1) setImmediate(() => this.#someHandshakes());
+  }
+
+  #someHandshakes(): void {
+    for (let i = 0; i < handshakesATurn; i++) {
+      const waiter = this.#handshakes.shift();
+      if (!waiter) return;
+      this.#tlsServer().emit('connection', waiter.socket);
+    }
+    if (this.#handshakes.size > 0) setImmediate(() => this.#someHandshakes());
   }
 
   #tlsServer(): TlsServer {
@@ -179,7 +211,8 @@ export class Listener {
       // Checked by ourselves and counted by reason.
       rejectUnauthorized: false,
       ALPNProtocols: ['h2', 'http/1.1', opaqueProtocol],
-      handshakeTimeout: handshakeTimeoutMs,
+      // The listener's own counts from the connection's first bytes, and looks at the socket once more.
+      handshakeTimeout: 2 * handshakeTimeoutMs,
       allowHalfOpen: true,
     });
     identity.onChange(() => {
@@ -207,6 +240,7 @@ export class Listener {
       return;
     }
     pendingHandshakes.delete(raw);
+    pending.settled();
     metrics.handshakeSucceeded('inbound');
     const wire = takeOver(socket, undefined as unknown as WireUser);
     wire.expiresMs = peer.notAfterMs;
@@ -227,10 +261,7 @@ export class Listener {
   }
 }
 
-const pendingHandshakes = new WeakMap<
-  Socket,
-  { meta: { peerAddress: string; originalDst: string | undefined }; listener: Listener }
->();
+const pendingHandshakes = new WeakMap<Socket, { meta: Meta; settled(): void }>();
 
 /** Reads until it is clear what is spoken. */
 class Looking implements WireUser {
@@ -239,6 +270,7 @@ class Looking implements WireUser {
   /** Whoever speaks to an explicit port, and is not known to mean something else, means HTTP. */
   readonly #meansHttp: boolean;
   #bytes = nothing;
+  #isOver = false;
   readonly #timer: { cancel(): void };
 
   constructor(
@@ -251,7 +283,7 @@ class Looking implements WireUser {
     this.#found = found;
     this.#meansHttp = parts.originalDst === undefined && !meansOpaque;
     const waitMs = meansOpaque ? parts.quietMs : parts.detectTimeoutMs;
-    this.#timer = parts.clock.after(waitMs, () => this.#timeout());
+    this.#timer = parts.clock.after(waitMs, () => afterPoll(() => this.#timeout()));
   }
 
   onBytes(buffer: Buffer, length: number): void {
@@ -261,8 +293,13 @@ class Looking implements WireUser {
     this.#decide(spoken ?? 'opaque', false);
   }
 
-  #decide(spoken: Spoken, isGuess: boolean): void {
+  #stop(): void {
+    this.#isOver = true;
     this.#timer.cancel();
+  }
+
+  #decide(spoken: Spoken, isGuess: boolean): void {
+    this.#stop();
     this.#wire.pause();
     // It is told what is wrong with it.
     const heard = spoken === 'opaque' && this.#meansHttp ? 'http1' : spoken;
@@ -270,13 +307,14 @@ class Looking implements WireUser {
   }
 
   #timeout(): void {
+    if (this.#isOver) return;
     if (this.#meansHttp) this.#wire.destroy();
     else this.#decide('opaque', true);
   }
 
   onEnd(): void {
     if (this.#bytes.length === 0) {
-      this.#timer.cancel();
+      this.#stop();
       this.#wire.destroy();
       return;
     }
@@ -290,6 +328,6 @@ class Looking implements WireUser {
   }
 
   onClose(): void {
-    this.#timer.cancel();
+    this.#stop();
   }
 }

@@ -12,10 +12,13 @@ export interface MetricSpec {
   protobufOnly?: boolean;
 }
 
-/** Upper bounds of response_latency_ms, Linkerd's, in milliseconds. slo/ has the same list for its queries. */
+/**
+ * Upper bounds of response_latency_ms, in milliseconds: Linkerd's, and one more wherever two of them are a factor of 2
+ * apart, so that a quantile is off by half at most. slo/ has the same list for its queries.
+ */
 export const latencyBoundsMs: readonly number[] = [
-  1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 300, 400, 500, 1000, 2000, 3000, 4000, 5000, 10_000,
-  20_000, 30_000, 40_000, 50_000,
+  1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000,
+  3000, 4000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 40_000, 50_000,
 ];
 
 const route = ['direction', 'dst', 'dst_service', 'dst_namespace', 'rt_route', 'srv_name'];

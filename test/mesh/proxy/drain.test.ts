@@ -1,0 +1,61 @@
+/** A drain ends when nothing came for a second, however short each request is, or when its time is up. */
+import { expect, test } from 'vitest';
+import { SimulatedClock } from '../../../base/clock.js';
+import { Drain } from '../../../mesh/proxy/drain.js';
+
+function draining(limitMs: number) {
+  const clock = new SimulatedClock(0);
+  const target = {
+    busy: 0,
+    begun: 0,
+    stopped: -1,
+    closed: -1,
+    beginDrain: () => undefined,
+    closeIdle: () => undefined,
+    closeInbound() {
+      if (this.closed < 0) this.closed = clock.monotonicMs();
+    },
+    stop() {
+      this.stopped = clock.monotonicMs();
+      return Promise.resolve();
+    },
+  };
+  void new Drain(target, clock, limitMs).start();
+  return { clock, target, from: clock.monotonicMs() };
+}
+
+test('nothing under way for a second: it ends', () => {
+  const { clock, target, from } = draining(30_000);
+  clock.advance(5000);
+  expect(target.stopped - from).toBe(1000);
+});
+
+test('requests that begin and end between two looks count: it stays for all of its time', () => {
+  const { clock, target, from } = draining(30_000);
+  for (let i = 0; i < 4000; i++) {
+    // Over before anybody looks.
+    target.begun++;
+    clock.advance(10);
+  }
+  expect(target.closed - from).toBe(30_000);
+  expect(target.stopped - from).toBe(30_000);
+});
+
+test('after the last of them a second passes', () => {
+  const { clock, target, from } = draining(30_000);
+  for (let i = 0; i < 20; i++) {
+    target.begun++;
+    clock.advance(250);
+  }
+  clock.advance(5000);
+  expect(target.stopped - from).toBeGreaterThanOrEqual(5700);
+  expect(target.stopped - from).toBeLessThanOrEqual(6000);
+});
+
+test('what is under way when the time is up has two seconds more', () => {
+  const { clock, target, from } = draining(1000);
+  target.busy = 1;
+  clock.advance(10_000);
+  expect(target.closed - from).toBe(1000);
+  expect(target.stopped - from).toBe(3000);
+});
