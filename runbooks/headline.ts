@@ -1,7 +1,16 @@
 /** The first lines that a person reads of a game day, the same in terminal, report and postmortem. */
 import { pagerLine, pagerTally } from './pager.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from './record.js';
-import { outcomeText, outcomeWord, plural, theoryMissText, timeText, wasJudged } from './words.js';
+import {
+  outcomeText,
+  outcomeWord,
+  plural,
+  ruleText,
+  silenceText,
+  theoryMissText,
+  timeText,
+  wasJudged,
+} from './words.js';
 
 export interface Tally {
   expected: number;
@@ -75,6 +84,8 @@ function failLine(record: GameDayRecord, tally: Tally): string {
     return `${wrong.name} (${wrong.severity}) ${what}${more(tally.notInTime.length)}.`;
   }
   if (tally.leftOver.length > 0) return 'A fault was not taken back.';
+  const [silence] = record.scenarios.flatMap((s) => s.silences ?? []);
+  if (silence) return `Silent failure: ${silenceText(silence)}.`;
   const [dead] = tally.dead;
   if (dead !== undefined) return `${dead} died, and no fault took it.`;
   if (tally.unexpected > 0) {
@@ -103,6 +114,9 @@ export function summaryLines(record: GameDayRecord): string[] {
   }
   for (const e of tally.offTheory) {
     lines.push(`${e.name} fired ${theoryMissText(e)} by theory (${bandText(e)}).`);
+  }
+  for (const silence of record.scenarios.flatMap((s) => s.silences ?? [])) {
+    lines.push(`Silent failure: ${silenceText(silence)}. ${ruleText(silence)}.`);
   }
   lines.push(pagerLine(pagerTally(record)));
   const names = new Set(record.scenarios.flatMap((s) => s.unexpected.map((u) => u.name)));

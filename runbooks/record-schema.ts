@@ -57,6 +57,19 @@ const expectation = z.looseObject({
     .optional(),
 });
 
+const silence = z.looseObject({
+  route: text,
+  startMs: number,
+  failedMs: number,
+  errors: number,
+  requests: number,
+  told: z.enum(['nobody', 'a ticket']),
+  slos: z.array(z.looseObject({ slo: text, badRatio: number.optional() })),
+  rule: z
+    .looseObject({ expr: text, afterMs: number.optional(), probe: text.optional() })
+    .optional(),
+});
+
 const fault = z.looseObject({
   id: text,
   kind: text,
@@ -109,6 +122,7 @@ const scenario = z.looseObject({
   allowed: z.array(alertRef),
   unexpected: z.array(alertRef),
   alreadyFiring: z.array(alertRef),
+  silences: z.array(silence).optional(),
   checks: z.array(z.looseObject({ name: text, held: z.boolean(), detail: text })),
   arms: z.array(arm),
   abort: z.looseObject({ condition: text, atMs: number }).optional(),

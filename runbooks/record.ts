@@ -162,6 +162,8 @@ export interface ScenarioRecord {
     dead?: string[];
   };
   client: ClientTotals;
+  /** Absent where every failure of callers paged somebody. */
+  silences?: SilenceRecord[];
   /** How late the runner's own timers came: above some tens of milliseconds the machine was too busy to judge. */
   lateness?: LatenessRecord;
   /** Share of each SLO's budget that this scenario spent. */
@@ -171,6 +173,22 @@ export interface ScenarioRecord {
   verdict: Verdict;
   /** A sentence each: why it is not a PASS, worst first. Empty for a PASS. */
   reasons: string[];
+}
+
+/** Callers failed for a while, and nobody was paged. */
+export interface SilenceRecord {
+  /** Of the client's profile. */
+  route: string;
+  startMs: number;
+  failedMs: number;
+  errors: number;
+  requests: number;
+  /** Who was notified at all. */
+  told: 'nobody' | 'a ticket';
+  /** What each SLO counted meanwhile; no ratio where it had no events. */
+  slos: { slo: string; badRatio?: number }[];
+  /** The smallest rule that would have seen it: on what callers' proxies counted, or on a probe. */
+  rule?: { expr: string; afterMs?: number; probe?: string };
 }
 
 export interface LatenessRecord {

@@ -1,5 +1,11 @@
 /** Numbers and verdicts as an on-call person reads them: the report, the postmortem and the terminal say the same. */
-import type { ExpectationRecord, OutcomeKind, ScenarioRecord, Verdict } from './record.js';
+import type {
+  ExpectationRecord,
+  OutcomeKind,
+  ScenarioRecord,
+  SilenceRecord,
+  Verdict,
+} from './record.js';
 
 const absent = 'none';
 
@@ -144,6 +150,27 @@ export function outcomeText(e: ExpectationRecord): string {
   return e.inTime
     ? `after ${took} (${deadline})`
     : `after ${took}, ${timeText(e.receivedAfterMs - e.deadlineMs)} too late`;
+}
+
+/** `callers of browse failed for 50.0 s (398 of 400 requests), and nobody was told`. */
+export function silenceText(s: SilenceRecord): string {
+  const told = s.told === 'nobody' ? 'nobody was told' : 'nobody was paged (a ticket was filed)';
+  const counted = s.slos.map(({ slo, badRatio }) =>
+    badRatio === undefined ? `${slo} had no events` : `${slo} counted ${percentText(badRatio)} bad`,
+  );
+  const blind = counted.length === 0 ? '' : `; ${counted.slice(0, 4).join(', ')}`;
+  return (
+    `callers of ${s.route} failed for ${timeText(s.failedMs)} ` +
+    `(${countText(s.errors)} of ${countText(s.requests)} requests), and ${told}${blind}`
+  );
+}
+
+/** The smallest rule that would have seen a silent failure. */
+export function ruleText({ rule }: SilenceRecord): string {
+  if (!rule) return '';
+  if (rule.probe !== undefined) return `A probe ${rule.probe} would have seen it: ${rule.expr}`;
+  const after = rule.afterMs === undefined ? '' : ` after ${timeText(rule.afterMs)}`;
+  return `This rule would have seen it${after}: ${rule.expr}`;
 }
 
 /** How far outside of its theory an alert fired: `1.2 s late`; undefined where it did not, or there is none. */

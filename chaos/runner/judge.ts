@@ -8,9 +8,11 @@ import type {
   FaultRecord,
   LatenessRecord,
   MeasureRecord,
+  SilenceRecord,
   TheoryRecord,
   Verdict,
 } from '../../runbooks/record.js';
+import { silenceText } from '../../runbooks/words.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import { type Firing, fulfils, matches, receivedMs } from './firings.js';
@@ -63,6 +65,8 @@ export interface Evidence {
   lateness: LatenessRecord;
   scrapeIntervalMs: number;
   residue: readonly string[];
+  /** Where callers failed and nobody was paged. */
+  silences: readonly SilenceRecord[];
   /** Injection points that no longer answer, and that no fault took. */
   dead: readonly string[];
 }
@@ -100,6 +104,7 @@ export function judge(evidence: Evidence): Judgement {
   const timing = [
     ...timely.flatMap(expectationReasons),
     ...unexpected.map((f) => `${f.name} fired (${f.severity}) and was not expected`),
+    ...silenceReasons(evidence),
     ...measureReasons(evidence),
     ...armReasons(evidence),
     ...evidence.checks.filter((c) => !c.held).map((c) => `${c.name}: ${c.detail}`),
@@ -302,6 +307,7 @@ function theoryMiss({ theory, firedAfterMs }: ExpectationRecord): string | undef
 
 /** What each arm was to show: the amplification while the trigger lasted, and whether it came back by itself. */
 function armReasons(evidence: Evidence): string[] {
+  if (evidence.injectedMs === undefined) return [];
   return (evidence.scenario.arms?.runs ?? []).flatMap((wanted) => {
     const arm = evidence.arms.find((a) => a.name === wanted.name);
     if (!arm) return evidence.abort === undefined ? [`arm '${wanted.name}' did not run`] : [];
@@ -316,6 +322,12 @@ function armReasons(evidence: Evidence): string[] {
     if (most !== undefined && worst > most) reasons.push(`${tries}, expected at most ${most}`);
     return reasons;
   });
+}
+
+/** Callers failed and nobody was paged: where the scenario does not say why it may be so, the rules are blind. */
+function silenceReasons({ scenario, silences }: Evidence): string[] {
+  if (scenario.expect.mayBeSilent !== undefined) return [];
+  return silences.map((s) => `silent failure: ${silenceText(s)}`);
 }
 
 function abortReasons(evidence: Evidence): string[] {

@@ -27,6 +27,7 @@ import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
 import { measure, type Sources, type Stretch } from './measure.js';
 import { findResidue } from './residue.js';
+import { silencesOf } from './silences.js';
 import { Sightings } from './sightings.js';
 import { notSteady } from './steady.js';
 import { Steps } from './steps.js';
@@ -132,7 +133,7 @@ export class ScenarioRun {
         await this.wait(lengthMs, 'baseline', false);
       });
       this.#before = await this.#measureAll(stretch, () => true);
-      this.#notSteady = await notSteady(this.context, this.scenario, stretch);
+      this.#notSteady = await notSteady(this.context, this.scenario, stretch, this.sources);
       if (this.#steady) return;
       if (attempt < baselineAttempts) this.phases.pop();
     }
@@ -347,6 +348,7 @@ export class ScenarioRun {
     const firings = firingsOf(context.watch.notifications);
     const { theories, onsetMs } = await theoriesOf(this, confirmedMs, firings);
     const gathered = await gatherEvidence(this, firings, { startMs: startedMs, endMs: endedMs });
+    const silences = await silencesOf(this, firings);
     const client = this.sources.points.totals(startedMs, endedMs);
     const checks = [...this.steps.checks, ...this.#checks];
     const judgement = judge({
@@ -378,6 +380,7 @@ export class ScenarioRun {
       lateness,
       scrapeIntervalMs: context.timing.scrapeIntervalMs,
       residue: this.residue,
+      silences,
       dead: this.dead,
     });
     const { verdict, reasons, expectations, allowed, unexpected, alreadyFiring } = judgement;
@@ -416,6 +419,7 @@ export class ScenarioRun {
         ...(this.dead.length > 0 && { dead: this.dead }),
       },
       client,
+      ...(silences.length > 0 && { silences }),
       lateness,
       budgetSpent: [],
       runbook: scenario.runbook,

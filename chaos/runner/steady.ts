@@ -4,15 +4,36 @@ import type { Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
 import { firingsOf, fulfils } from './firings.js';
 import { gapOf } from './gaps.js';
-import type { Stretch } from './measure.js';
+import { exprText, type Sources, type Stretch, valueOf } from './measure.js';
 
 /** A sentence each, without a full stop; empty where something may be broken now. */
 export async function notSteady(
   context: Pick<RunContext, 'watch' | 'groups'>,
   scenario: Scenario,
   stretch: Stretch,
+  sources: Sources,
 ): Promise<string[]> {
-  return [...firing(context, scenario), ...(await withoutData(context, scenario, stretch))];
+  return [
+    ...firing(context, scenario),
+    ...(await withoutData(context, scenario, stretch)),
+    ...(await blindAborts(scenario, stretch, sources)),
+  ];
+}
+
+/** An abort condition that sees nothing before the fault protects nobody, or ends the drill for nothing. */
+async function blindAborts(
+  { abort }: Scenario,
+  stretch: Stretch,
+  sources: Sources,
+): Promise<string[]> {
+  const blind: string[] = [];
+  for (const condition of abort.filter((c) => c.noData === 'abort')) {
+    const value = await valueOf(condition, stretch, sources).catch(() => undefined);
+    if (value === undefined) {
+      blind.push(`the abort condition '${condition.name}' has no data: ${exprText(condition)}`);
+    }
+  }
+  return blind;
 }
 
 /** A page that fires before the drill cannot be told from one that the drill causes. */

@@ -8,6 +8,7 @@ import { fillQuery } from '../scenarios/query.js';
 import type { Expected } from '../scenarios/schema.js';
 import { type Firing, fulfils } from './firings.js';
 import type { ScenarioRun } from './run-scenario.js';
+import { onsetOfSlo } from './onset.js';
 import { forBand, ratioBand, sloBand, type TheoryContext, theoryRecord } from './theory.js';
 
 export async function theoriesOf(
@@ -85,11 +86,29 @@ async function onsetOf(
   confirmedMs: number,
 ): Promise<number | undefined> {
   if (wanted.since === 'confirmed') return confirmedMs;
-  if (wanted.since === 'first-error') return firstErrorMs(run);
+  if (wanted.since === 'first-error') return firstErrorOf(run, wanted);
   const faultEndMs = run.phases.find((p) => p.kind === 'fault')?.endMs ?? run.nowMs;
   const samples = await run.context.watch.query(wanted.since.promql, faultEndMs);
   const values = samples.map((s) => s.value).filter((v) => Number.isFinite(v));
   return values.length === 0 ? undefined : Math.min(...values) * 1000;
+}
+
+/** Of the SLO's own requests, where the alert is one of an SLO. */
+async function firstErrorOf(run: ScenarioRun, wanted: Expected): Promise<number | undefined> {
+  const { injectedMs } = run;
+  const slo = run.context.slos.find((s) => sloOf(s, wanted));
+  if (!slo || injectedMs === undefined) return firstErrorMs(run);
+  const { stepMs, timeScale, scrapeIntervalMs } = run.context.timing;
+  const own = await onsetOfSlo(slo, {
+    watch: run.context.watch,
+    points: run.sources.points.all(),
+    injectedMs,
+    endMs: run.phases.findLast((p) => p.kind === 'fault')?.endMs ?? run.nowMs,
+    stepMs,
+    stepRealMs: stepMs * timeScale,
+    scrapeIntervalMs,
+  });
+  return own ?? firstErrorMs(run);
 }
 
 /** The alert as a rule, for its `for` and its group's interval. */

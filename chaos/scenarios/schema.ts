@@ -211,6 +211,9 @@ export const scenarioSchema = z
         .enum(['page', 'all', 'off'])
         .default('page')
         .describe('which other alerts make the scenario fail; page: those that wake somebody'),
+      mayBeSilent: text
+        .optional()
+        .describe('the reason why callers may fail without a page; absent: that fails'),
       alreadyFiring: z
         .enum(['refused', 'allowed'])
         .default('refused')

@@ -1,4 +1,5 @@
 /** What happened to a system's processes and certificates, as lines of the record's timeline. */
+import { clockOn } from '../../runbooks/words.js';
 import type { TimelineEvent } from '../../runbooks/record.js';
 import type { ProcessEvent } from './model.js';
 
@@ -44,7 +45,8 @@ export function certificateEvents(lines: readonly CertificateLine[]): TimelineEv
       continue;
     }
     const after = refusals.delete(subject);
-    const until = line.notAfter === undefined ? '' : `, until ${line.notAfter.slice(11, 19)}`;
+    const endMs = Date.parse(line.notAfter ?? '');
+    const until = Number.isNaN(endMs) ? '' : `, until ${clockOn(endMs, atMs)}`;
     const text = `certificate ${line.message ?? line.event}${until}`;
     events.push({ atMs, source: 'certificate', subject, text, major: after });
   }

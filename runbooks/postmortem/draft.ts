@@ -15,7 +15,9 @@ import {
   labelsText,
   outcomeText,
   percentText,
+  ruleText,
   sentence,
+  silenceText,
   timesText,
   timeText,
   wasJudged,
@@ -207,12 +209,15 @@ function detection(record: GameDayRecord, scenarios: readonly ScenarioRecord[]):
         `- Unexpected: ${t(u.name)} (${t(u.severity)}) at ${clockText(u.firedAtMs)}, during ${t(s.title)}.`,
     ),
   );
+  const silent = scenarios.flatMap((s) =>
+    (s.silences ?? []).map((x) => `- **Silent failure**: ${t(silenceText(x))}. ${t(ruleText(x))}.`),
+  );
   const table =
     rows.length === 0
       ? 'No alert was expected.'
       : '| alert | severity | received | theory | in time |\n' +
         `| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
-  return [[...first, ...others].join('\n'), table].filter((p) => p !== '').join('\n\n');
+  return [[...first, ...silent, ...others].join('\n'), table].filter((p) => p !== '').join('\n\n');
 }
 
 function resolution(s: ScenarioRecord): string {
@@ -329,6 +334,7 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
       .filter((e) => e.resolve && !e.resolve.inTime)
       .map((e) => [`${t(e.name)} went on after the fault was gone`, 'detect']),
     ...s.unexpected.map((u) => [`${t(u.name)} fired without being expected`, 'detect']),
+    ...(s.silences ?? []).map((x) => [t(silenceText(x)), 'detect']),
     ...s.rollback.residue.map((r) => [`left behind: ${t(r)}`, 'mitigate']),
     ...s.arms
       // An arm that shows what not to do may well not recover.

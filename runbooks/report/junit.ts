@@ -1,7 +1,7 @@
 /** JUnit XML, so that any CI shows which alert came late: a suite a scenario, a case an expectation. */
 import { pagerTally, type PagerTally } from '../pager.js';
 import type { ArmRecord, ExpectationRecord, GameDayRecord, ScenarioRecord } from '../record.js';
-import { outcomeText, theoryMissText, timesText, wasJudged } from '../words.js';
+import { outcomeText, silenceText, theoryMissText, timesText, wasJudged } from '../words.js';
 
 /** XML 1.0 has no way to write control characters or half of a surrogate pair. */
 const escapeXml = (text: string): string =>
@@ -107,6 +107,10 @@ function casesOf(s: ScenarioRecord): Case[] {
     }
   }
   for (const c of s.checks) claim(c.name, c.held, c.detail);
+  for (const silence of s.silences ?? []) {
+    const allowed = !s.reasons.some((r) => r.includes(silenceText(silence)));
+    claim(`callers of ${silence.route} that fail are noticed`, allowed, silenceText(silence));
+  }
   for (const a of s.arms) {
     const wrong = s.reasons.filter((r) => r.includes(`arm '${a.name}'`));
     claim(`arm '${a.name}': ${armText(a)}`, wrong.length === 0, wrong.join('; '));

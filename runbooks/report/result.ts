@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
 import { pagerTally } from '../pager.js';
+import { ruleText } from '../words.js';
 import { outcomeKinds } from '../record.js';
 import type {
   ClientTotals,
@@ -99,6 +100,19 @@ const scenario = z.strictObject({
   unexpectedAlerts: z.array(alert),
   pages: pager.optional(),
   tickets: pager.optional(),
+  /** Callers failed for a while, and nobody was paged. */
+  silentFailures: z
+    .array(
+      z.strictObject({
+        route: text,
+        seconds,
+        errors: z.number(),
+        requests: z.number(),
+        /** PromQL, or what a probe would have to ask. */
+        rule: text.nullable(),
+      }),
+    )
+    .optional(),
   rollback: z.strictObject({
     done: z.boolean(),
     leftBehind: z.array(text),
@@ -239,6 +253,15 @@ function scenarioOf(record: GameDayRecord, s: ScenarioRecord): GameDayResult['sc
       at: instant(firedAtMs),
     })),
     ...pagerTally({ alerts: record.alerts.filter((a) => a.scenario === s.id), scenarios: [s] }),
+    ...(s.silences && {
+      silentFailures: s.silences.map((x) => ({
+        route: x.route,
+        seconds: inSeconds(x.failedMs),
+        errors: x.errors,
+        requests: x.requests,
+        rule: x.rule ? ruleText(x) : null,
+      })),
+    }),
     rollback: {
       done: s.rollback.done,
       leftBehind: s.rollback.residue,

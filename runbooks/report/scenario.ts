@@ -16,7 +16,9 @@ import {
   errorShare,
   labelsText,
   percentText,
+  ruleText,
   sentence,
+  silenceText,
   timesText,
   timeText,
   valueText,
@@ -150,6 +152,9 @@ something while the alert fired: ${parts.join(', ')}.</li>`;
 
 function alertNotes(record: GameDayRecord, s: ScenarioRecord): Html {
   return markup`<ul class="notes">
+${(s.silences ?? []).map(
+  (x) => markup`<li class="no">✗ Silent failure: ${silenceText(x)}. ${ruleText(x)}.</li>`,
+)}
 ${
   s.unexpected.length > 0
     ? markup`<li class="no">✗ Nobody expected: ${namesOf(s.unexpected, true)}</li>`

@@ -129,5 +129,6 @@ export const good = (notifications: Notification[] = page(103_000, 125_000)): Ev
   lateness: { p50Ms: 0, p95Ms: 3, maxMs: 20 },
   scrapeIntervalMs: 250,
   residue: [],
+  silences: [],
   dead: [],
 });

@@ -1,0 +1,49 @@
+/** When callers of one SLO began to fail: its own bad events, and not the first failure of any route. */
+import type { Watch } from '../../alerts/watch/index.js';
+import { budgetRatio, type Slo, sloNames } from '../../slo/index.js';
+import type { LoadPoint } from '../load/points.js';
+
+export interface OnsetSources {
+  watch: Pick<Watch, 'queryRange'>;
+  points: readonly LoadPoint[];
+  /** Since when a failure counts, and until when. */
+  injectedMs: number;
+  endMs: number;
+  /** Nominal step of the rules, its real length, and how often is scraped. */
+  stepMs: number;
+  stepRealMs: number;
+  scrapeIntervalMs: number;
+}
+
+/** Milliseconds since the epoch; undefined where no step of the SLO burned faster than its objective allows. */
+export async function onsetOfSlo(slo: Slo, sources: OnsetSources): Promise<number | undefined> {
+  const { watch, injectedMs, endMs, stepMs, stepRealMs } = sources;
+  const series = async (name: string): Promise<Map<number, number>> => {
+    const expr = `sum(${name}{${sloNames.sloLabel}="${slo.id}"})`;
+    const [found] = await watch.queryRange(expr, injectedMs, endMs, Math.round(stepRealMs));
+    return new Map(found?.points ?? []);
+  };
+  const bad = await series(sloNames.badIncrease(stepMs));
+  const total = await series(sloNames.totalIncrease(stepMs));
+  const steps = [...bad]
+    .map(([atMs, count]) => ({ atMs, share: count / (total.get(atMs) ?? Infinity) }))
+    .sort((a, b) => a.atMs - b.atMs);
+  const first = steps.find(({ share }) => share > budgetRatio(slo.objective));
+  return first && onsetWithin(first.atMs, sources);
+}
+
+/**
+ * A step that was evaluated at `atMs` counts what a scrape saw of the step before it: the first failure that a client
+ * saw in that time, or the middle of it where the client saw none.
+ */
+export function onsetWithin(
+  atMs: number,
+  { points, injectedMs, stepRealMs, scrapeIntervalMs }: Omit<OnsetSources, 'watch'>,
+): number {
+  const fromMs = Math.max(injectedMs, atMs - stepRealMs - scrapeIntervalMs);
+  const ends = points
+    .filter((p) => !p.ok)
+    .map((p) => p.atMs + p.ms)
+    .filter((endMs) => endMs >= fromMs && endMs <= atMs);
+  return ends.length > 0 ? Math.min(...ends) : (fromMs + atMs) / 2;
+}

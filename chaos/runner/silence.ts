@@ -1,0 +1,118 @@
+/**
+ * The silent failure: callers failed for a while, and nobody was paged. What clients saw is set beside what the SLOs
+ * counted, and the smallest rule that would have noticed is named. No measure of the service itself can find it: a dead
+ * dependency that is answered with 200 is no error there.
+ */
+import type { SilenceRecord } from '../../runbooks/record.js';
+import type { Failure, LoadPoint } from '../load/points.js';
+
+/** Failures closer than this belong to one stretch, in real time: a slow route has few requests. */
+const gapMs = 2000;
+/** Below this share of a route's requests it is trouble, and no outage. */
+const shareMin = 0.05;
+/** Fewer failures than this are an accident. */
+const failuresMin = 5;
+
+export interface SilenceFacts {
+  points: readonly LoadPoint[];
+  /** From the injection to the end of the fault phase. */
+  fromMs: number;
+  untilMs: number;
+  /** A stretch shorter than this need not page anybody. */
+  toleratedMs: number;
+  /** When people were notified: of pages, and of anything. */
+  pagedAtMs: readonly number[];
+  toldAtMs: readonly number[];
+  /** What each SLO counted over the stretch; no events is no data. */
+  slos: readonly { slo: string; bad: number; total: number }[];
+  /** What callers' proxies and relays counted, by the rule that would have fired on it. */
+  seen: readonly { expr: string; firstTrueMs: number }[];
+}
+
+interface Stretch {
+  route: string;
+  startMs: number;
+  endMs: number;
+  errors: number;
+  requests: number;
+  failures: Failure[];
+}
+
+/** The longest silent stretch of each route, longest first. */
+export function silencesIn(facts: SilenceFacts): SilenceRecord[] {
+  const { points, fromMs, untilMs, toleratedMs, pagedAtMs } = facts;
+  const own = points.filter((p) => p.atMs + p.ms >= fromMs && p.atMs < untilMs);
+  return [...new Set(own.map((p) => p.route))]
+    .flatMap(
+      (route) =>
+        longestStretch(
+          route,
+          own.filter((p) => p.route === route),
+        ) ?? [],
+    )
+    .filter((s) => s.endMs - s.startMs > toleratedMs)
+    .filter((s) => !pagedAtMs.some((atMs) => atMs >= fromMs && atMs <= s.endMs + toleratedMs))
+    .map((s) => silenceRecord(s, facts))
+    .sort((a, b) => b.failedMs - a.failedMs);
+}
+
+function longestStretch(route: string, points: readonly LoadPoint[]): Stretch | undefined {
+  const failed = points.filter((p) => !p.ok).sort((a, b) => a.atMs - b.atMs);
+  const stretches: Stretch[] = [];
+  for (const point of failed) {
+    const endMs = point.atMs + point.ms;
+    const open = stretches.at(-1);
+    if (open && point.atMs - open.endMs <= gapMs) {
+      open.endMs = Math.max(open.endMs, endMs);
+      open.errors++;
+      if (point.failure) open.failures.push(point.failure);
+      continue;
+    }
+    const failures = point.failure ? [point.failure] : [];
+    stretches.push({ route, startMs: point.atMs, endMs, errors: 1, requests: 0, failures });
+  }
+  for (const s of stretches) {
+    s.requests = points.filter((p) => p.atMs >= s.startMs && p.atMs <= s.endMs).length;
+  }
+  return stretches
+    .filter((s) => s.errors >= failuresMin && s.errors >= shareMin * s.requests)
+    .sort((a, b) => b.endMs - b.startMs - (a.endMs - a.startMs))[0];
+}
+
+function silenceRecord(stretch: Stretch, facts: SilenceFacts): SilenceRecord {
+  const { route, startMs, endMs, errors, requests } = stretch;
+  const told = facts.toldAtMs.some((atMs) => atMs >= startMs && atMs <= endMs);
+  const rule = smallestRule(stretch, facts);
+  return {
+    route,
+    startMs,
+    failedMs: endMs - startMs,
+    errors,
+    requests,
+    told: told ? 'a ticket' : 'nobody',
+    slos: facts.slos.map(({ slo, bad, total }) => ({
+      slo,
+      ...(total > 0 && { badRatio: bad / total }),
+    })),
+    ...(rule && { rule }),
+  };
+}
+
+/** What callers' proxies counted where it would have fired, the soonest; else a probe that asks as the client did. */
+function smallestRule(stretch: Stretch, { seen }: SilenceFacts): SilenceRecord['rule'] {
+  const { startMs, route, failures } = stretch;
+  const [soonest] = seen
+    .filter((s) => s.firstTrueMs >= startMs)
+    .toSorted((a, b) => a.firstTrueMs - b.firstTrueMs);
+  if (soonest) return { expr: soonest.expr, afterMs: soonest.firstTrueMs - startMs };
+  const count = (kind: Failure): number => failures.filter((f) => f === kind).length;
+  const kinds: Failure[] = ['body', 'timeout', 'status', 'no-answer'];
+  const worst = kinds.toSorted((a, b) => count(b) - count(a))[0] ?? 'status';
+  const asks: Record<Failure, string> = {
+    body: 'checks the body of the answer',
+    timeout: 'gives up after the client’s timeout',
+    status: 'checks the status of the answer',
+    'no-answer': 'connects as a client does',
+  };
+  return { expr: 'probe_success == 0', probe: `of the route ${route} that ${asks[worst]}` };
+}

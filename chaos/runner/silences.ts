@@ -1,0 +1,79 @@
+/** Gathers what silent failures are found by: the client's points, the SLOs' counts, the callers' proxies. */
+import type { Watch } from '../../alerts/watch/index.js';
+import { formatDurationMs } from '../../base/duration.js';
+import { wakes } from '../../runbooks/pager.js';
+import type { SilenceRecord } from '../../runbooks/record.js';
+import { sloNames } from '../../slo/index.js';
+import type { Firing } from './firings.js';
+import type { ScenarioRun } from './run-scenario.js';
+import { silencesIn } from './silence.js';
+
+/** Nominal: the shortest window that pages by default. */
+const toleratedNominalMs = 600_000;
+const bound = 0.05;
+
+export async function silencesOf(
+  run: ScenarioRun,
+  firings: readonly Firing[],
+): Promise<SilenceRecord[]> {
+  const { injectedMs } = run;
+  if (injectedMs === undefined) return [];
+  const { timing, watch, slos } = run.context;
+  const fromMs = injectedMs;
+  const ends = run.phases.filter((p) => p.kind === 'fault').map((p) => p.endMs);
+  const untilMs = Math.max(fromMs, ...ends);
+  const fresh = firings.filter((f) => f.receivedAtMs >= fromMs);
+  const facts = {
+    points: run.sources.points.all(),
+    fromMs,
+    untilMs,
+    toleratedMs: toleratedNominalMs * timing.timeScale + timing.allowanceMs,
+    pagedAtMs: fresh.filter((f) => wakes(f.severity)).map((f) => f.receivedAtMs),
+    toldAtMs: fresh.map((f) => f.receivedAtMs),
+    slos: [],
+    seen: [],
+  };
+  // Only where there is something to explain are the rules asked.
+  if (silencesIn(facts).length === 0) return [];
+  const counts = slos.map(async (slo) => {
+    const sum = async (series: string): Promise<number> => {
+      const range = formatDurationMs(Math.max(1, Math.round(untilMs - fromMs)));
+      const expr = `sum(sum_over_time(${series}{${sloNames.sloLabel}="${slo.id}"}[${range}]))`;
+      return (await watch.query(expr, untilMs).catch(() => []))[0]?.value ?? 0;
+    };
+    const bad = await sum(sloNames.badIncrease(timing.stepMs));
+    return { slo: slo.id, bad, total: await sum(sloNames.totalIncrease(timing.stepMs)) };
+  });
+  const stepMs = Math.max(timing.scrapeIntervalMs, timing.evaluationIntervalMs);
+  return silencesIn({
+    ...facts,
+    slos: await Promise.all(counts),
+    seen: await callersSaw(watch, { fromMs, untilMs, stepMs, scrapeMs: timing.scrapeIntervalMs }),
+  });
+}
+
+/** Failures as the callers' own proxies count them, and when a rule on them would have been true first. */
+async function callersSaw(
+  watch: Watch,
+  t: { fromMs: number; untilMs: number; stepMs: number; scrapeMs: number },
+): Promise<{ expr: string; firstTrueMs: number }[]> {
+  const window = formatDurationMs(4 * t.scrapeMs);
+  const rate = (more: string): string =>
+    `sum by (dst) (rate(response_total{direction="outbound"${more}}[${window}]))`;
+  const expr = `${rate(',classification="failure"')} / ${rate('')} > ${bound}`;
+  const found = await watch.queryRange(expr, t.fromMs, t.untilMs, t.stepMs).catch(() => []);
+  return found.flatMap(({ labels, points }) => {
+    const [first] = points;
+    const dst = labels.dst;
+    if (!first || dst === undefined) return [];
+    const own = `{direction="outbound",dst="${dst}"`;
+    return [
+      {
+        expr:
+          `sum(rate(response_total${own},classification="failure"}[1m])) / ` +
+          `sum(rate(response_total${own}}[1m])) > ${bound}`,
+        firstTrueMs: first[0],
+      },
+    ];
+  });
+}
