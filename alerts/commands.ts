@@ -6,6 +6,7 @@ import { registerLint } from './lint/commands.js';
 import { registerRouting } from './routing/commands.js';
 import { registerScale } from './scale/commands.js';
 import { registerBacktest } from './proof/backtest/command.js';
+import { registerMutate } from './proof/mutants/command.js';
 import { registerTest } from './proof/unit/command.js';
 
 export function registerAlerts(program: Command): void {
@@ -18,5 +19,6 @@ export function registerAlerts(program: Command): void {
   registerRouting(alerts);
   registerScale(alerts);
   registerTest(alerts);
+  registerMutate(alerts);
   registerBacktest(alerts);
 }

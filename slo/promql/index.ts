@@ -3,6 +3,7 @@ export { Labels, labelName, metricNameLabel, quote } from './labels.js';
 export type { Expr, Matcher, VectorSelector, ValueType } from './syntax/ast.js';
 export { walk } from './syntax/ast.js';
 export { parse, parseSelector } from './syntax/parse.js';
+export { print } from './syntax/print.js';
 export { asUserError, lineColumn, PromqlError, withCaret } from './syntax/error.js';
 export { typeOf } from './syntax/types.js';
 export type { Appended, Samples, Series } from './store/series.js';

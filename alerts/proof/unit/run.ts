@@ -1,22 +1,14 @@
 /** Runs one group of unit tests: loads its series, evaluates the rules step by step, and compares. */
 import { type Place, UserError } from '../../../base/errors.js';
-import {
-  type Histogram,
-  Labels,
-  MemoryStore,
-  metricNameLabel,
-  parseSelector,
-  PromqlError,
-  type StoredSeries,
-} from '../../../slo/promql/index.js';
-import { QueryEngine } from '../../rules/engine.js';
+import { Labels, parseSelector, PromqlError } from '../../../slo/promql/index.js';
 import { GroupState } from '../../rules/group.js';
-import { RuleError, type RuleSample, type RuleWorld } from '../../rules/model.js';
+import { RuleError, type RuleSample } from '../../rules/model.js';
 import type { ReadGroup } from '../../rules/read.js';
 import { compareAlerts, compareSamples, type Comparison } from './compare.js';
-import { type Point, PointsError, parsePoints } from './points.js';
+import { PointsError, parsePoints } from './points.js';
 import type { AlertCase, ExprCase, InputSeries, TestGroup } from './read.js';
-import { selectorsOf, type Witness } from './witness.js';
+import type { Witness } from './witness.js';
+import { type UnitSeries, UnitWorld } from './world.js';
 
 export interface Failure {
   /** What was tested: an alert, an expression, or the evaluation itself. */
@@ -46,18 +38,12 @@ export interface RunOptions {
   witness: Witness;
 }
 
-interface Loading {
-  series: StoredSeries;
-  points: Point[];
-  next: number;
-}
-
 export function runGroup(
   test: TestGroup,
   rules: readonly ReadGroup[],
   options: RunOptions,
 ): Failure[] {
-  const world = new UnitWorld(test, options);
+  const world = new UnitWorld({ ...test, series: test.input.map(readSeries) }, options);
   const order = (group: ReadGroup): number => Math.max(0, options.groupOrder.indexOf(group.name));
   const groups = [...rules]
     .sort((a, b) => order(a) - order(b))
@@ -199,90 +185,19 @@ function metricOf(text: string): Labels {
   return Labels.fromEntries(matchers.map((m): [string, string] => [m.name, m.value]));
 }
 
-/** The store of one test, filled up to the moment of each evaluation. */
-class UnitWorld implements RuleWorld {
-  readonly externalLabels: Readonly<Record<string, string>>;
-  readonly externalUrl: string;
-  readonly #store = new MemoryStore();
-  readonly #engine: QueryEngine;
-  readonly #loading: Loading[];
-  readonly #startMs: number;
-  readonly #intervalMs: number;
-
-  constructor(test: TestGroup, options: RunOptions) {
-    this.externalLabels = test.externalLabels;
-    this.externalUrl = test.externalUrl;
-    this.#startMs = test.startMs;
-    this.#intervalMs = test.intervalMs;
-    this.#engine = new QueryEngine(this.#store, {
-      subqueryStepMs: options.evaluationIntervalMs,
-      closedRanges: options.closedRanges,
-    });
-    this.#loading = test.input.map((series) => this.#load(series));
-  }
-
-  #load(input: InputSeries): Loading {
-    try {
-      const labels = metricOf(input.series);
-      const points = parsePoints(input.values);
-      return { series: this.#store.series(labels), points, next: 0 };
-    } catch (error) {
-      if (error instanceof PointsError) {
-        const { line, column } = input.valuesPlace;
-        const place = { ...input.valuesPlace, line, column: column + error.offset };
-        throw new UserError({ place, message: error.message });
-      }
-      if (error instanceof PromqlError) {
-        throw new UserError({ place: input.place, message: `series: ${error.message}` });
-      }
-      throw error;
+/** The labels and points of an input series; a mistake in them is a UserError with its place. */
+export function readSeries(input: InputSeries): UnitSeries {
+  try {
+    return { labels: metricOf(input.series), points: parsePoints(input.values) };
+  } catch (error) {
+    if (error instanceof PointsError) {
+      const { line, column } = input.valuesPlace;
+      const place = { ...input.valuesPlace, line, column: column + error.offset };
+      throw new UserError({ place, message: error.message });
     }
-  }
-
-  loadUntil(timeMs: number): void {
-    for (const loading of this.#loading) {
-      const { series, points } = loading;
-      for (; loading.next < points.length; loading.next++) {
-        const at = this.#startMs + loading.next * this.#intervalMs;
-        if (at > timeMs) break;
-        const point = points[loading.next];
-        if (point === undefined) continue;
-        if (point === 'stale') series.appendStale(at);
-        else if (typeof point === 'number') series.append(at, point);
-        else series.appendHistogram(at, point);
-      }
+    if (error instanceof PromqlError) {
+      throw new UserError({ place: input.place, message: `series: ${error.message}` });
     }
-  }
-
-  query(expr: string, timeMs: number): RuleSample[] {
-    return this.#engine.instant(expr, timeMs);
-  }
-
-  append(sample: RuleSample, timeMs: number): void {
-    const value: number | Histogram = sample.histogram ?? sample.value;
-    const series = this.#store.series(sample.labels);
-    const before = series.lastMs === timeMs ? series.values[series.length - 1] : undefined;
-    const appended =
-      typeof value === 'number'
-        ? series.append(timeMs, value)
-        : series.appendHistogram(timeMs, value);
-    if (appended === 'duplicate' && !Object.is(before, value)) {
-      throw new RuleError('duplicate sample for timestamp');
-    }
-  }
-
-  appendStale(labels: Labels, timeMs: number): void {
-    this.#store.appendStale(labels, timeMs);
-  }
-
-  /** Whether there is any series of the names that the expression asks for, whatever their labels. */
-  everFound(expr: string): boolean {
-    const selectors = selectorsOf(expr);
-    if (selectors.length === 0) return true;
-    return selectors.some((matchers) => {
-      const named = matchers.filter((m) => m.name === metricNameLabel);
-      const asked = named.length > 0 ? named : matchers;
-      return this.#store.select(asked, -Infinity, Infinity).length > 0;
-    });
+    throw error;
   }
 }

@@ -34,7 +34,8 @@ export function selectorsOf(expr: string): (readonly Matcher[])[] {
   return found;
 }
 
-const namesIn = (expr: string): string[] =>
+/** Names of series that an expression asks for by equality. */
+export const namesIn = (expr: string): string[] =>
   selectorsOf(expr).flatMap((matchers) =>
     matchers.filter((m) => m.name === '__name__' && m.op === '=').map((m) => m.value),
   );

@@ -1,0 +1,143 @@
+/** `firedrill alerts mutate`: edits every rule a little, and says which edits the tests let through. */
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../../base/errors.js';
+import type { Mutant } from './mutate.js';
+
+interface Flags {
+  tests: string[];
+  run?: string;
+  format: string;
+  min?: string;
+  write?: string;
+  stories: boolean;
+  prometheusVersion: string;
+}
+
+export function registerMutate(alerts: Command): void {
+  alerts
+    .command('mutate')
+    .description('edit every rule a little, and say which edits its tests do not notice')
+    .argument('<rules...>', 'rule files')
+    .requiredOption('--tests <file...>', "files of tests, in promtool's format")
+    .option('--run <regex>', 'only rules whose name matches')
+    .option('--format <format>', 'text or json', 'text')
+    .option('--min <percent>', 'exit 1 where a smaller share of the edits is noticed')
+    .option('--write <file>', 'write the missing tests, to be read before they are kept')
+    .option(
+      '--no-stories',
+      'do not look for equivalent edits: quicker; all that survive are listed',
+    )
+    .option('--prometheus-version <major>', '2: ranges hold both ends, as before version 3', '3')
+    .addHelpText(
+      'after',
+      '\nEdits: for, keep_firing_for, thresholds, comparisons, and/or/unless, matchers, windows, joins, aggregations.' +
+        '\nAn edit is called equivalent only where the edited rule and the rule fire alike in every story that was' +
+        '\ngenerated near those of the tests, some of which fire and some of which do not.' +
+        '\n\nExamples:\n  firedrill alerts mutate rules/*.yaml --tests tests/*.yaml' +
+        '\n  firedrill alerts mutate rules/shop.yaml --tests tests/shop.yaml --write tests/shop-missing.yaml' +
+        '\n  firedrill alerts mutate rules/*.yaml --tests tests/*.yaml --min 95 --format json' +
+        '\n\nExit codes: 0 measured, 1 below --min, 2 a file cannot be read or the tests fail unedited.',
+    )
+    .action(run);
+}
+
+async function run(rules: string[], flags: Flags): Promise<void> {
+  const { mutate, scoreOf } = await import('./mutate.js');
+  const { Progress } = await import('../../../base/terminal.js');
+  if (flags.format !== 'text' && flags.format !== 'json') {
+    throw new UserError({ message: `--format ${flags.format}`, expected: 'text or json' });
+  }
+  if (!/^[23]$/.test(flags.prometheusVersion)) {
+    const message = `--prometheus-version ${flags.prometheusVersion}`;
+    throw new UserError({ message, expected: '2 or 3' });
+  }
+  const least = flags.min === undefined ? undefined : Number(flags.min);
+  if (least !== undefined && !(least >= 0 && least <= 100)) {
+    throw new UserError({ message: `--min ${flags.min}`, expected: '0 to 100' });
+  }
+  const status = new Progress(process.stderr);
+  const { mutants, affected } = mutate(rules, flags.tests, {
+    only: flags.run === undefined ? undefined : pattern(flags.run),
+    stories: flags.stories || flags.write !== undefined,
+    closedRanges: flags.prometheusVersion === '2',
+    progress: (text) => status.update(text),
+  });
+  status.clear();
+  if (mutants.length === 0) {
+    throw new UserError('there is nothing to edit: no rule was read or none matches --run');
+  }
+  const score = scoreOf(mutants);
+  if (flags.format === 'json') {
+    const survivors = mutants.filter((m) => m.state === 'survived').map(survivorOf);
+    const answer = { ...score, survivors };
+    process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
+  } else {
+    process.stdout.write(textOf(mutants, score));
+  }
+  if (flags.write !== undefined) {
+    const { testsFor } = await import('./write-tests.js');
+    await writeAll(flags.write, testsFor(mutants, affected, flags.write));
+  }
+  if (least !== undefined && score.percent < least) process.exitCode = exitCode.failed;
+}
+
+const survivorOf = ({ read, name, mutation, difference }: Mutant) => ({
+  ...read.place,
+  rule: name,
+  kind: mutation.kind,
+  change: mutation.change,
+  shown: difference !== undefined,
+});
+
+function textOf(
+  mutants: readonly Mutant[],
+  score: { mutants: number; killed: number; equivalent: number; percent: number },
+): string {
+  const lines = mutants
+    .filter((m) => m.state === 'survived')
+    .map(({ read: { place }, name, mutation, difference }) => {
+      const why = difference
+        ? difference.fires
+          ? 'a story shows it: the rule fires, the edit does not (or tells other labels)'
+          : 'a story shows it: the edit fires, the rule does not'
+        : 'no story made the rule fire and stay quiet, so nothing is known';
+      return `${place.file}:${place.line}:${place.column}: ${name}: ${mutation.change}: ${why}`;
+    });
+  const survived = lines.length;
+  lines.push(
+    `${score.mutants} edits: ${score.killed} noticed, ${score.equivalent} equivalent, ${survived} not noticed: ` +
+      `${score.percent}% of those that matter are noticed`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+async function writeAll(
+  file: string,
+  written: import('./write-tests.js').WrittenTests,
+): Promise<void> {
+  const { writeFileWhole } = await import('../../../base/write-file.js');
+  const { formatDurationMs } = await import('../../../base/duration.js');
+  const { documents } = written;
+  documents.forEach(({ text, evaluationIntervalMs }, i) => {
+    const suffix = i === 0 ? '' : `-${formatDurationMs(evaluationIntervalMs)}`;
+    const path = file.replace(/(\.ya?ml)?$/, (ending) => `${suffix}${ending}`);
+    writeFileWhole(path, text);
+    process.stderr.write(
+      `${path}: tests for ${written.mutants} edits; read them before you keep them\n`,
+    );
+  });
+  if (documents.length === 0) process.stderr.write('no test is missing that could be written\n');
+  if (written.left > 0) {
+    process.stderr.write(
+      `${written.left} edits of recording rules that no alert reads are left to you\n`,
+    );
+  }
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new UserError({ message: `--run ${text}`, expected: 'a regular expression' });
+  }
+}

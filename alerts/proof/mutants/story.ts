@@ -1,0 +1,158 @@
+/**
+ * A story is what one run of the rules sees: series over time. Rules tell two stories apart by what fires when; a mutant
+ * that no story tells from its rule is the same rule in other words, as far as anybody can see.
+ */
+import type { Place } from '../../../base/errors.js';
+import { metricNameLabel } from '../../../slo/promql/index.js';
+import { GroupState } from '../../rules/group.js';
+import type { ReadGroup } from '../../rules/read.js';
+import type { TestGroup, UnitFile } from '../unit/read.js';
+import { readSeries } from '../unit/run.js';
+import { type UnitSeries, UnitWorld } from '../unit/world.js';
+
+export interface Story {
+  startMs: number;
+  intervalMs: number;
+  evaluationIntervalMs: number;
+  externalLabels: Readonly<Record<string, string>>;
+  externalUrl: string;
+  series: readonly UnitSeries[];
+  /** Ranges hold both their ends, as before Prometheus 3. */
+  closedRanges: boolean;
+  /** The first evaluation that is made: what a rule says of days in which nothing is expected of it is not asked. */
+  fromStep: number;
+  /** The last evaluation at which a test looks. */
+  untilStep: number;
+}
+
+/** So many evaluations before the first look of a test, and after its last: what resolves, resolves within them. */
+const leadSteps = 240;
+const tailSteps = 60;
+
+/** `records`: some rule records series, which must be there from the start on. */
+export function storyOf(
+  unit: UnitFile,
+  test: TestGroup,
+  { records, closedRanges }: { records: boolean; closedRanges: boolean },
+): Story {
+  const { evaluationIntervalMs } = unit;
+  const looks = [...test.alerts, ...test.exprs].map((c) => c.evalTimeMs / evaluationIntervalMs);
+  return {
+    startMs: test.startMs,
+    intervalMs: test.intervalMs,
+    evaluationIntervalMs,
+    externalLabels: test.externalLabels,
+    externalUrl: test.externalUrl,
+    series: test.input.map(readSeries),
+    closedRanges,
+    fromStep: records ? 0 : Math.max(0, Math.floor(Math.min(...looks)) - leadSteps),
+    untilStep: Math.ceil(Math.max(...looks)),
+  };
+}
+
+export const stepsOf = (story: Story): number =>
+  Math.min(lengthOf(story) + 12, story.untilStep + tailSteps);
+
+/** In evaluations. */
+function lengthOf(story: Story): number {
+  const points = Math.max(0, ...story.series.map((s) => s.points.length));
+  return Math.ceil((points * story.intervalMs) / story.evaluationIntervalMs);
+}
+
+/** What is looked at: alerts by name, or, where none is reached, recorded series by name. */
+export interface Watched {
+  alerts: ReadonlySet<string>;
+  names: ReadonlySet<string>;
+}
+
+/** How many evaluations were made so far, over all stories: the measure of what a search may cost. */
+export class Effort {
+  steps = 0;
+}
+
+/**
+ * For each evaluation, what fires (or was recorded) as one text; a rule that cannot be evaluated is a text too. Ends early
+ * at the first step that differs from `other`.
+ */
+export function timeline(
+  story: Story,
+  groups: readonly ReadGroup[],
+  watched: Watched,
+  other?: readonly string[],
+  effort?: Effort,
+): string[] {
+  const world = new UnitWorld(story, story);
+  const states = groups.map((group) => new GroupState(silent(group), world));
+  const steps = stepsOf(story);
+  const texts: string[] = Array.from({ length: story.fromStep }, () => '');
+  for (let step = story.fromStep; step < steps; step++) {
+    if (effort) effort.steps++;
+    const timeMs = story.startMs + step * story.evaluationIntervalMs;
+    world.loadUntil(timeMs);
+    const failures = states.flatMap((state) => state.evaluate(timeMs));
+    const text =
+      failures.length > 0
+        ? `error: ${failures[0]?.message ?? ''}`
+        : seenAt(states, world, watched, timeMs);
+    texts.push(text);
+    if (other && other[step] !== text) return texts;
+  }
+  return texts;
+}
+
+function seenAt(
+  states: readonly GroupState[],
+  world: UnitWorld,
+  watched: Watched,
+  timeMs: number,
+): string {
+  if (watched.alerts.size > 0) {
+    return states
+      .flatMap((state) => state.alerting)
+      .filter((rule) => watched.alerts.has(rule.rule.alert))
+      .flatMap((rule) => rule.active().filter((alert) => alert.state === 'firing'))
+      .map((alert) => alert.labels.key)
+      .sort()
+      .join('\n');
+  }
+  return [...watched.names]
+    .flatMap((name) => world.query(`{${metricNameLabel}=${JSON.stringify(name)}}`, timeMs))
+    .map((sample) => `${sample.labels.key} ${sample.value}`)
+    .sort()
+    .join('\n');
+}
+
+/** Annotations say the same of every alert, and cost more than the rule itself: nobody reads them here. */
+const silent = (group: ReadGroup): ReadGroup => ({
+  ...group,
+  rules: group.rules.map((read) =>
+    read.rule.kind === 'alert' ? { ...read, rule: { ...read.rule, annotations: {} } } : read,
+  ),
+});
+
+/** The alerts that fire at a step of a story, with their texts: what a test would expect. */
+export function firingAt(
+  story: Story,
+  groups: readonly ReadGroup[],
+  alert: string,
+  atStep: number,
+): { labels: Record<string, string>; annotations: Record<string, string> }[] {
+  const world = new UnitWorld(story, story);
+  const states = groups.map((group) => new GroupState(group, world));
+  for (let step = 0; step <= atStep; step++) {
+    const timeMs = story.startMs + step * story.evaluationIntervalMs;
+    world.loadUntil(timeMs);
+    for (const state of states) state.evaluate(timeMs);
+  }
+  return states
+    .flatMap((state) => state.alerting)
+    .filter((rule) => rule.rule.alert === alert)
+    .flatMap((rule) => rule.active().filter((a) => a.state === 'firing'))
+    .map((a) => {
+      const { alertname: _, ...labels } = a.labels.toObject();
+      return { labels, annotations: a.annotations };
+    });
+}
+
+/** A place for rules and tests that were made here and stand in no file. */
+export const nowhere: Place = { file: 'generated', line: 1, column: 1 };
