@@ -121,6 +121,12 @@ test('a PrometheusRule object holds the same groups', () => {
   expect(text).toContain('    - name: mesh-certificates');
 });
 
+/** A build from the module names no version: it is one of 3.x. */
+function promtoolMajor(): 2 | 3 {
+  const said = execFileSync(requireTool('promtool'), ['--version']).toString();
+  return said.includes('version 2.') ? 2 : 3;
+}
+
 /** Each fires in one case and is quiet in another, by Prometheus's own evaluation. */
 const withPromtool = testWith('promtool');
 
@@ -128,8 +134,11 @@ describe('A1, A5: unit tests of every alert, run by promtool', () => {
   const tests = readdirSync(asset('alerts/library/tests'));
 
   for (const name of tests) {
-    withPromtool(name, () => {
+    withPromtool(name, ({ skip }) => {
       const file = asset(`alerts/library/tests/${name}`);
+      // They look just beside the bounds, where a range that holds both its ends says something else.
+      const written = name.endsWith('-edits.yaml');
+      skip(written && promtoolMajor() === 2, 'these tests hold ranges as Prometheus 3 has them');
       const said = execFileSync(requireTool('promtool'), ['test', 'rules', file]).toString();
       expect(said).toContain('SUCCESS');
     });

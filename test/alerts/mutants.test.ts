@@ -148,7 +148,10 @@ test('a rule that fires in no story is not called equivalent', () => {
   writeFileSync(
     at('tests.yaml'),
     `rule_files: [rules.yaml]
-tests: [{ interval: 1m, input_series: [{ series: absent_metric, values: 5x9 }], alert_rule_test: [{ eval_time: 5m, alertname: Never, exp_alerts: [] }] }]
+tests:
+  - interval: 1m
+    input_series: [{ series: absent_metric, values: 5x9 }]
+    alert_rule_test: [{ eval_time: 5m, alertname: Never, exp_alerts: [] }]
 `,
   );
   const { mutants } = mutate([at('rules.yaml')], [at('tests.yaml')], options);
@@ -198,7 +201,9 @@ test('every edit of a rule parses, differs from it, and says what it is', () => 
   const edits = mutationsOf({
     kind: 'alert',
     alert: 'A',
-    expr: '(sum by (a) (rate(x_total{b="c", d=~"e|f"}[10m] offset 5m)) / on (a) group_left max by (a) (y)) > 2 * 0.05 unless on (a) z',
+    expr:
+      '(sum by (a) (rate(x_total{b="c", d=~"e|f"}[10m] offset 5m)) / on (a) group_left max by (a) (y)) > 2 * 0.05 ' +
+      'unless on (a) z',
     forMs: 300_000,
     keepFiringForMs: 0,
     labels: {},

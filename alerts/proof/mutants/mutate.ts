@@ -16,8 +16,9 @@ export interface Mutant {
   name: string;
   mutation: Mutation;
   /**
-   * `killed`: a test fails; `equivalent`: over all generated stories, in some of which the rule fires and in some not, both
-   * say the same; `survived`: a story tells them apart, or the rule never fired in any story, so that nothing is known.
+   * `killed`: a test fails; `equivalent`: over all generated stories, in some of which the rule fires and in some
+   * not, both say the same; `survived`: a story tells them apart, or the rule never fired in any story, so that
+   * nothing is known.
    */
   state: 'killed' | 'equivalent' | 'survived';
   /** The story that tells a survivor from its rule. */
@@ -46,8 +47,8 @@ interface Tests {
 }
 
 /**
- * Mutates the rules of `ruleFiles` and runs the tests of `testFiles` that load them. Throws a UserError where a file cannot
- * be read, where no test loads a rule file, or where the tests fail before anything was changed.
+ * Mutates the rules of `ruleFiles` and runs the tests of `testFiles` that load them. Throws a UserError where a
+ * file cannot be read, where no test loads a rule file, or where the tests fail before anything was changed.
  */
 export function mutate(
   ruleFiles: readonly string[],
@@ -101,7 +102,7 @@ const realpathOf = (file: string): string => {
 
 /** The first of each key: a file that is named twice is mutated once. */
 const uniqueBy = <T>(items: readonly T[], key: (item: T) => string): T[] =>
-  [...new Map(items.toReversed().map((item) => [key(item), item])).values()].reverse();
+  [...new Map(items.toReversed().map((item) => [key(item), item])).values()].toReversed();
 
 /** A test that fails by itself would kill every mutant. */
 function checkBaseline(tests: readonly Tests[], options: MutateOptions): void {

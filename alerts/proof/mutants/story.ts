@@ -1,6 +1,6 @@
 /**
- * A story is what one run of the rules sees: series over time. Rules tell two stories apart by what fires when; a mutant
- * that no story tells from its rule is the same rule in other words, as far as anybody can see.
+ * A story is what one run of the rules sees: series over time. Rules tell two stories apart by what fires when; a
+ * mutant that no story tells from its rule is the same rule in other words, as far as anybody can see.
  */
 import type { Place } from '../../../base/errors.js';
 import { metricNameLabel } from '../../../slo/promql/index.js';
@@ -71,8 +71,8 @@ export class Effort {
 }
 
 /**
- * For each evaluation, what fires (or was recorded) as one text; a rule that cannot be evaluated is a text too. Ends early
- * at the first step that differs from `other`.
+ * For each evaluation, what fires (or was recorded) as one text; a rule that cannot be evaluated is a text too.
+ * Ends early at the first step that differs from `other`.
  */
 export function timeline(
   story: Story,

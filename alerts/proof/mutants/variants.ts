@@ -1,7 +1,7 @@
 /**
- * Stories near those of the tests, in which an edit of a rule would show: values just beside the bound, a second instance,
- * a series that only the matcher keeps out, an incident that ends, one story after another. All from a seed, so that the
- * same rules and tests always give the same stories.
+ * Stories near those of the tests, in which an edit of a rule would show: values just beside the bound, a second
+ * instance, a series that only the matcher keeps out, an incident that ends, one story after another. All from a
+ * seed, so that the same rules and tests always give the same stories.
  */
 import { type Random, seededRandom } from '../../../base/random.js';
 import { Labels, metricNameLabel } from '../../../slo/promql/index.js';
@@ -206,8 +206,8 @@ function matchedLabels(groups: readonly ReadGroup[]): Set<string> {
 }
 
 /**
- * For each metric, the factor (and the shift) at which the story begins to fire is found by halving; stories a little to
- * both sides of it are where a changed bound or window shows.
+ * For each metric, the factor (and the shift) at which the story begins to fire is found by halving; stories a
+ * little to both sides of it are where a changed bound or window shows.
  */
 function* besideTheBound(
   story: Story,
@@ -219,7 +219,7 @@ function* besideTheBound(
   const present = [...new Set(story.series.map((s) => s.labels.metricName))].filter((n) =>
     asked.has(n),
   );
-  const groupsOfSeries = [...present.map((n) => (s: UnitSeries) => s.labels.metricName === n)];
+  const groupsOfSeries = present.map((n) => (s: UnitSeries) => s.labels.metricName === n);
   for (const one of each ? story.series.slice(0, 8) : []) groupsOfSeries.push((s) => s === one);
   for (const own of groupsOfSeries) {
     const scaled = (factor: number): Story => ({

@@ -20,8 +20,8 @@ export interface WrittenTests {
 }
 
 /**
- * Tests for the survivors whose difference is known; each story with as few series as show it. `file` is where the tests
- * will be: rule files are named from there.
+ * Tests for the survivors whose difference is known; each story with as few series as show it. `file` is where the
+ * tests will be: rule files are named from there.
  */
 export function testsFor(
   mutants: readonly Mutant[],
