@@ -16,6 +16,15 @@ export interface GenerateFlags {
   file: string;
   out: string;
   check: boolean;
+  slos: string[];
+  rules: string[];
+}
+
+export interface TestFlags {
+  file: string;
+  slos: string[];
+  rules: string[];
+  output: string;
 }
 
 export interface SilenceFlags {
@@ -33,6 +42,19 @@ export interface SilenceFlags {
 
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
+const slosOption: [string, string, typeof collect, string[]] = [
+  '-i, --slos <path>',
+  'SLOs whose owners and severities are to have a team (may be repeated)',
+  collect,
+  [],
+];
+const rulesOption: [string, string, typeof collect, string[]] = [
+  '--rules <file>',
+  'rule files, likewise (may be repeated)',
+  collect,
+  [],
+];
+
 export function registerRouting(alerts: Command): void {
   const routes = alerts
     .command('routes')
@@ -42,7 +64,13 @@ export function registerRouting(alerts: Command): void {
     .description('write alertmanager.yaml, and the rules of escalations')
     .requiredOption('-f, --file <file>', 'the declaration')
     .requiredOption('-o, --out <path>', 'a folder, or - for standard output')
-    .option('--check', 'let amtool check it before it is written', false)
+    .option(
+      '--check',
+      'let amtool check it before it is written, and every owner have a team',
+      false,
+    )
+    .option(...slosOption)
+    .option(...rulesOption)
     .addHelpText(
       'after',
       '\nExample:\n  firedrill alerts routes generate -f examples/alerts/routing.yaml -o out/ --check',
@@ -52,14 +80,22 @@ export function registerRouting(alerts: Command): void {
     .command('test')
     .description("run the declaration's tests: who is told of what, and when")
     .requiredOption('-f, --file <file>', 'the declaration')
+    .option(...slosOption)
+    .option(...rulesOption)
     .option('--output <format>', 'text or json', 'text')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill alerts routes test -f examples/alerts/routing.yaml',
     )
-    .action(async (flags: { file: string; output: string }) =>
-      (await import('./run.js')).testRoutes(flags),
-    );
+    .action(async (flags: TestFlags) => (await import('./run.js')).testRoutes(flags));
+  routes
+    .command('schema')
+    .description('the JSON Schema of the declaration, for editors')
+    .addHelpText('after', '\nExample:\n  firedrill alerts routes schema > routing.schema.json')
+    .action(async () => {
+      const { routingJsonSchema } = await import('./declaration.js');
+      process.stdout.write(`${JSON.stringify(routingJsonSchema(), undefined, 2)}\n`);
+    });
 
   alerts
     .command('route')

@@ -159,6 +159,10 @@ const schema = z.strictObject({
     .default([]),
 });
 
+/** For editors: `# yaml-language-server: $schema=...`. */
+export const routingJsonSchema = (): unknown =>
+  z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+
 export type Routing = z.output<typeof schema>;
 export type Contact = z.output<typeof contact>;
 export type Team = z.output<typeof team>;

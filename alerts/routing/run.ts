@@ -9,7 +9,7 @@ import { requireTool } from '../../base/tools.js';
 import { writeAll } from '../../slo/rules/write-files.js';
 import { groupsText } from '../../slo/rules/write.js';
 import { AlertmanagerApi, silencesAt } from './alertmanager-api.js';
-import type { GenerateFlags, RouteFlags } from './commands.js';
+import type { GenerateFlags, RouteFlags, TestFlags } from './commands.js';
 import { compileRouting, configText } from './compile.js';
 import { readAmConfig } from './config.js';
 import { readRouting, type Routing } from './declaration.js';
@@ -17,10 +17,14 @@ import { escalationGroups, escalationLimits } from './escalation.js';
 import { decide } from './evaluate.js';
 import { explainDecision } from './explain.js';
 import { parseLabels } from './matchers.js';
+import { alertsIn, unownedProblems } from './unowned.js';
 
 export async function generateRoutes(flags: GenerateFlags): Promise<void> {
   const { routing } = readRouting(flags.file);
   const config = configText(compileRouting(routing));
+  const unowned = unownedProblems(routing, alertsIn(flags.slos, flags.rules));
+  if (flags.check && unowned.length > 0) throw new UserError(unowned, exitCode.failed);
+  for (const problem of unowned) process.stderr.write(`note: ${formatProblem(problem)}\n`);
   if (flags.check) await checkConfig(config);
   const files = new Map([['alertmanager.yaml', config]]);
   const escalations = escalationGroups(routing);
@@ -77,9 +81,13 @@ export function routeTests(routing: Routing, nowMs: number): RouteTestResult[] {
   });
 }
 
-export function testRoutes(flags: { file: string; output: string }): void {
+export function testRoutes(flags: TestFlags): void {
   const { routing, document } = readRouting(flags.file);
+  const unowned = unownedProblems(routing, alertsIn(flags.slos, flags.rules));
+  for (const problem of unowned) process.stderr.write(`${formatProblem(problem)}\n`);
+  if (unowned.length > 0) process.exitCode = exitCode.failed;
   if (routing.tests.length === 0) {
+    if (flags.slos.length + flags.rules.length > 0) return;
     throw new UserError({ message: `${flags.file} has no tests`, expected: 'tests: [...]' });
   }
   const results = routeTests(routing, Date.now());

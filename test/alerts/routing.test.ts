@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { compileRouting, configText } from '../../alerts/routing/compile.js';
 import { type AmConfig, type AmRoute, readAmConfig } from '../../alerts/routing/config.js';
+import { alertsIn, unownedProblems } from '../../alerts/routing/unowned.js';
 import { readRouting, readRoutingText } from '../../alerts/routing/declaration.js';
 import { escalationGroups } from '../../alerts/routing/escalation.js';
 import { decide } from '../../alerts/routing/evaluate.js';
 import { matcherOf, parseLabels, parseMatchers } from '../../alerts/routing/matchers.js';
 import { checkConfig, routeTests } from '../../alerts/routing/run.js';
 import { contains, momentOf } from '../../alerts/routing/time-intervals.js';
-import { UserError } from '../../base/errors.js';
+import { formatProblem, UserError } from '../../base/errors.js';
 import { asset, program } from '../../base/paths.js';
 import { seededRandom } from '../../base/random.js';
 import { requireTool } from '../../base/tools.js';
@@ -568,4 +569,41 @@ describe('the command', () => {
 test('labels of a command line', () => {
   expect(parseLabels('a=b,c="d, e",f=', '--labels')).toEqual({ a: 'b', c: 'd, e', f: '' });
   expect(() => parseLabels('a=~b', '--labels')).toThrow('labels such as');
+});
+
+describe('owners that no team has', () => {
+  const slo = (owner: string): string => `apiVersion: firedrill.dev/v1
+service: orders
+owner: ${owner}
+slos:
+  - name: availability
+    objective: 99.9
+    sli: { events: { bad: 'errors_total', total: 'requests_total' } }
+`;
+  const declared = join(folder, 'unowned-routing.yaml');
+  writeFileSync(declared, least);
+  const teams = readRoutingText('r.yaml', least).teams;
+  const own = teams[0]!.owns?.[0] ?? teams[0]!.name;
+  const [good, bad] = [join(folder, 'good-slo.yaml'), join(folder, 'bad-slo.yaml')];
+  writeFileSync(good, slo(own));
+  writeFileSync(bad, slo(`${own}s`));
+  const rules = join(folder, 'unowned-rules.yaml');
+  writeFileSync(
+    rules,
+    'groups:\n- name: g\n  rules:\n  - alert: Lost\n    expr: up == 0\n    labels: { severity: urgent, service: lost }\n',
+  );
+
+  test('each is named once, with its place and the owner that was meant', async () => {
+    const alerts = alertsIn([bad], [rules]);
+    const texts = unownedProblems(readRoutingText('r.yaml', least), alerts).map(formatProblem);
+    expect(texts.join('\n')).toMatch(
+      new RegExp(`bad-slo.yaml:\\d+:\\d+: no team owns '${own}s': it goes to the default team`),
+    );
+    expect(texts.join('\n')).toContain(`expected ${own}`);
+    expect(texts.join('\n')).toMatch(
+      /unowned-rules.yaml:4:5: an alert has no owner, nor a team for 'lost'/,
+    );
+    expect(texts.join('\n')).toMatch(/no severity 'urgent' is declared/);
+    expect(unownedProblems(readRoutingText('r.yaml', least), alertsIn([good], []))).toEqual([]);
+  });
 });
