@@ -211,6 +211,13 @@ const withOptions = (command: Command): Command =>
     .option('--load <kind>', 'auto, embedded, or k6', 'auto')
     .option('--rate <number>', "requests a second, all routes together (default: the load's own)")
     .option('--slo <file>', 'SLOs to alert on; repeatable (default: the drill’s)', collect, [])
+    .option(
+      '--rules <file>',
+      'rule files of Prometheus, run at the time scale; repeatable',
+      collect,
+      [],
+    )
+    .option('--alertmanager <file>', 'the alertmanager.yml under test: its receivers become sinks')
     .option('--out <folder>', 'where the report goes', 'gameday-report')
     .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')
     .option('--output <format>', 'text, or json for programs', 'text')

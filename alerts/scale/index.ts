@@ -7,4 +7,5 @@ export {
   scaleReadGroups,
   scaleRuleFiles,
   type ScaleOptions,
+  withDistinctNames,
 } from './scale.js';

@@ -7,7 +7,7 @@ import { writeAll } from '../../slo/rules/write-files.js';
 import { chooseScale } from './choose.js';
 import type { ScaleFlags } from './commands.js';
 import { proveScaling } from './proof.js';
-import { readRules, type RuleRemark, scaleReadGroups } from './scale.js';
+import { readRules, type RuleRemark, scaleReadGroups, withDistinctNames } from './scale.js';
 
 export async function scaleCommand(files: readonly string[], flags: ScaleFlags): Promise<void> {
   const scrapeMs = durationOf('--scrape-interval', flags.scrapeInterval);
@@ -33,18 +33,8 @@ export async function scaleCommand(files: readonly string[], flags: ScaleFlags):
     return;
   }
   const head = `# At time scale ${flags.timeScale}: written by firedrill alerts scale.\n`;
-  const text = head + groupsText(distinct(groups));
+  const text = head + groupsText(withDistinctNames(groups));
   writeAll(flags.out, true, new Map([['rules.yaml', text]]));
-}
-
-/** Groups of several files may have one name; those of one file may not. */
-function distinct<G extends { name: string }>(groups: readonly G[]): G[] {
-  const seen = new Map<string, number>();
-  return groups.map((group) => {
-    const count = (seen.get(group.name) ?? 0) + 1;
-    seen.set(group.name, count);
-    return count === 1 ? group : { ...group, name: `${group.name} (${count})` };
-  });
 }
 
 function durationOf(flag: string, text: string): number {

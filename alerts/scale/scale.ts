@@ -170,3 +170,13 @@ function templateRemarks(read: ReadRule): RuleRemark[] {
       message: `${nameOf(read)}: not scaled: the query in the template of ${name}`,
     }));
 }
+
+/** Groups of several files may have one name; those of one file may not. */
+export function withDistinctNames<G extends { name: string }>(groups: readonly G[]): G[] {
+  const seen = new Map<string, number>();
+  return groups.map((group) => {
+    const count = (seen.get(group.name) ?? 0) + 1;
+    seen.set(group.name, count);
+    return count === 1 ? group : { ...group, name: `${group.name} (${count})` };
+  });
+}

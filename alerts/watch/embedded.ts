@@ -23,7 +23,7 @@ import {
   seenOf,
   tellingOf,
 } from './own-routes.js';
-import { Receiver } from './receiver.js';
+import { endsEveryMs, endsGraceMs, Receiver } from './receiver.js';
 import { alertsOf, type WebhookPayload } from './webhook-payload.js';
 import { fetchOverHttp, type FetchText, Scraper } from './scraper.js';
 import { type KnownRule, Sightings, standingOf } from './standing.js';
@@ -116,6 +116,7 @@ export class EmbeddedWatch implements Watch {
     for (const target of this.#options.targets) this.#watch(target);
     this.#groups.forEach((group, i) => this.#schedule(group, i));
     this.#timers.push(clock.every(sweepEveryMs, () => this.#sweep()));
+    this.#timers.push(clock.every(endsEveryMs, () => void this.#end()));
     this.#options.say?.('embedded scraper and rules');
   }
 
@@ -301,6 +302,12 @@ export class EmbeddedWatch implements Watch {
         this.#timers.push(clock.after(100 * attempt, again));
       },
     );
+  }
+
+  async #end(): Promise<void> {
+    if (!this.#receiver.awaitsEnds) return;
+    const graceMs = endsGraceMs(this.#options.evaluationIntervalMs);
+    this.#receiver.end(await this.alerts(), this.#parts.clock.nowMs(), graceMs);
   }
 
   #sweep(): void {

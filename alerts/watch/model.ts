@@ -1,5 +1,6 @@
 /** What watches a system during a drill: scrapes it, evaluates rules, and tells a receiver what fires and resolves. */
 import type { RuleGroup } from '../../slo/index.js';
+import type { AmConfig } from '../routing/config.js';
 
 export interface Target {
   job: string;
@@ -23,6 +24,8 @@ export interface Grouping {
 /** The user's alertmanager.yml under test: routes as written, every receiver a sink on loopback. */
 export interface AlertmanagerOptions {
   file: string;
+  /** As read already; absent: it is read from the file. */
+  config?: AmConfig;
   /** Group waits, intervals and repeats are multiplied by it: 1/240. */
   timeScale: number;
   /** The moment at which mute and active time intervals are judged; default: the drill's own. */
@@ -59,6 +62,11 @@ export interface Notification {
   startsAtMs: number;
   /** Where it is resolved. */
   endsAtMs?: number;
+  /**
+   * It resolved, and no receiver was told so: `send_resolved: false`, or inhibited by then, of which Alertmanager tells
+   * no end. It came from the rules' side.
+   */
+  untold?: true;
   /** The receiver of the Alertmanager's configuration that was notified; absent where there is one for all. */
   receiver?: string;
   /** How it came. */

@@ -1,9 +1,7 @@
 /** A user's Alertmanager configuration as the embedded watch obeys it: the same decisions as the real one's. */
-import { readFileSync } from 'node:fs';
 import type { Clock } from '../../base/clock.js';
 import { parseDurationMs } from '../../base/duration.js';
-import { messageOf, UserError } from '../../base/errors.js';
-import { type AmConfig, readAmConfigText } from '../routing/config.js';
+import { type AmConfig, readAmConfig } from '../routing/config.js';
 import { type Decision, decide, type Delivery } from '../routing/evaluate.js';
 import { atTimeScale, intervalsObeyed } from '../routing/time-scale.js';
 import type { AlertmanagerOptions } from './model.js';
@@ -23,14 +21,7 @@ export interface OwnAlertmanager {
 /** Reads and checks it; every mistake is a UserError with its place. Secrets that it names are not read. */
 export function readOwnAlertmanager(options: AlertmanagerOptions): OwnAlertmanager {
   const { file, timeScale, pretendedMs } = options;
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(`${file}: ${missing ? 'no such file' : messageOf(error)}`);
-  }
-  const written = readAmConfigText(file, text);
+  const written = options.config ?? readAmConfig(file);
   const sinks = sinksOf(written);
   const config = atTimeScale(written, {
     timeScale,

@@ -17,10 +17,11 @@ import { activeAlerts, hasDiscovered, isReady, knownRules, versionsOf } from './
 import {
   alertmanagerConfig,
   fallbackField,
+  type Files,
   prometheusConfig,
   targetsFile,
 } from './prometheus-config.js';
-import { Receiver } from './receiver.js';
+import { endsEveryMs, endsGraceMs, Receiver } from './receiver.js';
 import { runFolder } from './run-folder.js';
 import { Sightings, standingOf, type StandingSource } from './standing.js';
 import { type SinkAddresses, sunkConfig } from './sunk-config.js';
@@ -73,108 +74,163 @@ export async function startPrometheus(
 }
 
 async function startOnce(options: WatchOptions, clock: Clock, fallback: boolean): Promise<Watch> {
-  const paths = {
+  const own = options.alertmanager && readOwnAlertmanager(options.alertmanager);
+  for (const remark of own?.remarks ?? []) options.say?.(remark);
+  const programs = {
     prometheus: requireTool('prometheus'),
     alertmanager: requireTool('alertmanager'),
   };
-  const say = options.say ?? (() => undefined);
-  const own = options.alertmanager && readOwnAlertmanager(options.alertmanager);
   const folder = runFolder();
   const receiver = new Receiver(clock, own?.sinks);
-  const children: GuardedChild[] = [];
-  let sights: AlertmanagerSightings | undefined;
+  const ending: (() => unknown)[] = [];
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
-      sights?.stop();
-      await Promise.all(children.map((child) => child.stop()));
+      await Promise.all(ending.map((end) => end()));
       await receiver.close();
       rmSync(folder, { recursive: true, force: true });
     })();
     return stopping;
   };
-
   try {
-    const sinks = await receiver.listen();
-    const targets = join(folder, 'targets.json');
-    const rules = join(folder, 'rules.yaml');
-    const alertmanagerPort = await freePort();
-    const port = await freePort();
-    mkdirSync(join(folder, 'alertmanager'));
-    writeFileWhole(targets, targetsFile(options.targets));
-    writeFileWhole(rules, ruleFileText(options.groups ?? []));
-    const files = { rules: [rules], targets };
-    const config = join(folder, 'prometheus.yml');
-    writeFileWhole(config, prometheusConfig(options, files, alertmanagerPort, fallback));
-    const routes = join(folder, 'alertmanager.yml');
-    writeFileWhole(routes, alertmanagerText(options, own, sinks));
-    for (const remark of own?.remarks ?? []) say(remark);
-
-    const alertmanager = startGuarded('alertmanager', paths.alertmanager, [
-      `--config.file=${routes}`,
-      `--storage.path=${join(folder, 'alertmanager')}`,
-      `--web.listen-address=127.0.0.1:${alertmanagerPort}`,
-      '--cluster.listen-address=',
-      '--log.level=warn',
-    ]);
-    const prometheus = startGuarded('prometheus', paths.prometheus, [
-      `--config.file=${config}`,
-      `--storage.tsdb.path=${join(folder, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      `--rules.alert.resend-delay=${resendDelay}`,
-      '--scrape.discovery-reload-interval=100ms',
-      '--log.level=warn',
-    ]);
-    children.push(alertmanager, prometheus);
-
-    const client = new PrometheusClient(`http://127.0.0.1:${port}`);
-    const readyUntil = clock.nowMs() + readyWithinMs;
-    const alertmanagerUrl = `http://127.0.0.1:${alertmanagerPort}`;
-    await until(alertmanager, readyUntil, clock, () => isReady(alertmanagerUrl));
-    await until(prometheus, readyUntil, clock, () => isReady(client.url));
-    await until(prometheus, readyUntil, clock, () => hasDiscovered(client.url, options.targets));
-    const version = await versionsOf(client.url, alertmanagerUrl);
-    say(`${version}, at ${client.url}`);
-    const sightings = new Sightings();
-    const ownRoutes = own && new OwnRoutes(own, clock);
-    const managerApi = new AlertmanagerApi(alertmanagerUrl);
-    sights = new AlertmanagerSightings(managerApi, sightings, ownRoutes, clock);
-    const source: StandingSource = {
-      nowMs: () => clock.nowMs(),
-      stepMs: options.evaluationIntervalMs,
-      notifications: receiver.notifications,
-      sightings,
-      telling: own && tellingOf(own),
-      rules: () => knownRules(client.url),
-      hasSeries: async (expr) => (await client.query(expr, clock.nowMs())).length > 0,
-      queryRange: (expr, startMs, endMs, stepMs) => client.range(expr, startMs, endMs, stepMs),
+    const ports = { alertmanager: await freePort(), prometheus: await freePort() };
+    const texts = {
+      alertmanager: alertmanagerText(options, own, await receiver.listen()),
+      prometheus: (files: Files) => prometheusConfig(options, files, ports.alertmanager, fallback),
     };
-    const alive = [
-      new Liveness('Prometheus', prometheus, client.url),
-      new Liveness('Alertmanager', alertmanager, alertmanagerUrl),
-    ];
-
-    return {
-      kind: 'prometheus',
-      version,
-      url: client.url,
-      query: (expr, timeMs = clock.nowMs()) => client.query(expr, timeMs),
-      queryRange: source.queryRange,
-      standing: (labels, wanted, sinceMs) => standingOf(source, labels, wanted, sinceMs),
-      trouble: () => troubleOf(alive),
-      alerts: () => activeAlerts(client.url),
-      notifications: receiver.notifications,
-      onNotification: (listener) => receiver.onNotification(listener),
-      setTargets(next: readonly Target[]) {
-        writeFileWhole(targets, targetsFile(next));
-        return Promise.resolve();
-      },
-      stop,
+    const targets = writeFiles(folder, options, texts);
+    const started = startPrograms(folder, programs, ports);
+    ending.push(...Object.values(started).map((child) => () => child.stop()));
+    const urls = {
+      prometheus: `http://127.0.0.1:${ports.prometheus}`,
+      alertmanager: `http://127.0.0.1:${ports.alertmanager}`,
     };
+    await untilUp(started, urls, options.targets, clock);
+    const version = await versionsOf(urls.prometheus, urls.alertmanager);
+    options.say?.(`${version}, at ${urls.prometheus}`);
+    const parts = { options, own, receiver, clock, urls, started, ending };
+    return { ...watchOver(parts), version, setTargets: (next) => setTargets(targets, next), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function setTargets(file: string, targets: readonly Target[]): Promise<void> {
+  writeFileWhole(file, targetsFile(targets));
+  return Promise.resolve();
+}
+
+/** Returns the file of targets, which Prometheus watches. */
+function writeFiles(
+  folder: string,
+  options: WatchOptions,
+  texts: { alertmanager: string; prometheus: (files: Files) => string },
+): string {
+  const targets = join(folder, 'targets.json');
+  const rules = join(folder, 'rules.yaml');
+  mkdirSync(join(folder, 'alertmanager'));
+  writeFileWhole(targets, targetsFile(options.targets));
+  writeFileWhole(rules, ruleFileText(options.groups ?? []));
+  writeFileWhole(join(folder, 'prometheus.yml'), texts.prometheus({ rules: [rules], targets }));
+  writeFileWhole(join(folder, 'alertmanager.yml'), texts.alertmanager);
+  return targets;
+}
+
+type Both<T> = Record<'prometheus' | 'alertmanager', T>;
+
+function startPrograms(
+  folder: string,
+  programs: Both<string>,
+  ports: Both<number>,
+): Both<GuardedChild> {
+  const alertmanager = startGuarded('alertmanager', programs.alertmanager, [
+    `--config.file=${join(folder, 'alertmanager.yml')}`,
+    `--storage.path=${join(folder, 'alertmanager')}`,
+    `--web.listen-address=127.0.0.1:${ports.alertmanager}`,
+    '--cluster.listen-address=',
+    '--log.level=warn',
+  ]);
+  const prometheus = startGuarded('prometheus', programs.prometheus, [
+    `--config.file=${join(folder, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${join(folder, 'data')}`,
+    `--web.listen-address=127.0.0.1:${ports.prometheus}`,
+    `--rules.alert.resend-delay=${resendDelay}`,
+    '--scrape.discovery-reload-interval=100ms',
+    '--log.level=warn',
+  ]);
+  return { alertmanager, prometheus };
+}
+
+async function untilUp(
+  { alertmanager, prometheus }: Both<GuardedChild>,
+  urls: Both<string>,
+  targets: readonly Target[],
+  clock: Clock,
+): Promise<void> {
+  const readyUntil = clock.nowMs() + readyWithinMs;
+  await until(alertmanager, readyUntil, clock, () => isReady(urls.alertmanager));
+  await until(prometheus, readyUntil, clock, () => isReady(urls.prometheus));
+  await until(prometheus, readyUntil, clock, () => hasDiscovered(urls.prometheus, targets));
+}
+
+interface WatchParts {
+  options: WatchOptions;
+  own: OwnAlertmanager | undefined;
+  receiver: Receiver;
+  clock: Clock;
+  urls: Both<string>;
+  started: Both<GuardedChild>;
+  /** What is to be called when the watch stops. */
+  ending: (() => unknown)[];
+}
+
+/** The watch over two programs that are up. */
+function watchOver(parts: WatchParts): Omit<Watch, 'version' | 'setTargets' | 'stop'> {
+  const { options, own, receiver, clock, urls, started, ending } = parts;
+  const client = new PrometheusClient(urls.prometheus);
+  const sightings = new Sightings();
+  const routes = own && new OwnRoutes(own, clock);
+  const api = new AlertmanagerApi(urls.alertmanager);
+  const sights = new AlertmanagerSightings(api, sightings, routes, clock);
+  const source: StandingSource = {
+    nowMs: () => clock.nowMs(),
+    stepMs: options.evaluationIntervalMs,
+    notifications: receiver.notifications,
+    sightings,
+    telling: own && tellingOf(own),
+    rules: () => knownRules(client.url),
+    hasSeries: async (expr) => (await client.query(expr, clock.nowMs())).length > 0,
+    queryRange: (expr, startMs, endMs, stepMs) => client.range(expr, startMs, endMs, stepMs),
+  };
+  const graceMs = endsGraceMs(options.evaluationIntervalMs);
+  const ends = clock.every(endsEveryMs, () => {
+    if (!receiver.awaitsEnds) return;
+    // Whether Prometheus answers is asked elsewhere.
+    activeAlerts(client.url).then(
+      (active) => receiver.end(active, clock.nowMs(), graceMs),
+      () => undefined,
+    );
+  });
+  ending.push(
+    () => sights.stop(),
+    () => ends.cancel(),
+  );
+  const alive = [
+    new Liveness('Prometheus', started.prometheus, client.url),
+    new Liveness('Alertmanager', started.alertmanager, urls.alertmanager),
+  ];
+  return {
+    kind: 'prometheus',
+    url: client.url,
+    query: (expr, timeMs = clock.nowMs()) => client.query(expr, timeMs),
+    queryRange: source.queryRange,
+    standing: (labels, wanted, sinceMs) => standingOf(source, labels, wanted, sinceMs),
+    trouble: () => troubleOf(alive),
+    alerts: () => activeAlerts(client.url),
+    notifications: receiver.notifications,
+    onNotification: (listener) => receiver.onNotification(listener),
+  };
 }
 
 /** A port that is free now; whoever asks for it next may still take it, and then the start fails and says so. */

@@ -3,14 +3,20 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../../base/clock.js';
 import { readMarker } from './marker.js';
-import type { Notification } from './model.js';
+import type { ActiveAlert, Notification } from './model.js';
 import { SinkProtocols, type SinkRequest, type Told } from './sink-protocols.js';
 import { type Mail, SmtpSink } from './smtp-sink.js';
+import { Unended } from './unended.js';
 import { emailHeader, type Sink, type SinkAddresses } from './sunk-config.js';
 import { alertsOf, type WebhookPayload } from './webhook-payload.js';
 
 const bodyMaxBytes = 8 * 1024 * 1024;
 const notificationsMax = 10_000;
+
+/** How often it is asked whether what was told of has ended, and how long a receiver may take to be told. */
+export const endsEveryMs = 500;
+export const endsGraceMs = (evaluationIntervalMs: number): number =>
+  Math.max(2000, 4 * evaluationIntervalMs);
 
 /** Everything that receivers were told, and listeners for what comes. */
 export class Receiver {
@@ -23,6 +29,7 @@ export class Receiver {
   /** Status and start of each alert as last said, by its labels and by whom it was said to. */
   readonly #said = new Map<string, string>();
   readonly #listeners = new Set<(notification: Notification) => void>();
+  readonly #unended = new Unended();
 
   /** With the sinks of a user's receivers, or for one webhook alone. */
   constructor(clock: Clock, sinks: readonly Sink[] = []) {
@@ -61,11 +68,33 @@ export class Receiver {
           break;
         }
       }
-      const notification: Notification = { receivedMs, ...alert, ...via };
-      this.notifications.push(notification);
-      if (this.notifications.length > notificationsMax) this.notifications.shift();
-      for (const listener of this.#listeners) listener(notification);
+      this.#unended.told(alert);
+      this.#add({ receivedMs, ...alert, ...via });
     }
+  }
+
+  /** Whether somebody was told of an alert and of no end of it. */
+  get awaitsEnds(): boolean {
+    return this.#unended.size > 0;
+  }
+
+  /** What is not active any more has ended, whether or not anybody is told. */
+  end(active: readonly Pick<ActiveAlert, 'labels'>[], nowMs: number, graceMs: number): void {
+    for (const { alert, endedMs } of this.#unended.ended(active, nowMs, graceMs)) {
+      this.#add({
+        ...alert,
+        receivedMs: nowMs,
+        status: 'resolved',
+        endsAtMs: endedMs,
+        untold: true,
+      });
+    }
+  }
+
+  #add(notification: Notification): void {
+    this.notifications.push(notification);
+    if (this.notifications.length > notificationsMax) this.notifications.shift();
+    for (const listener of this.#listeners) listener(notification);
   }
 
   async close(): Promise<void> {

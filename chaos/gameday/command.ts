@@ -12,10 +12,11 @@ import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { recover } from '../runner/recover.js';
 import { findDrill } from '../system/bundled.js';
 import { namesOf } from '../system/names.js';
-import { readSlos } from '../../slo/index.js';
 import { readScenarios } from '../scenarios/read.js';
-import { groupsOf, runGameDay, type GameDayOutcome } from './gameday.js';
-import { type GameDayOptions, parseTimeScale, timingOf } from './options.js';
+import type { Drill } from '../system/drill-file.js';
+import { runGameDay, type GameDayOutcome } from './gameday.js';
+import { autoScale, judgingOf } from './judging.js';
+import { type GameDayOptions, parseTimeScale } from './options.js';
 import { planOf, planText } from './plan.js';
 import { refuseImpossible, worldOf } from './world.js';
 
@@ -27,6 +28,8 @@ export interface CommandOptions {
   load: string;
   rate?: string;
   slo: string[];
+  rules: string[];
+  alertmanager?: string;
   out: string;
   junit?: string;
   output: string;
@@ -39,11 +42,8 @@ export interface CommandOptions {
 export async function planCommand(given: CommandOptions): Promise<number> {
   const options = optionsOf(given);
   const scenarios = readScenarios(options.scenarios);
-  const timing = timingOf(options.timeScale, options.allowanceMs);
-  const world = worldOf(
-    await namesOf(options.drill),
-    groupsOf(readSlos(options.slos), timing, options.drill.library),
-  );
+  const { timing, groups, receivers, remarks } = judgingOf(options);
+  const world = worldOf(await namesOf(options.drill), groups, receivers);
   refuseImpossible(scenarios, world);
   const plan = planOf(
     scenarios.map((s) => s.scenario),
@@ -52,6 +52,7 @@ export async function planCommand(given: CommandOptions): Promise<number> {
   );
   const text =
     given.output === 'json' ? `${JSON.stringify(plan, undefined, 2)}\n` : planText(plan, timing);
+  for (const remark of remarks) process.stderr.write(`${remark}\n`);
   process.stdout.write(text);
   return exitCode.ok;
 }
@@ -82,6 +83,7 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
         );
       }
     }
+    if (options.scaleWhy !== undefined) view.line(options.scaleWhy);
     const outcome = await runGameDay(options, view, abort.signal);
     const paths = write(given, outcome);
     progress.clear();
@@ -112,13 +114,17 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     throw new UserError({ message: `bad --allowance '${given.allowance}'`, expected: 'seconds' });
   }
   const drill = findDrill(given.drill);
-  const { timeScale } = drill;
-  const scale = given.timeScale ?? (timeScale === 'auto' ? '1/240' : String(timeScale));
+  const rules = given.rules.length > 0 ? given.rules : drill.rules;
+  const { timeScale, why } = scaleOf(given, drill, rules);
+  const alertmanager = given.alertmanager ?? drill.alertmanager;
   const prometheus = oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real']);
   return {
     drill,
     scenarios: given.scenarios?.split(',').map((name) => name.trim()) ?? drill.scenarios,
-    timeScale: parseTimeScale(scale),
+    timeScale,
+    ...(why !== undefined && { scaleWhy: why }),
+    rules,
+    ...(alertmanager !== undefined && { alertmanager }),
     prometheus: prometheus === 'real' ? 'prometheus' : prometheus,
     load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
     ...(rate !== undefined && { requestsPerSecond: rate }),
@@ -127,6 +133,20 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     allowanceMs,
     command: `firedrill ${process.argv.slice(2).join(' ')}`.trim(),
   };
+}
+
+/** As typed, as the drill says, or from its rules. */
+function scaleOf(
+  given: CommandOptions,
+  drill: Drill,
+  rules: readonly string[],
+): { timeScale: number; why?: string } {
+  const text = given.timeScale ?? String(drill.timeScale);
+  if (text !== 'auto') return { timeScale: parseTimeScale(text) };
+  const { system } = drill;
+  const targets = system.kind === 'processes' ? Object.keys(system.services).length : 1;
+  const { scale, why } = autoScale(rules, 2 * targets);
+  return { timeScale: scale, ...(why !== undefined && { why }) };
 }
 
 function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {

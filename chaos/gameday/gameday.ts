@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
-import { libraryGroups } from '../../alerts/index.js';
 import { keepCoverage } from '../../alerts/coverage/index.js';
 import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock } from '../../base/clock.js';
@@ -24,7 +23,7 @@ import type {
   TimelineEvent,
   Verdict,
 } from '../../runbooks/record.js';
-import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
+import type { RuleGroup, Slo } from '../../slo/index.js';
 import { localScrape, targetProblem } from '../faults/kinds.js';
 import { type ClientMetrics, startClientMetrics } from '../load/client-metrics.js';
 import { type Load, startPlan } from '../load/load.js';
@@ -40,7 +39,8 @@ import { answersFor, factsFor } from './alert-facts.js';
 import { budgetOf, eventsOf, periodShare } from './budgets.js';
 import { coverageRunOf } from './coverage.js';
 import { CertificateLifetimes } from './lifetimes.js';
-import { type GameDayOptions, scaleText, timingOf } from './options.js';
+import { type Judging, judgingOf } from './judging.js';
+import { type GameDayOptions, scaleText } from './options.js';
 import { clientSeries, proxySeries } from './series.js';
 import type { System } from '../system/model.js';
 import { namesOf } from '../system/names.js';
@@ -78,9 +78,7 @@ export async function runGameDay(
 ): Promise<GameDayOutcome> {
   // Everything that a user may have got wrong comes before anything is started.
   const scenarios = readScenarios(options.scenarios);
-  const slos = readSlos(options.slos);
-  const timing = timingOf(options.timeScale, options.allowanceMs);
-  const groups = groupsOf(slos, timing, options.drill.library);
+  const judging = judgingOf(options);
   const stop = readSwitch(options.stateFolder);
   if (stop) {
     throw new UserError(
@@ -88,11 +86,14 @@ export async function runGameDay(
       exitCode.aborted,
     );
   }
-  refuseImpossible(scenarios, worldOf(await namesOf(options.drill), groups));
+  refuseImpossible(
+    scenarios,
+    worldOf(await namesOf(options.drill), judging.groups, judging.receivers),
+  );
   const startedMs = clock.nowMs();
   const id = `${new Date(startedMs).toISOString().slice(0, 19).replaceAll(':', '-')}-${randomBytes(2).toString('hex')}`;
   const journal = new Journal(options.stateFolder, id, () => clock.nowMs());
-  const day = new GameDay({ options, view, signal, clock, id, journal, slos, groups, timing });
+  const day = new GameDay({ options, view, signal, clock, id, journal, judging, ...judging });
   try {
     await day.start(scenarios);
     for (const scenario of scenarios) {
@@ -107,16 +108,6 @@ export async function runGameDay(
   }
 }
 
-/** The SLOs' rules and the mesh's own alerts, at the time scale; nothing is evaluated more often than it is scraped. */
-export function groupsOf(slos: readonly Slo[], timing: Timing, withLibrary: boolean): RuleGroup[] {
-  const { timeScale, stepMs, scrapeIntervalMs } = timing;
-  const library = libraryGroups({ timeScale, scrapeIntervalMs }).map((group) => ({
-    ...group,
-    intervalMs: Math.max(group.intervalMs ?? 0, scrapeIntervalMs),
-  }));
-  return [...compileSlos(slos, { timeScale, stepMs }), ...(withLibrary ? library : [])];
-}
-
 interface Parts {
   options: GameDayOptions;
   view: GameDayView;
@@ -124,6 +115,7 @@ interface Parts {
   clock: Clock;
   id: string;
   journal: Journal;
+  judging: Judging;
   slos: readonly Slo[];
   groups: readonly RuleGroup[];
   timing: Timing;
@@ -154,7 +146,8 @@ class GameDay {
   }
 
   async start(scenarios: readonly ReadScenario[]): Promise<void> {
-    const { options, view, timing, clock, id, journal, signal } = this.#parts;
+    const { options, view, timing, judging, clock, id, journal, signal } = this.#parts;
+    for (const remark of judging.remarks) view.line(`  ${remark}`);
     const lifetimes = scenarios.map((s) => this.#lifetimeOf(s.scenario));
     const { drill } = options;
     view.progress(`starting ${drill.name}`);
@@ -179,6 +172,8 @@ class GameDay {
       groups: this.#parts.groups,
       scrapeIntervalMs: timing.scrapeIntervalMs,
       evaluationIntervalMs: timing.evaluationIntervalMs,
+      ...(judging.alertmanager && { alertmanager: judging.alertmanager }),
+      say: (line) => view.line(`  ${line}`),
     }).then((watch) => (this.#watch = watch));
     watching.catch(() => undefined);
     await this.#running.ready;

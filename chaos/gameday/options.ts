@@ -15,6 +15,12 @@ export interface GameDayOptions {
   requestsPerSecond?: number;
   /** SLO files. */
   slos: string[];
+  /** Rule files of Prometheus, scaled for the drill. */
+  rules: string[];
+  /** The alertmanager.yml under test. */
+  alertmanager?: string;
+  /** Why the time scale is what it is, where it was chosen. */
+  scaleWhy?: string;
   /** For the journal and the kill switch. */
   stateFolder: string;
   allowanceMs: number;

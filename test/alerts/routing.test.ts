@@ -590,7 +590,13 @@ slos:
   const rules = join(folder, 'unowned-rules.yaml');
   writeFileSync(
     rules,
-    'groups:\n- name: g\n  rules:\n  - alert: Lost\n    expr: up == 0\n    labels: { severity: urgent, service: lost }\n',
+    `groups:
+- name: g
+  rules:
+  - alert: Lost
+    expr: up == 0
+    labels: { severity: urgent, service: lost }
+`,
   );
 
   test('each is named once, with its place and the owner that was meant', async () => {

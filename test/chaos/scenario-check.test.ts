@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { formatProblem } from '../../base/errors.js';
-import { groupsOf } from '../../chaos/gameday/gameday.js';
+import { judgingOf } from '../../chaos/gameday/judging.js';
 import { timingOf } from '../../chaos/gameday/options.js';
 import { planOf, planText } from '../../chaos/gameday/plan.js';
 import { refuseImpossible, worldOf } from '../../chaos/gameday/world.js';
@@ -12,7 +12,6 @@ import { namesOf } from '../../chaos/system/names.js';
 import { checkScenario } from '../../chaos/scenarios/check.js';
 import { ownScenarios, readScenarios, readScenarioText } from '../../chaos/scenarios/read.js';
 import type { World } from '../../chaos/scenarios/world.js';
-import { readSlos } from '../../slo/index.js';
 import { rule } from './evidence.js';
 
 const world: World = {
@@ -219,8 +218,13 @@ test('a receiver cannot be asked for where there is no routing, nor a page of ou
 });
 
 test('each of our scenarios fits the shop, whose own program says its names; and its plan can be read', async () => {
-  const timing = timingOf(1 / 240, 2000);
-  const groups = groupsOf(readSlos([asset('examples/slo/retail.yaml')]), timing, true);
+  const { timing, groups } = judgingOf({
+    drill: { library: true },
+    slos: [asset('examples/slo/retail.yaml')],
+    rules: [],
+    timeScale: 1 / 240,
+    allowanceMs: 2000,
+  });
   const shop = worldOf(await namesOf(readDrill(bundledDrill())), groups);
   const scenarios = readScenarios(ownScenarios());
   expect(() => refuseImpossible(scenarios, shop)).not.toThrow();

@@ -1,0 +1,85 @@
+/** By which rules and which routing a drill is judged, at its time scale: its SLOs', its own, the library's. */
+import { availableParallelism } from 'node:os';
+import { libraryGroups } from '../../alerts/index.js';
+import { readAmConfig } from '../../alerts/routing/config.js';
+import { standardRouting } from '../../alerts/routing/standard.js';
+import {
+  chooseScale,
+  readRules,
+  type RuleRemark,
+  scaleRuleFiles,
+  withDistinctNames,
+} from '../../alerts/scale/index.js';
+import type { AlertmanagerOptions } from '../../alerts/watch/index.js';
+import { formatProblem } from '../../base/errors.js';
+import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
+import type { Timing } from '../runner/context.js';
+import type { Drill } from '../system/drill-file.js';
+import { defaultTimeScale, timingOf } from './options.js';
+
+export interface Judging {
+  timing: Timing;
+  slos: Slo[];
+  groups: RuleGroup[];
+  alertmanager: AlertmanagerOptions | undefined;
+  /** Those that an expectation may name; undefined: there is one for all. */
+  receivers: string[] | undefined;
+  /** What of the rules is not as in production: `file:line:column: ...`. */
+  remarks: string[];
+}
+
+export interface JudgedBy {
+  drill: Pick<Drill, 'library'>;
+  slos: readonly string[];
+  rules: readonly string[];
+  alertmanager?: string;
+  timeScale: number;
+  allowanceMs: number;
+}
+
+/** Every mistake in any of the files is a UserError with its place: nothing is started yet. */
+export function judgingOf(by: JudgedBy): Judging {
+  const { timeScale, drill } = by;
+  const timing = timingOf(timeScale, by.allowanceMs);
+  const { scrapeIntervalMs, stepMs } = timing;
+  const slos = by.slos.length === 0 ? [] : readSlos(by.slos);
+  const own = scaleRuleFiles(by.rules, { timeScale, scrapeIntervalMs });
+  const library = libraryGroups({ timeScale, scrapeIntervalMs }).map((group) => ({
+    ...group,
+    intervalMs: Math.max(group.intervalMs ?? 0, scrapeIntervalMs),
+  }));
+  const groups = withDistinctNames([
+    ...compileSlos(slos, { timeScale, stepMs }),
+    ...own.groups,
+    ...(drill.library ? library : []),
+  ]);
+  const routing = by.alertmanager === undefined ? undefined : readAmConfig(by.alertmanager);
+  return {
+    timing,
+    slos,
+    groups,
+    alertmanager: alertmanagerOf(by),
+    receivers: routing?.receivers.map((r) => r.name),
+    remarks: [...own.adjusted, ...own.unscalable].map((r: RuleRemark) => formatProblem(r)),
+  };
+}
+
+function alertmanagerOf({ alertmanager, drill, timeScale }: JudgedBy) {
+  if (alertmanager !== undefined) return { file: alertmanager, timeScale };
+  if (!drill.library) return undefined;
+  return { file: 'the standard routing', config: standardRouting(), timeScale };
+}
+
+/** Rules are written for scrapes this far apart, where nothing says otherwise. */
+const usualScrapeMs = 15_000;
+
+/** The scale for rules that say none: what their shortest range allows, or the usual one where there are none. */
+export function autoScale(
+  rules: readonly string[],
+  targets: number,
+): { scale: number; why: string | undefined } {
+  if (rules.length === 0) return { scale: defaultTimeScale, why: undefined };
+  const machine = { cpus: availableParallelism(), targets };
+  const { scale, why } = chooseScale(readRules(rules), usualScrapeMs, machine);
+  return { scale, why: `time scale ${why}` };
+}
