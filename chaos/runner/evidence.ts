@@ -7,6 +7,7 @@ import { gapOf } from './gaps.js';
 import type { Evidence } from './judge.js';
 import type { Stretch } from './measure.js';
 import { type Moment, momentOf } from './not-before.js';
+import type { OutcomeFacts } from './outcome.js';
 import type { ScenarioRun } from './run-scenario.js';
 
 export async function gatherEvidence(
@@ -18,7 +19,7 @@ export async function gatherEvidence(
   await run.sightings.look(run.nowMs);
   const rules = groups.flatMap((g) => g.rules).filter((r) => r.kind === 'alert');
   const { mustFire } = run.scenario.expect;
-  const gaps: (string | undefined)[] = [];
+  const gaps: OutcomeFacts['gap'][] = [];
   for (const wanted of mustFire) gaps.push(await gapFor(run, wanted, firings, stretch));
   return {
     rules,
@@ -35,7 +36,7 @@ async function gapFor(
   wanted: Expected,
   firings: readonly Firing[],
   { startMs, endMs }: Stretch,
-): Promise<string | undefined> {
+): Promise<OutcomeFacts['gap']> {
   const { groups, watch } = run.context;
   if (run.injectedMs === undefined || firings.some((f) => fulfils(f, wanted))) return undefined;
   const rule = groups
@@ -46,7 +47,16 @@ async function gapFor(
         r.alert === wanted.alert &&
         (r.labels.severity ?? wanted.severity) === wanted.severity,
     );
-  return rule && gapOf(rule.expr, { watch, groups, startMs, endMs });
+  if (!rule) return undefined;
+  const always = await gapOf(rule.expr, { watch, groups, startMs, endMs });
+  if (always !== undefined) return { what: always, underFault: false };
+  const fault = run.phases.findLast((p) => p.kind === 'fault');
+  if (!fault) return undefined;
+  // By its second half what was scraped before it is no longer seen.
+  const halfMs = (fault.startMs + fault.endMs) / 2;
+  const half = { watch, groups, startMs: halfMs, endMs: fault.endMs };
+  const lost = await gapOf(rule.expr, half);
+  return lost === undefined ? undefined : { what: lost, underFault: true };
 }
 
 async function momentsOf(

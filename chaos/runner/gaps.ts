@@ -114,7 +114,7 @@ class Gaps {
     const known = this.#known.get(selector);
     if (known) return known;
     const { watch, startMs, endMs } = this.#sources;
-    const range = formatDurationMs(Math.max(1000, Math.round(endMs - startMs)));
+    const range = formatDurationMs(Math.max(1, Math.round(endMs - startMs)));
     const asked = watch
       .query(`count(last_over_time(${selector}[${range}]))`, endMs)
       .then((samples) => (samples[0]?.value ?? 0) > 0);

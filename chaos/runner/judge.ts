@@ -45,7 +45,7 @@ export interface Evidence {
   rules: readonly AlertingRule[];
   sightings: readonly Sighting[];
   /** By the alert's place in `mustFire`: why it has no data, and what it must not come before. */
-  gaps: readonly (string | undefined)[];
+  gaps: readonly OutcomeFacts['gap'][];
   moments: readonly (Moment | undefined)[];
   /** Why nobody could be notified of anything, such as an Alertmanager that ended. */
   trouble: string | undefined;

@@ -27,8 +27,8 @@ export interface OutcomeFacts {
   sightings: readonly Sighting[];
   /** What the alert must not come before, and when that was; `never` where it has not happened. */
   notBefore: { what: string; atMs: number | 'never' } | undefined;
-  /** Why its condition has no data: `no series orders_total`. */
-  gap: string | undefined;
+  /** Why its condition has no data: `no series orders_total`; from the start on, or only under the fault. */
+  gap: { what: string; underFault: boolean } | undefined;
   /** Why nobody could be notified of anything. */
   trouble: string | undefined;
   theory: TheoryRecord | undefined;
@@ -256,8 +256,14 @@ function ofRules(facts: OutcomeFacts): OutcomeRecord | undefined {
       `is ${found} by its rule, expected ${articled(wanted.severity)}`,
     );
   }
-  if (facts.gap !== undefined) return outcome('no-data', `has no data to fire on: ${facts.gap}`);
-  return undefined;
+  const { gap } = facts;
+  if (!gap) return undefined;
+  return gap.underFault
+    ? outcome(
+        'inactive',
+        `did not fire: its data ended under the fault (${gap.what}), so that its rule is blind to it`,
+      )
+    : outcome('no-data', `has no data to fire on: ${gap.what}`);
 }
 
 const inactive = ({ theory }: OutcomeFacts): OutcomeRecord =>

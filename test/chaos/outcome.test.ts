@@ -159,10 +159,17 @@ const rows: Row[] = [
   ],
   [
     'its metric was renamed',
-    { ...none, gaps: ['no series cart_seconds_bucket'] },
+    { ...none, gaps: [{ what: 'no series cart_seconds_bucket', underFault: false }] },
     'no-data',
     'INCONCLUSIVE',
     /^has no data to fire on: no series cart_seconds_bucket$/,
+  ],
+  [
+    'its targets were no longer scraped',
+    { ...none, gaps: [{ what: 'no series cart_total', underFault: true }] },
+    'inactive',
+    'FAIL',
+    /^did not fire: its data ended under the fault \(no series cart_total\)/,
   ],
   [
     'its condition never held',
