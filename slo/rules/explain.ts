@@ -98,7 +98,7 @@ function isExact(sli: Sli): boolean {
         (q) => isBareSelector(q) || linearCounterCalls(q) !== undefined,
       );
     case 'latency':
-      return !sli.native;
+      return true;
     case 'slices':
       return isExact(sli.of);
     case 'ratio':

@@ -14,6 +14,11 @@ const window = (ms: number): string => formatDurationMs(ms);
 /** Sums of events in one step; the name tells the nominal step. */
 export const badIncrease = (ms: number): string => `slo:events_bad:increase${window(ms)}`;
 export const totalIncrease = (ms: number): string => `slo:events_total:increase${window(ms)}`;
+/** What each counter of an SLO held at the last evaluation, series by series, and which of its counters it is. */
+export const counterSeen = 'slo:counter:last';
+export const counterLabel = 'slo_counter';
+/** Bad events by the difference of unlike counters; below 0 where the good ones were seen before the total. */
+export const badDifference = 'slo:events_bad:difference';
 /** Slices of time (1 each) and the bad ones among them. */
 export const badSlices = (ms: number): string => `slo:slices_bad:count${window(ms)}`;
 export const totalSlices = (ms: number): string => `slo:slices_total:count${window(ms)}`;

@@ -43,6 +43,9 @@ export const coarseStepMs = 240_000;
 /** Windows up to this are summed from base steps, so that pages see the last moment; longer ones from coarse steps. */
 export const fineWindowMaxMs = 6 * 3_600_000;
 
+/** Probes are counted this long after their sample's time, which is when the probe began: no probe may take longer. */
+export const probeDelayMs = 30_000;
+
 export interface Series {
   bad: string;
   total: string;

@@ -5,16 +5,20 @@ import * as names from './names.js';
 import { coarseStepMs, isFine, type Plan, ratioWindows, sumOver } from './plan.js';
 import { record } from './steps.js';
 
+/** At most 1: bad and total may be counters of different programs, one of which stands still. */
+const atMostAll = (bad: string, total: string): string =>
+  `clamp_max(\n  ${bad}\n  /\n  ${total},\n  1\n)`;
+
 function ratioOver(plan: Plan, windowMs: number): string {
   const series = isFine(windowMs) ? plan.fine : plan.coarse;
-  return `${sumOver(plan, series.bad, windowMs)}\n/\n${sumOver(plan, series.total, windowMs)}`;
+  return atMostAll(sumOver(plan, series.bad, windowMs), sumOver(plan, series.total, windowMs));
 }
 
 /** Bad events of a window over what the period's mean traffic would have brought in it. */
 function weightedRatioOver(plan: Plan, windowMs: number): string {
   const series = isFine(windowMs) ? plan.fine : plan.coarse;
   const steps = windowMs / coarseStepMs;
-  return `${sumOver(plan, series.bad, windowMs)}\n/\n(${names.meanTotal(coarseStepMs)}${plan.selector} * ${steps})`;
+  return `${sumOver(plan, series.bad, windowMs)}\n/\n(${names.meanTotal(coarseStepMs)}${plan.selector} * ${steps} > 0)`;
 }
 
 const alertWindows = (plan: Plan): number[] =>
@@ -63,7 +67,7 @@ function monthRules(plan: Plan): RecordingRule[] {
     `sum_over_time((\n  ${hour(series)}\n  and on () (${month} == on () ${month} @ end())\n)[31d:1h])`;
   return [
     record(plan, names.monthMetric, 'year() * 12 + month()'),
-    record(plan, names.monthRatioMetric, `${sum(plan.coarse.bad)}\n/\n${sum(plan.coarse.total)}`),
+    record(plan, names.monthRatioMetric, atMostAll(sum(plan.coarse.bad), sum(plan.coarse.total))),
   ];
 }
 

@@ -1,11 +1,29 @@
 /** Stage one: the events of each step, bad and total, and what longer windows are summed from. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { Sli } from '../spec/model.js';
-import { fillWindow } from '../spec/query.js';
-import { classicHistogram, evidenceOf, stepOf, sumBy } from './increments.js';
+import { fillWindow, metricsOf } from '../spec/query.js';
+import {
+  classicHistogram,
+  Counters,
+  heldNow,
+  lookbackMs,
+  seenExpr,
+  seriesIncrements,
+  type StepOptions,
+  stepOf,
+  sumBy,
+} from './increments.js';
 import type { RecordingRule } from './model.js';
-import { badIncrease, totalIncrease } from './names.js';
-import { coarseStepMs, type Plan, sampleRange, scaled, stepsRange, sumOver } from './plan.js';
+import { badDifference, badIncrease, counterSeen, sloLabel, totalIncrease } from './names.js';
+import {
+  coarseStepMs,
+  type Plan,
+  probeDelayMs,
+  sampleRange,
+  scaled,
+  stepsRange,
+  sumOver,
+} from './plan.js';
 
 export const record = (plan: Plan, name: string, expr: string): RecordingRule => ({
   kind: 'record',
@@ -16,7 +34,10 @@ export const record = (plan: Plan, name: string, expr: string): RecordingRule =>
 
 /** `total` may refer to the recorded bad and the other way round; whichever needs nothing comes first. */
 interface StepRules {
+  counters: Counters;
   total: string;
+  /** Recorded before bad, which is then what of it is above 0. */
+  difference?: string;
   bad: string;
   first: 'total' | 'bad';
 }
@@ -29,74 +50,138 @@ function recorded(plan: Plan, name: string): string {
 const totalStep = (plan: Plan): string => recorded(plan, totalIncrease(plan.stepMs));
 const badStep = (plan: Plan): string => recorded(plan, badIncrease(plan.stepMs));
 
-function exprsOf(plan: Plan, sli: Sli): StepRules {
-  const by = plan.slo.groupBy;
-  const stepMs = scaled(plan, plan.stepMs);
-  const step = (query: string, evidence: string | undefined): string =>
-    stepOf(query, { stepMs, timeScale: plan.scale, by, evidence }).expr;
-  // A failure that never happened has no series: that is no bad events, as long as there are events at all.
-  const orZero = (expr: string): string => `(${expr}) or 0 * ${totalStep(plan)}`;
+const optionsOf = (plan: Plan, from: StepOptions['from']): StepOptions => ({
+  slo: `${sloLabel}="${plan.slo.id}"`,
+  stepMs: scaled(plan, plan.stepMs),
+  timeScale: plan.scale,
+  by: plan.slo.groupBy,
+  from,
+});
 
+// A failure that never happened has no series: that is no bad events, as long as there are events at all.
+const orZero = (plan: Plan, expr: string): string => `(${expr}) or 0 * ${totalStep(plan)}`;
+
+function exprsOf(plan: Plan, sli: Sli, options: StepOptions): StepRules {
+  const counters = new Counters();
   switch (sli.kind) {
-    case 'events': {
-      const evidence = evidenceOf(sli.total);
-      const total = bounded(plan, step(sli.total, evidence));
-      if (sli.bad !== undefined) {
-        return { total, bad: ofGroups(plan, orZero(step(sli.bad, evidence))), first: 'total' };
-      }
-      const good = orZero(step(sli.good ?? sli.total, evidence));
-      return { total, bad: `${totalStep(plan)} - (${good})`, first: 'total' };
-    }
+    case 'events':
+      return eventSteps(plan, sli, options);
     case 'latency': {
-      if (sli.native) return nativeLatency(plan, sli);
+      if (sli.native) return nativeLatency(plan, sli, options);
       const parts = classicHistogram(sli.histogram, sli.matchers, sli.threshold);
-      return exprsOf(plan, { kind: 'events', total: parts.total, good: parts.good });
+      return eventSteps(plan, { total: parts.total, good: parts.good }, options);
     }
     case 'ratio': {
       // A ratio of nothing to nothing is NaN, which would poison every sum: the comparison drops it.
-      const ratio = `(${fillWindow(sli.error, sampleRange(plan))}) >= 0`;
+      const ratio = `clamp_max(${fillWindow(sli.error, sampleRange(plan))}, 1) >= 0`;
       if (sli.weight === undefined) {
-        return { bad: ratio, total: `0 * ${badStep(plan)} + 1`, first: 'bad' };
+        return { counters, bad: ratio, total: `0 * ${badStep(plan)} + 1`, first: 'bad' };
       }
-      const weight = step(sli.weight, evidenceOf(sli.weight));
-      return { total: weight, bad: `${totalStep(plan)} * (${ratio})`, first: 'total' };
+      const weight = stepOf(sli.weight, 'weight', counters, options).expr;
+      return { counters, total: weight, bad: `${totalStep(plan)} * (${ratio})`, first: 'total' };
     }
-    case 'probe': {
-      const range = stepsRange(plan, plan.stepMs);
-      const total = sumBy(by, `count_over_time(${sli.selector}${range})`);
-      const good = sumBy(by, `sum_over_time(${sli.selector}${range})`);
-      return { total, bad: `${totalStep(plan)} - ${good}`, first: 'total' };
-    }
+    case 'probe':
+      return probeSteps(plan, sli.selector, options);
     case 'threshold': {
-      const group = by.length > 0 ? ` by (${by.join(', ')})` : '';
+      const group = plan.slo.groupBy.length > 0 ? ` by (${plan.slo.groupBy.join(', ')})` : '';
       const value = `(${fillWindow(sli.value, sampleRange(plan))})`;
-      return {
-        total: `count${group} (${value} > -Inf)`,
-        bad: orZero(`count${group} (${value} ${sli.bad})`),
-        first: 'total',
-      };
+      const total = counters.add('total', () => `count${group} (${value} > -Inf)`);
+      const bad = counters.add('bad', () => `count${group} (${value} ${sli.bad})`);
+      const sum = (counter: typeof total): string => sumBy(options.by, heldNow(counter, options));
+      return { counters, total: sum(total), bad: orZero(plan, sum(bad)), first: 'total' };
     }
     case 'slices':
-      return exprsOf(plan, sli.of);
+      return exprsOf(plan, sli.of, options);
     case 'composite': {
       const sum = (name: string): string =>
         sli.parts
           .map((p) => `${p.weight === 1 ? '' : `${p.weight} * `}sum(${name}{slo="${p.slo}"})`)
           .join(' + ');
       const total = sum(totalIncrease(plan.stepMs));
-      return { total, bad: sum(badIncrease(plan.stepMs)), first: 'total' };
+      return { counters, total, bad: sum(badIncrease(plan.stepMs)), first: 'total' };
     }
   }
 }
 
-/** Native histograms interpolate within a bucket; they cannot be subtracted series by series, so they are sampled. */
-function nativeLatency(plan: Plan, sli: Extract<Sli, { kind: 'latency' }>): StepRules {
-  const braces = sli.matchers === '' ? '' : `{${sli.matchers}}`;
-  const rate = sumBy(plan.slo.groupBy, `rate(${sli.histogram}${braces}[${sampleRange(plan)}])`);
-  const seconds = scaled(plan, plan.stepMs) / 1000;
+function eventSteps(
+  plan: Plan,
+  sli: { total: string; bad?: string; good?: string },
+  options: StepOptions,
+): StepRules {
+  const counters = new Counters();
+  const total = bounded(plan, stepOf(sli.total, 'total', counters, options).expr);
+  if (sli.bad !== undefined) {
+    const bad = stepOf(sli.bad, 'bad', counters, options).expr;
+    return { counters, total, bad: ofGroups(plan, orZero(plan, bad)), first: 'total' };
+  }
+  const good = stepOf(sli.good ?? sli.total, 'good', counters, options).expr;
+  const difference = `${totalStep(plan)} - (${orZero(plan, good)})`;
+  if (options.from === 'history' || ofOneExposition(sli.total, sli.good ?? sli.total)) {
+    return { counters, total, bad: `clamp_min(${difference}, 0)`, first: 'total' };
+  }
+  // Scraped apart, the good may be seen before the total: what is below 0 is owed to the steps that follow.
+  const range = formatDurationMs(scaled(plan, lookbackMs));
+  const before = `last_over_time(${badDifference}${plan.selector}[${range}] offset 1ms)`;
+  const owed = `clamp_max(${sumBy(options.by, before)}, 0) or 0 * ${totalStep(plan)}`;
   return {
-    total: `histogram_count(${rate}) * ${seconds}`,
-    bad: `(1 - histogram_fraction(0, ${sli.threshold}, ${rate})) * ${totalStep(plan)} >= 0`,
+    counters,
+    total,
+    difference: `${difference} + (${owed})`,
+    bad: `clamp_min(${recorded(plan, badDifference)}, 0)`,
+    first: 'total',
+  };
+}
+
+/** Whether both are parts of one metric (or histogram), which a scrape brings together. */
+function ofOneExposition(total: string, good: string): boolean {
+  const family = (query: string): string =>
+    metricsOf(query)
+      .map((name) => name.replace(/_(bucket|count|sum)$/, ''))
+      .join();
+  return family(total) === family(good);
+}
+
+/**
+ * Each sample is a probe. Samples cannot be counted late, so that both ends stand back by as long as a scrape may take;
+ * a probe that fails is the one that takes long.
+ */
+function probeSteps(plan: Plan, selector: string, options: StepOptions): StepRules {
+  const counters = new Counters();
+  const delay = formatDurationMs(scaled(plan, probeDelayMs));
+  const samples = `${selector}${stepsRange(plan, plan.stepMs)} offset ${delay}`;
+  const total = counters.add('total', () => sumBy(options.by, `count_over_time(${samples})`));
+  const good = counters.add('good', () => sumBy(options.by, `sum_over_time(${samples})`));
+  const [all, up] = [total, good].map((c) => sumBy(options.by, heldNow(c, options)));
+  return {
+    counters,
+    total: all as string,
+    bad: `clamp_min(${totalStep(plan)} - ${up}, 0)`,
+    first: 'total',
+  };
+}
+
+/** Native histograms hold their count, and by interpolation within a bucket the count up to any bound. */
+function nativeLatency(
+  plan: Plan,
+  sli: Extract<Sli, { kind: 'latency' }>,
+  options: StepOptions,
+): StepRules {
+  const counters = new Counters();
+  const selector = `${sli.histogram}${sli.matchers === '' ? '' : `{${sli.matchers}}`}`;
+  const all = (offset: string): string => `histogram_count(${selector}${offset})`;
+  const total = counters.add('total', all);
+  // The fraction of an empty histogram is NaN, which the comparison drops.
+  const good = counters.add(
+    'good',
+    (offset) =>
+      `(histogram_fraction(0, ${sli.threshold}, ${selector}${offset}) * ${all(offset)} >= 0 or ${all(offset)})`,
+  );
+  const step = (counter: typeof total): string =>
+    sumBy(options.by, seriesIncrements(counter, total, options));
+  return {
+    counters,
+    total: bounded(plan, step(total)),
+    bad: `clamp_min(${totalStep(plan)} - (${orZero(plan, step(good))}), 0)`,
     first: 'total',
   };
 }
@@ -108,14 +193,25 @@ const bounded = (plan: Plan, total: string): string =>
 const ofGroups = (plan: Plan, bad: string): string =>
   plan.slo.groupBy.length > 0 ? `(${bad}) and ${totalStep(plan)}` : bad;
 
-/** The step series. They run at the base interval, before everything that reads them. */
-export function stepRules(plan: Plan): RecordingRule[] {
-  const { total, bad, first } = exprsOf(plan, plan.slo.sli);
-  const rules = [
-    record(plan, totalIncrease(plan.stepMs), total),
-    record(plan, badIncrease(plan.stepMs), bad),
+/**
+ * What the counters hold, and the step series made of it. They run at the base interval, before everything that reads
+ * them. From `history` nothing is recorded of the counters: all samples are there already.
+ */
+export function stepRules(plan: Plan, from: StepOptions['from'] = 'recorded'): RecordingRule[] {
+  const steps = exprsOf(plan, plan.slo.sli, optionsOf(plan, from));
+  const total = record(plan, totalIncrease(plan.stepMs), steps.total);
+  const bad = record(plan, badIncrease(plan.stepMs), steps.bad);
+  const rules = steps.first === 'total' ? [total, bad] : [bad, total];
+  if (steps.difference !== undefined) {
+    rules.splice(1, 0, record(plan, badDifference, steps.difference));
+  }
+  if (from === 'history' || steps.counters.all.length === 0) return rules;
+  // Without the label of the service: the counters may have one of their own, which tells them apart.
+  const labels = { [sloLabel]: plan.slo.id };
+  return [
+    { kind: 'record', record: counterSeen, expr: seenExpr(steps.counters.all), labels },
+    ...rules,
   ];
-  return first === 'total' ? rules : rules.toReversed();
 }
 
 /** Slices of time, judged once each: their group runs at the interval of a slice. */

@@ -5,7 +5,7 @@
  * (SRE Workbook, chapter 5, "detection time" and "reset time").
  */
 import { budgetRatio, type Slo } from '../spec/model.js';
-import { coarseStepMs, type CompileOptions, isFine, planOf, scaled } from './plan.js';
+import { coarseStepMs, type CompileOptions, isFine, planOf, probeDelayMs, scaled } from './plan.js';
 
 export interface ErrorStep {
   /** Share of bad events before, 0 to 1. */
@@ -112,7 +112,9 @@ export function theoryOf(
   const scrapeMs = step.scrapeIntervalMs ?? stepMs;
   const forMs = settings.forMs === 0 ? 0 : scaled(plan, settings.forMs);
   const keepMs = settings.keepFiringForMs === 0 ? 0 : scaled(plan, settings.keepFiringForMs);
-  const exact = Math.min(...fired.map((d) => d.detectMs as number));
+  // Counters are counted as soon as they are seen; probes stand back until the slowest is over.
+  const delayMs = slo.sli.kind === 'probe' ? scaled(plan, probeDelayMs) : 0;
+  const exact = Math.min(...fired.map((d) => d.detectMs as number)) + delayMs;
   // Long windows are read from coarse steps, whose last one may not be over.
   const coarse = fired.some((d) => !isFine(d.longMs)) ? scaled(plan, coarseStepMs) : 0;
   const slack = scrapeMs + stepMs + coarse + evaluationMs + (forMs > 0 ? evaluationMs : 0);
@@ -130,7 +132,7 @@ export function theoryOf(
       resetMs(scaled(plan, d.shortMs), bound, step),
     );
   });
-  const resetExact = Math.max(...resets) + keepMs;
+  const resetExact = Math.max(...resets) + delayMs + keepMs;
   const reset = {
     exactMs: resetExact,
     earliestMs: Math.max(0, resetExact - stepMs),

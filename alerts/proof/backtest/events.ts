@@ -1,3 +1,5 @@
+import { lookbackMs } from '../../../slo/rules/increments.js';
+
 /** What an SLO is computed from: the bad and total events of each step, as its rules would have recorded them. */
 
 /** Two counters as they were scraped, at a fixed pace; NaN where a scrape failed. */
@@ -16,8 +18,8 @@ export interface StepEvents {
   total: Float64Array;
 }
 
-/** How far back the rules look for a counter's last value (`slo/rules/increments.ts`). */
-const lookbackMs = 5 * 60_000;
+/** How far back Prometheus looks for a counter's last value. */
+const lastValueMs = 5 * 60_000;
 
 /**
  * The differences of the counters' last values, as the rules take them: a failed scrape is bridged, a counter that
@@ -27,13 +29,16 @@ const lookbackMs = 5 * 60_000;
 export function stepsOf(counters: Counters, bothEnds = false): StepEvents {
   const { startMs, stepMs } = counters;
   const n = counters.total.length;
-  const reach = bothEnds ? Math.floor(lookbackMs / stepMs) : Math.ceil(lookbackMs / stepMs) - 1;
-  const totalLast = lastValues(counters.total, reach);
-  const badLast = lastValues(counters.bad, reach);
+  const within = (ms: number): number =>
+    bothEnds ? Math.floor(ms / stepMs) : Math.ceil(ms / stepMs) - 1;
+  const totalLast = lastValues(counters.total, within(lastValueMs));
+  const badLast = lastValues(counters.bad, within(lastValueMs));
+  const totalHeld = lastValues(counters.total, within(lookbackMs));
+  const badHeld = lastValues(counters.bad, within(lookbackMs));
   const total = new Float64Array(n).fill(NaN);
   const bad = new Float64Array(n).fill(NaN);
   for (let i = 1; i < n; i++) {
-    const before = totalLast[i - 1] as number;
+    const before = totalHeld[i - 1] as number;
     const now = totalLast[i] as number;
     if (Number.isNaN(before) || Number.isNaN(now)) continue;
     total[i] = now >= before ? now - before : now;
@@ -42,7 +47,7 @@ export function stepsOf(counters: Counters, bothEnds = false): StepEvents {
       bad[i] = 0;
       continue;
     }
-    const badBefore = badLast[i - 1] as number;
+    const badBefore = badHeld[i - 1] as number;
     bad[i] = badNow >= badBefore ? badNow - badBefore : badNow;
   }
   return { startMs, stepMs, bad, total };

@@ -21,7 +21,7 @@ export function stepExprsOf(
     throw new UserError(`${slo.id} is made of itself: ${[...above, slo.id].join(', ')}`);
   }
   const plan = planOf(slo, options);
-  const rules = new Map(stepRules(plan).map((rule) => [rule.record, rule.expr]));
+  const rules = new Map(stepRules(plan, 'history').map((rule) => [rule.record, rule.expr]));
   const names = { bad: badIncrease(plan.stepMs), total: totalIncrease(plan.stepMs) };
   const recorded = /(slo:events_(?:bad|total):increase\w+)\{slo="([^"]+)"\}/g;
   const whole = (name: string, depth: number): string => {
