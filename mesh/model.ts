@@ -223,6 +223,8 @@ export interface ProxyConfig {
   /** 0 picks a free port; the chosen ones are said on standard output as one JSON line. */
   inbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
   outbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
+  /** More ports of the outbound side, each for the one destination that has it among its `addresses`. */
+  calls?: { host: string; port: number }[];
   admin: { host: string; port: number };
   /** Absent: no mTLS at all. Files are watched and reloaded; with a controller, certificates come from it. */
   identity?: {

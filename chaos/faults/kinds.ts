@@ -6,15 +6,9 @@
 import { z } from 'zod';
 import type { Problem } from '../../base/errors.js';
 import type { System, WorkloadDescription } from '../system/model.js';
+import { edgePoints, type FaultPoint, proxyPoints, relayPoints } from './points.js';
 
-export interface FaultPoint {
-  /** `http://127.0.0.1:4711`. */
-  url: string;
-  /** What is struck, for people: `payment`, `checkout-proxy`. */
-  target: string;
-  /** The lease without `id` and `ttlMs`. */
-  body: Record<string, unknown>;
-}
+export type { FaultPoint } from './points.js';
 
 /** Held by the game day itself, and gone with it: its Prometheus is a child of the same process. */
 export const localScrape = 'local:scrape';
@@ -23,7 +17,7 @@ export interface FaultKind {
   summary: string;
   settings: z.ZodType<Record<string, unknown>>;
   /** What may be named as the target. */
-  targets: 'controller' | 'service' | 'process' | 'registry' | 'prometheus';
+  targets: 'controller' | 'service' | 'process' | 'call' | 'registry' | 'prometheus';
   /** What one of `effect` is. */
   effectUnit: string;
   /** Empty where the system has nothing that could hold it. */
@@ -65,19 +59,44 @@ const atProxy = (summary: string, effect: z.ZodRawShape): FaultKind => ({
   settings: z.strictObject({ ...proxyMatch, ...effect }) as z.ZodType<Record<string, unknown>>,
   targets: 'service',
   effectUnit: 'requests struck',
-  points: (system, target, settings) =>
-    each(system, target, (workload) => {
-      const url = system.proxyAdmin(workload);
-      if (url === undefined) return undefined;
-      const { side, ratio: share, destination, route, method, pathPrefix, ...rest } = settings;
-      const match = { destination, route, method, pathPrefix };
-      const some = Object.values(match).some((value) => value !== undefined);
-      return {
-        url,
-        target: workload.proxy ?? workload.name,
-        body: { side, ratio: share, ...(some && { match }), ...rest },
-      };
-    }),
+  points: (system, target, settings) => {
+    const {
+      side = 'inbound',
+      ratio: share,
+      destination,
+      route,
+      method,
+      pathPrefix,
+      ...rest
+    } = settings;
+    const match = { destination, route, method, pathPrefix };
+    return proxyPoints(system, target, { side, ratio: share, match, effect: rest });
+  },
+});
+
+/** On one call: the caller's sidecar where that carries it, else its relay. */
+const atCall = (
+  summary: string,
+  shape: z.ZodRawShape,
+  lease: (settings: Record<string, unknown>) => {
+    proxy: Record<string, unknown>;
+    relay: Record<string, unknown>;
+  },
+): FaultKind => ({
+  summary,
+  settings: z.strictObject({ ratio: ratio.default(1), ...shape }) as z.ZodType<
+    Record<string, unknown>
+  >,
+  targets: 'call',
+  effectUnit: 'requests or connections struck',
+  points: (system, target, settings) => {
+    const { proxy, relay } = lease(settings);
+    const { ratio: share } = settings;
+    return [
+      ...edgePoints(system, target, { ratio: share, match: {}, effect: proxy }),
+      ...relayPoints(system, target, { ratio: share, ...relay }),
+    ];
+  },
 });
 
 const atService = (
@@ -138,6 +157,34 @@ export const faultKinds = {
   }),
   reset: atProxy('the sidecar resets connections', { reset: z.literal(true).default(true) }),
   blackhole: atProxy('the sidecar never answers', { blackhole: z.literal(true).default(true) }),
+  latency: atCall(
+    'what is said on the call takes longer',
+    { latencyMs: ms, jitterMs: ms.optional() },
+    ({ latencyMs, jitterMs }) => ({
+      proxy: { delayMs: latencyMs, ...(jitterMs !== undefined && { delayJitterMs: jitterMs }) },
+      relay: { kind: 'latency', latencyMs, jitterMs },
+    }),
+  ),
+  bandwidth: atCall(
+    'the call carries so many bytes a second',
+    { bytesPerSecond: z.int().positive() },
+    ({ bytesPerSecond }) => ({
+      proxy: { bytesPerSecond },
+      relay: { kind: 'bandwidth', bytesPerSecond },
+    }),
+  ),
+  refuse: atCall('new connections of the call are refused', {}, () => ({
+    proxy: { reset: true },
+    relay: { kind: 'refuse' },
+  })),
+  cut: atCall('the call is cut: open connections too', {}, () => ({
+    proxy: { reset: true },
+    relay: { kind: 'cut' },
+  })),
+  silence: atCall('the call is swallowed: nobody answers, and nothing breaks', {}, () => ({
+    proxy: { blackhole: true },
+    relay: { kind: 'blackhole' },
+  })),
   throttle: atProxy('the sidecar lets so many bytes a second through', {
     bytesPerSecond: z.int().positive(),
     delayMs: ms.optional(),
@@ -161,6 +208,14 @@ export const faultKinds = {
     targets: 'process',
     effectUnit: 'processes killed',
     points: (system, target) => [{ url: system.admin, target, body: { kind: 'kill', target } }],
+  },
+  pause: {
+    summary:
+      'the process is stopped (SIGSTOP): it answers nothing, and goes on when the lease ends',
+    settings: none,
+    targets: 'process',
+    effectUnit: 'processes paused',
+    points: (system, target) => [{ url: system.admin, target, body: { kind: 'pause', target } }],
   },
   version: {
     summary: 'the process is replaced by one of another version',
@@ -239,7 +294,7 @@ export function targetProblem(
 /** All that the system has of what the kind can strike. */
 export function targetsOf(system: System, kind: FaultKindName): string[] {
   const { targets } = faultKind(kind);
-  const { processes, workloads, faults, controller } = system.description;
+  const { processes, workloads, relays, faults, controller } = system.description;
   const held = faults.includes(kind);
   switch (targets) {
     case 'process':
@@ -251,8 +306,15 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
     case 'prometheus':
       return ['prometheus'];
     case 'service':
-      return [...new Set(workloads.flatMap((w) => [w.name, w.service]))].filter(
-        (name) => faultKind(kind).points(system, name, {}).length > 0,
-      );
+    case 'call':
+      return [...new Set([...workloads.flatMap(namesOf), ...relays.flatMap((r) => [r.name, r.to])])]
+        .filter((name) => faultKind(kind).points(system, name, {}).length > 0)
+        .sort();
   }
 }
+
+const namesOf = (w: WorkloadDescription): string[] => [
+  w.name,
+  w.service,
+  ...(w.edges ?? []).flatMap((edge) => [edge.name, edge.to]),
+];

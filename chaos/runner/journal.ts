@@ -19,7 +19,15 @@ export type JournalLine =
   /** `startTicks` tells a process from a later one of the same number. */
   | { kind: 'begin'; atMs: number; run: string; pid: number; startTicks: string | undefined }
   /** A process that must not outlive the run. */
-  | { kind: 'process'; atMs: number; pid: number; startTicks: string | undefined; name: string }
+  | {
+      kind: 'process';
+      atMs: number;
+      pid: number;
+      startTicks: string | undefined;
+      name: string;
+      /** It leads a process group, all of which must not outlive the run. */
+      group?: boolean;
+    }
   /** A folder that must not outlive the run. */
   | { kind: 'folder'; atMs: number; path: string }
   /** Written before the fault is put: its undo is `DELETE url`. */
@@ -44,9 +52,11 @@ export class Journal {
     this.#write({ kind: 'begin', atMs: nowMs(), run, pid, startTicks: startTicksOf(pid) });
   }
 
-  process(pid: number, name: string): void {
+  process(pid: number, name: string, group = false): void {
+    if (this.#fd === undefined) return;
     const startTicks = startTicksOf(pid);
-    this.#write({ kind: 'process', atMs: this.#nowMs(), pid, startTicks, name });
+    const atMs = this.#nowMs();
+    this.#write({ kind: 'process', atMs, pid, startTicks, name, ...(group && { group }) });
   }
 
   folder(path: string): void {

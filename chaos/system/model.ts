@@ -24,6 +24,8 @@ export interface WorkloadDescription {
   identity?: string;
   /** Services and dependencies. */
   calls: readonly string[];
+  /** Its calls through its own sidecar: `front/back` goes to the mesh's `back.podinfo`. */
+  edges?: readonly { name: string; to: string; destination: string }[];
   /** Name of its sidecar's process. */
   proxy?: string;
   ports: WorkloadPorts;

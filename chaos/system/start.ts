@@ -57,10 +57,35 @@ export async function startSystem(
 function startSupervisor(
   drill: Drill,
   folder: string,
-  options: { certificateLifetimeMs: number; say(line: string): void },
+  options: { journal: Journal; certificateLifetimeMs: number; say(line: string): void },
 ): Child {
   const { program, args } = supervisorCommand(drill, { ...options, folder });
-  return startProgram(drill.name, program, args, { cwd: drill.folder, onStderr: options.say });
+  return startProgram(drill.name, program, args, {
+    cwd: drill.folder,
+    onStderr: options.say,
+    onStdout: (line) => {
+      const started = processIn(line);
+      if (started) options.journal.process(started.pid, started.name, started.group);
+    },
+  });
+}
+
+interface Started {
+  name: string;
+  pid: number;
+  /** It leads a process group, and what it started belongs to that. */
+  group: boolean;
+}
+
+/** Of a line that tells of a process which the supervisor has started. */
+function processIn(line: string): Started | undefined {
+  try {
+    const { process } = JSON.parse(line) as { process?: Partial<Started> };
+    if (typeof process?.pid !== 'number' || typeof process.name !== 'string') return undefined;
+    return { name: process.name, pid: process.pid, group: process.group === true };
+  } catch {
+    return undefined;
+  }
 }
 
 async function untilReady(name: string, child: Child, system: SupervisedSystem): Promise<void> {

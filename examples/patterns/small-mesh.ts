@@ -9,7 +9,7 @@ import { identityName } from '../../mesh/identity/names.js';
 import { ensurePki, pkiFiles } from '../../mesh/identity/pki-files.js';
 import type { ProxyConfig } from '../../mesh/model.js';
 import { proxyNodeFlags, proxyProgram } from '../../mesh/proxy/launch.js';
-import { freePorts } from '../retail/topology.js';
+import { freePorts } from '../../base/ports.js';
 
 export const namespace = 'demo';
 

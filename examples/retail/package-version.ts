@@ -2,13 +2,9 @@
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { packageRoot } from '../../base/paths.js';
-import type { ProcessDescription } from './processes.js';
+import type { OwnProgram } from '../../chaos/system/processes/processes.js';
 
-export function asVersion(
-  process: ProcessDescription,
-  version: string,
-  folder: string,
-): ProcessDescription {
+export function asVersion(own: OwnProgram, version: string, folder: string): OwnProgram {
   mkdirSync(folder, { recursive: true });
   const there = new Set(readdirSync(folder));
   for (const name of readdirSync(packageRoot)) {
@@ -18,9 +14,9 @@ export function asVersion(
   const manifest = { name: 'firedrill', version, type: 'module' };
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
   return {
-    ...process,
-    script: join(folder, relative(packageRoot, process.script)),
+    ...own,
+    script: join(folder, relative(packageRoot, own.script)),
     // Else Node follows the links, and finds the version that it came from.
-    nodeFlags: [...(process.nodeFlags ?? []), '--preserve-symlinks', '--preserve-symlinks-main'],
+    nodeFlags: [...(own.nodeFlags ?? []), '--preserve-symlinks', '--preserve-symlinks-main'],
   };
 }

@@ -9,7 +9,11 @@ import { createJoinToken } from '../../mesh/identity/join-tokens.js';
 import { identityName } from '../../mesh/identity/names.js';
 import { ensurePki, pkiFiles } from '../../mesh/identity/pki-files.js';
 import type { ProxyConfig } from '../../mesh/model.js';
-import { type ProcessDescription, Processes } from './processes.js';
+import {
+  type OwnProgram,
+  type ProcessDescription,
+  Processes,
+} from '../../chaos/system/processes/processes.js';
 import { asVersion } from './package-version.js';
 import { registry, type RegistryOptions } from './registry.js';
 import type { ServiceOptions } from './service-main.js';
@@ -40,6 +44,10 @@ const tokenTtlMs = 7 * 86_400_000;
 /** Proxies come back with their token when their certificate has run out: a drill makes them do so often. */
 const tokenUses = 1000;
 
+interface ShopProcess extends ProcessDescription {
+  program: OwnProgram;
+}
+
 export const proxyName = (workload: string): string => `${workload}-proxy`;
 
 export class Shop {
@@ -51,7 +59,7 @@ export class Shop {
   readonly registryOptions: RegistryOptions = { retries: 'budget', revision: 0 };
   readonly #options: ShopOptions;
   /** Processes as they were before one was made another version. */
-  readonly #own: Record<string, ProcessDescription | undefined> = {};
+  readonly #own: Record<string, ShopProcess | undefined> = {};
 
   private constructor(options: ShopOptions, ports: Ports) {
     this.#options = options;
@@ -126,30 +134,40 @@ export class Shop {
     }
   }
 
+  #ownOf(name: string): ShopProcess {
+    const own = (this.#own[name] ??= this.processes.descriptionOf(name) as ShopProcess | undefined);
+    if (!own) throw new Error(`no process ${name}`);
+    return own;
+  }
+
   /** The process comes back as that version of the package; undefined: as its own. */
   async restartAs(name: string, version: string | undefined): Promise<void> {
-    const own = (this.#own[name] ??= this.processes.descriptionOf(name));
-    if (!own) throw new Error(`no process ${name}`);
+    const own = this.#ownOf(name);
     this.processes.onExit = () => undefined;
     await this.processes.stop(name);
     await this.processes.start(
-      version === undefined ? own : asVersion(own, version, this.path('versions', version)),
+      version === undefined
+        ? own
+        : { ...own, program: asVersion(own.program, version, this.path('versions', version)) },
     );
   }
 
   /** The process leaks until V8 gives up; then it comes back whole, as a kubelet would have it. */
   async restartLeaking(name: string, perSecondMb: number, heapMb: number): Promise<void> {
-    const own = (this.#own[name] ??= this.processes.descriptionOf(name));
-    if (!own) throw new Error(`no process ${name}`);
+    const own = this.#ownOf(name);
     await this.processes.stop(name);
     this.processes.onExit = (ended) => {
       if (ended === name) void this.processes.start(own).catch(() => undefined);
     };
     const leak = program('examples/retail/memory-leak');
+    const flags = [`--max-old-space-size=${heapMb}`, '--import', leak];
     await this.processes.start({
       ...own,
-      nodeFlags: [...(own.nodeFlags ?? []), `--max-old-space-size=${heapMb}`, '--import', leak],
-      env: { FIREDRILL_LEAK_MB_PER_SECOND: String(perSecondMb) },
+      program: {
+        ...own.program,
+        nodeFlags: [...(own.program.nodeFlags ?? []), ...flags],
+        env: { FIREDRILL_LEAK_MB_PER_SECOND: String(perSecondMb) },
+      },
     });
   }
 
@@ -202,17 +220,19 @@ export class Shop {
     writeFileWhole(this.path(`${workload.name}.proxy.json`), JSON.stringify(config, undefined, 2));
   }
 
-  #controller(): ProcessDescription {
+  #controller(): ShopProcess {
     return {
       name: 'controller',
       kind: 'controller',
       workload: 'controller',
-      script: program('mesh/controller/main'),
-      args: ['--config', this.path('controller.yaml')],
+      program: {
+        script: program('mesh/controller/main'),
+        args: ['--config', this.path('controller.yaml')],
+      },
     };
   }
 
-  #service(workload: Workload): ProcessDescription {
+  #service(workload: Workload): ShopProcess {
     const ports = this.ports.workloads[workload.name]!;
     const options: ServiceOptions = {
       service: workload.service,
@@ -225,19 +245,23 @@ export class Shop {
       name: workload.name,
       kind: 'service',
       workload: workload.name,
-      script: program('examples/retail/service-main'),
-      args: [JSON.stringify(options)],
-      nodeFlags: ['--max-old-space-size=128'],
+      program: {
+        script: program('examples/retail/service-main'),
+        args: [JSON.stringify(options)],
+        nodeFlags: ['--max-old-space-size=128'],
+      },
     };
   }
 
-  #proxy(workload: Workload): ProcessDescription {
+  #proxy(workload: Workload): ShopProcess {
     return {
       name: proxyName(workload.name),
       kind: 'proxy',
       workload: workload.name,
-      script: program('mesh/proxy/main'),
-      args: ['--config', this.path(`${workload.name}.proxy.json`)],
+      program: {
+        script: program('mesh/proxy/main'),
+        args: ['--config', this.path(`${workload.name}.proxy.json`)],
+      },
     };
   }
 

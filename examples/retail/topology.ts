@@ -1,7 +1,6 @@
 /** What the shop is made of: its workloads, who calls whom, and the ports that one run of it chose. */
-import { createServer } from 'node:net';
 import type { WorkloadPorts } from '../../chaos/system/model.js';
-import { systemRandom } from '../../base/random.js';
+import { freePorts } from '../../base/ports.js';
 import { identityName } from '../../mesh/identity/names.js';
 
 export const namespace = 'retail';
@@ -44,29 +43,6 @@ export interface Ports {
   controller: number;
   controllerAdmin: number;
   workloads: Record<string, Required<WorkloadPorts>>;
-}
-
-/** Below the ports that the kernel gives to outgoing connections (32768 on): those would be taken at any moment. */
-const firstPort = 15_000;
-const portCount = 17_000;
-
-/** So many ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  for (let tries = 0; ports.size < count; tries++) {
-    if (tries > 20 * count + 100) throw new Error('no free ports');
-    const port = firstPort + systemRandom.below(portCount);
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 export async function choosePorts(): Promise<Ports> {

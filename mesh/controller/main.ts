@@ -1,12 +1,13 @@
 /** The controller as a process: `node dist/mesh/controller/main.js --config controller.yaml`. */
 import { fileURLToPath } from 'node:url';
-import { dieWithParent } from '../../base/child.js';
+import { dieWithParent, outliveReaders } from '../../base/child.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { readControllerConfig } from './config.js';
 import { startController } from './controller.js';
 
 /** Starts a controller, says its ports as one JSON line, and stops it on SIGTERM or SIGINT. */
 export async function runController(file: string): Promise<void> {
+  outliveReaders();
   const log = (line: string): void => {
     process.stderr.write(`${new Date().toISOString()} ${line}\n`);
   };

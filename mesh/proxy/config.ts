@@ -217,6 +217,9 @@ const config = object({
   ),
   inbound: listener(mode),
   outbound: listener(mode),
+  calls: list(
+    object({ host: required(name), port: required(number({ min: 1, max: 65_535, whole: true })) }),
+  ),
   admin: required(object({ host: required(name), port: required(port) })),
   identity: object({
     name: required(name),
@@ -269,6 +272,9 @@ export function configProblems(value: unknown): Found[] {
   const { inbound, outbound, identity, controller } = value as ProxyConfig;
   if (!inbound && !outbound) {
     found.push({ path: [], message: 'neither inbound nor outbound', expected: 'at least one' });
+  }
+  if (value && (value as ProxyConfig).calls?.length && !outbound) {
+    found.push({ path: ['calls'], message: 'calls without outbound', expected: 'both' });
   }
   if (controller && !identity) {
     found.push({ path: ['controller'], message: 'a controller needs an identity' });

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { dieWithParent } from '../../base/child.js';
+import { dieWithParent, outliveReaders } from '../../base/child.js';
 import { realClock } from '../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { packageVersion, program } from '../../base/paths.js';
@@ -46,6 +46,7 @@ export function readConfig(file: string): ProxyConfig {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
+  outliveReaders();
   const at = argv.indexOf('--config');
   const file = at < 0 ? undefined : argv[at + 1];
   if (file === undefined) throw new UserError('--config FILE is missing');

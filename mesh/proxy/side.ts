@@ -41,7 +41,7 @@ export abstract class Side {
   protected readonly http1: Http1Front;
   protected readonly http2: Http2Front;
   readonly #opaque = new Set<OpaqueConnection>();
-  #listener: Listener | undefined;
+  readonly #listeners: Listener[] = [];
   port = 0;
 
   constructor(direction: Direction, parts: SideParts) {
@@ -83,9 +83,24 @@ export abstract class Side {
 
   /** Resolves to the port. */
   async listen(): Promise<number> {
-    const { config, gateway, identity, clock, originalDestination } = this.parts;
+    const { config, originalDestination } = this.parts;
     const { host, port, mode } = config[this.#direction] as NonNullable<ProxyConfig[Direction]>;
-    this.#listener = new Listener({
+    const read = mode === 'transparent' ? originalDestination?.read : undefined;
+    this.port = await this.#open(host, port, read);
+    // Whoever connects to one of these means its destination, whatever it says.
+    for (const call of this.#direction === 'outbound' ? (config.calls ?? []) : []) {
+      await this.#open(call.host, call.port, () => `${call.host}:${call.port}`);
+    }
+    return this.port;
+  }
+
+  #open(
+    host: string,
+    port: number,
+    originalDst: OriginalDestination['read'] | undefined,
+  ): Promise<number> {
+    const { config, gateway, identity, clock } = this.parts;
+    const listener = new Listener({
       direction: this.#direction,
       host,
       port,
@@ -96,13 +111,13 @@ export abstract class Side {
       maxConnections: config.limits?.maxConnections ?? defaultMaxConnections,
       detectTimeoutMs,
       handshakeTimeoutMs,
-      originalDst: mode === 'transparent' ? originalDestination?.read : undefined,
+      originalDst,
       quietMs,
       declared: (originalDst) => this.declared(originalDst),
       accept: (accepted) => this.accept(accepted),
     });
-    this.port = await this.#listener.listen();
-    return this.port;
+    this.#listeners.push(listener);
+    return listener.listen();
   }
 
   /** The protocol as it is configured, or known by the port. */
@@ -147,7 +162,7 @@ export abstract class Side {
 
   /** No new connections. */
   closePort(): void {
-    this.#listener?.close();
+    for (const listener of this.#listeners) listener.close();
   }
 
   stop(): void {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startGuarded } from '../../../base/child.js';
 import { requireTool } from '../../../base/tools.js';
 import { issueToFiles } from '../../../mesh/identity/issue.js';
-import { freePorts } from '../../retail/topology.js';
+import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';
 

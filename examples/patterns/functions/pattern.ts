@@ -1,7 +1,7 @@
 /** Functions behind the gateway: nothing runs until someone asks, and the first to ask is held, not refused. */
 import { realClock } from '../../../base/clock.js';
 import { program } from '../../../base/paths.js';
-import { freePorts } from '../../retail/topology.js';
+import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';
 import type { ActivatorOptions } from './activator.js';

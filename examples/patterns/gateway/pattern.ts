@@ -1,5 +1,5 @@
 /** North to south: one public port, routes by host and path, and mutual TLS from there on. */
-import { freePorts } from '../../retail/topology.js';
+import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';
 

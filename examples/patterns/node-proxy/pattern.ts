@@ -1,5 +1,5 @@
 /** One proxy for all apps of a node: fewer processes, and an identity that is the node's. */
-import { freePorts } from '../../retail/topology.js';
+import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';
 

@@ -1,5 +1,5 @@
 /** A proxy beside every app: the app speaks to its own proxy, and identity is the workload's. */
-import { freePorts } from '../../retail/topology.js';
+import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';
 

@@ -1,5 +1,5 @@
 /** Two meshes, each with a controller and a trust anchor of its own, linked by a gateway. */
-import { freePorts } from '../../retail/topology.js';
+import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Stage } from '../../../examples/patterns/stage.js';
 import { namespace, type SmallMesh } from '../../../examples/patterns/small-mesh.js';
-import { freePorts } from '../../../examples/retail/topology.js';
+import { freePorts } from '../../../base/ports.js';
 import { getJson } from '../../../mesh/controller/run-command.js';
 import { folderKeeper, rollAnchor } from '../../../mesh/identity/roll-over.js';
 import { eventually } from './bench-mesh.js';

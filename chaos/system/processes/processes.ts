@@ -1,18 +1,35 @@
-/** The shop's processes: each can be stopped, killed and started again, and what happened is told. */
-import { type Child, startNode } from '../../base/child.js';
-import { realClock } from '../../base/clock.js';
-import { messageOf } from '../../base/errors.js';
-import type { ProcessEvent } from '../../chaos/system/model.js';
+/** The processes of a system: each can be stopped, killed, paused and started again, and what happened is told. */
+import { type Child, startNode } from '../../../base/child.js';
+import { realClock } from '../../../base/clock.js';
+import { messageOf } from '../../../base/errors.js';
+import type { ProcessEvent } from '../model.js';
+import { type ForeignProgram, signalGroup, startForeign } from './foreign.js';
 
 export interface ProcessDescription {
   name: string;
-  kind: 'service' | 'proxy' | 'controller';
+  kind: 'service' | 'proxy' | 'controller' | 'relay';
   /** The workload or service that it belongs to, for people. */
   workload: string;
+  /** Ours, which says its ports on its first line; or whatever the user has. */
+  program: OwnProgram | ForeignProgram;
+}
+
+export interface OwnProgram {
   script: string;
   args: readonly string[];
   nodeFlags?: readonly string[];
   env?: Record<string, string>;
+}
+
+const isForeign = ({ program }: ProcessDescription): boolean => 'command' in program;
+
+function launch({ name, program }: ProcessDescription, onStderr: (line: string) => void): Child {
+  if ('command' in program) return startForeign(name, program, onStderr);
+  return startNode(name, program.script, program.args, {
+    ...(program.nodeFlags && { nodeFlags: program.nodeFlags }),
+    ...(program.env && { env: program.env }),
+    onStderr,
+  });
 }
 
 const maxEvents = 1000;
@@ -28,6 +45,8 @@ export class Processes {
   readonly #expected = new Set<string>();
   readonly #say: (line: string) => void;
   #closing = false;
+  /** Called with each process that is started, before it is ready; `group`: it leads a process group. */
+  onStart: (started: { name: string; pid: number; group: boolean }) => void = () => undefined;
   /** Called where one ends unasked. */
   onExit: (name: string) => void = () => undefined;
 
@@ -58,16 +77,13 @@ export class Processes {
     this.#described.set(name, description);
     if (this.#closing) return;
     const lines: string[] = [];
-    const child = startNode(name, description.script, description.args, {
-      ...(description.nodeFlags && { nodeFlags: description.nodeFlags }),
-      ...(description.env && { env: description.env }),
-      onStderr: (line) => {
-        lines.push(line);
-        if (lines.length > keptLines) lines.shift();
-        if (process.env.FIREDRILL_DEBUG !== undefined) this.#say(`${name}: ${line}`);
-      },
+    const child = launch(description, (line) => {
+      lines.push(line);
+      if (lines.length > keptLines) lines.shift();
+      if (process.env.FIREDRILL_DEBUG !== undefined) this.#say(`${name}: ${line}`);
     });
     this.#running.set(name, child);
+    if (child.pid > 0) this.onStart({ name, pid: child.pid, group: isForeign(description) });
     void child.exited.then((code) => {
       if (this.#running.get(name) === child) this.#running.delete(name);
       if (this.#closing || this.#expected.delete(name)) return;
@@ -76,7 +92,9 @@ export class Processes {
       this.#record(name, 'exited', detail);
       this.#say(`${name} ${detail}`);
     });
-    const timer = setTimeout(() => child.process.kill('SIGKILL'), startLimitMs);
+    const timer = isForeign(description)
+      ? undefined
+      : setTimeout(() => child.process.kill('SIGKILL'), startLimitMs);
     try {
       this.#ready.set(name, await child.ready);
     } finally {
@@ -106,14 +124,34 @@ export class Processes {
     const child = this.#running.get(name);
     if (!child) return false;
     this.#expected.add(name);
-    child.process.kill('SIGKILL');
+    this.#signal(name, 'SIGKILL');
     await child.exited;
     this.#record(name, 'killed');
     return true;
   }
 
+  /** SIGSTOP: it answers nothing, and keeps its connections. Whether there was one. */
+  pause(name: string): boolean {
+    if (!this.#signal(name, 'SIGSTOP')) return false;
+    this.#record(name, 'paused');
+    return true;
+  }
+
+  /** Goes on where it was paused. */
+  resume(name: string): void {
+    if (this.#signal(name, 'SIGCONT')) this.#record(name, 'continued');
+  }
+
+  #signal(name: string, signal: NodeJS.Signals): boolean {
+    const child = this.#running.get(name);
+    const description = this.#described.get(name);
+    if (!child || !description) return false;
+    return isForeign(description) ? signalGroup(child.pid, signal) : child.process.kill(signal);
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
+    for (const name of this.#running.keys()) this.#signal(name, 'SIGCONT');
     const stops = await Promise.allSettled([...this.#running.values()].map((c) => c.stop(2000)));
     for (const stop of stops) {
       if (stop.status === 'rejected') this.#say(messageOf(stop.reason));

@@ -1,0 +1,122 @@
+/** Faults as leases: each lapses by itself unless it is renewed, and counts what it did. Time is handed in. */
+import { randomUUID } from 'node:crypto';
+import type { Clock, Timer } from '../../base/clock.js';
+import { UserError } from '../../base/errors.js';
+
+export interface LeaseFields {
+  id: string;
+  ttlMs: number;
+}
+
+export type LeaseState<F> = F & LeaseFields & { effect: number };
+
+interface Entry<F> {
+  fault: F;
+  dueMs: number;
+  effect: number;
+  timer: Timer;
+  /** Its doing: it is not undone before that has ended. */
+  begun: Promise<void>;
+  undone?: Promise<void>;
+}
+
+export interface Doing<F> {
+  /** Resolves to what it struck at once. */
+  begin?(fault: F, id: string): Promise<number> | number;
+  /** Undoes it; called once. */
+  end(fault: F, id: string): Promise<void> | void;
+}
+
+const maxTtlMs = 600_000;
+const maxLeases = 1000;
+
+export class Leases<F> {
+  readonly #clock: Clock;
+  readonly #doing: Doing<F>;
+  readonly #entries = new Map<string, Entry<F>>();
+  /** Of all leases that there ever were. */
+  effects = 0;
+
+  constructor(clock: Clock, doing: Doing<F>) {
+    this.#clock = clock;
+    this.#doing = doing;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Those that are on. */
+  *active(): Iterable<[string, F]> {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [id, { fault, dueMs, undone }] of this.#entries) {
+      if (nowMs < dueMs && !undone) yield [id, fault];
+    }
+  }
+
+  /** It made a difference once more. */
+  strike(id: string, count = 1): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.effect += count;
+    this.effects += count;
+  }
+
+  /** Puts a fault and does it, or renews it as it was. Throws a UserError on a bad lease. */
+  async put(lease: Partial<LeaseFields>, fault: F): Promise<LeaseState<F>> {
+    const { ttlMs } = lease;
+    if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= maxTtlMs)) {
+      throw new UserError({ message: 'bad ttlMs', expected: `milliseconds, at most ${maxTtlMs}` });
+    }
+    const id =
+      typeof lease.id === 'string' && lease.id !== '' ? lease.id.slice(0, 100) : randomUUID();
+    const before = this.#entries.get(id);
+    if (!before && this.#entries.size >= maxLeases) {
+      throw new UserError({ message: 'too many faults', expected: `at most ${maxLeases}` });
+    }
+    before?.timer.cancel();
+    const timer = this.#clock.after(ttlMs, () => void this.remove(id));
+    const dueMs = this.#clock.monotonicMs() + ttlMs;
+    const entry: Entry<F> = before ?? { fault, dueMs, timer, effect: 0, begun: Promise.resolve() };
+    Object.assign(entry, { dueMs, timer });
+    if (!before) {
+      this.#entries.set(id, entry);
+      entry.begun = (async () => {
+        this.strike(id, (await this.#doing.begin?.(fault, id)) ?? 0);
+      })();
+    }
+    await entry.begun;
+    return { ...entry.fault, id, ttlMs, effect: entry.effect };
+  }
+
+  /** Resolves when it is undone, to whether there was one. */
+  async remove(id: string): Promise<boolean> {
+    const entry = this.#entries.get(id);
+    if (!entry) return false;
+    entry.timer.cancel();
+    entry.undone ??= (async () => {
+      await entry.begun.catch(() => undefined);
+      await this.#doing.end(entry.fault, id);
+    })();
+    try {
+      await entry.undone;
+    } finally {
+      this.#entries.delete(id);
+    }
+    return true;
+  }
+
+  list(): LeaseState<F>[] {
+    const nowMs = this.#clock.monotonicMs();
+    return [...this.#entries].map(([id, { fault, dueMs, effect }]) => ({
+      ...fault,
+      id,
+      ttlMs: Math.max(0, dueMs - nowMs),
+      effect,
+    }));
+  }
+
+  async clear(): Promise<void> {
+    await Promise.allSettled([...this.#entries.keys()].map((id) => this.remove(id)));
+  }
+}

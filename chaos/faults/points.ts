@@ -1,0 +1,75 @@
+/** Where in a system a fault of a service, or of one call, is put: in which sidecar, on which side, at which relay. */
+import type { System, WorkloadDescription } from '../system/model.js';
+
+export interface FaultPoint {
+  /** `http://127.0.0.1:4711`. */
+  url: string;
+  /** What is struck, for people: `payment`, `checkout-proxy`. */
+  target: string;
+  /** The lease without `id` and `ttlMs`. */
+  body: Record<string, unknown>;
+}
+
+interface Strike {
+  ratio: unknown;
+  match: Record<string, unknown>;
+  effect: Record<string, unknown>;
+}
+
+/**
+ * The service's own sidecars; where its requests do not come in through one, its callers' on their way out. A call
+ * (`front/back`) or a dependency is always struck at the callers'.
+ */
+export function proxyPoints(
+  system: System,
+  target: string,
+  { side, ...strike }: Strike & { side: unknown },
+): FaultPoint[] {
+  const own = system.workloads(target);
+  if (own.length === 0) return edgePoints(system, target, strike);
+  const withSide = own.filter(
+    ({ ports }) => (side === 'inbound' ? ports.inbound : ports.outbound) !== undefined,
+  );
+  if (withSide.length === 0) {
+    return side === 'inbound' ? edgePoints(system, target, strike) : [];
+  }
+  return withSide.flatMap((workload) => point(system, workload, { side, ...strike }) ?? []);
+}
+
+/** The callers' sidecars: all that call the target, or the one call of that name. */
+export function edgePoints(system: System, target: string, strike: Strike): FaultPoint[] {
+  return system.description.workloads.flatMap((workload) =>
+    (workload.edges ?? [])
+      .filter((edge) => edge.name === target || edge.to === target)
+      .flatMap(({ destination }) => {
+        const match = { ...strike.match, destination };
+        return point(system, workload, { ...strike, side: 'outbound', match }) ?? [];
+      }),
+  );
+}
+
+export const relayPoints = (
+  system: System,
+  target: string,
+  body: Record<string, unknown>,
+): FaultPoint[] =>
+  system.relays(target).map(({ name, admin }) => ({
+    url: `http://127.0.0.1:${admin}`,
+    target: name,
+    body,
+  }));
+
+function point(
+  system: System,
+  workload: WorkloadDescription,
+  { side, ratio, match, effect }: Strike & { side: unknown },
+): FaultPoint | undefined {
+  const url = system.proxyAdmin(workload);
+  if (url === undefined) return undefined;
+  const some = Object.values(match).some((value) => value !== undefined);
+  return {
+    url,
+    target: workload.proxy ?? workload.name,
+    body: { side, ratio, ...(some && { match }), ...effect },
+  };
+}

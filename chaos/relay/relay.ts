@@ -1,0 +1,242 @@
+/**
+ * A TCP relay on one call: bytes go through as they come, and are slowed, cut or swallowed while a lease says so. It
+ * looks into nothing, so that it serves Redis, PostgreSQL or a protocol of one's own.
+ */
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../base/clock.js';
+import { exitCode, UserError } from '../../base/errors.js';
+import type { Random } from '../../base/random.js';
+import { Leases } from '../faults/leases.js';
+import { Channel } from './channel.js';
+import type { RelayFault } from './relay-fault.js';
+import { RelayMetrics } from './relay-metrics.js';
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+export interface RelayParts {
+  listen: Address;
+  /** Taken in turn. */
+  upstreams: readonly Address[];
+  clock: Clock;
+  random: Random;
+}
+
+const connectLimitMs = 10_000;
+const maxConnections = 10_000;
+
+export class Relay {
+  readonly faults: Leases<RelayFault>;
+  readonly metrics: RelayMetrics;
+  readonly #parts: RelayParts;
+  readonly #server: Server;
+  readonly #connections = new Set<Connection>();
+  #turn = 0;
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+    this.metrics = new RelayMetrics(() => ({
+      open: this.#connections.size,
+      unanswered: [...this.#connections].filter((c) => c.unanswered).length,
+      leases: this.faults.size,
+      effects: this.faults.effects,
+    }));
+    this.faults = new Leases<RelayFault>(parts.clock, {
+      begin: (fault, id) => this.#begin(fault, id),
+      end: (_, id) => this.#end(id),
+    });
+    const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true };
+    this.#server = createServer(options, (socket) => this.#accept(socket));
+    this.#server.on('error', () => undefined);
+  }
+
+  /** Resolves to the port. Throws a UserError where it cannot be had. */
+  listen(): Promise<number> {
+    const { host, port } = this.#parts.listen;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          new UserError(`${host}:${port}: ${error.code ?? error.message}`, exitCode.environment),
+        ),
+      );
+      this.#server.listen({ host, port, backlog: 1024 }, () =>
+        resolve((this.#server.address() as AddressInfo).port),
+      );
+    });
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const connection of this.#connections) connection.reset();
+  }
+
+  #accept(client: Socket): void {
+    this.metrics.accepted();
+    client.on('error', () => undefined);
+    if (this.#connections.size >= maxConnections) return void client.resetAndDestroy();
+    for (const [id, fault] of this.faults.active()) {
+      if (fault.kind !== 'refuse' && fault.kind !== 'cut') continue;
+      if (!this.#strikes(fault)) continue;
+      this.faults.strike(id);
+      this.metrics.reset();
+      return void client.resetAndDestroy();
+    }
+    const { upstreams, clock, random } = this.#parts;
+    const upstream = upstreams[this.#turn++ % upstreams.length] as Address;
+    const connection = new Connection(client, {
+      upstream,
+      clock,
+      random,
+      faults: this.faults,
+      metrics: this.metrics,
+      onClosed: (c) => this.#connections.delete(c),
+    });
+    this.#connections.add(connection);
+    for (const [id, fault] of this.faults.active()) {
+      if (this.#strikes(fault)) connection.strike(id, fault);
+    }
+    connection.start();
+  }
+
+  #strikes({ ratio }: RelayFault): boolean {
+    return ratio >= 1 || this.#parts.random.next() < ratio;
+  }
+
+  /** What is open already is struck too; what a cut ends at once is counted. */
+  #begin(fault: RelayFault, id: string): number {
+    if (fault.kind === 'refuse') return 0;
+    const struck = [...this.#connections].filter(() => this.#strikes(fault));
+    for (const connection of struck) connection.strike(id, fault);
+    return fault.kind === 'cut' ? struck.length : 0;
+  }
+
+  /** Whatever it held goes on, or is reset where bytes were swallowed. */
+  #end(id: string): void {
+    for (const connection of this.#connections) connection.release(id);
+  }
+}
+
+interface ConnectionParts {
+  upstream: Address;
+  clock: Clock;
+  random: Random;
+  faults: Leases<RelayFault>;
+  metrics: RelayMetrics;
+  onClosed(connection: Connection): void;
+}
+
+/** A client's connection and the one to the upstream, with the faults that strike the two. */
+class Connection {
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #parts: ConnectionParts;
+  readonly #struck = new Map<string, RelayFault>();
+  readonly #counted = new Set<string>();
+  readonly #up: Channel;
+  readonly #down: Channel;
+  /** Bytes were swallowed: what follows would make no sense. */
+  #torn = false;
+  #askedMs: number | undefined;
+  #over = false;
+  #timer: { cancel(): void } | undefined;
+
+  constructor(client: Socket, parts: ConnectionParts) {
+    this.#client = client;
+    this.#parts = parts;
+    const { upstream, clock } = parts;
+    this.#server = connect({ ...upstream, allowHalfOpen: true, noDelay: true });
+    this.#server.pause();
+    const effects = (): Iterable<RelayFault> => this.#touched();
+    const random = (): number => parts.random.next();
+    this.#up = new Channel(client, this.#server, { clock, random, effects, count: this.#sent });
+    this.#down = new Channel(this.#server, client, {
+      clock,
+      random,
+      effects,
+      count: this.#received,
+    });
+  }
+
+  /** Asked, and not answered yet. */
+  get unanswered(): boolean {
+    return this.#askedMs !== undefined;
+  }
+
+  start(): void {
+    const client = this.#client;
+    const server = this.#server;
+    this.#timer = this.#parts.clock.after(connectLimitMs, () => server.destroy(new Error('late')));
+    server.once('connect', () => this.#timer?.cancel());
+    server.on('error', () => {
+      if (server.connecting || server.bytesRead === 0) this.#parts.metrics.connectFailed();
+      this.reset();
+    });
+    client.on('error', () => this.reset());
+    for (const socket of [client, server]) {
+      socket.on('close', () => this.#closed()).on('finish', () => this.#closed());
+    }
+    this.#up.start();
+    this.#down.start();
+  }
+
+  strike(id: string, fault: RelayFault): void {
+    if (fault.kind === 'cut') return this.reset();
+    this.#struck.set(id, fault);
+  }
+
+  release(id: string): void {
+    if (!this.#struck.delete(id)) return;
+    if (this.#torn) return this.reset();
+    this.#up.hurry();
+    this.#down.hurry();
+  }
+
+  reset(): void {
+    if (this.#over) return;
+    this.#parts.metrics.reset();
+    this.#client.resetAndDestroy();
+    this.#server.resetAndDestroy();
+    this.#closed();
+  }
+
+  /** Those that are on, each counted the first time that bytes meet it. */
+  *#touched(): Iterable<RelayFault> {
+    for (const [id, fault] of this.#struck) {
+      if (!this.#counted.has(id)) {
+        this.#counted.add(id);
+        this.#parts.faults.strike(id);
+      }
+      if (fault.kind === 'blackhole') this.#torn = true;
+      yield fault;
+    }
+  }
+
+  readonly #sent = (bytes: number): void => {
+    this.#parts.metrics.bytes('sent', bytes);
+    this.#askedMs ??= this.#parts.clock.monotonicMs();
+  };
+
+  readonly #received = (bytes: number): void => {
+    this.#parts.metrics.bytes('received', bytes);
+    if (this.#askedMs === undefined) return;
+    this.#parts.metrics.answered(this.#parts.clock.monotonicMs() - this.#askedMs);
+    this.#askedMs = undefined;
+  };
+
+  #closed(): void {
+    if (this.#over) return;
+    if (!this.#client.destroyed || !this.#server.destroyed) {
+      // One side is gone altogether: what is held for the other is written, and then it ends too.
+      if (this.#client.destroyed && !this.#up.busy) this.#server.destroySoon();
+      else if (this.#server.destroyed && !this.#down.busy) this.#client.destroySoon();
+      return;
+    }
+    this.#over = true;
+    this.#timer?.cancel();
+    this.#up.stop();
+    this.#down.stop();
+    this.#parts.onClosed(this);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * A program that is not ours, in a process group of its own: it is asked to end as it likes to be asked, and what it
+ * started itself ends with it. Where the kernel can be asked for it, it also dies when this process is killed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Child } from '../../../base/child.js';
+import { sleep } from '../../../base/clock.js';
+
+export type Readiness =
+  | { kind: 'http'; port: number; path: string }
+  | { kind: 'tcp'; port: number }
+  | { kind: 'log'; pattern: RegExp };
+
+export interface ForeignProgram {
+  /** One text is for sh. */
+  command: string | readonly string[];
+  cwd: string;
+  env: Record<string, string>;
+  ready: Readiness;
+  readyLimitMs: number;
+  stop: { signal: NodeJS.Signals; withinMs: number };
+}
+
+const pollMs = 50;
+const probeLimitMs = 1000;
+const keptCharacters = 4000;
+const maxLine = 4096;
+
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+
+/** A signal for the whole group; whether there was one. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function startForeign(
+  name: string,
+  program: ForeignProgram,
+  onLine: (line: string) => void,
+): Child {
+  const { command, cwd, env } = program;
+  const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+  const whole = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
+  const { FIREDRILL_DIE_WITH_PARENT: _, ...inherited } = process.env;
+  const child = spawn(whole[0] as string, whole.slice(1), {
+    cwd,
+    env: { ...inherited, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const exited = new Promise<number | null>((resolve) => {
+    child.on('exit', (code) => resolve(code));
+    child.on('error', () => resolve(null));
+  });
+  let words = '';
+  let said = false;
+  const { ready } = program;
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (whole) => {
+      const line = whole.slice(0, maxLine);
+      words = `${words}${line}\n`.slice(-keptCharacters);
+      if (ready.kind === 'log' && !said) said = ready.pattern.test(line);
+      onLine(line);
+    });
+  }
+  const answer = untilReady(
+    name,
+    child,
+    program,
+    () => said,
+    () => words.trim(),
+  );
+  answer.catch(() => undefined);
+  return {
+    name,
+    process: child,
+    pid: child.pid ?? -1,
+    ready: answer,
+    exited,
+    async stop(graceMs = program.stop.withinMs) {
+      const pid = child.pid;
+      if (pid === undefined) return;
+      if (child.exitCode === null && child.signalCode === null) {
+        signalGroup(pid, program.stop.signal);
+        // A process that is stopped hears nothing else.
+        signalGroup(pid, 'SIGCONT');
+        const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
+        await exited;
+        clearTimeout(timer);
+      }
+      signalGroup(pid, 'SIGKILL');
+    },
+  };
+}
+
+async function untilReady(
+  name: string,
+  child: ChildProcess,
+  { ready, readyLimitMs }: ForeignProgram,
+  said: () => boolean,
+  words: () => string,
+): Promise<Record<string, unknown>> {
+  const end = performance.now() + readyLimitMs;
+  let failure: string | undefined;
+  child.on('error', (error) => (failure = error.message));
+  for (;;) {
+    const code = child.exitCode ?? child.signalCode;
+    if (failure !== undefined || code !== null) {
+      const how = failure ?? `it ended with ${code}`;
+      throw new Error(`${name} cannot be started: ${how}${words() === '' ? '' : `: ${words()}`}`);
+    }
+    if (ready.kind === 'log' ? said() : await probe(ready)) return {};
+    if (performance.now() > end) {
+      const what =
+        ready.kind === 'http'
+          ? `no good answer at http://127.0.0.1:${ready.port}${ready.path}`
+          : ready.kind === 'tcp'
+            ? `nobody listens at port ${ready.port}`
+            : `no line of its output matches ${ready.pattern.source}`;
+      throw new Error(
+        `${name} is not ready after ${readyLimitMs / 1000} s: ${what}${words() === '' ? '' : `\n${words()}`}`,
+      );
+    }
+    await sleep(pollMs);
+  }
+}
+
+function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (ready.kind === 'tcp') {
+      const socket = connect({ port: ready.port, host: '127.0.0.1', timeout: probeLimitMs });
+      const end = (good: boolean): void => {
+        socket.destroy();
+        resolve(good);
+      };
+      socket.on('connect', () => end(true)).on('error', () => end(false));
+      socket.on('timeout', () => end(false));
+      return;
+    }
+    const options = {
+      host: '127.0.0.1',
+      port: ready.port,
+      path: ready.path,
+      timeout: probeLimitMs,
+    };
+    const asked = request(options, (response) => {
+      response.resume();
+      const { statusCode = 500 } = response;
+      resolve(statusCode >= 200 && statusCode < 400);
+    });
+    asked.on('timeout', () => asked.destroy()).on('error', () => resolve(false));
+    asked.end();
+  });
+}

@@ -1,0 +1,163 @@
+/** Which processes a `system: processes` is made of, and on which ports: decided once, before any of them runs. */
+import type { CallSpec, ProcessesSpec, Protocol, ServiceSpec } from '../drill-schema.js';
+
+export interface WorkloadLayout {
+  /** `back-2`, or the service's name where there is one of it. */
+  name: string;
+  service: string;
+  /** From 1. */
+  replica: number;
+  spec: ServiceSpec;
+  ports: Record<string, number>;
+  /** Undefined where nothing goes through one. */
+  sidecar?: { name: string; admin: number; outbound: number; inbound?: number };
+  calls: CallLayout[];
+}
+
+export interface CallLayout {
+  /** As the templates say it: `calls.<name>.url`. */
+  name: string;
+  /** The service or dependency. */
+  to: string;
+  protocol: Protocol;
+  /** Where the service connects. */
+  port: number;
+  /** Of the mesh: `back`, `back-grpc` for a port that is not the first, or the dependency. */
+  destination: string;
+  /** Of the callee's ports; undefined for a dependency. */
+  calleePort?: string;
+}
+
+export interface RelayLayout {
+  /** `front/redis`. */
+  name: string;
+  process: string;
+  from: string;
+  to: string;
+  port: number;
+  admin: number;
+  upstreams: string[];
+}
+
+export interface Layout {
+  name: string;
+  spec: ProcessesSpec;
+  workloads: WorkloadLayout[];
+  relays: RelayLayout[];
+  controller?: { grpc: number; admin: number };
+  entry: string;
+}
+
+export const entryOf = (spec: ProcessesSpec): string =>
+  spec.entry ?? (Object.keys(spec.services)[0] as string);
+
+export const firstPort = (service: ServiceSpec): string => Object.keys(service.ports)[0] as string;
+
+export const workloadNames = (name: string, { replicas }: ServiceSpec): string[] =>
+  replicas === 1 ? [name] : Array.from({ length: replicas }, (_, i) => `${name}-${i + 1}`);
+
+export const sidecarName = (workload: string): string => `${workload}-proxy`;
+export const relayProcess = (from: string, call: string): string => `${from}-to-${call}-relay`;
+
+/** Only HTTP goes through a sidecar on its way in; without a mesh, of the entry alone. */
+const hasInbound = (spec: ProcessesSpec, service: string): boolean =>
+  spec.services[service]?.protocol !== 'tcp' &&
+  (spec.mesh !== 'relays' || service === entryOf(spec));
+
+export function protocolOf(spec: ProcessesSpec, call: CallSpec): Protocol {
+  if (call.protocol) return call.protocol;
+  if (call.dependency !== undefined) return spec.dependencies[call.dependency]?.protocol ?? 'tcp';
+  return spec.services[call.service ?? '']?.protocol ?? 'http';
+}
+
+export const hasSidecar = (spec: ProcessesSpec, service: string): boolean =>
+  hasInbound(spec, service) ||
+  Object.values(spec.services[service]?.calls ?? {}).some((c) => protocolOf(spec, c) !== 'tcp');
+
+/** `port` gives one that is free, a new one each time. */
+export function layOut(name: string, spec: ProcessesSpec, port: () => number): Layout {
+  const workloads = Object.entries(spec.services).flatMap(([service, own]) =>
+    workloadNames(service, own).map((workload, i): WorkloadLayout => {
+      const ports = Object.fromEntries(
+        Object.entries(own.ports).map(([key, wanted]) => [
+          key,
+          wanted === 'auto' ? port() : wanted,
+        ]),
+      );
+      return {
+        name: workload,
+        service,
+        replica: i + 1,
+        spec: own,
+        ports,
+        ...(hasSidecar(spec, service) && {
+          sidecar: {
+            name: sidecarName(workload),
+            admin: port(),
+            outbound: port(),
+            ...(hasInbound(spec, service) && { inbound: port() }),
+          },
+        }),
+        calls: Object.entries(own.calls).map(([call, to]) => callOf(spec, call, to, port())),
+      };
+    }),
+  );
+  const layout: Layout = { name, spec, workloads, relays: [], entry: entryOf(spec) };
+  layout.relays = relaysOf(layout, port);
+  if (spec.mesh === 'mtls') layout.controller = { grpc: port(), admin: port() };
+  return layout;
+}
+
+function callOf(spec: ProcessesSpec, name: string, call: CallSpec, port: number): CallLayout {
+  const protocol = protocolOf(spec, call);
+  if (call.dependency !== undefined) {
+    return { name, to: call.dependency, protocol, port, destination: call.dependency };
+  }
+  const to = call.service as string;
+  const first = firstPort(spec.services[to] as ServiceSpec);
+  const calleePort = call.port ?? first;
+  const destination = calleePort === first ? to : `${to}-${calleePort}`;
+  return { name, to, protocol, port, destination, calleePort };
+}
+
+/** One for each call that is not HTTP; all replicas of the caller share it. */
+function relaysOf(layout: Layout, port: () => number): RelayLayout[] {
+  const relays = new Map<string, RelayLayout>();
+  for (const workload of layout.workloads) {
+    for (const call of workload.calls) {
+      if (call.protocol !== 'tcp') continue;
+      const name = `${workload.service}/${call.name}`;
+      const known = relays.get(name);
+      if (known) {
+        call.port = known.port;
+        continue;
+      }
+      relays.set(name, {
+        name,
+        process: relayProcess(workload.service, call.name),
+        from: workload.service,
+        to: call.to,
+        port: call.port,
+        admin: port(),
+        upstreams: upstreamsOf(layout, call),
+      });
+    }
+  }
+  return [...relays.values()];
+}
+
+/** Where the callee itself listens. */
+export function upstreamsOf({ spec, workloads }: Layout, call: CallLayout): string[] {
+  const { calleePort } = call;
+  if (calleePort === undefined) return [spec.dependencies[call.to]?.address as string];
+  return workloads
+    .filter((w) => w.service === call.to)
+    .map((w) => `127.0.0.1:${w.ports[calleePort] as number}`);
+}
+
+/** Where the load goes: through the entry's sidecar, where it has one. */
+export function entryUrl({ workloads, entry }: Layout): string {
+  const workload = workloads.find((w) => w.service === entry) as WorkloadLayout;
+  const own = workload.ports[firstPort(workload.spec)] as number;
+  return `http://127.0.0.1:${workload.sidecar?.inbound ?? own}`;
+}

@@ -1,0 +1,67 @@
+/**
+ * The supervisor of a `system: processes` as a program: `node dist/chaos/system/processes/main.js FIREDRILL_YAML
+ * --folder DIR`. It starts every process, says its admin port as one JSON line and then each process that it starts,
+ * and takes all of them with it when it ends.
+ */
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { dieWithParent } from '../../../base/child.js';
+import { realClock } from '../../../base/clock.js';
+import { parseDurationMs } from '../../../base/duration.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { readDrill } from '../drill-file.js';
+import { ProcessFaults } from './process-faults.js';
+import { Supervisor } from './supervisor.js';
+import { startSupervisorAdmin } from './supervisor-admin.js';
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      folder: { type: 'string' },
+      'certificate-lifetime': { type: 'string', default: '24h' },
+    },
+  });
+  const [file] = positionals;
+  const lifetimeMs = parseDurationMs(values['certificate-lifetime']);
+  if (file === undefined || values.folder === undefined || lifetimeMs === undefined) {
+    throw new UserError({ message: 'too few arguments', expected: 'FILE --folder DIR' });
+  }
+  const drill = readDrill(file);
+  if (drill.system.kind !== 'processes') throw new UserError(`${file}: not of processes`);
+  const folder = resolve(values.folder);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const supervisor = await Supervisor.plan({
+    drill,
+    spec: drill.system,
+    folder,
+    certificateLifetimeMs: lifetimeMs,
+    say,
+  });
+  const end = (code: number): void => {
+    void supervisor.close().finally(() => process.exit(code));
+  };
+  process.on('SIGTERM', () => end(0)).on('SIGINT', () => end(0));
+  dieWithParent(() => end(0));
+  const faults = new ProcessFaults(supervisor.processes, realClock);
+  const admin = await startSupervisorAdmin(supervisor, faults);
+  process.stdout.write(`${JSON.stringify({ admin, pid: process.pid })}\n`);
+  supervisor.processes.onStart = (started) => {
+    process.stdout.write(`${JSON.stringify({ process: started })}\n`);
+  };
+  try {
+    await supervisor.start();
+  } catch (error) {
+    // It stays, to be asked why; whoever started it ends it.
+    supervisor.failure = messageOf(error);
+    say(messageOf(error));
+    await supervisor.close();
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(error instanceof UserError ? error.exitCode : exitCode.environment);
+});

@@ -1,0 +1,184 @@
+/** The configurations of a system's sidecars and of its controller. */
+import { formatDurationMs } from '../../../base/duration.js';
+import { identityName } from '../../../mesh/identity/names.js';
+import type { Backend, Destination, InboundServer, ProxyConfig } from '../../../mesh/model.js';
+import type { Protocol } from '../drill-schema.js';
+import { type CallLayout, type Layout, upstreamsOf, type WorkloadLayout } from './layout.js';
+
+export const trustDomain = 'drill.local';
+
+export const identityOf = (layout: Layout, service: string): string =>
+  identityName({ serviceAccount: service, namespace: layout.name, trustDomain });
+
+export const controllerIdentity = identityName({
+  serviceAccount: 'controller',
+  namespace: 'firedrill',
+  trustDomain,
+});
+
+const spoken = (protocol: Protocol): 'http1' | 'http2' => (protocol === 'grpc' ? 'http2' : 'http1');
+const host = '127.0.0.1';
+const failFastMs = 500;
+
+/** `folder` holds keys, tokens and caches, where the mesh has any. */
+export function proxyConfig(
+  layout: Layout,
+  workload: WorkloadLayout,
+  files: { path(name: string): string; trustAnchors: string },
+): ProxyConfig {
+  const { sidecar } = workload;
+  if (!sidecar) throw new Error(`${workload.name} has no sidecar`);
+  const isMutual = layout.spec.mesh === 'mtls';
+  const calls = workload.calls.filter((call) => call.protocol !== 'tcp');
+  return {
+    workload: {
+      name: workload.name,
+      namespace: layout.name,
+      labels: { app: workload.service },
+    },
+    ...(sidecar.inbound !== undefined && {
+      inbound: { host, port: sidecar.inbound, mode: 'explicit' as const },
+    }),
+    outbound: { host, port: sidecar.outbound, mode: 'explicit' },
+    calls: calls.map(({ port }) => ({ host, port })),
+    admin: { host, port: sidecar.admin },
+    ...(isMutual
+      ? {
+          identity: {
+            name: identityOf(layout, workload.service),
+            trustAnchorsFile: files.trustAnchors,
+          },
+          controller: {
+            addresses: [`${host}:${layout.controller?.grpc ?? 0}`],
+            identity: controllerIdentity,
+            tokenFile: files.path(`${workload.name}.token`),
+            subscribe: [`*.${layout.name}`],
+          },
+          cacheFolder: files.path(`cache-${workload.name}`),
+        }
+      : {
+          state: {
+            version: 1,
+            destinations: calls.map((call) => destination(layout, call)),
+            servers: serversOf(workload),
+            unknownDestinations: 'refuse' as const,
+          },
+        }),
+    drainSeconds: 1,
+  };
+}
+
+function serversOf({ sidecar, spec, ports }: WorkloadLayout): InboundServer[] {
+  if (sidecar?.inbound === undefined) return [];
+  return [
+    {
+      name: 'http',
+      port: sidecar.inbound,
+      target: `${host}:${Object.values(ports)[0] as number}`,
+      protocol: spoken(spec.protocol),
+      defaultPolicy: 'all-unauthenticated',
+      authorizations: [],
+      routes: [],
+    },
+  ];
+}
+
+function destination(layout: Layout, call: CallLayout): Destination {
+  return {
+    name: `${call.destination}.${layout.name}`,
+    service: call.destination,
+    namespace: layout.name,
+    hosts: [call.destination],
+    addresses: [`${host}:${call.port}`],
+    protocol: spoken(call.protocol),
+    routes: [],
+    backends: [backend(layout, call)],
+  };
+}
+
+const backend = (layout: Layout, call: CallLayout): Backend => ({
+  name: call.destination,
+  endpoints: endpointsOf(layout, call),
+  balancer: { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
+  limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
+  failFastMs,
+});
+
+/** Through the callee's sidecar where that listens for this port; else the callee itself. */
+function endpointsOf(
+  layout: Layout,
+  call: CallLayout,
+): { address: string; labels?: Record<string, string> }[] {
+  const inbound = inboundsOf(layout, call);
+  return inbound ?? upstreamsOf(layout, call).map((address) => ({ address }));
+}
+
+function inboundsOf(
+  layout: Layout,
+  call: CallLayout,
+): { address: string; labels: Record<string, string> }[] | undefined {
+  if (call.calleePort === undefined || call.destination !== call.to) return undefined;
+  const found = layout.workloads.flatMap(({ name, service, sidecar }) =>
+    service === call.to && sidecar?.inbound !== undefined
+      ? [{ address: `${host}:${sidecar.inbound}`, labels: { pod: name } }]
+      : [],
+  );
+  // Of the entry in a system without a mesh: nobody but the load goes in there.
+  return found.length > 0 && layout.spec.mesh !== 'relays' ? found : undefined;
+}
+
+/** What the controller serves by: as the registry file of mesh/controller/README.md. */
+export function registry(layout: Layout, revision: number): object {
+  const namespace = layout.name;
+  const calls = layout.workloads.flatMap((w) => w.calls.filter((c) => c.protocol !== 'tcp'));
+  const called = new Map(calls.map((call) => [call.destination, call]));
+  return {
+    defaults: { policy: 'all-unauthenticated', unknownDestinations: 'refuse' },
+    services: [...called.values()].map((call) => {
+      const inbound = inboundsOf(layout, call);
+      return {
+        name: call.destination,
+        namespace,
+        serviceAccount: call.to,
+        hosts: [call.destination],
+        addresses: calls
+          .filter((c) => c.destination === call.destination)
+          .map((c) => `${host}:${c.port}`),
+        protocol: spoken(call.protocol),
+        endpoints:
+          inbound ?? upstreamsOf(layout, call).map((address) => ({ address, plaintext: true })),
+        failFast: formatDurationMs(failFastMs),
+        routes: [{ name: revision === 0 ? 'all' : `all-r${revision}` }],
+      };
+    }),
+    servers: layout.workloads.flatMap(({ name, service, spec, ports, sidecar }) =>
+      sidecar?.inbound === undefined
+        ? []
+        : [
+            {
+              workload: name,
+              namespace,
+              name: 'http',
+              port: sidecar.inbound,
+              target: `${host}:${Object.values(ports)[0] as number}`,
+              protocol: spoken(spec.protocol),
+              policy: service === layout.entry ? 'all-unauthenticated' : 'all-authenticated',
+            },
+          ],
+    ),
+  };
+}
+
+export const controllerConfig = (layout: Layout, certificateLifetimeMs: number): object => ({
+  trustDomain,
+  listen: { host, port: layout.controller?.grpc },
+  admin: { host, port: layout.controller?.admin },
+  identity: {
+    issuer: { kind: 'files', folder: 'pki' },
+    certificateLifetime: formatDurationMs(Math.round(certificateLifetimeMs)),
+    clockSkew: '2s',
+    joinTokens: { folder: 'tokens' },
+  },
+  discovery: [{ kind: 'file', path: 'registry.yaml' }],
+  events: { file: 'events.jsonl' },
+});

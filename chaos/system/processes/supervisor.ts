@@ -1,0 +1,257 @@
+/** Starts a `system: processes`: a controller where the mesh is mutual, sidecars, relays, and then the services. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { messageOf } from '../../../base/errors.js';
+import { program } from '../../../base/paths.js';
+import { freePorts } from '../../../base/ports.js';
+import { writeFileWhole } from '../../../base/write-file.js';
+import { createJoinToken } from '../../../mesh/identity/join-tokens.js';
+import { ensurePki, pkiFiles } from '../../../mesh/identity/pki-files.js';
+import { proxyEnvironment, proxyNodeFlags } from '../../../mesh/proxy/launch.js';
+import type { Drill } from '../drill-file.js';
+import type { ProcessesSpec } from '../drill-schema.js';
+import { fillTemplate } from '../templates.js';
+import type { Readiness } from './foreign.js';
+import { firstPort, type Layout, layOut, type WorkloadLayout } from './layout.js';
+import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
+import { prepare } from './prepare.js';
+import { type ProcessDescription, Processes } from './processes.js';
+
+export interface SupervisorOptions {
+  drill: Drill;
+  spec: ProcessesSpec;
+  /** Keys, configurations and the services' data go there. */
+  folder: string;
+  certificateLifetimeMs: number;
+  say(line: string): void;
+}
+
+const tokenTtlMs = 7 * 86_400_000;
+const tokenUses = 1000;
+
+export class Supervisor {
+  readonly options: SupervisorOptions;
+  layout: Layout;
+  readonly processes: Processes;
+  ready = false;
+  failure: string | undefined;
+  #revision = 0;
+
+  private constructor(options: SupervisorOptions, layout: Layout) {
+    this.options = options;
+    this.layout = layout;
+    this.processes = new Processes(options.say);
+  }
+
+  /** Knows its ports; nothing runs yet. */
+  static async plan(options: SupervisorOptions): Promise<Supervisor> {
+    // More than enough: each service has a few, each call one or two.
+    const { spec, drill } = options;
+    const count = Object.values(spec.services).reduce(
+      (sum, s) =>
+        sum + s.replicas * (4 + Object.keys(s.ports).length + 2 * Object.keys(s.calls).length),
+      4,
+    );
+    const free = await freePorts(count);
+    return new Supervisor(
+      options,
+      layOut(drill.name, spec, () => free.pop() as number),
+    );
+  }
+
+  path(...parts: string[]): string {
+    return resolve(this.options.folder, ...parts);
+  }
+
+  /** Resolves when every process is ready. */
+  async start(): Promise<void> {
+    const { spec, drill, say } = this.options;
+    await prepare(spec.prepare, drill.folder, say, (started) => this.processes.onStart(started));
+    const around: ProcessDescription[] = [];
+    if (this.layout.controller) {
+      await ensurePki(this.path('pki'), { trustDomain });
+      this.#writeRegistry();
+      const config = controllerConfig(this.layout, this.options.certificateLifetimeMs);
+      writeFileWhole(this.path('controller.yaml'), JSON.stringify(config, undefined, 2));
+      around.push(this.#controller());
+    }
+    for (const workload of this.layout.workloads) {
+      mkdirSync(this.path('data', workload.name), { recursive: true, mode: 0o700 });
+      if (workload.sidecar) around.push(this.#sidecar(workload));
+    }
+    around.push(...this.#relays());
+    await all(around.map((description) => this.processes.start(description)));
+    for (const wave of wavesOf(this.layout.workloads)) {
+      await all(wave.map((workload) => this.processes.start(this.#service(workload))));
+    }
+    this.ready = true;
+  }
+
+  async close(): Promise<void> {
+    await this.processes.close();
+  }
+
+  /** New configuration for the sidecars, if only in name; without a controller there is nobody to tell. */
+  publish(): number {
+    if (!this.layout.controller) throw new Error('there is no controller to publish to');
+    this.#revision++;
+    this.#writeRegistry();
+    return this.#revision;
+  }
+
+  async renewCertificates(): Promise<void> {
+    for (const { name, sidecar } of this.layout.workloads) {
+      if (!sidecar) continue;
+      await this.processes.stop(sidecar.name);
+      rmSync(this.path(`cache-${name}`, 'stream-identity.json'), { force: true });
+      await this.processes.startAgain(sidecar.name);
+    }
+  }
+
+  certificateEvents(): unknown[] {
+    try {
+      const lines = readFileSync(this.path('events.jsonl'), 'utf8').split('\n');
+      return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
+    } catch {
+      return [];
+    }
+  }
+
+  #writeRegistry(): void {
+    const text = JSON.stringify(registry(this.layout, this.#revision), undefined, 2);
+    writeFileWhole(this.path('registry.yaml'), text);
+  }
+
+  #controller(): ProcessDescription {
+    return {
+      name: 'controller',
+      kind: 'controller',
+      workload: 'controller',
+      program: {
+        script: program('mesh/controller/main'),
+        args: ['--config', this.path('controller.yaml')],
+      },
+    };
+  }
+
+  #sidecar(workload: WorkloadLayout): ProcessDescription {
+    const file = this.path(`${workload.name}.proxy.json`);
+    const name = workload.sidecar?.name as string;
+    if (this.layout.controller) {
+      mkdirSync(this.path('tokens'), { recursive: true, mode: 0o700 });
+      const attestation = { serviceAccount: workload.service, namespace: this.layout.name };
+      const limits = { ttlMs: tokenTtlMs, uses: tokenUses };
+      const token = createJoinToken(this.path('tokens'), attestation, limits);
+      writeFileSync(this.path(`${workload.name}.token`), token, { mode: 0o600 });
+    }
+    const config = proxyConfig(this.layout, workload, {
+      path: (part) => this.path(part),
+      trustAnchors: pkiFiles(this.path('pki')).trustAnchorsFile,
+    });
+    writeFileWhole(file, JSON.stringify(config, undefined, 2));
+    return {
+      name,
+      kind: 'proxy',
+      workload: workload.name,
+      program: {
+        script: program('mesh/proxy/main'),
+        args: ['--config', file],
+        nodeFlags: proxyNodeFlags,
+        env: { ...proxyEnvironment },
+      },
+    };
+  }
+
+  #relays(): ProcessDescription[] {
+    return this.layout.relays.map((relay) => ({
+      name: relay.process,
+      kind: 'relay',
+      workload: relay.name,
+      program: {
+        script: program('chaos/relay/main'),
+        args: [`127.0.0.1:${relay.port}`, `127.0.0.1:${relay.admin}`, ...relay.upstreams],
+      },
+    }));
+  }
+
+  #service(workload: WorkloadLayout): ProcessDescription {
+    const { drill } = this.options;
+    const { spec } = workload;
+    const values = this.#valuesOf(workload);
+    const fill = (text: string): string => fillTemplate(text, values);
+    return {
+      name: workload.name,
+      kind: 'service',
+      workload: workload.name,
+      program: {
+        command: typeof spec.command === 'string' ? fill(spec.command) : spec.command.map(fill),
+        cwd: resolve(drill.folder, spec.folder),
+        env: Object.fromEntries(
+          Object.entries(spec.env).map(([key, value]) => [key, fill(String(value))]),
+        ),
+        ready: readinessOf(workload),
+        readyLimitMs: spec.ready?.within ?? 30_000,
+        stop: { signal: spec.stop.signal, withinMs: spec.stop.within },
+      },
+    };
+  }
+
+  #valuesOf(workload: WorkloadLayout): Map<string, string> {
+    const values = new Map([
+      ['replica', String(workload.replica)],
+      ['data', this.path('data', workload.name)],
+      ['folder', this.options.drill.folder],
+    ]);
+    for (const [name, port] of Object.entries(workload.ports)) {
+      values.set(`ports.${name}`, String(port));
+    }
+    for (const other of this.layout.workloads.toReversed()) {
+      for (const [name, port] of Object.entries(other.ports)) {
+        values.set(`services.${other.service}.${name}`, String(port));
+      }
+    }
+    for (const { name, port, protocol } of workload.calls) {
+      const scheme = protocol === 'tcp' ? 'tcp' : 'http';
+      values.set(`calls.${name}.url`, `${scheme}://127.0.0.1:${port}`);
+      values.set(`calls.${name}.host`, '127.0.0.1');
+      values.set(`calls.${name}.port`, String(port));
+    }
+    return values;
+  }
+}
+
+function readinessOf({ spec, ports }: WorkloadLayout): Readiness {
+  const { ready } = spec;
+  const first = ports[firstPort(spec)] as number;
+  if (ready?.log !== undefined) return { kind: 'log', pattern: new RegExp(ready.log) };
+  if (ready?.http !== undefined) {
+    const port = ready.port === undefined ? first : (ports[ready.port] as number);
+    const path = ready.http.startsWith('/') ? ready.http : `/${ready.http}`;
+    return { kind: 'http', port, path };
+  }
+  return { kind: 'tcp', port: ready?.tcp === undefined ? first : (ports[ready.tcp] as number) };
+}
+
+/** Whatever is called is there before its callers are; those that call each other come together, at the end. */
+function wavesOf(workloads: readonly WorkloadLayout[]): WorkloadLayout[][] {
+  const waves: WorkloadLayout[][] = [];
+  const services = new Set(workloads.map((w) => w.service));
+  let left = [...workloads];
+  while (left.length > 0) {
+    const waiting = new Set(left.map((w) => w.service));
+    const free = left.filter((w) =>
+      w.calls.every((c) => !services.has(c.to) || c.to === w.service || !waiting.has(c.to)),
+    );
+    const wave = free.length > 0 ? free : left;
+    waves.push(wave);
+    left = left.filter((w) => !wave.includes(w));
+  }
+  return waves;
+}
+
+/** Waits for all, and fails by the first that did. */
+async function all(starts: Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(starts);
+  const failed = results.find((r) => r.status === 'rejected');
+  if (failed) throw new Error(messageOf(failed.reason));
+}
