@@ -1,5 +1,5 @@
 /** Verbs: gameday run; load from, check, schema; chaos list, check, schema, load, export, stop, recover. */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
@@ -56,10 +56,13 @@ Example:
 
   chaos
     .command('schema')
-    .description('the JSON Schema of a scenario, for editors')
-    .action(async () => {
+    .description('the JSON Schema of a scenario or of a firedrill.yaml, for editors')
+    .addArgument(new Argument('[of]').choices(['scenario', 'drill']).default('scenario'))
+    .action(async (of: string) => {
       const { scenarioJsonSchema } = await import('./scenarios/schema.js');
-      process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), undefined, 2)}\n`);
+      const { drillJsonSchema } = await import('./system/drill-schema.js');
+      const schema = of === 'drill' ? drillJsonSchema() : scenarioJsonSchema();
+      process.stdout.write(`${JSON.stringify(schema, undefined, 2)}\n`);
     });
 
   chaos

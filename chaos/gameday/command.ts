@@ -106,8 +106,8 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
 
 function optionsOf(given: CommandOptions): GameDayOptions {
   const rate = given.rate === undefined ? undefined : Number(given.rate);
-  if (rate !== undefined && !(rate >= 1 && rate <= 1000)) {
-    throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '1 to 1000' });
+  if (rate !== undefined && !(rate >= 0.1 && rate <= 10_000)) {
+    throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '0.1 to 10000' });
   }
   const allowanceMs = Number(given.allowance) * 1000;
   if (!(allowanceMs >= 0)) {

@@ -15,7 +15,7 @@ import type { Scenario, ScenarioFault } from './schema.js';
 import { targetsOf, type World } from './world.js';
 
 /** In the order of their places; empty where the scenario can be run. */
-export function checkScenario({ scenario, document, file }: ReadScenario, world: World): Problem[] {
+export function checkScenario({ scenario, document }: ReadScenario, world: World): Problem[] {
   const problems: Problem[] = [];
   const at: At = (path, message, expected) =>
     void problems.push({
@@ -28,7 +28,7 @@ export function checkScenario({ scenario, document, file }: ReadScenario, world:
     faultProblems(faults, path, scenario, world, at);
   timeProblems(scenario, at);
   nameProblems(scenario, world, at);
-  runbookProblem(scenario, file, world, at);
+  runbookProblem(scenario, document.file, world, at);
   if (expectsNothing(scenario, document.value)) {
     at(
       ['expect'],

@@ -24,5 +24,10 @@ export const shopNames = (): SystemNames => ({
   })),
   processes: ['controller', ...workloads.flatMap((w) => [w.name, proxyName(w.name)])],
   parts: ['controller', 'registry'],
+  targets: {
+    call: Object.entries(calls).flatMap(([from, all]) =>
+      all.flatMap((to) => [`${from}/${to}`, to]),
+    ),
+  },
   routes: shopProfile('').routes.map((route) => route.name),
 });

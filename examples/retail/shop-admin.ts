@@ -104,6 +104,11 @@ function describe(shop: Shop): SystemDescription {
       service,
       identity: identityOf(service),
       calls: calls[service] ?? [],
+      edges: (calls[service] ?? []).map((to) => ({
+        name: `${service}/${to}`,
+        to,
+        destination: `${to}.${namespace}`,
+      })),
       proxy: proxyName(name),
       ports: shop.ports.workloads[name]!,
     })),

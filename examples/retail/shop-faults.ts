@@ -6,11 +6,13 @@ import { type AuthorityPart, shortLived } from './pki-drill.js';
 import type { RegistryOptions } from './registry.js';
 import type { Shop } from './shop.js';
 
-export const shopFaults = ['kill', 'version', 'leak', 'authority', 'registry'] as const;
+export const shopFaults = ['kill', 'pause', 'version', 'leak', 'authority', 'registry'] as const;
 
 export type ShopFault =
   /** The process is killed (SIGKILL) and stays away until the lease ends. */
   | { id: string; kind: 'kill'; target: string; ttlMs: number }
+  /** The process is stopped (SIGSTOP), and goes on when the lease ends. */
+  | { id: string; kind: 'pause'; target: string; ttlMs: number }
   /** The process is another version of the package until the lease ends. */
   | { id: string; kind: 'version'; target: string; version: string; ttlMs: number }
   /** The process leaks memory until V8 gives up, and is started again whole. */
@@ -112,6 +114,7 @@ export class ShopFaults {
 
   async #begin(fault: ShopFault): Promise<number> {
     if (fault.kind === 'kill') return (await this.#shop.processes.kill(fault.target)) ? 1 : 0;
+    if (fault.kind === 'pause') return this.#shop.processes.pause(fault.target) ? 1 : 0;
     if (fault.kind === 'leak') {
       const { target, megabytesPerSecond, heapMegabytes } = fault;
       await this.#shop.restartLeaking(target, megabytesPerSecond, heapMegabytes);
@@ -137,6 +140,7 @@ export class ShopFaults {
 
   async #end(fault: ShopFault): Promise<void> {
     if (fault.kind === 'kill') return this.#shop.processes.startAgain(fault.target);
+    if (fault.kind === 'pause') return this.#shop.processes.resume(fault.target);
     if (fault.kind === 'authority') {
       this.#restore.get(fault.id)?.();
       this.#restore.delete(fault.id);
@@ -168,13 +172,15 @@ export class ShopFaults {
       throw new UserError({ message: 'bad ttlMs', expected: `milliseconds, at most ${maxTtlMs}` });
     }
     const id = typeof v.id === 'string' && v.id !== '' ? v.id.slice(0, 100) : randomUUID();
-    if (v.kind === 'kill' || v.kind === 'version' || v.kind === 'leak') {
+    if (v.kind === 'kill' || v.kind === 'pause' || v.kind === 'version' || v.kind === 'leak') {
       const { names } = this.#shop.processes;
       if (typeof v.target !== 'string' || !names.includes(v.target)) {
         const expected = names.join(', ');
         throw new UserError({ message: `no process '${String(v.target)}'`, expected });
       }
-      if (v.kind === 'kill') return { id, kind: 'kill', target: v.target, ttlMs };
+      if (v.kind === 'kill' || v.kind === 'pause') {
+        return { id, kind: v.kind, target: v.target, ttlMs };
+      }
       if (v.kind === 'leak') {
         const { megabytesPerSecond, heapMegabytes } = v;
         if (

@@ -27,6 +27,8 @@ const settings: Partial<Record<FaultKindName, Record<string, unknown>>> = {
   'slow-service': { latencyMs: 20 },
   'failing-service': { failureRatio: 1 },
   ballast: { ballastBytes: 1024 },
+  latency: { latencyMs: 20 },
+  bandwidth: { bytesPerSecond: 1000 },
   version: { version: '99.0.0' },
   leak: { megabytesPerSecond: 10, heapMegabytes: 256 },
   authority: { part: 'issuer', lifetimeMs: 300_000 },
@@ -37,6 +39,7 @@ const targets = {
   controller: 'controller',
   service: 'cart',
   process: 'cart',
+  call: 'web/cart',
   registry: 'registry',
 };
 
@@ -47,6 +50,11 @@ const struckByRequests: FaultKindName[] = [
   'reset',
   'blackhole',
   'throttle',
+  'latency',
+  'bandwidth',
+  'refuse',
+  'cut',
+  'silence',
   'slow-service',
   'failing-service',
 ];
@@ -125,7 +133,7 @@ describe('on the shop', () => {
 
   test('an unknown target is told with those that there are', () => {
     expect(targetProblem(system, 'kill', 'nobody')).toMatchObject({
-      message: "kill has no target 'nobody'",
+      message: "kill has no target 'nobody' in retail",
       expected: expect.stringContaining('cart-proxy') as string,
     });
   });

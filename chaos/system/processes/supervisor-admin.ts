@@ -80,9 +80,9 @@ function describe(supervisor: Supervisor): SystemDescription {
     workloads: layout.workloads.map((workload) => workloadOf(layout, workload)),
     dependencies: Object.keys(layout.spec.dependencies),
     relays: layout.relays.map(({ name, from, to, admin }) => ({ name, from, to, admin })),
-    processes: processes.names.map((name) => ({
+    processes: kindsOf(layout).map(({ name, kind }) => ({
       name,
-      kind: processes.descriptionOf(name)?.kind ?? 'service',
+      kind,
       pid: processes.pidOf(name) ?? 0,
       ports: layout.workloads.find((w) => w.name === name)?.ports ?? {},
     })),
@@ -90,6 +90,16 @@ function describe(supervisor: Supervisor): SystemDescription {
     faults: [...processFaults],
   };
 }
+
+/** All that there will be, whether it runs yet or not. */
+const kindsOf = ({ controller, workloads, relays }: Layout): { name: string; kind: string }[] => [
+  ...(controller ? [{ name: 'controller', kind: 'controller' }] : []),
+  ...workloads.flatMap(({ name, sidecar }) => [
+    { name, kind: 'service' },
+    ...(sidecar ? [{ name: sidecar.name, kind: 'proxy' }] : []),
+  ]),
+  ...relays.map((relay) => ({ name: relay.process, kind: 'relay' })),
+];
 
 const workloadOf = (
   layout: Layout,
