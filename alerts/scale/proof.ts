@@ -21,7 +21,7 @@ import { type ScaledRules, scaleReadGroups, type ScaleOptions } from './scale.js
 export interface Proof {
   equal: boolean;
   /** Alerts that fired in both at the same steps. */
-  fired: number;
+  fired: string[];
   /** Alerts that never fired in either. */
   silent: number;
   /** Alerts that depend on what cannot be scaled: not compared. */
@@ -74,7 +74,7 @@ export async function proveScaling(
   );
   const equal = differing.length === 0 && (promtool === undefined || promtool === 'equal');
   const silent = names.length - fired.length - differing.length;
-  const counts = { fired: fired.length, silent, excluded: excluded.size };
+  const counts = { fired, silent, excluded: excluded.size };
   const proof = { equal, ...counts, differing, promtool };
   return { ...proof, text: textOfProof(proof, series.length) };
 }
@@ -83,7 +83,7 @@ function textOfProof(proof: Omit<Proof, 'text'>, series: number): string {
   const { fired, silent, excluded, differing, promtool } = proof;
   const said = promtool === undefined ? 'promtool is not here' : `by promtool ${promtool}`;
   return (
-    `${fired} alerts fired at the same times on ${series} invented series, ${silent} fired in neither, ` +
+    `${fired.length} alerts fired at the same times on ${series} invented series, ${silent} fired in neither, ` +
     `${excluded} depend on what is not scaled; ${said}\n` +
     differing.map((name) => `${name} fires otherwise\n`).join('')
   );
