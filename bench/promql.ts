@@ -159,7 +159,7 @@ ${stepMs / 1000} s steps over ${hours} hours less 31 minutes. Medians of ${runs}
 ${'`evalTotalTime`'} of its query statistics, for us the call. Prometheus reads compressed blocks, our store
 holds columns of numbers.
 
-| query | firedrill | Prometheus 2.42 | ratio |
+| query | firedrill | Prometheus ${server.version} | ratio |
 | --- | ---: | ---: | ---: |
 ${lines.join('\n')}
 

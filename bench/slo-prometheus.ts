@@ -62,10 +62,16 @@ export interface Answer {
 /** A Prometheus that only reads a history: no scraping, no rules of its own. */
 export class HistoryServer {
   readonly url: string;
+  /** A build from the module names no version: it is one of 3.x. */
+  readonly major: 2 | 3;
+  /** `2.42.0`, or `3.x` where the build does not say. */
+  readonly version: string;
   readonly #process: ChildProcess;
 
-  private constructor(url: string, process: ChildProcess) {
+  private constructor(url: string, version: string, process: ChildProcess) {
     this.url = url;
+    this.version = version;
+    this.major = version.startsWith('2.') ? 2 : 3;
     this.#process = process;
   }
 
@@ -73,8 +79,11 @@ export class HistoryServer {
     const port = await freePort();
     const config = join(history.folder, 'prometheus.yml');
     writeFileSync(config, 'global: {scrape_interval: 1h}\n');
+    const path = requireTool('prometheus');
+    const said = execFileSync(path, ['--version'], { encoding: 'utf8' });
+    const version = /version (\d+\.\d+\.\d+)/.exec(said)?.[1] ?? '3.x';
     const child = spawn(
-      requireTool('prometheus'),
+      path,
       [
         `--config.file=${config}`,
         `--storage.tsdb.path=${join(history.folder, 'data')}`,
@@ -83,6 +92,7 @@ export class HistoryServer {
         '--query.timeout=10m',
         '--query.max-samples=500000000',
         '--log.level=error',
+        ...(version.startsWith('2.') ? [] : ['--enable-feature=promql-experimental-functions']),
       ],
       { stdio: ['ignore', 'ignore', 'inherit'] },
     );
@@ -92,7 +102,7 @@ export class HistoryServer {
         (r) => r.ok,
         () => false,
       );
-      if (ready) return new HistoryServer(url, child);
+      if (ready) return new HistoryServer(url, version, child);
       if (child.exitCode !== null) break;
       await sleep(100);
     }
@@ -128,7 +138,13 @@ export class HistoryServer {
   }
 
   async #ask(path: string, parameters: Record<string, string>): Promise<Answer> {
-    const body = new URLSearchParams({ ...parameters, stats: 'all' });
+    // What Prometheus 3 renamed is asked of an older one by its old name.
+    const query = (parameters.query ?? '').replaceAll(
+      'double_exponential_smoothing(',
+      'holt_winters(',
+    );
+    const asked = this.major === 2 ? { ...parameters, query } : parameters;
+    const body = new URLSearchParams({ ...asked, stats: 'all' });
     const response = await fetch(`${this.url}/api/v1/${path}`, { method: 'POST', body });
     const answer = (await response.json()) as {
       error?: string;

@@ -25,6 +25,7 @@ export function registerLint(alerts: Command): void {
     .option('--owner-labels <list>', 'any of them says whose an alert is', 'owner,team')
     .option('--runbook-base <url>', 'with --fix: add missing runbook_url')
     .option('--runbooks <folder>', 'hold links against the pages in it (NAME.md)')
+    .option('--enable-feature <name...>', 'features that the Prometheus has that will load them')
     .option('--output <format>', 'text, json or sarif', 'text')
     .option('--fix', 'make the changes that are safe', false)
     .option('--strict', 'warnings count as errors', false)

@@ -18,6 +18,8 @@ export interface LintOptions {
   runbookBase: string | undefined;
   /** Names of the pages that there are; absent: not known. */
   runbooks: ReadonlySet<string> | undefined;
+  /** Values of `--enable-feature` that the Prometheus has that will load the rules. */
+  enabledFeatures: readonly string[];
 }
 
 export interface Said {

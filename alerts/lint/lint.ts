@@ -1,6 +1,7 @@
 /** From files to findings: every check over every rule, then the exceptions, in the order of the text. */
 import { MetricCatalogue } from './catalogue.js';
 import { carriedChecks, forChecks, latencyChecks, runbookPageChecks } from './checks/alerts.js';
+import { featureChecks } from './checks/features.js';
 import { labelChecks, metricChecks, unboundedChecks } from './checks/metrics.js';
 import { rateChecks, rawCounterChecks } from './checks/rates.js';
 import { templateChecks } from './checks/templates.js';
@@ -11,6 +12,7 @@ import { type LintFile, type LintRule, placeOfField } from './source.js';
 import { suppress } from './suppress.js';
 
 export const checks: readonly Check[] = [
+  featureChecks,
   metricChecks,
   labelChecks,
   unboundedChecks,
@@ -45,6 +47,7 @@ export function lint(files: readonly LintFile[], settings: LintSettings = {}): F
     ownerLabels: settings.ownerLabels ?? defaultOwnerLabels,
     runbookBase: settings.runbookBase,
     runbooks: settings.runbooks,
+    enabledFeatures: settings.enabledFeatures ?? [],
     recorded,
   };
   const seen = new Map<string, LintRule>();

@@ -8,6 +8,10 @@ export const lintRules = {
   'rule/invalid': ['error', 'Prometheus would not load the file'],
   'rule/duplicate': ['warning', 'the same alert twice pages twice'],
   'promql/syntax': ['error', 'an expression that does not parse never fires'],
+  'promql/feature-flag': [
+    'warning',
+    'a stock Prometheus 3 refuses it until a feature is enabled, and the whole file with it',
+  ],
   'promql/unknown-metric': ['error', 'a metric that nobody exposes never fires'],
   'promql/unknown-label': ['error', 'a label that the metric does not have matches nothing'],
   'promql/unrecorded': ['error', 'a recording rule that nobody records never fires'],

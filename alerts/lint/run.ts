@@ -23,6 +23,7 @@ export interface LintFlags {
   ownerLabels: string;
   runbookBase?: string;
   runbooks?: string;
+  enableFeature?: string[];
   output: string;
   fix: boolean;
   strict: boolean;
@@ -90,6 +91,7 @@ async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise
     severities: words(flags.severities),
     ownerLabels: words(flags.ownerLabels),
     runbookBase: flags.runbookBase,
+    enabledFeatures: flags.enableFeature ?? [],
     runbooks: flags.runbooks === undefined ? undefined : pagesIn(flags.runbooks),
   };
 }

@@ -29,10 +29,16 @@ export interface ReadOptions {
   checkExpr?: (expr: string) => { message: string; offset: number } | undefined;
 }
 
+/** Prometheus counts in nanoseconds of 63 bits. */
+const longestMs = Math.floor(2 ** 63 / 1e6);
+
 const duration = z
   .string()
   .refine((text) => parseDurationMs(text) !== undefined, {
     message: 'not a duration; expected such as 30s, 5m or 1h30m',
+  })
+  .refine((text) => (parseDurationMs(text) ?? 0) <= longestMs, {
+    message: 'duration out of range; expected at most 292y',
   })
   .transform((text) => parseDurationMs(text) as number);
 
@@ -57,7 +63,10 @@ const fileSchema = z.strictObject({
       name: z.string(),
       interval: duration.optional(),
       query_offset: duration.optional(),
-      limit: z.string().regex(/^\d+$/, 'not a whole number').optional(),
+      limit: z
+        .string()
+        .regex(/^[+-]?\d+$/, 'not a whole number')
+        .optional(),
       labels: texts.optional(),
       rules: list(ruleSchema).optional(),
     }),
@@ -94,12 +103,18 @@ function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions)
       problems.push({ place, message: `groupname: "${group.name}" is repeated in the same file` });
     }
     names.add(group.name);
+    for (const name of Object.keys(group.labels ?? {})) {
+      if (isName(name) && name !== '__name__') continue;
+      const at = document.placeOfKey(['groups', i, 'labels', name]);
+      problems.push({ place: at, message: `invalid label name: ${name}` });
+    }
     return {
       file,
       name: group.name,
       ...(group.interval === undefined ? {} : { intervalMs: group.interval }),
       ...(group.query_offset === undefined ? {} : { queryOffsetMs: group.query_offset }),
-      limit: Number(group.limit ?? 0),
+      // Below 0 is no limit, as 0 is.
+      limit: Math.max(0, Number(group.limit ?? 0)),
       rules: (group.rules ?? []).map((raw, j) => {
         const path = ['groups', i, 'rules', j];
         problems.push(...problemsOfRule(document, path, raw, options));
@@ -134,8 +149,8 @@ function ruleOf(raw: RawRule, groupLabels: Record<string, string>): Rule {
   return alert;
 }
 
-const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+/** Since Prometheus 3 a name is any text: OpenTelemetry's `service.name` is one. A lone surrogate is no UTF-8. */
+const isName = (text: string): boolean => text !== '' && !/\p{Surrogate}/u.test(text);
 
 function problemsOfRule(
   document: YamlDocument,
@@ -167,15 +182,19 @@ function problemsOfRule(
     if (raw.keep_firing_for) {
       say('keep_firing_for', "invalid field 'keep_firing_for' in recording rule");
     }
-    if (!metricName.test(record)) say('record', `invalid recording rule name: ${record}`);
+    if (!isName(record)) say('record', `invalid recording rule name: ${record}`);
+    // Somebody pasted a selector: Prometheus refuses it too, though it is a name.
+    if (/[{}]/.test(record)) {
+      say('record', `braces present in the recording rule name: ${record}`, 'a name; is it expr?');
+    }
   }
   for (const name of Object.keys(raw.labels ?? {})) {
-    if (!labelName.test(name) || name === '__name__') {
+    if (!isName(name) || name === '__name__') {
       say(`labels\0${name}`, `invalid label name: ${name}`);
     }
   }
   for (const name of Object.keys(raw.annotations ?? {})) {
-    if (!labelName.test(name)) say(`annotations\0${name}`, `invalid annotation name: ${name}`);
+    if (!isName(name)) say(`annotations\0${name}`, `invalid annotation name: ${name}`);
   }
   if (alert === '') return problems;
   for (const field of ['labels', 'annotations'] as const) {

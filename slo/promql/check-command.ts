@@ -1,17 +1,23 @@
 /** `firedrill promql check`: whether a query is right, and where it is not. */
 import { lineColumn, PromqlError, withCaret } from './syntax/error.js';
+import { type FeatureUse, featuresOf } from './syntax/features.js';
 import { parse } from './syntax/parse.js';
 import { typeNames, typeOf } from './syntax/types.js';
 
+/** `enabled`: features that the Prometheus which is meant has; a query that needs another is right, and says so. */
 export function checkQuery(
   text: string,
   file: string | undefined,
   output: string,
+  enabled: readonly string[] = [],
 ): { ok: boolean; shown: string } {
   try {
-    const type = typeNames[typeOf(parse(text))];
-    const shown = output === 'json' ? json({ ok: true, type }) : `ok: ${article(type)}\n`;
-    return { ok: true, shown };
+    const expr = parse(text);
+    const type = typeNames[typeOf(expr)];
+    const needs = featuresOf(expr).filter((use) => !enabled.includes(use.feature));
+    if (output === 'json') return { ok: true, shown: json({ ok: true, type, needs }) };
+    const warnings = needs.map((use) => `${warning(text, file, use)}\n`);
+    return { ok: true, shown: `ok: ${article(type)}\n${warnings.join('')}` };
   } catch (error) {
     if (!(error instanceof PromqlError)) throw error;
     const { message, suggestion, from, to } = error;
@@ -21,6 +27,15 @@ export function checkQuery(
         : `${file === undefined ? '' : `${file}:`}${withCaret(text, error)}\n`;
     return { ok: false, shown };
   }
+}
+
+function warning(text: string, file: string | undefined, use: FeatureUse): string {
+  const { line, column } = lineColumn(text, use.from);
+  const place = `${file === undefined ? '' : `${file}:`}${line}:${column}`;
+  return (
+    `${place}: warning: a stock Prometheus refuses ${use.word}, and with it the whole rule file; ` +
+    `it takes --enable-feature=${use.feature}`
+  );
 }
 
 const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;

@@ -57,6 +57,12 @@ async function queryText(
   return { text: readText(flags.file as string), file: flags.file };
 }
 
+interface CheckFlags {
+  file?: string;
+  output: string;
+  enableFeature?: string[];
+}
+
 function registerCheck(promql: Command): void {
   promql
     .command('check')
@@ -64,11 +70,15 @@ function registerCheck(promql: Command): void {
     .argument('[query]')
     .option('-f, --file <file>', 'read the query from a file; - for standard input')
     .option('--output <format>', 'text or json', 'text')
+    .option(
+      '--enable-feature <name...>',
+      'features that the Prometheus which is meant has, such as promql-experimental-functions',
+    )
     .addHelpText('after', "\nExample:\n  firedrill promql check 'rat(requests_total[5m])'")
-    .action(async (query: string | undefined, flags: { file?: string; output: string }) => {
+    .action(async (query: string | undefined, flags: CheckFlags) => {
       const { checkQuery } = await import('./check-command.js');
       const { text, file } = await queryText(query, flags);
-      const { ok, shown } = checkQuery(text, file, flags.output);
+      const { ok, shown } = checkQuery(text, file, flags.output, flags.enableFeature);
       (ok || flags.output === 'json' ? process.stdout : process.stderr).write(shown);
       if (!ok) process.exitCode = exitCode.failed;
     });

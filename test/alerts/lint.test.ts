@@ -292,7 +292,7 @@ describe('A4: bad files are findings with their place, never a stack', () => {
       '6:14',
     ],
     ['groups:\n  - name: g\n    rules: []\n  - name: g\n    rules: []\n', '4:11'],
-    ['groups:\n  - name: g\n    rules:\n      - record: "a b"\n        expr: up\n', '4:9'],
+    ['groups:\n  - name: g\n    rules:\n      - record: "a{b}"\n        expr: up\n', '4:9'],
     [
       'groups:\n  - name: g\n    rules:\n      - record: a\n        expr: up\n        for: 5m\n',
       '6:9',

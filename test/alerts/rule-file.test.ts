@@ -50,7 +50,7 @@ test.each([
     'r.yaml:7:26: template of s: function "foo" not defined',
   ],
   [rule('    record: x\n'), "r.yaml:4:5: only one of 'record' and 'alert' must be set"],
-  [rule('    labels: {a-b: x}\n'), 'r.yaml:6:14: invalid label name: a-b'],
+  [rule('    labels: {__name__: x}\n'), 'r.yaml:6:14: invalid label name: __name__'],
   [rule('- name: a\n'), 'r.yaml:6:9: groupname: "a" is repeated in the same file'],
   [
     'groups:\n- name: a\n  rules:\n  - expr: up\n',

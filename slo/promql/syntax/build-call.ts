@@ -3,15 +3,13 @@ import type { SyntaxNode } from '@lezer/common';
 import type { Aggregate, AggregateOperator, Expr } from './ast.js';
 import { PromqlError } from './error.js';
 import { type Builder, childNodes } from './parse.js';
-import { formerNames } from './signatures.js';
 
 function argumentsOf(builder: Builder, node: SyntaxNode): Expr[] {
   return childNodes(node.getChild('FunctionCallBody')).map((child) => builder.expr(child));
 }
 
 export function buildCall(builder: Builder, node: SyntaxNode): Expr {
-  const written = builder.slice(node.getChild('FunctionIdentifier') as SyntaxNode);
-  const name = formerNames.get(written) ?? written;
+  const name = builder.slice(node.getChild('FunctionIdentifier') as SyntaxNode);
   return { kind: 'call', name, args: argumentsOf(builder, node), from: node.from, to: node.to };
 }
 

@@ -14,7 +14,6 @@ const keywords = new Set(
 const standIns: Record<string, string> = {
   max_of: 'minute',
   min_of: 'minute',
-  holt_winters: 'day_of_month',
 };
 
 // Strings and comments are skipped whole; a number keeps its letters (`5m`, `0x1F`) to itself.
@@ -67,14 +66,16 @@ function written(word: string, index: number, inDuration: boolean, isCalled: boo
 }
 
 export function isFunction(name: string): boolean {
-  return signatures.has(name) || formerNames.has(name) || /^(start|end)$/i.test(name);
+  return signatures.has(name) || /^(start|end)$/i.test(name);
 }
 
 function refuse(word: string, from: number): never {
   const known = [...signatures.keys(), ...aggregateOperators];
+  const now = formerNames.get(word);
+  const gone = now === undefined ? '' : ', which is gone since Prometheus 3.0';
   throw new PromqlError(
-    `unknown function with name ${JSON.stringify(word)}`,
+    `unknown function with name ${JSON.stringify(word)}${gone}`,
     { from, to: from + word.length },
-    suggest(word, known),
+    now ?? suggest(word, known),
   );
 }

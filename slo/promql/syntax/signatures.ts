@@ -76,7 +76,7 @@ function table(): Map<string, Signature> {
 
 export const signatures: ReadonlyMap<string, Signature> = table();
 
-/** Names that functions had before Prometheus 3. */
+/** Names that functions had before Prometheus 3, which no longer knows them. */
 export const formerNames: ReadonlyMap<string, string> = new Map([
   ['holt_winters', 'double_exponential_smoothing'],
 ]);

@@ -103,7 +103,7 @@ export const { query: arbitraryQuery } = fc.letrec<{ query: Query; vector: Query
       fc
         .tuple(rangeSelector, fc.constantFrom('0', '0.3', '0.5', '1'))
         .map(([r, q]) => join(`quantile_over_time(${q}, ${r})`, false)),
-      rangeSelector.map((r) => join(`holt_winters(${r}, 0.3, 0.6)`, false)),
+      rangeSelector.map((r) => join(`double_exponential_smoothing(${r}, 0.3, 0.6)`, false)),
     );
     const subquery = fc
       .tuple(fc.oneof(exactOverTime, fc.constant('avg')), vector, range, subqueryStep, modifiers)

@@ -1,0 +1,14 @@
+/** Parts of PromQL that a stock Prometheus refuses until a feature is enabled. */
+import { featuresOf } from '../../../slo/promql/syntax/features.js';
+import { type Check, placeOfNode } from '../context.js';
+
+export const featureChecks: Check = (rule, options, say) => {
+  if (!rule.expr) return;
+  for (const use of featuresOf(rule.expr)) {
+    if (options.enabledFeatures.includes(use.feature)) continue;
+    say('promql/feature-flag', placeOfNode(rule, use), {
+      message: `a stock Prometheus refuses ${use.word}, and with it the whole file`,
+      fix: `start it with --enable-feature=${use.feature} and give lint the same, or write it otherwise`,
+    });
+  }
+};

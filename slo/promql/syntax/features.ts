@@ -1,0 +1,71 @@
+/**
+ * Which parts of a query a stock Prometheus 3 refuses until a feature is enabled: one such rule, and it loads none
+ * of the file. (Prometheus documentation, "Feature flags".)
+ */
+import type { Duration, Expr, Span } from './ast.js';
+import { walk } from './ast.js';
+import { signatures } from './signatures.js';
+
+/** A value of Prometheus's `--enable-feature`. */
+export type Feature =
+  | 'promql-experimental-functions'
+  | 'promql-duration-expr'
+  | 'promql-extended-range-selectors'
+  | 'promql-binop-fill-modifiers';
+
+export interface FeatureUse extends Span {
+  feature: Feature;
+  /** As it is written: `limitk`, `fill`. */
+  word: string;
+}
+
+/** In the order of the text. */
+export function featuresOf(expr: Expr): FeatureUse[] {
+  const uses: FeatureUse[] = [];
+  walk(expr, (node) => {
+    const use = (feature: Feature, word: string): void => {
+      uses.push({ feature, word, from: node.from, to: node.to });
+    };
+    switch (node.kind) {
+      case 'call':
+        if (signatures.get(node.name)?.experimental) {
+          use('promql-experimental-functions', node.name);
+        }
+        break;
+      case 'aggregate':
+        if (node.op === 'limitk' || node.op === 'limit_ratio') {
+          use('promql-experimental-functions', node.op);
+        }
+        break;
+      case 'binary':
+        if (node.matching?.fillLeft !== undefined || node.matching?.fillRight !== undefined) {
+          use('promql-binop-fill-modifiers', 'fill');
+        }
+        break;
+      case 'selector':
+        if (node.extension) use('promql-extended-range-selectors', node.extension);
+        if (isComputed(node.offset)) use('promql-duration-expr', 'a computed offset');
+        break;
+      case 'matrix':
+        if (isComputed(node.range)) use('promql-duration-expr', 'a computed range');
+        break;
+      case 'subquery':
+        if ([node.range, node.step, node.offset].some(isComputed)) {
+          use('promql-duration-expr', 'a computed range');
+        }
+        break;
+      case 'number':
+      case 'string':
+      case 'unary':
+      case 'paren':
+        break;
+    }
+  });
+  return uses;
+}
+
+/** `-5m` was an offset before durations could be computed. */
+function isComputed(duration: Duration | undefined): boolean {
+  if (!duration || duration.kind === 'seconds') return false;
+  return !(duration.kind === 'unary' && duration.operand.kind === 'seconds');
+}
