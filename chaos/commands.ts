@@ -193,6 +193,21 @@ Examples:
       const { planCommand } = await import('./gameday/command.js');
       process.exitCode = await planCommand(options);
     });
+  registerReplay(gameday);
+}
+
+function registerReplay(gameday: Command): void {
+  gameday
+    .command('replay')
+    .description('plays a recorded game day again, event by event')
+    .argument('[folder]', 'of its report', 'gameday-report')
+    .option('--speed <factor>', 'times as fast as it was, or max', '10')
+    .option('--format <format>', 'text, or json (one event a line)', 'text')
+    .addHelpText('after', '\nExample:\n  firedrill gameday replay gameday-report --speed 20')
+    .action(async (folder: string, options: { speed: string; format: string }) => {
+      const { replayCommand } = await import('./gameday/replay.js');
+      process.exitCode = await replayCommand(folder, options);
+    });
 }
 
 /** What both the run and its plan are asked for. */

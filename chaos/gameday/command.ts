@@ -12,6 +12,8 @@ import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { recover } from '../runner/recover.js';
 import { findDrill } from '../system/bundled.js';
 import { namesOf } from '../system/names.js';
+import { drillEvents } from '../../runbooks/events.js';
+import { EventFile } from './event-file.js';
 import { readScenarios } from '../scenarios/read.js';
 import type { Drill } from '../system/drill-file.js';
 import { runGameDay, type GameDayOutcome } from './gameday.js';
@@ -68,6 +70,7 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
     line: (text: string) => progress.line(`${clock()}  ${text}`),
   };
   const options = optionsOf(given);
+  const events = new EventFile(given.out);
   askForPriority();
   const abort = new AbortController();
   const release = onInterrupt(abort, view.line);
@@ -84,7 +87,12 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
       }
     }
     if (options.scaleWhy !== undefined) view.line(options.scaleWhy);
-    const outcome = await runGameDay(options, view, abort.signal);
+    const outcome = await runGameDay(
+      options,
+      { ...view, event: (event) => events.write(event) },
+      abort.signal,
+    );
+    writeEnds(events, outcome.record);
     const paths = write(given, outcome);
     progress.clear();
     if (json) process.stdout.write(`${JSON.stringify(resultOf(outcome.record), undefined, 2)}\n`);
@@ -100,7 +108,16 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
     return exitCode.interrupted;
   } finally {
     progress.clear();
+    events.close();
     release();
+  }
+}
+
+/** What is known once the day is over: its events frame the scenarios'. */
+function writeEnds(events: EventFile, record: GameDayOutcome['record']): void {
+  for (const event of drillEvents(record)) {
+    if (event.kind === 'budget' || event.kind === 'note' || event.kind === 'day')
+      events.write(event);
   }
 }
 

@@ -14,6 +14,7 @@ import { packageVersion } from '../../base/paths.js';
 import { counted } from '../../base/terminal.js';
 import { findTool } from '../../base/tools.js';
 import { wakes } from '../../runbooks/pager.js';
+import type { DrillEvent } from '../../runbooks/events.js';
 import { pageFor, readPages } from '../../runbooks/pages.js';
 import type {
   AlertRecord,
@@ -45,7 +46,7 @@ import { clientSeries, proxySeries } from './series.js';
 import type { System } from '../system/model.js';
 import { namesOf } from '../system/names.js';
 import { type RunningSystem, startSystem } from '../system/start.js';
-import { alertEvents, inOrder } from './timeline.js';
+import { alertEvent, alertEvents, inOrder } from './timeline.js';
 import { refuseImpossible, worldOf } from './world.js';
 
 export interface GameDayView {
@@ -53,6 +54,8 @@ export interface GameDayView {
   progress(text: string): void;
   /** A line that stays. */
   line(text: string): void;
+  /** What happens, as it happens. */
+  event?(event: DrillEvent): void;
 }
 
 /** What the rendered runbooks need to know beside the record. */
@@ -193,6 +196,7 @@ class GameDay {
     if (JSON.stringify(targets) !== planned) await watch.setTargets(targets);
     this.#watchedSinceMs = clock.nowMs();
     watch.onNotification((n) => {
+      view.event?.(alertEvent(n));
       if (n.status === 'firing') this.#gatherFacts();
     });
     const lifetimeMs = lifetimes[0] as number;
@@ -298,6 +302,7 @@ class GameDay {
       signal,
       stopSwitch: () => readSwitch(options.stateFolder),
       event: (event) => this.#events.push({ atMs: clock.nowMs(), ...event }),
+      emit: (event) => view.event?.(event),
       progress: (text) => view.progress(`${scenario.title}: ${text}`),
       local: { [localScrape]: this.#scrapeLoss(watch) },
       beforeRollback: async () => {

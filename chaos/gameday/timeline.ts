@@ -1,4 +1,6 @@
 /** One line of time from many tellers: the runner, processes, certificates, alerts. */
+import type { Notification } from '../../alerts/watch/index.js';
+import type { DrillEvent } from '../../runbooks/events.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { AlertRecord, ScenarioRecord, TimelineEvent } from '../../runbooks/record.js';
 
@@ -31,3 +33,14 @@ export function inOrder(
     })
     .sort((a, b) => a.atMs - b.atMs);
 }
+
+/** As a receiver got it, for events.jsonl. */
+export const alertEvent = (n: Notification): DrillEvent => ({
+  kind: 'alert',
+  atMs: n.status === 'resolved' ? (n.endsAtMs ?? n.receivedMs) : n.receivedMs,
+  alert: n.labels.alertname ?? '',
+  severity: n.labels.severity ?? 'none',
+  labels: n.labels,
+  state: n.status === 'resolved' ? 'resolved' : 'notified',
+  ...(n.receiver !== undefined && { receiver: n.receiver }),
+});

@@ -1,6 +1,7 @@
 /** What a scenario is run with: all that touches time, the system and the measuring side is handed in. */
 import type { Watch } from '../../alerts/watch/index.js';
 import type { Clock } from '../../base/clock.js';
+import type { DrillEvent } from '../../runbooks/events.js';
 import type { TimelineEvent } from '../../runbooks/record.js';
 import type { RuleGroup, Slo } from '../../slo/index.js';
 import type { System } from '../system/model.js';
@@ -27,6 +28,8 @@ export interface RunContext {
   /** The kill switch, looked at again and again. */
   stopSwitch(): Stop | undefined;
   event(event: Omit<TimelineEvent, 'atMs'> & { atMs?: number }): void;
+  /** What happens, as it happens: for events.jsonl and whoever looks on. */
+  emit?(event: DrillEvent): void;
   /** What is going on now, for a terminal. */
   progress(text: string): void;
   /** Injection points within this process. */

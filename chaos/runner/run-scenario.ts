@@ -25,6 +25,7 @@ import { firingsOf, fulfils } from './firings.js';
 import { Injection } from './injection.js';
 import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
+import { LiveEvents } from './live-events.js';
 import { measure, type Sources, type Stretch } from './measure.js';
 import { findResidue } from './residue.js';
 import { silencesOf } from './silences.js';
@@ -57,6 +58,7 @@ export class ScenarioRun {
   /** Injection points that no longer answer. */
   readonly dead: string[] = [];
   readonly sightings: Sightings;
+  readonly live: LiveEvents;
   injectedMs: number | undefined;
   abortReason: string | undefined;
   interrupted = false;
@@ -83,6 +85,7 @@ export class ScenarioRun {
     this.#abort = new AbortWatch(read.scenario.abort, timeScale, context.clock, this.sources);
     this.steps = new Steps(context, read.scenario);
     this.sightings = new Sightings(context.watch, read.scenario.expect.mustFire);
+    this.live = new LiveEvents(context, read.scenario);
   }
 
   get nowMs(): number {
@@ -96,6 +99,7 @@ export class ScenarioRun {
 
   async run(): Promise<ScenarioRecord> {
     const startedMs = this.nowMs;
+    this.live.scenario('started');
     const meter = new LatenessMeter(this.context.clock);
     let rollback: Stretch | undefined;
     try {
@@ -113,7 +117,9 @@ export class ScenarioRun {
     if (this.injectedMs !== undefined && !this.interrupted) {
       await this.#recover(rollback).catch((error: unknown) => this.#halted(error));
     }
-    return this.#record(startedMs, rollback, meter.stop());
+    const record = await this.#record(startedMs, rollback, meter.stop());
+    this.live.ended(record);
+    return record;
   }
 
   #halted(error: unknown): void {
@@ -200,12 +206,15 @@ export class ScenarioRun {
     this.injections.push(injection);
     this.#say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
     await injection.begin();
+    this.live.fault(injection.record, 'put');
+    if (injection.confirmed) this.live.fault(injection.record, 'confirmed');
     return injection;
   }
 
   async endInjection(injection: Injection): Promise<void> {
     if (injection.record.endedMs !== undefined || injection.record.requestedMs === 0) return;
     this.residue.push(...(await injection.end()));
+    this.live.fault(injection.record, 'removed');
     this.#say(injection.fault.target, `fault ${injection.fault.id} is taken back`);
   }
 
@@ -267,10 +276,12 @@ export class ScenarioRun {
     work: () => Promise<void>,
   ): Promise<Stretch> {
     const startMs = this.nowMs;
+    this.live.phase(kind, arm, 'started');
     try {
       await work();
     } finally {
       const endMs = this.nowMs;
+      this.live.phase(kind, arm, 'ended');
       // Read again at the end: the last answers are still on their way to us.
       const client = this.sources.points.totals(startMs, endMs);
       this.phases.push({ kind, ...(arm !== undefined && { arm }), startMs, endMs, client });
@@ -290,6 +301,7 @@ export class ScenarioRun {
       if (!fresh && nowMs % lookEveryMs > tickMs) continue;
       await injection.look();
       if (fresh && injection.confirmed) {
+        this.live.fault(record, 'confirmed');
         this.#say(injection.fault.target, `fault ${record.id} takes effect`);
       }
     }

@@ -15,6 +15,7 @@ import { Journal } from '../../chaos/runner/journal.js';
 import { ScenarioRun } from '../../chaos/runner/run-scenario.js';
 import { readScenarioText } from '../../chaos/scenarios/read.js';
 import type { System } from '../../chaos/system/model.js';
+import type { DrillEvent } from '../../runbooks/events.js';
 import type { ScenarioRecord } from '../../runbooks/record.js';
 import type { RuleGroup } from '../../slo/index.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
@@ -67,6 +68,7 @@ export interface Mutation {
   unscraped?: boolean;
   /** What a DELETE of the lease answers. */
   undoStatus?: number;
+  emit?: (event: DrillEvent) => void;
 }
 
 const scrapeMs = 100;
@@ -164,6 +166,7 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
     stopSwitch: () => undefined,
     event: () => undefined,
     progress: () => undefined,
+    ...(mutation.emit && { emit: mutation.emit }),
     local: {},
   } as RunContext;
   try {

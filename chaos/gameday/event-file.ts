@@ -1,0 +1,58 @@
+/** `events.jsonl` in the report's folder, a line an event, from the first moment on: a crash leaves it whole. */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import type { DrillEvent } from '../../runbooks/events.js';
+
+export const eventFileName = 'events.jsonl';
+
+export class EventFile {
+  readonly #folder: string;
+  #fd: number | undefined;
+  #closed = false;
+
+  /** Throws a UserError (environment) where the folder cannot be written: found out before anything is started. */
+  constructor(folder: string) {
+    this.#folder = folder;
+    let path = resolve(folder);
+    while (!existsSync(path) && dirname(path) !== path) path = dirname(path);
+    try {
+      if (!statSync(path).isDirectory()) throw new Error(`${path} is no folder`);
+      accessSync(path, constants.W_OK);
+    } catch (error) {
+      const text = `the report folder ${folder} cannot be written: ${messageOf(error)}`;
+      throw new UserError(text, exitCode.environment);
+    }
+  }
+
+  /** Never throws: a full disk must not end a drill whose faults are on. */
+  write(event: DrillEvent): void {
+    if (this.#closed) return;
+    try {
+      this.#fd ??= this.#open();
+      writeSync(this.#fd, `${JSON.stringify(event)}\n`);
+    } catch {
+      this.close();
+    }
+  }
+
+  #open(): number {
+    mkdirSync(this.#folder, { recursive: true });
+    return openSync(join(this.#folder, eventFileName), 'w');
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}

@@ -1,0 +1,55 @@
+/** `firedrill gameday replay`: a recorded day again, at any speed, from its events or its record. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, realClock, sleep } from '../../base/clock.js';
+import { exitCode, UserError } from '../../base/errors.js';
+import { type DrillEvent, drillEvents, eventText, parseEvents } from '../../runbooks/events.js';
+import { readRecord } from '../../runbooks/record-schema.js';
+import { clockText } from '../../runbooks/words.js';
+import { eventFileName } from './event-file.js';
+
+export interface ReplayOptions {
+  /** Times as fast as it was; `max` without waiting. */
+  speed: string;
+  format: string;
+}
+
+/** Of a folder of a report. */
+export function eventsIn(folder: string): DrillEvent[] {
+  const file = join(folder, eventFileName);
+  const written = existsSync(file) ? parseEvents(file, readFileSync(file, 'utf8')) : [];
+  // What is known at the end only is written last, whenever it was.
+  if (written.length > 0) return written.toSorted((a, b) => a.atMs - b.atMs);
+  return drillEvents(readRecord(folder));
+}
+
+export async function replayCommand(
+  folder: string,
+  options: ReplayOptions,
+  clock: Clock = realClock,
+): Promise<number> {
+  const speed = options.speed === 'max' ? Infinity : Number(options.speed);
+  if (!(speed > 0)) {
+    throw new UserError({
+      message: `bad --speed '${options.speed}'`,
+      expected: 'such as 10, or max',
+    });
+  }
+  if (options.format !== 'text' && options.format !== 'json') {
+    throw new UserError({ message: `bad --format '${options.format}'`, expected: 'text or json' });
+  }
+  const events = eventsIn(folder);
+  const startMs = clock.nowMs();
+  const firstMs = events[0]?.atMs ?? 0;
+  for (const event of events) {
+    const dueMs = startMs + (event.atMs - firstMs) / speed;
+    const waitMs = dueMs - clock.nowMs();
+    if (waitMs > 0) await sleep(waitMs);
+    process.stdout.write(
+      options.format === 'json'
+        ? `${JSON.stringify(event)}\n`
+        : `${clockText(event.atMs)}  ${eventText(event)}\n`,
+    );
+  }
+  return exitCode.ok;
+}

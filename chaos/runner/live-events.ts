@@ -1,0 +1,122 @@
+/** Says what happens in a scenario as typed events, the moment that it does. */
+import type { DrillEvent } from '../../runbooks/events.js';
+import type { FaultRecord, PhaseKind, ScenarioRecord } from '../../runbooks/record.js';
+import type { Scenario } from '../scenarios/schema.js';
+import type { RunContext } from './context.js';
+import { firingsOf, fulfils, receivedMs } from './firings.js';
+
+type Context = Pick<RunContext, 'clock' | 'emit' | 'timing' | 'watch'>;
+
+export class LiveEvents {
+  readonly #context: Context;
+  readonly #scenario: Scenario;
+  /** When the first fault was seen to work: from then on deadlines run. */
+  #confirmedMs: number | undefined;
+  /** Places in `mustFire` of those that came. */
+  readonly #came = new Set<number>();
+  readonly #stop: () => void;
+
+  constructor(context: Context, scenario: Scenario) {
+    this.#context = context;
+    this.#scenario = scenario;
+    this.#stop = context.watch.onNotification(() => this.#look());
+  }
+
+  scenario(state: 'started'): void {
+    const { id, title } = this.#scenario;
+    this.#emit({ kind: 'scenario', atMs: this.#nowMs, scenario: id, state, title });
+  }
+
+  phase(phase: PhaseKind, arm: string | undefined, state: 'started' | 'ended'): void {
+    const scenario = this.#scenario.id;
+    const own = { kind: 'phase' as const, atMs: this.#nowMs, scenario, phase, state };
+    this.#emit({ ...own, ...(arm !== undefined && { arm }) });
+  }
+
+  fault(record: FaultRecord, state: 'put' | 'confirmed' | 'removed'): void {
+    const { id, kind: fault, target } = record;
+    const times = {
+      put: record.requestedMs,
+      confirmed: record.confirmedMs,
+      removed: record.endedMs,
+    };
+    const atMs = times[state] ?? this.#nowMs;
+    this.#emit({ kind: 'fault', atMs, scenario: this.#scenario.id, id, fault, target, state });
+    if (state === 'confirmed' && this.#confirmedMs === undefined) this.#arm(atMs);
+  }
+
+  #arm(confirmedMs: number): void {
+    this.#confirmedMs = confirmedMs;
+    const { timeScale, allowanceMs } = this.#context.timing;
+    for (const wanted of this.#scenario.expect.mustFire) {
+      this.#emit({
+        ...this.#expectation(wanted),
+        atMs: confirmedMs,
+        state: 'armed',
+        deadlineAtMs: confirmedMs + wanted.within * timeScale + allowanceMs,
+      });
+    }
+    this.#look();
+  }
+
+  #look(): void {
+    const fromMs = this.#confirmedMs;
+    if (fromMs === undefined) return;
+    const fresh = firingsOf(this.#context.watch.notifications).filter((f) => f.firedAtMs >= fromMs);
+    this.#scenario.expect.mustFire.forEach((wanted, i) => {
+      if (this.#came.has(i)) return;
+      const own = fresh.find((f) => fulfils(f, wanted));
+      if (!own) return;
+      this.#came.add(i);
+      const atMs = receivedMs(own, wanted.receiver);
+      const state = 'notified' as const;
+      this.#emit({ ...this.#expectation(wanted), atMs, state, afterMs: atMs - fromMs });
+    });
+  }
+
+  /** What is only known once it is judged. */
+  ended(record: ScenarioRecord): void {
+    this.#stop();
+    const scenario = record.id;
+    const { before, during, after } = record.hypothesis;
+    for (const [when, list] of Object.entries({ before, during, after })) {
+      for (const { name, bound, value, held } of list) {
+        this.#emit({
+          kind: 'measure',
+          atMs: record.endedMs,
+          scenario,
+          when: when as 'before',
+          name,
+          bound,
+          ...(value !== undefined && { value }),
+          held,
+        });
+      }
+    }
+    record.expectations.forEach((e, i) => {
+      if (e.inTime || !e.outcome) return;
+      const wanted = this.#scenario.expect.mustFire[i]!;
+      const { kind: outcome, text } = e.outcome;
+      const atMs = record.endedMs;
+      this.#emit({ ...this.#expectation(wanted), atMs, state: 'missed', outcome, text });
+    });
+    if (record.abort) {
+      this.#emit({ kind: 'abort', scenario, ...record.abort });
+    }
+    const { endedMs: atMs, title, verdict, reasons } = record;
+    this.#emit({ kind: 'scenario', atMs, scenario, state: 'ended', title, verdict, reasons });
+  }
+
+  #expectation({ alert, severity, labels }: Scenario['expect']['mustFire'][number]) {
+    const scenario = this.#scenario.id;
+    return { kind: 'expectation' as const, scenario, alert, severity, labels };
+  }
+
+  get #nowMs(): number {
+    return this.#context.clock.nowMs();
+  }
+
+  #emit(event: DrillEvent): void {
+    this.#context.emit?.(event);
+  }
+}

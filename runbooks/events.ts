@@ -1,0 +1,269 @@
+/**
+ * What happens in a game day, as typed events: one JSON object a line in `events.jsonl`, written as they happen. A view
+ * of a drill (live, or played again) is made from them; an old report's record says the same ones.
+ */
+import { z } from 'zod';
+import { messageOf, UserError } from '../base/errors.js';
+import type { GameDayRecord, ScenarioRecord } from './record.js';
+import { outcomeKinds } from './record.js';
+
+const text = z.string();
+const labels = z.record(text, text);
+const verdict = z.enum(['PASS', 'FAIL', 'INCONCLUSIVE', 'ABORTED']);
+/** Milliseconds since the epoch. */
+const atMs = z.number();
+const began = z.enum(['started', 'ended']);
+
+export const drillEventSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('day'),
+    atMs,
+    state: began,
+    title: text,
+    scenarios: z.array(text).optional(),
+    verdict: verdict.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('scenario'),
+    atMs,
+    scenario: text,
+    state: began,
+    title: text,
+    verdict: verdict.optional(),
+    reasons: z.array(text).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('phase'),
+    atMs,
+    scenario: text,
+    phase: z.enum(['baseline', 'injection', 'fault', 'rollback', 'recovery']),
+    arm: text.optional(),
+    state: began,
+  }),
+  z.strictObject({
+    kind: z.literal('fault'),
+    atMs,
+    scenario: text,
+    id: text,
+    fault: text,
+    target: text,
+    state: z.enum(['put', 'confirmed', 'removed']),
+  }),
+  z.strictObject({
+    kind: z.literal('expectation'),
+    atMs,
+    scenario: text,
+    alert: text,
+    severity: text,
+    labels,
+    /** `armed`: from now on its deadline runs. `missed`: judged at the end, and not in time. */
+    state: z.enum(['armed', 'notified', 'missed']),
+    deadlineAtMs: atMs.optional(),
+    /** From the confirmation; of `notified`. */
+    afterMs: z.number().optional(),
+    outcome: z.enum(outcomeKinds).optional(),
+    text: text.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('alert'),
+    atMs,
+    alert: text,
+    severity: text,
+    labels,
+    state: z.enum(['notified', 'resolved']),
+    receiver: text.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('measure'),
+    atMs,
+    scenario: text,
+    when: z.enum(['before', 'during', 'after']),
+    name: text,
+    bound: text,
+    value: z.number().optional(),
+    held: z.boolean(),
+  }),
+  z.strictObject({ kind: z.literal('abort'), atMs, scenario: text, condition: text }),
+  z.strictObject({ kind: z.literal('budget'), atMs, slo: text, spentOfPeriod: z.number() }),
+  z.strictObject({
+    kind: z.literal('note'),
+    atMs,
+    source: text,
+    subject: text,
+    text,
+    scenario: text.optional(),
+  }),
+]);
+
+export type DrillEvent = z.infer<typeof drillEventSchema>;
+
+/** Of a record of any age, in the order of time. */
+export function drillEvents(record: GameDayRecord): DrillEvent[] {
+  const { title, startedMs, endedMs, verdict: came, scenarios } = record;
+  const events: DrillEvent[] = [
+    {
+      kind: 'day',
+      atMs: startedMs,
+      state: 'started',
+      title,
+      scenarios: scenarios.map((s) => s.id),
+    },
+    ...scenarios.flatMap(ofScenario),
+    ...record.alerts.flatMap(({ name, severity, labels: own, receivedAtMs, resolvedAtMs }) => {
+      const alert = { kind: 'alert' as const, alert: name, severity, labels: own };
+      const told: DrillEvent = { ...alert, atMs: receivedAtMs, state: 'notified' };
+      return resolvedAtMs === undefined
+        ? [told]
+        : [told, { ...alert, atMs: resolvedAtMs, state: 'resolved' as const }];
+    }),
+    ...record.timeline
+      .filter((e) => e.source !== 'alert')
+      .map(({ atMs: at, source, subject, text: said, scenario }): DrillEvent => {
+        const note = { kind: 'note' as const, atMs: at, source, subject, text: said };
+        return { ...note, ...(scenario !== undefined && { scenario }) };
+      }),
+    ...record.budgets.map(({ slo, spentOfPeriodRatio }): DrillEvent => {
+      return { kind: 'budget', atMs: endedMs, slo, spentOfPeriod: spentOfPeriodRatio };
+    }),
+  ];
+  const ordered = events.toSorted((a, b) => a.atMs - b.atMs);
+  return [...ordered, { kind: 'day', atMs: endedMs, state: 'ended', title, verdict: came }];
+}
+
+function ofScenario(s: ScenarioRecord): DrillEvent[] {
+  const scenario = s.id;
+  const from = s.confirmedMs;
+  return [
+    { kind: 'scenario', atMs: s.startedMs, scenario, state: 'started', title: s.title },
+    ...s.phases.flatMap(({ kind: phase, arm, startMs, endMs }): DrillEvent[] => {
+      const own = { kind: 'phase' as const, scenario, phase, ...(arm !== undefined && { arm }) };
+      return [
+        { ...own, atMs: startMs, state: 'started' },
+        { ...own, atMs: endMs, state: 'ended' },
+      ];
+    }),
+    ...s.faults.flatMap((f): DrillEvent[] => {
+      const own = { kind: 'fault' as const, scenario, id: f.id, fault: f.kind, target: f.target };
+      return [
+        { ...own, atMs: f.requestedMs, state: 'put' },
+        ...(f.confirmedMs === undefined
+          ? []
+          : [{ ...own, atMs: f.confirmedMs, state: 'confirmed' as const }]),
+        ...(f.endedMs === undefined
+          ? []
+          : [{ ...own, atMs: f.endedMs, state: 'removed' as const }]),
+      ];
+    }),
+    ...s.expectations.flatMap((e): DrillEvent[] => {
+      if (from === undefined) return [];
+      const { name: alert, severity, labels: wanted, receivedAfterMs, deadlineMs, outcome } = e;
+      const own = { kind: 'expectation' as const, scenario, alert, severity, labels: wanted };
+      const armed: DrillEvent = {
+        ...own,
+        atMs: from,
+        state: 'armed',
+        deadlineAtMs: from + deadlineMs,
+      };
+      const told: DrillEvent[] =
+        receivedAfterMs === undefined
+          ? []
+          : [
+              {
+                ...own,
+                atMs: from + receivedAfterMs,
+                state: 'notified',
+                afterMs: receivedAfterMs,
+              },
+            ];
+      const missed: DrillEvent[] = e.inTime
+        ? []
+        : [
+            {
+              ...own,
+              atMs: s.endedMs,
+              state: 'missed',
+              ...(outcome && { outcome: outcome.kind, text: outcome.text }),
+            },
+          ];
+      return [armed, ...told, ...missed];
+    }),
+    ...(s.abort
+      ? [
+          {
+            kind: 'abort' as const,
+            atMs: s.abort.atMs,
+            scenario,
+            condition: s.abort.condition,
+          },
+        ]
+      : []),
+    {
+      kind: 'scenario',
+      atMs: s.endedMs,
+      scenario,
+      state: 'ended',
+      title: s.title,
+      verdict: s.verdict,
+      reasons: s.reasons,
+    },
+  ];
+}
+
+/** Lines as they were written; a last one that was cut by a crash is passed over, any other mistake is told. */
+export function parseEvents(file: string, jsonl: string): DrillEvent[] {
+  const lines = jsonl.split('\n');
+  return lines.flatMap((line, i) => {
+    if (line.trim() === '') return [];
+    const place = { file, line: i + 1, column: 1 };
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch (error) {
+      if (i === lines.length - 1) return [];
+      throw new UserError({ place, message: `no JSON: ${messageOf(error)}` });
+    }
+    const parsed = drillEventSchema.safeParse(value);
+    if (parsed.success) return [parsed.data];
+    const [issue] = parsed.error.issues;
+    throw new UserError({ place, message: `${issue?.path.join('.')}: ${issue?.message}` });
+  });
+}
+
+/** `MeshProxyDown (ticket) notified after 1.6 s`: an event in a line, without its time. */
+export function eventText(e: DrillEvent): string {
+  switch (e.kind) {
+    case 'day':
+      return e.state === 'started' ? e.title : `${e.verdict ?? 'ended'}: ${e.title}`;
+    case 'scenario':
+      return e.state === 'started'
+        ? `▶ ${e.title}`
+        : [`${e.verdict ?? 'ended'}: ${e.title}`, ...(e.reasons ?? [])].join('; ');
+    case 'phase':
+      return `${e.phase}${e.arm === undefined ? '' : ` (${e.arm})`} ${e.state}`;
+    case 'fault':
+      return `fault ${e.id} on ${e.target} ${e.state === 'confirmed' ? 'takes effect' : e.state}`;
+    case 'expectation':
+      return `${e.alert} (${e.severity}) ${expectationText(e)}`;
+    case 'alert':
+      return `${e.alert} (${e.severity}) ${e.state}${e.receiver === undefined ? '' : ` ${e.receiver}`}`;
+    case 'measure':
+      return `${e.name} ${e.bound} ${e.when}: ${e.value ?? 'no data'}${e.held ? '' : ', not held'}`;
+    case 'abort':
+      return `abort condition: ${e.condition}`;
+    case 'budget':
+      return `${e.slo}: ${(100 * e.spentOfPeriod).toFixed(2)}% of the period's budget spent`;
+    case 'note':
+      return `${e.subject}: ${e.text}`;
+  }
+}
+
+function expectationText(e: Extract<DrillEvent, { kind: 'expectation' }>): string {
+  if (e.state === 'armed') {
+    const left = e.deadlineAtMs === undefined ? '' : ` within ${seconds(e.deadlineAtMs - e.atMs)}`;
+    return `is awaited${left}`;
+  }
+  if (e.state === 'notified') return `came after ${seconds(e.afterMs ?? 0)}`;
+  return e.text ?? 'was missed';
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

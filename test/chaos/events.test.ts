@@ -1,0 +1,121 @@
+/** Typed events: written as they happen, the same from a record of any age, and played again at any speed. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { exitCode, UserError } from '../../base/errors.js';
+import { EventFile, eventFileName } from '../../chaos/gameday/event-file.js';
+import { eventsIn, replayCommand } from '../../chaos/gameday/replay.js';
+import {
+  type DrillEvent,
+  drillEvents,
+  drillEventSchema,
+  eventText,
+  parseEvents,
+} from '../../runbooks/events.js';
+import { badGameDay, goodGameDay } from '../runbooks/fixture.js';
+import { cartErrors, smallDrill } from './small-drill.js';
+
+const folders: string[] = [];
+const folder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'firedrill-events-'));
+  folders.push(path);
+  return path;
+};
+afterEach(() => folders.splice(0).forEach((path) => rmSync(path, { recursive: true })));
+
+const told = (events: readonly DrillEvent[]): string[] =>
+  events.map((e) => ('state' in e ? `${e.kind} ${e.state}` : e.kind));
+
+test.concurrent(
+  'a scenario says what happens, the moment that it does, in the order of time',
+  async () => {
+    const events: DrillEvent[] = [];
+    const record = await smallDrill({
+      emit: (event) => events.push(drillEventSchema.parse(event)),
+    });
+    const order = told(events);
+    const at = (what: string): number => order.indexOf(what);
+    expect(order[0]).toBe('scenario started');
+    expect(order.at(-1)).toBe('scenario ended');
+    for (const [before, after] of [
+      ['fault put', 'fault confirmed'],
+      ['fault confirmed', 'expectation armed'],
+      ['expectation armed', 'expectation notified'],
+      ['expectation notified', 'fault removed'],
+      ['fault removed', 'measure'],
+    ] as const) {
+      expect([before, after, at(before) >= 0 && at(before) < at(after)]).toEqual([
+        before,
+        after,
+        true,
+      ]);
+    }
+    const notified = events.find((e) => e.kind === 'expectation' && e.state === 'notified');
+    expect(notified).toMatchObject({ afterMs: record.expectations[0]?.receivedAfterMs });
+  },
+);
+
+test.concurrent(
+  'an alert that did not come is missed, by the name of what became of it',
+  async () => {
+    const events: DrillEvent[] = [];
+    const rules = [cartErrors({ labels: { severity: 'ticket' } })];
+    await smallDrill({ rules, emit: (event) => events.push(event) });
+    const missed = events.find((e) => e.kind === 'expectation' && e.state === 'missed');
+    expect(missed).toMatchObject({ outcome: 'wrong-severity' });
+    expect(eventText(missed!)).toContain('(page) fired as a ticket, expected a page');
+  },
+);
+
+test.each([goodGameDay, badGameDay])('a record of any age says the same events', (make) => {
+  const record = make();
+  const events = drillEvents(record);
+  for (const event of events) {
+    expect(drillEventSchema.parse(event)).toEqual(event);
+    expect(eventText(event)).not.toMatch(/undefined|NaN/);
+  }
+  expect(events.map((e) => e.atMs)).toEqual(events.map((e) => e.atMs).toSorted((a, b) => a - b));
+  expect(told(events).filter((k) => k === 'scenario ended')).toHaveLength(record.scenarios.length);
+  expect(told(events).filter((k) => k === 'alert notified')).toHaveLength(record.alerts.length);
+});
+
+test('lines are read back; one that a crash cut is passed over, any other mistake has its place', () => {
+  const [first] = drillEvents(goodGameDay());
+  const line = JSON.stringify(first);
+  expect(parseEvents('e.jsonl', `${line}\n{"kind":"ph`)).toEqual([first]);
+  expect(() => parseEvents('e.jsonl', `{"kind":"ph\n${line}`)).toThrow(/^e.jsonl:1:1: no JSON/);
+  expect(() => parseEvents('e.jsonl', `${line}\n{"kind":"nonsense"}\n`)).toThrow(
+    /^e.jsonl:2:1: kind/,
+  );
+});
+
+test('a report is played again, from its events or, where it is older than they are, from its record', async () => {
+  const path = folder();
+  writeFileSync(join(path, 'record.json'), JSON.stringify(goodGameDay()));
+  expect(eventsIn(path)).toEqual(drillEvents(goodGameDay()));
+  const file = new EventFile(path);
+  file.write({ kind: 'budget', atMs: 20, slo: 'a', spentOfPeriod: 0.5 });
+  file.write({ kind: 'abort', atMs: 10, scenario: 's', condition: 'down' });
+  file.close();
+  file.write({ kind: 'abort', atMs: 30, scenario: 's', condition: 'after the end' });
+  expect(told(eventsIn(path))).toEqual(['abort', 'budget']);
+  await expect(replayCommand(path, { speed: '0', format: 'text' })).rejects.toThrow('bad --speed');
+});
+
+test('a folder that cannot be written is told before anything is started', () => {
+  const path = folder();
+  writeFileSync(join(path, 'file'), '');
+  for (const bad of ['file', 'file/report']) {
+    try {
+      new EventFile(join(path, bad)).close();
+      expect.unreachable();
+    } catch (error) {
+      expect((error as UserError).exitCode).toBe(exitCode.environment);
+      expect((error as Error).message).toContain('cannot be written');
+    }
+  }
+  mkdirSync(join(path, 'new'));
+  expect(() => new EventFile(join(path, 'new', 'report')).close()).not.toThrow();
+  expect(eventFileName).toBe('events.jsonl');
+});
