@@ -50,6 +50,9 @@ export class UserError extends Error {
   }
 }
 
+/** What is right in its own format and cannot be done here: a refusal of this one input, not of those beside it. */
+export class Unsupported extends UserError {}
+
 /** `file:line:column: what is wrong; expected what`. */
 export function formatProblem(problem: Problem): string {
   const place = problem.place

@@ -1,6 +1,14 @@
 /** A user's YAML, read into checked values; every error names file, line and column. */
 import { readFileSync } from 'node:fs';
-import { type Document, isMap, isNode, isPair, LineCounter, parseAllDocuments } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+} from 'yaml';
 import type { z } from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
 import { readPlainYaml } from './yaml-plain.js';
@@ -31,6 +39,13 @@ export class YamlDocument {
 
   get #lines(): LineCounter {
     return this.#nodes().lines;
+  }
+
+  /** The scalar at `path` as it was written: `1.0`, which as a number is 1. Undefined where there is no scalar. */
+  textOf(path: Path): string | undefined {
+    const node: unknown = this.#document.getIn(path, true);
+    if (!isScalar(node)) return undefined;
+    return node.source ?? String(node.value);
   }
 
   /** The place of the value at `path`, or of its nearest ancestor that is written down. */

@@ -2,6 +2,7 @@
 import * as names from '../rules/names.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
 import type { Dashboard } from './model.js';
+import { uidOf } from './uid.js';
 import { stat, series, budgetLeft, firingAlerts } from './panels.js';
 
 /** One dashboard for one SLO (S4): burn-down, burn rates, events. */
@@ -16,7 +17,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
     legend,
   });
   return {
-    uid: `slo-${slo.id}`.slice(0, 40),
+    uid: uidOf(slo.id),
     title: `SLO: ${slo.id}`,
     description: slo.description ?? `${slo.objective}% of events are good`,
     variables: [],

@@ -37,9 +37,18 @@ function labelsOf(plan: Plan, severity: Severity, settings: AlertSettings): Reco
     ...settings.labels,
     ...(slo.owner === undefined ? {} : { [names.ownerLabel]: slo.owner }),
     ...plan.labels,
-    [names.severityLabel]: severity,
+    ...severityOf(
+      severity,
+      settings.labels[names.severityLabel] ?? slo.alerting.labels[names.severityLabel],
+    ),
     ...(plan.scaleText === undefined ? {} : { [names.timeScaleLabel]: plan.scaleText }),
   };
+}
+
+/** A user's own severity stands, as Alertmanager's routes match it; ours is then beside it. */
+function severityOf(severity: Severity, own: string | undefined): Record<string, string> {
+  if (own === undefined || own === severity) return { [names.severityLabel]: severity };
+  return { [names.severityLabel]: own, [names.sloSeverityLabel]: severity };
 }
 
 function annotationsOf(plan: Plan, settings: AlertSettings, own: Record<string, string>) {

@@ -1,8 +1,9 @@
 /** `firedrill slo generate` and `validate`. */
 import type { Command } from 'commander';
-import { exitCode, UserError } from '../../base/errors.js';
+import { exitCode, formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { counted } from '../../base/terminal.js';
 import type { Period } from '../spec/model.js';
+import { parsePeriodText, periodsExpected } from '../spec/period.js';
 
 interface GenerateFlags {
   input: string[];
@@ -34,8 +35,8 @@ export function registerGenerate(slo: Command): void {
     .option('--format <format>', 'rules, prometheusrule, mimir or kustomize', 'rules')
     .option('--time-scale <ratio>', 'multiply every window and interval, for drills', '1')
     .option('--step <duration>', 'base resolution, at least the scrape interval', '30s')
-    .option('--windows <file>', 'alert windows of your own')
-    .option('--period <period>', 'for formats that say none: 7d, 28d, 30d, 90d or month')
+    .option('--windows <file>', "alert windows of your own, in our format or Sloth's")
+    .option('--period <period>', 'for formats that say none, such as 28d, 12w or month')
     .option('--runbook-url <template>', 'such as https://runbooks.example/{{alert}}')
     .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')
     .option('--namespace <name>', 'of the Kubernetes objects', 'monitoring')
@@ -50,6 +51,7 @@ export function registerGenerate(slo: Command): void {
         ...(flags.period === undefined ? {} : { period: parsePeriod(flags.period) }),
         namespace: flags.namespace,
       });
+      sayRefused(written.refused);
       if (flags.out !== '-') {
         const { slos, rules, files } = written;
         process.stderr.write(
@@ -67,12 +69,17 @@ export function registerGenerate(slo: Command): void {
     .action(async (paths: string[], flags: { output: string }) => {
       const { readSlos } = await import('../spec/read.js');
       try {
-        const slos = readSlos(paths);
+        const refused: Problem[] = [];
+        const slos = readSlos(paths, { refused: (problems) => refused.push(...problems) });
+        const problems = refused.length > 0 ? { problems: refused } : {};
+        const answer = { valid: refused.length === 0, slos: slos.map((s) => s.id), ...problems };
         process.stdout.write(
           flags.output === 'json'
-            ? `${JSON.stringify({ valid: true, slos: slos.map((s) => s.id) }, undefined, 2)}\n`
+            ? `${JSON.stringify(answer, undefined, 2)}\n`
             : `${counted(slos.length, 'valid SLO')}\n`,
         );
+        if (flags.output === 'json' && refused.length > 0) process.exitCode = exitCode.usage;
+        else sayRefused(refused);
       } catch (error) {
         if (!(error instanceof UserError) || flags.output !== 'json') throw error;
         const result = { valid: false, problems: error.problems };
@@ -80,6 +87,13 @@ export function registerGenerate(slo: Command): void {
         process.exitCode = exitCode.usage;
       }
     });
+}
+
+/** Inputs that cannot be done here are named, and the command does not end well; what could be done was. */
+function sayRefused(refused: readonly Problem[]): void {
+  if (refused.length === 0) return;
+  for (const problem of refused) process.stderr.write(`refused: ${formatProblem(problem)}\n`);
+  process.exitCode = exitCode.usage;
 }
 
 /** The flags that shape the rules, checked. */
@@ -98,10 +112,7 @@ export async function compileFlags(
 }
 
 export function parsePeriod(text: string): Period {
-  if (text === 'month') return { days: 30, calendar: 'month' };
-  const days = ['7d', '28d', '30d', '90d'].includes(text) ? Number.parseInt(text, 10) : 0;
-  if (days === 0) {
-    throw new UserError({ message: `--period ${text}`, expected: '7d, 28d, 30d, 90d or month' });
-  }
-  return { days: days as Period['days'] };
+  const period = parsePeriodText(text);
+  if (period) return period;
+  throw new UserError({ message: `--period ${text}`, expected: `month, or ${periodsExpected}` });
 }

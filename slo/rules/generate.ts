@@ -1,6 +1,7 @@
 /** From paths to rule files: everything is read and compiled before the first byte is written. */
+import { basename } from 'node:path';
 import { parseDurationMs } from '../../base/duration.js';
-import { UserError } from '../../base/errors.js';
+import { type Problem, UserError } from '../../base/errors.js';
 import type { Period, Slo } from '../spec/model.js';
 import { readSlos } from '../spec/read.js';
 import { compileSlos } from './compile.js';
@@ -22,6 +23,8 @@ export function generate(options: GenerateOptions): {
   slos: number;
   rules: number;
   files: string[];
+  /** Of inputs that cannot be done here; everything else was written. */
+  refused: readonly Problem[];
 } {
   if (!outputFormats.includes(options.format)) {
     throw new UserError({
@@ -29,9 +32,15 @@ export function generate(options: GenerateOptions): {
       expected: outputFormats.join(', '),
     });
   }
-  const slos = readSlos(options.inputs, options.period ? { period: options.period } : {});
+  const refused: Problem[] = [];
+  const { windows } = options.compile;
+  const slos = readSlos(options.inputs, {
+    ...(options.period ? { period: options.period } : {}),
+    ...(windows ? { windows } : {}),
+    refused: (problems) => refused.push(...problems),
+  });
   const single = options.out === '-' || /\.ya?ml$/.test(options.out);
-  const parts = single ? [{ name: 'slo-rules', slos }] : byService(slos);
+  const parts = single ? [{ name: nameOfOne(options.out, slos), slos }] : byService(slos);
   const compiled = parts.map(({ name, slos }) => ({
     name,
     groups: compileSlos(slos, options.compile),
@@ -43,7 +52,15 @@ export function generate(options: GenerateOptions): {
     slos: slos.length,
     rules: groups.reduce((sum, g) => sum + g.rules.length, 0),
     files: [...files.keys()],
+    refused,
   };
+}
+
+/** What the one file's object is called: two of one name in a namespace would be one. */
+function nameOfOne(out: string, slos: readonly Slo[]): string {
+  if (out !== '-') return basename(out).replace(/\.ya?ml$/, '');
+  const services = new Set(slos.map((s) => s.service));
+  return services.size === 1 ? [...services].join() : 'slo-rules';
 }
 
 function byService(slos: readonly Slo[]): { name: string; slos: Slo[] }[] {

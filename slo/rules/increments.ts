@@ -7,6 +7,7 @@
  */
 import { formatDurationMs } from '../../base/duration.js';
 import {
+  bothSpellings,
   fillWindow,
   isBareSelector,
   isSummedBy,
@@ -153,6 +154,7 @@ export function stepOf(
   counters: Counters,
   options: StepOptions,
 ): Step {
+  template = bothSpellings(template);
   const increments = (selector: string): string => {
     const counter = counters.select(selector, role);
     return seriesIncrements(counter, counters.all[0] ?? counter, options);

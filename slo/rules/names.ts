@@ -6,6 +6,8 @@ export const sloLabel = 'slo';
 export const serviceLabel = 'service';
 export const ownerLabel = 'owner';
 export const severityLabel = 'severity';
+/** `page` or `ticket`, on alerts whose severity the user calls otherwise. */
+export const sloSeverityLabel = 'slo_severity';
 /** On alerts compiled with a time scale other than 1, such as `1/120`. */
 export const timeScaleLabel = 'time_scale';
 

@@ -63,11 +63,12 @@ export function prometheusRules(part: Part, namespace: string): string[] {
   }
   chunks.push(chunk);
   const name = part.name.toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-');
+  const whole = name.startsWith('slo-') ? name : `slo-${name}`;
   return chunks.map((groups, i) => {
     const suffix = chunks.length > 1 ? `-${i + 1}` : '';
     return (
       `${ruleFileHeader}apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n` +
-      `  name: ${yamlScalar(`slo-${name}${suffix}`)}\n  namespace: ${yamlScalar(namespace)}\n` +
+      `  name: ${yamlScalar(`${whole}${suffix}`)}\n  namespace: ${yamlScalar(namespace)}\n` +
       `  labels:\n    app.kubernetes.io/managed-by: firedrill\n    role: alert-rules\n` +
       `spec:\n${groupsText(groups, '  ')}`
     );

@@ -46,6 +46,9 @@ export const fineWindowMaxMs = 6 * 3_600_000;
 /** Probes are counted this long after their sample's time, which is when the probe began: no probe may take longer. */
 export const probeDelayMs = 30_000;
 
+/** Requirement A2: a burn of three times the budget's pace over an hour pages. */
+export const pageAboveByDefault = 3;
+
 export interface Series {
   bad: string;
   total: string;
@@ -88,7 +91,10 @@ export function planOf(slo: Slo, options: CompileOptions = {}): Plan {
     scaleText: scale === 1 ? undefined : scaleText(scale),
     windows:
       slo.alerting.windows?.map((w) => ({ ...w, budgetPercent: budgetPercent(w, periodMs) })) ??
-      withPageAbove(table, slo.alerting.pageAbove),
+      withPageAbove(
+        table,
+        slo.alerting.pageAbove ?? (options.windows ? false : pageAboveByDefault),
+      ),
     periodMs,
     budget: budgetRatio(slo.objective),
     fine: slices ?? increments,

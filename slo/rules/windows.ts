@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { asset } from '../../base/paths.js';
-import { checkYaml, readYaml } from '../../base/yaml.js';
+import { checkYaml, type Path, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { UserError } from '../../base/errors.js';
 import type { BurnWindow } from '../spec/model.js';
 
@@ -46,15 +46,55 @@ export const burnFactor = (budgetPercent: number, periodMs: number, longMs: numb
 export const budgetPercent = (window: BurnWindow, periodMs: number): number =>
   round(window.factor * (window.longMs / periodMs) * 100);
 
-/** Reads a table of windows; a user's own file is checked like ours. */
+/** Sloth's object: the same four windows by name. */
+const slothWindow = z.strictObject({
+  errorBudgetPercent: z.number().gt(0).lte(100),
+  shortWindow: duration,
+  longWindow: duration,
+});
+const slothPair = z.strictObject({ quick: slothWindow, slow: slothWindow });
+const slothSchema = z.strictObject({
+  apiVersion: z.literal('sloth.slok.dev/v1'),
+  kind: z.literal('AlertWindows'),
+  spec: z.strictObject({ sloPeriod: duration, page: slothPair, ticket: slothPair }),
+});
+
+interface TableAlert {
+  severity: 'page' | 'ticket';
+  budgetPercent: number;
+  long: number;
+  short: number;
+  path: Path;
+}
+
+function tableOf(document: YamlDocument): { period: number; alerts: TableAlert[] } {
+  const { value } = document;
+  if (typeof value === 'object' && value !== null && 'apiVersion' in value) {
+    const { sloPeriod, ...pairs } = checkYaml(document, slothSchema).spec;
+    const alerts = (['page', 'ticket'] as const).flatMap((severity) =>
+      (['quick', 'slow'] as const).map((pace) => ({
+        severity,
+        budgetPercent: pairs[severity][pace].errorBudgetPercent,
+        long: pairs[severity][pace].longWindow,
+        short: pairs[severity][pace].shortWindow,
+        path: ['spec', severity, pace],
+      })),
+    );
+    return { period: sloPeriod, alerts };
+  }
+  const table = checkYaml(document, tableSchema);
+  return { ...table, alerts: table.alerts.map((a, i) => ({ ...a, path: ['alerts', i] })) };
+}
+
+/** Reads a table of windows, in our format or Sloth's; a user's own file is checked like ours. */
 export function readWindowTable(file: string): WindowTable {
   const document = readYaml(file)[0];
   if (!document) throw new UserError({ message: `${file} is empty`, expected: 'alert windows' });
-  const table = checkYaml(document, tableSchema);
-  const windows = table.alerts.map((alert, i) => {
+  const table = tableOf(document);
+  const windows = table.alerts.map((alert) => {
     if (alert.short >= alert.long || alert.long > table.period) {
       throw new UserError({
-        place: document.placeOf(['alerts', i]),
+        place: document.placeOf(alert.path),
         message: 'the windows are out of order',
         expected: 'short below long, and long within the period',
       });
@@ -76,10 +116,22 @@ const cache = new Map<number, WindowTable>();
 export function standardWindows(days: number): WindowTable {
   let table = cache.get(days);
   if (!table) {
-    table = readWindowTable(asset(`slo/rules/windows/${days}d.yaml`));
+    table = standardPeriods().includes(days)
+      ? readWindowTable(asset(`slo/rules/windows/${days}d.yaml`))
+      : likeThirtyDays(days);
     cache.set(days, table);
   }
   return table;
+}
+
+/** The factors of 30 days: how bad it must be to wake somebody does not depend on how long the budget lasts. */
+function likeThirtyDays(days: number): WindowTable {
+  const periodMs = days * 86_400_000;
+  const windows = standardWindows(30).windows.filter((w) => w.longMs <= periodMs);
+  return {
+    periodMs,
+    windows: windows.map((w) => ({ ...w, budgetPercent: budgetPercent(w, periodMs) })),
+  };
 }
 
 export const standardPeriods = (): number[] =>

@@ -2,7 +2,7 @@
 import type { Place, Problem } from '../../base/errors.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { Path, YamlDocument } from '../../base/yaml.js';
-import { findQueryProblem, hasWindow, isBareSelector } from './query.js';
+import { findQueryProblem, findRefusal, hasWindow, isBareSelector } from './query.js';
 
 /** Collects problems of one document under a path. */
 export class Checker {
@@ -27,7 +27,7 @@ export class Checker {
 
   /** A query that parses. */
   query(path: Path, text: string): boolean {
-    const problem = findQueryProblem(text);
+    const problem = findQueryProblem(text) ?? findRefusal(text);
     if (!problem) return true;
     const place = this.document.placeWithin(path, problem.offset);
     this.#push(place, `${path.join('.')}: ${problem.message}`, problem.expected);

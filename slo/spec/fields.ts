@@ -1,7 +1,7 @@
 /** The fields that every format has in common, checked alike. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
-import { reservedLabels } from '../rules/names.js';
+import { reservedLabels, severityLabel } from '../rules/names.js';
 
 export const nameSchema = z
   .string({ error: 'expected a name' })
@@ -14,6 +14,11 @@ export const nameSchema = z
 export const objectiveSchema = z
   .number({ error: 'expected a number of per cent without a sign, such as 99.9' })
   .gt(0, { error: 'expected more than 0 per cent' })
+  .refine((n) => n > 1 || n <= 0, {
+    error: (issue) =>
+      `${String(issue.input)} is a share of ${String(issue.input)}%; objectives are per cent: did you mean ` +
+      `${Number((Number(issue.input) * 100).toPrecision(12))}?`,
+  })
   .lt(100, {
     error: 'expected less than 100 per cent: an objective of 100 leaves no budget to alert on',
   });
@@ -22,14 +27,17 @@ export const labelNameSchema = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {
   error: 'expected a label name: letters, digits and underscores, not beginning with a digit',
 });
 
-/** A user's labels; those that the rules set themselves are refused. */
-export const labelsSchema = z
-  .record(z.string(), z.string({ error: 'expected text (put a number in quotes)' }))
-  .superRefine((labels, context) => {
+const text = z.string({ error: 'expected text (put a number in quotes)' });
+
+/** As Go reads YAML into text: what looks like a number or a truth is the text that was written. */
+const looseText = z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' });
+
+const labelsOf = <S extends z.ZodType>(value: S, own: readonly string[]) =>
+  z.record(z.string(), value).superRefine((labels, context) => {
     for (const key of Object.keys(labels)) {
       if (!labelNameSchema.safeParse(key).success) {
         context.addIssue({ code: 'custom', path: [key], message: 'expected a label name' });
-      } else if (reservedLabels.includes(key)) {
+      } else if (reservedLabels.includes(key) && !own.includes(key)) {
         context.addIssue({
           code: 'custom',
           path: [key],
@@ -38,6 +46,17 @@ export const labelsSchema = z
       }
     }
   });
+
+/** A user's labels; those that the rules set themselves are refused. */
+export const labelsSchema = labelsOf(text, []);
+
+/** Labels of one severity's alert, which may be called another severity than ours: `severity: critical`. */
+export const alertLabelsSchema = labelsOf(text, [severityLabel]);
+
+/** The same as other tools read them, with numbers as the text that was written. */
+export const looseLabelsSchema = labelsOf(looseText, []);
+export const looseAlertLabelsSchema = labelsOf(looseText, [severityLabel]);
+export const looseAnnotationsSchema = z.record(z.string(), looseText);
 
 export const annotationsSchema = z.record(
   z.string(),

@@ -24,7 +24,8 @@ export interface Slo {
 }
 
 export interface Period {
-  days: 7 | 28 | 30 | 90;
+  /** Whole, 1 to 366. */
+  days: number;
   /** A calendar month for the budget; its alerts use the windows of 30 days. */
   calendar?: 'month';
 }
@@ -59,8 +60,11 @@ export interface Alerting {
   name: string;
   page: AlertSettings | false;
   ticket: AlertSettings | false;
-  /** Burn above this over an hour pages (requirement A2), beside the table's own pages; false for the table alone. */
-  pageAbove: number | false;
+  /**
+   * Burn above this over an hour pages (requirement A2), beside the table's own pages; false for the table alone.
+   * Absent: 3, and false with a table of the user's own.
+   */
+  pageAbove?: number | false;
   /** Instead of the period's table (and of `pageAbove`). */
   windows?: BurnWindow[];
   labels: Record<string, string>;
@@ -123,7 +127,6 @@ export const standardAlerting = (name: string): Alerting => ({
   name,
   page: plainAlertSettings,
   ticket: plainAlertSettings,
-  pageAbove: 3,
   labels: {},
   annotations: {},
   minBadEvents: 0,

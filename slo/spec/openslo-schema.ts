@@ -125,7 +125,7 @@ const sloSpec = z.strictObject({
         inline('AlertPolicy', policySpec),
       ]),
     )
-    .optional(),
+    .nullish(),
 });
 
 export const openSloSchema = z.discriminatedUnion('kind', [

@@ -1,5 +1,4 @@
 /** OpenSLO v1: objects that refer to one another, across documents and files, resolved into SLOs. */
-import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';
@@ -24,6 +23,7 @@ import {
   type SliSpec,
   type SloObject,
 } from './openslo-schema.js';
+import { parsePeriodText, periodsExpected } from './period.js';
 import { unwrapSum } from './query.js';
 
 interface Entry {
@@ -201,12 +201,16 @@ function periodOf(
   const text = window?.duration ?? '';
   const calendar = window?.isRolling === false || window?.calendar !== undefined;
   if (calendar && text === '1M') return { days: 30, calendar: 'month' };
-  const days = (parseDurationMs(text) ?? 0) / 86_400_000;
-  if (!calendar && [7, 28, 30, 90].includes(days)) return { days: days as Period['days'] };
+  const named = /^(\d+)([MQY])$/.exec(text);
+  const days = named
+    ? Number(named[1]) * ({ M: 30, Q: 90, Y: 365 }[named[2] ?? ''] ?? 0)
+    : undefined;
+  const rolling = calendar ? undefined : parsePeriodText(days === undefined ? text : `${days}d`);
+  if (rolling) return rolling;
   checker.add(
     [...path, 'duration'],
     `a ${calendar ? 'calendar' : 'rolling'} window of '${text}'`,
-    calendar ? '1M' : '7d, 28d, 30d or 90d',
+    calendar ? '1M, the one that budgets are kept by (or a rolling window)' : periodsExpected,
   );
   return { days: 30 };
 }

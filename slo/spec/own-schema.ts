@@ -1,6 +1,7 @@
 /** The schema of our own format, from which the JSON Schema for editors is made too. */
 import { z } from 'zod';
 import * as f from './fields.js';
+import { parsePeriodText } from './period.js';
 
 const query = z
   .string({ error: 'expected PromQL' })
@@ -101,7 +102,7 @@ const severity = z.union([
   z.strictObject({
     for: f.durationSchema.optional(),
     keepFiringFor: f.durationSchema.optional(),
-    labels: f.labelsSchema.optional(),
+    labels: f.alertLabelsSchema.optional(),
     annotations: f.annotationsSchema.optional(),
   }),
 ]);
@@ -151,9 +152,11 @@ const groupBy = z.strictObject({
   max: z.number().int().gt(0).lte(1000).optional().describe('default 50'),
 });
 
-const windowSchema = z.enum(['7d', '28d', '30d', '90d', 'month'], {
-  error: 'expected 7d, 28d, 30d, 90d or month',
-});
+const windowSchema = z
+  .string({ error: 'expected month, or a duration of whole days such as 30d' })
+  .refine((text) => parsePeriodText(text) !== undefined, {
+    error: 'expected month, or whole days from 1d to 366d, such as 7d, 2w, 30d, 12w',
+  });
 
 const slo = z.strictObject({
   name: f.nameSchema,

@@ -6,11 +6,11 @@ import { Checker } from './check.js';
 import { ms } from './fields.js';
 import { meshLatencyBounds, meshMetrics } from './mesh-metrics.js';
 import { meshSli } from './mesh-slis.js';
+import { parsePeriodText } from './period.js';
 import {
   type Alerting,
   type AlertSettings,
   defaultAlertName,
-  type Period,
   plainAlertSettings,
   type Sli,
   type Slo,
@@ -44,7 +44,7 @@ function sloOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): Slo {
     ...(slo.description === undefined ? {} : { description: slo.description }),
     ...(owner === undefined ? {} : { owner }),
     objective: slo.objective,
-    period: periodOf(slo.window ?? file.window ?? '30d'),
+    period: parsePeriodText(slo.window ?? file.window ?? '30d') ?? { days: 30 },
     sli: sliOf(slo.sli, [...path, 'sli'], checker),
     groupBy: slo.groupBy?.labels ?? [],
     maxGroups: slo.groupBy?.max ?? 50,
@@ -54,11 +54,6 @@ function sloOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): Slo {
       return checker.document.placeOf(path);
     },
   };
-}
-
-export function periodOf(text: '7d' | '28d' | '30d' | '90d' | 'month'): Period {
-  if (text === 'month') return { days: 30, calendar: 'month' };
-  return { days: Number.parseInt(text, 10) as Period['days'] };
 }
 
 function sliOf(sli: OwnSli, path: Path, checker: Checker): Sli {
@@ -155,7 +150,7 @@ function alertingOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): A
     name: own.name ?? defaultAlertName(file.service, slo.name),
     page: settingsOf(outer.page, own.page),
     ticket: settingsOf(outer.ticket, own.ticket),
-    pageAbove: own.pageAbove ?? outer.pageAbove ?? 3,
+    ...pageAboveOf(own.pageAbove ?? outer.pageAbove),
     ...(windows === undefined ? {} : { windows }),
     labels: { ...outer.labels, ...own.labels },
     annotations: {
@@ -176,6 +171,9 @@ function alertingOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): A
           },
   };
 }
+
+const pageAboveOf = (given: number | false | undefined): Pick<Alerting, 'pageAbove'> =>
+  given === undefined ? {} : { pageAbove: given };
 
 type Severity = OwnAlerting['page'];
 

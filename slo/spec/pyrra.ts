@@ -1,12 +1,12 @@
 /** Pyrra's ServiceLevelObjective, read into an SLO. */
 import { z } from 'zod';
-import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { splitHistogram } from '../rules/increments.js';
 import { Checker } from './check.js';
+import { parsePeriodText, periodsExpected } from './period.js';
 import * as f from './fields.js';
-import { defaultAlertName, type Period, type Sli, type Slo, standardAlerting } from './model.js';
+import { defaultAlertName, type Sli, type Slo, standardAlerting } from './model.js';
 
 const metric = z.strictObject({ metric: z.string({ error: 'expected a metric' }) });
 const grouping = z.array(f.labelNameSchema).nullish();
@@ -69,10 +69,8 @@ export function readPyrra(document: YamlDocument): Slo[] {
   const labels = prefixed(metadata.labels);
   const service = labels.service ?? metadata.namespace ?? metadata.name;
   delete labels.service;
-  const days = (parseDurationMs(spec.window) ?? 0) / 86_400_000;
-  if (![7, 28, 30, 90].includes(days)) {
-    checker.add(['spec', 'window'], `a window of '${spec.window}'`, '1w, 4w, 30d or 90d');
-  }
+  const period = parsePeriodText(spec.window);
+  if (!period) checker.add(['spec', 'window'], `a window of '${spec.window}'`, periodsExpected);
   const sli = sliOf(spec.indicator, checker);
   const alerting = standardAlerting(
     spec.alerting?.name ?? defaultAlertName(service, metadata.name),
@@ -89,7 +87,7 @@ export function readPyrra(document: YamlDocument): Slo[] {
       name: metadata.name,
       ...(spec.description ? { description: spec.description } : {}),
       objective: Number(spec.target),
-      period: { days: days as Period['days'] },
+      period: period ?? { days: 30 },
       sli: sli.sli,
       groupBy: sli.groupBy,
       maxGroups: 50,

@@ -1,6 +1,7 @@
 /** A spec's PromQL: checked with places, and rewritten from rates over a window into exact increments. */
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
+import { parse as parsePromql, PromqlError, typeOf } from '../promql/index.js';
 
 const windowPattern = /\{\{\s*\.window\s*\}\}/g;
 
@@ -50,6 +51,25 @@ export function findQueryProblem(template: string): QueryProblem | undefined {
     },
   });
   return problem;
+}
+
+/** What Prometheus would refuse though it parses, such as a regular expression: with it the whole rule file. */
+export function findRefusal(template: string): QueryProblem | undefined {
+  try {
+    typeOf(parsePromql(parseable(template)));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PromqlError)) throw error;
+    return { offset: error.from, message: error.message };
+  }
+}
+
+/** Classic buckets of whole seconds: `le="1"` as Prometheus 2 writes them, `1.0` as 3 does, whichever was written. */
+export function bothSpellings(query: string): string {
+  return query.replaceAll(
+    /\ble\s*=\s*"(\d+)(?:\.0)?"/g,
+    (_, bound: string) => `le=~"${bound}|${bound}\\\\.0"`,
+  );
 }
 
 /** Whether the template is one counter selector with no function and no range, such as `errors_total{job="a"}`. */

@@ -1,10 +1,13 @@
 /** SLOs from files, folders and standard input, whichever format each document is in. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, type Problem, UserError } from '../../base/errors.js';
+import { messageOf, type Problem, Unsupported, UserError } from '../../base/errors.js';
 import { parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { deadPages } from '../rules/dead-pages.js';
+import type { WindowTable } from '../rules/windows.js';
 import type { Period, Slo } from './model.js';
 import { readOpenSlo } from './openslo.js';
+import { alphaApiVersion, readOpenSloAlpha } from './openslo-alpha.js';
 import { readOwn } from './own.js';
 import { ownApiVersion } from './own-schema.js';
 import { readPyrra } from './pyrra.js';
@@ -13,6 +16,10 @@ import { readSloth, readSlothObject } from './sloth.js';
 export interface ReadOptions {
   /** For formats that do not say one. */
   period?: Period;
+  /** Told of documents that are right and cannot be done here, where others can; absent: they are errors. */
+  refused?: (problems: readonly Problem[]) => void;
+  /** Instead of the standard tables, in the check that a page can fire. */
+  windows?: WindowTable;
 }
 
 const formats = [
@@ -20,6 +27,7 @@ const formats = [
   'version: prometheus/v1',
   'apiVersion: sloth.slok.dev/v1',
   'apiVersion: openslo/v1',
+  `apiVersion: ${alphaApiVersion}`,
   'apiVersion: pyrra.dev/v1alpha1',
 ].join(', ');
 
@@ -68,26 +76,33 @@ export function readSloText(file: string, text: string, options: ReadOptions = {
 function finish(documents: YamlDocument[], problems: Problem[], options: ReadOptions): Slo[] {
   const slos: Slo[] = [];
   const openSlo: YamlDocument[] = [];
+  const refused: Problem[] = [];
   for (const document of documents) {
-    collect(problems, () => {
-      if (isOpenSlo(document)) openSlo.push(document);
-      else slos.push(...readDocument(document, options));
-    });
+    collect(
+      problems,
+      () => {
+        if (isOpenSlo(document)) openSlo.push(document);
+        else slos.push(...readDocument(document, options));
+      },
+      refused,
+    );
   }
   // Objects of OpenSLO refer to one another across files.
   if (openSlo.length > 0) collect(problems, () => slos.push(...readOpenSlo(openSlo)));
-  problems.push(...duplicates(slos), ...missingParts(slos));
+  problems.push(...duplicates(slos), ...missingParts(slos), ...deadPages(slos, options.windows));
+  if (!options.refused || (slos.length === 0 && problems.length === 0)) problems.push(...refused);
   if (problems.length > 0) throw new UserError(problems);
   if (slos.length === 0) throw new UserError({ message: 'no SLO was found', expected: formats });
+  if (refused.length > 0) options.refused?.(refused);
   return slos;
 }
 
-function collect(problems: Problem[], run: () => void): void {
+function collect(problems: Problem[], run: () => void, refused = problems): void {
   try {
     run();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    problems.push(...error.problems);
+    (error instanceof Unsupported ? refused : problems).push(...error.problems);
   }
 }
 
@@ -95,13 +110,15 @@ const headOf = (document: YamlDocument): { apiVersion?: unknown; version?: unkno
   typeof document.value === 'object' && document.value !== null ? document.value : {};
 
 const isOpenSlo = (document: YamlDocument): boolean =>
-  String(headOf(document).apiVersion).startsWith('openslo/');
+  String(headOf(document).apiVersion).startsWith('openslo/') &&
+  headOf(document).apiVersion !== alphaApiVersion;
 
 function readDocument(document: YamlDocument, options: ReadOptions): Slo[] {
   const { apiVersion, version } = headOf(document);
   if (apiVersion === ownApiVersion) return readOwn(document);
   if (version === 'prometheus/v1') return readSloth(document, options);
   if (apiVersion === 'sloth.slok.dev/v1') return readSlothObject(document, options);
+  if (apiVersion === alphaApiVersion) return readOpenSloAlpha(document);
   if (apiVersion === 'pyrra.dev/v1alpha1') return readPyrra(document);
   const said = apiVersion ?? version;
   throw new UserError({

@@ -1,6 +1,6 @@
 /** Sloth's `prometheus/v1` and its Kubernetes object, read into SLOs. */
 import { z } from 'zod';
-import { UserError } from '../../base/errors.js';
+import { type Problem, Unsupported, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';
 import * as f from './fields.js';
@@ -23,8 +23,8 @@ const query = z.string({ error: 'expected PromQL' });
 
 const alertSettings = z.strictObject({
   disable: z.boolean().optional(),
-  labels: f.labelsSchema.optional(),
-  annotations: f.annotationsSchema.optional(),
+  labels: f.looseAlertLabelsSchema.optional(),
+  annotations: f.looseAnnotationsSchema.optional(),
 });
 
 function specFields(c: Case) {
@@ -35,23 +35,29 @@ function specFields(c: Case) {
     name: f.nameSchema,
     description: z.string().optional(),
     objective: f.objectiveSchema,
-    labels: f.labelsSchema.optional(),
+    labels: f.looseLabelsSchema.optional(),
+    plugins: z.unknown().optional(),
     sli: z
-      .strictObject({ events: events.optional(), raw: raw.optional() })
-      .refine((s) => (s.events === undefined) !== (s.raw === undefined), {
-        error: "expected either events or raw (Sloth's SLI plugins are Go code, and not supported)",
+      .strictObject({
+        events: events.optional(),
+        raw: raw.optional(),
+        plugin: z.looseObject({ id: z.string().optional() }).optional(),
+      })
+      .refine((s) => [s.events, s.raw, s.plugin].filter((v) => v !== undefined).length === 1, {
+        error: 'expected either events or raw',
       }),
     alerting: z.strictObject({
       name: f.nameSchema.optional(),
-      labels: f.labelsSchema.optional(),
-      annotations: f.annotationsSchema.optional(),
+      labels: f.looseAlertLabelsSchema.optional(),
+      annotations: f.looseAnnotationsSchema.optional(),
       [key('page_alert')]: alertSettings.optional(),
       [key('ticket_alert')]: alertSettings.optional(),
     }),
   });
   return {
     service: f.nameSchema,
-    labels: f.labelsSchema.optional(),
+    labels: f.looseLabelsSchema.optional(),
+    [key('slo_plugins')]: z.unknown().optional(),
     slos: z.array(slo).min(1, { error: 'expected at least one SLO' }),
   };
 }
@@ -71,23 +77,41 @@ interface Events {
   error: string;
 }
 
+/** As Go reads them: `le: 1.0` is the text that was written. */
+type LooseTexts = Record<string, string | number | boolean> | undefined;
+
+function textsOf(map: LooseTexts, path: Path, document: YamlDocument): Record<string, string> {
+  const text = (key: string, value: string | number | boolean): string =>
+    typeof value === 'string' ? value : (document.textOf([...path, key]) ?? String(value));
+  return Object.fromEntries(
+    Object.entries(map ?? {}).map(([key, value]) => [key, text(key, value)]),
+  );
+}
+
 /** What both spellings come to. */
 interface SlothSlo {
   name: string;
   description?: string | undefined;
   objective: number;
-  labels?: Record<string, string> | undefined;
-  sli: { events?: Record<string, string> | undefined; raw?: Record<string, string> | undefined };
+  labels?: LooseTexts;
+  plugins?: unknown;
+  sli: {
+    events?: Record<string, string> | undefined;
+    raw?: Record<string, string> | undefined;
+    plugin?: { id?: string | undefined } | undefined;
+  };
   alerting: Record<string, unknown> & {
     name?: string | undefined;
-    labels?: Record<string, string> | undefined;
-    annotations?: Record<string, string> | undefined;
+    labels?: LooseTexts;
+    annotations?: LooseTexts;
   };
 }
 
 interface SlothSpec {
   service: string;
-  labels?: Record<string, string> | undefined;
+  labels?: LooseTexts;
+  slo_plugins?: unknown;
+  sloPlugins?: unknown;
   slos: SlothSlo[];
 }
 
@@ -116,15 +140,19 @@ function slosOf(
   options: SlothOptions,
 ): Slo[] {
   const checker = new Checker(document);
+  refusePlugins(spec, base, document);
+  const texts = (map: LooseTexts, path: Path): Record<string, string> =>
+    textsOf(map, path, document);
   const slos = spec.slos.map((slo, i): Slo => {
     const path = [...base, 'slos', i];
+    const at = [...path, 'alerting'];
     const settings = (key: string): AlertSettings | false => {
       const given = slo.alerting[cased(c, key)] as z.output<typeof alertSettings> | undefined;
       if (given?.disable) return false;
       return {
         ...plainAlertSettings,
-        labels: given?.labels ?? {},
-        annotations: given?.annotations ?? {},
+        labels: texts(given?.labels, [...at, cased(c, key), 'labels']),
+        annotations: texts(given?.annotations, [...at, cased(c, key), 'annotations']),
       };
     };
     return {
@@ -137,13 +165,16 @@ function slosOf(
       sli: sliOf(slo.sli, c, [...path, 'sli'], checker),
       groupBy: [],
       maxGroups: 50,
-      labels: { ...spec.labels, ...slo.labels },
+      labels: {
+        ...texts(spec.labels, [...base, 'labels']),
+        ...texts(slo.labels, [...path, 'labels']),
+      },
       alerting: {
         ...standardAlerting(slo.alerting.name ?? defaultAlertName(spec.service, slo.name)),
         page: settings('page_alert'),
         ticket: settings('ticket_alert'),
-        labels: slo.alerting.labels ?? {},
-        annotations: slo.alerting.annotations ?? {},
+        labels: texts(slo.alerting.labels, [...at, 'labels']),
+        annotations: texts(slo.alerting.annotations, [...at, 'annotations']),
       },
       get place() {
         return document.placeOf(path);
@@ -152,6 +183,39 @@ function slosOf(
   });
   if (checker.problems.length > 0) throw new UserError(checker.problems);
   return slos;
+}
+
+/** Plug-ins are Go code that Sloth loads; what they would have made is not known here. */
+function refusePlugins(spec: SlothSpec, base: Path, document: YamlDocument): void {
+  const problems: Problem[] = [];
+  const refuse = (path: Path, kind: string, ids: string[]): void => {
+    const named = ids.length > 0 ? ` (${ids.join(', ')})` : '';
+    problems.push({
+      place: document.placeOfKey(path),
+      message: `Sloth's ${kind}${named} are Go code that Sloth runs; they are not read here`,
+      expected:
+        kind === 'SLI plug-ins' ? 'events or raw with their queries' : 'the SLO without them',
+    });
+  };
+  for (const key of ['slo_plugins', 'sloPlugins'] as const) {
+    if (spec[key] !== undefined) refuse([...base, key], 'SLO plug-ins', idsOf(spec[key]));
+  }
+  spec.slos.forEach((slo, i) => {
+    const path = [...base, 'slos', i];
+    if (slo.plugins !== undefined) refuse([...path, 'plugins'], 'SLO plug-ins', idsOf(slo.plugins));
+    const { plugin } = slo.sli;
+    if (plugin) refuse([...path, 'sli', 'plugin'], 'SLI plug-ins', plugin.id ? [plugin.id] : []);
+  });
+  if (problems.length > 0) throw new Unsupported(problems);
+}
+
+/** The ids of a chain of plug-ins, each once. */
+function idsOf(plugins: unknown): string[] {
+  const chain = (plugins as { chain?: unknown } | null)?.chain;
+  const ids = Array.isArray(chain)
+    ? chain.map((p) => String((p as { id?: unknown } | null)?.id))
+    : [];
+  return [...new Set(ids)];
 }
 
 function sliOf(sli: SlothSlo['sli'], c: Case, path: Path, checker: Checker): Sli {

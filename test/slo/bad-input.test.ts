@@ -64,8 +64,8 @@ const mistakes: [string, string, RegExp][] = [
   ['an empty query', events('""'), /x:8:1[45]: .*empty/],
   [
     'a window that we have not',
-    own(`${good}    window: 31d\n`),
-    /x:7:13: .*7d, 28d, 30d, 90d or month/,
+    own(`${good}    window: 36h\n`),
+    /x:7:13: .*whole days from 1d to 366d/,
   ],
   [
     'a unit that is none',
@@ -148,7 +148,7 @@ const mistakes: [string, string, RegExp][] = [
     "a plugin of Sloth's",
     'version: prometheus/v1\nservice: s\nslos:\n  - name: a\n    objective: 99\n    sli:\n' +
       '      plugin: {id: x}\n    alerting: {}\n',
-    /x:7:7: unknown field 'plugin'/,
+    /x:7:7: Sloth's SLI plug-ins \(x\) are Go code/,
   ],
   [
     "Sloth's query without the window",
@@ -172,10 +172,10 @@ const mistakes: [string, string, RegExp][] = [
     /unknown field 'compositeWeight'/,
   ],
   [
-    "Pyrra's window of two weeks",
+    "Pyrra's window of half days",
     'apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {name: a}\nspec:\n' +
-      '  target: "99"\n  window: 2w\n  indicator: {ratio: {errors: {metric: a}, total: {metric: b}}}\n',
-    /x:6:11: .*'2w'; expected 1w/,
+      '  target: "99"\n  window: 36h\n  indicator: {ratio: {errors: {metric: a}, total: {metric: b}}}\n',
+    /x:6:11: .*'36h'; expected whole days/,
   ],
   [
     "Pyrra's target without quotes",

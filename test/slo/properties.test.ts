@@ -44,8 +44,8 @@ const sli = fc.oneof(
 );
 const definition = fc.record(
   {
-    objective: fc.double({ min: 1, max: 99.999, noNaN: true }).map((x) => Number(x.toFixed(3))),
-    window: fc.constantFrom('7d', '28d', '30d', '90d', 'month'),
+    objective: fc.double({ min: 70, max: 99.999, noNaN: true }).map((x) => Number(x.toFixed(3))),
+    window: fc.constantFrom('7d', '2w', '28d', '30d', '12w', '90d', 'month'),
     sli,
     groupBy: fc.constant({ labels: ['job'], max: 5 }),
     alerting: fc.record(

@@ -1,0 +1,15 @@
+/** The period of an SLO from what its formats write: whole days, or the calendar month. */
+import { parseDurationMs } from '../../base/duration.js';
+import type { Period } from './model.js';
+
+/** The longest period, in days. */
+const daysMax = 366;
+
+/** `30d`, `2w`, `12w`, `month`; undefined where it is none of whole days between 1 and 366. */
+export function parsePeriodText(text: string): Period | undefined {
+  if (text === 'month') return { days: 30, calendar: 'month' };
+  const days = (parseDurationMs(text) ?? 0) / 86_400_000;
+  return Number.isInteger(days) && days >= 1 && days <= daysMax ? { days } : undefined;
+}
+
+export const periodsExpected = `whole days from 1d to ${daysMax}d, such as 7d, 2w, 30d or 12w`;

@@ -1,0 +1,233 @@
+/** What users bring: files of other tools, and the slips that every format invites. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { UserError } from '../../base/errors.js';
+import { allDashboards } from '../../slo/dashboards/dashboards.js';
+import { compileSlo, type AlertingRule, readSloText, type Slo } from '../../slo/index.js';
+import { prometheusRules } from '../../slo/rules/outputs.js';
+import { generate } from '../../slo/rules/generate.js';
+import { planOf } from '../../slo/rules/plan.js';
+import { readWindowTable, standardWindows } from '../../slo/rules/windows.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-intake-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const file = (name: string, text: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+const alertsOf = (slo: Slo): AlertingRule[] =>
+  compileSlo(slo)
+    .flatMap((g) => g.rules)
+    .filter((r) => r.kind === 'alert');
+const refusal = (text: string): string => {
+  try {
+    readSloText('in.yaml', text);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+};
+
+const sloth = (more = '', labels = ''): string => `version: prometheus/v1
+service: pay
+${more}labels: { le: 1.0, tier: 2, live: true }
+slos:
+  - name: requests
+    objective: 99.9
+    sli:
+      events:
+        error_query: sum(rate(req_total{code=~"5.."}[{{.window}}]))
+        total_query: sum(rate(req_total[{{.window}}]))
+    alerting:
+      page_alert: { labels: { severity: critical, depth: 0x10 } }
+      ticket_alert: { labels: { ${labels}route: mail } }
+`;
+
+describe("Sloth's files", () => {
+  const [slo] = readSloText('pay.yaml', sloth());
+
+  test("numbers and truths are the text that was written, as Go's reader has them", () => {
+    expect(slo!.labels).toEqual({ le: '1.0', tier: '2', live: 'true' });
+  });
+
+  test("a severity of one's own stays on the alert, and ours is beside it", () => {
+    const [page, ticket] = ['page', 'ticket'].map((s) =>
+      alertsOf(slo!).find(
+        (a) => (a.labels.slo_severity ?? a.labels.severity) === s && a.alert === 'PayRequests',
+      ),
+    );
+    expect(page!.labels).toMatchObject({
+      severity: 'critical',
+      slo_severity: 'page',
+      depth: '0x10',
+    });
+    expect(ticket!.labels).toMatchObject({ severity: 'ticket', route: 'mail' });
+    expect(ticket!.labels).not.toHaveProperty('slo_severity');
+  });
+
+  test('a label that the rules set is still refused, at its place', () => {
+    expect(refusal(sloth('', 'slo: x, '))).toContain(
+      'in.yaml:13:38: slos.0.alerting.ticket_alert.labels.slo: the label slo is set by the rules',
+    );
+  });
+
+  test('plug-ins are refused by their names, and the files beside them are not', () => {
+    const inputs = [
+      file('plugin.yaml', sloth('slo_plugins: { chain: [{ id: "example.org/labels/v1" }] }\n')),
+      file('plain.yaml', sloth()),
+    ];
+    const out = join(folder, 'rules.yaml');
+    const compile = {};
+    const done = generate({ inputs, out, format: 'rules', compile, namespace: 'x' });
+    expect(done.slos).toBe(1);
+    expect(done.refused.map((p) => [p.place?.line, p.place?.column, p.message])).toEqual([
+      [3, 1, expect.stringContaining('example.org/labels/v1')],
+    ]);
+    expect(readFileSync(out, 'utf8')).toContain('PayRequests');
+    const alone = { inputs: inputs.slice(0, 1), out, format: 'rules' as const };
+    expect(() => generate({ ...alone, compile, namespace: 'x' })).toThrow(/plugin\.yaml:3:1/);
+  });
+
+  test('an AlertWindows file is read, and --windows is not overruled by the page at 3x', () => {
+    const path = file(
+      'windows.yaml',
+      `apiVersion: sloth.slok.dev/v1
+kind: AlertWindows
+spec:
+  sloPeriod: 30d
+  page:
+    quick: { errorBudgetPercent: 2, shortWindow: 5m, longWindow: 1h }
+    slow: { errorBudgetPercent: 5, shortWindow: 30m, longWindow: 6h }
+  ticket:
+    quick: { errorBudgetPercent: 10, shortWindow: 2h, longWindow: 1d }
+    slow: { errorBudgetPercent: 10, shortWindow: 6h, longWindow: 3d }
+`,
+    );
+    const windows = readWindowTable(path);
+    expect(planOf(slo!, { windows }).windows.map((w) => w.factor)).toEqual([14.4, 6, 3, 1]);
+    expect(planOf(slo!).windows.map((w) => w.factor)).toEqual([3, 6, 3, 1]);
+    const stated: Slo = { ...slo!, alerting: { ...slo!.alerting, pageAbove: 5 } };
+    expect(planOf(stated, { windows }).windows.map((w) => w.factor)).toEqual([5, 6, 3, 1]);
+    const disordered = file('bad.yaml', readFileSync(path, 'utf8').replace('1h }', '4m }'));
+    expect(() => readWindowTable(disordered)).toThrow(/bad\.yaml:6:12: the windows are out of/);
+  });
+});
+
+describe('periods', () => {
+  const own = (window: string): string => `apiVersion: firedrill.dev/v1
+service: a
+slos: [{ name: b, objective: 99, window: ${window}, sli: { events: { bad: e, total: t } } }]
+`;
+  test.each([
+    ['2w', 14],
+    ['12w', 84],
+    ['10d', 10],
+    ['336h', 14],
+  ])('%s are %s days, with the factors of thirty', (text, days) => {
+    const [slo] = readSloText('in.yaml', own(text));
+    expect(slo!.period).toEqual({ days });
+    expect(standardWindows(days).windows.map((w) => w.factor)).toEqual([14.4, 6, 3, 1]);
+    expect(standardWindows(days).windows[0]?.budgetPercent).toBeCloseTo((14.4 / 24 / days) * 100);
+  });
+  test.each(['36h', '0d', '400d', 'week'])('%s is refused', (text) => {
+    expect(refusal(own(text))).toContain('expected month, or whole days from 1d to 366d');
+  });
+  test('an alert looks no further back than the period', () => {
+    expect(standardWindows(2).windows.map((w) => w.longMs / 3_600_000)).toEqual([1, 6, 24]);
+  });
+
+  test("Pyrra's and OpenSLO's", () => {
+    const pyrra = `apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata: { name: a, namespace: shop }
+spec:
+  target: "99"
+  window: 2w
+  indicator:
+    latency:
+      success: { metric: 'd_bucket{le="1"}' }
+      total: { metric: d_count }
+`;
+    const [slo] = readSloText('p.yaml', pyrra);
+    expect(slo!.period.days).toBe(14);
+    // Whole bounds are written as 1 by Prometheus 2 and as 1.0 by 3.
+    const [seen] = compileSlo(slo!)[0]!.rules;
+    expect(seen!.expr).toContain('d_bucket{le=~"1|1\\\\.0"}');
+    const alpha = (count: number, unit: string): string => `apiVersion: openslo/v1alpha
+kind: SLO
+metadata: { name: shop-a }
+spec:
+  service: shop
+  budgetingMethod: Occurrences
+  objectives:
+    - ratioMetrics: { good: { query: 'sum(good_total)' }, total: { query: total } }
+      target: 0.995
+  timeWindows: [{ count: ${count}, unit: ${unit} }]
+`;
+    const [old] = readSloText('o.yaml', alpha(4, 'Week'));
+    expect([old!.id, old!.objective, old!.period.days]).toEqual(['shop-a', 99.5, 28]);
+    expect(old!.sli).toEqual({ kind: 'events', total: 'total', good: 'good_total' });
+    expect(refusal(alpha(1, 'Quarter'))).toContain('in.yaml:10:17: a window of 1 Quarter');
+  });
+});
+
+describe('slips', () => {
+  const own = (objective: string, sli = '{ bad: e, total: t }', alerting = '{}'): string =>
+    `apiVersion: firedrill.dev/v1
+service: a
+slos:
+  - name: b
+    objective: ${objective}
+    sli: { events: ${sli} }
+    alerting: ${alerting}
+`;
+  test.each([
+    ['0.999', '99.9'],
+    ['0.95', '95'],
+  ])('an objective of %s is a share', (objective, meant) => {
+    expect(refusal(own(objective))).toContain(
+      `in.yaml:5:16: slos.0.objective: ${objective} is a share of ${objective}%; objectives are ` +
+        `per cent: did you mean ${meant}?`,
+    );
+  });
+
+  test('pages that no error ratio can fire are refused, with the factor that could', () => {
+    const text = refusal(own('60'));
+    expect(text).toContain('in.yaml:4:5: a-b can never page: 3 times a budget of 40%');
+    expect(text).toContain('factors below 2.5');
+    expect(refusal(own('60', undefined, '{ pageAbove: 2 }'))).toBe('accepted');
+    expect(refusal(own('60', undefined, '{ page: false }'))).toBe('accepted');
+    expect(refusal(own('70'))).toBe('accepted');
+  });
+
+  test('a regular expression that Prometheus refuses is refused where it stands', () => {
+    expect(refusal(own('99', `{ bad: 'e{code=~"5.("}', total: t }`))).toMatch(
+      /^in\.yaml:6:28: slos\.0\.sli\.events\.bad: .*5\.\(/,
+    );
+  });
+
+  test('dashboards of long names are told apart', () => {
+    const name = 'a-very-long-name-of-an-slo-that-goes-on';
+    const slos = ['one', 'two'].flatMap((n) =>
+      readSloText('in.yaml', own('99').replace('name: b', `name: ${name}-${n}`)),
+    );
+    const uids = allDashboards(slos, 30_000).map((d) => d.uid);
+    expect(new Set(uids).size).toBe(uids.length);
+    expect(Math.max(...uids.map((uid) => uid.length))).toBeLessThanOrEqual(40);
+  });
+
+  test('a PrometheusRule is called by its file', () => {
+    const inputs = [file('cart.yaml', own('99'))];
+    for (const name of ['cart', 'pay']) {
+      const out = join(folder, `rules-${name}.yaml`);
+      generate({ inputs, out, format: 'prometheusrule', compile: {}, namespace: 'x' });
+      expect(readFileSync(out, 'utf8')).toContain(`name: slo-rules-${name}\n`);
+    }
+    expect(prometheusRules({ name: 'slo-a', groups: [] }, 'x')[0]).toContain('name: slo-a\n');
+  });
+});
