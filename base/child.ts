@@ -3,31 +3,7 @@ import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process'
 import { createInterface } from 'node:readline';
 import { program } from './paths.js';
 
-/** From the parent's death to its own at the latest. */
-const dyingLimitMs = 5000;
-
-/**
- * Called by a program that must die with its parent: standard input is a pipe that the parent never writes to, so its
- * end is the parent's death. Does nothing unless the parent asked for it (`FIREDRILL_DIE_WITH_PARENT=1`).
- */
-export function dieWithParent(onDeath: () => void = () => process.exit(0)): void {
-  if (process.env.FIREDRILL_DIE_WITH_PARENT !== '1') return;
-  outliveReaders();
-  const die = (): void => {
-    // Whatever it waits for, nobody is there any more for whom it could matter.
-    setTimeout(() => process.exit(1), dyingLimitMs);
-    onDeath();
-  };
-  process.stdin.once('end', die).once('error', die).resume();
-}
-
-/**
- * Whoever read this process's output may go away before it does: that is no error, and must not become one again and
- * again when it is logged to where nobody reads.
- */
-export function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-}
+export { dieWithParent, outliveReaders } from './parent.js';
 
 export interface Child {
   readonly name: string;

@@ -1,5 +1,4 @@
 /** How a proxy is started: the program, and the flags of Node that measured best for it (bench/results/proxy.md). */
-import { spawn } from 'node:child_process';
 import { exitCode } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 
@@ -20,9 +19,53 @@ export const proxyNodeFlags: readonly string[] = [
 /** The C library gives each thread an arena of its own otherwise. */
 export const proxyEnvironment: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' };
 
-/** In the foreground; signals are passed on. Resolves to its exit code. */
-export function runProxy(file: string): Promise<number> {
-  const child = spawn(process.execPath, [...proxyNodeFlags, proxyProgram, '--config', file], {
+/**
+ * This process becomes the proxy, so that there is one and not two. Where the system cannot do that, the proxy is a
+ * child, and signals are passed on. Resolves to its exit code.
+ */
+export async function runProxy(file: string): Promise<number> {
+  const args = [process.execPath, ...proxyNodeFlags, proxyProgram, '--config', file];
+  await become(args, { ...process.env, ...proxyEnvironment });
+  return runAsChild(args);
+}
+
+/** F_SETFD of fcntl(2). */
+const setDescriptorFlags = 2;
+
+/** Returns only where it could not be done. */
+async function become(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const given = Object.entries(env).filter((e): e is [string, string] => e[1] !== undefined);
+  const { execve } = process as {
+    execve?: (file: string, args: readonly string[], env: Record<string, string>) => never;
+  };
+  if (process.platform !== 'linux') return;
+  try {
+    // Newer Nodes warn that it is experimental; on standard error that would look like trouble.
+    process.removeAllListeners('warning');
+    if (execve) execve.call(process, process.execPath, args, Object.fromEntries(given));
+    const { default: koffi } = await import('koffi');
+    const library = koffi.load(null);
+    const fcntl = library.func('int fcntl(int fd, int command, ...)') as (
+      ...args: unknown[]
+    ) => number;
+    const exec = library.func(
+      'int execve(const char *file, const char **args, const char **env)',
+    ) as (
+      file: string,
+      args: readonly (string | null)[],
+      env: readonly (string | null)[],
+    ) => number;
+    // Node has marked them to be closed.
+    for (const stdio of [0, 1, 2]) fcntl(stdio, setDescriptorFlags, 'int', 0);
+    exec(process.execPath, [...args, null], [...given.map(([k, v]) => `${k}=${v}`), null]);
+  } catch {
+    // A child, then.
+  }
+}
+
+async function runAsChild([command = '', ...args]: readonly string[]): Promise<number> {
+  const { spawn } = await import('node:child_process');
+  const child = spawn(command, args, {
     stdio: ['pipe', 'inherit', 'inherit'],
     env: { ...process.env, ...proxyEnvironment, FIREDRILL_DIE_WITH_PARENT: '1' },
   });

@@ -1,8 +1,7 @@
 /** The proxy as a process: `node dist/mesh/proxy/main.js --config proxy.json`. Lean: it is there beside every app. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { dieWithParent, outliveReaders } from '../../base/child.js';
+import { dieWithParent, outliveReaders } from '../../base/parent.js';
 import { realClock } from '../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { packageVersion, program } from '../../base/paths.js';
@@ -33,6 +32,8 @@ export function readConfig(file: string): ProxyConfig {
     return absolutePaths(checkedConfig(value, file), dirname(resolve(file)));
   }
   try {
+    // Not needed otherwise, and some milliseconds of every start.
+    const { execFileSync } = process.getBuiltinModule('node:child_process');
     const text = execFileSync(process.execPath, [program('mesh/proxy/config-file'), file], {
       encoding: 'utf8',
       maxBuffer: 256 * 1024 * 1024,

@@ -120,6 +120,19 @@ test('a mistake in the file is told with its place, and nothing starts', () => {
   }
 }, 30_000);
 
+test.skipIf(process.platform !== 'linux')(
+  '`firedrill proxy` is one process, not two',
+  async () => {
+    const file = configFile('one.json', { outbound: listener }, state({}));
+    const child = startNode('proxy', program('cli'), ['proxy', '--config', file]);
+    const ready = (await child.ready) as { pid: number };
+    expect(ready.pid).toBe(child.pid);
+    child.process.kill('SIGTERM');
+    expect(await child.exited).toBe(0);
+  },
+  30_000,
+);
+
 test('names that every object has are unknown fields like any other', () => {
   const file = join(folder, 'names.yaml');
   writeFileSync(file, '__proto__: { a: 1 }\nworkload: { name: a, namespace: b, constructor: c }\n');
