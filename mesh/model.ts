@@ -29,8 +29,12 @@ export interface Route {
   name: string;
   /** Any of these; empty matches everything. */
   matches: RouteMatch[];
-  /** Weights are relative. A weight of 0 never serves. One backend name may appear once. */
-  split: { backend: string; weight: number }[];
+  /** Weights are relative. A weight of 0 never serves; where all are 0 the proxy answers 500. */
+  split: Share[];
+  /** Only for clients of this namespace; absent: for all. */
+  clientNamespace?: string;
+  /** The proxy answers by itself, and nothing is sent. */
+  respond?: OwnAnswer;
   timeouts: Timeouts;
   retry?: RetryPolicy;
   mirror?: { backend: string; fraction: number };
@@ -43,13 +47,32 @@ export interface Route {
     scheme?: string;
     host?: string;
     port?: number;
+    /** The whole path, or what replaces the matched prefix. */
     path?: string;
+    prefix?: string;
     status: 301 | 302 | 303 | 307 | 308;
   };
   /** Replaces the matched prefix or the whole path. */
   rewrite?: { host?: string; prefix?: string; path?: string };
   /** ServiceProfile's response classes and gRPC's: which answers count as failures. Default: 5xx. */
   failure?: { statuses: [number, number][]; grpcStatuses?: number[] };
+}
+
+/** What a backend gets of a route's requests. */
+export interface Share {
+  backend: string;
+  weight: number;
+  /** Of what goes to this backend; beside the route's own. */
+  requestHeaders?: HeaderChanges;
+  responseHeaders?: HeaderChanges;
+  /** There is no such backend, or it may not be sent to: its share is answered. */
+  respond?: OwnAnswer;
+}
+
+export interface OwnAnswer {
+  status: 404 | 500;
+  /** `no-route`, `no-backend` and the like: the reason in metrics. */
+  reason: string;
 }
 
 export interface RouteMatch {

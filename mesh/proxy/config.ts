@@ -79,10 +79,24 @@ const match = object({
   query: list(comparison(oneOf('exact', 'regex'), { name: required(text()) })),
 });
 
+const respond = object({ status: required(oneOf(404, 500)), reason: required(name) });
+
 const route = object({
   name: required(name),
   matches: required(list(match)),
-  split: required(list(object({ backend: required(name), weight: required(number()) }))),
+  split: required(
+    list(
+      object({
+        backend: required(name),
+        weight: required(number()),
+        requestHeaders: changes,
+        responseHeaders: changes,
+        respond,
+      }),
+    ),
+  ),
+  clientNamespace: name,
+  respond,
   timeouts: required(
     object({ requestMs: milliseconds, perTryMs: milliseconds, idleMs: milliseconds }),
   ),
@@ -112,6 +126,7 @@ const route = object({
     host: text(),
     port,
     path: text(),
+    prefix: text(),
     status: required(oneOf(301, 302, 303, 307, 308)),
   }),
   rewrite: object({ host: text(), prefix: text(), path: text() }),

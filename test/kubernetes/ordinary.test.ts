@@ -1,10 +1,10 @@
 /** What an ordinary cluster holds, and what becomes of it for proxies: no API server, only objects. */
 import { expect, test } from 'vitest';
 import type { Destination, InboundServer } from '../../mesh/model.js';
-import { convertService, type Lookup } from '../../mesh/kubernetes/discovery/destinations.js';
 import { convertInbound } from '../../mesh/kubernetes/discovery/inbound.js';
 import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
 import { bench, state } from '../mesh/proxy/flow-bench.js';
+import { convert as convertOf } from './look.js';
 
 const meta = (name: string): { name: string; namespace: string } => ({ name, namespace: 'shop' });
 const service = (spec: Service['spec'], name = 'db'): Service => ({
@@ -23,7 +23,7 @@ const slice = (ports: { name: string; port: number }[], pods: Record<string, str
   ({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: meta('db-1'),
+    metadata: { ...meta('db-1'), labels: { 'kubernetes.io/service-name': 'db' } },
     addressType: 'IPv4',
     ports,
     endpoints: Object.entries(pods).map(([name, address]) => ({
@@ -32,22 +32,8 @@ const slice = (ports: { name: string; port: number }[], pods: Record<string, str
     })),
   }) as EndpointSlice;
 
-function convert(of: Service, slices: EndpointSlice[], pods: Pod[]): Destination[] {
-  const look: Lookup = {
-    trustDomain: 'cluster.local',
-    clusterDomain: 'cluster.local',
-    service: (key) => (key === `shop/${of.metadata.name}` ? of : undefined),
-    namespace: () => undefined,
-    slices: () => slices,
-    pod: (key) => pods.find((p) => `shop/${p.metadata.name}` === key),
-    externalWorkloads: () => [],
-    profiles: () => [],
-    splits: () => [],
-    httpRoutes: () => [],
-    grpcRoutes: () => [],
-  };
-  return convertService(of, look).destinations;
-}
+const convert = (of: Service, slices: EndpointSlice[], pods: Pod[]): Destination[] =>
+  convertOf(`shop/${of.metadata.name}`, [of, ...slices, ...pods]).destinations;
 
 const identity = 'db.shop.serviceaccount.identity.cluster.local';
 const two = [

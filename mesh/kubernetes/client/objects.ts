@@ -107,6 +107,7 @@ export const resources = {
   ),
   HTTPRoute: row('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes'),
   GRPCRoute: row('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes'),
+  ReferenceGrant: row('gateway.networking.k8s.io/v1beta1', 'ReferenceGrant', 'referencegrants'),
   TrafficSplit: row('split.smi-spec.io/v1alpha4', 'TrafficSplit', 'trafficsplits'),
   ServiceProfile: ours('ServiceProfile', 'serviceprofiles'),
   Server: ours('Server', 'servers'),

@@ -1,19 +1,11 @@
 /** One Kubernetes Service, with what hangs on it, as the destinations that proxies serve by. */
 import { isIPv6 } from 'node:net';
 import { identityName } from '../../identity/names.js';
-import type { Backend, BreakerPolicy, Destination, Endpoint, Route } from '../../model.js';
+import type { Backend, BreakerPolicy, Destination, Endpoint, Route, Share } from '../../model.js';
 import { annotations, defaultOpaquePorts, parsePorts, ports } from '../annotations.js';
-import type { KubeObject } from '../client/objects.js';
-import { grpcRoutes, httpRoutes } from './gateway-routes.js';
-import { type Drafts, type RouteDraft, type ServiceRef } from './route-parts.js';
-import { profileRoutes } from './service-profile.js';
-import type {
-  ExternalWorkloadSpec,
-  GrpcRouteSpec,
-  HttpRouteSpec,
-  ServiceProfileSpec,
-  TrafficSplitSpec,
-} from './specs.js';
+import { type Attached, routesOfPort } from './attached.js';
+import type { DraftShare, Referrer, RouteDraft, ServiceRef } from './route-parts.js';
+import type { ExternalWorkloadSpec } from './specs.js';
 import type { EndpointSlice, Namespace, Pod, Service, SpecObject } from './types.js';
 import { explicitPort, isMeshed, podIdentity, podLabels, selects } from './workload.js';
 
@@ -26,10 +18,10 @@ export interface Lookup {
   slices(key: string): EndpointSlice[];
   pod(key: string): Pod | undefined;
   externalWorkloads(namespace: string): SpecObject<ExternalWorkloadSpec>[];
-  profiles(key: string): SpecObject<ServiceProfileSpec>[];
-  splits(key: string): SpecObject<TrafficSplitSpec>[];
-  httpRoutes(key: string): SpecObject<HttpRouteSpec>[];
-  grpcRoutes(key: string): SpecObject<GrpcRouteSpec>[];
+  /** Routes, profiles and splits that name the service, of every namespace. */
+  attached(key: string): Attached;
+  /** Whether the other namespace lets the referrer send to its service. */
+  isGranted(from: Referrer, to: ServiceRef): boolean;
 }
 
 export interface Converted {
@@ -79,8 +71,8 @@ function convertPort(
     return backend;
   };
   const ownBackend = addBackend({ service: name, namespace });
-  const { drafts, retryBudget } = routesOf(key, port.port, look);
-  const routes = drafts.map((draft) => finish(draft, ownBackend, addBackend));
+  const { drafts, retryBudget } = routesOfPort({ name, namespace }, port, look.attached(key));
+  const routes = drafts.map((draft) => finish(draft, ownBackend, addBackend, look, uses));
   return {
     name: first ? own : `${own}:${port.port}`,
     service: name,
@@ -98,56 +90,52 @@ function convertPort(
 const backendName = (ref: ServiceRef, portOfParent: number): string =>
   `${ref.service}.${ref.namespace}${ref.port && ref.port !== portOfParent ? `:${ref.port}` : ''}`;
 
-function finish(draft: RouteDraft, own: string, add: (ref: ServiceRef) => string): Route {
-  const split = draft.split.map((s) => ({ backend: add(s), weight: s.weight }));
+function finish(
+  draft: RouteDraft,
+  own: string,
+  add: (ref: ServiceRef) => string,
+  look: Lookup,
+  uses: Set<string>,
+): Route {
+  const share = (s: DraftShare): Share => {
+    const { weight, requestHeaders, responseHeaders } = s;
+    if (s.respond) return { backend: own, weight, respond: s.respond };
+    // Looked at whether it exists or not: its coming changes this destination.
+    uses.add(`${s.namespace}/${s.service}`);
+    const why = draft.referrer && whyNotSent(draft.referrer, s, look);
+    if (why) return { backend: own, weight, respond: { status: 500, reason: 'no-backend' } };
+    return {
+      backend: add(s),
+      weight,
+      ...(requestHeaders ? { requestHeaders } : {}),
+      ...(responseHeaders ? { responseHeaders } : {}),
+    };
+  };
   const { mirror } = draft;
+  const isMirrored = mirror && !(draft.referrer && whyNotSent(draft.referrer, mirror, look));
   return {
     ...draft.route,
-    split: split.length > 0 ? split : [{ backend: own, weight: 1 }],
-    ...(mirror ? { mirror: { backend: add(mirror), fraction: mirror.fraction } } : {}),
+    split: draft.split.length > 0 ? draft.split.map(share) : [{ backend: own, weight: 1 }],
+    ...(isMirrored ? { mirror: { backend: add(mirror), fraction: mirror.fraction } } : {}),
   };
 }
 
-/** Gateway API routes first, then the ServiceProfile's, then the TrafficSplit for whatever neither matched. */
-function routesOf(key: string, port: number, look: Lookup): Drafts {
-  const onPort = (route: SpecObject<HttpRouteSpec | GrpcRouteSpec>): boolean =>
-    (route.spec.parentRefs ?? []).some(
-      (p) =>
-        p.kind === 'Service' &&
-        `${p.namespace ?? route.metadata.namespace}/${p.name}` === key &&
-        (p.port === undefined || p.port === port),
-    );
-  const byAge = (a: KubeObject, b: KubeObject): number =>
-    (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
-    a.metadata.name.localeCompare(b.metadata.name);
-  const drafts: RouteDraft[] = [];
-  for (const route of look.grpcRoutes(key).filter(onPort).sort(byAge)) {
-    const { name, namespace = 'default' } = route.metadata;
-    drafts.push(...grpcRoutes(name, namespace, route.spec).drafts);
+/** Why a route may not send to a service, as its status says it; undefined: it may. */
+export function whyNotSent(
+  referrer: Referrer,
+  ref: ServiceRef,
+  look: Pick<Lookup, 'service' | 'isGranted'>,
+): { reason: 'RefNotPermitted' | 'BackendNotFound'; message: string } | undefined {
+  const name = `${ref.namespace}/${ref.service}`;
+  if (ref.namespace !== referrer.namespace && !look.isGranted(referrer, ref)) {
+    const message = `no ReferenceGrant of ${ref.namespace} lets a ${referrer.kind} of ${referrer.namespace} send to Service ${ref.service}`;
+    return { reason: 'RefNotPermitted', message };
   }
-  for (const route of look.httpRoutes(key).filter(onPort).sort(byAge)) {
-    const { name, namespace = 'default' } = route.metadata;
-    drafts.push(...httpRoutes(name, namespace, route.spec).drafts);
-  }
-  const split = look.splits(key)[0];
-  const weighted = (split?.spec.backends ?? []).map((b) => ({
-    service: b.service,
-    namespace: split?.metadata.namespace ?? 'default',
-    weight: b.weight,
-  }));
-  const profile = look.profiles(key)[0];
-  const result: Drafts = { drafts, problems: [] };
-  if (profile) {
-    const made = profileRoutes(profile.spec, profile.metadata.namespace ?? 'default');
-    if (made.retryBudget) result.retryBudget = made.retryBudget;
-    // SMI's split is of the whole service, so a profile's routes without overrides of their own follow it.
-    drafts.push(...made.drafts.map((d) => (d.split.length === 0 ? { ...d, split: weighted } : d)));
-  }
-  if (weighted.length > 0) {
-    const name = split?.metadata.name ?? 'split';
-    drafts.push({ route: { name, matches: [], timeouts: {} }, split: weighted });
-  }
-  return result;
+  const service = look.service(name);
+  const isThere = service?.spec.ports?.some((p) => ref.port === undefined || p.port === ref.port);
+  if (isThere) return undefined;
+  const port = ref.port === undefined ? '' : ` with port ${ref.port}`;
+  return { reason: 'BackendNotFound', message: `there is no Service ${name}${port}` };
 }
 
 function clusterAddresses(service: Service, port: number): string[] {

@@ -1,20 +1,17 @@
 /** Gateway API HTTPRoute and GRPCRoute as routes, ordered by the API's own precedence. */
-import type { HeaderChanges, RouteMatch } from '../../model.js';
+import type { HeaderChanges, OwnAnswer, RouteMatch } from '../../model.js';
 import {
   checkRegex,
   type Drafts,
+  type DraftShare,
   type FieldProblem,
   readDuration,
+  type Referrer,
   retryPolicy,
   type RouteDraft,
   type ServiceRef,
 } from './route-parts.js';
-import type { BackendRef, GrpcRouteSpec, HttpRouteSpec, RouteFilter } from './specs.js';
-
-interface Ranked {
-  rank: number[];
-  draft: RouteDraft;
-}
+import type { BackendRef, GrpcRouteSpec, HttpRouteSpec, ParentRef, RouteFilter } from './specs.js';
 
 type HttpRule = NonNullable<HttpRouteSpec['rules']>[number];
 type GrpcRule = NonNullable<GrpcRouteSpec['rules']>[number];
@@ -22,10 +19,10 @@ type GrpcRule = NonNullable<GrpcRouteSpec['rules']>[number];
 /** One route a match, since matches of one rule may rank on either side of another rule's. */
 export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec): Drafts {
   const problems: FieldProblem[] = [];
-  const ranked: Ranked[] = [];
+  const drafts: RouteDraft[] = [];
   (spec.rules ?? [{}]).forEach((rule: HttpRule, i) => {
     const path = `spec.rules[${i}]`;
-    const shared = ruleDraft(name, namespace, i, rule, path, problems);
+    const shared = ruleDraft(name, { kind: 'HTTPRoute', namespace }, i, rule, path, problems);
     const requestMs = readDuration(rule.timeouts?.request, `${path}.timeouts.request`, problems);
     const perTryMs = readDuration(
       rule.timeouts?.backendRequest,
@@ -52,24 +49,29 @@ export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec)
     }
     const matches = rule.matches && rule.matches.length > 0 ? rule.matches : [{}];
     matches.forEach((match, j) => {
+      const before = problems.length;
       const made = httpMatch(match, `${path}.matches[${j}]`, problems);
-      ranked.push({
+      // Half a match would match too much.
+      if (problems.length > before) return;
+      drafts.push({
+        ...shared,
         rank: rankOf(made),
-        draft: { ...shared, route: { ...shared.route, matches: isEmpty(made) ? [] : [made] } },
+        route: { ...shared.route, matches: isEmpty(made) ? [] : [made] },
       });
     });
   });
-  return { drafts: inOrder(ranked), problems };
+  return { drafts: inOrder(drafts), problems };
 }
 
 export function grpcRoutes(name: string, namespace: string, spec: GrpcRouteSpec): Drafts {
   const problems: FieldProblem[] = [];
-  const ranked: Ranked[] = [];
+  const drafts: RouteDraft[] = [];
   (spec.rules ?? [{}]).forEach((rule: GrpcRule, i) => {
     const path = `spec.rules[${i}]`;
-    const shared = ruleDraft(name, namespace, i, rule, path, problems);
+    const shared = ruleDraft(name, { kind: 'GRPCRoute', namespace }, i, rule, path, problems);
     const matches = rule.matches && rule.matches.length > 0 ? rule.matches : [{}];
     matches.forEach((match, j) => {
+      const before = problems.length;
       const made: RouteMatch = {};
       const at = `${path}.matches[${j}]`;
       const method = match.method;
@@ -82,13 +84,15 @@ export function grpcRoutes(name: string, namespace: string, spec: GrpcRouteSpec)
         } else made.path = { kind: 'exact', value: `/${service}/${call}` };
       }
       addHeaders(made, match.headers, at, problems);
-      ranked.push({
+      if (problems.length > before) return;
+      drafts.push({
+        ...shared,
         rank: rankOf(made),
-        draft: { ...shared, route: { ...shared.route, matches: isEmpty(made) ? [] : [made] } },
+        route: { ...shared.route, matches: isEmpty(made) ? [] : [made] },
       });
     });
   });
-  return { drafts: inOrder(ranked), problems };
+  return { drafts: inOrder(drafts), problems };
 }
 
 const isEmpty = (match: RouteMatch): boolean => Object.keys(match).length === 0;
@@ -106,15 +110,15 @@ function rankOf(match: RouteMatch): number[] {
 }
 
 /** A stable sort: what ranks alike stays in the order in which it was written. */
-function inOrder(ranked: Ranked[]): RouteDraft[] {
-  const compare = (a: Ranked, b: Ranked): number => {
-    for (let i = 0; i < a.rank.length; i++) {
-      const difference = (b.rank[i] as number) - (a.rank[i] as number);
+export function inOrder(drafts: readonly RouteDraft[]): RouteDraft[] {
+  const compare = ({ rank: a = [] }: RouteDraft, { rank: b = [] }: RouteDraft): number => {
+    for (let i = 0; i < a.length; i++) {
+      const difference = (b[i] ?? 0) - (a[i] as number);
       if (difference !== 0) return difference;
     }
     return 0;
   };
-  return [...ranked].sort(compare).map((r) => r.draft);
+  return [...drafts].sort(compare);
 }
 
 function httpMatch(
@@ -158,28 +162,60 @@ function addHeaders(
 
 function ruleDraft(
   name: string,
-  namespace: string,
+  referrer: Referrer,
   index: number,
   rule: HttpRule | GrpcRule,
   path: string,
   problems: FieldProblem[],
 ): RouteDraft {
   const label = rule.name ?? (index === 0 ? name : `${name}-${index + 1}`);
-  const draft: RouteDraft = { route: { name: label, matches: [], timeouts: {} }, split: [] };
+  const draft: RouteDraft = {
+    route: { name: label, matches: [], timeouts: {} },
+    split: [],
+    referrer,
+  };
   (rule.backendRefs ?? []).forEach((ref, i) => {
-    const service = serviceRef(ref, namespace, `${path}.backendRefs[${i}]`, problems);
-    if (service) draft.split.push({ ...service, weight: ref.weight ?? 1 });
+    const at = `${path}.backendRefs[${i}]`;
+    const service = serviceRef(ref, referrer.namespace, at, problems);
+    const { weight = 1 } = ref;
+    // A share that cannot be sent is answered, and never given to the others.
+    if (service) draft.split.push({ ...service, weight, ...shareFilters(ref, at, problems) });
+    else draft.split.push({ service: '', namespace: '', weight, respond: noBackend });
   });
-  if (draft.split.length > 0 && draft.split.every((s) => s.weight === 0)) {
-    problems.push({
-      path: `${path}.backendRefs`,
-      message: 'every weight is 0, so nothing would serve',
-    });
-  }
+  const before = problems.length;
   (rule.filters ?? []).forEach((filter, i) =>
-    applyFilter(draft, filter, namespace, `${path}.filters[${i}]`, problems),
+    applyFilter(draft, filter, referrer.namespace, `${path}.filters[${i}]`, problems),
   );
+  if (rule.sessionPersistence !== undefined) {
+    problems.push({ path: `${path}.sessionPersistence`, message: 'is not supported' });
+  }
+  // A filter that is passed over may have been what keeps people out.
+  if (problems.length > before) draft.route.respond = unsupported;
   return draft;
+}
+
+const noBackend: OwnAnswer = { status: 500, reason: 'no-backend' };
+const unsupported: OwnAnswer = { status: 500, reason: 'unsupported-filter' };
+
+/** Of one backend: changes of headers; no other filter has a meaning for a share here. */
+function shareFilters(
+  ref: BackendRef,
+  path: string,
+  problems: FieldProblem[],
+): Partial<DraftShare> {
+  const share: Partial<DraftShare> = {};
+  (ref.filters ?? []).forEach((filter, i) => {
+    if (filter.requestHeaderModifier) {
+      share.requestHeaders = changes(filter.requestHeaderModifier);
+    } else if (filter.responseHeaderModifier) {
+      share.responseHeaders = changes(filter.responseHeaderModifier);
+    } else {
+      const message = `filter ${filter.type} is not supported on a backend`;
+      problems.push({ path: `${path}.filters[${i}]`, message });
+      share.respond = unsupported;
+    }
+  });
+  return share;
 }
 
 function serviceRef(
@@ -188,8 +224,10 @@ function serviceRef(
   path: string,
   problems: FieldProblem[],
 ): ServiceRef | undefined {
-  if ((ref.kind ?? 'Service') !== 'Service') {
-    problems.push({ path: `${path}.kind`, message: `'${ref.kind}' is not Service` });
+  if ((ref.kind ?? 'Service') !== 'Service' || !isCoreGroup(ref.group)) {
+    const kind = ref.group ? `${ref.group}/${ref.kind}` : ref.kind;
+    const message = `'${kind}' is not Service`;
+    problems.push({ path: `${path}.kind`, message, reason: 'InvalidKind' });
     return undefined;
   }
   return {
@@ -198,6 +236,13 @@ function serviceRef(
     ...(ref.port === undefined ? {} : { port: ref.port }),
   };
 }
+
+const isCoreGroup = (group: string | undefined): boolean =>
+  group === undefined || group === '' || group === 'core';
+
+/** Whether a route concerns the mesh by this parent; a Gateway's routes are its own controller's business. */
+export const isServiceParent = (parent: ParentRef): boolean =>
+  parent.kind === 'Service' && isCoreGroup(parent.group);
 
 function applyFilter(
   draft: RouteDraft,
@@ -216,16 +261,17 @@ function applyFilter(
     const share = fraction
       ? fraction.numerator / (fraction.denominator ?? 100)
       : (percent ?? 100) / 100;
-    if (ref) draft.mirror = { ...ref, fraction: share };
+    if (draft.mirror) problems.push({ path, message: 'a second RequestMirror is not supported' });
+    else if (ref) draft.mirror = { ...ref, fraction: share };
   } else if (filter.requestRedirect) {
     const { scheme, hostname, port, statusCode, path: to } = filter.requestRedirect;
-    const full = to?.replaceFullPath ?? to?.replacePrefixMatch;
     route.redirect = {
       status: (statusCode ?? 302) as 302,
       ...(scheme ? { scheme } : {}),
       ...(hostname ? { host: hostname } : {}),
       ...(port === undefined ? {} : { port }),
-      ...(full === undefined ? {} : { path: full }),
+      ...(to?.replaceFullPath === undefined ? {} : { path: to.replaceFullPath }),
+      ...(to?.replacePrefixMatch === undefined ? {} : { prefix: to.replacePrefixMatch }),
     };
   } else if (filter.urlRewrite) {
     const { hostname, path: to } = filter.urlRewrite;

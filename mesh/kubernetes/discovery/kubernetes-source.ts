@@ -19,6 +19,8 @@ import {
   type StoreKind,
   storeKinds,
 } from './store.js';
+import type { Referrer, ServiceRef } from './route-parts.js';
+import type { ReferenceGrantSpec } from './specs.js';
 import { type EndpointSlice, type Pod, trimMeta, trimPod } from './types.js';
 import { isMeshed, selects, workloadOf } from './workload.js';
 
@@ -156,6 +158,11 @@ export class KubernetesSource implements DiscoverySource {
         for (const key of this.#routed[kind].change(now, before)) this.#touch(key);
         if (kind === 'HTTPRoute') this.#touchNamespace(namespaceOf(object), 'workloads');
         break;
+      case 'ReferenceGrant':
+        // Whoever sends to a service of its namespace may do so now, or may no more.
+        for (const key of [...this.#usedBy.keys()])
+          if (key.startsWith(`${namespaceOf(object)}/`)) this.#touch(key);
+        break;
       case 'ExternalWorkload':
         for (const service of this.caches.Service.objects.values()) {
           const matchLabels = service.spec.selector;
@@ -229,7 +236,7 @@ export class KubernetesSource implements DiscoverySource {
 
   #convert(key: string): Destination[] {
     const service = this.caches.Service.objects.get(key);
-    const made = service ? convertService(service, this.#lookup) : { destinations: [], uses: [] };
+    const made = service ? convertService(service, this.lookup) : { destinations: [], uses: [] };
     for (const used of this.#uses.get(key) ?? []) this.#usedBy.get(used)?.delete(key);
     for (const used of made.uses) {
       let users = this.#usedBy.get(used);
@@ -261,7 +268,13 @@ export class KubernetesSource implements DiscoverySource {
     this.#sink?.problems([...this.#problems.values()]);
   }
 
-  get #lookup(): Lookup {
+  /** Plain maps of all that was listed. */
+  get store(): Store {
+    const entries = storeKinds.map((kind) => [kind, this.caches[kind].objects]);
+    return Object.fromEntries(entries) as Store;
+  }
+
+  get lookup(): Lookup {
     const { caches } = this;
     return {
       trustDomain: this.#options.trustDomain,
@@ -271,10 +284,16 @@ export class KubernetesSource implements DiscoverySource {
       slices: (key) => this.#slices.get(key),
       pod: (key) => caches.Pod.objects.get(key),
       externalWorkloads: (namespace) => inNamespace(caches.ExternalWorkload.objects, namespace),
-      profiles: (key) => this.#routed.ServiceProfile.get(key) as never,
-      splits: (key) => this.#routed.TrafficSplit.get(key) as never,
-      httpRoutes: (key) => this.#routed.HTTPRoute.get(key) as never,
-      grpcRoutes: (key) => this.#routed.GRPCRoute.get(key) as never,
+      attached: (key) => ({
+        profiles: this.#routed.ServiceProfile.get(key) as never,
+        splits: this.#routed.TrafficSplit.get(key) as never,
+        httpRoutes: this.#routed.HTTPRoute.get(key) as never,
+        grpcRoutes: this.#routed.GRPCRoute.get(key) as never,
+      }),
+      isGranted: (from, to) =>
+        inNamespace(caches.ReferenceGrant.objects, to.namespace).some((g) =>
+          isGrantedBy(g.spec, from, to),
+        ),
     };
   }
 
@@ -291,6 +310,19 @@ export class KubernetesSource implements DiscoverySource {
     };
   }
 }
+
+const isGrantedBy = (
+  { from, to }: ReferenceGrantSpec,
+  referrer: Referrer,
+  ref: ServiceRef,
+): boolean =>
+  from.some(
+    (f) =>
+      f.group === resources.HTTPRoute.group &&
+      f.kind === referrer.kind &&
+      f.namespace === referrer.namespace,
+  ) &&
+  to.some((t) => t.group === '' && t.kind === 'Service' && (t.name ?? ref.service) === ref.service);
 
 function inNamespace<T extends KubeObject>(
   objects: ReadonlyMap<string, T>,

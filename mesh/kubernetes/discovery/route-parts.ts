@@ -1,7 +1,7 @@
 /** What all kinds of routes share: a route before its backends are resolved, its problems, its defaults. */
 import { parseDurationMs } from '../../../base/duration.js';
 import { patternProblem } from '../../pattern/pattern.js';
-import type { RetryBudget, RetryPolicy, Route } from '../../model.js';
+import type { HeaderChanges, OwnAnswer, RetryBudget, RetryPolicy, Route } from '../../model.js';
 
 /** A service that a route sends to. */
 export interface ServiceRef {
@@ -10,17 +10,36 @@ export interface ServiceRef {
   port?: number;
 }
 
+/** Who refers to a service: whether it may is asked of the other namespace's ReferenceGrants. */
+export interface Referrer {
+  kind: 'HTTPRoute' | 'GRPCRoute';
+  namespace: string;
+}
+
+export interface DraftShare extends ServiceRef {
+  weight: number;
+  requestHeaders?: HeaderChanges;
+  responseHeaders?: HeaderChanges;
+  respond?: OwnAnswer;
+}
+
 /** A route whose split and mirror name services; `split` empty means the destination itself. */
 export interface RouteDraft {
   route: Omit<Route, 'split' | 'mirror'>;
-  split: (ServiceRef & { weight: number })[];
+  split: DraftShare[];
   mirror?: ServiceRef & { fraction: number };
+  /** Of Gateway API routes. */
+  referrer?: Referrer;
+  /** What goes first among all routes of one parent, larger first; absent: in the order as written. */
+  rank?: number[];
 }
 
 /** What cannot work, and where: a path such as `spec.routes[2].timeout`. */
 export interface FieldProblem {
   path: string;
   message: string;
+  /** A backend of a kind that is no Service: an unresolved reference, not an unsupported value. */
+  reason?: 'InvalidKind';
 }
 
 export interface Drafts {

@@ -26,7 +26,7 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
     });
   }
   const names = new Set<string>();
-  const drafts = (spec.routes ?? []).map((route, i): RouteDraft => {
+  const drafts = (spec.routes ?? []).flatMap((route, i): RouteDraft[] => {
     const path = `spec.routes[${i}]`;
     if (names.has(route.name)) {
       problems.push({ path: `${path}.name`, message: `a second route called '${route.name}'` });
@@ -38,9 +38,13 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
       problems.push({ path: `${path}.perTryTimeout`, message: "longer than the route's timeout" });
     }
     const failure = failureOf(route.responseClasses);
+    const before = problems.length;
+    const matches = conditionMatches(route.condition, `${path}.condition`, problems);
+    // Half a condition would match too much.
+    if (problems.length > before) return [];
     const made: RouteDraft['route'] = {
       name: route.name,
-      matches: conditionMatches(route.condition, `${path}.condition`, problems),
+      matches,
       timeouts: {
         ...(timeoutMs === undefined ? {} : { requestMs: timeoutMs }),
         ...(perTryMs === undefined ? {} : { perTryMs }),
@@ -56,7 +60,7 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
         ...(failure ? { statuses: failure.statuses } : {}),
       });
     }
-    return { route: made, split };
+    return [{ route: made, split }];
   });
   if (split.length > 0) {
     drafts.push({ route: { name: 'default', matches: [], timeouts: {} }, split });

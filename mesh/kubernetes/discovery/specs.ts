@@ -94,6 +94,13 @@ export interface ParentRef {
   name: string;
   namespace?: string;
   port?: number;
+  /** Of a Service: the name of a port. */
+  sectionName?: string;
+}
+
+export interface ReferenceGrantSpec {
+  from: { group: string; kind: string; namespace: string }[];
+  to: { group: string; kind: string; name?: string }[];
 }
 
 export interface BackendRef {
@@ -103,6 +110,7 @@ export interface BackendRef {
   namespace?: string;
   port?: number;
   weight?: number;
+  filters?: RouteFilter[];
 }
 
 interface HeaderFilter {
@@ -154,6 +162,7 @@ export interface HttpRouteSpec {
     backendRefs?: BackendRef[];
     timeouts?: { request?: string; backendRequest?: string };
     retry?: { codes?: number[]; attempts?: number; backoff?: string };
+    sessionPersistence?: unknown;
   }[];
 }
 
@@ -168,5 +177,6 @@ export interface GrpcRouteSpec {
     }[];
     filters?: RouteFilter[];
     backendRefs?: BackendRef[];
+    sessionPersistence?: unknown;
   }[];
 }

@@ -1,19 +1,14 @@
-/** Says on each custom resource whether it was accepted, as a condition that `kubectl get` shows. One writes. */
+/** Says on each object that shapes traffic whether it was accepted, as conditions that `kubectl get` shows. One writes. */
 import type { Clock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
-import type { KubeApi } from '../client/api.js';
-import { type AnyObject, resources } from '../client/objects.js';
-import { type CustomKind, customKinds } from '../crds/definitions.js';
+import { isStatus, type KubeApi } from '../client/api.js';
+import { type AnyObject, type Kind, resources } from '../client/objects.js';
+import { customKinds } from '../crds/definitions.js';
 import { problemsOfObject } from '../inject/validate.js';
 import type { KubernetesSource } from './kubernetes-source.js';
-
-interface Condition {
-  type: string;
-  status: string;
-  reason: string;
-  message?: string;
-  observedGeneration?: number;
-}
+import { type Condition, parentStatuses } from './route-status.js';
+import type { Store, StoreKind } from './store.js';
+import { type Finding, targetFinding } from './targets.js';
 
 export interface StatusOptions {
   clock: Clock;
@@ -21,39 +16,105 @@ export interface StatusOptions {
   log(line: string): void;
 }
 
+/** Changes are gathered for so long: a rollout is many. */
+const gatherMs = 100;
+/** For what a change did not bring about: a new leader, a write that failed. */
+const againMs = 30_000;
+const routeKinds = ['HTTPRoute', 'GRPCRoute'] as const;
+
 /** Call before the source starts. */
 export function writeStatuses(
   api: KubeApi,
   source: KubernetesSource,
   options: StatusOptions,
 ): void {
-  for (const kind of customKinds) {
-    source.caches[kind].onChange((now) => {
-      if (!now || !options.leading()) return;
-      const object = now as unknown as AnyObject;
-      const wanted = conditionOf(object);
-      if (isSaid(object, wanted)) return;
-      write(api, kind, object, wanted, options.clock).catch((error: unknown) => {
-        // The next change, or the next leader, writes it again: a status is never worth stopping for.
-        options.log(`status of ${kind} ${object.metadata.name}: ${messageOf(error)}`);
-      });
+  const writer = new StatusWriter(api, source, options);
+  const read: StoreKind[] = [...customKinds, ...routeKinds, 'Service', 'ReferenceGrant', 'Pod'];
+  for (const kind of read) source.caches[kind].onChange(() => writer.soon());
+  options.clock.every(againMs, () => writer.soon());
+}
+
+class StatusWriter {
+  readonly #api: KubeApi;
+  readonly #source: KubernetesSource;
+  readonly #options: StatusOptions;
+  #scheduled = false;
+  #running = false;
+
+  constructor(api: KubeApi, source: KubernetesSource, options: StatusOptions) {
+    this.#api = api;
+    this.#source = source;
+    this.#options = options;
+  }
+
+  soon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.clock.after(gatherMs, () => {
+      this.#scheduled = false;
+      if (this.#running) this.soon();
+      else void this.#run();
     });
+  }
+
+  async #run(): Promise<void> {
+    if (!this.#options.leading()) return;
+    this.#running = true;
+    const { caches, lookup } = this.#source;
+    const now = new Date(this.#options.clock.nowMs()).toISOString();
+    for (const kind of customKinds) {
+      for (const object of caches[kind].objects.values()) {
+        const any = object as unknown as AnyObject;
+        const wanted = conditionOf(any, this.#source.store);
+        if (isSaid(any, wanted)) continue;
+        const conditions = [{ ...wanted, lastTransitionTime: now }];
+        await this.#write(kind, any, { conditions });
+      }
+    }
+    // The API's times have no fractions.
+    const seconds = now.replace(/\.\d+Z$/, 'Z');
+    for (const kind of routeKinds) {
+      for (const object of caches[kind].objects.values()) {
+        const any = object as unknown as AnyObject;
+        const parents = parentStatuses(any, lookup, seconds);
+        if (parents) await this.#write(kind, any, { parents });
+      }
+    }
+    this.#running = false;
+  }
+
+  async #write(kind: Kind, { metadata }: AnyObject, status: unknown): Promise<void> {
+    const { namespace, name, resourceVersion } = metadata;
+    // Whoever wrote meanwhile (another controller's entry in the same list) is not written over.
+    const body = { metadata: { resourceVersion }, status };
+    try {
+      await this.#api.patch(resources[kind], namespace, name, body, 'status');
+    } catch (error) {
+      if (isStatus(error, 404) || isStatus(error, 409)) return;
+      // The next change, or the next round, writes it again: a status is never worth stopping for.
+      this.#options.log(`status of ${kind} ${namespace}/${name}: ${messageOf(error)}`);
+    }
   }
 }
 
 /** The webhook refuses most of this; objects may be older than it, or have come while it was away. */
-export function conditionOf(object: AnyObject): Condition {
+export function conditionOf(object: AnyObject, store: Store): Condition {
   const problems = problemsOfObject(object);
   const { generation } = object.metadata;
-  const shared = {
+  const found: Finding =
+    problems.length === 0
+      ? targetFinding(object, store)
+      : {
+          status: 'False',
+          reason: 'Invalid',
+          message: problems.map((p) => `${p.path}: ${p.message}`).join('; '),
+        };
+  return {
     type: 'Accepted',
     ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...found,
+    message: found.message.slice(0, 1000),
   };
-  if (problems.length === 0) {
-    return { ...shared, status: 'True', reason: 'Accepted', message: 'in force' };
-  }
-  const message = problems.map((p) => `${p.path}: ${p.message}`).join('; ');
-  return { ...shared, status: 'False', reason: 'Invalid', message: message.slice(0, 1000) };
 }
 
 function isSaid(object: AnyObject, wanted: Condition): boolean {
@@ -62,19 +123,8 @@ function isSaid(object: AnyObject, wanted: Condition): boolean {
     (c) =>
       c.type === wanted.type &&
       c.status === wanted.status &&
+      c.reason === wanted.reason &&
       c.message === wanted.message &&
       c.observedGeneration === wanted.observedGeneration,
   );
-}
-
-async function write(
-  api: KubeApi,
-  kind: CustomKind,
-  { metadata }: AnyObject,
-  wanted: Condition,
-  clock: Clock,
-): Promise<void> {
-  const lastTransitionTime = new Date(clock.nowMs()).toISOString();
-  const status = { conditions: [{ ...wanted, lastTransitionTime }] };
-  await api.patch(resources[kind], metadata.namespace, metadata.name, { status }, 'status');
 }

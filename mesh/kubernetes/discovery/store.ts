@@ -1,5 +1,6 @@
 /** Everything that discovery watches, by name and by what refers to what; one place for all look-ups. */
 import type { KubeObject } from '../client/objects.js';
+import { isServiceParent } from './gateway-routes.js';
 import type {
   AuthorizationPolicySpec,
   ExternalWorkloadSpec,
@@ -7,6 +8,7 @@ import type {
   HttpRouteSpec,
   MultiClusterLinkSpec,
   RateLimitSpec,
+  ReferenceGrantSpec,
   ServerSpec,
   ServiceProfileSpec,
   TrafficSplitSpec,
@@ -23,6 +25,7 @@ export interface Store {
   TrafficSplit: ReadonlyMap<string, SpecObject<TrafficSplitSpec>>;
   HTTPRoute: ReadonlyMap<string, SpecObject<HttpRouteSpec>>;
   GRPCRoute: ReadonlyMap<string, SpecObject<GrpcRouteSpec>>;
+  ReferenceGrant: ReadonlyMap<string, SpecObject<ReferenceGrantSpec>>;
   Server: ReadonlyMap<string, SpecObject<ServerSpec>>;
   AuthorizationPolicy: ReadonlyMap<string, SpecObject<AuthorizationPolicySpec>>;
   RateLimit: ReadonlyMap<string, SpecObject<RateLimitSpec>>;
@@ -41,6 +44,7 @@ export const storeKinds: readonly StoreKind[] = [
   'TrafficSplit',
   'HTTPRoute',
   'GRPCRoute',
+  'ReferenceGrant',
   'Server',
   'AuthorizationPolicy',
   'RateLimit',
@@ -97,6 +101,6 @@ export function profileService(name: string, namespace: string): string {
 export function parentServices(route: SpecObject<HttpRouteSpec | GrpcRouteSpec>): string[] {
   const namespace = route.metadata.namespace ?? 'default';
   return (route.spec.parentRefs ?? [])
-    .filter((p) => p.kind === 'Service')
+    .filter(isServiceParent)
     .map((p) => `${p.namespace ?? namespace}/${p.name}`);
 }

@@ -1,7 +1,7 @@
 /** What the schemas cannot say: whether an object can work at all, each problem with the path of its field. */
 import { isIP } from 'node:net';
 import type { AnyObject } from '../client/objects.js';
-import { grpcRoutes, httpRoutes } from '../discovery/gateway-routes.js';
+import { grpcRoutes, httpRoutes, isServiceParent } from '../discovery/gateway-routes.js';
 import { type FieldProblem } from '../discovery/route-parts.js';
 import { profileRoutes } from '../discovery/service-profile.js';
 import type {
@@ -9,6 +9,7 @@ import type {
   ExternalWorkloadSpec,
   GrpcRouteSpec,
   HttpRouteSpec,
+  ParentRef,
   RateLimitSpec,
   ServerSpec,
   ServiceProfileSpec,
@@ -32,14 +33,15 @@ const checks: Record<string, Check> = {
   },
   TrafficSplit: (spec: TrafficSplitSpec) => {
     const problems: FieldProblem[] = [];
-    if (spec.backends.every((b) => b.weight === 0)) {
+    const { backends = [] } = spec;
+    if (backends.length > 0 && backends.every((b) => b.weight === 0)) {
       problems.push({
         path: 'spec.backends',
         message: 'every weight is 0, so nothing would serve',
       });
     }
     const seen = new Set<string>();
-    spec.backends.forEach((b, i) => {
+    backends.forEach((b, i) => {
       if (seen.has(b.service)) {
         problems.push({
           path: `spec.backends[${i}].service`,
@@ -51,9 +53,13 @@ const checks: Record<string, Check> = {
     return problems;
   },
   HTTPRoute: (spec: HttpRouteSpec, { metadata }: AnyObject) =>
-    httpRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems,
+    isForMeshAlone(spec)
+      ? httpRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems
+      : [],
   GRPCRoute: (spec: GrpcRouteSpec, { metadata }: AnyObject) =>
-    grpcRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems,
+    isForMeshAlone(spec)
+      ? grpcRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems
+      : [],
   Server: (spec: ServerSpec) => {
     const { port } = spec;
     const fits =
@@ -108,6 +114,10 @@ const checks: Record<string, Check> = {
         : [],
     ),
 };
+
+/** A route of a Gateway is judged by the Gateway's controller; where it is the mesh's too, its status says the rest. */
+const isForMeshAlone = ({ parentRefs = [] }: { parentRefs?: ParentRef[] }): boolean =>
+  parentRefs.length > 0 && parentRefs.every((p) => isServiceParent(p) || p.kind === 'Server');
 
 /** Kinds that the validating webhook is asked about. */
 export const validatedKinds = Object.keys(checks);

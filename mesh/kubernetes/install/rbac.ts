@@ -28,7 +28,7 @@ const rule = (kinds: readonly Kind[], verbs: string[], only?: string[], below = 
 /** Of the whole cluster. */
 export const controllerClusterRules = (): Rule[] => [
   ...rule(storeKinds, ['list', 'watch']),
-  ...rule(customKinds, ['patch'], undefined, '/status'),
+  ...rule([...customKinds, 'HTTPRoute', 'GRPCRoute'], ['patch'], undefined, '/status'),
   ...rule(['TokenReview'], ['create']),
 ];
 

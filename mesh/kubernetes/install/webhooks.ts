@@ -1,8 +1,12 @@
 /** The two webhook configurations; the injector writes their caBundle. */
-import { type AnyObject, type Resource, resources } from '../client/objects.js';
+import { type AnyObject, meshGroup, type Resource, resources } from '../client/objects.js';
 import { validatedKinds } from '../inject/validate.js';
 import { names } from './manifests.js';
 import type { Values } from './values.js';
+
+const versionsOf = (kinds: readonly Resource[]): string[] => [
+  ...new Set(kinds.map((k) => k.version)),
+];
 
 export function webhookObjects(values: Values): AnyObject[] {
   const apiVersion = 'admissionregistration.k8s.io/v1';
@@ -25,6 +29,22 @@ export function webhookObjects(values: Values): AnyObject[] {
     const resource = (resources as Record<string, Resource>)[kind] as Resource;
     groups.set(resource.group, [...(groups.get(resource.group) ?? []), resource]);
   }
+  const foreign = [...groups.keys()].filter((group) => group !== meshGroup);
+  const validator = (name: string, of: string[], failurePolicy: string): unknown => ({
+    name,
+    clientConfig: client('/validate'),
+    rules: of.map((group) => ({
+      apiGroups: [group],
+      // Of a group that others define too, only the version that we know.
+      apiVersions: group === meshGroup ? ['*'] : versionsOf(groups.get(group) ?? []),
+      resources: (groups.get(group) ?? []).map((k) => k.plural),
+      operations: ['CREATE', 'UPDATE'],
+      scope: 'Namespaced',
+    })),
+    failurePolicy,
+    sideEffects: 'None',
+    ...shared,
+  });
   return [
     {
       apiVersion,
@@ -58,20 +78,9 @@ export function webhookObjects(values: Values): AnyObject[] {
       kind: 'ValidatingWebhookConfiguration',
       metadata: { name: names.validatingWebhook },
       webhooks: [
-        {
-          name: 'validator.firedrill.dev',
-          clientConfig: client('/validate'),
-          rules: [...groups].map(([group, kinds]) => ({
-            apiGroups: [group],
-            apiVersions: ['*'],
-            resources: kinds.map((k) => k.plural),
-            operations: ['CREATE', 'UPDATE'],
-            scope: 'Namespaced',
-          })),
-          failurePolicy: values.injector.failurePolicy,
-          sideEffects: 'None',
-          ...shared,
-        },
+        validator('validator.firedrill.dev', [meshGroup], values.injector.failurePolicy),
+        // Other controllers' objects too: they are never held up by us.
+        validator('routes.validator.firedrill.dev', foreign, 'Ignore'),
       ],
     },
   ];

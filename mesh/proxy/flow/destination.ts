@@ -43,7 +43,7 @@ export class CompiledDestination implements DestinationState {
       this.backends.set(backend.name, new BackendState(source.name, backend, parts));
     }
     this.defaultRoute = this.#compileDefault(source);
-    this.routes = source.routes.map((r) => this.#compile(r, source, this.backends));
+    this.routes = this.#routesFor(source).map((r) => this.#compile(r, source, this.backends));
     this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
   }
 
@@ -79,7 +79,7 @@ export class CompiledDestination implements DestinationState {
     }
     this.backends = backends;
     const before = this.routes;
-    this.routes = source.routes.map((r) => this.#compile(r, source, backends));
+    this.routes = this.#routesFor(source).map((r) => this.#compile(r, source, backends));
     this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
     for (const route of before) {
       if (!this.routes.some((r) => r.metrics === route.metrics)) {
@@ -114,6 +114,14 @@ export class CompiledDestination implements DestinationState {
     }
     this.mismatches++;
     return this.defaultRoute;
+  }
+
+  /** A route of somebody else's namespace on this service concerns that namespace's clients, and nobody else. */
+  #routesFor(source: Destination): Route[] {
+    const { namespace } = this.#parts.workload;
+    return source.routes.filter(
+      ({ clientNamespace }) => clientNamespace === undefined || clientNamespace === namespace,
+    );
   }
 
   #compileDefault(source: Destination): RouteState {
@@ -160,9 +168,6 @@ function checkRoute(
 ): void {
   for (const { backend } of route.split) {
     if (!backends.has(backend)) fail(`route ${route.name}: no backend ${backend}`);
-  }
-  if (!route.redirect && !route.split.some((s) => s.weight > 0)) {
-    fail(`route ${route.name}: no backend has a weight`);
   }
   if (route.mirror && !backends.has(route.mirror.backend)) {
     fail(`route ${route.name}: no backend ${route.mirror.backend} to mirror to`);

@@ -25,8 +25,10 @@ export class OutboundConnection implements ConnectionFlow {
   constructor(parts: FlowParts, destination: CompiledDestination) {
     this.#parts = parts;
     // Routes are about requests; of a split only the weights mean anything here.
-    const route = destination.routes.find((r) => r.matcher.always) ?? destination.defaultRoute;
-    this.#backend = route.backend();
+    const route =
+      destination.routes.find((r) => r.matcher.always && !r.source.respond) ??
+      destination.defaultRoute;
+    this.#backend = route.share().backend;
     if (destination.refused !== '') this.refusal = 'close';
     if (parts.faults.outbound > 0) {
       const strike = parts.faults.strike('outbound', {

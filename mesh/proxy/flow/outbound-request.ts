@@ -3,14 +3,14 @@ import { raise } from '../telemetry/request-metrics.js';
 import type { Considered } from '../telemetry/flow-record.js';
 import type { BackendState } from './balance/backend.js';
 import type { EndpointRecord } from './balance/endpoint.js';
-import type { End, EndpointState, RequestInfo, TryFailure } from './contract.js';
+import type { End, EndpointState, HeaderEdits, RequestInfo, TryFailure } from './contract.js';
 import type { CompiledDestination } from './destination.js';
 import { beginMirror } from './mirror.js';
 import type { FlowParts } from './parts.js';
 import { RequestFlow } from './request-flow.js';
 import { backoffMs } from './retry/backoff.js';
 import { breakerFailures, repelling } from './route/classify.js';
-import { isIdempotent, type RouteState } from './route/route-state.js';
+import { isIdempotent, type RouteState, type Share } from './route/route-state.js';
 import type { Judged } from './route/target.js';
 
 /** Repeats of what certainly was not processed, which cost no budget: a connection that had just been closed. */
@@ -20,6 +20,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   readonly direction = 'outbound';
   readonly destination: CompiledDestination;
   readonly backend: BackendState;
+  readonly #share: Share;
   /** Of the last try, also after it was let go of. */
   endpoint: EndpointRecord | undefined = undefined;
   /** Whether the endpoint still counts this request as pending. */
@@ -50,8 +51,9 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   ) {
     super(parts, request, route, judged, nowMs);
     this.destination = destination;
-    this.backend = route.backend();
-    this.requestHeaders = route.requestHeaders;
+    this.#share = route.share();
+    this.backend = this.#share.backend;
+    this.requestHeaders = this.#share.requestHeaders;
     const { retry } = route;
     this.#mayRetry = retry !== undefined && route.mayRetry(request.method);
     if (this.#mayRetry) this.retryBufferBytes = route.retry?.policy.maxBufferedBytes ?? 0;
@@ -64,6 +66,10 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     if (parts.memory.shedRatio > 0) this.#shedForMemory();
     if (parts.faults.outbound > 0) this.#strike();
     this.watch();
+  }
+
+  override get responseHeaders(): HeaderEdits | undefined {
+    return this.#share.responseHeaders;
   }
 
   get dst(): string {
@@ -378,6 +384,12 @@ export class OutboundRequest extends RequestFlow<RouteState> {
         body: '',
         reason: 'redirect',
       };
+      return;
+    }
+    const own = route.source.respond ?? this.#share.respond;
+    if (own) {
+      const said = own.status === 404 ? 'no route matches' : 'the route has no backend to send to';
+      this.refuse(own.status, own.reason, said);
       return;
     }
     if (route.limiter) {

@@ -1,7 +1,7 @@
 /** An outbound route as compiled: what is asked of it for each request is a field or one call. */
 import type { Clock } from '../../../../base/clock.js';
 import type { Random } from '../../../../base/random.js';
-import type { RetryPolicy, Route } from '../../../model.js';
+import type { HeaderChanges, OwnAnswer, RetryPolicy, Route } from '../../../model.js';
 import type { RequestMetrics } from '../../telemetry/request-metrics.js';
 import type { BackendState } from '../balance/backend.js';
 import type { HeaderEdits, RequestInfo } from '../contract.js';
@@ -32,6 +32,9 @@ export const isIdempotent = (method: string): boolean => idempotent.has(method);
 
 export interface Share {
   backend: BackendState;
+  requestHeaders: HeaderEdits | undefined;
+  responseHeaders: HeaderEdits | undefined;
+  respond: OwnAnswer | undefined;
   /** Of the sum of weights, up to and with this one. */
   upTo: number;
 }
@@ -54,7 +57,7 @@ export class RouteState implements RoutePolicy {
   readonly mirror: { backend: BackendState; fraction: number } | undefined;
   /** None of the rarer policies: begin() has nothing to look at. */
   readonly isPlain: boolean;
-  readonly #only: BackendState | undefined;
+  readonly #only: Share | undefined;
   readonly #shares: readonly Share[];
   readonly #random: Random;
 
@@ -92,12 +95,12 @@ export class RouteState implements RoutePolicy {
     const mirrored = source.mirror && backends.get(source.mirror.backend);
     this.mirror = mirrored && { backend: mirrored, fraction: source.mirror?.fraction ?? 0 };
     this.#shares = sharesOf(source, backends);
-    // A redirect needs no backend, but every request belongs to one.
-    const first = this.#shares[0]?.backend ?? [...backends.values()][0];
-    this.#only = this.#shares.length <= 1 ? first : undefined;
+    this.#only = this.#shares.length === 1 ? this.#shares[0] : undefined;
     this.#random = random;
     this.isPlain =
       !source.redirect &&
+      !source.respond &&
+      this.#shares.every((share) => !share.respond) &&
       !source.rewrite &&
       !this.limiter &&
       !this.mirror &&
@@ -105,11 +108,11 @@ export class RouteState implements RoutePolicy {
   }
 
   /** Sticky for a request: its retries stay with the version that it was given. */
-  backend(): BackendState {
+  share(): Share {
     if (this.#only) return this.#only;
     const lot = this.#random.next() * (this.#shares[this.#shares.length - 1] as Share).upTo;
-    for (const { backend, upTo } of this.#shares) if (lot < upTo) return backend;
-    return (this.#shares[this.#shares.length - 1] as Share).backend;
+    for (const share of this.#shares) if (lot < share.upTo) return share;
+    return this.#shares[this.#shares.length - 1] as Share;
   }
 
   mayRetry(method: string): boolean {
@@ -121,14 +124,7 @@ export class RouteState implements RoutePolicy {
     const { rewrite } = this.source;
     if (!rewrite) return {};
     const query = request.path.slice(pathOf(request.path).length);
-    const length =
-      rewrite.prefix === undefined ? undefined : this.matcher.prefixLength(request, path);
-    let to = path;
-    if (rewrite.path !== undefined) to = rewrite.path;
-    else if (length !== undefined) {
-      to = `${rewrite.prefix?.replace(/\/+$/, '') ?? ''}${path.slice(length)}`;
-      if (!to.startsWith('/')) to = `/${to}`;
-    }
+    const to = rewrite.path ?? this.#inPlaceOfPrefix(rewrite.prefix, request, path);
     return {
       ...(to !== path && { path: to + query }),
       ...(rewrite.host !== undefined && { authority: rewrite.host }),
@@ -148,11 +144,16 @@ export class RouteState implements RoutePolicy {
     const usual = scheme === 'https' ? '443' : '80';
     const at = port === undefined || port === usual ? '' : `:${port}`;
     const query = request.path.indexOf('?');
-    const path =
-      redirect.path === undefined
-        ? request.path
-        : redirect.path + (query < 0 ? '' : request.path.slice(query));
-    return `${scheme}://${host}${at}${path}`;
+    const asked = query < 0 ? request.path : request.path.slice(0, query);
+    const path = redirect.path ?? this.#inPlaceOfPrefix(redirect.prefix, request, asked);
+    return `${scheme}://${host}${at}${path}${query < 0 ? '' : request.path.slice(query)}`;
+  }
+
+  #inPlaceOfPrefix(prefix: string | undefined, request: RequestInfo, path: string): string {
+    const length = prefix === undefined ? undefined : this.matcher.prefixLength(request, path);
+    if (prefix === undefined || length === undefined) return path;
+    const to = `${prefix.replace(/\/+$/, '')}${path.slice(length)}`;
+    return to.startsWith('/') ? to : `/${to}`;
   }
 }
 
@@ -167,14 +168,50 @@ export function limiterOf(
   return before && isSame(policy, before.policy) ? before : new RateLimiter(policy, nowMs);
 }
 
+/** At least one: a request that is answered here belongs to a backend all the same, and is counted with it. */
 function sharesOf(source: Route, backends: ReadonlyMap<string, BackendState>): Share[] {
   let upTo = 0;
   const shares: Share[] = [];
-  for (const { backend, weight } of source.split) {
+  for (const { backend, weight, requestHeaders, responseHeaders, respond } of source.split) {
     const state = backends.get(backend);
     if (!state || weight <= 0) continue;
     upTo += weight;
-    shares.push({ backend: state, upTo });
+    shares.push({
+      backend: state,
+      upTo,
+      requestHeaders: headerEdits(both(source.requestHeaders, requestHeaders)),
+      responseHeaders: headerEdits(both(responseHeaders, source.responseHeaders)),
+      respond,
+    });
+  }
+  const [first] = backends.values();
+  if (shares.length === 0 && first) {
+    const respond = source.redirect || source.respond ? undefined : nothingServes;
+    const edits = {
+      requestHeaders: headerEdits(source.requestHeaders),
+      responseHeaders: headerEdits(source.responseHeaders),
+    };
+    shares.push({ backend: first, upTo: 1, ...edits, respond });
   }
   return shares;
+}
+
+const nothingServes: OwnAnswer = { status: 500, reason: 'no-backend' };
+
+/** As if one had been applied after the other: what the later sets or removes stays so. */
+function both(
+  first: HeaderChanges | undefined,
+  then: HeaderChanges | undefined,
+): HeaderChanges | undefined {
+  if (!first || !then) return first ?? then;
+  const touched = new Set(
+    [...(then.set ?? []).map(([name]) => name), ...(then.remove ?? [])].map((n) => n.toLowerCase()),
+  );
+  const kept = (pairs: HeaderChanges['set']): [string, string][] =>
+    (pairs ?? []).filter(([name]) => !touched.has(name.toLowerCase()));
+  return {
+    set: [...kept(first.set), ...(then.set ?? [])],
+    add: [...kept(first.add), ...(then.add ?? [])],
+    remove: [...(first.remove ?? []), ...(then.remove ?? [])],
+  };
 }

@@ -1,0 +1,116 @@
+/**
+ * The routes of one Service port, and for whom: a route, profile or split of the service's own namespace shapes the
+ * traffic of every client, one of another namespace that of its own clients only (GAMMA's consumer routes).
+ */
+import type { RetryBudget } from '../../model.js';
+import type { KubeObject } from '../client/objects.js';
+import { grpcRoutes, httpRoutes, inOrder, isServiceParent } from './gateway-routes.js';
+import type { RouteDraft } from './route-parts.js';
+import { profileRoutes } from './service-profile.js';
+import type {
+  GrpcRouteSpec,
+  HttpRouteSpec,
+  ParentRef,
+  ServiceProfileSpec,
+  TrafficSplitSpec,
+} from './specs.js';
+import type { SpecObject } from './types.js';
+
+/** All that names a service, whichever namespace it is in. */
+export interface Attached {
+  profiles: SpecObject<ServiceProfileSpec>[];
+  splits: SpecObject<TrafficSplitSpec>[];
+  httpRoutes: SpecObject<HttpRouteSpec>[];
+  grpcRoutes: SpecObject<GrpcRouteSpec>[];
+}
+
+export interface PortRoutes {
+  drafts: RouteDraft[];
+  retryBudget?: RetryBudget;
+}
+
+type Route = SpecObject<HttpRouteSpec | GrpcRouteSpec>;
+
+/** Whether a parent means this port of the service. */
+export const isOfPort = (
+  parent: ParentRef,
+  port: { name?: string | undefined; port: number },
+): boolean =>
+  (parent.port === undefined || parent.port === port.port) &&
+  (parent.sectionName === undefined || parent.sectionName === port.name);
+
+export function routesOfPort(
+  service: { name: string; namespace: string },
+  port: { name?: string; port: number },
+  attached: Attached,
+): PortRoutes {
+  const onPort = (route: Route): boolean =>
+    (route.spec.parentRefs ?? []).some(
+      (p) =>
+        isServiceParent(p) &&
+        p.name === service.name &&
+        (p.namespace ?? route.metadata.namespace) === service.namespace &&
+        isOfPort(p, port),
+    );
+  const http = attached.httpRoutes.filter(onPort).sort(byAge);
+  const grpc = attached.grpcRoutes.filter(onPort).sort(byAge);
+  const { profiles, splits } = attached;
+  const all = [...http, ...grpc, ...profiles, ...splits].map(namespaceOf);
+  const namespaces = [...new Set(all)].sort();
+  const of = (namespace: string): PortRoutes =>
+    routesOfNamespace(namespace, {
+      httpRoutes: http.filter((o) => namespaceOf(o) === namespace),
+      grpcRoutes: grpc.filter((o) => namespaceOf(o) === namespace),
+      profiles: profiles.filter((o) => namespaceOf(o) === namespace),
+      splits: splits.filter((o) => namespaceOf(o) === namespace),
+    });
+  // Its own clients' namespace decides before the service's does.
+  const consumers = namespaces
+    .filter((namespace) => namespace !== service.namespace)
+    .flatMap((clientNamespace) =>
+      of(clientNamespace).drafts.map((d) => ({ ...d, route: { ...d.route, clientNamespace } })),
+    );
+  const producer = of(service.namespace);
+  return { ...producer, drafts: [...consumers, ...producer.drafts] };
+}
+
+const namespaceOf = (object: KubeObject): string => object.metadata.namespace ?? 'default';
+
+const byAge = (a: KubeObject, b: KubeObject): number =>
+  (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
+  namespaceOf(a).localeCompare(namespaceOf(b)) ||
+  a.metadata.name.localeCompare(b.metadata.name);
+
+/** Gateway API routes first, then the ServiceProfile's, then the TrafficSplit for whatever neither matched. */
+function routesOfNamespace(namespace: string, attached: Attached): PortRoutes {
+  const made = (routes: RouteDraft[][]): RouteDraft[] => inOrder(routes.flat());
+  // By rank across all routes of the parent; age only breaks ties.
+  const drafts = [
+    ...made(attached.grpcRoutes.map((r) => grpcRoutes(r.metadata.name, namespace, r.spec).drafts)),
+    ...made(attached.httpRoutes.map((r) => httpRoutes(r.metadata.name, namespace, r.spec).drafts)),
+  ];
+  const isRouted = attached.grpcRoutes.length + attached.httpRoutes.length > 0;
+  const split = attached.splits[0];
+  const weighted = (split?.spec.backends ?? []).map((b) => ({
+    service: b.service,
+    namespace,
+    weight: b.weight,
+  }));
+  const profile = attached.profiles[0];
+  const result: PortRoutes = { drafts };
+  if (profile) {
+    const { drafts: own, retryBudget } = profileRoutes(profile.spec, namespace);
+    if (retryBudget) result.retryBudget = retryBudget;
+    // SMI's split is of the whole service, so a profile's routes without overrides of their own follow it.
+    drafts.push(...own.map((d) => (d.split.length === 0 ? { ...d, split: weighted } : d)));
+  }
+  if (weighted.length > 0) {
+    const name = split?.metadata.name ?? 'split';
+    drafts.push({ route: { name, matches: [], timeouts: {} }, split: weighted });
+  } else if (isRouted && !drafts.some((d) => d.route.matches.length === 0)) {
+    // Whoever attaches routes says all that there is: the API wants 404 for the rest.
+    const respond = { status: 404 as const, reason: 'no-route' };
+    drafts.push({ route: { name: 'no-route', matches: [], timeouts: {}, respond }, split: [] });
+  }
+  return result;
+}

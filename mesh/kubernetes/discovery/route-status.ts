@@ -1,0 +1,134 @@
+/** status.parents of an HTTPRoute or GRPCRoute, for the Services that it hangs on: Accepted and ResolvedRefs. */
+import { isDeepStrictEqual } from 'node:util';
+import type { AnyObject } from '../client/objects.js';
+import { isOfPort } from './attached.js';
+import { type Lookup, whyNotSent } from './destinations.js';
+import { grpcRoutes, httpRoutes, isServiceParent } from './gateway-routes.js';
+import type { Drafts, FieldProblem } from './route-parts.js';
+import type { GrpcRouteSpec, HttpRouteSpec, ParentRef } from './specs.js';
+
+export const controllerName = 'mesh.firedrill.dev/controller';
+
+export interface Condition {
+  type: string;
+  status: string;
+  reason: string;
+  message?: string;
+  observedGeneration?: number;
+  lastTransitionTime?: string;
+}
+
+export interface ParentStatus {
+  parentRef: ParentRef;
+  controllerName: string;
+  conditions: Condition[];
+}
+
+type Look = Pick<Lookup, 'service' | 'isGranted'>;
+
+/** What status.parents should be, other controllers' entries as they are; undefined: it is so already. */
+export function parentStatuses(
+  route: AnyObject,
+  look: Look,
+  now: string,
+): ParentStatus[] | undefined {
+  const spec = route.spec as HttpRouteSpec & GrpcRouteSpec;
+  const before = (route.status as { parents?: ParentStatus[] } | undefined)?.parents ?? [];
+  const others = before.filter((p) => p.controllerName !== controllerName);
+  const ours = (spec.parentRefs ?? []).filter(isServiceParent);
+  if (ours.length === 0 && others.length === before.length) return undefined;
+  const namespace = route.metadata.namespace ?? 'default';
+  const read = route.kind === 'GRPCRoute' ? grpcRoutes : httpRoutes;
+  const made: Drafts = read(route.metadata.name, namespace, spec);
+  const { generation } = route.metadata;
+  const wanted = ours.map((parentRef): ParentStatus => {
+    const old = before.find(
+      (p) => p.controllerName === controllerName && isDeepStrictEqual(p.parentRef, parentRef),
+    );
+    const conditions = [
+      ...accepted(parentRef, namespace, spec, made.problems, look),
+      resolved(made, look),
+    ].map((condition): Condition => {
+      const was = old?.conditions.find((c) => c.type === condition.type);
+      const since = was?.status === condition.status ? was.lastTransitionTime : undefined;
+      return {
+        ...condition,
+        ...(generation === undefined ? {} : { observedGeneration: generation }),
+        lastTransitionTime: since ?? now,
+      };
+    });
+    return { parentRef, controllerName, conditions };
+  });
+  const all = [...others, ...wanted];
+  return sameParents(all, before) ? undefined : all;
+}
+
+/** As sets: the API server may keep them in another order of fields. */
+const sameParents = (a: ParentStatus[], b: ParentStatus[]): boolean =>
+  a.length === b.length && a.every((x) => b.some((y) => isDeepStrictEqual(x, y)));
+
+function accepted(
+  parent: ParentRef,
+  namespace: string,
+  spec: HttpRouteSpec,
+  problems: readonly FieldProblem[],
+  look: Look,
+): Condition[] {
+  const type = 'Accepted';
+  const key = `${parent.namespace ?? namespace}/${parent.name}`;
+  const service = look.service(key);
+  const reason = 'NoMatchingParent';
+  if (!service) return [{ type, status: 'False', reason, message: `there is no Service ${key}` }];
+  if (!service.spec.ports?.some((p) => isOfPort(parent, p))) {
+    const port = parent.sectionName ?? parent.port;
+    return [{ type, status: 'False', reason, message: `Service ${key} has no port ${port}` }];
+  }
+  const unsupported = problems.filter((p) => p.reason !== 'InvalidKind');
+  if (unsupported.length === 0) {
+    const message =
+      (parent.namespace ?? namespace) === namespace
+        ? 'in force'
+        : `in force for clients of namespace ${namespace}`;
+    return [{ type, status: 'True', reason: 'Accepted', message }];
+  }
+  const message = said(unsupported);
+  const broken = new Set(unsupported.map((p) => /^spec\.rules\[(\d+)\]/.exec(p.path)?.[1]));
+  if (broken.size >= (spec.rules?.length ?? 1)) {
+    return [{ type, status: 'False', reason: 'UnsupportedValue', message }];
+  }
+  return [
+    {
+      type,
+      status: 'True',
+      reason: 'Accepted',
+      message: 'in force, but for the rules with problems',
+    },
+    {
+      type: 'PartiallyInvalid',
+      status: 'True',
+      reason: 'UnsupportedValue',
+      message: `Dropped Rule: ${message}`.slice(0, 1000),
+    },
+  ];
+}
+
+function resolved({ drafts, problems }: Drafts, look: Look): Condition {
+  const type = 'ResolvedRefs';
+  const kinds = problems.filter((p) => p.reason === 'InvalidKind');
+  if (kinds.length > 0) {
+    return { type, status: 'False', reason: 'InvalidKind', message: said(kinds) };
+  }
+  for (const draft of drafts) {
+    for (const ref of [...draft.split, ...(draft.mirror ? [draft.mirror] : [])]) {
+      const why = ref.service !== '' && draft.referrer && whyNotSent(draft.referrer, ref, look);
+      if (why) return { type, status: 'False', ...why };
+    }
+  }
+  return { type, status: 'True', reason: 'ResolvedRefs', message: 'every backend is there' };
+}
+
+const said = (problems: readonly FieldProblem[]): string =>
+  problems
+    .map((p) => `${p.path}: ${p.message}`)
+    .join('; ')
+    .slice(0, 1000);

@@ -1,0 +1,284 @@
+/** Who may shape whose traffic, by which rules, and what the objects say about it (Gateway API, GAMMA). */
+import { expect, test } from 'vitest';
+import type { Destination } from '../../mesh/model.js';
+import type { AnyObject, KubeObject } from '../../mesh/kubernetes/client/objects.js';
+import { controllerName, parentStatuses } from '../../mesh/kubernetes/discovery/route-status.js';
+import { targetFinding } from '../../mesh/kubernetes/discovery/targets.js';
+import type { Store } from '../../mesh/kubernetes/discovery/store.js';
+import { problemsOfObject } from '../../mesh/kubernetes/inject/validate.js';
+import { bench, carry, request, state } from '../mesh/proxy/flow-bench.js';
+import { convert, lookOf } from './look.js';
+
+const object = (kind: string, namespace: string, name: string, spec: unknown): AnyObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name, namespace },
+  spec,
+});
+let last = 0;
+const service = (namespace: string, name: string): KubeObject[] => [
+  object('Service', namespace, name, { clusterIP: `10.96.0.${++last}`, ports: [{ port: 80 }] }),
+  {
+    ...object('EndpointSlice', namespace, name, {}),
+    metadata: { name, namespace, labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ port: 80 }],
+    endpoints: [{ addresses: [`10.1.0.${last}`] }],
+  } as KubeObject,
+];
+const cluster = [
+  ...service('shop', 'echo'),
+  ...service('shop', 'v1'),
+  ...service('shop', 'v2'),
+  ...service('other', 'far'),
+];
+const parent = { group: '', kind: 'Service', name: 'echo', port: 80 };
+type Rule = Record<string, unknown>;
+const route = (rules: Rule[], name = 'r', more: Rule = {}, namespace = 'shop'): AnyObject => {
+  const made = object('HTTPRoute', namespace, name, { parentRefs: [parent], rules, ...more });
+  return made;
+};
+const to = (name: string, more: Rule = {}): Rule[] => [{ name, port: 80, ...more }];
+const prefix = (value: string) => ({ path: { type: 'PathPrefix', value } });
+
+/** Where a request goes, as a client of `namespace` sends it: a backend's name, or the status of an own answer. */
+function goes(path: string, objects: KubeObject[], namespace = 'shop'): string {
+  const { destinations } = convert('shop/echo', [...cluster, ...objects]);
+  const b = bench(state(destinations), { config: { workload: { name: 'client', namespace } } });
+  const destination = b.gateway.outbound.destinationFor('echo.shop');
+  const flow = b.gateway.outbound.begin(destination, request({ path, authority: 'echo.shop' }));
+  let asked = '';
+  const { status } = carry(b, flow, (address) => {
+    asked = address;
+    return { status: 200 };
+  });
+  if (asked === '') return String(status);
+  const all = destinations.flatMap((d: Destination) => d.backends);
+  return all.find((x) => x.endpoints.some((e) => e.address === asked))?.name.split('.')[0] ?? asked;
+}
+
+test('what no rule matches is answered 404: whoever restricts paths means it', () => {
+  const only = route([{ matches: [prefix('/public')], backendRefs: to('v1') }]);
+  expect([goes('/public/a', [only]), goes('/admin', [only]), goes('/admin', [])]).toEqual([
+    'v1',
+    '404',
+    'echo',
+  ]);
+});
+
+test('precedence goes across all routes of a service; age only breaks ties', () => {
+  const old = route([{ matches: [prefix('/')], backendRefs: to('v1') }], 'old');
+  const exact = { path: { type: 'Exact', value: '/x' } };
+  const young = route([{ matches: [exact], backendRefs: to('v2') }], 'young');
+  old.metadata.creationTimestamp = '2026-01-01T00:00:00Z';
+  young.metadata.creationTimestamp = '2026-02-01T00:00:00Z';
+  expect([goes('/x', [young, old]), goes('/y', [young, old])]).toEqual(['v2', 'v1']);
+  const tie = route([{ matches: [prefix('/')], backendRefs: to('v2') }], 'a-tie');
+  tie.metadata.creationTimestamp = '2026-03-01T00:00:00Z';
+  expect(goes('/y', [tie, old])).toBe('v1');
+});
+
+test.each([
+  ['all weights 0', to('v1', { weight: 0 })],
+  ['no such service', to('nope')],
+  ['no such port', [{ name: 'v1', port: 81 }]],
+  ['a service of another namespace, without its grant', to('far', { namespace: 'other' })],
+  ['a backend of another kind', [{ group: 'x.io', kind: 'ServiceImport', name: 'v1', port: 80 }]],
+  ['a filter on the backend that is not done', to('v1', { filters: [{ type: 'URLRewrite' }] })],
+])('%s: 500, and nothing else is kept from the proxy', (_, backendRefs) => {
+  const bad = route([{ matches: [prefix('/bad')], backendRefs }, { backendRefs: to('v1') }]);
+  expect([goes('/bad', [bad]), goes('/good', [bad])]).toEqual(['500', 'v1']);
+});
+
+test('a filter that is not done is never passed over: it may be what keeps people out', () => {
+  const filters = [{ type: 'ExtensionRef', extensionRef: { group: 'x', kind: 'Auth', name: 'a' } }];
+  const guarded = route([{ filters, backendRefs: to('v1') }]);
+  expect(goes('/', [guarded])).toBe('500');
+  const mirror = { type: 'RequestMirror', requestMirror: { backendRef: { name: 'v2', port: 80 } } };
+  expect(goes('/', [route([{ filters: [mirror, mirror], backendRefs: to('v1') }])])).toBe('500');
+  expect(goes('/', [route([{ sessionPersistence: {}, backendRefs: to('v1') }])])).toBe('500');
+});
+
+test('a match that cannot be read matches nothing, instead of everything', () => {
+  const bad = { path: { type: 'RegularExpression', value: '/(' } };
+  expect(goes('/x', [route([{ matches: [bad], backendRefs: to('v2') }])])).toBe('404');
+});
+
+test('changes of headers of one backend are of its share alone', () => {
+  const modify = (value: string): Rule => ({
+    type: 'RequestHeaderModifier',
+    requestHeaderModifier: { set: [{ name: 'X-A', value }] },
+  });
+  const [d] = convert('shop/echo', [
+    ...cluster,
+    route([
+      {
+        filters: [modify('rule')],
+        backendRefs: [...to('v1', { filters: [modify('v1')] }), ...to('v2')],
+      },
+    ]),
+  ]).destinations;
+  const b = bench(state(d ? [d] : []));
+  const seen = new Map<string, string | undefined>();
+  for (let i = 0; i < 50; i++) {
+    const flow = b.gateway.outbound.begin(
+      b.gateway.outbound.destinationFor('echo.shop'),
+      request({ authority: 'echo.shop' }),
+    );
+    const set = flow.requestHeaders?.set.map(([, value]) => value).join();
+    carry(b, flow, (address) => {
+      seen.set(address, set);
+      return { status: 200 };
+    });
+  }
+  expect([...seen.values()].sort()).toEqual(['rule', 'v1']);
+});
+
+test("a route, a profile and a split of another namespace shape that namespace's traffic and no other", () => {
+  const parentRefs = [{ ...parent, namespace: 'shop' }];
+  const thief = route([{ backendRefs: to('far') }], 'r', { parentRefs }, 'other');
+  const profile = object('ServiceProfile', 'other', 'echo.shop.svc.cluster.local', {
+    dstOverrides: [{ authority: 'far.other', weight: 1 }],
+  });
+  const split = object('TrafficSplit', 'other', 's', {
+    service: 'echo.shop',
+    backends: [{ service: 'far', weight: 1 }],
+  });
+  for (const evil of [thief, profile, split]) {
+    expect([evil.kind, goes('/', [evil], 'shop'), goes('/', [evil], 'third')]).toEqual([
+      evil.kind,
+      'echo',
+      'echo',
+    ]);
+    expect(goes('/', [evil], 'other')).toBe('far');
+  }
+  // The clients' own decides before the service's.
+  const producer = route([{ backendRefs: to('v1') }]);
+  expect([goes('/', [thief, producer], 'other'), goes('/', [thief, producer], 'shop')]).toEqual([
+    'far',
+    'v1',
+  ]);
+});
+
+test('a grant of the other namespace lets a route send there', () => {
+  const far = route([{ backendRefs: to('far', { namespace: 'other' }) }]);
+  expect(goes('/', [far, object('Granted', 'other', 'g', { from: 'shop' })])).toBe('far');
+});
+
+test.each<[string, Rule[], Rule, [string, string][]]>([
+  [
+    'good',
+    [{ backendRefs: to('v1') }],
+    {},
+    [
+      ['True', 'Accepted'],
+      ['True', 'ResolvedRefs'],
+    ],
+  ],
+  [
+    'no backend',
+    [{ backendRefs: to('nope') }],
+    {},
+    [
+      ['True', 'Accepted'],
+      ['False', 'BackendNotFound'],
+    ],
+  ],
+  [
+    'no grant',
+    [{ backendRefs: to('far', { namespace: 'other' }) }],
+    {},
+    [
+      ['True', 'Accepted'],
+      ['False', 'RefNotPermitted'],
+    ],
+  ],
+  [
+    'another kind',
+    [{ backendRefs: [{ kind: 'Bucket', name: 'b' }] }],
+    {},
+    [
+      ['True', 'Accepted'],
+      ['False', 'InvalidKind'],
+    ],
+  ],
+  [
+    'no such port',
+    [],
+    { parentRefs: [{ ...parent, port: 81 }] },
+    [
+      ['False', 'NoMatchingParent'],
+      ['True', 'ResolvedRefs'],
+    ],
+  ],
+  [
+    'a filter that is not done',
+    [{ filters: [{ type: 'CORS' }], backendRefs: to('v1') }],
+    {},
+    [
+      ['False', 'UnsupportedValue'],
+      ['True', 'ResolvedRefs'],
+    ],
+  ],
+  [
+    'one rule of two',
+    [{ filters: [{ type: 'CORS' }], backendRefs: to('v1') }, { backendRefs: to('v1') }],
+    {},
+    [
+      ['True', 'Accepted'],
+      ['True', 'UnsupportedValue'],
+      ['True', 'ResolvedRefs'],
+    ],
+  ],
+])('status of a route: %s', (_, rules, more, wanted) => {
+  const made = route(rules, 'r', more);
+  const look = lookOf(cluster);
+  const now = '2026-01-01T00:00:00Z';
+  const gateway = { parentRef: { name: 'gw' }, controllerName: 'x.io/gw', conditions: [] };
+  made.status = { parents: [gateway] };
+  const parents = parentStatuses(made, look, now);
+  // Another controller's entry is not ours to touch.
+  expect(parents?.[0]).toEqual(gateway);
+  expect(parents?.[1]).toMatchObject({ controllerName });
+  expect(parents?.[1]?.conditions.map((c) => [c.status, c.reason])).toEqual(wanted);
+  made.status = { parents };
+  expect(parentStatuses(made, look, '2026-02-02T00:00:00Z')).toBeUndefined();
+  // No parent of ours any more: our entry goes, and nothing else.
+  made.spec = { parentRefs: [{ name: 'gw' }], rules };
+  expect(parentStatuses(made, look, now)).toEqual([gateway]);
+});
+
+test('a route of a Gateway is its own controller’s business: never refused, never given a status', () => {
+  const foreign = route(
+    [{ filters: [{ type: 'CORS' }], backendRefs: [{ kind: 'InferencePool', name: 'p' }] }],
+    'r',
+    { parentRefs: [{ name: 'public-gw' }] },
+  );
+  expect(problemsOfObject(foreign)).toEqual([]);
+  expect(parentStatuses(foreign, lookOf(cluster), '')).toBeUndefined();
+  // Of the mesh alone, it is told at once what cannot work.
+  const own = route([{ filters: [{ type: 'CORS' }], backendRefs: to('v1') }]);
+  expect(problemsOfObject(own).map((p) => p.message)).toEqual(['filter CORS is not supported']);
+});
+
+test('policy that targets nothing says so', () => {
+  const spec = { podSelector: { matchLabels: { app: 'echo' } }, port: 80 };
+  const server = object('Server', 'shop', 'http', spec);
+  const empty = new Map();
+  const store = {
+    Service: new Map([['shop/echo', {}]]),
+    Server: new Map([['shop/http', server]]),
+    Pod: empty,
+    HTTPRoute: empty,
+  } as unknown as Store;
+  const policy = (name: string): AnyObject =>
+    object('AuthorizationPolicy', 'shop', 'p', { targetRef: { kind: 'Server', name }, from: [] });
+  expect(targetFinding(policy('http'), store)).toMatchObject({ status: 'True' });
+  expect(targetFinding(policy('htp'), store)).toMatchObject({
+    status: 'False',
+    reason: 'TargetNotFound',
+  });
+  expect(targetFinding(server, store)).toMatchObject({ reason: 'NoPods' });
+  const profile = object('ServiceProfile', 'evil', 'echo.shop.svc.cluster.local', {});
+  expect(targetFinding(profile, store).message).toBe('in force for clients of namespace evil');
+});
