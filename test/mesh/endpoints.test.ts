@@ -35,10 +35,8 @@ function endpoints(pods: readonly Pod[], entries: EndpointSlice['endpoints']): u
     slices: () => [slice],
     pod: (key) => pods.find((p) => `retail/${p.metadata.name}` === key),
     externalWorkloads: none,
-    profiles: none,
-    splits: none,
-    httpRoutes: none,
-    grpcRoutes: none,
+    attached: () => ({ profiles: [], splits: [], httpRoutes: [], grpcRoutes: [] }),
+    isGranted: () => false,
   };
   const [cart] = convertService(service, look).destinations;
   return (cart?.backends[0]?.endpoints ?? []).map((e) => [e.address, e.identity ?? 'plaintext']);
