@@ -160,7 +160,7 @@ export class KubernetesSource implements DiscoverySource {
         break;
       case 'ReferenceGrant':
         // Whoever sends to a service of its namespace may do so now, or may no more.
-        for (const key of [...this.#usedBy.keys()])
+        for (const key of this.#usedBy.keys())
           if (key.startsWith(`${namespaceOf(object)}/`)) this.#touch(key);
         break;
       case 'ExternalWorkload':
