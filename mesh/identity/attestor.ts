@@ -9,6 +9,8 @@ export interface AttestationRequest {
   token: string;
   /** SHA-256 of the public key (SubjectPublicKeyInfo, DER) in the request, hex: ties a one-time token to one key. */
   publicKeyHash: string;
+  /** Asked before a one-time token counts as used: throws where the request is refused for another reason. */
+  admit?(who: Attestation): void;
 }
 
 /** Resolves to who the workload is, undefined where the token is none of this attestor's; rejects with Refusal. */

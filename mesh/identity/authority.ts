@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { CertifyRequest, CertifyResponse } from '../controller/api/messages.js';
-import { type Attestor, Refusal, type RefusalReason } from './attestor.js';
+import { type Attestation, type Attestor, Refusal, type RefusalReason } from './attestor.js';
 import type { CertificateEvents } from './events.js';
 import { intermediatesOf, isSignedBy, issuerHash, type Issuing } from './issuing.js';
 import { identityName, parseIdentity, type WorkloadName } from './names.js';
@@ -172,10 +172,15 @@ export class CertificateAuthority {
   ): Promise<{ identity: string; kind: string }> {
     if (request.token !== '') {
       for (const attestor of this.#options.attestors) {
-        const who = await attestor.attest({ token: request.token, publicKeyHash });
+        const named = (name: Attestation): string =>
+          identityName({ ...name, trustDomain: this.#options.trustDomain });
+        const admit = (name: Attestation): void => {
+          if (named(name) === request.identity) return;
+          throw new Refusal('wrong-identity', `the ${attestor.kind} is of ${named(name)}`);
+        };
+        const who = await attestor.attest({ token: request.token, publicKeyHash, admit });
         if (!who) continue;
-        const identity = identityName({ ...who, trustDomain: this.#options.trustDomain });
-        return { identity, kind: attestor.kind };
+        return { identity: named(who), kind: attestor.kind };
       }
       throw new Refusal('bad-token', 'no attestor knows this kind of token');
     }

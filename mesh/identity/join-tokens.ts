@@ -56,6 +56,8 @@ export class JoinTokens implements Attestor {
     if (record.notAfterMs <= this.#clock.nowMs()) {
       throw new Refusal('expired-token', 'the join token has expired: make a new one');
     }
+    // A mistyped name is refused, and the token still there for the right one.
+    request.admit?.(record);
     const { publicKeyHash } = request;
     // The same key asks again: its first answer was lost on the way.
     if (existsSync(join(this.#folder, `${hash}.key-${publicKeyHash}`))) return record;

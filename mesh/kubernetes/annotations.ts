@@ -45,8 +45,10 @@ export const annotations = {
 } as const;
 
 export const labels = {
-  /** On what firedrill install makes. */
+  /** On what firedrill install makes; a common label, which anybody may use. */
   partOf: 'app.kubernetes.io/part-of',
+  /** On the same, with the control plane's namespace: whose it is, by which upgrade and uninstall know their own. */
+  installation: name('installation'),
   component: name('component'),
   /** On a namespace whose pods may reach the controller's admin port: where Prometheus runs. */
   scrape: name('scrape'),

@@ -103,37 +103,45 @@ async function runFromCluster(
   await child.ready;
 }
 
-needs('green before and after an installation, with the real controller and injector', async () => {
-  for (const crd of gatewayCrds()) await cluster.admin.create(crd);
-  const before = await check('--pre');
-  expect(bad(before.results)).toEqual([]);
+needs(
+  'green before and after an installation, with the real controller and injector',
+  { timeout: 90_000 },
+  async () => {
+    for (const crd of gatewayCrds()) await cluster.admin.create(crd);
+    const before = await check('--pre');
+    expect(bad(before.results)).toEqual([]);
 
-  const bare = await check();
-  expect(bare.code).toBe(1);
-  expect(bare.results.get('config-namespace')).toMatchObject({
-    result: 'error',
-    fix: expect.stringContaining('install'),
-  });
-  expect(bare.results.get('identity-issuer-valid')?.result).toBe('skipped');
+    const bare = await check();
+    expect(bare.code).toBe(1);
+    expect(bare.results.get('config-namespace')).toMatchObject({
+      result: 'error',
+      fix: expect.stringContaining('install'),
+    });
+    expect(bare.results.get('identity-issuer-valid')?.result).toBe('skipped');
 
-  const installed = await cli('install', '--apply', '--no-wait', '--ha');
-  expect([installed.code, installed.err]).toEqual([0, '']);
-  await runFromCluster(
-    names.controller,
-    `${names.controller}-config`,
-    program('mesh/controller/main'),
-    [],
-  );
-  await runFromCluster(names.injector, `${names.injector}-config`, program('cli'), ['injector']);
-  await markAvailable(names.controller);
-  await markAvailable(names.injector);
-  let last: Map<string, CheckResult> = new Map();
-  await until(async () => {
-    last = (await check('--proxy')).results;
-    return bad(last).length === 0;
-  }, 'green').catch(() => undefined);
-  expect([...last.values()].filter((r) => r.result !== 'success')).toEqual([]);
-});
+    const installed = await cli('install', '--apply', '--no-wait', '--ha');
+    expect([installed.code, installed.err]).toEqual([0, '']);
+    await runFromCluster(
+      names.controller,
+      `${names.controller}-config`,
+      program('mesh/controller/main'),
+      [],
+    );
+    await runFromCluster(names.injector, `${names.injector}-config`, program('cli'), ['injector']);
+    await markAvailable(names.controller);
+    await markAvailable(names.injector);
+    let last: Map<string, CheckResult> = new Map();
+    await until(async () => {
+      last = (await check()).results;
+      return bad(last).length === 0;
+    }, 'green').catch(() => undefined);
+    expect([...last.values()].filter((r) => r.result !== 'success')).toEqual([]);
+    // Asked about proxies, and there is none: nothing was looked at, which is not green.
+    const none = await check('--proxy');
+    expect([none.code, bad(none.results)]).toEqual([1, ['proxy-ready']]);
+    expect(none.results.get('proxy-ready')?.reason).toMatch(/^no pod has a proxy/);
+  },
+);
 
 needs('each fault is found by its check', async () => {
   const { admin } = cluster;
@@ -189,6 +197,7 @@ needs('each fault is found by its check', async () => {
     'config-accounts',
     'crds-established',
     'proxy-injected',
+    'proxy-ready',
     'webhook-ca-bundle',
   ]);
   expect(results.get('proxy-injected')?.reason).toContain('shop/bare');

@@ -109,6 +109,7 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
       identity: 'cart.retail.serviceaccount.identity.test.local',
       zone: 'zone-a',
       labels: { pod: 'cart-0' },
+      plainPorts: [4191],
     },
   ]);
   expect(servers.get('retail/cart-0')?.servers[0]).toMatchObject({
@@ -140,6 +141,7 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
     { backend: 'cart-v2.retail', weight: 10 },
   ]);
   // The backend's endpoints are another service's: its changes arrive too.
+  await admin.create(pod('cart-v2-0', 'cart-v2', false));
   await admin.create(slice('cart-v2', ['10.0.0.9']));
   await until(
     () => cart().backends.find((b) => b.name === 'cart-v2.retail')?.endpoints.length === 1,

@@ -21,6 +21,7 @@ export const gatewayCrds = (): AnyObject[] =>
             name: version,
             served: true,
             storage: true,
+            subresources: { status: {} },
             schema: {
               openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
             },

@@ -254,6 +254,29 @@ data: { a: b }
   expect(() => injectYaml('in.yaml', 'a: [', options)).toThrow(/^in\.yaml:1:/);
 });
 
+test('offline: what is not changed stays as it was written, comments and quotes and all', () => {
+  const text = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: cart } # ours
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: app # pinned
+          args: [ "on", 'no', "0755", '1_000', "12:30:45", "y" ]
+          env:
+            - { name: DEBUG, value: "off" }
+`;
+  const { yaml } = injectYaml('in.yaml', text, options);
+  for (const line of text.split('\n').slice(8)) expect(yaml).toContain(line.trim());
+  expect(yaml).toContain('# ours');
+  // What is added means the same to a reader of YAML 1.1, as kubectl is.
+  expect(parseAllDocuments(yaml, { version: '1.1' })[0]?.toJS()).toEqual(
+    parseAllDocuments(yaml)[0]?.toJS(),
+  );
+});
+
 test('proxy-init: what is skipped comes before what is redirected, and the jumps are made once', () => {
   const redirection = {
     inboundPort: 4143,

@@ -21,7 +21,12 @@ import { writeStatuses } from '../../mesh/kubernetes/discovery/status.js';
 import { KubernetesSource } from '../../mesh/kubernetes/discovery/kubernetes-source.js';
 import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
 import { type Injector, startInjector } from '../../mesh/kubernetes/inject/injector.js';
-import { applyAll, type ApplyReport, removeAll } from '../../mesh/kubernetes/install/apply.js';
+import {
+  applyAll,
+  type ApplyReport,
+  prune,
+  removeAll,
+} from '../../mesh/kubernetes/install/apply.js';
 import { chartFiles, writeChart } from '../../mesh/kubernetes/install/helm.js';
 import { manifests, names } from '../../mesh/kubernetes/install/manifests.js';
 import {
@@ -86,7 +91,11 @@ const sample = (kind: Kind, name: string, spec: object): AnyObject => ({
   metadata: { name, namespace: 'default' },
   spec,
 });
+const parentRefs = [{ group: '', kind: 'Service', name: 'cart' }];
 const samples = [
+  sample('Service', 'cart', { ports: [{ port: 80 }] }),
+  sample('HTTPRoute', 'http', { parentRefs }),
+  sample('GRPCRoute', 'grpc', { parentRefs }),
   sample('ServiceProfile', 'cart.default.svc.cluster.local', {}),
   sample('TrafficSplit', 'split', { service: 'cart', backends: [{ service: 'cart', weight: 1 }] }),
   sample('Server', 'web', { podSelector: {}, port: 8080 }),
@@ -166,13 +175,17 @@ needs(
       'an end of the problems',
     );
     interface Accepted extends AnyObject {
-      status?: { conditions?: { status: string; message: string }[] };
+      status?: {
+        conditions?: { status: string; message: string }[];
+        parents?: { conditions: { status: string; message: string }[] }[];
+      };
     }
     for (const { kind, metadata } of samples) {
+      if (kind === 'Service') continue;
       let condition: { status: string; message: string } | undefined;
       await until(async () => {
         const found = await cluster.admin.get<Accepted>(resourceOf(kind), 'default', metadata.name);
-        condition = found.status?.conditions?.[0];
+        condition = (found.status?.parents?.[0] ?? found.status)?.conditions?.[0];
         return condition;
       }, `the status of ${kind}`);
       expect([kind, condition?.status]).toEqual([kind, kind === 'RateLimit' ? 'False' : 'True']);
@@ -354,7 +367,14 @@ function parsedConfig(object: AnyObject): AnyObject {
 needs('uninstall takes away everything that install made', async () => {
   await injector?.stop();
   injector = undefined;
+  const labels = { 'app.kubernetes.io/part-of': 'firedrill' };
+  const metadata = { name: 'mine', namespace: 'default', labels };
+  await cluster.admin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1' } });
+  await prune(cluster.admin, [], 'elsewhere', () => undefined);
   const gone: string[] = [];
-  await removeAll(cluster.admin, (r) => gone.push(`${r.kind}/${r.name}`));
-  expect(gone.length).toBe(objects.length);
+  await removeAll(cluster.admin, 'firedrill', (r) => gone.push(`${r.kind}/${r.name}`));
+  // All but SMI's definition, which is everybody's, and a stranger's object with a common label.
+  expect(gone.length).toBe(objects.length - 1);
+  expect(gone.filter((name) => /smi-spec|mine/.test(name))).toEqual([]);
+  expect(await cluster.admin.find(resources.ConfigMap, 'default', 'mine')).toBeDefined();
 });

@@ -5,8 +5,8 @@ import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';
 import { proxyChecks } from '../../mesh/kubernetes/check/proxy-checks.js';
 import type { CheckResult } from '../../mesh/kubernetes/check/model.js';
 import { entries } from '../../mesh/kubernetes/diagnostics/entries.js';
-import { checklists } from '../../mesh/kubernetes/readiness/checklists.js';
-import { judge } from '../../mesh/kubernetes/readiness/readiness-command.js';
+import { checklists, type Evidence } from '../../mesh/kubernetes/readiness/checklists.js';
+import { evidence, judge } from '../../mesh/kubernetes/readiness/readiness-command.js';
 
 test('every item names checks and entries that exist', () => {
   const known = new Set([
@@ -33,6 +33,8 @@ test('a failed check is a no, one that was not made is a question, people answer
     { text: 'bad', checks: ['a', 'b'] },
     { text: 'unknown', checks: ['a', 'c'] },
     { text: 'found', entries: ['x'] },
+    { text: 'nothing to look at', entries: ['e'], needs: 'SLOs' as const },
+    { text: 'looked at', entries: ['e'], needs: 'pods' as const },
     { text: 'people' },
   ];
   const finding = { id: 'x', symptom: 's', where: 'w', cause: 'c', fix: 'f' };
@@ -40,7 +42,22 @@ test('a failed check is a no, one that was not made is a question, people answer
     items,
     [result('a', 'success'), result('b', 'error'), result('c', 'skipped')],
     [finding],
+    new Set<Evidence>(['pods']),
   );
-  expect(judged.map((j) => j.verdict)).toEqual(['yes', 'no', 'ask', 'no', 'ask']);
+  expect(judged.map((j) => j.verdict)).toEqual(['yes', 'no', 'ask', 'no', 'ask', 'yes', 'ask']);
   expect(judged[3]?.reasons).toEqual(['x: w: c']);
+  expect(judged[4]?.reasons).toEqual(['not judged: no SLOs to look at (give them with --files)']);
+});
+
+test('an item that entries judge says what they look at, unless a check stands for it', () => {
+  const silent = Object.values(checklists)
+    .flat()
+    .filter((i) => i.entries && !i.checks && !i.needs);
+  expect(silent.map((i) => i.text)).toEqual([]);
+});
+
+test('what there is to look at: nothing of an empty cluster', () => {
+  const slo = { apiVersion: '', kind: '', metadata: { name: 'f' }, service: 'cart', slos: [] };
+  expect([...evidence({ objects: [], proxies: [] })]).toEqual([]);
+  expect([...evidence({ objects: [slo], proxies: [] })]).toEqual(['SLOs']);
 });

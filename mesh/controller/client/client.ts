@@ -45,6 +45,8 @@ export interface ControllerClientOptions {
 
 const backoffBaseMs = 100;
 const backoffMaxMs = 10_000;
+/** While no controller was reached yet, a line so often. */
+const complainEveryMs = 30_000;
 const pingIntervalMs = 10_000;
 /** Renewals begin at this share of a certificate's life, plus up to `renewJitter` of it. */
 const renewShare = 0.62;
@@ -66,6 +68,7 @@ export class ControllerClient {
   #retry: Timer | undefined;
   #stopped = false;
   #failures = 0;
+  #complainedMs = Number.NEGATIVE_INFINITY;
   #next: number;
   #heardMs: number;
   #first: (() => void) | undefined;
@@ -236,9 +239,27 @@ export class ControllerClient {
     });
   }
 
+  /** A clock that is off makes certificates and tokens look wrong, and is not the first thing that people think of. */
+  #clockHint(): string {
+    const skewSeconds = Math.round(this.stats.clockSkewMs / 1000);
+    if (Math.abs(skewSeconds) < 60) return '';
+    return ` (this machine's clock is ${Math.abs(skewSeconds)} s ${skewSeconds > 0 ? 'behind' : 'ahead of'} the controller's)`;
+  }
+
   #lost(error: unknown): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const address = this.#options.addresses[this.#next % this.#options.addresses.length] ?? '';
     if (this.stats.connected) this.#options.log(`controller lost: ${messageOf(error)}`);
-    else this.stats.connectFailures++;
+    else {
+      this.stats.connectFailures++;
+      // Whoever reads the log of a proxy that is not ready must find the reason there, and not a thousand times.
+      if (nowMs - this.#complainedMs >= complainEveryMs) {
+        this.#complainedMs = nowMs;
+        this.#options.log(
+          `controller ${address} not reached: ${messageOf(error)}${this.#clockHint()}`,
+        );
+      }
+    }
     this.stats.connected = false;
     this.stats.lastError = messageOf(error);
     this.#stream = undefined;

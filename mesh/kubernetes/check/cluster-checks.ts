@@ -7,6 +7,7 @@ import {
   resourceOf,
   resources,
 } from '../client/objects.js';
+import { labels } from '../annotations.js';
 import { packageVersion } from '../../../base/paths.js';
 import { customResources } from '../crds/definitions.js';
 import { manifests, names } from '../install/manifests.js';
@@ -128,6 +129,24 @@ export const preChecks: Check[] = [
         reason: `namespace ${namespace} exists`,
         fix: 'run firedrill upgrade, or uninstall first, or choose another with --namespace',
       };
+    },
+  },
+  {
+    id: 'pre-foreign-crds',
+    category: 'pre-kubernetes-setup',
+    description: 'no definition of somebody else is in the way',
+    warning: true,
+    run: async ({ api }) => {
+      for (const { metadata } of customResources()) {
+        const { name } = metadata;
+        const found = await api.find(resources.CustomResourceDefinition, undefined, name);
+        if (!found || found.metadata.labels?.[labels.partOf] === 'firedrill') continue;
+        return {
+          reason: `${name} is installed by somebody else`,
+          fix: 'nothing to do: it is left as it is, and read where it serves a version that we know',
+        };
+      }
+      return undefined;
     },
   },
   ...creates.map((kind): Check => ({

@@ -1,7 +1,7 @@
 /** Checks of the proxies in pods: there, ready, of this version, trusting the present anchors. */
 import { readCertificates } from '../../identity/issuing.js';
 import { packageVersion } from '../../../base/paths.js';
-import { annotations, parsePorts, proxyContainer } from '../annotations.js';
+import { annotations, initContainer, parsePorts, proxyContainer } from '../annotations.js';
 import { type AnyObject, resources } from '../client/objects.js';
 import type { Namespace, Pod, Service } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
@@ -18,6 +18,20 @@ const nameOf = (p: { metadata: { namespace?: string; name: string } }): string =
 const some = (all: string[]): string =>
   all.slice(0, 5).join(', ') + (all.length > 5 ? ` and ${all.length - 5} more` : '');
 const alive = (p: Pod): boolean => p.status?.phase !== 'Succeeded' && p.status?.phase !== 'Failed';
+
+/** A native sidecar's status is among the init containers'. */
+function whyNotReady(pod: Pod): string | undefined {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const own = [...initContainerStatuses, ...containerStatuses];
+  const proxy = own.find((s) => s.name === proxyContainer);
+  if (proxy?.ready) return undefined;
+  const waiting = proxy?.state?.waiting?.reason;
+  const init = own.find((s) => s.name === initContainer)?.state?.waiting?.reason;
+  const why = waiting ?? init ?? (proxy ? 'not ready' : 'not started');
+  const restarts = proxy?.restartCount ? `, ${proxy.restartCount} restarts` : '';
+  const ended = proxy?.lastState?.terminated?.reason;
+  return `${nameOf(pod)} (${why}${restarts}${ended ? `, last ${ended}` : ''})`;
+}
 
 export const proxyChecks: Check[] = [
   {
@@ -49,16 +63,19 @@ export const proxyChecks: Check[] = [
     category,
     description: 'the proxies are ready',
     run: async (c) => {
-      const bad = (await pods(c)).filter(
-        (p) =>
-          isMeshed(p) &&
-          alive(p) &&
-          p.status?.containerStatuses?.some((s) => s.name === proxyContainer && s.ready === false),
-      );
+      const meshed = (await pods(c)).filter((p) => isMeshed(p) && alive(p));
+      if (meshed.length === 0) {
+        const where = c.proxyNamespace === undefined ? '' : ` in namespace ${c.proxyNamespace}`;
+        return {
+          reason: `no pod${where} has a proxy, so none could be looked at`,
+          fix: `kubectl annotate namespace NAME ${annotations.inject}=enabled, and restart its pods`,
+        };
+      }
+      const bad = meshed.flatMap((p) => whyNotReady(p) ?? []);
       if (bad.length === 0) return undefined;
       return {
-        reason: `not ready: ${some(bad.map(nameOf))}`,
-        fix: 'kubectl logs POD -c firedrill-proxy',
+        reason: `not ready: ${some(bad)}`,
+        fix: 'kubectl logs POD -c firedrill-proxy, and kubectl describe pod POD',
       };
     },
   },

@@ -48,13 +48,19 @@ export interface PodSpec {
 
 export interface Pod extends KubeObject {
   spec: PodSpec;
-  status?: { podIP?: string; phase?: string; containerStatuses?: ContainerStatus[] };
+  status?: {
+    podIP?: string;
+    phase?: string;
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
 }
 
 export interface ContainerStatus {
   name: string;
   ready?: boolean;
   restartCount?: number;
+  state?: { waiting?: { reason?: string; message?: string } };
   lastState?: { terminated?: { reason?: string; exitCode?: number } };
 }
 

@@ -1,5 +1,6 @@
 /** `firedrill inject FILE`: every pod template in a stream of YAML documents, through the webhook's own code. */
-import { parseAllDocuments, stringify } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import { type Document, isMap, isSeq, type Node, parseAllDocuments, visit } from 'yaml';
 import { parseYaml } from '../../../base/yaml.js';
 import type { AnyObject, ObjectMeta } from '../client/objects.js';
 import { annotations } from '../annotations.js';
@@ -93,12 +94,63 @@ function mapObjects(
   for (const document of documents) {
     const value = document.toJS() as AnyObject | null;
     if (value === null) continue;
+    const before = structuredClone(value);
     const items = value.kind === 'List' ? (value.items as AnyObject[]) : [value];
     for (const item of items) {
       const found = item?.kind && item.metadata ? podIn(item) : undefined;
       if (found) change(item, found);
     }
-    out.push(stringify(value, { lineWidth: 0 }));
+    // Only what changed is written anew: kubectl reads YAML 1.1, where a word that lost its quotes is another type.
+    document.contents = updated(document, document.contents as Node, before, value) as never;
+    // A document's own first line of dashes is kept, and joins the list below.
+    out.push(document.toString({ lineWidth: 0, directives: false }));
   }
   return out.join('---\n');
 }
+
+/** The node as it was written where it stands for `after`, changed where it does not. */
+function updated(document: Document, node: Node | null, before: unknown, after: unknown): Node {
+  if (isDeepStrictEqual(before, after) && node) return node;
+  if (isMap(node) && isTree(before) && isTree(after)) {
+    for (const key of Object.keys(before)) if (!(key in after)) node.delete(key);
+    for (const [key, value] of Object.entries(after)) {
+      if (value === undefined) continue;
+      const at = node.get(key, true) as Node | undefined;
+      node.set(key, updated(document, at ?? null, before[key], value));
+    }
+    return node;
+  }
+  if (isSeq(node) && Array.isArray(before) && Array.isArray(after)) {
+    const old = before.map((value: unknown, i) => ({ value, node: node.items[i] as Node }));
+    node.items = after.map((value: unknown) => {
+      const name = nameIn(value);
+      const was = old.find(
+        (o) =>
+          isDeepStrictEqual(o.value, value) || (name !== undefined && nameIn(o.value) === name),
+      );
+      return updated(document, was?.node ?? null, was?.value, value);
+    });
+    return node;
+  }
+  // What is new is quoted as YAML 1.1 needs it.
+  return quoted(document.createNode(after) as Node);
+}
+
+/** Words that YAML 1.1 takes for booleans, and numbers that only 1.1 knows. */
+const ambiguous =
+  /^(y|n|yes|no|on|off|true|false|null|~|0o?\d+|[-+]?[\d_]+(:[0-5]?\d)+(\.\d*)?|[\d_]+)$/i;
+
+function quoted(node: Node): Node {
+  visit(node, {
+    Scalar: (_key, scalar) => {
+      if (typeof scalar.value === 'string' && ambiguous.test(scalar.value)) {
+        scalar.type = 'QUOTE_DOUBLE';
+      }
+    },
+  });
+  return node;
+}
+
+const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const nameIn = (value: unknown): unknown => (isTree(value) ? value.name : undefined);

@@ -1,16 +1,20 @@
 /** Server-side apply of an installation, in order, and the wait until it works. */
 import { sleep } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
-import { ApiError, isStatus, type KubeApi } from '../client/api.js';
-import { type AnyObject, type Kind, resourceOf, resources } from '../client/objects.js';
-import { labels } from '../annotations.js';
+import { ApiError, type KubeApi } from '../client/api.js';
+import { type AnyObject, type Kind, meshGroup, resourceOf, resources } from '../client/objects.js';
+import { annotations, labels } from '../annotations.js';
+import type { Pod } from '../discovery/types.js';
+import { isMeshed } from '../discovery/workload.js';
+import { names } from './manifests.js';
 
 const manager = 'firedrill-install';
 
 export interface ApplyReport {
   kind: string;
   name: string;
-  done: 'created' | 'configured' | 'unchanged' | 'deleted' | 'pruned';
+  /** `created`, `configured`, `unchanged`, `deleted`, `pruned`, or `kept: ` and why. */
+  done: string;
 }
 
 /** Stops at the first object that is refused, and says which. */
@@ -112,52 +116,106 @@ const removable: readonly Kind[] = [
   'Namespace',
 ];
 
-/** What is installed now, by its label. */
-export async function installedObjects(api: KubeApi): Promise<AnyObject[]> {
+/**
+ * What this installation made and still is there: by its own label, and of objects in namespaces only those in its own.
+ * A common label such as part-of is anybody's, and proves nothing.
+ */
+export async function installedObjects(api: KubeApi, namespace: string): Promise<AnyObject[]> {
   const found: AnyObject[] = [];
   for (const kind of removable) {
-    try {
-      const page = await api.list(resources[kind], { labelSelector: `${labels.partOf}=firedrill` });
-      found.push(...page.items);
-    } catch (error) {
-      if (!isStatus(error, 404)) throw error;
-    }
+    const { namespaced } = resources[kind];
+    const page = await api.list(resources[kind], {
+      labelSelector: `${labels.installation}=${namespace}`,
+      ...(namespaced ? { namespace } : {}),
+    });
+    found.push(...page.items.filter((o) => !isShared(o)));
   }
   return found;
+}
+
+/** SMI's definition belongs to everybody who splits traffic, whoever installed it. */
+const isShared = (o: AnyObject): boolean =>
+  o.kind === 'CustomResourceDefinition' && !o.metadata.name.endsWith(`.${meshGroup}`);
+
+/** Without definitions of others that are there already: theirs may hold objects of versions that ours lacks. */
+export async function withoutForeign(
+  api: KubeApi,
+  objects: readonly AnyObject[],
+  say: (line: string) => void,
+): Promise<AnyObject[]> {
+  const kept: AnyObject[] = [];
+  for (const object of objects) {
+    const { name } = object.metadata;
+    const there = isShared(object)
+      ? await api.find(resources.CustomResourceDefinition, undefined, name)
+      : undefined;
+    if (!there || there.metadata.labels?.[labels.partOf] === 'firedrill') kept.push(object);
+    else say(`customresourcedefinition/${name} left as it is: somebody else installed it`);
+  }
+  return kept;
 }
 
 const identity = (o: AnyObject): string =>
   `${o.kind} ${o.metadata.namespace ?? ''}/${o.metadata.name}`;
 
-/** Deletes what an earlier version installed and this one does not. Custom resources' definitions stay. */
+/**
+ * Deletes what an earlier version installed and this one does not. Custom resources' definitions stay, and a canary's
+ * controller while a namespace or a pod follows it: they would be left without one.
+ */
 export async function prune(
   api: KubeApi,
   wanted: readonly AnyObject[],
+  namespace: string,
   onDone: (report: ApplyReport) => void,
 ): Promise<void> {
   const keep = new Set(wanted.map(identity));
-  for (const object of await installedObjects(api)) {
-    if (
-      keep.has(identity(object)) ||
-      object.kind === 'CustomResourceDefinition' ||
-      object.kind === 'Namespace'
-    )
+  const followers = await revisionFollowers(api);
+  for (const object of await installedObjects(api, namespace)) {
+    const { kind, metadata } = object;
+    if (keep.has(identity(object)) || kind === 'CustomResourceDefinition' || kind === 'Namespace')
       continue;
-    await api.remove(resourceOf(object.kind), object.metadata.namespace, object.metadata.name);
-    onDone({ kind: object.kind, name: object.metadata.name, done: 'pruned' });
+    const revision = revisionOf(metadata.name);
+    const follower = revision === undefined ? undefined : followers.get(revision);
+    if (follower !== undefined) {
+      onDone({ kind, name: metadata.name, done: `kept: ${follower} follows revision ${revision}` });
+      continue;
+    }
+    await api.remove(resourceOf(kind), metadata.namespace, metadata.name);
+    onDone({ kind, name: metadata.name, done: 'pruned' });
   }
+}
+
+const revisionOf = (name: string): string | undefined =>
+  name.startsWith(`${names.controller}-`) ? name.slice(names.controller.length + 1) : undefined;
+
+/** By revision, one that follows it: a namespace by its annotation, or a living pod by its proxy's configuration. */
+async function revisionFollowers(api: KubeApi): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const kind of ['Pod', 'Namespace'] as const) {
+    for (const { metadata } of (await api.list(resources[kind])).items) {
+      const wanted = metadata.annotations?.[annotations.revision];
+      const config = metadata.annotations?.[annotations.proxyConfig] ?? '';
+      const used = new RegExp(`"${names.controller}-([a-z0-9-]+)\\.`).exec(config)?.[1];
+      const who = `${kind.toLowerCase()} ${metadata.namespace ? `${metadata.namespace}/` : ''}${metadata.name}`;
+      for (const revision of [wanted, used]) if (revision) found.set(revision, who);
+    }
+  }
+  return found;
+}
+
+/** Pods with a proxy, which would be left without a control plane. */
+export async function meshedPods(api: KubeApi): Promise<string[]> {
+  const { items } = await api.list<Pod>(resources.Pod);
+  return items.filter(isMeshed).map((p) => `${p.metadata.namespace}/${p.metadata.name}`);
 }
 
 export async function removeAll(
   api: KubeApi,
+  namespace: string,
   onDone: (report: ApplyReport) => void,
 ): Promise<void> {
-  for (const object of await installedObjects(api)) {
-    const gone = await api.remove(
-      resourceOf(object.kind),
-      object.metadata.namespace,
-      object.metadata.name,
-    );
-    if (gone) onDone({ kind: object.kind, name: object.metadata.name, done: 'deleted' });
+  for (const { kind, metadata } of await installedObjects(api, namespace)) {
+    const gone = await api.remove(resourceOf(kind), metadata.namespace, metadata.name);
+    if (gone) onDone({ kind, name: metadata.name, done: 'deleted' });
   }
 }

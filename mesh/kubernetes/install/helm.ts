@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { packageVersion } from '../../../base/paths.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 import { manifests } from './manifests.js';
-import { defaultValues, haValues, type Values } from './values.js';
+import { defaultValues, haValues, type Values, valuesJsonSchema } from './values.js';
 
 const symbol = /@@([a-zA-Z.]+)@@/g;
 
@@ -41,6 +41,7 @@ export function chartFiles(): Map<string, string> {
   );
   files.set('values.yaml', stringify(values));
   files.set('values-ha.yaml', stringify(haValues));
+  files.set('values.schema.json', `${JSON.stringify(valuesJsonSchema(), undefined, 2)}\n`);
   const parts = new Map<string, string[]>();
   for (const { object, when } of manifests(symbols(defaultValues(), '') as Values)) {
     // Helm makes the namespace itself (--create-namespace).

@@ -66,6 +66,8 @@ Examples:
     .command('uninstall')
     .description('print what is installed, for kubectl delete -f -, or --apply to delete it')
     .option('--apply', 'delete instead of printing')
+    .option('--namespace <name>', "the control plane's", 'firedrill')
+    .option('--force', 'although pods have proxies, which would be left without a control plane')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
     .addHelpText(
@@ -120,9 +122,10 @@ async function run(options: Options, upgrade: boolean): Promise<void> {
     process.stdout.write(objects.map((o) => stringify(o, { lineWidth: 0 })).join('---\n'));
     return;
   }
-  const { applyAll, prune, waitAvailable } = await import('./apply.js');
-  await applyAll(api, objects, say);
-  if (upgrade && revision === '') await prune(api, objects, say);
+  const { applyAll, prune, waitAvailable, withoutForeign } = await import('./apply.js');
+  const ours = await withoutForeign(api, objects, (line) => void process.stdout.write(`${line}\n`));
+  await applyAll(api, ours, say);
+  if (upgrade && revision === '') await prune(api, objects, values.namespace, say);
   if (options.wait) {
     const withinMs = parseDurationMs(options.wait === true ? '2m' : options.wait);
     if (withinMs === undefined)
@@ -134,17 +137,31 @@ async function run(options: Options, upgrade: boolean): Promise<void> {
 
 async function uninstall(options: {
   apply?: boolean;
+  force?: boolean;
+  namespace: string;
   kubeconfig?: string;
   context?: string;
 }): Promise<void> {
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
-  const { installedObjects, removeAll } = await import('./apply.js');
+  const { installedObjects, meshedPods, removeAll } = await import('./apply.js');
   const { stringify } = await import('yaml');
   const api = new KubeApi(await findCredentials(options));
-  if (options.apply) await removeAll(api, say);
+  const { namespace } = options;
+  const meshed = options.apply && !options.force ? await meshedPods(api) : [];
+  if (meshed.length > 0) {
+    const more = meshed.length > 5 ? ` and ${meshed.length - 5} more` : '';
+    throw new UserError(
+      {
+        message: `pods have proxies: ${meshed.slice(0, 5).join(', ')}${more}`,
+        expected: 'take the annotations away and restart them first, or --force',
+      },
+      exitCode.failed,
+    );
+  }
+  if (options.apply) await removeAll(api, namespace, say);
   else {
-    const objects = await installedObjects(api);
+    const objects = await installedObjects(api, namespace);
     const bare = objects.map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
       apiVersion,
       kind,

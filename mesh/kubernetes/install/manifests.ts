@@ -36,27 +36,32 @@ export const controllerIdentityOf = (namespace: string, trustDomain: string): st
  */
 export function manifests(values: Values, revision = ''): Manifest[] {
   const { namespace } = values;
-  if (revision !== '') return controllerObjects(values, revision).map((m) => finish(m, 2));
+  if (revision !== '')
+    return controllerObjects(values, revision).map((m) => finish(m, 2, namespace));
   const always = (object: AnyObject): Manifest => ({ object });
   return [
-    ...[namespaceObject(namespace), ...customResources()].map(always).map((m) => finish(m, -2)),
+    ...[namespaceObject(namespace), ...customResources()]
+      .map(always)
+      .map((m) => finish(m, -2, namespace)),
     ...rbacObjects(namespace)
       .map(always)
-      .map((m) => finish(m, -1)),
+      .map((m) => finish(m, -1, namespace)),
     // Empty: the controller fills them, so that no key passes through manifests, charts or a Git repository.
     ...[
       secret(namespace, names.issuerSecret),
       secret(namespace, names.webhookSecret),
       configMap(namespace, names.bundle),
-    ].map((object) => finish({ object }, 0)),
-    ...[...controllerObjects(values, ''), ...injectorObjects(values)].map((m) => finish(m, 1)),
+    ].map((object) => finish({ object }, 0, namespace)),
+    ...[...controllerObjects(values, ''), ...injectorObjects(values)].map((m) =>
+      finish(m, 1, namespace),
+    ),
     ...webhookObjects(values)
       .map(always)
-      .map((m) => finish(m, 2)),
+      .map((m) => finish(m, 2, namespace)),
   ];
 }
 
-function finish({ object, ...rest }: Manifest, wave: number): Manifest {
+function finish({ object, ...rest }: Manifest, wave: number, namespace: string): Manifest {
   const { metadata } = object;
   const waves = wave === 0 ? {} : { 'argocd.argoproj.io/sync-wave': String(wave) };
   const annotations = { ...metadata.annotations, ...waves };
@@ -66,7 +71,11 @@ function finish({ object, ...rest }: Manifest, wave: number): Manifest {
       ...object,
       metadata: {
         ...metadata,
-        labels: { [labels.partOf]: 'firedrill', ...metadata.labels },
+        labels: {
+          [labels.partOf]: 'firedrill',
+          [labels.installation]: namespace,
+          ...metadata.labels,
+        },
         ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
       },
     },

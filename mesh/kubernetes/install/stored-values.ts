@@ -19,7 +19,11 @@ export function withStoredValues(
   const metadata = {
     name: names.config,
     namespace: values.namespace,
-    labels: { [labels.partOf]: 'firedrill', [labels.component]: 'values' },
+    labels: {
+      [labels.partOf]: 'firedrill',
+      [labels.installation]: values.namespace,
+      [labels.component]: 'values',
+    },
   };
   // The image is the version: an upgrade brings its own.
   const { image: _image, ...kept } = values;

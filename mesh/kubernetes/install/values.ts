@@ -44,6 +44,12 @@ const valuesSchema = z.strictObject({
 
 export type Values = z.output<typeof valuesSchema>;
 
+/** As the chart's values.schema.json: Helm refuses a misspelt value by it. Helm itself knows the namespace. */
+export function valuesJsonSchema(): unknown {
+  const chart = valuesSchema.omit({ namespace: true }).extend({ global: z.unknown().optional() });
+  return z.toJSONSchema(chart, { target: 'draft-7', io: 'input' });
+}
+
 const container = (cpu: string, memory: string, limit: string): Values['proxy']['resources'] => ({
   requests: { cpu, memory },
   limits: { memory: limit },

@@ -5,35 +5,60 @@ export interface Item {
   text: string;
   checks?: readonly string[];
   entries?: readonly string[];
+  /** What its entries look at; without any of it they find nothing, and nothing is judged by that. */
+  needs?: Evidence;
 }
+
+export type Evidence = 'SLOs' | 'alert rules' | 'pods' | 'proxies';
 
 export const checklists: Record<string, readonly Item[]> = {
   'pre-production': [
     {
       text: 'the cluster can run the mesh',
-      checks: ['k8s-api-reachable', 'k8s-api-version', 'crds-established'],
+      checks: [
+        'k8s-api-reachable',
+        'k8s-api-version',
+        'crds-established',
+        'control-plane-available',
+      ],
     },
     {
       text: 'every pod that should have a proxy has one',
       checks: ['proxy-injected'],
       entries: ['injection-skipped'],
+      needs: 'pods',
     },
     {
       text: 'routes are declared, and match what clients ask',
       entries: ['profile-missing-or-outdated'],
+      needs: 'proxies',
     },
-    { text: 'retries have a budget', entries: ['aggressive-retries'] },
-    { text: 'pods drain before they are killed', entries: ['proxy-restarts-on-drain'] },
-    { text: 'network policies let the proxies work', entries: ['network-policy-blocks-proxy'] },
-    { text: 'requests and limits count the proxy', entries: ['capacity-without-proxy'] },
-    { text: 'each SLO has an owner', entries: ['slo-without-owner'] },
+    { text: 'retries have a budget', entries: ['aggressive-retries'], needs: 'proxies' },
+    {
+      text: 'pods drain before they are killed',
+      entries: ['proxy-restarts-on-drain'],
+      needs: 'pods',
+    },
+    {
+      text: 'network policies let the proxies work',
+      entries: ['network-policy-blocks-proxy'],
+      needs: 'pods',
+    },
+    {
+      text: 'requests and limits count the proxy',
+      entries: ['capacity-without-proxy'],
+      needs: 'pods',
+    },
+    { text: 'each SLO has an owner', entries: ['slo-without-owner'], needs: 'SLOs' },
     {
       text: 'alerts look at what users feel',
       entries: ['median-in-alert', 'pager-floods-in-deploys'],
+      needs: 'alert rules',
     },
     {
       text: 'traces cross queues, and logs name their trace',
       entries: ['traces-lost-over-queues', 'logs-without-trace-ids'],
+      needs: 'proxies',
     },
     { text: 'a game day was held, and every expected page came in time' },
     { text: 'the on-call has read the runbooks of the alerts that can page' },
@@ -58,15 +83,29 @@ export const checklists: Record<string, readonly Item[]> = {
     {
       text: 'changes arrive at every proxy',
       entries: ['slow-config-propagation', 'drift-between-clusters'],
+      needs: 'proxies',
     },
     { text: 'proxies are ready and of one version', checks: ['proxy-ready', 'proxy-version'] },
     {
       text: 'metrics are whole and bounded',
       entries: ['metrics-missing-after-relabel', 'unbounded-labels', 'telemetry-gaps-at-peak'],
+      needs: 'proxies',
     },
-    { text: 'tracing costs what it is worth', entries: ['excessive-trace-sampling'] },
-    { text: "proxies' admin ports are closed to strangers", entries: ['unrestricted-tap'] },
-    { text: 'authorization names accounts that exist', entries: ['rbac-between-namespaces'] },
+    {
+      text: 'tracing costs what it is worth',
+      entries: ['excessive-trace-sampling'],
+      needs: 'proxies',
+    },
+    {
+      text: "proxies' admin ports are closed to strangers",
+      entries: ['unrestricted-tap'],
+      needs: 'pods',
+    },
+    {
+      text: 'authorization names accounts that exist',
+      entries: ['rbac-between-namespaces'],
+      needs: 'pods',
+    },
     { text: 'error budgets were reviewed this month' },
     { text: 'the trust anchor was rolled over once, as an exercise' },
   ],
@@ -77,18 +116,21 @@ export const checklists: Record<string, readonly Item[]> = {
       checks: ['identity-anchors-valid', 'identity-issuer-valid'],
       entries: ['certificates-expire-early'],
     },
-    { text: 'retries do not feed the overload', entries: ['aggressive-retries'] },
+    { text: 'retries do not feed the overload', entries: ['aggressive-retries'], needs: 'proxies' },
     {
       text: 'traffic goes where it was meant to',
       entries: ['new-version-gets-no-traffic', 'dns-errors'],
+      needs: 'proxies',
     },
     {
       text: 'proxies are neither starved nor killed',
       entries: ['high-proxy-cpu', 'proxy-restarts-on-drain'],
+      needs: 'pods',
     },
     {
       text: 'no policy or network rule refuses it',
       entries: ['network-policy-blocks-proxy', 'rbac-between-namespaces'],
+      needs: 'pods',
     },
     { text: 'one person leads, another writes the timeline' },
     { text: 'users were told, and told again within 30 minutes' },

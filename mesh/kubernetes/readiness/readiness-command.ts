@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { CheckResult } from '../check/model.js';
 import type { Diagnosis } from '../diagnostics/entries.js';
-import type { Item } from './checklists.js';
+import type { AnyObject } from '../client/objects.js';
+import { alertRules, type Facts, meshedPods } from '../diagnostics/entry.js';
+import type { Evidence, Item } from './checklists.js';
 
 export type Verdict = 'yes' | 'no' | 'ask';
 
@@ -18,8 +20,9 @@ export function judge(
   items: readonly Item[],
   results: readonly CheckResult[],
   found: readonly Diagnosis[],
+  given: ReadonlySet<Evidence>,
 ): Judged[] {
-  return items.map(({ text, checks = [], entries = [] }) => {
+  return items.map(({ text, checks = [], entries = [], needs }) => {
     if (checks.length + entries.length === 0) return { text, verdict: 'ask', reasons: [] };
     const own = results.filter((r) => checks.includes(r.id));
     const failed = own.filter((r) => r.result === 'error' || r.result === 'warning');
@@ -28,12 +31,36 @@ export function judge(
       ...found.filter((f) => entries.includes(f.id)).map((f) => `${f.id}: ${f.where}: ${f.cause}`),
     ];
     if (reasons.length > 0) return { text, verdict: 'no', reasons };
+    if (needs !== undefined && !given.has(needs)) {
+      return {
+        text,
+        verdict: 'ask',
+        reasons: [`not judged: no ${needs} to look at${hint(needs)}`],
+      };
+    }
     const unknown = checks.filter((id) => own.find((r) => r.id === id)?.result !== 'success');
     if (unknown.length > 0)
       return { text, verdict: 'ask', reasons: [`not checked: ${unknown.join(', ')}`] };
     return { text, verdict: 'yes', reasons };
   });
 }
+
+const hint = (needs: Evidence): string =>
+  needs === 'pods' || needs === 'proxies' ? '' : ' (give them with --files)';
+
+/** What there is to look at: an entry that looked at nothing found nothing. */
+export function evidence(facts: Pick<Facts, 'objects' | 'proxies'>): Set<Evidence> {
+  const given = new Set<Evidence>();
+  const { objects, proxies } = facts;
+  if (proxies.length > 0) given.add('proxies');
+  if (objects.some((o) => isPodLike(o))) given.add('pods');
+  if (alertRules({ objects, proxies, nowMs: 0 }).length > 0) given.add('alert rules');
+  if (objects.some((o) => Array.isArray(o.slos))) given.add('SLOs');
+  return given;
+}
+
+const isPodLike = (object: AnyObject): boolean =>
+  object.kind === 'Pod' && meshedPods({ objects: [object], proxies: [], nowMs: 0 }).length > 0;
 
 interface Options {
   files?: string[];
@@ -103,7 +130,8 @@ async function run(name: string, options: Options): Promise<void> {
   ];
   const targets = await findTargets({ kubeconfig: options.kubeconfig, context: options.context });
   const { proxies } = await observe(targets, 0).catch(() => ({ proxies: [] }));
-  const judged = judge(items, results, diagnose({ objects, proxies, nowMs: realClock.nowMs() }));
+  const facts = { objects, proxies, nowMs: realClock.nowMs() };
+  const judged = judge(items, results, diagnose(facts), evidence(facts));
   const marks: Record<Verdict, string> = { yes: '√', no: '×', ask: '?' };
   if (options.output === 'json') process.stdout.write(`${JSON.stringify(judged, undefined, 2)}\n`);
   else {
