@@ -243,7 +243,8 @@ export class ControllerClient {
   #clockHint(): string {
     const skewSeconds = Math.round(this.stats.clockSkewMs / 1000);
     if (Math.abs(skewSeconds) < 60) return '';
-    return ` (this machine's clock is ${Math.abs(skewSeconds)} s ${skewSeconds > 0 ? 'behind' : 'ahead of'} the controller's)`;
+    const side = skewSeconds > 0 ? 'behind' : 'ahead of';
+    return ` (this machine's clock is ${Math.abs(skewSeconds)} s ${side} the controller's)`;
   }
 
   #lost(error: unknown): void {

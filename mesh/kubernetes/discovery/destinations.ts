@@ -128,7 +128,8 @@ export function whyNotSent(
 ): { reason: 'RefNotPermitted' | 'BackendNotFound'; message: string } | undefined {
   const name = `${ref.namespace}/${ref.service}`;
   if (ref.namespace !== referrer.namespace && !look.isGranted(referrer, ref)) {
-    const message = `no ReferenceGrant of ${ref.namespace} lets a ${referrer.kind} of ${referrer.namespace} send to Service ${ref.service}`;
+    const { kind, namespace } = referrer;
+    const message = `no ReferenceGrant of ${ref.namespace} lets a ${kind} of ${namespace} send to ${ref.service}`;
     return { reason: 'RefNotPermitted', message };
   }
   const service = look.service(name);

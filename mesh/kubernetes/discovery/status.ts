@@ -1,4 +1,4 @@
-/** Says on each object that shapes traffic whether it was accepted, as conditions that `kubectl get` shows. One writes. */
+/** Says on each object that shapes traffic whether it was accepted, as conditions in its status. One replica writes. */
 import type { Clock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import { isStatus, type KubeApi } from '../client/api.js';
