@@ -9,6 +9,7 @@ const alone = [
   'test/chaos/gameday.test.ts',
   'test/chaos/retail.test.ts',
   'test/examples/**/*.test.ts',
+  'test/cluster/**/*.test.ts',
   'test/**/*-under-load.test.ts',
 ];
 const all = 'test/**/*.test.ts';

@@ -133,8 +133,26 @@ export const tools = {
   },
   'kube-apiserver': {
     purpose: 'a real Kubernetes API server for tests',
-    sources: [{ kind: 'script', file: 'test/kubernetes/build-apiserver.sh' }],
+    sources: [{ kind: 'script', file: 'test/cluster/build.sh' }],
   },
+  hyperkube: {
+    purpose: "all of Kubernetes' parts in one program, for tests with pods",
+    sources: [{ kind: 'script', file: 'test/cluster/build.sh' }],
+  },
+  coredns: {
+    purpose: "a cluster's DNS, for tests with pods",
+    sources: [{ kind: 'go', module: 'github.com/coredns/coredns', version: 'v1.12.4' }],
+  },
+  containerd: {
+    purpose: 'runs the pods of tests',
+    sources: [{ kind: 'debian', package: 'containerd' }],
+  },
+  runc: { purpose: 'runs the pods of tests', sources: [{ kind: 'debian', package: 'runc' }] },
+  'host-local': {
+    purpose: 'addresses of pods in tests (CNI plug-ins)',
+    sources: [{ kind: 'debian', package: 'containernetworking-plugins' }],
+  },
+  nft: { purpose: "kube-proxy's rules in tests", sources: [{ kind: 'debian', package: 'nftables' }] },
   helm: {
     purpose: 'renders the chart in tests',
     sources: [{ kind: 'go', module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.16.4' }],
@@ -157,7 +175,7 @@ export function findTool(name: ToolName): string | undefined {
   const { alias }: ToolDescription = tools[name];
   const files = alias ? [name, alias] : [name];
   const path = (process.env.PATH ?? '').split(delimiter);
-  const folders = [...path, binFolder(), '/usr/sbin', '/sbin', ...postgresFolders(name)];
+  const folders = [...path, binFolder(), '/usr/sbin', '/sbin', '/usr/lib/cni', ...postgresFolders(name)];
   for (const folder of folders) {
     if (folder === '') continue;
     for (const file of files) {

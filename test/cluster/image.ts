@@ -1,0 +1,94 @@
+/** The product's image by the Dockerfile's own lines, from this checkout: no registry, no builder. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { asset, packageRoot } from '../../base/paths.js';
+
+const run = (command: string, ...args: string[]): string =>
+  execFileSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+
+/** A program and the libraries that it names. */
+function addProgram(root: string, file: string, at: string): void {
+  const put = (from: string, to: string): void => {
+    if (existsSync(to)) return;
+    mkdirSync(dirname(to), { recursive: true });
+    cpSync(realpathSync(from), to);
+  };
+  put(file, join(root, at));
+  for (const [library] of run('ldd', realpathSync(file)).matchAll(/\/\S+/g))
+    put(library, root + library);
+}
+
+/** Writes an image as `ctr images import` reads it. */
+export function writeImage(
+  root: string,
+  out: string,
+  name: string,
+  config: { Entrypoint: string[]; User?: string; WorkingDir?: string },
+): void {
+  const layer = join(dirname(out), `${basename(out)}.layer`);
+  mkdirSync(layer, { recursive: true });
+  run('tar', '-C', root, '-cf', join(layer, 'layer.tar'), '.');
+  const [digest] = run('sha256sum', join(layer, 'layer.tar')).split(' ');
+  const text = JSON.stringify({
+    architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    os: 'linux',
+    created: '2026-01-01T00:00:00Z',
+    config: { Env: ['PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'], ...config },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
+    history: [{ created: '2026-01-01T00:00:00Z' }],
+  });
+  const file = `${createHash('sha256').update(text).digest('hex')}.json`;
+  writeFileSync(join(layer, file), text);
+  const manifest = [{ Config: file, RepoTags: [name], Layers: ['layer.tar'] }];
+  writeFileSync(join(layer, 'manifest.json'), JSON.stringify(manifest));
+  run('tar', '-C', layer, '-cf', out, file, 'manifest.json', 'layer.tar');
+}
+
+/** What the second stage of the Dockerfile copies and says; node and iptables are this machine's. */
+export function productImage(folder: string, name: string): string {
+  const root = join(folder, 'product');
+  const dockerfile =
+    readFileSync(asset('Dockerfile'), 'utf8')
+      .split(/^FROM .*$/m)
+      .at(-1) ?? '';
+  for (const [, from = '', to = ''] of dockerfile.matchAll(
+    /^COPY --from=build \/app\/(\S+) (\S+)$/gm,
+  )) {
+    const target = join(root, 'app', to === './' ? from : to);
+    if (from === 'node_modules') copyDependencies(target);
+    else cpSync(asset(from), target, { recursive: true });
+  }
+  addProgram(root, process.execPath, 'usr/local/bin/node');
+  addProgram(root, '/bin/sh', 'bin/sh');
+  for (const kind of ['nft', 'legacy']) {
+    const multi = `/usr/sbin/xtables-${kind}-multi`;
+    addProgram(root, multi, `usr/sbin/iptables-${kind}`);
+    addProgram(root, multi, `usr/sbin/iptables-${kind}-restore`);
+    if (kind === 'legacy') continue;
+    for (const alias of ['iptables', 'iptables-restore'])
+      addProgram(root, multi, `usr/sbin/${alias}`);
+  }
+  const [plugins = ''] = run('sh', '-c', 'ls -d /usr/lib/*/xtables').split('\n');
+  cpSync(plugins, join(root, plugins), { recursive: true });
+  mkdirSync(join(root, 'tmp'), { recursive: true });
+  const value = (word: string): string =>
+    new RegExp(`^${word} (.*)$`, 'm').exec(dockerfile)?.[1] ?? '';
+  const out = join(folder, 'product.tar');
+  writeImage(root, out, name, {
+    Entrypoint: JSON.parse(value('ENTRYPOINT')) as string[],
+    User: value('USER'),
+    WorkingDir: value('WORKDIR'),
+  });
+  return out;
+}
+
+/** As `npm prune --omit=dev` leaves them. */
+function copyDependencies(target: string): void {
+  const modules = join(packageRoot, 'node_modules');
+  const listed = run('npm', '--prefix', packageRoot, 'ls', '--omit=dev', '--all', '--parseable');
+  for (const path of listed.split('\n').filter((p) => p.startsWith(`${modules}/`))) {
+    cpSync(path, join(target, relative(modules, path)), { recursive: true });
+  }
+}

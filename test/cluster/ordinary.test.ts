@@ -1,0 +1,196 @@
+/** The mesh on a whole node: pods under a kubelet, as ordinary clusters have them. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findTool } from '../../base/tools.js';
+import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
+import { applyAll, waitAvailable } from '../../mesh/kubernetes/install/apply.js';
+import { manifests } from '../../mesh/kubernetes/install/manifests.js';
+import { defaultValues } from '../../mesh/kubernetes/install/values.js';
+import { until } from '../kubernetes/until.js';
+import { testWith } from '../tools.js';
+import { productImage } from './image.js';
+import { type Node, nodeTools, startNode } from './node.js';
+
+const isRoot = process.getuid?.() === 0;
+const possible = isRoot && nodeTools.every((name) => findTool(name) !== undefined);
+const needs = isRoot ? testWith(...nodeTools) : test.skip;
+const limitMs = 240_000;
+let node: Node;
+
+const image = 'firedrill/firedrill:test';
+const script = (text: string): Record<string, unknown> => ({
+  name: 'app',
+  image,
+  imagePullPolicy: 'Never',
+  command: ['node', '-e', text],
+});
+/** Says where it is, and who called; on ports that it declares nowhere. */
+const echo = (...ports: number[]): string => `
+for (const p of [${ports.join()}]) require('http').createServer((q, r) => r.end(
+  process.env.HOSTNAME + ':' + p + ' ' + (q.headers['l5d-client-id'] || 'nobody'))).listen(p);`;
+/** Asks each address every second, and writes what came. */
+const asker = (...urls: string[]): string => `
+const http = require('http');
+for (const url of ${JSON.stringify(urls)}) setInterval(() => http.get(url, { timeout: 5000 }, (r) => {
+  let body = '';
+  r.on('data', (c) => body += c).on('end', () => console.log(url, r.statusCode, body));
+}).on('error', (e) => console.log(url, e.code)), 1000);
+${echo(8080)}`;
+
+const metadata = (name: string, annotations: Record<string, string> = {}) => ({
+  name,
+  namespace: 'shop',
+  labels: { app: name },
+  annotations,
+});
+const pod = (name: string, container: object, annotations?: Record<string, string>): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: metadata(name, annotations),
+  spec: { terminationGracePeriodSeconds: 1, containers: [container] },
+});
+const service = (name: string, spec: object): AnyObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: metadata(name),
+  spec: { selector: { app: name }, ...spec },
+});
+
+interface PodStatus {
+  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+}
+async function isReady(name: string): Promise<boolean> {
+  const found = await node.api.find<PodStatus>(resources.Pod, 'shop', name);
+  return found?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+}
+
+beforeAll(async () => {
+  if (!possible) return;
+  node = await startNode();
+  node.importImage(productImage(node.folder, image));
+  const values = { ...defaultValues(), image, imagePullPolicy: 'Never' as const };
+  const objects = manifests(values).map((m) => m.object);
+  await applyAll(node.api, objects, () => undefined);
+  await waitAvailable(node.api, objects, 60_000);
+  const annotations = { 'mesh.firedrill.dev/inject': 'enabled' };
+  const shop = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', annotations } };
+  await node.api.create(shop);
+  await until(
+    () => node.api.find(resources.ServiceAccount, 'shop', 'default'),
+    'the namespace’s account',
+    30_000,
+  );
+}, limitMs);
+
+afterAll(() => node?.stop(), limitMs);
+
+needs(
+  'pods work meshed as they did before, and speak mutual TLS',
+  { timeout: limitMs },
+  async () => {
+    const { api } = node;
+    const two = [
+      { name: 'sql', port: 8080 },
+      { name: 'gossip', port: 9090 },
+    ];
+    await api.create(service('db', { clusterIP: 'None', ports: two }));
+    await api.create(service('web', { ports: [{ port: 80, targetPort: 8080 }] }));
+    await api.create({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: metadata('db'),
+      spec: {
+        serviceName: 'db',
+        selector: { matchLabels: { app: 'db' } },
+        template: {
+          metadata: {
+            labels: { app: 'db' },
+            // The kubelet has no identity; its probes must pass all the same.
+            annotations: { 'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated' },
+          },
+          spec: {
+            terminationGracePeriodSeconds: 1,
+            containers: [
+              {
+                ...script(echo(8080, 9090)),
+                readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+              },
+            ],
+          },
+        },
+      },
+    });
+    const probe = { tcpSocket: { port: 8080 }, periodSeconds: 1 };
+    // It listens on nothing: a probe that asked its proxy alone would pass.
+    await api.create(
+      pod('deaf', { ...script('setInterval(() => 0, 1000)'), readinessProbe: probe }),
+    );
+    const urls = [
+      'http://web.shop/',
+      'http://db-0.db.shop.svc.cluster.local:8080/',
+      'http://db-0.db:9090/',
+      'http://db:9090/',
+    ];
+    await api.create(pod('web', { ...script(asker(...urls)), readinessProbe: probe }));
+    const identity = 'default.shop.serviceaccount.identity.cluster.local';
+    const wanted = [
+      // Its own Service: it is the only endpoint of it.
+      `http://web.shop/ 200 web:8080 ${identity}`,
+      `http://db-0.db.shop.svc.cluster.local:8080/ 200 db-0:8080 ${identity}`,
+      `http://db-0.db:9090/ 200 db-0:9090 ${identity}`,
+      `http://db:9090/ 200 db-0:9090 ${identity}`,
+    ];
+    let said = '';
+    await until(
+      async () => {
+        said = await node.logs('shop', 'web', 'app').catch(() => '');
+        return wanted.every((line) => said.includes(line));
+      },
+      'every answer',
+      120_000,
+    ).catch(() => undefined);
+    expect(
+      wanted.filter((line) => !said.includes(line)),
+      said.slice(-2000),
+    ).toEqual([]);
+    expect([await isReady('db-0'), await isReady('web'), await isReady('deaf')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  },
+);
+
+needs('a Job ends when its app does', { timeout: limitMs }, async () => {
+  await node.api.create({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: metadata('once'),
+    spec: {
+      backoffLimit: 0,
+      template: {
+        metadata: { labels: { app: 'once' } },
+        spec: {
+          restartPolicy: 'Never',
+          containers: [
+            script(
+              `require('http').get('http://db:8080/', (r) => process.exit(r.statusCode === 200 ? 0 : 1))`,
+            ),
+          ],
+        },
+      },
+    },
+  });
+  await until(
+    async () => {
+      const job = await node.api.find<{ status?: { succeeded?: number; failed?: number } }>(
+        resources.Job,
+        'shop',
+        'once',
+      );
+      if (job?.status?.failed) throw new Error('the Job failed');
+      return job?.status?.succeeded === 1;
+    },
+    'the end of the Job',
+    60_000,
+  );
+});
