@@ -2,6 +2,7 @@
 import { formatDurationMs } from '../../base/duration.js';
 import type { AlertSettings } from '../spec/model.js';
 import type { AlertingRule } from './model.js';
+import { guardLines } from './false-pages.js';
 import * as names from './names.js';
 import { isFine, type Plan, scaled, sumOver } from './plan.js';
 import type { AlertWindow } from './windows.js';
@@ -26,7 +27,7 @@ function guardsOf(plan: Plan, window: AlertWindow): string[] {
     guards.push(`${sumOver(plan, series.bad, window.longMs)} >= ${minBadEvents}`);
   }
   if (minEvents > 0) guards.push(`${sumOver(plan, series.total, window.longMs)} >= ${minEvents}`);
-  return guards;
+  return [...guards, ...guardLines(plan, window)];
 }
 
 function labelsOf(plan: Plan, severity: Severity, settings: AlertSettings): Record<string, string> {

@@ -4,6 +4,7 @@ import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
 import { isBareSelector, linearCounterCalls } from '../spec/query.js';
 import { compileSlo } from './compile.js';
 import { coarseStepMs, type CompileOptions, isFine, planOf, ratioWindows, scaled } from './plan.js';
+import { falsePagesAt, outagePagedAfterMs } from './false-pages.js';
 import { theoryOf } from './theory.js';
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(6))}%`;
@@ -23,12 +24,22 @@ export interface Explanation {
   /** How bad, and after how long each severity says so. */
   detection: { errorRatio: number; page: string; ticket: string }[];
   alerts: string[];
+  /** Pages a year for nothing, and how long a total outage lasts before its page, at each traffic. */
+  traffic: { eventsPerHour: number; falsePagesPerYear: number; outagePaged: string }[];
   rules: number;
   samplesPerEvaluation: number;
   warnings: string[];
 }
 
-export function explain(slo: Slo, options: CompileOptions = {}): Explanation {
+/** Traffic that is told of where nobody measured it: a quiet service, a small one, 10 a second. */
+const exampleTraffic = [20, 1000, 36_000];
+
+/** `eventsPerHour` as measured; absent: examples. */
+export function explain(
+  slo: Slo,
+  options: CompileOptions = {},
+  eventsPerHour?: number,
+): Explanation {
   const plan = planOf(slo, options);
   const budget = budgetRatio(slo.objective);
   const groups = compileSlo(slo, options);
@@ -54,6 +65,22 @@ export function explain(slo: Slo, options: CompileOptions = {}): Explanation {
   };
   const levels = [1, ...[20, 5, 2].map((n) => n * budget).filter((r) => r < 0.999)];
   const period = slo.period.calendar ?? `${slo.period.days} days`;
+  const traffic = (eventsPerHour === undefined ? exampleTraffic : [eventsPerHour]).map((rate) => {
+    const outage = outagePagedAfterMs(slo, rate, options);
+    return {
+      eventsPerHour: rate,
+      falsePagesPerYear: falsePagesAt(slo, rate, options),
+      outagePaged: outage === undefined ? 'never' : `after ${roughly(outage)}`,
+    };
+  });
+  const byChance = traffic.find((t) => t.falsePagesPerYear > (slo.alerting.falsePagesPerYear ?? 1));
+  if (byChance && countsEvents(slo.sli)) {
+    warnings.push(
+      `at ${Math.round(byChance.eventsPerHour)} events an hour it pages ` +
+        `${pagesText(byChance.falsePagesPerYear)} times a year while half the budget is spent; ` +
+        `alerting.falsePagesPerYear: 1 asks for more than chance`,
+    );
+  }
   return {
     id: slo.id,
     promise: `${slo.objective}% of ${unitOf(slo.sli)} are good over ${period}`,
@@ -73,6 +100,7 @@ export function explain(slo: Slo, options: CompileOptions = {}): Explanation {
         `${percent(w.factor * budget)} of events, and ${w.budgetPercent.toPrecision(3)}% of the budget by then`
       );
     }),
+    traffic: countsEvents(slo.sli) ? traffic : [],
     rules: groups.reduce((sum, g) => sum + g.rules.length, 0),
     samplesPerEvaluation: samplesOf(slo, options),
     warnings,
@@ -90,6 +118,11 @@ function samplesOf(slo: Slo, options: CompileOptions): number {
   }
   return Math.round(samples);
 }
+
+const countsEvents = (sli: Sli): boolean => ['events', 'latency', 'composite'].includes(sli.kind);
+
+const pagesText = (pages: number): string =>
+  pages >= 10 ? String(Math.round(pages)) : pages >= 0.005 ? pages.toFixed(2) : '0';
 
 function isExact(sli: Sli): boolean {
   switch (sli.kind) {
@@ -158,6 +191,14 @@ export function explanationText(e: Explanation): string {
     '  an error ratio that begins now and stays is',
     ...e.detection.map(
       (d) => `    ${percent(d.errorRatio).padEnd(8)} paged ${d.page}, ticket ${d.ticket}`,
+    ),
+    ...(e.traffic.length > 0
+      ? ['  pages a year for nothing, while half the budget is spent, are']
+      : []),
+    ...e.traffic.map(
+      (t) =>
+        `    ${pagesText(t.falsePagesPerYear).padEnd(8)} with ${t.eventsPerHour} events an hour, ` +
+        `where a total outage is paged ${t.outagePaged}`,
     ),
     `  ${e.rules} rules; their windows read ${e.samplesPerEvaluation} samples an evaluation,`,
     '  and of the raw series the last step only',

@@ -21,6 +21,9 @@ export const counterSeen = 'slo:counter:last';
 export const counterLabel = 'slo_counter';
 /** Bad events by the difference of unlike counters; below 0 where the good ones were seen before the total. */
 export const badDifference = 'slo:events_bad:difference';
+/** Events of a whole window, for the guard against pages by chance. */
+export const eventSum = (side: 'bad' | 'total', ms: number): string =>
+  `slo:events_${side}:sum${window(ms)}`;
 /** Slices of time (1 each) and the bad ones among them. */
 export const badSlices = (ms: number): string => `slo:slices_bad:count${window(ms)}`;
 export const totalSlices = (ms: number): string => `slo:slices_total:count${window(ms)}`;

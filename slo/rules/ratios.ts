@@ -1,6 +1,7 @@
 /** Stage two: the error ratio of every window, a ratio of sums, and the burn rates made of it. */
 import { budgetRatio, objectiveRatio } from '../spec/model.js';
 import type { RecordingRule } from './model.js';
+import { guardedWindows } from './false-pages.js';
 import * as names from './names.js';
 import { coarseStepMs, isFine, type Plan, ratioWindows, sumOver } from './plan.js';
 import { record } from './steps.js';
@@ -28,11 +29,23 @@ function ratiosOf(plan: Plan, fine: boolean): RecordingRule[] {
   const rules = ratioWindows(plan)
     .filter((w) => isFine(w) === fine)
     .map((w) => record(plan, names.errorRatio(w), ratioOver(plan, w)));
+  rules.push(...guardSums(plan, fine));
   if (!plan.slo.alerting.trafficWeighted) return rules;
   const weighted = alertWindows(plan)
     .filter((w) => isFine(w) === fine)
     .map((w) => record(plan, names.weightedRatio(w), weightedRatioOver(plan, w)));
   return [...rules, ...weighted];
+}
+
+function guardSums(plan: Plan, fine: boolean): RecordingRule[] {
+  const series = fine ? plan.fine : plan.coarse;
+  return guardedWindows(plan)
+    .filter((w) => isFine(w) === fine)
+    .flatMap((w) =>
+      (['bad', 'total'] as const).map((side) =>
+        record(plan, names.eventSum(side, w), sumOver(plan, series[side], w)),
+      ),
+    );
 }
 
 /** At the base interval: what pages read. */

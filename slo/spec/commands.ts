@@ -1,6 +1,8 @@
 /** `firedrill slo init`, `explain`, `diff`, `import`, `export` and `schema`. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
+import type { InitAnswers } from './init.js';
+import type { Slo } from './model.js';
 
 interface InitFlags {
   service?: string;
@@ -10,6 +12,13 @@ interface InitFlags {
   total?: string;
   prometheus?: string;
   out: string;
+}
+
+interface ExplainFlags {
+  timeScale: string;
+  eventsPerHour?: string;
+  prometheus?: string;
+  output: string;
 }
 
 export function registerSpec(slo: Command): void {
@@ -35,14 +44,18 @@ export function registerSpec(slo: Command): void {
     .description('each SLO in words: its budget, which burn pages after how long, what it costs')
     .argument('<path...>', 'files, folders, or -')
     .option('--time-scale <ratio>', 'as in generate', '1')
+    .option('--events-per-hour <n>', 'the traffic; default: examples')
+    .option('--prometheus <url>', 'measure the traffic over a day')
     .option('--output <format>', 'text or json', 'text')
     .addHelpText('after', '\nExample:\n  firedrill slo explain examples/slo/retail.yaml')
-    .action(async (paths: string[], flags: { timeScale: string; output: string }) => {
+    .action(async (paths: string[], flags: ExplainFlags) => {
       const { readSlos } = await import('./read.js');
       const { explain, explanationText } = await import('../rules/explain.js');
       const { parseTimeScale } = await import('../rules/generate.js');
       const timeScale = parseTimeScale(flags.timeScale);
-      const all = readSlos(paths).map((s) => explain(s, { timeScale }));
+      const slos = readSlos(paths);
+      const traffic = await trafficOf(slos, flags);
+      const all = slos.map((s) => explain(s, { timeScale }, traffic.get(s.id)));
       process.stdout.write(
         flags.output === 'json' ? json(all) : all.map(explanationText).join('\n'),
       );
@@ -122,12 +135,15 @@ async function init(flags: InitFlags): Promise<void> {
   const { readSloText } = await import('./read.js');
   const { writeAll } = await import('../rules/write-files.js');
   let { service, bad, total } = flags;
+  let latency: InitAnswers['latency'];
   if (flags.prometheus !== undefined) {
     const { PrometheusClient } = await import('../budget/prometheus.js');
     const { realClock } = await import('../../base/clock.js');
     const found = await discover(new PrometheusClient(flags.prometheus), realClock.nowMs());
     if (service === undefined) {
-      const lines = found.map((c) => `${c.service}\t${c.bad ?? 'M1, M2 of the mesh'}\n`);
+      const lines = found.map(
+        (c) => `${c.service}\t${c.of ?? ''}\t${c.bad ?? 'M1, M2 of the mesh'}\n`,
+      );
       const none = 'no service of the mesh and no counter with a status was found\n';
       process.stdout.write(lines.length > 0 ? lines.join('') : none);
       return;
@@ -135,6 +151,14 @@ async function init(flags: InitFlags): Promise<void> {
     const match = found.find((c) => c.service === service);
     bad ??= match?.bad;
     total ??= match?.total;
+    latency = match?.latency;
+    if (match === undefined && bad === undefined) {
+      const names = [...new Set(found.map((c) => c.service))].slice(0, 20).join(', ');
+      throw new UserError({
+        message: `${flags.prometheus} measures no service called '${service}'`,
+        expected: names === '' ? '--bad and --total' : names,
+      });
+    }
   }
   service ??= await ask('Which service? ');
   if ((bad === undefined) !== (total === undefined)) {
@@ -145,9 +169,29 @@ async function init(flags: InitFlags): Promise<void> {
     owner: flags.owner,
     objective: Number(flags.objective),
     ...(bad === undefined || total === undefined ? {} : { bad, total }),
+    ...(latency === undefined ? {} : { latency }),
   });
   readSloText('<the new file>', text);
   writeAll(flags.out, true, new Map([['slo', text]]));
+}
+
+/** Events an hour by the SLO's id: as said, or as a Prometheus saw them in a day; absent where nobody knows. */
+async function trafficOf(slos: readonly Slo[], flags: ExplainFlags): Promise<Map<string, number>> {
+  if (flags.eventsPerHour !== undefined) {
+    const rate = Number(flags.eventsPerHour);
+    if (!(rate > 0)) {
+      throw new UserError({
+        message: `--events-per-hour ${flags.eventsPerHour}`,
+        expected: 'a number above 0',
+      });
+    }
+    return new Map(slos.map((s) => [s.id, rate]));
+  }
+  if (flags.prometheus === undefined) return new Map();
+  const { PrometheusClient } = await import('../budget/prometheus.js');
+  const { realClock } = await import('../../base/clock.js');
+  const { eventsPerHour } = await import('../budget/traffic.js');
+  return eventsPerHour(slos, new PrometheusClient(flags.prometheus), realClock.nowMs());
 }
 
 async function ask(question: string): Promise<string> {

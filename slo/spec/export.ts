@@ -57,6 +57,7 @@ function ownSlo(slo: Slo): unknown {
       name: a.name,
       labels: a.labels,
       annotations: a.annotations,
+      falsePagesPerYear: a.falsePagesPerYear,
       pageAbove: a.windows ? undefined : a.pageAbove,
       windows: a.windows?.map((w) => ({
         severity: w.severity,

@@ -1,6 +1,7 @@
 /** A first SLO file: from flags, from questions, or from what a running Prometheus measures. */
 import { stringify } from 'yaml';
 import type { PrometheusClient } from '../budget/prometheus.js';
+import { type KnownCounter, knownCounters, selectorOf } from './known-slis.js';
 import { ownApiVersion } from './own-schema.js';
 
 export interface InitAnswers {
@@ -10,6 +11,8 @@ export interface InitAnswers {
   /** Bad and total events; absent: the mesh's success rate of the service. */
   bad?: string;
   total?: string;
+  /** A classic histogram of the same requests. */
+  latency?: { histogram: string; threshold: string };
 }
 
 /** The text of the file, which `validate` accepts as it stands. */
@@ -36,12 +39,23 @@ export function initText(answers: InitAnswers): string {
       sli: { mesh: { sli: 'M2', match, threshold: '300ms' } },
     });
   }
+  if (answers.latency) {
+    const { histogram, threshold } = answers.latency;
+    slos.push({
+      name: 'latency',
+      description: `${service} answers its callers within ${threshold}.`,
+      objective: 95,
+      sli: { latency: { histogram, threshold } },
+    });
+  }
   const file = {
     apiVersion: ownApiVersion,
     service: service.replaceAll(/[^A-Za-z0-9._-]/g, '-'),
     owner,
     window: '30d',
     runbook: `https://runbooks.example/${encodeURIComponent(service)}`,
+    // Chance alone may page once a year: at much traffic it changes nothing.
+    alerting: { falsePagesPerYear: 1 },
     slos,
   };
   const head = '# Check: firedrill slo validate <file>; in words: firedrill slo explain <file>\n';
@@ -53,6 +67,9 @@ export interface Candidate {
   /** Absent: a service of the mesh. */
   bad?: string;
   total?: string;
+  /** Whose metrics they are. */
+  of?: string;
+  latency?: InitAnswers['latency'];
 }
 
 /** Names of labels that hold a status, and what in them means a failure. */
@@ -62,7 +79,27 @@ const failures: [RegExp, string][] = [
   [/^(result|outcome)$/, '=~"error|failure"'],
 ];
 
-/** Services of the mesh, and counters with a label that tells success from failure. */
+/** Services beyond this number are left out: an ingress of thousands is no list to choose from. */
+const servicesMax = 200;
+
+async function servicesOf(known: KnownCounter, prometheus: PrometheusClient): Promise<Candidate[]> {
+  const { metric, service, total, bad, latency, of } = known;
+  const all = await prometheus.labelValues(service, selectorOf(metric));
+  return all.slice(0, servicesMax).map((name) => {
+    const own = `${service}=${JSON.stringify(name)}`;
+    return {
+      service: name,
+      of,
+      total: selectorOf(metric, own, total),
+      bad: selectorOf(metric, own, total, bad),
+      ...(latency
+        ? { latency: { ...latency, histogram: selectorOf(latency.histogram, own, total) } }
+        : {}),
+    };
+  });
+}
+
+/** Services of the mesh and of what is known of others, and counters with a label that tells success from failure. */
 export async function discover(prometheus: PrometheusClient, nowMs: number): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   const names = await prometheus.metricNames();
@@ -71,7 +108,12 @@ export async function discover(prometheus: PrometheusClient, nowMs: number): Pro
       candidates.push({ service: dst });
     }
   }
-  const counters = names.filter((n) => /(_requests?_total|_duration_seconds_count)$/.test(n));
+  const known = knownCounters.filter((k) => names.includes(k.metric));
+  for (const counter of known) candidates.push(...(await servicesOf(counter, prometheus)));
+  const taken = new Set(known.map((k) => k.metric));
+  const counters = names.filter(
+    (n) => /(_requests?_total|_duration_seconds_count)$/.test(n) && !taken.has(n),
+  );
   for (const name of counters.slice(0, 50)) {
     const labels = new Set<string>();
     for (const sample of await prometheus.query(`topk(20, ${name})`, nowMs)) {

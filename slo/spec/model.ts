@@ -73,6 +73,8 @@ export interface Alerting {
   minBadEvents: number;
   /** Fewer events than this in the long window neither page nor file a ticket. 0: no guard. */
   minEvents: number;
+  /** Pages a year that chance may cause while half the budget is spent; absent: no guard against chance. */
+  falsePagesPerYear?: number;
   /** Measure the burn against the period's mean traffic, so that quiet nights weigh what they carry. */
   trafficWeighted: boolean;
   /** No data for this long files a ticket (or pages); false for no such alert. */

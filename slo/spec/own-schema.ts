@@ -135,6 +135,12 @@ const alerting = z.strictObject({
       minEvents: z.number().int().gte(0).optional(),
     })
     .optional(),
+  falsePagesPerYear: z
+    .number()
+    .gt(0)
+    .lte(1000)
+    .optional()
+    .describe('pages a year that chance may cause while the service spends half its budget'),
   trafficWeighted: z.boolean().optional().describe('burns weigh what the traffic carries'),
   noData: z
     .union([

@@ -161,6 +161,7 @@ function alertingOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): A
     },
     minBadEvents: own.lowTraffic?.minBadEvents ?? outer.lowTraffic?.minBadEvents ?? 0,
     minEvents: own.lowTraffic?.minEvents ?? outer.lowTraffic?.minEvents ?? 0,
+    ...falsePagesOf(own.falsePagesPerYear ?? outer.falsePagesPerYear),
     trafficWeighted: own.trafficWeighted ?? outer.trafficWeighted ?? false,
     noData:
       noData === false
@@ -174,6 +175,9 @@ function alertingOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): A
 
 const pageAboveOf = (given: number | false | undefined): Pick<Alerting, 'pageAbove'> =>
   given === undefined ? {} : { pageAbove: given };
+
+const falsePagesOf = (given: number | undefined): Pick<Alerting, 'falsePagesPerYear'> =>
+  given === undefined ? {} : { falsePagesPerYear: given };
 
 type Severity = OwnAlerting['page'];
 

@@ -1,0 +1,95 @@
+/** Pages that chance alone causes: what is predicted, beside years that are played through. */
+import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../base/random.js';
+import { readSloText, type Slo } from '../../slo/index.js';
+import { explain, explanationText } from '../../slo/rules/explain.js';
+import { falsePagesAt, guardHolds, outagePagedAfterMs } from '../../slo/rules/false-pages.js';
+import { planOf } from '../../slo/rules/plan.js';
+
+const read = (alerting: string): Slo =>
+  readSloText(
+    'in.yaml',
+    `apiVersion: firedrill.dev/v1
+service: a
+owner: team
+slos:
+  - name: b
+    objective: 99.9
+    sli: { events: { bad: e_total, total: t_total } }
+    alerting: ${alerting}
+`,
+  )[0] as Slo;
+const plain = read('{}');
+const guarded = read('{ falsePagesPerYear: 1 }');
+
+/** How often the page begins in so many years of a service that spends half its budget. */
+function pagesOf(slo: Slo, eventsPerHour: number, years: number, seed: number): number {
+  const plan = planOf(slo);
+  const pages = plan.windows.filter((w) => w.severity === 'page');
+  const random = seededRandom(seed);
+  const badPerHour = eventsPerHour * plan.budget * 0.5;
+  const hours = (ms: number): number => ms / 3_600_000;
+  const times: number[] = [];
+  let firing = -1;
+  let begun = 0;
+  for (let at = 0; at < years * 8760; at += -Math.log(1 - random.next()) / badPerHour) {
+    times.push(at);
+    while ((times[0] as number) < at - 6) times.shift();
+    const since = (h: number): number => times.filter((t) => t > at - h).length;
+    const ends = pages.map((w) => {
+      const [long, short] = [hours(w.longMs), hours(w.shortMs)];
+      const [bad, badShort] = [since(long), since(short)];
+      const above =
+        bad > w.factor * plan.budget * eventsPerHour * long &&
+        badShort > w.factor * plan.budget * eventsPerHour * short &&
+        guardHolds(plan, w, bad, eventsPerHour * long);
+      return above ? at + short : -1;
+    });
+    const end = Math.max(...ends);
+    if (end > 0 && at > firing) begun++;
+    firing = Math.max(firing, end);
+  }
+  return begun;
+}
+
+/** The upper end of the 95% interval of a Poisson mean, by the normal approximation with its correction. */
+const upper = (mean: number): number => mean + 1.96 * Math.sqrt(mean) + 1.92;
+
+describe('a healthy service', () => {
+  test('of 20 requests an hour pages 88 times a year without a guard', () => {
+    expect(falsePagesAt(plain, 20)).toBeCloseTo(87.6, 0);
+    const years = 40;
+    const played = pagesOf(plain, 20, years, 1);
+    // What is predicted is an upper bound: a second failure within minutes is of the same page.
+    expect(played).toBeLessThan(upper(years * 87.6));
+    expect(played).toBeGreaterThan(years * 87.6 * 0.9);
+  });
+
+  test.each([10, 20, 50, 200, 1000, 5000])(
+    'of %s requests an hour pages at most once a year where that is stated',
+    (rate) => {
+      const years = rate > 500 ? 30 : 300;
+      expect(falsePagesAt(guarded, rate)).toBeLessThanOrEqual(1);
+      expect(pagesOf(guarded, rate, years, 7)).toBeLessThanOrEqual(upper(years));
+    },
+  );
+});
+
+describe('an outage', () => {
+  test('of everything at 20 an hour pages at the second failure', () => {
+    expect(outagePagedAfterMs(guarded, 20)).toBe(2 * 180_000);
+  });
+
+  test.each([36_000, 360_000, 36_000_000])('at %s an hour pages no later for the guard', (rate) => {
+    expect(outagePagedAfterMs(guarded, rate)).toBe(outagePagedAfterMs(plain, rate));
+  });
+});
+
+test('explain tells pages for nothing, and how to have fewer', () => {
+  const text = explanationText(explain(plain, {}, 20));
+  expect(text).toContain('88       with 20 events an hour, where a total outage is paged after 3m');
+  expect(text).toContain('alerting.falsePagesPerYear: 1 asks for more than chance');
+  const better = explanationText(explain(guarded, {}, 20));
+  expect(better).toContain('with 20 events an hour, where a total outage is paged after 6m');
+  expect(better).not.toContain('asks for more than chance');
+});
