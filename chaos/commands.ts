@@ -236,6 +236,10 @@ const withOptions = (command: Command): Command =>
       [],
     )
     .option('--alertmanager <file>', 'the alertmanager.yml under test: its receivers become sinks')
+    .option(
+      '--routing-time <time>',
+      'when its time intervals are judged (default: as time goes by)',
+    )
     .option('--out <folder>', 'where the report goes', 'gameday-report')
     .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')
     .option('--output <format>', 'text, or json for programs', 'text')

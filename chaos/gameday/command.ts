@@ -32,6 +32,7 @@ export interface CommandOptions {
   slo: string[];
   rules: string[];
   alertmanager?: string;
+  routingTime?: string;
   out: string;
   junit?: string;
   output: string;
@@ -142,6 +143,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     ...(why !== undefined && { scaleWhy: why }),
     rules,
     ...(alertmanager !== undefined && { alertmanager }),
+    ...(given.routingTime !== undefined && { routingMs: momentOf(given.routingTime) }),
     prometheus: prometheus === 'real' ? 'prometheus' : prometheus,
     load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
     ...(rate !== undefined && { requestsPerSecond: rate }),
@@ -164,6 +166,13 @@ function scaleOf(
   const targets = system.kind === 'processes' ? Object.keys(system.services).length : 1;
   const { scale, why } = autoScale(rules, 2 * targets);
   return { timeScale: scale, ...(why !== undefined && { why }) };
+}
+
+function momentOf(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(ms)) return ms;
+  const expected = 'a time such as 2026-12-01T22:00:00Z';
+  throw new UserError({ message: `bad --routing-time '${text}'`, expected });
 }
 
 function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {

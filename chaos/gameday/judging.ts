@@ -33,6 +33,8 @@ export interface JudgedBy {
   slos: readonly string[];
   rules: readonly string[];
   alertmanager?: string;
+  /** When mute and active time intervals are judged; absent: by the clock on the wall. */
+  routingMs?: number;
   timeScale: number;
   allowanceMs: number;
 }
@@ -64,8 +66,11 @@ export function judgingOf(by: JudgedBy): Judging {
   };
 }
 
-function alertmanagerOf({ alertmanager, drill, timeScale }: JudgedBy) {
-  if (alertmanager !== undefined) return { file: alertmanager, timeScale };
+function alertmanagerOf({ alertmanager, drill, timeScale, routingMs }: JudgedBy) {
+  if (alertmanager !== undefined) {
+    const pretended = routingMs === undefined ? {} : { pretendedMs: routingMs };
+    return { file: alertmanager, timeScale, ...pretended };
+  }
   if (!drill.library) return undefined;
   return { file: 'the standard routing', config: standardRouting(), timeScale };
 }

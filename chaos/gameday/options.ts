@@ -19,6 +19,8 @@ export interface GameDayOptions {
   rules: string[];
   /** The alertmanager.yml under test. */
   alertmanager?: string;
+  /** When mute and active time intervals are judged; absent: by the clock on the wall. */
+  routingMs?: number;
   /** Why the time scale is what it is, where it was chosen. */
   scaleWhy?: string;
   /** For the journal and the kill switch. */
