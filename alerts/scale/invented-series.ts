@@ -15,7 +15,6 @@ export interface InventedSeries {
 
 interface Wanted {
   selector: VectorSelector;
-  isCounter: boolean;
   thresholds: number[];
 }
 
@@ -32,6 +31,7 @@ export function inventSeries(
   const rules = groups.flatMap((g) => g.rules.map((r) => r.rule));
   const recorded = new Set(rules.flatMap((r) => (r.kind === 'record' ? [r.record] : [])));
   const wanted: Wanted[] = [];
+  const counted = new Set<string>();
   const joined = new Set(['instance', 'job']);
   for (const rule of rules) {
     const thresholds: number[] = [];
@@ -44,15 +44,19 @@ export function inventSeries(
       }
       if (node.kind !== 'selector' || recorded.has(node.name ?? '')) return;
       if (node.name === undefined || node.name.startsWith('ALERTS')) return;
-      const isCounter =
-        isCounterName(node.name) || parents.some((p) => p.kind === 'call' && counting.has(p.name));
-      own.push({ selector: node, isCounter, thresholds });
+      // `pg_stat_activity_count` is a gauge: what is counted is known by its use.
+      const isCounted =
+        parents.some((p) => p.kind === 'call' && counting.has(p.name)) ||
+        (isCounterName(node.name) && node.offset !== undefined);
+      if (isCounted) counted.add(node.name);
+      own.push({ selector: node, thresholds });
     });
     wanted.push(...own);
   }
   joined.delete('le');
   const found = new Map<string, InventedSeries>();
-  for (const { selector, isCounter, thresholds } of wanted) {
+  for (const { selector, thresholds } of wanted) {
+    const isCounter = counted.has(selector.name ?? '');
     for (const variant of variants) {
       const labels = labelsFor(selector, variant, joined);
       if (!labels) continue;
