@@ -6,17 +6,17 @@ import type { AlertRecord, ScenarioRecord, TimelineEvent } from '../../runbooks/
 
 export function alertEvents(alerts: readonly AlertRecord[]): TimelineEvent[] {
   return alerts.flatMap((a) => {
-    const about = a.labels.dst ?? a.labels.slo ?? a.labels.instance;
+    const about = a.labels.workload ?? a.labels.dst ?? a.labels.slo ?? a.labels.instance;
     const subject = about === undefined ? a.name : `${a.name} (${about})`;
     const fired: TimelineEvent = {
       atMs: a.firedAtMs,
       source: 'alert',
       subject,
-      text: `${a.severity} fires${a.expected ? '' : ', not among those that must'}`,
+      text: `${a.severity} fired${a.expected ? '' : ' (not required)'}`,
       major: wakes(a.severity),
     };
     if (a.resolvedAtMs === undefined) return [fired];
-    return [fired, { ...fired, atMs: a.resolvedAtMs, text: `${a.severity} resolves` }];
+    return [fired, { ...fired, atMs: a.resolvedAtMs, text: `${a.severity} resolved` }];
   });
 }
 

@@ -294,9 +294,9 @@ function budget(record: GameDayRecord): string {
     const cells = [
       t(b.slo),
       `${Number(b.objective.toPrecision(8))}%`,
-      `${countText(b.bad)} of ${countText(b.total)}`,
-      timeText(b.total > 0 ? (b.bad / b.total) * nominalMs : 0),
-      percentText(b.spentOfPeriodRatio),
+      b.total === 0 ? 'no data' : `${countText(b.bad)} of ${countText(b.total)}`,
+      b.total === 0 ? 'no data' : timeText((b.bad / b.total) * nominalMs),
+      b.total === 0 ? 'no data' : percentText(b.spentOfPeriodRatio),
     ];
     return `| ${cells.join(' | ')} |`;
   });

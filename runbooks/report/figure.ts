@@ -76,10 +76,11 @@ function faultBands(
   return faults
     .filter((f) => f.requestedMs < frame.endMs && (f.endedMs ?? frame.endMs) > frame.startMs)
     .map((f) => {
-      const from = xOf(frame, f.confirmedMs ?? f.requestedMs);
+      // From when it was put: what it did until its effect was confirmed is its doing, too.
+      const from = xOf(frame, f.requestedMs);
       const to = xOf(frame, f.endedMs ?? frame.endMs);
       const end = f.endedMs === undefined ? 'to the end' : `to ${clockText(f.endedMs)}`;
-      const title = `${f.kind} on ${f.target}, ${clockText(f.confirmedMs ?? f.requestedMs)} ${end}`;
+      const title = `${f.kind} on ${f.target}, ${clockText(f.requestedMs)} ${end}`;
       return markup`<g class="fault"><title>${title}</title>
 <rect x="${px(from)}" y="${px(top)}" width="${px(Math.max(1, to - from))}" height="${px(bottom - top)}"/>
 <line x1="${px(from)}" x2="${px(from)}" y1="${px(top)}" y2="${px(bottom)}"/>

@@ -156,6 +156,11 @@ Complete failure is the time in which every event would have had to fail to spen
 }
 
 function budgetRow(b: BudgetRecord, nominalMs: number): Html {
+  // No events is no success: nothing measured it.
+  if (b.total === 0) {
+    return markup`<tr><th scope="row">${b.slo}</th><td class="number">${Number(b.objective.toPrecision(8))}%</td>
+<td class="number no" colspan="5">no data: no event was counted</td></tr>`;
+  }
   const allowed = (b.total * (100 - b.objective)) / 100;
   const badShare = b.total > 0 ? b.bad / b.total : 0;
   const width = Math.max(0, Math.min(1, b.spentOfPeriodRatio)) * 140;

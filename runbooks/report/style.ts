@@ -2,13 +2,13 @@
 
 const light = `--page:#f6f5f1;--card:#fff;--ink:#1b1f24;--quiet:#5f6873;--hair:#e2e0d8;--grid:#ecebe5;
 --good:#0b6b44;--good-soft:#dcefe5;--bad:#b42318;--bad-soft:#fbe4e1;--unsure:#8a5a00;--unsure-soft:#f8ebcf;
---fault:#d97706;--fault-soft:rgba(217,119,6,.12);--theory:#b9c7da;--track:#dcdad2;--alert:#243b6b;
+--fault:#d97706;--fault-soft:rgba(217,119,6,.12);--theory:#6f84a8;--track:#86847b;--alert:#243b6b;
 --link:#1f55a8;
 --c0:#1f66c1;--c1:#c04f0a;--c2:#0d7f63;--c3:#8b3fb0;--c4:#7a6210;--c5:#b02a63;
 --c6:#4a5a6a;--c7:#0f7d93;--code:#f2f0ea`;
 const dark = `--page:#14171b;--card:#1c2025;--ink:#e9e7e2;--quiet:#9aa3ad;--hair:#31363d;--grid:#292e34;
 --good:#5cc795;--good-soft:#163327;--bad:#ff8a7a;--bad-soft:#44201c;--unsure:#e9b85a;--unsure-soft:#3d3016;
---fault:#f0a23a;--fault-soft:rgba(240,162,58,.13);--theory:#4d6283;--track:#3a3f46;--alert:#a9c2f5;
+--fault:#f0a23a;--fault-soft:rgba(240,162,58,.13);--theory:#8298bf;--track:#858c95;--alert:#a9c2f5;
 --link:#8db8f7;
 --c0:#6ea8f5;--c1:#f0894a;--c2:#3fc29c;--c3:#c48ae6;--c4:#d6b84c;--c5:#ee7fae;
 --c6:#a8b6c4;--c7:#4cc3d9;--code:#262b31`;
@@ -60,8 +60,8 @@ thead .bullet svg text{font-size:11px;fill:var(--quiet)}
 .key-line{font-size:13px;color:var(--quiet)}.key-line svg{margin-left:8px}
 .key-line svg:first-child{margin-left:0}
 rect.allowed{fill:var(--track)}rect.theory{fill:var(--theory)}.due{stroke:var(--ink);stroke-width:2}
-circle.received{fill:var(--alert);stroke:var(--card);stroke-width:1.5}
-circle.late{fill:var(--bad)}rect.during{fill:var(--fault)}rect.after{fill:var(--theory)}.one{stroke:var(--ink);
+circle.received{fill:none;stroke:var(--ink);stroke-width:2.5}
+circle.late{stroke:var(--bad)}rect.during{fill:var(--fault)}rect.after{fill:var(--theory)}.one{stroke:var(--ink);
 stroke-width:1.5}
 .burned{fill:var(--fault)}.left{fill:var(--track)}
 figure{margin:14px 0 6px}figure svg{width:100%;height:auto;display:block;font-family:inherit}
