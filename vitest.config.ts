@@ -10,6 +10,7 @@ const alone = [
   'test/chaos/retail.test.ts',
   'test/examples/**/*.test.ts',
   'test/cluster/**/*.test.ts',
+  'test/systems/**/*.test.ts',
   'test/**/*-under-load.test.ts',
 ];
 const all = 'test/**/*.test.ts';

@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { exitCode, UserError } from './errors.js';
 import { asset, cacheFolder } from './paths.js';
+import { writeFileWhole } from './write-file.js';
 
 /** How a tool is had, in the order in which the ways are tried. */
 type Source =
@@ -30,6 +31,8 @@ type Source =
   | { kind: 'go'; module: string; version: string; binary?: string }
   /** A module that `go install` refuses for its replace directives: built as the tool of a module made for it. */
   | { kind: 'go-tool'; package: string; version: string }
+  /** A package of npm, in a folder of its own: a program that runs a script of which it is found. */
+  | { kind: 'npm'; package: string; version: string }
   /** A Python program with what it needs, in an environment of its own. */
   | { kind: 'venv'; package: string; version: string; binary: string }
   /** A script of ours that builds it: called with the folder to put the binary in. */
@@ -115,6 +118,10 @@ export const tools = {
     purpose: 'a system to drill (examples/systems)',
     sources: [{ kind: 'go', module: 'miniflux.app/v2', version: 'v2.3.5', binary: 'miniflux.app' }],
   },
+  unleash: {
+    purpose: 'a system to drill (examples/systems)',
+    sources: [{ kind: 'npm', package: 'unleash-server', version: '7.5.1' }],
+  },
   'redis-server': {
     purpose: 'a dependency of systems to drill',
     sources: [{ kind: 'debian', package: 'redis-server' }],
@@ -169,6 +176,10 @@ export type ToolName = keyof typeof tools;
 export const toolNames = Object.keys(tools) as ToolName[];
 
 const binFolder = (): string => join(cacheFolder(), 'bin');
+
+/** PATH for programs of a user's: what `tools install` put into the cache is found by its name, after all else. */
+export const pathWithTools = (): string =>
+  [process.env.PATH ?? '', binFolder()].filter((part) => part !== '').join(delimiter);
 
 /** The program's path, or undefined: PATH first, then the cache, then the system folders that PATH may lack. */
 export function findTool(name: ToolName): string | undefined {
@@ -271,6 +282,7 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
     return;
   }
   if (source.kind === 'go-tool') return installGoTool(name, source);
+  if (source.kind === 'npm') return installNpm(name, source);
   if (source.kind === 'venv') return installVenv(name, source);
   if (source.kind === 'script') {
     await runQuietly('bash', [asset(source.file), binFolder()], process.env);
@@ -315,6 +327,19 @@ async function installGoTool(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** No script of the package or of what it needs is run. */
+async function installNpm(name: ToolName, source: Extract<Source, { kind: 'npm' }>): Promise<void> {
+  const folder = join(cacheFolder(), 'npm', name);
+  const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder];
+  await runQuietly(
+    'npm',
+    ['install', ...flags, `${source.package}@${source.version}`],
+    process.env,
+  );
+  const run = `#!/bin/sh\nNODE_PATH='${join(folder, 'node_modules')}' exec node "$@"\n`;
+  writeFileWhole(join(binFolder(), name), run, 0o755);
 }
 
 async function installVenv(

@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Child } from '../../../base/child.js';
 import { sleep } from '../../../base/clock.js';
+import { pathWithTools } from '../../../base/tools.js';
 
 export type Readiness =
   | { kind: 'http'; port: number; path: string }
@@ -53,7 +54,7 @@ export function startForeign(
   const { FIREDRILL_DIE_WITH_PARENT: _, ...inherited } = process.env;
   const child = spawn(whole[0] as string, whole.slice(1), {
     cwd,
-    env: { ...inherited, ...env },
+    env: { ...inherited, PATH: pathWithTools(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
