@@ -26,12 +26,28 @@ const enum At {
  * Extensions and trailers of one body together; nobody uses either much, and both are free memory for an attacker.
  */
 const maxExtraBytes = 16 * 1024;
+/** Of one chunk. */
+const maxExtensionBytes = 256;
+
+/** In an extension (`;name=value;name="quoted"`): what has been read of it. */
+const enum Ext {
+  None,
+  Semicolon,
+  Name,
+  Equals,
+  Value,
+  Quoted,
+  Escaped,
+  AfterQuote,
+}
 
 export class ChunkedReader {
   #state: At = At.Size;
   #size = 0;
   #digits = 0;
   #extraBytes = 0;
+  #extension: Ext = Ext.None;
+  #extensionBytes = 0;
   #trailerText = '';
   error = '';
   /** After read(): how far the bytes may be passed on as they are. */
@@ -79,6 +95,8 @@ export class ChunkedReader {
             this.#state = this.#size === 0 ? At.LastLf : At.SizeLf;
           } else if (byte === 59) {
             this.#state = this.#size === 0 ? At.LastExtension : At.Extension;
+            this.#extension = Ext.Semicolon;
+            this.#extensionBytes = 0;
           } else {
             return this.#fail('chunk size');
           }
@@ -86,9 +104,15 @@ export class ChunkedReader {
           break;
         case At.Extension:
         case At.LastExtension:
-          if (byte === cr) this.#state = this.#state === At.Extension ? At.SizeLf : At.LastLf;
-          else if (((classes[byte] as number) & value) === 0) return this.#fail('chunk extension');
-          if (++this.#extraBytes > maxExtraBytes) return this.#fail('chunk extensions too large');
+          if (byte === cr && endsExtension(this.#extension)) {
+            this.#state = this.#state === At.Extension ? At.SizeLf : At.LastLf;
+          } else {
+            this.#extension = nextInExtension(this.#extension, byte);
+            if (this.#extension === Ext.None) return this.#fail('chunk extension');
+          }
+          if (++this.#extraBytes > maxExtraBytes || ++this.#extensionBytes > maxExtensionBytes) {
+            return this.#fail('chunk extensions too large');
+          }
           i++;
           break;
         case At.SizeLf:
@@ -188,6 +212,41 @@ export class ChunkedReader {
     return true;
   }
 }
+
+/**
+ * RFC 9112, 7.1.1, without the white space that it allows to bad senders only: extensions go on as they came, and
+ * servers disagree about it. `None`: it is none.
+ */
+function nextInExtension(at: Ext, byte: number): Ext {
+  const isToken = ((classes[byte] as number) & token) !== 0;
+  switch (at) {
+    case Ext.Semicolon:
+      return isToken ? Ext.Name : Ext.None;
+    case Ext.Name:
+      if (isToken) return Ext.Name;
+      if (byte === 61) return Ext.Equals;
+      return byte === 59 ? Ext.Semicolon : Ext.None;
+    case Ext.Equals:
+      if (byte === 34) return Ext.Quoted;
+      return isToken ? Ext.Value : Ext.None;
+    case Ext.Value:
+      if (isToken) return Ext.Value;
+      return byte === 59 ? Ext.Semicolon : Ext.None;
+    case Ext.Quoted:
+      if (byte === 34) return Ext.AfterQuote;
+      if (byte === 92) return Ext.Escaped;
+      return byte >= 32 && byte < 127 ? Ext.Quoted : Ext.None;
+    case Ext.Escaped:
+      return byte >= 32 && byte < 127 ? Ext.Quoted : Ext.None;
+    case Ext.AfterQuote:
+      return byte === 59 ? Ext.Semicolon : Ext.None;
+    default:
+      return Ext.None;
+  }
+}
+
+const endsExtension = (at: Ext): boolean =>
+  at === Ext.Name || at === Ext.Value || at === Ext.AfterQuote;
 
 /** What follows the last chunk's line: the trailers and the end. */
 export function trailerText(trailers: readonly string[]): string {

@@ -850,6 +850,8 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
       this.#parts.onBadRequest('timeout');
       return this.#answerAndClose(408, 'timeout', 'the head took too long');
     }
+    // A head that has begun has a time of its own, and is told when that is over.
+    if (this.#head.begun && this.#waitDueMs !== Infinity) this.#idleDueMs = Infinity;
     if (this.#idleDueMs <= nowMs) {
       this.#closed();
       this.wire.endThenDestroy(lingerMs);

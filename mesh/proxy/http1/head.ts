@@ -198,6 +198,12 @@ export class Head {
           if (buffer[i] !== space || i - start - this.#lineStart > 32) {
             return this.#fail(headErrors.method);
           }
+          // Methods are in capitals (RFC 9110, 9.1): `get` is none, but some servers serve it as one.
+          for (let m = start + this.#lineStart; m < i; m++) {
+            if ((buffer[m] as number) >= 97 && (buffer[m] as number) <= 122) {
+              return this.#fail(headErrors.method);
+            }
+          }
           this.#methodEnd = i - start;
           i++;
           this.#mark = i - start;
@@ -230,8 +236,9 @@ export class Head {
           }
           if (offset === 7) {
             if (((classes[byte] as number) & digit) === 0) return this.#fail(headErrors.version);
-            // A later minor version is still HTTP/1, and answered as 1.1.
-            this.minor = byte === 48 ? 0 : 1;
+            // Half of all servers take a later one for 1.1, the others refuse it.
+            if (byte > 49) return this.#fail(headErrors.unsupportedVersion);
+            this.minor = byte - 48;
             i++;
             break;
           }
@@ -574,6 +581,8 @@ function equals(buffer: Uint8Array, at: number, length: number, lowerCase: strin
 /** 1*DIGIT below 2^53, or -1. */
 function readLength(buffer: Uint8Array, start: number, end: number): number {
   if (start === end || end - start > 15) return -1;
+  // `010` is 8 to those who read it as a number of a program.
+  if (buffer[start] === 48 && end - start > 1) return -1;
   let length = 0;
   for (let i = start; i < end; i++) {
     const byte = buffer[i] as number;

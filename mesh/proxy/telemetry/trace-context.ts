@@ -9,7 +9,13 @@ export interface TraceParent {
   form: 'w3c' | 'b3' | 'b3-multi';
 }
 
-const traceparent = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+/** Version 00 has these four fields; later ones may have more. */
+const traceparent =
+  /^(?!ff)(?:00|([0-9a-f]{2}))-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const maxStateMembers = 32;
+const stateKey =
+  /^(?:[a-z0-9][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})$/;
+const stateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 const b3Single = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d]))?(?:-[0-9a-f]{16})?$/;
 const hexId = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/;
 
@@ -18,11 +24,13 @@ export function readParent(request: RequestInfo): TraceParent | undefined {
   const w3c = request.header('traceparent');
   if (w3c !== undefined) {
     const match = traceparent.exec(w3c.trim());
-    if (match && !/^0+$/.test(match[1] as string) && !/^0+$/.test(match[2] as string)) {
-      const flags = Number.parseInt(match[3] as string, 16);
+    const [, later, traceId = '', spanId = '', bits = '', suffix] = match ?? [];
+    const isWhole = match && (suffix === undefined || later !== undefined);
+    if (isWhole && !/^0+$/.test(traceId) && !/^0+$/.test(spanId)) {
+      const flags = Number.parseInt(bits, 16);
       return {
-        traceId: match[1] as string,
-        spanId: match[2] as string,
+        traceId,
+        spanId,
         sampled: (flags & 1) === 1,
         form: 'w3c',
       };
@@ -54,6 +62,19 @@ export function readParent(request: RequestInfo): TraceParent | undefined {
     sampled: sampled !== '0' && sampled !== 'false',
     form: 'b3-multi',
   };
+}
+
+/** Whether a tracestate may go on beside a traceparent of ours (W3C trace context, 3.3.1). */
+export function isGoodState(tracestate: string): boolean {
+  const members = tracestate.split(',').map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''));
+  const given = members.filter((member) => member !== '');
+  return (
+    given.length <= maxStateMembers &&
+    given.every((member) => {
+      const at = member.indexOf('=');
+      return at > 0 && stateKey.test(member.slice(0, at)) && stateValue.test(member.slice(at + 1));
+    })
+  );
 }
 
 /** The headers that make a span the parent of what comes next. */

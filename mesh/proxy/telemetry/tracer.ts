@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Random } from '../../../base/random.js';
 import type { HeaderList, RequestInfo } from '../flow/contract.js';
 import type { FlowRecord } from './flow-record.js';
-import { contextHeaders, readParent } from './trace-context.js';
+import { contextHeaders, isGoodState, readParent } from './trace-context.js';
 
 /** `sampled` false: nothing is recorded, there are only headers to pass on, if that. */
 export interface Span {
@@ -53,6 +53,9 @@ export class Tracer {
     const parentId = parent?.spanId ?? '';
     const spanId = hexId(8);
     const headers = contextHeaders(parent?.form ?? 'w3c', traceId, spanId, parentId);
+    // Other vendors' part belongs to the context that it came with; broken, to none.
+    const state = request.header('tracestate');
+    if (state && (parent?.form !== 'w3c' || !isGoodState(state))) headers.push('tracestate', '');
     return { sampled: true, traceId, spanId, parentId, headers };
   }
 

@@ -61,6 +61,37 @@ test.each([
   });
 });
 
+test('D13: later versions of trace context are read as far as they are known', () => {
+  for (const suffix of ['', '-what-the-future-will-be-like']) {
+    const traceparent = `cc-${trace}-${span}-01${suffix}`;
+    expect(readParent(request({ headers: { traceparent } }))).toMatchObject({ traceId: trace });
+  }
+});
+
+test.each([
+  ['a=1', true],
+  ['a=1, b@c=2,,\tvendor/x=z z', true],
+  [`${'k'.repeat(256)}=v`, true],
+  [Array.from({ length: 32 }, (_, i) => `k${i}=v`).join(), true],
+  [Array.from({ length: 33 }, (_, i) => `k${i}=v`).join(), false],
+  [`${'k'.repeat(257)}=v`, false],
+  [`a=${'v'.repeat(257)}`, false],
+  ['A=1', false],
+  ['a', false],
+  ['a=', false],
+  ['a=b=c', false],
+  ['a=b\u00e9', false],
+  ['a@toolongasystemid=1', false],
+  ['@b=1', false],
+])('D13: tracestate %j goes on beside a traceparent of ours: %s', (tracestate, good) => {
+  const headers = { traceparent: `00-${trace}-${span}-01`, tracestate };
+  const sent = tracer(1).tracer.start(request({ headers })).headers ?? [];
+  expect(sent.includes('tracestate')).toBe(!good);
+  // Without a traceparent that is one, it belongs to nothing.
+  const alone = tracer(1).tracer.start(request({ headers: { tracestate } })).headers ?? [];
+  expect(alone.slice(-2)).toEqual(['tracestate', '']);
+});
+
 test('D13: what is no trace context is none', () => {
   for (const traceparent of [
     '',
@@ -68,6 +99,10 @@ test('D13: what is no trace context is none', () => {
     `00-${'0'.repeat(32)}-${span}-01`,
     `ff-${trace}-${span}-01`,
     `00-${trace.toUpperCase()}-${span}-01`,
+    // Version 00 allows no more fields; later ones may have them.
+    `00-${trace}-${span}-01-what-the-future-will-be-like`,
+    `00-${trace}-${span}-01-`,
+    `01-${trace}-${span}-01.more`,
   ]) {
     expect(readParent(request({ headers: { traceparent } }))).toBeUndefined();
   }

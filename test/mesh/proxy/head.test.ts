@@ -1,6 +1,7 @@
 /** The reader of heads: what it takes, what it refuses, and that splitting changes nothing. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ChunkedReader } from '../../../mesh/proxy/http1/chunked.js';
 import { broken, Head, needMore, splitAbsolute } from '../../../mesh/proxy/http1/head.js';
 
 function parse(text: string, kind: 'request' | 'response' = 'request', maxBytes = 65_536): Head {
@@ -42,6 +43,16 @@ const refused: [what: string, head: string, status: number][] = [
   ['a signed length', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\n', 400],
   ['a negative length', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\n', 400],
   ['a length in hex', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n', 400],
+  [
+    'a length that could be octal',
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 010\r\n\r\n',
+    400,
+  ],
+  ['a length of zeros', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 00\r\n\r\n', 400],
+  ['a later minor version', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n', 505],
+  ['the last minor version', 'GET / HTTP/1.9\r\nHost: a\r\n\r\n', 505],
+  ['a method in small letters', 'get / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['a method with one small letter', 'GEt / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['an empty length', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n', 400],
   [
     'a length beyond numbers',
@@ -198,3 +209,37 @@ test('however the bytes are split, the answer is the same', () => {
     { numRuns: 2000 },
   );
 });
+
+const body = (line: string): number => {
+  const bytes = Buffer.from(`${line}\r\nhello\r\n0\r\n\r\n`, 'latin1');
+  const whole = new ChunkedReader().read(bytes, 0, bytes.length);
+  // However they are split.
+  const reader = new ChunkedReader();
+  let split = 0;
+  for (let i = 0; i < bytes.length && split >= 0; i++) split = reader.read(bytes, i, i + 1);
+  expect(split < 0).toBe(whole < 0);
+  return whole;
+};
+
+test.each(['5', '005', '5;a', '5;a=b', '5;a="b c"', '5;a="b\\"";c=d', '5;a;b=c;d=""'])(
+  'a chunk line that all servers read alike passes: %s',
+  (line) => expect(body(line)).toBeGreaterThan(0),
+);
+
+test.each([
+  '5;',
+  '5;;',
+  '5; a',
+  '5 ;a',
+  '5;a ',
+  '5;a=',
+  '5;=b',
+  '5;a=b=c',
+  '5;a="b',
+  '5;a="b\\"',
+  '5;a="\x90"',
+  '5;a="b"c',
+  '5;a=b"',
+  '5;a=\tb',
+  `5;${'x'.repeat(5000)}`,
+])('a chunk extension that is none is refused: %j', (line) => expect(body(line)).toBe(-1));
