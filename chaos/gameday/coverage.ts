@@ -54,6 +54,9 @@ function proofOf(
     atMs: alert.receivedAtMs,
     afterMs: alert.receivedAtMs - Math.min(...confirmed),
     ...(receiver !== undefined && { receiver }),
-    expected: alert.expected,
+    // With whichever labels: what was proven is the rule.
+    expected: scenario.expectations.some(
+      (e) => e.name === alert.name && e.severity === alert.severity,
+    ),
   };
 }
