@@ -47,6 +47,12 @@ export function formatTable(
   return [header, ...rows].map(line).join('\n');
 }
 
+/** To one row of so many columns: a row that wraps could not be rewritten. */
+export function cut(text: string, columns = 80): string {
+  const room = Math.max(1, columns - 1);
+  return text.length <= room ? text : `${text.slice(0, Math.max(0, room - 1))}…`;
+}
+
 /** Progress on standard error: rewritten in place on a terminal, one line a change elsewhere. */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
@@ -62,7 +68,7 @@ export class Progress {
     if (!this.#stream.isTTY || text === this.#last) return;
     this.#last = text;
     this.#live = true;
-    this.#stream.write(`\r\u001b[K${text}`);
+    this.#stream.write(`\r\u001b[K${cut(text, this.#stream.columns)}`);
   }
 
   /** A line that stays. */

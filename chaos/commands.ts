@@ -113,18 +113,24 @@ Example:
 
   chaos
     .command('stop')
-    .description('the kill switch: aborts every run at once, and blocks new ones until cleared')
+    .description(
+      'the kill switch: aborts every run of this user at once, and blocks new ones until cleared',
+    )
     .option('--reason <text>', 'said by every run that it stops', 'no reason given')
     .option('--clear', 'lets runs begin again')
-    .option(...state)
-    .action(async (options: { reason: string; clear?: boolean; state: string }) => {
-      const { clearSwitch, throwSwitch } = await import('./runner/stop-switch.js');
+    .option('--state <folder>', 'only runs with this state folder')
+    .addHelpText('after', "\nExample:\n  firedrill chaos stop --reason 'a real incident'")
+    .action(async (options: { reason: string; clear?: boolean; state?: string }) => {
+      const { clearSwitch, throwSwitch, userStateFolder } = await import('./runner/stop-switch.js');
       if (options.clear) {
-        const was = clearSwitch(options.state);
+        const folders =
+          options.state === undefined ? [userStateFolder(), state[2]] : [options.state];
+        const was = folders.map(clearSwitch).some(Boolean);
         process.stdout.write(was ? 'cleared: runs may begin\n' : 'the switch was not thrown\n');
         return;
       }
-      throwSwitch(options.state, { reason: options.reason, atMs: Date.now() });
+      const folder = options.state ?? userStateFolder();
+      throwSwitch(folder, { reason: options.reason, atMs: Date.now() });
       process.stdout.write('thrown: runs abort and roll back, new ones are refused\n');
     });
 

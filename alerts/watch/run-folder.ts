@@ -7,13 +7,18 @@ const prefix = 'firedrill-watch-';
 
 /** A new folder; those whose process is gone are removed first. */
 export function runFolder(): string {
+  removeDeadRunFolders();
+  return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+}
+
+/** Those whose process is gone. */
+export function removeDeadRunFolders(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1];
     if (pid !== undefined && !isAlive(Number(pid))) {
       rmSync(join(tmpdir(), name), { recursive: true, force: true });
     }
   }
-  return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 }
 
 function isAlive(pid: number): boolean {

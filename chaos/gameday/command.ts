@@ -2,8 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { exitCode, UserError } from '../../base/errors.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { Progress, styleFor } from '../../base/terminal.js';
+import { tryFolder } from '../../base/writable-folder.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { gameDayFiles } from '../../runbooks/report/files.js';
 import { junitXml } from '../../runbooks/report/junit.js';
@@ -71,6 +72,9 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
     line: (text: string) => progress.line(`${clock()}  ${text}`),
   };
   const options = optionsOf(given);
+  tryFolder(options.stateFolder, 'the state folder');
+  tryFolder(given.out, 'the folder of the report');
+  if (given.junit !== undefined) tryFolder(dirname(given.junit), 'the folder of the JUnit file');
   const events = new EventFile(given.out);
   askForPriority();
   const abort = new AbortController();
@@ -94,7 +98,7 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
       abort.signal,
     );
     writeEnds(events, outcome.record);
-    const paths = write(given, outcome);
+    const paths = written(given, outcome);
     progress.clear();
     if (json) process.stdout.write(`${JSON.stringify(resultOf(outcome.record), undefined, 2)}\n`);
     else process.stdout.write(terminalSummary(outcome.record, styleFor(process.stdout), paths));
@@ -181,6 +185,24 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
   throw new UserError({ message: `bad ${name} '${value}'`, expected: known.join(', ') });
 }
 
+/** Where the report cannot be written any more, what was measured is kept with the state. */
+function written(given: CommandOptions, outcome: GameDayOutcome): ReturnType<typeof write> {
+  try {
+    return write(given, outcome);
+  } catch (error) {
+    const kept = join(given.state, `record-${outcome.record.id}.json`);
+    let where = `what was measured is in ${kept}`;
+    try {
+      writeFileWhole(kept, `${JSON.stringify(outcome.record)}\n`);
+    } catch {
+      where = 'and neither could the record';
+    }
+    const why = `the report could not be written to ${given.out}: ${messageOf(error)}`;
+    const text = `${outcome.record.verdict}, but ${why}; ${where}`;
+    throw new UserError(text, exitCode.environment);
+  }
+}
+
 /** The measurements first: whatever goes wrong with the report, they are not lost. */
 function write(
   given: CommandOptions,
@@ -211,14 +233,21 @@ function askForPriority(): void {
   }
 }
 
+const sameSignalMs = 1000;
+
 /** The first Ctrl-C rolls back in good order; the second one leaves it to the leases. */
 function onInterrupt(abort: AbortController, line: (text: string) => void): () => void {
+  let firstMs = 0;
   const stop = (): void => {
+    const nowMs = performance.now();
+    // `timeout` signals its child and its child's group: that is one signal.
+    if (abort.signal.aborted && nowMs - firstMs < sameSignalMs) return;
     if (abort.signal.aborted) {
       line('leaving at once: faults lapse by themselves, children end with this process');
       process.exit(exitCode.interrupted);
     }
     line('interrupted: taking faults back and stopping every process (again to leave at once)');
+    firstMs = nowMs;
     abort.abort();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);

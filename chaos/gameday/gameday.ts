@@ -34,6 +34,7 @@ import type { LocalPoint } from '../runner/injection.js';
 import { Journal } from '../runner/journal.js';
 import { ScenarioRun } from '../runner/run-scenario.js';
 import { readSwitch } from '../runner/stop-switch.js';
+import { startWarden } from '../runner/warden.js';
 import { type ReadScenario, readScenarios } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 import { answersFor, factsFor } from './alert-facts.js';
@@ -96,6 +97,7 @@ export async function runGameDay(
   const startedMs = clock.nowMs();
   const id = `${new Date(startedMs).toISOString().slice(0, 19).replaceAll(':', '-')}-${randomBytes(2).toString('hex')}`;
   const journal = new Journal(options.stateFolder, id, () => clock.nowMs());
+  const warden = startWarden(journal.file);
   const day = new GameDay({ options, view, signal, clock, id, journal, judging, ...judging });
   try {
     await day.start(scenarios);
@@ -108,6 +110,7 @@ export async function runGameDay(
     view.progress('stopping every process');
     await day.stop();
     journal.close();
+    warden.stop();
   }
 }
 
@@ -300,6 +303,7 @@ class GameDay {
       groups,
       timing,
       signal,
+      systemGone: () => this.#running?.gone(),
       stopSwitch: () => readSwitch(options.stateFolder),
       event: (event) => this.#events.push({ atMs: clock.nowMs(), ...event }),
       emit: (event) => view.event?.(event),

@@ -25,6 +25,8 @@ export interface RunContext {
   timing: Timing;
   /** Aborts on Ctrl-C. */
   signal: AbortSignal;
+  /** Why there is no system any more; undefined while there is. */
+  systemGone?(): string | undefined;
   /** The kill switch, looked at again and again. */
   stopSwitch(): Stop | undefined;
   event(event: Omit<TimelineEvent, 'atMs'> & { atMs?: number }): void;

@@ -59,6 +59,11 @@ export class Journal {
     this.#write({ kind: 'process', atMs, pid, startTicks, name, ...(group && { group }) });
   }
 
+  /** That must not outlive the run, as far as they are known. */
+  get processes(): Extract<JournalLine, { kind: 'process' }>[] {
+    return readJournal(this.file).filter((line) => line.kind === 'process');
+  }
+
   folder(path: string): void {
     this.#write({ kind: 'folder', atMs: this.#nowMs(), path });
   }

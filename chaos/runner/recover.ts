@@ -1,10 +1,10 @@
 /** After a crash: undoes what journals name, ends processes and removes folders that their run left behind. */
 import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
-import { sleep } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { askJson, Unreachable } from '../system/ask.js';
 import { isAlive, journalFiles, openIntents, readJournal } from './journal.js';
+import { endLeftovers } from './leftovers.js';
 
 export interface Recovery {
   run: string;
@@ -16,7 +16,7 @@ export interface Recovery {
   failed: string[];
 }
 
-const endLimitMs = 5000;
+const endLimitMs = 2000;
 
 /** One entry for each journal that was found. */
 export async function recover(stateFolder: string): Promise<Recovery[]> {
@@ -25,7 +25,8 @@ export async function recover(stateFolder: string): Promise<Recovery[]> {
   return recoveries;
 }
 
-async function recoverFile(file: string): Promise<Recovery> {
+/** Leaves it alone where its runner is still at work. */
+export async function recoverFile(file: string): Promise<Recovery> {
   const recovery: Recovery = {
     run: basename(file, '.jsonl'),
     running: false,
@@ -49,30 +50,13 @@ async function recoverFile(file: string): Promise<Recovery> {
       else recovery.failed.push(messageOf(error));
     }
   }
-  for (const line of lines) {
-    if (line.kind !== 'process' || !isAlive(line.pid, line.startTicks)) continue;
-    if (await endProcess(line.pid, line.startTicks)) recovery.done.push(`${line.name} was ended`);
-    else recovery.failed.push(`${line.name} (process ${line.pid}) does not end`);
-  }
+  const processes = lines.filter((line) => line.kind === 'process');
+  const { ended, left } = await endLeftovers(processes, endLimitMs);
+  recovery.done.push(...ended.map(({ name }) => `${name} was ended`));
+  recovery.failed.push(...left.map(({ name, pid }) => `${name} (process ${pid}) does not end`));
   for (const line of lines) {
     if (line.kind === 'folder') rmSync(line.path, { recursive: true, force: true });
   }
   if (recovery.failed.length === 0) rmSync(file, { force: true });
   return recovery;
-}
-
-async function endProcess(pid: number, startTicks: string | undefined): Promise<boolean> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      return true;
-    }
-    const end = performance.now() + endLimitMs;
-    while (performance.now() < end) {
-      if (!isAlive(pid, startTicks)) return true;
-      await sleep(50);
-    }
-  }
-  return !isAlive(pid, startTicks);
 }

@@ -326,6 +326,8 @@ export class ScenarioRun {
 
   #halt(): void {
     if (this.context.signal.aborted) throw new Halt('interrupted');
+    const gone = this.context.systemGone?.();
+    if (gone !== undefined) throw new Halt(gone);
     const stop = this.context.stopSwitch();
     if (stop) throw new Halt(`stopped by the kill switch: ${stop.reason}`);
     if (this.context.load.failure !== undefined) {

@@ -1,8 +1,9 @@
 /**
- * The kill switch: a file that stops every run at once and blocks new ones until it is cleared. A switch that cannot be
- * read counts as thrown: it fails closed.
+ * The kill switch: a file that stops every run at once and blocks new ones until it is cleared. There is one a user, in
+ * whatever folder a run was started, and one a state folder. A switch that cannot be read counts as thrown.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
@@ -21,17 +22,26 @@ export function throwSwitch(stateFolder: string, stop: Stop): void {
 
 /** Whether there was one. */
 export function clearSwitch(stateFolder: string): boolean {
-  const was = readSwitch(stateFolder) !== undefined;
+  const was = readOne(stateFolder) !== undefined;
   rmSync(fileOf(stateFolder), { force: true });
   return was;
 }
 
-export function readSwitch(stateFolder: string): Stop | undefined {
+/** `$XDG_STATE_HOME/firedrill`, else `~/.local/state/firedrill`: the switch there is every run's of this user. */
+export const userStateFolder = (): string =>
+  join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'firedrill');
+
+/** The user's switch, or else that of the state folder. */
+export const readSwitch = (stateFolder: string): Stop | undefined =>
+  readOne(userStateFolder()) ?? readOne(stateFolder);
+
+function readOne(stateFolder: string): Stop | undefined {
   let text: string;
   try {
     text = readFileSync(fileOf(stateFolder), 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     return { reason: `the switch cannot be read: ${messageOf(error)}`, atMs: 0 };
   }
   try {

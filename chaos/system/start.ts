@@ -6,6 +6,7 @@ import { type Child, startProgram } from '../../base/child.js';
 import { realClock, sleep } from '../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { Journal } from '../runner/journal.js';
+import { endLeftovers } from '../runner/leftovers.js';
 import type { Drill } from './drill-file.js';
 import type { System } from './model.js';
 import { SupervisedSystem } from './supervised.js';
@@ -17,10 +18,13 @@ export interface RunningSystem {
   folder: string;
   /** Resolves when all of it is up. */
   ready: Promise<void>;
+  /** Why it is not there any more, though nobody stopped it. */
+  gone(): string | undefined;
   stop(): Promise<void>;
 }
 
 const readyLimitMs = 60_000;
+const noticeMs = 1500;
 
 /** Resolves when its ports are known; it is not up yet then. */
 export async function startSystem(
@@ -37,8 +41,21 @@ export async function startSystem(
   journal.folder(folder);
   const child = startSupervisor(drill, folder, options);
   journal.process(child.pid, `the supervisor of ${drill.name}`);
+  let stopping = false;
+  let ended = false;
+  const gone = (): string | undefined =>
+    ended && !stopping ? `the supervisor of ${drill.name} ended by itself` : undefined;
+  // What it started notices by itself; what cannot (it is stopped, or hangs) is ended from here.
+  void child.exited.then(async () => {
+    ended = true;
+    if (stopping) return;
+    await sleep(noticeMs);
+    if (!stopping) await endLeftovers(journal.processes, 1000);
+  });
   const stop = async (): Promise<void> => {
+    stopping = true;
     await child.stop(8000);
+    await endLeftovers(journal.processes, 1000);
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -46,7 +63,7 @@ export async function startSystem(
     const system = await SupervisedSystem.at(`http://127.0.0.1:${String(admin)}`);
     const ready = untilReady(drill.name, child, system);
     ready.catch(() => undefined);
-    return { system, folder, ready, stop };
+    return { system, folder, ready, gone, stop };
   } catch (error) {
     await stop();
     if (error instanceof UserError) throw error;

@@ -32,7 +32,9 @@ export function drillFolder(): string {
 
 /** `firedrill <args>` in the folder; killed after the test if it still runs. */
 export function firedrill(folder: string, ...args: string[]): Drill {
-  const child = spawn(process.execPath, [program('cli'), ...args], { cwd: folder });
+  // A switch of one's own: that of whoever runs the tests is left alone.
+  const env = { ...process.env, XDG_STATE_HOME: join(folder, 'xdg') };
+  const child = spawn(process.execPath, [program('cli'), ...args], { cwd: folder, env });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -1,0 +1,50 @@
+/**
+ * A program beside a run: standard input is a pipe from the runner, and its end is the runner's. Where the journal is
+ * still there then, the runner died without putting things back, and the warden does what `firedrill chaos recover`
+ * would. In a session of its own, it outlives whatever took the runner. Arguments: the journal.
+ */
+import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { sleep } from '../../base/clock.js';
+import { outliveReaders } from '../../base/child.js';
+import { program } from '../../base/paths.js';
+import { removeDeadRunFolders } from '../../alerts/watch/run-folder.js';
+import { recoverFile } from './recover.js';
+
+/** Children that notice by themselves are given so long to end in good order. */
+const noticeMs = 1500;
+
+/** Started by the runner; ends by itself with it. */
+export function startWarden(journalFile: string): { stop(): void } {
+  const child = spawn(process.execPath, [program('chaos/runner/warden'), journalFile], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.on('error', () => undefined);
+  child.stdin.on('error', () => undefined);
+  child.unref();
+  (child.stdin as unknown as { unref(): void }).unref();
+  return { stop: () => void child.stdin.destroy() };
+}
+
+async function watch(journalFile: string): Promise<void> {
+  outliveReaders();
+  await new Promise<void>((resolve) => {
+    process.stdin
+      .once('end', resolve)
+      .once('error', () => resolve())
+      .resume();
+  });
+  if (!existsSync(journalFile)) return;
+  await sleep(noticeMs);
+  await recoverFile(journalFile);
+  removeDeadRunFolders();
+}
+
+const [, script, journalFile] = process.argv;
+if (script === program('chaos/runner/warden') && journalFile !== undefined) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => undefined);
+  await watch(journalFile);
+  process.exit(0);
+}

@@ -1,0 +1,110 @@
+/** A folder with a firedrill.yaml of one's own: its services, rules, routing and load; and nothing is left of it. */
+import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { asset } from '../../base/paths.js';
+import { tryFolder } from '../../base/writable-folder.js';
+import { cut } from '../../base/terminal.js';
+import { readDrill } from '../../chaos/system/drill-file.js';
+import { layOut } from '../../chaos/system/processes/layout.js';
+import { proxyConfig, registry } from '../../chaos/system/processes/mesh-files.js';
+import {
+  descendants,
+  type Drill,
+  drillFolder,
+  faultAnnounced,
+  firedrill,
+  isRunning,
+  journals,
+  until,
+} from './drill.js';
+
+const limitMs = 120_000;
+const example = asset('examples/systems/two-services');
+
+function begin(scenario: string): Drill {
+  const folder = drillFolder();
+  cpSync(example, folder, { recursive: true });
+  const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
+  return firedrill(folder, 'gameday', 'run', '--scenarios', `scenarios/${scenario}.yaml`, ...kinds);
+}
+
+test(
+  'two services are drilled: a process is killed, its owners are told, and it comes back',
+  async () => {
+    const drill = begin('back-killed');
+    const { output } = await drill.ended;
+    const [scenario] = drill.record().scenarios;
+    expect(output).toContain('two-services: 2 workloads');
+    expect(scenario?.faults[0]).toMatchObject({ kind: 'kill', effect: 1, undo: 'done' });
+    expect(scenario?.rollback).toMatchObject({ done: true, residue: [] });
+    expect(scenario?.expectations[0]).toMatchObject({
+      name: 'BackDown',
+      severity: 'page',
+      receiver: 'back-oncall',
+      inTime: true,
+    });
+    expect(journals(drill.folder)).toEqual([]);
+  },
+  limitMs,
+);
+
+test(
+  'kill -9 of the supervisor in mid-fault: the run ends by itself, and takes with it what is left',
+  async () => {
+    const drill = begin('back-slow');
+    await until(() => faultAnnounced(drill.folder), 60_000, `a fault: ${drill.output()}`);
+    const lines = readFileSync(journals(drill.folder)[0]!, 'utf8').split('\n');
+    const named = lines.flatMap((line) => /"pid":(\d+).*"name":"([^"]+)"/.exec(line) ?? []);
+    // The supervisor, a sidecar, two services: each is in the journal.
+    expect(named.filter((_, i) => i % 3 === 2)).toEqual([
+      'the supervisor of two-services',
+      'front-proxy',
+      'back',
+      'front',
+    ]);
+    const pids = descendants(drill.child.pid!);
+    process.kill(Number(named[1]), 'SIGKILL');
+    const system = pids.filter((pid) => named.includes(String(pid)));
+    await until(() => !system.some(isRunning), 10_000, 'the system is gone');
+    const { code, output } = await drill.ended;
+    expect([code, output]).toEqual([4, expect.stringContaining('ended by itself')]);
+    expect(pids.some(isRunning)).toBe(false);
+    expect(journals(drill.folder)).toEqual([]);
+  },
+  limitMs,
+);
+
+test('mTLS: a call has a port, an address of its destination, and an endpoint with a name', () => {
+  const drill = readDrill(`${example}/firedrill.yaml`);
+  if (drill.system.kind !== 'processes') throw new Error('processes');
+  let port = 20_000;
+  const layout = layOut('orders', { ...drill.system, mesh: 'mtls' }, () => port++);
+  const front = layout.workloads.find((w) => w.name === 'front')!;
+  const back = layout.workloads.find((w) => w.name === 'back')!;
+  const config = proxyConfig(layout, front, { path: (name) => name, trustAnchors: 'anchors' });
+  expect(config.calls).toEqual([{ host: '127.0.0.1', port: front.calls[0]!.port }]);
+  expect(config.identity?.name).toContain('front.orders.serviceaccount');
+  expect(registry(layout, 0)).toMatchObject({
+    services: [
+      {
+        name: 'back',
+        addresses: [`127.0.0.1:${front.calls[0]!.port}`],
+        endpoints: [{ address: `127.0.0.1:${back.sidecar!.inbound!}` }],
+      },
+    ],
+  });
+});
+
+test('a folder is tried and left as it was', () => {
+  const folder = drillFolder();
+  tryFolder(`${folder}/a/b`, 'the folder');
+  expect(existsSync(`${folder}/a`)).toBe(false);
+  expect(() => tryFolder('/proc/nope/x', 'the folder')).toThrow(
+    'the folder /proc/nope/x cannot be written: ENOENT',
+  );
+});
+
+test('a live line is one row of the terminal', () => {
+  expect(cut('x'.repeat(200), 80)).toHaveLength(79);
+  expect(cut('short', 80)).toBe('short');
+});
