@@ -6,6 +6,8 @@ import type { CommandOptions } from './gameday/command.js';
 import type { TrendOptions } from './gameday/trend-command.js';
 import type { LoadCommandOptions } from './load/command.js';
 import { registerLoad } from './load/profile-command.js';
+import { registerRelay } from './relay/command.js';
+import { registerInit } from './system/init-command.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 const state = [
@@ -15,7 +17,9 @@ const state = [
 ] as const;
 
 export function registerChaos(program: Command): void {
+  registerInit(program);
   registerGameDay(program);
+  registerRelay(program);
   registerLoad(program);
   const chaos = program
     .command('chaos')

@@ -1,0 +1,123 @@
+/** `firedrill relay LISTEN UPSTREAM`: one call made strikable, in one line. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { exitCode, UserError } from '../../base/errors.js';
+import { program } from '../../base/paths.js';
+import { freePorts } from '../../base/ports.js';
+import type { ProxyConfig } from '../../mesh/model.js';
+import { runProxy } from '../../mesh/proxy/launch.js';
+import { readAddress } from './address.js';
+import type { Address } from './relay.js';
+
+export interface RelayOptions {
+  admin: string;
+  protocol: string;
+}
+
+export function registerRelay(parent: Command): void {
+  parent
+    .command('relay')
+    .description('Relay one call, with metrics of its own and faults that can be put on it')
+    .argument('<listen>', 'host:port, or a port of loopback')
+    .argument('<upstream...>', 'host:port; several are taken in turn')
+    .option(
+      '--admin <address>',
+      'for metrics and faults (default: a free port, which is said)',
+      '0',
+    )
+    .option('--protocol <name>', 'tcp; or http, grpc: requests are looked at', 'tcp')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill relay 6380 127.0.0.1:6379
+  firedrill relay 8081 127.0.0.1:8080 --protocol http --admin 4191
+  curl -X POST 127.0.0.1:ADMIN/faults -d '{"id":"slow","ttlMs":60000,"kind":"latency","latencyMs":500}'`,
+    )
+    .action(async (listen: string, upstreams: string[], options: RelayOptions) => {
+      process.exitCode = await runRelay(readAddress(listen), upstreams.map(readAddress), options);
+    });
+}
+
+async function runRelay(
+  listen: Address,
+  upstreams: Address[],
+  { admin, protocol }: RelayOptions,
+): Promise<number> {
+  const at = readAddress(admin);
+  if (protocol === 'tcp') {
+    const args = [listen, at, ...upstreams].map(({ host, port }) => `${host}:${port}`);
+    return inForeground(program('chaos/relay/main'), args);
+  }
+  if (protocol !== 'http' && protocol !== 'grpc') {
+    throw new UserError({ message: `bad --protocol '${protocol}'`, expected: 'tcp, http or grpc' });
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-relay-'));
+  try {
+    const [outbound = 0] = await freePorts(1);
+    const config = proxyFor(listen, upstreams, { admin: at, outbound, protocol });
+    const file = join(folder, 'proxy.json');
+    writeFileSync(file, JSON.stringify(config));
+    return await runProxy(file);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A proxy whose one call is this one. */
+export function proxyFor(
+  listen: Address,
+  upstreams: readonly Address[],
+  options: { admin: Address; outbound: number; protocol: 'http' | 'grpc' },
+): ProxyConfig {
+  return {
+    workload: { name: 'relay', namespace: 'local' },
+    outbound: { host: '127.0.0.1', port: options.outbound, mode: 'explicit' },
+    calls: [listen],
+    admin: options.admin,
+    drainSeconds: 1,
+    state: {
+      version: 1,
+      unknownDestinations: 'refuse',
+      servers: [],
+      destinations: [
+        {
+          name: 'upstream.local',
+          service: 'upstream',
+          namespace: 'local',
+          hosts: ['upstream'],
+          addresses: [`${listen.host}:${listen.port}`],
+          protocol: options.protocol === 'grpc' ? 'http2' : 'http1',
+          routes: [],
+          backends: [
+            {
+              name: 'upstream',
+              endpoints: upstreams.map(({ host, port }) => ({ address: `${host}:${port}` })),
+              balancer: { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
+              limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
+              failFastMs: 500,
+            },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+/** Signals are passed on; its end is ours. */
+function inForeground(script: string, args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+    env: { ...process.env, FIREDRILL_DIE_WITH_PARENT: '1' },
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void child.kill(signal));
+  }
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(exitCode.environment));
+    child.on('exit', (code) => resolve(code ?? exitCode.environment));
+  });
+}

@@ -1,0 +1,207 @@
+/** `firedrill init`: writes a firedrill.yaml, from what it is told, or from what it finds in the folder. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { parse } from 'yaml';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { writeFileWhole } from '../../base/write-file.js';
+import { drillFileName, readDrill } from './drill-file.js';
+
+interface InitOptions {
+  service: string[];
+  /** `front=back`. */
+  call: string[];
+  name?: string;
+  force?: boolean;
+  print?: boolean;
+}
+
+interface Found {
+  name: string;
+  command: string;
+  calls?: string[];
+}
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+export function registerInit(parent: Command): void {
+  parent
+    .command('init')
+    .description(
+      'Write a firedrill.yaml for services of your own, asking or detecting what they are',
+    )
+    .option('--service <name=command>', 'a service and how it is started; repeatable', collect, [])
+    .option('--call <caller=callee>', 'who calls whom, by CALLEE_URL; repeatable', collect, [])
+    .option('--name <name>', 'of the drill (default: of the folder)')
+    .option('--print', 'to standard output instead of a file')
+    .option('--force', 'over a firedrill.yaml that is there')
+    .addHelpText(
+      'after',
+      `
+Without --service it looks for a Procfile, a compose file or the start script of a package.json; at a terminal it asks.
+
+Example:
+  firedrill init --service front='node front.js' --service back='node back.js' --call front=back`,
+    )
+    .action(async (options: InitOptions) => {
+      process.exitCode = await init(options, process.cwd());
+    });
+}
+
+export async function init(options: InitOptions, folder: string): Promise<number> {
+  const file = join(folder, drillFileName);
+  if (!options.print && !options.force && existsSync(file)) {
+    throw new UserError({ message: `${drillFileName} is there already`, expected: '--force' });
+  }
+  let services = options.service.map(readService);
+  if (services.length === 0) services = detect(folder);
+  if (services.length === 0 && process.stdin.isTTY) services = await ask();
+  if (services.length === 0) {
+    throw new UserError({
+      message: 'no Procfile, compose file or start script is here',
+      expected: "--service front='node front.js'",
+    });
+  }
+  withCalls(services, options.call);
+  const text = drillText(nameFrom(options.name ?? basename(resolve(folder))), services);
+  if (options.print) {
+    process.stdout.write(text);
+    return exitCode.ok;
+  }
+  writeFileWhole(file, text);
+  readDrill(file);
+  process.stdout.write(
+    `${drillFileName}: ${services.map((s) => s.name).join(', ')}\n` +
+      'next: say their ports and calls there, add slos/ or rules/ and scenarios/, then firedrill gameday plan\n',
+  );
+  return exitCode.ok;
+}
+
+function readService(text: string): Found {
+  const at = text.indexOf('=');
+  const name = text.slice(0, Math.max(0, at)).trim();
+  const command = text.slice(at + 1).trim();
+  if (at > 0 && /^[a-z][a-z0-9-]*$/.test(name) && command !== '') return { name, command };
+  throw new UserError({ message: `bad --service '${text}'`, expected: 'name=command' });
+}
+
+function withCalls(services: readonly Found[], calls: readonly string[]): void {
+  for (const call of calls) {
+    const [from, to] = call.split('=').map((name) => services.find((s) => s.name === name.trim()));
+    if (!from || !to) {
+      const expected = `caller=callee of ${services.map((s) => s.name).join(', ')}`;
+      throw new UserError({ message: `bad --call '${call}'`, expected });
+    }
+    (from.calls ??= []).push(to.name);
+  }
+}
+
+const nameFrom = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replace(/^[^a-z]+/, '')
+    .replace(/-+$/, '') || 'drill';
+
+/** A Procfile's lines, a compose file's services that have a command, or the start script. */
+export function detect(folder: string): Found[] {
+  const read = (name: string): string | undefined => {
+    const path = join(folder, name);
+    return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+  };
+  const procfile = read('Procfile');
+  if (procfile !== undefined) {
+    return procfile.split('\n').flatMap((line) => {
+      const [, name, command] = /^([\w-]+):\s*(.+)$/.exec(line.trim()) ?? [];
+      return name === undefined || command === undefined ? [] : [{ name: nameFrom(name), command }];
+    });
+  }
+  const compose = readdirSync(folder).find((n) => /^(docker-)?compose\.ya?ml$/.test(n));
+  if (compose !== undefined) {
+    const found = composeServices(join(folder, compose));
+    if (found.length > 0) return found;
+  }
+  const manifest = read('package.json');
+  if (manifest === undefined) return [];
+  try {
+    const { name, scripts } = JSON.parse(manifest) as {
+      name?: string;
+      scripts?: { start?: string };
+    };
+    if (scripts?.start === undefined) return [];
+    return [{ name: nameFrom(name ?? 'app'), command: scripts.start }];
+  } catch {
+    return [];
+  }
+}
+
+function composeServices(file: string): Found[] {
+  try {
+    const value = parse(readFileSync(file, 'utf8')) as {
+      services?: Record<string, { command?: unknown } | null>;
+    } | null;
+    return Object.entries(value?.services ?? {}).flatMap(([name, service]) => {
+      const command = service?.command;
+      const text = Array.isArray(command) ? command.join(' ') : command;
+      return typeof text === 'string' ? [{ name: nameFrom(name), command: text }] : [];
+    });
+  } catch (error) {
+    throw new UserError(`${file}: ${messageOf(error)}`);
+  }
+}
+
+async function ask(): Promise<Found[]> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const found: Found[] = [];
+  try {
+    for (;;) {
+      const name = (await lines.question('service (empty: that was all): ')).trim();
+      if (name === '') return found;
+      const command = (await lines.question(`how is ${name} started: `)).trim();
+      found.push(readService(`${name}=${command}`));
+    }
+  } finally {
+    lines.close();
+  }
+}
+
+/** Quoted as YAML wants it: JSON's quotes are YAML's. */
+const quoted = (text: string): string => JSON.stringify(text);
+
+function drillText(name: string, services: readonly Found[]): string {
+  const [first] = services as [Found];
+  return `# What firedrill gameday run drills in this folder. Every field: chaos/system/README.md; for editors:
+# firedrill chaos schema drill
+apiVersion: firedrill.dev/v1
+kind: Drill
+name: ${name}
+timeScale: auto
+system:
+  kind: processes
+  services:
+${services.map(serviceText).join('')}  entry: ${first.name}
+# slos: [slos/*.yaml]
+# rules: [rules/*.yaml]
+# alertmanager: alertmanager.yml
+# load: load.yaml # default: GET / at the entry
+# scenarios: [scenarios/*.yaml]
+`;
+}
+
+const noCalls = '# calls: { back: { service: back } } # its address is ${calls.back.url}';
+
+function serviceText({ name, command, calls = [] }: Found): string {
+  const urls = calls.map(
+    (to) => `${to.toUpperCase().replaceAll('-', '_')}_URL: '${'$'}{calls.${to}.url}'`,
+  );
+  const env = ["PORT: '${ports.http}'", ...urls].join(', ');
+  const own = calls.map((to) => `${to}: { service: ${to} }`).join(', ');
+  return `    ${name}:
+      command: ${quoted(command)}
+      env: { ${env} }
+      ${own === '' ? noCalls : `calls: { ${own} }`}
+      # ready: { http: /ready, within: 30s } # default: its port accepts connections
+      # metrics: { path: /metrics }
+`;
+}
