@@ -44,19 +44,24 @@ const podOf = (process: string): string => process.replace(/-proxy$/, '');
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
 const milliseconds = (value: unknown): string => `${number(value)}ms`;
 
+const all = (selector: Record<string, unknown>): Record<string, unknown> => ({
+  mode: 'all',
+  selector,
+});
+
 const network = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
   const { side, destination } = fault.settings;
+  const own = pods(options.namespace, fault.target);
   const to = typeof destination === 'string' ? destination.split('.')[0] : undefined;
+  const outbound = side === 'outbound' || to !== undefined;
+  // Chaos Mesh's admission refuses `from` and `both` without a target: what comes in is struck where it goes out.
+  const ends = outbound
+    ? { selector: own, ...(to !== undefined && { target: all(pods(options.namespace, to)) }) }
+    : { selector: { namespaces: [options.namespace] }, target: all(own) };
   return {
     templateType: 'NetworkChaos',
     field: 'networkChaos',
-    body: {
-      mode: 'all',
-      selector: pods(options.namespace, fault.target),
-      direction: side === 'outbound' || to !== undefined ? 'to' : 'from',
-      ...(to !== undefined && { target: { mode: 'all', selector: pods(options.namespace, to) } }),
-      ...body,
-    },
+    body: { mode: 'all', direction: 'to', ...ends, ...body },
     note: 'for packets, not for requests of one route',
   };
 };

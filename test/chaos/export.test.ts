@@ -93,9 +93,23 @@ test('a fault waits for its start, and lasts until its stop', () => {
     networkChaos: {
       action: 'delay',
       delay: { latency: '130ms', jitter: '0ms' },
-      selector: { namespaces: ['retail'], labelSelectors: { app: 'cart' } },
+      // At its callers: `from` without a target is what Chaos Mesh's admission refuses.
+      direction: 'to',
+      selector: { namespaces: ['retail'] },
+      target: { mode: 'all', selector: { labelSelectors: { app: 'cart' } } },
     },
   });
+});
+
+test('no network fault of ours is one that admission refuses', () => {
+  for (const { scenario } of readScenarios(ownScenarios())) {
+    const { yaml } = chaosMeshWorkflow(scenario, options);
+    for (const { networkChaos } of yaml === '' ? [] : workflowOf(yaml).spec.templates) {
+      const { direction, target } = (networkChaos ?? {}) as { direction?: string; target?: object };
+      if (direction === undefined || direction === 'to') continue;
+      expect([scenario.id, target]).not.toEqual([scenario.id, undefined]);
+    }
+  }
 });
 
 test('a call from one service to another names both; a share of requests is a share of pods', () => {
