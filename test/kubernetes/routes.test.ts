@@ -160,6 +160,15 @@ test("a route, a profile and a split of another namespace shape that namespace's
   ]);
 });
 
+test('a consumer route may send to the service that it hangs on, which its clients ask for anyway', () => {
+  const parentRefs = [{ ...parent, namespace: 'shop' }];
+  const rules = [{ backendRefs: to('echo', { namespace: 'shop' }) }];
+  const consumer = route(rules, 'r', { parentRefs }, 'other');
+  expect(goes('/', [consumer], 'other')).toBe('echo');
+  const refs = parentStatuses(consumer, lookOf(cluster), '')?.[0]?.conditions.at(-1);
+  expect(refs).toMatchObject({ type: 'ResolvedRefs', status: 'True' });
+});
+
 test('a grant of the other namespace lets a route send there', () => {
   const far = route([{ backendRefs: to('far', { namespace: 'other' }) }]);
   expect(goes('/', [far, object('Granted', 'other', 'g', { from: 'shop' })])).toBe('far');

@@ -127,7 +127,8 @@ export function whyNotSent(
   look: Pick<Lookup, 'service' | 'isGranted'>,
 ): { reason: 'RefNotPermitted' | 'BackendNotFound'; message: string } | undefined {
   const name = `${ref.namespace}/${ref.service}`;
-  if (ref.namespace !== referrer.namespace && !look.isGranted(referrer, ref)) {
+  const isOpen = ref.namespace === referrer.namespace || referrer.parents.includes(name);
+  if (!isOpen && !look.isGranted(referrer, ref)) {
     const { kind, namespace } = referrer;
     const message = `no ReferenceGrant of ${ref.namespace} lets a ${kind} of ${namespace} send to ${ref.service}`;
     return { reason: 'RefNotPermitted', message };

@@ -22,7 +22,14 @@ export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec)
   const drafts: RouteDraft[] = [];
   (spec.rules ?? [{}]).forEach((rule: HttpRule, i) => {
     const path = `spec.rules[${i}]`;
-    const shared = ruleDraft(name, { kind: 'HTTPRoute', namespace }, i, rule, path, problems);
+    const shared = ruleDraft(
+      name,
+      referrerOf('HTTPRoute', namespace, spec),
+      i,
+      rule,
+      path,
+      problems,
+    );
     const requestMs = readDuration(rule.timeouts?.request, `${path}.timeouts.request`, problems);
     const perTryMs = readDuration(
       rule.timeouts?.backendRequest,
@@ -68,7 +75,14 @@ export function grpcRoutes(name: string, namespace: string, spec: GrpcRouteSpec)
   const drafts: RouteDraft[] = [];
   (spec.rules ?? [{}]).forEach((rule: GrpcRule, i) => {
     const path = `spec.rules[${i}]`;
-    const shared = ruleDraft(name, { kind: 'GRPCRoute', namespace }, i, rule, path, problems);
+    const shared = ruleDraft(
+      name,
+      referrerOf('GRPCRoute', namespace, spec),
+      i,
+      rule,
+      path,
+      problems,
+    );
     const matches = rule.matches && rule.matches.length > 0 ? rule.matches : [{}];
     matches.forEach((match, j) => {
       const before = problems.length;
@@ -94,6 +108,16 @@ export function grpcRoutes(name: string, namespace: string, spec: GrpcRouteSpec)
   });
   return { drafts: inOrder(drafts), problems };
 }
+
+const referrerOf = (
+  kind: Referrer['kind'],
+  namespace: string,
+  { parentRefs = [] }: { parentRefs?: ParentRef[] },
+): Referrer => ({
+  kind,
+  namespace,
+  parents: parentRefs.filter(isServiceParent).map((p) => `${p.namespace ?? namespace}/${p.name}`),
+});
 
 const isEmpty = (match: RouteMatch): boolean => Object.keys(match).length === 0;
 

@@ -14,6 +14,8 @@ export interface ServiceRef {
 export interface Referrer {
   kind: 'HTTPRoute' | 'GRPCRoute';
   namespace: string;
+  /** Services that it hangs on, `namespace/name`: its clients send there anyway, so no grant is asked for. */
+  parents: readonly string[];
 }
 
 export interface DraftShare extends ServiceRef {
