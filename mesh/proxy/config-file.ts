@@ -9,6 +9,7 @@ import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { readYaml } from '../../base/yaml.js';
 import type { ProxyConfig } from '../model.js';
 import { configProblems } from './config.js';
+import { withDefaults } from './config-defaults.js';
 import { absolutePaths } from './config-paths.js';
 
 /** Throws a UserError with file:line:column of every problem. */
@@ -27,7 +28,7 @@ export function readConfigFile(file: string): ProxyConfig {
       })),
     );
   }
-  return absolutePaths(document.value as ProxyConfig, dirname(resolve(file)));
+  return absolutePaths(withDefaults(document.value), dirname(resolve(file)));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

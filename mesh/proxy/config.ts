@@ -1,6 +1,7 @@
 /** What a proxy is started with, checked; README.md documents it. The state in it has the form of mesh/model.ts. */
 import { UserError } from '../../base/errors.js';
 import type { MeshState, ProxyConfig } from '../model.js';
+import { withDefaults } from './config-defaults.js';
 import {
   flag,
   type Found,
@@ -30,7 +31,7 @@ const field = text({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a hea
 const fieldValue = text({ pattern: /^[^\r\n\0]*$/, expected: 'one line' });
 
 const listener = (modes: Shape): Shape =>
-  object({ host: required(name), port: required(port), mode: required(modes) });
+  object({ host: required(name), port: required(port), mode: modes });
 
 const budget = object({
   ratio: required(number({ max: 1000 })),
@@ -83,23 +84,19 @@ const respond = object({ status: required(oneOf(404, 500)), reason: required(nam
 
 const route = object({
   name: required(name),
-  matches: required(list(match)),
-  split: required(
-    list(
-      object({
-        backend: required(name),
-        weight: required(number()),
-        requestHeaders: changes,
-        responseHeaders: changes,
-        respond,
-      }),
-    ),
+  matches: list(match),
+  split: list(
+    object({
+      backend: required(name),
+      weight: required(number()),
+      requestHeaders: changes,
+      responseHeaders: changes,
+      respond,
+    }),
   ),
   clientNamespace: name,
   respond,
-  timeouts: required(
-    object({ requestMs: milliseconds, perTryMs: milliseconds, idleMs: milliseconds }),
-  ),
+  timeouts: object({ requestMs: milliseconds, perTryMs: milliseconds, idleMs: milliseconds }),
   retry: object({
     limit: required(count),
     statuses: required(statuses),
@@ -146,14 +143,12 @@ const endpoint = object({
 const backend = object({
   name: required(name),
   endpoints: required(list(endpoint)),
-  balancer: required(
-    object({
-      kind: required(oneOf('ewma', 'random')),
-      defaultRttMs: required(milliseconds),
-      decaySeconds: required(number({ min: 0.001 })),
-      slowStartSeconds: required(number()),
-    }),
-  ),
+  balancer: object({
+    kind: oneOf('ewma', 'random'),
+    defaultRttMs: milliseconds,
+    decaySeconds: number({ min: 0.001 }),
+    slowStartSeconds: number(),
+  }),
   breaker: object({
     consecutiveFailures: required(count),
     successRate: object({
@@ -167,26 +162,24 @@ const backend = object({
     maxEjectedRatio: required(ratio),
     panicRatio: required(ratio),
   }),
-  limits: required(
-    object({
-      maxConnections: required(count),
-      maxPending: required(count),
-      maxRequests: required(count),
-    }),
-  ),
-  failFastMs: required(milliseconds),
+  limits: object({
+    maxConnections: count,
+    maxPending: count,
+    maxRequests: count,
+  }),
+  failFastMs: milliseconds,
 });
 
 const protocol = oneOf('detect', 'http1', 'http2', 'opaque');
 
 const destination = object({
   name: required(name),
-  service: required(name),
-  namespace: required(name),
-  hosts: required(list(name)),
-  addresses: required(list(address)),
-  protocol: required(protocol),
-  routes: required(list(route)),
+  service: name,
+  namespace: name,
+  hosts: list(name),
+  addresses: list(address),
+  protocol,
+  routes: list(route),
   backends: required(list(backend, 1)),
   retryBudget: budget,
   headless: flag,
@@ -196,32 +189,34 @@ const server = object({
   name: required(name),
   port: required(port),
   target: required(address),
-  protocol: required(protocol),
+  protocol,
   opaquePorts: list(port),
-  defaultPolicy: required(
-    oneOf('all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'audit', 'deny'),
+  defaultPolicy: oneOf(
+    'all-unauthenticated',
+    'all-authenticated',
+    'cluster-authenticated',
+    'audit',
+    'deny',
   ),
-  authorizations: required(
-    list(
-      object({
-        name: required(name),
-        routes: list(name),
-        identities: required(list(name)),
-        unauthenticated: required(flag),
-        networks: list(name),
-      }),
-    ),
+  authorizations: list(
+    object({
+      name: required(name),
+      routes: list(name),
+      identities: list(name),
+      unauthenticated: flag,
+      networks: list(name),
+    }),
   ),
-  routes: required(list(route)),
+  routes: list(route),
   rateLimit,
   maxConcurrent: count,
 });
 
 const state = object({
-  version: required(number()),
-  destinations: required(list(destination)),
-  servers: required(list(server)),
-  unknownDestinations: required(oneOf('forward', 'refuse')),
+  version: number(),
+  destinations: list(destination),
+  servers: list(server),
+  unknownDestinations: oneOf('forward', 'refuse'),
 });
 
 const mode = oneOf('explicit', 'transparent');
@@ -235,7 +230,7 @@ const config = object({
   calls: list(
     object({ host: required(name), port: required(number({ min: 1, max: 65_535, whole: true })) }),
   ),
-  admin: required(object({ host: required(name), port: required(port) })),
+  admin: object({ host: required(name), port: required(port) }),
   identity: object({
     name: required(name),
     trustAnchorsFile: required(name),
@@ -307,7 +302,7 @@ export function configProblems(value: unknown): Found[] {
 /** Throws a UserError that names every problem by its path. */
 export function checkedConfig(value: unknown, file: string): ProxyConfig {
   const found = configProblems(value);
-  if (found.length === 0) return value as ProxyConfig;
+  if (found.length === 0) return withDefaults(value);
   throw new UserError(
     found.map(({ path, message, expected }) => ({
       message: `${file}: ${path.join('.') || 'the configuration'}: ${message}`,

@@ -100,6 +100,36 @@ test('it is ready when its ports listen, not before', async () => {
   await proxy.stop();
 });
 
+test('what the README calls a default may be left out: one destination in four lines', async () => {
+  const file = join(folder, 'least.yaml');
+  writeFileSync(
+    file,
+    `workload: { name: relay, namespace: retail }
+outbound: { host: 127.0.0.1, port: 0 }
+state:
+  destinations:
+    - name: cart.retail
+      routes: [{ name: all }]
+      backends: [{ name: cart, endpoints: [{ address: '127.0.0.1:${app.port}' }] }]
+`,
+  );
+  const { child, outbound, admin } = await start(file);
+  for (const host of ['cart', 'cart.retail']) {
+    expect(await say(outbound, get.replace('cart', host))).toMatch(/one<end>$/);
+  }
+  const shown = await (await fetch(`http://127.0.0.1:${admin}/config`)).json();
+  expect(shown).toMatchObject({
+    state: {
+      unknownDestinations: 'forward',
+      servers: [],
+      destinations: [
+        { service: 'cart', namespace: 'retail', backends: [{ failFastMs: 3000, name: 'cart' }] },
+      ],
+    },
+  });
+  await child.stop();
+}, 30_000);
+
 test('a mistake in the file is told with its place, and nothing starts', () => {
   const file = join(folder, 'bad.yaml');
   writeFileSync(
