@@ -41,6 +41,8 @@ export interface Route {
   rateLimit?: RateLimit;
   /** At most this many requests under way at once on this route; more answer 503 with Retry-After. */
   maxConcurrent?: number;
+  /** Protocols that clients may change to by Upgrade, in lower case; absent: websocket. Never h2c. */
+  upgrades?: string[];
   requestHeaders?: HeaderChanges;
   responseHeaders?: HeaderChanges;
   redirect?: {

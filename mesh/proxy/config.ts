@@ -116,6 +116,9 @@ const route = object({
   mirror: object({ backend: required(name), fraction: required(ratio) }),
   rateLimit,
   maxConcurrent: count,
+  upgrades: list(
+    text({ pattern: /^(?!h2c$|http)[a-z0-9!#$%&'*+.^_`|~-]+$/, expected: 'a protocol, not h2c' }),
+  ),
   requestHeaders: changes,
   responseHeaders: changes,
   redirect: object({

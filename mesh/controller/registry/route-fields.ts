@@ -112,6 +112,11 @@ export const route = z.strictObject({
   mirror: z.strictObject({ backend: z.string(), fraction: ratio }).optional(),
   rateLimit: rateLimit.optional(),
   maxConcurrent: z.int().positive().optional(),
+  upgrades: z
+    .array(
+      z.string().regex(/^(?!h2c$|http)[a-z0-9!#$%&'*+.^_`|~-]+$/, 'must be a protocol, not h2c'),
+    )
+    .optional(),
   requestHeaders: headerChanges.optional(),
   responseHeaders: headerChanges.optional(),
   redirect: z
@@ -179,6 +184,7 @@ export function routeOf(r: RegistryRoute, own: string | undefined): Route {
     ...(r.mirror && { mirror: r.mirror }),
     ...(r.rateLimit && { rateLimit: rateLimitOf(r.rateLimit) }),
     ...(r.maxConcurrent !== undefined && { maxConcurrent: r.maxConcurrent }),
+    ...(r.upgrades && { upgrades: r.upgrades }),
     ...(r.requestHeaders && { requestHeaders: headersOf(r.requestHeaders) }),
     ...(r.responseHeaders && { responseHeaders: headersOf(r.responseHeaders) }),
     ...(r.redirect && { redirect: compact(r.redirect) }),

@@ -50,8 +50,8 @@ export interface RequestInfo {
 }
 
 /**
- * Changes to a message's head. One object for each route, never changed afterwards: a front may keep the serialised
- * form in `cache`. Order: remove, then set (replaces), then add.
+ * Changes to a message's head. One object for each route, never changed afterwards: a front may keep a serialised
+ * form by it. Order: remove, then set (replaces), then add; edits.ts is the rule.
  */
 export interface HeaderEdits {
   /** Lower case. */
@@ -59,7 +59,6 @@ export interface HeaderEdits {
   /** Names in lower case. */
   readonly set: readonly (readonly [string, string])[];
   readonly add: readonly (readonly [string, string])[];
-  cache: unknown;
 }
 
 /**
@@ -168,6 +167,8 @@ export interface Flow {
   readonly delayMs: number;
   /** Injected: pass on at most so many bytes a second in each direction; 0: no limit. */
   readonly bytesPerSecond: number;
+  /** Protocols that the client may change to by Upgrade, in lower case. */
+  readonly upgrades: readonly string[];
   /** After a pick() of undefined without a refusal: ask again then. */
   readonly waitMs: number;
   /** Keep at most so many bytes of the body for a retry. 0: no retry can come, keep nothing. */
@@ -179,6 +180,7 @@ export interface Flow {
   /** Rewritten path with its query, and authority; undefined: as the client sent it. */
   readonly path: string | undefined;
   readonly authority: string | undefined;
+  /** After the first pick() that gave an endpoint: where a copy goes. */
   readonly mirror: MirrorTarget | undefined;
   /** The endpoint of the next try, never one tried already while another is ready. */
   pick(): EndpointState | undefined;

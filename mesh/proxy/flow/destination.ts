@@ -29,6 +29,8 @@ export class CompiledDestination implements DestinationState {
   defaultRoute: RouteState;
   mismatches = 0;
   looksAtPaths: Looks = 'nobody';
+  /** Why it answers 500 to everything; empty: it serves. */
+  unservable = '';
   /** Set where nothing may be sent: why. */
   refused = '';
   readonly #parts: FlowParts;
@@ -43,26 +45,22 @@ export class CompiledDestination implements DestinationState {
       this.backends.set(backend.name, new BackendState(source.name, backend, parts));
     }
     this.defaultRoute = this.#compileDefault(source);
-    this.routes = this.#routesFor(source).map((r) => this.#compile(r, source, this.backends));
+    this.routes = this.#compileAll(source, this.backends);
     this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
   }
 
-  /** Throws where a destination cannot be served, before anything is touched. */
-  static check(source: Destination): void {
-    const fail = (what: string): never => {
-      throw new Error(`destination ${source.name}: ${what}`);
-    };
-    if (source.backends.length === 0) fail('no backend');
-    const names = new Set(source.backends.map((b) => b.name));
+  /** Why nothing of it can be served; empty: it can. */
+  static problem(source: Destination): string {
+    if (source.backends.length === 0) return 'no backend';
     for (const backend of source.backends) {
       for (const { address } of backend.endpoints) {
         const port = Number(address.slice(address.lastIndexOf(':') + 1));
         if (!(port > 0 && port < 65_536) || !address.includes(':')) {
-          fail(`backend ${backend.name}: ${address} is not ip:port`);
+          return `backend ${backend.name}: ${address} is not ip:port`;
         }
       }
     }
-    for (const route of source.routes) checkRoute(route, names, fail);
+    return '';
   }
 
   /** Takes a changed definition, keeping what stays. Answers the endpoints that are gone. Must have been checked. */
@@ -79,7 +77,7 @@ export class CompiledDestination implements DestinationState {
     }
     this.backends = backends;
     const before = this.routes;
-    this.routes = this.#routesFor(source).map((r) => this.#compile(r, source, backends));
+    this.routes = this.#compileAll(source, backends);
     this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
     for (const route of before) {
       if (!this.routes.some((r) => r.metrics === route.metrics)) {
@@ -124,6 +122,26 @@ export class CompiledDestination implements DestinationState {
     );
   }
 
+  /** What cannot be matched is left out and said; what cannot be sent on answers 500. */
+  #compileAll(source: Destination, backends: ReadonlyMap<string, BackendState>): RouteState[] {
+    const routes: RouteState[] = [];
+    for (const route of this.#routesFor(source)) {
+      const unmatched = matchProblem(route);
+      const problem = unmatched || routeProblem(route, backends);
+      if (problem !== '') {
+        const { name } = source;
+        this.#parts.audit(
+          JSON.stringify({ unservable: 'route', destination: name, route: route.name, problem }),
+        );
+      }
+      if (unmatched !== '') continue;
+      const state = this.#compile(route, source, backends);
+      state.unservable = problem;
+      routes.push(state);
+    }
+    return routes;
+  }
+
   #compileDefault(source: Destination): RouteState {
     const backend = source.backends[0]?.name ?? '';
     const route: Route = {
@@ -161,25 +179,14 @@ export class CompiledDestination implements DestinationState {
   }
 }
 
-function checkRoute(
-  route: Route,
-  backends: ReadonlySet<string>,
-  fail: (what: string) => never | void,
-): void {
-  for (const { backend } of route.split) {
-    if (!backends.has(backend)) fail(`route ${route.name}: no backend ${backend}`);
-  }
-  if (route.mirror && !backends.has(route.mirror.backend)) {
-    fail(`route ${route.name}: no backend ${route.mirror.backend} to mirror to`);
-  }
-  checkMatches(route, fail);
+/** Why a route cannot send anything on; empty: it can. It answers 500, and touches no other route. */
+function routeProblem(route: Route, backends: ReadonlyMap<string, unknown>): string {
+  const missing = route.split.find(({ backend }) => !backends.has(backend));
+  return missing === undefined ? '' : `no backend ${missing.backend}`;
 }
 
-/** Compiles the patterns once for their errors. */
-export function checkMatches(
-  route: Pick<Route, 'name' | 'matches'>,
-  fail: (what: string) => never | void,
-): void {
+/** Why no request can be matched with a route; empty: they can. */
+export function matchProblem(route: Pick<Route, 'matches'>): string {
   for (const match of route.matches) {
     const patterns = [
       match.path?.kind === 'regex' ? match.path.value : undefined,
@@ -188,7 +195,8 @@ export function checkMatches(
     ];
     for (const pattern of patterns) {
       const problem = pattern === undefined ? undefined : patternProblem(pattern);
-      if (problem !== undefined) fail(`route ${route.name}: ${pattern}: ${problem}`);
+      if (problem !== undefined) return `${pattern}: ${problem}`;
     }
   }
+  return '';
 }

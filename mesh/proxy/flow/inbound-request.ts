@@ -49,6 +49,7 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
     );
     this.#verdict = verdict.authorization ?? `default policy ${verdict.reason}`;
     if (!verdict.allowed) this.refuse(403, 'unauthorized', 'not authorized');
+    else if (route.unservable !== '') this.refuse(500, 'unservable', route.unservable);
     else if (!this.refusal) this.#limits(nowMs);
     if (parts.faults.inbound > 0) this.#strike();
     this.watch();

@@ -15,6 +15,8 @@ import type { Judged } from './route/target.js';
 
 /** Repeats of what certainly was not processed, which cost no budget: a connection that had just been closed. */
 const maxFreeRetries = 2;
+/** Endpoints that a request may find unreachable, one after the other. */
+const maxUnsent = 5;
 
 export class OutboundRequest extends RequestFlow<RouteState> {
   readonly direction = 'outbound';
@@ -33,6 +35,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   /** The body cannot be sent again. */
   #isSpent = false;
   #freeRetries = 0;
+  #unsent = 0;
   #triedMs = 0;
   #delayMs = 0;
   #tried: EndpointRecord[] | undefined = undefined;
@@ -62,7 +65,9 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       this.span = parts.tracer.start(request);
       this.moreRequestHeaders = this.span.headers;
     }
-    if (!route.isPlain || destination.refused !== '') this.#policies(nowMs);
+    const unservable = destination.unservable || route.unservable;
+    if (unservable !== '') this.refuse(500, 'unservable', `${destination.name}: ${unservable}`);
+    else if (!route.isPlain || destination.refused !== '') this.#policies(nowMs);
     if (parts.memory.shedRatio > 0) this.#shedForMemory();
     if (parts.faults.outbound > 0) this.#strike();
     this.watch();
@@ -104,6 +109,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     if (endpoint === undefined) return this.#notReady(nowMs);
     if (this.#waits) this.#stopWaiting();
     if (this.#tried) this.#prove(endpoint, this.#tried);
+    // Not before: what is refused is not copied.
+    if (route.mirror && this.endpoint === undefined) this.#mirror(route.mirror);
     route.metrics.tries++;
     backend.inFlight++;
     endpoint.pending++;
@@ -158,6 +165,11 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       backend.connectFailed(endpoint, why, definite, nowMs);
     }
     this.#release();
+    if (notSent(why) && this.#goesElsewhere()) {
+      this.#past(0, why, nowMs);
+      this.#delayMs = 0;
+      return 'retry';
+    }
     if (this.#retriesFailure(why) && this.#takeRetry(nowMs, notSent(why))) {
       this.#past(0, why, nowMs);
       return 'retry';
@@ -269,6 +281,15 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   #judge(failed: boolean, nowMs: number): void {
     this.#judged = true;
     this.backend.verdict(this.endpoint as EndpointRecord, failed, this.#isProbe, nowMs);
+  }
+
+  /** Nothing was sent, so that any request may go to another endpoint, if one is ready: that costs nobody anything. */
+  #goesElsewhere(): boolean {
+    if (this.#isSpent || this.#unsent >= maxUnsent) return false;
+    this.#unsent++;
+    const tried = (this.#tried ??= []);
+    tried.push(this.endpoint as EndpointRecord);
+    return this.backend.candidates.some((e) => !tried.includes(e));
   }
 
   #retriesFailure(why: TryFailure): boolean {
@@ -409,9 +430,11 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     const rewritten = route.rewrite(request, this.pathJudged);
     if (rewritten.path !== undefined) this.path = rewritten.path;
     this.authority = rewritten.authority;
-    if (route.mirror && this.parts.random.next() < route.mirror.fraction) {
-      this.mirror = beginMirror(route.mirror.backend, route.metrics, this.parts.clock);
-    }
+  }
+
+  #mirror({ backend, fraction }: NonNullable<RouteState['mirror']>): void {
+    if (this.parts.random.next() >= fraction) return;
+    this.mirror = beginMirror(backend, this.route.metrics, this.parts.clock);
   }
 
   #shedForMemory(): void {

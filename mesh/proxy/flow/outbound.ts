@@ -44,8 +44,6 @@ export class OutboundFlow {
     for (const destination of state.destinations) {
       if (names.has(destination.name)) throw new Error(`two destinations ${destination.name}`);
       names.add(destination.name);
-      const before = this.#byName.get(destination.name);
-      if (before?.source !== destination) CompiledDestination.check(destination);
     }
     return () => this.#commit(state);
   }
@@ -90,13 +88,14 @@ export class OutboundFlow {
     const before = this.#byName;
     const next = new Map<string, CompiledDestination>();
     const gone: EndpointRecord[] = [];
-    for (const source of state.destinations) {
+    for (const given of state.destinations) {
+      const problem = CompiledDestination.problem(given);
+      const source = problem === '' ? given : emptied(given);
       const old = before.get(source.name);
-      if (!old) next.set(source.name, new CompiledDestination(source, this.#parts));
-      else {
-        next.set(source.name, old);
-        if (!isSameDestination(old.source, source)) gone.push(...old.update(source));
-      }
+      const compiled = old ?? new CompiledDestination(source, this.#parts);
+      if (old && !isSameDestination(old.source, source)) gone.push(...old.update(source));
+      compiled.unservable = problem;
+      next.set(source.name, compiled);
     }
     for (const [name, old] of before) if (!next.has(name)) gone.push(...old.retire());
     this.#byName = next;
@@ -148,6 +147,21 @@ function withPort(authority: string): string {
   const lower = authority.toLowerCase();
   return /:\d+$/.test(lower) ? lower : `${lower.replace(/:$/, '')}:80`;
 }
+
+/** What cannot be served keeps its name, answers 500, and holds up no other change. */
+const emptied = (source: Destination): Destination => ({
+  ...source,
+  routes: [],
+  backends: [
+    {
+      name: 'none',
+      endpoints: [],
+      balancer: { kind: 'random', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
+      limits: { maxConnections: 1, maxPending: 0, maxRequests: 1 },
+      failFastMs: 0,
+    },
+  ],
+});
 
 function isSameDestination(a: Destination, b: Destination): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);

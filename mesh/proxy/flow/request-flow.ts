@@ -23,6 +23,9 @@ import type { Judged } from './route/target.js';
 /** A client that leaves before the head after so long was made to wait: that is a failure of the server. */
 export const patienceMs = 1000;
 
+/** What clients may change to where a route does not say. */
+export const usualUpgrades: readonly string[] = ['websocket'];
+
 /** What both kinds of route have. */
 export interface RoutePolicy {
   readonly name: string;
@@ -31,6 +34,7 @@ export interface RoutePolicy {
   readonly requestTimeoutMs: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly upgrades: readonly string[];
   readonly responseHeaders: HeaderEdits | undefined;
 }
 
@@ -116,6 +120,9 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
   }
   get idleTimeoutMs(): number {
     return this.route.idleTimeoutMs;
+  }
+  get upgrades(): readonly string[] {
+    return this.route.upgrades;
   }
   get responseHeaders(): HeaderEdits | undefined {
     return this.route.responseHeaders;

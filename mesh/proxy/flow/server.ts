@@ -4,11 +4,11 @@ import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import { ServerAuthorization } from './authorization.js';
 import { EndpointRecord } from './balance/endpoint.js';
 import type { EndpointState, HeaderEdits, HeaderList, RequestInfo } from './contract.js';
-import { checkMatches } from './destination.js';
+import { matchProblem } from './destination.js';
 import { Shedder } from './limit/shedder.js';
 import type { RateLimiter } from './limit/token-bucket.js';
 import type { FlowParts } from './parts.js';
-import type { RoutePolicy } from './request-flow.js';
+import { type RoutePolicy, usualUpgrades } from './request-flow.js';
 import { failuresOf, type StatusSet } from './route/classify.js';
 import { headerEdits } from './route/header-edits.js';
 import { looksAtPath, pathOf, RouteMatcher } from './route/match.js';
@@ -30,12 +30,15 @@ const maxIdentities = 1000;
 
 export class InboundRoute implements RoutePolicy {
   readonly name: string;
+  /** Why it answers 500; empty: it serves. */
+  unservable = '';
   readonly matcher: RouteMatcher;
   readonly metrics: RequestMetrics;
   readonly failures: StatusSet;
   readonly requestTimeoutMs: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly upgrades: readonly string[];
   readonly responseHeaders: HeaderEdits | undefined;
   readonly requestHeaders: HeaderEdits | undefined;
   readonly limiter: RateLimiter | undefined;
@@ -54,6 +57,7 @@ export class InboundRoute implements RoutePolicy {
     this.requestTimeoutMs = source.timeouts.requestMs ?? 0;
     this.perTryTimeoutMs = source.timeouts.perTryMs ?? 0;
     this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
+    this.upgrades = source.upgrades ?? usualUpgrades;
     this.responseHeaders = headerEdits(source.responseHeaders);
     this.requestHeaders = headerEdits(source.requestHeaders);
     this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
@@ -100,9 +104,21 @@ export class CompiledServer implements ServerState {
       const old = before?.routes.find((r) => r.name === route.name);
       return new InboundRoute(route, metrics, old, nowMs);
     };
-    this.routes = source.routes.map(compile);
-    this.defaultRoute = compile({ name: 'default', matches: [], split: [], timeouts: {} });
     const isAuthorizedByRoute = source.authorizations.some((a) => a.routes);
+    this.routes = source.routes.flatMap((route) => {
+      const problem = matchProblem(route);
+      if (problem === '') return [compile(route)];
+      const { name } = source;
+      parts.audit(
+        JSON.stringify({ unservable: 'route', server: name, route: route.name, problem }),
+      );
+      if (!isAuthorizedByRoute) return [];
+      // Nobody can say whom it would have let in, or kept out: what no route before it takes is answered 500.
+      const closed = compile({ ...route, matches: [] });
+      closed.unservable = problem;
+      return [closed];
+    });
+    this.defaultRoute = compile({ name: 'default', matches: [], split: [], timeouts: {} });
     if (!source.routes.some(looksAtPath)) this.looksAtPaths = 'nobody';
     else this.looksAtPaths = isAuthorizedByRoute ? 'policy' : 'routes';
     this.authorization = new ServerAuthorization(source, parts, before?.authorization);
@@ -123,7 +139,6 @@ export class CompiledServer implements ServerState {
     if (source.port !== 0 && (!source.target.includes(':') || !(port > 0 && port < 65_536))) {
       fail(`target ${source.target} is not ip:port`);
     }
-    for (const route of source.routes) checkMatches(route, fail);
   }
 
   routeFor(request: RequestInfo, judged?: Judged): InboundRoute {

@@ -48,10 +48,16 @@ const enum Phase {
 const maxEarlyBytes = 64 * 1024;
 /** A body that waits for a connection is kept up to here, then reading stops. */
 const maxHeldBytes = 64 * 1024;
+/** What a stream of HTTP/2 is given is kept up to here although no retry is configured. */
+const leastKeepBytes = 16 * 1024;
 /** Head and body go out in one write up to here. */
 const oneWriteBytes = 16 * 1024;
 /** How long a refused client may go on sending before the connection is closed on it. */
 const lingerMs = 2000;
+/** A client that ends its side within so long of its request has said all, and still reads; later it has given up. */
+const halfCloseMs = 20;
+/** How long such a client is believed to wait for its answer's head. */
+const halfClosedWaitMs = 5000;
 
 export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   readonly #parts: Http1Parts;
@@ -72,15 +78,19 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   #last = false;
   #clientEnded = false;
   #paused = false;
-  #upgrade = false;
+  /** The protocol that is asked for instead of HTTP, where the route lets it be. */
+  #upgrade: string | undefined;
   /** Body bytes of the read under way, until they are sent or copied. */
   #fresh: Buffer | undefined;
   #freshFrom = 0;
   #freshTo = 0;
   /** What was sent to the try under way is kept for another. */
   #keeps = false;
+  #keepBytes = 0;
+  #isSpent = false;
   #sentContinue = false;
   #mirror: Mirror | undefined;
+  #isMirrored = false;
   #responseBytes = 0;
   /** Until the first try: no need to look at the clock again. */
   #beganMs = 0;
@@ -88,8 +98,13 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   #tryDueMs = Infinity;
   #waitDueMs = Infinity;
   #idleDueMs = Infinity;
+  #graceDueMs = Infinity;
+  /** When the request had come whole. */
+  #wholeMs = 0;
   #idleMark = 0;
   #idleLimitMs = 0;
+  /** By its route; else only a client that neither sends its body nor reads its answer is. */
+  #isIdleLimited = false;
   #throttledUntilMs = 0;
 
   heldBytes = 0;
@@ -266,34 +281,38 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     this.#idleDueMs = Infinity;
     this.#responseBytes = 0;
     this.#sentContinue = false;
+    this.#isSpent = false;
+    this.#isMirrored = false;
     this.#absolutePath = undefined;
     this.method = head.method;
     this.path = head.target;
     this.authority = head.hostAt >= 0 ? head.value(head.hostAt) : '';
     if (head.minor === 0 ? !head.keepAlive : head.close) this.#last = true;
-    this.#upgrade = false;
-    if (head.upgrades && head.upgradeAt >= 0 && head.minor === 1) {
-      // h2c inside a connection would hide requests from everything that is decided here.
-      this.#upgrade = !/\bh2c\b/i.test(head.value(head.upgradeAt));
-    }
+    this.#upgrade = undefined;
     if (this.path.charCodeAt(0) !== 47 && !this.#otherForm()) return;
     const flow = this.#serving.begin(this);
     this.#flow = flow;
-    this.#keeps = flow.retryBufferBytes > 0 && !(this.#body.done && this.#body.total === 0);
+    if (head.upgrades && head.upgradeAt >= 0 && head.minor === 1) {
+      this.#upgrade = upgradeOf(head.value(head.upgradeAt), flow.upgrades);
+    }
+    this.#keepBytes = flow.retryBufferBytes;
+    this.#keeps = this.#keepBytes > 0 && this.#hasBody;
     this.#fresh = buffer;
     this.#freshFrom = from;
     this.#freshTo = to;
     this.#idleLimitMs =
       flow.idleTimeoutMs > 0 ? flow.idleTimeoutMs : this.#parts.limits.streamIdleMs;
+    this.#isIdleLimited = flow.idleTimeoutMs > 0;
     const nowMs = this.#parts.deadlines.nowMs();
     this.#beganMs = nowMs;
+    this.#wholeMs = nowMs;
+    if (this.#clientEnded) this.#halfClosed(nowMs);
     if (flow.requestTimeoutMs > 0) {
       this.#requestDueMs = nowMs + flow.requestTimeoutMs;
       this.#armFor(this.#requestDueMs);
     }
     this.#markIdle(nowMs);
     this.#armFor(this.#idleDueMs);
-    if (flow.mirror) this.#startMirror(flow, flow.mirror, buffer, from, to);
     if (flow.delayMs > 0) this.#wait(flow.delayMs);
     else this.#try();
     this.#holdFresh();
@@ -328,6 +347,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
         return this.#wait(Math.max(1, flow.waitMs));
       }
       this.#phase = Phase.Waiting;
+      if (flow.mirror && !this.#isMirrored) this.#startMirror(flow, flow.mirror);
       if (flow.perTryTimeoutMs > 0) {
         const nowMs = this.#beganMs || this.#parts.deadlines.nowMs();
         this.#tryDueMs = nowMs + flow.perTryTimeoutMs;
@@ -344,8 +364,22 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     }
   }
 
+  get #hasBody(): boolean {
+    return !(this.#body.done && this.#body.total === 0);
+  }
+
   #tryHttp2(endpoint: EndpointState, flow: Flow): void {
-    const lane = this.#parts.openHttp2Lane(endpoint, this.#head, this.#changes(flow), this);
+    // A stream takes the body before there is a session: one that never comes must not cost the request.
+    if (this.#keepBytes < leastKeepBytes && this.#hasBody && !this.#isSpent) {
+      this.#keepBytes = leastKeepBytes;
+      this.#keeps = true;
+    }
+    const lane = this.#parts.openHttp2Lane(
+      endpoint,
+      this.#head,
+      this.#changes(flow, endpoint),
+      this,
+    );
     if (!lane) {
       if (flow.tryFailed('unreachable') === 'retry') this.#retry(flow);
       else this.#refuse(flow);
@@ -359,10 +393,14 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     this.#send(upstream, this.#flow as Flow);
   }
 
-  #changes(flow: Flow): Parameters<typeof requestText>[1] {
+  #changes(flow: Flow, endpoint: EndpointState): Parameters<typeof requestText>[1] {
+    let { authority } = flow;
+    if (authority === undefined && this.#absolutePath !== undefined) authority = this.authority;
+    // HTTP/1.0 may leave Host out; 1.1, which this becomes, may not.
+    if (authority === undefined && this.#head.hostAt < 0) authority = endpoint.address;
     return {
       target: flow.path ?? this.#absolutePath,
-      authority: flow.authority ?? (this.#absolutePath === undefined ? undefined : this.authority),
+      authority,
       edits: flow.requestHeaders,
       more: flow.moreRequestHeaders,
       upgrade: this.#upgrade,
@@ -372,7 +410,8 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
 
   #send(upstream: Upstream, flow: Flow): void {
     upstream.begin(this, this.method === 'HEAD', this.#head.minor === 0);
-    this.#startLane(upstream, requestText(this.#head, this.#changes(flow)));
+    const changes = this.#changes(flow, upstream.pool.endpoint);
+    this.#startLane(upstream, requestText(this.#head, changes));
   }
 
   /** The head goes out, together with what there is of the body. */
@@ -408,11 +447,12 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     if (body.done) text += body.trailers;
     if (text !== '') more = lane.writeText(text);
     // What waited for a connection may be more than is kept for a retry.
-    const limit = this.#keeps ? (this.#flow?.retryBufferBytes ?? 0) : 0;
+    const limit = this.#keeps ? this.#keepBytes : 0;
     if (body.keptBytes > limit) this.#keeps = false;
     if (!this.#keeps) {
       body.drop();
-      if (body.total > 0) this.#flow?.forbidRetry();
+      this.#isSpent = body.total > 0;
+      if (this.#isSpent) this.#flow?.forbidRetry();
     }
     if (this.heldBytes !== 0) this.#account();
     if (body.done) lane.sentAll();
@@ -423,7 +463,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   #keep(buffer: Buffer, from: number, to: number): void {
     this.#body.keep(buffer, from, to);
     const flow = this.#flow as Flow;
-    if (this.#body.keptBytes > flow.retryBufferBytes) {
+    if (this.#body.keptBytes > this.#keepBytes) {
       this.#keeps = false;
       flow.forbidRetry();
       // Sent already, but for what this call brings: its caller sends that from the buffer.
@@ -451,6 +491,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
       mirror.add(buffer, from, to);
       if (body.done) mirror.send(body.trailers);
     }
+    if (body.done) this.#wholeMs = this.#parts.deadlines.nowMs();
     if (!lane) {
       body.keep(buffer, from, to);
       this.#account();
@@ -483,7 +524,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   upstreamHead(head: Head, buffer: Buffer, from: number, to: number, ended: boolean): void {
     const flow = this.#flow as Flow;
     this.#tryDueMs = Infinity;
-    if (head.status === 101 && !this.#upgrade) {
+    if (head.status === 101 && this.#upgrade === undefined) {
       this.#lane?.abort();
       return this.upstreamFailed('bad-response');
     }
@@ -492,6 +533,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
       return this.#retry(flow);
     }
     this.#phase = Phase.Relaying;
+    this.#graceDueMs = Infinity;
     this.#body.drop();
     if (this.heldBytes !== 0) this.#account();
     this.#keeps = false;
@@ -599,6 +641,8 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     }
     if (refusal.kind === 'blackhole') {
       this.#phase = Phase.Silent;
+      this.#requestDueMs = Infinity;
+      this.#idleDueMs = Infinity;
       return;
     }
     this.#answer(refusal.status, refusal.headers, refusal.body);
@@ -675,6 +719,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     this.#tryDueMs = Infinity;
     this.#waitDueMs = Infinity;
     this.#idleDueMs = Infinity;
+    this.#graceDueMs = Infinity;
     if (this.#body.keptBytes > 0) this.#body.drop();
     if (this.heldBytes !== 0) this.#account();
     if (this.#mirror) {
@@ -783,7 +828,13 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
 
   #arm(): void {
     this.#deadline.at(
-      Math.min(this.#requestDueMs, this.#tryDueMs, this.#waitDueMs, this.#idleDueMs),
+      Math.min(
+        this.#requestDueMs,
+        this.#tryDueMs,
+        this.#waitDueMs,
+        this.#idleDueMs,
+        this.#graceDueMs,
+      ),
     );
   }
 
@@ -802,6 +853,10 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
       this.#lane?.resume();
       this.#resume();
     }
+    if (this.#graceDueMs <= nowMs) {
+      this.onClose();
+      return this.wire.destroy();
+    }
     if (this.#requestDueMs <= nowMs) return this.#tooLate(flow, 'request-timeout');
     if (this.#tryDueMs <= nowMs) {
       this.#tryDueMs = Infinity;
@@ -816,7 +871,9 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
       return;
     }
     if (this.#idleDueMs <= nowMs) {
-      if (this.wire.bytesIn + this.wire.bytesOut !== this.#idleMark) {
+      const isMoving = this.wire.bytesIn + this.wire.bytesOut !== this.#idleMark;
+      const isStuck = !this.#body.done || this.wire.pendingBytes > 0;
+      if (isMoving || !(this.#isIdleLimited || isStuck)) {
         this.#markIdle(nowMs);
       } else this.#tooLate(flow, 'idle-timeout');
     }
@@ -877,12 +934,23 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
         return;
       case Phase.Closed:
         return;
-      default:
-        // Half closed: it still reads. A body cut short is another matter.
-        if (this.#body.done && this.#phase !== Phase.Silent) return;
+      default: {
+        const nowMs = this.#parts.deadlines.nowMs();
+        const hasSaidAll = nowMs - this.#wholeMs <= halfCloseMs;
+        if (hasSaidAll && this.#body.done && this.#phase !== Phase.Silent)
+          return this.#halfClosed(nowMs);
+        // It has given up, or its body is cut short: whoever works for it may stop.
         this.onClose();
         this.wire.destroy();
+      }
     }
+  }
+
+  /** It still reads, and if it does not, it cannot be told from one that does: so not for ever. */
+  #halfClosed(nowMs: number): void {
+    if (this.#phase === Phase.Relaying) return;
+    this.#graceDueMs = nowMs + halfClosedWaitMs;
+    this.#armFor(this.#graceDueMs);
   }
 
   onClose(): void {
@@ -905,13 +973,28 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     this.wire.destroy();
   }
 
-  #startMirror(flow: Flow, target: MirrorTarget, buffer: Buffer, from: number, to: number): void {
-    const changes = { ...this.#changes(flow), upgrade: false };
-    const mirror = new Mirror(this.#parts, target, requestText(this.#head, changes), this.method);
-    mirror.add(buffer, from, to);
+  #startMirror(flow: Flow, target: MirrorTarget): void {
+    this.#isMirrored = true;
+    const changes = { ...this.#changes(flow, target.endpoint), upgrade: undefined };
+    const mirror = new Mirror(this.#parts, target, this.#head, changes);
+    for (const piece of this.#body.kept) mirror.add(piece, 0, piece.length);
+    if (this.#fresh) mirror.add(this.#fresh, this.#freshFrom, this.#freshTo);
     if (this.#body.done) mirror.send(this.#body.trailers);
     else this.#mirror = mirror;
   }
 }
 
 const noChanges = { edits: undefined, close: false, keepAlive: false, dropCoding: false };
+
+/**
+ * The first protocol of the list that the route lets clients change to. HTTP/2 never: it would hide requests from
+ * everything that is decided here.
+ */
+function upgradeOf(list: string, allowed: readonly string[]): string | undefined {
+  for (const part of list.split(',')) {
+    const protocol = part.trim();
+    const name = (protocol.split('/')[0] as string).toLowerCase();
+    if (name !== 'h2c' && name !== 'http' && allowed.includes(name)) return protocol;
+  }
+  return undefined;
+}

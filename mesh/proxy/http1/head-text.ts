@@ -4,6 +4,7 @@
  * one piece. Where nothing at all changes the text that came is the text that goes.
  */
 import type { HeaderEdits, HeaderList } from '../flow/contract.js';
+import { addedBy, goneNames } from '../flow/edits.js';
 import { type Head, headerKind } from './head.js';
 
 export interface RequestChanges {
@@ -12,25 +13,29 @@ export interface RequestChanges {
   authority: string | undefined;
   edits: HeaderEdits | undefined;
   more: HeaderList | undefined;
-  /** Pass the client's wish to upgrade on. */
-  upgrade: boolean;
+  /** The protocol that the client may change to; undefined: none. */
+  upgrade: string | undefined;
   /** The client's HTTP/1.0 would not understand trailers. */
   trailers: boolean;
 }
 
-interface EditsCache {
-  names: readonly string[];
-  text: string;
+const texts = new WeakMap<HeaderList, string>();
+
+/** A route's additions come again and again: the text of each list is kept with it. */
+function addedText(edits: HeaderEdits, more: HeaderList | undefined): string {
+  const list = addedBy(edits, more);
+  let text = texts.get(list);
+  if (text === undefined) {
+    text = linesOf(list);
+    texts.set(list, text);
+  }
+  return text;
 }
 
-function cacheOf(edits: HeaderEdits): EditsCache {
-  const known = edits.cache as EditsCache | undefined;
-  if (known) return known;
+function linesOf(list: HeaderList): string {
   let text = '';
-  for (const [name, value] of [...edits.set, ...edits.add]) text += `${name}: ${value}\r\n`;
-  const made = { names: [...edits.remove, ...edits.set.map(([name]) => name)], text };
-  edits.cache = made;
-  return made;
+  for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`;
+  return text;
 }
 
 let lastList: HeaderList | undefined;
@@ -39,11 +44,9 @@ let lastListText = '';
 /** The same list comes again and again: its text is kept for the last one. */
 export function listText(list: HeaderList): string {
   if (list === lastList) return lastListText;
-  let text = '';
-  for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`;
   lastList = list;
-  lastListText = text;
-  return text;
+  lastListText = linesOf(list);
+  return lastListText;
 }
 
 export function requestText(head: Head, changes: RequestChanges): string {
@@ -56,11 +59,11 @@ export function requestText(head: Head, changes: RequestChanges): string {
     : `${head.method} ${target ?? head.target} HTTP/1.1\r\n`;
   let after = '';
   if (authority !== undefined) after += `host: ${authority}\r\n`;
-  if (upgrade) after += 'connection: upgrade\r\n';
+  if (upgrade !== undefined) after += `connection: upgrade\r\nupgrade: ${upgrade}\r\n`;
   else if (head.teAt >= 0 && changes.trailers && /\btrailers\b/i.test(head.value(head.teAt))) {
     after += 'connection: te\r\nte: trailers\r\n';
   }
-  if (edits) after += cacheOf(edits).text;
+  if (edits) after += addedText(edits, more);
   if (more) after += listText(more);
   let kept = '';
   let from = head.fieldsStart;
@@ -77,7 +80,6 @@ export function requestText(head: Head, changes: RequestChanges): string {
       case headerKind.reserved:
         break;
       case headerKind.upgrade:
-        if (upgrade) continue;
         break;
       case headerKind.contentLength:
       case headerKind.transferEncoding:
@@ -111,9 +113,8 @@ export interface ResponseChanges {
 export function responseText(head: Head, changes: ResponseChanges): string {
   const { edits, close, keepAlive, dropCoding } = changes;
   const { text } = head;
-  if (head.minor === 1 && !head.hasHop && !edits && !close && !keepAlive && !dropCoding) {
-    return text;
-  }
+  const isSame = head.minor === 1 && !head.hasHop;
+  if (isSame && !edits && !close && !keepAlive && !dropCoding) return text;
   const upgrade = head.status === 101 || head.status === 426;
   const line =
     head.minor === 1
@@ -123,7 +124,7 @@ export function responseText(head: Head, changes: ResponseChanges): string {
   if (upgrade) after += close ? 'connection: upgrade, close\r\n' : 'connection: upgrade\r\n';
   else if (close) after += 'connection: close\r\n';
   else if (keepAlive) after += 'connection: keep-alive\r\n';
-  if (edits) after += cacheOf(edits).text;
+  if (edits) after += addedText(edits, undefined);
   const drops = (index: number): boolean => {
     switch (head.kinds[index]) {
       case headerKind.connection:
@@ -154,7 +155,7 @@ function isReplaced(
     for (const name of named) if (head.isNamed(index, name)) return true;
   }
   if (edits) {
-    for (const name of cacheOf(edits).names) if (head.isNamed(index, name)) return true;
+    for (const name of goneNames(edits)) if (head.isNamed(index, name)) return true;
   }
   if (more) {
     for (let i = 0; i < more.length; i += 2) {

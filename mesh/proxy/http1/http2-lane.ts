@@ -4,6 +4,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { OpenTry, Try, TryHandler } from '../http2/seam.js';
+import { addedBy, isReplaced } from '../flow/edits.js';
 import { latin1 } from '../listen/latin1.js';
 import { ChunkedReader } from './chunked.js';
 import { Head, headerKind } from './head.js';
@@ -155,11 +156,6 @@ function lowerCaseNames(trailers: string[] | undefined): string[] | undefined {
 
 function headersOf(head: Head, changes: RequestChanges): string[] {
   const { edits, more } = changes;
-  const replaced = new Set<string>([
-    ...(head.named ?? []),
-    ...(edits ? [...edits.remove, ...edits.set.map(([name]) => name)] : []),
-  ]);
-  if (more) for (let i = 0; i < more.length; i += 2) replaced.add(more[i] as string);
   const headers: string[] = [];
   for (let i = 0; i < head.count; i++) {
     const kind = head.kinds[i];
@@ -174,10 +170,12 @@ function headersOf(head: Head, changes: RequestChanges): string[] {
       kind === headerKind.trailer;
     if (!passes) continue;
     const name = head.name(i);
-    if (kind === headerKind.other && replaced.has(name)) continue;
-    headers.push(name, head.value(i));
+    if (kind === headerKind.other && isReplaced(name, edits, more)) continue;
+    if (head.named?.includes(name)) continue;
+    const isLength = kind === headerKind.contentLength;
+    headers.push(name, isLength ? String(head.contentLength) : head.value(i));
   }
-  if (edits) for (const [name, value] of [...edits.set, ...edits.add]) headers.push(name, value);
+  if (edits) headers.push(...addedBy(edits, more));
   if (more) headers.push(...more);
   return headers;
 }

@@ -3,6 +3,8 @@ import type { MirrorTarget, TryFailure } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
 import type { Http1Parts } from './front.js';
 import type { Head } from './head.js';
+import { type RequestChanges, requestText } from './head-text.js';
+import type { Lane } from './lane.js';
 import { poolOf, type Pool } from './pool.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 
@@ -20,28 +22,41 @@ export class Mirror implements UpstreamUser {
   readonly takenBytes = 0;
   #pieces: Buffer[] | undefined = [];
   #bytes = 0;
+  #isSent = false;
   #pool: Pool | undefined;
   #upstream: Upstream | undefined;
 
-  constructor(parts: Http1Parts, target: MirrorTarget, head: string, method: string) {
+  /** Where the shadow speaks HTTP/2: open from the start, since the head is read but once. */
+  readonly #lane: Lane | undefined;
+
+  constructor(parts: Http1Parts, target: MirrorTarget, head: Head, changes: RequestChanges) {
     this.#parts = parts;
     this.#target = target;
-    this.#method = method;
-    const [name, value] = target.header;
-    this.#head = `${head.slice(0, -2)}${name}: ${value}\r\n\r\n`;
+    this.#method = head.method;
+    const marked = { ...changes, more: [...(changes.more ?? []), ...target.header] };
     this.#deadline = new Deadline(parts.deadlines, () => this.#timeout());
+    const { endpoint } = target;
+    this.#lane = endpoint.http2 ? parts.openHttp2Lane(endpoint, head, marked, this) : undefined;
+    this.#head = this.#lane ? '' : requestText(head, marked);
+    if (this.#lane) this.#deadline.at(parts.deadlines.nowMs() + limitMs);
   }
 
   add(buffer: Buffer, from: number, to: number): void {
     if (!this.#pieces || to <= from) return;
     this.#bytes += to - from;
     if (this.#bytes > this.#target.maxBodyBytes) return this.giveUp();
+    if (this.#lane) return void this.#lane.writeBytes(buffer, from, to);
     this.#pieces.push(Buffer.from(buffer.subarray(from, to)));
   }
 
   /** The body is complete. */
   send(trailers: string): void {
     if (!this.#pieces) return;
+    if (this.#lane) {
+      if (trailers !== '') this.#lane.writeText(trailers);
+      this.#isSent = true;
+      return this.#lane.sentAll();
+    }
     if (trailers !== '') this.#pieces.push(Buffer.from(trailers, 'latin1'));
     this.#deadline.at(this.#parts.deadlines.nowMs() + limitMs);
     this.#pool = poolOf(this.#target.endpoint, this.#parts);
@@ -51,7 +66,9 @@ export class Mirror implements UpstreamUser {
 
   /** The request was broken off, or its body is too large. Nothing where it was sent already. */
   giveUp(): void {
-    if (this.#pieces && !this.#pool) this.#over(false);
+    if (!this.#pieces || this.#pool || this.#isSent) return;
+    this.#lane?.abort();
+    this.#over(false);
   }
 
   upstreamReady(upstream: Upstream): void {
@@ -87,6 +104,7 @@ export class Mirror implements UpstreamUser {
   }
 
   #timeout(): void {
+    this.#lane?.abort();
     this.#upstream?.abort();
     this.#pool?.leave(this);
     this.#over(false);

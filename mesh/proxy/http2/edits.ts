@@ -1,29 +1,29 @@
-/** A route's changes to a head, applied to fields. What a route changes is compiled once. */
+/** A route's changes to a head (flow/edits.ts), rendered as fields. */
 import type { HeaderEdits, HeaderList } from '../flow/contract.js';
+import { addedBy, isReplaced } from '../flow/edits.js';
 import { isForbiddenTrailer } from '../flow/reserved.js';
 import { role, type Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
 
-interface CompiledEdits {
-  /** Names that go: removed, or set anew. */
-  readonly gone: ReadonlySet<string>;
-  readonly fields: readonly Field[];
+const compiled = new WeakMap<HeaderList, readonly Field[]>();
+
+/** A route's additions come again and again: the fields of each list are kept with it. */
+function addedFields(edits: HeaderEdits, more: HeaderList | undefined): readonly Field[] {
+  const list = addedBy(edits, more);
+  let fields = compiled.get(list);
+  if (!fields) {
+    fields = constantsOf(list);
+    compiled.set(list, fields);
+  }
+  return fields;
 }
 
-const compiled = new WeakMap<HeaderEdits, CompiledEdits>();
-
-function compile(edits: HeaderEdits): CompiledEdits {
-  let known = compiled.get(edits);
-  if (!known) {
-    known = {
-      gone: new Set([...edits.remove, ...edits.set.map(([name]) => name)]),
-      fields: [...edits.set, ...edits.add].map(([name, value]) =>
-        makeField(name.toLowerCase(), value, true),
-      ),
-    };
-    compiled.set(edits, known);
+function constantsOf(list: HeaderList): Field[] {
+  const fields: Field[] = [];
+  for (let i = 0; i < list.length; i += 2) {
+    fields.push(makeField(list[i] as string, list[i + 1] as string, true));
   }
-  return known;
+  return fields;
 }
 
 /** The list that came last, since like requests get the same one. */
@@ -46,11 +46,6 @@ export function fieldsOf(list: readonly string[]): Field[] {
   return fields;
 }
 
-function isNamed(list: HeaderList, name: string): boolean {
-  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return true;
-  return false;
-}
-
 /** Trailers as they are passed on. */
 export function trailersOf(fields: Field[]): Field[] {
   return fields.some((field) => isForbiddenTrailer(field.name))
@@ -70,17 +65,14 @@ export function appendEdited(
   more: HeaderList | undefined,
   isRequest: boolean,
 ): void {
-  const changes = edits && compile(edits);
+  const mayReplace = edits !== undefined || more !== undefined;
   for (let i = from; i < fields.length; i++) {
     const field = fields[i] as Field;
     if (field.role >= role.method && field.role <= role.unknownPseudo) continue;
     if (field.role === role.host || (isRequest && field.role === role.reserved)) continue;
-    if (changes && changes.gone.has(field.name)) continue;
-    if (more && isNamed(more, field.name)) continue;
+    if (mayReplace && isReplaced(field.name, edits, more)) continue;
     out.push(field);
   }
-  if (changes) {
-    for (const field of changes.fields) if (!more || !isNamed(more, field.name)) out.push(field);
-  }
+  if (edits) for (const field of addedFields(edits, more)) out.push(field);
   if (more) for (const field of listFields(more)) out.push(field);
 }

@@ -202,7 +202,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   #startMirror(target: MirrorTarget): void {
     const request = requestOf(this.#requestFields(), false);
-    const mirror = new Mirror(this.#front, target, request);
+    const mirror = new Mirror(this.#front, target, request, this.#http1Only);
     this.#mirror = mirror;
     // What came during an injected delay.
     for (const chunk of this.#body ?? []) mirror.add(chunk, 0, chunk.length);

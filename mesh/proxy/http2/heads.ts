@@ -167,7 +167,8 @@ export function contentLengthOf(fields: readonly Field[]): number {
 }
 
 function readContentLength(value: string): number {
-  return /^\d{1,15}$/.test(value) ? Number(value) : -1;
+  // Plain digits: some servers read 010 as eight.
+  return /^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : -1;
 }
 
 const isGrpcType = (value: string): boolean =>

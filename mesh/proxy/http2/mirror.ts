@@ -20,8 +20,11 @@ export class Mirror implements TryHandler {
   #try: Try | undefined;
   #over = false;
 
-  constructor(front: Front, target: MirrorTarget, request: TryRequest) {
+  readonly #http1Only: boolean;
+
+  constructor(front: Front, target: MirrorTarget, request: TryRequest, http1Only: boolean) {
     this.#front = front;
+    this.#http1Only = http1Only;
     this.#target = target;
     this.#request = { ...request, headers: [...request.headers, ...target.header] };
     this.#deadline = new Deadline(front.deadlines, () => this.#timeout());
@@ -41,7 +44,10 @@ export class Mirror implements TryHandler {
     const { endpoint } = this.#target;
     this.#deadline.at(front.deadlines.nowMs() + limitMs);
     const hasBody = this.#pieces.length > 0 || trailers !== undefined;
-    this.#try = front.openTry(endpoint, { ...this.#request, hasBody }, this);
+    // The way to the shadow is its own, as a request's would be.
+    const isHttp1 = front.poolOf(endpoint).http1Only || (!endpoint.http2 && this.#http1Only);
+    const open = (isHttp1 ? front.openHttp1Try : undefined) ?? front.openTry;
+    this.#try = open(endpoint, { ...this.#request, hasBody }, this);
     if (!hasBody) return;
     for (const piece of this.#pieces) this.#try.write(piece, 0, piece.length);
     this.#try.end(trailers);

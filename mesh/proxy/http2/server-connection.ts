@@ -150,6 +150,11 @@ export class ServerConnection extends Connection {
     if (this.draining && this.#drainingSinceMs < 0) this.close();
   }
 
+  /** A client that ends its side can take part no more: its requests are given up. */
+  override onEnd(): void {
+    this.close();
+  }
+
   protected onLost(): void {
     this.#handler.onServerGone(this);
   }

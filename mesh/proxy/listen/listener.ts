@@ -255,7 +255,7 @@ export class Listener {
     if (alpnProtocol === 'http/1.1') return hand('http1', nothing);
     // A peer may say that its bytes are no HTTP, not decide it: the server's protocol does, or the bytes do.
     const saysOpaque = alpnProtocol === opaqueProtocol;
-    if (saysOpaque && declared !== 'detect') return wire.reset();
+    if (saysOpaque && declared !== 'detect') return wire.destroy();
     wire.user = new Looking(wire, this.#parts, saysOpaque, hand);
     wire.resume();
   }

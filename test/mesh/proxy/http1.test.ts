@@ -295,7 +295,7 @@ test('upgrades, then passes bytes both ways until both have ended', async () => 
     { half: true },
   );
   expect(heard).toContain('connection: upgrade');
-  expect(heard).toContain('Upgrade: websocket');
+  expect(heard).toContain('upgrade: websocket');
   expect(text).toBe(
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nconnection: upgrade\r\n\r\n' +
       'helloecho:oneecho:twobye<end>',

@@ -198,7 +198,7 @@ async function twoHops(
     identity: await keys.issue('cart'),
     state: state({
       servers: [
-        server(0, target, {
+        server(1, target, {
           defaultPolicy: 'deny',
           authorizations: [
             { name: 'web', identities: [keys.identityOf('web')], unauthenticated: false },

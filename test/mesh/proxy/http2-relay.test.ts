@@ -177,13 +177,11 @@ test('the flow sees the request, and its edits reach the endpoint and the client
       remove: ['x-secret'],
       set: [['x-set', 'new']],
       add: [['x-add', '1']],
-      cache: undefined,
     },
     responseHeaders: {
       remove: ['date'],
       set: [['server', 'firedrill']],
       add: [],
-      cache: undefined,
     },
     moreRequestHeaders: ['traceparent', '00-aa-bb-01', 'l5d-client-id', 'web.retail'],
     path: '/rewritten?x=1',

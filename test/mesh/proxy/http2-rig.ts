@@ -59,6 +59,7 @@ export class ScriptedFlow implements Flow {
   readonly delayMs: number;
   readonly bytesPerSecond: number;
   readonly waitMs = 0;
+  readonly upgrades = [];
   readonly retryBufferBytes: number;
   readonly requestHeaders: HeaderEdits | undefined;
   readonly responseHeaders: HeaderEdits | undefined;

@@ -43,7 +43,7 @@ beforeAll(async () => {
     let upgraded = false;
     socket.on('data', (chunk) => {
       if (upgraded) socket.write(chunk);
-      else socket.write('HTTP/1.1 101 Up\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n');
+      else socket.write('HTTP/1.1 101 Up\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
       upgraded = true;
     });
     socket.on('end', () => socket.end('bye'));
@@ -89,7 +89,7 @@ test('requests, large bodies both ways, an upgrade, all through documented socke
   expect(text).toMatch(/<end>$/);
   const tunnel = await say(
     outside.outbound,
-    ['GET / HTTP/1.1\r\nHost: chat\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n', 'hello'],
+    ['GET / HTTP/1.1\r\nHost: chat\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n', 'hello'],
     { half: true },
   );
   expect(tunnel).toMatch(/^HTTP\/1\.1 101 [^]*\r\n\r\nhellobye<end>$/);

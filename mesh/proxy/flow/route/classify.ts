@@ -1,8 +1,9 @@
 /** Which answers count as failures. */
 import type { Route } from '../../../model.js';
 
-/** Linkerd's: DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
-const defaultGrpcFailures = [4, 7, 13, 14, 15];
+/** Linkerd's: UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE, DATA_LOSS. A handler that throws is
+ * UNKNOWN in most of gRPC's libraries. */
+const defaultGrpcFailures = [2, 4, 7, 13, 14, 15];
 
 /** A set of HTTP statuses and one of gRPC statuses, looked up by number. */
 export class StatusSet {

@@ -21,7 +21,7 @@ export function headerEdits(changes: HeaderChanges | undefined): HeaderEdits | u
   const add = lowerCased(changes?.add);
   if (remove.length + set.length + add.length === 0) return undefined;
   const kept = remove.map((name) => name.toLowerCase()).filter((name) => !untouchable.has(name));
-  return { remove: kept, set, add, cache: undefined };
+  return { remove: kept, set, add };
 }
 
 function lowerCased(pairs: readonly [string, string][] = []): [string, string][] {

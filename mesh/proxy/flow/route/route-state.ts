@@ -6,7 +6,7 @@ import type { RequestMetrics } from '../../telemetry/request-metrics.js';
 import type { BackendState } from '../balance/backend.js';
 import type { HeaderEdits, RequestInfo } from '../contract.js';
 import { RateLimiter } from '../limit/token-bucket.js';
-import type { RoutePolicy } from '../request-flow.js';
+import { type RoutePolicy, usualUpgrades } from '../request-flow.js';
 import { Budget } from '../retry/budget.js';
 import { failuresOf, StatusSet } from './classify.js';
 import { headerEdits } from './header-edits.js';
@@ -48,12 +48,15 @@ export class RouteState implements RoutePolicy {
   readonly requestTimeoutMs: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly upgrades: readonly string[];
   readonly requestHeaders: HeaderEdits | undefined;
   readonly responseHeaders: HeaderEdits | undefined;
   readonly retry: RetryState | undefined;
   /** Also deposits where there is no retry policy: what is safe to repeat anyway is drawn from it. */
   readonly limiter: RateLimiter | undefined;
   readonly maxConcurrent: number;
+  /** Why it answers 500 to everything; empty: it serves. */
+  unservable = '';
   readonly mirror: { backend: BackendState; fraction: number } | undefined;
   /** None of the rarer policies: begin() has nothing to look at. */
   readonly isPlain: boolean;
@@ -80,6 +83,7 @@ export class RouteState implements RoutePolicy {
     this.requestTimeoutMs = source.timeouts.requestMs ?? 0;
     this.perTryTimeoutMs = source.timeouts.perTryMs ?? 0;
     this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
+    this.upgrades = source.upgrades ?? usualUpgrades;
     this.requestHeaders = headerEdits(source.requestHeaders);
     this.responseHeaders = headerEdits(source.responseHeaders);
     const { retry } = source;

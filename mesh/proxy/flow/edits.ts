@@ -1,0 +1,61 @@
+/**
+ * The one rule of changes to a head, which each front renders in its own form: what a route removes or sets goes, what
+ * it sets and adds comes, and what the flow says of this request (trace context, identity) replaces both.
+ */
+import type { HeaderEdits, HeaderList } from './contract.js';
+
+interface Compiled {
+  /** Names that go: removed, or set anew. */
+  readonly gone: ReadonlySet<string>;
+  /** Name, value, name, value… that come. */
+  readonly added: HeaderList;
+}
+
+const compiled = new WeakMap<HeaderEdits, Compiled>();
+
+function compile(edits: HeaderEdits): Compiled {
+  let known = compiled.get(edits);
+  if (!known) {
+    const gone = new Set([...edits.remove, ...edits.set.map(([name]) => name)]);
+    known = { gone, added: [...edits.set, ...edits.add].flat() };
+    compiled.set(edits, known);
+  }
+  return known;
+}
+
+function isNamed(list: HeaderList, name: string): boolean {
+  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return true;
+  return false;
+}
+
+/** Whether a field of this name, in lower case, does not stay. */
+export function isReplaced(
+  name: string,
+  edits: HeaderEdits | undefined,
+  more: HeaderList | undefined,
+): boolean {
+  return (
+    (edits !== undefined && compile(edits).gone.has(name)) ||
+    (more !== undefined && isNamed(more, name))
+  );
+}
+
+/** Names that do not stay, for whoever compares them with bytes. */
+export const goneNames = (edits: HeaderEdits): Iterable<string> => compile(edits).gone;
+
+/** What the route sets and adds and `more` does not replace. The same array wherever nothing is replaced. */
+export function addedBy(edits: HeaderEdits, more: HeaderList | undefined): HeaderList {
+  const { added } = compile(edits);
+  if (more === undefined) return added;
+  let isTouched = false;
+  for (let i = 0; i < added.length && !isTouched; i += 2) {
+    isTouched = isNamed(more, added[i] as string);
+  }
+  if (!isTouched) return added;
+  const kept: string[] = [];
+  for (let i = 0; i < added.length; i += 2) {
+    const name = added[i] as string;
+    if (!isNamed(more, name)) kept.push(name, added[i + 1] as string);
+  }
+  return kept;
+}

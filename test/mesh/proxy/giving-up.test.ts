@@ -1,0 +1,235 @@
+/** Clients that go, protocols that are changed to, connections that say nothing: what is passed on, and what is not. */
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { readFileSync } from 'node:fs';
+import { afterEach, expect, test } from 'vitest';
+import {
+  answering,
+  destination,
+  pki,
+  rawServer,
+  route,
+  say,
+  server,
+  startProxy,
+  state,
+  until,
+} from './rig.js';
+
+const open: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).toReversed()) await close();
+});
+
+/** An app that never answers, and remembers who came and who went. */
+async function hanging(): Promise<{ port: number; came: number; went: number }> {
+  const app = { port: 0, came: 0, went: 0 };
+  const sockets = new Set<Socket>();
+  const http = createHttpServer((request: IncomingMessage) => {
+    app.came++;
+    request.socket.on('close', () => app.went++);
+  });
+  http.on('connection', (socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  open.push(() => {
+    http.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  app.port = (http.address() as AddressInfo).port;
+  return app;
+}
+
+/** A client's proxy, and the server's behind it, with mutual TLS between them. */
+async function twoHops(port: number): Promise<{ outbound: number; busy(): number }> {
+  const keys = await pki();
+  open.push(() => keys.remove());
+  const app = await startProxy({
+    sides: ['inbound'],
+    identity: await keys.issue('cart'),
+    state: state({ servers: [server(1, `127.0.0.1:${port}`)] }),
+  });
+  const endpoint = { address: `127.0.0.1:${app.inbound}`, identity: keys.identityOf('cart') };
+  const retry = {
+    limit: 2,
+    statuses: [[500, 599]] as [number, number][],
+    onConnectFailure: true,
+    unsafeMethods: false,
+    backoff: { baseMs: 1, maxMs: 1, jitter: 0 },
+    maxBufferedBytes: 1000,
+  };
+  const client = await startProxy({
+    identity: await keys.issue('web'),
+    state: state({
+      destinations: [destination('cart', [endpoint], { routes: [route({ retry })] })],
+    }),
+  });
+  open.push(
+    () => app.stop(),
+    () => client.stop(),
+  );
+  return { outbound: client.outbound, busy: () => app.proxy.busy + client.proxy.busy };
+}
+
+test.each(['FIN', 'RST'])(
+  'a client that gives up by %s cancels its request through both proxies',
+  async (how) => {
+    const app = await hanging();
+    const { outbound, busy } = await twoHops(app.port);
+    const socket = connect({ port: outbound, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    socket.write('GET /hang HTTP/1.1\r\nHost: cart\r\n\r\n');
+    await until(() => app.came === 1);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const startMs = performance.now();
+    if (how === 'FIN') socket.end();
+    else socket.resetAndDestroy();
+    await until(() => app.went === 1);
+    expect(performance.now() - startMs).toBeLessThan(1000);
+    await until(() => busy() === 0);
+    expect(app.came).toBe(1);
+  },
+);
+
+test('a client that has said all and half-closes at once still gets its answer', async () => {
+  const app = await rawServer((socket) => {
+    socket.once('data', () =>
+      setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), 60),
+    );
+  });
+  open.push(() => app.close());
+  const proxy = await startProxy({
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`])] }),
+  });
+  open.push(() => proxy.stop());
+  const text = await say(proxy.outbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { half: true });
+  expect(text).toMatch(/ok<end>$/);
+});
+
+test.each([
+  ['websocket', undefined, 'websocket'],
+  ['WebSocket', undefined, 'WebSocket'],
+  ['h2c', ['h2c', 'websocket'], undefined],
+  ['h2c, websocket', undefined, 'websocket'],
+  ['HTTP/2.0', undefined, undefined],
+  ['tls/1.0', undefined, undefined],
+  ['spdy/3.1', undefined, undefined],
+  ['SPDY/3.1', ['spdy'], 'SPDY/3.1'],
+  ['websocket', [], undefined],
+])('Upgrade: %s where %j is configured passes as %s', async (asked, upgrades, passed) => {
+  let heard = '';
+  const app = await rawServer(
+    answering((head) => {
+      heard = head;
+      return 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+    }),
+  );
+  open.push(() => app.close());
+  const routes = [route(upgrades && { upgrades })];
+  const proxy = await startProxy({
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`], { routes })] }),
+  });
+  open.push(() => proxy.stop());
+  await say(
+    proxy.outbound,
+    `GET / HTTP/1.1\r\nHost: cart\r\nConnection: upgrade\r\nUpgrade: ${asked}\r\n\r\n`,
+    { until: /\r\n\r\n/ },
+  );
+  expect(/^upgrade: (.*)\r$/im.exec(heard)?.[1]).toBe(passed);
+});
+
+/** What a peer with a certificate says under an ALPN name of its choice. */
+async function asPeer(
+  port: number,
+  identity: { certificateFile?: string; keyFile?: string },
+  alpn: string,
+  text: string,
+): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connectTls({
+      port,
+      host: '127.0.0.1',
+      cert: readFileSync(identity.certificateFile ?? ''),
+      key: readFileSync(identity.keyFile ?? ''),
+      ALPNProtocols: [alpn],
+      rejectUnauthorized: false,
+    });
+    let got = '';
+    const done = (): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(got);
+    };
+    const timer = setTimeout(done, 4000);
+    socket.on('error', done).on('end', done).on('close', done);
+    socket.on('data', (chunk) => {
+      got += chunk.toString('latin1');
+      if (got.includes('ok')) done();
+    });
+    if (text !== '') socket.write(text, 'latin1');
+  });
+}
+
+test.each(['http1', 'detect'] as const)(
+  'a peer that says opaque is no way round policy: %s',
+  async (protocol) => {
+    const keys = await pki();
+    open.push(() => keys.remove());
+    let heard = '';
+    const app = await rawServer(
+      answering((head) => {
+        heard += head;
+        return 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+      }),
+    );
+    open.push(() => app.close());
+    const proxy = await startProxy({
+      sides: ['inbound'],
+      identity: await keys.issue('cart'),
+      state: state({ servers: [server(1, `127.0.0.1:${app.port}`, { protocol })] }),
+    });
+    open.push(() => proxy.stop());
+    const evil = await keys.issue('evil');
+    for (const line of ['GET / HTTP/1.1', 'get / HTTP/1.1', 'GET\t/ HTTP/1.1', 'M1 / HTTP/1.1']) {
+      const text = `${line}\r\nHost: cart\r\nl5d-client-id: admin\r\n\r\n`;
+      await asPeer(proxy.inbound, evil, 'firedrill-tcp', text);
+    }
+    expect(heard).not.toContain('admin');
+    if (protocol === 'detect') expect(heard).toContain(`l5d-client-id: ${keys.identityOf('evil')}`);
+  },
+);
+
+test('a server that speaks first is heard: where it is declared opaque, and where a peer says so', async () => {
+  const keys = await pki();
+  open.push(() => keys.remove());
+  const app = await rawServer((socket) => socket.write('220 ok\r\n'));
+  open.push(() => app.close());
+  const web = await keys.issue('web');
+  for (const protocol of ['opaque', 'detect'] as const) {
+    const servers = [server(1, `127.0.0.1:${app.port}`, { protocol })];
+    const withTls = await startProxy({
+      sides: ['inbound'],
+      identity: await keys.issue('cart'),
+      state: state({ servers }),
+    });
+    open.push(() => withTls.stop());
+    expect(await asPeer(withTls.inbound, web, 'firedrill-tcp', '')).toBe('220 ok\r\n');
+    if (protocol === 'detect') continue;
+    expect(await say(withTls.inbound, '', { until: /ok/ })).toBe('220 ok\r\n');
+    const plain = await startProxy({ sides: ['inbound'], state: state({ servers }) });
+    open.push(() => plain.stop());
+    expect(await say(plain.inbound, '', { until: /ok/ })).toBe('220 ok\r\n');
+  }
+});
+
+test('plaintext to a server that asks for an identity is told so', async () => {
+  const proxy = await startProxy({
+    sides: ['inbound'],
+    state: state({ servers: [server(1, '127.0.0.1:9', { defaultPolicy: 'all-authenticated' })] }),
+  });
+  open.push(() => proxy.stop());
+  const text = await say(proxy.inbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', {
+    until: /\r\n\r\n/,
+  });
+  expect(text).toMatch(/^HTTP\/1.1 403 /);
+});
