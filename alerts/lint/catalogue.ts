@@ -7,6 +7,8 @@ export interface MetricInfo {
   type?: MetricType | undefined;
   /** All labels beside those of the target; absent: not known. */
   labels?: ReadonlySet<string> | undefined;
+  /** Other programs expose a metric of this name too, with labels of their own: it proves nothing. */
+  shared?: boolean | undefined;
 }
 
 /** Made by Prometheus itself, for every target. */
@@ -57,6 +59,8 @@ export class MetricCatalogue {
     const known = this.#metrics.get(name);
     this.#metrics.set(name, {
       type: info.type ?? known?.type,
+      // What is said to exist is not in doubt, however common its name.
+      shared: known === undefined ? info.shared : known.shared && info.shared,
       labels:
         known?.labels && info.labels
           ? new Set([...known.labels, ...info.labels])
@@ -86,7 +90,7 @@ export class MetricCatalogue {
   suggest(name: string): string | undefined {
     const part = suffixes.exec(name)?.[0] ?? '';
     const names = [...this.#metrics].flatMap(([n, info]) =>
-      info.type === 'histogram' && part !== '' ? [`${n}${part}`] : [n],
+      info.shared ? [] : info.type === 'histogram' && part !== '' ? [`${n}${part}`] : [n],
     );
     return suggest(name, names);
   }
@@ -98,12 +102,9 @@ export class MetricCatalogue {
 
 /** OpenMetrics and Prometheus's conventions; undefined where a name says nothing. */
 function typeByName(name: string): MetricType | undefined {
-  if (/_(total|count|sum|bucket)$/.test(name)) return 'counter';
-  if (
-    /_(bytes|ratio|celsius|timestamp_seconds|connections|in_flight|info|queue_length|temperature)$/.test(
-      name,
-    )
-  ) {
+  // `_count` and `_sum` are of a histogram as often as they are a number of members, and `_bytes` may be either.
+  if (/_(total|bucket)$/.test(name)) return 'counter';
+  if (/_(ratio|celsius|timestamp_seconds|in_flight|info|queue_length|temperature)$/.test(name)) {
     return 'gauge';
   }
   return undefined;

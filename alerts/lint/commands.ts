@@ -28,6 +28,7 @@ export function registerLint(alerts: Command): void {
     .option('--enable-feature <name...>', 'features that the Prometheus has that will load them')
     .option('--output <format>', 'text, json or sarif', 'text')
     .option('--fix', 'make the changes that are safe', false)
+    .option('--off <rule...>', 'rules of lint not to ask, such as alert/missing-owner')
     .option('--strict', 'warnings count as errors', false)
     .option('--rules', 'list the rules of lint', false)
     .addHelpText('after', example)

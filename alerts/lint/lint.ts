@@ -83,16 +83,15 @@ function sayWhereItDoesNotParse(rule: LintRule, findings: Finding[]): void {
   });
 }
 
-/** The same name, severity and expression again. */
+/** The same name, labels and expression again: twice the pages, or samples that Prometheus refuses as duplicates. */
 function duplicates(rule: LintRule, seen: Map<string, LintRule>, findings: Finding[]): void {
-  if (rule.kind !== 'alert') return;
-  const key = JSON.stringify([rule.name, rule.labels, rule.text.replaceAll(/\s+/g, '')]);
+  const key = JSON.stringify([rule.kind, rule.name, rule.labels, rule.text.replaceAll(/\s+/g, '')]);
   const first = seen.get(key);
   if (!first) {
     seen.set(key, rule);
     return;
   }
-  sayTo(findings, rule.name)('rule/duplicate', placeOfField(rule, 'alert'), {
+  sayTo(findings, rule.name)('rule/duplicate', placeOfField(rule, rule.kind), {
     message: `${rule.name} is already in ${first.file.file}:${first.firstLine}`,
     fix: 'take one of them away',
   });

@@ -36,10 +36,18 @@ const histograms = new Set([
   'firedrill_controller_acknowledgement_seconds',
 ]);
 
-/** Adds all of them; returns how many they are. */
-export function addMeshMetrics(catalogue: MetricCatalogue): number {
+/** Names that other proxies, meshes and every client library use as well. */
+const commonNames =
+  /^(process_|nodejs_|request_|response_|route_|tcp_|http_|identity_cert_|(in|out)bound_http_(errors|route)_)/;
+
+/**
+ * Adds all of them; returns how many they are. `certain` where the user says that they exist: else a name that others
+ * use too proves nothing, neither its labels nor that another is a slip of it.
+ */
+export function addMeshMetrics(catalogue: MetricCatalogue, certain = true): number {
   for (const [name, { type, labels }] of Object.entries(metricSpecs)) {
-    catalogue.add(name, { type, labels: new Set(labels) });
+    const shared = !certain && commonNames.test(name);
+    catalogue.add(name, shared ? { shared } : { type, labels: new Set(labels) });
   }
   const others = Object.entries({ ...controllerMetricLabels, ...injectorMetrics });
   for (const [name, labels] of others) {

@@ -6,7 +6,7 @@ export type Level = 'error' | 'warning';
 /** Every rule of lint by its id, with its level and what it is for. */
 export const lintRules = {
   'rule/invalid': ['error', 'Prometheus would not load the file'],
-  'rule/duplicate': ['warning', 'the same alert twice pages twice'],
+  'rule/duplicate': ['warning', 'the same alert twice pages twice, the same record is made twice'],
   'promql/syntax': ['error', 'an expression that does not parse never fires'],
   'promql/feature-flag': [
     'warning',

@@ -41,6 +41,9 @@ const ofCalls: Record<string, Range> = {
   time: positive,
 };
 
+/** What our rules and Sloth's record: no more than all events can be bad. */
+const shareOfErrors = /^slo:sli_error:ratio_rate/;
+
 /** Functions whose result lies within what they are given. */
 const within = new Set([
   'avg_over_time',
@@ -74,7 +77,7 @@ export function rangeOf(expr: Expr, catalogue: MetricCatalogue): Range {
     case 'matrix':
       return of(expr.selector);
     case 'selector': {
-      if (expr.name === 'up') return between(0, 1);
+      if (expr.name === 'up' || shareOfErrors.test(expr.name ?? '')) return between(0, 1);
       const type = expr.name === undefined ? undefined : catalogue.typeOf(expr.name).type;
       return type === 'counter' ? positive : anything;
     }

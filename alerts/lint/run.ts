@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { writeFileWhole } from '../../base/write-file.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { suggest } from '../../base/suggest.js';
 import { counted, formatTable, styleFor } from '../../base/terminal.js';
 import { listFiles } from '../../slo/index.js';
 import { MetricCatalogue } from './catalogue.js';
@@ -10,6 +11,7 @@ import { metricOf, selectorsIn } from './context.js';
 import { applyEdits } from './fix.js';
 import { lint, type LintSettings } from './lint.js';
 import { addLiveMetrics } from './live-metrics.js';
+import { addMeshMetrics } from './mesh-catalogue.js';
 import { addMetricList } from './metric-lists.js';
 import { type Finding, lintRules } from './model.js';
 import { lintJson, lintSarif, lintText } from './output.js';
@@ -27,6 +29,8 @@ export interface LintFlags {
   output: string;
   fix: boolean;
   strict: boolean;
+  /** Rules of lint that are not asked. */
+  off?: string[];
   rules: boolean;
 }
 
@@ -43,12 +47,14 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
   }
   let files = listFiles(paths).map(readLintFile);
   const settings = await settingsOf(flags, files);
-  let findings = lint(files, settings);
+  const off = offRules(flags.off ?? []);
+  const judged = (): Finding[] => lint(files, settings).filter((f) => !off.has(f.rule));
+  let findings = judged();
   if (flags.fix) {
     const count = repair(files, findings);
     // What was put right is gone; what it laid bare is new.
     files = files.map((f) => (f.file === '<stdin>' ? f : readLintFile(f.file)));
-    findings = lint(files, settings);
+    findings = judged();
     process.stderr.write(`${count} repaired\n`);
   }
   const style = styleFor(process.stdout);
@@ -67,7 +73,7 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
 
 async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise<LintSettings> {
   const catalogue = new MetricCatalogue();
-  addMetricList(catalogue, 'mesh');
+  addMeshMetrics(catalogue, false);
   for (const source of flags.metrics) {
     addMetricList(catalogue, source);
     catalogue.complete = true;
@@ -94,6 +100,19 @@ async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise
     enabledFeatures: flags.enableFeature ?? [],
     runbooks: flags.runbooks === undefined ? undefined : pagesIn(flags.runbooks),
   };
+}
+
+/** Rules that are switched off for this run; a name that is none is an error. */
+function offRules(names: readonly string[]): ReadonlySet<string> {
+  for (const name of names) {
+    if (name in lintRules) continue;
+    const near = suggest(name, Object.keys(lintRules));
+    throw new UserError({
+      message: `--off ${name}: there is no such rule`,
+      expected: near ?? 'one that firedrill alerts lint --rules lists',
+    });
+  }
+  return new Set(names);
 }
 
 function pagesIn(folder: string): Set<string> {

@@ -73,7 +73,8 @@ export const labelChecks: Check = (rule, options, say) => {
     const span = spanOfName(rule, node, name);
     const edit = near && span !== node ? editOf(rule, span, near) : undefined;
     say('promql/unknown-label', placeOfNode(rule, span), {
-      message: `${metric === '' ? 'nothing there' : metric} has no label ${name}`,
+      message:
+        metric === '' ? `no metric in it has a label ${name}` : `${metric} has no label ${name}`,
       fix: near ? `did you mean ${near}?` : `it has ${[...labels].sort().join(', ') || 'none'}`,
       edit,
     });

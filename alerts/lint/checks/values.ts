@@ -23,7 +23,7 @@ export const comparisonChecks: Check = (rule, options, say) => {
         message: `${shortened(text)} holds for no value`,
         fix: adviceOn(node) ?? `the left side is ${words(left)}, the right side ${words(right)}`,
       });
-    } else if (verdict === 'always' && rule.kind === 'alert' && !node.bool) {
+    } else if (verdict === 'always' && rule.kind === 'alert' && !node.bool && !chooses(node)) {
       say('promql/always-true', placeOfNode(rule, node), {
         message: `${shortened(text)} holds for every value`,
         fix: `the left side is ${words(left)}, the right side ${words(right)}`,
@@ -57,6 +57,32 @@ export const comparisonChecks: Check = (rule, options, say) => {
     }
   }
 };
+
+/** Whether what is compared is there at all depends on values: a filter below decides, and the comparison need not. */
+function chooses(node: Extract<Expr, { kind: 'binary' }>): boolean {
+  const within = (e: Expr): boolean => {
+    switch (e.kind) {
+      case 'binary':
+        return (
+          (isComparison(e.op) && !e.bool) ||
+          e.op === 'and' ||
+          e.op === 'unless' ||
+          within(e.left) ||
+          within(e.right)
+        );
+      case 'call':
+        return /^absent/.test(e.name) || e.args.some(within);
+      case 'aggregate':
+      case 'paren':
+      case 'unary':
+      case 'subquery':
+        return within(e.expr);
+      default:
+        return false;
+    }
+  };
+  return within(node.left) || within(node.right);
+}
 
 const isOtherBinary = (parent: Expr | undefined): boolean =>
   parent?.kind === 'binary' && parent.op !== 'and';

@@ -1,0 +1,61 @@
+/** Rules over other programs' metrics: what is merely not known is no mistake. */
+import { describe, expect, test } from 'vitest';
+import { MetricCatalogue } from '../../alerts/lint/catalogue.js';
+import { lint } from '../../alerts/lint/lint.js';
+import { addMeshMetrics } from '../../alerts/lint/mesh-catalogue.js';
+import { readLintText } from '../../alerts/lint/source.js';
+
+const found = (expr: string, mesh: 'assumed' | 'said' = 'assumed', more = ''): string[] => {
+  const catalogue = new MetricCatalogue();
+  addMeshMetrics(catalogue, mesh === 'said');
+  const text = `groups:
+  - name: g
+    rules:
+      - alert: A
+        expr: ${JSON.stringify(expr)}
+        for: 5m
+        labels: { severity: page, owner: t }
+        annotations: { summary: s, runbook_url: 'https://r.example/A' }
+${more}`;
+  return lint([readLintText('r.yaml', text)], { catalogue }).map((f) => f.rule);
+};
+
+describe('right, and nothing is said', () => {
+  test.each([
+    ["a metric of every client library's", 'process_open_fds / process_max_fds > 0.8'],
+    ["another mesh's labels", 'sum by (deployment) (rate(response_total{deployment!=""}[5m])) > 1'],
+    ['a number of members', 'memberlist_client_cluster_members_count < 3'],
+    ['bytes that are counted', 'rate(junos_interface_transmit_bytes[5m]) > 1e9'],
+    ['a filter below decides', 'count by (cluster) (remote_ready < 1) > 0'],
+    ['what is absent', 'absent(remote_ready) == 1'],
+  ])('%s', (_, expr) => {
+    expect(found(expr)).toEqual([]);
+  });
+});
+
+describe('wrong, and said', () => {
+  test.each([
+    ['a slip in a name of ours alone', 'firedrill_controller_leadr == 0', 'promql/unknown-metric'],
+    [
+      'a ratio of errors above all events',
+      'slo:sli_error:ratio_rate1h > (3 * 0.4)',
+      'promql/never-true',
+    ],
+    ['a counter as it is', 'requests_total > 5', 'promql/raw-counter'],
+    ['a count of nothing', 'count(remote_ready) == 0', 'promql/never-true'],
+  ])('%s', (_, expr, rule) => {
+    expect(found(expr)).toContain(rule);
+  });
+
+  test('labels of the mesh, where its metrics are said to be there', () => {
+    const expr = 'sum by (deployment) (rate(response_total[5m])) > 1';
+    expect(found(expr, 'said')).toEqual(['promql/unknown-label']);
+  });
+
+  test('a record that is made twice', () => {
+    const record = '      - { record: "a:b", expr: sum(x) }\n';
+    expect(found('up == 0', 'assumed', record + record)).toEqual(['rule/duplicate']);
+    const other = '      - { record: "a:b", expr: sum(y) }\n';
+    expect(found('up == 0', 'assumed', record + other)).toEqual([]);
+  });
+});
