@@ -39,10 +39,11 @@ export function registerBudget(slo: Command): void {
       '\nExample:\n  firedrill slo budget -i examples/slo --slo payment-availability',
     )
     .action(async (flags: Flags) => {
-      const states = await statesOf(flags);
-      if (flags.output === 'json') return json(states.map(plain));
+      const { states, missing } = await statesOf(flags);
       const { budgetText } = await import('./text.js');
-      process.stdout.write(states.map(budgetText).join('\n'));
+      if (flags.output === 'json') json(states.map(plain));
+      else process.stdout.write(states.map(budgetText).join('\n'));
+      sayMissing(missing);
     });
 
   withPolicy(slo.command('gate'))
@@ -55,11 +56,15 @@ export function registerBudget(slo: Command): void {
     )
     .action(async (flags: GateFlags) => {
       const { gateOf } = await import('./gate.js');
-      const states = await statesOf(flags);
+      const { states, missing } = await statesOf(flags);
       const decision = gateOf(states, policyOf(flags));
       if (flags.output === 'json') json({ ...decision, slos: states.map(plain) });
-      else if (decision.open) process.stdout.write('open: every budget allows a release\n');
+      else if (decision.open && missing.length > 0) {
+        process.stdout.write('not known: the budgets that could be read allow a release\n');
+      } else if (decision.open) process.stdout.write('open: every budget allows a release\n');
       else process.stdout.write(`shut:\n${decision.reasons.map((r) => `  ${r}\n`).join('')}`);
+      sayMissing(missing);
+      // A budget that is spent shuts the gate, whatever is not known of the others.
       if (!decision.open) process.exitCode = exitCode.failed;
     });
 
@@ -81,13 +86,26 @@ export function registerBudget(slo: Command): void {
           expected: 'weekly, monthly or quarterly',
         });
       }
-      const states = await statesOf(flags);
+      const { states, missing } = await statesOf(flags);
       const make = flags.out.endsWith('.html') ? reportHtml : reportMarkdown;
       writeAll(flags.out, true, new Map([['report', make(states, routine, policyOf(flags))]]));
+      sayMissing(missing);
     });
 }
 
-async function statesOf(flags: Flags): Promise<BudgetState[]> {
+interface States {
+  states: BudgetState[];
+  /** What is wrong with the SLOs that Prometheus holds nothing of. */
+  missing: UserError[];
+}
+
+/** One SLO without data hides no other: it is named, and the command ends as one that could not judge. */
+function sayMissing(missing: readonly UserError[]): void {
+  for (const error of missing) process.stderr.write(`no data: ${error.message}\n`);
+  if (missing.length > 0) process.exitCode = exitCode.inconclusive;
+}
+
+async function statesOf(flags: Flags): Promise<States> {
   const { readSlos } = await import('../spec/read.js');
   const { budgetState } = await import('./state.js');
   const { PrometheusClient } = await import('./prometheus.js');
@@ -109,10 +127,17 @@ async function statesOf(flags: Flags): Promise<BudgetState[]> {
   const timeScale = parseTimeScale(flags.timeScale);
   const prometheus = new PrometheusClient(flags.prometheus);
   const states: BudgetState[] = [];
+  const missing: UserError[] = [];
   for (const slo of chosen) {
-    states.push(await budgetState(slo, prometheus, { atMs, timeScale }));
+    try {
+      states.push(await budgetState(slo, prometheus, { atMs, timeScale }));
+    } catch (error) {
+      if (!(error instanceof UserError) || error.exitCode !== exitCode.inconclusive) throw error;
+      missing.push(error);
+    }
   }
-  return states;
+  if (states.length === 0 && missing[0]) throw missing[0];
+  return { states, missing };
 }
 
 function policyOf(flags: GateFlags) {

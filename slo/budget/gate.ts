@@ -18,6 +18,11 @@ export interface GateDecision {
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
 
+const leftText = (share: number): string =>
+  share >= -1
+    ? `${percent(share)} of the error budget is left`
+    : `the error budget is spent ${(1 - share).toFixed(1)} times over`;
+
 /** The decision over several SLOs: one that says no is enough. */
 export function gateOf(states: readonly BudgetState[], policy: GatePolicy): GateDecision {
   const reasons: string[] = [];
@@ -25,7 +30,7 @@ export function gateOf(states: readonly BudgetState[], policy: GatePolicy): Gate
     const spending = slo.period.calendar === 'month' ? month : rolling;
     if (spending.remaining < policy.minRemaining) {
       reasons.push(
-        `${slo.id}: ${percent(spending.remaining)} of the error budget is left, ` +
+        `${slo.id}: ${leftText(spending.remaining)}, ` +
           `below the ${percent(policy.minRemaining)} at which releases stop`,
       );
     }

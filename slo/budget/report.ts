@@ -8,6 +8,11 @@ const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(
 const time = (ms: number): string =>
   `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
+/** What is left of a budget as people say it: a share, and once it is overspent by itself, how often it was spent. */
+export function remainingText(share: number): string {
+  return share >= -1 ? percent(share) : `spent ${(1 - share).toFixed(1)} times over`;
+}
+
 /** Minutes as people say them: `43 min`, `2.1 h`. */
 export function minutesText(minutes: number): string {
   const size = Math.abs(minutes);

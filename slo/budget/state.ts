@@ -106,7 +106,8 @@ async function spendingOf(
   const total = await sum(plan.coarse.total);
   const bad = await sum(plan.coarse.bad);
   if (total === undefined || bad === undefined) return undefined;
-  return spending(plan.budget, startMs, endMs, bad, total);
+  // Counters of different programs: no more than all events can be bad.
+  return spending(plan.budget, startMs, endMs, bad, Math.max(bad, total));
 }
 
 export function spending(

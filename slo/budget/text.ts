@@ -1,6 +1,6 @@
 /** One budget as lines for a terminal. */
 import { formatTable } from '../../base/terminal.js';
-import { forecastText, minutesText } from './report.js';
+import { forecastText, minutesText, remainingText } from './report.js';
 import { type BudgetState, differenceText, type Spending } from './state.js';
 
 const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)}%`;
@@ -10,7 +10,7 @@ export function budgetText(state: BudgetState): string {
   const row = (name: string, s: Spending): string[] => [
     name,
     percent(1 - s.errorRatio, 4),
-    percent(s.remaining),
+    remainingText(s.remaining),
     `${Math.round(s.remainingEvents)} of ${Math.round(s.remainingEvents + s.bad)}`,
     minutesText(s.remainingMinutes),
   ];

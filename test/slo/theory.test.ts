@@ -34,6 +34,89 @@ test('windows scale, and so does what theory says of them', () => {
   expect(scaled.reset?.exactMs).toBeCloseTo((full.reset?.exactMs ?? 0) / 120, 3);
 });
 
+describe('the bounds', () => {
+  const read = (alerting: string, sli = '{events: {bad: errors_total, total: requests_total}}') =>
+    readSloText(
+      't.yaml',
+      `apiVersion: firedrill.dev/v1
+service: pay
+slos:
+  - name: availability
+    objective: 99.9
+    sli: ${sli}
+    alerting: ${alerting}
+`,
+    )[0]!;
+  const windows = 'windows: [{severity: page, factor: 10, long: 1h, short: 5m}]';
+  const step = { baseline: 0, errorRatio: 1, durationMs: 1_200_000, scrapeIntervalMs: 10_000 };
+
+  test('a page: a scrape, a step and an evaluation late at most, a step early', () => {
+    const { detection, reset } = theoryOf(read(`{${windows}}`), 'page', step);
+    expect(detection).toEqual({ exactMs: 36_000, earliestMs: 6000, latestMs: 36_000 + 70_000 });
+    // The five minutes are clean of it before the hour is: 1% of them is left after 297 s.
+    expect(reset).toEqual({ exactMs: 297_000, earliestMs: 267_000, latestMs: 297_000 + 70_000 });
+  });
+
+  test('pending and keeping add themselves, and an evaluation each', () => {
+    const slo = read(`{${windows}, page: {for: 2m, keepFiringFor: 10m}}`);
+    const { detection, reset } = theoryOf(slo, 'page', step);
+    expect(detection).toEqual({ exactMs: 156_000, earliestMs: 126_000, latestMs: 256_000 });
+    expect(reset).toEqual({ exactMs: 897_000, earliestMs: 867_000, latestMs: 1_027_000 });
+    const scaled = theoryOf(slo, 'page', { ...step, durationMs: 10_000 }, { timeScale: 1 / 120 });
+    expect(scaled.detection?.exactMs).toBe(1300);
+    expect(scaled.reset?.exactMs).toBe(7475);
+  });
+
+  test('a ticket of days waits for a coarse step, and is evaluated at the pace of those', () => {
+    const slo = read('{windows: [{severity: ticket, factor: 10, long: 1d, short: 2h}]}');
+    const long = { ...step, durationMs: 7_200_000 };
+    const { detection } = theoryOf(slo, 'ticket', long);
+    expect(detection).toEqual({
+      exactMs: 864_000,
+      earliestMs: 834_000,
+      latestMs: 864_000 + 10_000 + 30_000 + 240_000 + 240_000,
+    });
+  });
+
+  test('one window of days among others is enough for the wait', () => {
+    const days = '{severity: page, factor: 1, long: 1d, short: 2h}';
+    const both = `{windows: [{severity: page, factor: 10, long: 1h, short: 5m}, ${days}]}`;
+    const { detection, windows: found } = theoryOf(read(both), 'page', step);
+    expect(found.map((w) => w.detectMs)).toEqual([36_000, 86_400]);
+    expect(detection?.latestMs).toBe(36_000 + 70_000 + 240_000);
+  });
+
+  test('the last of the windows that fired keeps it firing', () => {
+    const slow = '{severity: page, factor: 10, long: 6h, short: 30m}';
+    const both = `{windows: [{severity: page, factor: 10, long: 1h, short: 5m}, ${slow}]}`;
+    const { reset } = theoryOf(read(both), 'page', step);
+    expect(reset?.exactMs).toBe(1_782_000);
+  });
+
+  test('a probe is told when the slowest would be over', () => {
+    const slo = read(`{${windows}}`, '{probe: probe_success}');
+    const { detection, reset } = theoryOf(slo, 'page', step);
+    expect([detection?.exactMs, reset?.exactMs]).toEqual([66_000, 327_000]);
+  });
+
+  test('what is above the bound before fires at once, and never ends', () => {
+    expect(crossingMs(1000, 0.1, { baseline: 0.2, errorRatio: 1 })).toBe(0);
+    expect(resetMs(1000, 0.1, { baseline: 0.2, errorRatio: 1, durationMs: 10 })).toBe(Infinity);
+    expect(crossingMs(1000, 0.1, { baseline: 0, errorRatio: 0.1 })).toBe(Infinity);
+  });
+
+  test('neither pages nor tickets where the SLO wants none', () => {
+    const none = theoryOf(read('{page: false}'), 'page', step);
+    expect(none).toEqual({ detection: undefined, reset: undefined, windows: [] });
+    const over = theoryOf(read(`{${windows}}`), 'page', { ...step, durationMs: 36_000 });
+    expect(over.detection).toBeUndefined();
+    expect(over.windows[0]?.detectMs).toBeUndefined();
+    const standing = theoryOf(read(`{${windows}}`), 'page', { baseline: 0, errorRatio: 1 });
+    expect(standing.reset).toBeUndefined();
+    expect(standing.detection?.latestMs).toBe(36_000 + 90_000);
+  });
+});
+
 /** The ratio of a window at `t`, summed in small steps; the fault is from 0 to its duration. */
 function simulate(windowMs: number, step: ErrorStep, t: number): number {
   const { historyMs = Infinity, durationMs = Infinity, trafficRatio = 1 } = step;
