@@ -71,7 +71,7 @@ function chooses(node: Extract<Expr, { kind: 'binary' }>): boolean {
           within(e.right)
         );
       case 'call':
-        return /^absent/.test(e.name) || e.args.some(within);
+        return e.name.startsWith('absent') || e.args.some(within);
       case 'aggregate':
       case 'paren':
       case 'unary':
