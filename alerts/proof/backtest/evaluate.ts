@@ -3,6 +3,7 @@
  * sums instead of by evaluating them. Each rule's evaluation is modelled: which samples a window holds, what was
  * recorded when, and what an alert could already see of it.
  */
+import { guardHolds } from '../../../slo/rules/false-pages.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { coarseStepMs, isFine, type Plan, scaled } from '../../../slo/rules/plan.js';
 import type { AlertWindow } from '../../../slo/rules/windows.js';
@@ -202,8 +203,9 @@ export class History {
   }
 
   #guard(holds: Uint8Array, window: AlertWindow, severity: 'page' | 'ticket'): void {
-    const { minBadEvents, minEvents } = this.plan.slo.alerting;
-    if (minBadEvents <= 0 && minEvents <= 0) return;
+    const { minBadEvents, minEvents, falsePagesPerYear } = this.plan.slo.alerting;
+    const byChance = severity === 'page' && falsePagesPerYear !== undefined;
+    if (minBadEvents <= 0 && minEvents <= 0 && !byChance) return;
     const fine = isFine(window.longMs);
     const base = fine ? this.#fine : this.#coarse;
     const everyMs = severity === 'page' ? this.fineMs : this.coarseMs;
@@ -213,9 +215,11 @@ export class History {
       if (holds[i] === 0) continue;
       const place = (i * everyMs) / base.everyMs;
       const end = before ? Math.ceil(place) - 1 : Math.floor(place);
+      const [bad, total] = [base.bad.over(end, length), base.total.over(end, length)];
       const enough =
-        (minBadEvents <= 0 || base.bad.over(end, length) >= minBadEvents) &&
-        (minEvents <= 0 || base.total.over(end, length) >= minEvents);
+        (!byChance || guardHolds(this.plan, window, bad, total)) &&
+        (minBadEvents <= 0 || bad >= minBadEvents) &&
+        (minEvents <= 0 || total >= minEvents);
       if (!enough) holds[i] = 0;
     }
   }
