@@ -75,6 +75,14 @@ const marked = (mark: string): number[] =>
     })
     .map(Number);
 
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // What was killed before took it along.
+  }
+}
+
 async function round(killed: Part[]): Promise<Outcome> {
   const folder = drillFolder();
   const temporary = join(folder, 'tmp');
@@ -107,7 +115,7 @@ async function round(killed: Part[]): Promise<Outcome> {
         undefined;
   await sleep(systemRandom.below(1500));
   const pids = killed.map(pidOf);
-  for (const pid of pids) if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  for (const pid of pids) if (pid !== undefined) kill(pid);
   // Where the runner lives on it is asked to end, as by Ctrl-C: that is when nothing may be left.
   if (!killed.includes('runner')) {
     await sleep(1000);
@@ -129,7 +137,7 @@ async function round(killed: Part[]): Promise<Outcome> {
   }
   const missing = pids.includes(undefined) ? 'a part was not found; ' : '';
   const seconds = (performance.now() - from) / 1000;
-  for (const pid of marked(mark)) process.kill(pid, 'SIGKILL');
+  for (const pid of marked(mark)) kill(pid);
   rmSync(folder, { recursive: true, force: true });
   return { killed, seconds: left === '' ? seconds : undefined, left: missing + left };
 }

@@ -169,6 +169,8 @@ export interface Flow {
   readonly bytesPerSecond: number;
   /** Protocols that the client may change to by Upgrade, in lower case. */
   readonly upgrades: readonly string[];
+  /** Of an injected delay or silence: whoever waits is called when that is over before its time. */
+  readonly hold?: { release: (() => void) | undefined } | undefined;
   /** After a pick() of undefined without a refusal: ask again then. */
   readonly waitMs: number;
   /** Keep at most so many bytes of the body for a retry. 0: no retry can come, keep nothing. */
@@ -204,6 +206,7 @@ export interface ConnectionFlow {
   readonly refusal: 'close' | 'reset' | 'blackhole' | undefined;
   readonly delayMs: number;
   readonly bytesPerSecond: number;
+  readonly hold?: Flow['hold'];
   readonly waitMs: number;
   pick(): EndpointState | undefined;
   /** The connection to the endpoint is up (after its TLS handshake). */

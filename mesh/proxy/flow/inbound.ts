@@ -100,6 +100,7 @@ export class InboundFlow {
       },
       delayMs: strike?.delayMs ?? 0,
       bytesPerSecond: strike?.bytesPerSecond ?? 0,
+      hold: strike?.hold,
       waitMs: 0,
       pick() {
         if (!holds) target.pending++;
@@ -114,6 +115,7 @@ export class InboundFlow {
         return 'fail';
       },
       ended() {
+        strike?.hold?.end();
         if (holds) target.pending--;
         holds = false;
       },

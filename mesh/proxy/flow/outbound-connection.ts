@@ -3,6 +3,7 @@ import type { BackendState } from './balance/backend.js';
 import type { EndpointRecord } from './balance/endpoint.js';
 import type { ConnectionFlow, End, EndpointState, TryFailure } from './contract.js';
 import type { CompiledDestination } from './destination.js';
+import type { Hold } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
 
 /** Endpoints tried before giving up: nothing was sent yet, so that another one may well be tried. */
@@ -14,6 +15,7 @@ export class OutboundConnection implements ConnectionFlow {
   refusal: ConnectionFlow['refusal'] = undefined;
   delayMs = 0;
   bytesPerSecond = 0;
+  hold: Hold | undefined = undefined;
   waitMs = 0;
   #endpoint: EndpointRecord | undefined;
   #isProbe = false;
@@ -40,6 +42,7 @@ export class OutboundConnection implements ConnectionFlow {
       });
       if (strike) {
         this.delayMs = strike.delayMs;
+        this.hold = strike.hold;
         this.bytesPerSecond = strike.bytesPerSecond;
         if (strike.blackhole) this.refusal = 'blackhole';
         else if (strike.reset || strike.abortStatus > 0) this.refusal = 'reset';
@@ -104,6 +107,7 @@ export class OutboundConnection implements ConnectionFlow {
   }
 
   ended(how: End, _sentBytes: number, _receivedBytes: number): void {
+    this.hold?.end();
     this.#stopWaiting();
     const endpoint = this.#endpoint;
     if (!endpoint) return;

@@ -13,7 +13,7 @@ import type {
   RequestInfo,
   TryFailure,
 } from './contract.js';
-import type { Strike } from './fault/fault-table.js';
+import type { Hold, Strike } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
 import { grpcStatusOf, refusal } from './refusal.js';
 import type { StatusSet } from './route/classify.js';
@@ -46,6 +46,7 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
   refusal: Refusal | undefined = undefined;
   delayMs = 0;
   bytesPerSecond = 0;
+  hold: Hold | undefined = undefined;
   waitMs = 0;
   retryBufferBytes = 0;
   requestHeaders: HeaderEdits | undefined = undefined;
@@ -145,6 +146,7 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
   /** Injected faults as they strike this request. */
   protected applyFault(strike: Strike): void {
     this.delayMs = strike.delayMs;
+    this.hold = strike.hold;
     this.bytesPerSecond = strike.bytesPerSecond;
     if (strike.blackhole || strike.reset) {
       const kind = strike.blackhole ? 'blackhole' : 'reset';
@@ -167,6 +169,7 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     const { parts, route } = this;
     const nowMs = parts.clock.monotonicMs();
     this.endedMs = nowMs;
+    this.hold?.end();
     if (grpcStatus >= 0) this.grpcStatus = grpcStatus > 16 ? 2 : grpcStatus;
     this.requestBytes = requestBytes;
     this.responseBytes = responseBytes;

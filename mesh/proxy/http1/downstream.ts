@@ -313,6 +313,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     }
     this.#markIdle(nowMs);
     this.#armFor(this.#idleDueMs);
+    if (flow.hold) flow.hold.release = () => this.#letGo(flow);
     if (flow.delayMs > 0) this.#wait(flow.delayMs);
     else this.#try();
     this.#holdFresh();
@@ -630,6 +631,15 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     this.#beganMs = 0;
     this.#waitDueMs = this.#parts.deadlines.nowMs() + delayMs;
     this.#armFor(this.#waitDueMs);
+  }
+
+  /** The injected fault that it waits for is over. */
+  #letGo(flow: Flow): void {
+    if (this.#flow !== flow) return;
+    if (flow.refusal?.kind === 'blackhole') {
+      this.#finishFlow('complete');
+      this.#cut();
+    } else if (this.#phase === Phase.Waiting) this.#wait(0);
   }
 
   #refuse(flow: Flow): void {

@@ -174,6 +174,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       this.#upPace = new Pace(flow.bytesPerSecond);
       this.#downPace = new Pace(flow.bytesPerSecond);
     }
+    if (flow.hold) flow.hold.release = () => this.#letGo();
     if (flow.delayMs > 0) this.#wait(flow.delayMs);
     else this.#go();
   }
@@ -504,6 +505,15 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   }
 
   // The end.
+
+  /** The injected fault that it waits for is over. */
+  #letGo(): void {
+    if (this.#over) return;
+    if (this.#flow.refusal?.kind === 'blackhole') {
+      this.#down.reset(errorCode.internal);
+      this.#finish('complete');
+    } else if (this.#waitDueMs < Infinity) this.#wait(0);
+  }
 
   /** Answers in place of an endpoint. */
   #answer(refusal: Refusal): void {

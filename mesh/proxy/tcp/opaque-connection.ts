@@ -50,7 +50,8 @@ export class OpaqueConnection implements WireUser {
   }
 
   start(): void {
-    const { delayMs } = this.#flow;
+    const { delayMs, hold } = this.#flow;
+    if (hold) hold.release = () => this.#letGo();
     this.#client.resume();
     if (delayMs > 0) this.#deadline.at(this.#parts.deadlines.nowMs() + delayMs);
     else this.#try();
@@ -69,6 +70,13 @@ export class OpaqueConnection implements WireUser {
       connected: (wire) => this.#connected(wire),
       failed: (failure) => this.#failed(failure),
     });
+  }
+
+  /** The injected fault that it waits for is over. */
+  #letGo(): void {
+    if (this.#over) return;
+    if (this.#flow.refusal === 'blackhole') this.#finish('upstream-broke', true);
+    else if (!this.#server && !this.#attempt) this.#deadline.at(this.#parts.deadlines.nowMs());
   }
 
   #refused(): boolean {

@@ -252,3 +252,24 @@ test('faults: delay, abort, reset, black hole, bandwidth', async () => {
   expect((await send(proxy, get, 400_001)).length).toBeGreaterThan(400_000);
   expect(performance.now() - beginMs).toBeGreaterThan(500);
 });
+
+test('what a fault holds is let go when it ends: a delay goes on, a black hole is reset', async () => {
+  const server = await app(() => ok);
+  const proxy = await proxied([server]);
+  const { faults } = proxy.proxy.gateway;
+  const lease = { id: 'f', side: 'outbound', ratio: 1, ttlMs: 600_000 };
+  const struck = (): Promise<void> => until(() => (faults.list()[0]?.effect ?? 0) > 0);
+  faults.put({ ...lease, delayMs: 500_000 });
+  const delayed = send(proxy, get, /\r\n\r\n/);
+  await struck();
+  // Renewed, it still knows what it holds.
+  faults.put({ ...lease, delayMs: 500_000 });
+  faults.remove('f');
+  expect(await delayed).toMatch(/^HTTP\/1\.1 200 /);
+  faults.put({ ...lease, blackhole: true });
+  const swallowed = say(proxy.outbound, get, { limitMs: 20_000 });
+  await struck();
+  faults.remove('f');
+  expect(await swallowed).toBe('<reset>');
+  await until(() => proxy.proxy.busy === 0);
+});

@@ -19,6 +19,24 @@ export interface FaultTarget {
   readonly identity: string | undefined;
 }
 
+/** A request or connection that leases keep waiting: it is let go when the first of them ends. */
+export class Hold {
+  /** Set by whoever waits. */
+  release: (() => void) | undefined;
+  readonly #leases: Set<Hold>[] = [];
+
+  heldBy(lease: Set<Hold>): void {
+    lease.add(this);
+    this.#leases.push(lease);
+  }
+
+  /** It waits no more. */
+  end(): void {
+    this.release = undefined;
+    for (const lease of this.#leases) lease.delete(this);
+  }
+}
+
 /** All the leases that struck together. */
 export interface Strike {
   delayMs: number;
@@ -26,6 +44,8 @@ export interface Strike {
   reset: boolean;
   blackhole: boolean;
   bytesPerSecond: number;
+  /** Where it delays or swallows. */
+  hold: Hold | undefined;
 }
 
 export const maxLeases = 1000;
@@ -35,6 +55,7 @@ interface Entry {
   dueMs: number;
   effect: number;
   timer: Timer;
+  held: Set<Hold>;
 }
 
 export class FaultTable {
@@ -65,6 +86,7 @@ export class FaultTable {
       lease,
       dueMs: this.#clock.monotonicMs() + lease.ttlMs,
       effect: before?.effect ?? 0,
+      held: before?.held ?? new Set(),
       timer: this.#clock.after(lease.ttlMs, () => this.remove(lease.id)),
     };
     this.#entries.set(lease.id, entry);
@@ -79,6 +101,7 @@ export class FaultTable {
     entry.timer.cancel();
     this.#entries.delete(id);
     this.#count();
+    for (const hold of entry.held) hold.release?.();
     return true;
   }
 
@@ -98,7 +121,17 @@ export class FaultTable {
       entry.effect++;
       if (side === 'inbound') this.inboundEffects++;
       else this.outboundEffects++;
-      strike ??= { delayMs: 0, abortStatus: 0, reset: false, blackhole: false, bytesPerSecond: 0 };
+      strike ??= {
+        delayMs: 0,
+        abortStatus: 0,
+        reset: false,
+        blackhole: false,
+        bytesPerSecond: 0,
+        hold: undefined,
+      };
+      if (lease.delayMs || lease.delayJitterMs || lease.blackhole) {
+        (strike.hold ??= new Hold()).heldBy(entry.held);
+      }
       strike.delayMs += lease.delayMs ?? 0;
       if (lease.delayJitterMs) strike.delayMs += this.#random.next() * lease.delayJitterMs;
       strike.abortStatus ||= lease.abortStatus ?? 0;
