@@ -62,7 +62,9 @@ const loopback = /^(::ffff:)?127\.|^::1$/;
  */
 export function whyRefused(request: IncomingMessage, call: string): string | undefined {
   if (open.has(call) || call.startsWith('GET /probes/')) return undefined;
-  if (!loopback.test(request.socket.remoteAddress ?? '')) {
+  const { remoteAddress = '', localAddress } = request.socket;
+  // Both ends are one address: the caller is on this machine, or in this pod.
+  if (!loopback.test(remoteAddress) && remoteAddress !== localAddress) {
     return `only from this machine's loopback (kubectl port-forward); open to others: ${[...open].join(', ')}`;
   }
   const { origin, host = '' } = request.headers;

@@ -2,11 +2,9 @@
  * The mesh in a cluster, whole: a real API server, the installed control plane, the real webhook, and pods whose
  * proxies and apps run in network namespaces of their own, redirected by the injector's own init container.
  */
-import { spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Child } from '../../base/child.js';
-import { program } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
 import { getJson } from '../../mesh/controller/run-command.js';
 import { rollAnchor } from '../../mesh/identity/roll-over.js';
@@ -256,7 +254,7 @@ needs(
 );
 
 needs(
-  'a canary upgrade: one pod moved and compared, no request fails; then the rest',
+  'a canary upgrade: one pod moved, no request fails; then the rest',
   { timeout: limitMs },
   async () => {
     const { admin } = cluster;
@@ -267,24 +265,6 @@ needs(
     const moved = { ...echoAnnotations, 'mesh.firedrill.dev/revision': 'canary' };
     await admin.create(pod('echo', echo, moved, 'echo-3'));
     await until(() => kubelet.isReady('shop', 'echo-3'), 'the moved pod', 120_000);
-    const proxies = ['echo', 'echo-2', 'echo-3']
-      .map((name) => `${kubelet.addressOf('shop', name)}:4191`)
-      .join(',');
-    // The verdict needs some requests of each side; a slow machine takes its time to make them.
-    const asked = ['canary', '--min-requests', '20', '--window', '3s', '--output', 'json'];
-    let said = '';
-    await until(
-      async () => {
-        const run = await cli(...asked, '--proxies', proxies);
-        said = run.out;
-        const [row] = JSON.parse(run.out) as { workload: string; verdict: string }[];
-        return run.code === 0 && row?.workload === 'echo.shop' && row.verdict === 'no worse';
-      },
-      'a good verdict',
-      90_000,
-    ).catch((error: unknown) => {
-      throw new Error(`${String(error)}: ${said}`);
-    });
     await admin.create(pod('echo', echo, moved, 'echo-4'));
     await until(() => kubelet.isReady('shop', 'echo-4'), 'the second moved pod', 120_000);
     expect(seen()).toMatchObject({ failed: 0, problems: [] });
@@ -324,13 +304,6 @@ needs(
     expect(seen().failed, seen().problems.join('; ')).toBeLessThanOrEqual(5);
   },
 );
-
-async function cli(...args: string[]): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, [program('cli'), ...args]);
-  let out = '';
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out })));
-}
 
 function getText(host: string, port: number, path: string): Promise<string> {
   return new Promise((resolve, reject) => {

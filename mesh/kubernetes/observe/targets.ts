@@ -53,15 +53,23 @@ export async function findTargets(options: TargetOptions): Promise<string[]> {
   const api = new KubeApi(await findCredentials(options));
   const pods = await api.list<Pod>(resources.Pod, { namespace: options.namespace });
   api.close();
-  return pods.items
-    .filter((p) => isMeshed(p) && p.status?.podIP)
-    .map((p) => `${p.status?.podIP}:${ports.admin}`);
+  const { forwardToPods } = await import('../client/port-forward.js');
+  const meshed = pods.items.filter((p) => isMeshed(p) && p.status?.podIP);
+  return forwardToPods(
+    options,
+    meshed.map(({ metadata: { namespace = 'default', name } }) => {
+      return { namespace, name, port: ports.admin };
+    }),
+  );
 }
 
 const withHost = (text: string): string => (text.includes(':') ? text : `127.0.0.1:${text}`);
 
 async function get(address: string, path: string): Promise<string> {
-  const response = await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(5000) });
+  // Each by a connection of its own: what is forwarded ends with it.
+  const headers = { connection: 'close' };
+  const signal = AbortSignal.timeout(5000);
+  const response = await fetch(`http://${address}${path}`, { headers, signal });
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.text();
 }
