@@ -95,8 +95,10 @@ for (const [name, { tools, reached }] of Object.entries(systems)) {
         expect(told).toEqual(Object.keys(reached).map((id) => [id, 'PASS']));
         for (const { id, expectedAlerts } of scenarios) {
           const [alert, receiver] = reached[id] as [string, string];
-          const found = run.record().alerts.find((a) => a.name === alert && a.scenario === id);
-          expect([id, Object.keys(found?.receipts ?? {})]).toEqual([id, [receiver]]);
+          const found = run.record().alerts.filter((a) => a.name === alert && a.scenario === id);
+          const who = found.flatMap((a) => Object.keys(a.receipts ?? {}));
+          // Its ticket may come first: what counts is that the page reached its receiver.
+          expect([id, who]).toEqual([id, expect.arrayContaining([receiver])]);
           expect(expectedAlerts.every((e) => e.inTime)).toBe(true);
         }
         return;
