@@ -34,7 +34,8 @@ beforeAll(async () => {
   const inbound = { host: '127.0.0.1', port: 0, mode: 'explicit' };
   const http: InboundServer = {
     name: 'http',
-    port: 0,
+    // 0 would stand for the ports that no container declares.
+    port: 1,
     target: `127.0.0.1:${(app.address() as AddressInfo).port}`,
     protocol: 'detect',
     defaultPolicy: 'all-unauthenticated',

@@ -182,7 +182,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
     const shut = await cli('gate', ...asked(), '--slo', 'payment-availability');
     expect([shut.status, shut.text]).toEqual([
       1,
-      expect.stringContaining('of the error budget is left'),
+      expect.stringContaining('the error budget is spent'),
     ]);
     const lenient = ['--min-remaining', '-1000000%', '--max-burn', '100000'];
     const open = await cli('gate', ...asked(), ...lenient);
