@@ -72,7 +72,7 @@ export const gateway: Pattern = {
       status: 502,
     });
     await stage.expect('past the gateway', () => stage.ask(`127.0.0.1:${webIn}`, 'web.demo'), {
-      status: 0,
+      status: 403,
     });
   },
 };

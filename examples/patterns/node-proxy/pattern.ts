@@ -57,7 +57,7 @@ export const nodeProxy: Pattern = {
       );
     }
     await stage.expect('from outside the mesh', () => stage.ask(nodeB.address, 'cart.node-b'), {
-      status: 0,
+      status: 403,
     });
   },
 };

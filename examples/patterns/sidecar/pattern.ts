@@ -35,7 +35,7 @@ export const sidecar: Pattern = {
       caller: mesh.identity('web'),
     });
     await stage.expect('without an identity', () => stage.ask(`127.0.0.1:${cartIn}`, 'cart.demo'), {
-      status: 0,
+      status: 403,
     });
     await stage.expect('what is not in the registry', () => stage.ask(web, '', '/via/nowhere'), {
       status: 502,
