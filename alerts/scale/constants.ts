@@ -25,7 +25,8 @@ export function constantOf(expr: Expr): number | undefined {
   }
 }
 
-function apply(op: string, left: number, right: number): number | undefined {
+/** Of PromQL's arithmetic operators, in numbers and in durations alike; undefined for any other. */
+export function apply(op: string, left: number, right: number): number | undefined {
   switch (op) {
     case '+':
       return left + right;

@@ -1,6 +1,7 @@
 /** Lengths of time in an expression (ranges, steps, offsets) at a time scale. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { Duration } from '../../slo/promql/syntax/ast.js';
+import { apply } from './constants.js';
 
 /** Seconds of a duration of literals; undefined where it depends on the query: `step()`. */
 export function secondsOf(duration: Duration): number | undefined {
@@ -19,24 +20,8 @@ export function secondsOf(duration: Duration): number | undefined {
     default: {
       const [left, right] = [secondsOf(duration.left), secondsOf(duration.right)];
       if (left === undefined || right === undefined) return undefined;
-      switch (duration.kind === 'binary' ? duration.op : duration.kind) {
-        case 'min_of':
-          return Math.min(left, right);
-        case 'max_of':
-          return Math.max(left, right);
-        case '+':
-          return left + right;
-        case '-':
-          return left - right;
-        case '*':
-          return left * right;
-        case '/':
-          return left / right;
-        case '%':
-          return left % right;
-        default:
-          return left ** right;
-      }
+      if (duration.kind === 'binary') return apply(duration.op, left, right);
+      return duration.kind === 'min_of' ? Math.min(left, right) : Math.max(left, right);
     }
   }
 }

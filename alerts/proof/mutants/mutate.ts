@@ -1,6 +1,6 @@
 /** Every small edit of every rule: which of them the tests notice, which nobody could, and which slip through. */
 import { realpathSync } from 'node:fs';
-import { UserError, type Place } from '../../../base/errors.js';
+import { UserError } from '../../../base/errors.js';
 import { checkExpr } from '../../rules/engine.js';
 import { type ReadGroup, type ReadRule, readRuleFile } from '../../rules/read.js';
 import { readUnitFile, type TestGroup, type UnitFile } from '../unit/read.js';
@@ -89,8 +89,6 @@ export function mutate(
 
 export const nameOf = ({ rule }: ReadRule): string =>
   rule.kind === 'alert' ? rule.alert : rule.record;
-
-export const placeOf = (mutant: Mutant): Place => mutant.read.place;
 
 const realpathOf = (file: string): string => {
   try {

@@ -2,7 +2,6 @@
  * A story is what one run of the rules sees: series over time. Rules tell two stories apart by what fires when; a
  * mutant that no story tells from its rule is the same rule in other words, as far as anybody can see.
  */
-import type { Place } from '../../../base/errors.js';
 import { metricNameLabel } from '../../../slo/promql/index.js';
 import { GroupState } from '../../rules/group.js';
 import type { ReadGroup } from '../../rules/read.js';
@@ -153,6 +152,3 @@ export function firingAt(
       return { labels, annotations: a.annotations };
     });
 }
-
-/** A place for rules and tests that were made here and stand in no file. */
-export const nowhere: Place = { file: 'generated', line: 1, column: 1 };
