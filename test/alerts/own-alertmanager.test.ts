@@ -121,7 +121,8 @@ const groups: RuleGroup[] = [
       alert,
       expr: `alarm{name="${alert}"} == 1`,
       forMs: alert === 'Never' ? 3_600_000 : 0,
-      keepFiringForMs: 0,
+      // What inhibits ends last, or what it inhibited may be told of in between.
+      keepFiringForMs: alert === 'ZoneDown' ? 3_000 : 0,
       labels,
       annotations: { summary: 'over {{ $value }} of "all"' },
     })),
