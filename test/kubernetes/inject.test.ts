@@ -4,10 +4,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { asset, program } from '../../base/paths.js';
+import { SimulatedClock } from '../../base/clock.js';
 import type { ProxyConfig } from '../../mesh/model.js';
+import type { KubeApi } from '../../mesh/kubernetes/client/api.js';
 import { answerInject, patchOf } from '../../mesh/kubernetes/inject/admission.js';
 import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
 import { injectPod, type PodLike, uninjectPod } from '../../mesh/kubernetes/inject/inject.js';
+import { namespaceLookup } from '../../mesh/kubernetes/inject/namespace-lookup.js';
 import { injectYaml, uninjectYaml } from '../../mesh/kubernetes/inject/offline.js';
 import { redirectRules } from '../../mesh/kubernetes/inject/proxy-init.js';
 import { manifests } from '../../mesh/kubernetes/install/manifests.js';
@@ -91,6 +94,27 @@ test('a pod that asks for a policy by a word that is none is refused: without a 
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: enabled };
   const { response } = answerInject(review, namespace as never, options).answer;
   expect(response).toMatchObject({ allowed: false, status: { code: 422 } });
+});
+
+test('a namespace is asked for anew; a silent API server is given 2 s, and a burst goes to the cache', async () => {
+  const clock = new SimulatedClock();
+  const cached = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'known' } };
+  const fresh = { ...cached, metadata: enabled };
+  let find: () => Promise<unknown> = () => Promise.resolve(fresh);
+  const lookup = namespaceLookup(
+    { find: () => find() } as unknown as KubeApi,
+    { get: (_: string, name: string) => (name === 'known' ? cached : undefined) } as never,
+    clock,
+  );
+  expect([await lookup('known'), await lookup('new')]).toEqual([fresh, fresh]);
+  find = () => new Promise(() => undefined);
+  const waiting = Array.from({ length: 64 }, () => lookup('known'));
+  // One more than are asked at a time does not wait at all.
+  expect(await lookup('known')).toBe(cached);
+  clock.advance(2000);
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set([cached]));
+  find = () => Promise.reject(new Error('too many requests'));
+  await expect(lookup('new')).rejects.toThrow('namespace new is not known: too many requests');
 });
 
 test('a limit below the default request takes the request with it: the API server would refuse the pod', () => {

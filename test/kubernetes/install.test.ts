@@ -1,6 +1,7 @@
 /** An installation on a real API server: server-side apply, least privilege, the webhooks at work (C5, C6, C9). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { spawnSync } from 'node:child_process';
+import { get } from 'node:https';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,9 +124,17 @@ const issuer = (api: KubeApi): SecretIssuerStore =>
     log: silent,
   });
 
+/** What happens to namespaces never reaches the cache: so it is for a moment on any machine, and long on a slow one. */
+function deafToNamespaces(api: KubeApi): KubeApi {
+  const watch = api.watch.bind(api);
+  api.watch = (path, query, onEvent, rest) =>
+    watch(path, query, path === '/api/v1/namespaces' ? silent : onEvent, rest);
+  return api;
+}
+
 const startIt = (): Promise<Injector> =>
   startInjector(
-    injectorApi,
+    deafToNamespaces(injectorApi),
     realClock,
     {
       listen: { host: '127.0.0.1', port: 0 },
@@ -205,8 +214,22 @@ needs(
 );
 
 needs('the webhooks inject once, skip with an Event, and refuse what cannot work', async () => {
-  injector = await startIt();
   const { admin } = cluster;
+  const [mutating] = objects.filter((o) => o.kind === 'MutatingWebhookConfiguration');
+  await admin.remove(resources.MutatingWebhookConfiguration, undefined, names.mutatingWebhook);
+  injector = await startIt();
+  const { port } = injector;
+  const ready = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      get({ port, path: '/ready', rejectUnauthorized: false }, (r) => {
+        r.resume();
+        resolve(r.statusCode ?? 0);
+      }).on('error', reject);
+    });
+  // Until the API server is told to trust it, whoever waits for it must wait.
+  expect(await ready()).toBe(503);
+  await applyAll(admin, mutating ? [mutating] : [], silent);
+  await until(async () => (await ready()) === 200, 'readiness');
   const url = (path: string) => `https://localhost:${injector?.port}${path}`;
   for (const [kind, name, path] of [
     ['MutatingWebhookConfiguration', names.mutatingWebhook, '/inject'],
@@ -223,6 +246,7 @@ needs('the webhooks inject once, skip with an Event, and refuse what cannot work
       { op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Fail' },
     ]);
   }
+  // The pod that is to be injected comes a moment after its namespace.
   await admin.create({
     apiVersion: 'v1',
     kind: 'Namespace',

@@ -10,6 +10,7 @@ import {
 import { labels } from '../annotations.js';
 import { packageVersion } from '../../../base/paths.js';
 import { customResources } from '../crds/definitions.js';
+import { proveInjection } from '../install/injection-proof.js';
 import { manifests, names } from '../install/manifests.js';
 import { defaultValues } from '../install/values.js';
 import type { Check, CheckContext } from './model.js';
@@ -262,6 +263,22 @@ export const installedChecks: Check[] = [
       }
       if (bad.length === 0) return undefined;
       return { reason: bad.join('; '), fix: `kubectl -n ${namespace} describe deployment` };
+    },
+  },
+  {
+    id: 'injection-works',
+    category: 'firedrill-webhooks',
+    description: 'a pod created now is given its proxy (a dry run)',
+    run: async ({ api, namespace }) => {
+      const proof = await proveInjection(api);
+      if (proof.state === 'proven') return undefined;
+      return proof.state === 'missing'
+        ? { reason: proof.reason, fix: `kubectl -n ${namespace} logs deployment/${names.injector}` }
+        : {
+            warning: true,
+            reason: `not known: ${proof.reason}`,
+            fix: 'run check as somebody whose pods the cluster admits to namespace default',
+          };
     },
   },
   {

@@ -6,6 +6,8 @@ import type { KubeApi } from '../client/api.js';
 export interface Failure {
   reason: string;
   fix: string;
+  /** Not known to be wrong, only not known to be right: does not fail the command. */
+  warning?: boolean;
 }
 
 export interface CheckContext {

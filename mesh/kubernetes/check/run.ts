@@ -36,8 +36,9 @@ async function one(check: Check, context: CheckContext): Promise<CheckResult> {
     };
   }
   if (!failure) return { id, category, description, result: 'success' };
-  const result = check.warning ? 'warning' : 'error';
-  return { id, category, description, result, ...failure, documentation: documentationOf(id) };
+  const { warning = check.warning, ...why } = failure;
+  const result = warning ? 'warning' : 'error';
+  return { id, category, description, result, ...why, documentation: documentationOf(id) };
 }
 
 const skipped = ({ id, category, description }: Check, because: string): CheckResult => ({

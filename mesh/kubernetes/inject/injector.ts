@@ -8,10 +8,17 @@ import type { KubeApi } from '../client/api.js';
 import { Informer } from '../client/informer.js';
 import { resources } from '../client/objects.js';
 import type { Namespace } from '../discovery/types.js';
-import { type AdmissionReview, answerInject, answerValidate } from './admission.js';
-import { certificateMetrics, ensureServingCertificate, patchBundle } from './certificate.js';
-import { eventTarget, recordEvent } from './event.js';
-import type { InjectOptions, SkipReason } from './inject.js';
+import {
+  type AdmissionAnswer,
+  type AdmissionReview,
+  answerInject,
+  answerValidate,
+} from './admission.js';
+import { certificateMetrics } from './certificate.js';
+import { eventTarget, type EventText, recordEvent } from './event.js';
+import type { InjectOptions, Skipped, SkipReason } from './inject.js';
+import { namespaceLookup } from './namespace-lookup.js';
+import { Publication } from './publication.js';
 
 export interface InjectorOptions {
   listen: { host: string; port: number };
@@ -35,7 +42,6 @@ export interface Injector {
 }
 
 const maxBodyBytes = 8 * 1024 * 1024;
-const checkEveryMs = 60_000;
 /** Told by an Event. The others are the rule in most namespaces, and nobody wants an Event for each of their pods. */
 const toldReasons = new Set<SkipReason>([
   'Disabled',
@@ -51,87 +57,63 @@ export async function startInjector(
   options: InjectorOptions,
   log: (line: string) => void,
 ): Promise<Injector> {
-  const { namespace, serviceName } = options;
-  const names = [`${serviceName}.${namespace}.svc`, ...(options.extraNames ?? [])];
-  const namespaces = new Informer<Namespace>(api, resources.Namespace, {
-    onProblem: (message) => message && log(message),
-  });
+  const { namespace, serviceName, trustAnchorsConfigMap: bundleName } = options;
+  const onProblem = (message: string | undefined): void => void (message && log(message));
+  const namespaces = new Informer<Namespace>(api, resources.Namespace, { onProblem });
   const bundle = new Informer<{ data?: Record<string, string> } & Namespace>(
     api,
     resources.ConfigMap,
-    {
-      namespace,
-      fieldSelector: `metadata.name=${options.trustAnchorsConfigMap ?? 'none'}`,
-      onProblem: (message) => message && log(message),
-    },
+    { namespace, fieldSelector: `metadata.name=${bundleName ?? 'none'}`, onProblem },
   );
   await namespaces.start();
-  if (options.trustAnchorsConfigMap) await bundle.start();
-  const certificate = () =>
-    ensureServingCertificate(api, {
-      namespace,
+  if (bundleName) await bundle.start();
+  const trustAnchors = (): string | undefined =>
+    bundleName ? bundle.get(namespace, bundleName)?.data?.['ca.crt'] : undefined;
+  const publication = await Publication.open(
+    api,
+    {
+      ...options,
       secret: options.certificateSecret,
-      dnsNames: names,
+      dnsNames: [`${serviceName}.${namespace}.svc`, ...(options.extraNames ?? [])],
       lifetimeMs: options.certificateLifetimeMs,
       clock,
-    });
-  let serving = await certificate();
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.method === 'GET') {
-      response.end(request.url === '/metrics' ? certificateMetrics(serving) : 'ok\n');
-      return;
-    }
-    const review = JSON.parse(await readBody(request)) as AdmissionReview;
-    if (request.url?.startsWith('/validate')) return send(response, answerValidate(review));
-    const trustAnchors = options.trustAnchorsConfigMap
-      ? bundle.get(namespace, options.trustAnchorsConfigMap)?.data?.['ca.crt']
-      : undefined;
+    },
+    log,
+  );
+  const lookup = namespaceLookup(api, namespaces, clock);
+  const inject = async (review: AdmissionReview): Promise<AdmissionAnswer> => {
     const where = review.request.namespace ?? 'default';
-    const made = answerInject(review, namespaces.get('', where), {
-      ...options.inject,
-      trustAnchors,
-    });
-    send(response, made.answer);
-    const { skipped } = made;
+    const inForce = { ...options.inject, trustAnchors: trustAnchors() };
+    const { answer, skipped } = answerInject(review, await lookup(where), inForce);
     const target = review.request.object && eventTarget(review.request.object, where);
-    if (!skipped || !target || review.request.dryRun || !toldReasons.has(skipped.skipped)) return;
-    await recordEvent(api, clock, target, options.replica, {
-      type: skipped.skipped === 'Disabled' ? 'Normal' : 'Warning',
-      reason: `InjectionSkipped${skipped.skipped}`,
-      action: 'Inject',
-      note: `no proxy was injected: ${skipped.message}`.slice(0, 1000),
-    });
+    if (skipped && target && !review.request.dryRun && toldReasons.has(skipped.skipped)) {
+      recordEvent(api, clock, target, options.replica, eventOf(skipped)).catch((error: unknown) =>
+        log(`event: ${messageOf(error)}`),
+      );
+    }
+    return answer;
   };
-  const tls = { cert: serving.certificate, key: serving.key, minVersion: 'TLSv1.2' as const };
-  const server = createServer(tls, (request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      log(`webhook: ${messageOf(error)}`);
-      if (!response.headersSent) response.writeHead(400).end(`${messageOf(error)}\n`);
-    });
-  });
+  /** Before this, the API server would be sent to a server that it does not trust, and pods would start bare. */
+  const unready = (): string | undefined => {
+    if (!publication.published) return 'the webhook configurations do not name the CA yet';
+    if (bundleName && !trustAnchors()) return 'the controller has not written its trust bundle yet';
+    return undefined;
+  };
+  const read = (path: string): [status: number, text: string] => {
+    if (path === '/metrics') return [200, certificateMetrics(publication.serving)];
+    const problem = path === '/ready' ? unready() : undefined;
+    return problem === undefined ? [200, 'ok\n'] : [503, `${problem}\n`];
+  };
+  const { certificate, key } = publication.serving;
+  const server = webhookServer({ cert: certificate, key }, read, inject, log);
   await listening(server, options.listen);
-  const publish = async (): Promise<void> => {
-    await patchBundle(api, 'MutatingWebhookConfiguration', options.mutatingWebhook, serving.ca);
-    await patchBundle(api, 'ValidatingWebhookConfiguration', options.validatingWebhook, serving.ca);
-  };
-  await publish();
-  // Also mends a caBundle that someone else wrote over.
-  const timer = clock.every(checkEveryMs, () => {
-    certificate()
-      .then(async (next) => {
-        if (next.certificate !== serving.certificate) {
-          server.setSecureContext({ cert: next.certificate, key: next.key });
-          log('webhook certificate renewed');
-        }
-        serving = next;
-        await publish();
-      })
-      .catch((error: unknown) => log(`webhook certificate: ${messageOf(error)}`));
-  });
+  await publication.start(clock, (s) =>
+    server.setSecureContext({ cert: s.certificate, key: s.key }),
+  );
   return {
     port: (server.address() as AddressInfo).port,
     stop: async () => {
-      timer.cancel();
+      publication.stop();
       namespaces.stop();
       bundle.stop();
       await new Promise<void>((resolve) => {
@@ -140,6 +122,37 @@ export async function startInjector(
       });
     },
   };
+}
+
+const eventOf = ({ skipped, message }: Skipped): EventText => ({
+  type: skipped === 'Disabled' ? 'Normal' : 'Warning',
+  reason: `InjectionSkipped${skipped}`,
+  action: 'Inject',
+  note: `no proxy was injected: ${message}`.slice(0, 1000),
+});
+
+function webhookServer(
+  tls: { cert: string; key: string },
+  read: (path: string) => [status: number, text: string],
+  inject: (review: AdmissionReview) => Promise<AdmissionAnswer>,
+  log: (line: string) => void,
+): Server {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method, url = '' } = request;
+    if (method === 'GET') {
+      const [status, text] = read(url);
+      response.writeHead(status).end(text);
+      return;
+    }
+    const review = JSON.parse(await readBody(request)) as AdmissionReview;
+    send(response, url.startsWith('/validate') ? answerValidate(review) : await inject(review));
+  };
+  return createServer({ ...tls, minVersion: 'TLSv1.2' }, (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      log(`webhook: ${messageOf(error)}`);
+      if (!response.headersSent) response.writeHead(500).end(`${messageOf(error)}\n`);
+    });
+  });
 }
 
 function listening(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

@@ -6,6 +6,7 @@ import { type AnyObject, type Kind, meshGroup, resourceOf, resources } from '../
 import { annotations, labels } from '../annotations.js';
 import type { Pod } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
+import { proveInjection } from './injection-proof.js';
 import { names } from './manifests.js';
 
 const manager = 'firedrill-install';
@@ -64,13 +65,18 @@ async function established(api: KubeApi, crds: readonly string[]): Promise<void>
   });
 }
 
-/** Until every Deployment is available; the UserError says what was still missing. */
+/**
+ * Until every Deployment is available, and the API server has its pods injected where `objects` hold the injector.
+ * Throws a UserError that says what was still missing. Returns why injection could not be proven, if it could not.
+ */
 export async function waitAvailable(
   api: KubeApi,
   objects: readonly AnyObject[],
   withinMs: number,
-): Promise<void> {
+): Promise<string | undefined> {
   const deployments = objects.filter((o) => o.kind === 'Deployment');
+  const injects = objects.some((o) => o.kind === 'MutatingWebhookConfiguration');
+  let unproven: string | undefined;
   await waitFor(withinMs, async () => {
     for (const { metadata } of deployments) {
       const found = await api.find<Conditioned>(
@@ -80,8 +86,12 @@ export async function waitAvailable(
       );
       if (!holds(found, 'Available')) return `Deployment ${metadata.name} is not available`;
     }
+    const proof = injects ? await proveInjection(api) : undefined;
+    if (proof?.state === 'missing') return proof.reason;
+    if (proof?.state === 'unknown') unproven = proof.reason;
     return undefined;
   });
+  return unproven;
 }
 
 async function waitFor(

@@ -130,7 +130,11 @@ async function run(options: Options, upgrade: boolean): Promise<void> {
     const withinMs = parseDurationMs(options.wait === true ? '2m' : options.wait);
     if (withinMs === undefined)
       throw new UserError({ message: `--wait ${options.wait}`, expected: 'a duration such as 2m' });
-    await waitAvailable(api, objects, withinMs);
+    const unproven = await waitAvailable(api, objects, withinMs);
+    if (unproven !== undefined)
+      process.stderr.write(
+        `available; whether pods are injected could not be tried: ${unproven}\n`,
+      );
   }
   api.close();
 }

@@ -55,9 +55,10 @@ export function manifests(values: Values, revision = ''): Manifest[] {
     ...[...controllerObjects(values, ''), ...injectorObjects(values)].map((m) =>
       finish(m, 1, namespace),
     ),
+    // With the injector and not after it: it is ready when they have its certificate.
     ...webhookObjects(values)
       .map(always)
-      .map((m) => finish(m, 2, namespace)),
+      .map((m) => finish(m, 1, namespace)),
   ];
 }
 

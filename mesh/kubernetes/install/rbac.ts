@@ -41,7 +41,7 @@ export const controllerOwnRules = (): Rule[] => [
 ];
 
 export const injectorClusterRules = (): Rule[] => [
-  ...rule(['Namespace'], ['list', 'watch']),
+  ...rule(['Namespace'], ['get', 'list', 'watch']),
   ...rule(['Event'], ['create']),
   ...rule(['MutatingWebhookConfiguration'], ['get', 'patch'], [names.mutatingWebhook]),
   ...rule(['ValidatingWebhookConfiguration'], ['get', 'patch'], [names.validatingWebhook]),
