@@ -173,7 +173,8 @@ function registerGameDay(program: Command): void {
   const run = gameday
     .command('run')
     .description('starts a system, runs scenarios against it under load, writes a report')
-    .option('--dry-run', 'checks everything and says what would be done; nothing is started');
+    .option('--dry-run', 'checks everything and says what would be done; nothing is started')
+    .option('--confirm <name>', 'of the drill, where its guard wants it to be confirmed');
   withOptions(run)
     .addHelpText(
       'after',

@@ -6,12 +6,12 @@ import { namesOf } from '../system/names.js';
 import { readScenarios } from '../scenarios/read.js';
 import { judgingOf } from './judging.js';
 import { defaultAllowanceMs, defaultTimeScale } from './options.js';
-import { refuseImpossible, worldOf } from './world.js';
+import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export async function checkCommand(names: string[], slos: string[]): Promise<number> {
   const scenarios = readScenarios(names);
   const drill = findDrill();
-  const { groups, receivers } = judgingOf({
+  const judging = judgingOf({
     drill,
     slos: slos.length > 0 ? slos : drill.slos,
     rules: drill.rules,
@@ -19,7 +19,8 @@ export async function checkCommand(names: string[], slos: string[]): Promise<num
     timeScale: defaultTimeScale,
     allowanceMs: defaultAllowanceMs,
   });
-  refuseImpossible(scenarios, worldOf(await namesOf(drill), groups, receivers));
+  const world = worldOf(await namesOf(drill), judging.groups, judging.receivers);
+  refuseImpossible(scenarios, world, guardOf({ drill }, judging, scenarios));
   for (const { scenario, file } of scenarios) {
     const alerts = counted(scenario.expect.mustFire.length, 'alert');
     process.stdout.write(`${file}: ${scenario.id}, well formed; ${alerts} must fire\n`);

@@ -21,7 +21,7 @@ import { runGameDay, type GameDayOutcome } from './gameday.js';
 import { autoScale, judgingOf } from './judging.js';
 import { type GameDayOptions, parseTimeScale } from './options.js';
 import { planOf, planText } from './plan.js';
-import { refuseImpossible, worldOf } from './world.js';
+import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export interface CommandOptions {
   drill?: string;
@@ -40,22 +40,27 @@ export interface CommandOptions {
   state: string;
   allowance: string;
   dryRun?: boolean;
+  confirm?: string;
 }
 
 /** Checks everything that can be known before the first fault, and says what would be done. */
 export async function planCommand(given: CommandOptions): Promise<number> {
   const options = optionsOf(given);
   const scenarios = readScenarios(options.scenarios);
-  const { timing, groups, receivers, remarks } = judgingOf(options);
+  const judging = judgingOf(options);
+  const { timing, groups, receivers, remarks } = judging;
+  const guard = guardOf(options, judging, scenarios);
   const world = worldOf(await namesOf(options.drill), groups, receivers);
-  refuseImpossible(scenarios, world);
+  refuseImpossible(scenarios, world, guard);
   const plan = planOf(
     scenarios.map((s) => s.scenario),
     world.rules,
     timing,
   );
   const text =
-    given.output === 'json' ? `${JSON.stringify(plan, undefined, 2)}\n` : planText(plan, timing);
+    given.output === 'json'
+      ? `${JSON.stringify(plan, undefined, 2)}\n`
+      : planText(plan, timing, [...guard.conditions(), ...(await guard.answers())]);
   for (const remark of remarks) process.stderr.write(`${remark}\n`);
   process.stdout.write(text);
   return exitCode.ok;
@@ -154,6 +159,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     slos: given.slo.length > 0 ? given.slo : drill.slos,
     stateFolder: given.state,
     allowanceMs,
+    ...(given.confirm !== undefined && { confirm: given.confirm }),
     command: `firedrill ${process.argv.slice(2).join(' ')}`.trim(),
   };
 }

@@ -25,6 +25,7 @@ import type {
   Verdict,
 } from '../../runbooks/record.js';
 import type { RuleGroup, Slo } from '../../slo/index.js';
+import type { Guard } from '../guard/guard.js';
 import { localScrape, targetProblem } from '../faults/kinds.js';
 import { type ClientMetrics, startClientMetrics } from '../load/client-metrics.js';
 import { type Load, startPlan } from '../load/load.js';
@@ -48,7 +49,7 @@ import type { System } from '../system/model.js';
 import { namesOf } from '../system/names.js';
 import { type RunningSystem, startSystem } from '../system/start.js';
 import { alertEvent, alertEvents, inOrder } from './timeline.js';
-import { refuseImpossible, worldOf } from './world.js';
+import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export interface GameDayView {
   /** A passing state. */
@@ -90,15 +91,20 @@ export async function runGameDay(
       exitCode.aborted,
     );
   }
+  const guard = guardOf(options, judging, scenarios, clock);
   refuseImpossible(
     scenarios,
     worldOf(await namesOf(options.drill), judging.groups, judging.receivers),
+    guard,
   );
+  guard.confirmed(options.confirm);
+  await guard.refuse();
   const startedMs = clock.nowMs();
   const id = `${new Date(startedMs).toISOString().slice(0, 19).replaceAll(':', '-')}-${randomBytes(2).toString('hex')}`;
   const journal = new Journal(options.stateFolder, id, () => clock.nowMs());
   const warden = startWarden(journal.file);
-  const day = new GameDay({ options, view, signal, clock, id, journal, judging, ...judging });
+  const parts = { options, view, signal, clock, id, journal, judging, guard };
+  const day = new GameDay({ ...parts, ...judging });
   try {
     await day.start(scenarios);
     for (const scenario of scenarios) {
@@ -122,6 +128,7 @@ interface Parts {
   id: string;
   journal: Journal;
   judging: Judging;
+  guard: Guard;
   slos: readonly Slo[];
   groups: readonly RuleGroup[];
   timing: Timing;
@@ -304,6 +311,7 @@ class GameDay {
       timing,
       signal,
       systemGone: () => this.#running?.gone(),
+      guard: this.#parts.guard,
       stopSwitch: () => readSwitch(options.stateFolder),
       event: (event) => this.#events.push({ atMs: clock.nowMs(), ...event }),
       emit: (event) => view.event?.(event),

@@ -26,6 +26,8 @@ export interface GameDayOptions {
   /** For the journal and the kill switch. */
   stateFolder: string;
   allowanceMs: number;
+  /** What `--confirm` said: the drill's name, where its guard wants it. */
+  confirm?: string;
   /** As it was typed, for the record. */
   command: string;
 }

@@ -3,6 +3,8 @@ import { formatDurationMs } from '../../base/duration.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import { timeText } from '../../runbooks/words.js';
 import { faultKind } from '../faults/kinds.js';
+import { longestOf } from '../scenarios/length.js';
+import type { GuardAnswer } from '../guard/guard.js';
 import type { Timing } from '../runner/context.js';
 import type { Expected, Scenario, ScenarioFault } from '../scenarios/schema.js';
 
@@ -50,7 +52,7 @@ export function planOf(
       expected: scenario.expect.mustFire.map((wanted) => plannedAlert(wanted, rules, timing)),
       mustNotFire: scenario.expect.mustNotFire.map((not) => not.alert),
       aborts: scenario.abort.map((condition) => condition.name),
-      atMostMs: longest(scenario) * timing.timeScale,
+      atMostMs: longestOf(scenario) * timing.timeScale,
     };
   });
 }
@@ -86,16 +88,12 @@ function plannedAlert(
   };
 }
 
-/** Nominal: baseline, fault or arms, recovery. */
-function longest({ baseline, fault, arms, recovery }: Scenario): number {
-  const middle = arms
-    ? arms.runs.length * (arms.triggerFor + arms.observeFor)
-    : (fault?.atMost ?? 0);
-  return baseline + middle + recovery;
-}
-
 /** Ends with a newline. */
-export function planText(plan: readonly PlannedScenario[], timing: Timing): string {
+export function planText(
+  plan: readonly PlannedScenario[],
+  timing: Timing,
+  guard: readonly GuardAnswer[] = [],
+): string {
   const nominal = (ms: number): string => formatDurationMs(Math.round(ms / timing.timeScale));
   const lines = plan.flatMap((s) => [
     `${s.id}: ${s.title}`,
@@ -107,6 +105,9 @@ export function planText(plan: readonly PlannedScenario[], timing: Timing): stri
     `  at most     ${timeText(s.atMostMs)} (${nominal(s.atMostMs)} in production time)`,
     '',
   ]);
+  for (const { field, held, text } of guard) {
+    lines.push(`guard: ${field}: ${text}${held ? '' : ': a drill would be refused now'}`);
+  }
   lines.push(
     'every alert, target, route, counter, receiver and runbook page is there; nothing was started',
   );

@@ -1,10 +1,15 @@
 /** What scenarios must not get wrong, given the names of a system, its rules and its routing. */
-import { UserError } from '../../base/errors.js';
+import { formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { readPages } from '../../runbooks/pages.js';
 import type { RuleGroup } from '../../slo/index.js';
 import { checkScenario } from '../scenarios/check.js';
+import type { Clock } from '../../base/clock.js';
+import { Guard } from '../guard/guard.js';
+import { longestOf } from '../scenarios/length.js';
+import type { Judging } from './judging.js';
+import type { GameDayOptions } from './options.js';
 import type { ReadScenario } from '../scenarios/read.js';
-import type { SystemNames, World } from '../scenarios/world.js';
+import { strikableOf, type SystemNames, type World } from '../scenarios/world.js';
 
 export function worldOf(
   system: SystemNames,
@@ -20,7 +25,47 @@ export function worldOf(
 }
 
 /** Throws a UserError with the place of everything that cannot work: before anything is touched. */
-export function refuseImpossible(scenarios: readonly ReadScenario[], world: World): void {
-  const problems = scenarios.flatMap((scenario) => checkScenario(scenario, world));
+export function refuseImpossible(
+  scenarios: readonly ReadScenario[],
+  world: World,
+  guard?: Pick<Guard, 'excess'>,
+): void {
+  const problems = scenarios.flatMap((scenario) => [
+    ...checkScenario(scenario, world),
+    ...(guard ? excessProblems(scenario, world, guard) : []),
+  ]);
   if (problems.length > 0) throw new UserError(problems);
+}
+
+/** What of a scenario strikes more than the guard allows. */
+function excessProblems(
+  { scenario, document }: ReadScenario,
+  { system }: World,
+  guard: Pick<Guard, 'excess'>,
+): Problem[] {
+  const { faults, arms } = scenario;
+  const all = [...faults, ...(arms?.trigger ?? []), ...(arms?.runs.flatMap((r) => r.faults) ?? [])];
+  const targets = all.map((fault) => fault.target);
+  const excess = guard.excess(strikableOf(system), targets);
+  if (!excess) return [];
+  const ceiling = formatProblem({ place: excess.place, message: excess.field });
+  return [
+    {
+      place: document.placeOf([faults.length > 0 ? 'faults' : 'arms']),
+      message: `${excess.text} by the guard (${ceiling})`,
+    },
+  ];
+}
+
+/** The guard of the drill, for all of these scenarios one after the other. */
+export function guardOf(
+  { drill }: Pick<GameDayOptions, 'drill'>,
+  { slos, timing }: Pick<Judging, 'slos' | 'timing'>,
+  scenarios: readonly ReadScenario[],
+  clock?: Clock,
+): Guard {
+  const nominalMs = scenarios.reduce((sum, { scenario }) => sum + longestOf(scenario), 0);
+  const { name, folder, guard, placeOf } = drill;
+  const lengthMs = nominalMs * timing.timeScale;
+  return new Guard({ name, folder, guard, placeOf, slos, lengthMs }, clock);
 }

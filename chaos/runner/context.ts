@@ -8,6 +8,7 @@ import type { System } from '../system/model.js';
 import type { Load } from '../load/load.js';
 import type { LocalPoints } from './injection.js';
 import type { Journal } from './journal.js';
+import type { Guard } from '../guard/guard.js';
 import type { Stop } from './stop-switch.js';
 
 export interface RunContext {
@@ -27,6 +28,8 @@ export interface RunContext {
   signal: AbortSignal;
   /** Why there is no system any more; undefined while there is. */
   systemGone?(): string | undefined;
+  /** Asked once more before a scenario breaks anything, and at each injection. */
+  guard?: Pick<Guard, 'refusals' | 'excess'>;
   /** The kill switch, looked at again and again. */
   stopSwitch(): Stop | undefined;
   event(event: Omit<TimelineEvent, 'atMs'> & { atMs?: number }): void;

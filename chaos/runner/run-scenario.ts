@@ -3,7 +3,7 @@
  * Whatever happens on the way (Ctrl-C, the kill switch, an error), what was broken is taken back before it returns.
  */
 import { sleep } from '../../base/clock.js';
-import { messageOf } from '../../base/errors.js';
+import { formatProblem, messageOf } from '../../base/errors.js';
 import type {
   ArmRecord,
   CheckRecord,
@@ -13,6 +13,7 @@ import type {
   PhaseRecord,
   ScenarioRecord,
 } from '../../runbooks/record.js';
+import { longestOf } from '../scenarios/length.js';
 import { fillQuery } from '../scenarios/query.js';
 import type { ReadScenario } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
@@ -105,6 +106,7 @@ export class ScenarioRun {
     try {
       await this.#baseline();
       if (this.#steady) {
+        await this.#askGuard();
         this.injectedMs = this.nowMs;
         if (this.scenario.arms) await runArms(this);
         else await this.#breakIt();
@@ -120,6 +122,17 @@ export class ScenarioRun {
     const record = await this.#record(startedMs, rollback, meter.stop());
     this.live.ended(record);
     return record;
+  }
+
+  /** Whether it may still be broken: a page may fire by now, an incident be open. */
+  async #askGuard(): Promise<void> {
+    const [refusal] = (await this.context.guard?.refusals(this.#longestMs)) ?? [];
+    if (refusal !== undefined) throw new Halt(`the guard refuses: ${refusal}`);
+  }
+
+  /** From the first injection on. */
+  get #longestMs(): number {
+    return this.real(longestOf(this.scenario) - this.scenario.baseline);
   }
 
   #halted(error: unknown): void {
@@ -200,7 +213,13 @@ export class ScenarioRun {
 
   /** Begins a fault, and says so. */
   async inject(fault: ScenarioFault): Promise<Injection> {
-    const { clock, journal, system, run, local } = this.context;
+    const { clock, journal, system, run, local, guard } = this.context;
+    const targets = [...this.injections.map((i) => i.fault.target), fault.target];
+    const excess = guard?.excess(system.description, targets);
+    if (excess) {
+      const why = formatProblem({ place: excess.place, message: excess.text });
+      throw new Halt(`the guard refuses the fault ${fault.id}: ${why}`);
+    }
     const name = `${run}-${this.scenario.id}-${this.injections.length}`;
     const injection = new Injection({ clock, journal, system, run: name, local }, fault);
     this.injections.push(injection);

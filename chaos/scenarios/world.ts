@@ -1,4 +1,5 @@
 /** What a scenario may speak of: the names that a system, its rules and its routing have, known before they run. */
+import type { Strikable } from '../guard/blast-radius.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 
 export interface SystemNames {
@@ -11,6 +12,8 @@ export interface SystemNames {
   targets?: Readonly<Record<string, readonly string[]>>;
   /** Of its own load. */
   routes?: readonly string[];
+  /** Who is struck with a sidecar, a relay or a call; absent: services and workloads are all that is known. */
+  strikable?: Strikable;
 }
 
 export interface World {
@@ -24,6 +27,14 @@ export interface World {
   /** Runbook pages by name. */
   pages: ReadonlySet<string>;
 }
+
+export const strikableOf = ({ strikable, services }: SystemNames): Strikable =>
+  strikable ?? {
+    workloads: services.flatMap(({ name: service, workloads }) =>
+      workloads.map((name) => ({ name, service })),
+    ),
+    relays: [],
+  };
 
 export const workloadsOf = ({ services }: SystemNames): string[] =>
   services.flatMap((s) => s.workloads);

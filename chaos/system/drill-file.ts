@@ -1,7 +1,7 @@
 /** Reads a firedrill.yaml: every mistake with file, line and column, before anything is started. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import { type Problem, UserError } from '../../base/errors.js';
+import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, readYaml } from '../../base/yaml.js';
 import { loadAt, type LoadPlan } from '../load/load-file.js';
 import { plainTemplate } from '../load/profile.js';
@@ -31,6 +31,8 @@ export interface Drill extends Omit<DrillFile, Resolved> {
   alertmanager?: string;
   /** Absolute paths, or names of ours. */
   scenarios: string[];
+  /** Of the value at that path in the file. */
+  placeOf(path: Path): Place;
 }
 
 type At = (path: Path, message: string, expected?: string) => void;
@@ -69,6 +71,7 @@ export function readDrill(file: string): Drill {
     file: resolve(file),
     folder,
     load,
+    placeOf: (path) => document.placeOf(path),
     ...(routing !== undefined && { alertmanager: routing }),
   };
 }

@@ -1,6 +1,7 @@
 /** The format of firedrill.yaml: what is drilled, by which rules, with which load; README.md explains it. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
+import { guardSchema } from '../guard/guard-schema.js';
 import { identifier, text } from '../scenarios/fields.js';
 
 /** Of processes: real time, which no time scale shortens. */
@@ -128,17 +129,7 @@ export const drillSchema = z.strictObject({
   alertmanager: text.optional().describe('the alertmanager.yml that is under test'),
   load: z.unknown().optional().describe('what is sent to the entry: a file, or the load itself'),
   scenarios: z.array(text).default([]).describe('files, patterns, or names of ours'),
-  guard: z
-    .strictObject({
-      maxServices: z.int().min(1).optional().describe('that one scenario may strike'),
-      hours: text
-        .regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/, {
-          error: 'expected such as 09:00-17:00',
-        })
-        .optional()
-        .describe('of the day, local time, in which it may run'),
-    })
-    .default({}),
+  guard: guardSchema.default({ confirm: false }),
 });
 
 export type DrillFile = z.output<typeof drillSchema>;

@@ -38,6 +38,8 @@ export interface RelayDescription {
   from: string;
   /** The service or dependency that it leads to. */
   to: string;
+  /** Name of its process. */
+  process?: string;
   /** Port of its faults and metrics. */
   admin: number;
 }

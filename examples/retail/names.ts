@@ -24,6 +24,15 @@ export const shopNames = (): SystemNames => ({
   })),
   processes: ['controller', ...workloads.flatMap((w) => [w.name, proxyName(w.name)])],
   parts: ['controller', 'registry'],
+  strikable: {
+    workloads: workloads.map(({ name, service }) => ({
+      name,
+      service,
+      proxy: proxyName(name),
+      edges: (calls[service] ?? []).map((to) => ({ name: `${service}/${to}`, to })),
+    })),
+    relays: [],
+  },
   targets: {
     call: Object.entries(calls).flatMap(([from, all]) =>
       all.flatMap((to) => [`${from}/${to}`, to]),

@@ -69,6 +69,7 @@ export interface Mutation {
   /** What a DELETE of the lease answers. */
   undoStatus?: number;
   emit?: (event: DrillEvent) => void;
+  guard?: RunContext['guard'];
 }
 
 const scrapeMs = 100;
@@ -167,6 +168,7 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
     event: () => undefined,
     progress: () => undefined,
     ...(mutation.emit && { emit: mutation.emit }),
+    ...(mutation.guard && { guard: mutation.guard }),
     local: {},
   } as RunContext;
   try {

@@ -14,6 +14,7 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
     .flatMap((s) => s.workloads.map(sidecarName));
   const calls = Object.entries(spec.services).flatMap(([from, { calls: own }]) =>
     Object.entries(own).map(([call, to]) => ({
+      from,
       edge: `${from}/${call}`,
       to: (to.service ?? to.dependency) as string,
       isTcp: protocolOf(spec, to) === 'tcp',
@@ -31,6 +32,21 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
       ...new Set(calls.filter((c) => c.isTcp).map((c) => c.relay)),
     ],
     parts: spec.mesh === 'mtls' ? ['controller'] : [],
+    strikable: {
+      workloads: services.flatMap(({ name: service, workloads }) =>
+        workloads.map((workload) => ({
+          name: workload,
+          service,
+          ...(hasSidecar(spec, service) && { proxy: sidecarName(workload) }),
+          edges: calls
+            .filter((c) => c.from === service && !c.isTcp)
+            .map(({ edge, to }) => ({ name: edge, to })),
+        })),
+      ),
+      relays: calls
+        .filter((c) => c.isTcp)
+        .map(({ edge, from, to, relay }) => ({ name: edge, from, to, process: relay })),
+    },
     targets: {
       call: edges,
       service: [...new Set([...services.flatMap((s) => [...s.workloads, s.name]), ...edges])],

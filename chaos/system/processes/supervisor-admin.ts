@@ -79,7 +79,13 @@ function describe(supervisor: Supervisor): SystemDescription {
     }),
     workloads: layout.workloads.map((workload) => workloadOf(layout, workload)),
     dependencies: Object.keys(layout.spec.dependencies),
-    relays: layout.relays.map(({ name, from, to, admin }) => ({ name, from, to, admin })),
+    relays: layout.relays.map(({ name, from, to, admin, process }) => ({
+      name,
+      from,
+      to,
+      admin,
+      process,
+    })),
     processes: kindsOf(layout).map(({ name, kind }) => ({
       name,
       kind,

@@ -1,0 +1,248 @@
+/**
+ * Asks whether a system may be broken now: the guard of its firedrill.yaml, question by question. Asked before anything
+ * is started, and again before each scenario's first fault. A question that cannot be answered is answered no.
+ */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { type Clock, realClock } from '../../base/clock.js';
+import { exitCode, formatProblem, messageOf, type Place, UserError } from '../../base/errors.js';
+import { wakes } from '../../runbooks/pager.js';
+import type { Slo } from '../../slo/index.js';
+import { PrometheusClient } from '../../slo/budget/prometheus.js';
+import { budgetState } from '../../slo/budget/state.js';
+import { percentText, timeText } from '../../runbooks/words.js';
+import { type Excess, excessOf, type Strikable } from './blast-radius.js';
+import { type GuardSpec, weekdays } from './guard-schema.js';
+
+export interface GuardAnswer {
+  /** Of firedrill.yaml: `hours`, `production.budgetLeft`. */
+  field: string;
+  held: boolean;
+  text: string;
+}
+
+export interface Guarded {
+  guard: GuardSpec;
+  /** Of the drill: what must be confirmed. */
+  name: string;
+  /** Where commands run. */
+  folder: string;
+  placeOf(path: readonly string[]): Place;
+  slos: readonly Slo[];
+  /** Real: all of what is still to be run, at the most. */
+  lengthMs: number;
+}
+
+const limitMs = 10_000;
+const outputMax = 64 * 1024;
+const shownMax = 3;
+
+export class Guard {
+  readonly #drill: Guarded;
+  readonly #clock: Clock;
+
+  constructor(drill: Guarded, clock: Clock = realClock) {
+    this.#drill = drill;
+    this.#clock = clock;
+  }
+
+  /** Throws a UserError (usage) unless the name was typed that the guard wants. */
+  confirmed(given: string | undefined): void {
+    const { guard, name } = this.#drill;
+    if (!guard.confirm || given === name) return;
+    const typed = given === undefined ? '' : `, not --confirm ${given}`;
+    throw new UserError({
+      place: this.#drill.placeOf(['guard', 'confirm']),
+      message: `${name} is broken only with --confirm ${name}${typed}`,
+    });
+  }
+
+  /** What a run will be asked for beside the questions: for a plan. */
+  conditions(): GuardAnswer[] {
+    const { guard, name } = this.#drill;
+    const text = `gameday run is refused without --confirm ${name}`;
+    return guard.confirm ? [{ field: 'confirm', held: true, text }] : [];
+  }
+
+  /** Whether these targets together are more than one scenario may strike. */
+  excess(system: Strikable, targets: readonly string[]): (Excess & { place: Place }) | undefined {
+    const excess = excessOf(this.#drill.guard, system, targets);
+    return excess && { ...excess, place: this.#drill.placeOf(['guard', excess.field]) };
+  }
+
+  /** Every question of the guard but the confirmation, asked now. Never throws. */
+  async answers(lengthMs = this.#drill.lengthMs): Promise<GuardAnswer[]> {
+    const { guard } = this.#drill;
+    const { production, incidents } = guard;
+    const answers: GuardAnswer[] = [];
+    if (guard.days || guard.hours !== undefined) answers.push(...this.#times(lengthMs));
+    if (incidents) answers.push(await this.#asked('incidents', () => this.#incidents(incidents)));
+    if (!production) return answers;
+    if (production.pages === 'refused') {
+      answers.push(await this.#asked('production', () => this.#pages(production)));
+    }
+    const { budgetLeft, prometheus } = production;
+    if (budgetLeft !== undefined && prometheus !== undefined) {
+      const left = (): Promise<[boolean, string]> => this.#budget(prometheus, budgetLeft);
+      answers.push(await this.#asked('production.budgetLeft', left));
+    }
+    return answers;
+  }
+
+  /** `firedrill.yaml:12:10: ...` for each question that says no. */
+  async refusals(lengthMs?: number): Promise<string[]> {
+    const answers = await this.answers(lengthMs);
+    return answers
+      .filter((answer) => !answer.held)
+      .map(({ field, text }) => formatProblem({ place: this.#placeOf(field), message: text }));
+  }
+
+  /** Throws a UserError (aborted) where a question says no. */
+  async refuse(): Promise<void> {
+    const refusals = await this.refusals();
+    if (refusals.length === 0) return;
+    throw new UserError(
+      refusals.map((text) => ({ message: `the guard refuses: ${text}` })),
+      exitCode.aborted,
+    );
+  }
+
+  #placeOf(field: string): Place {
+    return this.#drill.placeOf(['guard', ...field.split('.')]);
+  }
+
+  async #asked(field: string, ask: () => Promise<[boolean, string]>): Promise<GuardAnswer> {
+    try {
+      const [held, text] = await ask();
+      return { field, held, text };
+    } catch (error) {
+      return { field, held: false, text: `it cannot be asked: ${messageOf(error)}` };
+    }
+  }
+
+  #times(lengthMs: number): GuardAnswer[] {
+    const { guard } = this.#drill;
+    const answers: GuardAnswer[] = [];
+    const zone = guard.timeZone === undefined ? '' : ` in ${guard.timeZone}`;
+    const from = localTime(this.#clock.nowMs(), guard.timeZone);
+    const to = localTime(this.#clock.nowMs() + lengthMs, guard.timeZone);
+    if (guard.days) {
+      const held = guard.days.includes(from.day) && guard.days.includes(to.day);
+      const text = held
+        ? `it is ${from.day}${zone}`
+        : `it is ${from.day}${zone}, and drills are run on ${guard.days.join(', ')}`;
+      answers.push({ field: 'days', held, text });
+    }
+    if (guard.hours !== undefined) {
+      const [open = '', shut = ''] = guard.hours.split('-');
+      const begins = within(from.minutes, minutesOf(open), minutesOf(shut));
+      const ends = endsInTime(from.minutes, lengthMs, minutesOf(open), minutesOf(shut));
+      const now = `it is ${from.text}${zone}`;
+      const text = !begins
+        ? `${now}, and drills are run from ${open} to ${shut}`
+        : ends
+          ? now
+          : `${now}, and what takes up to ${timeText(lengthMs)} is not over by ${shut}`;
+      answers.push({ field: 'hours', held: begins && ends, text });
+    }
+    return answers;
+  }
+
+  async #incidents(command: readonly string[]): Promise<[boolean, string]> {
+    const [program = '', ...args] = command;
+    const { stdout } = await promisify(execFile)(program, args, {
+      cwd: this.#drill.folder,
+      timeout: limitMs,
+      maxBuffer: outputMax,
+      killSignal: 'SIGKILL',
+    });
+    const open = stdout.split('\n').filter((line) => line.trim() !== '');
+    return [open.length === 0, open.length === 0 ? 'no incident is open' : `open: ${few(open)}`];
+  }
+
+  async #pages(production: NonNullable<GuardSpec['production']>): Promise<[boolean, string]> {
+    const { alertmanager, prometheus = '' } = production;
+    const firing =
+      alertmanager === undefined
+        ? await firingAt(prometheus, this.#clock.nowMs())
+        : await firingIn(alertmanager);
+    const pages = firing.filter(({ severity = 'none' }) => wakes(severity));
+    const names = [...new Set(pages.map((labels) => labels.alertname ?? 'an alert'))];
+    return [names.length === 0, names.length === 0 ? 'no page fires' : `firing: ${few(names)}`];
+  }
+
+  async #budget(url: string, atLeast: number): Promise<[boolean, string]> {
+    const prometheus = new PrometheusClient(url, limitMs);
+    const atMs = this.#clock.nowMs();
+    const low: string[] = [];
+    for (const slo of this.#drill.slos) {
+      const { rolling } = await budgetState(slo, prometheus, { atMs });
+      if (rolling.remaining < atLeast) low.push(`${slo.id} has ${percentText(rolling.remaining)}`);
+    }
+    const bound = percentText(atLeast);
+    if (low.length > 0) return [false, `${few(low)} of its budget left, and ${bound} are needed`];
+    if (this.#drill.slos.length === 0) return [false, 'no SLO is given, whose budget it could be'];
+    return [true, `every SLO has ${bound} of its budget left`];
+  }
+}
+
+const few = (names: readonly string[]): string =>
+  names.length > shownMax
+    ? `${names.slice(0, shownMax).join('; ')}; and ${names.length - shownMax} more`
+    : names.join('; ');
+
+type Labels = Record<string, string | undefined>;
+
+async function firingAt(prometheus: string, nowMs: number): Promise<Labels[]> {
+  const client = new PrometheusClient(prometheus, limitMs);
+  return (await client.query('ALERTS{alertstate="firing"}', nowMs)).map((s) => s.labels);
+}
+
+/** What people are notified of: neither silenced nor inhibited. */
+async function firingIn(alertmanager: string): Promise<Labels[]> {
+  const base = alertmanager.replace(/\/$/, '');
+  const url = `${base}/api/v2/alerts?active=true&silenced=false&inhibited=false`;
+  const response = await fetch(url, { signal: AbortSignal.timeout(limitMs) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  const alerts: unknown = await response.json();
+  if (!Array.isArray(alerts)) throw new Error(`${url} did not answer with a list of alerts`);
+  return alerts.map((alert: { labels?: Labels }) => alert.labels ?? {});
+}
+
+interface LocalTime {
+  day: (typeof weekdays)[number];
+  minutes: number;
+  text: string;
+}
+
+export function localTime(atMs: number, timeZone: string | undefined): LocalTime {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    weekday: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    ...(timeZone !== undefined && { timeZone }),
+  }).formatToParts(atMs);
+  const part = (type: string): string => parts.find((p) => p.type === type)?.value ?? '';
+  const text = `${part('hour')}:${part('minute')}`;
+  const day = weekdays.find((d) => d === part('weekday').toLowerCase()) ?? 'sun';
+  return { day, minutes: minutesOf(text), text };
+}
+
+const minutesOf = (text: string): number => {
+  const [hours = 0, minutes = 0] = text.split(':').map(Number);
+  return hours * 60 + minutes;
+};
+
+/** `22:00-04:00` goes over midnight. */
+const within = (minutes: number, open: number, shut: number): boolean =>
+  open < shut ? minutes >= open && minutes < shut : minutes >= open || minutes < shut;
+
+const dayMinutes = 1440;
+
+/** Whether so long after `minutes`, which lies within, it is not over yet. */
+const endsInTime = (minutes: number, lengthMs: number, open: number, shut: number): boolean => {
+  const left = (shut - minutes + dayMinutes) % dayMinutes;
+  const whole = open === shut ? Infinity : left;
+  return lengthMs / 60_000 <= whole;
+};

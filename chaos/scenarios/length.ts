@@ -1,0 +1,10 @@
+/** How long a scenario takes at the most. */
+import type { Scenario } from './schema.js';
+
+/** Nominal: baseline, fault or arms, recovery. */
+export function longestOf({ baseline, fault, arms, recovery }: Scenario): number {
+  const middle = arms
+    ? arms.runs.length * (arms.triggerFor + arms.observeFor)
+    : (fault?.atMost ?? 0);
+  return baseline + middle + recovery;
+}
