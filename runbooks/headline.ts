@@ -2,6 +2,7 @@
 import { pagerLine, pagerTally } from './pager.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from './record.js';
 import {
+  deathText,
   outcomeText,
   outcomeWord,
   plural,
@@ -46,7 +47,7 @@ export function tallyOf(scenarios: readonly ScenarioRecord[]): Tally {
         ? []
         : [`${s.id}: the rollback did not finish`]),
     ]),
-    dead: scenarios.flatMap((s) => s.rollback.dead ?? []),
+    dead: scenarios.flatMap((s) => (s.rollback.dead ?? []).map((d) => deathText(d, s.faults))),
   };
 }
 
@@ -87,7 +88,7 @@ function failLine(record: GameDayRecord, tally: Tally): string {
   const [silence] = record.scenarios.flatMap((s) => s.silences ?? []);
   if (silence) return `Silent failure: ${silenceText(silence)}.`;
   const [dead] = tally.dead;
-  if (dead !== undefined) return `${dead} died, and no fault took it.`;
+  if (dead !== undefined) return `${dead}${more(tally.dead.length)}.`;
   if (tally.unexpected > 0) {
     return `${plural(tally.unexpected, 'alert')} fired that nobody expected.`;
   }

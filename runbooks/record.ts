@@ -158,8 +158,8 @@ export interface ScenarioRecord {
     startedMs?: number;
     endedMs?: number;
     residue: string[];
-    /** Injection points that no longer answered: they died, and no fault of the scenario took them. */
-    dead?: string[];
+    /** What died without a fault of the scenario that took it: processes, injection points that no longer answered. */
+    dead?: DeathRecord[];
   };
   client: ClientTotals;
   /** Absent where every failure of callers paged somebody. */
@@ -240,6 +240,15 @@ export interface FaultRecord {
   /** What one of `effect` is: `certificate requests refused`. */
   effectUnit: string;
   undo: 'done' | 'lapsed' | 'failed' | 'none';
+}
+
+export interface DeathRecord {
+  /** Of a process or an injection point. */
+  name: string;
+  /** When the process ended; absent where it was only found not to answer. */
+  atMs?: number;
+  /** `ended with 1: Error: read ECONNRESET`. */
+  how?: string;
 }
 
 export interface AlertRef {

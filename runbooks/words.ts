@@ -1,6 +1,8 @@
 /** Numbers and verdicts as an on-call person reads them: the report, the postmortem and the terminal say the same. */
 import type {
+  DeathRecord,
   ExpectationRecord,
+  FaultRecord,
   OutcomeKind,
   ScenarioRecord,
   SilenceRecord,
@@ -180,4 +182,23 @@ export function theoryMissText({ theory, firedAfterMs }: ExpectationRecord): str
   return firedAfterMs < earliestMs
     ? `${timeText(earliestMs - firedAfterMs)} early`
     : `${timeText(firedAfterMs - latestMs)} late`;
+}
+
+/** `unleash died by itself 54 ms after the fault cut was taken back: it ended with 1: Error: read ECONNRESET`. */
+export function deathText(
+  { name, how, atMs }: DeathRecord,
+  faults: readonly FaultRecord[],
+): string {
+  if (how === undefined) return `${name} died, and no fault of this scenario took it`;
+  const moments = faults.flatMap((f) => [
+    { atMs: f.requestedMs, what: `the fault ${f.id} was put` },
+    ...(f.endedMs === undefined
+      ? []
+      : [{ atMs: f.endedMs, what: `the fault ${f.id} was taken back` }]),
+  ]);
+  const last = moments
+    .filter((m) => m.atMs > 0 && m.atMs <= (atMs ?? 0))
+    .sort((a, b) => b.atMs - a.atMs)[0];
+  const when = last === undefined ? '' : ` ${timeText((atMs ?? 0) - last.atMs)} after ${last.what}`;
+  return `${name} died by itself${when}: it ${how}`;
 }

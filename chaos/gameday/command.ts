@@ -15,7 +15,7 @@ import { findDrill } from '../system/bundled.js';
 import { namesOf } from '../system/names.js';
 import { drillEvents } from '../../runbooks/events.js';
 import { EventFile } from './event-file.js';
-import { readScenarios } from '../scenarios/read.js';
+import { ownScenarios, readScenarios } from '../scenarios/read.js';
 import type { Drill } from '../system/drill-file.js';
 import { runGameDay, type GameDayOutcome } from './gameday.js';
 import { autoScale, judgingOf } from './judging.js';
@@ -147,7 +147,8 @@ function optionsOf(given: CommandOptions): GameDayOptions {
   const prometheus = oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real']);
   return {
     drill,
-    scenarios: given.scenarios?.split(',').map((name) => name.trim()) ?? drill.scenarios,
+    scenarios:
+      given.scenarios === undefined ? drill.scenarios : chosen(given.scenarios, drill.scenarios),
     timeScale,
     ...(why !== undefined && { scaleWhy: why }),
     rules,
@@ -162,6 +163,20 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     ...(given.confirm !== undefined && { confirm: given.confirm }),
     command: `firedrill ${process.argv.slice(2).join(' ')}`.trim(),
   };
+}
+
+/** By id where the drill has a scenario of that id, else as it was named: a file, or one of ours. */
+function chosen(list: string, ofDrill: readonly string[]): string[] {
+  const known = readScenarios(ofDrill);
+  return list.split(',').map((part) => {
+    const name = part.trim();
+    const at = known.findIndex((k) => k.scenario.id === name);
+    if (at >= 0) return ofDrill[at] as string;
+    if (/[./\\]/.test(name) || ownScenarios().includes(name)) return name;
+    const ids = known.map((k) => k.scenario.id);
+    const expected = `a file, one of the drill (${ids.join(', ')}), or one of ${ownScenarios().join(', ')}`;
+    throw new UserError({ message: `no scenario '${name}'`, expected });
+  });
 }
 
 /** As typed, as the drill says, or from its rules. */

@@ -14,9 +14,15 @@ export async function gatherEvidence(
   run: ScenarioRun,
   firings: readonly Firing[],
   stretch: Stretch,
-): Promise<Pick<Evidence, 'rules' | 'sightings' | 'gaps' | 'moments' | 'trouble'>> {
+): Promise<
+  Pick<Evidence, 'rules' | 'sightings' | 'gaps' | 'moments' | 'trouble'> & {
+    processEvents: ProcessEvent[];
+  }
+> {
   const { groups } = run.context;
   await run.sightings.look(run.nowMs);
+  const url = `${run.context.system.admin}/events`;
+  const processEvents = await askJson<ProcessEvent[]>(url).catch(() => []);
   const rules = groups.flatMap((g) => g.rules).filter((r) => r.kind === 'alert');
   const { mustFire } = run.scenario.expect;
   const gaps: OutcomeFacts['gap'][] = [];
@@ -25,7 +31,8 @@ export async function gatherEvidence(
     rules,
     sightings: run.sightings.all,
     gaps,
-    moments: await momentsOf(run, firings),
+    moments: momentsOf(run, firings, processEvents),
+    processEvents,
     trouble: run.sightings.trouble,
   };
 }
@@ -59,15 +66,14 @@ async function gapFor(
   return lost === undefined ? undefined : { what: lost, underFault: true };
 }
 
-async function momentsOf(
+function momentsOf(
   run: ScenarioRun,
   firings: readonly Firing[],
-): Promise<(Moment | undefined)[]> {
+  events: readonly ProcessEvent[],
+): (Moment | undefined)[] {
   const { mustFire } = run.scenario.expect;
   const { injectedMs } = run;
   if (injectedMs === undefined || mustFire.every((w) => w.notBefore === undefined)) return [];
-  const url = `${run.context.system.admin}/events`;
-  const events = await askJson<ProcessEvent[]>(url).catch(() => []);
   const faults = run.injections.map((i) => i.record);
   return mustFire.map((wanted) => momentOf(wanted, { injectedMs, events, firings, faults }));
 }

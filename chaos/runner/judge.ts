@@ -4,6 +4,7 @@ import type {
   AlertRef,
   ArmRecord,
   CheckRecord,
+  DeathRecord,
   ExpectationRecord,
   FaultRecord,
   LatenessRecord,
@@ -12,7 +13,7 @@ import type {
   TheoryRecord,
   Verdict,
 } from '../../runbooks/record.js';
-import { silenceText } from '../../runbooks/words.js';
+import { deathText, silenceText } from '../../runbooks/words.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import { type Firing, fulfils, matches, receivedMs } from './firings.js';
@@ -67,8 +68,8 @@ export interface Evidence {
   residue: readonly string[];
   /** Where callers failed and nobody was paged. */
   silences: readonly SilenceRecord[];
-  /** Injection points that no longer answer, and that no fault took. */
-  dead: readonly string[];
+  /** What died without a fault of the scenario that took it. */
+  dead: readonly DeathRecord[];
 }
 
 export interface Judgement {
@@ -102,13 +103,14 @@ export function judge(evidence: Evidence): Judgement {
     ...evidence.residue.map((r) => `left behind: ${r}`),
   ];
   const timing = [
+    // The cause before its consequences.
+    ...evidence.dead.map((death) => deathText(death, evidence.faults)),
     ...timely.flatMap(expectationReasons),
     ...unexpected.map((f) => `${f.name} fired (${f.severity}) and was not expected`),
     ...silenceReasons(evidence),
     ...measureReasons(evidence),
     ...armReasons(evidence),
     ...evidence.checks.filter((c) => !c.held).map((c) => `${c.name}: ${c.detail}`),
-    ...evidence.dead.map((name) => `${name} died, and no fault of this scenario took it`),
   ];
   const failed = [...structural, ...timing];
   const busy = tooBusy(evidence.lateness, evidence.scrapeIntervalMs);

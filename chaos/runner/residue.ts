@@ -1,5 +1,6 @@
 /** Looks at every injection point for what should be gone by now. */
 import { messageOf } from '../../base/errors.js';
+import type { DeathRecord } from '../../runbooks/record.js';
 import { askJson, Unreachable } from '../system/ask.js';
 import type { RunContext } from './context.js';
 
@@ -7,7 +8,7 @@ export interface Residue {
   /** Faults that are still on, or that cannot be asked for. */
   left: string[];
   /** Injection points of which nobody answers: a fault that they held went with them. */
-  dead: string[];
+  dead: DeathRecord[];
 }
 
 export async function findResidue(context: RunContext): Promise<Residue> {
@@ -19,7 +20,7 @@ export async function findResidue(context: RunContext): Promise<Residue> {
         const own = leases.filter((lease) => lease.id.startsWith(context.run));
         residue.left.push(...own.map((lease) => `${lease.id} is still on at ${name}`));
       } catch (error) {
-        if (error instanceof Unreachable) residue.dead.push(name);
+        if (error instanceof Unreachable) residue.dead.push({ name });
         else residue.left.push(`${name} cannot be asked for faults: ${messageOf(error)}`);
       }
     }),

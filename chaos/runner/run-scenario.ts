@@ -7,6 +7,7 @@ import { formatProblem, messageOf } from '../../base/errors.js';
 import type {
   ArmRecord,
   CheckRecord,
+  DeathRecord,
   LatenessRecord,
   MeasureRecord,
   PhaseKind,
@@ -21,6 +22,7 @@ import { AbortWatch } from './abort.js';
 import { runArms } from './arms.js';
 import { evaluateChecks } from './checks.js';
 import type { RunContext } from './context.js';
+import { deathsOf } from './deaths.js';
 import { gatherEvidence } from './evidence.js';
 import { firingsOf, fulfils } from './firings.js';
 import { Injection } from './injection.js';
@@ -56,8 +58,8 @@ export class ScenarioRun {
   readonly arms: ArmRecord[] = [];
   readonly steps: Steps;
   readonly residue: string[] = [];
-  /** Injection points that no longer answer. */
-  readonly dead: string[] = [];
+  /** Injection points that no longer answer, and processes that ended by themselves. */
+  readonly dead: DeathRecord[] = [];
   readonly sightings: Sightings;
   readonly live: LiveEvents;
   injectedMs: number | undefined;
@@ -275,7 +277,16 @@ export class ScenarioRun {
     this.#checks.push(...(await evaluateChecks(this, 'recovery', stretch)));
     const found = await findResidue(this.context);
     this.residue.push(...found.left);
-    this.dead.push(...found.dead);
+    this.#dead(found.dead);
+  }
+
+  /** One entry a name: how it ended says more than that it does not answer. */
+  #dead(found: readonly DeathRecord[]): void {
+    for (const death of found) {
+      const known = this.dead.findIndex((d) => d.name === death.name);
+      if (known < 0) this.dead.push(death);
+      else if (death.how !== undefined) this.dead[known] = death;
+    }
   }
 
   /** Of those that must resolve. */
@@ -380,7 +391,11 @@ export class ScenarioRun {
     const confirmedMs = confirmed.length > 0 ? Math.min(...confirmed) : undefined;
     const firings = firingsOf(context.watch.notifications);
     const { theories, onsetMs } = await theoriesOf(this, confirmedMs, firings);
-    const gathered = await gatherEvidence(this, firings, { startMs: startedMs, endMs: endedMs });
+    const stretch = { startMs: startedMs, endMs: endedMs };
+    const gathered = await gatherEvidence(this, firings, stretch);
+    this.#dead(
+      deathsOf(gathered.processEvents, stretch, scenario, context.system.description.workloads),
+    );
     const silences = await silencesOf(this, firings);
     const client = this.sources.points.totals(startedMs, endedMs);
     const checks = [...this.steps.checks, ...this.#checks];

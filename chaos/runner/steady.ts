@@ -8,16 +8,24 @@ import { exprText, type Sources, type Stretch, valueOf } from './measure.js';
 
 /** A sentence each, without a full stop; empty where something may be broken now. */
 export async function notSteady(
-  context: Pick<RunContext, 'watch' | 'groups'>,
+  context: Pick<RunContext, 'watch' | 'groups' | 'system'>,
   scenario: Scenario,
   stretch: Stretch,
   sources: Sources,
 ): Promise<string[]> {
   return [
+    ...(await gone(context)),
     ...firing(context, scenario),
     ...(await withoutData(context, scenario, stretch)),
     ...(await blindAborts(scenario, stretch, sources)),
   ];
+}
+
+/** What ended before, by itself or by a fault, and did not come back. */
+async function gone({ system }: Pick<RunContext, 'system'>): Promise<string[]> {
+  await system.refresh().catch(() => undefined);
+  const absent = system.description.processes.filter((p) => p.pid === 0);
+  return absent.map((p) => `${p.name} does not run`);
 }
 
 /** An abort condition that sees nothing before the fault protects nobody, or ends the drill for nothing. */

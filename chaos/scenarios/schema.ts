@@ -214,6 +214,15 @@ export const scenarioSchema = z
       mayBeSilent: text
         .optional()
         .describe('the reason why callers may fail without a page; absent: that fails'),
+      mayEnd: z
+        .array(
+          z.strictObject({
+            process: text.describe('a process of the system, such as a service'),
+            why: text.describe('the reason why it may end by itself'),
+          }),
+        )
+        .default([])
+        .describe('processes that may end by themselves; any other that does fails the scenario'),
       alreadyFiring: z
         .enum(['refused', 'allowed'])
         .default('refused')

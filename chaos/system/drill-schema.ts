@@ -77,6 +77,10 @@ const service = z.strictObject({
       within: realDuration.default(5000),
     })
     .default({ signal: 'SIGTERM', within: 5000 }),
+  restart: realDuration
+    .refine((ms) => ms >= 100, { error: 'expected at least 100ms' })
+    .optional()
+    .describe('how long after it ended by itself it is started again; default: never'),
 });
 
 const processes = z.strictObject({

@@ -1,7 +1,14 @@
 /** JUnit XML, so that any CI shows which alert came late: a suite a scenario, a case an expectation. */
 import { pagerTally, type PagerTally } from '../pager.js';
 import type { ArmRecord, ExpectationRecord, GameDayRecord, ScenarioRecord } from '../record.js';
-import { outcomeText, silenceText, theoryMissText, timesText, wasJudged } from '../words.js';
+import {
+  deathText,
+  outcomeText,
+  silenceText,
+  theoryMissText,
+  timesText,
+  wasJudged,
+} from '../words.js';
 
 /** XML 1.0 has no way to write control characters or half of a surrogate pair. */
 const escapeXml = (text: string): string =>
@@ -116,7 +123,8 @@ function casesOf(s: ScenarioRecord): Case[] {
     claim(`arm '${a.name}': ${armText(a)}`, wrong.length === 0, wrong.join('; '));
   }
   const { done, residue, dead = [] } = s.rollback;
-  if (dead.length > 0) claim('every process lives', false, `died: ${dead.join(', ')}`);
+  if (dead.length > 0)
+    claim('every process lives', false, dead.map((d) => deathText(d, s.faults)).join('; '));
   const whole = (done || s.faults.length === 0) && residue.length === 0;
   claim('every fault is taken back', whole, residue.join('; ') || 'the rollback did not finish');
   // A verdict that no single claim explains must not look green.

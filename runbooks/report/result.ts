@@ -265,7 +265,7 @@ function scenarioOf(record: GameDayRecord, s: ScenarioRecord): GameDayResult['sc
     rollback: {
       done: s.rollback.done,
       leftBehind: s.rollback.residue,
-      ...(s.rollback.dead && { died: s.rollback.dead }),
+      ...(s.rollback.dead && { died: s.rollback.dead.map((d) => d.name) }),
     },
     checks: s.checks.map(({ name, held, detail }) => ({ name, held, detail })),
     arms: s.arms.map((a) => ({

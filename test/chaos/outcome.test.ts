@@ -280,7 +280,7 @@ test('a fault that was never put, and a target that dies by itself, have their o
     verdict: 'INCONCLUSIVE',
     reasons: ['the fault slow was never put: the fault phase ended before it was due'],
   });
-  expect(judge({ ...good(), dead: ['cart'] })).toMatchObject({
+  expect(judge({ ...good(), dead: [{ name: 'cart' }] })).toMatchObject({
     verdict: 'FAIL',
     reasons: ['cart died, and no fault of this scenario took it'],
   });

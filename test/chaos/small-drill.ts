@@ -138,6 +138,7 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
     system: {
       admin,
       description: { processes: [], workloads: [] },
+      refresh: () => Promise.resolve(),
       injectionPoints: () => [{ name: 'cart', url: admin }],
       counters: () => Promise.resolve({}),
     } as unknown as System,

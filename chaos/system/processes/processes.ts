@@ -12,6 +12,8 @@ export interface ProcessDescription {
   workload: string;
   /** Ours, which says its ports on its first line; or whatever the user has. */
   program: OwnProgram | ForeignProgram;
+  /** How long after it ended by itself it is started again, in ms; absent: never. */
+  restartAfterMs?: number;
 }
 
 export interface OwnProgram {
@@ -37,12 +39,19 @@ const startLimitMs = 30_000;
 /** Last lines of standard error that are kept for a process that ends unasked. */
 const keptLines = 20;
 
+/** The last line that says something: the place in the code where it happened says little to others. */
+function lastWords(lines: readonly string[]): string {
+  const words = lines.filter((line) => /[\p{L}]/u.test(line) && !/^\s+at /.test(line));
+  return (words.findLast((line) => /error|fatal|panic/i.test(line)) ?? words.at(-1) ?? '').trim();
+}
+
 export class Processes {
   readonly events: ProcessEvent[] = [];
   readonly #running = new Map<string, Child>();
   readonly #described = new Map<string, ProcessDescription>();
   readonly #ready = new Map<string, Record<string, unknown>>();
   readonly #expected = new Set<string>();
+  readonly #restarts = new Map<string, NodeJS.Timeout>();
   readonly #say: (line: string) => void;
   #closing = false;
   /** Called with each process that is started, before it is ready; `group`: it leads a process group. */
@@ -88,9 +97,10 @@ export class Processes {
       if (this.#running.get(name) === child) this.#running.delete(name);
       if (this.#closing || this.#expected.delete(name)) return;
       this.onExit(name);
-      const detail = `ended with ${code ?? child.process.signalCode}: ${lines.at(-1) ?? ''}`;
+      const detail = `ended with ${code ?? child.process.signalCode}: ${lastWords(lines)}`;
       this.#record(name, 'exited', detail);
       this.#say(`${name} ${detail}`);
+      this.#restart(description);
     });
     const timer = isForeign(description)
       ? undefined
@@ -101,6 +111,17 @@ export class Processes {
       clearTimeout(timer);
     }
     this.#record(name, 'started');
+  }
+
+  /** As an orchestrator would, again and again, also where it does not come up. */
+  #restart(description: ProcessDescription): void {
+    const { name, restartAfterMs } = description;
+    if (restartAfterMs === undefined) return;
+    const timer = setTimeout(() => {
+      this.#restarts.delete(name);
+      this.startAgain(name).catch((error: unknown) => this.#say(messageOf(error)));
+    }, restartAfterMs);
+    this.#restarts.set(name, timer);
   }
 
   /** As it was described the first time. */
@@ -121,6 +142,7 @@ export class Processes {
 
   /** SIGKILL: no drain, no goodbye. Resolves to whether there was one. */
   async kill(name: string): Promise<boolean> {
+    clearTimeout(this.#restarts.get(name));
     const child = this.#running.get(name);
     if (!child) return false;
     this.#expected.add(name);
@@ -151,6 +173,7 @@ export class Processes {
 
   async close(): Promise<void> {
     this.#closing = true;
+    for (const timer of this.#restarts.values()) clearTimeout(timer);
     for (const name of this.#running.keys()) this.#signal(name, 'SIGCONT');
     const stops = await Promise.allSettled([...this.#running.values()].map((c) => c.stop(2000)));
     for (const stop of stops) {

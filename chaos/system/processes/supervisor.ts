@@ -183,6 +183,7 @@ export class Supervisor {
       name: workload.name,
       kind: 'service',
       workload: workload.name,
+      ...(spec.restart !== undefined && { restartAfterMs: spec.restart }),
       program: {
         command: typeof spec.command === 'string' ? fill(spec.command) : spec.command.map(fill),
         cwd: resolve(drill.folder, spec.folder),

@@ -1,0 +1,100 @@
+/** A process that ends by itself is told by name, with its last words and the moment; one that is meant to is not. */
+import { afterEach, expect, test } from 'vitest';
+import { deathsOf } from '../../chaos/runner/deaths.js';
+import { judge } from '../../chaos/runner/judge.js';
+import { Processes } from '../../chaos/system/processes/processes.js';
+import type { Scenario } from '../../chaos/scenarios/schema.js';
+import type { ProcessEvent, WorkloadDescription } from '../../chaos/system/model.js';
+import { deathText } from '../../runbooks/words.js';
+import { confirmedMs, fault, good, rollbackEndMs, scenario } from './evidence.js';
+
+const exited = (process: string, atMs: number): ProcessEvent => ({
+  atMs,
+  process,
+  event: 'exited',
+  detail: 'ended with 1: Error: read ECONNRESET',
+});
+const cart: WorkloadDescription = {
+  name: 'cart',
+  service: 'cart',
+  calls: [],
+  proxy: 'cart-proxy',
+  ports: { app: 1 },
+};
+const stretch = { startMs: 100_000, endMs: 130_000 };
+const { expect: told } = scenario;
+
+type Row = [string, ProcessEvent, Scenario, string[]];
+
+test.each<Row>([
+  ['it ended within the scenario', exited('cart', 110_000), scenario, ['cart']],
+  ['before it', exited('cart', 99_999), scenario, []],
+  ['after it', exited('cart', 130_001), scenario, []],
+  ['it was killed by a fault', { ...exited('cart', 110_000), event: 'killed' }, scenario, []],
+  [
+    'the scenario says that it may',
+    exited('cart', 110_000),
+    { ...scenario, expect: { ...told, mayEnd: [{ process: 'cart', why: 'it leaks' }] } },
+    [],
+  ],
+  [
+    'an alert must not come before that end',
+    exited('cart', 110_000),
+    {
+      ...scenario,
+      expect: {
+        ...told,
+        mustFire: told.mustFire.map((m) => ({ ...m, notBefore: { exit: 'cart' } })),
+      },
+    },
+    [],
+  ],
+  [
+    'its sidecar leaks by a fault',
+    exited('cart-proxy', 110_000),
+    { ...scenario, faults: scenario.faults.map((f) => ({ ...f, kind: 'leak' as const })) },
+    [],
+  ],
+])('%s', (_, event, of, names) => {
+  const events = [event, event];
+  expect(deathsOf(events, stretch, of, [cart]).map((d) => d.name)).toEqual(names);
+});
+
+test('the verdict fails, and names it before what followed from it', () => {
+  const faults = [{ ...fault, requestedMs: confirmedMs - 500, endedMs: rollbackEndMs }];
+  const dead = deathsOf([exited('cart', rollbackEndMs + 54)], stretch, scenario, [cart]);
+  const after = [{ ...good().before[0]!, held: false, value: 1 }];
+  const text =
+    'cart died by itself 54 ms after the fault slow was taken back: it ended with 1: Error: read ECONNRESET';
+  expect(deathText(dead[0]!, faults)).toBe(text);
+  const { verdict, reasons } = judge({ ...good(), faults, dead, after });
+  expect([verdict, reasons[0]]).toEqual(['FAIL', text]);
+  expect(reasons[1]).toContain('not steady after the rollback');
+});
+
+let processes: Processes | undefined;
+afterEach(() => processes?.close());
+
+test('a process with restart is started again after it ended, and its last words are kept', async () => {
+  processes = new Processes(() => undefined);
+  const command =
+    'echo ready; sleep 0.2; echo "Error: no database" >&2; echo "    at f (a.js:1:2)" >&2; exit 3';
+  await processes.start({
+    name: 'cart',
+    kind: 'service',
+    workload: 'cart',
+    restartAfterMs: 100,
+    program: {
+      command,
+      cwd: '/',
+      env: {},
+      ready: { kind: 'log', pattern: /ready/ },
+      readyLimitMs: 10_000,
+      stop: { signal: 'SIGTERM', withinMs: 1000 },
+    },
+  });
+  await expect
+    .poll(() => processes?.events.map((e) => e.event).slice(0, 4), { timeout: 20_000 })
+    .toEqual(['started', 'exited', 'started', 'exited']);
+  expect(processes.events[1]?.detail).toBe('ended with 3: Error: no database');
+});
