@@ -207,6 +207,27 @@ needs('each fault is found by its check', async () => {
   expect(results.get('proxy-injected')?.reason).toContain('shop/bare');
 });
 
+test('no cluster is a failed check with what to do, in JSON too', async () => {
+  const run = (file: string) =>
+    new Promise<{ code: number | null; out: string }>((resolve) => {
+      const args = [program('cli'), 'check', '--output', 'json', '--kubeconfig', file];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      let out = '';
+      child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+      child.on('close', (code) => resolve({ code, out }));
+    });
+  const absent = await run('/nowhere/config');
+  expect(absent.code).toBe(1);
+  const { results } = JSON.parse(absent.out) as { results: CheckResult[] };
+  expect(results[0]).toMatchObject({
+    id: 'k8s-config',
+    result: 'error',
+    reason: expect.stringContaining('/nowhere/config not found'),
+    fix: expect.stringContaining('--kubeconfig'),
+  });
+  expect(new Set(results.slice(1).map((r) => r.result))).toEqual(new Set(['skipped']));
+});
+
 test('every check is documented under its id', () => {
   const text = readFileSync(asset('mesh/kubernetes/check/README.md'), 'utf8');
   const all = [...apiChecks, ...preChecks, ...installedChecks, ...identityChecks, ...proxyChecks];

@@ -60,7 +60,7 @@ function proxy(metrics = '', config: object = {}): Observed {
     return seen.has(key) ? false : seen.add(key);
   });
   return {
-    address: '10.0.0.1:4191',
+    address: 'retail/checkout-1',
     config: {
       workload: { name: 'checkout', namespace: 'retail' },
       admin: { host: '127.0.0.1', port: 4191 },
@@ -276,7 +276,11 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
     () => ({ add: [rule('histogram_quantile(0.5, rate(x[5m])) > 1', { for: '5m' })] }),
   ],
   'slo-without-owner': [() => ({ add: [object('', 'slo', { service: 'cart', slos: [] })] })],
-  'unrestricted-tap': [() => ({ drop: (o) => o.kind === 'NetworkPolicy' })],
+  'unrestricted-tap': [
+    () => ({ add: binding('system:authenticated', ['pods/portforward']) }),
+    () => ({ add: binding('system:serviceaccounts:ci', ['*/exec']) }),
+    () => ({ proxies: [{ ...proxy(), address: '10.0.0.1:4191' }] }),
+  ],
   'rbac-between-namespaces': [
     () => ({ add: [authorization({ serviceAccount: 'checkout', namespace: 'ops' })] }),
     () => ({ add: [authorization({ serviceAccount: 'payment' })] }),
@@ -289,6 +293,24 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
     }),
   ],
 };
+
+function binding(group: string, resources: string[]): AnyObject[] {
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'helpful' };
+  return [
+    object('ClusterRole', 'helpful', {
+      rules: [{ apiGroups: [''], resources, verbs: ['create'] }],
+    }),
+    object('ClusterRoleBinding', 'all', { roleRef, subjects: [{ kind: 'Group', name: group }] }),
+  ];
+}
+
+test('rights of a few, or to something else, are no open tap', async () => {
+  for (const add of [
+    binding('on-call', ['pods/portforward']),
+    binding('system:authenticated', ['pods']),
+  ])
+    expect(diagnose(await make({ add }), ['unrestricted-tap'])).toEqual([]);
+});
 
 async function make(fault: Fault): Promise<Facts> {
   const base = await healthy();

@@ -1,4 +1,5 @@
 /** Checks of the cluster before and after an installation: the API, permissions, what install makes. */
+import { messageOf } from '../../../base/errors.js';
 import { isStatus } from '../client/api.js';
 import {
   type AnyObject,
@@ -31,13 +32,31 @@ const oldestMinor = 25;
 
 export const apiChecks: Check[] = [
   {
+    id: 'k8s-config',
+    category: 'kubernetes-api',
+    description: 'a kubeconfig or an account names the cluster',
+    fatal: true,
+    run: ({ unconfigured }) => {
+      const fix = 'give --kubeconfig FILE (and --context), or set $KUBECONFIG';
+      return Promise.resolve(
+        unconfigured === undefined ? undefined : { reason: unconfigured, fix },
+      );
+    },
+  },
+  {
     id: 'k8s-api-reachable',
     category: 'kubernetes-api',
     description: 'can query the Kubernetes API',
     fatal: true,
     run: async ({ api }) => {
-      await api.call('GET', '/version');
-      return undefined;
+      try {
+        await api.call('GET', '/version');
+        return undefined;
+      } catch (error) {
+        const fix =
+          'try kubectl version: is it up, is a VPN or firewall between, are you logged in?';
+        return { reason: messageOf(error), fix };
+      }
     },
   },
   {

@@ -11,6 +11,8 @@ export interface Failure {
 }
 
 export interface CheckContext {
+  /** Why nobody can be asked: no kubeconfig, or one that cannot be read. */
+  unconfigured?: string | undefined;
   api: KubeApi;
   clock: Clock;
   /** Of the control plane. */

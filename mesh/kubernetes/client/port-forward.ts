@@ -12,11 +12,17 @@ export interface PodPort {
   port: number;
 }
 
+export interface Forwarded {
+  address: string;
+  /** Why the API server did not let the last connection through, in its words. */
+  problem(): string | undefined;
+}
+
 /** A local address for each pod, in their order; they last as long as this process does, and do not keep it alive. */
 export async function forwardToPods(
   options: CredentialOptions,
   pods: readonly PodPort[],
-): Promise<string[]> {
+): Promise<Forwarded[]> {
   const { KubeConfig, PortForward } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   if (options.kubeconfig) config.loadFromFile(options.kubeconfig);
@@ -25,18 +31,32 @@ export async function forwardToPods(
   const forward = new PortForward(config, true);
   return Promise.all(
     pods.map(async ({ namespace, name, port }) => {
+      let problem: string | undefined;
       const server = createServer((socket) => {
         socket.on('error', () => socket.destroy());
         forward
           .portForward(namespace, name, [port], socket, null, socket)
-          .catch(() => socket.destroy());
+          .catch((error: unknown) => {
+            problem = refusalOf(error);
+            socket.destroy();
+          });
       });
       server.unref();
       await new Promise<void>((resolve, reject) => {
         server.once('error', (error) => reject(new UserError(error.message, exitCode.environment)));
         server.listen(0, '127.0.0.1', resolve);
       });
-      return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      return { address, problem: () => problem };
     }),
   );
+}
+
+/** What a WebSocket says of a refusal is only a status, or an event whose message tells. */
+function refusalOf(error: unknown): string {
+  const said = error instanceof Error ? error.message : (error as { message?: unknown })?.message;
+  const text = typeof said === 'string' && said !== '' ? said : 'refused';
+  return text.includes('403')
+    ? 'the API server forbids it: the right to pods/portforward is needed'
+    : `through the API server: ${text}`;
 }

@@ -84,7 +84,8 @@ async function run(ids: string[], options: Options): Promise<void> {
   }
   const targets = watched ? await findTargets(options) : [];
   const { proxies, silent } = await observe(targets, targets.length > 0 ? 1000 : 0);
-  for (const address of silent) process.stderr.write(`no answer from ${address}\n`);
+  // What needs no proxy is judged all the same.
+  for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
   const { realClock } = await import('../../../base/clock.js');
   const found = diagnose(
     { objects, proxies, nowMs: realClock.nowMs(), ...(other ? { other } : {}) },

@@ -18,6 +18,10 @@ const kinds: readonly Kind[] = [
   'Server',
   'AuthorizationPolicy',
   'RateLimit',
+  'Role',
+  'RoleBinding',
+  'ClusterRole',
+  'ClusterRoleBinding',
 ];
 
 /** Kinds that are not installed, or that we may not list, are left out. */

@@ -1,6 +1,7 @@
 /** Entries about rules, owners, rights and capacity. */
-import { annotations, ports, proxyContainer } from '../annotations.js';
+import { annotations, proxyContainer } from '../annotations.js';
 import { alertRules, at, type Entry, type Finding, meshedPods, named, ofKind } from './entry.js';
+import { tapAccess } from './tap-access.js';
 
 const floods: Entry = {
   id: 'pager-floods-in-deploys',
@@ -64,32 +65,6 @@ const owners: Entry = {
         cause: 'no owner is named',
         fix: 'add owner: TEAM',
       })),
-};
-
-const tap: Entry = {
-  id: 'unrestricted-tap',
-  symptom: 'anybody in the cluster can read live requests and configurations',
-  find: (facts) => {
-    const open = meshedPods(facts).filter((pod) => {
-      const guarded = ofKind(facts, 'NetworkPolicy').some(
-        (p) =>
-          p.metadata.namespace === pod.metadata.namespace &&
-          Object.entries(
-            (at(p, 'spec', 'podSelector', 'matchLabels') ?? {}) as Record<string, string>,
-          ).every(([k, v]) => pod.metadata.labels?.[k] === v) &&
-          !(
-            (at(p, 'spec', 'ingress') ?? []) as { from?: unknown; ports?: { port: number }[] }[]
-          ).some((r) => !r.from && (!r.ports || r.ports.some((x) => x.port === ports.admin))),
-      );
-      return !guarded;
-    });
-    const namespaces = [...new Set(open.map((p) => p.metadata.namespace ?? 'default'))];
-    return namespaces.map((namespace) => ({
-      where: `namespace ${namespace}`,
-      cause: `port ${ports.admin} of its proxies is open to every pod of the cluster`,
-      fix: 'a NetworkPolicy that lets only Prometheus and the control plane to that port',
-    }));
-  },
 };
 
 const rights: Entry = {
@@ -156,4 +131,4 @@ const capacity: Entry = {
   ],
 };
 
-export const governanceEntries: Entry[] = [floods, medians, owners, tap, rights, capacity];
+export const governanceEntries: Entry[] = [floods, medians, owners, tapAccess, rights, capacity];

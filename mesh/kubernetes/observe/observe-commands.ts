@@ -137,7 +137,7 @@ Examples:
 }
 
 export async function look(options: Options, windowMs?: number): Promise<Observed[]> {
-  const { findTargets, observe } = await import('./targets.js');
+  const { observeAll } = await import('./targets.js');
   const ms = windowMs ?? parseDurationMs(options.window);
   if (ms === undefined || ms > 600_000) {
     throw new UserError({
@@ -148,11 +148,7 @@ export async function look(options: Options, windowMs?: number): Promise<Observe
   if (!['table', 'json'].includes(options.output)) {
     throw new UserError({ message: `--output ${options.output}`, expected: 'table or json' });
   }
-  const targets = await findTargets(options);
-  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
-  const { proxies, silent } = await observe(targets, ms);
-  for (const address of silent) process.stderr.write(`no answer from ${address}\n`);
-  return proxies;
+  return observeAll(options, ms);
 }
 
 async function print(

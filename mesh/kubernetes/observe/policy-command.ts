@@ -4,7 +4,7 @@ import { formatTable } from '../../../base/terminal.js';
 import type { InboundServer } from '../../model.js';
 import { type AuditRow, auditPolicy, type PolicyOf } from './policy-audit.js';
 import { workloadOf } from './rows.js';
-import { findTargets, observe, type Observed, type TargetOptions } from './targets.js';
+import { type Observed, observeAll, type TargetOptions } from './targets.js';
 
 export interface PolicyOptions extends TargetOptions {
   default?: string;
@@ -25,11 +25,7 @@ async function look(options: PolicyOptions): Promise<Observed[]> {
   if (!['table', 'json'].includes(options.output)) {
     throw new UserError({ message: `--output ${options.output}`, expected: 'table or json' });
   }
-  const targets = await findTargets(options);
-  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
-  const { proxies, silent } = await observe(targets, 0);
-  for (const address of silent) process.stderr.write(`no answer from ${address}\n`);
-  return proxies;
+  return observeAll(options, 0);
 }
 
 /** The policy in force at each proxy. */

@@ -1,8 +1,8 @@
 /** `firedrill tap`: live requests of the proxies that are looked at, as they come. */
 import { request } from 'node:http';
 import { parseDurationMs } from '../../../base/duration.js';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
-import { findTargets, type TargetOptions } from './targets.js';
+import { exitCode, UserError } from '../../../base/errors.js';
+import { reasonOf, someTargets, type TargetOptions } from './targets.js';
 
 export interface TapOptions extends TargetOptions {
   direction?: string;
@@ -75,14 +75,13 @@ function numberOf(option: string, text: string, max: number): number {
 /** Streams until the taps end, or Ctrl-C. Resolves to the exit code. */
 export async function tap(options: TapOptions): Promise<number> {
   const scope = scopeOf(options);
-  const targets = await findTargets(options);
-  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
+  const targets = await someTargets(options);
   const failures: string[] = [];
   await Promise.all(
-    targets.map((address) =>
-      follow(address, scope, (lines) => process.stdout.write(lines)).catch((error: unknown) => {
-        failures.push(`${address}: ${messageOf(error)}`);
-        process.stderr.write(`${address}: ${messageOf(error)}\n`);
+    targets.map((target) =>
+      follow(target.address, scope, (lines) => process.stdout.write(lines)).catch((e: unknown) => {
+        failures.push(target.name);
+        process.stderr.write(`${target.name}: ${reasonOf(target, e)}\n`);
       }),
     ),
   );

@@ -21,7 +21,17 @@ export interface TargetOptions {
 /** What a proxy was started with and serves by, as its admin port tells. */
 export type SaidConfig = Omit<ProxyConfig, 'state'> & { state?: MeshState };
 
+/** A proxy's admin port, and its name to people: `namespace/pod` in a cluster, else the address. */
+export interface Target {
+  /** `ip:port`. */
+  address: string;
+  name: string;
+  /** A better reason than that of a closed connection. */
+  problem?: () => string | undefined;
+}
+
 export interface Observed {
+  /** The target's name. */
   address: string;
   config: SaidConfig;
   before: Sample[];
@@ -36,17 +46,16 @@ const meshFile = z.looseObject({
   ),
 });
 
-/** `ip:port` of admin ports. */
-export async function findTargets(options: TargetOptions): Promise<string[]> {
+export async function findTargets(options: TargetOptions): Promise<Target[]> {
   if (options.proxies) {
     const list = options.proxies.split(',').map((p) => p.trim());
-    return list.filter((p) => p !== '').map(withHost);
+    return list.filter((p) => p !== '').map(plain);
   }
   if (options.meshFile) {
     const [document] = readYaml(options.meshFile);
     if (!document) throw new UserError(`${options.meshFile}: empty`);
     const { proxies } = checkYaml(document, meshFile);
-    return proxies.map((p) => withHost(typeof p === 'string' ? p : String(p.admin)));
+    return proxies.map((p) => plain(typeof p === 'string' ? p : String(p.admin)));
   }
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
@@ -54,16 +63,23 @@ export async function findTargets(options: TargetOptions): Promise<string[]> {
   const pods = await api.list<Pod>(resources.Pod, { namespace: options.namespace });
   api.close();
   const { forwardToPods } = await import('../client/port-forward.js');
-  const meshed = pods.items.filter((p) => isMeshed(p) && p.status?.podIP);
-  return forwardToPods(
+  const meshed = pods.items
+    .filter((p) => isMeshed(p) && p.status?.podIP)
+    .map(({ metadata: { namespace = 'default', name } }) => ({ namespace, name }));
+  const forwarded = await forwardToPods(
     options,
-    meshed.map(({ metadata: { namespace = 'default', name } }) => {
-      return { namespace, name, port: ports.admin };
-    }),
+    meshed.map((pod) => ({ ...pod, port: ports.admin })),
   );
+  return forwarded.map((way, i) => {
+    const { namespace = '', name = '' } = meshed[i] ?? {};
+    return { ...way, name: `${namespace}/${name}` };
+  });
 }
 
-const withHost = (text: string): string => (text.includes(':') ? text : `127.0.0.1:${text}`);
+const plain = (text: string): Target => {
+  const address = text.includes(':') ? text : `127.0.0.1:${text}`;
+  return { address, name: address };
+};
 
 async function get(address: string, path: string): Promise<string> {
   // Each by a connection of its own: what is forwarded ends with it.
@@ -74,41 +90,61 @@ async function get(address: string, path: string): Promise<string> {
   return response.text();
 }
 
-/** Reads every proxy twice, `windowMs` apart. Those that do not answer are named in `silent`. */
+/** Reads every proxy twice, `windowMs` apart. Those that do not answer are named in `silent`, with the reason. */
 export async function observe(
-  targets: readonly string[],
+  targets: readonly Target[],
   windowMs: number,
 ): Promise<{ proxies: Observed[]; silent: string[] }> {
   const silent: string[] = [];
   const first = await Promise.all(
-    targets.map(async (address) => {
+    targets.map(async (target) => {
       try {
         const [config, metrics] = await Promise.all([
-          get(address, '/config'),
-          get(address, '/metrics'),
+          get(target.address, '/config'),
+          get(target.address, '/metrics'),
         ]);
         const before = parseExposition(metrics);
-        return { address, config: JSON.parse(config) as SaidConfig, before, at: performance.now() };
+        return { target, config: JSON.parse(config) as SaidConfig, before, at: performance.now() };
       } catch (error) {
-        silent.push(`${address} (${messageOf(error)})`);
+        silent.push(`${target.name} (${reasonOf(target, error)})`);
         return undefined;
       }
     }),
   );
-  if (targets.length > 0 && silent.length === targets.length) {
-    throw new UserError(`no proxy answered: ${silent.join(', ')}`, exitCode.environment);
-  }
-  if (windowMs > 0) await sleep(windowMs);
+  const heard = first.filter((one) => one !== undefined);
+  if (windowMs > 0 && heard.length > 0) await sleep(windowMs);
   const proxies: Observed[] = [];
-  for (const one of first) {
-    if (!one) continue;
-    const { at, ...rest } = one;
+  for (const { target, at, ...rest } of heard) {
     try {
-      const after = windowMs > 0 ? parseExposition(await get(one.address, '/metrics')) : one.before;
-      proxies.push({ ...rest, after, seconds: (performance.now() - at) / 1000 });
+      const after =
+        windowMs > 0 ? parseExposition(await get(target.address, '/metrics')) : rest.before;
+      const seconds = (performance.now() - at) / 1000;
+      proxies.push({ ...rest, address: target.name, after, seconds });
     } catch (error) {
-      silent.push(`${one.address} (${messageOf(error)})`);
+      silent.push(`${target.name} (${reasonOf(target, error)})`);
     }
   }
   return { proxies, silent };
+}
+
+/** Why a target did not answer. */
+export const reasonOf = (target: Target, error: unknown): string =>
+  target.problem?.() ?? messageOf(error);
+
+/** As `observe`, for those who need an answer: throws a UserError where there is no proxy, or none that answers. */
+export async function observeAll(options: TargetOptions, windowMs: number): Promise<Observed[]> {
+  const targets = await someTargets(options);
+  const { proxies, silent } = await observe(targets, windowMs);
+  if (proxies.length === 0) {
+    throw new UserError(`no proxy answered: ${silent.join(', ')}`, exitCode.environment);
+  }
+  for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
+  return proxies;
+}
+
+/** At least one. */
+export async function someTargets(options: TargetOptions): Promise<Target[]> {
+  const targets = await findTargets(options);
+  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
+  return targets;
 }

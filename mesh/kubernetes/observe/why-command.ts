@@ -1,7 +1,7 @@
 /** `firedrill why`: what each proxy on a request's way decided, and what it knew then. */
 import { parseDurationMs } from '../../../base/duration.js';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
-import { findTargets, type TargetOptions } from './targets.js';
+import { exitCode, UserError } from '../../../base/errors.js';
+import { reasonOf, someTargets, type Target, type TargetOptions } from './targets.js';
 
 export interface WhyOptions extends TargetOptions {
   record?: string;
@@ -44,8 +44,7 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
   if (!['text', 'json'].includes(options.output)) {
     throw new UserError({ message: `--output ${options.output}`, expected: 'text or json' });
   }
-  const targets = await findTargets(options);
-  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
+  const targets = await someTargets(options);
   if (options.record !== undefined) {
     const forMs = parseDurationMs(options.record);
     if (!forMs || forMs > 600_000) {
@@ -75,20 +74,21 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
 }
 
 async function ask(
-  targets: readonly string[],
+  targets: readonly Target[],
   path: string,
   init: RequestInit = {},
 ): Promise<{ proxy: string; value: unknown }[]> {
   const answers = await Promise.all(
-    targets.map(async (proxy) => {
+    targets.map(async (target) => {
+      const { address, name: proxy } = target;
       try {
         const signal = AbortSignal.timeout(5000);
-        const response = await fetch(`http://${proxy}${path}`, { ...init, signal });
+        const response = await fetch(`http://${address}${path}`, { ...init, signal });
         if (response.status === 404) return [];
         if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
         return [{ proxy, value: (await response.json()) as unknown }];
       } catch (error) {
-        process.stderr.write(`${proxy}: ${messageOf(error)}\n`);
+        process.stderr.write(`${proxy}: ${reasonOf(target, error)}\n`);
         return [];
       }
     }),

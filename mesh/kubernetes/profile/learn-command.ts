@@ -1,8 +1,8 @@
 /** `firedrill profile --learn`: the tap of a service's callers for a while, and the routes that it shows. */
 import { parseDurationMs } from '../../../base/duration.js';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { exitCode, UserError } from '../../../base/errors.js';
 import { follow } from '../observe/tap-command.js';
-import { findTargets, type TargetOptions } from '../observe/targets.js';
+import { reasonOf, someTargets, type TargetOptions } from '../observe/targets.js';
 import { type LearntRoute, RouteLearner, TapReader } from './learn.js';
 
 /** Of each proxy: enough to learn from, little enough not to be felt. */
@@ -18,8 +18,7 @@ export async function learnRoutes(
   if (ms === undefined || ms < 100 || ms > 600_000) {
     throw new UserError({ message: `--learn ${duration}`, expected: 'a duration of at most 10m' });
   }
-  const targets = await findTargets(options);
-  if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);
+  const targets = await someTargets(options);
   const learner = new RouteLearner();
   process.stderr.write(`watching ${targets.length} proxies for ${duration}\n`);
   const scope = {
@@ -30,12 +29,12 @@ export async function learnRoutes(
     output: 'json',
   };
   await Promise.all(
-    targets.map((address) => {
+    targets.map((target) => {
       const reader = new TapReader(learner);
-      return follow(address, scope, (lines) => {
+      return follow(target.address, scope, (lines) => {
         for (const line of lines.split('\n')) reader.line(line);
       }).catch((error: unknown) => {
-        process.stderr.write(`${address}: ${messageOf(error)}\n`);
+        process.stderr.write(`${target.name}: ${reasonOf(target, error)}\n`);
       });
     }),
   );

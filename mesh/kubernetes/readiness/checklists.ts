@@ -97,7 +97,7 @@ export const checklists: Record<string, readonly Item[]> = {
       needs: 'proxies',
     },
     {
-      text: "proxies' admin ports are closed to strangers",
+      text: 'live requests are not for everybody to read',
       entries: ['unrestricted-tap'],
       needs: 'pods',
     },

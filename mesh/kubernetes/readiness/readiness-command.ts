@@ -129,7 +129,7 @@ async function run(name: string, options: Options): Promise<void> {
     ...(await clusterObjects(options)),
   ];
   const targets = await findTargets({ kubeconfig: options.kubeconfig, context: options.context });
-  const { proxies } = await observe(targets, 0).catch(() => ({ proxies: [] }));
+  const { proxies } = await observe(targets, 0);
   const facts = { objects, proxies, nowMs: realClock.nowMs() };
   const judged = judge(items, results, diagnose(facts), evidence(facts));
   const marks: Record<Verdict, string> = { yes: '√', no: '×', ask: '?' };
