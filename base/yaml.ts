@@ -48,6 +48,24 @@ export class YamlDocument {
     return node.source ?? String(node.value);
   }
 
+  /**
+   * The value with numbers and truths below any of `keys` as the text that was written: `{ tier: 1, since: 2.10 }` of
+   * labels is text to whoever reads it later. Other values, and null, stay as they are.
+   */
+  withTextsBelow(keys: ReadonlySet<string>): YamlDocument {
+    const go = (value: unknown, path: Path, below: boolean): unknown => {
+      if (Array.isArray(value)) return value.map((v, i) => go(v, [...path, i], below));
+      if (typeof value === 'object' && value !== null) {
+        return Object.fromEntries(
+          Object.entries(value).map(([k, v]) => [k, go(v, [...path, k], below || keys.has(k))]),
+        );
+      }
+      const isText = typeof value !== 'number' && typeof value !== 'boolean';
+      return !below || isText ? value : (this.textOf(path) ?? String(value));
+    };
+    return new YamlDocument(this.file, go(this.value, [], false), this.#nodes);
+  }
+
   /** The place of the value at `path`, or of its nearest ancestor that is written down. */
   placeOf(path: Path): Place {
     for (let length = path.length; length >= 0; length--) {
@@ -210,9 +228,34 @@ export function problemsOf(document: YamlDocument, error: z.ZodError): Problem[]
       continue;
     }
     const field = path.length > 0 ? `${path.join('.')}: ` : '';
-    problems.push({ place: document.placeOf(path), message: `${field}${issue.message}` });
+    problems.push({ place: document.placeOf(path), message: `${field}${wordsOf(issue)}` });
   }
   return problems;
+}
+
+const kinds: Record<string, string> = {
+  array: 'a list',
+  object: 'a map of fields',
+  record: 'a map of fields',
+  string: 'text',
+  number: 'a number',
+  boolean: 'true or false',
+};
+
+/** Zod's own sentences speak of its types; a schema's own sentence stands. */
+function wordsOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
+    const missing = issue.message.endsWith('received undefined') ? 'is missing; ' : '';
+    return `${missing}expected ${kinds[issue.expected] ?? issue.expected}`;
+  }
+  if (issue.code === 'invalid_value' && issue.message.startsWith('Invalid')) {
+    return `expected ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.join(', ')}`;
+  }
+  if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
+    const each = issue.errors.flatMap((issues) => issues.slice(0, 1).map(wordsOf));
+    return [...new Set(each)].join(', or ');
+  }
+  return issue.message;
 }
 
 interface PlacedIssue {

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
 import { counted } from '../base/terminal.js';
+import type { RunbookFacts } from './facts.js';
 import type { Page } from './pages.js';
 import { registerRoutine } from './routine/command.js';
 
@@ -62,6 +63,7 @@ function registerRunbook(program: Command): void {
       "an alert as amtool or Alertmanager's webhook tell it, or our own (runbooks/README.md); - for standard input",
     )
     .option('--prometheus <url>', 'also run its queries there, and show what they return')
+    .option('-i, --input <path...>', "SLO files, for the queries of an SLO's own events")
     .option('-o, --out <file>', 'a .md or .html file, or - for Markdown on standard output', '-')
     .addHelpText(
       'after',
@@ -75,19 +77,23 @@ Examples:
   runbook
     .command('publish')
     .description('every page as a folder of HTML, for the runbook_url of alerts to lead to')
-    .requiredOption('-o, --out <folder>', 'served at what --runbook-base of alerts generate says')
+    .requiredOption('-o, --out <folder>', 'served at what --runbook-base of generate says')
+    .option('-i, --input <path...>', 'SLO files: also a page for each alert of theirs')
     .addHelpText(
       'after',
       `
 Example:
   firedrill runbook publish -o public/runbooks
-  firedrill alerts generate -o rules/ --runbook-base https://ops.example/runbooks`,
+  firedrill alerts generate -o rules/ --runbook-base https://ops.example/runbooks
+  firedrill slo generate -i slos/ -o rules/ --runbook-base https://ops.example/runbooks`,
     )
-    .action(async ({ out }: { out: string }) => {
+    .action(async ({ out, input }: { out: string; input?: string[] }) => {
       const { readPages } = await import('./pages.js');
       const { siteFiles } = await import('./publish.js');
+      const { pagesOfSlos } = await import('./slo-facts.js');
       const { writeAll } = await import('../slo/rules/write-files.js');
-      const files = siteFiles(readPages());
+      const pages = readPages();
+      const files = siteFiles(pages, input ? pagesOfSlos(input, pages) : []);
       writeAll(out, false, files);
       process.stderr.write(`${files.size - 1} pages in ${out}\n`);
     });
@@ -97,6 +103,7 @@ Example:
     .description('a page for each alert, its sections, commands that exist, queries that parse')
     .option('--prometheus <url>', 'also run every query there, and say which return nothing')
     .option('--rules <file...>', 'also rule files: each alert has a page, and its runbook_url')
+    .option('-i, --input <path...>', 'SLO files whose alerts have pages (publish -i)')
     .option('--output <format>', 'text or json', 'text')
     .addHelpText(
       'after',
@@ -129,6 +136,7 @@ async function pageOf(name: string, slo: string | undefined): Promise<Page> {
 interface RenderFlags {
   facts: string;
   prometheus?: string;
+  input?: string[];
   out: string;
 }
 
@@ -143,7 +151,9 @@ async function render(name: string, flags: RenderFlags): Promise<void> {
       : readYaml(flags.facts);
   if (!document) throw new UserError(`${flags.facts}: empty`);
   const facts = readFacts(document, name);
-  const page = await pageOf(name, facts.slo ?? facts.labels?.slo);
+  const slo = facts.slo ?? facts.labels?.slo;
+  const page = await pageOf(name, slo);
+  Object.assign(facts, { ...(await ofSlo(slo, facts, flags)), ...facts });
   let text = renderPage(page, { ...facts, alert: facts.alert ?? name });
   if (flags.prometheus !== undefined) {
     const prometheus = flags.prometheus;
@@ -155,6 +165,33 @@ async function render(name: string, flags: RenderFlags): Promise<void> {
     text = renderPage(page, { ...given, answers: { ...answers, ...facts.answers } });
   }
   await output(flags.out, page.title, text);
+}
+
+/** What the SLO's files say of it, else what Prometheus says of its rules. */
+async function ofSlo(
+  slo: string | undefined,
+  facts: RunbookFacts,
+  { input, prometheus }: RenderFlags,
+): Promise<RunbookFacts> {
+  if (slo === undefined) return {};
+  const { factsFromPrometheus, factsOfSlo, slosById } = await import('./slo-facts.js');
+  const live: RunbookFacts = {};
+  if (prometheus !== undefined) {
+    const { placeOf } = await import('./facts.js');
+    const { PrometheusClient } = await import('../slo/budget/prometheus.js');
+    const { realClock } = await import('../base/clock.js');
+    const { service } = placeOf(facts);
+    const client = new PrometheusClient(prometheus);
+    Object.assign(live, await factsFromPrometheus(client, { slo, service }, realClock.nowMs()));
+  }
+  if (!input) return live;
+  const known = slosById(input);
+  const found = known.get(slo);
+  if (found) return { ...factsOfSlo(found), ...live };
+  throw new UserError({
+    message: `no SLO of ${input.join(', ')} has the id '${slo}'`,
+    expected: [...known.keys()].join(', '),
+  });
 }
 
 async function output(out: string, title: string, markdown: string): Promise<void> {
@@ -170,6 +207,7 @@ async function outputText(out: string, text: string): Promise<void> {
 interface LintFlags {
   prometheus?: string;
   rules?: string[];
+  input?: string[];
   output: string;
 }
 
@@ -178,9 +216,11 @@ async function lint(program: Command, flags: LintFlags): Promise<void> {
   const { partSources, readPages } = await import('./pages.js');
   const pages = readPages();
   const { lintRules } = await import('./lint-rules.js');
+  const { pagesOfSlos } = await import('./slo-facts.js');
+  const ofSlos = flags.input ? pagesOfSlos(flags.input, pages).map((p) => p.name) : [];
   const problems = [
     ...lintPages(pages, partSources(), program),
-    ...lintRules(flags.rules ?? [], pages),
+    ...lintRules(flags.rules ?? [], pages, new Set(ofSlos)),
   ];
   const { lintQueries } = await import('./answers.js');
   const { realClock } = await import('../base/clock.js');

@@ -13,6 +13,15 @@ export class Placeholder {
   }
 }
 
+/** A whole query, made here and not given from outside: it stands as it is, on one line. */
+export class Query {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text.replaceAll(/\s+/g, ' ');
+  }
+}
+
 /** Queries match labels by `=~`, so that a placeholder can mean any; facts are made literal, within quotes. */
 const promqlText = (text: string): string =>
   text
@@ -28,6 +37,7 @@ const shellText = (text: string): string =>
 
 export function escapeFor(context: Context, value: unknown): string {
   if (value instanceof Placeholder) return context === 'promql' ? '.+' : value.text;
+  if (value instanceof Query && context === 'promql') return value.text;
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
   switch (context) {
     case 'prose':

@@ -29,6 +29,13 @@ export const factsSchema = z.strictObject({
   pki: text.optional(),
   /** The SLO files that the rules came from. */
   slos: text.optional(),
+  /** Of an SLO: queries that break its own bad events down, and that say whether it is measured at all. */
+  ownBad: z.array(text).optional(),
+  ownPresent: z.array(text).optional(),
+  /** At which burns its alerts fire. */
+  burns: text.optional(),
+  /** False where the service has no sidecar: the steps that ask the mesh are left out. */
+  mesh: z.boolean().optional(),
   /** How far queries of the present look back; default 5m. */
   window: text.optional(),
   certificates: z

@@ -123,7 +123,10 @@ export function piecesOf({ text, linesBefore }: Source): Piece[] {
 
 /** The query as a page without facts has it, of the same length up to the first fact. */
 export const plainQuery = (text: string): string =>
-  text.replaceAll('{{window}}', '5m').replaceAll(/\{\{\w+\}\}/g, '.+');
+  text
+    .replaceAll('{{query}}', 'up')
+    .replaceAll('{{window}}', '5m')
+    .replaceAll(/\{\{\w+\}\}/g, '.+');
 
 function textProblems(
   source: Source,
@@ -213,9 +216,7 @@ function proseProblems(
   }
   for (const fact of text.matchAll(/\{\{(\w+)\}\}/g)) {
     const name = fact[1] as string;
-    const inList = ['name', 'command', 'identity', 'notAfter', 'title', 'url', 'else'].includes(
-      name,
-    );
+    const inList = /^(name|command|identity|notAfter|title|url|query|else)$/.test(name);
     if (!inList && !factNames.includes(name))
       say(fact.index, `no fact '${name}'`, factNames.join(', '));
   }

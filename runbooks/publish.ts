@@ -1,5 +1,6 @@
 /** All pages as a folder of HTML that any web server can serve, so that the `runbook_url` of an alert leads to one. */
 import { markdownToHtml } from './markdown.js';
+import type { RunbookFacts } from './facts.js';
 import type { Page, PageKind } from './pages.js';
 import { renderPage } from './render.js';
 import { Html, markup } from './report/html.js';
@@ -12,15 +13,29 @@ const kinds: readonly (readonly [PageKind, string])[] = [
   ['failure', 'Failure modes'],
 ];
 
+/** A page of one alert, made of the page that many share. */
+export interface OwnPage {
+  /** The alert's name. */
+  name: string;
+  of: Page;
+  facts: RunbookFacts;
+}
+
 /** `NAME/index.html` answers both `.../NAME` and `.../NAME/`; links between pages are relative. */
-export function siteFiles(pages: ReadonlyMap<string, Page>): Map<string, string> {
+export function siteFiles(
+  pages: ReadonlyMap<string, Page>,
+  own: readonly OwnPage[] = [],
+): Map<string, string> {
   const files = new Map<string, string>();
-  for (const page of pages.values()) {
-    const body = linked(markdownToHtml(renderPage(page)), pages, '../');
+  const add = (name: string, title: string, markdown: string): void => {
+    const body = linked(markdownToHtml(markdown), pages, '../');
     const back = markup`<p><a href="../">All runbooks</a></p>`;
-    files.set(`${page.name}/index.html`, document(page.title, `${back.text}${body}`));
-  }
-  files.set('index.html', document('Runbooks', indexHtml([...pages.values()])));
+    files.set(`${name}/index.html`, document(title, `${back.text}${body}`));
+  };
+  for (const page of pages.values()) add(page.name, page.title, renderPage(page));
+  for (const { name, of, facts } of own) add(name, `${name}: ${of.title}`, renderPage(of, facts));
+  const listed = own.map(({ name, of }): Page => ({ ...of, name }));
+  files.set('index.html', document('Runbooks', indexHtml([...pages.values(), ...listed])));
   return files;
 }
 

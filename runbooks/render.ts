@@ -1,7 +1,7 @@
 /** A page filled with facts: Markdown in which everything from outside is escaped for where it stands. */
 import Handlebars from 'handlebars';
 import { parseDurationMs } from '../base/duration.js';
-import { escapedProgram, escapeFor, type Context, Placeholder } from './escape.js';
+import { escapedProgram, escapeFor, type Context, Placeholder, Query } from './escape.js';
 import { placeOf, type RunbookFacts } from './facts.js';
 import { markdownCode, markdownText } from './markdown.js';
 import { pageFor, type Page, readPages, readParts } from './pages.js';
@@ -35,6 +35,7 @@ const compile = (text: string): Handlebars.TemplateDelegate =>
 function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
   const place = placeOf(facts);
   const { answers: _, labels = {}, certificates = [], links = [], observed = [], ...plain } = facts;
+  const queries = (texts: readonly string[] = []) => texts.map((t) => ({ query: new Query(t) }));
   const proxies = facts.proxies?.length ? facts.proxies.join(',') : undefined;
   const given: Record<string, unknown> = {
     ...plain,
@@ -61,6 +62,9 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
   return {
     ...context,
     has,
+    mesh: facts.mesh ?? true,
+    ownBad: queries(facts.ownBad),
+    ownPresent: queries(facts.ownPresent),
     title: page.title,
     certificates,
     links,
@@ -93,6 +97,7 @@ export const factNames: readonly string[] = [
   'reason',
   'instance',
   'anchor',
+  'burns',
 ];
 
 /** The page as Markdown. */

@@ -18,6 +18,8 @@ export interface LintOptions {
   runbookBase: string | undefined;
   /** Names of the pages that there are; absent: not known. */
   runbooks: ReadonlySet<string> | undefined;
+  /** Measured by the SLO's id; absent: no Prometheus was asked. */
+  eventsPerHour: ReadonlyMap<string, number> | undefined;
   /** Values of `--enable-feature` that the Prometheus has that will load the rules. */
   enabledFeatures: readonly string[];
 }

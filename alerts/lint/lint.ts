@@ -1,6 +1,7 @@
 /** From files to findings: every check over every rule, then the exceptions, in the order of the text. */
 import { MetricCatalogue } from './catalogue.js';
 import { carriedChecks, forChecks, latencyChecks, runbookPageChecks } from './checks/alerts.js';
+import { chanceChecks } from './checks/chance.js';
 import { featureChecks } from './checks/features.js';
 import { labelChecks, metricChecks, unboundedChecks } from './checks/metrics.js';
 import { rateChecks, rawCounterChecks } from './checks/rates.js';
@@ -25,6 +26,7 @@ export const checks: readonly Check[] = [
   forChecks,
   carriedChecks,
   runbookPageChecks,
+  chanceChecks,
   templateChecks,
 ];
 
@@ -47,6 +49,7 @@ export function lint(files: readonly LintFile[], settings: LintSettings = {}): F
     ownerLabels: settings.ownerLabels ?? defaultOwnerLabels,
     runbookBase: settings.runbookBase,
     runbooks: settings.runbooks,
+    eventsPerHour: settings.eventsPerHour,
     enabledFeatures: settings.enabledFeatures ?? [],
     recorded,
   };

@@ -1,13 +1,28 @@
 /** The metrics that a running Prometheus has: their names, types and labels, and how often it scrapes. */
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { parseDurationMs } from '../../base/duration.js';
+import { defaultStepMs, sloNames } from '../../slo/index.js';
 import type { MetricCatalogue, MetricType } from './catalogue.js';
 
 const timeoutMs = 10_000;
 
 export interface LiveFacts {
   scrapeIntervalMs: number | undefined;
+  /** Over the last day, by the SLO's id, of SLOs whose rules are evaluated there. */
+  eventsPerHour: ReadonlyMap<string, number>;
 }
+
+interface Vector {
+  result: { metric: Record<string, string>; value: [number, string] }[];
+}
+
+/** Events an hour, by steps of the usual length. */
+const trafficQuery =
+  `sum by (${sloNames.sloLabel}) (avg_over_time(${sloNames.totalIncrease(defaultStepMs)}[1d]))` +
+  ` * ${3_600_000 / defaultStepMs}`;
+
+const trafficIn = ({ result }: Vector): Map<string, number> =>
+  new Map(result.map(({ metric, value }) => [metric[sloNames.sloLabel] ?? '', Number(value[1])]));
 
 /** `wanted` are the metrics that the rules read: only their labels are asked for. */
 export async function addLiveMetrics(
@@ -52,5 +67,10 @@ export async function addLiveMetrics(
   catalogue.complete = true;
   const config = await ask<{ yaml: string }>('api/v1/status/config').catch(() => undefined);
   const interval = /^\s*scrape_interval:\s*(\S+)/m.exec(config?.yaml ?? '');
-  return { scrapeIntervalMs: interval ? parseDurationMs(interval[1] as string) : undefined };
+  return {
+    scrapeIntervalMs: interval ? parseDurationMs(interval[1] as string) : undefined,
+    eventsPerHour: await ask<Vector>(`api/v1/query?query=${encodeURIComponent(trafficQuery)}`).then(
+      trafficIn,
+    ),
+  };
 }

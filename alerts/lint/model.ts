@@ -43,6 +43,10 @@ export const lintRules = {
   'alert/missing-runbook': ['error', 'whoever is woken has to know what to do'],
   'alert/dead-runbook': ['error', 'whoever is woken finds no page'],
   'alert/missing-summary': ['warning', 'the notification says nothing'],
+  'alert/chance-page': [
+    'warning',
+    'where few events happen, one failure is a large share, and wakes somebody',
+  ],
   'alert/template': ['error', 'the text comes out as an error'],
   'alert/template-label': ['error', 'the text comes out with a gap'],
   'alert/value-in-label': [

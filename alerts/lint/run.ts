@@ -46,6 +46,11 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
     throw new UserError({ message: 'nothing to lint', expected: 'files, folders or -' });
   }
   let files = listFiles(paths).map(readLintFile);
+  const empty = files.find((f) => f.text.trim() === '');
+  // A pipe that broke before it is no clean bill of health.
+  if (empty?.file === '<stdin>') {
+    throw new UserError({ message: 'standard input is empty', expected: 'a rule file' });
+  }
   const settings = await settingsOf(flags, files);
   const off = offRules(flags.off ?? []);
   const judged = (): Finding[] => lint(files, settings).filter((f) => !off.has(f.rule));
@@ -83,12 +88,14 @@ async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise
   if (given !== undefined && !scrapeIntervalMs) {
     throw new UserError({ message: `--scrape-interval ${given}`, expected: 'such as 15s' });
   }
+  let eventsPerHour: ReadonlyMap<string, number> | undefined;
   if (flags.prometheus !== undefined) {
     const rules = files.flatMap((f) => f.rules);
     const names = rules.flatMap((r) => (r.expr ? selectorsIn(r.expr).map(metricOf) : []));
     const wanted = [...new Set(names.filter((n) => n !== undefined))];
     const live = await addLiveMetrics(catalogue, flags.prometheus, wanted);
     scrapeIntervalMs ??= live.scrapeIntervalMs;
+    ({ eventsPerHour } = live);
   }
   const words = (text: string): string[] => text.split(',').filter((w) => w !== '');
   return {
@@ -97,6 +104,7 @@ async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise
     severities: words(flags.severities),
     ownerLabels: words(flags.ownerLabels),
     runbookBase: flags.runbookBase,
+    eventsPerHour,
     enabledFeatures: flags.enableFeature ?? [],
     runbooks: flags.runbooks === undefined ? undefined : pagesIn(flags.runbooks),
   };

@@ -12,6 +12,14 @@ export interface SampleSeries {
   points: [number, number][];
 }
 
+/** A rule as `/api/v1/rules` tells it; only what is asked for here. */
+export interface LoadedRule {
+  type: 'alerting' | 'recording';
+  name: string;
+  query: string;
+  labels?: Record<string, string>;
+}
+
 type Vector = { metric: Record<string, string>; value: [number, string] }[];
 type Matrix = { metric: Record<string, string>; values: [number, string][] }[];
 
@@ -68,6 +76,12 @@ export class PrometheusClient {
     }));
   }
 
+  /** The rules that it evaluates, by group and in order. */
+  async rules(): Promise<LoadedRule[]> {
+    const { groups } = (await this.#ask('rules', {})) as { groups?: { rules?: LoadedRule[] }[] };
+    return (groups ?? []).flatMap((g) => g.rules ?? []);
+  }
+
   /** Every metric name that it knows. */
   async metricNames(): Promise<string[]> {
     return (await this.#ask('label/__name__/values', {})) as string[];
@@ -78,7 +92,7 @@ export class PrometheusClient {
   }
 
   async #ask(path: string, parameters: Record<string, string>): Promise<unknown> {
-    const get = path.startsWith('label/');
+    const get = path.startsWith('label/') || path === 'rules';
     const body = new URLSearchParams(parameters);
     let response: Response;
     try {

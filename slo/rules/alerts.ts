@@ -52,15 +52,30 @@ function severityOf(severity: Severity, own: string | undefined): Record<string,
   return { [names.severityLabel]: own, [names.sloSeverityLabel]: severity };
 }
 
-function annotationsOf(plan: Plan, settings: AlertSettings, own: Record<string, string>) {
+/** The pages of `firedrill runbook publish` that all SLOs share. */
+const sharedPages = { burn: 'SloBudgetBurn', noData: 'SloNoData' };
+
+function annotationsOf(
+  plan: Plan,
+  settings: AlertSettings,
+  cause: keyof typeof sharedPages,
+  own: Record<string, string>,
+) {
   const { slo, options } = plan;
+  const alert = cause === 'burn' ? slo.alerting.name : `${slo.alerting.name}NoData`;
+  const { runbookBase } = options;
+  const runbook =
+    options.runbookUrl ??
+    (runbookBase === undefined
+      ? undefined
+      : `${runbookBase.replace(/\/+$/, '')}/${sharedPages[cause]}`);
   const link = (template: string): string =>
     template
-      .replaceAll('{{alert}}', slo.alerting.name)
+      .replaceAll('{{alert}}', alert)
       .replaceAll('{{slo}}', slo.id)
       .replaceAll('{{service}}', slo.service);
   return {
-    ...(options.runbookUrl === undefined ? {} : { runbook_url: link(options.runbookUrl) }),
+    ...(runbook === undefined ? {} : { runbook_url: link(runbook) }),
     ...(options.dashboardUrl === undefined ? {} : { dashboard_url: link(options.dashboardUrl) }),
     ...own,
     ...(plan.scaleText === undefined
@@ -94,7 +109,7 @@ export function burnAlert(plan: Plan, severity: Severity): AlertingRule | undefi
     forMs: settings.forMs === 0 ? 0 : scaled(plan, settings.forMs),
     keepFiringForMs: settings.keepFiringForMs === 0 ? 0 : scaled(plan, settings.keepFiringForMs),
     labels: labelsOf(plan, severity, settings),
-    annotations: annotationsOf(plan, settings, {
+    annotations: annotationsOf(plan, settings, 'burn', {
       summary: `${slo.service}: the error budget of ${slo.name} burns too fast${group}`,
       description:
         `{{ $value | humanizePercentage }} of events are bad where ${slo.objective}% must be good ` +
@@ -116,7 +131,7 @@ export function noDataAlert(plan: Plan): AlertingRule | undefined {
     forMs: scaled(plan, noData.afterMs),
     keepFiringForMs: 0,
     labels: labelsOf(plan, noData.severity, settings === false ? noSettings : settings),
-    annotations: annotationsOf(plan, settings === false ? noSettings : settings, {
+    annotations: annotationsOf(plan, settings === false ? noSettings : settings, 'noData', {
       summary: `${slo.service}: nothing measures ${slo.name}`,
       description: `The metrics that ${slo.id} is computed from are gone, so no alert of it can fire.`,
     }),

@@ -56,7 +56,10 @@ export function explain(
     );
   }
   if (slo.owner === undefined && slo.labels.owner === undefined) warnings.push('nobody owns it');
-  if (!('runbook_url' in slo.alerting.annotations) && options.runbookUrl === undefined) {
+  if (
+    !('runbook_url' in slo.alerting.annotations) &&
+    (options.runbookUrl ?? options.runbookBase) === undefined
+  ) {
     warnings.push('its alerts link to no runbook');
   }
   const after = (severity: 'page' | 'ticket', errorRatio: number): string => {

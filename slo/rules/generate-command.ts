@@ -14,6 +14,7 @@ interface GenerateFlags {
   windows?: string;
   period?: string;
   runbookUrl?: string;
+  runbookBase?: string;
   dashboardUrl?: string;
   namespace: string;
   split: boolean;
@@ -22,6 +23,7 @@ interface GenerateFlags {
 const example = `
 Examples:
   firedrill slo generate -i examples/slo -o out/
+  firedrill slo generate -i slo.yaml -o rules/ --runbook-base https://ops.example/runbooks
   firedrill slo generate -i slo.yaml -o - | promtool check rules /dev/stdin
   firedrill slo generate -i slo.yaml -o k8s/ --format kustomize --namespace monitoring
   firedrill slo generate -i slo.yaml -o drill.yaml --time-scale 1/120`;
@@ -37,7 +39,8 @@ export function registerGenerate(slo: Command): void {
     .option('--step <duration>', 'base resolution, at least the scrape interval', '30s')
     .option('--windows <file>', "alert windows of your own, in our format or Sloth's")
     .option('--period <period>', 'for formats that say none, such as 28d, 12w or month')
-    .option('--runbook-url <template>', 'such as https://runbooks.example/{{alert}}')
+    .option('--runbook-base <url>', 'where the pages of runbook publish are served')
+    .option('--runbook-url <template>', 'instead, such as https://runbooks.example/{{alert}}')
     .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')
     .option('--namespace <name>', 'of the Kubernetes objects', 'monitoring')
     .addHelpText('after', example)
@@ -98,7 +101,10 @@ function sayRefused(refused: readonly Problem[]): void {
 
 /** The flags that shape the rules, checked. */
 export async function compileFlags(
-  flags: Pick<GenerateFlags, 'timeScale' | 'step' | 'windows' | 'runbookUrl' | 'dashboardUrl'>,
+  flags: Pick<
+    GenerateFlags,
+    'timeScale' | 'step' | 'windows' | 'runbookUrl' | 'runbookBase' | 'dashboardUrl'
+  >,
 ) {
   const { parseTimeScale, parseStep } = await import('./generate.js');
   const { readWindowTable } = await import('./windows.js');
@@ -107,6 +113,7 @@ export async function compileFlags(
     stepMs: parseStep(flags.step),
     ...(flags.windows === undefined ? {} : { windows: readWindowTable(flags.windows) }),
     ...(flags.runbookUrl === undefined ? {} : { runbookUrl: flags.runbookUrl }),
+    ...(flags.runbookBase === undefined ? {} : { runbookBase: flags.runbookBase }),
     ...(flags.dashboardUrl === undefined ? {} : { dashboardUrl: flags.dashboardUrl }),
   };
 }

@@ -27,6 +27,8 @@ export interface CompileOptions {
   windows?: WindowTable;
   /** `https://runbooks.example/{{alert}}`: for alerts with no runbook of their own. */
   runbookUrl?: string;
+  /** `https://runbooks.example`: instead, where `runbook publish` is served; its pages for all SLOs are linked. */
+  runbookBase?: string;
   /** `https://grafana.example/d/{{slo}}`: for alerts with no dashboard of their own. */
   dashboardUrl?: string;
 }

@@ -27,7 +27,7 @@ export const labelNameSchema = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {
   error: 'expected a label name: letters, digits and underscores, not beginning with a digit',
 });
 
-const text = z.string({ error: 'expected text (put a number in quotes)' });
+const text = z.string({ error: 'expected text' });
 
 /** As Go reads YAML into text: what looks like a number or a truth is the text that was written. */
 const looseText = z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' });
@@ -58,10 +58,7 @@ export const looseLabelsSchema = labelsOf(looseText, []);
 export const looseAlertLabelsSchema = labelsOf(looseText, [severityLabel]);
 export const looseAnnotationsSchema = z.record(z.string(), looseText);
 
-export const annotationsSchema = z.record(
-  z.string(),
-  z.string({ error: 'expected text (put a number in quotes)' }),
-);
+export const annotationsSchema = z.record(z.string(), text);
 
 export const durationSchema = z
   .string({ error: 'expected a duration such as 5m' })

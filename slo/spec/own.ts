@@ -25,9 +25,12 @@ import {
 
 type EventKinds = Extract<Sli, { kind: 'events' | 'latency' | 'ratio' }>;
 
+/** Where YAML's numbers and truths are text: what is written of a label is what Prometheus gets. */
+const texts = new Set(['labels', 'annotations']);
+
 /** The SLOs of one document; every mistake in it is reported at once. */
 export function readOwn(document: YamlDocument): Slo[] {
-  const file = checkYaml(document, ownSchema);
+  const file = checkYaml(document.withTextsBelow(texts), ownSchema);
   const checker = new Checker(document);
   const slos = file.slos.map((slo, i) => sloOf(file, slo, ['slos', i], checker));
   if (checker.problems.length > 0) throw new UserError(checker.problems);

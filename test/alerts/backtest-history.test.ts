@@ -275,6 +275,29 @@ test(
   },
 );
 
+test('an alert goes on where another metric of the same labels takes over', () => {
+  const rules = write(
+    'or.yaml',
+    'groups:\n- name: g\n  interval: 1m\n  rules:\n' +
+      '  - {alert: Either, expr: "a > 0 or b > 0", for: 5m, labels: {severity: page}}\n',
+  );
+  const lines = (name: string, from: number, to: number): string[] =>
+    Array.from({ length: 31 }, (_, i) => {
+      return `${name}{job="x"} ${i >= from && i < to ? 1 : 0} ${1_700_000_040 + i * 60}`;
+    });
+  const om = write(
+    'or.om',
+    ['# TYPE a gauge', ...lines('a', 5, 9), '# TYPE b gauge', ...lines('b', 9, 14), '# EOF\n'].join(
+      '\n',
+    ),
+  );
+  const run = cli('--rules', rules, '--openmetrics', om, '--output', 'json');
+  const { results } = JSON.parse(run.out) as { results: { firings: Firing[] }[] };
+  const minutes = results[0]!.firings.map((f) => [f.activeMs, f.firedMs, f.resolvedMs]);
+  const at = (minute: number): number => 1_700_000_040_000 + minute * minuteMs;
+  expect(minutes).toEqual([[at(5), at(10), at(14)]]);
+});
+
 test('rules that read each other, rules without data, and neither SLOs nor rules', () => {
   const loop = write(
     'loop.yaml',

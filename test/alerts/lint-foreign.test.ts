@@ -33,6 +33,47 @@ describe('right, and nothing is said', () => {
   });
 });
 
+describe('a page that chance can cause', () => {
+  const burn = (more = '') =>
+    '(slo:sli_error:ratio_rate1h{slo="a"} > (14.4 * 0.001) and slo:sli_error:ratio_rate5m{slo="a"} > (14.4 * 0.001)' +
+    `${more})`;
+  const text = (expr: string, severity: string): string => `groups:
+  - name: g
+    rules:
+      - alert: A
+        expr: ${JSON.stringify(expr)}
+        labels: { severity: ${severity}, owner: t, slo: a }
+        annotations: { summary: s, runbook_url: 'https://r.example/A' }
+      - record: slo:counter:last
+        expr: label_replace(${counter}, "slo_counter", "bad", "", "")
+        labels: { slo: a }
+`;
+  let counter = 'errors_total';
+  const said = (expr: string, eventsPerHour?: number, severity = 'page'): string[] => {
+    const measured = eventsPerHour === undefined ? undefined : new Map([['a', eventsPerHour]]);
+    return lint([readLintText('r.yaml', text(expr, severity))], { eventsPerHour: measured })
+      .filter((f) => f.rule === 'alert/chance-page')
+      .map((f) => f.message);
+  };
+
+  test('is said with how often, at the traffic that was measured or at little', () => {
+    expect(said(burn())).toEqual([
+      'at 20 events an hour (none were measured) A pages 88 times a year for nothing',
+    ]);
+    expect(said(burn(), 100)[0]).toMatch(/^at its 100 events an hour A pages \d+ times a year/);
+    expect(said(burn(), 1e6)).toEqual([]);
+    counter = 'count(up == 0)';
+    expect(said(burn())).toEqual([]);
+    expect(said(burn(), 100)).toHaveLength(1);
+  });
+
+  test('is not said of a ticket, or where anything else is asked for beside the burn', () => {
+    expect(said(burn(), 100, 'ticket')).toEqual([]);
+    expect(said(burn(' and slo:events_bad:sum1h{slo="a"} - 1 > 3'))).toEqual([]);
+    expect(said('up == 0')).toEqual([]);
+  });
+});
+
 describe('wrong, and said', () => {
   test.each([
     ['a slip in a name of ours alone', 'firedrill_controller_leadr == 0', 'promql/unknown-metric'],

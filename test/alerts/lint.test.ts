@@ -429,6 +429,7 @@ describe('our own rules are clean', () => {
       const slos = readSlos([asset(`test/slo/golden/${name}/in.yaml`)]).map((slo) => ({
         ...slo,
         owner: 'shop',
+        alerting: { ...slo.alerting, falsePagesPerYear: 1 },
       }));
       const text = ruleFileText(compileSlos(slos, { runbookUrl: 'https://r.example/{{alert}}' }));
       const found = lint([readLintText(`${name}.yaml`, text)], { scrapeIntervalMs: 30_000 });

@@ -12,7 +12,7 @@ test.each([
     'name: a\nslos:\n  - objective: 99\n    windw: 3\n',
     "a.yaml:4:5: unknown field 'windw' in slos.0",
   ],
-  ['name: 3\nslos: []\n', 'a.yaml:1:7: name: Invalid input: expected string, received number'],
+  ['name: 3\nslos: []\n', 'a.yaml:1:7: name: expected text'],
   ['name: a\nname: b\n', 'a.yaml:2:1: Map keys must be unique'],
 ])('%j is refused with its place', (text, message) => {
   expect(() => parseYaml('a.yaml', text).map((d) => checkYaml(d, schema))).toThrow(message);

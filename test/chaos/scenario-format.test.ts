@@ -72,7 +72,7 @@ test.each([
   ['id: slow-cart', 'id: Slow Cart', 's.yaml:3:5: id: expected lower case letters'],
   ['title: Slow cart', 'titel: Slow cart', "s.yaml:4:1: unknown field 'titel'"],
   ['kind: delay', 'kind: delya', 's.yaml:14:23: faults.0.kind: expected one of identity-freeze'],
-  ['delayMs: 100', 'delayMs: lots', 's.yaml:14:65: faults.0.settings.delayMs: Invalid input'],
+  ['delayMs: 100', 'delayMs: lots', 's.yaml:14:65: faults.0.settings.delayMs: expected a number'],
   [
     'delayMs: 100',
     'delayMs: 100, foo: 1',

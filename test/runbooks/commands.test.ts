@@ -111,6 +111,44 @@ test('the rules that we make lead to pages that we publish, and links between th
   }
 });
 
+test("the alerts of SLOs lead to the page of all SLOs, or each to its own that asks the SLO's events", () => {
+  writeFileSync(
+    join(folder, 'bill.yaml'),
+    `apiVersion: firedrill.dev/v1
+service: billing
+owner: money
+slos:
+  - name: invoices
+    objective: 99
+    sli: { events: { good: 'jobs_done_total{outcome="ok"}', total: jobs_done_total } }
+`,
+  );
+  const generate = (...flags: string[]) =>
+    firedrill(['slo', 'generate', '-i', 'bill.yaml', '-o', 'bill-rules.yaml', ...flags]).status;
+  const lint = (...flags: string[]) =>
+    firedrill(['runbook', 'lint', '--rules', 'bill-rules.yaml', ...flags]);
+  expect(generate('--runbook-base', 'https://x.example/r/')).toBe(0);
+  expect(readFileSync(join(folder, 'bill-rules.yaml'), 'utf8')).toContain(
+    'runbook_url: "https://x.example/r/SloNoData"',
+  );
+  expect(lint()).toMatchObject({ status: 0 });
+  expect(generate('--runbook-url', 'https://x.example/r/{{alert}}')).toBe(0);
+  expect(lint().out).toMatch(
+    /the runbook_url of BillingInvoicesNoData leads to 'BillingInvoicesNo/,
+  );
+  expect(lint('-i', 'bill.yaml')).toMatchObject({ status: 0 });
+  expect(firedrill(['runbook', 'publish', '-o', 'own', '-i', 'bill.yaml']).status).toBe(0);
+  const page = (name: string): string =>
+    readFileSync(join(folder, 'own', name, 'index.html'), 'utf8');
+  expect(page('BillingInvoices')).toContain('pages at 3x over 1h and 5m, or 6x over 6h and 30m');
+  expect(page('BillingInvoices')).toContain(
+    'rate(jobs_done_total[5m]) unless rate(jobs_done_total{outcome=',
+  );
+  expect(page('BillingInvoices')).not.toContain('response_total');
+  expect(page('BillingInvoicesNoData')).toContain('count by (job) (jobs_done_total)');
+  expect(page('.')).toContain('<a href="BillingInvoicesNoData/">');
+});
+
 test('queries that a Prometheus refuses or answers with nothing are told apart', async () => {
   const server = createServer((request, response) => {
     let body = '';

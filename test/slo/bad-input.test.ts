@@ -112,7 +112,7 @@ const mistakes: [string, string, RegExp][] = [
     /x:7:24: .*set by the rules/,
   ],
   ['a label name with a dash', own(`${good}    labels: {my-team: a}\n`), /x:7:23: .*label name/],
-  ['a label that is a number', own(`${good}    labels: {tier: 1}\n`), /x:7:20: .*text/],
+  ['a label that is a list', own(`${good}    labels: {tier: [1]}\n`), /x:7:20: .*text/],
   [
     'the same name twice',
     `${own(good)}---\n${own(good)}`,

@@ -48,6 +48,32 @@ slos:
       ticket_alert: { labels: { ${labels}route: mail } }
 `;
 
+test('in labels of our own format too, numbers and truths are the text that was written', () => {
+  const [slo] = readSloText(
+    'own.yaml',
+    `apiVersion: firedrill.dev/v1
+service: pay
+labels: { tier: 1, pci: true, since: 2.10 }
+slos:
+  - name: jobs
+    objective: 99
+    labels: { shard: 007 }
+    sli: { events: { bad: 'jobs_total{ok="no"}', total: jobs_total } }
+    alerting: { annotations: { desk: 12 } }
+`,
+  );
+  expect(slo!.labels).toEqual({ tier: '1', pci: 'true', since: '2.10', shard: '007' });
+  expect(slo!.alerting.annotations).toEqual({ desk: '12' });
+});
+
+test.each([
+  ['slo: []', '4:1: unknown field', 'slos: is missing; expected a list'],
+  ['slos: [{ name: x, objective: 99, sli: M11 }]', '4:39: slos.0.sli: expected one of M1, M2'],
+])('%s is refused in the words of the file', (line, ...answers) => {
+  const text = `apiVersion: firedrill.dev/v1\nservice: a\nowner: b\n${line}\n`;
+  for (const answer of answers) expect(refusal(text)).toContain(answer);
+});
+
 describe("Sloth's files", () => {
   const [slo] = readSloText('pay.yaml', sloth());
 

@@ -134,7 +134,10 @@ export const carriedChecks: Check = (rule, options, say) => {
         : `${options.runbookBase.replace(/\/+$/, '')}/${rule.name}`;
     say('alert/missing-runbook', place, {
       message: `${rule.name} has no runbook`,
-      fix: `add the annotation runbook_url${url === undefined ? '' : `: ${url}`}`,
+      fix:
+        rule.labels.slo === undefined
+          ? `add the annotation runbook_url${url === undefined ? '' : `: ${url}`}`
+          : 'give its SLO a runbook, or slo generate a --runbook-base',
       edit: url === undefined ? undefined : addAnnotation(rule, url),
     });
   }

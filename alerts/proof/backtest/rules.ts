@@ -108,7 +108,7 @@ export async function alertRules(
         line: place.line,
         severity: severityOf(rule.labels),
         found: series.length > 0,
-        firings: series
+        firings: instancesOf(rule, series)
           .flatMap((one) => firingsOf(rule, one, span, everyMs))
           .sort((a, b) => a.firedMs - b.firedMs),
       });
@@ -121,21 +121,43 @@ export async function alertRules(
 const evaluationMs = (group: ReadGroup, stepMs: number): number =>
   Math.max(1, Math.round((group.intervalMs ?? stepMs) / stepMs)) * stepMs;
 
+interface Instance {
+  labels: Record<string, string>;
+  parts: RangeSeries['points'][];
+}
+
+/**
+ * The series of a result by the alert that they are of. Prometheus tells alerts apart by their labels without the
+ * metric's name: `a > 0 or b > 0` is one alert, whichever of both holds.
+ */
+function instancesOf(rule: AlertingRule, series: readonly RangeSeries[]): Instance[] {
+  const instances = new Map<string, Instance>();
+  for (const one of series) {
+    const labels: Record<string, string> = { ...one.labels };
+    delete labels[metricNameLabel];
+    for (const [name, text] of Object.entries(rule.labels)) {
+      if (!text.includes('{{')) labels[name] = text;
+    }
+    const { key } = Labels.of(labels);
+    const known = instances.get(key);
+    if (known) known.parts.push(one.points);
+    else instances.set(key, { labels, parts: [one.points] });
+  }
+  return [...instances.values()];
+}
+
 function firingsOf(
   rule: AlertingRule,
-  series: RangeSeries,
+  { labels, parts }: Instance,
   span: Span,
   everyMs: number,
 ): RuleFiring[] {
   const holds = new Uint8Array(Math.ceil((span.endMs - span.startMs) / everyMs));
-  for (const [timeMs] of series.points) {
-    const place = (timeMs - span.startMs) / everyMs;
-    if (Number.isInteger(place) && place < holds.length) holds[place] = 1;
-  }
-  const labels: Record<string, string> = { ...series.labels };
-  delete labels[metricNameLabel];
-  for (const [name, text] of Object.entries(rule.labels)) {
-    if (!text.includes('{{')) labels[name] = text;
+  for (const points of parts) {
+    for (const [timeMs] of points) {
+      const place = (timeMs - span.startMs) / everyMs;
+      if (Number.isInteger(place) && place < holds.length) holds[place] = 1;
+    }
   }
   const severity = severityOf(labels);
   return intervalsOf(holds, span.startMs, everyMs, rule.forMs, rule.keepFiringForMs).map(
