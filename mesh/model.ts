@@ -19,7 +19,7 @@ export interface Destination {
   /** Tried in order, the first match wins; where none matches, the default route: first backend, no retries. */
   routes: Route[];
   backends: Backend[];
-  /** Used by the default route and by routes without retries of their own. */
+  /** Of repeats that no route asks for: of what was not processed. Absent: 0.2, 10 a second, 10 s. */
   retryBudget?: RetryBudget;
   /** It has no address of its own: clients dial its endpoints, each by its own address (transparent mode). */
   headless?: true;
@@ -244,13 +244,15 @@ export interface MeshState {
 
 /** What the proxy is started with. File: JSON or YAML, the schema is in mesh/proxy/config.ts and documented. */
 export interface ProxyConfig {
-  workload: { name: string; namespace: string; labels?: Record<string, string> };
+  /** `zone`: endpoints of the same one are preferred. */
+  workload: { name: string; namespace: string; zone?: string; labels?: Record<string, string> };
   /** 0 picks a free port; the chosen ones are said on standard output as one JSON line. */
   inbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
   outbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
   /** More ports of the outbound side, each for the one destination that has it among its `addresses`. */
   calls?: { host: string; port: number }[];
-  admin: { host: string; port: number };
+  /** `shutdown`: POST /shutdown ends the proxy. */
+  admin: { host: string; port: number; shutdown?: boolean };
   /** Absent: no mTLS at all. Files are watched and reloaded; with a controller, certificates come from it. */
   identity?: {
     name: string;
@@ -277,6 +279,7 @@ export interface ProxyConfig {
   limits?: {
     /** Clients' connections on each side. */
     maxConnections?: number;
+    /** Of requests and of answers, in both protocols. */
     maxHeadBytes?: number;
     /** Resident memory from which on new requests are refused. */
     maxMemoryBytes?: number;

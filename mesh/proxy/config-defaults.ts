@@ -27,15 +27,19 @@ export function withDefaults(checked: unknown): ProxyConfig {
   };
 }
 
-/** `cart.retail` is the service cart in the namespace retail, called `cart` and `cart.retail`. */
+/**
+ * `cart.retail` is the service cart in the namespace retail, called `cart` and `cart.retail`; `cart.retail:9090` is
+ * another port of it.
+ */
 function destination(given: Partly<Destination>, { workload }: ProxyConfig): Destination {
   const { name = '', backends = [] } = given;
-  const [service = name, namespace = workload.namespace] = name.split('.');
+  const [, bare = name, port = ''] = /^(.*?)(:\d+)?$/.exec(name) ?? [];
+  const [service = bare, namespace = workload.namespace] = bare.split('.');
   const [first] = backends as Backend[];
   return {
     service,
     namespace,
-    hosts: [...new Set([service, name])],
+    hosts: [...new Set([service + port, name])],
     addresses: [],
     protocol: 'detect',
     ...given,

@@ -226,14 +226,19 @@ const mode = oneOf('explicit', 'transparent');
 
 const config = object({
   workload: required(
-    object({ name: required(name), namespace: required(name), labels: record(text()) }),
+    object({
+      name: required(name),
+      namespace: required(name),
+      zone: name,
+      labels: record(text()),
+    }),
   ),
   inbound: listener(mode),
   outbound: listener(mode),
   calls: list(
     object({ host: required(name), port: required(number({ min: 1, max: 65_535, whole: true })) }),
   ),
-  admin: object({ host: required(name), port: required(port) }),
+  admin: object({ host: required(name), port: required(port), shutdown: flag }),
   identity: object({
     name: required(name),
     trustAnchorsFile: required(name),

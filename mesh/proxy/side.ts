@@ -3,7 +3,8 @@ import type { Clock } from '../../base/clock.js';
 import type { ProxyConfig } from '../model.js';
 import type { ConnectionFlow, EndpointState } from './flow/contract.js';
 import type { Gateway } from './flow/gateway.js';
-import { Http1Front } from './http1/front.js';
+import { tunnelFailed, tunnelOpened } from './http1/answers.js';
+import { Http1Front, type OpenTunnel } from './http1/front.js';
 import { Http2Front } from './http2/front.js';
 import { http1Tries } from './http2/http1-try.js';
 import type { Serving } from './http2/seam.js';
@@ -12,7 +13,7 @@ import type { DeadlineWheel } from './listen/deadlines.js';
 import { type Accepted, type Declared, Listener } from './listen/listener.js';
 import type { OriginalDestination } from './listen/original-destination.js';
 import { InboundServing, OutboundServing } from './listen/serving.js';
-import { OpaqueConnection } from './tcp/opaque-connection.js';
+import { type Answers, OpaqueConnection } from './tcp/opaque-connection.js';
 import type { IdentityStore } from './tls/identity-store.js';
 
 export interface SideParts {
@@ -30,6 +31,8 @@ type Direction = 'inbound' | 'outbound';
 const handshakeTimeoutMs = 5000;
 const detectTimeoutMs = 10_000;
 const quietMs = 500;
+/** Of requests and answers, in both protocols. */
+const defaultMaxHeadBytes = 64 * 1024;
 const defaultMaxConnections = 10_000;
 /** Peers are across a network, the app is not. */
 const connectTimeoutMs = { inbound: 500, outbound: 1000 };
@@ -57,20 +60,27 @@ export abstract class Side {
       handshakeTimeoutMs,
     });
     const { connect } = this.#connector;
-    const { maxHeadBytes, headTimeoutMs, idleTimeoutMs } = config.limits ?? {};
+    const { maxHeadBytes = defaultMaxHeadBytes } = config.limits ?? {};
+    const { headTimeoutMs, idleTimeoutMs } = config.limits ?? {};
     this.http2 = new Http2Front({
       clock,
       deadlines,
       connect,
-      openHttp1Try: http1Tries({ connect, deadlines }),
-      limits: { ...(idleTimeoutMs !== undefined && { idleMs: idleTimeoutMs }) },
+      openHttp1Try: http1Tries({ connect, deadlines, maxHeadBytes }),
+      limits: {
+        maxHeaderListBytes: maxHeadBytes,
+        ...(idleTimeoutMs !== undefined && { idleMs: idleTimeoutMs }),
+      },
     });
     this.http1 = new Http1Front({
       connect,
       deadlines,
       openHttp2Try: this.http2.openTry,
+      ...(direction === 'outbound' && {
+        openTunnel: (...asked: Parameters<OpenTunnel>) => this.tunnel(...asked),
+      }),
       limits: {
-        ...(maxHeadBytes !== undefined && { maxHeadBytes }),
+        maxHeadBytes,
         ...(headTimeoutMs !== undefined && { headTimeoutMs }),
         ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
       },
@@ -120,11 +130,20 @@ export abstract class Side {
     return listener.listen();
   }
 
+  /** CONNECT, which only the outbound side serves. */
+  protected tunnel(...[wire]: Parameters<OpenTunnel>): void {
+    wire.destroy();
+  }
+
   /** The protocol as it is configured, or known by the port. */
   protected abstract declared(originalDst: string | undefined): Declared;
   protected abstract accept(accepted: Accepted): void;
 
-  protected relay({ wire, first, isGuess }: Accepted, flow: ConnectionFlow): void {
+  protected relay(
+    { wire, first, isGuess }: Pick<Accepted, 'wire' | 'first' | 'isGuess'>,
+    flow: ConnectionFlow,
+    answers?: Answers,
+  ): void {
     const connection = new OpaqueConnection(
       {
         deadlines: this.parts.deadlines,
@@ -133,7 +152,7 @@ export abstract class Side {
       },
       wire,
       flow,
-      { first, refusesHttp: isGuess },
+      { first, refusesHttp: isGuess, ...(answers && { answers }) },
     );
     this.#opaque.add(connection);
     connection.start();
@@ -196,6 +215,22 @@ export class OutboundSide extends Side {
       return this.relay(accepted, outbound.connect(destination, peerAddress));
     }
     this.serve(accepted, new OutboundServing(outbound, peerAddress, originalDst));
+  }
+
+  protected override tunnel(
+    ...[wire, serving, authority, head, rest]: Parameters<OpenTunnel>
+  ): void {
+    const { outbound } = this.parts.gateway;
+    const { originalDst, peerAddress } = serving as OutboundServing;
+    if (originalDst === undefined) {
+      const flow = outbound.connect(outbound.destinationFor(authority), peerAddress);
+      const answers = { opened: tunnelOpened, failed: tunnelFailed };
+      return this.relay({ wire, first: rest, isGuess: false }, flow, answers);
+    }
+    // The app speaks to a proxy of its own: that one is to answer.
+    const first = Buffer.concat([Buffer.from(head, 'latin1'), rest]);
+    const destination = outbound.destinationFor(originalDst, originalDst);
+    this.relay({ wire, first, isGuess: false }, outbound.connect(destination, peerAddress));
   }
 }
 

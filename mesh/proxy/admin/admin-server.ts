@@ -84,6 +84,10 @@ export class AdminServer {
         return json(response, 200, await takeProfile(kind, seconds));
       }
       case 'POST /shutdown':
+        if (proxy.config.admin.shutdown !== true) {
+          const error = 'POST /shutdown is off; `admin: { shutdown: true }` turns it on';
+          return json(response, 403, { error });
+        }
         json(response, 202, { draining: true });
         proxy.onShutdown();
         return;

@@ -20,6 +20,8 @@ export class DestinationTable {
   /** `.retail.svc` to what `*.retail.svc` selects. */
   readonly #suffixes = new Map<string, CompiledDestination>();
   readonly #addresses = new Map<string, CompiledDestination>();
+  /** `cart.retail:9090`, service, namespace and port, to the destination of that port. */
+  readonly #ports = new Map<string, CompiledDestination>();
   readonly #remembered = new Map<string, CompiledDestination | undefined>();
 
   /** Of two destinations that name the same host the first one has it. */
@@ -34,8 +36,16 @@ export class DestinationTable {
       }
       for (const address of destination.source.addresses) {
         if (!this.#addresses.has(address)) this.#addresses.set(address, destination);
+        this.#addPort(destination, portOf(address));
       }
+      this.#addPort(destination, portOf(destination.name));
     }
+  }
+
+  #addPort(destination: CompiledDestination, port: string): void {
+    const { service, namespace } = destination.source;
+    const key = `${service}.${namespace}${port}`;
+    if (port !== '' && !this.#ports.has(key)) this.#ports.set(key, destination);
   }
 
   byAddress(address: string): CompiledDestination | undefined {
@@ -46,12 +56,23 @@ export class DestinationTable {
     const found = this.#remembered.get(authority);
     if (found !== undefined || this.#remembered.has(authority)) return found;
     const host = hostOf(authority);
+    const port = portOf(authority);
     // An authority that is a service's own address, such as 10.96.0.7:80.
-    const destination =
-      this.#hosts.get(host) ?? this.#bySuffix(host) ?? this.#addresses.get(authority);
+    const named =
+      this.#hosts.get(host + port) ??
+      this.#hosts.get(host) ??
+      this.#bySuffix(host) ??
+      this.#addresses.get(authority);
+    const destination = named && this.#ofPort(named, port);
     if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
     this.#remembered.set(authority, destination);
     return destination;
+  }
+
+  /** A service has one destination for each of its ports, and one name for all of them. */
+  #ofPort(named: CompiledDestination, port: string): CompiledDestination {
+    const { service, namespace } = named.source;
+    return (port === '' ? undefined : this.#ports.get(`${service}.${namespace}${port}`)) ?? named;
   }
 
   /**
@@ -111,6 +132,9 @@ export class DestinationTable {
     return undefined;
   }
 }
+
+/** `:8080`, or nothing. */
+const portOf = (authority: string): string => /:\d+$/.exec(authority)?.[0] ?? '';
 
 /** In lower case, without the port and a final dot. */
 export function hostOf(authority: string): string {

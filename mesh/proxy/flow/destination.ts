@@ -1,14 +1,18 @@
 /** A destination as compiled: its backends live as long as it does, its routes are replaced by each change. */
-import type { Destination, Route } from '../../model.js';
+import type { Destination, RetryBudget, Route } from '../../model.js';
 import { patternProblem } from '../../pattern/pattern.js';
 import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import { BackendState } from './balance/backend.js';
 import type { EndpointRecord } from './balance/endpoint.js';
 import type { RequestInfo } from './contract.js';
 import type { FlowParts } from './parts.js';
+import { Budget } from './retry/budget.js';
 import { looksAtPath, pathOf } from './route/match.js';
-import { RouteState } from './route/route-state.js';
+import { isSame, RouteState } from './route/route-state.js';
 import type { Judged, Looks } from './route/target.js';
+
+/** Of a destination that says none. */
+const usualBudget: RetryBudget = { ratio: 0.2, minRetriesPerSecond: 10, ttlSeconds: 10 };
 
 /** Fronts read the name and the protocol, and pass it to begin(). */
 export interface DestinationState {
@@ -28,6 +32,8 @@ export class CompiledDestination implements DestinationState {
   backends = new Map<string, BackendState>();
   defaultRoute: RouteState;
   mismatches = 0;
+  /** Of repeats that no policy asks for: of what had not been processed, or met a connection just closed. */
+  budget: Budget;
   looksAtPaths: Looks = 'nobody';
   /** Why it answers 500 to everything; empty: it serves. */
   unservable = '';
@@ -44,6 +50,7 @@ export class CompiledDestination implements DestinationState {
     for (const backend of source.backends) {
       this.backends.set(backend.name, new BackendState(source.name, backend, parts));
     }
+    this.budget = new Budget(source.retryBudget ?? usualBudget, parts.clock.monotonicMs());
     this.defaultRoute = this.#compileDefault(source);
     this.routes = this.#compileAll(source, this.backends);
     this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
@@ -83,6 +90,10 @@ export class CompiledDestination implements DestinationState {
       if (!this.routes.some((r) => r.metrics === route.metrics)) {
         this.#parts.metrics.retire(route.metrics);
       }
+    }
+    const budget = source.retryBudget ?? usualBudget;
+    if (!isSame(budget, this.budget.policy)) {
+      this.budget = new Budget(budget, this.#parts.clock.monotonicMs());
     }
     this.source = source;
     this.protocol = source.protocol;

@@ -17,6 +17,8 @@ export interface EndpointReport {
   state: 'ready' | 'slow-start' | 'down' | 'open' | 'half-open';
   /** Of any state but ready. */
   reason?: string;
+  /** Routes with a path's first segment that it is shut to; absent: to all, where it is not ready. */
+  shutTo?: readonly string[];
   /** When it came into this state, ISO 8601. */
   since?: string;
   /** When the next probe may go, ISO 8601. */
@@ -47,6 +49,7 @@ export function reportEndpoints(outbound: OutboundFlow, clock: Clock): EndpointR
           ...(e.labels && { labels: e.labels }),
           state: e.stateAt(nowMs),
           ...(e.gateReason !== '' && { reason: e.gateReason }),
+          ...(e.blamed.length > 0 && { shutTo: e.blamed }),
           ...(e.gateSinceMs > 0 && { since: iso(e.gateSinceMs) }),
           ...(e.gate !== 'ready' && { retryAt: iso(clock.nowMs() + e.retryAtMs - nowMs) }),
           latencyMs: Math.round(e.latencyMs * 1000) / 1000,

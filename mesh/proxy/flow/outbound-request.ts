@@ -13,10 +13,12 @@ import { breakerFailures, repelling } from './route/classify.js';
 import { isIdempotent, type RouteState, type Share } from './route/route-state.js';
 import type { Judged } from './route/target.js';
 
-/** Repeats of what certainly was not processed, which cost no budget: a connection that had just been closed. */
+/** Repeats of what certainly was not processed: they cost the destination's budget, not the route's. */
 const maxFreeRetries = 2;
 /** Endpoints that a request may find unreachable, one after the other. */
 const maxUnsent = 5;
+/** Characters of a path's first segment by which breakers tell requests apart. */
+const maxSegment = 64;
 
 export class OutboundRequest extends RequestFlow<RouteState> {
   readonly direction = 'outbound';
@@ -43,6 +45,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   #second: EndpointRecord | undefined = undefined;
   #firstLoad = 0;
   #secondLoad = 0;
+  #scope: string | undefined = undefined;
 
   constructor(
     parts: FlowParts,
@@ -61,6 +64,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     this.#mayRetry = retry !== undefined && route.mayRetry(request.method);
     if (this.#mayRetry) this.retryBufferBytes = route.retry?.policy.maxBufferedBytes ?? 0;
     if (retry?.budget) retry.budget.deposit(nowMs);
+    destination.budget.deposit(nowMs);
     if (parts.tracer.enabled) {
       this.span = parts.tracer.start(request);
       this.moreRequestHeaders = this.span.headers;
@@ -75,6 +79,16 @@ export class OutboundRequest extends RequestFlow<RouteState> {
 
   override get responseHeaders(): HeaderEdits | undefined {
     return this.#share.responseHeaders;
+  }
+
+  /** What breakers tell apart: a route, and in it what the first segment of the path names. */
+  get scope(): string {
+    if (this.#scope === undefined) {
+      const path = this.pathJudged;
+      const end = path.indexOf('/', 1);
+      this.#scope = this.route.name + (end < 0 ? path : path.slice(0, end)).slice(0, maxSegment);
+    }
+    return this.#scope;
   }
 
   get dst(): string {
@@ -105,7 +119,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       this.refuse(503, 'overflow', 'too many requests under way', 1000);
       return undefined;
     }
-    const endpoint = backend.pick(nowMs, this.#tried, this.#mayRetry);
+    const endpoint = backend.pick(nowMs, this.#tried, this.#mayRetry, this);
     if (endpoint === undefined) return this.#notReady(nowMs);
     if (this.#waits) this.#stopWaiting();
     if (this.#tried) this.#prove(endpoint, this.#tried);
@@ -149,7 +163,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     }
     if (why === 'stale-connection' || why === 'not-processed' || why === 'overflow') {
       this.#release();
-      if (this.#mayRetryFreely(why)) {
+      if (this.#mayRetryFreely(why, nowMs)) {
         this.#past(0, why, nowMs);
         this.#delayMs = 0;
         return 'retry';
@@ -280,7 +294,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
 
   #judge(failed: boolean, nowMs: number): void {
     this.#judged = true;
-    this.backend.verdict(this.endpoint as EndpointRecord, failed, this.#isProbe, nowMs);
+    this.backend.verdict(this.endpoint as EndpointRecord, failed, this.#isProbe, nowMs, this);
   }
 
   /** Nothing was sent, so that any request may go to another endpoint, if one is ready: that costs nobody anything. */
@@ -289,7 +303,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     this.#unsent++;
     const tried = (this.#tried ??= []);
     tried.push(this.endpoint as EndpointRecord);
-    return this.backend.candidates.some((e) => !tried.includes(e));
+    return this.backend.candidatesFor(this).some((e) => !tried.includes(e));
   }
 
   #retriesFailure(why: TryFailure): boolean {
@@ -300,8 +314,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return why !== 'request-timeout' && policy.policy.onConnectFailure;
   }
 
-  /** One that costs nothing: it was not processed, or it may be repeated anyway. */
-  #mayRetryFreely(why: TryFailure): boolean {
+  /** One that no policy needs to allow: it was not processed, or it may be repeated anyway. */
+  #mayRetryFreely(why: TryFailure, nowMs: number): boolean {
     if (this.#isSpent || this.#freeRetries >= maxFreeRetries) return false;
     if (why === 'stale-connection' && !isIdempotent(this.request.method) && !this.#mayRetry) {
       return false;
@@ -310,7 +324,11 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       // Another endpoint may have room; the same one has not.
       const tried = (this.#tried ??= []);
       tried.push(this.endpoint as EndpointRecord);
-      if (!this.backend.candidates.some((e) => !tried.includes(e))) return false;
+      if (!this.backend.candidatesFor(this).some((e) => !tried.includes(e))) return false;
+    } else if (!this.destination.budget.withdraw(nowMs)) {
+      // Whoever refuses everything is overloaded, and would get three times as much.
+      raise(this.route.metrics.retrySkips, 'budget');
+      return false;
     }
     this.#freeRetries++;
     return true;
@@ -336,7 +354,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     if (requestTimeoutMs > 0 && nowMs + delayMs - this.beganMs >= requestTimeoutMs) {
       return skip('deadline');
     }
-    const unready = backend.unreadySinceMs >= 0;
+    const unready = backend.unreadySinceMs >= 0 && backend.candidatesFor(this).length === 0;
     if (unready && nowMs - backend.unreadySinceMs >= backend.source.failFastMs) {
       metrics.retryOverflow++;
       return skip('no-endpoint');
@@ -350,7 +368,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     const tried = (this.#tried ??= []);
     tried.push(this.endpoint as EndpointRecord);
     // Backing off spares whoever failed. Where nothing was sent and another one is ready, nobody is to be spared.
-    this.#delayMs = untouched && backend.candidates.some((e) => !tried.includes(e)) ? 0 : delayMs;
+    this.#delayMs =
+      untouched && backend.candidatesFor(this).some((e) => !tried.includes(e)) ? 0 : delayMs;
     return true;
   }
 
@@ -358,7 +377,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   #prove(picked: EndpointRecord, tried: readonly EndpointRecord[]): void {
     if (!tried.includes(picked)) return;
     const { metrics } = this.route;
-    if (this.backend.candidates.some((e) => !tried.includes(e))) metrics.retrySameEndpoint++;
+    if (this.backend.candidatesFor(this).some((e) => !tried.includes(e)))
+      metrics.retrySameEndpoint++;
     else metrics.retryOnlyEndpoint++;
   }
 
@@ -391,7 +411,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   #policies(nowMs: number): void {
     const { route, request, destination } = this;
     if (destination.refused !== '') {
-      this.refuse(destination.name === 'loop' ? 508 : 502, destination.name, destination.refused);
+      const { name, refused } = destination;
+      this.refuse(name === 'loop' ? 508 : name === 'no-host' ? 400 : 502, name, refused);
       return;
     }
     if (this.refusal) return;

@@ -19,6 +19,7 @@ export class OutboundFlow {
   #byName = new Map<string, CompiledDestination>();
   #table = new DestinationTable([]);
   readonly #forwards = new Map<string, CompiledDestination>();
+  #nobody: CompiledDestination | undefined;
   #unknown: MeshState['unknownDestinations'] = 'forward';
   /** The front closes the endpoint's idle connections and lets go of `endpoint.pool`; those in use finish. */
   onEndpointRemoved: (endpoint: EndpointState) => void = () => undefined;
@@ -56,7 +57,9 @@ export class OutboundFlow {
    */
   destinationFor(authority: string, originalDst?: string): DestinationState {
     const named = this.#table.byAuthority(authority);
-    if (originalDst === undefined) return named ?? this.#forward(withPort(authority));
+    if (originalDst === undefined) {
+      return named ?? (authority === '' ? this.#nameless() : this.#forward(withPort(authority)));
+    }
     return (
       this.#table.byAddress(originalDst) ??
       (named?.source.headless ? this.#table.headless(authority, originalDst) : named) ??
@@ -115,6 +118,17 @@ export class OutboundFlow {
     }
     this.generation++;
     for (const endpoint of gone) this.onEndpointRemoved(endpoint);
+  }
+
+  /** HTTP/1.0 may leave the host out: where there is but one destination, that one is meant. */
+  #nameless(): CompiledDestination {
+    const [only] = this.#byName.values();
+    if (only && this.#byName.size === 1) return only;
+    if (!this.#nobody) {
+      this.#nobody = new CompiledDestination(forwardTo('', 'no-host'), this.#parts, false);
+      this.#nobody.refused = 'no Host and no absolute target: nobody can tell where this is to go';
+    }
+    return this.#nobody;
   }
 
   /** What no destination covers: passed on to where it was going, or refused, by the state's policy. */

@@ -14,7 +14,7 @@ export interface FlowParts {
   random: Random;
   /** What `cluster-authenticated` means by cluster. */
   trustDomain: string;
-  workload: { name: string; namespace: string };
+  workload: { name: string; namespace: string; zone?: string };
   metrics: ProxyMetrics;
   faults: FaultTable;
   tracer: Tracer;

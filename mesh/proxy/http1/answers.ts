@@ -25,3 +25,14 @@ export function answerText(answer: {
   if (answer.isHead || status === 204 || status === 304) return text;
   return text + Buffer.from(body, 'utf8').toString('latin1');
 }
+
+/** What CONNECT is answered. */
+export const tunnelOpened = 'HTTP/1.1 200 OK\r\n\r\n';
+export const tunnelFailed = answerText({
+  status: 502,
+  headers: ['l5d-proxy-error', 'connect'],
+  body: 'no connection to where CONNECT wants\n',
+  isHead: false,
+  close: true,
+  keepAlive: false,
+});

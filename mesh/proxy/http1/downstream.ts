@@ -89,6 +89,8 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   #keepBytes = 0;
   #isSpent = false;
   #sentContinue = false;
+  /** To whoever carries what follows CONNECT. */
+  #isHandedOver = false;
   #mirror: Mirror | undefined;
   #isMirrored = false;
   #responseBytes = 0;
@@ -224,7 +226,10 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
       } else {
         break;
       }
-      if (this.#phase === Phase.Closed) break;
+      if (this.#phase === Phase.Closed) {
+        if (this.#isHandedOver) this.#handOver(buffer.subarray(from, to));
+        break;
+      }
       if (this.#phase === Phase.Tunnel) {
         if (from < to) this.onBytes(buffer.subarray(from, to), to - from);
         from = to;
@@ -322,7 +327,14 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   /** Absolute form, `*`, CONNECT. False: answered. */
   #otherForm(): boolean {
     if (this.method === 'CONNECT') {
-      this.#answerAndClose(501, 'connect', 'CONNECT is not served');
+      if (!this.#parts.openTunnel) {
+        this.#answerAndClose(501, 'connect', 'CONNECT is not served');
+      } else if (!this.#body.done) {
+        this.#answerAndClose(400, 'bad-request', 'CONNECT with a body');
+      } else {
+        this.#isHandedOver = true;
+        this.#closed();
+      }
       return false;
     }
     if (this.path === '*') return true;
@@ -335,6 +347,12 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
     this.path = parts.path;
     this.#absolutePath = parts.path;
     return true;
+  }
+
+  /** After CONNECT: what follows are bytes that nobody here looks into. */
+  #handOver(rest: Buffer): void {
+    const { wire, path } = this;
+    this.#parts.openTunnel?.(wire, this.#serving, path, this.#head.text, Buffer.from(rest));
   }
 
   /** Asks the flow where to, until a try is on its way or there is something to answer. */

@@ -12,6 +12,7 @@ import { closePool } from './pool.js';
 import type { UpstreamUser } from './upstream.js';
 
 export interface Http1Limits {
+  /** Of requests and of answers. */
   readonly maxHeadBytes: number;
   /** From a connection's start, or a head's first byte, to the head's end. */
   readonly headTimeoutMs: number;
@@ -32,6 +33,7 @@ export interface Http1Parts {
   readonly connect: Connect;
   readonly deadlines: DeadlineWheel;
   readonly limits: Http1Limits;
+  readonly maxHeadBytes: number;
   /** Undefined where HTTP/2 is not served. */
   openHttp2Lane(
     endpoint: EndpointState,
@@ -42,8 +44,19 @@ export interface Http1Parts {
   /** Answers say `connection: close`. */
   isDraining(): boolean;
   onBadRequest(reason: string): void;
+  /** CONNECT: the connection is the receiver's from here on. Absent: refused. */
+  readonly openTunnel?: OpenTunnel | undefined;
   onClosed(connection: Downstream): void;
 }
+
+/** `head` as it came, `rest` what came behind it. */
+export type OpenTunnel = (
+  wire: Wire,
+  serving: Serving,
+  authority: string,
+  head: string,
+  rest: Buffer,
+) => void;
 
 export class Http1Front {
   readonly #connections = new Set<Downstream>();
@@ -57,14 +70,18 @@ export class Http1Front {
     deadlines: DeadlineWheel;
     limits?: Partial<Http1Limits>;
     openHttp2Try?: OpenTry;
+    openTunnel?: OpenTunnel;
   }) {
     const { openHttp2Try } = options;
+    const limits = { ...defaultLimits, ...options.limits };
     this.#parts = {
       connect: options.connect,
       deadlines: options.deadlines,
-      limits: { ...defaultLimits, ...options.limits },
+      limits,
+      maxHeadBytes: limits.maxHeadBytes,
       openHttp2Lane: (endpoint, head, changes, user) =>
         openHttp2Try && new Http2Lane(openHttp2Try, endpoint, head, changes, user),
+      openTunnel: options.openTunnel,
       isDraining: () => this.#draining,
       onBadRequest: () => {
         this.badRequests++;

@@ -12,7 +12,8 @@ import type { RequestChanges } from './head-text.js';
 import type { Lane } from './lane.js';
 import type { UpstreamUser } from './upstream.js';
 
-const maxHeadBytes = 256 * 1024;
+/** It passed HTTP/2's limit already, and is longer in words. */
+const maxHeadBytes = 4 * 1024 * 1024;
 const nothing = Buffer.alloc(0);
 
 export class Http2Lane implements Lane, TryHandler {

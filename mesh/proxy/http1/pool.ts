@@ -12,6 +12,8 @@ import { Upstream, type UpstreamUser } from './upstream.js';
 export interface PoolParts {
   readonly connect: Connect;
   readonly deadlines: DeadlineWheel;
+  /** Of a response's head. */
+  readonly maxHeadBytes: number;
 }
 
 /** node:http closes idle connections after 5 s: staying below spares most requests that race with a close. */
@@ -37,6 +39,11 @@ export class Pool {
   /** While connections are scarce: for slow clients, and for those who have waited too long. */
   readonly #scarce: Deadline;
   readonly #idleMs: number;
+
+  /** Of a response's head. */
+  get maxHeadBytes(): number {
+    return this.#parts.maxHeadBytes;
+  }
 
   constructor(endpoint: EndpointState, parts: PoolParts) {
     this.endpoint = endpoint;

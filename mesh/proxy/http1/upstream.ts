@@ -37,7 +37,6 @@ const enum State {
   Closed,
 }
 
-const maxHeadBytes = 64 * 1024;
 /** Interim responses before one final one: more is a server gone wrong. */
 const maxInformational = 32;
 /** A client that moves less between two looks is held up by nobody but itself: 1 kB a second. */
@@ -48,7 +47,7 @@ const slowLooks = 3;
 export class Upstream implements WireUser, Lane {
   readonly pool: Pool;
   readonly wire: Wire;
-  readonly head = new Head('response', maxHeadBytes);
+  readonly head: Head;
   #user: UpstreamUser | undefined;
   #state: State = State.Idle;
   #carry: Carry | undefined;
@@ -73,6 +72,7 @@ export class Upstream implements WireUser, Lane {
   constructor(pool: Pool, wire: Wire) {
     this.pool = pool;
     this.wire = wire;
+    this.head = new Head('response', pool.maxHeadBytes);
   }
 
   /** Whether the response is over or the connection: nothing more comes for the user it had. */

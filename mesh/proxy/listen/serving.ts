@@ -8,7 +8,7 @@ import type { Serving } from '../http2/seam.js';
 
 export class OutboundServing implements Serving {
   readonly #flow: OutboundFlow;
-  readonly #originalDst: string | undefined;
+  readonly originalDst: string | undefined;
   readonly peerIdentity = undefined;
   readonly peerAddress: string;
   readonly tls: TlsLabel = 'loopback';
@@ -19,7 +19,7 @@ export class OutboundServing implements Serving {
   constructor(flow: OutboundFlow, peerAddress: string, originalDst?: string) {
     this.#flow = flow;
     this.peerAddress = peerAddress;
-    this.#originalDst = originalDst;
+    this.originalDst = originalDst;
   }
 
   get http1Only(): boolean {
@@ -31,7 +31,7 @@ export class OutboundServing implements Serving {
     const flow = this.#flow;
     let destination = this.#destination;
     if (!destination || authority !== this.#authority || this.#generation !== flow.generation) {
-      destination = flow.destinationFor(authority, this.#originalDst);
+      destination = flow.destinationFor(authority, this.originalDst);
       this.#destination = destination;
       this.#authority = authority;
       this.#generation = flow.generation;

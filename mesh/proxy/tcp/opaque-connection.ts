@@ -13,6 +13,14 @@ export interface OpaqueParts {
 
 /** What the client sends before there is a connection is kept up to here. */
 const maxHeldBytes = 64 * 1024;
+/** How long a client that is told that there is no connection may go on sending. */
+const lingerMs = 2000;
+
+/** What the client is told, in its own protocol, when there is a connection, and where there will be none. */
+export interface Answers {
+  readonly opened: string;
+  readonly failed: string;
+}
 
 export class OpaqueConnection implements WireUser {
   readonly #parts: OpaqueParts;
@@ -30,6 +38,8 @@ export class OpaqueConnection implements WireUser {
   #receivedBytes = 0;
   #restsUntilMs = 0;
 
+  #answers: Answers | undefined;
+
   /** Where nobody declared that this is no HTTP: the client's first line, until it shows what it is. */
   #line: Buffer | undefined;
 
@@ -37,8 +47,9 @@ export class OpaqueConnection implements WireUser {
     parts: OpaqueParts,
     client: Wire,
     flow: ConnectionFlow,
-    heard: { first: Buffer; refusesHttp: boolean },
+    heard: { first: Buffer; refusesHttp: boolean; answers?: Answers },
   ) {
+    this.#answers = heard.answers;
     this.#parts = parts;
     this.#client = client;
     this.#flow = flow;
@@ -112,6 +123,8 @@ export class OpaqueConnection implements WireUser {
       },
       onClose: (code) => this.#broke(code, 'upstream-broke'),
     };
+    if (this.#answers) this.#client.writeText(this.#answers.opened);
+    this.#answers = undefined;
     for (const piece of this.#held) wire.writeBytes(piece, 0, piece.length);
     this.#held = [];
     wire.resume();
@@ -188,7 +201,13 @@ export class OpaqueConnection implements WireUser {
   #finish(how: End, reset: boolean): void {
     if (this.#over) return;
     const server = this.#server;
+    const answers = this.#answers;
     this.#close(how);
+    if (answers && how !== 'client-gone') {
+      this.#client.writeText(answers.failed);
+      this.#client.endThenDestroy(lingerMs);
+      return;
+    }
     for (const wire of [this.#client, server]) {
       if (reset) wire?.reset();
       else wire?.destroy();

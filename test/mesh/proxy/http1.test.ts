@@ -212,7 +212,6 @@ test('refuses requests that are none, and closes', async () => {
       400,
     ],
     ['POST / HTTP/1.1\r\nHost: cart\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 501],
-    ['CONNECT cart:80 HTTP/1.1\r\nHost: cart:80\r\n\r\n', 501],
     [`GET / HTTP/1.1\r\nHost: cart\r\nX: ${'y'.repeat(9000)}\r\n\r\n`, 431],
     [`GET /${'y'.repeat(9000)} HTTP/1.1\r\nHost: cart\r\n\r\n`, 414],
     ['GET / HTTP/3.0\r\nHost: cart\r\n\r\n', 505],

@@ -217,9 +217,17 @@ test('drains under load: not ready, every request answered, the app can still ca
   expect(await child.exited).toBe(0);
 }, 30_000);
 
-test('ends at once when nothing is under way, by POST /shutdown too', async () => {
-  const file = configFile('idle.json', { outbound: listener }, state({}));
-  const { child, admin } = await start(file);
+test('ends at once when nothing is under way, by POST /shutdown where that is asked for', async () => {
+  const usual = await start(configFile('idle-off.json', { outbound: listener }, state({})));
+  const off = await fetch(`http://127.0.0.1:${usual.admin}/shutdown`, { method: 'POST' });
+  expect(off.status).toBe(403);
+  expect(await off.text()).toContain('admin: { shutdown: true }');
+  usual.child.process.kill('SIGTERM');
+  expect(await usual.child.exited).toBe(0);
+
+  const admin0 = { host: '127.0.0.1', port: 0, shutdown: true };
+  const asked = { outbound: listener, admin: admin0 };
+  const { child, admin } = await start(configFile('idle.json', asked, state({})));
   const answer = await fetch(`http://127.0.0.1:${admin}/shutdown`, { method: 'POST' });
   expect(answer.status).toBe(202);
   expect(await child.exited).toBe(0);

@@ -1,25 +1,48 @@
-/** What a breaker counts of one endpoint: failures in a row, and the success rate over a sliding window. */
+/**
+ * What a breaker counts of one endpoint: failures in a row, and the success rate over a sliding window, each told apart
+ * by what was asked. One path that always fails says nothing of the others.
+ */
 import type { Random } from '../../../../base/random.js';
 import type { BreakerPolicy } from '../../../model.js';
 
 export type TripReason = 'consecutive-failures' | 'success-rate';
 
+/** What a request asks for, as far as breakers tell it apart: its route and the first segment of its path. */
+export interface Asked {
+  readonly scope: string;
+}
+
+/** Of connections and whatever else has no path. */
+export const anything: Asked = { scope: '' };
+
 const slots = 10;
+/** Scopes of one endpoint that are counted apart; beyond, the one that began to fail first is forgotten. */
+const maxScopes = 16;
+/** A run of failures over so many scopes, with nothing good in between, is the endpoint's own. */
+const everywhere = 3;
 
 export class FailureAccrual {
   readonly #policy: BreakerPolicy;
   readonly #slotMs: number;
-  readonly #good = new Float64Array(slots);
-  readonly #bad = new Float64Array(slots);
+  readonly #good: Float64Array;
+  readonly #bad: Float64Array;
   #goodSum = 0;
   #badSum = 0;
   #slot = 0;
   #slotEndMs = 0;
   consecutive = 0;
 
-  constructor(policy: BreakerPolicy) {
+  /** `like` has the same policy: what it counted of its window is counted here too. */
+  constructor(policy: BreakerPolicy, like?: FailureAccrual) {
     this.#policy = policy;
     this.#slotMs = Math.max(1, ((policy.successRate?.windowSeconds ?? 1) * 1000) / slots);
+    const size = policy.successRate ? slots : 0;
+    this.#good = like ? like.#good.slice() : new Float64Array(size);
+    this.#bad = new Float64Array(size);
+    if (!like) return;
+    this.#goodSum = like.#goodSum;
+    this.#slot = like.#slot;
+    this.#slotEndMs = like.#slotEndMs;
   }
 
   /** Why to trip now, if so. */
@@ -45,6 +68,11 @@ export class FailureAccrual {
     return undefined;
   }
 
+  /** No failure is remembered. */
+  get isClean(): boolean {
+    return this.consecutive === 0 && this.#badSum === 0;
+  }
+
   /** After a trip or a good probe, what was before counts no more. */
   reset(): void {
     this.consecutive = 0;
@@ -65,6 +93,70 @@ export class FailureAccrual {
       this.#bad[this.#slot] = 0;
     }
     this.#slotEndMs += passed * this.#slotMs;
+  }
+}
+
+/** All scopes of one endpoint. Those that never fail are not told apart: that costs a healthy endpoint nothing. */
+export class ScopedAccrual {
+  readonly #policy: BreakerPolicy;
+  readonly #all: FailureAccrual;
+  readonly #scopes = new Map<string, FailureAccrual>();
+  /** Scopes of the failures since the last success of any. */
+  readonly #run = new Set<string>();
+
+  constructor(policy: BreakerPolicy) {
+    this.#policy = policy;
+    this.#all = new FailureAccrual(policy);
+  }
+
+  /** Why to trip now, if so, and for which scope: undefined for all of them. */
+  record(
+    failed: boolean,
+    asked: Asked,
+    nowMs: number,
+  ): { reason: TripReason; scope: string | undefined } | undefined {
+    if (!failed) {
+      this.#all.record(false, nowMs);
+      if (this.#run.size > 0) this.#run.clear();
+      if (this.#scopes.size > 0) this.#succeeded(asked.scope, nowMs);
+      return undefined;
+    }
+    const { scope } = asked;
+    let own = this.#scopes.get(scope);
+    if (!own) {
+      if (this.#scopes.size >= maxScopes) this.#forgetOldest();
+      own = new FailureAccrual(this.#policy, this.#all);
+      this.#scopes.set(scope, own);
+    }
+    this.#all.record(true, nowMs);
+    if (this.#run.size < everywhere) this.#run.add(scope);
+    const isRun = this.#all.consecutive >= this.#policy.consecutiveFailures;
+    if (isRun && this.#run.size >= everywhere) {
+      return { reason: 'consecutive-failures', scope: undefined };
+    }
+    const reason = own.record(true, nowMs);
+    return reason && { reason, scope };
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#scopes.keys().next();
+    if (!oldest.done) this.#scopes.delete(oldest.value);
+  }
+
+  #succeeded(scope: string, nowMs: number): void {
+    const own = this.#scopes.get(scope);
+    if (!own) return;
+    own.record(false, nowMs);
+    if (own.isClean) this.#scopes.delete(scope);
+  }
+
+  /** After a trip of one scope, or of all. */
+  reset(scope?: string): void {
+    this.#run.clear();
+    this.#all.consecutive = 0;
+    if (scope !== undefined) return void this.#scopes.get(scope)?.reset();
+    this.#all.reset();
+    this.#scopes.clear();
   }
 }
 

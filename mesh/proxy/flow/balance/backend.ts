@@ -6,7 +6,7 @@
 import type { Clock } from '../../../../base/clock.js';
 import type { Random } from '../../../../base/random.js';
 import type { Backend } from '../../../model.js';
-import { FailureAccrual, openMs } from './accrual.js';
+import { anything, type Asked, openMs, ScopedAccrual } from './accrual.js';
 import { endpointKey, EndpointRecord } from './endpoint.js';
 
 /** While no connection can be made: Linkerd's reconnect backoff, its maximum cut to that of its inbound side. */
@@ -17,6 +17,10 @@ const probeStreamMs = 5000;
 const probePatienceMs = 1000;
 /** Connection failures in a row that take an endpoint out; one refusal is enough, nobody listens there. */
 const connectFailuresMax = 3;
+/** Scopes that one endpoint may be shut to; with more the first of them is tried again. */
+const maxBlamed = 16;
+/** Another zone is taken where the own one would cost so many times as much. */
+const farther = 3;
 
 export class BackendState {
   readonly name: string;
@@ -47,12 +51,22 @@ export class BackendState {
   pickedProbe = false;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #zone: string | undefined;
+  /** Of the candidates those of the own zone; undefined: where they are makes no difference. */
+  #near: EndpointRecord[] | undefined;
   #decayMs = 0;
   #uneven = false;
   #maxWeight = 1;
   #nextProbeMs = Infinity;
+  /** Some endpoint is shut to some of what is asked, and open to the rest. */
+  #isPartly = false;
 
-  constructor(dst: string, source: Backend, parts: { clock: Clock; random: Random }) {
+  constructor(
+    dst: string,
+    source: Backend,
+    parts: { clock: Clock; random: Random; workload?: { zone?: string } },
+  ) {
+    this.#zone = parts.workload?.zone;
     this.dst = dst;
     this.name = source.name;
     this.source = source;
@@ -101,7 +115,7 @@ export class BackendState {
         record.accrual = undefined;
         if (record.gate === 'open') this.#becomeReady(record);
       } else if (!record.accrual || !samePolicy) {
-        record.accrual = new FailureAccrual(source.breaker);
+        record.accrual = new ScopedAccrual(source.breaker);
       }
       this.endpoints.push(record);
     }
@@ -118,13 +132,14 @@ export class BackendState {
     nowMs: number,
     tried: readonly EndpointRecord[] | undefined,
     canRetry: boolean,
+    asked: Asked = anything,
   ): EndpointRecord | undefined {
     if (nowMs >= this.#nextProbeMs) {
-      const probe = this.#probe(nowMs, tried, canRetry);
+      const probe = this.#probe(nowMs, tried, canRetry, asked);
       this.pickedProbe = probe !== undefined;
       if (probe) return probe;
     } else this.pickedProbe = false;
-    let pool = this.candidates;
+    let pool = this.candidatesFor(asked);
     if (this.panicking) this.panicTotal++;
     if (tried !== undefined) {
       const fresh = pool.filter((e) => !tried.includes(e));
@@ -135,7 +150,29 @@ export class BackendState {
       this.second = undefined;
       return undefined;
     }
+    if (this.#near !== undefined && pool === this.candidates) return this.#chooseNear(pool, nowMs);
     return this.#choose(pool, nowMs);
+  }
+
+  /** In the own zone, unless one elsewhere is so much less loaded that the way there is worth it. */
+  #chooseNear(pool: readonly EndpointRecord[], nowMs: number): EndpointRecord {
+    const near = this.#choose(this.#near as EndpointRecord[], nowMs);
+    const far = pool[this.#random.below(pool.length)] as EndpointRecord;
+    if (far.zone === this.#zone) return near;
+    const farLoad = far.load(nowMs, this.#decayMs);
+    if (farLoad * farther >= near.load(nowMs, this.#decayMs)) return near;
+    this.second = far;
+    this.secondLoad = farLoad;
+    return far;
+  }
+
+  /** What a pick for this chooses from. */
+  candidatesFor(asked: Asked): EndpointRecord[] {
+    if (!this.#isPartly) return this.candidates;
+    const { scope } = asked;
+    return this.endpoints.filter(
+      (e) => e.weight > 0 && (e.serves(scope) || (this.panicking && e.gate === 'open')),
+    );
   }
 
   /** When a request that found nothing ready should look again. */
@@ -156,15 +193,22 @@ export class BackendState {
   }
 
   /** The verdict on one try: whether the endpoint failed it. */
-  verdict(endpoint: EndpointRecord, failed: boolean, wasProbe: boolean, nowMs: number): void {
+  verdict(
+    endpoint: EndpointRecord,
+    failed: boolean,
+    wasProbe: boolean,
+    nowMs: number,
+    asked: Asked = anything,
+  ): void {
     if (failed) endpoint.failures++;
     if (wasProbe && endpoint.probing) {
       this.#probed(endpoint, failed, nowMs);
       return;
     }
-    if (endpoint.gate !== 'ready' || endpoint.accrual === undefined) return;
-    const reason = endpoint.accrual.record(failed, nowMs);
-    if (reason !== undefined) this.#trip(endpoint, reason, nowMs);
+    if (endpoint.accrual === undefined) return;
+    if (endpoint.gate !== 'ready' && !endpoint.serves(asked.scope)) return;
+    const trip = endpoint.accrual.record(failed, asked, nowMs);
+    if (trip !== undefined) this.#trip(endpoint, trip.reason, trip.scope, nowMs);
   }
 
   /** A probe's head was good: unless its end comes and says otherwise within a while, the endpoint is well. */
@@ -185,9 +229,10 @@ export class BackendState {
   /** No connection could be made. The verdict has been given apart. */
   connectFailed(endpoint: EndpointRecord, why: string, definite: boolean, nowMs: number): void {
     endpoint.connectFailures++;
-    if (endpoint.gate !== 'ready') return;
+    if (endpoint.gate !== 'ready' && endpoint.blamed.length === 0) return;
     if (!definite && endpoint.connectFailures < connectFailuresMax) return;
     endpoint.trips++;
+    endpoint.blamed = [];
     this.#shut(endpoint, 'down', why, openMs(reconnect, endpoint.trips, this.#random), nowMs);
   }
 
@@ -224,18 +269,26 @@ export class BackendState {
     this.#schedule();
   }
 
-  #trip(endpoint: EndpointRecord, reason: string, nowMs: number): void {
+  #trip(endpoint: EndpointRecord, reason: string, scope: string | undefined, nowMs: number): void {
     const { breaker } = this.source;
     if (!breaker) return;
     let open = 0;
-    for (const e of this.endpoints) if (e.gate === 'open') open++;
+    for (const e of this.endpoints) {
+      if (e.gate === 'open' && (scope === undefined || !e.serves(scope))) open++;
+    }
     if (open > 0 && (open + 1) / this.endpoints.length > breaker.maxEjectedRatio) {
       this.cappedTotal++;
       return;
     }
-    endpoint.trips++;
-    endpoint.accrual?.reset();
+    endpoint.accrual?.reset(scope);
     this.#eject(endpoint, reason);
+    if (endpoint.gate === 'open') {
+      // Shut to some of what is asked already, and now to more; its next probe stays where it was.
+      endpoint.blamed = scope === undefined ? [] : [...endpoint.blamed, scope].slice(-maxBlamed);
+      return this.#regroup(nowMs);
+    }
+    endpoint.trips++;
+    endpoint.blamed = scope === undefined ? [] : [scope];
     const forMs = openMs(breaker, endpoint.trips, this.#random);
     this.#shut(endpoint, 'open', reason, forMs, nowMs);
   }
@@ -262,6 +315,7 @@ export class BackendState {
 
   #becomeReady(endpoint: EndpointRecord): void {
     endpoint.gate = 'ready';
+    endpoint.blamed = [];
     endpoint.probing = false;
     endpoint.gateReason = '';
     endpoint.gateSinceMs = this.#clock.nowMs();
@@ -274,9 +328,12 @@ export class BackendState {
     nowMs: number,
     tried: readonly EndpointRecord[] | undefined,
     canRetry: boolean,
+    asked: Asked,
   ): EndpointRecord | undefined {
     for (const e of this.endpoints) {
       if (e.gate === 'ready' || nowMs < e.retryAtMs) continue;
+      // Only what it is shut to can tell whether it is well again.
+      if (e.blamed.length > 0 && e.serves(asked.scope)) continue;
       if (e.probing) {
         if (e.probeAnswered) this.#probed(e, false, nowMs);
         continue;
@@ -355,13 +412,26 @@ export class BackendState {
     this.candidates = this.endpoints.filter(
       (e) => e.weight > 0 && (e.gate === 'ready' || (this.panicking && e.gate === 'open')),
     );
+    this.#isPartly = this.endpoints.some((e) => e.gate === 'open' && e.blamed.length > 0);
     if (this.candidates.length > 0) this.unreadySinceMs = -1;
     else if (this.unreadySinceMs < 0) this.unreadySinceMs = nowMs;
     this.#maxWeight = Math.max(0, ...this.candidates.map((e) => e.weight));
     this.#uneven =
       this.candidates.some((e) => e.weight !== this.#maxWeight) ||
       this.candidates.some((e) => e.slowStartMs > 0);
+    this.#near = this.#inZone();
     this.#schedule();
+  }
+
+  /** Nothing where half of the own zone is gone: the rest of it could not carry the load. */
+  #inZone(): EndpointRecord[] | undefined {
+    const zone = this.#zone;
+    if (zone === undefined || this.panicking) return undefined;
+    const near = this.candidates.filter((e) => e.zone === zone);
+    const all = this.endpoints.filter((e) => e.zone === zone && e.weight > 0).length;
+    return near.length > 0 && near.length * 2 >= all && near.length < this.candidates.length
+      ? near
+      : undefined;
   }
 
   #schedule(): void {

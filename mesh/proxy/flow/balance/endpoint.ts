@@ -1,7 +1,7 @@
 /** One address that requests are sent to: its load as the balancer sees it, and whether it may be used. */
 import type { Backend, Endpoint } from '../../../model.js';
 import type { EndpointState } from '../contract.js';
-import type { FailureAccrual } from './accrual.js';
+import type { ScopedAccrual } from './accrual.js';
 
 /** `down`: connections to it fail. `open`: tripped by the breaker. Either gets one probe when its time is up. */
 export type Gate = 'ready' | 'down' | 'open';
@@ -54,7 +54,9 @@ export class EndpointRecord implements EndpointState {
   /** Trips since it last was well. */
   trips = 0;
   connectFailures = 0;
-  accrual: FailureAccrual | undefined;
+  accrual: ScopedAccrual | undefined;
+  /** Of an open gate: the scopes that it is shut to; empty: to all. */
+  blamed: readonly string[] = [];
 
   requests = 0;
   failures = 0;
@@ -111,6 +113,13 @@ export class EndpointRecord implements EndpointState {
     this.latencyMs = waitedMs;
     this.failureShare *= decay;
     this.loadAtMs = nowMs;
+  }
+
+  /** Whether it is open to what asks for this, although its gate is shut to something else. */
+  serves(scope: string): boolean {
+    if (this.gate === 'ready') return true;
+    if (this.gate !== 'open' || this.blamed.length === 0) return false;
+    return !this.blamed.includes(scope);
   }
 
   /** Expected cost of one more request: latency times what is pending, worse where it fails. Decays while idle. */

@@ -1,21 +1,25 @@
 /**
- * A retry budget: over the last `ttlSeconds`, retries are at most `ratio` of the requests, plus a floor. Time is cut
- * into ten slots that expire one by one, as in Finagle's and tower's; the sums are kept, so that asking costs
- * nothing.
+ * A retry budget: over any `ttlSeconds`, retries are at most `ratio` of the requests, plus a floor. Time is cut into
+ * ten slots that expire one by one, as in Finagle's and tower's; the sums are kept, so that asking costs nothing.
+ * Retries are remembered one slot longer than requests: by slots alone a burst at the end of the first one and another
+ * when it expires would be twice the floor within nine tenths of the time.
  */
 import type { RetryBudget } from '../../../model.js';
 
 const slots = 10;
+/** Slots of retries: the requests', and the one that is under way. */
+const retrySlots = slots + 1;
 
 export class Budget {
   readonly policy: RetryBudget;
   readonly #slotMs: number;
   readonly #floor: number;
   readonly #requests = new Float64Array(slots);
-  readonly #retries = new Float64Array(slots);
+  readonly #retries = new Float64Array(retrySlots);
   #requestsSum = 0;
   #retriesSum = 0;
   #slot = 0;
+  #retrySlot = 0;
   #slotEndMs: number;
 
   constructor(policy: RetryBudget, nowMs: number) {
@@ -35,7 +39,7 @@ export class Budget {
   /** Takes one retry where the budget has one left. */
   withdraw(nowMs: number): boolean {
     if (this.remaining(nowMs) < 1) return false;
-    (this.#retries[this.#slot] as number)++;
+    (this.#retries[this.#retrySlot] as number)++;
     this.#retriesSum++;
     return true;
   }
@@ -48,12 +52,13 @@ export class Budget {
 
   #expire(nowMs: number): void {
     const passed = Math.floor((nowMs - this.#slotEndMs) / this.#slotMs) + 1;
-    for (let i = 0; i < Math.min(passed, slots); i++) {
+    for (let i = 0; i < Math.min(passed, retrySlots); i++) {
       this.#slot = (this.#slot + 1) % slots;
       this.#requestsSum -= this.#requests[this.#slot] as number;
-      this.#retriesSum -= this.#retries[this.#slot] as number;
       this.#requests[this.#slot] = 0;
-      this.#retries[this.#slot] = 0;
+      this.#retrySlot = (this.#retrySlot + 1) % retrySlots;
+      this.#retriesSum -= this.#retries[this.#retrySlot] as number;
+      this.#retries[this.#retrySlot] = 0;
     }
     this.#slotEndMs += passed * this.#slotMs;
   }

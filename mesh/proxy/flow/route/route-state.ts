@@ -52,7 +52,6 @@ export class RouteState implements RoutePolicy {
   readonly requestHeaders: HeaderEdits | undefined;
   readonly responseHeaders: HeaderEdits | undefined;
   readonly retry: RetryState | undefined;
-  /** Also deposits where there is no retry policy: what is safe to repeat anyway is drawn from it. */
   readonly limiter: RateLimiter | undefined;
   readonly maxConcurrent: number;
   /** Why it answers 500 to everything; empty: it serves. */
