@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import type { Problem } from '../../base/errors.js';
 import type { System, WorkloadDescription } from '../system/model.js';
-import { edgePoints, type FaultPoint, proxyPoints, relayPoints } from './points.js';
+import { commandPoints, edgePoints, type FaultPoint, proxyPoints, relayPoints } from './points.js';
 
 export type { FaultPoint } from './points.js';
 
@@ -17,7 +17,7 @@ export interface FaultKind {
   summary: string;
   settings: z.ZodType<Record<string, unknown>>;
   /** What may be named as the target. */
-  targets: 'controller' | 'service' | 'process' | 'call' | 'registry' | 'prometheus';
+  targets: 'controller' | 'service' | 'process' | 'call' | 'command' | 'registry' | 'prometheus';
   /** What one of `effect` is. */
   effectUnit: string;
   /** Empty where the system has nothing that could hold it. */
@@ -265,6 +265,13 @@ export const faultKinds = {
       { url: system.admin, target, body: { kind: 'registry', set: settings } },
     ],
   },
+  command: {
+    summary: 'commands of system.faults: injected, confirmed, undone',
+    settings: none,
+    targets: 'command',
+    effectUnit: 'times confirmed',
+    points: commandPoints,
+  },
   'scrape-loss': {
     summary: 'Prometheus no longer finds the sidecars',
     settings: none,
@@ -294,7 +301,7 @@ export function targetProblem(
 /** All that the system has of what the kind can strike. */
 export function targetsOf(system: System, kind: FaultKindName): string[] {
   const { targets } = faultKind(kind);
-  const { processes, workloads, relays, faults, controller } = system.description;
+  const { processes, workloads, relays, faults, controller, commands = [] } = system.description;
   const held = faults.includes(kind);
   switch (targets) {
     case 'process':
@@ -305,6 +312,8 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
       return controller ? ['controller'] : [];
     case 'prometheus':
       return ['prometheus'];
+    case 'command':
+      return commands.map((c) => c.name);
     case 'service':
     case 'call':
       return [...new Set([...workloads.flatMap(namesOf), ...relays.flatMap((r) => [r.name, r.to])])]

@@ -1,5 +1,6 @@
 /** Where in a system a fault of a service, or of one call, is put: in which sidecar, on which side, at which relay. */
 import type { System, WorkloadDescription } from '../system/model.js';
+import type { Undo } from './undo.js';
 
 export interface FaultPoint {
   /** `http://127.0.0.1:4711`. */
@@ -8,6 +9,8 @@ export interface FaultPoint {
   target: string;
   /** The lease without `id` and `ttlMs`. */
   body: Record<string, unknown>;
+  /** Where its end does not come by itself when whatever holds the lease is gone. */
+  undo?: Undo;
 }
 
 interface Strike {
@@ -53,11 +56,16 @@ export const relayPoints = (
   target: string,
   body: Record<string, unknown>,
 ): FaultPoint[] =>
-  system.relays(target).map(({ name, admin }) => ({
-    url: `http://127.0.0.1:${admin}`,
-    target: name,
-    body,
-  }));
+  system
+    .relays(target)
+    .filter(({ kinds }) => kinds === undefined || kinds.includes(String(body.kind)))
+    .map(({ name, url, undo }) => ({ url, target: name, body, ...(undo && { undo }) }));
+
+/** A fault by commands, held by whatever watches the system. */
+export const commandPoints = ({ admin, description }: System, target: string): FaultPoint[] =>
+  (description.commands ?? [])
+    .filter(({ name }) => name === target)
+    .map(({ undo }) => ({ url: admin, target, body: { kind: 'command', target }, undo }));
 
 function point(
   system: System,

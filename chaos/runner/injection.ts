@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { FaultRecord } from '../../runbooks/record.js';
 import { faultKind, type FaultPoint } from '../faults/kinds.js';
+import { runUndo, undoFor } from '../faults/undo.js';
 import { askJson, Unreachable } from '../system/ask.js';
 import type { System } from '../system/model.js';
 import type { ScenarioFault } from '../scenarios/schema.js';
@@ -83,7 +84,9 @@ export class Injection {
   async begin(): Promise<void> {
     this.record.requestedMs = this.#clock.nowMs();
     for (const lease of this.#leases) {
-      this.#journal.intent(this.fault.kind, lease.point.target, lease.url);
+      const { undo, target } = lease.point;
+      const own = undo && undoFor(undo, lease.id);
+      this.#journal.intent(this.fault.kind, target, lease.url, own);
       await this.#put(lease);
     }
     this.#count();
@@ -121,10 +124,9 @@ export class Injection {
         else await askJson(lease.url, { method: 'DELETE', timeoutMs: 30_000 });
         lease.undone = true;
       } catch (error) {
-        if (/ answered 404/.test(messageOf(error))) lease.lapsed = true;
-        // The holder is gone, and the fault with it.
-        else if (error instanceof Unreachable) lease.undone = true;
-        else residue.push(`${this.fault.id} at ${lease.point.target}: ${messageOf(error)}`);
+        const failure = await undoneOtherwise(lease, error);
+        if (failure !== undefined)
+          residue.push(`${this.fault.id} at ${lease.point.target}: ${failure}`);
       }
       if (lease.undone || lease.lapsed) this.#journal.undone(lease.url);
     }
@@ -160,6 +162,24 @@ export class Injection {
     this.record.effect = this.#leases.reduce((sum, lease) => sum + lease.effect, 0);
     if (this.record.effect > 0) this.record.confirmedMs ??= this.#clock.nowMs();
   }
+}
+
+/** What became of a lease that could not be ended; resolves to why its fault may still be on. */
+async function undoneOtherwise(lease: HeldLease, error: unknown): Promise<string | undefined> {
+  const isUnknown = / answered 404/.test(messageOf(error));
+  if (!isUnknown && !(error instanceof Unreachable)) return messageOf(error);
+  const { undo } = lease.point;
+  if (undo) {
+    try {
+      await runUndo(undoFor(undo, lease.id), lease.id);
+    } catch (failure) {
+      return messageOf(failure);
+    }
+  }
+  // The holder is gone, and the fault with it; or it has lapsed.
+  if (isUnknown) lease.lapsed = true;
+  else lease.undone = true;
+  return undefined;
 }
 
 function describe(fault: ScenarioFault): string {

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Undo } from '../faults/undo.js';
 
 export type JournalLine =
   /** `startTicks` tells a process from a later one of the same number. */
@@ -30,8 +31,15 @@ export type JournalLine =
     }
   /** A folder that must not outlive the run. */
   | { kind: 'folder'; atMs: number; path: string }
-  /** Written before the fault is put: its undo is `DELETE url`. */
-  | { kind: 'intent'; atMs: number; fault: string; target: string; url: string }
+  /** Written before the fault is put: its undo is `DELETE url`, and where nobody answers there, `undo`. */
+  | {
+      kind: 'intent';
+      atMs: number;
+      fault: string;
+      target: string;
+      url: string;
+      undo?: Undo;
+    }
   | { kind: 'undone'; atMs: number; url: string }
   | { kind: 'end'; atMs: number };
 
@@ -69,8 +77,9 @@ export class Journal {
   }
 
   /** On disk when it returns. */
-  intent(fault: string, target: string, url: string): void {
-    this.#write({ kind: 'intent', atMs: this.#nowMs(), fault, target, url });
+  intent(fault: string, target: string, url: string, undo?: Undo): void {
+    const atMs = this.#nowMs();
+    this.#write({ kind: 'intent', atMs, fault, target, url, ...(undo && { undo }) });
   }
 
   undone(url: string): void {

@@ -2,8 +2,9 @@
 import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { messageOf } from '../../base/errors.js';
+import { runUndo } from '../faults/undo.js';
 import { askJson, Unreachable } from '../system/ask.js';
-import { isAlive, journalFiles, openIntents, readJournal } from './journal.js';
+import { type Intent, isAlive, journalFiles, openIntents, readJournal } from './journal.js';
 import { endLeftovers } from './leftovers.js';
 
 export interface Recovery {
@@ -40,14 +41,11 @@ export async function recoverFile(file: string): Promise<Recovery> {
     return recovery;
   }
   for (const intent of openIntents(lines)) {
+    const where = `${intent.fault} at ${intent.target}`;
     try {
-      await askJson(intent.url, { method: 'DELETE' });
-      recovery.done.push(`${intent.fault} at ${intent.target} was undone`);
+      recovery.done.push(`${where} ${await undo(intent)}`);
     } catch (error) {
-      // Where nobody listens any more the fault went with its holder; where it is unknown its lease has lapsed.
-      const gone = error instanceof Unreachable || / answered 404/.test(messageOf(error));
-      if (gone) recovery.done.push(`${intent.fault} at ${intent.target} had lapsed`);
-      else recovery.failed.push(messageOf(error));
+      recovery.failed.push(`${where}: ${messageOf(error)}`);
     }
   }
   const processes = lines.filter((line) => line.kind === 'process');
@@ -59,4 +57,24 @@ export async function recoverFile(file: string): Promise<Recovery> {
   }
   if (recovery.failed.length === 0) rmSync(file, { force: true });
   return recovery;
+}
+
+/** Long enough for an undo of the user's own. */
+const undoLimitMs = 45_000;
+
+async function undo({ url, undo: own }: Intent): Promise<string> {
+  try {
+    await askJson(url, { method: 'DELETE', timeoutMs: undoLimitMs });
+    return 'was undone';
+  } catch (error) {
+    // Where nobody listens any more the fault went with its holder; where it is unknown its lease has lapsed.
+    const gone = error instanceof Unreachable || / answered 404/.test(messageOf(error));
+    if (!own) {
+      if (gone) return 'had lapsed';
+      throw error;
+    }
+  }
+  // What no lease ends is undone from here: its undo may be done twice.
+  await runUndo(own, url.slice(url.lastIndexOf('/') + 1));
+  return 'was undone';
 }

@@ -50,6 +50,8 @@ export function targetsOf(system: SystemNames, targets: string): readonly string
       return [...new Set([...workloadsOf(system), ...system.services.map((s) => s.name)])];
     case 'prometheus':
       return [targets];
+    case 'command':
+      return [];
     case 'controller':
     case 'registry':
       return system.parts.filter((part) => part === targets);

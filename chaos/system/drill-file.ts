@@ -64,6 +64,9 @@ export function readDrill(file: string): Drill {
     at(['alertmanager'], `${alertmanager}: no such file`);
   }
   if (value.system.kind === 'processes') processesProblems(value.system, folder, at);
+  if (value.system.kind === 'attach' && !value.system.url && load.kind !== 'existing') {
+    at(['system'], 'there is no url to send the load to', 'url, or load: existing');
+  }
   if (problems.length > 0) throw new UserError(problems);
   return {
     ...rest,

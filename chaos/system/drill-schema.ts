@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { guardSchema } from '../guard/guard-schema.js';
 import { identifier, text } from '../scenarios/fields.js';
+import { attachSchema } from './attach/attach-schema.js';
 
 /** Of processes: real time, which no time scale shortens. */
 const realDuration = z
@@ -121,8 +122,8 @@ export const drillSchema = z.strictObject({
   kind: z.literal('Drill', { error: "expected 'Drill'" }),
   name,
   timeScale: scale.default('auto'),
-  system: z.discriminatedUnion('kind', [processes, supervisor], {
-    error: 'expected kind: processes or supervisor',
+  system: z.discriminatedUnion('kind', [processes, supervisor, attachSchema], {
+    error: 'expected kind: processes, attach or supervisor',
   }),
   slos: z.array(text).default([]).describe('files, or patterns such as slos/*.yaml'),
   rules: z.array(text).default([]).describe('rule files of Prometheus, or patterns'),

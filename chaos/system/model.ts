@@ -4,13 +4,14 @@
  */
 import type { Target } from '../../alerts/watch/index.js';
 import type { ReportSection, TimelineEvent } from '../../runbooks/record.js';
+import type { Undo } from '../faults/undo.js';
 
 export interface WorkloadPorts {
-  /** Where the service itself listens: the first of its ports. */
+  /** Where the service itself listens: the first of its ports; 0 where nobody knows. */
   app: number;
   /** Where the service takes faults and tells its counters, if it does. */
   appAdmin?: number;
-  /** Of its sidecar; absent where it has none, or none on that side. */
+  /** Of its sidecar; absent where it has none, or none on that side; 0 where nobody knows its number. */
   inbound?: number;
   outbound?: number;
   proxyAdmin?: number;
@@ -28,10 +29,12 @@ export interface WorkloadDescription {
   edges?: readonly { name: string; to: string; destination: string }[];
   /** Name of its sidecar's process. */
   proxy?: string;
+  /** Its sidecar's admin address, where that is not a port of this machine. */
+  admin?: string;
   ports: WorkloadPorts;
 }
 
-/** A TCP relay on one call: `front/redis` carries what front says to redis. */
+/** A TCP relay on one call, or what does its work: `front/redis` carries what front says to redis. */
 export interface RelayDescription {
   name: string;
   /** The calling service. */
@@ -40,8 +43,12 @@ export interface RelayDescription {
   to: string;
   /** Name of its process. */
   process?: string;
-  /** Port of its faults and metrics. */
-  admin: number;
+  /** Where it takes faults: `http://127.0.0.1:4711`. */
+  url: string;
+  /** The kinds of faults that it knows, where not all. */
+  kinds?: readonly string[];
+  /** Where its leases do not lapse with whatever holds them. */
+  undo?: Undo;
 }
 
 export interface SystemDescription {
@@ -69,6 +76,8 @@ export interface SystemDescription {
   targets: Target[];
   /** The kinds of faults that its supervisor and its services hold; those of sidecars and relays go by themselves. */
   faults: string[];
+  /** Faults by commands of the user's, held by whatever answers at `admin`. */
+  commands?: { name: string; title?: string; undo: Undo }[];
 }
 
 export interface ProcessDescription {

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { SystemNames } from '../scenarios/world.js';
 import type { Drill } from './drill-file.js';
+import { attachedNames } from './attach/names.js';
 import { processNames } from './processes/names.js';
 import { supervisorCommand } from './supervisor-command.js';
 
@@ -12,6 +13,7 @@ const limitMs = 20_000;
 /** A supervisor is asked with `--names` after its command. */
 export async function namesOf(drill: Drill): Promise<SystemNames> {
   if (drill.system.kind === 'processes') return processNames(drill.name, drill.system);
+  if (drill.system.kind === 'attach') return attachedNames(drill.name, drill.system);
   const run = promisify(execFile);
   const { program, args } = supervisorCommand(drill, { folder: '', certificateLifetimeMs: 0 });
   try {

@@ -45,8 +45,8 @@ export class SupervisedSystem implements System {
     return this.description.workloads.filter((w) => w.name === name || w.service === name);
   }
 
-  proxyAdmin({ ports }: WorkloadDescription): string | undefined {
-    return ports.proxyAdmin === undefined ? undefined : at(ports.proxyAdmin);
+  proxyAdmin({ ports, admin }: WorkloadDescription): string | undefined {
+    return admin ?? (ports.proxyAdmin === undefined ? undefined : at(ports.proxyAdmin));
   }
 
   appAdmin({ ports }: WorkloadDescription): string | undefined {
@@ -66,7 +66,7 @@ export class SupervisedSystem implements System {
         { name: w.proxy ?? w.name, url: this.proxyAdmin(w) },
         { name: w.name, url: this.appAdmin(w) },
       ]),
-      ...relays.map((r) => ({ name: r.name, url: at(r.admin) })),
+      ...relays,
     ];
     return points.flatMap(({ name, url }) => (url === undefined ? [] : [{ name, url }]));
   }

@@ -14,6 +14,10 @@ export function supervisorCommand(
     const args = [script, drill.file, '--folder', options.folder];
     return { program: process.execPath, args: [...args, '--certificate-lifetime', lifetime] };
   }
+  if (drill.system.kind === 'attach') {
+    const script = program('chaos/system/attach/main');
+    return { program: process.execPath, args: [script, drill.file] };
+  }
   const values = new Map([
     ['node', process.execPath],
     ['package', packageRoot],

@@ -62,7 +62,7 @@ test('a drill is read with its defaults, and patterns become files', () => {
 });
 
 test.each([
-  ['kind: processes', 'kind: proceses', ':5:', 'expected kind: processes or supervisor'],
+  ['kind: processes', 'kind: proceses', ':5:', 'expected kind: processes, attach or supervisor'],
   ['kind: Drill', 'kind: Dril', ':2:7:', "expected 'Drill'"],
   ['service: back', 'service: bak', ':12:', "no service 'bak'; expected front, back"],
   ['dependency: redis', 'dependency: redi', ':13:', "no dependency 'redi'"],

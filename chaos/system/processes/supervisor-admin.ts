@@ -79,13 +79,9 @@ function describe(supervisor: Supervisor): SystemDescription {
     }),
     workloads: layout.workloads.map((workload) => workloadOf(layout, workload)),
     dependencies: Object.keys(layout.spec.dependencies),
-    relays: layout.relays.map(({ name, from, to, admin, process }) => ({
-      name,
-      from,
-      to,
-      admin,
-      process,
-    })),
+    relays: layout.relays.map(({ name, from, to, admin, process }) => {
+      return { name, from, to, process, url: `http://127.0.0.1:${admin}` };
+    }),
     processes: kindsOf(layout).map(({ name, kind }) => ({
       name,
       kind,

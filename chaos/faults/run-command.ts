@@ -1,0 +1,100 @@
+/** A command of the user's, run to its end within a time limit, as a process group that goes when its time is over. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+export interface CommandRun {
+  /** A program and its arguments. */
+  argv: readonly string[];
+  /** Its working folder. */
+  folder: string;
+  /** Milliseconds; then it is killed. */
+  limitMs: number;
+  env?: Readonly<Record<string, string>>;
+  /** Called with the process group's number once it runs. */
+  onStart?: (pid: number) => void;
+  /** Kills it early. */
+  signal?: AbortSignal;
+  /** Where the kernel can be asked for it: it dies when this process is killed. */
+  dieWithParent?: boolean;
+  /** Bytes of its output that are kept, from the end; default 4,000. */
+  keptBytes?: number;
+}
+
+export interface CommandEnd {
+  /** Undefined where it was killed, or could not be started. */
+  code: number | undefined;
+  /** Why there is no code: `not over after 10 s`, `spawn x ENOENT`, `ended by SIGSEGV`. */
+  trouble?: string;
+  stdout: string;
+  stderr: string;
+}
+
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+const keptByDefault = 4000;
+const lastWordsMs = 300;
+
+/** One text is for sh. */
+export const argvOf = (command: string | readonly string[]): string[] =>
+  typeof command === 'string' ? ['/bin/sh', '-c', command] : [...command];
+
+/** Never rejects. */
+export function runCommand(run: CommandRun): Promise<CommandEnd> {
+  const argv =
+    run.dieWithParent && setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...run.argv] : run.argv;
+  return new Promise((resolve) => {
+    const { FIREDRILL_DIE_WITH_PARENT: _, ...inherited } = process.env;
+    const child = spawn(argv[0] as string, argv.slice(1), {
+      cwd: run.folder,
+      env: { ...inherited, ...run.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const kept = { stdout: '', stderr: '' };
+    const keep = (which: 'stdout' | 'stderr') => (chunk: Buffer) =>
+      void (kept[which] = (kept[which] + chunk.toString()).slice(
+        -(run.keptBytes ?? keptByDefault),
+      ));
+    child.stdout.on('data', keep('stdout'));
+    child.stderr.on('data', keep('stderr'));
+    let trouble: string | undefined;
+    const kill = (why: string): void => {
+      trouble ??= why;
+      try {
+        process.kill(-(child.pid as number), 'SIGKILL');
+      } catch {
+        // It went meanwhile.
+      }
+    };
+    const timer = setTimeout(() => kill(`not over after ${run.limitMs / 1000} s`), run.limitMs);
+    const stopped = (): void => kill('stopped');
+    run.signal?.addEventListener('abort', stopped, { once: true });
+    let over = false;
+    const end = (code: number | undefined, why?: string): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      run.signal?.removeEventListener('abort', stopped);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      const reason = trouble ?? why;
+      const found = reason === undefined ? {} : { trouble: reason };
+      resolve({ code: trouble === undefined ? code : undefined, ...found, ...kept });
+    };
+    child.on('error', (error) => end(undefined, error.message));
+    const ended = (code: number | null, signal: string | null): void =>
+      end(code ?? undefined, signal === null ? undefined : `ended by ${signal}`);
+    // What it said last is read first; what it left in the background may hold its output open for ever.
+    child.on('close', ended);
+    child.on('exit', (code, signal) => void setTimeout(() => ended(code, signal), lastWordsMs));
+    if (child.pid !== undefined) run.onStart?.(child.pid);
+    if (run.signal?.aborted) stopped();
+  });
+}
+
+/** Why a command did not do its work; undefined where it ended with 0. */
+export function failureOf({ code, trouble, stdout, stderr }: CommandEnd): string | undefined {
+  if (code === 0) return undefined;
+  const how = trouble ?? `exit code ${code}`;
+  const words = (stderr.trim() || stdout.trim()).split('\n').at(-1) ?? '';
+  return words === '' ? how : `${how}: ${words.slice(0, 300)}`;
+}

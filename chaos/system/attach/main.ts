@@ -1,0 +1,111 @@
+/**
+ * The watcher of a `system: attach` as a program: it holds what is put on things that run already, undoes what nobody
+ * renews, and everything when whoever started it ends, however that one ended. `main.js FIREDRILL_YAML`; it says its
+ * admin port as one JSON line, and then each command that it runs.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { outliveReaders } from '../../../base/child.js';
+import { realClock } from '../../../base/clock.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import {
+  jsonBody,
+  listenForAdmin,
+  refuseCaller,
+  sendError,
+  sendJson,
+  whyRefused,
+} from '../../../mesh/admin-http.js';
+import { readDrill } from '../drill-file.js';
+import { Attached } from './attached.js';
+
+/** The longest that undoing may take once nobody wants it any more: two commands of twenty seconds, and a little. */
+const endLimitMs = 60_000;
+
+async function main(): Promise<void> {
+  const file = process.argv[2];
+  if (file === undefined) throw new UserError({ message: 'too few arguments', expected: 'FILE' });
+  const { name, folder, system: spec } = readDrill(file);
+  if (spec.kind !== 'attach') throw new UserError(`${file}: not of what runs already`);
+  outliveReaders();
+  const say = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+  const attached = new Attached({
+    name,
+    spec,
+    folder,
+    clock: realClock,
+    onProcess: (command, pid) => say({ process: { name: command, pid, group: true } }),
+  });
+  let ending = false;
+  const end = (): void => {
+    if (ending) return;
+    ending = true;
+    setTimeout(() => process.exit(1), endLimitMs);
+    void attached.close().finally(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
+  if (process.env.FIREDRILL_DIE_WITH_PARENT === '1') {
+    process.stdin.once('end', end).once('error', end).resume();
+  }
+  let admin = 0;
+  const server = createServer((request, response) => {
+    void answer(attached, () => admin, request, response).catch((error: unknown) =>
+      sendError(response, error),
+    );
+  });
+  admin = await listenForAdmin(server, { host: '127.0.0.1', port: 0 });
+  say({ admin, pid: process.pid });
+  try {
+    await attached.check();
+  } catch (error) {
+    // It stays, to be asked why; whoever started it ends it.
+    attached.failure = messageOf(error);
+  }
+}
+
+async function answer(
+  attached: Attached,
+  admin: () => number,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { pathname } = new URL(request.url ?? '/', 'http://admin');
+  const whole = `${request.method} ${pathname}`;
+  const refused = whyRefused(request, whole);
+  if (refused !== undefined) return refuseCaller(response, refused);
+  const [, call, path = pathname] = /^\/calls\/([^/]+)(\/.*)$/.exec(pathname) ?? [];
+  const name = decodeURIComponent(call ?? '');
+  const held = attached.call(name);
+  const verb = `${request.method} ${path}`;
+  const id = decodeURIComponent(/^DELETE \/faults\/(.+)$/.exec(verb)?.[1] ?? '');
+  const body = async () => (await jsonBody(request)) as Record<string, unknown>;
+  if (call !== undefined && held) {
+    if (verb === 'POST /faults') {
+      return sendJson(response, 200, await attached.putAtCall(held, name, await body()));
+    }
+    if (verb === 'GET /faults') {
+      await attached.look(held, name);
+      return sendJson(response, 200, held.leases.list());
+    }
+    if (id !== '') return removed(response, await held.leases.remove(id));
+  } else if (call === undefined) {
+    if (verb === 'GET /system') return sendJson(response, 200, attached.describe(admin()));
+    if (verb === 'GET /events') return sendJson(response, 200, attached.events);
+    if (verb === 'GET /faults') return sendJson(response, 200, attached.commands.list());
+    if (verb === 'GET /certificate-events' || verb === 'GET /sections') {
+      return sendJson(response, 200, []);
+    }
+    if (verb === 'POST /faults') {
+      return sendJson(response, 200, await attached.putCommand(await body()));
+    }
+    if (id !== '') return removed(response, await attached.commands.remove(id));
+  }
+  sendJson(response, 404, { error: `no ${whole}` });
+}
+
+const removed = (response: ServerResponse, was: boolean): void =>
+  sendJson(response, was ? 200 : 404, { removed: was });
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(error instanceof UserError ? error.exitCode : exitCode.environment);
+});

@@ -1,0 +1,26 @@
+/** What scenarios may speak of in a `system: attach`, known from its file alone. */
+import type { SystemNames } from '../../scenarios/world.js';
+import type { AttachSpec } from './attach-schema.js';
+
+/** `front/redis` is what front says to redis; a call of one word leads to what it is called. */
+export function endsOf(call: string): { from: string; to: string } {
+  const [from = call, to] = call.split('/');
+  return to === undefined ? { from: '', to: from } : { from, to };
+}
+
+export function attachedNames(name: string, spec: AttachSpec): SystemNames {
+  const services = Object.keys(spec.services);
+  const calls = Object.keys(spec.calls).flatMap((call) => [call, endsOf(call).to]);
+  const proxied = services.filter((s) => spec.services[s]?.proxy !== undefined);
+  return {
+    name,
+    services: services.map((service) => ({ name: service, workloads: [service], counters: [] })),
+    processes: [],
+    parts: [],
+    targets: {
+      service: proxied,
+      call: [...new Set(calls)],
+      command: Object.keys(spec.faults),
+    },
+  };
+}

@@ -1,0 +1,147 @@
+/** Faults at a toxiproxy, by its HTTP API: which toxics a fault is, how they are undone, and what they touched. */
+import { connect } from 'node:net';
+import { UserError } from '../../../base/errors.js';
+import { leaseName, runUndo, type Undo, undoFor } from '../../faults/undo.js';
+import { checkedRelayFault, type RelayFault } from '../../relay/relay-fault.js';
+import { askJson } from '../ask.js';
+
+/** Of a relay's kinds, those that a toxiproxy knows. It cannot refuse new connections and keep open ones. */
+export const toxicKinds = ['latency', 'bandwidth', 'cut', 'blackhole'] as const;
+
+interface Toxic {
+  name: string;
+  type: string;
+  stream: 'upstream' | 'downstream';
+  toxicity: number;
+  attributes: Record<string, number>;
+}
+
+interface Proxy {
+  listen: string;
+  enabled: boolean;
+}
+
+export class Toxiproxy {
+  readonly url: string;
+  readonly proxy: string;
+
+  constructor(url: string, proxy: string) {
+    this.url = url.replace(/\/+$/, '');
+    this.proxy = proxy;
+  }
+
+  get #at(): string {
+    return `${this.url}/proxies/${encodeURIComponent(this.proxy)}`;
+  }
+
+  /** Of a lease of any kind, by whoever finds it: what is not there is passed over. */
+  get undo(): Extract<Undo, { kind: 'requests' }> {
+    return {
+      kind: 'requests',
+      requests: [
+        { method: 'DELETE', url: `${this.#at}/toxics/${leaseName}-up` },
+        { method: 'DELETE', url: `${this.#at}/toxics/${leaseName}-down` },
+        { method: 'POST', url: this.#at, body: { enabled: true } },
+      ],
+    };
+  }
+
+  /** Of one fault, beside others that stay. */
+  async takeBack(fault: RelayFault, id: string, others: readonly RelayFault[]): Promise<void> {
+    const { requests } = this.undo;
+    const isCut = fault.kind === 'cut';
+    if (isCut && others.some((f) => f.kind === 'cut')) return;
+    const own = requests.filter(({ method }) => (method === 'POST') === isCut);
+    await runUndo(undoFor({ kind: 'requests', requests: own }, id), id);
+  }
+
+  /** Throws where there is no such proxy, or where it is down already. */
+  async check(): Promise<void> {
+    const { enabled } = await askJson<Proxy>(this.#at);
+    if (!enabled) throw new UserError(`the proxy ${this.proxy} at ${this.url} is disabled already`);
+  }
+
+  /** Whether it tells how many bytes each proxy carries (`-proxy-metrics`). */
+  async counts(): Promise<boolean> {
+    return (await this.bytes()) !== undefined;
+  }
+
+  /** Received for this proxy so far, both ways; undefined where nobody counts. */
+  async bytes(): Promise<number | undefined> {
+    // Without -proxy-metrics the path is not there; before the first connection it has no series.
+    const response = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(5000) });
+    if (!response.ok) return undefined;
+    const text = (await response.text()).slice(0, 4_000_000);
+    const lines = text
+      .split('\n')
+      .filter((l) => l.startsWith('toxiproxy_proxy_received_bytes_total{'));
+    const own = lines.filter((l) => l.includes(`proxy=${JSON.stringify(this.proxy)}`));
+    return own.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  async put(value: unknown, id: string): Promise<RelayFault> {
+    const fault = checkedRelayFault(value);
+    if (fault.kind === 'cut') {
+      await askJson(this.#at, { method: 'POST', body: { enabled: false } });
+      return fault;
+    }
+    for (const body of toxicsOf(fault, encodeURIComponent(id))) {
+      await askJson(`${this.#at}/toxics`, { method: 'POST', body });
+    }
+    return fault;
+  }
+
+  /** Whether connections are refused where it listens. */
+  async isDown(): Promise<boolean> {
+    const { listen } = await askJson<Proxy>(this.#at);
+    const port = Number(listen.slice(listen.lastIndexOf(':') + 1));
+    const own = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+    const host = own === '' || own === '::' || own === '0.0.0.0' ? new URL(this.url).hostname : own;
+    return new Promise((resolve) => {
+      const socket = connect({ port, host, timeout: 1000 });
+      const end = (down: boolean): void => {
+        socket.destroy();
+        resolve(down);
+      };
+      socket.on('connect', () => end(false)).on('timeout', () => end(false));
+      socket.on('error', () => end(true));
+    });
+  }
+}
+
+/** `name` is of the lease; each stream has a toxic of its own. */
+export function toxicsOf(fault: RelayFault, name: string): Toxic[] {
+  const one = (
+    stream: Toxic['stream'],
+    type: string,
+    attributes: Record<string, number>,
+  ): Toxic => ({
+    name: `${name}-${stream === 'upstream' ? 'up' : 'down'}`,
+    type,
+    stream,
+    toxicity: fault.ratio,
+    attributes,
+  });
+  const both = (type: string, attributes: Record<string, number>): Toxic[] => [
+    one('upstream', type, attributes),
+    one('downstream', type, attributes),
+  ];
+  switch (fault.kind) {
+    case 'latency': {
+      const { latencyMs, jitterMs = 0 } = fault;
+      return [one('downstream', 'latency', { latency: latencyMs, jitter: jitterMs })];
+    }
+    case 'bandwidth': {
+      // It counts in kilobytes a second.
+      const rate = Math.max(1, Math.round(fault.bytesPerSecond / 1000));
+      return both('bandwidth', { rate });
+    }
+    case 'blackhole':
+      return both('timeout', { timeout: 0 });
+    default:
+      throw new UserError({
+        message: `a toxiproxy has no fault ${fault.kind}`,
+        expected: toxicKinds.join(', '),
+      });
+  }
+}
