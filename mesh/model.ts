@@ -242,6 +242,19 @@ export interface MeshState {
   unknownDestinations: 'forward' | 'refuse';
 }
 
+/** One more label on what is counted, traced and logged of requests, such as the tenant; from one of two sources. */
+export interface RequestLabelPolicy {
+  name: string;
+  /** Lower case. */
+  header?: string;
+  /** Of the caller's certificate: the whole name or a part of it. */
+  identity?: 'name' | 'namespace' | 'service-account';
+  /** Those that have series of their own; absent: the first `max` that come. */
+  values?: string[];
+  /** 50 where absent. What is beyond counts as `overflow`. */
+  max?: number;
+}
+
 /** What the proxy is started with. File: JSON or YAML, the schema is in mesh/proxy/config.ts and documented. */
 export interface ProxyConfig {
   /** `zone`: endpoints of the same one are preferred. */
@@ -275,6 +288,7 @@ export interface ProxyConfig {
   cacheFolder?: string;
   skipPorts?: { inbound: number[]; outbound: number[] };
   tracing?: { otlpUrl: string; sampleRatio: number; service?: string };
+  requestLabel?: RequestLabelPolicy;
   accessLog?: 'off' | 'stdout' | string;
   limits?: {
     /** Clients' connections on each side. */

@@ -30,6 +30,12 @@ const field = text({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a hea
 // A line end in a value would be a header of its own.
 const fieldValue = text({ pattern: /^[^\r\n\0]*$/, expected: 'one line' });
 
+/** Not what metrics of requests have already, nor what Prometheus keeps for itself. */
+const takenLabels =
+  'direction|dst|dst_service|dst_namespace|rt_route|srv_name|status_code|classification|grpc_status|tls|le|' +
+  'job|instance';
+const labelName = new RegExp(`^(?!__|(?:${takenLabels})$)[a-zA-Z_][a-zA-Z0-9_]{0,63}$`);
+
 const listener = (modes: Shape): Shape =>
   object({ host: required(name), port: required(port), mode: modes });
 
@@ -259,6 +265,16 @@ const config = object({
     sampleRatio: required(ratio),
     service: text(),
   }),
+  requestLabel: object({
+    name: required(text({ pattern: labelName, expected: 'a label name that no metric has yet' })),
+    header: text({
+      pattern: /^[!#$%&'*+\-.^_`|~0-9a-z]+$/,
+      expected: 'a header name in lower case',
+    }),
+    identity: oneOf('name', 'namespace', 'service-account'),
+    values: list(text({ pattern: /^.{1,64}$/, expected: '1 to 64 characters' })),
+    max: number({ min: 1, max: 500, whole: true }),
+  }),
   accessLog: text(),
   limits: object({
     maxConnections: count,
@@ -293,6 +309,14 @@ export function configProblems(value: unknown): Found[] {
   }
   if (value && (value as ProxyConfig).calls?.length && !outbound) {
     found.push({ path: ['calls'], message: 'calls without outbound', expected: 'both' });
+  }
+  const { requestLabel } = value as ProxyConfig;
+  if (
+    requestLabel &&
+    (requestLabel.header === undefined) === (requestLabel.identity === undefined)
+  ) {
+    const expected = 'one of header and identity';
+    found.push({ path: ['requestLabel'], message: 'no source, or two', expected });
   }
   if (controller && !identity) {
     found.push({ path: ['controller'], message: 'a controller needs an identity' });

@@ -18,6 +18,7 @@ import { liveMemory } from './limit/live-memory.js';
 import { MemoryGuard } from './limit/memory-guard.js';
 import { OutboundFlow } from './outbound.js';
 import type { FlowParts } from './parts.js';
+import { RequestLabel } from './request-label.js';
 import { collectServers } from './policy-collector.js';
 import { WhyRing } from './why.js';
 
@@ -61,6 +62,7 @@ export function createGateway(parts: {
     trustDomain: parseIdentity(config.identity?.name ?? '')?.trustDomain ?? '',
     workload,
     metrics,
+    label: labelOf(config, clock, metrics),
     faults: new FaultTable(clock, random),
     tracer: new Tracer({
       sampleRatio: config.tracing?.sampleRatio ?? 0,
@@ -117,6 +119,17 @@ export function createGateway(parts: {
       writer?.close();
     },
   };
+}
+
+function labelOf(
+  { requestLabel }: ProxyConfig,
+  clock: Clock,
+  metrics: ProxyMetrics,
+): RequestLabel | undefined {
+  if (!requestLabel) return undefined;
+  const label = new RequestLabel(requestLabel, clock, () => metrics.overflowed(requestLabel.name));
+  metrics.label = label;
+  return label;
 }
 
 function spanExporter(

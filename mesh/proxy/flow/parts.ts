@@ -5,6 +5,7 @@ import type { AccessLog } from '../telemetry/access-log.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
 import type { Tap } from '../telemetry/tap.js';
 import type { Tracer } from '../telemetry/tracer.js';
+import type { RequestLabel } from './request-label.js';
 import type { FaultTable } from './fault/fault-table.js';
 import type { MemoryGuard } from './limit/memory-guard.js';
 import type { WhyRing } from './why.js';
@@ -16,6 +17,8 @@ export interface FlowParts {
   trustDomain: string;
   workload: { name: string; namespace: string; zone?: string };
   metrics: ProxyMetrics;
+  /** Undefined: requests have no label of their own. */
+  label: RequestLabel | undefined;
   faults: FaultTable;
   tracer: Tracer;
   tap: Tap;

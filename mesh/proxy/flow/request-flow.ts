@@ -13,6 +13,7 @@ import type {
   RequestInfo,
   TryFailure,
 } from './contract.js';
+import type { LabelValue } from './request-label.js';
 import type { Hold, Strike } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
 import { grpcStatusOf, refusal } from './refusal.js';
@@ -65,6 +66,7 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
   retries = 0;
   reason = '';
   pastTries: PastTry[] | undefined = undefined;
+  label: LabelValue | undefined = undefined;
   protected judgedPath: string | undefined = undefined;
   protected tapId = 0;
   protected wanted = false;
@@ -82,6 +84,10 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     this.beganMs = nowMs;
     route.metrics.requests++;
     route.metrics.inFlight++;
+    if (parts.label !== undefined) {
+      this.label = parts.label.of(request);
+      route.metrics.labelled(this.label).requests++;
+    }
     if (judged) {
       this.judgedPath = judged.path;
       this.path = judged.sent;
@@ -183,14 +189,12 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     this.released(how, this.classification === failure, nowMs);
     const { metrics } = route;
     metrics.inFlight--;
-    metrics.respond(
-      this.status,
-      this.grpcStatus,
-      this.tls,
-      this.classification,
-      isLocal,
-      (isLocal ? nowMs : this.headMs) - this.beganMs,
-    );
+    const { status, grpcStatus: grpc, tls, classification } = this;
+    const tookMs = (isLocal ? nowMs : this.headMs) - this.beganMs;
+    metrics.respond(status, grpc, tls, classification, isLocal, tookMs);
+    if (this.label !== undefined) {
+      metrics.labelled(this.label).respond(status, grpc, tls, classification, isLocal, tookMs);
+    }
     if (this.retries > 0 && this.classification !== failure) metrics.retrySuccesses++;
     const { span, tapId } = this;
     if (span !== undefined && span.sampled) this.#traced(span.traceId);
@@ -203,7 +207,9 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     const { clock, tracer } = this.parts;
     tracer.finish(this);
     const ms = (this.headMs < 0 ? this.endedMs : this.headMs) - this.beganMs;
-    this.route.metrics.latency?.exemplify({ traceId, ms, atMs: clock.nowMs() });
+    const { metrics } = this.route;
+    const counted = this.label === undefined ? metrics : metrics.labelled(this.label);
+    counted.latency?.exemplify({ traceId, ms, atMs: clock.nowMs() });
   }
 
   #endedWithoutHead(how: End, nowMs: number): void {

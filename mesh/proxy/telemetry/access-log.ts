@@ -89,6 +89,7 @@ function accessLine(record: FlowRecord, nowMs: number): Record<string, unknown> 
     ...(request.peerIdentity !== undefined && { clientId: request.peerIdentity }),
     ...(record.targetIdentity !== undefined && { serverId: record.targetIdentity }),
     tls: request.tls,
+    ...(record.label && { [record.label.name]: record.label.value }),
     ...(record.retries > 0 && { retries: record.retries }),
     ...(record.reason !== '' && { error: record.reason }),
     userAgent: request.header('user-agent'),

@@ -26,6 +26,8 @@ export interface FlowRecord {
   readonly routeName: string;
   readonly backendName: string;
   readonly span: Span | undefined;
+  /** Undefined: requests have no label of their own here. */
+  readonly label: { readonly name: string; readonly value: string } | undefined;
   /** Monotonic. */
   readonly beganMs: number;
   /** -1: no head has come. */

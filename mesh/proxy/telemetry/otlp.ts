@@ -34,6 +34,7 @@ export function otlpSpan(record: FlowRecord, endedWallMs: number): Record<string
   if (record.targetAddress !== '') {
     attributes.push(text('network.peer.address', record.targetAddress));
   }
+  if (record.label) attributes.push(text(record.label.name, record.label.value));
   if (record.grpcStatus >= 0) attributes.push(int('rpc.grpc.status_code', record.grpcStatus));
   if (record.retries > 0) attributes.push(int('http.request.resend_count', record.retries));
   if (record.reason !== '') attributes.push(text('error.type', record.reason));

@@ -5,7 +5,7 @@ import { LabelSet, labelsOf, noLabels } from './labels.js';
 import type { MetricName } from './names.js';
 import { acceptsProtobuf, protobufContentType, ProtobufSink } from './protobuf-exposition.js';
 import { collectRequests } from './request-collector.js';
-import { raise, type RequestLabels, RequestMetrics } from './request-metrics.js';
+import { maxLabelled, raise, type RequestLabels, RequestMetrics } from './request-metrics.js';
 import type { Collector, MetricSink } from './sink.js';
 import { textContentType, TextSink } from './text-exposition.js';
 import { type Direction, type PeerSide, TransportMetrics } from './transport-metrics.js';
@@ -43,6 +43,9 @@ export class ProxyMetrics {
   readonly #handshakes = new Map<Direction, number>();
   readonly #handshakeFailures = new Map<string, number>();
   readonly #routes = new Map<string, RequestMetrics>();
+  readonly #labelledRoom = { left: maxLabelled };
+  /** Of requests, where there is one: which of its values still have series. */
+  label: { has(value: string): boolean } | undefined;
   readonly #collectors: Collector[] = [];
   /** How many routes of each destination have series of their own. */
   readonly #routesEach = new Map<string, number>();
@@ -104,7 +107,7 @@ export class ProxyMetrics {
         return count > 0 ? this.#overflow(labels) : this.#overflow(unnamed(labels.direction));
       }
       this.#routesEach.set(owner, count + 1);
-      this.#routes.set(key, (found = new RequestMetrics(labels)));
+      this.#routes.set(key, (found = new RequestMetrics(labels, this.#labelledRoom)));
     }
     found.retiredMs = -1;
     return found;
@@ -167,7 +170,7 @@ export class ProxyMetrics {
     const key = `overflow ${ownerOf(labels)}`;
     let found = this.#routes.get(key);
     if (!found) {
-      found = new RequestMetrics({ ...labels, route: overflowLabel });
+      found = new RequestMetrics({ ...labels, route: overflowLabel }, this.#labelledRoom);
       this.#routes.set(key, found);
     }
     return found;
@@ -178,11 +181,13 @@ export class ProxyMetrics {
     for (const [key, metrics] of this.#routes) {
       if (metrics.retiredMs >= 0 && metrics.retiredMs < droppedMs && metrics.inFlight === 0) {
         this.#routes.delete(key);
+        metrics.dropLabels(() => false);
         const owner = ownerOf(metrics.source);
         this.#routesEach.set(owner, (this.#routesEach.get(owner) ?? 1) - 1);
         continue;
       }
       // A route that has never been used has no series yet: a proxy may know a thousand destinations.
+      if (this.label) metrics.dropLabels((value) => this.label?.has(value) ?? true);
       if (metrics.requests > 0) collectRequests(metrics, sink);
     }
     for (const transport of this.#transports.values()) collectTransport(transport, sink);

@@ -13,11 +13,12 @@ export function collectRequests(metrics: RequestMetrics, sink: MetricSink): void
   const { labels, source } = metrics;
   const outbound = source.direction === 'outbound';
   const short = labelsOf({ dst: source.dst, rt_route: source.route });
-  sink.value('request_total', labels, metrics.requests);
   sink.value('requests_in_flight', labels, metrics.inFlight);
-  if (metrics.latency) {
-    sink.histogram('response_latency_ms', labels, metrics.latency);
-    sink.histogram('response_latency_native_ms', labels, metrics.latency);
+  for (const part of metrics.byLabel?.values() ?? [metrics]) {
+    sink.value('request_total', part.labels, part.requests);
+    if (!part.latency) continue;
+    sink.histogram('response_latency_ms', part.labels, part.latency);
+    sink.histogram('response_latency_native_ms', part.labels, part.latency);
   }
   if (isNamed(metrics)) {
     sink.value('route_request_total', labels, metrics.requests);
@@ -85,10 +86,9 @@ function collectRetries(metrics: RequestMetrics, sink: MetricSink): void {
 /** Cells that differ only in what has no label are one series. */
 function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
   const { labels } = metrics;
-  const responses = new Map<string, { labels: LabelSet; count: number }>();
   const byRoute = new Map<string, { labels: LabelSet; count: number }>();
   const actual = new Map<string, { labels: LabelSet; count: number }>();
-  const add = (to: typeof responses, set: LabelSet, count: number): void => {
+  const add = (to: Counts, set: LabelSet, count: number): void => {
     const found = to.get(set.text);
     if (found) found.count += count;
     else to.set(set.text, { labels: set, count });
@@ -96,17 +96,19 @@ function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
   for (const cell of metrics.cells()) {
     const route = responseLabels(labels, cell);
     add(byRoute, route, cell.count);
-    add(responses, route.with('tls', tlsLabels[cell.tls] as string), cell.count);
     if (!cell.local) add(actual, tryLabels(labels, cell.status, cell.classification), cell.count);
   }
   for (const [status, count] of metrics.otherTries) {
     add(actual, tryLabels(labels, status, 1), count);
   }
-  for (const cell of failuresToCome(metrics)) {
-    const tls = tlsLabels[cell.tls] as string;
-    add(responses, responseLabels(labels, cell).with('tls', tls), 0);
+  for (const part of metrics.byLabel?.values() ?? [metrics]) {
+    const responses: Counts = new Map();
+    for (const cell of [...part.cells(), ...failuresToCome(part)]) {
+      const tls = tlsLabels[cell.tls] as string;
+      add(responses, responseLabels(part.labels, cell).with('tls', tls), cell.count);
+    }
+    for (const one of responses.values()) sink.value('response_total', one.labels, one.count);
   }
-  for (const one of responses.values()) sink.value('response_total', one.labels, one.count);
   if (isNamed(metrics)) {
     for (const one of byRoute.values()) sink.value('route_response_total', one.labels, one.count);
   }
@@ -115,6 +117,7 @@ function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
   }
 }
 
+type Counts = Map<string, { labels: LabelSet; count: number }>;
 type ResponseKind = Pick<ResponseCell, 'status' | 'grpcStatus' | 'tls' | 'classification'>;
 
 const usualFailures = [500, 502, 503, 504];
@@ -124,7 +127,7 @@ const usualGrpcFailures = [4, 13, 14];
  * The usual failures are there with 0 from the start: increase() cannot see the first value of a series that begins
  * with it, which would hide the first failures of every incident.
  */
-function failuresToCome(metrics: RequestMetrics): ResponseKind[] {
+function failuresToCome(metrics: RequestMetrics): (ResponseKind & { count: number })[] {
   const kinds = new Set<number>();
   let isGrpc = false;
   for (const { tls, grpcStatus } of metrics.cells()) {
@@ -132,12 +135,19 @@ function failuresToCome(metrics: RequestMetrics): ResponseKind[] {
     isGrpc ||= grpcStatus >= 0;
   }
   return [...kinds].flatMap((tls) => [
-    ...usualFailures.map((status) => ({ status, grpcStatus: -1, tls, classification: failure })),
+    ...usualFailures.map((status) => ({
+      status,
+      grpcStatus: -1,
+      tls,
+      classification: failure,
+      count: 0,
+    })),
     ...(isGrpc ? usualGrpcFailures : []).map((grpcStatus) => ({
       status: 200,
       grpcStatus,
       tls,
       classification: failure,
+      count: 0,
     })),
   ]);
 }

@@ -13,6 +13,8 @@ export interface RequestLabels {
   route: string;
   /** Of the inbound side. */
   server?: string;
+  /** Of those that have the same one. */
+  label?: { readonly name: string; readonly value: string };
 }
 
 export const tlsLabels: readonly TlsLabel[] = ['true', 'no_identity', 'disabled', 'loopback'];
@@ -42,6 +44,9 @@ export interface ResponseCell {
 /** Kinds of response that a route tells apart; a server that answers with more has the rest counted as status 0. */
 export const maxCells = 100;
 const maxReasons = 50;
+/** Series of a route and a label, in all routes together; beyond, the label is `overflow`. */
+export const maxLabelled = 5000;
+const overflowValue = 'overflow';
 
 export class RequestMetrics {
   readonly source: RequestLabels;
@@ -77,11 +82,17 @@ export class RequestMetrics {
   budgetRemaining: (() => number) | undefined;
   /** Monotonic; since when nothing uses it any more. -1: in use. */
   retiredMs = -1;
+  /** The same by a label of the requests: together they are all of this. Undefined: there is no such label. */
+  byLabel: Map<string, RequestMetrics> | undefined;
   readonly #cells = new Map<number, ResponseCell>();
   #last: ResponseCell | undefined;
 
-  constructor(source: RequestLabels) {
+  readonly #room: { left: number };
+
+  /** `room`: how many more labelled ones there may be, in all routes together. */
+  constructor(source: RequestLabels, room: { left: number } = { left: maxLabelled }) {
     this.source = source;
+    this.#room = room;
     this.labels = new LabelSet([
       ['direction', source.direction],
       ['dst', source.dst],
@@ -89,6 +100,7 @@ export class RequestMetrics {
       ['dst_namespace', source.namespace],
       ['rt_route', source.route],
       ...(source.server === undefined ? [] : [['srv_name', source.server] as const]),
+      ...(source.label ? [[source.label.name, source.label.value] as const] : []),
     ]);
   }
 
@@ -109,6 +121,29 @@ export class RequestMetrics {
     }
     cell.count++;
     (this.latency ??= new LatencyHistogram()).observe(latencyMs);
+  }
+
+  /** The counters of those with this label. */
+  labelled(label: { readonly name: string; readonly value: string }): RequestMetrics {
+    const all = (this.byLabel ??= new Map());
+    let found = all.get(label.value);
+    if (!found) {
+      const isOver = this.#room.left <= 0 && label.value !== overflowValue;
+      if (isOver) return this.labelled({ name: label.name, value: overflowValue });
+      found = new RequestMetrics({ ...this.source, label }, this.#room);
+      this.#room.left--;
+      all.set(label.value, found);
+    }
+    return found;
+  }
+
+  /** Lets go of those whose label has no series of its own any more. */
+  dropLabels(has: (value: string) => boolean): void {
+    for (const value of this.byLabel?.keys() ?? []) {
+      if (has(value)) continue;
+      this.byLabel?.delete(value);
+      this.#room.left++;
+    }
   }
 
   cells(): Iterable<ResponseCell> {
