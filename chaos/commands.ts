@@ -5,6 +5,7 @@ import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
 import type { TrendOptions } from './gameday/trend-command.js';
 import type { LoadCommandOptions } from './load/command.js';
+import { registerRoute } from './gameday/route-command.js';
 import { registerLoad } from './load/profile-command.js';
 import { registerRelay } from './relay/command.js';
 import { registerInit } from './system/init-command.js';
@@ -185,6 +186,7 @@ Exit codes: 0 every expectation held, 1 one did not, 3 nothing can be said (no e
 Examples:
   firedrill gameday run
   firedrill gameday run --scenarios retry-storm --prometheus embedded --load embedded
+  firedrill gameday run --prometheus http://prom:9090 --alertmanager http://am:9093 --listen 10.0.0.5:9099
   firedrill gameday run --slo my-slos.yaml --scenarios drills/slow-database.yaml --junit junit.xml`,
     )
     .action(async (options: CommandOptions) => {
@@ -205,6 +207,7 @@ Examples:
       process.exitCode = await planCommand(options);
     });
   registerReplay(gameday);
+  registerRoute(gameday);
 }
 
 function registerReplay(gameday: Command): void {
@@ -236,7 +239,11 @@ const withOptions = (command: Command): Command =>
       '--time-scale <fraction>',
       "what windows and durations are multiplied by (default: the drill's)",
     )
-    .option('--prometheus <kind>', 'auto, embedded, or real (with Alertmanager)', 'auto')
+    .option(
+      '--prometheus <kind>',
+      'auto, embedded, real (with Alertmanager), or the address of one that runs already',
+      'auto',
+    )
     .option('--load <kind>', 'auto, embedded, or k6', 'auto')
     .option('--rate <number>', "requests a second, all routes together (default: the load's own)")
     .option('--slo <file>', 'SLOs to alert on; repeatable (default: the drill’s)', collect, [])
@@ -246,7 +253,17 @@ const withOptions = (command: Command): Command =>
       collect,
       [],
     )
-    .option('--alertmanager <file>', 'the alertmanager.yml under test: its receivers become sinks')
+    .option(
+      '--alertmanager <file>',
+      'the alertmanager.yml under test: its receivers become sinks; or the address of one that runs',
+    )
+    .option('--bearer-file <file>', 'holds the token for those addresses')
+    .option('--ca <file>', 'PEM: whom to trust there; --cert and --key: who asks')
+    .option('--cert <file>', 'PEM')
+    .option('--key <file>', 'PEM')
+    .option('--insecure', 'trust whoever answers there')
+    .option('--listen <host:port>', 'where their webhook route for the drill leads (gameday route)')
+    .option('--receiver <name>', 'of that route (default: firedrill)')
     .option(
       '--routing-time <time>',
       'when its time intervals are judged (default: as time goes by)',

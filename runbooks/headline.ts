@@ -110,6 +110,11 @@ export function summaryLines(record: GameDayRecord): string[] {
   const lines = [
     `${tally.inTime} of ${plural(tally.expected, 'expected alert')} came in time${others(tally)}.`,
   ];
+  const { judgedAt, toldBesides = [] } = record.measurement;
+  if (judgedAt !== undefined) {
+    const besides = toldBesides.length > 0 ? `; also notified: ${toldBesides.join(', ')}` : '';
+    lines.push(`Judged ${judgedAt}${besides}.`);
+  }
   if (tally.notJudged > 0) {
     lines.push(`${tally.notJudged} could not be judged: no fault took effect.`);
   }

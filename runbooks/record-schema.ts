@@ -155,6 +155,8 @@ export const recordSchema = z.looseObject({
     scrapeIntervalMs: number,
     evaluationIntervalMs: number,
     deliveryAllowanceMs: number,
+    judgedAt: text.optional(),
+    toldBesides: z.array(text).optional(),
   }),
   load: z.looseObject({
     kind: z.enum(['k6', 'embedded', 'locust', 'existing']),

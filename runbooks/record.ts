@@ -60,6 +60,10 @@ export interface Measurement {
   scrapeIntervalMs: number;
   /** Of the rules that page. */
   evaluationIntervalMs: number;
+  /** Where alerts were judged, where Prometheus and Alertmanager ran already: `at Alertmanager's API: ...`. */
+  judgedAt?: string;
+  /** Receivers of theirs that were notified meanwhile, beside the drill's own. */
+  toldBesides?: string[];
   /** Added to a deadline for what no time scale shortens: grouping, delivery to the receiver. */
   deliveryAllowanceMs: number;
 }

@@ -1,4 +1,5 @@
 /** A running Alertmanager: its alerts and silences. */
+import type { Fetch } from '../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { ActiveSilence } from './evaluate.js';
 import { type AlertLabels, type AlertMatcher, matcherOf } from './matchers.js';
@@ -18,6 +19,7 @@ export interface AmSilence {
 export interface AmAlert {
   fingerprint: string;
   labels: AlertLabels;
+  annotations?: Record<string, string>;
   startsAt: string;
   status: { state: string; silencedBy: string[]; inhibitedBy: string[] };
   receivers: { name: string }[];
@@ -25,8 +27,10 @@ export interface AmAlert {
 
 export class AlertmanagerApi {
   readonly #base: string;
+  readonly #fetch: Fetch;
 
-  constructor(url: string) {
+  constructor(url: string, fetcher: Fetch = fetch) {
+    this.#fetch = fetcher;
     if (!/^https?:\/\//.test(url)) {
       throw new UserError({ message: `--alertmanager ${url}`, expected: 'http://host:9093' });
     }
@@ -39,6 +43,19 @@ export class AlertmanagerApi {
 
   alerts(): Promise<AmAlert[]> {
     return this.#ask('GET', '/alerts');
+  }
+
+  async receivers(): Promise<string[]> {
+    return (await this.#ask<{ name: string }[]>('GET', '/receivers')).map((r) => r.name);
+  }
+
+  /** Its version, and its configuration as it is in force, without secrets. */
+  async status(): Promise<{ version: string; config: string }> {
+    const answer = await this.#ask<{
+      versionInfo: { version: string };
+      config: { original: string };
+    }>('GET', '/status');
+    return { version: answer.versionInfo.version, config: answer.config.original };
   }
 
   /** With an id, changes that one: Alertmanager expires it and makes another where it has begun. */
@@ -54,7 +71,7 @@ export class AlertmanagerApi {
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
     let response: Response;
     try {
-      response = await fetch(this.#base + path, {
+      response = await this.#fetch(this.#base + path, {
         method,
         signal: AbortSignal.timeout(timeoutMs),
         ...(body === undefined

@@ -16,6 +16,7 @@ export class AlertmanagerSightings {
     sightings: Sightings,
     routes: OwnRoutes | undefined,
     clock: Clock,
+    onAlerts: (alerts: readonly AmAlert[]) => void = () => undefined,
   ) {
     this.#timer = clock.every(everyMs, () => {
       if (this.#busy) return;
@@ -24,7 +25,10 @@ export class AlertmanagerSightings {
       api
         .alerts()
         .then(
-          (alerts) => sightings.see(seenIn(alerts, routes), clock.nowMs()),
+          (alerts) => {
+            sightings.see(seenIn(alerts, routes), clock.nowMs());
+            onAlerts(alerts);
+          },
           () => undefined,
         )
         .finally(() => (this.#busy = false));

@@ -1,17 +1,18 @@
 /** What is asked of a Prometheus and an Alertmanager that this process started. */
+import type { Fetch } from '../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { ActiveAlert, Target } from './model.js';
 import type { KnownRule } from './standing.js';
 
 /** Bounded in time; anything but 2xx is an error. */
-export async function getJson(url: string): Promise<unknown> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+export async function getJson(url: string, fetcher: Fetch = fetch): Promise<unknown> {
+  const response = await fetcher(url, { signal: AbortSignal.timeout(5000) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return response.json();
 }
 
-export const isReady = async (url: string): Promise<boolean> =>
-  (await fetch(`${url}/-/ready`, { signal: AbortSignal.timeout(2000) })).ok;
+export const isReady = async (url: string, fetcher: Fetch = fetch): Promise<boolean> =>
+  (await fetcher(`${url}/-/ready`, { signal: AbortSignal.timeout(2000) })).ok;
 
 /** Prometheus looks for its targets and for Alertmanager every five seconds; before that alerts would be dropped. */
 export async function hasDiscovered(url: string, targets: readonly Target[]): Promise<boolean> {
@@ -37,10 +38,10 @@ export async function versionsOf(prometheusUrl: string, alertmanagerUrl: string)
   return `Prometheus ${info.data.version}, Alertmanager ${status.versionInfo.version}`;
 }
 
-export async function activeAlerts(url: string): Promise<ActiveAlert[]> {
+export async function activeAlerts(url: string, fetcher: Fetch = fetch): Promise<ActiveAlert[]> {
   let answer: unknown;
   try {
-    answer = await getJson(`${url}/api/v1/alerts`);
+    answer = await getJson(`${url}/api/v1/alerts`, fetcher);
   } catch (error) {
     const text = `Prometheus at ${url} does not say its alerts: ${messageOf(error)}`;
     throw new UserError(text, exitCode.environment);
@@ -74,8 +75,8 @@ interface AnsweredRule {
   lastError?: string;
 }
 
-export async function knownRules(url: string): Promise<KnownRule[]> {
-  const answer = (await getJson(`${url}/api/v1/rules`)) as {
+export async function knownRules(url: string, fetcher: Fetch = fetch): Promise<KnownRule[]> {
+  const answer = (await getJson(`${url}/api/v1/rules`, fetcher)) as {
     data: { groups: { rules: AnsweredRule[] }[] };
   };
   return answer.data.groups.flatMap((group) =>

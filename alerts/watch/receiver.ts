@@ -30,9 +30,11 @@ export class Receiver {
   readonly #said = new Map<string, string>();
   readonly #listeners = new Set<(notification: Notification) => void>();
   readonly #unended = new Unended();
+  readonly #name: string | undefined;
 
-  /** With the sinks of a user's receivers, or for one webhook alone. */
-  constructor(clock: Clock, sinks: readonly Sink[] = []) {
+  /** With the sinks of a user's receivers, or for one webhook alone: that of the receiver of this name. */
+  constructor(clock: Clock, sinks: readonly Sink[] = [], name?: string) {
+    this.#name = name;
     this.#clock = clock;
     this.#sinks = sinks;
     this.#server = createServer((request, response) => this.#answer(request, response));
@@ -40,9 +42,9 @@ export class Receiver {
   }
 
   /** Listens on loopback; the webhook of one receiver for all is `<http>/webhook`. */
-  async listen(): Promise<SinkAddresses> {
+  async listen({ host = '127.0.0.1', port = 0 } = {}): Promise<SinkAddresses> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject).listen(0, '127.0.0.1', resolve);
+      this.#server.once('error', reject).listen(port, host, resolve);
     });
     const http = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
     return { http, smtp: await this.#mail.listen() };
@@ -132,7 +134,8 @@ export class Receiver {
   #read(request: SinkRequest, nowMs: number): Told | 'nothing new' | undefined {
     if (request.method === 'GET') return undefined;
     if (request.path === '/webhook') {
-      return { alerts: alertsOf(JSON.parse(request.body) as WebhookPayload), via: {} };
+      const via = this.#name === undefined ? {} : { receiver: this.#name };
+      return { alerts: alertsOf(JSON.parse(request.body) as WebhookPayload), via };
     }
     const [, number, path = ''] = /^\/sink\/(\d+)\/(.*)$/.exec(request.path) ?? [];
     const sink = this.#sinks[Number(number)];

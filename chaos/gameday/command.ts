@@ -18,7 +18,8 @@ import { EventFile } from './event-file.js';
 import { ownScenarios, readScenarios } from '../scenarios/read.js';
 import type { Drill } from '../system/drill-file.js';
 import { runGameDay, type GameDayOutcome } from './gameday.js';
-import { autoScale, judgingOf } from './judging.js';
+import { existingOf, judgingFor } from './existing.js';
+import { autoScale } from './judging.js';
 import { type GameDayOptions, parseTimeScale } from './options.js';
 import { planOf, planText } from './plan.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
@@ -37,6 +38,13 @@ export interface CommandOptions {
   out: string;
   junit?: string;
   output: string;
+  bearerFile?: string;
+  ca?: string;
+  cert?: string;
+  key?: string;
+  insecure?: boolean;
+  listen?: string;
+  receiver?: string;
   state: string;
   allowance: string;
   dryRun?: boolean;
@@ -47,7 +55,7 @@ export interface CommandOptions {
 export async function planCommand(given: CommandOptions): Promise<number> {
   const options = optionsOf(given);
   const scenarios = readScenarios(options.scenarios);
-  const judging = judgingOf(options);
+  const judging = await judgingFor(options);
   const { timing, groups, receivers, remarks } = judging;
   const guard = guardOf(options, judging, scenarios);
   const world = worldOf(await namesOf(options.drill), groups, receivers);
@@ -142,9 +150,12 @@ function optionsOf(given: CommandOptions): GameDayOptions {
   }
   const drill = findDrill(given.drill);
   const rules = given.rules.length > 0 ? given.rules : drill.rules;
-  const { timeScale, why } = scaleOf(given, drill, rules);
+  const existing = existingOf(given, drill);
+  const { timeScale, why } = existing ? productionTime(given) : scaleOf(given, drill, rules);
   const alertmanager = given.alertmanager ?? drill.alertmanager;
-  const prometheus = oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real']);
+  const prometheus = existing
+    ? 'real'
+    : oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real', 'an address']);
   return {
     drill,
     scenarios:
@@ -152,9 +163,10 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     timeScale,
     ...(why !== undefined && { scaleWhy: why }),
     rules,
-    ...(alertmanager !== undefined && { alertmanager }),
+    ...(alertmanager !== undefined && !existing && { alertmanager }),
     ...(given.routingTime !== undefined && { routingMs: momentOf(given.routingTime) }),
-    prometheus: prometheus === 'real' ? 'prometheus' : prometheus,
+    prometheus: prometheus === 'auto' || prometheus === 'embedded' ? prometheus : 'prometheus',
+    ...(existing && { existing }),
     load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
     ...(rate !== undefined && { requestsPerSecond: rate }),
     slos: given.slo.length > 0 ? given.slo : drill.slos,
@@ -177,6 +189,20 @@ function chosen(list: string, ofDrill: readonly string[]): string[] {
     const expected = `a file, one of the drill (${ids.join(', ')}), or one of ${ownScenarios().join(', ')}`;
     throw new UserError({ message: `no scenario '${name}'`, expected });
   });
+}
+
+/** Whoever runs already knows no other. */
+function productionTime({ timeScale }: CommandOptions): { timeScale: number; why: string } {
+  if (timeScale !== undefined && parseTimeScale(timeScale) !== 1) {
+    throw new UserError({
+      message: `--time-scale ${timeScale}: a Prometheus that runs already knows production time alone`,
+      expected: '1',
+    });
+  }
+  return {
+    timeScale: 1,
+    why: 'production time: the rules are those of a Prometheus that runs already',
+  };
 }
 
 /** As typed, as the drill says, or from its rules. */

@@ -6,6 +6,11 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, totalmem } from 'node:os';
 import { keepCoverage } from '../../alerts/coverage/index.js';
+import {
+  type ExistingWatch,
+  judgedAt,
+  startExisting,
+} from '../../alerts/watch/existing/existing.js';
 import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';
@@ -42,7 +47,8 @@ import { answersFor, factsFor } from './alert-facts.js';
 import { budgetOf, eventsOf, periodShare } from './budgets.js';
 import { coverageRunOf } from './coverage.js';
 import { CertificateLifetimes } from './lifetimes.js';
-import { type Judging, judgingOf } from './judging.js';
+import { judgingFor } from './existing.js';
+import type { Judging } from './judging.js';
 import { type GameDayOptions, scaleText } from './options.js';
 import { clientSeries, proxySeries } from './series.js';
 import type { System } from '../system/model.js';
@@ -83,7 +89,7 @@ export async function runGameDay(
 ): Promise<GameDayOutcome> {
   // Everything that a user may have got wrong comes before anything is started.
   const scenarios = readScenarios(options.scenarios);
-  const judging = judgingOf(options);
+  const judging = await judgingFor(options);
   const stop = readSwitch(options.stateFolder);
   if (stop) {
     throw new UserError(
@@ -180,14 +186,18 @@ class GameDay {
     if (kind === 'embedded') await this.#running.ready;
     this.#client = await startClientMetrics();
     const planned = JSON.stringify(this.#targets());
-    const watching = startWatch(kind, {
-      targets: this.#targets(),
-      groups: this.#parts.groups,
-      scrapeIntervalMs: timing.scrapeIntervalMs,
-      evaluationIntervalMs: timing.evaluationIntervalMs,
-      ...(judging.alertmanager && { alertmanager: judging.alertmanager }),
-      say: (line) => view.line(`  ${line}`),
-    }).then((watch) => (this.#watch = watch));
+    const { existing } = options;
+    const starting = existing
+      ? startExisting(existing, timing.evaluationIntervalMs)
+      : startWatch(kind, {
+          targets: this.#targets(),
+          groups: this.#parts.groups,
+          scrapeIntervalMs: timing.scrapeIntervalMs,
+          evaluationIntervalMs: timing.evaluationIntervalMs,
+          ...(judging.alertmanager && { alertmanager: judging.alertmanager }),
+          say: (line) => view.line(`  ${line}`),
+        });
+    const watching = starting.then((watch) => (this.#watch = watch));
     watching.catch(() => undefined);
     await this.#running.ready;
     const loading = startPlan(drill.load, {
@@ -203,7 +213,7 @@ class GameDay {
     const [watch, load] = await Promise.all([watching, loading]);
     // A port that was taken meanwhile was chosen anew.
     const targets = this.#targets();
-    if (JSON.stringify(targets) !== planned) await watch.setTargets(targets);
+    if (!existing && JSON.stringify(targets) !== planned) await watch.setTargets(targets);
     this.#watchedSinceMs = clock.nowMs();
     watch.onNotification((n) => {
       view.event?.(alertEvent(n));
@@ -237,7 +247,13 @@ class GameDay {
       ...(s.arms?.trigger ?? []),
       ...(s.arms?.runs.flatMap((run) => run.faults) ?? []),
     ]);
-    const problems = faults.flatMap((f) => targetProblem(this.#system, f.kind, f.target) ?? []);
+    const { existing } = this.#parts.options;
+    const isOurs = (f: ScenarioFault): boolean => !existing || f.kind !== 'scrape-loss';
+    const problems = faults.flatMap((f) =>
+      isOurs(f)
+        ? (targetProblem(this.#system, f.kind, f.target) ?? [])
+        : { message: `${f.id}: scrape-loss changes a Prometheus, and this one is not ours` },
+    );
     if (problems.length > 0) throw new UserError(problems);
   }
 
@@ -402,7 +418,10 @@ class GameDay {
             ? watch.kind === 'embedded'
               ? 'Prometheus and Alertmanager were not both found'
               : 'Prometheus and Alertmanager were found'
-            : `asked for by --prometheus ${options.prometheus === 'embedded' ? 'embedded' : 'real'}`,
+            : options.existing
+              ? `asked at ${options.existing.prometheus.url}, and not changed`
+              : `asked for by --prometheus ${options.prometheus === 'embedded' ? 'embedded' : 'real'}`,
+        ...judgedBy(watch),
         ...versions(watch.version),
         scrapeIntervalMs: timing.scrapeIntervalMs,
         evaluationIntervalMs: timing.evaluationIntervalMs,
@@ -515,6 +534,13 @@ function servicesOf(system: System): GameDayRecord['system']['services'] {
       ...(first?.identity !== undefined && { identity: first.identity }),
     };
   });
+}
+
+/** Where alerts were judged, and who else was told, of a watch that runs already. */
+function judgedBy(watch: Watch): { judgedAt?: string; toldBesides?: string[] } {
+  if (!('judgedAt' in watch)) return {};
+  const { judgedAt: where, toldBesides } = watch as ExistingWatch;
+  return { judgedAt: judgedAt[where], toldBesides: toldBesides() };
 }
 
 /** `Prometheus 2.42.0, Alertmanager 0.25.0`. */

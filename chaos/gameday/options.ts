@@ -1,4 +1,5 @@
 /** What a game day is asked for, and the times that follow from the time scale. */
+import type { ExistingOptions } from '../../alerts/watch/existing/existing.js';
 import { UserError } from '../../base/errors.js';
 import type { Timing } from '../runner/context.js';
 import type { Drill } from '../system/drill-file.js';
@@ -10,6 +11,8 @@ export interface GameDayOptions {
   scenarios: string[];
   timeScale: number;
   prometheus: 'auto' | 'embedded' | 'prometheus';
+  /** What runs already and judges, instead of a watch of one's own; the time scale is 1 then. */
+  existing?: ExistingOptions;
   load: 'auto' | 'embedded' | 'k6';
   /** All routes together; absent: as the load says itself. */
   requestsPerSecond?: number;

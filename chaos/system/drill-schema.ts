@@ -4,6 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { guardSchema } from '../guard/guard-schema.js';
 import { identifier, text } from '../scenarios/fields.js';
 import { attachSchema } from './attach/attach-schema.js';
+import { watchSchema } from './watch-schema.js';
 
 /** Of processes: real time, which no time scale shortens. */
 const realDuration = z
@@ -132,6 +133,7 @@ export const drillSchema = z.strictObject({
     .default(false)
     .describe("whether the library's alerts on the mesh are evaluated too"),
   alertmanager: text.optional().describe('the alertmanager.yml that is under test'),
+  watch: watchSchema.optional(),
   load: z.unknown().optional().describe('what is sent to the entry: a file, or the load itself'),
   scenarios: z.array(text).default([]).describe('files, patterns, or names of ours'),
   guard: guardSchema.default({ confirm: false }),

@@ -15,7 +15,7 @@ export function howRows(record: GameDayRecord): [string, string][] {
   const embedded = `the embedded scraper and rule evaluator${why}, with the same rule files`;
   const real =
     `Prometheus ${m.prometheusVersion ?? ''} and Alertmanager ${m.alertmanagerVersion ?? ''}, ` +
-    'real processes';
+    `${m.judgedAt === undefined ? 'real processes' : `that run already${why}`}`;
   const scaled =
     `${timeScale.text}: windows, intervals and for are multiplied by it (an hour is ` +
     `${timeText(timeScale.hourMs)}), the rules are otherwise the same`;
@@ -33,7 +33,8 @@ export function howRows(record: GameDayRecord): [string, string][] {
     ],
     [
       'Judged',
-      'where a pager would be: at the receiver. Pending is not firing. ' +
+      `${m.judgedAt ?? 'where a pager would be: at the receiver'}. Pending is not firing. ` +
+        toldText(m.toldBesides) +
         `${timeText(m.deliveryAllowanceMs)} of each deadline is for grouping and delivery, ` +
         'which no time scale shortens',
     ],
@@ -50,6 +51,12 @@ export function howRows(record: GameDayRecord): [string, string][] {
     ],
     ['Command', record.command],
   ];
+}
+
+/** Whoever was woken is said; nobody is, where the drill's route took everything. */
+function toldText(besides: readonly string[] | undefined): string {
+  if (besides === undefined || besides.length === 0) return '';
+  return `Also notified: ${besides.join(', ')}. `;
 }
 
 function meshText({ system }: GameDayRecord): string {

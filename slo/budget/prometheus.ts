@@ -1,4 +1,5 @@
 /** Asks a Prometheus (or what speaks its API) for numbers; what fails is said in the user's words. */
+import type { Fetch } from '../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 
 export interface Sample {
@@ -29,8 +30,10 @@ const pointsMax = 10_000;
 export class PrometheusClient {
   readonly url: string;
   readonly #timeoutMs: number;
+  readonly #fetch: Fetch;
 
-  constructor(url: string, timeoutMs = 30_000) {
+  constructor(url: string, timeoutMs = 30_000, fetcher: Fetch = fetch) {
+    this.#fetch = fetcher;
     try {
       this.url = new URL(url).href.replace(/\/$/, '');
     } catch {
@@ -96,7 +99,7 @@ export class PrometheusClient {
     const body = new URLSearchParams(parameters);
     let response: Response;
     try {
-      response = await fetch(`${this.url}/api/v1/${path}${get ? `?${body}` : ''}`, {
+      response = await this.#fetch(`${this.url}/api/v1/${path}${get ? `?${body}` : ''}`, {
         method: get ? 'GET' : 'POST',
         ...(get ? {} : { body }),
         signal: AbortSignal.timeout(this.#timeoutMs),

@@ -1,0 +1,163 @@
+/**
+ * The watch by a Prometheus and an Alertmanager that run already: they are asked, and nothing of theirs is changed.
+ * What fires is judged where it can be seen best: at a webhook route that leads to the drill, else at Alertmanager's
+ * API, else at Prometheus's.
+ */
+import { type Access, fetchWith } from '../../../base/access.js';
+import { type Clock, realClock } from '../../../base/clock.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { PrometheusClient } from '../../../slo/budget/prometheus.js';
+import { type AmAlert, AlertmanagerApi } from '../../routing/alertmanager-api.js';
+import { AlertmanagerSightings } from '../alertmanager-sightings.js';
+import type { Watch } from '../model.js';
+import { activeAlerts, getJson, isReady, knownRules } from '../prometheus-api.js';
+import { endsEveryMs, endsGraceMs, Receiver } from '../receiver.js';
+import { Sightings, standingOf, type StandingSource } from '../standing.js';
+import { drillReceiver } from './drill-route.js';
+import { Seeing } from './seeing.js';
+
+export interface ExistingOptions {
+  prometheus: Access;
+  alertmanager?: Access;
+  /** Name of the receiver whose webhook leads here. */
+  receiver?: string;
+  /** Where that webhook listens; without it nobody listens. */
+  listen?: { host: string; port: number };
+}
+
+/** Where alerts were judged, for the report. */
+export const judgedAt = {
+  webhook: 'at a webhook route of the Alertmanager that leads to the drill',
+  alertmanager: "at Alertmanager's API: group_wait is not yet over when an alert is seen there",
+  prometheus: "at Prometheus's API: nothing is known of routes, silences and inhibition",
+} as const;
+export type JudgedAt = keyof typeof judgedAt;
+
+export interface ExistingWatch extends Watch {
+  judgedAt: JudgedAt;
+  /** Who was notified of what fired meanwhile, besides the drill; empty where that is not known. */
+  toldBesides(): string[];
+}
+
+const readyLimitMs = 10_000;
+const pollMs = 1000;
+
+/** Throws a UserError where one of them does not answer. */
+export async function startExisting(
+  options: ExistingOptions,
+  evaluationIntervalMs: number,
+  clock: Clock = realClock,
+): Promise<ExistingWatch> {
+  const { prometheus, alertmanager } = options;
+  const ask = fetchWith(prometheus);
+  const api = alertmanager && new AlertmanagerApi(alertmanager.url, fetchWith(alertmanager));
+  const version = await versionOf(prometheus, api);
+  const where = await placeOf(options, api);
+  const drill = options.receiver ?? drillReceiver;
+  const receiver = new Receiver(clock, [], drill);
+  const ending: (() => unknown)[] = [() => receiver.close()];
+  const { host, port } = options.listen ?? { host: '127.0.0.1', port: 0 };
+  await receiver.listen({ host, port }).catch((error: unknown) => {
+    const text = `nobody can listen at ${host}:${port} for the drill's webhook: ${messageOf(error)}`;
+    throw new UserError(text, exitCode.environment);
+  });
+  const client = new PrometheusClient(prometheus.url, readyLimitMs, ask);
+  const sightings = new Sightings();
+  const toldTo = new Set<string>();
+  const sinceMs = clock.nowMs();
+  const told = (alerts: readonly AmAlert[]): void => {
+    for (const { status, startsAt, receivers } of alerts) {
+      if (status.state !== 'active' || Date.parse(startsAt) < sinceMs) continue;
+      for (const { name } of receivers) if (name !== drill) toldTo.add(name);
+    }
+  };
+  if (api) {
+    const sights = new AlertmanagerSightings(api, sightings, undefined, clock, told);
+    ending.push(() => sights.stop());
+  }
+  const active = () => activeAlerts(prometheus.url, ask);
+  if (where === 'webhook') {
+    const graceMs = endsGraceMs(evaluationIntervalMs);
+    const ends = clock.every(endsEveryMs, () => {
+      if (!receiver.awaitsEnds) return;
+      active().then(
+        (alerts) => receiver.end(alerts, clock.nowMs(), graceMs),
+        () => undefined,
+      );
+    });
+    ending.push(() => ends.cancel());
+  } else {
+    const seeing = new Seeing(where === 'alertmanager' ? api : undefined, active, receiver, clock);
+    const timer = clock.every(pollMs, () => void seeing.look());
+    await seeing.look();
+    ending.push(() => timer.cancel());
+  }
+  const source: StandingSource = {
+    nowMs: () => clock.nowMs(),
+    stepMs: evaluationIntervalMs,
+    notifications: receiver.notifications,
+    sightings,
+    telling: undefined,
+    rules: () => knownRules(prometheus.url, ask),
+    hasSeries: async (expr) => (await client.query(expr, clock.nowMs())).length > 0,
+    queryRange: (expr, start, end, step) => client.range(expr, start, end, step),
+  };
+  return {
+    kind: 'prometheus',
+    version,
+    judgedAt: where,
+    url: prometheus.url,
+    query: (expr, timeMs = clock.nowMs()) => client.query(expr, timeMs),
+    queryRange: source.queryRange,
+    alerts: active,
+    standing: (labels, wanted, sinceMs) => standingOf(source, labels, wanted, sinceMs),
+    trouble: () => troubleOf(prometheus, alertmanager),
+    notifications: receiver.notifications,
+    onNotification: (listener) => receiver.onNotification(listener),
+    setTargets: () =>
+      Promise.reject(new UserError('nothing is changed in a Prometheus that runs already')),
+    toldBesides: () => [...toldTo].sort(),
+    stop: async () => {
+      await Promise.all(ending.splice(0).map((end) => end()));
+    },
+  };
+}
+
+async function versionOf(prometheus: Access, api: AlertmanagerApi | undefined): Promise<string> {
+  let info: { data?: { version?: string } };
+  try {
+    const url = `${prometheus.url}/api/v1/status/buildinfo`;
+    info = (await getJson(url, fetchWith(prometheus))) as { data?: { version?: string } };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? error.cause : error;
+    const text = `no Prometheus answers at ${prometheus.url}: ${messageOf(cause)}`;
+    throw new UserError(text, exitCode.environment);
+  }
+  const own = `Prometheus ${info.data?.version ?? 'of an unknown version'}`;
+  return api ? `${own}, Alertmanager ${(await api.status()).version}` : own;
+}
+
+/** The best place that there is. */
+async function placeOf(
+  { receiver = drillReceiver, listen }: ExistingOptions,
+  api: AlertmanagerApi | undefined,
+): Promise<JudgedAt> {
+  if (!api) return 'prometheus';
+  const isThere = (await api.receivers()).includes(receiver);
+  return isThere && listen ? 'webhook' : 'alertmanager';
+}
+
+async function troubleOf(
+  prometheus: Access,
+  alertmanager: Access | undefined,
+): Promise<string | undefined> {
+  for (const [name, access] of Object.entries({
+    Prometheus: prometheus,
+    Alertmanager: alertmanager,
+  })) {
+    if (!access) continue;
+    const good = await isReady(access.url, fetchWith(access)).catch(() => false);
+    if (!good) return `${name} at ${access.url} does not answer`;
+  }
+  return undefined;
+}

@@ -1,0 +1,113 @@
+/** A server that is not ours (a Prometheus, an Alertmanager): its address, a bearer token, TLS of one's own. */
+import { readFileSync } from 'node:fs';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { messageOf, UserError } from './errors.js';
+
+export interface Access {
+  /** `https://prometheus.example/prefix`, without a slash at its end. */
+  url: string;
+  /** Sent as `Authorization: Bearer`. */
+  bearer?: string;
+  /** PEM texts: whom to trust, and who asks. */
+  ca?: string;
+  cert?: string;
+  key?: string;
+  /** Whoever answers is believed. */
+  insecure?: boolean;
+}
+
+/** As a file or the command line says it: files by their names. */
+export interface AccessFiles {
+  url: string;
+  bearerFile?: string | undefined;
+  ca?: string | undefined;
+  cert?: string | undefined;
+  key?: string | undefined;
+  insecure?: boolean | undefined;
+}
+
+export const isWebAddress = (text: string): boolean => /^https?:\/\/[^\s/]/.test(text);
+
+/** Reads the files; a UserError names the one that cannot be read. `what` is for people: `the Prometheus`. */
+export function readAccess(what: string, files: AccessFiles): Access {
+  if (!isWebAddress(files.url) || !URL.canParse(files.url)) {
+    throw new UserError({ message: `${what}: ${files.url}`, expected: 'such as http://host:9090' });
+  }
+  if ((files.cert === undefined) !== (files.key === undefined)) {
+    throw new UserError({ message: `${what}: one of cert and key alone`, expected: 'both' });
+  }
+  const read = (file: string): string => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new UserError(`${what}: ${messageOf(error)}`);
+    }
+  };
+  const { bearerFile, ca, cert, key } = files;
+  return {
+    url: files.url.replace(/\/+$/, ''),
+    ...(bearerFile !== undefined && { bearer: read(bearerFile).trim() }),
+    ...(ca !== undefined && { ca: read(ca) }),
+    ...(cert !== undefined && { cert: read(cert) }),
+    ...(key !== undefined && { key: read(key) }),
+    ...(files.insecure === true && { insecure: true }),
+  };
+}
+
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+const bodyMaxBytes = 64 * 1024 * 1024;
+
+/** `fetch` with its token and its trust; for texts alone, and an answer of 64 MiB at most. */
+export function fetchWith(access: Access): Fetch {
+  const { bearer, ca, cert, key, insecure } = access;
+  if ([bearer, ca, cert, key, insecure].every((value) => value === undefined)) return fetch;
+  const tls = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(insecure === true && { rejectUnauthorized: false }),
+  };
+  return (url, init = {}) =>
+    new Promise((resolve, reject) => {
+      const headers = new Headers(init.headers);
+      if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`);
+      const body = init.body === undefined || init.body === null ? undefined : textOf(init.body);
+      if (init.body instanceof URLSearchParams) {
+        headers.set('content-type', 'application/x-www-form-urlencoded');
+      }
+      if (body !== undefined) headers.set('content-length', String(Buffer.byteLength(body)));
+      const options = {
+        method: init.method ?? 'GET',
+        headers: Object.fromEntries(headers),
+        ...(init.signal && { signal: init.signal }),
+      };
+      const asked = url.startsWith('https:')
+        ? requestHttps(url, { ...options, ...tls })
+        : requestHttp(url, options);
+      asked.once('error', (cause) => reject(new TypeError('fetch failed', { cause })));
+      asked.once('response', (answer) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        answer.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > bodyMaxBytes) answer.destroy(new Error('the answer is too large'));
+          else chunks.push(chunk);
+        });
+        answer.once('error', (cause) => reject(new TypeError('fetch failed', { cause })));
+        answer.once('end', () => {
+          const { statusCode: status = 502, statusMessage: statusText = '' } = answer;
+          const none = status === 204 || status === 304;
+          resolve(new Response(none ? null : Buffer.concat(chunks), { status, statusText }));
+        });
+      });
+      asked.end(body);
+    });
+}
+
+function textOf(body: NonNullable<RequestInit['body']>): string {
+  if (typeof body === 'string') return body;
+  if (body instanceof URLSearchParams) return body.toString();
+  throw new Error('only texts are sent');
+}

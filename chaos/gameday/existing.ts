@@ -1,0 +1,106 @@
+/** A game day that a Prometheus and an Alertmanager of the user's own judge: what is asked, and by which rules. */
+import { resolve } from 'node:path';
+import { drillReceiver } from '../../alerts/watch/existing/drill-route.js';
+import type { ExistingOptions } from '../../alerts/watch/existing/existing.js';
+import { intervalsOf, loadedRules } from '../../alerts/watch/existing/rules.js';
+import { AlertmanagerApi } from '../../alerts/routing/alertmanager-api.js';
+import { type AccessFiles, fetchWith, isWebAddress, readAccess } from '../../base/access.js';
+import { UserError } from '../../base/errors.js';
+import { readSlos } from '../../slo/index.js';
+import type { Drill } from '../system/drill-file.js';
+import type { WatchSpec } from '../system/watch-schema.js';
+import { type Judging, type JudgedBy, judgingOf } from './judging.js';
+import { timingOf } from './options.js';
+
+/** As typed; each overrules what the drill's file says. */
+export interface ExistingFlags {
+  prometheus: string;
+  alertmanager?: string;
+  bearerFile?: string;
+  ca?: string;
+  cert?: string;
+  key?: string;
+  insecure?: boolean;
+  listen?: string;
+  receiver?: string;
+}
+
+/** Undefined where the drill starts a watch of its own. */
+export function existingOf(given: ExistingFlags, drill: Drill): ExistingOptions | undefined {
+  const { watch } = drill;
+  const typed = isWebAddress(given.prometheus);
+  if (!typed && (watch === undefined || given.prometheus !== 'auto')) {
+    if (given.alertmanager !== undefined && isWebAddress(given.alertmanager)) {
+      throw new UserError({
+        message: '--alertmanager is the address of one that runs, and --prometheus is none',
+        expected: '--prometheus http://host:9090 beside it',
+      });
+    }
+    return undefined;
+  }
+  const { bearerFile, ca, cert, key, insecure } = given;
+  const flags = { bearerFile, ca, cert, key, insecure };
+  const own = Object.fromEntries(Object.entries(flags).filter(([, v]) => v !== undefined));
+  const prometheus = { ...inFolder(watch?.prometheus, drill.folder), ...own };
+  if (typed) prometheus.url = given.prometheus;
+  const manager = { ...inFolder(watch?.alertmanager, drill.folder), ...own };
+  if (given.alertmanager !== undefined) manager.url = given.alertmanager;
+  const listen = listenAt(given.listen ?? watch?.listen);
+  const receiver = given.receiver ?? watch?.receiver;
+  return {
+    prometheus: readAccess('the Prometheus', prometheus as AccessFiles),
+    ...(manager.url !== undefined && {
+      alertmanager: readAccess('the Alertmanager', manager as AccessFiles),
+    }),
+    ...(listen && { listen }),
+    ...(receiver !== undefined && { receiver }),
+  };
+}
+
+/** Files as seen from the drill's folder. */
+function inFolder(spec: WatchSpec['prometheus'] | undefined, folder: string): Partial<AccessFiles> {
+  if (spec === undefined) return {};
+  if (typeof spec === 'string') return { url: spec };
+  const files = ['bearerFile', 'ca', 'cert', 'key'] as const;
+  const found = files.flatMap((name) => {
+    const file = spec[name];
+    return file === undefined ? [] : [[name, resolve(folder, file)] as const];
+  });
+  return { ...spec, ...Object.fromEntries(found) };
+}
+
+export function listenAt(text: string | undefined): { host: string; port: number } | undefined {
+  if (text === undefined) return undefined;
+  const [, host, port] = /^\[?([^\s\]]+)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (host !== undefined && Number(port) > 0 && Number(port) < 65_536) {
+    return { host, port: Number(port) };
+  }
+  throw new UserError({ message: `bad --listen '${text}'`, expected: 'such as 127.0.0.1:9099' });
+}
+
+/** By the files of the drill, or by the rules that an existing Prometheus has loaded: in production time then. */
+export async function judgingFor(by: JudgedBy & { existing?: ExistingOptions }): Promise<Judging> {
+  const { existing } = by;
+  if (!existing) return judgingOf(by);
+  const { prometheus, alertmanager } = existing;
+  const [groups, intervals] = await Promise.all([loadedRules(prometheus), intervalsOf(prometheus)]);
+  const api = alertmanager && new AlertmanagerApi(alertmanager.url, fetchWith(alertmanager));
+  const receivers = await api?.receivers();
+  const { receiver = drillReceiver, listen } = existing;
+  const isRouted = listen !== undefined && receivers?.includes(receiver) === true;
+  return {
+    timing: { ...timingOf(1, by.allowanceMs), ...intervals },
+    slos: by.slos.length === 0 ? [] : readSlos(by.slos),
+    groups,
+    alertmanager: undefined,
+    receivers: isRouted ? [receiver] : receivers,
+    remarks: [
+      ...(by.rules.length > 0
+        ? ['the rules are those that the Prometheus has loaded: rule files are not read']
+        : []),
+      ...(listen !== undefined && !isRouted
+        ? [`the Alertmanager has no receiver '${receiver}': its API is asked instead`]
+        : []),
+    ],
+  };
+}
