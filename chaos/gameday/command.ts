@@ -152,14 +152,21 @@ function optionsOf(given: CommandOptions): GameDayOptions {
   const rules = given.rules.length > 0 ? given.rules : drill.rules;
   const existing = existingOf(given, drill);
   const { timeScale, why } = existing ? productionTime(given) : scaleOf(given, drill, rules);
+  const scenarios =
+    given.scenarios === undefined ? drill.scenarios : chosen(given.scenarios, drill.scenarios);
+  if (scenarios.length === 0) {
+    throw new UserError({
+      message: `${drill.file}: no scenarios, so nothing would be broken`,
+      expected: 'scenarios: [scenarios/*.yaml], or --scenarios',
+    });
+  }
   const alertmanager = given.alertmanager ?? drill.alertmanager;
   const prometheus = existing
     ? 'real'
     : oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real', 'an address']);
   return {
     drill,
-    scenarios:
-      given.scenarios === undefined ? drill.scenarios : chosen(given.scenarios, drill.scenarios),
+    scenarios,
     timeScale,
     ...(why !== undefined && { scaleWhy: why }),
     rules,

@@ -1,12 +1,14 @@
 /** `firedrill init`: writes a firedrill.yaml, from what it is told, or from what it finds in the folder. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { parse } from 'yaml';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
+import { readScenarios } from '../scenarios/read.js';
 import { drillFileName, readDrill } from './drill-file.js';
+import { type StarterFile, starterFiles } from './starter.js';
 
 interface InitOptions {
   service: string[];
@@ -15,6 +17,7 @@ interface InitOptions {
   name?: string;
   force?: boolean;
   print?: boolean;
+  bare?: boolean;
 }
 
 interface Found {
@@ -29,12 +32,13 @@ export function registerInit(parent: Command): void {
   parent
     .command('init')
     .description(
-      'Write a firedrill.yaml for services of your own, asking or detecting what they are',
+      'Write a drill of services of your own, told, asked or detected: firedrill.yaml, load, rules, scenarios',
     )
     .option('--service <name=command>', 'a service and how it is started; repeatable', collect, [])
     .option('--call <caller=callee>', 'who calls whom, by CALLEE_URL; repeatable', collect, [])
     .option('--name <name>', 'of the drill (default: of the folder)')
     .option('--print', 'to standard output instead of a file')
+    .option('--bare', 'firedrill.yaml alone, without a load, rules and scenarios to begin with')
     .option('--force', 'over a firedrill.yaml that is there')
     .addHelpText(
       'after',
@@ -64,18 +68,34 @@ export async function init(options: InitOptions, folder: string): Promise<number
     });
   }
   withCalls(services, options.call);
-  const text = drillText(nameFrom(options.name ?? basename(resolve(folder))), services);
+  const starter = options.bare ? [] : starterOf(services, folder);
+  const name = nameFrom(options.name ?? basename(resolve(folder)));
+  const text = drillText(name, services, !options.bare);
   if (options.print) {
     process.stdout.write(text);
     return exitCode.ok;
   }
+  for (const part of starter) {
+    mkdirSync(dirname(join(folder, part.path)), { recursive: true });
+    writeFileWhole(join(folder, part.path), part.text);
+  }
   writeFileWhole(file, text);
-  readDrill(file);
+  readScenarios(readDrill(file).scenarios);
+  const written = [`${drillFileName} (${services.map((s) => s.name).join(', ')})`];
   process.stdout.write(
-    `${drillFileName}: ${services.map((s) => s.name).join(', ')}\n` +
-      'next: say their ports and calls there, add slos/ or rules/ and scenarios/, then firedrill gameday plan\n',
+    `written: ${[...written, ...starter.map((s) => s.path)].join(', ')}\n` +
+      (options.bare
+        ? 'next: say their ports and calls there, add rules/ and scenarios/, then firedrill gameday plan\n'
+        : 'next: say in load.yaml what callers ask for, then firedrill gameday plan, firedrill gameday run\n'),
   );
   return exitCode.ok;
+}
+
+/** Those that are not there yet: whatever a user has stays. */
+function starterOf(services: readonly Found[], folder: string): StarterFile[] {
+  const [entry] = services as [Found];
+  const parts = services.map(({ name, calls = [] }) => ({ name, calls }));
+  return starterFiles(parts, entry.name).filter(({ path }) => !existsSync(join(folder, path)));
 }
 
 function readService(text: string): Found {
@@ -169,8 +189,9 @@ async function ask(): Promise<Found[]> {
 /** Quoted as YAML wants it: JSON's quotes are YAML's. */
 const quoted = (text: string): string => JSON.stringify(text);
 
-function drillText(name: string, services: readonly Found[]): string {
+function drillText(name: string, services: readonly Found[], full: boolean): string {
   const [first] = services as [Found];
+  const off = full ? '' : '# ';
   return `# What firedrill gameday run drills in this folder. Every field: chaos/system/README.md; for editors:
 # firedrill chaos schema drill
 apiVersion: firedrill.dev/v1
@@ -182,10 +203,10 @@ system:
   services:
 ${services.map(serviceText).join('')}  entry: ${first.name}
 # slos: [slos/*.yaml]
-# rules: [rules/*.yaml]
+${off}rules: [rules/*.yaml]
 # alertmanager: alertmanager.yml
-# load: load.yaml # default: GET / at the entry
-# scenarios: [scenarios/*.yaml]
+${off}load: load.yaml # default: GET / at the entry
+${off}scenarios: [scenarios/*.yaml]
 `;
 }
 

@@ -1,0 +1,66 @@
+/** From two programs of one's own to a verdict: what `init` writes is a drill as it stands. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { drillFolder, firedrill } from './drill.js';
+
+const limitMs = 120_000;
+const back = `require('http').createServer((q, s) => s.end('3')).listen(process.env.PORT, '127.0.0.1')`;
+const front = `require('http').createServer((q, s) =>
+  fetch(process.env.BACK_URL).then((r) => r.text()).then((t) => s.end(t), () => s.writeHead(502).end()))
+  .listen(process.env.PORT, '127.0.0.1')`;
+
+function twoPrograms(): { folder: string; args: string[] } {
+  const folder = drillFolder();
+  writeFileSync(join(folder, 'front.cjs'), front);
+  writeFileSync(join(folder, 'back.cjs'), back);
+  const args = ['--service', 'front=node front.cjs', '--service', 'back=node back.cjs'];
+  return { folder, args: ['init', ...args, '--call', 'front=back'] };
+}
+
+test(
+  'init, run: two scenarios, and each pages',
+  async () => {
+    const { folder, args } = twoPrograms();
+    const written = await firedrill(folder, ...args).ended;
+    expect([written.code, written.output]).toEqual([0, expect.stringContaining('load.yaml')]);
+    const run = firedrill(
+      folder,
+      'gameday',
+      'run',
+      '--prometheus',
+      'embedded',
+      '--load',
+      'embedded',
+    );
+    await run.ended;
+    const { scenarios } = run.record();
+    expect(scenarios.map((s) => s.id)).toEqual(['front-killed', 'front-without-back']);
+    for (const { expectations, rollback } of scenarios) {
+      expect(expectations).toMatchObject([{ name: 'CallersFail', severity: 'page' }]);
+      expect(expectations[0]?.receivedAfterMs).toBeGreaterThan(0);
+      expect(rollback).toMatchObject({ done: true, residue: [] });
+    }
+  },
+  limitMs,
+);
+
+test('what a user has stays as it is', async () => {
+  const { folder, args } = twoPrograms();
+  mkdirSync(join(folder, 'rules'));
+  writeFileSync(join(folder, 'rules', 'callers.yaml'), 'groups: []\n');
+  expect((await firedrill(folder, ...args).ended).code).toBe(0);
+  expect(readFileSync(join(folder, 'rules', 'callers.yaml'), 'utf8')).toBe('groups: []\n');
+  const again = await firedrill(folder, ...args).ended;
+  expect([again.code, again.output]).toEqual([2, expect.stringContaining('is there already')]);
+});
+
+test('--bare writes the drill alone, and a drill without scenarios is refused by name', async () => {
+  const { folder, args } = twoPrograms();
+  expect((await firedrill(folder, ...args, '--bare').ended).code).toBe(0);
+  expect(existsSync(join(folder, 'scenarios'))).toBe(false);
+  for (const verb of ['plan', 'run']) {
+    const { code, output } = await firedrill(folder, 'gameday', verb).ended;
+    expect([code, output]).toEqual([2, expect.stringContaining('no scenarios, so nothing')]);
+  }
+});
