@@ -2,6 +2,7 @@
 import { pagerLine, pagerTally } from './pager.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from './record.js';
 import {
+  bandText,
   deathText,
   outcomeText,
   outcomeWord,
@@ -9,7 +10,6 @@ import {
   ruleText,
   silenceText,
   theoryMissText,
-  timeText,
   wasJudged,
 } from './words.js';
 
@@ -119,7 +119,7 @@ export function summaryLines(record: GameDayRecord): string[] {
     lines.push(`${tally.notJudged} could not be judged: no fault took effect.`);
   }
   for (const e of tally.offTheory) {
-    lines.push(`${e.name} fired ${theoryMissText(e)} by theory (${bandText(e)}).`);
+    lines.push(`${e.name} fired ${theoryMissText(e)} by theory (${bandText(e.theory)}).`);
   }
   for (const silence of record.scenarios.flatMap((s) => s.silences ?? [])) {
     lines.push(`Silent failure: ${silenceText(silence)}. ${ruleText(silence)}.`);
@@ -142,6 +142,3 @@ function others({ notInTime }: Tally): string {
   const counted = [...new Set(words)].map((w) => `${words.filter((x) => x === w).length} ${w}`);
   return `; ${notInTime.length === 1 ? 'the other' : 'the others'}: ${counted.join(', ')}`;
 }
-
-const bandText = ({ theory }: ExpectationRecord): string =>
-  theory ? `${timeText(theory.earliestMs)} to ${timeText(theory.latestMs)}` : '';

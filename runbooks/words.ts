@@ -6,6 +6,7 @@ import type {
   OutcomeKind,
   ScenarioRecord,
   SilenceRecord,
+  TheoryRecord,
   Verdict,
 } from './record.js';
 
@@ -202,3 +203,7 @@ export function deathText(
   const when = last === undefined ? '' : ` ${timeText((atMs ?? 0) - last.atMs)} after ${last.what}`;
   return `${name} died by itself${when}: it ${how}`;
 }
+
+/** `714 ms to 1.6 s` after the fault was seen to work. Errors may come before that is seen: then it begins at 0. */
+export const bandText = (theory: TheoryRecord | undefined): string =>
+  theory ? `${timeText(Math.max(0, theory.earliestMs))} to ${timeText(theory.latestMs)}` : '';

@@ -3,6 +3,7 @@ import type { Style } from '../../base/terminal.js';
 import { headlineOf, summaryLines } from '../headline.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord, Verdict } from '../record.js';
 import {
+  bandText,
   countText,
   errorShare,
   outcomeWord,
@@ -78,9 +79,7 @@ function expectationLine(
   const name = `${e.name} ${e.severity}`.padEnd(width);
   const took = e.receivedAfterMs === undefined ? '–' : timeText(e.receivedAfterMs);
   const why = e.inTime || !judged ? '' : `  ${style.red(outcomeWord(e))}`;
-  const theory = e.theory
-    ? `, theory ${timeText(e.theory.earliestMs)} to ${timeText(e.theory.latestMs)}`
-    : '';
+  const theory = e.theory ? `, theory ${bandText(e.theory)}` : '';
   return `${mark} ${name}  ${took.padStart(7)}  ${style.dim(`deadline ${timeText(e.deadlineMs)}${theory}`)}${why}`;
 }
 
