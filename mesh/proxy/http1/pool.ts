@@ -22,6 +22,8 @@ const idlePlainMs = 4000;
 const idleMeshMs = 60_000;
 /** While connections are scarce, how those in use get on is looked at so often. */
 const scarceLookMs = 250;
+/** One client's connection that carries many requests takes at most so many times what is left for all others. */
+const timesWhatIsLeft = 4;
 
 export class Pool {
   readonly endpoint: EndpointState;
@@ -34,6 +36,8 @@ export class Pool {
   #total = 0;
   #connecting = 0;
   #generation = 0;
+  /** By connections of clients that carry many requests: how many each has here. */
+  readonly #shares = new Map<string, number>();
   #closed = false;
   readonly #sweep: Deadline;
   /** While connections are scarce: for slow clients, and for those who have waited too long. */
@@ -59,8 +63,10 @@ export class Pool {
 
   /** An idle connection; else undefined, and the user is called once there is one or none can be had. */
   take(user: UpstreamUser): Upstream | undefined {
-    for (let upstream = this.#idle.pop(); upstream; upstream = this.#idle.pop()) {
-      if (upstream.isProven()) return upstream;
+    const hasShare = this.#leavesSome(user, 0);
+    const idle = hasShare ? this.#idle : [];
+    for (let upstream = idle.pop(); upstream; upstream = idle.pop()) {
+      if (upstream.isProven()) return this.#assigned(upstream, user);
       upstream.close();
     }
     const { maxConnections, maxPending } = this.endpoint;
@@ -70,10 +76,35 @@ export class Pool {
       if (refused === user) return undefined;
     }
     this.#waiting.push(user, this.#parts.deadlines.nowMs());
-    if (this.#total < maxConnections) this.#open();
+    if (!hasShare) this.#lookSoon();
+    else if (this.#total < maxConnections) this.#open();
     else this.#reclaim();
     if (this.#total * 2 > maxConnections) this.#lookSoon();
     return undefined;
+  }
+
+  /** `more`: connections about to be free, beside the idle ones. */
+  #leavesSome(user: UpstreamUser, more: number): boolean {
+    const { share } = user;
+    if (share === undefined) return true;
+    const free = this.endpoint.maxConnections - this.#total + this.#idle.length + more;
+    return (this.#shares.get(share) ?? 0) < Math.max(1, timesWhatIsLeft * free);
+  }
+
+  #assigned(upstream: Upstream, user: UpstreamUser): Upstream {
+    const { share } = user;
+    upstream.share = share;
+    if (share !== undefined) this.#shares.set(share, (this.#shares.get(share) ?? 0) + 1);
+    return upstream;
+  }
+
+  #returned(upstream: Upstream): void {
+    const { share } = upstream;
+    if (share === undefined) return;
+    upstream.share = undefined;
+    const left = (this.#shares.get(share) ?? 1) - 1;
+    if (left > 0) this.#shares.set(share, left);
+    else this.#shares.delete(share);
   }
 
   /** It no longer waits. A connection that is on its way for it stays, for the next. */
@@ -110,8 +141,9 @@ export class Pool {
 
   /** A connection is free. */
   give(upstream: Upstream): void {
-    const user = this.#waiting.shift();
-    if (user) return user.upstreamReady(upstream);
+    this.#returned(upstream);
+    const user = this.#waiting.shift((one) => this.#leavesSome(one, 1));
+    if (user) return user.upstreamReady(this.#assigned(upstream, user));
     if (this.#closed) return upstream.close();
     upstream.idleGeneration = this.#generation;
     this.#idle.push(upstream);
@@ -123,6 +155,7 @@ export class Pool {
   /** A connection is closed, whoever closed it. */
   gone(upstream: Upstream): void {
     this.#total--;
+    this.#returned(upstream);
     this.#connected.delete(upstream);
     const at = this.#idle.lastIndexOf(upstream);
     if (at >= 0) this.#idle.splice(at, 1);
@@ -137,6 +170,11 @@ export class Pool {
   #look(nowMs: number): void {
     for (const upstream of this.#connected) upstream.lookAtClient();
     this.#reclaim();
+    while (this.#idle.length > 0) {
+      const user = this.#waiting.shift((one) => this.#leavesSome(one, 0));
+      if (!user) break;
+      user.upstreamReady(this.#assigned(this.#idle.pop() as Upstream, user));
+    }
     // Those for whom a connection is on its way hear from it.
     if (this.#waiting.size > this.#connecting) {
       for (const late of this.#waiting.late(nowMs - this.endpoint.maxWaitMs)) {

@@ -13,6 +13,8 @@ import type { Pool } from './pool.js';
 export interface UpstreamUser {
   /** Whose request it is: an identity or an address. */
   readonly client: string;
+  /** Of one connection that may carry many at once: its name, so that it leaves some to others. */
+  readonly share?: string | undefined;
   /** What the client has taken so far, in bytes. */
   readonly takenBytes: number;
   /** The connection that was waited for. */
@@ -66,6 +68,8 @@ export class Upstream implements WireUser, Lane {
   #movedBytes = 0;
   /** The pool's, for the expiry of idle ones. */
   idleGeneration = 0;
+  /** Whose share it is taken from. */
+  share: string | undefined = undefined;
   /** With the body's end: the trailers of a chunked response, already taken out of the bytes. */
   trailers: string[] | undefined;
 

@@ -33,6 +33,8 @@ const lingerMs = 1000;
 const stalledShortMs = 3000;
 const tableBytes = 4096;
 
+let connections = 0;
+
 export abstract class Connection implements WireUser, FrameSink {
   readonly wire: Wire;
   readonly output: FrameWriter;
@@ -52,6 +54,8 @@ export abstract class Connection implements WireUser, FrameSink {
 
   /** What the peer allows. */
   #sendWindow = defaultWindow;
+  /** Of all connections that there were. */
+  readonly name = `h2-${++connections}`;
   protected peerInitialWindow = defaultWindow;
   protected peerMaxStreams = 0x7fffffff;
 

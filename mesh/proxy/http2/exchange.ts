@@ -133,6 +133,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   get peerAddress(): string {
     return this.#serving.peerAddress;
   }
+  get share(): string {
+    return this.#down.connection.name;
+  }
   get tls(): TlsLabel {
     return this.#serving.tls;
   }

@@ -49,6 +49,10 @@ class Http1Try implements Try, UpstreamUser {
     return this.#handler.client ?? '';
   }
 
+  get share(): string | undefined {
+    return this.#handler.share;
+  }
+
   upstreamReady(upstream: Upstream): void {
     this.#start(upstream);
     if (!this.#full) return;

@@ -12,6 +12,8 @@ import type { OpenTry, Try, TryHandler, TryRequest } from './seam.js';
 export interface Http1UpstreamUser {
   readonly peerIdentity: string | undefined;
   readonly peerAddress: string;
+  /** The connection that it came on. */
+  readonly share: string;
   onHead(up: Http1Upstream, status: number, fields: Field[], ended: boolean): void;
   onData(up: Http1Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void;
   onTrailers(up: Http1Upstream, fields: Field[]): void;
@@ -114,6 +116,10 @@ class Answer implements TryHandler {
 
   get client(): string {
     return this.#user.peerIdentity ?? this.#user.peerAddress;
+  }
+
+  get share(): string {
+    return this.#user.share;
   }
 
   informational(status: number, headers: readonly string[]): void {

@@ -59,6 +59,8 @@ export interface TryRequest {
 export interface TryHandler {
   /** Whose request it is, an identity or an address: those that wait take turns by it. */
   readonly client?: string;
+  /** The connection that it came on, which may bring many. */
+  readonly share?: string | undefined;
   informational(status: number, headers: readonly string[]): void;
   head(status: number, headers: readonly string[], ended: boolean): void;
   /**

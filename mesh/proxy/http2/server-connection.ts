@@ -25,6 +25,16 @@ const secondGoawayMs = 1000;
 const resetCost = 10;
 const briefMs = 5;
 const patientMs = 100;
+/** A window below it is no room for an answer. So many streams without are begun, the rest waits until one has some. */
+const leastRoom = 256;
+const maxRoomless = 16;
+const roomWaitMs = 1000;
+const noRoom = [
+  makeField(':status', '503', true),
+  makeField('retry-after', '1', true),
+  makeField('l5d-proxy-error', 'the client gives its answers no room', true),
+  makeField('content-length', '0', true),
+];
 
 export class ServerConnection extends Connection {
   readonly serving: Serving;
@@ -38,6 +48,8 @@ export class ServerConnection extends Connection {
    * they cost us, are cheap for it, and the limit of streams at once does not hold them back.
    */
   readonly #resets: Allowance;
+  /** Requests that wait, since the client gives their answers no room and has enough of those under way. */
+  #later: { stream: Stream; head: RequestHead; sinceMs: number }[] = [];
 
   constructor(wire: Wire, shared: Shared, serving: Serving, handler: ServerHandler) {
     super(wire, shared, true);
@@ -89,7 +101,35 @@ export class ServerConnection extends Connection {
       stream.expectedBytes = head.contentLength;
       if (ended && head.contentLength > 0) return this.breakStream(stream, errorCode.protocol);
     }
+    if (stream.sendWindow < leastRoom && this.#roomless() > maxRoomless) {
+      if (!ended) return this.streamFailed(stream, errorCode.refusedStream);
+      this.#later.push({ stream, head, sinceMs: stream.openedMs });
+      return;
+    }
     this.#handler.onRequest(stream, head, ended, this.serving);
+  }
+
+  /** Streams whose answers could not be sent. */
+  #roomless(): number {
+    let count = -this.#later.length;
+    for (const stream of this.streams.values()) if (stream.sendWindow < leastRoom) count++;
+    return count;
+  }
+
+  /** Begins what waited for room, its own or that of others; what waited for too long is told so. */
+  #beginLater(nowMs: number): void {
+    const waiting = this.#later;
+    if (waiting.length === 0) return;
+    this.#later = [];
+    let room = maxRoomless - (this.#roomless() - waiting.length);
+    for (const one of waiting) {
+      const { stream, head, sinceMs } = one;
+      if (stream.closed) continue;
+      if (stream.sendWindow >= leastRoom || room-- > 0) {
+        this.#handler.onRequest(stream, head, true, this.serving);
+      } else if (nowMs - sinceMs >= roomWaitMs) stream.headers(noRoom, true);
+      else this.#later.push(one);
+    }
   }
 
   /** What the client proved in the handshake has run out: no request begins on it any more. */
@@ -113,6 +153,7 @@ export class ServerConnection extends Connection {
   override closeIfDone(stream: Stream): void {
     super.closeIfDone(stream);
     if (stream.closed) this.#resets.earn(resetCost);
+    if (this.#later.length > 0) this.#beginLater(this.now());
   }
 
   protected onPeerReset(stream: Stream, code: number): void {
@@ -180,6 +221,7 @@ export class ServerConnection extends Connection {
 
   override tick(nowMs: number): void {
     super.tick(nowMs);
+    this.#beginLater(nowMs);
     this.isExpired();
     if (this.#drainingSinceMs >= 0 && nowMs - this.#drainingSinceMs > secondGoawayMs) this.onPong();
   }

@@ -20,10 +20,11 @@ export class WaitingLine<T extends Waits> {
     this.size++;
   }
 
-  /** Whose turn it is; undefined: nobody waits. */
-  shift(): T | undefined {
+  /** Whose turn it is, of those that `may`; undefined: nobody waits. */
+  shift(may?: (one: T) => boolean): T | undefined {
     for (const [client, line] of this.#clients) {
       for (const one of line.keys()) {
+        if (may && !may(one)) continue;
         this.delete(one);
         // Behind the other clients.
         if (this.#clients.delete(client)) this.#clients.set(client, line);

@@ -209,6 +209,22 @@ export function takeOver(socket: Socket, user: WireUser): Wire {
 
 const shared = Buffer.allocUnsafeSlow(readBufferBytes);
 
+/** Reads of less say nothing of a flood. */
+const largeReadBytes = 16 * 1024;
+/** libuv reads a socket 32 times before it looks at the next; one that has brought so much waits for the others. */
+const turnBytes = 256 * 1024;
+/** Grows with each turn of the event loop in which there was a large read. */
+let turn = 0;
+let isTurnArmed = false;
+const resting = new Set<HandleWire>();
+
+function nextTurn(): void {
+  isTurnArmed = false;
+  turn++;
+  for (const wire of resting) wire.goOn();
+  resting.clear();
+}
+
 function onRead(this: StreamHandle): void {
   const wire = this.wire as HandleWire | undefined;
   if (!wire) return;
@@ -238,6 +254,9 @@ class HandleWire extends Wire {
   #queuedBytes = 0;
   #isWriting = false;
   #shutAfter: (() => void) | undefined;
+  #turn = -1;
+  #turnBytes = 0;
+  #isPaused = true;
 
   constructor(socket: Socket, handle: StreamHandle, user: WireUser) {
     super(socket, user);
@@ -269,6 +288,7 @@ class HandleWire extends Wire {
     if (this.closed) return;
     try {
       if (read > 0) {
+        if (read >= largeReadBytes) this.#pace(read);
         this.bytesIn += read;
         this.counters.readBytes += read;
         this.user.onBytes(shared, read);
@@ -369,11 +389,34 @@ class HandleWire extends Wire {
   }
 
   pause(): void {
+    this.#isPaused = true;
     if (!this.closed) this.#handle.readStop();
   }
 
   resume(): void {
-    if (!this.closed) this.#handle.readStart();
+    this.#isPaused = false;
+    if (!this.closed && !resting.has(this)) this.#handle.readStart();
+  }
+
+  /** One connection must not have the loop for itself: after so much the others come first. */
+  #pace(read: number): void {
+    if (!isTurnArmed) {
+      isTurnArmed = true;
+      setImmediate(nextTurn);
+    }
+    if (this.#turn !== turn) {
+      this.#turn = turn;
+      this.#turnBytes = 0;
+    }
+    this.#turnBytes += read;
+    if (this.#turnBytes < turnBytes) return;
+    resting.add(this);
+    this.#handle.readStop();
+  }
+
+  /** The others have had their turn. */
+  goOn(): void {
+    if (!this.closed && !this.#isPaused) this.#handle.readStart();
   }
 
   protected override release(): void {
