@@ -10,6 +10,7 @@ import { registerSimulation } from './mesh/simulation/commands.js';
 import { registerSlo } from './slo/commands.js';
 import { registerPromql } from './slo/promql/commands.js';
 import { registerAlerts } from './alerts/commands.js';
+import { registerWatch } from './alerts/watch/serve/command.js';
 import { registerDrift } from './alerts/drift/command.js';
 import { registerChaos } from './chaos/commands.js';
 import { registerRunbooks } from './runbooks/commands.js';
@@ -29,6 +30,7 @@ async function main(argv: string[]): Promise<number> {
   registerSlo(program);
   registerPromql(program);
   registerAlerts(program);
+  registerWatch(program);
   registerDrift(program);
   registerChaos(program);
   registerRunbooks(program);

@@ -18,6 +18,7 @@ import { program } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
 import { readSlos } from '../../slo/index.js';
 import { planOf } from '../../slo/rules/plan.js';
+import { remoteWriteBody } from '../remote-write-body.js';
 import { testWith } from '../tools.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-history-'));
@@ -309,50 +310,18 @@ test('rules that read each other, rules without data, and neither SLOs nor rules
   expect(cli('--csv', csv).err).toContain('either --input or --rules');
 });
 
-/** A body as Prometheus sends it, in snappy literals. */
-function remoteWriteBody(name: string, samples: [number, number][]): Uint8Array {
-  const varint = (value: number): number[] => {
-    const bytes: number[] = [];
-    let rest = BigInt(value);
-    do {
-      bytes.push(Number(rest & 0x7fn) | (rest > 0x7fn ? 0x80 : 0));
-      rest >>= 7n;
-    } while (rest > 0n);
-    return bytes;
-  };
-  const field = (number: number, bytes: number[]): number[] => [
-    (number << 3) | 2,
-    ...varint(bytes.length),
-    ...bytes,
-  ];
-  const label = (key: string, value: string): number[] =>
-    field(1, [...field(1, [...Buffer.from(key)]), ...field(2, [...Buffer.from(value)])]);
-  const sample = ([timeMs, value]: [number, number]): number[] => {
-    const double = Buffer.alloc(8);
-    double.writeDoubleLE(value);
-    return field(2, [(1 << 3) | 1, ...double, 2 << 3, ...varint(timeMs)]);
-  };
-  const message = field(1, [
-    ...label('__name__', name),
-    ...label('job', 'a'),
-    ...samples.flatMap(sample),
-  ]);
-  const literals: number[] = [];
-  for (let at = 0; at < message.length; at += 60) {
-    const part = message.slice(at, at + 60);
-    literals.push((part.length - 1) << 2, ...part);
-  }
-  return Uint8Array.from([...varint(message.length), ...literals]);
-}
-
 test('captured remote writes are series', () => {
   const file = join(folder, 'write.bin');
   writeFileSync(
     file,
-    remoteWriteBody('requests_total', [
-      [1_700_000_000_000, 5.5],
-      [1_700_000_060_000, 6],
-    ]),
+    remoteWriteBody({
+      labels: { __name__: 'requests_total', job: 'a' },
+      samples: [
+        [1_700_000_000_000, 5.5],
+        [1_700_000_060_000, 6],
+        [1_700_000_120_000, 'stale'],
+      ],
+    }),
   );
   const data = new DataFiles();
   readRemoteWrite(file, data);

@@ -11,7 +11,6 @@ import { type Firing, History } from '../../alerts/proof/backtest/evaluate.js';
 import { intervalsOf } from '../../alerts/proof/backtest/firings.js';
 import { historyOf } from '../../alerts/proof/backtest/history-api.js';
 import { readStory } from '../../alerts/proof/backtest/incidents.js';
-import { decodeSnappy } from '../../alerts/proof/backtest/remote-write.js';
 import { runJob } from '../../alerts/proof/backtest/run.js';
 import { synthesize, trafficAt } from '../../alerts/proof/backtest/synthesize.js';
 import { realClock } from '../../base/clock.js';
@@ -19,6 +18,7 @@ import { asset, program } from '../../base/paths.js';
 import { seededRandom } from '../../base/random.js';
 import { findTool } from '../../base/tools.js';
 import { compileSlos, readSlos, readSloText, ruleFileText } from '../../slo/index.js';
+import { decodeSnappy } from '../../slo/promql/data/write-request.js';
 import { planOf } from '../../slo/rules/plan.js';
 import { testWith } from '../tools.js';
 
@@ -386,6 +386,7 @@ test('a Prometheus that stops in mid-download is asked again, and a second run g
 test('snappy is undone: literals, copies that overlap, and what is cut off', () => {
   const bytes = [...Buffer.from('ab')];
   const packed = Uint8Array.from([10, (2 - 1) << 2, ...bytes, ((8 - 4) << 2) | 1, 2]);
-  expect(Buffer.from(decodeSnappy(packed)).toString()).toBe('ababababab');
-  expect(() => decodeSnappy(packed.subarray(0, 4))).toThrow('cut off');
+  expect(Buffer.from(decodeSnappy(packed, 1000)).toString()).toBe('ababababab');
+  expect(() => decodeSnappy(packed.subarray(0, 4), 1000)).toThrow('cut off');
+  expect(() => decodeSnappy(packed, 5)).toThrow('too many');
 });

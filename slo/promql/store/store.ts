@@ -45,6 +45,11 @@ export class MemoryStore implements Store {
     return found;
   }
 
+  /** The series with these labels, where there is one. */
+  known(labels: Labels | Readonly<Record<string, string>>): StoredSeries | undefined {
+    return this.#byKey.get(labels instanceof Labels ? labels.key : Labels.of(labels).key);
+  }
+
   append(
     labels: Labels | Readonly<Record<string, string>>,
     timeMs: number,

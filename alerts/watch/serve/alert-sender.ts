@@ -1,0 +1,149 @@
+/** Alerts out to Alertmanagers as Prometheus sends them: at once, again after a while, and resolved for 15 minutes. */
+import { messageOf } from '../../../base/errors.js';
+import type { Alert } from '../../rules/alerting.js';
+import type { Evaluated } from './rule-loop.js';
+
+export interface SenderOptions {
+  /** Base addresses: `http://localhost:9093`. */
+  urls: readonly string[];
+  /** What fires is sent again after so long, and not before. */
+  resendMs: number;
+  externalLabels: Readonly<Record<string, string>>;
+  externalUrl: string;
+  post?: (url: string, body: string) => Promise<void>;
+  say: (line: string) => void;
+}
+
+interface Posted {
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  startsAt: string;
+  endsAt: string;
+  generatorURL: string;
+}
+
+/** Alerts that wait for an Alertmanager at most: the oldest go, for newer ones say what is so now. */
+const queueMax = 10_000;
+const batchMax = 256;
+/** An alert lives so many intervals without a word of it; two that got lost do not end it. */
+const intervalsOfLife = 4;
+
+export class AlertSender {
+  readonly #options: SenderOptions;
+  readonly #lastSent = new WeakMap<Alert, number>();
+  readonly #queues: Queue[];
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    const { post = postOverHttp, say } = options;
+    this.#queues = options.urls.map(
+      (url) => new Queue(`${url.replace(/\/+$/, '')}/api/v2/alerts`, post, say),
+    );
+  }
+
+  get urls(): readonly string[] {
+    return this.#queues.map((q) => q.url);
+  }
+
+  get dropped(): number {
+    return this.#queues.reduce((sum, q) => sum + q.dropped, 0);
+  }
+
+  /** What an evaluation at `timeMs` makes news of. */
+  take(group: Evaluated, timeMs: number): void {
+    if (this.#queues.length === 0) return;
+    const { externalLabels, externalUrl, resendMs } = this.#options;
+    const posted: Posted[] = [];
+    for (const rule of group.state.alerting) {
+      const query = encodeURIComponent(rule.rule.expr);
+      for (const alert of rule.all()) {
+        if (!this.#isDue(alert, timeMs)) continue;
+        this.#lastSent.set(alert, timeMs);
+        const untilMs = timeMs + intervalsOfLife * Math.max(group.intervalMs, resendMs);
+        posted.push({
+          labels: { ...externalLabels, ...alert.labels.toObject() },
+          annotations: alert.annotations,
+          startsAt: new Date(alert.firedAtMs ?? timeMs).toISOString(),
+          endsAt: new Date(alert.resolvedAtMs ?? untilMs).toISOString(),
+          generatorURL: `${externalUrl}/graph?g0.expr=${query}&g0.tab=1`,
+        });
+      }
+    }
+    if (posted.length > 0) for (const queue of this.#queues) queue.add(posted);
+  }
+
+  /** Resolves once nothing waits or is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#queues.map((q) => q.idle()));
+  }
+
+  #isDue(alert: Alert, timeMs: number): boolean {
+    if (alert.state === 'pending' || alert.firedAtMs === undefined) return false;
+    const lastMs = this.#lastSent.get(alert);
+    if (lastMs === undefined) return true;
+    if (alert.resolvedAtMs !== undefined && alert.resolvedAtMs > lastMs) return true;
+    return lastMs + this.#options.resendMs < timeMs;
+  }
+}
+
+/** One Alertmanager, one request at a time, so that a slow one gets alerts late and in order. */
+class Queue {
+  readonly url: string;
+  dropped = 0;
+  readonly #post: (url: string, body: string) => Promise<void>;
+  readonly #say: (line: string) => void;
+  #waiting: Posted[] = [];
+  #running: Promise<void> | undefined;
+  #lastError = '';
+
+  constructor(
+    url: string,
+    post: (url: string, body: string) => Promise<void>,
+    say: (line: string) => void,
+  ) {
+    this.url = url;
+    this.#post = post;
+    this.#say = say;
+  }
+
+  add(alerts: readonly Posted[]): void {
+    this.#waiting.push(...alerts);
+    const excess = this.#waiting.length - queueMax;
+    if (excess > 0) {
+      this.#waiting.splice(0, excess);
+      this.dropped += excess;
+    }
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** What an Alertmanager does not take is sent again with the next resend, as all that fires. */
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, batchMax);
+      try {
+        await this.#post(this.url, JSON.stringify(batch));
+        this.#lastError = '';
+      } catch (error) {
+        this.dropped += batch.length;
+        const text = messageOf(error instanceof Error && error.cause ? error.cause : error);
+        if (text !== this.#lastError) this.#say(`${this.url}: ${text}`);
+        this.#lastError = text;
+      }
+    }
+  }
+}
+
+async function postOverHttp(url: string, body: string): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+    signal: AbortSignal.timeout(10_000),
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+}

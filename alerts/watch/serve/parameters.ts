@@ -1,0 +1,85 @@
+/** Parameters of Prometheus's HTTP API, read as Prometheus reads them; what is wrong with one is its own answer. */
+import { parseDurationMs } from '../../../base/duration.js';
+import {
+  lineColumn,
+  type Matcher,
+  parse,
+  parseSelector,
+  PromqlError,
+} from '../../../slo/promql/index.js';
+
+/** What a client did wrong, or what could not be evaluated for it. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly type: string;
+
+  constructor(status: number, type: string, message: string) {
+    super(message);
+    this.status = status;
+    this.type = type;
+  }
+}
+
+export const badData = (name: string, message: string): ApiError =>
+  new ApiError(400, 'bad_data', `invalid parameter "${name}": ${message}`);
+
+const numeric = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+/** As Go's RFC 3339: `2026-05-01T12:00:00.5+02:00`. */
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Seconds since the epoch or RFC 3339, in milliseconds. */
+export function timeOf(query: URLSearchParams, name: string, otherwise?: number): number {
+  const text = query.get(name) ?? '';
+  if (text === '' && otherwise !== undefined) return otherwise;
+  const ms = numeric.test(text)
+    ? Math.round(Number(text) * 1000)
+    : rfc3339.test(text)
+      ? Date.parse(text)
+      : NaN;
+  if (Number.isFinite(ms)) return ms;
+  throw badData(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+}
+
+/** A duration or seconds, in milliseconds. */
+export function durationOf(query: URLSearchParams, name: string): number {
+  const text = query.get(name) ?? '';
+  const ms = numeric.test(text) ? Math.round(Number(text) * 1000) : parseDurationMs(text);
+  if (ms !== undefined && Number.isFinite(ms)) return ms;
+  throw badData(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
+}
+
+/** 0 is no limit. */
+export function limitOf(query: URLSearchParams): number {
+  const text = query.get('limit') ?? '';
+  if (text === '') return 0;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw badData('limit', `cannot parse ${JSON.stringify(text)} to a whole number`);
+}
+
+/** A query that parses, within the length that is read. */
+export function queryOf(query: URLSearchParams) {
+  const text = query.get('query') ?? '';
+  try {
+    return { text, expr: parse(text) };
+  } catch (error) {
+    if (!(error instanceof PromqlError)) throw error;
+    throw badData('query', `${placed(text, error)}`);
+  }
+}
+
+/** `match[]`, each a selector that would not match everything. */
+export function matchersOf(query: URLSearchParams): (readonly Matcher[])[] {
+  return query.getAll('match[]').map((text) => {
+    try {
+      return parseSelector(text).matchers;
+    } catch (error) {
+      if (!(error instanceof PromqlError)) throw error;
+      throw badData('match[]', placed(text, error));
+    }
+  });
+}
+
+const placed = (text: string, error: PromqlError): string => {
+  const { line, column } = lineColumn(text, error.from);
+  return `${line}:${column}: parse error: ${error.message}`;
+};

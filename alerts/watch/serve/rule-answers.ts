@@ -1,0 +1,111 @@
+/** Rules and alerts as Prometheus's API tells them. */
+import type { Alert } from '../../rules/alerting.js';
+import type { ReadRule } from '../../rules/read.js';
+import type { Evaluated } from './rule-loop.js';
+
+/** As Go prints a time that never was. */
+const never = '0001-01-01T00:00:00Z';
+const time = (ms: number | undefined): string =>
+  ms === undefined ? never : new Date(ms).toISOString();
+
+/** As Go prints a float with exponent: `1e+00`. */
+const exponential = (value: number): string => {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
+  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+};
+
+const alertJson = (alert: Alert): object => ({
+  labels: alert.labels.toObject(),
+  annotations: alert.annotations,
+  state: alert.state,
+  activeAt: time(alert.activeAtMs),
+  ...(alert.keepFiringSinceMs === undefined
+    ? {}
+    : { keepFiringSince: time(alert.keepFiringSinceMs) }),
+  value: exponential(alert.value),
+});
+
+export const alertsJson = (groups: readonly Evaluated[]): object => ({
+  alerts: groups.flatMap((g) => g.state.alerting.flatMap((a) => a.active().map(alertJson))),
+});
+
+/** What is asked for; an empty list is everything. */
+export interface RuleFilter {
+  type: string | undefined;
+  names: readonly string[];
+  groups: readonly string[];
+  files: readonly string[];
+  /** Alerts themselves are left out. */
+  bare: boolean;
+}
+
+export const filterOf = (query: URLSearchParams): RuleFilter => ({
+  type: query.get('type') ?? undefined,
+  names: query.getAll('rule_name[]'),
+  groups: query.getAll('rule_group[]'),
+  files: query.getAll('file[]'),
+  bare: query.get('exclude_alerts') === 'true',
+});
+
+export function rulesJson(groups: readonly Evaluated[], filter: RuleFilter): object {
+  const within = (list: readonly string[], value: string): boolean =>
+    list.length === 0 || list.includes(value);
+  const wanted = groups.filter(
+    ({ state: { group } }) => within(filter.groups, group.name) && within(filter.files, group.file),
+  );
+  const all = wanted.map((evaluated) => {
+    const { group } = evaluated.state;
+    const rules = group.rules
+      .filter(({ rule }) => {
+        const type = rule.kind === 'alert' ? 'alert' : 'record';
+        const name = rule.kind === 'alert' ? rule.alert : rule.record;
+        return within(filter.names, name) && (filter.type === undefined || filter.type === type);
+      })
+      .map((read) => ruleJson(evaluated, read, filter.bare));
+    return {
+      name: group.name,
+      file: group.file,
+      interval: evaluated.intervalMs / 1000,
+      limit: group.limit,
+      rules,
+      evaluationTime: evaluated.tookSeconds,
+      lastEvaluation: time(evaluated.lastMs),
+    };
+  });
+  const narrowed = filter.names.length > 0 || filter.type !== undefined;
+  return { groups: narrowed ? all.filter((g) => g.rules.length > 0) : all };
+}
+
+function ruleJson(evaluated: Evaluated, read: ReadRule, bare: boolean): object {
+  const { rule } = read;
+  const lastError = evaluated.errors.get(read);
+  const health =
+    lastError !== undefined ? 'err' : evaluated.lastMs === undefined ? 'unknown' : 'ok';
+  const common = {
+    query: rule.expr,
+    labels: rule.labels,
+    health,
+    ...(lastError === undefined ? {} : { lastError }),
+    evaluationTime: evaluated.tookSeconds,
+    lastEvaluation: time(evaluated.lastMs),
+  };
+  if (rule.kind === 'record') return { name: rule.record, ...common, type: 'recording' };
+  const state = evaluated.state.alerting.find((a) => a.rule === rule);
+  const alerts = state?.active() ?? [];
+  const standing = alerts.some((a) => a.state === 'firing')
+    ? 'firing'
+    : alerts.length > 0
+      ? 'pending'
+      : 'inactive';
+  return {
+    state: standing,
+    name: rule.alert,
+    ...common,
+    duration: rule.forMs / 1000,
+    keepFiringFor: rule.keepFiringForMs / 1000,
+    annotations: rule.annotations,
+    alerts: bare ? [] : alerts.map(alertJson),
+    type: 'alerting',
+  };
+}

@@ -1,0 +1,394 @@
+/** The embedded evaluator as a server: written to, asked as a Prometheus is, and what it tells an Alertmanager. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ServeFlags } from '../../alerts/watch/serve/command.js';
+import { LimitedStore } from '../../alerts/watch/serve/limited-store.js';
+import { type Serving, startServing } from '../../alerts/watch/serve/run.js';
+import { freePort } from '../../alerts/watch/prometheus.js';
+import { startGuarded } from '../../base/child.js';
+import { SimulatedClock, sleep } from '../../base/clock.js';
+import { program } from '../../base/paths.js';
+import { findTool } from '../../base/tools.js';
+import { remoteWriteBody, type Written } from '../remote-write-body.js';
+import { testWith } from '../tools.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-serve-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const rulesFile = join(folder, 'rules.yaml');
+writeFileSync(
+  rulesFile,
+  `groups:
+  - name: levels
+    interval: 10s
+    rules:
+      - { record: 'job:level:max', expr: max by (job) (level) }
+      - alert: High
+        expr: job:level:max > 5
+        for: 20s
+        labels: { severity: page }
+        annotations: { summary: '{{ $labels.job }} is at {{ $value }}' }
+      - { alert: Broken, expr: 'level{job="b"} * on () level' }
+`,
+);
+
+const flags = (more: Partial<ServeFlags> = {}): ServeFlags => ({
+  listen: '127.0.0.1:0',
+  rules: [],
+  alertmanager: [],
+  scrape: [],
+  file: [],
+  scrapeInterval: '15s',
+  evaluationInterval: '1m',
+  resendDelay: '1m',
+  externalLabel: [],
+  maxSeries: '1000',
+  maxSamples: '100000',
+  ...more,
+});
+
+const startMs = 1_700_000_000_000;
+let serving: Serving | undefined;
+let clock = new SimulatedClock(startMs);
+const said: string[] = [];
+const start = async (more: Partial<ServeFlags> = {}): Promise<string> => {
+  clock = new SimulatedClock(startMs);
+  serving = await startServing(flags(more), (line) => said.push(line), clock);
+  return serving.url;
+};
+afterEach(async () => {
+  await serving?.stop();
+  serving = undefined;
+});
+
+const write = (url: string, ...series: Written[]): Promise<Response> =>
+  fetch(`${url}/api/v1/write`, { method: 'POST', body: remoteWriteBody(...series) });
+
+const ask = async (url: string, path: string) => {
+  const response = await fetch(`${url}/api/v1/${path}`);
+  return { status: response.status, ...((await response.json()) as { data?: unknown }) };
+};
+
+const level = (job: string, ...samples: Written['samples']): Written => ({
+  labels: { __name__: 'level', job },
+  samples,
+});
+
+describe('asked', () => {
+  test('what was written comes back, in each of the ways to ask', async () => {
+    const url = await start();
+    const samples: Written['samples'] = [
+      [startMs - 60_000, 1],
+      [startMs - 30_000, 2],
+    ];
+    const written = await write(url, level('a', ...samples), level('b', [startMs - 30_000, 7]));
+    expect(written.status).toBe(204);
+    const at = startMs / 1000;
+    const a = { __name__: 'level', job: 'a' };
+    expect(await ask(url, 'query?query=level{job="a"}')).toMatchObject({
+      status: 'success',
+      data: { resultType: 'vector', result: [{ metric: a, value: [at, '2'] }] },
+    });
+    const range = `query_range?query=sum(level)&start=${at - 60}&end=${new Date(startMs).toISOString()}&step=30s`;
+    expect(await ask(url, range)).toMatchObject({
+      data: {
+        resultType: 'matrix',
+        result: [
+          {
+            values: [
+              [at - 60, '1'],
+              [at - 30, '9'],
+              [at, '9'],
+            ],
+          },
+        ],
+      },
+    });
+    expect(await ask(url, 'series?match[]=level')).toMatchObject({
+      data: [a, { ...a, job: 'b' }],
+    });
+    expect(await ask(url, 'labels')).toMatchObject({ data: ['__name__', 'job'] });
+    expect(await ask(url, 'label/job/values?limit=1')).toMatchObject({
+      data: ['a'],
+      warnings: ['results truncated due to limit'],
+    });
+    const form = await fetch(`${url}/api/v1/query`, {
+      method: 'POST',
+      body: new URLSearchParams({ query: 'scalar(level{job="b"})', time: String(at) }),
+    });
+    expect(await form.json()).toMatchObject({ data: { resultType: 'scalar', result: [at, '7'] } });
+  });
+
+  test('a series that ended is gone at once', async () => {
+    const url = await start();
+    await write(url, level('a', [startMs - 20_000, 1], [startMs - 10_000, 'stale']));
+    expect(await ask(url, 'query?query=level')).toMatchObject({ data: { result: [] } });
+    expect(await ask(url, `query?query=level&time=${startMs / 1000 - 11}`)).toMatchObject({
+      data: { result: [{ value: [startMs / 1000 - 11, '1'] }] },
+    });
+  });
+
+  test.each([
+    ['query?query=sum(', 400, 'bad_data', 'invalid parameter "query": 1:4: parse error'],
+    ['query?query=up&time=noon', 400, 'bad_data', 'invalid parameter "time"'],
+    ['query_range?query=up&start=0&end=-1&step=1', 400, 'bad_data', 'must not be before start'],
+    ['query_range?query=up&start=0&end=1&step=0', 400, 'bad_data', 'zero or negative'],
+    ['query_range?query=up&start=0&end=99999&step=1', 400, 'bad_data', '11,000 points'],
+    ['query?query=level*on()group_left()level', 422, 'execution', 'many-to-many'],
+    ['series', 400, 'bad_data', 'no match[]'],
+    ['label/%ZZ/values', 400, 'bad_data', 'no encoded name'],
+    ['nothing', 404, 'not_found', 'not answered here'],
+  ])('%s is %i %s', async (path, status, errorType, message) => {
+    const url = await start();
+    await write(url, level('a', [startMs, 1]), level('b', [startMs, 2]));
+    const response = await fetch(`${url}/api/v1/${path}`);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({
+      status: 'error',
+      errorType,
+      error: expect.stringContaining(message) as string,
+    });
+  });
+});
+
+describe('bounded', () => {
+  test('series beyond the limit are refused and counted, and those within it are kept', async () => {
+    const url = await start({ maxSeries: '2' });
+    const jobs = ['a', 'b', 'c', 'd'].map((job) => level(job, [startMs, 1]));
+    const answer = await write(url, ...jobs);
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain('2 series beyond the limit of 2');
+    expect((await write(url, level('a', [startMs + 1, 2]))).status).toBe(204);
+    expect(await ask(url, 'query?query=count(level)')).toMatchObject({
+      data: { result: [{ value: [startMs / 1000, '2'] }] },
+    });
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('refused_series_total 2');
+  });
+
+  test('the oldest time goes where there are too many samples, and what is past keeping', async () => {
+    const store = new LimitedStore({ seriesMax: 10, samplesMax: 100, retentionMs: 500_000 });
+    const series = store.series({ __name__: 'x' });
+    for (let i = 0; i < 400; i++) series.append(i * 1000, i);
+    store.sweep(400_000);
+    expect(store.samples).toBeLessThanOrEqual(100);
+    expect(series.lastMs).toBe(399_000);
+    store.sweep(890_000);
+    expect(series.times[0]).toBe(390_000);
+    store.sweep(900_000);
+    expect(store.seriesCount).toBe(0);
+  });
+
+  test.each([
+    ['cut off', Uint8Array.from([200, 1, 0, 65]), 400],
+    ['that says it is huge', Uint8Array.from([255, 255, 255, 255, 15, 0]), 400],
+    ['that is huge', new Uint8Array(17 * 1024 * 1024), 413],
+  ])('a body %s is refused', async (_, body, status) => {
+    const url = await start();
+    const sent = await fetch(`${url}/api/v1/write`, { method: 'POST', body: body });
+    expect(sent.status).toBe(status);
+    expect((await fetch(`${url}/-/ready`)).status).toBe(200);
+  });
+
+  test('remote write 2.0 is refused by name, and so is what is too old', async () => {
+    const url = await start({ retention: '1h' });
+    const second = await fetch(`${url}/api/v1/write`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request' },
+      body: 'x',
+    });
+    expect(second.status).toBe(415);
+    const old = await write(url, level('a', [startMs - 7_200_000, 1], [startMs, 2]));
+    expect([old.status, await old.text()]).toEqual([
+      400,
+      expect.stringContaining('1 samples older than what is kept'),
+    ]);
+  });
+});
+
+describe('rules and alerts', () => {
+  let sink: Server;
+  let posts: { labels: Record<string, string>; startsAt: string; endsAt: string }[] = [];
+  beforeAll(async () => {
+    sink = createServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      request.on('end', () => {
+        posts.push(...(JSON.parse(body) as typeof posts));
+        response.end();
+      });
+    });
+    await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => {
+    sink.closeAllConnections();
+    sink.close();
+  });
+
+  test('fire, are told at once, again after a while, and that they are over', async () => {
+    posts = [];
+    const url = await start({
+      rules: [rulesFile],
+      alertmanager: [`http://127.0.0.1:${(sink.address() as AddressInfo).port}`],
+      externalLabel: ['region=eu'],
+    });
+    /** One evaluation with a value of its own time. */
+    const step = async (value: number): Promise<void> => {
+      await write(url, level('a', [clock.nowMs(), value]));
+      clock.advance(10_000);
+    };
+    await step(9);
+    expect(await ask(url, 'alerts')).toMatchObject({
+      data: { alerts: [{ state: 'pending', value: '9e+00' }] },
+    });
+    expect(posts).toEqual([]);
+    for (let i = 0; i < 9; i++) await step(9);
+    await step(1);
+    await serving!.stop();
+    serving = undefined;
+    // Fired after two intervals, again once a minute had passed, and then it was over.
+    const firstMs = startMs + 5_000;
+    const seconds = posts.map((p) => [
+      (Date.parse(p.startsAt) - firstMs) / 1000,
+      (Date.parse(p.endsAt) - firstMs) / 1000,
+    ]);
+    expect(seconds).toEqual([
+      [20, 20 + 240],
+      [20, 90 + 240],
+      [20, 100],
+    ]);
+    expect(posts[0]!.labels).toEqual({
+      alertname: 'High',
+      job: 'a',
+      region: 'eu',
+      severity: 'page',
+    });
+  });
+
+  test('are told as Prometheus tells them, also which one fails and why', async () => {
+    const url = await start({ rules: [rulesFile] });
+    await write(url, level('a', [startMs, 9]), level('b', [startMs, 1]));
+    clock.advance(30_000);
+    const { data } = (await ask(url, 'rules')) as {
+      data: { groups: { interval: number; rules: Record<string, unknown>[] }[] };
+    };
+    expect(data.groups[0]!.interval).toBe(10);
+    const [record, high, broken] = data.groups[0]!.rules;
+    expect(record).toMatchObject({ name: 'job:level:max', type: 'recording', health: 'ok' });
+    expect(high).toMatchObject({
+      name: 'High',
+      type: 'alerting',
+      state: 'firing',
+      duration: 20,
+      alerts: [{ annotations: { summary: 'a is at 9' } }],
+    });
+    expect(broken).toMatchObject({ health: 'err' });
+    expect(broken!.lastError).toContain('found duplicate series');
+    expect(said.join('\n')).toContain('levels: Broken: found duplicate series');
+    const one = (await ask(url, 'rules?type=alert&rule_name[]=High')).data as typeof data;
+    expect(one.groups[0]!.rules).toHaveLength(1);
+    expect(await ask(url, 'query?query=ALERTS{alertstate="firing"}')).toMatchObject({
+      data: { result: [{ metric: { alertname: 'High' } }] },
+    });
+  });
+});
+
+describe('as a command, asked by the real tools', () => {
+  const running: { stop: () => Promise<void> }[] = [];
+  afterAll(() => Promise.all(running.map((r) => r.stop())));
+
+  /** The address that it says. */
+  const serve = (...args: string[]): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const child = spawn(
+        process.execPath,
+        [program('cli'), 'watch', 'serve', '--listen', '127.0.0.1:0', ...args],
+        { stdio: ['ignore', 'ignore', 'pipe'] },
+      );
+      let text = '';
+      const exited = new Promise<void>((done) => child.once('exit', () => done()));
+      running.push({ stop: () => (child.kill('SIGTERM'), exited) });
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        const url = /listening on (\S+):/.exec(text)?.[1];
+        if (url !== undefined) resolve(url);
+      });
+      child.once('exit', () => reject(new Error(text)));
+    });
+
+  const history = join(folder, 'h.om');
+  writeFileSync(
+    history,
+    '# TYPE up gauge\nup{job="a"} 1 1700000000\nup{job="b"} 0 1700000000\n# EOF\n',
+  );
+
+  testWith('promtool')('promtool: instant, range, series, labels', async () => {
+    const url = await serve('--file', history);
+    const promtool = (...args: string[]): string => {
+      const run = spawnSync(findTool('promtool') as string, ['query', ...args]);
+      return `${run.stdout.toString()}${run.stderr.toString()}`;
+    };
+    const time = '2023-11-14T22:13:20Z';
+    expect(promtool('instant', '--time', time, url, 'sum(up)')).toContain('{} => 1 @[1700000000');
+    const times = ['--start', '1700000000', '--end', '1700000060', '--step', '30s'];
+    const range = promtool('range', ...times, url, 'count(up)');
+    expect(range.match(/^2 @/gm)).toHaveLength(3);
+    expect(promtool('series', '--match', 'up{job="a"}', ...times.slice(0, 4), url)).toContain(
+      'job="a"',
+    );
+    expect(promtool('labels', ...times.slice(0, 4), url, 'job')).toBe('a\nb\n');
+    expect(promtool('instant', url, 'sum(')).toContain('parse error');
+  });
+
+  testWith('alertmanager', 'amtool')('amtool: the alert is at the Alertmanager', async () => {
+    const file = join(folder, 'am.yaml');
+    writeFileSync(file, 'route: { receiver: r }\nreceivers: [{ name: r }]\n');
+    const port = await freePort();
+    const alertmanager = startGuarded('alertmanager', findTool('alertmanager') as string, [
+      `--config.file=${file}`,
+      `--storage.path=${join(folder, 'am')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--cluster.listen-address=',
+    ]);
+    running.push(alertmanager);
+    const rules = join(folder, 'now.yaml');
+    writeFileSync(
+      rules,
+      'groups: [{ name: g, interval: 200ms, rules: [{ alert: Always, expr: vector(1) }] }]\n',
+    );
+    const am = `http://127.0.0.1:${port}`;
+    const flags = ['--rules', rules, '--alertmanager', am, '--resend-delay', '500ms'];
+    await serve(...flags, '--external-label', 'region=eu');
+    const asked = (): string =>
+      spawnSync(findTool('amtool') as string, [
+        'alert',
+        'query',
+        '-o',
+        'json',
+        `--alertmanager.url=${am}`,
+      ]).stdout.toString();
+    // The Alertmanager may begin after the alert did: that is what resends are for.
+    let text = '';
+    for (let i = 0; i < 200 && !text.includes('Always'); i++) {
+      await sleep(100);
+      text = asked();
+    }
+    expect(JSON.parse(text)).toMatchObject([{ labels: { alertname: 'Always', region: 'eu' } }]);
+  });
+
+  test.each([
+    [['--listen', 'nowhere'], '--listen nowhere; expected such as 127.0.0.1:9090'],
+    [['--scrape', 'x'], '--scrape x; expected a job and a URL'],
+    [['--alertmanager', 'ftp://x'], '--alertmanager ftp://x; expected a URL with http'],
+    [['--max-series', '0'], '--max-series 0; expected a whole number'],
+    [['--external-label', 'x'], '--external-label x; expected such as region=eu'],
+    [['--rules', 'none.yaml'], 'none.yaml: no such file'],
+  ])('%j is refused', (args, message) => {
+    const run = spawnSync(process.execPath, [program('cli'), 'watch', 'serve', ...args]);
+    expect([run.status, run.stderr.toString()]).toEqual([2, expect.stringContaining(message)]);
+  });
+});
