@@ -1,11 +1,14 @@
 /** `firedrill runbook`, `firedrill postmortem` and `firedrill routine`. */
 import { extname } from 'node:path';
 import type { Command } from 'commander';
+import type { IncidentFlags } from './postmortem/incident/command.js';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
 import { counted } from '../base/terminal.js';
 import type { RunbookFacts } from './facts.js';
 import type { Page } from './pages.js';
 import { registerRoutine } from './routine/command.js';
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
 
 export function registerRunbooks(program: Command): void {
   registerRunbook(program);
@@ -250,15 +253,52 @@ function registerPostmortem(program: Command): void {
     .description(
       'a postmortem in the shape of the SRE book: measured facts, and prompts for the rest',
     )
-    .requiredOption('--result <path>', "a game day's report folder, its result.json or record.json")
+    .option('--result <path>', "a game day's report folder, its result.json or record.json")
+    .option('--prometheus <url>', 'of a real incident instead: what fired, what the rules measured')
+    .option('--alertmanager <url>', 'its silences, and its grouping of what fired')
+    .option('--from <time>', 'of a real incident: 2026-12-01T22:00:00Z, or 3h for three hours ago')
+    .option('--to <time>', 'default: now')
+    .option('--matcher <matcher>', 'only these alerts: namespace="shop"; repeatable', collect, [])
+    .option(
+      '--git <folder>',
+      'a repository whose commits could have led to it; repeatable',
+      collect,
+      [],
+    )
+    .option('--title <text>', 'default: the names of its alerts')
+    .option('--bearer-file <file>', 'holds the token for those addresses')
+    .option('--ca <file>', 'PEM: whom to trust there; --cert and --key: who asks')
+    .option('--cert <file>', 'PEM')
+    .option('--key <file>', 'PEM')
+    .option('--insecure', 'trust whoever answers there')
     .option('--scenario <id>', 'only this one, as an incident of its own')
     .option('-o, --out <file>', 'a .md, .html or .json file, or - for standard output', '-')
     .option('--format <format>', 'markdown, html or json (default: by the ending of --out)')
     .addHelpText(
       'after',
-      '\nExample:\n  firedrill postmortem draft --result gameday-report --scenario certificate-expiry -o postmortem.md',
+      `
+Every line of a real incident says where it is from, and what was not measured is said so.
+
+Example:
+  firedrill postmortem draft --result gameday-report --scenario certificate-expiry -o postmortem.md
+  firedrill postmortem draft --prometheus http://prom:9090 --alertmanager http://am:9093 --from 3h --git . -o pm.html`,
     )
     .action(draft);
+
+  postmortem
+    .command('new')
+    .description('a blank one, with every section and its questions')
+    .option('--title <text>', 'what it is about')
+    .option('-o, --out <file>', 'a .md, .html or .json file, or - for standard output', '-')
+    .option('--format <format>', 'markdown, html or json (default: by the ending of --out)')
+    .addHelpText(
+      'after',
+      "\nExample:\n  firedrill postmortem new --title 'Orders were lost' -o postmortem.md",
+    )
+    .action(async (flags: { title?: string; out: string; format?: string }) => {
+      const { blankText } = await import('./postmortem/incident/command.js');
+      await outputText(flags.out, blankText(flags));
+    });
 
   postmortem
     .command('lint')
@@ -286,17 +326,30 @@ function registerPostmortem(program: Command): void {
     });
 }
 
-interface DraftFlags {
-  result: string;
+interface DraftFlags extends Omit<IncidentFlags, 'prometheus'> {
+  result?: string;
+  prometheus?: string;
   scenario?: string;
   out: string;
   format?: string;
 }
 
 async function draft(flags: DraftFlags): Promise<void> {
+  const { prometheus, result } = flags;
+  if ((prometheus === undefined) === (result === undefined)) {
+    throw new UserError({
+      message: 'of which incident',
+      expected:
+        "--result gameday-report of a game day's, or --prometheus URL --from TIME of a real one",
+    });
+  }
+  if (prometheus !== undefined) {
+    const { incidentText } = await import('./postmortem/incident/command.js');
+    return outputText(flags.out, await incidentText({ ...flags, prometheus }));
+  }
   const { draftPostmortem, postmortemOf } = await import('./postmortem/draft.js');
   const { readRecord } = await import('./record-schema.js');
-  const record = readRecord(flags.result);
+  const record = readRecord(result as string);
   const { scenario } = flags;
   if (scenario !== undefined && !record.scenarios.some((s) => s.id === scenario)) {
     throw new UserError({

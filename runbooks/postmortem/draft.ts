@@ -36,9 +36,14 @@ export interface DraftOptions {
 }
 
 export function draftPostmortem(record: GameDayRecord, options: DraftOptions = {}): string {
-  const { title, facts, sections } = postmortemOf(record, options);
+  const { title, ...rest } = postmortemOf(record, options);
+  return postmortemText({ title: t(title), ...rest });
+}
+
+/** As Markdown, whose parts are Markdown already. */
+export function postmortemText({ title, facts, sections }: Postmortem): string {
   const parts = [
-    `# Postmortem: ${t(title)}`,
+    `# Postmortem: ${title}`,
     Object.entries(facts)
       .map(([name, value]) => `- ${name}: ${value}`)
       .join('\n'),
