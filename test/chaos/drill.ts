@@ -31,9 +31,13 @@ export function drillFolder(): string {
 }
 
 /** `firedrill <args>` in the folder; killed after the test if it still runs. */
-export function firedrill(folder: string, ...args: string[]): Drill {
+export const firedrill = (folder: string, ...args: string[]): Drill =>
   // A switch of one's own: that of whoever runs the tests is left alone.
-  const env = { ...process.env, XDG_STATE_HOME: join(folder, 'xdg') };
+  firedrillOf(join(folder, 'xdg'), folder, ...args);
+
+/** The same for a user whose state is in `home`. */
+export function firedrillOf(home: string, folder: string, ...args: string[]): Drill {
+  const env = { ...process.env, XDG_STATE_HOME: home };
   const child = spawn(process.execPath, [program('cli'), ...args], { cwd: folder, env });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
