@@ -1,5 +1,5 @@
 /** A folder with a firedrill.yaml of one's own: its services, rules, routing and load; and nothing is left of it. */
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { tryFolder } from '../../base/writable-folder.js';
@@ -21,10 +21,11 @@ import {
 const limitMs = 120_000;
 const example = asset('examples/systems/two-services');
 
+const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
+
 function begin(scenario: string): Drill {
   const folder = drillFolder();
   cpSync(example, folder, { recursive: true });
-  const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
   return firedrill(folder, 'gameday', 'run', '--scenarios', `scenarios/${scenario}.yaml`, ...kinds);
 }
 
@@ -70,6 +71,42 @@ test(
     expect([code, output]).toEqual([4, expect.stringContaining('ended by itself')]);
     expect(pids.some(isRunning)).toBe(false);
     expect(journals(drill.folder)).toEqual([]);
+  },
+  limitMs,
+);
+
+test(
+  'mTLS: the issuer stops, calls fail as certificates run out, each page comes, and all is well again',
+  async () => {
+    const folder = drillFolder();
+    cpSync(example, folder, { recursive: true });
+    const file = `${folder}/firedrill.yaml`;
+    const text = readFileSync(file, 'utf8')
+      .replace('kind: processes\n', 'kind: processes\n  mesh: mtls\n')
+      .replace('\nload:', '\nlibrary: true\nload:');
+    writeFileSync(file, text);
+    const args = ['--scenarios', asset('test/chaos/fixtures/issuer-stops.yaml')];
+    const drill = firedrill(folder, 'gameday', 'run', ...args, ...kinds);
+    const { output } = await drill.ended;
+    const { scenarios, system } = drill.record();
+    const [scenario] = scenarios;
+    expect([output, system.trustDomain]).toEqual([output, expect.any(String)]);
+    expect(system.services.map((s) => s.identity)).toEqual([
+      expect.stringContaining('front.two-services'),
+      expect.stringContaining('back.two-services'),
+    ]);
+    expect(scenario?.faults[0]).toMatchObject({ kind: 'identity-freeze', undo: 'done' });
+    expect(scenario?.faults[0]?.effect).toBeGreaterThan(0);
+    expect(scenario?.expectations.map((e) => [e.name, e.outcome?.kind])).toEqual([
+      ['MeshCertificateRenewalOverdue', 'notified'],
+      ['MeshCertificateExpired', 'notified'],
+      ['FrontAvailability', 'notified'],
+    ]);
+    const [overdue, expired] = scenario!.expectations;
+    expect(overdue!.firedAfterMs!).toBeLessThan(expired!.firedAfterMs!);
+    expect(scenario?.phases.find((p) => p.kind === 'fault')?.client.errors).toBeGreaterThan(0);
+    expect(scenario?.hypothesis.after.map((m) => m.held)).toEqual([true, true]);
+    expect(scenario?.rollback).toMatchObject({ done: true, residue: [] });
   },
   limitMs,
 );
