@@ -264,9 +264,10 @@ const withOptions = (command: Command): Command =>
     .option('--insecure', 'trust whoever answers there')
     .option('--listen <host:port>', 'where their webhook route for the drill leads (gameday route)')
     .option('--receiver <name>', 'of that route (default: firedrill)')
+    .option('--silences <file>', 'silences in force meanwhile: amtool silence query -o json')
     .option(
       '--routing-time <time>',
-      'when its time intervals are judged (default: as time goes by)',
+      'when its time intervals and silences are judged (default: as time goes by)',
     )
     .option('--out <folder>', 'where the report goes', 'gameday-report')
     .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { messageOf, UserError } from '../base/errors.js';
-import type { GameDayRecord, ScenarioRecord } from './record.js';
+import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from './record.js';
 import { outcomeKinds } from './record.js';
 
 const text = z.string();
@@ -56,10 +56,10 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     alert: text,
     severity: text,
     labels,
-    /** `armed`: from now on its deadline runs. `missed`: judged at the end, and not in time. */
-    state: z.enum(['armed', 'notified', 'missed']),
+    /** `armed`: from now on its deadline runs. `withheld`: it fired, and was hidden as it must be. `missed`: judged at the end, and not in time. */
+    state: z.enum(['armed', 'notified', 'withheld', 'missed']),
     deadlineAtMs: atMs.optional(),
-    /** From the confirmation; of `notified`. */
+    /** From the confirmation; of `notified` and `withheld`. */
     afterMs: z.number().optional(),
     outcome: z.enum(outcomeKinds).optional(),
     text: text.optional(),
@@ -175,6 +175,7 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
                 afterMs: receivedAfterMs,
               },
             ];
+      const hidden = withheldEvent(s, e);
       const missed: DrillEvent[] = e.inTime
         ? []
         : [
@@ -185,7 +186,7 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
               ...(outcome && { outcome: outcome.kind, text: outcome.text }),
             },
           ];
-      return [armed, ...told, ...missed];
+      return [armed, ...told, ...(hidden ? [hidden] : []), ...missed];
     }),
     ...(s.abort
       ? [
@@ -207,6 +208,27 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
       reasons: s.reasons,
     },
   ];
+}
+
+/** Of an alert that had to fire and to be hidden, and was. */
+export function withheldEvent(
+  { id, confirmedMs }: Pick<ScenarioRecord, 'id' | 'confirmedMs'>,
+  e: ExpectationRecord,
+): DrillEvent | undefined {
+  const { name: alert, severity, labels: wanted, firedAfterMs, outcome, inTime, withheld } = e;
+  if (!withheld || !inTime || confirmedMs === undefined || firedAfterMs === undefined)
+    return undefined;
+  return {
+    kind: 'expectation',
+    atMs: confirmedMs + firedAfterMs,
+    scenario: id,
+    alert,
+    severity,
+    labels: wanted,
+    state: 'withheld',
+    afterMs: firedAfterMs,
+    ...(outcome && { outcome: outcome.kind, text: outcome.text }),
+  };
 }
 
 /** Lines as they were written; a last one that was cut by a crash is passed over, any other mistake is told. */

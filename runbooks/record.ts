@@ -271,6 +271,7 @@ export const outcomeKinds = [
   'wrong-severity',
   'wrong-label',
   'routed-elsewhere',
+  'not-withheld',
   'inhibited',
   'muted',
   'silenced',
@@ -306,6 +307,8 @@ export interface ExpectationRecord {
   inTime: boolean;
   /** The receiver that must be notified, where the scenario names one. */
   receiver?: string;
+  /** Nobody must be notified of it, since this hides it; in time is then that it fired by its rule in time. */
+  withheld?: { how: 'inhibited' | 'silenced'; by: string };
   /** Absent in records of before there were outcomes. */
   outcome?: OutcomeRecord;
   theory?: TheoryRecord;

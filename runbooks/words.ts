@@ -124,6 +124,7 @@ export const outcomeWords: Record<OutcomeKind, string> = {
   'wrong-severity': 'wrong severity',
   'wrong-label': 'wrong label',
   'routed-elsewhere': 'routed elsewhere',
+  'not-withheld': 'notified all the same',
   inhibited: 'inhibited',
   muted: 'muted',
   silenced: 'silenced',
@@ -148,6 +149,7 @@ export const outcomeWord = (e: ExpectationRecord): string =>
 /** `after 3.7 s (deadline 8.0 s)`, for an expectation; where it did not come, the reason. */
 export function outcomeText(e: ExpectationRecord): string {
   const deadline = `deadline ${timeText(e.deadlineMs)}`;
+  if (e.withheld && e.inTime) return `${e.outcome?.text} (${deadline})`;
   if (e.receivedAfterMs === undefined) return `${e.outcome?.text ?? 'never came'} (${deadline})`;
   const took = timeText(e.receivedAfterMs);
   return e.inTime

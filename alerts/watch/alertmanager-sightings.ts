@@ -50,7 +50,9 @@ function seenIn(alerts: readonly AmAlert[], routes: OwnRoutes | undefined): Seen
       labels,
       receivers: receivers.map((r) => r.name),
       ...(status.inhibitedBy.length > 0 && { inhibitedBy: decided?.inhibitedBy ?? by }),
-      ...(status.silencedBy.length > 0 && { silencedBy: `silence ${status.silencedBy[0]}` }),
+      ...(status.silencedBy.length > 0 && {
+        silencedBy: decided?.silencedBy ?? `silence ${status.silencedBy[0]}`,
+      }),
       ...(decided?.mutedBy && { mutedBy: decided.mutedBy }),
     };
   });

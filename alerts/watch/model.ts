@@ -1,5 +1,6 @@
 /** What watches a system during a drill: scrapes it, evaluates rules, and tells a receiver what fires and resolves. */
 import type { RuleGroup } from '../../slo/index.js';
+import type { AmSilence } from '../routing/alertmanager-api.js';
 import type { AmConfig } from '../routing/config.js';
 
 export interface Target {
@@ -28,8 +29,10 @@ export interface AlertmanagerOptions {
   config?: AmConfig;
   /** Group waits, intervals and repeats are multiplied by it: 1/240. */
   timeScale: number;
-  /** The moment at which mute and active time intervals are judged; default: the drill's own. */
+  /** The moment at which time intervals and silences are judged; default: the drill's own. */
   pretendedMs?: number;
+  /** Those of production: the ones in force at that moment are in force all along. */
+  silences?: readonly AmSilence[];
 }
 
 /** What a receiver's integration speaks, as `<integration>_configs` in alertmanager.yml. */

@@ -1,8 +1,10 @@
 /** A user's Alertmanager configuration as the embedded watch obeys it: the same decisions as the real one's. */
 import type { Clock } from '../../base/clock.js';
 import { parseDurationMs } from '../../base/duration.js';
+import { silencesAt } from '../routing/alertmanager-api.js';
 import { type AmConfig, readAmConfig } from '../routing/config.js';
-import { type Decision, decide, type Delivery } from '../routing/evaluate.js';
+import { type ActiveSilence, type Decision, decide, type Delivery } from '../routing/evaluate.js';
+import { silenceWords } from '../routing/silence-file.js';
 import { atTimeScale, intervalsObeyed } from '../routing/time-scale.js';
 import type { AlertmanagerOptions } from './model.js';
 import type { AlertUpdate, Routes, TakenRoute } from './notifier.js';
@@ -14,6 +16,8 @@ export interface OwnAlertmanager {
   /** At the drill's time scale. */
   config: AmConfig;
   sinks: readonly Sink[];
+  /** In force all along. */
+  silences: readonly ActiveSilence[];
   /** What of it is not as in production, in sentences. */
   remarks: readonly string[];
 }
@@ -27,7 +31,11 @@ export function readOwnAlertmanager(options: AlertmanagerOptions): OwnAlertmanag
     timeScale,
     ...(pretendedMs === undefined ? {} : { pretendedMs }),
   });
-  return { file, config, sinks, remarks: remarksOn(written, sinks, options) };
+  const silences = silencesAt(options.silences ?? [], pretendedMs ?? Date.now());
+  const over = (options.silences?.length ?? 0) - silences.length;
+  const remarks = remarksOn(written, sinks, options);
+  if (over > 0) remarks.push(`${over} of the silences are not in force, and are left out`);
+  return { file, config, sinks, silences, remarks };
 }
 
 function remarksOn(
@@ -63,10 +71,12 @@ const decisionsMax = 20_000;
 export class OwnRoutes implements Routes {
   readonly #config: AmConfig;
   readonly #sinks: readonly Sink[];
+  readonly #silences: readonly ActiveSilence[];
   readonly #clock: Clock;
   readonly #taken = new Map<string, TakenRoute[]>();
 
-  constructor({ config, sinks }: OwnAlertmanager, clock: Clock) {
+  constructor({ config, sinks, silences }: OwnAlertmanager, clock: Clock) {
+    this.#silences = silences;
     this.#config = config;
     this.#sinks = sinks;
     this.#clock = clock;
@@ -106,7 +116,7 @@ export class OwnRoutes implements Routes {
     return decide(this.#config, labels, {
       atMs: this.#clock.nowMs(),
       firing: Array.from(firing, (alert) => alert.labels),
-      silences: [],
+      silences: this.#silences,
     });
   }
 
@@ -143,7 +153,7 @@ export function seenOf({ labels, inhibited, silenced, deliveries }: Decision): S
     ...(inhibited && {
       inhibitedBy: `${inhibited.by.alertname ?? 'an alert'} (inhibit rule ${inhibited.rule})`,
     }),
-    ...(silenced && { silencedBy: `a silence (${silenced.comment})` }),
+    ...(silenced && { silencedBy: silenceWords(silenced) }),
     mutedBy: Object.fromEntries(muted.map((d) => [d.receiver, d.mutedBy as string])),
   };
 }

@@ -9,7 +9,7 @@ import { requireTool } from '../../base/tools.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { ruleFileText } from '../../slo/index.js';
-import { AlertmanagerApi } from '../routing/alertmanager-api.js';
+import { AlertmanagerApi, toSilenceMatcher } from '../routing/alertmanager-api.js';
 import { AlertmanagerSightings } from './alertmanager-sightings.js';
 import { standardGrouping, type Target, type Watch, type WatchOptions } from './model.js';
 import { type OwnAlertmanager, OwnRoutes, readOwnAlertmanager, tellingOf } from './own-routes.js';
@@ -106,6 +106,7 @@ async function startOnce(options: WatchOptions, clock: Clock, fallback: boolean)
       alertmanager: `http://127.0.0.1:${ports.alertmanager}`,
     };
     await untilUp(started, urls, options.targets, clock);
+    await putSilences(new AlertmanagerApi(urls.alertmanager), own, clock);
     const version = await versionsOf(urls.prometheus, urls.alertmanager);
     options.say?.(`${version}, at ${urls.prometheus}`);
     const parts = { options, own, receiver, clock, urls, started, ending };
@@ -113,6 +114,28 @@ async function startOnce(options: WatchOptions, clock: Clock, fallback: boolean)
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Longer than any drill; Alertmanager takes none that is over. */
+const silenceForMs = 7 * 86_400_000;
+
+async function putSilences(
+  api: AlertmanagerApi,
+  own: OwnAlertmanager | undefined,
+  clock: Clock,
+): Promise<void> {
+  const startsAt = new Date(clock.nowMs()).toISOString();
+  const endsAt = new Date(clock.nowMs() + silenceForMs).toISOString();
+  for (const { matchers, comment, createdBy } of own?.silences ?? []) {
+    // Alertmanager wants both.
+    const words = { comment: comment || 'no comment', createdBy: createdBy || 'nobody' };
+    await api.createSilence({
+      matchers: matchers.map(toSilenceMatcher),
+      startsAt,
+      endsAt,
+      ...words,
+    });
   }
 }
 

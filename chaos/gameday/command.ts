@@ -34,6 +34,7 @@ export interface CommandOptions {
   slo: string[];
   rules: string[];
   alertmanager?: string;
+  silences?: string;
   routingTime?: string;
   out: string;
   junit?: string;
@@ -161,6 +162,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     });
   }
   const alertmanager = given.alertmanager ?? drill.alertmanager;
+  const silences = given.silences ?? drill.silences;
   const prometheus = existing
     ? 'real'
     : oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real', 'an address']);
@@ -171,6 +173,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     ...(why !== undefined && { scaleWhy: why }),
     rules,
     ...(alertmanager !== undefined && !existing && { alertmanager }),
+    ...(silences !== undefined && !existing && { silences }),
     ...(given.routingTime !== undefined && { routingMs: momentOf(given.routingTime) }),
     prometheus: prometheus === 'auto' || prometheus === 'embedded' ? prometheus : 'prometheus',
     ...(existing && { existing }),

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { libraryGroups } from '../../alerts/index.js';
 import { readAmConfig } from '../../alerts/routing/config.js';
+import { readSilences } from '../../alerts/routing/silence-file.js';
 import { standardRouting } from '../../alerts/routing/standard.js';
 import {
   chooseScale,
@@ -11,7 +12,7 @@ import {
   withDistinctNames,
 } from '../../alerts/scale/index.js';
 import type { AlertmanagerOptions } from '../../alerts/watch/index.js';
-import { formatProblem } from '../../base/errors.js';
+import { formatProblem, UserError } from '../../base/errors.js';
 import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
 import type { Timing } from '../runner/context.js';
 import type { Drill } from '../system/drill-file.js';
@@ -33,6 +34,7 @@ export interface JudgedBy {
   slos: readonly string[];
   rules: readonly string[];
   alertmanager?: string;
+  silences?: string;
   /** When mute and active time intervals are judged; absent: by the clock on the wall. */
   routingMs?: number;
   timeScale: number;
@@ -66,13 +68,20 @@ export function judgingOf(by: JudgedBy): Judging {
   };
 }
 
-function alertmanagerOf({ alertmanager, drill, timeScale, routingMs }: JudgedBy) {
+function alertmanagerOf({ alertmanager, silences, drill, timeScale, routingMs }: JudgedBy) {
+  if (silences !== undefined && alertmanager === undefined && !drill.library) {
+    throw new UserError({
+      message: `${silences} silences nothing`,
+      expected: 'an alertmanager.yml',
+    });
+  }
+  const silenced = silences === undefined ? {} : { silences: readSilences(silences) };
   if (alertmanager !== undefined) {
     const pretended = routingMs === undefined ? {} : { pretendedMs: routingMs };
-    return { file: alertmanager, timeScale, ...pretended };
+    return { file: alertmanager, timeScale, ...pretended, ...silenced };
   }
   if (!drill.library) return undefined;
-  return { file: 'the standard routing', config: standardRouting(), timeScale };
+  return { file: 'the standard routing', config: standardRouting(), timeScale, ...silenced };
 }
 
 /** Rules are written for scrapes this far apart, where nothing says otherwise. */

@@ -22,6 +22,8 @@ export interface GameDayOptions {
   rules: string[];
   /** The alertmanager.yml under test. */
   alertmanager?: string;
+  /** A file of silences, in force during the drill. */
+  silences?: string;
   /** When mute and active time intervals are judged; absent: by the clock on the wall. */
   routingMs?: number;
   /** Why the time scale is what it is, where it was chosen. */

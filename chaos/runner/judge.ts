@@ -21,6 +21,7 @@ import { tooBusy } from './lateness.js';
 import type { Moment } from './not-before.js';
 import { type OutcomeFacts, outcomeOf, ownFirings } from './outcome.js';
 import type { Sighting } from './sightings.js';
+import { firedSighting, withheldOf, withheldOutcome } from './withheld.js';
 
 export interface ArmStretch {
   name: string;
@@ -227,11 +228,23 @@ function expectation(evidence: Evidence, wanted: Wanted, i: number): Expectation
   };
   const own = ownFirings(facts);
   const [first] = own;
+  const withheld = withheldOf(wanted);
+  const sighting = withheld && firedSighting(wanted, evidence.sightings, evidence.injectedMs);
   const after = (ms: number | undefined): number | undefined =>
     ms === undefined || confirmedMs === undefined ? undefined : ms - confirmedMs;
   const receivedAfterMs = after(first && receivedMs(first, wanted.receiver));
-  const firedAfterMs = after(first?.firedAtMs);
-  const resolve = resolveRecord(evidence, wanted, own, rollbackEndMs);
+  const firedAfterMs = after(sighting?.firingAtMs ?? first?.firedAtMs);
+  const ends = sighting ? [sighting.endedAtMs] : own.map((f) => f.resolvedAtMs);
+  const resolve = resolveRecord(evidence, wanted, ends, rollbackEndMs);
+  const times = {
+    deadlineMs,
+    firedMs: firedAfterMs,
+    receivedMs: receivedAfterMs,
+    rollbackEndMs: after(rollbackEndMs),
+  };
+  const hidden = withheld && withheldOutcome(withheld, sighting, times);
+  const isHidden = hidden !== undefined && hidden.kind === withheld?.how && !hidden.certain;
+  const countsMs = withheld ? (isHidden ? firedAfterMs : undefined) : receivedAfterMs;
   return {
     name: wanted.alert,
     labels: wanted.labels,
@@ -240,8 +253,9 @@ function expectation(evidence: Evidence, wanted: Wanted, i: number): Expectation
     deadlineMs,
     ...(firedAfterMs !== undefined && { firedAfterMs }),
     ...(receivedAfterMs !== undefined && { receivedAfterMs }),
-    inTime: receivedAfterMs !== undefined && receivedAfterMs <= deadlineMs,
-    outcome: outcomeOf(facts),
+    inTime: countsMs !== undefined && countsMs <= deadlineMs,
+    ...(withheld && { withheld }),
+    outcome: hidden ?? outcomeOf(facts),
     ...(theory && {
       theory: {
         ...theory,
@@ -256,13 +270,13 @@ function expectation(evidence: Evidence, wanted: Wanted, i: number): Expectation
 function resolveRecord(
   { scale, allowanceMs }: Evidence,
   { resolveWithin }: Wanted,
-  own: readonly Firing[],
+  all: readonly (number | undefined)[],
   rollbackEndMs: number | undefined,
 ): ExpectationRecord['resolve'] {
   if (resolveWithin === undefined) return undefined;
   const withinMs = resolveWithin * scale + allowanceMs;
-  const open = own.some((f) => f.resolvedAtMs === undefined);
-  const ends = own.flatMap((f) => (f.resolvedAtMs === undefined ? [] : [f.resolvedAtMs]));
+  const ends = all.filter((ms) => ms !== undefined);
+  const open = ends.length < all.length;
   const resolvedAfterMs =
     open || ends.length === 0 || rollbackEndMs === undefined
       ? undefined
@@ -279,7 +293,8 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 function expectationReasons(e: ExpectationRecord): string[] {
   const name = `${e.name} (${e.severity})`;
   if (e.outcome?.kind === 'not-injected') return [];
-  if (e.receivedAfterMs === undefined) return [`${name} ${e.outcome?.text ?? 'did not fire'}`];
+  if (e.receivedAfterMs === undefined && !e.inTime)
+    return [`${name} ${e.outcome?.text ?? 'did not fire'}`];
   const reasons: string[] = [];
   if (!e.inTime) reasons.push(`${name} ${e.outcome?.text ?? 'came too late'}`);
   const missed = theoryMiss(e);

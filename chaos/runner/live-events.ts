@@ -1,5 +1,5 @@
 /** Says what happens in a scenario as typed events, the moment that it does. */
-import type { DrillEvent } from '../../runbooks/events.js';
+import { type DrillEvent, withheldEvent } from '../../runbooks/events.js';
 import type { FaultRecord, PhaseKind, ScenarioRecord } from '../../runbooks/record.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
@@ -94,6 +94,8 @@ export class LiveEvents {
       }
     }
     record.expectations.forEach((e, i) => {
+      const hidden = withheldEvent(record, e);
+      if (hidden) this.#emit(hidden);
       if (e.inTime || !e.outcome) return;
       const wanted = this.#scenario.expect.mustFire[i]!;
       const { kind: outcome, text } = e.outcome;

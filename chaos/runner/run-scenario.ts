@@ -20,11 +20,12 @@ import type { ReadScenario } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 import { AbortWatch } from './abort.js';
 import { runArms } from './arms.js';
+import { type Awaited, cameOf, unresolvedOf } from './awaited.js';
 import { evaluateChecks } from './checks.js';
 import type { RunContext } from './context.js';
 import { deathsOf } from './deaths.js';
 import { gatherEvidence } from './evidence.js';
-import { firingsOf, fulfils } from './firings.js';
+import { firingsOf } from './firings.js';
 import { Injection } from './injection.js';
 import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
@@ -186,7 +187,7 @@ export class ScenarioRun {
           if (stop !== undefined && this.real(stop) <= sinceMs) await this.endInjection(injection);
         }
         this.steps.due(sinceMs);
-        const fired = this.#firedCount();
+        const fired = cameOf(this.#awaited);
         const all = this.scenario.expect.mustFire.length;
         this.context.progress(`fault on, ${fired} of ${all} alerts received`);
         const done = fired === all && waiting.length === 0 && this.steps.done && this.confirmed;
@@ -206,11 +207,11 @@ export class ScenarioRun {
     return this.injections.length > 0 && this.injections.every((i) => i.confirmed);
   }
 
-  #firedCount(): number {
-    const from = this.injectedMs ?? Infinity;
-    const fresh = firingsOf(this.context.watch.notifications).filter((f) => f.firedAtMs >= from);
-    return this.scenario.expect.mustFire.filter((wanted) => fresh.some((f) => fulfils(f, wanted)))
-      .length;
+  get #awaited(): Awaited {
+    const { injectedMs } = this;
+    const { notifications } = this.context.watch;
+    const wanted = this.scenario.expect.mustFire;
+    return { wanted, injectedMs, notifications, sightings: this.sightings.all };
   }
 
   /** Begins a fault, and says so. */
@@ -257,7 +258,7 @@ export class ScenarioRun {
     const windowMs = Math.max(1000, this.real(this.scenario.baseline) / 2);
     const stretch = await this.phase('recovery', undefined, async () => {
       for (;;) {
-        const left = this.#unresolved();
+        const left = unresolvedOf(this.#awaited);
         const nowMs = this.nowMs;
         void this.sightings.look(nowMs);
         const lagMs = this.context.load.lagMs;
@@ -287,16 +288,6 @@ export class ScenarioRun {
       if (known < 0) this.dead.push(death);
       else if (death.how !== undefined) this.dead[known] = death;
     }
-  }
-
-  /** Of those that must resolve. */
-  #unresolved(): number {
-    const from = this.injectedMs ?? Infinity;
-    const wanted = this.scenario.expect.mustFire.filter((w) => w.resolveWithin !== undefined);
-    return firingsOf(this.context.watch.notifications).filter(
-      (f) =>
-        f.firedAtMs >= from && f.resolvedAtMs === undefined && wanted.some((w) => fulfils(f, w)),
-    ).length;
   }
 
   /** Measures what the client saw meanwhile; recorded also where `work` throws. */

@@ -9,9 +9,13 @@ export interface Sighting {
   /** With `alertname` and `severity`. */
   labels: Record<string, string>;
   /** When its condition began to hold. */
+  activeAtMs?: number;
+  /** The same, of one that was seen pending. */
   pendingAtMs?: number;
   firingAtMs?: number;
   lastSeenMs: number;
+  /** When it was no longer seen; absent while it is. */
+  endedAtMs?: number;
   /** Of one that fires, as it was last seen before it was notified. */
   standing?: Standing;
 }
@@ -22,6 +26,13 @@ const standingsAtOnce = 5;
 
 const keyOf = (labels: Readonly<Record<string, string>>): string =>
   JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+const hides = (standing?: Standing): boolean =>
+  standing?.state === 'inhibited' || standing?.state === 'silenced';
+
+/** What is over by now is no news, and that it was hidden stays so when what hid it is over first. */
+const tellsMore = (before: Standing | undefined, now: Standing): boolean =>
+  !['inactive', 'pending', 'no-rule'].includes(now.state) && (!hides(before) || hides(now));
 
 export class Sightings {
   readonly #watch: Watch;
@@ -55,6 +66,7 @@ export class Sightings {
       const alerts = await this.#watch.alerts();
       this.trouble = await this.#watch.trouble?.();
       for (const alert of alerts) this.#see(alert, nowMs);
+      this.#end(nowMs);
       await this.#ask();
     } catch (error) {
       this.trouble = messageOf(error);
@@ -70,8 +82,16 @@ export class Sightings {
       this.#seen.set(key, seen);
     }
     seen.lastSeenMs = nowMs;
+    seen.activeAtMs ??= activeAtMs;
+    delete seen.endedAtMs;
     if (state === 'pending') seen.pendingAtMs ??= activeAtMs;
     else seen.firingAtMs ??= nowMs;
+  }
+
+  #end(nowMs: number): void {
+    for (const seen of this.#seen.values()) {
+      if (seen.lastSeenMs !== nowMs) seen.endedAtMs ??= nowMs;
+    }
   }
 
   async #ask(): Promise<void> {
@@ -82,9 +102,13 @@ export class Sightings {
     for (const sighting of open.slice(0, standingsAtOnce)) {
       const receiver = this.#receivers.get(sighting.labels.alertname ?? '');
       const standing = await this.#watch.standing(sighting.labels, receiver);
-      // What is over by now is no news of why it was not notified while it fired.
-      if (!['inactive', 'pending', 'no-rule'].includes(standing.state))
-        sighting.standing = standing;
+      if (tellsMore(sighting.standing, standing)) sighting.standing = standing;
+      // The rules' own history knows better than the look that came a moment later.
+      const { firedAtMs } = standing;
+      const { activeAtMs, firingAtMs } = sighting;
+      if (firedAtMs !== undefined && firedAtMs >= (activeAtMs ?? firedAtMs)) {
+        sighting.firingAtMs = Math.min(firingAtMs ?? firedAtMs, firedAtMs);
+      }
     }
   }
 }

@@ -9,6 +9,7 @@ import type { Expected } from '../scenarios/schema.js';
 import { type Firing, fulfils } from './firings.js';
 import type { ScenarioRun } from './run-scenario.js';
 import { onsetOfSlo } from './onset.js';
+import { firedSighting, withheldOf } from './withheld.js';
 import { forBand, ratioBand, sloBand, type TheoryContext, theoryRecord } from './theory.js';
 
 export async function theoriesOf(
@@ -20,14 +21,21 @@ export async function theoriesOf(
   if (confirmedMs === undefined) return { theories: [], onsetMs };
   const theories: (TheoryRecord | undefined)[] = [];
   for (const wanted of run.scenario.expect.mustFire) {
-    const own = firings.find(
-      (f) => f.firedAtMs >= (run.injectedMs ?? Infinity) && fulfils(f, wanted),
-    );
+    const own =
+      firings.find((f) => f.firedAtMs >= (run.injectedMs ?? Infinity) && fulfils(f, wanted)) ??
+      hiddenFiring(run, wanted);
     const arm = run.armStretches.find((s) => s.name === wanted.arm);
     const zeroMs = arm?.confirmedMs ?? confirmedMs;
     theories.push(await theoryFor(run, wanted, own, zeroMs).catch(() => undefined));
   }
   return { theories, onsetMs };
+}
+
+/** Of one that must fire and of which nobody must be told, as its rule was seen. */
+function hiddenFiring(run: ScenarioRun, wanted: Expected): Pick<Firing, 'firedAtMs'> | undefined {
+  if (!withheldOf(wanted)) return undefined;
+  const sighting = firedSighting(wanted, run.sightings.all, run.injectedMs);
+  return sighting && { firedAtMs: sighting.firingAtMs };
 }
 
 /** When the first request that failed was answered: from then on counters show it. */
@@ -45,7 +53,7 @@ function firstErrorMs(run: ScenarioRun): number | undefined {
 async function theoryFor(
   run: ScenarioRun,
   wanted: Expected,
-  firing: Firing | undefined,
+  firing: Pick<Firing, 'firedAtMs'> | undefined,
   confirmedMs: number,
 ): Promise<TheoryRecord | undefined> {
   const onsetMs = await onsetOf(run, wanted, confirmedMs);

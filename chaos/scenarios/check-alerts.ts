@@ -75,6 +75,9 @@ function expectedProblems(
   if (wanted.receiver !== undefined && !receivers) {
     at([...path, 'receiver'], 'a receiver is expected, and no alertmanager.yml is given');
   }
+  if (wanted.inhibitedBy !== undefined) {
+    unknownAlert(wanted.inhibitedBy, [...path, 'inhibitedBy'], world, at);
+  }
   orderProblems(wanted, path, scenario, world, at);
 }
 

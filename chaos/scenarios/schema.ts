@@ -57,33 +57,50 @@ const notBefore = z.union([
   }),
 ]);
 
-const expected = z.strictObject({
-  alert: text,
-  labels: z.record(z.string(), z.string()).default({}),
-  severity: text
-    .default('page')
-    .describe("the rule's severity label: page, ticket, critical; none where it has none"),
-  within: duration.describe('from the confirmed injection to the receiver'),
-  resolveWithin: duration.optional().describe('from the end of the rollback; absent: it need not'),
-  since: z
-    .union([
-      z.enum(['confirmed', 'first-error']),
-      z.strictObject({ promql: text.describe('seconds since the epoch') }),
-    ])
-    .default('confirmed')
-    .describe('what the theory counts from; the deadline always counts from the confirmation'),
-  theory: theory
-    .default('none')
-    .describe('slo: the multi-window rule of the SLO; for: the condition holds at once'),
-  arm: text.optional().describe('while this arm ran; default: at any time'),
-  receiver: text.optional().describe('which receiver must be notified; default: any'),
-  notBefore: notBefore
-    .optional()
-    .describe('what it must come after: an alert of a death is none before the death'),
-  mayMissTheory: text
-    .optional()
-    .describe('the reason why it may fire outside of what theory says; absent: that fails'),
-});
+const expected = z
+  .strictObject({
+    alert: text,
+    labels: z.record(z.string(), z.string()).default({}),
+    severity: text
+      .default('page')
+      .describe("the rule's severity label: page, ticket, critical; none where it has none"),
+    within: duration.describe('from the confirmed injection to the receiver'),
+    resolveWithin: duration
+      .optional()
+      .describe('from the end of the rollback; absent: it need not'),
+    since: z
+      .union([
+        z.enum(['confirmed', 'first-error']),
+        z.strictObject({ promql: text.describe('seconds since the epoch') }),
+      ])
+      .default('confirmed')
+      .describe('what the theory counts from; the deadline always counts from the confirmation'),
+    theory: theory
+      .default('none')
+      .describe('slo: the multi-window rule of the SLO; for: the condition holds at once'),
+    arm: text.optional().describe('while this arm ran; default: at any time'),
+    receiver: text.optional().describe('which receiver must be notified; default: any'),
+    inhibitedBy: text
+      .optional()
+      .describe('the alert that hides it: it must fire by its rule, and nobody must be notified'),
+    silencedBy: text
+      .optional()
+      .describe(
+        "part of a silence's comment: it must fire by its rule, and nobody must be notified",
+      ),
+    notBefore: notBefore
+      .optional()
+      .describe('what it must come after: an alert of a death is none before the death'),
+    mayMissTheory: text
+      .optional()
+      .describe('the reason why it may fire outside of what theory says; absent: that fails'),
+  })
+  .refine(
+    (e) => [e.inhibitedBy, e.silencedBy, e.receiver].filter((x) => x !== undefined).length <= 1,
+    {
+      error: 'expected at most one of receiver, inhibitedBy, silencedBy',
+    },
+  );
 
 const mayFire = z.strictObject({
   alert: text,

@@ -18,7 +18,7 @@ export const drillFileName = 'firedrill.yaml';
 const defaultRate = 50;
 
 /** A drill as it is run: files found, patterns resolved. */
-type Resolved = 'slos' | 'rules' | 'scenarios' | 'alertmanager' | 'load';
+type Resolved = 'slos' | 'rules' | 'scenarios' | 'alertmanager' | 'silences' | 'load';
 
 export interface Drill extends Omit<DrillFile, Resolved> {
   /** Absolute. */
@@ -29,6 +29,7 @@ export interface Drill extends Omit<DrillFile, Resolved> {
   slos: string[];
   rules: string[];
   alertmanager?: string;
+  silences?: string;
   /** Absolute paths, or names of ours. */
   scenarios: string[];
   /** Of the value at that path in the file. */
@@ -54,7 +55,7 @@ export function readDrill(file: string): Drill {
     rules: filesOf(value.rules, folder, ['rules'], at),
     scenarios: filesOf(value.scenarios, folder, ['scenarios'], at, /^[a-z0-9-]+$/),
   };
-  const { alertmanager, ...rest } = value;
+  const { alertmanager, silences, ...rest } = value;
   const load: LoadPlan =
     value.load === undefined
       ? { kind: 'profile', profile: plainTemplate(defaultRate) }
@@ -63,6 +64,8 @@ export function readDrill(file: string): Drill {
   if (routing !== undefined && !isFile(routing)) {
     at(['alertmanager'], `${alertmanager}: no such file`);
   }
+  const silenced = silences === undefined ? undefined : resolve(folder, silences);
+  if (silenced !== undefined && !isFile(silenced)) at(['silences'], `${silences}: no such file`);
   if (value.system.kind === 'processes') processesProblems(value.system, folder, at);
   if (value.system.kind === 'attach' && !value.system.url && load.kind !== 'existing') {
     at(['system'], 'there is no url to send the load to', 'url, or load: existing');
@@ -76,6 +79,7 @@ export function readDrill(file: string): Drill {
     load,
     placeOf: (path) => document.placeOf(path),
     ...(routing !== undefined && { alertmanager: routing }),
+    ...(silenced !== undefined && { silences: silenced }),
   };
 }
 

@@ -134,6 +134,9 @@ export const drillSchema = z.strictObject({
     .describe("whether the library's alerts on the mesh are evaluated too"),
   alertmanager: text.optional().describe('the alertmanager.yml that is under test'),
   watch: watchSchema.optional(),
+  silences: text
+    .optional()
+    .describe('silences of production (amtool silence query -o json), in force during the drill'),
   load: z.unknown().optional().describe('what is sent to the entry: a file, or the load itself'),
   scenarios: z.array(text).default([]).describe('files, patterns, or names of ours'),
   guard: guardSchema.default({ confirm: false }),

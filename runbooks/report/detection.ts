@@ -31,7 +31,7 @@ ${
 <td class="severity">${e.severity}</td>
 <td class="bullet">${bullet(e, x, width)}</td>
 <td class="number" data-name="received">
-${e.receivedAfterMs === undefined ? 'never' : timeText(e.receivedAfterMs)}</td>
+${receivedText(e)}</td>
 <td class="number" data-name="deadline">${timeText(e.deadlineMs)}</td>
 <td class="number" data-name="theory">${theoryText(e)}</td>
 <td class="judged">
@@ -55,8 +55,19 @@ r="4.5"/></svg> received. All in real seconds from the moment at which the fault
 was seen to work; “stopped” counts from the end of the rollback.</p>`;
 }
 
+/** `1.2 s`; of one that nobody must be told of, `nobody`. */
+const receivedText = (e: ExpectationRecord): string =>
+  e.withheld && e.inTime
+    ? 'nobody'
+    : e.receivedAfterMs === undefined
+      ? 'never'
+      : timeText(e.receivedAfterMs);
+
 function judgedText(e: ExpectationRecord, judged: boolean): Html {
   if (!judged) return markup`<span class="quiet">? not judged</span>`;
+  if (e.inTime && e.withheld) {
+    return markup`<span class="yes">✓ ${e.withheld.how}</span><span class="labels">${e.outcome?.text}</span>`;
+  }
   if (e.inTime) return markup`<span class="yes">✓ in time</span>`;
   const why = e.outcome && markup`<span class="labels">${e.outcome.text}</span>`;
   return markup`<span class="no">✗ ${outcomeWord(e)}</span>${why}`;
@@ -64,8 +75,8 @@ function judgedText(e: ExpectationRecord, judged: boolean): Html {
 
 function bullet(e: ExpectationRecord, x: (ms: number) => number, width: number): Html {
   const { theory: t } = e;
-  const took = e.receivedAfterMs === undefined ? 'never' : `after ${timeText(e.receivedAfterMs)}`;
-  const label = `received ${took}, deadline ${timeText(e.deadlineMs)}`;
+  const took = receivedText(e);
+  const label = `received: ${took}, deadline ${timeText(e.deadlineMs)}`;
   return markup`<svg viewBox="0 0 ${width} 18" width="${width}" height="18" role="img" aria-label="${label}">
 <rect class="allowed" x="${px(x(0))}" y="7" width="${px(x(e.deadlineMs) - x(0))}" height="4"/>
 ${

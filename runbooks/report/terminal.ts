@@ -77,8 +77,11 @@ function expectationLine(
 ): string {
   const mark = e.inTime ? style.green('✓') : judged ? style.red('✗') : style.yellow('?');
   const name = `${e.name} ${e.severity}`.padEnd(width);
-  const took = e.receivedAfterMs === undefined ? '–' : timeText(e.receivedAfterMs);
-  const why = e.inTime || !judged ? '' : `  ${style.red(outcomeWord(e))}`;
+  const cameMs = e.withheld && e.inTime ? e.firedAfterMs : e.receivedAfterMs;
+  const took = cameMs === undefined ? '–' : timeText(cameMs);
+  const hidden =
+    e.withheld && e.inTime ? `  ${style.dim(`${e.withheld.how} by ${e.withheld.by}`)}` : '';
+  const why = e.inTime || !judged ? hidden : `  ${style.red(outcomeWord(e))}`;
   const theory = e.theory ? `, theory ${bandText(e.theory)}` : '';
   return `${mark} ${name}  ${took.padStart(7)}  ${style.dim(`deadline ${timeText(e.deadlineMs)}${theory}`)}${why}`;
 }

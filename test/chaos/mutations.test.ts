@@ -25,6 +25,16 @@ const named = (text: string): string =>
   text.replace('alert: CartErrors,', 'alert: CartErrors, receiver: oncall,');
 const always = cartErrors({ alert: 'Cluster', expr: 'vector(1)', labels: { severity: 'info' } });
 
+const clusterHidesPages =
+  'inhibit_rules: [{ source_matchers: [alertname="Cluster"], target_matchers: [severity="page"] }]';
+const maintenance = {
+  matchers: [{ name: 'severity', value: 'page', isRegex: false, isEqual: true }],
+  startsAt: new Date(0).toISOString(),
+  endsAt: '9999-01-01T00:00:00Z',
+  createdBy: 'alice',
+  comment: 'cart is moved',
+};
+
 type Row = [string, Mutation, OutcomeKind | undefined, RegExp];
 
 const rows: Row[] = [
@@ -61,14 +71,57 @@ const rows: Row[] = [
     '5 inhibited',
     {
       rules: [always, cartErrors()],
-      alertmanager: routing(
-        toOncall,
-        'inhibit_rules: [{ source_matchers: [alertname="Cluster"], target_matchers: [severity="page"] }]',
-      ),
+      alertmanager: routing(toOncall, clusterHidesPages),
       scenario: named,
     },
     'inhibited',
     /fired and was inhibited by .*Cluster.*: nobody was notified/,
+  ],
+  [
+    'inhibited, as it must be',
+    {
+      rules: [always, cartErrors()],
+      alertmanager: routing(toOncall, clusterHidesPages),
+      scenario: (text) => text.replace('CartErrors,', 'CartErrors, inhibitedBy: Cluster,'),
+    },
+    'inhibited',
+    /^$/,
+  ],
+  [
+    'inhibited by another',
+    {
+      rules: [always, cartErrors(), cartErrors({ alert: 'Region', expr: 'vector(0) > 1' })],
+      alertmanager: routing(toOncall, clusterHidesPages),
+      scenario: (text) => text.replace('CartErrors,', 'CartErrors, inhibitedBy: Region,'),
+    },
+    'inhibited',
+    /fired and was inhibited by Cluster \(inhibit rule 1\), expected Region/,
+  ],
+  [
+    'not inhibited, and must be',
+    {
+      rules: [always, cartErrors()],
+      alertmanager: routing(toOncall),
+      scenario: (text) => text.replace('CartErrors,', 'CartErrors, inhibitedBy: Cluster,'),
+    },
+    'not-withheld',
+    /was notified after \d.\d s, though Cluster must inhibit it/,
+  ],
+  [
+    'silenced',
+    { alertmanager: routing(toOncall), silences: [maintenance], scenario: named },
+    'silenced',
+    /fired and was silenced by 'cart is moved' \(alice\): nobody was notified/,
+  ],
+  [
+    'silenced, as it must be',
+    {
+      alertmanager: routing(toOncall),
+      silences: [maintenance],
+      scenario: (text) => text.replace('CartErrors,', 'CartErrors, silencedBy: cart is moved,'),
+    },
+    'silenced',
+    /^$/,
   ],
   [
     '6 metric renamed',
@@ -106,7 +159,8 @@ test.concurrent.each(rows)(
     if (kind !== undefined) expect([e?.outcome, record.reasons, e?.outcome?.kind]).toContain(kind);
     const why = record.reasons.filter((r) => !r.includes('too busy to judge')).join('\n');
     expect(why).toMatch(new RegExp(words.source, 'm'));
-    if (name.startsWith('nothing')) expect(why).toBe('');
+    const right = name.startsWith('nothing') || name.includes('as it must be');
+    if (right) expect([why, e?.inTime]).toEqual(['', true]);
     else expect(record.verdict).not.toBe('PASS');
   },
   limitMs,

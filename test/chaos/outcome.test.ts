@@ -141,6 +141,44 @@ const rows: Row[] = [
     'FAIL',
     /^fired and was inhibited by ClusterDown: nobody was notified$/,
   ],
+  [
+    'inhibited, as it must be',
+    {
+      scenario: wanting({ inhibitedBy: 'ClusterDown' }),
+      ...none,
+      sightings: seen({
+        firingAtMs: 103_000,
+        activeAtMs: 102_000,
+        endedAtMs: 125_000,
+        standing: { state: 'inhibited', by: 'ClusterDown (inhibit rule 1)' },
+      }),
+    },
+    'inhibited',
+    'PASS',
+    /^fired after 2.0 s and was inhibited by ClusterDown \(inhibit rule 1\), as it must be$/,
+  ],
+  [
+    'inhibited, later than its deadline',
+    {
+      scenario: wanting({ inhibitedBy: 'ClusterDown' }),
+      ...none,
+      sightings: seen({
+        firingAtMs: 113_000,
+        endedAtMs: 125_000,
+        standing: { state: 'inhibited', by: 'ClusterDown' },
+      }),
+    },
+    'late',
+    'FAIL',
+    /^fired after 12.0 s, later than its deadline of 7.0 s, and was inhibited by ClusterDown$/,
+  ],
+  [
+    'notified, where another must inhibit it',
+    { scenario: wanting({ inhibitedBy: 'ClusterDown' }) },
+    'not-withheld',
+    'FAIL',
+    /^was notified after 2.3 s, though ClusterDown must inhibit it$/,
+  ],
   ['muted', standing('muted', { by: 'weekends' }), 'muted', 'FAIL', /was muted by weekends/],
   ['silenced', standing('silenced', { by: 'ab12' }), 'silenced', 'FAIL', /silenced by ab12/],
   [

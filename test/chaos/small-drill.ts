@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AmSilence } from '../../alerts/routing/alertmanager-api.js';
 import { startEmbedded } from '../../alerts/watch/embedded.js';
 import { realClock } from '../../base/clock.js';
 import { LoadPoints } from '../../chaos/load/points.js';
@@ -59,6 +60,7 @@ abort: [{ name: down, client: errorRatio, above: 2 }]
 export interface Mutation {
   rules?: AlertingRule[];
   alertmanager?: string;
+  silences?: AmSilence[];
   scenario?: (text: string) => string;
   /** The fault is held, and nobody feels it. */
   harmless?: boolean;
@@ -118,7 +120,9 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
       groups,
       scrapeIntervalMs: scrapeMs,
       evaluationIntervalMs: scrapeMs,
-      ...(mutation.alertmanager !== undefined && { alertmanager: { file, timeScale: 1 / 100 } }),
+      ...(mutation.alertmanager !== undefined && {
+        alertmanager: { file, timeScale: 1 / 100, silences: mutation.silences ?? [] },
+      }),
     },
     {
       fetchText: () =>

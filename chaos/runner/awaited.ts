@@ -1,0 +1,40 @@
+/** How many of the alerts that must fire have come, and how many still fire: what a run waits for. */
+import type { Notification } from '../../alerts/watch/index.js';
+import type { Expected } from '../scenarios/schema.js';
+import { firingsOf, fulfils } from './firings.js';
+import type { Sighting } from './sightings.js';
+import { firedSighting, isWithheld, withheldOf } from './withheld.js';
+
+export interface Awaited {
+  wanted: readonly Expected[];
+  injectedMs: number | undefined;
+  notifications: readonly Notification[];
+  sightings: readonly Sighting[];
+}
+
+/** Those of which somebody was told, and those that are hidden as they must be. */
+export function cameOf({ wanted, injectedMs, notifications, sightings }: Awaited): number {
+  const from = injectedMs ?? Infinity;
+  const fresh = firingsOf(notifications).filter((f) => f.firedAtMs >= from);
+  return wanted.filter((one) => {
+    const withheld = withheldOf(one);
+    if (!withheld) return fresh.some((f) => fulfils(f, one));
+    const sighting = firedSighting(one, sightings, injectedMs);
+    return sighting !== undefined && isWithheld(sighting, withheld);
+  }).length;
+}
+
+/** Of those that must resolve. */
+export function unresolvedOf({ wanted, injectedMs, notifications, sightings }: Awaited): number {
+  const from = injectedMs ?? Infinity;
+  const ending = wanted.filter((one) => one.resolveWithin !== undefined);
+  const open = firingsOf(notifications).filter(
+    (f) =>
+      f.firedAtMs >= from && f.resolvedAtMs === undefined && ending.some((one) => fulfils(f, one)),
+  );
+  const hidden = ending.filter((one) => {
+    const sighting = withheldOf(one) && firedSighting(one, sightings, injectedMs);
+    return sighting !== undefined && sighting.endedAtMs === undefined;
+  });
+  return open.length + hidden.length;
+}
