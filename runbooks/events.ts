@@ -56,7 +56,10 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     alert: text,
     severity: text,
     labels,
-    /** `armed`: from now on its deadline runs. `withheld`: it fired, and was hidden as it must be. `missed`: judged at the end, and not in time. */
+    /**
+     * `armed`: from now on its deadline runs. `withheld`: it fired, and was hidden as it must be. `missed`: judged at
+     * the end, and not in time.
+     */
     state: z.enum(['armed', 'notified', 'withheld', 'missed']),
     deadlineAtMs: atMs.optional(),
     /** From the confirmation; of `notified` and `withheld`. */

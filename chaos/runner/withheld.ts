@@ -43,7 +43,8 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 /**
  * All times count from the confirmation. What hides it may be over before it is: a notification after the rollback is
- * told, and is no failure. Undefined where neither a notification nor what hides it was seen: then it is as with any other alert.
+ * told, and is no failure. Undefined where neither a notification nor what hides it was seen: then it is as with any
+ * other alert.
  */
 export function withheldOutcome(
   { how, by }: Withheld,
