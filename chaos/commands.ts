@@ -3,6 +3,7 @@ import { Argument, type Command } from 'commander';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
+import type { ReplayOptions } from './gameday/replay.js';
 import type { TrendOptions } from './gameday/trend-command.js';
 import type { LoadCommandOptions } from './load/command.js';
 import { registerRoute } from './gameday/route-command.js';
@@ -217,8 +218,13 @@ function registerReplay(gameday: Command): void {
     .argument('[folder]', 'of its report', 'gameday-report')
     .option('--speed <factor>', 'times as fast as it was, or max', '10')
     .option('--format <format>', 'text, or json (one event a line)', 'text')
-    .addHelpText('after', '\nExample:\n  firedrill gameday replay gameday-report --speed 20')
-    .action(async (folder: string, options: { speed: string; format: string }) => {
+    .option('--report <folder>', 'writes the report anew, byte for byte, from its events alone')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firedrill gameday replay gameday-report --speed 20\n' +
+        '  firedrill gameday replay gameday-report --report again',
+    )
+    .action(async (folder: string, options: ReplayOptions) => {
       const { replayCommand } = await import('./gameday/replay.js');
       process.exitCode = await replayCommand(folder, options);
     });

@@ -89,6 +89,23 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('abort'), atMs, scenario: text, condition: text }),
   z.strictObject({ kind: z.literal('budget'), atMs, slo: text, spentOfPeriod: z.number() }),
   z.strictObject({
+    kind: z.literal('scenario-record'),
+    atMs,
+    scenario: text,
+    /** A `ScenarioRecord`. */
+    record: z.unknown(),
+  }),
+  z.strictObject({
+    kind: z.literal('day-record'),
+    atMs,
+    /** A `GameDayRecord` without its scenarios, which have events of their own. */
+    record: z.unknown(),
+    /** Of each scenario, in their order. */
+    budgetSpent: z.array(z.array(z.unknown())),
+    /** Beside the record, what runbooks are filled with. */
+    shared: z.unknown(),
+  }),
+  z.strictObject({
     kind: z.literal('note'),
     atMs,
     source: text,
@@ -277,6 +294,10 @@ export function eventText(e: DrillEvent): string {
       return `abort condition: ${e.condition}`;
     case 'budget':
       return `${e.slo}: ${(100 * e.spentOfPeriod).toFixed(2)}% of the period's budget spent`;
+    case 'scenario-record':
+      return `what was measured of ${e.scenario}`;
+    case 'day-record':
+      return 'what was measured of the day';
     case 'note':
       return `${e.subject}: ${e.text}`;
   }

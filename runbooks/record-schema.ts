@@ -149,7 +149,8 @@ export const recordSchema = z.looseObject({
   endedMs: number,
   verdict,
   exitCode: number,
-  timeScale: z.looseObject({ factor: number, text, hourMs: number }),
+  timeScale: z.looseObject({ factor: number, text, hourMs: number, why: text.optional() }),
+  remarks: z.array(text).optional(),
   measurement: z.looseObject({
     kind: z.enum(['prometheus', 'embedded']),
     scrapeIntervalMs: number,

@@ -23,6 +23,8 @@ export interface GameDayRecord {
   verdict: Verdict;
   exitCode: number;
   timeScale: TimeScale;
+  /** What of the rules and the routing is not as in production, a sentence each. */
+  remarks?: string[];
   measurement: Measurement;
   load: LoadRecord;
   system: SystemRecord;
@@ -48,6 +50,8 @@ export interface TimeScale {
   text: string;
   /** What an hour of the rules' text takes, in milliseconds. */
   hourMs: number;
+  /** Why this one. */
+  why?: string;
 }
 
 export interface Measurement {

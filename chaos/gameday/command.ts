@@ -1,26 +1,25 @@
 /** `firedrill gameday run`: reads options, runs, writes the report, and ends with the verdict's exit code. */
-import { mkdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { Progress, styleFor } from '../../base/terminal.js';
 import { tryFolder } from '../../base/writable-folder.js';
 import { writeFileWhole } from '../../base/write-file.js';
-import { gameDayFiles } from '../../runbooks/report/files.js';
-import { junitXml } from '../../runbooks/report/junit.js';
 import { resultOf } from '../../runbooks/report/result.js';
 import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { recover } from '../runner/recover.js';
 import { findDrill } from '../system/bundled.js';
 import { namesOf } from '../system/names.js';
-import { drillEvents } from '../../runbooks/events.js';
-import { EventFile } from './event-file.js';
+import { drillEvents, parseEvents } from '../../runbooks/events.js';
+import { dayRecordEvent, recordedIn, scenarioRecordEvent } from '../../runbooks/recorded.js';
+import { EventFile, eventFileName } from './event-file.js';
 import { ownScenarios, readScenarios } from '../scenarios/read.js';
 import type { Drill } from '../system/drill-file.js';
 import { runGameDay, type GameDayOutcome } from './gameday.js';
 import { existingOf, judgingFor } from './existing.js';
 import { autoScale } from './judging.js';
 import { type GameDayOptions, parseTimeScale } from './options.js';
+import { type ReportPaths, writeReport } from './report-folder.js';
 import { planOf, planText } from './plan.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
@@ -106,12 +105,13 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
       }
     }
     if (options.scaleWhy !== undefined) view.line(options.scaleWhy);
-    const outcome = await runGameDay(
+    const measured = await runGameDay(
       options,
       { ...view, event: (event) => events.write(event) },
       abort.signal,
     );
-    writeEnds(events, outcome.record);
+    const outcome = fromEvents(measured);
+    writeEnds(events, outcome);
     const paths = written(given, outcome);
     progress.clear();
     if (json) process.stdout.write(`${JSON.stringify(resultOf(outcome.record), undefined, 2)}\n`);
@@ -132,8 +132,17 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
   }
 }
 
+/** All that is shown is made from events, as they stand in the file: a replay shows the same. */
+function fromEvents({ record, shared }: GameDayOutcome): GameDayOutcome {
+  const events = [...record.scenarios.map(scenarioRecordEvent), dayRecordEvent(record, shared)];
+  const written = events.map((event) => JSON.stringify(event)).join('\n');
+  const recorded = recordedIn(eventFileName, parseEvents(eventFileName, written));
+  return recorded as GameDayOutcome;
+}
+
 /** What is known once the day is over: its events frame the scenarios'. */
-function writeEnds(events: EventFile, record: GameDayOutcome['record']): void {
+function writeEnds(events: EventFile, { record, shared }: GameDayOutcome): void {
+  events.write(dayRecordEvent(record, shared));
   for (const event of drillEvents(record)) {
     if (event.kind === 'budget' || event.kind === 'note' || event.kind === 'day')
       events.write(event);
@@ -163,6 +172,9 @@ function optionsOf(given: CommandOptions): GameDayOptions {
   }
   const alertmanager = given.alertmanager ?? drill.alertmanager;
   const silences = given.silences ?? drill.silences;
+  if (existing && given.silences !== undefined) {
+    throw new UserError('--silences: an Alertmanager that runs has silences of its own');
+  }
   const prometheus = existing
     ? 'real'
     : oneOf('--prometheus', given.prometheus, ['auto', 'embedded', 'real', 'an address']);
@@ -243,9 +255,9 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
 }
 
 /** Where the report cannot be written any more, what was measured is kept with the state. */
-function written(given: CommandOptions, outcome: GameDayOutcome): ReturnType<typeof write> {
+function written(given: CommandOptions, outcome: GameDayOutcome): ReportPaths {
   try {
-    return write(given, outcome);
+    return writeReport(given.out, outcome, given.junit);
   } catch (error) {
     const kept = join(given.state, `record-${outcome.record.id}.json`);
     let where = `what was measured is in ${kept}`;
@@ -258,27 +270,6 @@ function written(given: CommandOptions, outcome: GameDayOutcome): ReturnType<typ
     const text = `${outcome.record.verdict}, but ${why}; ${where}`;
     throw new UserError(text, exitCode.environment);
   }
-}
-
-/** The measurements first: whatever goes wrong with the report, they are not lost. */
-function write(
-  given: CommandOptions,
-  outcome: GameDayOutcome,
-): { report: string; postmortem: string } {
-  mkdirSync(given.out, { recursive: true });
-  writeFileWhole(join(given.out, 'record.json'), `${JSON.stringify(outcome.record)}\n`);
-  const files = gameDayFiles(outcome.record, outcome.shared);
-  for (const [name, text] of files) {
-    const path = join(given.out, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileWhole(path, text);
-  }
-  if (given.junit !== undefined) {
-    mkdirSync(dirname(given.junit), { recursive: true });
-    writeFileWhole(given.junit, junitXml(outcome.record));
-  }
-  const shown = (name: string): string => relative('', join(given.out, name)) || name;
-  return { report: shown('index.html'), postmortem: shown('postmortem.md') };
 }
 
 /** Where the kernel allows it: a rig that waits for a core measures the machine, and not the mesh. */

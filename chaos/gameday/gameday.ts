@@ -4,13 +4,8 @@
  * returns.
  */
 import { randomBytes } from 'node:crypto';
-import { availableParallelism, totalmem } from 'node:os';
 import { keepCoverage } from '../../alerts/coverage/index.js';
-import {
-  type ExistingWatch,
-  judgedAt,
-  startExisting,
-} from '../../alerts/watch/existing/existing.js';
+import { startExisting } from '../../alerts/watch/existing/existing.js';
 import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';
@@ -20,6 +15,7 @@ import { counted } from '../../base/terminal.js';
 import { findTool } from '../../base/tools.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { DrillEvent } from '../../runbooks/events.js';
+import { scenarioRecordEvent } from '../../runbooks/recorded.js';
 import { pageFor, readPages } from '../../runbooks/pages.js';
 import type {
   AlertRecord,
@@ -27,7 +23,6 @@ import type {
   RunbookFact,
   ScenarioRecord,
   TimelineEvent,
-  Verdict,
 } from '../../runbooks/record.js';
 import type { RuleGroup, Slo } from '../../slo/index.js';
 import type { Guard } from '../guard/guard.js';
@@ -35,7 +30,7 @@ import { localScrape, targetProblem } from '../faults/kinds.js';
 import { type ClientMetrics, startClientMetrics } from '../load/client-metrics.js';
 import { type Load, startPlan } from '../load/load.js';
 import type { RunContext, Timing } from '../runner/context.js';
-import { type Firing, firingsOf } from '../runner/firings.js';
+import { firingsOf } from '../runner/firings.js';
 import type { LocalPoint } from '../runner/injection.js';
 import { Journal } from '../runner/journal.js';
 import { ScenarioRun } from '../runner/run-scenario.js';
@@ -54,6 +49,16 @@ import { clientSeries, proxySeries } from './series.js';
 import type { System } from '../system/model.js';
 import { namesOf } from '../system/names.js';
 import { type RunningSystem, startSystem } from '../system/start.js';
+import {
+  isExpected,
+  loadOf,
+  loadText,
+  machineOf,
+  measurementOf,
+  systemOf,
+  verdictCode,
+  worst,
+} from './day-record.js';
 import { alertEvent, alertEvents, inOrder } from './timeline.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
@@ -341,6 +346,7 @@ class GameDay {
     };
     const record = await new ScenarioRun(context, read).run();
     this.#scenarios.push(record);
+    view.event?.(scenarioRecordEvent(record));
     view.line(`${record.verdict}  ${scenario.title}`);
   }
 
@@ -358,7 +364,7 @@ class GameDay {
   }
 
   async outcome(startedMs: number): Promise<GameDayOutcome> {
-    const { options, slos, timing, clock, id, view } = this.#parts;
+    const { options, slos, timing, clock, id, view, judging } = this.#parts;
     view.progress('gathering what was measured');
     const watch = this.#watch as Watch;
     const load = this.#load as Load;
@@ -410,54 +416,19 @@ class GameDay {
         factor: timing.timeScale,
         text: scaleText(timing.timeScale),
         hourMs: hourMs * timing.timeScale,
+        ...(options.scaleWhy !== undefined && { why: options.scaleWhy }),
       },
-      measurement: {
-        kind: watch.kind,
-        why:
-          options.prometheus === 'auto'
-            ? watch.kind === 'embedded'
-              ? 'Prometheus and Alertmanager were not both found'
-              : 'Prometheus and Alertmanager were found'
-            : options.existing
-              ? `asked at ${options.existing.prometheus.url}, and not changed`
-              : `asked for by --prometheus ${options.prometheus === 'embedded' ? 'embedded' : 'real'}`,
-        ...judgedBy(watch),
-        ...versions(watch.version),
-        scrapeIntervalMs: timing.scrapeIntervalMs,
-        evaluationIntervalMs: timing.evaluationIntervalMs,
-        deliveryAllowanceMs: timing.allowanceMs,
-      },
-      load: {
-        kind: load.kind,
-        ...(load.version !== undefined && { version: load.version }),
-        requestsPerSecond:
-          load.requestsPerSecond ?? (1000 * load.points.count) / Math.max(1, endedMs - startedMs),
-        measuredFrom: 'intended start',
-        dropped: load.points.dropped,
-        total: load.points.totals(fromMs, endedMs),
-      },
-      system: {
-        name: description.name,
-        ...(description.trustDomain !== undefined && { trustDomain: description.trustDomain }),
-        services: servicesOf(this.#system),
-        processes: description.processes,
-        ...(description.certificateLifetimeMs !== undefined && {
-          certificateLifetimeMs: description.certificateLifetimeMs,
-        }),
-        ...(sections.length > 0 && { sections }),
-      },
+      ...(judging.remarks.length > 0 && { remarks: judging.remarks }),
+      measurement: measurementOf(watch, options, timing),
+      load: loadOf(load, { fromMs, startedMs, endedMs }),
+      system: systemOf(this.#system, sections),
       scenarios: this.#scenarios,
       series,
       alerts,
       timeline: inOrder(events, this.#scenarios),
       budgets,
       ...(coverage && { coverage: coverage.alerts }),
-      machine: {
-        platform: process.platform,
-        cpus: availableParallelism(),
-        memoryBytes: totalmem(),
-        node: process.version,
-      },
+      machine: machineOf(),
     };
     return {
       record,
@@ -506,64 +477,3 @@ class GameDay {
     await this.#client?.stop();
   }
 }
-
-function loadText({ kind, requestsPerSecond }: Load): string {
-  if (kind === 'existing') return 'the load that there is';
-  const rate = requestsPerSecond === undefined ? '' : `${requestsPerSecond} requests a second `;
-  return `${rate}by ${kind}`;
-}
-
-const isExpected = (scenario: ScenarioRecord, firing: Firing): boolean =>
-  scenario.expectations.some(
-    (e) =>
-      e.name === firing.name &&
-      e.severity === firing.severity &&
-      Object.entries(e.labels).every(([k, v]) => firing.labels[k] === v),
-  );
-
-function servicesOf(system: System): GameDayRecord['system']['services'] {
-  const { workloads, namespace } = system.description;
-  return [...new Set(workloads.map((w) => w.service))].map((name) => {
-    const own = workloads.filter((w) => w.service === name);
-    const [first] = own;
-    return {
-      name,
-      namespace,
-      replicas: own.length,
-      calls: [...(first?.calls ?? [])],
-      ...(first?.identity !== undefined && { identity: first.identity }),
-    };
-  });
-}
-
-/** Where alerts were judged, and who else was told, of a watch that runs already. */
-function judgedBy(watch: Watch): { judgedAt?: string; toldBesides?: string[] } {
-  if (!('judgedAt' in watch)) return {};
-  const { judgedAt: where, toldBesides } = watch as ExistingWatch;
-  return { judgedAt: judgedAt[where], toldBesides: toldBesides() };
-}
-
-/** `Prometheus 2.42.0, Alertmanager 0.25.0`. */
-function versions(text: string): { prometheusVersion?: string; alertmanagerVersion?: string } {
-  const prometheus = /Prometheus (\S+?)(,|$)/.exec(text)?.[1];
-  const alertmanager = /Alertmanager (\S+?)(,|$)/.exec(text)?.[1];
-  return {
-    ...(prometheus !== undefined && { prometheusVersion: prometheus }),
-    ...(alertmanager !== undefined && { alertmanagerVersion: alertmanager }),
-  };
-}
-
-export const verdictCode: Record<Verdict, number> = {
-  PASS: exitCode.ok,
-  FAIL: exitCode.failed,
-  INCONCLUSIVE: exitCode.inconclusive,
-  ABORTED: exitCode.aborted,
-};
-
-const order: Verdict[] = ['PASS', 'INCONCLUSIVE', 'FAIL', 'ABORTED'];
-
-/** A game day in which nothing was judged has not passed. */
-export const worst = (verdicts: readonly Verdict[]): Verdict =>
-  verdicts.length === 0
-    ? 'INCONCLUSIVE'
-    : verdicts.reduce((a, b) => (order.indexOf(b) > order.indexOf(a) ? b : a));

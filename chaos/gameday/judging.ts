@@ -12,6 +12,7 @@ import {
   withDistinctNames,
 } from '../../alerts/scale/index.js';
 import type { AlertmanagerOptions } from '../../alerts/watch/index.js';
+import { formatDurationMs } from '../../base/duration.js';
 import { formatProblem, UserError } from '../../base/errors.js';
 import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
 import type { Timing } from '../runner/context.js';
@@ -64,7 +65,10 @@ export function judgingOf(by: JudgedBy): Judging {
     groups,
     alertmanager: alertmanagerOf(by),
     receivers: routing?.receivers.map((r) => r.name),
-    remarks: [...own.adjusted, ...own.unscalable].map((r: RuleRemark) => formatProblem(r)),
+    remarks: [
+      ...[...own.adjusted, ...own.unscalable].map((r: RuleRemark) => formatProblem(r)),
+      ...lookbackRemark(timing),
+    ],
   };
 }
 
@@ -83,6 +87,22 @@ function alertmanagerOf({ alertmanager, silences, drill, timeScale, routingMs }:
   if (!drill.library) return undefined;
   return { file: 'the standard routing', config: standardRouting(), timeScale, ...silenced };
 }
+
+/** Prometheus's own default of --query.lookback-delta. */
+const lookbackMs = 300_000;
+
+/**
+ * A scaled one would be some scrapes long, and each hiccup of the machine a gap. What ends is marked as stale by the
+ * scrape that finds nobody, at any scale.
+ */
+const lookbackRemark = ({ timeScale }: Timing): string[] =>
+  timeScale === 1
+    ? []
+    : [
+        'the lookback delta is not scaled: a sample counts as current for 5m of real time, as in production, and not ' +
+          `for ${formatDurationMs(Math.round(lookbackMs * timeScale))}; series that end without a stale marker are ` +
+          'seen longer than they would be',
+      ];
 
 /** Rules are written for scrapes this far apart, where nothing says otherwise. */
 const usualScrapeMs = 15_000;

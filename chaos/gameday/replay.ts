@@ -1,17 +1,25 @@
 /** `firedrill gameday replay`: a recorded day again, at any speed, from its events or its record. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { styleFor } from '../../base/terminal.js';
+import { tryFolder } from '../../base/writable-folder.js';
 import { type Clock, realClock, sleep } from '../../base/clock.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { type DrillEvent, drillEvents, eventText, parseEvents } from '../../runbooks/events.js';
 import { readRecord } from '../../runbooks/record-schema.js';
+import { recordedIn } from '../../runbooks/recorded.js';
+import { terminalSummary } from '../../runbooks/report/terminal.js';
 import { clockText } from '../../runbooks/words.js';
 import { eventFileName } from './event-file.js';
+import type { GameDayOutcome } from './gameday.js';
+import { writeReport } from './report-folder.js';
 
 export interface ReplayOptions {
   /** Times as fast as it was; `max` without waiting. */
   speed: string;
   format: string;
+  /** Where the report is written anew, instead of saying each event. */
+  report?: string;
 }
 
 /** Of a folder of a report. */
@@ -38,11 +46,13 @@ export async function replayCommand(
   if (options.format !== 'text' && options.format !== 'json') {
     throw new UserError({ message: `bad --format '${options.format}'`, expected: 'text or json' });
   }
+  if (options.report !== undefined) return reportAgain(folder, options.report);
   const events = eventsIn(folder);
   const startMs = clock.nowMs();
   const firstMs = events[0]?.atMs ?? 0;
   for (const event of events) {
     const dueMs = startMs + (event.atMs - firstMs) / speed;
+    if (options.format === 'text' && event.kind.endsWith('-record')) continue;
     const waitMs = dueMs - clock.nowMs();
     if (waitMs > 0) await sleep(waitMs);
     process.stdout.write(
@@ -51,5 +61,22 @@ export async function replayCommand(
         : `${clockText(event.atMs)}  ${eventText(event)}\n`,
     );
   }
+  return exitCode.ok;
+}
+
+/** Byte for byte what the day itself wrote: from its events alone. */
+function reportAgain(folder: string, out: string): number {
+  const file = join(folder, eventFileName);
+  if (!existsSync(file)) {
+    throw new UserError({
+      message: `${file} cannot be read`,
+      expected: "a game day's report folder",
+    });
+  }
+  const recorded = recordedIn(file, parseEvents(file, readFileSync(file, 'utf8')));
+  tryFolder(out, 'the folder of the report');
+  const outcome = recorded as GameDayOutcome;
+  const paths = writeReport(out, outcome);
+  process.stdout.write(terminalSummary(outcome.record, styleFor(process.stdout), paths));
   return exitCode.ok;
 }

@@ -24,7 +24,12 @@ export function howRows(record: GameDayRecord): [string, string][] {
     (s) => `${s.name}${s.replicas > 1 ? ` (${s.replicas})` : ''}`,
   );
   return [
-    ['Time scale', timeScale.factor === 1 ? 'none: windows as in production' : scaled],
+    [
+      'Time scale',
+      (timeScale.factor === 1 ? 'none: windows as in production' : scaled) +
+        (timeScale.why === undefined ? '' : ` (${timeScale.why})`),
+    ],
+    ...remarkRows(record),
     ['Rules evaluated by', m.kind === 'prometheus' ? real.replaceAll(/ {2,}/g, ' ') : embedded],
     [
       'Scraped',
@@ -57,6 +62,17 @@ export function howRows(record: GameDayRecord): [string, string][] {
 function toldText(besides: readonly string[] | undefined): string {
   if (besides === undefined || besides.length === 0) return '';
   return `Also notified: ${besides.join(', ')}. `;
+}
+
+/** Of hundreds of rules the first ones tell the kind. */
+const remarksMax = 12;
+
+function remarkRows({ remarks = [] }: GameDayRecord): [string, string][] {
+  const left = remarks.length - remarksMax;
+  const shown = remarks
+    .slice(0, remarksMax)
+    .map((r): [string, string] => ['Not as in production', r]);
+  return left > 0 ? [...shown, ['Not as in production', `and ${left} more`]] : shown;
 }
 
 function meshText({ system }: GameDayRecord): string {

@@ -143,6 +143,9 @@ export const resultSchema = z.strictObject({
   durationSeconds: seconds,
   /** What the rules' times were multiplied with, such as 1/240. */
   timeScale: text,
+  timeScaleWhy: text.optional(),
+  /** What of the rules and the routing is not as in production. */
+  remarks: z.array(text).optional(),
   engine: z.enum(['prometheus', 'embedded']),
   load: z.enum(['k6', 'embedded', 'locust', 'existing']),
   client,
@@ -184,6 +187,8 @@ export function resultOf(record: GameDayRecord): GameDayResult {
     startedAt: instant(record.startedMs),
     durationSeconds: inSeconds(record.endedMs - record.startedMs),
     timeScale: record.timeScale.text,
+    ...(record.timeScale.why !== undefined && { timeScaleWhy: record.timeScale.why }),
+    ...(record.remarks && { remarks: record.remarks }),
     engine: record.measurement.kind,
     load: record.load.kind,
     client: clientOf(record.load.total),

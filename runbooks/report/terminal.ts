@@ -82,7 +82,8 @@ function expectationLine(
   const hidden =
     e.withheld && e.inTime ? `  ${style.dim(`${e.withheld.how} by ${e.withheld.by}`)}` : '';
   const why = e.inTime || !judged ? hidden : `  ${style.red(outcomeWord(e))}`;
-  const theory = e.theory ? `, theory ${bandText(e.theory)}` : '';
+  const fired = e.firedAfterMs === undefined ? '' : `fired after ${timeText(e.firedAfterMs)}, `;
+  const theory = e.theory ? `, ${fired}theory ${bandText(e.theory)}` : '';
   return `${mark} ${name}  ${took.padStart(7)}  ${style.dim(`deadline ${timeText(e.deadlineMs)}${theory}`)}${why}`;
 }
 

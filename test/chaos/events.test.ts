@@ -13,6 +13,9 @@ import {
   eventText,
   parseEvents,
 } from '../../runbooks/events.js';
+import type { GameDayRecord } from '../../runbooks/record.js';
+import { dayRecordEvent, recordedIn, scenarioRecordEvent } from '../../runbooks/recorded.js';
+import { gameDayFiles } from '../../runbooks/report/files.js';
 import { badGameDay, goodGameDay } from '../runbooks/fixture.js';
 import { cartErrors, smallDrill } from './small-drill.js';
 
@@ -101,6 +104,19 @@ test('a report is played again, from its events or, where it is older than they 
   file.write({ kind: 'abort', atMs: 30, scenario: 's', condition: 'after the end' });
   expect(told(eventsIn(path))).toEqual(['abort', 'budget']);
   await expect(replayCommand(path, { speed: '0', format: 'text' })).rejects.toThrow('bad --speed');
+});
+
+test.each([goodGameDay, badGameDay])('a record is made anew from its events alone', (make) => {
+  const record = JSON.parse(JSON.stringify(make())) as GameDayRecord;
+  const shared = { proxies: ['127.0.0.1:4191'], controller: '', slos: 'slo.yaml', window: '2s' };
+  // As they stand in the file: what is known at the end only is not in a scenario's own event.
+  const early = record.scenarios.map((s) => scenarioRecordEvent({ ...s, budgetSpent: [] }));
+  const events = [...early, dayRecordEvent(record, shared)];
+  const lines = events.map((event) => JSON.stringify(event)).join('\n');
+  const again = recordedIn('e.jsonl', parseEvents('e.jsonl', lines));
+  expect(again).toEqual({ record, shared });
+  expect([...gameDayFiles(again.record, again.shared)]).toEqual([...gameDayFiles(record, shared)]);
+  expect(() => recordedIn('e.jsonl', early)).toThrow('e.jsonl: the day was cut off before its end');
 });
 
 test('a folder that cannot be written is told before anything is started', () => {

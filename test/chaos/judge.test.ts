@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Notification } from '../../alerts/watch/index.js';
 import { firingsOf } from '../../chaos/runner/firings.js';
 import { type Evidence, judge } from '../../chaos/runner/judge.js';
-import { verdictCode, worst } from '../../chaos/gameday/gameday.js';
+import { verdictCode, worst } from '../../chaos/gameday/day-record.js';
 import { fault, fires, good, measured, page, scenario, slo } from './evidence.js';
 
 test('a run in which all went well passes, with times counted from the confirmation', () => {

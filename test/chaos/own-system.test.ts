@@ -1,5 +1,5 @@
 /** A folder with a firedrill.yaml of one's own: its services, rules, routing and load; and nothing is left of it. */
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { tryFolder } from '../../base/writable-folder.js';
@@ -45,6 +45,20 @@ test(
       inTime: true,
     });
     expect(journals(drill.folder)).toEqual([]);
+    // From its events alone, the same report byte for byte.
+    const report = `${drill.folder}/gameday-report`;
+    cpSync(`${report}/events.jsonl`, `${drill.folder}/events/events.jsonl`);
+    const again = await firedrill(drill.folder, 'gameday', 'replay', 'events', '--report', 'again')
+      .ended;
+    expect([again.code, again.output]).toEqual([0, expect.stringContaining('BackDown page')]);
+    const files = readdirSync(report, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.\w+$/.test(name),
+    );
+    expect(files.length).toBeGreaterThan(6);
+    for (const name of files.filter((name) => name !== 'events.jsonl')) {
+      const [was, is] = [report, `${drill.folder}/again`].map((f) => readFileSync(`${f}/${name}`));
+      expect([name, is!.equals(was!)]).toEqual([name, true]);
+    }
   },
   limitMs,
 );

@@ -1,0 +1,29 @@
+/** Writes the folder of a report: of a day that has just been run, or of one that is played again. */
+import { mkdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { writeFileWhole } from '../../base/write-file.js';
+import { gameDayFiles } from '../../runbooks/report/files.js';
+import { junitXml } from '../../runbooks/report/junit.js';
+import type { GameDayOutcome } from './gameday.js';
+
+export interface ReportPaths {
+  report: string;
+  postmortem: string;
+}
+
+/** The measurements first: whatever goes wrong with the report, they are not lost. */
+export function writeReport(out: string, outcome: GameDayOutcome, junit?: string): ReportPaths {
+  mkdirSync(out, { recursive: true });
+  writeFileWhole(join(out, 'record.json'), `${JSON.stringify(outcome.record)}\n`);
+  for (const [name, text] of gameDayFiles(outcome.record, outcome.shared)) {
+    const path = join(out, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileWhole(path, text);
+  }
+  if (junit !== undefined) {
+    mkdirSync(dirname(junit), { recursive: true });
+    writeFileWhole(junit, junitXml(outcome.record));
+  }
+  const shown = (name: string): string => relative('', join(out, name)) || name;
+  return { report: shown('index.html'), postmortem: shown('postmortem.md') };
+}
