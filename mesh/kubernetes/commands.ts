@@ -8,10 +8,10 @@ import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
 import { registerProfile } from './profile/profile-command.js';
 import { registerCanary } from './observe/canary-command.js';
 import { registerObserve } from './observe/observe-commands.js';
-import { registerInstall } from './install/install-commands.js';
+import { type LoadMonitoring, registerInstall } from './install/install-commands.js';
 
-export function registerKubernetes(program: Command): void {
-  registerInstall(program);
+export function registerKubernetes(program: Command, monitoring: LoadMonitoring): void {
+  registerInstall(program, monitoring);
   registerInject(program);
   registerProxyInit(program);
   registerCheck(program);

@@ -44,8 +44,7 @@ export const meshMetrics = {
   buildInfo: 'proxy_build_info',
 } as const;
 
-/** What scrape configurations call the mesh's parts: the label `job`. */
-export const meshJobs = { controller: 'firedrill-controller', proxy: 'firedrill-proxy' } as const;
+export { meshJobs } from '../../mesh/jobs.js';
 
 /** Boundaries of `response_latency_ms`, in milliseconds. */
 export const meshLatencyBounds: readonly number[] = [

@@ -9,7 +9,7 @@ const run = (command: string, ...args: string[]): string =>
   execFileSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 
 /** A program and the libraries that it names. */
-function addProgram(root: string, file: string, at: string): void {
+export function addProgram(root: string, file: string, at: string): void {
   const put = (from: string, to: string): void => {
     if (existsSync(to)) return;
     mkdirSync(dirname(to), { recursive: true });

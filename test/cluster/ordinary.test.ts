@@ -1,13 +1,22 @@
 /** The mesh on a whole node: pods under a kubelet, as ordinary clusters have them. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { program } from '../../base/paths.js';
+import { realClock } from '../../base/clock.js';
 import { findTool } from '../../base/tools.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
+import { monitoringParts } from '../../alerts/library/monitoring.js';
 import { applyAll, waitAvailable } from '../../mesh/kubernetes/install/apply.js';
 import { manifests } from '../../mesh/kubernetes/install/manifests.js';
 import { defaultValues } from '../../mesh/kubernetes/install/values.js';
+import { libraryGroups } from '../../alerts/library/library.js';
+import { PrometheusClient } from '../../slo/budget/prometheus.js';
+import { askPanels, emptyPanels } from '../../slo/dashboards/answers.js';
+import { commonDashboards } from '../../slo/dashboards/dashboards.js';
 import { until } from '../kubernetes/until.js';
 import { testWith } from '../tools.js';
 import { productImage } from './image.js';
+import { startPrometheus } from './prometheus.js';
 import { type Node, nodeTools, startNode } from './node.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -88,8 +97,15 @@ beforeAll(async () => {
   if (!possible) return;
   node = await startNode();
   node.importImage(productImage(node.folder, image));
-  const values = { ...defaultValues(), image, imagePullPolicy: 'Never' as const };
-  const objects = manifests(values).map((m) => m.object);
+  const values = {
+    ...defaultValues(),
+    image,
+    imagePullPolicy: 'Never' as const,
+    monitoring: { enabled: true, operator: false, release: '', interval: '1s' },
+  };
+  const objects = manifests(values, '', monitoringParts())
+    .filter((m) => m.when !== 'monitoring.operator')
+    .map((m) => m.object);
   await applyAll(node.api, objects, () => undefined);
   // Says yes only when a pod that is created next is injected.
   expect(await waitAvailable(node.api, objects, 120_000)).toBeUndefined();
@@ -215,3 +231,58 @@ needs('a Job ends when its app does', { timeout: limitMs }, async () => {
     120_000,
   );
 });
+
+const observed = isRoot ? testWith(...nodeTools, 'prometheus-kubernetes') : test.skip;
+
+observed(
+  'a Prometheus finds the mesh by what install wrote, and answers every rule and dashboard',
+  { timeout: limitMs },
+  async () => {
+    const shop = await meshedNamespace();
+    const { pod, service } = within(shop);
+    await node.api.create(service('web', { ports: [{ port: 80, targetPort: 8080 }] }));
+    await node.api.create(pod('web', script(asker(`http://web.${shop}/`))));
+    const prometheus = await startPrometheus(node);
+    try {
+      const client = new PrometheusClient(prometheus.url);
+      const answer = (query: string) => client.query(query, realClock.nowMs()).catch(() => []);
+      // Two scrapes with a request between them: then there is a rate.
+      await until(
+        async () =>
+          (await answer(`rate(request_total{workload="web",dst="web.${shop}"}[10s]) > 0`)).length >
+          0,
+        'the rate of requests',
+        120_000,
+      );
+      const dashboards = commonDashboards().filter((d) => d.uid !== 'firedrill-fleet');
+      const nowMs = realClock.nowMs();
+      const times = { startMs: nowMs - 30_000, endMs: nowMs, rateIntervalMs: 10_000 };
+      const empty = emptyPanels(dashboards, await askPanels(dashboards, client, times));
+      // Budgets are of SLOs, and nobody has written one yet.
+      expect(empty.filter((title) => !/SLO|[Bb]udget|Burn/.test(title))).toEqual([]);
+      const rules = libraryGroups({ scrapeIntervalMs: 30_000 }).flatMap((g) => g.rules);
+      const firing: string[] = [];
+      for (const rule of rules) {
+        const found = await client.query(rule.expr, realClock.nowMs());
+        if (rule.kind === 'alert' && found.length > 0) firing.push(rule.alert);
+      }
+      expect(firing).toEqual([]);
+      const [all] = await answer('count(up == 1)');
+      const jobs = await answer('count by (job) (up == 1)');
+      expect(jobs.map((s) => s.labels.job).sort()).toEqual([
+        'firedrill-controller',
+        'firedrill-injector',
+        'firedrill-proxy',
+      ]);
+      expect(all?.value).toBeGreaterThanOrEqual(3);
+      const args = ['check', '--output', 'json', '--kubeconfig', node.kubeconfig];
+      const said = execFileSync(process.execPath, [program('cli'), ...args], { encoding: 'utf8' });
+      const { results } = JSON.parse(said) as { results: { id: string; result: string }[] };
+      const bad = results.filter((r) => r.result !== 'success').map((r) => r.id);
+      // No Gateway API here, an image called test, and one replica of each.
+      expect(bad).toEqual(['gateway-api-crds', 'control-plane-version', 'ha-replicas']);
+    } finally {
+      prometheus.stop();
+    }
+  },
+);

@@ -12,6 +12,7 @@ import {
   preChecks,
 } from '../../mesh/kubernetes/check/cluster-checks.js';
 import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';
+import { scrapeChecks, whyNotScraped } from '../../mesh/kubernetes/check/scrape-checks.js';
 import { proxyChecks } from '../../mesh/kubernetes/check/proxy-checks.js';
 import type { CheckResult } from '../../mesh/kubernetes/check/model.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
@@ -133,15 +134,19 @@ needs(
     let last: Map<string, CheckResult> = new Map();
     await until(async () => {
       last = (await check()).results;
-      return bad(last).length === 1;
+      return bad(last).length === 2;
     }, 'green').catch(() => undefined);
-    // There is no node here that would route the webhook's Service; with one, test/cluster has all of it green.
+    // No node routes the webhook's Service here, and there is no Prometheus: test/cluster has all of it green.
     expect([...last.values()].filter((r) => r.result !== 'success')).toMatchObject([
       { id: 'injection-works', result: 'error', reason: expect.stringMatching(/failed to call/) },
+      { id: 'metrics-scraped', result: 'warning' },
     ]);
     // Asked about proxies, and there is none: nothing was looked at, which is not green.
     const none = await check('--proxy');
-    expect([none.code, bad(none.results)]).toEqual([1, ['injection-works', 'proxy-ready']]);
+    expect([none.code, bad(none.results)]).toEqual([
+      1,
+      ['injection-works', 'metrics-scraped', 'proxy-ready'],
+    ]);
     expect(none.results.get('proxy-ready')?.reason).toMatch(/^no pod has a proxy/);
   },
 );
@@ -200,6 +205,7 @@ needs('each fault is found by its check', async () => {
     'config-accounts',
     'crds-established',
     'injection-works',
+    'metrics-scraped',
     'proxy-injected',
     'proxy-ready',
     'webhook-ca-bundle',
@@ -228,9 +234,32 @@ test('no cluster is a failed check with what to do, in JSON too', async () => {
   expect(new Set(results.slice(1).map((r) => r.result))).toEqual(new Set(['skipped']));
 });
 
+test('what is not scraped has its reason', () => {
+  const wanted = { job: 'firedrill-proxy', namespace: 'shop', pod: 'cart-1' };
+  const target = (job: string, pod: string, health: 'up' | 'down' = 'up') => ({
+    labels: { job, namespace: 'shop', pod },
+    discoveredLabels: {},
+    health,
+    lastError: health === 'down' ? 'connection refused' : '',
+  });
+  const why = (...targets: ReturnType<typeof target>[]) => whyNotScraped(wanted, targets);
+  expect(why(target('firedrill-proxy', 'cart-1'))).toBeUndefined();
+  expect(why(target('firedrill-proxy', 'cart-1', 'down'))).toMatch(/connection refused/);
+  expect(why(target('pods', 'cart-1'))).toMatch(/as job pods, and rules ask for firedrill-proxy/);
+  expect(why(target('firedrill-proxy', 'web-1'))).toMatch(/not discovered/);
+  expect(why(target('pods', 'web-1'))).toMatch(/has no job firedrill-proxy/);
+});
+
 test('every check is documented under its id', () => {
   const text = readFileSync(asset('mesh/kubernetes/check/README.md'), 'utf8');
-  const all = [...apiChecks, ...preChecks, ...installedChecks, ...identityChecks, ...proxyChecks];
+  const all = [
+    ...apiChecks,
+    ...preChecks,
+    ...installedChecks,
+    ...identityChecks,
+    ...scrapeChecks,
+    ...proxyChecks,
+  ];
   const anchors = new Set([...text.matchAll(/^### (.+)$/gm)].map((m) => m[1]));
   const ids = all.map((c) => (c.id.startsWith('pre-can-create-') ? 'pre-can-create' : c.id));
   expect([...new Set(ids)].filter((id) => !anchors.has(id))).toEqual([]);

@@ -28,6 +28,7 @@ import {
   prune,
   removeAll,
 } from '../../mesh/kubernetes/install/apply.js';
+import { monitoringParts } from '../../alerts/library/monitoring.js';
 import { chartFiles, writeChart } from '../../mesh/kubernetes/install/helm.js';
 import { manifests, names } from '../../mesh/kubernetes/install/manifests.js';
 import {
@@ -335,7 +336,7 @@ async function allowed(api: KubeApi, verb: string, plural: string): Promise<bool
 }
 
 test('the chart is what the code makes, and --ha is an overlay of values', () => {
-  for (const [name, text] of chartFiles()) {
+  for (const [name, text] of chartFiles(monitoringParts())) {
     expect(
       readFileSync(join(asset('charts/firedrill'), name), 'utf8'),
       `${name}: run install --output-helm`,
@@ -352,30 +353,37 @@ test('the chart is what the code makes, and --ha is an overlay of values', () =>
   );
 });
 
-testWith('helm')('helm renders the same objects as install, plain and --ha', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'firedrill-chart-'));
-  try {
-    writeChart(folder);
-    for (const ha of [false, true]) {
-      const overlay = ha ? ['-f', join(folder, 'values-ha.yaml')] : [];
-      const args = ['template', 'firedrill', folder, '--namespace', 'firedrill', ...overlay];
-      const run = spawnSync(requireTool('helm'), args, { encoding: 'utf8' });
-      expect(run.stderr).toBe('');
-      const rendered = (parseAllDocuments(run.stdout) as { toJS(): AnyObject | null }[])
-        .map((d) => d.toJS())
-        .filter((o) => o !== null);
-      const own = manifests(readValues({ ha }))
-        .filter((m) => m.when !== 'podDisruptionBudget.enabled' || ha)
-        .map((m) => m.object)
-        .filter((o) => o.kind !== 'Namespace');
-      const byName = (list: AnyObject[]) =>
-        Object.fromEntries(list.map((o) => [`${o.kind} ${o.metadata.name}`, parsedConfig(o)]));
-      expect(byName(rendered)).toEqual(byName(own));
+testWith('helm')(
+  'helm renders the same objects as install: plain, and --ha with the Operator',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'firedrill-chart-'));
+    try {
+      writeChart(folder, monitoringParts());
+      for (const ha of [false, true]) {
+        const set = ['monitoring.operator=true', 'monitoring.release=kps'];
+        const overlay = ha
+          ? ['-f', join(folder, 'values-ha.yaml'), ...set.flatMap((s) => ['--set', s])]
+          : [];
+        const args = ['template', 'firedrill', folder, '--namespace', 'firedrill', ...overlay];
+        const run = spawnSync(requireTool('helm'), args, { encoding: 'utf8' });
+        expect(run.stderr).toBe('');
+        const rendered = (parseAllDocuments(run.stdout) as { toJS(): AnyObject | null }[])
+          .map((d) => d.toJS())
+          .filter((o) => o !== null);
+        const chosen = ha ? readValues({ ha, set }) : readValues({});
+        const own = manifests(chosen, '', monitoringParts())
+          .filter(({ when }) => ha || !/podDisruptionBudget|operator/.test(when ?? ''))
+          .map((m) => m.object)
+          .filter((o) => o.kind !== 'Namespace');
+        const byName = (list: AnyObject[]) =>
+          Object.fromEntries(list.map((o) => [`${o.kind} ${o.metadata.name}`, parsedConfig(o)]));
+        expect(byName(rendered)).toEqual(byName(own));
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+  },
+);
 
 /** Configuration files inside ConfigMaps are compared as what they say, since quoting may differ. */
 function parsedConfig(object: AnyObject): AnyObject {

@@ -30,7 +30,7 @@ function programOf(): Command {
   for (const register of [
     registerProxy,
     registerController,
-    registerKubernetes,
+    (p: Command) => registerKubernetes(p, () => Promise.reject(new Error('not asked for'))),
     registerSlo,
     registerPromql,
     registerAlerts,

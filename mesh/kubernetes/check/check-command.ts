@@ -7,6 +7,7 @@ interface Options {
   proxy?: boolean;
   namespace: string;
   proxyNamespace?: string;
+  prometheus?: string;
   output: string;
   kubeconfig?: string;
   context?: string;
@@ -20,6 +21,7 @@ export function registerCheck(program: Command): void {
     .option('--proxy', 'also the proxies in pods')
     .option('--namespace <name>', "the control plane's", 'firedrill')
     .option('--proxy-namespace <name>', 'with --proxy: only these pods')
+    .option('--prometheus <url>', 'a URL, or NAMESPACE/SERVICE:PORT; default: it is looked for')
     .option('--output <format>', 'table, short (only what failed) or json', 'table')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
@@ -29,6 +31,7 @@ export function registerCheck(program: Command): void {
 Examples:
   firedrill check --pre
   firedrill check --proxy --output json
+  firedrill check --prometheus monitoring/prometheus:9090
 
 Exit code 0: all well or warnings only. 1: something failed.`,
     )
@@ -48,6 +51,7 @@ async function run(options: Options): Promise<void> {
   const { apiChecks, installedChecks, preChecks } = await import('./cluster-checks.js');
   const { identityChecks } = await import('./identity-checks.js');
   const { proxyChecks } = await import('./proxy-checks.js');
+  const { scrapeChecks } = await import('./scrape-checks.js');
   const { anyFailed, renderResults, runChecks } = await import('./run.js');
   let unconfigured: string | undefined;
   const credentials = await findCredentials(options).catch((error: unknown) => {
@@ -57,7 +61,13 @@ async function run(options: Options): Promise<void> {
   const api = new KubeApi(credentials);
   const checks = options.pre
     ? [...apiChecks, ...preChecks]
-    : [...apiChecks, ...installedChecks, ...identityChecks, ...(options.proxy ? proxyChecks : [])];
+    : [
+        ...apiChecks,
+        ...installedChecks,
+        ...identityChecks,
+        ...scrapeChecks,
+        ...(options.proxy ? proxyChecks : []),
+      ];
   const order = [...new Set(checks.map((check) => check.category))];
   checks.sort((a, b) => order.indexOf(a.category) - order.indexOf(b.category));
   const context = {
@@ -66,6 +76,7 @@ async function run(options: Options): Promise<void> {
     clock: realClock,
     namespace: options.namespace,
     proxyNamespace: options.proxyNamespace,
+    prometheus: options.prometheus,
   };
   const results = await runChecks(checks, context);
   api.close();

@@ -17,6 +17,8 @@ export interface CheckContext {
   clock: Clock;
   /** Of the control plane. */
   namespace: string;
+  /** A URL, or `namespace/service:port`; absent: one is looked for. */
+  prometheus?: string | undefined;
   /** Only this namespace's proxies; absent: all. */
   proxyNamespace?: string | undefined;
 }

@@ -141,7 +141,8 @@ function webhookServer(
     const { method, url = '' } = request;
     if (method === 'GET') {
       const [status, text] = read(url);
-      response.writeHead(status).end(text);
+      // Prometheus 3 reads no metrics without their type.
+      response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4' }).end(text);
       return;
     }
     const review = JSON.parse(await readBody(request)) as AdmissionReview;

@@ -1,7 +1,7 @@
 /** Server-side apply of an installation, in order, and the wait until it works. */
 import { sleep } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
-import { ApiError, type KubeApi } from '../client/api.js';
+import { ApiError, isStatus, type KubeApi } from '../client/api.js';
 import { type AnyObject, type Kind, meshGroup, resourceOf, resources } from '../client/objects.js';
 import { annotations, labels } from '../annotations.js';
 import type { Pod } from '../discovery/types.js';
@@ -116,6 +116,8 @@ const removable: readonly Kind[] = [
   'Service',
   'NetworkPolicy',
   'ConfigMap',
+  'PodMonitor',
+  'PrometheusRule',
   'Secret',
   'RoleBinding',
   'Role',
@@ -134,11 +136,16 @@ export async function installedObjects(api: KubeApi, namespace: string): Promise
   const found: AnyObject[] = [];
   for (const kind of removable) {
     const { namespaced } = resources[kind];
-    const page = await api.list(resources[kind], {
-      labelSelector: `${labels.installation}=${namespace}`,
-      ...(namespaced ? { namespace } : {}),
-    });
-    found.push(...page.items.filter((o) => !isShared(o)));
+    try {
+      const page = await api.list(resources[kind], {
+        labelSelector: `${labels.installation}=${namespace}`,
+        ...(namespaced ? { namespace } : {}),
+      });
+      found.push(...page.items.filter((o) => !isShared(o)));
+    } catch (error) {
+      // A kind of somebody else that is not installed here.
+      if (!isStatus(error, 404)) throw error;
+    }
   }
   return found;
 }

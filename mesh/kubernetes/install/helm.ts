@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { packageVersion } from '../../../base/paths.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 import { manifests } from './manifests.js';
+import type { MonitoringParts } from './monitoring.js';
 import { defaultValues, haValues, type Values, valuesJsonSchema } from './values.js';
 
 const symbol = /@@([a-zA-Z.]+)@@/g;
@@ -24,7 +25,7 @@ const action = (path: string): string =>
   path === 'namespace' ? '.Release.Namespace' : `.Values.${path}`;
 
 /** Files of the chart by name. */
-export function chartFiles(): Map<string, string> {
+export function chartFiles(monitoring: MonitoringParts): Map<string, string> {
   const files = new Map<string, string>();
   const { namespace: _namespace, ...values } = defaultValues();
   const version = packageVersion();
@@ -43,7 +44,11 @@ export function chartFiles(): Map<string, string> {
   files.set('values-ha.yaml', stringify(haValues));
   files.set('values.schema.json', `${JSON.stringify(valuesJsonSchema(), undefined, 2)}\n`);
   const parts = new Map<string, string[]>();
-  for (const { object, when } of manifests(symbols(defaultValues(), '') as Values)) {
+  for (const { object, when } of manifests(
+    symbols(defaultValues(), '') as Values,
+    '',
+    monitoring,
+  )) {
     // Helm makes the namespace itself (--create-namespace).
     if (object.kind === 'Namespace') continue;
     const text = toTemplate(stringify(object, { lineWidth: 0 }));
@@ -58,14 +63,18 @@ export function chartFiles(): Map<string, string> {
 
 /** A whole scalar keeps its type (toJson); a symbol within a string is put in as it is. */
 function toTemplate(yaml: string): string {
-  return yaml
-    .replace(/"@@([a-zA-Z.]+)@@"/g, (_all, path: string) => `{{ ${action(path)} | toJson }}`)
-    .replace(symbol, (_all, path: string) => `{{ ${action(path)} }}`);
+  return (
+    yaml
+      // Rules and dashboards have templates of their own.
+      .replaceAll('{{', '{{ "{{" }}')
+      .replace(/"@@([a-zA-Z.]+)@@"/g, (_all, path: string) => `{{ ${action(path)} | toJson }}`)
+      .replace(symbol, (_all, path: string) => `{{ ${action(path)} }}`)
+  );
 }
 
-export function writeChart(folder: string): string[] {
+export function writeChart(folder: string, monitoring: MonitoringParts): string[] {
   const written: string[] = [];
-  for (const [name, text] of chartFiles()) {
+  for (const [name, text] of chartFiles(monitoring)) {
     const file = join(folder, name);
     mkdirSync(join(file, '..'), { recursive: true });
     writeFileWhole(file, text);

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { parseDurationMs } from '../../../base/duration.js';
+import type { MonitoringParts } from './monitoring.js';
 
 interface Options {
   ha?: boolean;
@@ -10,6 +11,7 @@ interface Options {
   apply?: boolean;
   wait?: string | boolean;
   outputHelm?: string;
+  outputPrometheus?: string;
   revision?: string;
   kubeconfig?: string;
   context?: string;
@@ -36,19 +38,28 @@ function shared(command: Command): Command {
     .option('--context <name>', 'of the kubeconfig');
 }
 
-export function registerInstall(program: Command): void {
+/** Rules and dashboards are made by folders after this one: whoever puts the command line together hands them in. */
+export type LoadMonitoring = () => Promise<MonitoringParts>;
+
+export function registerInstall(program: Command, monitoring: LoadMonitoring): void {
   shared(program.command('install'))
     .description('install the control plane: print its manifests, or --apply them')
     .option('--output-helm <folder>', 'write the Helm chart instead')
+    .option(
+      '--output-prometheus <folder>',
+      'write a scrape configuration, rules and dashboards for a plain Prometheus and Grafana instead',
+    )
     .addHelpText(
       'after',
       `
 Examples:
   firedrill install | kubectl apply --server-side -f -
   firedrill install --ha --set trustDomain=retail.local --apply
-  firedrill install --output-helm charts/firedrill`,
+  firedrill install --output-helm charts/firedrill
+  firedrill install --set monitoring.operator=true --set monitoring.release=kube-prometheus-stack --apply
+  firedrill install --output-prometheus monitoring/    # scrape.yaml, mesh-alerts.yaml, dashboards/*.json`,
     )
-    .action((options: Options) => run(options, false));
+    .action((options: Options) => run(options, false, monitoring));
   shared(program.command('upgrade'))
     .description(
       'upgrade with the values of the installation; --apply also prunes what is no longer part of it',
@@ -61,7 +72,7 @@ Examples:
   firedrill upgrade --revision canary --apply
   kubectl annotate namespace retail mesh.firedrill.dev/revision=canary   # its new pods follow the canary`,
     )
-    .action((options: Options) => run(options, true));
+    .action((options: Options) => run(options, true, monitoring));
   program
     .command('uninstall')
     .description('print what is installed, for kubectl delete -f -, or --apply to delete it')
@@ -80,13 +91,24 @@ Examples:
 const say = (r: { kind: string; name: string; done: string }): void =>
   void process.stdout.write(`${r.kind.toLowerCase()}/${r.name} ${r.done}\n`);
 
-async function run(options: Options, upgrade: boolean): Promise<void> {
+async function run(options: Options, upgrade: boolean, monitoring: LoadMonitoring): Promise<void> {
   const { readValues } = await import('./values.js');
   const { manifests } = await import('./manifests.js');
   const { stringify } = await import('yaml');
   if (options.outputHelm) {
     const { writeChart } = await import('./helm.js');
-    for (const file of writeChart(options.outputHelm)) process.stdout.write(`${file}\n`);
+    for (const file of writeChart(options.outputHelm, await monitoring()))
+      process.stdout.write(`${file}\n`);
+    return;
+  }
+  if (options.outputPrometheus) {
+    const { writePrometheusFiles } = await import('./monitoring.js');
+    const files = writePrometheusFiles(
+      options.outputPrometheus,
+      readValues(options),
+      await monitoring(),
+    );
+    for (const file of files) process.stdout.write(`${file}\n`);
     return;
   }
   const connect = async () => {
@@ -111,7 +133,7 @@ async function run(options: Options, upgrade: boolean): Promise<void> {
       .split('.')
       .reduce<unknown>((v, k) => (v as Record<string, unknown>)[k], values) as boolean);
   const objects = withStoredValues(
-    manifests(values, revision)
+    manifests(values, revision, await monitoring())
       .filter((m) => enabled(m.when))
       .map((m) => m.object)
       .filter((o) => !options.ignoreCrds || o.kind !== 'CustomResourceDefinition'),

@@ -6,6 +6,7 @@ import { labels, ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
 import { customResources } from '../crds/definitions.js';
 import { webhookObjects } from './webhooks.js';
+import { type MonitoringParts, monitoringObjects } from './monitoring.js';
 import { rbacObjects } from './rbac.js';
 import type { Values } from './values.js';
 
@@ -32,9 +33,9 @@ export const controllerIdentityOf = (namespace: string, trustDomain: string): st
 
 /**
  * In the order in which they must come; Argo CD keeps it by the sync waves. `revision` (or '') names a second control
- * plane beside the first: only its controller, which shares everything else.
+ * plane beside the first: only its controller, which shares everything else. `parts`: what monitoring is made of.
  */
-export function manifests(values: Values, revision = ''): Manifest[] {
+export function manifests(values: Values, revision = '', parts?: MonitoringParts): Manifest[] {
   const { namespace } = values;
   if (revision !== '')
     return controllerObjects(values, revision).map((m) => finish(m, 2, namespace));
@@ -52,6 +53,7 @@ export function manifests(values: Values, revision = ''): Manifest[] {
       secret(namespace, names.webhookSecret),
       configMap(namespace, names.bundle),
     ].map((object) => finish({ object }, 0, namespace)),
+    ...(parts ? monitoringObjects(values, parts) : []).map((m) => finish(m, 0, namespace)),
     ...[...controllerObjects(values, ''), ...injectorObjects(values)].map((m) =>
       finish(m, 1, namespace),
     ),

