@@ -59,14 +59,17 @@ export async function init(options: InitOptions, folder: string): Promise<number
     throw new UserError({ message: `${drillFileName} is there already`, expected: '--force' });
   }
   let services = options.service.map(readService);
-  if (services.length === 0) services = detect(folder);
+  const leftOut: string[] = [];
+  if (services.length === 0) services = detect(folder, leftOut);
   if (services.length === 0 && process.stdin.isTTY) services = await ask();
+  const why = leftOut.map((reason) => `; ${reason}`).join('');
   if (services.length === 0) {
     throw new UserError({
-      message: 'no Procfile, compose file or start script is here',
+      message: `no Procfile, compose file or start script says how a service is started${why}`,
       expected: "--service front='node front.js'",
     });
   }
+  nameEachOnce(services);
   withCalls(services, options.call);
   const starter = options.bare ? [] : starterOf(services, folder);
   const name = nameFrom(options.name ?? basename(resolve(folder)));
@@ -82,6 +85,7 @@ export async function init(options: InitOptions, folder: string): Promise<number
   writeFileWhole(file, text);
   readScenarios(readDrill(file).scenarios);
   const written = [`${drillFileName} (${services.map((s) => s.name).join(', ')})`];
+  for (const reason of leftOut) process.stderr.write(`left out: ${reason}\n`);
   process.stdout.write(
     `written: ${[...written, ...starter.map((s) => s.path)].join(', ')}\n` +
       (options.bare
@@ -103,7 +107,19 @@ function readService(text: string): Found {
   const name = text.slice(0, Math.max(0, at)).trim();
   const command = text.slice(at + 1).trim();
   if (at > 0 && /^[a-z][a-z0-9-]*$/.test(name) && command !== '') return { name, command };
-  throw new UserError({ message: `bad --service '${text}'`, expected: 'name=command' });
+  const expected = 'name=command, the name of lower case letters, digits and dashes';
+  throw new UserError({ message: `bad --service '${text}'`, expected });
+}
+
+function nameEachOnce(services: readonly Found[]): void {
+  for (const [i, { name }] of services.entries()) {
+    if (name === 'controller') {
+      throw new UserError({ message: "'controller' is the mesh's own name", expected: 'another' });
+    }
+    if (services.findIndex((s) => s.name === name) < i) {
+      throw new UserError({ message: `two services are called ${name}`, expected: 'one of each' });
+    }
+  }
 }
 
 function withCalls(services: readonly Found[], calls: readonly string[]): void {
@@ -113,7 +129,8 @@ function withCalls(services: readonly Found[], calls: readonly string[]): void {
       const expected = `caller=callee of ${services.map((s) => s.name).join(', ')}`;
       throw new UserError({ message: `bad --call '${call}'`, expected });
     }
-    (from.calls ??= []).push(to.name);
+    from.calls ??= [];
+    if (!from.calls.includes(to.name)) from.calls.push(to.name);
   }
 }
 
@@ -124,8 +141,11 @@ const nameFrom = (text: string): string =>
     .replace(/^[^a-z]+/, '')
     .replace(/-+$/, '') || 'drill';
 
-/** A Procfile's lines, a compose file's services that have a command, or the start script. */
-export function detect(folder: string): Found[] {
+/**
+ * A Procfile's lines, a compose file's services that have a command, or the start script. What is there and cannot be
+ * used is added to `leftOut`, with the reason.
+ */
+export function detect(folder: string, leftOut: string[]): Found[] {
   const read = (name: string): string | undefined => {
     const path = join(folder, name);
     return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
@@ -134,41 +154,65 @@ export function detect(folder: string): Found[] {
   if (procfile !== undefined) {
     return procfile.split('\n').flatMap((line) => {
       const [, name, command] = /^([\w-]+):\s*(.+)$/.exec(line.trim()) ?? [];
-      return name === undefined || command === undefined ? [] : [{ name: nameFrom(name), command }];
+      if (name === undefined || command === undefined) return [];
+      if (name !== 'release') return [{ name: nameFrom(name), command }];
+      leftOut.push('release of the Procfile, which runs once: say it as prepare');
+      return [];
     });
   }
   const compose = readdirSync(folder).find((n) => /^(docker-)?compose\.ya?ml$/.test(n));
   if (compose !== undefined) {
-    const found = composeServices(join(folder, compose));
+    const found = composeServices(join(folder, compose), leftOut);
     if (found.length > 0) return found;
   }
   const manifest = read('package.json');
-  if (manifest === undefined) return [];
-  try {
-    const { name, scripts } = JSON.parse(manifest) as {
-      name?: string;
-      scripts?: { start?: string };
-    };
-    if (scripts?.start === undefined) return [];
-    return [{ name: nameFrom(name ?? 'app'), command: scripts.start }];
-  } catch {
-    return [];
-  }
+  return manifest === undefined ? [] : startScript(manifest, folder, leftOut);
 }
 
-function composeServices(file: string): Found[] {
+function startScript(manifest: string, folder: string, leftOut: string[]): Found[] {
+  let value: { name?: unknown; scripts?: { start?: unknown } } | null;
   try {
-    const value = parse(readFileSync(file, 'utf8')) as {
-      services?: Record<string, { command?: unknown } | null>;
-    } | null;
-    return Object.entries(value?.services ?? {}).flatMap(([name, service]) => {
-      const command = service?.command;
-      const text = Array.isArray(command) ? command.join(' ') : command;
-      return typeof text === 'string' ? [{ name: nameFrom(name), command: text }] : [];
-    });
+    value = JSON.parse(manifest) as typeof value;
+  } catch (error) {
+    throw new UserError(`package.json: ${messageOf(error)}`);
+  }
+  const start = value?.scripts?.start;
+  if (typeof start !== 'string') {
+    leftOut.push('package.json has no start script');
+    return [];
+  }
+  // npm looks there first.
+  const own = join('node_modules', '.bin', start.split(' ')[0] as string);
+  const command = existsSync(join(folder, own)) ? `${dirname(own)}/${start}` : start;
+  const name = typeof value?.name === 'string' ? value.name : 'app';
+  return [{ name: nameFrom(name), command }];
+}
+
+/** Of a list of arguments: one text for sh that means the same. */
+const shellText = (args: readonly unknown[]): string =>
+  args
+    .map(String)
+    .map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`))
+    .join(' ');
+
+function composeServices(file: string, leftOut: string[]): Found[] {
+  let services: Record<string, { command?: unknown } | null> | undefined;
+  try {
+    const value = parse(readFileSync(file, 'utf8')) as { services?: typeof services } | null;
+    services = value?.services;
   } catch (error) {
     throw new UserError(`${file}: ${messageOf(error)}`);
   }
+  return Object.entries(services ?? {}).flatMap(([name, service]) => {
+    const command = service?.command;
+    const text = Array.isArray(command) ? shellText(command) : command;
+    if (typeof text !== 'string') {
+      leftOut.push(`${name} of ${basename(file)}, which has no command`);
+      return [];
+    }
+    // $$ is how compose writes a $.
+    return [{ name: nameFrom(name), command: text.replaceAll('$$', () => '$') }];
+  });
 }
 
 async function ask(): Promise<Found[]> {

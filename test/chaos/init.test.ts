@@ -1,7 +1,8 @@
 /** From two programs of one's own to a verdict: what `init` writes is a drill as it stands. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { detect, init } from '../../chaos/system/init-command.js';
 import { drillFolder, firedrill } from './drill.js';
 
 const limitMs = 120_000;
@@ -63,4 +64,60 @@ test('--bare writes the drill alone, and a drill without scenarios is refused by
     const { code, output } = await firedrill(folder, 'gameday', verb).ended;
     expect([code, output]).toEqual([2, expect.stringContaining('no scenarios, so nothing')]);
   }
+});
+
+test.each([
+  [['a=x', 'a=y'], [], 'two services are called a'],
+  [['controller=x'], [], "'controller' is the mesh's own name"],
+  [['My_API=x'], [], 'lower case letters, digits and dashes'],
+  [['a=x'], ['a=b'], "bad --call 'a=b'"],
+])('--service %j --call %j is refused, and nothing is written', async (service, call, words) => {
+  const folder = drillFolder();
+  await expect(init({ service, call }, folder)).rejects.toThrow(words);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test.each<[string, Record<string, string>, string[], string[]]>([
+  [
+    'a release runs once',
+    { Procfile: 'web: x\nrelease: y\n' },
+    ['web: x'],
+    ['release of the Proc'],
+  ],
+  [
+    'arguments mean the same to sh',
+    {
+      'compose.yaml': `services: { a: { command: [sh, -c, "x; echo it's $$A"] }, db: { image: y } }`,
+    },
+    [`a: sh -c 'x; echo it'\\''s $A'`],
+    ['db of compose.yaml, which has no command'],
+  ],
+  [
+    'nothing starts it',
+    { 'package.json': '{"name":"x"}' },
+    [],
+    ['package.json has no start script'],
+  ],
+  [
+    'a program of npm',
+    { 'package.json': '{"scripts":{"start":"next start"}}' },
+    ['app: next start'],
+    [],
+  ],
+  [
+    'a program of the package',
+    { 'package.json': '{"scripts":{"start":"next start"}}', 'node_modules/.bin/next': '' },
+    ['app: node_modules/.bin/next start'],
+    [],
+  ],
+])('detected: %s', (_, files, services, reasons) => {
+  const folder = drillFolder();
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  const leftOut: string[] = [];
+  const found = detect(folder, leftOut).map(({ name, command }) => `${name}: ${command}`);
+  expect(found).toEqual(services);
+  expect(leftOut).toEqual(reasons.map((r) => expect.stringContaining(r)));
 });
