@@ -9,6 +9,7 @@ import type { LoadCommandOptions } from './load/command.js';
 import { registerRoute } from './gameday/route-command.js';
 import { registerLoad } from './load/profile-command.js';
 import { registerRelay } from './relay/command.js';
+import { registerToolkit } from './toolkit/command.js';
 import { registerInit } from './system/init-command.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
@@ -27,6 +28,7 @@ export function registerChaos(program: Command): void {
     .command('chaos')
     .description('scenarios, the kill switch, and cleaning up after a crash');
 
+  registerToolkit(chaos);
   chaos
     .command('list')
     .description('the scenarios that come with the package')

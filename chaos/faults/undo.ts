@@ -14,15 +14,21 @@ export type Undo =
       folder: string;
       /** For the undo, and again until what confirmed the fault does so no longer. */
       limitMs: number;
-      /** Ends with 0 while the fault is on. */
-      confirm: string[];
+      /** Ends with 0 while the fault is on; absent where nobody can tell. */
+      confirm?: string[];
+      env?: Record<string, string>;
     }
   | { kind: 'requests'; requests: UndoRequest[] };
 
 export interface UndoRequest {
-  method: 'POST' | 'DELETE';
+  method: string;
   url: string;
   body?: Record<string, unknown>;
+  headers?: Record<string, string>;
+  /** Instead of a body. */
+  text?: string;
+  /** A server that is gone, or that knows nothing of it, is a failure too. */
+  strict?: boolean;
 }
 
 /** Stands for the lease's id in an undo. */
@@ -42,9 +48,10 @@ export async function runUndo(undo: Undo, id: string): Promise<void> {
     return;
   }
   const { argv, folder, limitMs, confirm } = undo;
-  const env = { FIREDRILL_FAULT: id };
+  const env = { ...undo.env, FIREDRILL_FAULT: id };
   const failure = failureOf(await runCommand({ argv, folder, limitMs, env }));
   if (failure !== undefined) throw new Error(`its undo failed: ${failure}`);
+  if (confirm === undefined) return;
   const end = performance.now() + limitMs;
   for (;;) {
     const { code, trouble } = await runCommand({ argv: confirm, folder, limitMs, env });
@@ -58,20 +65,29 @@ export async function runUndo(undo: Undo, id: string): Promise<void> {
 }
 
 /** A proxy that has ended took its faults with it; a fault that it does not know is not there. */
-async function ask({ method, url, body }: UndoRequest): Promise<void> {
+async function ask({
+  method,
+  url,
+  body,
+  headers,
+  text: written,
+  strict,
+}: UndoRequest): Promise<void> {
   let response: Response;
   try {
     response = await fetch(url, {
       method,
       signal: AbortSignal.timeout(requestLimitMs),
+      ...(headers && { headers }),
+      ...(written !== undefined && { body: written }),
       ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
   } catch (error) {
     const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException) : undefined;
-    if (cause?.code === 'ECONNREFUSED') return;
+    if (cause?.code === 'ECONNREFUSED' && !strict) return;
     throw new Error(`${method} ${url}: ${messageOf(cause ?? error)}`, { cause: error });
   }
   const text = await response.text();
-  if (response.ok || response.status === 404) return;
+  if (response.ok || (response.status === 404 && !strict)) return;
   throw new Error(`${method} ${url} answered ${response.status}: ${text.trim().slice(0, 200)}`);
 }

@@ -63,6 +63,11 @@ export async function recoverFile(file: string): Promise<Recovery> {
 const undoLimitMs = 45_000;
 
 async function undo({ url, undo: own }: Intent): Promise<string> {
+  // A rollback has no holder.
+  if (own && !url.startsWith('http')) {
+    await runUndo(own, url);
+    return 'was undone';
+  }
   try {
     await askJson(url, { method: 'DELETE', timeoutMs: undoLimitMs });
     return 'was undone';

@@ -9,7 +9,7 @@ import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { PrometheusClient } from '../../../slo/budget/prometheus.js';
 import { type AmAlert, AlertmanagerApi } from '../../routing/alertmanager-api.js';
 import { AlertmanagerSightings } from '../alertmanager-sightings.js';
-import type { Watch } from '../model.js';
+import type { ActiveAlert, Watch } from '../model.js';
 import { activeAlerts, getJson, isReady, knownRules } from '../prometheus-api.js';
 import { endsEveryMs, endsGraceMs, Receiver } from '../receiver.js';
 import { Sightings, standingOf, type StandingSource } from '../standing.js';
@@ -76,22 +76,7 @@ export async function startExisting(
     ending.push(() => sights.stop());
   }
   const active = () => activeAlerts(prometheus.url, ask);
-  if (where === 'webhook') {
-    const graceMs = endsGraceMs(evaluationIntervalMs);
-    const ends = clock.every(endsEveryMs, () => {
-      if (!receiver.awaitsEnds) return;
-      active().then(
-        (alerts) => receiver.end(alerts, clock.nowMs(), graceMs),
-        () => undefined,
-      );
-    });
-    ending.push(() => ends.cancel());
-  } else {
-    const seeing = new Seeing(where === 'alertmanager' ? api : undefined, active, receiver, clock);
-    const timer = clock.every(pollMs, () => void seeing.look());
-    await seeing.look();
-    ending.push(() => timer.cancel());
-  }
+  ending.push(await follow({ where, api, active, receiver, clock, evaluationIntervalMs }));
   const source: StandingSource = {
     nowMs: () => clock.nowMs(),
     stepMs: evaluationIntervalMs,
@@ -121,6 +106,35 @@ export async function startExisting(
       await Promise.all(ending.splice(0).map((end) => end()));
     },
   };
+}
+
+interface Following {
+  where: JudgedAt;
+  api: AlertmanagerApi | undefined;
+  active: () => Promise<ActiveAlert[]>;
+  receiver: Receiver;
+  clock: Clock;
+  evaluationIntervalMs: number;
+}
+
+/** Tells the receiver of what nobody else does: of everything, or only of ends; resolves to how to stop that. */
+async function follow(parts: Following): Promise<() => void> {
+  const { where, api, active, receiver, clock, evaluationIntervalMs } = parts;
+  if (where === 'webhook') {
+    const graceMs = endsGraceMs(evaluationIntervalMs);
+    const ends = clock.every(endsEveryMs, () => {
+      if (!receiver.awaitsEnds) return;
+      active().then(
+        (alerts) => receiver.end(alerts, clock.nowMs(), graceMs),
+        () => undefined,
+      );
+    });
+    return () => ends.cancel();
+  }
+  const seeing = new Seeing(where === 'alertmanager' ? api : undefined, active, receiver, clock);
+  const timer = clock.every(pollMs, () => void seeing.look());
+  await seeing.look();
+  return () => timer.cancel();
 }
 
 async function versionOf(prometheus: Access, api: AlertmanagerApi | undefined): Promise<string> {

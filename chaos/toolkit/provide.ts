@@ -1,0 +1,128 @@
+/** Does one activity of an experiment: runs the program, or asks the address, within its time. */
+import { delimiter, join } from 'node:path';
+import { homedir } from 'node:os';
+import { accessSync, constants, statSync } from 'node:fs';
+import { fetchWith } from '../../base/access.js';
+import { messageOf } from '../../base/errors.js';
+import type { UndoRequest } from '../faults/undo.js';
+import { runCommand } from '../faults/run-command.js';
+import type { Activity, Provider } from './experiment.js';
+import type { Answer } from './tolerance.js';
+
+export interface Doing {
+  folder: string;
+  signal: AbortSignal;
+  /** A program runs, in a process group of that number. */
+  onStart(name: string, pid: number): void;
+}
+
+type Of<T extends Provider['type']> = Extract<Provider, { type: T }>;
+
+/** Rejects with why there is no answer. */
+export function perform({ name, provider }: Activity, doing: Doing): Promise<Answer> {
+  return provider.type === 'process'
+    ? performProcess(name, provider, doing)
+    : performHttp(provider, doing);
+}
+
+const keptBytes = 1_000_000;
+
+async function performProcess(
+  name: string,
+  provider: Of<'process'>,
+  { folder, signal, onStart }: Doing,
+): Promise<Answer> {
+  const end = await runCommand({
+    argv: argvOf(provider),
+    folder,
+    limitMs: provider.timeoutMs,
+    env: provider.env,
+    onStart: (pid) => onStart(name, pid),
+    signal,
+    keptBytes,
+  });
+  if (end.code === undefined) throw new Error(end.trouble ?? 'it was killed');
+  return { status: end.code, stdout: end.stdout, stderr: end.stderr };
+}
+
+/** A text of arguments is for the shell, behind the program. */
+export function argvOf({ path, arguments: given }: Of<'process'>): string[] {
+  const program = path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
+  return typeof given === 'string' ? ['/bin/sh', '-c', `${program} ${given}`] : [program, ...given];
+}
+
+/** Why the program cannot be run; undefined where it is there. */
+export function missing({ path }: Of<'process'>, folder: string): string | undefined {
+  const own = path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
+  const places = own.includes('/')
+    ? [join(own.startsWith('/') ? '/' : folder, own)]
+    : (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, own));
+  const there = places.some((place) => {
+    try {
+      accessSync(place, constants.X_OK);
+      return statSync(place).isFile();
+    } catch {
+      return false;
+    }
+  });
+  return there ? undefined : `no program '${path}'`;
+}
+
+/** Where it goes, and with which body: arguments are the query of a GET, else the body. */
+export function requestOf(provider: Of<'http'>): UndoRequest {
+  const { arguments: given, method, headers } = provider;
+  const texts = Object.entries(given ?? {}).map(([k, v]): [string, string] => [k, String(v)]);
+  const url = new URL(provider.url);
+  if (method === 'GET' || given === undefined) {
+    for (const [k, v] of texts) url.searchParams.append(k, v);
+    return { method, url: url.href, headers, strict: true };
+  }
+  const isJson = Object.entries(headers).some(
+    ([k, v]) => k.toLowerCase() === 'content-type' && v.includes('json'),
+  );
+  const type = 'application/x-www-form-urlencoded';
+  return isJson
+    ? { method, url: url.href, headers, text: JSON.stringify(given), strict: true }
+    : {
+        method,
+        url: url.href,
+        headers: { 'content-type': type, ...headers },
+        text: new URLSearchParams(texts).toString(),
+        strict: true,
+      };
+}
+
+async function performHttp(provider: Of<'http'>, { signal }: Doing): Promise<Answer> {
+  const { method, url, headers = {}, text } = requestOf(provider);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(provider.timeoutMs)]);
+  const ask = fetchWith({ url, ...(!provider.verifyTls && { insecure: true }) });
+  let response: Response;
+  try {
+    response = await ask(url, {
+      method,
+      headers,
+      signal: limit,
+      ...(text !== undefined && { body: text }),
+    });
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? error.cause : error;
+    const { timeoutMs } = provider;
+    throw new Error(
+      limit.aborted && !signal.aborted
+        ? `no answer within ${timeoutMs / 1000} s`
+        : messageOf(cause),
+      { cause: error },
+    );
+  }
+  const body = (await response.text()).slice(0, keptBytes);
+  if (provider.expectedStatus !== undefined && response.status !== provider.expectedStatus) {
+    throw new Error(`answered ${response.status}, and ${provider.expectedStatus} was expected`);
+  }
+  let value: unknown = body;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    // A body that is no JSON is the text that it is.
+  }
+  return { status: response.status, headers: Object.fromEntries(response.headers), body: value };
+}
