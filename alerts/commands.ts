@@ -7,6 +7,7 @@ import { registerRouting } from './routing/commands.js';
 import { registerScale } from './scale/commands.js';
 import { registerBacktest } from './proof/backtest/command.js';
 import { registerMutate } from './proof/mutants/command.js';
+import { registerDiff } from './change/command.js';
 import { registerTest } from './proof/unit/command.js';
 
 export function registerAlerts(program: Command): void {
@@ -21,4 +22,5 @@ export function registerAlerts(program: Command): void {
   registerTest(alerts);
   registerMutate(alerts);
   registerBacktest(alerts);
+  registerDiff(alerts);
 }

@@ -1,0 +1,33 @@
+/** `firedrill alerts diff`. */
+import type { Command } from 'commander';
+import type { DiffFlags } from './run.js';
+
+const example = `
+A side is rule files and an alertmanager.yml: a file, or a folder of both.
+
+Examples:
+  firedrill alerts diff main/rules branch/rules --prometheus http://localhost:9090 --from 30d
+  firedrill alerts diff old.yaml new.yaml --history month.om --incidents labels.yaml
+  firedrill alerts diff old/ new/ --history month.om --format markdown -o change.md --check`;
+
+export function registerDiff(alerts: Command): void {
+  alerts
+    .command('diff')
+    .description('what a change of rules and routes would have changed for people, over a history')
+    .argument('<old>', 'rules and routes as they are')
+    .argument('<new>', 'as they would be')
+    .option('--history <file...>', 'series with times: OpenMetrics, or CSV')
+    .option('--prometheus <url>', 'read the history of a Prometheus by its API')
+    .option('--from <time>', 'of the history: a time, or a duration before the end', '30d')
+    .option('--to <time>', 'end of the history; default now, or the end of the files')
+    .option('--step <duration>', 'resolution: at most the intervals of the groups', '1m')
+    .option('--incidents <file>', 'labelled incidents: which would be lost, which gained')
+    .option('--format <format>', 'text, markdown or json', 'text')
+    .option('-o, --out <file>', 'a file, or -', '-')
+    .option('--check', 'exit 1 where an incident would be lost')
+    .addHelpText('after', example)
+    .action(async (old: string, now: string, flags: DiffFlags) => {
+      const { runDiff } = await import('./run.js');
+      await runDiff(old, now, flags);
+    });
+}
