@@ -4,9 +4,11 @@ import { linkedPages } from '../markdown.js';
 import { draftPostmortem } from '../postmortem/draft.js';
 import type { AlertRecord, GameDayRecord } from '../record.js';
 import { renderRunbook } from '../render.js';
+import { jobSummary } from './job-summary.js';
 import { junitXml } from './junit.js';
 import { gameDayReport } from './page.js';
 import { resultOf } from './result.js';
+import { sarifOf } from './sarif.js';
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
@@ -25,6 +27,8 @@ export function gameDayFiles(record: GameDayRecord, shared: SharedFacts = {}): M
     ['result.json', json(resultOf(record))],
     ['record.json', json(record)],
     ['junit.xml', junitXml(record)],
+    ['results.sarif', json(sarifOf(record))],
+    ['summary.md', jobSummary(record)],
     ...[...runbooks].map(([name, text]): [string, string] => [
       `runbooks/${name}.md`,
       linkedPages(text, (page) => (runbooks.has(page) ? `${page}.md` : undefined)),

@@ -1,0 +1,57 @@
+/** The page that a CI shows of its job: the verdict and each alert against its deadline, as GitHub's Markdown. */
+import { headlineOf, summaryLines } from '../headline.js';
+import { markdownText as t } from '../markdown.js';
+import type { GameDayRecord, ScenarioRecord } from '../record.js';
+import { labelsText, outcomeText, outcomeWord, timeText, verdictMark } from '../words.js';
+
+/** GitHub takes a mebibyte. */
+const maxCharacters = 500_000;
+
+/** Ends with a newline. */
+export function jobSummary(record: GameDayRecord): string {
+  const lines = [
+    `## ${verdictMark[record.verdict]} ${record.verdict}: ${t(record.title)}`,
+    '',
+    t(headlineOf(record)),
+    '',
+    ...summaryLines(record).map((line) => `- ${t(line)}`),
+    '',
+    '| scenario | verdict | expected | outcome | |',
+    '| --- | --- | --- | --- | --- |',
+    ...record.scenarios.flatMap(rowsOf),
+    '',
+    ...record.scenarios.flatMap(reasonsOf),
+    ...budgetLines(record),
+    `\`${record.command.replaceAll('`', "'")}\`, ${timeText(record.endedMs - record.startedMs)}`,
+  ];
+  const text = `${lines.join('\n')}\n`;
+  return text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters)}\n\n(cut)\n`;
+}
+
+function rowsOf(s: ScenarioRecord): string[] {
+  const verdict = `${verdictMark[s.verdict]} ${s.verdict}`;
+  const rows = s.expectations.map((e) => {
+    const labels = labelsText(e.labels);
+    const what = `${e.name} (${e.severity})${labels === '' ? '' : ` ${labels}`}`;
+    return [t(what), t(outcomeWord(e)), t(outcomeText(e))];
+  });
+  return (rows.length > 0 ? rows : [['', '', '']]).map(
+    (cells) => `| ${[t(s.title), verdict, ...cells].join(' | ')} |`,
+  );
+}
+
+const reasonsOf = (s: ScenarioRecord): string[] =>
+  s.reasons.length === 0
+    ? []
+    : [`**${t(s.title)}**`, '', ...s.reasons.map((reason) => `- ${t(reason)}`), ''];
+
+function budgetLines({ budgets }: GameDayRecord): string[] {
+  const spent = budgets.filter((b) => b.bad > 0);
+  if (spent.length === 0) return [];
+  const rows = spent.map(
+    (b) =>
+      `| ${t(b.slo)} | ${Math.round(b.bad)} of ${Math.round(b.total)} | ` +
+      `${(100 * b.spentOfPeriodRatio).toFixed(1)}% |`,
+  );
+  return ['| SLO | bad events | of the period’s budget |', '| --- | ---: | ---: |', ...rows, ''];
+}

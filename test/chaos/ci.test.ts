@@ -1,0 +1,181 @@
+/** The GitHub Action and the GitLab example, their scripts run by a shell as a runner does; and what a CI is shown. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { asset } from '../../base/paths.js';
+import { jobSummary } from '../../runbooks/report/job-summary.js';
+import { sarifOf } from '../../runbooks/report/sarif.js';
+import { badGameDay, goodGameDay } from '../runbooks/fixture.js';
+import { leaks, records } from '../runbooks/records.js';
+import { drillFolder } from './drill.js';
+
+const running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+interface Step {
+  name?: string;
+  if?: string;
+  run?: string;
+  env?: Record<string, string>;
+}
+interface Action {
+  inputs: Record<string, { default: string }>;
+  runs: { steps: Step[] };
+}
+
+const root = asset('.').replace(/\/+$/, '');
+const nobody = 65_534;
+
+/** A runner's user has no rights of root; where this test has them, it gives them up. */
+function asRunner(): string[] {
+  if (process.getuid?.() !== 0) return [];
+  const drop = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
+  const can = spawnSync(drop[0] as string, [...drop.slice(1), 'test', '-r', `${root}/dist/cli.js`]);
+  return can.status === 0 ? drop : [];
+}
+
+/** A folder of the runner's, with a shop that runs. */
+async function workspace(): Promise<string> {
+  const folder = drillFolder();
+  cpSync(asset('test/chaos/fixtures/attach'), folder, { recursive: true });
+  mkdirSync(join(folder, 'home'));
+  const [runner] = [asRunner()];
+  for (const name of ['', ...readdirSync(folder)]) {
+    chmodSync(join(folder, name), 0o755);
+    if (runner.length > 0) chownSync(join(folder, name), nobody, nobody);
+  }
+  const shop = spawn(process.execPath, ['shop.mjs', '0'], { cwd: folder });
+  running.push(shop);
+  const [port] = (await once(shop.stdout, 'data')) as [Buffer];
+  const file = join(folder, 'firedrill.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replaceAll('PORT', port.toString().trim()));
+  return folder;
+}
+
+/** As a runner runs a script: in a file, by bash, up to the first that fails. */
+function shell(folder: string, script: string, env: Record<string, string>) {
+  const file = join(folder, 'step.sh');
+  writeFileSync(file, script, { mode: 0o755 });
+  const argv = [...asRunner(), 'bash', '--noprofile', '--norc', '-eo', 'pipefail', file];
+  const own = { PATH: process.env.PATH ?? '', HOME: join(folder, 'home'), ...env };
+  const options = { cwd: folder, env: own, encoding: 'utf8' as const, timeout: 110_000 };
+  const { status, stdout, stderr } = spawnSync(argv[0] as string, argv.slice(1), options);
+  return { status, output: `${stdout}${stderr}` };
+}
+
+test('the Action: its steps, one after the other, its outputs and its summary', async () => {
+  const folder = await workspace();
+  const action = parse(readFileSync(asset('action.yml'), 'utf8')) as Action;
+  const inputs: Record<string, string> = {
+    ...Object.fromEntries(Object.entries(action.inputs).map(([k, v]) => [k, v.default])),
+    arguments: '--prometheus embedded --load embedded',
+    tools: 'false',
+  };
+  const filled = (text: string): string =>
+    text
+      .replaceAll(/\$\{\{ inputs\.(\w+) \}\}/g, (_, name: string) => inputs[name] as string)
+      .replaceAll('${{ github.action_path }}', root);
+  const files = {
+    GITHUB_STEP_SUMMARY: join(folder, 'summary'),
+    GITHUB_OUTPUT: join(folder, 'out'),
+  };
+  for (const step of action.runs.steps) {
+    if (step.run === undefined || step.if === "inputs.tools == 'true'") continue;
+    // What a user gives is never a part of a script.
+    expect(step.run).not.toContain('${{');
+    const env = Object.fromEntries(Object.entries(step.env ?? {}).map(([k, v]) => [k, filled(v)]));
+    const { status, output } = shell(folder, step.run, { ...files, ...env });
+    expect([step.name, output, status]).toEqual([step.name, output, 0]);
+  }
+  expect(readFileSync(files.GITHUB_OUTPUT, 'utf8')).toBe('report=./gameday-report\nverdict=PASS\n');
+  expect(readFileSync(files.GITHUB_STEP_SUMMARY, 'utf8')).toMatch(/^## . PASS: Game day of shop\n/);
+  const report = (name: string): string =>
+    readFileSync(join(folder, 'gameday-report', name), 'utf8');
+  expect(report('junit.xml')).toContain('failures="0"');
+  expect(JSON.parse(report('results.sarif'))).toMatchObject({
+    version: '2.1.0',
+    runs: [{ results: [] }],
+  });
+  expect(existsSync(join(folder, 'broken'))).toBe(false);
+  // Of a day that cannot begin there is no summary, and the step fails with the reason.
+  const day = action.runs.steps.find((s) => s.name === 'Game day') as Step;
+  const env = {
+    ACTION: root,
+    FOLDER: '.',
+    SCENARIOS: 'no-such',
+    ARGUMENTS: '',
+    OUT: 'none',
+    ...files,
+  };
+  const { status, output } = shell(folder, day.run as string, env);
+  expect([status, output]).toEqual([2, expect.stringContaining("no scenario 'no-such'")]);
+  expect(output).toContain('::error::the game day ended with 2');
+}, 180_000);
+
+test('the GitLab example is well formed, and its scripts are scripts', () => {
+  const text = readFileSync(asset('examples/ci/gitlab-ci.yml'), 'utf8');
+  const job = (parse(text) as Record<string, Record<string, string[]>>)['game-day']!;
+  const scripts = ['before_script', 'script', 'after_script'].flatMap((name) => job[name]!);
+  for (const script of scripts) {
+    const { status, stderr } = spawnSync('bash', ['-n', '-c', script], { encoding: 'utf8' });
+    expect([script, status, stderr]).toEqual([script, 0, '']);
+  }
+  const commands = scripts.join('\n').matchAll(/cli\.js" (\w+) (\w+)/g);
+  expect([...commands].map((m) => `${m[1]} ${m[2]}`)).toEqual([
+    'tools install',
+    'gameday run',
+    'chaos recover',
+  ]);
+});
+
+test('findings are at their scenarios, each with a rule and the same fingerprint each time', () => {
+  const sarif = sarifOf(badGameDay(), '/') as {
+    runs: {
+      results: {
+        ruleId: string;
+        level: string;
+        message: { text: string };
+        partialFingerprints: { finding: string };
+        locations: unknown[];
+      }[];
+      tool: { driver: { rules: { id: string }[] } };
+    }[];
+  };
+  const [run] = sarif.runs;
+  const results = run!.results;
+  expect(results.length).toBeGreaterThan(1);
+  const ids = results.map((r) => r.partialFingerprints.finding);
+  expect(new Set(ids).size).toBe(ids.length);
+  const rules = run!.tool.driver.rules.map((r) => r.id);
+  expect(results.every((r) => rules.includes(r.ruleId))).toBe(true);
+  expect(results.map((r) => r.ruleId)).toContain('unexpected');
+  expect((sarifOf(goodGameDay()) as typeof sarif).runs[0]!.results).toEqual([]);
+});
+
+test('the summary says what failed first, and of any record is whole', () => {
+  expect(jobSummary(badGameDay()).split('\n')[0]).toMatch(/^## . ABORTED: /);
+  fc.assert(
+    fc.property(records, (record) => {
+      const text = jobSummary(record);
+      expect(text).not.toMatch(leaks);
+      expect(text).not.toMatch(/(?<!\\)<(script|img)/);
+      JSON.stringify(sarifOf(record));
+    }),
+    { numRuns: 50 },
+  );
+});
