@@ -1,6 +1,7 @@
 /**
- * Chunked bodies (RFC 9112, 7.1): found where they end while their bytes are passed on as they came, or taken apart
- * for those who want only the data. Trailers are held back, checked, and cleared of what must not be in them.
+ * Chunked bodies (RFC 9112, 7.1): found where they end while their bytes are passed on as they came, without
+ * extensions, or taken apart for those who want only the data. Trailers are held back, checked, and cleared of what
+ * must not be in them.
  */
 import { isForbiddenTrailer } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
@@ -50,8 +51,11 @@ export class ChunkedReader {
   #extensionBytes = 0;
   #trailerText = '';
   error = '';
-  /** After read(): how far the bytes may be passed on as they are. */
+  /** After read(): the bytes to pass on. Where extensions were cut out, they begin later than what was read. */
+  verbatimStart = 0;
   verbatimEnd = 0;
+  /** Where the extension under way begins in this read. */
+  #extensionAt = 0;
   /** With `done`: name, value, name, value…, names as they came; undefined where there were none. */
   trailers: string[] | undefined;
 
@@ -80,7 +84,9 @@ export class ChunkedReader {
     data?: (from: number, to: number) => void,
   ): number {
     let i = start;
+    this.verbatimStart = start;
     this.verbatimEnd = start;
+    this.#extensionAt = start;
     while (i < end) {
       const byte = buffer[i] as number;
       switch (this.#state) {
@@ -96,6 +102,7 @@ export class ChunkedReader {
           } else if (byte === 59) {
             this.#state = this.#size === 0 ? At.LastExtension : At.Extension;
             this.#extension = Ext.Semicolon;
+            this.#extensionAt = i;
             this.#extensionBytes = 0;
           } else {
             return this.#fail('chunk size');
@@ -106,6 +113,7 @@ export class ChunkedReader {
         case At.LastExtension:
           if (byte === cr && endsExtension(this.#extension)) {
             this.#state = this.#state === At.Extension ? At.SizeLf : At.LastLf;
+            this.#cutExtension(buffer, i);
           } else {
             this.#extension = nextInExtension(this.#extension, byte);
             if (this.#extension === Ext.None) return this.#fail('chunk extension');
@@ -185,9 +193,20 @@ export class ChunkedReader {
           return i;
       }
       // Trailers are held back from their first byte on.
-      if (this.#trailerText === '' && this.#state < At.Trailer) this.verbatimEnd = i;
+      const isExtension = this.#state === At.Extension || this.#state === At.LastExtension;
+      if (this.#trailerText === '' && this.#state < At.Trailer && !isExtension) {
+        this.verbatimEnd = i;
+      }
     }
     return i;
+  }
+
+  /** Up to its line's end at `to`: what stands before it moves up to there. Servers disagree about extensions. */
+  #cutExtension(buffer: Uint8Array, to: number): void {
+    const from = this.#extensionAt;
+    const start = this.verbatimStart + to - from;
+    buffer.copyWithin(start, this.verbatimStart, from);
+    this.verbatimStart = start;
   }
 
   #fail(error: string): number {
@@ -214,8 +233,7 @@ export class ChunkedReader {
 }
 
 /**
- * RFC 9112, 7.1.1, without the white space that it allows to bad senders only: extensions go on as they came, and
- * servers disagree about it. `None`: it is none.
+ * RFC 9112, 7.1.1, without the white space that it allows to bad senders only. `None`: it is none.
  */
 function nextInExtension(at: Ext, byte: number): Ext {
   const isToken = ((classes[byte] as number) & token) !== 0;

@@ -213,7 +213,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
             this.#busy = false;
             return this.#breakOff();
           }
-          this.#begin(buffer, end, body.verbatimEnd);
+          this.#begin(buffer, body.verbatimStart, body.verbatimEnd);
         }
       } else if (!this.#body.done) {
         const end = this.#body.take(buffer, from, to);
@@ -221,7 +221,7 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
           this.#busy = false;
           return this.#breakOff();
         }
-        this.#moreBody(buffer, from, this.#body.verbatimEnd);
+        this.#moreBody(buffer, this.#body.verbatimStart, this.#body.verbatimEnd);
         from = end;
       } else {
         break;
@@ -698,6 +698,10 @@ export class Downstream implements WireUser, RequestInfo, UpstreamUser, Holder {
   #refuseHead(): void {
     const error = this.#head.error;
     this.#parts.onBadRequest(error?.reason ?? '');
+    if (this.#serving.meansHttp2 && this.wire.bytesOut === 0) {
+      this.#closed();
+      return this.wire.endThenDestroy(0);
+    }
     this.#answerAndClose(error?.status ?? 400, 'bad-request', error?.reason ?? '');
   }
 

@@ -7,7 +7,8 @@ export class RequestBody {
   #isChunked = false;
   #chunks: ChunkedReader | undefined;
   done = true;
-  /** After take(): how far the bytes may be passed on as they are. */
+  /** After take(): the bytes to pass on. */
+  verbatimStart = 0;
   verbatimEnd = 0;
   /** With the end of a chunked body: its trailers, to be sent after what was passed on. */
   trailers = '';
@@ -39,6 +40,7 @@ export class RequestBody {
       const end = Math.min(to, from + this.#remaining);
       this.#remaining -= end - from;
       this.done = this.#remaining === 0;
+      this.verbatimStart = from;
       this.verbatimEnd = end;
       this.total += end - from;
       return end;
@@ -49,8 +51,9 @@ export class RequestBody {
       this.error = chunks.error;
       return -1;
     }
+    this.verbatimStart = chunks.verbatimStart;
     this.verbatimEnd = chunks.verbatimEnd;
-    this.total += chunks.verbatimEnd - from;
+    this.total += chunks.verbatimEnd - chunks.verbatimStart;
     if (chunks.done) {
       this.done = true;
       if (chunks.trailers) this.trailers = trailerText(chunks.trailers);

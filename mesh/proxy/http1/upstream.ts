@@ -289,13 +289,13 @@ export class Upstream implements WireUser, Lane {
       return;
     }
     const ended = chunks.done;
-    const verbatimEnd = chunks.verbatimEnd;
+    const { verbatimStart, verbatimEnd } = chunks;
     if (ended) {
       this.trailers = chunks.trailers;
       this.#user = undefined;
     }
-    if (first) user?.upstreamHead(this.head, buffer, from, verbatimEnd, ended);
-    else user?.upstreamBody(buffer, from, verbatimEnd, ended);
+    if (first) user?.upstreamHead(this.head, buffer, verbatimStart, verbatimEnd, ended);
+    else user?.upstreamBody(buffer, verbatimStart, verbatimEnd, ended);
     if (ended) this.#finish(end === to);
   }
 

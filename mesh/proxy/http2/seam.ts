@@ -18,6 +18,8 @@ export interface Serving {
   begin(request: RequestInfo): Flow;
   /** Of the request begun last: its destination speaks HTTP/1.1 only (`protocol: http1`). */
   readonly http1Only?: boolean;
+  /** The port is declared HTTP/2: what is no HTTP/1.1 either was meant as that, and gets no answer in words. */
+  readonly meansHttp2?: boolean;
 }
 
 export type Protocol = 'h2' | 'http/1.1';

@@ -67,6 +67,10 @@ export class InboundServing implements Serving {
     this.tls = peer.tls;
   }
 
+  get meansHttp2(): boolean {
+    return this.#server.protocol === 'http2';
+  }
+
   get http1Only(): boolean {
     return this.#server.protocol === 'http1';
   }

@@ -212,7 +212,8 @@ test('however the bytes are split, the answer is the same', () => {
 
 const body = (line: string): number => {
   const bytes = Buffer.from(`${line}\r\nhello\r\n0\r\n\r\n`, 'latin1');
-  const whole = new ChunkedReader().read(bytes, 0, bytes.length);
+  // Of a copy: extensions are cut out in place.
+  const whole = new ChunkedReader().read(Buffer.from(bytes), 0, bytes.length);
   // However they are split.
   const reader = new ChunkedReader();
   let split = 0;
@@ -243,3 +244,39 @@ test.each([
   '5;a=\tb',
   `5;${'x'.repeat(5000)}`,
 ])('a chunk extension that is none is refused: %j', (line) => expect(body(line)).toBe(-1));
+
+const chunk = fc.record({
+  data: fc.stringMatching(/^[a-z;\r\n]{1,20}$/),
+  extension: fc.constantFrom('', '', ';a', ';a=b', ';a="b;c\\""', ';a;b=c'),
+});
+
+test('chunk extensions are cut out, wherever a read ends', () => {
+  fc.assert(
+    fc.property(
+      fc.array(chunk, { maxLength: 6 }),
+      fc.constantFrom('', ';last=1'),
+      fc.array(fc.nat(200), { maxLength: 12 }),
+      (chunks, last, cuts) => {
+        const line = (data: string, extension: string) =>
+          `${data.length.toString(16)}${extension}\r\n${data}\r\n`;
+        const sent = `${chunks.map((c) => line(c.data, c.extension)).join('')}0${last}\r\n\r\n`;
+        const clean = `${chunks.map((c) => line(c.data, '')).join('')}0\r\n\r\n`;
+        const bytes = Buffer.from(`${sent}NEXT`, 'latin1');
+        const reader = new ChunkedReader();
+        let passed = '';
+        let at = 0;
+        const ends = [...cuts.filter((c) => c < sent.length), bytes.length].sort((a, b) => a - b);
+        for (const end of ends) {
+          if (reader.done || end < at) continue;
+          const read = reader.read(bytes, at, end);
+          passed += bytes.toString('latin1', reader.verbatimStart, reader.verbatimEnd);
+          at = read;
+        }
+        expect(reader.done).toBe(true);
+        expect(passed).toBe(clean);
+        expect(bytes.toString('latin1', at)).toBe('NEXT');
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
