@@ -13,8 +13,8 @@ export interface TraceParent {
 const traceparent =
   /^(?!ff)(?:00|([0-9a-f]{2}))-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const maxStateMembers = 32;
-const stateKey =
-  /^(?:[a-z0-9][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})$/;
+/** Of level 2, which allows what level 1 does not: an @ anywhere but at the start. */
+const stateKey = /^[a-z0-9][a-z0-9_*/@-]{0,255}$/;
 const stateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 const b3Single = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d]))?(?:-[0-9a-f]{16})?$/;
 const hexId = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/;

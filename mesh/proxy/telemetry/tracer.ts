@@ -27,6 +27,8 @@ const notSampledParent: Span = {
   parentId: '',
   headers: undefined,
 };
+/** The same, but for other vendors' part, which is broken. */
+const notSampledBroken: Span = { ...notSampledParent, headers: ['tracestate', ''] };
 /** No caller, and the lot says no: B3's way to tell the rest of the path so in three bytes, without ids. */
 const notSampledRoot: Span = { ...notSampledParent, headers: ['b3', '0'] };
 
@@ -47,7 +49,10 @@ export class Tracer {
 
   start(request: RequestInfo): Span {
     const parent = readParent(request);
-    if (parent && !parent.sampled) return notSampledParent;
+    if (parent && !parent.sampled) {
+      const others = parent.form === 'w3c' ? request.header('tracestate') : undefined;
+      return others && !isGoodState(others) ? notSampledBroken : notSampledParent;
+    }
     if (!parent && this.#random.next() >= this.#ratio) return notSampledRoot;
     const traceId = parent?.traceId || hexId(16);
     const parentId = parent?.spanId ?? '';
