@@ -2,6 +2,7 @@
 /** The one command line: every folder adds its verbs here, and a user's mistake ends as a sentence, not a stack. */
 import { Command } from 'commander';
 import { exitCode, messageOf, UserError } from './base/errors.js';
+import { oldRuntimeWarning } from './base/old-runtime.js';
 import { packageVersion } from './base/paths.js';
 import { registerProxy } from './mesh/proxy/commands.js';
 import { registerController } from './mesh/controller/commands.js';
@@ -38,12 +39,26 @@ async function main(argv: string[]): Promise<number> {
   registerRunbooks(program);
   registerTools(program);
   registerCompletion(program);
+  program.hook('preAction', (_, command) => {
+    if (!stays.has(nameOf(command))) return;
+    const warning = oldRuntimeWarning(process.versions.node);
+    if (warning !== undefined) process.stderr.write(`${warning}\n`);
+  });
   try {
     await program.parseAsync(argv);
     return typeof process.exitCode === 'number' ? process.exitCode : exitCode.ok;
   } catch (error) {
     return report(error);
   }
+}
+
+/** What runs for long, and in production: the runtime beneath it matters. */
+const stays = new Set(['proxy', 'controller run', 'gameday run']);
+
+/** `gameday run`: without the program's own name. */
+function nameOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name();
 }
 
 function report(error: unknown): number {

@@ -368,7 +368,7 @@ const tries: Row[] = [
   },
   {
     name: 'a try’s timeout, retried',
-    routes: [route({ retry, timeouts: { perTryMs: 60 } })],
+    routes: [route({ retry, timeouts: { perTryMs: 400 } })],
     app: (_: Seen, count: number): Answer => (count === 1 ? { instead: 'silence' } : ok()),
     status: 200,
     calls: 2,

@@ -267,3 +267,18 @@ test('a broken certificate file changes nothing', async () => {
     await say(outside.outbound, 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n'),
   ).toMatch(/^HTTP\/1\.1 200 /);
 });
+
+test('the key exchange is post-quantum wherever the runtime has it', async () => {
+  const inside = await start({
+    sides: ['inbound'],
+    identity: await keys.issue('cart'),
+    state: state({ servers: [server(1, `127.0.0.1:${app.port}`)] }),
+  });
+  const socket = connectTls({ port: inside.inbound, host: '127.0.0.1', rejectUnauthorized: false });
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  const { name } = socket.getEphemeralKeyInfo() as { name?: string };
+  socket.destroy();
+  const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number);
+  expect(name).toBe(major > 3 || (major === 3 && minor >= 5) ? 'X25519MLKEM768' : 'X25519');
+});
