@@ -20,6 +20,8 @@ export interface Entry {
   version: string;
   /** The Resource message, ready to send. */
   encoded: Buffer;
+  /** Where it holds what only some namespaces may read: the message for one of them. */
+  encodedFor?: (namespace: string) => Buffer;
   /** Names under which it is asked for; see `topics.ts`. */
   topics: readonly string[];
   /** Of SERVERS entries: whom they are for. */
@@ -202,8 +204,26 @@ export class Catalogue {
   }
 }
 
+/** A consumer's route is its namespace's own matter: what it sets in headers may be a secret. */
 function destinationEntry(d: Destination): Entry {
-  return makeEntry(kinds.destination, d.name, d, destinationTopics(d));
+  const entry = makeEntry(kinds.destination, d.name, d, destinationTopics(d));
+  const consumers = new Set(d.routes.flatMap((r) => r.clientNamespace ?? []));
+  if (consumers.size === 0) return entry;
+  const made = new Map<string, Buffer>();
+  return {
+    ...entry,
+    encodedFor: (namespace) => {
+      const own = consumers.has(namespace) ? namespace : '';
+      let encoded = made.get(own);
+      if (!encoded) {
+        const routes = d.routes.filter(({ clientNamespace: c }) => c === undefined || c === own);
+        const json = Buffer.from(JSON.stringify({ ...d, routes }));
+        const { kind, name, version } = entry;
+        made.set(own, (encoded = encodeResource({ kind, name, version, json })));
+      }
+      return encoded;
+    },
+  };
 }
 
 function serversEntry(s: WorkloadServers): Entry {

@@ -95,7 +95,19 @@ export async function startController(
   const propagation = new Propagation(clock);
   const sessions = new Sessions({ catalogue, propagation, clock });
   const own = new OwnCertificate(config, authority, clock);
-  const server = new ControlServer(await own.make(), { authority, sessions, clock });
+  const sources = [...(options.sources ?? []), ...(await discoverySources(config, context))];
+  const server = new ControlServer(await own.make(), {
+    authority,
+    sessions,
+    clock,
+    whyNot: (identity, claim) => {
+      for (const source of sources) {
+        const why = source.whyNot?.(identity, claim);
+        if (why !== undefined) return why;
+      }
+      return undefined;
+    },
+  });
   const renewOwn = (): void => {
     own.make().then(
       (credentials) => server.setCredentials(credentials),
@@ -111,10 +123,10 @@ export async function startController(
   changed = (next) => {
     authority.setIssuing(next);
     publishBundle();
+    server.cutDenied();
     renewOwn();
   };
   wireFaults(faults, catalogue, sessions, server);
-  const sources = [...(options.sources ?? []), ...(await discoverySources(config, context))];
   for (const source of sources) await source.start(catalogue.addSource(source.name));
   const rotation = issuerRotation(config, authority, lease, clock, log);
   const grpcPort = await server.listen(config.listen.host, config.listen.port);
@@ -159,6 +171,7 @@ function bundleOf(issuing: Issuing, spreadMs: number): unknown {
     anchors: issuing.anchors.map((anchor) => anchor.toString()),
     issuer: issuerHash(issuing),
     renewSpreadMs: Math.round(spreadMs),
+    denied: issuing.denied ?? [],
   };
 }
 

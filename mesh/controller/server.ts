@@ -42,6 +42,17 @@ export interface ServerCredentials {
   ca: string[];
 }
 
+export interface ServerParts {
+  authority: CertificateAuthority;
+  sessions: Sessions;
+  clock: Clock;
+  /** Why a proxy of that identity is not the workload that it says it is. */
+  whyNot?: (identity: string, claim: Hello) => string | undefined;
+}
+
+/** By this a proxy knows that another certificate is needed, and not another controller. */
+export const deniedText = 'the certificate is denied: join again with a token';
+
 class CallError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -58,6 +69,7 @@ const statusOf: Record<RefusalReason, number> = {
   'wrong-identity': grpcStatus.permissionDenied,
   'expired-certificate': grpcStatus.unauthenticated,
   'untrusted-certificate': grpcStatus.unauthenticated,
+  'denied-certificate': grpcStatus.unauthenticated,
   frozen: grpcStatus.unavailable,
   'issuer-unavailable': grpcStatus.unavailable,
 };
@@ -66,7 +78,7 @@ export class ControlServer {
   readonly #server: http2.Http2SecureServer;
   readonly #connections = new Set<http2.ServerHttp2Session>();
   readonly #streams = new Map<http2.ServerHttp2Stream, Session>();
-  readonly #parts: { authority: CertificateAuthority; sessions: Sessions; clock: Clock };
+  readonly #parts: ServerParts;
   #sweep: Timer | undefined;
   /** Of certificate requests that have not come whole. */
   #unprovenBytes = 0;
@@ -76,10 +88,7 @@ export class ControlServer {
   /** For drills: streams are cut, and not taken. */
   refusing: () => boolean = () => false;
 
-  constructor(
-    credentials: ServerCredentials,
-    parts: { authority: CertificateAuthority; sessions: Sessions; clock: Clock },
-  ) {
+  constructor(credentials: ServerCredentials, parts: ServerParts) {
     this.#parts = parts;
     this.#trusted = credentials.ca.join();
     this.#server = http2.createSecureServer({
@@ -136,6 +145,15 @@ export class ControlServer {
     }
   }
 
+  /** Ends the streams of those whose certificate is denied. */
+  cutDenied(): void {
+    for (const stream of this.#streams.keys()) {
+      const client = this.#clientOf(stream);
+      if (client && this.#parts.authority.isDenied(client.certificate))
+        end(stream, grpcStatus.unauthenticated, deniedText);
+    }
+  }
+
   /** TLS judged by the bundle of its time: where that has changed since, the chain is looked at again. */
   #clientOf(stream: http2.ServerHttp2Stream): ClientCertificate | undefined {
     const { session } = stream;
@@ -144,7 +162,10 @@ export class ControlServer {
     if (!session || !socket || !certificate) return undefined;
     const { authority } = this.#parts;
     const isCurrent = !this.#outdated.has(session);
-    const trusted = socket.authorized && (isCurrent || authority.provesChain(certificate));
+    const trusted =
+      socket.authorized &&
+      (isCurrent || authority.provesChain(certificate)) &&
+      !authority.isDenied(certificate);
     return { certificate, trusted };
   }
 
@@ -272,7 +293,7 @@ export class ControlServer {
       if (session) throw new CallError(grpcStatus.failedPrecondition, 'a second hello');
       this.#streams.set(
         stream,
-        sessions.open(identity, checked(message.hello, identity), {
+        sessions.open(identity, this.#checked(message.hello, identity), {
           send: (bytes) => void stream.write(frameMessage(bytes)),
         }),
       );
@@ -289,6 +310,8 @@ export class ControlServer {
     const client = this.#clientOf(stream);
     if (!client?.trusted) {
       const socket = stream.session?.socket as TLSSocket | undefined;
+      if (client && this.#parts.authority.isDenied(client.certificate))
+        throw new CallError(grpcStatus.unauthenticated, deniedText);
       const why = client && socket ? `: ${String(socket.authorizationError)}` : '';
       throw new CallError(grpcStatus.unauthenticated, `a certificate of the mesh is needed${why}`);
     }
@@ -297,6 +320,21 @@ export class ControlServer {
       throw new CallError(grpcStatus.permissionDenied, `${identity} is not of this trust domain`);
     }
     return identity;
+  }
+
+  /** A workload may speak only for itself: by its namespace, and as far as a source knows whose it is. */
+  #checked(hello: Hello, identity: string): Hello {
+    if (hello.protocol !== protocolVersion) {
+      const text = `protocol ${hello.protocol} is not spoken here, but ${protocolVersion}`;
+      throw new CallError(grpcStatus.failedPrecondition, text);
+    }
+    if (hello.namespace !== parseIdentity(identity)?.namespace) {
+      const text = `${identity} cannot speak for namespace ${hello.namespace}`;
+      throw new CallError(grpcStatus.permissionDenied, text);
+    }
+    const why = this.#parts.whyNot?.(identity, hello);
+    if (why !== undefined) throw new CallError(grpcStatus.permissionDenied, why);
+    return hello;
   }
 
   #cutOffSilent(): void {
@@ -308,20 +346,6 @@ export class ControlServer {
       }
     }
   }
-}
-
-/** A workload may speak only for its own namespace. */
-function checked(hello: Hello, identity: string): Hello {
-  if (hello.protocol !== protocolVersion) {
-    const text = `protocol ${hello.protocol} is not spoken here, but ${protocolVersion}`;
-    throw new CallError(grpcStatus.failedPrecondition, text);
-  }
-  const own = parseIdentity(identity)?.namespace;
-  if (hello.namespace !== own) {
-    const text = `${identity} cannot speak for namespace ${hello.namespace}`;
-    throw new CallError(grpcStatus.permissionDenied, text);
-  }
-  return hello;
 }
 
 function describe(error: unknown): [number, string] {

@@ -143,8 +143,9 @@ export class Session {
       keys.push(key);
       const entry = this.#catalogue.get(key);
       if (entry && this.#wants(entry)) {
-        resources.push(entry.encoded);
-        bytes += entry.encoded.length;
+        const encoded = entry.encodedFor?.(this.hello.namespace) ?? entry.encoded;
+        resources.push(encoded);
+        bytes += encoded.length;
         if (entry.topics[0] === bundleTopic) this.#sentBundle = entry.version;
       } else {
         const gone = encodeResource(resourceOf(key));

@@ -38,5 +38,6 @@ export type RefusalReason =
   | 'wrong-identity'
   | 'expired-certificate'
   | 'untrusted-certificate'
+  | 'denied-certificate'
   | 'frozen'
   | 'issuer-unavailable';

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { CertifyRequest, CertifyResponse } from '../controller/api/messages.js';
 import { type Attestation, type Attestor, Refusal, type RefusalReason } from './attestor.js';
+import { isDenied } from './denials.js';
 import type { CertificateEvents } from './events.js';
 import { intermediatesOf, isSignedBy, issuerHash, type Issuing } from './issuing.js';
 import { identityName, parseIdentity, type WorkloadName } from './names.js';
@@ -154,11 +155,18 @@ export class CertificateAuthority {
   ): Promise<X509Certificate> {
     const nowMs = this.#options.clock.nowMs() + skewMs;
     const issuer = this.#issuing.chain[0] as X509Certificate;
+    const own = identityName(name);
+    // Begins after what is denied of its identity, or it would be denied with it; certificates count in seconds.
+    const deniedMs = Math.max(
+      0,
+      ...(this.#issuing.denied ?? []).map((d) => (d.identity === own ? (d.before ?? 0) : 0)),
+    );
+    const begins = Math.ceil((deniedMs + 1) / 1000) * 1000;
     const leaf = await this.#issuing.issue({
       csr,
       publicKeyDer,
       name,
-      notBeforeMs: nowMs - this.#options.clockSkewMs,
+      notBeforeMs: Math.max(nowMs - this.#options.clockSkewMs, begins),
       // Nobody would believe a leaf beyond its issuer.
       notAfterMs: Math.min(nowMs + lifetimeMs, notAfterMs(issuer)),
     });
@@ -186,10 +194,26 @@ export class CertificateAuthority {
     }
     if (!client) throw new Refusal('bad-token', 'neither a token nor a client certificate');
     const [identity = ''] = dnsNames(client.certificate);
+    if (this.isDenied(client.certificate)) {
+      throw new Refusal(
+        'denied-certificate',
+        `certificate ${client.certificate.serialNumber} of ${identity} is denied: join again with a token`,
+      );
+    }
     // TLS judged at the handshake; a connection may be older than its certificate's life.
     if (!client.trusted) this.#checkIssuer(client.certificate);
     this.#checkDates(client.certificate);
     return { identity, kind: 'certificate' };
+  }
+
+  /** By its serial number, or with all that its identity had. */
+  isDenied(certificate: X509Certificate): boolean {
+    const [identity = ''] = dnsNames(certificate);
+    return isDenied(this.#issuing.denied ?? [], {
+      serial: certificate.serialNumber,
+      identity,
+      notBeforeMs: notBeforeMs(certificate),
+    });
   }
 
   /** Whether a leaf, dates aside, hangs on an anchor of today's bundle: by an issuer of ours, or as it was sent. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
+import { registerDeny } from './deny-command.js';
 import type { AnchorKeeper } from './roll-over.js';
 
 const help = (text: string): string => `\nExample:\n  ${text}`;
@@ -65,6 +66,7 @@ export function registerIdentity(program: Command): void {
       },
     );
   registerRotate(identity);
+  registerDeny(identity);
   identity
     .command('issue')
     .description('a certificate for a workload without a controller, from the keys in a folder')

@@ -2,6 +2,7 @@
 import { type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { UserError } from '../../base/errors.js';
 import { splitPem } from './csr.js';
+import type { Denial } from './denials.js';
 import { identityName, spiffeId, type WorkloadName } from './names.js';
 import { createCertificate, notAfterMs, sha256Hex, type Signer } from './x509.js';
 
@@ -18,6 +19,8 @@ export interface Issuing {
   readonly anchors: readonly X509Certificate[];
   /** What a leaf's peer needs beside the anchors; its first certificate signs the leaves. */
   readonly chain: readonly X509Certificate[];
+  /** Certificates that count for nothing, whatever their dates. */
+  readonly denied?: readonly Denial[];
   issue(request: LeafRequest): Promise<X509Certificate>;
 }
 

@@ -1,10 +1,11 @@
 /** Trust anchor and issuer in a folder: made, rotated with an overlapping bundle, watched. */
 import { createPrivateKey, createPublicKey, type X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Clock, realClock, type Timer } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
+import { denialsFile, readDenials } from './denials.js';
 import { generateWorkloadKey, type WorkloadKey } from './csr.js';
 import {
   isSignedBy,
@@ -215,13 +216,13 @@ export class FileIssuerStore implements IssuerStore {
     onProblem: (message: string) => void,
   ): Promise<Issuing> {
     this.#seen = this.#read();
-    const issuing = readIssuer(this.#files, this.#clock.nowMs());
+    const issuing = this.#issuing();
     this.#timer = this.#clock.every(this.#pollMs, () => {
       const now = this.#read();
       if (now === this.#seen) return;
       this.#seen = now;
       try {
-        onChange(readIssuer(this.#files, this.#clock.nowMs()));
+        onChange(this.#issuing());
       } catch (error) {
         onProblem(messageOf(error));
       }
@@ -234,9 +235,18 @@ export class FileIssuerStore implements IssuerStore {
     return Promise.resolve();
   }
 
+  #issuing(): Issuing {
+    const denied = readDenials(this.#denialsFile);
+    return { ...readIssuer(this.#files, this.#clock.nowMs()), denied };
+  }
+
+  get #denialsFile(): string {
+    return join(dirname(this.#files.certificateFile), denialsFile);
+  }
+
   #read(): string {
     const { trustAnchorsFile, certificateFile, keyFile } = this.#files;
-    return [trustAnchorsFile, certificateFile, keyFile]
+    return [trustAnchorsFile, certificateFile, keyFile, this.#denialsFile]
       .map((file) => {
         try {
           return readFileSync(file, 'utf8');

@@ -15,6 +15,7 @@ import type { KubeApi } from './client/api.js';
 import { isStatus } from './client/api.js';
 import { Informer } from './client/informer.js';
 import { type KubeObject, resources } from './client/objects.js';
+import { denialsOf } from './secret-denials.js';
 
 interface Secret extends KubeObject {
   data?: Record<string, string>;
@@ -122,12 +123,13 @@ export class SecretIssuerStore implements IssuerStore {
       return Buffer.from(text, 'base64').toString('utf8');
     };
     const privateKey = createPrivateKey(part('tls.key'));
-    return localIssuing({
+    const issuing = localIssuing({
       anchors: readCertificates(part('ca.crt'), `${name}: ca.crt`),
       chain: readCertificates(part('tls.crt'), `${name}: tls.crt`),
       signer: keySigner(privateKey, createPublicKey(privateKey)),
       nowMs: this.#options.clock.nowMs(),
     });
+    return { ...issuing, denied: denialsOf(secret) };
   }
 
   async #publish(issuing: Issuing): Promise<void> {

@@ -117,6 +117,16 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
     defaultPolicy: 'all-unauthenticated',
   });
 
+  // Whose a workload is, its pods say; of one without pods there is nothing to be read.
+  const claim = (workload: string, account: string) =>
+    source.whyNot(`${account}.retail.serviceaccount.identity.test.local`, {
+      namespace: 'retail',
+      workload,
+    });
+  expect(claim('cart-0', 'cart')).toBeUndefined();
+  expect(claim('cart-0', 'thief')).toMatch(/no pod of cart-0 in retail has the identity thief/);
+  expect(claim('nobody', 'thief')).toBeUndefined();
+
   // An endpoint whose pod is not known is left out, never told as one of plaintext.
   await admin.create(pod('cart-1', 'cart', true));
   await until(

@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { Random } from '../../../base/random.js';
 import { generateWorkloadKey, type WorkloadKey } from '../../identity/csr.js';
+import { denialsInForce } from '../../identity/denials.js';
 import type { MeshState } from '../../model.js';
 import { frameMessage } from '../api/framing.js';
 import {
@@ -69,6 +70,8 @@ export class ControllerClient {
   #stopped = false;
   #failures = 0;
   #complainedMs = Number.NEGATIVE_INFINITY;
+  /** The controller does not take the present certificate any more. */
+  #isDenied = false;
   #next: number;
   #heardMs: number;
   #first: (() => void) | undefined;
@@ -178,6 +181,7 @@ export class ControllerClient {
     if (text === undefined) return false;
     try {
       this.#resources.load(text);
+      denialsInForce.list = this.#resources.bundle()?.denied ?? [];
       // What is known is as old as the cache, whenever this process began.
       this.#heardMs = this.#cache.stateAtMs() ?? this.#heardMs;
       this.#options.onState(this.#resources.state(), 'cache');
@@ -194,7 +198,8 @@ export class ControllerClient {
     const address = addresses[this.#next % addresses.length] as string;
     this.stats.address = address;
     try {
-      if (!this.#identity || this.#identity.notAfterMs <= clock.nowMs()) await this.#join(address);
+      if (!this.#identity || this.#identity.notAfterMs <= clock.nowMs() || this.#isDenied)
+        await this.#join(address);
       const identity = this.#identity as IdentityMaterial;
       const credentials = { ...identity, anchors: this.#anchors };
       const session = await connect(address, controllerIdentity, credentials);
@@ -262,6 +267,8 @@ export class ControllerClient {
       }
     }
     this.stats.connected = false;
+    // Serves on by it where peers still let it; for the controller it takes a new one.
+    if (messageOf(error).includes('certificate is denied')) this.#isDenied = true;
     this.stats.lastError = messageOf(error);
     this.#stream = undefined;
     this.#session = undefined;
@@ -312,6 +319,7 @@ export class ControllerClient {
     if (!bundle || bundle === before) return;
     if (bundle.anchors.length === 0) throw new Error('a trust bundle without anchors');
     this.#anchors = bundle.anchors;
+    denialsInForce.list = bundle.denied ?? [];
     if (!this.#identity) return;
     this.#setIdentity({ ...this.#identity, anchors: bundle.anchors });
     // A new issuer may mean that the anchor above the old one is about to go.
@@ -333,6 +341,7 @@ export class ControllerClient {
       throw new Error(`no certificate, and no token: ${messageOf(error)}`, { cause: error });
     }
     await this.#certify(address, token);
+    this.#isDenied = false;
   }
 
   async #certify(address: string, token: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** What a proxy was told, object by object, as one MeshState; an update is taken whole or not at all. */
 import type { Destination, InboundServer, MeshState } from '../../model.js';
+import type { Denial } from '../../identity/denials.js';
 import { type Kind, kinds, type Resource, type Update } from '../api/messages.js';
 
 export interface TrustBundle {
@@ -8,6 +9,8 @@ export interface TrustBundle {
   /** Hex SHA-256 of the issuer's certificate. */
   issuer: string;
   renewSpreadMs: number;
+  /** Absent from a controller of an earlier version. */
+  denied?: Denial[];
 }
 
 interface Held extends Resource {

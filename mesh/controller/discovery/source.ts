@@ -41,6 +41,8 @@ export interface DiscoverySink {
 /** A source calls `replace` once before `start` resolves, even where it knows nothing (yet serves a stale cache). */
 export interface DiscoverySource {
   readonly name: string;
+  /** Why a proxy of that identity is not the workload that it says; undefined: it may be. */
+  whyNot?(identity: string, claim: { namespace: string; workload: string }): string | undefined;
   start(sink: DiscoverySink): Promise<void>;
   stop(): Promise<void>;
 }

@@ -22,7 +22,7 @@ import {
 import type { Referrer, ServiceRef } from './route-parts.js';
 import type { ReferenceGrantSpec } from './specs.js';
 import { type EndpointSlice, type Pod, trimMeta, trimPod } from './types.js';
-import { isMeshed, selects, workloadOf } from './workload.js';
+import { isMeshed, podIdentity, selects, workloadOf } from './workload.js';
 
 export interface SourceOptions {
   trustDomain: string;
@@ -124,6 +124,15 @@ export class KubernetesSource implements DiscoverySource {
     });
     for (const link of this.caches.MultiClusterLink.objects.values())
       this.#links.change(link, undefined);
+  }
+
+  /** A workload without pods has no policy to be read, and may be of another source, or too new to be known. */
+  whyNot(identity: string, claim: { namespace: string; workload: string }): string | undefined {
+    const pods = this.#podsOf.get(`${claim.namespace}/${claim.workload}`);
+    const { trustDomain } = this.#options;
+    if (pods.length === 0 || pods.some((p) => podIdentity(p, trustDomain) === identity))
+      return undefined;
+    return `no pod of ${claim.workload} in ${claim.namespace} has the identity ${identity}`;
   }
 
   stop(): Promise<void> {

@@ -87,8 +87,8 @@ export class ProxyMetrics {
   }
 
   /**
-   * Reasons: expired, not-yet-valid, unknown-issuer, name-mismatch, authority, no-client-certificate, timeout,
-   * protocol, reset.
+   * Reasons: expired, not-yet-valid, unknown-issuer, name-mismatch, authority, denied, no-client-certificate,
+   * timeout, protocol, reset.
    */
   handshakeFailed(direction: Direction, reason: string): void {
     raise(this.#handshakeFailures, `${direction} ${reason}`);

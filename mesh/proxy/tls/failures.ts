@@ -7,6 +7,8 @@ export type HandshakeFailure =
   | 'name-mismatch'
   /** The certificate is an authority's, not a workload's. */
   | 'authority'
+  /** Before its time, by firedrill identity deny. */
+  | 'denied'
   | 'no-client-certificate'
   | 'timeout'
   | 'protocol'

@@ -1,5 +1,7 @@
 /** Whom a finished handshake was with: the name in the peer's certificate, and until when that holds. */
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { denialsInForce, isDenied } from '../../identity/denials.js';
 import { type HandshakeFailure, handshakeFailure } from './failures.js';
 
 export interface Peer {
@@ -34,9 +36,18 @@ export function verifiedPeer(
   // Whoever can sign may not also be somebody: such a certificate could have been made for any name.
   if (certificate.ca) return 'authority';
   const names = dnsNames(certificate.subjectAltName);
+  if (isDeniedPeer(certificate, names)) return 'denied';
   const identity = expected === undefined ? names[0] : names.find((name) => name === expected);
   return identity === undefined ? 'name-mismatch' : { identity, notAfterMs };
 }
+
+const isDeniedPeer = ({ serialNumber, validFrom }: X509Certificate, names: string[]): boolean =>
+  denialsInForce.list.length > 0 &&
+  isDenied(denialsInForce.list, {
+    serial: serialNumber,
+    identity: names[0] ?? '',
+    notBeforeMs: Date.parse(validFrom),
+  });
 
 /** Node quotes names that could be mistaken for more than one: none of those is ours. */
 export function dnsNames(subjectAltName: string | undefined): string[] {

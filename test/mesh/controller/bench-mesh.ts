@@ -6,6 +6,7 @@ import { afterEach } from 'vitest';
 import { realClock, sleep } from '../../../base/clock.js';
 import { seededRandom } from '../../../base/random.js';
 import { splitPem } from '../../../mesh/identity/csr.js';
+import type { DiscoverySource } from '../../../mesh/controller/discovery/source.js';
 import { createJoinToken } from '../../../mesh/identity/join-tokens.js';
 import { identityName } from '../../../mesh/identity/names.js';
 import {
@@ -59,6 +60,7 @@ export async function controllerIn(
     registry?: string;
     replica?: string;
     lease?: { file: string; duration: string };
+    sources?: DiscoverySource[];
   } = {},
 ): Promise<{ controller: Controller; address: string; logs: string[] }> {
   const logs: string[] = [];
@@ -80,7 +82,10 @@ export async function controllerIn(
       events: { file: join(path, 'events.jsonl') },
       ...(overrides.lease && { lease: overrides.lease }),
     }),
-    { log: (line) => logs.push(line) },
+    {
+      log: (line) => logs.push(line),
+      ...(overrides.sources && { sources: overrides.sources }),
+    },
   );
   endings.push(() => controller.stop());
   return { controller, address: `127.0.0.1:${controller.grpcPort}`, logs };

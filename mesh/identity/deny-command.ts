@@ -1,0 +1,142 @@
+/** `firedrill identity deny` and `denied`: certificates that are stolen, or that nobody should have any more. */
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { parseDurationMs } from '../../base/duration.js';
+import { UserError } from '../../base/errors.js';
+import { formatTable } from '../../base/terminal.js';
+import { type Denial, denialsFile, readDenials, serialOf, withDenial } from './denials.js';
+import { parseIdentity } from './names.js';
+
+interface Where {
+  folder?: string;
+  kubernetes?: boolean;
+  namespace: string;
+  kubeconfig?: string;
+}
+
+interface Flags extends Where {
+  serial?: string;
+  identity?: string;
+  for: string;
+  reason?: string;
+  undo?: boolean;
+}
+
+/** Where denials are kept, beside the issuer. */
+export interface DenialKeeper {
+  read(): Promise<Denial[]>;
+  change(next: (list: Denial[]) => Denial[]): Promise<void>;
+}
+
+const placed = (command: Command): Command =>
+  command
+    .option('--folder <path>', 'with issuer.crt')
+    .option('--kubernetes', "the Secret of firedrill install, in the kubeconfig's cluster")
+    .option('--namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
+    .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config');
+
+export function registerDeny(identity: Command): void {
+  placed(identity.command('deny'))
+    .description(
+      'have every proxy and controller refuse a certificate, or all that an identity has',
+    )
+    .option('--serial <hex>', 'of one certificate, as identity inspect shows it')
+    .option(
+      '--identity <name>',
+      'all certificates that it has now; it may join again, by its token',
+    )
+    .option('--for <duration>', 'at least as long as certificates live', '30d')
+    .option('--reason <text>', 'for whoever reads the list')
+    .option('--undo', 'take the denial away')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  firedrill identity deny --kubernetes --serial 4F2A... --reason 'laptop stolen'
+  firedrill identity deny --folder pki --identity cart.retail.serviceaccount.identity.retail.local
+
+It is in force when the proxies have the next bundle, within seconds. Connections that stand are cut at the
+controller; between proxies they live on until they are idle. A workload that is denied by its identity joins again.`,
+    )
+    .action(async (flags: Flags) => {
+      const nowMs = Date.now();
+      const denial = denialOf(flags, nowMs);
+      const keeper = await keeperOf(flags);
+      await keeper.change((list) =>
+        flags.undo
+          ? list.filter((d) => d.serial !== denial.serial || d.identity !== denial.identity)
+          : withDenial(list, denial, nowMs),
+      );
+      const what = denial.serial ?? denial.identity ?? '';
+      process.stdout.write(
+        flags.undo ? `${what}: counts again\n` : `${what}: denied until ${iso(denial.until)}\n`,
+      );
+    });
+  placed(identity.command('denied'))
+    .description('what is denied, and until when')
+    .option('--format <format>', 'table or json', 'table')
+    .addHelpText('after', '\nExample:\n  firedrill identity denied --folder pki --format json')
+    .action(async (flags: Where & { format: string }) => {
+      if (!['table', 'json'].includes(flags.format)) {
+        throw new UserError({ message: `--format ${flags.format}`, expected: 'table or json' });
+      }
+      const list = (await (await keeperOf(flags)).read()).filter((d) => d.until > Date.now());
+      const text =
+        flags.format === 'json'
+          ? JSON.stringify(list, undefined, 2)
+          : formatTable(
+              ['WHAT', 'BEGAN BEFORE', 'UNTIL', 'REASON'],
+              list.map((d) => [
+                d.serial ?? d.identity ?? '',
+                d.before === undefined ? '-' : iso(d.before),
+                iso(d.until),
+                d.reason ?? '',
+              ]),
+            );
+      process.stdout.write(`${text}\n`);
+    });
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+function denialOf(flags: Flags, nowMs: number): Denial {
+  if ((flags.serial === undefined) === (flags.identity === undefined)) {
+    throw new UserError({ message: 'what is denied?', expected: 'one of --serial and --identity' });
+  }
+  const forMs = parseDurationMs(flags.for);
+  if (!forMs)
+    throw new UserError({ message: `--for ${flags.for}`, expected: 'a duration such as 30d' });
+  const rest = {
+    until: nowMs + forMs,
+    ...(flags.reason ? { reason: flags.reason.slice(0, 200) } : {}),
+  };
+  if (flags.serial !== undefined) return { serial: serialOf(flags.serial), ...rest };
+  const identity = flags.identity ?? '';
+  if (!parseIdentity(identity)) {
+    const expected = 'such as cart.retail.serviceaccount.identity.retail.local';
+    throw new UserError({ message: `--identity ${identity}`, expected });
+  }
+  return { identity, before: nowMs, ...rest };
+}
+
+async function keeperOf(where: Where): Promise<DenialKeeper> {
+  if ((where.folder === undefined) === (where.kubernetes === undefined)) {
+    throw new UserError({
+      message: 'where is the issuer?',
+      expected: 'one of --folder and --kubernetes',
+    });
+  }
+  if (where.folder === undefined) {
+    const { denialsInSecret } = await import('../kubernetes/secret-denials.js');
+    return denialsInSecret(where);
+  }
+  const file = join(where.folder, denialsFile);
+  const { writeFileWhole } = await import('../../base/write-file.js');
+  return {
+    read: () => Promise.resolve(readDenials(file)),
+    change: (next) => {
+      writeFileWhole(file, `${JSON.stringify(next(readDenials(file)), undefined, 2)}\n`, 0o600);
+      return Promise.resolve();
+    },
+  };
+}
