@@ -34,7 +34,9 @@ const pollMs = 50;
  * How long before an alert is sent again, and a quarter of how long Alertmanager believes in it without that. Short,
  * so that what fires before Alertmanager was discovered is not told a minute late.
  */
-const resendDelay = '10s';
+const resendDelay = '3s';
+/** Several of these: whatever fires from the start is known to Alertmanager by then. */
+const heardWithinMs = 12_000;
 
 function alertmanagerText(
   options: WatchOptions,
@@ -106,6 +108,7 @@ async function startOnce(options: WatchOptions, clock: Clock, fallback: boolean)
       alertmanager: `http://127.0.0.1:${ports.alertmanager}`,
     };
     await untilUp(started, urls, options.targets, clock);
+    await untilHeard(urls, clock);
     await putSilences(new AlertmanagerApi(urls.alertmanager), own, clock);
     const version = await versionsOf(urls.prometheus, urls.alertmanager);
     options.say?.(`${version}, at ${urls.prometheus}`);
@@ -114,6 +117,23 @@ async function startOnce(options: WatchOptions, clock: Clock, fallback: boolean)
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/**
+ * What fired before Alertmanager was discovered was told to nobody, and inhibits nothing until it is sent again: a
+ * drill that began meanwhile would page where production does not.
+ */
+async function untilHeard(urls: Both<string>, clock: Clock): Promise<void> {
+  const api = new AlertmanagerApi(urls.alertmanager);
+  const end = clock.nowMs() + heardWithinMs;
+  while (clock.nowMs() < end) {
+    const firing = (await activeAlerts(urls.prometheus)).filter((a) => a.state === 'firing');
+    const known = await api.alerts();
+    const isKnown = (labels: Readonly<Record<string, string>>): boolean =>
+      known.some((alert) => Object.entries(labels).every(([k, v]) => alert.labels[k] === v));
+    if (firing.every(({ labels }) => isKnown(labels))) return;
+    await sleep(pollMs);
   }
 }
 

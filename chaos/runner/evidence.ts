@@ -3,7 +3,7 @@ import { askJson } from '../system/ask.js';
 import type { ProcessEvent } from '../system/model.js';
 import type { Expected } from '../scenarios/schema.js';
 import { type Firing, fulfils } from './firings.js';
-import { gapOf } from './gaps.js';
+import { gapOf, lostOf } from './gaps.js';
 import type { Evidence } from './judge.js';
 import type { Stretch } from './measure.js';
 import { type Moment, momentOf } from './not-before.js';
@@ -62,7 +62,8 @@ async function gapFor(
   // By its second half what was scraped before it is no longer seen.
   const halfMs = (fault.startMs + fault.endMs) / 2;
   const half = { watch, groups, startMs: halfMs, endMs: fault.endMs };
-  const lost = await gapOf(rule.expr, half);
+  const before = { watch, groups, startMs, endMs: fault.startMs };
+  const lost = (await gapOf(rule.expr, half)) ?? (await lostOf(rule.expr, before, half));
   return lost === undefined ? undefined : { what: lost, underFault: true };
 }
 

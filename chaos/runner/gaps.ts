@@ -32,6 +32,60 @@ export async function gapOf(exprText: string, sources: GapSources): Promise<stri
   }
 }
 
+/**
+ * `no series orders_total{service="cart"} any more`: what is scraped for the condition was there before, and is not
+ * there later, though what is recorded of it goes on. Undefined where nothing was lost. Never throws.
+ */
+export async function lostOf(
+  exprText: string,
+  before: GapSources,
+  later: GapSources,
+): Promise<string | undefined> {
+  try {
+    const leaves = leavesOf(parse(exprText), before.groups);
+    const lost: string[] = [];
+    for (const leaf of new Set(leaves)) {
+      if ((await hasData(leaf, before)) && !(await hasData(leaf, later))) lost.push(leaf);
+    }
+    const more = lost.length > 3 ? ' and more' : '';
+    return lost.length === 0
+      ? undefined
+      : `no series ${lost.slice(0, 3).join(', ')}${more} any more`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of what is scraped; what must be absent is none. Each recorded series is followed once. */
+function leavesOf(
+  expr: Expr,
+  groups: readonly RuleGroup[],
+  followed = new Set<string>(),
+): string[] {
+  const leaves: string[] = [];
+  walk(expr, (node, parents) => {
+    const name = node.kind === 'selector' ? nameOf(node) : undefined;
+    if (node.kind !== 'selector' || name === undefined || followed.has(name)) return;
+    if (parents.some((p) => p.kind === 'call' && p.name.startsWith('absent'))) return;
+    const records = groups
+      .flatMap((group) => group.rules)
+      .filter((rule) => rule.kind === 'record' && rule.record === name);
+    if (records.length === 0) leaves.push(selectorText(node, name));
+    else followed.add(name);
+    for (const record of records) leaves.push(...leavesOf(parse(record.expr), groups, followed));
+  });
+  return leaves;
+}
+
+async function hasData(
+  selector: string,
+  { watch, startMs, endMs }: Omit<GapSources, 'groups'>,
+): Promise<boolean> {
+  const range = formatDurationMs(Math.max(1, Math.round(endMs - startMs)));
+  const samples = await watch.query(`count(last_over_time(${selector}[${range}]))`, endMs);
+  return (samples[0]?.value ?? 0) > 0;
+}
+
 class Gaps {
   readonly #sources: GapSources;
   readonly #known = new Map<string, Promise<boolean>>();
@@ -113,11 +167,7 @@ class Gaps {
   #has(selector: string): Promise<boolean> {
     const known = this.#known.get(selector);
     if (known) return known;
-    const { watch, startMs, endMs } = this.#sources;
-    const range = formatDurationMs(Math.max(1, Math.round(endMs - startMs)));
-    const asked = watch
-      .query(`count(last_over_time(${selector}[${range}]))`, endMs)
-      .then((samples) => (samples[0]?.value ?? 0) > 0);
+    const asked = hasData(selector, this.#sources);
     this.#known.set(selector, asked);
     return asked;
   }

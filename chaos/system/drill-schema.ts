@@ -89,7 +89,13 @@ const processes = z.strictObject({
   kind: z.literal('processes'),
   prepare: z.array(command).default([]).describe('run once before, ten minutes each at most'),
   mesh: z
-    .enum(['mtls', 'plain', 'relays'], { error: 'expected mtls, plain or relays' })
+    .enum(['mtls', 'plain', 'relays'], {
+      error: ({ input }) =>
+        input === 'transparent'
+          ? 'services in network namespaces of their own are not there yet; expected mtls, plain or relays, and ' +
+            'addresses by ${calls.NAME.url}'
+          : 'expected mtls, plain or relays',
+    })
     .default('relays')
     .describe(
       'mtls: a sidecar a service, with identities; plain: without TLS; relays: on the way out only',

@@ -64,6 +64,12 @@ test('a drill is read with its defaults, and patterns become files', () => {
 test.each([
   ['kind: processes', 'kind: proceses', ':5:', 'expected kind: processes, attach or supervisor'],
   ['kind: Drill', 'kind: Dril', ':2:7:', "expected 'Drill'"],
+  [
+    'kind: processes',
+    'kind: processes\n  mesh: transparent',
+    ':6:9:',
+    'are not there yet; expected mtls',
+  ],
   ['service: back', 'service: bak', ':12:', "no service 'bak'; expected front, back"],
   ['dependency: redis', 'dependency: redi', ':13:', "no dependency 'redi'"],
   ['${calls.back.url}/echo', '${calls.bak.url}', ':9:', 'nothing is called ${calls.bak.url}'],
