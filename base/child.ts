@@ -1,6 +1,7 @@
 /** Processes that never outlive the one that started them, even when that one is killed with SIGKILL. */
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { eachLine } from './lines.js';
 import { program } from './paths.js';
 
 export { dieWithParent, outliveReaders } from './parent.js';
@@ -101,6 +102,9 @@ export interface GuardedChild {
   stop(graceMs?: number): Promise<void>;
 }
 
+/** Of what others write, characters of a line that are kept. */
+const maxLine = 64 * 1024;
+
 /** Starts a program that is not ours (Prometheus, k6) under a guardian, so that it dies with this process too. */
 export function startGuarded(
   name: string,
@@ -120,7 +124,7 @@ export function startGuarded(
   child.stdin.on('error', () => undefined);
   let words = '';
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
+    eachLine(stream, maxLine, (line) => {
       words = `${words}${line}\n`.slice(-4000);
       options.onLine?.(line);
     });

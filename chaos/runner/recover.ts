@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { messageOf } from '../../base/errors.js';
 import { runUndo } from '../faults/undo.js';
+import { signalStrays } from '../system/processes/strays.js';
 import { askJson, Unreachable } from '../system/ask.js';
 import { type Intent, isAlive, journalFiles, openIntents, readJournal } from './journal.js';
 import { endLeftovers } from './leftovers.js';
@@ -53,7 +54,9 @@ export async function recoverFile(file: string): Promise<Recovery> {
   recovery.done.push(...ended.map(({ name }) => `${name} was ended`));
   recovery.failed.push(...left.map(({ name, pid }) => `${name} (process ${pid}) does not end`));
   for (const line of lines) {
-    if (line.kind === 'folder') rmSync(line.path, { recursive: true, force: true });
+    if (line.kind !== 'folder') continue;
+    signalStrays(line.path, 'SIGKILL');
+    rmSync(line.path, { recursive: true, force: true });
   }
   if (recovery.failed.length === 0) rmSync(file, { force: true });
   return recovery;

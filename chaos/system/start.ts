@@ -10,6 +10,7 @@ import { endLeftovers } from '../runner/leftovers.js';
 import type { Drill } from './drill-file.js';
 import type { System } from './model.js';
 import { SupervisedSystem } from './supervised.js';
+import { signalStrays } from './processes/strays.js';
 import { supervisorCommand } from './supervisor-command.js';
 
 export interface RunningSystem {
@@ -24,6 +25,7 @@ export interface RunningSystem {
 }
 
 const readyLimitMs = 60_000;
+const prepareLimitMs = 600_000;
 const noticeMs = 1500;
 
 /** Resolves when its ports are known; it is not up yet then. */
@@ -56,12 +58,13 @@ export async function startSystem(
     stopping = true;
     await child.stop(8000);
     await endLeftovers(journal.processes, 1000);
+    signalStrays(folder, 'SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
   try {
     const { admin } = await child.ready;
     const system = await SupervisedSystem.at(`http://127.0.0.1:${String(admin)}`);
-    const ready = untilReady(drill.name, child, system);
+    const ready = untilReady(drill, child, system);
     ready.catch(() => undefined);
     return { system, folder, ready, gone, stop };
   } catch (error) {
@@ -105,17 +108,27 @@ function processIn(line: string): Started | undefined {
   }
 }
 
-async function untilReady(name: string, child: Child, system: SupervisedSystem): Promise<void> {
+/** Its own parts have bounds of their own, which the user says; this one is for a supervisor that hangs. */
+function readyLimit({ system }: Drill): number {
+  if (system.kind !== 'processes') return readyLimitMs;
+  const services = Object.values(system.services);
+  const own = services.reduce((sum, { ready }) => sum + (ready?.within ?? 30_000), 0);
+  return readyLimitMs + system.prepare.length * prepareLimitMs + own;
+}
+
+async function untilReady(drill: Drill, child: Child, system: SupervisedSystem): Promise<void> {
   let ended = false;
   void child.exited.then(() => (ended = true));
-  const end = realClock.nowMs() + readyLimitMs;
+  const limitMs = readyLimit(drill);
+  const end = realClock.monotonicMs() + limitMs;
   for (;;) {
     if (!ended) await system.refresh().catch(() => undefined);
     const { ready, failure } = system.description;
     if (ready) return;
-    if (failure !== undefined || ended || realClock.nowMs() > end) {
-      const what = failure ?? (ended ? 'ended before it was up' : 'is not up after a minute');
-      throw new UserError(`${name}: ${what}`, exitCode.environment);
+    if (failure !== undefined || ended || realClock.monotonicMs() > end) {
+      const late = `is not up after ${limitMs / 1000} s`;
+      const what = failure ?? (ended ? 'ended before it was up' : late);
+      throw new UserError(`${drill.name}: ${what}`, exitCode.environment);
     }
     await sleep(50);
   }

@@ -6,10 +6,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { createInterface } from 'node:readline';
 import type { Child } from '../../../base/child.js';
 import { sleep } from '../../../base/clock.js';
+import { eachLine } from '../../../base/lines.js';
 import { pathWithTools } from '../../../base/tools.js';
+import { listeningAt } from './listening.js';
+import { signalStrays, straysOf, strayVariable } from './strays.js';
 
 export type Readiness =
   | { kind: 'http'; port: number; path: string }
@@ -21,6 +23,8 @@ export interface ForeignProgram {
   command: string | readonly string[];
   cwd: string;
   env: Record<string, string>;
+  /** By which what leaves its group is found again (strays.ts). */
+  mark?: string;
   ready: Readiness;
   readyLimitMs: number;
   stop: { signal: NodeJS.Signals; withinMs: number };
@@ -48,13 +52,18 @@ export function startForeign(
   program: ForeignProgram,
   onLine: (line: string) => void,
 ): Child {
-  const { command, cwd, env } = program;
+  const { command, cwd, env, mark } = program;
   const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
   const whole = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
   const { FIREDRILL_DIE_WITH_PARENT: _, ...inherited } = process.env;
   const child = spawn(whole[0] as string, whole.slice(1), {
     cwd,
-    env: { ...inherited, PATH: pathWithTools(), ...env },
+    env: {
+      ...inherited,
+      PATH: pathWithTools(),
+      ...env,
+      ...(mark !== undefined && { [strayVariable]: mark }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -66,8 +75,7 @@ export function startForeign(
   let said = false;
   const { ready } = program;
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (whole) => {
-      const line = whole.slice(0, maxLine);
+    eachLine(stream, maxLine, (line) => {
       words = `${words}${line}\n`.slice(-keptCharacters);
       if (ready.kind === 'log' && !said) said = ready.pattern.test(line);
       onLine(line);
@@ -99,6 +107,7 @@ export function startForeign(
         clearTimeout(timer);
       }
       signalGroup(pid, 'SIGKILL');
+      if (mark !== undefined) signalStrays(mark, 'SIGKILL');
     },
   };
 }
@@ -106,7 +115,7 @@ export function startForeign(
 async function untilReady(
   name: string,
   child: ChildProcess,
-  { ready, readyLimitMs }: ForeignProgram,
+  { ready, readyLimitMs, mark }: ForeignProgram,
   said: () => boolean,
   words: () => string,
 ): Promise<Record<string, unknown>> {
@@ -116,23 +125,35 @@ async function untilReady(
   for (;;) {
     const code = child.exitCode ?? child.signalCode;
     if (failure !== undefined || code !== null) {
-      const how = failure ?? `it ended with ${code}`;
+      // That is how a daemon begins.
+      const stay = code === 0 ? ', where it is expected to go on in the foreground' : '';
+      const how = failure ?? `it ended with ${code}${stay}`;
       throw new Error(`${name} cannot be started: ${how}${words() === '' ? '' : `: ${words()}`}`);
     }
     if (ready.kind === 'log' ? said() : await probe(ready)) return {};
     if (performance.now() > end) {
       const what =
-        ready.kind === 'http'
-          ? `no good answer at http://127.0.0.1:${ready.port}${ready.path}`
-          : ready.kind === 'tcp'
-            ? `nobody listens at port ${ready.port}`
-            : `no line of its output matches ${ready.pattern.source}`;
+        ready.kind === 'log'
+          ? `no line of its output matches ${ready.pattern.source}`
+          : unheard(ready, mark === undefined ? [] : listeningAt(straysOf(mark)));
       throw new Error(
         `${name} is not ready after ${readyLimitMs / 1000} s: ${what}${words() === '' ? '' : `\n${words()}`}`,
       );
     }
     await sleep(pollMs);
   }
+}
+
+/** What was asked and not answered; a service that listens elsewhere has not read its port. */
+function unheard(ready: Exclude<Readiness, { kind: 'log' }>, found: readonly string[]): string {
+  const asked = `127.0.0.1:${ready.port}`;
+  const wrong =
+    ready.kind === 'http'
+      ? `no good answer at http://${asked}${ready.path}`
+      : `nobody listens at ${asked}`;
+  const reached = [asked, `0.0.0.0:${ready.port}`, `[::]:${ready.port}`];
+  if (found.length === 0 || found.some((address) => reached.includes(address))) return wrong;
+  return `${wrong}; it listens at ${found.join(', ')}`;
 }
 
 function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
@@ -147,18 +168,17 @@ function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
       socket.on('timeout', () => end(false));
       return;
     }
-    const options = {
-      host: '127.0.0.1',
-      port: ready.port,
-      path: ready.path,
-      timeout: probeLimitMs,
+    const { port, path } = ready;
+    const end = (good: boolean): void => {
+      clearTimeout(late);
+      asked.destroy();
+      resolve(good);
     };
-    const asked = request(options, (response) => {
-      response.resume();
-      const { statusCode = 500 } = response;
-      resolve(statusCode >= 200 && statusCode < 400);
-    });
-    asked.on('timeout', () => asked.destroy()).on('error', () => resolve(false));
-    asked.end();
+    // Its status is enough; a head or a body without an end is waited for no longer.
+    const asked = request({ host: '127.0.0.1', port, path }, ({ statusCode = 500 }) =>
+      end(statusCode >= 200 && statusCode < 400),
+    );
+    const late = setTimeout(() => end(false), probeLimitMs);
+    asked.on('error', () => end(false)).end();
   });
 }

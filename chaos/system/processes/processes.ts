@@ -4,6 +4,7 @@ import { realClock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { ProcessEvent } from '../model.js';
 import { type ForeignProgram, signalGroup, startForeign } from './foreign.js';
+import { signalStrays } from './strays.js';
 
 export interface ProcessDescription {
   name: string;
@@ -168,7 +169,11 @@ export class Processes {
     const child = this.#running.get(name);
     const description = this.#described.get(name);
     if (!child || !description) return false;
-    return isForeign(description) ? signalGroup(child.pid, signal) : child.process.kill(signal);
+    const { program } = description;
+    if (!('command' in program)) return child.process.kill(signal);
+    const struck = signalGroup(child.pid, signal);
+    if (program.mark !== undefined) signalStrays(program.mark, signal);
+    return struck;
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,7 @@ import { firstPort, type Layout, layOut, type WorkloadLayout } from './layout.js
 import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
 import { prepare } from './prepare.js';
 import { type ProcessDescription, Processes } from './processes.js';
+import { signalStrays, strayMark } from './strays.js';
 
 export interface SupervisorOptions {
   drill: Drill;
@@ -89,6 +90,7 @@ export class Supervisor {
 
   async close(): Promise<void> {
     await this.processes.close();
+    signalStrays(this.options.folder, 'SIGKILL');
   }
 
   /** New configuration for the sidecars, if only in name; without a controller there is nobody to tell. */
@@ -190,6 +192,7 @@ export class Supervisor {
         env: Object.fromEntries(
           Object.entries(spec.env).map(([key, value]) => [key, fill(String(value))]),
         ),
+        mark: strayMark(this.options.folder, workload.name),
         ready: readinessOf(workload),
         readyLimitMs: spec.ready?.within ?? 30_000,
         stop: { signal: spec.stop.signal, withinMs: spec.stop.within },
