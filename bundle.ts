@@ -1,24 +1,29 @@
 /**
  * The last step of a build: the proxy as one file, so that a sidecar starts without looking for a hundred modules (half
- * of the CPU time of a start). What it imports only at need stays in files of their own, under dist/parts/.
+ * of the CPU time of a start), and the console's page. What the proxy imports only at need stays in files of their own,
+ * under dist/parts/.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { packageRoot } from './base/paths.js';
 
-const entries = ['mesh/proxy/main.ts'];
+const shared = {
+  absWorkingDir: packageRoot,
+  outdir: 'dist',
+  outbase: '.',
+  bundle: true,
+  format: 'esm',
+  logLevel: 'warning',
+  write: false,
+} as const;
 
 async function bundle(): Promise<void> {
   const { build } = await import('esbuild');
-  const { outputFiles } = await build({
-    absWorkingDir: packageRoot,
-    entryPoints: entries,
-    outdir: 'dist',
-    outbase: '.',
-    bundle: true,
+  const proxy = await build({
+    ...shared,
+    entryPoints: ['mesh/proxy/main.ts'],
     splitting: true,
     platform: 'node',
-    format: 'esm',
     target: 'node20',
     packages: 'external',
     // Stacks name functions, and `error.name` is what it was.
@@ -26,9 +31,16 @@ async function bundle(): Promise<void> {
     minifyWhitespace: true,
     minifySyntax: true,
     chunkNames: 'parts/[name]-[hash]',
-    logLevel: 'warning',
-    write: false,
   });
+  const page = await build({
+    ...shared,
+    entryPoints: ['console/page/main.tsx'],
+    tsconfig: 'console/page/tsconfig.json',
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+  });
+  const outputFiles = [...proxy.outputFiles, ...page.outputFiles];
   for (const { path, contents } of outputFiles) {
     // Written only where it differs: a proxy may be starting from it just now.
     if (existsSync(path) && readFileSync(path).equals(contents)) continue;

@@ -12,6 +12,7 @@ import { registerSlo } from './slo/commands.js';
 import { registerPromql } from './slo/promql/commands.js';
 import { registerAlerts } from './alerts/commands.js';
 import { registerWatch } from './alerts/watch/serve/command.js';
+import { registerConsole } from './console/command.js';
 import { registerDrift } from './alerts/drift/command.js';
 import { registerChaos } from './chaos/commands.js';
 import { registerRunbooks } from './runbooks/commands.js';
@@ -37,6 +38,7 @@ async function main(argv: string[]): Promise<number> {
   registerDrift(program);
   registerChaos(program);
   registerRunbooks(program);
+  registerConsole(program);
   registerTools(program);
   registerCompletion(program);
   program.hook('preAction', (_, command) => {

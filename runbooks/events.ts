@@ -77,6 +77,34 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     receiver: text.optional(),
   }),
   z.strictObject({
+    /** By the rule's arithmetic; known when the scenario is judged. */
+    kind: z.literal('theory'),
+    atMs,
+    scenario: text,
+    alert: text,
+    severity: text,
+    labels,
+    earliestAtMs: atMs,
+    latestAtMs: atMs,
+    within: z.boolean(),
+  }),
+  z.strictObject({
+    kind: z.literal('system'),
+    atMs,
+    name: text,
+    services: z.array(text),
+    dependencies: z.array(text),
+    calls: z.array(z.strictObject({ from: text, to: text })),
+  }),
+  z.strictObject({
+    /** The second that ended then: requests that were due in it, as their callers saw them. */
+    kind: z.literal('load'),
+    atMs,
+    requests: z.number(),
+    errors: z.number(),
+    p95Ms: z.number(),
+  }),
+  z.strictObject({
     kind: z.literal('measure'),
     atMs,
     scenario: text,
@@ -270,46 +298,3 @@ export function parseEvents(file: string, jsonl: string): DrillEvent[] {
     throw new UserError({ place, message: `${issue?.path.join('.')}: ${issue?.message}` });
   });
 }
-
-/** `MeshProxyDown (ticket) notified after 1.6 s`: an event in a line, without its time. */
-export function eventText(e: DrillEvent): string {
-  switch (e.kind) {
-    case 'day':
-      return e.state === 'started' ? e.title : `${e.verdict ?? 'ended'}: ${e.title}`;
-    case 'scenario':
-      return e.state === 'started'
-        ? `▶ ${e.title}`
-        : [`${e.verdict ?? 'ended'}: ${e.title}`, ...(e.reasons ?? [])].join('; ');
-    case 'phase':
-      return `${e.phase}${e.arm === undefined ? '' : ` (${e.arm})`} ${e.state}`;
-    case 'fault':
-      return `fault ${e.id} on ${e.target} ${e.state === 'confirmed' ? 'takes effect' : e.state}`;
-    case 'expectation':
-      return `${e.alert} (${e.severity}) ${expectationText(e)}`;
-    case 'alert':
-      return `${e.alert} (${e.severity}) ${e.state}${e.receiver === undefined ? '' : ` ${e.receiver}`}`;
-    case 'measure':
-      return `${e.name} ${e.bound} ${e.when}: ${e.value ?? 'no data'}${e.held ? '' : ', not held'}`;
-    case 'abort':
-      return `abort condition: ${e.condition}`;
-    case 'budget':
-      return `${e.slo}: ${(100 * e.spentOfPeriod).toFixed(2)}% of the period's budget spent`;
-    case 'scenario-record':
-      return `what was measured of ${e.scenario}`;
-    case 'day-record':
-      return 'what was measured of the day';
-    case 'note':
-      return `${e.subject}: ${e.text}`;
-  }
-}
-
-function expectationText(e: Extract<DrillEvent, { kind: 'expectation' }>): string {
-  if (e.state === 'armed') {
-    const left = e.deadlineAtMs === undefined ? '' : ` within ${seconds(e.deadlineAtMs - e.atMs)}`;
-    return `is awaited${left}`;
-  }
-  if (e.state === 'notified') return `came after ${seconds(e.afterMs ?? 0)}`;
-  return e.text ?? 'was missed';
-}
-
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -4,11 +4,22 @@ import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../base/paths.js';
 
-const folders = ['base', 'mesh', 'slo', 'alerts', 'chaos', 'runbooks', 'bench', 'examples', 'test'];
+const folders = [
+  'base',
+  'mesh',
+  'slo',
+  'alerts',
+  'chaos',
+  'runbooks',
+  'console',
+  'bench',
+  'examples',
+  'test',
+];
 
 function sources(folder: string): { file: string; text: string }[] {
   return readdirSync(join(packageRoot, folder), { recursive: true, withFileTypes: true })
-    .filter((e) => e.isFile() && e.name.endsWith('.ts'))
+    .filter((e) => e.isFile() && /\.tsx?$/.test(e.name))
     .map((e) => join(e.parentPath, e.name))
     .map((path) => ({ file: relative(packageRoot, path), text: readFileSync(path, 'utf8') }));
 }
@@ -33,7 +44,7 @@ test('no file is called utils, helpers or manager', () => {
 });
 
 /** Each folder may import itself, base/ and the folders before it in this list. */
-const downhill = ['base', 'mesh', 'slo', 'alerts', 'runbooks', 'chaos'];
+const downhill = ['base', 'mesh', 'slo', 'alerts', 'runbooks', 'chaos', 'console'];
 
 test('imports point from later folders to earlier ones only', () => {
   const uphill: string[] = [];
@@ -66,7 +77,9 @@ test('the product knows no path of the examples', () => {
   const found = files
     .filter(({ file }) => product.has(file.split('/')[0] as string) && !namesBundled.includes(file))
     .flatMap(({ file, text }) =>
-      [...text.matchAll(/['"`](\.\.?\/)*examples\/[\w./-]*/g)].map((match) => `${file}: ${match[0]}`),
+      [...text.matchAll(/['"`](\.\.?\/)*examples\/[\w./-]*/g)].map(
+        (match) => `${file}: ${match[0]}`,
+      ),
     );
   expect(found).toEqual([]);
 });

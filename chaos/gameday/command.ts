@@ -144,8 +144,8 @@ function fromEvents({ record, shared }: GameDayOutcome): GameDayOutcome {
 function writeEnds(events: EventFile, { record, shared }: GameDayOutcome): void {
   events.write(dayRecordEvent(record, shared));
   for (const event of drillEvents(record)) {
-    if (event.kind === 'budget' || event.kind === 'note' || event.kind === 'day')
-      events.write(event);
+    const isEnd = event.kind === 'day' && event.state === 'ended';
+    if (event.kind === 'budget' || event.kind === 'note' || isEnd) events.write(event);
   }
 }
 

@@ -41,6 +41,7 @@ import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 import { answersFor, factsFor } from './alert-facts.js';
 import { budgetOf, eventsOf, periodShare } from './budgets.js';
 import { coverageRunOf } from './coverage.js';
+import { systemEvent, tellLoad } from './day-events.js';
 import { CertificateLifetimes } from './lifetimes.js';
 import { judgingFor } from './existing.js';
 import type { Judging } from './judging.js';
@@ -116,6 +117,13 @@ export async function runGameDay(
   const warden = startWarden(journal.file);
   const parts = { options, view, signal, clock, id, journal, judging, guard };
   const day = new GameDay({ ...parts, ...judging });
+  view.event?.({
+    kind: 'day',
+    atMs: startedMs,
+    state: 'started',
+    title: `Game day of ${options.drill.name}`,
+    scenarios: scenarios.map((s) => s.scenario.id),
+  });
   try {
     await day.start(scenarios);
     for (const scenario of scenarios) {
@@ -149,6 +157,7 @@ class GameDay {
   readonly #parts: Parts;
   readonly #events: TimelineEvent[] = [];
   readonly #scenarios: ScenarioRecord[] = [];
+  #stopTelling: () => void = () => undefined;
   readonly #facts = new Map<string, Promise<RunbookFact[]>>();
   /** By the key of a firing: the first of each name in a scenario. */
   readonly #answers = new Map<string, Promise<AlertRecord['answers']>>();
@@ -234,6 +243,9 @@ class GameDay {
     await this.#lifetimes.want(lifetimeMs);
     await this.#lifetimes.settle(watch, signal);
     const { description } = this.#system;
+    const emit = (event: DrillEvent): void => view.event?.(event);
+    emit(systemEvent(description, clock.nowMs()));
+    this.#stopTelling = tellLoad(load, () => clock.nowMs(), emit);
     view.line(
       `${description.name}: ${counted(description.workloads.length, 'workload')}, ` +
         `${loadText(load)}, watched by ${watch.version}, ` +
@@ -472,6 +484,7 @@ class GameDay {
   }
 
   async stop(): Promise<void> {
+    this.#stopTelling();
     this.#lifetimes?.stop();
     await Promise.allSettled([this.#load?.stop(), this.#watch?.stop(), this.#running?.stop()]);
     await this.#client?.stop();

@@ -61,6 +61,7 @@ async function runArm(
   const stretch = run.armStretches[index]!;
   if (confirmed.every((ms) => ms !== undefined)) {
     stretch.confirmedMs = Math.max(...(confirmed as number[]));
+    run.live.arm(arm.name, stretch.confirmedMs);
   }
 
   let late = middle;

@@ -1,7 +1,7 @@
 /** Says what happens in a scenario as typed events, the moment that it does. */
 import { type DrillEvent, withheldEvent } from '../../runbooks/events.js';
 import type { FaultRecord, PhaseKind, ScenarioRecord } from '../../runbooks/record.js';
-import type { Scenario } from '../scenarios/schema.js';
+import type { Expected, Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
 import { firingsOf, fulfils, receivedMs } from './firings.js';
 
@@ -10,8 +10,8 @@ type Context = Pick<RunContext, 'clock' | 'emit' | 'timing' | 'watch'>;
 export class LiveEvents {
   readonly #context: Context;
   readonly #scenario: Scenario;
-  /** When the first fault was seen to work: from then on deadlines run. */
-  #confirmedMs: number | undefined;
+  /** From when on the deadline of each place in `mustFire` runs: when its fault was seen to work. */
+  readonly #armed = new Map<number, number>();
   /** Places in `mustFire` of those that came. */
   readonly #came = new Set<number>();
   readonly #stop: () => void;
@@ -42,30 +42,28 @@ export class LiveEvents {
     };
     const atMs = times[state] ?? this.#nowMs;
     this.#emit({ kind: 'fault', atMs, scenario: this.#scenario.id, id, fault, target, state });
-    if (state === 'confirmed' && this.#confirmedMs === undefined) this.#arm(atMs);
+    if (state === 'confirmed') this.arm(undefined, atMs);
   }
 
-  #arm(confirmedMs: number): void {
-    this.#confirmedMs = confirmedMs;
+  /** The deadlines of that arm's expectations run, or of those of none. */
+  arm(arm: string | undefined, confirmedMs: number): void {
     const { timeScale, allowanceMs } = this.#context.timing;
-    for (const wanted of this.#scenario.expect.mustFire) {
-      this.#emit({
-        ...this.#expectation(wanted),
-        atMs: confirmedMs,
-        state: 'armed',
-        deadlineAtMs: confirmedMs + wanted.within * timeScale + allowanceMs,
-      });
-    }
+    this.#scenario.expect.mustFire.forEach((wanted, i) => {
+      if (wanted.arm !== arm || this.#armed.has(i)) return;
+      this.#armed.set(i, confirmedMs);
+      const deadlineAtMs = confirmedMs + wanted.within * timeScale + allowanceMs;
+      this.#emit({ ...this.#expectation(wanted), atMs: confirmedMs, state: 'armed', deadlineAtMs });
+    });
     this.#look();
   }
 
   #look(): void {
-    const fromMs = this.#confirmedMs;
-    if (fromMs === undefined) return;
-    const fresh = firingsOf(this.#context.watch.notifications).filter((f) => f.firedAtMs >= fromMs);
+    if (this.#armed.size === 0) return;
+    const firings = firingsOf(this.#context.watch.notifications);
     this.#scenario.expect.mustFire.forEach((wanted, i) => {
-      if (this.#came.has(i)) return;
-      const own = fresh.find((f) => fulfils(f, wanted));
+      const fromMs = this.#armed.get(i);
+      if (fromMs === undefined || this.#came.has(i)) return;
+      const own = firings.find((f) => f.firedAtMs >= fromMs && fulfils(f, wanted));
       if (!own) return;
       this.#came.add(i);
       const atMs = receivedMs(own, wanted.receiver);
@@ -96,6 +94,18 @@ export class LiveEvents {
     record.expectations.forEach((e, i) => {
       const hidden = withheldEvent(record, e);
       if (hidden) this.#emit(hidden);
+      const fromMs = this.#armed.get(i);
+      if (e.theory && fromMs !== undefined) {
+        const { earliestMs, latestMs, within } = e.theory;
+        this.#emit({
+          ...this.#wanted(this.#scenario.expect.mustFire[i]!),
+          kind: 'theory',
+          atMs: record.endedMs,
+          earliestAtMs: fromMs + earliestMs,
+          latestAtMs: fromMs + latestMs,
+          within,
+        });
+      }
       if (e.inTime || !e.outcome) return;
       const wanted = this.#scenario.expect.mustFire[i]!;
       const { kind: outcome, text } = e.outcome;
@@ -109,9 +119,12 @@ export class LiveEvents {
     this.#emit({ kind: 'scenario', atMs, scenario, state: 'ended', title, verdict, reasons });
   }
 
-  #expectation({ alert, severity, labels }: Scenario['expect']['mustFire'][number]) {
-    const scenario = this.#scenario.id;
-    return { kind: 'expectation' as const, scenario, alert, severity, labels };
+  #expectation(wanted: Expected) {
+    return { kind: 'expectation' as const, ...this.#wanted(wanted) };
+  }
+
+  #wanted({ alert, severity, labels }: Expected) {
+    return { scenario: this.#scenario.id, alert, severity, labels };
   }
 
   get #nowMs(): number {

@@ -10,12 +10,12 @@ import {
   type DrillEvent,
   drillEvents,
   drillEventSchema,
-  eventText,
   parseEvents,
 } from '../../runbooks/events.js';
 import type { GameDayRecord } from '../../runbooks/record.js';
 import { dayRecordEvent, recordedIn, scenarioRecordEvent } from '../../runbooks/recorded.js';
 import { gameDayFiles } from '../../runbooks/report/files.js';
+import { eventText } from '../../runbooks/event-text.js';
 import { badGameDay, goodGameDay } from '../runbooks/fixture.js';
 import { cartErrors, smallDrill } from './small-drill.js';
 

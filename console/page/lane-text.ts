@@ -1,0 +1,17 @@
+/** The state of a lane in words: what stands above it, and what a screen reader says. */
+import type { Lane } from './view.js';
+import { span } from './words.js';
+
+export function laneText(lane: Lane, nowMs: number): string {
+  const { armedAtMs, deadlineAtMs, notifiedAtMs, missed } = lane;
+  if (notifiedAtMs !== undefined) {
+    const margin = deadlineAtMs - notifiedAtMs;
+    const after = span(notifiedAtMs - armedAtMs);
+    return margin >= 0
+      ? `rang after ${after}, ${span(margin)} before its deadline`
+      : `rang after ${after}, ${span(margin)} too late`;
+  }
+  if (missed !== undefined) return missed;
+  const left = deadlineAtMs - nowMs;
+  return left >= 0 ? `awaited, ${span(left)} left` : `awaited, late by ${span(left)}`;
+}

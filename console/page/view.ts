@@ -1,0 +1,269 @@
+/**
+ * A drill as it stood at a moment, from its events alone: whatever the page shows is computed here. Live, the moment is
+ * now; afterwards it is wherever the viewer has put it.
+ */
+import type { DrillEvent } from '../../runbooks/events.js';
+import { wakes } from '../../runbooks/pager.js';
+
+type Of<K extends DrillEvent['kind']> = Extract<DrillEvent, { kind: K }>;
+
+export interface Lane {
+  alert: string;
+  /** By which two alerts of one name are told apart. */
+  labels: Record<string, string>;
+  severity: string;
+  armedAtMs: number;
+  deadlineAtMs: number;
+  notifiedAtMs?: number;
+  resolvedAtMs?: number;
+  /** Why it counts as missed, once that is judged. */
+  missed?: string;
+  theory?: { earliestAtMs: number; latestAtMs: number; within: boolean };
+}
+
+export interface FaultView {
+  id: string;
+  kind: string;
+  target: string;
+  putAtMs: number;
+  confirmedAtMs?: number;
+  removedAtMs?: number;
+}
+
+export interface OtherAlert {
+  alert: string;
+  severity: string;
+  atMs: number;
+  resolvedAtMs?: number;
+}
+
+export interface ScenarioView {
+  id: string;
+  title: string;
+  startedAtMs: number;
+  endedAtMs?: number;
+  verdict?: string;
+  reasons: string[];
+  phase: string;
+  faults: FaultView[];
+  lanes: Lane[];
+  /** Reached a receiver while it ran, and no lane is its own. */
+  others: OtherAlert[];
+  measures: Of<'measure'>[];
+  abort?: string;
+}
+
+export interface DayView {
+  title: string;
+  verdict?: string;
+  endedAtMs?: number;
+  /** In the order in which they are run. */
+  planned: string[];
+  scenarios: ScenarioView[];
+  system?: Of<'system'>;
+  load: Of<'load'>[];
+  pages: number;
+  tickets: number;
+  /** Alerts that fire, by name and labels. */
+  open: Set<string>;
+  budgets: Of<'budget'>[];
+  notes: Of<'note'>[];
+  firstMs: number;
+  lastMs: number;
+}
+
+/** What was known at `untilMs`. Events may come in any order: those of the end are written last, whenever they were. */
+export function viewAt(events: readonly DrillEvent[], untilMs: number): DayView {
+  const known = events.filter((e) => e.atMs <= untilMs).toSorted((a, b) => a.atMs - b.atMs);
+  const day: DayView = {
+    title: 'Waiting for a drill',
+    planned: [],
+    scenarios: [],
+    load: [],
+    pages: 0,
+    tickets: 0,
+    open: new Set(),
+    budgets: [],
+    notes: [],
+    firstMs: known[0]?.atMs ?? 0,
+    lastMs: known.at(-1)?.atMs ?? 0,
+  };
+  for (const event of known) take(day, event);
+  return day;
+}
+
+function take(day: DayView, event: DrillEvent): void {
+  switch (event.kind) {
+    case 'day':
+      day.title = event.title;
+      if (event.scenarios) day.planned = event.scenarios;
+      if (event.state === 'ended') {
+        day.endedAtMs = event.atMs;
+        if (event.verdict !== undefined) day.verdict = event.verdict;
+      }
+      return;
+    case 'system':
+      day.system = event;
+      return;
+    case 'load':
+      day.load.push(event);
+      return;
+    case 'budget':
+      day.budgets.push(event);
+      return;
+    case 'note':
+      day.notes.push(event);
+      return;
+    case 'scenario-record':
+    case 'day-record':
+      return;
+    case 'alert':
+      return takeAlert(day, event);
+    default:
+      return takeOfScenario(day, event);
+  }
+}
+
+function takeAlert(day: DayView, { alert, severity, labels, state, atMs }: Of<'alert'>): void {
+  const key = JSON.stringify([alert, Object.entries(labels).sort()]);
+  if (state === 'resolved') day.open.delete(key);
+  // The same firing at a second receiver wakes nobody anew.
+  else if (!day.open.has(key)) {
+    day.open.add(key);
+    if (wakes(severity)) day.pages++;
+    else day.tickets++;
+  }
+  const scenario = day.scenarios.at(-1);
+  if (!scenario) return;
+  const lane = scenario.lanes.find(
+    (l) =>
+      l.alert === alert &&
+      l.severity === severity &&
+      Object.entries(l.labels).every(([name, value]) => labels[name] === value),
+  );
+  if (lane) {
+    if (state === 'resolved' && lane.notifiedAtMs !== undefined) lane.resolvedAtMs = atMs;
+    return;
+  }
+  const named = { alert, severity };
+  const open = scenario.others.findLast(
+    (o) => o.alert === named.alert && o.severity === severity && o.resolvedAtMs === undefined,
+  );
+  if (state === 'resolved') {
+    if (open) open.resolvedAtMs = atMs;
+    return;
+  }
+  // The same alert at a second receiver is one alert.
+  if (!open) scenario.others.push({ ...named, atMs });
+}
+
+type ScenarioEvent = Of<
+  'scenario' | 'phase' | 'fault' | 'expectation' | 'theory' | 'measure' | 'abort'
+>;
+
+function takeOfScenario(day: DayView, event: ScenarioEvent): void {
+  if (event.kind === 'scenario' && event.state === 'started') {
+    day.scenarios.push({
+      id: event.scenario,
+      title: event.title,
+      startedAtMs: event.atMs,
+      reasons: [],
+      phase: 'baseline',
+      faults: [],
+      lanes: [],
+      others: [],
+      measures: [],
+    });
+    return;
+  }
+  const scenario = day.scenarios.find((s) => s.id === event.scenario);
+  if (!scenario) return;
+  switch (event.kind) {
+    case 'scenario':
+      scenario.endedAtMs = event.atMs;
+      scenario.phase = 'over';
+      if (event.verdict !== undefined) scenario.verdict = event.verdict;
+      scenario.reasons = event.reasons ?? [];
+      return;
+    case 'phase':
+      if (event.state === 'started') scenario.phase = event.phase;
+      return;
+    case 'fault':
+      return takeFault(scenario, event);
+    case 'measure':
+      scenario.measures.push(event);
+      return;
+    case 'abort':
+      scenario.abort = event.condition;
+      return;
+    default:
+      return takeLane(scenario, event);
+  }
+}
+
+function takeFault(
+  { faults }: ScenarioView,
+  { id, fault, target, state, atMs }: Of<'fault'>,
+): void {
+  if (state === 'put') {
+    faults.push({ id, kind: fault, target, putAtMs: atMs });
+    return;
+  }
+  const own = faults.findLast((f) => f.id === id);
+  if (!own) return;
+  if (state === 'confirmed') own.confirmedAtMs = atMs;
+  else own.removedAtMs = atMs;
+}
+
+function takeLane({ lanes }: ScenarioView, event: Of<'expectation' | 'theory'>): void {
+  const { alert, severity, labels } = event;
+  if (event.kind === 'expectation' && event.state === 'armed') {
+    const deadlineAtMs = event.deadlineAtMs ?? event.atMs;
+    lanes.push({ alert, severity, labels, armedAtMs: event.atMs, deadlineAtMs });
+    return;
+  }
+  const wanted = JSON.stringify(labels);
+  const same = lanes.filter(
+    (l) => l.alert === alert && l.severity === severity && JSON.stringify(l.labels) === wanted,
+  );
+  if (event.kind === 'theory') {
+    const { earliestAtMs, latestAtMs, within } = event;
+    const own = same.find((l) => l.theory === undefined);
+    if (own) own.theory = { earliestAtMs, latestAtMs, within };
+    return;
+  }
+  // A scenario of several arms awaits the same alert in each: they come in this order.
+  const own = same.find((l) => l.notifiedAtMs === undefined && l.missed === undefined);
+  if (event.state === 'notified') {
+    if (own) own.notifiedAtMs = event.atMs;
+    return;
+  }
+  const late = own ?? same.findLast((l) => l.missed === undefined);
+  if (late) late.missed = event.text ?? event.outcome ?? 'it did not come in time';
+}
+
+/** `CartLatency (cart-latency)`: two alerts of one name under two SLOs are two lanes. */
+export function laneName({ alert, labels }: Lane): string {
+  const values = Object.entries(labels).filter(([name]) => name !== 'severity');
+  return values.length === 0 ? alert : `${alert} (${values.map(([, v]) => v).join(', ')})`;
+}
+
+/** Whom a fault may hurt: what it strikes, and whoever calls that, directly or not. */
+export function blastRadius(system: Of<'system'>, targets: readonly string[]): Set<string> {
+  const struck = targets.flatMap((target) => struckBy(system, target));
+  const hurt = new Set(struck);
+  for (let before = -1; before !== hurt.size;) {
+    before = hurt.size;
+    for (const { from, to } of system.calls) if (hurt.has(to)) hurt.add(from);
+  }
+  return hurt;
+}
+
+/** The nodes that a target names: a service, a workload, a sidecar, or the caller's end of a call. */
+export function struckBy(system: Of<'system'>, target: string): string[] {
+  const nodes = [...system.services, ...system.dependencies];
+  const [from, to] = target.split('/');
+  if (to !== undefined && from !== undefined) return nodes.filter((n) => n === to || n === from);
+  const plain = target.replace(/-proxy$/, '').replace(/-\d+$/, '');
+  return nodes.filter((n) => n === target || n === plain);
+}

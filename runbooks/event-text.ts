@@ -1,0 +1,51 @@
+/** An event of a drill in words: the same in a terminal and in a browser. */
+import type { DrillEvent } from './events.js';
+
+/** `MeshProxyDown (ticket) notified after 1.6 s`: an event in a line, without its time. */
+export function eventText(e: DrillEvent): string {
+  switch (e.kind) {
+    case 'day':
+      return e.state === 'started' ? e.title : `${e.verdict ?? 'ended'}: ${e.title}`;
+    case 'scenario':
+      return e.state === 'started'
+        ? `▶ ${e.title}`
+        : [`${e.verdict ?? 'ended'}: ${e.title}`, ...(e.reasons ?? [])].join('; ');
+    case 'phase':
+      return `${e.phase}${e.arm === undefined ? '' : ` (${e.arm})`} ${e.state}`;
+    case 'fault':
+      return `fault ${e.id} on ${e.target} ${e.state === 'confirmed' ? 'takes effect' : e.state}`;
+    case 'expectation':
+      return `${e.alert} (${e.severity}) ${expectationText(e)}`;
+    case 'alert':
+      return `${e.alert} (${e.severity}) ${e.state}${e.receiver === undefined ? '' : ` ${e.receiver}`}`;
+    case 'theory':
+      return `${e.alert} (${e.severity}) ${e.within ? 'fired as' : 'did not fire as'} theory says`;
+    case 'system':
+      return `${e.name}: ${e.services.join(', ')}`;
+    case 'load':
+      return `${e.requests} requests, ${e.errors} failed, p95 ${e.p95Ms.toFixed(0)} ms`;
+    case 'measure':
+      return `${e.name} ${e.bound} ${e.when}: ${e.value ?? 'no data'}${e.held ? '' : ', not held'}`;
+    case 'abort':
+      return `abort condition: ${e.condition}`;
+    case 'budget':
+      return `${e.slo}: ${(100 * e.spentOfPeriod).toFixed(2)}% of the period's budget spent`;
+    case 'scenario-record':
+      return `what was measured of ${e.scenario}`;
+    case 'day-record':
+      return 'what was measured of the day';
+    case 'note':
+      return `${e.subject}: ${e.text}`;
+  }
+}
+
+function expectationText(e: Extract<DrillEvent, { kind: 'expectation' }>): string {
+  if (e.state === 'armed') {
+    const left = e.deadlineAtMs === undefined ? '' : ` within ${seconds(e.deadlineAtMs - e.atMs)}`;
+    return `is awaited${left}`;
+  }
+  if (e.state === 'notified') return `came after ${seconds(e.afterMs ?? 0)}`;
+  return e.text ?? 'was missed';
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -1,0 +1,194 @@
+/** The console from outside: who may look, what is told as it happens, and what the page makes of hostile texts. */
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { afterEach, expect, test } from 'vitest';
+import { requireTool } from '../../base/tools.js';
+import { Follow } from '../../console/follow.js';
+import { type Console, startConsole } from '../../console/server.js';
+import { type DrillEvent, drillEvents } from '../../runbooks/events.js';
+import { badGameDay } from '../runbooks/fixture.js';
+import { testWith } from '../tools.js';
+
+const folders: string[] = [];
+const running: Console[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.close()));
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+function folder(events: readonly DrillEvent[] = []): string {
+  const path = mkdtempSync(join(tmpdir(), 'firedrill-console-'));
+  folders.push(path);
+  if (events.length > 0) writeFileSync(join(path, 'events.jsonl'), lines(events));
+  return path;
+}
+
+const lines = (events: readonly DrillEvent[]): string =>
+  events.map((e) => `${JSON.stringify(e)}\n`).join('');
+
+async function open(path: string, stateFolder?: string): Promise<{ at: string; last(): string }> {
+  const addresses: string[] = [];
+  const one = await startConsole({
+    folder: path,
+    port: 0,
+    ...(stateFolder !== undefined && { stateFolder }),
+    onAddress: (address) => addresses.push(address),
+  });
+  running.push(one);
+  return { at: `http://127.0.0.1:${one.port}`, last: () => addresses.at(-1) as string };
+}
+
+interface Answer {
+  status: number;
+  headers: Record<string, unknown>;
+  body: string;
+}
+
+/** Without fetch's own opinion on Host and Origin. */
+function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { headers, method }, (response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
+    });
+    asked.on('error', reject).end();
+  });
+}
+
+const enter = async (address: string): Promise<string> => {
+  const { status, headers } = await ask(address);
+  expect([status, headers.location]).toEqual([303, '/']);
+  return String(headers['set-cookie']).split(';')[0] as string;
+};
+
+test('a token is good for one visit, and the next viewer gets another', async () => {
+  const { at, last } = await open(folder());
+  const address = last();
+  expect((await ask(`${at}/`)).status).toBe(401);
+  expect((await ask(`${at}/?token=${'x'.repeat(32)}`)).status).toBe(403);
+  const cookie = await enter(address);
+  const page = await ask(`${at}/`, { cookie });
+  expect(page.status).toBe(200);
+  expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+  expect((await ask(address)).status).toBe(403);
+  expect(last()).not.toBe(address);
+  await enter(last());
+});
+
+test.each([
+  ['another name for this address', { host: 'evil.example' }],
+  ['another page', { origin: 'http://evil.example' }],
+  ['a page of another port', { origin: 'http://127.0.0.1:1' }],
+])('%s gets nothing', async (_, headers) => {
+  const { at, last } = await open(folder());
+  const cookie = await enter(last());
+  expect((await ask(`${at}/events`, { cookie, ...headers })).status).toBe(403);
+});
+
+test('nothing can be stopped unless that is allowed, and then by the page alone', async () => {
+  const closed = await open(folder());
+  const cookie = await enter(closed.last());
+  const origin = closed.at;
+  expect((await ask(`${closed.at}/stop`, { cookie, origin }, 'POST')).status).toBe(403);
+  const state = folder();
+  const allowed = await open(folder(), state);
+  const own = await enter(allowed.last());
+  expect((await ask(`${allowed.at}/stop`, { cookie: own }, 'POST')).status).toBe(403);
+  expect((await ask(`${allowed.at}/stop`, { origin: allowed.at }, 'POST')).status).toBe(401);
+  expect(existsSync(join(state, 'stop.json'))).toBe(false);
+  const headers = { cookie: own, origin: allowed.at };
+  expect((await ask(`${allowed.at}/stop`, headers, 'POST')).status).toBe(204);
+  expect(existsSync(join(state, 'stop.json'))).toBe(true);
+});
+
+test('a file that grows is followed, half a line waits, a bad one is named, a new day begins anew', () => {
+  const path = folder();
+  const file = join(path, 'events.jsonl');
+  const [first, second, third] = drillEvents(badGameDay()) as [DrillEvent, DrillEvent, DrillEvent];
+  const follow = new Follow(path);
+  follow.poll();
+  expect(follow.events).toEqual([]);
+  const half = JSON.stringify(second);
+  writeFileSync(file, `${JSON.stringify(first)}\n${half.slice(0, 20)}`);
+  follow.poll();
+  expect(follow.events).toEqual([first]);
+  appendFileSync(file, `${half.slice(20)}\n{"kind":"nonsense"}\n${JSON.stringify(third)}\n`);
+  follow.poll();
+  expect(follow.events).toEqual([first, second, third]);
+  expect(follow.trouble).toContain('events.jsonl:3:1');
+  rmSync(file);
+  writeFileSync(file, lines([third]));
+  follow.poll();
+  expect([follow.events, follow.generation, follow.trouble]).toEqual([[third], 1, undefined]);
+  follow.close();
+});
+
+test('the record of an old report tells the same events', () => {
+  const path = folder();
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, 'record.json'), JSON.stringify(badGameDay()));
+  const follow = new Follow(path);
+  follow.poll();
+  expect(follow.events).toEqual(drillEvents(badGameDay()));
+});
+
+testWith('chromium')(
+  'the page: figures of the record, hostile texts as text, an event as it comes, on a phone and at night',
+  async () => {
+    const hostile = '<img src=x onerror="document.title=1">';
+    const day = drillEvents(badGameDay()).filter((e) => e.kind !== 'day' || e.state !== 'ended');
+    const note: DrillEvent = {
+      kind: 'note',
+      atMs: 1,
+      source: 'x',
+      subject: hostile,
+      text: hostile,
+    };
+    const path = folder([...day, { ...note, atMs: (day.at(-1)?.atMs ?? 0) + 1 }]);
+    const { last } = await open(path);
+    const browser = await chromium.launch({
+      executablePath: requireTool('chromium'),
+      args: ['--no-sandbox', '--disable-gpu'],
+    });
+    try {
+      for (const [width, colorScheme] of [
+        [420, 'dark'],
+        [1500, 'light'],
+      ] as const) {
+        const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+        const errors: string[] = [];
+        page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
+        page.on('pageerror', (e) => errors.push(e.message));
+        await page.goto(last());
+        const { scenarios } = badGameDay();
+        await page
+          .getByText(scenarios[0]?.title ?? '', { exact: false })
+          .first()
+          .waitFor();
+        await page.getByText(hostile, { exact: false }).first().waitFor();
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+        expect(await page.title()).toBe('Firedrill console');
+        if (width === 1500) {
+          const text = 'came while it was open';
+          const lastMs = (day.at(-1)?.atMs ?? 0) + 2;
+          appendFileSync(
+            join(path, 'events.jsonl'),
+            lines([{ ...note, atMs: lastMs, subject: 's', text }]),
+          );
+          await page.getByText(text).waitFor();
+        }
+        expect(errors).toEqual([]);
+        await page.close();
+      }
+    } finally {
+      await browser.close();
+    }
+  },
+  60_000,
+);

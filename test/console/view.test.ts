@@ -1,0 +1,104 @@
+/** The page's figures from events alone: live and recorded days, at any moment, in any order of lines. */
+import { expect, test } from 'vitest';
+import { blastRadius, laneName, struckBy, viewAt } from '../../console/page/view.js';
+import { laneText } from '../../console/page/lane-text.js';
+import { type DrillEvent, drillEvents } from '../../runbooks/events.js';
+import { wakes } from '../../runbooks/pager.js';
+import { badGameDay, goodGameDay } from '../runbooks/fixture.js';
+
+const rounded = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.round(ms);
+
+test.each([
+  ['good', goodGameDay()],
+  ['bad', badGameDay()],
+])('a recorded day shows what its record says: %s', (_, record) => {
+  const events = drillEvents(record);
+  // What is known at the end is written whenever it is.
+  const view = viewAt([...events.slice(-5), ...events.slice(0, -5)], Infinity);
+  expect([view.title, view.verdict]).toEqual([record.title, record.verdict]);
+  expect(view.scenarios.map((s) => [s.id, s.verdict, s.reasons])).toEqual(
+    record.scenarios.map((s) => [s.id, s.verdict, s.reasons]),
+  );
+  expect(view.pages).toBe(record.alerts.filter((a) => wakes(a.severity)).length);
+  expect(view.tickets).toBe(record.alerts.filter((a) => !wakes(a.severity)).length);
+  for (const [i, scenario] of record.scenarios.entries()) {
+    const own = view.scenarios[i];
+    const armed = scenario.confirmedMs === undefined ? [] : scenario.expectations;
+    expect(own?.lanes).toHaveLength(armed.length);
+    for (const [k, e] of armed.entries()) {
+      const lane = own?.lanes[k];
+      const after = lane?.notifiedAtMs && lane.notifiedAtMs - lane.armedAtMs;
+      expect(rounded(after)).toBe(rounded(e.receivedAfterMs));
+      expect(lane?.missed === undefined).toBe(e.inTime);
+    }
+  }
+});
+
+const day: DrillEvent[] = [
+  { kind: 'day', atMs: 0, state: 'started', title: 'Game day of shop', scenarios: ['cut', 'kill'] },
+  { kind: 'scenario', atMs: 10, scenario: 'cut', state: 'started', title: 'Cut' },
+  { kind: 'phase', atMs: 20, scenario: 'cut', phase: 'fault', state: 'started' },
+  { kind: 'fault', atMs: 21, scenario: 'cut', id: 'f', fault: 'cut', target: 'a/b', state: 'put' },
+  {
+    kind: 'fault',
+    atMs: 30,
+    scenario: 'cut',
+    id: 'f',
+    fault: 'cut',
+    target: 'a/b',
+    state: 'confirmed',
+  },
+  ...['x', 'y'].map((slo): DrillEvent => {
+    const own = { kind: 'expectation' as const, scenario: 'cut', alert: 'Burn', severity: 'page' };
+    return { ...own, labels: { slo }, atMs: 30, state: 'armed', deadlineAtMs: 1030 };
+  }),
+  {
+    kind: 'expectation',
+    scenario: 'cut',
+    alert: 'Burn',
+    severity: 'page',
+    labels: { slo: 'y' },
+    atMs: 530,
+    state: 'notified',
+    afterMs: 500,
+  },
+  ...['one', 'two'].map((receiver): DrillEvent => {
+    const own = { kind: 'alert' as const, alert: 'Other', severity: 'ticket', labels: {} };
+    return { ...own, atMs: 600, state: 'notified', receiver };
+  }),
+];
+
+test('a moment in the middle: what is to come is not there yet', () => {
+  expect(viewAt(day, 25).scenarios[0]).toMatchObject({ phase: 'fault', lanes: [] });
+  expect(viewAt(day, 25).scenarios[0]?.faults[0]).not.toHaveProperty('confirmedAtMs');
+  const later = viewAt(day, 2000);
+  expect(later.planned).toEqual(['cut', 'kill']);
+  const lanes = later.scenarios[0]?.lanes ?? [];
+  // Two alerts of one name under two SLOs are two lanes; one rang.
+  expect(lanes.map((l) => [laneName(l), laneText(l, 2000)])).toEqual([
+    ['Burn (x)', 'awaited, late by 1.0 s'],
+    ['Burn (y)', 'rang after 0.5 s, 0.5 s before its deadline'],
+  ]);
+  // One alert at two receivers is one.
+  expect(later.scenarios[0]?.others).toHaveLength(1);
+});
+
+test('who is struck, and how far it may hurt: the callers, and theirs', () => {
+  const system = {
+    kind: 'system' as const,
+    atMs: 0,
+    name: 'shop',
+    services: ['web', 'cart', 'pay', 'news'],
+    dependencies: ['db'],
+    calls: [
+      { from: 'web', to: 'cart' },
+      { from: 'cart', to: 'db' },
+      { from: 'web', to: 'news' },
+    ],
+  };
+  expect([...blastRadius(system, ['cart/db'])].sort()).toEqual(['cart', 'db', 'web']);
+  expect([...blastRadius(system, ['pay'])]).toEqual(['pay']);
+  expect(struckBy(system, 'cart-2-proxy')).toEqual(['cart']);
+  expect(struckBy(system, 'controller')).toEqual([]);
+});
