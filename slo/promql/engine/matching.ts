@@ -75,8 +75,8 @@ class Match {
   }
 
   pair(many: readonly GridSeries[], one: readonly GridSeries[], evaluated: Uint8Array): void {
-    // As Prometheus has it, "left" is the many side where sides are grouped, on whichever side it was written.
-    const { fillLeft: fillMany, fillRight: fillOne } = this.#matching;
+    const { fillLeft, fillRight } = this.#matching;
+    const [fillMany, fillOne] = this.#swapped ? [fillRight, fillLeft] : [fillLeft, fillRight];
     if (many.length === 1 && one.length === 1) {
       this.#columns(many[0] as GridSeries, one[0] as GridSeries, fillMany, fillOne);
       return;

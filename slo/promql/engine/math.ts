@@ -52,6 +52,8 @@ export function quantileOf(q: number, values: Float64Array): number {
   const lower = Math.max(0, Math.floor(rank));
   const upper = Math.min(n - 1, lower + 1);
   const weight = rank - Math.floor(rank);
+  // At a value itself its neighbour does not count: an infinite one would leave no number.
+  if (weight === 0) return sorted[lower] as number;
   return (sorted[lower] as number) * (1 - weight) + (sorted[upper] as number) * weight;
 }
 

@@ -37,6 +37,8 @@ export const messages = {
       name,
     ),
   quantileOutOfRange: (q: number) => `quantile value should be between 0 and 1, got ${goFloat(q)}`,
+  integralStrategy: (strategy: number) =>
+    `strategy should be 0, 1, or 2 (default), using 2, got ${goFloat(strategy)}`,
   ratioOutOfRange: (ratio: number, to: number) =>
     `ratio value should be between -1 and 1, got ${goFloat(ratio)}, capping to ${goFloat(to)}`,
   sortInRange: () =>

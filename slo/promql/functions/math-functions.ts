@@ -27,8 +27,8 @@ const simple: Record<string, (value: number) => number> = {
   asinh: Math.asinh,
   acosh: Math.acosh,
   atanh: Math.atanh,
-  rad: (v) => (v * Math.PI) / 180,
-  deg: (v) => (v * 180) / Math.PI,
+  rad: (v) => v * (Math.PI / 180),
+  deg: (v) => v * (180 / Math.PI),
   sgn: (v) => (v < 0 ? -1 : v > 0 ? 1 : v),
 };
 

@@ -1,6 +1,6 @@
 /** `*_over_time` over floats; histograms in `histogram-over-time.ts`. */
 import { messages } from '../engine/messages.js';
-import { errorOf, quantileOf } from '../engine/math.js';
+import { CompensatedSum, errorOf, quantileOf } from '../engine/math.js';
 import {
   annotateIgnored,
   eachFloatWindow,
@@ -132,6 +132,35 @@ const medianDeviation: RangeFunction = (call) => {
   });
 };
 
+/**
+ * What a gauge adds up to over time, in its unit times seconds: from sample to sample by the earlier value (0), by the
+ * later one (1), or by their mean (2). What is no number adds nothing.
+ */
+const integral: RangeFunction = (call) => {
+  const { values, times } = call.source.floats;
+  const strategies = call.scalars[0];
+  const at = (i: number): number => {
+    const value = values[i] as number;
+    return Number.isNaN(value) ? 0 : value;
+  };
+  eachFloatWindow(call, (low, high, step) => {
+    const given = strategies?.[step] ?? 2;
+    if (given !== 0 && given !== 1 && given !== 2) {
+      const { args } = call.call;
+      call.ctx.annotations.warn(messages.integralStrategy(given), args[1] ?? call.call);
+    }
+    const [earlier, later] = given === 0 ? [1, 0] : given === 1 ? [0, 1] : [0.5, 0.5];
+    const sum = new CompensatedSum();
+    for (let i = low + 1; i < high; i++) {
+      const seconds = ((times[i] as number) - (times[i - 1] as number)) / 1000;
+      // Each half by itself: what a sample of another size beside it would swallow is kept.
+      if (earlier > 0) sum.add(at(i - 1) * earlier * seconds);
+      if (later > 0) sum.add(at(i) * later * seconds);
+    }
+    return sum.total;
+  });
+};
+
 const timeOfExtreme =
   (sign: 1 | -1): RangeFunction =>
   (call) => {
@@ -184,6 +213,7 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   stddev_over_time: variance(Math.sqrt),
   stdvar_over_time: variance((v) => v),
   quantile_over_time: quantile,
+  integral,
   mad_over_time: medianDeviation,
   ts_of_first_over_time: edge('first', 'time'),
   ts_of_last_over_time: edge('last', 'time'),

@@ -24,18 +24,10 @@ export function histogramQuantile(q: number, histogram: Histogram): QuantileResu
     return hasNaN ? { value: NaN, note: 'nan' } : { value: bucket.upper };
   }
   const rank = forward ? wanted - (count - bucket.count) : count - wanted;
-  let note: 'skewed' | undefined;
-  let interpolated = bucket;
-  if (hasNaN) {
-    let all = count;
-    for (const rest of buckets.slice(next)) {
-      all += rest.count;
-      interpolated = rest;
-    }
-    if (all < histogram.count) note = 'skewed';
-  }
-  const value = interpolate(histogram, hasNaN ? interpolated : bucket, rank);
-  return note ? { value, note } : { value };
+  const value = interpolate(histogram, bucket, rank);
+  if (!hasNaN) return { value };
+  const all = buckets.slice(next).reduce((sum, rest) => sum + rest.count, count);
+  return all < histogram.count ? { value, note: 'skewed' } : { value };
 }
 
 function bucketAtRank(
@@ -127,8 +119,12 @@ function rankOf(
   let rank = 0;
   for (const original of buckets) {
     const bucket = { ...original };
-    const aroundZero = bucket.lower <= 0 && bucket.upper >= 0;
+    // A custom bucket around zero is one like any other.
+    const aroundZero = !histogram.usesCustomBuckets && bucket.lower <= 0 && bucket.upper >= 0;
     if (aroundZero) clipZeroBucket(histogram, bucket);
+    // The first one has no end below: what it holds is taken to be above zero.
+    const isOpen = histogram.usesCustomBuckets && bucket.lower === -Infinity;
+    if (isOpen && bucket.upper > 0) bucket.lower = 0;
     if (bucket.lower >= value) return rank;
     if (bucket.upper > value) {
       const linear = histogram.usesCustomBuckets || aroundZero;

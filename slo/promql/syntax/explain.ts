@@ -117,6 +117,7 @@ const overRange: Record<string, string> = {
   stddev_over_time: 'the standard deviation of each series',
   stdvar_over_time: 'the variance of each series',
   quantile_over_time: 'a quantile of each series',
+  integral: 'the integral of each series over time',
   mad_over_time: 'the median distance from the median of each series',
   ts_of_first_over_time: 'when the first sample of each series was taken',
   ts_of_last_over_time: 'when the last sample of each series was taken',

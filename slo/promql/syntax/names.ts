@@ -12,6 +12,7 @@ const keywords = new Set(
 
 /** Functions that the grammar does not know, each with one of the same length that it does know. */
 const standIns: Record<string, string> = {
+  integral: 'increase',
   max_of: 'minute',
   min_of: 'minute',
 };

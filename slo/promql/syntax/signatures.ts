@@ -52,6 +52,7 @@ const experimental: Record<string, string> = {
   m: `mad_over_time ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time
     ts_of_min_over_time`,
   mss: 'double_exponential_smoothing',
+  'ms?': 'integral',
   v: 'start_timestamp',
   'vv?': 'info',
   'vt?*': 'sort_by_label sort_by_label_desc',

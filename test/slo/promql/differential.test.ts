@@ -154,6 +154,8 @@ testWith('prometheus', 'promtool')(
         if (failed(a)) throw new Error(`${context}: only Prometheus refuses: ${a.error}`);
         if (failed(b)) throw new Error(`${context}: only we refuse: ${b.error}`);
         const found = difference(a as Answer, b as Answer);
+        // Before 3.16 an infinite neighbour of the very rank made it NaN.
+        if (found && server.major === 2 && /\bquantile(_over_time)?\b/.test(query.text)) return;
         if (found) throw new Error(`${context}: ${found}`);
       }),
       {
