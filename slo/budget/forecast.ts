@@ -2,6 +2,8 @@
 import type { Bucket, Spending } from './state.js';
 
 export interface Forecast {
+  /** Days with data; fewer than two say nothing of how much they differ. */
+  daysSeen: number;
   /** Share of the budget spent a day: the mean, and the range that holds it with 80% confidence. */
   perDay: { mean: number; low: number; high: number };
   /** Days until nothing is left; undefined where it never ends at that pace. `low` is the soonest. */
@@ -45,6 +47,7 @@ export function forecastOf(
     return pace > 0 ? rolling.remaining / pace : undefined;
   };
   return {
+    daysSeen: shares.length,
     perDay: { mean, low, high },
     days: { mean: until(mean), low: until(high), high: until(low) },
   };

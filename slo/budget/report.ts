@@ -23,15 +23,27 @@ export function minutesText(minutes: number): string {
 const eventsText = (events: number): string =>
   Math.abs(events) >= 100 ? Math.round(events).toLocaleString('en') : events.toFixed(1);
 
+/** A pace as people say it: a share of the budget a day, and above the whole of it how many times over. */
+const paceText = (perDay: number): string =>
+  perDay > 1 ? `${perDay.toFixed(1)} times the budget` : `${percent(perDay, 2)} of the budget`;
+
+/** Days as people say them, and below two of them hours and minutes. */
+const daysText = (days: number): string =>
+  days >= 2 ? `${days.toFixed(0)} days` : minutesText(days * 24 * 60);
+
+/** What is left at the pace of the days that were seen; of fewer than two there is no range. */
 export function forecastText(state: BudgetState): string {
-  const { days, perDay } = state.forecast;
-  const pace =
-    `${percent(perDay.mean, 2)} of the budget a day ` +
-    `(${percent(perDay.low, 2)} to ${percent(perDay.high, 2)})`;
+  const { days, perDay, daysSeen } = state.forecast;
+  const range =
+    daysSeen < 2 ? ', by one day alone' : ` (${paceText(perDay.low)} to ${paceText(perDay.high)})`;
+  const pace = `${paceText(perDay.mean)} a day${range}`;
   if (state.rolling.remaining <= 0) return `spent; at ${pace}`;
   if (days.mean === undefined) return 'nothing is being spent';
-  const range = `${days.low?.toFixed(0) ?? '?'} to ${days.high?.toFixed(0) ?? 'never'}`;
-  return `${days.mean.toFixed(0)} days left (${range}), at ${pace}`;
+  const [soonest, latest] = [days.low, days.high].map((d) =>
+    d === undefined ? 'never' : daysText(d),
+  );
+  const until = daysSeen < 2 ? '' : ` (${soonest} to ${latest})`;
+  return `${daysText(days.mean)} left${until}, at ${pace}`;
 }
 
 /** What each routine looks at, so that the meeting has its list. */
@@ -76,10 +88,10 @@ export function reportMarkdown(
         slo.id,
         `${slo.objective}% in ${slo.period.calendar ?? `${slo.period.days} d`}`,
         percent(1 - rolling.errorRatio, 4),
-        percent(rolling.remaining),
+        remainingText(rolling.remaining),
         eventsText(rolling.remainingEvents),
         minutesText(rolling.remainingMinutes),
-        percent(month.remaining),
+        remainingText(month.remaining),
       ];
       return `| ${cells.join(' | ')} |`;
     }),

@@ -4,6 +4,8 @@ import { asset } from '../../base/paths.js';
 import { compileSlos, readSlos, readSloText, ruleFileText } from '../../slo/index.js';
 import { diffSlos } from '../../slo/rules/diff.js';
 import { explain, explanationText } from '../../slo/rules/explain.js';
+import { forecastText } from '../../slo/budget/report.js';
+import type { BudgetState } from '../../slo/budget/state.js';
 import { exportSlos } from '../../slo/spec/export.js';
 
 const retail = readSlos([asset('examples/slo/retail.yaml')]);
@@ -25,6 +27,27 @@ test('explain warns of what nobody owns and of averages of ratios', () => {
     'apiVersion: firedrill.dev/v1\nservice: a\nslos: [{name: b, objective: 99, sli: {ratio: {error: r}}}]\n',
   );
   expect(explain(slo!).warnings.join('; ')).toMatch(/averaged.*nobody owns it.*no runbook/);
+});
+
+test('a forecast is told in days or hours, a pace above the whole budget as times, one day has no range', () => {
+  const said = (remaining: number, mean: number, daysSeen = 5): string => {
+    const until = (pace: number): number => Math.max(0, remaining) / pace;
+    return forecastText({
+      rolling: { remaining },
+      forecast: {
+        daysSeen,
+        perDay: { mean, low: mean / 2, high: mean * 2 },
+        days: { mean: until(mean), low: until(mean * 2), high: until(mean / 2) },
+      },
+    } as BudgetState);
+  };
+  expect(said(0.9, 0.05)).toBe(
+    '18 days left (9 days to 36 days), at 5.00% of the budget a day (2.50% of the budget to 10.00% of the budget)',
+  );
+  expect(said(0.9, 3)).toBe(
+    '7.2 h left (3.6 h to 14.4 h), at 3.0 times the budget a day (1.5 times the budget to 6.0 times the budget)',
+  );
+  expect(said(-3, 3370.5584, 1)).toBe('spent; at 3370.6 times the budget a day, by one day alone');
 });
 
 test('diff is silent where only the spelling differs', () => {
