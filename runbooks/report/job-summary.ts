@@ -1,6 +1,6 @@
 /** The page that a CI shows of its job: the verdict and each alert against its deadline, as GitHub's Markdown. */
 import { headlineOf, summaryLines } from '../headline.js';
-import { markdownText as t } from '../markdown.js';
+import { markdownCode, markdownText as t } from '../markdown.js';
 import type { GameDayRecord, ScenarioRecord } from '../record.js';
 import { labelsText, outcomeText, outcomeWord, timeText, verdictMark } from '../words.js';
 
@@ -22,7 +22,7 @@ export function jobSummary(record: GameDayRecord): string {
     '',
     ...record.scenarios.flatMap(reasonsOf),
     ...budgetLines(record),
-    `\`${record.command.replaceAll('`', "'")}\`, ${timeText(record.endedMs - record.startedMs)}`,
+    `\`${markdownCode(record.command)}\`, ${timeText(record.endedMs - record.startedMs)}`,
   ];
   const text = `${lines.join('\n')}\n`;
   return text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters)}\n\n(cut)\n`;
