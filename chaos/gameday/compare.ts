@@ -1,0 +1,105 @@
+/** Game days side by side: what the newest does worse than those before it, and when each failure mode last passed. */
+import type { GameDayResult } from '../../runbooks/report/result.js';
+
+type ScenarioResult = GameDayResult['scenarios'][number];
+
+export interface ComparedScenario {
+  id: string;
+  title: string;
+  /** `F3`; empty where the scenario names none. */
+  failureMode: string;
+  /** In the order of the days; undefined where it was not run. */
+  verdicts: (ScenarioResult['verdict'] | undefined)[];
+  /** When it last passed, ISO; undefined: never, in these days. */
+  lastPassed: string | undefined;
+  alerts: ComparedAlert[];
+}
+
+export interface ComparedAlert {
+  alert: string;
+  severity: string;
+  /** Seconds after the confirmed fault, in the order of the days; undefined where it did not fire. */
+  seconds: (number | undefined)[];
+  inTime: (boolean | undefined)[];
+}
+
+export interface Comparison {
+  days: { id: string; startedAt: string; timeScale: string; verdict: string }[];
+  scenarios: ComparedScenario[];
+  /** A sentence each. */
+  regressions: string[];
+}
+
+/** Times of different scales are not set side by side. Oldest first. */
+export function compareDays(given: readonly GameDayResult[]): Comparison {
+  const days = [...given].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+  const ids = [...new Set(days.flatMap((d) => d.scenarios.map((s) => s.id)))];
+  const scenarios = ids.map((id) => compared(id, days));
+  return {
+    days: days.map(({ id, startedAt, timeScale, verdict }) => {
+      return { id, startedAt, timeScale, verdict };
+    }),
+    scenarios,
+    regressions: scenarios.flatMap((s) => regressionsOf(s, days)),
+  };
+}
+
+function compared(id: string, days: readonly GameDayResult[]): ComparedScenario {
+  const own = days.map((day) => day.scenarios.find((s) => s.id === id));
+  const last = own.findLast((s) => s !== undefined) as ScenarioResult;
+  const alerts = new Map<string, ComparedAlert>();
+  own.forEach((scenario, i) => {
+    for (const e of scenario?.expectedAlerts ?? []) {
+      const { name: alert, severity } = e;
+      const blank = (): undefined[] => days.map(() => undefined);
+      const row = alerts.get(`${alert} ${severity}`) ?? {
+        alert,
+        severity,
+        seconds: blank(),
+        inTime: blank(),
+      };
+      row.seconds[i] = e.firedAfterSeconds ?? undefined;
+      row.inTime[i] = e.inTime;
+      alerts.set(`${alert} ${severity}`, row);
+    }
+  });
+  return {
+    id,
+    title: last.title,
+    failureMode: last.failureMode ?? '',
+    verdicts: own.map((s) => s?.verdict),
+    lastPassed: own.findLast((s) => s?.verdict === 'PASS')?.startedAt,
+    alerts: [...alerts.values()],
+  };
+}
+
+/** So much slower than the slowest before is no chance of the machine. */
+const slowerBy = 1.5;
+const slowerSeconds = 2;
+
+function regressionsOf(s: ComparedScenario, days: readonly GameDayResult[]): string[] {
+  const newest = days.length - 1;
+  const now = s.verdicts[newest];
+  const before = s.verdicts.slice(0, newest);
+  const passed = before.includes('PASS');
+  if (now === undefined) return passed ? [`${s.id}: passed before, and was not run`] : [];
+  const found = passed && now !== 'PASS' ? [`${s.id}: passed before, and is ${now}`] : [];
+  for (const { alert, severity, seconds, inTime } of s.alerts) {
+    const name = `${s.id}: ${alert} (${severity})`;
+    if (inTime[newest] === false && inTime.slice(0, newest).includes(true)) {
+      found.push(`${name} came in time before, and does not`);
+      continue;
+    }
+    const scale = days[newest]?.timeScale;
+    const earlier = seconds.slice(0, newest).flatMap((x, i) => {
+      return x === undefined || days[i]?.timeScale !== scale ? [] : [x];
+    });
+    const slowest = Math.max(...earlier);
+    const own = seconds[newest];
+    if (own === undefined || earlier.length === 0) continue;
+    if (own > slowerBy * slowest && own - slowest > slowerSeconds) {
+      found.push(`${name} took ${own.toFixed(1)} s, and ${slowest.toFixed(1)} s at most before`);
+    }
+  }
+  return found;
+}
