@@ -1,5 +1,6 @@
 /** Every annotation and label that users write and we read or set, in one place. */
-import type { InboundServer } from '../model.js';
+import type { InboundServer, RequestLabelPolicy } from '../model.js';
+import { requestLabelProblems } from '../proxy/config.js';
 import { meshGroup } from './client/objects.js';
 
 const name = (suffix: string): string => `${meshGroup}/${suffix}`;
@@ -19,6 +20,8 @@ export const annotations = {
   proxyLogLevel: name('access-log'),
   /** Share of traces kept, 0 to 1. */
   traceSampling: name('trace-sampling'),
+  /** One more label on requests, such as the tenant: `tenant=header:x-tenant:acme,globex`. */
+  requestLabel: name('request-label'),
   defaultInboundPolicy: name('default-inbound-policy'),
   /** On a service: trips an endpoint's breaker after so many failures in a row. */
   breaker: name('breaker-consecutive-failures'),
@@ -99,3 +102,19 @@ export const policies: readonly InboundServer['defaultPolicy'][] = [
 
 export const isPolicy = (text: string): text is InboundServer['defaultPolicy'] =>
   (policies as readonly string[]).includes(text);
+
+/**
+ * `tenant=header:x-tenant`, with `:acme,globex` where only these have series of their own, or
+ * `caller=identity:namespace`; undefined where it is neither.
+ */
+export function parseRequestLabel(text: string): RequestLabelPolicy | undefined {
+  const [, label = '', source, from = '', values] =
+    /^([^=]+)=(header|identity):([^:]+)(?::(.+))?$/.exec(text.trim()) ?? [];
+  if (source === undefined) return undefined;
+  const policy = {
+    name: label,
+    [source]: from,
+    ...(values && { values: values.split(',').map((value) => value.trim()) }),
+  };
+  return requestLabelProblems(policy).length === 0 ? (policy as RequestLabelPolicy) : undefined;
+}

@@ -1,6 +1,6 @@
 /** What a proxy is started with, checked; README.md documents it. The state in it has the form of mesh/model.ts. */
 import { UserError } from '../../base/errors.js';
-import type { MeshState, ProxyConfig } from '../model.js';
+import type { MeshState, ProxyConfig, RequestLabelPolicy } from '../model.js';
 import { withDefaults } from './config-defaults.js';
 import {
   flag,
@@ -228,6 +228,17 @@ const state = object({
   unknownDestinations: oneOf('forward', 'refuse'),
 });
 
+const requestLabel = object({
+  name: required(text({ pattern: labelName, expected: 'a label name that no metric has yet' })),
+  header: text({
+    pattern: /^[!#$%&'*+\-.^_`|~0-9a-z]+$/,
+    expected: 'a header name in lower case',
+  }),
+  identity: oneOf('name', 'namespace', 'service-account'),
+  values: list(text({ pattern: /^.{1,64}$/, expected: '1 to 64 characters' })),
+  max: number({ min: 1, max: 500, whole: true }),
+});
+
 const mode = oneOf('explicit', 'transparent');
 
 const config = object({
@@ -265,16 +276,7 @@ const config = object({
     sampleRatio: required(ratio),
     service: text(),
   }),
-  requestLabel: object({
-    name: required(text({ pattern: labelName, expected: 'a label name that no metric has yet' })),
-    header: text({
-      pattern: /^[!#$%&'*+\-.^_`|~0-9a-z]+$/,
-      expected: 'a header name in lower case',
-    }),
-    identity: oneOf('name', 'namespace', 'service-account'),
-    values: list(text({ pattern: /^.{1,64}$/, expected: '1 to 64 characters' })),
-    max: number({ min: 1, max: 500, whole: true }),
-  }),
+  requestLabel,
   accessLog: text(),
   limits: object({
     maxConnections: count,
@@ -298,6 +300,16 @@ const config = object({
   ),
 });
 
+/** Of a label for requests alone; empty where it is one. */
+export function requestLabelProblems(value: unknown, path: readonly string[] = []): Found[] {
+  const found: Found[] = [];
+  requestLabel(value, path, found);
+  if (found.length > 0) return found;
+  const { header, identity } = value as RequestLabelPolicy;
+  if ((header === undefined) !== (identity === undefined)) return [];
+  return [{ path, message: 'no source, or two', expected: 'one of header and identity' }];
+}
+
 /** Every problem with where it is; empty where the value is a configuration. */
 export function configProblems(value: unknown): Found[] {
   const found: Found[] = [];
@@ -310,14 +322,8 @@ export function configProblems(value: unknown): Found[] {
   if (value && (value as ProxyConfig).calls?.length && !outbound) {
     found.push({ path: ['calls'], message: 'calls without outbound', expected: 'both' });
   }
-  const { requestLabel } = value as ProxyConfig;
-  if (
-    requestLabel &&
-    (requestLabel.header === undefined) === (requestLabel.identity === undefined)
-  ) {
-    const expected = 'one of header and identity';
-    found.push({ path: ['requestLabel'], message: 'no source, or two', expected });
-  }
+  const label = (value as ProxyConfig).requestLabel;
+  if (label) found.push(...requestLabelProblems(label, ['requestLabel']));
   if (controller && !identity) {
     found.push({ path: ['controller'], message: 'a controller needs an identity' });
   }

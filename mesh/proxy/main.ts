@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { dieWithParent, outliveReaders } from '../../base/parent.js';
 import { realClock } from '../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { oldRuntimeWarning } from '../../base/old-runtime.js';
 import { packageVersion, program } from '../../base/paths.js';
 import { systemRandom } from '../../base/random.js';
 import type { ProxyConfig } from '../model.js';
@@ -75,6 +76,8 @@ async function main(argv: readonly string[]): Promise<void> {
   startHeapTrim(realClock);
   const ready = { ready: true, ...proxy.ports, pid: process.pid };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
+  const warning = oldRuntimeWarning(process.versions.node);
+  if (warning !== undefined) log(warning);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -43,10 +43,21 @@ test.each([
   ['BadAnnotation', pod({}, { [key('inject')]: 'yes' }), enabled],
   ['BadAnnotation', pod({}, { [key('skip-inbound-ports')]: '80-70' }), enabled],
   ['BadAnnotation', pod({}, { [key('trace-sampling')]: '2' }), enabled],
+  ['BadAnnotation', pod({}, { [key('request-label')]: 'dst=header:x-tenant' }), enabled],
+  ['BadAnnotation', pod({}, { [key('request-label')]: 'tenant=x-tenant' }), enabled],
   ['NameTaken', pod({ volumes: [{ name: 'firedrill-state' }] }), enabled],
   ['AlreadyInjected', injected(pod()), enabled],
 ] as const)('skipped: %s', (reason, p, namespace) => {
   expect(injectPod(p, namespace, options)).toMatchObject({ skipped: reason });
+});
+
+test.each([
+  ['tenant=header:x-tenant', { name: 'tenant', header: 'x-tenant' }],
+  ['tenant=header:x-tenant:a, b', { name: 'tenant', header: 'x-tenant', values: ['a', 'b'] }],
+  ['caller=identity:namespace', { name: 'caller', identity: 'namespace' }],
+])('request-label: %s', (text, expected) => {
+  const made = injected(pod({}, { [key('request-label')]: text }));
+  expect(configOf(made).requestLabel).toEqual(expected);
 });
 
 test('annotations of the pod win over those of its namespace, and reach the proxy', () => {

@@ -1,6 +1,6 @@
 /** Annotations as users write them: the first that cannot be read, since half configured is worse than refused. */
 import { suggest } from '../../../base/suggest.js';
-import { annotations, isPolicy, parsePorts, policies } from '../annotations.js';
+import { annotations, isPolicy, parsePorts, parseRequestLabel, policies } from '../annotations.js';
 import { meshGroup } from '../client/objects.js';
 import { bytesOf, isQuantity, leastMemoryBytes } from './resources.js';
 
@@ -36,6 +36,10 @@ const checks: Readonly<Record<string, Check>> = {
   [annotations.traceSampling]: {
     fits: (text) => text.trim() !== '' && Number(text) >= 0 && Number(text) <= 1,
     expected: '0 to 1',
+  },
+  [annotations.requestLabel]: {
+    fits: (text) => parseRequestLabel(text) !== undefined,
+    expected: 'a label and its source, such as tenant=header:x-tenant or caller=identity:namespace',
   },
   [annotations.drainSeconds]: {
     fits: (text) => /^\d+$/.test(text) && Number(text) <= 3600,

@@ -2,7 +2,14 @@
 import { identityName } from '../../identity/names.js';
 import type { ProxyConfig } from '../../model.js';
 import { proxyEnvironment, proxyNodeFlags } from '../../proxy/launch.js';
-import { annotations, initContainer, parsePorts, ports, proxyContainer } from '../annotations.js';
+import {
+  annotations,
+  initContainer,
+  parsePorts,
+  parseRequestLabel,
+  ports,
+  proxyContainer,
+} from '../annotations.js';
 import { tokenAudience } from '../attestor.js';
 import { controllerIdentityOf } from '../install/manifests.js';
 import type { ObjectMeta } from '../client/objects.js';
@@ -205,6 +212,7 @@ function proxyConfig(
   const { name } = workloadOf({ metadata: { name: '', ...pod.metadata } });
   const own = { trustDomain: options.trustDomain, namespace };
   const sample = read(annotations.traceSampling);
+  const requestLabel = parseRequestLabel(read(annotations.requestLabel) ?? '');
   return {
     workload: { name, namespace, ...(pod.metadata.labels ? { labels: pod.metadata.labels } : {}) },
     inbound: { host: '0.0.0.0', port: ports.inbound, mode },
@@ -226,6 +234,7 @@ function proxyConfig(
     },
     drainSeconds: Number(read(annotations.drainSeconds) ?? options.drainSeconds),
     accessLog: read(annotations.proxyLogLevel) ?? 'off',
+    ...(requestLabel && { requestLabel }),
     ...(options.otlpUrl
       ? {
           tracing: { otlpUrl: options.otlpUrl, sampleRatio: Number(sample ?? 0.01), service: name },
