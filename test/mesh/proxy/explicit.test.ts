@@ -144,3 +144,27 @@ test.each([
     }
   },
 );
+
+test('CONNECT to a proxy of the app’s own passes on as it came, for that one to answer', async () => {
+  const heads: string[] = [];
+  const squid = keep(
+    await rawServer(
+      answering((head) => {
+        heads.push(head);
+        return 'HTTP/1.1 200 Connection established\r\n\r\n';
+      }),
+    ),
+  );
+  const free = await hello('');
+  await free.close();
+  const call = { host: '127.0.0.1', port: free.port };
+  const egress = destination('egress', [`127.0.0.1:${squid.port}`], {
+    addresses: [`127.0.0.1:${free.port}`],
+  });
+  const proxy = keep(await startProxy({ calls: [call], state: state({ destinations: [egress] }) }));
+  const head =
+    'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nProxy-Authorization: b\r\n\r\n';
+  expect(await say(free.port, head, { until: /established\r\n\r\n$/ })).toMatch(/ 200 /);
+  expect(heads).toEqual([head]);
+  await until(() => proxy.proxy.busy === 0);
+});
