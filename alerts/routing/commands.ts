@@ -1,5 +1,6 @@
 /** `firedrill alerts routes`, `route` and `silence`. */
 import type { Command } from 'commander';
+import type { InitFlags } from './init.js';
 
 export interface RouteFlags {
   file?: string;
@@ -59,6 +60,17 @@ export function registerRouting(alerts: Command): void {
   const routes = alerts
     .command('routes')
     .description("Alertmanager's configuration from a short declaration");
+  routes
+    .command('init')
+    .description('write a first declaration: a team for each owner that SLOs and rules name')
+    .option(...slosOption)
+    .option(...rulesOption)
+    .option('-o, --out <file>', 'a file, or -', '-')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill alerts routes init -i examples/slo -o routing.yaml',
+    )
+    .action(async (flags: InitFlags) => (await import('./init.js')).initRoutes(flags));
   routes
     .command('generate')
     .description('write alertmanager.yaml, and the rules of escalations')

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { compileRouting, configText } from '../../alerts/routing/compile.js';
 import { type AmConfig, type AmRoute, readAmConfig } from '../../alerts/routing/config.js';
+import { declarationOf } from '../../alerts/routing/init.js';
 import { alertsIn, unownedProblems } from '../../alerts/routing/unowned.js';
 import { readRouting, readRoutingText } from '../../alerts/routing/declaration.js';
 import { escalationGroups } from '../../alerts/routing/escalation.js';
@@ -612,4 +613,32 @@ slos:
     expect(texts.join('\n')).toMatch(/no severity 'urgent' is declared/);
     expect(unownedProblems(readRoutingText('r.yaml', least), alertsIn([good], []))).toEqual([]);
   });
+});
+
+test('a first declaration has a team for each owner, and routes every alert to it', () => {
+  const alert = (name: string, labels: Record<string, string>) => ({
+    name,
+    labels,
+    place: undefined,
+  });
+  const alerts = [
+    alert('A', { owner: 'money', severity: 'page', service: 'pay' }),
+    alert('B', { owner: 'shop', severity: 'ticket', service: 'cart' }),
+    alert('C', { severity: 'ticket', service: 'orphan' }),
+  ];
+  const routing = readRoutingText('r.yaml', declarationOf(alerts));
+  expect(routing.teams.map((t) => t.name)).toEqual(['money', 'shop']);
+  expect(Object.keys(routing.severities)).toEqual(['page', 'ticket']);
+  expect(unownedProblems(routing, alerts)).toEqual([]);
+  const told = alerts.map(({ name, labels }) => {
+    return decide(compileRouting(routing), { ...labels, alertname: name }, quiet).told;
+  });
+  expect(told).toEqual([
+    [expect.stringContaining('money')],
+    [expect.stringContaining('shop')],
+    [expect.stringContaining('money')],
+  ]);
+  expect(() => declarationOf([alert('D', { severity: 'page' })])).toThrow('nobody owns any');
+  const run = spawnSync(process.execPath, [program('cli'), 'alerts', 'routes', 'init']);
+  expect([run.status, run.stderr.toString()]).toEqual([2, expect.stringContaining('no alert to')]);
 });
