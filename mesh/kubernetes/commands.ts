@@ -8,6 +8,7 @@ import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
 import { registerProfile } from './profile/profile-command.js';
 import { registerCanary } from './observe/canary-command.js';
 import { registerObserve } from './observe/observe-commands.js';
+import { registerVersion } from './observe/version-command.js';
 import { type LoadMonitoring, registerInstall } from './install/install-commands.js';
 
 export function registerKubernetes(program: Command, monitoring: LoadMonitoring): void {
@@ -16,6 +17,7 @@ export function registerKubernetes(program: Command, monitoring: LoadMonitoring)
   registerProxyInit(program);
   registerCheck(program);
   registerObserve(program);
+  registerVersion(program);
   registerCanary(program);
   registerDiagnostics(program);
   registerReadiness(program);

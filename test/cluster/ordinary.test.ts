@@ -1,6 +1,8 @@
 /** The mesh on a whole node: pods under a kubelet, as ordinary clusters have them. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { program } from '../../base/paths.js';
 import { realClock } from '../../base/clock.js';
 import { findTool } from '../../base/tools.js';
@@ -232,6 +234,46 @@ needs('a Job ends when its app does', { timeout: limitMs }, async () => {
   );
 });
 
+/** Somebody who may list pods of one namespace and reach them through the API server, and nothing else. */
+async function observer(namespace: string): Promise<(...args: string[]) => string> {
+  const name = 'on-call';
+  const rbac = 'rbac.authorization.k8s.io';
+  const metadata = { name, namespace };
+  const rules = [
+    { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
+    { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
+  ];
+  const roleRef = { apiGroup: rbac, kind: 'Role', name };
+  const subjects = [{ kind: 'ServiceAccount', name, namespace }];
+  await node.api.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  await node.api.create({ apiVersion: `${rbac}/v1`, kind: 'Role', metadata, rules });
+  await node.api.create({
+    apiVersion: `${rbac}/v1`,
+    kind: 'RoleBinding',
+    metadata,
+    roleRef,
+    subjects,
+  });
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
+  const { status } = (await node.api.call('POST', path, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: 3600 },
+  })) as { status: { token: string } };
+  const config = JSON.parse(readFileSync(node.kubeconfig, 'utf8')) as { users: { user: object }[] };
+  config.users.forEach((u) => (u.user = { token: status.token }));
+  const file = join(node.folder, `${name}.kubeconfig`);
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+  return (...args) =>
+    execFileSync(
+      process.execPath,
+      [program('cli'), ...args, '-n', namespace, '--kubeconfig', file],
+      {
+        encoding: 'utf8',
+      },
+    );
+}
+
 const observed = isRoot ? testWith(...nodeTools, 'prometheus-kubernetes') : test.skip;
 
 observed(
@@ -279,6 +321,15 @@ observed(
       const said = execFileSync(process.execPath, [program('cli'), ...args], { encoding: 'utf8' });
       const { results } = JSON.parse(said) as { results: { id: string; result: string }[] };
       const bad = results.filter((r) => r.result !== 'success').map((r) => r.id);
+      const asked = await observer(shop);
+      await until(
+        () => /rsp .*proxy=in .*:status=200/.test(asked('tap', 'pod/web', '--duration', '2s')),
+        'a request in the tap',
+      );
+      expect(asked('stat', 'web', '--wait', '30s')).toMatch(
+        new RegExp(`^web\\.${shop} +1/1 `, 'm'),
+      );
+      expect(() => asked('stat', 'deploy/cart')).toThrow(/no pod of deploy\/cart in namespace/);
       // No Gateway API here, an image called test, and one replica of each.
       expect(bad).toEqual(['gateway-api-crds', 'control-plane-version', 'ha-replicas']);
     } finally {

@@ -189,3 +189,12 @@ test('profile --learn: routes from what callers ask, ids as parameters', async (
   const bad = await cli('profile', 'cart', '--learn', 'soon');
   expect([bad.code, bad.err]).toEqual([2, expect.stringContaining('--learn soon')]);
 });
+
+test('--watch shows screen after screen, --wait ends when all answer, a workload is of a cluster', async () => {
+  const watch = await cli('edges', '--watch', '--count', '2', '-o', 'json', '--wait', '30s');
+  expect([watch.code, watch.out.match(/^\]$/gm)?.length]).toEqual([0, 2]);
+  const both = await cli('stat', 'deploy/cart');
+  expect(both.code).toBe(2);
+  expect(both.err).toMatch(/deploy\/cart is of a cluster, and --proxies/);
+  expect((await cli('edges', '--wait', '3h')).err).toMatch(/--wait 3h; expected a duration of/);
+});

@@ -5,6 +5,12 @@ import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { program } from '../../base/paths.js';
 import { parseExposition } from '../../mesh/kubernetes/observe/exposition.js';
+import {
+  belongsTo,
+  noSuchWorkload,
+  parseWorkload,
+} from '../../mesh/kubernetes/observe/workload-argument.js';
+import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
 import { quantile } from '../../mesh/kubernetes/observe/rows.js';
 import { until } from './until.js';
 
@@ -150,4 +156,34 @@ test('the text format is read with escapes, and junk is left out', () => {
     { name: 'a', labels: { b: 'c"d\\e,f=}' }, value: 1000 },
     { name: 'plain', labels: {}, value: NaN },
   ]);
+});
+
+test('deploy/web, po/web-1 and web name proxies; what is none is told what there is', () => {
+  const pod = (name: string, owner?: { kind: string; name: string }): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'shop',
+      labels: owner?.kind === 'ReplicaSet' ? { 'pod-template-hash': 'abc12' } : {},
+      ...(owner ? { ownerReferences: [{ apiVersion: 'apps/v1', ...owner }] } : {}),
+    },
+    spec: { containers: [] },
+  });
+  const web = pod('web-abc12-x', { kind: 'ReplicaSet', name: 'web-abc12' });
+  const db = pod('db-0', { kind: 'StatefulSet', name: 'db' });
+  const bare = pod('web');
+  const chosen = (text: string) =>
+    [web, db, bare].filter((p) => belongsTo(p, parseWorkload(text))).map((p) => p.metadata.name);
+  expect(chosen('deploy/web')).toEqual(['web-abc12-x']);
+  expect(chosen('web')).toEqual(['web-abc12-x', 'web']);
+  expect(chosen('po/web')).toEqual(['web']);
+  expect(chosen('sts/db')).toEqual(['db-0']);
+  expect(chosen('deploy/db')).toEqual([]);
+  for (const bad of ['deployy/web', 'deploy/', 'a/b/c', 'Web!'])
+    expect(() => parseWorkload(bad)).toThrow(/is no workload/);
+  expect(() => parseWorkload('deployy/web')).toThrow(/did you mean deploy\/web/);
+  expect(noSuchWorkload('deploy/x', 'shop', [web, db]).message).toMatch(
+    /no pod of deploy\/x in namespace shop has a proxy; expected .*deployment\/web, statefulset\/db/,
+  );
 });

@@ -11,11 +11,13 @@ export interface Options extends TargetOptions {
   output: string;
   direction?: string;
   count?: string;
+  watch?: boolean;
 }
 
 const example = (name: string): string => `
 Examples:
   firedrill ${name}                                        # the pods of the current cluster
+  firedrill ${name} -n shop deploy/web
   firedrill ${name} --proxies 127.0.0.1:4191,127.0.0.1:4192
   firedrill ${name} --mesh-file mesh.yaml --output json    # proxies: [{ admin: 4191 }, ...]`;
 
@@ -27,15 +29,19 @@ export function targeted(command: Command): Command {
       'admin addresses of proxies, with commas between; a bare port is of loopback',
     )
     .option('--mesh-file <file>', 'YAML or JSON with proxies: [{ admin: address or port }]')
-    .option('--namespace <name>', "of the cluster's pods; default: all")
+    .option('-n, --namespace <name>', "of the cluster's pods; default: all")
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig');
 }
 
 function add(program: Command, name: string, description: string): Command {
   return targeted(program.command(name).description(description))
+    .argument('[workload]', 'such as deploy/web, sts/db, pod/web-1 or web; absent: all')
     .option('--window <duration>', 'how long to look', '2s')
-    .option('--output <format>', 'table or json', 'table')
+    .option('--wait <duration>', 'until every proxy answers, at most so long')
+    .option('--watch', 'again and again, until Ctrl-C')
+    .option('--count <n>', 'with --watch: stop after n screens')
+    .option('-o, --output <format>', 'table or json', 'table')
     .addHelpText('after', example(name));
 }
 
@@ -46,24 +52,27 @@ export function registerObserve(program: Command): void {
       'inbound (by workload) or outbound (by workload and service)',
       'inbound',
     )
-    .action(stat);
-  add(program, 'routes', 'the same by route, before and after retries').action(routes);
-  add(program, 'top', 'the busiest routes, live')
-    .option('--count <n>', 'stop after n screens')
-    .action(top);
-  add(program, 'edges', 'who talks to whom, with which identity').action(showEdges);
+    .action(watched(stat));
+  add(program, 'routes', 'the same by route, before and after retries').action(watched(routes));
+  add(program, 'top', 'the busiest routes, live').action((workload: string | undefined, options) =>
+    top({ ...options, workload }),
+  );
+  add(program, 'edges', 'who talks to whom, with which identity').action(watched(showEdges));
   add(
     program,
     'compliance',
     'share of connections that are encrypted, and workloads whose replicas differ in policy',
-  ).action(compliance);
+  ).action(watched(compliance));
   registerTap(program);
   registerWhy(program);
   registerPolicy(program);
 }
 
 function registerTap(program: Command): void {
-  const command = program.command('tap').description('live requests, as they come');
+  const command = program
+    .command('tap')
+    .description('live requests, as they come')
+    .argument('[workload]', 'such as deploy/web, sts/db, pod/web-1 or web; absent: all');
   targeted(command)
     .option('--direction <side>', 'inbound or outbound; default: both')
     .option('--to <service>', 'such as cart.retail')
@@ -78,15 +87,15 @@ function registerTap(program: Command): void {
     .option('--max-rps <n>', 'of each proxy; what is beyond is left out', '100')
     .option('--sample <ratio>', 'share of what fits', '1')
     .option('--duration <duration>', 'ends by itself then', '1m')
-    .option('--output <format>', 'lines or json', 'lines')
+    .option('-o, --output <format>', 'lines or json', 'lines')
     .addHelpText(
       'after',
       `${example('tap')}
   firedrill tap --to payment.retail --status 5xx --header traceparent`,
     )
-    .action(async (options) => {
+    .action(async (workload: string | undefined, options) => {
       const { tap } = await import('./tap-command.js');
-      process.exitCode = await tap(options);
+      process.exitCode = await tap({ ...options, workload });
     });
 }
 
@@ -96,8 +105,9 @@ function registerWhy(program: Command): void {
     .description('why a request went as it did: route, endpoints, breakers, retries, policy')
     .argument('[request-id]', 'x-request-id or trace id; absent: the latest decisions');
   targeted(command)
+    .option('--workload <name>', 'such as deploy/web; default: all')
     .option('--record <duration>', 'have the proxies record every request for so long, then ask')
-    .option('--output <format>', 'text or json', 'text')
+    .option('-o, --output <format>', 'text or json', 'text')
     .addHelpText(
       'after',
       `
@@ -114,9 +124,17 @@ Examples:
 function registerPolicy(program: Command): void {
   const policy = program.command('policy').description('who may call what');
   targeted(policy.command('show').description('servers and authorizations at each proxy'))
-    .option('--output <format>', 'table or json', 'table')
+    .argument('[workload]', 'such as deploy/web; absent: all')
+    .option('--wait <duration>', 'until every proxy answers, at most so long')
+    .option('--watch', 'again and again, until Ctrl-C')
+    .option('--count <n>', 'with --watch: stop after n screens')
+    .option('-o, --output <format>', 'table or json', 'table')
     .addHelpText('after', example('policy show'))
-    .action(async (options) => (await import('./policy-command.js')).showPolicy(options));
+    .action(
+      watched(async (options) =>
+        (await import('./policy-command.js')).showPolicy(options as never),
+      ),
+    );
   targeted(
     policy
       .command('audit')
@@ -125,7 +143,7 @@ function registerPolicy(program: Command): void {
     .option('--default <mode>', 'try this default, such as deny, on the servers as they are')
     .option('--registry <file>', 'try the policy of this registry file')
     .option('--trust-domain <name>', 'of the registry', 'cluster.local')
-    .option('--output <format>', 'table or json', 'table')
+    .option('-o, --output <format>', 'table or json', 'table')
     .addHelpText(
       'after',
       `
@@ -134,6 +152,27 @@ Examples:
   firedrill policy audit --registry tighter.yaml --trust-domain retail.local --proxies 4191,4192`,
     )
     .action(async (options) => (await import('./policy-command.js')).audit(options));
+}
+
+/** Once, or with --watch as often as asked for; a terminal is cleared in between. */
+function watched(
+  show: (options: Options) => Promise<void>,
+): (workload: string | undefined, options: Options) => Promise<void> {
+  return async (workload, options) => {
+    const screens = options.watch ? screensOf(options) : 1;
+    for (let screen = 0; screen < screens; screen++) {
+      if (screen > 0) await sleep(1000);
+      if (options.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H');
+      await show({ ...options, workload });
+    }
+  };
+}
+
+function screensOf({ count }: Options): number {
+  if (count === undefined) return Infinity;
+  const screens = Number(count);
+  if (Number.isInteger(screens) && screens > 0) return screens;
+  throw new UserError({ message: `--count ${count}`, expected: 'a number above 0' });
 }
 
 export async function look(options: Options, windowMs?: number): Promise<Observed[]> {
@@ -294,7 +333,7 @@ async function routes(options: Options): Promise<void> {
 async function top(options: Options): Promise<void> {
   const { workloadOf } = await import('./rows.js');
   const { formatTable } = await import('../../../base/terminal.js');
-  const screens = options.count === undefined ? Infinity : Number(options.count);
+  const screens = screensOf(options);
   const windowMs = Math.max(200, parseDurationMs(options.window) ?? 2000);
   for (let screen = 0; screen < screens; screen++) {
     const rows = (await rowsOf(await look(options, windowMs), byRoute(workloadOf)))

@@ -1,19 +1,26 @@
 /** Which proxies to look at, and what each says: a list of admin addresses, a file of them, or a cluster's pods. */
 import { sleep } from '../../../base/clock.js';
+import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml } from '../../../base/yaml.js';
 import { z } from 'zod';
 import type { MeshState, ProxyConfig } from '../../model.js';
 import { ports } from '../annotations.js';
 import { resources } from '../client/objects.js';
+import type { Forwarded } from '../client/port-forward.js';
 import type { Pod } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
 import { parseExposition, type Sample } from './exposition.js';
+import { belongsTo, noSuchWorkload, parseWorkload } from './workload-argument.js';
 
 export interface TargetOptions {
   proxies?: string | undefined;
   meshFile?: string | undefined;
   namespace?: string | undefined;
+  /** `deploy/web`; absent: all. */
+  workload?: string | undefined;
+  /** How long to wait until every proxy answers. */
+  wait?: string | undefined;
   kubeconfig?: string | undefined;
   context?: string | undefined;
 }
@@ -46,7 +53,15 @@ const meshFile = z.looseObject({
   ),
 });
 
+/** By pod: a verb that looks again and again asks through the same way. */
+const ways = new Map<string, Forwarded>();
+
 export async function findTargets(options: TargetOptions): Promise<Target[]> {
+  const wanted = options.workload === undefined ? undefined : parseWorkload(options.workload);
+  if (wanted && (options.proxies ?? options.meshFile) !== undefined) {
+    const message = `${options.workload} is of a cluster, and --proxies or --mesh-file name theirs`;
+    throw new UserError({ message, expected: 'one of the two' });
+  }
   if (options.proxies) {
     const list = options.proxies.split(',').map((p) => p.trim());
     return list.filter((p) => p !== '').map(plain);
@@ -63,17 +78,18 @@ export async function findTargets(options: TargetOptions): Promise<Target[]> {
   const pods = await api.list<Pod>(resources.Pod, { namespace: options.namespace });
   api.close();
   const { forwardToPods } = await import('../client/port-forward.js');
-  const meshed = pods.items
-    .filter((p) => isMeshed(p) && p.status?.podIP)
-    .map(({ metadata: { namespace = 'default', name } }) => ({ namespace, name }));
-  const forwarded = await forwardToPods(
-    options,
-    meshed.map((pod) => ({ ...pod, port: ports.admin })),
-  );
-  return forwarded.map((way, i) => {
-    const { namespace = '', name = '' } = meshed[i] ?? {};
-    return { ...way, name: `${namespace}/${name}` };
+  const running = pods.items.filter((p) => isMeshed(p) && p.status?.podIP);
+  const meshed = running.filter((p) => !wanted || belongsTo(p, wanted));
+  if (options.workload !== undefined && meshed.length === 0) {
+    throw noSuchWorkload(options.workload, options.namespace, running);
+  }
+  const named = meshed.map(({ metadata: { namespace = 'default', name } }) => {
+    return { namespace, name, port: ports.admin, key: `${namespace}/${name}` };
   });
+  const missing = named.filter(({ key }) => !ways.has(key));
+  const made = await forwardToPods(options, missing);
+  missing.forEach(({ key }, i) => ways.set(key, made[i] as Forwarded));
+  return named.map(({ key }) => ({ ...(ways.get(key) as Forwarded), name: key }));
 }
 
 const plain = (text: string): Target => {
@@ -133,13 +149,34 @@ export const reasonOf = (target: Target, error: unknown): string =>
 
 /** As `observe`, for those who need an answer: throws a UserError where there is no proxy, or none that answers. */
 export async function observeAll(options: TargetOptions, windowMs: number): Promise<Observed[]> {
-  const targets = await someTargets(options);
-  const { proxies, silent } = await observe(targets, windowMs);
+  const waitMs = options.wait === undefined ? 0 : parseDurationMs(options.wait);
+  if (waitMs === undefined || waitMs > 600_000) {
+    throw new UserError({
+      message: `--wait ${options.wait}`,
+      expected: 'a duration of at most 10m',
+    });
+  }
+  const untilMs = performance.now() + waitMs;
+  let { proxies, silent } = await observe(await orNone(options, untilMs), windowMs);
+  while ((proxies.length === 0 || silent.length > 0) && performance.now() < untilMs) {
+    await sleep(500);
+    ({ proxies, silent } = await observe(await orNone(options, untilMs), windowMs));
+  }
   if (proxies.length === 0) {
     throw new UserError(`no proxy answered: ${silent.join(', ')}`, exitCode.environment);
   }
   for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
   return proxies;
+}
+
+/** While there is time left, none is no error. */
+async function orNone(options: TargetOptions, untilMs: number): Promise<Target[]> {
+  try {
+    return await someTargets(options);
+  } catch (error) {
+    if (performance.now() >= untilMs) throw error;
+    return [];
+  }
 }
 
 /** At least one. */

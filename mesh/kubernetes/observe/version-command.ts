@@ -1,0 +1,97 @@
+/** `firedrill version`: of this command, of the control plane, and of the proxies that run, through the API server. */
+import type { Command } from 'commander';
+import { UserError } from '../../../base/errors.js';
+import { packageVersion } from '../../../base/paths.js';
+import type { CredentialOptions } from '../client/credentials.js';
+import type { AnyObject } from '../client/objects.js';
+import type { Pod } from '../discovery/types.js';
+
+interface Flags extends CredentialOptions {
+  client?: boolean;
+  namespace?: string;
+  controlNamespace: string;
+  output: string;
+}
+
+type Deployment = AnyObject & {
+  spec?: { template?: { spec?: { containers?: { image?: string }[] } } };
+};
+
+export interface Versions {
+  client: string;
+  kubernetes?: string;
+  /** By Deployment: the image's tag. */
+  controlPlane?: Record<string, string>;
+  /** By version: how many pods have a proxy of it. */
+  proxies?: Record<string, number>;
+}
+
+export function registerVersion(program: Command): void {
+  program
+    .command('version')
+    .description('of this command, the control plane, and the proxies')
+    .option('--client', 'of this command alone: asks nobody')
+    .option('-n, --namespace <name>', 'count the proxies of these pods; default: all')
+    .option('--control-namespace <name>', "the control plane's", 'firedrill')
+    .option('-o, --output <format>', 'table or json', 'table')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firedrill version\n  firedrill version -n shop -o json\n  firedrill version --client',
+    )
+    .action(async (flags: Flags) => {
+      if (!['table', 'json'].includes(flags.output)) {
+        throw new UserError({ message: `--output ${flags.output}`, expected: 'table or json' });
+      }
+      const client = packageVersion();
+      const versions: Versions = flags.client
+        ? { client }
+        : { client, ...(await inCluster(flags)) };
+      const text =
+        flags.output === 'json' ? JSON.stringify(versions, undefined, 2) : textOf(versions);
+      process.stdout.write(`${text}\n`);
+    });
+}
+
+async function inCluster(flags: Flags): Promise<Omit<Versions, 'client'>> {
+  const { KubeApi } = await import('../client/api.js');
+  const { findCredentials } = await import('../client/credentials.js');
+  const { resources } = await import('../client/objects.js');
+  const { isMeshed } = await import('../discovery/workload.js');
+  const { annotations, labels } = await import('../annotations.js');
+  const api = new KubeApi(await findCredentials(flags));
+  try {
+    const { gitVersion } = (await api.call('GET', '/version')) as { gitVersion: string };
+    const controlPlane: Record<string, string> = {};
+    const parts = await api.list<Deployment>(resources.Deployment, {
+      namespace: flags.controlNamespace,
+      labelSelector: `${labels.installation}=${flags.controlNamespace}`,
+    });
+    for (const { metadata, spec } of parts.items) {
+      const image = spec?.template?.spec?.containers?.[0]?.image ?? '';
+      controlPlane[metadata.name] = image.slice(image.lastIndexOf(':') + 1) || 'unknown';
+    }
+    const proxies: Record<string, number> = {};
+    const pods = await api.list<Pod>(resources.Pod, { namespace: flags.namespace });
+    for (const pod of pods.items.filter(isMeshed)) {
+      const version = pod.metadata.annotations?.[annotations.proxyVersion] ?? 'unknown';
+      proxies[version] = (proxies[version] ?? 0) + 1;
+    }
+    return { kubernetes: gitVersion, controlPlane, proxies };
+  } finally {
+    api.close();
+  }
+}
+
+function textOf({ client, kubernetes, controlPlane, proxies }: Versions): string {
+  if (kubernetes === undefined || !controlPlane || !proxies) return `client: ${client}`;
+  const parts = Object.entries(controlPlane).map(([name, version]) => `${name}: ${version}`);
+  const counts = Object.entries(proxies).map(([version, n]) => `${version} (${n})`);
+  return [
+    `client: ${client}`,
+    `kubernetes: ${kubernetes}`,
+    ...(parts.length > 0 ? parts : ['control plane: not installed']),
+    `proxies: ${counts.join(', ') || 'none'}`,
+  ].join('\n');
+}
