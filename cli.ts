@@ -55,7 +55,7 @@ async function main(argv: string[]): Promise<number> {
 }
 
 /** What runs for long: the runtime beneath it matters. A proxy says so itself, after its first line. */
-const stays = new Set(['controller run', 'gameday run']);
+const stays = new Set(['gameday run']);
 
 /** `gameday run`: without the program's own name. */
 function nameOf(command: Command): string {
