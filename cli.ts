@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The one command line: every folder adds its verbs here, and a user's mistake ends as a sentence, not a stack. */
 import { Command } from 'commander';
+import { inGroups } from './base/command-groups.js';
 import { exitCode, messageOf, UserError } from './base/errors.js';
 import { oldRuntimeWarning } from './base/old-runtime.js';
 import { packageVersion } from './base/paths.js';
@@ -41,6 +42,7 @@ async function main(argv: string[]): Promise<number> {
   registerConsole(program);
   registerTools(program);
   registerCompletion(program);
+  inGroups(program);
   program.hook('preAction', (_, command) => {
     if (!stays.has(nameOf(command))) return;
     const warning = oldRuntimeWarning(process.versions.node);

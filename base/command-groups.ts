@@ -1,0 +1,61 @@
+/** In which groups `firedrill --help` shows its commands, and in which order: by what a person is about to do. */
+import type { Command } from 'commander';
+
+const groups: readonly (readonly [string, readonly string[]])[] = [
+  ['Start here:', ['init', 'gameday', 'slo', 'console', 'tools', 'completion']],
+  ['SLOs and dashboards:', ['dashboards', 'promql']],
+  ['Alerts:', ['alerts', 'watch', 'drift']],
+  ['Game days:', ['chaos', 'load', 'relay']],
+  ['Incidents:', ['runbook', 'postmortem', 'routine']],
+  [
+    'The mesh, to operate:',
+    [
+      'install',
+      'upgrade',
+      'uninstall',
+      'inject',
+      'uninject',
+      'check',
+      'canary',
+      'policy',
+      'profile',
+      'identity',
+    ],
+  ],
+  [
+    'The mesh, to look at:',
+    [
+      'stat',
+      'routes',
+      'top',
+      'edges',
+      'tap',
+      'why',
+      'compliance',
+      'diagnostics',
+      'readiness',
+      'mesh',
+      'version',
+    ],
+  ],
+  ['The mesh, its programs:', ['proxy', 'controller']],
+];
+
+/** What only other programs start. */
+const internal: ReadonlySet<string> = new Set(['injector', 'proxy-init', '__complete']);
+
+/** Commands that stand in no group come last, under a heading of their own. */
+export function inGroups(program: Command): void {
+  const order = groups.flatMap(([, names]) => names);
+  for (const command of program.commands) {
+    const own = groups.find(([, names]) => names.includes(command.name()));
+    command.helpGroup(own?.[0] ?? 'Other:');
+  }
+  const rank = (command: Command): number =>
+    order.includes(command.name()) ? order.indexOf(command.name()) : order.length;
+  // Groups are shown in the order of their first commands.
+  (program.commands as Command[]).sort((a, b) => rank(a) - rank(b));
+  program.configureHelp({
+    visibleCommands: ({ commands }) => commands.filter((c) => !internal.has(c.name())),
+  });
+}
