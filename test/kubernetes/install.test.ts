@@ -39,6 +39,8 @@ import {
   type Rule,
 } from '../../mesh/kubernetes/install/rbac.js';
 import { defaultValues, readValues } from '../../mesh/kubernetes/install/values.js';
+import { denialsInSecret } from '../../mesh/kubernetes/secret-denials.js';
+import { type Denial, withDenial } from '../../mesh/identity/denials.js';
 import { SecretIssuerStore } from '../../mesh/kubernetes/secret-issuer.js';
 import { testWith } from '../tools.js';
 import { type Cluster, startCluster } from './cluster.js';
@@ -168,6 +170,18 @@ needs(
     ]);
     // Two replicas at once over an empty Secret agree on one issuer.
     expect(first.chain[0]?.fingerprint256).toBe(second.chain[0]?.fingerprint256);
+    // What identity deny --kubernetes writes, every controller takes up.
+    let denied: readonly Denial[] = [];
+    const watching = issuer(controller);
+    await watching.start((next) => (denied = next.denied ?? []), silent);
+    const keeper = await denialsInSecret({
+      kubeconfig: cluster.kubeconfig,
+      namespace: 'firedrill',
+    });
+    await keeper.change((list) => withDenial(list, { serial: 'AB', until: 9e15 }, 0));
+    await until(() => denied.length === 1, 'the denial');
+    expect([await keeper.read(), denied]).toEqual([denied, [{ serial: 'AB', until: 9e15 }]]);
+    await watching.stop();
     const source = new KubernetesSource(controller, { trustDomain: 'test.local' });
     writeStatuses(controller, source, { clock: realClock, leading: () => true, log: silent });
     for (const object of samples) await cluster.admin.create(object);
