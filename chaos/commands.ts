@@ -6,6 +6,7 @@ import type { CommandOptions } from './gameday/command.js';
 import type { ReplayOptions } from './gameday/replay.js';
 import type { TrendOptions } from './gameday/trend-command.js';
 import type { LoadCommandOptions } from './load/command.js';
+import { registerAcknowledge } from './gameday/acknowledgement.js';
 import { registerCompare } from './gameday/compare-command.js';
 import { registerRoute } from './gameday/route-command.js';
 import { registerLoad } from './load/profile-command.js';
@@ -213,6 +214,7 @@ Examples:
   registerReplay(gameday);
   registerRoute(gameday);
   registerCompare(gameday);
+  registerAcknowledge(gameday);
 }
 
 function registerReplay(gameday: Command): void {

@@ -39,6 +39,7 @@ import { startWarden } from '../runner/warden.js';
 import { type ReadScenario, readScenarios } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 import { answersFor, factsFor } from './alert-facts.js';
+import { acknowledgementEvents, acknowledgements } from './acknowledgement.js';
 import { budgetOf, eventsOf, periodShare } from './budgets.js';
 import { coverageRunOf } from './coverage.js';
 import { systemEvent, tellLoad } from './day-events.js';
@@ -400,7 +401,10 @@ class GameDay {
       ...(await proxySeries(watch, slos, timing, fromMs, endedMs)),
     ];
     const sections = await this.#system.sections();
-    const events = [...this.#events, ...(await this.#system.events()), ...alertEvents(alerts)];
+    const acks = acknowledgements(options.stateFolder, fromMs, endedMs);
+    const answers = acknowledgementEvents(acks, alerts);
+    const ofSystem = await this.#system.events();
+    const events = [...this.#events, ...ofSystem, ...alertEvents(alerts), ...answers];
     const verdict = worst(this.#scenarios.map((s) => s.verdict));
     const coverage = await coverageRunOf({
       id,

@@ -1,0 +1,97 @@
+/**
+ * A person's answer to a page of a drill, timed: `firedrill gameday ack`, typed by whoever was paged or called by the
+ * pager's own callback, adds a line to a file of the state folder; the day reads those that fall into it.
+ */
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { messageOf, UserError } from '../../base/errors.js';
+import { wakes } from '../../runbooks/pager.js';
+import type { AlertRecord, TimelineEvent } from '../../runbooks/record.js';
+
+export interface Acknowledgement {
+  atMs: number;
+  /** A role rather than a name: `payments on call`. */
+  by: string;
+  /** Of which alert; absent: of the page before it. */
+  alert?: string;
+}
+
+const fileOf = (stateFolder: string): string => join(stateFolder, 'acknowledged.jsonl');
+const lineMax = 400;
+const linesMax = 10_000;
+
+export function acknowledge(stateFolder: string, { atMs, by, alert }: Acknowledgement): void {
+  const said = { atMs, by: by.slice(0, 100), ...(alert !== undefined && { alert }) };
+  const line = JSON.stringify(said);
+  if (line.length > lineMax) throw new UserError('the names are too long');
+  try {
+    mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+    appendFileSync(fileOf(stateFolder), `${line}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw new UserError(`${fileOf(stateFolder)}: ${messageOf(error)}`);
+  }
+}
+
+/** Those of a stretch of time, in their order; lines that are none are passed over. */
+export function acknowledgements(
+  stateFolder: string,
+  fromMs: number,
+  toMs: number,
+): Acknowledgement[] {
+  let text: string;
+  try {
+    text = readFileSync(fileOf(stateFolder), 'utf8');
+  } catch {
+    return [];
+  }
+  return text
+    .split('\n')
+    .slice(-linesMax)
+    .flatMap((line): Acknowledgement[] => {
+      try {
+        const said = JSON.parse(line) as Acknowledgement;
+        const isSaid = typeof said.atMs === 'number' && typeof said.by === 'string';
+        return isSaid && said.atMs >= fromMs && said.atMs <= toMs ? [said] : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+/** Each with how long after its page it came; the page is the one that it names, or the last before it. */
+export function acknowledgementEvents(
+  given: readonly Acknowledgement[],
+  alerts: readonly AlertRecord[],
+): TimelineEvent[] {
+  return given.map(({ atMs, by, alert }) => {
+    const pages = alerts.filter(
+      (a) => a.receivedAtMs <= atMs && (alert === undefined ? wakes(a.severity) : a.name === alert),
+    );
+    const page = pages.reduce<AlertRecord | undefined>(
+      (last, a) => (last === undefined || a.receivedAtMs > last.receivedAtMs ? a : last),
+      undefined,
+    );
+    const text =
+      page === undefined
+        ? `acknowledged by ${by}: no ${alert ?? 'page'} had come`
+        : `acknowledged by ${by}, ${((atMs - page.receivedAtMs) / 1000).toFixed(1)} s after it was received`;
+    return { atMs, source: 'alert', subject: page?.name ?? alert ?? 'page', text, major: true };
+  });
+}
+
+export function registerAcknowledge(gameday: Command): void {
+  gameday
+    .command('ack')
+    .description(
+      'say that a page of the drill under way was seen: how long that took is in its report',
+    )
+    .option('--by <role>', 'who: a role rather than a name', 'on call')
+    .option('--alert <name>', 'of which alert (default: the last page)')
+    .option('--state <folder>', 'where the journal of the drill is', '.firedrill')
+    .addHelpText('after', "\nExample:\n  firedrill gameday ack --by 'payments on call'")
+    .action(({ by, alert, state }: { by: string; alert?: string; state: string }) => {
+      acknowledge(state, { atMs: Date.now(), by, ...(alert !== undefined && { alert }) });
+      process.stdout.write('acknowledged\n');
+    });
+}
