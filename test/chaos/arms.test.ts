@@ -1,0 +1,164 @@
+/** Arms under a clock that is stepped: how far tries outgrow requests, whether goodput comes back, what is put back. */
+import { expect, test } from 'vitest';
+import { runArms } from '../../chaos/runner/arms.js';
+import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
+import type { ArmRecord } from '../../runbooks/record.js';
+
+const injectedMs = 100_000;
+const triggerMs = 10_000;
+const observeMs = 8_000;
+const lagMs = 200;
+
+interface Story {
+  /** Good answers a second at each moment. */
+  good: (atMs: number) => number;
+  /** What the counters say at each moment. */
+  counts?: (atMs: number) => { requests: number; tries: number };
+  /** The fault whose effect is never seen. */
+  unconfirmed?: string;
+  arms?: string[];
+}
+
+/** A run whose time is what it waits. */
+async function told({ good, counts, unconfirmed, arms = ['plain'] }: Story) {
+  const log: string[] = [];
+  const points: { ok: boolean; route: string; atMs: number; ms: number }[] = [];
+  for (let atMs = 0; atMs < 300_000; atMs += 10) {
+    const each = 100 / Math.max(good(atMs), 1e-9);
+    if (Math.floor(atMs / 10 / each) !== Math.floor((atMs + 10) / 10 / each)) {
+      points.push({ ok: true, route: 'checkout', atMs: atMs - 5, ms: 5 });
+    }
+    // Failures and other routes are no goodput.
+    points.push({ ok: false, route: 'checkout', atMs, ms: 0 });
+    points.push({ ok: true, route: 'cart', atMs, ms: 0 });
+  }
+  const confirmed: [string, number][] = [];
+  const run = {
+    nowMs: injectedMs,
+    injectedMs,
+    arms: [] as ArmRecord[],
+    armStretches: [] as { name: string; confirmedMs?: number; startMs: number; endMs: number }[],
+    scenario: {
+      baseline: 10_000,
+      arms: {
+        trigger: [{ fault: 't1' }, { fault: 't2' }],
+        triggerFor: triggerMs,
+        observeFor: observeMs,
+        goodput: { route: 'checkout', backTo: 0.9 },
+        amplification: { requests: 'pay.requests', tries: 'pay.tries' },
+        runs: arms.map((name) => ({
+          name,
+          description: name,
+          faults: [{ fault: 'p1' }, { fault: 'p2' }],
+        })),
+      },
+    },
+    context: {
+      load: { lagMs },
+      system: {
+        counters: (service: string) =>
+          Promise.resolve(service === 'pay' ? (counts?.(run.nowMs) ?? {}) : { requests: -1 }),
+      },
+    },
+    sources: { points: { all: () => points } },
+    live: { arm: (name: string, ms: number) => confirmed.push([name, ms]) },
+    real: (ms: number) => ms,
+    async phase(kind: string, _: string, body: () => Promise<void>) {
+      log.push(kind);
+      const startMs = run.nowMs;
+      await body();
+      return { startMs, endMs: run.nowMs };
+    },
+    wait(ms: number) {
+      run.nowMs += ms;
+      return Promise.resolve();
+    },
+    inject({ fault }: { fault: string }) {
+      log.push(`+${fault}`);
+      run.nowMs += 100;
+      const record = fault === unconfirmed ? {} : { confirmedMs: run.nowMs };
+      return Promise.resolve({ fault, record });
+    },
+    endInjection({ fault }: { fault: string }) {
+      log.push(`-${fault}`);
+      return Promise.resolve();
+    },
+  };
+  await runArms(run as unknown as ScenarioRun);
+  return { run, log, confirmed, arm: run.arms[0] as ArmRecord };
+}
+
+/** Both policies and 500 ms, then both triggers: when the trigger's phase begins and ends. */
+const triggerStartMs = injectedMs + 200 + 500;
+const triggerEndMs = triggerStartMs + 200 + triggerMs;
+
+test('goodput that comes back a second after the trigger is recovered, and says when', async () => {
+  const backMs = triggerEndMs + 1000;
+  const { arm } = await told({ good: (t) => (t > triggerStartMs && t < backMs ? 1 : 20) });
+  expect(arm).toMatchObject({ verdict: 'recovered', triggerStartMs, triggerEndMs });
+  expect(arm.goodputBefore).toBeCloseTo(20, 0);
+  expect(arm.goodputAfter).toBeCloseTo(20, 0);
+  // The first stretch of a second that is good enough begins within a step of it.
+  expect(arm.recoveredAfterMs).toBeGreaterThanOrEqual(750);
+  expect(arm.recoveredAfterMs).toBeLessThanOrEqual(1250);
+});
+
+test('goodput that stays down is metastable, and nothing says when it was back', async () => {
+  const { arm, run } = await told({ good: (t) => (t > triggerStartMs ? 10 : 20) });
+  expect(arm.verdict).toBe('metastable');
+  expect(arm).not.toHaveProperty('recoveredAfterMs');
+  expect(arm.goodputAfter).toBeCloseTo(10, 0);
+  // Between arms it is waited for goodput, and not for ever.
+  expect(run.nowMs - (triggerEndMs + observeMs + lagMs)).toBe(20_000);
+});
+
+test('goodput that was back and fell again is not back', async () => {
+  const fell = triggerEndMs + observeMs - 2000;
+  const { arm } = await told({
+    good: (t) => (t < triggerStartMs || (t > triggerEndMs + 500 && t < fell) ? 20 : 1),
+  });
+  expect(arm.verdict).toBe('metastable');
+});
+
+test('tries for a request are counted while the trigger is on, and in the last half of what is watched', async () => {
+  const half = triggerEndMs + observeMs / 2;
+  const counts = (t: number) => {
+    const requests = t / 10;
+    const during = Math.min(Math.max(0, t - triggerStartMs), triggerEndMs - triggerStartMs);
+    const between = Math.min(Math.max(0, t - triggerEndMs), half - triggerEndMs);
+    const late = Math.max(0, t - half);
+    return { requests, tries: (during * 3 + between * 50 + late * 1.5) / 10 };
+  };
+  const { arm } = await told({ good: () => 20, counts });
+  expect(arm.amplificationDuring).toBeCloseTo(3, 6);
+  expect(arm.amplificationAfter).toBeCloseTo(1.5, 6);
+  const silent = await told({ good: () => 20 });
+  expect(silent.arm).toMatchObject({ amplificationDuring: 0, amplificationAfter: 0 });
+});
+
+test('what was put in last goes first, and the policies only after the system was watched', async () => {
+  const { log, run } = await told({ good: () => 20, arms: ['a', 'b'] });
+  const one = 'injection +p1 +p2 fault +t1 +t2 -t2 -t1 recovery rollback -p2 -p1 recovery'.split(
+    ' ',
+  );
+  expect(log).toEqual([...one, ...one]);
+  expect(run.arms.map((a) => a.name)).toEqual(['a', 'b']);
+  // A steady system is not waited for longer than it takes to see it.
+  const [a, b] = run.armStretches;
+  expect(a!.endMs).toBe(b!.startMs);
+  expect(a!.endMs - (triggerEndMs + observeMs + lagMs)).toBe(250);
+});
+
+test('an arm is confirmed with the last of its faults, and not at all where one never was', async () => {
+  const { confirmed, run } = await told({ good: () => 20 });
+  expect(confirmed).toEqual([['plain', triggerStartMs + 200]]);
+  expect(run.armStretches[0]!.confirmedMs).toBe(triggerStartMs + 200);
+  const without = await told({ good: () => 20, unconfirmed: 't1' });
+  expect(without.confirmed).toEqual([]);
+  expect(without.run.armStretches[0]!.confirmedMs).toBeUndefined();
+});
+
+test('a later arm is measured by the baseline, and not by what an earlier one left', async () => {
+  const { run } = await told({ good: (t) => (t > triggerStartMs ? 10 : 20), arms: ['a', 'b'] });
+  expect(run.arms[1]!.goodputBefore).toBeCloseTo(20, 0);
+});
