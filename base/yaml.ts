@@ -193,7 +193,8 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
       if (problems.length > 0 && error.code !== 'DUPLICATE_KEY') continue;
       const { line, col } = lines.linePos(error.pos[0]);
       const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
-      problems.push({ place, message: error.message });
+      const deep = /call stack/.test(error.message);
+      problems.push({ place, message: deep ? 'this is nested too deeply' : error.message });
     }
   }
   if (problems.length > 0) throw new UserError(problems);
@@ -255,8 +256,18 @@ function wordsOf(issue: z.core.$ZodIssue): string {
     const each = issue.errors.flatMap((issues) => issues.slice(0, 1).map(wordsOf));
     return [...new Set(each)].join(', or ');
   }
+  // A bound without a sentence of its own: "Too small: expected number to be >=0".
+  const words = /^Too (?:small|big): expected \w+ to (?:be|have) ([<>]=?)(.+)/.exec(issue.message);
+  if (words) return `expected ${boundWords[words[1] as string]} ${words[2]}`;
   return issue.message;
 }
+
+const boundWords: Record<string, string> = {
+  '>=': 'at least',
+  '<=': 'at most',
+  '>': 'more than',
+  '<': 'less than',
+};
 
 interface PlacedIssue {
   issue: z.core.$ZodIssue;

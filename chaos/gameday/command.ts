@@ -283,6 +283,9 @@ function askForPriority(): void {
 
 const sameSignalMs = 1000;
 
+/** A terminal that is closed asks for the same as Ctrl-C; nobody reads what is said then. */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** The first Ctrl-C rolls back in good order; the second one leaves it to the leases. */
 function onInterrupt(abort: AbortController, line: (text: string) => void): () => void {
   let firstMs = 0;
@@ -298,6 +301,8 @@ function onInterrupt(abort: AbortController, line: (text: string) => void): () =
     firstMs = nowMs;
     abort.abort();
   };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  return () => void process.off('SIGINT', stop).off('SIGTERM', stop);
+  for (const signal of signals) process.on(signal, stop);
+  return () => {
+    for (const signal of signals) process.off(signal, stop);
+  };
 }

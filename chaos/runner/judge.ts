@@ -376,7 +376,8 @@ function faultReasons({ scenario, faults, abort, interrupted }: Evidence): strin
   const reasons: string[] = [];
   for (const fault of faults) {
     if (fault.effect === 0) {
-      reasons.push(`${fault.id} had no effect on ${fault.target}: 0 ${fault.effectUnit}`);
+      const unasked = fault.target.includes('/') ? '; does a route of the load lead there?' : '';
+      reasons.push(`${fault.id} had no effect on ${fault.target}: 0 ${fault.effectUnit}${unasked}`);
     }
     if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was taken back`);
   }

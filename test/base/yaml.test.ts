@@ -5,6 +5,8 @@ import { checkYaml, parseYaml } from '../../base/yaml.js';
 const schema = z.strictObject({
   name: z.string(),
   slos: z.array(z.strictObject({ objective: z.number() })),
+  waitMs: z.number().min(0).max(60).optional(),
+  tags: z.array(z.string()).min(1).optional(),
 });
 
 test.each([
@@ -14,6 +16,13 @@ test.each([
   ],
   ['name: 3\nslos: []\n', 'a.yaml:1:7: name: expected text'],
   ['name: a\nname: b\n', 'a.yaml:2:1: Map keys must be unique'],
+  ['name: a\nslos: []\nwaitMs: -1\n', 'a.yaml:3:9: waitMs: expected at least 0'],
+  ['name: a\nslos: []\nwaitMs: 70\n', 'a.yaml:3:9: waitMs: expected at most 60'],
+  ['name: a\nslos: []\ntags: []\n', 'a.yaml:3:7: tags: expected at least 1 items'],
+  [
+    `name: ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`,
+    /^a\.yaml:1:\d+: this is nested too deeply$/,
+  ],
 ])('%j is refused with its place', (text, message) => {
   expect(() => parseYaml('a.yaml', text).map((d) => checkYaml(d, schema))).toThrow(message);
 });

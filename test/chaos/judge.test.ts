@@ -107,6 +107,12 @@ const rows: Row[] = [
     /^slow had no effect on cart: 0 requests struck$/,
   ],
   [
+    'a call that nobody makes',
+    { faults: [{ ...fault, target: 'web/cart', effect: 0 }] },
+    'INCONCLUSIVE',
+    /^slow had no effect on web\/cart: 0 requests struck; does a route of the load lead there\?$/,
+  ],
+  [
     'a fault without effect, and so no alert: the alert is not to blame',
     { faults: [{ ...fault, effect: 0 }], firings: [] },
     'INCONCLUSIVE',

@@ -84,15 +84,15 @@ test(
   limitMs,
 );
 
-test(
-  'two SIGTERMs at once, as timeout(1) sends them, are one: faults are taken back, the report is there',
-  async () => {
+test.each(['SIGTERM', 'SIGHUP'] as const)(
+  'two %ss at once, of timeout(1) or of a terminal that is closed, are one: faults are taken back',
+  async (signal) => {
     const folder = twoServices();
     const drill = firedrillOf(join(folder, 'xdg'), folder, ...drilling);
     await until(() => faultAnnounced(folder), 60_000, `a fault: ${drill.output()}`);
-    drill.child.kill('SIGTERM');
+    drill.child.kill(signal);
     await until(() => drill.output().includes('interrupted:'), 10_000, 'the first is heard');
-    drill.child.kill('SIGTERM');
+    drill.child.kill(signal);
     const { code, output } = await drill.ended;
     expect([code, output]).toEqual([130, expect.stringContaining('every fault was taken back')]);
     expect(output).not.toContain('leaving at once');
