@@ -49,7 +49,7 @@ testWith('prometheus', 'alertmanager')(
           scrapeIntervalMs: facts.scrapeIntervalMs ?? 0,
         }).map((f) => `${f.place.line} ${f.rule} ${f.message} ${f.fix}`);
       }
-      expect(facts).toEqual({ scrapeIntervalMs: 500 });
+      expect(facts).toEqual({ scrapeIntervalMs: 500, eventsPerHour: new Map() });
       expect(found).toEqual([
         expect.stringMatching(/^4 promql\/rate-of-gauge .*is a gauge/),
         expect.stringMatching(/^5 promql\/unknown-label .*mean queue\?/),
