@@ -44,6 +44,8 @@ export function startProgram(
   const spawnOptions: SpawnOptions = {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env, FIREDRILL_DIE_WITH_PARENT: '1' },
+    // Ctrl-C at a terminal is for its whole group: a child must not end before its parent has put things back.
+    detached: true,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   };
   const child = spawn(program, args, spawnOptions);
@@ -115,6 +117,7 @@ export function startGuarded(
   const child = spawn(process.execPath, [program('base/guardian'), path, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env, FIREDRILL_DIE_WITH_PARENT: '1' },
+    detached: true,
   });
   const exited = new Promise<number | null>((resolve) => {
     child.on('exit', (code) => resolve(code));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { startNode } from '../../base/child.js';
+import { startNode, startProgram } from '../../base/child.js';
 import { program } from '../../base/paths.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-child-'));
@@ -61,4 +61,12 @@ setInterval(() => {}, 1000);`,
   expect(alive(pid)).toBe(true);
   parent.kill('SIGKILL');
   await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false);
+});
+
+test('a child leads a group of its own: Ctrl-C at a terminal is for its parent alone', async () => {
+  const script = 'console.log("{}"); setInterval(() => 0, 1000)';
+  const child = startProgram('child', process.execPath, ['-e', script]);
+  await child.ready;
+  expect(process.kill(-child.pid, 0)).toBe(true);
+  await child.stop();
 });
