@@ -2,6 +2,7 @@
 import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { outliveReaders } from '../../base/parent.js';
 import { Progress, styleFor } from '../../base/terminal.js';
 import { tryFolder } from '../../base/writable-folder.js';
 import { writeFileWhole } from '../../base/write-file.js';
@@ -90,6 +91,9 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
   if (given.junit !== undefined) tryFolder(dirname(given.junit), 'the folder of the JUnit file');
   const events = new EventFile(given.out);
   askForPriority();
+  // Nobody may read any more, `| head` or a closed terminal: faults are taken back, and the verdict is the exit code.
+  process.stdout.removeAllListeners('error');
+  outliveReaders();
   const abort = new AbortController();
   const release = onInterrupt(abort, view.line);
   try {
