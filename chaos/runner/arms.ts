@@ -31,6 +31,13 @@ export async function runArms(run: ScenarioRun): Promise<void> {
   }
 }
 
+/** When the last of them was seen to work; undefined where one was not. */
+function allConfirmed(injections: readonly Injection[]): number | undefined {
+  const times = injections.map((i) => i.record.confirmedMs ?? Infinity);
+  const last = Math.max(...times);
+  return Number.isFinite(last) ? last : undefined;
+}
+
 async function runArm(
   run: ScenarioRun,
   arms: Arms,
@@ -53,15 +60,22 @@ async function runArm(
   const triggers: Injection[] = [];
   const during = await run.phase('fault', arm.name, async () => {
     for (const fault of arms.trigger) triggers.push(await run.inject(fault));
+    // Its deadlines run from here: a view shows them while they do.
+    run.whenConfirmed = () => {
+      const fromMs = allConfirmed([...held, ...triggers]);
+      if (fromMs !== undefined) run.live.arm(arm.name, fromMs);
+    };
+    run.whenConfirmed();
     await run.wait(run.real(arms.triggerFor), `${arm.name}: trigger on`, true);
     for (const trigger of triggers.toReversed()) await run.endInjection(trigger);
   });
   const middle = await counts();
-  const confirmed = [...held, ...triggers].map((i) => i.record.confirmedMs);
+  run.whenConfirmed = undefined;
   const stretch = run.armStretches[index]!;
-  if (confirmed.every((ms) => ms !== undefined)) {
-    stretch.confirmedMs = Math.max(...(confirmed as number[]));
-    run.live.arm(arm.name, stretch.confirmedMs);
+  const confirmedMs = allConfirmed([...held, ...triggers]);
+  if (confirmedMs !== undefined) {
+    stretch.confirmedMs = confirmedMs;
+    run.live.arm(arm.name, confirmedMs);
   }
 
   let late = middle;

@@ -64,6 +64,8 @@ export class ScenarioRun {
   readonly sightings: Sightings;
   readonly live: LiveEvents;
   injectedMs: number | undefined;
+  /** Called when a fault was seen to work. */
+  whenConfirmed: (() => void) | undefined;
   abortReason: string | undefined;
   interrupted = false;
   readonly #abort: AbortWatch;
@@ -323,6 +325,7 @@ export class ScenarioRun {
       await injection.look();
       if (fresh && injection.confirmed) {
         this.live.fault(record, 'confirmed');
+        this.whenConfirmed?.();
         this.#say(injection.fault.target, `fault ${record.id} takes effect`);
       }
     }
