@@ -12,11 +12,15 @@ export interface IdentityMaterial {
   trustAnchorsPem: string;
 }
 
+const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number);
+/** From OpenSSL 3.5 on (Node 24): what is recorded today stays secret from the computers of tomorrow. */
+const hasPostQuantum = major > 3 || (major === 3 && minor >= 5);
+
 /** TLS 1.3 only: the first of these is the cheapest where the processor has AES, as all servers' do. */
 const common: SecureContextOptions = {
   minVersion: 'TLSv1.3',
   ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
-  ecdhCurve: 'X25519:P-256',
+  ecdhCurve: hasPostQuantum ? 'X25519MLKEM768:X25519:P-256' : 'X25519:P-256',
 };
 
 export class IdentityStore {
