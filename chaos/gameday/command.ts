@@ -98,7 +98,12 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
   const release = onInterrupt(abort, view.line);
   try {
     for (const recovery of await recover(options.stateFolder)) {
-      if (recovery.running) view.line(`another run is under way: ${recovery.run}`);
+      if (recovery.running) {
+        throw new UserError({
+          message: `another run is under way in ${options.stateFolder}: ${recovery.run}`,
+          expected: 'its end, or a --state and an --out of its own',
+        });
+      }
       for (const text of recovery.done) view.line(`left by ${recovery.run}: ${text}`);
       for (const text of recovery.failed) view.line(`left by ${recovery.run}: ${text}`);
       if (recovery.failed.length > 0) {

@@ -120,8 +120,11 @@ export function judge(evidence: Evidence): Judgement {
   }
   return {
     verdict: verdictOf(aborted, inconclusive, failed),
-    // What failed in a run that was aborted or cannot judge is told too, after the reason that counts.
-    reasons: [...aborted, ...inconclusive, ...failed],
+    // What failed in a run that was aborted or cannot judge is told too, after the reason that counts. One that was
+    // interrupted had no time for anything: only what it left behind is news.
+    reasons: evidence.interrupted
+      ? [...aborted, ...evidence.residue.map((r) => `left behind: ${r}`)]
+      : [...aborted, ...inconclusive, ...failed],
     expectations,
     allowed: others.filter((f) => !unexpected.includes(f)).map(refOf),
     unexpected: unexpected.map(refOf),

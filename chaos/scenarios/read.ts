@@ -138,6 +138,21 @@ function problemsIn(scenario: Scenario, document: YamlDocument): Problem[] {
     const problem = findQueryProblem(fillQuery(query, 1, 0));
     if (problem !== undefined) at(path, problem.message, problem.expected);
   }
+  if (scenario.baseline === 0) at(['baseline'], 'nothing is measured', 'a time such as 5m');
+  scenario.hypothesis.measures.forEach(({ client, atMost }, i) => {
+    if (client !== 'errorRatio' || atMost === undefined || (atMost >= 0 && atMost < 1)) return;
+    const always = atMost < 0 ? 'never' : 'always';
+    at(
+      ['hypothesis', 'measures', i, 'atMost'],
+      `this ${always} holds`,
+      'a share from 0 to below 1',
+    );
+  });
+  const wanted = scenario.expect.mustFire.map(({ alert, labels, severity, arm, receiver }) =>
+    JSON.stringify([alert, Object.entries(labels).sort(), severity, arm, receiver]),
+  );
+  const again = wanted.findIndex((text, i) => wanted.indexOf(text) !== i);
+  if (again >= 0) at(['expect', 'mustFire', again], 'the same alert is awaited twice');
   const arms = scenario.arms?.runs.map((run) => run.name) ?? [];
   for (const [list, name] of [
     [scenario.expect.mustFire, 'mustFire'],

@@ -222,3 +222,8 @@ test('the worst verdict counts, and nothing judged is no pass', () => {
   expect(worst([])).toBe('INCONCLUSIVE');
   expect(new Set(Object.values(verdictCode)).size).toBe(4);
 });
+
+test('a run that was interrupted says so, and what it left behind, and nothing else', () => {
+  const { reasons } = judge({ ...good(), interrupted: true, firings: [], residue: ['a fault'] });
+  expect(reasons).toEqual(['interrupted', 'left behind: a fault']);
+});

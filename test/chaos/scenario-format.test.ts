@@ -79,6 +79,14 @@ test.each([
     "s.yaml:14:70: unknown field 'foo' in faults.0.settings",
   ],
   ['atMost: 0.01', 'atMost: 0.01, atLeast: 0', 'expected either atMost or atLeast'],
+  ['atMost: 0.01', 'atMost: 1', 's.yaml:12:51: this always holds'],
+  ['atMost: 0.01', 'atMost: -1', 's.yaml:12:51: this never holds'],
+  ['baseline: 5m', 'baseline: 0s', 's.yaml:8:11: nothing is measured'],
+  [
+    'expect: {}',
+    'expect: { mustFire: [{ alert: A, within: 5m }, { alert: A, within: 6m }] }',
+    's.yaml:17:48: the same alert is awaited twice',
+  ],
   [
     'client: errorRatio, atMost',
     'promql: "sum(", atMost',

@@ -59,10 +59,13 @@ test(
       [elsewhere, ['chaos', 'load', '--url', url, '--duration', '10m', '--load', 'embedded']],
       [elsewhere, ['load', 'probe', 'load.yaml', '--listen', `127.0.0.1:${port}`]],
     ];
-    const started = commands.map(([folder, args]) => firedrillOf(home, folder, ...args));
-    const [drill, , probe] = started;
-    await until(() => faultAnnounced(drill!.folder), 60_000, `a fault: ${drill!.output()}`);
+    const begin = ([folder, args]: [string, string[]]) => firedrillOf(home, folder, ...args);
+    // The drill last: it ends by itself some seconds after its fault.
+    const [load, probe] = commands.slice(1).map(begin);
     await until(() => probe!.output().includes('metrics') && asked() > 40, 60_000, 'load is sent');
+    const drill = begin(commands[0]!);
+    await until(() => faultAnnounced(drill.folder), 60_000, `a fault: ${drill.output()}`);
+    const started = [drill, load!, probe!];
     const pids = started.flatMap(({ child }) => [child.pid!, ...descendants(child.pid!)]);
 
     await firedrillOf(home, drillFolder(), 'chaos', 'stop', '--reason', 'an incident').ended;
@@ -71,7 +74,7 @@ test(
       expect(await ended).toEqual({ code: 4, output: expect.stringContaining(stopped) as string });
     }
     expect(pids.some(isRunning)).toBe(false);
-    expect(drill!.record().scenarios[0]?.rollback).toMatchObject({ done: true, residue: [] });
+    expect(drill.record().scenarios[0]?.rollback).toMatchObject({ done: true, residue: [] });
 
     const before = asked();
     const thrown = 'the kill switch is thrown (an incident)';
