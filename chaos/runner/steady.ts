@@ -15,6 +15,7 @@ export async function notSteady(
 ): Promise<string[]> {
   return [
     ...(await gone(context)),
+    ...failures(scenario, stretch, sources),
     ...firing(context, scenario),
     ...(await withoutData(context, scenario, stretch)),
     ...(await blindAborts(scenario, stretch, sources)),
@@ -26,6 +27,29 @@ async function gone({ system }: Pick<RunContext, 'system'>): Promise<string[]> {
   await system.refresh().catch(() => undefined);
   const absent = system.description.processes.filter((p) => p.pid === 0);
   return absent.map((p) => `${p.name} does not run`);
+}
+
+/** How requests fail, where too many do: `status 404 at home` is mended sooner than `errors is 1`. */
+function failures(
+  { hypothesis }: Scenario,
+  { startMs, endMs }: Stretch,
+  { points }: Pick<Sources, 'points'>,
+): string[] {
+  const seen = points.between(startMs, endMs);
+  const failed = seen.filter((p) => !p.ok);
+  const most = Math.min(
+    ...hypothesis.measures.map((m) => (m.client === 'errorRatio' ? (m.atMost ?? 1) : 1)),
+  );
+  if (failed.length <= most * seen.length) return [];
+  const kinds = new Map<string, number>();
+  for (const { route, status = 0, failure = 'no-answer' } of failed) {
+    const how = failure === 'status' ? `status ${status}` : failure.replace('-', ' ');
+    const kind = `${how} at ${route}`;
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  const told = [...kinds].sort((a, b) => b[1] - a[1]).slice(0, 3);
+  const list = told.map(([kind, count]) => `${count} times ${kind}`).join(', ');
+  return [`${failed.length} of ${seen.length} requests failed: ${list}`];
 }
 
 /** An abort condition that sees nothing before the fault protects nobody, or ends the drill for nothing. */
