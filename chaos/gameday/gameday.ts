@@ -164,6 +164,8 @@ class GameDay {
   readonly #answers = new Map<string, Promise<AlertRecord['answers']>>();
   readonly #asked = new Set<string>();
   #running: RunningSystem | undefined;
+  /** What is on its way up: it is stopped too where something else fails meanwhile. */
+  readonly #starting: Promise<unknown>[] = [];
   #watch: Watch | undefined;
   #load: Load | undefined;
   #client: ClientMetrics | undefined;
@@ -213,6 +215,7 @@ class GameDay {
           say: (line) => view.line(`  ${line}`),
         });
     const watching = starting.then((watch) => (this.#watch = watch));
+    this.#starting.push(watching);
     watching.catch(() => undefined);
     await this.#running.ready;
     const loading = startPlan(drill.load, {
@@ -223,6 +226,7 @@ class GameDay {
       this.#client?.follow(load.points, load.routes);
       return (this.#load = load);
     });
+    this.#starting.push(loading);
     loading.catch(() => undefined);
     view.progress('starting Prometheus and the load');
     const [watch, load] = await Promise.all([watching, loading]);
@@ -490,6 +494,7 @@ class GameDay {
   async stop(): Promise<void> {
     this.#stopTelling();
     this.#lifetimes?.stop();
+    await Promise.allSettled(this.#starting);
     await Promise.allSettled([this.#load?.stop(), this.#watch?.stop(), this.#running?.stop()]);
     await this.#client?.stop();
   }

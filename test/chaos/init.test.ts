@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { detect, init } from '../../chaos/system/init-command.js';
+import { testWith } from '../tools.js';
 import { drillFolder, firedrill } from './drill.js';
 
 const limitMs = 120_000;
@@ -121,3 +122,16 @@ test.each<[string, Record<string, string>, string[], string[]]>([
   expect(found).toEqual(services);
   expect(leftOut).toEqual(reasons.map((r) => expect.stringContaining(r)));
 });
+
+testWith('prometheus', 'alertmanager')(
+  'a service that does not start ends the run, and the Prometheus that was on its way with it',
+  async () => {
+    const folder = drillFolder();
+    const service = 'front=sleep 0.3; echo no database >&2; exit 3';
+    expect((await firedrill(folder, 'init', '--service', service).ended).code).toBe(0);
+    const { code, output } = await firedrill(folder, 'gameday', 'run', '--prometheus', 'real')
+      .ended;
+    expect([code, output]).toEqual([5, expect.stringContaining('it ended with 3: no database')]);
+  },
+  limitMs,
+);
