@@ -30,6 +30,12 @@ export function drillFolder(): string {
   return folder;
 }
 
+/** Without what vitest adds for pages: a program under test may read BASE_URL as its own. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const { BASE_URL: _base, MODE: _mode, DEV: _dev, PROD: _prod, SSR: _ssr, ...own } = process.env;
+  return own;
+}
+
 /** `firedrill <args>` in the folder; killed after the test if it still runs. */
 export const firedrill = (folder: string, ...args: string[]): Drill =>
   // A switch of one's own: that of whoever runs the tests is left alone.
@@ -37,7 +43,7 @@ export const firedrill = (folder: string, ...args: string[]): Drill =>
 
 /** The same for a user whose state is in `home`. */
 export function firedrillOf(home: string, folder: string, ...args: string[]): Drill {
-  const env = { ...process.env, XDG_STATE_HOME: home };
+  const env = { ...ownEnvironment(), XDG_STATE_HOME: home };
   const child = spawn(process.execPath, [program('cli'), ...args], { cwd: folder, env });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
