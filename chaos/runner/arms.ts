@@ -63,20 +63,20 @@ async function runArm(
     // Its deadlines run from here: a view shows them while they do.
     run.whenConfirmed = () => {
       const fromMs = allConfirmed([...held, ...triggers]);
-      if (fromMs !== undefined) run.live.arm(arm.name, fromMs);
+      if (fromMs === undefined) return;
+      run.whenConfirmed = undefined;
+      run.live.arm(arm.name, fromMs);
     };
     run.whenConfirmed();
     await run.wait(run.real(arms.triggerFor), `${arm.name}: trigger on`, true);
     for (const trigger of triggers.toReversed()) await run.endInjection(trigger);
   });
   const middle = await counts();
+  run.whenConfirmed?.();
   run.whenConfirmed = undefined;
   const stretch = run.armStretches[index]!;
   const confirmedMs = allConfirmed([...held, ...triggers]);
-  if (confirmedMs !== undefined) {
-    stretch.confirmedMs = confirmedMs;
-    run.live.arm(arm.name, confirmedMs);
-  }
+  if (confirmedMs !== undefined) stretch.confirmedMs = confirmedMs;
 
   let late = middle;
   const after = await run.phase('recovery', arm.name, async () => {
