@@ -41,6 +41,15 @@ async function shop(from = '', to = ''): Promise<string> {
 const run = (folder: string): Drill =>
   firedrill(folder, 'gameday', 'run', '--prometheus', 'embedded', '--load', 'embedded');
 
+/** One that dies with another that was killed before it may be gone already. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 const broken = (folder: string): boolean => existsSync(join(folder, 'broken'));
 
 test(
@@ -71,7 +80,7 @@ test(
     const drill = run(folder);
     await until(() => broken(folder), 60_000, `broken: ${drill.output()}`);
     const pids = descendants(drill.child.pid!);
-    for (const pid of [drill.child.pid!, ...pids]) process.kill(pid, 'SIGKILL');
+    for (const pid of [drill.child.pid!, ...pids]) kill(pid);
     await drill.ended;
     await until(() => !pids.some(isRunning), 10_000, 'all are gone');
     expect(broken(folder)).toBe(true);
