@@ -2,12 +2,12 @@
  * The console's one server, on loopback: the page, its script, and the events of a drill as server-sent events. It
  * reads a folder and nothing else; with `allowDrills` it may throw the kill switch.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../base/errors.js';
 import { asset, packageRoot } from '../base/paths.js';
 import { throwSwitch } from '../chaos/runner/stop-switch.js';
-import { listenForAdmin } from '../mesh/admin-http.js';
+import { answeringServer, listenForAdmin } from '../mesh/admin-http.js';
 import { Door, isForeign } from './door.js';
 import { Follow } from './follow.js';
 
@@ -77,8 +77,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
   ];
   let port = 0;
   const address = (): string => `http://127.0.0.1:${port}/?token=${door.token}`;
-  const server = createServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://console');
+  const server = answeringServer((_, request, response, { pathname, searchParams }) => {
     if (isForeign(request, port)) return refuse(response, 403, 'not from another page or name');
     const token = searchParams.get('token');
     if (token !== null && request.method === 'GET' && pathname === '/') {

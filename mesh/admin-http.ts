@@ -1,5 +1,5 @@
 /** What the admin ports of the proxy and of the controller share: bodies with a bound, JSON, and no web pages. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { exitCode, messageOf, UserError } from '../base/errors.js';
 
@@ -74,6 +74,45 @@ export function whyRefused(request: IncomingMessage, call: string): string | und
   return 'not for web pages: no Origin, and a Host that is an address or localhost';
 }
 
-export function refuseCaller(response: ServerResponse, error: string): void {
-  sendJson(response, 403, { error });
+/** Answers a call such as `GET /faults`. What it throws is told to the caller: a UserError as 400, the rest as 500. */
+export type Answer = (
+  call: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+) => unknown;
+
+/** A server that no request ends: not by an address that is none, nor by an answer that throws. */
+export function answeringServer(answer: Answer): Server {
+  return createServer((request, response) => {
+    void (async () => {
+      const url = urlOf(request);
+      await answer(`${request.method} ${url.pathname}`, request, response, url);
+    })().catch((error: unknown) => sendError(response, error));
+  });
 }
+
+/** The same behind the rule of `whyRefused`, which comes before every call. */
+export const adminServer = (answer: Answer): Server =>
+  answeringServer((call, request, response, url) => {
+    const error = whyRefused(request, call);
+    if (error !== undefined) return sendJson(response, 403, { error });
+    return answer(call, request, response, url);
+  });
+
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  try {
+    return new URL(url, 'http://admin');
+  } catch {
+    throw new UserError(`'${url}' is no path`);
+  }
+}
+
+/** The id of `DELETE /faults/ID`; undefined for any other call. */
+export function removedFault(call: string): string | undefined {
+  const id = /^DELETE \/faults\/(.+)$/.exec(call)?.[1];
+  return id === undefined ? undefined : decodeURIComponent(id);
+}
+
+export const sendRemoved = (response: ServerResponse, removed: boolean): void =>
+  sendJson(response, removed ? 200 : 404, { removed });

@@ -1,13 +1,13 @@
 /** The controller's admin port, on loopback: metrics, health, what each proxy has, faults for drills. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import {
+  adminServer,
   jsonBody,
   listenForAdmin,
-  refuseCaller,
-  sendError,
+  removedFault,
   sendJson as json,
-  whyRefused,
+  sendRemoved,
 } from '../admin-http.js';
 import { notAfterMs, sha256Hex } from '../identity/x509.js';
 import { issuerHash } from '../identity/issuing.js';
@@ -25,11 +25,9 @@ export async function startAdmin(
   metrics: Registry,
   listen: { host: string; port: number },
 ): Promise<AdminServer> {
-  const server = createServer((request, response) => {
-    answer(controller, metrics, request, response).catch((error: unknown) =>
-      sendError(response, error),
-    );
-  });
+  const server = adminServer((call, request, response) =>
+    answer(controller, metrics, call, request, response),
+  );
   const port = await listenForAdmin(server, listen);
   return {
     port,
@@ -44,13 +42,10 @@ export async function startAdmin(
 async function answer(
   controller: Controller,
   metrics: Registry,
+  call: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://admin');
-  const call = `${request.method} ${pathname}`;
-  const refused = whyRefused(request, call);
-  if (refused !== undefined) return refuseCaller(response, refused);
   if (call === 'GET /metrics') {
     response.setHeader('content-type', metrics.contentType);
     response.end(await metrics.metrics());
@@ -65,10 +60,8 @@ async function answer(
   if (call === 'POST /faults') {
     return json(response, 200, controller.faults.put(await jsonBody(request)));
   }
-  if (request.method === 'DELETE' && pathname.startsWith('/faults/')) {
-    const found = controller.faults.remove(decodeURIComponent(pathname.slice('/faults/'.length)));
-    return json(response, found ? 200 : 404, { removed: found });
-  }
+  const id = removedFault(call);
+  if (id !== undefined) return sendRemoved(response, controller.faults.remove(id));
   return json(response, 404, { error: `no ${call}` });
 }
 

@@ -91,6 +91,12 @@ test.each([
   expect((await ask(`${at}/events`, { cookie, ...headers })).status).toBe(403);
 });
 
+test('an address that is none is refused, and ends nothing', async () => {
+  const { at, last } = await open(folder());
+  expect((await ask(`${at}//`)).status).toBe(400);
+  await enter(last());
+});
+
 test('nothing can be stopped unless that is allowed, and then by the page alone', async () => {
   const closed = await open(folder());
   const cookie = await enter(closed.last());

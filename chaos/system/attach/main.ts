@@ -3,17 +3,17 @@
  * renews, and everything when whoever started it ends, however that one ended. `main.js FIREDRILL_YAML`; it says its
  * admin port as one JSON line, and then each command that it runs.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { outliveReaders } from '../../../base/child.js';
 import { realClock } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import {
+  adminServer,
   jsonBody,
   listenForAdmin,
-  refuseCaller,
-  sendError,
+  removedFault,
   sendJson,
-  whyRefused,
+  sendRemoved,
 } from '../../../mesh/admin-http.js';
 import { readDrill } from '../drill-file.js';
 import { Attached } from './attached.js';
@@ -47,11 +47,9 @@ async function main(): Promise<void> {
     process.stdin.once('end', end).once('error', end).resume();
   }
   let admin = 0;
-  const server = createServer((request, response) => {
-    void answer(attached, () => admin, request, response).catch((error: unknown) =>
-      sendError(response, error),
-    );
-  });
+  const server = adminServer((_, request, response, url) =>
+    answer(attached, () => admin, request, response, url),
+  );
   admin = await listenForAdmin(server, { host: '127.0.0.1', port: 0 });
   say({ admin, pid: process.pid });
   try {
@@ -67,16 +65,13 @@ async function answer(
   admin: () => number,
   request: IncomingMessage,
   response: ServerResponse,
+  { pathname }: URL,
 ): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://admin');
-  const whole = `${request.method} ${pathname}`;
-  const refused = whyRefused(request, whole);
-  if (refused !== undefined) return refuseCaller(response, refused);
   const [, call, path = pathname] = /^\/calls\/([^/]+)(\/.*)$/.exec(pathname) ?? [];
   const name = decodeURIComponent(call ?? '');
   const held = attached.call(name);
   const verb = `${request.method} ${path}`;
-  const id = decodeURIComponent(/^DELETE \/faults\/(.+)$/.exec(verb)?.[1] ?? '');
+  const id = removedFault(verb);
   const body = async () => (await jsonBody(request)) as Record<string, unknown>;
   if (call !== undefined && held) {
     if (verb === 'POST /faults') {
@@ -86,7 +81,7 @@ async function answer(
       await attached.look(held, name);
       return sendJson(response, 200, held.leases.list());
     }
-    if (id !== '') return removed(response, await held.leases.remove(id));
+    if (id !== undefined) return sendRemoved(response, await held.leases.remove(id));
   } else if (call === undefined) {
     if (verb === 'GET /system') return sendJson(response, 200, attached.describe(admin()));
     if (verb === 'GET /events') return sendJson(response, 200, attached.events);
@@ -97,13 +92,10 @@ async function answer(
     if (verb === 'POST /faults') {
       return sendJson(response, 200, await attached.putCommand(await body()));
     }
-    if (id !== '') return removed(response, await attached.commands.remove(id));
+    if (id !== undefined) return sendRemoved(response, await attached.commands.remove(id));
   }
-  sendJson(response, 404, { error: `no ${whole}` });
+  sendJson(response, 404, { error: `no ${request.method} ${pathname}` });
 }
-
-const removed = (response: ServerResponse, was: boolean): void =>
-  sendJson(response, was ? 200 : 404, { removed: was });
 
 main().catch((error: unknown) => {
   process.stderr.write(`${messageOf(error)}\n`);

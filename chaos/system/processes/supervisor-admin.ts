@@ -1,13 +1,12 @@
 /** The supervisor's admin port, on loopback: what the system is made of, what happened, and faults of processes. */
-import { createServer } from 'node:http';
 import type { Target } from '../../../alerts/watch/index.js';
 import {
+  adminServer,
   jsonBody,
   listenForAdmin,
-  refuseCaller,
-  sendError,
+  removedFault,
   sendJson,
-  whyRefused,
+  sendRemoved,
 } from '../../../mesh/admin-http.js';
 import { meshJobs } from '../../../slo/spec/mesh-metrics.js';
 import type { SystemDescription } from '../model.js';
@@ -37,27 +36,18 @@ export function startSupervisorAdmin(
       return {};
     },
   };
-  const server = createServer((request, response) => {
-    void (async () => {
-      const { pathname } = new URL(request.url ?? '/', 'http://admin');
-      const call = `${request.method} ${pathname}`;
-      const refused = whyRefused(request, call);
-      if (refused !== undefined) return refuseCaller(response, refused);
-      const known = calls[call];
-      if (known) return sendJson(response, 200, await known(() => jsonBody(request)));
-      const id = /^DELETE \/faults\/(.+)$/.exec(call)?.[1];
-      if (id !== undefined) {
-        const removed = await faults.leases.remove(decodeURIComponent(id));
-        return sendJson(response, removed ? 200 : 404, { removed });
-      }
-      const name = decodeURIComponent(/^POST \/restart\/(.+)$/.exec(call)?.[1] ?? '');
-      if (!processes.names.includes(name)) {
-        return sendJson(response, 404, { error: `no ${call}` });
-      }
-      await processes.stop(name);
-      await processes.startAgain(name);
-      sendJson(response, 200, { pid: processes.pidOf(name) });
-    })().catch((error: unknown) => sendError(response, error));
+  const server = adminServer(async (call, request, response) => {
+    const known = calls[call];
+    if (known) return sendJson(response, 200, await known(() => jsonBody(request)));
+    const id = removedFault(call);
+    if (id !== undefined) return sendRemoved(response, await faults.leases.remove(id));
+    const name = decodeURIComponent(/^POST \/restart\/(.+)$/.exec(call)?.[1] ?? '');
+    if (!processes.names.includes(name)) {
+      return sendJson(response, 404, { error: `no ${call}` });
+    }
+    await processes.stop(name);
+    await processes.startAgain(name);
+    return sendJson(response, 200, { pid: processes.pidOf(name) });
   });
   return listenForAdmin(server, { host: '127.0.0.1', port: 0 });
 }

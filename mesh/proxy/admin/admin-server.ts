@@ -1,13 +1,13 @@
 /** The admin port, on loopback: metrics, health, what it serves by, faults and tap for drills, profiles, the end. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { UserError } from '../../../base/errors.js';
 import {
+  adminServer,
   jsonBody,
   listenForAdmin,
-  refuseCaller,
-  sendError,
+  removedFault,
   sendJson as json,
-  whyRefused,
+  sendRemoved,
 } from '../../admin-http.js';
 import type { Proxy } from '../proxy.js';
 import { redactedConfig } from './redact.js';
@@ -18,9 +18,7 @@ export class AdminServer {
 
   constructor(proxy: Proxy) {
     this.#proxy = proxy;
-    this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch((error: unknown) => sendError(response, error));
-    });
+    this.#server = adminServer((...asked) => this.#answer(...asked));
   }
 
   /** Resolves to the port. */
@@ -33,13 +31,14 @@ export class AdminServer {
     this.#server.closeAllConnections();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://admin');
+  async #answer(
+    call: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+  ): Promise<void> {
     const proxy = this.#proxy;
     const { gateway } = proxy;
-    const call = `${request.method} ${url.pathname}`;
-    const refused = whyRefused(request, call);
-    if (refused !== undefined) return refuseCaller(response, refused);
     switch (call) {
       case 'GET /metrics': {
         const { contentType, body } = gateway.metrics.expose(request.headers.accept);
@@ -94,11 +93,8 @@ export class AdminServer {
       default:
     }
     if (call.startsWith('GET /probes/')) return this.#probe(url.pathname, request, response);
-    const fault = /^DELETE \/faults\/(.+)$/.exec(call)?.[1];
-    if (fault !== undefined) {
-      const was = gateway.faults.remove(decodeURIComponent(fault));
-      return json(response, was ? 200 : 404, { removed: was });
-    }
+    const fault = removedFault(call);
+    if (fault !== undefined) return sendRemoved(response, gateway.faults.remove(fault));
     json(response, 404, { error: `${call}: no such call`, calls });
   }
 
