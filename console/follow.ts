@@ -50,9 +50,9 @@ export class Follow {
     }
     const { ino, size } = statSync(file);
     if (ino !== this.#inode || size < this.#position) this.#begin(file, ino);
-    for (;;) {
-      const buffer = Buffer.alloc(chunkBytes);
-      const length = readSync(this.#fd as number, buffer, 0, chunkBytes, this.#position);
+    while (this.#position < size) {
+      const buffer = Buffer.alloc(Math.min(chunkBytes, size - this.#position));
+      const length = readSync(this.#fd as number, buffer, 0, buffer.length, this.#position);
       if (length === 0) return;
       this.#position += length;
       this.#take(file, Buffer.concat([this.#rest, buffer.subarray(0, length)]));

@@ -1,9 +1,10 @@
 /** What callers saw, second by second: the share that was answered, and how long the slowest of twenty took. */
 import { signal } from '@preact/signals';
 import { scaleLinear, type ScaleLinear } from 'd3-scale';
+import { percentText } from '../../runbooks/words.js';
 import type { DayView, ScenarioView } from './view.js';
 import { FaultBands } from './lanes.js';
-import { clock, percent } from './words.js';
+import { clock } from './words.js';
 
 const height = 120;
 const pointer = signal<number | undefined>(undefined);
@@ -37,7 +38,7 @@ export function Callers({ day, scenario, nowMs, x, width }: Props) {
   const words =
     said === undefined
       ? 'no request in this stretch'
-      : `${clock(said.atMs)}: ${percent(1 - said.errors / said.requests)} answered of ` +
+      : `${clock(said.atMs)}: ${percentText(1 - said.errors / said.requests)} answered of ` +
         `${said.requests} a second, p95 ${said.p95Ms.toFixed(0)} ms`;
   const move = (event: PointerEvent): void => {
     const box = (event.currentTarget as Element).getBoundingClientRect();
@@ -57,7 +58,7 @@ export function Callers({ day, scenario, nowMs, x, width }: Props) {
       >
         {bands}
         {share.ticks(3).map((tick) => (
-          <Tick y={share(tick)} text={percent(tick)} width={width} />
+          <Tick y={share(tick)} text={percentText(tick)} width={width} />
         ))}
         <path
           class="good-line"

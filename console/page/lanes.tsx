@@ -6,7 +6,7 @@ import { clock } from './words.js';
 
 const laneHeight = 46;
 
-export interface LanesProps {
+interface LanesProps {
   scenario: ScenarioView;
   nowMs: number;
   x: ScaleLinear<number, number>;

@@ -4,11 +4,12 @@ import { scaleLinear } from 'd3-scale';
 import { render } from 'preact';
 import { eventText } from '../../runbooks/event-text.js';
 import type { DrillEvent } from '../../runbooks/events.js';
+import { percentText } from '../../runbooks/words.js';
 import { Callers } from './callers.js';
 import { Lanes } from './lanes.js';
 import { Topology } from './topology.js';
 import { type DayView, type ScenarioView, viewAt } from './view.js';
-import { clock, percent, span } from './words.js';
+import { clock, span } from './words.js';
 
 const width = 1000;
 const shownEvents = 200;
@@ -29,7 +30,8 @@ const shownMs = computed(() => {
   if (chosenMs.value !== undefined) return chosenMs.value;
   return ended.value ? lastMs.value : nowMs.value;
 });
-const day = computed(() => viewAt(events.value, shownMs.value));
+/** Live, all that is known is shown: the clock that moves the dots changes nothing of it. */
+const day = computed(() => viewAt(events.value, chosenMs.value ?? Infinity));
 const scenario = computed<ScenarioView | undefined>(
   () =>
     day.value.scenarios.find((s) => s.id === chosenScenario.value) ?? day.value.scenarios.at(-1),
@@ -65,9 +67,9 @@ function Figures({ view }: { view: DayView }) {
     ['requests', view.load.reduce((sum, l) => sum + l.requests, 0).toLocaleString('en')],
     ['failed', view.load.reduce((sum, l) => sum + l.errors, 0).toLocaleString('en')],
   ];
-  if (last && last.requests > 0) rows.push(['now', percent(1 - last.errors / last.requests)]);
+  if (last && last.requests > 0) rows.push(['now', percentText(1 - last.errors / last.requests)]);
   for (const { slo, spentOfPeriod } of view.budgets) {
-    rows.push([`${slo}: budget spent`, percent(spentOfPeriod)]);
+    rows.push([`${slo}: budget spent`, percentText(spentOfPeriod)]);
   }
   return (
     <dl class="figures">

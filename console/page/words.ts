@@ -7,6 +7,3 @@ export function span(ms: number): string {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
-
-export const percent = (ratio: number): string =>
-  `${(100 * ratio).toFixed(ratio > 0.999 ? 0 : 1)}%`;
