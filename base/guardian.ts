@@ -3,17 +3,15 @@
  * the program, and its end is that one's death, however it died. Arguments: the program and its arguments.
  */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { dieWithParent } from './child.js';
+import { dyingWithParent } from './foreign-program.js';
 
 const [program, ...args] = process.argv.slice(2);
 if (program === undefined) throw new Error('guardian: no program was named');
 
 // Where the kernel can be asked for it, the program also dies when this guardian is killed itself.
-const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
-const child = setpriv
-  ? spawn(setpriv, ['--pdeathsig', 'KILL', program, ...args], { stdio: ['ignore', 1, 2] })
-  : spawn(program, args, { stdio: ['ignore', 1, 2] });
+const [first = program, ...rest] = dyingWithParent([program, ...args]);
+const child = spawn(first, rest, { stdio: ['ignore', 1, 2] });
 
 const graceMs = 3000;
 let ending = false;

@@ -21,6 +21,7 @@ import { sleep } from '../base/clock.js';
 import { asset, program } from '../base/paths.js';
 import { systemRandom } from '../base/random.js';
 import { recover } from '../chaos/runner/recover.js';
+import { kill, marked } from './marked.js';
 
 const parts = ['runner', 'watcher', 'warden'] as const;
 type Part = (typeof parts)[number];
@@ -29,19 +30,6 @@ const scripts = {
   warden: program('chaos/runner/warden'),
 };
 const limitMs = 10_000;
-
-/** Of this round: every process whose environment has the mark. */
-const marked = (mark: string): number[] =>
-  readdirSync('/proc').flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const isZombie = stat.slice(stat.lastIndexOf(')') + 2)[0] === 'Z';
-      const has = readFileSync(`/proc/${name}/environ`, 'utf8').includes(mark);
-      return has && !isZombie ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
 
 const commandOf = (pid: number): string => {
   try {
@@ -86,11 +74,7 @@ async function round(killed: readonly Part[]): Promise<{ seconds: number; left: 
   for (const part of killed) {
     const pid =
       part === 'runner' ? runner.pid : pids.find((p) => commandOf(p).includes(scripts[part]));
-    try {
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
-    } catch {
-      // What was killed before took it along.
-    }
+    if (pid !== undefined) kill(pid);
   }
   if (!killed.includes('runner')) {
     await sleep(500);
@@ -112,13 +96,7 @@ async function round(killed: readonly Part[]): Promise<{ seconds: number; left: 
       .join(', ');
   while (look() !== '' && performance.now() - from < limitMs) await sleep(100);
   const outcome = { seconds: (performance.now() - from) / 1000, left: look() };
-  for (const pid of marked(mark)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It went meanwhile.
-    }
-  }
+  for (const pid of marked(mark)) kill(pid);
   shop.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
   return outcome;

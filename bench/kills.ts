@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { sleep } from '../base/clock.js';
 import { asset, program } from '../base/paths.js';
 import { systemRandom } from '../base/random.js';
+import { kill, marked } from './marked.js';
 
 const parts = ['runner', 'supervisor', 'controller', 'sidecar', 'relay'] as const;
 type Part = (typeof parts)[number];
@@ -59,28 +60,6 @@ function drillFolder(): string {
     );
   writeFileSync(file, text);
   return folder;
-}
-
-const marked = (mark: string): number[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        const isZombie = stat.slice(stat.lastIndexOf(')') + 2)[0] === 'Z';
-        return !isZombie && readFileSync(`/proc/${name}/environ`, 'utf8').includes(mark);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // What was killed before took it along.
-  }
 }
 
 async function round(killed: Part[]): Promise<Outcome> {

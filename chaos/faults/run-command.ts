@@ -1,6 +1,6 @@
 /** A command of the user's, run to its end within a time limit, as a process group that goes when its time is over. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { dyingWithParent, inheritedEnvironment } from '../../base/foreign-program.js';
 
 export interface CommandRun {
   /** A program and its arguments. */
@@ -29,7 +29,6 @@ export interface CommandEnd {
   stderr: string;
 }
 
-const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 const keptByDefault = 4000;
 const lastWordsMs = 300;
 
@@ -39,13 +38,11 @@ export const argvOf = (command: string | readonly string[]): string[] =>
 
 /** Never rejects. */
 export function runCommand(run: CommandRun): Promise<CommandEnd> {
-  const argv =
-    run.dieWithParent && setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...run.argv] : run.argv;
+  const argv = run.dieWithParent ? dyingWithParent(run.argv) : run.argv;
   return new Promise((resolve) => {
-    const { FIREDRILL_DIE_WITH_PARENT: _, ...inherited } = process.env;
     const child = spawn(argv[0] as string, argv.slice(1), {
       cwd: run.folder,
-      env: { ...inherited, ...run.env },
+      env: { ...inheritedEnvironment(), ...run.env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

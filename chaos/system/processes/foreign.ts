@@ -3,13 +3,14 @@
  * started itself ends with it. Where the kernel can be asked for it, it also dies when this process is killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { Child } from '../../../base/child.js';
 import { sleep } from '../../../base/clock.js';
+import { dyingWithParent, inheritedEnvironment } from '../../../base/foreign-program.js';
 import { eachLine } from '../../../base/lines.js';
 import { pathWithTools } from '../../../base/tools.js';
+import { argvOf } from '../../faults/run-command.js';
 import { listeningAt } from './listening.js';
 import { signalStrays, straysOf, strayVariable } from './strays.js';
 
@@ -35,8 +36,6 @@ const probeLimitMs = 1000;
 const keptCharacters = 4000;
 const maxLine = 4096;
 
-const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
-
 /** A signal for the whole group; whether there was one. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
@@ -53,13 +52,11 @@ export function startForeign(
   onLine: (line: string) => void,
 ): Child {
   const { command, cwd, env, mark } = program;
-  const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-  const whole = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
-  const { FIREDRILL_DIE_WITH_PARENT: _, ...inherited } = process.env;
+  const whole = dyingWithParent(argvOf(command));
   const child = spawn(whole[0] as string, whole.slice(1), {
     cwd,
     env: {
-      ...inherited,
+      ...inheritedEnvironment(),
       PATH: pathWithTools(),
       ...env,
       ...(mark !== undefined && { [strayVariable]: mark }),
