@@ -27,6 +27,9 @@ export interface AccessFiles {
   insecure?: boolean | undefined;
 }
 
+/** As flags say it, beside an address. */
+export type AccessFlags = Omit<AccessFiles, 'url'>;
+
 export const isWebAddress = (text: string): boolean => /^https?:\/\/[^\s/]/.test(text);
 
 /** Reads the files; a UserError names the one that cannot be read. `what` is for people: `the Prometheus`. */

@@ -1,5 +1,6 @@
 /** Verbs: gameday run; load from, check, schema; chaos list, check, schema, load, export, stop, recover. */
 import { Argument, type Command } from 'commander';
+import { withAccess } from '../base/access-options.js';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
 import type { CommandOptions } from './gameday/command.js';
@@ -238,42 +239,39 @@ function registerReplay(gameday: Command): void {
 
 /** What both the run and its plan are asked for. */
 const withOptions = (command: Command): Command =>
-  command
-    .option(
-      '--drill <file>',
-      'what is drilled (default: the firedrill.yaml of this folder; in none, the example shop)',
-    )
-    .option(
-      '--scenarios <list>',
-      "names of ours or files, separated by commas (default: the drill's)",
-    )
-    .option(
-      '--time-scale <fraction>',
-      "what windows and durations are multiplied by (default: the drill's)",
-    )
-    .option(
-      '--prometheus <kind>',
-      'auto, embedded, real (with Alertmanager), or the address of one that runs already',
-      'auto',
-    )
-    .option('--load <kind>', 'auto, embedded, or k6', 'auto')
-    .option('--rate <number>', "requests a second, all routes together (default: the load's own)")
-    .option('--slo <file>', 'SLOs to alert on; repeatable (default: the drill’s)', collect, [])
-    .option(
-      '--rules <file>',
-      'rule files of Prometheus, run at the time scale; repeatable',
-      collect,
-      [],
-    )
-    .option(
-      '--alertmanager <file>',
-      'the alertmanager.yml under test: its receivers become sinks; or the address of one that runs',
-    )
-    .option('--bearer-file <file>', 'holds the token for those addresses')
-    .option('--ca <file>', 'PEM: whom to trust there; --cert and --key: who asks')
-    .option('--cert <file>', 'PEM')
-    .option('--key <file>', 'PEM')
-    .option('--insecure', 'trust whoever answers there')
+  withAccess(
+    command
+      .option(
+        '--drill <file>',
+        'what is drilled (default: the firedrill.yaml of this folder; in none, the example shop)',
+      )
+      .option(
+        '--scenarios <list>',
+        "names of ours or files, separated by commas (default: the drill's)",
+      )
+      .option(
+        '--time-scale <fraction>',
+        "what windows and durations are multiplied by (default: the drill's)",
+      )
+      .option(
+        '--prometheus <kind>',
+        'auto, embedded, real (with Alertmanager), or the address of one that runs already',
+        'auto',
+      )
+      .option('--load <kind>', 'auto, embedded, or k6', 'auto')
+      .option('--rate <number>', "requests a second, all routes together (default: the load's own)")
+      .option('--slo <file>', 'SLOs to alert on; repeatable (default: the drill’s)', collect, [])
+      .option(
+        '--rules <file>',
+        'rule files of Prometheus, run at the time scale; repeatable',
+        collect,
+        [],
+      )
+      .option(
+        '--alertmanager <file>',
+        'the alertmanager.yml under test: its receivers become sinks; or the address of one that runs',
+      ),
+  )
     .option('--listen <host:port>', 'where their webhook route for the drill leads (gameday route)')
     .option('--receiver <name>', 'of that route (default: firedrill)')
     .option('--silences <file>', 'silences in force meanwhile: amtool silence query -o json')

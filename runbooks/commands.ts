@@ -2,6 +2,7 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import type { IncidentFlags } from './postmortem/incident/command.js';
+import { withAccess } from '../base/access-options.js';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
 import { counted } from '../base/terminal.js';
 import type { RunbookFacts } from './facts.js';
@@ -248,29 +249,32 @@ function registerPostmortem(program: Command): void {
     .command('postmortem')
     .description('drafted from what a game day recorded; checked before it is closed');
 
-  postmortem
-    .command('draft')
-    .description(
-      'a postmortem in the shape of the SRE book: measured facts, and prompts for the rest',
-    )
-    .option('--result <path>', "a game day's report folder, its result.json or record.json")
-    .option('--prometheus <url>', 'of a real incident instead: what fired, what the rules measured')
-    .option('--alertmanager <url>', 'its silences, and its grouping of what fired')
-    .option('--from <time>', 'of a real incident: 2026-12-01T22:00:00Z, or 3h for three hours ago')
-    .option('--to <time>', 'default: now')
-    .option('--matcher <matcher>', 'only these alerts: namespace="shop"; repeatable', collect, [])
-    .option(
-      '--git <folder>',
-      'a repository whose commits could have led to it; repeatable',
-      collect,
-      [],
-    )
-    .option('--title <text>', 'default: the names of its alerts')
-    .option('--bearer-file <file>', 'holds the token for those addresses')
-    .option('--ca <file>', 'PEM: whom to trust there; --cert and --key: who asks')
-    .option('--cert <file>', 'PEM')
-    .option('--key <file>', 'PEM')
-    .option('--insecure', 'trust whoever answers there')
+  withAccess(
+    postmortem
+      .command('draft')
+      .description(
+        'a postmortem in the shape of the SRE book: measured facts, and prompts for the rest',
+      )
+      .option('--result <path>', "a game day's report folder, its result.json or record.json")
+      .option(
+        '--prometheus <url>',
+        'of a real incident instead: what fired, what the rules measured',
+      )
+      .option('--alertmanager <url>', 'its silences, and its grouping of what fired')
+      .option(
+        '--from <time>',
+        'of a real incident: 2026-12-01T22:00:00Z, or 3h for three hours ago',
+      )
+      .option('--to <time>', 'default: now')
+      .option('--matcher <matcher>', 'only these alerts: namespace="shop"; repeatable', collect, [])
+      .option(
+        '--git <folder>',
+        'a repository whose commits could have led to it; repeatable',
+        collect,
+        [],
+      )
+      .option('--title <text>', 'default: the names of its alerts'),
+  )
     .option('--scenario <id>', 'only this one, as an incident of its own')
     .option('-o, --out <file>', 'a .md, .html or .json file, or - for standard output', '-')
     .option('--format <format>', 'markdown, html or json (default: by the ending of --out)')

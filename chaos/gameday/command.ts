@@ -17,35 +17,26 @@ import { EventFile, eventFileName } from './event-file.js';
 import { ownScenarios, readScenarios } from '../scenarios/read.js';
 import type { Drill } from '../system/drill-file.js';
 import { runGameDay, type GameDayOutcome } from './gameday.js';
-import { existingOf, judgingFor } from './existing.js';
+import { type ExistingFlags, existingOf, judgingFor } from './existing.js';
 import { autoScale } from './judging.js';
 import { type GameDayOptions, parseTimeScale } from './options.js';
 import { type ReportPaths, writeReport } from './report-folder.js';
 import { planOf, planText } from './plan.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
-export interface CommandOptions {
+export interface CommandOptions extends ExistingFlags {
   drill?: string;
   scenarios?: string;
   timeScale?: string;
-  prometheus: string;
   load: string;
   rate?: string;
   slo: string[];
   rules: string[];
-  alertmanager?: string;
   silences?: string;
   routingTime?: string;
   out: string;
   junit?: string;
   output: string;
-  bearerFile?: string;
-  ca?: string;
-  cert?: string;
-  key?: string;
-  insecure?: boolean;
-  listen?: string;
-  receiver?: string;
   state: string;
   allowance: string;
   dryRun?: boolean;

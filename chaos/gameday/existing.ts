@@ -4,7 +4,13 @@ import { drillReceiver } from '../../alerts/watch/existing/drill-route.js';
 import type { ExistingOptions } from '../../alerts/watch/existing/existing.js';
 import { intervalsOf, loadedRules } from '../../alerts/watch/existing/rules.js';
 import { AlertmanagerApi } from '../../alerts/routing/alertmanager-api.js';
-import { type AccessFiles, fetchWith, isWebAddress, readAccess } from '../../base/access.js';
+import {
+  type AccessFiles,
+  type AccessFlags,
+  fetchWith,
+  isWebAddress,
+  readAccess,
+} from '../../base/access.js';
 import { UserError } from '../../base/errors.js';
 import { readSlos } from '../../slo/index.js';
 import type { Drill } from '../system/drill-file.js';
@@ -13,14 +19,9 @@ import { type Judging, type JudgedBy, judgingOf } from './judging.js';
 import { timingOf } from './options.js';
 
 /** As typed; each overrules what the drill's file says. */
-export interface ExistingFlags {
+export interface ExistingFlags extends AccessFlags {
   prometheus: string;
   alertmanager?: string;
-  bearerFile?: string;
-  ca?: string;
-  cert?: string;
-  key?: string;
-  insecure?: boolean;
   listen?: string;
   receiver?: string;
 }

@@ -326,7 +326,7 @@ const lucky = [
   'Which safety held that nobody had tested?',
 ];
 
-const prompts = (questions: readonly string[]): string =>
+export const prompts = (questions: readonly string[]): string =>
   questions.map((q) => `- ${q} ${toFill}`).join('\n');
 
 /** Only what was measured to be wrong becomes a row; what to do about it is for people. */

@@ -1,19 +1,19 @@
 /** `postmortem draft --prometheus` and `postmortem new`: of an incident that no drill made, and of nothing yet. */
 import { extname } from 'node:path';
-import { type AccessFiles, readAccess } from '../../../base/access.js';
+import { type AccessFiles, type AccessFlags, readAccess } from '../../../base/access.js';
 import { realClock } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { UserError } from '../../../base/errors.js';
 import { type Html, markup } from '../../report/html.js';
 import { markdownPage } from '../../report/document.js';
 import { instantText } from '../../words.js';
-import { type Postmortem, postmortemText, toFill } from '../draft.js';
-import { incidentPostmortem, noActions, prompts, questions } from './draft.js';
+import { type Postmortem, postmortemText, prompts, toFill } from '../draft.js';
+import { incidentPostmortem, noActions, questions } from './draft.js';
 import { gatherIncident } from './gather.js';
 import type { Incident } from './model.js';
 import { figureOf } from './plot.js';
 
-export interface IncidentFlags {
+export interface IncidentFlags extends AccessFlags {
   prometheus: string;
   alertmanager?: string;
   from?: string;
@@ -21,11 +21,6 @@ export interface IncidentFlags {
   matcher: string[];
   git: string[];
   title?: string;
-  bearerFile?: string;
-  ca?: string;
-  cert?: string;
-  key?: string;
-  insecure?: boolean;
   out: string;
   format?: string;
 }
@@ -89,7 +84,7 @@ export function blankText(flags: Pick<IncidentFlags, 'title' | 'out' | 'format'>
       section('Trigger', prompts(questions.trigger)),
       section(
         'Detection',
-        prompts(['How it was noticed, when, and by what', 'Which page came, or should have']),
+        prompts(['How it was noticed, when, and by what:', 'Which page came, or should have:']),
       ),
       section('Resolution', prompts(questions.resolution)),
       section('Timeline', `- ${toFill}`),

@@ -13,7 +13,7 @@ import {
   plural,
   timeText,
 } from '../../words.js';
-import { type Postmortem, toFill } from '../draft.js';
+import { type Postmortem, prompts, toFill } from '../draft.js';
 import type { AlertGroup, Incident, RuleGraph } from './model.js';
 import { sparkline } from './plot.js';
 
@@ -23,20 +23,17 @@ export const noActions =
   '| action | kind | owner | due |\n| --- | --- | --- | --- |\n' +
   `| ${toFill} | ${toFill} | ${toFill} | ${toFill} |`;
 
-export const prompts = (questions: readonly string[]): string =>
-  questions.map((q) => `- ${q}: ${toFill}`).join('\n');
-
 export const questions = {
-  impact: ['What users, support and the business noticed', 'Who was affected, and how many'],
-  causes: ['What had to be true for this to happen', 'Why nothing prevented it'],
-  trigger: ['What changed, or what came that had not come before'],
+  impact: ['What users, support and the business noticed:', 'Who was affected, and how many:'],
+  causes: ['What had to be true for this to happen:', 'Why nothing prevented it:'],
+  trigger: ['What changed, or what came that had not come before:'],
   resolution: [
-    'What was done, by which role, and what of it helped',
-    'What was tried and did not help',
+    'What was done, by which role, and what of it helped:',
+    'What was tried and did not help:',
   ],
-  well: ['What made it shorter or smaller than it could have been'],
-  wrong: ['What made it longer or larger', 'Which page came late, or not, or without need'],
-  lucky: ['What could have gone worse, and only did not by chance'],
+  well: ['What made it shorter or smaller than it could have been:'],
+  wrong: ['What made it longer or larger:', 'Which page came late, or not, or without need:'],
+  lucky: ['What could have gone worse, and only did not by chance:'],
 };
 
 export function incidentPostmortem(incident: Incident): Postmortem {

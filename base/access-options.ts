@@ -1,0 +1,11 @@
+/** The flags by which a command line says how servers of others are reached: read by `readAccess`. */
+import type { Command } from 'commander';
+
+/** Adds them; its values are `AccessFlags`. */
+export const withAccess = (command: Command): Command =>
+  command
+    .option('--bearer-file <file>', 'holds the token for those addresses')
+    .option('--ca <file>', 'PEM: whom to trust there; --cert and --key: who asks')
+    .option('--cert <file>', 'PEM')
+    .option('--key <file>', 'PEM')
+    .option('--insecure', 'trust whoever answers there');
