@@ -8,9 +8,8 @@ import { contains } from '../routing/time-intervals.js';
 import type { AlertUpdate, Outlet, Routes, TakenRoute } from '../watch/notifier.js';
 
 interface Node {
-  /** From the root, as people read it; the same text twice is told apart by its number. */
-  path: string;
   matchers: AlertMatcher[];
+  /** Its key is the path from the root, as people read it. */
   taken: TakenRoute;
   continues: boolean;
   mute: string[];
@@ -66,11 +65,6 @@ export class CompiledRoutes implements Routes {
 
   routesOf(labels: AlertLabels): readonly TakenRoute[] {
     return this.#of(labels).nodes.map((n) => n.taken);
-  }
-
-  /** Paths of the routes that take an alert of these labels. */
-  pathsOf(labels: AlertLabels): string[] {
-    return this.#of(labels).nodes.map((n) => n.path);
   }
 
   outletsOf(receiver: string): readonly Outlet[] {
@@ -162,14 +156,10 @@ function nodeOf(
   };
   const receiver = route.receiver ?? parent?.receiver ?? '';
   const taken: TakenRoute = { key: path, receiver, grouping };
-  const children = (route.routes ?? []).map((child) => {
-    const below = `${path} > ${textOf(child)}`;
-    named[below] = (named[below] ?? 0) + 1;
-    const count = named[below];
-    return nodeOf(child, taken, count === 1 ? below : `${below} #${count}`, named);
-  });
+  const children = (route.routes ?? []).map((child) =>
+    nodeOf(child, taken, pathBelow(path, child, named), named),
+  );
   return {
-    path,
     matchers: matchersOf(route.matchers, route.match, route.match_re),
     taken,
     continues: route.continue === true,
@@ -185,3 +175,11 @@ export const textOf = (route: AmRoute): string =>
   `{${matchersOf(route.matchers, route.match, route.match_re)
     .map((m) => m.text)
     .join(', ')}}`;
+
+/** A child's path: what a change names, and what a notification took. `named` counts texts that come twice. */
+export function pathBelow(path: string, child: AmRoute, named: Record<string, number>): string {
+  const below = `${path} > ${textOf(child)}`;
+  const count = (named[below] ?? 0) + 1;
+  named[below] = count;
+  return count === 1 ? below : `${below} #${count}`;
+}

@@ -1,7 +1,7 @@
 /** What differs between two configurations of who is told: routes, inhibitions, time intervals, receivers. */
 import type { AmConfig, AmInhibitRule, AmRoute } from '../routing/config.js';
 import { matchersOf } from '../routing/matchers.js';
-import { textOf } from './routes.js';
+import { pathBelow } from './routes.js';
 
 export interface RoutingChange {
   kind: 'route' | 'inhibition' | 'interval' | 'receiver';
@@ -64,11 +64,7 @@ function routesIn(config: AmConfig | undefined): Map<string, Record<string, unkn
   const named: Record<string, number> = {};
   const go = (route: AmRoute, path: string): void => {
     found.set(path, Object.fromEntries(routeFields.map((f) => [f, route[f]])));
-    for (const child of route.routes ?? []) {
-      const below = `${path} > ${textOf(child)}`;
-      named[below] = (named[below] ?? 0) + 1;
-      go(child, named[below] === 1 ? below : `${below} #${named[below]}`);
-    }
+    for (const child of route.routes ?? []) go(child, pathBelow(path, child, named));
   };
   if (config) go(config.route, 'root');
   return found;
