@@ -9,7 +9,7 @@ import { realClock } from '../base/clock.js';
 import { makeField } from '../mesh/proxy/http2/hpack/intern.js';
 import { defaultLimits, type Shared } from '../mesh/proxy/http2/limits.js';
 import type { RequestHead } from '../mesh/proxy/http2/heads.js';
-import type { Serving } from '../mesh/proxy/http2/seam.js';
+import type { Serving } from '../mesh/proxy/seam.js';
 import { ServerConnection, type ServerHandler } from '../mesh/proxy/http2/server-connection.js';
 import type { Receiver, Stream } from '../mesh/proxy/http2/stream.js';
 import { takeOver, type WireUser } from '../mesh/proxy/listen/wire.js';

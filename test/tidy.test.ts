@@ -69,6 +69,17 @@ test('the proxy imports nothing heavy', () => {
   expect(found).toEqual([]);
 });
 
+test('HTTP/1.1 and HTTP/2 know nothing of each other', () => {
+  const found = files
+    .filter((f) => /^mesh\/proxy\/http[12]\//.test(f.file))
+    .filter(({ file, text }) => {
+      const other = file.startsWith('mesh/proxy/http1/') ? 'http2' : 'http1';
+      return text.includes(`from '../${other}/`);
+    })
+    .map((f) => f.file);
+  expect(found).toEqual([]);
+});
+
 /** The one place that names the drill which comes with the package, as data. */
 const namesBundled = ['chaos/system/bundled.ts'];
 

@@ -11,7 +11,7 @@ import type {
   TlsLabel,
   TryFailure,
 } from '../flow/contract.js';
-import type { Serving } from '../http2/seam.js';
+import type { Serving } from '../seam.js';
 import { Deadline } from '../listen/deadlines.js';
 import { type Holder, holdings } from '../listen/holdings.js';
 import { latin1 } from '../listen/latin1.js';

@@ -1,6 +1,6 @@
 /** HTTP/1.1 as a whole: takes over clients' connections, keeps pools to endpoints, and ends both in order. */
 import type { EndpointState } from '../flow/contract.js';
-import type { Connect, OpenTry, Serving } from '../http2/seam.js';
+import type { Connect, OpenTry, Serving } from '../seam.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import type { Wire } from '../listen/wire.js';
 import { Downstream } from './downstream.js';

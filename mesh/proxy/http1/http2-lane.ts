@@ -3,7 +3,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
-import type { OpenTry, Try, TryHandler } from '../http2/seam.js';
+import type { OpenTry, Try, TryHandler } from '../seam.js';
 import { addedBy, isReplaced } from '../flow/edits.js';
 import { latin1 } from '../listen/latin1.js';
 import { ChunkedReader } from './chunked.js';

@@ -3,7 +3,7 @@
  * waits.
  */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
-import type { Connect } from '../http2/seam.js';
+import type { Connect } from '../seam.js';
 import { Deadline, type DeadlineWheel } from '../listen/deadlines.js';
 import { poolsOf } from '../listen/pools.js';
 import { WaitingLine } from '../listen/waiting-line.js';

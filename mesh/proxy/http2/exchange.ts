@@ -24,7 +24,7 @@ import { makeField } from './hpack/intern.js';
 import { Http1Upstream, listOf, requestOf } from './http1-upstream.js';
 import { Mirror } from './mirror.js';
 import { Pace } from './pace.js';
-import type { Serving } from './seam.js';
+import type { Serving } from '../seam.js';
 import type { SessionPool, SessionWaiter } from './session-pool.js';
 import type { Receiver, Stream } from './stream.js';
 

@@ -3,7 +3,7 @@ import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import { errorCode } from './frame.js';
 import type { Holdings } from '../listen/holdings.js';
-import type { OpenTry } from './seam.js';
+import type { OpenTry } from '../seam.js';
 import type { SessionPool } from './session-pool.js';
 
 export interface Front {

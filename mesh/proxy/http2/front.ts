@@ -13,7 +13,7 @@ import type { Front } from './front-parts.js';
 import type { RequestHead } from './heads.js';
 import { Http2Try } from './http2-try.js';
 import { type ConnectionLimits, defaultLimits, type Shared } from './limits.js';
-import type { Connect, OpenTry, Serving } from './seam.js';
+import type { Connect, OpenTry, Serving } from '../seam.js';
 import { ServerConnection, type ServerHandler } from './server-connection.js';
 import { SessionPool } from './session-pool.js';
 import type { Stream } from './stream.js';

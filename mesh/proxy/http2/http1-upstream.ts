@@ -6,7 +6,7 @@ import type { EndpointState, TryFailure } from '../flow/contract.js';
 import { fieldsOf } from './edits.js';
 import { role, type Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
-import type { OpenTry, Try, TryHandler, TryRequest } from './seam.js';
+import type { OpenTry, Try, TryHandler, TryRequest } from '../seam.js';
 
 /** The exchange, as this sees it. */
 export interface Http1UpstreamUser {

@@ -6,7 +6,7 @@ import { errorCode } from './frame.js';
 import { resetFailure } from './front-parts.js';
 import type { Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
-import type { Try, TryHandler, TryRequest } from './seam.js';
+import type { Try, TryHandler, TryRequest } from '../seam.js';
 import type { SessionPool, SessionWaiter } from './session-pool.js';
 import type { Receiver, Stream } from './stream.js';
 

@@ -5,7 +5,7 @@
 import type { MirrorTarget } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
 import type { Front } from './front-parts.js';
-import type { Try, TryHandler, TryRequest } from './seam.js';
+import type { Try, TryHandler, TryRequest } from '../seam.js';
 
 /** A mirror that does not answer must not hold its slot for ever. */
 const limitMs = 10_000;

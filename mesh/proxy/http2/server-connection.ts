@@ -2,7 +2,7 @@
  * The server's end, towards clients: takes streams, judges their heads, bounds what clients may
  * waste.
  */
-import type { Serving } from './seam.js';
+import type { Serving } from '../seam.js';
 import type { Wire } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
 import { Connection } from './connection.js';

@@ -5,7 +5,7 @@
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import { ClientConnection, type ClientHandler } from './client-connection.js';
 import type { Shared } from './limits.js';
-import type { Connect } from './seam.js';
+import type { Connect } from '../seam.js';
 
 export interface SessionWaiter {
   onSession(session: ClientConnection): void;

@@ -3,7 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
-import type { Connect, Protocol } from '../http2/seam.js';
+import type { Connect, Protocol } from '../seam.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
 import type { Direction } from '../telemetry/transport-metrics.js';
 import { handshakeFailure } from '../tls/failures.js';

@@ -4,7 +4,7 @@
 import type { ServerState, InboundFlow } from '../flow/inbound.js';
 import type { DestinationState, OutboundFlow } from '../flow/outbound.js';
 import type { Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
-import type { Serving } from '../http2/seam.js';
+import type { Serving } from '../seam.js';
 
 export class OutboundServing implements Serving {
   readonly #flow: OutboundFlow;

@@ -8,7 +8,7 @@ import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { defaultLimits, type Shared } from '../../../mesh/proxy/http2/limits.js';
 import { ServerConnection } from '../../../mesh/proxy/http2/server-connection.js';
-import type { Serving } from '../../../mesh/proxy/http2/seam.js';
+import type { Serving } from '../../../mesh/proxy/seam.js';
 import {
   block,
   FakeWire,

@@ -10,7 +10,7 @@ import { ClientConnection } from '../../../mesh/proxy/http2/client-connection.js
 import type { Field } from '../../../mesh/proxy/http2/hpack/field.js';
 import { makeField } from '../../../mesh/proxy/http2/hpack/intern.js';
 import { defaultLimits, type Shared } from '../../../mesh/proxy/http2/limits.js';
-import type { Serving } from '../../../mesh/proxy/http2/seam.js';
+import type { Serving } from '../../../mesh/proxy/seam.js';
 import { ServerConnection } from '../../../mesh/proxy/http2/server-connection.js';
 import type { Receiver, Stream } from '../../../mesh/proxy/http2/stream.js';
 import { block, FakeWire, frame, get, hello, settings, takeFrames, word } from './http2-raw.js';

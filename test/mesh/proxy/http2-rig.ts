@@ -13,7 +13,7 @@ import type {
 } from '../../../mesh/proxy/flow/contract.js';
 import { Http2Front } from '../../../mesh/proxy/http2/front.js';
 import type { ConnectionLimits } from '../../../mesh/proxy/http2/limits.js';
-import type { Connect, OpenTry, Serving } from '../../../mesh/proxy/http2/seam.js';
+import type { Connect, OpenTry, Serving } from '../../../mesh/proxy/seam.js';
 import { DeadlineWheel } from '../../../mesh/proxy/listen/deadlines.js';
 import { takeOver, type WireUser } from '../../../mesh/proxy/listen/wire.js';
 

@@ -1,11 +1,11 @@
 /** A try in HTTP/1.1, on a connection of the HTTP/1.1 pools, of a request that came in HTTP/2. */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
-import { trailerText } from '../http1/chunked.js';
-import { type Head, headerKind } from '../http1/head.js';
-import { type Pool, type PoolParts, poolOf } from '../http1/pool.js';
-import type { Upstream, UpstreamUser } from '../http1/upstream.js';
+import { trailerText } from './chunked.js';
+import { type Head, headerKind } from './head.js';
+import { type Pool, type PoolParts, poolOf } from './pool.js';
+import type { Upstream, UpstreamUser } from './upstream.js';
 import { latin1 } from '../listen/latin1.js';
-import type { OpenTry, Try, TryHandler, TryRequest } from './seam.js';
+import type { OpenTry, Try, TryHandler, TryRequest } from '../seam.js';
 
 /** Received and not yet passed on: beyond this much the connection is not read. */
 const highWaterBytes = 128 * 1024;

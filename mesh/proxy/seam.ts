@@ -1,10 +1,10 @@
 /**
- * What passes between this folder and the listeners, TLS and HTTP/1.1 around it. They hand over
- * accepted connections and open upstream ones; each of the two protocols can carry a try of the
- * other's request.
+ * What passes between the two protocols, and between them and the listeners. The listeners hand over accepted
+ * connections and open upstream ones; each protocol can carry a try of the other's request, and knows nothing of the
+ * other but this.
  */
-import type { EndpointState, Flow, RequestInfo, TlsLabel, TryFailure } from '../flow/contract.js';
-import type { Wire } from '../listen/wire.js';
+import type { EndpointState, Flow, RequestInfo, TlsLabel, TryFailure } from './flow/contract.js';
+import type { Wire } from './listen/wire.js';
 
 /**
  * Whose connection it is, and what becomes of its requests. One object for each accepted
@@ -91,15 +91,3 @@ export interface Try {
 
 /** Implemented by both protocols, for the other's requests. */
 export type OpenTry = (endpoint: EndpointState, request: TryRequest, handler: TryHandler) => Try;
-
-/**
- * What this folder offers (front.ts):
- *
- *     const http2 = new Http2Front({ clock, deadlines, connect, openHttp1Try });
- *     http2.accept(wire, serving, firstBytes);  // after ALPN h2, or when the first bytes are
- * `PRI * HTTP/2.0`
- *     http2.openTry(endpoint, request, handler) // HTTP/1.1 requests to endpoints that speak HTTP/2
- *     http2.forget(endpoint);                   // from onEndpointRemoved
- *     http2.drain();                            // GOAWAY to all, and to those who come
- * has ended
- */
