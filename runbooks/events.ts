@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { messageOf, UserError } from '../base/errors.js';
-import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from './record.js';
+import type { ExpectationRecord, FaultRecord, GameDayRecord, ScenarioRecord } from './record.js';
 import { outcomeKinds } from './record.js';
 
 const text = z.string();
@@ -47,6 +47,8 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     id: text,
     fault: text,
     target: text,
+    /** The services that it strikes, as the guard counts them; absent in events of older days. */
+    struck: z.array(text).optional(),
     state: z.enum(['put', 'confirmed', 'removed']),
   }),
   z.strictObject({
@@ -191,7 +193,7 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
       ];
     }),
     ...s.faults.flatMap((f): DrillEvent[] => {
-      const own = { kind: 'fault' as const, scenario, id: f.id, fault: f.kind, target: f.target };
+      const own = { kind: 'fault' as const, scenario, ...faultWords(f) };
       return [
         { ...own, atMs: f.requestedMs, state: 'put' },
         ...(f.confirmedMs === undefined
@@ -257,6 +259,14 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
     },
   ];
 }
+
+/** Which fault it is, and on which services. */
+export const faultWords = ({ id, kind: fault, target, struck }: FaultRecord) => ({
+  id,
+  fault,
+  target,
+  ...(struck && { struck }),
+});
 
 /** Of an alert that had to fire and to be hidden, and was. */
 export function withheldEvent(

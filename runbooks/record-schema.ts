@@ -74,6 +74,7 @@ const fault = z.looseObject({
   id: text,
   kind: text,
   target: text,
+  struck: z.array(text).optional(),
   description: text,
   requestedMs: number,
   confirmedMs: number.optional(),

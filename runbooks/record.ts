@@ -238,6 +238,8 @@ export interface FaultRecord {
   kind: string;
   /** `controller`, `payment`, `checkout proxy`. */
   target: string;
+  /** The services that it strikes; whoever calls these is hurt. Absent in records of older days. */
+  struck?: string[];
   description: string;
   requestedMs: number;
   /** When its effect was first seen. */

@@ -34,6 +34,12 @@ export function struckBy(system: Strikable, target: string): string[] {
   return (calling.length > 0 ? calling : all).map((w) => w.name);
 }
 
+/** Names of services, each once. */
+export function servicesStruck(system: Strikable, targets: readonly string[]): string[] {
+  const struck = new Set(targets.flatMap((target) => struckBy(system, target)));
+  return [...new Set(system.workloads.filter((w) => struck.has(w.name)).map((w) => w.service))];
+}
+
 export interface Excess {
   field: 'maxServices' | 'maxWorkloads' | 'maxPercent';
   /** `3 services are struck (a, b, c), and 2 are allowed`. */
@@ -47,9 +53,7 @@ export function excessOf(
   targets: readonly string[],
 ): Excess | undefined {
   const struck = [...new Set(targets.flatMap((target) => struckBy(system, target)))];
-  const services = [
-    ...new Set(system.workloads.filter((w) => struck.includes(w.name)).map((w) => w.service)),
-  ];
+  const services = servicesStruck(system, targets);
   const { maxServices, maxWorkloads, maxPercent } = guard;
   if (maxServices !== undefined && services.length > maxServices) {
     return { field: 'maxServices', text: tooMany('service', services, `${maxServices}`) };

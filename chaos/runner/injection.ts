@@ -7,6 +7,7 @@ import { messageOf } from '../../base/errors.js';
 import type { FaultRecord } from '../../runbooks/record.js';
 import { faultKind, type FaultPoint } from '../faults/kinds.js';
 import { runUndo, undoFor } from '../faults/undo.js';
+import { servicesStruck } from '../guard/blast-radius.js';
 import { askJson, Unreachable } from '../system/ask.js';
 import type { System } from '../system/model.js';
 import type { ScenarioFault } from '../scenarios/schema.js';
@@ -68,6 +69,7 @@ export class Injection {
       id: fault.id,
       kind: fault.kind,
       target: fault.target,
+      struck: servicesStruck(parts.system.description, [fault.target]),
       description: describe(fault),
       requestedMs: 0,
       effect: 0,

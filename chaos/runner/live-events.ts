@@ -1,5 +1,5 @@
 /** Says what happens in a scenario as typed events, the moment that it does. */
-import { type DrillEvent, withheldEvent } from '../../runbooks/events.js';
+import { type DrillEvent, faultWords, withheldEvent } from '../../runbooks/events.js';
 import type { FaultRecord, PhaseKind, ScenarioRecord } from '../../runbooks/record.js';
 import type { Expected, Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
@@ -34,14 +34,13 @@ export class LiveEvents {
   }
 
   fault(record: FaultRecord, state: 'put' | 'confirmed' | 'removed'): void {
-    const { id, kind: fault, target } = record;
     const times = {
       put: record.requestedMs,
       confirmed: record.confirmedMs,
       removed: record.endedMs,
     };
     const atMs = times[state] ?? this.#nowMs;
-    this.#emit({ kind: 'fault', atMs, scenario: this.#scenario.id, id, fault, target, state });
+    this.#emit({ kind: 'fault', atMs, scenario: this.#scenario.id, ...faultWords(record), state });
     if (state === 'confirmed') this.arm(undefined, atMs);
   }
 

@@ -54,6 +54,8 @@ test.concurrent(
         true,
       ]);
     }
+    const put = events.find((e) => e.kind === 'fault' && e.state === 'put');
+    expect(put).toMatchObject({ struck: ['cart'] });
     const notified = events.find((e) => e.kind === 'expectation' && e.state === 'notified');
     expect(notified).toMatchObject({ afterMs: record.expectations[0]?.receivedAfterMs });
   },

@@ -66,7 +66,10 @@ async function injectionPoint(): Promise<{
 }
 
 const systemAt = (port: number): System =>
-  ({ controllerAdmin: `http://127.0.0.1:${port}` }) as unknown as System;
+  ({
+    controllerAdmin: `http://127.0.0.1:${port}`,
+    description: { workloads: [{ name: 'web-1', service: 'web' }], relays: [] },
+  }) as unknown as System;
 
 const freeze: ScenarioFault = {
   id: 'freeze',
@@ -199,6 +202,7 @@ describe('a fault', () => {
   test('X3: is in the journal before it is put, renewed while it lasts, and taken back', async () => {
     const { clock, injection, journal, point } = await begun();
     expect(openIntents(readJournal(journal.file))).toMatchObject([{ fault: 'identity-freeze' }]);
+    expect(injection.record.struck).toEqual(['web']);
     const [lease] = point.leases.values();
     expect(lease?.puts).toBe(1);
     clock.advance(renewMs * 2);

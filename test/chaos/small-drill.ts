@@ -141,7 +141,7 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
     run: 'small',
     system: {
       admin,
-      description: { processes: [], workloads: [] },
+      description: { processes: [], workloads: [{ name: 'cart', service: 'cart' }], relays: [] },
       refresh: () => Promise.resolve(),
       injectionPoints: () => [{ name: 'cart', url: admin }],
       counters: () => Promise.resolve({}),
