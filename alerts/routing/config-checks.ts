@@ -3,7 +3,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Path, YamlDocument } from '../../base/yaml.js';
 import type { AmConfig, AmReceiver, AmRoute } from './config.js';
-import { integrationsOf, isSpoken, type SpokenKind, spokenKinds } from './integrations.js';
+import { globalFields, integrationsOf, kindNamed } from './integrations.js';
 import { matchersOf } from './matchers.js';
 import { contains } from './time-intervals.js';
 
@@ -21,6 +21,7 @@ export function problemsOfConfig(config: AmConfig, document: YamlDocument): Prob
     if (name === '') say(path, 'the receiver has no name');
     if (receivers.indexOf(name) !== i) say(path, `the receiver '${name}' is there twice`);
   });
+  problemsOfGlobal(config.global ?? {}, say);
   config.receivers.forEach((r, i) => problemsOfReceiver(config, r, ['receivers', i], say));
   const known = { receivers, intervals: problemsOfIntervals(config, say) };
   const { route } = config;
@@ -137,14 +138,18 @@ function problemsOfIntervals(config: AmConfig, say: Say): string[] {
 
 function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, say: Say): void {
   for (const { kind, index, fields } of integrationsOf(receiver)) {
-    if (!isSpoken(kind)) continue;
+    const found = kindNamed(kind);
+    if (!found) continue;
     const at = [...path, `${kind}_configs`, index];
-    const { message, way, needs, globalPrefix } = spokenKinds[kind as SpokenKind];
+    const { message, way, needs, globalPrefix } = found;
     const known: readonly string[] = ['send_resolved', ...message, ...way];
     for (const field of Object.keys(fields)) {
       if (!known.includes(field))
         say([...at, field], `unknown field '${field}' in ${kind}_configs`);
     }
+    // Of an email the one hides the other.
+    if (kind !== 'email') onlyOne(fields, at, say);
+    if (kind === 'slack') oneWayToSlack(fields, '', at, say);
     for (const list of needs) {
       const fromGlobal = list.map((field) => `${globalPrefix}${field}`);
       const written =
@@ -153,6 +158,39 @@ function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, 
       if (!written) say(at, `${kind} of '${receiver.name}' has no ${list.join(', ')}`);
     }
   }
+}
+
+/** A secret is written or stands in a file. */
+function onlyOne(fields: Readonly<Record<string, unknown>>, path: Path, say: Say): void {
+  for (const field of Object.keys(fields)) {
+    const inFile = `${field}_file`;
+    if (fields[field] === undefined || fields[inFile] === undefined) continue;
+    say([...path, inFile], `${inFile} beside ${field}`, 'at most one of the two');
+  }
+}
+
+/** By a webhook or as an app; for all, the address of the app's own API may stand beside its token. */
+function oneWayToSlack(
+  fields: Readonly<Record<string, unknown>>,
+  prefix: '' | 'slack_',
+  path: Path,
+  say: Say,
+): void {
+  const written = (names: readonly string[]): string | undefined =>
+    names.map((name) => `${prefix}${name}`).find((name) => fields[name] !== undefined);
+  const url = written(['api_url', 'api_url_file']);
+  const token = written(['app_token', 'app_token_file']);
+  if (url === undefined || token === undefined) return;
+  if (prefix !== '' && fields[url] === 'https://slack.com/api/chat.postMessage') return;
+  say([...path, token], `${token} beside ${url}`, 'at most one of the two');
+}
+
+function problemsOfGlobal(global: Readonly<Record<string, unknown>>, say: Say): void {
+  for (const field of Object.keys(global)) {
+    if (!globalFields.includes(field)) say(['global', field], `unknown field '${field}' in global`);
+  }
+  onlyOne(global, ['global'], say);
+  oneWayToSlack(global, 'slack_', ['global'], say);
 }
 
 function attempt(path: Path, say: Say, run: () => unknown): void {

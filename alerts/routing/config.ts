@@ -53,12 +53,21 @@ export interface AmConfig {
   time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   mute_time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   receivers: AmReceiver[];
+  /** Where its own traces go. */
+  tracing?: unknown;
   /** Files of templates; relative to the configuration's folder. */
   templates?: string[] | undefined;
 }
 
 const texts = z.array(z.coerce.string());
 const map = z.record(z.string(), z.coerce.string());
+const patterns = z.record(
+  z.string(),
+  z
+    .unknown()
+    .refine((v) => v !== null, { error: 'expected a regular expression' })
+    .transform(String),
+);
 const anything = z.record(z.string(), z.unknown());
 
 const route: z.ZodType<AmRoute> = z.lazy(() =>
@@ -70,7 +79,7 @@ const route: z.ZodType<AmRoute> = z.lazy(() =>
     repeat_interval: z.coerce.string().optional(),
     matchers: texts.optional(),
     match: map.optional(),
-    match_re: map.optional(),
+    match_re: patterns.optional(),
     continue: z.boolean().optional(),
     mute_time_intervals: texts.optional(),
     active_time_intervals: texts.optional(),
@@ -95,9 +104,9 @@ const inhibitRule = z.strictObject({
   source_matchers: texts.optional(),
   target_matchers: texts.optional(),
   source_match: map.optional(),
-  source_match_re: map.optional(),
+  source_match_re: patterns.optional(),
   target_match: map.optional(),
-  target_match_re: map.optional(),
+  target_match_re: patterns.optional(),
   equal: texts.optional(),
 });
 
@@ -113,16 +122,18 @@ const receiver = z.looseObject({ name: z.string() }).superRefine((value, context
   }
 });
 
-/** Go leaves out what is null. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
+/** Go leaves out what is null; as a matcher's value it is the empty text, and no pattern. */
+function withoutNulls(value: unknown, key = ''): unknown {
+  if (Array.isArray(value)) return value.map((v) => withoutNulls(v));
   if (typeof value !== 'object' || value === null) return value;
-  const present = Object.entries(value).filter(([, v]) => v !== null);
-  return Object.fromEntries(present.map(([k, v]) => [k, withoutNulls(v)]));
+  const entries = Object.entries(value);
+  if (key.endsWith('match')) return Object.fromEntries(entries.map(([k, v]) => [k, v ?? '']));
+  const present = key.endsWith('match_re') ? entries : entries.filter(([, v]) => v !== null);
+  return Object.fromEntries(present.map(([k, v]) => [k, withoutNulls(v, k)]));
 }
 
 const configSchema = z.preprocess(
-  withoutNulls,
+  (value) => withoutNulls(value),
   z.strictObject({
     global: anything.optional(),
     route,
@@ -135,7 +146,7 @@ const configSchema = z.preprocess(
   }),
 );
 
-/** Any configuration of Alertmanager 0.25 to 0.31, ours or not, checked as Alertmanager checks it. */
+/** Any configuration of Alertmanager 0.25 to 0.34, ours or not, checked as Alertmanager checks it. */
 export const readAmConfig = (file: string): AmConfig => check(file, readYaml(file));
 
 export const readAmConfigText = (file: string, text: string): AmConfig =>

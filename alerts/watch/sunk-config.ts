@@ -52,8 +52,9 @@ export function sunkConfig(config: AmConfig, file: string, addresses: SinkAddres
   let number = 0;
   const global = config.global ?? {};
   const kept = ['smtp_from', 'smtp_hello'].filter((field) => global[field] !== undefined);
+  const { tracing: _, ...rest } = config;
   return {
-    ...config,
+    ...rest,
     global: Object.fromEntries(kept.map((field) => [field, global[field]])),
     receivers: config.receivers.map((receiver) => {
       const sunk: Record<string, unknown[]> = {};

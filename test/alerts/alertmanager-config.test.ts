@@ -63,6 +63,41 @@ const refusals: [string, [string, string], string][] = [
     "9:15: unknown field 'urll'",
   ],
   [
+    'a secret twice',
+    ['url: http', 'url_file: secret-file\n        url: http'],
+    '9:19: url_file beside url; expected at most one of the two',
+  ],
+  [
+    'a secret twice for all',
+    ['route:\n', 'global: { opsgenie_api_key: secret, opsgenie_api_key_file: b }\nroute:\n'],
+    '1:60: opsgenie_api_key_file beside opsgenie_api_key',
+  ],
+  [
+    'two ways to Slack',
+    ['name: b', 'name: b\n    slack_configs: [{ api_url: secret, app_token_file: a }]'],
+    '11:56: app_token_file beside api_url',
+  ],
+  [
+    'an unknown field for all',
+    ['route:\n', 'global: { slack_url: secret }\nroute:\n'],
+    "1:22: unknown field 'slack_url' in global",
+  ],
+  [
+    'a kind that a webhook stands in for, without a way',
+    ['name: b', 'name: b\n    telegram_configs: [{ bot_token: secret }]'],
+    "11:24: telegram of 'b' has no chat_id, chat_id_file",
+  ],
+  [
+    'an unknown field of such a kind',
+    ['name: b', 'name: b\n    sns_configs: [{ topic: secret, topic_arn: a }]'],
+    "11:28: unknown field 'topic' in sns_configs",
+  ],
+  [
+    'a pattern that is null',
+    ['matchers: [team="x"]', 'match_re: { team: }'],
+    '5:25: route.routes.0.match_re.team: expected a regular expression',
+  ],
+  [
     'labels twice in a grouping',
     ['receiver: b', 'receiver: b\n      group_by: [a, a]'],
     "5:21: the label 'a' is there twice",
@@ -88,7 +123,8 @@ describe('refused, with its place', () => {
   });
 });
 
-const secretive = `global:
+const secretive = `tracing: { endpoint: 'secret-0.example:4317' }
+global:
   resolve_timeout: 5m
   slack_api_url: https://hooks.example/secret-1
   smtp_from: a@b.example
