@@ -13,6 +13,7 @@ import { registerRoute } from './gameday/route-command.js';
 import { registerLoad } from './load/profile-command.js';
 import { registerRelay } from './relay/command.js';
 import { registerToolkit } from './toolkit/command.js';
+import { registerKubernetes } from './system/kubernetes/commands.js';
 import { registerInit } from './system/init-command.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
@@ -32,6 +33,7 @@ export function registerChaos(program: Command): void {
     .description('scenarios, the kill switch, and cleaning up after a crash');
 
   registerToolkit(chaos);
+  registerKubernetes(chaos);
   chaos
     .command('list')
     .description('the scenarios that come with the package')

@@ -17,12 +17,23 @@ export interface FaultKind {
   summary: string;
   settings: z.ZodType<Record<string, unknown>>;
   /** What may be named as the target. */
-  targets: 'controller' | 'service' | 'process' | 'call' | 'command' | 'registry' | 'prometheus';
+  targets:
+    | 'controller'
+    | 'service'
+    | 'process'
+    | 'call'
+    | 'command'
+    | 'registry'
+    | 'prometheus'
+    | ClusterObject;
   /** What one of `effect` is. */
   effectUnit: string;
   /** Empty where the system has nothing that could hold it. */
   points(system: System, target: string, settings: Record<string, unknown>): FaultPoint[];
 }
+
+/** Of a cluster; its system says which there are. */
+type ClusterObject = 'scaled' | 'pods' | 'limited' | 'secret';
 
 const none = z.strictObject({});
 const ms = z.number().min(0).max(600_000);
@@ -120,6 +131,23 @@ const each = (
   target: string,
   point: (workload: WorkloadDescription) => FaultPoint | undefined,
 ): FaultPoint[] => system.workloads(target).flatMap((workload) => point(workload) ?? []);
+
+/** Held by the watcher of a `system: kubernetes`. */
+const atCluster = (
+  kind: string,
+  targets: ClusterObject,
+  summary: string,
+  effectUnit: string,
+  shape: z.ZodRawShape = {},
+): FaultKind => ({
+  summary,
+  settings: z.strictObject(shape) as z.ZodType<Record<string, unknown>>,
+  targets,
+  effectUnit,
+  points: (system, target, settings) => [
+    { url: system.admin, target, body: { kind, target, ...settings } },
+  ],
+});
 
 export const faultKinds = {
   'identity-freeze': atController(
@@ -272,6 +300,33 @@ export const faultKinds = {
     effectUnit: 'times confirmed',
     points: commandPoints,
   },
+  scale: atCluster(
+    'scale',
+    'scaled',
+    'a workload of the cluster is scaled, to nothing by default',
+    'replicas gone',
+    {
+      replicas: z.int().min(0).max(1000).default(0),
+    },
+  ),
+  partition: atCluster(
+    'partition',
+    'pods',
+    'a NetworkPolicy lets nobody reach the pods',
+    'pods cut off',
+  ),
+  'memory-limit': atCluster(
+    'memory-limit',
+    'limited',
+    "memory is held in the container's control group until the kernel kills the app",
+    'containers killed',
+  ),
+  'expired-secret': atCluster(
+    'expired-secret',
+    'secret',
+    'the certificate of a Secret is replaced by one that has ended',
+    'certificates replaced',
+  ),
   'scrape-loss': {
     summary: 'Prometheus no longer finds the sidecars',
     settings: none,
@@ -301,7 +356,15 @@ export function targetProblem(
 /** All that the system has of what the kind can strike. */
 export function targetsOf(system: System, kind: FaultKindName): string[] {
   const { targets } = faultKind(kind);
-  const { processes, workloads, relays, faults, controller, commands = [] } = system.description;
+  const {
+    processes,
+    workloads,
+    relays,
+    faults,
+    controller,
+    commands = [],
+    objects = {},
+  } = system.description;
   const held = faults.includes(kind);
   switch (targets) {
     case 'process':
@@ -314,6 +377,11 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
       return ['prometheus'];
     case 'command':
       return commands.map((c) => c.name);
+    case 'scaled':
+    case 'pods':
+    case 'limited':
+    case 'secret':
+      return held ? (objects[targets] ?? []) : [];
     case 'service':
     case 'call':
       return [...new Set([...workloads.flatMap(namesOf), ...relays.flatMap((r) => [r.name, r.to])])]

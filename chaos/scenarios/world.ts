@@ -51,6 +51,10 @@ export function targetsOf(system: SystemNames, targets: string): readonly string
     case 'prometheus':
       return [targets];
     case 'command':
+    case 'scaled':
+    case 'pods':
+    case 'limited':
+    case 'secret':
       return [];
     case 'controller':
     case 'registry':

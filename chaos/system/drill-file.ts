@@ -10,6 +10,7 @@ import {
   drillSchema,
   type ProcessesSpec,
   type ServiceSpec,
+  type SystemSpec,
 } from './drill-schema.js';
 import { templateNames } from './templates.js';
 
@@ -67,7 +68,8 @@ export function readDrill(file: string): Drill {
   const silenced = silences === undefined ? undefined : resolve(folder, silences);
   if (silenced !== undefined && !isFile(silenced)) at(['silences'], `${silences}: no such file`);
   if (value.system.kind === 'processes') processesProblems(value.system, folder, at);
-  if (value.system.kind === 'attach' && !value.system.url && load.kind !== 'existing') {
+  const isThere = value.system.kind === 'attach' || value.system.kind === 'kubernetes';
+  if (isThere && !urlOf(value.system) && load.kind !== 'existing') {
     at(['system'], 'there is no url to send the load to', 'url, or load: existing');
   }
   if (problems.length > 0) throw new UserError(problems);
@@ -82,6 +84,9 @@ export function readDrill(file: string): Drill {
     ...(silenced !== undefined && { silences: silenced }),
   };
 }
+
+const urlOf = (system: SystemSpec): string | undefined =>
+  'url' in system ? system.url : undefined;
 
 const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
 

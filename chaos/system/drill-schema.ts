@@ -4,6 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { guardSchema } from '../guard/guard-schema.js';
 import { identifier, text } from '../scenarios/fields.js';
 import { attachSchema } from './attach/attach-schema.js';
+import { kubernetesSchema } from './kubernetes/kubernetes-schema.js';
 import { watchSchema } from './watch-schema.js';
 
 /** Of processes: real time, which no time scale shortens. */
@@ -129,8 +130,8 @@ export const drillSchema = z.strictObject({
   kind: z.literal('Drill', { error: "expected 'Drill'" }),
   name,
   timeScale: scale.default('auto'),
-  system: z.discriminatedUnion('kind', [processes, supervisor, attachSchema], {
-    error: 'expected kind: processes, attach or supervisor',
+  system: z.discriminatedUnion('kind', [processes, supervisor, attachSchema, kubernetesSchema], {
+    error: 'expected kind: processes, attach, kubernetes or supervisor',
   }),
   slos: z.array(text).default([]).describe('files, or patterns such as slos/*.yaml'),
   rules: z.array(text).default([]).describe('rule files of Prometheus, or patterns'),

@@ -14,6 +14,10 @@ const limitMs = 20_000;
 export async function namesOf(drill: Drill): Promise<SystemNames> {
   if (drill.system.kind === 'processes') return processNames(drill.name, drill.system);
   if (drill.system.kind === 'attach') return attachedNames(drill.name, drill.system);
+  if (drill.system.kind === 'kubernetes') {
+    const { kubernetesNames } = await import('./kubernetes/names.js');
+    return kubernetesNames(drill.name, drill.folder, drill.system);
+  }
   const run = promisify(execFile);
   const { program, args } = supervisorCommand(drill, { folder: '', certificateLifetimeMs: 0 });
   try {

@@ -14,8 +14,8 @@ export function supervisorCommand(
     const args = [script, drill.file, '--folder', options.folder];
     return { program: process.execPath, args: [...args, '--certificate-lifetime', lifetime] };
   }
-  if (drill.system.kind === 'attach') {
-    const script = program('chaos/system/attach/main');
+  if (drill.system.kind === 'attach' || drill.system.kind === 'kubernetes') {
+    const script = program(`chaos/system/${drill.system.kind}/main`);
     return { program: process.execPath, args: [script, drill.file] };
   }
   const values = new Map([

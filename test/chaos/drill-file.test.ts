@@ -62,7 +62,12 @@ test('a drill is read with its defaults, and patterns become files', () => {
 });
 
 test.each([
-  ['kind: processes', 'kind: proceses', ':5:', 'expected kind: processes, attach or supervisor'],
+  [
+    'kind: processes',
+    'kind: proceses',
+    ':5:',
+    'expected kind: processes, attach, kubernetes or supervisor',
+  ],
   ['kind: Drill', 'kind: Dril', ':2:7:', "expected 'Drill'"],
   [
     'kind: processes',

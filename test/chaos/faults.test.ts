@@ -84,10 +84,9 @@ describe('on the shop', () => {
     return response?.status ?? 0;
   };
 
-  // Those of a Prometheus have none here; commands are of what already runs (attach.test.ts).
-  const kinds = faultKindNames.filter(
-    (kind) => !['prometheus', 'command'].includes(faultKind(kind).targets),
-  );
+  // Those of a Prometheus have none here; commands are of what already runs (attach.test.ts), the rest of a cluster.
+  const elsewhere = ['prometheus', 'command', 'scaled', 'pods', 'limited', 'secret'];
+  const kinds = faultKindNames.filter((kind) => !elsewhere.includes(faultKind(kind).targets));
 
   test.each(kinds)('%s is a lease with an effect, and ends without a trace', async (name) => {
     const kind = faultKind(name);

@@ -1,0 +1,38 @@
+/** Verbs of drills on a cluster: chaos rbac, and chaos keep, which runs in the cluster. */
+import type { Command } from 'commander';
+
+export function registerKubernetes(chaos: Command): void {
+  chaos
+    .command('rbac')
+    .description(
+      'the rights that a drill on a cluster needs, as objects: its runner’s, and its keeper’s',
+    )
+    .argument('[file]', 'with system: kubernetes', 'firedrill.yaml')
+    .option(
+      '--runner <name>',
+      'USER, or NAMESPACE:SERVICEACCOUNT (default: an account that is made)',
+    )
+    .addHelpText(
+      'after',
+      `
+Only what the faults of the file's scenarios need, by name where Kubernetes can. The keeper is the pod that takes
+faults back when the runner is gone.
+
+Example:
+  firedrill chaos rbac firedrill.yaml --runner jane@example.com | kubectl apply -f -`,
+    )
+    .action(async (file: string, options: { runner?: string }) => {
+      const { rbacCommand } = await import('./rbac-command.js');
+      process.exitCode = await rbacCommand(file, options.runner);
+    });
+  chaos
+    .command('keep', { hidden: true })
+    .description('takes back the faults of a drill that nobody renews; runs in the cluster')
+    .requiredOption('--namespace <name>')
+    .requiredOption('--drill <name>')
+    .option('--kubeconfig <file>')
+    .action(async (options: { namespace: string; drill: string; kubeconfig?: string }) => {
+      const { keepCommand } = await import('./keeper-command.js');
+      process.exitCode = await keepCommand(options);
+    });
+}

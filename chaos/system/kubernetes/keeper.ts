@@ -1,0 +1,96 @@
+/**
+ * The keeper: the end of a lease that does not depend on the runner. It runs as a pod in the drill's namespace, says of
+ * each lease there that it holds it, and takes back what nobody has renewed. Time is its own: a lease counts from the
+ * moment at which a renewal was seen here, so clocks of other machines do not matter.
+ */
+import { connect } from 'node:net';
+import type { Clock } from '../../../base/clock.js';
+import { messageOf } from '../../../base/errors.js';
+import type { KubeApi } from '../../../mesh/kubernetes/client/api.js';
+import {
+  type ClusterLease,
+  holdLease,
+  listLeases,
+  removeLease,
+  takeBack,
+  tellReachable,
+} from './cluster-lease.js';
+
+export interface KeeperParts {
+  api: KubeApi;
+  namespace: string;
+  drill: string;
+  /** Its pod. */
+  name: string;
+  clock: Pick<Clock, 'monotonicMs'>;
+  say(line: string): void;
+}
+
+export const lookEveryMs = 400;
+const connectMs = 800;
+
+export class Keeper {
+  readonly #parts: KeeperParts;
+  /** The renewal that was seen last, and when. */
+  readonly #seen = new Map<string, { renewal: number; atMs: number }>();
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Once over all leases; resolves to how many are left. Rejects where the API server does not answer. */
+  async look(): Promise<number> {
+    const { api, namespace, drill, say } = this.#parts;
+    const leases = await listLeases(api, namespace, drill, (name) =>
+      say(`${name} cannot be read and is left alone`),
+    );
+    const names = new Set(leases.map(({ name }) => name));
+    for (const name of this.#seen.keys()) if (!names.has(name)) this.#seen.delete(name);
+    let left = 0;
+    for (const lease of leases) {
+      try {
+        if (!(await this.#keep(lease))) left++;
+      } catch (error) {
+        left++;
+        say(`${lease.name}: ${messageOf(error)}`);
+      }
+    }
+    return left;
+  }
+
+  /** Whether it was taken back. */
+  async #keep(lease: ClusterLease): Promise<boolean> {
+    const { api, clock, name, say } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const before = this.#seen.get(lease.name);
+    if (before?.renewal !== lease.renewal) {
+      this.#seen.set(lease.name, { renewal: lease.renewal, atMs: nowMs });
+      if (lease.heldBy !== name) await holdLease(api, lease, name);
+    } else if (nowMs - before.atMs > lease.ttlMs) {
+      await takeBack(api, lease.steps);
+      await removeLease(api, lease);
+      this.#seen.delete(lease.name);
+      say(`${lease.name} was not renewed for ${lease.ttlMs} ms and is taken back`);
+      return true;
+    }
+    if (lease.probe !== undefined) {
+      const is = await canConnect(lease.probe);
+      if (is !== lease.isReachable) await tellReachable(api, lease, is);
+    }
+    return false;
+  }
+}
+
+function canConnect(address: string): Promise<boolean> {
+  const at = address.lastIndexOf(':');
+  const port = Number(address.slice(at + 1));
+  return new Promise((resolve) => {
+    const socket = connect({ host: address.slice(0, at), port });
+    const end = (is: boolean): void => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.setTimeout(connectMs, () => end(false));
+    socket.once('connect', () => end(true)).once('error', () => end(false));
+  });
+}

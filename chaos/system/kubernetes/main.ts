@@ -1,0 +1,157 @@
+/**
+ * The watcher of a `system: kubernetes` as a program: it reaches pods through the API server, holds what is put on
+ * them, and takes everything back when whoever started it ends. What outlives it has a lease in the cluster.
+ * `main.js FIREDRILL_YAML`; it says its admin port as one JSON line.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { outliveReaders } from '../../../base/child.js';
+import { realClock } from '../../../base/clock.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import {
+  adminServer,
+  jsonBody,
+  listenForAdmin,
+  removedFault,
+  sendJson,
+  sendRemoved,
+} from '../../../mesh/admin-http.js';
+import { KubeApi } from '../../../mesh/kubernetes/client/api.js';
+import { findCredentials } from '../../../mesh/kubernetes/client/credentials.js';
+import type { Forwarded } from '../../../mesh/kubernetes/client/port-forward.js';
+import { readDrill } from '../drill-file.js';
+import { accessOf } from './access.js';
+import { Cluster } from './cluster.js';
+
+/** The longest that taking back may take once nobody wants it any more. */
+const endLimitMs = 30_000;
+const passLimitMs = 8000;
+
+async function main(): Promise<void> {
+  const file = process.argv[2];
+  if (file === undefined) throw new UserError({ message: 'too few arguments', expected: 'FILE' });
+  const { name, folder, system: spec } = readDrill(file);
+  if (spec.kind !== 'kubernetes') throw new UserError(`${file}: not of a cluster`);
+  outliveReaders();
+  const access = accessOf(folder, spec);
+  const api = new KubeApi(await findCredentials(access), { timeoutMs: 8000 });
+  const cluster = new Cluster({ api, access, name, spec, clock: realClock });
+  let ending = false;
+  const end = (): void => {
+    if (ending) return;
+    ending = true;
+    setTimeout(() => process.exit(1), endLimitMs);
+    void cluster.close().finally(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
+  if (process.env.FIREDRILL_DIE_WITH_PARENT === '1') {
+    process.stdin.once('end', end).once('error', end).resume();
+  }
+  const listening = { host: '127.0.0.1', port: 0 };
+  const controller = await listenForAdmin(
+    adminServer(async (_, request, response, { pathname }) =>
+      pass(await cluster.controllerAdmin(), request, response, pathname),
+    ),
+    listening,
+  );
+  let admin = 0;
+  const server = adminServer((call, request, response, { pathname }) =>
+    answer(cluster, { admin, controller }, { call, request, response, pathname }),
+  );
+  admin = await listenForAdmin(server, listening);
+  process.stdout.write(`${JSON.stringify({ admin, pid: process.pid })}\n`);
+  try {
+    await cluster.start();
+  } catch (error) {
+    // It stays, to be asked why; whoever started it ends it.
+    cluster.failure = messageOf(error);
+  }
+}
+
+interface Asked {
+  call: string;
+  request: IncomingMessage;
+  response: ServerResponse;
+  pathname: string;
+}
+
+async function answer(
+  cluster: Cluster,
+  ports: { admin: number; controller: number },
+  asked: Asked,
+): Promise<void> {
+  const { call, request, response, pathname } = asked;
+  const [, name, path] = /^\/pods\/([^/]+)(\/.*)$/.exec(pathname) ?? [];
+  if (name !== undefined && path !== undefined) return atPod(cluster, name, path, asked);
+  const id = removedFault(call);
+  if (id !== undefined) return sendRemoved(response, await cluster.leases.remove(id));
+  switch (call) {
+    case 'GET /system':
+      return sendJson(response, 200, cluster.describe(ports));
+    case 'GET /events':
+      return sendJson(response, 200, cluster.events);
+    case 'GET /faults':
+      return sendJson(response, 200, await cluster.list());
+    case 'POST /faults':
+      return sendJson(
+        response,
+        200,
+        await cluster.put((await jsonBody(request)) as Record<string, unknown>),
+      );
+    case 'GET /certificate-events':
+    case 'GET /sections':
+      return sendJson(response, 200, []);
+    default:
+      sendJson(response, 404, { error: `no ${request.method} ${pathname}` });
+  }
+}
+
+/** Its sidecar's admin port, or its own metrics; a pod that is not there holds no fault. */
+async function atPod(
+  cluster: Cluster,
+  name: string,
+  path: string,
+  { request, response }: Asked,
+): Promise<void> {
+  const place = cluster.pods.places.find((p) => p.name === decodeURIComponent(name));
+  if (!place) return sendJson(response, 404, { error: `no pod '${name}'` });
+  if (path === '/app-metrics') {
+    return pass(await cluster.appOf(place), request, response, cluster.metricsPath(place));
+  }
+  const proxy = await cluster.proxyOf(place);
+  if (!proxy && request.method === 'GET' && path === '/faults') return sendJson(response, 200, []);
+  if (!proxy && request.method === 'DELETE') return sendRemoved(response, false);
+  return pass(proxy, request, response, path);
+}
+
+/** Through the API server; each by a connection of its own, since what is forwarded ends with it. */
+async function pass(
+  to: Forwarded | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<void> {
+  if (!to) return sendJson(response, 503, { error: 'there is no running pod' });
+  const { method = 'GET' } = request;
+  const body = method === 'POST' ? JSON.stringify(await jsonBody(request)) : undefined;
+  let answered: Response;
+  let text: string;
+  try {
+    answered = await fetch(`http://${to.address}${path}`, {
+      method,
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(passLimitMs),
+      ...(body !== undefined && { body }),
+    });
+    text = await answered.text();
+  } catch (error) {
+    return sendJson(response, 502, { error: to.problem() ?? messageOf(error) });
+  }
+  const type = answered.headers.get('content-type') ?? 'text/plain';
+  response.writeHead(answered.status, { 'content-type': type });
+  response.end(text);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(error instanceof UserError ? error.exitCode : exitCode.environment);
+});

@@ -1,0 +1,309 @@
+/** Drills on a cluster without one, and on an API server alone: names, rights, leases and who ends them. */
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SimulatedClock } from '../../base/clock.js';
+import { findTool } from '../../base/tools.js';
+import { clusterFault } from '../../chaos/system/kubernetes/cluster-faults.js';
+import {
+  findLease,
+  leaseName,
+  listLeases,
+  renewLease,
+  takeBack,
+  writeLease,
+} from '../../chaos/system/kubernetes/cluster-lease.js';
+import { Keeper } from '../../chaos/system/kubernetes/keeper.js';
+import { kubernetesSchema } from '../../chaos/system/kubernetes/kubernetes-schema.js';
+import { quantityBytes, strainScript } from '../../chaos/system/kubernetes/memory-strain.js';
+import { namesFrom } from '../../chaos/system/kubernetes/names.js';
+import { Pods } from '../../chaos/system/kubernetes/pods.js';
+import { keeperNeeds, rbacObjectsOf, runnerNeeds } from '../../chaos/system/kubernetes/rbac.js';
+import { readDrill } from '../../chaos/system/drill-file.js';
+import { keySigner } from '../../mesh/identity/issuing.js';
+import { createCertificate } from '../../mesh/identity/x509.js';
+import type { KubeApi } from '../../mesh/kubernetes/client/api.js';
+import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
+import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
+import { type Cluster, startCluster } from '../kubernetes/cluster.js';
+import { testWith } from '../tools.js';
+import { drillFolder } from './drill.js';
+
+const spec = kubernetesSchema.parse({
+  kind: 'kubernetes',
+  namespace: 'shop',
+  calls: ['web/cart'],
+  secrets: ['web-tls'],
+});
+
+const pod = (name: string, uid: string, workload: string, more: object = {}): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name,
+    namespace: 'shop',
+    uid,
+    labels: { app: workload, 'pod-template-hash': 'abc' },
+    ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${workload}-abc` }],
+  },
+  spec: { containers: [{ name: 'app', ports: [{ containerPort: 8080 }] }] },
+  status: { phase: 'Running', podIP: '10.0.0.1' },
+  ...more,
+});
+const names = (pods: Pods): (string | undefined)[][] =>
+  pods.places.map((p) => [p.name, p.pod?.metadata.name]);
+
+test('a pod that comes takes the place of the one that went', () => {
+  const pods = new Pods(undefined as unknown as KubeApi, 'shop', undefined);
+  pods.take([pod('web-abc-x', '1', 'web'), pod('web-abc-y', '2', 'web'), pod('db', '3', 'db')]);
+  expect(names(pods)).toEqual([
+    ['db-1', 'db'],
+    ['web-1', 'web-abc-x'],
+    ['web-2', 'web-abc-y'],
+  ]);
+  pods.take([pod('web-abc-y', '2', 'web'), pod('web-abc-a', '4', 'web')]);
+  expect(names(pods)).toEqual([
+    ['db-1', undefined],
+    ['web-1', 'web-abc-a'],
+    ['web-2', 'web-abc-y'],
+  ]);
+  expect(pods.of('web').map((p) => p.name)).toEqual(['web-1', 'web-2']);
+});
+
+test('scenarios may speak of pods by lasting names, of workloads, and of what can be struck there', () => {
+  const pods = new Pods(undefined as unknown as KubeApi, 'shop', undefined);
+  const limits = { containers: [{ name: 'app', resources: { limits: { memory: '64Mi' } } }] };
+  const meshed = { containers: [{ name: 'app' }, { name: 'firedrill-proxy' }] };
+  pods.take([
+    pod('web-abc-x', '1', 'web', { spec: meshed }),
+    pod('cart-abc-y', '2', 'cart', { spec: limits }),
+  ]);
+  const { targets, services, parts } = namesFrom('shop', spec, pods.places, true);
+  expect(services.map((s) => s.name)).toEqual(['cart', 'web']);
+  expect(parts).toEqual(['controller']);
+  expect(targets).toEqual({
+    service: ['web', 'web-1'],
+    call: ['web/cart', 'cart'],
+    scaled: ['cart', 'web', 'firedrill-controller', 'firedrill-injector'],
+    pods: ['cart', 'cart-1', 'web', 'web-1'],
+    limited: ['cart', 'cart-1'],
+    secret: ['web-tls'],
+  });
+});
+
+test.each([
+  ['128974848', 128_974_848],
+  ['129e6', 129_000_000],
+  ['129M', 129_000_000],
+  ['123Mi', 128_974_848],
+  ['500k', 500_000],
+  ['4Ki', 4096],
+  ['1.5Gi', 1_610_612_736],
+  ['lots', undefined],
+])('a quantity of memory: %s', (text, bytes) => expect(quantityBytes(text)).toBe(bytes));
+
+test('what strains memory holds it until its standard input ends, and no longer', async () => {
+  const child = spawn('sh', ['-c', strainScript(6 * 1024 * 1024)], { detached: true });
+  const group = (): number[] =>
+    readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number);
+  const held = (): number =>
+    group()
+      .map((id) => /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1])
+      .filter((kb) => Number(kb) > 1024).length;
+  try {
+    await expect.poll(held, { timeout: 10_000 }).toBe(6);
+    child.stdin.end();
+    await once(child, 'close');
+  } finally {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // All of it has ended.
+    }
+  }
+});
+
+const faults = [
+  { kind: 'scale' as const, target: 'cart' },
+  { kind: 'scale' as const, target: 'firedrill-injector' },
+  { kind: 'partition' as const, target: 'web' },
+];
+
+test('rights are those of the faults, by name, and nothing cluster-wide', () => {
+  const kinds = rbacObjectsOf(spec, faults, undefined).map(
+    ({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`,
+  );
+  expect(kinds).toEqual([
+    'ServiceAccount shop/firedrill-runner',
+    'ServiceAccount shop/firedrill-keeper',
+    'Role shop/firedrill-runner',
+    'RoleBinding shop/firedrill-runner',
+    'Role firedrill/firedrill-runner-of-shop',
+    'RoleBinding firedrill/firedrill-runner-of-shop',
+    'Role shop/firedrill-keeper',
+    'RoleBinding shop/firedrill-keeper',
+    'Role firedrill/firedrill-keeper-of-shop',
+    'RoleBinding firedrill/firedrill-keeper-of-shop',
+  ]);
+  const only = runnerNeeds(spec, [{ kind: 'delay', target: 'web' }]);
+  expect([only.own.map((r) => r.resources), only.control]).toEqual([
+    [['pods'], ['pods/portforward']],
+    [],
+  ]);
+  expect(keeperNeeds([{ kind: 'kill', target: 'web' }])).toEqual({ own: [], control: [] });
+});
+
+test('what cannot work in a cluster is refused with its place', () => {
+  const folder = drillFolder();
+  const file = join(folder, 'firedrill.yaml');
+  const head =
+    'apiVersion: firedrill.dev/v1\nkind: Drill\nname: shop\nsystem:\n  kind: kubernetes\n';
+  writeFileSync(file, `${head}  namespace: Shop_1\n`);
+  expect(() => readDrill(file)).toThrow(/yaml:6:14: .*expected a name of lower case/);
+  writeFileSync(file, `${head}  namespace: shop\n`);
+  expect(() => readDrill(file)).toThrow(/yaml:5:3: there is no url to send the load to/);
+});
+
+const needs = testWith('kube-apiserver', 'etcd');
+let cluster: Cluster;
+beforeAll(async () => {
+  if (!findTool('kube-apiserver') || !findTool('etcd')) return;
+  cluster = await startCluster();
+  for (const name of ['shop', 'firedrill']) {
+    await cluster.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  }
+  const runner = { kind: 'User' as const, name: 'runner' };
+  const all = [...faults, { kind: 'expired-secret' as const, target: 'web-tls' }];
+  for (const object of rbacObjectsOf(spec, all, runner)) await cluster.admin.create(object);
+}, 60_000);
+afterAll(() => cluster?.stop());
+
+const deployment = (name: string): AnyObject => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name, namespace: 'shop' },
+  spec: {
+    replicas: 3,
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: { containers: [{ name: 'app', image: 'none' }] },
+    },
+  },
+});
+
+async function certificate(): Promise<Record<string, string>> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const made = await createCertificate(
+    {
+      publicKeyDer: publicKey.export({ type: 'spki', format: 'der' }),
+      commonName: 'web',
+      notBeforeMs: Date.now() - 1000,
+      notAfterMs: Date.now() + 86_400_000,
+      dnsNames: ['web.example', 'www.web.example'],
+    },
+    keySigner(privateKey, publicKey),
+  );
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  return { 'tls.crt': base64(made.toString()), 'tls.key': base64(key) };
+}
+
+needs(
+  'what nobody renews is taken back by the keeper, with the rights that rbac prints',
+  async () => {
+    const { admin } = cluster;
+    await admin.create(deployment('cart'));
+    const tls = await certificate();
+    await admin.create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'kubernetes.io/tls',
+      metadata: { name: 'web-tls', namespace: 'shop' },
+      data: tls,
+    });
+    const pods = new Pods(admin, 'shop', undefined);
+    pods.take([pod('cart-abc-1', '1', 'cart'), pod('web-abc-2', '2', 'web')]);
+    const context = { api: admin, drill: 'shop', spec, pods };
+    const clock = new SimulatedClock(0);
+    const said: string[] = [];
+    const api = await cluster.as('shop', 'firedrill-keeper');
+    const parts = { api, namespace: 'shop', drill: 'shop', name: 'keeper-1', clock };
+    const keeper = new Keeper({ ...parts, say: (line) => void said.push(line) });
+    const leases = [];
+    for (const [kind, target] of [
+      ['scale', 'cart'],
+      ['partition', 'web'],
+      ['expired-secret', 'web-tls'],
+    ] as const) {
+      const fault = await clusterFault(kind, target, {}, context);
+      const lease = { name: leaseName(`Run_1-${kind}`), namespace: 'shop', ttlMs: 6000 };
+      await writeLease(admin, 'shop', { ...lease, steps: fault.steps });
+      leases.push(lease);
+      await fault.put();
+    }
+    const replicas = async (): Promise<unknown> =>
+      (await admin.get<{ spec: { replicas: number } }>(resources.Deployment, 'shop', 'cart')).spec
+        .replicas;
+    const secret = async (): Promise<Record<string, string>> =>
+      (await admin.get<{ data: Record<string, string> }>(resources.Secret, 'shop', 'web-tls')).data;
+    const policy = (): Promise<AnyObject | undefined> =>
+      admin.find(resources.NetworkPolicy, 'shop', 'firedrill-partition-web');
+    expect(await replicas()).toBe(0);
+    expect(await policy()).toBeDefined();
+    const expired = new X509Certificate(Buffer.from((await secret())['tls.crt'] ?? '', 'base64'));
+    expect([Date.parse(expired.validTo) < Date.now(), expired.subjectAltName]).toEqual([
+      true,
+      'DNS:web.example, DNS:www.web.example',
+    ]);
+    expect(await keeper.look()).toBe(3);
+    expect((await findLease(admin, leases[0]!))?.heldBy).toBe('keeper-1');
+    clock.advance(5000);
+    await renewLease(admin, leases[0]!, 1);
+    expect(await keeper.look()).toBe(3);
+    clock.advance(2000);
+    // Renewed five seconds in: it is on for five more.
+    expect(await keeper.look()).toBe(1);
+    expect([await replicas(), await policy(), await secret()]).toEqual([0, undefined, tls]);
+    clock.advance(6000);
+    expect(await keeper.look()).toBe(0);
+    expect([await replicas(), said.length]).toEqual([3, 3]);
+    expect(await renewLease(admin, leases[0]!, 2)).toBe(false);
+    api.close();
+  },
+);
+
+needs(
+  'what is not a lease is left alone, and a fault is never taken back twice to harm',
+  async () => {
+    const { admin } = cluster;
+    const strange = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name: 'strange',
+        namespace: 'shop',
+        labels: { 'mesh.firedrill.dev/chaos-lease': 'shop' },
+      },
+      data: { ttlMs: '1', renewal: '0', steps: '[{"do":"delete-namespace","name":"shop"}]' },
+    };
+    await admin.create(strange);
+    const bad: string[] = [];
+    expect(await listLeases(admin, 'shop', 'shop', (name) => bad.push(name))).toEqual([]);
+    expect(bad).toEqual(['strange']);
+    const gone = { namespace: 'shop', name: 'nothing' };
+    await takeBack(admin, [
+      { do: 'scale', kind: 'Deployment', ...gone, replicas: 3 },
+      { do: 'delete-policy', ...gone },
+      { do: 'restore-secret', ...gone, copy: 'nothing-either' },
+    ]);
+    await admin.remove(resources.ConfigMap, 'shop', 'strange');
+  },
+);
