@@ -28,6 +28,10 @@ export function eventText(e: DrillEvent): string {
       return `${e.name} ${e.bound} ${e.when}: ${e.value ?? 'no data'}${e.held ? '' : ', not held'}`;
     case 'abort':
       return `abort condition: ${e.condition}`;
+    case 'distance': {
+      const bound = e.above === undefined ? `below ${e.below}` : `above ${e.above}`;
+      return `abort condition ${e.condition}: ${e.value ?? 'no data'}, aborts ${bound}`;
+    }
     case 'budget':
       return `${e.slo}: ${(100 * e.spentOfPeriod).toFixed(2)}% of the period's budget spent`;
     case 'scenario-record':

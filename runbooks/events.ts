@@ -50,6 +50,8 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     /** The services that it strikes, as the guard counts them; absent in events of older days. */
     struck: z.array(text).optional(),
     state: z.enum(['put', 'confirmed', 'removed']),
+    /** Of `put`: it is taken back by itself so long after the last renewal, if whoever put it dies. */
+    leaseMs: z.number().optional(),
   }),
   z.strictObject({
     kind: z.literal('expectation'),
@@ -117,7 +119,28 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     held: z.boolean(),
   }),
   z.strictObject({ kind: z.literal('abort'), atMs, scenario: text, condition: text }),
-  z.strictObject({ kind: z.literal('budget'), atMs, slo: text, spentOfPeriod: z.number() }),
+  z.strictObject({
+    /** How far an abort condition is from being met; at most once a second while a fault is on. */
+    kind: z.literal('distance'),
+    atMs,
+    scenario: text,
+    condition: text,
+    /** Absent: there is no data. */
+    value: z.number().optional(),
+    above: z.number().optional(),
+    below: z.number().optional(),
+    /** For how long the condition has held, and for how long it must hold to abort; real. */
+    heldMs: z.number(),
+    forMs: z.number(),
+  }),
+  z.strictObject({
+    kind: z.literal('budget'),
+    atMs,
+    slo: text,
+    spentOfPeriod: z.number(),
+    /** The whole budget as minutes in which everything fails, in production time. */
+    budgetMinutes: z.number().optional(),
+  }),
   z.strictObject({
     kind: z.literal('scenario-record'),
     atMs,

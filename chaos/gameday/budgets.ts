@@ -1,7 +1,9 @@
 /** What the run, and each scenario of it, spent of the error budgets: events as the rules counted them. */
 import type { Watch } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
+import type { DrillEvent } from '../../runbooks/events.js';
 import type { BudgetRecord } from '../../runbooks/record.js';
+import { budgetMinutes } from '../../slo/budget/state.js';
 import { budgetRatio, type Slo, sloNames } from '../../slo/index.js';
 import type { Timing } from '../runner/context.js';
 
@@ -64,3 +66,35 @@ export const periodShare = (
   const allowed = periodTotal * budgetRatio(slo.objective);
   return allowed > 0 ? events.bad / allowed : 0;
 };
+
+/** What each SLO has spent since `fromMs`, while a day runs; SLOs without a recorded event are left out. */
+export async function budgetEvents(
+  watch: Pick<Watch, 'query'>,
+  slos: readonly Slo[],
+  timing: Timing,
+  fromMs: number,
+  nowMs: number,
+): Promise<DrillEvent[]> {
+  const range = formatDurationMs(Math.max(1, Math.round(nowMs - fromMs)));
+  const sums = async (series: string): Promise<Map<string, number>> => {
+    const by = `sum by (${sloNames.sloLabel}) (sum_over_time(${series}[${range}]))`;
+    const samples = await watch.query(by, nowMs);
+    return new Map(samples.map((s) => [s.labels[sloNames.sloLabel] ?? '', s.value]));
+  };
+  const bad = await sums(sloNames.badIncrease(timing.stepMs));
+  const totals = await sums(sloNames.totalIncrease(timing.stepMs));
+  return slos.flatMap((slo): DrillEvent[] => {
+    const total = totals.get(slo.id);
+    if (!total) return [];
+    const events = { bad: bad.get(slo.id) ?? 0, total };
+    return [
+      {
+        kind: 'budget',
+        atMs: nowMs,
+        slo: slo.id,
+        spentOfPeriod: periodShare(events, events, slo, timing, nowMs - fromMs),
+        budgetMinutes: budgetMinutes(slo),
+      },
+    ];
+  });
+}

@@ -5,6 +5,7 @@ import { totalsOf } from '../load/points.js';
 import type { SystemDescription } from '../system/model.js';
 
 const everyMs = 1000;
+const budgetEveryMs = 3000;
 
 /** Workloads, and who calls whom by which sidecar or relay. */
 export function systemEvent(system: SystemDescription, atMs: number): DrillEvent {
@@ -21,6 +22,26 @@ export function systemEvent(system: SystemDescription, atMs: number): DrillEvent
       return { from, to };
     }),
   };
+}
+
+/** Again and again, what the day has spent of each budget. Returns how it is stopped. */
+export function tellBudgets(
+  read: () => Promise<DrillEvent[]>,
+  emit: (event: DrillEvent) => void,
+): () => void {
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    // Whether the rules can be asked is watched elsewhere.
+    read()
+      .then(
+        (events) => events.forEach(emit),
+        () => undefined,
+      )
+      .finally(() => (busy = false));
+  }, budgetEveryMs);
+  return () => clearInterval(timer);
 }
 
 /** Of each whole second, once its last requests had time to end. Returns how it is stopped. */

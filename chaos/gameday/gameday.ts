@@ -40,9 +40,9 @@ import { type ReadScenario, readScenarios } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 import { answersFor, factsFor } from './alert-facts.js';
 import { acknowledgementEvents, acknowledgements } from './acknowledgement.js';
-import { budgetOf, eventsOf, periodShare } from './budgets.js';
+import { budgetEvents, budgetOf, eventsOf, periodShare } from './budgets.js';
 import { coverageRunOf } from './coverage.js';
-import { systemEvent, tellLoad } from './day-events.js';
+import { systemEvent, tellBudgets, tellLoad } from './day-events.js';
 import { CertificateLifetimes } from './lifetimes.js';
 import { judgingFor } from './existing.js';
 import type { Judging } from './judging.js';
@@ -250,7 +250,16 @@ class GameDay {
     const { description } = this.#system;
     const emit = (event: DrillEvent): void => view.event?.(event);
     emit(systemEvent(description, clock.nowMs()));
-    this.#stopTelling = tellLoad(load, () => clock.nowMs(), emit);
+    const stopLoad = tellLoad(load, () => clock.nowMs(), emit);
+    const fromMs = clock.nowMs();
+    const stopBudgets = tellBudgets(
+      () => budgetEvents(watch, this.#parts.slos, timing, fromMs, clock.nowMs()),
+      emit,
+    );
+    this.#stopTelling = () => {
+      stopLoad();
+      stopBudgets();
+    };
     view.line(
       `${description.name}: ${counted(description.workloads.length, 'workload')}, ` +
         `${loadText(load)}, watched by ${watch.version}, ` +

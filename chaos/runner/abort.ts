@@ -8,11 +8,25 @@ const windowMs = 2000;
 /** Longer than the client's own timeout of five seconds. */
 const clientSilenceMs = 7000;
 
+/** A condition as it was last seen. */
+export interface AbortReading {
+  condition: string;
+  /** Undefined: there is no data. */
+  value: number | undefined;
+  above: number | undefined;
+  below: number | undefined;
+  /** Real: for how long it has held, and for how long it must hold to abort. */
+  heldMs: number;
+  forMs: number;
+}
+
 export class AbortWatch {
   readonly #conditions: readonly { condition: AbortCondition; forMs: number }[];
   readonly #since = new Map<string, number>();
   readonly #clock: Clock;
   readonly #sources: Sources;
+  /** Of each condition that was looked at, by its name. */
+  readonly readings = new Map<string, AbortReading>();
 
   /** `scale` makes real durations of the nominal ones. */
   constructor(
@@ -37,17 +51,20 @@ export class AbortWatch {
           ? condition.noData === 'abort'
           : (condition.above !== undefined && value > condition.above) ||
             (condition.below !== undefined && value < condition.below);
-      if (!bad) {
-        this.#since.delete(condition.name);
-        continue;
-      }
-      const since = this.#since.get(condition.name) ?? nowMs;
-      this.#since.set(condition.name, since);
       // A single scrape or flush that is late is no loss of data, and a client whose requests hang says nothing
       // before they time out.
       const silenceMs = condition.client === undefined ? windowMs : clientSilenceMs;
       const neededMs = value === undefined ? Math.max(forMs, silenceMs) : forMs;
-      if (nowMs - since < neededMs) continue;
+      const since = bad ? (this.#since.get(condition.name) ?? nowMs) : undefined;
+      const { name, above, below } = condition;
+      const heldMs = since === undefined ? 0 : nowMs - since;
+      this.readings.set(name, { condition: name, value, above, below, heldMs, forMs: neededMs });
+      if (since === undefined) {
+        this.#since.delete(name);
+        continue;
+      }
+      this.#since.set(name, since);
+      if (heldMs < neededMs) continue;
       if (value === undefined) return `${condition.name}: no data of ${exprText(condition)}`;
       const bound =
         condition.above === undefined ? `below ${condition.below}` : `above ${condition.above}`;

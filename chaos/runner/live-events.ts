@@ -3,7 +3,12 @@ import { type DrillEvent, faultWords, withheldEvent } from '../../runbooks/event
 import type { FaultRecord, PhaseKind, ScenarioRecord } from '../../runbooks/record.js';
 import type { Expected, Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
+import type { AbortReading } from './abort.js';
 import { firingsOf, fulfils, receivedMs } from './firings.js';
+import { leaseMs } from './injection.js';
+
+/** How far the abort conditions are is told this often. */
+const distanceEveryMs = 1000;
 
 type Context = Pick<RunContext, 'clock' | 'emit' | 'timing' | 'watch'>;
 
@@ -15,6 +20,7 @@ export class LiveEvents {
   /** Places in `mustFire` of those that came. */
   readonly #came = new Set<number>();
   readonly #stop: () => void;
+  #distancesAtMs = -Infinity;
 
   constructor(context: Context, scenario: Scenario) {
     this.#context = context;
@@ -40,7 +46,8 @@ export class LiveEvents {
       removed: record.endedMs,
     };
     const atMs = times[state] ?? this.#nowMs;
-    this.#emit({ kind: 'fault', atMs, scenario: this.#scenario.id, ...faultWords(record), state });
+    const own = { kind: 'fault' as const, atMs, scenario: this.#scenario.id, state };
+    this.#emit({ ...own, ...faultWords(record), ...(state === 'put' && { leaseMs }) });
     if (state === 'confirmed') this.arm(undefined, atMs);
   }
 
@@ -54,6 +61,26 @@ export class LiveEvents {
       this.#emit({ ...this.#expectation(wanted), atMs: confirmedMs, state: 'armed', deadlineAtMs });
     });
     this.#look();
+  }
+
+  distances(readings: readonly AbortReading[]): void {
+    const atMs = this.#nowMs;
+    if (atMs - this.#distancesAtMs < distanceEveryMs) return;
+    this.#distancesAtMs = atMs;
+    const scenario = this.#scenario.id;
+    for (const { condition, value, above, below, heldMs, forMs } of readings) {
+      this.#emit({
+        kind: 'distance',
+        atMs,
+        scenario,
+        condition,
+        ...(value !== undefined && { value: Number(value.toPrecision(4)) }),
+        ...(above !== undefined && { above }),
+        ...(below !== undefined && { below }),
+        heldMs,
+        forMs,
+      });
+    }
   }
 
   #look(): void {

@@ -333,6 +333,7 @@ export class ScenarioRun {
     this.#lastAbortMs = nowMs;
     void this.sightings.look(nowMs);
     const reason = await this.#abort.tripped();
+    this.live.distances([...this.#abort.readings.values()]);
     if (reason !== undefined) throw new Halt(`abort condition: ${reason}`);
   }
 

@@ -44,6 +44,7 @@ test.concurrent(
     for (const [before, after] of [
       ['fault put', 'fault confirmed'],
       ['fault confirmed', 'expectation armed'],
+      ['fault put', 'distance'],
       ['expectation armed', 'expectation notified'],
       ['expectation notified', 'fault removed'],
       ['fault removed', 'measure'],
