@@ -141,7 +141,7 @@ class Viewer {
   constructor(response: ServerResponse, mayStop: boolean) {
     this.#response = response;
     response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' });
-    response.write(`event: hello\ndata: ${JSON.stringify({ mayStop })}\n\n`);
+    response.write(`event: hello\ndata: ${JSON.stringify({ mayStop, parts: [] })}\n\n`);
     response.on('drain', () => (this.#waits = false));
   }
 

@@ -1,111 +1,85 @@
 /** What callers saw, second by second: the share that was answered, and how long the slowest of twenty took. */
-import { signal } from '@preact/signals';
-import { scaleLinear, type ScaleLinear } from 'd3-scale';
+import { linearScale, linearTicks } from '../../base/axis.js';
 import { percentText } from '../../runbooks/words.js';
-import type { DayView, ScenarioView } from './view.js';
+import { Cursor, pointerMs, TimeAxis, type TimeFrame, ValueTick } from './frame.js';
 import { FaultBands } from './lanes.js';
+import type { DayView, ScenarioView } from './view.js';
 import { clock } from './words.js';
-
-const height = 120;
-const pointer = signal<number | undefined>(undefined);
 
 interface Props {
   day: DayView;
   scenario: ScenarioView;
   nowMs: number;
-  x: ScaleLinear<number, number>;
-  width: number;
+  frame: TimeFrame;
+  /** Of each of the two plots. */
+  height: number;
 }
 
-export function Callers({ day, scenario, nowMs, x, width }: Props) {
-  const [fromMs = 0, toMs = 0] = x.domain();
-  const load = day.load.filter((l) => l.atMs >= fromMs && l.atMs <= toMs + 1000);
-  if (load.length === 0) return <p>Nothing was asked yet.</p>;
+type Load = DayView['load'][number];
+
+const answeredShare = ({ requests, errors }: Load): number => 1 - errors / requests;
+
+export function Callers({ day, scenario, nowMs, frame, height }: Props) {
+  const load = day.load.filter((l) => l.atMs >= frame.fromMs && l.atMs <= frame.toMs + 1000);
   const answered = load.filter((l) => l.requests > 0);
   const slowest = Math.max(10, ...answered.map((l) => l.p95Ms));
-  const share = scaleLinear().domain([0, 1]).range([height, 8]);
-  const late = scaleLinear().domain([0, slowest]).nice().range([height, 8]);
-  const near =
-    pointer.value === undefined
-      ? undefined
-      : answered.reduce((a, b) =>
-          Math.abs(x(b.atMs) - (pointer.value ?? 0)) < Math.abs(x(a.atMs) - (pointer.value ?? 0))
-            ? b
-            : a,
-        );
+  const worst = Math.min(1, ...answered.map(answeredShare));
+  // A few errors among many are seen, too.
+  const low = worst >= 0.95 ? 0.95 : Math.max(0, Math.floor(worst * 10 - 1e-9) / 10);
+  const share = linearScale([low, 1], [height - 9, 9]);
+  const most = linearTicks(0, slowest * 1.25, 3).at(-1) ?? slowest;
+  const late = linearScale([0, Math.max(most, slowest)], [height - 1, 12]);
+  const said = near(answered, pointerMs.value) ?? answered.at(-1);
+  const words = saidOf(said);
   const last = answered.at(-1);
-  const said = near ?? last;
-  const words =
-    said === undefined
-      ? 'no request in this stretch'
-      : `${clock(said.atMs)}: ${percentText(1 - said.errors / said.requests)} answered of ` +
-        `${said.requests} a second, p95 ${said.p95Ms.toFixed(0)} ms`;
-  const move = (event: PointerEvent): void => {
-    const box = (event.currentTarget as Element).getBoundingClientRect();
-    pointer.value = ((event.clientX - box.left) / box.width) * width;
-  };
-  const bands = <FaultBands scenario={scenario} nowMs={nowMs} x={x} height={height} />;
-  return (
-    <div onPointerMove={move} onPointerLeave={() => (pointer.value = undefined)}>
-      <p>
-        <strong>{words}</strong>
-      </p>
-      <svg
-        height={height + 16}
-        viewBox={`0 0 ${width} ${height + 16}`}
-        role="img"
-        aria-label={words}
-      >
-        {bands}
-        {share.ticks(3).map((tick) => (
-          <Tick y={share(tick)} text={percentText(tick)} width={width} />
-        ))}
-        <path
-          class="good-line"
-          d={path(answered.map((l) => [x(l.atMs), share(1 - l.errors / l.requests)]))}
-        />
-        {near && <line class="cursor" x1={x(near.atMs)} x2={x(near.atMs)} y1={0} y2={height} />}
-      </svg>
-      <svg height={height + 24} viewBox={`0 0 ${width} ${height + 24}`} aria-hidden="true">
-        {bands}
-        {late.ticks(3).map((tick) => (
-          <Tick y={late(tick)} text={`${tick} ms`} width={width} />
-        ))}
-        <path class="slow-line" d={path(answered.map((l) => [x(l.atMs), late(l.p95Ms)]))} />
-        {near && <line class="cursor" x1={x(near.atMs)} x2={x(near.atMs)} y1={0} y2={height} />}
-        {x.ticks(6).map((tick) => (
-          <text class="soft" x={x(tick)} y={height + 18} text-anchor="middle">
-            {clock(tick)}
-          </text>
-        ))}
-      </svg>
-      <p>
-        <svg width="34" height="10" style={{ display: 'inline', width: '34px' }} aria-hidden="true">
-          <path class="good-line" d="M0,5 h34" />
-        </svg>{' '}
-        answered{'  '}
-        <svg width="34" height="10" style={{ display: 'inline', width: '34px' }} aria-hidden="true">
-          <path class="slow-line" d="M0,5 h34" />
-        </svg>{' '}
-        p95
-      </p>
-    </div>
-  );
-}
-
-function Tick({ y, text, width }: { y: number; text: string; width: number }) {
+  const box = { scenario, nowMs, frame };
   return (
     <>
-      <line class="grid" x1={0} x2={width} y1={y} y2={y} />
-      <text class="soft" x={2} y={y - 3}>
-        {text}
-      </text>
+      <p class="said" aria-live="off">
+        {words}
+      </p>
+      <svg width={frame.width} height={height} role="img" aria-label={`answered: ${words}`}>
+        <FaultBands {...box} height={height} named />
+        {linearTicks(low, 1, 3).map((tick) => (
+          <ValueTick key={tick} frame={frame} y={share(tick)} text={percentText(tick)} />
+        ))}
+        {last && (
+          <circle class="good-dot" cx={frame.x(last.atMs)} cy={share(answeredShare(last))} r={4} />
+        )}
+        <path
+          class="good-line"
+          d={steps(answered.map((l) => [frame.x(l.atMs), share(answeredShare(l))]))}
+        />
+        <Cursor frame={frame} height={height} />
+      </svg>
+      <svg width={frame.width} height={height + 24} role="img" aria-label={`p95: ${words}`}>
+        <FaultBands {...box} height={height} />
+        {linearTicks(0, Math.max(most, slowest), 3).map((tick) => (
+          <ValueTick key={tick} frame={frame} y={late(tick)} text={`${tick} ms`} />
+        ))}
+        {last && <circle class="slow-dot" cx={frame.x(last.atMs)} cy={late(last.p95Ms)} r={4} />}
+        <path class="slow-line" d={steps(answered.map((l) => [frame.x(l.atMs), late(l.p95Ms)]))} />
+        <Cursor frame={frame} height={height} />
+        <TimeAxis frame={frame} y={height} />
+      </svg>
     </>
   );
 }
 
+const near = (load: readonly Load[], atMs: number | undefined): Load | undefined =>
+  atMs === undefined || load.length === 0
+    ? undefined
+    : load.reduce((a, b) => (Math.abs(b.atMs - atMs) < Math.abs(a.atMs - atMs) ? b : a));
+
+function saidOf(load: Load | undefined) {
+  if (load === undefined) return 'no request in this stretch';
+  const { atMs, requests, p95Ms } = load;
+  const share = percentText(answeredShare(load));
+  return `${clock(atMs)}: ${share} answered of ${requests} requests in a second, p95 ${p95Ms.toFixed(0)} ms`;
+}
+
 /** In steps: a second's value is known when it ends, and no effect may seem to come before its cause. */
-const path = (points: readonly (readonly [number, number])[]): string =>
+const steps = (points: readonly (readonly [number, number])[]): string =>
   points
     .map(([px, py], i) =>
       i === 0 ? `M${px.toFixed(1)},${py.toFixed(1)}` : `H${px.toFixed(1)}V${py.toFixed(1)}`,

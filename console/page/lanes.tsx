@@ -1,96 +1,118 @@
 /** A lane for each expected alert: from the confirmed fault over the theory's band to the deadline, until it rings. */
-import type { ScaleLinear } from 'd3-scale';
+import { wakes } from '../../runbooks/pager.js';
+import { shortened } from '../../runbooks/report/frame.js';
+import { Cursor, gutter, type TimeFrame } from './frame.js';
 import { laneText } from './lane-text.js';
 import { type Lane, laneName, type OtherAlert, type ScenarioView } from './view.js';
 import { clock } from './words.js';
 
-const laneHeight = 46;
+export const laneHeight = 42;
+/** Below this width a lane's state stands under its name. */
+const narrow = 640;
+const heightIn = ({ width }: TimeFrame): number => laneHeight + (width < narrow ? 18 : 0);
 
 interface LanesProps {
   scenario: ScenarioView;
   nowMs: number;
-  x: ScaleLinear<number, number>;
-  width: number;
+  frame: TimeFrame;
 }
 
-export function Lanes({ scenario, nowMs, x, width }: LanesProps) {
-  const rows = scenario.lanes.length + scenario.others.length;
+export function Lanes({ scenario, nowMs, frame }: LanesProps) {
+  const { lanes, others } = scenario;
+  const rows = lanes.length + others.length;
   if (rows === 0) {
-    return <p>No alert is awaited yet: lanes begin when the fault is seen to work.</p>;
+    return <p class="empty">No alert is awaited yet: lanes begin when the fault takes effect.</p>;
   }
-  const height = rows * laneHeight + 6;
-  const label = `${scenario.lanes.length} expected alerts, ${scenario.others.length} others`;
+  const step = heightIn(frame);
+  const height = rows * step + 4;
+  const told = lanes.map((lane) => `${laneName(lane)}: ${laneText(lane, nowMs)}`);
+  const label = [...told, ...others.map((o) => `${o.alert}: beside those awaited`)].join('; ');
   return (
-    <svg height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
-      <FaultBands scenario={scenario} nowMs={nowMs} x={x} height={height} />
-      {scenario.lanes.map((lane, i) => (
-        <LaneRow lane={lane} top={i * laneHeight} nowMs={nowMs} x={x} />
+    <svg width={frame.width} height={height} role="img" aria-label={label}>
+      <FaultBands scenario={scenario} nowMs={nowMs} frame={frame} height={height} />
+      {lanes.map((lane, i) => (
+        <LaneRow key={i} lane={lane} top={i * step} nowMs={nowMs} frame={frame} />
       ))}
-      {scenario.others.map((other, i) => (
-        <OtherRow other={other} top={(scenario.lanes.length + i) * laneHeight} x={x} />
+      {others.map((other, i) => (
+        <OtherRow key={`other ${i}`} other={other} top={(lanes.length + i) * step} frame={frame} />
       ))}
+      <Cursor frame={frame} height={height} />
     </svg>
   );
 }
 
-function LaneRow({
-  lane,
-  top,
-  nowMs,
-  x,
-}: {
-  lane: Lane;
+const leftOf = (width: number): number => (width < narrow ? 2 : gutter);
+const below = (width: number) => (width < narrow ? { x: leftOf(width), dy: 17 } : { dx: 8 });
+
+interface RowProps {
   top: number;
-  nowMs: number;
-  x: ScaleLinear<number, number>;
-}) {
-  const y = top + 32;
+  frame: TimeFrame;
+}
+
+function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: number }) {
+  const y = top + heightIn(frame) - 12;
+  const { x, width } = frame;
   const { armedAtMs, deadlineAtMs, notifiedAtMs, theory } = lane;
   const at = notifiedAtMs ?? Math.max(armedAtMs, nowMs);
   const isLate = at > deadlineAtMs || lane.missed !== undefined;
+  const state = isLate ? 'late' : notifiedAtMs === undefined ? 'dot' : 'rang';
+  const mark = { late: '✗', dot: '…', rang: '✓' }[state];
   const from = theory && x(Math.max(theory.earliestAtMs, armedAtMs));
   return (
     <g>
-      <text x={4} y={top + 16}>
-        {notifiedAtMs !== undefined && !isLate ? '✓ ' : isLate ? '✗ ' : '… '}
-        {laneName(lane)} ({lane.severity}): {laneText(lane, nowMs)}
+      <text class="lane-text" x={leftOf(width)} y={top + 16}>
+        <tspan class={`name ${state}`}>
+          {mark} {laneName(lane)}
+        </tspan>
+        <tspan class="soft" dx={8}>
+          {wakes(lane.severity) ? 'page' : lane.severity}
+        </tspan>
+        <tspan class={isLate ? 'late' : ''} {...below(width)}>
+          {laneText(lane, nowMs)}
+        </tspan>
       </text>
       <line class="track" x1={x(armedAtMs)} x2={x(deadlineAtMs)} y1={y} y2={y} />
-      <line class="band-edge" x1={x(deadlineAtMs)} x2={x(deadlineAtMs)} y1={y - 8} y2={y + 8} />
       {theory && from !== undefined && (
         <rect
           class="theory"
           x={from}
-          y={y - 6}
-          width={Math.max(2, x(theory.latestAtMs) - from)}
-          height={12}
-        />
+          y={y - 7}
+          rx={3}
+          width={Math.max(3, x(theory.latestAtMs) - from)}
+          height={14}
+        >
+          <title>By the rule's arithmetic it fires within this band.</title>
+        </rect>
       )}
+      <line class={`run ${state}`} x1={x(armedAtMs)} x2={x(at)} y1={y} y2={y} />
+      <line class="deadline" x1={x(deadlineAtMs)} x2={x(deadlineAtMs)} y1={y - 9} y2={y + 9}>
+        <title>The deadline: {clock(deadlineAtMs)}</title>
+      </line>
       {notifiedAtMs === undefined ? (
-        <circle class={isLate ? 'late' : 'dot'} cx={x(at)} cy={y} r={5} />
+        <circle class={`mark ${state}`} cx={x(at)} cy={y} r={5} />
       ) : (
-        <path class={isLate ? 'late' : 'rang'} d={`M${x(at)},${y - 9} l7,12 h-14 z`} />
+        <path class={`mark ${state}`} d={`M${x(at)},${y - 7}l6,7l-6,7l-6,-7z`} />
       )}
     </g>
   );
 }
 
-function OtherRow({
-  other,
-  top,
-  x,
-}: {
-  other: OtherAlert;
-  top: number;
-  x: ScaleLinear<number, number>;
-}) {
-  const y = top + 32;
+function OtherRow({ other, top, frame }: RowProps & { other: OtherAlert }) {
+  const { x, toMs, width } = frame;
+  const y = top + heightIn(frame) - 12;
+  const from = x(other.atMs);
+  const until = x(other.resolvedAtMs ?? toMs);
   return (
     <g>
-      <text x={4} y={top + 16}>
-        + {other.alert} ({other.severity}): beside those that are awaited, at {clock(other.atMs)}
+      <text class="lane-text" x={leftOf(width)} y={top + 16}>
+        <tspan class="name">+ {other.alert}</tspan>
+        <tspan class="soft" dx={8}>
+          {wakes(other.severity) ? 'page' : other.severity}
+        </tspan>
+        <tspan {...below(width)}>beside those that are awaited, at {clock(other.atMs)}</tspan>
       </text>
-      <rect class="dot" x={x(other.atMs) - 5} y={y - 5} width={10} height={10} />
+      <line class="other" x1={from} x2={Math.max(from + 2, until)} y1={y} y2={y} />
+      <rect class="mark other" x={from - 4.5} y={y - 4.5} width={9} height={9} />
     </g>
   );
 }
@@ -99,37 +121,46 @@ function OtherRow({
 export function FaultBands({
   scenario,
   nowMs,
-  x,
+  frame: { x, toMs },
   height,
+  named,
 }: {
   scenario: ScenarioView;
   nowMs: number;
-  x: ScaleLinear<number, number>;
+  frame: TimeFrame;
   height: number;
+  named?: boolean;
 }) {
+  const seen = scenario.faults.flatMap((fault) => {
+    const { confirmedAtMs: from } = fault;
+    return from === undefined ? [] : [{ ...fault, from, end: fault.removedAtMs ?? nowMs }];
+  });
+  const names = [...new Set(seen.map((f) => `${f.kind} on ${f.target}`))];
+  const first = seen[0];
   return (
     <>
-      {scenario.faults.map((fault) => {
-        const from = fault.confirmedAtMs;
-        if (from === undefined) return null;
-        const end = fault.removedAtMs ?? nowMs;
-        return (
-          <g>
-            <rect
-              class="band"
-              x={x(from)}
-              y={0}
-              width={Math.max(1, x(end) - x(from))}
-              height={height}
-            >
-              <title>
-                {fault.kind} on {fault.target}, {clock(from)} to {clock(end)}
-              </title>
-            </rect>
-            <line class="band-edge" x1={x(from)} x2={x(from)} y1={0} y2={height} />
-          </g>
-        );
-      })}
+      {seen.map(({ kind, target, from, end }, i) => (
+        <rect
+          key={i}
+          class="band"
+          x={x(from)}
+          y={0}
+          width={Math.max(1, x(end) - x(from))}
+          height={height}
+        >
+          <title>
+            {kind} on {target}, {clock(from)} to {clock(end)}
+          </title>
+        </rect>
+      ))}
+      {seen.map(({ from }, i) => (
+        <line key={i} class="band-edge" x1={x(from)} x2={x(from)} y1={0} y2={height} />
+      ))}
+      {named && first && (
+        <text class="fault-name" x={x(first.from) + 8} y={height - 8}>
+          ✱ {shortened(names.slice(0, 3).join(', '), (x(toMs) - x(first.from)) / 8)}
+        </text>
+      )}
     </>
   );
 }

@@ -1,65 +1,144 @@
 /** Who calls whom, what is struck, and how far it may hurt. Callers stand left of what they call. */
-import { blastRadius, type DayView, type ScenarioView, struckBy } from './view.js';
+import { blastRadius, type DayView, type ScenarioView } from './view.js';
 
-const [columnWidth, rowHeight, nodeWidth, nodeHeight] = [150, 56, 122, 34];
+const [columnWidth, rowHeight, nodeWidth, nodeHeight] = [158, 58, 118, 34];
+/** How far the hull reaches beyond a node. */
+const reach = 9;
+/** Above this many nodes only those that are struck or may be hurt are drawn, and whom they call. */
+const manyNodes = 40;
+
+interface Place {
+  x: number;
+  y: number;
+}
 
 export function Topology({ day, scenario }: { day: DayView; scenario: ScenarioView | undefined }) {
   const { system } = day;
-  if (!system) return <p>The system has not said what it is made of.</p>;
+  if (!system) return <p class="empty">The system has not yet said what it is made of.</p>;
   const active = (scenario?.faults ?? []).filter((f) => f.removedAtMs === undefined);
-  const targets = active.map((f) => f.target);
-  const struck = new Set(targets.flatMap((target) => struckBy(system, target)));
-  const hurt = blastRadius(system, targets);
-  const places = placesOf([...system.services, ...system.dependencies], system.calls);
-  const width = Math.max(...[...places.values()].map((p) => p.x)) + nodeWidth + 8;
-  const height = Math.max(...[...places.values()].map((p) => p.y)) + nodeHeight + 8;
-  const words =
-    targets.length === 0
-      ? `${system.services.length} services, none struck`
-      : hurt.size === 0
-        ? `struck: ${targets.join(', ')}, which is not in this picture`
-        : `struck: ${targets.join(', ')}; may be hurt: ${[...hurt].join(', ')}`;
+  const struck = new Set(active.flatMap((f) => f.struck ?? []));
+  const hurt = blastRadius(system, [...struck]);
+  const all = [...system.services, ...system.dependencies];
+  const near = new Set([...hurt, ...system.calls.filter((c) => hurt.has(c.from)).map((c) => c.to)]);
+  const shown = all.length <= manyNodes ? all : all.filter((n) => near.has(n)).slice(0, manyNodes);
+  const places = placesOf(shown, system.calls);
+  const calls = system.calls.filter(({ from, to }) => places.has(from) && places.has(to));
+  const words = wordsOf(active, struck, hurt, all.length);
   return (
     <>
-      <svg viewBox={`-4 -4 ${width} ${height}`} role="img" aria-label={words}>
-        {system.calls.map(({ from, to }) => {
-          const [a, b] = [places.get(from), places.get(to)];
-          if (!a || !b) return null;
-          const [ax, bx] = [a.x + nodeWidth, b.x];
-          const [ay, by] = [a.y + nodeHeight / 2, b.y + nodeHeight / 2];
-          const middle = (ax + bx) / 2;
-          return (
-            <path class="edge" d={`M${ax},${ay} C${middle},${ay} ${middle},${by} ${bx},${by}`} />
-          );
-        })}
+      <svg class="topology" viewBox={boxOf([...places.values()])} role="img" aria-label={words}>
+        <Hull hurt={hurt} calls={calls} places={places} />
+        {calls.map(({ from, to }) => (
+          <path key={`${from} ${to}`} class="edge" d={edgePath(places, from, to)} />
+        ))}
         {[...places].map(([name, { x, y }]) => (
-          <g>
+          <g key={name}>
             <rect
               class={`node ${struck.has(name) ? 'struck' : hurt.has(name) ? 'hurt' : ''}`}
               x={x}
               y={y}
-              rx={6}
+              rx={system.dependencies.includes(name) ? 17 : 6}
               width={nodeWidth}
               height={nodeHeight}
             />
-            <text x={x + nodeWidth / 2} y={y + 21} text-anchor="middle">
+            <text x={x + nodeWidth / 2} y={y + 22} text-anchor="middle">
               {struck.has(name) ? '✱ ' : ''}
-              {name.length > 16 ? `${name.slice(0, 15)}…` : name}
+              {name.length > 15 ? `${name.slice(0, 14)}…` : name}
               <title>{name}</title>
             </text>
           </g>
         ))}
       </svg>
-      <p>{words}</p>
+      <p class="soft">
+        {words}
+        {shown.length < all.length && `; ${shown.length} of ${all.length} nodes are drawn`}
+      </p>
     </>
   );
 }
 
-/** A column further right than each of its callers; a circle of calls stays within the columns that there are. */
+function wordsOf(
+  active: ScenarioView['faults'],
+  struck: ReadonlySet<string>,
+  hurt: ReadonlySet<string>,
+  count: number,
+): string {
+  if (active.length === 0) return `${count} services and dependencies, none struck`;
+  const faults = active.map((f) => `${f.kind} on ${f.target}`).join(', ');
+  if (struck.size === 0) return `${faults}: the events do not say which service that strikes`;
+  const others = [...hurt].filter((name) => !struck.has(name));
+  const may = others.length === 0 ? 'nothing calls it' : `may be hurt: ${others.join(', ')}`;
+  return `${faults}; struck: ${[...struck].join(', ')}; ${may}`;
+}
+
+/** One shape around all that may be hurt and the calls between: drawn twice, so that only its rim is seen. */
+function Hull({
+  hurt,
+  calls,
+  places,
+}: {
+  hurt: ReadonlySet<string>;
+  calls: readonly { from: string; to: string }[];
+  places: ReadonlyMap<string, Place>;
+}) {
+  const within = calls.filter(({ from, to }) => hurt.has(from) && hurt.has(to));
+  const layer = (grown: number) => (
+    <>
+      {within.map(({ from, to }) => (
+        <path
+          key={`${from} ${to}`}
+          d={edgePath(places, from, to)}
+          style={{ strokeWidth: `${16 + 2 * grown}px` }}
+        />
+      ))}
+      {[...places].map(
+        ([name, { x, y }]) =>
+          hurt.has(name) && (
+            <rect
+              key={name}
+              x={x - reach - grown}
+              y={y - reach - grown}
+              rx={14 + grown}
+              width={nodeWidth + 2 * (reach + grown)}
+              height={nodeHeight + 2 * (reach + grown)}
+            />
+          ),
+      )}
+    </>
+  );
+  return (
+    <>
+      <g class="hull rim">{layer(1.5)}</g>
+      <g class="hull">{layer(0)}</g>
+    </>
+  );
+}
+
+function edgePath(places: ReadonlyMap<string, Place>, from: string, to: string): string {
+  const [a, b] = [places.get(from), places.get(to)];
+  if (!a || !b) return '';
+  const [ax, bx] = [a.x + nodeWidth, b.x];
+  const [ay, by] = [a.y + nodeHeight / 2, b.y + nodeHeight / 2];
+  const bend = Math.max(20, Math.abs(bx - ax) / 2);
+  return `M${ax},${ay} C${ax + bend},${ay} ${bx - bend},${by} ${bx},${by}`;
+}
+
+function boxOf(places: readonly Place[]): string {
+  const margin = reach + 4;
+  const width = Math.max(0, ...places.map((p) => p.x)) + nodeWidth + 2 * margin;
+  const top = Math.min(0, ...places.map((p) => p.y)) - margin;
+  const bottom = Math.max(0, ...places.map((p) => p.y)) + nodeHeight + margin;
+  return `${-margin} ${top} ${width} ${bottom - top}`;
+}
+
+/**
+ * A column further right than each of its callers, each column in the middle of the height; a circle of calls stays
+ * within the columns that there are.
+ */
 function placesOf(
   names: readonly string[],
   calls: readonly { from: string; to: string }[],
-): Map<string, { x: number; y: number }> {
+): Map<string, Place> {
   const column = new Map(names.map((name) => [name, 0]));
   for (let i = 0; i < names.length; i++) {
     for (const { from, to } of calls) {
@@ -69,13 +148,17 @@ function placesOf(
       }
     }
   }
-  const used = new Map<number, number>();
-  return new Map(
-    names.map((name) => {
-      const at = column.get(name) ?? 0;
-      const row = used.get(at) ?? 0;
-      used.set(at, row + 1);
-      return [name, { x: at * columnWidth, y: row * rowHeight }];
-    }),
-  );
+  const columns = new Map<number, string[]>();
+  for (const name of names) {
+    const at = column.get(name) ?? 0;
+    columns.set(at, [...(columns.get(at) ?? []), name]);
+  }
+  const places = new Map<string, Place>();
+  for (const [at, own] of columns) {
+    own.forEach((name, row) => {
+      const y = (row - (own.length - 1) / 2) * rowHeight;
+      places.set(name, { x: at * columnWidth, y });
+    });
+  }
+  return places;
 }

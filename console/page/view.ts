@@ -25,9 +25,21 @@ export interface FaultView {
   id: string;
   kind: string;
   target: string;
+  /** Services; undefined in events of older days. */
+  struck?: string[];
   putAtMs: number;
   confirmedAtMs?: number;
   removedAtMs?: number;
+  /** It lapses by itself so long after its last renewal. */
+  leaseMs?: number;
+}
+
+/** What one SLO has spent of its period's budget since the day began. */
+export interface BudgetView {
+  slo: string;
+  spentOfPeriod: number;
+  /** The whole budget as minutes in which everything fails, in production time; undefined where it was not told. */
+  budgetMinutes?: number;
 }
 
 export interface OtherAlert {
@@ -51,6 +63,8 @@ export interface ScenarioView {
   others: OtherAlert[];
   measures: Of<'measure'>[];
   abort?: string;
+  /** Of each abort condition, as it was last seen. */
+  distances: Of<'distance'>[];
 }
 
 export interface DayView {
@@ -66,7 +80,8 @@ export interface DayView {
   tickets: number;
   /** Alerts that fire, by name and labels. */
   open: Set<string>;
-  budgets: Of<'budget'>[];
+  /** The one that spent most first. */
+  budgets: BudgetView[];
   notes: Of<'note'>[];
   firstMs: number;
   lastMs: number;
@@ -89,6 +104,7 @@ export function viewAt(events: readonly DrillEvent[], untilMs: number): DayView 
     lastMs: known.at(-1)?.atMs ?? 0,
   };
   for (const event of known) take(day, event);
+  day.budgets.sort((a, b) => b.spentOfPeriod - a.spentOfPeriod);
   return day;
 }
 
@@ -109,8 +125,7 @@ function take(day: DayView, event: DrillEvent): void {
       day.load.push(event);
       return;
     case 'budget':
-      day.budgets.push(event);
-      return;
+      return takeBudget(day, event);
     case 'note':
       day.notes.push(event);
       return;
@@ -122,6 +137,15 @@ function take(day: DayView, event: DrillEvent): void {
     default:
       return takeOfScenario(day, event);
   }
+}
+
+/** The final figures of a day say no minutes: those that were told while it ran hold for them. */
+function takeBudget({ budgets }: DayView, event: Of<'budget'>): void {
+  const { slo, spentOfPeriod, budgetMinutes } = event;
+  const own = budgets.find((b) => b.slo === slo) ?? { slo, spentOfPeriod };
+  if (!budgets.includes(own)) budgets.push(own);
+  own.spentOfPeriod = spentOfPeriod;
+  if (budgetMinutes !== undefined) own.budgetMinutes = budgetMinutes;
 }
 
 function takeAlert(day: DayView, { alert, severity, labels, state, atMs }: Of<'alert'>): void {
@@ -158,7 +182,7 @@ function takeAlert(day: DayView, { alert, severity, labels, state, atMs }: Of<'a
 }
 
 type ScenarioEvent = Of<
-  'scenario' | 'phase' | 'fault' | 'expectation' | 'theory' | 'measure' | 'abort'
+  'scenario' | 'phase' | 'fault' | 'expectation' | 'theory' | 'measure' | 'abort' | 'distance'
 >;
 
 function takeOfScenario(day: DayView, event: ScenarioEvent): void {
@@ -173,6 +197,7 @@ function takeOfScenario(day: DayView, event: ScenarioEvent): void {
       lanes: [],
       others: [],
       measures: [],
+      distances: [],
     });
     return;
   }
@@ -196,6 +221,11 @@ function takeOfScenario(day: DayView, event: ScenarioEvent): void {
     case 'abort':
       scenario.abort = event.condition;
       return;
+    case 'distance': {
+      const at = scenario.distances.findIndex((d) => d.condition === event.condition);
+      scenario.distances.splice(at < 0 ? scenario.distances.length : at, at < 0 ? 0 : 1, event);
+      return;
+    }
     default:
       return takeLane(scenario, event);
   }
@@ -203,10 +233,11 @@ function takeOfScenario(day: DayView, event: ScenarioEvent): void {
 
 function takeFault(
   { faults }: ScenarioView,
-  { id, fault, target, state, atMs }: Of<'fault'>,
+  { id, fault, target, struck, state, atMs, leaseMs }: Of<'fault'>,
 ): void {
   if (state === 'put') {
-    faults.push({ id, kind: fault, target, putAtMs: atMs });
+    const known = { ...(struck && { struck }), ...(leaseMs !== undefined && { leaseMs }) };
+    faults.push({ id, kind: fault, target, putAtMs: atMs, ...known });
     return;
   }
   const own = faults.findLast((f) => f.id === id);
@@ -248,22 +279,15 @@ export function laneName({ alert, labels }: Lane): string {
   return values.length === 0 ? alert : `${alert} (${values.map(([, v]) => v).join(', ')})`;
 }
 
-/** Whom a fault may hurt: what it strikes, and whoever calls that, directly or not. */
-export function blastRadius(system: Of<'system'>, targets: readonly string[]): Set<string> {
-  const struck = targets.flatMap((target) => struckBy(system, target));
+/** Whom a fault may hurt: the services that it strikes, and whoever calls those, directly or not. */
+export function blastRadius(
+  { calls }: Pick<Of<'system'>, 'calls'>,
+  struck: readonly string[],
+): Set<string> {
   const hurt = new Set(struck);
   for (let before = -1; before !== hurt.size;) {
     before = hurt.size;
-    for (const { from, to } of system.calls) if (hurt.has(to)) hurt.add(from);
+    for (const { from, to } of calls) if (hurt.has(to)) hurt.add(from);
   }
   return hurt;
-}
-
-/** The nodes that a target names: a service, a workload, a sidecar, or the caller's end of a call. */
-export function struckBy(system: Of<'system'>, target: string): string[] {
-  const nodes = [...system.services, ...system.dependencies];
-  const [from, to] = target.split('/');
-  if (to !== undefined && from !== undefined) return nodes.filter((n) => n === to || n === from);
-  const plain = target.replace(/-proxy$/, '').replace(/-\d+$/, '');
-  return nodes.filter((n) => n === target || n === plain);
 }

@@ -1,17 +1,10 @@
 /** Scales with round numbers, and lines that fit them. */
+import { niceStep } from '../../base/axis.js';
 
 export interface Scale {
   min: number;
   max: number;
   ticks: number[];
-}
-
-/** 1, 2 or 5 times a power of ten, at least `rough`. */
-export function niceStep(rough: number): number {
-  if (!(rough > 0) || !Number.isFinite(rough)) return 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].find((m) => m * power >= rough * 0.999) as number;
-  return step * power;
 }
 
 /** A scale over what is drawn, with `count` intervals or fewer. */

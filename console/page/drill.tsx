@@ -1,0 +1,348 @@
+/** Drill, live: the one screen that a room watches, and scrubs afterwards. */
+import { eventText } from '../../runbooks/event-text.js';
+import { percentText } from '../../runbooks/words.js';
+import { Callers } from './callers.js';
+import {
+  chosenMs,
+  chosenScenario,
+  day,
+  ended,
+  events,
+  firstMs,
+  hello,
+  lastMs,
+  nowMs,
+  playing,
+  scenario,
+  shownMs,
+  stop,
+  stopped,
+} from './drill-state.js';
+import { Pointed, Sized, timeFrame } from './frame.js';
+import { laneHeight, Lanes } from './lanes.js';
+import { Topology } from './topology.js';
+import type { BudgetView, DayView, ScenarioView } from './view.js';
+import { clock, minutesText, span } from './words.js';
+
+const shownEvents = 150;
+const shownBudgets = 4;
+/** After so long without a word a runner is taken for dead. */
+const silentMs = 5000;
+
+export function Drill() {
+  const view = day.value;
+  const own = scenario.value;
+  return (
+    <div class="drill">
+      <header class="drill-head">
+        <h1>
+          {view.title} {view.verdict && <span class={view.verdict}>{view.verdict}</span>}
+        </h1>
+        <Figures view={view} />
+      </header>
+      <ScenarioChoice view={view} />
+      <div class="column">
+        <section>
+          <h2>What is struck, and how far it may hurt</h2>
+          <Topology day={view} scenario={own} />
+        </section>
+        {own && <Said own={own} />}
+        {own && own.verdict === undefined && <Aborts own={own} />}
+        <Budgets budgets={view.budgets} />
+        <Log />
+      </div>
+      {own ? (
+        <Axis view={view} own={own} />
+      ) : (
+        <section>
+          <p class="empty">
+            No scenario has begun. Start a drill whose --out is the folder that this console reads:
+            firedrill gameday run.
+          </p>
+        </section>
+      )}
+      <Scrub />
+    </div>
+  );
+}
+
+function Figures({ view }: { view: DayView }) {
+  const last = view.load.findLast((l) => l.requests > 0);
+  const share = last && percentText(1 - last.errors / last.requests);
+  const rows: [string, string, string][] = [
+    ['pages that people would have got', String(view.pages), view.pages > 0 ? 'late' : ''],
+    ['tickets', String(view.tickets), ''],
+    ['answered', share ?? 'no data', ''],
+    ['p95', last ? `${last.p95Ms.toFixed(0)} ms` : 'no data', ''],
+  ];
+  return (
+    <dl class="figures">
+      {rows.map(([name, value, mark]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd class={mark}>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function ScenarioChoice({ view }: { view: DayView }) {
+  const ids = [...new Set([...view.planned, ...view.scenarios.map((s) => s.id)])];
+  return (
+    <nav class="scenarios" aria-label="scenarios">
+      {ids.map((id) => {
+        const own = view.scenarios.find((s) => s.id === id);
+        const state = own?.verdict ?? own?.phase ?? 'to come';
+        return (
+          <button
+            key={id}
+            disabled={!own}
+            aria-pressed={scenario.value?.id === id}
+            onClick={() => {
+              chosenScenario.value = id;
+              if (own?.endedAtMs !== undefined) chosenMs.value = own.endedAtMs;
+            }}
+          >
+            {own?.title ?? id} <span class={`state ${state}`}>{state}</span>
+          </button>
+        );
+      })}
+    </nav>
+  );
+}
+
+function Axis({ view, own }: { view: DayView; own: ScenarioView }) {
+  const until = Math.max(
+    own.endedAtMs ?? shownMs.value,
+    ...own.lanes.map((l) => l.deadlineAtMs),
+    own.startedAtMs + 5000,
+  );
+  const lanes = own.lanes.length + own.others.length;
+  return (
+    <section class="axis-of-all">
+      <Sized>
+        {(width, height) => {
+          const frame = timeFrame(own.startedAtMs, until, width);
+          const plot = height === undefined ? 128 : plotHeight(height, lanes);
+          const parts = { scenario: own, nowMs: shownMs.value, frame };
+          return (
+            <Pointed frame={frame}>
+              <h2>
+                What callers see <Key name="good-line" text="answered" />
+                <Key name="slow-line" text="p95" />
+              </h2>
+              {view.load.length === 0 ? (
+                <p class="empty">Nothing was asked yet.</p>
+              ) : (
+                <Callers day={view} {...parts} height={plot} />
+              )}
+              <h2>Who must be told, and when</h2>
+              <Lanes {...parts} />
+            </Pointed>
+          );
+        }}
+      </Sized>
+    </section>
+  );
+}
+
+/** Of each of two plots, so that with the lanes they fill the height that there is. */
+const plotHeight = (height: number, lanes: number): number =>
+  Math.max(96, Math.min(300, (height - 160 - Math.max(1, lanes) * laneHeight) / 2));
+
+function Key({ name, text }: { name: string; text: string }) {
+  return (
+    <span class="key">
+      <svg width="30" height="10" aria-hidden="true">
+        <path class={name} d="M0,5h30" />
+      </svg>
+      {text}
+    </span>
+  );
+}
+
+function Said({ own }: { own: ScenarioView }) {
+  if (own.verdict === undefined && own.abort === undefined) return null;
+  return (
+    <section>
+      <h2>
+        {own.title}: <span class={own.verdict ?? ''}>{own.verdict ?? own.phase}</span>
+      </h2>
+      {own.abort !== undefined && <p class="missed">Aborted: {own.abort}</p>}
+      <ul>
+        {own.reasons.map((reason) => (
+          <li key={reason}>{reason}</li>
+        ))}
+        {own.measures
+          .filter((m) => !m.held)
+          .map((m) => (
+            <li key={`${m.name} ${m.when}`}>
+              {m.name} {m.when} the fault: {m.value ?? 'no data'}, wanted {m.bound}
+            </li>
+          ))}
+      </ul>
+      {own.verdict === 'PASS' && <p class="held">Every claim of this scenario held.</p>}
+    </section>
+  );
+}
+
+/** How far each abort condition is: the bar is full where it is met. */
+function Aborts({ own }: { own: ScenarioView }) {
+  if (own.distances.length === 0) return null;
+  return (
+    <section>
+      <h2>What would abort it</h2>
+      {own.distances.map(({ condition, value, above, below, heldMs, forMs }) => {
+        const near =
+          value === undefined
+            ? 0
+            : above !== undefined
+              ? value / above
+              : value > 0
+                ? (below ?? 0) / value
+                : 1;
+        const bound = above === undefined ? `below ${below}` : `above ${above}`;
+        const held = heldMs > 0 ? `, so for ${span(heldMs)} of ${span(forMs)}` : '';
+        const text = `${value ?? 'no data'}; aborts ${bound}${held}`;
+        return (
+          <div class="gauge" key={condition}>
+            <span>{condition}</span>
+            <span class="soft">{text}</span>
+            <Bar share={near} kind={heldMs > 0 ? 'met' : ''} />
+          </div>
+        );
+      })}
+    </section>
+  );
+}
+
+function Budgets({ budgets }: { budgets: readonly BudgetView[] }) {
+  const spent = budgets.filter((b) => b.spentOfPeriod > 0);
+  if (budgets.length === 0) return null;
+  return (
+    <section>
+      <h2>Error budget spent</h2>
+      {spent.length === 0 && <p class="soft">None, of {budgets.length} SLOs.</p>}
+      {spent.slice(0, shownBudgets).map(({ slo, spentOfPeriod, budgetMinutes }) => (
+        <div class="gauge" key={slo}>
+          <span>{slo}</span>
+          <span class="soft">
+            {budgetMinutes === undefined
+              ? `${percentText(spentOfPeriod)} of the period's`
+              : `${minutesText(spentOfPeriod * budgetMinutes)} of ${minutesText(budgetMinutes)}`}
+          </span>
+          <Bar share={spentOfPeriod} kind="spent" />
+        </div>
+      ))}
+      {spent.length > shownBudgets && <p class="soft">and {spent.length - shownBudgets} more</p>}
+    </section>
+  );
+}
+
+function Bar({ share, kind }: { share: number; kind: string }) {
+  const width = `${(100 * Math.max(0, Math.min(1, share))).toFixed(1)}%`;
+  return (
+    <span class={`bar ${kind}`} aria-hidden="true">
+      <span style={{ width }} />
+    </span>
+  );
+}
+
+function Log() {
+  const quiet = new Set(['load', 'distance', 'budget', 'system']);
+  const shown = events.value.filter((e) => e.atMs <= shownMs.value && !quiet.has(e.kind));
+  const last = shown.toSorted((a, b) => b.atMs - a.atMs).slice(0, shownEvents);
+  return (
+    <section class="log-of-events">
+      <h2>Events, the last first</h2>
+      <div class="log" tabIndex={0} role="log" aria-label="events">
+        {last.map((event, i) => (
+          <p key={shown.length - i}>
+            <time>{clock(event.atMs)}</time>
+            {eventText(event)}
+          </p>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Scrub() {
+  if (!Number.isFinite(firstMs.value)) return null;
+  const isLive = chosenMs.value === undefined;
+  return (
+    <footer class="scrub">
+      <button
+        onClick={() => {
+          chosenMs.value = undefined;
+          playing.value = false;
+        }}
+        aria-pressed={isLive}
+      >
+        {ended.value ? 'The end' : 'Live'}
+      </button>
+      {ended.value && (
+        <button
+          onClick={() => (playing.value = !playing.value)}
+          aria-pressed={playing.value}
+          title="four times as fast as it was"
+        >
+          {playing.value ? 'Pause' : 'Play'}
+        </button>
+      )}
+      <input
+        type="range"
+        aria-label="moment of the drill"
+        aria-valuetext={clock(shownMs.value)}
+        min={firstMs.value}
+        max={ended.value ? lastMs.value : nowMs.value}
+        step={100}
+        value={shownMs.value}
+        onInput={(e) => {
+          chosenScenario.value = undefined;
+          chosenMs.value = Number(e.currentTarget.value);
+        }}
+      />
+      <span class="moment">
+        {clock(shownMs.value)} UTC, {span(shownMs.value - firstMs.value)} after the start
+      </span>
+      <Stop />
+    </footer>
+  );
+}
+
+/** What is left after Stop, and what becomes of the faults where the runner has died: they are leases, and lapse. */
+function Stop() {
+  const open = day.value.scenarios.flatMap((s) =>
+    s.faults.filter((f) => f.removedAtMs === undefined),
+  );
+  const leaseMs = Math.max(0, ...open.map((f) => f.leaseMs ?? 0));
+  const asked = stopped.value;
+  const sinceMs = asked?.atMs ?? lastMs.value;
+  const leftMs = sinceMs + leaseMs - nowMs.value;
+  const lapse =
+    leaseMs === 0
+      ? ''
+      : leftMs > 0
+        ? `, and would lapse by itself in ${span(leftMs)}`
+        : ', and has lapsed by itself unless it was renewed';
+  let said = '';
+  if (ended.value) said = '';
+  else if (asked?.refused !== undefined) said = `Not stopped: ${asked.refused}`;
+  else if (asked && open.length > 0) said = `Stopping: ${open.length} fault is on${lapse}`;
+  else if (asked) said = 'Stopped: no fault is on.';
+  else if (nowMs.value - lastMs.value > silentMs && open.length > 0) {
+    said = `No word from the runner for ${span(nowMs.value - lastMs.value)}: its fault is on${lapse}`;
+  }
+  return (
+    <>
+      <span role="status">{said}</span>
+      {hello.value.mayStop && !ended.value && (
+        <button class="stop" disabled={asked !== undefined} onClick={() => void stop()}>
+          Stop
+        </button>
+      )}
+    </>
+  );
+}
