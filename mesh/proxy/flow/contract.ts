@@ -1,23 +1,9 @@
 /**
  * What passes between the flow, which decides and counts, and the fronts, which move bytes. No sockets here.
  *
- * A front, for each request:
- *
- *     const flow = outbound.begin(outbound.destinationFor(authority, originalDst), request);
- *     wait flow.delayMs (an injected fault; normally 0)
- *     loop:
- *       if (flow.refusal) { answer it; flow.ended('complete', …); return }
- *       const endpoint = flow.pick();
- *       if (!endpoint) { if (!flow.refusal) wait flow.waitMs; continue }        // nothing is ready yet: queue
- *       send the request's head and body to the endpoint
- *       before a response head: flow.tryFailed(why)   -> 'retry': wait flow.retryDelayMs(), continue
- *                                                        'fail': flow.refusal is now what to answer
- *       at the response's head: flow.responded(status, grpcStatus) -> 'retry': drop the response, as above
- *                                                                     'relay': send it on
- *     flow.ended(how, …)                                                        // exactly once, whatever happened
- *
- * A client that leaves, or a deadline that passes, while a try is under way needs only `ended`, or
- * `tryFailed('request-timeout')` where the client can still be answered.
+ * `../tries.ts` asks the flow at each fixed point and tells the front: it is the one loop of all protocols. A front
+ * begins (`outbound.begin(outbound.destinationFor(authority, originalDst), request)`), reports `responded` at the head
+ * of an answer, and tells the end by `ended`, exactly once, whatever happened.
  */
 
 /**
@@ -67,10 +53,17 @@ export interface HeaderEdits {
  */
 export type HeaderList = readonly string[];
 
-/** What to answer instead of going on. */
-export interface Refusal {
-  /** `reset`: close without an answer (TCP RST, RST_STREAM). `blackhole`: answer nothing until the client leaves. */
+/** What to do instead of going on. */
+export interface Refused {
+  /**
+   * `answer`: say so, which of an opaque connection is its end. `reset`: close without an answer (TCP RST, RST_STREAM).
+   * `blackhole`: answer nothing until the client leaves.
+   */
   readonly kind: 'answer' | 'reset' | 'blackhole';
+}
+
+/** What to answer a request. */
+export interface Refusal extends Refused {
   readonly status: number;
   /** Of a gRPC request, which is answered 200 with this and the message in trailers; -1: not gRPC. */
   readonly grpcStatus: number;
@@ -152,27 +145,39 @@ export interface RouteLabel {
   readonly name: string;
 }
 
-/** One request with all its tries. */
-export interface Flow {
-  readonly route: RouteLabel;
-  /** Looked at after begin(), after a pick() of undefined and after a 'fail': then it is what to answer. */
-  readonly refusal: Refusal | undefined;
-  /** From begin to the response's end; 0: none. */
-  readonly requestTimeoutMs: number;
-  /** From each pick to the response's head; 0: none. */
-  readonly perTryTimeoutMs: number;
-  /** Between two reads or writes of the stream; 0: none. */
-  readonly idleTimeoutMs: number;
+/** What a request and an opaque connection have in common, and tries.ts drives. */
+export interface Tried {
+  /** Looked at after the beginning, after a pick() of undefined and after a 'fail': then it is what to do. */
+  readonly refusal: Refused | undefined;
   /** Injected: wait so long before the first pick, or before answering the refusal. */
   readonly delayMs: number;
   /** Injected: pass on at most so many bytes a second in each direction; 0: no limit. */
   readonly bytesPerSecond: number;
-  /** Protocols that the client may change to by Upgrade, in lower case. */
-  readonly upgrades: readonly string[];
   /** Of an injected delay or silence: whoever waits is called when that is over before its time. */
   readonly hold?: { release: (() => void) | undefined } | undefined;
   /** After a pick() of undefined without a refusal: ask again then. */
   readonly waitMs: number;
+  /** From each pick to the response's head; 0: none. */
+  readonly perTryTimeoutMs: number;
+  /** After the first pick() that gave an endpoint: where a copy goes. */
+  readonly mirror: MirrorTarget | undefined;
+  /** The endpoint of the next try, never one tried already while another is ready. */
+  pick(): EndpointState | undefined;
+  tryFailed(failure: TryFailure): 'retry' | 'fail';
+  /** How long to wait before the retry's pick(); full jitter, 0 to the backoff. */
+  retryDelayMs(): number;
+}
+
+/** One request with all its tries. */
+export interface Flow extends Tried {
+  readonly route: RouteLabel;
+  readonly refusal: Refusal | undefined;
+  /** From begin to the response's end; 0: none. */
+  readonly requestTimeoutMs: number;
+  /** Between two reads or writes of the stream; 0: none. */
+  readonly idleTimeoutMs: number;
+  /** Protocols that the client may change to by Upgrade, in lower case. */
+  readonly upgrades: readonly string[];
   /** Keep at most so many bytes of the body for a retry. 0: no retry can come, keep nothing. */
   readonly retryBufferBytes: number;
   readonly requestHeaders: HeaderEdits | undefined;
@@ -182,17 +187,10 @@ export interface Flow {
   /** Rewritten path with its query, and authority; undefined: as the client sent it. */
   readonly path: string | undefined;
   readonly authority: string | undefined;
-  /** After the first pick() that gave an endpoint: where a copy goes. */
-  readonly mirror: MirrorTarget | undefined;
-  /** The endpoint of the next try, never one tried already while another is ready. */
-  pick(): EndpointState | undefined;
   /** The body outgrew retryBufferBytes, or it has been passed on and was not kept: no retry from here on. */
   forbidRetry(): void;
-  tryFailed(failure: TryFailure): 'retry' | 'fail';
   /** At the response's head; `grpcStatus` where it is there already (trailers only), else -1. Not for 1xx but 101. */
   responded(status: number, grpcStatus: number): 'relay' | 'retry';
-  /** How long to wait before the retry's pick(); full jitter, 0 to the backoff. */
-  retryDelayMs(): number;
   /**
    * `grpcStatus` from the trailers, else -1; 2 of a gRPC response that ended without one. Bytes of
    * bodies, as the client sent and received them.
@@ -200,18 +198,12 @@ export interface Flow {
   ended(how: End, grpcStatus: number, requestBytes: number, responseBytes: number): void;
 }
 
-/** One opaque TCP connection, outbound or inbound. As Flow, but there is no response's head. */
-export interface ConnectionFlow {
-  /** Looked at after connect(), a pick() of undefined and a 'fail': what to do to the client's connection. */
-  readonly refusal: 'close' | 'reset' | 'blackhole' | undefined;
-  readonly delayMs: number;
-  readonly bytesPerSecond: number;
-  readonly hold?: Flow['hold'];
-  readonly waitMs: number;
-  pick(): EndpointState | undefined;
+/**
+ * One opaque TCP connection, outbound or inbound: its answer begins when it is connected. `tryFailed` comes before
+ * connected() only: a connection whose bytes have been passed on is never tried again.
+ */
+export interface ConnectionFlow extends Tried {
   /** The connection to the endpoint is up (after its TLS handshake). */
   connected(): void;
-  /** Before connected() only: a connection whose bytes have been passed on is never tried again. */
-  tryFailed(failure: TryFailure): 'retry' | 'fail';
   ended(how: End, sentBytes: number, receivedBytes: number): void;
 }

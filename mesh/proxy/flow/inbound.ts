@@ -90,9 +90,9 @@ export class InboundFlow {
             identity: peer.identity,
           })
         : undefined;
-    let refusal: ConnectionFlow['refusal'] = verdict.allowed ? undefined : 'close';
-    if (strike?.blackhole) refusal = 'blackhole';
-    else if (strike && (strike.reset || strike.abortStatus > 0)) refusal = 'reset';
+    let refusal: ConnectionFlow['refusal'] = verdict.allowed ? undefined : { kind: 'answer' };
+    if (strike?.blackhole) refusal = { kind: 'blackhole' };
+    else if (strike && (strike.reset || strike.abortStatus > 0)) refusal = { kind: 'reset' };
     let holds = false;
     return {
       get refusal() {
@@ -102,6 +102,8 @@ export class InboundFlow {
       bytesPerSecond: strike?.bytesPerSecond ?? 0,
       hold: strike?.hold,
       waitMs: 0,
+      perTryTimeoutMs: 0,
+      mirror: undefined,
       pick() {
         if (!holds) target.pending++;
         holds = true;
@@ -111,9 +113,10 @@ export class InboundFlow {
       connected: () => undefined,
       tryFailed() {
         target.failures++;
-        refusal = 'close';
+        refusal = { kind: 'answer' };
         return 'fail';
       },
+      retryDelayMs: () => 0,
       ended() {
         strike?.hold?.end();
         if (holds) target.pending--;

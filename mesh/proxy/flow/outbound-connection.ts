@@ -17,6 +17,8 @@ export class OutboundConnection implements ConnectionFlow {
   bytesPerSecond = 0;
   hold: Hold | undefined = undefined;
   waitMs = 0;
+  readonly perTryTimeoutMs = 0;
+  readonly mirror = undefined;
   #endpoint: EndpointRecord | undefined;
   #isProbe = false;
   #judged = false;
@@ -31,7 +33,7 @@ export class OutboundConnection implements ConnectionFlow {
       destination.routes.find((r) => r.matcher.always && !r.source.respond) ??
       destination.defaultRoute;
     this.#backend = route.share().backend;
-    if (destination.refused !== '') this.refusal = 'close';
+    if (destination.refused !== '') this.refusal = { kind: 'answer' };
     if (parts.faults.outbound > 0) {
       const strike = parts.faults.strike('outbound', {
         destination: destination.name,
@@ -44,8 +46,8 @@ export class OutboundConnection implements ConnectionFlow {
         this.delayMs = strike.delayMs;
         this.hold = strike.hold;
         this.bytesPerSecond = strike.bytesPerSecond;
-        if (strike.blackhole) this.refusal = 'blackhole';
-        else if (strike.reset || strike.abortStatus > 0) this.refusal = 'reset';
+        if (strike.blackhole) this.refusal = { kind: 'blackhole' };
+        else if (strike.reset || strike.abortStatus > 0) this.refusal = { kind: 'reset' };
       }
     }
   }
@@ -60,7 +62,7 @@ export class OutboundConnection implements ConnectionFlow {
       const unreadyMs = backend.unreadySinceMs < 0 ? 0 : nowMs - backend.unreadySinceMs;
       if (unreadyMs >= failFastMs || (!this.#waits && backend.waiting >= limits.maxPending)) {
         this.#stopWaiting();
-        this.refusal = 'close';
+        this.refusal = { kind: 'answer' };
       } else {
         if (!this.#waits) {
           this.#waits = true;
@@ -102,8 +104,12 @@ export class OutboundConnection implements ConnectionFlow {
       this.#release();
     }
     if (this.#tried.length < maxTries && this.#backend.candidates.length > 0) return 'retry';
-    this.refusal = 'close';
+    this.refusal = { kind: 'answer' };
     return 'fail';
+  }
+
+  retryDelayMs(): number {
+    return 0;
   }
 
   ended(how: End, _sentBytes: number, _receivedBytes: number): void {

@@ -1,9 +1,10 @@
 /** Bytes that nobody looks into, from a client's connection to an endpoint's and back, each side ended as it ends. */
-import type { ConnectionFlow, End, TryFailure } from '../flow/contract.js';
-import { Deadline, type DeadlineWheel } from '../listen/deadlines.js';
+import type { ConnectionFlow, End, EndpointState } from '../flow/contract.js';
+import type { DeadlineWheel } from '../listen/deadlines.js';
 import type { Connector } from '../listen/connect.js';
 import { maxLookedAt, spokenIn } from '../listen/detection.js';
 import type { Wire, WireUser } from '../listen/wire.js';
+import { type Front, Tries } from '../tries.js';
 
 export interface OpaqueParts {
   readonly deadlines: DeadlineWheel;
@@ -22,18 +23,17 @@ export interface Answers {
   readonly failed: string;
 }
 
-export class OpaqueConnection implements WireUser {
+export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
   readonly #parts: OpaqueParts;
   readonly #client: Wire;
   readonly #flow: ConnectionFlow;
-  readonly #deadline: Deadline;
+  readonly #tries: Tries<ConnectionFlow>;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #attempt: { cancel(): void } | undefined;
   #server: Wire | undefined;
   #clientEnded = false;
   #serverEnded = false;
-  #over = false;
   #sentBytes = 0;
   #receivedBytes = 0;
   #restsUntilMs = 0;
@@ -53,7 +53,7 @@ export class OpaqueConnection implements WireUser {
     this.#parts = parts;
     this.#client = client;
     this.#flow = flow;
-    this.#deadline = new Deadline(parts.deadlines, (nowMs) => this.#due(nowMs));
+    this.#tries = new Tries(this, parts.deadlines);
     client.user = this;
     const { first, refusesHttp } = heard;
     if (refusesHttp) this.#line = first;
@@ -61,56 +61,47 @@ export class OpaqueConnection implements WireUser {
   }
 
   start(): void {
-    const { delayMs, hold } = this.#flow;
-    if (hold) hold.release = () => this.#letGo();
     this.#client.resume();
-    if (delayMs > 0) this.#deadline.at(this.#parts.deadlines.nowMs() + delayMs);
-    else this.#try();
+    this.#tries.begin(this.#flow, 0, 0, this.#parts.deadlines.nowMs());
   }
 
-  #try(): void {
-    const flow = this.#flow;
-    if (this.#refused()) return;
-    const endpoint = flow.pick();
-    if (!endpoint) {
-      if (this.#refused()) return;
-      this.#deadline.at(this.#parts.deadlines.nowMs() + Math.max(1, flow.waitMs));
-      return;
-    }
+  send(endpoint: EndpointState): void {
     this.#attempt = this.#parts.connector.connectOpaque(endpoint, {
       connected: (wire) => this.#connected(wire),
-      failed: (failure) => this.#failed(failure),
+      failed: (failure) => {
+        this.#attempt = undefined;
+        this.#tries.failed(failure);
+      },
     });
   }
 
-  /** The injected fault that it waits for is over. */
-  #letGo(): void {
-    if (this.#over) return;
-    if (this.#flow.refusal === 'blackhole') this.#finish('upstream-broke', true);
-    else if (!this.#server && !this.#attempt) this.#deadline.at(this.#parts.deadlines.nowMs());
-  }
-
-  #refused(): boolean {
-    const { refusal } = this.#flow;
-    if (refusal === undefined) return false;
-    // A black hole takes bytes and says nothing.
-    if (refusal === 'blackhole') this.#held = [];
-    else this.#finish(refusal === 'reset' ? 'upstream-broke' : 'complete', refusal === 'reset');
-    return true;
-  }
-
-  #failed(failure: TryFailure): void {
+  cancel(): void {
+    this.#attempt?.cancel();
     this.#attempt = undefined;
-    if (this.#over) return;
-    if (this.#flow.tryFailed(failure) === 'retry') this.#try();
-    else if (!this.#refused()) this.#finish('upstream-broke', true);
+  }
+
+  mirror(): void {
+    // Nobody copies bytes whose meaning nobody knows.
+  }
+
+  answer(): void {
+    this.#finish('complete', false);
+  }
+
+  cut(how: End): void {
+    this.#finish(how, true);
+  }
+
+  get #isOver(): boolean {
+    return this.#tries.flow === undefined;
   }
 
   #connected(wire: Wire): void {
     this.#attempt = undefined;
-    if (this.#over) return wire.destroy();
+    if (this.#isOver) return wire.destroy();
     this.#server = wire;
     this.#flow.connected();
+    this.#tries.heard('relay', false);
     wire.user = {
       onBytes: (buffer, length) => this.#receive(buffer, length),
       onEnd: () => {
@@ -139,7 +130,11 @@ export class OpaqueConnection implements WireUser {
     this.#sentBytes += length;
     const server = this.#server;
     if (!server) {
-      if (this.#flow.refusal === 'blackhole') return;
+      // A black hole takes bytes and says nothing.
+      if (this.#tries.isSilent) {
+        this.#held = [];
+        return;
+      }
       this.#hold(Buffer.from(buffer.subarray(0, length)));
       if (this.#heldBytes >= maxHeldBytes) this.#client.pause();
       return;
@@ -184,7 +179,7 @@ export class OpaqueConnection implements WireUser {
   }
 
   #endIfBoth(): void {
-    if (!this.#clientEnded || !this.#serverEnded || this.#over) return;
+    if (!this.#clientEnded || !this.#serverEnded || this.#isOver) return;
     const server = this.#server;
     this.#close('complete');
     this.#client.endThenDestroy(0);
@@ -193,13 +188,13 @@ export class OpaqueConnection implements WireUser {
 
   /** An error on one side becomes a reset on the other: what has come is not all. */
   #broke(code: string | undefined, how: End): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     const isClean = code === undefined && this.#clientEnded && this.#serverEnded;
     this.#finish(isClean ? 'complete' : how, !isClean);
   }
 
   #finish(how: End, reset: boolean): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     const server = this.#server;
     const answers = this.#answers;
     this.#close(how);
@@ -215,11 +210,10 @@ export class OpaqueConnection implements WireUser {
   }
 
   #close(how: End): void {
-    this.#over = true;
-    this.#deadline.cancel();
-    this.#attempt?.cancel();
+    this.cancel();
     this.#held = [];
-    this.#flow.ended(how, this.#sentBytes, this.#receivedBytes);
+    this.#tries.over()?.ended(how, this.#sentBytes, this.#receivedBytes);
+    this.#tries.close();
     this.#parts.onClosed(this);
   }
 
@@ -233,17 +227,19 @@ export class OpaqueConnection implements WireUser {
     this.#restsUntilMs = fromMs + (bytes / bytesPerSecond) * 1000;
     this.#client.pause();
     this.#server?.pause();
-    this.#deadline.at(this.#restsUntilMs);
+    this.#tries.lookAt(this.#restsUntilMs);
   }
 
-  #due(nowMs: number): void {
-    if (this.#over) return;
-    if (this.#restsUntilMs === 0) return this.#try();
-    if (nowMs < this.#restsUntilMs) return this.#deadline.at(this.#restsUntilMs);
+  look(nowMs: number): void {
+    if (nowMs < this.#restsUntilMs) return this.#tries.lookAt(this.#restsUntilMs);
     this.#restsUntilMs = 0;
     this.#client.resume();
     this.#server?.resume();
   }
+
+  // No limit is set to the time in which nothing moves.
+  readonly movedBytes = 0;
+  readonly endsIdle = false;
 
   abandon(): void {
     this.#finish('client-gone', false);

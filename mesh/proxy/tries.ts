@@ -1,0 +1,251 @@
+/**
+ * One request on its way to an answer, whatever protocol carries it: when it is sent and where to, tried again, copied,
+ * refused, and given up. An opaque connection too: it is a request whose answer begins when it is connected.
+ *
+ *     begin → delay → pick → wait for an endpoint, pick again … → send → heard → over
+ *                      ↑_____________ backoff _______________ failed
+ *
+ * The flow decides (flow/contract.ts), a front moves bytes, and this asks the one and tells the other, so that every
+ * protocol does the same at the same points. Each front has one of these for what is under way; HTTP/1.1 uses it again
+ * for the next request of its connection.
+ */
+import type { EndpointState, End, MirrorTarget, Tried, TryFailure } from './flow/contract.js';
+import { Deadline, type DeadlineWheel } from './listen/deadlines.js';
+
+export interface Front<F extends Tried> {
+  /** Opens a way to the endpoint and sends what there is of the request: then heard(), failed(), or it is cancelled. */
+  send(endpoint: EndpointState, flow: F): void;
+  /** Lets go of the try under way, from which nothing is heard any more. `isOver`: it has said all. */
+  cancel(isOver: boolean): void;
+  /** Sends a copy there, too. */
+  mirror(target: MirrorTarget, flow: F): void;
+  /** Answers in place of an endpoint, and is over. */
+  answer(refusal: NonNullable<F['refusal']>): void;
+  /** Ends what cannot be answered, or not to its end, so that nobody takes it for the whole; and is over. */
+  cut(how: End): void;
+  /** Grows with every byte that moves. */
+  readonly movedBytes: number;
+  /** Whether its standing still, for as long as it may, is a reason to end it. */
+  readonly endsIdle: boolean;
+  /** The time that it asked for by lookAt(). */
+  look(nowMs: number): void;
+}
+
+const enum Phase {
+  /** A delay, a backoff, or until an endpoint is ready. */
+  Waiting,
+  /** The way is being opened, or the request is out and its answer has not begun. */
+  Trying,
+  Answering,
+  /** An injected black hole. */
+  Silent,
+}
+
+export class Tries<F extends Tried> {
+  readonly #front: Front<F>;
+  readonly #wheel: DeadlineWheel;
+  #deadline: Deadline | undefined;
+  /** What is under way; undefined: nothing. */
+  flow: F | undefined;
+  #phase: Phase = Phase.Waiting;
+  #isMirrored = false;
+  /** When it began, until the first try: no need to look at the clock again. */
+  #freshMs = 0;
+  #requestDueMs = Infinity;
+  #tryDueMs = Infinity;
+  #waitDueMs = Infinity;
+  #idleDueMs = Infinity;
+  #lookDueMs = Infinity;
+  #idleMs = 0;
+  #movedBytes = 0;
+
+  constructor(front: Front<F>, wheel: DeadlineWheel) {
+    this.#front = front;
+    this.#wheel = wheel;
+  }
+
+  /** The answer has begun: nothing can be tried again. */
+  get isAnswering(): boolean {
+    return this.#phase === Phase.Answering && this.flow !== undefined;
+  }
+
+  /** Nothing will ever be answered. */
+  get isSilent(): boolean {
+    return this.#phase === Phase.Silent && this.flow !== undefined;
+  }
+
+  /** `requestMs` from `nowMs` to the answer's end, `idleMs` without a byte: 0 means no limit. */
+  begin(flow: F, requestMs: number, idleMs: number, nowMs: number): void {
+    this.flow = flow;
+    this.#phase = Phase.Waiting;
+    this.#isMirrored = false;
+    this.#idleMs = idleMs;
+    this.#freshMs = nowMs;
+    if (requestMs > 0) this.#armFor((this.#requestDueMs = nowMs + requestMs));
+    if (idleMs > 0) this.#markIdle(nowMs);
+    if (flow.hold) flow.hold.release = () => this.#released(flow);
+    if (flow.delayMs > 0) this.#wait(flow.delayMs);
+    else this.#next(flow);
+  }
+
+  /** Asks the flow where to, until a try is on its way or there is something to answer. */
+  #next(flow: F): void {
+    if (flow.refusal) return this.#refuse(flow);
+    const endpoint = flow.pick();
+    if (!endpoint) {
+      if (flow.refusal) return this.#refuse(flow);
+      return this.#wait(Math.max(1, flow.waitMs));
+    }
+    this.#phase = Phase.Trying;
+    if (flow.mirror && !this.#isMirrored) {
+      this.#isMirrored = true;
+      this.#front.mirror(flow.mirror, flow);
+    }
+    if (flow.perTryTimeoutMs > 0) {
+      this.#tryDueMs = (this.#freshMs || this.#wheel.nowMs()) + flow.perTryTimeoutMs;
+      this.#armFor(this.#tryDueMs);
+    }
+    this.#freshMs = 0;
+    this.#front.send(endpoint, flow);
+  }
+
+  /** The try is lost, before its answer or in the middle of it, and the front has let go of it. */
+  failed(why: TryFailure): void {
+    const { flow } = this;
+    if (!flow) return;
+    this.#tryDueMs = Infinity;
+    if (this.#phase === Phase.Answering) {
+      return this.#front.cut(why === 'slow-client' ? 'client-gone' : 'upstream-broke');
+    }
+    if (flow.tryFailed(why) === 'retry') this.#retry(flow);
+    else this.#refuse(flow);
+  }
+
+  /** The answer begins, or the flow wants another (`isOver`: this was all of it). False: it is not passed on. */
+  heard(verdict: 'relay' | 'retry', isOver: boolean): boolean {
+    this.#tryDueMs = Infinity;
+    if (verdict === 'relay') {
+      this.#phase = Phase.Answering;
+      return true;
+    }
+    this.#front.cancel(isOver);
+    this.#retry(this.flow as F);
+    return false;
+  }
+
+  #retry(flow: F): void {
+    const delayMs = flow.retryDelayMs();
+    if (delayMs > 0) this.#wait(delayMs);
+    else this.#next(flow);
+  }
+
+  #refuse(flow: F): void {
+    const { refusal } = flow;
+    if (!refusal) throw new Error('a flow that failed without saying how');
+    if (refusal.kind === 'answer') return this.#front.answer(refusal);
+    if (refusal.kind === 'reset') return this.#front.cut('complete');
+    this.#phase = Phase.Silent;
+    this.#requestDueMs = Infinity;
+    this.#idleDueMs = Infinity;
+  }
+
+  /** The injected fault that it waits for is over. */
+  #released(flow: F): void {
+    if (this.flow !== flow) return;
+    if (flow.refusal?.kind === 'blackhole') this.#front.cut('complete');
+    else if (this.#phase === Phase.Waiting) this.#wait(0);
+  }
+
+  /** It is over: gives the flow, exactly once, for its end to be told. */
+  over(): F | undefined {
+    const { flow } = this;
+    this.flow = undefined;
+    this.#requestDueMs = Infinity;
+    this.#tryDueMs = Infinity;
+    this.#waitDueMs = Infinity;
+    this.#idleDueMs = Infinity;
+    this.#lookDueMs = Infinity;
+    return flow;
+  }
+
+  /** Nothing begins here any more. */
+  close(): void {
+    this.#deadline?.cancel();
+  }
+
+  // Time.
+
+  /** No limit to the whole from here on: an upgraded connection lasts. */
+  lasts(): void {
+    this.#requestDueMs = Infinity;
+  }
+
+  /** Front.look() then, or where it was asked for earlier. */
+  lookAt(dueMs: number): void {
+    if (dueMs >= this.#lookDueMs) return;
+    this.#lookDueMs = dueMs;
+    this.#armFor(dueMs);
+  }
+
+  #wait(delayMs: number): void {
+    this.#phase = Phase.Waiting;
+    this.#freshMs = 0;
+    this.#waitDueMs = this.#wheel.nowMs() + delayMs;
+    this.#armFor(this.#waitDueMs);
+  }
+
+  /** Looked at when it may have passed, so that no read or write needs to look at a clock. */
+  #markIdle(nowMs: number): void {
+    this.#movedBytes = this.#front.movedBytes;
+    this.#armFor((this.#idleDueMs = nowMs + this.#idleMs));
+  }
+
+  /** A later time than the one that is armed is found when that one comes. */
+  #armFor(dueMs: number): void {
+    const deadline = (this.#deadline ??= new Deadline(this.#wheel, (nowMs) => this.#due(nowMs)));
+    if (dueMs < deadline.dueMs) deadline.at(dueMs);
+  }
+
+  #due(nowMs: number): void {
+    if (!this.flow) return;
+    this.#look(this.flow, nowMs);
+    const dueMs = Math.min(
+      this.#requestDueMs,
+      this.#tryDueMs,
+      this.#waitDueMs,
+      this.#idleDueMs,
+      this.#lookDueMs,
+    );
+    if (dueMs !== Infinity) this.#armFor(dueMs);
+  }
+
+  #look(flow: F, nowMs: number): void {
+    if (this.#lookDueMs <= nowMs) {
+      this.#lookDueMs = Infinity;
+      this.#front.look(nowMs);
+      if (this.flow !== flow) return;
+    }
+    if (this.#requestDueMs <= nowMs) return this.#tooLate('request-timeout');
+    if (this.#tryDueMs <= nowMs) {
+      this.#front.cancel(false);
+      return this.failed('try-timeout');
+    }
+    if (this.#waitDueMs <= nowMs) {
+      this.#waitDueMs = Infinity;
+      if (this.#phase === Phase.Waiting) this.#next(flow);
+    } else if (this.#idleDueMs <= nowMs) {
+      const isMoving = this.#front.movedBytes !== this.#movedBytes;
+      if (isMoving || !this.#front.endsIdle) this.#markIdle(nowMs);
+      else this.#tooLate('idle-timeout');
+    }
+  }
+
+  #tooLate(how: 'request-timeout' | 'idle-timeout'): void {
+    this.#requestDueMs = Infinity;
+    this.#idleDueMs = Infinity;
+    if (this.#phase === Phase.Answering) return this.#front.cut(how);
+    this.#front.cancel(false);
+    // Also where it is the client that says nothing.
+    this.failed('request-timeout');
+  }
+}
