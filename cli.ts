@@ -1,48 +1,12 @@
 #!/usr/bin/env node
 /** The one command line: every folder adds its verbs here, and a user's mistake ends as a sentence, not a stack. */
-import { Command } from 'commander';
-import { inGroups } from './base/command-groups.js';
+import type { Command } from 'commander';
 import { exitCode, messageOf, UserError } from './base/errors.js';
 import { oldRuntimeWarning } from './base/old-runtime.js';
-import { packageVersion } from './base/paths.js';
-import { registerProxy } from './mesh/proxy/commands.js';
-import { registerController } from './mesh/controller/commands.js';
-import { registerKubernetes } from './mesh/kubernetes/commands.js';
-import { registerSimulation } from './mesh/simulation/commands.js';
-import { registerSlo } from './slo/commands.js';
-import { registerPromql } from './slo/promql/commands.js';
-import { registerAlerts } from './alerts/commands.js';
-import { registerWatch } from './alerts/watch/serve/command.js';
-import { registerConsole } from './console/command.js';
-import { registerDrift } from './alerts/drift/command.js';
-import { registerChaos } from './chaos/commands.js';
-import { registerRunbooks } from './runbooks/commands.js';
-import { registerCompletion } from './base/completion-command.js';
-import { registerTools } from './base/tools-command.js';
+import { commandLine } from './command-line.js';
 
 async function main(argv: string[]): Promise<number> {
-  const program = new Command('firedrill')
-    .description('Write an SLO once, and know, measured, that the right alert fires in time.')
-    .version(packageVersion())
-    .showHelpAfterError('(firedrill --help lists the commands)')
-    .exitOverride();
-  registerProxy(program);
-  registerController(program);
-  registerKubernetes(program, async () =>
-    (await import('./alerts/library/monitoring.js')).monitoringParts(),
-  );
-  registerSimulation(program);
-  registerSlo(program);
-  registerPromql(program);
-  registerAlerts(program);
-  registerWatch(program);
-  registerDrift(program);
-  registerChaos(program);
-  registerRunbooks(program);
-  registerConsole(program);
-  registerTools(program);
-  registerCompletion(program);
-  inGroups(program);
+  const program = await commandLine(argv.slice(2));
   program.hook('preAction', (_, command) => {
     if (!stays.has(nameOf(command))) return;
     const warning = oldRuntimeWarning(process.versions.node);

@@ -1,40 +1,108 @@
 /** Shell completion: one line for a shell's start-up file, which asks this program what may come next. */
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { UserError } from './errors.js';
 
+/** One word that may come next; shells that can show a description show it. */
+export interface Candidate {
+  word: string;
+  description: string;
+}
+
+/**
+ * The values that an argument or an option takes where the package knows them, such as the names of scenarios: by the
+ * command's name (`runbook show`), or by the command's and the option's (`gameday run --scenarios`).
+ */
+export type KnownValues = Readonly<Record<string, () => Promise<readonly Candidate[]>>>;
+
+// Each line is a word, a tab, a description.
 const scripts: Record<string, string> = {
   bash: `_firedrill() {
-  mapfile -t COMPREPLY < <(firedrill __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  mapfile -t COMPREPLY < <(firedrill __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)
 }
 complete -o default -F _firedrill firedrill
 `,
   zsh: `#compdef firedrill
 _firedrill() {
   local -a found
-  found=("\${(@f)$(firedrill __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  compadd -a found || _files
+  local line
+  for line in "\${(@f)$(firedrill __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+    [[ -n $line ]] && found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+  done
+  (( $#found )) && _describe firedrill found || _files
 }
 compdef _firedrill firedrill
 `,
-  fish: `complete -c firedrill -a '(firedrill __complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+  fish: `function __firedrill
+  firedrill __complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
+end
+complete -c firedrill -f -n 'count (__firedrill) >/dev/null' -a '(__firedrill)'
 `,
 };
 
-/** The commands and options that may stand in place of the last of `words`; empty where only a file can. */
-export function completionsFor(program: Command, words: readonly string[]): string[] {
+/**
+ * What may stand in place of the last of `words`: commands, options, an option's choices, or known values. Empty where
+ * only a file can.
+ */
+export async function completionsFor(
+  program: Command,
+  words: readonly string[],
+  known: KnownValues = {},
+): Promise<Candidate[]> {
   let command = program;
+  const path: string[] = [];
   for (const word of words.slice(0, -1)) {
     const next = command.commands.find((c) => c.name() === word || c.aliases().includes(word));
-    if (next) command = next;
+    if (!next) continue;
+    command = next;
+    path.push(next.name());
   }
   const typed = words.at(-1) ?? '';
-  const candidates = typed.startsWith('-')
-    ? [...command.options.map((o) => o.long ?? o.short ?? ''), '--help']
-    : command.commands.map((c) => c.name()).filter((name) => !name.startsWith('__'));
-  return candidates.filter((c) => c !== '' && c.startsWith(typed)).toSorted();
+  const before = words.at(-2) ?? '';
+  const option = command.options.find((o) => o.long === before || o.short === before);
+  const found = await candidates(command, path.join(' '), option, typed, known);
+  return found
+    .filter(({ word }) => word !== '' && word.startsWith(typed))
+    .toSorted((a, b) => (a.word < b.word ? -1 : a.word > b.word ? 1 : 0));
 }
 
-export function registerCompletion(program: Command): void {
+async function candidates(
+  command: Command,
+  path: string,
+  option: Option | undefined,
+  typed: string,
+  known: KnownValues,
+): Promise<readonly Candidate[]> {
+  if (option !== undefined && (option.required || option.optional)) {
+    if (option.argChoices) return option.argChoices.map((word) => ({ word, description: '' }));
+    return valuesOf(known[`${path} ${option.long}`], typed);
+  }
+  if (typed.startsWith('-')) {
+    const shown = command.options.filter((o) => !o.hidden);
+    return [
+      ...shown.map((o) => ({ word: o.long ?? o.short ?? '', description: o.description })),
+      { word: '--help', description: 'what this command does, with examples' },
+    ];
+  }
+  const verbs = command.createHelp().visibleCommands(command);
+  return [
+    ...verbs
+      .filter((c) => !c.name().startsWith('__') && c.name() !== 'help')
+      .map((c) => ({ word: c.name(), description: c.description() })),
+    ...(await valuesOf(known[path], typed)),
+  ];
+}
+
+/** Of a list with commas the last part is completed. */
+async function valuesOf(
+  values: (() => Promise<readonly Candidate[]>) | undefined,
+  typed: string,
+): Promise<readonly Candidate[]> {
+  if (values === undefined) return [];
+  const done = typed.slice(0, typed.lastIndexOf(',') + 1);
+  return (await values()).map((c) => ({ ...c, word: done + c.word }));
+}
+
+export function registerCompletion(program: Command, known: KnownValues): void {
   program
     .command('completion')
     .description('print the completion script of a shell')
@@ -60,8 +128,10 @@ Examples:
     .command('__complete', { hidden: true })
     .argument('[words...]')
     .allowUnknownOption()
-    .action((words: string[]) => {
-      const found = completionsFor(program, words);
-      if (found.length > 0) process.stdout.write(`${found.join('\n')}\n`);
+    .action(async (words: string[]) => {
+      const found = await completionsFor(program, words, known);
+      for (const { word, description } of found) {
+        process.stdout.write(`${word}\t${description.replaceAll(/\s+/g, ' ')}\n`);
+      }
     });
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { exitCode, UserError } from './errors.js';
 import { formatTable } from './terminal.js';
 import { findTool, installTool, type ToolName, toolNames, tools } from './tools.js';
+import { formatOption } from './format-option.js';
 
 export function registerTools(program: Command): void {
   const command = program
@@ -11,15 +12,15 @@ export function registerTools(program: Command): void {
   command
     .command('list', { isDefault: true })
     .description('say which tools are here')
-    .option('--output <format>', 'table or json', 'table')
-    .action((options: { output: string }) => {
+    .addOption(formatOption('text', 'json'))
+    .action((options: { format: string }) => {
       const rows = toolNames.map((name) => ({
         name,
         path: findTool(name) ?? null,
         purpose: tools[name].purpose,
       }));
       process.stdout.write(
-        options.output === 'json'
+        options.format === 'json'
           ? `${JSON.stringify(rows, undefined, 2)}\n`
           : `${formatTable(
               ['TOOL', 'PATH', 'PURPOSE'],

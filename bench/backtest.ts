@@ -53,7 +53,7 @@ function run(command: string, args: string[]): Run {
 }
 
 const backtest = (...args: string[]): Run =>
-  run(process.execPath, [program('cli'), 'alerts', 'backtest', '--output', 'json', ...args]);
+  run(process.execPath, [program('cli'), 'alerts', 'backtest', '--format', 'json', ...args]);
 
 const sloText = (service: string): string => `apiVersion: firedrill.dev/v1
 service: ${service}

@@ -15,6 +15,7 @@ import { registerRelay } from './relay/command.js';
 import { registerToolkit } from './toolkit/command.js';
 import { registerKubernetes } from './system/kubernetes/commands.js';
 import { registerInit } from './system/init-command.js';
+import { formatOption } from '../base/format-option.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 const state = [
@@ -173,7 +174,7 @@ function registerGameDay(program: Command): void {
     .command('trend')
     .description('the runs so far, and what the last one proved less of (exit code 1 where it did)')
     .option('--system <name>', 'of several that were drilled here (default: the last one)')
-    .option('--format <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .option(...state)
     .action(async (options: TrendOptions) => {
       const { trendCommand } = await import('./gameday/trend-command.js');
@@ -226,7 +227,7 @@ function registerReplay(gameday: Command): void {
     .description('plays a recorded game day again, event by event')
     .argument('[folder]', 'of its report', 'gameday-report')
     .option('--speed <factor>', 'times as fast as it was, or max', '10')
-    .option('--format <format>', 'text, or json (one event a line)', 'text')
+    .addOption(formatOption('text', 'json'))
     .option('--report <folder>', 'writes the report anew, byte for byte, from its events alone')
     .addHelpText(
       'after',
@@ -283,7 +284,7 @@ const withOptions = (command: Command): Command =>
     )
     .option('--out <folder>', 'where the report goes', 'gameday-report')
     .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')
-    .option('--output <format>', 'text, or json for programs', 'text')
+    .addOption(formatOption('text', 'json'))
     .option(
       '--allowance <seconds>',
       'added to every deadline for what no time scale shortens: grouping, delivery',

@@ -8,6 +8,7 @@ import { counted } from '../base/terminal.js';
 import type { RunbookFacts } from './facts.js';
 import type { Page } from './pages.js';
 import { registerRoutine } from './routine/command.js';
+import { formatOption } from '../base/format-option.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 
@@ -26,9 +27,9 @@ function registerRunbook(program: Command): void {
     .command('list')
     .description('every page, and what it is for')
     .option('--kind <kind>', 'only alert, slo, failure or playbook')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill runbook list --kind failure')
-    .action(async (flags: { kind?: string; output: string }) => {
+    .action(async (flags: { kind?: string; format: string }) => {
       const { readPages } = await import('./pages.js');
       const pages = [...readPages().values()].filter(
         (p) => flags.kind === undefined || p.kind === flags.kind,
@@ -39,7 +40,7 @@ function registerRunbook(program: Command): void {
           expected: 'alert, slo, failure or playbook',
         });
       }
-      if (flags.output === 'json') {
+      if (flags.format === 'json') {
         const list = pages.map(({ name, title, kind, covers }) => ({ name, title, kind, covers }));
         return write(`${JSON.stringify(list, undefined, 2)}\n`);
       }
@@ -108,7 +109,7 @@ Example:
     .option('--prometheus <url>', 'also run every query there, and say which return nothing')
     .option('--rules <file...>', 'also rule files: each alert has a page, and its runbook_url')
     .option('-i, --input <path...>', 'SLO files whose alerts have pages (publish -i)')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       '\nExit code 1 where a page cannot be followed.\n\n' +
@@ -212,7 +213,7 @@ interface LintFlags {
   prometheus?: string;
   rules?: string[];
   input?: string[];
-  output: string;
+  format: string;
 }
 
 async function lint(program: Command, flags: LintFlags): Promise<void> {
@@ -233,7 +234,7 @@ async function lint(program: Command, flags: LintFlags): Promise<void> {
       ? []
       : await lintQueries(pages, flags.prometheus, realClock.nowMs());
   const failed = problems.length > 0 || live.some((l) => l.error !== undefined);
-  if (flags.output === 'json') {
+  if (flags.format === 'json') {
     write(`${JSON.stringify({ problems, queries: live }, undefined, 2)}\n`);
   } else {
     for (const p of problems) write(`${formatProblem(p)}\n`);
@@ -308,12 +309,12 @@ Example:
     .command('lint')
     .description('sections that are empty, actions without owner or date, blame')
     .argument('<file>', 'Markdown')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       '\nExit code 1 where it is not finished.\n\nExample:\n  firedrill postmortem lint postmortem.md',
     )
-    .action(async (file: string, flags: { output: string }) => {
+    .action(async (file: string, flags: { format: string }) => {
       const { lintPostmortem } = await import('./postmortem/lint.js');
       const { readFileSync } = await import('node:fs');
       let text: string;
@@ -323,7 +324,7 @@ Example:
         throw new UserError(`${file} cannot be read`);
       }
       const problems = lintPostmortem(file, text);
-      if (flags.output === 'json') write(`${JSON.stringify(problems, undefined, 2)}\n`);
+      if (flags.format === 'json') write(`${JSON.stringify(problems, undefined, 2)}\n`);
       else if (problems.length === 0) write(`${file}: nothing is left to do\n`);
       else for (const p of problems) write(`${formatProblem(p)}\n`);
       if (problems.length > 0) process.exitCode = exitCode.failed;

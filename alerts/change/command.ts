@@ -1,6 +1,7 @@
 /** `firedrill alerts diff`. */
 import type { Command } from 'commander';
 import type { DiffFlags } from './run.js';
+import { formatOption } from '../../base/format-option.js';
 
 const example = `
 A side is rule files and an alertmanager.yml: a file, or a folder of both.
@@ -22,7 +23,7 @@ export function registerDiff(alerts: Command): void {
     .option('--to <time>', 'end of the history; default now, or the end of the files')
     .option('--step <duration>', 'resolution: at most the intervals of the groups', '1m')
     .option('--incidents <file>', 'labelled incidents: which would be lost, which gained')
-    .option('--format <format>', 'text, markdown or json', 'text')
+    .addOption(formatOption('text', 'markdown', 'json'))
     .option('-o, --out <file>', 'a file, or -', '-')
     .option('--check', 'exit 1 where an incident would be lost')
     .addHelpText('after', example)

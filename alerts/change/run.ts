@@ -101,7 +101,7 @@ function historyFlags({ history = [], prometheus, from, to, step }: DiffOptions)
   return {
     from,
     step,
-    output: 'text',
+    format: 'text',
     ...(to === undefined ? {} : { to }),
     ...(prometheus === undefined ? {} : { prometheus }),
     ...(csv?.length ? { csv } : {}),

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { CoverageRun } from './model.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface CoverageOptions {
   state: string;
@@ -18,7 +19,7 @@ export function registerCoverage(alerts: Command): void {
     )
     .option('--state <folder>', 'where game days keep what they proved', '.firedrill')
     .option('--system <name>', 'of several that were drilled here (default: the last one)')
-    .option('--format <format>', 'text, json or markdown', 'text')
+    .addOption(formatOption('text', 'json', 'markdown'))
     .option('--fail-under <percent>', 'exit code 1 where fewer of them were proven')
     .addHelpText('after', '\nExample:\n  firedrill gameday run && firedrill alerts coverage')
     .action(async (options: CoverageOptions) => {

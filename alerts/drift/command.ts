@@ -5,6 +5,7 @@ import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { formatTable } from '../../base/terminal.js';
 import type { PairResult } from './model.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface DriftOptions {
   prometheus: string;
@@ -19,7 +20,7 @@ export function registerDrift(program: Command): void {
     .argument('[file]', 'which counters stand beside which', 'drift.yaml')
     .option('--prometheus <url>', 'that scrapes both', 'http://localhost:9090')
     .option('--rules', 'print recording and alerting rules instead of asking')
-    .option('--format <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       '\nExit codes: 1 where they differ by more than is allowed, 3 where one of them counts nothing.' +

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { counted } from '../../base/terminal.js';
 import type { LibraryOptions } from './library.js';
 import type { LibraryFormat } from './write.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface Flags {
   out: string;
@@ -54,16 +55,16 @@ export function registerLibrary(alerts: Command): void {
   alerts
     .command('list')
     .description('the alert library: what fires, how urgent it is, what hides it')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
-      "\nExample:\n  firedrill alerts list --output json | jq '.[] | {name, timing}'",
+      "\nExample:\n  firedrill alerts list --format json | jq '.[] | {name, timing}'",
     )
-    .action(async (flags: { output: string }) => {
+    .action(async (flags: { format: string }) => {
       const { listLibrary, listText } = await import('./list.js');
       const list = listLibrary();
       process.stdout.write(
-        flags.output === 'json' ? `${JSON.stringify(list, undefined, 2)}\n` : listText(list),
+        flags.format === 'json' ? `${JSON.stringify(list, undefined, 2)}\n` : listText(list),
       );
     });
 }

@@ -1,6 +1,7 @@
 /** `firedrill alerts lint`. */
 import type { Command } from 'commander';
 import type { LintFlags } from './run.js';
+import { formatOption } from '../../base/format-option.js';
 
 const example = `
 A rule is excepted by a comment with a reason, above it or within it:
@@ -10,7 +11,7 @@ Examples:
   firedrill alerts lint rules/
   firedrill alerts lint rules/ --metrics mesh --metrics metrics.txt
   firedrill alerts lint rules/ --prometheus http://localhost:9090
-  firedrill alerts lint rules/ --output sarif > lint.sarif
+  firedrill alerts lint rules/ --format sarif > lint.sarif
   firedrill alerts lint rules/ --fix --runbook-base https://runbooks.example`;
 
 export function registerLint(alerts: Command): void {
@@ -26,7 +27,7 @@ export function registerLint(alerts: Command): void {
     .option('--runbook-base <url>', 'with --fix: add missing runbook_url')
     .option('--runbooks <folder>', 'hold links against the pages in it (NAME.md)')
     .option('--enable-feature <name...>', 'features that the Prometheus has that will load them')
-    .option('--output <format>', 'text, json or sarif', 'text')
+    .addOption(formatOption('text', 'json', 'sarif'))
     .option('--fix', 'make the changes that are safe', false)
     .option('--off <rule...>', 'rules of lint not to ask, such as alert/missing-owner')
     .option('--strict', 'warnings count as errors', false)

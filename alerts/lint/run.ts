@@ -26,7 +26,7 @@ export interface LintFlags {
   runbookBase?: string;
   runbooks?: string;
   enableFeature?: string[];
-  output: string;
+  format: string;
   fix: boolean;
   strict: boolean;
   /** Rules of lint that are not asked. */
@@ -38,9 +38,6 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
   if (flags.rules) {
     process.stdout.write(`${rulesText()}\n`);
     return;
-  }
-  if (!['text', 'json', 'sarif'].includes(flags.output)) {
-    throw new UserError({ message: `--output ${flags.output}`, expected: 'text, json or sarif' });
   }
   if (paths.length === 0) {
     throw new UserError({ message: 'nothing to lint', expected: 'files, folders or -' });
@@ -64,14 +61,14 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
   }
   const style = styleFor(process.stdout);
   const text =
-    flags.output === 'json'
+    flags.format === 'json'
       ? lintJson(findings)
-      : flags.output === 'sarif'
+      : flags.format === 'sarif'
         ? lintSarif(findings, files)
         : lintText(findings, style);
   process.stdout.write(text);
   const errors = findings.filter((f) => f.level === 'error').length;
-  if (flags.output === 'text') process.stderr.write(`${summary(files, findings, errors)}\n`);
+  if (flags.format === 'text') process.stderr.write(`${summary(files, findings, errors)}\n`);
   const bad = errors > 0 || (flags.strict && findings.length > 0);
   if (bad) process.exitCode = exitCode.failed;
 }

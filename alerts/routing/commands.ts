@@ -1,6 +1,7 @@
 /** `firedrill alerts routes`, `route` and `silence`. */
 import type { Command } from 'commander';
 import type { InitFlags } from './init.js';
+import { formatOption } from '../../base/format-option.js';
 
 export interface RouteFlags {
   file?: string;
@@ -10,7 +11,7 @@ export interface RouteFlags {
   firing: string[];
   alertmanager?: string;
   expect?: string;
-  output: string;
+  format: string;
 }
 
 export interface GenerateFlags {
@@ -25,7 +26,7 @@ export interface TestFlags {
   file: string;
   slos: string[];
   rules: string[];
-  output: string;
+  format: string;
 }
 
 export interface SilenceFlags {
@@ -37,7 +38,7 @@ export interface SilenceFlags {
   author: string;
   dryRun: boolean;
   horizon: string;
-  output: string;
+  format: string;
   expired: boolean;
 }
 
@@ -94,7 +95,7 @@ export function registerRouting(alerts: Command): void {
     .requiredOption('-f, --file <file>', 'the declaration')
     .option(...slosOption)
     .option(...rulesOption)
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       '\nExample:\n  firedrill alerts routes test -f examples/alerts/routing.yaml',
@@ -119,7 +120,7 @@ export function registerRouting(alerts: Command): void {
     .option('--firing <labels>', 'another alert that fires (may be repeated)', collect, [])
     .option('--alertmanager <url>', 'with the alerts and silences of a running one')
     .option('--expect <receivers>', 'exit 1 unless exactly these are told; none: nobody')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', routeExample)
     .action(async (flags: RouteFlags) => (await import('./run.js')).explainRoute(flags));
   registerSilence(alerts);
@@ -157,7 +158,7 @@ function registerSilence(alerts: Command): void {
     .description('silences that are in force or to come')
     .option('--alertmanager <url>', 'its address', url)
     .option('--expired', 'those that are over, too', false)
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill alerts silence list')
     .action(async (flags: SilenceFlags) => (await import('./silence-run.js')).list(flags));
   silence

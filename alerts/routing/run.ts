@@ -92,7 +92,7 @@ export function testRoutes(flags: TestFlags): void {
   }
   const results = routeTests(routing, Date.now());
   const failed = results.filter((r) => !r.passed);
-  if (flags.output === 'json') process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
+  if (flags.format === 'json') process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
   else {
     for (const [i, result] of results.entries()) {
       if (result.passed) continue;
@@ -127,7 +127,7 @@ export async function explainRoute(flags: RouteFlags): Promise<void> {
   const labels = parseLabels(flags.labels, '--labels');
   const decision = decide(config, labels, { atMs, firing, silences });
   process.stdout.write(
-    flags.output === 'json'
+    flags.format === 'json'
       ? `${JSON.stringify(decision, undefined, 2)}\n`
       : explainDecision(decision, new Date(atMs).toISOString()),
   );

@@ -64,7 +64,7 @@ export async function list(flags: SilenceFlags): Promise<void> {
   const silences = (await new AlertmanagerApi(flags.alertmanager).silences())
     .filter((s) => flags.expired || s.status?.state !== 'expired')
     .sort((a, b) => Date.parse(a.startsAt) - Date.parse(b.startsAt));
-  if (flags.output === 'json') return say(JSON.stringify(silences, undefined, 2));
+  if (flags.format === 'json') return say(JSON.stringify(silences, undefined, 2));
   const rows = silences.map((s) => [
     s.id ?? '',
     s.status?.state ?? '',

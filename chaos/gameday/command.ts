@@ -36,7 +36,7 @@ export interface CommandOptions extends ExistingFlags {
   routingTime?: string;
   out: string;
   junit?: string;
-  output: string;
+  format: string;
   state: string;
   allowance: string;
   dryRun?: boolean;
@@ -58,7 +58,7 @@ export async function planCommand(given: CommandOptions): Promise<number> {
     timing,
   );
   const text =
-    given.output === 'json'
+    given.format === 'json'
       ? `${JSON.stringify(plan, undefined, 2)}\n`
       : planText(plan, timing, [...guard.conditions(), ...(await guard.answers())]);
   for (const remark of remarks) process.stderr.write(`${remark}\n`);
@@ -68,7 +68,7 @@ export async function planCommand(given: CommandOptions): Promise<number> {
 
 export async function gameDayCommand(given: CommandOptions): Promise<number> {
   if (given.dryRun) return planCommand(given);
-  const json = given.output === 'json';
+  const json = given.format === 'json';
   const progress = new Progress(process.stderr);
   const begun = performance.now();
   const clock = (): string => `${((performance.now() - begun) / 1000).toFixed(0).padStart(3)} s`;

@@ -1,5 +1,6 @@
 /** `firedrill gameday compare`: reports side by side. */
 import type { Command } from 'commander';
+import { formatOption } from '../../base/format-option.js';
 
 interface CompareFlags {
   modes?: boolean;
@@ -14,7 +15,7 @@ export function registerCompare(gameday: Command): void {
     )
     .argument('<folder...>', 'reports of game days, or their result.json')
     .option('--modes', 'scenarios by failure mode, with when each last passed')
-    .option('--format <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `

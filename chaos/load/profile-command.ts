@@ -7,7 +7,7 @@ import type { ProbeOptions } from './probe-command.js';
 interface FromOptions {
   writes?: boolean;
   rate: string;
-  output?: string;
+  out?: string;
 }
 
 export function registerLoad(program: Command): void {
@@ -22,7 +22,7 @@ export function registerLoad(program: Command): void {
     .argument('<file>')
     .option('--writes', 'keep POST, PUT, PATCH and DELETE, which are left out otherwise')
     .option('--rate <number>', 'requests a second, all routes together', '50')
-    .option('-o, --output <file>', 'instead of standard output')
+    .option('-o, --out <file>', 'instead of standard output')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill load from har session.har -o load.yaml\n' +
@@ -30,8 +30,8 @@ export function registerLoad(program: Command): void {
     )
     .action(async (kind: string, file: string, options: FromOptions) => {
       const text = await profileFrom(kind, file, options);
-      if (options.output === undefined) process.stdout.write(text);
-      else writeFileWhole(options.output, text);
+      if (options.out === undefined) process.stdout.write(text);
+      else writeFileWhole(options.out, text);
     });
 
   load

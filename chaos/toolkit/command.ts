@@ -1,10 +1,11 @@
 /** `firedrill chaos toolkit check` and `run`: experiments of the Chaos Toolkit. */
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
+import { formatOption } from '../../base/format-option.js';
 
 interface RunFlags {
   state: string;
-  output: string;
+  format: string;
   journal?: string;
 }
 
@@ -17,7 +18,7 @@ export function registerToolkit(chaos: Command): void {
     .command('check')
     .description('say which can be run, and what of the others cannot')
     .argument('<file...>', 'experiments, JSON or YAML')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `
@@ -26,15 +27,15 @@ Exit code 1 where one cannot be run. Programs and addresses are; Python function
 Example:
   firedrill chaos toolkit check experiments/*.json`,
     )
-    .action(async (files: string[], flags: { output: string }) => {
-      process.exitCode = await check(files, flags.output === 'json');
+    .action(async (files: string[], flags: { format: string }) => {
+      process.exitCode = await check(files, flags.format === 'json');
     });
   toolkit
     .command('run')
     .description('hypothesis, method, hypothesis, and the rollbacks whatever happens')
     .argument('<file>', 'an experiment, JSON or YAML')
     .option('--journal <file>', 'what was done and answered, as JSON')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .option('--state <folder>', 'where the journal and the kill switch are', '.firedrill')
     .addHelpText(
       'after',
@@ -129,7 +130,7 @@ async function report(
     const { writeFileWhole } = await import('../../base/write-file.js');
     writeFileWhole(flags.journal, text);
   }
-  if (flags.output === 'json') process.stdout.write(text);
+  if (flags.format === 'json') process.stdout.write(text);
   else {
     const lines = [`${result.verdict}  ${result.title}`, ...result.reasons.map((r) => `  ${r}`)];
     process.stdout.write(`${lines.join('\n')}\n`);

@@ -7,6 +7,7 @@ import { formatTable } from '../../base/terminal.js';
 import { type Cost, costOf } from '../../slo/cost/cost.js';
 import { readPrices } from '../../slo/cost/prices.js';
 import { type ArmResult, runArm, settings } from './arm.js';
+import { formatOption } from '../../base/format-option.js';
 
 const slo = { errorRatio: 0.001, p95Ms: 50 };
 const wantedSaving = 0.2;
@@ -16,7 +17,7 @@ interface Flags {
   seconds: string;
   rounds: string;
   prices: string;
-  output: string;
+  format: string;
 }
 
 interface Summary extends Cost {
@@ -75,7 +76,7 @@ async function run(flags: Flags): Promise<number> {
   const kept = [observed, lean].every(
     (s) => s.requests > 0 && s.errors / s.requests <= slo.errorRatio && s.p95Ms <= slo.p95Ms,
   );
-  if (flags.output === 'json') {
+  if (flags.format === 'json') {
     const answer = { observed, lean, saving, cpuSaving, sloKept: kept };
     process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
   } else {
@@ -124,7 +125,7 @@ const program = new Command('high-throughput')
   .option('--seconds <n>', 'of each round', '12')
   .option('--rounds <n>', 'of each setting', '2')
   .option('--prices <file>', 'prices', asset('slo/cost/prices.yaml'))
-  .option('--output <format>', 'text or json', 'text')
+  .addOption(formatOption('text', 'json'))
   .action(async (flags: Flags) => {
     process.exitCode = await run(flags);
   });

@@ -1,6 +1,7 @@
 /** `firedrill controller`: run one, check a registry file, ask a running one. */
 import type { Command } from 'commander';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { formatOption } from '../../base/format-option.js';
 
 export function registerControllerRun(program: Command): void {
   const controller = program
@@ -22,13 +23,13 @@ export function registerControllerRun(program: Command): void {
     .description('check a registry file: every problem with its place')
     .argument('<registry>', 'registry file')
     .option('--trust-domain <name>', 'trust domain of its identities', 'cluster.local')
-    .option('--output <format>', 'text or json', 'text')
-    .addHelpText('after', '\nExample:\n  firedrill controller validate registry.yaml --output json')
-    .action(async (file: string, options: { trustDomain: string; output: string }) => {
+    .addOption(formatOption('text', 'json'))
+    .addHelpText('after', '\nExample:\n  firedrill controller validate registry.yaml --format json')
+    .action(async (file: string, options: { trustDomain: string; format: string }) => {
       const { compileRegistry } = await import('./registry/compile.js');
       const { readText } = await import('./read-text.js');
       const { snapshot } = compileRegistry(file, readText(file), options.trustDomain);
-      if (options.output === 'json') {
+      if (options.format === 'json') {
         process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
         return;
       }
@@ -44,16 +45,16 @@ export function registerControllerRun(program: Command): void {
     .command('status')
     .description("a running controller's issuer, sources and proxies")
     .requiredOption('--admin <url>', 'its admin address, such as http://127.0.0.1:9990')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill controller status --admin http://127.0.0.1:9990')
-    .action(async (options: { admin: string; output: string }) => {
+    .action(async (options: { admin: string; format: string }) => {
       const { formatStatus } = await import('./status.js');
       const [state, proxies] = await Promise.all([
         getJson(options.admin, '/state'),
         getJson(options.admin, '/proxies'),
       ]);
       process.stdout.write(
-        options.output === 'json'
+        options.format === 'json'
           ? `${JSON.stringify({ state, proxies }, null, 2)}\n`
           : formatStatus(state, proxies),
       );

@@ -6,6 +6,7 @@ import { UserError } from '../../base/errors.js';
 import { formatTable } from '../../base/terminal.js';
 import { type Denial, denialsFile, readDenials, serialOf, withDenial } from './denials.js';
 import { parseIdentity } from './names.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface Where {
   folder?: string;
@@ -74,12 +75,9 @@ controller; between proxies they live on until they are idle. A workload that is
     });
   placed(identity.command('denied'))
     .description('what is denied, and until when')
-    .option('--format <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill identity denied --folder pki --format json')
     .action(async (flags: Where & { format: string }) => {
-      if (!['table', 'json'].includes(flags.format)) {
-        throw new UserError({ message: `--format ${flags.format}`, expected: 'table or json' });
-      }
       const list = (await (await keeperOf(flags)).read()).filter((d) => d.until > Date.now());
       const text =
         flags.format === 'json'

@@ -4,6 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
 import { registerDeny } from './deny-command.js';
 import type { AnchorKeeper } from './roll-over.js';
+import { formatOption } from '../../base/format-option.js';
 
 const help = (text: string): string => `\nExample:\n  ${text}`;
 
@@ -89,15 +90,15 @@ export function registerIdentity(program: Command): void {
     .description('what certificates say, and whether their chain holds')
     .argument('<file...>', 'PEM files; each may hold several certificates')
     .option('--anchors <file>', 'check the first certificate of each file against these')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       help('firedrill identity inspect cart.crt --anchors pki/trust-anchor.crt'),
     )
-    .action(async (files: string[], o: { anchors?: string; output: string }) => {
+    .action(async (files: string[], o: { anchors?: string; format: string }) => {
       const { inspectFiles } = await import('./inspect.js');
       const report = inspectFiles(files, o.anchors, Date.now());
-      say(o.output === 'json' ? JSON.stringify(report.certificates, null, 2) : report.text);
+      say(o.format === 'json' ? JSON.stringify(report.certificates, null, 2) : report.text);
       if (!report.good) process.exitCode = 1;
     });
 }

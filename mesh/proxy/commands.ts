@@ -1,5 +1,6 @@
 /** `firedrill proxy`: runs one proxy as its own process, or checks a configuration. */
 import type { Command } from 'commander';
+import { formatOption } from '../../base/format-option.js';
 
 export function registerProxy(program: Command): void {
   const proxy = program
@@ -24,13 +25,13 @@ Examples:
     .command('check')
     .description('check a configuration without starting anything')
     .argument('<file>', 'configuration, YAML or JSON')
-    .option('--output <format>', 'text or json (the configuration as it is understood)', 'text')
-    .action(async (file: string, options: { output: string }) => {
+    .addOption(formatOption('text', 'json'))
+    .action(async (file: string, options: { format: string }) => {
       const { readConfigFile } = await import('./config-file.js');
       const config = readConfigFile(file);
       const destinations = config.state?.destinations.length ?? 0;
       process.stdout.write(
-        options.output === 'json'
+        options.format === 'json'
           ? `${JSON.stringify(config, null, 2)}\n`
           : `${file}: fine, ${destinations} destinations\n`,
       );

@@ -1,11 +1,12 @@
 /** `firedrill mesh simulate`: an incident against a configuration, before it is applied. */
 import type { Command } from 'commander';
 import { UserError } from '../../base/errors.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface Flags {
   seed?: string;
   timeline?: boolean;
-  output: string;
+  format: string;
 }
 
 export function registerSimulation(program: Command): void {
@@ -17,18 +18,15 @@ export function registerSimulation(program: Command): void {
     .argument('<file>', 'the incident, YAML (mesh/simulation/README.md)')
     .option('--seed <number>', 'instead of the one in the file')
     .option('--timeline', 'also second by second')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `
 Example:
   firedrill mesh simulate examples/simulate/retry-storm.yaml
-  firedrill mesh simulate incident.yaml --seed 8 --output json`,
+  firedrill mesh simulate incident.yaml --seed 8 --format json`,
     )
     .action(async (file: string, flags: Flags) => {
-      if (flags.output !== 'text' && flags.output !== 'json') {
-        throw new UserError({ message: `--output ${flags.output}`, expected: 'text or json' });
-      }
       const { readIncident } = await import('./spec.js');
       const { simulate } = await import('./run.js');
       const { summarize, summaryTable, timelineTable } = await import('./summary.js');
@@ -47,7 +45,7 @@ Example:
         return { name: variant.name, run, summary: summarize(run, incident) };
       });
       progress.clear();
-      if (flags.output === 'json') {
+      if (flags.format === 'json') {
         const variants = runs.map(({ name, run, summary }) => ({
           name,
           ...summary,

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { BudgetState } from './state.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface Flags {
   input: string[];
@@ -9,7 +10,7 @@ interface Flags {
   slo?: string[];
   at?: string;
   timeScale: string;
-  output: string;
+  format: string;
 }
 
 interface GateFlags extends Flags {
@@ -33,7 +34,7 @@ const withPolicy = (command: Command): Command =>
 export function registerBudget(slo: Command): void {
   withInput(slo.command('budget'))
     .description('what is left of each error budget, what spent it, and how long it lasts')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       '\nExample:\n  firedrill slo budget -i examples/slo --slo payment-availability',
@@ -41,14 +42,14 @@ export function registerBudget(slo: Command): void {
     .action(async (flags: Flags) => {
       const { states, missing } = await statesOf(flags);
       const { budgetText } = await import('./text.js');
-      if (flags.output === 'json') json(states.map(plain));
+      if (flags.format === 'json') json(states.map(plain));
       else process.stdout.write(states.map(budgetText).join('\n'));
       sayMissing(missing);
     });
 
   withPolicy(slo.command('gate'))
     .description('exit 0 where a release may go out, 1 with the reason where not')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       '\nExit codes: 0 open, 1 shut, 2 wrong input, 3 no data, 5 Prometheus cannot be reached' +
@@ -58,7 +59,7 @@ export function registerBudget(slo: Command): void {
       const { gateOf } = await import('./gate.js');
       const { states, missing } = await statesOf(flags);
       const decision = gateOf(states, policyOf(flags));
-      if (flags.output === 'json') json({ ...decision, slos: states.map(plain) });
+      if (flags.format === 'json') json({ ...decision, slos: states.map(plain) });
       else if (decision.open && missing.length > 0) {
         process.stdout.write('not known: the budgets that could be read allow a release\n');
       } else if (decision.open) process.stdout.write('open: every budget allows a release\n');

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { asset } from '../../base/paths.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface Flags {
   prices?: string;
@@ -15,7 +16,7 @@ interface Flags {
   perNode?: string;
   series?: string;
   keep?: string[];
-  output: string;
+  format: string;
 }
 
 export function registerCost(slo: Command): void {
@@ -32,7 +33,7 @@ export function registerCost(slo: Command): void {
     .option('--sampling <ratio>', 'what sending this share of the spans would save')
     .option('--per-node <count>', 'what one proxy on each of so many nodes would save')
     .option('--series <ratio>', 'what keeping this share of the series would save')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       '\nExample:\n  firedrill slo cost --prices prices.yaml --sampling 0.1 --per-node 3',
@@ -64,7 +65,7 @@ async function cost(flags: Flags): Promise<void> {
   });
   const broken = await brokenBudgets(flags, prometheus, atMs);
   if (broken.length > 0) process.exitCode = exitCode.failed;
-  if (flags.output === 'json') {
+  if (flags.format === 'json') {
     const result = { currency: prices.currency, costs, savings, compared, broken };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { QueryFlags } from './query-command.js';
+import { formatOption } from '../../base/format-option.js';
 
 export function registerPromql(program: Command): void {
   const promql = program
@@ -29,14 +30,14 @@ function registerQuery(promql: Command): void {
     .option('--end <time>', 'of a range query; default the last sample')
     .option('--step <duration>', 'makes it a range query')
     .option('--lookback <duration>', 'how far back a sample counts as current', '5m')
-    .option('--output <format>', 'text, json (as Prometheus answers) or csv', 'text')
+    .addOption(formatOption('text', 'json', 'csv'))
     .addHelpText(
       'after',
       `
 Examples:
   firedrill promql query 'sum by (code) (rate(requests_total[5m]))' -f dump.txt
   firedrill promql query 'up == 0' --prometheus http://localhost:9090
-  firedrill promql query 'max_over_time(load[1h])' -f load.csv --step 5m --output csv`,
+  firedrill promql query 'max_over_time(load[1h])' -f load.csv --step 5m --format csv`,
     )
     .action(async (query: string, flags: QueryFlags) => {
       const { runQuery } = await import('./query-command.js');
@@ -59,7 +60,7 @@ async function queryText(
 
 interface CheckFlags {
   file?: string;
-  output: string;
+  format: string;
   enableFeature?: string[];
 }
 
@@ -69,7 +70,7 @@ function registerCheck(promql: Command): void {
     .description('exit 0 where a query is right, 1 with the place and a suggestion where not')
     .argument('[query]')
     .option('-f, --file <file>', 'read the query from a file; - for standard input')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .option(
       '--enable-feature <name...>',
       'features that the Prometheus which is meant has, such as promql-experimental-functions',
@@ -78,8 +79,8 @@ function registerCheck(promql: Command): void {
     .action(async (query: string | undefined, flags: CheckFlags) => {
       const { checkQuery } = await import('./check-command.js');
       const { text, file } = await queryText(query, flags);
-      const { ok, shown } = checkQuery(text, file, flags.output, flags.enableFeature);
-      (ok || flags.output === 'json' ? process.stdout : process.stderr).write(shown);
+      const { ok, shown } = checkQuery(text, file, flags.format, flags.enableFeature);
+      (ok || flags.format === 'json' ? process.stdout : process.stderr).write(shown);
       if (!ok) process.exitCode = exitCode.failed;
     });
 }
@@ -117,16 +118,16 @@ function registerTest(promql: Command): void {
     .command('test')
     .description("run scripts in Prometheus' test language (load, clear, eval)")
     .argument('<file...>', 'scripts')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `
 Exit codes: 0 all passed, 1 a test failed or is not supported, 2 wrong input
 
 Example:
-  firedrill promql test tests/*.test --output json`,
+  firedrill promql test tests/*.test --format json`,
     )
-    .action(async (files: string[], flags: { output: string }) => {
+    .action(async (files: string[], flags: { format: string }) => {
       const { readText } = await import('./data/read-files.js');
       const { runScript } = await import('./testing/run.js');
       const { fileResult, resultsJson, resultsText, totalsOf } =
@@ -137,7 +138,7 @@ Example:
         throw new UserError(`${files.join(', ')}: no eval statement, so nothing was tested`);
       }
       process.stdout.write(
-        flags.output === 'json'
+        flags.format === 'json'
           ? `${JSON.stringify(resultsJson(results), undefined, 2)}\n`
           : resultsText(results),
       );

@@ -19,17 +19,11 @@ export interface QueryFlags {
   end?: string;
   step?: string;
   lookback: string;
-  output: string;
+  format: 'text' | 'json' | 'csv';
 }
 
 export async function runQuery(query: string, flags: QueryFlags): Promise<void> {
-  const write = writers[flags.output];
-  if (!write) {
-    throw new UserError({
-      message: `--output ${flags.output}`,
-      expected: Object.keys(writers).join(', '),
-    });
-  }
+  const write = writers[flags.format];
   if ((flags.file === undefined) === (flags.prometheus === undefined)) {
     throw new UserError({ message: 'nowhere to look', expected: 'either --file or --prometheus' });
   }
@@ -46,7 +40,7 @@ export async function runQuery(query: string, flags: QueryFlags): Promise<void> 
   if (isEmpty(result)) process.stderr.write('no series: nothing matches at that time\n');
 }
 
-const writers: Record<string, (result: ResultValue) => string> = {
+const writers: Record<QueryFlags['format'], (result: ResultValue) => string> = {
   text: resultText,
   csv: resultCsv,
   json: (result) =>

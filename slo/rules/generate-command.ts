@@ -4,6 +4,7 @@ import { exitCode, formatProblem, type Problem, UserError } from '../../base/err
 import { counted } from '../../base/terminal.js';
 import type { Period } from '../spec/model.js';
 import { parsePeriodText, periodsExpected } from '../spec/period.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface GenerateFlags {
   input: string[];
@@ -67,9 +68,9 @@ export function registerGenerate(slo: Command): void {
     .command('validate')
     .description('check SLO files and say everything that is wrong with them')
     .argument('<path...>', 'files, folders, or - for standard input')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill slo validate examples/slo')
-    .action(async (paths: string[], flags: { output: string }) => {
+    .action(async (paths: string[], flags: { format: string }) => {
       const { readSlos } = await import('../spec/read.js');
       try {
         const refused: Problem[] = [];
@@ -77,14 +78,14 @@ export function registerGenerate(slo: Command): void {
         const problems = refused.length > 0 ? { problems: refused } : {};
         const answer = { valid: refused.length === 0, slos: slos.map((s) => s.id), ...problems };
         process.stdout.write(
-          flags.output === 'json'
+          flags.format === 'json'
             ? `${JSON.stringify(answer, undefined, 2)}\n`
             : `${counted(slos.length, 'valid SLO')}\n`,
         );
-        if (flags.output === 'json' && refused.length > 0) process.exitCode = exitCode.usage;
+        if (flags.format === 'json' && refused.length > 0) process.exitCode = exitCode.usage;
         else sayRefused(refused);
       } catch (error) {
-        if (!(error instanceof UserError) || flags.output !== 'json') throw error;
+        if (!(error instanceof UserError) || flags.format !== 'json') throw error;
         const result = { valid: false, problems: error.problems };
         process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
         process.exitCode = exitCode.usage;

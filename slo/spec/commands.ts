@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { InitAnswers } from './init.js';
 import type { Slo } from './model.js';
+import { formatOption } from '../../base/format-option.js';
 
 interface InitFlags {
   service?: string;
@@ -18,7 +19,7 @@ interface ExplainFlags {
   timeScale: string;
   eventsPerHour?: string;
   prometheus?: string;
-  output: string;
+  format: string;
 }
 
 export function registerSpec(slo: Command): void {
@@ -46,7 +47,7 @@ export function registerSpec(slo: Command): void {
     .option('--time-scale <ratio>', 'as in generate', '1')
     .option('--events-per-hour <n>', 'the traffic; default: examples')
     .option('--prometheus <url>', 'measure the traffic over a day')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill slo explain examples/slo/retail.yaml')
     .action(async (paths: string[], flags: ExplainFlags) => {
       const { readSlos } = await import('./read.js');
@@ -57,7 +58,7 @@ export function registerSpec(slo: Command): void {
       const traffic = await trafficOf(slos, flags);
       const all = slos.map((s) => explain(s, { timeScale }, traffic.get(s.id)));
       process.stdout.write(
-        flags.output === 'json' ? json(all) : all.map(explanationText).join('\n'),
+        flags.format === 'json' ? json(all) : all.map(explanationText).join('\n'),
       );
     });
 
@@ -66,16 +67,16 @@ export function registerSpec(slo: Command): void {
     .description('what changes for the pager between two versions; exit 1 where something does')
     .argument('<before>')
     .argument('<after>')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill slo diff main/slo.yaml branch/slo.yaml')
-    .action(async (before: string, after: string, flags: { output: string }) => {
+    .action(async (before: string, after: string, flags: { format: string }) => {
       const { readSlos } = await import('./read.js');
       const { diffSlos } = await import('../rules/diff.js');
       const changes = diffSlos(readSlos([before]), readSlos([after]));
       const text = changes.map(
         (c) => `${c.id}: ${c.change}\n${c.details.map((d) => `  ${d}\n`).join('')}`,
       );
-      if (flags.output === 'json') process.stdout.write(json(changes));
+      if (flags.format === 'json') process.stdout.write(json(changes));
       else process.stdout.write(changes.length > 0 ? text.join('') : 'nothing changes\n');
       if (changes.length > 0) process.exitCode = exitCode.failed;
     });

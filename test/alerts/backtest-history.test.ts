@@ -118,7 +118,7 @@ testWith('prometheus', 'promtool')(
         ...span,
         '--incidents',
         storyFile,
-        '--output',
+        '--format',
         'json',
       );
       expect([run.status, run.err]).toEqual([0, '']);
@@ -151,7 +151,7 @@ testWith('prometheus', 'promtool')(
         ...span,
         '--incidents',
         storyFile,
-        '--output',
+        '--format',
         'json',
       );
       expect(JSON.parse(asked.out)).toMatchObject({
@@ -215,7 +215,7 @@ test(
       file,
       '--incidents',
       storyFile,
-      '--output',
+      '--format',
       'json',
     );
     expect([run.status, run.err]).toEqual([0, '']);
@@ -292,7 +292,7 @@ test('an alert goes on where another metric of the same labels takes over', () =
       '\n',
     ),
   );
-  const run = cli('--rules', rules, '--openmetrics', om, '--output', 'json');
+  const run = cli('--rules', rules, '--openmetrics', om, '--format', 'json');
   const { results } = JSON.parse(run.out) as { results: { firings: Firing[] }[] };
   const minutes = results[0]!.firings.map((f) => [f.activeMs, f.firedMs, f.resolvedMs]);
   const at = (minute: number): number => 1_700_000_040_000 + minute * minuteMs;

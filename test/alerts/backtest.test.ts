@@ -260,7 +260,7 @@ test('the command: a page with plots, JSON, --check, --tune written back and rea
   const page = readFileSync(html, 'utf8');
   expect(page).toContain('<svg');
   expect(page).not.toMatch(/NaN|undefined|https?:/);
-  const json = JSON.parse(cli('-i', slo, '--incidents', file, '--output', 'json').out) as {
+  const json = JSON.parse(cli('-i', slo, '--incidents', file, '--format', 'json').out) as {
     results: { score: { page: { recall: number } }; firings: unknown[] }[];
   };
   expect(json.results[0]?.score.page.recall).toBe(0.5);
@@ -282,7 +282,7 @@ test('many SLOs over threads are the same as one by one', { timeout: 60_000 }, (
   const slo = write('many.yaml', many.join('---\n'));
   const file = story('  - {kind: outage, at: 1d, for: 1h}\n');
   const of = (threads: string): string =>
-    cli('-i', slo, '--incidents', file, '--output', 'json', '--threads', threads).out;
+    cli('-i', slo, '--incidents', file, '--format', 'json', '--threads', threads).out;
   expect(of('2')).toBe(of('1'));
 });
 
@@ -314,7 +314,7 @@ test('CSV and OpenMetrics are the same history; what is broken is said with its 
     openmetrics: write('h.om', `${open.join('\n')}\n# EOF\n`),
   };
   const answers = Object.entries(files).map(([kind, path]) => {
-    const run = cli('-i', slo, `--${kind}`, path, '--incidents', labels, '--output', 'json');
+    const run = cli('-i', slo, `--${kind}`, path, '--incidents', labels, '--format', 'json');
     expect([run.status, run.err]).toEqual([0, '']);
     return (JSON.parse(run.out) as { results: { firings: Firing[]; score: unknown }[] })
       .results[0]!;

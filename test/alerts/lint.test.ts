@@ -455,7 +455,7 @@ describe('the command', () => {
     expect(run(warned).status).toBe(0);
     expect(run(warned, '--strict').status).toBe(1);
     expect(run(join(folder, 'absent.yaml')).status).toBe(2);
-    expect(run(bad, '--output', 'xml').status).toBe(2);
+    expect(run(bad, '--format', 'xml').status).toBe(2);
     expect(run('--rules').stdout).toContain('promql/rate-of-sum');
   });
 

@@ -514,7 +514,7 @@ describe('the command', () => {
       labels,
       '--firing',
       cause,
-      '--output',
+      '--format',
       'json',
     );
     expect(JSON.parse(hidden.stdout)).toMatchObject({

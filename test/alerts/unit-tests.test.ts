@@ -150,7 +150,7 @@ function ourFirings(names: string[], minutes: number[]): Expectation[] {
   });
   const cli = spawnSync(
     process.execPath,
-    [program('cli'), 'alerts', 'test', file, '--lenient', '--output', 'json'],
+    [program('cli'), 'alerts', 'test', file, '--lenient', '--format', 'json'],
     {
       maxBuffer: 1e8,
     },

@@ -1,13 +1,26 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { expect, test } from 'vitest';
 import { completionsFor } from '../../base/completion-command.js';
+import { formatOption } from '../../base/format-option.js';
 
 const program = new Command('firedrill');
 const slo = program.command('slo');
-slo.command('generate').option('-i, --input <file>').option('--output <format>');
+slo
+  .command('generate')
+  .option('-i, --input <file>')
+  .addOption(formatOption('text', 'json'))
+  .addOption(new Option('--output <format>').hideHelp());
 slo.command('gate');
 program.command('stat');
 program.command('__complete', { hidden: true });
+
+const known = {
+  'chaos check': async () => [
+    { word: 'killed-pod', description: 'A pod is killed' },
+    { word: 'retry-storm', description: 'Retries' },
+  ],
+};
+program.command('chaos').command('check').argument('<scenario...>');
 
 test.each([
   [['s'], ['slo', 'stat']],
@@ -17,7 +30,18 @@ test.each([
   ],
   [['slo', 'generate', '--i'], ['--input']],
   [['slo', 'generate', 'file'], []],
-  [[''], ['slo', 'stat']],
-])('%j completes to %j', (words, expected) => {
-  expect(completionsFor(program, words)).toEqual(expected);
+  [[''], ['chaos', 'slo', 'stat']],
+  [
+    ['slo', 'generate', '--format', ''],
+    ['json', 'text'],
+  ],
+  [['slo', 'generate', '--o'], []],
+  [
+    ['chaos', 'check', ''],
+    ['killed-pod', 'retry-storm'],
+  ],
+  [['chaos', 'check', 'killed-pod,r'], ['killed-pod,retry-storm']],
+])('%j completes to %j', async (words, expected) => {
+  const found = await completionsFor(program, words, known);
+  expect(found.map(({ word }) => word)).toEqual(expected);
 });

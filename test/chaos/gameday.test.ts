@@ -104,7 +104,7 @@ test(
     writeFileSync(join(folder, 'late.yaml'), late);
     const input = ['--scenarios', failingPayment, '--slo', 'late.yaml'];
     const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
-    const results = ['--junit', 'ci/junit.xml', '--output', 'json'];
+    const results = ['--junit', 'ci/junit.xml', '--format', 'json'];
     const { drill, code, output } = await gameDay(folder, ...input, ...kinds, ...results);
     const [scenario] = drill.record().scenarios;
     expect([scenario?.reasons, scenario?.verdict]).toEqual([scenario?.reasons, 'FAIL']);

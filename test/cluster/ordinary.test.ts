@@ -317,7 +317,7 @@ observed(
         'firedrill-proxy',
       ]);
       expect(all?.value).toBeGreaterThanOrEqual(3);
-      const args = ['check', '--output', 'json', '--kubeconfig', node.kubeconfig];
+      const args = ['check', '--format', 'json', '--kubeconfig', node.kubeconfig];
       const said = execFileSync(process.execPath, [program('cli'), ...args], { encoding: 'utf8' });
       const { results } = JSON.parse(said) as { results: { id: string; result: string }[] };
       const bad = results.filter((r) => r.result !== 'success').map((r) => r.id);

@@ -9,7 +9,7 @@ const run = (...args: string[]) =>
   });
 
 test('W4: both settings serve, are costed by the request, and only one writes logs', () => {
-  const args = ['--rate', '40', '--seconds', '2', '--rounds', '1', '--output', 'json'];
+  const args = ['--rate', '40', '--seconds', '2', '--rounds', '1', '--format', 'json'];
   const { stdout, stderr } = run(...args);
   const answer = JSON.parse(stdout || `"${stderr}"`) as Record<
     'observed' | 'lean',

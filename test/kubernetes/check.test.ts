@@ -51,7 +51,7 @@ function cli(...args: string[]): Promise<{ code: number | null; out: string; err
 async function check(
   ...args: string[]
 ): Promise<{ code: number | null; results: Map<string, CheckResult> }> {
-  const { code, out, err } = await cli('check', '--output', 'json', ...args);
+  const { code, out, err } = await cli('check', '--format', 'json', ...args);
   if (!out) throw new Error(err);
   const { results } = JSON.parse(out) as { results: CheckResult[] };
   return { code, results: new Map(results.map((r) => [r.id, r])) };
@@ -216,7 +216,7 @@ needs('each fault is found by its check', async () => {
 test('no cluster is a failed check with what to do, in JSON too', async () => {
   const run = (file: string) =>
     new Promise<{ code: number | null; out: string }>((resolve) => {
-      const args = [program('cli'), 'check', '--output', 'json', '--kubeconfig', file];
+      const args = [program('cli'), 'check', '--format', 'json', '--kubeconfig', file];
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       let out = '';
       child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));

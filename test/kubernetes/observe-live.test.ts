@@ -144,7 +144,7 @@ test('why: both ends say what they decided, and what is not recorded says how to
   expect(out).toMatch(/inbound at [^]*verdict {4}200 success/);
   const failed = await get('/broken', { 'x-request-id': 'order-8' });
   expect(failed).toBe(503);
-  const json = JSON.parse((await cli('why', 'order-8', '--output', 'json')).out) as unknown[];
+  const json = JSON.parse((await cli('why', 'order-8', '--format', 'json')).out) as unknown[];
   expect(json).toHaveLength(2);
 });
 
@@ -164,10 +164,10 @@ test('C4: policy audit says what a tighter default would deny, before it does', 
 test('stat and routes read the names that the proxies really expose', async () => {
   const traffic = setInterval(() => void get('/items/1').catch(() => undefined), 20);
   try {
-    const stat = await cli('stat', '--direction', 'outbound', '--window', '1s', '--output', 'json');
+    const stat = await cli('stat', '--direction', 'outbound', '--window', '1s', '--format', 'json');
     const [row] = JSON.parse(stat.out) as Record<string, unknown>[];
     expect(row).toMatchObject({ name: 'web.retail', service: 'cart.retail', successRatio: 1 });
-    const routes = await cli('routes', '--window', '1s', '--output', 'json');
+    const routes = await cli('routes', '--window', '1s', '--format', 'json');
     const rows = JSON.parse(routes.out) as { route: string; actualSuccessRatio: number }[];
     expect(rows.find((r) => r.route === 'items')?.actualSuccessRatio).toBe(1);
   } finally {

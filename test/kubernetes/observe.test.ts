@@ -94,7 +94,7 @@ test('routes are shown before and after retries, edges with identities', async (
     address,
     '--window',
     '300ms',
-    '--output',
+    '--format',
     'json',
   );
   expect(code).toBe(0);

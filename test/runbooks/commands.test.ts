@@ -27,7 +27,7 @@ function firedrill(args: string[], input = '') {
 
 test('list, by kind and as JSON', () => {
   expect(firedrill(['runbook', 'list', '--kind', 'playbook']).out).toContain('major-incident');
-  const list = JSON.parse(firedrill(['runbook', 'list', '--output', 'json']).out) as unknown[];
+  const list = JSON.parse(firedrill(['runbook', 'list', '--format', 'json']).out) as unknown[];
   expect(list.length).toBeGreaterThan(50);
   expect(firedrill(['runbook', 'list', '--kind', 'x'])).toMatchObject({
     status: 2,

@@ -274,7 +274,7 @@ test.each([
   ['identity rotate issuer --folder', "'--folder' has no value"],
   ['runbook show', undefined],
   ['runbook render X --out y', "'runbook render' cannot do without '--facts'"],
-  ['readiness --output json', "'readiness' cannot do without <checklist>"],
+  ['readiness --format json', "'readiness' cannot do without <checklist>"],
   ['readiness incident now', "'readiness' takes 1 arguments, not 2"],
   ['slo generate -i a.yaml b.yaml -o x', undefined],
 ])('firedrill %s', (line, message) => {

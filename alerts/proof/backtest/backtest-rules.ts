@@ -35,7 +35,7 @@ export async function backtestRules(
   progress.clear();
   const score = scoreRules(results, incidents);
   const weeks = (span.endMs - span.startMs) / 604_800_000;
-  if (flags.output === 'json') {
+  if (flags.format === 'json') {
     const answer = { source: history.text, results, score };
     process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
   } else {

@@ -67,7 +67,7 @@ export async function backtest(flags: BacktestFlags): Promise<boolean> {
 }
 
 function say(flags: BacktestFlags, source: string, results: readonly SloResult[]): void {
-  if (flags.output === 'json') {
+  if (flags.format === 'json') {
     const plain = results.map((result) => ({
       ...result,
       plot: undefined,

@@ -1,7 +1,8 @@
 /** `firedrill alerts backtest`: when these alerts would have fired, over history or over a story of incidents. */
 import type { Command } from 'commander';
-import { exitCode, UserError } from '../../../base/errors.js';
+import { exitCode } from '../../../base/errors.js';
 import type { BacktestFlags } from './flags.js';
+import { formatOption } from '../../../base/format-option.js';
 
 export function registerBacktest(alerts: Command): void {
   alerts
@@ -31,7 +32,7 @@ export function registerBacktest(alerts: Command): void {
     .option('--check', 'exit 1 where an expected alert was missed or a page came for nothing')
     .option('--list', 'list everything that fired, not only what fired for nothing')
     .option('--html <file>', 'write one page with plots')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .option('--every-group-each-step', 'evaluate as promtool test rules does, not as Prometheus')
     .addHelpText(
       'after',
@@ -45,9 +46,6 @@ export function registerBacktest(alerts: Command): void {
         '\n\nWithout a source it runs a month of ready-made incidents.',
     )
     .action(async (flags: BacktestFlags) => {
-      if (flags.output !== 'text' && flags.output !== 'json') {
-        throw new UserError({ message: `--output ${flags.output}`, expected: 'text or json' });
-      }
       const { backtest } = await import('./backtest.js');
       const passed = await backtest(flags);
       if (!passed) process.exitCode = exitCode.failed;

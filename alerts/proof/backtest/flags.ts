@@ -19,6 +19,6 @@ export interface BacktestFlags {
   check?: boolean;
   list?: boolean;
   html?: string;
-  output: string;
+  format: string;
   everyGroupEachStep?: boolean;
 }

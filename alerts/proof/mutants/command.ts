@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { Mutant } from './mutate.js';
+import { formatOption } from '../../../base/format-option.js';
 
 interface Flags {
   tests: string[];
@@ -20,7 +21,7 @@ export function registerMutate(alerts: Command): void {
     .argument('<rules...>', 'rule files')
     .requiredOption('--tests <file...>', "files of tests, in promtool's format")
     .option('--run <regex>', 'only rules whose name matches')
-    .option('--format <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .option('--min <percent>', 'exit 1 where a smaller share of the edits is noticed')
     .option('--write <file>', 'write the missing tests, to be read before they are kept')
     .option(

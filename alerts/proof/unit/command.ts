@@ -1,13 +1,14 @@
 /** `firedrill alerts test`: a drop-in for `promtool test rules`. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
+import { formatOption } from '../../../base/format-option.js';
 
 interface Flags {
   run?: string[];
   junit?: string;
   coverage?: boolean;
   coverageMin?: string;
-  output: string;
+  format: string;
   lenient?: boolean;
   ignoreUnknownFields?: boolean;
   prometheusVersion: string;
@@ -22,7 +23,7 @@ export function registerTest(alerts: Command): void {
     .option('--junit <file>', 'write the results as JUnit XML')
     .option('--coverage', 'say which rules the tests test')
     .option('--coverage-min <percent>', 'fail where fewer rules are tested')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .option(
       '--lenient',
       'let tests pass that cannot fail, as promtool does: no such alert, no series',
@@ -45,9 +46,6 @@ async function test(files: string[], flags: Flags): Promise<void> {
   const { coveragePercent, coverageText, fileText, junitOf, runSuite } = await import('./suite.js');
   const { junitXml } = await import('../junit.js');
   const { writeFileWhole } = await import('../../../base/write-file.js');
-  if (flags.output !== 'text' && flags.output !== 'json') {
-    throw new UserError({ message: `--output ${flags.output}`, expected: 'text or json' });
-  }
   if (!/^[23]$/.test(flags.prometheusVersion)) {
     const message = `--prometheus-version ${flags.prometheusVersion}`;
     throw new UserError({ message, expected: '2 or 3' });
@@ -65,7 +63,7 @@ async function test(files: string[], flags: Flags): Promise<void> {
   });
   if (flags.junit !== undefined) writeFileWhole(flags.junit, junitXml(junitOf(results)));
   const shown = flags.coverage === true || least !== undefined;
-  if (flags.output === 'json') {
+  if (flags.format === 'json') {
     const rules = coverage.map(({ rule, name, group, covered, how }) => ({
       ...rule.place,
       name,

@@ -1,6 +1,7 @@
 /** `firedrill check`: before an installation, after it, and of the proxies. */
 import type { Command } from 'commander';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { exitCode, messageOf } from '../../../base/errors.js';
+import { formatOption } from '../../../base/format-option.js';
 
 interface Options {
   pre?: boolean;
@@ -8,7 +9,7 @@ interface Options {
   namespace: string;
   proxyNamespace?: string;
   prometheus?: string;
-  output: string;
+  format: string;
   kubeconfig?: string;
   context?: string;
 }
@@ -22,7 +23,7 @@ export function registerCheck(program: Command): void {
     .option('--namespace <name>', "the control plane's", 'firedrill')
     .option('--proxy-namespace <name>', 'with --proxy: only these pods')
     .option('--prometheus <url>', 'a URL, or NAMESPACE/SERVICE:PORT; default: it is looked for')
-    .option('--output <format>', 'table, short (only what failed) or json', 'table')
+    .addOption(formatOption('text', 'short', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
     .addHelpText(
@@ -30,7 +31,7 @@ export function registerCheck(program: Command): void {
       `
 Examples:
   firedrill check --pre
-  firedrill check --proxy --output json
+  firedrill check --proxy --format json
   firedrill check --prometheus monitoring/prometheus:9090
 
 Exit code 0: all well or warnings only. 1: something failed.`,
@@ -39,12 +40,6 @@ Exit code 0: all well or warnings only. 1: something failed.`,
 }
 
 async function run(options: Options): Promise<void> {
-  if (!['table', 'short', 'json'].includes(options.output)) {
-    throw new UserError({
-      message: `--output ${options.output}`,
-      expected: 'table, short or json',
-    });
-  }
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials, tokenCredentials } = await import('../client/credentials.js');
   const { realClock } = await import('../../../base/clock.js');
@@ -81,11 +76,11 @@ async function run(options: Options): Promise<void> {
   const results = await runChecks(checks, context);
   api.close();
   const success = !anyFailed(results);
-  if (options.output === 'json')
+  if (options.format === 'json')
     process.stdout.write(`${JSON.stringify({ success, results }, undefined, 2)}\n`);
   else {
     const shown =
-      options.output === 'short' ? results.filter((r) => r.result !== 'success') : results;
+      options.format === 'short' ? results.filter((r) => r.result !== 'success') : results;
     process.stdout.write(`${renderResults(shown)}\n`);
   }
   if (!success) process.exitCode = exitCode.failed;

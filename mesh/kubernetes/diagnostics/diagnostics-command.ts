@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { AnyObject } from '../client/objects.js';
+import { formatOption } from '../../../base/format-option.js';
 
 interface Options {
   files?: string[];
@@ -9,7 +10,7 @@ interface Options {
   proxies?: string;
   meshFile?: string;
   cluster?: boolean;
-  output: string;
+  format: string;
   list?: boolean;
   kubeconfig?: string;
   context?: string;
@@ -32,7 +33,7 @@ export function registerDiagnostics(program: Command): void {
     .option('--other <context>', 'another context of the kubeconfig, to compare with')
     .option('--proxies <addresses>', 'admin addresses of proxies, with commas between')
     .option('--mesh-file <file>', 'YAML or JSON with proxies: [{ admin: address or port }]')
-    .option('--output <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
     .addHelpText(
@@ -91,7 +92,7 @@ async function run(ids: string[], options: Options): Promise<void> {
     { objects, proxies, nowMs: realClock.nowMs(), ...(other ? { other } : {}) },
     ids,
   );
-  if (options.output === 'json') process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+  if (options.format === 'json') process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   else if (found.length === 0) process.stdout.write('nothing found\n');
   else {
     for (const f of found)

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { Side } from './canary.js';
 import { look, type Options, targeted } from './observe-commands.js';
+import { formatOption } from '../../../base/format-option.js';
 
 interface Flags extends Options {
   revision: string;
@@ -20,7 +21,7 @@ export function registerCanary(program: Command): void {
     .option('--controller <addresses>', "the canary's, outside of Kubernetes, with commas between")
     .option('--min-requests <n>', 'of each side, before anything is said', '100')
     .option('--window <duration>', 'how long to look', '30s')
-    .option('--output <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `
@@ -53,7 +54,7 @@ async function canary(flags: Flags): Promise<void> {
     throw new UserError(`no proxy follows revision ${flags.revision}`, exitCode.failed);
   }
   if (rows.some((row) => row.verdict !== 'no worse')) process.exitCode = exitCode.failed;
-  if (flags.output === 'json') {
+  if (flags.format === 'json') {
     process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
     return;
   }

@@ -5,10 +5,11 @@ import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { Observed, TargetOptions } from './targets.js';
 import type { Traffic } from './rows.js';
+import { formatOption } from '../../../base/format-option.js';
 
 export interface Options extends TargetOptions {
   window: string;
-  output: string;
+  format: string;
   direction?: string;
   count?: string;
   watch?: boolean;
@@ -19,7 +20,7 @@ Examples:
   firedrill ${name}                                        # the pods of the current cluster
   firedrill ${name} -n shop deploy/web
   firedrill ${name} --proxies 127.0.0.1:4191,127.0.0.1:4192
-  firedrill ${name} --mesh-file mesh.yaml --output json    # proxies: [{ admin: 4191 }, ...]`;
+  firedrill ${name} --mesh-file mesh.yaml --format json    # proxies: [{ admin: 4191 }, ...]`;
 
 /** How proxies are found, the same for every verb that looks at them. */
 export function targeted(command: Command): Command {
@@ -41,7 +42,7 @@ function add(program: Command, name: string, description: string): Command {
     .option('--wait <duration>', 'until every proxy answers, at most so long')
     .option('--watch', 'again and again, until Ctrl-C')
     .option('--count <n>', 'with --watch: stop after n screens')
-    .option('-o, --output <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', example(name));
 }
 
@@ -87,7 +88,7 @@ function registerTap(program: Command): void {
     .option('--max-rps <n>', 'of each proxy; what is beyond is left out', '100')
     .option('--sample <ratio>', 'share of what fits', '1')
     .option('--duration <duration>', 'ends by itself then', '1m')
-    .option('-o, --output <format>', 'lines or json', 'lines')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `${example('tap')}
@@ -107,7 +108,7 @@ function registerWhy(program: Command): void {
   targeted(command)
     .option('--workload <name>', 'such as deploy/web; default: all')
     .option('--record <duration>', 'have the proxies record every request for so long, then ask')
-    .option('-o, --output <format>', 'text or json', 'text')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `
@@ -128,7 +129,7 @@ function registerPolicy(program: Command): void {
     .option('--wait <duration>', 'until every proxy answers, at most so long')
     .option('--watch', 'again and again, until Ctrl-C')
     .option('--count <n>', 'with --watch: stop after n screens')
-    .option('-o, --output <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .addHelpText('after', example('policy show'))
     .action(
       watched(async (options) =>
@@ -143,7 +144,7 @@ function registerPolicy(program: Command): void {
     .option('--default <mode>', 'try this default, such as deny, on the servers as they are')
     .option('--registry <file>', 'try the policy of this registry file')
     .option('--trust-domain <name>', 'of the registry', 'cluster.local')
-    .option('-o, --output <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `
@@ -184,9 +185,6 @@ export async function look(options: Options, windowMs?: number): Promise<Observe
       expected: 'a duration of at most 10m, such as 2s',
     });
   }
-  if (!['table', 'json'].includes(options.output)) {
-    throw new UserError({ message: `--output ${options.output}`, expected: 'table or json' });
-  }
   return observeAll(options, ms);
 }
 
@@ -198,7 +196,7 @@ async function print(
 ): Promise<void> {
   const { formatTable } = await import('../../../base/terminal.js');
   process.stdout.write(
-    options.output === 'json'
+    options.format === 'json'
       ? `${JSON.stringify(rows, undefined, 2)}\n`
       : `${formatTable(
           header,
@@ -340,7 +338,7 @@ async function top(options: Options): Promise<void> {
       .filter((r) => r.requestsPerSecond > 0)
       .sort((a, b) => b.requestsPerSecond - a.requestsPerSecond)
       .slice(0, 30);
-    if (options.output === 'json') {
+    if (options.format === 'json') {
       process.stdout.write(`${JSON.stringify(rows)}\n`);
       continue;
     }
@@ -386,7 +384,7 @@ async function compliance(options: Options): Promise<void> {
   const proxies = await look(options, 0);
   const { encrypted, total } = encryption(proxies);
   const drift = findDrift(proxies);
-  if (options.output === 'json') {
+  if (options.format === 'json') {
     const encryptedRatio = total > 0 ? encrypted / total : null;
     process.stdout.write(
       `${JSON.stringify({ encryptedRatio, connections: total, drift }, undefined, 2)}\n`,

@@ -10,7 +10,7 @@ export interface PolicyOptions extends TargetOptions {
   default?: string;
   registry?: string;
   trustDomain: string;
-  output: string;
+  format: string;
 }
 
 const modes = [
@@ -22,9 +22,6 @@ const modes = [
 ];
 
 async function look(options: PolicyOptions): Promise<Observed[]> {
-  if (!['table', 'json'].includes(options.output)) {
-    throw new UserError({ message: `--output ${options.output}`, expected: 'table or json' });
-  }
   return observeAll(options, 0);
 }
 
@@ -43,7 +40,7 @@ export async function showPolicy(options: PolicyOptions): Promise<void> {
       })),
     })),
   );
-  if (options.output === 'json') return print(JSON.stringify(rows, undefined, 2));
+  if (options.format === 'json') return print(JSON.stringify(rows, undefined, 2));
   const lines = rows.flatMap((r) => [
     [r.workload, r.server, String(r.port), r.default, '', ''],
     ...r.authorizations.map((a) => [
@@ -68,7 +65,7 @@ export async function audit(options: PolicyOptions): Promise<void> {
   const policyOf = await proposed(options);
   const rows = auditPolicy(await look(options), policyOf);
   const lost = rows.filter((r) => r.now === 'allowed' && r.would !== 'allowed');
-  if (options.output === 'json') print(JSON.stringify({ rows, wouldBeDenied: lost }, undefined, 2));
+  if (options.format === 'json') print(JSON.stringify({ rows, wouldBeDenied: lost }, undefined, 2));
   else if (rows.length === 0) print('no inbound traffic was seen');
   else print(`${tableOf(rows)}\n\n${verdictOf(lost)}`);
   if (lost.some((r) => r.would === 'denied')) process.exitCode = exitCode.failed;

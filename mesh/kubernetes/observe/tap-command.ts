@@ -18,7 +18,7 @@ export interface TapOptions extends TargetOptions {
   maxRps: string;
   sample: string;
   duration: string;
-  output: string;
+  format: string;
 }
 
 /** The body of POST /tap; a proxy checks it once more. */
@@ -29,9 +29,6 @@ export function scopeOf(options: TapOptions): Record<string, unknown> {
       message: `--duration ${options.duration}`,
       expected: 'a duration of at most 10m',
     });
-  }
-  if (!['lines', 'json'].includes(options.output)) {
-    throw new UserError({ message: `--output ${options.output}`, expected: 'lines or json' });
   }
   const scope = {
     direction: options.direction,
@@ -47,7 +44,7 @@ export function scopeOf(options: TapOptions): Record<string, unknown> {
     maxPerSecond: numberOf('--max-rps', options.maxRps, 1000),
     sampleRatio: numberOf('--sample', options.sample, 1),
     seconds,
-    output: options.output,
+    output: options.format === 'json' ? 'json' : 'lines',
   };
   return Object.fromEntries(Object.entries(scope).filter(([, value]) => value !== undefined));
 }

@@ -1,16 +1,16 @@
 /** `firedrill version`: of this command, of the control plane, and of the proxies that run, through the API server. */
 import type { Command } from 'commander';
-import { UserError } from '../../../base/errors.js';
 import { packageVersion } from '../../../base/paths.js';
 import type { CredentialOptions } from '../client/credentials.js';
 import type { AnyObject } from '../client/objects.js';
 import type { Pod } from '../discovery/types.js';
+import { formatOption } from '../../../base/format-option.js';
 
 interface Flags extends CredentialOptions {
   client?: boolean;
   namespace?: string;
   controlNamespace: string;
-  output: string;
+  format: string;
 }
 
 type Deployment = AnyObject & {
@@ -33,7 +33,7 @@ export function registerVersion(program: Command): void {
     .option('--client', 'of this command alone: asks nobody')
     .option('-n, --namespace <name>', 'count the proxies of these pods; default: all')
     .option('--control-namespace <name>', "the control plane's", 'firedrill')
-    .option('-o, --output <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
     .addHelpText(
@@ -41,15 +41,12 @@ export function registerVersion(program: Command): void {
       '\nExamples:\n  firedrill version\n  firedrill version -n shop -o json\n  firedrill version --client',
     )
     .action(async (flags: Flags) => {
-      if (!['table', 'json'].includes(flags.output)) {
-        throw new UserError({ message: `--output ${flags.output}`, expected: 'table or json' });
-      }
       const client = packageVersion();
       const versions: Versions = flags.client
         ? { client }
         : { client, ...(await inCluster(flags)) };
       const text =
-        flags.output === 'json' ? JSON.stringify(versions, undefined, 2) : textOf(versions);
+        flags.format === 'json' ? JSON.stringify(versions, undefined, 2) : textOf(versions);
       process.stdout.write(`${text}\n`);
     });
 }

@@ -5,7 +5,7 @@ import { reasonOf, someTargets, type Target, type TargetOptions } from './target
 
 export interface WhyOptions extends TargetOptions {
   record?: string;
-  output: string;
+  format: string;
 }
 
 /** What GET /why answers; mesh/proxy/flow/why.ts writes it. */
@@ -41,9 +41,6 @@ interface Found {
 
 /** Resolves to the exit code: 1 where no proxy recorded the request. */
 export async function why(id: string | undefined, options: WhyOptions): Promise<number> {
-  if (!['text', 'json'].includes(options.output)) {
-    throw new UserError({ message: `--output ${options.output}`, expected: 'text or json' });
-  }
   const targets = await someTargets(options);
   if (options.record !== undefined) {
     const forMs = parseDurationMs(options.record);
@@ -58,7 +55,7 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
   const found = (await ask(targets, path))
     .flatMap(({ proxy, value }) => [value].flat().map((w) => ({ proxy, why: w as Why })))
     .sort((a, b) => (a.why.time < b.why.time ? -1 : 1));
-  if (options.output === 'json') {
+  if (options.format === 'json') {
     process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   } else if (found.length === 0) {
     process.stderr.write(

@@ -6,6 +6,7 @@ import type { Diagnosis } from '../diagnostics/entries.js';
 import type { AnyObject } from '../client/objects.js';
 import { alertRules, type Facts, meshedPods } from '../diagnostics/entry.js';
 import type { Evidence, Item } from './checklists.js';
+import { formatOption } from '../../../base/format-option.js';
 
 export type Verdict = 'yes' | 'no' | 'ask';
 
@@ -64,7 +65,7 @@ const isPodLike = (object: AnyObject): boolean =>
 
 interface Options {
   files?: string[];
-  output: string;
+  format: string;
   namespace: string;
   kubeconfig?: string;
   context?: string;
@@ -85,7 +86,7 @@ export function registerReadiness(program: Command): void {
       collect,
     )
     .option('--namespace <name>', "the control plane's", 'firedrill')
-    .option('--output <format>', 'table or json', 'table')
+    .addOption(formatOption('text', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
     .addHelpText(
@@ -93,7 +94,7 @@ export function registerReadiness(program: Command): void {
       `
 Examples:
   firedrill readiness pre-production --files slo.yaml --files rules.yaml
-  firedrill readiness incident --output json
+  firedrill readiness incident --format json
 
 Marks: √ holds, × does not (exit code 1), ? is for people.`,
     )
@@ -133,7 +134,7 @@ async function run(name: string, options: Options): Promise<void> {
   const facts = { objects, proxies, nowMs: realClock.nowMs() };
   const judged = judge(items, results, diagnose(facts), evidence(facts));
   const marks: Record<Verdict, string> = { yes: '√', no: '×', ask: '?' };
-  if (options.output === 'json') process.stdout.write(`${JSON.stringify(judged, undefined, 2)}\n`);
+  if (options.format === 'json') process.stdout.write(`${JSON.stringify(judged, undefined, 2)}\n`);
   else {
     for (const { text, verdict, reasons } of judged) {
       const lines = [`${marks[verdict]} ${text}`, ...reasons.map((r) => `    ${r}`)];

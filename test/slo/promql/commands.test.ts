@@ -40,7 +40,7 @@ describe('query', () => {
   writeFileSync(file, 'time,load,"up{job=""a""}"\n1700000000,0.5,1\n1700000060,0.75,\n');
 
   test('a table with a column a series, as JSON', () => {
-    const { status, out } = run('query', 'load * 4', '--file', file, '--output', 'json');
+    const { status, out } = run('query', 'load * 4', '--file', file, '--format', 'json');
     expect(status).toBe(0);
     expect(JSON.parse(out)).toEqual({
       status: 'success',
@@ -64,7 +64,7 @@ describe('query', () => {
       2,
       '--start soon; expected seconds',
     ],
-    [['query', 'load * on () load', '--file', file, '--output', 'xml'], 2, '--output xml'],
+    [['query', 'load * on () load', '--file', file, '--format', 'xml'], 2, '--format xml'],
     [['query', 'load', '--prometheus', 'http://127.0.0.1:1'], 5, 'no answer'],
   ])('%s', (args, status, message) => {
     const done = run(...args);
@@ -145,7 +145,7 @@ describe('test', () => {
     const script =
       'load 1m\n  x 1 2\n\neval instant at 1m x\n  x 2\n\neval instant at 1m x\n  x 3\n\neval sometimes x\n';
     writeFileSync(file, script);
-    const { status, out } = run('test', file, '--output', 'json');
+    const { status, out } = run('test', file, '--format', 'json');
     expect(status).toBe(1);
     const parsed = JSON.parse(out) as { totals: object; files: { problems: object[] }[] };
     expect(parsed.totals).toEqual({ passed: 1, failed: 1, unsupported: 1 });

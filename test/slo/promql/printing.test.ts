@@ -135,7 +135,7 @@ describe('on the command line', () => {
 
   test('the type of a right query', () => {
     expect(run('check', 'sum(a)')).toMatchObject({ status: 0, out: 'ok: an instant vector\n' });
-    expect(JSON.parse(run('check', '1 +', '--output', 'json').out)).toMatchObject({
+    expect(JSON.parse(run('check', '1 +', '--format', 'json').out)).toMatchObject({
       ok: false,
       message: 'unexpected end of input',
       line: 1,

@@ -1,0 +1,151 @@
+/** The command line as a list of parts: which commands each part adds, and where it is loaded from. */
+import { Command } from 'commander';
+import { inGroups } from './base/command-groups.js';
+import type { Candidate, KnownValues } from './base/completion-command.js';
+import { withOldSpellings } from './base/old-spellings.js';
+import { packageVersion } from './base/paths.js';
+
+export interface Part {
+  commands: readonly string[];
+  add(program: Command): Promise<void>;
+}
+
+/** In the order in which people read them. A test holds each list of names to what its part adds. */
+export const parts: readonly Part[] = [
+  {
+    commands: ['proxy'],
+    add: async (program) => (await import('./mesh/proxy/commands.js')).registerProxy(program),
+  },
+  {
+    commands: ['controller', 'identity'],
+    add: async (program) =>
+      (await import('./mesh/controller/commands.js')).registerController(program),
+  },
+  {
+    commands: [
+      'install',
+      'upgrade',
+      'uninstall',
+      'injector',
+      'inject',
+      'uninject',
+      'proxy-init',
+      'check',
+      'stat',
+      'routes',
+      'top',
+      'edges',
+      'tap',
+      'why',
+      'policy',
+      'compliance',
+      'version',
+      'canary',
+      'diagnostics',
+      'readiness',
+      'profile',
+    ],
+    add: async (program) =>
+      (await import('./mesh/kubernetes/commands.js')).registerKubernetes(program, async () =>
+        (await import('./alerts/library/monitoring.js')).monitoringParts(),
+      ),
+  },
+  {
+    commands: ['mesh'],
+    add: async (program) =>
+      (await import('./mesh/simulation/commands.js')).registerSimulation(program),
+  },
+  {
+    commands: ['slo', 'dashboards'],
+    add: async (program) => (await import('./slo/commands.js')).registerSlo(program),
+  },
+  {
+    commands: ['promql'],
+    add: async (program) => (await import('./slo/promql/commands.js')).registerPromql(program),
+  },
+  {
+    commands: ['alerts'],
+    add: async (program) => (await import('./alerts/commands.js')).registerAlerts(program),
+  },
+  {
+    commands: ['watch'],
+    add: async (program) =>
+      (await import('./alerts/watch/serve/command.js')).registerWatch(program),
+  },
+  {
+    commands: ['drift'],
+    add: async (program) => (await import('./alerts/drift/command.js')).registerDrift(program),
+  },
+  {
+    commands: ['init', 'gameday', 'relay', 'load', 'chaos'],
+    add: async (program) => (await import('./chaos/commands.js')).registerChaos(program),
+  },
+  {
+    commands: ['runbook', 'postmortem', 'routine'],
+    add: async (program) => (await import('./runbooks/commands.js')).registerRunbooks(program),
+  },
+  {
+    commands: ['console'],
+    add: async (program) => (await import('./console/command.js')).registerConsole(program),
+  },
+  {
+    commands: ['tools'],
+    add: async (program) => (await import('./base/tools-command.js')).registerTools(program),
+  },
+  {
+    commands: ['completion', '__complete'],
+    add: async (program) =>
+      (await import('./base/completion-command.js')).registerCompletion(program, knownValues),
+  },
+];
+
+const scenarios = async (): Promise<Candidate[]> => {
+  const { ownScenarios, readScenarios } = await import('./chaos/scenarios/read.js');
+  return readScenarios(ownScenarios()).map(({ scenario }) => ({
+    word: scenario.id,
+    description: scenario.title,
+  }));
+};
+const pages = async (): Promise<Candidate[]> => {
+  const { readPages } = await import('./runbooks/pages.js');
+  return [...readPages().values()].flatMap(({ name, title, covers }) =>
+    [...new Set([name, ...covers])].map((word) => ({ word, description: title })),
+  );
+};
+const knownValues: KnownValues = {
+  'gameday run --scenarios': scenarios,
+  'gameday plan --scenarios': scenarios,
+  'chaos check': scenarios,
+  'chaos export': scenarios,
+  'runbook show': pages,
+  'runbook render': pages,
+};
+
+/** Completion, and the lint that holds the commands in runbooks to those that there are. */
+const readsAll: ReadonlySet<string> = new Set(['__complete', 'runbook']);
+
+/**
+ * The program for the words after its name. Where the first word is a command, only that command's part is loaded: a
+ * start costs no more than what it needs. Help, completion and mistakes see every command.
+ */
+export async function commandLine(words: readonly string[]): Promise<Command> {
+  const program = new Command('firedrill')
+    .description('Write an SLO once, and know, measured, that the right alert fires in time.')
+    .version(packageVersion())
+    .exitOverride();
+  const [first = ''] = words;
+  if (first === '--version' || first === '-V') return program;
+  const asked = readsAll.has(first) ? undefined : parts.find((p) => p.commands.includes(first));
+  for (const part of asked === undefined ? parts : [asked]) await part.add(program);
+  withOldSpellings(program);
+  inGroups(program);
+  withHints(program, 'firedrill');
+  return program;
+}
+
+/** After a mistake each command names its own help. */
+function withHints(command: Command, name: string): void {
+  const what = command.commands.length > 0 ? 'lists the commands' : 'shows the options';
+  command.showHelpAfterError(`(${name} --help ${what})`);
+  for (const below of command.commands) withHints(below, `${name} ${below.name()}`);
+}

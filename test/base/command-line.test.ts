@@ -1,0 +1,45 @@
+/** The command line's parts: each says which commands it adds; old spellings and mistakes are answered. */
+import { spawnSync } from 'node:child_process';
+import { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { program } from '../../base/paths.js';
+import { commandLine, parts } from '../../command-line.js';
+
+test.each(parts.map((part) => [part.commands.join(', '), part] as const))(
+  'the part of %s adds these commands and no other',
+  async (_, part) => {
+    const command = new Command('firedrill');
+    await part.add(command);
+    expect(command.commands.map((c) => c.name()).toSorted()).toEqual([...part.commands].toSorted());
+  },
+);
+
+test('where the first word is a command, only its part is there', async () => {
+  const one = await commandLine(['slo', 'generate']);
+  expect(one.commands.map((c) => c.name())).toEqual(['slo', 'dashboards']);
+  const all = await commandLine(['--help']);
+  expect(all.commands.length).toBe(parts.flatMap((part) => part.commands).length);
+});
+
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, [program('cli'), ...args], { encoding: 'utf8' });
+
+test('the old spelling of --format works, and the new one is named', () => {
+  const now = run('tools', 'list', '--format', 'json');
+  const old = run('tools', 'list', '--output', 'json');
+  expect(old.stderr).toContain('--output is called --format now: --format json');
+  expect(old.status).toBe(0);
+  expect(JSON.parse(old.stdout)).toEqual(JSON.parse(now.stdout));
+  expect(run('tools', 'list', '--output', 'table').stdout).toBe(run('tools', 'list').stdout);
+});
+
+test('a mistake names the word that was meant, and the help of its own command', () => {
+  const word = run('slo', 'generat');
+  expect([word.status, word.stderr]).toEqual([
+    2,
+    "error: unknown command 'generat'\n(Did you mean generate?)\n(firedrill slo --help lists the commands)\n",
+  ]);
+  const choice = run('slo', 'explain', 'x.yaml', '--format', 'xml');
+  expect([choice.status, choice.stderr]).toEqual([2, '--format xml; expected one of text, json\n']);
+  expect(run('slo', 'generate', '--nput', 'x').stderr).toContain('(firedrill slo generate --help');
+});
