@@ -1,5 +1,5 @@
 /** A user's YAML, read into checked values; every error names file, line and column. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import {
   type Document,
   isMap,
@@ -127,16 +127,20 @@ export class YamlDocument {
 
 const maxBytes = 16 * 1024 * 1024;
 
+/** Of what people write by hand: a larger one is another file than was meant, and costs seconds to refuse. */
+export const handwrittenBytes = 1024 * 1024;
+
 export interface YamlOptions {
   /** Every scalar stays the text that was written (`1.10`, `yes`), and `<<` merges: as Go reads into strings. */
   texts?: boolean;
+  /** Default: 16 MiB. */
+  bytesMax?: number;
 }
 
 /** All documents of a text; syntax errors, duplicate keys and alias bombs throw a UserError. */
 export function parseYaml(file: string, text: string, options: YamlOptions = {}): YamlDocument[] {
-  if (text.length > maxBytes) {
-    throw new UserError({ message: `${file} is too large`, expected: `at most ${maxBytes} bytes` });
-  }
+  const { bytesMax = maxBytes } = options;
+  if (text.length > bytesMax) throw tooLarge(file, bytesMax);
   if (text.length > plainFromBytes && !options.texts) {
     const values = readJsonText(text) ?? readPlainYaml(text);
     let parsed: YamlNodes[] | undefined;
@@ -201,12 +205,39 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   return documents.filter((d) => d.contents !== null).map((document) => ({ document, lines }));
 }
 
+const tooLarge = (file: string, bytes: number): UserError =>
+  new UserError({
+    message: `${file} is too large`,
+    expected: bytes % 2 ** 20 === 0 ? `at most ${bytes / 2 ** 20} MiB` : `at most ${bytes} bytes`,
+  });
+
+const chunkBytes = 64 * 1024;
+
+/** No more than that is read of what has no end. */
+function readAtMost(file: string, bytes: number): string {
+  const opened = openSync(file, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; ;) {
+      const chunk = Buffer.alloc(chunkBytes);
+      const length = readSync(opened, chunk);
+      if (length === 0) return Buffer.concat(chunks).toString('utf8');
+      total += length;
+      if (total > bytes) throw tooLarge(file, bytes);
+      chunks.push(chunk.subarray(0, length));
+    }
+  } finally {
+    closeSync(opened);
+  }
+}
+
 /** Reads a file; a missing or unreadable one is a UserError that names it. */
 export function readYaml(file: string, options: YamlOptions = {}): YamlDocument[] {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readAtMost(file, options.bytesMax ?? maxBytes);
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     throw new UserError(
       code === 'ENOENT' ? `${file}: no such file` : `${file}: ${messageOf(error)}`,

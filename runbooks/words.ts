@@ -209,3 +209,17 @@ export function deathText(
 /** `714 ms to 1.6 s` after the fault was seen to work. Errors may come before that is seen: then it begins at 0. */
 export const bandText = (theory: TheoryRecord | undefined): string =>
   theory ? `${timeText(Math.max(0, theory.earliestMs))} to ${timeText(theory.latestMs)}` : '';
+
+/** `1 process killed`, `2 processes killed`: the units are written for many. */
+export function effectText({
+  effect,
+  effectUnit,
+}: Pick<FaultRecord, 'effect' | 'effectUnit'>): string {
+  const one = (word: string): string =>
+    word
+      .replace(/ies$/, 'y')
+      .replace(/(ss)es$/, '$1')
+      .replace(/([^s])s$/, '$1');
+  const unit = effect === 1 ? effectUnit.split(' ').map(one).join(' ') : effectUnit;
+  return `${countText(effect)} ${unit}`;
+}

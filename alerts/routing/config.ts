@@ -1,7 +1,13 @@
 /** Alertmanager's configuration: the part of it that decides who is told, as we write and read it. */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
-import { checkYaml, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import {
+  checkYaml,
+  handwrittenBytes,
+  parseYaml,
+  readYaml,
+  type YamlDocument,
+} from '../../base/yaml.js';
 import { problemsOfConfig } from './config-checks.js';
 import { kindOfKey } from './integrations.js';
 
@@ -147,7 +153,8 @@ const configSchema = z.preprocess(
 );
 
 /** Any configuration of Alertmanager 0.25 to 0.34, ours or not, checked as Alertmanager checks it. */
-export const readAmConfig = (file: string): AmConfig => check(file, readYaml(file));
+export const readAmConfig = (file: string): AmConfig =>
+  check(file, readYaml(file, { bytesMax: handwrittenBytes }));
 
 export const readAmConfigText = (file: string, text: string): AmConfig =>
   check(file, parseYaml(file, text));

@@ -57,10 +57,11 @@ export async function planCommand(given: CommandOptions): Promise<number> {
     world.rules,
     timing,
   );
+  const answers = [...guard.conditions(), ...(await guard.answers())];
   const text =
     given.format === 'json'
-      ? `${JSON.stringify(plan, undefined, 2)}\n`
-      : planText(plan, timing, [...guard.conditions(), ...(await guard.answers())]);
+      ? `${JSON.stringify({ scenarios: plan, guard: answers, remarks }, undefined, 2)}\n`
+      : planText(plan, timing, answers);
   for (const remark of remarks) process.stderr.write(`${remark}\n`);
   process.stdout.write(text);
   return exitCode.ok;

@@ -1,5 +1,4 @@
 /** A game day that a Prometheus and an Alertmanager of the user's own judge: what is asked, and by which rules. */
-import { resolve } from 'node:path';
 import { drillReceiver } from '../../alerts/watch/existing/drill-route.js';
 import type { ExistingOptions } from '../../alerts/watch/existing/existing.js';
 import { intervalsOf, loadedRules } from '../../alerts/watch/existing/rules.js';
@@ -12,9 +11,10 @@ import {
   readAccess,
 } from '../../base/access.js';
 import { UserError } from '../../base/errors.js';
+import { type HostPort, hostPort } from '../../base/host-port.js';
 import { readSlos } from '../../slo/index.js';
+import { accessFiles } from '../system/access-schema.js';
 import type { Drill } from '../system/drill-file.js';
-import type { WatchSpec } from '../system/watch-schema.js';
 import { type Judging, type JudgedBy, judgingOf } from './judging.js';
 import { timingOf } from './options.js';
 
@@ -42,9 +42,16 @@ export function existingOf(given: ExistingFlags, drill: Drill): ExistingOptions 
   const { bearerFile, ca, cert, key, insecure } = given;
   const flags = { bearerFile, ca, cert, key, insecure };
   const own = Object.fromEntries(Object.entries(flags).filter(([, v]) => v !== undefined));
-  const prometheus = { ...inFolder(watch?.prometheus, drill.folder), ...own };
+  const prometheus: Partial<AccessFiles> = {
+    ...(watch && accessFiles(watch.prometheus, drill.folder)),
+    ...own,
+  };
   if (typed) prometheus.url = given.prometheus;
-  const manager = { ...inFolder(watch?.alertmanager, drill.folder), ...own };
+  const named = watch?.alertmanager;
+  const manager: Partial<AccessFiles> = {
+    ...(named !== undefined && accessFiles(named, drill.folder)),
+    ...own,
+  };
   if (given.alertmanager !== undefined) manager.url = given.alertmanager;
   const listen = listenAt(given.listen ?? watch?.listen);
   const receiver = given.receiver ?? watch?.receiver;
@@ -58,24 +65,10 @@ export function existingOf(given: ExistingFlags, drill: Drill): ExistingOptions 
   };
 }
 
-/** Files as seen from the drill's folder. */
-function inFolder(spec: WatchSpec['prometheus'] | undefined, folder: string): Partial<AccessFiles> {
-  if (spec === undefined) return {};
-  if (typeof spec === 'string') return { url: spec };
-  const files = ['bearerFile', 'ca', 'cert', 'key'] as const;
-  const found = files.flatMap((name) => {
-    const file = spec[name];
-    return file === undefined ? [] : [[name, resolve(folder, file)] as const];
-  });
-  return { ...spec, ...Object.fromEntries(found) };
-}
-
-export function listenAt(text: string | undefined): { host: string; port: number } | undefined {
+export function listenAt(text: string | undefined): HostPort | undefined {
   if (text === undefined) return undefined;
-  const [, host, port] = /^\[?([^\s\]]+)\]?:(\d{1,5})$/.exec(text) ?? [];
-  if (host !== undefined && Number(port) > 0 && Number(port) < 65_536) {
-    return { host, port: Number(port) };
-  }
+  const address = hostPort(text);
+  if (address && address.host !== '' && address.port > 0) return address;
   throw new UserError({ message: `bad --listen '${text}'`, expected: 'such as 127.0.0.1:9099' });
 }
 

@@ -1,16 +1,17 @@
 /** `guard:` of a firedrill.yaml: when and how far its system may be broken at all; README.md explains it. */
 import { z } from 'zod';
 import { text } from '../scenarios/fields.js';
+import { accessSchema } from '../system/access-schema.js';
 
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 export type Weekday = (typeof weekdays)[number];
 
-const url = text.regex(/^https?:\/\/\S+$/, { error: 'expected http://host:port' });
-
 const production = z
   .strictObject({
-    prometheus: url.optional().describe('asked for the budget, and for pages without alertmanager'),
-    alertmanager: url.optional().describe('asked for pages that fire'),
+    prometheus: accessSchema
+      .optional()
+      .describe('asked for the budget, and for pages without alertmanager'),
+    alertmanager: accessSchema.optional().describe('asked for pages that fire'),
     pages: z
       .enum(['refused', 'allowed'])
       .default('refused')

@@ -2,8 +2,7 @@
  * Asks whether a system may be broken now: the guard of its firedrill.yaml, question by question. Asked before anything
  * is started, and again before each scenario's first fault. A question that cannot be answered is answered no.
  */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { type Access, fetchWith, readAccess } from '../../base/access.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { exitCode, formatProblem, messageOf, type Place, UserError } from '../../base/errors.js';
 import { wakes } from '../../runbooks/pager.js';
@@ -11,6 +10,8 @@ import type { Slo } from '../../slo/index.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { budgetState } from '../../slo/budget/state.js';
 import { percentText, timeText } from '../../runbooks/words.js';
+import { failureOf, runCommand } from '../faults/run-command.js';
+import { type AccessSpec, accessFiles } from '../system/access-schema.js';
 import { type Excess, excessOf, type Strikable } from './blast-radius.js';
 import { type GuardSpec, weekdays } from './guard-schema.js';
 
@@ -149,30 +150,40 @@ export class Guard {
   }
 
   async #incidents(command: readonly string[]): Promise<[boolean, string]> {
-    const [program = '', ...args] = command;
-    const { stdout } = await promisify(execFile)(program, args, {
-      cwd: this.#drill.folder,
-      timeout: limitMs,
-      maxBuffer: outputMax,
-      killSignal: 'SIGKILL',
+    const end = await runCommand({
+      argv: command,
+      folder: this.#drill.folder,
+      limitMs,
+      keptBytes: outputMax,
     });
-    const open = stdout.split('\n').filter((line) => line.trim() !== '');
+    const failure = failureOf(end);
+    if (failure !== undefined) throw new Error(failure);
+    const open = end.stdout.split('\n').filter((line) => line.trim() !== '');
     return [open.length === 0, open.length === 0 ? 'no incident is open' : `open: ${few(open)}`];
   }
 
   async #pages(production: NonNullable<GuardSpec['production']>): Promise<[boolean, string]> {
-    const { alertmanager, prometheus = '' } = production;
+    const { alertmanager, prometheus } = production;
     const firing =
       alertmanager === undefined
-        ? await firingAt(prometheus, this.#clock.nowMs())
-        : await firingIn(alertmanager);
+        ? await firingAt(this.#prometheus(prometheus as AccessSpec), this.#clock.nowMs())
+        : await firingIn(this.#access('the Alertmanager', alertmanager));
     const pages = firing.filter(({ severity = 'none' }) => wakes(severity));
     const names = [...new Set(pages.map((labels) => labels.alertname ?? 'an alert'))];
     return [names.length === 0, names.length === 0 ? 'no page fires' : `firing: ${few(names)}`];
   }
 
-  async #budget(url: string, atLeast: number): Promise<[boolean, string]> {
-    const prometheus = new PrometheusClient(url, limitMs);
+  #access(what: string, spec: AccessSpec): Access {
+    return readAccess(what, accessFiles(spec, this.#drill.folder));
+  }
+
+  #prometheus(spec: AccessSpec): PrometheusClient {
+    const access = this.#access('the Prometheus', spec);
+    return new PrometheusClient(access.url, limitMs, fetchWith(access));
+  }
+
+  async #budget(spec: AccessSpec, atLeast: number): Promise<[boolean, string]> {
+    const prometheus = this.#prometheus(spec);
     const atMs = this.#clock.nowMs();
     const low: string[] = [];
     for (const slo of this.#drill.slos) {
@@ -193,16 +204,13 @@ const few = (names: readonly string[]): string =>
 
 type Labels = Record<string, string | undefined>;
 
-async function firingAt(prometheus: string, nowMs: number): Promise<Labels[]> {
-  const client = new PrometheusClient(prometheus, limitMs);
-  return (await client.query('ALERTS{alertstate="firing"}', nowMs)).map((s) => s.labels);
-}
+const firingAt = async (prometheus: PrometheusClient, nowMs: number): Promise<Labels[]> =>
+  (await prometheus.query('ALERTS{alertstate="firing"}', nowMs)).map((s) => s.labels);
 
 /** What people are notified of: neither silenced nor inhibited. */
-async function firingIn(alertmanager: string): Promise<Labels[]> {
-  const base = alertmanager.replace(/\/$/, '');
-  const url = `${base}/api/v2/alerts?active=true&silenced=false&inhibited=false`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(limitMs) });
+async function firingIn(alertmanager: Access): Promise<Labels[]> {
+  const url = `${alertmanager.url}/api/v2/alerts?active=true&silenced=false&inhibited=false`;
+  const response = await fetchWith(alertmanager)(url, { signal: AbortSignal.timeout(limitMs) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   const alerts: unknown = await response.json();
   if (!Array.isArray(alerts)) throw new Error(`${url} did not answer with a list of alerts`);

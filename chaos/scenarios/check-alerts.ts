@@ -24,13 +24,11 @@ export function alertProblems(scenario: Scenario, world: World, at: At): void {
   mustNotFire.forEach((not, i) => {
     unknownAlert(not.alert, ['expect', 'mustNotFire', i, 'alert'], world, at);
   });
-  // One that is allowed and not loaded does no harm, unless another was meant.
-  const names = namesOf(world);
-  mayFire.forEach(({ alert }, i) => {
-    if (names.includes(alert)) return;
-    const near = suggest(alert, names);
-    if (near === undefined) return;
-    at(['expect', 'mayFire', i, 'alert'], `no rule ${alert} is loaded: did you mean ${near}?`);
+  mayFire.forEach((may, i) => {
+    const path = ['expect', 'mayFire', i];
+    if (unknownAlert(may.alert, [...path, 'alert'], world, at)) return;
+    const named = world.rules.filter((r) => r.alert === may.alert);
+    labelProblems(named, may, path, world, at);
   });
 }
 
@@ -57,10 +55,7 @@ function expectedProblems(
     at([...path, 'severity'], `no rule ${wanted.alert} has the severity ${wanted.severity}`, have);
     return;
   }
-  for (const [name, value] of Object.entries(wanted.labels)) {
-    const found = labelProblem(severe, wanted.alert, name, value, world);
-    if (found) at([...path, 'labels', name], ...found);
-  }
+  labelProblems(severe, wanted, path, world, at);
   // What the library pages for has its page in the package: a link that leads nowhere is of no use at night.
   if (wanted.alert in alertNames && !world.pages.has(wanted.alert)) {
     at([...path, 'alert'], `${wanted.alert} has no runbook page: its link leads nowhere`);
@@ -83,6 +78,19 @@ function expectedProblems(
 
 const mayBe = (written: string, wanted: string): boolean =>
   written === wanted || written.includes('{{');
+
+function labelProblems(
+  rules: readonly AlertingRule[],
+  { alert, labels }: { alert: string; labels: Readonly<Record<string, string>> },
+  path: Path,
+  world: World,
+  at: At,
+): void {
+  for (const [name, value] of Object.entries(labels)) {
+    const found = labelProblem(rules, alert, name, value, world);
+    if (found) at([...path, 'labels', name], ...found);
+  }
+}
 
 /** Undefined where one of the rules can carry the label with that value. */
 function labelProblem(

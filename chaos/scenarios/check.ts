@@ -91,7 +91,15 @@ function withoutEffect({ kind, settings }: ScenarioFault): string | undefined {
   return undefined;
 }
 
-function timeProblems({ fault, expect, steps }: Scenario, at: At): void {
+function timeProblems({ fault, expect, steps, recovery }: Scenario, at: At): void {
+  expect.mustFire.forEach(({ alert, resolveWithin }, i) => {
+    if (resolveWithin === undefined || resolveWithin <= recovery) return;
+    at(
+      ['expect', 'mustFire', i, 'resolveWithin'],
+      `${alert} may take ${formatDurationMs(resolveWithin)} to resolve, and nobody looks for so long`,
+      `at most recovery (${formatDurationMs(recovery)})`,
+    );
+  });
   if (!fault) return;
   const phase = `fault.atMost (${formatDurationMs(fault.atMost)})`;
   expect.mustFire.forEach((wanted, i) => {

@@ -6,6 +6,7 @@ import { type Problem, UserError } from '../../base/errors.js';
 import { asset, packageRoot } from '../../base/paths.js';
 import {
   checkYaml,
+  handwrittenBytes,
   type Path,
   parseYaml,
   problemsOf,
@@ -57,7 +58,7 @@ export function readScenarios(names: readonly string[]): ReadScenario[] {
 }
 
 export function readScenarioFile(file: string): ReadScenario {
-  return readDocuments(readYaml(file), file);
+  return readDocuments(readYaml(file, { bytesMax: handwrittenBytes }), file);
 }
 
 export function readScenarioText(file: string, text: string): ReadScenario {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
-import { checkYaml, type Path, readYaml } from '../../base/yaml.js';
+import { checkYaml, handwrittenBytes, type Path, readYaml } from '../../base/yaml.js';
 import { loadAt, type LoadPlan } from '../load/load-file.js';
 import { plainTemplate } from '../load/profile.js';
 import {
@@ -40,7 +40,7 @@ export interface Drill extends Omit<DrillFile, Resolved> {
 type At = (path: Path, message: string, expected?: string) => void;
 
 export function readDrill(file: string): Drill {
-  const [document, ...more] = readYaml(file);
+  const [document, ...more] = readYaml(file, { bytesMax: handwrittenBytes });
   if (!document || more.length > 0) {
     throw new UserError({ message: `${file}: not a drill`, expected: 'one YAML document' });
   }

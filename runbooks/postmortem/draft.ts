@@ -10,6 +10,7 @@ import {
   clockOn,
   clockText,
   countText,
+  effectText,
   errorShare,
   instantText,
   labelsText,
@@ -177,7 +178,7 @@ function trigger(s: ScenarioRecord, dayMs: number): string {
         ? 'no effect was seen'
         : `effect seen ${timeText(f.confirmedMs - f.requestedMs)} later`;
     const where = `${t(f.kind)} on ${t(f.target)} at ${clockOn(f.requestedMs, dayMs)}`;
-    return `${where}, ${seen}, ${countText(f.effect)} ${t(f.effectUnit)}`;
+    return `${where}, ${seen}, ${t(effectText(f))}`;
   });
   return faults.length === 0 ? 'none.' : `${faults.join('; ')}.`;
 }
@@ -354,7 +355,7 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
     ([what, kind]) => `| ${toFill} | ${what ?? ''} | ${kind || toFill} | ${toFill} | ${toFill} |`,
   );
   return (
-    'One owner each, and a date (2026-05-31). Kinds: prevent, detect, mitigate.\n\n' +
+    'One owner each, and a date (YYYY-MM-DD). Kinds: prevent, detect, mitigate.\n\n' +
     '| action | since it was measured that | kind | owner | due |\n' +
     `| --- | --- | --- | --- | --- |\n${rows.join('\n')}`
   );

@@ -183,7 +183,7 @@ function rowProblems(row: Line, columns: Columns, at: At): Problem[] {
   }
   const due = cell(columns.due);
   if (!isDate(due))
-    say(due === '' ? `${name} has no date` : `${name}: '${due}' is no date`, 'such as 2026-05-31');
+    say(due === '' ? `${name} has no date` : `${name}: '${due}' is no date`, 'YYYY-MM-DD');
   return problems;
 }
 

@@ -13,6 +13,7 @@ import type {
 import {
   clockText,
   countText,
+  effectText,
   errorShare,
   labelsText,
   percentText,
@@ -96,7 +97,7 @@ function faultHtml(f: FaultRecord): Html {
       ? markup`<span class="no">not ended</span>`
       : markup`on for ${timeText(f.endedMs - (f.confirmedMs ?? f.requestedMs))}`;
   return markup`<p class="broke"><b>${f.target}</b>: ${f.description} <span class="labels">
-${f.kind}, ${confirmed}, ${lasted}; ${countText(f.effect)} ${f.effectUnit}</span></p>`;
+${f.kind}, ${confirmed}, ${lasted}; ${effectText(f)}</span></p>`;
 }
 
 function rollbackText(s: ScenarioRecord): Html {

@@ -19,8 +19,12 @@ const production = {
   bad: 0,
   url: '',
   query: '',
+  token: undefined as string | undefined,
 };
 const server = createServer((request, response) => {
+  if (production.token !== undefined && request.headers.authorization !== production.token) {
+    return response.writeHead(401).end();
+  }
   let body = '';
   request.on('data', (chunk: Buffer) => (body += chunk.toString()));
   request.on('end', () => {
@@ -99,7 +103,7 @@ describe('incidents: a line that the command prints is one', () => {
   test.each([
     [['true'], undefined],
     [['echo', 'INC-7 checkout is down'], 'guard.incidents:3:5: open: INC-7 checkout is down'],
-    [['false'], 'guard.incidents:3:5: it cannot be asked: Command failed'],
+    [['false'], 'guard.incidents:3:5: it cannot be asked: exit code 1'],
     [['/nowhere/incidents'], 'it cannot be asked: spawn /nowhere/incidents ENOENT'],
   ])('%j', async (incidents, said) => {
     const found = await refusals({ incidents });
@@ -133,6 +137,30 @@ describe('production', () => {
     ]);
   });
 
+  test('asked with its token, and refused without', async () => {
+    const folder = drillFolder();
+    writeFileSync(join(folder, 'token'), 'abc\n');
+    production.alerts = [];
+    production.bad = 0;
+    production.token = 'Bearer abc';
+    const { url } = production;
+    const by = (access: unknown) => ({
+      alertmanager: access,
+      prometheus: access,
+      budgetLeft: '1%',
+    });
+    const known = await refusals({ production: by({ url, bearerFile: join(folder, 'token') }) });
+    const unknown = await refusals({ production: by(url) });
+    const unread = await refusals({ production: by({ url, bearerFile: 'nowhere' }) });
+    production.token = undefined;
+    expect(known).toEqual([]);
+    expect(unknown).toEqual([
+      expect.stringContaining('401'),
+      expect.stringContaining('Unauthorized'),
+    ]);
+    expect(unread[0]).toContain('it cannot be asked: the Alertmanager: ENOENT');
+  });
+
   test('who does not answer has refused', async () => {
     const nowhere = 'http://127.0.0.1:9';
     const spec = { production: { alertmanager: nowhere, prometheus: nowhere, budgetLeft: '20%' } };
@@ -147,7 +175,7 @@ describe('production', () => {
     [{}, 'expected prometheus or alertmanager'],
     [{ alertmanager: 'http://a', budgetLeft: '20%' }, 'expected prometheus beside budgetLeft'],
     [{ prometheus: 'http://a', budgetLeft: 0.2 }, 'expected a text'],
-    [{ prometheus: 'prod:9090' }, 'expected http://host:port'],
+    [{ prometheus: 'prod:9090' }, 'expected such as https://prometheus.example:9090'],
   ])('%j is no production', (spec, said) => {
     const { error } = guardSchema.safeParse({ production: spec });
     expect(error?.message).toContain(said);
@@ -255,6 +283,12 @@ describe('gameday run', () => {
       ['plan'],
       0,
       'guard: incidents: open: INC-7: a drill would be refused now\n',
+    ],
+    [
+      'incidents: [echo, INC-7]',
+      ['plan', '--format', 'json'],
+      0,
+      '"guard": [\n    {\n      "field": "incidents",\n      "held": false,\n      "text": "open: INC-7"',
     ],
   ];
   test.each(cases)('%s, %j: exit code %i', async (guarded, args, code, said) => {

@@ -181,6 +181,21 @@ test.each([
     's.yaml:21:22: no rule CartDwon is loaded: did you mean CartDown?',
   ],
   [
+    'what may fire and is not loaded',
+    swap('checks:', '  mayFire: [{ alert: Elsewhere, why: x }]\nchecks:'),
+    's.yaml:21:22: no rule Elsewhere is loaded; expected CartLatency, CartDown',
+  ],
+  [
+    'a label that what may fire never has',
+    swap('checks:', '  mayFire: [{ alert: CartLatency, labels: { slo: b }, why: x }]\nchecks:'),
+    's.yaml:21:50: CartLatency never has slo=b; expected cart-latency',
+  ],
+  [
+    'a resolution after everybody has stopped looking',
+    swap('within: 9m', 'within: 9m, resolveWithin: 11m'),
+    's.yaml:20:103: CartDown may take 11m to resolve, and nobody looks for so long; expected at most recovery (10m)',
+  ],
+  [
     'an order after what never happens',
     swap('within: 9m', 'within: 9m, notBefore: { exit: stokc }'),
     "s.yaml:20:107: no process 'stokc': did you mean stock?",

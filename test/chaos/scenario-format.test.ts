@@ -122,6 +122,9 @@ test('a name that is none of ours, and a file that is not there', () => {
     /no scenario 'nonsense'; expected a file, or one of certificate-expiry/,
   );
   expect(() => readScenarios(['./nowhere.yaml'])).toThrow('./nowhere.yaml: no such file');
+  expect(() => readScenarios(['/dev/zero'])).toThrow(
+    '/dev/zero is too large; expected at most 1 MiB',
+  );
   expect(() => readScenarios(['retry-storm', 'retry-storm'])).toThrow('have the same id');
 });
 

@@ -144,10 +144,10 @@ test.each([
     '| Alert | x | detect | a, b | 2026-06-01 |',
     "'Alert' has several owners: a, b; expected one, who may ask others",
   ],
-  ['| Alert | x | detect | team |  |', "'Alert' has no date; expected such as 2026-05-31"],
+  ['| Alert | x | detect | team |  |', "'Alert' has no date; expected YYYY-MM-DD"],
   [
     '| Alert | x | detect | team | 2026-02-30 |',
-    "'Alert': '2026-02-30' is no date; expected such as 2026-05-31",
+    "'Alert': '2026-02-30' is no date; expected YYYY-MM-DD",
   ],
   ['|  | x | detect | team | 2026-06-01 |', 'an action without text; expected what will be done'],
 ])('%s', (row, message) => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Clock, realClock, type Timer } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { type HostPort, hostPort } from '../../../base/host-port.js';
 import { packageVersion } from '../../../base/paths.js';
 import { readCsv } from '../../../slo/promql/data/csv.js';
 import { readOpenMetrics } from '../../../slo/promql/data/openmetrics.js';
@@ -118,19 +119,13 @@ function storeOf(flags: ServeFlags): LimitedStore {
   return store;
 }
 
-interface Address {
-  host: string;
-  port: number;
-}
-
-function addressOf(text: string): Address {
-  const match = /^(?:\[([\da-f:.]+)\]|([^:]*)):(\d{1,5})$/i.exec(text);
-  const port = Number(match?.[3]);
-  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
+function addressOf(text: string): HostPort {
+  const address = hostPort(text);
+  if (address) return address;
   throw new UserError({ message: `--listen ${text}`, expected: 'such as 127.0.0.1:9090' });
 }
 
-async function listen(server: Server, { host, port }: Address): Promise<string> {
+async function listen(server: Server, { host, port }: HostPort): Promise<string> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

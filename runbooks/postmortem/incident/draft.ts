@@ -19,7 +19,7 @@ import { sparkline } from './plot.js';
 
 /** The table of actions, empty. */
 export const noActions =
-  'One owner each, and a date (2026-05-31). Kinds: prevent, detect, mitigate.\n\n' +
+  'One owner each, and a date (YYYY-MM-DD). Kinds: prevent, detect, mitigate.\n\n' +
   '| action | kind | owner | due |\n| --- | --- | --- | --- |\n' +
   `| ${toFill} | ${toFill} | ${toFill} | ${toFill} |`;
 
