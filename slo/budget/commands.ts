@@ -1,6 +1,7 @@
 /** `firedrill slo budget`, `gate` and `report`. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
+import { sayRefused } from '../spec/refused.js';
 import type { BudgetState } from './state.js';
 import { formatOption } from '../../base/format-option.js';
 
@@ -112,7 +113,7 @@ async function statesOf(flags: Flags): Promise<States> {
   const { PrometheusClient } = await import('./prometheus.js');
   const { parseTimeScale } = await import('../rules/generate.js');
   const { realClock } = await import('../../base/clock.js');
-  const all = readSlos(flags.input);
+  const all = readSlos(flags.input, { refused: sayRefused });
   const chosen = flags.slo ? all.filter((s) => flags.slo?.includes(s.id)) : all;
   const unknown = flags.slo?.find((id) => !all.some((s) => s.id === id));
   if (unknown !== undefined) {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { messageOf, UserError } from '../../base/errors.js';
+import { sayRefused } from '../spec/refused.js';
 import type { Answers } from './answers.js';
 
 interface PreviewFlags {
@@ -70,7 +71,7 @@ async function dashboardsOf(flags: { input: string[]; step: string }) {
   const { readSlos } = await import('../spec/read.js');
   const { allDashboards } = await import('./dashboards.js');
   const { parseStep } = await import('../rules/generate.js');
-  return allDashboards(readSlos(flags.input), parseStep(flags.step));
+  return allDashboards(readSlos(flags.input, { refused: sayRefused }), parseStep(flags.step));
 }
 
 async function answersFor(

@@ -1,10 +1,11 @@
 /** `firedrill slo generate` and `validate`. */
 import type { Command } from 'commander';
-import { exitCode, formatProblem, type Problem, UserError } from '../../base/errors.js';
+import { exitCode, type Problem, UserError } from '../../base/errors.js';
 import { counted } from '../../base/terminal.js';
 import type { Period } from '../spec/model.js';
 import { parsePeriodText, periodsExpected } from '../spec/period.js';
 import { formatOption } from '../../base/format-option.js';
+import { sayRefused } from '../spec/refused.js';
 
 interface GenerateFlags {
   input: string[];
@@ -91,13 +92,6 @@ export function registerGenerate(slo: Command): void {
         process.exitCode = exitCode.usage;
       }
     });
-}
-
-/** Inputs that cannot be done here are named, and the command does not end well; what could be done was. */
-function sayRefused(refused: readonly Problem[]): void {
-  if (refused.length === 0) return;
-  for (const problem of refused) process.stderr.write(`refused: ${formatProblem(problem)}\n`);
-  process.exitCode = exitCode.usage;
 }
 
 /** The flags that shape the rules, checked. */

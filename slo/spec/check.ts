@@ -8,6 +8,8 @@ import { findQueryProblem, findRefusal, hasWindow, isBareSelector } from './quer
 export class Checker {
   readonly document: YamlDocument;
   readonly problems: Problem[] = [];
+  /** What is right in its own format and cannot be done here. */
+  readonly refused: Problem[] = [];
 
   constructor(document: YamlDocument) {
     this.document = document;
@@ -15,6 +17,10 @@ export class Checker {
 
   add(path: Path, message: string, expected?: string): void {
     this.#push(this.document.placeOf(path), message, expected);
+  }
+
+  refuse(path: Path, message: string, expected: string): void {
+    this.refused.push({ place: this.document.placeOf(path), message, expected });
   }
 
   addKey(path: Path, message: string, expected?: string): void {

@@ -4,6 +4,7 @@ import { exitCode, UserError } from '../../base/errors.js';
 import type { InitAnswers } from './init.js';
 import type { Slo } from './model.js';
 import { formatOption } from '../../base/format-option.js';
+import { sayRefused } from './refused.js';
 
 interface InitFlags {
   service?: string;
@@ -54,7 +55,7 @@ export function registerSpec(slo: Command): void {
       const { explain, explanationText } = await import('../rules/explain.js');
       const { parseTimeScale } = await import('../rules/generate.js');
       const timeScale = parseTimeScale(flags.timeScale);
-      const slos = readSlos(paths);
+      const slos = readSlos(paths, { refused: sayRefused });
       const traffic = await trafficOf(slos, flags);
       const all = slos.map((s) => explain(s, { timeScale }, traffic.get(s.id)));
       process.stdout.write(
@@ -127,7 +128,10 @@ async function convert(paths: string[], to: string, out: string, period?: string
   if (!format) {
     throw new UserError({ message: `--to ${to}`, expected: exportFormats.join(', ') });
   }
-  const slos = readSlos(paths, period === undefined ? {} : { period: parsePeriod(period) });
+  const slos = readSlos(paths, {
+    refused: sayRefused,
+    ...(period === undefined ? {} : { period: parsePeriod(period) }),
+  });
   writeAll(out, true, new Map([['slos', exportSlos(slos, format)]]));
 }
 

@@ -18,10 +18,7 @@ const inline = <K extends string, S extends z.ZodType>(kind: K, spec: S) =>
 const metricSource = z.strictObject({
   metricSource: z.strictObject({
     metricSourceRef: z.string().optional(),
-    type: z
-      .string()
-      .regex(/^prometheus$/i, { error: 'only Prometheus can be queried; expected Prometheus' })
-      .optional(),
+    type: z.string().optional(),
     spec: z.strictObject({
       query: z.string({ error: 'expected PromQL' }),
     }),
@@ -77,10 +74,16 @@ const policySpec = z.strictObject({
     .optional(),
   conditions: z
     .array(
-      z.union([
-        z.strictObject({ conditionRef: z.string() }),
-        inline('AlertCondition', conditionSpec),
-      ]),
+      z
+        .strictObject({
+          conditionRef: z.string().optional(),
+          kind: z.literal('AlertCondition').optional(),
+          metadata: metadata.optional(),
+          spec: conditionSpec.optional(),
+        })
+        .refine((c) => (c.conditionRef === undefined) !== (c.spec === undefined), {
+          error: 'expected either conditionRef or spec',
+        }),
     )
     .min(1),
   notificationTargets: z.array(z.strictObject({ targetRef: z.string() })).optional(),
@@ -109,7 +112,7 @@ const sloSpec = z.strictObject({
         calendar: z
           .strictObject({
             startTime: z.string(),
-            timeZone: z.enum(['UTC', 'Etc/UTC', 'GMT'], { error: 'expected UTC' }),
+            timeZone: z.string(),
           })
           .optional(),
       }),
@@ -142,7 +145,7 @@ export const openSloSchema = z.discriminatedUnion('kind', [
     'DataSource',
     z.strictObject({
       description: z.string().optional(),
-      type: z.string().regex(/^prometheus$/i, { error: 'expected Prometheus' }),
+      type: z.string(),
       connectionDetails: z.unknown().optional(),
     }),
   ),

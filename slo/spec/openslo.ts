@@ -31,26 +31,50 @@ interface Entry {
   checker: Checker;
 }
 
-/** The SLOs among the objects; every reference must be met by another object of the same run. */
-export function readOpenSlo(documents: readonly YamlDocument[]): Slo[] {
+/** The SLOs among the objects, and those that cannot be done here; every reference must be met in the same run. */
+export function readOpenSlo(documents: readonly YamlDocument[]): {
+  slos: Slo[];
+  refused: Problem[];
+} {
   const problems: Problem[] = [];
   const entries: Entry[] = [];
   for (const document of documents) {
     try {
       const object = checkYaml(document, openSloSchema);
-      entries.push({ object, checker: new Checker(document) });
+      const checker = new Checker(document);
+      refuseOtherSources(document.value, [], checker);
+      entries.push({ object, checker });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       problems.push(...error.problems);
     }
   }
   const catalogue = new Catalogue(entries);
-  const slos = entries.flatMap((entry) =>
-    entry.object.kind === 'SLO' ? slosOf(entry.object, entry.checker, catalogue) : [],
-  );
+  const slos = entries.flatMap(({ object, checker }) => {
+    const own = object.kind === 'SLO' ? slosOf(object, checker, catalogue) : [];
+    return checker.refused.length > 0 ? [] : own;
+  });
   problems.push(...entries.flatMap((entry) => entry.checker.problems));
   if (problems.length > 0) throw new UserError(problems);
-  return slos;
+  return { slos, refused: entries.flatMap((entry) => entry.checker.refused) };
+}
+
+/** Every metricSource and DataSource that is no Prometheus. */
+function refuseOtherSources(value: unknown, path: Path, checker: Checker): void {
+  if (Array.isArray(value)) {
+    value.forEach((v, i) => refuseOtherSources(v, [...path, i], checker));
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  const { kind, spec, metricSource } = value as Record<string, unknown>;
+  const source = metricSource ?? (kind === 'DataSource' ? spec : undefined);
+  const type = (source as { type?: unknown } | null | undefined)?.type;
+  if (typeof type === 'string' && !/^prometheus$/i.test(type)) {
+    const at = metricSource === undefined ? 'spec' : 'metricSource';
+    checker.refuse([...path, at, 'type'], `a source of type ${type}`, 'Prometheus');
+    return;
+  }
+  for (const [key, v] of Object.entries(value)) refuseOtherSources(v, [...path, key], checker);
 }
 
 class Catalogue {
@@ -131,6 +155,10 @@ function indicatorOf(o: SloObject, checker: Checker, catalogue: Catalogue): Indi
   if (indicator) return { spec: indicator.spec, checker, path: ['spec', 'indicator', 'spec'] };
   const path = ['spec', 'indicatorRef'];
   const found = catalogue.find('SLI', indicatorRef ?? '', path, checker);
+  if (found && found.checker.refused.length > 0) {
+    checker.refuse(path, `the SLI '${indicatorRef}' cannot be measured here`, 'one of Prometheus');
+    return undefined;
+  }
   return found && { spec: found.object.spec, checker: found.checker, path: ['spec'] };
 }
 
@@ -193,26 +221,40 @@ function occurrences(indicator: Indicator, o: Objective, path: Path, checker: Ch
   return { kind: 'events', total: sum, good: good ? read('ratioMetric.good', good) : sum };
 }
 
+/** Zones in which a day begins when it does in UTC, by which the rules count. */
+const utcZones = /^(UTC|Etc\/(UTC|GMT|UCT|Universal|Zulu)|GMT|Z|Zulu)$/i;
+
 function periodOf(
   window: SloObject['spec']['timeWindow'][number] | undefined,
   path: Path,
   checker: Checker,
 ): Period {
   const text = window?.duration ?? '';
-  const calendar = window?.isRolling === false || window?.calendar !== undefined;
-  if (calendar && text === '1M') return { days: 30, calendar: 'month' };
+  const { calendar, isRolling } = window ?? {};
+  const at = [...path, 'duration'];
   const named = /^(\d+)([MQY])$/.exec(text);
   const days = named
     ? Number(named[1]) * ({ M: 30, Q: 90, Y: 365 }[named[2] ?? ''] ?? 0)
     : undefined;
-  const rolling = calendar ? undefined : parsePeriodText(days === undefined ? text : `${days}d`);
-  if (rolling) return rolling;
-  checker.add(
-    [...path, 'duration'],
-    `a ${calendar ? 'calendar' : 'rolling'} window of '${text}'`,
-    calendar ? '1M, the one that budgets are kept by (or a rolling window)' : periodsExpected,
-  );
-  return { days: 30 };
+  const rolling = parsePeriodText(days === undefined ? text : `${days}d`);
+  if (!rolling || text === 'month') {
+    const expected = /^\d+m$/.test(text) ? `1M for a month (m is minutes)` : periodsExpected;
+    checker.add(at, `a window of '${text}'`, expected);
+    return { days: 30 };
+  }
+  if (isRolling !== false && calendar === undefined) return rolling;
+  if (text !== '1M') {
+    const expected = '1M, the one calendar that budgets are kept by, or isRolling: true';
+    checker.refuse(at, `a calendar window of '${text}'`, expected);
+  } else if (calendar && !utcZones.test(calendar.timeZone)) {
+    const expected = 'UTC, by which Prometheus counts days, or isRolling: true';
+    const zone = [...path, 'calendar', 'timeZone'];
+    checker.refuse(zone, `a calendar month of ${calendar.timeZone}`, expected);
+  } else if (calendar && !/^\d+-\d+-0?1\b/.test(calendar.startTime)) {
+    const expected = 'one that begins on the first, or isRolling: true';
+    checker.refuse([...path, 'calendar', 'startTime'], 'a month of other days', expected);
+  }
+  return { days: 30, calendar: 'month' };
 }
 
 function labelsOf(labels: SloObject['metadata']['labels']): Record<string, string> {
@@ -266,10 +308,9 @@ function alertingOf(o: SloObject, name: string, checker: Checker, catalogue: Cat
 function conditionsOf(policy: PolicySpec, checker: Checker, catalogue: Catalogue): ConditionSpec[] {
   return policy.conditions.flatMap((condition, i) => {
     const path = ['spec', 'conditions', i];
+    const { spec, conditionRef = '' } = condition;
     const found =
-      'spec' in condition
-        ? condition.spec
-        : catalogue.find('AlertCondition', condition.conditionRef, path, checker)?.object.spec;
+      spec ?? catalogue.find('AlertCondition', conditionRef, path, checker)?.object.spec;
     if (!found) return [];
     const longMs = ms(found.condition.lookbackWindow);
     checker.window(path, longMs, longMs / 12);

@@ -88,7 +88,13 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
     );
   }
   // Objects of OpenSLO refer to one another across files.
-  if (openSlo.length > 0) collect(problems, () => slos.push(...readOpenSlo(openSlo)));
+  if (openSlo.length > 0) {
+    collect(problems, () => {
+      const found = readOpenSlo(openSlo);
+      slos.push(...found.slos);
+      refused.push(...found.refused);
+    });
+  }
   problems.push(...duplicates(slos), ...missingParts(slos), ...deadPages(slos, options.windows));
   if (!options.refused || (slos.length === 0 && problems.length === 0)) problems.push(...refused);
   if (problems.length > 0) throw new UserError(problems);

@@ -44,7 +44,7 @@ function specFields(c: Case) {
         plugin: z.looseObject({ id: z.string().optional() }).optional(),
       })
       .refine((s) => [s.events, s.raw, s.plugin].filter((v) => v !== undefined).length === 1, {
-        error: 'expected either events or raw',
+        error: 'expected one of events, raw and plugin',
       }),
     alerting: z.strictObject({
       name: f.nameSchema.optional(),
@@ -71,6 +71,35 @@ const objectSchema = z.strictObject({
   spec: z.strictObject(specFields('camel')),
   status: z.unknown().optional(),
 });
+
+const bothCases = [
+  'error_query',
+  'total_query',
+  'error_ratio_query',
+  'page_alert',
+  'ticket_alert',
+  'slo_plugins',
+];
+
+/** Sloth passes over a field in the other format's spelling, and what stands in it with it; here it is a mistake. */
+function saying<T>(c: Case, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const meant = (message: string): string | undefined => {
+      const [, key] = /^unknown field '(\w+)'/.exec(message) ?? [];
+      const snake = key?.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) ?? '';
+      return bothCases.includes(snake) ? cased(c, snake) : undefined;
+    };
+    throw new UserError(
+      error.problems.map((p) => {
+        const expected = p.expected ?? meant(p.message);
+        return expected === undefined ? p : { ...p, expected };
+      }),
+    );
+  }
+}
 
 interface Events {
   total: string;
@@ -122,13 +151,15 @@ export interface SlothOptions {
 
 /** `prometheus/v1`. */
 export function readSloth(document: YamlDocument, options: SlothOptions = {}): Slo[] {
-  const spec = checkYaml(document, fileSchema) as unknown as SlothSpec;
+  const spec = saying('snake', () => checkYaml(document, fileSchema)) as unknown as SlothSpec;
   return slosOf(spec, 'snake', [], document, options);
 }
 
 /** `sloth.slok.dev/v1` PrometheusServiceLevel. */
 export function readSlothObject(document: YamlDocument, options: SlothOptions = {}): Slo[] {
-  const object = checkYaml(document, objectSchema) as unknown as { spec: SlothSpec };
+  const object = saying('camel', () => checkYaml(document, objectSchema)) as unknown as {
+    spec: SlothSpec;
+  };
   return slosOf(object.spec, 'camel', ['spec'], document, options);
 }
 

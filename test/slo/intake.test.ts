@@ -202,6 +202,67 @@ spec:
   });
 });
 
+describe("OpenSLO's windows and sources", () => {
+  const open = (
+    window: string,
+    source = 'Prometheus',
+    name = 'reads',
+  ): string => `apiVersion: openslo/v1
+kind: SLO
+metadata: { name: ${name} }
+spec:
+  service: shop
+  indicator:
+    metadata: { name: i }
+    spec:
+      ratioMetric:
+        bad: { metricSource: { type: ${source}, spec: { query: 'bad_total' } } }
+        total: { metricSource: { spec: { query: 'all_total' } } }
+  timeWindow: [${window}]
+  budgetingMethod: Occurrences
+  objectives: [{ target: 0.99 }]
+`;
+  const calendar = (duration: string, zone: string, start = '2026-01-01 00:00:00'): string =>
+    `{ duration: ${duration}, isRolling: false, calendar: { startTime: ${start}, timeZone: ${zone} } }`;
+
+  test.each([
+    ['{ duration: 1Q, isRolling: true }', 90],
+    ['{ duration: 1w }', 7],
+    [calendar('1M', 'Etc/UTC'), 30],
+  ])('%s is read', (window, days) => {
+    expect(readSloText('in.yaml', open(window))[0]!.period.days).toBe(days);
+  });
+
+  test.each([
+    [calendar('1w', 'UTC'), "12:28: a calendar window of '1w'; expected 1M"],
+    [calendar('1M', 'Europe/Paris'), 'a calendar month of Europe/Paris; expected UTC'],
+    [calendar('1M', 'UTC', '2026-01-15 00:00:00'), 'a month of other days'],
+    ['{ duration: 1m }', "a window of '1m'; expected 1M for a month (m is minutes)"],
+  ])('%s is refused at its place', (window, words) => {
+    expect(refusal(open(window))).toContain(words);
+  });
+
+  test('what cannot be done here is refused by name, and the objects beside it are not', () => {
+    const texts = [
+      open(calendar('1M', 'Europe/Paris'), undefined, 'paris'),
+      open('{ duration: 28d }', 'Datadog', 'dog'),
+      open('{ duration: 28d }'),
+    ];
+    const refused: string[] = [];
+    const slos = readSloText('in.yaml', texts.join('---\n'), {
+      refused: (problems) => refused.push(...problems.map((p) => p.message)),
+    });
+    expect(slos.map((s) => s.id)).toEqual(['shop-reads']);
+    expect(refused).toEqual(['a calendar month of Europe/Paris', 'a source of type Datadog']);
+  });
+});
+
+test("a field in the spelling of Sloth's other format is said with the one that is read", () => {
+  expect(refusal(sloth().replace('page_alert', 'pageAlert'))).toContain(
+    "in.yaml:12:7: unknown field 'pageAlert' in slos.0.alerting; expected page_alert",
+  );
+});
+
 describe('slips', () => {
   const own = (objective: string, sli = '{ bad: e, total: t }', alerting = '{}'): string =>
     `apiVersion: firedrill.dev/v1
