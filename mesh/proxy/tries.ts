@@ -121,6 +121,11 @@ export class Tries<F extends Tried> {
     else this.#refuse(flow);
   }
 
+  /** The answer's head has come; what becomes of it is decided later. */
+  isInTime(): void {
+    this.#tryDueMs = Infinity;
+  }
+
   /** The answer begins, or the flow wants another (`isOver`: this was all of it). False: it is not passed on. */
   heard(verdict: 'relay' | 'retry', isOver: boolean): boolean {
     this.#tryDueMs = Infinity;
@@ -142,6 +147,7 @@ export class Tries<F extends Tried> {
   #refuse(flow: F): void {
     const { refusal } = flow;
     if (!refusal) throw new Error('a flow that failed without saying how');
+    this.#phase = Phase.Answering;
     if (refusal.kind === 'answer') return this.#front.answer(refusal);
     if (refusal.kind === 'reset') return this.#front.cut('complete');
     this.#phase = Phase.Silent;

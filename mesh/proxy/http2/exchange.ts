@@ -1,10 +1,10 @@
 /**
- * One request of an HTTP/2 client and its tries: asks the flow at each fixed point, and moves
- * heads, bodies and trailers between the client's stream and the endpoint's. Octets are given
- * back to a sender's window only when the other side has taken them, so that a slow reader slows
- * its writer.
+ * One request of an HTTP/2 client: moves heads, bodies and trailers between the client's stream and the endpoint's, as
+ * its tries say. Octets are given back to a sender's window only when the other side has taken them, so that a slow
+ * reader slows its writer.
  */
 import type {
+  End,
   EndpointState,
   Flow,
   MirrorTarget,
@@ -13,18 +13,18 @@ import type {
   TlsLabel,
   TryFailure,
 } from '../flow/contract.js';
-import { Deadline } from '../listen/deadlines.js';
+import type { Serving } from '../seam.js';
+import { type Front, Tries } from '../tries.js';
 import type { ClientConnection } from './client-connection.js';
 import { appendEdited, fieldsOf, trailersOf } from './edits.js';
 import { errorCode } from './frame.js';
-import { resetFailure, type Front } from './front-parts.js';
+import { type Http2Parts, resetFailure } from './front-parts.js';
 import { grpcStatusOf, type RequestHead } from './heads.js';
 import { role, type Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
 import { Http1Upstream, listOf, requestOf } from './http1-upstream.js';
 import { Mirror } from './mirror.js';
 import { Pace } from './pace.js';
-import type { Serving } from '../seam.js';
 import type { SessionPool, SessionWaiter } from './session-pool.js';
 import type { Receiver, Stream } from './stream.js';
 
@@ -46,12 +46,12 @@ const leastKeepBytes = 16 * 1024;
 /** Used between composing a head and encoding it, never longer. */
 const scratch: Field[] = [];
 
-export class Exchange implements RequestInfo, Receiver, SessionWaiter {
-  readonly #front: Front;
+export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flow> {
+  readonly #parts: Http2Parts;
   readonly #serving: Serving;
   readonly #head: RequestHead;
   readonly #down: Stream;
-  #flow!: Flow;
+  readonly #tries: Tries<Flow>;
   #up: Upstream | undefined;
   /** The destination speaks no HTTP/2. */
   #http1Only = false;
@@ -83,31 +83,32 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
    */
   #heldHead: Field[] | undefined;
   #status = 0;
-  #headSent = false;
-  #over = false;
   #mirror: Mirror | undefined;
   /** Injected limits of bandwidth, to the endpoint and to the client. */
   #upPace: Pace | undefined;
   #downPace: Pace | undefined;
-  #paceDueMs = Infinity;
+  /** When a head that is held back goes on without a word of the call's end. */
+  #holdDueMs = Infinity;
   #grpcStatus = -1;
   #requestBytes = 0;
   #responseBytes = 0;
 
-  #deadline: Deadline | undefined;
-  #totalDueMs = Infinity;
-  #tryDueMs = Infinity;
-  #waitDueMs = Infinity;
-  #idleDueMs = Infinity;
-  #holdDueMs = Infinity;
+  movedBytes = 0;
+  /** A stream that nobody reads is let go of by its connection; no more than that without a route's word. */
+  readonly endsIdle = true;
 
-  constructor(front: Front, serving: Serving, head: RequestHead, down: Stream) {
-    this.#front = front;
+  constructor(parts: Http2Parts, serving: Serving, head: RequestHead, down: Stream) {
+    this.#parts = parts;
     this.#serving = serving;
     this.#head = head;
     this.#down = down;
     this.#requestEnded = down.remoteEnded;
+    this.#tries = new Tries<Flow>(this, parts.deadlines);
     down.receiver = this;
+  }
+
+  get #isOver(): boolean {
+    return this.#tries.flow === undefined;
   }
 
   // RequestInfo.
@@ -156,57 +157,33 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   begin(): void {
     const flow = this.#serving.begin(this);
-    this.#flow = flow;
     this.#http1Only = this.#serving.http1Only === true;
     this.#keepBytes = Math.max(flow.retryBufferBytes, leastKeepBytes);
-    this.#keeps = !this.#front.memory.isShort;
+    this.#keeps = !this.#parts.memory.isShort;
+    const { requestTimeoutMs, idleTimeoutMs, perTryTimeoutMs, bytesPerSecond } = flow;
     const { grpcTimeoutMs } = this.#head;
-    const { requestTimeoutMs } = flow;
-    if (requestTimeoutMs > 0 || grpcTimeoutMs > 0) {
-      const least =
-        requestTimeoutMs === 0
-          ? grpcTimeoutMs
-          : grpcTimeoutMs === 0
-            ? requestTimeoutMs
-            : Math.min(requestTimeoutMs, grpcTimeoutMs);
-      this.#totalDueMs = this.#front.deadlines.nowMs() + least;
-      this.#arm();
+    const isSooner = requestTimeoutMs === 0 || grpcTimeoutMs < requestTimeoutMs;
+    const limitMs = grpcTimeoutMs > 0 && isSooner ? grpcTimeoutMs : requestTimeoutMs;
+    if (bytesPerSecond > 0) {
+      this.#upPace = new Pace(bytesPerSecond);
+      this.#downPace = new Pace(bytesPerSecond);
     }
-    if (flow.idleTimeoutMs > 0) this.#active();
-    if (flow.bytesPerSecond > 0) {
-      this.#upPace = new Pace(flow.bytesPerSecond);
-      this.#downPace = new Pace(flow.bytesPerSecond);
-    }
-    if (flow.hold) flow.hold.release = () => this.#letGo();
-    if (flow.delayMs > 0) this.#wait(flow.delayMs);
-    else this.#go();
+    const isTimed = limitMs > 0 || idleTimeoutMs > 0 || perTryTimeoutMs > 0;
+    this.#tries.begin(flow, limitMs, idleTimeoutMs, isTimed ? this.#parts.deadlines.nowMs() : 0);
   }
 
-  #go(): void {
-    const flow = this.#flow;
-    if (flow.refusal) return this.#answer(flow.refusal);
-    const endpoint = flow.pick();
-    if (!endpoint) {
-      if (flow.refusal) this.#answer(flow.refusal);
-      else this.#wait(flow.waitMs);
-      return;
-    }
+  send(endpoint: EndpointState): void {
     this.#endpoint = endpoint;
-    if (flow.mirror && !this.#mirror) this.#startMirror(flow.mirror);
-    if (flow.perTryTimeoutMs > 0) {
-      this.#tryDueMs = this.#front.deadlines.nowMs() + flow.perTryTimeoutMs;
-      this.#arm();
-    }
-    const pool = this.#front.poolOf(endpoint);
+    const pool = this.#parts.poolOf(endpoint);
     if (pool.http1Only || (!endpoint.http2 && this.#http1Only)) return this.onHttp1Only();
     const session = pool.take(this);
     if (session) this.onSession(session);
     else this.#pool = pool;
   }
 
-  #startMirror(target: MirrorTarget): void {
-    const request = requestOf(this.#requestFields(), false);
-    const mirror = new Mirror(this.#front, target, request, this.#http1Only);
+  mirror(target: MirrorTarget, flow: Flow): void {
+    const request = requestOf(this.#requestFields(flow), false);
+    const mirror = new Mirror(this.#parts, target, request, this.#http1Only);
     this.#mirror = mirror;
     // What came during an injected delay.
     for (const chunk of this.#body ?? []) mirror.add(chunk, 0, chunk.length);
@@ -216,7 +193,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   onSession(session: ClientConnection): void {
     this.#pool = undefined;
     const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
-    const fields = this.#requestFields();
+    const fields = this.#requestFields(this.#tries.flow as Flow);
     this.#up = session.open(this, fields, complete, this.#head.method === 'HEAD');
     if (!complete) this.#sendBody(this.#up);
   }
@@ -224,9 +201,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   onHttp1Only(): void {
     this.#pool = undefined;
     const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
-    const { openHttp1Try } = this.#front;
-    if (!openHttp1Try) return this.#tryFailed('bad-response');
-    const fields = this.#requestFields();
+    const { openHttp1Try } = this.#parts;
+    if (!openHttp1Try) return this.#tries.failed('bad-response');
+    const fields = this.#requestFields(this.#tries.flow as Flow);
     const endpoint = this.#endpoint as EndpointState;
     this.#up = new Http1Upstream(openHttp1Try, endpoint, fields, !complete, this);
     if (!complete) this.#sendBody(this.#up);
@@ -234,12 +211,11 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   onSessionFailed(failure: TryFailure): void {
     this.#pool = undefined;
-    if (!this.#over) this.#tryFailed(failure);
+    this.#tries.failed(failure);
   }
 
-  #requestFields(): readonly Field[] {
+  #requestFields(flow: Flow): readonly Field[] {
     const head = this.#head;
-    const flow = this.#flow;
     const { fields } = head;
     scratch.length = 0;
     let regular = 0;
@@ -287,23 +263,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     this.#down.consumed(least);
   }
 
-  #tryFailed(failure: TryFailure): void {
-    this.#dropTry();
-    if (this.#flow.tryFailed(failure) === 'retry') return this.#retry();
-    const { refusal } = this.#flow;
-    if (refusal) this.#answer(refusal);
-    else this.#end('upstream-broke', errorCode.internal);
-  }
-
-  #retry(): void {
-    this.#tryDueMs = Infinity;
-    const delayMs = this.#flow.retryDelayMs();
-    if (delayMs > 0) this.#wait(delayMs);
-    else this.#go();
-  }
-
-  #dropTry(): void {
-    this.#tryDueMs = Infinity;
+  cancel(): void {
     this.#heldHead = undefined;
     this.#pool?.leave(this);
     this.#pool = undefined;
@@ -316,14 +276,14 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   onHead(up: Stream | Http1Upstream, status: number, fields: Field[], ended: boolean): void {
     if (status < 200) {
-      if (!this.#headSent) this.#down.headers(fields, false);
+      if (!this.#tries.isAnswering) this.#down.headers(fields, false);
       return;
     }
     this.#status = status;
-    this.#tryDueMs = Infinity;
-    if (this.#idleDueMs !== Infinity) this.#active();
+    this.movedBytes++;
+    this.#tries.isInTime();
     if (ended) return this.#decide(fields, grpcStatusOf(fields), true);
-    if (this.#head.isGrpc && this.#keeps && this.#flow.retryBufferBytes > 0) {
+    if (this.#head.isGrpc && this.#keeps && (this.#tries.flow as Flow).retryBufferBytes > 0) {
       this.#heldHead = fields;
       up.afterRead(this);
       return;
@@ -337,23 +297,19 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
    */
   onRead(): void {
     if (!this.#heldHead) return;
-    this.#holdDueMs = this.#front.deadlines.nowMs() + holdMs;
-    this.#arm();
+    this.#holdDueMs = this.#parts.deadlines.nowMs() + holdMs;
+    this.#tries.lookAt(this.#holdDueMs);
   }
 
   #decide(fields: Field[], grpcStatus: number, ended: boolean): void {
     this.#heldHead = undefined;
-    this.#holdDueMs = Infinity;
-    if (this.#flow.responded(this.#status, grpcStatus) === 'retry') {
-      this.#dropTry();
-      return this.#retry();
-    }
+    const flow = this.#tries.flow as Flow;
+    if (!this.#tries.heard(flow.responded(this.#status, grpcStatus), ended)) return;
     // From here on there is no retry: what was kept for one can go.
     this.#keeps = false;
     this.#dropBody();
-    this.#headSent = true;
     this.#grpcStatus = grpcStatus;
-    const edits = this.#flow.responseHeaders;
+    const edits = flow.responseHeaders;
     if (edits) {
       scratch.length = 0;
       scratch.push(fields[0] as Field);
@@ -366,7 +322,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   }
 
   onData(stream: Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void {
-    if (this.#idleDueMs !== Infinity) this.#active();
+    this.movedBytes += end - start;
     const pace = stream === this.#down ? this.#upPace : this.#downPace;
     if (!pace) return this.#pass(stream, buffer, start, end, ended);
     pace.add(buffer, start, end, (bytes, isLast) =>
@@ -376,15 +332,22 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   }
 
   #runPace(): void {
-    const nowMs = this.#front.deadlines.nowMs();
+    const nowMs = this.#parts.deadlines.nowMs();
     const upMs = this.#upPace?.run(nowMs) ?? Infinity;
-    const downMs = this.#over ? Infinity : (this.#downPace?.run(nowMs) ?? Infinity);
-    this.#paceDueMs = this.#over ? Infinity : Math.min(upMs, downMs);
-    if (this.#paceDueMs !== Infinity) this.#arm();
+    const downMs = this.#isOver ? Infinity : (this.#downPace?.run(nowMs) ?? Infinity);
+    if (!this.#isOver) this.#tries.lookAt(Math.min(upMs, downMs));
+  }
+
+  look(nowMs: number): void {
+    if (this.#heldHead) {
+      if (nowMs >= this.#holdDueMs) this.#decide(this.#heldHead, -1, false);
+      else this.#tries.lookAt(this.#holdDueMs);
+    }
+    if (this.#upPace) this.#runPace();
   }
 
   #pass(stream: Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     if (stream === this.#down) return this.#requestData(buffer, start, end, ended);
     if (this.#heldHead) this.#decide(this.#heldHead, -1, false);
     // A retry was decided: this is of the answer that was dropped.
@@ -406,7 +369,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
       if (ended) mirror.send(undefined);
     }
     if (this.#keeps && this.#bodyBytes + bytes > this.#keepBytes) this.#keeps = false;
-    if (bytes > 0 && !this.#headSent) {
+    if (bytes > 0 && !this.#tries.isAnswering) {
       if (this.#keeps || !this.#up) this.#keep(buffer, start, end);
       else {
         this.#forbidRetry();
@@ -418,13 +381,13 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   #keep(buffer: Buffer, start: number, end: number): void {
     this.#bodyBytes += end - start;
-    this.#front.memory.usedBytes += end - start;
+    this.#parts.memory.usedBytes += end - start;
     (this.#body ??= []).push(Buffer.from(buffer.subarray(start, end)));
   }
 
   #dropBody(): void {
     if (!this.#body) return;
-    this.#front.memory.usedBytes -= this.#bodyBytes;
+    this.#parts.memory.usedBytes -= this.#bodyBytes;
     this.#bodyBytes = 0;
     this.#body = undefined;
   }
@@ -433,7 +396,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   #forbidRetry(): void {
     if (this.#retryForbidden) return;
     this.#retryForbidden = true;
-    this.#flow.forbidRetry();
+    this.#tries.flow?.forbidRetry();
   }
 
   onTrailers(stream: Upstream, fields: Field[]): void {
@@ -444,7 +407,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   }
 
   #passTrailers(stream: Upstream, fields: Field[]): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     if (stream === this.#down) {
       this.#requestEnded = true;
       this.#requestTrailers = trailersOf(fields);
@@ -461,16 +424,16 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
   }
 
   onSent(stream: Upstream, bytes: number): void {
-    if (this.#idleDueMs !== Infinity) this.#active();
+    this.movedBytes += bytes;
     if (stream !== this.#down) return this.#credit(bytes);
     this.#up?.consumed(bytes);
-    if (this.#down.localEnded && !this.#over) this.#finish('complete');
+    if (this.#down.localEnded) this.#finish('complete');
   }
 
   onReset(stream: Stream, code: number, lost: boolean): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     if (stream === this.#down) {
-      this.#dropTry();
+      this.cancel();
       this.#finish('client-gone');
       return;
     }
@@ -479,13 +442,18 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     // The answer is complete, and waits for the client: whoever gave it wants no more of
     // the request.
     if (stream.remoteEnded) return;
-    if (this.#headSent) {
-      if (lost || !this.#isEndByReset(stream, code)) return this.#end('upstream-broke', code);
+    if (this.#tries.isAnswering) {
+      if (lost || !this.#isEndByReset(stream, code)) {
+        // Other codes speak of our own connection to the endpoint.
+        const isCancel = code === errorCode.cancel;
+        return this.#end('upstream-broke', isCancel ? errorCode.cancel : errorCode.internal);
+      }
       this.#down.end(undefined);
       if (this.#down.localEnded) this.#finish('complete');
       return;
     }
-    this.#tryFailed(resetFailure(code, lost, stream.onIdleSession));
+    this.#heldHead = undefined;
+    this.#tries.failed(resetFailure(code, lost, stream.onIdleSession));
   }
 
   /**
@@ -499,37 +467,15 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
 
   /** Of an HTTP/1.1 try that never got as far as an answer. */
   onTryFailed(up: Http1Upstream, failure: TryFailure): void {
-    if (this.#over || up !== this.#up) return;
+    if (this.#isOver || up !== this.#up) return;
     this.#up = undefined;
-    if (!this.#headSent) return this.#tryFailed(failure);
-    if (failure !== 'slow-client') return this.#end('upstream-broke', errorCode.internal);
-    this.#down.reset(errorCode.cancel);
-    this.#finish('client-gone');
+    this.#heldHead = undefined;
+    this.#tries.failed(failure);
   }
 
   // The end.
 
-  /** The injected fault that it waits for is over. */
-  #letGo(): void {
-    if (this.#over) return;
-    if (this.#flow.refusal?.kind === 'blackhole') {
-      this.#down.reset(errorCode.internal);
-      this.#finish('complete');
-    } else if (this.#waitDueMs < Infinity) this.#wait(0);
-  }
-
-  /** Answers in place of an endpoint. */
-  #answer(refusal: Refusal): void {
-    if (refusal.kind === 'blackhole') {
-      this.#totalDueMs = Infinity;
-      this.#idleDueMs = Infinity;
-      return;
-    }
-    if (refusal.kind === 'reset') {
-      this.#down.reset(errorCode.internal);
-      this.#finish('complete');
-      return;
-    }
+  answer(refusal: Refusal): void {
     const down = this.#down;
     if (this.#head.isGrpc) {
       const status = refusal.grpcStatus < 0 ? 14 : refusal.grpcStatus;
@@ -538,7 +484,6 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     } else {
       this.#responseBytes = this.#writeAnswer(refusal);
     }
-    this.#headSent = true;
     if (down.localEnded) this.#finish('complete');
   }
 
@@ -558,36 +503,32 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     return body.length;
   }
 
+  cut(how: End): void {
+    const isOwn = how === 'upstream-broke' || how === 'complete';
+    this.#end(how, isOwn ? errorCode.internal : errorCode.cancel);
+  }
+
   /** The answer cannot be finished: gRPC's clients are told why in trailers, others by a reset. */
-  #end(how: 'upstream-broke' | 'request-timeout' | 'idle-timeout', code: number): void {
-    this.#dropTry();
+  #end(how: End, code: number): void {
+    const wasAnswering = this.#tries.isAnswering;
+    this.cancel();
     const down = this.#down;
-    if (this.#head.isGrpc && !down.closed) {
-      const status = how === 'upstream-broke' ? '14' : '4';
-      this.#grpcStatus = Number(status);
+    if (this.#head.isGrpc && how !== 'complete' && how !== 'client-gone') {
+      this.#grpcStatus = how === 'upstream-broke' ? 14 : 4;
+      const status = makeField('grpc-status', String(this.#grpcStatus), true);
       const message = makeField('grpc-message', how.replace('-', ' '), true);
-      if (this.#headSent) down.end([makeField('grpc-status', status, true), message]);
-      else
-        down.headers([statusOk, grpcType, makeField('grpc-status', status, true), message], true);
-      // What still waits for the client's window goes first; the deadline is not for that.
-      if (!down.localEnded) return this.#finishLater(how);
-    } else {
-      // Other codes speak of our own connection to the endpoint.
-      const own = how === 'upstream-broke' && code !== errorCode.cancel;
-      down.reset(own ? errorCode.internal : errorCode.cancel);
+      if (wasAnswering) down.end([status, message]);
+      else down.headers([statusOk, grpcType, status, message], true);
     }
+    // What still waits for the client's window would go first; a deadline is not for that.
+    if (!down.localEnded) down.reset(code);
     this.#finish(how);
   }
 
-  #finishLater(how: 'upstream-broke' | 'request-timeout' | 'idle-timeout'): void {
-    this.#down.reset(how === 'upstream-broke' ? errorCode.internal : errorCode.cancel);
-    this.#finish(how);
-  }
-
-  #finish(how: Parameters<Flow['ended']>[0]): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#deadline?.cancel();
+  #finish(how: End): void {
+    const flow = this.#tries.over();
+    if (!flow) return;
+    this.#tries.close();
     this.#mirror?.giveUp();
     this.#upPace?.clear();
     this.#downPace?.clear();
@@ -598,61 +539,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter {
     // The answer is complete and the request is not: nobody wants the rest of it.
     if (up && !(up.localEnded && up.remoteEnded)) up.reset(errorCode.cancel);
     if (!down.closed) down.reset(errorCode.none);
-    this.#flow.ended(how, this.#grpcStatus, this.#requestBytes, this.#responseBytes);
-  }
-
-  // Deadlines.
-
-  #wait(delayMs: number): void {
-    this.#waitDueMs = this.#front.deadlines.nowMs() + delayMs;
-    this.#arm();
-  }
-
-  #active(): void {
-    this.#idleDueMs = this.#front.deadlines.nowMs() + this.#flow.idleTimeoutMs;
-    this.#arm();
-  }
-
-  #arm(): void {
-    this.#deadline ??= new Deadline(this.#front.deadlines, (nowMs) => this.#due(nowMs));
-    this.#deadline.at(
-      Math.min(
-        this.#totalDueMs,
-        this.#tryDueMs,
-        this.#waitDueMs,
-        this.#idleDueMs,
-        this.#holdDueMs,
-        this.#paceDueMs,
-      ),
-    );
-  }
-
-  #due(nowMs: number): void {
-    if (this.#over) return;
-    if (nowMs >= this.#totalDueMs) {
-      this.#totalDueMs = Infinity;
-      if (this.#headSent) return this.#end('request-timeout', errorCode.cancel);
-      return this.#tryFailed('request-timeout');
-    }
-    if (nowMs >= this.#idleDueMs) {
-      this.#idleDueMs = Infinity;
-      if (this.#headSent) return this.#end('idle-timeout', errorCode.cancel);
-      return this.#tryFailed('request-timeout');
-    }
-    if (nowMs >= this.#holdDueMs) {
-      this.#holdDueMs = Infinity;
-      if (this.#heldHead) this.#decide(this.#heldHead, -1, false);
-    }
-    if (nowMs >= this.#paceDueMs) this.#runPace();
-    if (this.#over) return;
-    if (nowMs >= this.#tryDueMs) {
-      this.#tryDueMs = Infinity;
-      this.#tryFailed('try-timeout');
-    } else if (nowMs >= this.#waitDueMs) {
-      this.#waitDueMs = Infinity;
-      this.#go();
-    }
-    if (!this.#over) this.#arm();
+    flow.ended(how, this.#grpcStatus, this.#requestBytes, this.#responseBytes);
   }
 }
 

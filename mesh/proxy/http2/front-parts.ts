@@ -6,7 +6,7 @@ import type { Holdings } from '../listen/holdings.js';
 import type { OpenTry } from '../seam.js';
 import type { SessionPool } from './session-pool.js';
 
-export interface Front {
+export interface Http2Parts {
   readonly deadlines: DeadlineWheel;
   readonly memory: Holdings;
   readonly openHttp1Try: OpenTry | undefined;

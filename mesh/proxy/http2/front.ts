@@ -9,7 +9,7 @@ import { Holdings, holdings } from '../listen/holdings.js';
 import { poolsOf } from '../listen/pools.js';
 import type { Wire } from '../listen/wire.js';
 import { Exchange } from './exchange.js';
-import type { Front } from './front-parts.js';
+import type { Http2Parts } from './front-parts.js';
 import type { RequestHead } from './heads.js';
 import { Http2Try } from './http2-try.js';
 import { type ConnectionLimits, defaultLimits, type Shared } from './limits.js';
@@ -20,7 +20,7 @@ import type { Stream } from './stream.js';
 
 const tickMs = 1000;
 
-export class Http2Front implements Front, ServerHandler {
+export class Http2Front implements Http2Parts, ServerHandler {
   readonly deadlines: DeadlineWheel;
   readonly openHttp1Try: OpenTry | undefined;
   readonly memory: Holdings;

@@ -4,14 +4,14 @@
  */
 import type { MirrorTarget } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
-import type { Front } from './front-parts.js';
+import type { Http2Parts } from './front-parts.js';
 import type { Try, TryHandler, TryRequest } from '../seam.js';
 
 /** A mirror that does not answer must not hold its slot for ever. */
 const limitMs = 10_000;
 
 export class Mirror implements TryHandler {
-  readonly #front: Front;
+  readonly #parts: Http2Parts;
   readonly #target: MirrorTarget;
   readonly #request: TryRequest;
   readonly #deadline: Deadline;
@@ -22,12 +22,12 @@ export class Mirror implements TryHandler {
 
   readonly #http1Only: boolean;
 
-  constructor(front: Front, target: MirrorTarget, request: TryRequest, http1Only: boolean) {
-    this.#front = front;
+  constructor(parts: Http2Parts, target: MirrorTarget, request: TryRequest, http1Only: boolean) {
+    this.#parts = parts;
     this.#http1Only = http1Only;
     this.#target = target;
     this.#request = { ...request, headers: [...request.headers, ...target.header] };
-    this.#deadline = new Deadline(front.deadlines, () => this.#timeout());
+    this.#deadline = new Deadline(parts.deadlines, () => this.#timeout());
   }
 
   add(buffer: Buffer, start: number, end: number): void {
@@ -40,13 +40,13 @@ export class Mirror implements TryHandler {
   /** The request is complete. */
   send(trailers: readonly string[] | undefined): void {
     if (this.#over || this.#try) return;
-    const front = this.#front;
+    const parts = this.#parts;
     const { endpoint } = this.#target;
-    this.#deadline.at(front.deadlines.nowMs() + limitMs);
+    this.#deadline.at(parts.deadlines.nowMs() + limitMs);
     const hasBody = this.#pieces.length > 0 || trailers !== undefined;
     // The way to the shadow is its own, as a request's would be.
-    const isHttp1 = front.poolOf(endpoint).http1Only || (!endpoint.http2 && this.#http1Only);
-    const open = (isHttp1 ? front.openHttp1Try : undefined) ?? front.openTry;
+    const isHttp1 = parts.poolOf(endpoint).http1Only || (!endpoint.http2 && this.#http1Only);
+    const open = (isHttp1 ? parts.openHttp1Try : undefined) ?? parts.openTry;
     this.#try = open(endpoint, { ...this.#request, hasBody }, this);
     if (!hasBody) return;
     for (const piece of this.#pieces) this.#try.write(piece, 0, piece.length);
