@@ -27,8 +27,10 @@ export interface Front<F extends Tried> {
   readonly movedBytes: number;
   /** Whether its standing still, for as long as it may, is a reason to end it. */
   readonly endsIdle: boolean;
+  /** An injected limit of bandwidth: nothing moves in either direction until it is told otherwise. */
+  rest?(isResting: boolean): void;
   /** The time that it asked for by lookAt(). */
-  look(nowMs: number): void;
+  look?(nowMs: number): void;
 }
 
 const enum Phase {
@@ -56,6 +58,7 @@ export class Tries<F extends Tried> {
   #waitDueMs = Infinity;
   #idleDueMs = Infinity;
   #lookDueMs = Infinity;
+  #restDueMs = Infinity;
   #idleMs = 0;
   #movedBytes = 0;
 
@@ -171,6 +174,7 @@ export class Tries<F extends Tried> {
     this.#waitDueMs = Infinity;
     this.#idleDueMs = Infinity;
     this.#lookDueMs = Infinity;
+    this.#restDueMs = Infinity;
     return flow;
   }
 
@@ -191,6 +195,21 @@ export class Tries<F extends Tried> {
     if (dueMs >= this.#lookDueMs) return;
     this.#lookDueMs = dueMs;
     this.#armFor(dueMs);
+  }
+
+  /** Bytes have been passed on: where a fault limits them, both directions rest for as long as they may take. */
+  passed(bytes: number): void {
+    const { flow } = this;
+    if (!flow || flow.bytesPerSecond <= 0 || bytes <= 0) return;
+    const nowMs = this.#wheel.nowMs();
+    const fromMs = this.#restDueMs === Infinity ? nowMs : Math.max(nowMs, this.#restDueMs);
+    this.#restDueMs = fromMs + (bytes / flow.bytesPerSecond) * 1000;
+    this.#armFor(this.#restDueMs);
+    this.#front.rest?.(true);
+  }
+
+  get isResting(): boolean {
+    return this.#restDueMs !== Infinity;
   }
 
   #wait(delayMs: number): void {
@@ -221,6 +240,7 @@ export class Tries<F extends Tried> {
       this.#waitDueMs,
       this.#idleDueMs,
       this.#lookDueMs,
+      this.#restDueMs,
     );
     if (dueMs !== Infinity) this.#armFor(dueMs);
   }
@@ -228,8 +248,12 @@ export class Tries<F extends Tried> {
   #look(flow: F, nowMs: number): void {
     if (this.#lookDueMs <= nowMs) {
       this.#lookDueMs = Infinity;
-      this.#front.look(nowMs);
+      this.#front.look?.(nowMs);
       if (this.flow !== flow) return;
+    }
+    if (this.#restDueMs <= nowMs) {
+      this.#restDueMs = Infinity;
+      this.#front.rest?.(false);
     }
     if (this.#requestDueMs <= nowMs) return this.#tooLate('request-timeout');
     if (this.#tryDueMs <= nowMs) {

@@ -36,8 +36,8 @@ export class Downstream implements WireUser, Holder {
   hasEnded = false;
   #paused = false;
   #closed = false;
-  /** To whoever carries what follows CONNECT. */
-  #isHandedOver = false;
+  /** After CONNECT: where to, for whoever carries the bytes that follow. */
+  #tunnelTo: string | undefined;
   /** A head that has begun is to be whole by then. */
   #headDueMs = Infinity;
   /** The next request is to begin by then. */
@@ -130,7 +130,10 @@ export class Downstream implements WireUser, Holder {
         from = end;
       } else break;
       if (this.#closed) {
-        if (this.#isHandedOver) this.#handOver(buffer.subarray(from, to));
+        if (this.#tunnelTo !== undefined) {
+          const rest = Buffer.from(buffer.subarray(from, to));
+          this.#parts.openTunnel?.(this.wire, this.#serving, this.#tunnelTo, this.head.text, rest);
+        }
         break;
       }
       if (exchange.isTunnel) {
@@ -182,14 +185,9 @@ export class Downstream implements WireUser, Holder {
   }
 
   /** After CONNECT the connection is somebody else's. */
-  handsOver(): void {
-    this.#isHandedOver = true;
+  handsOver(target: string): void {
+    this.#tunnelTo = target;
     this.#close();
-  }
-
-  #handOver(rest: Buffer): void {
-    const { path } = this.#exchange;
-    this.#parts.openTunnel?.(this.wire, this.#serving, path, this.head.text, Buffer.from(rest));
   }
 
   /** An upgraded connection: what has come already goes first. */

@@ -1,6 +1,14 @@
-/** Where a request's body ends, and what is kept of it until it has been sent or can no longer be wanted again. */
+/** A request's body: where it ends, and what is kept of it until it has been sent and can no longer be wanted again. */
+import type { Flow } from '../flow/contract.js';
+import { latin1 } from '../listen/latin1.js';
 import { ChunkedReader, trailerText } from './chunked.js';
 import type { Head } from './head.js';
+import type { Lane } from './lane.js';
+
+/** Head and body go out in one write up to here. */
+export const oneWriteBytes = 16 * 1024;
+/** A body that waits for a connection is kept up to here, then reading stops. */
+const maxHeldBytes = 64 * 1024;
 
 export class RequestBody {
   #remaining = 0;
@@ -18,6 +26,14 @@ export class RequestBody {
   /** Pieces kept, from the first byte on. */
   readonly kept: Buffer[] = [];
   keptBytes = 0;
+  /** Of the read under way, until they are sent or kept. */
+  #fresh: Buffer | undefined;
+  #freshFrom = 0;
+  #freshTo = 0;
+  /** What was sent to the try under way is kept for another, up to so many bytes. */
+  #keeps = false;
+  #keepBytes = 0;
+  #isSpent = false;
 
   begin(head: Head): void {
     this.#isChunked = head.chunked;
@@ -61,10 +77,118 @@ export class RequestBody {
     return end;
   }
 
+  get isNone(): boolean {
+    return this.done && this.total === 0;
+  }
+
+  /** It waits for a connection, and more of it would not fit. */
+  get isFull(): boolean {
+    return this.keptBytes >= maxHeldBytes;
+  }
+
+  /** Before the first try: what came with the head, and how much of all may be kept for other tries. */
+  ready(buffer: Buffer, from: number, to: number, keepBytes: number): void {
+    this.#isSpent = false;
+    this.#keepBytes = keepBytes;
+    this.#keeps = keepBytes > 0 && !this.isNone;
+    this.#fresh = buffer;
+    this.#freshFrom = from;
+    this.#freshTo = to;
+  }
+
+  /** Kept although no retry is configured, unless it has been sent and not kept. */
+  keepAtLeast(bytes: number): void {
+    if (this.#keepBytes >= bytes || this.isNone || this.#isSpent) return;
+    this.#keepBytes = bytes;
+    this.#keeps = true;
+  }
+
+  /** What could not be sent at once outlives the read that brought it. */
+  outlive(): void {
+    const fresh = this.#fresh;
+    this.#fresh = undefined;
+    if (fresh) this.keep(fresh, this.#freshFrom, this.#freshTo);
+  }
+
+  /** All that there is of it goes to `take`. */
+  each(take: (buffer: Buffer, from: number, to: number) => void): void {
+    for (const piece of this.kept) take(piece, 0, piece.length);
+    if (this.#fresh) take(this.#fresh, this.#freshFrom, this.#freshTo);
+  }
+
+  /** Sends the head, together with what there is of the body. False: no more until the lane has drained. */
+  sendWith(head: string, lane: Lane, flow: Flow): boolean {
+    let text = head;
+    let more = true;
+    for (const piece of this.kept) {
+      if (text.length + piece.length <= oneWriteBytes) text += latin1(piece, 0, piece.length);
+      else {
+        if (text !== '') lane.writeText(text);
+        text = '';
+        more = lane.writeBytes(piece, 0, piece.length);
+      }
+    }
+    const fresh = this.#fresh;
+    if (fresh) {
+      this.#fresh = undefined;
+      const from = this.#freshFrom;
+      const to = this.#freshTo;
+      if (this.#keeps) this.#keepForRetry(fresh, from, to, flow);
+      if (to === from) {
+        // Nothing of it yet, or there is none.
+      } else if (text.length + to - from <= oneWriteBytes) text += latin1(fresh, from, to);
+      else {
+        lane.writeText(text);
+        text = '';
+        more = lane.writeBytes(fresh, from, to);
+      }
+    }
+    if (this.done) text += this.trailers;
+    if (text !== '') more = lane.writeText(text);
+    // What waited for a connection may be more than is kept for a retry.
+    const limit = this.#keeps ? this.#keepBytes : 0;
+    if (this.keptBytes > limit) this.#keeps = false;
+    if (!this.#keeps) {
+      this.drop();
+      this.#isSpent = this.total > 0;
+      if (this.#isSpent) flow.forbidRetry();
+    }
+    if (this.done) lane.sentAll();
+    return more;
+  }
+
+  /** Sends what has come of it. False: no more until the lane has drained. */
+  send(buffer: Buffer, from: number, to: number, lane: Lane, flow: Flow): boolean {
+    if (this.#keeps) this.#keepForRetry(buffer, from, to, flow);
+    else flow.forbidRetry();
+    let more = to > from ? lane.writeBytes(buffer, from, to) : true;
+    if (this.done) {
+      if (this.trailers !== '') more = lane.writeText(this.trailers);
+      lane.sentAll();
+    }
+    return more;
+  }
+
+  #keepForRetry(buffer: Buffer, from: number, to: number, flow: Flow): void {
+    this.keep(buffer, from, to);
+    if (this.keptBytes <= this.#keepBytes) return;
+    this.#keeps = false;
+    flow.forbidRetry();
+    // Sent already, but for what this call brings: its caller sends that from the buffer.
+    this.drop();
+  }
+
   keep(buffer: Buffer, from: number, to: number): void {
     if (to <= from) return;
     this.kept.push(Buffer.from(buffer.subarray(from, to)));
     this.keptBytes += to - from;
+  }
+
+  /** No other try will come, or nobody wants this one. */
+  forget(): void {
+    this.#fresh = undefined;
+    this.#keeps = false;
+    if (this.keptBytes > 0) this.drop();
   }
 
   drop(): void {

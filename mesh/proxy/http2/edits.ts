@@ -1,7 +1,8 @@
 /** A route's changes to a head (flow/edits.ts), rendered as fields. */
-import type { HeaderEdits, HeaderList } from '../flow/contract.js';
+import type { Flow, HeaderEdits, HeaderList } from '../flow/contract.js';
 import { addedBy, isReplaced } from '../flow/edits.js';
 import { isForbiddenTrailer } from '../flow/reserved.js';
+import type { RequestHead } from './heads.js';
 import { role, type Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
 
@@ -57,7 +58,7 @@ export function trailersOf(fields: Field[]): Field[] {
  * Appends `fields` to `out`, changed. Pseudo-headers are left out; so is Host, since `:authority`
  * says it, and of a request what only a proxy may say.
  */
-export function appendEdited(
+function appendEdited(
   out: Field[],
   fields: readonly Field[],
   from: number,
@@ -75,4 +76,45 @@ export function appendEdited(
   }
   if (edits) for (const field of addedFields(edits, more)) out.push(field);
   if (more) for (const field of listFields(more)) out.push(field);
+}
+
+/** Used between composing a head and encoding it, never longer. */
+const scratch: Field[] = [];
+
+/** A request's head as it is sent on. Good until the next head is composed. */
+export function requestFieldsOf(head: RequestHead, flow: Flow): readonly Field[] {
+  const { fields } = head;
+  scratch.length = 0;
+  let regular = 0;
+  let authoritySaid = false;
+  for (; regular < fields.length; regular++) {
+    const field = fields[regular] as Field;
+    if (field.role === role.authority) {
+      authoritySaid = true;
+      const { authority } = flow;
+      scratch.push(authority === undefined ? field : makeField(':authority', authority, true));
+    } else if (field.role === role.path) {
+      const { path } = flow;
+      scratch.push(path === undefined ? field : makeField(':path', path, false));
+    } else if (field.role >= role.method && field.role <= role.status) scratch.push(field);
+    else break;
+  }
+  if (!authoritySaid) {
+    const authority = flow.authority ?? head.authority;
+    if (authority !== '') scratch.push(makeField(':authority', authority, true));
+  }
+  appendEdited(scratch, fields, regular, flow.requestHeaders, flow.moreRequestHeaders, true);
+  return scratch;
+}
+
+/** An answer's head as it is sent on. Good until the next head is composed. */
+export function answerFieldsOf(
+  fields: readonly Field[],
+  edits: HeaderEdits | undefined,
+): readonly Field[] {
+  if (!edits) return fields;
+  scratch.length = 0;
+  scratch.push(fields[0] as Field);
+  appendEdited(scratch, fields, 1, edits, undefined, false);
+  return scratch;
 }

@@ -16,12 +16,12 @@ import type {
 import type { Serving } from '../seam.js';
 import { type Front, Tries } from '../tries.js';
 import type { ClientConnection } from './client-connection.js';
-import { appendEdited, fieldsOf, trailersOf } from './edits.js';
+import { answerHead, grpcAnswer, grpcEnd } from './answers.js';
+import { answerFieldsOf, requestFieldsOf, trailersOf } from './edits.js';
 import { errorCode } from './frame.js';
-import { type Http2Parts, resetFailure } from './front-parts.js';
+import { endsByReset, type Http2Parts, resetFailure } from './front-parts.js';
 import { grpcStatusOf, type RequestHead } from './heads.js';
 import { role, type Field } from './hpack/field.js';
-import { makeField } from './hpack/intern.js';
 import { Http1Upstream, listOf, requestOf } from './http1-upstream.js';
 import { Mirror } from './mirror.js';
 import { Pace } from './pace.js';
@@ -43,9 +43,6 @@ const holdMs = 10;
  */
 const leastKeepBytes = 16 * 1024;
 
-/** Used between composing a head and encoding it, never longer. */
-const scratch: Field[] = [];
-
 export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flow> {
   readonly #parts: Http2Parts;
   readonly #serving: Serving;
@@ -59,28 +56,19 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   #pool: SessionPool | undefined;
   #endpoint: EndpointState | undefined;
 
-  /**
-   * Chunks of the body: all of them as long as a retry may need them, else those not yet handed
-   * on.
-   */
+  /** Chunks of the body: all of them as long as a retry may need them, else those not yet handed on. */
   #body: Buffer[] | undefined;
   #bodyBytes = 0;
   #keeps = true;
   #keepBytes = leastKeepBytes;
   #retryForbidden = false;
   #requestTrailers: readonly Field[] | undefined;
-  /**
-   * All of it has been looked at; the stream may have ended before, where an injected fault slows
-   * it.
-   */
+  /** All of it has been looked at; the stream may have ended before, where an injected fault slows it. */
   #requestEnded: boolean;
   /** Received and not yet given back to the client's window. */
   #owedBytes = 0;
 
-  /**
-   * Held back until the octets read with it are looked at: trailers may follow at once and ask
-   * for a retry.
-   */
+  /** Held back until the octets read with it are looked at: trailers may follow at once and ask for a retry. */
   #heldHead: Field[] | undefined;
   #status = 0;
   #mirror: Mirror | undefined;
@@ -182,7 +170,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   }
 
   mirror(target: MirrorTarget, flow: Flow): void {
-    const request = requestOf(this.#requestFields(flow), false);
+    const request = requestOf(requestFieldsOf(this.#head, flow), false);
     const mirror = new Mirror(this.#parts, target, request, this.#http1Only);
     this.#mirror = mirror;
     // What came during an injected delay.
@@ -193,7 +181,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   onSession(session: ClientConnection): void {
     this.#pool = undefined;
     const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
-    const fields = this.#requestFields(this.#tries.flow as Flow);
+    const fields = requestFieldsOf(this.#head, this.#tries.flow as Flow);
     this.#up = session.open(this, fields, complete, this.#head.method === 'HEAD');
     if (!complete) this.#sendBody(this.#up);
   }
@@ -203,7 +191,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
     const { openHttp1Try } = this.#parts;
     if (!openHttp1Try) return this.#tries.failed('bad-response');
-    const fields = this.#requestFields(this.#tries.flow as Flow);
+    const fields = requestFieldsOf(this.#head, this.#tries.flow as Flow);
     const endpoint = this.#endpoint as EndpointState;
     this.#up = new Http1Upstream(openHttp1Try, endpoint, fields, !complete, this);
     if (!complete) this.#sendBody(this.#up);
@@ -212,32 +200,6 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   onSessionFailed(failure: TryFailure): void {
     this.#pool = undefined;
     this.#tries.failed(failure);
-  }
-
-  #requestFields(flow: Flow): readonly Field[] {
-    const head = this.#head;
-    const { fields } = head;
-    scratch.length = 0;
-    let regular = 0;
-    let authoritySaid = false;
-    for (; regular < fields.length; regular++) {
-      const field = fields[regular] as Field;
-      if (field.role === role.authority) {
-        authoritySaid = true;
-        const { authority } = flow;
-        scratch.push(authority === undefined ? field : makeField(':authority', authority, true));
-      } else if (field.role === role.path) {
-        const { path } = flow;
-        scratch.push(path === undefined ? field : makeField(':path', path, false));
-      } else if (field.role >= role.method && field.role <= role.status) scratch.push(field);
-      else break;
-    }
-    if (!authoritySaid) {
-      const authority = flow.authority ?? head.authority;
-      if (authority !== '') scratch.push(makeField(':authority', authority, true));
-    }
-    appendEdited(scratch, fields, regular, flow.requestHeaders, flow.moreRequestHeaders, true);
-    return scratch;
   }
 
   #sendBody(up: Upstream): void {
@@ -291,10 +253,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#decide(fields, -1, false);
   }
 
-  /**
-   * All octets that were read together with the head have been looked at, and there was only the
-   * head.
-   */
+  /** All octets that were read together with the head have been looked at, and there was only the head. */
   onRead(): void {
     if (!this.#heldHead) return;
     this.#holdDueMs = this.#parts.deadlines.nowMs() + holdMs;
@@ -309,15 +268,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#keeps = false;
     this.#dropBody();
     this.#grpcStatus = grpcStatus;
-    const edits = flow.responseHeaders;
-    if (edits) {
-      scratch.length = 0;
-      scratch.push(fields[0] as Field);
-      appendEdited(scratch, fields, 1, edits, undefined, false);
-      this.#down.headers(scratch, ended);
-    } else {
-      this.#down.headers(fields, ended);
-    }
+    this.#down.headers(answerFieldsOf(fields, flow.responseHeaders), ended);
     if (ended) this.#finish('complete');
   }
 
@@ -443,7 +394,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     // the request.
     if (stream.remoteEnded) return;
     if (this.#tries.isAnswering) {
-      if (lost || !this.#isEndByReset(stream, code)) {
+      if (lost || !endsByReset(stream, code, this.#head.isGrpc)) {
         // Other codes speak of our own connection to the endpoint.
         const isCancel = code === errorCode.cancel;
         return this.#end('upstream-broke', isCancel ? errorCode.cancel : errorCode.internal);
@@ -454,15 +405,6 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     }
     this.#heldHead = undefined;
     this.#tries.failed(resetFailure(code, lost, stream.onIdleSession));
-  }
-
-  /**
-   * Servers on Node's http2 at times say RST_STREAM with NO_ERROR where END_STREAM is due.
-   * Nothing says that the body is cut short; gRPC's, without trailers, is.
-   */
-  #isEndByReset(up: Stream, code: number): boolean {
-    if (code !== errorCode.none || this.#head.isGrpc) return false;
-    return up.expectedBytes < 0 || up.expectedBytes === up.receivedBytes;
   }
 
   /** Of an HTTP/1.1 try that never got as far as an answer. */
@@ -482,25 +424,15 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
       this.#grpcStatus = status;
       down.headers(grpcAnswer(status, refusal), true);
     } else {
-      this.#responseBytes = this.#writeAnswer(refusal);
+      const body = Buffer.from(refusal.body, 'utf8');
+      const isBodiless = body.length === 0 || this.#head.method === 'HEAD';
+      down.headers(answerHead(refusal, body.length), isBodiless);
+      if (!isBodiless) {
+        down.data(body, 0, body.length, true);
+        this.#responseBytes = body.length;
+      }
     }
     if (down.localEnded) this.#finish('complete');
-  }
-
-  #writeAnswer(refusal: Refusal): number {
-    const down = this.#down;
-    const body = Buffer.from(refusal.body, 'utf8');
-    const fields = [
-      makeField(':status', String(refusal.status), true),
-      ...fieldsOf(refusal.headers),
-    ];
-    if (body.length > 0) fields.push(makeField('content-type', 'text/plain; charset=utf-8', true));
-    fields.push(makeField('content-length', String(body.length), true));
-    const bodiless = body.length === 0 || this.#head.method === 'HEAD';
-    down.headers(fields, bodiless);
-    if (bodiless) return 0;
-    down.data(body, 0, body.length, true);
-    return body.length;
   }
 
   cut(how: End): void {
@@ -515,10 +447,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     const down = this.#down;
     if (this.#head.isGrpc && how !== 'complete' && how !== 'client-gone') {
       this.#grpcStatus = how === 'upstream-broke' ? 14 : 4;
-      const status = makeField('grpc-status', String(this.#grpcStatus), true);
-      const message = makeField('grpc-message', how.replace('-', ' '), true);
-      if (wasAnswering) down.end([status, message]);
-      else down.headers([statusOk, grpcType, status, message], true);
+      const fields = grpcEnd(this.#grpcStatus, how.replace('-', ' '), wasAnswering);
+      if (wasAnswering) down.end(fields);
+      else down.headers(fields, true);
     }
     // What still waits for the client's window would go first; a deadline is not for that.
     if (!down.localEnded) down.reset(code);
@@ -543,16 +474,4 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   }
 }
 
-const statusOk = makeField(':status', '200', true);
-const grpcType = makeField('content-type', 'application/grpc', true);
-
 const noBytes = Buffer.alloc(0);
-
-/** Trailers only: everything in one head. */
-function grpcAnswer(status: number, refusal: Refusal): Field[] {
-  const fields = [statusOk, grpcType, makeField('grpc-status', String(status), true)];
-  // Percent-encoded as gRPC has it: all but printable ASCII, and the percent sign.
-  const message = refusal.body.trim().replace(/[^ -$&-~]/g, (c) => encodeURIComponent(c));
-  if (message !== '') fields.push(makeField('grpc-message', message, true));
-  return [...fields, ...fieldsOf(refusal.headers)];
-}

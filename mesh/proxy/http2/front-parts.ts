@@ -5,6 +5,7 @@ import { errorCode } from './frame.js';
 import type { Holdings } from '../listen/holdings.js';
 import type { OpenTry } from '../seam.js';
 import type { SessionPool } from './session-pool.js';
+import type { Stream } from './stream.js';
 
 export interface Http2Parts {
   readonly deadlines: DeadlineWheel;
@@ -20,4 +21,13 @@ export function resetFailure(code: number, lost: boolean, onIdleSession: boolean
   if (lost) return onIdleSession ? 'stale-connection' : 'reset';
   if (code === errorCode.refusedStream) return 'not-processed';
   return code === errorCode.protocol ? 'bad-response' : 'reset';
+}
+
+/**
+ * Servers on Node's http2 at times say RST_STREAM with NO_ERROR where END_STREAM is due. Nothing says that the body is
+ * cut short; gRPC's, without trailers, is.
+ */
+export function endsByReset(up: Stream, code: number, isGrpc: boolean): boolean {
+  if (code !== errorCode.none || isGrpc) return false;
+  return up.expectedBytes < 0 || up.expectedBytes === up.receivedBytes;
 }

@@ -36,7 +36,6 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
   #serverEnded = false;
   #sentBytes = 0;
   #receivedBytes = 0;
-  #restsUntilMs = 0;
 
   #answers: Answers | undefined;
 
@@ -110,7 +109,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
         this.#endIfBoth();
       },
       onDrain: () => {
-        if (this.#restsUntilMs === 0) this.#client.resume();
+        if (!this.#tries.isResting) this.#client.resume();
       },
       onClose: (code) => this.#broke(code, 'upstream-broke'),
     };
@@ -140,7 +139,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
       return;
     }
     if (!server.writeBytes(buffer, 0, length)) this.#client.pause();
-    this.#rest(length);
+    this.#tries.passed(length);
   }
 
   /** A request in disguise would reach the app with headers that nobody has looked at. */
@@ -165,7 +164,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
   }
 
   onDrain(): void {
-    if (this.#restsUntilMs === 0) this.#server?.resume();
+    if (!this.#tries.isResting) this.#server?.resume();
   }
 
   onClose(code: string | undefined): void {
@@ -175,7 +174,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
   #receive(buffer: Buffer, length: number): void {
     this.#receivedBytes += length;
     if (!this.#client.writeBytes(buffer, 0, length)) this.#server?.pause();
-    this.#rest(length);
+    this.#tries.passed(length);
   }
 
   #endIfBoth(): void {
@@ -217,24 +216,11 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     this.#parts.onClosed(this);
   }
 
-  // Time.
-
-  /** An injected limit of bandwidth: after each piece both directions rest for as long as it may take. */
-  #rest(bytes: number): void {
-    const { bytesPerSecond } = this.#flow;
-    if (bytesPerSecond <= 0) return;
-    const fromMs = Math.max(this.#parts.deadlines.nowMs(), this.#restsUntilMs);
-    this.#restsUntilMs = fromMs + (bytes / bytesPerSecond) * 1000;
-    this.#client.pause();
-    this.#server?.pause();
-    this.#tries.lookAt(this.#restsUntilMs);
-  }
-
-  look(nowMs: number): void {
-    if (nowMs < this.#restsUntilMs) return this.#tries.lookAt(this.#restsUntilMs);
-    this.#restsUntilMs = 0;
-    this.#client.resume();
-    this.#server?.resume();
+  rest(isResting: boolean): void {
+    for (const wire of [this.#client, this.#server]) {
+      if (isResting) wire?.pause();
+      else wire?.resume();
+    }
   }
 
   // No limit is set to the time in which nothing moves.

@@ -1,0 +1,94 @@
+/** A client's request: as policy sees it, and as it is sent on. One a connection, used again for each. */
+import type { EndpointState, Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
+import type { Serving } from '../seam.js';
+import { type Head, splitAbsolute } from './head.js';
+import type { RequestChanges } from './head-text.js';
+import type { RequestBody } from './request-body.js';
+import { upgradeOf } from './upgrade.js';
+
+export class ClientRequest implements RequestInfo {
+  readonly head: Head;
+  readonly #body: RequestBody;
+  readonly #serving: Serving;
+  method = '';
+  path = '';
+  authority = '';
+  /** Of a target in absolute form. */
+  #absolutePath: string | undefined;
+  /** The protocol that is asked for instead of HTTP, where the route lets it be. */
+  upgrade: string | undefined;
+
+  constructor(head: Head, body: RequestBody, serving: Serving) {
+    this.head = head;
+    this.#body = body;
+    this.#serving = serving;
+  }
+
+  /** Reads the target. False: it has no form that goes to a destination, CONNECT's neither. */
+  read(): boolean {
+    const { head } = this;
+    this.method = head.method;
+    this.path = head.target;
+    this.authority = head.hostAt >= 0 ? head.value(head.hostAt) : '';
+    this.#absolutePath = undefined;
+    this.upgrade = undefined;
+    if (this.path.charCodeAt(0) === 47 || this.path === '*') return true;
+    const parts = this.method === 'CONNECT' ? undefined : splitAbsolute(this.path);
+    if (!parts) return false;
+    this.authority = parts.authority;
+    this.path = parts.path;
+    this.#absolutePath = parts.path;
+    return true;
+  }
+
+  begin(): Flow {
+    const { head } = this;
+    const flow = this.#serving.begin(this);
+    if (head.upgrades && head.upgradeAt >= 0 && head.minor === 1) {
+      this.upgrade = upgradeOf(head.value(head.upgradeAt), flow.upgrades);
+    }
+    return flow;
+  }
+
+  /** What becomes of its head on the way to the endpoint. */
+  changes(flow: Flow, endpoint: EndpointState): RequestChanges {
+    const { head } = this;
+    let { authority } = flow;
+    if (authority === undefined && this.#absolutePath !== undefined) authority = this.authority;
+    // HTTP/1.0 may leave Host out; 1.1, which this becomes, may not.
+    if (authority === undefined && head.hostAt < 0) authority = endpoint.address;
+    return {
+      target: flow.path ?? this.#absolutePath,
+      authority,
+      edits: flow.requestHeaders,
+      more: flow.moreRequestHeaders,
+      upgrade: this.upgrade,
+      trailers: head.minor === 1,
+    };
+  }
+
+  get isGrpc(): boolean {
+    if (this.#body.isNone) return false;
+    return this.head.header('content-type')?.startsWith('application/grpc') ?? false;
+  }
+
+  header(name: string): string | undefined {
+    return this.head.header(name);
+  }
+
+  get isMirror(): boolean {
+    return this.head.isMirror;
+  }
+
+  get peerIdentity(): string | undefined {
+    return this.#serving.peerIdentity;
+  }
+
+  get peerAddress(): string {
+    return this.#serving.peerAddress;
+  }
+
+  get tls(): TlsLabel {
+    return this.#serving.tls;
+  }
+}

@@ -1,0 +1,14 @@
+/** Changes of protocol by Upgrade. */
+
+/**
+ * The first protocol of the list that the route lets clients change to. HTTP/2 never: it would hide requests from
+ * everything that is decided here.
+ */
+export function upgradeOf(list: string, allowed: readonly string[]): string | undefined {
+  for (const part of list.split(',')) {
+    const protocol = part.trim();
+    const name = (protocol.split('/')[0] as string).toLowerCase();
+    if (name !== 'h2c' && name !== 'http' && allowed.includes(name)) return protocol;
+  }
+  return undefined;
+}
