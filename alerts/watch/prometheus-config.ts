@@ -1,6 +1,7 @@
 /** The files that a real Prometheus and Alertmanager are started with; JSON, which is YAML too. */
 import { resolve } from 'node:path';
 import { formatDurationMs } from '../../base/duration.js';
+import { bodyMaxBytes, seriesMax } from './scraper.js';
 import { type Grouping, instanceOf, type Target, type WatchOptions } from './model.js';
 
 const duration = (ms: number): string => formatDurationMs(Math.max(1, Math.round(ms)));
@@ -38,6 +39,8 @@ export function prometheusConfig(
       {
         job_name: 'firedrill',
         file_sd_configs: [{ files: [files.targets] }],
+        body_size_limit: `${bodyMaxBytes}B`,
+        sample_limit: seriesMax,
         ...(fallback ? { [fallbackField]: 'PrometheusText0.0.4' } : {}),
       },
     ],

@@ -9,8 +9,9 @@ import { instanceOf, type Target } from './model.js';
 /** The text of a target's metrics; rejects where there is none. */
 export type FetchText = (url: string, timeoutMs: number) => Promise<string> | string;
 
-const seriesMax = 200_000;
-const bodyMaxChars = 64 * 1024 * 1024;
+/** Of one target; a real Prometheus is told the same bounds. */
+export const seriesMax = 200_000;
+export const bodyMaxBytes = 64 * 1024 * 1024;
 
 export const fetchOverHttp: FetchText = async (url, timeoutMs) => {
   const response = await fetch(url, {
@@ -18,9 +19,15 @@ export const fetchOverHttp: FetchText = async (url, timeoutMs) => {
     headers: { accept: 'text/plain;version=0.0.4;q=1,*/*;q=0.1' },
   });
   if (!response.ok) throw new Error(`server returned HTTP status ${response.status}`);
-  const text = await response.text();
-  if (text.length > bodyMaxChars) throw new Error('the body is too large');
-  return text;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // A body may have no end, and a small one may unpack to no end.
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > bodyMaxBytes) throw new Error('the body is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 };
 
 interface Scraped {

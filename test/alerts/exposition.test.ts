@@ -1,4 +1,8 @@
 /** Metrics as targets expose them, and what is wrong with those that are not. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { fetchOverHttp } from '../../alerts/watch/scraper.js';
 import { expect, test } from 'vitest';
 import { eachSample, type ExposedSample, labelsOf } from '../../alerts/watch/exposition.js';
 
@@ -62,4 +66,23 @@ test.each([
   ['1a', "'1a' is no metric name"],
 ])('%s', (series, message) => {
   expect(() => labelsOf(series)).toThrow(message);
+});
+
+test.each(['identity', 'gzip'])('a body without an end is given up, as %s', async (encoding) => {
+  const lines = Buffer.alloc(2 ** 20, 'requests_total 1\n');
+  const server = createServer((_, response) => {
+    response.setHeader('content-encoding', encoding);
+    if (encoding === 'gzip') return response.end(gzipSync(Buffer.alloc(80 * 2 ** 20)));
+    const more = (): void => {
+      while (!response.destroyed && response.write(lines));
+      response.once('drain', more);
+    };
+    more();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const got = fetchOverHttp(`http://127.0.0.1:${port}/metrics`, 25_000);
+  await expect(got).rejects.toThrow('the body is too large');
+  server.closeAllConnections();
+  server.close();
 });
