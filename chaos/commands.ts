@@ -1,8 +1,9 @@
-/** Verbs: gameday run; load from, check, schema; chaos list, check, schema, load, export, stop, recover. */
+/** Verbs: gameday run; load from, check, schema; chaos list, faults, check, schema, load, export, stop, recover. */
 import { Argument, type Command } from 'commander';
 import { withAccess } from '../base/access-options.js';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
+import type { ListOptions } from './faults/list-command.js';
 import type { CommandOptions } from './gameday/command.js';
 import type { ReplayOptions } from './gameday/replay.js';
 import type { TrendOptions } from './gameday/trend-command.js';
@@ -47,6 +48,24 @@ export function registerChaos(program: Command): void {
         scenario.title,
       ]);
       process.stdout.write(`${formatTable(['SCENARIO', 'MODE', 'TITLE'], rows)}\n`);
+    });
+
+  chaos
+    .command('faults')
+    .description('every kind of fault: its settings, what is counted, and where it can be put here')
+    .option('--drill <file>', 'the system (default: as of gameday run)')
+    .addOption(formatOption('text', 'json'))
+    .addHelpText(
+      'after',
+      `
+A setting with a question mark need not be given. What this machine cannot do is told with its reason.
+
+Example:
+  firedrill chaos faults --drill firedrill.yaml`,
+    )
+    .action(async (options: ListOptions) => {
+      const { listFaults } = await import('./faults/list-command.js');
+      await listFaults(options);
     });
 
   chaos

@@ -6,38 +6,25 @@
 import { z } from 'zod';
 import type { Problem } from '../../base/errors.js';
 import type { System, WorkloadDescription } from '../system/model.js';
-import { commandPoints, edgePoints, type FaultPoint, proxyPoints, relayPoints } from './points.js';
+import { callKinds } from './calls.js';
+import {
+  type ClusterObject,
+  type FaultKind,
+  growing,
+  ms,
+  none,
+  type Ramp,
+  ratio,
+  shrinking,
+} from './kind.js';
+import { resourceKinds } from './resources.js';
+import { commandPoints, type FaultPoint, pairsOf, proxyPoints } from './points.js';
 
+export type { FaultKind } from './kind.js';
 export type { FaultPoint } from './points.js';
 
 /** Held by the game day itself, and gone with it: its Prometheus is a child of the same process. */
 export const localScrape = 'local:scrape';
-
-export interface FaultKind {
-  summary: string;
-  settings: z.ZodType<Record<string, unknown>>;
-  /** What may be named as the target. */
-  targets:
-    | 'controller'
-    | 'service'
-    | 'process'
-    | 'call'
-    | 'command'
-    | 'registry'
-    | 'prometheus'
-    | ClusterObject;
-  /** What one of `effect` is. */
-  effectUnit: string;
-  /** Empty where the system has nothing that could hold it. */
-  points(system: System, target: string, settings: Record<string, unknown>): FaultPoint[];
-}
-
-/** Of a cluster; its system says which there are. */
-type ClusterObject = 'scaled' | 'pods' | 'limited' | 'secret';
-
-const none = z.strictObject({});
-const ms = z.number().min(0).max(600_000);
-const ratio = z.number().min(0).max(1);
 
 const controllerSettings: Record<string, z.ZodType<Record<string, unknown>>> = {
   'identity-skew': z.strictObject({ skewMs: z.number() }),
@@ -65,8 +52,9 @@ const proxyMatch = {
   ratio: ratio.default(1),
 };
 
-const atProxy = (summary: string, effect: z.ZodRawShape): FaultKind => ({
+const atProxy = (summary: string, ramp: Ramp, effect: z.ZodRawShape): FaultKind => ({
   summary,
+  ramp,
   settings: z.strictObject({ ...proxyMatch, ...effect }) as z.ZodType<Record<string, unknown>>,
   targets: 'service',
   effectUnit: 'requests struck',
@@ -85,37 +73,13 @@ const atProxy = (summary: string, effect: z.ZodRawShape): FaultKind => ({
   },
 });
 
-/** On one call: the caller's sidecar where that carries it, else its relay. */
-const atCall = (
-  summary: string,
-  shape: z.ZodRawShape,
-  lease: (settings: Record<string, unknown>) => {
-    proxy: Record<string, unknown>;
-    relay: Record<string, unknown>;
-  },
-): FaultKind => ({
-  summary,
-  settings: z.strictObject({ ratio: ratio.default(1), ...shape }) as z.ZodType<
-    Record<string, unknown>
-  >,
-  targets: 'call',
-  effectUnit: 'requests or connections struck',
-  points: (system, target, settings) => {
-    const { proxy, relay } = lease(settings);
-    const { ratio: share } = settings;
-    return [
-      ...edgePoints(system, target, { ratio: share, match: {}, effect: proxy }),
-      ...relayPoints(system, target, { ratio: share, ...relay }),
-    ];
-  },
-});
-
 const atService = (
   summary: string,
   shape: z.ZodRawShape,
-  effectUnit = 'requests struck',
+  { effectUnit = 'requests struck', ramp }: { effectUnit?: string; ramp?: Ramp } = {},
 ): FaultKind => ({
   summary,
+  ...(ramp && { ramp }),
   settings: z.strictObject(shape) as z.ZodType<Record<string, unknown>>,
   targets: 'service',
   effectUnit,
@@ -176,59 +140,43 @@ export const faultKinds = {
     'changes ignored',
     'changes of endpoints are ignored, so that they go stale',
   ),
-  delay: atProxy('the sidecar holds requests back', {
+  delay: atProxy('the sidecar holds requests back', growing('delayMs'), {
     delayMs: ms,
     delayJitterMs: ms.optional(),
   }),
-  abort: atProxy('the sidecar answers by itself', {
+  abort: atProxy('the sidecar answers by itself', growing('ratio'), {
     abortStatus: z.int().min(400).max(599),
   }),
-  reset: atProxy('the sidecar resets connections', { reset: z.literal(true).default(true) }),
-  blackhole: atProxy('the sidecar never answers', { blackhole: z.literal(true).default(true) }),
-  latency: atCall(
-    'what is said on the call takes longer',
-    { latencyMs: ms, jitterMs: ms.optional() },
-    ({ latencyMs, jitterMs }) => ({
-      proxy: { delayMs: latencyMs, ...(jitterMs !== undefined && { delayJitterMs: jitterMs }) },
-      relay: { kind: 'latency', latencyMs, jitterMs },
-    }),
+  reset: atProxy('the sidecar resets connections', growing('ratio'), {
+    reset: z.literal(true).default(true),
+  }),
+  blackhole: atProxy('the sidecar never answers', growing('ratio'), {
+    blackhole: z.literal(true).default(true),
+  }),
+  ...callKinds,
+  throttle: atProxy(
+    'the sidecar lets so many bytes a second through',
+    shrinking('bytesPerSecond'),
+    {
+      bytesPerSecond: z.int().positive(),
+      delayMs: ms.optional(),
+      delayJitterMs: ms.optional(),
+    },
   ),
-  bandwidth: atCall(
-    'the call carries so many bytes a second',
-    { bytesPerSecond: z.int().positive() },
-    ({ bytesPerSecond }) => ({
-      proxy: { bytesPerSecond },
-      relay: { kind: 'bandwidth', bytesPerSecond },
-    }),
+  'slow-service': atService(
+    'the service takes longer, and may fail',
+    { latencyMs: ms, failureRatio: ratio.optional() },
+    { ramp: growing('latencyMs') },
   ),
-  refuse: atCall('new connections of the call are refused', {}, () => ({
-    proxy: { reset: true },
-    relay: { kind: 'refuse' },
-  })),
-  cut: atCall('the call is cut: open connections too', {}, () => ({
-    proxy: { reset: true },
-    relay: { kind: 'cut' },
-  })),
-  silence: atCall('the call is swallowed: nobody answers, and nothing breaks', {}, () => ({
-    proxy: { blackhole: true },
-    relay: { kind: 'blackhole' },
-  })),
-  throttle: atProxy('the sidecar lets so many bytes a second through', {
-    bytesPerSecond: z.int().positive(),
-    delayMs: ms.optional(),
-    delayJitterMs: ms.optional(),
-  }),
-  'slow-service': atService('the service takes longer, and may fail', {
-    latencyMs: ms,
-    failureRatio: ratio.optional(),
-  }),
-  'failing-service': atService('the service fails a share of its requests', {
-    failureRatio: ratio,
-  }),
+  'failing-service': atService(
+    'the service fails a share of its requests',
+    { failureRatio: ratio },
+    { ramp: growing('failureRatio') },
+  ),
   ballast: atService(
     'the service holds memory',
     { ballastBytes: z.int().positive() },
-    'times held',
+    { effectUnit: 'times held' },
   ),
   kill: {
     summary: 'the process is killed (SIGKILL) and stays away until the lease ends',
@@ -245,6 +193,7 @@ export const faultKinds = {
     effectUnit: 'processes paused',
     points: (system, target) => [{ url: system.admin, target, body: { kind: 'pause', target } }],
   },
+  ...resourceKinds,
   version: {
     summary: 'the process is replaced by one of another version',
     settings: z.strictObject({ version: z.string().regex(/^\d+\.\d+\.\d+$/) }),
@@ -364,6 +313,7 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
     controller,
     commands = [],
     objects = {},
+    disks = [],
   } = system.description;
   const held = faults.includes(kind);
   switch (targets) {
@@ -382,8 +332,13 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
     case 'limited':
     case 'secret':
       return held ? (objects[targets] ?? []) : [];
+    case 'pair':
+      return pairsOf(system.description);
+    case 'disk':
+      return disks;
     case 'service':
     case 'call':
+    case 'relay':
       return [...new Set([...workloads.flatMap(namesOf), ...relays.flatMap((r) => [r.name, r.to])])]
         .filter((name) => faultKind(kind).points(system, name, {}).length > 0)
         .sort();

@@ -23,6 +23,8 @@ interface Entry<F> {
 export interface Doing<F> {
   /** Resolves to what it struck at once. */
   begin?(fault: F, id: string): Promise<number> | number;
+  /** It was renewed with other settings: a ramp. Absent: a lease stays as it was put. */
+  change?(fault: F, id: string): void;
   /** Undoes it; called once. */
   end(fault: F, id: string): Promise<void> | void;
 }
@@ -62,7 +64,7 @@ export class Leases<F> {
     this.effects += count;
   }
 
-  /** Puts a fault and does it, or renews it as it was. Throws a UserError on a bad lease. */
+  /** Puts a fault and does it, or renews it. Throws a UserError on a bad lease. */
   async put(lease: Partial<LeaseFields>, fault: F): Promise<LeaseState<F>> {
     const { ttlMs } = lease;
     if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= maxTtlMs)) {
@@ -79,6 +81,10 @@ export class Leases<F> {
     const dueMs = this.#clock.monotonicMs() + ttlMs;
     const entry: Entry<F> = before ?? { fault, dueMs, timer, effect: 0, begun: Promise.resolve() };
     Object.assign(entry, { dueMs, timer });
+    if (before && this.#doing.change && JSON.stringify(before.fault) !== JSON.stringify(fault)) {
+      entry.fault = fault;
+      this.#doing.change(fault, id);
+    }
     if (!before) {
       this.#entries.set(id, entry);
       entry.begun = (async () => {

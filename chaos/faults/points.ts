@@ -61,6 +61,49 @@ export const relayPoints = (
     .filter(({ kinds }) => kinds === undefined || kinds.includes(String(body.kind)))
     .map(({ name, url, undo }) => ({ url, target: name, body, ...(undo && { undo }) }));
 
+/** `front|back`: both, whoever calls. */
+export const pairName = (from: string, to: string): string => `${from}|${to}`;
+
+/** Every two that speak with each other, the caller first. */
+export function pairsOf({
+  workloads,
+  relays,
+}: Pick<System['description'], 'workloads' | 'relays'>): string[] {
+  const calls = [
+    ...workloads.flatMap(({ service, edges = [] }) => edges.map(({ to }) => pairName(service, to))),
+    ...relays.map(({ from, to }) => pairName(from, to)),
+  ];
+  return [...new Set(calls)].sort();
+}
+
+/** Every call between two, in either direction. */
+export function betweenPoints(
+  system: System,
+  pair: string,
+  fault: {
+    proxy: { ratio: unknown; effect: Record<string, unknown> };
+    relay: Record<string, unknown>;
+  },
+): FaultPoint[] {
+  const [one = '', other = ''] = pair.split('|');
+  const isBetween = (from: string, to: string): boolean =>
+    (from === one && to === other) || (from === other && to === one);
+  const { workloads, relays } = system.description;
+  const { ratio, effect } = fault.proxy;
+  return [
+    ...workloads.flatMap((workload) =>
+      (workload.edges ?? []).flatMap(({ to, destination }) => {
+        if (!isBetween(workload.service, to)) return [];
+        const strike = { ratio, match: { destination }, effect };
+        return point(system, workload, { ...strike, side: 'outbound' }) ?? [];
+      }),
+    ),
+    ...relays
+      .filter(({ from, to }) => isBetween(from, to))
+      .flatMap(({ name }) => relayPoints(system, name, fault.relay)),
+  ];
+}
+
 /** A fault by commands, held by whatever watches the system. */
 export const commandPoints = ({ admin, description }: System, target: string): FaultPoint[] =>
   (description.commands ?? [])

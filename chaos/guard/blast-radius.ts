@@ -21,6 +21,11 @@ const outside: readonly string[] = ['prometheus'];
 export function struckBy(system: Strikable, target: string): string[] {
   if (outside.includes(target)) return [];
   const all = system.workloads;
+  // Two that are parted are both struck.
+  if (target.includes('|')) {
+    const two = target.split('|').flatMap((t) => struckBy(system, t));
+    return [...new Set(two)];
+  }
   const own = all.filter((w) => [w.name, w.service, w.proxy].includes(target));
   if (own.length > 0) return own.map((w) => w.name);
   const callers = new Set(

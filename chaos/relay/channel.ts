@@ -5,18 +5,37 @@ import type { RelayFault } from './relay-fault.js';
 
 export interface ChannelParts {
   clock: Clock;
-  /** From 0 to 1. */
-  random(): number;
-  /** What strikes these bytes. */
-  effects(): Iterable<RelayFault>;
+  /** What strikes these bytes, each with its own chance, from 0 to 1. */
+  effects(): Iterable<Effect>;
   /** Bytes that came. */
   count(bytes: number): void;
+}
+
+export interface Effect {
+  fault: RelayFault;
+  random(): number;
+  /** A piece was lost once. */
+  lost(): void;
 }
 
 interface Piece {
   dueMs: number;
   /** Undefined: the end. */
   bytes: Buffer | undefined;
+}
+
+/** After so long TCP sends a segment again, twice as long each time after that (RFC 6298; Linux begins at 200 ms). */
+export const resendMs = 200;
+const resendsMax = 6;
+
+/** How late a piece is that is lost with that probability, each time that it is sent. */
+function lossDelayMs(lossRatio: number, { random, lost }: Effect): number {
+  let delayMs = 0;
+  for (let tries = 0; tries < resendsMax && random() < lossRatio; tries++) {
+    delayMs += resendMs * 2 ** tries;
+    lost();
+  }
+  return delayMs;
 }
 
 /** What is held before its source is asked to wait, in bytes. */
@@ -65,10 +84,13 @@ export class Channel {
     const nowMs = this.#parts.clock.monotonicMs();
     let delayMs = 0;
     let bytesPerSecond = Infinity;
-    for (const fault of this.#parts.effects()) {
-      if (fault.kind === 'blackhole') return;
+    for (const effect of this.#parts.effects()) {
+      const { fault } = effect;
+      if (fault.kind === 'blackhole' || fault.kind === 'half-open') return;
       if (fault.kind === 'latency') {
-        delayMs += fault.latencyMs + this.#parts.random() * (fault.jitterMs ?? 0);
+        delayMs += fault.latencyMs + effect.random() * (fault.jitterMs ?? 0);
+      } else if (fault.kind === 'loss') {
+        delayMs += lossDelayMs(fault.lossRatio, effect);
       } else if (fault.kind === 'bandwidth') {
         bytesPerSecond = Math.min(bytesPerSecond, fault.bytesPerSecond);
       }

@@ -4,16 +4,23 @@ import { UserError } from '../../base/errors.js';
 
 const ratio = z.number().min(0).max(1).default(1);
 const ms = z.number().min(0).max(600_000);
+/** Of the lots that this fault draws: the same seed, the same draws. */
+const seed = z.int().min(0).max(4_294_967_295).optional();
+const common = { ratio, seed };
 
 const schema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('latency'), ratio, latencyMs: ms, jitterMs: ms.optional() }),
-  z.object({ kind: z.literal('bandwidth'), ratio, bytesPerSecond: z.int().min(1).max(1e12) }),
+  z.object({ kind: z.literal('latency'), ...common, latencyMs: ms, jitterMs: ms.optional() }),
+  z.object({ kind: z.literal('bandwidth'), ...common, bytesPerSecond: z.int().min(1).max(1e12) }),
   /** New connections are reset. */
-  z.object({ kind: z.literal('refuse'), ratio }),
+  z.object({ kind: z.literal('refuse'), ...common }),
   /** Open ones too. */
-  z.object({ kind: z.literal('cut'), ratio }),
+  z.object({ kind: z.literal('cut'), ...common }),
   /** Bytes are swallowed. */
-  z.object({ kind: z.literal('blackhole'), ratio }),
+  z.object({ kind: z.literal('blackhole'), ...common }),
+  /** What the client says arrives, and nothing comes back. */
+  z.object({ kind: z.literal('half-open'), ...common }),
+  /** Pieces are late by as long as TCP takes to send a lost segment again. */
+  z.object({ kind: z.literal('loss'), ...common, lossRatio: z.number().min(0).max(1) }),
 ]);
 
 export type RelayFault = z.output<typeof schema>;
@@ -25,6 +32,6 @@ export function checkedRelayFault(value: unknown): RelayFault {
   const [issue] = result.error.issues;
   throw new UserError({
     message: `bad fault: ${issue?.path.join('.') || 'kind'}: ${issue?.message ?? ''}`,
-    expected: 'latency, bandwidth, refuse, cut or blackhole',
+    expected: 'latency, bandwidth, loss, refuse, cut, half-open or blackhole',
   });
 }

@@ -5,9 +5,9 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.js';
 import { exitCode, UserError } from '../../base/errors.js';
-import type { Random } from '../../base/random.js';
+import { type Random, seededRandom } from '../../base/random.js';
 import { Leases } from '../faults/leases.js';
-import { Channel } from './channel.js';
+import { Channel, type Effect } from './channel.js';
 import type { RelayFault } from './relay-fault.js';
 import { RelayMetrics } from './relay-metrics.js';
 
@@ -33,6 +33,8 @@ export class Relay {
   readonly #parts: RelayParts;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
+  /** Of the leases that bring a seed. */
+  readonly #seeded = new Map<string, Random>();
   #turn = 0;
 
   constructor(parts: RelayParts) {
@@ -45,6 +47,7 @@ export class Relay {
     }));
     this.faults = new Leases<RelayFault>(parts.clock, {
       begin: (fault, id) => this.#begin(fault, id),
+      change: (fault, id) => this.#change(fault, id),
       end: (_, id) => this.#end(id),
     });
     const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true };
@@ -78,42 +81,53 @@ export class Relay {
     if (this.#connections.size >= maxConnections) return void client.resetAndDestroy();
     for (const [id, fault] of this.faults.active()) {
       if (fault.kind !== 'refuse' && fault.kind !== 'cut') continue;
-      if (!this.#strikes(fault)) continue;
+      if (!this.#strikes(fault, id)) continue;
       this.faults.strike(id);
       this.metrics.reset();
       return void client.resetAndDestroy();
     }
-    const { upstreams, clock, random } = this.#parts;
+    const { upstreams, clock } = this.#parts;
     const upstream = upstreams[this.#turn++ % upstreams.length] as Address;
     const connection = new Connection(client, {
       upstream,
       clock,
-      random,
+      randomOf: (id) => this.#randomOf(id),
       faults: this.faults,
       metrics: this.metrics,
       onClosed: (c) => this.#connections.delete(c),
     });
     this.#connections.add(connection);
     for (const [id, fault] of this.faults.active()) {
-      if (this.#strikes(fault)) connection.strike(id, fault);
+      if (this.#strikes(fault, id)) connection.strike(id, fault);
     }
     connection.start();
   }
 
-  #strikes({ ratio }: RelayFault): boolean {
-    return ratio >= 1 || this.#parts.random.next() < ratio;
+  #strikes({ ratio }: RelayFault, id: string): boolean {
+    return ratio >= 1 || this.#randomOf(id).next() < ratio;
+  }
+
+  #randomOf(id: string): Random {
+    return this.#seeded.get(id) ?? this.#parts.random;
   }
 
   /** What is open already is struck too; what a cut ends at once is counted. */
   #begin(fault: RelayFault, id: string): number {
+    if (fault.seed !== undefined) this.#seeded.set(id, seededRandom(fault.seed));
     if (fault.kind === 'refuse') return 0;
-    const struck = [...this.#connections].filter(() => this.#strikes(fault));
+    const struck = [...this.#connections].filter(() => this.#strikes(fault, id));
     for (const connection of struck) connection.strike(id, fault);
     return fault.kind === 'cut' ? struck.length : 0;
   }
 
+  /** Those that it strikes are struck otherwise from now on. */
+  #change(fault: RelayFault, id: string): void {
+    for (const connection of this.#connections) connection.change(id, fault);
+  }
+
   /** Whatever it held goes on, or is reset where bytes were swallowed. */
   #end(id: string): void {
+    this.#seeded.delete(id);
     for (const connection of this.#connections) connection.release(id);
   }
 }
@@ -121,7 +135,8 @@ export class Relay {
 interface ConnectionParts {
   upstream: Address;
   clock: Clock;
-  random: Random;
+  /** Of one lease. */
+  randomOf(id: string): Random;
   faults: Leases<RelayFault>;
   metrics: RelayMetrics;
   onClosed(connection: Connection): void;
@@ -148,15 +163,10 @@ class Connection {
     const { upstream, clock } = parts;
     this.#server = connect({ ...upstream, allowHalfOpen: true, noDelay: true });
     this.#server.pause();
-    const effects = (): Iterable<RelayFault> => this.#touched();
-    const random = (): number => parts.random.next();
-    this.#up = new Channel(client, this.#server, { clock, random, effects, count: this.#sent });
-    this.#down = new Channel(this.#server, client, {
-      clock,
-      random,
-      effects,
-      count: this.#received,
-    });
+    const up = (): Iterable<Effect> => this.#touched('up');
+    const down = (): Iterable<Effect> => this.#touched('down');
+    this.#up = new Channel(client, this.#server, { clock, effects: up, count: this.#sent });
+    this.#down = new Channel(this.#server, client, { clock, effects: down, count: this.#received });
   }
 
   /** Asked, and not answered yet. */
@@ -186,6 +196,10 @@ class Connection {
     this.#struck.set(id, fault);
   }
 
+  change(id: string, fault: RelayFault): void {
+    if (this.#struck.has(id)) this.#struck.set(id, fault);
+  }
+
   release(id: string): void {
     if (!this.#struck.delete(id)) return;
     if (this.#torn) return this.reset();
@@ -202,14 +216,17 @@ class Connection {
   }
 
   /** Those that are on, each counted the first time that bytes meet it. */
-  *#touched(): Iterable<RelayFault> {
+  *#touched(way: 'up' | 'down'): Iterable<Effect> {
+    const { faults, randomOf } = this.#parts;
     for (const [id, fault] of this.#struck) {
-      if (!this.#counted.has(id)) {
+      if (fault.kind === 'half-open' && way === 'up') continue;
+      // Of a loss each lost piece counts, and whether one is lost is drawn for each.
+      if (fault.kind !== 'loss' && !this.#counted.has(id)) {
         this.#counted.add(id);
-        this.#parts.faults.strike(id);
+        faults.strike(id);
       }
-      if (fault.kind === 'blackhole') this.#torn = true;
-      yield fault;
+      if (fault.kind === 'blackhole' || fault.kind === 'half-open') this.#torn = true;
+      yield { fault, random: () => randomOf(id).next(), lost: () => faults.strike(id) };
     }
   }
 

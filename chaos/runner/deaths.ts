@@ -29,7 +29,9 @@ function foretoldBy(
   for (const { notBefore } of expect.mustFire) {
     if (notBefore && 'exit' in notBefore) names.add(notBefore.exit);
   }
-  // The one kind that makes a process end by itself; those that kill are told as killed.
+  // The kernel is to kill it.
+  for (const { target } of faults.filter((f) => f.kind === 'memory')) names.add(target);
+  // It makes a process end by itself; those that kill are told as killed.
   for (const { target } of faults.filter((f) => f.kind === 'leak')) {
     for (const w of workloads.filter((w) => w.name === target || w.service === target)) {
       names.add(w.proxy ?? w.name);

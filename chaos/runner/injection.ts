@@ -3,8 +3,10 @@
  * taken back. The injection point lets it lapse by itself when this process is gone.
  */
 import type { Clock, Timer } from '../../base/clock.js';
+import { formatDurationMs } from '../../base/duration.js';
 import { messageOf } from '../../base/errors.js';
 import type { FaultRecord } from '../../runbooks/record.js';
+import { ramped } from '../faults/kind.js';
 import { faultKind, type FaultPoint } from '../faults/kinds.js';
 import { runUndo, undoFor } from '../faults/undo.js';
 import { servicesStruck } from '../guard/blast-radius.js';
@@ -12,6 +14,9 @@ import { askJson, Unreachable } from '../system/ask.js';
 import type { System } from '../system/model.js';
 import type { ScenarioFault } from '../scenarios/schema.js';
 import type { Journal } from './journal.js';
+
+/** How often a fault that grows is put anew. */
+const rampStepMs = 250;
 
 /** A lease this long, renewed this often: several renewals may fail before it lapses. */
 export const leaseMs = 6000;
@@ -48,11 +53,21 @@ export class Injection {
   readonly #leases: HeldLease[];
   readonly #local: LocalPoints;
   #timer: Timer | undefined;
+  #rampTimer: Timer | undefined;
+  readonly #ramp: { overMs: number; bodiesAt(share: number): FaultPoint['body'][] } | undefined;
   #renewing: Promise<void> = Promise.resolve();
 
   /** Throws a UserError where the target is unknown to the system. */
   constructor(
-    parts: { clock: Clock; journal: Journal; system: System; run: string; local?: LocalPoints },
+    parts: {
+      clock: Clock;
+      journal: Journal;
+      system: System;
+      run: string;
+      local?: LocalPoints;
+      /** Real milliseconds over which it grows. */
+      rampMs?: number;
+    },
     fault: ScenarioFault,
   ) {
     this.fault = fault;
@@ -65,6 +80,15 @@ export class Injection {
       const url = `${point.url}/faults/${encodeURIComponent(id)}`;
       return { point, id, url, effect: 0, undone: false, lapsed: false };
     });
+    const { rampMs, system } = parts;
+    const { ramp } = kind;
+    if (ramp && rampMs !== undefined && rampMs > 0) {
+      const bodiesAt = (share: number): FaultPoint['body'][] =>
+        kind
+          .points(system, fault.target, ramped(ramp, fault.settings, share))
+          .map(({ body }) => body);
+      this.#ramp = { overMs: rampMs, bodiesAt };
+    }
     this.record = {
       id: fault.id,
       kind: fault.kind,
@@ -85,6 +109,7 @@ export class Injection {
 
   async begin(): Promise<void> {
     this.record.requestedMs = this.#clock.nowMs();
+    this.#grow();
     for (const lease of this.#leases) {
       const { undo, target } = lease.point;
       const own = undo && undoFor(undo, lease.id);
@@ -92,8 +117,12 @@ export class Injection {
       await this.#put(lease);
     }
     this.#count();
-    this.#timer = this.#clock.every(renewMs, () => {
-      this.#renewing = this.#renewing.then(() => this.#renew());
+    const renew = (): void => void (this.#renewing = this.#renewing.then(() => this.#renew()));
+    this.#timer = this.#clock.every(renewMs, renew);
+    if (!this.#ramp) return;
+    this.#rampTimer = this.#clock.every(rampStepMs, () => {
+      if (this.#grow() >= 1) this.#rampTimer?.cancel();
+      renew();
     });
   }
 
@@ -115,6 +144,7 @@ export class Injection {
   /** Takes it back; resolves to what is left of it. Never throws: what fails is said, and stays in the journal. */
   async end(): Promise<string[]> {
     this.#timer?.cancel();
+    this.#rampTimer?.cancel();
     if (this.record.requestedMs === 0 || this.record.endedMs !== undefined) return [];
     await this.#renewing;
     await this.look();
@@ -136,6 +166,19 @@ export class Injection {
     this.record.undo =
       residue.length > 0 ? 'failed' : this.#leases.some((l) => l.lapsed) ? 'lapsed' : 'done';
     return residue;
+  }
+
+  /** The leases say what is due by now; the share of the ramp that is over. Its first step is no nothing. */
+  #grow(): number {
+    if (!this.#ramp) return 1;
+    const { overMs, bodiesAt } = this.#ramp;
+    const sinceMs = this.#clock.nowMs() - this.record.requestedMs;
+    const share = Math.min(1, Math.max(rampStepMs, sinceMs) / overMs);
+    bodiesAt(share).forEach((body, i) => {
+      const lease = this.#leases[i];
+      if (lease) lease.point = { ...lease.point, body };
+    });
+    return share;
   }
 
   async #put(lease: HeldLease): Promise<void> {
@@ -188,5 +231,6 @@ function describe(fault: ScenarioFault): string {
   const settings = Object.entries(fault.settings)
     .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
     .join(', ');
-  return `${faultKind(fault.kind).summary}${settings === '' ? '' : ` (${settings})`}`;
+  const grows = fault.ramp === undefined ? '' : `, ramped over ${formatDurationMs(fault.ramp)}`;
+  return `${faultKind(fault.kind).summary}${settings === '' ? '' : ` (${settings})`}${grows}`;
 }

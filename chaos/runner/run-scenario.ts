@@ -226,7 +226,8 @@ export class ScenarioRun {
       throw new Halt(`the guard refuses the fault ${fault.id}: ${why}`);
     }
     const name = `${run}-${this.scenario.id}-${this.injections.length}`;
-    const injection = new Injection({ clock, journal, system, run: name, local }, fault);
+    const rampMs = this.real(fault.ramp ?? 0);
+    const injection = new Injection({ clock, journal, system, run: name, local, rampMs }, fault);
     this.injections.push(injection);
     this.#say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
     await injection.begin();

@@ -61,7 +61,9 @@ function faultProblems(
 ): void {
   faults.forEach((fault, i) => {
     const known = targetsOf(world.system, faultKind(fault.kind).targets);
-    if (known && !known.includes(fault.target)) {
+    const why = world.system.impossible?.[fault.kind];
+    if (why !== undefined) at([...path, i, 'kind'], `${fault.kind}: ${why}`);
+    else if (known && !known.includes(fault.target)) {
       const message = `${fault.kind} has no target '${fault.target}'`;
       at([...path, i, 'target'], ...unknownName(message, fault.target, known));
     }

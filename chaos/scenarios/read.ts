@@ -103,6 +103,9 @@ function problemsIn(scenario: Scenario, document: YamlDocument): Problem[] {
         }));
         problems.push(...problemsOf(document, new z.ZodError(issues)));
       }
+      if (fault.ramp !== undefined && faultKind(fault.kind).ramp === undefined) {
+        at([...path, i, 'ramp'], `${fault.kind} cannot be ramped: it is there, or it is not`);
+      }
       if (fault.stop !== undefined && fault.stop <= fault.start) {
         at([...path, i, 'stop'], 'it stops before it starts', 'a time after start');
       }

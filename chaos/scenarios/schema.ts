@@ -26,6 +26,9 @@ const fault = z.strictObject({
   target: text.describe('a service, a workload, a process, controller or registry'),
   start: duration.default(0).describe('after the fault phase begins'),
   stop: duration.optional().describe('after the fault phase begins; default: at its end'),
+  ramp: duration
+    .optional()
+    .describe('over so long it grows to its settings; default: it is there at once'),
   settings: z.record(z.string(), z.unknown()).default({}),
 });
 

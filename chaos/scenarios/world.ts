@@ -1,4 +1,5 @@
 /** What a scenario may speak of: the names that a system, its rules and its routing have, known before they run. */
+import { pairName } from '../faults/points.js';
 import type { Strikable } from '../guard/blast-radius.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 
@@ -10,6 +11,8 @@ export interface SystemNames {
   parts: readonly string[];
   /** By the kind of target, where it is not as above: `relay`. */
   targets?: Readonly<Record<string, readonly string[]>>;
+  /** Kinds of faults that this machine cannot do, each with its reason. */
+  impossible?: Readonly<Record<string, string>>;
   /** Of its own load. */
   routes?: readonly string[];
   /** Who is struck with a sidecar, a relay or a call; absent: services and workloads are all that is known. */
@@ -39,6 +42,17 @@ export const strikableOf = ({ strikable, services }: SystemNames): Strikable =>
 export const workloadsOf = ({ services }: SystemNames): string[] =>
   services.flatMap((s) => s.workloads);
 
+const relayNames = ({ relays }: Strikable): string[] => [
+  ...new Set(relays.flatMap((r) => [r.name, r.to])),
+];
+
+const pairNames = ({ workloads, relays }: Strikable): string[] => [
+  ...new Set([
+    ...workloads.flatMap(({ service, edges = [] }) => edges.map(({ to }) => pairName(service, to))),
+    ...relays.map(({ from, to }) => pairName(from, to)),
+  ]),
+];
+
 /** What a fault of that kind may name as its target; undefined where nobody knows before the system runs. */
 export function targetsOf(system: SystemNames, targets: string): readonly string[] | undefined {
   const given = system.targets?.[targets];
@@ -56,6 +70,12 @@ export function targetsOf(system: SystemNames, targets: string): readonly string
     case 'limited':
     case 'secret':
       return [];
+    case 'disk':
+      return [];
+    case 'relay':
+      return system.strikable && relayNames(system.strikable);
+    case 'pair':
+      return system.strikable && pairNames(system.strikable);
     case 'controller':
     case 'registry':
       return system.parts.filter((part) => part === targets);

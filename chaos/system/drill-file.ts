@@ -1,6 +1,7 @@
 /** Reads a firedrill.yaml: every mistake with file, line and column, before anything is started. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { whyNoDisk } from '../faults/disk.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, handwrittenBytes, type Path, readYaml } from '../../base/yaml.js';
 import { loadAt, type LoadPlan } from '../load/load-file.js';
@@ -166,6 +167,8 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
     if (service.ready?.log !== undefined && !isRegex(service.ready.log)) {
       at([...path, 'ready', 'log'], 'not a regular expression');
     }
+    const noDisk = service.disk === undefined ? undefined : whyNoDisk();
+    if (noDisk !== undefined) at([...path, 'disk'], `no disk of its own here: ${noDisk}`);
     callProblems(spec, name, service, at);
     templateProblems(spec, name, service, at);
   }

@@ -15,6 +15,12 @@ const realDuration = z
   })
   .transform((value) => parseDurationMs(value) as number);
 
+const units = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
+const size = z
+  .string()
+  .regex(/^[1-9]\d{0,6}(KB|MB|GB)$/, { error: 'expected a size such as 16MB' })
+  .transform((text) => parseInt(text, 10) * units[text.slice(-2) as keyof typeof units]);
+
 const name = identifier;
 const command = z
   .union([z.array(text).min(1, { error: 'expected a program' }), text], {
@@ -80,6 +86,9 @@ const service = z.strictObject({
       within: realDuration.default(5000),
     })
     .default({ signal: 'SIGTERM', within: 5000 }),
+  disk: size
+    .optional()
+    .describe('its data folder is a disk of that size, which can be full: root, on Linux'),
   restart: realDuration
     .refine((ms) => ms >= 100, { error: 'expected at least 100ms' })
     .optional()

@@ -76,6 +76,8 @@ export interface SystemDescription {
   targets: Target[];
   /** The kinds of faults that its supervisor and its services hold; those of sidecars and relays go by themselves. */
   faults: string[];
+  /** Processes with a disk of their own, which can be filled. */
+  disks?: string[];
   /** Faults by commands of the user's, held by whatever answers at `admin`. */
   commands?: { name: string; title?: string; undo: Undo }[];
   /** Of a cluster: what kinds of faults with such targets may strike. */

@@ -37,7 +37,9 @@ async function main(): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
   let shop: Shop | undefined;
+  let faults: ShopFaults | undefined;
   const end = (code: number): void => {
+    faults?.close();
     void (shop?.close() ?? Promise.resolve()).finally(() => {
       if (own) rmSync(folder, { recursive: true, force: true });
       process.exit(code);
@@ -46,7 +48,8 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => end(0)).on('SIGINT', () => end(0));
   dieWithParent(() => end(0));
   shop = await Shop.plan({ folder, certificateLifetimeMs, say });
-  const admin = await startShopAdmin(shop, new ShopFaults(shop, realClock, say));
+  faults = new ShopFaults(shop, realClock, say);
+  const admin = await startShopAdmin(shop, faults);
   // Said before anything runs, so that who watches can begin to; GET /system tells when it is ready.
   const line = { admin: admin.port, web: shop.ports.workloads.web?.inbound, pid: process.pid };
   process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -1,4 +1,5 @@
 /** What a scenario may speak of, said before anything of the shop runs (`--names`). */
+import { limitsImpossibleHere } from '../../chaos/faults/process-fault.js';
 import type { SystemNames } from '../../chaos/scenarios/world.js';
 import { shopProfile } from './load.js';
 import { Peers } from './peers.js';
@@ -24,6 +25,7 @@ export const shopNames = (): SystemNames => ({
   })),
   processes: ['controller', ...workloads.flatMap((w) => [w.name, proxyName(w.name)])],
   parts: ['controller', 'registry'],
+  impossible: Object.fromEntries(limitsImpossibleHere()),
   strikable: {
     workloads: workloads.map(({ name, service }) => ({
       name,

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { messageOf, UserError } from '../../base/errors.js';
 import type { Target } from '../../alerts/watch/index.js';
+import { processLimitsHere } from '../../chaos/system/processes/process-faults.js';
 import { askJson } from '../../chaos/system/ask.js';
 import type { SystemDescription } from '../../chaos/system/model.js';
 import type { ReportSection } from '../../runbooks/record.js';
@@ -115,7 +116,7 @@ function describe(shop: Shop): SystemDescription {
     dependencies: [],
     relays: [],
     targets: targetsOf(shop),
-    faults: [...shopFaults, 'slow-service', 'failing-service', 'ballast'],
+    faults: [...shopFaults, ...processLimitsHere(), 'slow-service', 'failing-service', 'ballast'],
     processes: shop.processes.names.map((name) => {
       const ready = Object.entries(shop.processes.readyOf(name));
       return {

@@ -2,10 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
+import type { LeaseState } from '../../chaos/faults/leases.js';
+import { isProcessLimit } from '../../chaos/faults/process-fault.js';
+import { type ProcessFault, ProcessFaults } from '../../chaos/system/processes/process-faults.js';
 import { type AuthorityPart, shortLived } from './pki-drill.js';
 import type { RegistryOptions } from './registry.js';
 import type { Shop } from './shop.js';
 
+/** The shop's own; those of a process's resources are those of every system of processes. */
 export const shopFaults = ['kill', 'pause', 'version', 'leak', 'authority', 'registry'] as const;
 
 export type ShopFault =
@@ -60,24 +64,34 @@ export class ShopFaults {
   readonly #say: (line: string) => void;
   readonly #leases = new Map<string, Lease>();
   readonly #restore = new Map<string, () => void>();
+  readonly #resources: ProcessFaults;
 
   constructor(shop: Shop, clock: Clock, say: (line: string) => void) {
     this.#shop = shop;
     this.#clock = clock;
     this.#say = say;
+    this.#resources = new ProcessFaults(shop.processes, clock);
   }
 
-  list(): ShopFaultState[] {
+  /** Takes back what would outlive the processes. */
+  close(): void {
+    this.#resources.close();
+  }
+
+  list(): (ShopFaultState | LeaseState<ProcessFault>)[] {
     const nowMs = this.#clock.nowMs();
-    return [...this.#leases.values()].map(({ fault, dueMs, effect }) => ({
+    const own = [...this.#leases.values()].map(({ fault, dueMs, effect }) => ({
       ...fault,
       ttlMs: Math.max(0, dueMs - nowMs),
       effect,
     }));
+    return [...own, ...this.#resources.leases.list()];
   }
 
   /** Puts a lease and does it, or renews it. Throws a UserError on a bad one. */
-  async put(value: unknown): Promise<ShopFaultState> {
+  async put(value: unknown): Promise<ShopFaultState | LeaseState<ProcessFault>> {
+    if (isProcessLimit((value as { kind?: unknown } | null)?.kind))
+      return this.#resources.put(value);
     const fault = this.#checked(value);
     const before = this.#leases.get(fault.id);
     before?.timer.cancel();
@@ -101,7 +115,7 @@ export class ShopFaults {
   /** Undoes it; resolves when it is undone. */
   async remove(id: string): Promise<boolean> {
     const lease = this.#leases.get(id);
-    if (!lease) return false;
+    if (!lease) return this.#resources.leases.remove(id);
     lease.timer.cancel();
     lease.ending = true;
     lease.undone ??= this.#endOnceBegun(lease).catch((error: unknown) =>

@@ -9,6 +9,7 @@ import {
   faultKindNames,
   targetProblem,
 } from '../../chaos/faults/kinds.js';
+import { limitsImpossibleHere } from '../../chaos/faults/process-fault.js';
 import { askJson } from '../../chaos/system/ask.js';
 import { SupervisedSystem } from '../../chaos/system/supervised.js';
 
@@ -29,6 +30,9 @@ const settings: Partial<Record<FaultKindName, Record<string, unknown>>> = {
   ballast: { ballastBytes: 1024 },
   latency: { latencyMs: 20 },
   bandwidth: { bytesPerSecond: 1000 },
+  loss: { lossRatio: 1 },
+  cpu: { cores: 0.5 },
+  memory: { moreBytes: 1_000_000_000 },
   version: { version: '99.0.0' },
   leak: { megabytesPerSecond: 10, heapMegabytes: 256 },
   authority: { part: 'issuer', lifetimeMs: 300_000 },
@@ -40,6 +44,7 @@ const targets = {
   service: 'cart',
   process: 'cart',
   call: 'web/cart',
+  pair: 'web|cart',
   registry: 'registry',
 };
 
@@ -55,6 +60,8 @@ const struckByRequests: FaultKindName[] = [
   'refuse',
   'cut',
   'silence',
+  'loss',
+  'split',
   'slow-service',
   'failing-service',
 ];
@@ -84,9 +91,22 @@ describe('on the shop', () => {
     return response?.status ?? 0;
   };
 
-  // Those of a Prometheus have none here; commands are of what already runs (attach.test.ts), the rest of a cluster.
-  const elsewhere = ['prometheus', 'command', 'scaled', 'pods', 'limited', 'secret'];
-  const kinds = faultKindNames.filter((kind) => !elsewhere.includes(faultKind(kind).targets));
+  // Those of a Prometheus have none here; commands are of what already runs (attach.test.ts), others of a cluster.
+  // Relays and disks are of systems of other programs (relay.test.ts, resources.test.ts).
+  const elsewhere = [
+    'prometheus',
+    'command',
+    'relay',
+    'disk',
+    'scaled',
+    'pods',
+    'limited',
+    'secret',
+  ];
+  const impossible = limitsImpossibleHere().map(([kind]) => kind as string);
+  const kinds = faultKindNames.filter(
+    (kind) => !elsewhere.includes(faultKind(kind).targets) && !impossible.includes(kind),
+  );
 
   test.each(kinds)('%s is a lease with an effect, and ends without a trace', async (name) => {
     const kind = faultKind(name);

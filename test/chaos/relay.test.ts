@@ -155,3 +155,52 @@ test('an address is host:port or a port of loopback', () => {
 });
 
 const realTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('loss: what is lost comes as late as it is sent again, each time counted, the same by the same seed', async () => {
+  const { relay, port } = await relayed();
+  const one = await client(port);
+  expect(await one.ask('a')).toBe('a');
+  const late = async (id: string): Promise<number[]> => {
+    const fault = { kind: 'loss', ratio: 1, lossRatio: 0.4, seed: 5 } as const;
+    await relay.faults.put({ ...lease, id }, fault);
+    const counts: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const from = performance.now();
+      expect(await one.ask('b')).toBe('b');
+      const effect = relay.faults.list().find((l) => l.id === id)?.effect ?? 0;
+      const more = effect - counts.reduce((sum, n) => sum + n, 0);
+      expect(performance.now() - from).toBeGreaterThanOrEqual(more === 0 ? 0 : 195);
+      counts.push(more);
+    }
+    await relay.faults.remove(id);
+    return counts;
+  };
+  const counts = await late('one');
+  expect(counts.some((n) => n > 0)).toBe(true);
+  expect(await late('two')).toEqual(counts);
+});
+
+test('half-open: what is said arrives, and no answer comes back', async () => {
+  const { relay, port } = await relayed();
+  const one = await client(port);
+  expect(await one.ask('a')).toBe('a');
+  await relay.faults.put(lease, { kind: 'half-open', ratio: 1 });
+  const lost = one.ask('b').catch((error: Error) => error.message);
+  await expect.poll(() => relay.faults.list()[0]?.effect).toBe(1);
+  // Read and dropped: the upstream did answer.
+  await expect.poll(() => relay.metrics.text()).toContain('direction="received"} 2');
+  await relay.faults.remove('one');
+  expect(await lost).toMatch(/ECONNRESET|closed/);
+  expect(await (await client(port)).ask('c')).toBe('c');
+});
+
+test('a fault that is renewed otherwise strikes otherwise from then on', async () => {
+  const { relay, port } = await relayed();
+  const one = await client(port);
+  await relay.faults.put(lease, { kind: 'latency', ratio: 1, latencyMs: 300_000 });
+  await relay.faults.put(lease, { kind: 'latency', ratio: 1, latencyMs: 60 });
+  const from = performance.now();
+  expect(await one.ask('a')).toBe('a');
+  expect(performance.now() - from).toBeGreaterThanOrEqual(115);
+  expect(relay.faults.list()).toMatchObject([{ id: 'one', effect: 1, latencyMs: 60 }]);
+});

@@ -1,4 +1,5 @@
 /** What scenarios may speak of in a `system: attach`, known from its file alone. */
+import { pairName } from '../../faults/points.js';
 import type { SystemNames } from '../../scenarios/world.js';
 import type { AttachSpec } from './attach-schema.js';
 
@@ -20,6 +21,16 @@ export function attachedNames(name: string, spec: AttachSpec): SystemNames {
     targets: {
       service: proxied,
       call: [...new Set(calls)],
+      relay: [
+        ...new Set(
+          Object.entries(spec.calls)
+            .filter(([, { relay }]) => relay !== undefined)
+            .flatMap(([call]) => [call, endsOf(call).to]),
+        ),
+      ],
+      pair: Object.keys(spec.calls)
+        .map(endsOf)
+        .map(({ from, to }) => pairName(from, to)),
       command: Object.keys(spec.faults),
     },
   };

@@ -40,12 +40,13 @@ async function main(): Promise<void> {
     certificateLifetimeMs: lifetimeMs,
     say,
   });
+  const faults = new ProcessFaults(supervisor.processes, realClock, supervisor.disks);
   const end = (code: number): void => {
+    faults.close();
     void supervisor.close().finally(() => process.exit(code));
   };
   process.on('SIGTERM', () => end(0)).on('SIGINT', () => end(0));
   dieWithParent(() => end(0));
-  const faults = new ProcessFaults(supervisor.processes, realClock);
   const admin = await startSupervisorAdmin(supervisor, faults);
   process.stdout.write(`${JSON.stringify({ admin, pid: process.pid })}\n`);
   supervisor.processes.onStart = (started) => {

@@ -1,7 +1,19 @@
 /** What scenarios may speak of in a `system: processes`, known from its file alone. */
+import { whyNoDisk } from '../../faults/disk.js';
+import { limitsImpossibleHere } from '../../faults/process-fault.js';
 import type { SystemNames } from '../../scenarios/world.js';
 import type { ProcessesSpec } from '../drill-schema.js';
 import { hasSidecar, protocolOf, relayProcess, sidecarName, workloadNames } from './layout.js';
+
+/** Held by services and supervisors that speak of them, which programs of others do not. */
+const ofSupervisors = ['version', 'leak', 'slow-service', 'failing-service', 'ballast'];
+
+/** Kinds that cannot be done here, each with its reason. */
+function impossibleHere(): Record<string, string> {
+  const strange = ofSupervisors.map((kind) => [kind, 'only a supervisor that knows it does it']);
+  const all = [...limitsImpossibleHere(), ['disk-full', whyNoDisk()], ...strange];
+  return Object.fromEntries(all.flatMap(([kind, why]) => (why === undefined ? [] : [[kind, why]])));
+}
 
 export function processNames(name: string, spec: ProcessesSpec): SystemNames {
   const services = Object.entries(spec.services).map(([service, own]) => ({
@@ -31,6 +43,7 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
       ...sidecars,
       ...new Set(calls.filter((c) => c.isTcp).map((c) => c.relay)),
     ],
+    impossible: impossibleHere(),
     parts: spec.mesh === 'mtls' ? ['controller'] : [],
     strikable: {
       workloads: services.flatMap(({ name: service, workloads }) =>
@@ -49,6 +62,9 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
     },
     targets: {
       call: edges,
+      disk: services
+        .filter((s) => spec.services[s.name]?.disk !== undefined)
+        .flatMap((s) => s.workloads),
       service: [...new Set([...services.flatMap((s) => [...s.workloads, s.name]), ...edges])],
     },
   };

@@ -1,32 +1,58 @@
-/** What a drill does to processes from outside: killed, or paused, until the lease ends. */
-import type { Clock } from '../../../base/clock.js';
-import { UserError } from '../../../base/errors.js';
+/** What a drill does to processes from outside: killed, paused or short of a resource, until the lease ends. */
+import type { z } from 'zod';
+import type { Clock, Timer } from '../../../base/clock.js';
+import { messageOf, UserError } from '../../../base/errors.js';
+import { type DiskFull, diskSeenBy, diskSettings, emptyDisk, fillDisk } from '../../faults/disk.js';
 import { Leases, type LeaseState } from '../../faults/leases.js';
+import {
+  isProcessLimit,
+  type ProcessLimit,
+  type ProcessLimitFault,
+  type ProcessLimitKind,
+  processLimits,
+  putLimit,
+  whyNoLimit,
+} from '../../faults/process-fault.js';
 import type { Processes } from './processes.js';
 
-export const processFaults = ['kill', 'pause'] as const;
+export type ProcessFault =
+  | { kind: 'kill'; target: string }
+  | { kind: 'pause'; target: string }
+  | ProcessLimitFault
+  | DiskFull;
 
-export interface ProcessFault {
-  kind: (typeof processFaults)[number];
-  target: string;
-}
+const limitKinds = Object.keys(processLimits) as ProcessLimitKind[];
+
+/** Of a process's resources, those that this machine can do. */
+export const processLimitsHere = (): ProcessLimitKind[] =>
+  limitKinds.filter((kind) => whyNoLimit(kind) === undefined);
+
+/** What this machine can do, and why it cannot do the rest. */
+export const processFaults = (): ProcessFault['kind'][] => [
+  'kill',
+  'pause',
+  ...processLimitsHere(),
+];
+
+const lookEveryMs = 200;
 
 export class ProcessFaults {
   readonly #processes: Processes;
+  readonly #disks: ReadonlyMap<string, string>;
+  readonly #limits = new Map<string, ProcessLimit>();
   readonly leases: Leases<ProcessFault>;
+  readonly #looking: Timer;
 
-  constructor(processes: Processes, clock: Clock) {
+  /** `disks`: the folder of each process that has a disk of its own. */
+  constructor(processes: Processes, clock: Clock, disks: ReadonlyMap<string, string> = new Map()) {
     this.#processes = processes;
+    this.#disks = disks;
     this.leases = new Leases<ProcessFault>(clock, {
-      begin: async ({ kind, target }) => {
-        const struck = kind === 'kill' ? await processes.kill(target) : processes.pause(target);
-        return struck ? 1 : 0;
-      },
-      end: async ({ kind, target }) => {
-        if (kind === 'kill') await processes.startAgain(target);
-        else if (!this.#isPausedBesides(target)) processes.resume(target);
-      },
+      begin: (fault, id) => this.#begin(fault, id),
+      change: (fault, id) => this.#change(fault, id),
+      end: (fault, id) => this.#end(fault, id),
     });
+    this.#looking = clock.every(lookEveryMs, () => this.#look());
   }
 
   /** Throws a UserError on a bad one. */
@@ -35,19 +61,102 @@ export class ProcessFaults {
       string,
       unknown
     >;
-    const kind = processFaults.find((k) => k === lease.kind);
-    if (kind === undefined) {
-      throw new UserError({ message: 'unknown kind', expected: processFaults.join(', ') });
-    }
-    const target = this.#processes.names.find((name) => name === lease.target);
+    return this.leases.put(lease, this.#checked(lease));
+  }
+
+  /** Takes everything back, without starting anything. */
+  close(): void {
+    this.#looking.cancel();
+    for (const limit of this.#limits.values()) limit.end();
+  }
+
+  #checked(lease: Record<string, unknown>): ProcessFault {
+    const { kind, target: named } = lease;
+    const own = ['id', 'ttlMs', 'kind', 'target'];
+    const settings = Object.fromEntries(
+      Object.entries(lease).filter(([name]) => !own.includes(name)),
+    );
+    const target = this.#processes.names.find((name) => name === named);
     if (target === undefined) {
       const expected = this.#processes.names.join(', ');
-      throw new UserError({ message: `no process '${String(lease.target)}'`, expected });
+      throw new UserError({ message: `no process '${String(named)}'`, expected });
     }
-    return this.leases.put(lease, { kind, target });
+    if (kind === 'kill' || kind === 'pause') return { kind, target };
+    if (isProcessLimit(kind)) {
+      const why = whyNoLimit(kind);
+      if (why !== undefined) throw new UserError(why);
+      return { kind, target, ...parsed(processLimits[kind].settings, settings) } as ProcessFault;
+    }
+    if (kind === 'disk-full') {
+      if (this.#disks.has(target)) return { kind, target, ...parsed(diskSettings, settings) };
+      const expected = [...this.#disks.keys()].join(', ') || 'a service with disk: SIZE';
+      throw new UserError({ message: `${target} has no disk of its own`, expected });
+    }
+    throw new UserError({ message: 'unknown kind', expected: processFaults().join(', ') });
+  }
+
+  async #begin(fault: ProcessFault, id: string): Promise<number> {
+    const { target } = fault;
+    if (fault.kind === 'kill') return (await this.#processes.kill(target)) ? 1 : 0;
+    if (fault.kind === 'pause') return this.#processes.pause(target) ? 1 : 0;
+    if (fault.kind === 'disk-full') {
+      const folder = this.#diskOf(target);
+      return folder !== undefined && fillDisk(folder, fault.leftBytes) ? 1 : 0;
+    }
+    const pids = (): number[] => this.#processes.pidsOf(target);
+    this.#limits.set(id, putLimit(fault, { id, pids }));
+    return 0;
+  }
+
+  #change(fault: ProcessFault, id: string): void {
+    if (fault.kind !== 'cpu') return;
+    (this.#limits.get(id) as ReturnType<typeof processLimits.cpu.put> | undefined)?.change(fault);
+  }
+
+  async #end({ kind, target }: ProcessFault, id: string): Promise<void> {
+    if (kind === 'kill') return this.#processes.startAgain(target);
+    if (kind === 'pause') {
+      if (!this.#isPausedBesides(target)) this.#processes.resume(target);
+      return;
+    }
+    if (kind === 'disk-full') {
+      const folder = this.#diskOf(target);
+      if (folder !== undefined) emptyDisk(folder);
+      return;
+    }
+    this.#look();
+    this.#limits.get(id)?.end();
+    this.#limits.delete(id);
+    // The kernel may have killed it.
+    if (kind === 'memory') await this.#processes.startAgain(target);
+  }
+
+  #look(): void {
+    for (const [id, limit] of this.#limits) {
+      try {
+        const more = limit.look();
+        if (more > 0) this.leases.strike(id, more);
+      } catch (error) {
+        process.stderr.write(`fault ${id}: ${messageOf(error)}\n`);
+      }
+    }
+  }
+
+  /** Through whichever process of it lives. */
+  #diskOf(target: string): string | undefined {
+    const folder = this.#disks.get(target);
+    const [pid] = this.#processes.pidsOf(target);
+    return folder === undefined || pid === undefined ? undefined : diskSeenBy(pid, folder);
   }
 
   #isPausedBesides(target: string): boolean {
     return [...this.leases.active()].some(([, f]) => f.kind === 'pause' && f.target === target);
   }
+}
+
+function parsed<S extends z.ZodType>(schema: S, settings: unknown): z.output<S> {
+  const result = schema.safeParse(settings);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new UserError(`bad ${issue?.path.join('.') || 'settings'}: ${issue?.message ?? ''}`);
 }

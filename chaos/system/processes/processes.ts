@@ -4,7 +4,7 @@ import { realClock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { ProcessEvent } from '../model.js';
 import { type ForeignProgram, signalGroup, startForeign } from './foreign.js';
-import { signalStrays } from './strays.js';
+import { signalStrays, straysOf } from './strays.js';
 
 export interface ProcessDescription {
   name: string;
@@ -71,6 +71,16 @@ export class Processes {
 
   pidOf(name: string): number | undefined {
     return this.#running.get(name)?.pid;
+  }
+
+  /** It, and whatever it started that can be told to be its own. */
+  pidsOf(name: string): number[] {
+    const child = this.#running.get(name);
+    const description = this.#described.get(name);
+    if (!child || !description || child.pid <= 0) return [];
+    const { program } = description;
+    const marked = 'command' in program && program.mark !== undefined ? straysOf(program.mark) : [];
+    return [...new Set([child.pid, ...marked])];
   }
 
   get names(): string[] {

@@ -79,7 +79,8 @@ function describe(supervisor: Supervisor): SystemDescription {
       ports: layout.workloads.find((w) => w.name === name)?.ports ?? {},
     })),
     targets: targetsOf(layout),
-    faults: [...processFaults],
+    faults: processFaults(),
+    disks: [...supervisor.disks.keys()],
   };
 }
 

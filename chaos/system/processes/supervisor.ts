@@ -8,6 +8,8 @@ import { writeFileWhole } from '../../../base/write-file.js';
 import { createJoinToken } from '../../../mesh/identity/join-tokens.js';
 import { ensurePki, pkiFiles } from '../../../mesh/identity/pki-files.js';
 import { proxyEnvironment, proxyNodeFlags } from '../../../mesh/proxy/launch.js';
+import { inMountNamespace } from '../../faults/disk.js';
+import { argvOf } from '../../faults/run-command.js';
 import type { Drill } from '../drill-file.js';
 import type { ProcessesSpec } from '../drill-schema.js';
 import { fillTemplate } from '../templates.js';
@@ -62,6 +64,12 @@ export class Supervisor {
 
   path(...parts: string[]): string {
     return resolve(this.options.folder, ...parts);
+  }
+
+  /** The folder of each process that has a disk of its own. */
+  get disks(): Map<string, string> {
+    const own = this.layout.workloads.filter(({ spec }) => spec.disk !== undefined);
+    return new Map(own.map(({ name }) => [name, this.path('data', name)]));
   }
 
   /** Resolves when every process is ready. */
@@ -187,7 +195,7 @@ export class Supervisor {
       workload: workload.name,
       ...(spec.restart !== undefined && { restartAfterMs: spec.restart }),
       program: {
-        command: typeof spec.command === 'string' ? fill(spec.command) : spec.command.map(fill),
+        command: this.#commandOf(workload, fill),
         cwd: resolve(drill.folder, spec.folder),
         env: Object.fromEntries(
           Object.entries(spec.env).map(([key, value]) => [key, fill(String(value))]),
@@ -198,6 +206,16 @@ export class Supervisor {
         stop: { signal: spec.stop.signal, withinMs: spec.stop.within },
       },
     };
+  }
+
+  /** A service with a disk of its own finds it at its data folder, and nobody else does. */
+  #commandOf({ name, spec }: WorkloadLayout, fill: (text: string) => string): string | string[] {
+    const { command, disk } = spec;
+    const own = typeof command === 'string' ? fill(command) : command.map(fill);
+    if (disk === undefined) return own;
+    return inMountNamespace(argvOf(own), {
+      disk: { folder: this.path('data', name), bytes: disk },
+    });
   }
 
   #valuesOf(workload: WorkloadLayout): Map<string, string> {
