@@ -303,6 +303,8 @@ export interface ProxyConfig {
     idleTimeoutMs?: number;
     connectTimeoutMs?: number;
   };
+  /** How requests of HTTP/1.1 go from one proxy to the next: on a few connections of HTTP/2, or each on its own. */
+  http1BetweenProxies?: 'http2' | 'http1';
   drainSeconds?: number;
   /** Of Kubernetes: the app's own probes, which the admin port makes for the kubelet; by `container/kind`. */
   probes?: Record<string, AppProbe>;

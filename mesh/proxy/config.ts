@@ -286,6 +286,7 @@ const config = object({
     idleTimeoutMs: milliseconds,
     connectTimeoutMs: milliseconds,
   }),
+  http1BetweenProxies: oneOf('http2', 'http1'),
   drainSeconds: number({ max: 86_400 }),
   probes: record(
     object({

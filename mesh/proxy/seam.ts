@@ -22,7 +22,10 @@ export interface Serving {
   readonly meansHttp2?: boolean;
 }
 
-export type Protocol = 'h2' | 'http/1.1';
+/** HTTP/2 between two proxies of ours, on which requests of HTTP/1.1 ride too: the other end turns them back. */
+export const carryingProtocol = 'firedrill-h2';
+
+export type Protocol = 'h2' | 'http/1.1' | typeof carryingProtocol;
 
 /**
  * Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint. Exactly one of the two
@@ -52,6 +55,22 @@ export interface TryRequest {
   readonly headers: readonly string[];
   /** False: the request ends with its head. */
   readonly hasBody: boolean;
+  /** It says `te: trailers`, which in HTTP/1.1 is a header of the connection. */
+  readonly acceptsTrailers?: boolean;
+  /** It came in HTTP/1.1 and ends in it; what lies between is our own matter (`carryingProtocol`). */
+  readonly isCarried?: boolean;
+}
+
+/** Whether requests of HTTP/1.1 may ride on the HTTP/2 sessions to an endpoint. */
+export interface Carrier {
+  /** Undefined: not known until a session is there. */
+  carries(endpoint: EndpointState): boolean | undefined;
+  /** Opens one to find out. `found` or `failed` is called once, never before this returns; not once it was left. */
+  ask(
+    endpoint: EndpointState,
+    asker: { found(): void; failed(failure: TryFailure): void },
+  ): { leave(): void };
+  readonly openTry: OpenTry;
 }
 
 /**

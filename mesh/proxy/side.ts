@@ -76,6 +76,7 @@ export abstract class Side {
       connect,
       deadlines,
       openHttp2Try: this.http2.openTry,
+      carrier: config.http1BetweenProxies === 'http1' ? undefined : this.http2,
       ...(direction === 'outbound' && {
         openTunnel: (...asked: Parameters<OpenTunnel>) => this.tunnel(...asked),
       }),

@@ -17,6 +17,12 @@ export function isReserved(name: string): boolean {
 /** Marks copies of requests (mirrors): the one reserved name that a peer's proxy may say, and no app. */
 export const mirrorHeader = 'x-firedrill-mirror';
 
+/** Between proxies, on a request in HTTP/2: it came in HTTP/1.1, and its app gets it in that. */
+export const carriedHeader = 'x-firedrill-carried';
+/** On its answer: what HTTP/2 has no place for, where it is not what anybody would say. */
+export const reasonHeader = 'x-firedrill-reason';
+export const upgradeHeader = 'x-firedrill-upgrade';
+
 /** A trailer may not say how a message is framed, routed or authorised (RFC 9110, 6.5.1). */
 const forbidden = new Set(
   (

@@ -118,7 +118,8 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   }
 
   send(endpoint: EndpointState, flow: Flow): void {
-    if (endpoint.http2) return this.#sendHttp2(endpoint, flow);
+    const rides = this.#parts.mayRide(endpoint, this.#head, this.#request.upgrade);
+    if (endpoint.http2 || rides) return this.#sendHttp2(endpoint, flow);
     const pool =
       (endpoint.pool as { http1?: Pool } | undefined)?.http1 ?? poolOf(endpoint, this.#parts);
     const upstream = pool.take(this);

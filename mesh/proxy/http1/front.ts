@@ -1,14 +1,15 @@
 /** HTTP/1.1 as a whole: takes over clients' connections, keeps pools to endpoints, and ends both in order. */
 import type { EndpointState } from '../flow/contract.js';
-import type { Connect, OpenTry, Serving } from '../seam.js';
+import type { Carrier, Connect, OpenTry, Serving } from '../seam.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import type { Wire } from '../listen/wire.js';
 import { Downstream } from './downstream.js';
 import type { Head } from './head.js';
 import type { RequestChanges } from './head-text.js';
 import { Http2Lane } from './http2-lane.js';
+import { UndecidedLane } from './undecided-lane.js';
 import type { Lane } from './lane.js';
-import { closePool } from './pool.js';
+import { closePool, type Pool, poolOf } from './pool.js';
 import type { UpstreamUser } from './upstream.js';
 
 export interface Http1Limits {
@@ -34,6 +35,8 @@ export interface Http1Parts {
   readonly deadlines: DeadlineWheel;
   readonly limits: Http1Limits;
   readonly maxHeadBytes: number;
+  /** Whether a request to a peer's proxy may go on HTTP/2 and come out of it in HTTP/1.1. */
+  mayRide(endpoint: EndpointState, head: Head, upgrade: string | undefined): boolean;
   /** Undefined where HTTP/2 is not served. */
   openHttp2Lane(
     endpoint: EndpointState,
@@ -58,6 +61,15 @@ export type OpenTunnel = (
   rest: Buffer,
 ) => void;
 
+/** Whoever allows fewer means to bound the requests under way, which sessions do not. */
+const fewConnections = 1024;
+/** HTTP/2 counts 32 bytes more for each field: what is near the peer's limit of heads stays as it is. */
+const maxRiddenBytes = 16 * 1024;
+
+const isRideable = (head: Head): boolean =>
+  head.text.length + 32 * head.count <= maxRiddenBytes &&
+  (head.hostAt < 0 || head.value(head.hostAt) !== '');
+
 export class Http1Front {
   readonly #connections = new Set<Downstream>();
   readonly #parts: Http1Parts;
@@ -70,17 +82,31 @@ export class Http1Front {
     deadlines: DeadlineWheel;
     limits?: Partial<Http1Limits>;
     openHttp2Try?: OpenTry;
+    /** Absent: HTTP/1.1 stays HTTP/1.1 between proxies. */
+    carrier?: Carrier | undefined;
     openTunnel?: OpenTunnel;
   }) {
-    const { openHttp2Try } = options;
+    const { openHttp2Try, carrier } = options;
     const limits = { ...defaultLimits, ...options.limits };
     this.#parts = {
       connect: options.connect,
       deadlines: options.deadlines,
       limits,
       maxHeadBytes: limits.maxHeadBytes,
-      openHttp2Lane: (endpoint, head, changes, user) =>
-        openHttp2Try && new Http2Lane(openHttp2Try, endpoint, head, changes, user),
+      mayRide: (endpoint, head, upgrade) =>
+        carrier !== undefined &&
+        upgrade === undefined &&
+        endpoint.identity !== undefined &&
+        endpoint.maxConnections >= fewConnections &&
+        isRideable(head) &&
+        carrier.carries(endpoint) !== false,
+      openHttp2Lane: (endpoint, head, changes, user) => {
+        if (carrier && !endpoint.http2 && carrier.carries(endpoint) === undefined) {
+          const pool = (): Pool => poolOf(endpoint, this.#parts);
+          return new UndecidedLane(carrier, endpoint, head, changes, user, pool);
+        }
+        return openHttp2Try && new Http2Lane(openHttp2Try, endpoint, head, changes, user);
+      },
       openTunnel: options.openTunnel,
       isDraining: () => this.#draining,
       onBadRequest: () => {

@@ -499,6 +499,11 @@ export class Head {
     return this.#text;
   }
 
+  /** Of a response: the words after its status. */
+  get reason(): string {
+    return this.text.slice(13, this.fieldsStart - 2);
+  }
+
   value(index: number): string {
     return this.text.slice(this.places[index * 4 + 2], this.places[index * 4 + 3]);
   }

@@ -1,5 +1,7 @@
 /** A try in HTTP/1.1, on a connection of the HTTP/1.1 pools, of a request that came in HTTP/2. */
+import { STATUS_CODES } from 'node:http';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
+import { reasonHeader, upgradeHeader } from '../flow/reserved.js';
 import { trailerText } from './chunked.js';
 import { type Head, headerKind } from './head.js';
 import { type Pool, type PoolParts, poolOf } from './pool.js';
@@ -65,6 +67,8 @@ class Http1Try implements Try, UpstreamUser {
     const { method, path, authority, headers } = this.#request;
     let text = `${method} ${path} HTTP/1.1\r\nhost: ${authority}\r\n`;
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    const { isCarried = false, acceptsTrailers = false } = this.#request;
+    if (isCarried && acceptsTrailers) text += 'connection: te\r\nte: trailers\r\n';
     if (this.#chunked) text += 'transfer-encoding: chunked\r\n';
     upstream.begin(this, method === 'HEAD', true);
     upstream.writeText(`${text}\r\n`);
@@ -135,7 +139,9 @@ class Http1Try implements Try, UpstreamUser {
     }
     const whole = ended && from === to && !this.#upstream?.trailers;
     if (whole) this.#over = true;
-    this.#handler.head(head.status, headersOf(head), whole);
+    const headers = headersOf(head);
+    if (this.#request.isCarried) sayWhatHttp2Cannot(head, headers);
+    this.#handler.head(head.status, headers, whole);
     if (!whole) this.upstreamBody(buffer, from, to, ended);
   }
 
@@ -189,4 +195,13 @@ function headersOf(head: Head): string[] {
     headers.push(name, head.value(i));
   }
   return headers;
+}
+
+/** For the proxy at the other end, which takes it off again (http2-lane.ts). */
+function sayWhatHttp2Cannot(head: Head, headers: string[]): void {
+  const reason = head.reason;
+  if (reason !== (STATUS_CODES[head.status] ?? '')) headers.push(reasonHeader, reason);
+  if (head.status === 426 && head.upgradeAt >= 0) {
+    headers.push(upgradeHeader, head.value(head.upgradeAt));
+  }
 }

@@ -5,6 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { OpenTry, Try, TryHandler } from '../seam.js';
 import { addedBy, isReplaced } from '../flow/edits.js';
+import { reasonHeader, upgradeHeader } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
 import { ChunkedReader } from './chunked.js';
 import { Head, headerKind } from './head.js';
@@ -28,6 +29,8 @@ export class Http2Lane implements Lane, TryHandler {
   /** The answer has no length: it goes on in chunks. */
   #makesChunks = false;
   readonly #isOld: boolean;
+  /** The other end makes HTTP/1.1 of it again. */
+  readonly #isCarried: boolean;
   trailers: string[] | undefined;
 
   constructor(
@@ -38,6 +41,7 @@ export class Http2Lane implements Lane, TryHandler {
     user: UpstreamUser,
   ) {
     this.#user = user;
+    this.#isCarried = !endpoint.http2;
     this.#isHead = head.method === 'HEAD';
     this.#isOld = head.minor === 0;
     if (head.chunked) this.#chunks = new ChunkedReader();
@@ -50,6 +54,7 @@ export class Http2Lane implements Lane, TryHandler {
         path: changes.target ?? head.target,
         headers: headersOf(head, changes),
         hasBody: head.chunked || head.contentLength > 0,
+        isCarried: this.#isCarried,
       },
       this,
     );
@@ -108,8 +113,16 @@ export class Http2Lane implements Lane, TryHandler {
   head(status: number, headers: readonly string[], ended: boolean): void {
     const hasBody = !ended && !this.#isHead && status !== 204 && status !== 304;
     this.#makesChunks = hasBody && !this.#isOld && !headers.includes('content-length');
-    const coding = this.#makesChunks ? 'transfer-encoding: chunked\r\n' : '';
-    const head = headOf(status, headers, coding);
+    let extra = this.#makesChunks ? 'transfer-encoding: chunked\r\n' : '';
+    let reason: string | undefined;
+    let passed = headers;
+    if (this.#isCarried && headers.some((name, i) => i % 2 === 0 && isSaidForUs(name))) {
+      passed = headers.filter((_, i) => !isSaidForUs(headers[i - (i % 2)] as string));
+      reason = valueOf(headers, reasonHeader);
+      const upgrade = valueOf(headers, upgradeHeader);
+      if (upgrade !== undefined) extra += `connection: upgrade\r\nupgrade: ${upgrade}\r\n`;
+    }
+    const head = headOf(status, passed, extra, reason);
     if (!head) {
       this.abort();
       return this.#user.upstreamFailed('bad-response');
@@ -181,11 +194,23 @@ function headersOf(head: Head, changes: RequestChanges): string[] {
   return headers;
 }
 
+const isSaidForUs = (name: string): boolean => name === reasonHeader || name === upgradeHeader;
+
+function valueOf(headers: readonly string[], name: string): string | undefined {
+  for (let i = headers.length - 2; i >= 0; i -= 2) if (headers[i] === name) return headers[i + 1];
+  return undefined;
+}
+
 /** Written as HTTP/1.1 and read by the same strict reader as everything else; undefined where it does not pass. */
-function headOf(status: number, headers: readonly string[], coding: string): Head | undefined {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+function headOf(
+  status: number,
+  headers: readonly string[],
+  extra: string,
+  reason = STATUS_CODES[status] ?? '',
+): Head | undefined {
+  let text = `HTTP/1.1 ${status} ${reason}\r\n`;
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  const bytes = Buffer.from(`${text}${coding}\r\n`, 'latin1');
+  const bytes = Buffer.from(`${text}${extra}\r\n`, 'latin1');
   const head = new Head('response', maxHeadBytes);
   return head.parse(bytes, 0, bytes.length) === bytes.length ? head : undefined;
 }

@@ -3,6 +3,7 @@
  * open.
  */
 import type { Wire } from '../listen/wire.js';
+import { Allowance } from './allowance.js';
 import { Connection } from './connection.js';
 import { ConnectionError, errorCode, maxWindow, setting } from './frame.js';
 import { areTrailers, contentLengthOf, readStatus } from './heads.js';
@@ -16,13 +17,24 @@ export interface ClientHandler {
   onClientGone(connection: ClientConnection): void;
 }
 
+/** Half of what the other end allows (server-connection.ts). */
+const maxResets = 500;
+
 export class ClientConnection extends Connection {
   readonly #handler: ClientHandler;
   #nextId = 1;
+  /** Requests of HTTP/1.1 may ride on it. */
+  carries = false;
+  /**
+   * Clients of HTTP/1.1 give up when they like, and the peer takes many streams that are reset for an attack: from half
+   * of what it bears on, new ones go elsewhere, so that it ends nobody's request.
+   */
+  readonly #resets: Allowance;
 
   constructor(wire: Wire, shared: Shared, handler: ClientHandler) {
     super(wire, shared, false);
     this.#handler = handler;
+    this.#resets = new Allowance(maxResets, maxResets / 20, shared.clock.monotonicMs());
     const { limits } = shared;
     this.start(
       [
@@ -73,6 +85,13 @@ export class ClientConnection extends Connection {
     this.streams.set(stream.id, stream);
     this.sendHeaders(stream, fields, ended);
     return stream;
+  }
+
+  /** A request that was given up. */
+  onGivenUp(): void {
+    if (this.draining || this.#resets.spend(1, this.now)) return;
+    this.drainNow();
+    this.#handler.onRoom(this);
   }
 
   protected onBlock(id: number, fields: Field[], tooLarge: boolean, ended: boolean): void {

@@ -128,6 +128,10 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   get tls(): TlsLabel {
     return this.#serving.tls;
   }
+  /** Only a peer's proxy may say so; an app has no identity here. */
+  get isCarried(): boolean {
+    return this.#head.isCarried && this.#serving.peerIdentity !== undefined;
+  }
 
   header(name: string): string | undefined {
     const { fields } = this.#head;
@@ -145,7 +149,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
 
   begin(): void {
     const flow = this.#serving.begin(this);
-    this.#http1Only = this.#serving.http1Only === true;
+    this.#http1Only = this.#serving.http1Only === true || this.isCarried;
     this.#keepBytes = Math.max(flow.retryBufferBytes, leastKeepBytes);
     this.#keeps = !this.#parts.memory.isShort;
     const { requestTimeoutMs, idleTimeoutMs, perTryTimeoutMs, bytesPerSecond } = flow;

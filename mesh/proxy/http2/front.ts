@@ -13,14 +13,14 @@ import type { Http2Parts } from './front-parts.js';
 import type { RequestHead } from './heads.js';
 import { Http2Try } from './http2-try.js';
 import { type ConnectionLimits, defaultLimits, type Shared } from './limits.js';
-import type { Connect, OpenTry, Serving } from '../seam.js';
+import type { Carrier, Connect, OpenTry, Serving } from '../seam.js';
 import { ServerConnection, type ServerHandler } from './server-connection.js';
-import { SessionPool } from './session-pool.js';
+import { SessionPool, type SessionWaiter } from './session-pool.js';
 import type { Stream } from './stream.js';
 
 const tickMs = 1000;
 
-export class Http2Front implements Http2Parts, ServerHandler {
+export class Http2Front implements Http2Parts, ServerHandler, Carrier {
   readonly deadlines: DeadlineWheel;
   readonly openHttp1Try: OpenTry | undefined;
   readonly memory: Holdings;
@@ -82,6 +82,28 @@ export class Http2Front implements Http2Parts, ServerHandler {
   /** For requests that came in HTTP/1.1, to endpoints that want HTTP/2. */
   readonly openTry: OpenTry = (endpoint, request, handler) =>
     new Http2Try(this.poolOf(endpoint), request, handler);
+
+  carries(endpoint: EndpointState): boolean | undefined {
+    return this.poolOf(endpoint).carries;
+  }
+
+  ask(endpoint: EndpointState, asker: Parameters<Carrier['ask']>[1]): { leave(): void } {
+    const pool = this.poolOf(endpoint);
+    const found = (): void => asker.found();
+    const waiter: SessionWaiter = {
+      onSession: found,
+      onHttp1Only: found,
+      onSessionFailed: (failure) => asker.failed(failure),
+    };
+    let isAsking = true;
+    if (pool.take(waiter)) setImmediate(() => isAsking && found());
+    return {
+      leave: () => {
+        isAsking = false;
+        pool.leave(waiter);
+      },
+    };
+  }
 
   /** The endpoint is gone from the configuration; its sessions end with their last streams. */
   forget(endpoint: EndpointState): void {

@@ -4,7 +4,7 @@
  */
 import { isMethod } from '../flow/method.js';
 import { isHost } from '../flow/authority.js';
-import { mirrorHeader } from '../flow/reserved.js';
+import { carriedHeader, mirrorHeader } from '../flow/reserved.js';
 import { role, type Field } from './hpack/field.js';
 
 /** The control data of a request, and what a relay asks of its headers. */
@@ -17,6 +17,8 @@ export interface RequestHead {
   readonly isGrpc: boolean;
   /** It says that it is a copy of a request. */
   readonly isMirror: boolean;
+  /** A peer's proxy says that it came in HTTP/1.1. */
+  readonly isCarried: boolean;
   /** -1: not said. */
   readonly contentLength: number;
   /** 0: none. */
@@ -34,6 +36,7 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
   let contentLength = -1;
   let grpcTimeoutMs = 0;
   let isMirror = false;
+  let isCarried = false;
   let regular = false;
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as Field;
@@ -61,6 +64,7 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
         break;
       case role.reserved:
         if (field.name === mirrorHeader) isMirror = true;
+        else if (field.name === carriedHeader) isCarried = true;
         break;
       case role.host:
         if (host !== undefined) return undefined;
@@ -109,6 +113,7 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
     path: path ?? '',
     isGrpc,
     isMirror,
+    isCarried,
     contentLength,
     grpcTimeoutMs,
   };

@@ -14,6 +14,8 @@ export interface Http1UpstreamUser {
   readonly peerAddress: string;
   /** The connection that it came on. */
   readonly share: string;
+  /** It came in HTTP/1.1, before a peer's proxy. */
+  readonly isCarried: boolean;
   onHead(up: Http1Upstream, status: number, fields: Field[], ended: boolean): void;
   onData(up: Http1Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void;
   onTrailers(up: Http1Upstream, fields: Field[]): void;
@@ -43,7 +45,11 @@ export class Http1Upstream {
   ) {
     this.#user = user;
     if (!hasBody) this.localEnded = true;
-    this.#try = openTry(endpoint, requestOf(fields, hasBody), new Answer(this, user));
+    this.#try = openTry(
+      endpoint,
+      { ...requestOf(fields, hasBody), isCarried: user.isCarried },
+      new Answer(this, user),
+    );
   }
 
   afterRead(listener: { onRead(): void }): void {
@@ -158,7 +164,14 @@ function answerFields(status: number, headers: readonly string[]): Field[] {
 
 /** Fields as another protocol wants them. */
 export function requestOf(fields: readonly Field[], hasBody: boolean): TryRequest {
-  const request = { method: '', scheme: '', authority: '', path: '', hasBody };
+  const request = {
+    method: '',
+    scheme: '',
+    authority: '',
+    path: '',
+    hasBody,
+    acceptsTrailers: false,
+  };
   const headers: string[] = [];
   let cookie = '';
   for (const field of fields) {
@@ -177,6 +190,7 @@ export function requestOf(fields: readonly Field[], hasBody: boolean): TryReques
         request.path = value;
         break;
       case role.te:
+        request.acceptsTrailers = true;
         break;
       case role.cookie:
         // HTTP/2 may send it in pieces; HTTP/1.1 may not.

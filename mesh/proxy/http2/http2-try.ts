@@ -1,6 +1,7 @@
 /** A try over HTTP/2 of an HTTP/1.1 request. */
 import type { TryFailure } from '../flow/contract.js';
 import type { ClientConnection } from './client-connection.js';
+import { carriedHeader } from '../flow/reserved.js';
 import { fieldsOf } from './edits.js';
 import { errorCode } from './frame.js';
 import { resetFailure } from './front-parts.js';
@@ -9,6 +10,8 @@ import { makeField } from './hpack/intern.js';
 import type { Try, TryHandler, TryRequest } from '../seam.js';
 import type { SessionPool, SessionWaiter } from './session-pool.js';
 import type { Receiver, Stream } from './stream.js';
+
+const carriedMark = makeField(carriedHeader, '1', true);
 
 /** Not yet sent: beyond this much the writer is asked to wait. */
 const highWaterBytes = 64 * 1024;
@@ -37,7 +40,9 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
 
   onSession(session: ClientConnection): void {
     const request = this.#request;
-    const { method, scheme, authority, path } = request;
+    const { method, scheme, authority, path, isCarried = false } = request;
+    // Another program has come to listen there: nothing was sent yet.
+    if (isCarried && !session.carries) return this.#fail('not-processed');
     const fields = [
       makeField(':method', method, true),
       makeField(':scheme', scheme, true),
@@ -45,6 +50,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
       makeField(':path', path, false),
       ...fieldsOf(request.headers),
     ];
+    if (isCarried) fields.push(carriedMark);
     const isHead = method === 'HEAD';
     const early = this.#early;
     const complete = this.#ended && early.length === 0 && !this.#trailers;
@@ -65,7 +71,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
   }
 
   onHttp1Only(): void {
-    this.#fail('bad-response');
+    this.#fail(this.#request.isCarried ? 'not-processed' : 'bad-response');
   }
 
   write(buffer: Buffer, start: number, end: number): boolean {
@@ -100,8 +106,11 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
   abort(): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#stream) this.#stream.reset(errorCode.cancel);
-    else this.#pool.leave(this);
+    const stream = this.#stream;
+    if (stream) {
+      stream.reset(errorCode.cancel);
+      (stream.connection as ClientConnection).onGivenUp();
+    } else this.#pool.leave(this);
   }
 
   #fail(failure: TryFailure): void {
@@ -141,7 +150,9 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
   #finish(): void {
     this.#over = true;
     const stream = this.#stream as Stream;
-    if (!stream.localEnded) stream.reset(errorCode.cancel);
+    if (stream.localEnded) return;
+    stream.reset(errorCode.cancel);
+    (stream.connection as ClientConnection).onGivenUp();
   }
 
   onReset(stream: Stream, code: number, lost: boolean): void {

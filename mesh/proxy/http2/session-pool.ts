@@ -5,7 +5,7 @@
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import { ClientConnection, type ClientHandler } from './client-connection.js';
 import type { Shared } from './limits.js';
-import type { Connect } from '../seam.js';
+import { carryingProtocol, type Connect, type Protocol } from '../seam.js';
 
 export interface SessionWaiter {
   onSession(session: ClientConnection): void;
@@ -13,6 +13,10 @@ export interface SessionWaiter {
   /** The endpoint chose HTTP/1.1 in the handshake. */
   onHttp1Only(): void;
 }
+
+const eitherOf: readonly Protocol[] = [carryingProtocol, 'h2', 'http/1.1'];
+/** How long it is believed that a peer speaks less than it could. */
+const believedMs = 600_000;
 
 export class SessionPool implements ClientHandler {
   readonly endpoint: EndpointState;
@@ -22,8 +26,11 @@ export class SessionPool implements ClientHandler {
   #connecting: { cancel(): void } | undefined;
   #waiting: SessionWaiter[] = [];
   #forgotten = false;
-  /** Found out in a handshake. */
+  /** Found out in a handshake, and forgotten after a while: another program may listen there by then. */
   http1Only = false;
+  /** Whether requests of HTTP/1.1 may ride on its sessions; undefined: no handshake has told yet. */
+  carries: boolean | undefined;
+  #toldMs = 0;
 
   constructor(endpoint: EndpointState, shared: Shared, connect: Connect) {
     this.endpoint = endpoint;
@@ -65,9 +72,11 @@ export class SessionPool implements ClientHandler {
     if (this.#connecting || this.#sessions.length >= Math.max(1, most)) return;
     // A mesh peer says in the handshake what it speaks; in plaintext it is known beforehand.
     const either = this.endpoint.identity !== undefined && !this.endpoint.http2;
-    this.#connecting = this.#connect(this.endpoint, either ? ['h2', 'http/1.1'] : ['h2'], {
+    this.#connecting = this.#connect(this.endpoint, either ? eitherOf : ['h2'], {
       connected: (wire, protocol) => {
         this.#connecting = undefined;
+        this.carries = protocol === carryingProtocol;
+        this.#toldMs = this.#shared.clock.monotonicMs();
         if (protocol === 'http/1.1') {
           this.http1Only = true;
           wire.destroy();
@@ -75,10 +84,10 @@ export class SessionPool implements ClientHandler {
           return;
         }
         const session = new ClientConnection(wire, this.#shared, this);
+        session.carries = this.carries;
         this.#sessions.push(session);
         wire.resume();
         this.onRoom(session);
-        if (this.#forgotten) session.drainNow();
       },
       failed: (failure) => {
         this.#connecting = undefined;
@@ -94,6 +103,7 @@ export class SessionPool implements ClientHandler {
       (this.#waiting.shift() as SessionWaiter).onSession(session);
     }
     if (this.#waiting.length > 0) this.#open();
+    else if (this.#forgotten && !session.draining) session.drainNow();
   }
 
   onClientGone(session: ClientConnection): void {
@@ -112,6 +122,10 @@ export class SessionPool implements ClientHandler {
   readonly #draining = new Set<ClientConnection>();
 
   tick(nowMs: number): void {
+    if (this.carries === false && nowMs - this.#toldMs > believedMs) {
+      this.carries = undefined;
+      this.http1Only = false;
+    }
     for (const session of [...this.#sessions, ...this.#draining]) session.tick(nowMs);
   }
 

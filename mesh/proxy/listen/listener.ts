@@ -9,6 +9,7 @@ import type { Clock } from '../../../base/clock.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
 import type { Direction } from '../telemetry/transport-metrics.js';
+import { carryingProtocol, type Protocol } from '../seam.js';
 import { handshakeFailure } from '../tls/failures.js';
 import type { IdentityStore } from '../tls/identity-store.js';
 import { verifiedPeer } from '../tls/peer.js';
@@ -58,6 +59,12 @@ export interface ListenerParts {
   accept(accepted: Accepted): void;
 }
 
+interface Handshake {
+  readonly client: string;
+  readonly socket: Socket;
+  readonly isOpaque: boolean;
+}
+
 interface Meta {
   readonly peerAddress: string;
   readonly originalDst: string | undefined;
@@ -71,7 +78,8 @@ export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
   #tls: TlsServer | undefined;
-  readonly #handshakes = new WaitingLine<{ readonly client: string; readonly socket: Socket }>();
+  #opaqueTls: TlsServer | undefined;
+  readonly #handshakes = new WaitingLine<Handshake>();
   open = 0;
   /** Turned away because there were too many. */
   overflow = 0;
@@ -183,7 +191,8 @@ export class Listener {
       }),
     );
     pendingHandshakes.set(socket, { meta, settled: () => timer.cancel() });
-    const waiter = { client: meta.peerAddress, socket };
+    const isOpaque = this.#parts.declared(meta.originalDst) === 'opaque';
+    const waiter = { client: meta.peerAddress, socket, isOpaque };
     socket.once('close', () => {
       timer.cancel();
       this.#handshakes.delete(waiter);
@@ -197,20 +206,25 @@ export class Listener {
     for (let i = 0; i < handshakesATurn; i++) {
       const waiter = this.#handshakes.shift();
       if (!waiter) return;
-      this.#tlsServer().emit('connection', waiter.socket);
+      this.#tlsServer(waiter.isOpaque).emit('connection', waiter.socket);
     }
     if (this.#handshakes.size > 0) setImmediate(() => this.#someHandshakes());
   }
 
-  #tlsServer(): TlsServer {
-    if (this.#tls) return this.#tls;
+  /** An app whose bytes nobody looks into gets no HTTP/2 that its client did not send. */
+  #tlsServer(isOpaque: boolean): TlsServer {
+    if (isOpaque) return (this.#opaqueTls ??= this.#newTlsServer(['h2', 'http/1.1']));
+    return (this.#tls ??= this.#newTlsServer([carryingProtocol, 'h2', 'http/1.1']));
+  }
+
+  #newTlsServer(protocols: readonly Protocol[]): TlsServer {
     const { identity, handshakeTimeoutMs } = this.#parts;
     const server = createTlsServer({
       ...identity.options,
       requestCert: true,
       // Checked by ourselves and counted by reason.
       rejectUnauthorized: false,
-      ALPNProtocols: ['h2', 'http/1.1', opaqueProtocol],
+      ALPNProtocols: [...protocols, opaqueProtocol],
       // The listener's own counts from the connection's first bytes, and looks at the socket once more.
       handshakeTimeout: 2 * handshakeTimeoutMs,
       allowHalfOpen: true,
@@ -223,7 +237,6 @@ export class Listener {
       this.#parts.metrics.handshakeFailed('inbound', handshakeFailure(error.code));
       socket.destroy();
     });
-    this.#tls = server;
     return server;
   }
 
@@ -251,7 +264,7 @@ export class Listener {
     const declared = this.#parts.declared(meta.originalDst);
     if (declared === 'opaque') return hand('opaque', nothing);
     const { alpnProtocol } = socket;
-    if (alpnProtocol === 'h2') return hand('http2', nothing);
+    if (alpnProtocol === 'h2' || alpnProtocol === carryingProtocol) return hand('http2', nothing);
     if (alpnProtocol === 'http/1.1') return hand('http1', nothing);
     // A peer may say that its bytes are no HTTP, not decide it: the server's protocol does, or the bytes do.
     const saysOpaque = alpnProtocol === opaqueProtocol;
