@@ -79,7 +79,9 @@ const option = (name: string, otherwise: string): string => {
 };
 const rounds = Number(option('rounds', '3'));
 const requests = Number(option('requests', '40000'));
-const only = option('only', names.join(',')).split(',') as Name[];
+const only = option('only', names.filter((name) => name !== 'firedrill-http1').join(',')).split(
+  ',',
+) as Name[];
 
 const identityOf = (name: string): string => `${name}.retail.serviceaccount.identity.bench.local`;
 

@@ -26,7 +26,8 @@ export interface World {
   http2?: boolean;
 }
 
-export const names = ['haproxy', 'envoy', 'firedrill'] as const;
+/** `firedrill-http1`: HTTP/1.1 stays that between our two proxies. */
+export const names = ['haproxy', 'envoy', 'firedrill', 'firedrill-http1'] as const;
 export type Name = (typeof names)[number];
 export type Hops = 'plain' | 'mtls';
 
@@ -50,7 +51,7 @@ ${ports.map((p) => `  bind 127.0.0.1:${p}`).join('\n')}
 export function start(name: Name, hops: Hops, world: World): Promise<Setup> {
   if (name === 'haproxy') return startHaproxy(hops, world);
   if (name === 'envoy') return startEnvoy(hops, world);
-  return startOurs(hops, world);
+  return startOurs(name, hops, world);
 }
 
 // HAProxy.
@@ -325,7 +326,7 @@ function outboundState(
   };
 }
 
-async function startOurs(hops: Hops, world: World): Promise<Setup> {
+async function startOurs(own: Name, hops: Hops, world: World): Promise<Setup> {
   const [port = 0, inner = 0, admin = 0, innerAdmin = 0] = await freePorts(4);
   const hop = async (
     name: string,
@@ -333,11 +334,13 @@ async function startOurs(hops: Hops, world: World): Promise<Setup> {
     config: Partial<ProxyConfig>,
     adminPort: number,
   ): Promise<Measured> => {
-    const file = join(world.folder, `${name}.json`);
+    // A file of its own: it is watched, and would be another's configuration.
+    const file = join(world.folder, `${name}-${listen}.json`);
     const whole: ProxyConfig = {
       workload: { name, namespace: 'retail' },
       admin: { host: '127.0.0.1', port: adminPort },
       tracing: { otlpUrl: `http://127.0.0.1:${world.otlpPort}/v1/traces`, sampleRatio: 0.01 },
+      ...(own === 'firedrill-http1' && { http1BetweenProxies: 'http1' }),
       ...config,
     };
     writeFileSync(file, JSON.stringify(whole));

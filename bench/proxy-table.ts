@@ -10,7 +10,9 @@ const fixed = (value: number, digits = 1): string =>
 
 /** A run with an error has no figure. */
 const clean = <T extends Run | LatencyRun>(runs: T[], name: Name, hops: Hops): T[] =>
-  runs.filter((r) => r.name === name && r.hops === hops && r.errors === 0);
+  runs.filter(
+    (r) => r.name === name && r.hops === hops && r.errors === 0 && (!('rate' in r) || r.rate === 0),
+  );
 
 /** The median over rounds of ours divided by the peer's, each round by itself: what else ran then ran for both. */
 function ratio(result: Result, hops: Hops, peer: Name): number {
@@ -23,6 +25,23 @@ function ratio(result: Result, hops: Hops, peer: Name): number {
 
 function p99(result: Result, hops: Hops, name: Name): number {
   return median(clean(result.latency, name, hops).map((r) => r.p99Ms));
+}
+
+/** At fixed rates, where each request comes alone: CPU of both proxies a request. */
+function atRates(result: Result): string {
+  const rates = [...new Set(result.runs.map((r) => r.rate).filter((rate) => rate > 0))];
+  if (rates.length === 0) return '';
+  let text = `\n${row('', ...rates.map((rate) => `${rate} requests/s: µs, p99 in ms`))}`;
+  text += `| --- |${' ---: |'.repeat(rates.length)}\n`;
+  for (const name of names) {
+    const cells = rates.map((rate) => {
+      const runs = result.runs.filter((r) => r.name === name && r.rate === rate && r.errors === 0);
+      const micros = median(runs.map((r) => sum(r.cpuMicros)));
+      return `${fixed(micros)}, ${fixed(median(runs.map((r) => r.p99Ms ?? NaN)))}`;
+    });
+    text += row(name, ...cells);
+  }
+  return text;
 }
 
 const titles = { plain: 'HTTP/1.1, plaintext, one hop', mtls: 'HTTP/1.1, mutual TLS, out + in' };
@@ -52,7 +71,8 @@ times follow whatever else the machine does. p99 is at half of HAProxy's maximum
     );
     text += '| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n';
     for (const name of names) {
-      const all = result.runs.filter((r) => r.name === name && r.hops === hops);
+      const all = result.runs.filter((r) => r.name === name && r.hops === hops && r.rate === 0);
+      if (all.length === 0) continue;
       const runs = clean(result.runs, name, hops);
       const late = clean(result.latency, name, hops);
       const perHop = (of: (run: Run) => number[], digits: number): string =>
@@ -69,6 +89,7 @@ times follow whatever else the machine does. p99 is at half of HAProxy's maximum
         sum(all.map((r) => r.errors)),
       );
     }
+    if (hops === 'mtls') text += atRates(result);
     const late = p99(result, hops, 'firedrill') / p99(result, hops, 'envoy');
     text += `\n${row('', 'measured', 'bar')}| --- | ---: | ---: |\n`;
     text += row("CPU, ours / Envoy's", fixed(ratio(result, hops, 'envoy'), 2), '0.55');

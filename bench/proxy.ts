@@ -10,7 +10,8 @@ import { packageRoot } from '../base/paths.js';
 import { issueToFiles } from '../mesh/identity/issue.js';
 import { ensurePki } from '../mesh/identity/pki-files.js';
 import { proxyNodeFlags } from '../mesh/proxy/launch.js';
-import { fixedRate, full } from './proxy-load.js';
+import { median } from './median.js';
+import { fixedRate, full, type Load } from './proxy-load.js';
 import { cpuMicros, rssMb } from './proxy-processes.js';
 import {
   type Hops,
@@ -26,6 +27,8 @@ import { table } from './proxy-table.js';
 export interface Run {
   name: Name;
   hops: Hops;
+  /** Requests a second that the load makes; 0: as fast as they go. */
+  rate: number;
   round: number;
   requests: number;
   errors: number;
@@ -33,6 +36,8 @@ export interface Run {
   /** Microseconds of each hop. */
   cpuMicros: number[];
   rssMb: number[];
+  /** At a fixed rate. */
+  p99Ms?: number;
 }
 
 export interface LatencyRun {
@@ -59,6 +64,8 @@ const option = (name: string, otherwise: string): string => {
   const at = process.argv.indexOf(`--${name}`);
   return (at < 0 ? undefined : process.argv[at + 1]) ?? otherwise;
 };
+/** Beside full load: at these rates over the same connections, with mutual TLS. */
+const rates = option('rates', '500,2000').split(',').map(Number);
 const rounds = Number(option('rounds', '9'));
 const seconds = Number(option('seconds', '1'));
 const latencyRounds = Number(option('latency-rounds', '3'));
@@ -96,6 +103,37 @@ async function makeWorld(folder: string, upstreams: number[]): Promise<World> {
   return { folder, upstreams, otlpPort: (sink.address() as AddressInfo).port, identityOf };
 }
 
+/** One setup's turn. */
+async function slice(
+  world: World,
+  name: Name,
+  hops: Hops,
+  setup: Setup,
+  rate: number,
+  round: number,
+): Promise<Run> {
+  const before = setup.processes.map((p) => cpuMicros(p.pid));
+  const log = join(world.folder, 'h2load.log');
+  // Few requests need longer, or the load's own start weighs.
+  const load: Load & { p99Ms?: number } =
+    rate === 0
+      ? await full(setup.port, connections, seconds)
+      : await fixedRate(setup.port, rate, connections, Math.max(seconds, 2000 / rate), log);
+  const used = setup.processes.map((p, i) => cpuMicros(p.pid) - (before[i] as number));
+  return {
+    name,
+    hops,
+    rate,
+    round,
+    requests: load.requests,
+    errors: load.errors,
+    rps: load.rps,
+    cpuMicros: used.map((micros) => micros / load.requests),
+    rssMb: setup.processes.map((p) => rssMb(p.pid)),
+    ...(load.p99Ms !== undefined && { p99Ms: load.p99Ms }),
+  };
+}
+
 async function measure(world: World): Promise<Result> {
   const runs: Run[] = [];
   const latency: LatencyRun[] = [];
@@ -103,31 +141,22 @@ async function measure(world: World): Promise<Result> {
   for (const hops of hopses) {
     // All are up, and take turns in short slices: whatever else the machine does, it does to all of them.
     const setups: { name: Name; setup: Setup }[] = [];
-    for (const name of only) setups.push({ name, setup: await start(name, hops, world) });
+    const mine = only.filter((name) => hops === 'mtls' || name !== 'firedrill-http1');
+    for (const name of mine) setups.push({ name, setup: await start(name, hops, world) });
     try {
       for (const { setup } of setups) await full(setup.port, connections, warmUpSeconds);
       for (let round = 1; round <= rounds; round++) {
         for (const { name, setup } of setups) {
-          const before = setup.processes.map((p) => cpuMicros(p.pid));
-          const load = await full(setup.port, connections, seconds);
-          const used = setup.processes.map((p, i) => cpuMicros(p.pid) - (before[i] as number));
-          const run: Run = {
-            name,
-            hops,
-            round,
-            requests: load.requests,
-            errors: load.errors,
-            rps: load.rps,
-            cpuMicros: used.map((micros) => micros / load.requests),
-            rssMb: setup.processes.map((p) => rssMb(p.pid)),
-          };
-          runs.push(run);
-          const shown = run.cpuMicros.map((c) => c.toFixed(1)).join(' + ');
-          say(`${hops} ${round} ${name}: ${shown} us, ${run.rps.toFixed(0)}/s`);
+          for (const rate of hops === 'mtls' ? [0, ...rates] : [0]) {
+            const run = await slice(world, name, hops, setup, rate, round);
+            runs.push(run);
+            const shown = run.cpuMicros.map((c) => c.toFixed(1)).join(' + ');
+            say(`${hops} ${round} ${name}: ${shown} us, ${run.rps.toFixed(0)}/s`);
+          }
         }
       }
-      const rates = runs.filter((r) => r.hops === hops && r.name === 'haproxy').map((r) => r.rps);
-      const halfRps = (rates.sort((x, y) => x - y)[Math.floor(rates.length / 2)] ?? 0) / 2;
+      const fastest = runs.filter((r) => r.hops === hops && r.name === 'haproxy' && r.rate === 0);
+      const halfRps = fastest.length > 0 ? median(fastest.map((r) => r.rps)) / 2 : 0;
       for (let round = 1; round <= (halfRps > 0 ? latencyRounds : 0); round++) {
         for (const { name, setup } of setups) {
           const log = join(world.folder, 'h2load.log');
