@@ -12,7 +12,8 @@ import type { RequestHead } from '../mesh/proxy/http2/heads.js';
 import type { Serving } from '../mesh/proxy/seam.js';
 import { ServerConnection, type ServerHandler } from '../mesh/proxy/http2/server-connection.js';
 import type { Receiver, Stream } from '../mesh/proxy/http2/stream.js';
-import { takeOver, type WireUser } from '../mesh/proxy/listen/wire.js';
+import { takeOver } from '../mesh/proxy/listen/take-over.js';
+import type { WireUser } from '../mesh/proxy/listen/wire.js';
 import { Holdings } from '../mesh/proxy/listen/holdings.js';
 
 dieWithParent();

@@ -6,6 +6,7 @@ import type { EndpointRecord } from './balance/endpoint.js';
 import type { End, EndpointState, HeaderEdits, RequestInfo, TryFailure } from './contract.js';
 import type { CompiledDestination } from './destination.js';
 import { beginMirror } from './mirror.js';
+import { outboundLayers } from './outbound-layers.js';
 import type { FlowParts } from './parts.js';
 import { RequestFlow } from './request-flow.js';
 import { backoffMs } from './retry/backoff.js';
@@ -24,7 +25,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   readonly direction = 'outbound';
   readonly destination: CompiledDestination;
   readonly backend: BackendState;
-  readonly #share: Share;
+  readonly share: Share;
   /** Of the last try, also after it was let go of. */
   endpoint: EndpointRecord | undefined = undefined;
   /** Whether the endpoint still counts this request as pending. */
@@ -57,9 +58,9 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   ) {
     super(parts, request, route, judged, nowMs);
     this.destination = destination;
-    this.#share = route.share();
-    this.backend = this.#share.backend;
-    this.requestHeaders = this.#share.requestHeaders;
+    this.share = route.share();
+    this.backend = this.share.backend;
+    this.requestHeaders = this.share.requestHeaders;
     const { retry } = route;
     this.#mayRetry = retry !== undefined && route.mayRetry(request.method);
     if (this.#mayRetry) this.retryBufferBytes = route.retry?.policy.maxBufferedBytes ?? 0;
@@ -71,14 +72,19 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     }
     const unservable = destination.unservable || route.unservable;
     if (unservable !== '') this.refuse(500, 'unservable', `${destination.name}: ${unservable}`);
-    else if (!route.isPlain || destination.refused !== '') this.#policies(nowMs);
+    else if (!route.isPlain || destination.refused !== '') {
+      for (const layer of outboundLayers) {
+        if (this.refusal) break;
+        layer.apply(this, nowMs);
+      }
+    }
     if (parts.memory.shedRatio > 0) this.#shedForMemory();
     if (parts.faults.outbound > 0) this.#strike();
     this.watch();
   }
 
   override get responseHeaders(): HeaderEdits | undefined {
-    return this.#share.responseHeaders;
+    return this.share.responseHeaders;
   }
 
   /** What breakers tell apart: a route, and in it what the first segment of the path names. */
@@ -405,52 +411,6 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   #refuseAfter(why: TryFailure): void {
     if (why.endsWith('timeout')) this.refuse(504, why, `${this.destination.name}: ${why}`);
     else this.refuse(502, why, `${this.destination.name}: ${why}`);
-  }
-
-  /** What few routes have. */
-  #policies(nowMs: number): void {
-    const { route, request, destination } = this;
-    if (destination.refused !== '') {
-      const { name, refused } = destination;
-      this.refuse(name === 'loop' ? 508 : name === 'no-host' ? 400 : 502, name, refused);
-      return;
-    }
-    if (this.refusal) return;
-    const location = route.location(request);
-    if (location !== undefined) {
-      this.refusal = {
-        kind: 'answer',
-        status: route.source.redirect?.status ?? 302,
-        grpcStatus: -1,
-        headers: ['location', location],
-        body: '',
-        reason: 'redirect',
-      };
-      return;
-    }
-    const own = route.source.respond ?? this.#share.respond;
-    if (own) {
-      const said = own.status === 404 ? 'no route matches' : 'the route has no backend to send to';
-      this.refuse(own.status, own.reason, said);
-      return;
-    }
-    if (route.limiter) {
-      const waitMs = route.limiter.take(request.peerIdentity, nowMs);
-      if (waitMs > 0) {
-        if (route.limiter.policy.per === 'all') route.metrics.rateLimited++;
-        else route.metrics.rateLimitedByIdentity++;
-        this.refuse(429, 'rate-limit', 'rate limit', waitMs);
-        return;
-      }
-    }
-    if (route.maxConcurrent > 0 && route.metrics.inFlight > route.maxConcurrent) {
-      route.metrics.shedConcurrency++;
-      this.refuse(503, 'concurrency', 'too many requests under way', 1000);
-      return;
-    }
-    const rewritten = route.rewrite(request, this.pathJudged);
-    if (rewritten.path !== undefined) this.path = rewritten.path;
-    this.authority = rewritten.authority;
   }
 
   #mirror({ backend, fraction }: NonNullable<RouteState['mirror']>): void {

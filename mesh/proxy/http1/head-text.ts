@@ -5,7 +5,8 @@
  */
 import type { HeaderEdits, HeaderList } from '../flow/contract.js';
 import { addedBy, goneNames } from '../flow/edits.js';
-import { type Head, headerKind } from './head.js';
+import type { Head } from './head.js';
+import { headerKind } from './header-kinds.js';
 
 export interface RequestChanges {
   /** Undefined: as in the head. */

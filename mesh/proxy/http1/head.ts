@@ -1,63 +1,16 @@
 /**
  * Heads of HTTP/1.1 messages, read strictly (RFC 9112) and incrementally: the same bytes give the same answer however
  * they are split. What a lenient reader would mend (bare LF, folded lines, space before a colon, two lengths) is
- * refused,
- * because the next one in the chain might mend it differently, and that is how requests are smuggled.
+ * refused, because the next one in the chain might mend it differently, and that is how requests are smuggled.
  */
 import { isHost } from '../flow/authority.js';
 import { isMethod } from '../flow/method.js';
 import { isReserved, mirrorHeader } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
 import { classes, colon, cr, digit, lf, space, tab, target, token, value } from './characters.js';
-
-/** Headers that mean something to a proxy; everything else is passed on unread. */
-export const headerKind = {
-  other: 0,
-  host: 1,
-  contentLength: 2,
-  transferEncoding: 3,
-  connection: 4,
-  /** Keep-Alive, Proxy-Connection: dropped. */
-  hop: 5,
-  te: 6,
-  upgrade: 7,
-  expect: 8,
-  trailer: 9,
-  /** Of a request: the proxy's own word (flow/reserved.ts), whoever said it. */
-  reserved: 10,
-} as const;
-
-/** Status to answer a bad request with, and why. */
-export interface HeadError {
-  readonly status: 400 | 414 | 431 | 501 | 505;
-  readonly reason: string;
-}
-
-const bad = (reason: string, status: HeadError['status'] = 400): HeadError => ({ status, reason });
-
-export const headErrors = {
-  method: bad('method'),
-  target: bad('request target'),
-  version: bad('version'),
-  unsupportedVersion: bad('version not supported', 505),
-  statusLine: bad('status line'),
-  fieldName: bad('field name'),
-  fieldValue: bad('field value'),
-  folded: bad('folded field'),
-  lineEnd: bad('line end'),
-  length: bad('content-length'),
-  twoLengths: bad('more than one content-length'),
-  lengthAndCoding: bad('content-length and transfer-encoding'),
-  coding: bad('transfer-encoding'),
-  unknownCoding: bad('transfer coding not supported', 501),
-  codingIn10: bad('transfer-encoding in HTTP/1.0'),
-  host: bad('host'),
-  noHost: bad('no host'),
-  twoHosts: bad('more than one host'),
-  longTarget: bad('request target too long', 414),
-  large: bad('head too large', 431),
-  many: bad('too many fields', 431),
-} as const;
+import { codingError, type HeadError, headErrors } from './head-errors.js';
+import { equals, headerKind, kindOf, readLength } from './header-kinds.js';
+import { methodOf, targetError } from './target.js';
 
 const enum At {
   Start,
@@ -391,12 +344,7 @@ export class Head {
       case headerKind.transferEncoding:
         if (this.chunked) return headErrors.coding;
         if (!equals(buffer, valueStart, valueEnd - valueStart, 'chunked')) {
-          const text = latin1(buffer, valueStart, valueEnd).toLowerCase();
-          // `gzip, chunked` is well formed; it is only not ours. Chunked that is not last has no end.
-          const codings = text.split(',').map((coding) => coding.trim());
-          const fine = codings.every((coding) => /^[a-z0-9!#$%&'*+.^_`|~-]+/.test(coding));
-          const last = codings.indexOf('chunked') === codings.length - 1;
-          return fine && last ? headErrors.unknownCoding : headErrors.coding;
+          return codingError(latin1(buffer, valueStart, valueEnd));
         }
         this.chunked = true;
         return undefined;
@@ -486,8 +434,7 @@ export class Head {
   }
 
   /**
-   * All of it, up to and with the empty line; of a request it begins with the method. Of a response it may be
-   * asked for
+   * All of it, up to and with the empty line; of a request it begins with the method. Of a response it may be asked for
    * first only during the read that brought it.
    */
   get text(): string {
@@ -534,87 +481,4 @@ export class Head {
     }
     return found;
   }
-}
-
-const commonMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'];
-
-/** Without making a string for the methods that everybody uses. */
-function methodOf(text: string, end: number): string {
-  for (const method of commonMethods) {
-    if (end === method.length && text.startsWith(method)) return method;
-  }
-  return text.slice(0, end);
-}
-
-function kindOf(buffer: Uint8Array, at: number, length: number): number {
-  switch (length) {
-    case 2:
-      return equals(buffer, at, 2, 'te') ? headerKind.te : headerKind.other;
-    case 4:
-      return equals(buffer, at, 4, 'host') ? headerKind.host : headerKind.other;
-    case 6:
-      return equals(buffer, at, 6, 'expect') ? headerKind.expect : headerKind.other;
-    case 7:
-      if (equals(buffer, at, 7, 'upgrade')) return headerKind.upgrade;
-      return equals(buffer, at, 7, 'trailer') ? headerKind.trailer : headerKind.other;
-    case 10:
-      if (equals(buffer, at, 10, 'connection')) return headerKind.connection;
-      return equals(buffer, at, 10, 'keep-alive') ? headerKind.hop : headerKind.other;
-    case 14:
-      if (equals(buffer, at, 14, 'content-length')) return headerKind.contentLength;
-      return equals(buffer, at, 14, 'http2-settings') ? headerKind.hop : headerKind.other;
-    case 16:
-      return equals(buffer, at, 16, 'proxy-connection') ? headerKind.hop : headerKind.other;
-    case 17:
-      return equals(buffer, at, 17, 'transfer-encoding')
-        ? headerKind.transferEncoding
-        : headerKind.other;
-    default:
-      return headerKind.other;
-  }
-}
-
-/** Bytes against a lower-case name. No token and no value holds a CR, the only byte that | 32 would make a dash. */
-function equals(buffer: Uint8Array, at: number, length: number, lowerCase: string): boolean {
-  if (length !== lowerCase.length) return false;
-  for (let i = 0; i < length; i++) {
-    if (((buffer[at + i] as number) | 32) !== lowerCase.charCodeAt(i)) return false;
-  }
-  return true;
-}
-
-/** 1*DIGIT below 2^53, or -1. */
-function readLength(buffer: Uint8Array, start: number, end: number): number {
-  if (start === end || end - start > 15) return -1;
-  // `010` is 8 to those who read it as a number of a program.
-  if (buffer[start] === 48 && end - start > 1) return -1;
-  let length = 0;
-  for (let i = start; i < end; i++) {
-    const byte = buffer[i] as number;
-    if (byte < 48 || byte > 57) return -1;
-    length = length * 10 + byte - 48;
-  }
-  return length;
-}
-
-const authorityForm = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%]+):\d{1,5}$/;
-
-function targetError(method: string, text: string): HeadError | undefined {
-  const first = text.charCodeAt(0);
-  if (method === 'CONNECT') return authorityForm.test(text) ? undefined : headErrors.target;
-  if (first === 47) return undefined;
-  if (text === '*') return method === 'OPTIONS' ? undefined : headErrors.target;
-  return absolute.test(text) ? undefined : headErrors.target;
-}
-
-/** `http://authority/path`: what clients send to a proxy that they know of. */
-const absolute = /^https?:\/\/([^/?#@]+)(?:$|[/?])/i;
-
-/** Authority and path of a target in absolute form. */
-export function splitAbsolute(text: string): { authority: string; path: string } | undefined {
-  const match = absolute.exec(text);
-  const authority = match?.[1];
-  if (authority === undefined || !isHost(authority)) return undefined;
-  const rest = text.slice(text.indexOf('://') + 3 + authority.length);
-  return { authority, path: rest.startsWith('/') ? rest : `/${rest}` };
 }

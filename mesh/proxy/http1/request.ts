@@ -1,7 +1,8 @@
 /** A client's request: as policy sees it, and as it is sent on. One a connection, used again for each. */
 import type { EndpointState, Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
 import type { Serving } from '../seam.js';
-import { type Head, splitAbsolute } from './head.js';
+import type { Head } from './head.js';
+import { splitAbsolute } from './target.js';
 import type { RequestChanges } from './head-text.js';
 import type { RequestBody } from './request-body.js';
 import { upgradeOf } from './upgrade.js';

@@ -127,13 +127,13 @@ export class ClientConnection extends Connection {
     if (ended) this.closeIfDone(stream);
   }
 
-  protected onPeerReset(stream: Stream, code: number): void {
+  onPeerReset(stream: Stream, code: number): void {
     const { receiver } = stream;
     this.drop(stream);
     receiver.onReset(stream, code, false);
   }
 
-  protected onGoaway(lastStream: number): void {
+  onGoaway(lastStream: number): void {
     this.draining = true;
     this.#handler.onRoom(this);
     for (const stream of this.streams.values()) {
@@ -143,7 +143,7 @@ export class ClientConnection extends Connection {
     if (this.streams.size === 0) this.close();
   }
 
-  protected onSettings(): void {
+  onSettings(): void {
     this.#handler.onRoom(this);
   }
 

@@ -6,28 +6,19 @@
 import type { Holdings } from '../listen/holdings.js';
 import type { Wire, WireUser } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
-import {
-  ConnectionError,
-  defaultWindow,
-  errorCode,
-  flag,
-  frameType,
-  maxFrameBytes,
-  maxWindow,
-  setting,
-} from './frame.js';
-import { type FrameSink, FrameReader, readUint31, readUint32 } from './frame-reader.js';
+import { ConnectionError, defaultWindow, errorCode } from './frame.js';
+import { type FrameSink, FrameReader } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
+import { takeControlFrame } from './control-frames.js';
 import { CompressionError, HpackDecoder } from './hpack/decoder.js';
 import type { Field } from './hpack/field.js';
 import type { ConnectionLimits, Shared } from './limits.js';
 import { ReceiveWindow } from './receive-window.js';
+import { SendWindow } from './send-window.js';
 import { nobody, type Stream } from './stream.js';
 
 /** Ids of streams that we reset lately: what their peers had sent by then is no offence. */
 const maxRemembered = 512;
-/** Of one stream in one turn, so that each gets its share of the connection. */
-const pumpBytes = 16384;
 const lingerMs = 1000;
 /** Of a stalled stream, while memory is short. */
 const stalledShortMs = 3000;
@@ -53,14 +44,12 @@ export abstract class Connection implements WireUser, FrameSink {
   #peerEnded = false;
 
   /** What the peer allows. */
-  #sendWindow = defaultWindow;
+  readonly sending: SendWindow;
   /** Of all connections that there were. */
   readonly name = `h2-${++connections}`;
-  protected peerInitialWindow = defaultWindow;
-  protected peerMaxStreams = 0x7fffffff;
+  peerInitialWindow = defaultWindow;
+  peerMaxStreams = 0x7fffffff;
 
-  /** Streams that have octets to send and wait for the connection's window or the wire. */
-  #blocked: Stream[] = [];
   /** Of the DATA frame being read. */
   #dataStream: Stream | undefined;
   readonly #resetByUs = new Set<number>();
@@ -80,6 +69,7 @@ export abstract class Connection implements WireUser, FrameSink {
     this.limits = limits;
     this.memory = memory;
     this.output = new FrameWriter(wire);
+    this.sending = new SendWindow(this.output);
     this.#decoder = new HpackDecoder(tableBytes, limits.maxHeaderListBytes);
     this.#reader = new FrameReader(this, isServer, limits.maxHeaderListBytes, this.now);
     this.#received = new ReceiveWindow(limits, memory, (more) => this.output.windowUpdate(0, more));
@@ -93,9 +83,9 @@ export abstract class Connection implements WireUser, FrameSink {
   /** The highest stream that the peer has opened, or that we have. */
   abstract lastStream(): number;
   protected abstract onBlock(id: number, fields: Field[], tooLarge: boolean, ended: boolean): void;
-  protected abstract onPeerReset(stream: Stream, code: number): void;
-  protected abstract onGoaway(lastStream: number, code: number): void;
-  protected abstract onSettings(): void;
+  abstract onPeerReset(stream: Stream, code: number): void;
+  abstract onGoaway(lastStream: number, code: number): void;
+  abstract onSettings(): void;
   /** The last stream has ended, or the connection was lost. */
   protected abstract onIdle(): void;
   protected abstract onLost(): void;
@@ -150,7 +140,7 @@ export abstract class Connection implements WireUser, FrameSink {
         throw new ConnectionError(errorCode.protocol, 'DATA on an idle stream');
       }
       this.#received.give(size);
-      this.#spend(1);
+      this.spend(1);
       if (!this.#resetByUs.has(id)) this.#sendReset(id, errorCode.streamClosed);
       return false;
     }
@@ -173,7 +163,7 @@ export abstract class Connection implements WireUser, FrameSink {
 
   onDataPiece(buffer: Buffer, start: number, end: number, ended: boolean): void {
     const stream = this.#dataStream as Stream;
-    if (start === end && !ended) this.#spend(1);
+    if (start === end && !ended) this.spend(1);
     if (stream.closed) return;
     stream.receivedBytes += end - start;
     const { expectedBytes, receivedBytes } = stream;
@@ -203,7 +193,7 @@ export abstract class Connection implements WireUser, FrameSink {
       return;
     }
     if (!stream && id <= this.lastStream()) {
-      if (this.#resetByUs.has(id)) return this.#spend(1);
+      if (this.#resetByUs.has(id)) return this.spend(1);
       throw new ConnectionError(errorCode.streamClosed, 'HEADERS on a closed stream');
     }
     if (stream?.remoteEnded) {
@@ -220,157 +210,18 @@ export abstract class Connection implements WireUser, FrameSink {
     start: number,
     end: number,
   ): void {
-    switch (type) {
-      case frameType.windowUpdate:
-        return this.#windowUpdateFrame(id, buffer, start, end);
-      case frameType.rstStream:
-        return this.#rstStreamFrame(id, buffer, start, end);
-      case frameType.settings:
-        return this.#settingsFrame(flags, id, buffer, start, end);
-      case frameType.ping:
-        return this.#pingFrame(flags, id, buffer, start, end);
-      case frameType.priority:
-        return this.#priorityFrame(id, buffer, start, end);
-      case frameType.goaway:
-        if (id !== 0) throw new ConnectionError(errorCode.protocol, 'GOAWAY on a stream');
-        if (end - start < 8) throw new ConnectionError(errorCode.frameSize, 'GOAWAY too short');
-        return this.onGoaway(readUint31(buffer, start), readUint32(buffer, start + 4));
-      case frameType.pushPromise:
-        throw new ConnectionError(errorCode.protocol, 'PUSH_PROMISE is not allowed');
-      default:
-        // Unknown types are ignored, but not for free.
-        this.#spend(1);
-    }
+    takeControlFrame(this, type, flags, id, buffer, start, end);
   }
 
-  #windowUpdateFrame(id: number, buffer: Buffer, start: number, end: number): void {
-    if (end - start !== 4) throw new ConnectionError(errorCode.frameSize, 'WINDOW_UPDATE size');
-    const increment = readUint31(buffer, start);
-    if (id === 0) {
-      if (increment === 0) throw new ConnectionError(errorCode.protocol, 'an increment of 0');
-      this.#sendWindow += increment;
-      if (this.#sendWindow > maxWindow) {
-        throw new ConnectionError(errorCode.flowControl, 'a window beyond 2^31-1');
-      }
-      this.#spend(1);
-      return this.#pump();
-    }
-    const stream = this.streams.get(id);
-    this.#spend(1);
-    if (!stream) {
-      if (id > this.lastStream()) {
-        throw new ConnectionError(errorCode.protocol, 'WINDOW_UPDATE on an idle stream');
-      }
-      return;
-    }
-    if (increment === 0) return this.breakStream(stream, errorCode.protocol);
-    stream.sendWindow += increment;
-    if (stream.sendWindow > maxWindow) return this.breakStream(stream, errorCode.flowControl);
-    if (stream.waiting && !stream.blocked) {
-      stream.pump(maxWindow);
-      if (stream.waiting) this.block(stream);
-    }
-  }
-
-  #rstStreamFrame(id: number, buffer: Buffer, start: number, end: number): void {
-    if (id === 0) throw new ConnectionError(errorCode.protocol, 'RST_STREAM on stream 0');
-    if (end - start !== 4) throw new ConnectionError(errorCode.frameSize, 'RST_STREAM size');
-    const stream = this.streams.get(id);
-    if (!stream) {
-      if (id > this.lastStream()) {
-        throw new ConnectionError(errorCode.protocol, 'RST_STREAM on an idle stream');
-      }
-      // What crossed our own reset may be ignored; what follows the peer's may not.
-      this.#resetByUs.delete(id);
-      return this.#spend(1);
-    }
-    this.onPeerReset(stream, readUint32(buffer, start));
-  }
-
-  #settingsFrame(flags: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (id !== 0) throw new ConnectionError(errorCode.protocol, 'SETTINGS on a stream');
-    const size = end - start;
-    if (flags & flag.ack) {
-      if (size !== 0) throw new ConnectionError(errorCode.frameSize, 'SETTINGS ack with a payload');
-      return;
-    }
-    if (size % 6 !== 0) throw new ConnectionError(errorCode.frameSize, 'SETTINGS size');
-    this.#spend(1 + size / 6);
-    for (let at = start; at < end; at += 6) {
-      this.#setting(
-        (buffer[at] as number) * 256 + (buffer[at + 1] as number),
-        readUint32(buffer, at + 2),
-      );
-    }
-    this.output.settingsAck();
-    this.#checkBacklog();
-    this.onSettings();
-    this.#pump();
-  }
-
-  #setting(which: number, value: number): void {
-    switch (which) {
-      case setting.headerTableSize:
-        return this.output.encoder.setPeerLimit(value);
-      case setting.enablePush:
-        if (value > 1) throw new ConnectionError(errorCode.protocol, 'ENABLE_PUSH');
-        return;
-      case setting.maxConcurrentStreams:
-        this.peerMaxStreams = value;
-        return;
-      case setting.initialWindowSize: {
-        if (value > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window size');
-        const change = value - this.peerInitialWindow;
-        this.peerInitialWindow = value;
-        for (const stream of this.streams.values()) {
-          stream.sendWindow += change;
-          if (stream.sendWindow > maxWindow) {
-            throw new ConnectionError(errorCode.flowControl, 'a window beyond 2^31-1');
-          }
-          if (change > 0 && stream.waiting) this.block(stream);
-        }
-        return;
-      }
-      case setting.maxFrameSize:
-        if (value < maxFrameBytes || value > 0xffffff) {
-          throw new ConnectionError(errorCode.protocol, 'MAX_FRAME_SIZE');
-        }
-        // No need for larger ones than everybody takes.
-        return;
-      default:
-    }
-  }
-
-  #pingFrame(flags: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (id !== 0) throw new ConnectionError(errorCode.protocol, 'PING on a stream');
-    if (end - start !== 8) throw new ConnectionError(errorCode.frameSize, 'PING size');
-    if (flags & flag.ack) {
-      this.#pingSentMs = 0;
-      return this.onPong();
-    }
-    this.#spend(1);
-    this.output.pong(buffer, start);
-    this.#checkBacklog();
-  }
-
-  #priorityFrame(id: number, buffer: Buffer, start: number, end: number): void {
-    if (id === 0) throw new ConnectionError(errorCode.protocol, 'PRIORITY on stream 0');
-    this.#spend(1);
-    const stream = this.streams.get(id);
-    const wrong = end - start !== 5 ? errorCode.frameSize : errorCode.protocol;
-    if (end - start === 5 && readUint31(buffer, start) !== id) return;
-    if (stream) this.breakStream(stream, wrong);
-    else this.refuseStream(id, wrong);
-  }
-
-  #spend(amount: number): void {
+  /** For a frame without use. Throws a ConnectionError beyond what a peer may send of them. */
+  spend(amount: number): void {
     if (!this.#idleFrames.spend(amount, this.now)) {
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too many frames without use');
     }
   }
 
   /** A peer that makes us answer and does not read the answers. */
-  #checkBacklog(): void {
+  checkBacklog(): void {
     if (this.output.pendingBytes > this.limits.maxBacklogBytes) {
       throw new ConnectionError(errorCode.enhanceYourCalm, 'answers are not read');
     }
@@ -389,7 +240,7 @@ export abstract class Connection implements WireUser, FrameSink {
 
   onDrain(): void {
     this.output.full = false;
-    this.#pump();
+    this.sending.pump();
   }
 
   onClose(_code: string | undefined): void {
@@ -446,52 +297,15 @@ export abstract class Connection implements WireUser, FrameSink {
 
   /** Sends what both windows and the wire allow, and returns how much that was. */
   sendData(stream: Stream, buffer: Buffer, start: number, end: number, ended: boolean): number {
-    const { output } = this;
-    let at = start;
-    if (end > start) {
-      if (output.full) return 0;
-      let allowed = Math.min(end - start, this.#sendWindow, stream.sendWindow);
-      if (allowed <= 0) return 0;
-      while (allowed > 0) {
-        const size = Math.min(allowed, maxFrameBytes);
-        const last = ended && at + size === end;
-        output.data(stream.id, buffer, at, at + size, last);
-        at += size;
-        allowed -= size;
-        if (last) stream.localEnded = true;
-        if (output.full) break;
-      }
-      this.#sendWindow -= at - start;
-      stream.sendWindow -= at - start;
-      this.#idleFrames.earn(2);
-    } else if (ended) {
-      output.data(stream.id, buffer, 0, 0, true);
-      stream.localEnded = true;
-    }
+    const sent = this.sending.send(stream, buffer, start, end, ended);
+    if (sent > 0) this.#idleFrames.earn(2);
     if (stream.localEnded) this.closeIfDone(stream);
-    return at - start;
+    return sent;
   }
 
   /** The stream has octets to send: it is served when the connection may send again. */
   block(stream: Stream): void {
-    if (stream.blocked || stream.sendWindow <= 0) return;
-    stream.blocked = true;
-    this.#blocked.push(stream);
-  }
-
-  /** Serves the waiting streams in turn, each a share, as long as the connection may send. */
-  #pump(): void {
-    while (this.#blocked.length > 0 && this.#sendWindow > 0 && !this.output.full) {
-      const round = this.#blocked;
-      this.#blocked = [];
-      for (let i = 0; i < round.length; i++) {
-        const stream = round[i] as Stream;
-        stream.blocked = false;
-        if (stream.closed || !stream.waiting) continue;
-        if (this.#sendWindow > 0 && !this.output.full) stream.pump(pumpBytes);
-        if (!stream.closed && stream.waiting) this.block(stream);
-      }
-    }
+    this.sending.block(stream);
   }
 
   /** Octets of a stream have been passed on. */
@@ -512,23 +326,28 @@ export abstract class Connection implements WireUser, FrameSink {
     this.output.ping();
   }
 
-  protected onPong(): void {
-    // Only a drain waits for it.
+  onPong(): void {
+    this.#pingSentMs = 0;
   }
 
   #sendReset(id: number, code: number): void {
     this.output.reset(id, code);
-    this.#checkBacklog();
+    this.checkBacklog();
   }
 
   // The end of streams and connections.
 
   /** Refuses a stream that was never made one. */
-  protected refuseStream(id: number, code: number): void {
+  refuseStream(id: number, code: number): void {
     this.#remember(id);
-    this.#spend(1);
+    this.spend(1);
     this.#sendReset(id, code);
     if (code !== errorCode.refusedStream) this.offended();
+  }
+
+  /** What crossed our own reset may be ignored; what follows the peer's may not. */
+  forgetReset(id: number): void {
+    this.#resetByUs.delete(id);
   }
 
   #remember(id: number): void {
@@ -549,10 +368,10 @@ export abstract class Connection implements WireUser, FrameSink {
 
   /** The peer broke a rule on this stream, or on one that never was: an end that it made us bring about. */
   protected offended(): void {
-    this.#spend(1);
+    this.spend(1);
   }
 
-  protected breakStream(stream: Stream, code: number): void {
+  breakStream(stream: Stream, code: number): void {
     this.streamFailed(stream, code);
     this.offended();
   }
@@ -623,7 +442,7 @@ export abstract class Connection implements WireUser, FrameSink {
     this.closed = true;
     this.draining = true;
     for (const stream of this.streams.values()) this.#lose(stream);
-    this.#blocked = [];
+    this.sending.clear();
     this.onLost();
   }
 }

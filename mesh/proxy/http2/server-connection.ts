@@ -156,7 +156,7 @@ export class ServerConnection extends Connection {
     if (this.#later.length > 0) this.#beginLater(this.now());
   }
 
-  protected onPeerReset(stream: Stream, code: number): void {
+  onPeerReset(stream: Stream, code: number): void {
     const { receiver } = stream;
     this.drop(stream);
     receiver.onReset(stream, code, false);
@@ -178,12 +178,12 @@ export class ServerConnection extends Connection {
     }
   }
 
-  protected onGoaway(): void {
+  onGoaway(): void {
     this.draining = true;
     if (this.streams.size === 0) this.close();
   }
 
-  protected onSettings(): void {
+  onSettings(): void {
     // Nothing of the client's settings concerns requests under way.
   }
 
@@ -212,7 +212,8 @@ export class ServerConnection extends Connection {
     this.ping();
   }
 
-  protected override onPong(): void {
+  override onPong(): void {
+    super.onPong();
     if (this.#drainingSinceMs < 0) return;
     this.#drainingSinceMs = -1;
     this.#goawayStream = this.#lastStream;

@@ -10,7 +10,8 @@ import { handshakeFailure } from '../tls/failures.js';
 import type { IdentityStore } from '../tls/identity-store.js';
 import { type Peer, verifiedPeer } from '../tls/peer.js';
 import { afterPoll } from './deadlines.js';
-import { takeOver, type Wire, type WireUser } from './wire.js';
+import { takeOver } from './take-over.js';
+import type { Wire, WireUser } from './wire.js';
 
 export interface ConnectParts {
   readonly direction: Direction;

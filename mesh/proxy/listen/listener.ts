@@ -17,7 +17,8 @@ import { counted, opaqueProtocol } from './connect.js';
 import { afterPoll } from './deadlines.js';
 import { maxLookedAt, type Spoken, spokenIn } from './detection.js';
 import { WaitingLine } from './waiting-line.js';
-import { letGo, takeOver, type Wire, type WireUser } from './wire.js';
+import { letGo, takeOver } from './take-over.js';
+import type { Wire, WireUser } from './wire.js';
 
 /** `detect`: by the first bytes. */
 export type Declared = 'detect' | 'http1' | 'http2' | 'opaque';

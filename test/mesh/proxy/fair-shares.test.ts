@@ -1,7 +1,8 @@
 /** One client's many requests leave room for others': in the loop, in the pools, and where answers have none. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { takeOver, type WireUser } from '../../../mesh/proxy/listen/wire.js';
+import { takeOver } from '../../../mesh/proxy/listen/take-over.js';
+import type { WireUser } from '../../../mesh/proxy/listen/wire.js';
 import { block, frame, get, RawClient, word } from './http2-raw.js';
 import { clientPreface } from '../../../mesh/proxy/http2/frame.js';
 import { destination, httpServer, type Running, say, startProxy, state, until } from './rig.js';

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ChunkedReader } from '../../../mesh/proxy/http1/chunked.js';
-import { broken, Head, needMore, splitAbsolute } from '../../../mesh/proxy/http1/head.js';
+import { broken, Head, needMore } from '../../../mesh/proxy/http1/head.js';
+import { splitAbsolute } from '../../../mesh/proxy/http1/target.js';
 
 function parse(text: string, kind: 'request' | 'response' = 'request', maxBytes = 65_536): Head {
   const head = new Head(kind, maxBytes);

@@ -197,7 +197,8 @@ test('passes interim answers on, and 100 Continue only to who asked', async () =
   );
   const text = await ask(
     ['POST / HTTP/1.1\r\nHost: cart\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n', 'abc'],
-    (head) => (head.includes('abc') ? ok : 'HTTP/1.1 100 Continue\r\n\r\n'),
+    // On a busy machine the body comes with the head.
+    (head) => `HTTP/1.1 100 Continue\r\n\r\n${head.includes('abc') ? ok : ''}`,
     { until: /100 Continue\r\n\r\n/ },
   );
   expect(text).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\n/);

@@ -15,7 +15,8 @@ import { Http2Front } from '../../../mesh/proxy/http2/front.js';
 import type { ConnectionLimits } from '../../../mesh/proxy/http2/limits.js';
 import type { Connect, OpenTry, Serving } from '../../../mesh/proxy/seam.js';
 import { DeadlineWheel } from '../../../mesh/proxy/listen/deadlines.js';
-import { takeOver, type WireUser } from '../../../mesh/proxy/listen/wire.js';
+import { takeOver } from '../../../mesh/proxy/listen/take-over.js';
+import type { WireUser } from '../../../mesh/proxy/listen/wire.js';
 
 /** What a test says of every request, or of each one. */
 export interface Script {

@@ -1,0 +1,69 @@
+/** Which headers a proxy reads, told by their bytes. */
+
+/** Headers that mean something to a proxy; everything else is passed on unread. */
+export const headerKind = {
+  other: 0,
+  host: 1,
+  contentLength: 2,
+  transferEncoding: 3,
+  connection: 4,
+  /** Keep-Alive, Proxy-Connection: dropped. */
+  hop: 5,
+  te: 6,
+  upgrade: 7,
+  expect: 8,
+  trailer: 9,
+  /** Of a request: the proxy's own word (flow/reserved.ts), whoever said it. */
+  reserved: 10,
+} as const;
+
+export function kindOf(buffer: Uint8Array, at: number, length: number): number {
+  switch (length) {
+    case 2:
+      return equals(buffer, at, 2, 'te') ? headerKind.te : headerKind.other;
+    case 4:
+      return equals(buffer, at, 4, 'host') ? headerKind.host : headerKind.other;
+    case 6:
+      return equals(buffer, at, 6, 'expect') ? headerKind.expect : headerKind.other;
+    case 7:
+      if (equals(buffer, at, 7, 'upgrade')) return headerKind.upgrade;
+      return equals(buffer, at, 7, 'trailer') ? headerKind.trailer : headerKind.other;
+    case 10:
+      if (equals(buffer, at, 10, 'connection')) return headerKind.connection;
+      return equals(buffer, at, 10, 'keep-alive') ? headerKind.hop : headerKind.other;
+    case 14:
+      if (equals(buffer, at, 14, 'content-length')) return headerKind.contentLength;
+      return equals(buffer, at, 14, 'http2-settings') ? headerKind.hop : headerKind.other;
+    case 16:
+      return equals(buffer, at, 16, 'proxy-connection') ? headerKind.hop : headerKind.other;
+    case 17:
+      return equals(buffer, at, 17, 'transfer-encoding')
+        ? headerKind.transferEncoding
+        : headerKind.other;
+    default:
+      return headerKind.other;
+  }
+}
+
+/** Bytes against a lower-case name. No token and no value holds a CR, the only byte that | 32 would make a dash. */
+export function equals(buffer: Uint8Array, at: number, length: number, lowerCase: string): boolean {
+  if (length !== lowerCase.length) return false;
+  for (let i = 0; i < length; i++) {
+    if (((buffer[at + i] as number) | 32) !== lowerCase.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** 1*DIGIT below 2^53, or -1. */
+export function readLength(buffer: Uint8Array, start: number, end: number): number {
+  if (start === end || end - start > 15) return -1;
+  // `010` is 8 to those who read it as a number of a program.
+  if (buffer[start] === 48 && end - start > 1) return -1;
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    const byte = buffer[i] as number;
+    if (byte < 48 || byte > 57) return -1;
+    length = length * 10 + byte - 48;
+  }
+  return length;
+}

@@ -1,0 +1,26 @@
+/** Sockets become wires, and sockets again. */
+import type { Socket } from 'node:net';
+import { HandleWire } from './handle-wire.js';
+import { handleOf } from './stream-handle.js';
+import { StreamWire } from './stream-wire.js';
+import type { Wire, WireUser } from './wire.js';
+
+/** Lets go of a socket again, for somebody who wraps it: `first` is what was read from it already. */
+export function letGo(wire: Wire, first: Buffer): Socket {
+  wire['release']();
+  const { socket } = wire;
+  socket.removeAllListeners('error');
+  socket.removeAllListeners('close');
+  socket.on('error', () => undefined);
+  socket.unshift(first);
+  return socket;
+}
+
+/** Takes over an accepted or connected socket that nobody reads from yet; reading begins with resume(). */
+export function takeOver(socket: Socket, user: WireUser): Wire {
+  const handle = handleOf(socket);
+  const wire = handle ? new HandleWire(socket, handle, user) : new StreamWire(socket, user);
+  socket.on('error', (error: NodeJS.ErrnoException) => wire['lost'](error.code ?? error.message));
+  socket.on('close', () => wire['lost'](undefined));
+  return wire;
+}
