@@ -296,9 +296,10 @@ test('upgrades, then passes bytes both ways until both have ended', async () => 
   );
   expect(heard).toContain('connection: upgrade');
   expect(heard).toContain('upgrade: websocket');
-  expect(text).toBe(
+  // On a busy machine both pieces are one read.
+  expect(text.replace('echo:two', 'two')).toBe(
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nconnection: upgrade\r\n\r\n' +
-      'helloecho:oneecho:twobye<end>',
+      'helloecho:onetwobye<end>',
   );
   await own.stop();
   await server.close();
