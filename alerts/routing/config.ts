@@ -10,6 +10,7 @@ import {
 } from '../../base/yaml.js';
 import { problemsOfConfig } from './config-checks.js';
 import { kindOfKey } from './integrations.js';
+import { problemsOfTemplates } from './templates.js';
 
 export interface AmRoute {
   receiver?: string | undefined;
@@ -166,7 +167,10 @@ function check(file: string, documents: YamlDocument[]): AmConfig {
     throw new UserError({ place: second.placeOf([]), message: 'a second document in the file' });
   }
   const config = checkYaml(document, configSchema) as AmConfig;
-  const problems = problemsOfConfig(config, document);
+  const problems = [
+    ...problemsOfConfig(config, document),
+    ...problemsOfTemplates(config, document),
+  ];
   if (problems.length > 0) throw new UserError(problems);
   return config;
 }

@@ -1,4 +1,4 @@
-/** Prometheus's rule files, read as strictly as Prometheus does, each mistake with its place. */
+/** Prometheus's rule files, and Kubernetes' PrometheusRule objects, read as strictly as Prometheus does, each mistake with its place. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
@@ -73,6 +73,14 @@ const fileSchema = z.strictObject({
   ).optional(),
 });
 
+const objectSchema = z.strictObject({
+  apiVersion: z.string().regex(/^monitoring\.coreos\.com\//, 'expected monitoring.coreos.com/v1'),
+  kind: z.string(),
+  metadata: z.unknown().optional(),
+  spec: fileSchema,
+  status: z.unknown().optional(),
+});
+
 type RawRule = z.output<typeof ruleSchema>;
 
 export function readRuleFile(file: string, options: ReadOptions = {}): ReadGroup[] {
@@ -84,8 +92,9 @@ export function readRuleText(file: string, text: string, options: ReadOptions = 
 }
 
 function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions): ReadGroup[] {
-  const [document, second] = documents;
-  if (!document) return [];
+  const [first, ...more] = documents;
+  if (!first) return [];
+  const second = more.find((document) => !isObject(first) || !isObject(document));
   if (second) {
     throw new UserError({
       place: second.placeOf([]),
@@ -93,11 +102,29 @@ function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions)
       expected: 'one document with groups',
     });
   }
-  const value = checkYaml(document, fileSchema);
+  return documents.flatMap((document) =>
+    isObject(document)
+      ? groupsIn(document, ['spec'], checkYaml(document, objectSchema).spec, file, options)
+      : groupsIn(document, [], checkYaml(document, fileSchema), file, options),
+  );
+}
+
+/** Whether it is a PrometheusRule of Kubernetes: its `spec` is a rule file. */
+const isObject = ({ value }: YamlDocument): boolean =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'PrometheusRule';
+
+function groupsIn(
+  document: YamlDocument,
+  root: Path,
+  value: z.output<typeof fileSchema>,
+  file: string,
+  options: ReadOptions,
+): ReadGroup[] {
   const problems: Problem[] = [];
   const names = new Set<string>();
   const groups = (value.groups ?? []).map((group, i): ReadGroup => {
-    const place = document.placeOf(['groups', i, 'name']);
+    const own: Path = [...root, 'groups', i];
+    const place = document.placeOf([...own, 'name']);
     if (group.name === '') problems.push({ place, message: 'the group has no name' });
     if (names.has(group.name)) {
       problems.push({ place, message: `groupname: "${group.name}" is repeated in the same file` });
@@ -105,7 +132,7 @@ function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions)
     names.add(group.name);
     for (const name of Object.keys(group.labels ?? {})) {
       if (isName(name) && name !== '__name__') continue;
-      const at = document.placeOfKey(['groups', i, 'labels', name]);
+      const at = document.placeOfKey([...own, 'labels', name]);
       problems.push({ place: at, message: `invalid label name: ${name}` });
     }
     return {
@@ -116,7 +143,7 @@ function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions)
       // Below 0 is no limit, as 0 is.
       limit: Math.max(0, Number(group.limit ?? 0)),
       rules: (group.rules ?? []).map((raw, j) => {
-        const path = ['groups', i, 'rules', j];
+        const path = [...own, 'rules', j];
         problems.push(...problemsOfRule(document, path, raw, options));
         return {
           rule: ruleOf(raw, group.labels ?? {}),

@@ -78,6 +78,16 @@ const refusals: [string, [string, string], string][] = [
     '11:56: app_token_file beside api_url',
   ],
   [
+    'a function that no template has',
+    ['name: b', "name: b\n    sns_configs: [{ topic_arn: a, message: '{{ .Status | upper }}' }]"],
+    '11:58: bad template: function "upper" not defined',
+  ],
+  [
+    'a template that nobody defines',
+    ['name: b', `name: b\n    sns_configs: [{ topic_arn: a, message: '{{ template "x" . }}' }]`],
+    "11:48: no template 'x' is defined",
+  ],
+  [
     'an unknown field for all',
     ['route:\n', 'global: { slack_url: secret }\nroute:\n'],
     "1:22: unknown field 'slack_url' in global",

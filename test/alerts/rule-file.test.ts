@@ -72,3 +72,20 @@ test.each([
   }
   expect(said).toContain(message);
 });
+
+const object = (spec: string): string =>
+  `apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: { name: a }\nspec:\n${spec}`;
+
+test('PrometheusRule objects of Kubernetes are read, several in a file, with their places', () => {
+  const group = (name: string): string =>
+    object(`  groups:\n  - name: ${name}\n    rules:\n    - { alert: Down, expr: up == 0 }\n`);
+  const read = readRuleText('r.yaml', `${group('a')}---\n${group('b')}`);
+  expect(read.map((g) => g.name)).toEqual(['a', 'b']);
+  expect(read[1]?.rules[0]?.placeInExpr(3)).toEqual({ file: 'r.yaml', line: 17, column: 31 });
+  expect(() => readRuleText('r.yaml', `groups: []\n---\n${group('b')}`)).toThrow(
+    'r.yaml:3:1: a second document in a rule file',
+  );
+  expect(() => readRuleText('r.yaml', object('  rules: []\n'))).toThrow(
+    "r.yaml:5:3: unknown field 'rules' in spec",
+  );
+});
