@@ -27,6 +27,17 @@ export function styleFor(stream: NodeJS.WriteStream): Style {
   };
 }
 
+/**
+ * One line of whatever came from elsewhere: it moves no cursor, hides nothing and is read in the order it is written.
+ * Control characters become spaces, all but this file's own colours.
+ */
+export const printable = (line: string): string =>
+  line.replaceAll(
+    // eslint-disable-next-line no-control-regex
+    /\u001b(?!\[(?:1|2|22|3[1-4]|39)m)|[\u0000-\u001a\u001c-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    ' ',
+  );
+
 /** `1 file`, `2 files`. */
 export const counted = (count: number, noun: string): string =>
   `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -68,13 +79,14 @@ export class Progress {
     if (!this.#stream.isTTY || text === this.#last) return;
     this.#last = text;
     this.#live = true;
-    this.#stream.write(`\r\u001b[K${cut(text, this.#stream.columns)}`);
+    this.#stream.write(`\r\u001b[K${cut(printable(text), this.#stream.columns)}`);
   }
 
   /** A line that stays. */
   line(text: string): void {
     this.clear();
-    this.#stream.write(`${text}\n`);
+    const lines = text.split('\n').map(printable);
+    this.#stream.write(`${lines.join('\n')}\n`);
   }
 
   clear(): void {

@@ -1,4 +1,4 @@
-/** Prometheus's rule files, and Kubernetes' PrometheusRule objects, read as strictly as Prometheus does, each mistake with its place. */
+/** Prometheus's rule files and Kubernetes' PrometheusRule objects, read as strictly as Prometheus does. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';

@@ -59,9 +59,11 @@ export async function startPrometheus(
   clock: Clock = realClock,
 ): Promise<Watch> {
   let fallback = !isOlder;
+  const own = options.alertmanager && readOwnAlertmanager(options.alertmanager);
+  for (const remark of own?.remarks ?? []) options.say?.(remark);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startOnce(options, clock, fallback);
+      return await startOnce(options, own, clock, fallback);
     } catch (error) {
       if (fallback && messageOf(error).includes(`field ${fallbackField} not found`)) {
         isOlder = true;
@@ -75,9 +77,12 @@ export async function startPrometheus(
   }
 }
 
-async function startOnce(options: WatchOptions, clock: Clock, fallback: boolean): Promise<Watch> {
-  const own = options.alertmanager && readOwnAlertmanager(options.alertmanager);
-  for (const remark of own?.remarks ?? []) options.say?.(remark);
+async function startOnce(
+  options: WatchOptions,
+  own: OwnAlertmanager | undefined,
+  clock: Clock,
+  fallback: boolean,
+): Promise<Watch> {
   const programs = {
     prometheus: requireTool('prometheus'),
     alertmanager: requireTool('alertmanager'),

@@ -62,6 +62,7 @@ import {
   worst,
 } from './day-record.js';
 import { alertEvent, alertEvents, inOrder } from './timeline.js';
+import { unscraped } from './unscraped.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export interface GameDayView {
@@ -265,6 +266,7 @@ class GameDay {
         `${loadText(load)}, watched by ${watch.version}, ` +
         `time scale ${scaleText(timing.timeScale)}`,
     );
+    for (const line of await unscraped(watch)) view.line(`  ${line}`);
   }
 
   #lifetimeOf(scenario: Scenario): number {

@@ -14,7 +14,18 @@ export const identifier = z
   .string()
   .regex(/^[a-z][a-z0-9-]*$/, { error: 'expected lower case letters, digits and dashes' });
 
-export const text = z.string({ error: 'expected a text' }).min(1, { error: 'expected some text' });
+/** Of several lines at most; what moves a terminal's cursor or turns the order of reading is no text. */
+export const text = z
+  .string({ error: 'expected a text' })
+  .min(1, { error: 'expected some text' })
+  .refine(
+    (value) =>
+      // eslint-disable-next-line no-control-regex
+      !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(
+        value,
+      ),
+    { error: 'expected a text without control characters' },
+  );
 
 export const clientMeasures = [
   'errorRatio',

@@ -1,5 +1,5 @@
 /** The end of a game day in a terminal: the verdict, each alert against its deadline, and where to read on. */
-import type { Style } from '../../base/terminal.js';
+import { printable, type Style } from '../../base/terminal.js';
 import { headlineOf, summaryLines } from '../headline.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord, Verdict } from '../record.js';
 import {
@@ -42,13 +42,8 @@ export function terminalSummary(
   ];
   if (paths.report !== undefined) lines.push('', `  report      ${style.blue(paths.report)}`);
   if (paths.postmortem !== undefined) lines.push(`  postmortem  ${style.blue(paths.postmortem)}`);
-  return `${lines.map(clean).join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
-
-/** Labels and texts of a system under test must not move the cursor; colours are ours. */
-const clean = (line: string): string =>
-  // eslint-disable-next-line no-control-regex
-  line.replaceAll(/\u001b(?!\[\d+m)|[\u0000-\u001a\u001c-\u001f\u007f-\u009f]/g, ' ');
 
 function scenarioLines(s: ScenarioRecord, style: Style): string[] {
   const paint = colour(style, s.verdict);

@@ -109,6 +109,11 @@ test.each([
     "no arm 'first'; expected no arm: this scenario has none",
   ],
   [
+    'abort:\n  - { name: down,',
+    'abort:\n  - { name: "\\e[8mdown",',
+    's.yaml:19:13: abort.0.name: expected a text without control characters',
+  ],
+  [
     'abort:\n  - { name: down, client: errorRatio, above: 0.5 }',
     'abort: []',
     's.yaml:18:8: abort: expected at least one condition',
