@@ -47,7 +47,7 @@ export class Http1Upstream {
     if (!hasBody) this.localEnded = true;
     this.#try = openTry(
       endpoint,
-      { ...requestOf(fields, hasBody), isCarried: user.isCarried },
+      requestOf(fields, hasBody, user.isCarried),
       new Answer(this, user),
     );
   }
@@ -163,7 +163,12 @@ function answerFields(status: number, headers: readonly string[]): Field[] {
 }
 
 /** Fields as another protocol wants them. */
-export function requestOf(fields: readonly Field[], hasBody: boolean): TryRequest {
+export function requestOf(
+  fields: readonly Field[],
+  hasBody: boolean,
+  isCarried = false,
+): TryRequest {
+  const headers: string[] = [];
   const request = {
     method: '',
     scheme: '',
@@ -171,8 +176,9 @@ export function requestOf(fields: readonly Field[], hasBody: boolean): TryReques
     path: '',
     hasBody,
     acceptsTrailers: false,
+    isCarried,
+    headers,
   };
-  const headers: string[] = [];
   let cookie = '';
   for (const field of fields) {
     const { name, value } = field;
@@ -201,7 +207,7 @@ export function requestOf(fields: readonly Field[], hasBody: boolean): TryReques
     }
   }
   if (cookie !== '') headers.push('cookie', cookie);
-  return { ...request, headers };
+  return request;
 }
 
 export function listOf(fields: readonly Field[]): string[] {

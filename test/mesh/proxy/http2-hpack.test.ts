@@ -268,3 +268,21 @@ test('names and values are judged once, when they are decoded', () => {
   expect(literal(':protocol', 'websocket').role).toBe(role.unknownPseudo);
   expect(literal('connection', 'close').role).toBe(role.connectionSpecific);
 });
+
+test('what HTTP/1.1 says again and again gets a place in tables; what a table would help to guess does not', () => {
+  const encoded = (name: string): number => {
+    const encoder = new HpackEncoder();
+    const out = Buffer.alloc(200);
+    let bytes = 0;
+    // Made anew each time, as a translation does.
+    for (let i = 0; i < 4; i++)
+      bytes = encoder.field(makeField(name, 'some-value-of-it', false), out, 0);
+    return bytes;
+  };
+  expect(encoded('x-recurring')).toBe(1);
+  for (const name of ['cookie', 'set-cookie', 'authorization', 'x-api-key', 'x-csrf-token'])
+    expect([name, encoded(name) > 16]).toEqual([name, true]);
+  // Of one place each, and not more than there are.
+  for (let i = 0; i < 3 * maxInterned; i++) makeField('x-many', String(i), false);
+  expect(encoded('x-recurring')).toBe(1);
+});

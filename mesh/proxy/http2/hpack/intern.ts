@@ -33,13 +33,30 @@ export function intern(field: Field): Field {
   return field;
 }
 
-/** A field of our own making; `constant` ones recur and are worth a place in the peers' tables. */
-export function makeField(name: string, value: string, constant: boolean): Field {
+/** Texts of fields that were made once. */
+const madeOnce = new Set<string>();
+const maxMadeOnce = 2048;
+
+function comesAgain(key: string): boolean {
+  if (madeOnce.has(key)) return true;
+  if (madeOnce.size >= maxMadeOnce) madeOnce.clear();
+  madeOnce.add(key);
+  return false;
+}
+
+/**
+ * A field of our own making. `constant` ones recur and are worth a place in the peers' tables; so are, from the second
+ * time on, others (of HTTP/1.1, which says the same again and again), unless a table would help to guess them.
+ */
+export function makeField(name: string, value: string, isConstant: boolean): Field {
   const fixed = staticField(name, value);
   if (fixed) return fixed;
-  if (constant) {
-    const known = byText.get(`${name}\n${value}`);
+  let constant = isConstant;
+  if (constant || mayRecur(name, value)) {
+    const key = `${name}\n${value}`;
+    const known = byText.get(key);
     if (known) return known;
+    constant ||= comesAgain(key);
   }
   const named = roleOfName(name);
   const field = new Field(
@@ -51,6 +68,28 @@ export function makeField(name: string, value: string, constant: boolean): Field
     0,
   );
   return constant ? intern(field) : field;
+}
+
+/** Of name and value: what is remembered has a bound. */
+const maxRecurring = 160;
+const guessable = /cookie|auth|token|secret|key|session|csrf|password/;
+
+const mayRecur = (name: string, value: string): boolean =>
+  name.length + value.length <= maxRecurring &&
+  name.charCodeAt(0) !== 58 /* : */ &&
+  !isGuessable(name);
+
+/** By name, since there are few. */
+const guessables = new Map<string, boolean>();
+
+function isGuessable(name: string): boolean {
+  let known = guessables.get(name);
+  if (known === undefined) {
+    if (guessables.size >= 1024) guessables.clear();
+    known = guessable.test(name);
+    guessables.set(name, known);
+  }
+  return known;
 }
 
 /** RFC 7541, 7.1.3: what a table would help to guess. */
