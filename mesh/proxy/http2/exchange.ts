@@ -48,6 +48,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   readonly #serving: Serving;
   readonly #head: RequestHead;
   readonly #down: Stream;
+  /** Only a peer's proxy may say so: an app has no identity. */
+  readonly isCarried: boolean;
   readonly #tries: Tries<Flow>;
   #up: Upstream | undefined;
   /** The destination speaks no HTTP/2. */
@@ -89,6 +91,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#parts = parts;
     this.#serving = serving;
     this.#head = head;
+    this.isCarried = head.isCarried && serving.peerIdentity !== undefined;
     this.#down = down;
     this.#requestEnded = down.remoteEnded;
     this.#tries = new Tries<Flow>(this, parts.deadlines);
@@ -122,15 +125,12 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   get peerAddress(): string {
     return this.#serving.peerAddress;
   }
-  get share(): string {
-    return this.#down.connection.name;
+  /** One that rides stands for a connection of its own, as it would have without. */
+  get share(): string | undefined {
+    return this.isCarried ? undefined : this.#down.connection.name;
   }
   get tls(): TlsLabel {
     return this.#serving.tls;
-  }
-  /** Only a peer's proxy may say so; an app has no identity here. */
-  get isCarried(): boolean {
-    return this.#head.isCarried && this.#serving.peerIdentity !== undefined;
   }
 
   header(name: string): string | undefined {

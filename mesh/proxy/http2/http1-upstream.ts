@@ -13,7 +13,7 @@ export interface Http1UpstreamUser {
   readonly peerIdentity: string | undefined;
   readonly peerAddress: string;
   /** The connection that it came on. */
-  readonly share: string;
+  readonly share: string | undefined;
   /** It came in HTTP/1.1, before a peer's proxy. */
   readonly isCarried: boolean;
   onHead(up: Http1Upstream, status: number, fields: Field[], ended: boolean): void;
@@ -124,7 +124,7 @@ class Answer implements TryHandler {
     return this.#user.peerIdentity ?? this.#user.peerAddress;
   }
 
-  get share(): string {
+  get share(): string | undefined {
     return this.#user.share;
   }
 

@@ -333,11 +333,11 @@ test('an upgrade stays on HTTP/1.1, beside requests that ride', async () => {
 // How many connections, and what ends with whom.
 
 test.each([
-  ['http2', 1, 3],
-  ['http1', 10, 400],
+  [900, 'http2', 1, 3],
+  [200, 'http1', 10, 200],
 ] as const)(
-  '400 clients at once on %s need %i to %i handshakes, and none fails',
-  async (transport, least, most) => {
+  '%i clients at once on %s need %i to %i handshakes, and none fails',
+  async (clients, transport, least, most) => {
     const app = await rawServer((socket) => {
       socket.on('data', () =>
         setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), 200),
@@ -346,7 +346,7 @@ test.each([
     open.push(() => app.close());
     const { outside, handshakes } = await pair(app.port, { transport });
     const all = await Promise.all(
-      Array.from({ length: 400 }, () => say(outside.outbound, get, { limitMs: 20_000 })),
+      Array.from({ length: clients }, () => say(outside.outbound, get, { limitMs: 20_000 })),
     );
     expect(all.filter((text) => !text.startsWith('HTTP/1.1 200 OK'))).toEqual([]);
     const count = await handshakes();
