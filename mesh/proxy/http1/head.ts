@@ -31,8 +31,6 @@ const enum At {
 }
 
 const maxFields = 256;
-const versionText = 'HTTP/1.';
-
 export const needMore = -1;
 export const broken = -2;
 
@@ -50,7 +48,6 @@ export class Head {
   kinds = new Uint8Array(16);
   count = 0;
   error: HeadError | undefined;
-
   #text = '';
   /** Of a response, until its text is asked for: where its bytes are. */
   #source: Uint8Array | undefined;
@@ -59,6 +56,7 @@ export class Head {
   to = 0;
   method = '';
   #methodEnd = 0;
+  #targetEnd = 0;
   target = '';
   /** Where the first field begins. */
   fieldsStart = 0;
@@ -178,7 +176,7 @@ export class Head {
         case At.StatusVersion: {
           const offset = i - start - this.#mark;
           if (offset < 7) {
-            if (byte !== versionText.charCodeAt(offset)) {
+            if (byte !== 'HTTP/1.'.charCodeAt(offset)) {
               if (offset === 5 && ((classes[byte] as number) & digit) !== 0) {
                 return this.#fail(headErrors.unsupportedVersion);
               }
@@ -300,8 +298,6 @@ export class Head {
     this.#state = state;
     return needMore;
   }
-
-  #targetEnd = 0;
 
   #fail(error: HeadError): number {
     this.error = error;

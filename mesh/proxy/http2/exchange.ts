@@ -37,10 +37,7 @@ export type Upstream = Stream | Http1Upstream;
  */
 const holdMs = 10;
 
-/**
- * A body up to this size is kept even where no retry is configured: a request that was certainly
- * not processed (the endpoint is going away) may be sent again, whatever its method.
- */
+/** Kept even where no retry is configured: what was certainly not processed may be sent again, whatever its method. */
 const leastKeepBytes = 16 * 1024;
 
 export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flow> {
