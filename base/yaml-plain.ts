@@ -1,5 +1,5 @@
 /**
- * The plain part of YAML, read by the line: block maps and sequences of one-line scalars. Large files of it are common
+ * The plain part of YAML, read by the line: block maps and sequences of one-line and literal scalars. Large files of it are common
  * (a thousand SLOs, a registry) and a general parser spends most of a run on them. Whatever is not plain is not
  * guessed at but left to the general parser, and a test holds the two to the same values.
  */
@@ -17,16 +17,60 @@ const keywords = /^(?:null|Null|NULL|true|True|TRUE|false|False|FALSE)$/;
 interface Line {
   indent: number;
   text: string;
+  /** Of its first character in the text. */
+  offset: number;
+  /** Counted from 0. */
+  number: number;
 }
 
-/** The values of all documents, or undefined where the text is more than plain (or wrong). */
-export function readPlainYaml(text: string): unknown[] | undefined {
+/** Where the fields of each map and the items of each sequence begin: of a field the key, then the value. */
+type Offsets = Map<object, number[]>;
+
+/** One document, and where everything in it stands. */
+export class PlainDocument {
+  readonly value: unknown;
+  readonly #offsets: Offsets;
+  readonly #start: number;
+
+  constructor(value: unknown, offsets: Offsets, start: number) {
+    this.value = value;
+    this.#offsets = offsets;
+    this.#start = start;
+  }
+
+  /** Offsets of the value at the path and of its key; undefined where nothing is written there. */
+  find(path: readonly (string | number)[]): { key?: number; value: number } | undefined {
+    let found: { key?: number; value: number } = { value: this.#start };
+    let node = this.value;
+    for (const step of path) {
+      const offsets = typeof node === 'object' && node !== null && this.#offsets.get(node);
+      if (!offsets) return undefined;
+      const isList = Array.isArray(node);
+      const at = isList ? Number(step) : Object.keys(node as object).indexOf(String(step));
+      const offset = offsets[isList ? at : 2 * at + 1];
+      if (offset === undefined) return undefined;
+      found = isList ? { value: offset } : { key: offsets[2 * at] as number, value: offset };
+      node = (node as Record<string | number, unknown>)[step];
+    }
+    return found;
+  }
+}
+
+/**
+ * All documents, or undefined where the text is more than plain (or wrong); with `texts` every scalar stays the text
+ * that was written.
+ */
+export function readPlainDocuments(text: string, texts: boolean): PlainDocument[] | undefined {
   // Printable ASCII and line feeds; anything else has rules of its own.
   if (/[^\n\x20-\x7e]/.test(text)) return undefined;
   try {
     const documents: Line[][] = [[]];
     let began = false;
-    for (const raw of text.split('\n')) {
+    const raws = text.split('\n');
+    let start = 0;
+    for (const [number, raw] of raws.entries()) {
+      const offset = start + raw.search(/\S/);
+      start += raw.length + 1;
       if (raw === '---') {
         const empty = (documents.at(-1) as Line[]).length === 0;
         // Nothing between two rules is a document of its own.
@@ -38,10 +82,13 @@ export function readPlainYaml(text: string): unknown[] | undefined {
       if (/^(?:---|\.\.\.)/.test(raw)) return undefined;
       const trimmed = raw.trim();
       if (trimmed === '' || trimmed.startsWith('#')) continue;
-      (documents.at(-1) as Line[]).push({ indent: raw.search(/\S/), text: trimmed });
+      const indent = raw.search(/\S/);
+      (documents.at(-1) as Line[]).push({ indent, text: trimmed, offset, number });
     }
     if (began && (documents.at(-1) as Line[]).length === 0) return undefined;
-    return documents.filter((d) => d.length > 0).map((lines) => new Reader(lines).document());
+    return documents
+      .filter((d) => d.length > 0)
+      .map((lines) => new Reader(lines, raws, texts).document());
   } catch (error) {
     if (error instanceof NotPlain) return undefined;
     throw error;
@@ -50,16 +97,26 @@ export function readPlainYaml(text: string): unknown[] | undefined {
 
 class Reader {
   readonly #lines: Line[];
+  readonly #raws: readonly string[];
+  readonly #scalar: (text: string) => unknown;
+  readonly #texts: boolean;
+  readonly #offsets: Offsets = new Map();
   #at = 0;
 
-  constructor(lines: Line[]) {
+  constructor(lines: Line[], raws: readonly string[], texts: boolean) {
     this.#lines = lines;
+    this.#raws = raws;
+    this.#texts = texts;
+    this.#scalar = texts ? textScalar : scalar;
   }
 
-  document(): unknown {
-    const value = this.#block((this.#lines[0] as Line).indent);
+  document(): PlainDocument {
+    const first = this.#lines[0] as Line;
+    // Further in, the general parser counts its place in a way of its own.
+    if (first.indent > 0) throw new NotPlain();
+    const value = this.#block(0);
     if (this.#at < this.#lines.length) throw new NotPlain();
-    return value;
+    return new PlainDocument(value, this.#offsets, first.offset);
   }
 
   #block(indent: number): unknown {
@@ -70,42 +127,81 @@ class Reader {
 
   #sequence(indent: number): unknown[] {
     const items: unknown[] = [];
+    const offsets: number[] = [];
+    this.#offsets.set(items, offsets);
     for (;;) {
       const line = this.#lines[this.#at];
       if (!line || line.indent < indent || !isItem(line.text)) return items;
       if (line.indent > indent) throw new NotPlain();
       const rest = line.text.slice(1).trimStart();
       if (rest === '' || isItem(rest)) throw new NotPlain();
+      const skipped = line.text.length - rest.length;
+      offsets.push(line.offset + skipped);
       if (keyPattern.test(rest)) {
         // The dash is as good as spaces: what follows is the first line of a map further in.
-        const inner = indent + line.text.length - rest.length;
-        this.#lines[this.#at] = { indent: inner, text: rest };
+        const inner = indent + skipped;
+        const { offset, number } = line;
+        this.#lines[this.#at] = { indent: inner, text: rest, offset: offset + skipped, number };
         items.push(this.#map(inner));
       } else {
         this.#at++;
-        items.push(scalar(rest));
+        items.push(this.#scalar(rest));
       }
     }
   }
 
   #map(indent: number): Record<string, unknown> {
     const map: Record<string, unknown> = {};
+    const offsets: number[] = [];
+    this.#offsets.set(map, offsets);
     for (;;) {
       const line = this.#lines[this.#at];
       if (!line || line.indent < indent) return map;
       const match = keyPattern.exec(line.text);
       if (line.indent > indent || !match) throw new NotPlain();
-      const key = match[1] as string;
+      const [whole, key, written] = match as unknown as [string, string, string | undefined];
       if (Object.hasOwn(map, key) || key === '__proto__' || keywords.test(key))
         throw new NotPlain();
       this.#at++;
       const next = this.#lines[this.#at];
-      if (match[2] !== undefined) map[key] = scalar(match[2]);
-      else if (next && next.indent > indent) map[key] = this.#block(next.indent);
-      else if (next && next.indent === indent && isItem(next.text))
-        map[key] = this.#sequence(indent);
-      else map[key] = null;
+      offsets.push(line.offset, line.offset + whole.length - (written?.length ?? 0));
+      if (written === '|' || written === '|-') {
+        map[key] = this.#literal(line, indent) + (written === '|' ? '\n' : '');
+        continue;
+      }
+      if (written !== undefined) {
+        map[key] = this.#scalar(written);
+        continue;
+      }
+      const isBelow = next && next.indent > indent;
+      if (!isBelow && !(next && next.indent === indent && isItem(next.text))) {
+        // Nothing: whether it is null or an empty text, and where it stands, is for the general parser.
+        if (this.#texts) throw new NotPlain();
+        map[key] = null;
+        continue;
+      }
+      offsets[offsets.length - 1] = next.offset;
+      map[key] = isBelow ? this.#block(next.indent) : this.#sequence(indent);
     }
+  }
+
+  /** The lines below the header that are further in than the map; the first says how far. */
+  #literal(header: Line, indent: number): string {
+    let end = header.number + 1;
+    const indentOf = (raw: string): number => raw.search(/\S/);
+    const goesOn = (raw: string | undefined): boolean =>
+      raw !== undefined && (raw.trim() === '' || indentOf(raw) > indent);
+    while (goesOn(this.#raws[end])) end++;
+    const lines = this.#raws.slice(header.number + 1, end);
+    while (lines.at(-1)?.trim() === '') lines.pop();
+    const [first = ''] = lines;
+    const inner = indentOf(first);
+    if (inner < 0) throw new NotPlain();
+    for (const raw of lines) {
+      if (raw.trim() === '' ? raw.length > inner : indentOf(raw) < inner) throw new NotPlain();
+    }
+    while ((this.#lines[this.#at]?.number ?? Infinity) < end) this.#at++;
+    return lines.map((raw) => raw.slice(inner)).join('\n');
   }
 }
 
@@ -126,5 +222,17 @@ function scalar(text: string): unknown {
     const word = text.toLowerCase();
     return word === 'null' ? null : word === 'true';
   }
+  return text;
+}
+
+const specialText = /^[{[\]}&*!|>@`%#,?:'"]|^-(?: |$)|: |:$| #/;
+
+/** Every scalar as it was written: as Go reads into strings. */
+function textScalar(text: string): unknown {
+  if (doubleQuoted.test(text)) return JSON.parse(text) as unknown;
+  if (singleQuoted.test(text)) return text.slice(1, -1).replaceAll("''", "'");
+  if (text === '{}') return {};
+  if (text === '[]') return [];
+  if (specialText.test(text)) throw new NotPlain();
   return text;
 }

@@ -11,7 +11,7 @@ import {
 } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
-import { readPlainYaml } from './yaml-plain.js';
+import { type PlainDocument, readPlainDocuments } from './yaml-plain.js';
 
 export type Path = readonly (string | number)[];
 
@@ -20,25 +20,34 @@ interface YamlNodes {
   lines: LineCounter;
 }
 
+/** A document that was read by the line, with the text in which its places are counted. */
+interface PlainSource {
+  document: PlainDocument;
+  text: string;
+  lines: () => LineCounter;
+}
+
 /** One YAML document with the places of its nodes. */
 export class YamlDocument {
   readonly file: string;
   readonly value: unknown;
-  readonly #nodes: () => YamlNodes;
+  readonly nodes: () => YamlNodes;
+  readonly #plain: PlainSource | undefined;
 
-  /** The nodes are asked for when the first place is. */
-  constructor(file: string, value: unknown, nodes: () => YamlNodes) {
+  /** The nodes are asked for when a place is that a plain source does not have. */
+  constructor(file: string, value: unknown, nodes: () => YamlNodes, plain?: PlainSource) {
     this.file = file;
     this.value = value;
-    this.#nodes = nodes;
+    this.nodes = nodes;
+    this.#plain = plain;
   }
 
   get #document(): Document {
-    return this.#nodes().document;
+    return this.nodes().document;
   }
 
   get #lines(): LineCounter {
-    return this.#nodes().lines;
+    return this.nodes().lines;
   }
 
   /** The scalar at `path` as it was written: `1.0`, which as a number is 1. Undefined where there is no scalar. */
@@ -63,11 +72,13 @@ export class YamlDocument {
       const isText = typeof value !== 'number' && typeof value !== 'boolean';
       return !below || isText ? value : (this.textOf(path) ?? String(value));
     };
-    return new YamlDocument(this.file, go(this.value, [], false), this.#nodes);
+    return new YamlDocument(this.file, go(this.value, [], false), this.nodes, this.#plain);
   }
 
   /** The place of the value at `path`, or of its nearest ancestor that is written down. */
   placeOf(path: Path): Place {
+    const plain = this.#plain?.document.find(path);
+    if (plain) return this.#at(plain.value);
     for (let length = path.length; length >= 0; length--) {
       const node =
         length === 0 ? this.#document.contents : this.#document.getIn(path.slice(0, length), true);
@@ -78,6 +89,8 @@ export class YamlDocument {
 
   /** The place of the key itself: where an unknown field is pointed at. */
   placeOfKey(path: Path): Place {
+    const plain = this.#plain?.document.find(path)?.key;
+    if (plain !== undefined) return this.#at(plain);
     const parent =
       path.length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, -1), true);
     const key = path[path.length - 1];
@@ -94,24 +107,37 @@ export class YamlDocument {
 
   /** The place of a character inside the scalar at `path` (for errors within a PromQL expression). */
   placeWithin(path: Path, offset: number): Place {
-    const node = this.#document.getIn(path, true);
-    if (!isNode(node) || !node.range) return this.placeOf(path);
-    const value = String((node as { value?: unknown }).value ?? '');
-    const type = (node as { type?: string }).type;
-    if (type === 'PLAIN' && !value.includes('\n')) return this.#at(node.range[0] + offset);
-    if (type === 'QUOTE_SINGLE' || type === 'QUOTE_DOUBLE')
-      return this.#at(node.range[0] + 1 + offset);
-    if (type === 'BLOCK_LITERAL') {
-      const before = value.slice(0, offset).split('\n');
-      const header = this.#at(node.range[0]);
-      const source = this.#document.toString === undefined ? 0 : this.#indentOf(path);
-      return {
-        file: this.file,
-        line: header.line + before.length,
-        column: source + (before[before.length - 1] ?? '').length + 1,
-      };
+    const { start, style, value } = this.#scalarAt(path);
+    if (start === undefined) return this.placeOf(path);
+    if (style === 'plain' && !value.includes('\n')) return this.#at(start + offset);
+    if (style === 'quoted') return this.#at(start + 1 + offset);
+    const header = this.#at(start);
+    if (style !== 'literal') return header;
+    const before = value.slice(0, offset).split('\n');
+    return {
+      file: this.file,
+      line: header.line + before.length,
+      column: this.#indentOf(path) + (before[before.length - 1] ?? '').length + 1,
+    };
+  }
+
+  #scalarAt(path: Path): { start?: number; style: string; value: string } {
+    const plain = this.#plain;
+    const start = plain?.document.find(path)?.value;
+    if (plain && start !== undefined) {
+      const first = plain.text[start] ?? '';
+      const style = first === '|' ? 'literal' : /["']/.test(first) ? 'quoted' : 'plain';
+      let value = plain.document.value;
+      for (const step of path) value = (value as Record<string | number, unknown>)[step];
+      if (typeof value === 'object') return { start, style: '', value: '' };
+      return { start, style, value: String(value) };
     }
-    return this.#at(node.range[0]);
+    const node = this.#document.getIn(path, true);
+    if (!isNode(node) || !node.range) return { style: '', value: '' };
+    const value = String((node as { value?: unknown }).value ?? '');
+    const type = (node as { type?: string }).type ?? '';
+    const style = yamlStyles[type] ?? '';
+    return { start: node.range[0], style, value };
   }
 
   #indentOf(path: Path): number {
@@ -120,10 +146,17 @@ export class YamlDocument {
   }
 
   #at(offset: number): Place {
-    const { line, col } = this.#lines.linePos(offset);
+    const { line, col } = (this.#plain?.lines() ?? this.#lines).linePos(offset);
     return { file: this.file, line: Math.max(1, line), column: Math.max(1, col) };
   }
 }
+
+const yamlStyles: Record<string, string> = {
+  PLAIN: 'plain',
+  QUOTE_SINGLE: 'quoted',
+  QUOTE_DOUBLE: 'quoted',
+  BLOCK_LITERAL: 'literal',
+};
 
 const maxBytes = 16 * 1024 * 1024;
 
@@ -141,11 +174,21 @@ export interface YamlOptions {
 export function parseYaml(file: string, text: string, options: YamlOptions = {}): YamlDocument[] {
   const { bytesMax = maxBytes } = options;
   if (text.length > bytesMax) throw tooLarge(file, bytesMax);
-  if (text.length > plainFromBytes && !options.texts) {
-    const values = readJsonText(text) ?? readPlainYaml(text);
+  if (text.length > plainFromBytes) {
     let parsed: YamlNodes[] | undefined;
-    const nodes = (i: number): YamlNodes => (parsed ??= parseNodes(file, text))[i] as YamlNodes;
-    if (values) return values.map((value, i) => new YamlDocument(file, value, () => nodes(i)));
+    const nodes = (i: number): YamlNodes =>
+      (parsed ??= parseNodes(file, text, options))[i] as YamlNodes;
+    const json = options.texts ? undefined : readJsonText(text);
+    if (json) return json.map((value, i) => new YamlDocument(file, value, () => nodes(i)));
+    let counted: LineCounter | undefined;
+    const lines = (): LineCounter => (counted ??= linesOf(text));
+    const plain = readPlainDocuments(text, options.texts ?? false);
+    if (plain) {
+      return plain.map(
+        (document, i) =>
+          new YamlDocument(file, document.value, () => nodes(i), { document, text, lines }),
+      );
+    }
   }
   return parseNodes(file, text, options).map((nodes) => {
     try {
@@ -155,6 +198,15 @@ export function parseYaml(file: string, text: string, options: YamlOptions = {})
       throw new UserError({ place: { file, line: 1, column: 1 }, message: messageOf(error) });
     }
   });
+}
+
+function linesOf(text: string): LineCounter {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
+    lines.addNewLine(at + 1);
+  }
+  return lines;
 }
 
 /** JSON is YAML, and forty times faster read as what it is. Undefined where it is not, or says a key twice. */

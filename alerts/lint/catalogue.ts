@@ -54,9 +54,12 @@ export class MetricCatalogue {
   readonly #metrics = new Map<string, MetricInfo>(ofPrometheus);
   /** Whether a name that is not in it is a mistake. */
   complete = false;
+  /** By name: the same few are asked for by every rule; '' for none. */
+  readonly #suggested = new Map<string, string>();
 
   add(name: string, info: MetricInfo = {}): void {
     const known = this.#metrics.get(name);
+    this.#suggested.clear();
     this.#metrics.set(name, {
       type: info.type ?? known?.type,
       // What is said to exist is not in doubt, however common its name.
@@ -88,6 +91,12 @@ export class MetricCatalogue {
   }
 
   suggest(name: string): string | undefined {
+    let known = this.#suggested.get(name);
+    if (known === undefined) this.#suggested.set(name, (known = this.#nearest(name) ?? ''));
+    return known === '' ? undefined : known;
+  }
+
+  #nearest(name: string): string | undefined {
     const part = suffixes.exec(name)?.[0] ?? '';
     const names = [...this.#metrics].flatMap(([n, info]) =>
       info.shared ? [] : info.type === 'histogram' && part !== '' ? [`${n}${part}`] : [n],

@@ -4,7 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { messageOf, type Place, type Problem, UserError } from '../../base/errors.js';
 import { parseYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { type Expr, parse, PromqlError } from '../../slo/promql/index.js';
-import { readRuleText } from '../rules/read.js';
+import { groupsOf } from '../rules/read.js';
 
 export interface LintRule {
   kind: 'alert' | 'record';
@@ -71,13 +71,13 @@ export function readLintText(file: string, text: string): LintFile {
     });
   }
   bound(result);
-  return { ...result, rules: result.rules, problems: isObject ? [] : problemsOf(file, text) };
+  return { ...result, rules: result.rules, problems: isObject ? [] : problemsOf(file, documents) };
 }
 
 /** What Prometheus says of the file; templates are looked at elsewhere. */
-function problemsOf(file: string, text: string): readonly Problem[] {
+function problemsOf(file: string, documents: readonly YamlDocument[]): readonly Problem[] {
   try {
-    readRuleText(file, text);
+    groupsOf(file, documents);
     return [];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -91,7 +91,12 @@ export function readRuleText(file: string, text: string, options: ReadOptions = 
   return groupsOf(file, parseYaml(file, text, { texts: true }), options);
 }
 
-function groupsOf(file: string, documents: YamlDocument[], options: ReadOptions): ReadGroup[] {
+/** Of a text that was parsed already, with scalars as texts. */
+export function groupsOf(
+  file: string,
+  documents: readonly YamlDocument[],
+  options: ReadOptions = {},
+): ReadGroup[] {
   const [first, ...more] = documents;
   if (!first) return [];
   const second = more.find((document) => !isObject(first) || !isObject(document));

@@ -1,9 +1,9 @@
 /** What the plain reader reads, the general parser reads the same; what it does not know it leaves alone. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
-import { readPlainYaml } from '../../base/yaml-plain.js';
-import { parseYaml } from '../../base/yaml.js';
+import { LineCounter, parseAllDocuments, stringify } from 'yaml';
+import { readPlainDocuments } from '../../base/yaml-plain.js';
+import { parseYaml, YamlDocument } from '../../base/yaml.js';
 
 const word = fc.constantFrom(
   'a',
@@ -22,6 +22,8 @@ const word = fc.constantFrom(
   'a #b',
   '',
   ' ',
+  'several\n  lines\n\nof text\n',
+  'sum(x)\n  / sum(y)',
   '- x',
   '*a',
   '&a',
@@ -54,12 +56,42 @@ const value = fc.letrec((tie) => ({
 })).node;
 
 function agree(text: string): void {
-  const plain = readPlainYaml(text);
-  if (plain === undefined) return;
-  const documents = parseAllDocuments(text);
-  const list = Array.isArray(documents) ? documents : [];
-  expect(list.flatMap((d) => d.errors)).toEqual([]);
-  expect(plain).toEqual(list.filter((d) => d.contents !== null).map((d) => d.toJS()));
+  for (const texts of [false, true]) {
+    const plain = readPlainDocuments(text, texts);
+    if (plain === undefined) continue;
+    const lines = new LineCounter();
+    const schema = texts ? { schema: 'failsafe' as const, merge: true } : {};
+    const parsed = parseAllDocuments(text, { lineCounter: lines, ...schema });
+    const documents = Array.isArray(parsed) ? parsed : [];
+    expect(documents.flatMap((d) => d.errors)).toEqual([]);
+    const written = documents.filter((d) => d.contents !== null);
+    expect(plain.map((d) => d.value)).toEqual(written.map((d) => d.toJS()));
+    plain.forEach((document, i) => {
+      const nodes = written[i] as (typeof documents)[number];
+      const own = new YamlDocument('f', document.value, () => ({ document: nodes, lines }));
+      const read = new YamlDocument('f', document.value, own.nodes, {
+        document,
+        text,
+        lines: () => lines,
+      });
+      for (const path of pathsIn(document.value)) {
+        expect(read.placeOf(path), path.join('.')).toEqual(own.placeOf(path));
+        expect(read.placeOfKey(path)).toEqual(own.placeOfKey(path));
+        expect(read.placeWithin(path, 1)).toEqual(own.placeWithin(path, 1));
+      }
+    });
+  }
+}
+
+function pathsIn(value: unknown, path: (string | number)[] = []): (string | number)[][] {
+  if (typeof value !== 'object' || value === null) return value === null ? [] : [path];
+  const keys = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
+  return [
+    path,
+    ...keys.flatMap((key) =>
+      pathsIn((value as Record<string | number, unknown>)[key], [...path, key]),
+    ),
+  ];
 }
 
 test('whatever is written', () => {
@@ -92,7 +124,7 @@ test('whatever lines are put together', () => {
 test('a large plain file still answers with places', () => {
   const items = Array.from({ length: 3000 }, (_, i) => `  - name: item-${i}\n    size: ${i}\n`);
   const text = `items:\n${items.join('')}`;
-  expect(readPlainYaml(text)).toBeDefined();
+  expect(readPlainDocuments(text, false)).toBeDefined();
   const [document] = parseYaml('big.yaml', text);
   expect(document?.placeOf(['items', 2999, 'size'])).toEqual({
     file: 'big.yaml',

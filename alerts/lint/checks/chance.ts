@@ -7,7 +7,7 @@ import { ownQueries } from '../../../slo/rules/own-queries.js';
 import { sloNames } from '../../../slo/index.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { type Check, metricOf, numberIn } from '../context.js';
-import { type LintRule, placeOfField } from '../source.js';
+import { type LintFile, type LintRule, placeOfField } from '../source.js';
 
 /** Recorded by our own rules and by Sloth's. */
 const burnName = /^slo:sli_error:ratio_rate(\w+)$/;
@@ -49,11 +49,18 @@ export const chanceChecks: Check = (rule, options, say) => {
 
 /** Whether the rules beside it count somebody's events, and not probes or moments, of which there are always many. */
 function countsEvents(rule: LintRule, slo: string): boolean {
-  const counters = rule.file.rules.find(
-    (r) => r.name === sloNames.counterSeen && r.labels[sloNames.sloLabel] === slo && r.expr,
-  );
-  return counters !== undefined && ownQueries(counters.text).bad.length > 0;
+  let bySlo = counters.get(rule.file);
+  if (!bySlo) {
+    const own = rule.file.rules.filter((r) => r.name === sloNames.counterSeen && r.expr);
+    bySlo = new Map(own.map((r) => [r.labels[sloNames.sloLabel] ?? '', r.text]));
+    counters.set(rule.file, bySlo);
+  }
+  const text = bySlo.get(slo);
+  return text !== undefined && ownQueries(text).bad.length > 0;
 }
+
+/** What each file records of its SLOs' counters, found once. */
+const counters = new WeakMap<LintFile, Map<string, string>>();
 
 const armsOf = (expr: Expr): Expr[] => flat(expr, 'or');
 

@@ -31,6 +31,7 @@ export function prepareNames(text: string): string {
   let offsetParens = 0;
   /** The last tokens: a sign and a word may stand between `offset` and its parenthesis. */
   let before: string[] = [];
+  const hasOffset = /offset/i.test(text);
   const tokens = [...text.matchAll(token)];
   const next = (i: number): string => {
     let j = i + 1;
@@ -44,14 +45,15 @@ export function prepareNames(text: string): string {
       result += word.startsWith('#') ? ' '.repeat(word.length) : word;
       return;
     }
-    const afterOffset = /offset([-+ ]*)(step|range|min_of|max_of)?$/.test(before.join(' '));
+    const afterOffset =
+      hasOffset && /offset([-+ ]*)(step|range|min_of|max_of)?$/.test(before.join(' '));
     if (word === '[') brackets++;
     if (word === ']') brackets = Math.max(0, brackets - 1);
     if (word === '(' && (offsetParens > 0 || afterOffset)) offsetParens++;
     if (word === ')') offsetParens = Math.max(0, offsetParens - 1);
     const inDuration = brackets > 0 || offsetParens > 0 || afterOffset;
     result += written(word, match.index, inDuration, next(i) === '(');
-    before = [...before, word.toLowerCase()].slice(-4);
+    if (hasOffset) before = [...before, word.toLowerCase()].slice(-4);
   });
   return result;
 }
