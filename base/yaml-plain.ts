@@ -1,7 +1,7 @@
 /**
- * The plain part of YAML, read by the line: block maps and sequences of one-line and literal scalars. Large files of it are common
- * (a thousand SLOs, a registry) and a general parser spends most of a run on them. Whatever is not plain is not
- * guessed at but left to the general parser, and a test holds the two to the same values.
+ * The plain part of YAML, read by the line: block maps and sequences of one-line and literal scalars. Large files of
+ * it are common (a thousand SLOs, a registry) and a general parser spends most of a run on them. Whatever is not plain
+ * is not guessed at but left to the general parser, and a test holds the two to the same values and places.
  */
 
 class NotPlain extends Error {}

@@ -1,5 +1,6 @@
 /** Which metrics there are, of which type and with which labels: what names in expressions are held against. */
 import { suggest } from '../../base/suggest.js';
+import { countsByFamily } from './known-metrics.js';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'info';
 
@@ -86,7 +87,7 @@ export class MetricCatalogue {
 
   /** The type, from the catalogue or else from how names are given. */
   typeOf(name: string): { type: MetricType | undefined; certain: boolean } {
-    const known = this.find(name)?.type;
+    const known = this.find(name)?.type ?? (countsByFamily(name) ? 'counter' : undefined);
     return known ? { type: known, certain: true } : { type: typeByName(name), certain: false };
   }
 
@@ -98,10 +99,13 @@ export class MetricCatalogue {
 
   #nearest(name: string): string | undefined {
     const part = suffixes.exec(name)?.[0] ?? '';
-    const names = [...this.#metrics].flatMap(([n, info]) =>
-      info.shared ? [] : info.type === 'histogram' && part !== '' ? [`${n}${part}`] : [n],
-    );
-    return suggest(name, names);
+    // Without a whole list only a slip of the fingers is meant, and thousands of names need no distance.
+    const mayBe = (n: string): boolean =>
+      this.complete || (Math.abs(n.length - name.length) <= 1 && n.startsWith(name.slice(0, 4)));
+    const names = [...this.#metrics]
+      .filter(([, info]) => !info.shared)
+      .map(([n, info]) => (info.type === 'histogram' && part !== '' ? `${n}${part}` : n));
+    return suggest(name, names.filter(mayBe));
   }
 
   get size(): number {

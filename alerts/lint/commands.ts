@@ -22,7 +22,11 @@ export function registerLint(alerts: Command): void {
     .option('--metrics <list...>', 'metrics that exist: a file, or mesh for those of the mesh', [])
     .option('--prometheus <url>', 'hold metrics and labels against a running Prometheus')
     .option('--scrape-interval <duration>', 'of what is scraped (default: 15s, or Prometheus says)')
-    .option('--severities <list>', 'those that routes know', 'page,ticket')
+    .option(
+      '--severities <list>',
+      'those that routes know',
+      'page,ticket,critical,warning,info,none',
+    )
     .option('--owner-labels <list>', 'any of them says whose an alert is', 'owner,team')
     .option('--runbook-base <url>', 'with --fix: add missing runbook_url')
     .option('--runbooks <folder>', 'hold links against the pages in it (NAME.md)')

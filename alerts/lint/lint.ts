@@ -3,6 +3,14 @@ import { MetricCatalogue } from './catalogue.js';
 import { carriedChecks, forChecks, latencyChecks, runbookPageChecks } from './checks/alerts.js';
 import { chanceChecks } from './checks/chance.js';
 import { featureChecks } from './checks/features.js';
+import {
+  chainedChecks,
+  lateSampleChecks,
+  partsChecks,
+  readOnlyChecks,
+  renamedChecks,
+  stateChecks,
+} from './checks/known.js';
 import { labelChecks, metricChecks, unboundedChecks } from './checks/metrics.js';
 import { rateChecks, rawCounterChecks } from './checks/rates.js';
 import { templateChecks } from './checks/templates.js';
@@ -22,6 +30,12 @@ export const checks: readonly Check[] = [
   comparisonChecks,
   quantileChecks,
   regexChecks,
+  renamedChecks,
+  lateSampleChecks,
+  chainedChecks,
+  partsChecks,
+  stateChecks,
+  readOnlyChecks,
   latencyChecks,
   forChecks,
   carriedChecks,
@@ -33,7 +47,15 @@ export const checks: readonly Check[] = [
 export type LintSettings = Partial<Omit<LintOptions, 'recorded'>>;
 
 export const defaultScrapeIntervalMs = 15_000;
-export const defaultSeverities: readonly string[] = ['page', 'ticket'];
+/** Ours, and those by which kube-prometheus and most public rules are routed. */
+export const defaultSeverities: readonly string[] = [
+  'page',
+  'ticket',
+  'critical',
+  'warning',
+  'info',
+  'none',
+];
 export const defaultOwnerLabels: readonly string[] = ['owner', 'team'];
 
 /** All findings of all files; a recording rule of one may be read in another. */

@@ -11,6 +11,7 @@ import { metricOf, selectorsIn } from './context.js';
 import { applyEdits } from './fix.js';
 import { lint, type LintSettings } from './lint.js';
 import { addLiveMetrics } from './live-metrics.js';
+import { addKnownMetrics } from './known-metrics.js';
 import { addMeshMetrics } from './mesh-catalogue.js';
 import { addMetricList } from './metric-lists.js';
 import { type Finding, lintRules } from './model.js';
@@ -76,6 +77,7 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
 async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise<LintSettings> {
   const catalogue = new MetricCatalogue();
   addMeshMetrics(catalogue, false);
+  addKnownMetrics(catalogue);
   for (const source of flags.metrics) {
     addMetricList(catalogue, source);
     catalogue.complete = true;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { MetricCatalogue } from '../../alerts/lint/catalogue.js';
 import { lint } from '../../alerts/lint/lint.js';
+import { addKnownMetrics } from '../../alerts/lint/known-metrics.js';
 import { addMeshMetrics } from '../../alerts/lint/mesh-catalogue.js';
 import { readLintText } from '../../alerts/lint/source.js';
 
@@ -30,6 +31,70 @@ describe('right, and nothing is said', () => {
     ['what is absent', 'absent(remote_ready) == 1'],
   ])('%s', (_, expr) => {
     expect(found(expr)).toEqual([]);
+  });
+});
+
+describe('what is known of programs of others', () => {
+  const known = (expr: string, severity = 'page'): string[] => {
+    const catalogue = new MetricCatalogue();
+    addMeshMetrics(catalogue, false);
+    addKnownMetrics(catalogue);
+    const text = `groups:
+  - name: g
+    rules:
+      - alert: A
+        expr: ${JSON.stringify(expr)}
+        for: 5m
+        labels: { severity: ${severity}, owner: t }
+        annotations: { summary: s, runbook_url: 'https://r.example/A' }
+`;
+    return lint([readLintText('r.yaml', text)], { catalogue }).map((f) => `${f.rule}: ${f.fix}`);
+  };
+
+  test.each([
+    ['node_cpu{mode="idle"} < 1', 'promql/renamed-metric: today node_cpu_seconds_total'],
+    ['node_memory_MemFree < 1e9', 'promql/renamed-metric: today node_memory_MemFree_bytes'],
+    ['kube_hpa_status_condition == 1', 'kube_horizontalpodautoscaler_status_condition'],
+    [
+      'kube_pod_container_resource_limits_cpu_cores > 4',
+      'kube_pod_container_resource_limits{resource="cpu"}',
+    ],
+    ['sum by (pod_name) (rate(container_cpu_usage_seconds_total[5m])) > 1', 'today pod'],
+    ['rate(node_load1[5m]) > 1', 'promql/rate-of-gauge: deriv'],
+    ['rate(kube_pod_status_ready[5m]) > 1', 'promql/rate-of-gauge: deriv'],
+    ['envoy_cluster_upstream_rq_timeout > 5', 'promql/raw-counter'],
+    ['ClickHouseErrorMetric_NO_FREE_CONNECTION == 1', 'promql/raw-counter'],
+    ['deriv(mysql_global_status_questions[5m]) > 9', 'promql/delta-of-counter'],
+    ['aws_ec2_cpuutilization_average > 90', 'promql/late-samples: aws_ec2_cpuutilization_average'],
+    ['probe_http_duration_seconds > 1', 'promql/parts-compared: sum by (instance)'],
+    ['ceph_health_status != 0', 'promql/levels: an alert for each: 0 is well'],
+    ['predict_linear(node_filesystem_avail_bytes[3h], 86400) < 0', 'promql/read-only'],
+    ['a != b > 0', 'promql/chained-comparison: write two comparisons with and: a > 0'],
+  ])('%s', (expr, words) => {
+    expect(known(expr).join('\n')).toContain(words);
+  });
+
+  test.each([
+    'node_uname_info == 0',
+    'node_textfile_of_our_own > 1',
+    'node_memory_HugePages_Free < 1',
+    'kube_pod_of_tomorrow == 0',
+    'aws_ec2_cpuutilization_average offset 10m > 90',
+    'max_over_time(aws_ec2_cpuutilization_average[30m]) > 90',
+    'sum by (instance) (probe_http_duration_seconds) > 1',
+    'ceph_health_status == 2',
+    '3 <= a < 7',
+    'digitalocean_incidents_total > 0',
+    'a / count(b) < 0.5 and count(b) > 0',
+    'sum by (user) (rate(cortex_requests[5m])) > 1',
+    'a{quantile="0.9"} / ignoring(quantile) a_seconds{quantile="0.5"} > 2',
+  ])('%s is right', (expr) => {
+    expect(known(expr)).toEqual([]);
+  });
+
+  test('severities of most public rules are known, and a slip of one is not', () => {
+    expect(known('up == 0', 'critical')).toEqual([]);
+    expect(known('up == 0', 'crtical')).toEqual(['alert/unknown-severity: did you mean critical?']);
   });
 });
 

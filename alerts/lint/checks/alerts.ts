@@ -7,8 +7,11 @@ import { isLatency } from './values.js';
 
 export const latencyChecks: Check = (rule, _options, say) => {
   if (rule.kind !== 'alert') return;
-  eachNode(rule, (node) => {
+  eachNode(rule, (node, parents) => {
     const quantile = quantileOf(node);
+    // What others are held against may well be the middle.
+    if (parents.some((p) => p.kind === 'binary' && p.op === '/' && node.from >= p.right.from))
+      return;
     if (quantile !== undefined && isMiddle(quantile) && isLatency(rule, node)) {
       say('alert/median-latency', placeOfNode(rule, node), {
         message: `the alert looks at p${Math.round(quantile * 100)}: half of the requests may be slow without it`,
@@ -52,11 +55,14 @@ const lookBack = /_over_time$|^(rate|increase|delta|deriv|predict_linear|changes
 /** Recorded over a window, by the usual names: `…:ratio_rate5m`. */
 const windowedName = /\d+[smhdw]$/;
 
+/** What is left until a moment, or has passed since one: it does not flicker. */
+const ofTime = /(_ttl(_seconds)?|_expiry|_expiration|_expires?_\w+|_uptime(_\w+)?)$/;
+
 /** Whether one sample alone can make the expression true. */
 function hangsOnOneSample(expr: Expr): boolean {
   switch (expr.kind) {
     case 'selector':
-      return !windowedName.test(metricOf(expr) ?? '');
+      return !windowedName.test(metricOf(expr) ?? '') && !ofTime.test(metricOf(expr) ?? '');
     case 'call':
       if (lookBack.test(expr.name)) return false;
       if (expr.name === 'time') return false;
@@ -87,6 +93,8 @@ const mentionsTime = (expr: Expr): boolean => {
 export const forChecks: Check = (rule, _options, say) => {
   if (rule.kind !== 'alert' || !rule.expr) return;
   const waits = rule.for !== undefined && !/^0(ms|s|m)?$/.test(rule.for);
+  // A severity by which nobody is woken may come and go.
+  if (/^(warning|info|none|ticket)$/.test(rule.labels.severity ?? '')) return;
   if (waits || !hangsOnOneSample(rule.expr)) return;
   say('alert/missing-for', placeOfField(rule, rule.for === undefined ? 'alert' : 'for'), {
     message: `${rule.name} fires on a single sample`,

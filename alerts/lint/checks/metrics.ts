@@ -1,6 +1,6 @@
 /** Names: metrics, labels and recording rules that do not exist, and labels that have no bounds. */
 import type { Expr } from '../../../slo/promql/index.js';
-import { suggest } from '../../../base/suggest.js';
+import { editDistance, suggest } from '../../../base/suggest.js';
 import { targetLabels } from '../catalogue.js';
 import {
   type Check,
@@ -45,6 +45,7 @@ const isNear = (name: string, near: string): boolean =>
   name.length >= 10 &&
   Math.abs(name.length - near.length) <= 1 &&
   sharedStart(name, near) >= 4 &&
+  editDistance(name, near) <= 2 &&
   name.replaceAll('s', '') !== near.replaceAll('s', '');
 
 function sharedStart(a: string, b: string): number {
@@ -123,11 +124,16 @@ const unboundedLabels = new RegExp(
   'i',
 );
 
+/** Their `user` is a tenant: Mimir's, Loki's and Tempo's. */
+const ofTenants = /^(cortex|loki|tempo|mimir)_/;
+
 export const unboundedChecks: Check = (rule, options, say) => {
   eachNode(rule, (node, parents) => {
     if (node.kind !== 'aggregate' || node.without) return;
     for (const name of node.grouping) {
       if (!unboundedLabels.test(name) || isBounded(node, parents, rule, options)) continue;
+      if (name === 'user' && selectorsIn(node).every((s) => ofTenants.test(metricOf(s) ?? '')))
+        continue;
       const span = spanOfName(rule, node, name);
       say('promql/unbounded-label', placeOfNode(rule, span), {
         message: `grouped by ${name}, which has no bounds: each value is a series and an alert`,

@@ -111,13 +111,20 @@ function isRaw(recording: LintRule): boolean {
   return name !== undefined && /_(total|count|sum|bucket)$/.test(name);
 }
 
+const happened = new RegExp(
+  '(requests?|errors?|failures?|failed|dropped|rejected|retries|restarts?|evictions?|timeouts?|hits|misses|' +
+    'events|exceptions?)_total$',
+);
+
 export const rawCounterChecks: Check = (rule, options, say) => {
   if (rule.kind !== 'alert') return;
   eachNode(rule, (node, parents) => {
     if (node.kind !== 'selector' || node.offset) return;
     const name = metricOf(node);
-    if (name === undefined || options.catalogue.typeOf(name).type !== 'counter') return;
-    if (options.recorded.has(name)) return;
+    if (name === undefined || options.recorded.has(name)) return;
+    const { type, certain } = options.catalogue.typeOf(name);
+    // Many gauges end in _total; what is said to have happened is counted.
+    if (type !== 'counter' || !(certain || happened.test(name))) return;
     let compared = false;
     for (const parent of parents.toReversed()) {
       if (parent.kind === 'call' || parent.kind === 'matrix' || parent.kind === 'subquery') return;

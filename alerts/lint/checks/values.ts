@@ -23,7 +23,13 @@ export const comparisonChecks: Check = (rule, options, say) => {
         message: `${shortened(text)} holds for no value`,
         fix: adviceOn(node) ?? `the left side is ${words(left)}, the right side ${words(right)}`,
       });
-    } else if (verdict === 'always' && rule.kind === 'alert' && !node.bool && !chooses(node)) {
+    } else if (
+      verdict === 'always' &&
+      rule.kind === 'alert' &&
+      !node.bool &&
+      !isGuard(node, parents) &&
+      !chooses(node)
+    ) {
       say('promql/always-true', placeOfNode(rule, node), {
         message: `${shortened(text)} holds for every value`,
         fix: `the left side is ${words(left)}, the right side ${words(right)}`,
@@ -83,6 +89,10 @@ function chooses(node: Extract<Expr, { kind: 'binary' }>): boolean {
   };
   return within(node.left) || within(node.right);
 }
+
+/** Beside another condition: `x / count(y) < 0.5 and count(y) > 0` asks for a series, and harms nothing. */
+const isGuard = (node: Expr, parents: readonly Expr[]): boolean =>
+  parents.some((p) => p.kind === 'binary' && p.op === 'and' && node.from >= p.right.from);
 
 const isOtherBinary = (parent: Expr | undefined): boolean =>
   parent?.kind === 'binary' && parent.op !== 'and';

@@ -1,0 +1,123 @@
+/** Mistakes that only knowledge of the program finds: names of yesterday, samples that come late, states of levels. */
+import type { Expr } from '../../../slo/promql/index.js';
+import { isComparison } from '../../../slo/promql/syntax/ast.js';
+import {
+  type Check,
+  eachNode,
+  metricOf,
+  numberIn,
+  placeOfNode,
+  selectorsIn,
+  spanOfName,
+  textOf,
+} from '../context.js';
+import { shortened } from './values.js';
+import { cloudWatch, phased, renamed, renamedLabel, states } from '../known-metrics.js';
+
+type Selector = Extract<Expr, { kind: 'selector' }>;
+
+/** A metric that the user's own list or Prometheus has is not of yesterday. */
+export const renamedChecks: Check = (rule, options, say) => {
+  eachNode(rule, (node, parents) => {
+    if (node.kind !== 'selector') return;
+    const name = metricOf(node);
+    if (name === undefined || options.recorded.has(name) || options.catalogue.complete) return;
+    const found = renamed(name);
+    if (found && !options.catalogue.find(name)) {
+      say('promql/renamed-metric', placeOfNode(rule, spanOfName(rule, node, name)), {
+        message: `${name} is a name of yesterday (${found.since})`,
+        fix: `today ${found.now}`,
+      });
+    }
+    const grouped = parents.flatMap((p) =>
+      p.kind === 'aggregate' && !p.without ? p.grouping : [],
+    );
+    for (const label of new Set([...node.matchers.map((m) => m.name), ...grouped])) {
+      const before = renamedLabel(name, label);
+      if (!before) continue;
+      say('promql/renamed-label', placeOfNode(rule, node), {
+        message: `${name} has no label ${label} any more (${before.since})`,
+        fix: before.now === '' ? 'take it away' : `today ${before.now}`,
+      });
+    }
+  });
+};
+
+export const lateSampleChecks: Check = (rule, _options, say) => {
+  if (rule.kind !== 'alert') return;
+  const late = new Map<string, Selector>();
+  eachNode(rule, (node, parents) => {
+    if (node.kind !== 'selector' || node.offset || parents.some((p) => p.kind === 'matrix')) return;
+    const name = metricOf(node);
+    if (name !== undefined && cloudWatch.test(name) && !late.has(name)) late.set(name, node);
+  });
+  for (const [name, node] of late) {
+    say('promql/late-samples', placeOfNode(rule, node), {
+      message: `${name} of the CloudWatch exporter comes ten minutes late, and a query looks back five`,
+      fix: `${name} offset 10m, or set_timestamp: false in the exporter`,
+    });
+  }
+};
+
+/** `a != b > 0` compares what is left of `a != b`, which is a's value. */
+export const chainedChecks: Check = (rule, _options, say) => {
+  eachNode(rule, (node) => {
+    if (node.kind !== 'binary' || !isComparison(node.op) || node.bool) return;
+    const { left } = node;
+    if (left.kind !== 'binary' || !isComparison(left.op) || left.bool) return;
+    // Between numbers it is a range, as it is meant: 3 <= x < 7.
+    if (numberIn(left.left) !== undefined || numberIn(left.right) !== undefined) return;
+    const [of, right] = [left.left, node.right].map((e) => shortened(textOf(rule, e)));
+    const second = `${of} ${node.op} ${right}`;
+    say('promql/chained-comparison', placeOfNode(rule, node), {
+      message: `${shortened(textOf(rule, left))} is compared once more, by the value of its left side`,
+      fix: `write two comparisons with and: ${second}`,
+    });
+  });
+};
+
+export const partsChecks: Check = (rule, _options, say) => {
+  if (rule.kind !== 'alert') return;
+  eachNode(rule, (node, parents) => {
+    if (node.kind !== 'selector' || node.matchers.some((m) => m.name === 'phase')) return;
+    const name = metricOf(node) ?? '';
+    const parent = parents.at(-1);
+    if (!phased.test(name) || parent?.kind !== 'binary' || !isComparison(parent.op)) return;
+    say('promql/parts-compared', placeOfNode(rule, node), {
+      message: `${name} has a series for each phase: none of them is the whole duration`,
+      fix: `sum by (instance) (${name}), or choose a phase`,
+    });
+  });
+};
+
+/** A state of several levels, all of them one alert. */
+export const stateChecks: Check = (rule, _options, say) => {
+  if (rule.kind !== 'alert' || /warn|info|ticket/i.test(rule.labels.severity ?? '')) return;
+  eachNode(rule, (node) => {
+    if (node.kind !== 'binary' || node.left.kind !== 'selector') return;
+    const levels = states[metricOf(node.left) ?? ''];
+    const isAny = (node.op === '!=' || node.op === '>') && numberIn(node.right) === 0;
+    if (!levels || !isAny) return;
+    const words = levels.map((word, i) => `${i} is ${word}`).join(', ');
+    say('promql/levels', placeOfNode(rule, node), {
+      message: `${textOf(rule, node)} wakes somebody for ${levels[1]} as for ${levels[2]}`,
+      fix: `an alert for each: ${words}`,
+    });
+  });
+};
+
+/** A file system that is read-only is full by design. */
+export const readOnlyChecks: Check = (rule, _options, say) => {
+  if (rule.kind !== 'alert' || !rule.expr) return;
+  const names = selectorsIn(rule.expr).map(metricOf);
+  if (names.includes('node_filesystem_readonly')) return;
+  eachNode(rule, (node) => {
+    if (node.kind !== 'call' || node.name !== 'predict_linear') return;
+    const name = selectorsIn(node).map(metricOf)[0] ?? '';
+    if (!/^node_filesystem_(avail_bytes|files_free|free_bytes)$/.test(name)) return;
+    say('promql/read-only', placeOfNode(rule, node), {
+      message: `read-only file systems are in ${name} too, and are full by design`,
+      fix: 'and node_filesystem_readonly == 0',
+    });
+  });
+};
