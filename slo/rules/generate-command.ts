@@ -19,6 +19,8 @@ interface GenerateFlags {
   runbookBase?: string;
   dashboardUrl?: string;
   namespace: string;
+  label?: string[];
+  queryOffset?: string;
   split: boolean;
 }
 
@@ -28,6 +30,7 @@ Examples:
   firedrill slo generate -i slo.yaml -o rules/ --runbook-base https://ops.example/runbooks
   firedrill slo generate -i slo.yaml -o - | promtool check rules /dev/stdin
   firedrill slo generate -i slo.yaml -o k8s/ --format kustomize --namespace monitoring
+  firedrill slo generate -i slo.yaml -o eu.yaml --format mimir --label cluster=eu --query-offset 1m
   firedrill slo generate -i slo.yaml -o drill.yaml --time-scale 1/120`;
 
 export function registerGenerate(slo: Command): void {
@@ -45,9 +48,11 @@ export function registerGenerate(slo: Command): void {
     .option('--runbook-url <template>', 'instead, such as https://runbooks.example/{{alert}}')
     .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')
     .option('--namespace <name>', 'of the Kubernetes objects', 'monitoring')
+    .option('--label <name=value...>', 'on every rule, such as cluster=eu-1')
+    .option('--query-offset <duration>', 'evaluate as of so long ago, where samples come late')
     .addHelpText('after', example)
     .action(async (flags: GenerateFlags) => {
-      const { generate } = await import('./generate.js');
+      const { generate, parseLabels, parseQueryOffset } = await import('./generate.js');
       const written = generate({
         inputs: flags.input,
         out: flags.out,
@@ -55,6 +60,10 @@ export function registerGenerate(slo: Command): void {
         compile: await compileFlags(flags),
         ...(flags.period === undefined ? {} : { period: parsePeriod(flags.period) }),
         namespace: flags.namespace,
+        labels: parseLabels(flags.label ?? []),
+        ...(flags.queryOffset === undefined
+          ? {}
+          : { queryOffsetMs: parseQueryOffset(flags.queryOffset) }),
       });
       sayRefused(written.refused);
       if (flags.out !== '-') {

@@ -2,9 +2,11 @@
 import { basename } from 'node:path';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
+import { labelsSchema } from '../spec/fields.js';
 import type { Period, Slo } from '../spec/model.js';
 import { readSlos } from '../spec/read.js';
 import { compileSlos } from './compile.js';
+import { reservedLabels } from './names.js';
 import { coarseStepMs, type CompileOptions } from './plan.js';
 import { type OutputFormat, outputFiles, outputFormats } from './outputs.js';
 import { writeAll } from './write-files.js';
@@ -17,6 +19,9 @@ export interface GenerateOptions {
   compile: CompileOptions;
   period?: Period;
   namespace: string;
+  /** On every rule; those that the rules set themselves are refused. */
+  labels?: Record<string, string>;
+  queryOffsetMs?: number;
 }
 
 export function generate(options: GenerateOptions): {
@@ -43,7 +48,14 @@ export function generate(options: GenerateOptions): {
   const parts = single ? [{ name: nameOfOne(options.out, slos), slos }] : byService(slos);
   const compiled = parts.map(({ name, slos }) => ({
     name,
-    groups: compileSlos(slos, options.compile),
+    groups: compileSlos(slos, options.compile).map((group) => ({
+      ...group,
+      ...(options.queryOffsetMs === undefined ? {} : { queryOffsetMs: options.queryOffsetMs }),
+      rules: group.rules.map((rule) => ({
+        ...rule,
+        labels: { ...options.labels, ...rule.labels },
+      })),
+    })),
   }));
   const files = outputFiles(compiled, options.format, options.namespace);
   writeAll(options.out, single, files);
@@ -71,6 +83,28 @@ function byService(slos: readonly Slo[]): { name: string; slos: Slo[] }[] {
     else services.set(slo.service, [slo]);
   }
   return [...services.keys()].sort().map((name) => ({ name, slos: services.get(name) as Slo[] }));
+}
+
+/** `cluster=eu-1`, of names that the rules do not set themselves. */
+export function parseLabels(texts: readonly string[]): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const text of texts) {
+    const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+    if (!labelsSchema.safeParse({ [name]: value }).success || value === '' || name === '') {
+      throw new UserError({
+        message: `--label ${text}`,
+        expected: `name=value, and no name that the rules set (${reservedLabels.join(', ')})`,
+      });
+    }
+    labels[name] = value;
+  }
+  return labels;
+}
+
+export function parseQueryOffset(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms <= 3_600_000) return ms;
+  throw new UserError({ message: `--query-offset ${text}`, expected: 'a duration up to 1h' });
 }
 
 /** `1/120` or `0.01`: above 0, at most 1. */

@@ -97,14 +97,18 @@ export function registerSpec(slo: Command): void {
     .command('export')
     .description('write SLOs in another format')
     .argument('<path...>', 'files, folders, or -')
-    .requiredOption('--to <format>', 'firedrill, sloth or openslo')
+    .requiredOption('--to <format>', 'firedrill, sloth, openslo, argo or flagger')
+    .option('--prometheus <url>', 'that Argo Rollouts or Flagger asks, in the cluster')
     .option('-o, --out <file>', 'a file, or -', '-')
     .addHelpText(
       'after',
-      '\nExample:\n  firedrill slo export examples/slo/retail.yaml --to openslo',
+      '\nExamples:\n  firedrill slo export examples/slo/retail.yaml --to openslo' +
+        '\n  firedrill slo export slo.yaml --to argo --prometheus http://prometheus.monitoring:9090',
     )
-    .action((paths: string[], flags: { to: string; out: string }) =>
-      convert(paths, flags.to, flags.out),
+    .action((paths: string[], flags: { to: string; out: string; prometheus?: string }) =>
+      flags.to === 'argo' || flags.to === 'flagger'
+        ? exportRollouts(paths, flags.to, flags)
+        : convert(paths, flags.to, flags.out),
     );
 
   slo
@@ -119,6 +123,19 @@ export function registerSpec(slo: Command): void {
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
+async function exportRollouts(
+  paths: string[],
+  to: 'argo' | 'flagger',
+  flags: { out: string; prometheus?: string },
+): Promise<void> {
+  const { readSlos } = await import('./read.js');
+  const { addressOf, rolloutObjects } = await import('./rollouts.js');
+  const { writeAll } = await import('../rules/write-files.js');
+  const slos = readSlos(paths, { refused: sayRefused });
+  const text = rolloutObjects(slos, to, addressOf(flags.prometheus, to));
+  writeAll(flags.out, true, new Map([['slos', text]]));
+}
+
 async function convert(paths: string[], to: string, out: string, period?: string): Promise<void> {
   const { readSlos } = await import('./read.js');
   const { exportFormats, exportSlos } = await import('./export.js');
@@ -126,7 +143,8 @@ async function convert(paths: string[], to: string, out: string, period?: string
   const { parsePeriod } = await import('../rules/generate-command.js');
   const format = exportFormats.find((f) => f === to);
   if (!format) {
-    throw new UserError({ message: `--to ${to}`, expected: exportFormats.join(', ') });
+    const expected = [...exportFormats, 'argo', 'flagger'].join(', ');
+    throw new UserError({ message: `--to ${to}`, expected });
   }
   const slos = readSlos(paths, {
     refused: sayRefused,

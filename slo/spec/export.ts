@@ -1,11 +1,9 @@
 /** SLOs written in our own format, in Sloth's, or in OpenSLO's; what a format cannot say is an error. */
 import { stringify } from 'yaml';
 import { formatDurationMs } from '../../base/duration.js';
-import { UserError } from '../../base/errors.js';
-import { classicHistogram } from '../rules/increments.js';
+import { asEvents } from './as-events.js';
 import type { AlertSettings, Sli, Slo } from './model.js';
 import { ownApiVersion } from './own-schema.js';
-import { isBareSelector } from './query.js';
 
 export type ExportFormat = 'firedrill' | 'sloth' | 'openslo';
 export const exportFormats: readonly ExportFormat[] = ['firedrill', 'sloth', 'openslo'];
@@ -112,30 +110,6 @@ function ownSli(sli: Sli): unknown {
     case 'composite':
       return { composite: sli.parts };
   }
-}
-
-/** An SLI as two rates over `{{.window}}`, or a ratio; the others cannot be said in these formats. */
-function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events' | 'ratio' }> {
-  const { sli } = slo;
-  const sum = (query: string): string =>
-    isBareSelector(query) ? `sum(rate(${query.trim()}[{{.window}}]))` : query;
-  if (slo.groupBy.length > 0) refuse(slo, format, 'an SLO by group');
-  if (sli.kind === 'ratio' && sli.weight === undefined) return sli;
-  if (sli.kind === 'latency' && !sli.native) {
-    const { total, good } = classicHistogram(sli.histogram, sli.matchers, sli.threshold);
-    return { kind: 'events', total: sum(total), bad: `${sum(total)} - ${sum(good)}` };
-  }
-  if (sli.kind !== 'events') return refuse(slo, format, `an SLI of kind ${sli.kind}`);
-  const bad = sli.bad === undefined ? `${sum(sli.total)} - ${sum(sli.good ?? '')}` : sum(sli.bad);
-  return { kind: 'events', total: sum(sli.total), bad };
-}
-
-function refuse(slo: Slo, format: string, what: string): never {
-  throw new UserError({
-    ...(slo.place ? { place: slo.place } : {}),
-    message: `${slo.id}: ${format} cannot say ${what}`,
-    expected: 'another format, such as --to firedrill',
-  });
 }
 
 function slothFile(service: string, slos: Slo[]): unknown[] {

@@ -1,0 +1,29 @@
+/** An SLI in the words of formats that know two rates, or a ratio; what they cannot say is an error. */
+import { UserError } from '../../base/errors.js';
+import { classicHistogram } from '../rules/increments.js';
+import type { Sli, Slo } from './model.js';
+import { isBareSelector } from './query.js';
+
+/** An SLI as two rates over `{{.window}}`, or a ratio; the others cannot be said in these formats. */
+export function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events' | 'ratio' }> {
+  const { sli } = slo;
+  const sum = (query: string): string =>
+    isBareSelector(query) ? `sum(rate(${query.trim()}[{{.window}}]))` : query;
+  if (slo.groupBy.length > 0) refuse(slo, format, 'an SLO by group');
+  if (sli.kind === 'ratio' && sli.weight === undefined) return sli;
+  if (sli.kind === 'latency' && !sli.native) {
+    const { total, good } = classicHistogram(sli.histogram, sli.matchers, sli.threshold);
+    return { kind: 'events', total: sum(total), bad: `${sum(total)} - ${sum(good)}` };
+  }
+  if (sli.kind !== 'events') return refuse(slo, format, `an SLI of kind ${sli.kind}`);
+  const bad = sli.bad === undefined ? `${sum(sli.total)} - ${sum(sli.good ?? '')}` : sum(sli.bad);
+  return { kind: 'events', total: sum(sli.total), bad };
+}
+
+function refuse(slo: Slo, format: string, what: string): never {
+  throw new UserError({
+    ...(slo.place ? { place: slo.place } : {}),
+    message: `${slo.id}: ${format} cannot say ${what}`,
+    expected: 'another format, such as --to firedrill',
+  });
+}

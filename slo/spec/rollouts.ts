@@ -1,0 +1,95 @@
+/**
+ * An SLO as the gate of a progressive delivery: Argo Rollouts' AnalysisTemplate, Flagger's MetricTemplate. Both ask for
+ * the share of bad events over a short window and hold it to the burn at which the SLO pages.
+ */
+import { stringify } from 'yaml';
+import { UserError } from '../../base/errors.js';
+import { planOf } from '../rules/plan.js';
+import { asEvents } from './as-events.js';
+import { budgetRatio, type Slo } from './model.js';
+import { fillWindow } from './query.js';
+
+export type RolloutFormat = 'argo' | 'flagger';
+export const rolloutFormats: readonly RolloutFormat[] = ['argo', 'flagger'];
+
+/** Objects of Kubernetes, one for each SLO; `prometheus` is the address that the cluster's controller asks. */
+export function rolloutObjects(
+  slos: readonly Slo[],
+  format: RolloutFormat,
+  prometheus: string,
+): string {
+  const write = { argo: analysisTemplate, flagger: metricTemplate }[format];
+  return slos.map((slo) => stringify(write(slo, prometheus), { lineWidth: 0 })).join('---\n');
+}
+
+/** The least burn that pages, as a share of events; where nothing pages, the budget itself. */
+function boundOf(slo: Slo): number {
+  const pages = planOf(slo).windows.filter((w) => w.severity === 'page');
+  const factor = slo.alerting.page === false ? 1 : Math.min(...pages.map((w) => w.factor));
+  return Number(
+    (Math.max(1, Number.isFinite(factor) ? factor : 1) * budgetRatio(slo.objective)).toPrecision(6),
+  );
+}
+
+function ratioOf(slo: Slo, format: string, window: string): string {
+  const sli = asEvents(slo, format);
+  const query = sli.kind === 'ratio' ? sli.error : `(${sli.bad}) / (${sli.total})`;
+  return fillWindow(query, window);
+}
+
+const nameOf = (slo: Slo): string =>
+  slo.id
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
+
+const wordsOf = (slo: Slo): Record<string, string> => ({
+  'firedrill.dev/slo': slo.id,
+  'firedrill.dev/objective': String(slo.objective),
+});
+
+/** No data, and a ratio of nothing, is neither a success nor a failure: the analysis is inconclusive. */
+function analysisTemplate(slo: Slo, address: string): unknown {
+  const bound = boundOf(slo);
+  const measured = 'len(result) > 0 && !isNaN(result[0])';
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'AnalysisTemplate',
+    metadata: { name: nameOf(slo), annotations: wordsOf(slo) },
+    spec: {
+      metrics: [
+        {
+          name: nameOf(slo),
+          interval: '1m',
+          count: 5,
+          failureLimit: 1,
+          successCondition: `${measured} && result[0] <= ${bound}`,
+          failureCondition: `${measured} && result[0] > ${bound}`,
+          provider: { prometheus: { address, query: ratioOf(slo, 'Argo Rollouts', '5m') } },
+        },
+      ],
+    },
+  };
+}
+
+/** The bound stands in the Canary that refers to it: `thresholdRange: { max: … }`, said here as an annotation. */
+function metricTemplate(slo: Slo, address: string): unknown {
+  const query = ratioOf(slo, 'Flagger', '{{ interval }}');
+  const annotations = { ...wordsOf(slo), 'firedrill.dev/threshold-max': String(boundOf(slo)) };
+  return {
+    apiVersion: 'flagger.app/v1beta1',
+    kind: 'MetricTemplate',
+    metadata: { name: nameOf(slo), annotations },
+    spec: { provider: { type: 'prometheus', address }, query },
+  };
+}
+
+/** The address must be said: it is the cluster's, not that of whoever writes the file. */
+export function addressOf(prometheus: string | undefined, format: RolloutFormat): string {
+  if (prometheus !== undefined && /^https?:\/\/\S+$/.test(prometheus)) return prometheus;
+  throw new UserError({
+    message: `--to ${format}${prometheus === undefined ? '' : ` --prometheus ${prometheus}`}`,
+    expected:
+      '--prometheus with the URL that the controller asks, such as http://prometheus.monitoring:9090',
+  });
+}
