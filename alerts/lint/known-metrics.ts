@@ -108,7 +108,7 @@ export function renamed(name: string): Renamed | undefined {
 
 /** Labels that a family of metrics had once, and their names today. */
 export function renamedLabel(metric: string, label: string): Renamed | undefined {
-  if (/^container_/.test(metric) && (label === 'pod_name' || label === 'container_name')) {
+  if (metric.startsWith('container_') && (label === 'pod_name' || label === 'container_name')) {
     return { now: label.replace('_name', ''), since: 'Kubernetes 1.16' };
   }
   if (metric === 'cilium_operator_ipam_interface_creation_ops' && label === 'status') {
