@@ -231,6 +231,7 @@ function problemsOfRule(
   if (alert === '') return problems;
   for (const field of ['labels', 'annotations'] as const) {
     for (const [name, text] of Object.entries(raw[field] ?? {})) {
+      if (!text.includes('{{')) continue;
       try {
         parseAlertTemplate(text);
       } catch (error) {
