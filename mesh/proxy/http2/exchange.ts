@@ -54,7 +54,6 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   /** Waited for a session of this pool. */
   #pool: SessionPool | undefined;
   #endpoint: EndpointState | undefined;
-
   /** Chunks of the body: all of them as long as a retry may need them, else those not yet handed on. */
   #body: Buffer[] | undefined;
   #bodyBytes = 0;
