@@ -5,29 +5,19 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program } from '../../base/paths.js';
 import { realClock } from '../../base/clock.js';
-import { findTool } from '../../base/tools.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
-import { monitoringParts } from '../../alerts/library/monitoring.js';
-import { applyAll, waitAvailable } from '../../mesh/kubernetes/install/apply.js';
-import { manifests } from '../../mesh/kubernetes/install/manifests.js';
-import { defaultValues } from '../../mesh/kubernetes/install/values.js';
 import { libraryGroups } from '../../alerts/library/library.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { askPanels, emptyPanels } from '../../slo/dashboards/answers.js';
 import { commonDashboards } from '../../slo/dashboards/dashboards.js';
 import { until } from '../kubernetes/until.js';
 import { testWith } from '../tools.js';
-import { productImage } from './image.js';
 import { startPrometheus } from './prometheus.js';
-import { type Node, nodeTools, startNode } from './node.js';
+import { image, isRoot, limitMs, needsNode, possible, startMeshedNode } from './meshed.js';
+import { type Node, nodeTools } from './node.js';
 
-const isRoot = process.getuid?.() === 0;
-const possible = isRoot && nodeTools.every((name) => findTool(name) !== undefined);
-const needs = isRoot ? testWith(...nodeTools) : test.skip;
-const limitMs = 240_000;
 let node: Node;
 
-const image = 'firedrill/firedrill:test';
 const script = (text: string): Record<string, unknown> => ({
   name: 'app',
   image,
@@ -96,26 +86,12 @@ async function isReady(namespace: string, name: string): Promise<boolean> {
 }
 
 beforeAll(async () => {
-  if (!possible) return;
-  node = await startNode();
-  node.importImage(productImage(node.folder, image));
-  const values = {
-    ...defaultValues(),
-    image,
-    imagePullPolicy: 'Never' as const,
-    monitoring: { enabled: true, operator: false, release: '', interval: '1s' },
-  };
-  const objects = manifests(values, '', monitoringParts())
-    .filter((m) => m.when !== 'monitoring.operator')
-    .map((m) => m.object);
-  await applyAll(node.api, objects, () => undefined);
-  // Says yes only when a pod that is created next is injected.
-  expect(await waitAvailable(node.api, objects, 120_000)).toBeUndefined();
+  if (possible) node = await startMeshedNode();
 }, limitMs);
 
 afterAll(() => node?.stop(), limitMs);
 
-needs(
+needsNode(
   'pods work meshed as they did before, and speak mutual TLS',
   { timeout: limitMs },
   async () => {
@@ -192,7 +168,7 @@ needs(
   },
 );
 
-needs('a Job ends when its app does', { timeout: limitMs }, async () => {
+needsNode('a Job ends when its app does', { timeout: limitMs }, async () => {
   const shop = await meshedNamespace();
   const { metadata, pod, service } = within(shop);
   await node.api.create(service('web', { ports: [{ port: 80, targetPort: 8080 }] }));

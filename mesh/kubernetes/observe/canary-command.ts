@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { Side } from './canary.js';
+import { registerRollout } from '../rollout/rollout-command.js';
 import { look, type Options, targeted } from './observe-commands.js';
 import { formatOption } from '../../../base/format-option.js';
 
@@ -12,10 +13,13 @@ interface Flags extends Options {
 }
 
 export function registerCanary(program: Command): void {
+  // Flags after the verb are the verb's own.
+  const canaryCommand = program.command('canary').enablePositionalOptions();
+  registerRollout(canaryCommand);
   targeted(
-    program
-      .command('canary')
-      .description('judge a canary upgrade: workloads at the new control plane beside the old'),
+    canaryCommand.description(
+      'judge a canary upgrade: workloads at the new control plane beside the old',
+    ),
   )
     .option('--revision <name>', 'as in upgrade --revision', 'canary')
     .option('--controller <addresses>', "the canary's, outside of Kubernetes, with commas between")

@@ -1,0 +1,273 @@
+/** `firedrill canary service NAME`: a new version takes over step by step, or goes back by itself. */
+import type { Command } from 'commander';
+import { withAccess } from '../../../base/access-options.js';
+import { type AccessFlags, readAccess } from '../../../base/access.js';
+import { parseDurationMs } from '../../../base/duration.js';
+import { exitCode, UserError } from '../../../base/errors.js';
+import { realClock, sleep } from '../../../base/clock.js';
+import type { KubeApi } from '../client/api.js';
+import type { CountSource, Versions } from './counts.js';
+import { budgetSpent, rollOut, type RolloutRecord, type Stage } from './rollout.js';
+import type { Weights } from './weights.js';
+
+interface Flags extends AccessFlags {
+  namespace: string;
+  kubeconfig?: string;
+  context?: string;
+  stable?: string;
+  canary?: string;
+  steps: string;
+  mirror?: boolean;
+  httpRoute?: string;
+  every: string;
+  poll: string;
+  minRequests: string;
+  errorRate: string;
+  margin: string;
+  slowerThan?: string;
+  prometheus?: string;
+  total?: string;
+  bad?: string;
+  slow?: string;
+  objective?: string;
+  period: string;
+  output: string;
+}
+
+/** Below the command that judges a control plane's canary. */
+export function registerRollout(canary: Command): void {
+  const command = canary
+    .command('service')
+    .description('a new version of a service takes over step by step, or goes back by itself')
+    .argument('<service>', 'the Service that callers know')
+    .requiredOption('-n, --namespace <name>', 'of the Service')
+    .option('--stable <service>', 'Service of the old version (default: SERVICE-stable)')
+    .option('--canary <service>', 'Service of the new version (default: SERVICE-canary)')
+    .option(
+      '--steps <list>',
+      'percent of the traffic, one after the other; blue/green: 100',
+      '5,25,50,100',
+    )
+    .option('--mirror', 'first copies only, whose answers nobody sees (with --http-route)')
+    .option('--http-route <name>', 'whose weights move (default: a TrafficSplit of ours)')
+    .option('--every <duration>', 'how long each step lasts at least', '2m')
+    .option('--poll <duration>', 'how often it is looked at', '2s')
+    .option('--min-requests <n>', 'to the new version, in each step', '100')
+    .option('--error-rate <share>', 'chance that a version which is no worse goes back', '0.05')
+    .option('--margin <factor>', 'so many times as many failures do not matter', '1')
+    .option('--slower-than <duration>', 'answers that take longer are compared too')
+    .option('--prometheus <url>', 'counts from there instead of from sidecars')
+    .option('--total <promql>', 'counter of requests; {{version}} is a Service')
+    .option('--bad <promql>', 'counter of failures')
+    .option('--slow <promql>', 'counter of what took too long, or too much of anything')
+    .option('--objective <percent>', 'such as 99.9: what of its error budget was spent is told')
+    .option('--period <duration>', 'of that budget', '30d')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
+    .option('-o, --output <format>', 'text or json', 'text');
+  withAccess(command)
+    .addHelpText(
+      'after',
+      `
+Failures and slow answers of both versions are compared by a sequential test, however often it is looked at: a version
+that is no worse goes back with a probability of at most --error-rate. Ctrl-C sends all traffic to the old version; so
+does a process beside this one, should this one be killed.
+
+Exit codes: 0 the new version has all of the traffic, 1 it was worse and all went back, 3 too few requests to say
+(back), 130 interrupted (back).
+
+Examples:
+  firedrill canary service web -n shop --steps 5,25,50,100 --every 5m --slower-than 300ms --objective 99.9
+  firedrill canary service web -n shop --mirror --http-route web --steps 100      # blue/green, copies first
+  firedrill canary service web -n shop --prometheus http://prom:9090 \\
+    --total 'sum(http_requests_total{service="{{version}}"})' \\
+    --bad 'sum(http_requests_total{service="{{version}}",code=~"5.."})'`,
+    )
+    .action(run);
+}
+
+async function run(service: string, flags: Flags): Promise<void> {
+  const { namespace, kubeconfig, context, output } = flags;
+  const versions: Versions = {
+    namespace,
+    stable: flags.stable ?? `${service}-stable`,
+    canary: flags.canary ?? `${service}-canary`,
+  };
+  const plan = planOf(flags);
+  const { KubeApi } = await import('../client/api.js');
+  const { findCredentials } = await import('../client/credentials.js');
+  const { applyPatch, backToStable } = await import('./weights.js');
+  const { startRolloutWarden } = await import('./warden.js');
+  const access = { kubeconfig, context };
+  const api = new KubeApi(await findCredentials(access));
+  const source = await sourceOf(api, flags, versions, plan.slowerThanMs);
+  const weights = await weightsOf(api, service, flags, versions);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => stop.abort());
+  }
+  const warden = startRolloutWarden({ access, patch: backToStable(weights) });
+  const say = (line: string): void => {
+    if (output === 'text') process.stdout.write(`${line}\n`);
+  };
+  try {
+    const record = await rollOut({
+      ...plan,
+      apply: async (stage) => void (await applyPatch(api, weights.patchOf(stage))),
+      counts: () => source.counts(),
+      nowMs: () => realClock.monotonicMs(),
+      sleep: (ms) => sleep(ms, stop.signal),
+      signal: stop.signal,
+      say,
+    });
+    warden.dismiss();
+    show(record, flags, versions);
+  } finally {
+    // Not dismissed where going back failed: it tries on.
+    api.close();
+  }
+}
+
+const codes: Record<RolloutRecord['verdict'], number> = {
+  promoted: exitCode.ok,
+  'rolled back': exitCode.failed,
+  inconclusive: exitCode.inconclusive,
+  interrupted: exitCode.interrupted,
+};
+
+function show(
+  record: RolloutRecord,
+  { objective, period, output }: Flags,
+  versions: Versions,
+): void {
+  process.exitCode = codes[record.verdict];
+  const spent =
+    objective === undefined
+      ? undefined
+      : budgetSpent(
+          record,
+          percent('--objective', objective),
+          durationOf('--period', period) / 1000,
+        );
+  if (output === 'json') {
+    const value = { ...record, ...versions, ...(spent !== undefined && { budgetSpent: spent }) };
+    process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+    return;
+  }
+  const { evidence, canary, stable } = record;
+  const where = record.verdict === 'promoted' ? versions.canary : versions.stable;
+  const lines = [
+    `${record.verdict}: ${record.why}`,
+    `compared: ${canary.requests} requests at ${versions.canary} (${canary.failed} failed, ${canary.slow} slow), ` +
+      `${stable.requests} at ${versions.stable} (${stable.failed} failed, ${stable.slow} slow)`,
+    `evidence that it is worse: failures ${evidence.failures.toPrecision(3)}, slowness ` +
+      `${evidence.slowness.toPrecision(3)} (chance alone reaches x once in x roll-outs at most)`,
+    ...(spent === undefined
+      ? []
+      : [`error budget spent by its failures: ${(100 * spent).toPrecision(2)}% of ${period}`]),
+    `all traffic goes to ${where}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+interface Plan {
+  stages: Stage[];
+  stageMs: number;
+  pollMs: number;
+  minRequests: number;
+  alpha: number;
+  margin: number;
+  slowerThanMs: number | undefined;
+}
+
+/** Throws a UserError where a flag is none of what it must be. */
+function planOf(flags: Flags): Plan {
+  const steps = flags.steps.split(',').map(Number);
+  const rising = steps.every((s, i) => s > (steps[i - 1] ?? 0) && s <= 100 && Number.isInteger(s));
+  if (!rising || steps.at(-1) !== 100) {
+    const expected = 'rising percentages that end with 100, such as 5,25,50,100';
+    throw new UserError({ message: `--steps ${flags.steps}`, expected });
+  }
+  if (flags.mirror && flags.httpRoute === undefined) {
+    const message = '--mirror: a TrafficSplit cannot mirror';
+    throw new UserError({ message, expected: '--http-route NAME' });
+  }
+  if (steps.length === 1 && !flags.mirror) {
+    const message = '--steps 100 alone: nothing would be compared before all traffic moves';
+    throw new UserError({ message, expected: '--mirror, or a smaller step before it' });
+  }
+  const alpha = numberOf('--error-rate', flags.errorRate, 0, 0.5);
+  return {
+    stages: [
+      ...(flags.mirror ? [{ kind: 'mirror' } as const] : []),
+      ...steps.map((s): Stage => ({ kind: 'weight', percent: s })),
+    ],
+    stageMs: durationOf('--every', flags.every),
+    pollMs: durationOf('--poll', flags.poll),
+    minRequests: numberOf('--min-requests', flags.minRequests, 0, 1e9),
+    alpha,
+    margin: numberOf('--margin', flags.margin, 0, 1000),
+    slowerThanMs:
+      flags.slowerThan === undefined ? undefined : durationOf('--slower-than', flags.slowerThan),
+  };
+}
+
+function durationOf(name: string, text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new UserError({ message: `${name} ${text}`, expected: 'a duration such as 2m' });
+}
+
+function numberOf(name: string, text: string, above: number, most: number): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > above && value <= most) return value;
+  throw new UserError({
+    message: `${name} ${text}`,
+    expected: `a number above ${above}, at most ${most}`,
+  });
+}
+
+const percent = (name: string, text: string): number =>
+  numberOf(name, text.replace(/%$/, ''), 0, 99.9999) / 100;
+
+async function sourceOf(
+  api: KubeApi,
+  flags: Flags,
+  versions: Versions,
+  slowerThanMs: number | undefined,
+): Promise<CountSource> {
+  const { MeshCounts, PrometheusCounts } = await import('./counts.js');
+  const { prometheus, total, bad, slow, kubeconfig, context } = flags;
+  const needless = total ?? bad ?? slow;
+  if (prometheus === undefined) {
+    if (needless === undefined) {
+      return new MeshCounts(api, { kubeconfig, context }, versions, slowerThanMs);
+    }
+    throw new UserError({ message: `'${needless}' is PromQL`, expected: '--prometheus URL' });
+  }
+  if (total === undefined || (bad ?? slow) === undefined) {
+    const message = '--prometheus alone compares nothing';
+    throw new UserError({ message, expected: '--total, and --bad or --slow' });
+  }
+  return new PrometheusCounts(
+    readAccess('the Prometheus', { ...flags, url: prometheus }),
+    versions,
+    {
+      total,
+      bad,
+      slow,
+    },
+  );
+}
+
+async function weightsOf(
+  api: KubeApi,
+  service: string,
+  { httpRoute }: Flags,
+  versions: Versions,
+): Promise<Weights> {
+  const { routeWeights, splitWeights } = await import('./weights.js');
+  return httpRoute === undefined
+    ? splitWeights(api, service, versions)
+    : routeWeights(api, httpRoute, versions);
+}

@@ -1,0 +1,202 @@
+/**
+ * A new version of a service takes over the traffic step by step, while it fails no more often than the old one and is
+ * not slow more often; else all of it goes back. Time, weights and counts are handed in.
+ */
+import { type Both, type Counted, WorseTest } from './worse-test.js';
+
+/** Since some beginning: they only grow. */
+export interface Counts {
+  requests: number;
+  failed: number;
+  /** Answered later than the threshold. */
+  slow: number;
+}
+
+export interface CountsOfBoth {
+  stable: Counts;
+  canary: Counts;
+}
+
+/** `mirror`: the new version gets copies, whose answers nobody sees. */
+export type Stage = { kind: 'mirror' } | { kind: 'weight'; percent: number };
+
+export interface RolloutParts {
+  stages: readonly Stage[];
+  /** A stage lasts at least so long, and until the new version was asked `minRequests` times. */
+  stageMs: number;
+  minRequests: number;
+  pollMs: number;
+  /** The chance that a version which is no worse is rolled back: both tests together. */
+  alpha: number;
+  /** Its failures, and its slow answers, may be so many times as frequent. */
+  margin: number;
+  /** Puts a stage into force. */
+  apply(stage: Stage): Promise<void>;
+  counts(): Promise<CountsOfBoth>;
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+  signal: AbortSignal;
+  say(line: string): void;
+}
+
+export interface StageRecord {
+  stage: string;
+  seconds: number;
+  stable: Counts;
+  canary: Counts;
+}
+
+export interface RolloutRecord {
+  verdict: 'promoted' | 'rolled back' | 'inconclusive' | 'interrupted';
+  why: string;
+  stages: StageRecord[];
+  /** Of all stages. */
+  stable: Counts;
+  canary: Counts;
+  /** The highest evidence that it is worse: chance alone reaches x with a probability of 1/x at most. */
+  evidence: { failures: number; slowness: number };
+}
+
+const none = (): Counts => ({ requests: 0, failed: 0, slow: 0 });
+/** Without enough requests after so many times its length, a stage is given up. */
+const patience = 5;
+export const stable: Stage = { kind: 'weight', percent: 0 };
+
+export const stageText = (stage: Stage): string =>
+  stage.kind === 'mirror' ? 'mirror' : `${stage.percent}%`;
+
+/** Never leaves weights where they are not declared: all of it at the new version, or none. */
+export async function rollOut(parts: RolloutParts): Promise<RolloutRecord> {
+  const failures = new WorseTest(parts.alpha / 2, parts.margin);
+  const slowness = new WorseTest(parts.alpha / 2, parts.margin);
+  const stages: StageRecord[] = [];
+  const end = (verdict: RolloutRecord['verdict'], why: string): RolloutRecord => ({
+    verdict,
+    why,
+    stages,
+    stable: sumOf(stages.map((s) => s.stable)),
+    canary: sumOf(stages.map((s) => s.canary)),
+    evidence: { failures: failures.evidence, slowness: slowness.evidence },
+  });
+  const back = async (verdict: RolloutRecord['verdict'], why: string): Promise<RolloutRecord> => {
+    await parts.apply(stable);
+    return end(verdict, why);
+  };
+  try {
+    for (const stage of parts.stages) {
+      const found = await oneStage(parts, stage, { failures, slowness }, stages);
+      if (found) return await back(found.verdict, found.why);
+    }
+  } catch (error) {
+    await parts.apply(stable);
+    throw error;
+  }
+  const last = parts.stages.at(-1);
+  if (last?.kind !== 'weight' || last.percent < 100) {
+    return back('inconclusive', 'the last stage is not all of the traffic');
+  }
+  return end('promoted', 'it was no worse in any stage');
+}
+
+type Ended = Pick<RolloutRecord, 'verdict' | 'why'>;
+
+async function oneStage(
+  parts: RolloutParts,
+  stage: Stage,
+  tests: { failures: WorseTest; slowness: WorseTest },
+  stages: StageRecord[],
+): Promise<Ended | undefined> {
+  if (parts.signal.aborted) return { verdict: 'interrupted', why: 'it was stopped' };
+  await parts.apply(stage);
+  const beganMs = parts.nowMs();
+  let before = await parts.counts();
+  const record: StageRecord = {
+    stage: stageText(stage),
+    seconds: 0,
+    stable: none(),
+    canary: none(),
+  };
+  stages.push(record);
+  parts.say(`${record.stage}: begins`);
+  // At all of it there is nothing left to compare with, so that the last stage is its weights alone.
+  if (stage.kind === 'weight' && stage.percent >= 100) return undefined;
+  for (;;) {
+    await parts.sleep(parts.pollMs);
+    if (parts.signal.aborted) return { verdict: 'interrupted', why: 'it was stopped' };
+    const now = await parts.counts();
+    const fresh = {
+      stable: since(before.stable, now.stable),
+      canary: since(before.canary, now.canary),
+    };
+    before = now;
+    record.stable = sumOf([record.stable, fresh.stable]);
+    record.canary = sumOf([record.canary, fresh.canary]);
+    record.seconds = (parts.nowMs() - beganMs) / 1000;
+    tests.failures.add(only(fresh, 'failed'));
+    tests.slowness.add(only(fresh, 'slow'));
+    const worse = whyWorse(tests, stages);
+    if (worse !== undefined) return { verdict: 'rolled back', why: worse };
+    const elapsedMs = parts.nowMs() - beganMs;
+    if (elapsedMs >= parts.stageMs && record.canary.requests >= parts.minRequests) {
+      const { requests, failed } = record.canary;
+      parts.say(`${record.stage}: no worse after ${requests} requests, ${failed} failed`);
+      return undefined;
+    }
+    if (elapsedMs >= patience * parts.stageMs) {
+      const why = `only ${record.canary.requests} of ${parts.minRequests} requests came to the new version`;
+      return { verdict: 'inconclusive', why: `${why} at ${record.stage}` };
+    }
+  }
+}
+
+function whyWorse(
+  { failures, slowness }: { failures: WorseTest; slowness: WorseTest },
+  stages: readonly StageRecord[],
+): string | undefined {
+  const test = failures.isWorse ? failures : slowness.isWorse ? slowness : undefined;
+  if (!test) return undefined;
+  const what = test === failures ? 'failed' : 'slow';
+  const words = test === failures ? 'fail' : 'are slow';
+  const [was, is] = [sumOf(stages.map((s) => s.stable)), sumOf(stages.map((s) => s.canary))];
+  const share = (counts: Counts): string =>
+    `${percentOf(counts[what], counts.requests)} of ${counts.requests}`;
+  return `${share(is)} requests ${words} at the new version, ${share(was)} at the old one`;
+}
+
+const percentOf = (part: number, all: number): string =>
+  all === 0 ? 'none' : `${((100 * part) / all).toFixed(2)}%`;
+
+const only = ({ stable: was, canary: is }: CountsOfBoth, what: 'failed' | 'slow'): Both => {
+  const of = (counts: Counts): Counted => ({ requests: counts.requests, bad: counts[what] });
+  return { stable: of(was), canary: of(is) };
+};
+
+/** A counter that fell was started anew: all that it says came since. */
+function since(before: Counts, now: Counts): Counts {
+  if (now.requests < before.requests) return now;
+  const more = (what: keyof Counts): number => Math.max(0, now[what] - before[what]);
+  return { requests: more('requests'), failed: more('failed'), slow: more('slow') };
+}
+
+function sumOf(all: readonly Counts[]): Counts {
+  return all.reduce(
+    (sum, one) => ({
+      requests: sum.requests + one.requests,
+      failed: sum.failed + one.failed,
+      slow: sum.slow + one.slow,
+    }),
+    none(),
+  );
+}
+
+/** Of the failures that an objective allows in a period at this rate of requests: the share that these were. */
+export function budgetSpent(
+  record: Pick<RolloutRecord, 'stable' | 'canary' | 'stages'>,
+  objective: number,
+  periodSeconds: number,
+): number {
+  const seconds = record.stages.reduce((sum, s) => sum + s.seconds, 0);
+  const rate = (record.stable.requests + record.canary.requests) / Math.max(1, seconds);
+  const allowed = (1 - objective) * rate * periodSeconds;
+  return allowed === 0 ? 0 : record.canary.failed / allowed;
+}

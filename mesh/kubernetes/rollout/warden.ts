@@ -1,0 +1,58 @@
+/**
+ * A program beside a roll-out: its standard input is a pipe from it. Where that ends without a word, the roll-out was
+ * killed, and all traffic goes back to the old version. In a session of its own, it outlives whatever took the other.
+ * Its argument: what is put back, as JSON.
+ */
+import { spawn } from 'node:child_process';
+import { outliveReaders } from '../../../base/child.js';
+import { sleep } from '../../../base/clock.js';
+import { program } from '../../../base/paths.js';
+import { KubeApi } from '../client/api.js';
+import { type CredentialOptions, findCredentials } from '../client/credentials.js';
+import { applyPatch, type WeightPatch } from './weights.js';
+
+interface Order {
+  access: CredentialOptions;
+  patch: WeightPatch;
+}
+
+const done = 'done\n';
+/** While the API server is away, it is asked again and again: for an hour. */
+const attempts = 1800;
+const retryMs = 2000;
+
+export function startRolloutWarden(order: Order): { dismiss(): void } {
+  const script = program('mesh/kubernetes/rollout/warden');
+  const child = spawn(process.execPath, [script, JSON.stringify(order)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.on('error', () => undefined);
+  child.stdin.on('error', () => undefined);
+  child.unref();
+  (child.stdin as unknown as { unref(): void }).unref();
+  return { dismiss: () => void child.stdin.end(done) };
+}
+
+async function watch({ access, patch }: Order): Promise<void> {
+  outliveReaders();
+  let said = '';
+  for await (const chunk of process.stdin) said = (said + String(chunk)).slice(-100);
+  if (said.endsWith(done)) return;
+  for (let left = attempts; left > 0; left--) {
+    try {
+      await applyPatch(new KubeApi(await findCredentials(access)), patch);
+      return;
+    } catch {
+      await sleep(retryMs);
+    }
+  }
+}
+
+const [, script, order] = process.argv;
+if (script === program('mesh/kubernetes/rollout/warden') && order !== undefined) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => undefined);
+  await watch(JSON.parse(order) as Order);
+  process.exit(0);
+}

@@ -1,0 +1,359 @@
+/** A new version takes over while it is no worse: the test keeps its stated error rate, and weights their word. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { program } from '../../../base/paths.js';
+import { type Random, seededRandom } from '../../../base/random.js';
+import { findTool } from '../../../base/tools.js';
+import { type AnyObject, resources } from '../../../mesh/kubernetes/client/objects.js';
+import { customResources } from '../../../mesh/kubernetes/crds/definitions.js';
+import { parseExposition } from '../../../mesh/kubernetes/observe/exposition.js';
+import { inboundCounts } from '../../../mesh/kubernetes/rollout/counts.js';
+import {
+  budgetSpent,
+  type Counts,
+  rollOut,
+  type RolloutParts,
+  type Stage,
+  stageText,
+} from '../../../mesh/kubernetes/rollout/rollout.js';
+import { WorseTest } from '../../../mesh/kubernetes/rollout/worse-test.js';
+import { type Cluster, startCluster } from '../../kubernetes/cluster.js';
+import { until } from '../../kubernetes/until.js';
+import { testWith } from '../../tools.js';
+
+/** How many of n requests fail, each by itself. */
+function failures(random: Random, n: number, ratio: number): number {
+  let count = 0;
+  for (let i = 0; i < n; i++) if (random.next() < ratio) count++;
+  return count;
+}
+
+interface Simulated {
+  alpha: number;
+  ratio: number;
+  canaryRatio: number;
+  /** Requests to both in each batch, and the canary's share in each third of the batches. */
+  perBatch: number;
+  batches: number;
+}
+
+/** The batch at which it was found to be worse; undefined where it never was. */
+function simulate(s: Simulated, random: Random): number | undefined {
+  const worse = new WorseTest(s.alpha);
+  for (let batch = 0; batch < s.batches; batch++) {
+    const share = [0.05, 0.25, 0.5][Math.floor((3 * batch) / s.batches)] ?? 0.5;
+    const canary = Math.round(s.perBatch * share);
+    const stable = s.perBatch - canary;
+    worse.add({
+      stable: { requests: stable, bad: failures(random, stable, s.ratio) },
+      canary: { requests: canary, bad: failures(random, canary, s.canaryRatio) },
+    });
+    if (worse.isWorse) return batch;
+  }
+  return undefined;
+}
+
+const runs = 1500;
+
+test.each([
+  [0.05, 0.01],
+  [0.05, 0.2],
+  [0.2, 0.02],
+])(
+  'a version that is no worse goes back at most as often as stated: %d, at failures of %d',
+  (alpha, ratio) => {
+    const random = seededRandom(20_261_129);
+    const same = { alpha, ratio, canaryRatio: ratio, perBatch: 100, batches: 60 };
+    let back = 0;
+    for (let i = 0; i < runs; i++) if (simulate(same, random) !== undefined) back++;
+    // Three standard errors of the simulation itself.
+    const most = alpha + 3 * Math.sqrt((alpha * (1 - alpha)) / runs);
+    expect(back / runs).toBeLessThanOrEqual(most);
+    // And it is no test that never says anything.
+    expect(back / runs).toBeGreaterThan(alpha / 50);
+  },
+);
+
+test('a version that fails three times as often goes back, nearly always and soon', () => {
+  const random = seededRandom(7);
+  const bad = { alpha: 0.05, ratio: 0.01, canaryRatio: 0.03, perBatch: 100, batches: 120 };
+  const found = Array.from({ length: 300 }, () => simulate(bad, random));
+  const ended = found.filter((batch) => batch !== undefined).sort((a, b) => a - b);
+  expect(ended.length / found.length).toBeGreaterThan(0.95);
+  // Half of them within half of the batches: the first third has a share of 5%.
+  expect(ended[Math.floor(ended.length / 2)]).toBeLessThan(65);
+});
+
+test('one that fails all is found at the first look; one that nobody asks is not', () => {
+  const worse = new WorseTest(0.025);
+  worse.add({ stable: { requests: 0, bad: 0 }, canary: { requests: 100, bad: 100 } });
+  expect(worse.evidence).toBeLessThan(2);
+  worse.add({ stable: { requests: 95, bad: 0 }, canary: { requests: 5, bad: 5 } });
+  expect([worse.isWorse, worse.evidence > 1000]).toEqual([true, true]);
+  const better = new WorseTest(0.05);
+  for (let i = 0; i < 1000; i++) {
+    better.add({ stable: { requests: 95, bad: 5 }, canary: { requests: 5, bad: 0 } });
+  }
+  expect([better.isWorse, better.evidence]).toEqual([false, 1]);
+});
+
+test('a margin forgives that many times as many failures', () => {
+  const [strict, lenient] = [new WorseTest(0.05), new WorseTest(0.05, 2)];
+  for (let i = 0; i < 60; i++) {
+    const both = { stable: { requests: 100, bad: 2 }, canary: { requests: 100, bad: 4 } };
+    strict.add(both);
+    lenient.add(both);
+  }
+  expect([strict.isWorse, lenient.isWorse]).toEqual([true, false]);
+});
+
+/** A service in simulated time: 100 requests a second, of which a share goes to the new version. */
+function service(options: {
+  failing?: (stage: string) => number;
+  slow?: number;
+  stages?: Stage[];
+  stopAfterMs?: number;
+}): { parts: RolloutParts; applied: string[] } {
+  const applied: string[] = [];
+  const random = seededRandom(1);
+  const sums = {
+    stable: { requests: 0, failed: 0, slow: 0 },
+    canary: { requests: 0, failed: 0, slow: 0 },
+  };
+  const stop = new AbortController();
+  let [nowMs, stage]: [number, Stage] = [0, { kind: 'weight', percent: 0 }];
+  const ask = (counts: Counts, n: number, failing: number, slow: number): void => {
+    counts.requests += n;
+    counts.failed += failures(random, n, failing);
+    counts.slow += failures(random, n, slow);
+  };
+  const parts: RolloutParts = {
+    stages: options.stages ?? [5, 25, 50, 100].map((percent) => ({ kind: 'weight', percent })),
+    stageMs: 30_000,
+    minRequests: 100,
+    pollMs: 1000,
+    alpha: 0.05,
+    margin: 1,
+    apply: (next) => {
+      stage = next;
+      applied.push(stageText(next));
+      return Promise.resolve();
+    },
+    counts: () => Promise.resolve(structuredClone(sums)),
+    nowMs: () => nowMs,
+    sleep: (ms) => {
+      nowMs += ms;
+      if (nowMs > (options.stopAfterMs ?? Infinity)) stop.abort();
+      const own = stage.kind === 'mirror' ? 100 : stage.percent;
+      const failing = options.failing?.(stageText(stage)) ?? 0.01;
+      ask(sums.canary, (own * ms) / 1000, failing, options.slow ?? 0.05);
+      ask(sums.stable, ((stage.kind === 'mirror' ? 100 : 100 - own) * ms) / 1000, 0.01, 0.05);
+      return Promise.resolve();
+    },
+    signal: stop.signal,
+    say: () => undefined,
+  };
+  return { parts, applied };
+}
+
+test('a good version gets all of the traffic, step by step', async () => {
+  const { parts, applied } = service({});
+  const record = await rollOut(parts);
+  expect([record.verdict, applied]).toEqual(['promoted', ['5%', '25%', '50%', '100%']]);
+  expect(record.canary.requests).toBe(30 * (5 + 25 + 50));
+  // 9,000 requests in 90 s; of 99% in an hour 3,600 may fail.
+  expect(budgetSpent(record, 0.99, 3600)).toBeCloseTo(record.canary.failed / 3600, 6);
+});
+
+test.each([
+  ['fails', { failing: () => 0.2 }, /^\d+\.\d+% of \d+ requests fail at the new version, \d/, '5%'],
+  ['is slow', { slow: 0.4 }, /requests are slow at the new version/, '5%'],
+  [
+    'fails under load',
+    { failing: (s: string) => (s === '50%' ? 0.3 : 0.01) },
+    /fail at the/,
+    '50%',
+  ],
+])('one that %s goes back, with the reason', async (_, options, why, at) => {
+  const { parts, applied } = service(options);
+  const record = await rollOut(parts);
+  expect([record.verdict, record.why]).toEqual(['rolled back', expect.stringMatching(why)]);
+  expect(applied.slice(-2)).toEqual([at, '0%']);
+});
+
+test('mirrored first, then all at once: what fails on copies never gets a request', async () => {
+  const stages: Stage[] = [{ kind: 'mirror' }, { kind: 'weight', percent: 100 }];
+  const bad = service({ stages, failing: () => 0.05 });
+  expect((await rollOut(bad.parts)).verdict).toBe('rolled back');
+  expect(bad.applied).toEqual(['mirror', '0%']);
+  const good = service({ stages });
+  expect((await rollOut(good.parts)).verdict).toBe('promoted');
+  expect(good.applied).toEqual(['mirror', '100%']);
+});
+
+test('too few requests, an interruption and lost counts all lead back', async () => {
+  const quiet = service({ stages: [1, 100].map((percent) => ({ kind: 'weight', percent })) });
+  quiet.parts.minRequests = 1000;
+  const record = await rollOut(quiet.parts);
+  expect([record.verdict, record.why, quiet.applied]).toEqual([
+    'inconclusive',
+    'only 150 of 1000 requests came to the new version at 1%',
+    ['1%', '0%'],
+  ]);
+  const stopped = service({ stopAfterMs: 40_000 });
+  expect((await rollOut(stopped.parts)).verdict).toBe('interrupted');
+  expect(stopped.applied).toEqual(['5%', '25%', '0%']);
+  const blind = service({});
+  let asked = 0;
+  const { counts } = blind.parts;
+  blind.parts.counts = () => (++asked > 5 ? Promise.reject(new Error('no answer')) : counts());
+  await expect(rollOut(blind.parts)).rejects.toThrow('no answer');
+  expect(blind.applied).toEqual(['5%', '0%']);
+});
+
+test('a sidecar tells what came in, what failed, and what took longer than the bound', () => {
+  const text = `
+response_total{direction="inbound",classification="success",status_code="200"} 90
+response_total{direction="inbound",classification="failure",status_code="500"} 10
+response_total{direction="outbound",classification="failure",status_code="500"} 77
+response_latency_ms_bucket{direction="inbound",le="100"} 60
+response_latency_ms_bucket{direction="inbound",le="300"} 85
+response_latency_ms_bucket{direction="inbound",le="+Inf"} 100
+`;
+  const samples = parseExposition(text);
+  expect(inboundCounts(samples, 250)).toEqual({ requests: 100, failed: 10, slow: 15 });
+  expect(inboundCounts(samples, undefined).slow).toBe(0);
+});
+
+const needs = testWith('kube-apiserver', 'etcd');
+let cluster: Cluster;
+beforeAll(async () => {
+  if (!findTool('kube-apiserver') || !findTool('etcd')) return;
+  cluster = await startCluster();
+  for (const object of customResources()) await cluster.admin.apply(object, { manager: 'test' });
+  await cluster.admin.create({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'shop' },
+  });
+  await until(
+    () =>
+      cluster.admin.list(resources.TrafficSplit, { namespace: 'shop' }).then(
+        () => true,
+        () => false,
+      ),
+    'TrafficSplits',
+  );
+}, 60_000);
+const children: (ChildProcess | Server)[] = [];
+afterEach(() => {
+  for (const one of children.splice(0)) {
+    if ('kill' in one) one.kill('SIGKILL');
+    else one.close().closeAllConnections();
+  }
+});
+afterAll(() => cluster?.stop());
+
+/** Counters that grow by themselves, as a Prometheus tells them. */
+async function counters(failing: { canary: number }): Promise<string> {
+  const began = performance.now();
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      const query = new URLSearchParams(body).get('query') ?? '';
+      const total = (performance.now() - began) * (query.includes('canary') ? 1 : 4);
+      const ratio = query.startsWith('bad')
+        ? query.includes('canary')
+          ? failing.canary
+          : 0.01
+        : 1;
+      const value = [0, String(Math.round(total * ratio))];
+      response.end(JSON.stringify({ status: 'success', data: { result: [{ value }] } }));
+    });
+  });
+  children.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+interface Split extends AnyObject {
+  spec: { backends: { service: string; weight: number }[] };
+}
+const weightsOf = async (service: string): Promise<string | undefined> => {
+  const name = `firedrill-canary-${service}`;
+  const split = await cluster.admin.find<Split>(resources.TrafficSplit, 'shop', name);
+  return split?.spec.backends.map((b) => `${b.service} ${b.weight}`).join(', ');
+};
+
+function start(service: string, prometheus: string, ...more: string[]): ChildProcess {
+  const args = ['canary', 'service', service, '-n', 'shop', '--kubeconfig', cluster.kubeconfig];
+  const counts = [
+    '--prometheus',
+    prometheus,
+    '--total',
+    'all {{version}}',
+    '--bad',
+    'bad {{version}}',
+  ];
+  const child = spawn(process.execPath, [
+    program('cli'),
+    ...args,
+    ...counts,
+    ...['--poll', '100ms', '--min-requests', '50', '--objective', '99.9', ...more],
+  ]);
+  children.push(child);
+  return child;
+}
+
+async function ended(child: ChildProcess): Promise<{ code: number | null; said: string }> {
+  let said = '';
+  child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, said };
+}
+
+needs('weights move at the API server, and a worse version gets none', async () => {
+  const good = await ended(start('web', await counters({ canary: 0.01 }), '--every', '400ms'));
+  expect([good.code, good.said]).toEqual([0, expect.stringContaining('promoted: it was no worse')]);
+  expect(good.said).toContain('error budget spent by its failures: ');
+  expect(await weightsOf('web')).toBe('web-stable 0, web-canary 100');
+  const bad = await ended(start('cart', await counters({ canary: 0.5 }), '--every', '5s'));
+  expect([bad.code, bad.said]).toEqual([1, expect.stringMatching(/rolled back: \d+\.\d+% of \d+/)]);
+  expect(await weightsOf('cart')).toBe('cart-stable 100, cart-canary 0');
+});
+
+needs('Ctrl-C and kill -9 send all traffic back', async () => {
+  const prometheus = await counters({ canary: 0.01 });
+  for (const [service, signal] of [
+    ['asked', 'SIGINT'],
+    ['killed', 'SIGKILL'],
+  ] as const) {
+    const child = start(service, prometheus, '--every', '60s', '--steps', '30,100');
+    const end = ended(child);
+    await until(
+      async () => (await weightsOf(service)) === `${service}-stable 70, ${service}-canary 30`,
+    );
+    child.kill(signal);
+    const { code } = await end;
+    expect(code).toBe(signal === 'SIGINT' ? 130 : null);
+    await until(
+      async () => (await weightsOf(service)) === `${service}-stable 100, ${service}-canary 0`,
+    );
+  }
+});
+
+needs.each([
+  [['--steps', '50,25,100'], /--steps 50,25,100; expected rising percentages/],
+  [['--mirror'], /a TrafficSplit cannot mirror; expected --http-route NAME/],
+  [['--steps', '100'], /nothing would be compared/],
+  [['--error-rate', '0'], /--error-rate 0; expected a number above 0/],
+])('refused before anything moves: %s', async (flags, message) => {
+  const { code, said } = await ended(start('none', 'http://127.0.0.1:9', ...flags));
+  expect([code, said]).toEqual([2, expect.stringMatching(message)]);
+  expect(await weightsOf('none')).toBeUndefined();
+});
