@@ -32,6 +32,12 @@ interface Part {
 
 const labelOf = 'app';
 
+/** As Go reads durations, and Chaos Mesh's admission with it: it knows no days. */
+const durationText = (ms: number): string =>
+  formatDurationMs(ms).replace(/^(\d+)d(?:(\d+)h)?/, (_, days: string, hours = '0') => {
+    return `${24 * Number(days) + Number(hours)}h`;
+  });
+
 const pods = (namespace: string, app: string): Record<string, unknown> => ({
   namespaces: [namespace],
   labelSelectors: { [labelOf]: app },
@@ -80,6 +86,28 @@ const partition = (options: ChaosMeshOptions, note: string): Part => ({
   note,
 });
 
+/** `front/back` is what front says to back; a name alone, what anybody in the namespace says to it. */
+const onCall = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
+  const [from, to] = fault.target.includes('/')
+    ? fault.target.split('/')
+    : [undefined, fault.target];
+  return {
+    templateType: 'NetworkChaos',
+    field: 'networkChaos',
+    body: {
+      mode: 'all',
+      direction: 'to',
+      selector:
+        from === undefined ? { namespaces: [options.namespace] } : pods(options.namespace, from),
+      target: all(pods(options.namespace, to ?? fault.target)),
+      ...body,
+    },
+    note: 'between pods that are called as the call is',
+  };
+};
+const cutOff = (fault: ScenarioFault, options: ChaosMeshOptions): Part =>
+  onCall(fault, options, { action: 'partition' });
+
 const http = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
   const { method, pathPrefix, ratio } = fault.settings;
   const share = typeof ratio === 'number' && ratio < 1;
@@ -99,6 +127,11 @@ const http = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Pa
     },
     note: 'set the port to that of the service; connections that are already open are not struck',
   };
+};
+
+const bandwidthOf = ({ settings }: ScenarioFault): object => {
+  const rate = `${Math.max(1, Math.round(number(settings.bytesPerSecond) / 1000))}kbps`;
+  return { action: 'bandwidth', bandwidth: { rate, limit: 20_971_520, buffer: 10_000 } };
 };
 
 const converters: Partial<Record<FaultKindName, Convert>> = {
@@ -121,11 +154,18 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
     const delay = { latency: milliseconds(delayMs), jitter: milliseconds(delayJitterMs) };
     return network(fault, options, { action: 'delay', delay });
   },
-  throttle: (fault, options) => {
-    const rate = `${Math.max(1, Math.round(number(fault.settings.bytesPerSecond) / 1000))}kbps`;
-    const bandwidth = { rate, limit: 20_971_520, buffer: 10_000 };
-    return network(fault, options, { action: 'bandwidth', bandwidth });
+  throttle: (fault, options) => network(fault, options, bandwidthOf(fault)),
+  latency: (fault, options) => {
+    const { latencyMs, jitterMs } = fault.settings;
+    const delay = { latency: milliseconds(latencyMs), jitter: milliseconds(jitterMs) };
+    return onCall(fault, options, { action: 'delay', delay });
   },
+  bandwidth: (fault, options) => onCall(fault, options, bandwidthOf(fault)),
+  refuse: cutOff,
+  cut: cutOff,
+  silence: cutOff,
+  partition: (fault, options) =>
+    cutOff({ ...fault, target: fault.target.replace(/-\d+$/, '') }, options),
   blackhole: (fault, options) =>
     network(fault, options, { action: 'loss', loss: { loss: '100', correlation: '0' } }),
   abort: (fault, options) =>
@@ -200,7 +240,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
     const chaos = {
       name: fault.id,
       templateType: part.templateType,
-      deadline: formatDurationMs(lengthMs),
+      deadline: durationText(lengthMs),
       [part.field]: part.body,
     };
     if (fault.start === 0) {
@@ -213,7 +253,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
       {
         name: `after-${fault.id}`,
         templateType: 'Serial',
-        deadline: formatDurationMs(wholeMs + 60_000),
+        deadline: durationText(wholeMs + 60_000),
         children: [`wait-for-${fault.id}`, fault.id],
       },
       suspend(`wait-for-${fault.id}`, fault.start),
@@ -242,14 +282,14 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
         {
           name: 'drill',
           templateType: 'Serial',
-          deadline: formatDurationMs(totalMs),
+          deadline: durationText(totalMs),
           children: ['baseline', 'faults'],
         },
         suspend('baseline', scenario.baseline),
         {
           name: 'faults',
           templateType: 'Parallel',
-          deadline: formatDurationMs(wholeMs + 60_000),
+          deadline: durationText(wholeMs + 60_000),
           children: roots,
         },
         ...templates,
@@ -270,5 +310,5 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
 const suspend = (name: string, ms: number): Record<string, unknown> => ({
   name,
   templateType: 'Suspend',
-  deadline: formatDurationMs(Math.max(1000, ms)),
+  deadline: durationText(Math.max(1000, ms)),
 });

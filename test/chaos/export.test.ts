@@ -101,6 +101,25 @@ test('a fault waits for its start, and lasts until its stop', () => {
   });
 });
 
+test('calls are cut between their two ends, and a deadline of days is said in hours', () => {
+  const workflow = scenarioWith(
+    `  - { id: cut, kind: cut, target: web/cart }
+  - { id: slow, kind: latency, target: cart, stop: 2d3h4m, settings: { latencyMs: 80 } }`,
+  );
+  expect(template(workflow, 'cut').networkChaos).toMatchObject({
+    action: 'partition',
+    selector: { labelSelectors: { app: 'web' } },
+    target: { selector: { labelSelectors: { app: 'cart' } } },
+  });
+  expect(template(workflow, 'slow')).toMatchObject({
+    deadline: '51h4m',
+    networkChaos: {
+      delay: { latency: '80ms' },
+      target: { selector: { labelSelectors: { app: 'cart' } } },
+    },
+  });
+});
+
 test('no network fault of ours is one that admission refuses', () => {
   for (const { scenario } of readScenarios(ownScenarios())) {
     const { yaml } = chaosMeshWorkflow(scenario, options);

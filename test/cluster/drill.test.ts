@@ -12,7 +12,8 @@ import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
 import { drillFolder, firedrill } from '../chaos/drill.js';
 import { until } from '../kubernetes/until.js';
-import { image, limitMs, needsNode, possible, startMeshedNode } from './meshed.js';
+import { image } from './mesh-install.js';
+import { limitMs, needsNode, possible, startMeshedNode } from './meshed.js';
 import type { Node } from './node.js';
 
 const namespace = 'drilled';

@@ -13,7 +13,8 @@ import { commonDashboards } from '../../slo/dashboards/dashboards.js';
 import { until } from '../kubernetes/until.js';
 import { testWith } from '../tools.js';
 import { startPrometheus } from './prometheus.js';
-import { image, isRoot, limitMs, needsNode, possible, startMeshedNode } from './meshed.js';
+import { image } from './mesh-install.js';
+import { isRoot, limitMs, needsNode, possible, startMeshedNode } from './meshed.js';
 import { type Node, nodeTools } from './node.js';
 
 let node: Node;

@@ -123,7 +123,10 @@ export class MemoryStrain {
       return;
     }
     if (this.#stop.signal.aborted) this.#running.close();
-    await Promise.race([this.#running.ended, sleep(pieceLimitMs, this.#stop.signal)]);
+    const ended = this.#running.ended.then((said) => {
+      if (said !== '' && !this.#stop.signal.aborted) this.#parts.onTrouble(said);
+    });
+    await Promise.race([ended, sleep(pieceLimitMs, this.#stop.signal)]);
     this.#running.close();
     this.#running = undefined;
   }

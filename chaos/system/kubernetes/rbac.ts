@@ -50,6 +50,10 @@ function targetsBy(faults: Faults, kind: string): string[] {
   return [...new Set(faults.filter((f) => f.kind === kind).map((f) => f.target))].sort();
 }
 
+/** Whoever may see the controller's pod is asked to read it, too. */
+const isOfControlPlane = ({ kind, target }: Faults[number]): boolean =>
+  faultKind(kind).targets === 'controller' || ofControlPlane.has(target);
+
 const ofControlPlane = new Set<string>([names.controller, names.injector]);
 
 function scales(faults: Faults, verbs: string[]): Needs {
@@ -97,7 +101,7 @@ export function runnerNeeds(spec: KubernetesSpec, faults: Faults): Needs {
         : []),
     ],
     control: [
-      ...(faults.some((f) => faultKind(f.kind).targets === 'controller') ? reach : []),
+      ...(faults.some(isOfControlPlane) ? reach : []),
       ...(needsKeeper && spec.keeper.image === undefined
         ? [rule('apps', ['deployments'], ['get'], [names.controller])]
         : []),

@@ -12,7 +12,7 @@ export interface ContainerName {
 export interface Executed {
   /** Ends its standard input, and the connection. */
   close(): void;
-  /** Resolves when it has ended, or its connection is gone, to its last words on standard error. */
+  /** Resolves when it has ended, or its connection is gone, to its last words: on standard error, or of the API server. */
   ended: Promise<string>;
 }
 
@@ -44,6 +44,9 @@ export async function execInPod(
       errors,
       input,
       false,
+      ({ status, message }) => {
+        if (status === 'Failure' && message !== undefined) said = `${said} ${message}`;
+      },
     );
     const ended = new Promise<string>((resolve) => {
       socket.addEventListener('close', () => resolve(said.trim()));

@@ -1,0 +1,28 @@
+/** The mesh on a node, from this checkout's image. */
+import { monitoringParts } from '../../alerts/library/monitoring.js';
+import { applyAll, waitAvailable } from '../../mesh/kubernetes/install/apply.js';
+import { manifests } from '../../mesh/kubernetes/install/manifests.js';
+import { defaultValues } from '../../mesh/kubernetes/install/values.js';
+import { productImage } from './image.js';
+import type { Node } from './node.js';
+
+export const image = 'firedrill/firedrill:test';
+
+/** Resolves when a pod that is created next is injected, to how many milliseconds that took, the image aside. */
+export async function installMesh(node: Node): Promise<number> {
+  node.importImage(productImage(node.folder, image));
+  const values = {
+    ...defaultValues(),
+    image,
+    imagePullPolicy: 'Never' as const,
+    monitoring: { enabled: true, operator: false, release: '', interval: '1s' },
+  };
+  const objects = manifests(values, '', monitoringParts())
+    .filter((m) => m.when !== 'monitoring.operator')
+    .map((m) => m.object);
+  const began = performance.now();
+  await applyAll(node.api, objects, () => undefined);
+  const problem = await waitAvailable(node.api, objects, 120_000);
+  if (problem !== undefined) throw new Error(JSON.stringify(problem));
+  return performance.now() - began;
+}
