@@ -77,9 +77,15 @@ const pods = async (name: string): Promise<Pod[]> =>
   (await node.api.list<Pod>(resources.Pod, { namespace, labelSelector: `app=${name}` })).items;
 
 /** The drill's files, and a kubeconfig of an account with the rights that `chaos rbac` prints, and no other. */
-async function drillHere(): Promise<string> {
+async function drillHere(...more: { kind: string; target: string }[]): Promise<string> {
   const folder = drillFolder();
   cpSync(asset('test/cluster/drill'), folder, { recursive: true });
+  const text = readFileSync(join(folder, 'scenarios/back-scaled-away.yaml'), 'utf8');
+  for (const { kind, target } of more) {
+    const other = text.replace('kind: scale, target: back', `kind: ${kind}, target: ${target}`);
+    expect(other).not.toBe(text);
+    writeFileSync(join(folder, `scenarios/${kind}.yaml`), other.replace(/^id: .*/m, `id: ${kind}`));
+  }
   const args = [program('cli'), 'chaos', 'rbac', join(folder, 'firedrill.yaml')];
   const printed = execFileSync(process.execPath, args, { encoding: 'utf8' });
   for (const document of parseAllDocuments(printed)) {
@@ -163,7 +169,11 @@ needsNode(
   'what outlives the runner is taken back in the cluster; a policy that nobody enforces is refused',
   { timeout: limitMs },
   async () => {
-    const folder = await drillHere();
+    const kinds = [
+      { kind: 'kill', target: 'back-1' },
+      { kind: 'partition', target: 'front' },
+    ];
+    const folder = await drillHere(...kinds);
     const main = program('chaos/system/kubernetes/main');
     const watcher = spawn(process.execPath, [main, join(folder, 'firedrill.yaml')]);
     try {
