@@ -130,6 +130,8 @@ const readsAll: ReadonlySet<string> = new Set(['__complete', 'runbook']);
  */
 export async function commandLine(words: readonly string[]): Promise<Command> {
   const program = new Command('firedrill')
+    // A command's flags are its own, also where a verb above it has the same.
+    .enablePositionalOptions()
     .description('Write an SLO once, and know, measured, that the right alert fires in time.')
     .version(packageVersion())
     .exitOverride();

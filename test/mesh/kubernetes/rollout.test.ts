@@ -299,12 +299,7 @@ function start(service: string, prometheus: string, ...more: string[]): ChildPro
     '--bad',
     'bad {{version}}',
   ];
-  const child = spawn(process.execPath, [
-    program('cli'),
-    ...args,
-    ...counts,
-    ...['--poll', '100ms', '--min-requests', '50', '--objective', '99.9', ...more],
-  ]);
+  const child = spawn(process.execPath, [program('cli'), ...args, ...counts, ...pace, ...more]);
   children.push(child);
   return child;
 }
@@ -327,7 +322,7 @@ needs('weights move at the API server, and a worse version gets none', async () 
   expect(await weightsOf('cart')).toBe('cart-stable 100, cart-canary 0');
 });
 
-needs('Ctrl-C and kill -9 send all traffic back', async () => {
+needs('Ctrl-C and kill -9 send all traffic back', { timeout: 60_000 }, async () => {
   const prometheus = await counters({ canary: 0.01 });
   for (const [service, signal] of [
     ['asked', 'SIGINT'],
