@@ -6,7 +6,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SimulatedClock } from '../../base/clock.js';
+import { program } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
+import { askJson } from '../../chaos/system/ask.js';
 import { clusterFault } from '../../chaos/system/kubernetes/cluster-faults.js';
 import {
   findLease,
@@ -22,6 +24,7 @@ import { quantityBytes, strainScript } from '../../chaos/system/kubernetes/memor
 import { namesFrom } from '../../chaos/system/kubernetes/names.js';
 import { Pods } from '../../chaos/system/kubernetes/pods.js';
 import { keeperNeeds, rbacObjectsOf, runnerNeeds } from '../../chaos/system/kubernetes/rbac.js';
+import type { SystemDescription } from '../../chaos/system/model.js';
 import { readDrill } from '../../chaos/system/drill-file.js';
 import { keySigner } from '../../mesh/identity/issuing.js';
 import { createCertificate } from '../../mesh/identity/x509.js';
@@ -29,6 +32,7 @@ import type { KubeApi } from '../../mesh/kubernetes/client/api.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
 import { type Cluster, startCluster } from '../kubernetes/cluster.js';
+import { until } from '../kubernetes/until.js';
 import { testWith } from '../tools.js';
 import { drillFolder } from './drill.js';
 
@@ -179,9 +183,8 @@ beforeAll(async () => {
   for (const name of ['shop', 'firedrill']) {
     await cluster.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  const runner = { kind: 'User' as const, name: 'runner' };
   const all = [...faults, { kind: 'expired-secret' as const, target: 'web-tls' }];
-  for (const object of rbacObjectsOf(spec, all, runner)) await cluster.admin.create(object);
+  for (const object of rbacObjectsOf(spec, all, undefined)) await cluster.admin.create(object);
 }, 60_000);
 afterAll(() => cluster?.stop());
 
@@ -305,5 +308,82 @@ needs(
       { do: 'restore-secret', ...gone, copy: 'nothing-either' },
     ]);
     await admin.remove(resources.ConfigMap, 'shop', 'strange');
+  },
+);
+
+/** As a kubelet would have it. */
+async function runPod(name: string, workload: string): Promise<void> {
+  const { metadata, spec: podSpec } = pod(name, '', workload);
+  const { uid: _, ownerReferences = [], ...meta } = metadata;
+  const owners = ownerReferences.map((o) => ({ ...o, uid: 'u', controller: true }));
+  const containers = podSpec.containers.map((c) => ({ ...c, image: 'none' }));
+  await cluster.admin.create({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { ...meta, ownerReferences: owners },
+    spec: { containers },
+  });
+  const status = { phase: 'Running', podIP: '127.0.0.1' };
+  await cluster.admin.patch(resources.Pod, 'shop', name, { status }, 'status');
+}
+
+needs(
+  'kill -9 of the watcher in mid-fault: what stands in for the keeper’s pod takes it back',
+  { timeout: 60_000 },
+  async () => {
+    const { admin } = cluster;
+    const replicas = async (): Promise<number> =>
+      (await admin.get<{ spec: { replicas: number } }>(resources.Deployment, 'shop', 'cart')).spec
+        .replicas;
+    await admin.apply(deployment('cart'), { manager: 'test', force: true });
+    await runPod('cart-abc-1', 'cart');
+    const folder = drillFolder();
+    const kubeconfigOf = async (account: string): Promise<string> =>
+      cluster.writeKubeconfig(`${account}.yaml`, await cluster.tokenOf('shop', account));
+    const file = join(folder, 'firedrill.yaml');
+    const system = {
+      kind: 'kubernetes',
+      namespace: 'shop',
+      kubeconfig: await kubeconfigOf('firedrill-runner'),
+      url: 'http://127.0.0.1:9',
+      keeper: { image: 'none' },
+    };
+    const drill = { apiVersion: 'firedrill.dev/v1', kind: 'Drill', name: 'shop', system };
+    writeFileSync(file, JSON.stringify(drill));
+    const keep = ['chaos', 'keep', '--namespace', 'shop', '--drill', 'shop', '--kubeconfig'];
+    const keeper = spawn(process.execPath, [
+      program('cli'),
+      ...keep,
+      await kubeconfigOf('firedrill-keeper'),
+    ]);
+    const watcher = spawn(process.execPath, [program('chaos/system/kubernetes/main'), file]);
+    try {
+      const [line] = (await once(watcher.stdout, 'data')) as [Buffer];
+      const url = `http://127.0.0.1:${(JSON.parse(line.toString()) as { admin: number }).admin}`;
+      await until(async () => {
+        const { ready, failure } = await askJson<SystemDescription>(`${url}/system`);
+        if (failure !== undefined) throw new Error(failure);
+        return ready;
+      });
+      const put = { id: 'Run-1', ttlMs: 3000, kind: 'scale', target: 'cart' };
+      const lease = await askJson<{ effect: number }>(`${url}/faults`, {
+        method: 'POST',
+        body: put,
+      });
+      expect([lease.effect, await replicas()]).toEqual([3, 0]);
+      await askJson(`${url}/faults/Run-1`, { method: 'DELETE' });
+      expect(await replicas()).toBe(3);
+      await askJson(`${url}/faults`, { method: 'POST', body: { ...put, id: 'Run-2' } });
+      const denied = { ...put, id: 'Run-3', kind: 'kill' };
+      await expect(askJson(`${url}/faults`, { method: 'POST', body: denied })).rejects.toThrow(
+        /cannot delete resource "pods"/,
+      );
+      expect(await replicas()).toBe(0);
+      watcher.kill('SIGKILL');
+      await until(async () => (await replicas()) === 3, 'its undo', 15_000);
+    } finally {
+      watcher.kill('SIGKILL');
+      keeper.kill('SIGKILL');
+    }
   },
 );

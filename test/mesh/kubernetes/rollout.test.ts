@@ -291,6 +291,7 @@ const weightsOf = async (service: string): Promise<string | undefined> => {
 
 function start(service: string, prometheus: string, ...more: string[]): ChildProcess {
   const args = ['canary', 'service', service, '-n', 'shop', '--kubeconfig', cluster.kubeconfig];
+  const pace = ['--poll', '100ms', '--min-requests', '50', '--objective', '99.9'];
   const counts = [
     '--prometheus',
     prometheus,
