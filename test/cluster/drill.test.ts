@@ -10,7 +10,7 @@ import { askJson } from '../../chaos/system/ask.js';
 import type { SystemDescription } from '../../chaos/system/model.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
-import { drillFolder, firedrill } from '../chaos/drill.js';
+import { drillFolder } from '../chaos/drill.js';
 import { until } from '../kubernetes/until.js';
 import { image } from './mesh-install.js';
 import { limitMs, needsNode, possible, startMeshedNode } from './meshed.js';
@@ -139,31 +139,6 @@ beforeAll(async () => {
 }, limitMs);
 
 afterAll(() => node?.stop(), limitMs);
-
-needsNode('a game day of three scenarios on pods', { timeout: limitMs }, async () => {
-  const folder = await drillHere();
-  const drill = firedrill(
-    folder,
-    'gameday',
-    'run',
-    '--prometheus',
-    'embedded',
-    '--load',
-    'embedded',
-  );
-  const { code, output } = await drill.ended;
-  const { scenarios } = drill.record();
-  const shown = scenarios.map((s) => [s.id, s.verdict, s.faults.map((f) => f.undo)]);
-  expect([shown, code], output.slice(-4000)).toEqual([
-    [
-      ['back-aborts', 'PASS', ['done']],
-      ['back-scaled-away', 'PASS', ['done']],
-      ['front-out-of-memory', 'PASS', ['done']],
-    ],
-    0,
-  ]);
-  expect(await leftOvers()).toEqual([]);
-});
 
 needsNode(
   'what outlives the runner is taken back in the cluster; a policy that nobody enforces is refused',
