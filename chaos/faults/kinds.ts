@@ -318,7 +318,7 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
   const held = faults.includes(kind);
   switch (targets) {
     case 'process':
-      return held ? processes.map((p) => p.name) : [];
+      return held ? [...processes.map((p) => p.name), ...(objects.pods ?? [])] : [];
     case 'registry':
       return held ? ['registry'] : [];
     case 'controller':

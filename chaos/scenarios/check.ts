@@ -82,6 +82,8 @@ function faultProblems(
 
 /** Why these settings disturb nobody; undefined where they may. */
 function withoutEffect({ kind, settings }: ScenarioFault): string | undefined {
+  // None left is what scaling away means.
+  if (kind === 'scale') return undefined;
   if (settings.ratio === 0) return 'its ratio is 0';
   const amounts = Object.entries(settings).filter(
     ([name, value]) => name !== 'ratio' && typeof value === 'number',

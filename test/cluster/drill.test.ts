@@ -10,7 +10,7 @@ import { askJson } from '../../chaos/system/ask.js';
 import type { SystemDescription } from '../../chaos/system/model.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
-import { drillFolder } from '../chaos/drill.js';
+import { drillFolder, firedrill } from '../chaos/drill.js';
 import { until } from '../kubernetes/until.js';
 import { image } from './mesh-install.js';
 import { limitMs, needsNode, possible, startMeshedNode } from './meshed.js';
@@ -139,6 +139,35 @@ beforeAll(async () => {
 }, limitMs);
 
 afterAll(() => node?.stop(), limitMs);
+
+needsNode('a game day of three scenarios on pods', { timeout: limitMs }, async () => {
+  const folder = await drillHere();
+  const callers: [string, boolean][] = [['CallersFail', true]];
+  const drill = firedrill(
+    folder,
+    'gameday',
+    'run',
+    '--prometheus',
+    'embedded',
+    '--load',
+    'embedded',
+  );
+  const { code, output } = await drill.ended;
+  const { scenarios } = drill.record();
+  const shown = scenarios.map(({ id, faults, expectations }) => [
+    id,
+    faults.map((f) => [f.effect > 0, f.undo]),
+    expectations.map((e) => [e.name, e.inTime]),
+  ]);
+  // What it says of a machine that was too busy is its own affair.
+  expect([0, 3], output.slice(-4000)).toContain(code);
+  expect(shown, output.slice(-4000)).toEqual([
+    ['back-aborts', [[true, 'done']], callers.concat([['BackFails', true]])],
+    ['back-scaled-away', [[true, 'done']], callers],
+    ['front-out-of-memory', [[true, 'done']], callers],
+  ]);
+  expect(await leftOvers()).toEqual([]);
+});
 
 needsNode(
   'what outlives the runner is taken back in the cluster; a policy that nobody enforces is refused',

@@ -88,8 +88,8 @@ export class Cluster {
     });
   }
 
-  /** Finds its pods and the control plane, and has the keeper started where it may be. */
-  async start(): Promise<void> {
+  /** What it is made of, and whether a keeper may be started: known before anything is. */
+  async find(): Promise<void> {
     const { spec } = this.#of;
     await this.pods.look();
     if (this.pods.places.length === 0) {
@@ -97,6 +97,10 @@ export class Cluster {
       throw new UserError(`no pod${which} in namespace ${spec.namespace}`);
     }
     await this.#findController();
+    await this.#keeper.ask();
+  }
+
+  async start(): Promise<void> {
     await this.#keeper.start();
     this.ready = true;
     void this.#look();
@@ -127,14 +131,10 @@ export class Cluster {
       })),
       dependencies: [],
       relays: [],
-      processes: targets.processes.map((process) => ({
-        name: process,
-        kind: 'service',
-        pid: 0,
-        ports: {},
-      })),
+      // Of this machine: pods are none, and are struck as what they are.
+      processes: [],
       targets: this.#targets(at, ports.controller),
-      faults: ['kill', 'memory-limit', ...(this.#keeper.isUp ? clusterKinds : [])],
+      faults: ['kill', 'memory-limit', ...(this.#keeper.isAllowed ? clusterKinds : [])],
       objects: targets.objects,
     };
   }

@@ -33,7 +33,8 @@ interface Image {
 export class KeeperJob {
   readonly #parts: Parts;
   readonly #stop = new AbortController();
-  isUp = false;
+  /** Whether the caller may start one; false until that was asked. */
+  isAllowed = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -50,7 +51,7 @@ export class KeeperJob {
    */
   async start(): Promise<void> {
     const { api, drill } = this.#parts;
-    if (!(await this.#mayStart())) return;
+    if (!this.isAllowed) return;
     try {
       await removeLease(api, this.#lease);
       await writeLease(api, drill, { ...this.#lease, ttlMs: runTtlMs, steps: [] });
@@ -60,7 +61,6 @@ export class KeeperJob {
       await this.stop();
       throw error;
     }
-    this.isUp = true;
     void this.#renew();
   }
 
@@ -68,13 +68,12 @@ export class KeeperJob {
   async stop(): Promise<void> {
     this.#stop.abort();
     const { api, spec, drill } = this.#parts;
-    if (!(await this.#mayStart())) return;
+    if (!this.isAllowed) return;
     await removeLease(api, this.#lease).catch(() => undefined);
     await api.remove(resources.Job, spec.namespace, keeperName(drill)).catch(() => undefined);
-    this.isUp = false;
   }
 
-  async #mayStart(): Promise<boolean> {
+  async ask(): Promise<void> {
     const { api, spec } = this.#parts;
     const resourceAttributes = {
       namespace: spec.namespace,
@@ -91,7 +90,7 @@ export class KeeperJob {
         spec: { resourceAttributes },
       },
     )) as { status?: { allowed?: boolean } };
-    return answer.status?.allowed === true;
+    this.isAllowed = answer.status?.allowed === true;
   }
 
   async #create(): Promise<void> {

@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   const access = accessOf(folder, spec);
   const api = new KubeApi(await findCredentials(access), { timeoutMs: 8000 });
   const cluster = new Cluster({ api, access, name, spec, clock: realClock });
+  await cluster.find();
   let ending = false;
   const end = (): void => {
     if (ending) return;
@@ -123,7 +124,15 @@ async function atPod(
   return pass(proxy, request, response, path);
 }
 
-/** Through the API server; each by a connection of its own, since what is forwarded ends with it. */
+interface Answered {
+  status: number;
+  type: string;
+  text: string;
+}
+
+/** Whoever asks for what is being fetched already gets the same answer: slow pods are asked once at a time. */
+const fetching = new Map<string, Promise<Answered>>();
+
 async function pass(
   to: Forwarded | undefined,
   request: IncomingMessage,
@@ -132,23 +141,37 @@ async function pass(
 ): Promise<void> {
   if (!to) return sendJson(response, 503, { error: 'there is no running pod' });
   const { method = 'GET' } = request;
-  const body = method === 'POST' ? JSON.stringify(await jsonBody(request)) : undefined;
-  let answered: Response;
-  let text: string;
+  const url = `http://${to.address}${path}`;
   try {
-    answered = await fetch(`http://${to.address}${path}`, {
-      method,
-      headers: { connection: 'close' },
-      signal: AbortSignal.timeout(passLimitMs),
-      ...(body !== undefined && { body }),
-    });
-    text = await answered.text();
+    const { status, type, text } =
+      method === 'GET'
+        ? await onlyOnce(url)
+        : await fetchText(url, {
+            method,
+            // What is not repeated has a connection of its own.
+            headers: { connection: 'close' },
+            ...(method === 'POST' && { body: JSON.stringify(await jsonBody(request)) }),
+          });
+    response.writeHead(status, { 'content-type': type });
+    response.end(text);
   } catch (error) {
-    return sendJson(response, 502, { error: to.problem() ?? messageOf(error) });
+    sendJson(response, 502, { error: to.problem() ?? messageOf(error) });
   }
-  const type = answered.headers.get('content-type') ?? 'text/plain';
-  response.writeHead(answered.status, { 'content-type': type });
-  response.end(text);
+}
+
+function onlyOnce(url: string): Promise<Answered> {
+  const known = fetching.get(url);
+  if (known) return known;
+  const asked = fetchText(url).finally(() => fetching.delete(url));
+  fetching.set(url, asked);
+  return asked;
+}
+
+async function fetchText(url: string, init: RequestInit = {}): Promise<Answered> {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(passLimitMs) });
+  const text = await response.text();
+  const type = response.headers.get('content-type') ?? 'text/plain';
+  return { status: response.status, type, text };
 }
 
 main().catch((error: unknown) => {

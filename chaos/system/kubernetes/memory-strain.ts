@@ -61,9 +61,19 @@ interface Strained {
 const pollMs = 300;
 const pieceLimitMs = 30_000;
 
-const killsOf = ({ status }: Pod, container: string): number => {
+interface Ended {
+  terminated?: { reason?: string; containerID?: string; finishedAt?: string };
+}
+
+/**
+ * Which of its containers the kernel has killed last. While the kubelet holds it back from being started again, its
+ * count of restarts is still the old one.
+ */
+const lastKill = ({ status }: Pod, container: string): string | undefined => {
   const own = status?.containerStatuses?.find((s: ContainerStatus) => s.name === container);
-  return own?.lastState?.terminated?.reason === 'OOMKilled' ? (own.restartCount ?? 0) : 0;
+  const states = [own?.state as Ended | undefined, own?.lastState as Ended | undefined];
+  const killed = states.find((s) => s?.terminated?.reason === 'OOMKilled')?.terminated;
+  return killed && `${killed.containerID} ${killed.finishedAt}`;
 };
 
 /** One place under strain until `stop`: again each time that its container comes back. */
@@ -92,16 +102,17 @@ export class MemoryStrain {
   async #strain(place: Place): Promise<void> {
     const { pods, onKilled, onTrouble } = this.#parts;
     const { signal } = this.#stop;
-    let known: { uid: string | undefined; kills: number } | undefined;
+    let known: { uid: string | undefined; kill: string | undefined } | undefined;
     while (!signal.aborted) {
       await pods.look().catch((error: unknown) => onTrouble(messageOf(error)));
       const { pod } = place;
       const limited = pod && limitedContainer(pod);
       if (pod && limited) {
         const { uid } = pod.metadata;
-        const kills = killsOf(pod, limited.name);
-        if (known?.uid === uid && kills > (known?.kills ?? 0)) onKilled(place.name);
-        known = { uid, kills };
+        const kill = lastKill(pod, limited.name);
+        const isNew = kill !== undefined && kill !== known?.kill;
+        if (known?.uid === uid && isNew) onKilled(place.name);
+        known = { uid, kill };
         if (isRunning(pod) && isUp(pod, limited.name)) await this.#once(pod, limited);
       }
       await sleep(pollMs, signal);
