@@ -12,7 +12,7 @@ export interface ContainerName {
 export interface Executed {
   /** Ends its standard input, and the connection. */
   close(): void;
-  /** Resolves when it has ended, or its connection is gone, to its last words: on standard error, or of the API server. */
+  /** Resolves when it has ended, or its connection is gone: to its last words, or the API server's. */
   ended: Promise<string>;
 }
 

@@ -1,4 +1,4 @@
-/** Where the traffic of a service goes, as an object says it: an SMI TrafficSplit of ours, or an HTTPRoute of the user's. */
+/** Where the traffic of a service goes, as an object says it: a TrafficSplit of ours, or an HTTPRoute of the user's. */
 import { UserError } from '../../../base/errors.js';
 import type { KubeApi } from '../client/api.js';
 import { type KubeObject, resources } from '../client/objects.js';

@@ -3,16 +3,16 @@
  * chance of saying so of one that does not.
  *
  * A mixture sequential probability ratio test on failures. With shares of the traffic n (new) and s (old), and equal
- * failure ratios, each failure is the new version's with the probability n / (n + s); with a ratio r times as high, with
- * r n / (r n + s). The evidence is the mean over some r > 1 of the products of these likelihood ratios. While the new
- * version is no worse, it is a non-negative supermartingale with mean 1, so that it ever reaches 1 / alpha with a
+ * failure ratios, each failure is the new version's with the probability n / (n + s); with a ratio r times as high,
+ * with r n / (r n + s). The evidence is the mean over some r > 1 of the products of these likelihood ratios. While the
+ * new version is no worse, it is a non-negative supermartingale with mean 1, so that it ever reaches 1 / alpha with a
  * probability of at most alpha, however often it is looked at and however the shares change in between.
  *
- * Sources: J. Ville, Étude critique de la notion de collectif, 1939 (the bound); H. Robbins, Statistical methods related
- * to the law of the iterated logarithm, Ann. Math. Statist. 41, 1970 (mixtures); M. Lindon and A. Malek, Anytime-valid
- * inference for multinomial count data, NeurIPS 2022 (counts of events of two versions at given shares). That failures
- * are drawn without replacement from the requests of a batch makes it more cautious (W. Hoeffding, 1963, theorem 4).
- * It assumes that requests fail independently of each other, given the version.
+ * Sources: J. Ville, Étude critique de la notion de collectif, 1939 (the bound); H. Robbins, Statistical methods
+ * related to the law of the iterated logarithm, Ann. Math. Statist. 41, 1970 (mixtures); M. Lindon and A. Malek,
+ * Anytime-valid inference for multinomial count data, NeurIPS 2022 (counts of events of two versions at given shares).
+ * That failures are drawn without replacement from the requests of a batch makes it more cautious (W. Hoeffding, 1963,
+ * theorem 4). It assumes that requests fail independently of each other, given the version.
  */
 export interface Counted {
   requests: number;
