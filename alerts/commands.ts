@@ -6,6 +6,8 @@ import { registerLint } from './lint/commands.js';
 import { registerRouting } from './routing/commands.js';
 import { registerScale } from './scale/commands.js';
 import { registerBacktest } from './proof/backtest/command.js';
+import { registerPack } from './proof/pack/command.js';
+import { registerPolicies } from './proof/policies/command.js';
 import { registerMutate } from './proof/mutants/command.js';
 import { registerDiff } from './change/command.js';
 import { registerTest } from './proof/unit/command.js';
@@ -21,6 +23,8 @@ export function registerAlerts(program: Command): void {
   registerScale(alerts);
   registerTest(alerts);
   registerMutate(alerts);
+  registerPack(alerts);
+  registerPolicies(alerts);
   registerBacktest(alerts);
   registerDiff(alerts);
 }

@@ -19,6 +19,17 @@ export interface LoadedRule {
   name: string;
   query: string;
   labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  /** Of an alert, in seconds. */
+  duration?: number;
+  keepFiringFor?: number;
+}
+
+export interface LoadedGroup {
+  name: string;
+  /** In seconds. */
+  interval: number;
+  rules: LoadedRule[];
 }
 
 type Vector = { metric: Record<string, string>; value: [number, string] }[];
@@ -83,6 +94,12 @@ export class PrometheusClient {
   async rules(): Promise<LoadedRule[]> {
     const { groups } = (await this.#ask('rules', {})) as { groups?: { rules?: LoadedRule[] }[] };
     return (groups ?? []).flatMap((g) => g.rules ?? []);
+  }
+
+  /** The same with their groups, as they are evaluated. */
+  async ruleGroups(): Promise<LoadedGroup[]> {
+    const { groups } = (await this.#ask('rules', {})) as { groups?: LoadedGroup[] };
+    return groups ?? [];
   }
 
   /** Every metric name that it knows. */

@@ -20,7 +20,15 @@ const hourMs = 3_600_000;
 const round = (x: number): number => Number(x.toPrecision(6));
 
 /** Of the stated pages the shortest window's: it is the one that tells an outage soon. The others share the rest. */
-const shortestShare = 0.9;
+const shortestShare = 0.95;
+
+/**
+ * The traffic is a count as well. Taken as it was counted, chance in it would ask for one more failure half of the time
+ * where the bound is near; so a little more than one standard deviation less is taken. At much traffic it is nothing.
+ */
+const deviations = 1.1;
+
+const trafficOf = (total: number): number => Math.max(0, total - deviations * Math.sqrt(total));
 
 /** How unlikely a count must be: the logarithm of the windows in a year over the pages that one window may take. */
 function bar(plan: Plan, window: AlertWindow, falsePages: number): number {
@@ -46,7 +54,8 @@ export function guardLines(plan: Plan, window: AlertWindow): string[] {
   const series = (side: 'bad' | 'total'): string =>
     `${eventSum(side, window.longMs)}${plan.selector}`;
   const others = `(${series('bad')} - 1)`;
-  const expected = `(${series('total')} * ${round(plan.budget * healthyShare)})`;
+  const traffic = `(${series('total')} - ${deviations} * sqrt(${series('total')}))`;
+  const expected = `(${traffic} * ${round(plan.budget * healthyShare)})`;
   return [
     `${others} > ${expected}`,
     `${others} * ln(${others} / ${expected}) - ${others} + ${expected}\n` +
@@ -72,7 +81,7 @@ function holds(bad: number, expected: number, least: number): boolean {
 export function guardHolds(plan: Plan, window: AlertWindow, bad: number, total: number): boolean {
   const { falsePagesPerYear } = plan.slo.alerting;
   if (falsePagesPerYear === undefined) return true;
-  const expected = total * plan.budget * healthyShare;
+  const expected = trafficOf(total) * plan.budget * healthyShare;
   return holds(bad, expected, bar(plan, window, falsePagesPerYear));
 }
 
@@ -95,10 +104,19 @@ function poisson(mean: number, most: number): number[] {
 /** Above so many expected bad events chance does not page: the sums would be zeros, made at length. */
 const meanMax = 400;
 
+/** Where the count of a window's events lies, and how likely: chance in it moves the guard's threshold. */
+function totalsOf(mean: number): { total: number; weight: number }[] {
+  const points = Array.from({ length: 33 }, (_, i) => (i - 16) / 4).map((deviation) => ({
+    total: Math.max(1, Math.round(mean + deviation * Math.sqrt(mean))),
+    weight: Math.exp(-(deviation ** 2) / 2),
+  }));
+  const sum = points.reduce((all, p) => all + p.weight, 0);
+  return points.map((p) => ({ ...p, weight: p.weight / sum }));
+}
+
 /**
- * Pages a year of a service that spends half its budget, at a steady traffic: at most what its windows add up to. A
- * page begins at a bad event that completes the long window's count while the short one has its own, or the other way
- * round.
+ * Pages a year of a service that spends half its budget, at a steady traffic: what its windows add up to. A page begins
+ * at a bad event that completes the long window's count while the short one has its own, or the other way round.
  */
 export function falsePagesAt(
   slo: Slo,
@@ -111,28 +129,39 @@ export function falsePagesAt(
   const pages = plan.windows.filter((w) => w.severity === 'page');
   const all = pages.reduce((sum, window) => {
     const hours = (ms: number): number => scaled(plan, ms) / hourMs;
-    const total = eventsPerHour * hours(window.longMs);
-    if (total < slo.alerting.minEvents) return sum;
     const mean = badPerHour * hours(window.longMs);
-    const meanShort = badPerHour * hours(window.shortMs);
-    if (mean > meanMax) return sum;
-    const long = leastBad(plan, window, total);
+    if (eventsPerHour * hours(window.longMs) < slo.alerting.minEvents || mean > meanMax) return sum;
     const short =
       Math.floor(window.factor * plan.budget * eventsPerHour * hours(window.shortMs)) + 1;
-    const inShort = poisson(meanShort, long + 40);
-    const before = poisson(mean - meanShort, long + 40);
-    let chance = 0;
-    for (let s = 0; s < inShort.length; s++) {
-      for (let b = 0; b < before.length; b++) {
-        const completesLong = s + b === long - 1 && s >= short - 1;
-        const completesShort = s + b >= long && s === short - 1;
-        if (completesLong || completesShort) chance += (inShort[s] ?? 0) * (before[b] ?? 0);
-      }
+    const likely = new Map<number, number>();
+    for (const { total, weight } of totalsOf(eventsPerHour * hours(window.longMs))) {
+      const long = leastBad(plan, window, total);
+      likely.set(long, (likely.get(long) ?? 0) + weight);
     }
+    const chance = [...likely].reduce(
+      (part, [long, weight]) =>
+        part + weight * beginning(long, short, mean, badPerHour * hours(window.shortMs)),
+      0,
+    );
     return sum + hoursOfYear * badPerHour * chance;
   }, 0);
   // An event that begins two windows' pages begins one page.
   return Math.min(all, hoursOfYear * badPerHour);
+}
+
+/** How likely a bad event begins a page that needs so many in the long window and so many in the short one. */
+function beginning(long: number, short: number, mean: number, meanShort: number): number {
+  const inShort = poisson(meanShort, long + 40);
+  const before = poisson(mean - meanShort, long + 40);
+  let chance = 0;
+  for (let s = 0; s < inShort.length; s++) {
+    for (let b = 0; b < before.length; b++) {
+      const completesLong = s + b === long - 1 && s >= short - 1;
+      const completesShort = s + b >= long && s === short - 1;
+      if (completesLong || completesShort) chance += (inShort[s] ?? 0) * (before[b] ?? 0);
+    }
+  }
+  return chance;
 }
 
 /** How long a total outage lasts before it pages, in milliseconds; undefined where it never does. */

@@ -73,7 +73,7 @@ export const spanText = (span: { startMs: number; endMs: number }): string =>
   `${new Date(span.startMs).toISOString().slice(0, 16)} to ${new Date(span.endMs).toISOString().slice(0, 16)} UTC`;
 
 /** A time, or a duration before the end. */
-function timeOf(flag: string, text: string, endMs: number): number {
+export function timeOf(flag: string, text: string, endMs: number): number {
   const before = parseDurationMs(text);
   if (before !== undefined) return endMs - before;
   const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);

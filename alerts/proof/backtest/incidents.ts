@@ -55,7 +55,8 @@ export interface Story {
   startMs: number;
   durationMs: number;
   seed: number;
-  noise: boolean;
+  /** Of chance: none, each step on its own, or `memory`: what is busy or bad stays so for some twenty minutes. */
+  noise: 'none' | 'poisson' | 'memory';
   traffic: Traffic;
   /** Share of bad events while nothing is wrong, or so many times what the objective allows. */
   baseline: { share: number } | { burn: number };
@@ -140,7 +141,7 @@ const schema = z.strictObject({
   days: z.number().gt(0).lte(366).optional(),
   start: moment.optional(),
   seed: z.number().int().optional(),
-  noise: z.enum(['none', 'poisson']).optional(),
+  noise: z.enum(['none', 'poisson', 'memory']).optional(),
   traffic: z
     .strictObject({
       rate: z.number().gt(0).optional(),
@@ -191,7 +192,7 @@ export function readStory(file: string): Story {
     startMs,
     durationMs,
     seed: value.seed ?? 1,
-    noise: value.noise === 'poisson',
+    noise: value.noise ?? 'none',
     traffic: {
       perSecond: traffic.rate ?? 20,
       night: traffic.night ?? 1,

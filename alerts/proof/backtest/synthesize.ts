@@ -16,6 +16,7 @@ export function synthesize(story: Story, budget: number, slo: string, stepMs: nu
   const shares = incidents.map((i) => shareOf(i, budget));
   let [sumTotal, sumBad, expectedTotal, expectedBad] = [0, 0, 0, 0];
   let first = 0;
+  const memory = story.noise === 'memory' ? new Memory(random, stepMs) : undefined;
   for (let i = 0; i < n; i++) {
     const atMs = story.startMs + i * stepMs;
     let traffic = trafficAt(story.traffic, atMs);
@@ -33,9 +34,14 @@ export function synthesize(story: Story, budget: number, slo: string, stepMs: nu
     // What the scrape at this moment reads is what happened before it.
     total[i] = gap ? NaN : sumTotal;
     bad[i] = gap ? NaN : sumBad;
+    if (memory) {
+      memory.step();
+      traffic *= memory.traffic;
+      good *= (1 - Math.min(1, usual * memory.errors)) / (1 - usual);
+    }
     const events = (traffic * stepMs) / 1000;
     expectedTotal += events;
-    if (story.noise) {
+    if (story.noise !== 'none') {
       const drawn = poisson(events, random);
       sumTotal += drawn;
       sumBad += binomial(drawn, 1 - good, random);
@@ -48,6 +54,36 @@ export function synthesize(story: Story, budget: number, slo: string, stepMs: nu
     }
   }
   return { startMs: story.startMs, stepMs, bad, total };
+}
+
+const memoryMs = 20 * 60_000;
+const spread = { traffic: 0.15, errors: 0.6 };
+
+/** Two factors of mean 1 that wander: logarithms of each follow an autoregressive process of the first order. */
+class Memory {
+  traffic = 1;
+  errors = 1;
+  readonly #random: Random;
+  readonly #keep: number;
+  readonly #fresh: number;
+  #states = { traffic: 0, errors: 0 };
+
+  constructor(random: Random, stepMs: number) {
+    this.#random = random;
+    this.#keep = Math.exp(-stepMs / memoryMs);
+    this.#fresh = Math.sqrt(1 - this.#keep ** 2);
+  }
+
+  step(): void {
+    this.traffic = this.#next('traffic');
+    this.errors = this.#next('errors');
+  }
+
+  #next(of: 'traffic' | 'errors'): number {
+    const state = this.#keep * this.#states[of] + this.#fresh * normal(this.#random);
+    this.#states[of] = state;
+    return Math.exp(spread[of] * state - spread[of] ** 2 / 2);
+  }
 }
 
 const isOver = (incidents: readonly Incident[], k: number, atMs: number): boolean =>
@@ -67,6 +103,16 @@ export function trafficAt(traffic: Traffic, atMs: number): number {
   const day = new Date(atMs).getUTCDay();
   const weekend = day === 0 || day === 6 ? traffic.weekend : 1;
   return traffic.perSecond * (1 + depth * Math.cos(phase)) * weekend;
+}
+
+/** The share of bad events at a moment of an incident, where `usual` is what goes bad without one. */
+export function badShareAt(
+  incident: Incident,
+  atMs: number,
+  usual: number,
+  budget: number,
+): number {
+  return 1 - (1 - usual) * (1 - shareOf(incident, budget) * shape(incident, atMs));
 }
 
 /** How much of its share an incident has reached, 0 to 1. */

@@ -1,0 +1,33 @@
+/** `firedrill alerts pack`. */
+import type { Command } from 'commander';
+import type { PackFlags } from './run.js';
+
+const example = `
+Writes rules.yaml (the alerts that fired), test.yaml (for promtool test rules and alerts test: what these alerts read, and
+when they fired), labels.yaml (for alerts backtest and alerts diff), story.yaml (where an SLO of ours burned) and, with
+--fault and --target, scenario.yaml (for gameday run). Exits 1 where the alerts do not come back in the same order.
+
+Examples:
+  firedrill alerts pack --prometheus http://localhost:9090 --from 3h -o incidents/cart
+  firedrill alerts pack --prometheus http://localhost:9090 --from 2026-11-28T14:00:00Z --to 2026-11-28T16:00:00Z \\
+    --name "cart down" --fault slow-service --target cart --set latencyMs=300 -o incidents/cart`;
+
+export function registerPack(alerts: Command): void {
+  alerts
+    .command('pack')
+    .description('an incident of a Prometheus as a unit test, a label, a story and a scenario')
+    .requiredOption('--prometheus <url>', 'that evaluated the rules')
+    .requiredOption('--from <time>', 'a time, or a duration before the end')
+    .option('--to <time>', 'default now')
+    .option('--alert <name...>', 'only these alerts')
+    .option('--name <text>', 'of the incident', 'incident')
+    .option('--fault <kind>', 'what broke, as a kind of fault; with --target it makes a scenario')
+    .option('--target <name>', 'where it broke')
+    .option('--set <name=value...>', 'settings of the fault, such as latencyMs=300')
+    .option('-o, --out <folder>', 'where the files go', 'incident')
+    .addHelpText('after', example)
+    .action(async (flags: PackFlags) => {
+      const { runPack } = await import('./run.js');
+      await runPack(flags);
+    });
+}
