@@ -45,23 +45,7 @@ function chanceOf(count: number, mean: number): number {
 const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 
-/** The sums of one page window over the steps that came last. */
-class Window {
-  bad = 0;
-  total = 0;
-  readonly #steps: number;
-
-  constructor(ms: number, stepMs: number) {
-    this.#steps = Math.round(ms / stepMs);
-  }
-
-  add(ring: Ring): void {
-    this.bad += ring.badAt(0) - ring.badAt(this.#steps);
-    this.total += ring.totalAt(0) - ring.totalAt(this.#steps);
-  }
-}
-
-/** Steps of the last six hours and more; what is older is nothing at the start. */
+/** Running sums of the last six hours and more; what is older is nothing at the start. */
 class Ring {
   readonly #bad: Float64Array;
   readonly #total: Float64Array;
@@ -76,25 +60,28 @@ class Ring {
   }
 
   push(bad: number, total: number): void {
-    this.#at = (this.#at + 1) & this.#mask;
-    this.#bad[this.#at] = bad;
-    this.#total[this.#at] = total;
+    const before = this.#at;
+    this.#at = (before + 1) & this.#mask;
+    this.#bad[this.#at] = (this.#bad[before] as number) + bad;
+    this.#total[this.#at] = (this.#total[before] as number) + total;
   }
 
-  badAt(back: number): number {
-    return this.#bad[(this.#at - back) & this.#mask] as number;
+  bad(steps: number): number {
+    return (this.#bad[this.#at] as number) - (this.#bad[(this.#at - steps) & this.#mask] as number);
   }
 
-  totalAt(back: number): number {
-    return this.#total[(this.#at - back) & this.#mask] as number;
+  total(steps: number): number {
+    const from = (this.#at - steps) & this.#mask;
+    return (this.#total[this.#at] as number) - (this.#total[from] as number);
   }
 }
 
 interface Arm {
   window: AlertWindow;
   bound: number;
-  long: Window;
-  short: Window;
+  /** In steps. */
+  long: number;
+  short: number;
 }
 
 /** The page of an SLO over steps that are given one after another. */
@@ -111,20 +98,23 @@ export class Pager {
     this.#arms = pages.map((window) => ({
       window,
       bound: window.factor * plan.budget,
-      long: new Window(window.longMs, plan.stepMs),
-      short: new Window(window.shortMs, plan.stepMs),
+      long: Math.round(window.longMs / plan.stepMs),
+      short: Math.round(window.shortMs / plan.stepMs),
     }));
   }
 
   /** Whether the page fires once this step is counted. */
   step(bad: number, total: number): boolean {
-    this.#ring.push(bad, total);
+    const ring = this.#ring;
+    ring.push(bad, total);
     let fires = false;
     for (const { window, bound, long, short } of this.#arms) {
-      long.add(this.#ring);
-      short.add(this.#ring);
-      if (long.bad <= bound * long.total || short.bad <= bound * short.total) continue;
-      fires ||= guardHolds(this.#plan, window, long.bad, long.total);
+      // Most steps of a healthy service end here.
+      const failed = ring.bad(long);
+      if (failed < 1) continue;
+      const events = ring.total(long);
+      if (failed <= bound * events || ring.bad(short) <= bound * ring.total(short)) continue;
+      fires ||= guardHolds(this.#plan, window, failed, events);
     }
     return fires;
   }

@@ -32,7 +32,8 @@ export async function firedIn(
 ): Promise<Fired[]> {
   // Over each step, or one that fired between two steps would not be seen.
   const query = `max_over_time(ALERTS{alertstate="firing"}[${formatDurationMs(stepMs)}])`;
-  const series = await client.range(query, span.fromMs, span.toMs, stepMs);
+  const steps = Math.floor((span.toMs - span.fromMs) / stepMs);
+  const series = await client.range(query, span.toMs - steps * stepMs, span.toMs, stepMs);
   const fired = series.flatMap(({ labels, points }) => {
     const { __name__: _, alertstate: __, ...own } = labels;
     return stretches(points, stepMs).map(([firedMs, lastMs]): Fired => ({

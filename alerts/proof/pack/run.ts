@@ -34,7 +34,7 @@ export interface PackFlags {
   out: string;
 }
 
-const probeStepMs = 15_000;
+const probeStepMs = 1000;
 
 export interface Packed {
   /** What is told: a table of alerts, and the files. */
@@ -144,7 +144,8 @@ function settingsOf(set: readonly string[]): Record<string, string | number> {
 }
 
 /** As fine as one answer of a Prometheus allows. */
-const stepFor = (spanMs: number): number => Math.max(probeStepMs, Math.ceil(spanMs / 10_000));
+const stepFor = (spanMs: number): number =>
+  Math.max(probeStepMs, Math.ceil(spanMs / 5_000_000) * 1000);
 
 function forOf(groups: readonly RuleGroup[], { labels }: Fired): number {
   const rules = groups.flatMap((g) => g.rules) as AlertingRule[];
