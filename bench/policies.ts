@@ -27,9 +27,9 @@ const cells = argument('--cells', 50);
 const seed = argument('--seed', 1);
 
 const promtool = requireTool('promtool');
-const version = /version (\S+?)[,+]/.exec(
-  spawnSync(promtool, ['--version'], { encoding: 'utf8' }).stdout,
-)?.[1] ?? 'of a build that names no version';
+const version =
+  /version (\S+?)[,+]/.exec(spawnSync(promtool, ['--version'], { encoding: 'utf8' }).stdout)?.[1] ??
+  'of a build that names no version';
 
 /** Cells by chance, each a test file of its own; what promtool says of all of them. */
 function checked(all: readonly Policy[]): { equal: number; pages: number; said: string } {
