@@ -127,7 +127,8 @@ const seconds = Math.round((performance.now() - began) / 1000);
 
 const text = `# Pages for nothing, over ${years.toLocaleString('en')} years of a service that is well
 
-A service spends half of its budget, evenly, and nothing happens to it. Its bad and good events are Poisson counts of each
+A service spends half of its budget, evenly, and nothing happens to it. Its bad and good events are Poisson counts of
+each
 30 s, seeded; the page's windows (3 times too fast over 1h and 5m, 6 times over 6h and 30m) and its guard
 (\`alerting.falsePagesPerYear\`) are those of the generated rules, evaluated every 30 s. The first year of each line is
 also played by the backtest's evaluator, which agrees with \`promtool test rules\`, and pages alike.
@@ -151,8 +152,10 @@ ${table(
 ## A total outage
 
 Beside Wald's bound for the mean: no rule that pages for nothing once a year needs fewer events than
-ln(events a year) over the information of one event (Wald 1945; Lorden 1971). A rule can page only when an event happens, and
-then at the evaluation after it (15 s later in the mean), so that both times are here: until the event that completes the
+ln(events a year) over the information of one event (Wald 1945; Lorden 1971). A rule can page only when an event
+happens, and
+then at the evaluation after it (15 s later in the mean), so that both times are here: until the event that completes
+the
 page's condition, and until the page. ${(years * 4).toLocaleString('en')} outages each, minutes.
 
 ${table(

@@ -1,6 +1,8 @@
 /**
- * The table of alert policies, over 200 stories; the same bytes for the same seed. Fifty random cells of it are given to
- * `promtool test rules`. Run by `npm run bench:policies`; `--stories 16 --cells 8` for a quick look, which keeps no table.
+ * The table of alert policies, over 200 stories; the same bytes for the same seed. Fifty random cells of it are
+ * given to
+ * `promtool test rules`. Run by `npm run bench:policies`; `--stories 16 --cells 8` for a quick look, which keeps no
+ * table.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -78,16 +80,23 @@ const windows = tuned
 const sources = policies.map((p) => `- ${p.name}: ${p.source}`);
 const text = `# Alert policies over the same incidents
 
-${count} stories by seed ${seed}: a service of 20 events an hour to 500 a second, with day and night; noise with memory (what is
+${count} stories by seed ${seed}: a service of 20 events an hour to 500 a second, with day and night; noise with
+memory (what is
 busy or bad stays so for some twenty minutes); objectives of 99% to 99.9% over 30 days; half of the budget spent at most
-while nothing happens. After 30 days in which windows fill, 30 are judged, with one incident of eight kinds: outages (30% to
-100% for 10 minutes and more), brown-outs (20 to 60 times the budget's pace, slowly), flapping, slow burns (1.5 to 2.8 times),
+while nothing happens. After 30 days in which windows fill, 30 are judged, with one incident of eight kinds: outages
+(30% to
+100% for 10 minutes and more), brown-outs (20 to 60 times the budget's pace, slowly), flapping, slow burns (1.5 to
+2.8 times),
 and four that should wake nobody: deploys of a minute or three, little traffic, surges, gaps in the data.
-Rules are evaluated every 30 s, and scraped every 30 s. Medians; a number in brackets says how many were found, where not all.
+Rules are evaluated every 30 s, and scraped every 30 s. Medians; a number in brackets says how many were found, where
+not all.
 
-Wald's bound is the least mean time of any rule that pages for nothing once a year: one that knows the traffic, the usual
-share of bad events and the incident's shape. A rule that pages more often for nothing can be sooner, and is, at 20 an hour.
-False pages are those outside of an incident that asks for one and the seven hours after it, over ${comparison.years.toFixed(1)} years.
+Wald's bound is the least mean time of any rule that pages for nothing once a year: one that knows the traffic, the
+usual
+share of bad events and the incident's shape. A rule that pages more often for nothing can be sooner, and is, at 20
+an hour.
+False pages are those outside of an incident that asks for one and the seven hours after it, over
+${comparison.years.toFixed(1)} years.
 
 ![Median time until a page against false pages a year](policies.svg)
 
@@ -98,8 +107,10 @@ ${sources.join('\n')}
 
 The Workbook and Sloth page alike: they differ in tickets only. Tuned on 40 other stories, ours pages at ${windows}.
 
-Result ${digest} (the same bytes for the same seed). ${seconds} s of wall clock on a busy machine of two cores, ${cpuSeconds} s of CPU on one.
-${check.equal} of ${cells} random cells equal \`promtool test rules\` ${version} at every evaluation (${check.pages} pages in them).
+Result ${digest} (the same bytes for the same seed). ${seconds} s of wall clock on a busy machine of two cores,
+${cpuSeconds} s of CPU on one.
+${check.equal} of ${cells} random cells equal \`promtool test rules\` ${version} at every evaluation (${check.pages}
+pages in them).
 Repeat with \`npm run bench:policies\`, or any seed with \`firedrill alerts policies --seed 7\`.
 `;
 if (process.argv.length > 2) console.log(text);

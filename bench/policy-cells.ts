@@ -21,8 +21,10 @@ export interface Cell {
 }
 
 /**
- * One story under one policy, from eight hours before its incident: what the table's own play of all 60 days holds there
- * is what promtool must say. Counters begin high, so that a rate's extrapolation meets no zero; of dynamic burn rates the
+ * One story under one policy, from eight hours before its incident: what the table's own play of all 60 days holds
+ * there
+ * is what promtool must say. Counters begin high, so that a rate's extrapolation meets no zero; of dynamic burn
+ * rates the
  * period's events are given, since promtool reads no 30 days of samples.
  */
 export function cellOf(

@@ -58,7 +58,8 @@ function exprOf(random: Random, n: number): string {
     above,
     `${pick(random, ['max', 'min', 'sum', 'count'])} by (${pick(random, ['job', 'pod', 'job, pod', ''])}) (${above})`,
     `rate(${own('hits_total')}[${1 + random.below(6)}m30s]) > ${(random.next() * 0.8).toFixed(2)}`,
-    `${pick(random, ['avg', 'max', 'sum', 'last'])}_over_time(${own('level')}[${1 + random.below(8)}m30s]) ${op} ${bound}`,
+    `${pick(random, ['avg', 'max', 'sum', 'last'])}_over_time(${own('level')}` +
+      `[${1 + random.below(8)}m30s]) ${op} ${bound}`,
     `${above} and on (pod) ${other}`,
     `${above} unless on (pod, job) ${other}`,
     `${above} or ${other}`,

@@ -28,7 +28,8 @@ const rules = (interval: string, pending: string, range: string): string => `gro
   - name: shop
     interval: ${interval}
     rules:
-      - { record: 'job:failing:share', expr: 'sum by (job) (rate(bad_total[${range}])) / sum by (job) (rate(all_total[${range}]))' }
+      - record: 'job:failing:share'
+        expr: sum by (job) (rate(bad_total[${range}])) / sum by (job) (rate(all_total[${range}]))
       - alert: Failing
         expr: job:failing:share > 0.1
         for: ${pending}
@@ -116,7 +117,8 @@ describe('from a server that speaks its API', () => {
       expect(failuresOf(join(out, 'test.yaml'))).not.toEqual([]);
       const { incidents } = readStory(join(out, 'labels.yaml'));
       expect(incidents).toMatchObject([{ name: 'Cart down', kind: 'label', expect: 'page' }]);
-      // The share passes a tenth within two steps of the failures, and Gone is over at 800 s, Failing a minute after 900.
+      // The share passes a tenth within two steps of the failures, and Gone is over at 800 s, Failing a minute after
+      // 900.
       expect(incidents[0]!.startMs - startMs).toBeGreaterThanOrEqual(400_000);
       expect(incidents[0]!.startMs - startMs).toBeLessThanOrEqual(430_000);
       expect(incidents[0]!.endMs - startMs).toBeGreaterThanOrEqual(930_000);

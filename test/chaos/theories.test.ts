@@ -1,4 +1,7 @@
-/** Which arithmetic stands beside each awaited alert, and from which measurements: every query is written out by hand. */
+/**
+ * Which arithmetic stands beside each awaited alert, and from which measurements: every query is written out by
+ * hand.
+ */
 import { expect, test } from 'vitest';
 import { theoriesOf } from '../../chaos/runner/theories.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
@@ -18,7 +21,10 @@ slos:
   - name: availability
     objective: 99
     sli: { events: { bad: e_total, total: t_total } }
-    alerting: { windows: [{ severity: page, factor: 10, long: 1h, short: 5m }, { severity: ticket, factor: 2, long: 6h, short: 30m }] }
+    alerting:
+      windows:
+        - { severity: page, factor: 10, long: 1h, short: 5m }
+        - { severity: ticket, factor: 2, long: 6h, short: 30m }
 `,
 );
 
@@ -268,7 +274,8 @@ test('an SLO: its errors, traffic and history before the onset and after it', as
     ['1m', confirmedMs],
     ['4s750ms', 105_750],
   ]);
-  // 10% of a minute that holds 60 s of 100 a second, then 200 a second of which half fail: x 0.5 = 0.1 (60 s - x + 2 x).
+  // 10% of a minute that holds 60 s of 100 a second, then 200 a second of which half fail: x 0.5 = 0.1 (60 s - x + 2
+  // x).
   expect(theory?.exactMs).toBeCloseTo((60_000 * 0.1) / (2 * 0.5 - 0.1 * 1), -2);
   const quiet = { ...answers, [Object.keys(answers)[2] as string]: [0] };
   expect((await told({ wanted, answers: quiet, firings })).theory).toBeUndefined();

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { PackFlags } from './run.js';
 
 const example = `
-Writes rules.yaml (the alerts that fired), test.yaml (for promtool test rules and alerts test: what these alerts read, and
+Writes rules.yaml (the alerts that fired), test.yaml (for promtool test rules and alerts test: what these alerts
+read, and
 when they fired), labels.yaml (for alerts backtest and alerts diff), story.yaml (where an SLO of ours burned) and, with
 --fault and --target, scenario.yaml (for gameday run). Exits 1 where the alerts do not come back in the same order.
 

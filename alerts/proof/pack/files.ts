@@ -146,7 +146,9 @@ export function scenarioFile(incident: Incident, { fault, target, settings }: Ca
     kind: 'Scenario',
     id,
     title: `${name}, once more`,
-    description: `The incident of ${iso(fromMs)} to ${iso(toMs)}: its alerts are awaited again, in the times that they took.`,
+    description:
+      `The incident of ${iso(fromMs)} to ${iso(toMs)}: its alerts are awaited again, ` +
+      'in the times that they took.',
     blastRadius: `${target}, and who calls it.`,
     runbook: 'SloBudgetBurn',
     baseline: '10m',

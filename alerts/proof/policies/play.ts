@@ -89,7 +89,8 @@ export function increaseOf(raw: Raw, i: number, windowMs: number): number {
 }
 
 /**
- * At each step whether both error ratios are above the arm's bound. Rates of bad and total are extrapolated alike, since
+ * At each step whether both error ratios are above the arm's bound. Rates of bad and total are extrapolated alike,
+ * since
  * they were scraped together, so that a ratio of rates is a ratio of differences.
  */
 function holdsOf(arm: Arm, objective: number, raw: Raw): Uint8Array {

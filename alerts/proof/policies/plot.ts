@@ -45,7 +45,8 @@ export function policyPlot(comparison: Comparison): string {
           `<line x1="${left}" x2="${width - right}" y1="${f1(y(t))}" y2="${f1(y(t))}" stroke="#e4e4e4"/>` +
           `<text x="${left - 8}" y="${f1(y(t) + 4)}" text-anchor="end">${t / minuteMs} min</text>`,
       ),
-    `<line x1="${left}" x2="${width - right}" y1="${f1(y(wald))}" y2="${f1(y(wald))}" stroke="#888" stroke-dasharray="5 4"/>`,
+    `<line x1="${left}" x2="${width - right}" y1="${f1(y(wald))}" y2="${f1(y(wald))}" ` +
+      `stroke="#888" stroke-dasharray="5 4"/>`,
     `<text x="${width - right}" y="${f1(y(wald) - 5)}" text-anchor="end">Wald's bound, ${roughly(wald)}</text>`,
   ];
   let above = 0;
@@ -60,16 +61,19 @@ export function policyPlot(comparison: Comparison): string {
     const dy = above++ % 2 === 0 ? 14 : -6;
     parts.push(
       `<circle cx="${f1(cx)}" cy="${f1(cy)}" r="5" fill="${colour}"/>`,
-      `<text x="${f1(cx + dx)}" y="${f1(cy + dy)}" fill="${colour}" text-anchor="${towards}">${escapeHtml(row.name)}</text>`,
+      `<text x="${f1(cx + dx)}" y="${f1(cy + dy)}" fill="${colour}" text-anchor="${towards}">` +
+        `${escapeHtml(row.name)}</text>`,
     );
   }
+  const title = `Until a page, and pages for nothing, over ${comparison.stories} stories`;
+  const upright = `transform="rotate(-90 16 ${height / 2})"`;
   const font = 'font-family="sans-serif" font-size="12" fill="#444"';
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ${font}>
 <rect width="${width}" height="${height}" fill="#fff"/>
-<text x="${left}" y="20" font-size="14" fill="#222">Until a page, and pages for nothing, over ${comparison.stories} stories</text>
+<text x="${left}" y="20" font-size="14" fill="#222">${title}</text>
 ${parts.join('\n')}
 <text x="${(left + width - right) / 2}" y="${height - 14}" text-anchor="middle">pages for nothing, a year</text>
-<text x="16" y="${height / 2}" text-anchor="middle" transform="rotate(-90 16 ${height / 2})">median until the page</text>
+<text x="16" y="${height / 2}" text-anchor="middle" ${upright}>median until the page</text>
 </svg>
 `;
 }

@@ -1,6 +1,6 @@
 /**
  * Firings as `alerts diff` takes them from a history, beside those of Prometheus's own rule manager (`promtool test
- * rules`), at every minute: 1,000 random rules over random series. Run by `npm run bench:rule-manager`.
+ * rules`), at every minute: 1,000 random rules over random series. Run by `npm run bench:rule-evaluation`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,8 +43,10 @@ try {
 const seconds = ((performance.now() - began) / 1000).toFixed(0);
 const text = `# Firings of \`alerts diff\` beside Prometheus's rule manager
 
-${cases} random alerting rules (thresholds, aggregations, ranges, offsets, \`and\`, \`or\`, \`unless\`, \`absent\`, arithmetic; \`for\`,
-\`keep_firing_for\`) over random series of an hour (gaps, ends, counter resets), seed ${seed}. At each of 60 minutes the alerts
+${cases} random alerting rules (thresholds, aggregations, ranges, offsets, \`and\`, \`or\`, \`unless\`, \`absent\`,
+arithmetic; \`for\`,
+\`keep_firing_for\`) over random series of an hour (gaps, ends, counter resets), seed ${seed}. At each of 60 minutes
+the alerts
 that fire, with their labels, are those of \`promtool test rules\` (${version.replace(/\s+/g, ' ')}).
 
 | | |
@@ -53,8 +55,8 @@ that fire, with their labels, are those of \`promtool test rules\` (${version.re
 | firings in them | ${firings} |
 | cases in which nothing fires | ${silent} |
 
-${seconds} s. Repeat with \`npm run bench:rule-manager\`.
+${seconds} s. Repeat with \`npm run bench:rule-evaluation\`.
 `;
 console.log(text);
-writeFileSync(join(packageRoot, 'bench/results/rule-manager.md'), text);
+writeFileSync(join(packageRoot, 'bench/results/rule-evaluation.md'), text);
 if (equal < cases) process.exitCode = 1;
