@@ -1,10 +1,11 @@
 /**
  * The last step of a build: the proxy as one file, so that a sidecar starts without looking for a hundred modules (half
- * of the CPU time of a start), and the console's page. What the proxy imports only at need stays in files of their own,
- * under dist/parts/.
+ * of the CPU time of a start), the console's page, and the Kubernetes client's two parts that are used. What the proxy
+ * imports only at need stays in files of their own, under dist/parts/.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Plugin } from 'esbuild';
 import { packageRoot } from './base/paths.js';
 
 const shared = {
@@ -16,6 +17,20 @@ const shared = {
   logLevel: 'warning',
   write: false,
 } as const;
+
+/** The client's package does not say that importing it does nothing else; it does nothing else. */
+const withoutUnused: Plugin = {
+  name: 'without what is unused of the Kubernetes client',
+  setup(build) {
+    build.onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+      if (pluginData === asked || !`${path} ${importer}`.includes('@kubernetes/client-node'))
+        return;
+      const found = await build.resolve(path, { resolveDir, kind, importer, pluginData: asked });
+      return { ...found, sideEffects: false };
+    });
+  },
+};
+const asked = Symbol('asked already');
 
 async function bundle(): Promise<void> {
   const { build } = await import('esbuild');
@@ -40,7 +55,21 @@ async function bundle(): Promise<void> {
     target: 'es2022',
     minify: true,
   });
-  const outputFiles = [...proxy.outputFiles, ...page.outputFiles];
+  const kubeconfig = await build({
+    ...shared,
+    entryPoints: ['mesh/kubernetes/client/kubeconfig.ts'],
+    platform: 'node',
+    target: 'node20',
+    minify: true,
+    keepNames: true,
+    legalComments: 'inline',
+    // Some of what the client imports is CommonJS, which asks for `require`.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    plugins: [withoutUnused],
+  });
+  const outputFiles = [...proxy.outputFiles, ...page.outputFiles, ...kubeconfig.outputFiles];
   for (const { path, contents } of outputFiles) {
     // Written only where it differs: a proxy may be starting from it just now.
     if (existsSync(path) && readFileSync(path).equals(contents)) continue;

@@ -59,7 +59,7 @@ async function fromKubeconfig(options: CredentialOptions): Promise<Credentials> 
     );
   }
   // Read lazily: the whole typed client comes with it, and only people at a terminal need it.
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./kubeconfig.js');
   const config = new KubeConfig();
   try {
     config.loadFromFile(file);

@@ -23,7 +23,7 @@ export async function forwardToPods(
   options: CredentialOptions,
   pods: readonly PodPort[],
 ): Promise<Forwarded[]> {
-  const { KubeConfig, PortForward } = await import('@kubernetes/client-node');
+  const { KubeConfig, PortForward } = await import('./kubeconfig.js');
   const config = new KubeConfig();
   if (options.kubeconfig) config.loadFromFile(options.kubeconfig);
   else config.loadFromDefault();

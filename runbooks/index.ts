@@ -1,0 +1,16 @@
+/** The public face of runbooks/: what a game day recorded, and the pages that are made of a record. */
+export type {
+  AlertRecord,
+  BudgetRecord,
+  ExpectationRecord,
+  FaultRecord,
+  GameDayRecord,
+  OutcomeKind,
+  ScenarioRecord,
+  Verdict,
+} from './record.js';
+export { parseRecord, readRecord } from './record-schema.js';
+export { type DrillEvent, drillEvents, parseEvents } from './events.js';
+export { type GameDayResult, parseResult, resultOf } from './report/result.js';
+export { gameDayFiles, type SharedFacts } from './report/files.js';
+export { junitXml } from './report/junit.js';

@@ -1,0 +1,141 @@
+/** The package as it is published: packed, installed without development, used by people and programs. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packageRoot } from '../base/paths.js';
+
+let project: string;
+let tarball: string;
+const npm = (...args: string[]): string =>
+  execFileSync('npm', args, {
+    cwd: packageRoot,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'firedrill-package-'));
+  npm('run', '--silent', 'types');
+  // What prepack would build is built already.
+  const [packed] = JSON.parse(
+    npm('pack', '--ignore-scripts', '--json', '--pack-destination', project),
+  ) as { filename: string }[];
+  tarball = join(project, packed?.filename ?? '');
+  const installed = join(project, 'node_modules', 'firedrill');
+  mkdirSync(installed, { recursive: true });
+  execFileSync('tar', ['xzf', tarball, '-C', installed, '--strip-components=1']);
+  // What an installation brings beside it, and nothing of development's.
+  const listed = npm('ls', '--omit=dev', '--all', '--parseable').trim().split('\n').slice(1);
+  const modules = join(packageRoot, 'node_modules');
+  for (const folder of listed) {
+    const there = join(project, 'node_modules', relative(modules, folder));
+    if (relative(modules, folder).includes('node_modules')) continue;
+    mkdirSync(dirname(there), { recursive: true });
+    symlinkSync(folder, there);
+  }
+  writeFileSync(
+    join(project, 'package.json'),
+    '{ "name": "a-user", "private": true, "type": "module" }',
+  );
+  cpSync(join(packageRoot, 'examples', 'library'), project, { recursive: true });
+}, 180_000);
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+const firedrill = (...args: string[]) =>
+  spawnSync(process.execPath, [join('node_modules', 'firedrill', 'dist', 'cli.js'), ...args], {
+    cwd: project,
+    encoding: 'utf8',
+  });
+
+test('the package is small, and carries no test, no source and no map', () => {
+  expect(statSync(tarball).size).toBeLessThan(1_600_000);
+  const files = execFileSync('tar', ['tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
+  const strange = files.filter(
+    (f) =>
+      /\.map$|^package\/(test|bench|\.ci)\/|tsbuildinfo/.test(f) ||
+      (/\.tsx?$/.test(f) && !f.endsWith('.d.ts')),
+  );
+  expect(strange).toEqual([]);
+});
+
+test.each([
+  [['--version'], /^\d+\.\d+\.\d+\n$/],
+  [
+    ['slo', 'generate', '-i', 'node_modules/firedrill/examples/slo/retail.yaml', '-o', 'rules'],
+    /SLOs/,
+  ],
+  [['alerts', 'generate', '-o', 'alerts'], /./],
+  [['alerts', 'lint', 'rules/checkout.yaml'], /./],
+  [
+    [
+      'dashboards',
+      'generate',
+      '-i',
+      'node_modules/firedrill/examples/slo/retail.yaml',
+      '-o',
+      'dashboards',
+    ],
+    /./,
+  ],
+  [['runbook', 'list'], /MeshRetryStorm/],
+  [['chaos', 'list'], /retry-storm/],
+  [['chaos', 'schema'], /\$schema/],
+  [['gameday', 'plan'], /retry-storm/],
+  [['install'], /kind: Deployment/],
+  [['completion', 'bash'], /complete/],
+] as const)('firedrill %j works where it is installed', (args, expected) => {
+  const { status, stdout, stderr } = firedrill(...args);
+  expect([status, stderr, stdout]).toEqual([0, expect.any(String), expect.any(String)]);
+  expect(stdout + stderr).toMatch(expected);
+});
+
+test('a kubeconfig is read without the typed client being installed', () => {
+  expect(readdirSync(join(project, 'node_modules'))).not.toContain('@kubernetes');
+  const kubeconfig = {
+    clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'u', user: { token: 't' } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
+  writeFileSync(join(project, 'kubeconfig'), JSON.stringify(kubeconfig));
+  const { status, stderr, stdout } = firedrill('stat', '--kubeconfig', 'kubeconfig');
+  expect([status, stdout]).toEqual([5, '']);
+  expect(stderr).toContain('ECONNREFUSED');
+});
+
+test('the examples of the library compile against its types, and run', () => {
+  const compiler = join(packageRoot, 'node_modules', '.bin', 'tsc');
+  mkdirSync(join(project, 'node_modules', '@types'), { recursive: true });
+  symlinkSync(
+    join(packageRoot, 'node_modules', '@types', 'node'),
+    join(project, 'node_modules', '@types', 'node'),
+  );
+  const options =
+    '--module nodenext --target es2022 --strict --skipLibCheck --types node --outDir out';
+  const examples = readdirSync(project).filter((name) => name.endsWith('.ts'));
+  execFileSync(compiler, [...options.split(' '), ...examples], { cwd: project, stdio: 'pipe' });
+  const run = (name: string, ...args: string[]): string =>
+    execFileSync(process.execPath, [join('out', `${name}.js`), ...args], {
+      cwd: project,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  expect(run('slo')).toContain('alert: ');
+  expect(run('promql')).toMatch(/"job":"checkout".*"value":(20|19\.9999)/);
+  expect(run('alerts')).toContain('MeshRetryStorm');
+  expect(run('gameday')).toContain('retry-storm: ');
+  const record = join('node_modules', 'firedrill', 'examples', 'certificate-outage', 'record.json');
+  expect(run('report', record)).toMatch(/index\.html: \d+ characters/);
+});
