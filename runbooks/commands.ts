@@ -5,6 +5,7 @@ import type { IncidentFlags } from './postmortem/incident/command.js';
 import { withAccess } from '../base/access-options.js';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
 import { counted } from '../base/terminal.js';
+import type { ForFlags } from './own/command.js';
 import type { RunbookFacts } from './facts.js';
 import type { Page } from './pages.js';
 import { registerRoutine } from './routine/command.js';
@@ -109,13 +110,74 @@ Example:
     .option('--prometheus <url>', 'also run every query there, and say which return nothing')
     .option('--rules <file...>', 'also rule files: each alert has a page, and its runbook_url')
     .option('-i, --input <path...>', 'SLO files whose alerts have pages (publish -i)')
+    .option('--pages <path...>', 'instead of ours: your own Markdown pages, files or folders')
+    .option(
+      '--command <name>',
+      'with --pages: a command that is elsewhere; repeatable',
+      collect,
+      [],
+    )
+    .option('--links', 'with --pages: also ask the web whether each link is there')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
-      '\nExit code 1 where a page cannot be followed.\n\n' +
-        'Example:\n  firedrill runbook lint --prometheus http://localhost:9090',
+      `
+Exit code 1 where a page cannot be followed. Of your own pages (--pages) it finds commands that do not exist, series
+that no rule and no target has, links that lead nowhere, alerts that no rule has, and a runbook_url without a page.
+
+Examples:
+  firedrill runbook lint --prometheus http://localhost:9090
+  firedrill runbook lint --pages docs/runbooks --rules rules/*.yaml --prometheus http://localhost:9090`,
     )
-    .action((flags: LintFlags) => lint(program, flags));
+    .action(async (flags: LintFlags) => {
+      const { pages } = flags;
+      if (!pages) return lint(program, flags);
+      const { lintOwnCommand } = await import('./own/command.js');
+      return lintOwnCommand(program, { ...flags, pages });
+    });
+  registerOwn(runbook);
+}
+
+function registerOwn(runbook: Command): void {
+  runbook
+    .command('for')
+    .description(
+      'the page of an alert: yours where its runbook_url or its name leads there, else ours',
+    )
+    .argument('<alert>', "the alert's name")
+    .option('--pages <path...>', 'your own Markdown pages, files or folders')
+    .option('--rules <file...>', 'rule files, for the runbook_url of their alerts')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill runbook for BackDown --pages docs/runbooks --rules rules/back.yaml',
+    )
+    .action(async (alert: string, flags: ForFlags) => {
+      const { runbookFor } = await import('./own/command.js');
+      write(await runbookFor(alert, flags));
+    });
+
+  runbook
+    .command('serve')
+    .description(
+      'pages where a runbook_url can lead to: yours, then ours; read anew for each request',
+    )
+    .option('--pages <path...>', 'your own Markdown pages, files or folders')
+    .option('--port <number>', 'where it listens', '8099')
+    .option('--host <address>', 'of loopback by default', '127.0.0.1')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill runbook serve --pages docs/runbooks\n' +
+        '  # a rule says runbook_url: http://127.0.0.1:8099/BackDown',
+    )
+    .action(async (flags: { pages?: string[]; port: string; host: string }) => {
+      const port = Number(flags.port);
+      if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+        throw new UserError({ message: `bad --port '${flags.port}'`, expected: 'from 0 to 65535' });
+      }
+      const { serveRunbooks } = await import('./own/serve.js');
+      const served = await serveRunbooks(flags.pages ?? [], { host: flags.host, port });
+      write(`runbooks at http://${flags.host}:${served.port}/\n`);
+    });
 }
 
 const write = (text: string): void => {
@@ -213,6 +275,9 @@ interface LintFlags {
   prometheus?: string;
   rules?: string[];
   input?: string[];
+  pages?: string[];
+  command: string[];
+  links?: boolean;
   format: string;
 }
 

@@ -30,12 +30,12 @@ export function siteFiles(
   const add = (name: string, title: string, markdown: string): void => {
     const body = linked(markdownToHtml(markdown), pages, '../');
     const back = markup`<p><a href="../">All runbooks</a></p>`;
-    files.set(`${name}/index.html`, document(title, `${back.text}${body}`));
+    files.set(`${name}/index.html`, pageDocument(title, `${back.text}${body}`));
   };
   for (const page of pages.values()) add(page.name, page.title, renderPage(page));
   for (const { name, of, facts } of own) add(name, `${name}: ${of.title}`, renderPage(of, facts));
   const listed = own.map(({ name, of }): Page => ({ ...of, name }));
-  files.set('index.html', document('Runbooks', indexHtml([...pages.values(), ...listed])));
+  files.set('index.html', pageDocument('Runbooks', indexHtml([...pages.values(), ...listed])));
   return files;
 }
 
@@ -65,7 +65,8 @@ function indexHtml(pages: readonly Page[]): string {
   return markup`<h1>Runbooks</h1>${parts}`.text;
 }
 
-const document = (title: string, body: string): string =>
+/** A whole page around HTML that is escaped already. */
+export const pageDocument = (title: string, body: string): string =>
   `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">` +
   `<meta name="viewport" content="width=device-width,initial-scale=1">` +
   `<title>${markup`${title}`.text}</title><style>${style}</style></head><body>` +

@@ -1,0 +1,103 @@
+/** Verbs of runbooks of the user's own: `runbook lint --pages`, `runbook for`, `runbook serve`. */
+import type { Command } from 'commander';
+import { exitCode, formatProblem, type Problem, UserError } from '../../base/errors.js';
+import { counted } from '../../base/terminal.js';
+import { elsewhere, onPath } from './commands.js';
+import { lintOwn } from './lint.js';
+import { deadLinks } from './links.js';
+import { type OwnRunbook, ownRunbooks } from './pages.js';
+import { endOf, type RuleWords, wordsOfRules } from './rules.js';
+import { pageFor, readPages } from '../pages.js';
+
+export interface OwnLintFlags {
+  pages: string[];
+  rules?: string[];
+  prometheus?: string;
+  command: string[];
+  links?: boolean;
+  format: string;
+}
+
+export async function lintOwnCommand(program: Command, flags: OwnLintFlags): Promise<void> {
+  const pages = ownRunbooks(flags.pages);
+  const rules = flags.rules && wordsOfRules(flags.rules);
+  const series = await seriesOf(flags, rules);
+  const may = new Set([...elsewhere, ...flags.command]);
+  const { problems, links } = lintOwn(pages, {
+    program,
+    isProgram: (name) => may.has(name) || onPath(name),
+    ours: new Set(readPages().keys()),
+    ...(rules && { rules }),
+    ...(series && { series }),
+  });
+  const all = inOrder([...problems, ...(flags.links ? await deadLinks(links) : [])]);
+  if (flags.format === 'json') {
+    process.stdout.write(`${JSON.stringify({ problems: all }, undefined, 2)}\n`);
+  } else {
+    for (const p of all) process.stdout.write(`${formatProblem(p)}\n`);
+    const not = [
+      ...(rules ? [] : ['alerts (--rules)']),
+      ...(series ? [] : ['series (--rules, --prometheus)']),
+      ...(flags.links || links.length === 0
+        ? []
+        : [`${counted(links.length, 'link')} to the web (--links)`]),
+    ];
+    const rest = not.length === 0 ? '' : `; not judged: ${not.join(', ')}`;
+    process.stdout.write(
+      `${counted(pages.length, 'page')}, ${counted(all.length, 'problem')}${rest}\n`,
+    );
+  }
+  if (all.length > 0) process.exitCode = exitCode.failed;
+}
+
+const inOrder = (problems: Problem[]): Problem[] =>
+  problems.sort(
+    ({ place: a }, { place: b }) =>
+      (a?.file ?? '').localeCompare(b?.file ?? '') ||
+      (a?.line ?? 0) - (b?.line ?? 0) ||
+      (a?.column ?? 0) - (b?.column ?? 0),
+  );
+
+/** What the targets of a Prometheus have, and what rules record and read. */
+async function seriesOf(
+  { prometheus }: OwnLintFlags,
+  rules: RuleWords | undefined,
+): Promise<ReadonlySet<string> | undefined> {
+  if (prometheus === undefined) return rules?.series;
+  const { PrometheusClient } = await import('../../slo/budget/prometheus.js');
+  const names = await new PrometheusClient(prometheus).labelValues('__name__', '{__name__!=""}');
+  return new Set([...names, ...(rules?.series ?? [])]);
+}
+
+export interface ForFlags {
+  pages?: string[];
+  rules?: string[];
+}
+
+/** The page of an alert: the one that its runbook_url leads to, the one that bears its name, ours. */
+export async function runbookFor(alert: string, flags: ForFlags): Promise<string> {
+  const own = flags.pages ? ownRunbooks(flags.pages) : [];
+  const page = ownPageFor(alert, own, flags.rules ? wordsOfRules(flags.rules) : undefined);
+  if (page) return page.text;
+  const { renderPage } = await import('../render.js');
+  const ours = pageFor(readPages(), alert, false);
+  if (ours) return renderPage(ours, { alert });
+  const known = [...own.map((p) => p.name), ...readPages().keys()];
+  const { suggest } = await import('../../base/suggest.js');
+  const near = suggest(alert, known);
+  throw new UserError({
+    message: `no page is of the alert ${alert}${near === undefined ? '' : `: did you mean ${near}?`}`,
+    expected:
+      '--pages FOLDER of your own, with --rules for their runbook_url; or one of firedrill runbook list',
+  });
+}
+
+export function ownPageFor(
+  alert: string,
+  own: readonly OwnRunbook[],
+  rules: RuleWords | undefined,
+): OwnRunbook | undefined {
+  const url = rules?.alerts.find((a) => a.name === alert && a.runbook !== undefined)?.runbook;
+  const led = url === undefined ? undefined : endOf(url).name;
+  return own.find((p) => p.name === led) ?? own.find((p) => p.name === alert);
+}

@@ -1,0 +1,137 @@
+/** The commands of a piece of shell, as far as a reader sees them: enough to ask whether each exists. */
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { pathWithTools } from '../../base/tools.js';
+
+const shells = new Set(['sh', 'bash', 'shell', 'zsh', 'console', 'shellsession', 'terminal']);
+export const isShell = (language: string): boolean => shells.has(language);
+
+export interface ShellCommand {
+  words: string[];
+  /** Of its first word in the text. */
+  offset: number;
+}
+
+/** Words of the shell itself. */
+const builtins = new Set(
+  (
+    'cd echo export exit set unset test true false read wait kill source eval exec trap type alias if then else elif ' +
+    'fi for while until do done case esac in function return local declare printf pwd umask ulimit time [ [[ { } ! : .'
+  ).split(' '),
+);
+/** What follows them is a command of its own. */
+const wrappers = new Set([
+  'sudo',
+  'time',
+  'exec',
+  'nohup',
+  'env',
+  'watch',
+  'xargs',
+  'then',
+  'do',
+  'else',
+  '!',
+  'if',
+  'while',
+]);
+
+/**
+ * Each command of a pipeline or list. What a heredoc holds, comments, and output below a prompt (`$ command`) are none.
+ */
+export function commandsIn(text: string): ShellCommand[] {
+  const lines = text.split('\n');
+  const prompted = lines.some((line) => /^\s*[$#%] \S/.test(line) && !/^\s*# /.test(line));
+  const functions = new Set(Array.from(text.matchAll(/^\s*(\w+)\s*\(\)/gm), (m) => m[1] as string));
+  const commands: ShellCommand[] = [];
+  let offset = 0;
+  let heredoc: string | undefined;
+  let continued = false;
+  for (const line of lines) {
+    const start = offset;
+    offset += line.length + 1;
+    if (heredoc !== undefined) {
+      if (line.trim() === heredoc) heredoc = undefined;
+      continue;
+    }
+    const prompt = /^\s*[$%] /.exec(line)?.[0] ?? '';
+    const isCommand: boolean = !prompted || prompt !== '' || continued;
+    const isContinuation = continued;
+    continued = isCommand && /\\\s*$/.test(line);
+    heredoc = isCommand ? /<<-?\s*['"]?(\w+)/.exec(line)?.[1] : undefined;
+    if (!isCommand || isContinuation) continue;
+    for (const found of segmentsOf(line.slice(prompt.length))) {
+      const command = commandOf(found.text, start + prompt.length + found.offset);
+      if (!command || functions.has(command.words[0] as string)) continue;
+      commands.push(command);
+    }
+  }
+  return commands;
+}
+
+/** Split at pipes and lists, outside of quotes; `$(...)` stays a part of its word. */
+function segmentsOf(line: string): { text: string; offset: number }[] {
+  const segments: { text: string; offset: number }[] = [];
+  let quote = '';
+  let depth = 0;
+  let from = 0;
+  const cut = (to: number, next: number): void => {
+    segments.push({ text: line.slice(from, to), offset: from });
+    from = next;
+  };
+  for (let i = 0; i < line.length; i++) {
+    const c = line[i] as string;
+    if (quote !== '') {
+      if (c === quote) quote = '';
+    } else if (c === '\\') i++;
+    else if (c === '"' || c === "'" || c === '`') quote = c;
+    else if (c === '(') depth++;
+    else if (c === ')') depth = Math.max(0, depth - 1);
+    else if (c === '#' && (i === 0 || /\s/.test(line[i - 1] as string))) {
+      cut(i, line.length);
+      return segments;
+    } else if (depth === 0 && (c === '|' || c === ';' || c === '&')) {
+      if (/[<>]/.test(line[i - 1] ?? '')) continue;
+      const double = line[i + 1] === c;
+      cut(i, i + (double ? 2 : 1));
+      if (double) i++;
+    }
+  }
+  cut(line.length, line.length);
+  return segments;
+}
+
+/** Without assignments and what only wraps it; undefined where nothing is left that could be looked up. */
+function commandOf(text: string, offset: number): ShellCommand | undefined {
+  const words = [...text.matchAll(/\S+/g)].map((m) => ({ word: m[0], at: m.index }));
+  for (let i = 0; i < words.length; i++) {
+    const { word, at } = words[i] as { word: string; at: number };
+    if (/^\w+=/.test(word) || wrappers.has(word)) continue;
+    if (i > 0 && word.startsWith('-') && wrappers.has(words[i - 1]?.word ?? '')) continue;
+    // A fact to be filled in, an expansion, a redirection, or a word of the shell.
+    if (/^[A-Z_]+$|^[<>{$"'(`~\d-]/.test(word) || builtins.has(word)) return undefined;
+    if (!/^[\w./+@-]+$/.test(word)) return undefined;
+    return { words: words.slice(i).map((w) => w.word), offset: offset + at };
+  }
+  return undefined;
+}
+
+/** On the PATH, or installed by `firedrill tools install`. */
+export function onPath(name: string): boolean {
+  return pathWithTools()
+    .split(':')
+    .some((folder) => {
+      try {
+        accessSync(join(folder, name), constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** What runbooks speak of that is elsewhere than where they are linted. */
+export const elsewhere: readonly string[] = (
+  'kubectl helm docker podman ssh systemctl journalctl chronyc jq yq curl amtool promtool openssl psql redis-cli ' +
+  'etcdctl aws gcloud az terraform git linkerd istioctl'
+).split(' ');
