@@ -131,6 +131,19 @@ test.runIf(whyNoLimit('memory') === undefined)(
   },
 );
 
+test.runIf(whyNoLimit('memory') === undefined)(
+  'memory that a neighbour takes: the kernel kills a process that does not grow at all',
+  async () => {
+    const own = await rig();
+    const fault = { ...lease, kind: 'memory', moreBytes: 16_777_216, fill: true };
+    await own.faults.put(fault);
+    await expect.poll(() => own.processes.pidOf('api')).toBeUndefined();
+    await expect.poll(() => effectOf(own)).toBe(1);
+    await own.faults.leases.remove('one');
+    expect(await own.ask('/')).toBe('ok');
+  },
+);
+
 test.runIf(whyNoDisk() === undefined)(
   'disk: full of nothing but our own file, seen by the service alone, and free again afterwards',
   async () => {
