@@ -157,6 +157,28 @@ function registerOwn(runbook: Command): void {
     });
 
   runbook
+    .command('walk')
+    .description(
+      'the steps of its page that a program can do, each shown first and run after a yes',
+    )
+    .argument('<alert>', "the alert's name")
+    .option('--pages <path...>', 'your own Markdown pages, files or folders')
+    .option('--rules <file...>', 'rule files, for the runbook_url of their alerts')
+    .addHelpText(
+      'after',
+      `
+A step with a word still to be filled in (POD_NAME, <pod>) is shown, and not run. Exit code 1 where one failed, or
+where somebody stopped.
+
+Example:
+  firedrill runbook walk BackDown --pages docs/runbooks`,
+    )
+    .action(async (alert: string, flags: ForFlags) => {
+      const { walkCommand } = await import('./own/command.js');
+      process.exitCode = await walkCommand(alert, flags);
+    });
+
+  runbook
     .command('serve')
     .description(
       'pages where a runbook_url can lead to: yours, then ours; read anew for each request',

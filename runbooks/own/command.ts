@@ -1,4 +1,5 @@
 /** Verbs of runbooks of the user's own: `runbook lint --pages`, `runbook for`, `runbook serve`. */
+import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { exitCode, formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { counted } from '../../base/terminal.js';
@@ -8,6 +9,7 @@ import { deadLinks } from './links.js';
 import { type OwnRunbook, ownRunbooks } from './pages.js';
 import { endOf, type RuleWords, wordsOfRules } from './rules.js';
 import { pageFor, readPages } from '../pages.js';
+import { runStep, stepsOf, walk } from './walk.js';
 
 export interface OwnLintFlags {
   pages: string[];
@@ -90,6 +92,34 @@ export async function runbookFor(alert: string, flags: ForFlags): Promise<string
     expected:
       '--pages FOLDER of your own, with --rules for their runbook_url; or one of firedrill runbook list',
   });
+}
+
+/** Its steps, one by one; the exit code: 1 where a step failed, or somebody stopped. */
+export async function walkCommand(alert: string, flags: ForFlags): Promise<number> {
+  const steps = stepsOf(await runbookFor(alert, flags));
+  if (steps.length === 0) {
+    throw new UserError({
+      message: `the page of ${alert} has no step for a program`,
+      expected: '```sh',
+    });
+  }
+  const input = createInterface({ input: process.stdin, output: process.stdout });
+  const lines = input[Symbol.asyncIterator]();
+  const end = await walk(steps, {
+    say: (text) => void process.stdout.write(text),
+    run: runStep,
+    async ask(question) {
+      process.stdout.write(question);
+      const next = await lines.next();
+      return next.done ? undefined : next.value;
+    },
+  });
+  input.close();
+  const { run, skipped, failed, stopped } = end;
+  process.stdout.write(
+    `\n${counted(run, 'step')} run, ${skipped} skipped, ${failed} failed${stopped ? '; stopped' : ''}\n`,
+  );
+  return failed > 0 || stopped ? exitCode.failed : exitCode.ok;
 }
 
 export function ownPageFor(

@@ -12,6 +12,7 @@ import { deadLinks } from '../../runbooks/own/links.js';
 import { lintOwn } from '../../runbooks/own/lint.js';
 import { anchorsOf, ownRunbooks } from '../../runbooks/own/pages.js';
 import { wordsOfRules } from '../../runbooks/own/rules.js';
+import { runStep, stepsOf, walk } from '../../runbooks/own/walk.js';
 import { serveRunbooks } from '../../runbooks/own/serve.js';
 import { Command } from 'commander';
 import { registerRunbooks } from '../../runbooks/commands.js';
@@ -252,6 +253,57 @@ describe('served', () => {
       expect.stringContaining('cannot be reached'),
     ]);
   });
+});
+
+test('a walk: each step is shown and asked for, what is open is not run, and a stop is a stop', async () => {
+  const text = [
+    '# Down',
+    '## First',
+    '```sh',
+    '# a comment',
+    'kubectl get pods \\',
+    '  -n shop',
+    'kubectl delete pod POD_NAME',
+    '```',
+    '## Then',
+    '```console',
+    '$ true',
+    'output',
+    '```',
+    '```sh',
+    'for x in 1 2; do',
+    '  echo $x',
+    'done',
+    '```',
+    '```json',
+    '{}',
+    '```',
+    '```sh',
+    "curl -X POST 'http://a/B_C' -d VALUE=1",
+    'kubectl logs <pod>',
+    '```',
+  ].join('\n');
+  const steps = stepsOf(text);
+  expect(steps.map((s) => [s.heading, s.command.split('\n').length, s.open])).toEqual([
+    ['First', 2, []],
+    ['First', 1, ['POD_NAME']],
+    ['Then', 1, []],
+    ['Then', 3, []],
+    ['Then', 1, []],
+    ['Then', 1, ['<pod>']],
+  ]);
+  const ran: string[] = [];
+  const answers = ['y', 's', 'yes', 'q'];
+  const parts = {
+    say: () => undefined,
+    ask: () => Promise.resolve(answers.shift()),
+    run: (command: string) => Promise.resolve(ran.push(command) === 1 ? 0 : 3),
+  };
+  expect(await walk(steps, parts)).toEqual({ run: 2, skipped: 2, failed: 1, stopped: true });
+  expect(ran.map((c) => c.split(' ')[0])).toEqual(['kubectl', 'for']);
+  // Nobody is there: nothing is run.
+  expect(await walk(steps, parts)).toMatchObject({ run: 0, stopped: true });
+  expect(await runStep('exit 3')).toBe(3);
 });
 
 test('the page of an alert: where its runbook_url leads, then its name, then ours', async () => {
