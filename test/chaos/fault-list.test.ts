@@ -1,0 +1,50 @@
+/** `firedrill chaos faults`: every kind is told, with where it can be put in the system at hand. */
+import { expect, test, vi } from 'vitest';
+import { asset } from '../../base/paths.js';
+import { faultKindNames } from '../../chaos/faults/kinds.js';
+import { listFaults } from '../../chaos/faults/list-command.js';
+
+interface Row {
+  kind: string;
+  settings: string[];
+  targets?: string[];
+  ramp?: string;
+  impossible?: string;
+}
+
+async function said(drill: string, format: string): Promise<string> {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    await listFaults({ drill: asset(`examples/systems/${drill}/firedrill.yaml`), format });
+    return write.mock.calls.map(([text]) => String(text)).join('');
+  } finally {
+    write.mockRestore();
+  }
+}
+
+test('each kind once, its settings, and the targets of podinfo', async () => {
+  const { system, faults } = JSON.parse(await said('podinfo', 'json')) as {
+    system: string;
+    faults: Row[];
+  };
+  const row = (kind: string): Row => faults.find((f) => f.kind === kind)!;
+  expect(system).toBe('podinfo');
+  expect(faults.map((f) => f.kind)).toEqual(faultKindNames);
+  expect(row('latency')).toMatchObject({
+    settings: ['ratio?', 'seed?', 'latencyMs', 'jitterMs?'],
+    ramp: 'latencyMs',
+    targets: expect.arrayContaining(['front/middle', 'front/redis', 'redis']) as string[],
+  });
+  expect(row('half-open').targets).toEqual(['front/redis', 'redis']);
+  expect(row('split').targets).toEqual(['front|middle', 'middle|back', 'front|redis']);
+  expect(row('disk-full').targets).toEqual([]);
+  // Held by the services of a supervisor alone.
+  expect(row('slow-service').impossible).toContain('a supervisor');
+});
+
+test('as a table, what cannot be done is told with its reason', async () => {
+  const text = await said('two-services', 'text');
+  expect(text).toMatch(/^leak .*cannot: only a supervisor/m);
+  expect(text).toMatch(/^half-open .*nothing takes it/m);
+  expect(text).toMatch(/^split .*front\|back/m);
+});
