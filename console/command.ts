@@ -1,34 +1,71 @@
-/** `firedrill console`: a drill in the browser, while it runs or afterwards. */
+/** `firedrill console`: a drill in the browser, while it runs or afterwards, and the mesh and its SLOs behind it. */
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { withAccess } from '../base/access-options.js';
+import type { AccessFlags } from '../base/access.js';
 import { exitCode, UserError } from '../base/errors.js';
 import { eventFileName } from '../chaos/gameday/event-file.js';
+import type { Behind } from './door.js';
 
-interface Options {
+interface Options extends AccessFlags {
   report: string;
+  before?: string;
+  drill?: string;
+  prometheus?: string;
+  alertmanager?: string;
+  proxies?: string;
+  controller?: string;
+  listen: string;
   port: string;
   state: string;
   allowDrills?: boolean;
+  userHeader?: string;
+  trustedProxy: string[];
+  publicUrl?: string;
 }
 
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
 export function registerConsole(parent: Command): void {
-  parent
+  const command = parent
     .command('console')
-    .description('a drill in the browser: live while it runs, to be played again afterwards')
+    .description('a drill in the browser, live or played again, and the mesh and its SLOs')
     .option('--report <folder>', 'that gameday run writes (--out)', 'gameday-report')
-    .option('--port <number>', 'on 127.0.0.1; 0: any that is free', '0')
+    .option('--before <folder>', 'an earlier report, to set beside it')
+    .option('--drill <file>', 'whose plan is shown (default: the firedrill.yaml of this folder)')
+    .option('--prometheus <url>', 'on call: alerts, SLOs, runbooks with live answers')
+    .option('--alertmanager <url>', 'its groups and silences')
+    .option(
+      '--proxies <addresses>',
+      'admin addresses, with commas between; a bare port is of loopback',
+    )
+    .option('--controller <url>', 'its admin address, such as http://127.0.0.1:9990')
+    .option('--port <number>', '0: any that is free', '0')
     .option('--allow-drills', 'let viewers stop a drill by the kill switch')
-    .option('--state <folder>', 'where the kill switch is', '.firedrill')
+    .option('--state <folder>', 'where the kill switch and the coverage of runs are', '.firedrill')
+    .option(
+      '--listen <address>',
+      'with --user-header: where the reverse proxy reaches it',
+      '127.0.0.1',
+    )
+    .option('--user-header <name>', 'in which a reverse proxy names who looks, instead of tokens')
+    .option('--trusted-proxy <address>', 'of the reverse proxy; repeatable', collect, [])
+    .option('--public-url <url>', 'by which browsers know it, behind the reverse proxy');
+  withAccess(command)
     .addHelpText(
       'after',
       `
 It prints an address with a token that is good for one visit, and a new one when that was used. It listens on loopback
-alone: for a colleague's screen, forward the port (ssh -L).
+alone, unless a reverse proxy that authenticates stands before it (--user-header).
 
 Examples:
   firedrill gameday run & firedrill console --allow-drills
-  firedrill console --report gameday-report --port 8080`,
+  firedrill console --report gameday-report --before last-month --port 8080
+  firedrill console --prometheus http://localhost:9090 --alertmanager http://localhost:9093 --proxies 4191,4192
+  firedrill console --listen 10.0.0.5 --user-header x-forwarded-user --trusted-proxy 10.0.0.2 \\
+    --public-url https://drills.example`,
     )
     .action(async (options: Options) => {
       process.exitCode = await consoleCommand(options);
@@ -41,15 +78,20 @@ async function consoleCommand(options: Options): Promise<number> {
     const message = `bad --port '${options.port}'`;
     throw new UserError({ message, expected: 'a port from 0 to 65535' });
   }
+  const behind = behindOf(options);
   if (!existsSync(options.report)) {
     process.stderr.write(`${options.report} is not there yet: waiting for a drill\n`);
   } else if (![eventFileName, 'record.json'].some((n) => existsSync(join(options.report, n)))) {
     process.stderr.write(`${options.report} holds no drill yet: waiting for one\n`);
   }
   const { startConsole } = await import('./server.js');
+  const { sourcesOf } = await import('./sources.js');
   const running = await startConsole({
     folder: options.report,
+    host: options.listen,
     port,
+    ...sourcesOf(options),
+    ...(behind && { behind }),
     ...(options.allowDrills && { stateFolder: options.state }),
     onAddress: (address) => process.stdout.write(`${address}\n`),
   });
@@ -58,4 +100,37 @@ async function consoleCommand(options: Options): Promise<number> {
   });
   await running.close();
   return exitCode.ok;
+}
+
+/** Beyond loopback nobody is let in by a token: it would cross the network in the clear. */
+function behindOf({ listen, userHeader, trustedProxy, publicUrl }: Options): Behind | undefined {
+  if (userHeader === undefined) {
+    if (listen === '127.0.0.1' && trustedProxy.length === 0 && publicUrl === undefined)
+      return undefined;
+    throw new UserError({
+      message: '--listen, --trusted-proxy and --public-url are for a reverse proxy',
+      expected: 'also --user-header, the header in which it names who looks',
+    });
+  }
+  if (!/^[\w-]+$/.test(userHeader)) {
+    const message = `bad --user-header '${userHeader}'`;
+    throw new UserError({ message, expected: 'the name of a header, such as x-forwarded-user' });
+  }
+  const wrong = [listen, ...trustedProxy].find((address) => isIP(address) === 0);
+  if (wrong !== undefined || trustedProxy.length === 0) {
+    const message = wrong === undefined ? 'no --trusted-proxy' : `'${wrong}' is no IP address`;
+    throw new UserError({
+      message,
+      expected: 'the address of the reverse proxy, such as 10.0.0.2',
+    });
+  }
+  if (publicUrl === undefined || !URL.canParse(publicUrl) || !/^https?:/.test(publicUrl)) {
+    const message = `bad --public-url '${publicUrl ?? ''}'`;
+    throw new UserError({ message, expected: 'such as https://drills.example' });
+  }
+  return {
+    userHeader: userHeader.toLowerCase(),
+    peers: new Set(trustedProxy),
+    origin: new URL(publicUrl).origin,
+  };
 }

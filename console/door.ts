@@ -1,6 +1,8 @@
 /**
- * Who may look: the holder of a token that is good for one visit. It is exchanged for a session's cookie, and a new one
- * is made for the next viewer. A page of another origin, or one that rebinds its name to 127.0.0.1, gets nothing.
+ * Who may look. On loopback: the holder of a token that is good for one visit; it is exchanged for a session's cookie,
+ * and a new one is made for the next viewer. Behind a reverse proxy that authenticates: whoever it names in a header,
+ * and only where the request comes from the proxy's own address. A page of another origin, or one that rebinds its name
+ * to this address, gets nothing.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -9,9 +11,23 @@ const cookieName = 'firedrill-console';
 /** A room full of people; the oldest session ends where one more comes. */
 const maxSessions = 64;
 
+export interface Behind {
+  /** In lower case: the header in which the reverse proxy names the user. */
+  userHeader: string;
+  /** Addresses from which that header is believed. */
+  peers: ReadonlySet<string>;
+  /** Scheme, host and port by which browsers know the console. */
+  origin: string;
+}
+
 export class Door {
   #token = secret();
   readonly #sessions: string[] = [];
+  readonly #behind: Behind | undefined;
+
+  constructor(behind?: Behind) {
+    this.#behind = behind;
+  }
 
   get token(): string {
     return this.#token;
@@ -19,7 +35,7 @@ export class Door {
 
   /** The cookie of a new session, where the token is the present one. */
   exchange(token: string): string | undefined {
-    if (!same(token, this.#token)) return undefined;
+    if (this.#behind || !same(token, this.#token)) return undefined;
     this.#token = secret();
     const session = secret();
     this.#sessions.push(session);
@@ -28,19 +44,36 @@ export class Door {
   }
 
   admits(request: IncomingMessage): boolean {
+    if (this.#behind) return userOf(request, this.#behind) !== undefined;
     const cookies = (request.headers.cookie ?? '').split(';').map((c) => c.trim().split('='));
     const own = cookies.find(([name]) => name === cookieName)?.[1];
     return own !== undefined && this.#sessions.some((session) => same(own, session));
   }
+
+  /** Why the request is none of ours, whoever sends it; undefined: it is ours. */
+  foreign(request: IncomingMessage, port: number): string | undefined {
+    const { host = '', origin } = request.headers;
+    if (this.#behind) {
+      if (!this.#behind.peers.has(peerOf(request))) return 'only through the reverse proxy';
+      const known = origin === undefined || origin === this.#behind.origin;
+      return known ? undefined : 'not from another page';
+    }
+    const names = [`127.0.0.1:${port}`, `localhost:${port}`];
+    if (!names.includes(host)) return 'not by another name';
+    const known = origin === undefined || names.includes(origin.replace(/^http:\/\//, ''));
+    return known ? undefined : 'not from another page';
+  }
 }
 
-/** Why the request is none of ours, whoever sends it; undefined: it is. */
-export function isForeign(request: IncomingMessage, port: number): boolean {
-  const names = [`127.0.0.1:${port}`, `localhost:${port}`];
-  const { host = '', origin } = request.headers;
-  if (!names.includes(host)) return true;
-  return origin !== undefined && !names.includes(origin.replace(/^http:\/\//, ''));
+function userOf(request: IncomingMessage, { userHeader, peers }: Behind): string | undefined {
+  const user = request.headers[userHeader];
+  // Two headers of one name are joined by a comma, or an array: nobody knows then which was the proxy's own.
+  if (typeof user !== 'string' || user === '' || user.includes(',')) return undefined;
+  return peers.has(peerOf(request)) ? user : undefined;
 }
+
+const peerOf = ({ socket }: IncomingMessage): string =>
+  (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
 
 const secret = (): string => randomBytes(24).toString('base64url');
 

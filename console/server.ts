@@ -1,23 +1,34 @@
 /**
- * The console's one server, on loopback: the page, its script, and the events of a drill as server-sent events. It
- * reads a folder and nothing else; with `allowDrills` it may throw the kill switch.
+ * The console's one server: the page and its script, the events of a drill as server-sent events, and what each view
+ * asks for. It only reads; with `stateFolder` it may throw the kill switch.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
 import { asset, packageRoot } from '../base/paths.js';
 import { throwSwitch } from '../chaos/runner/stop-switch.js';
 import { answeringServer, listenForAdmin } from '../mesh/admin-http.js';
-import { Door, isForeign } from './door.js';
+import { Answers, type Reader } from './answers.js';
+import { type Behind, Door } from './door.js';
 import { Follow } from './follow.js';
+import { Viewer } from './viewer.js';
 
 export interface ConsoleOptions {
   /** The folder that `gameday run --out` writes. */
   folder: string;
+  /** Absent: 127.0.0.1. */
+  host?: string;
   /** 0: any that is free. */
   port: number;
   /** Where the kill switch is; absent: nothing can be stopped from here. */
   stateFolder?: string;
+  /** A reverse proxy that says who looks; absent: by tokens, on loopback. */
+  behind?: Behind;
+  /** By view: `now`, `services`, `plan`. */
+  readers?: readonly [string, Reader][];
+  /** Streams live requests until `signal` ends it. */
+  tap?(filters: URLSearchParams, take: (lines: string) => void, signal: AbortSignal): Promise<void>;
   /** A new address, good for one visit, each time that one was used. */
   onAddress(address: string): void;
 }
@@ -53,11 +64,21 @@ function pageFiles(): Record<string, { type: string; bytes: Buffer }> {
   };
 }
 
+/** The report is a page without a script; its pictures and styles stand within it. */
+const reportPolicy =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
+  "frame-ancestors 'none'; sandbox allow-popups";
+
 export async function startConsole(options: ConsoleOptions): Promise<Console> {
   const files = pageFiles();
-  const door = new Door();
+  const door = new Door(options.behind);
+  const answers = new Answers(new Map(options.readers));
   const follow = new Follow(options.folder);
   const viewers = new Set<Viewer>();
+  const hello = {
+    mayStop: options.stateFolder !== undefined,
+    parts: (options.readers ?? []).map(([part]) => part),
+  };
   let trouble: string | undefined;
   const poll = (): void => {
     try {
@@ -76,9 +97,11 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     }, pingMs),
   ];
   let port = 0;
-  const address = (): string => `http://127.0.0.1:${port}/?token=${door.token}`;
-  const server = answeringServer((_, request, response, { pathname, searchParams }) => {
-    if (isForeign(request, port)) return refuse(response, 403, 'not from another page or name');
+  const address = (): string =>
+    options.behind?.origin ?? `http://127.0.0.1:${port}/?token=${door.token}`;
+  const server = answeringServer(async (_, request, response, { pathname, searchParams }) => {
+    const foreign = door.foreign(request, port);
+    if (foreign !== undefined) return refuse(response, 403, foreign);
     const token = searchParams.get('token');
     if (token !== null && request.method === 'GET' && pathname === '/') {
       const cookie = door.exchange(token);
@@ -92,10 +115,20 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     if (request.method !== 'GET') return refuse(response, 405, 'GET, or POST /stop');
     if (pathname === '/events') {
       if (viewers.size >= maxViewers) return refuse(response, 503, `${maxViewers} people watch`);
-      const viewer = new Viewer(response, options.stateFolder !== undefined);
+      stream(response);
+      const viewer = new Viewer(response, hello);
       viewers.add(viewer);
       response.on('close', () => viewers.delete(viewer));
       viewer.tell(follow, trouble);
+      return;
+    }
+    if (pathname === '/tap') return tapTo(response, searchParams, options);
+    if (pathname === '/report') return report(response, options.folder);
+    const part = /^\/data\/([a-z]+)$/.exec(pathname)?.[1];
+    if (part !== undefined && answers.has(part)) {
+      const answer = JSON.stringify(await answers.of(part, searchParams));
+      const type = { ...headers, 'content-type': 'application/json; charset=utf-8' };
+      response.writeHead(200, type).end(answer);
       return;
     }
     const file = files[pathname];
@@ -103,12 +136,44 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     response.writeHead(200, { ...headers, 'content-type': file.type }).end(file.bytes);
   });
   server.maxConnections = 4 * maxViewers;
-  port = await listenForAdmin(server, { host: '127.0.0.1', port: options.port });
+  const { host = '127.0.0.1' } = options;
+  port = await listenForAdmin(server, { host, port: options.port });
   options.onAddress(address());
   return {
     port,
     close: () => closeAll(server, viewers, timers, follow),
   };
+}
+
+function stream(response: ServerResponse): void {
+  response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' });
+}
+
+/** Live requests as server-sent events, a batch a moment; a page that does not read loses some. */
+function tapTo(response: ServerResponse, filters: URLSearchParams, { tap }: ConsoleOptions): void {
+  if (!tap) return refuse(response, 404, 'start it with --proxies');
+  const abort = new AbortController();
+  response.on('close', () => abort.abort());
+  stream(response);
+  const take = (lines: string): void => {
+    if (response.writableNeedDrain) return;
+    const data = lines.split('\n').filter((line) => line !== '');
+    if (data.length > 0) response.write(data.map((line) => `data: ${line}\n\n`).join(''));
+  };
+  tap(filters, take, abort.signal).then(
+    () => response.end('event: over\ndata: {}\n\n'),
+    (error: unknown) =>
+      response.end(`event: refused\ndata: ${JSON.stringify(messageOf(error))}\n\n`),
+  );
+}
+
+function report(response: ServerResponse, folder: string): void {
+  const file = join(folder, 'index.html');
+  if (!existsSync(file))
+    return refuse(response, 404, 'the report is written at the end of a drill');
+  const own = { ...headers, 'content-security-policy': reportPolicy };
+  response.writeHead(200, { ...own, 'content-type': 'text/html; charset=utf-8' });
+  response.end(readFileSync(file));
 }
 
 /** The kill switch of the state folder, which every run under it obeys. */
@@ -128,50 +193,6 @@ function stop(
 function refuse(response: ServerResponse, status: number, why: string): void {
   response.writeHead(status, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
   response.end(`${why}\n`);
-}
-
-/** One page that watches: it has been told so many events, of such a day. */
-class Viewer {
-  readonly #response: ServerResponse;
-  #told = 0;
-  #generation = 0;
-  #trouble: string | undefined;
-  #waits = false;
-
-  constructor(response: ServerResponse, mayStop: boolean) {
-    this.#response = response;
-    response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' });
-    response.write(`event: hello\ndata: ${JSON.stringify({ mayStop, parts: [] })}\n\n`);
-    response.on('drain', () => (this.#waits = false));
-  }
-
-  /** A page that does not read is told later, and never has more than one batch waiting. */
-  tell(follow: Follow, trouble: string | undefined): void {
-    if (this.#waits) return;
-    if (follow.generation !== this.#generation) {
-      this.#generation = follow.generation;
-      this.#told = 0;
-      this.#write('reset', '{}');
-    }
-    if (trouble !== this.#trouble) this.#write('trouble', JSON.stringify(trouble ?? ''));
-    this.#trouble = trouble;
-    const fresh = follow.events.slice(this.#told, this.#told + 2000);
-    if (fresh.length === 0) return;
-    this.#told += fresh.length;
-    this.#write('events', JSON.stringify(fresh));
-  }
-
-  ping(): void {
-    if (!this.#waits) this.#waits = !this.#response.write(': still here\n\n');
-  }
-
-  #write(event: string, data: string): void {
-    this.#waits = !this.#response.write(`event: ${event}\ndata: ${data}\n\n`) || this.#waits;
-  }
-
-  end(): void {
-    this.#response.end();
-  }
 }
 
 async function closeAll(

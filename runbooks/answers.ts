@@ -16,10 +16,9 @@ export interface Asked {
 /** Throws a UserError where Prometheus cannot be reached; a query that it refuses is only noted. */
 export async function askQueries(
   queries: readonly string[],
-  url: string,
+  prometheus: PrometheusClient,
   timeMs: number,
 ): Promise<Asked> {
-  const prometheus = new PrometheusClient(url);
   await prometheus.query('vector(1)', timeMs);
   const answers: Answers = {};
   const errors = new Map<string, string>();
@@ -31,6 +30,18 @@ export async function askQueries(
     }
   }
   return { answers, errors };
+}
+
+/** The page with its facts, and with what its queries return there now. */
+export async function answeredPage(
+  page: Page,
+  facts: RunbookFacts,
+  prometheus: PrometheusClient,
+  timeMs: number,
+): Promise<string> {
+  const given = { ...facts, prometheus: prometheus.url };
+  const { answers } = await askQueries(queriesOf(renderPage(page, given)), prometheus, timeMs);
+  return renderPage(page, { ...given, answers: { ...answers, ...facts.answers } });
 }
 
 export interface QueryFinding {
@@ -52,7 +63,7 @@ export async function lintQueries(
   }));
   const { answers, errors } = await askQueries(
     byPage.flatMap((p) => p.queries),
-    url,
+    new PrometheusClient(url),
     timeMs,
   );
   return byPage.flatMap(({ page, queries }) =>

@@ -231,7 +231,7 @@ interface RenderFlags {
 
 async function render(name: string, flags: RenderFlags): Promise<void> {
   const { readFacts } = await import('./facts.js');
-  const { queriesOf, renderPage } = await import('./render.js');
+  const { renderPage } = await import('./render.js');
   const { parseYaml, readYaml } = await import('../base/yaml.js');
   const { readFileSync } = await import('node:fs');
   const [document] =
@@ -245,13 +245,12 @@ async function render(name: string, flags: RenderFlags): Promise<void> {
   Object.assign(facts, { ...(await ofSlo(slo, facts, flags)), ...facts });
   let text = renderPage(page, { ...facts, alert: facts.alert ?? name });
   if (flags.prometheus !== undefined) {
-    const prometheus = flags.prometheus;
-    const given = { ...facts, prometheus, alert: facts.alert ?? name };
-    const { askQueries } = await import('./answers.js');
+    const { answeredPage } = await import('./answers.js');
     const { realClock } = await import('../base/clock.js');
-    const queries = queriesOf(renderPage(page, given));
-    const { answers } = await askQueries(queries, prometheus, realClock.nowMs());
-    text = renderPage(page, { ...given, answers: { ...answers, ...facts.answers } });
+    const given = { ...facts, alert: facts.alert ?? name };
+    const { PrometheusClient } = await import('../slo/budget/prometheus.js');
+    const prometheus = new PrometheusClient(flags.prometheus);
+    text = await answeredPage(page, given, prometheus, realClock.nowMs());
   }
   await output(flags.out, page.title, text);
 }

@@ -25,6 +25,12 @@ export interface AmAlert {
   receivers: { name: string }[];
 }
 
+export interface AmGroup {
+  labels: AlertLabels;
+  receiver: { name: string };
+  alerts: AmAlert[];
+}
+
 export class AlertmanagerApi {
   readonly #base: string;
   readonly #fetch: Fetch;
@@ -43,6 +49,11 @@ export class AlertmanagerApi {
 
   alerts(): Promise<AmAlert[]> {
     return this.#ask('GET', '/alerts');
+  }
+
+  /** As it groups them, and whom it tells of each group. */
+  groups(): Promise<AmGroup[]> {
+    return this.#ask('GET', '/alerts/groups');
   }
 
   async receivers(): Promise<string[]> {

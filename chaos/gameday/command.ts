@@ -21,7 +21,9 @@ import { type ExistingFlags, existingOf, judgingFor } from './existing.js';
 import { autoScale } from './judging.js';
 import { type GameDayOptions, parseTimeScale } from './options.js';
 import { type ReportPaths, writeReport } from './report-folder.js';
-import { planOf, planText } from './plan.js';
+import { type PlannedScenario, planOf, planText } from './plan.js';
+import type { GuardAnswer } from '../guard/guard.js';
+import type { Timing } from '../runner/context.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export interface CommandOptions extends ExistingFlags {
@@ -43,8 +45,16 @@ export interface CommandOptions extends ExistingFlags {
   confirm?: string;
 }
 
-/** Checks everything that can be known before the first fault, and says what would be done. */
-export async function planCommand(given: CommandOptions): Promise<number> {
+export interface Planned {
+  scenarios: PlannedScenario[];
+  /** What the guard will ask for, and what it answers now. */
+  guard: GuardAnswer[];
+  timing: Timing;
+  remarks: readonly string[];
+}
+
+/** Checks everything that can be known before the first fault. Throws a UserError where a scenario cannot work. */
+export async function plannedDay(given: CommandOptions): Promise<Planned> {
   const options = optionsOf(given);
   const scenarios = readScenarios(options.scenarios);
   const judging = await judgingFor(options);
@@ -58,10 +68,16 @@ export async function planCommand(given: CommandOptions): Promise<number> {
     timing,
   );
   const answers = [...guard.conditions(), ...(await guard.answers())];
+  return { scenarios: plan, guard: answers, timing, remarks };
+}
+
+/** Says what would be done. */
+export async function planCommand(given: CommandOptions): Promise<number> {
+  const { scenarios, guard, timing, remarks } = await plannedDay(given);
   const text =
     given.format === 'json'
-      ? `${JSON.stringify({ scenarios: plan, guard: answers, remarks }, undefined, 2)}\n`
-      : planText(plan, timing, answers);
+      ? `${JSON.stringify({ scenarios, guard, remarks }, undefined, 2)}\n`
+      : planText(scenarios, timing, guard);
   for (const remark of remarks) process.stderr.write(`${remark}\n`);
   process.stdout.write(text);
   return exitCode.ok;

@@ -1,7 +1,7 @@
 /** What a running controller says of itself, for people. */
 import { formatTable } from '../../base/terminal.js';
 
-interface State {
+export interface State {
   version: number;
   trustDomain: string;
   leading: boolean;
@@ -11,7 +11,7 @@ interface State {
   destinations: unknown[];
 }
 
-interface Proxy {
+export interface Proxy {
   workload: string;
   namespace: string;
   identity: string;

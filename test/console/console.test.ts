@@ -3,9 +3,12 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSy
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { chromium } from 'playwright-core';
 import { afterEach, expect, test } from 'vitest';
+import { UserError } from '../../base/errors.js';
 import { requireTool } from '../../base/tools.js';
+import { registerConsole } from '../../console/command.js';
 import { Follow } from '../../console/follow.js';
 import { type Console, startConsole } from '../../console/server.js';
 import { type DrillEvent, drillEvents } from '../../runbooks/events.js';
@@ -90,6 +93,53 @@ test.each([
   const cookie = await enter(last());
   expect((await ask(`${at}/events`, { cookie, ...headers })).status).toBe(403);
 });
+
+test('behind a reverse proxy: only its address is believed, one name, and no token', async () => {
+  const rule = (peers: string[]) => ({
+    behind: { userHeader: 'x-user', peers: new Set(peers), origin: 'https://drills.example' },
+  });
+  const begin = async (peers: string[]): Promise<string> => {
+    const state = folder();
+    const more = { ...rule(peers), stateFolder: state };
+    const one = await startConsole({ folder: folder(), port: 0, ...more, onAddress: () => {} });
+    running.push(one);
+    return `http://127.0.0.1:${one.port}/`;
+  };
+  const at = await begin(['127.0.0.1']);
+  const host = 'drills.example';
+  expect((await ask(at, { host })).status).toBe(401);
+  expect((await ask(at, { host, 'x-user': 'ada' })).status).toBe(200);
+  expect((await ask(at, { host, 'x-user': 'ada, eve' })).status).toBe(401);
+  expect((await ask(`${at}?token=x`, { host, 'x-user': 'ada' })).status).toBe(403);
+  const evil = { host, 'x-user': 'ada', origin: 'https://evil.example' };
+  expect((await ask(`${at}stop`, evil, 'POST')).status).toBe(403);
+  const own = { ...evil, origin: 'https://drills.example' };
+  expect((await ask(`${at}stop`, own, 'POST')).status).toBe(204);
+  // The same header from anywhere else is a lie.
+  expect((await ask(await begin(['10.0.0.2']), { host, 'x-user': 'ada' })).status).toBe(403);
+});
+
+test.each([
+  [['--listen', '10.0.0.5'], '--user-header'],
+  [['--user-header', 'x-user', '--public-url', 'https://a.example'], '--trusted-proxy'],
+  [
+    ['--user-header', 'x-user', '--trusted-proxy', 'proxy', '--public-url', 'https://a.example'],
+    'IP',
+  ],
+  [['--user-header', 'x-user', '--trusted-proxy', '10.0.0.2'], '--public-url'],
+  [['--alertmanager', 'http://127.0.0.1:1'], '--prometheus'],
+  [['--prometheus', 'nonsense'], 'http://host:9090'],
+])(
+  'bad flags %j are refused before anything listens',
+  async (flags, said) => {
+    const command = new Command().exitOverride();
+    registerConsole(command);
+    const run = command.parseAsync(['node', 'firedrill', 'console', ...flags]);
+    await expect(run).rejects.toThrow(UserError);
+    await expect(run).rejects.toThrow(said);
+  },
+  60_000,
+);
 
 test('an address that is none is refused, and ends nothing', async () => {
   const { at, last } = await open(folder());

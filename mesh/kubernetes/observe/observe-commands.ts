@@ -205,7 +205,7 @@ async function print(
   );
 }
 
-interface Row extends Record<string, unknown> {
+export interface Row extends Record<string, unknown> {
   name: string;
   service: string;
   route: string;
@@ -221,7 +221,7 @@ interface Row extends Record<string, unknown> {
   tcpConnections: number;
 }
 
-async function rowsOf(
+export async function rowsOf(
   proxies: Observed[],
   key: (labels: Record<string, string>, p: Observed) => string | undefined,
 ): Promise<Row[]> {
@@ -292,7 +292,7 @@ async function stat(options: Options): Promise<void> {
   ]);
 }
 
-const byRoute =
+export const byRoute =
   (name: (p: Observed) => string) =>
   (labels: Record<string, string>, p: Observed): string | undefined =>
     labels.direction === 'outbound' && labels.rt_route !== undefined

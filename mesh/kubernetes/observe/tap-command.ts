@@ -90,10 +90,11 @@ export function follow(
   address: string,
   scope: Record<string, unknown>,
   take: (lines: string) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const body = JSON.stringify(scope);
-    const outgoing = request(`http://${address}/tap`, { method: 'POST' }, (response) => {
+    const outgoing = request(`http://${address}/tap`, { method: 'POST', signal }, (response) => {
       let rest = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
         const text = rest + chunk;

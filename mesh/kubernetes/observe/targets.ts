@@ -5,6 +5,7 @@ import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml } from '../../../base/yaml.js';
 import { z } from 'zod';
 import type { MeshState, ProxyConfig } from '../../model.js';
+import type { EndpointReport } from '../../proxy/flow/endpoint-report.js';
 import { ports } from '../annotations.js';
 import { resources } from '../client/objects.js';
 import type { Forwarded } from '../client/port-forward.js';
@@ -105,6 +106,10 @@ async function get(address: string, path: string): Promise<string> {
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.text();
 }
+
+/** Each endpoint that the proxy knows, with its state; mesh/proxy/flow/endpoint-report.ts writes it. */
+export const endpointsAt = async ({ address }: Target): Promise<EndpointReport[]> =>
+  JSON.parse(await get(address, '/endpoints')) as EndpointReport[];
 
 /** Reads every proxy twice, `windowMs` apart. Those that do not answer are named in `silent`, with the reason. */
 export async function observe(

@@ -34,7 +34,7 @@ export interface Why {
   [more: string]: unknown;
 }
 
-interface Found {
+export interface Found {
   proxy: string;
   why: Why;
 }
@@ -51,10 +51,7 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
     process.stdout.write(`${targets.length} proxies record every request for ${options.record}\n`);
     return exitCode.ok;
   }
-  const path = id === undefined ? '/why' : `/why?id=${encodeURIComponent(id)}`;
-  const found = (await ask(targets, path))
-    .flatMap(({ proxy, value }) => [value].flat().map((w) => ({ proxy, why: w as Why })))
-    .sort((a, b) => (a.why.time < b.why.time ? -1 : 1));
+  const found = await recorded(targets, id);
   if (options.format === 'json') {
     process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   } else if (found.length === 0) {
@@ -68,6 +65,17 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
     process.stdout.write(`${found.map(explain).join('\n\n')}\n`);
   }
   return found.length > 0 ? exitCode.ok : exitCode.failed;
+}
+
+/** What the proxies recorded of one request, or of the latest; in the order of time. */
+export async function recorded(
+  targets: readonly Target[],
+  id: string | undefined,
+): Promise<Found[]> {
+  const path = id === undefined ? '/why' : `/why?id=${encodeURIComponent(id)}`;
+  return (await ask(targets, path))
+    .flatMap(({ proxy, value }) => [value].flat().map((w) => ({ proxy, why: w as Why })))
+    .sort((a, b) => (a.why.time < b.why.time ? -1 : 1));
 }
 
 async function ask(

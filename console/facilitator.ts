@@ -1,0 +1,134 @@
+/** For who leads a game day: what it would do, how it compares with the last one, its postmortem, and what is proven. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../base/errors.js';
+import { type CoverageRun, readCoverage, standNow } from '../alerts/coverage/index.js';
+import type { Planned } from '../chaos/gameday/command.js';
+import { type Comparison, compareDays } from '../chaos/gameday/compare.js';
+import { markdownToHtml } from '../runbooks/markdown.js';
+import { lintPostmortem } from '../runbooks/postmortem/lint.js';
+import { readRecord } from '../runbooks/record-schema.js';
+import { resultOf } from '../runbooks/report/result.js';
+import type { Reader } from './answers.js';
+
+export interface FacilitatorSources {
+  /** The report that is shown, and one of before it. */
+  folder: string;
+  before: string | undefined;
+  stateFolder: string;
+  drill: string | undefined;
+}
+
+export interface PostmortemView {
+  file: string;
+  /** The page in blocks, each with the line at which it begins. */
+  blocks: { line: number; html: string }[];
+  problems: { line: number; text: string }[];
+}
+
+export interface CoverageView {
+  system: string;
+  /** Oldest first. */
+  runs: Pick<CoverageRun, 'run' | 'atMs' | 'scenarios'>[];
+  alerts: {
+    alert: string;
+    severity: string;
+    /** In the order of the runs; `absent`: it had no such rule. */
+    states: ('proven' | 'never' | 'cannot' | 'absent')[];
+    now: 'proven' | 'never' | 'cannot';
+    provenAtMs?: number;
+    provenBy?: string;
+  }[];
+  /** Failure modes as the shown report names them. */
+  modes: Record<string, string>;
+}
+
+export type PlanView = Planned;
+export type ReportView = Comparison & { hasBefore: boolean };
+
+const shownRuns = 12;
+
+export function facilitatorReaders(sources: FacilitatorSources): [string, Reader][] {
+  return [
+    ['plan', () => plan(sources)],
+    ['report', () => Promise.resolve(report(sources))],
+    ['postmortem', () => Promise.resolve(postmortem(sources))],
+    ['coverage', () => Promise.resolve(coverage(sources))],
+  ];
+}
+
+/** All that a game day is made of is read for this view alone. */
+async function plan({ drill, stateFolder }: FacilitatorSources): Promise<PlanView> {
+  const { plannedDay } = await import('../chaos/gameday/command.js');
+  return plannedDay({
+    ...(drill !== undefined && { drill }),
+    load: 'auto',
+    slo: [],
+    rules: [],
+    out: 'gameday-report',
+    format: 'json',
+    state: stateFolder,
+    allowance: '2',
+    prometheus: 'auto',
+  });
+}
+
+function report({ folder, before }: FacilitatorSources): ReportView {
+  if (!existsSync(join(folder, 'record.json'))) {
+    throw new UserError(`${folder} holds no finished drill yet: its report comes at the end`);
+  }
+  const folders = before === undefined ? [folder] : [before, folder];
+  const compared = compareDays(folders.map((path) => resultOf(readRecord(path))));
+  return { ...compared, hasBefore: before !== undefined };
+}
+
+function postmortem({ folder }: FacilitatorSources): PostmortemView {
+  const file = join(folder, 'postmortem.md');
+  if (!existsSync(file)) {
+    throw new UserError(`${file} is not there: a drill drafts it at its end`);
+  }
+  const text = readFileSync(file, 'utf8');
+  const problems = lintPostmortem(file, text).map(({ place, message, expected }) => ({
+    line: place?.line ?? 1,
+    text: expected === undefined ? message : `${message}; expected ${expected}`,
+  }));
+  return { file, blocks: blocksOf(text), problems };
+}
+
+/** A section each, so that what is wrong with it stands beside it. */
+function blocksOf(text: string): PostmortemView['blocks'] {
+  const lines = text.split('\n');
+  const starts = lines.flatMap((line, i) => (i === 0 || /^##? /.test(line) ? [i] : []));
+  return starts.map((from, i) => {
+    const own = lines.slice(from, starts[i + 1] ?? lines.length).join('\n');
+    return { line: from + 1, html: markdownToHtml(own) };
+  });
+}
+
+function coverage({ stateFolder, folder }: FacilitatorSources): CoverageView {
+  const all = readCoverage(stateFolder);
+  const system = all.at(-1)?.system;
+  const stand = system === undefined ? undefined : standNow(all, system);
+  if (system === undefined || !stand) {
+    throw new UserError(`${stateFolder} keeps no run yet: gameday run --state ${stateFolder}`);
+  }
+  const runs = all.filter((r) => r.system === system).slice(-shownRuns);
+  const modes = existsSync(join(folder, 'record.json'))
+    ? resultOf(readRecord(folder)).scenarios.map((s) => [s.id, s.failureMode ?? ''] as const)
+    : [];
+  return {
+    system,
+    runs: runs.map(({ run, atMs, scenarios }) => ({ run, atMs, scenarios })),
+    alerts: stand.alerts.map(({ alert, severity, state, proof }) => ({
+      alert,
+      severity,
+      states: runs.map(
+        (r) =>
+          r.alerts.find((a) => a.alert === alert && a.severity === severity)?.state ?? 'absent',
+      ),
+      now: state,
+      ...(proof && { provenAtMs: proof.atMs, provenBy: proof.scenario }),
+    })),
+    modes: Object.fromEntries(modes),
+  };
+}

@@ -1,0 +1,242 @@
+/** The mesh behind the console: services and their edges, live requests, and the lives of identities. */
+import { UserError } from '../base/errors.js';
+import { getJson } from '../mesh/controller/run-command.js';
+import type { Proxy as ProxyRow, State } from '../mesh/controller/status.js';
+import type { CertificateEvent } from '../mesh/identity/events.js';
+import { rowsOf } from '../mesh/kubernetes/observe/observe-commands.js';
+import { type Edge, edges, increases, workloadOf } from '../mesh/kubernetes/observe/rows.js';
+import { follow, scopeOf } from '../mesh/kubernetes/observe/tap-command.js';
+import {
+  endpointsAt,
+  findTargets,
+  observe,
+  type Observed,
+  type Target,
+} from '../mesh/kubernetes/observe/targets.js';
+import { explain, recorded } from '../mesh/kubernetes/observe/why-command.js';
+import type { EndpointReport } from '../mesh/proxy/flow/endpoint-report.js';
+import { meshMetrics } from '../slo/spec/mesh-metrics.js';
+import type { Reader } from './answers.js';
+
+/** How long counters are watched for a rate. */
+const windowMs = 1000;
+const maxEndpoints = 5000;
+
+export interface WorkloadRow {
+  name: string;
+  proxies: number;
+  successRatio: number | null;
+  requestsPerSecond: number;
+  latencyMsP50: number | null;
+  latencyMsP95: number | null;
+  retriesPerSecond: number;
+  /** In a second, of its callers. */
+  denied: number;
+  certificateUntilMs: number | null;
+}
+
+export interface RouteRow {
+  from: string;
+  service: string;
+  route: string;
+  successRatio: number | null;
+  actualSuccessRatio: number | null;
+  requestsPerSecond: number;
+  actualRequestsPerSecond: number;
+  latencyMsP95: number | null;
+  /** Retries that its budget would allow at once. */
+  budgetLeft: number | null;
+}
+
+export interface Services {
+  workloads: WorkloadRow[];
+  edges: Edge[];
+  routes: RouteRow[];
+  endpoints: (EndpointReport & { seenBy: string })[];
+  /** Proxies that did not answer, each with its reason. */
+  silent: string[];
+}
+
+export interface Platform {
+  state: State;
+  proxies: ProxyRow[];
+  lives: { identity: string; certificates: Life[] }[];
+  problems: { atMs: number; text: string }[];
+}
+
+export interface Life {
+  fromMs: number;
+  untilMs: number;
+  renewed: boolean;
+}
+
+export interface MeshSources {
+  /** Admin addresses, with commas between. */
+  proxies: string | undefined;
+  /** The controller's admin URL. */
+  controller: string | undefined;
+}
+
+export function meshReaders({ proxies, controller }: MeshSources): [string, Reader][] {
+  const targets = (): Promise<Target[]> => findTargets({ proxies });
+  const readers: [string, Reader][] = [];
+  if (proxies !== undefined) {
+    readers.push(['services', async () => services(await targets())]);
+    readers.push(['requests', () => Promise.resolve({})]);
+    readers.push(['why', async (query) => whyOf(await targets(), query.get('id') ?? undefined)]);
+  }
+  if (controller !== undefined) readers.push(['platform', () => platform(controller)]);
+  return readers;
+}
+
+async function services(targets: readonly Target[]): Promise<Services> {
+  const { proxies, silent } = await observe(targets, windowMs);
+  if (proxies.length === 0) throw new UserError(`no proxy answers: ${silent.join(', ')}`);
+  const inbound = await rowsOf(proxies, (labels, p) =>
+    labels.direction === 'inbound' ? workloadOf(p) : undefined,
+  );
+  const known = new Map(inbound.map((row) => [row.name, row]));
+  const names = [...new Set(proxies.map(workloadOf))].sort();
+  return {
+    workloads: names.map((name) => {
+      const own = proxies.filter((p) => workloadOf(p) === name);
+      const row = known.get(name);
+      return {
+        name,
+        proxies: own.length,
+        successRatio: row?.successRatio ?? null,
+        requestsPerSecond: row?.requestsPerSecond ?? 0,
+        latencyMsP50: row?.latencyMsP50 ?? null,
+        latencyMsP95: row?.latencyMsP95 ?? null,
+        retriesPerSecond: row?.retriesPerSecond ?? 0,
+        denied: own.reduce((sum, p) => sum + deniedBy(p), 0),
+        certificateUntilMs: certificateUntil(own),
+      };
+    }),
+    edges: edges(proxies),
+    routes: await routeRows(proxies),
+    endpoints: await endpointRows(targets),
+    silent,
+  };
+}
+
+const deniedBy = (proxy: Observed): number =>
+  increases(proxy)
+    .filter((s) => s.name === meshMetrics.denials)
+    .reduce((sum, s) => sum + s.value / Math.max(0.001, proxy.seconds), 0);
+
+/** The first of them to end. */
+function certificateUntil(proxies: readonly Observed[]): number | null {
+  const ends = proxies.flatMap((p) =>
+    p.after.filter((s) => s.name === meshMetrics.certificateExpiry && s.value > 0),
+  );
+  return ends.length === 0 ? null : Math.min(...ends.map((s) => s.value * 1000));
+}
+
+async function routeRows(proxies: readonly Observed[]): Promise<RouteRow[]> {
+  const budgets = new Map(
+    proxies.flatMap((p) =>
+      p.after
+        .filter((s) => s.name === 'retry_budget_remaining')
+        .map((s) => [`${workloadOf(p)} ${s.labels.dst} ${s.labels.rt_route}`, s.value] as const),
+    ),
+  );
+  const rows = await rowsOf([...proxies], (labels, p) =>
+    labels.direction === 'outbound' && labels.rt_route !== undefined
+      ? `${workloadOf(p)}\u0000${labels.dst ?? ''}\u0000${labels.rt_route}`
+      : undefined,
+  );
+  return rows.map((row) => ({
+    from: row.name,
+    service: row.service,
+    route: row.route,
+    successRatio: row.successRatio,
+    actualSuccessRatio: row.actualSuccessRatio,
+    requestsPerSecond: row.requestsPerSecond,
+    actualRequestsPerSecond: row.actualRequestsPerSecond,
+    latencyMsP95: row.latencyMsP95,
+    budgetLeft: budgets.get(`${row.name} ${row.service} ${row.route}`) ?? null,
+  }));
+}
+
+async function endpointRows(targets: readonly Target[]): Promise<Services['endpoints']> {
+  const all = await Promise.all(
+    targets.map(async (target) => {
+      // A proxy that does not answer is named among the silent ones.
+      const list = await endpointsAt(target).catch(() => []);
+      return list.map((e) => ({ ...e, seenBy: target.name }));
+    }),
+  );
+  const bad = (state: string): number => (state === 'ready' ? 1 : 0);
+  return all
+    .flat()
+    .sort((a, b) => bad(a.state) - bad(b.state))
+    .slice(0, maxEndpoints);
+}
+
+async function whyOf(targets: readonly Target[], id: string | undefined): Promise<unknown> {
+  const found = await recorded(targets, id);
+  return found.map((one) => ({ ...one, text: explain(one) }));
+}
+
+/** Lines of JSON, as the proxies redact them, until `signal` ends it; at most ten minutes. */
+export async function tapInto(
+  proxies: string,
+  filters: URLSearchParams,
+  take: (lines: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const filter = (name: string): Record<string, string> => {
+    const value = filters.get(name);
+    return value === null || value === '' ? {} : { [name]: value };
+  };
+  const scope = scopeOf({
+    ...filter('direction'),
+    ...filter('to'),
+    ...filter('route'),
+    ...filter('method'),
+    ...filter('path'),
+    ...filter('status'),
+    failures: filters.get('failures') === 'yes',
+    maxRps: '50',
+    sample: '1',
+    duration: '10m',
+    format: 'json',
+  });
+  const targets = await findTargets({ proxies });
+  await Promise.all(
+    targets.map((t) => follow(t.address, scope, take, signal).catch(() => undefined)),
+  );
+}
+
+async function platform(controller: string): Promise<Platform> {
+  const [state, proxies, events] = (await Promise.all(
+    ['/state', '/proxies', '/events'].map((path) => getJson(controller, path)),
+  )) as [State, ProxyRow[], CertificateEvent[]];
+  const lives = new Map<string, Life[]>();
+  for (const { time, event, identity, notAfter } of events) {
+    if (identity === undefined || notAfter === undefined) continue;
+    if (event !== 'issued' && event !== 'renewed') continue;
+    const life = {
+      fromMs: Date.parse(time),
+      untilMs: Date.parse(notAfter),
+      renewed: event === 'renewed',
+    };
+    lives.set(identity, [...(lives.get(identity) ?? []), life]);
+  }
+  return {
+    state,
+    proxies,
+    lives: [...lives]
+      .map(([identity, certificates]) => ({ identity, certificates }))
+      .sort((a, b) => (a.identity < b.identity ? -1 : 1)),
+    problems: events
+      .filter((e) => !['issued', 'renewed'].includes(e.event))
+      .map(({ time, event, identity, reason, message }) => {
+        const said = [event, identity, reason, message].filter((t) => t !== undefined);
+        return { atMs: Date.parse(time), text: said.join(': ') };
+      })
+      .reverse()
+      .slice(0, 100),
+  };
+}

@@ -1,0 +1,289 @@
+/** For who was just paged: what fires, how the budgets stand, one SLO in full, and its runbook with live answers. */
+import type { Fetch } from '../base/access.js';
+import { UserError } from '../base/errors.js';
+import { readCoverage } from '../alerts/coverage/index.js';
+import type { AlertmanagerApi, AmAlert, AmSilence } from '../alerts/routing/alertmanager-api.js';
+import { silencesAt } from '../alerts/routing/alertmanager-api.js';
+import { activeAlerts } from '../alerts/watch/prometheus-api.js';
+import { answeredPage } from '../runbooks/answers.js';
+import { markdownToHtml } from '../runbooks/markdown.js';
+import { pageFor, readPages } from '../runbooks/pages.js';
+import { factsFromPrometheus } from '../runbooks/slo-facts.js';
+import type { PrometheusClient, SampleSeries } from '../slo/budget/prometheus.js';
+import { sloNames } from '../slo/index.js';
+import type { Reader } from './answers.js';
+
+export interface OnCallSources {
+  prometheus: PrometheusClient;
+  /** By which that Prometheus is reached. */
+  fetcher: Fetch;
+  alertmanager?: AlertmanagerApi;
+  stateFolder: string;
+}
+
+export interface FiringAlert {
+  name: string;
+  severity: string;
+  labels: Record<string, string>;
+  sinceMs: number;
+  summary?: string;
+  runbookUrl?: string;
+  /** Why nobody is told of it; absent: somebody is. */
+  withheld?: string;
+}
+
+export interface AlertGroup {
+  labels: Record<string, string>;
+  receiver?: string;
+  alerts: FiringAlert[];
+}
+
+export interface SloRow {
+  slo: string;
+  service: string;
+  objective?: number;
+  achieved?: number;
+  /** Share of the period's budget; below 0 where it is overspent. */
+  remaining?: number;
+  burn?: number;
+  periodDays?: number;
+}
+
+export interface Now {
+  groups: AlertGroup[];
+  /** False: there is no Alertmanager to ask, and alerts stand by name. */
+  grouped: boolean;
+  burning: SloRow[];
+  changed: { atMs: number; text: string }[];
+}
+
+export interface SloView extends SloRow {
+  fromMs: number;
+  toMs: number;
+  remainingOverTime: SampleSeries[];
+  burns: { window: string; points: [number, number][] }[];
+  /** Burns at which its alerts fire, by what they do. */
+  factors: { factor: number; severity: string }[];
+  /** Events of each step. */
+  events: { name: string; points: [number, number][] }[];
+}
+
+const dayMs = 86_400_000;
+const points = 240;
+const maxBurning = 8;
+const windowsMs = [300_000, 3_600_000, 21_600_000, 259_200_000];
+
+export function onCallReaders(sources: OnCallSources): [string, Reader][] {
+  return [
+    ['now', () => now(sources)],
+    ['slos', () => sloRows(sources.prometheus)],
+    ['slo', (query) => sloView(sources.prometheus, query)],
+    ['runbook', (query) => runbook(sources, query)],
+  ];
+}
+
+async function now(sources: OnCallSources): Promise<Now> {
+  const { prometheus, fetcher, alertmanager, stateFolder } = sources;
+  const [groups, silences, rows] = await Promise.all([
+    alertmanager ? alertmanager.groups() : undefined,
+    alertmanager ? alertmanager.silences() : [],
+    sloRows(prometheus),
+  ]);
+  const atMs = Date.now();
+  const burning = rows.filter((r) => (r.burn ?? 0) >= 1 || (r.remaining ?? 1) < 0.25);
+  burning.sort((a, b) => (b.burn ?? 0) - (a.burn ?? 0));
+  return {
+    groups: groups
+      ? groups.map(({ labels, receiver, alerts }) => {
+          return { labels, receiver: receiver.name, alerts: alerts.map(firing) };
+        })
+      : byName(await activeAlerts(prometheus.url, fetcher)),
+    grouped: groups !== undefined,
+    burning: burning.slice(0, maxBurning),
+    changed: [...silenceChanges(silences, atMs), ...drillChanges(stateFolder, atMs)].sort(
+      (a, b) => b.atMs - a.atMs,
+    ),
+  };
+}
+
+function firing({ labels, annotations = {}, startsAt, status }: AmAlert): FiringAlert {
+  const { silencedBy, inhibitedBy, state } = status;
+  const withheld =
+    silencedBy.length > 0
+      ? 'silenced'
+      : inhibitedBy.length > 0
+        ? 'inhibited'
+        : state === 'suppressed'
+          ? 'muted'
+          : undefined;
+  return { ...alertOf(labels, annotations, Date.parse(startsAt)), ...(withheld && { withheld }) };
+}
+
+function alertOf(
+  labels: Record<string, string>,
+  { summary, runbook_url: runbookUrl }: Record<string, string>,
+  sinceMs: number,
+): FiringAlert {
+  return {
+    name: labels.alertname ?? 'without a name',
+    severity: labels.severity ?? 'none',
+    labels,
+    sinceMs,
+    ...(summary !== undefined && { summary }),
+    ...(runbookUrl !== undefined && { runbookUrl }),
+  };
+}
+
+function byName(alerts: Awaited<ReturnType<typeof activeAlerts>>): AlertGroup[] {
+  const groups = new Map<string, AlertGroup>();
+  for (const { state, labels, annotations, activeAtMs } of alerts) {
+    if (state !== 'firing') continue;
+    const { alertname = '' } = labels;
+    const group = groups.get(alertname) ?? { labels: { alertname }, alerts: [] };
+    group.alerts.push(alertOf(labels, annotations, activeAtMs));
+    groups.set(alertname, group);
+  }
+  return [...groups.values()];
+}
+
+function silenceChanges(silences: readonly AmSilence[], atMs: number): Now['changed'] {
+  const started = new Map(silences.map((s) => [s.id, Date.parse(s.startsAt)]));
+  return silencesAt(silences, atMs).map(({ id, comment, createdBy, endsAt, matchers }) => {
+    const of = matchers.map((m) => `${m.name}${m.op}"${m.value}"`).join(', ');
+    const until = endsAt.slice(0, 16).replace('T', ' ');
+    const text = `silence of ${of} by ${createdBy} until ${until} UTC: ${comment}`;
+    return { atMs: started.get(id) ?? atMs, text };
+  });
+}
+
+function drillChanges(stateFolder: string, atMs: number): Now['changed'] {
+  return readCoverage(stateFolder)
+    .filter((run) => run.atMs >= atMs - dayMs)
+    .map((run) => {
+      return { atMs: run.atMs, text: `drill of ${run.system}: ${run.scenarios.join(', ')}` };
+    });
+}
+
+async function sloRows(prometheus: PrometheusClient): Promise<SloRow[]> {
+  const atMs = Date.now();
+  const rows = new Map<string, SloRow>();
+  const put = async (query: string, field: Exclude<keyof SloRow, 'slo' | 'service'>) => {
+    for (const { labels, value } of await prometheus.query(query, atMs)) {
+      const { [sloNames.sloLabel]: slo, [sloNames.serviceLabel]: service = '' } = labels;
+      if (slo === undefined || !Number.isFinite(value)) continue;
+      const row = rows.get(slo) ?? { slo, service };
+      row[field] = value;
+      rows.set(slo, row);
+    }
+  };
+  await put(sloNames.objectiveRatioMetric, 'objective');
+  await put(sloNames.budgetRemainingMetric, 'remaining');
+  await put(sloNames.currentBurnMetric, 'burn');
+  await put(sloNames.periodDaysMetric, 'periodDays');
+  await put(
+    `1 - ${sloNames.periodBurnMetric} * on (slo) group_left () ${sloNames.errorBudgetMetric}`,
+    'achieved',
+  );
+  return [...rows.values()].sort((a, b) => (a.remaining ?? 2) - (b.remaining ?? 2));
+}
+
+const ranges: Record<string, number> = {
+  '10m': 600_000,
+  '1h': dayMs / 24,
+  '6h': dayMs / 4,
+  '1d': dayMs,
+};
+
+async function sloView(prometheus: PrometheusClient, query: URLSearchParams): Promise<SloView> {
+  const row = (await sloRows(prometheus)).find((r) => r.slo === query.get('id'));
+  if (!row) throw new UserError(`${prometheus.url} has no rules of that SLO`);
+  const rangeMs = ranges[query.get('range') ?? ''] ?? (row.periodDays ?? 30) * dayMs;
+  const toMs = Date.now();
+  const fromMs = toMs - (query.has('range') ? rangeMs : (ranges['6h'] as number));
+  const of = `{${sloNames.sloLabel}=${JSON.stringify(row.slo)}}`;
+  const ask = (expr: string): Promise<SampleSeries[]> =>
+    prometheus.range(expr, fromMs, toMs, (toMs - fromMs) / points);
+  const [remainingOverTime, burnSeries, events, rules] = await Promise.all([
+    ask(`${sloNames.budgetRemainingMetric}${of}`),
+    Promise.all(
+      windowsMs.map((ms) =>
+        ask(`${sloNames.errorRatio(ms)}${of} / on (slo) ${sloNames.errorBudgetMetric}${of}`),
+      ),
+    ),
+    ask(`{__name__=~"slo:events_(bad|total):increase.+",${of.slice(1)}`),
+    prometheus.rules(),
+  ]);
+  return {
+    ...row,
+    fromMs,
+    toMs,
+    remainingOverTime,
+    burns: windowsMs.flatMap((ms, i) => {
+      const [series] = burnSeries[i] ?? [];
+      return series ? [{ window: windowName(ms), points: series.points }] : [];
+    }),
+    factors: factorsOf(rules.filter((r) => r.labels?.[sloNames.sloLabel] === row.slo)),
+    events: finest(events),
+  };
+}
+
+const windowName = (ms: number): string =>
+  ms >= dayMs ? `${ms / dayMs}d` : ms >= 3_600_000 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
+
+/** As the rules are written: `> (3 * 0.001)`. */
+function factorsOf(rules: Awaited<ReturnType<PrometheusClient['rules']>>): SloView['factors'] {
+  const found = new Map<string, SloView['factors'][number]>();
+  for (const { type, query, labels } of rules) {
+    if (type !== 'alerting') continue;
+    const severity = labels?.[sloNames.sloSeverityLabel] ?? labels?.severity ?? 'none';
+    for (const [, text] of query.matchAll(/> \((\d+(?:\.\d+)?) \* /g)) {
+      const factor = Number(text);
+      found.set(`${factor} ${severity}`, { factor, severity });
+    }
+  }
+  return [...found.values()].sort((a, b) => a.factor - b.factor);
+}
+
+/** Of the steps in which events are summed, the shortest that has series. */
+function finest(series: readonly SampleSeries[]): SloView['events'] {
+  const named = series.flatMap(({ labels, points: own }) => {
+    const match = /events_(bad|total):increase(\d+)(ms|s|m|h|d)$/.exec(labels.__name__ ?? '');
+    if (!match) return [];
+    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: dayMs }[match[3] as 's'];
+    return [{ side: match[1] as string, ms: Number(match[2]) * unit, points: own }];
+  });
+  const least = Math.min(...named.map((n) => n.ms));
+  return named
+    .filter((n) => n.ms === least)
+    .map(({ side, points: own }) => ({ name: side === 'total' ? 'all' : side, points: own }));
+}
+
+/** The page of an alert by its name; where it fires, with what is known of it, and its queries' answers. */
+async function runbook(
+  { prometheus, fetcher, alertmanager }: OnCallSources,
+  query: URLSearchParams,
+): Promise<{ title: string; html: string; fires: boolean }> {
+  const name = query.get('alert') ?? '';
+  const given = JSON.parse(query.get('labels') ?? '{}') as Record<string, string>;
+  const all = alertmanager
+    ? (await alertmanager.alerts()).map(firing)
+    : byName(await activeAlerts(prometheus.url, fetcher)).flatMap((g) => g.alerts);
+  const own = all.find(
+    (a) => a.name === name && Object.entries(given).every(([k, v]) => a.labels[k] === v),
+  );
+  const labels = own?.labels ?? given;
+  const { slo, service } = labels;
+  const page = pageFor(readPages(), name, slo !== undefined);
+  if (!page) throw new UserError(`no runbook page answers the alert '${name}'`);
+  const atMs = Date.now();
+  const facts = {
+    alert: name,
+    labels: { alertname: name, ...labels },
+    ...(slo !== undefined && { slo }),
+    ...(own && { startedAt: new Date(own.sinceMs).toISOString(), severity: own.severity }),
+    ...(own?.summary !== undefined && { summary: own.summary }),
+    ...(await factsFromPrometheus(prometheus, { slo, service }, atMs)),
+  };
+  const markdown = await answeredPage(page, facts, prometheus, atMs);
+  return { title: page.title, html: markdownToHtml(markdown), fires: own !== undefined };
+}

@@ -1,0 +1,287 @@
+/** For who leads a game day: Plan, Report, Postmortem, and what is proven so far. */
+import type { CoverageView, PlanView, PostmortemView, ReportView } from '../facilitator.js';
+import { From } from './source.js';
+import { dayAndClock, span } from './words.js';
+
+export function Plan() {
+  return (
+    <div class="page">
+      <h1>Plan</h1>
+      <From<PlanView> from="plan" everyMs={0}>
+        {({ scenarios, guard, remarks }) => (
+          <>
+            <section>
+              <h2>Before it starts</h2>
+              <p>
+                {scenarios.length} scenarios, at most{' '}
+                {span(scenarios.reduce((sum, s) => sum + s.atMostMs, 0))}. Every scenario can work:
+                its targets, its alerts and its way back were checked.
+              </p>
+              <ul class="plain">
+                {guard.map(({ field, held, text }) => (
+                  <li key={field}>
+                    <span class={held ? 'held' : 'late'}>{held ? '✓' : '✗'}</span> {field}: {text}
+                  </li>
+                ))}
+                {guard.length === 0 && <li>Its file asks for no guard.</li>}
+                {remarks.map((remark) => (
+                  <li key={remark}>{remark}</li>
+                ))}
+              </ul>
+            </section>
+            {scenarios.map((s) => (
+              <Scenario key={s.id} scenario={s} />
+            ))}
+          </>
+        )}
+      </From>
+    </div>
+  );
+}
+
+function Scenario({ scenario: s }: { scenario: PlanView['scenarios'][number] }) {
+  return (
+    <section>
+      <h2>
+        {s.title}, at most {span(s.atMostMs)}
+      </h2>
+      <dl class="pairs">
+        <dt>breaks</dt>
+        <dd>
+          {s.faults.map((f) => (
+            <p key={f.id}>
+              <strong>
+                {f.kind} on {f.target}
+              </strong>
+              : {f.does}
+            </p>
+          ))}
+        </dd>
+        <dt>blast radius</dt>
+        <dd>{s.blastRadius}</dd>
+        <dt>must be told</dt>
+        <dd>
+          {s.expected.map((e) => (
+            <p key={`${e.alert} ${JSON.stringify(e.labels)}`}>
+              {e.alert} ({e.severity}) within {span(e.deadlineMs)}
+              {e.warning !== undefined && <span class="late">: {e.warning}</span>}
+            </p>
+          ))}
+          {s.expected.length === 0 && 'nobody'}
+        </dd>
+        <dt>must stay quiet</dt>
+        <dd>{s.mustNotFire.join(', ') || 'nothing is named'}</dd>
+        <dt>aborts when</dt>
+        <dd>{s.aborts.join('; ')}</dd>
+      </dl>
+    </section>
+  );
+}
+
+export function Report() {
+  return (
+    <div class="page">
+      <h1>Report</h1>
+      <p>
+        <a href="/report" target="_blank" rel="noopener">
+          The whole report
+        </a>
+        , with every series and its log.
+      </p>
+      <From<ReportView> from="report" everyMs={10_000}>
+        {(report) => <Compared report={report} />}
+      </From>
+    </div>
+  );
+}
+
+/** JSON has no undefined: what did not fire comes as null. */
+const secondsText = (seconds: number | null | undefined): string =>
+  typeof seconds === 'number' ? `${seconds.toFixed(1)} s` : 'did not fire';
+
+function Compared({ report }: { report: ReportView }) {
+  const { days, scenarios, regressions, hasBefore } = report;
+  return (
+    <>
+      <section>
+        <h2>{hasBefore ? 'Beside the run before' : 'This run'}</h2>
+        {!hasBefore && (
+          <p class="empty">
+            Start the console with --before FOLDER to set an earlier report beside it.
+          </p>
+        )}
+        <ul class="plain">
+          {regressions.map((text) => (
+            <li class="late" key={text}>
+              ✗ worse: {text}
+            </li>
+          ))}
+          {hasBefore && regressions.length === 0 && <li class="held">✓ Nothing became worse.</li>}
+        </ul>
+      </section>
+      <section class="scrolls" tabIndex={0} aria-label="scenarios of each run">
+        <table>
+          <thead>
+            <tr>
+              <th>scenario</th>
+              <th>failure mode</th>
+              {days.map((d) => (
+                <th key={d.id}>{d.startedAt.slice(0, 16).replace('T', ' ')}</th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {scenarios.map((s) => (
+              <tr key={s.id}>
+                <th scope="row">{s.title}</th>
+                <td>{s.failureMode || 'none named'}</td>
+                {days.map((d, i) => (
+                  <td key={d.id}>
+                    <span class={s.verdicts[i] ?? ''}>{s.verdicts[i] ?? 'not run'}</span>
+                    {s.verdicts[i] &&
+                      s.alerts.map((a) => (
+                        <p class="soft" key={`${a.alert} ${a.severity}`}>
+                          {a.alert}: {secondsText(a.seconds[i])}
+                          {a.inTime[i] === false && ', not in time'}
+                        </p>
+                      ))}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </>
+  );
+}
+
+export function Postmortem() {
+  return (
+    <div class="page">
+      <h1>Postmortem</h1>
+      <From<PostmortemView> from="postmortem" everyMs={5000}>
+        {({ file, blocks, problems }) => (
+          <>
+            <p class="soft">
+              {file}:{' '}
+              {problems.length === 0
+                ? 'nothing is left to say.'
+                : `${problems.length} places are left to fill or to mend. Edit the file: this page follows it.`}
+            </p>
+            {blocks.map(({ line, html }, i) => {
+              const end = blocks[i + 1]?.line ?? Infinity;
+              const own = problems.filter((p) => p.line >= line && p.line < end);
+              return (
+                <div class="with-margin" key={line}>
+                  <section class="document">
+                    <div dangerouslySetInnerHTML={{ __html: html }} />
+                  </section>
+                  <ul class="margin" aria-label="what is left">
+                    {own.map((p) => (
+                      <li key={`${p.line} ${p.text}`}>
+                        line {p.line}: {p.text}
+                      </li>
+                    ))}
+                  </ul>
+                </div>
+              );
+            })}
+          </>
+        )}
+      </From>
+    </div>
+  );
+}
+
+const marks = { proven: '●', never: '○', cannot: '✗', absent: '·' };
+const said = {
+  proven: 'proven',
+  never: 'never seen to fire',
+  cannot: 'cannot fire: its series are missing',
+  absent: 'had no such rule',
+};
+
+export function Coverage() {
+  return (
+    <div class="page">
+      <h1>Coverage</h1>
+      <From<CoverageView> from="coverage" everyMs={10_000}>
+        {({ system, runs, alerts, modes }) => (
+          <>
+            <p class="lead">
+              {system}: {alerts.filter((a) => a.now === 'proven').length} of {alerts.length} alerts
+              are proven to reach somebody.
+            </p>
+            <section class="scrolls" tabIndex={0} aria-label="scenarios over the runs">
+              <h2>Drills and failure modes, over the runs</h2>
+              <Drills runs={runs} modes={modes} />
+            </section>
+            <section class="scrolls" tabIndex={0} aria-label="alerts over the runs">
+              <h2>Alerts over the runs: ● proven ○ never seen ✗ cannot fire · no such rule</h2>
+              <table>
+                <thead>
+                  <tr>
+                    <th>alert</th>
+                    {runs.map((r) => (
+                      <th key={r.run}>{dayAndClock(r.atMs).slice(5)}</th>
+                    ))}
+                    <th>proven last</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {alerts.map((a) => (
+                    <tr key={`${a.alert} ${a.severity}`}>
+                      <th scope="row">
+                        {a.alert} <span class="soft">{a.severity}</span>
+                      </th>
+                      {a.states.map((state, i) => (
+                        <td key={runs[i]?.run} class={`cover ${state}`} title={said[state]}>
+                          <span aria-hidden="true">{marks[state]}</span>
+                          <span class="unseen">{said[state]}</span>
+                        </td>
+                      ))}
+                      <td>
+                        {a.provenAtMs === undefined
+                          ? 'never'
+                          : `${dayAndClock(a.provenAtMs)} by ${a.provenBy}`}
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </section>
+          </>
+        )}
+      </From>
+    </div>
+  );
+}
+
+function Drills({ runs, modes }: Pick<CoverageView, 'runs' | 'modes'>) {
+  const ids = [...new Set(runs.flatMap((r) => r.scenarios))].sort();
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>scenario</th>
+          <th>failure mode</th>
+          {runs.map((r) => (
+            <th key={r.run}>{dayAndClock(r.atMs).slice(5)}</th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {ids.map((id) => (
+          <tr key={id}>
+            <th scope="row">{id}</th>
+            <td>{modes[id] ?? 'not in this report'}</td>
+            {runs.map((r) => (
+              <td key={r.run}>{r.scenarios.includes(id) ? '● run' : '· not run'}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,160 @@
+/** On call, now: what fires as its receivers see it, which budgets burn, and what changed. */
+import { wakes } from '../../runbooks/pager.js';
+import { percentText, timesText } from '../../runbooks/words.js';
+import type { AlertGroup, FiringAlert, Now, SloRow } from '../on-call.js';
+import { From } from './source.js';
+import { Table } from './table.js';
+import { dayAndClock, span } from './words.js';
+
+export function NowView() {
+  return (
+    <div class="page">
+      <h1>Now</h1>
+      <From<Now> from="now" everyMs={3000}>
+        {(now) => <What now={now} />}
+      </From>
+    </div>
+  );
+}
+
+function What({ now }: { now: Now }) {
+  const alerts = now.groups.flatMap((g) => g.alerts);
+  const awake = alerts.filter((a) => wakes(a.severity) && a.withheld === undefined).length;
+  return (
+    <>
+      <p class="lead">
+        {alerts.length === 0
+          ? 'Nothing fires.'
+          : `${alerts.length} firing, ${awake} of them wake somebody.`}
+        {!now.grouped && ' Alerts stand by name: without --alertmanager nobody knows its groups.'}
+      </p>
+      <div class="two">
+        <div class="stack">
+          {now.groups.map((group, i) => (
+            <Group key={i} group={group} />
+          ))}
+          {now.groups.length === 0 && (
+            <section>
+              <p class="empty">No alert is firing.</p>
+            </section>
+          )}
+        </div>
+        <div class="stack">
+          <section>
+            <h2>Budgets that burn, or are nearly spent</h2>
+            <SloTable
+              rows={now.burning}
+              empty="No budget burns faster than its objective allows."
+            />
+          </section>
+          <section>
+            <h2>Is it us? What changed</h2>
+            {now.changed.length === 0 && (
+              <p class="empty">No silence is in force, and no drill ran in the last day.</p>
+            )}
+            <ul class="plain">
+              {now.changed.map(({ atMs, text }) => (
+                <li key={`${atMs} ${text}`}>
+                  <time>{dayAndClock(atMs)}</time> {text}
+                </li>
+              ))}
+            </ul>
+          </section>
+        </div>
+      </div>
+    </>
+  );
+}
+
+const hidden = new Set(['alertname', 'severity', 'owner', 'time_scale']);
+const labelsOf = (labels: Record<string, string>): string =>
+  Object.entries(labels)
+    .filter(([name]) => !hidden.has(name))
+    .map(([name, value]) => `${name}=${value}`)
+    .join('  ');
+
+function Group({ group }: { group: AlertGroup }) {
+  const name = labelsOf(group.labels) || group.labels.alertname || 'without labels';
+  return (
+    <section>
+      <h2>
+        {name}
+        {group.receiver !== undefined && ` → ${group.receiver}`}
+      </h2>
+      {group.alerts.map((alert, i) => (
+        <Alert key={i} alert={alert} />
+      ))}
+    </section>
+  );
+}
+
+function Alert({ alert }: { alert: FiringAlert }) {
+  const { name, severity, labels, sinceMs, summary, withheld } = alert;
+  const query = new URLSearchParams({ alert: name, labels: JSON.stringify(labels) });
+  return (
+    <article class={`alert ${wakes(severity) ? 'page-alert' : ''}`}>
+      <p>
+        <strong>
+          {wakes(severity) ? '▲' : '△'} {name}
+        </strong>{' '}
+        <span class="soft">
+          {severity}, for {span(Date.now() - sinceMs)}
+          {labels.owner !== undefined && `, owner ${labels.owner}`}
+          {withheld !== undefined && `, ${withheld}: nobody is told`}
+        </span>
+      </p>
+      {summary !== undefined && <p>{summary}</p>}
+      <p class="soft labels">{labelsOf(labels)}</p>
+      <p>
+        <a href={`#/runbook?${query.toString()}`}>Runbook</a>
+        {labels.slo !== undefined && (
+          <>
+            {' · '}
+            <a href={`#/slo?id=${encodeURIComponent(labels.slo)}`}>SLO {labels.slo}</a>
+          </>
+        )}
+      </p>
+    </article>
+  );
+}
+
+/** `129 times over` where it is overspent by more than itself. */
+export const leftText = (remaining: number | undefined): string =>
+  remaining === undefined
+    ? 'no data'
+    : remaining < -1
+      ? `over budget, ${(1 - remaining).toFixed(0)}x`
+      : percentText(remaining);
+
+export function SloTable({ rows, empty }: { rows: readonly SloRow[]; empty: string }) {
+  return (
+    <Table<SloRow>
+      label="SLOs"
+      rows={rows}
+      keyOf={(r) => r.slo}
+      empty={empty}
+      textOf={(r) => `${r.slo} ${r.service}`}
+      columns={[
+        {
+          title: 'SLO',
+          share: 2.4,
+          cell: (r) => <a href={`#/slo?id=${encodeURIComponent(r.slo)}`}>{r.slo}</a>,
+        },
+        { title: 'objective', number: true, cell: (r) => percentText(r.objective) },
+        {
+          title: 'budget left',
+          number: true,
+          share: 1.4,
+          cell: (r) => (
+            <span class={(r.remaining ?? 1) < 0 ? 'late' : ''}>{leftText(r.remaining)}</span>
+          ),
+        },
+        {
+          title: 'burn',
+          number: true,
+          cell: (r) => (r.burn === undefined ? 'no data' : timesText(r.burn)),
+        },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,252 @@
+/** Live requests: tapped with filters, paused, redacted by the proxies; and why one went as it did. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { From } from './source.js';
+import { Table } from './table.js';
+import { clock } from './words.js';
+
+interface Line {
+  key: string;
+  atMs: number;
+  proxy: string;
+  service: string;
+  route: string;
+  method: string;
+  path: string;
+  status: number | undefined;
+  classification: string;
+  durationUs: number | undefined;
+  retries: number;
+  error: string;
+}
+
+/** The latest of these are kept. */
+const maxLines = 500;
+const drawEveryMs = 250;
+const noFilters = {
+  direction: '',
+  to: '',
+  route: '',
+  method: '',
+  path: '',
+  status: '',
+  failures: '',
+};
+type Filters = typeof noFilters;
+
+export function Requests() {
+  const [filters, setFilters] = useState(noFilters);
+  const [paused, setPaused] = useState(false);
+  const { lines, said } = useTap(filters, paused);
+  return (
+    <div class="page">
+      <h1>Requests</h1>
+      <section>
+        <FilterForm {...{ filters, setFilters, paused, setPaused }} />
+        <p role="status" class="soft">
+          {said}
+        </p>
+        <Table<Line>
+          label="requests"
+          rows={lines}
+          keyOf={(l) => l.key}
+          empty="No request has come yet that these filters let through."
+          columns={[
+            { title: 'time', cell: (l) => clock(l.atMs) },
+            { title: 'side', share: 0.6, cell: (l) => l.proxy },
+            { title: 'service', share: 1.4, cell: (l) => l.service },
+            { title: 'route', share: 1.2, cell: (l) => l.route },
+            { title: 'request', share: 2, cell: (l) => `${l.method} ${l.path}` },
+            { title: 'answer', share: 1.6, cell: answerOf },
+            {
+              title: 'took',
+              number: true,
+              cell: (l) =>
+                l.durationUs === undefined ? '…' : `${(l.durationUs / 1000).toFixed(1)} ms`,
+            },
+            { title: 'retries', number: true, share: 0.7, cell: (l) => String(l.retries) },
+          ]}
+        />
+      </section>
+      <Whys />
+    </div>
+  );
+}
+
+const answerOf = ({ status, classification, error }: Line) =>
+  status === undefined ? (
+    'under way'
+  ) : (
+    <span class={classification === 'failure' ? 'late' : ''}>
+      {classification === 'failure' ? '✗ ' : ''}
+      {status} {error}
+    </span>
+  );
+
+interface FormProps {
+  filters: Filters;
+  setFilters: (filters: Filters) => void;
+  paused: boolean;
+  setPaused: (paused: boolean) => void;
+}
+
+function FilterForm({ filters, setFilters, paused, setPaused }: FormProps) {
+  const [typed, setTyped] = useState(filters);
+  const put = (name: keyof Filters, value: string): void => setTyped({ ...typed, [name]: value });
+  const texts: [keyof Filters, string, string][] = [
+    ['to', 'service', 'cart.retail'],
+    ['route', 'route', ''],
+    ['method', 'method', 'GET'],
+    ['path', 'path begins with', '/'],
+    ['status', 'status', '5xx'],
+  ];
+  return (
+    <form
+      class="filters"
+      onSubmit={(e) => {
+        e.preventDefault();
+        setFilters(typed);
+      }}
+    >
+      {texts.map(([name, label, placeholder]) => (
+        <label key={name}>
+          {label}
+          <input
+            value={typed[name]}
+            placeholder={placeholder}
+            onInput={(e) => put(name, e.currentTarget.value)}
+          />
+        </label>
+      ))}
+      <label>
+        side
+        <select value={typed.direction} onChange={(e) => put('direction', e.currentTarget.value)}>
+          <option value="">both</option>
+          <option value="inbound">inbound</option>
+          <option value="outbound">outbound</option>
+        </select>
+      </label>
+      <label>
+        failures only
+        <input
+          type="checkbox"
+          checked={typed.failures === 'yes'}
+          onChange={(e) => put('failures', e.currentTarget.checked ? 'yes' : '')}
+        />
+      </label>
+      <button type="submit">Filter</button>
+      <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
+        {paused ? 'Go on' : 'Pause'}
+      </button>
+    </form>
+  );
+}
+
+/** What the proxies tell, the latest first, drawn a few times a second. */
+function useTap(filters: Filters, paused: boolean): { lines: readonly Line[]; said: string } {
+  const kept = useRef<Map<string, Line>>(new Map());
+  const still = useRef(paused);
+  still.current = paused;
+  const [lines, setLines] = useState<readonly Line[]>([]);
+  const [said, setSaid] = useState('');
+  useEffect(() => {
+    kept.current = new Map();
+    setSaid('Listening …');
+    const source = new EventSource(`/tap?${new URLSearchParams(filters).toString()}`);
+    source.addEventListener('message', (e) => {
+      if (still.current) return;
+      take(kept.current, JSON.parse(e.data as string) as Record<string, unknown>);
+    });
+    source.addEventListener('refused', (e) => {
+      setSaid(`Refused: ${JSON.parse(e.data as string) as string}`);
+      source.close();
+    });
+    source.addEventListener('open', () => setSaid('Listening; headers and secrets are redacted.'));
+    source.addEventListener('error', () =>
+      setSaid('The tap has ended: it begins again by itself.'),
+    );
+    const timer = setInterval(() => {
+      if (!still.current) setLines([...kept.current.values()].reverse());
+    }, drawEveryMs);
+    return () => {
+      source.close();
+      clearInterval(timer);
+    };
+  }, [filters]);
+  return { lines, said: paused ? 'Paused: what comes meanwhile is not kept.' : said };
+}
+
+function take(kept: Map<string, Line>, event: Record<string, unknown>): void {
+  const text = (name: string): string => (typeof event[name] === 'string' ? event[name] : '');
+  const number = (name: string): number | undefined =>
+    typeof event[name] === 'number' ? event[name] : undefined;
+  const key = `${text('id')} ${text('src')}`;
+  const before = kept.get(key);
+  const isEnd = event.event === 'end';
+  kept.set(key, {
+    key,
+    atMs: before?.atMs ?? Date.now(),
+    proxy: text('proxy'),
+    service: text('service'),
+    route: text('route'),
+    method: before?.method ?? text('method'),
+    path: before?.path ?? text('path'),
+    status: isEnd ? number('status') : before?.status,
+    classification: isEnd ? text('classification') : '',
+    durationUs: isEnd ? number('durationUs') : undefined,
+    retries: number('retries') ?? 0,
+    error: text('error'),
+  });
+  const [oldest] = kept.keys();
+  if (kept.size > maxLines && oldest !== undefined) kept.delete(oldest);
+}
+
+interface Found {
+  proxy: string;
+  why: {
+    requestId?: string;
+    traceId?: string;
+    time: string;
+    method: string;
+    path: string;
+    dst: string;
+    verdict: { status: number; classification: string };
+  };
+  text: string;
+}
+
+/** The latest decisions that were recorded, each in the proxy's own words. */
+function Whys() {
+  return (
+    <section>
+      <h2>
+        Why: what the proxies recorded of the latest requests (failures, and one in 128 of the
+        others)
+      </h2>
+      <From<Found[]> from="why" everyMs={5000}>
+        {(found) =>
+          found.length === 0 ? (
+            <p class="empty">Nothing is recorded yet.</p>
+          ) : (
+            <>
+              {found
+                .toReversed()
+                .slice(0, 30)
+                .map(({ proxy, why, text }, i) => (
+                  <details key={`${why.requestId ?? why.traceId ?? i} ${proxy} ${why.time}`}>
+                    <summary>
+                      {why.time.slice(11, 23)}{' '}
+                      <span class={why.verdict.classification === 'failure' ? 'late' : ''}>
+                        {why.verdict.status}
+                      </span>{' '}
+                      {why.method} {why.path} to {why.dst || 'no known destination'}, at {proxy}
+                    </summary>
+                    <pre tabIndex={0}>{text}</pre>
+                  </details>
+                ))}
+            </>
+          )
+        }
+      </From>
+    </section>
+  );
+}

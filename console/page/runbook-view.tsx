@@ -1,0 +1,23 @@
+/** An alert's runbook, with what its queries return now. The server escapes all that comes from outside. */
+import { From } from './source.js';
+
+export function Runbook({ query }: { query: URLSearchParams }) {
+  return (
+    <div class="page">
+      <From<{ title: string; html: string; fires: boolean }>
+        from={`runbook?${query.toString()}`}
+        everyMs={15_000}
+      >
+        {({ html, fires }) => (
+          <section class="document">
+            <p class="soft">
+              {fires ? 'It fires now.' : 'It does not fire now.'} The page asks its queries again
+              every 15 s.
+            </p>
+            <div dangerouslySetInnerHTML={{ __html: html }} />
+          </section>
+        )}
+      </From>
+    </div>
+  );
+}

@@ -1,0 +1,130 @@
+/** One SLO: what was promised, what was kept, what is left, how fast it burns and when that pages. */
+import { percentText, timesText } from '../../runbooks/words.js';
+import type { SloRow, SloView } from '../on-call.js';
+import { leftText, SloTable } from './on-call-now.js';
+import { Plot } from './plot.js';
+import { From } from './source.js';
+import { minutesText } from './words.js';
+
+export function Slos() {
+  return (
+    <div class="page">
+      <h1>SLOs</h1>
+      <From<SloRow[]> from="slos" everyMs={5000}>
+        {(rows) => (
+          <section>
+            <SloTable
+              rows={rows}
+              empty="This Prometheus has no rules of an SLO: firedrill slo generate."
+            />
+          </section>
+        )}
+      </From>
+    </div>
+  );
+}
+
+const ranges = ['10m', '1h', '6h', '1d', 'period'];
+
+export function Slo({ query }: { query: URLSearchParams }) {
+  const id = query.get('id') ?? '';
+  const range = query.get('range') ?? '6h';
+  return (
+    <div class="page">
+      <h1>{id}</h1>
+      <nav class="scenarios" aria-label="range">
+        {ranges.map((r) => (
+          <a
+            key={r}
+            class="choice"
+            href={`#/slo?id=${encodeURIComponent(id)}&range=${r}`}
+            {...(r === range && { 'aria-current': 'page' })}
+          >
+            {r}
+          </a>
+        ))}
+      </nav>
+      <From<SloView> from={`slo?id=${encodeURIComponent(id)}&range=${range}`} everyMs={5000}>
+        {(view) => <What view={view} />}
+      </From>
+    </div>
+  );
+}
+
+function What({ view }: { view: SloView }) {
+  const { objective, achieved, remaining, burn, periodDays, fromMs, toMs } = view;
+  const minutes =
+    objective === undefined || periodDays === undefined
+      ? undefined
+      : (1 - objective) * periodDays * 1440;
+  const rows: [string, string][] = [
+    ['objective', percentText(objective)],
+    ['achieved', achieved === undefined ? 'no data' : percentText(achieved)],
+    ['budget left', leftText(remaining)],
+    [
+      'left as minutes of failure',
+      minutes === undefined || remaining === undefined
+        ? 'no data'
+        : remaining < 0
+          ? 'none'
+          : minutesText(remaining * minutes),
+    ],
+    ['burns', burn === undefined ? 'no data' : timesText(burn)],
+    ['pages at this rate', pagesAt(view)],
+  ];
+  return (
+    <>
+      <dl class="figures">
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <Plot
+        title="Error budget left, of the period (what is below -100% stands there)"
+        {...{ fromMs, toMs }}
+        lines={view.remainingOverTime.map(({ points }) => ({ name: 'left', points }))}
+        thresholds={[{ at: 0, name: 'spent' }]}
+        textOf={(v) => (v < -1 ? leftText(v) : percentText(v))}
+        low={-1}
+        high={1}
+        empty="Nothing was recorded of its budget in this range."
+      />
+      <Plot
+        title="Burn rate: times faster than the objective allows"
+        {...{ fromMs, toMs }}
+        lines={view.burns.map(({ window, points }) => ({ name: `over ${window}`, points }))}
+        thresholds={burnThresholds(view)}
+        textOf={(v) => `${Number(v.toPrecision(2))}x`}
+        low={0.1}
+        log
+        empty="Nothing was recorded of its burn in this range."
+      />
+      <Plot
+        title="Events of each step"
+        {...{ fromMs, toMs }}
+        lines={view.events}
+        textOf={(v) => Number(v.toPrecision(3)).toLocaleString('en')}
+        empty="No event was counted in this range: that is no success, it is no data."
+      />
+    </>
+  );
+}
+
+/** One line for each burn, with all that happens there. */
+function burnThresholds({ factors }: SloView) {
+  const names = new Map<number, string[]>([[1, ['what the objective allows']]]);
+  for (const { factor, severity } of factors) {
+    names.set(factor, [...(names.get(factor) ?? []), severity]);
+  }
+  return [...names].map(([at, own]) => ({ at, name: `${at}x: ${own.join(', ')}` }));
+}
+
+function pagesAt({ burn, factors }: SloView): string {
+  if (burn === undefined) return 'not known';
+  const lowest = factors.find((f) => f.severity === 'page') ?? factors[0];
+  if (!lowest) return 'no alert of it is loaded';
+  return burn > lowest.factor ? `yes, above ${lowest.factor}x` : `no, from ${lowest.factor}x on`;
+}

@@ -1,0 +1,58 @@
+/** From what the command line names to what the views can ask. */
+import { type AccessFlags, fetchWith, readAccess } from '../base/access.js';
+import { UserError } from '../base/errors.js';
+import { AlertmanagerApi } from '../alerts/routing/alertmanager-api.js';
+import { PrometheusClient } from '../slo/budget/prometheus.js';
+import { facilitatorReaders } from './facilitator.js';
+import { meshReaders, tapInto } from './mesh.js';
+import { onCallReaders } from './on-call.js';
+import type { ConsoleOptions } from './server.js';
+
+export interface Sources extends AccessFlags {
+  report: string;
+  before?: string;
+  drill?: string;
+  state: string;
+  prometheus?: string;
+  alertmanager?: string;
+  proxies?: string;
+  controller?: string;
+}
+
+const timeoutMs = 10_000;
+
+/** Throws a UserError where an address is none. Nothing is asked yet: what is down comes back while the console runs. */
+export function sourcesOf(sources: Sources): Pick<ConsoleOptions, 'readers' | 'tap'> {
+  const { report: folder, before, drill, state: stateFolder, proxies, controller } = sources;
+  if (controller !== undefined && !URL.canParse(controller)) {
+    throw new UserError({
+      message: `--controller ${controller}`,
+      expected: 'its admin address, such as http://127.0.0.1:9990',
+    });
+  }
+  return {
+    readers: [
+      ...facilitatorReaders({ folder, before, drill, stateFolder }),
+      ...onCall(sources),
+      ...meshReaders({ proxies, controller }),
+    ],
+    ...(proxies !== undefined && {
+      tap: (filters, take, signal) => tapInto(proxies, filters, take, signal),
+    }),
+  };
+}
+
+function onCall(sources: Sources): ReturnType<typeof onCallReaders> {
+  const { prometheus, alertmanager, state: stateFolder } = sources;
+  if (prometheus === undefined) {
+    if (alertmanager === undefined) return [];
+    throw new UserError({ message: '--alertmanager alone', expected: 'also --prometheus' });
+  }
+  const fetcher = fetchWith(readAccess('the Prometheus', { ...sources, url: prometheus }));
+  const client = new PrometheusClient(prometheus, timeoutMs, fetcher);
+  if (alertmanager === undefined)
+    return onCallReaders({ prometheus: client, fetcher, stateFolder });
+  const access = readAccess('the Alertmanager', { ...sources, url: alertmanager });
+  const manager = new AlertmanagerApi(access.url, fetchWith(access));
+  return onCallReaders({ prometheus: client, fetcher, alertmanager: manager, stateFolder });
+}

@@ -1,0 +1,179 @@
+/** The views behind the drill: what each says of its source, that hostile texts stay texts, and that all can read it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { asset } from '../../base/paths.js';
+import { findTool } from '../../base/tools.js';
+// The plan reads it at its first request; here that would be waited for in a view.
+import '../../chaos/gameday/command.js';
+import { Answers } from '../../console/answers.js';
+import { type Console, startConsole } from '../../console/server.js';
+import { sourcesOf } from '../../console/sources.js';
+import { drillEvents } from '../../runbooks/events.js';
+import { badGameDay } from '../runbooks/fixture.js';
+import { testWith } from '../tools.js';
+import { fakeSources, type FakeSources, hostile } from './sources.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-views-'));
+let fakes: FakeSources;
+let running: Console;
+let browser: Browser | undefined;
+let address = '';
+
+beforeAll(async () => {
+  const record = { ...badGameDay(), title: hostile };
+  writeFileSync(join(folder, 'record.json'), JSON.stringify(record));
+  writeFileSync(
+    join(folder, 'events.jsonl'),
+    drillEvents(record)
+      .map((e) => `${JSON.stringify(e)}\n`)
+      .join(''),
+  );
+  writeFileSync(join(folder, 'postmortem.md'), `# ${hostile}\n\n## Impact\n\nTO FILL ${hostile}\n`);
+  writeFileSync(join(folder, 'index.html'), '<title>the report</title>');
+  const alerts = [{ alert: hostile, severity: 'page', state: 'never' }];
+  const run = { run: '1', atMs: Date.now(), system: hostile, timeScale: 1, scenarios: [hostile] };
+  writeFileSync(
+    join(folder, 'coverage.json'),
+    JSON.stringify({ version: 1, runs: [{ ...run, alerts }] }),
+  );
+  fakes = await fakeSources();
+  running = await startConsole({
+    folder,
+    port: 0,
+    ...sourcesOf({
+      ...fakes,
+      report: folder,
+      state: folder,
+      drill: asset('examples/retail/firedrill.yaml'),
+    }),
+    stateFolder: folder,
+    onAddress: (at) => (address = at),
+  });
+  const executablePath = findTool('chromium');
+  if (executablePath === undefined) return;
+  const args = ['--no-sandbox', '--disable-gpu'];
+  browser = await chromium.launch({ executablePath, args });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await running.close();
+  await fakes.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function opened(width: number, colorScheme: 'light' | 'dark'): Promise<Page> {
+  const page = await (browser as Browser).newPage({
+    viewport: { width, height: 900 },
+    colorScheme,
+  });
+  await page.goto(address);
+  await page.locator('.views').waitFor();
+  return page;
+}
+
+async function show(page: Page, hash: string, text: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+  await page.locator('main').getByText(text, { exact: false }).first().waitFor({ timeout: 30_000 });
+}
+
+/** Each with a text that it only has once its source has answered. */
+const views: [string, string][] = [
+  ['#/drill', 'Events, the last first'],
+  ['#/plan', 'Before it starts'],
+  ['#/report', 'This run'],
+  ['#/postmortem', 'left to fill or to mend'],
+  ['#/coverage', 'proven to reach somebody'],
+  ['#/now', '1 firing, 1 of them wake somebody'],
+  ['#/slos', 'over budget, 65x'],
+  ['#/slo?id=cart', '6x: page'],
+  ['#/runbook?alert=MeshRetryStorm', 'It fires now.'],
+  ['#/services', '1 are not ready'],
+  ['#/requests', '503'],
+  ['#/platform', 'Lives of identities'],
+];
+
+testWith('chromium')(
+  'every view, by day on a phone and at night on a desk: axe finds nothing, nothing scrolls sideways, no text is markup',
+  async () => {
+    for (const [width, colorScheme] of [
+      [420, 'light'],
+      [1500, 'dark'],
+    ] as const) {
+      const page = await opened(width, colorScheme);
+      const errors: string[] = [];
+      page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
+      page.on('pageerror', (e) => errors.push(e.message));
+      await page.evaluate(axe.source);
+      for (const [hash, text] of views) {
+        await show(page, hash, text);
+        const found = (await page.evaluate('axe.run()')) as axe.AxeResults;
+        const named = found.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]);
+        expect([hash, named]).toEqual([hash, []]);
+        const wide = await page.evaluate('document.documentElement.scrollWidth');
+        expect([hash, wide]).toEqual([hash, width]);
+        expect(await page.locator('img').count()).toBe(0);
+        expect(await page.title()).toBe('Firedrill console');
+      }
+      expect(errors).toEqual([]);
+      await page.close();
+    }
+  },
+  120_000,
+);
+
+testWith('chromium')(
+  'a drill fits a projector, and a list of a thousand draws only what is in sight',
+  async () => {
+    const page = await opened(1280, 'light');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await show(page, '#/drill', 'Events, the last first');
+    const size = '[document.documentElement.scrollWidth, document.documentElement.scrollHeight]';
+    expect(await page.evaluate(size)).toEqual([1280, 800]);
+    await show(page, '#/services', '1 are not ready');
+    const rows = page.getByRole('table', { name: 'endpoints' });
+    expect(await rows.getByRole('row').count()).toBeLessThan(50);
+    expect(await rows.getAttribute('aria-rowcount')).toBe('1001');
+    // What is not well comes first.
+    await rows.getByText(hostile, { exact: false }).first().waitFor();
+    await page.getByRole('searchbox', { name: 'search in endpoints' }).fill('pay-993.');
+    await rows.getByText('pay-993.retail').waitFor();
+    await page.close();
+  },
+  60_000,
+);
+
+testWith('chromium')(
+  'a source that goes is said, with the age of what is shown, and one that comes back is shown again',
+  async () => {
+    const page = await opened(1500, 'light');
+    await show(page, '#/slos', 'over budget, 65x');
+    await fakes.down();
+    await page.getByText('Stale: as of').waitFor({ timeout: 20_000 });
+    await page.getByText('over budget, 65x').waitFor();
+    await fakes.up();
+    await page.getByText('Stale: as of').waitFor({ state: 'detached', timeout: 20_000 });
+    await page.close();
+  },
+  60_000,
+);
+
+test('many viewers ask a source once, and one that fails is told in words', async () => {
+  let asked = 0;
+  const answers = new Answers(
+    new Map([
+      ['slow', () => Promise.resolve(++asked)],
+      ['broken', () => Promise.reject(new Error('the disk is on fire'))],
+    ]),
+  );
+  const all = Array.from({ length: 20 }, () => answers.of('slow', new URLSearchParams()));
+  expect((await Promise.all(all)).map((a) => a.value)).toEqual(Array(20).fill(1));
+  const other = await answers.of('slow', new URLSearchParams('id=2'));
+  expect([other.value, asked]).toEqual([2, 2]);
+  const broken = await answers.of('broken', new URLSearchParams());
+  expect(broken).toMatchObject({ error: 'the disk is on fire' });
+});
