@@ -236,7 +236,7 @@ async function platform(controller: string): Promise<Platform> {
         const said = [event, identity, reason, message].filter((t) => t !== undefined);
         return { atMs: Date.parse(time), text: said.join(': ') };
       })
-      .reverse()
+      .toReversed()
       .slice(0, 100),
   };
 }

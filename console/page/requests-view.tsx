@@ -165,7 +165,7 @@ function useTap(filters: Filters, paused: boolean): { lines: readonly Line[]; sa
       setSaid('The tap has ended: it begins again by itself.'),
     );
     const timer = setInterval(() => {
-      if (!still.current) setLines([...kept.current.values()].reverse());
+      if (!still.current) setLines([...kept.current.values()].toReversed());
     }, drawEveryMs);
     return () => {
       source.close();
