@@ -103,6 +103,9 @@ function Picture({
         {ticks.map((tick) => (
           <ValueTick key={tick} frame={frame} y={y(tick)} text={textOf(tick)} />
         ))}
+        {lines.map(({ name, points }, i) => (
+          <path key={name} class={`line c${i % 6}`} d={pathOf(points, frame.x, y)} />
+        ))}
         {thresholds.map(({ at: value, name }, i) => (
           <g key={`${name} ${value}`}>
             <line
@@ -116,9 +119,6 @@ function Picture({
               {name}
             </text>
           </g>
-        ))}
-        {lines.map(({ name, points }, i) => (
-          <path key={name} class={`line c${i % 6}`} d={pathOf(points, frame.x, y)} />
         ))}
         <Cursor frame={frame} height={height} />
         <TimeAxis frame={frame} y={height} />

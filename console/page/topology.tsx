@@ -67,7 +67,8 @@ function wordsOf(
   const faults = active.map((f) => `${f.kind} on ${f.target}`).join(', ');
   if (struck.size === 0) return `${faults}: the events do not say which service that strikes`;
   const others = [...hurt].filter((name) => !struck.has(name));
-  const may = others.length === 0 ? 'nothing calls it' : `may be hurt: ${others.join(', ')}`;
+  const may =
+    others.length === 0 ? 'no other service calls these' : `may be hurt: ${others.join(', ')}`;
   return `${faults}; struck: ${[...struck].join(', ')}; ${may}`;
 }
 

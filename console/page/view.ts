@@ -89,7 +89,10 @@ export interface DayView {
 
 /** What was known at `untilMs`. Events may come in any order: those of the end are written last, whenever they were. */
 export function viewAt(events: readonly DrillEvent[], untilMs: number): DayView {
-  const known = events.filter((e) => e.atMs <= untilMs).toSorted((a, b) => a.atMs - b.atMs);
+  // By a rule's arithmetic its band follows from the fault: played again, a lane has it from its beginning.
+  const known = events
+    .filter((e) => e.atMs <= untilMs || e.kind === 'theory')
+    .toSorted((a, b) => a.atMs - b.atMs);
   const day: DayView = {
     title: 'Waiting for a drill',
     planned: [],

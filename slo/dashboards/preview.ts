@@ -1,4 +1,5 @@
 /** Dashboards as one HTML page that opens offline, so that they can be looked at with no Grafana. */
+import { linearScale, linearTicks, tickTime, timeTicks } from '../../base/axis.js';
 import type { SampleSeries } from '../budget/prometheus.js';
 import { type Answers, panelKey } from './answers.js';
 import type { Dashboard, Panel, Unit } from './model.js';
@@ -49,16 +50,8 @@ function colour(value: number | undefined, panel: Panel): string {
   return reached(t.bad) ? 'var(--bad)' : reached(t.warn) ? 'var(--warn)' : 'var(--good)';
 }
 
-const palette = [
-  '#2f6fde',
-  '#d9822b',
-  '#1d9a6c',
-  '#b3429b',
-  '#7a5af0',
-  '#8a6d3b',
-  '#0aa2b5',
-  '#c23b3b',
-];
+/** Colours of the style below, each with a dash of its own: six lines are told apart without colour. */
+const lineKinds = 6;
 
 const legendOf = (labels: Record<string, string>, legend: string | undefined): string =>
   legend?.replaceAll(/\{\{\s*(\w+)\s*\}\}/g, (_, name: string) => labels[name] ?? '') ??
@@ -74,26 +67,29 @@ function plot(panel: Panel, queries: SampleSeries[][], startMs: number, endMs: n
   const values = lines.flatMap((l) => l.points.map(([, v]) => v)).filter((v) => Number.isFinite(v));
   if (values.length === 0) return '<p class="none">no data</p>';
   const [width, height, left, bottom] = [600, 200, 62, 20];
-  const low = Math.min(0, ...values);
-  const high = Math.max(...values) === low ? low + 1 : Math.max(...values);
-  const x = (t: number): number => left + ((t - startMs) / (endMs - startMs)) * (width - left - 6);
-  const y = (v: number): number => 6 + (1 - (v - low) / (high - low)) * (height - bottom - 6);
-  const grid = [low, (low + high) / 2, high].map(
+  const { low, high, ticks } = axisOf(values, panel);
+  const x = linearScale([startMs, endMs], [left, width - 6]);
+  const y = linearScale([low, high], [height - bottom, 10]);
+  const across = (v: number, name: string): string =>
+    `<line x1="${left}" x2="${width - 6}" y1="${y(v).toFixed(1)}" y2="${y(v).toFixed(1)}" class="${name}"/>`;
+  const grid = ticks.map(
     (v) =>
-      `<line x1="${left}" x2="${width}" y1="${y(v).toFixed(1)}" y2="${y(v).toFixed(1)}" class="grid"/>` +
-      `<text x="${left - 6}" y="${(y(v) + 4).toFixed(1)}" text-anchor="end">${escape(valueText(v, panel.unit))}</text>`,
+      `${across(v, 'grid')}<text x="${left - 6}" y="${(y(v) + 4).toFixed(1)}" text-anchor="end">` +
+      `${escape(valueText(v, panel.unit))}</text>`,
   );
-  const times = [0, 0.5, 1].map((share) => {
-    const t = startMs + share * (endMs - startMs);
-    const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
-    const clock = new Date(t).toISOString().slice(11, 19);
-    return `<text x="${x(t).toFixed(1)}" y="${height - 4}" text-anchor="${anchor}">${clock}</text>`;
-  });
-  const limits = [panel.thresholds?.warn, panel.thresholds?.bad].map((v, i) =>
-    v !== undefined && v > low && v < high
-      ? `<line x1="${left}" x2="${width}" y1="${y(v).toFixed(1)}" y2="${y(v).toFixed(1)}" class="limit${i}"/>`
-      : '',
+  const moments = timeTicks(startMs, endMs, 5);
+  const step = (moments[1] ?? endMs) - (moments[0] ?? startMs);
+  const times = moments.map(
+    (t) =>
+      `<text x="${x(t).toFixed(1)}" y="${height - 4}" text-anchor="middle">${tickTime(t, step)}</text>`,
   );
+  const limits = limitsOf(panel)
+    .filter(({ at }) => at > low && at < high)
+    .map(
+      ({ at, name }) =>
+        `${across(at, `limit ${name}`)}<text class="limit-name" x="${width - 6}" y="${(y(at) - 3).toFixed(1)}"` +
+        ` text-anchor="end">${name} ${escape(valueText(at, panel.unit))}</text>`,
+    );
   const paths = lines.map(({ points }, i) => {
     let text = '';
     let drawing = false;
@@ -105,20 +101,55 @@ function plot(panel: Panel, queries: SampleSeries[][], startMs: number, endMs: n
       text += `${drawing ? 'L' : 'M'}${x(t).toFixed(1)} ${y(v).toFixed(1)}`;
       drawing = true;
     }
-    return `<path d="${text}" stroke="${palette[i % palette.length]}"/>`;
+    return `<path d="${text}" class="c${i % lineKinds}"/>`;
   });
   const keys = lines.slice(0, 12).map((l, i) => {
     const last = l.points.at(-1)?.[1];
     const name = escape(l.name === '' ? panel.title : l.name);
-    const value = escape(valueText(last, panel.unit));
-    return `<span><i style="background:${palette[i % palette.length]}"></i>${name} <b>${value}</b></span>`;
+    const value = escape(leftText(last, panel));
+    const line = `<svg viewBox="0 0 28 8"><path d="M0 4H28" class="c${i % lineKinds}"/></svg>`;
+    return `<span>${line}${name} <b>${value}</b></span>`;
   });
+  const more = lines.length > 12 ? `<span>and ${lines.length - 12} more</span>` : '';
   return (
     `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(panel.title)}">` +
-    `${grid.join('')}${limits.join('')}${times.join('')}${paths.join('')}</svg>` +
-    `<div class="legend">${keys.join('')}</div>`
+    `${grid.join('')}${times.join('')}${paths.join('')}${limits.join('')}</svg>` +
+    `<div class="legend">${keys.join('')}${more}</div>`
   );
 }
+
+/** A budget is a share of what was allowed: it ends at 100%, and below -100% a plot says nothing more. */
+const isBudget = ({ unit, thresholds }: Panel): boolean =>
+  unit === 'ratio' && thresholds?.falling === true && thresholds.bad === 0;
+
+/** Round ends around the values, with the first threshold beyond them. */
+function axisOf(
+  values: readonly number[],
+  panel: Panel,
+): { low: number; high: number; ticks: number[] } {
+  if (isBudget(panel)) {
+    const low = Math.min(...values) < 0 ? -1 : 0;
+    return { low, high: 1, ticks: linearTicks(low, 1, 4) };
+  }
+  const least = Math.min(0, ...values);
+  const most = Math.max(...values);
+  const wanted = most > least ? most + (most - least) * 0.08 : least + 1;
+  return { low: least, high: wanted, ticks: linearTicks(least, wanted, 4) };
+}
+
+const limitsOf = ({ thresholds }: Panel): { at: number; name: 'warn' | 'bad' }[] =>
+  thresholds === undefined
+    ? []
+    : [
+        { at: thresholds.warn, name: 'warn' as const },
+        { at: thresholds.bad, name: 'bad' as const },
+      ].filter(({ at }, i, all) => all.findIndex((other) => other.at === at) === i);
+
+/** A budget that is overspent by more than itself is told as how often it was spent. */
+const leftText = (value: number | undefined, panel: Panel): string =>
+  value !== undefined && value < -1 && isBudget(panel)
+    ? `over budget, ${(1 - value).toFixed(0)}x`
+    : valueText(value, panel.unit);
 
 function tableOf(panel: Panel, series: SampleSeries[]): string {
   if (series.length === 0) return '<p class="none">none</p>';
@@ -138,7 +169,9 @@ function panelHtml(panel: Panel, answers: Answers, key: string): string {
   const value = queries[0]?.[0]?.points.at(-1)?.[1];
   const body =
     panel.kind === 'stat'
-      ? `<p class="stat" style="color:${colour(value, panel)}">${escape(valueText(value, panel.unit))}</p>`
+      ? value === undefined || Number.isNaN(value)
+        ? '<p class="stat none">no data</p>'
+        : `<p class="stat" style="color:${colour(value, panel)}">${escape(leftText(value, panel))}</p>`
       : panel.kind === 'table'
         ? tableOf(panel, queries[0] ?? [])
         : plot(panel, queries, answers.startMs, answers.endMs);
@@ -150,21 +183,36 @@ function panelHtml(panel: Panel, answers: Answers, key: string): string {
   );
 }
 
-const style = `:root{--ink:#1c2430;--good:#1d8f5f;--warn:#b8860b;--bad:#c62828}
-body{font:15px/1.45 system-ui,sans-serif;margin:0;background:#eef1f5;color:var(--ink)}
-header{background:#1c2430;color:#fff;padding:.7rem 1.2rem;display:flex;gap:1.2rem;flex-wrap:wrap}
-header a{color:#cfe0ff;text-decoration:none}main{padding:1rem 1.2rem}h2{margin:1.4rem 0 .2rem}
+const light =
+  '--page:#eef1f5;--card:#fff;--ink:#1c2430;--soft:#566072;--hair:#e3e7ee;--bar:#1c2430;' +
+  '--good:#0a6a4c;--warn:#8a5a00;--bad:#b3123a;' +
+  '--c0:#1f5fbf;--c1:#b04a00;--c2:#0a7158;--c3:#8136ad;--c4:#6f5a05;--c5:#ad1f5c';
+const dark =
+  '--page:#101319;--card:#191d25;--ink:#eef1f6;--soft:#aab3c2;--hair:#313846;--bar:#191d25;' +
+  '--good:#57d6a9;--warn:#e9b85a;--bad:#ff8aa2;' +
+  '--c0:#7fb2ff;--c1:#ffa15c;--c2:#4fd0aa;--c3:#cf9bf2;--c4:#dcc257;--c5:#ff8fbb';
+const dashes = ['none', '8 3', '2 3', '10 3 2 3', '5 2', '12 4'];
+const kinds = dashes.map((dash, i) => `.c${i}{stroke:var(--c${i});stroke-dasharray:${dash}}`);
+
+const style = `:root{color-scheme:light dark;${light}}
+@media(prefers-color-scheme:dark){:root{${dark}}}
+body{font:15px/1.45 system-ui,sans-serif;margin:0;background:var(--page);color:var(--ink)}
+header{background:var(--bar);color:#fff;padding:.7rem 1.2rem;display:flex;gap:.3rem 1.2rem;flex-wrap:wrap;
+position:sticky;top:0}
+header a{color:#cfe0ff;text-decoration:none}main{padding:1rem 1.2rem}h2{margin:1.4rem 0 .2rem;scroll-margin-top:4rem}
 .grid-of-panels{display:grid;grid-template-columns:repeat(24,1fr);gap:.7rem}
-section{background:#fff;border-radius:6px;padding:.6rem .8rem;min-width:0;overflow:hidden}
-h3{font-size:.95rem;margin:0 0 .3rem}h3 a{font-weight:400;font-size:.8rem}
-.stat{font-size:2rem;font-weight:600;margin:.2rem 0}.none{color:#777}
-svg{width:100%;height:auto}svg text{font-size:11px;fill:#667}path{fill:none;stroke-width:1.6}
-.grid{stroke:#e3e7ee}.limit0{stroke:#e0b040;stroke-dasharray:4}.limit1{stroke:#d05050;stroke-dasharray:4}
-.legend{font-size:.78rem;display:flex;gap:.2rem .9rem;flex-wrap:wrap}.legend i{display:inline-block;width:.7em;
-height:.7em;border-radius:2px;margin-right:.3em}table{width:100%;border-collapse:collapse;font-size:.82rem}
-td{border-top:1px solid #eee;padding:.25rem}td:last-child{text-align:right;font-weight:600}
-.label{color:#667;white-space:nowrap}.label b{color:var(--ink);font-weight:500}
-@media(max-width:900px){section{grid-column:span 24!important}}`;
+section{background:var(--card);border-radius:6px;padding:.6rem .8rem;min-width:0;overflow:hidden}
+h3{font-size:.95rem;margin:0 0 .3rem}h3 a{font-weight:400;font-size:.8rem;color:var(--c0)}
+.stat{font-size:2rem;font-weight:600;margin:.2rem 0}.none,.stat.none{color:var(--soft);font-size:1rem;font-weight:400}
+svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--soft)}path{fill:none;stroke-width:1.8}
+${kinds.join('')}
+.grid{stroke:var(--hair)}.limit{stroke:var(--bad);stroke-dasharray:4 3}.limit.warn{stroke:var(--warn)}
+svg .limit-name{fill:var(--ink);paint-order:stroke;stroke:var(--card);stroke-width:3px}
+.legend{font-size:.78rem;display:flex;gap:.2rem .9rem;flex-wrap:wrap}
+.legend svg{width:28px;height:8px;margin-right:.3em}table{width:100%;border-collapse:collapse;font-size:.82rem}
+td{border-top:1px solid var(--hair);padding:.25rem}td:last-child{text-align:right;font-weight:600}
+.label{color:var(--soft);white-space:nowrap}.label b{color:var(--ink);font-weight:500}
+@media(max-width:900px){section{grid-column:span 24!important}svg text{font-size:15px}}`;
 
 /** The page with every dashboard below the other, linked at the top. */
 export function previewHtml(dashboards: readonly Dashboard[], answers: Answers): string {
