@@ -1,4 +1,4 @@
-/** For who leads a game day: what it would do, how it compares with the last one, its postmortem, and what is proven. */
+/** For who leads a game day: its plan, how it compares with the last one, its postmortem, and what is proven. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.js';

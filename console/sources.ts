@@ -21,7 +21,7 @@ export interface Sources extends AccessFlags {
 
 const timeoutMs = 10_000;
 
-/** Throws a UserError where an address is none. Nothing is asked yet: what is down comes back while the console runs. */
+/** Throws a UserError where an address is none. Nothing is asked yet: what is down may come back later. */
 export function sourcesOf(sources: Sources): Pick<ConsoleOptions, 'readers' | 'tap'> {
   const { report: folder, before, drill, state: stateFolder, proxies, controller } = sources;
   if (controller !== undefined && !URL.canParse(controller)) {
