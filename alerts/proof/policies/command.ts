@@ -1,6 +1,7 @@
 /** `firedrill alerts policies`: alert policies that people run, over the same stories. */
 import type { Command } from 'commander';
 import { UserError } from '../../../base/errors.js';
+import { formatOption } from '../../../base/format-option.js';
 import { formatTable, Progress } from '../../../base/terminal.js';
 
 interface Flags {
@@ -24,7 +25,7 @@ export function registerPolicies(alerts: Command): void {
     .description('alert policies that people run, over the same stories of incidents')
     .option('--stories <count>', 'how many stories', '200')
     .option('--seed <number>', 'of the stories: the same seed, the same bytes', '1')
-    .option('--format <format>', 'text, markdown or json', 'text')
+    .addOption(formatOption('text', 'markdown', 'json'))
     .option('--plot <file>', 'write a plot as SVG')
     .addHelpText('after', example)
     .action(run);
@@ -42,12 +43,6 @@ const whole = (text: string, flag: string, least: number, most: number): number 
 async function run(flags: Flags): Promise<void> {
   const count = whole(flags.stories, '--stories', 8, 10_000);
   const seed = whole(flags.seed, '--seed', 0, 1_000_000);
-  if (!['text', 'markdown', 'json'].includes(flags.format)) {
-    throw new UserError({
-      message: `--format ${flags.format}`,
-      expected: 'text, markdown or json',
-    });
-  }
   const { playAll } = await import('./run.js');
   const { markdownTable, tablesOf } = await import('./table.js');
   const progress = new Progress(process.stderr);
