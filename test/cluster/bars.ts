@@ -9,6 +9,7 @@ import { rollAnchor } from '../../mesh/identity/roll-over.js';
 import { type AnyObject, pathOf, resources } from '../../mesh/kubernetes/client/objects.js';
 import { forwardToPods } from '../../mesh/kubernetes/client/port-forward.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
+import { parseExposition } from '../../mesh/kubernetes/observe/exposition.js';
 import { secretKeeperOf } from '../../mesh/kubernetes/secret-keeper.js';
 import { image, installMesh } from './mesh-install.js';
 import { type Node, startNode } from './node.js';
@@ -185,35 +186,30 @@ interface Ready {
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
-interface Summary {
-  pods: {
-    podRef: { name: string; namespace: string };
-    containers?: {
-      name: string;
-      cpu?: { usageCoreNanoSeconds?: number };
-      memory?: { workingSetBytes?: number };
-    }[];
-  }[];
-}
-
 /** Of the sidecars of an app, as the kubelet counts them, over some seconds. */
 async function sidecars(bars: Bars, app: string, lengthMs: number): Promise<string> {
   const read = async () => {
-    const path = '/api/v1/nodes/node1/proxy/stats/summary';
-    const { pods } = (await bars.node.api.call('GET', path)) as Summary;
+    const path = '/api/v1/nodes/node1/proxy/metrics/resource';
+    const samples = parseExposition(String(await bars.node.api.call('GET', path)));
     const names = new Set((await bars.pods(app)).map((p) => p.metadata.name));
-    return pods
-      .filter((p) => p.podRef.namespace === namespace && names.has(p.podRef.name))
-      .flatMap((p) => p.containers?.filter((c) => c.name === 'firedrill-proxy') ?? []);
+    const ofSidecars = (name: string): number[] =>
+      samples
+        .filter((s) => s.name === name && s.labels.container === 'firedrill-proxy')
+        .filter((s) => s.labels.namespace === namespace && names.has(s.labels.pod ?? ''))
+        .map((s) => s.value);
+    return {
+      cpuSeconds: ofSidecars('container_cpu_usage_seconds_total'),
+      memoryBytes: ofSidecars('container_memory_working_set_bytes'),
+    };
   };
-  const cpuOf = (list: Awaited<ReturnType<typeof read>>): number =>
-    list.reduce((sum, c) => sum + (c.cpu?.usageCoreNanoSeconds ?? 0), 0) / list.length;
+  const mean = (list: number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
   const [before, began] = [await read(), performance.now()];
   await sleep(lengthMs);
   const after = await read();
-  const millicores = (cpuOf(after) - cpuOf(before)) / 1e6 / ((performance.now() - began) / 1000);
-  const mebi = after.map((c) => (c.memory?.workingSetBytes ?? 0) / 2 ** 20);
-  return `${Math.max(...mebi).toFixed(1)} MiB at most, ${millicores.toFixed(1)} millicores on average`;
+  const seconds = (performance.now() - began) / 1000;
+  const millicores = ((mean(after.cpuSeconds) - mean(before.cpuSeconds)) * 1000) / seconds;
+  const mebi = Math.max(...after.memoryBytes) / 2 ** 20;
+  return `${mebi.toFixed(1)} MiB at most, ${millicores.toFixed(1)} millicores on average`;
 }
 
 async function restart(bars: Bars, name: string, inNamespace = namespace): Promise<void> {
