@@ -94,3 +94,30 @@ test('the product knows no path of the examples', () => {
     );
   expect(found).toEqual([]);
 });
+
+/** The build makes one file each of these, with what they import. */
+const bundled = /^(bundle\.ts|console\/page\/.*|mesh\/kubernetes\/client\/kubeconfig\.ts)$/;
+
+test('what the product imports is installed with it', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(packageRoot, 'package.json'), 'utf8'),
+  ) as Record<'dependencies' | 'optionalDependencies', Record<string, string>>;
+  const installed = new Set([...Object.keys(dependencies), ...Object.keys(optionalDependencies)]);
+  const product = new Set([...downhill, 'examples', 'cli.ts', 'command-line.ts']);
+  // k6 runs the scripts of chaos/load/k6 itself; a library's example imports the package.
+  const isGiven = (name: string): boolean => /^(node:|k6$|k6\/|firedrill\/)/.test(name);
+  const found = files
+    .filter(({ file }) => product.has(file.split('/')[0] as string) && !bundled.test(file))
+    .flatMap(({ file, text }) =>
+      [
+        ...text.matchAll(
+          /^(?:import|export)(?! type)[^;]*? from '([^.'][^']*)'|\bimport\('([^.'][^']*)'\)/gm,
+        ),
+      ]
+        .map((match) => match[1] ?? match[2] ?? '')
+        .filter((name) => !isGiven(name))
+        .filter((name) => !installed.has(/^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name))
+        .map((name) => `${file}: ${name}`),
+    );
+  expect(found).toEqual([]);
+});

@@ -24,7 +24,7 @@ export async function execInPod(
   { namespace, pod, container }: ContainerName,
   command: readonly string[],
 ): Promise<Executed> {
-  const { KubeConfig, Exec } = await import('@kubernetes/client-node');
+  const { KubeConfig, Exec } = await import('./kubeconfig.js');
   const config = new KubeConfig();
   if (options.kubeconfig) config.loadFromFile(options.kubeconfig);
   else config.loadFromDefault();
