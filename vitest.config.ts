@@ -20,6 +20,8 @@ export default defineConfig({
     globalSetup: 'test/build-first.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A bound, far beyond what it should take: a busy machine is no failure.
+    expect: { poll: { timeout: 20_000, interval: 10 } },
     // Real servers on a shared machine: CI gives a test a second chance, and its report names each one that needed it.
     retry: process.env.CI === 'true' ? 1 : 0,
     projects: [

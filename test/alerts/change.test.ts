@@ -303,7 +303,10 @@ incidents:
     [['old', 'new'], 'no history to compare over; expected either --history'],
     [['old', 'none', '--history', 'h.csv'], 'none: no such file or folder'],
     [['old', 'h.csv', '--history', 'h.csv'], 'h.csv'],
-    [['old', 'new', '--history', 'h.csv', '--format', 'x'], '--format x; expected text'],
+    [
+      ['old', 'new', '--history', 'h.csv', '--format', 'x'],
+      '--format x; expected one of text, markdown, json',
+    ],
     [['old', 'i.yaml', '--history', 'h.csv'], 'no rules and no Alertmanager configuration'],
     [['old', '.', '--history', 'h.csv'], 'has two Alertmanager configurations'],
   ])('%j is refused', (args, message) => {

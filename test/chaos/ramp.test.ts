@@ -33,7 +33,7 @@ afterAll(() => {
 test('latency grows evenly, is renewed as it grows, and stays at its worst', async () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const system = {
-    description: { workloads: [] },
+    description: { workloads: [], relays: [] },
     relays: () => [{ name: 'a/b', from: 'a', to: 'b', url }],
   } as unknown as System;
   const clock = new SimulatedClock();

@@ -138,7 +138,8 @@ test.runIf(whyNoLimit('memory') === undefined)(
     const fault = { ...lease, kind: 'memory', moreBytes: 16_777_216, fill: true };
     await own.faults.put(fault);
     await expect.poll(() => own.processes.pidOf('api')).toBeUndefined();
-    await expect.poll(() => effectOf(own)).toBe(1);
+    // The kernel may count a victim again that it finds still dying.
+    await expect.poll(() => effectOf(own)).toBeGreaterThan(0);
     await own.faults.leases.remove('one');
     expect(await own.ask('/')).toBe('ok');
   },
