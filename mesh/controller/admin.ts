@@ -79,6 +79,7 @@ function proxies(controller: Controller): unknown[] {
     refused: p.nacks,
     ...(p.lastError && { lastError: p.lastError }),
     bundleCurrent: p.bundleVersion === bundle?.version,
+    ...(p.issuer !== undefined && { issuer: p.issuer }),
     clockSkewSeconds: (p.hello.timeMs - p.connectedAtMs) / 1000,
   }));
 }

@@ -301,8 +301,10 @@ export class ControlServer {
     }
     if (!session)
       throw new CallError(grpcStatus.failedPrecondition, 'the first message must be a hello');
-    if (message.kind === 'subscribe') sessions.subscribe(session, message.add, message.remove);
-    else sessions.acknowledge(session, message.version, message.error);
+    if (message.kind === 'subscribe') {
+      if (message.issuer !== undefined) session.issuer = message.issuer.slice(0, 64);
+      sessions.subscribe(session, message.add, message.remove);
+    } else sessions.acknowledge(session, message.version, message.error);
   }
 
   /** The verified name of the client's certificate; throws CallError where there is none. */

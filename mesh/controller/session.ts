@@ -30,7 +30,7 @@ interface InFlight {
 
 export class Session {
   readonly identity: string;
-  readonly hello: Omit<Hello, 'known' | 'subscribe'>;
+  readonly hello: Omit<Hello, 'known' | 'subscribe' | 'issuer'>;
   readonly connectedAtMs: number;
   readonly #wire: SessionWire;
   readonly #catalogue: Catalogue;
@@ -51,6 +51,8 @@ export class Session {
   lastError = '';
   /** The digest of the trust bundle that it has acknowledged: who still trusts an old root. */
   bundleVersion = '';
+  /** Hex SHA-256 of the issuer of its certificate, by its own word; undefined where it does not say. */
+  issuer: string | undefined;
   #sentBundle = '';
   /** Keys of the inbound servers that it was told. */
   readonly #servers = new Set<string>();
@@ -63,9 +65,10 @@ export class Session {
     wire: SessionWire,
     parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock },
   ) {
-    const { known, subscribe, ...rest } = hello;
+    const { known, subscribe, issuer, ...rest } = hello;
     this.identity = identity;
     this.hello = rest;
+    this.issuer = issuer?.slice(0, 64);
     this.#wire = wire;
     this.#catalogue = parts.catalogue;
     this.#propagation = parts.propagation;

@@ -10,6 +10,8 @@ interface ProxyRow {
   workload: string;
   namespace: string;
   bundleCurrent: boolean;
+  /** Of its certificate; absent where the proxy is of a version that does not say. */
+  issuer?: string;
 }
 
 interface EventRow {
@@ -62,7 +64,10 @@ export async function rollAnchor(options: {
     if (state.issuer?.hash !== issuerHash) return ['the controller itself'];
     const renewed = await renewedIdentities(admins, issuerHash);
     const proxies = (await getJson(admin, '/proxies')) as (ProxyRow & { identity: string })[];
-    return late(proxies, (p) => renewed.has(p.identity));
+    // Replicas share an identity, and one that has renewed says nothing of the others.
+    return late(proxies, (p) =>
+      p.issuer === undefined ? renewed.has(p.identity) : p.issuer === issuerHash,
+    );
   });
   const overlapping = await anchorsAt(admins[0] as string);
   const dropped = await keeper.dropOld();

@@ -39,11 +39,13 @@ export interface Hello {
   known: Resource[];
   proxyVersion: string;
   timeMs: number;
+  /** Hex SHA-256 of the issuer of the certificate that the proxy serves with; absent before it was told. */
+  issuer?: string;
 }
 
 export type ProxyMessage =
   | { kind: 'hello'; hello: Hello }
-  | { kind: 'subscribe'; add: string[]; remove: string[] }
+  | { kind: 'subscribe'; add: string[]; remove: string[]; issuer?: string }
   | { kind: 'ack'; version: number; error: string };
 
 export interface Update {
@@ -122,7 +124,16 @@ export function encodeProxyMessage(m: ProxyMessage): Buffer {
     case 'hello':
       return w.bytes(1, encodeHello(m.hello)).finish();
     case 'subscribe':
-      return w.bytes(2, new WireWriter().strings(1, m.add).strings(2, m.remove).finish()).finish();
+      return w
+        .bytes(
+          2,
+          new WireWriter()
+            .strings(1, m.add)
+            .strings(2, m.remove)
+            .string(3, m.issuer ?? '')
+            .finish(),
+        )
+        .finish();
     case 'ack':
       return w.bytes(3, new WireWriter().uint(1, m.version).string(2, m.error).finish()).finish();
   }
@@ -135,17 +146,19 @@ function encodeHello(m: Hello): Buffer {
   }
   w.strings(5, m.subscribe);
   for (const r of m.known) w.bytes(6, encodeResource({ ...r, json: none }));
-  return w.string(7, m.proxyVersion).uint(8, m.timeMs).finish();
+  w.string(7, m.proxyVersion).uint(8, m.timeMs);
+  return w.string(9, m.issuer ?? '').finish();
 }
 
 export function decodeProxyMessage(buffer: Buffer): ProxyMessage {
   for (const f of readWire(buffer)) {
     if (f.number === 1) return { kind: 'hello', hello: decodeHello(f.bytes()) };
     if (f.number === 2) {
-      const m = { kind: 'subscribe' as const, add: [] as string[], remove: [] as string[] };
+      const m: ProxyMessage & { kind: 'subscribe' } = { kind: 'subscribe', add: [], remove: [] };
       for (const s of readWire(f.bytes())) {
         if (s.number === 1) m.add.push(s.string());
         else if (s.number === 2) m.remove.push(s.string());
+        else if (s.number === 3) m.issuer = s.string();
       }
       return m;
     }
@@ -181,6 +194,7 @@ function decodeHello(buffer: Buffer): Hello {
     else if (f.number === 6) m.known.push(decodeResource(f.bytes()));
     else if (f.number === 7) m.proxyVersion = f.string();
     else if (f.number === 8) m.timeMs = f.uint();
+    else if (f.number === 9) m.issuer = f.string();
   }
   return m;
 }

@@ -234,6 +234,7 @@ export class ControllerClient {
         known: this.#resources.known(),
         proxyVersion,
         timeMs: clock.nowMs(),
+        ...(this.#identity && { issuer: this.#identity.issuer }),
       },
     });
     this.#ping = clock.every(pingIntervalMs, () => {
@@ -369,6 +370,9 @@ export class ControllerClient {
   }
 
   #setIdentity(material: IdentityMaterial, source: 'fresh' | 'cache' = 'fresh'): void {
+    if (this.#stream && this.#identity?.issuer !== material.issuer) {
+      this.#say({ kind: 'subscribe', add: [], remove: [], issuer: material.issuer });
+    }
     this.#identity = material;
     this.#anchors = material.anchors;
     this.#options.onIdentity(material, source);

@@ -39,7 +39,7 @@ beforeAll(async () => {
         policy: 'all-authenticated',
       })),
     },
-    { certificateLifetime: '60s', renewSpread: '1s' },
+    { certificateLifetime: '60s', renewSpread: '3s' },
   );
   await Promise.all([
     mesh.proxy({ name: 'web', outbound: webOut }),
@@ -76,13 +76,27 @@ const connected = async (): Promise<unknown[]> => {
 test('the trust anchor is rotated under load: no request fails', { timeout: limitMs }, async () => {
   await more(50);
   const steps: string[] = [];
+  const inFolder = folderKeeper(join(mesh.folder, 'pki'), mesh.trustDomain);
+  let issuers: unknown[] = [];
   await rollAnchor({
-    keeper: folderKeeper(join(mesh.folder, 'pki'), mesh.trustDomain),
+    keeper: {
+      ...inFolder,
+      dropOld: async () => {
+        const proxies = (await getJson(mesh.controllerAdmin, '/proxies')) as { issuer: unknown }[];
+        issuers = proxies.map((p) => p.issuer);
+        return inFolder.dropOld();
+      },
+    },
     admins: [mesh.controllerAdmin],
     timeoutMs: 90_000,
     say: (line) => steps.push(line),
   });
   expect(steps).toHaveLength(3);
+  // Two of the three share an identity: one renewal is not both.
+  const { issuer } = (await getJson(mesh.controllerAdmin, '/state')) as {
+    issuer: { hash: string };
+  };
+  expect(issuers).toEqual([issuer.hash, issuer.hash, issuer.hash]);
   await more(50);
   expect(seen.problems).toEqual([]);
 });
