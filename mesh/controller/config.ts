@@ -68,7 +68,7 @@ const configSchema = z.strictObject({
       issuer: issuer.default({ kind: 'files', folder: 'pki', create: false }),
       certificateLifetime: duration.default(86_400_000),
       clockSkew: duration.default(10_000),
-      /** After an issuer or bundle changed, proxies renew spread over this time; default: a tenth of the lifetime. */
+      /** After an issuer or bundle changed, proxies renew over this time; default: lifetime / 10, at most 5 minutes. */
       renewSpread: duration.optional(),
       /** A new issuer is made by the anchor's key at 2/3 of the old one's life (files only). */
       rotateIssuer: z.boolean().default(false),

@@ -26,6 +26,9 @@ import { ControlServer, type ServerCredentials } from './server.js';
 import { Sessions } from './sessions.js';
 import { bundleTopic } from './topics.js';
 
+/** For how long proxies spread their renewals after an issuer or a bundle changed, where nobody says. */
+const maxSpreadMs = 300_000;
+
 export const bundleName = 'mesh';
 /** The controller's own certificate lives at least this long: a drill with seconds is about the workloads'. */
 const ownLifetimeMs = 3_600_000;
@@ -115,7 +118,9 @@ export async function startController(
     );
   };
   own.onDue = renewOwn;
-  const spreadMs = config.identity.renewSpread ?? config.identity.certificateLifetime / 10;
+  const { renewSpread, certificateLifetime } = config.identity;
+  // A roll-over of the anchor waits for it; 3,000 proxies in five minutes are ten certificates a second.
+  const spreadMs = renewSpread ?? Math.min(certificateLifetime / 10, maxSpreadMs);
   const publishBundle = (): void => {
     catalogue.put(kinds.bundle, bundleName, bundleOf(authority.issuing, spreadMs), [bundleTopic]);
   };
