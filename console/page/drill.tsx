@@ -23,6 +23,7 @@ import { laneHeight, Lanes } from './lanes.js';
 import { Topology } from './topology.js';
 import type { BudgetView, DayView, ScenarioView } from './view.js';
 import { clock, minutesText, span } from './words.js';
+import { Figures } from './figures.js';
 
 const shownEvents = 150;
 const shownBudgets = 4;
@@ -38,7 +39,7 @@ export function Drill() {
         <h1>
           {view.title} {view.verdict && <span class={view.verdict}>{view.verdict}</span>}
         </h1>
-        <Figures view={view} />
+        <DayFigures view={view} />
       </header>
       <ScenarioChoice view={view} />
       <div class="column">
@@ -66,7 +67,7 @@ export function Drill() {
   );
 }
 
-function Figures({ view }: { view: DayView }) {
+function DayFigures({ view }: { view: DayView }) {
   const last = view.load.findLast((l) => l.requests > 0);
   const share = last && percentText(1 - last.errors / last.requests);
   const rows: [string, string, string][] = [
@@ -75,16 +76,7 @@ function Figures({ view }: { view: DayView }) {
     ['answered', share ?? 'no data', ''],
     ['p95', last ? `${last.p95Ms.toFixed(0)} ms` : 'no data', ''],
   ];
-  return (
-    <dl class="figures">
-      {rows.map(([name, value, mark]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd class={mark}>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Figures rows={rows} />;
 }
 
 function ScenarioChoice({ view }: { view: DayView }) {

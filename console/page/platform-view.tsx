@@ -4,6 +4,7 @@ import { Sized, TimeAxis, timeFrame } from './frame.js';
 import { From } from './source.js';
 import { Table } from './table.js';
 import { clock, dayAndClock, span } from './words.js';
+import { Figures } from './figures.js';
 
 const rowHeight = 30;
 const maxRows = 200;
@@ -31,14 +32,7 @@ function What({ platform }: { platform: Platform }) {
   ];
   return (
     <>
-      <dl class="figures">
-        {rows.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Figures rows={rows} />
       <Lives platform={platform} />
       <section>
         <h2>Proxies of this control plane</h2>

@@ -5,6 +5,7 @@ import { leftText, SloTable } from './on-call-now.js';
 import { Plot } from './plot.js';
 import { From } from './source.js';
 import { minutesText } from './words.js';
+import { Figures } from './figures.js';
 
 export function Slos() {
   return (
@@ -74,14 +75,7 @@ function What({ view }: { view: SloView }) {
   ];
   return (
     <>
-      <dl class="figures">
-        {rows.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Figures rows={rows} />
       <Plot
         title="Error budget left, of the period (what is below -100% stands there)"
         {...{ fromMs, toMs }}
