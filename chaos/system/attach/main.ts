@@ -16,6 +16,7 @@ import {
   sendRemoved,
 } from '../../../mesh/admin-http.js';
 import { readDrill } from '../drill-file.js';
+import { endAfter } from '../watcher-end.js';
 import { Attached } from './attached.js';
 
 /** The longest that undoing may take once nobody wants it any more: two commands of twenty seconds, and a little. */
@@ -35,17 +36,7 @@ async function main(): Promise<void> {
     clock: realClock,
     onProcess: (command, pid) => say({ process: { name: command, pid, group: true } }),
   });
-  let ending = false;
-  const end = (): void => {
-    if (ending) return;
-    ending = true;
-    setTimeout(() => process.exit(1), endLimitMs);
-    void attached.close().finally(() => process.exit(0));
-  };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
-  if (process.env.FIREDRILL_DIE_WITH_PARENT === '1') {
-    process.stdin.once('end', end).once('error', end).resume();
-  }
+  endAfter(() => attached.close(), endLimitMs);
   let admin = 0;
   const server = adminServer((_, request, response, url) =>
     answer(attached, () => admin, request, response, url),

@@ -19,6 +19,7 @@ import { KubeApi } from '../../../mesh/kubernetes/client/api.js';
 import { findCredentials } from '../../../mesh/kubernetes/client/credentials.js';
 import type { Forwarded } from '../../../mesh/kubernetes/client/port-forward.js';
 import { readDrill } from '../drill-file.js';
+import { endAfter } from '../watcher-end.js';
 import { accessOf } from './access.js';
 import { Cluster } from './cluster.js';
 
@@ -36,17 +37,7 @@ async function main(): Promise<void> {
   const api = new KubeApi(await findCredentials(access), { timeoutMs: 8000 });
   const cluster = new Cluster({ api, access, name, spec, clock: realClock });
   await cluster.find();
-  let ending = false;
-  const end = (): void => {
-    if (ending) return;
-    ending = true;
-    setTimeout(() => process.exit(1), endLimitMs);
-    void cluster.close().finally(() => process.exit(0));
-  };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
-  if (process.env.FIREDRILL_DIE_WITH_PARENT === '1') {
-    process.stdin.once('end', end).once('error', end).resume();
-  }
+  endAfter(() => cluster.close(), endLimitMs);
   const listening = { host: '127.0.0.1', port: 0 };
   const controller = await listenForAdmin(
     adminServer(async (_, request, response, { pathname }) =>

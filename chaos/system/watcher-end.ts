@@ -1,0 +1,15 @@
+/** How a watcher ends: once, by a signal or with whoever started it, after it has taken back what it holds. */
+import { dieWithParent } from '../../base/child.js';
+
+/** `close` takes everything back; after `limitMs` the process ends without it. */
+export function endAfter(close: () => Promise<void>, limitMs: number): void {
+  let ending = false;
+  const end = (): void => {
+    if (ending) return;
+    ending = true;
+    setTimeout(() => process.exit(1), limitMs);
+    void close().finally(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);
+  dieWithParent(end, limitMs);
+}
