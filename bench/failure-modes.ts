@@ -4,22 +4,14 @@
  * --keep FOLDER says where (SET-N.json), so that a run that was stopped goes on; --set NAME runs one set alone. The
  * table is bench/results/failure-modes.md.
  */
-import { spawn } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { asset, program } from '../base/paths.js';
+import { asset } from '../base/paths.js';
 import { parseResult, type GameDayResult } from '../runbooks/report/result.js';
 import { median } from './median.js';
+import { oneDay } from './one-day.js';
 
 interface DrillSet {
   name: string;
@@ -48,27 +40,6 @@ const sets: DrillSet[] = [
 const runLimitMs = 900_000;
 /** The bar of the whole set. */
 const barSeconds = 600;
-
-/** One day in a folder of its own; nothing is kept where it ended before it had a result. */
-function day(set: DrillSet, keepAs: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'firedrill-modes-'));
-  const args = ['gameday', 'run', ...set.args, '--prometheus', 'real', '--load', 'k6'];
-  const child = spawn(
-    process.execPath,
-    [program('cli'), ...args, '--state', join(folder, 'state')],
-    { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
-  );
-  const timer = setTimeout(() => child.kill('SIGINT'), runLimitMs);
-  return new Promise((resolve) => {
-    child.on('exit', () => {
-      clearTimeout(timer);
-      const result = join(folder, 'gameday-report', 'result.json');
-      if (existsSync(result)) copyFileSync(result, keepAs);
-      rmSync(folder, { recursive: true, force: true });
-      resolve();
-    });
-  });
-}
 
 const read = (file: string): GameDayResult => parseResult(file, readFileSync(file, 'utf8'));
 
@@ -163,7 +134,7 @@ const loads: number[] = [];
 for (let run = 1; run <= runs; run++) {
   for (const set of sets) {
     if (existsSync(fileOf(set, run)) || (values.set ?? set.name) !== set.name) continue;
-    await day(set, fileOf(set, run));
+    await oneDay(set.args, fileOf(set, run), { limitMs: runLimitMs, stderr: 'inherit' });
     loads.push(loadavg()[1] as number);
     const said = existsSync(fileOf(set, run)) ? read(fileOf(set, run)).verdict : 'no result';
     process.stdout.write(`${set.name} ${run}: ${said}, load ${loads.at(-1)?.toFixed(1)}\n`);

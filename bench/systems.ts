@@ -4,50 +4,17 @@
  * results are kept; --keep FOLDER says where (NAME-N.json), so that a run that was stopped goes on. The table is
  * bench/results/systems.md.
  */
-import { spawn } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { asset, program } from '../base/paths.js';
+import { asset } from '../base/paths.js';
 import { type GameDayResult, resultSchema } from '../runbooks/report/result.js';
 import { median } from './median.js';
+import { oneDay } from './one-day.js';
 
 const names = ['podinfo', 'etcd', 'hotrod', 'miniflux', 'unleash'] as const;
 const runLimitMs = 300_000;
-
-/** One drill in a folder of its own; nothing is kept where it ended before it had a result. */
-function drill(name: string, keepAs: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'firedrill-systems-'));
-  const file = asset(`examples/systems/${name}/firedrill.yaml`);
-  const args = ['gameday', 'run', '--drill', file, '--prometheus', 'real', '--load', 'k6'];
-  const child = spawn(
-    process.execPath,
-    [program('cli'), ...args, '--state', join(folder, 'state')],
-    {
-      cwd: folder,
-      stdio: 'ignore',
-    },
-  );
-  const timer = setTimeout(() => child.kill('SIGINT'), runLimitMs);
-  return new Promise((resolve) => {
-    child.on('exit', () => {
-      clearTimeout(timer);
-      const result = join(folder, 'gameday-report', 'result.json');
-      if (existsSync(result)) copyFileSync(result, keepAs);
-      rmSync(folder, { recursive: true, force: true });
-      resolve();
-    });
-  });
-}
 
 const read = (file: string): GameDayResult =>
   resultSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
@@ -90,7 +57,11 @@ const fileOf = (name: string, run: number): string => join(keep, `${name}-${run}
 for (let run = 1; run <= runs; run++) {
   for (const name of names) {
     if (existsSync(fileOf(name, run))) continue;
-    await drill(name, fileOf(name, run));
+    const drill = asset(`examples/systems/${name}/firedrill.yaml`);
+    await oneDay(['--drill', drill], fileOf(name, run), {
+      limitMs: runLimitMs,
+      stderr: 'ignore',
+    });
     const said = existsSync(fileOf(name, run)) ? read(fileOf(name, run)).verdict : 'no result';
     process.stdout.write(`${name} ${run}: ${said}\n`);
   }
