@@ -209,5 +209,5 @@ test('flags that cannot be are refused', () => {
     return stderr;
   };
   expect(refused('--stories', '3')).toContain('a whole number, 8 to 10000');
-  expect(refused('--format', 'pdf')).toContain('text, markdown or json');
+  expect(refused('--format', 'pdf')).toContain('one of text, markdown, json');
 });
