@@ -1,6 +1,6 @@
 /**
  * The last step of a build: the proxy as one file, so that a sidecar starts without looking for a hundred modules (half
- * of the CPU time of a start), the console's page, and the parts of the Kubernetes client that are used. What the proxy
+ * of the CPU time of a start), the scripts of pages, and the parts of the Kubernetes client that are used. What the proxy
  * imports only at need stays in files of their own, under dist/parts/.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -49,7 +49,7 @@ async function bundle(): Promise<void> {
   });
   const page = await build({
     ...shared,
-    entryPoints: ['console/page/main.tsx'],
+    entryPoints: ['console/page/main.tsx', 'base/drawing/page/hover.ts'],
     tsconfig: 'console/page/tsconfig.json',
     platform: 'browser',
     target: 'es2022',

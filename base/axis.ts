@@ -31,6 +31,34 @@ function multiples(min: number, max: number, step: number): number[] {
   return ticks;
 }
 
+/** What an axis spans, and its ticks. */
+export interface Range {
+  min: number;
+  max: number;
+  ticks: number[];
+  /** By powers of ten. */
+  log?: true;
+}
+
+/** From a round number to a round number over what is drawn, with `count` intervals or fewer. */
+export function roundRange(min: number, max: number, count: number): Range {
+  const low = Number.isFinite(min) ? min : 0;
+  const high = Number.isFinite(max) && max > low ? max : low + 1;
+  const step = niceStep((high - low) / count);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(high / step - 1e-9));
+  const ticks: number[] = [];
+  for (let i = first; i <= last && ticks.length < 50; i++) ticks.push(i * step);
+  return { min: first * step, max: (ticks.at(-1) as number) || step, ticks };
+}
+
+/** From `min` to a power of ten at or above `max`; what is below `min`, zero too, stands at its end. */
+export function logRange(min: number, max: number): Range {
+  const most = Number.isFinite(max) ? max : min;
+  const end = Math.max(min * 100, 10 ** Math.ceil(Math.log10(Math.max(min, most)) - 1e-9));
+  return { min, max: end, ticks: logTicks(min, end), log: true };
+}
+
 /** Round values within the stretch, with `count` intervals or fewer. */
 export const linearTicks = (min: number, max: number, count: number): number[] =>
   max > min ? multiples(min, max, niceStep((max - min) / count)) : [min];

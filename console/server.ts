@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
+import { hover } from '../base/drawing/hover.js';
 import { asset, packageRoot } from '../base/paths.js';
 import { throwSwitch } from '../chaos/runner/stop-switch.js';
 import { answeringServer, listenForAdmin } from '../mesh/admin-http.js';
@@ -64,10 +65,8 @@ function pageFiles(): Record<string, { type: string; bytes: Buffer }> {
   };
 }
 
-/** The report is a page without a script; its pictures and styles stand within it. */
-const reportPolicy =
-  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
-  "frame-ancestors 'none'; sandbox allow-popups";
+/** Of the report's scripts only the one that reads its figures runs, in an origin of its own. */
+const reportPolicy = `${hover().policy}; frame-ancestors 'none'; sandbox allow-popups allow-scripts`;
 
 export async function startConsole(options: ConsoleOptions): Promise<Console> {
   const files = pageFiles();

@@ -1,18 +1,5 @@
 /** The part of Markdown that our pages use, as HTML; everything that is not markup is escaped, raw HTML included. */
-
-const controls =
-  // eslint-disable-next-line no-control-regex
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
-
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll(controls, ' ')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
-}
+import { escapeHtml } from '../base/drawing/escape.js';
 
 /** Only what opens a page or a place in this one; `javascript:` and the like become plain text. */
 const safeLink = /^(https?:\/\/|#|\.{0,2}\/|[\w./-]+\.(md|html|json|xml)(#|$))/i;

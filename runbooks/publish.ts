@@ -3,7 +3,7 @@ import { markdownToHtml } from './markdown.js';
 import type { RunbookFacts } from './facts.js';
 import type { Page, PageKind } from './pages.js';
 import { renderPage } from './render.js';
-import { Html, markup } from './report/html.js';
+import { Html, markup } from '../base/drawing/html.js';
 import { style } from './report/style.js';
 
 const kinds: readonly (readonly [PageKind, string])[] = [

@@ -181,6 +181,7 @@ export const recordSchema = z.looseObject({
       unit: text,
       source: text,
       points: z.array(z.tuple([number, number.nullable()])),
+      thresholds: z.array(z.looseObject({ at: number, text })).optional(),
     }),
   ),
   alerts: z.array(

@@ -409,6 +409,8 @@ export interface SeriesRecord {
   source: 'client' | 'proxies';
   /** [atMs, value]; a gap is a point with null. */
   points: [number, number | null][];
+  /** Values at which something happens, such as the burns at which an alert fires. */
+  thresholds?: { at: number; text: string }[];
 }
 
 export interface TimelineEvent {

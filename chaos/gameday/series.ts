@@ -2,7 +2,7 @@
 import type { Watch } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { SeriesRecord } from '../../runbooks/record.js';
-import { budgetRatio, type Slo, sloNames } from '../../slo/index.js';
+import { budgetRatio, planOf, type Slo, sloNames } from '../../slo/index.js';
 import { type LoadPoint, type LoadPoints, quantile } from '../load/points.js';
 import type { Timing } from '../runner/context.js';
 
@@ -16,7 +16,8 @@ export function clientSeries(points: LoadPoints, startMs: number, endMs: number)
   const lines = (name: string, own: readonly LoadPoint[]): SeriesRecord[] => {
     const buckets: LoadPoint[][] = Array.from({ length: count }, () => []);
     for (const point of own) {
-      const at = Math.floor((point.atMs - startMs) / bucketMs);
+      // Where the answer came: a request that was on its way when the fault began was hurt after that.
+      const at = Math.floor((point.atMs + point.ms - startMs) / bucketMs);
       if (at >= 0 && at < count) (buckets[at] as LoadPoint[]).push(point);
     }
     const line = (
@@ -28,7 +29,8 @@ export function clientSeries(points: LoadPoints, startMs: number, endMs: number)
       name,
       unit,
       source: 'client',
-      points: buckets.map((bucket, i) => [startMs + i * bucketMs, value(bucket)]) as Points,
+      // What a bucket holds is known at its end.
+      points: buckets.map((bucket, i) => [startMs + (i + 1) * bucketMs, value(bucket)]) as Points,
     });
     return [
       line('success', 'ratio', (b) =>
@@ -75,7 +77,10 @@ export async function proxySeries(
   };
   const burns = slos.map((slo) => {
     const ratio = `${sloNames.errorRatio(3_600_000)}{${sloNames.sloLabel}="${slo.id}"}`;
-    return ask('burn', 'x', `${ratio} / ${budgetRatio(slo.objective)}`, () => slo.id);
+    const burn = `${ratio} / ${budgetRatio(slo.objective)}`;
+    return ask('burn', 'x', burn, () => slo.id).then((lines) =>
+      lines.map((line) => ({ ...line, thresholds: thresholdsOf(slo) })),
+    );
   });
   const retries = ask(
     'retries',
@@ -90,4 +95,15 @@ export async function proxySeries(
     (labels) => labels.workload ?? labels.instance ?? 'proxy',
   );
   return (await Promise.all([retries, certificates, ...burns])).flat();
+}
+
+/** The burns at which the SLO's alerts fire: `page over 1h`. */
+function thresholdsOf(slo: Slo): NonNullable<SeriesRecord['thresholds']> {
+  const burns = new Map<number, string>();
+  for (const { factor, severity, longMs } of planOf(slo).windows) {
+    const text = `${severity} over ${formatDurationMs(longMs)}`;
+    const before = burns.get(factor);
+    burns.set(factor, before === undefined ? text : `${before}, ${text}`);
+  }
+  return [...burns].map(([at, text]) => ({ at, text }));
 }

@@ -1,6 +1,6 @@
 /** A lane for each expected alert: from the confirmed fault over the theory's band to the deadline, until it rings. */
 import { wakes } from '../../runbooks/pager.js';
-import { shortened } from '../../runbooks/report/frame.js';
+import { shortened } from '../../base/drawing/frame.js';
 import { Cursor, gutter, type TimeFrame } from './frame.js';
 import { laneText } from './lane-text.js';
 import { type Lane, laneName, type OtherAlert, type ScenarioView } from './view.js';

@@ -1,6 +1,6 @@
 /** Series over time: a colour and a dash each, thresholds drawn and named, and what is under the pointer in words. */
 import { linearScale, linearTicks, logScale, logTicks, type Scale } from '../../base/axis.js';
-import { spread } from '../../runbooks/report/axes.js';
+import { spread } from '../../base/drawing/points.js';
 import {
   Cursor,
   Pointed,

@@ -5,7 +5,7 @@ import { exitCode, UserError } from '../../base/errors.js';
 import { markdownToHtml } from '../markdown.js';
 import { readPages } from '../pages.js';
 import { pageDocument, siteFiles } from '../publish.js';
-import { Html, markup } from '../report/html.js';
+import { Html, markup } from '../../base/drawing/html.js';
 import type { OwnRunbook } from './pages.js';
 import { ownRunbooks } from './pages.js';
 

@@ -1,7 +1,7 @@
 /** The table of which alerts were proven to fire: by which scenario, after how long, at whom. */
 import { type AlertCoverage, coverageSummary, reasonOf } from '../../alerts/coverage/index.js';
 import { timeText } from '../words.js';
-import { type Html, markup } from './html.js';
+import { type Html, markup } from '../../base/drawing/html.js';
 
 export function coverageSection(alerts: readonly AlertCoverage[]): Html {
   const proven = alerts.filter((a) => a.proof);

@@ -1,15 +1,15 @@
 /** The table of the alert contract: what had to fire, by when, what theory says, and when it was received. */
 import type { ExpectationRecord, ScenarioRecord } from '../record.js';
 import { labelsText, outcomeWord, theoryMissText, timeText, wasJudged } from '../words.js';
-import { scaleOver } from './axes.js';
-import { type Html, markup, px } from './html.js';
+import { roundRange } from '../../base/axis.js';
+import { type Html, markup, px } from '../../base/drawing/html.js';
 
 export function detectionTable(scenarios: readonly ScenarioRecord[], named: boolean): Html {
   const all = scenarios.flatMap((s) => s.expectations);
   if (all.length === 0) return markup`<p class="quiet">No alert was expected.</p>`;
   const width = named ? 160 : 200;
   const most = Math.max(...all.map((e) => Math.max(e.deadlineMs, e.receivedAfterMs ?? 0)));
-  const scale = scaleOver(0, most / 1000, 4);
+  const scale = roundRange(0, most / 1000, 4);
   const x = (ms: number): number => 4 + (ms / 1000 / scale.max) * (width - 8);
   const ticks = scale.ticks.map(
     (t) =>

@@ -1,6 +1,6 @@
 /** One Markdown page as an HTML file that opens offline, in the report's own style. */
 import { markdownToHtml } from '../markdown.js';
-import { Html, markup } from './html.js';
+import { Html, markup } from '../../base/drawing/html.js';
 import { style } from './style.js';
 
 export function markdownPage(title: string, markdown: string): string {

@@ -2,8 +2,8 @@
 import { wakes } from '../pager.js';
 import type { AlertRecord } from '../record.js';
 import { clockText, labelsText, plural } from '../words.js';
-import { type Frame, shortened, xOf } from './frame.js';
-import { type Html, markup, px } from './html.js';
+import { type Frame, shortened, xOf } from '../../base/drawing/frame.js';
+import { type Html, markup, px } from '../../base/drawing/html.js';
 
 export interface Mark {
   kind: 'expected' | 'allowed' | 'unexpected' | 'late';
@@ -29,7 +29,8 @@ interface Bar {
   alerts: AlertRecord[];
   mark: Mark;
   x: number;
-  /** Where bar and name end. */
+  /** Where bar and name begin and end: a name that would leave the figure begins left of its bar. */
+  from: number;
   end: number;
   text: string;
 }
@@ -48,7 +49,7 @@ export function lanes(
   const allowed = all.filter((b) => b.mark.kind === 'allowed').slice(0, options.allowedMax);
   const rows: number[] = [];
   const place = (bar: Bar, first: number): Html => {
-    let row = rows.findIndex((end, i) => i >= first && end + 14 < bar.x);
+    let row = rows.findIndex((end, i) => i >= first && end + 14 < bar.from);
     if (row < 0) row = rows.length;
     rows[row] = bar.end;
     return barHtml(bar, frame, top + row * laneHeight);
@@ -84,8 +85,10 @@ function barsOf(alerts: readonly AlertRecord[], frame: Frame, { markOf }: LaneOp
       const text = nameOf(first, sorted.length, mark);
       const x = xOf(frame, first.receivedAtMs);
       const stop = Math.max(...sorted.map((a) => xOf(frame, a.resolvedAtMs ?? frame.endMs)));
-      const end = Math.max(stop, x + text.length * characterWidth);
-      return { alerts: sorted, mark, x, end, text };
+      const wide = text.length * characterWidth;
+      const from = Math.min(x, Math.max(0, frame.width - 4 - wide));
+      const end = Math.max(stop, Math.min(frame.width, x + wide));
+      return { alerts: sorted, mark, x, from, end, text };
     })
     .sort((a, b) => order[a.mark.kind] - order[b.mark.kind] || a.x - b.x);
 }

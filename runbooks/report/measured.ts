@@ -1,7 +1,7 @@
 /** What a reader needs to trust the figures, or to repeat them. */
 import type { GameDayRecord } from '../record.js';
 import { countText, timeText } from '../words.js';
-import { type Html, markup } from './html.js';
+import { type Html, markup } from '../../base/drawing/html.js';
 
 export function howMeasured(record: GameDayRecord): Html {
   const rows = howRows(record).map(([name, text]) => markup`<dt>${name}</dt><dd>${text}</dd>`);

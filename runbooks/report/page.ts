@@ -1,4 +1,8 @@
-/** The report of a game day as one HTML file that needs nothing else: no script, no font, no network. */
+/**
+ * The report of a game day as one HTML file that needs nothing else: no font, no network. Its one script lets a pointer
+ * read the figures; all that it says stands without it.
+ */
+import { hover } from '../../base/drawing/hover.js';
 import { linkedPages, markdownToHtml } from '../markdown.js';
 import { headlineOf, summaryLines, tallyOf } from '../headline.js';
 import { pagerTally, totalOf } from '../pager.js';
@@ -15,7 +19,7 @@ import {
 import { coverageSection } from './coverage.js';
 import { detectionTable } from './detection.js';
 import { figure, type FigureOptions } from './figure.js';
-import { type Html, markup, Html as Raw, px } from './html.js';
+import { type Html, markup, Html as Raw, px } from '../../base/drawing/html.js';
 import { howMeasured } from './measured.js';
 import { scenarioCard, verdictChip } from './scenario.js';
 import { style } from './style.js';
@@ -30,10 +34,12 @@ export interface ReportParts {
 export function gameDayReport(record: GameDayRecord, parts: ReportParts = {}): string {
   const { runbooks = new Map<string, string>(), postmortem } = parts;
   const title = `${record.verdict}: ${record.title}`;
+  const { policy, script } = hover();
   const body = markup`<main>
 ${verdictCard(record)}
-<section class="card"><h2>What had to fire, and what did</h2>${detectionTable(record.scenarios, true)}</section>
-<section class="card"><h2>The whole run</h2>${overview(record)}</section>
+${contents(record, parts)}
+<section class="card" id="detection"><h2>What had to fire, and what did</h2>${detectionTable(record.scenarios, true)}</section>
+<section class="card" id="run"><h2>The whole run</h2>${overview(record)}</section>
 ${record.scenarios.map((s) => scenarioCard(record, s, runbooks))}
 ${
   record.budgets.length > 0 &&
@@ -61,9 +67,28 @@ ${
 </main>`;
   return (
     `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">` +
+    `<meta http-equiv="content-security-policy" content="${policy}">` +
     `<meta name="viewport" content="width=device-width,initial-scale=1">` +
-    `<title>${markup`${title}`.text}</title><style>${style}</style></head><body>${body.text}</body></html>\n`
+    `<title>${markup`${title}`.text}</title><style>${style}</style></head><body>${body.text}${script}</body></html>\n`
   );
+}
+
+/** What the page has, in sight wherever one reads. */
+function contents(record: GameDayRecord, { runbooks, postmortem }: ReportParts): Html {
+  const links: [boolean, string, string][] = [
+    [true, 'detection', 'Alerts'],
+    [true, 'run', 'The whole run'],
+    ...record.scenarios.map((s): [boolean, string, string] => [true, s.id, s.id]),
+    [record.budgets.length > 0, 'budget', 'Budget'],
+    [record.coverage !== undefined, 'coverage', 'Coverage'],
+    [true, 'timeline', 'Timeline'],
+    [(runbooks?.size ?? 0) > 0, 'runbooks', 'Runbooks'],
+    [postmortem !== undefined, 'postmortem', 'Postmortem'],
+    [true, 'how', 'Method'],
+  ];
+  const shown = links.filter(([isThere]) => isThere);
+  return markup`<nav class="contents" aria-label="contents">
+${shown.map(([, id, name]) => markup`<a href="#${id}">${name}</a>`)}</nav>`;
 }
 
 /** Pages that stand in the report are linked there; there are no others beside it. */
@@ -107,10 +132,6 @@ ${figures.map(
 <div><dt>Time scale</dt><dd>${record.timeScale.text}
 <small>an hour of the rules is ${timeText(record.timeScale.hourMs)}</small></dd></div>
 </dl>
-<nav>${record.scenarios.map((s) => markup`<a href="#${s.id}">${s.id}</a>`)}
-${record.budgets.length > 0 && markup`<a href="#budget">Budget</a>`}
-${record.coverage && markup`<a href="#coverage">Coverage</a>`}
-<a href="#timeline">Timeline</a><a href="#how">How it was measured</a></nav>
 </section>`;
 }
 
@@ -137,7 +158,7 @@ function overview(record: GameDayRecord): Html {
     }),
     label: 'Alerts, success rate, latency, retries and burn rates over the whole game day',
   };
-  return markup`<p class="quiet">Orange: a fault is on. Thick bars: pages, from the moment they
+  return markup`<p class="quiet">Orange: a fault is on, paler until it was seen to work. Thick bars: pages, from the moment they
 were received until they were resolved; thin ones are tickets.</p>
 <figure>${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}
 </figure>`;

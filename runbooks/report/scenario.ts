@@ -27,7 +27,7 @@ import {
 } from '../words.js';
 import { detectionTable } from './detection.js';
 import { figure, type FigureOptions } from './figure.js';
-import { Html, markup, px } from './html.js';
+import { Html, markup, px } from '../../base/drawing/html.js';
 import type { Mark } from './lanes.js';
 
 export function scenarioCard(

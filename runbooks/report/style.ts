@@ -1,17 +1,17 @@
 /** The report's one style sheet: light and dark by the reader's choice, black on white on paper. */
+import { lineColours } from '../../base/drawing/lines.js';
+import { figureStyle } from '../../base/drawing/style.js';
 
 const light = `--page:#f6f5f1;--card:#fff;--ink:#1b1f24;--quiet:#5f6873;--hair:#e2e0d8;--grid:#ecebe5;
 --good:#0b6b44;--good-soft:#dcefe5;--bad:#b42318;--bad-soft:#fbe4e1;--unsure:#8a5a00;--unsure-soft:#f8ebcf;
 --fault:#d97706;--fault-soft:rgba(217,119,6,.12);--theory:#6f84a8;--track:#86847b;--alert:#243b6b;
 --link:#1f55a8;
---c0:#1f66c1;--c1:#c04f0a;--c2:#0d7f63;--c3:#8b3fb0;--c4:#7a6210;--c5:#b02a63;
---c6:#4a5a6a;--c7:#0f7d93;--code:#f2f0ea`;
+${lineColours.light};--code:#f2f0ea`;
 const dark = `--page:#14171b;--card:#1c2025;--ink:#e9e7e2;--quiet:#9aa3ad;--hair:#31363d;--grid:#292e34;
 --good:#5cc795;--good-soft:#163327;--bad:#ff8a7a;--bad-soft:#44201c;--unsure:#e9b85a;--unsure-soft:#3d3016;
 --fault:#f0a23a;--fault-soft:rgba(240,162,58,.13);--theory:#8298bf;--track:#858c95;--alert:#a9c2f5;
 --link:#8db8f7;
---c0:#6ea8f5;--c1:#f0894a;--c2:#3fc29c;--c3:#c48ae6;--c4:#d6b84c;--c5:#ee7fae;
---c6:#a8b6c4;--c7:#4cc3d9;--code:#262b31`;
+${lineColours.dark};--code:#262b31`;
 
 export const style = `:root{color-scheme:light dark;${light}}
 @media(prefers-color-scheme:dark){:root{${dark}}}
@@ -64,17 +64,10 @@ circle.received{fill:none;stroke:var(--ink);stroke-width:2.5}
 circle.late{stroke:var(--bad)}rect.during{fill:var(--fault)}rect.after{fill:var(--theory)}.one{stroke:var(--ink);
 stroke-width:1.5}
 .burned{fill:var(--fault)}.left{fill:var(--track)}
-figure{margin:14px 0 6px}figure svg{width:100%;height:auto;display:block;font-family:inherit}
-svg text{fill:var(--ink);font-size:12px}svg .title{
-font-weight:600;font-size:13px;paint-order:stroke;stroke:var(--card);stroke-width:4px}
-svg .unit,svg .tick{fill:var(--quiet);font-weight:400;font-size:12px}
-svg .tick{font-size:11px}.grid{stroke:var(--grid)}.axis{stroke:var(--quiet)}
-.line.dashed{stroke-dasharray:5 3}.line.dotted{stroke-dasharray:1.5 2.5}
-.line{fill:none;stroke-width:1.8;stroke-linejoin:round}.name{font-size:12px;font-weight:600}
-${[0, 1, 2, 3, 4, 5, 6, 7]
-  .map((i) => `.line.c${i}{stroke:var(--c${i})}text.c${i},.c${i} .key{fill:var(--c${i})}`)
-  .join('')}
-.fault rect{fill:var(--fault-soft)}.fault line{stroke:var(--fault);stroke-width:1}
+figure{margin:14px 0 6px}
+${figureStyle}
+.fault rect{fill:var(--fault-soft)}.fault rect.put{opacity:.45}
+.fault line{stroke:var(--fault);stroke-width:1}.fault line.put{stroke-dasharray:3 3}
 .band line{stroke:var(--hair)}.band text{fill:var(--quiet);font-size:11px}
 .lane rect{fill:var(--alert)}.lane text{font-weight:600;font-size:11.5px;paint-order:stroke;stroke:var(--card);
 stroke-width:3px}
@@ -84,7 +77,7 @@ fill:var(--quiet)}
 .reach{stroke:var(--quiet);stroke-dasharray:1 3}.deadline{stroke:var(--ink);stroke-width:2}
 line.received{stroke:var(--alert);stroke-dasharray:2 3;opacity:.75}
 line.received.late,line.received.unexpected{stroke:var(--bad)}
-svg.narrow{display:none}
+svg.figure.narrow{display:none}
 details{margin:8px 0}summary{cursor:pointer;color:var(--link)}details[open]>summary{margin-bottom:8px}
 .card>details>summary{font-weight:600}.runbook{border-top:1px solid var(--hair);margin:0;padding:10px 0}
 pre{background:var(--code);border-radius:6px;padding:10px 12px;overflow-x:auto;font-size:13px;line-height:1.45}
@@ -98,12 +91,14 @@ pre[data-language=promql]{white-space:pre-wrap}pre[data-language=promql] code{ov
 blockquote{margin:8px 0;padding-left:14px;border-left:3px solid var(--hair);color:var(--quiet)}
 .task{list-style:none;margin-left:-20px}dl.how{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;
 margin:8px 0}dl.how dt{color:var(--quiet)}dl.how dd{margin:0;overflow-wrap:anywhere}
-.events td:first-child{white-space:nowrap}.events tr.minor{color:var(--quiet)}nav{display:flex;gap:6px 18px;
-flex-wrap:wrap;font-size:14px;margin:12px 0 0}
+.events td:first-child{white-space:nowrap}.events tr.minor{color:var(--quiet)}
+.contents{position:sticky;top:0;z-index:3;display:flex;gap:4px 18px;overflow-x:auto;white-space:nowrap;font-size:14px;
+padding:9px 24px;margin:16px 0;background:var(--card);border:1px solid var(--hair);border-radius:8px}
+html{scroll-padding-top:60px}.contents a{text-decoration:none}.contents a:hover{text-decoration:underline}
 footer{color:var(--quiet);font-size:13px;margin-top:24px}
 @media(max-width:700px){main{padding:10px 10px 40px}.card{padding:16px 14px;border-radius:6px}
 .two{grid-template-columns:1fr}.verdict .big{font-size:24px}
-svg.wide{display:none}svg.narrow{display:block}dl.how{grid-template-columns:1fr;gap:0}
+svg.figure.wide{display:none}svg.figure.narrow{display:block}dl.how{grid-template-columns:1fr;gap:0}
 dl.how dd{margin-bottom:8px}
 .verdict .figures{grid-template-columns:1fr 1fr}
 .detection,.detection tbody,.arms,.arms tbody{display:block}.detection thead,.arms thead{display:none}
@@ -121,6 +116,6 @@ padding:2px 0}
 .card{border:0;border-top:1px solid var(--hair);border-radius:0;padding:12px 0;break-inside:auto}
 .verdict{padding-left:14px}
 figure,table,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}details:not([open]){display:none}
-nav{display:none}
+.contents{display:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `.replaceAll('\n', '');

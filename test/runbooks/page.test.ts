@@ -44,6 +44,13 @@ testWith('chromium')(
         // One figure for the run and one for each scenario, each drawn once for this width.
         expect(plots).toBe(4);
         expect(asked).toEqual([`file://${file}`]);
+        // Where the script runs, a pointer reads the values; every name of the legend has its value.
+        const figure = page.locator('figure svg:visible').first();
+        await figure.hover();
+        const said = page.locator('.said-of-figure:visible');
+        expect(await said.textContent()).toMatch(/UTC, \+?-?[\d.]+ s.*(\d(%|x| ms)|no data)/);
+        await figure.press('Escape');
+        expect(await said.count()).toBe(0);
         expect(errors).toEqual([]);
         await page.close();
       }
@@ -79,7 +86,6 @@ test('every text can be read in both colour schemes (WCAG AA)', () => {
     for (const text of ['ink', 'quiet', 'good', 'bad', 'unsure', 'link', 'alert']) {
       expect([text, on(text, 'card') >= 4.5]).toEqual([text, true]);
     }
-    for (let i = 0; i < 8; i++) expect([i, on(`c${i}`, 'card') >= 4.5]).toEqual([i, true]);
     for (const kind of ['good', 'bad', 'unsure']) {
       expect([kind, on(kind, `${kind}-soft`) >= 4.5]).toEqual([kind, true]);
     }

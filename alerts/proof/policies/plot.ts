@@ -1,5 +1,5 @@
 /** Policies as points: how soon they page, and how often for nothing. */
-import { escapeHtml } from '../backtest/svg.js';
+import { escapeHtml } from '../../../base/drawing/escape.js';
 import { roughly } from '../../../slo/rules/explain.js';
 import type { Comparison } from './table.js';
 

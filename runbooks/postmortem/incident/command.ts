@@ -4,7 +4,7 @@ import { type AccessFiles, type AccessFlags, readAccess } from '../../../base/ac
 import { realClock } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { UserError } from '../../../base/errors.js';
-import { type Html, markup } from '../../report/html.js';
+import { type Html, markup } from '../../../base/drawing/html.js';
 import { markdownPage } from '../../report/document.js';
 import { instantText } from '../../words.js';
 import { type Postmortem, postmortemText, prompts, toFill } from '../draft.js';

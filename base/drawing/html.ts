@@ -2,7 +2,7 @@
  * HTML by tagged templates: whatever is put between is escaped, unless it is HTML already. The tag is not called
  * `html`, since formatters would then move the white space within, which a reader sees.
  */
-import { escapeHtml } from '../markdown.js';
+import { escapeHtml } from './escape.js';
 
 export class Html {
   readonly text: string;
