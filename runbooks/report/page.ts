@@ -38,7 +38,8 @@ export function gameDayReport(record: GameDayRecord, parts: ReportParts = {}): s
   const body = markup`<main>
 ${verdictCard(record)}
 ${contents(record, parts)}
-<section class="card" id="detection"><h2>What had to fire, and what did</h2>${detectionTable(record.scenarios, true)}</section>
+<section class="card" id="detection"><h2>What had to fire, and what did</h2>
+${detectionTable(record.scenarios, true)}</section>
 <section class="card" id="run"><h2>The whole run</h2>${overview(record)}</section>
 ${record.scenarios.map((s) => scenarioCard(record, s, runbooks))}
 ${
@@ -158,7 +159,8 @@ function overview(record: GameDayRecord): Html {
     }),
     label: 'Alerts, success rate, latency, retries and burn rates over the whole game day',
   };
-  return markup`<p class="quiet">Orange: a fault is on, paler until it was seen to work. Thick bars: pages, from the moment they
+  return markup`<p class="quiet">Orange: a fault is on, paler until it was
+seen to work. Thick bars: pages, from the moment they
 were received until they were resolved; thin ones are tickets.</p>
 <figure>${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}
 </figure>`;
