@@ -1,8 +1,8 @@
 /**
  * How lines are told apart: six colours, six dashes, and both go round so that thirty-six lines differ. The colours of
- * a scheme differ by at least 30 (CIELAB, ΔE 1976) to readers with normal sight and to those without red, green or blue
- * cones (Machado, Oliveira and Fernandes 2009, severity 1), and by 3:1 from the card they stand on (WCAG 2.2, 1.4.11):
- * test/base/drawing.test.ts computes both.
+ * a scheme differ by at least 30 (CIELAB, ΔE 1976) to readers with normal sight and to those without red, green or
+ * blue cones (Machado, Oliveira and Fernandes 2009, severity 1), and by 3:1 from the card they stand on (WCAG 2.2,
+ * 1.4.11): test/base/drawing.test.ts computes both.
  */
 export const lightLines = ['#298ddd', '#e25370', '#524600', '#4521ce', '#ae8119', '#880075'];
 export const darkLines = ['#5bcfff', '#ffab99', '#297f03', '#a758ff', '#b1cf23', '#c83085'];
