@@ -6,7 +6,7 @@ import type { ProxyConfig } from '../model.js';
 import { emptyState } from './config.js';
 import type { Proxy } from './proxy.js';
 
-const pollMs = 500;
+const pollMs = 1000;
 
 export function watchState(
   file: string,

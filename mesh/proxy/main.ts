@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { dieWithParent, outliveReaders } from '../../base/parent.js';
-import { realClock } from '../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { oldRuntimeWarning } from '../../base/old-runtime.js';
 import { packageVersion, program } from '../../base/paths.js';
 import { systemRandom } from '../../base/random.js';
 import type { ProxyConfig } from '../model.js';
+import { alignedClock } from './aligned-clock.js';
 import { checkedConfig } from './config.js';
 import { absolutePaths } from './config-paths.js';
 import { watchState } from './config-watch.js';
@@ -55,7 +55,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const config = readConfig(file);
   const proxy = new Proxy({
     config,
-    clock: realClock,
+    clock: alignedClock,
     random: systemRandom,
     version: packageVersion(),
     log,
@@ -72,8 +72,8 @@ async function main(argv: readonly string[]): Promise<void> {
   dieWithParent(() => void proxy.stop().finally(() => process.exit(0)));
   process.on('uncaughtException', (error) => log(`uncaught: ${error.stack ?? error.message}`));
   await proxy.start();
-  if (!config.controller) watchState(file, proxy, readConfig, realClock, log);
-  startHeapTrim(realClock);
+  if (!config.controller) watchState(file, proxy, readConfig, alignedClock, log);
+  startHeapTrim(alignedClock);
   const ready = { ready: true, ...proxy.ports, pid: process.pid };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
   const warning = oldRuntimeWarning(process.versions.node);

@@ -1,13 +1,13 @@
 /**
  * Certificate, key and anchors in files that are looked at every so often: renewals need no signal and no restart.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
 import type { ProxyConfig } from '../../model.js';
 import type { IdentityStore } from './identity-store.js';
 
-const pollMs = 500;
+const pollMs = 1000;
 
 type Files = { certificateFile: string; keyFile: string; trustAnchorsFile: string };
 
@@ -16,6 +16,7 @@ export class IdentityFiles {
   readonly #store: IdentityStore;
   readonly #log: (line: string) => void;
   #timer: Timer | undefined;
+  /** Size and times of the files that are in use. */
   #seen = '';
 
   constructor(files: Files, store: IdentityStore, log: (line: string) => void) {
@@ -27,7 +28,7 @@ export class IdentityFiles {
   /** Throws a UserError where there is nothing to begin with. */
   start(clock: Clock): void {
     try {
-      this.#load(this.#read());
+      this.#load();
     } catch (error) {
       throw new UserError(`identity: ${messageOf(error)}`);
     }
@@ -40,22 +41,32 @@ export class IdentityFiles {
 
   #look(): void {
     try {
-      const parts = this.#read();
       // Files of one change are written one after the other: what does not fit yet is looked at again.
-      if (parts.join('\n') !== this.#seen) this.#load(parts);
+      if (this.#stamp() !== this.#seen) this.#load();
     } catch (error) {
       this.#log(`identity: ${messageOf(error)}; the one in use stays`);
     }
   }
 
-  #read(): string[] {
+  #stamp(): string {
     const { certificateFile, keyFile, trustAnchorsFile } = this.#files;
-    return [certificateFile, keyFile, trustAnchorsFile].map((file) => readFileSync(file, 'utf8'));
+    return [certificateFile, keyFile, trustAnchorsFile]
+      .map((file) => {
+        const { ino, size, mtimeMs, ctimeMs } = statSync(file);
+        return `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+      })
+      .join('\n');
   }
 
-  #load(parts: string[]): void {
-    const [certificateChainPem = '', keyPem = '', trustAnchorsPem = ''] = parts;
-    this.#seen = parts.join('\n');
+  #load(): void {
+    const { certificateFile, keyFile, trustAnchorsFile } = this.#files;
+    // Before they are read: what changes meanwhile is seen the next time.
+    this.#seen = this.#stamp();
+    const [certificateChainPem = '', keyPem = '', trustAnchorsPem = ''] = [
+      certificateFile,
+      keyFile,
+      trustAnchorsFile,
+    ].map((file) => readFileSync(file, 'utf8'));
     this.#store.set({ certificateChainPem, keyPem, trustAnchorsPem });
   }
 }

@@ -161,9 +161,15 @@ test('memory: the nearer to the limit, the more is shed', () => {
     clock.advance(250);
     return guard.shedRatio;
   };
+  // A look a second, while there is nothing to fear; four from half of the limit on.
+  used = 99;
+  clock.advance(999);
+  expect(guard.shedRatio).toBe(0);
+  clock.advance(1);
+  expect(guard.shedRatio).toBe(1);
   expect(at(80)).toBe(0);
   expect(at(91)).toBeCloseTo(0.5);
   expect(at(99)).toBe(1);
   expect(at(50)).toBe(0);
-  expect(pressed).toBe(1);
+  expect(pressed).toBe(2);
 });

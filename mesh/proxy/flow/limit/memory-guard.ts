@@ -1,7 +1,10 @@
 /** Sheds before the process dies of its memory: the nearer to the limit, the more requests are refused. */
 import type { Clock, Timer } from '../../../../base/clock.js';
 
-const checkMs = 250;
+/** While there is nothing to fear, and beyond half of the limit. */
+const calmMs = 1000;
+const watchfulMs = 250;
+const watchfulFrom = 0.5;
 /** Garbage is collected before anything is shed, but not more often than this: it takes some 10 ms. */
 const collectMs = 1000;
 /** Nothing is shed below this share of the limit, everything from `all` on. */
@@ -18,7 +21,8 @@ export class MemoryGuard {
   readonly #usedBytes: () => number;
   readonly #collect: (() => void) | undefined;
   #collectedMs = -Infinity;
-  readonly #timer: Timer | undefined;
+  #timer: Timer | undefined;
+  #isWatchful = false;
   /** Called once as shedding begins: the fronts close idle connections and drop spare buffers. */
   onPressure: () => void = () => undefined;
 
@@ -33,7 +37,13 @@ export class MemoryGuard {
     this.#limitBytes = parts.limitBytes ?? 0;
     this.#usedBytes = parts.usedBytes;
     this.#collect = parts.collect;
-    if (this.#limitBytes > 0) this.#timer = parts.clock.every(checkMs, () => this.check());
+    this.#watch(calmMs);
+  }
+
+  #watch(periodMs: number): void {
+    if (this.#limitBytes <= 0) return;
+    this.#timer?.cancel();
+    this.#timer = this.#clock.every(periodMs, () => this.check());
   }
 
   check(): void {
@@ -43,6 +53,10 @@ export class MemoryGuard {
       this.#collect();
       this.#collectedMs = nowMs;
       this.used = this.#usedBytes() / this.#limitBytes;
+    }
+    if (this.used > watchfulFrom !== this.#isWatchful) {
+      this.#isWatchful = !this.#isWatchful;
+      this.#watch(this.#isWatchful ? watchfulMs : calmMs);
     }
     const before = this.shedRatio;
     this.shedRatio = Math.min(1, Math.max(0, (this.used - from) / (all - from)));

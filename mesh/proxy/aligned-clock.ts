@@ -1,0 +1,56 @@
+/**
+ * The real clock, whose periodic timers strike together: an idle proxy wakes once for all of them, and waking is nearly
+ * all that they cost.
+ */
+import { type Clock, realClock, type Timer } from '../../base/clock.js';
+
+interface Periodic {
+  readonly periodMs: number;
+  readonly run: () => void;
+  dueMs: number;
+}
+
+/** What is due so soon is run now. */
+const earlyMs = 2;
+const periodics = new Set<Periodic>();
+let timer: Timer | undefined;
+let strikesMs = Infinity;
+
+/** The first multiple of the period that is still to come. */
+const nextMs = (periodMs: number, nowMs: number): number =>
+  (Math.floor((nowMs + earlyMs) / periodMs) + 1) * periodMs;
+
+function arm(): void {
+  let dueMs = Infinity;
+  for (const periodic of periodics) dueMs = Math.min(dueMs, periodic.dueMs);
+  if (dueMs === strikesMs) return;
+  timer?.cancel();
+  strikesMs = dueMs;
+  if (dueMs < Infinity) timer = realClock.after(dueMs - realClock.monotonicMs(), strike);
+}
+
+function strike(): void {
+  strikesMs = Infinity;
+  const nowMs = realClock.monotonicMs();
+  const due = [...periodics].filter((periodic) => periodic.dueMs <= nowMs + earlyMs);
+  for (const periodic of due) periodic.dueMs = nextMs(periodic.periodMs, nowMs);
+  arm();
+  for (const periodic of due) if (periodics.has(periodic)) periodic.run();
+}
+
+export const alignedClock: Clock = {
+  ...realClock,
+  /** At multiples of the period on the monotonic clock: the first one comes sooner than a whole period. */
+  every(periodMs, run) {
+    const dueMs = nextMs(periodMs, realClock.monotonicMs());
+    const periodic = { periodMs, run, dueMs };
+    periodics.add(periodic);
+    arm();
+    return {
+      cancel: () => {
+        periodics.delete(periodic);
+        arm();
+      },
+    };
+  },
+};
