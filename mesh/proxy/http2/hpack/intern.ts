@@ -10,25 +10,38 @@ export const maxInterned = 4096;
 /** Longer ones (cookies, tokens) are not worth the memory. */
 const maxTextLength = 512;
 
-const byText = new Map<string, Field>();
+/** By name, then by value: looking up either makes no new text. */
+const byText = new Map<string, Map<string, Field>>();
 const byId: Field[] = [];
 let next = 0;
+
+function keep(field: Field): void {
+  const { name, value } = field;
+  const values = byText.get(name);
+  if (values) values.set(value, field);
+  else byText.set(name, new Map([[value, field]]));
+}
+
+function forget({ name, value }: Field): void {
+  const values = byText.get(name);
+  values?.delete(value);
+  if (values?.size === 0) byText.delete(name);
+}
 
 /** The shared field with this text that may be indexed. */
 export function intern(field: Field): Field {
   if (field.id >= 0 || field.staticIndex > 0) return field;
   if (field.name.length + field.value.length > maxTextLength) return field;
-  const key = `${field.name}\n${field.value}`;
-  const known = byText.get(key);
+  const known = byText.get(field.name)?.get(field.value);
   if (known) return known;
   const oldest = byId[next];
   if (oldest) {
     oldest.id = -1;
-    byText.delete(`${oldest.name}\n${oldest.value}`);
+    forget(oldest);
   }
   field.id = next;
   byId[next] = field;
-  byText.set(key, field);
+  keep(field);
   next = (next + 1) % maxInterned;
   return field;
 }
@@ -53,10 +66,9 @@ export function makeField(name: string, value: string, isConstant: boolean): Fie
   if (fixed) return fixed;
   let constant = isConstant;
   if (constant || mayRecur(name, value)) {
-    const key = `${name}\n${value}`;
-    const known = byText.get(key);
+    const known = byText.get(name)?.get(value);
     if (known) return known;
-    constant ||= comesAgain(key);
+    constant ||= comesAgain(`${name}\n${value}`);
   }
   const named = roleOfName(name);
   const field = new Field(

@@ -48,9 +48,11 @@ export const staticTable: readonly Field[] = [
 /** The lowest index with this name; 0: none. */
 export const staticNameIndex = (name: string): number => firstOfName.get(name) ?? 0;
 
-const exact = new Map<string, Field>(
-  staticTable.slice(1).map((field) => [`${field.name}\n${field.value}`, field]),
-);
+const exact = new Map<string, Map<string, Field>>();
+for (const field of staticTable.slice(1)) {
+  const values = exact.get(field.name) ?? new Map<string, Field>();
+  exact.set(field.name, values.set(field.value, field));
+}
 
 export const staticField = (name: string, value: string): Field | undefined =>
-  exact.get(`${name}\n${value}`);
+  exact.get(name)?.get(value);
