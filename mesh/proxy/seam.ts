@@ -86,10 +86,12 @@ export interface TryHandler {
   head(status: number, headers: readonly string[], ended: boolean): void;
   /**
    * Call Try.consumed with as many bytes once they are passed on: until then they count against
-   * the window.
+   * the window. `ended`: this is all.
    */
-  data(buffer: Buffer, start: number, end: number): void;
-  /** After the last data; not called where `head` said ended. */
+  data(buffer: Buffer, start: number, end: number, ended: boolean): void;
+  /** What was read together with the head has been looked at: nothing more follows at once. */
+  paused?(): void;
+  /** After the last data; not called where `head` or `data` said ended. */
   ended(trailers: readonly string[] | undefined): void;
   /** Before the head or after it. */
   failed(failure: TryFailure): void;

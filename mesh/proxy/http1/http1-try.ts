@@ -150,7 +150,9 @@ class Http1Try implements Try, UpstreamUser {
     if (this.#over) return;
     if (to > from) {
       this.#unconsumed += to - from;
-      this.#handler.data(buffer, from, to);
+      const isAll = ended && !this.#upstream?.trailers;
+      if (isAll) this.#over = true;
+      this.#handler.data(buffer, from, to, isAll);
       if (this.#over) return;
     }
     if (ended) {

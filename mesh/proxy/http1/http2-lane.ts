@@ -17,6 +17,10 @@ import type { UpstreamUser } from './upstream.js';
 /** It passed HTTP/2's limit already, and is longer in words. */
 const maxHeadBytes = 4 * 1024 * 1024;
 const nothing = Buffer.alloc(0);
+/** Head and first bytes are put together here, so that the client gets both by one write. */
+const answer = Buffer.allocUnsafeSlow(32 * 1024);
+/** Of the answer that is being passed on, which nobody keeps. */
+const answerHead = new Head('response', maxHeadBytes);
 
 export class Http2Lane implements Lane, TryHandler {
   readonly #user: UpstreamUser;
@@ -27,8 +31,12 @@ export class Http2Lane implements Lane, TryHandler {
   #paused = false;
   /** Not yet told to HTTP/2 as consumed, while the client does not read. */
   #unconsumed = 0;
+  /** It came just now, and its body may follow at once. */
+  #headText: string | undefined;
   /** The answer has no length: it goes on in chunks. */
   #makesChunks = false;
+  /** A client of HTTP/1.0 knows no chunks: its connection's end is the answer's. */
+  #isUntilClose = false;
   readonly #isOld: boolean;
   /** The other end makes HTTP/1.1 of it again. */
   readonly #isCarried: boolean;
@@ -107,13 +115,17 @@ export class Http2Lane implements Lane, TryHandler {
   }
 
   informational(status: number, headers: readonly string[]): void {
-    const head = headOf(status, headers, '');
-    if (head) this.#user.upstreamInformational(head);
+    const bytes = Buffer.from(headText(status, headers, ''), 'latin1');
+    answerHead.reset();
+    const isRead = answerHead.parse(bytes, 0, bytes.length) === bytes.length;
+    if (isRead) this.#user.upstreamInformational(answerHead);
   }
 
   head(status: number, headers: readonly string[], ended: boolean): void {
     const hasBody = !ended && !this.#isHead && status !== 204 && status !== 304;
-    this.#makesChunks = hasBody && !this.#isOld && !headers.includes('content-length');
+    const isOpen = hasBody && valueOf(headers, 'content-length') === undefined;
+    this.#makesChunks = isOpen && !this.#isOld;
+    this.#isUntilClose = isOpen && this.#isOld;
     let extra = this.#makesChunks ? 'transfer-encoding: chunked\r\n' : '';
     let reason: string | undefined;
     let passed = headers;
@@ -123,35 +135,59 @@ export class Http2Lane implements Lane, TryHandler {
       const upgrade = valueOf(headers, upgradeHeader);
       if (upgrade !== undefined) extra += `connection: upgrade\r\nupgrade: ${upgrade}\r\n`;
     }
-    const head = headOf(status, passed, extra, reason);
-    if (!head) {
-      this.abort();
-      return this.#user.upstreamFailed('bad-response');
-    }
-    if (ended) this.#over = true;
-    this.#user.upstreamHead(head, nothing, 0, 0, ended);
+    this.#headText = headText(status, passed, extra, reason);
+    if (ended) this.#pass(nothing, 0, 0, true);
   }
 
-  data(buffer: Buffer, start: number, end: number): void {
+  /** No more comes at once: the client need not wait for its head. */
+  paused(): void {
+    if (this.#headText !== undefined) this.#pass(nothing, 0, 0, false);
+  }
+
+  data(buffer: Buffer, start: number, end: number, ended: boolean): void {
     const bytes = end - start;
     if (this.#paused) this.#unconsumed += bytes;
     else this.#try.consumed(bytes);
     if (bytes === 0 || this.#over) return;
-    if (!this.#makesChunks) return this.#user.upstreamBody(buffer, start, end, false);
-    const framed = Buffer.from(
-      `${bytes.toString(16)}\r\n${latin1(buffer, start, end)}\r\n`,
-      'latin1',
-    );
-    this.#user.upstreamBody(framed, 0, framed.length, false);
+    if (!this.#makesChunks) return this.#pass(buffer, start, end, ended);
+    const last = ended ? '0\r\n\r\n' : '';
+    const text = `${bytes.toString(16)}\r\n${latin1(buffer, start, end)}\r\n${last}`;
+    const framed = Buffer.from(text, 'latin1');
+    this.#pass(framed, 0, framed.length, ended);
   }
 
   ended(trailers: readonly string[] | undefined): void {
     if (this.#over) return;
-    this.#over = true;
-    if (!this.#makesChunks) return this.#user.upstreamBody(nothing, 0, 0, true);
+    if (!this.#makesChunks) return this.#pass(nothing, 0, 0, true);
     if (trailers && trailers.length > 0) this.trailers = [...trailers];
     const last = Buffer.from(this.trailers ? '0\r\n' : '0\r\n\r\n', 'latin1');
-    this.#user.upstreamBody(last, 0, last.length, true);
+    this.#pass(last, 0, last.length, true);
+  }
+
+  /** To the client, together with the head where that has not gone yet. */
+  #pass(buffer: Buffer, start: number, end: number, ended: boolean): void {
+    const text = this.#headText;
+    if (text === undefined) {
+      if (ended) this.#over = true;
+      return this.#user.upstreamBody(buffer, start, end, ended);
+    }
+    this.#headText = undefined;
+    const headEnd = text.length;
+    const isOne = headEnd + end - start <= answer.length && !(ended && this.#isUntilClose);
+    const bytes = isOne ? answer : Buffer.allocUnsafe(headEnd);
+    bytes.write(text, 0, 'latin1');
+    answerHead.reset();
+    if (answerHead.parse(bytes, 0, headEnd) !== headEnd) {
+      this.abort();
+      return this.#user.upstreamFailed('bad-response');
+    }
+    if (isOne) {
+      if (ended) this.#over = true;
+      const to = headEnd + buffer.copy(answer, headEnd, start, end);
+      return this.#user.upstreamHead(answerHead, answer, headEnd, to, ended);
+    }
+    this.#user.upstreamHead(answerHead, bytes, headEnd, headEnd, false);
+    if (!this.#over) this.#pass(buffer, start, end, ended);
   }
 
   failed(failure: TryFailure): void {
@@ -202,16 +238,14 @@ function valueOf(headers: readonly string[], name: string): string | undefined {
   return undefined;
 }
 
-/** Written as HTTP/1.1 and read by the same strict reader as everything else; undefined where it does not pass. */
-function headOf(
+/** As HTTP/1.1, for the same strict reader as everything else. */
+function headText(
   status: number,
   headers: readonly string[],
   extra: string,
   reason = STATUS_CODES[status] ?? '',
-): Head | undefined {
+): string {
   let text = `HTTP/1.1 ${status} ${reason}\r\n`;
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  const bytes = Buffer.from(`${text}${extra}\r\n`, 'latin1');
-  const head = new Head('response', maxHeadBytes);
-  return head.parse(bytes, 0, bytes.length) === bytes.length ? head : undefined;
+  return `${text}${extra}\r\n`;
 }

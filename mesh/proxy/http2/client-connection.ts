@@ -114,7 +114,8 @@ export class ClientConnection extends Connection {
       stream.receiver.onHead(stream, status, fields, false);
       return;
     }
-    if (!stream.bodiless && status !== 204 && status !== 304) {
+    if (stream.bodiless || status === 204 || status === 304) stream.expectedBytes = 0;
+    else {
       const length = contentLengthOf(fields);
       if (length === -2 || (ended && length > 0)) {
         return this.breakStream(stream, errorCode.protocol);

@@ -138,8 +138,9 @@ class Answer implements TryHandler {
     this.#user.onHead(this.#up, status, answerFields(status, headers), ended);
   }
 
-  data(buffer: Buffer, start: number, end: number): void {
-    this.#user.onData(this.#up, buffer, start, end, false);
+  data(buffer: Buffer, start: number, end: number, ended: boolean): void {
+    if (ended) this.#up.answered();
+    this.#user.onData(this.#up, buffer, start, end, ended);
   }
 
   ended(trailers: readonly string[] | undefined): void {

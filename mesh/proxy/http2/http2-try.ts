@@ -121,7 +121,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
 
   // The stream's news.
 
-  onHead(_stream: Stream, status: number, fields: Field[], ended: boolean): void {
+  onHead(stream: Stream, status: number, fields: Field[], ended: boolean): void {
     const headers: string[] = [];
     for (let i = 1; i < fields.length; i++) {
       const field = fields[i] as Field;
@@ -129,14 +129,18 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
     }
     if (status < 200) return this.#handler.informational(status, headers);
     if (ended) this.#finish();
+    else stream.afterRead(this);
     this.#handler.head(status, headers, ended);
   }
 
+  onRead(): void {
+    if (!this.#over) this.#handler.paused?.();
+  }
+
   onData(_stream: Stream, buffer: Buffer, start: number, end: number, ended: boolean): void {
-    if (end > start) this.#handler.data(buffer, start, end);
-    if (!ended || this.#over) return;
-    this.#finish();
-    this.#handler.ended(undefined);
+    if (ended) this.#finish();
+    if (end > start) this.#handler.data(buffer, start, end, ended);
+    else if (ended) this.#handler.ended(undefined);
   }
 
   onTrailers(_stream: Stream, fields: Field[]): void {

@@ -67,8 +67,9 @@ export class Mirror implements TryHandler {
     if (ended) this.#end(true);
   }
 
-  data(_buffer: Buffer, start: number, end: number): void {
+  data(_buffer: Buffer, start: number, end: number, ended: boolean): void {
     this.#try?.consumed(end - start);
+    if (ended) this.#end(true);
   }
 
   ended(): void {

@@ -9,7 +9,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -21,12 +21,14 @@ import {
   httpServer,
   pki,
   route,
+  say,
   server,
   startProxy,
   state,
   type TestProxy,
   until,
 } from './rig.js';
+import { block, type Frame, frame, settings, takeFrames } from './http2-raw.js';
 
 const open: (() => unknown)[] = [];
 afterEach(async () => {
@@ -183,6 +185,72 @@ test('an HTTP/1.1 client and an HTTP/2 endpoint', async () => {
   expect(answer.trailers['x-sum']).toBe('300000');
   const seen = JSON.parse(String(answer.headers['x-seen'])) as Record<string, string>;
   expect([seen[':path'], seen[':authority'], seen[':method']]).toEqual(['/a?b', 'cart', 'POST']);
+});
+
+/** An app that answers each request by these frames, and by them alone. */
+async function rawApp(answer: (stream: number) => Buffer): Promise<string> {
+  const tcp = createTcpServer((socket) => {
+    let rest: Buffer = Buffer.alloc(0);
+    let isGreeted = false;
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes: Buffer) => {
+      rest = Buffer.concat([rest, bytes]);
+      // The preface has the length of a frame's header and its 15 octets.
+      if (!isGreeted) rest = rest.subarray(24);
+      if (!isGreeted) socket.write(settings);
+      isGreeted = true;
+      const frames: Frame[] = [];
+      rest = takeFrames(rest, frames);
+      for (const { type, stream } of frames) if (type === 1) socket.write(answer(stream));
+    });
+  });
+  await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
+  open.push(() => tcp.close());
+  return `127.0.0.1:${(tcp.address() as AddressInfo).port}`;
+}
+
+const ofHttp2App = (address: string): MeshState =>
+  state({
+    destinations: [destination('cart', [], { backend: { endpoints: [{ address, http2: true }] } })],
+  });
+
+test('the body of an answer that may have none never reaches a client of HTTP/1.1', async () => {
+  const smuggled = 'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil';
+  const address = await rawApp((stream) =>
+    Buffer.concat([
+      frame(1, 4, stream, block([[':status', '204']])),
+      frame(0, 1, stream, Buffer.from(smuggled)),
+    ]),
+  );
+  const proxy = await proxyOf({ state: ofHttp2App(address) });
+  const request = 'GET / HTTP/1.1\r\nhost: cart\r\nconnection: close\r\n\r\n';
+  const text = await say(proxy.outbound, request);
+  expect(text).toMatch(/^HTTP\/1\.1 502 /);
+  expect(text).not.toContain('evil');
+});
+
+test.each([
+  ['1.1', 'x-a: content-length', /transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n$/],
+  ['1.0', 'connection: keep-alive', /connection: close\r\n\r\nok$/],
+])('an answer without a length, to HTTP/%s', async (version, header, expected) => {
+  const address = await rawApp((stream) =>
+    Buffer.concat([
+      frame(
+        1,
+        4,
+        stream,
+        block([
+          [':status', '200'],
+          ['vary', 'content-length'],
+        ]),
+      ),
+      frame(0, 1, stream, Buffer.from('ok')),
+    ]),
+  );
+  const proxy = await proxyOf({ state: ofHttp2App(address) });
+  const request = `GET / HTTP/${version}\r\nhost: cart\r\n${header}\r\n\r\n`;
+  const text = await say(proxy.outbound, request, { until: expected });
+  expect(text.replace('<end>', '')).toMatch(expected);
 });
 
 /** Out and in with mutual TLS, to an app that speaks HTTP/2. */
