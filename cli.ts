@@ -3,17 +3,19 @@
 import type { Command } from 'commander';
 import { exitCode, messageOf, UserError } from './base/errors.js';
 import { oldRuntimeWarning } from './base/old-runtime.js';
+import { inNewWords } from './base/old-spellings.js';
 import { commandLine } from './command-line.js';
 
 async function main(argv: string[]): Promise<number> {
-  const program = await commandLine(argv.slice(2));
+  const words = inNewWords(argv.slice(2), (line) => process.stderr.write(`${line}\n`));
+  const program = await commandLine(words);
   program.hook('preAction', (_, command) => {
     if (!stays.has(nameOf(command))) return;
     const warning = oldRuntimeWarning(process.versions.node);
     if (warning !== undefined) process.stderr.write(`${warning}\n`);
   });
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(words, { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : exitCode.ok;
   } catch (error) {
     return report(error);

@@ -10,8 +10,8 @@ export interface Part {
   add(program: Command): Promise<void>;
 }
 
-/** In the order in which people read them. A test holds each list of names to what its part adds. */
-export const parts: readonly Part[] = [
+/** Each of them is there twice: `firedrill stat` and `firedrill mesh stat`. */
+const meshVerbs: readonly Part[] = [
   {
     commands: ['proxy'],
     add: async (program) => (await import('./mesh/proxy/commands.js')).registerProxy(program),
@@ -50,10 +50,19 @@ export const parts: readonly Part[] = [
         (await import('./alerts/library/monitoring.js')).monitoringParts(),
       ),
   },
+];
+
+/** In the order in which people read them. A test holds each list of names to what its part adds. */
+export const parts: readonly Part[] = [
+  ...meshVerbs,
   {
     commands: ['mesh'],
-    add: async (program) =>
-      (await import('./mesh/simulation/commands.js')).registerSimulation(program),
+    add: async (program) => {
+      (await import('./mesh/simulation/commands.js')).registerSimulation(program);
+      const mesh = program.commands.find((c) => c.name() === 'mesh');
+      // The short names stay beside these, for hands that know Linkerd.
+      if (mesh !== undefined) for (const verbs of meshVerbs) await verbs.add(mesh);
+    },
   },
   {
     commands: ['slo', 'dashboards'],
@@ -77,7 +86,7 @@ export const parts: readonly Part[] = [
     add: async (program) => (await import('./alerts/drift/command.js')).registerDrift(program),
   },
   {
-    commands: ['init', 'gameday', 'relay', 'load', 'chaos'],
+    commands: ['init', 'doctor', 'gameday', 'relay', 'load'],
     add: async (program) => (await import('./chaos/commands.js')).registerChaos(program),
   },
   {
@@ -115,8 +124,8 @@ const pages = async (): Promise<Candidate[]> => {
 const knownValues: KnownValues = {
   'gameday run --scenarios': scenarios,
   'gameday plan --scenarios': scenarios,
-  'chaos check': scenarios,
-  'chaos export': scenarios,
+  'gameday check': scenarios,
+  'gameday export': scenarios,
   'runbook show': pages,
   'runbook render': pages,
 };
@@ -141,6 +150,7 @@ export async function commandLine(words: readonly string[]): Promise<Command> {
   for (const part of asked === undefined ? parts : [asked]) await part.add(program);
   withOldSpellings(program);
   inGroups(program);
+  for (const c of program.commands) if (c.name() === 'mesh') inGroups(c);
   withHints(program, 'firedrill');
   return program;
 }

@@ -15,7 +15,7 @@ import { registerTest } from './proof/unit/command.js';
 export function registerAlerts(program: Command): void {
   const alerts = program
     .command('alerts')
-    .description('the alert library, routing, lint, and the proof that an alert fires');
+    .description('Generate, lint, test and route alerts, and prove that they fire');
   registerLibrary(alerts);
   registerLint(alerts);
   registerCoverage(alerts);

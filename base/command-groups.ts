@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 
 const groups: readonly (readonly [string, readonly string[]])[] = [
-  ['Start here:', ['init', 'gameday', 'slo', 'console', 'tools', 'completion']],
+  ['Start here:', ['init', 'gameday', 'slo', 'console', 'doctor', 'tools', 'completion']],
   ['SLOs and dashboards:', ['dashboards', 'promql']],
   ['Alerts:', ['alerts', 'watch', 'drift']],
-  ['Game days:', ['chaos', 'load', 'relay']],
+  ['Game days:', ['load', 'relay']],
   ['Incidents:', ['runbook', 'postmortem', 'routine']],
   [
     'The mesh, to operate:',
@@ -34,6 +34,7 @@ const groups: readonly (readonly [string, readonly string[]])[] = [
       'compliance',
       'diagnostics',
       'readiness',
+      'simulate',
       'mesh',
       'version',
     ],

@@ -105,7 +105,7 @@ async function valuesOf(
 export function registerCompletion(program: Command, known: KnownValues): void {
   program
     .command('completion')
-    .description('print the completion script of a shell')
+    .description('Print the completion script for a shell')
     .argument('<shell>', Object.keys(scripts).join(', '))
     .addHelpText(
       'after',

@@ -1,22 +1,84 @@
-/** Options as version 0.1 spelled them: they work, and the answer names the new spelling. */
+/** Commands and options as version 0.1 spelled them: they work, and the answer names the new spelling. */
+import type { EventEmitter } from 'node:events';
 import { type Command, Option } from 'commander';
 
-/** Words of version 0.1 for what people read; the word is `text` now. */
+/** Words of version 0.1 for the format that people read; the word is `text` now. */
 const textWords: ReadonlySet<string> = new Set(['table', 'lines']);
 
-/** Adds `--output`, hidden, to each command that has `--format` with choices; `-o` too where it means no file. */
-export function withOldSpellings(program: Command): void {
+/** By command: the flags of version 0.1, and the option's long name now. */
+const renamed: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  'gameday run': [['--slo <file>', 'input']],
+  'gameday plan': [['--slo <file>', 'input']],
+  'gameday check': [['--slo <file>', 'input']],
+  'load run': [['--slo <file>', 'input']],
+  'promql query': [
+    ['-f, --file <file...>', 'input'],
+    ['--time <time>', 'at'],
+    ['--start <time>', 'from'],
+    ['--end <time>', 'to'],
+  ],
+  'promql check': [['-f, --file <file>', 'input']],
+  'promql fmt': [['-f, --file <file>', 'input']],
+  'promql explain': [['-f, --file <file>', 'input']],
+  'alerts lint': [['--rules', 'list-rules']],
+  'alerts backtest': [['--check', 'fail']],
+  'alerts diff': [['--check', 'fail']],
+  'alerts routes generate': [['--check', 'validate']],
+  'alerts silence create': [['--start <time>', 'from']],
+  'alerts silence plan': [['--horizon <duration>', 'window']],
+  'slo cost': [['--range <duration>', 'window']],
+  'dashboards preview': [
+    ['--record <file>', 'save'],
+    ['--since <duration>', 'window'],
+  ],
+  why: [['--record <duration>', 'for']],
+  profile: [['--learn <duration>', 'for']],
+  diagnostics: [['--files <file>', 'input']],
+  readiness: [['--files <file>', 'input']],
+};
+
+/**
+ * The words after the program's name as they are spelled now: `chaos` is part of `gameday`, and `chaos load` is
+ * `load run`. What was said in the old spelling is passed to `told`.
+ */
+export function inNewWords(words: readonly string[], told: (line: string) => void): string[] {
+  const [first, second, ...rest] = words;
+  if (first !== 'chaos') return [...words];
+  const now = second === 'load' ? ['load', 'run'] : ['gameday', ...(second ? [second] : [])];
+  told(`chaos${second === undefined ? '' : ` ${second}`} is called ${now.join(' ')} now`);
+  return [...now, ...rest];
+}
+
+/** Adds the hidden old spellings of options to `program` and to all commands below it. */
+export function withOldSpellings(program: Command, path = ''): void {
   for (const command of program.commands) {
-    withOldSpellings(command);
-    const format = command.options.find((o) => o.long === '--format');
-    const taken = command.options.some((o) => o.long === '--output');
-    if (format?.argChoices === undefined || taken) continue;
-    const file = command.options.some((o) => o.short === '-o');
-    command.addOption(new Option(`${file ? '' : '-o, '}--output <format>`).hideHelp());
-    command.on('option:output', (value: string) => {
-      const word = textWords.has(value) ? (format.argChoices?.[0] as string) : value;
-      process.stderr.write(`--output is called --format now: --format ${word}\n`);
-      command.setOptionValue('format', format.parseArg?.(word, undefined));
-    });
+    const name = `${path} ${command.name()}`.trimStart();
+    withOldSpellings(command, name);
+    withOldOutput(command);
+    for (const [flags, now] of renamed[name] ?? []) withOldName(command, flags, now);
   }
+}
+
+function withOldName(command: Command, flags: string, now: string): void {
+  const old = new Option(flags).hideHelp();
+  command.addOption(old);
+  command.on(`option:${old.name()}`, (value: string | undefined) => {
+    process.stderr.write(`${old.long} is called --${now} now\n`);
+    // Commander's commands are emitters, which its types do not say in full.
+    (command as unknown as EventEmitter).emit(`option:${now}`, value);
+  });
+}
+
+/** `--output` of a command that has `--format` with choices; `-o` too where it means no file. */
+function withOldOutput(command: Command): void {
+  const format = command.options.find((o) => o.long === '--format');
+  const taken = command.options.some((o) => o.long === '--output');
+  if (format?.argChoices === undefined || taken) return;
+  const file = command.options.some((o) => o.short === '-o');
+  command.addOption(new Option(`${file ? '' : '-o, '}--output <format>`).hideHelp());
+  command.on('option:output', (value: string) => {
+    const word = textWords.has(value) ? (format.argChoices?.[0] as string) : value;
+    process.stderr.write(`--output is called --format now: --format ${word}\n`);
+    command.setOptionValue('format', format.parseArg?.(word, undefined));
+  });
 }

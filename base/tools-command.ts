@@ -7,12 +7,13 @@ import { formatOption } from './format-option.js';
 export function registerTools(program: Command): void {
   const command = program
     .command('tools')
-    .description('find and install the programs that Firedrill can use, such as Prometheus and k6');
+    .description('Find and install programs that Firedrill can use, such as Prometheus and k6');
 
   command
     .command('list', { isDefault: true })
-    .description('say which tools are here')
+    .description('List the tools and where they were found')
     .addOption(formatOption('text', 'json'))
+    .addHelpText('after', '\nExample:\n  firedrill tools list --format json')
     .action((options: { format: string }) => {
       const rows = toolNames.map((name) => ({
         name,
@@ -31,7 +32,9 @@ export function registerTools(program: Command): void {
 
   command
     .command('install')
-    .description('install tools, pinned, into the cache folder or with the system package manager')
+    .description(
+      'Install tools at pinned versions, into the cache folder or with the package manager',
+    )
     .argument('<tool...>', `any of: ${toolNames.join(', ')}, or all`)
     .addHelpText('after', '\nExample:\n  firedrill tools install prometheus alertmanager k6')
     .action(async (names: string[]) => {

@@ -1,7 +1,7 @@
 /**
  * Kills the runner, the watcher and the warden of a `system: attach` at random moments, alone, in pairs and together,
  * and looks ten seconds later whether the fault, a process or a journal is left. Where runner and warden both went, the
- * watcher undoes the fault if it lives; the rest is for `chaos recover`, which is called as the next run would.
+ * watcher undoes the fault if it lives; the rest is for `gameday recover`, which is called as the next run would.
  * `npm run bench:attach-kills -- 200`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -123,7 +123,7 @@ const total = [...rows.values()];
 const lines = kinds.flatMap((kind) => {
   const row = rows.get(kind);
   if (!row || row.rounds === 0) return [];
-  const who = `${kind.join(' and ')}${isAlone(kind) ? ', then chaos recover' : ''}`;
+  const who = `${kind.join(' and ')}${isAlone(kind) ? ', then gameday recover' : ''}`;
   return `| ${who} | ${row.rounds} | ${row.clean} | ${row.slowest.toFixed(1)} s | ${row.left} |`;
 });
 const clean = total.reduce((n, r) => n + r.clean, 0);

@@ -1,5 +1,5 @@
-/** Verbs: gameday run; load from, check, schema; chaos list, faults, check, schema, load, export, stop, recover. */
-import { Argument, type Command } from 'commander';
+/** The verbs of game days and of load; the groups `chaos` and `gameday` of version 0.1 are one. */
+import { Argument, type Command, type Option } from 'commander';
 import { withAccess } from '../base/access-options.js';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
@@ -16,9 +16,14 @@ import { registerRelay } from './relay/command.js';
 import { registerToolkit } from './toolkit/command.js';
 import { registerKubernetes } from './system/kubernetes/commands.js';
 import { registerInit } from './system/init-command.js';
+import { registerDoctor } from './doctor/command.js';
 import { formatOption } from '../base/format-option.js';
+import { choiceOption, eachOf } from '../base/choice-option.js';
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
+const loadOption = (): Option =>
+  choiceOption('--load <kind>', 'which program sends the load', ['auto', 'embedded', 'k6']).default(
+    'auto',
+  );
 const state = [
   '--state <folder>',
   'where the journal and the kill switch are',
@@ -27,32 +32,50 @@ const state = [
 
 export function registerChaos(program: Command): void {
   registerInit(program);
-  registerGameDay(program);
+  registerDoctor(program);
+  const gameday = program
+    .command('gameday')
+    .description('Break a system on purpose, and prove that the right alerts fire in time');
+  registerRun(gameday);
+  registerTrend(gameday);
+  registerReplay(gameday);
+  registerRoute(gameday);
+  registerCompare(gameday);
+  registerAcknowledge(gameday);
+  registerScenarios(gameday);
+  registerSwitch(gameday);
+  registerToolkit(gameday);
+  registerKubernetes(gameday);
   registerRelay(program);
-  registerLoad(program);
-  const chaos = program
-    .command('chaos')
-    .description('scenarios, the kill switch, and cleaning up after a crash');
+  registerLoadRun(registerLoad(program));
+}
 
-  registerToolkit(chaos);
-  registerKubernetes(chaos);
-  chaos
+/** Scenarios and faults: which there are, whether they can work, and their formats. */
+function registerScenarios(gameday: Command): void {
+  gameday
     .command('list')
-    .description('the scenarios that come with the package')
-    .action(async () => {
+    .description('List the built-in scenarios')
+    .addOption(formatOption('text', 'json'))
+    .addHelpText('after', '\nExample:\n  firedrill gameday list --format json')
+    .action(async ({ format }: { format: string }) => {
       const { ownScenarios, readScenarios } = await import('./scenarios/read.js');
       const { formatTable } = await import('../base/terminal.js');
-      const rows = readScenarios(ownScenarios()).map(({ scenario }) => [
-        scenario.id,
-        scenario.failureMode ?? '',
-        scenario.title,
-      ]);
-      process.stdout.write(`${formatTable(['SCENARIO', 'MODE', 'TITLE'], rows)}\n`);
+      const rows = readScenarios(ownScenarios()).map(({ scenario }) => ({
+        id: scenario.id,
+        failureMode: scenario.failureMode ?? null,
+        title: scenario.title,
+      }));
+      const table = (): string =>
+        formatTable(
+          ['SCENARIO', 'MODE', 'TITLE'],
+          rows.map((r) => [r.id, r.failureMode ?? '', r.title]),
+        );
+      process.stdout.write(`${format === 'json' ? JSON.stringify(rows, undefined, 2) : table()}\n`);
     });
 
-  chaos
+  gameday
     .command('faults')
-    .description('every kind of fault: its settings, what is counted, and where it can be put here')
+    .description('List the kinds of fault: settings, effect counters, and possible targets here')
     .option('--drill <file>', 'the system (default: as of gameday run)')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
@@ -61,18 +84,23 @@ export function registerChaos(program: Command): void {
 A setting with a question mark need not be given. What this machine cannot do is told with its reason.
 
 Example:
-  firedrill chaos faults --drill firedrill.yaml`,
+  firedrill gameday faults --drill firedrill.yaml`,
     )
     .action(async (options: ListOptions) => {
       const { listFaults } = await import('./faults/list-command.js');
       await listFaults(options);
     });
 
-  chaos
+  gameday
     .command('check')
-    .description('checks scenarios; mistakes are told with file, line and column')
-    .argument('<scenario...>', 'files, or names of ours')
-    .option('--slo <file>', 'SLOs to alert on; repeatable (default: the shop’s own)', collect, [])
+    .description('Check scenarios; report mistakes with file, line and column')
+    .argument('<scenario...>', 'files, or built-in scenario names')
+    .option(
+      '-i, --input <path>',
+      'SLO files to alert on; repeatable (default: the shop’s own)',
+      eachOf,
+      [],
+    )
     .addHelpText(
       'after',
       `
@@ -80,17 +108,18 @@ Every alert, label, severity, target, route, counter and runbook page that a sce
 must fit, and something must be expected: exit code 2 otherwise, and nothing is started.
 
 Example:
-  firedrill chaos check scenarios/slow-database.yaml`,
+  firedrill gameday check scenarios/slow-database.yaml`,
     )
-    .action(async (names: string[], options: { slo: string[] }) => {
+    .action(async (names: string[], options: { input: string[] }) => {
       const { checkCommand } = await import('./gameday/check.js');
-      process.exitCode = await checkCommand(names, options.slo);
+      process.exitCode = await checkCommand(names, options.input);
     });
 
-  chaos
+  gameday
     .command('schema')
-    .description('the JSON Schema of a scenario or of a firedrill.yaml, for editors')
+    .description('Print the JSON Schema of a scenario or a firedrill.yaml, for editors')
     .addArgument(new Argument('[of]').choices(['scenario', 'drill']).default('scenario'))
+    .addHelpText('after', '\nExample:\n  firedrill gameday schema drill > drill.schema.json')
     .action(async (of: string) => {
       const { scenarioJsonSchema } = await import('./scenarios/schema.js');
       const { drillJsonSchema } = await import('./system/drill-schema.js');
@@ -98,61 +127,34 @@ Example:
       process.stdout.write(`${JSON.stringify(schema, undefined, 2)}\n`);
     });
 
-  chaos
-    .command('load')
-    .description(
-      'the shop, or an address of yours, under load, held to its SLOs (exit code 1 where one is missed, 3 where one ' +
-        'cannot be judged)',
-    )
-    .option('--duration <duration>', 'how long, after two seconds of warming up', '30s')
-    .option(
-      '--rate <number>',
-      'requests a second, all routes together (default: the profile’s, or 50)',
-    )
-    .option('--load <kind>', 'auto, embedded, or k6', 'auto')
-    .option('--slo <file>', 'objectives; repeatable (default: the shop’s own)', collect, [])
-    .option(
-      '--url <url>',
-      'instead of the shop; without --profile it is sent GET / and nothing else',
-    )
-    .option('--profile <file>', 'load.yaml, a k6 script, a Locust file or a HAR recording')
-    .option('--junit <file>', 'JUnit XML, for CI')
-    .option('--print', 'the profile as JSON, for k6 (see chaos/load/README.md)')
-    .option(...state)
-    .addHelpText(
-      'after',
-      '\nExample:\n  firedrill chaos load --url http://127.0.0.1:8080 --profile load.yaml --slo slo.yaml',
-    )
-    .action(async (options: LoadCommandOptions) => {
-      const { loadCommand } = await import('./load/command.js');
-      process.exitCode = await loadCommand(options);
-    });
-
-  chaos
+  gameday
     .command('export')
-    .description('scenarios as objects of another tool, for clusters')
-    .argument('<scenario...>', 'files, or names of ours')
-    .option('--format <format>', 'chaos-mesh: a Workflow for each scenario', 'chaos-mesh')
-    .option('--namespace <name>', 'of the workloads', 'retail')
+    .description('Export scenarios as Chaos Mesh workflows')
+    .argument('<scenario...>', 'files, or built-in scenario names')
+    .addOption(formatOption('chaos-mesh'))
+    .option('-n, --namespace <name>', 'of the workloads', 'default')
     .option('--control-namespace <name>', 'of the controller', 'firedrill')
     .addHelpText(
       'after',
-      '\nExample:\n  firedrill chaos export killed-pod slow-dependency | kubectl apply -f -',
+      '\nExample:\n  firedrill gameday export killed-pod slow-dependency | kubectl apply -f -',
     )
     .action(async (names: string[], options: ExportOptions) => {
       const { exportScenarios } = await import('./export/command.js');
       process.exitCode = exportScenarios(names, options);
     });
+}
 
-  chaos
+/** The kill switch, and the clean-up after a crash. */
+function registerSwitch(gameday: Command): void {
+  gameday
     .command('stop')
     .description(
-      'the kill switch: aborts every run of this user at once, and blocks new ones until cleared',
+      'Throw the kill switch: abort every run of this user, and block new runs until it is cleared',
     )
     .option('--reason <text>', 'said by every run that it stops', 'no reason given')
     .option('--clear', 'lets runs begin again')
     .option('--state <folder>', 'only runs with this state folder')
-    .addHelpText('after', "\nExample:\n  firedrill chaos stop --reason 'a real incident'")
+    .addHelpText('after', "\nExample:\n  firedrill gameday stop --reason 'a real incident'")
     .action(async (options: { reason: string; clear?: boolean; state?: string }) => {
       const { clearSwitch, throwSwitch, userStateFolder } = await import('./runner/stop-switch.js');
       if (options.clear) {
@@ -167,13 +169,20 @@ Example:
       process.stdout.write('thrown: runs abort and roll back, new ones are refused\n');
     });
 
-  chaos
+  gameday
     .command('recover')
-    .description('undoes what a run that was killed left behind, by its journal')
+    .description('Roll back the faults of a killed run, using its journal')
+    .addOption(formatOption('text', 'json'))
     .option(...state)
-    .action(async (options: { state: string }) => {
+    .addHelpText('after', '\nExample:\n  firedrill gameday recover')
+    .action(async (options: { state: string; format: string }) => {
       const { recover } = await import('./runner/recover.js');
       const recoveries = await recover(options.state);
+      if (recoveries.some((r) => r.failed.length > 0)) process.exitCode = exitCode.environment;
+      if (options.format === 'json') {
+        process.stdout.write(`${JSON.stringify(recoveries, undefined, 2)}\n`);
+        return;
+      }
       for (const r of recoveries) {
         const lines = r.running ? ['still running, left alone'] : [...r.done, ...r.failed];
         for (const line of lines.length > 0 ? lines : ['nothing was left']) {
@@ -181,27 +190,58 @@ Example:
         }
       }
       if (recoveries.length === 0) process.stdout.write('nothing to recover\n');
-      if (recoveries.some((r) => r.failed.length > 0)) process.exitCode = exitCode.environment;
     });
 }
 
-function registerGameDay(program: Command): void {
-  const gameday = program
-    .command('gameday')
-    .description('breaks a whole mesh on purpose, and proves that the right alerts fire in time');
+function registerLoadRun(load: Command): void {
+  load
+    .command('run')
+    .description(
+      'Run a load test of the example shop or of --url, with SLOs as thresholds: exit 1 if one is missed, 3 if one cannot be judged',
+    )
+    .option('--duration <duration>', 'how long, after two seconds of warming up', '30s')
+    .option(
+      '--rate <number>',
+      'requests a second, all routes together (default: the profile’s, or 50)',
+    )
+    .addOption(loadOption())
+    .option('-i, --input <path>', 'SLO files; repeatable (default: the shop’s own)', eachOf, [])
+    .option(
+      '--url <url>',
+      'instead of the shop; without --profile it is sent GET / and nothing else',
+    )
+    .option('--profile <file>', 'load.yaml, a k6 script, a Locust file or a HAR recording')
+    .option('--junit <file>', 'JUnit XML, for CI')
+    .option('--print', 'the profile as JSON, for k6 (see chaos/load/README.md)')
+    .option(...state)
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill load run --url http://127.0.0.1:8080 --profile load.yaml -i slo.yaml',
+    )
+    .action(async (options: LoadCommandOptions) => {
+      const { loadCommand } = await import('./load/command.js');
+      process.exitCode = await loadCommand(options);
+    });
+}
+
+function registerTrend(gameday: Command): void {
   gameday
     .command('trend')
-    .description('the runs so far, and what the last one proved less of (exit code 1 where it did)')
+    .description('List past runs; exit 1 if the last run proved less than the one before')
     .option('--system <name>', 'of several that were drilled here (default: the last one)')
     .addOption(formatOption('text', 'json'))
     .option(...state)
+    .addHelpText('after', '\nExample:\n  firedrill gameday trend --format json')
     .action(async (options: TrendOptions) => {
       const { trendCommand } = await import('./gameday/trend-command.js');
       process.exitCode = trendCommand(options);
     });
+}
+
+function registerRun(gameday: Command): void {
   const run = gameday
     .command('run')
-    .description('starts a system, runs scenarios against it under load, writes a report')
+    .description('Start a system, run scenarios against it under load, and write a report')
     .option('--dry-run', 'checks everything and says what would be done; nothing is started')
     .option('--confirm <name>', 'of the drill, where its guard wants it to be confirmed');
   withOptions(run)
@@ -215,7 +255,7 @@ Examples:
   firedrill gameday run
   firedrill gameday run --scenarios retry-storm --prometheus embedded --load embedded
   firedrill gameday run --prometheus http://prom:9090 --alertmanager http://am:9093 --listen 10.0.0.5:9099
-  firedrill gameday run --slo my-slos.yaml --scenarios drills/slow-database.yaml --junit junit.xml`,
+  firedrill gameday run -i my-slos.yaml --scenarios drills/slow-database.yaml --junit junit.xml`,
     )
     .action(async (options: CommandOptions) => {
       const { gameDayCommand } = await import('./gameday/command.js');
@@ -224,7 +264,9 @@ Examples:
   withOptions(
     gameday
       .command('plan')
-      .description('what a game day would break, expect and abort on; nothing is started'),
+      .description(
+        'Show what a game day would break, expect and abort on, without starting anything',
+      ),
   )
     .addHelpText(
       'after',
@@ -234,16 +276,12 @@ Examples:
       const { planCommand } = await import('./gameday/command.js');
       process.exitCode = await planCommand(options);
     });
-  registerReplay(gameday);
-  registerRoute(gameday);
-  registerCompare(gameday);
-  registerAcknowledge(gameday);
 }
 
 function registerReplay(gameday: Command): void {
   gameday
     .command('replay')
-    .description('plays a recorded game day again, event by event')
+    .description('Replay a recorded game day, event by event')
     .argument('[folder]', 'of its report', 'gameday-report')
     .option('--speed <factor>', 'times as fast as it was, or max', '10')
     .addOption(formatOption('text', 'json'))
@@ -269,7 +307,8 @@ const withOptions = (command: Command): Command =>
       )
       .option(
         '--scenarios <list>',
-        "names of ours or files, separated by commas (default: the drill's)",
+        "built-in scenario names or file paths, comma-separated (default: the drill's)",
+        eachOf,
       )
       .option(
         '--time-scale <fraction>',
@@ -280,13 +319,18 @@ const withOptions = (command: Command): Command =>
         'auto, embedded, real (with Alertmanager), or the address of one that runs already',
         'auto',
       )
-      .option('--load <kind>', 'auto, embedded, or k6', 'auto')
+      .addOption(loadOption())
       .option('--rate <number>', "requests a second, all routes together (default: the load's own)")
-      .option('--slo <file>', 'SLOs to alert on; repeatable (default: the drill’s)', collect, [])
+      .option(
+        '-i, --input <path>',
+        'SLO files to alert on; repeatable (default: the drill’s)',
+        eachOf,
+        [],
+      )
       .option(
         '--rules <file>',
         'rule files of Prometheus, run at the time scale; repeatable',
-        collect,
+        eachOf,
         [],
       )
       .option(
@@ -301,12 +345,12 @@ const withOptions = (command: Command): Command =>
       '--routing-time <time>',
       'when its time intervals and silences are judged (default: as time goes by)',
     )
-    .option('--out <folder>', 'where the report goes', 'gameday-report')
+    .option('-o, --out <folder>', 'where the report goes', 'gameday-report')
     .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')
     .addOption(formatOption('text', 'json'))
     .option(
-      '--allowance <seconds>',
+      '--allowance <duration>',
       'added to every deadline for what no time scale shortens: grouping, delivery',
-      '2',
+      '2s',
     )
     .option(...state);

@@ -8,6 +8,7 @@ import type { AccessFlags } from '../base/access.js';
 import { exitCode, UserError } from '../base/errors.js';
 import { eventFileName } from '../chaos/gameday/event-file.js';
 import type { Behind } from './door.js';
+import { eachWhole } from '../base/choice-option.js';
 
 interface Options extends AccessFlags {
   report: string;
@@ -26,12 +27,10 @@ interface Options extends AccessFlags {
   publicUrl?: string;
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
-
 export function registerConsole(parent: Command): void {
   const command = parent
     .command('console')
-    .description('a drill in the browser, live or played again, and the mesh and its SLOs')
+    .description('Open the console: drills live or replayed, the mesh and its SLOs, in the browser')
     .option('--report <folder>', 'that gameday run writes (--out)', 'gameday-report')
     .option('--before <folder>', 'an earlier report, to set beside it')
     .option('--drill <file>', 'whose plan is shown (default: the firedrill.yaml of this folder)')
@@ -51,7 +50,7 @@ export function registerConsole(parent: Command): void {
       '127.0.0.1',
     )
     .option('--user-header <name>', 'in which a reverse proxy names who looks, instead of tokens')
-    .option('--trusted-proxy <address>', 'of the reverse proxy; repeatable', collect, [])
+    .option('--trusted-proxy <address>', 'of the reverse proxy; repeatable', eachWhole, [])
     .option('--public-url <url>', 'by which browsers know it, behind the reverse proxy');
   withAccess(command)
     .addHelpText(

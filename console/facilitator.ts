@@ -63,7 +63,7 @@ async function plan({ drill, stateFolder }: FacilitatorSources): Promise<PlanVie
   return plannedDay({
     ...(drill !== undefined && { drill }),
     load: 'auto',
-    slo: [],
+    input: [],
     rules: [],
     out: 'gameday-report',
     format: 'json',

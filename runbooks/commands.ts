@@ -10,8 +10,7 @@ import type { RunbookFacts } from './facts.js';
 import type { Page } from './pages.js';
 import { registerRoutine } from './routine/command.js';
 import { formatOption } from '../base/format-option.js';
-
-const collect = (value: string, all: string[]): string[] => [...all, value];
+import { choiceOption, eachWhole } from '../base/choice-option.js';
 
 export function registerRunbooks(program: Command): void {
   registerRunbook(program);
@@ -22,12 +21,19 @@ export function registerRunbooks(program: Command): void {
 function registerRunbook(program: Command): void {
   const runbook = program
     .command('runbook')
-    .description('the page for each alert and failure mode, filled with the facts of the moment');
+    .description('Show, fill in, lint, publish and walk runbooks');
 
   runbook
     .command('list')
-    .description('every page, and what it is for')
-    .option('--kind <kind>', 'only alert, slo, failure or playbook')
+    .description('List the runbooks')
+    .addOption(
+      choiceOption('--kind <kind>', 'only pages of this kind', [
+        'alert',
+        'slo',
+        'failure',
+        'playbook',
+      ]),
+    )
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill runbook list --kind failure')
     .action(async (flags: { kind?: string; format: string }) => {
@@ -52,7 +58,7 @@ function registerRunbook(program: Command): void {
 
   runbook
     .command('show')
-    .description('a page with placeholders where facts would stand')
+    .description('Show a runbook with placeholders')
     .argument('<name>', "the alert's name, or a page of runbook list")
     .addHelpText('after', '\nExample:\n  firedrill runbook show MeshRetryStorm')
     .action(async (name: string) => {
@@ -62,7 +68,7 @@ function registerRunbook(program: Command): void {
 
   runbook
     .command('render')
-    .description('a page with its facts filled in')
+    .description('Fill in a runbook with the facts of an alert')
     .argument('<name>', "the alert's name, or a page of runbook list")
     .requiredOption(
       '--facts <file>',
@@ -82,8 +88,11 @@ Examples:
 
   runbook
     .command('publish')
-    .description('every page as a folder of HTML, for the runbook_url of alerts to lead to')
-    .requiredOption('-o, --out <folder>', 'served at what --runbook-base of generate says')
+    .description('Write all runbooks as a folder of HTML, to serve at --runbook-base')
+    .requiredOption(
+      '-o, --out <folder>',
+      'output folder; serve it at the URL given to alerts generate --runbook-base',
+    )
     .option('-i, --input <path...>', 'SLO files: also a page for each alert of theirs')
     .addHelpText(
       'after',
@@ -106,7 +115,9 @@ Example:
 
   runbook
     .command('lint')
-    .description('a page for each alert, its sections, commands that exist, queries that parse')
+    .description(
+      'Lint runbooks: one for each alert, all sections, commands that exist, queries that parse',
+    )
     .option('--prometheus <url>', 'also run every query there, and say which return nothing')
     .option('--rules <file...>', 'also rule files: each alert has a page, and its runbook_url')
     .option('-i, --input <path...>', 'SLO files whose alerts have pages (publish -i)')
@@ -114,7 +125,7 @@ Example:
     .option(
       '--command <name>',
       'with --pages: a command that is elsewhere; repeatable',
-      collect,
+      eachWhole,
       [],
     )
     .option('--links', 'with --pages: also ask the web whether each link is there')
@@ -141,9 +152,7 @@ Examples:
 function registerOwn(runbook: Command): void {
   runbook
     .command('for')
-    .description(
-      'the page of an alert: yours where its runbook_url or its name leads there, else ours',
-    )
+    .description('Show the runbook of an alert: your own if there is one, else the built-in one')
     .argument('<alert>', "the alert's name")
     .option('--pages <path...>', 'your own Markdown pages, files or folders')
     .option('--rules <file...>', 'rule files, for the runbook_url of their alerts')
@@ -158,9 +167,7 @@ function registerOwn(runbook: Command): void {
 
   runbook
     .command('walk')
-    .description(
-      'the steps of its page that a program can do, each shown first and run after a yes',
-    )
+    .description('Walk the automatic steps of a runbook; each step runs after a confirmation')
     .argument('<alert>', "the alert's name")
     .option('--pages <path...>', 'your own Markdown pages, files or folders')
     .option('--rules <file...>', 'rule files, for the runbook_url of their alerts')
@@ -180,9 +187,7 @@ Example:
 
   runbook
     .command('serve')
-    .description(
-      'pages where a runbook_url can lead to: yours, then ours; read anew for each request',
-    )
+    .description('Serve runbooks over HTTP for runbook_url: your own first, then the built-in ones')
     .option('--pages <path...>', 'your own Markdown pages, files or folders')
     .option('--port <number>', 'where it listens', '8099')
     .option('--host <address>', 'of loopback by default', '127.0.0.1')
@@ -332,15 +337,13 @@ async function lint(program: Command, flags: LintFlags): Promise<void> {
 }
 
 function registerPostmortem(program: Command): void {
-  const postmortem = program
-    .command('postmortem')
-    .description('drafted from what a game day recorded; checked before it is closed');
+  const postmortem = program.command('postmortem').description('Draft and lint postmortems');
 
   withAccess(
     postmortem
       .command('draft')
       .description(
-        'a postmortem in the shape of the SRE book: measured facts, and prompts for the rest',
+        'Draft a postmortem from a game day or a real incident: measured facts, prompts for the rest',
       )
       .option('--result <path>', "a game day's report folder, its result.json or record.json")
       .option(
@@ -353,18 +356,29 @@ function registerPostmortem(program: Command): void {
         'of a real incident: 2026-12-01T22:00:00Z, or 3h for three hours ago',
       )
       .option('--to <time>', 'default: now')
-      .option('--matcher <matcher>', 'only these alerts: namespace="shop"; repeatable', collect, [])
+      .option(
+        '--matcher <matcher>',
+        'only these alerts: namespace="shop"; repeatable',
+        eachWhole,
+        [],
+      )
       .option(
         '--git <folder>',
         'a repository whose commits could have led to it; repeatable',
-        collect,
+        eachWhole,
         [],
       )
       .option('--title <text>', 'default: the names of its alerts'),
   )
     .option('--scenario <id>', 'only this one, as an incident of its own')
     .option('-o, --out <file>', 'a .md, .html or .json file, or - for standard output', '-')
-    .option('--format <format>', 'markdown, html or json (default: by the ending of --out)')
+    .addOption(
+      choiceOption('--format <format>', 'how to write it (default: by the ending of --out)', [
+        'markdown',
+        'html',
+        'json',
+      ]),
+    )
     .addHelpText(
       'after',
       `
@@ -378,10 +392,16 @@ Example:
 
   postmortem
     .command('new')
-    .description('a blank one, with every section and its questions')
+    .description('Write a blank postmortem with all sections and their questions')
     .option('--title <text>', 'what it is about')
     .option('-o, --out <file>', 'a .md, .html or .json file, or - for standard output', '-')
-    .option('--format <format>', 'markdown, html or json (default: by the ending of --out)')
+    .addOption(
+      choiceOption('--format <format>', 'how to write it (default: by the ending of --out)', [
+        'markdown',
+        'html',
+        'json',
+      ]),
+    )
     .addHelpText(
       'after',
       "\nExample:\n  firedrill postmortem new --title 'Orders were lost' -o postmortem.md",
@@ -393,7 +413,7 @@ Example:
 
   postmortem
     .command('lint')
-    .description('sections that are empty, actions without owner or date, blame')
+    .description('Lint a postmortem: empty sections, actions without owner or date, blame')
     .argument('<file>', 'Markdown')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
@@ -449,12 +469,6 @@ async function draft(flags: DraftFlags): Promise<void> {
     });
   }
   const format = flags.format ?? { '.html': 'html', '.json': 'json' }[extname(flags.out)];
-  if (format !== undefined && !['markdown', 'html', 'json'].includes(format)) {
-    throw new UserError({
-      message: `bad --format '${format}'`,
-      expected: 'markdown, html or json',
-    });
-  }
   const { firedRunbooks } = await import('./report/files.js');
   const pages = firedRunbooks(record).keys();
   const options = { pages, ...(scenario !== undefined && { scenario }) };

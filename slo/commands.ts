@@ -9,7 +9,7 @@ import { registerCost } from './cost/commands.js';
 export function registerSlo(program: Command): void {
   const slo = program
     .command('slo')
-    .description('from a definition to rules, dashboards, budgets and a release gate');
+    .description('Compile SLOs to rules; explain them, budget them, gate releases');
   registerGenerate(slo);
   registerDashboards(program);
   registerSpec(slo);

@@ -9,12 +9,14 @@ A side is rule files and an alertmanager.yml: a file, or a folder of both.
 Examples:
   firedrill alerts diff main/rules branch/rules --prometheus http://localhost:9090 --from 30d
   firedrill alerts diff old.yaml new.yaml --history month.om --incidents labels.yaml
-  firedrill alerts diff old/ new/ --history month.om --format markdown -o change.md --check`;
+  firedrill alerts diff old/ new/ --history month.om --format markdown -o change.md --fail`;
 
 export function registerDiff(alerts: Command): void {
   alerts
     .command('diff')
-    .description('what a change of rules and routes would have changed for people, over a history')
+    .description(
+      'Compare two versions of rules and routes over history: notifications gained and lost',
+    )
     .argument('<old>', 'rules and routes as they are')
     .argument('<new>', 'as they would be')
     .option('--history <file...>', 'series with times: OpenMetrics, or CSV')
@@ -25,7 +27,7 @@ export function registerDiff(alerts: Command): void {
     .option('--incidents <file>', 'labelled incidents: which would be lost, which gained')
     .addOption(formatOption('text', 'markdown', 'json'))
     .option('-o, --out <file>', 'a file, or -', '-')
-    .option('--check', 'exit 1 where an incident would be lost')
+    .option('--fail', 'exit 1 where an incident would be lost')
     .addHelpText('after', example)
     .action(async (old: string, now: string, flags: DiffFlags) => {
       const { runDiff } = await import('./run.js');

@@ -30,7 +30,7 @@ export interface DiffFlags {
   incidents?: string;
   format: string;
   out: string;
-  check?: boolean;
+  fail?: boolean;
 }
 
 const writers: Record<string, (report: ChangeReport) => string> = {
@@ -55,8 +55,8 @@ export async function runDiff(old: string, now: string, flags: DiffFlags): Promi
   progress.clear();
   writeAll(flags.out, true, new Map([['change', write(report)]]));
   const lost = report.incidents.filter((i) => i.verdict === 'lost');
-  for (const { name } of flags.check ? lost : []) progress.line(`'${name}' would be lost`);
-  if (flags.check && lost.length > 0) process.exitCode = exitCode.failed;
+  for (const { name } of flags.fail ? lost : []) progress.line(`'${name}' would be lost`);
+  if (flags.fail && lost.length > 0) process.exitCode = exitCode.failed;
 }
 
 interface DiffOptions extends Omit<DiffFlags, 'incidents'> {

@@ -14,9 +14,7 @@ interface CoverageOptions {
 export function registerCoverage(alerts: Command): void {
   alerts
     .command('coverage')
-    .description(
-      'which alerts game days have proven to fire, which never, which cannot fire at all',
-    )
+    .description('Show which alerts game days proved to fire, and which they did not')
     .option('--state <folder>', 'where game days keep what they proved', '.firedrill')
     .option('--system <name>', 'of several that were drilled here (default: the last one)')
     .addOption(formatOption('text', 'json', 'markdown'))

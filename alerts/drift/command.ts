@@ -16,7 +16,7 @@ interface DriftOptions {
 export function registerDrift(program: Command): void {
   program
     .command('drift')
-    .description('what a service says of itself beside what its callers saw, route by route')
+    .description("Compare a service's own metrics with those of its callers, route by route")
     .argument('[file]', 'which counters stand beside which', 'drift.yaml')
     .option('--prometheus <url>', 'that scrapes both', 'http://localhost:9090')
     .option('--rules', 'print recording and alerting rules instead of asking')

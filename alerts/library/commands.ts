@@ -28,9 +28,9 @@ Examples:
 export function registerLibrary(alerts: Command): void {
   alerts
     .command('generate')
-    .description('write the alert library as Prometheus rules')
+    .description('Write the alert library as Prometheus rules')
     .requiredOption('-o, --out <path>', 'a .yaml file, a folder (one file a group), or -')
-    .option('--format <format>', 'rules or prometheusrule', 'rules')
+    .addOption(formatOption('rules', 'prometheusrule'))
     .option('--time-scale <ratio>', 'multiply every range, interval and wait, for drills', '1')
     .option('--scrape-interval <duration>', 'no range is made shorter than four of these')
     .option('--runbook-base <url>', "where runbooks are; the alert's name is added")
@@ -38,7 +38,7 @@ export function registerLibrary(alerts: Command): void {
     .option('--owner <team>', 'whose the mesh is', 'platform')
     .option('--controller-job <job>', "Prometheus's job of the controller")
     .option('--proxy-job <job>', "Prometheus's job of the proxies")
-    .option('--namespace <name>', 'of the Kubernetes object', 'monitoring')
+    .option('-n, --namespace <name>', 'of the Kubernetes object', 'monitoring')
     .addHelpText('after', example)
     .action(async (flags: Flags) => {
       const { libraryGroups } = await import('./library.js');
@@ -54,7 +54,7 @@ export function registerLibrary(alerts: Command): void {
 
   alerts
     .command('list')
-    .description('the alert library: what fires, how urgent it is, what hides it')
+    .description('List the alert library: severity, and which alerts inhibit which')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',

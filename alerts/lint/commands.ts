@@ -17,7 +17,7 @@ Examples:
 export function registerLint(alerts: Command): void {
   alerts
     .command('lint')
-    .description('say what is wrong with rule files: mistakes that load, and never page')
+    .description('Lint rule files: find rules that load and never fire')
     .argument('[path...]', 'files, folders, or - for standard input')
     .option('--metrics <list...>', 'metrics that exist: a file, or mesh for those of the mesh', [])
     .option('--prometheus <url>', 'hold metrics and labels against a running Prometheus')
@@ -35,7 +35,7 @@ export function registerLint(alerts: Command): void {
     .option('--fix', 'make the changes that are safe', false)
     .option('--off <rule...>', 'rules of lint not to ask, such as alert/missing-owner')
     .option('--strict', 'warnings count as errors', false)
-    .option('--rules', 'list the rules of lint', false)
+    .option('--list-rules', 'list the rules of lint', false)
     .addHelpText('after', example)
     .action(async (paths: string[], flags: LintFlags) => {
       const { runLint } = await import('./run.js');

@@ -32,11 +32,11 @@ export interface LintFlags {
   strict: boolean;
   /** Rules of lint that are not asked. */
   off?: string[];
-  rules: boolean;
+  listRules: boolean;
 }
 
 export async function runLint(paths: readonly string[], flags: LintFlags): Promise<void> {
-  if (flags.rules) {
+  if (flags.listRules) {
     process.stdout.write(`${rulesText()}\n`);
     return;
   }
@@ -116,7 +116,7 @@ function offRules(names: readonly string[]): ReadonlySet<string> {
     const near = suggest(name, Object.keys(lintRules));
     throw new UserError({
       message: `--off ${name}: there is no such rule`,
-      expected: near ?? 'one that firedrill alerts lint --rules lists',
+      expected: near ?? 'one that firedrill alerts lint --list-rules lists',
     });
   }
   return new Set(names);

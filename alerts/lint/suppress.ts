@@ -62,7 +62,7 @@ function readIgnores(file: LintFile, problems: Finding[]): Ignore[] {
       const near = suggest(id, Object.keys(lintRules));
       say('lint/unknown-rule', place, {
         message: id === '' ? 'an exception without a rule' : `there is no rule ${id}`,
-        fix: near ? `did you mean ${near}?` : 'firedrill alerts lint --rules lists them',
+        fix: near ? `did you mean ${near}?` : 'firedrill alerts lint --list-rules lists them',
       });
       return;
     }

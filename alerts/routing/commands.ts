@@ -1,7 +1,8 @@
 /** `firedrill alerts routes`, `route` and `silence`. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { InitFlags } from './init.js';
 import { formatOption } from '../../base/format-option.js';
+import { eachWhole } from '../../base/choice-option.js';
 
 export interface RouteFlags {
   file?: string;
@@ -17,7 +18,7 @@ export interface RouteFlags {
 export interface GenerateFlags {
   file: string;
   out: string;
-  check: boolean;
+  validate: boolean;
   slos: string[];
   rules: string[];
 }
@@ -33,37 +34,35 @@ export interface SilenceFlags {
   alertmanager: string;
   match: string[];
   duration: string;
-  start?: string;
+  from?: string;
   comment: string;
   author: string;
   dryRun: boolean;
-  horizon: string;
+  window: string;
   format: string;
   expired: boolean;
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
-
-const slosOption: [string, string, typeof collect, string[]] = [
+const slosOption: [string, string, typeof eachWhole, string[]] = [
   '-i, --slos <path>',
   'SLOs whose owners and severities are to have a team (may be repeated)',
-  collect,
+  eachWhole,
   [],
 ];
-const rulesOption: [string, string, typeof collect, string[]] = [
+const rulesOption: [string, string, typeof eachWhole, string[]] = [
   '--rules <file>',
   'rule files, likewise (may be repeated)',
-  collect,
+  eachWhole,
   [],
 ];
 
 export function registerRouting(alerts: Command): void {
   const routes = alerts
     .command('routes')
-    .description("Alertmanager's configuration from a short declaration");
+    .description('Generate and test Alertmanager routing from a short declaration');
   routes
     .command('init')
-    .description('write a first declaration: a team for each owner that SLOs and rules name')
+    .description('Write a first declaration, with a team for each owner in SLOs and rules')
     .option(...slosOption)
     .option(...rulesOption)
     .option('-o, --out <file>', 'a file, or -', '-')
@@ -74,11 +73,11 @@ export function registerRouting(alerts: Command): void {
     .action(async (flags: InitFlags) => (await import('./init.js')).initRoutes(flags));
   routes
     .command('generate')
-    .description('write alertmanager.yaml, and the rules of escalations')
+    .description('Write alertmanager.yaml and the escalation rules')
     .requiredOption('-f, --file <file>', 'the declaration')
     .requiredOption('-o, --out <path>', 'a folder, or - for standard output')
     .option(
-      '--check',
+      '--validate',
       'let amtool check it before it is written, and every owner have a team',
       false,
     )
@@ -86,12 +85,12 @@ export function registerRouting(alerts: Command): void {
     .option(...rulesOption)
     .addHelpText(
       'after',
-      '\nExample:\n  firedrill alerts routes generate -f examples/alerts/routing.yaml -o out/ --check',
+      '\nExample:\n  firedrill alerts routes generate -f examples/alerts/routing.yaml -o out/ --validate',
     )
     .action(async (flags: GenerateFlags) => (await import('./run.js')).generateRoutes(flags));
   routes
     .command('test')
-    .description("run the declaration's tests: who is told of what, and when")
+    .description('Run the tests of a declaration: which receivers are notified, and when')
     .requiredOption('-f, --file <file>', 'the declaration')
     .option(...slosOption)
     .option(...rulesOption)
@@ -103,7 +102,7 @@ export function registerRouting(alerts: Command): void {
     .action(async (flags: TestFlags) => (await import('./run.js')).testRoutes(flags));
   routes
     .command('schema')
-    .description('the JSON Schema of the declaration, for editors')
+    .description('Print the JSON Schema of a declaration, for editors')
     .addHelpText('after', '\nExample:\n  firedrill alerts routes schema > routing.schema.json')
     .action(async () => {
       const { routingJsonSchema } = await import('./declaration.js');
@@ -112,12 +111,12 @@ export function registerRouting(alerts: Command): void {
 
   alerts
     .command('route')
-    .description('who would be told of an alert, and why')
+    .description('Show which receivers an alert would notify, and why')
     .option('-f, --file <file>', 'the declaration')
     .option('--config <file>', 'or any configuration of Alertmanager')
     .requiredOption('--labels <labels>', 'of the alert: a=b,c=d')
     .option('--at <time>', 'such as 2026-12-01T22:00:00Z; default: now')
-    .option('--firing <labels>', 'another alert that fires (may be repeated)', collect, [])
+    .option('--firing <labels>', 'another alert that fires (may be repeated)', eachWhole, [])
     .option('--alertmanager <url>', 'with the alerts and silences of a running one')
     .option('--expect <receivers>', 'exit 1 unless exactly these are told; none: nobody')
     .addOption(formatOption('text', 'json'))
@@ -135,17 +134,19 @@ Examples:
     --firing alertname=MeshControlPlaneDown,severity=page --expect none`;
 
 function registerSilence(alerts: Command): void {
-  const silence = alerts.command('silence').description("silences of a running Alertmanager's");
+  const silence = alerts
+    .command('silence')
+    .description('Create, list and expire silences of a running Alertmanager');
   const url = 'http://localhost:9093';
   silence
     .command('create')
-    .description('silence what matches, for a while, with a reason')
+    .description('Silence matching alerts for a while, with a reason')
     .option('--alertmanager <url>', 'its address', url)
-    .option('-m, --match <matcher>', 'such as service="payment"; all of them', collect, [])
+    .option('-m, --match <matcher>', 'such as service="payment"; all of them', eachWhole, [])
     .option('-d, --duration <duration>', 'how long', '1h')
-    .option('--start <time>', 'when it begins; default: now')
+    .option('--from <time>', 'when it begins; default: now')
     .requiredOption('-c, --comment <text>', 'why')
-    .option('--author <name>', 'who', process.env.USER ?? '')
+    .addOption(new Option('--author <name>', 'who').default(process.env.USER ?? '', '$USER'))
     .option('--dry-run', 'only say what it would hide', false)
     .addHelpText(
       'after',
@@ -155,7 +156,7 @@ function registerSilence(alerts: Command): void {
     .action(async (flags: SilenceFlags) => (await import('./silence-run.js')).create(flags));
   silence
     .command('list')
-    .description('silences that are in force or to come')
+    .description('List active and pending silences')
     .option('--alertmanager <url>', 'its address', url)
     .option('--expired', 'those that are over, too', false)
     .addOption(formatOption('text', 'json'))
@@ -163,7 +164,7 @@ function registerSilence(alerts: Command): void {
     .action(async (flags: SilenceFlags) => (await import('./silence-run.js')).list(flags));
   silence
     .command('expire')
-    .description('end silences now')
+    .description('Expire silences now')
     .argument('<id...>', 'their ids')
     .option('--alertmanager <url>', 'its address', url)
     .addHelpText('after', '\nExample:\n  firedrill alerts silence expire 0d0a8d2e-…')
@@ -172,10 +173,10 @@ function registerSilence(alerts: Command): void {
     );
   silence
     .command('plan')
-    .description('make the silences those of a calendar of planned maintenance')
+    .description('Create the silences of a maintenance calendar')
     .argument('<calendar>', 'a file of kind MaintenanceCalendar')
     .option('--alertmanager <url>', 'its address', url)
-    .option('--horizon <duration>', 'how far ahead', '14d')
+    .option('--window <duration>', 'how far ahead', '14d')
     .option('--dry-run', 'only say what would change', false)
     .addHelpText(
       'after',

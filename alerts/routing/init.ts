@@ -25,7 +25,7 @@ export function initRoutes({ slos, rules, out }: InitFlags): void {
 
 const secrets = '/etc/alertmanager/secrets';
 const header = `# Who is told of what. Put your own contacts in; each secret is a file that Alertmanager reads.
-#   firedrill alerts routes generate -f routing.yaml -o out/ --check
+#   firedrill alerts routes generate -f routing.yaml -o out/ --validate
 `;
 
 /** The most urgent first; a severity of one's own after those that are known. */

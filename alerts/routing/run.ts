@@ -23,9 +23,9 @@ export async function generateRoutes(flags: GenerateFlags): Promise<void> {
   const { routing } = readRouting(flags.file);
   const config = configText(compileRouting(routing));
   const unowned = unownedProblems(routing, alertsIn(flags.slos, flags.rules));
-  if (flags.check && unowned.length > 0) throw new UserError(unowned, exitCode.failed);
+  if (flags.validate && unowned.length > 0) throw new UserError(unowned, exitCode.failed);
   for (const problem of unowned) process.stderr.write(`note: ${formatProblem(problem)}\n`);
-  if (flags.check) await checkConfig(config);
+  if (flags.validate) await checkConfig(config);
   const files = new Map([['alertmanager.yaml', config]]);
   const escalations = escalationGroups(routing);
   if (escalations.length > 0) {

@@ -34,10 +34,10 @@ export async function create(flags: SilenceFlags): Promise<void> {
   if (durationMs <= 0 || durationMs > maxSilenceMs) {
     throw new UserError({ message: `--duration ${flags.duration}`, expected: 'at most 7d' });
   }
-  const startMs = flags.start === undefined ? Date.now() : Date.parse(flags.start);
+  const startMs = flags.from === undefined ? Date.now() : Date.parse(flags.from);
   if (Number.isNaN(startMs)) {
     throw new UserError({
-      message: `--start ${flags.start}`,
+      message: `--from ${flags.from}`,
       expected: 'such as 2026-12-01T22:00Z',
     });
   }
@@ -87,9 +87,9 @@ export async function expire(ids: readonly string[], flags: SilenceFlags): Promi
 
 export async function plan(file: string, flags: SilenceFlags): Promise<void> {
   const calendar = readCalendar(file);
-  const horizonMs = parseDurationMs(flags.horizon) ?? 0;
+  const horizonMs = parseDurationMs(flags.window) ?? 0;
   if (horizonMs <= 0) {
-    throw new UserError({ message: `--horizon ${flags.horizon}`, expected: 'such as 14d' });
+    throw new UserError({ message: `--window ${flags.window}`, expected: 'such as 14d' });
   }
   const api = new AlertmanagerApi(flags.alertmanager);
   const windows = plannedWindows(calendar, Date.now(), horizonMs);

@@ -13,7 +13,7 @@ export interface ScaleFlags {
 export function registerScale(alerts: Command): void {
   alerts
     .command('scale')
-    .description('any Prometheus rule files at a time scale: what is scaled, and what cannot be')
+    .description('Rewrite rule files to a time scale, and name anything that cannot be scaled')
     .argument('<files...>', 'rule files')
     .option(
       '--time-scale <scale>',

@@ -298,7 +298,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
   };
   const comments = [
     `${scenario.title}.`,
-    'Made by firedrill chaos export; durations are in production time.',
+    'Made by firedrill gameday export; durations are in production time.',
     'Chaos Mesh breaks and undoes; whether the right alert fires in time is judged by Firedrill.',
     ...notes,
     ...left.map((text) => `NOT HERE: ${text}`),

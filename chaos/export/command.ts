@@ -1,18 +1,14 @@
-/** `firedrill chaos export`: YAML on standard output, what could not be said on standard error. */
-import { exitCode, UserError } from '../../base/errors.js';
+/** `firedrill gameday export`: YAML on standard output, what could not be said on standard error. */
+import { exitCode } from '../../base/errors.js';
 import { readScenarios } from '../scenarios/read.js';
 import { chaosMeshWorkflow } from './chaos-mesh.js';
 
 export interface ExportOptions {
-  format: string;
   namespace: string;
   controlNamespace: string;
 }
 
 export function exportScenarios(names: readonly string[], options: ExportOptions): number {
-  if (options.format !== 'chaos-mesh') {
-    throw new UserError({ message: `bad --format '${options.format}'`, expected: 'chaos-mesh' });
-  }
   const documents: string[] = [];
   for (const { scenario } of readScenarios(names)) {
     const { yaml, left } = chaosMeshWorkflow(scenario, options);

@@ -1,4 +1,4 @@
-/** `firedrill chaos faults`: every kind of fault, what it takes, and where it can be put in the system at hand. */
+/** `firedrill gameday faults`: every kind of fault, what it takes, and where it can be put in the system at hand. */
 import type { z } from 'zod';
 import { formatTable } from '../../base/terminal.js';
 import { targetsOf } from '../scenarios/world.js';

@@ -1,7 +1,7 @@
 /**
  * The undo of a fault that no lease ends: of what is broken by a command, or at somebody else's proxy. It is written to
  * the journal before the fault is put, so that whoever finds the journal can do it: the watcher, the warden beside a
- * run, `firedrill chaos recover`. It may be done more than once.
+ * run, `firedrill gameday recover`. It may be done more than once.
  */
 import { sleep } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';

@@ -84,7 +84,7 @@ export function registerAcknowledge(gameday: Command): void {
   gameday
     .command('ack')
     .description(
-      'say that a page of the drill under way was seen: how long that took is in its report',
+      'Acknowledge a page of the running drill; the report shows the time to acknowledge',
     )
     .option('--by <role>', 'who: a role rather than a name', 'on call')
     .option('--alert <name>', 'of which alert (default: the last page)')

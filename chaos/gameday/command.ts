@@ -25,14 +25,15 @@ import { type PlannedScenario, planOf, planText } from './plan.js';
 import type { GuardAnswer } from '../guard/guard.js';
 import type { Timing } from '../runner/context.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
+import { parseDurationMs } from '../../base/duration.js';
 
 export interface CommandOptions extends ExistingFlags {
   drill?: string;
-  scenarios?: string;
+  scenarios?: string[];
   timeScale?: string;
   load: string;
   rate?: string;
-  slo: string[];
+  input: string[];
   rules: string[];
   silences?: string;
   routingTime?: string;
@@ -166,15 +167,19 @@ function writeEnds(events: EventFile, { record, shared }: GameDayOutcome): void 
   }
 }
 
+/** Version 0.1 took seconds: a bare number still is that. */
+function allowanceOf(text: string): number {
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : parseDurationMs(text);
+  if (ms !== undefined) return ms;
+  throw new UserError({ message: `bad --allowance '${text}'`, expected: 'a duration such as 2s' });
+}
+
 function optionsOf(given: CommandOptions): GameDayOptions {
   const rate = given.rate === undefined ? undefined : Number(given.rate);
   if (rate !== undefined && !(rate >= 0.1 && rate <= 10_000)) {
     throw new UserError({ message: `bad --rate '${given.rate}'`, expected: '0.1 to 10000' });
   }
-  const allowanceMs = Number(given.allowance) * 1000;
-  if (!(allowanceMs >= 0)) {
-    throw new UserError({ message: `bad --allowance '${given.allowance}'`, expected: 'seconds' });
-  }
+  const allowanceMs = allowanceOf(given.allowance);
   const drill = findDrill(given.drill);
   const rules = given.rules.length > 0 ? given.rules : drill.rules;
   const existing = existingOf(given, drill);
@@ -208,7 +213,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     ...(existing && { existing }),
     load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
     ...(rate !== undefined && { requestsPerSecond: rate }),
-    slos: given.slo.length > 0 ? given.slo : drill.slos,
+    slos: given.input.length > 0 ? given.input : drill.slos,
     stateFolder: given.state,
     allowanceMs,
     ...(given.confirm !== undefined && { confirm: given.confirm }),
@@ -217,9 +222,9 @@ function optionsOf(given: CommandOptions): GameDayOptions {
 }
 
 /** By id where the drill has a scenario of that id, else as it was named: a file, or one of ours. */
-function chosen(list: string, ofDrill: readonly string[]): string[] {
+function chosen(names: readonly string[], ofDrill: readonly string[]): string[] {
   const known = readScenarios(ofDrill);
-  return list.split(',').map((part) => {
+  return names.map((part) => {
     const name = part.trim();
     const at = known.findIndex((k) => k.scenario.id === name);
     if (at >= 0) return ofDrill[at] as string;

@@ -10,9 +10,7 @@ interface CompareFlags {
 export function registerCompare(gameday: Command): void {
   gameday
     .command('compare')
-    .description(
-      'set reports side by side: what became worse, and when each failure mode last passed',
-    )
+    .description('Compare reports: regressions, and when each failure mode last passed')
     .argument('<folder...>', 'reports of game days, or their result.json')
     .option('--modes', 'scenarios by failure mode, with when each last passed')
     .addOption(formatOption('text', 'json'))

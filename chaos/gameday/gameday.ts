@@ -101,7 +101,7 @@ export async function runGameDay(
   const stop = readSwitch(options.stateFolder);
   if (stop) {
     throw new UserError(
-      `the kill switch is thrown (${stop.reason}): firedrill chaos stop --clear`,
+      `the kill switch is thrown (${stop.reason}): firedrill gameday stop --clear`,
       exitCode.aborted,
     );
   }

@@ -1,5 +1,6 @@
 /** `firedrill gameday route`: the route by which a drill's alerts reach the drill and nobody else. */
 import type { Command } from 'commander';
+import { eachWhole } from '../../base/choice-option.js';
 
 interface RouteOptions {
   matcher: string[];
@@ -7,15 +8,13 @@ interface RouteOptions {
   listen: string;
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
-
 export function registerRoute(gameday: Command): void {
   gameday
     .command('route')
     .description(
-      'print the Alertmanager route by which a drill is told of its alerts, and nobody is woken',
+      'Print the Alertmanager route that sends a drill its alerts and notifies nobody else',
     )
-    .option('--matcher <matcher>', 'of the alerts of what is drilled; repeatable', collect, [])
+    .option('--matcher <matcher>', 'of the alerts of what is drilled; repeatable', eachWhole, [])
     .option('--receiver <name>', 'of the receiver', 'firedrill')
     .option('--listen <host:port>', 'where the drill will listen', '127.0.0.1:9099')
     .addHelpText(

@@ -1,4 +1,4 @@
-/** `firedrill chaos load`: the shop, or an address of the user's, under load and held to the objectives of its SLOs. */
+/** `firedrill load run`: the shop, or an address of the user's, under load and held to the objectives of its SLOs. */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { realClock, sleep } from '../../base/clock.js';
@@ -29,7 +29,7 @@ export interface LoadCommandOptions {
   duration: string;
   rate?: string;
   load: string;
-  slo: string[];
+  input: string[];
   profile?: string;
   url?: string;
   junit?: string;
@@ -56,7 +56,7 @@ interface Request {
 export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   const { lengthMs, rate, driver } = checked(given);
   const drill = given.url === undefined && given.profile === undefined ? findDrill() : undefined;
-  const files = given.slo.length > 0 ? given.slo : (drill?.slos ?? []);
+  const files = given.input.length > 0 ? given.input : (drill?.slos ?? []);
   const slos = files.length > 0 ? readSlos(files) : [];
   const plan = drill?.load ?? planOf(given, rate, [...new Set(slos.map((s) => s.service))]);
   const ownUrl = plan.kind === 'profile' ? plan.profile.url : undefined;
@@ -69,7 +69,8 @@ export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   const whole = thresholdsOf(slos);
   // Of its own SLOs the shop's client sees some; whoever asks for an SLO is told when it cannot be judged.
   const known = plan.kind === 'profile' ? plan.profile.routes.map((r) => r.service ?? r.name) : [];
-  const thresholds = given.slo.length > 0 ? whole : whole.filter((t) => known.includes(t.service));
+  const thresholds =
+    given.input.length > 0 ? whole : whole.filter((t) => known.includes(t.service));
   const request = {
     plan,
     driver,
@@ -144,7 +145,7 @@ function print(plan: LoadPlan, url: string, rate: number | undefined): number {
 function refuseUnderSwitch(stateFolder: string): void {
   const stop = readSwitch(stateFolder);
   if (!stop) return;
-  const message = `the kill switch is thrown (${stop.reason}): firedrill chaos stop --clear`;
+  const message = `the kill switch is thrown (${stop.reason}): firedrill gameday stop --clear`;
   throw new UserError(message, exitCode.aborted);
 }
 

@@ -10,14 +10,15 @@ interface FromOptions {
   out?: string;
 }
 
-export function registerLoad(program: Command): void {
+/** The group, to which `load run` is added. */
+export function registerLoad(program: Command): Command {
   const load = program
     .command('load')
-    .description('load profiles: made from a recording or an API description, and checked');
+    .description('Run load tests, and make or check load profiles');
 
   load
     .command('from')
-    .description('a profile from a HAR recording or an OpenAPI description, on standard output')
+    .description('Make a load profile from a HAR recording or an OpenAPI description')
     .argument('<kind>', 'har or openapi')
     .argument('<file>')
     .option('--writes', 'keep POST, PUT, PATCH and DELETE, which are left out otherwise')
@@ -26,7 +27,7 @@ export function registerLoad(program: Command): void {
     .addHelpText(
       'after',
       '\nExample:\n  firedrill load from har session.har -o load.yaml\n' +
-        '  firedrill chaos load --url http://127.0.0.1:8080 --profile load.yaml',
+        '  firedrill load run --url http://127.0.0.1:8080 --profile load.yaml',
     )
     .action(async (kind: string, file: string, options: FromOptions) => {
       const text = await profileFrom(kind, file, options);
@@ -36,8 +37,9 @@ export function registerLoad(program: Command): void {
 
   load
     .command('check')
-    .description('checks load files; mistakes are told with file, line and column')
+    .description('Check load files; report mistakes with file, line and column')
     .argument('<file...>')
+    .addHelpText('after', '\nExample:\n  firedrill load check load.yaml')
     .action(async (files: string[]) => {
       const { readLoad } = await import('./load-file.js');
       for (const file of files) {
@@ -52,9 +54,7 @@ export function registerLoad(program: Command): void {
 
   load
     .command('probe')
-    .description(
-      'a standing prober: sends a profile until stopped, and shows what it saw to Prometheus',
-    )
+    .description('Send a load profile until stopped, and expose the results to Prometheus')
     .argument('<file>', 'load.yaml; its checks of bodies are what a status cannot tell')
     .option('--url <url>', "instead of the file's own")
     .option('--rate <number>', 'requests a second, all routes together', '1')
@@ -71,11 +71,13 @@ export function registerLoad(program: Command): void {
 
   load
     .command('schema')
-    .description('the JSON Schema of a load file, for editors')
+    .description('Print the JSON Schema of a load file, for editors')
+    .addHelpText('after', '\nExample:\n  firedrill load schema > load.schema.json')
     .action(async () => {
       const { loadJsonSchema } = await import('./load-schema.js');
       process.stdout.write(`${JSON.stringify(loadJsonSchema(), undefined, 2)}\n`);
     });
+  return load;
 }
 
 async function profileFrom(kind: string, file: string, options: FromOptions): Promise<string> {

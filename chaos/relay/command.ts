@@ -4,23 +4,24 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { exitCode, UserError } from '../../base/errors.js';
+import { exitCode } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import { freePorts } from '../../base/ports.js';
 import type { ProxyConfig } from '../../mesh/model.js';
 import { runProxy } from '../../mesh/proxy/launch.js';
 import { readAddress } from './address.js';
 import type { Address } from './relay.js';
+import { choiceOption } from '../../base/choice-option.js';
 
 export interface RelayOptions {
   admin: string;
-  protocol: string;
+  protocol: 'tcp' | 'http' | 'grpc';
 }
 
 export function registerRelay(parent: Command): void {
   parent
     .command('relay')
-    .description('Relay one call, with metrics of its own and faults that can be put on it')
+    .description('Relay one connection, with its own metrics and injectable faults')
     .argument('<listen>', 'host:port, or a port of loopback')
     .argument('<upstream...>', 'host:port; several are taken in turn')
     .option(
@@ -28,7 +29,13 @@ export function registerRelay(parent: Command): void {
       'for metrics and faults (default: a free port, which is said)',
       '0',
     )
-    .option('--protocol <name>', 'tcp; or http, grpc: requests are looked at', 'tcp')
+    .addOption(
+      choiceOption('--protocol <name>', 'http, grpc: requests are looked at', [
+        'tcp',
+        'http',
+        'grpc',
+      ]).default('tcp'),
+    )
     .addHelpText(
       'after',
       `
@@ -51,9 +58,6 @@ async function runRelay(
   if (protocol === 'tcp') {
     const args = [listen, at, ...upstreams].map(({ host, port }) => `${host}:${port}`);
     return inForeground(program('chaos/relay/main'), args);
-  }
-  if (protocol !== 'http' && protocol !== 'grpc') {
-    throw new UserError({ message: `bad --protocol '${protocol}'`, expected: 'tcp, http or grpc' });
   }
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-relay-'));
   try {

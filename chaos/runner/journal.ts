@@ -1,6 +1,6 @@
 /**
  * The write-ahead undo journal: what is about to be broken is on disk, with its undo, before it is. After a crash the
- * next run (or `firedrill chaos recover`) undoes what the journal names. One file a run, JSON lines, synced.
+ * next run (or `firedrill gameday recover`) undoes what the journal names. One file a run, JSON lines, synced.
  */
 import {
   closeSync,

@@ -1,6 +1,6 @@
 /**
  * A program beside a run: standard input is a pipe from the runner, and its end is the runner's. Where the journal is
- * still there then, the runner died without putting things back, and the warden does what `firedrill chaos recover`
+ * still there then, the runner died without putting things back, and the warden does what `firedrill gameday recover`
  * would. In a session of its own, it outlives whatever took the runner. Arguments: the journal.
  */
 import { existsSync } from 'node:fs';

@@ -9,6 +9,7 @@ import { writeFileWhole } from '../../base/write-file.js';
 import { readScenarios } from '../scenarios/read.js';
 import { drillFileName, readDrill } from './drill-file.js';
 import { type StarterFile, starterFiles } from './starter.js';
+import { eachWhole } from '../../base/choice-option.js';
 
 interface InitOptions {
   service: string[];
@@ -26,16 +27,17 @@ interface Found {
   calls?: string[];
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
-
 export function registerInit(parent: Command): void {
   parent
     .command('init')
-    .description(
-      'Write a drill of services of your own, told, asked or detected: firedrill.yaml, load, rules, scenarios',
+    .description('Write a drill for your own services: firedrill.yaml, load, rules, scenarios')
+    .option(
+      '--service <name=command>',
+      'a service and how it is started; repeatable',
+      eachWhole,
+      [],
     )
-    .option('--service <name=command>', 'a service and how it is started; repeatable', collect, [])
-    .option('--call <caller=callee>', 'who calls whom, by CALLEE_URL; repeatable', collect, [])
+    .option('--call <caller=callee>', 'who calls whom, by CALLEE_URL; repeatable', eachWhole, [])
     .option('--name <name>', 'of the drill (default: of the folder)')
     .option('--print', 'to standard output instead of a file')
     .option('--bare', 'firedrill.yaml alone, without a load, rules and scenarios to begin with')
@@ -237,7 +239,7 @@ function drillText(name: string, services: readonly Found[], full: boolean): str
   const [first] = services as [Found];
   const off = full ? '' : '# ';
   return `# What firedrill gameday run drills in this folder. Every field: chaos/system/README.md; for editors:
-# firedrill chaos schema drill
+# firedrill gameday schema drill
 apiVersion: firedrill.dev/v1
 kind: Drill
 name: ${name}

@@ -1,4 +1,4 @@
-/** `firedrill chaos toolkit check` and `run`: experiments of the Chaos Toolkit. */
+/** `firedrill gameday toolkit check` and `run`: experiments of the Chaos Toolkit. */
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { formatOption } from '../../base/format-option.js';
@@ -12,11 +12,11 @@ interface RunFlags {
 export function registerToolkit(chaos: Command): void {
   const toolkit = chaos
     .command('toolkit')
-    .description('run experiments of the Chaos Toolkit under our journal')
+    .description('Run experiments of the Chaos Toolkit, journaled and rolled back like game days')
     .action(() => toolkit.help({ error: true }));
   toolkit
     .command('check')
-    .description('say which can be run, and what of the others cannot')
+    .description('Check which experiments can run, and what the others use that is not supported')
     .argument('<file...>', 'experiments, JSON or YAML')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
@@ -25,14 +25,16 @@ export function registerToolkit(chaos: Command): void {
 Exit code 1 where one cannot be run. Programs and addresses are; Python functions, controls and vaults are not.
 
 Example:
-  firedrill chaos toolkit check experiments/*.json`,
+  firedrill gameday toolkit check experiments/*.json`,
     )
     .action(async (files: string[], flags: { format: string }) => {
       process.exitCode = await check(files, flags.format === 'json');
     });
   toolkit
     .command('run')
-    .description('hypothesis, method, hypothesis, and the rollbacks whatever happens')
+    .description(
+      'Run an experiment: hypothesis, method, hypothesis, and the rollbacks in every case',
+    )
     .argument('<file>', 'an experiment, JSON or YAML')
     .option('--journal <file>', 'what was done and answered, as JSON')
     .addOption(formatOption('text', 'json'))
@@ -45,7 +47,7 @@ switch; where this process is killed, a warden does them. Exit code 0: steady be
 something failed; 3: not before it; 4: the kill switch; 130: interrupted.
 
 Example:
-  firedrill chaos toolkit run experiment.json --journal journal.json`,
+  firedrill gameday toolkit run experiment.json --journal journal.json`,
     )
     .action(async (file: string, flags: RunFlags) => {
       process.exitCode = await run(file, flags);

@@ -6,10 +6,10 @@ import { formatOption } from '../../base/format-option.js';
 export function registerControllerRun(program: Command): void {
   const controller = program
     .command('controller')
-    .description('The control plane outside Kubernetes: identity, discovery, policy, one stream');
+    .description('Run the control plane outside Kubernetes');
   controller
     .command('run')
-    .description('run a controller in the foreground until SIGTERM')
+    .description('Run a controller in the foreground until SIGTERM')
     .requiredOption('--config <file>', 'configuration, YAML or JSON (mesh/controller/README.md)')
     .addHelpText('after', '\nExample:\n  firedrill controller run --config controller.yaml')
     .action(async (options: { config: string }) => {
@@ -20,7 +20,7 @@ export function registerControllerRun(program: Command): void {
     });
   controller
     .command('validate')
-    .description('check a registry file: every problem with its place')
+    .description('Check that a registry file is well-formed; report each mistake with its place')
     .argument('<registry>', 'registry file')
     .option('--trust-domain <name>', 'trust domain of its identities', 'cluster.local')
     .addOption(formatOption('text', 'json'))
@@ -43,7 +43,7 @@ export function registerControllerRun(program: Command): void {
     });
   controller
     .command('status')
-    .description("a running controller's issuer, sources and proxies")
+    .description('Show the issuer, sources and proxies of a running controller')
     .requiredOption('--admin <url>', 'its admin address, such as http://127.0.0.1:9990')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill controller status --admin http://127.0.0.1:9990')

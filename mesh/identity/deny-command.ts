@@ -33,14 +33,12 @@ const placed = (command: Command): Command =>
   command
     .option('--folder <path>', 'with issuer.crt')
     .option('--kubernetes', "the Secret of firedrill install, in the kubeconfig's cluster")
-    .option('--namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
+    .option('-n, --namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
     .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config');
 
 export function registerDeny(identity: Command): void {
   placed(identity.command('deny'))
-    .description(
-      'have every proxy and controller refuse a certificate, or all that an identity has',
-    )
+    .description('Make every proxy and controller refuse a certificate, or all of an identity')
     .option('--serial <hex>', 'of one certificate, as identity inspect shows it')
     .option(
       '--identity <name>',
@@ -74,7 +72,7 @@ controller; between proxies they live on until they are idle. A workload that is
       );
     });
   placed(identity.command('denied'))
-    .description('what is denied, and until when')
+    .description('List denied certificates and when each denial ends')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill identity denied --folder pki --format json')
     .action(async (flags: Where & { format: string }) => {

@@ -11,10 +11,10 @@ const help = (text: string): string => `\nExample:\n  ${text}`;
 export function registerIdentity(program: Command): void {
   const identity = program
     .command('identity')
-    .description('Trust anchors, issuers, join tokens and workload certificates');
+    .description('Manage trust anchors, issuers, join tokens and workload certificates');
   identity
     .command('init')
-    .description('make a trust anchor and an issuer in a folder; what is there stays')
+    .description('Create a trust anchor and an issuer; existing files are kept')
     .requiredOption('--folder <path>', 'where the keys go (0600)')
     .requiredOption('--trust-domain <name>', 'such as retail.local')
     .option('--anchor-lifetime <duration>', 'of the trust anchor', '3650d')
@@ -27,13 +27,13 @@ export function registerIdentity(program: Command): void {
     });
   identity
     .command('token')
-    .description('a join token for a workload outside Kubernetes')
+    .description('Create a join token for a workload outside Kubernetes')
     .requiredOption('--folder <path>', "the controller's identity.joinTokens.folder")
     .requiredOption('--service-account <name>', 'whom it makes')
-    .requiredOption('--namespace <name>', 'and where')
+    .requiredOption('-n, --namespace <name>', 'and where')
     .option('--ttl <duration>', 'how long it can be used', '10m')
     .option('--uses <n>', 'how many workloads may join with it', '1')
-    .option('--out <file>', 'write it there (0600) instead of printing it')
+    .option('-o, --out <file>', 'write it there (0600) instead of printing it')
     .addHelpText(
       'after',
       help(
@@ -70,10 +70,13 @@ export function registerIdentity(program: Command): void {
   registerDeny(identity);
   identity
     .command('issue')
-    .description('a certificate for a workload without a controller, from the keys in a folder')
+    .description('Issue a workload certificate without a controller, from the keys in a folder')
     .requiredOption('--folder <path>', 'with issuer.crt and issuer.key')
     .requiredOption('--identity <name>', 'such as cart.retail.serviceaccount.identity.retail.local')
-    .requiredOption('--out <prefix>', 'writes PREFIX.crt (with its chain) and PREFIX.key (0600)')
+    .requiredOption(
+      '-o, --out <prefix>',
+      'writes PREFIX.crt (with its chain) and PREFIX.key (0600)',
+    )
     .option('--lifetime <duration>', 'of the certificate', '24h')
     .addHelpText(
       'after',
@@ -87,7 +90,7 @@ export function registerIdentity(program: Command): void {
     });
   identity
     .command('inspect')
-    .description('what certificates say, and whether their chain holds')
+    .description('Show certificates, and verify their chain')
     .argument('<file...>', 'PEM files; each may hold several certificates')
     .option('--anchors <file>', 'check the first certificate of each file against these')
     .addOption(formatOption('text', 'json'))
@@ -107,10 +110,10 @@ export function registerIdentity(program: Command): void {
 function registerRotate(identity: Command): void {
   const rotate = identity
     .command('rotate')
-    .description('a new issuer, or a new trust anchor, while traffic runs');
+    .description('Rotate the issuer or the trust anchor while traffic flows');
   rotate
     .command('issuer')
-    .description('a new issuer signed by the newest anchor; proxies renew by themselves')
+    .description('Create a new issuer signed by the newest anchor; proxies renew by themselves')
     .requiredOption('--folder <path>', 'with trust-anchor.key')
     .requiredOption('--trust-domain <name>', 'such as retail.local')
     .option('--issuer-lifetime <duration>', 'of the issuer', '365d')
@@ -126,10 +129,10 @@ function registerRotate(identity: Command): void {
     });
   rotate
     .command('anchor')
-    .description('add a new trust anchor, move to it, drop the old one: three steps')
+    .description('Add a new trust anchor, move to it, and drop the old one, in three steps')
     .option('--folder <path>', 'with trust-anchor.key')
     .option('--kubernetes', "the Secret of firedrill install, in the kubeconfig's cluster")
-    .option('--namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
+    .option('-n, --namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
     .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config')
     .requiredOption('--trust-domain <name>', 'such as retail.local')
     .option('--admin <url...>', "controllers' admin addresses: wait for every proxy between steps")
@@ -157,7 +160,7 @@ With --kubernetes the new anchor's key is never written, so all three steps are 
     });
   rotate
     .command('drop-old')
-    .description('the last step: trust only the anchor above the present issuer')
+    .description('Drop the old trust anchor: trust only the anchor of the current issuer')
     .requiredOption('--folder <path>', 'with trust-anchor.crt')
     .addHelpText('after', help('firedrill identity rotate drop-old --folder pki'))
     .action(async (o: { folder: string }) => {

@@ -5,7 +5,7 @@ import { formatOption } from '../../base/format-option.js';
 export function registerProxy(program: Command): void {
   const proxy = program
     .command('proxy')
-    .description('Run one proxy: from a file alone, or with a controller')
+    .description('Run one proxy, from a file alone or with a controller')
     .option('--config <file>', 'configuration, YAML or JSON (mesh/proxy/README.md)')
     .addHelpText(
       'after',
@@ -23,9 +23,10 @@ Examples:
     });
   proxy
     .command('check')
-    .description('check a configuration without starting anything')
+    .description('Check a configuration without starting anything')
     .argument('<file>', 'configuration, YAML or JSON')
     .addOption(formatOption('text', 'json'))
+    .addHelpText('after', '\nExample:\n  firedrill proxy check proxy.yaml')
     .action(async (file: string, options: { format: string }) => {
       const { readConfigFile } = await import('./config-file.js');
       const config = readConfigFile(file);

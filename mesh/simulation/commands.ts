@@ -12,9 +12,9 @@ interface Flags {
 export function registerSimulation(program: Command): void {
   program
     .command('mesh')
-    .description('what the mesh would do')
+    .description('All mesh commands in one place; the short names do the same')
     .command('simulate')
-    .description('replay an incident against a configuration, on a simulated clock')
+    .description('Simulate an incident against a configuration, offline')
     .argument('<file>', 'the incident, YAML (mesh/simulation/README.md)')
     .option('--seed <number>', 'instead of the one in the file')
     .option('--timeline', 'also second by second')

@@ -15,7 +15,9 @@ interface Flags {
 export function registerRoutine(program: Command): void {
   program
     .command('routine')
-    .description('the page of a review: alerts, silences, game days, error budgets, what to decide')
+    .description(
+      'Write the page of a review: alerts, silences, game days, error budgets, decisions',
+    )
     .argument('<routine>', 'weekly, monthly or quarterly')
     .option('--prometheus <url>', 'which alerts fired, and the budgets')
     .option('--alertmanager <url>', 'what is silenced')

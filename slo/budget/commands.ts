@@ -4,6 +4,7 @@ import { exitCode, UserError } from '../../base/errors.js';
 import { sayRefused } from '../spec/refused.js';
 import type { BudgetState } from './state.js';
 import { formatOption } from '../../base/format-option.js';
+import { choiceOption, eachOf } from '../../base/choice-option.js';
 
 interface Flags {
   input: string[];
@@ -23,7 +24,7 @@ const withInput = (command: Command): Command =>
   command
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .option('--prometheus <url>', 'where the rules are evaluated', 'http://localhost:9090')
-    .option('--slo <id...>', 'only these')
+    .option('--slo <id...>', 'only these', eachOf)
     .option('--at <time>', 'an instant such as 2026-05-01T12:00:00Z; default now')
     .option('--time-scale <ratio>', 'that the rules were generated with', '1');
 
@@ -34,7 +35,7 @@ const withPolicy = (command: Command): Command =>
 
 export function registerBudget(slo: Command): void {
   withInput(slo.command('budget'))
-    .description('what is left of each error budget, what spent it, and how long it lasts')
+    .description('Show the remaining error budget, what consumed it, and when it runs out')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
@@ -49,7 +50,7 @@ export function registerBudget(slo: Command): void {
     });
 
   withPolicy(slo.command('gate'))
-    .description('exit 0 where a release may go out, 1 with the reason where not')
+    .description('Gate a release: exit 0 if budgets allow it, 1 with the reason if not')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
@@ -71,8 +72,14 @@ export function registerBudget(slo: Command): void {
     });
 
   withPolicy(slo.command('report'))
-    .description('a page on all budgets, for the weekly, monthly or quarterly review')
-    .option('--routine <name>', 'weekly, monthly or quarterly', 'weekly')
+    .description('Write the error budget report for a weekly, monthly or quarterly review')
+    .addOption(
+      choiceOption('--routine <name>', 'the review that it is for', [
+        'weekly',
+        'monthly',
+        'quarterly',
+      ]).default('weekly'),
+    )
     .option('-o, --out <file>', 'a .md or .html file, or - for Markdown on standard output', '-')
     .addHelpText(
       'after',

@@ -10,7 +10,7 @@ interface Flags {
   prometheus: string;
   at?: string;
   before?: string;
-  range: string;
+  window: string;
   by: string;
   sampling?: string;
   perNode?: string;
@@ -22,13 +22,13 @@ interface Flags {
 export function registerCost(slo: Command): void {
   slo
     .command('cost')
-    .description('what the mesh costs by service and by request, and what a change saves')
+    .description('Estimate the cost of the mesh by service and request, and savings of a change')
     .option('--prices <file>', 'prices of CPU, memory and telemetry; default: slo/cost/prices.yaml')
     .option('--prometheus <url>', 'that scrapes the proxies', 'http://localhost:9090')
     .option('--at <time>', 'the end of the range; default now')
     .option('--before <time>', 'compare with the range that ended then: an A/B of a change')
     .option('--keep <path...>', 'SLO files that must keep their budget, or the exit code is 1')
-    .option('--range <duration>', 'measured over', '1h')
+    .option('--window <duration>', 'measured over', '1h')
     .option('--by <label>', 'that tells services apart', 'job')
     .option('--sampling <ratio>', 'what sending this share of the spans would save')
     .option('--per-node <count>', 'what one proxy on each of so many nodes would save')
@@ -47,8 +47,9 @@ async function cost(flags: Flags): Promise<void> {
   const { PrometheusClient } = await import('../budget/prometheus.js');
   const { realClock } = await import('../../base/clock.js');
   const prices = readPrices(flags.prices ?? asset('slo/cost/prices.yaml'));
-  const rangeMs = parseDurationMs(flags.range);
-  if (!rangeMs) throw new UserError({ message: `--range ${flags.range}`, expected: 'such as 1h' });
+  const rangeMs = parseDurationMs(flags.window);
+  if (!rangeMs)
+    throw new UserError({ message: `--window ${flags.window}`, expected: 'such as 1h' });
   const prometheus = new PrometheusClient(flags.prometheus);
   const atMs = flags.at === undefined ? realClock.nowMs() : timeOf('--at', flags.at);
   const measure = async (timeMs: number) =>

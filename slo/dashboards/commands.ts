@@ -9,8 +9,8 @@ interface PreviewFlags {
   input: string[];
   prometheus?: string;
   recorded?: string;
-  record?: string;
-  since: string;
+  save?: string;
+  window: string;
   rateInterval: string;
   step: string;
   out: string;
@@ -19,11 +19,11 @@ interface PreviewFlags {
 export function registerDashboards(program: Command): void {
   const dashboards = program
     .command('dashboards')
-    .description('executive, on-call, debug, fleet, and one dashboard for each SLO');
+    .description('Generate and preview Grafana dashboards');
 
   dashboards
     .command('generate')
-    .description("write Grafana's JSON, a file a dashboard")
+    .description('Write Grafana JSON, one file for each dashboard')
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .requiredOption('-o, --out <folder>', 'made where it is not there')
     .option('--step <duration>', 'base resolution of the rules', '30s')
@@ -41,12 +41,12 @@ export function registerDashboards(program: Command): void {
 
   dashboards
     .command('preview')
-    .description('one HTML page of all dashboards, with live or recorded data, and no Grafana')
+    .description('Render all dashboards as one HTML page, without Grafana')
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .option('--prometheus <url>', 'live data')
-    .option('--recorded <file>', 'data that --record kept')
-    .option('--record <file>', 'keep the data')
-    .option('--since <duration>', 'how far back the plots reach', '1h')
+    .option('--recorded <file>', 'data that --save kept')
+    .option('--save <file>', 'keep the data')
+    .option('--window <duration>', 'how far back the plots reach', '1h')
     .option('--rate-interval <duration>', 'range of rate(), at least two scrapes', '5m')
     .option('--step <duration>', 'base resolution of the rules', '30s')
     .option('-o, --out <file>', 'the page', 'dashboards.html')
@@ -60,8 +60,8 @@ export function registerDashboards(program: Command): void {
       const all = await dashboardsOf(flags);
       const answers = await answersFor(flags, all);
       writeAll(flags.out, true, new Map([['page', previewHtml(all, answers)]]));
-      if (flags.record !== undefined) {
-        writeAll(flags.record, true, new Map([['answers', JSON.stringify(answers)]]));
+      if (flags.save !== undefined) {
+        writeAll(flags.save, true, new Map([['answers', JSON.stringify(answers)]]));
       }
       process.stderr.write(`${all.length} dashboards in ${flags.out}\n`);
     });
@@ -103,7 +103,7 @@ async function answersFor(
     return ms;
   };
   const endMs = realClock.nowMs();
-  const startMs = endMs - duration('--since', flags.since);
+  const startMs = endMs - duration('--window', flags.window);
   const rateIntervalMs = duration('--rate-interval', flags.rateInterval);
   const prometheus = new PrometheusClient(flags.prometheus ?? '');
   return askPanels(all, prometheus, { startMs, endMs, rateIntervalMs });

@@ -7,27 +7,27 @@ import { formatOption } from '../../base/format-option.js';
 export function registerPromql(program: Command): void {
   const promql = program
     .command('promql')
-    .description('ask, check, format, explain and test PromQL, with Prometheus 3 semantics');
+    .description('Query, check, format, explain and test PromQL, with Prometheus 3 semantics');
   registerQuery(promql);
   registerCheck(promql);
-  registerText(promql, 'fmt', 'print a query in one style, comments above it');
-  registerText(promql, 'explain', 'say in words what a query means');
+  registerText(promql, 'fmt', 'Format a query; comments move above it');
+  registerText(promql, 'explain', 'Explain a query in words');
   registerTest(promql);
 }
 
 function registerQuery(promql: Command): void {
   promql
     .command('query')
-    .description('evaluate a query over files of samples, or ask a Prometheus')
+    .description('Evaluate a query over sample files or a Prometheus')
     .argument('<query>')
     .option(
-      '-f, --file <file...>',
+      '-i, --input <path...>',
       'OpenMetrics or Prometheus text with times, or .csv; - for standard input',
     )
     .option('--prometheus <url>', 'ask this Prometheus instead')
-    .option('--time <time>', 'of an instant query; default the last sample, or now')
-    .option('--start <time>', 'of a range query; default the first sample')
-    .option('--end <time>', 'of a range query; default the last sample')
+    .option('--at <time>', 'of an instant query; default the last sample, or now')
+    .option('--from <time>', 'of a range query; default the first sample')
+    .option('--to <time>', 'of a range query; default the last sample')
     .option('--step <duration>', 'makes it a range query')
     .option('--lookback <duration>', 'how far back a sample counts as current', '5m')
     .addOption(formatOption('text', 'json', 'csv'))
@@ -35,9 +35,9 @@ function registerQuery(promql: Command): void {
       'after',
       `
 Examples:
-  firedrill promql query 'sum by (code) (rate(requests_total[5m]))' -f dump.txt
+  firedrill promql query 'sum by (code) (rate(requests_total[5m]))' -i dump.txt
   firedrill promql query 'up == 0' --prometheus http://localhost:9090
-  firedrill promql query 'max_over_time(load[1h])' -f load.csv --step 5m --format csv`,
+  firedrill promql query 'max_over_time(load[1h])' -i load.csv --step 5m --format csv`,
     )
     .action(async (query: string, flags: QueryFlags) => {
       const { runQuery } = await import('./query-command.js');
@@ -48,18 +48,18 @@ Examples:
 /** The text of a query given as an argument, in a file, or on standard input. */
 async function queryText(
   query: string | undefined,
-  flags: { file?: string },
+  flags: { input?: string },
 ): Promise<{ text: string; file: string | undefined }> {
-  if ((query === undefined) === (flags.file === undefined)) {
-    throw new UserError({ message: 'no query', expected: 'either a query or --file' });
+  if ((query === undefined) === (flags.input === undefined)) {
+    throw new UserError({ message: 'no query', expected: 'either a query or --input' });
   }
   if (query !== undefined) return { text: query, file: undefined };
   const { readText } = await import('./data/read-files.js');
-  return { text: readText(flags.file as string), file: flags.file };
+  return { text: readText(flags.input as string), file: flags.input };
 }
 
 interface CheckFlags {
-  file?: string;
+  input?: string;
   format: string;
   enableFeature?: string[];
 }
@@ -67,9 +67,9 @@ interface CheckFlags {
 function registerCheck(promql: Command): void {
   promql
     .command('check')
-    .description('exit 0 where a query is right, 1 with the place and a suggestion where not')
+    .description('Check a query: exit 1 with the place and a suggestion if it is wrong')
     .argument('[query]')
-    .option('-f, --file <file>', 'read the query from a file; - for standard input')
+    .option('-i, --input <path>', 'read the query from a file; - for standard input')
     .addOption(formatOption('text', 'json'))
     .option(
       '--enable-feature <name...>',
@@ -94,9 +94,9 @@ function registerText(promql: Command, verb: 'fmt' | 'explain', description: str
     .command(verb)
     .description(description)
     .argument('[query]')
-    .option('-f, --file <file>', 'read the query from a file; - for standard input')
+    .option('-i, --input <path>', 'read the query from a file; - for standard input')
     .addHelpText('after', `\nExample:\n  ${example}`)
-    .action(async (query: string | undefined, flags: { file?: string }) => {
+    .action(async (query: string | undefined, flags: { input?: string }) => {
       const { text, file } = await queryText(query, flags);
       const { asUserError } = await import('./syntax/error.js');
       try {
@@ -116,7 +116,7 @@ function registerText(promql: Command, verb: 'fmt' | 'explain', description: str
 function registerTest(promql: Command): void {
   promql
     .command('test')
-    .description("run scripts in Prometheus' test language (load, clear, eval)")
+    .description('Run test scripts in the language of Prometheus (load, clear, eval)')
     .argument('<file...>', 'scripts')
     .addOption(formatOption('text', 'json'))
     .addHelpText(

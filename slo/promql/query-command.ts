@@ -12,11 +12,11 @@ import { asUserError } from './syntax/error.js';
 import { parse } from './syntax/parse.js';
 
 export interface QueryFlags {
-  file?: string[];
+  input?: string[];
   prometheus?: string;
-  time?: string;
-  start?: string;
-  end?: string;
+  at?: string;
+  from?: string;
+  to?: string;
   step?: string;
   lookback: string;
   format: 'text' | 'json' | 'csv';
@@ -24,16 +24,16 @@ export interface QueryFlags {
 
 export async function runQuery(query: string, flags: QueryFlags): Promise<void> {
   const write = writers[flags.format];
-  if ((flags.file === undefined) === (flags.prometheus === undefined)) {
-    throw new UserError({ message: 'nowhere to look', expected: 'either --file or --prometheus' });
+  if ((flags.input === undefined) === (flags.prometheus === undefined)) {
+    throw new UserError({ message: 'nowhere to look', expected: 'either --input or --prometheus' });
   }
   try {
     parse(query);
   } catch (error) {
     throw asUserError(query, error);
   }
-  const { result, warnings } = flags.file
-    ? fromFiles(query, flags.file, flags)
+  const { result, warnings } = flags.input
+    ? fromFiles(query, flags.input, flags)
     : await askPrometheus(flags.prometheus as string, query, timesOf(flags, undefined));
   process.stdout.write(write(result));
   for (const warning of warnings) process.stderr.write(`${warning}\n`);
@@ -73,12 +73,12 @@ function timesOf(
     });
   };
   const now = known?.toMs ?? Date.now();
-  if (flags.step === undefined && flags.start === undefined) {
-    const at = time(flags.time ?? flags.end, 'time', now);
+  if (flags.step === undefined && flags.from === undefined) {
+    const at = time(flags.at ?? flags.to, 'at', now);
     return { startMs: at, endMs: at };
   }
-  const endMs = time(flags.end, 'end', now);
-  const startMs = time(flags.start, 'start', known?.fromMs ?? endMs - 3_600_000);
+  const endMs = time(flags.to, 'to', now);
+  const startMs = time(flags.from, 'from', known?.fromMs ?? endMs - 3_600_000);
   const stepMs = parseDurationMs(flags.step ?? '1m');
   if (stepMs === undefined || stepMs === 0) {
     throw new UserError({
@@ -86,7 +86,7 @@ function timesOf(
       expected: 'a duration such as 30s',
     });
   }
-  if (startMs > endMs) throw new UserError('--start is after --end');
+  if (startMs > endMs) throw new UserError('--from is after --to');
   return { startMs, endMs, stepMs };
 }
 

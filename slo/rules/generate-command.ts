@@ -36,10 +36,10 @@ Examples:
 export function registerGenerate(slo: Command): void {
   slo
     .command('generate')
-    .description('compile SLOs to recording rules and alerts')
+    .description('Compile SLOs to recording rules and alerts')
     .requiredOption('-i, --input <path...>', 'files, folders, or - for standard input')
     .requiredOption('-o, --out <path>', 'a .yaml file, a folder (one file a service), or -')
-    .option('--format <format>', 'rules, prometheusrule, mimir or kustomize', 'rules')
+    .addOption(formatOption('rules', 'prometheusrule', 'mimir', 'kustomize'))
     .option('--time-scale <ratio>', 'multiply every window and interval, for drills', '1')
     .option('--step <duration>', 'base resolution, at least the scrape interval', '30s')
     .option('--windows <file>', "alert windows of your own, in our format or Sloth's")
@@ -47,7 +47,7 @@ export function registerGenerate(slo: Command): void {
     .option('--runbook-base <url>', 'where the pages of runbook publish are served')
     .option('--runbook-url <template>', 'instead, such as https://runbooks.example/{{alert}}')
     .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')
-    .option('--namespace <name>', 'of the Kubernetes objects', 'monitoring')
+    .option('-n, --namespace <name>', 'of the Kubernetes objects', 'monitoring')
     .option('--label <name=value...>', 'on every rule, such as cluster=eu-1')
     .option('--query-offset <duration>', 'evaluate as of so long ago, where samples come late')
     .addHelpText('after', example)
@@ -76,7 +76,7 @@ export function registerGenerate(slo: Command): void {
 
   slo
     .command('validate')
-    .description('check SLO files and say everything that is wrong with them')
+    .description('Check that SLO files are well-formed, and list every mistake')
     .argument('<path...>', 'files, folders, or - for standard input')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill slo validate examples/slo')

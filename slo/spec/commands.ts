@@ -5,6 +5,7 @@ import type { InitAnswers } from './init.js';
 import type { Slo } from './model.js';
 import { formatOption } from '../../base/format-option.js';
 import { sayRefused } from './refused.js';
+import { choiceOption } from '../../base/choice-option.js';
 
 interface InitFlags {
   service?: string;
@@ -26,9 +27,9 @@ interface ExplainFlags {
 export function registerSpec(slo: Command): void {
   slo
     .command('init')
-    .description('write a first SLO file: asks, takes flags, or finds services in a Prometheus')
+    .description('Write a first SLO file, from questions, flags, or the services of a Prometheus')
     .option('--service <name>', 'asked for where it is not given')
-    .option('--owner <team>', 'who is paged', 'team-unknown')
+    .option('--owner <team>', 'the owning team', 'team-unknown')
     .option('--objective <percent>', 'per cent of good events', '99.9')
     .option('--bad <counter>', 'bad events; default: the success rate that the mesh measures')
     .option('--total <counter>', 'all events')
@@ -43,7 +44,7 @@ export function registerSpec(slo: Command): void {
 
   slo
     .command('explain')
-    .description('each SLO in words: its budget, which burn pages after how long, what it costs')
+    .description('Explain each SLO: error budget, burn rate alerts, detection times, cost')
     .argument('<path...>', 'files, folders, or -')
     .option('--time-scale <ratio>', 'as in generate', '1')
     .option('--events-per-hour <n>', 'the traffic; default: examples')
@@ -65,7 +66,7 @@ export function registerSpec(slo: Command): void {
 
   slo
     .command('diff')
-    .description('what changes for the pager between two versions; exit 1 where something does')
+    .description('Compare two versions of SLOs: changes to alerts; exit 1 if there are any')
     .argument('<before>')
     .argument('<after>')
     .addOption(formatOption('text', 'json'))
@@ -84,7 +85,7 @@ export function registerSpec(slo: Command): void {
 
   slo
     .command('import')
-    .description('read SLOs of any format (Sloth, OpenSLO, Pyrra) and write them in ours')
+    .description('Convert Sloth, OpenSLO and Pyrra files to the Firedrill format')
     .argument('<path...>', 'files, folders, or -')
     .option('-o, --out <file>', 'a file, or -', '-')
     .option('--period <period>', 'for formats that say none')
@@ -95,9 +96,17 @@ export function registerSpec(slo: Command): void {
 
   slo
     .command('export')
-    .description('write SLOs in another format')
+    .description('Convert SLOs to another format')
     .argument('<path...>', 'files, folders, or -')
-    .requiredOption('--to <format>', 'firedrill, sloth, openslo, argo or flagger')
+    .addOption(
+      choiceOption('--to <format>', 'the format to write', [
+        'firedrill',
+        'sloth',
+        'openslo',
+        'argo',
+        'flagger',
+      ]).makeOptionMandatory(),
+    )
     .option('--prometheus <url>', 'that Argo Rollouts or Flagger asks, in the cluster')
     .option('-o, --out <file>', 'a file, or -', '-')
     .addHelpText(
@@ -113,7 +122,7 @@ export function registerSpec(slo: Command): void {
 
   slo
     .command('schema')
-    .description('the JSON Schema of our own format, for editors')
+    .description('Print the JSON Schema of the SLO format, for editors')
     .addHelpText('after', '\nExample:\n  firedrill slo schema > slo.schema.json')
     .action(async () => {
       const { ownJsonSchema } = await import('./own-schema.js');

@@ -253,7 +253,7 @@ test('the command: a page with plots, JSON, --check, --tune written back and rea
       '  - {name: too small to see, kind: outage, at: 2d, for: 5m, burn: 0.5, expect: page}\n',
   );
   const html = join(folder, 'page.html');
-  const run = cli('-i', slo, '--incidents', file, '--html', html, '--check', '--list');
+  const run = cli('-i', slo, '--incidents', file, '--html', html, '--fail', '--list');
   expect(run.status).toBe(1);
   expect(run.err).toContain("pay-availability: 'too small to see' was missed (expected: page)");
   expect(run.out).toContain('found 1 of 2');

@@ -232,7 +232,7 @@ incidents:
     ]);
     expect(report.incidents[0]!.old).toMatchObject({ alert: 'High', receiver: 'r' });
     expect(
-      cli('old', 'new', '--history', history, '--incidents', incidents, '--check'),
+      cli('old', 'new', '--history', history, '--incidents', incidents, '--fail'),
     ).toMatchObject({
       status: 1,
       err: expect.stringContaining("'plateau' would be lost") as string,

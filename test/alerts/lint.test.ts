@@ -456,7 +456,7 @@ describe('the command', () => {
     expect(run(warned, '--strict').status).toBe(1);
     expect(run(join(folder, 'absent.yaml')).status).toBe(2);
     expect(run(bad, '--format', 'xml').status).toBe(2);
-    expect(run('--rules').stdout).toContain('promql/rate-of-sum');
+    expect(run('--list-rules').stdout).toContain('promql/rate-of-sum');
   });
 
   test('--fix writes the file, once, and leaves nothing to repair', () => {

@@ -285,7 +285,7 @@ windows:
     };
     const file = join(folder, 'calendar.yaml');
     const run = (...more: string[]) =>
-      cli('silence', 'plan', file, '--alertmanager', url, '--horizon', '3d', ...more)
+      cli('silence', 'plan', file, '--alertmanager', url, '--window', '3d', ...more)
         .stdout.trim()
         .split('\n')
         .at(-1);
@@ -307,7 +307,7 @@ windows:
     [['-m', 'service', '-c', 'all of it'], 'the matcher service'],
     [['-m', 'service=a', '-c', ' '], '--comment says nothing'],
     [['-m', 'service=a', '-c', 'disks', '-d', '30d'], 'at most 7d'],
-    [['-m', 'service=a', '-c', 'disks', '--start', 'soon'], '--start soon'],
+    [['-m', 'service=a', '-c', 'disks', '--from', 'soon'], '--from soon'],
     [['-m', 'service=~"("', '-c', 'disks'], 'the matcher service=~'],
   ])('silence create %j', (args, words) => {
     const result = cli('silence', 'create', '--alertmanager', url, '--author', 'me', ...args);

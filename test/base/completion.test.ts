@@ -15,12 +15,12 @@ program.command('stat');
 program.command('__complete', { hidden: true });
 
 const known = {
-  'chaos check': async () => [
+  'gameday check': async () => [
     { word: 'killed-pod', description: 'A pod is killed' },
     { word: 'retry-storm', description: 'Retries' },
   ],
 };
-program.command('chaos').command('check').argument('<scenario...>');
+program.command('gameday').command('check').argument('<scenario...>');
 
 test.each([
   [['s'], ['slo', 'stat']],
@@ -30,17 +30,17 @@ test.each([
   ],
   [['slo', 'generate', '--i'], ['--input']],
   [['slo', 'generate', 'file'], []],
-  [[''], ['chaos', 'slo', 'stat']],
+  [[''], ['gameday', 'slo', 'stat']],
   [
     ['slo', 'generate', '--format', ''],
     ['json', 'text'],
   ],
   [['slo', 'generate', '--o'], []],
   [
-    ['chaos', 'check', ''],
+    ['gameday', 'check', ''],
     ['killed-pod', 'retry-storm'],
   ],
-  [['chaos', 'check', 'killed-pod,r'], ['killed-pod,retry-storm']],
+  [['gameday', 'check', 'killed-pod,r'], ['killed-pod,retry-storm']],
 ])('%j completes to %j', async (words, expected) => {
   const found = await completionsFor(program, words, known);
   expect(found.map(({ word }) => word)).toEqual(expected);

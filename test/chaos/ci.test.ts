@@ -139,7 +139,7 @@ test('the GitLab example is well formed, and its scripts are scripts', () => {
   expect([...commands].map((m) => `${m[1]} ${m[2]}`)).toEqual([
     'tools install',
     'gameday run',
-    'chaos recover',
+    'gameday recover',
   ]);
 });
 

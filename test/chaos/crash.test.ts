@@ -57,7 +57,7 @@ describe('X3: in mid-fault', () => {
       const gone = (): boolean => allGone(pids) && journals(folder).length === 0;
       await until(gone, 10_000, 'every process notices, and the warden removes the rest');
       expect(existsSync(shop)).toBe(false);
-      expect((await firedrill(folder, 'chaos', 'recover').ended).output).toBe(
+      expect((await firedrill(folder, 'gameday', 'recover').ended).output).toBe(
         'nothing to recover\n',
       );
     },
@@ -88,7 +88,7 @@ describe('X3: in mid-fault', () => {
       const folder = drillFolder();
       const drill = begin(folder, longScenario(folder));
       const { pids } = await inMidFault(drill);
-      await firedrill(folder, 'chaos', 'stop', '--reason', 'a real incident').ended;
+      await firedrill(folder, 'gameday', 'stop', '--reason', 'a real incident').ended;
       const { code, output } = await drill.ended;
       expect([code, output]).toEqual([
         4,
@@ -104,10 +104,10 @@ describe('X3: in mid-fault', () => {
       expect([blocked.code, blocked.output]).toEqual([
         4,
         expect.stringContaining(
-          'the kill switch is thrown (a real incident): firedrill chaos stop --clear\n',
+          'the kill switch is thrown (a real incident): firedrill gameday stop --clear\n',
         ),
       ]);
-      const cleared = await firedrill(folder, 'chaos', 'stop', '--clear').ended;
+      const cleared = await firedrill(folder, 'gameday', 'stop', '--clear').ended;
       expect(cleared.output).toBe('cleared: runs may begin\n');
     },
     limitMs,
@@ -135,7 +135,7 @@ describe('bad input ends with 2 before anything is started', () => {
     [['--scenarios', 'nonsense'], "no scenario 'nonsense'; expected a file, one of the drill ("],
     [['--load', 'wrk'], "bad --load 'wrk'; expected auto, embedded, k6"],
     [['--rate', 'many'], "bad --rate 'many'; expected 0.1 to 10000"],
-    [['--slo', 'nowhere.yaml'], 'nowhere.yaml'],
+    [['-i', 'nowhere.yaml'], 'nowhere.yaml'],
   ])('%s', async (args, message) => {
     const folder = drillFolder();
     const { code, output } = await firedrill(folder, 'gameday', 'run', ...args).ended;

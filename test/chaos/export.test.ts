@@ -152,9 +152,9 @@ test('a call from one service to another names both; a share of requests is a sh
 
 test('the command writes YAML to standard output, and fails where nothing could be said', async () => {
   const folder = drillFolder();
-  const whole = await firedrill(folder, 'chaos', 'export', 'killed-pod', 'clock-skew').ended;
+  const whole = await firedrill(folder, 'gameday', 'export', 'killed-pod', 'clock-skew').ended;
   expect([whole.code, whole.output.match(/^kind: Workflow$/gm)?.length]).toEqual([0, 2]);
-  const none = await firedrill(folder, 'chaos', 'export', 'misrouting').ended;
+  const none = await firedrill(folder, 'gameday', 'export', 'misrouting').ended;
   expect([none.code, none.output]).toEqual([
     1,
     'misrouting: wrong-profile: registry has no counterpart in Chaos Mesh\n',

@@ -1,4 +1,4 @@
-/** `firedrill chaos faults`: every kind is told, with where it can be put in the system at hand. */
+/** `firedrill gameday faults`: every kind is told, with where it can be put in the system at hand. */
 import { expect, test, vi } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { faultKindNames } from '../../chaos/faults/kinds.js';

@@ -102,7 +102,7 @@ test(
     const late = slos.replaceAll('    objective: 99.9\n', (line) => `${line}${lateAlert}`);
     expect(late).not.toBe(slos);
     writeFileSync(join(folder, 'late.yaml'), late);
-    const input = ['--scenarios', failingPayment, '--slo', 'late.yaml'];
+    const input = ['--scenarios', failingPayment, '-i', 'late.yaml'];
     const kinds = ['--prometheus', 'embedded', '--load', 'embedded'];
     const results = ['--junit', 'ci/junit.xml', '--format', 'json'];
     const { drill, code, output } = await gameDay(folder, ...input, ...kinds, ...results);

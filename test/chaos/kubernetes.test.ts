@@ -350,7 +350,7 @@ needs(
     };
     const drill = { apiVersion: 'firedrill.dev/v1', kind: 'Drill', name: 'shop', system };
     writeFileSync(file, JSON.stringify(drill));
-    const keep = ['chaos', 'keep', '--namespace', 'shop', '--drill', 'shop', '--kubeconfig'];
+    const keep = ['gameday', 'keep', '--namespace', 'shop', '--drill', 'shop', '--kubeconfig'];
     const keeper = spawn(process.execPath, [
       program('cli'),
       ...keep,

@@ -394,7 +394,7 @@ class Shopper(HttpUser):
 
   const command = (...args: string[]): Promise<{ code: number | null; out: string }> =>
     new Promise((resolve) => {
-      const child = spawn(process.execPath, [program('cli'), 'chaos', 'load', ...args]);
+      const child = spawn(process.execPath, [program('cli'), 'load', 'run', ...args]);
       let out = '';
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (d) => (out += d));
       child.on('exit', (code) => resolve({ code, out }));
@@ -414,7 +414,7 @@ class Shopper(HttpUser):
     });
     const junit = join(folder, 'load.xml');
     const args = ['--url', `${url}/`, '--duration', '1s', '--load', 'embedded', '--junit', junit];
-    const { code, out } = await command(...args, '--slo', slo, ...state);
+    const { code, out } = await command(...args, '-i', slo, ...state);
     expect([...asked]).toEqual([`GET / ${new URL(url).host}`]);
     expect(code).toBe(1);
     expect(out).toMatch(/MISSED +something succeeded +0 of \d+ as expected/);
@@ -430,7 +430,7 @@ class Shopper(HttpUser):
     const url = await serve((_request, response) => void response.end());
     const profile = file('rate: 20\nroutes: [{ name: browse, path: / }]');
     const own = ['--url', url, '--profile', profile, '--duration', '1s', '--load', 'embedded'];
-    const { code, out } = await command(...own, '--slo', slo, ...state);
+    const { code, out } = await command(...own, '-i', slo, ...state);
     expect(code).toBe(3);
     expect(out).toMatch(/NOT JUDGED +orders-latency +no route of the load measures orders/);
   });
@@ -438,7 +438,7 @@ class Shopper(HttpUser):
   test('the kill switch holds a load back', async () => {
     const stopped = join(folder, 'stopped');
     await new Promise((resolve) =>
-      spawn(process.execPath, [program('cli'), 'chaos', 'stop', '--state', stopped]).on(
+      spawn(process.execPath, [program('cli'), 'gameday', 'stop', '--state', stopped]).on(
         'exit',
         resolve,
       ),

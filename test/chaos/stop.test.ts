@@ -56,7 +56,7 @@ test(
     const [port] = await freePorts(1);
     const commands: [string, string[]][] = [
       [twoServices(), drilling],
-      [elsewhere, ['chaos', 'load', '--url', url, '--duration', '10m', '--load', 'embedded']],
+      [elsewhere, ['load', 'run', '--url', url, '--duration', '10m', '--load', 'embedded']],
       [elsewhere, ['load', 'probe', 'load.yaml', '--listen', `127.0.0.1:${port}`]],
     ];
     const begin = ([folder, args]: [string, string[]]) => firedrillOf(home, folder, ...args);
@@ -68,7 +68,7 @@ test(
     const started = [drill, load!, probe!];
     const pids = started.flatMap(({ child }) => [child.pid!, ...descendants(child.pid!)]);
 
-    await firedrillOf(home, drillFolder(), 'chaos', 'stop', '--reason', 'an incident').ended;
+    await firedrillOf(home, drillFolder(), 'gameday', 'stop', '--reason', 'an incident').ended;
     const stopped = 'stopped by the kill switch: an incident';
     for (const { ended } of started) {
       expect(await ended).toEqual({ code: 4, output: expect.stringContaining(stopped) as string });

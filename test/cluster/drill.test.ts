@@ -76,7 +76,7 @@ const deployed = (name: string): Promise<Scaled> =>
 const pods = async (name: string): Promise<Pod[]> =>
   (await node.api.list<Pod>(resources.Pod, { namespace, labelSelector: `app=${name}` })).items;
 
-/** The drill's files, and a kubeconfig of an account with the rights that `chaos rbac` prints, and no other. */
+/** The drill's files, and a kubeconfig of an account with the rights that `gameday rbac` prints, and no other. */
 async function drillHere(...more: { kind: string; target: string }[]): Promise<string> {
   const folder = drillFolder();
   cpSync(asset('test/cluster/drill'), folder, { recursive: true });
@@ -86,7 +86,7 @@ async function drillHere(...more: { kind: string; target: string }[]): Promise<s
     expect(other).not.toBe(text);
     writeFileSync(join(folder, `scenarios/${kind}.yaml`), other.replace(/^id: .*/m, `id: ${kind}`));
   }
-  const args = [program('cli'), 'chaos', 'rbac', join(folder, 'firedrill.yaml')];
+  const args = [program('cli'), 'gameday', 'rbac', join(folder, 'firedrill.yaml')];
   const printed = execFileSync(process.execPath, args, { encoding: 'utf8' });
   for (const document of parseAllDocuments(printed)) {
     const object = document.toJS() as AnyObject;

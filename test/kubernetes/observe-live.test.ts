@@ -132,8 +132,8 @@ test('D11: tap shows live requests at both ends, scoped, with sensitive headers 
 });
 
 test('why: both ends say what they decided, and what is not recorded says how to record it', async () => {
-  expect((await cli('why', 'no-such-request')).err).toContain('--record');
-  expect((await cli('why', '--record', '1m')).out).toMatch(/2 proxies record every request/);
+  expect((await cli('why', 'no-such-request')).err).toContain('--for');
+  expect((await cli('why', '--for', '1m')).out).toMatch(/2 proxies record every request/);
   expect(await get('/items/7', { 'x-request-id': 'order-7' })).toBe(200);
   const { out, code } = await cli('why', 'order-7');
   expect(code).toBe(0);
@@ -175,8 +175,8 @@ test('stat and routes read the names that the proxies really expose', async () =
   }
 });
 
-test('profile --learn: routes from what callers ask, ids as parameters', async () => {
-  const learning = start('profile', 'cart', '--namespace', 'retail', '--learn', '6s');
+test('profile --for: routes from what callers ask, ids as parameters', async () => {
+  const learning = start('profile', 'cart', '--namespace', 'retail', '--for', '6s');
   let asked = 0;
   const traffic = setInterval(() => {
     void get(`/items/${asked++}?page=1`).catch(() => undefined);
@@ -186,8 +186,8 @@ test('profile --learn: routes from what callers ask, ids as parameters', async (
   expect(out).toContain('name: cart.retail.svc.cluster.local');
   expect(out).toMatch(/pathRegex: \/items\/\[\^\/\]\+/);
   expect(out).not.toContain('requests:');
-  const bad = await cli('profile', 'cart', '--learn', 'soon');
-  expect([bad.code, bad.err]).toEqual([2, expect.stringContaining('--learn soon')]);
+  const bad = await cli('profile', 'cart', '--for', 'soon');
+  expect([bad.code, bad.err]).toEqual([2, expect.stringContaining('--for soon')]);
 });
 
 test('--watch shows screen after screen, --wait ends when all answer, a workload is of a cluster', async () => {

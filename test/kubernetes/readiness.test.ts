@@ -46,7 +46,7 @@ test('a failed check is a no, one that was not made is a question, people answer
   );
   expect(judged.map((j) => j.verdict)).toEqual(['yes', 'no', 'ask', 'no', 'ask', 'yes', 'ask']);
   expect(judged[3]?.reasons).toEqual(['x: w: c']);
-  expect(judged[4]?.reasons).toEqual(['not judged: no SLOs to look at (give them with --files)']);
+  expect(judged[4]?.reasons).toEqual(['not judged: no SLOs to look at (give them with -i)']);
 });
 
 test('an item that entries judge says what they look at, unless a check stands for it', () => {

@@ -202,7 +202,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
       'cost',
       '--prometheus',
       prometheus.url,
-      '--range',
+      '--window',
       '5s',
       '--sampling',
       '0.1',

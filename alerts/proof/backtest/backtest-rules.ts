@@ -41,7 +41,7 @@ export async function backtestRules(
   } else {
     process.stdout.write(`${history.text}\n\n${rulesText(results, score, weeks, span.endMs)}`);
   }
-  if (!flags.check) return true;
+  if (!flags.fail) return true;
   const problems = rulesComplaints(score);
   for (const problem of problems) progress.line(problem);
   return problems.length === 0;

@@ -60,7 +60,7 @@ export async function backtest(flags: BacktestFlags): Promise<boolean> {
       progress.line(`${id}: windows written to ${writeBack(byId.get(id) as Slo, tuning)}`);
     }
   }
-  if (!flags.check) return true;
+  if (!flags.fail) return true;
   const problems = complaints(results);
   for (const problem of problems) progress.line(problem);
   return problems.length === 0;

@@ -3,14 +3,15 @@ import type { Command } from 'commander';
 import { exitCode } from '../../../base/errors.js';
 import type { BacktestFlags } from './flags.js';
 import { formatOption } from '../../../base/format-option.js';
+import { eachOf } from '../../../base/choice-option.js';
 
 export function registerBacktest(alerts: Command): void {
   alerts
     .command('backtest')
-    .description('when alerts would have fired: over a story of incidents, files, or a Prometheus')
+    .description('Backtest alerts over incident stories, files, or a Prometheus')
     .option('-i, --input <path...>', 'SLOs: files, folders, or -')
     .option('--rules <file...>', 'rule files instead of SLOs; over measured data only')
-    .option('--slo <id...>', 'only these')
+    .option('--slo <id...>', 'only these', eachOf)
     .option(
       '--incidents <file>',
       'a story of incidents; with measured data only their labels count',
@@ -29,7 +30,7 @@ export function registerBacktest(alerts: Command): void {
     .option('--threads <count>', 'default: as many as there are cores')
     .option('--tune', 'sweep windows, factors and for of the page, and recommend')
     .option('--write-back', 'write the recommended windows into the SLO files')
-    .option('--check', 'exit 1 where an expected alert was missed or a page came for nothing')
+    .option('--fail', 'exit 1 where an expected alert was missed or a page came for nothing')
     .option('--list', 'list everything that fired, not only what fired for nothing')
     .option('--html <file>', 'write one page with plots')
     .addOption(formatOption('text', 'json'))
@@ -40,7 +41,7 @@ export function registerBacktest(alerts: Command): void {
         '\n  firedrill alerts backtest -i examples/slo/retail.yaml' +
         '\n  firedrill alerts backtest -i slo.yaml --incidents story.yaml --html backtest.html' +
         '\n  firedrill alerts backtest -i slo.yaml --prometheus http://localhost:9090 --from 30d' +
-        '\n  firedrill alerts backtest -i slo.yaml --csv history.csv --incidents labels.yaml --check' +
+        '\n  firedrill alerts backtest -i slo.yaml --csv history.csv --incidents labels.yaml --fail' +
         '\n  firedrill alerts backtest --rules rules.yaml --openmetrics history.om --incidents labels.yaml' +
         '\n  firedrill alerts backtest -i slo.yaml --tune --write-back' +
         '\n\nWithout a source it runs a month of ready-made incidents.',

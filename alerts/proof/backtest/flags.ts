@@ -16,7 +16,7 @@ export interface BacktestFlags {
   threads?: string;
   tune?: boolean;
   writeBack?: boolean;
-  check?: boolean;
+  fail?: boolean;
   list?: boolean;
   html?: string;
   format: string;

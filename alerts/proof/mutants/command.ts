@@ -17,7 +17,7 @@ interface Flags {
 export function registerMutate(alerts: Command): void {
   alerts
     .command('mutate')
-    .description('edit every rule a little, and say which edits its tests do not notice')
+    .description('Mutate rules, and list the mutants that the tests do not kill')
     .argument('<rules...>', 'rule files')
     .requiredOption('--tests <file...>', "files of tests, in promtool's format")
     .option('--run <regex>', 'only rules whose name matches')

@@ -16,7 +16,7 @@ Examples:
 export function registerPack(alerts: Command): void {
   alerts
     .command('pack')
-    .description('an incident of a Prometheus as a unit test, a label, a story and a scenario')
+    .description('Turn an incident into a unit test, a label, a story and a scenario')
     .requiredOption('--prometheus <url>', 'that evaluated the rules')
     .requiredOption('--from <time>', 'a time, or a duration before the end')
     .option('--to <time>', 'default now')

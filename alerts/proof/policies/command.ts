@@ -22,7 +22,7 @@ Examples:
 export function registerPolicies(alerts: Command): void {
   alerts
     .command('policies')
-    .description('alert policies that people run, over the same stories of incidents')
+    .description('Compare common alert policies over the same incident stories')
     .option('--stories <count>', 'how many stories', '200')
     .option('--seed <number>', 'of the stories: the same seed, the same bytes', '1')
     .addOption(formatOption('text', 'markdown', 'json'))

@@ -17,7 +17,7 @@ interface Flags {
 export function registerTest(alerts: Command): void {
   alerts
     .command('test')
-    .description('unit tests of rules: the files and exit codes of promtool test rules')
+    .description('Run unit tests of rules, with the files and exit codes of promtool test rules')
     .argument('<file...>', 'files of tests')
     .option('--run <regex...>', 'only groups of tests whose name matches')
     .option('--junit <file>', 'write the results as JUnit XML')

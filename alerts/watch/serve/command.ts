@@ -28,10 +28,12 @@ Examples:
 export function registerWatch(program: Command): void {
   const watch = program
     .command('watch')
-    .description("what watches a system: the embedded evaluator behind Prometheus's API");
+    .description('Serve the embedded evaluator behind the API of Prometheus');
   watch
     .command('serve')
-    .description('take remote write or scrape, evaluate rules, answer queries, tell Alertmanagers')
+    .description(
+      'Take remote write or scrape, evaluate rules, answer queries, notify Alertmanagers',
+    )
     .option('--listen <address>', 'host and port', '127.0.0.1:9090')
     .option('--rules <file...>', 'rule files', [])
     .option('--alertmanager <url...>', 'who is told of alerts', [])

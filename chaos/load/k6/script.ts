@@ -2,7 +2,7 @@
  * The profile for k6: one scenario a route, at a given rate whatever the answers take. PROFILE is the profile as JSON
  * (see chaos/load/profile.ts). With THRESHOLDS, also JSON, k6 judges by itself and ends with 99 where one is crossed:
  *
- *   k6 run -e PROFILE="$(firedrill chaos load --print)" dist/chaos/load/k6/script.js
+ *   k6 run -e PROFILE="$(firedrill load run --print)" dist/chaos/load/k6/script.js
  */
 import { check } from 'k6';
 import exec from 'k6/execution';

@@ -1,12 +1,10 @@
-/** Verbs of drills on a cluster: chaos rbac, and chaos keep, which runs in the cluster. */
+/** Verbs of drills on a cluster: gameday rbac, and gameday keep, which runs in the cluster. */
 import type { Command } from 'commander';
 
 export function registerKubernetes(chaos: Command): void {
   chaos
     .command('rbac')
-    .description(
-      'the rights that a drill on a cluster needs, as objects: its runner’s, and its keeper’s',
-    )
+    .description('Print the Kubernetes roles that a drill needs, for its runner and its keeper')
     .argument('[file]', 'with system: kubernetes', 'firedrill.yaml')
     .option(
       '--runner <name>',
@@ -19,7 +17,7 @@ Only what the faults of the file's scenarios need, by name where Kubernetes can.
 faults back when the runner is gone.
 
 Example:
-  firedrill chaos rbac firedrill.yaml --runner jane@example.com | kubectl apply -f -`,
+  firedrill gameday rbac firedrill.yaml --runner jane@example.com | kubectl apply -f -`,
     )
     .action(async (file: string, options: { runner?: string }) => {
       const { rbacCommand } = await import('./rbac-command.js');
@@ -27,8 +25,8 @@ Example:
     });
   chaos
     .command('keep', { hidden: true })
-    .description('takes back the faults of a drill that nobody renews; runs in the cluster')
-    .requiredOption('--namespace <name>')
+    .description('Roll back faults whose lease lapsed; runs in the cluster')
+    .requiredOption('-n, --namespace <name>')
     .requiredOption('--drill <name>')
     .option('--kubeconfig <file>')
     .action(async (options: { namespace: string; drill: string; kubeconfig?: string }) => {

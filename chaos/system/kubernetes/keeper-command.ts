@@ -1,4 +1,4 @@
-/** `firedrill chaos keep`: the keeper, in its pod. It ends by itself when there is nothing left to keep. */
+/** `firedrill gameday keep`: the keeper, in its pod. It ends by itself when there is nothing left to keep. */
 import { hostname } from 'node:os';
 import { realClock, sleep } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';

@@ -199,7 +199,7 @@ export function keeperObject(
               name: 'keeper',
               image,
               ...(imagePullPolicy !== undefined && { imagePullPolicy }),
-              args: ['chaos', 'keep', '--namespace', namespace, '--drill', drill],
+              args: ['gameday', 'keep', '--namespace', namespace, '--drill', drill],
               resources: { requests: { cpu: '10m', memory: '48Mi' }, limits: { memory: '192Mi' } },
               securityContext: {
                 allowPrivilegeEscalation: false,

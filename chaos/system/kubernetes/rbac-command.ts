@@ -1,4 +1,4 @@
-/** `firedrill chaos rbac FILE`. */
+/** `firedrill gameday rbac FILE`. */
 import { stringify } from 'yaml';
 import { UserError } from '../../../base/errors.js';
 import { readScenarios } from '../../scenarios/read.js';

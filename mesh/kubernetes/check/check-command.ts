@@ -17,10 +17,10 @@ interface Options {
 export function registerCheck(program: Command): void {
   program
     .command('check')
-    .description('check the cluster and the mesh; each failed check says why and what to do')
+    .description('Check the cluster and the mesh; each failed check gives the reason and a fix')
     .option('--pre', 'before an installation: may and can this cluster take it')
     .option('--proxy', 'also the proxies in pods')
-    .option('--namespace <name>', "the control plane's", 'firedrill')
+    .option('-n, --namespace <name>', "the control plane's", 'firedrill')
     .option('--proxy-namespace <name>', 'with --proxy: only these pods')
     .option('--prometheus <url>', 'a URL, or NAMESPACE/SERVICE:PORT; default: it is looked for')
     .addOption(formatOption('text', 'short', 'json'))

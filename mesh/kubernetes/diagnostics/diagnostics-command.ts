@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { AnyObject } from '../client/objects.js';
 import { formatOption } from '../../../base/format-option.js';
+import { eachOf } from '../../../base/choice-option.js';
 
 interface Options {
-  files?: string[];
+  input?: string[];
   other?: string;
   proxies?: string;
   meshFile?: string;
@@ -16,18 +17,16 @@ interface Options {
   context?: string;
 }
 
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
-
 export function registerDiagnostics(program: Command): void {
   program
     .command('diagnostics')
-    .description('look for the causes of the 25 common troubles')
+    .description('Diagnose 25 common problems, each with its cause and fix')
     .argument('[id...]', 'only these entries (see --list)')
     .option('--list', 'the entries and their symptoms')
     .option(
-      '--files <file>',
+      '-i, --input <path>',
       'manifests, rules, Prometheus or Alertmanager configuration, SLOs; may be repeated',
-      collect,
+      eachOf,
     )
     .option('--cluster', "also the cluster's objects and proxies")
     .option('--other <context>', 'another context of the kubeconfig, to compare with')
@@ -42,7 +41,7 @@ export function registerDiagnostics(program: Command): void {
 Examples:
   firedrill diagnostics --cluster
   firedrill diagnostics aggressive-retries --proxies 127.0.0.1:4191
-  firedrill diagnostics --files rules.yaml --files alertmanager.yaml
+  firedrill diagnostics -i rules.yaml -i alertmanager.yaml
 
 Exit code 1 where anything was found.`,
     )
@@ -70,7 +69,7 @@ async function run(ids: string[], options: Options): Promise<void> {
   }
   const { findTargets, observe } = await import('../observe/targets.js');
   const { clusterObjects, fileObjects } = await import('./gather.js');
-  const objects: AnyObject[] = (options.files ?? []).flatMap(fileObjects);
+  const objects: AnyObject[] = (options.input ?? []).flatMap(fileObjects);
   const inCluster = options.cluster || options.other !== undefined;
   if (inCluster) objects.push(...(await clusterObjects(options)));
   const other = options.other
@@ -80,7 +79,7 @@ async function run(ids: string[], options: Options): Promise<void> {
   if (objects.length === 0 && !watched) {
     throw new UserError({
       message: 'nothing to look at',
-      expected: '--cluster, --files or --proxies',
+      expected: '--cluster, -i or --proxies',
     });
   }
   const targets = watched ? await findTargets(options) : [];

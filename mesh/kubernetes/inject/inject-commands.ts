@@ -14,9 +14,9 @@ interface InjectFlags {
 export function registerInject(program: Command): void {
   program
     .command('inject')
-    .description('put the proxy into the pods of YAML manifests, as the webhook would')
+    .description('Add the proxy to the pods of YAML manifests, as the webhook would')
     .argument('<file>', 'manifests, or - for standard input')
-    .option('--namespace <name>', "the control plane's namespace", 'firedrill')
+    .option('-n, --namespace <name>', "the control plane's namespace", 'firedrill')
     .option('--image <image>', "the proxy's image")
     .option('--trust-domain <name>', 'end of every identity', 'cluster.local')
     .option(
@@ -52,7 +52,7 @@ What was injected or skipped, and why, is said on standard error. Injecting twic
     });
   program
     .command('uninject')
-    .description('take the proxy out of the pods of YAML manifests')
+    .description('Remove the proxy from the pods of YAML manifests')
     .argument('<file>', 'manifests, or - for standard input')
     .addHelpText(
       'after',
@@ -65,7 +65,7 @@ What was injected or skipped, and why, is said on standard error. Injecting twic
   program
     .command('injector')
     .description(
-      'serve the injector and validator webhooks (what firedrill install runs in the cluster)',
+      'Serve the injector and validator webhooks (run by firedrill install in the cluster)',
     )
     .requiredOption('--config <file>', 'as in ConfigMap firedrill-injector-config')
     .option('--kubeconfig <file>', "default: the pod's own account")

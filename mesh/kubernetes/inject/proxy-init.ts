@@ -112,7 +112,7 @@ interface InitFlags {
 export function registerProxyInit(program: Command): void {
   program
     .command('proxy-init')
-    .description("redirect a pod's TCP traffic to its proxy (what the init container runs)")
+    .description("Redirect a pod's TCP traffic to its proxy (run by the init container)")
     .option('--inbound-port <port>', "the proxy's", String(ports.inbound))
     .option('--outbound-port <port>', "the proxy's", String(ports.outbound))
     .option('--proxy-uid <id>', 'user whose traffic is left alone', '2102')

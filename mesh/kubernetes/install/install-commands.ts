@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import type { MonitoringParts } from './monitoring.js';
+import { eachWhole } from '../../../base/choice-option.js';
 
 interface Options {
   ha?: boolean;
@@ -18,15 +19,13 @@ interface Options {
   ignoreCrds?: boolean;
 }
 
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
-
 function shared(command: Command): Command {
   return command
-    .option('--values <file>', 'values in YAML; may be repeated', collect)
+    .option('--values <file>', 'values in YAML; may be repeated', eachWhole)
     .option(
       '--set <name=value>',
       'one value, such as controller.replicas=2; may be repeated',
-      collect,
+      eachWhole,
     )
     .option('--ha', 'three replicas, disruption budgets, pods wait for the injector')
     .option('--apply', 'apply to the cluster (server-side apply) instead of printing')
@@ -43,7 +42,7 @@ export type LoadMonitoring = () => Promise<MonitoringParts>;
 
 export function registerInstall(program: Command, monitoring: LoadMonitoring): void {
   shared(program.command('install'))
-    .description('install the control plane: print its manifests, or --apply them')
+    .description('Install the control plane: print its manifests, or --apply them')
     .option('--output-helm <folder>', 'write the Helm chart instead')
     .option(
       '--output-prometheus <folder>',
@@ -62,7 +61,7 @@ Examples:
     .action((options: Options) => run(options, false, monitoring));
   shared(program.command('upgrade'))
     .description(
-      'upgrade with the values of the installation; --apply also prunes what is no longer part of it',
+      'Upgrade the control plane with its installed values; --apply also prunes old objects',
     )
     .addHelpText(
       'after',
@@ -75,9 +74,9 @@ Examples:
     .action((options: Options) => run(options, true, monitoring));
   program
     .command('uninstall')
-    .description('print what is installed, for kubectl delete -f -, or --apply to delete it')
+    .description('Print the installed objects for kubectl delete -f -, or delete them with --apply')
     .option('--apply', 'delete instead of printing')
-    .option('--namespace <name>', "the control plane's", 'firedrill')
+    .option('-n, --namespace <name>', "the control plane's", 'firedrill')
     .option('--force', 'although pods have proxies, which would be left without a control plane')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')

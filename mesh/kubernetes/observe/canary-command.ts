@@ -18,7 +18,7 @@ export function registerCanary(program: Command): void {
   registerRollout(canaryCommand);
   targeted(
     canaryCommand.description(
-      'judge a canary upgrade: workloads at the new control plane beside the old',
+      'Judge a canary upgrade of the control plane: workloads on the new beside the old',
     ),
   )
     .option('--revision <name>', 'as in upgrade --revision', 'canary')

@@ -6,6 +6,7 @@ import { exitCode, UserError } from '../../../base/errors.js';
 import type { Observed, TargetOptions } from './targets.js';
 import type { Traffic } from './rows.js';
 import { formatOption } from '../../../base/format-option.js';
+import { choiceOption } from '../../../base/choice-option.js';
 
 export interface Options extends TargetOptions {
   window: string;
@@ -47,22 +48,29 @@ function add(program: Command, name: string, description: string): Command {
 }
 
 export function registerObserve(program: Command): void {
-  add(program, 'stat', 'success rate, rate and latency of each workload')
-    .option(
-      '--direction <side>',
-      'inbound (by workload) or outbound (by workload and service)',
-      'inbound',
+  add(program, 'stat', 'Show success rate, request rate and latency for each workload')
+    .addOption(
+      choiceOption('--direction <side>', 'by workload, or by workload and service it calls', [
+        'inbound',
+        'outbound',
+      ]).default('inbound'),
     )
     .action(watched(stat));
-  add(program, 'routes', 'the same by route, before and after retries').action(watched(routes));
-  add(program, 'top', 'the busiest routes, live').action((workload: string | undefined, options) =>
-    top({ ...options, workload }),
+  add(
+    program,
+    'routes',
+    'Show success rate, request rate and latency for each route, before and after retries',
+  ).action(watched(routes));
+  add(program, 'top', 'Show the busiest routes, live').action(
+    (workload: string | undefined, options) => top({ ...options, workload }),
   );
-  add(program, 'edges', 'who talks to whom, with which identity').action(watched(showEdges));
+  add(program, 'edges', 'Show connections between workloads, with their identities').action(
+    watched(showEdges),
+  );
   add(
     program,
     'compliance',
-    'share of connections that are encrypted, and workloads whose replicas differ in policy',
+    'Show the share of encrypted connections, and replicas that differ in policy',
   ).action(watched(compliance));
   registerTap(program);
   registerWhy(program);
@@ -72,10 +80,15 @@ export function registerObserve(program: Command): void {
 function registerTap(program: Command): void {
   const command = program
     .command('tap')
-    .description('live requests, as they come')
+    .description('Show live requests')
     .argument('[workload]', 'such as deploy/web, sts/db, pod/web-1 or web; absent: all');
   targeted(command)
-    .option('--direction <side>', 'inbound or outbound; default: both')
+    .addOption(
+      choiceOption('--direction <side>', 'which side of the proxies (default: both)', [
+        'inbound',
+        'outbound',
+      ]),
+    )
     .option('--to <service>', 'such as cart.retail')
     .option('--route <name>', 'the name of a route')
     .option('--method <method>', 'such as POST')
@@ -103,17 +116,17 @@ function registerTap(program: Command): void {
 function registerWhy(program: Command): void {
   const command = program
     .command('why')
-    .description('why a request went as it did: route, endpoints, breakers, retries, policy')
+    .description('Explain a request: route, endpoints, breakers, retries, policy')
     .argument('[request-id]', 'x-request-id or trace id; absent: the latest decisions');
   targeted(command)
     .option('--workload <name>', 'such as deploy/web; default: all')
-    .option('--record <duration>', 'have the proxies record every request for so long, then ask')
+    .option('--for <duration>', 'have the proxies record every request for so long, then ask')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
       `
 Examples:
-  firedrill why --record 1m --proxies 4191,4192
+  firedrill why --for 1m --proxies 4191,4192
   firedrill why 8f14e45f-ceea-467f-a9c2-7a1f3d7e8a10 --proxies 4191,4192`,
     )
     .action(async (id: string | undefined, options) => {
@@ -123,8 +136,8 @@ Examples:
 }
 
 function registerPolicy(program: Command): void {
-  const policy = program.command('policy').description('who may call what');
-  targeted(policy.command('show').description('servers and authorizations at each proxy'))
+  const policy = program.command('policy').description('Show and audit authorization policy');
+  targeted(policy.command('show').description('Show servers and authorizations at each proxy'))
     .argument('[workload]', 'such as deploy/web; absent: all')
     .option('--wait <duration>', 'until every proxy answers, at most so long')
     .option('--watch', 'again and again, until Ctrl-C')
@@ -137,9 +150,7 @@ function registerPolicy(program: Command): void {
       ),
     );
   targeted(
-    policy
-      .command('audit')
-      .description('what another policy would deny of the traffic that was seen'),
+    policy.command('audit').description('Show the observed traffic that another policy would deny'),
   )
     .option('--default <mode>', 'try this default, such as deny, on the servers as they are')
     .option('--registry <file>', 'try the policy of this registry file')

@@ -29,7 +29,7 @@ export interface Versions {
 export function registerVersion(program: Command): void {
   program
     .command('version')
-    .description('of this command, the control plane, and the proxies')
+    .description('Show the versions of the command, the control plane, and the proxies')
     .option('--client', 'of this command alone: asks nobody')
     .option('-n, --namespace <name>', 'count the proxies of these pods; default: all')
     .option('--control-namespace <name>', "the control plane's", 'firedrill')

@@ -4,7 +4,7 @@ import { exitCode, UserError } from '../../../base/errors.js';
 import { reasonOf, someTargets, type Target, type TargetOptions } from './targets.js';
 
 export interface WhyOptions extends TargetOptions {
-  record?: string;
+  for?: string;
   format: string;
 }
 
@@ -42,13 +42,13 @@ export interface Found {
 /** Resolves to the exit code: 1 where no proxy recorded the request. */
 export async function why(id: string | undefined, options: WhyOptions): Promise<number> {
   const targets = await someTargets(options);
-  if (options.record !== undefined) {
-    const forMs = parseDurationMs(options.record);
+  if (options.for !== undefined) {
+    const forMs = parseDurationMs(options.for);
     if (!forMs || forMs > 600_000) {
-      throw new UserError({ message: `--record ${options.record}`, expected: 'at most 10m' });
+      throw new UserError({ message: `--for ${options.for}`, expected: 'at most 10m' });
     }
     await ask(targets, '/why', { method: 'POST', body: JSON.stringify({ forMs }) });
-    process.stdout.write(`${targets.length} proxies record every request for ${options.record}\n`);
+    process.stdout.write(`${targets.length} proxies record every request for ${options.for}\n`);
     return exitCode.ok;
   }
   const found = await recorded(targets, id);
@@ -57,7 +57,7 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
   } else if (found.length === 0) {
     process.stderr.write(
       `no proxy recorded ${id ?? 'anything'}: failures are recorded, and one in 128 of what goes well ` +
-        '(firedrill why --record 1m records all)\n',
+        '(firedrill why --for 1m records all)\n',
     );
   } else if (id === undefined) {
     for (const f of found) process.stdout.write(`${summaryOf(f)}\n`);

@@ -1,4 +1,4 @@
-/** `firedrill profile --learn`: the tap of a service's callers for a while, and the routes that it shows. */
+/** `firedrill profile --for`: the tap of a service's callers for a while, and the routes that it shows. */
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { follow } from '../observe/tap-command.js';
@@ -16,7 +16,7 @@ export async function learnRoutes(
 ): Promise<LearntRoute[]> {
   const ms = parseDurationMs(duration);
   if (ms === undefined || ms < 100 || ms > 600_000) {
-    throw new UserError({ message: `--learn ${duration}`, expected: 'a duration of at most 10m' });
+    throw new UserError({ message: `--for ${duration}`, expected: 'a duration of at most 10m' });
   }
   const targets = await someTargets(options);
   const learner = new RouteLearner();

@@ -6,25 +6,25 @@ import type { ProfileRoute } from './profile.js';
 export function registerProfile(program: Command): void {
   program
     .command('profile')
-    .description('write the ServiceProfile of a service: from OpenAPI, .proto, or live traffic')
+    .description('Write the ServiceProfile of a service, from OpenAPI, .proto, or live traffic')
     .argument('<service>', 'its name')
-    .option('--namespace <name>', 'its namespace', 'default')
+    .option('-n, --namespace <name>', 'its namespace', 'default')
     .option('--open-api <file>', 'OpenAPI 3 or Swagger 2, YAML or JSON')
     .option('--proto <file>', 'a .proto file with its service')
-    .option('--learn <duration>', "watch its callers' proxies for so long")
+    .option('--for <duration>', "watch its callers' proxies for so long")
     .option(
       '--proxies <addresses>',
-      'with --learn: admin addresses; default: the pods of the cluster',
+      'with --for: admin addresses; default: the pods of the cluster',
     )
-    .option('--mesh-file <file>', 'with --learn: YAML or JSON with proxies: [{ admin: address }]')
-    .option('--kubeconfig <file>', 'with --learn: default: $KUBECONFIG or ~/.kube/config')
+    .option('--mesh-file <file>', 'with --for: YAML or JSON with proxies: [{ admin: address }]')
+    .option('--kubeconfig <file>', 'with --for: default: $KUBECONFIG or ~/.kube/config')
     .addHelpText(
       'after',
       `
 Examples:
   firedrill profile cart --namespace retail --open-api cart.yaml | kubectl apply -f -
   firedrill profile payment --namespace retail --proto payment.proto
-  firedrill profile cart --namespace retail --learn 2m > cart.yaml    # a draft: read it before it is applied`,
+  firedrill profile cart --namespace retail --for 2m > cart.yaml    # a draft: read it before it is applied`,
     )
     .action(async (service: string, flags: Flags) => {
       const { profileYaml } = await import('./profile.js');
@@ -36,18 +36,18 @@ interface Flags {
   namespace: string;
   openApi?: string;
   proto?: string;
-  learn?: string;
+  for?: string;
   proxies?: string;
   meshFile?: string;
   kubeconfig?: string;
 }
 
 async function routesOf(service: string, flags: Flags): Promise<ProfileRoute[]> {
-  const { openApi, proto, learn, namespace, proxies, meshFile, kubeconfig } = flags;
+  const { openApi, proto, for: learn, namespace, proxies, meshFile, kubeconfig } = flags;
   if ([openApi, proto, learn].filter((way) => way !== undefined).length !== 1) {
     throw new UserError({
       message: 'where are the routes?',
-      expected: 'one of --open-api, --proto and --learn',
+      expected: 'one of --open-api, --proto and --for',
     });
   }
   const { routesOfOpenApi, routesOfProto } = await import('./profile.js');

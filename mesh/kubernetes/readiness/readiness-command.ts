@@ -7,6 +7,7 @@ import type { AnyObject } from '../client/objects.js';
 import { alertRules, type Facts, meshedPods } from '../diagnostics/entry.js';
 import type { Evidence, Item } from './checklists.js';
 import { formatOption } from '../../../base/format-option.js';
+import { eachOf } from '../../../base/choice-option.js';
 
 export type Verdict = 'yes' | 'no' | 'ask';
 
@@ -47,7 +48,7 @@ export function judge(
 }
 
 const hint = (needs: Evidence): string =>
-  needs === 'pods' || needs === 'proxies' ? '' : ' (give them with --files)';
+  needs === 'pods' || needs === 'proxies' ? '' : ' (give them with -i)';
 
 /** What there is to look at: an entry that looked at nothing found nothing. */
 export function evidence(facts: Pick<Facts, 'objects' | 'proxies'>): Set<Evidence> {
@@ -64,28 +65,26 @@ const isPodLike = (object: AnyObject): boolean =>
   object.kind === 'Pod' && meshedPods({ objects: [object], proxies: [], nowMs: 0 }).length > 0;
 
 interface Options {
-  files?: string[];
+  input?: string[];
   format: string;
   namespace: string;
   kubeconfig?: string;
   context?: string;
 }
 
-const collect = (value: string, before: string[] = []): string[] => [...before, value];
-
 export function registerReadiness(program: Command): void {
   program
     .command('readiness')
     .description(
-      'the checklists (pre-production, production, incident), judged where a program can judge',
+      'Run a checklist (pre-production, production, incident), automatically where possible',
     )
     .argument('<checklist>', 'pre-production, production or incident')
     .option(
-      '--files <file>',
+      '-i, --input <path>',
       'also rules, Alertmanager and Prometheus configuration, SLOs; may be repeated',
-      collect,
+      eachOf,
     )
-    .option('--namespace <name>', "the control plane's", 'firedrill')
+    .option('-n, --namespace <name>', "the control plane's", 'firedrill')
     .addOption(formatOption('text', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
@@ -93,7 +92,7 @@ export function registerReadiness(program: Command): void {
       'after',
       `
 Examples:
-  firedrill readiness pre-production --files slo.yaml --files rules.yaml
+  firedrill readiness pre-production -i slo.yaml -i rules.yaml
   firedrill readiness incident --format json
 
 Marks: √ holds, × does not (exit code 1), ? is for people.`,
@@ -126,7 +125,7 @@ async function run(name: string, options: Options): Promise<void> {
   const results = await runChecks(checks, { api, clock: realClock, namespace: options.namespace });
   api.close();
   const objects = [
-    ...(options.files ?? []).flatMap(fileObjects),
+    ...(options.input ?? []).flatMap(fileObjects),
     ...(await clusterObjects(options)),
   ];
   const targets = await findTargets({ kubeconfig: options.kubeconfig, context: options.context });

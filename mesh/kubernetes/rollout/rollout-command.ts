@@ -9,6 +9,7 @@ import type { KubeApi } from '../client/api.js';
 import type { CountSource, Versions } from './counts.js';
 import { budgetSpent, rollOut, type RolloutRecord, type Stage } from './rollout.js';
 import type { Weights } from './weights.js';
+import { formatOption } from '../../../base/format-option.js';
 
 interface Flags extends AccessFlags {
   namespace: string;
@@ -31,14 +32,14 @@ interface Flags extends AccessFlags {
   slow?: string;
   objective?: string;
   period: string;
-  output: string;
+  format: string;
 }
 
 /** Below the command that judges a control plane's canary. */
 export function registerRollout(canary: Command): void {
   const command = canary
     .command('service')
-    .description('a new version of a service takes over step by step, or goes back by itself')
+    .description('Roll out a new version of a service step by step, with automatic rollback')
     .argument('<service>', 'the Service that callers know')
     .requiredOption('-n, --namespace <name>', 'of the Service')
     .option('--stable <service>', 'Service of the old version (default: SERVICE-stable)')
@@ -64,7 +65,7 @@ export function registerRollout(canary: Command): void {
     .option('--period <duration>', 'of that budget', '30d')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
-    .option('-o, --output <format>', 'text or json', 'text');
+    .addOption(formatOption('text', 'json'));
   withAccess(command)
     .addHelpText(
       'after',
@@ -87,7 +88,7 @@ Examples:
 }
 
 async function run(service: string, flags: Flags): Promise<void> {
-  const { namespace, kubeconfig, context, output } = flags;
+  const { namespace, kubeconfig, context, format } = flags;
   const versions: Versions = {
     namespace,
     stable: flags.stable ?? `${service}-stable`,
@@ -108,7 +109,7 @@ async function run(service: string, flags: Flags): Promise<void> {
   }
   const warden = startRolloutWarden({ access, patch: backToStable(weights) });
   const say = (line: string): void => {
-    if (output === 'text') process.stdout.write(`${line}\n`);
+    if (format === 'text') process.stdout.write(`${line}\n`);
   };
   try {
     const record = await rollOut({
@@ -137,7 +138,7 @@ const codes: Record<RolloutRecord['verdict'], number> = {
 
 function show(
   record: RolloutRecord,
-  { objective, period, output }: Flags,
+  { objective, period, format }: Flags,
   versions: Versions,
 ): void {
   process.exitCode = codes[record.verdict];
@@ -149,7 +150,7 @@ function show(
           percent('--objective', objective),
           durationOf('--period', period) / 1000,
         );
-  if (output === 'json') {
+  if (format === 'json') {
     const value = { ...record, ...versions, ...(spent !== undefined && { budgetSpent: spent }) };
     process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
     return;

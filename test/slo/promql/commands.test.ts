@@ -56,13 +56,13 @@ describe('query', () => {
 
   test.each([
     [['query', 'load +', '--file', file], 2, '1:7: unexpected end of input'],
-    [['query', 'load'], 2, 'nowhere to look; expected either --file or --prometheus'],
+    [['query', 'load'], 2, 'nowhere to look; expected either --input or --prometheus'],
     [['query', 'load', '--file', join(folder, 'none.csv')], 2, 'no such file'],
     [['query', 'load', '--file', file, '--step', 'often'], 2, '--step often; expected a duration'],
     [
-      ['query', 'load', '--file', file, '--start', 'soon', '--step', '1m'],
+      ['query', 'load', '--input', file, '--from', 'soon', '--step', '1m'],
       2,
-      '--start soon; expected seconds',
+      '--from soon; expected seconds',
     ],
     [['query', 'load * on () load', '--file', file, '--format', 'xml'], 2, '--format xml'],
     [['query', 'load', '--prometheus', 'http://127.0.0.1:1'], 5, 'no answer'],
