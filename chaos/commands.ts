@@ -197,7 +197,7 @@ function registerLoadRun(load: Command): void {
   load
     .command('run')
     .description(
-      'Run a load test of the example shop or of --url, with SLOs as thresholds: exit 1 if one is missed, 3 if not judged',
+      'Test the example shop or --url under load against its SLOs: exit 1 if one is missed, 3 if none can be judged',
     )
     .option('--duration <duration>', 'how long, after two seconds of warming up', '30s')
     .option(
