@@ -1,11 +1,12 @@
 /**
- * The last step of a build: the proxy as one file, so that a sidecar starts without looking for a hundred modules (half
- * of the CPU time of a start), the scripts of pages, and the parts of the Kubernetes client that are used. What the proxy
- * imports only at need stays in files of their own, under dist/parts/.
+ * The last step of a build: each program as a file with shared parts beside it, so that a start does not look for
+ * hundreds of modules; the proxy as one file, and the console's page. Parts are under dist/parts/. Of the Kubernetes
+ * client the parts that are used are bundled. The modules that the compiler wrote one by one stay in dist/, for tests
+ * and benches.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Plugin } from 'esbuild';
+import type { BuildOptions, OutputFile, Plugin } from 'esbuild';
 import { packageRoot } from './base/paths.js';
 
 const shared = {
@@ -16,7 +17,44 @@ const shared = {
   format: 'esm',
   logLevel: 'warning',
   write: false,
+  minify: true,
 } as const;
+
+const forNode = {
+  ...shared,
+  splitting: true,
+  platform: 'node',
+  target: 'node20',
+  chunkNames: 'parts/[name]-[hash]',
+} as const;
+
+/** What is started by its path, and what `exports` of package.json names. package.json lists the same under `files`. */
+export const programs = [
+  'cli',
+  'alerts/proof/backtest/worker',
+  'base/guardian',
+  'chaos/load/driver-main',
+  'chaos/relay/main',
+  'chaos/runner/warden',
+  'chaos/system/attach/main',
+  'chaos/system/kubernetes/main',
+  'chaos/system/processes/main',
+  'examples/high-throughput/main',
+  'examples/retail/main',
+  'examples/retail/memory-leak',
+  'examples/retail/service-main',
+  'mesh/controller/main',
+  'mesh/kubernetes/rollout/warden',
+  'mesh/proxy/await',
+  'mesh/proxy/config-file',
+] as const;
+export const libraries = [
+  'slo/index',
+  'slo/promql/index',
+  'alerts/index',
+  'chaos/index',
+  'runbooks/index',
+] as const;
 
 /** The client's package does not say that importing it does nothing else; it does nothing else. */
 const withoutUnused: Plugin = {
@@ -32,56 +70,64 @@ const withoutUnused: Plugin = {
 };
 const asked = Symbol('asked already');
 
-async function bundle(): Promise<void> {
-  const { build } = await import('esbuild');
-  const proxy = await build({
-    ...shared,
-    entryPoints: ['mesh/proxy/main.ts'],
-    splitting: true,
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    // Stacks name functions, and `error.name` is what it was.
-    keepNames: true,
-    minifyWhitespace: true,
-    minifySyntax: true,
-    chunkNames: 'parts/[name]-[hash]',
-  });
-  const page = await build({
-    ...shared,
-    entryPoints: ['console/page/main.tsx', 'base/drawing/page/hover.ts'],
-    tsconfig: 'console/page/tsconfig.json',
-    platform: 'browser',
-    target: 'es2022',
-    minify: true,
-  });
-  const kubeconfig = await build({
-    ...shared,
-    entryPoints: ['mesh/kubernetes/client/kubeconfig.ts'],
-    platform: 'node',
-    target: 'node20',
-    minify: true,
-    keepNames: true,
-    legalComments: 'inline',
-    // Some of what the client imports is CommonJS, which asks for `require`.
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+/** Packages that an installation brings. */
+function installed(): string[] {
+  const { dependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(packageRoot, 'package.json'), 'utf8'),
+  ) as Record<'dependencies' | 'optionalDependencies', Record<string, string>>;
+  return [...Object.keys(dependencies), ...Object.keys(optionalDependencies)];
+}
+
+function builds(): BuildOptions[] {
+  return [
+    // Stacks of the proxy name functions; for the rest names would be 48 KB of the package.
+    { ...forNode, entryPoints: ['mesh/proxy/main.ts'], packages: 'external', keepNames: true },
+    {
+      ...forNode,
+      entryPoints: [...programs, ...libraries].map((name) => `${name}.ts`),
+      external: installed(),
+      legalComments: 'inline',
+      // Some of what the Kubernetes client imports is CommonJS, which asks for `require`.
+      banner: {
+        js: "import { createRequire as asked } from 'node:module'; const require = asked(import.meta.url);",
+      },
+      plugins: [withoutUnused],
     },
-    plugins: [withoutUnused],
-  });
-  const outputFiles = [...proxy.outputFiles, ...page.outputFiles, ...kubeconfig.outputFiles];
-  for (const { path, contents } of outputFiles) {
-    // Written only where it differs: a proxy may be starting from it just now.
+    {
+      ...shared,
+      entryPoints: ['console/page/main.tsx', 'base/drawing/page/hover.ts'],
+      tsconfig: 'console/page/tsconfig.json',
+      platform: 'browser',
+      target: 'es2022',
+    },
+  ];
+}
+
+/** `fresh`: parts of earlier builds go too; otherwise they stay, for programs that run just now. */
+async function bundle(fresh: boolean): Promise<void> {
+  const { build } = await import('esbuild');
+  const files: OutputFile[] = [];
+  for (const options of builds()) {
+    const { outputFiles = [] } = await build(options);
+    files.push(...outputFiles);
+  }
+  for (const { path, contents } of files) {
+    // Written only where it differs: a program may be starting from it just now.
     if (existsSync(path) && readFileSync(path).equals(contents)) continue;
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, contents);
   }
+  if (!fresh) return;
+  const parts = join(packageRoot, 'dist', 'parts');
+  const made = new Set(files.map(({ path }) => path));
+  for (const name of readdirSync(parts)) {
+    if (!made.has(join(parts, name))) rmSync(join(parts, name));
+  }
 }
 
 try {
-  await bundle();
+  await bundle(process.argv.includes('--fresh'));
 } catch (error) {
   if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-  const main = join('dist', 'mesh', 'proxy', 'main.js');
-  process.stderr.write(`esbuild is not installed (npm ci): ${main} stays in many files\n`);
+  process.stderr.write('esbuild is not installed (npm ci): programs stay in many files\n');
 }

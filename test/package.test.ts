@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -13,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packageRoot } from '../base/paths.js';
+import { packageRoot, program } from '../base/paths.js';
 
 let project: string;
 let tarball: string;
@@ -27,6 +28,7 @@ const npm = (...args: string[]): string =>
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), 'firedrill-package-'));
   npm('run', '--silent', 'types');
+  execFileSync(process.execPath, [program('bundle'), '--fresh']);
   // What prepack would build is built already.
   const [packed] = JSON.parse(
     npm('pack', '--ignore-scripts', '--json', '--pack-destination', project),
@@ -60,7 +62,7 @@ const firedrill = (...args: string[]) =>
   });
 
 test('the package is small, and carries no test, no source and no map', () => {
-  expect(statSync(tarball).size).toBeLessThan(1_700_000);
+  expect(statSync(tarball).size).toBeLessThan(1_200_000);
   const files = execFileSync('tar', ['tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
   const strange = files.filter(
     (f) =>
@@ -68,6 +70,25 @@ test('the package is small, and carries no test, no source and no map', () => {
       (/\.tsx?$/.test(f) && !f.endsWith('.d.ts')),
   );
   expect(strange).toEqual([]);
+});
+
+test('every program that is started by its path is in the package', () => {
+  const files = execFileSync('tar', ['tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
+  const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    files: string[];
+  };
+  const listed = manifest.files.filter((name) => /^dist\/.*\.js$/.test(name));
+  expect(listed.filter((name) => !files.includes(`package/${name}`))).toEqual([]);
+  const started = readdirSync(packageRoot, { recursive: true, encoding: 'utf8' })
+    .filter((name) =>
+      /^(base|mesh|alerts|runbooks|chaos|console|slo|examples\/retail)\/.*\.ts$/.test(name),
+    )
+    .flatMap((name) => [
+      ...readFileSync(join(packageRoot, name), 'utf8').matchAll(/\bprogram\('([\w/-]+)'\)/g),
+    ])
+    .map(([, name]) => `dist/${name}.js`);
+  expect(started.length).toBeGreaterThan(10);
+  expect(started.filter((name) => !files.includes(`package/${name}`))).toEqual([]);
 });
 
 test.each([

@@ -84,7 +84,7 @@ test('HTTP/1.1 and HTTP/2 know nothing of each other', () => {
 const namesBundled = ['chaos/system/bundled.ts'];
 
 test('the product knows no path of the examples', () => {
-  const product = new Set([...downhill, 'cli.ts']);
+  const product = new Set([...downhill, 'cli.ts', 'main.ts']);
   const found = files
     .filter(({ file }) => product.has(file.split('/')[0] as string) && !namesBundled.includes(file))
     .flatMap(({ file, text }) =>
@@ -103,7 +103,7 @@ test('what the product imports is installed with it', () => {
     readFileSync(join(packageRoot, 'package.json'), 'utf8'),
   ) as Record<'dependencies' | 'optionalDependencies', Record<string, string>>;
   const installed = new Set([...Object.keys(dependencies), ...Object.keys(optionalDependencies)]);
-  const product = new Set([...downhill, 'examples', 'cli.ts', 'command-line.ts']);
+  const product = new Set([...downhill, 'examples', 'cli.ts', 'main.ts', 'command-line.ts']);
   // k6 runs the scripts of chaos/load/k6 itself; a library's example imports the package.
   const isGiven = (name: string): boolean => /^(node:|k6$|k6\/|firedrill\/)/.test(name);
   const found = files

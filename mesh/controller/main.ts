@@ -1,7 +1,7 @@
 /** The controller as a process: `node dist/mesh/controller/main.js --config controller.yaml`. */
-import { fileURLToPath } from 'node:url';
 import { dieWithParent, outliveReaders } from '../../base/child.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { program } from '../../base/paths.js';
 import { readControllerConfig } from './config.js';
 import { startController } from './controller.js';
 
@@ -32,7 +32,7 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 // The command line imports this file too; only as the program itself does it begin at once.
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] === program('mesh/controller/main')) {
   main(process.argv.slice(2)).catch((error: unknown) => {
     const text = error instanceof UserError ? error.message : (error as Error).stack;
     process.stderr.write(`${text ?? messageOf(error)}\n`);

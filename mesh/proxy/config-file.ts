@@ -4,8 +4,8 @@
  * a proxy reads YAML through it, so that no YAML library stays in the proxy's memory.
  */
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { program } from '../../base/paths.js';
 import { readYaml } from '../../base/yaml.js';
 import type { ProxyConfig } from '../model.js';
 import { configProblems } from './config.js';
@@ -31,7 +31,7 @@ export function readConfigFile(file: string): ProxyConfig {
   return absolutePaths(withDefaults(document.value), dirname(resolve(file)));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] === program('mesh/proxy/config-file')) {
   try {
     process.stdout.write(JSON.stringify(readConfigFile(process.argv[2] ?? '')));
   } catch (error) {

@@ -1,0 +1,31 @@
+/**
+ * After the compiler wrote the types of everything that the library modules import: those that no public module leads
+ * to are deleted, so that the package carries a fifth of them.
+ */
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { packageRoot } from './base/paths.js';
+
+const folder = join(packageRoot, 'dist', 'types');
+const { exports } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  exports: Record<string, string | { types: string }>;
+};
+
+const reached = new Set<string>();
+function reach(file: string): void {
+  if (reached.has(file)) return;
+  reached.add(file);
+  for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(
+    /(?:from |import\()['"](\.[^'"]+)['"]/g,
+  )) {
+    reach(resolve(dirname(file), path.replace(/\.js$/, '.d.ts')));
+  }
+}
+
+for (const target of Object.values(exports)) {
+  if (typeof target !== 'string') reach(join(packageRoot, target.types));
+}
+for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+  const file = join(entry.parentPath, entry.name);
+  if (entry.isFile() && !reached.has(file)) rmSync(file);
+}

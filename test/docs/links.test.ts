@@ -1,0 +1,60 @@
+/** Every link of every page leads to a file of this repository, and every anchor to a heading. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { packageRoot } from '../../base/paths.js';
+
+const pages = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], {
+  cwd: packageRoot,
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
+  // Written by the program, with links for where its reader is.
+  .filter((page) => !/^(test\/|examples\/certificate-outage\/0|runbooks\/templates)/.test(page));
+
+const withoutCode = (text: string): string =>
+  text.replaceAll(/```[^]*?```/g, '').replaceAll(/`[^`\n]*`/g, '');
+
+/** As GitHub names them. */
+const anchorsOf = (file: string): string[] =>
+  [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+test('no link of a page is dead', () => {
+  const dead: string[] = [];
+  for (const page of pages) {
+    const text = withoutCode(readFileSync(join(packageRoot, page), 'utf8'));
+    for (const [, link = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^(https?:|mailto:)/.test(link)) continue;
+      const [path = '', anchor] = link.split('#');
+      const file = path === '' ? join(packageRoot, page) : join(packageRoot, dirname(page), path);
+      if (!existsSync(file)) dead.push(`${page}: ${link}`);
+      else if (anchor !== undefined && statSync(file).isFile() && file.endsWith('.md')) {
+        if (!anchorsOf(file).includes(anchor)) dead.push(`${page}: ${link}`);
+      }
+    }
+  }
+  expect(pages.length).toBeGreaterThan(100);
+  expect(dead).toEqual([]);
+});
+
+test('every page of docs/ is reached from its first page', () => {
+  const reached = new Set<string>();
+  const reach = (page: string): void => {
+    if (reached.has(page)) return;
+    reached.add(page);
+    const text = withoutCode(readFileSync(join(packageRoot, page), 'utf8'));
+    for (const [, link = ''] of text.matchAll(/\]\(([^)\s#]+)/g)) {
+      const target = join(dirname(page), link);
+      if (target.endsWith('.md') && existsSync(join(packageRoot, target))) reach(target);
+    }
+  };
+  reach('docs/index.md');
+  expect(pages.filter((page) => page.startsWith('docs/') && !reached.has(page))).toEqual([]);
+});
