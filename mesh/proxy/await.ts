@@ -1,23 +1,27 @@
-/** `await.js PORT SECONDS`: ends when the proxy on this machine is ready, with 1 where it is not in time. */
-import { get } from 'node:http';
+/**
+ * `await.js PORT SECONDS`: ends when the proxy on this machine is ready, with 1 and its reason where it is not in time.
+ * Every pod's start waits for it: it loads nothing but a socket.
+ */
+import { connect } from 'node:net';
 
 const port = Number(process.argv[2]);
 const endsAtMs = performance.now() + Number(process.argv[3]) * 1000;
+const againMs = 20;
+const answerLimitMs = 1000;
+let reason = 'it does not listen yet';
 
 function ask(): void {
-  const again = (): void => {
-    if (performance.now() > endsAtMs) process.exit(1);
-    setTimeout(ask, 50);
-  };
-  get({ host: '127.0.0.1', port, path: '/ready', timeout: 1000 }, (response) => {
-    if (response.statusCode === 200) process.exit(0);
-    response.resume();
-    again();
-  })
-    .on('timeout', function (this: { destroy(): void }) {
-      this.destroy();
-    })
-    .on('error', again);
+  let answer = '';
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET /ready HTTP/1.0\r\n\r\n'));
+  socket.setEncoding('utf8').setTimeout(answerLimitMs, () => socket.destroy());
+  socket.on('data', (text: string) => (answer += text)).on('error', () => undefined);
+  socket.on('close', () => {
+    if (/^HTTP\/1\.\d 200 /.test(answer)) return;
+    reason = answer.split('\r\n\r\n')[1]?.trim() || reason;
+    if (performance.now() < endsAtMs) return void setTimeout(ask, againMs);
+    process.stderr.write(`the proxy is not ready: ${reason}\n`);
+    process.exitCode = 1;
+  });
 }
 
 ask();

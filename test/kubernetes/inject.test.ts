@@ -12,7 +12,7 @@ import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
 import { injectPod, type PodLike, uninjectPod } from '../../mesh/kubernetes/inject/inject.js';
 import { namespaceLookup } from '../../mesh/kubernetes/inject/namespace-lookup.js';
 import { injectYaml, uninjectYaml } from '../../mesh/kubernetes/inject/offline.js';
-import { redirectRules } from '../../mesh/kubernetes/inject/proxy-init.js';
+import { redirectRules } from '../../mesh/kubernetes/inject/redirection.js';
 import { manifests } from '../../mesh/kubernetes/install/manifests.js';
 import { defaultValues } from '../../mesh/kubernetes/install/values.js';
 
@@ -347,7 +347,12 @@ test('the image has what the pods run: every command of the injector and of inst
   expect(dockerfile).toContain('/app/dist ./dist');
   const text = JSON.stringify([injected(pod()), manifests(defaultValues())]);
   const programs = new Set([...text.matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map((m) => m[1]));
-  expect([...programs].sort()).toEqual(['cli', 'mesh/controller/main', 'mesh/proxy/main']);
-  programs.add('mesh/proxy/await');
+  expect([...programs].sort()).toEqual([
+    'cli',
+    'mesh/controller/main',
+    'mesh/kubernetes/inject/init',
+    'mesh/proxy/await',
+    'mesh/proxy/main',
+  ]);
   for (const module of programs) expect(existsSync(program(module as string))).toBe(true);
 });

@@ -112,8 +112,8 @@ export class Kubelet {
     }
     let gone = false;
     void ended.then(() => (gone = true));
-    // A native sidecar holds back what comes after it until its startup probe is well.
-    while (!(await probe(sandbox.address, container.startupProbe))) {
+    // A native sidecar holds back what comes after it by its hook, which waits until it is ready.
+    while (!(await probe(sandbox.address, container.readinessProbe))) {
       if (gone) throw new Error(`${container.name} of ${pod.metadata.name} ended: ${said()}`);
       await sleep(100);
     }

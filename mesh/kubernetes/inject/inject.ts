@@ -17,6 +17,7 @@ import type { Container, PodSpec } from '../discovery/types.js';
 import { isMeshed, workloadOf } from '../discovery/workload.js';
 import { badAnnotation } from './annotation-check.js';
 import { type Originals, restoreProbes, turnProbes } from './probes.js';
+import { proxyUserId } from './redirection.js';
 import { proxyResources } from './resources.js';
 
 export interface InjectOptions {
@@ -60,8 +61,6 @@ export interface Injected<P> {
   pod: P;
 }
 
-/** The user that the proxy runs as, whose own traffic iptables leaves alone. */
-export const proxyUserId = 2102;
 const configFolder = '/etc/firedrill/config';
 const stateFolder = '/var/lib/firedrill';
 const tokenFolder = '/var/run/secrets/firedrill';
@@ -113,7 +112,7 @@ export function injectPod<P extends PodLike>(
       ? { [annotations.mode]: 'explicit', [annotations.inboundPort]: String(ports.inbound) }
       : {}),
   };
-  const proxy = proxyContainerOf(read, sidecar, options);
+  const proxy = proxyContainerOf(read, options);
   const spec = made.spec;
   const inits = spec.initContainers ?? [];
   // First of all: what other init containers send must already go through the proxy where it runs beside them.
@@ -247,14 +246,16 @@ function proxyConfig(
 const revised = (address: string, revision: string | undefined): string =>
   revision ? address.replace(/^[^.]+/, (service) => `${service}-${revision}`) : address;
 
-/** Holds back the containers after it until the proxy is up. */
+/**
+ * Holds back the containers after it until the proxy is up. A startup probe would too, and later: its first try comes
+ * when the kubelet has looked at its containers once more (each second), and another second after that.
+ */
 const awaitProxy = ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), '120'];
 
 const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
 
 function proxyContainerOf(
   read: (key: string) => string | undefined,
-  sidecar: boolean,
   options: InjectOptions,
 ): Container {
   return {
@@ -274,12 +275,7 @@ function proxyContainerOf(
     ],
     livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
     readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
-    // A native sidecar holds the app back until the proxy is up.
-    ...(sidecar
-      ? {
-          startupProbe: { ...(probe('/ready') as object), periodSeconds: 1, failureThreshold: 120 },
-        }
-      : { lifecycle: { postStart: { exec: { command: awaitProxy } } } }),
+    lifecycle: { postStart: { exec: { command: awaitProxy } } },
     resources: proxyResources(read, options.resources),
     securityContext: {
       runAsUser: proxyUserId,
@@ -309,8 +305,7 @@ function initContainerOf(
     image: read(annotations.proxyImage) ?? options.image,
     command: [
       'node',
-      '/app/dist/cli.js',
-      'proxy-init',
+      '/app/dist/mesh/kubernetes/inject/init.js',
       '--inbound-port',
       String(ports.inbound),
       '--outbound-port',

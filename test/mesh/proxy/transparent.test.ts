@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { program } from '../../../base/paths.js';
-import { redirectRules } from '../../../mesh/kubernetes/inject/proxy-init.js';
+import { redirectRules } from '../../../mesh/kubernetes/inject/redirection.js';
 import { testWith } from '../../tools.js';
 import { destination, type Pki, pki, server, state } from './rig.js';
 

@@ -1,0 +1,138 @@
+/** iptables rules that send a pod's TCP traffic through its proxy. */
+import { spawnSync } from 'node:child_process';
+import { exitCode, UserError } from '../../../base/errors.js';
+import { relayAddress } from '../../proxy/relay-address.js';
+import { parsePorts, ports } from '../annotations.js';
+
+/** The user that the proxy runs as, whose own traffic is left alone. */
+export const proxyUserId = 2102;
+
+export interface Redirection {
+  inboundPort: number;
+  outboundPort: number;
+  /** What this user sends is left alone, or the proxy would be sent to itself. */
+  proxyUserId: number;
+  skipInbound: readonly number[];
+  skipOutbound: readonly number[];
+}
+
+const inboundChain = 'FIREDRILL_INBOUND';
+const outboundChain = 'FIREDRILL_OUTBOUND';
+const jumps = [
+  { from: 'PREROUTING', to: inboundChain },
+  { from: 'OUTPUT', to: outboundChain },
+] as const;
+
+/**
+ * For `iptables-restore --noflush`: one transaction, and the chains are ours, so that running it again changes
+ * nothing. `jumped` are the chains that are jumped to already. IPv6 is not redirected: the proxy listens on IPv4.
+ */
+export function redirectRules(r: Redirection, jumped: ReadonlySet<string> = new Set()): string {
+  const skip = (chain: string, skipped: readonly number[]): string[] =>
+    ranges(skipped).map((range) => `-A ${chain} -p tcp --dport ${range} -j RETURN`);
+  return [
+    '*nat',
+    `:${inboundChain} - [0:0]`,
+    `:${outboundChain} - [0:0]`,
+    ...skip(inboundChain, r.skipInbound),
+    `-A ${inboundChain} -p tcp -j REDIRECT --to-ports ${r.inboundPort}`,
+    // The inbound side on its way to the app, by the address that the app listens on.
+    `-A ${outboundChain} -s ${relayAddress}/32 -o lo -j RETURN`,
+    // The pod is an endpoint of the Service that it calls: it comes in as any peer does.
+    `-A ${outboundChain} -p tcp -o lo ! -d 127.0.0.0/8 -m owner --uid-owner ${r.proxyUserId} -j ${inboundChain}`,
+    `-A ${outboundChain} -m owner --uid-owner ${r.proxyUserId} -j RETURN`,
+    // Containers of a pod speak to each other without a proxy between them.
+    `-A ${outboundChain} -o lo -j RETURN`,
+    ...skip(outboundChain, r.skipOutbound),
+    `-A ${outboundChain} -p tcp -j REDIRECT --to-ports ${r.outboundPort}`,
+    ...jumps
+      .filter(({ to }) => !jumped.has(to))
+      .map(({ from, to }) => `-A ${from} -p tcp -j ${to}`),
+    'COMMIT',
+    '',
+  ].join('\n');
+}
+
+/** `25`, `8000:8010`: neighbours as one rule. */
+function ranges(list: readonly number[]): string[] {
+  const made: [number, number][] = [];
+  for (const port of [...new Set(list)].sort((a, b) => a - b)) {
+    const last = made.at(-1);
+    if (last && last[1] === port - 1) last[1] = port;
+    else made.push([port, port]);
+  }
+  return made.map(([from, to]) => (from === to ? String(from) : `${from}:${to}`));
+}
+
+const environment = {
+  ...process.env,
+  PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
+  // The root file system may be read-only; iptables-legacy wants a file to lock.
+  XTABLES_LOCKFILE: '/dev/shm/xtables.lock',
+};
+
+/** Which of the two kinds of iptables a node's kernel takes is found out by trying. */
+const kinds = ['iptables', 'iptables-nft', 'iptables-legacy'];
+
+export function applyRedirection(redirection: Redirection): void {
+  const failures: string[] = [];
+  for (const kind of kinds) {
+    const run = (command: string, args: string[], input = ''): { ok: boolean; said: string } => {
+      const { status, error, stderr } = spawnSync(command, args, {
+        env: environment,
+        input,
+        encoding: 'utf8',
+      });
+      return { ok: status === 0, said: error?.message ?? stderr.trim() };
+    };
+    const jumped = jumps.filter(
+      ({ from, to }) => run(kind, ['-w', '-t', 'nat', '-C', from, '-p', 'tcp', '-j', to]).ok,
+    );
+    const rules = redirectRules(redirection, new Set(jumped.map(({ to }) => to)));
+    const done = run(`${kind}-restore`, ['-w', '--noflush'], rules);
+    if (done.ok) return;
+    failures.push(`${kind}-restore: ${done.said}`);
+  }
+  throw new UserError(
+    {
+      message: `the redirection could not be set up: ${failures.join('; ')}`,
+      expected: 'iptables in the image, NET_ADMIN and NET_RAW; or the annotation mode: explicit',
+    },
+    exitCode.environment,
+  );
+}
+
+/** Texts of flags; what is not given is as the injector has it. */
+export interface RedirectionFlags {
+  inboundPort?: string | undefined;
+  outboundPort?: string | undefined;
+  proxyUid?: string | undefined;
+  skipInboundPorts?: string | undefined;
+  skipOutboundPorts?: string | undefined;
+}
+
+/** Throws a UserError where a flag is not what it must be. */
+export function redirectionOf(flags: RedirectionFlags): Redirection {
+  const { inboundPort, outboundPort, proxyUid, skipInboundPorts, skipOutboundPorts } = flags;
+  return {
+    inboundPort: whole(inboundPort ?? String(ports.inbound), '--inbound-port', 65535),
+    outboundPort: whole(outboundPort ?? String(ports.outbound), '--outbound-port', 65535),
+    proxyUserId: whole(proxyUid ?? String(proxyUserId), '--proxy-uid', 2 ** 31),
+    skipInbound: portList(skipInboundPorts ?? String(ports.admin), '--skip-inbound-ports'),
+    skipOutbound: portList(skipOutboundPorts ?? '', '--skip-outbound-ports'),
+  };
+}
+
+function whole(text: string, flag: string, max: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > max) {
+    throw new UserError({ message: `${flag} ${text}`, expected: `a number from 1 to ${max}` });
+  }
+  return value;
+}
+
+function portList(text: string, flag: string): number[] {
+  const list = parsePorts(text);
+  if (!list) throw new UserError({ message: `${flag} ${text}`, expected: 'such as 25,8000-8010' });
+  return list;
+}
