@@ -27,6 +27,8 @@ export const annotations = {
   breaker: name('breaker-consecutive-failures'),
   /** `true` or `false`; absent: where the cluster has native sidecars. */
   nativeSidecar: name('native-sidecar'),
+  /** `ordered` (default) or `together`: with the pod's other containers, a second or two sooner. */
+  start: name('start'),
   /** Seconds to drain on SIGTERM. */
   drainSeconds: name('drain-seconds'),
   /** `transparent` (default) or `explicit`: no iptables, peers are sent to the proxy's own port. */

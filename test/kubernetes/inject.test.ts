@@ -12,6 +12,7 @@ import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
 import { injectPod, type PodLike, uninjectPod } from '../../mesh/kubernetes/inject/inject.js';
 import { namespaceLookup } from '../../mesh/kubernetes/inject/namespace-lookup.js';
 import { injectYaml, uninjectYaml } from '../../mesh/kubernetes/inject/offline.js';
+import { isInUse } from '../../mesh/kubernetes/inject/hold.js';
 import { redirectRules } from '../../mesh/kubernetes/inject/redirection.js';
 import { manifests } from '../../mesh/kubernetes/install/manifests.js';
 import { defaultValues } from '../../mesh/kubernetes/install/values.js';
@@ -220,6 +221,41 @@ test('native sidecars come before the app, the init container before them; else 
   expect(explicit.spec.initContainers?.map((c) => c.name)).toEqual(['firedrill-proxy']);
 });
 
+test('start: together is for pods that only serve; its proxy keeps no right that it begins with', () => {
+  const together = { [key('start')]: 'together' };
+  const made = injected(pod({}, together));
+  expect(made.spec.initContainers).toBeUndefined();
+  expect(made.spec.containers.map((c) => c.name)).toEqual(['firedrill-proxy', 'app']);
+  const [proxy] = made.spec.containers;
+  expect(proxy?.command).toContain('/app/dist/mesh/kubernetes/inject/init.js');
+  expect(proxy?.securityContext).toMatchObject({ runAsUser: 0, allowPrivilegeEscalation: false });
+  expect(JSON.stringify(proxy?.lifecycle)).toMatch(/await\.js.*hold\.js/);
+  const others = [
+    { initContainers: [{ name: 'migrate' }] },
+    { restartPolicy: 'Never' },
+    { containers: [{ name: 'app', securityContext: { runAsUser: 0 } }] },
+    { securityContext: { runAsUser: 0 } },
+  ];
+  for (const spec of others) {
+    const ordered = injected(pod(spec, together));
+    expect(ordered.spec.initContainers?.[0]?.name, JSON.stringify(spec)).toBe('firedrill-init');
+  }
+  const explicit = injected(pod({}, { ...together, [key('mode')]: 'explicit' }));
+  expect(explicit.spec.containers[0]?.securityContext).toMatchObject({ runAsNonRoot: true });
+});
+
+test('whoever of a pod listens or is connected, but for its proxy, keeps the proxy alive', () => {
+  const row = (state: string, user: number): string =>
+    `   0: 0100007F:1F90 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  ${user}        0 1 1`;
+  const table = (...rows: string[]): string => ['  sl  local_address …', ...rows, ''].join('\n');
+  expect(isInUse(table(row('0A', 2102), row('01', 2102)), 2102)).toBe(false);
+  expect(isInUse(table(row('0A', 1000)), 2102)).toBe(true);
+  expect(isInUse(table(row('01', 0)), 2102)).toBe(true);
+  // What is over, and what only the kernel still has.
+  expect(isInUse(table(row('06', 0), row('08', 1000)), 2102)).toBe(false);
+  expect(isInUse(table(), 2102)).toBe(false);
+});
+
 test('whatever the pod: taken out again it is as before, and the patch does what the code did', () => {
   const names = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}$/), { minLength: 1, maxLength: 4 });
   fc.assert(
@@ -345,11 +381,13 @@ test('the image has what the pods run: every command of the injector and of inst
   expect(dockerfile).toMatch(/^WORKDIR \/app$/m);
   expect(dockerfile).toMatch(/install -y [^\n]*iptables/);
   expect(dockerfile).toContain('/app/dist ./dist');
-  const text = JSON.stringify([injected(pod()), manifests(defaultValues())]);
+  const together = injected(pod({}, { [key('start')]: 'together' }));
+  const text = JSON.stringify([injected(pod()), together, manifests(defaultValues())]);
   const programs = new Set([...text.matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map((m) => m[1]));
   expect([...programs].sort()).toEqual([
     'cli',
     'mesh/controller/main',
+    'mesh/kubernetes/inject/hold',
     'mesh/kubernetes/inject/init',
     'mesh/proxy/await',
     'mesh/proxy/main',

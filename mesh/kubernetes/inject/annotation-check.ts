@@ -50,6 +50,7 @@ const checks: Readonly<Record<string, Check>> = {
     expected: policies.join(', '),
   },
   [annotations.nativeSidecar]: oneOf('true', 'false'),
+  [annotations.start]: oneOf('ordered', 'together'),
   [annotations.mode]: oneOf('transparent', 'explicit'),
   [annotations.revision]: {
     fits: (text) => /^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/.test(text),

@@ -1,7 +1,10 @@
-/** `proxy-init` as a program of its own, for the init container: a pod's start waits for whatever it loads. */
+/**
+ * `proxy-init` as a program of its own, for the init container: a pod's start waits for whatever it loads. With
+ * `--config FILE` it is the proxy from then on, as the proxy's own user and without any right.
+ */
 import { parseArgs } from 'node:util';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
-import { applyRedirection, redirectionOf } from './redirection.js';
+import { applyRedirection, type Redirection, redirectionOf } from './redirection.js';
 
 try {
   const text = { type: 'string' } as const;
@@ -12,18 +15,28 @@ try {
       'proxy-uid': text,
       'skip-inbound-ports': text,
       'skip-outbound-ports': text,
+      config: text,
     },
   });
-  applyRedirection(
-    redirectionOf({
-      inboundPort: values['inbound-port'],
-      outboundPort: values['outbound-port'],
-      proxyUid: values['proxy-uid'],
-      skipInboundPorts: values['skip-inbound-ports'],
-      skipOutboundPorts: values['skip-outbound-ports'],
-    }),
-  );
+  const redirection = redirectionOf({
+    inboundPort: values['inbound-port'],
+    outboundPort: values['outbound-port'],
+    proxyUid: values['proxy-uid'],
+    skipInboundPorts: values['skip-inbound-ports'],
+    skipOutboundPorts: values['skip-outbound-ports'],
+  });
+  applyRedirection(redirection);
+  if (values.config !== undefined) await becomeProxy(redirection);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = error instanceof UserError ? error.exitCode : exitCode.usage;
+}
+
+/** From root to the proxy's user is a way without return: the kernel takes all capabilities from every thread. */
+async function becomeProxy({ proxyUserId }: Redirection): Promise<void> {
+  process.setgroups?.([]);
+  process.setgid?.(proxyUserId);
+  process.setuid?.(proxyUserId);
+  // It reads the same arguments.
+  await import('../../proxy/main.js');
 }

@@ -1,7 +1,6 @@
 /** Puts the proxy into a pod, or says why not. The webhook and `firedrill inject` run this same code. */
 import { identityName } from '../../identity/names.js';
 import type { ProxyConfig } from '../../model.js';
-import { proxyEnvironment, proxyNodeFlags } from '../../proxy/launch.js';
 import {
   annotations,
   initContainer,
@@ -16,9 +15,16 @@ import type { ObjectMeta } from '../client/objects.js';
 import type { Container, PodSpec } from '../discovery/types.js';
 import { isMeshed, workloadOf } from '../discovery/workload.js';
 import { badAnnotation } from './annotation-check.js';
+import {
+  configFolder,
+  holdHook,
+  initContainerOf,
+  proxyContainerOf,
+  redirectingProxyOf,
+  stateFolder,
+  tokenFolder,
+} from './containers.js';
 import { type Originals, restoreProbes, turnProbes } from './probes.js';
-import { proxyUserId } from './redirection.js';
-import { proxyResources } from './resources.js';
 
 export interface InjectOptions {
   image: string;
@@ -61,10 +67,6 @@ export interface Injected<P> {
   pod: P;
 }
 
-const configFolder = '/etc/firedrill/config';
-const stateFolder = '/var/lib/firedrill';
-const tokenFolder = '/var/run/secrets/firedrill';
-
 /** `pod` is not changed. The namespace's annotations are defaults for the pod's. */
 export function injectPod<P extends PodLike>(
   pod: P,
@@ -81,10 +83,8 @@ export function injectPod<P extends PodLike>(
   if (reason) return reason;
   const problem = badAnnotation(read, { ...namespace.annotations, ...own });
   if (problem) return { skipped: 'BadAnnotation', message: problem };
-  const native = read(annotations.nativeSidecar);
-  const sidecar = native === undefined ? options.nativeSidecar : native === 'true';
-  const kind = pod.metadata.ownerReferences?.[0]?.kind ?? '';
-  if (!sidecar && ['Job', 'CronJob'].includes(kind)) {
+  const start = startOf(pod, read, options);
+  if (start !== 'native' && isOfJob(pod)) {
     const message = 'a Job ends when its containers end, and only a native sidecar ends with them';
     return { skipped: 'JobNeedsNativeSidecar', message };
   }
@@ -112,19 +112,64 @@ export function injectPod<P extends PodLike>(
       ? { [annotations.mode]: 'explicit', [annotations.inboundPort]: String(ports.inbound) }
       : {}),
   };
-  const proxy = proxyContainerOf(read, options);
-  const spec = made.spec;
-  const inits = spec.initContainers ?? [];
-  // First of all: what other init containers send must already go through the proxy where it runs beside them.
-  const before = explicit ? [] : [initContainerOf(read, options)];
-  if (sidecar) spec.initContainers = [...before, { ...proxy, restartPolicy: 'Always' }, ...inits];
-  else {
-    if (before.length > 0) spec.initContainers = [...inits, ...before];
-    // Containers start in their order, each when the one before has started and its hook is done.
-    spec.containers = [proxy, ...spec.containers];
-  }
+  addContainers(made.spec, start, explicit, read, options);
+  const { spec } = made;
   spec.volumes = [...(spec.volumes ?? []), ...volumesOf(options)];
   return { pod: made };
+}
+
+function addContainers(
+  spec: PodSpec,
+  start: Start,
+  explicit: boolean,
+  read: (key: string) => string | undefined,
+  options: InjectOptions,
+): void {
+  const inits = spec.initContainers ?? [];
+  // First of all: what other init containers send must already go through the proxy where it runs beside them.
+  const before = explicit || start === 'together' ? [] : [initContainerOf(read, options)];
+  if (start === 'native') {
+    const proxy = proxyContainerOf(read, options);
+    spec.initContainers = [...before, { ...proxy, restartPolicy: 'Always' }, ...inits];
+    return;
+  }
+  if (before.length > 0) spec.initContainers = [...inits, ...before];
+  const proxy =
+    start === 'together' && !explicit
+      ? redirectingProxyOf(read, options)
+      : proxyContainerOf(read, options);
+  // Containers start in their order, each when the one before has started and its hook is done; they end together, but
+  // for the proxy, whose hook waits for the others.
+  const lifecycle = { ...(proxy.lifecycle as object), preStop: holdHook };
+  spec.containers = [{ ...proxy, lifecycle }, ...spec.containers];
+}
+
+/** How a proxy is started; see README.md, "How a pod starts". */
+type Start = 'native' | 'container' | 'together';
+
+const isOfJob = (pod: PodLike): boolean =>
+  ['Job', 'CronJob'].includes(pod.metadata.ownerReferences?.[0]?.kind ?? '');
+
+function startOf(
+  pod: PodLike,
+  read: (key: string) => string | undefined,
+  options: InjectOptions,
+): Start {
+  const native = read(annotations.nativeSidecar);
+  const asSidecar = native === undefined ? options.nativeSidecar : native === 'true';
+  if (read(annotations.start) !== 'together') return asSidecar ? 'native' : 'container';
+  const { containers, initContainers = [], restartPolicy = 'Always', securityContext } = pod.spec;
+  const userOf = (context: unknown): unknown => (context as { runAsUser?: unknown })?.runAsUser;
+  const isRoot = (c: Container): boolean =>
+    (userOf(c.securityContext) ?? userOf(securityContext)) === 0;
+  // What runs before or ends by itself needs a sidecar; and where all users are root the kubelet gives the token to
+  // root alone, which this proxy is only until it has written its rules.
+  const fits =
+    initContainers.length === 0 &&
+    restartPolicy === 'Always' &&
+    !isOfJob(pod) &&
+    !containers.every(isRoot);
+  return fits ? 'together' : asSidecar ? 'native' : 'container';
 }
 
 /** Takes out what `injectPod` put in. */
@@ -245,91 +290,6 @@ function proxyConfig(
 /** A namespace or pod moved to another control plane, for a canary upgrade, follows that one's service. */
 const revised = (address: string, revision: string | undefined): string =>
   revision ? address.replace(/^[^.]+/, (service) => `${service}-${revision}`) : address;
-
-/**
- * Holds back the containers after it until the proxy is up. A startup probe would too, and later: its first try comes
- * when the kubelet has looked at its containers once more (each second), and another second after that.
- */
-const awaitProxy = ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), '120'];
-
-const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
-
-function proxyContainerOf(
-  read: (key: string) => string | undefined,
-  options: InjectOptions,
-): Container {
-  return {
-    name: proxyContainer,
-    image: read(annotations.proxyImage) ?? options.image,
-    command: [
-      'node',
-      ...proxyNodeFlags,
-      '/app/dist/mesh/proxy/main.js',
-      '--config',
-      `${configFolder}/proxy.json`,
-    ],
-    env: Object.entries(proxyEnvironment).map(([name, value]) => ({ name, value })),
-    ports: [
-      { name: 'fd-inbound', containerPort: ports.inbound },
-      { name: 'fd-admin', containerPort: ports.admin },
-    ],
-    livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
-    readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
-    lifecycle: { postStart: { exec: { command: awaitProxy } } },
-    resources: proxyResources(read, options.resources),
-    securityContext: {
-      runAsUser: proxyUserId,
-      runAsGroup: proxyUserId,
-      runAsNonRoot: true,
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
-    volumeMounts: [
-      { name: 'firedrill-config', mountPath: configFolder, readOnly: true },
-      { name: 'firedrill-state', mountPath: stateFolder },
-      { name: 'firedrill-token', mountPath: tokenFolder, readOnly: true },
-    ],
-  };
-}
-
-function initContainerOf(
-  read: (key: string) => string | undefined,
-  options: InjectOptions,
-): Container {
-  const skip = (key: string, always: readonly number[]): string =>
-    [...new Set([...always, ...(parsePorts(read(key) ?? '') ?? [])])].join(',');
-  return {
-    name: initContainer,
-    image: read(annotations.proxyImage) ?? options.image,
-    command: [
-      'node',
-      '/app/dist/mesh/kubernetes/inject/init.js',
-      '--inbound-port',
-      String(ports.inbound),
-      '--outbound-port',
-      String(ports.outbound),
-      '--proxy-uid',
-      String(proxyUserId),
-      '--skip-inbound-ports',
-      skip(annotations.skipInboundPorts, [ports.admin]),
-      ...(read(annotations.skipOutboundPorts)
-        ? ['--skip-outbound-ports', skip(annotations.skipOutboundPorts, [])]
-        : []),
-    ],
-    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
-    securityContext: {
-      // Writing iptables rules of the pod's own network namespace needs exactly these.
-      runAsUser: 0,
-      runAsNonRoot: false,
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
-  };
-}
 
 /** The configuration reaches the proxy as annotations through the downward API: no ConfigMap a pod, and visible. */
 function volumesOf(options: InjectOptions): NonNullable<PodSpec['volumes']> {

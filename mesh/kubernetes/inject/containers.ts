@@ -1,0 +1,120 @@
+/** The containers that injection adds to a pod. */
+import { proxyEnvironment, proxyNodeFlags } from '../../proxy/launch.js';
+import { annotations, initContainer, parsePorts, ports, proxyContainer } from '../annotations.js';
+import type { Container } from '../discovery/types.js';
+import type { InjectOptions } from './inject.js';
+import { proxyUserId } from './redirection.js';
+import { proxyResources } from './resources.js';
+
+export const configFolder = '/etc/firedrill/config';
+export const stateFolder = '/var/lib/firedrill';
+export const tokenFolder = '/var/run/secrets/firedrill';
+
+const configFlags = ['--config', `${configFolder}/proxy.json`];
+const initProgram = '/app/dist/mesh/kubernetes/inject/init.js';
+
+/**
+ * Holds back the containers after it until the proxy is up. A startup probe would too, and later: its first try comes
+ * when the kubelet has looked at its containers once more (each second), and another second after that.
+ */
+const awaitProxy = ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), '120'];
+
+const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
+
+export function proxyContainerOf(
+  read: (key: string) => string | undefined,
+  options: InjectOptions,
+): Container {
+  return {
+    name: proxyContainer,
+    image: read(annotations.proxyImage) ?? options.image,
+    command: ['node', ...proxyNodeFlags, '/app/dist/mesh/proxy/main.js', ...configFlags],
+    env: Object.entries(proxyEnvironment).map(([name, value]) => ({ name, value })),
+    ports: [
+      { name: 'fd-inbound', containerPort: ports.inbound },
+      { name: 'fd-admin', containerPort: ports.admin },
+    ],
+    livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
+    readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
+    lifecycle: { postStart: { exec: { command: awaitProxy } } },
+    resources: proxyResources(read, options.resources),
+    securityContext: {
+      runAsUser: proxyUserId,
+      runAsGroup: proxyUserId,
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    volumeMounts: [
+      { name: 'firedrill-config', mountPath: configFolder, readOnly: true },
+      { name: 'firedrill-state', mountPath: stateFolder },
+      { name: 'firedrill-token', mountPath: tokenFolder, readOnly: true },
+    ],
+  };
+}
+
+/** Ends when no other container of the pod listens or is connected: until then the proxy is needed. */
+export const holdHook = { exec: { command: ['node', '/app/dist/mesh/kubernetes/inject/hold.js'] } };
+
+/**
+ * A proxy that writes the redirection itself, since an init container costs a pod's start a second or more: it begins as
+ * root with the rights for that, and gives up all of them, for good, before it reads anything of anybody's.
+ */
+export function redirectingProxyOf(
+  read: (key: string) => string | undefined,
+  options: InjectOptions,
+): Container {
+  const proxy = proxyContainerOf(read, options);
+  return {
+    ...proxy,
+    command: ['node', ...proxyNodeFlags, initProgram, ...redirectionFlags(read), ...configFlags],
+    securityContext: {
+      ...(proxy.securityContext as object),
+      runAsUser: 0,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SETGID', 'SETUID'] },
+    },
+  };
+}
+
+export function initContainerOf(
+  read: (key: string) => string | undefined,
+  options: InjectOptions,
+): Container {
+  return {
+    name: initContainer,
+    image: read(annotations.proxyImage) ?? options.image,
+    command: ['node', initProgram, ...redirectionFlags(read)],
+    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
+    securityContext: {
+      // Writing iptables rules of the pod's own network namespace needs exactly these.
+      runAsUser: 0,
+      runAsNonRoot: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  };
+}
+
+function redirectionFlags(read: (key: string) => string | undefined): string[] {
+  const skip = (key: string, always: readonly number[]): string =>
+    [...new Set([...always, ...(parsePorts(read(key) ?? '') ?? [])])].join(',');
+  return [
+    '--inbound-port',
+    String(ports.inbound),
+    '--outbound-port',
+    String(ports.outbound),
+    '--proxy-uid',
+    String(proxyUserId),
+    '--skip-inbound-ports',
+    skip(annotations.skipInboundPorts, [ports.admin]),
+    ...(read(annotations.skipOutboundPorts)
+      ? ['--skip-outbound-ports', skip(annotations.skipOutboundPorts, [])]
+      : []),
+  ];
+}
