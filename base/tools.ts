@@ -175,6 +175,10 @@ export const tools = {
     purpose: "kube-proxy's rules in tests",
     sources: [{ kind: 'debian', package: 'nftables' }],
   },
+  'gateway-conformance': {
+    purpose: "the Gateway API's conformance suite, for tests with pods",
+    sources: [{ kind: 'script', file: 'test/cluster/gateway/build.sh' }],
+  },
   helm: {
     purpose: 'renders the chart in tests',
     sources: [{ kind: 'go', module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.16.4' }],

@@ -5,13 +5,10 @@ interface Choice {
   inside: string;
   port: number;
   token: string;
-  snapshotter: string;
 }
 
 /** Files of the state folder, by name. */
 export const files = (folder: string, choice: Choice): [string, string][] => [
-  ['containerd.toml', containerd(folder, choice.snapshotter)],
-  ['cni/10-bridge.conflist', bridge(folder)],
   ['admin.kubeconfig', kubeconfig(folder, choice)],
   [
     'Corefile',
@@ -27,7 +24,7 @@ export const files = (folder: string, choice: Choice): [string, string][] => [
   ],
 ];
 
-const containerd = (folder: string, snapshotter: string): string => `version = 2
+export const containerd = (folder: string, snapshotter: string): string => `version = 2
 root = "${folder}/containerd/root"
 state = "${folder}/containerd/state"
 [grpc]
@@ -43,20 +40,20 @@ state = "${folder}/containerd/state"
     conf_dir = "${folder}/cni"
 `;
 
-const bridge = (folder: string): string =>
+export const bridge = (folder: string, worker: { bridge: string; pods: string }): string =>
   JSON.stringify({
     cniVersion: '1.0.0',
     name: 'firedrill',
     plugins: [
       {
         type: 'bridge',
-        bridge: 'cni0',
+        bridge: worker.bridge,
         isGateway: true,
         hairpinMode: true,
         ipam: {
           type: 'host-local',
           dataDir: `${folder}/ipam`,
-          ranges: [[{ subnet: '10.244.0.0/24' }]],
+          ranges: [[{ subnet: worker.pods }]],
           routes: [{ dst: '0.0.0.0/0' }],
         },
       },
@@ -81,7 +78,10 @@ const kubeconfig = (folder: string, { inside, port, token }: Choice): string =>
     'current-context': 'x',
   });
 
-export const kubeletConfig = (folder: string): string =>
+export const kubeletConfig = (
+  folder: string,
+  worker: { pods: string; cgroupRoot: string },
+): string =>
   JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -93,7 +93,8 @@ export const kubeletConfig = (folder: string): string =>
     containerRuntimeEndpoint: `unix://${folder}/containerd.sock`,
     clusterDNS: ['10.96.0.10'],
     clusterDomain: 'cluster.local',
-    podCIDR: '10.244.0.0/24',
+    podCIDR: worker.pods,
+    ...(worker.cgroupRoot !== '' && { cgroupRoot: worker.cgroupRoot }),
     imageGCHighThresholdPercent: 100,
     evictionHard: {
       'memory.available': '1Mi',
