@@ -103,4 +103,44 @@ describe('against a scripted server', () => {
     server.closeAllConnections();
     server.close();
   });
+
+  test("a kind of somebody else's definition is read in the version that it has", async () => {
+    const group = 'split.smi-spec.io';
+    const answers: Record<string, unknown> = {
+      '/apis': {
+        kind: 'APIGroupList',
+        groups: [{ name: group, versions: [{ version: 'v1alpha2' }] }],
+      },
+      [`/apis/${group}/v1alpha2`]: {
+        kind: 'APIResourceList',
+        resources: [{ name: 'trafficsplits' }],
+      },
+      [`/apis/${group}/v1alpha2/trafficsplits`]: {
+        items: [{ metadata: { name: 'web', namespace: 'x', resourceVersion: '1' } }],
+        metadata: { resourceVersion: '1' },
+      },
+    };
+    const server = createServer((request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
+      response.setHeader('content-type', 'application/json');
+      if (searchParams.get('watch')) return response.flushHeaders();
+      const answer = answers[pathname];
+      if (!answer) response.statusCode = 404;
+      response.end(JSON.stringify(answer ?? { kind: 'Status', code: 404, reason: 'NotFound' }));
+    }).listen(0, '127.0.0.1');
+    await until(() => server.listening);
+    const port = (server.address() as { port: number }).port;
+    const api = new KubeApi(tokenCredentials(`http://127.0.0.1:${port}`, '', 't'));
+    const problems: unknown[] = [];
+    const informer = new Informer(api, resources.TrafficSplit, {
+      onProblem: (message) => problems.push(message),
+    });
+    await informer.start();
+    expect([...informer.objects.keys()]).toEqual(['x/web']);
+    expect(problems).toEqual([]);
+    informer.stop();
+    api.close();
+    server.closeAllConnections();
+    server.close();
+  });
 });

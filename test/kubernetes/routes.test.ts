@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Destination } from '../../mesh/model.js';
 import type { AnyObject, KubeObject } from '../../mesh/kubernetes/client/objects.js';
 import { controllerName, parentStatuses } from '../../mesh/kubernetes/discovery/route-status.js';
+import { splitShares } from '../../mesh/kubernetes/discovery/specs.js';
 import { targetFinding } from '../../mesh/kubernetes/discovery/targets.js';
 import type { Store } from '../../mesh/kubernetes/discovery/store.js';
 import { problemsOfObject } from '../../mesh/kubernetes/inject/validate.js';
@@ -158,6 +159,24 @@ test("a route, a profile and a split of another namespace shape that namespace's
     'far',
     'v1',
   ]);
+});
+
+test('a split of any version of SMI: weights as quantities; one with matches is not done, and says so', () => {
+  const split = (spec: object): AnyObject =>
+    object('TrafficSplit', 'shop', 's', { service: 'echo', ...spec });
+  const backends = (...weights: (string | number)[]) => ({
+    backends: weights.map((weight, i) => ({ service: `v${i + 1}`, weight })),
+  });
+  const shares = (...weights: (string | number)[]): number[] =>
+    splitShares({ service: 'echo', ...backends(...weights) }).map((s) => s.weight);
+  expect(shares(90, 10)).toEqual([90, 10]);
+  expect(shares('90', '10')).toEqual([90, 10]);
+  expect(shares('1', '500m')).toEqual([1000, 500]);
+  expect(shares('0.5', 'much')).toEqual([500, 0]);
+  expect(goes('/', [split(backends('0m', '1'))])).toBe('v2');
+  const some = split({ ...backends(0, 1), matches: [{ kind: 'HTTPRouteGroup', name: 'some' }] });
+  expect(goes('/', [some])).toBe('echo');
+  expect(targetFinding(some, {} as Store)).toMatchObject({ reason: 'UnsupportedValue' });
 });
 
 test('a consumer route may send to the service that it hangs on, which its clients ask for anyway', () => {

@@ -4,6 +4,7 @@ import { messageOf } from '../../../base/errors.js';
 import { type Random, systemRandom } from '../../../base/random.js';
 import { ApiError, isStatus, type KubeApi, type WatchEvent } from './api.js';
 import { keyOf, type KubeObject, pathOf, type Resource } from './objects.js';
+import { servedAs } from './served.js';
 
 export interface InformerOptions {
   namespace?: string | undefined;
@@ -32,7 +33,8 @@ const silenceMs = 180_000;
  * the list lacks is told as gone, in one turn, so that listeners never see a half-empty moment.
  */
 export class Informer<T extends KubeObject = KubeObject> {
-  readonly resource: Resource;
+  /** In the version that the server has. */
+  resource: Resource;
   readonly objects = new Map<string, T>();
   /** Counts full lists, for tests and metrics. */
   lists = 0;
@@ -95,37 +97,25 @@ export class Informer<T extends KubeObject = KubeObject> {
             this.#failures = 1;
             continue;
           }
-        } else if (isStatus(error, 404) && (await this.#isAbsent())) {
-          this.#replace([]);
-          synced();
-          listed = false;
-          await this.#pause(absentRetryMs, signal);
-          continue;
-        } else if (error instanceof ApiError && !isStatus(error, 404)) listed = false;
+        } else if (isStatus(error, 404)) {
+          const served = await servedAs(this.#api, this.resource);
+          if (served === 'absent') {
+            listed = false;
+            this.#replace([]);
+            synced();
+            await this.#pause(absentRetryMs, signal);
+            continue;
+          }
+          if (served !== 'unknown' && served.version !== this.resource.version) {
+            listed = false;
+            this.resource = served;
+            continue;
+          }
+        } else if (error instanceof ApiError) listed = false;
         await this.#retryLater(error, signal);
       }
     }
     synced();
-  }
-
-  /**
-   * Whether the server says that it has no such kind. A bare 404 says nothing of the sort: a load balancer gives it for
-   * everything while the server behind it is away, and what is known must stay.
-   */
-  async #isAbsent(): Promise<boolean> {
-    const { group, version, plural } = this.resource;
-    if (group === '') return false;
-    try {
-      const groups = (await this.#api.call('GET', '/apis')) as ApiGroups;
-      if (groups.kind !== 'APIGroupList') return false;
-      const wanted = `${group}/${version}`;
-      const served = groups.groups.find((g) => g.name === group)?.versions ?? [];
-      if (!served.some((v) => v.groupVersion === wanted)) return true;
-      const kinds = (await this.#api.call('GET', `/apis/${wanted}`)) as ApiKinds;
-      return kinds.kind === 'APIResourceList' && !kinds.resources.some((r) => r.name === plural);
-    } catch {
-      return false;
-    }
   }
 
   async #list(): Promise<void> {
@@ -238,16 +228,6 @@ export class Informer<T extends KubeObject = KubeObject> {
       signal.addEventListener('abort', done, { once: true });
     });
   }
-}
-
-interface ApiGroups {
-  kind: string;
-  groups: { name: string; versions: { groupVersion: string }[] }[];
-}
-
-interface ApiKinds {
-  kind: string;
-  resources: { name: string }[];
 }
 
 /** 410, however it comes: as the answer's status, or as an ERROR event in a stream. */

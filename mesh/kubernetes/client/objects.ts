@@ -122,6 +122,14 @@ export const resources = {
 
 export type Kind = keyof typeof resources;
 
+/**
+ * Versions, newest first, in which others' definitions serve a kind where ours is not served: Flagger's and
+ * linkerd-smi's TrafficSplit is v1alpha2 and v1alpha1.
+ */
+export const olderVersions: Readonly<Partial<Record<Kind, readonly string[]>>> = {
+  TrafficSplit: ['v1alpha4', 'v1alpha3', 'v1alpha2', 'v1alpha1'],
+};
+
 export function resourceOf(kind: string): Resource {
   const found = (resources as Record<string, Resource>)[kind];
   if (!found) throw new Error(`kind ${kind} is not in the table of resources`);

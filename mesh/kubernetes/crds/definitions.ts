@@ -1,6 +1,12 @@
 /** The custom resources, each with its schema. The API server refuses what does not fit; the webhook the rest. */
 import type { AnyObject } from '../client/objects.js';
-import { apiVersionOf, type Kind, type Resource, resources } from '../client/objects.js';
+import {
+  apiVersionOf,
+  type Kind,
+  olderVersions,
+  type Resource,
+  resources,
+} from '../client/objects.js';
 import {
   duration,
   fields,
@@ -94,6 +100,10 @@ const specs = {
       'where it goes',
       1,
     ),
+    matches: list(
+      { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+      'not done: a split with matches is not in force',
+    ),
   }),
   Server: fields({
     'podSelector!': labelSelector,
@@ -178,6 +188,16 @@ const shortNames: Record<CustomKind, string[]> = {
   MultiClusterLink: ['fmcl'],
 };
 
+/** SMI's first version has weights such as `500m`. */
+const withQuantities = (schema: Schema): Schema =>
+  JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) =>
+      key === 'weight'
+        ? { 'x-kubernetes-int-or-string': true, description: 'relative: 1, 50, 500m' }
+        : value,
+    ),
+  ) as Schema;
+
 export function crdOf(kind: CustomKind): AnyObject {
   const resource: Resource = resources[kind];
   const acceptedColumn = {
@@ -201,10 +221,14 @@ export function crdOf(kind: CustomKind): AnyObject {
         categories: ['firedrill'],
       },
       versions: [
-        {
-          name: resource.version,
+        resource.version,
+        ...((olderVersions as Partial<Record<Kind, readonly string[]>>)[kind] ?? []),
+      ]
+        .filter((name, i, all) => all.indexOf(name) === i)
+        .map((name) => ({
+          name,
           served: true,
-          storage: true,
+          storage: name === resource.version,
           subresources: { status: {} },
           additionalPrinterColumns: [acceptedColumn],
           schema: {
@@ -215,13 +239,12 @@ export function crdOf(kind: CustomKind): AnyObject {
                 apiVersion: { type: 'string' },
                 kind: { type: 'string' },
                 metadata: { type: 'object' },
-                spec: specs[kind],
+                spec: name === resource.version ? specs[kind] : withQuantities(specs[kind]),
                 status,
               },
             },
           },
-        },
-      ],
+        })),
     },
   };
 }

@@ -3,6 +3,7 @@ import { readYaml } from '../../../base/yaml.js';
 import { isStatus, KubeApi } from '../client/api.js';
 import { type CredentialOptions, findCredentials } from '../client/credentials.js';
 import { type AnyObject, type Kind, resources } from '../client/objects.js';
+import { servedAs } from '../client/served.js';
 
 const kinds: readonly Kind[] = [
   'Namespace',
@@ -33,7 +34,7 @@ export async function clusterObjects(
   try {
     for (const kind of kinds) {
       try {
-        all.push(...(await api.list(resources[kind])).items);
+        all.push(...(await listServed(api, kind)));
       } catch (error) {
         if (!isStatus(error, 404) && !isStatus(error, 403)) throw error;
       }
@@ -48,6 +49,16 @@ export async function clusterObjects(
     api.close();
   }
   return all;
+}
+
+async function listServed(api: KubeApi, kind: Kind): Promise<AnyObject[]> {
+  try {
+    return (await api.list(resources[kind])).items;
+  } catch (error) {
+    const served = isStatus(error, 404) ? await servedAs(api, resources[kind]) : 'unknown';
+    if (typeof served === 'string') throw error;
+    return (await api.list(served)).items;
+  }
 }
 
 /** Documents without kind or metadata (rule files, configurations) are taken as they are. */

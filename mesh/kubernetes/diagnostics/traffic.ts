@@ -1,5 +1,6 @@
 /** Entries about requests: retries, routes, splits, names. */
 import type { Route } from '../../model.js';
+import { splitShares, type TrafficSplitSpec } from '../discovery/specs.js';
 import {
   at,
   type Entry,
@@ -24,7 +25,7 @@ function splits(facts: Facts): Target[] {
     const namespace = o.metadata.namespace ?? 'default';
     const lists =
       o.kind === 'TrafficSplit'
-        ? [at(o, 'spec', 'backends') as { service: string; weight: number }[]]
+        ? [splitShares((at(o, 'spec') ?? {}) as TrafficSplitSpec)]
         : (
             (at(o, 'spec', 'rules') ?? []) as {
               backendRefs?: { name: string; weight?: number }[];

@@ -7,6 +7,7 @@ import type { KubeObject } from '../client/objects.js';
 import { grpcRoutes, httpRoutes, inOrder, isServiceParent } from './gateway-routes.js';
 import type { RouteDraft } from './route-parts.js';
 import { profileRoutes } from './service-profile.js';
+import { splitShares } from './specs.js';
 import type {
   GrpcRouteSpec,
   HttpRouteSpec,
@@ -90,12 +91,9 @@ function routesOfNamespace(namespace: string, attached: Attached): PortRoutes {
     ...made(attached.httpRoutes.map((r) => httpRoutes(r.metadata.name, namespace, r.spec).drafts)),
   ];
   const isRouted = attached.grpcRoutes.length + attached.httpRoutes.length > 0;
-  const split = attached.splits[0];
-  const weighted = (split?.spec.backends ?? []).map((b) => ({
-    service: b.service,
-    namespace,
-    weight: b.weight,
-  }));
+  // One that is about some requests alone is not done, rather than done to all.
+  const split = attached.splits.find((s) => !s.spec.matches?.length);
+  const weighted = split ? splitShares(split.spec).map((share) => ({ ...share, namespace })) : [];
   const profile = attached.profiles[0];
   const result: PortRoutes = { drafts };
   if (profile) {

@@ -26,9 +26,25 @@ export interface ServiceProfileSpec {
   dstOverrides?: { authority: string; weight: number }[];
 }
 
+/** SMI, v1alpha1 to v1alpha4. Weights of v1alpha1 are quantities: `500m` is half of `1`. */
 export interface TrafficSplitSpec {
   service: string;
-  backends: { service: string; weight: number }[];
+  backends: { service: string; weight: number | string }[];
+  /** Since v1alpha3: HTTPRouteGroups whose requests alone it is about. */
+  matches?: unknown[];
+}
+
+/** A split's shares as whole numbers, in the proportions that it says; 0 for what is no quantity. */
+export function splitShares({
+  backends = [],
+}: TrafficSplitSpec): { service: string; weight: number }[] {
+  const thousandths = backends.map(({ weight }) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)(m|k|)$/.exec(String(weight)) ?? [];
+    const factor = unit === 'm' ? 1 : unit === 'k' ? 1e6 : 1000;
+    return digits === undefined ? 0 : Math.round(Number(digits) * factor);
+  });
+  const scale = thousandths.every((w) => w % 1000 === 0) ? 1000 : 1;
+  return backends.map(({ service }, i) => ({ service, weight: (thousandths[i] ?? 0) / scale }));
 }
 
 export interface ServerSpec {

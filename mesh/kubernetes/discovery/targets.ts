@@ -24,7 +24,11 @@ export function targetFinding(object: AnyObject, store: Store): Finding {
     case 'ServiceProfile':
       return ofService(profileService(object.metadata.name, namespace), namespace, store);
     case 'TrafficSplit': {
-      const { service = '' } = object.spec as Partial<TrafficSplitSpec>;
+      const { service = '', matches } = object.spec as Partial<TrafficSplitSpec>;
+      if (matches?.length) {
+        const message = 'matches: a split of some requests alone is not done; write an HTTPRoute';
+        return { status: 'False', reason: 'UnsupportedValue', message };
+      }
       return ofService(profileService(service, namespace), namespace, store);
     }
     case 'AuthorizationPolicy':

@@ -4,6 +4,7 @@ import type { AnyObject } from '../client/objects.js';
 import { grpcRoutes, httpRoutes, isServiceParent } from '../discovery/gateway-routes.js';
 import { type FieldProblem } from '../discovery/route-parts.js';
 import { profileRoutes } from '../discovery/service-profile.js';
+import { splitShares } from '../discovery/specs.js';
 import type {
   AuthorizationPolicySpec,
   ExternalWorkloadSpec,
@@ -34,7 +35,7 @@ const checks: Record<string, Check> = {
   TrafficSplit: (spec: TrafficSplitSpec) => {
     const problems: FieldProblem[] = [];
     const { backends = [] } = spec;
-    if (backends.length > 0 && backends.every((b) => b.weight === 0)) {
+    if (backends.length > 0 && splitShares(spec).every((b) => b.weight === 0)) {
       problems.push({
         path: 'spec.backends',
         message: 'every weight is 0, so nothing would serve',

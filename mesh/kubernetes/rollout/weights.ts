@@ -1,7 +1,8 @@
 /** Where the traffic of a service goes, as an object says it: a TrafficSplit of ours, or an HTTPRoute of the user's. */
 import { UserError } from '../../../base/errors.js';
 import type { KubeApi } from '../client/api.js';
-import { type KubeObject, resources } from '../client/objects.js';
+import { apiVersionOf, type KubeObject, resources } from '../client/objects.js';
+import { servedAs } from '../client/served.js';
 import type { TrafficSplitSpec } from '../discovery/specs.js';
 import type { Versions } from './counts.js';
 import { type Stage, stable } from './rollout.js';
@@ -9,6 +10,8 @@ import { type Stage, stable } from './rollout.js';
 /** A merge patch of one object. */
 export interface WeightPatch {
   kind: 'TrafficSplit' | 'HTTPRoute';
+  /** Of the API, where it is not the newest. */
+  version?: string;
   namespace: string;
   name: string;
   body: unknown;
@@ -20,8 +23,8 @@ export interface Weights {
 
 export const applyPatch = (
   api: KubeApi,
-  { kind, namespace, name, body }: WeightPatch,
-): Promise<unknown> => api.patch(resources[kind], namespace, name, body);
+  { kind, version = resources[kind].version, namespace, name, body }: WeightPatch,
+): Promise<unknown> => api.patch({ ...resources[kind], version }, namespace, name, body);
 
 /** All traffic at the old version: what is put back, whoever dies. */
 export const backToStable = (weights: Weights): WeightPatch => weights.patchOf(stable);
@@ -36,7 +39,9 @@ export async function splitWeights(
   service: string,
   { namespace, stable: old, canary }: Versions,
 ): Promise<Weights> {
-  const { items } = await api.list<Split>(resources.TrafficSplit, { namespace });
+  const served = await servedAs(api, resources.TrafficSplit);
+  const resource = typeof served === 'string' ? resources.TrafficSplit : served;
+  const { items } = await api.list<Split>(resource, { namespace });
   const [own] = items.filter((split) => split.spec.service === service);
   const name = own?.metadata.name ?? `firedrill-canary-${service}`;
   const strangers = (own?.spec.backends ?? [])
@@ -58,12 +63,19 @@ export async function splitWeights(
         { service: old, weight: 100 - stage.percent },
         { service: canary, weight: stage.percent },
       ];
-      return { kind: 'TrafficSplit', namespace, name, body: { spec: { service, backends } } };
+      const { version } = resource;
+      return {
+        kind: 'TrafficSplit',
+        version,
+        namespace,
+        name,
+        body: { spec: { service, backends } },
+      };
     },
   };
   if (!own) {
     await api.create({
-      apiVersion: 'split.smi-spec.io/v1alpha4',
+      apiVersion: apiVersionOf(resource),
       kind: 'TrafficSplit',
       metadata: { name, namespace },
       ...(backToStable(weights).body as object),
