@@ -15,15 +15,27 @@ const initProgram = '/app/dist/mesh/kubernetes/inject/init.js';
 
 /**
  * Holds back the containers after it until the proxy is up. A startup probe would too, and later: its first try comes
- * when the kubelet has looked at its containers once more (each second), and another second after that.
+ * when the kubelet has looked at its containers once more (each second), and another second after that. Until it ends
+ * the kubelet shows no log of the proxy, so it ends soon, with a restart, where the proxy finds nobody.
  */
-const awaitProxy = ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), '120'];
+const awaitHook = (seconds: number): object => ({
+  exec: {
+    command: ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), String(seconds)],
+  },
+});
+const sidecarWaitSeconds = 30;
+/** The kubelet starts the other containers all the same when it fails. */
+const containerWaitSeconds = 120;
+
+/** Ends when no other container of the pod listens or is connected: until then the proxy is needed. */
+const holdHook = { exec: { command: ['node', '/app/dist/mesh/kubernetes/inject/hold.js'] } };
 
 const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
 
 export function proxyContainerOf(
   read: (key: string) => string | undefined,
   options: InjectOptions,
+  isSidecar: boolean,
 ): Container {
   return {
     name: proxyContainer,
@@ -36,7 +48,9 @@ export function proxyContainerOf(
     ],
     livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
     readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
-    lifecycle: { postStart: { exec: { command: awaitProxy } } },
+    lifecycle: isSidecar
+      ? { postStart: awaitHook(sidecarWaitSeconds) }
+      : { postStart: awaitHook(containerWaitSeconds), preStop: holdHook },
     resources: proxyResources(read, options.resources),
     securityContext: {
       runAsUser: proxyUserId,
@@ -55,18 +69,15 @@ export function proxyContainerOf(
   };
 }
 
-/** Ends when no other container of the pod listens or is connected: until then the proxy is needed. */
-export const holdHook = { exec: { command: ['node', '/app/dist/mesh/kubernetes/inject/hold.js'] } };
-
 /**
- * A proxy that writes the redirection itself, since an init container costs a pod's start a second or more: it begins as
- * root with the rights for that, and gives up all of them, for good, before it reads anything of anybody's.
+ * A proxy that writes the redirection itself, since an init container costs a pod's start a look of the kubelet's: it
+ * begins as root with the rights for that, and gives up all of them, for good, before it reads anything of anybody's.
  */
 export function redirectingProxyOf(
   read: (key: string) => string | undefined,
   options: InjectOptions,
 ): Container {
-  const proxy = proxyContainerOf(read, options);
+  const proxy = proxyContainerOf(read, options, false);
   return {
     ...proxy,
     command: ['node', ...proxyNodeFlags, initProgram, ...redirectionFlags(read), ...configFlags],

@@ -17,7 +17,6 @@ import { isMeshed, workloadOf } from '../discovery/workload.js';
 import { badAnnotation } from './annotation-check.js';
 import {
   configFolder,
-  holdHook,
   initContainerOf,
   proxyContainerOf,
   redirectingProxyOf,
@@ -129,7 +128,7 @@ function addContainers(
   // First of all: what other init containers send must already go through the proxy where it runs beside them.
   const before = explicit || start === 'together' ? [] : [initContainerOf(read, options)];
   if (start === 'native') {
-    const proxy = proxyContainerOf(read, options);
+    const proxy = proxyContainerOf(read, options, true);
     spec.initContainers = [...before, { ...proxy, restartPolicy: 'Always' }, ...inits];
     return;
   }
@@ -137,11 +136,10 @@ function addContainers(
   const proxy =
     start === 'together' && !explicit
       ? redirectingProxyOf(read, options)
-      : proxyContainerOf(read, options);
+      : proxyContainerOf(read, options, false);
   // Containers start in their order, each when the one before has started and its hook is done; they end together, but
   // for the proxy, whose hook waits for the others.
-  const lifecycle = { ...(proxy.lifecycle as object), preStop: holdHook };
-  spec.containers = [{ ...proxy, lifecycle }, ...spec.containers];
+  spec.containers = [proxy, ...spec.containers];
 }
 
 /** How a proxy is started; see README.md, "How a pod starts". */
