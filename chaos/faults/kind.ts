@@ -18,7 +18,7 @@ export type TargetKind =
   | ClusterObject;
 
 /** Of a cluster; its system says which there are. */
-export type ClusterObject = 'scaled' | 'pods' | 'limited' | 'secret';
+export type ClusterObject = 'scaled' | 'pods' | 'limited' | 'throttled' | 'secret';
 
 export interface FaultKind {
   summary: string;

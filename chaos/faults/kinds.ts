@@ -270,6 +270,12 @@ export const faultKinds = {
     "memory is held in the container's control group until the kernel kills the app",
     'containers killed',
   ),
+  'cpu-limit': atCluster(
+    'cpu-limit',
+    'throttled',
+    "busy loops in the container's control group leave the app a tenth of its CPU limit",
+    'containers starved',
+  ),
   'expired-secret': atCluster(
     'expired-secret',
     'secret',
@@ -330,6 +336,7 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
     case 'scaled':
     case 'pods':
     case 'limited':
+    case 'throttled':
     case 'secret':
       return held ? (objects[targets] ?? []) : [];
     case 'pair':

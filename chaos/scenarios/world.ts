@@ -68,6 +68,7 @@ export function targetsOf(system: SystemNames, targets: string): readonly string
     case 'scaled':
     case 'pods':
     case 'limited':
+    case 'throttled':
     case 'secret':
       return [];
     case 'disk':

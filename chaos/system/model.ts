@@ -81,7 +81,7 @@ export interface SystemDescription {
   /** Faults by commands of the user's, held by whatever answers at `admin`. */
   commands?: { name: string; title?: string; undo: Undo }[];
   /** Of a cluster: what kinds of faults with such targets may strike. */
-  objects?: Partial<Record<'scaled' | 'pods' | 'limited' | 'secret', string[]>>;
+  objects?: Partial<Record<'scaled' | 'pods' | 'limited' | 'throttled' | 'secret', string[]>>;
 }
 
 export interface ProcessDescription {

@@ -20,6 +20,12 @@ import {
 } from '../../chaos/system/kubernetes/cluster-lease.js';
 import { Keeper } from '../../chaos/system/kubernetes/keeper.js';
 import { kubernetesSchema } from '../../chaos/system/kubernetes/kubernetes-schema.js';
+import {
+  burnScript,
+  cpuLimitedContainer,
+  loopsFor,
+  quantityCores,
+} from '../../chaos/system/kubernetes/cpu-strain.js';
 import { quantityBytes, strainScript } from '../../chaos/system/kubernetes/memory-strain.js';
 import { namesFrom } from '../../chaos/system/kubernetes/names.js';
 import { Pods } from '../../chaos/system/kubernetes/pods.js';
@@ -123,6 +129,40 @@ test('what strains memory holds it until its standard input ends, and no longer'
       .filter((kb) => Number(kb) > 1024).length;
   try {
     await expect.poll(held, { timeout: 10_000 }).toBe(6);
+    child.stdin.end();
+    await once(child, 'close');
+  } finally {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // All of it has ended.
+    }
+  }
+});
+
+test.each([
+  ['500m', 0.5],
+  ['2', 2],
+  ['0.25', 0.25],
+  ['2 cores', undefined],
+])('a quantity of CPU: %s', (text, cores) => expect(quantityCores(text)).toBe(cores));
+
+test('CPU is starved where there is a limit to use up, never that of the proxy', () => {
+  const limited = (name: string, cpu: string) => ({ name, resources: { limits: { cpu } } });
+  const container = (...containers: { name: string }[]) =>
+    cpuLimitedContainer({ spec: { containers } });
+  expect(container({ name: 'app' }, limited('firedrill-proxy', '1'))).toBeUndefined();
+  expect(container(limited('app', '250m'))).toEqual({ name: 'app', cores: 0.25 });
+  expect([loopsFor(0.25), loopsFor(2)]).toEqual([9, 18]);
+});
+
+test('busy loops end with their standard input, all of them', async () => {
+  const child = spawn('sh', ['-c', burnScript(2)], { detached: true });
+  const busy = (): number =>
+    readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').length;
+  try {
+    // The two loops, and the one that bounds them.
+    await expect.poll(busy, { timeout: 10_000 }).toBe(3);
     child.stdin.end();
     await once(child, 'close');
   } finally {

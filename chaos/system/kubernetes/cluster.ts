@@ -31,7 +31,9 @@ import {
 } from './cluster-lease.js';
 import { KeeperJob } from './keeper-job.js';
 import type { KubernetesSpec } from './kubernetes-schema.js';
-import { limitedContainer, MemoryStrain } from './memory-strain.js';
+import { cpuLimitedContainer, strainCpu } from './cpu-strain.js';
+import { limitedContainer, strainMemory } from './memory-strain.js';
+import type { Strain } from './strain.js';
 import { clusterTargets } from './names.js';
 import { isRunning, type Place, Pods } from './pods.js';
 
@@ -68,7 +70,7 @@ export class Cluster {
   readonly leases: Leases<Wanted>;
   readonly #held = new Map<string, Held>();
   readonly #ttls = new Map<string, number>();
-  readonly #strains = new Map<string, MemoryStrain[]>();
+  readonly #strains = new Map<string, Strain[]>();
   readonly #ways = new Map<string, Forwarded>();
   readonly #keeper: KeeperJob;
   readonly #stop = new AbortController();
@@ -134,7 +136,12 @@ export class Cluster {
       // Of this machine: pods are none, and are struck as what they are.
       processes: [],
       targets: this.#targets(at, ports.controller),
-      faults: ['kill', 'memory-limit', ...(this.#keeper.isAllowed ? clusterKinds : [])],
+      faults: [
+        'kill',
+        'memory-limit',
+        'cpu-limit',
+        ...(this.#keeper.isAllowed ? clusterKinds : []),
+      ],
       objects: targets.objects,
     };
   }
@@ -196,7 +203,7 @@ export class Cluster {
 
   async #begin({ kind, target, settings }: Wanted, id: string): Promise<number> {
     if (kind === 'kill') return this.#kill(target);
-    if (kind === 'memory-limit') return this.#strain(target, id);
+    if (kind === 'memory-limit' || kind === 'cpu-limit') return this.#strain(kind, target, id);
     const known = clusterKinds.find((k) => k === kind);
     if (!known)
       throw new UserError({ message: `no fault '${kind}'`, expected: clusterKinds.join() });
@@ -234,30 +241,30 @@ export class Cluster {
     return struck.length;
   }
 
-  #strain(target: string, id: string): number {
-    const { access } = this.#of;
+  #strain(kind: 'memory-limit' | 'cpu-limit', target: string, id: string): number {
     const places = this.pods.of(target);
     if (places.length === 0) throw new UserError(`${target} has no pod`);
-    const bare = places.find(({ pod }) => !pod || !limitedContainer(pod));
+    const [what, has] =
+      kind === 'cpu-limit' ? ['cpu', cpuLimitedContainer] : ['memory', limitedContainer];
+    const bare = places.find(({ pod }) => !pod || !has(pod));
     if (bare) {
-      const message = `${bare.name} has no memory limit that could be hit`;
-      throw new UserError({ message, expected: 'resources.limits.memory in its pods' });
+      const message = `${bare.name} has no ${what} limit that could be hit`;
+      throw new UserError({ message, expected: `resources.limits.${what} in its pods` });
     }
-    const strains = places.map(
-      (place) =>
-        new MemoryStrain(
-          {
-            access,
-            pods: this.pods,
-            onKilled: (name) => {
-              this.leases.strike(id);
-              this.#note(name, 'killed', 'by the kernel: its memory limit');
-            },
-            onTrouble: (text) => this.#note(place.name, 'paused', text),
-          },
-          place,
-        ),
-    );
+    const strains = places.map((place) => {
+      const struck = (text: string): void => {
+        this.leases.strike(id);
+        this.#note(place.name, kind === 'cpu-limit' ? 'paused' : 'killed', text);
+      };
+      const onTrouble = (text: string): void => this.#note(place.name, 'paused', text);
+      const parts = { access: this.#of.access, pods: this.pods, onTrouble };
+      return kind === 'cpu-limit'
+        ? strainCpu({ ...parts, onStarved: () => struck('busy loops share its CPU limit') }, place)
+        : strainMemory(
+            { ...parts, onKilled: () => struck('by the kernel: its memory limit') },
+            place,
+          );
+    });
     this.#strains.set(id, strains);
     return 0;
   }

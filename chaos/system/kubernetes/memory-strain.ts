@@ -3,14 +3,10 @@
  * the largest process there, which is the app. They end with their standard input, so with the connection that started
  * them, and with the container itself.
  */
-import { sleep } from '../../../base/clock.js';
-import { messageOf, UserError } from '../../../base/errors.js';
-import type { CredentialOptions } from '../../../mesh/kubernetes/client/credentials.js';
 import { proxyContainer } from '../../../mesh/kubernetes/annotations.js';
-import { type Executed, execInPod } from '../../../mesh/kubernetes/client/exec.js';
 import type { Container, ContainerStatus, Pod } from '../../../mesh/kubernetes/discovery/types.js';
 import type { Place, Pods } from './pods.js';
-import { isRunning } from './pods.js';
+import { Strain, type StrainParts } from './strain.js';
 
 const mebi = 1024 * 1024;
 const mostPieces = 400;
@@ -50,15 +46,6 @@ export function strainScript(limitBytes: number): string {
 i=0; while [ $i -lt ${pieces} ]; do ( ${hold} ) & i=$((i+1)); done; read _ <&3; kill 0`;
 }
 
-interface Strained {
-  access: CredentialOptions;
-  pods: Pods;
-  /** The kernel has killed a container of that place. */
-  onKilled(place: string): void;
-  onTrouble(text: string): void;
-}
-
-const pollMs = 300;
 const pieceLimitMs = 30_000;
 
 interface Ended {
@@ -76,75 +63,33 @@ const lastKill = ({ status }: Pod, container: string): string | undefined => {
   return killed && `${killed.containerID} ${killed.finishedAt}`;
 };
 
-/** One place under strain until `stop`: again each time that its container comes back. */
-export class MemoryStrain {
-  readonly #parts: Strained;
-  readonly #stop = new AbortController();
-  readonly #work: Promise<void>;
-  #running: Executed | undefined;
-
-  /** Throws a UserError where there is no limit that could be hit. */
-  constructor(parts: Strained, place: Place) {
-    this.#parts = parts;
-    if (!place.pod || !limitedContainer(place.pod)) {
-      const message = `${place.name} has no memory limit that could be hit`;
-      throw new UserError({ message, expected: 'resources.limits.memory in its pods' });
-    }
-    this.#work = this.#strain(place);
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    this.#running?.close();
-    await this.#work;
-  }
-
-  async #strain(place: Place): Promise<void> {
-    const { pods, onKilled, onTrouble } = this.#parts;
-    const { signal } = this.#stop;
-    let known: { uid: string | undefined; kill: string | undefined } | undefined;
-    while (!signal.aborted) {
-      await pods.look().catch((error: unknown) => onTrouble(messageOf(error)));
-      const { pod } = place;
-      const limited = pod && limitedContainer(pod);
-      if (pod && limited) {
+/** Again and again, each time that the container comes back. */
+export function strainMemory(
+  parts: Pick<StrainParts, 'access' | 'onTrouble'> & {
+    pods: Pods;
+    /** The kernel has killed a container of that place. */
+    onKilled(place: string): void;
+  },
+  place: Place,
+): Strain {
+  let known: { uid: string | undefined; kill: string | undefined } | undefined;
+  return new Strain(
+    {
+      ...parts,
+      workIn: (pod) => {
+        const limited = limitedContainer(pod);
+        if (!limited) return undefined;
+        const script = strainScript(limited.bytes);
+        return { container: limited.name, script, limitMs: pieceLimitMs };
+      },
+      onLook: (pod) => {
         const { uid } = pod.metadata;
-        const kill = lastKill(pod, limited.name);
+        const kill = lastKill(pod, limitedContainer(pod)?.name ?? '');
         const isNew = kill !== undefined && kill !== known?.kill;
-        if (known?.uid === uid && isNew) onKilled(place.name);
+        if (known?.uid === uid && isNew) parts.onKilled(place.name);
         known = { uid, kill };
-        if (isRunning(pod) && isUp(pod, limited.name)) await this.#once(pod, limited);
-      }
-      await sleep(pollMs, signal);
-    }
-  }
-
-  /** Resolves when what was started has ended, with the container as a rule. */
-  async #once(
-    pod: Pod,
-    { name: container, bytes }: { name: string; bytes: number },
-  ): Promise<void> {
-    const { metadata } = pod;
-    const where = { namespace: metadata.namespace ?? 'default', pod: metadata.name, container };
-    try {
-      this.#running = await execInPod(this.#parts.access, where, ['sh', '-c', strainScript(bytes)]);
-    } catch (error) {
-      // A container that is coming or going takes no command.
-      this.#parts.onTrouble(messageOf(error));
-      return;
-    }
-    if (this.#stop.signal.aborted) this.#running.close();
-    const ended = this.#running.ended.then((said) => {
-      if (said !== '' && !this.#stop.signal.aborted) this.#parts.onTrouble(said);
-    });
-    await Promise.race([ended, sleep(pieceLimitMs, this.#stop.signal)]);
-    this.#running.close();
-    this.#running = undefined;
-  }
+      },
+    },
+    place,
+  );
 }
-
-const isUp = ({ status }: Pod, container: string): boolean =>
-  status?.containerStatuses?.some(
-    (s: ContainerStatus & { state?: { running?: unknown } }) =>
-      s.name === container && s.state?.running !== undefined,
-  ) ?? false;

@@ -9,6 +9,7 @@ import type { SystemNames } from '../../scenarios/world.js';
 import { accessOf } from './access.js';
 import { scalable } from './cluster-faults.js';
 import type { KubernetesSpec } from './kubernetes-schema.js';
+import { cpuLimitedContainer } from './cpu-strain.js';
 import { limitedContainer } from './memory-strain.js';
 import { type Place, Pods } from './pods.js';
 
@@ -24,7 +25,7 @@ export interface ClusterTargets {
   edgesOf(workload: string): Edge[];
   /** Pods under their lasting names, and workloads. */
   processes: string[];
-  objects: Record<'scaled' | 'pods' | 'limited' | 'secret', string[]>;
+  objects: Record<'scaled' | 'pods' | 'limited' | 'throttled' | 'secret', string[]>;
 }
 
 export function clusterTargets(
@@ -48,6 +49,7 @@ export function clusterTargets(
       scaled: scalable(places, hasMesh),
       pods: all,
       limited: both(places.filter(({ pod }) => pod && limitedContainer(pod))),
+      throttled: both(places.filter(({ pod }) => pod && cpuLimitedContainer(pod))),
       secret: [...spec.secrets],
     },
   };

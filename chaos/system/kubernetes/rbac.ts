@@ -78,7 +78,9 @@ export function runnerNeeds(spec: KubernetesSpec, faults: Faults): Needs {
     own: [
       ...reach,
       ...(has('kill') ? [rule('', ['pods'], ['delete'])] : []),
-      ...(has('memory-limit') ? [rule('', ['pods/exec'], ['get', 'create'])] : []),
+      ...(has('memory-limit') || has('cpu-limit')
+        ? [rule('', ['pods/exec'], ['get', 'create'])]
+        : []),
       ...(needsKeeper
         ? [
             rule('', ['configmaps'], ['get', 'create', 'patch', 'delete']),

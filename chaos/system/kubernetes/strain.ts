@@ -1,0 +1,87 @@
+/**
+ * Work in a container of a pod until `stop`: again each time that the container comes back. What is started there ends
+ * with its standard input, so with the connection that started it, and with the container itself.
+ */
+import { sleep } from '../../../base/clock.js';
+import { messageOf } from '../../../base/errors.js';
+import type { CredentialOptions } from '../../../mesh/kubernetes/client/credentials.js';
+import { type Executed, execInPod } from '../../../mesh/kubernetes/client/exec.js';
+import type { ContainerStatus, Pod } from '../../../mesh/kubernetes/discovery/types.js';
+import { isRunning, type Place, type Pods } from './pods.js';
+
+export interface StrainParts {
+  access: CredentialOptions;
+  pods: Pods;
+  /** The container, and what its `sh` runs; undefined: nothing in this pod. */
+  workIn(pod: Pod): { container: string; script: string; limitMs: number } | undefined;
+  /** Each time that the pod was looked at. */
+  onLook?(pod: Pod): void;
+  /** It runs now. */
+  onRunning?(): void;
+  onTrouble(text: string): void;
+}
+
+const pollMs = 300;
+
+export class Strain {
+  readonly #parts: StrainParts;
+  readonly #stop = new AbortController();
+  readonly #work: Promise<void>;
+  #running: Executed | undefined;
+
+  constructor(parts: StrainParts, place: Place) {
+    this.#parts = parts;
+    this.#work = this.#strain(place);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#running?.close();
+    await this.#work;
+  }
+
+  async #strain(place: Place): Promise<void> {
+    const { pods, workIn, onLook, onTrouble } = this.#parts;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await pods.look().catch((error: unknown) => onTrouble(messageOf(error)));
+      const { pod } = place;
+      const work = pod && workIn(pod);
+      if (pod && work) {
+        onLook?.(pod);
+        if (isRunning(pod) && isUp(pod, work.container)) await this.#once(pod, work);
+      }
+      await sleep(pollMs, signal);
+    }
+  }
+
+  /** Resolves when what was started has ended, with the container as a rule. */
+  async #once(
+    { metadata }: Pod,
+    { container, script, limitMs }: { container: string; script: string; limitMs: number },
+  ): Promise<void> {
+    const where = { namespace: metadata.namespace ?? 'default', pod: metadata.name, container };
+    try {
+      this.#running = await execInPod(this.#parts.access, where, ['sh', '-c', script]);
+    } catch (error) {
+      // A container that is coming or going takes no command.
+      this.#parts.onTrouble(messageOf(error));
+      return;
+    }
+    const { signal } = this.#stop;
+    if (signal.aborted) this.#running.close();
+    else this.#parts.onRunning?.();
+    const ended = this.#running.ended.then((said) => {
+      if (said !== '' && !signal.aborted) this.#parts.onTrouble(said);
+    });
+    await Promise.race([ended, sleep(limitMs, signal)]);
+    this.#running.close();
+    this.#running = undefined;
+  }
+}
+
+const isUp = ({ status }: Pod, container: string): boolean =>
+  status?.containerStatuses?.some(
+    (s: ContainerStatus & { state?: { running?: unknown } }) =>
+      s.name === container && s.state?.running !== undefined,
+  ) ?? false;
