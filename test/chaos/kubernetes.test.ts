@@ -85,7 +85,8 @@ test('a pod that comes takes the place of the one that went', () => {
 
 test('scenarios may speak of pods by lasting names, of workloads, and of what can be struck there', () => {
   const pods = new Pods(undefined as unknown as KubeApi, 'shop', undefined);
-  const limits = { containers: [{ name: 'app', resources: { limits: { memory: '64Mi' } } }] };
+  const resources = { limits: { memory: '64Mi', cpu: '1' } };
+  const limits = { containers: [{ name: 'app', resources }] };
   const meshed = { containers: [{ name: 'app' }, { name: 'firedrill-proxy' }] };
   pods.take([
     pod('web-abc-x', '1', 'web', { spec: meshed }),
@@ -100,6 +101,7 @@ test('scenarios may speak of pods by lasting names, of workloads, and of what ca
     scaled: ['cart', 'web', 'firedrill-controller', 'firedrill-injector'],
     pods: ['cart', 'cart-1', 'web', 'web-1'],
     limited: ['cart', 'cart-1'],
+    throttled: ['cart', 'cart-1'],
     secret: ['web-tls'],
   });
 });
