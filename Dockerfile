@@ -1,25 +1,36 @@
 # The one image of the mesh: controller, injector, proxy and the init container's proxy-init (firedrill install names it).
 #
-#   docker build -t firedrill/firedrill:0.1.0 .
-FROM node:20-slim AS build
-WORKDIR /app
-# npm ci also builds ("prepare").
-COPY . .
-RUN npm ci --no-audit && npm prune --omit=dev --ignore-scripts
+#   docker build --build-arg NODE_IMAGE=node:24-slim@sha256:DIGEST -t REGISTRY/firedrill:VERSION .
+#
+# The digest is the caller's to name: `docker buildx imagetools inspect node:24-slim` prints today's. A release names
+# one (docs/releasing.md); without it the tag decides, and two builds may differ.
+ARG NODE_IMAGE=node:24-slim
 
-FROM node:20-slim
-# proxy-init writes the pod's redirection with it, nft or legacy.
-RUN apt-get update && apt-get install -y --no-install-recommends iptables && rm -rf /var/lib/apt/lists/*
+FROM ${NODE_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --ignore-scripts
+COPY . .
+# What npm would publish, installed as a user installs it: no sources, no tests, no development.
+RUN npm pack --pack-destination /tmp \
+  && mkdir /app && tar xzf /tmp/firedrill-*.tgz -C /app --strip-components=1 \
+  && cp package-lock.json /app/ && cd /app && npm ci --omit=dev --no-audit --ignore-scripts \
+  && npm rebuild koffi \
+  && npm sbom --omit=dev --sbom-format=cyclonedx > /app/sbom.cdx.json
+
+FROM ${NODE_IMAGE}
+LABEL org.opencontainers.image.title="firedrill" \
+  org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.description="Controller, injector and proxy of the Firedrill mesh"
+# proxy-init writes the pod's redirection with it, nft or legacy. npm is of no use to a running mesh.
+RUN apt-get update && apt-get install -y --no-install-recommends iptables \
+  && rm -rf /var/lib/apt/lists/* /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx \
+    /usr/local/bin/corepack /opt/yarn-* /usr/local/include
 WORKDIR /app
-COPY --from=build /app/package.json ./
-COPY --from=build /app/node_modules ./node_modules
-COPY --from=build /app/dist ./dist
-# What is read at run time beside the code: the stream's .proto, runbooks' templates, scenarios, the library of alerts.
-COPY --from=build /app/mesh ./mesh
-COPY --from=build /app/alerts ./alerts
-COPY --from=build /app/chaos ./chaos
-COPY --from=build /app/runbooks ./runbooks
-COPY --from=build /app/slo ./slo
-COPY --from=build /app/examples ./examples
+COPY --from=build --chown=0:0 /app /app
+# Nothing is written below /: run it with --read-only (the manifests do), and a tmpfs where keys are kept.
 USER 2103:2103
+# A proxy's readiness; other programs of the image have probes of their own in the manifests.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "/app/dist/mesh/proxy/await.js", "4191", "2"]
 ENTRYPOINT ["node", "/app/dist/cli.js"]

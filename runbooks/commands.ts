@@ -121,7 +121,10 @@ Example:
     .option('--prometheus <url>', 'also run every query there, and say which return nothing')
     .option('--rules <file...>', 'also rule files: each alert has a page, and its runbook_url')
     .option('-i, --input <path...>', 'SLO files whose alerts have pages (publish -i)')
-    .option('--pages <path...>', 'instead of ours: your own Markdown pages, files or folders')
+    .option(
+      '--pages <path...>',
+      'instead of the built-in ones: your own Markdown pages, files or folders',
+    )
     .option(
       '--command <name>',
       'with --pages: a command that is elsewhere; repeatable',

@@ -82,7 +82,7 @@ export const serviceLevelAlerts: LibraryEntry[] = [
       'A rollout of proxies takes as long as pods take to be replaced; a day is a rollout that stopped.',
     about: 'mesh',
     summary: 'Proxies of {{ $value }} versions have been running for a day',
-    description: 'Restart the workloads that are behind, so that one version is to be understood.',
+    description: 'Restart the workloads that are behind, so that only one version is running.',
     dashboard: 'firedrill-debug',
   },
   {

@@ -274,11 +274,7 @@ function problemsOf(routing: Routing, document: YamlDocument): Problem[] {
     if (teams.indexOf(t.name) !== i) say([...path, 'name'], `the team ${t.name} is there twice`);
     for (const severity of severities) {
       if (t.notify[severity]) continue;
-      say(
-        [...path, 'notify'],
-        `${t.name} does not say who is told of ${severity}`,
-        `${severity}: [...]`,
-      );
+      say([...path, 'notify'], `${t.name} names no receiver for ${severity}`, `${severity}: [...]`);
     }
     for (const severity of Object.keys(t.notify)) {
       if (severities.includes(severity)) continue;

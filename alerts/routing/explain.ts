@@ -30,8 +30,8 @@ function explainDelivery(d: Delivery): string[] {
   const path = d.path.map((p) => (p.position === 0 ? p.text : `route ${p.position} (${p.text})`));
   return [
     `  ${d.receiver}: ${path.join(' > ')}`,
-    `    grouped with ${labelText(d.groupLabels)}: told after ${d.groupWait}, what changes after ` +
-      `${d.groupInterval}, what does not every ${d.repeatInterval}`,
-    ...(d.mutedBy === undefined ? [] : [`    not told now: ${d.mutedBy}`]),
+    `    group_wait ${d.groupWait}, group_interval ${d.groupInterval}, repeat_interval ` +
+      `${d.repeatInterval}; grouped by ${labelText(d.groupLabels)}`,
+    ...(d.mutedBy === undefined ? [] : [`    muted now: ${d.mutedBy}`]),
   ];
 }

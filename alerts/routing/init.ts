@@ -24,7 +24,7 @@ export function initRoutes({ slos, rules, out }: InitFlags): void {
 }
 
 const secrets = '/etc/alertmanager/secrets';
-const header = `# Who is told of what. Put your own contacts in; each secret is a file that Alertmanager reads.
+const header = `# Receivers of each team. Put your own contacts in; each secret is a file that Alertmanager reads.
 #   firedrill alerts routes generate -f routing.yaml -o out/ --validate
 `;
 

@@ -109,7 +109,10 @@ export function testRoutes(flags: TestFlags): void {
 
 export async function explainRoute(flags: RouteFlags): Promise<void> {
   if ((flags.file === undefined) === (flags.config === undefined)) {
-    throw new UserError({ message: 'which configuration?', expected: 'either --file or --config' });
+    throw new UserError({
+      message: 'no configuration given',
+      expected: 'either --file or --config',
+    });
   }
   const config =
     flags.file === undefined

@@ -228,7 +228,7 @@ export const faultKinds = {
     ],
   },
   registry: {
-    summary: 'the registry says otherwise: retries, policy, profiles, endpoints',
+    summary: 'the registry is replaced: retries, policy, profiles or endpoints',
     settings: z.strictObject({
       retries: z.enum(['budget', 'storm', 'none']).optional(),
       lockedOut: z.record(z.string(), z.boolean()).optional(),
@@ -237,7 +237,7 @@ export const faultKinds = {
       misrouted: z.record(z.string(), z.string()).optional(),
     }),
     targets: 'registry',
-    effectUnit: 'registries written',
+    effectUnit: 'registry updates',
     points: (system, target, settings) => [
       { url: system.admin, target, body: { kind: 'registry', set: settings } },
     ],

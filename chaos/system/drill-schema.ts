@@ -154,7 +154,7 @@ export const drillSchema = z.strictObject({
     .optional()
     .describe('silences of production (amtool silence query -o json), in force during the drill'),
   load: z.unknown().optional().describe('what is sent to the entry: a file, or the load itself'),
-  scenarios: z.array(text).default([]).describe('files, patterns, or names of ours'),
+  scenarios: z.array(text).default([]).describe('files, patterns, or built-in names'),
   guard: guardSchema.default({ confirm: false }),
 });
 

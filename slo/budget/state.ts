@@ -163,9 +163,9 @@ export function differenceText(state: BudgetState): string {
   }
   const share = rolling.bad > 0 ? (before / rolling.bad) * 100 : 0;
   return (
-    `The rolling window looks back ${days(rolling.endMs - rolling.startMs)}, the month ` +
-    `${days(month.endMs - month.startMs)}: ${share.toFixed(0)}% of the rolling window's bad events ` +
-    `(${Math.round(before)}) happened before the month began, and the month's budget is that of its own traffic so far.`
+    `Rolling window: ${days(rolling.endMs - rolling.startMs)}; calendar month so far: ` +
+    `${days(month.endMs - month.startMs)}. ${share.toFixed(0)}% of the window's bad events ` +
+    `(${Math.round(before)}) are older than the month.`
   );
 }
 

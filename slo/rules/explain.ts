@@ -99,8 +99,8 @@ export function explain(
       const on = slo.alerting[w.severity] === false ? ' (switched off)' : '';
       const [long, short] = [scaled(plan, w.longMs), scaled(plan, w.shortMs)].map(formatDurationMs);
       return (
-        `${w.severity}${on}: burning ${w.factor} times too fast over ${long} and ${short}, which is ` +
-        `${percent(w.factor * budget)} of events, and ${w.budgetPercent.toPrecision(3)}% of the budget by then`
+        `${w.severity}${on}: burn rate > ${w.factor} over ${long} and ${short} (error ratio > ` +
+        `${percent(w.factor * budget)}; ${w.budgetPercent.toPrecision(3)}% of the budget spent by then)`
       );
     }),
     traffic: countsEvents(slo.sli) ? traffic : [],

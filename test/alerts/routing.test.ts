@@ -187,7 +187,7 @@ const mistakes: [string, string, string, RegExp][] = [
   ['page: {}', 'page: { wait: 0s }', '5:17', /duration/],
   ['page: {}', 'page: { during: office }', '5:19', /no schedule office/],
   ['  ticket: { wait: 5m }', '  ticket: { cool: 5m }', '6:13', /unknown field 'cool'/],
-  ['      ticket: []\n', '', '10:7', /does not say who is told of ticket/],
+  ['      ticket: []\n', '', '10:7', /names no receiver for ticket/],
   ['ticket: []', 'tickets: []', '10:7', /ticket/],
   ['ticket: []', 'ticket: [{ pager: {} }]', '12:', /./],
   ["webhook: { url: 'https://pager.example/a' }", 'webhook: {}', '11:20', /either url or urlFile/],
@@ -504,7 +504,7 @@ describe('the command', () => {
     expect(told.stdout).toContain(
       'root > route 3 (owner=~"platform|sre") > route 1 (severity="page")',
     );
-    expect(told.stdout).toContain('grouped with {service="mesh"}: told after 30s');
+    expect(told.stdout).toContain('group_wait 30s, group_interval 5m');
     const cause = 'alertname=MeshControlPlaneDown,severity=page';
     const hidden = run(
       'route',
@@ -532,7 +532,7 @@ describe('the command', () => {
       '--at',
       '2026-12-05T12:00:00Z',
     );
-    expect(at.stdout).toContain('not told now: outside office');
+    expect(at.stdout).toContain('muted now: outside office');
   });
 
   test.each([

@@ -122,7 +122,7 @@ export async function packIncident(flags: PackFlags): Promise<Packed> {
       [...files.keys()].map((name) => join(flags.out, name)),
     ),
     notes: [
-      ...(measured ? [] : ['no story.yaml: none of its alerts is of an SLO of ours']),
+      ...(measured ? [] : ['no story.yaml: none of its alerts is of an SLO in Firedrill rules']),
       ...(flags.fault === undefined
         ? ['no scenario.yaml: nothing measured says what broke; --fault and --target do']
         : []),

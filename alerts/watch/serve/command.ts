@@ -36,7 +36,7 @@ export function registerWatch(program: Command): void {
     )
     .option('--listen <address>', 'host and port', '127.0.0.1:9090')
     .option('--rules <file...>', 'rule files', [])
-    .option('--alertmanager <url...>', 'who is told of alerts', [])
+    .option('--alertmanager <url...>', 'Alertmanagers to notify', [])
     .option('--scrape <job=url...>', 'metrics that are fetched', [])
     .option('--file <path...>', 'history to begin with: OpenMetrics or CSV', [])
     .option('--scrape-interval <duration>', 'between fetches', '15s')

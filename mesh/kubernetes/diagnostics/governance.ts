@@ -55,7 +55,7 @@ const medians: Entry = {
 
 const owners: Entry = {
   id: 'slo-without-owner',
-  symptom: 'a budget is spent and nobody feels addressed',
+  symptom: 'an error budget is exhausted and no team owns the SLO',
   find: (facts) =>
     facts.objects
       .filter((o) => Array.isArray(at(o, 'slos')) && at(o, 'service') !== undefined)

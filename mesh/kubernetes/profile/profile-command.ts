@@ -46,7 +46,7 @@ async function routesOf(service: string, flags: Flags): Promise<ProfileRoute[]> 
   const { openApi, proto, for: learn, namespace, proxies, meshFile, kubeconfig } = flags;
   if ([openApi, proto, learn].filter((way) => way !== undefined).length !== 1) {
     throw new UserError({
-      message: 'where are the routes?',
+      message: 'no route source given',
       expected: 'one of --open-api, --proto and --for',
     });
   }

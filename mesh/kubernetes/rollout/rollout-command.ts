@@ -50,7 +50,7 @@ export function registerRollout(canary: Command): void {
       '5,25,50,100',
     )
     .option('--mirror', 'first copies only, whose answers nobody sees (with --http-route)')
-    .option('--http-route <name>', 'whose weights move (default: a TrafficSplit of ours)')
+    .option('--http-route <name>', 'whose weights move (default: a TrafficSplit)')
     .option('--every <duration>', 'how long each step lasts at least', '2m')
     .option('--poll <duration>', 'how often it is looked at', '2s')
     .option('--min-requests <n>', 'to the new version, in each step', '100')

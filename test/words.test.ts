@@ -1,0 +1,61 @@
+/** Plain English in what users read: our word list, each entry with the word to use instead. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { packageRoot } from '../base/paths.js';
+
+const list: readonly (readonly [RegExp, string])[] = [
+  [/\b(names?|files?|pages?|rules?) of ours\b|\binstead of ours\b/i, 'built-in'],
+  [/\b(is|are|be|was|were|been) told (of|after|to)\b|\bwho is told\b/i, 'notified'],
+  [/\b(take|takes|taken|took) (it |them )?back\b/i, 'roll back'],
+  [/\bnobody (minds|feels)\b/i, 'say what holds instead'],
+  [
+    /^(What|Who) (?!is |are |was |to |if |it |happened)[^?.]*\b(is|are|does|has|comes|goes)\b[^?]*\.$/im,
+    'a noun as the subject',
+  ],
+  [/ — .* — .* — /, 'commas or two sentences'],
+  [/\b(utilize|leverage|in order to|please note)\b/i, 'use, use, to, (nothing)'],
+  [/\bpages? (fires|fired)\b/i, 'alert'],
+];
+
+const visible =
+  /^(docs\/.*\.md|README\.md|CONTRIBUTING\.md|runbooks\/templates\/.*|examples\/library\/README\.md)$/;
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
+  cwd: packageRoot,
+  encoding: 'utf8',
+}).split('\n');
+
+/** Texts of commands: what their descriptions, options and arguments say. */
+const spoken = /\.(?:description|option|requiredOption|argument)\(\s*((?:'[^']*'|"[^"]*")[^)]*)/g;
+
+function findings(file: string, text: string): string[] {
+  return list.flatMap(([wrong, instead]) => {
+    const found = wrong.exec(text);
+    return found === null ? [] : [`${file}: "${found[0]}" → ${instead}`];
+  });
+}
+
+const textOf = (file: string): string => readFileSync(join(packageRoot, file), 'utf8');
+
+test('the word list finds each of its words', () => {
+  const samples = [
+    'a file or names of ours',
+    'platform is told of it',
+    'the fault is taken back',
+    'Nobody minds.',
+    'What the pager says is written down here.',
+    'a — b — c — d',
+    'in order to run',
+    'the page fired',
+  ];
+  for (const [i, [wrong]] of list.entries()) expect(samples[i]).toMatch(wrong);
+});
+
+test('pages, runbooks and the texts of commands use plain words', () => {
+  const pages = files.filter((f) => visible.test(f)).flatMap((f) => findings(f, textOf(f)));
+  const commands = files
+    .filter((f) => /^(base|mesh|slo|alerts|runbooks|chaos|console)\/.*command.*\.ts$/.test(f))
+    .flatMap((f) => [...textOf(f).matchAll(spoken)].flatMap((m) => findings(f, m[1] ?? '')));
+  expect([...pages, ...commands]).toEqual([]);
+});
