@@ -87,7 +87,7 @@ test.each(readdirSync(asset('chaos/scenarios')).filter((f) => f.endsWith('.yaml'
 test('an alert of an SLO gets the page that SLOs share', () => {
   const facts = { labels: { slo: 'checkout-availability', service: 'checkout' } };
   expect(renderRunbook('CheckoutAvailability', facts)).toContain(
-    '`checkout-availability` loses its error budget faster than it may',
+    '`checkout-availability` is burning its error budget faster than planned',
   );
   expect(renderRunbook('CheckoutAvailabilityNoData', facts)).toContain('Nothing measures an SLO');
   expect(renderRunbook('SomethingElse', {})).toBeUndefined();
