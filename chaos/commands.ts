@@ -43,6 +43,7 @@ export function registerChaos(program: Command): void {
   registerCompare(gameday);
   registerAcknowledge(gameday);
   registerScenarios(gameday);
+  registerScenarioFiles(gameday);
   registerSwitch(gameday);
   registerToolkit(gameday);
   registerKubernetes(gameday);
@@ -90,7 +91,9 @@ Example:
       const { listFaults } = await import('./faults/list-command.js');
       await listFaults(options);
     });
+}
 
+function registerScenarioFiles(gameday: Command): void {
   gameday
     .command('check')
     .description('Check scenarios; report mistakes with file, line and column')

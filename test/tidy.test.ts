@@ -51,8 +51,15 @@ test('imports point from later folders to earlier ones only', () => {
   for (const { file, text } of files) {
     const own = downhill.indexOf(file.split('/')[0] as string);
     if (own < 0) continue;
-    for (const match of text.matchAll(/from '(\.[^']+)'/g)) {
-      const target = relative(packageRoot, join(packageRoot, file, '..', match[1] as string));
+    // Imports when a file is loaded, imports when they are needed, and programs that are started by their path.
+    for (const match of text.matchAll(
+      /from '(\.[^']+)'|import\('(\.[^']+)'\)|(?<!`)program\('([^']+)'\)/g,
+    )) {
+      const path = match[1] ?? match[2];
+      const target =
+        path === undefined
+          ? (match[3] as string)
+          : relative(packageRoot, join(packageRoot, file, '..', path));
       const other = downhill.indexOf(target.split('/')[0] as string);
       if (other > own) uphill.push(`${file} imports ${target}`);
     }
@@ -120,4 +127,89 @@ test('what the product imports is installed with it', () => {
         .map((name) => `${file}: ${name}`),
     );
   expect(found).toEqual([]);
+});
+
+/** Files and functions that were longer when the rule came: they may shrink, and no other may join them. */
+const longFiles = ['chaos/gameday/gameday.ts', 'runbooks/commands.ts'];
+const longFunctions: Readonly<Record<string, number>> = {
+  'alerts/lint/output.ts': 77,
+  'alerts/proof/pack/run.ts': 75,
+  'alerts/routing/contacts.ts': 82,
+  'alerts/routing/declaration.ts': 79,
+  'chaos/export/chaos-mesh.ts': 97,
+  'chaos/gameday/gameday.ts': 86,
+  'chaos/runner/arms.ts': 79,
+  'chaos/scenarios/read.ts': 97,
+  'console/page/service-view.tsx': 106,
+  'console/server.ts': 75,
+  'examples/patterns/external-proxy/pattern.ts': 81,
+  'examples/patterns/two-domains/pattern.ts': 86,
+  'mesh/controller/controller.ts': 123,
+  'mesh/controller/metrics.ts': 125,
+  'mesh/identity/identity-command.ts': 97,
+  'mesh/kubernetes/inject/injector.ts': 72,
+  'mesh/kubernetes/install/manifests.ts': 73,
+  'mesh/kubernetes/install/webhooks.ts': 77,
+  'mesh/proxy/http1/head.ts': 179,
+  'mesh/proxy/http2/heads.ts': 92,
+  'runbooks/commands.ts': 133,
+  'runbooks/events.ts': 79,
+  'slo/dashboards/executive.ts': 74,
+  'slo/dashboards/on-call.ts': 82,
+  'slo/dashboards/slo.ts': 81,
+  'slo/rules/explain.ts': 74,
+  'slo/spec/commands.ts': 105,
+};
+
+/** The lines of each function from its head to the brace that stands under it. */
+function lengths(text: string): number[] {
+  const lines = text.split('\n');
+  const head = new RegExp(
+    '^( *)(?:export )?(?:async )?(?:function\\b|' +
+      '(?:(?:private|static|override|async|get|set) )*#?\\w+\\([^;]*\\)?[^;=]*\\{$|' +
+      '(?:const|let) \\w+ = (?:async )?\\([^;]*\\{$)',
+  );
+  return lines.flatMap((line, i) => {
+    const indent = head.exec(line)?.[1];
+    if (indent === undefined || /^ *(if|for|while|switch|return|else|catch|do)\b/.test(line))
+      return [];
+    const end = lines.findIndex(
+      (l, j) => j > i && l.startsWith(`${indent}}`) && !/^ *\}[ :]/.test(l),
+    );
+    return end < 0 ? [] : [end - i + 1];
+  });
+}
+
+test('no function of the product has more than 70 lines, no file more than 480', () => {
+  const product = files.filter(({ file }) => !/^(test|bench)\//.test(file));
+  const functions = product.flatMap(({ file, text }) => {
+    const longest = Math.max(0, ...lengths(text));
+    return longest > (longFunctions[file] ?? 70) ? [`${file}: ${longest} lines`] : [];
+  });
+  const tooLong = product
+    .filter(({ file, text }) => text.split('\n').length - 1 > 480 && !longFiles.includes(file))
+    .map(({ file }) => file);
+  expect([...functions, ...tooLong]).toEqual([]);
+});
+
+/** How many there were when the rule came: a test steps a clock, or polls with a bound. */
+const fixedSleeps = 32;
+
+test('tests have no new fixed sleep, and none that is skipped or alone without a reason', () => {
+  const tests = files.filter(
+    ({ file }) => file.startsWith('test/') && file !== 'test/tidy.test.ts',
+  );
+  const sleeps = tests.flatMap(
+    ({ text }) => text.match(/await sleep\([0-9_]{3,}\)|setTimeout\(\w+, [0-9_]{4,}\)/g) ?? [],
+  );
+  expect(sleeps.length).toBeLessThanOrEqual(fixedSleeps);
+  const silent = tests
+    .filter(({ text }) => /\b(test|it|describe)\.(only|todo|skip)\((?!`[^`]*\$\{why\})/.test(text))
+    .map(({ file }) => file);
+  expect(silent).toEqual([]);
+});
+
+test('every folder says what it is', () => {
+  const without = folders.filter((folder) => !existsSync(join(packageRoot, folder, 'README.md')));
+  expect(without).toEqual([]);
 });
