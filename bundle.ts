@@ -1,13 +1,25 @@
 /**
  * The last step of a build: each program as a file with shared parts beside it, so that a start does not look for
- * hundreds of modules; the proxy as one file, and the console's page. Parts are under dist/parts/. Of the Kubernetes
- * client the parts that are used are bundled. The modules that the compiler wrote one by one stay in dist/, for tests
- * and benches.
+ * hundreds of modules; the proxy as one file with its code cache, and the console's page. Parts are under dist/parts/.
+ * Of the Kubernetes client the parts that are used are bundled. The modules that the compiler wrote one by one stay in
+ * dist/, for tests and benches.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { BuildOptions, OutputFile, Plugin } from 'esbuild';
 import { packageRoot } from './base/paths.js';
+import { proxyNodeFlags, proxyProgram } from './mesh/proxy/launch.js';
 
 const shared = {
   absWorkingDir: packageRoot,
@@ -81,7 +93,24 @@ function installed(): string[] {
 function builds(): BuildOptions[] {
   return [
     // Stacks of the proxy name functions; for the rest names would be 48 KB of the package.
-    { ...forNode, entryPoints: ['mesh/proxy/main.ts'], packages: 'external', keepNames: true },
+    {
+      ...forNode,
+      entryPoints: [{ in: 'mesh/proxy/main.ts', out: proxyBundle }],
+      packages: 'external',
+      keepNames: true,
+      minify: false,
+      minifyWhitespace: true,
+      minifySyntax: true,
+      // Run by mesh/proxy/loader.ts, which passes in the two names of CommonJS.
+      format: 'cjs',
+      splitting: false,
+      outExtension: { '.js': '.cjs' },
+      // What is imported at need is required: imports of a script are experimental, and Node says so.
+      supported: { 'dynamic-import': false },
+      define: { 'import.meta.url': 'moduleUrl' },
+      banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
+    },
+    { ...forNode, entryPoints: [{ in: 'mesh/proxy/loader.ts', out: 'mesh/proxy/main' }] },
     {
       ...forNode,
       entryPoints: [...programs, ...libraries].map((name) => `${name}.ts`),
@@ -103,6 +132,42 @@ function builds(): BuildOptions[] {
   ];
 }
 
+const proxyBundle = 'parts/proxy';
+
+/** Its own hash stands at its end, for the loader. */
+function hashed({ text }: OutputFile): { contents: Buffer; hash: string } {
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return { contents: Buffer.from(`${text}//${hash}`), hash };
+}
+
+/** Starts the proxy once, with the flags that it always has: V8 takes a cache that was made with the same ones. */
+function makeCodeCache(folder: string, hash: string): void {
+  const caches = readdirSync(folder).filter((name) => name.endsWith('.cache'));
+  if (caches.some((name) => name.includes(hash))) return;
+  for (const name of caches) rmSync(join(folder, name));
+  const work = mkdtempSync(join(tmpdir(), 'firedrill-build-'));
+  const config = join(work, 'proxy.json');
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  const workload = { name: 'build', namespace: 'build' };
+  try {
+    writeFileSync(config, JSON.stringify({ workload, inbound: anyPort, outbound: anyPort }));
+    const args = [...proxyNodeFlags, proxyProgram, '--write-code-cache', '--config', config];
+    execFileSync(process.execPath, args, { stdio: 'ignore', timeout: 60_000 });
+  } catch (error) {
+    // It works without, and starts later.
+    process.stderr.write(`no code cache for the proxy: ${String(error)}\n`);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Only where it differs: a program may be starting from it just now. */
+function write(path: string, contents: Uint8Array): void {
+  if (existsSync(path) && readFileSync(path).equals(contents)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, contents);
+}
+
 /** `fresh`: parts of earlier builds go too; otherwise they stay, for programs that run just now. */
 async function bundle(fresh: boolean): Promise<void> {
   const { build } = await import('esbuild');
@@ -111,13 +176,18 @@ async function bundle(fresh: boolean): Promise<void> {
     const { outputFiles = [] } = await build(options);
     files.push(...outputFiles);
   }
-  for (const { path, contents } of files) {
-    // Written only where it differs: a program may be starting from it just now.
-    if (existsSync(path) && readFileSync(path).equals(contents)) continue;
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, contents);
+  let cache: (() => void) | undefined;
+  for (const file of files) {
+    const { path } = file;
+    if (!path.endsWith(`${proxyBundle}.cjs`)) write(path, file.contents);
+    else {
+      const { contents, hash } = hashed(file);
+      write(path, contents);
+      cache = () => makeCodeCache(dirname(path), hash);
+    }
   }
-  if (!fresh) return;
+  // Another runtime would not take it: the package goes without.
+  if (!fresh) return cache?.();
   const parts = join(packageRoot, 'dist', 'parts');
   const made = new Set(files.map(({ path }) => path));
   for (const name of readdirSync(parts)) {

@@ -19,7 +19,7 @@ const log = (line: string): void => {
 };
 
 /** JSON is read here; YAML by a process of its own, whose memory goes with it. */
-export function readConfig(file: string): ProxyConfig {
+function readConfig(file: string): ProxyConfig {
   if (!/\.ya?ml$/.test(file)) {
     let value: unknown;
     try {

@@ -1,6 +1,5 @@
 /** Sends spans to a collector in batches; what it cannot take in time is dropped and counted, never waited for. */
 import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import type { Clock, Timer } from '../../../base/clock.js';
 import type { FlowRecord } from './flow-record.js';
 import { otlpBody, otlpSpan } from './otlp.js';
@@ -103,7 +102,9 @@ export class SpanExporter implements SpanSink {
 export function otlpPost(url: string): Post {
   const target = new URL(url);
   if (target.pathname === '/' || target.pathname === '') target.pathname = '/v1/traces';
-  const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
+  // Loaded at need: it is some milliseconds of every start.
+  const isTls = target.protocol === 'https:';
+  const send = isTls ? process.getBuiltinModule('node:https').request : httpRequest;
   return (body) =>
     new Promise((resolve, reject) => {
       const request = send(
