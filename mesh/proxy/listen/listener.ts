@@ -72,6 +72,11 @@ interface Meta {
 }
 
 const nothing = Buffer.alloc(0);
+/**
+ * Connections that wait in the kernel to be accepted, at most its own limit (net.core.somaxconn, 4096). Beyond, clients
+ * try again after one second, then three.
+ */
+const backlog = 4096;
 /** Begun between two looks at the sockets. */
 const handshakesATurn = 4;
 
@@ -106,7 +111,7 @@ export class Listener {
           ),
         ),
       );
-      this.#server.listen({ host, port, backlog: 1024 }, () =>
+      this.#server.listen({ host, port, backlog }, () =>
         resolve((this.#server.address() as AddressInfo).port),
       );
     });
