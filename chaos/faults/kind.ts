@@ -12,6 +12,7 @@ export type TargetKind =
   | 'relay'
   | 'pair'
   | 'disk'
+  | 'leaking'
   | 'command'
   | 'registry'
   | 'prometheus'

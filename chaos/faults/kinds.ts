@@ -17,6 +17,8 @@ import {
   ratio,
   shrinking,
 } from './kind.js';
+import { registrySettings } from '../system/processes/registry-fault.js';
+import { leakSettings } from './leak.js';
 import { resourceKinds } from './resources.js';
 import { commandPoints, type FaultPoint, pairsOf, proxyPoints } from './points.js';
 
@@ -205,11 +207,8 @@ export const faultKinds = {
   },
   leak: {
     summary: 'the process leaks memory until it dies of it, and comes back whole',
-    settings: z.strictObject({
-      megabytesPerSecond: z.number().min(1).max(500),
-      heapMegabytes: z.int().min(64).max(512),
-    }),
-    targets: 'process',
+    settings: leakSettings as z.ZodType<Record<string, unknown>>,
+    targets: 'leaking',
     effectUnit: 'processes replaced',
     points: (system, target, settings) => [
       { url: system.admin, target, body: { kind: 'leak', target, ...settings } },
@@ -229,13 +228,7 @@ export const faultKinds = {
   },
   registry: {
     summary: 'the registry is replaced: retries, policy, profiles or endpoints',
-    settings: z.strictObject({
-      retries: z.enum(['budget', 'storm', 'none']).optional(),
-      lockedOut: z.record(z.string(), z.boolean()).optional(),
-      wrongProfile: z.record(z.string(), z.boolean()).optional(),
-      routePerUser: z.record(z.string(), z.int().min(1).max(5000)).optional(),
-      misrouted: z.record(z.string(), z.string()).optional(),
-    }),
+    settings: registrySettings as z.ZodType<Record<string, unknown>>,
     targets: 'registry',
     effectUnit: 'registry updates',
     points: (system, target, settings) => [
@@ -320,6 +313,7 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
     commands = [],
     objects = {},
     disks = [],
+    leaking,
   } = system.description;
   const held = faults.includes(kind);
   switch (targets) {
@@ -343,6 +337,8 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
       return pairsOf(system.description);
     case 'disk':
       return disks;
+    case 'leaking':
+      return held ? (leaking ?? processes.map((p) => p.name)) : [];
     case 'service':
     case 'call':
     case 'relay':

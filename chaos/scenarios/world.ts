@@ -59,6 +59,7 @@ export function targetsOf(system: SystemNames, targets: string): readonly string
   if (given) return given;
   switch (targets) {
     case 'process':
+    case 'leaking':
       return system.processes;
     case 'service':
       return [...new Set([...workloadsOf(system), ...system.services.map((s) => s.name)])];

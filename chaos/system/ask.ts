@@ -1,11 +1,17 @@
-/** JSON from or to an admin port: supervisor, controller, sidecar, relay, service. */
+/** JSON or text from or to an admin port: supervisor, controller, sidecar, relay, service. */
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 
+interface AskOptions {
+  method?: string;
+  body?: unknown;
+  timeoutMs?: number;
+}
+
+export const askJson = async <T>(url: string, options: AskOptions = {}): Promise<T> =>
+  JSON.parse(await askText(url, options)) as T;
+
 /** A refusal or a silence is an error that names the address. */
-export async function askJson<T>(
-  url: string,
-  options: { method?: string; body?: unknown; timeoutMs?: number } = {},
-): Promise<T> {
+export async function askText(url: string, options: AskOptions = {}): Promise<string> {
   let response: Response;
   try {
     response = await fetch(url, {
@@ -24,7 +30,7 @@ export async function askJson<T>(
       exitCode.environment,
     );
   }
-  return JSON.parse(text) as T;
+  return text;
 }
 
 /** Nobody listens there (any more). */

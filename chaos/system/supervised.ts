@@ -7,6 +7,7 @@ import type { Target } from '../../alerts/watch/index.js';
 import type { ReportSection, TimelineEvent } from '../../runbooks/record.js';
 import { meshJobs } from '../../slo/spec/mesh-metrics.js';
 import { askJson } from './ask.js';
+import { countersOfSidecar } from './sidecar-counters.js';
 import { type CertificateLine, certificateEvents, processEvent } from './events.js';
 import type {
   ProcessEvent,
@@ -79,12 +80,19 @@ export class SupervisedSystem implements System {
   async counters(service: string): Promise<Record<string, number>> {
     const sum: Record<string, number> = {};
     for (const workload of this.workloads(service)) {
-      const admin = this.appAdmin(workload);
-      if (admin === undefined) continue;
-      const { counters } = await askJson<{ counters: Record<string, number> }>(`${admin}/state`);
+      const counters = await this.#countersOf(workload);
       for (const [name, value] of Object.entries(counters)) sum[name] = (sum[name] ?? 0) + value;
     }
     return sum;
+  }
+
+  async #countersOf(workload: WorkloadDescription): Promise<Record<string, number>> {
+    const admin = this.appAdmin(workload);
+    if (admin === undefined) {
+      const sidecar = workload.ports.inbound === undefined ? undefined : this.proxyAdmin(workload);
+      return sidecar === undefined ? {} : countersOfSidecar(sidecar);
+    }
+    return (await askJson<{ counters: Record<string, number> }>(`${admin}/state`)).counters;
   }
 
   async events(): Promise<TimelineEvent[]> {

@@ -3,6 +3,12 @@
  * a part of it by name (`RetryMode`), under a lease.
  */
 import {
+  frugal,
+  retriedTimeouts,
+  type RetryMode,
+  retryOf,
+} from '../../chaos/system/processes/registry-fault.js';
+import {
   callersOf,
   frontDoor,
   namespace,
@@ -10,12 +16,6 @@ import {
   type Workload,
   workloads,
 } from './topology.js';
-
-/**
- * `budget`: few retries, with backoff, within a budget, behind a breaker. `storm`: many at once and without bound,
- * which is how a well-meant "just retry" reads. `none`: no retries.
- */
-export type RetryMode = 'budget' | 'storm' | 'none';
 
 export interface RegistryOptions {
   retries: RetryMode;
@@ -31,36 +31,8 @@ export interface RegistryOptions {
   misrouted?: Record<string, string>;
 }
 
-const perTry = '500ms';
-const request = '3s';
-
-function retryOf(mode: RetryMode, unsafeMethods: boolean, budget: object): object | undefined {
-  if (mode === 'none') return undefined;
-  if (mode === 'storm') {
-    return {
-      limit: 9,
-      statuses: ['500-599'],
-      onConnectFailure: true,
-      unsafeMethods,
-      backoff: { base: '1ms', max: '2ms', jitter: 0 },
-      budget: 'unlimited',
-    };
-  }
-  return {
-    limit: 2,
-    statuses: ['500-599'],
-    onConnectFailure: true,
-    unsafeMethods,
-    backoff: { base: '25ms', max: '250ms', jitter: 1 },
-    budget,
-  };
-}
-
 /** For what has a second endpoint to go to. */
 const generous = { ratio: 0.2, minRetriesPerSecond: 10, ttl: '10s' };
-/** For the one dependency that retries would only burden: a tenth, not to be saved up. */
-const frugal = { ratio: 0.1, minRetriesPerSecond: 0, ttl: '1s' };
-
 /** Safe to repeat: reads, and what carries an idempotency key. A cart would hold an item twice. */
 const repeatable: Readonly<Record<string, boolean>> = {
   catalog: true,
@@ -124,7 +96,7 @@ export function registry(ports: Ports, options: RegistryOptions): object {
           {
             name: options.revision === 0 ? 'all' : `all-r${options.revision}`,
             ...(options.wrongProfile?.[name] && { match: [{ path: { prefix: '/v2/' } }] }),
-            timeouts: name === 'payment' ? { request, perTry } : { request: '10s' },
+            timeouts: name === 'payment' ? retriedTimeouts : { request: '10s' },
             ...(retry !== undefined && { retry }),
           },
         ],

@@ -116,7 +116,14 @@ function describe(shop: Shop): SystemDescription {
     dependencies: [],
     relays: [],
     targets: targetsOf(shop),
-    faults: [...shopFaults, ...processLimitsHere(), 'slow-service', 'failing-service', 'ballast'],
+    faults: [
+      ...shopFaults,
+      'leak',
+      ...processLimitsHere(),
+      'slow-service',
+      'failing-service',
+      'ballast',
+    ],
     processes: shop.processes.names.map((name) => {
       const ready = Object.entries(shop.processes.readyOf(name));
       return {

@@ -10,7 +10,7 @@ import type { RegistryOptions } from './registry.js';
 import type { Shop } from './shop.js';
 
 /** The shop's own; those of a process's resources are those of every system of processes. */
-export const shopFaults = ['kill', 'pause', 'version', 'leak', 'authority', 'registry'] as const;
+export const shopFaults = ['kill', 'pause', 'version', 'authority', 'registry'] as const;
 
 export type ShopFault =
   /** The process is killed (SIGKILL) and stays away until the lease ends. */
@@ -19,15 +19,6 @@ export type ShopFault =
   | { id: string; kind: 'pause'; target: string; ttlMs: number }
   /** The process is another version of the package until the lease ends. */
   | { id: string; kind: 'version'; target: string; version: string; ttlMs: number }
-  /** The process leaks memory until V8 gives up, and is started again whole. */
-  | {
-      id: string;
-      kind: 'leak';
-      target: string;
-      megabytesPerSecond: number;
-      heapMegabytes: number;
-      ttlMs: number;
-    }
   /** The issuer, or one more anchor, runs out so soon; what was there comes back when the lease ends. */
   | { id: string; kind: 'authority'; part: AuthorityPart; lifetimeMs: number; ttlMs: number }
   /** The registry says otherwise until the lease ends. */
@@ -90,8 +81,8 @@ export class ShopFaults {
 
   /** Puts a lease and does it, or renews it. Throws a UserError on a bad one. */
   async put(value: unknown): Promise<ShopFaultState | LeaseState<ProcessFault>> {
-    if (isProcessLimit((value as { kind?: unknown } | null)?.kind))
-      return this.#resources.put(value);
+    const kind = (value as { kind?: unknown } | null)?.kind;
+    if (kind === 'leak' || isProcessLimit(kind)) return this.#resources.put(value);
     const fault = this.#checked(value);
     const before = this.#leases.get(fault.id);
     before?.timer.cancel();
@@ -129,11 +120,6 @@ export class ShopFaults {
   async #begin(fault: ShopFault): Promise<number> {
     if (fault.kind === 'kill') return (await this.#shop.processes.kill(fault.target)) ? 1 : 0;
     if (fault.kind === 'pause') return this.#shop.processes.pause(fault.target) ? 1 : 0;
-    if (fault.kind === 'leak') {
-      const { target, megabytesPerSecond, heapMegabytes } = fault;
-      await this.#shop.restartLeaking(target, megabytesPerSecond, heapMegabytes);
-      return 1;
-    }
     if (fault.kind === 'authority') {
       const { part, lifetimeMs } = fault;
       this.#restore.set(fault.id, await shortLived(this.#shop.path('pki'), part, lifetimeMs));
@@ -160,7 +146,6 @@ export class ShopFaults {
       this.#restore.delete(fault.id);
       return;
     }
-    if (fault.kind === 'leak') return this.#shop.restartAs(fault.target, undefined);
     if (fault.kind === 'version') return this.#shop.restartAs(fault.target, undefined);
     this.#writeRegistry();
   }
@@ -186,7 +171,7 @@ export class ShopFaults {
       throw new UserError({ message: 'bad ttlMs', expected: `milliseconds, at most ${maxTtlMs}` });
     }
     const id = typeof v.id === 'string' && v.id !== '' ? v.id.slice(0, 100) : randomUUID();
-    if (v.kind === 'kill' || v.kind === 'pause' || v.kind === 'version' || v.kind === 'leak') {
+    if (v.kind === 'kill' || v.kind === 'pause' || v.kind === 'version') {
       const { names } = this.#shop.processes;
       if (typeof v.target !== 'string' || !names.includes(v.target)) {
         const expected = names.join(', ');
@@ -194,17 +179,6 @@ export class ShopFaults {
       }
       if (v.kind === 'kill' || v.kind === 'pause') {
         return { id, kind: v.kind, target: v.target, ttlMs };
-      }
-      if (v.kind === 'leak') {
-        const { megabytesPerSecond, heapMegabytes } = v;
-        if (
-          !(typeof megabytesPerSecond === 'number' && megabytesPerSecond >= 1) ||
-          !(typeof heapMegabytes === 'number' && heapMegabytes >= 64 && heapMegabytes <= 512)
-        ) {
-          const expected = 'megabytesPerSecond from 1, heapMegabytes from 64 to 512';
-          throw new UserError({ message: 'bad leak', expected });
-        }
-        return { id, kind: 'leak', target: v.target, megabytesPerSecond, heapMegabytes, ttlMs };
       }
       if (typeof v.version !== 'string' || !/^\d+\.\d+\.\d+$/.test(v.version)) {
         throw new UserError({ message: 'bad version', expected: 'such as 99.0.0' });

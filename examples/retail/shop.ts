@@ -143,32 +143,12 @@ export class Shop {
   /** The process comes back as that version of the package; undefined: as its own. */
   async restartAs(name: string, version: string | undefined): Promise<void> {
     const own = this.#ownOf(name);
-    this.processes.onExit = () => undefined;
     await this.processes.stop(name);
     await this.processes.start(
       version === undefined
         ? own
         : { ...own, program: asVersion(own.program, version, this.path('versions', version)) },
     );
-  }
-
-  /** The process leaks until V8 gives up; then it comes back whole, as a kubelet would have it. */
-  async restartLeaking(name: string, perSecondMb: number, heapMb: number): Promise<void> {
-    const own = this.#ownOf(name);
-    await this.processes.stop(name);
-    this.processes.onExit = (ended) => {
-      if (ended === name) void this.processes.start(own).catch(() => undefined);
-    };
-    const leak = program('examples/retail/memory-leak');
-    const flags = [`--max-old-space-size=${heapMb}`, '--import', leak];
-    await this.processes.start({
-      ...own,
-      program: {
-        ...own.program,
-        nodeFlags: [...(own.program.nodeFlags ?? []), ...flags],
-        env: { FIREDRILL_LEAK_MB_PER_SECOND: String(perSecondMb) },
-      },
-    });
   }
 
   async close(): Promise<void> {

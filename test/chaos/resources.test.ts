@@ -71,7 +71,7 @@ async function rig(disk = false): Promise<Rig> {
   };
   await processes.start(description);
   const disks = new Map(disk ? [['api', data]] : []);
-  const faults = new ProcessFaults(processes, realClock, disks);
+  const faults = new ProcessFaults(processes, realClock, { disks });
   endings.push(() => faults.close());
   const ask = (path: string): Promise<string> =>
     fetch(`http://127.0.0.1:${port}${path}`).then(

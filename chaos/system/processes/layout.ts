@@ -60,7 +60,7 @@ export const sidecarName = (workload: string): string => `${workload}-proxy`;
 export const relayProcess = (from: string, call: string): string => `${from}-to-${call}-relay`;
 
 /** Only HTTP goes through a sidecar on its way in; without a mesh, of the entry alone. */
-const hasInbound = (spec: ProcessesSpec, service: string): boolean =>
+export const hasInbound = (spec: ProcessesSpec, service: string): boolean =>
   spec.services[service]?.protocol !== 'tcp' &&
   (spec.mesh !== 'relays' || service === entryOf(spec));
 

@@ -40,7 +40,12 @@ async function main(): Promise<void> {
     certificateLifetimeMs: lifetimeMs,
     say,
   });
-  const faults = new ProcessFaults(supervisor.processes, realClock, supervisor.disks);
+  const faults = new ProcessFaults(supervisor.processes, realClock, {
+    disks: supervisor.disks,
+    ...(supervisor.layout.controller && {
+      writeRegistry: (set) => supervisor.rewriteRegistry(set),
+    }),
+  });
   const end = (code: number): void => {
     faults.close();
     void supervisor.close().finally(() => process.exit(code));

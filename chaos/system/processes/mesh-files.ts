@@ -3,6 +3,7 @@ import { formatDurationMs } from '../../../base/duration.js';
 import { identityName } from '../../../mesh/identity/names.js';
 import type { Backend, Destination, InboundServer, ProxyConfig } from '../../../mesh/model.js';
 import type { Protocol } from '../drill-schema.js';
+import { frugal, type RegistrySettings, retriedTimeouts, retryOf } from './registry-fault.js';
 import { type CallLayout, type Layout, upstreamsOf, type WorkloadLayout } from './layout.js';
 
 export const trustDomain = 'drill.local';
@@ -128,27 +129,29 @@ function inboundsOf(
 }
 
 /** What the controller serves by: as the registry file of mesh/controller/README.md. */
-export function registry(layout: Layout, revision: number): object {
+export function registry(layout: Layout, revision: number, set: RegistrySettings = {}): object {
   const namespace = layout.name;
   const calls = layout.workloads.flatMap((w) => w.calls.filter((c) => c.protocol !== 'tcp'));
   const called = new Map(calls.map((call) => [call.destination, call]));
   return {
     defaults: { policy: 'all-unauthenticated', unknownDestinations: 'refuse' },
     services: [...called.values()].map((call) => {
-      const inbound = inboundsOf(layout, call);
+      const { to: source } = called.get(set.misrouted?.[call.to] ?? '') ?? call;
+      const target = called.get(source) ?? call;
+      const inbound = inboundsOf(layout, target);
       return {
         name: call.destination,
         namespace,
-        serviceAccount: call.to,
+        serviceAccount: source,
         hosts: [call.destination],
         addresses: calls
           .filter((c) => c.destination === call.destination)
           .map((c) => `${host}:${c.port}`),
         protocol: spoken(call.protocol),
         endpoints:
-          inbound ?? upstreamsOf(layout, call).map((address) => ({ address, plaintext: true })),
+          inbound ?? upstreamsOf(layout, target).map((address) => ({ address, plaintext: true })),
         failFast: formatDurationMs(failFastMs),
-        routes: [{ name: revision === 0 ? 'all' : `all-r${revision}` }],
+        routes: routesOf(call.to, revision, set),
       };
     }),
     servers: layout.workloads.flatMap(({ name, service, spec, ports, sidecar }) =>
@@ -162,11 +165,35 @@ export function registry(layout: Layout, revision: number): object {
               port: sidecar.inbound,
               target: `${host}:${Object.values(ports)[0] as number}`,
               protocol: spoken(spec.protocol),
-              policy: service === layout.entry ? 'all-unauthenticated' : 'all-authenticated',
+              policy: policyOf(layout, service, set),
             },
           ],
     ),
   };
+}
+
+/** A locked out service turns everybody away: nobody is authorized by name. */
+const policyOf = (layout: Layout, service: string, { lockedOut }: RegistrySettings): string =>
+  lockedOut?.[service] === true
+    ? 'deny'
+    : service === layout.entry
+      ? 'all-unauthenticated'
+      : 'all-authenticated';
+
+function routesOf(service: string, revision: number, set: RegistrySettings): object[] {
+  const { retriesOf = service, retries = 'none', unsafeMethods = false } = set;
+  const retry = retriesOf === service ? retryOf(retries, unsafeMethods, frugal) : undefined;
+  return [
+    ...Array.from({ length: set.routePerUser?.[service] ?? 0 }, (_, user) => ({
+      name: `user-${user}`,
+      match: [{ path: { prefix: `/user-${user}/` } }],
+    })),
+    {
+      name: revision === 0 ? 'all' : `all-r${revision}`,
+      ...(set.wrongProfile?.[service] === true && { match: [{ path: { prefix: '/not-there/' } }] }),
+      ...(retry && { timeouts: retriedTimeouts, retry }),
+    },
+  ];
 }
 
 export const controllerConfig = (layout: Layout, certificateLifetimeMs: number): object => ({

@@ -3,10 +3,18 @@ import { whyNoDisk } from '../../faults/disk.js';
 import { limitsImpossibleHere } from '../../faults/process-fault.js';
 import type { SystemNames } from '../../scenarios/world.js';
 import type { ProcessesSpec } from '../drill-schema.js';
-import { hasSidecar, protocolOf, relayProcess, sidecarName, workloadNames } from './layout.js';
+import { sidecarCounters } from '../sidecar-counters.js';
+import {
+  hasInbound,
+  hasSidecar,
+  protocolOf,
+  relayProcess,
+  sidecarName,
+  workloadNames,
+} from './layout.js';
 
 /** Held by services and supervisors that speak of them, which programs of others do not. */
-const ofSupervisors = ['version', 'leak', 'slow-service', 'failing-service', 'ballast'];
+const ofSupervisors = ['version', 'slow-service', 'failing-service', 'ballast'];
 
 /** Kinds that cannot be done here, each with its reason. */
 function impossibleHere(): Record<string, string> {
@@ -19,7 +27,7 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
   const services = Object.entries(spec.services).map(([service, own]) => ({
     name: service,
     workloads: workloadNames(service, own),
-    counters: [],
+    counters: hasInbound(spec, service) ? sidecarCounters : [],
   }));
   const sidecars = services
     .filter((s) => hasSidecar(spec, s.name))
@@ -34,17 +42,17 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
     })),
   );
   const edges = [...new Set(calls.flatMap((c) => [c.edge, c.to]))];
+  const ours = [
+    ...(spec.mesh === 'mtls' ? ['controller'] : []),
+    ...sidecars,
+    ...new Set(calls.filter((c) => c.isTcp).map((c) => c.relay)),
+  ];
   return {
     name,
     services,
-    processes: [
-      ...(spec.mesh === 'mtls' ? ['controller'] : []),
-      ...services.flatMap((s) => s.workloads),
-      ...sidecars,
-      ...new Set(calls.filter((c) => c.isTcp).map((c) => c.relay)),
-    ],
+    processes: [...services.flatMap((s) => s.workloads), ...ours],
     impossible: impossibleHere(),
-    parts: spec.mesh === 'mtls' ? ['controller'] : [],
+    parts: spec.mesh === 'mtls' ? ['controller', 'registry'] : [],
     strikable: {
       workloads: services.flatMap(({ name: service, workloads }) =>
         workloads.map((workload) => ({
@@ -62,6 +70,7 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
     },
     targets: {
       call: edges,
+      leaking: ours,
       disk: services
         .filter((s) => spec.services[s.name]?.disk !== undefined)
         .flatMap((s) => s.workloads),

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { type DiskFull, diskSeenBy, diskSettings, emptyDisk, fillDisk } from '../../faults/disk.js';
+import { type Leak, leaking, leakSettings } from '../../faults/leak.js';
 import { Leases, type LeaseState } from '../../faults/leases.js';
 import {
   isProcessLimit,
@@ -13,11 +14,19 @@ import {
   putLimit,
   whyNoLimit,
 } from '../../faults/process-fault.js';
-import type { Processes } from './processes.js';
+import type { ProcessDescription, Processes } from './processes.js';
+import {
+  merged,
+  type RegistryFault,
+  type RegistrySettings,
+  registrySettings,
+} from './registry-fault.js';
 
 export type ProcessFault =
   | { kind: 'kill'; target: string }
   | { kind: 'pause'; target: string }
+  | Leak
+  | RegistryFault
   | ProcessLimitFault
   | DiskFull;
 
@@ -31,22 +40,37 @@ export const processLimitsHere = (): ProcessLimitKind[] =>
 export const processFaults = (): ProcessFault['kind'][] => [
   'kill',
   'pause',
+  'leak',
   ...processLimitsHere(),
 ];
+
+export interface ProcessFaultOptions {
+  /** The folder of each process that has a disk of its own. */
+  disks?: ReadonlyMap<string, string>;
+  /** Absent: there is no registry to rewrite. */
+  writeRegistry?(set: RegistrySettings): void;
+}
 
 const lookEveryMs = 200;
 
 export class ProcessFaults {
   readonly #processes: Processes;
   readonly #disks: ReadonlyMap<string, string>;
+  readonly #writeRegistry: ((set: RegistrySettings) => void) | undefined;
+  /** As they were before they leaked. */
+  readonly #whole = new Map<string, ProcessDescription>();
   readonly #limits = new Map<string, ProcessLimit>();
   readonly leases: Leases<ProcessFault>;
   readonly #looking: Timer;
 
-  /** `disks`: the folder of each process that has a disk of its own. */
-  constructor(processes: Processes, clock: Clock, disks: ReadonlyMap<string, string> = new Map()) {
+  constructor(
+    processes: Processes,
+    clock: Clock,
+    { disks = new Map<string, string>(), writeRegistry }: ProcessFaultOptions = {},
+  ) {
     this.#processes = processes;
     this.#disks = disks;
+    this.#writeRegistry = writeRegistry;
     this.leases = new Leases<ProcessFault>(clock, {
       begin: (fault, id) => this.#begin(fault, id),
       change: (fault, id) => this.#change(fault, id),
@@ -76,6 +100,10 @@ export class ProcessFaults {
     const settings = Object.fromEntries(
       Object.entries(lease).filter(([name]) => !own.includes(name)),
     );
+    if (kind === 'registry') {
+      if (this.#writeRegistry) return { kind, set: parsed(registrySettings, settings.set ?? {}) };
+      throw new UserError({ message: 'there is no registry', expected: 'mesh: mtls' });
+    }
     const target = this.#processes.names.find((name) => name === named);
     if (target === undefined) {
       const expected = this.#processes.names.join(', ');
@@ -87,6 +115,11 @@ export class ProcessFaults {
       if (why !== undefined) throw new UserError(why);
       return { kind, target, ...parsed(processLimits[kind].settings, settings) } as ProcessFault;
     }
+    if (kind === 'leak') {
+      if (this.leaking.includes(target)) return { kind, target, ...parsed(leakSettings, settings) };
+      const expected = this.leaking.join(', ');
+      throw new UserError({ message: `${target} cannot be made to leak`, expected });
+    }
     if (kind === 'disk-full') {
       if (this.#disks.has(target)) return { kind, target, ...parsed(diskSettings, settings) };
       const expected = [...this.#disks.keys()].join(', ') || 'a service with disk: SIZE';
@@ -95,8 +128,18 @@ export class ProcessFaults {
     throw new UserError({ message: 'unknown kind', expected: processFaults().join(', ') });
   }
 
+  /** Programs of ours: what runs in V8. */
+  get leaking(): string[] {
+    return this.#processes.names.filter((name) => {
+      const own = this.#processes.descriptionOf(name);
+      return own !== undefined && !('command' in own.program);
+    });
+  }
+
   async #begin(fault: ProcessFault, id: string): Promise<number> {
+    if (fault.kind === 'registry') return this.#rewrite();
     const { target } = fault;
+    if (fault.kind === 'leak') return this.#leak(fault, id);
     if (fault.kind === 'kill') return (await this.#processes.kill(target)) ? 1 : 0;
     if (fault.kind === 'pause') return this.#processes.pause(target) ? 1 : 0;
     if (fault.kind === 'disk-full') {
@@ -113,7 +156,38 @@ export class ProcessFaults {
     (this.#limits.get(id) as ReturnType<typeof processLimits.cpu.put> | undefined)?.change(fault);
   }
 
-  async #end({ kind, target }: ProcessFault, id: string): Promise<void> {
+  /** As the leases together say. */
+  #rewrite(): number {
+    const on = [...this.leases.active()].map(([, fault]) => fault);
+    this.#writeRegistry?.(merged(on.filter((fault) => fault.kind === 'registry')));
+    return 1;
+  }
+
+  async #leak(fault: Leak, id: string): Promise<number> {
+    const own = this.#processes.descriptionOf(fault.target);
+    if (!own || 'command' in own.program) return 0;
+    await this.#processes.stop(own.name);
+    this.#whole.set(id, own);
+    await this.#processes.start({ ...own, program: leaking(own.program, fault) });
+    return 1;
+  }
+
+  /** Comes back whole, as a kubelet would have it; at once where it still runs. */
+  async #mend(id: string): Promise<void> {
+    const own = this.#whole.get(id);
+    if (!own) return;
+    this.#whole.delete(id);
+    await this.#processes.stop(own.name);
+    await this.#processes.start(own);
+  }
+
+  async #end(fault: ProcessFault, id: string): Promise<void> {
+    if (fault.kind === 'registry') {
+      this.#rewrite();
+      return;
+    }
+    const { kind, target } = fault;
+    if (kind === 'leak') return this.#mend(id);
     if (kind === 'kill') return this.#processes.startAgain(target);
     if (kind === 'pause') {
       if (!this.#isPausedBesides(target)) this.#processes.resume(target);
@@ -132,6 +206,12 @@ export class ProcessFaults {
   }
 
   #look(): void {
+    for (const [id, { name }] of this.#whole) {
+      if (this.#processes.pidOf(name) !== undefined) continue;
+      this.#mend(id).catch((error: unknown) => {
+        process.stderr.write(`${name} does not come back: ${messageOf(error)}\n`);
+      });
+    }
     for (const [id, limit] of this.#limits) {
       try {
         const more = limit.look();

@@ -57,8 +57,6 @@ export class Processes {
   #closing = false;
   /** Called with each process that is started, before it is ready; `group`: it leads a process group. */
   onStart: (started: { name: string; pid: number; group: boolean }) => void = () => undefined;
-  /** Called where one ends unasked. */
-  onExit: (name: string) => void = () => undefined;
 
   constructor(say: (line: string) => void) {
     this.#say = say;
@@ -107,7 +105,6 @@ export class Processes {
     void child.exited.then((code) => {
       if (this.#running.get(name) === child) this.#running.delete(name);
       if (this.#closing || this.#expected.delete(name)) return;
-      this.onExit(name);
       const detail = `ended with ${code ?? child.process.signalCode}: ${lastWords(lines)}`;
       this.#record(name, 'exited', detail);
       this.#say(`${name} ${detail}`);

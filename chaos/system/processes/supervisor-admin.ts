@@ -79,7 +79,8 @@ function describe(supervisor: Supervisor): SystemDescription {
       ports: layout.workloads.find((w) => w.name === name)?.ports ?? {},
     })),
     targets: targetsOf(layout),
-    faults: processFaults(),
+    faults: [...processFaults(), ...(controller ? ['registry'] : [])],
+    leaking: kindsOf(layout).flatMap(({ name, kind }) => (kind === 'service' ? [] : [name])),
     disks: [...supervisor.disks.keys()],
   };
 }

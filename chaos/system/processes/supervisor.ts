@@ -18,6 +18,7 @@ import { firstPort, type Layout, layOut, type WorkloadLayout } from './layout.js
 import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
 import { prepare } from './prepare.js';
 import { type ProcessDescription, Processes } from './processes.js';
+import type { RegistrySettings } from './registry-fault.js';
 import { signalStrays, strayMark } from './strays.js';
 
 export interface SupervisorOptions {
@@ -39,6 +40,8 @@ export class Supervisor {
   ready = false;
   failure: string | undefined;
   #revision = 0;
+  /** What a drill has put beside it. */
+  #set: RegistrySettings = {};
 
   private constructor(options: SupervisorOptions, layout: Layout) {
     this.options = options;
@@ -109,6 +112,11 @@ export class Supervisor {
     return this.#revision;
   }
 
+  rewriteRegistry(set: RegistrySettings): void {
+    this.#set = set;
+    this.#writeRegistry();
+  }
+
   async renewCertificates(): Promise<void> {
     for (const { name, sidecar } of this.layout.workloads) {
       if (!sidecar) continue;
@@ -128,7 +136,7 @@ export class Supervisor {
   }
 
   #writeRegistry(): void {
-    const text = JSON.stringify(registry(this.layout, this.#revision), undefined, 2);
+    const text = JSON.stringify(registry(this.layout, this.#revision, this.#set), undefined, 2);
     writeFileWhole(this.path('registry.yaml'), text);
   }
 

@@ -1,0 +1,35 @@
+/** A program of ours is started anew with a leak, until V8 gives up of it; what `memory-leak.ts` keeps is real memory. */
+import { z } from 'zod';
+import { program } from '../../base/paths.js';
+
+export interface Leak {
+  kind: 'leak';
+  target: string;
+  megabytesPerSecond: number;
+  heapMegabytes: number;
+}
+
+export const leakSettings = z.strictObject({
+  megabytesPerSecond: z.number().min(1).max(500),
+  heapMegabytes: z.int().min(64).max(512),
+});
+
+interface NodeProgram {
+  nodeFlags?: readonly string[];
+  env?: Record<string, string>;
+}
+
+/** The same program with so small a heap, and with what fills it. */
+export const leaking = <P extends NodeProgram>(
+  own: P,
+  { megabytesPerSecond, heapMegabytes }: Leak,
+): P => ({
+  ...own,
+  nodeFlags: [
+    ...(own.nodeFlags ?? []),
+    `--max-old-space-size=${heapMegabytes}`,
+    '--import',
+    program('chaos/faults/memory-leak'),
+  ],
+  env: { ...own.env, FIREDRILL_LEAK_MB_PER_SECOND: String(megabytesPerSecond) },
+});
