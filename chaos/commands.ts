@@ -343,6 +343,10 @@ const withOptions = (command: Command): Command =>
   )
     .option('--listen <host:port>', 'where their webhook route for the drill leads (gameday route)')
     .option('--receiver <name>', 'of that route (default: firedrill)')
+    .option(
+      '--prove-runbooks',
+      "ask each runbook's questions before the fault and under it, and follow its Mitigation instead of the undo",
+    )
     .option('--silences <file>', 'silences in force meanwhile: amtool silence query -o json')
     .option(
       '--routing-time <time>',

@@ -27,6 +27,10 @@ export const factsSchema = z.strictObject({
   prometheus: text.optional(),
   /** The trust domain's folder of keys, where the issuer is kept in files. */
   pki: text.optional(),
+  /** As the identities of the mesh end. */
+  trustDomain: text.optional(),
+  /** A working copy of what the registry, profiles and policies are kept in. */
+  config: text.optional(),
   /** The SLO files that the rules came from. */
   slos: text.optional(),
   /** Of an SLO: queries that break its own bad events down, and that say whether it is measured at all. */

@@ -70,6 +70,20 @@ const silence = z.looseObject({
     .optional(),
 });
 
+const runbookProof = z.looseObject({
+  page: text,
+  diagnosis: z.array(z.looseObject({ asked: text, differs: z.boolean(), why: text.optional() })),
+  mitigation: z.looseObject({
+    steps: z.array(
+      z.looseObject({ command: text, code: z.union([number, text]), said: text.optional() }),
+    ),
+    endedAfterMs: number.optional(),
+    pages: z.array(text).optional(),
+    why: text.optional(),
+  }),
+  open: z.array(text).optional(),
+});
+
 const fault = z.looseObject({
   id: text,
   kind: text,
@@ -124,6 +138,7 @@ const scenario = z.looseObject({
   unexpected: z.array(alertRef),
   alreadyFiring: z.array(alertRef),
   silences: z.array(silence).optional(),
+  runbookProof: runbookProof.optional(),
   checks: z.array(z.looseObject({ name: text, held: z.boolean(), detail: text })),
   arms: z.array(arm),
   abort: z.looseObject({ condition: text, atMs: number }).optional(),

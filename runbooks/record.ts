@@ -174,6 +174,8 @@ export interface ScenarioRecord {
   silences?: SilenceRecord[];
   /** How late the runner's own timers came: above some tens of milliseconds the machine was too busy to judge. */
   lateness?: LatenessRecord;
+  /** The scenario's runbook held against it, where that was asked for. */
+  runbookProof?: RunbookProofRecord;
   /** Share of each SLO's budget that this scenario spent. */
   budgetSpent: { slo: string; ratio: number; bad?: number; total?: number }[];
   /** File name of the runbook that the scenario names, such as `certificate-expiry`. */
@@ -181,6 +183,31 @@ export interface ScenarioRecord {
   verdict: Verdict;
   /** A sentence each: why it is not a PASS, worst first. Empty for a PASS. */
   reasons: string[];
+}
+
+/** Whether the page says what is wrong, and whether doing what it says ends it. */
+export interface RunbookProofRecord {
+  page: string;
+  /** Each query and command of its Diagnosis. */
+  diagnosis: {
+    asked: string;
+    /** Answered otherwise under the fault than before it. */
+    differs: boolean;
+    /** Why it was not answered each time. */
+    why?: string;
+  }[];
+  mitigation: {
+    /** In the page's order, with how each ended and the last line that it said. */
+    steps: { command: string; code: number | string; said?: string }[];
+    /** From the first step on until the alerts had ended and the system was steady; absent where it never was. */
+    endedAfterMs?: number;
+    /** Pages that came meanwhile, of following it: a restart is felt too. */
+    pages?: string[];
+    /** Why no step was taken, or why its end proves nothing. */
+    why?: string;
+  };
+  /** Commands with a word that only a person can fill in. */
+  open?: string[];
 }
 
 /** Callers failed for a while, and nobody was paged. */

@@ -92,6 +92,8 @@ export const factNames: readonly string[] = [
   'controller',
   'prometheus',
   'pki',
+  'trustDomain',
+  'config',
   'slos',
   'window',
   'reason',

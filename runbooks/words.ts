@@ -5,6 +5,7 @@ import type {
   FaultRecord,
   OutcomeKind,
   ScenarioRecord,
+  RunbookProofRecord,
   SilenceRecord,
   TheoryRecord,
   Verdict,
@@ -179,6 +180,20 @@ export function ruleText({ rule }: SilenceRecord): string {
 }
 
 /** How far outside of its theory an alert fired: `1.2 s late`; undefined where it did not, or there is none. */
+/** Whether the scenario's runbook helped, where that was asked for. */
+export function runbookText({ page, diagnosis, mitigation }: RunbookProofRecord): string {
+  const told = diagnosis.filter((d) => d.differs).length;
+  const asked = `${told} of ${plural(diagnosis.length, 'question')} answered otherwise than before`;
+  const { steps, endedAfterMs, why, pages = [] } = mitigation;
+  const failed = steps.filter((s) => s.code !== 0).length;
+  const followed =
+    endedAfterMs === undefined
+      ? `followed (${plural(steps.length, 'step')}, ${failed} failed), the symptom did not end`
+      : `followed, the symptom ended after ${timeText(endedAfterMs)}`;
+  const meanwhile = pages.length === 0 ? '' : `; it paged itself: ${pages.join(', ')}`;
+  return `runbook ${page}: ${asked}; ${why === undefined ? followed : `not followed: ${why}`}${meanwhile}`;
+}
+
 export function theoryMissText({ theory, firedAfterMs }: ExpectationRecord): string | undefined {
   if (!theory || theory.within || firedAfterMs === undefined) return undefined;
   const { earliestMs, latestMs } = theory;

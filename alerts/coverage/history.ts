@@ -13,6 +13,7 @@ const proof = z.object({
   afterMs: z.number(),
   receiver: z.string().optional(),
   expected: z.boolean(),
+  endedBy: z.string().optional(),
 });
 const runSchema = z.object({
   run: z.string(),

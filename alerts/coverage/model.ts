@@ -12,6 +12,8 @@ export interface AlertProof {
   receiver?: string;
   /** Whether the scenario asked for it. */
   expected: boolean;
+  /** The page that ended it, where it was followed. */
+  endedBy?: string;
 }
 
 /**

@@ -32,7 +32,8 @@ function cellsOf(alert: AlertCoverage): string[] {
   const { proof } = alert;
   const name = [alert.alert, alert.severity];
   if (!proof) return [...name, alert.state, reasonOf(alert), '', '', ''];
-  const by = `${proof.scenario}${proof.expected ? '' : ' (not expected)'}`;
+  const ended = proof.endedBy === undefined ? '' : `, ended by ${proof.endedBy}.md`;
+  const by = `${proof.scenario}${proof.expected ? '' : ' (not expected)'}${ended}`;
   const when = new Date(proof.atMs).toISOString().slice(0, 16).replace('T', ' ');
   const after = `${(proof.afterMs / 1000).toFixed(1)} s`;
   return [...name, 'proven', by, after, proof.receiver ?? '', when];

@@ -43,6 +43,7 @@ export interface CommandOptions extends ExistingFlags {
   state: string;
   allowance: string;
   dryRun?: boolean;
+  proveRunbooks?: boolean;
   confirm?: string;
 }
 
@@ -217,6 +218,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     stateFolder: given.state,
     allowanceMs,
     ...(given.confirm !== undefined && { confirm: given.confirm }),
+    ...(given.proveRunbooks && { proveRunbooks: true }),
     command: `firedrill ${process.argv.slice(2).join(' ')}`.trim(),
   };
 }

@@ -48,12 +48,15 @@ function proofOf(
   const confirmed = confirmedOf(scenario).filter((ms) => ms <= alert.receivedAtMs);
   if (confirmed.length === 0) return undefined;
   const [receiver] = Object.keys(alert.receipts ?? {});
+  const { runbookProof } = scenario;
+  const isEnded = runbookProof?.mitigation.endedAfterMs !== undefined;
   return {
     scenario: scenario.id,
     run,
     atMs: alert.receivedAtMs,
     afterMs: alert.receivedAtMs - Math.min(...confirmed),
     ...(receiver !== undefined && { receiver }),
+    ...(isEnded && { endedBy: runbookProof.page }),
     // With whichever labels: what was proven is the rule.
     expected: scenario.expectations.some(
       (e) => e.name === alert.name && e.severity === alert.severity,

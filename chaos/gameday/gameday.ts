@@ -47,6 +47,7 @@ import { CertificateLifetimes } from './lifetimes.js';
 import { judgingFor } from './existing.js';
 import type { Judging } from './judging.js';
 import { type GameDayOptions, scaleText } from './options.js';
+import { proofFor } from './runbook-steps.js';
 import { clientSeries, proxySeries } from './series.js';
 import type { System } from '../system/model.js';
 import { namesOf } from '../system/names.js';
@@ -347,7 +348,16 @@ class GameDay {
     await this.#quiet();
     await this.#system.refresh().catch(() => undefined);
     if (signal.aborted) return;
+    const proving = options.proveRunbooks
+      ? proofFor(scenario, {
+          system: this.#system,
+          watch,
+          clock,
+          shared: { window: this.#window(), slos: options.slos.join(',') },
+        })
+      : undefined;
     const context: RunContext = {
+      ...(proving && { proof: proving.proof }),
       clock,
       run: id,
       system: this.#system,
@@ -372,7 +382,7 @@ class GameDay {
           await this.#lifetimes?.want(this.#lifetimeOf(next.scenario)).catch(() => undefined);
       },
     };
-    const record = await new ScenarioRun(context, read).run();
+    const record = await new ScenarioRun(context, read).run().finally(() => proving?.stop());
     this.#scenarios.push(record);
     view.event?.(scenarioRecordEvent(record));
     view.line(`${record.verdict}  ${scenario.title}`);

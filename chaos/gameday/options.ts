@@ -31,6 +31,8 @@ export interface GameDayOptions {
   /** For the journal and the kill switch. */
   stateFolder: string;
   allowanceMs: number;
+  /** Whether each scenario's runbook is held against it, and followed instead of the drill's own undo. */
+  proveRunbooks?: boolean;
   /** What `--confirm` said: the drill's name, where its guard wants it. */
   confirm?: string;
   /** As it was typed, for the record. */

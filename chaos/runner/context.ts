@@ -8,6 +8,7 @@ import type { System } from '../system/model.js';
 import type { Load } from '../load/load.js';
 import type { LocalPoints } from './injection.js';
 import type { Journal } from './journal.js';
+import type { RunbookProof } from './runbook-proof.js';
 import type { Guard } from '../guard/guard.js';
 import type { Stop } from './stop-switch.js';
 
@@ -39,6 +40,8 @@ export interface RunContext {
   progress(text: string): void;
   /** Injection points within this process. */
   local: LocalPoints;
+  /** Holds the scenario's runbook against it; absent where nobody asked for that. */
+  proof?: RunbookProof;
   /** Called before faults are taken back; what it does must be harmless while they are on. */
   beforeRollback?(): Promise<void>;
 }

@@ -29,6 +29,8 @@ interface HeldLease {
   effect: number;
   undone: boolean;
   lapsed: boolean;
+  /** It went with what held it, when a runbook's page was followed. */
+  mended: boolean;
 }
 
 interface LeaseAnswer {
@@ -55,6 +57,7 @@ export class Injection {
   #timer: Timer | undefined;
   #rampTimer: Timer | undefined;
   readonly #ramp: { overMs: number; bodiesAt(share: number): FaultPoint['body'][] } | undefined;
+  #leftToPage = false;
   #renewing: Promise<void> = Promise.resolve();
 
   /** Throws a UserError where the target is unknown to the system. */
@@ -78,7 +81,7 @@ export class Injection {
     this.#leases = kind.points(parts.system, fault.target, fault.settings).map((point, i) => {
       const id = `${parts.run}-${fault.id}-${i}`;
       const url = `${point.url}/faults/${encodeURIComponent(id)}`;
-      return { point, id, url, effect: 0, undone: false, lapsed: false };
+      return { point, id, url, effect: 0, undone: false, lapsed: false, mended: false };
     });
     const { rampMs, system } = parts;
     const { ramp } = kind;
@@ -126,6 +129,12 @@ export class Injection {
     });
   }
 
+  /** From now on a lease that is gone from what held it is not put again: a page is being followed. */
+  leaveToPage(): void {
+    this.#leftToPage = true;
+    this.#rampTimer?.cancel();
+  }
+
   /** Asks the injection points what it did so far. */
   async look(): Promise<void> {
     for (const lease of this.#leases) {
@@ -150,6 +159,11 @@ export class Injection {
     await this.look();
     const residue: string[] = [];
     for (const lease of this.#leases.toReversed()) {
+      if (lease.mended) {
+        lease.undone = true;
+        this.#journal.undone(lease.url);
+        continue;
+      }
       try {
         const local = this.#local[lease.point.url];
         if (local) await local.remove();
@@ -197,7 +211,11 @@ export class Injection {
 
   async #renew(): Promise<void> {
     for (const lease of this.#leases) {
-      if (lease.undone || this.record.endedMs !== undefined) continue;
+      if (lease.undone || lease.mended || this.record.endedMs !== undefined) continue;
+      if (this.#leftToPage && !this.#local[lease.point.url]) {
+        lease.mended = !(await isHeld(lease));
+        if (lease.mended) continue;
+      }
       await this.#put(lease).catch(() => undefined);
     }
     this.#count();
@@ -206,6 +224,16 @@ export class Injection {
   #count(): void {
     this.record.effect = this.#leases.reduce((sum, lease) => sum + lease.effect, 0);
     if (this.record.effect > 0) this.record.confirmedMs ??= this.#clock.nowMs();
+  }
+}
+
+/** Whether it is still there; what does not answer just now may come back with it. */
+async function isHeld({ point, id }: HeldLease): Promise<boolean> {
+  try {
+    const leases = await askJson<LeaseAnswer[]>(`${point.url}/faults`);
+    return leases.some((l) => l.id === id);
+  } catch {
+    return true;
   }
 }
 

@@ -31,6 +31,7 @@ import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
 import { LiveEvents } from './live-events.js';
 import { measure, type Sources, type Stretch } from './measure.js';
+import { askPage, proveRunbook } from './prove.js';
 import { findResidue } from './residue.js';
 import { silencesOf } from './silences.js';
 import { Sightings } from './sightings.js';
@@ -112,6 +113,7 @@ export class ScenarioRun {
       await this.#baseline();
       if (this.#steady) {
         await this.#askGuard();
+        await askPage(this, 'before');
         this.injectedMs = this.nowMs;
         if (this.scenario.arms) await runArms(this);
         else await this.#breakIt();
@@ -203,6 +205,25 @@ export class ScenarioRun {
     }
     this.#during = await this.#measureAll(stretch, (m) => m.throughout);
     this.#checks.push(...(await evaluateChecks(this, 'fault', stretch)));
+    await proveRunbook(this);
+  }
+
+  /** Nothing that had to fire still does, and the system is steady. */
+  async isOver(startMs: number): Promise<boolean> {
+    const nowMs = this.nowMs;
+    void this.sightings.look(nowMs);
+    const { lagMs } = this.context.load;
+    const windowMs = Math.max(1000, this.real(this.scenario.baseline) / 2);
+    if (nowMs - startMs < windowMs + lagMs) return false;
+    const endMs = nowMs - lagMs;
+    const window = { startMs: Math.max(startMs, endMs - windowMs), endMs };
+    this.#after = await this.#measureAll(window, () => true);
+    const left = unresolvedOf(this.#awaited);
+    const steady = this.#after.length > 0 && this.#after.every((m) => m.held);
+    this.context.progress(
+      `${steady ? 'steady again' : 'not steady yet'}, ${left} alerts still firing`,
+    );
+    return steady && left === 0;
   }
 
   get confirmed(): boolean {
@@ -229,7 +250,7 @@ export class ScenarioRun {
     const rampMs = this.real(fault.ramp ?? 0);
     const injection = new Injection({ clock, journal, system, run: name, local, rampMs }, fault);
     this.injections.push(injection);
-    this.#say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
+    this.say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
     await injection.begin();
     this.live.fault(injection.record, 'put');
     if (injection.confirmed) this.live.fault(injection.record, 'confirmed');
@@ -240,7 +261,7 @@ export class ScenarioRun {
     if (injection.record.endedMs !== undefined || injection.record.requestedMs === 0) return;
     this.residue.push(...(await injection.end()));
     this.live.fault(injection.record, 'removed');
-    this.#say(injection.fault.target, `fault ${injection.fault.id} is taken back`);
+    this.say(injection.fault.target, `fault ${injection.fault.id} is taken back`);
   }
 
   /** Takes back whatever is still on, the last first. Never throws. */
@@ -258,23 +279,9 @@ export class ScenarioRun {
   async #recover(rollback: Stretch | undefined): Promise<void> {
     const startMs = rollback?.endMs ?? this.nowMs;
     const endMs = startMs + this.real(this.scenario.recovery);
-    const windowMs = Math.max(1000, this.real(this.scenario.baseline) / 2);
     const stretch = await this.phase('recovery', undefined, async () => {
       for (;;) {
-        const left = unresolvedOf(this.#awaited);
-        const nowMs = this.nowMs;
-        void this.sightings.look(nowMs);
-        const lagMs = this.context.load.lagMs;
-        const window = {
-          startMs: Math.max(startMs, nowMs - lagMs - windowMs),
-          endMs: nowMs - lagMs,
-        };
-        if (nowMs - startMs >= windowMs + lagMs)
-          this.#after = await this.#measureAll(window, () => true);
-        const steady = this.#after.length > 0 && this.#after.every((m) => m.held);
-        const how = steady ? 'steady again' : 'not steady yet';
-        this.context.progress(`recovery, ${how}, ${left} alerts still firing`);
-        if ((steady && left === 0) || nowMs >= endMs) break;
+        if ((await this.isOver(startMs)) || this.nowMs >= endMs) break;
         await this.wait(tickMs * 4, undefined, false);
       }
     });
@@ -327,7 +334,7 @@ export class ScenarioRun {
       if (fresh && injection.confirmed) {
         this.live.fault(record, 'confirmed');
         this.whenConfirmed?.();
-        this.#say(injection.fault.target, `fault ${record.id} takes effect`);
+        this.say(injection.fault.target, `fault ${record.id} takes effect`);
       }
     }
     if (nowMs - this.#lastAbortMs < abortEveryMs) return;
@@ -361,7 +368,7 @@ export class ScenarioRun {
     }
   }
 
-  #say(subject: string, text: string): void {
+  say(subject: string, text: string): void {
     this.context.event({
       source: 'runner',
       subject,
@@ -385,7 +392,8 @@ export class ScenarioRun {
     const faults = this.injections.map((i) => i.record);
     const confirmed = faults.flatMap((f) => f.confirmedMs ?? []);
     const confirmedMs = confirmed.length > 0 ? Math.min(...confirmed) : undefined;
-    const firings = firingsOf(context.watch.notifications);
+    const all = firingsOf(context.watch.notifications);
+    const firings = context.proof?.withoutItsOwn(all, scenario) ?? all;
     const { theories, onsetMs } = await theoriesOf(this, confirmedMs, firings);
     const stretch = { startMs: startedMs, endMs: endedMs };
     const gathered = await gatherEvidence(this, firings, stretch);
@@ -464,6 +472,7 @@ export class ScenarioRun {
       },
       client,
       ...(silences.length > 0 && { silences }),
+      ...(context.proof && this.injectedMs !== undefined && { runbookProof: context.proof.record }),
       lateness,
       budgetSpent: [],
       runbook: scenario.runbook,

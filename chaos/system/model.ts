@@ -78,6 +78,8 @@ export interface SystemDescription {
   faults: string[];
   /** Processes with a disk of their own, which can be filled. */
   disks?: string[];
+  /** Where its keys and its registry are, on this machine. */
+  folder?: string;
   /** Processes that can be made to leak, where not all. */
   leaking?: string[];
   /** Faults by commands of the user's, held by whatever answers at `admin`. */

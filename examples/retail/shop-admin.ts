@@ -90,6 +90,7 @@ function describe(shop: Shop): SystemDescription {
   return {
     name: 'retail',
     kind: 'shop',
+    folder: shop.path(),
     ready: shop.ready,
     trustDomain,
     namespace,

@@ -5,6 +5,7 @@ import { formatDurationMs } from '../../base/duration.js';
 import { messageOf } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import { writeFileWhole } from '../../base/write-file.js';
+import { registryPath, writeRegistryFile } from '../../chaos/system/processes/registry-file.js';
 import { createJoinToken } from '../../mesh/identity/join-tokens.js';
 import { identityName } from '../../mesh/identity/names.js';
 import { ensurePki, pkiFiles } from '../../mesh/identity/pki-files.js';
@@ -58,8 +59,6 @@ export class Shop {
   ready = false;
   readonly registryOptions: RegistryOptions = { retries: 'budget', revision: 0 };
   readonly #options: ShopOptions;
-  /** Processes as they were before one was made another version. */
-  readonly #own: Record<string, ShopProcess | undefined> = {};
 
   private constructor(options: ShopOptions, ports: Ports) {
     this.#options = options;
@@ -120,9 +119,7 @@ export class Shop {
   }
 
   writeRegistry(): void {
-    // JSON is YAML.
-    const text = JSON.stringify(registry(this.ports, this.registryOptions), undefined, 2);
-    writeFileWhole(this.path('registry.yaml'), text);
+    writeRegistryFile(this.path(), registry(this.ports, this.registryOptions));
   }
 
   /** Sidecars come back one by one without the certificate that they had, and get a new one. */
@@ -134,15 +131,10 @@ export class Shop {
     }
   }
 
-  #ownOf(name: string): ShopProcess {
-    const own = (this.#own[name] ??= this.processes.descriptionOf(name) as ShopProcess | undefined);
-    if (!own) throw new Error(`no process ${name}`);
-    return own;
-  }
-
   /** The process comes back as that version of the package; undefined: as its own. */
   async restartAs(name: string, version: string | undefined): Promise<void> {
-    const own = this.#ownOf(name);
+    const own = this.processes.descriptionOf(name) as ShopProcess | undefined;
+    if (!own) throw new Error(`no process ${name}`);
     await this.processes.stop(name);
     await this.processes.start(
       version === undefined
@@ -166,7 +158,7 @@ export class Shop {
         clockSkew: '2s',
         joinTokens: { folder: 'tokens' },
       },
-      discovery: [{ kind: 'file', path: 'registry.yaml' }],
+      discovery: [{ kind: 'file', path: registryPath }],
       events: { file: 'events.jsonl' },
     };
     writeFileWhole(this.path('controller.yaml'), JSON.stringify(config, undefined, 2));

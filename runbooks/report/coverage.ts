@@ -25,7 +25,9 @@ ${rest.map(restRow)}</tbody></table></div></details>`
 function provenRow({ alert, severity, proof }: AlertCoverage): Html {
   if (!proof) return markup``;
   return markup`<tr><th scope="row">${alert}</th><td>${severity}</td><td><a href="#${proof.scenario}">
-${proof.scenario}</a>${proof.expected ? '' : ', which did not ask for it'}</td>
+${proof.scenario}</a>${proof.expected ? '' : ', which did not ask for it'}${
+    proof.endedBy !== undefined && `, ended by ${proof.endedBy}.md`
+  }</td>
 <td class="number">${timeText(proof.afterMs)}</td><td>${proof.receiver ?? 'the receiver'}</td></tr>`;
 }
 

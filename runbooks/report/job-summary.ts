@@ -2,7 +2,14 @@
 import { headlineOf, summaryLines } from '../headline.js';
 import { markdownCode, markdownText as t } from '../markdown.js';
 import type { GameDayRecord, ScenarioRecord } from '../record.js';
-import { labelsText, outcomeText, outcomeWord, timeText, verdictMark } from '../words.js';
+import {
+  labelsText,
+  outcomeText,
+  outcomeWord,
+  runbookText,
+  timeText,
+  verdictMark,
+} from '../words.js';
 
 /** GitHub takes a mebibyte. */
 const maxCharacters = 500_000;
@@ -40,10 +47,10 @@ function rowsOf(s: ScenarioRecord): string[] {
   );
 }
 
-const reasonsOf = (s: ScenarioRecord): string[] =>
-  s.reasons.length === 0
-    ? []
-    : [`**${t(s.title)}**`, '', ...s.reasons.map((reason) => `- ${t(reason)}`), ''];
+function reasonsOf(s: ScenarioRecord): string[] {
+  const said = [...s.reasons, ...(s.runbookProof ? [runbookText(s.runbookProof)] : [])];
+  return said.length === 0 ? [] : [`**${t(s.title)}**`, '', ...said.map((x) => `- ${t(x)}`), ''];
+}
 
 function budgetLines({ budgets }: GameDayRecord): string[] {
   const spent = budgets.filter((b) => b.bad > 0);

@@ -9,6 +9,7 @@ import type {
   ExpectationRecord,
   GameDayRecord,
   MeasureRecord,
+  RunbookProofRecord,
   ScenarioRecord,
 } from '../record.js';
 
@@ -112,6 +113,18 @@ const scenario = z.strictObject({
         rule: text.nullable(),
       }),
     )
+    .optional(),
+  /** The scenario's runbook held against it (--prove-runbooks). */
+  runbook: z
+    .strictObject({
+      page: text,
+      asked: z.number(),
+      answeredOtherwise: z.number(),
+      steps: z.array(z.strictObject({ command: text, code: z.union([z.number(), text]) })),
+      endedAfterSeconds: seconds.nullable(),
+      pages: z.array(text).optional(),
+      why: text.optional(),
+    })
     .optional(),
   rollback: z.strictObject({
     done: z.boolean(),
@@ -267,6 +280,7 @@ function scenarioOf(record: GameDayRecord, s: ScenarioRecord): GameDayResult['sc
         rule: x.rule ? ruleText(x) : null,
       })),
     }),
+    ...(s.runbookProof && { runbook: proofOf(s.runbookProof) }),
     rollback: {
       done: s.rollback.done,
       leftBehind: s.rollback.residue,
@@ -283,6 +297,16 @@ function scenarioOf(record: GameDayRecord, s: ScenarioRecord): GameDayResult['sc
     client: clientOf(s.client),
   };
 }
+
+const proofOf = ({ page, diagnosis, mitigation }: RunbookProofRecord) => ({
+  page,
+  asked: diagnosis.length,
+  answeredOtherwise: diagnosis.filter((d) => d.differs).length,
+  steps: mitigation.steps.map(({ command, code }) => ({ command, code })),
+  endedAfterSeconds: secondsOrNull(mitigation.endedAfterMs),
+  ...(mitigation.pages && { pages: mitigation.pages }),
+  ...(mitigation.why !== undefined && { why: mitigation.why }),
+});
 
 const alertOf = (e: ExpectationRecord) => ({
   name: e.name,

@@ -8,6 +8,7 @@ import type {
   GameDayRecord,
   MeasureRecord,
   PhaseRecord,
+  RunbookProofRecord,
   ScenarioRecord,
 } from '../record.js';
 import {
@@ -18,6 +19,7 @@ import {
   labelsText,
   percentText,
   ruleText,
+  runbookText,
   sentence,
   silenceText,
   timesText,
@@ -151,6 +153,18 @@ function runbookNote(record: GameDayRecord, s: ScenarioRecord): Html | false {
 something while the alert fired: ${parts.join(', ')}.</li>`;
 }
 
+/** What the page was asked, and what it had done. */
+function proofNote(proof: RunbookProofRecord): Html {
+  const asked = proof.diagnosis.filter((d) => d.differs).map((d) => d.asked);
+  const done = proof.mitigation.steps.map((s) => s.command);
+  return markup`<li class="quiet">${sentence(`The ${runbookText(proof)}`)}
+${asked.length > 0 && markup`Answered otherwise: ${codes(asked)}.`}
+${done.length > 0 && markup`Done: ${codes(done)}.`}</li>`;
+}
+
+const codes = (texts: readonly string[]): Html =>
+  markup`${texts.map((text, i) => markup`${i > 0 && ', '}<code>${text}</code>`)}`;
+
 function alertNotes(record: GameDayRecord, s: ScenarioRecord): Html {
   return markup`<ul class="notes">
 ${(s.silences ?? []).map(
@@ -162,7 +176,7 @@ ${
     : markup`<li><span class="yes">✓</span> Nothing fired that was not expected.</li>`
 }
 ${s.allowed.length > 0 && markup`<li class="quiet">Allowed beside them: ${namesOf(s.allowed, false)}.</li>`}
-${runbookNote(record, s)}${
+${runbookNote(record, s)}${s.runbookProof && proofNote(s.runbookProof)}${
     s.alreadyFiring.length > 0 &&
     markup`<li class="quiet">
 Fired before the fault, and not counted: ${namesOf(s.alreadyFiring, false)}.</li>`

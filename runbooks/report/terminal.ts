@@ -8,6 +8,7 @@ import {
   errorShare,
   outcomeWord,
   percentText,
+  runbookText,
   timesText,
   timeText,
   verdictMark,
@@ -60,6 +61,7 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
         : `recovered after ${timeText(a.recoveredAfterMs)}`;
     lines.push(`    ${a.name}: ${timesText(a.amplificationDuring)} amplification, ${recovered}`);
   }
+  if (s.runbookProof) lines.push(`    ${style.dim(runbookText(s.runbookProof))}`);
   for (const r of s.reasons) lines.push(`    ${style.red(r)}`);
   return lines;
 }

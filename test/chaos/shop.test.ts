@@ -45,7 +45,7 @@ test('X3: leases of the supervisor lapse: the registry is as it was, the process
   await shop.start();
   const clock = new SimulatedClock();
   const faults = new ShopFaults(shop, clock, () => undefined);
-  const registry = (): string => readFileSync(join(folder, 'registry.yaml'), 'utf8');
+  const registry = (): string => readFileSync(join(folder, 'config', 'registry.yaml'), 'utf8');
   const before = registry();
   const pid = shop.processes.pidOf('cart');
   await faults.put({ id: 'a', kind: 'registry', set: { retries: 'storm' }, ttlMs: 1000 });

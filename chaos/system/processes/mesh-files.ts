@@ -4,6 +4,7 @@ import { identityName } from '../../../mesh/identity/names.js';
 import type { Backend, Destination, InboundServer, ProxyConfig } from '../../../mesh/model.js';
 import type { Protocol } from '../drill-schema.js';
 import { frugal, type RegistrySettings, retriedTimeouts, retryOf } from './registry-fault.js';
+import { registryPath } from './registry-file.js';
 import { type CallLayout, type Layout, upstreamsOf, type WorkloadLayout } from './layout.js';
 
 export const trustDomain = 'drill.local';
@@ -206,6 +207,6 @@ export const controllerConfig = (layout: Layout, certificateLifetimeMs: number):
     clockSkew: '2s',
     joinTokens: { folder: 'tokens' },
   },
-  discovery: [{ kind: 'file', path: 'registry.yaml' }],
+  discovery: [{ kind: 'file', path: registryPath }],
   events: { file: 'events.jsonl' },
 });

@@ -14,7 +14,7 @@ import {
   putLimit,
   whyNoLimit,
 } from '../../faults/process-fault.js';
-import type { ProcessDescription, Processes } from './processes.js';
+import type { Processes } from './processes.js';
 import {
   merged,
   type RegistryFault,
@@ -57,8 +57,8 @@ export class ProcessFaults {
   readonly #processes: Processes;
   readonly #disks: ReadonlyMap<string, string>;
   readonly #writeRegistry: ((set: RegistrySettings) => void) | undefined;
-  /** As they were before they leaked. */
-  readonly #whole = new Map<string, ProcessDescription>();
+  /** Of those that leak. */
+  readonly #leaky = new Map<string, number | undefined>();
   readonly #limits = new Map<string, ProcessLimit>();
   readonly leases: Leases<ProcessFault>;
   readonly #looking: Timer;
@@ -167,18 +167,23 @@ export class ProcessFaults {
     const own = this.#processes.descriptionOf(fault.target);
     if (!own || 'command' in own.program) return 0;
     await this.#processes.stop(own.name);
-    this.#whole.set(id, own);
-    await this.#processes.start({ ...own, program: leaking(own.program, fault) });
+    // Once it has died of it it comes back whole, as a kubelet would have it.
+    await this.#processes.start({
+      ...own,
+      program: leaking(own.program, fault),
+      restartAfterMs: 0,
+    });
+    this.#leaky.set(id, this.#processes.pidOf(own.name));
     return 1;
   }
 
-  /** Comes back whole, as a kubelet would have it; at once where it still runs. */
-  async #mend(id: string): Promise<void> {
-    const own = this.#whole.get(id);
-    if (!own) return;
-    this.#whole.delete(id);
-    await this.#processes.stop(own.name);
-    await this.#processes.start(own);
+  /** Where it still leaks. */
+  async #mend(target: string, id: string): Promise<void> {
+    const pid = this.#leaky.get(id);
+    this.#leaky.delete(id);
+    if (this.#processes.pidOf(target) !== pid) return;
+    await this.#processes.stop(target);
+    await this.#processes.startAgain(target);
   }
 
   async #end(fault: ProcessFault, id: string): Promise<void> {
@@ -187,7 +192,7 @@ export class ProcessFaults {
       return;
     }
     const { kind, target } = fault;
-    if (kind === 'leak') return this.#mend(id);
+    if (kind === 'leak') return this.#mend(target, id);
     if (kind === 'kill') return this.#processes.startAgain(target);
     if (kind === 'pause') {
       if (!this.#isPausedBesides(target)) this.#processes.resume(target);
@@ -206,12 +211,6 @@ export class ProcessFaults {
   }
 
   #look(): void {
-    for (const [id, { name }] of this.#whole) {
-      if (this.#processes.pidOf(name) !== undefined) continue;
-      this.#mend(id).catch((error: unknown) => {
-        process.stderr.write(`${name} does not come back: ${messageOf(error)}\n`);
-      });
-    }
     for (const [id, limit] of this.#limits) {
       try {
         const more = limit.look();

@@ -85,14 +85,15 @@ export class Processes {
     return [...this.#described.keys()];
   }
 
+  /** As it was described the first time: what comes back after a drill made something else of it. */
   descriptionOf(name: string): ProcessDescription | undefined {
     return this.#described.get(name);
   }
 
-  /** Starts it and waits until it is ready. */
+  /** Starts it and waits until it is ready. Described otherwise than the first time, it is so until it ends. */
   async start(description: ProcessDescription): Promise<void> {
     const { name } = description;
-    this.#described.set(name, description);
+    if (!this.#described.has(name)) this.#described.set(name, description);
     if (this.#closing) return;
     const lines: string[] = [];
     const child = launch(description, (line) => {

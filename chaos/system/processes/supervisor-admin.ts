@@ -58,6 +58,7 @@ function describe(supervisor: Supervisor): SystemDescription {
   return {
     name: layout.name,
     kind: 'processes',
+    folder: options.folder,
     ready: supervisor.ready,
     ...(supervisor.failure !== undefined && { failure: supervisor.failure }),
     namespace: layout.name,

@@ -18,6 +18,7 @@ import { firstPort, type Layout, layOut, type WorkloadLayout } from './layout.js
 import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
 import { prepare } from './prepare.js';
 import { type ProcessDescription, Processes } from './processes.js';
+import { writeRegistryFile } from './registry-file.js';
 import type { RegistrySettings } from './registry-fault.js';
 import { signalStrays, strayMark } from './strays.js';
 
@@ -136,8 +137,7 @@ export class Supervisor {
   }
 
   #writeRegistry(): void {
-    const text = JSON.stringify(registry(this.layout, this.#revision, this.#set), undefined, 2);
-    writeFileWhole(this.path('registry.yaml'), text);
+    writeRegistryFile(this.options.folder, registry(this.layout, this.#revision, this.#set));
   }
 
   #controller(): ProcessDescription {

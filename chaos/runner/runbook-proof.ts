@@ -1,0 +1,125 @@
+/**
+ * A runbook held against its incident: each question of its Diagnosis is asked before the fault and under it, and the
+ * commands of its Mitigation are run instead of the drill's own undo. It is proved where questions are answered
+ * otherwise, and where the symptom ends while the fault's leases are still renewed.
+ */
+import { messageOf } from '../../base/errors.js';
+import type { RunbookProofRecord } from '../../runbooks/record.js';
+import { type Answer, differs, linesOf, seriesOf } from './answers.js';
+import { wakes } from '../../runbooks/pager.js';
+import type { Scenario } from '../scenarios/schema.js';
+import { type Firing, fulfils } from './firings.js';
+import type { Injection } from './injection.js';
+
+export interface PageSteps {
+  page: string;
+  queries: readonly string[];
+  /** Of the Diagnosis, for sh; those with a word to be filled in are left out, and counted. */
+  commands: readonly string[];
+  mitigation: readonly string[];
+  /** Commands that nobody but a person can fill in. */
+  open: readonly string[];
+}
+
+export interface ProofParts {
+  steps: PageSteps;
+  query(expr: string): Promise<{ labels: Readonly<Record<string, string>>; value: number }[]>;
+  /** For sh, bounded in time and output. */
+  run(command: string): Promise<{ code: number | string; output: string }>;
+  nowMs(): number;
+}
+
+interface Question {
+  asked: string;
+  answers: Answer[];
+  why?: string;
+}
+
+export class RunbookProof {
+  readonly #parts: ProofParts;
+  readonly #questions: Question[];
+  readonly #mitigation: RunbookProofRecord['mitigation'] = { steps: [] };
+  #startedMs: number | undefined;
+
+  constructor(parts: ProofParts) {
+    this.#parts = parts;
+    const { queries, commands } = parts.steps;
+    this.#questions = [...queries, ...commands].map((asked) => ({ asked, answers: [] }));
+  }
+
+  get hasMitigation(): boolean {
+    return this.#parts.steps.mitigation.length > 0;
+  }
+
+  /** One round of questions; the first two before the fault, the third under it. */
+  async ask(): Promise<void> {
+    const { steps, query, run, nowMs } = this.#parts;
+    for (const question of this.#questions) {
+      try {
+        const values = steps.queries.includes(question.asked)
+          ? seriesOf(await query(question.asked))
+          : await run(question.asked).then(({ code, output }) => linesOf(output, code));
+        question.answers.push({ atMs: nowMs(), values });
+      } catch (error) {
+        question.why ??= messageOf(error);
+      }
+    }
+  }
+
+  /** The page's own commands, in its order. Faults that die of them are not put again. */
+  async mitigate(
+    injections: readonly Injection[],
+    spoken: (command: string) => void,
+  ): Promise<void> {
+    for (const injection of injections) injection.leaveToPage();
+    this.#startedMs = this.#parts.nowMs();
+    for (const command of this.#parts.steps.mitigation) {
+      spoken(command);
+      const { code, output } = await this.#parts.run(command);
+      const said = output.trim().split('\n').at(-1)?.slice(0, 200);
+      this.#mitigation.steps.push({ command, code, ...(said && { said }) });
+    }
+  }
+
+  /** The symptom is over. */
+  ended(): void {
+    if (this.#startedMs === undefined) return;
+    this.#mitigation.endedAfterMs ??= this.#parts.nowMs() - this.#startedMs;
+  }
+
+  /** Pages that came of following the page are its own, and no fault of the scenario's rules. */
+  withoutItsOwn(firings: readonly Firing[], { expect }: Scenario): Firing[] {
+    const fromMs = this.#startedMs ?? Infinity;
+    const own = firings.filter(
+      (f) =>
+        f.firedAtMs >= fromMs &&
+        wakes(f.severity) &&
+        !expect.mustFire.some((one) => fulfils(f, one)),
+    );
+    const names = [...new Set(own.map((f) => f.name))];
+    if (names.length > 0) this.#mitigation.pages = names;
+    return firings.filter((f) => !own.includes(f));
+  }
+
+  /** Why the mitigation was not tried. */
+  notTried(why: string): void {
+    this.#mitigation.why = why;
+  }
+
+  get record(): RunbookProofRecord {
+    const { page, open } = this.#parts.steps;
+    return {
+      page,
+      diagnosis: this.#questions.map(({ asked, answers, why }) => {
+        const [first, second, under] = answers;
+        return {
+          asked,
+          differs: first && second && under ? differs(first, second, under) : false,
+          ...(why !== undefined && { why }),
+        };
+      }),
+      mitigation: this.#mitigation,
+      ...(open.length > 0 && { open: [...open] }),
+    };
+  }
+}

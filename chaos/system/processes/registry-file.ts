@@ -1,0 +1,35 @@
+/**
+ * The registry's file, in a working copy of its own: a change can be taken back as it would be in production, with
+ * `git revert`. Without git it is a file like any other.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileWhole } from '../../../base/write-file.js';
+import { onPath } from '../../../runbooks/own/commands.js';
+
+/** Below the folder of the system. */
+export const registryPath = 'config/registry.yaml';
+
+export function writeRegistryFile(folder: string, registry: object): void {
+  const copy = join(folder, 'config');
+  mkdirSync(copy, { recursive: true, mode: 0o700 });
+  // JSON is YAML; one value a line, so that versions differ by what was changed.
+  writeFileWhole(join(folder, registryPath), `${JSON.stringify(registry, undefined, 2)}\n`);
+  if (!onPath('git')) return;
+  const git = (...args: string[]): void => {
+    execFileSync('git', ['-C', copy, ...args], { stdio: 'ignore', timeout: 5000 });
+  };
+  try {
+    if (!existsSync(join(copy, '.git'))) {
+      git('init', '-q');
+      git('config', 'user.name', 'firedrill');
+      git('config', 'user.email', 'firedrill@localhost');
+      git('config', 'commit.gpgsign', 'false');
+      git('add', '.');
+    }
+    git('commit', '-q', '--no-verify', '-a', '-m', 'registry');
+  } catch {
+    // Nothing had changed, or there is no history to go back to: the file is what counts.
+  }
+}
