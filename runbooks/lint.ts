@@ -167,7 +167,16 @@ function queryProblem(text: string, say: Say): void {
 }
 
 /** Programs of others that a page may name. */
-const others = new Set(['kubectl', 'chronyc', 'jq', 'curl', 'amtool', 'promtool', 'openssl']);
+const others = new Set([
+  'kubectl',
+  'git',
+  'chronyc',
+  'jq',
+  'curl',
+  'amtool',
+  'promtool',
+  'openssl',
+]);
 
 function commandProblem(line: string, offset: number, program: Command, say: Say): void {
   const words = wordsOf(line);

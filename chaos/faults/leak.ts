@@ -1,4 +1,4 @@
-/** A program of ours is started anew with a leak, until V8 gives up of it; what `memory-leak.ts` keeps is real memory. */
+/** A program of ours is started anew with a leak, until V8 gives up of it; `memory-leak.ts` keeps real memory. */
 import { z } from 'zod';
 import { program } from '../../base/paths.js';
 
