@@ -208,16 +208,13 @@ export class ScenarioRun {
     await proveRunbook(this);
   }
 
-  /** Nothing that had to fire still does, and the system is steady. */
+  /** Nothing fires any more that had to, and the system is steady. */
   async isOver(startMs: number): Promise<boolean> {
-    const nowMs = this.nowMs;
-    void this.sightings.look(nowMs);
-    const { lagMs } = this.context.load;
+    void this.sightings.look(this.nowMs);
     const windowMs = Math.max(1000, this.real(this.scenario.baseline) / 2);
-    if (nowMs - startMs < windowMs + lagMs) return false;
-    const endMs = nowMs - lagMs;
-    const window = { startMs: Math.max(startMs, endMs - windowMs), endMs };
-    this.#after = await this.#measureAll(window, () => true);
+    const endMs = this.nowMs - this.context.load.lagMs;
+    if (endMs - startMs < windowMs) return false;
+    this.#after = await this.#measureAll({ startMs: endMs - windowMs, endMs }, () => true);
     const left = unresolvedOf(this.#awaited);
     const steady = this.#after.length > 0 && this.#after.every((m) => m.held);
     this.context.progress(
