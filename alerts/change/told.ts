@@ -43,7 +43,7 @@ export function tellings(
       firings: now.flatMap((a) => byKey.get(keyOf(a.labels)) ?? []),
     });
   });
-  for (const { atMs, updates } of momentsOf(firings)) {
+  for (const { atMs, updates } of momentsOf(firings, span)) {
     clock.advance(Math.max(0, atMs - clock.nowMs()));
     for (const { firing, update } of updates) byKey.set(update.key, firing);
     notifier.update(updates.map((u) => u.update));
@@ -61,25 +61,50 @@ interface Moment {
   updates: { firing: RuleFiring; update: AlertUpdate }[];
 }
 
-/** What begins and what ends, by the moment at which it does. */
-function momentsOf(firings: readonly RuleFiring[]): Moment[] {
+/** Prometheus sends what goes on again after more than a minute, and what is over for a quarter of an hour. */
+const resendDelayMs = 60_000;
+const resolvedRetentionMs = 15 * 60_000;
+
+/**
+ * What begins and what ends, by the moment at which it does, and what is over again as often as Prometheus sends it: each
+ * time it is part of its group's next message, and may be the reason for it. What fires is sent again in vain.
+ */
+function momentsOf(firings: readonly RuleFiring[], span: Span): Moment[] {
   const moments = new Map<number, Moment['updates']>();
-  const add = (atMs: number, firing: RuleFiring, endsAtMs?: number): void => {
-    const labels = { ...firing.labels, alertname: firing.alert };
-    const update: AlertUpdate = {
-      key: keyOf(labels),
-      labels,
-      annotations: {},
-      startsAtMs: firing.firedMs,
-      ...(endsAtMs === undefined ? {} : { endsAtMs }),
-    };
+  const add = (atMs: number, firing: RuleFiring, update: AlertUpdate): void => {
     const known = moments.get(atMs) ?? [];
     known.push({ firing, update });
     moments.set(atMs, known);
   };
-  for (const firing of firings) {
-    add(firing.firedMs, firing);
-    if (firing.resolvedMs !== undefined) add(firing.resolvedMs, firing, firing.resolvedMs);
+  const againMs = (Math.floor(resendDelayMs / span.stepMs) + 1) * span.stepMs;
+  for (const [key, own] of byLabels(firings)) {
+    for (const [i, firing] of own.entries()) {
+      const labels = { ...firing.labels, alertname: firing.alert };
+      const update = { key, labels, annotations: {}, startsAtMs: firing.firedMs };
+      add(firing.firedMs, firing, update);
+      if (firing.resolvedMs === undefined) continue;
+      const over = { ...update, endsAtMs: firing.resolvedMs };
+      const untilMs = Math.min(
+        firing.resolvedMs + resolvedRetentionMs,
+        own[i + 1] === undefined ? span.endMs : own[i + 1]!.firedMs - 1,
+      );
+      add(firing.resolvedMs, firing, over);
+      for (let atMs = firing.resolvedMs + againMs; atMs <= untilMs; atMs += againMs) {
+        add(atMs, firing, over);
+      }
+    }
   }
   return [...moments].sort(([a], [b]) => a - b).map(([atMs, updates]) => ({ atMs, updates }));
+}
+
+/** Of each alert in order of time. */
+function byLabels(firings: readonly RuleFiring[]): Map<string, RuleFiring[]> {
+  const all = new Map<string, RuleFiring[]>();
+  for (const firing of [...firings].sort((a, b) => a.firedMs - b.firedMs)) {
+    const key = keyOf({ ...firing.labels, alertname: firing.alert });
+    const own = all.get(key);
+    if (own) own.push(firing);
+    else all.set(key, [firing]);
+  }
+  return all;
 }

@@ -46,6 +46,7 @@ export function oneRoute(grouping: Grouping): Routes {
   return { routesOf: () => [route], outletsOf: () => outlets, isHeld: () => false };
 }
 
+/** What an outlet was told last of a group. */
 interface Said {
   firing: ReadonlySet<string>;
   resolved: ReadonlySet<string>;
@@ -58,17 +59,19 @@ interface Group {
   labels: Record<string, string>;
   alerts: Map<string, AlertUpdate>;
   timer: Timer;
-  /** What each outlet was told last: firing alerts and resolved ones, by key and start. */
-  said: Map<Outlet, Said>;
 }
 
 const groupsMax = 10_000;
+/** So many notifications are remembered. */
+const saidMax = 100_000;
 
 export class Notifier {
   readonly #clock: Clock;
   readonly #routes: Routes;
   readonly #deliver: (payload: WebhookPayload, outlet: Outlet) => void;
   readonly #groups = new Map<string, Group>();
+  /** By group and outlet; what is over for a while does not undo it, as in Alertmanager's log of notifications. */
+  readonly #said = new Map<string, Said>();
   /** Everything that fires, told or not: what inhibits need not be told. */
   readonly #firing = new Map<string, AlertUpdate>();
 
@@ -97,6 +100,7 @@ export class Notifier {
   stop(): void {
     for (const group of this.#groups.values()) group.timer.cancel();
     this.#groups.clear();
+    this.#said.clear();
   }
 
   #put(alert: AlertUpdate, route: TakenRoute): void {
@@ -105,8 +109,8 @@ export class Notifier {
     const id = `${route.receiver} ${key}`;
     let group = this.#groups.get(id);
     if (!group) {
-      // What is over before anybody was told of it is no news.
-      if (alert.endsAtMs !== undefined || this.#groups.size >= groupsMax) return;
+      // Also for what is over: that it is may not have been told, where it was held back.
+      if (this.#groups.size >= groupsMax) return;
       group = this.#open(id, { key, route, labels }, alert);
     }
     group.alerts.set(alert.key, alert);
@@ -118,14 +122,13 @@ export class Notifier {
     first: AlertUpdate,
   ): Group {
     const { waitMs } = route.grouping;
-    const late = this.#clock.nowMs() - first.startsAtMs >= waitMs;
+    const late = this.#clock.nowMs() - first.startsAtMs > waitMs;
     const group: Group = {
       key,
       route,
       labels,
       alerts: new Map(),
       timer: this.#clock.after(late ? 0 : waitMs, () => this.#flush(id, group)),
-      said: new Map(),
     };
     this.#groups.set(id, group);
     return group;
@@ -135,7 +138,7 @@ export class Notifier {
     const all = [...group.alerts.values()];
     const told = all.filter((a) => !this.#routes.isHeld(a, group.route, this.#firing.values()));
     for (const outlet of this.#routes.outletsOf(group.route.receiver)) {
-      this.#tell(group, outlet, told);
+      this.#tell(id, group, outlet, told);
     }
     for (const alert of all) {
       if (alert.endsAtMs !== undefined) group.alerts.delete(alert.key);
@@ -148,16 +151,19 @@ export class Notifier {
     group.timer = this.#clock.after(intervalMs, () => this.#flush(id, group));
   }
 
-  #tell(group: Group, outlet: Outlet, alerts: readonly AlertUpdate[]): void {
-    const idOf = (a: AlertUpdate): string => `${a.startsAtMs} ${a.key}`;
+  #tell(id: string, group: Group, outlet: Outlet, alerts: readonly AlertUpdate[]): void {
     const firing = alerts.filter((a) => a.endsAtMs === undefined);
     const now: Said = {
-      firing: new Set(firing.map(idOf)),
-      resolved: new Set(alerts.filter((a) => a.endsAtMs !== undefined).map(idOf)),
+      firing: new Set(firing.map((a) => a.key)),
+      resolved: new Set(alerts.filter((a) => a.endsAtMs !== undefined).map((a) => a.key)),
       atMs: this.#clock.nowMs(),
     };
-    if (alerts.length === 0 || !isNews(now, group.said.get(outlet), outlet, group.route)) return;
-    group.said.set(outlet, now);
+    const said = `${outlet.number} ${id}`;
+    if (alerts.length === 0 || !isNews(now, this.#said.get(said), outlet, group.route)) return;
+    // The latest is the last: where there are too many, the oldest goes.
+    this.#said.delete(said);
+    this.#said.set(said, now);
+    if (this.#said.size > saidMax) this.#said.delete(this.#said.keys().next().value as string);
     const sent = outlet.sendsResolved ? alerts : firing;
     if (sent.length > 0) this.#deliver(payloadOf(group, sent), outlet);
   }
@@ -170,7 +176,8 @@ function isNews(now: Said, said: Said | undefined, outlet: Outlet, route: TakenR
   if (!subset(now.firing, said.firing)) return true;
   if (now.firing.size === 0) return said.firing.size > 0;
   if (outlet.sendsResolved && !subset(now.resolved, said.resolved)) return true;
-  return now.atMs - said.atMs >= route.grouping.repeatMs;
+  // Said is when the receiver had answered, so that at the repeat itself it is not due: at the next interval it is.
+  return now.atMs - said.atMs > route.grouping.repeatMs;
 }
 
 function groupLabels(

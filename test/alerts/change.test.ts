@@ -114,10 +114,10 @@ describe('who is told', () => {
       t.firings.map((f) => f.alert).join(),
     ]);
 
-  test('after the wait of its group, and again after the repeat, which falls on an interval', () => {
+  test('after the wait of its group, and again at the first interval after the repeat', () => {
     expect(minutes([firing('A', 10, 100)], config())).toEqual([
       [10.5, 'A'],
-      [70.5, 'A'],
+      [75.5, 'A'],
     ]);
     expect(minutes([firing('A', 10, 100)], undefined)).toEqual([[10.5, 'A']]);
   });

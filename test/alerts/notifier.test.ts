@@ -43,10 +43,59 @@ test('a group waits for company, and is sent whole when one of it changes', () =
 test('what says nothing new is sent again only after the repeat interval', () => {
   const { clock, sent, notifier, alert } = setUp(['...']);
   notifier.update([alert('a')]);
-  clock.advance(3_600_000);
+  // An hour after the last one it is not yet due: that was said when it had been answered.
+  clock.advance(3_900_000);
   expect(sent).toEqual(['30000: a firing']);
   clock.advance(100_000);
-  expect(sent).toEqual(['30000: a firing', '3630000: a firing']);
+  expect(sent).toEqual(['30000: a firing', '3930000: a firing']);
+});
+
+test('what fires again before its group is sent is no news, and what is over and sent again is', () => {
+  const { clock, sent, notifier, alert } = setUp(['alertname']);
+  notifier.update([alert('a'), alert('b')]);
+  clock.advance(60_000);
+  notifier.update([alert('a', 60_000)]);
+  clock.advance(60_000);
+  notifier.update([{ ...alert('a'), startsAtMs: 1_120_000 }]);
+  clock.advance(300_000);
+  expect(sent).toEqual(['30000: a firing, b firing']);
+  notifier.update([alert('a', 420_000)]);
+  clock.advance(300_000);
+  expect(sent.slice(1)).toEqual(['630000: a resolved, b firing']);
+  // A third begins, and the first is gone by then; then Prometheus says once more that it is over.
+  notifier.update([alert('c')]);
+  clock.advance(300_000);
+  notifier.update([alert('a', 420_000)]);
+  clock.advance(300_000);
+  expect(sent.slice(2)).toEqual([
+    '930000: b firing, c firing',
+    '1230000: a resolved, b firing, c firing',
+  ]);
+});
+
+test('an end that was held back is told when it is sent again, and the next beginning is news', () => {
+  const clock = new SimulatedClock(0);
+  const sent: string[] = [];
+  let held = false;
+  const grouping = { by: ['...'], waitMs: 30_000, intervalMs: 300_000, repeatMs: 3_600_000 };
+  const notifier = new Notifier(clock, { ...oneRoute(grouping), isHeld: () => held }, (payload) =>
+    sent.push(`${clock.nowMs()} ${payload.status}`),
+  );
+  const alert = { key: 'a', labels: {}, annotations: {}, startsAtMs: 0 };
+  notifier.update([alert]);
+  clock.advance(60_000);
+  held = true;
+  notifier.update([{ ...alert, endsAtMs: 60_000 }]);
+  clock.advance(600_000);
+  expect(sent).toEqual(['30000 firing']);
+  // Nobody knows that it was over: that it fires again is no news.
+  held = false;
+  notifier.update([{ ...alert, startsAtMs: 660_000 }]);
+  clock.advance(60_000);
+  expect(sent).toEqual(['30000 firing']);
+  notifier.update([{ ...alert, endsAtMs: 720_000 }]);
+  clock.advance(600_000);
+  expect(sent.slice(1)).toEqual(['990000 resolved']);
 });
 
 test('each alert for itself; what is over before it was told is never told', () => {
