@@ -42,7 +42,11 @@ export function pagesOfSlos(paths: readonly string[], pages: ReadonlyMap<string,
   return readSlos(paths).flatMap((slo) => {
     const { alerting, service, owner } = slo;
     const burn = alerting.page !== false || alerting.ticket !== false ? [alerting.name] : [];
-    const names = alerting.noData === false ? burn : [...burn, `${alerting.name}NoData`];
+    const names = [
+      ...burn,
+      ...(alerting.noData === false ? [] : [`${alerting.name}NoData`]),
+      ...(alerting.budgetSpent ? [`${alerting.name}BudgetSpent`] : []),
+    ];
     const facts = {
       ...factsOfSlo(slo),
       slo: slo.id,

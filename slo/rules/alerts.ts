@@ -53,7 +53,13 @@ function severityOf(severity: Severity, own: string | undefined): Record<string,
 }
 
 /** The pages of `firedrill runbook publish` that all SLOs share. */
-const sharedPages = { burn: 'SloBudgetBurn', noData: 'SloNoData' };
+const sharedPages = {
+  burn: 'SloBudgetBurn',
+  noData: 'SloNoData',
+  budgetSpent: 'SloBudgetBurn',
+};
+/** What each alert is called after the SLO's name for its alerts. */
+const suffixes = { burn: '', noData: 'NoData', budgetSpent: 'BudgetSpent' };
 
 function annotationsOf(
   plan: Plan,
@@ -62,7 +68,7 @@ function annotationsOf(
   own: Record<string, string>,
 ) {
   const { slo, options } = plan;
-  const alert = cause === 'burn' ? slo.alerting.name : `${slo.alerting.name}NoData`;
+  const alert = slo.alerting.name + suffixes[cause];
   const { runbookBase } = options;
   const runbook =
     options.runbookUrl ??
@@ -136,6 +142,30 @@ export function noDataAlert(plan: Plan): AlertingRule | undefined {
       description: `The metrics that ${slo.id} is computed from are gone, so no alert of it can fire.`,
     }),
   };
+}
+
+/** What is spent of the period's budget, however slowly: no burn need be fast for it. */
+export function budgetSpentAlerts(plan: Plan): AlertingRule[] {
+  const { slo } = plan;
+  const group = slo.groupBy.map((l) => ` ${l}={{ $labels.${l} }}`).join('');
+  return (slo.alerting.budgetSpent ?? []).map(({ percent, severity }) => {
+    const settings = slo.alerting[severity] || noSettings;
+    return {
+      kind: 'alert',
+      alert: `${slo.alerting.name}BudgetSpent`,
+      // Spent, and not what is left: its value is what people are told.
+      expr: `${names.periodBurnMetric}${plan.selector} >= ${Number((percent / 100).toPrecision(12))}`,
+      forMs: 0,
+      keepFiringForMs: 0,
+      labels: { ...labelsOf(plan, severity, settings), [names.budgetSpentLabel]: `${percent}%` },
+      annotations: annotationsOf(plan, settings, 'budgetSpent', {
+        summary: `${slo.service}: ${percent}% of the error budget of ${slo.name} is spent${group}`,
+        description:
+          `{{ $value | humanizePercentage }} of what may fail in ${slo.period.calendar ?? `${slo.period.days} days`} ` +
+          `has failed, where ${slo.objective}% must be good.`,
+      }),
+    };
+  });
 }
 
 const noSettings: AlertSettings = { forMs: 0, keepFiringForMs: 0, labels: {}, annotations: {} };

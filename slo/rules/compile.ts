@@ -1,6 +1,6 @@
 /** An SLO is compiled through a visible list of stages, each a pure function of the plan to rules of one group. */
 import type { Slo } from '../spec/model.js';
-import { burnAlert, noDataAlert } from './alerts.js';
+import { budgetSpentAlerts, burnAlert, noDataAlert } from './alerts.js';
 import type { Rule, RuleGroup } from './model.js';
 import { coarseStepMs, type CompileOptions, type Plan, planOf, scaled } from './plan.js';
 import { coarseRatioRules, fineRatioRules, metadataRules } from './ratios.js';
@@ -25,6 +25,7 @@ export const stages: readonly Stage[] = [
   { name: 'ratios of days', group: 'coarse', rules: coarseRatioRules },
   { name: 'objective and budget', group: 'coarse', rules: metadataRules },
   { name: 'ticket', group: 'coarse', rules: (plan) => [burnAlert(plan, 'ticket')] },
+  { name: 'budget spent', group: 'coarse', rules: budgetSpentAlerts },
 ];
 
 /** The groups of one SLO; pure, and the same bytes for the same input. */

@@ -95,14 +95,21 @@ export function explain(
       page: after('page', errorRatio),
       ticket: after('ticket', errorRatio),
     })),
-    alerts: plan.windows.map((w) => {
-      const on = slo.alerting[w.severity] === false ? ' (switched off)' : '';
-      const [long, short] = [scaled(plan, w.longMs), scaled(plan, w.shortMs)].map(formatDurationMs);
-      return (
-        `${w.severity}${on}: burn rate > ${w.factor} over ${long} and ${short} (error ratio > ` +
-        `${percent(w.factor * budget)}; ${w.budgetPercent.toPrecision(3)}% of the budget spent by then)`
-      );
-    }),
+    alerts: [
+      ...(slo.alerting.budgetSpent ?? []).map(
+        (b) => `${b.severity}: ${b.percent}% of the budget of ${period} spent, however slowly`,
+      ),
+      ...plan.windows.map((w) => {
+        const on = slo.alerting[w.severity] === false ? ' (switched off)' : '';
+        const [long, short] = [scaled(plan, w.longMs), scaled(plan, w.shortMs)].map(
+          formatDurationMs,
+        );
+        return (
+          `${w.severity}${on}: burn rate > ${w.factor} over ${long} and ${short} (error ratio > ` +
+          `${percent(w.factor * budget)}; ${w.budgetPercent.toPrecision(3)}% of the budget spent by then)`
+        );
+      }),
+    ],
     traffic: countsEvents(slo.sli) ? traffic : [],
     rules: groups.reduce((sum, g) => sum + g.rules.length, 0),
     samplesPerEvaluation: samplesOf(slo, options),

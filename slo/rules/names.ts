@@ -8,6 +8,8 @@ export const ownerLabel = 'owner';
 export const severityLabel = 'severity';
 /** `page` or `ticket`, on alerts whose severity the user calls otherwise. */
 export const sloSeverityLabel = 'slo_severity';
+/** Of the period's budget, such as `75%`, on the alert that so much is spent. */
+export const budgetSpentLabel = 'budget_spent';
 /** On alerts compiled with a time scale other than 1, such as `1/120`. */
 export const timeScaleLabel = 'time_scale';
 

@@ -69,6 +69,7 @@ function ownSlo(slo: Slo): unknown {
         minBadEvents: a.minBadEvents || undefined,
         minEvents: a.minEvents || undefined,
       }),
+      budgetSpent: a.budgetSpent,
       trafficWeighted: a.trafficWeighted || undefined,
       noData: a.noData && {
         after: formatDurationMs(a.noData.afterMs),

@@ -79,6 +79,14 @@ export interface Alerting {
   trafficWeighted: boolean;
   /** No data for this long files a ticket (or pages); false for no such alert. */
   noData: { afterMs: number; severity: 'page' | 'ticket' } | false;
+  /** An alert where this share of the period's budget is spent, in per cent; absent: none. */
+  budgetSpent?: BudgetSpent[];
+}
+
+export interface BudgetSpent {
+  /** Above 0, at most 1000. */
+  percent: number;
+  severity: 'page' | 'ticket';
 }
 
 export interface BurnWindow {

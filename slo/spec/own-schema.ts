@@ -141,6 +141,19 @@ const alerting = z.strictObject({
     .lte(1000)
     .optional()
     .describe('pages a year that chance may cause while the service spends half its budget'),
+  budgetSpent: z
+    .array(
+      z.strictObject({
+        percent: z.number().gt(0).lte(1000),
+        severity: z.enum(['page', 'ticket']).optional().describe('default ticket'),
+      }),
+    )
+    .min(1)
+    .refine((all) => new Set(all.map((one) => one.percent)).size === all.length, {
+      error: 'expected each per cent once',
+    })
+    .optional()
+    .describe("an alert where so many per cent of the period's budget are spent"),
   trafficWeighted: z.boolean().optional().describe('burns weigh what the traffic carries'),
   noData: z
     .union([

@@ -165,6 +165,7 @@ function alertingOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): A
     minBadEvents: own.lowTraffic?.minBadEvents ?? outer.lowTraffic?.minBadEvents ?? 0,
     minEvents: own.lowTraffic?.minEvents ?? outer.lowTraffic?.minEvents ?? 0,
     ...falsePagesOf(own.falsePagesPerYear ?? outer.falsePagesPerYear),
+    ...budgetSpentOf(own.budgetSpent ?? outer.budgetSpent),
     trafficWeighted: own.trafficWeighted ?? outer.trafficWeighted ?? false,
     noData:
       noData === false
@@ -181,6 +182,16 @@ const pageAboveOf = (given: number | false | undefined): Pick<Alerting, 'pageAbo
 
 const falsePagesOf = (given: number | undefined): Pick<Alerting, 'falsePagesPerYear'> =>
   given === undefined ? {} : { falsePagesPerYear: given };
+
+const budgetSpentOf = (given: OwnAlerting['budgetSpent']): Pick<Alerting, 'budgetSpent'> =>
+  given === undefined
+    ? {}
+    : {
+        budgetSpent: given.map(({ percent, severity }) => ({
+          percent,
+          severity: severity ?? 'ticket',
+        })),
+      };
 
 type Severity = OwnAlerting['page'];
 
