@@ -17,17 +17,20 @@ interface Story {
   /** The fault whose effect is never seen. */
   unconfirmed?: string;
   arms?: string[];
+  baseline?: number;
 }
 
 /** A run whose time is what it waits. */
-async function told({ good, counts, unconfirmed, arms = ['plain'] }: Story) {
+async function told({ good, counts, unconfirmed, arms = ['plain'], baseline = 10_000 }: Story) {
   const log: string[] = [];
+  const waits: string[] = [];
   const points: { ok: boolean; route: string; atMs: number; ms: number }[] = [];
-  for (let atMs = 0; atMs < 300_000; atMs += 10) {
+  for (let atMs = 85_000; atMs < 190_000; atMs += 10) {
     const each = 100 / Math.max(good(atMs), 1e-9);
     if (Math.floor(atMs / 10 / each) !== Math.floor((atMs + 10) / 10 / each)) {
       points.push({ ok: true, route: 'checkout', atMs: atMs - 5, ms: 5 });
     }
+    if (atMs % 100 !== 0) continue;
     // Failures and other routes are no goodput.
     points.push({ ok: false, route: 'checkout', atMs, ms: 0 });
     points.push({ ok: true, route: 'cart', atMs, ms: 0 });
@@ -39,7 +42,7 @@ async function told({ good, counts, unconfirmed, arms = ['plain'] }: Story) {
     arms: [] as ArmRecord[],
     armStretches: [] as { name: string; confirmedMs?: number; startMs: number; endMs: number }[],
     scenario: {
-      baseline: 10_000,
+      baseline,
       arms: {
         trigger: [{ fault: 't1' }, { fault: 't2' }],
         triggerFor: triggerMs,
@@ -69,8 +72,10 @@ async function told({ good, counts, unconfirmed, arms = ['plain'] }: Story) {
       await body();
       return { startMs, endMs: run.nowMs };
     },
-    wait(ms: number) {
+    wait(ms: number, why: string, aborts: boolean) {
       run.nowMs += ms;
+      const text = `${why} ${aborts}`;
+      if (waits.at(-1) !== text) waits.push(text);
       return Promise.resolve();
     },
     inject({ fault }: { fault: string }) {
@@ -85,7 +90,7 @@ async function told({ good, counts, unconfirmed, arms = ['plain'] }: Story) {
     },
   };
   await runArms(run as unknown as ScenarioRun);
-  return { run, log, confirmed, arm: run.arms[0] as ArmRecord };
+  return { run, log, waits, confirmed, arm: run.arms[0] as ArmRecord };
 }
 
 /** Both policies and 500 ms, then both triggers: when the trigger's phase begins and ends. */
@@ -134,6 +139,30 @@ test('tries for a request are counted while the trigger is on, and in the last h
   expect(arm.amplificationAfter).toBeCloseTo(1.5, 6);
   const silent = await told({ good: () => 20 });
   expect(silent.arm).toMatchObject({ amplificationDuring: 0, amplificationAfter: 0 });
+});
+
+test('each wait says why, and only what settles between arms aborts nothing', async () => {
+  const { waits } = await told({ good: () => 20 });
+  expect(waits).toEqual([
+    'plain: policy rolls out true',
+    'plain: trigger on true',
+    'plain: trigger gone true',
+    'plain: the last answers come in true',
+    'plain: settling false',
+  ]);
+});
+
+test('a short baseline is looked at over two seconds, as far back as answers are in', async () => {
+  // What came before that is no part of it, nor what ended at the injection.
+  const good = (t: number) =>
+    t < injectedMs - lagMs - 2000 ? 100 : t < injectedMs - lagMs ? 20 : 50;
+  const { arm } = await told({ good, baseline: 100 });
+  expect(arm.goodputBefore).toBeCloseTo(20, 0);
+});
+
+test('a scenario without arms waits for nothing', async () => {
+  const run = { scenario: {} } as unknown as ScenarioRun;
+  await expect(runArms(run)).resolves.toBeUndefined();
 });
 
 test('what was put in last goes first, and the policies only after the system was watched', async () => {

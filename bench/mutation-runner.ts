@@ -1,0 +1,116 @@
+/**
+ * A runner for Stryker that loads the tests once: they are bundled with the edited sources, and each edit is switched on
+ * while the tests that reach it run. Stryker makes the edits, ends what does not end, and starts another process then.
+ */
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import type { Kept, KeptTest } from './mutation-tests.js';
+
+interface Switches {
+  activeMutant?: string | undefined;
+  currentTestId?: string | undefined;
+  hitCount?: number | undefined;
+  hitLimit?: number | undefined;
+  mutantCoverage?: object;
+}
+
+interface Trial {
+  activeMutant: { id: string };
+  testFilter?: string[];
+  hitLimit?: number;
+}
+
+const globals = globalThis as { keptTests?: Kept; __stryker__?: Switches };
+const switches = (globals.__stryker__ ??= {});
+// The edited sources take hold of it as they are loaded.
+switches.mutantCoverage = { static: {}, perTest: {} };
+
+/** Which of the sources' tests there are is said by MUTATION_TESTS: files below the working folder. */
+async function loadTests(): Promise<KeptTest[]> {
+  const files = (process.env.MUTATION_TESTS ?? '').split(' ');
+  const outdir = resolve('.firedrill-tests');
+  await build({
+    entryPoints: files,
+    // Of Stryker's copy: esbuild keeps the folder in which it was loaded.
+    absWorkingDir: process.cwd(),
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    outbase: '.',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    alias: { vitest: resolve('bench/mutation-tests.ts') },
+    logLevel: 'warning',
+  });
+  for (const file of files) {
+    await import(pathToFileURL(join(outdir, file.replace(/\.ts$/, '.mjs'))).href);
+  }
+  for (const hook of globals.keptTests?.beforeAll ?? []) await hook();
+  return globals.keptTests?.tests ?? [];
+}
+
+async function failureOf(test: KeptTest): Promise<string | undefined> {
+  try {
+    await test.run();
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+class Runner {
+  #tests: KeptTest[] = [];
+
+  capabilities() {
+    return { reloadEnvironment: false };
+  }
+
+  async init(): Promise<void> {
+    this.#tests = await loadTests();
+  }
+
+  async dryRun() {
+    const tests = [];
+    for (const [i, test] of this.#tests.entries()) {
+      switches.currentTestId = String(i);
+      const began = performance.now();
+      const failureMessage = await failureOf(test);
+      switches.currentTestId = undefined;
+      tests.push({
+        id: String(i),
+        name: test.name,
+        timeSpentMs: performance.now() - began,
+        status: failureMessage === undefined ? 0 : 1,
+        ...(failureMessage !== undefined && { failureMessage }),
+      });
+    }
+    return { status: 'complete', tests, mutantCoverage: switches.mutantCoverage };
+  }
+
+  async mutantRun({ activeMutant, testFilter, hitLimit }: Trial) {
+    const chosen = testFilter ?? this.#tests.map((_, i) => String(i));
+    Object.assign(switches, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
+    try {
+      for (const [i, id] of chosen.entries()) {
+        const failureMessage = await failureOf(this.#tests[Number(id)] as KeptTest);
+        // Left alone, a test's own `catch` may hide that an edit never ends.
+        if ((switches.hitCount ?? 0) > (hitLimit ?? Infinity)) return { status: 'timeout' };
+        if (failureMessage === undefined) continue;
+        return { status: 'killed', killedBy: [id], failureMessage, nrOfTests: i + 1 };
+      }
+      return { status: 'survived', nrOfTests: chosen.length };
+    } finally {
+      switches.activeMutant = undefined;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const hook of globals.keptTests?.afterAll ?? []) await hook();
+  }
+}
+
+/** As Stryker reads its plug-ins. */
+export const strykerPlugins = [{ kind: 'TestRunner', name: 'kept', injectableClass: Runner }];

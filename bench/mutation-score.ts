@@ -1,0 +1,191 @@
+/**
+ * How many edits of the code that judges are noticed by its own tests: `npm run mutation -- AREA…`, by Stryker, which
+ * is brought beside the packages for the run alone (`npm install --no-save`) and is no dependency. Every kind of edit
+ * counts, texts too; an edit that ends in an endless loop counts as noticed.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const stryker = '9.6.1';
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = join(root, '.firedrill', 'mutation');
+
+interface Area {
+  /** In per cent of the edits. */
+  bar: number;
+  files: string[];
+  tests: string[];
+  /** Kinds of edits that Stryker writes wrongly here. */
+  leftOut?: string[];
+}
+
+const areas: Record<string, Area> = {
+  judges: {
+    bar: 90,
+    files: [
+      'slo/rules/theory.ts',
+      'chaos/runner/judge.ts',
+      'chaos/runner/theory.ts',
+      'chaos/runner/theories.ts',
+      'chaos/runner/arms.ts',
+    ],
+    tests: [
+      'test/slo/theory.test.ts',
+      'test/chaos/judge.test.ts',
+      'test/chaos/judge-edges.test.ts',
+      'test/chaos/outcome.test.ts',
+      'test/chaos/deaths.test.ts',
+      'test/chaos/theory.test.ts',
+      'test/chaos/theories.test.ts',
+      'test/chaos/arms.test.ts',
+    ],
+  },
+  'slo/rules': {
+    bar: 80,
+    files: ['slo/rules/*.ts', '!slo/rules/theory.ts'],
+    tests: [
+      'test/slo/golden.test.ts',
+      'test/slo/theory.test.ts',
+      'test/slo/words.test.ts',
+      'test/slo/kinds.test.ts',
+      'test/slo/outputs.test.ts',
+      'test/slo/false-pages.test.ts',
+      'test/slo/intake.test.ts',
+    ],
+  },
+  'chaos/runner': {
+    bar: 80,
+    files: ['chaos/runner/*.ts', '!chaos/runner/{judge,theory,theories,arms}.ts'],
+    tests: [
+      'test/chaos/judge.test.ts',
+      'test/chaos/judge-edges.test.ts',
+      'test/chaos/theory.test.ts',
+      'test/chaos/theories.test.ts',
+      'test/chaos/arms.test.ts',
+      'test/chaos/outcome.test.ts',
+      'test/chaos/silence.test.ts',
+      'test/chaos/journal.test.ts',
+      'test/chaos/steady.test.ts',
+      'test/chaos/gaps.test.ts',
+      'test/chaos/deaths.test.ts',
+      'test/chaos/ramp.test.ts',
+    ],
+  },
+  'mesh/proxy/flow': {
+    bar: 80,
+    files: ['mesh/proxy/flow/**/*.ts'],
+    // Of a private field it makes what does not parse.
+    leftOut: ['UpdateOperator'],
+    tests: [
+      'test/mesh/proxy/flow.test.ts',
+      'test/mesh/proxy/flow-balance.test.ts',
+      'test/mesh/proxy/flow-limits.test.ts',
+      'test/mesh/proxy/flow-scopes.test.ts',
+      'test/mesh/proxy/request-label.test.ts',
+    ],
+  },
+};
+
+interface Mutant {
+  status: 'Killed' | 'Timeout' | 'Survived' | 'NoCoverage' | 'Ignored' | string;
+  mutatorName: string;
+  replacement?: string;
+  location: { start: { line: number; column: number } };
+}
+interface Row {
+  file: string;
+  noticed: number;
+  all: number;
+}
+
+const reportOf = (area: string): string => join(folder, `${area.replaceAll('/', '-')}.json`);
+
+/** Runs Stryker over one area and reads its report. */
+function measure(name: string, area: Area): Row[] {
+  const config = join(folder, 'stryker.json');
+  const settings = {
+    // TypeScript 7 has no JavaScript API, which Stryker would rewrite this file with.
+    tsconfigFile: 'none.json',
+    testRunner: 'kept',
+    plugins: [join(root, 'dist/bench/mutation-runner.js')],
+    mutate: area.files,
+    mutator: { excludedMutations: area.leftOut ?? [] },
+    reporters: ['json', 'progress-append-only'],
+    jsonReporter: { fileName: reportOf(name) },
+    tempDirName: '.firedrill/sandbox',
+    ignorePatterns: ['bench/results', 'docs', 'charts', '.firedrill', 'gameday-report'],
+    coverageAnalysis: 'perTest',
+    ignoreStatic: true,
+    concurrency: Number(process.env.MUTATION_WORKERS ?? 2),
+    timeoutMS: 4000,
+  };
+  writeFileSync(config, JSON.stringify(settings));
+  const run = spawnSync('npx', ['--no-install', 'stryker', 'run', config], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, MUTATION_TESTS: area.tests.join(' ') },
+  });
+  if (run.status !== 0) throw new Error(`Stryker ended with ${run.status} over ${name}`);
+  return rowsOf(name);
+}
+
+const noticed = (m: Mutant): boolean => m.status === 'Killed' || m.status === 'Timeout';
+const counts = (m: Mutant): boolean =>
+  noticed(m) || m.status === 'Survived' || m.status === 'NoCoverage';
+
+function rowsOf(area: string): Row[] {
+  const { files } = JSON.parse(readFileSync(reportOf(area), 'utf8')) as {
+    files: Record<string, { mutants: Mutant[]; source: string }>;
+  };
+  return Object.entries(files).map(([file, { mutants, source }]) => {
+    const lines = source.split('\n');
+    for (const m of mutants.filter((one) => counts(one) && !noticed(one))) {
+      const { line, column } = m.location.start;
+      const text = lines[line - 1]?.trim() ?? '';
+      console.log(`${file}:${line}:${column} ${m.status} ${text} => ${m.replacement ?? ''}`);
+    }
+    const counted = mutants.filter(counts);
+    return { file, noticed: counted.filter(noticed).length, all: counted.length };
+  });
+}
+
+function section(name: string, area: Area, rows: readonly Row[]): string {
+  const sum = { noticed: 0, all: 0 };
+  for (const row of rows) {
+    sum.noticed += row.noticed;
+    sum.all += row.all;
+  }
+  const line = (label: string, row: Omit<Row, 'file'>): string =>
+    `| ${label} | ${row.all} | ${row.noticed} | ${((100 * row.noticed) / row.all).toFixed(1)}% |`;
+  return [
+    `## ${name}`,
+    '',
+    `| file (bar: ${area.bar}%) | edits | noticed | score |`,
+    '| --- | ---: | ---: | ---: |',
+    ...rows.filter((r) => r.all > 0).map((r) => line(r.file, r)),
+    line('all', sum),
+    '',
+  ].join('\n');
+}
+
+const asked = process.argv.slice(2);
+for (const name of asked) {
+  if (!(name in areas))
+    throw new Error(`no area '${name}'; there are ${Object.keys(areas).join(', ')}`);
+}
+mkdirSync(folder, { recursive: true });
+const sections = Object.entries(areas).flatMap(([name, area]) => {
+  const isAsked = asked.length === 0 || asked.includes(name);
+  if (!isAsked && !existsSync(reportOf(name))) return [];
+  return [section(name, area, isAsked ? measure(name, area) : rowsOf(name))];
+});
+const head = `# Edits of our own code that its tests notice
+
+\`npm run mutation\` (Stryker ${stryker}, Node ${process.versions.node}): each edit of a file below, one at a time, against the unit
+tests of its area (\`bench/mutation-score.ts\` names them). Texts count as code does; an edit that never ends counts as
+noticed. Left out are edits of what runs once while a file is loaded.
+
+`;
+writeFileSync(join(root, 'bench/results/mutation.md'), `${head}${sections.join('\n')}`);

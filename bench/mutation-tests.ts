@@ -1,0 +1,104 @@
+/**
+ * Stands in for `vitest` while edits are tried (`mutation-runner.ts`): the same tests, kept in one process, so that an
+ * edit costs the milliseconds of its tests and not the seconds of loading them.
+ */
+import { format } from 'node:util';
+import {
+  ASYMMETRIC_MATCHERS_OBJECT,
+  customMatchers,
+  GLOBAL_EXPECT,
+  JestAsymmetricMatchers,
+  JestChaiExpect,
+  JestExtend,
+} from '@vitest/expect';
+import * as chai from 'chai';
+
+type Body = () => unknown;
+
+export interface KeptTest {
+  name: string;
+  run: () => Promise<void>;
+}
+
+interface Scope {
+  names: string[];
+  before: Body[];
+  after: Body[];
+  parent: Scope | undefined;
+}
+
+/** All that was declared, and what runs once before and after all of them. */
+export interface Kept {
+  tests: KeptTest[];
+  beforeAll: Body[];
+  afterAll: Body[];
+}
+
+const kept = ((globalThis as { keptTests?: Kept }).keptTests ??= {
+  tests: [],
+  beforeAll: [],
+  afterAll: [],
+});
+
+chai.use(JestExtend);
+chai.use(JestChaiExpect);
+chai.use(JestAsymmetricMatchers);
+export const expect = Object.assign(
+  (value: unknown, message?: string) => chai.expect(value, message),
+  chai.expect,
+  (globalThis as Record<symbol, object>)[ASYMMETRIC_MATCHERS_OBJECT],
+) as unknown as Chai.ExpectStatic;
+Object.defineProperty(globalThis, GLOBAL_EXPECT, { value: expect, configurable: true });
+(chai.expect as unknown as { extend: (e: object, m: object) => void }).extend(
+  expect,
+  customMatchers,
+);
+
+let scope: Scope = { names: [], before: [], after: [], parent: undefined };
+
+const around = (from: Scope | undefined, which: 'before' | 'after'): Body[] =>
+  from === undefined ? [] : [...around(from.parent, which), ...from[which]];
+
+function declare(name: string, body: Body): void {
+  const own = scope;
+  kept.tests.push({
+    name: [...own.names, name].join(' '),
+    run: async () => {
+      for (const hook of around(own, 'before')) await hook();
+      try {
+        await body();
+      } finally {
+        for (const hook of around(own, 'after').toReversed()) await hook();
+      }
+    },
+  });
+}
+
+function group(name: string, body: Body): void {
+  scope = { names: [...scope.names, name], before: [], after: [], parent: scope };
+  body();
+  scope = scope.parent as Scope;
+}
+
+type Each = (
+  rows: readonly unknown[],
+) => (name: string, body: (...row: never[]) => unknown) => void;
+
+const eachOf =
+  (declareOne: (name: string, body: Body) => void): Each =>
+  (rows) =>
+  (name, body) => {
+    rows.forEach((row, i) => {
+      const values = Array.isArray(row) ? row : [row];
+      const title = format(name.replaceAll('%#', String(i)), ...values);
+      declareOne(title, () => body(...(values as never[])));
+    });
+  };
+
+const skip = (): void => {};
+export const test = Object.assign(declare, { each: eachOf(declare), skip });
+export const describe = Object.assign(group, { each: eachOf(group), skip });
+export const beforeEach = (body: Body): number => scope.before.push(body);
+export const afterEach = (body: Body): number => scope.after.push(body);
+export const beforeAll = (body: Body): number => kept.beforeAll.push(body);
+export const afterAll = (body: Body): number => kept.afterAll.push(body);
