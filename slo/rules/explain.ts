@@ -1,7 +1,7 @@
 /** An SLO in words: what it allows, which burn pages after how long, and what its rules cost. */
 import { formatDurationMs } from '../../base/duration.js';
 import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
-import { isBareSelector, linearCounterCalls } from '../spec/query.js';
+import { isBareSelector, linearCounterCalls, selectorOf } from '../spec/query.js';
 import { compileSlo } from './compile.js';
 import { coarseStepMs, type CompileOptions, isFine, planOf, ratioWindows, scaled } from './plan.js';
 import { falsePagesAt, outagePagedAfterMs } from './false-pages.js';
@@ -175,7 +175,7 @@ export function measureOf(sli: Sli): string {
         : `bad are ${sli.bad}, of all ${sli.total}`;
     case 'latency': {
       const unit = /_(ms|milliseconds)$/.test(sli.histogram) ? 'ms' : 's';
-      return `bad take longer than ${sli.threshold} ${unit} in ${sli.histogram}{${sli.matchers}}`;
+      return `bad take longer than ${sli.threshold} ${unit} in ${selectorOf(sli.histogram, sli.matchers)}`;
     }
     case 'ratio':
       return `the share of errors is ${sli.error}`;

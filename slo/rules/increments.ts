@@ -9,10 +9,12 @@ import { formatDurationMs } from '../../base/duration.js';
 import {
   bothSpellings,
   fillWindow,
+  findQueryProblem,
   isBareSelector,
   isSummedBy,
   linearCounterCalls,
   replaceCalls,
+  selectorOf,
   splitSelector,
 } from '../spec/query.js';
 import { counterLabel, counterSeen } from './names.js';
@@ -188,17 +190,23 @@ export function classicHistogram(
   bound: number,
 ): { total: string; good: string } {
   const base = histogram.replace(/_bucket$/, '');
-  const braces = (list: string): string => (list === '' ? '' : `{${list}}`);
   const comma = matchers === '' ? '' : `${matchers},`;
   return {
-    total: `${base}_count${braces(matchers)}`,
-    good: `${base}_bucket{${comma}${leMatcher(bound)}}`,
+    total: selectorOf(`${base}_count`, matchers),
+    good: selectorOf(`${base}_bucket`, `${comma}${leMatcher(bound)}`),
   };
+}
+
+/** `{"http.server.request.duration", job="a"}`: a name that must be quoted, which stands first. */
+function splitQuoted(selector: string): { metric: string; matchers: string } | undefined {
+  const match = /^\s*\{\s*"((?:[^"\\])*)"\s*(?:,([^]*))?\}\s*$/.exec(selector);
+  if (!match || findQueryProblem(selector)) return undefined;
+  return { metric: match[1] as string, matchers: (match[2] ?? '').trim().replace(/,$/, '') };
 }
 
 /** The histogram's metric without its suffix, and its matchers; undefined where it is no selector. */
 export function splitHistogram(selector: string): { metric: string; matchers: string } | undefined {
-  const parts = splitSelector(selector);
+  const parts = splitSelector(selector) ?? splitQuoted(selector);
   if (!parts) return undefined;
   return { metric: parts.metric.replace(/_(bucket|count)$/, ''), matchers: parts.matchers };
 }

@@ -1,7 +1,7 @@
 /** Stage one: the events of each step, bad and total, and what longer windows are summed from. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { Sli } from '../spec/model.js';
-import { fillWindow, metricsOf } from '../spec/query.js';
+import { fillWindow, metricsOf, selectorOf } from '../spec/query.js';
 import {
   classicHistogram,
   Counters,
@@ -167,7 +167,7 @@ function nativeLatency(
   options: StepOptions,
 ): StepRules {
   const counters = new Counters();
-  const selector = `${sli.histogram}${sli.matchers === '' ? '' : `{${sli.matchers}}`}`;
+  const selector = selectorOf(sli.histogram, sli.matchers);
   const all = (offset: string): string => `histogram_count(${selector}${offset})`;
   const total = counters.add('total', all);
   // The fraction of an empty histogram is NaN, which the comparison drops.

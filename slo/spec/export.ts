@@ -4,6 +4,7 @@ import { formatDurationMs } from '../../base/duration.js';
 import { asEvents } from './as-events.js';
 import type { AlertSettings, Sli, Slo } from './model.js';
 import { ownApiVersion } from './own-schema.js';
+import { selectorOf } from './query.js';
 
 export type ExportFormat = 'firedrill' | 'sloth' | 'openslo';
 export const exportFormats: readonly ExportFormat[] = ['firedrill', 'sloth', 'openslo'];
@@ -89,7 +90,7 @@ function ownSli(sli: Sli): unknown {
       const ms = /_(ms|milliseconds)$/.test(sli.histogram);
       return {
         latency: lean({
-          histogram: sli.histogram + (sli.matchers === '' ? '' : `{${sli.matchers}}`),
+          histogram: selectorOf(sli.histogram, sli.matchers),
           threshold: formatDurationMs(Math.round(sli.threshold * (ms ? 1 : 1000))),
           native: sli.native || undefined,
         }),

@@ -1,7 +1,8 @@
 /** A first SLO file: from flags, from questions, or from what a running Prometheus measures. */
 import { stringify } from 'yaml';
 import type { PrometheusClient } from '../budget/prometheus.js';
-import { type KnownCounter, knownCounters, selectorOf } from './known-slis.js';
+import { type KnownCounter, knownCounters } from './known-slis.js';
+import { selectorOf } from './query.js';
 import { ownApiVersion } from './own-schema.js';
 
 export interface InitAnswers {

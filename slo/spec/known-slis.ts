@@ -65,12 +65,14 @@ export const knownCounters: readonly KnownCounter[] = [
     metric: 'http.server.request.duration_seconds_count',
     service: 'job',
     bad: '"http.response.status_code"=~"5.."',
+    latency: { histogram: 'http.server.request.duration_seconds', threshold: '500ms' },
   },
   {
     of: 'OpenTelemetry, with its own names and no unit',
     metric: 'http.server.request.duration_count',
     service: 'job',
     bad: '"http.response.status_code"=~"5.."',
+    latency: { histogram: 'http.server.request.duration', threshold: '500ms' },
   },
   {
     of: 'gRPC servers',
@@ -79,10 +81,3 @@ export const knownCounters: readonly KnownCounter[] = [
     bad: `grpc_code=~"${grpcFailures}"`,
   },
 ];
-
-/** A selector of the metric, in quotes where its name needs them. */
-export function selectorOf(metric: string, ...matchers: (string | undefined)[]): string {
-  const plain = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(metric);
-  const list = [...(plain ? [] : [JSON.stringify(metric)]), ...matchers.filter((m) => m)];
-  return `${plain ? metric : ''}${list.length > 0 ? `{${list.join(', ')}}` : ''}`;
-}

@@ -82,6 +82,13 @@ function topOf(template: string): SyntaxNode | null {
   return parse(parseable(template)).topNode.firstChild;
 }
 
+/** A selector of the metric, in quotes where its name needs them. */
+export function selectorOf(metric: string, ...matchers: (string | undefined)[]): string {
+  const plain = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(metric);
+  const list = [...(plain ? [] : [JSON.stringify(metric)]), ...matchers.filter((m) => m)];
+  return `${plain ? metric : ''}${list.length > 0 ? `{${list.join(', ')}}` : ''}`;
+}
+
 /** Metric name and the text between the braces of a bare selector; undefined where it is something else. */
 export function splitSelector(selector: string): { metric: string; matchers: string } | undefined {
   const match = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{([^]*)\})?\s*$/.exec(selector);

@@ -84,3 +84,25 @@ test('what a format cannot say is refused by name', () => {
     /shop-front-door: Sloth cannot say an SLI of kind probe/,
   );
 });
+
+test('a histogram whose name needs quotes keeps them in rules, words and what is exported', () => {
+  const [slo] = readSloText(
+    'x',
+    `apiVersion: firedrill.dev/v1
+service: a
+slos:
+  - name: b
+    objective: 99
+    sli:
+      latency: { histogram: '{"http.server.request.duration_seconds", job="api"}', threshold: 500ms }
+    alerting: { budgetSpent: [{ percent: 57.5 }] }
+`,
+  );
+  const rules = ruleFileText(compileSlos([slo!]));
+  expect(rules).toContain('{"http.server.request.duration_seconds_count", job="api"}');
+  expect(rules).toContain('{"http.server.request.duration_seconds_bucket", job="api",le="0.5"}');
+  expect(rules).toContain('slo:period_burn_rate:ratio{slo="a-b"} >= 0.575');
+  const said = explain(slo!);
+  expect(said.measures).toContain('in {"http.server.request.duration_seconds", job="api"}');
+  expect(said.alerts[0]).toBe('ticket: 57.5% of the budget of 30 days spent, however slowly');
+});
