@@ -36,7 +36,6 @@ const areas: Record<string, Area> = {
       'test/chaos/judge.test.ts',
       'test/chaos/judge-edges.test.ts',
       'test/chaos/outcome.test.ts',
-      'test/chaos/deaths.test.ts',
       'test/chaos/theory.test.ts',
       'test/chaos/theories.test.ts',
       'test/chaos/arms.test.ts',
@@ -69,8 +68,6 @@ const areas: Record<string, Area> = {
       'test/chaos/journal.test.ts',
       'test/chaos/steady.test.ts',
       'test/chaos/gaps.test.ts',
-      'test/chaos/deaths.test.ts',
-      'test/chaos/ramp.test.ts',
     ],
   },
   'mesh/proxy/flow': {
