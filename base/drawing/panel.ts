@@ -20,7 +20,7 @@ export interface PanelLine {
 export interface Panel {
   title: string;
   /** Beside the title: `ms, as clients saw it`. */
-  note: string;
+  note?: string;
   lines: readonly PanelLine[];
   range: Range;
   textOf(value: number): string;
@@ -29,12 +29,15 @@ export interface Panel {
   said: { factor: number; suffix: string };
 }
 
-/** Where its axis stands within the figure, and where its legend: beside the lines, or `below` in so many columns. */
+/**
+ * Where its axis stands within the figure, and its legend: beside the lines, or below in so many columns; with `none`,
+ * title and legend are the page's own.
+ */
 export interface PanelPlace {
   frame: Frame;
   top: number;
   height: number;
-  legend: 'beside' | number;
+  legend: 'beside' | 'none' | number;
 }
 
 const gap = 14;
@@ -61,9 +64,23 @@ export function panelSvg(panel: Panel, place: PanelPlace): Html {
   const paths = panel.lines.map((line, i) => pathSvg(line, cut[i] ?? [], frame, y));
   return markup`<g class="panel" data-top="${px(top)}" data-bottom="${px(top + height)}"
  data-title="${panel.title}" data-factor="${panel.said.factor}" data-suffix="${panel.said.suffix}">
-<text class="title" x="0" y="${px(top - 13)}">${panel.title}<tspan class="unit" dx="6">${panel.note}</tspan></text>
+${place.legend !== 'none' && heading(panel, top)}
 ${grid}${paths}${thresholdsSvg(panel, frame, y, across, [top, top + height])}
-${place.legend === 'beside' ? namesBeside(panel, cut, place, y) : namesBelow(panel, place, place.legend)}</g>`;
+${legendSvg(panel, cut, place, y)}</g>`;
+}
+
+const heading = ({ title, note }: Panel, top: number): Html =>
+  markup`<text class="title" x="0" y="${px(top - 13)}">${title}<tspan class="unit" dx="6">${note}</tspan></text>`;
+
+function legendSvg(
+  panel: Panel,
+  cut: readonly (readonly Point[])[],
+  place: PanelPlace,
+  y: Scale,
+): Html[] {
+  const { legend } = place;
+  if (legend === 'none') return [];
+  return legend === 'beside' ? namesBeside(panel, cut, place, y) : namesBelow(panel, place, legend);
 }
 
 const yScale = ({ min, max, log }: Range, top: number, height: number): Scale =>

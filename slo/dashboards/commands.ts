@@ -13,6 +13,7 @@ interface PreviewFlags {
   window: string;
   rateInterval: string;
   step: string;
+  mesh?: boolean;
   out: string;
 }
 
@@ -27,11 +28,13 @@ export function registerDashboards(program: Command): void {
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .requiredOption('-o, --out <folder>', 'made where it is not there')
     .option('--step <duration>', 'base resolution of the rules', '30s')
+    .option('--mesh', 'with what the proxies of a mesh count (default: where an SLO counts it)')
+    .option('--no-mesh', 'by the SLOs alone')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill dashboards generate -i examples/slo -o dashboards/',
     )
-    .action(async (flags: { input: string[]; out: string; step: string }) => {
+    .action(async (flags: { input: string[]; out: string; step: string; mesh?: boolean }) => {
       const { grafanaJson } = await import('./grafana.js');
       const { writeAll } = await import('../rules/write-files.js');
       const all = await dashboardsOf(flags);
@@ -49,6 +52,8 @@ export function registerDashboards(program: Command): void {
     .option('--window <duration>', 'how far back the plots reach', '1h')
     .option('--rate-interval <duration>', 'range of rate(), at least two scrapes', '5m')
     .option('--step <duration>', 'base resolution of the rules', '30s')
+    .option('--mesh', 'with what the proxies of a mesh count (default: where an SLO counts it)')
+    .option('--no-mesh', 'by the SLOs alone')
     .option('-o, --out <file>', 'the page', 'dashboards.html')
     .addHelpText(
       'after',
@@ -67,11 +72,12 @@ export function registerDashboards(program: Command): void {
     });
 }
 
-async function dashboardsOf(flags: { input: string[]; step: string }) {
+async function dashboardsOf(flags: { input: string[]; step: string; mesh?: boolean }) {
   const { readSlos } = await import('../spec/read.js');
   const { allDashboards } = await import('./dashboards.js');
   const { parseStep } = await import('../rules/generate.js');
-  return allDashboards(readSlos(flags.input, { refused: sayRefused }), parseStep(flags.step));
+  const slos = readSlos(flags.input, { refused: sayRefused });
+  return allDashboards(slos, parseStep(flags.step), flags.mesh);
 }
 
 async function answersFor(

@@ -5,6 +5,8 @@ import { rate, inbound, series } from './panels.js';
 
 export function debugDashboard(): Dashboard {
   const proxies = `${m.requests}{${inbound}}`;
+  // Nothing of it is zero where there are proxies; where there are none, nobody knows.
+  const quiet = `0 * sum(${rate(proxies)})`;
   const of = (vector: string): string =>
     `${vector} and on (instance) group by (instance) (${proxies})`;
   return {
@@ -43,7 +45,7 @@ export function debugDashboard(): Dashboard {
           'By reason. Expired: look at the issuer; unknown authority: at the trust anchors.',
         queries: [
           {
-            expr: `sum by (reason) (${rate(m.handshakeFailures)}) or vector(0)`,
+            expr: `sum by (reason) (${rate(m.handshakeFailures)}) or ${quiet}`,
             legend: '{{reason}}',
           },
         ],
@@ -52,13 +54,13 @@ export function debugDashboard(): Dashboard {
       series({
         title: 'Endpoints ejected',
         description: 'By the circuit breaker of each destination.',
-        queries: [{ expr: `sum by (dst) (${rate(m.ejections)}) or vector(0)`, legend: '{{dst}}' }],
+        queries: [{ expr: `sum by (dst) (${rate(m.ejections)}) or ${quiet}`, legend: '{{dst}}' }],
         unit: 'per-second',
       }),
       series({
         title: 'Telemetry dropped',
         description: 'Spans that never reached the collector (M10: none).',
-        queries: [{ expr: `sum(${rate(m.telemetryDrops)}) or vector(0)`, legend: 'spans' }],
+        queries: [{ expr: `sum(${rate(m.telemetryDrops)}) or ${quiet}`, legend: 'spans' }],
         unit: 'per-second',
       }),
     ],

@@ -41,7 +41,7 @@ export function fleetDashboard(): Dashboard {
       table(
         'Events without an owner',
         'SLOs that nobody is paged for: give each an owner.',
-        `count(${names.infoMetric}{owner=""}) or vector(0)`,
+        `count(${names.infoMetric}{owner=""}) or 0 * count(${names.infoMetric})`,
         'count',
       ),
     ],

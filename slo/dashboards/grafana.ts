@@ -1,4 +1,5 @@
 /** A dashboard as Grafana's JSON, built with Grafana's own builders. */
+import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
 import * as stat from '@grafana/grafana-foundation-sdk/stat';
@@ -92,6 +93,16 @@ function thresholdsOf(panel: Panel): dashboard.ThresholdsConfigBuilder {
     .steps(thresholds ? steps : steps.slice(0, 1));
 }
 
+const dashedLines = () =>
+  new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed);
+
+/** Zero has a place on it: below a tenth it is linear. */
+const byTens = () =>
+  new common.ScaleDistributionConfigBuilder()
+    .type(common.ScaleDistribution.Symlog)
+    .log(10)
+    .linearThreshold(0.1);
+
 function panelBuilder(panel: Panel) {
   const builders = {
     stat: () => new stat.PanelBuilder(),
@@ -106,6 +117,10 @@ function panelBuilder(panel: Panel) {
     .span(panel.width)
     .height(panel.height)
     .thresholds(thresholdsOf(panel));
+  if (builder instanceof timeseries.PanelBuilder) {
+    if (panel.thresholds) builder.thresholdsStyle(dashedLines());
+    if (panel.log) builder.scaleDistribution(byTens());
+  }
   panel.queries.forEach(({ expr, legend }, i) => {
     const query = new DataqueryBuilder().expr(expr).refId(String.fromCharCode(65 + i));
     if (legend !== undefined) query.legendFormat(legend);

@@ -16,6 +16,10 @@ export interface Panel {
   height: number;
   /** From these values on it is yellow, and red; the other way round where falling is bad. */
   thresholds?: { warn: number; bad: number; falling?: boolean };
+  /** An axis by powers of ten. */
+  log?: true;
+  /** Values that are drawn with what happens there, instead of the thresholds'. */
+  marks?: { at: number; text: string }[];
   runbook?: string;
   /** Not checked to return something: empty is the good case, such as firing alerts. */
   mayBeEmpty?: true;

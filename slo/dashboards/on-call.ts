@@ -1,10 +1,23 @@
 /** For who was just paged: what fails, for whom, and is it the mesh itself. */
 import * as names from '../rules/names.js';
+import { pageAboveByDefault } from '../rules/plan.js';
+import { standardWindows, withPageAbove } from '../rules/windows.js';
 import { meshMetrics as m } from '../spec/mesh-metrics.js';
-import type { Dashboard } from './model.js';
-import { rate, outbound, stat, series, services, firingAlerts } from './panels.js';
+import type { Dashboard, Panel } from './model.js';
+import {
+  burnMarks,
+  Events,
+  firingAlerts,
+  outbound,
+  rate,
+  series,
+  services,
+  stat,
+} from './panels.js';
 
-export function onCallDashboard(): Dashboard {
+/** Without a mesh, what the SLOs of the services say. */
+export function onCallDashboard(mesh = true, events = new Events()): Dashboard {
+  if (!mesh) return sloOnCall(events);
   const failing =
     `sum by (dst) (${rate(`${m.responses}{${outbound},classification="failure"}`)}) / ` +
     `sum by (dst) (${rate(`${m.responses}{${outbound}}`)})`;
@@ -25,21 +38,7 @@ export function onCallDashboard(): Dashboard {
         ],
         unit: 'ratio',
       }),
-      series({
-        title: 'Burn rate over an hour',
-        description:
-          'How many times faster than allowed each budget burns. Above 3 somebody is paged.',
-        queries: [
-          {
-            expr:
-              `${names.errorRatio(3_600_000)}{service=~"$service"} / on (slo) group_left () ` +
-              `${names.errorBudgetMetric}`,
-            legend: '{{slo}}',
-          },
-        ],
-        unit: 'times',
-        thresholds: { warn: 1, bad: 3 },
-      }),
+      burnOverAnHour(),
       series({
         title: 'p95 latency by service',
         description: 'As callers see it, retries included.',
@@ -82,6 +81,45 @@ export function onCallDashboard(): Dashboard {
         unit: 's',
         thresholds: { warn: 1, bad: 5 },
       }),
+      firingAlerts,
+    ],
+  };
+}
+
+const burnOverAnHour = (): Panel =>
+  series({
+    title: 'Burn rate over an hour',
+    description: 'How many times faster than allowed each budget burns. Above 3 somebody is paged.',
+    queries: [
+      {
+        expr:
+          `${names.errorRatio(3_600_000)}{service=~"$service"} / on (slo) group_left () ` +
+          `${names.errorBudgetMetric}`,
+        legend: '{{slo}}',
+      },
+    ],
+    unit: 'times',
+    thresholds: { warn: 1, bad: 3 },
+    log: true,
+    marks: burnMarks({ windows: withPageAbove(standardWindows(30), pageAboveByDefault) }),
+  });
+
+function sloOnCall(events: Events): Dashboard {
+  const ratio = `${names.errorRatio(300_000)}{service=~"$service"}`;
+  return {
+    uid: 'firedrill-oncall',
+    title: 'Reliability: on call',
+    description: 'What is failing, and for whom.',
+    variables: [services],
+    panels: [
+      series({
+        title: 'Bad events over five minutes',
+        description: 'The five SLOs with the highest share of bad events.',
+        queries: [{ expr: `topk(5, ${ratio})`, legend: '{{slo}}' }],
+        unit: 'ratio',
+      }),
+      burnOverAnHour(),
+      events.byService(),
       firingAlerts,
     ],
   };

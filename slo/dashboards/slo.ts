@@ -1,9 +1,10 @@
 /** One dashboard for one SLO. */
 import * as names from '../rules/names.js';
+import { planOf } from '../rules/plan.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
 import type { Dashboard } from './model.js';
 import { uidOf } from './uid.js';
-import { stat, series, budgetLeft, firingAlerts } from './panels.js';
+import { stat, series, budgetLeft, burnMarks, firingAlerts } from './panels.js';
 
 /** One dashboard for one SLO (S4): burn-down, burn rates, events. */
 export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
@@ -72,6 +73,8 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
         ],
         unit: 'times',
         thresholds: { warn: 1, bad: 3 },
+        log: true,
+        marks: burnMarks(planOf(slo, { stepMs })),
         ...link,
       }),
       series({

@@ -1,31 +1,34 @@
 /** A backtest as one HTML page that opens offline: what happened, what fired when, and what it was worth. */
+import { escapeHtml as e } from '../../../base/drawing/escape.js';
+import { hover } from '../../../base/drawing/hover.js';
+import { lineClass, lineColours } from '../../../base/drawing/lines.js';
+import { figureStyle } from '../../../base/drawing/style.js';
 import type { Firing } from './evaluate.js';
 import type { IncidentScore } from './score.js';
 import type { SloResult } from './run.js';
-import { type Band, escapeHtml as e, scatterPlot, timePlot } from './svg.js';
+import { type Band, scatterPlot, timePlot } from './svg.js';
 import type { Tuning } from './tune.js';
 import { candidateText } from './tune-words.js';
 import { foundText, moment, nameOf, severityText, share, span, theoryText } from './words.js';
 
-const style = `:root{--ink:#1c2430}*{box-sizing:border-box}
+const style = `:root{--ink:#1c2430;--quiet:#566072;--card:#fff;--hair:#e3e7ee;--grid:#e3e7ee;
+${lineColours.light}}
+*{box-sizing:border-box}
 body{font:15px/1.45 system-ui,sans-serif;margin:0;background:#eef1f5;color:var(--ink)}
 header{background:#1c2430;color:#fff;padding:.8rem 1.2rem}header p{margin:.2rem 0;color:#c5cede}
 main{padding:1rem 1.2rem;max-width:1200px;margin:auto}
 section{background:#fff;border-radius:6px;padding:.8rem 1rem;margin:0 0 1rem}
 h1{font-size:1.25rem;margin:0}h2{font-size:1.1rem;margin:.1rem 0 .5rem}h3{font-size:.95rem;margin:1rem 0 .3rem}
-svg{width:100%;height:auto}svg text{font-size:11px;fill:#667}path{fill:none;stroke-width:1.4}
-.grid{stroke:#e3e7ee}.limit{stroke:#d05050;stroke-dasharray:5 4}
+${figureStyle}
 table{width:100%;border-collapse:collapse;font-size:.85rem}th{text-align:left;color:#667;font-weight:500}
 td,th{border-top:1px solid #eee;padding:.25rem .4rem;vertical-align:top}
 .bad{color:#c62828;font-weight:600}.good{color:#1d8f5f}.legend{font-size:.8rem;color:#556}
-.legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 1em}
+
+.legend svg{width:28px;height:8px;margin:0 .3em 0 1em}.legend i{
+display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 1em}
 nav a{color:#cfe0ff;margin-right:1rem;font-size:.85rem}`;
 
 const colours = {
-  step: '#b9c3d3',
-  short: '#d9822b',
-  long: '#2f6fde',
-  traffic: '#1d9a6c',
   page: '#c62828',
   ticket: '#b8860b',
   noData: '#7a5af0',
@@ -45,11 +48,13 @@ export function backtestPage(
 ): string {
   const links = results.map((r, i) => `<a href="#s${i}">${e(nameOf(r))}</a>`);
   const sections = results.map((r, i) => section(r, i, tunings.get(r.slo)));
+  const { policy, script } = hover();
   return (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Backtest of alerts</title>' +
+    `<meta http-equiv="content-security-policy" content="${policy}">` +
     `<meta name="viewport" content="width=device-width"><style>${style}</style>` +
     `<header><h1>Backtest: when these alerts would have fired</h1><p>${e(source)}</p>` +
-    `<nav>${links.join('')}</nav></header><main>${overview(results)}${sections.join('\n')}</main></html>\n`
+    `<nav>${links.join('')}</nav></header><main>${overview(results)}${sections.join('\n')}</main>${script}</html>\n`
   );
 }
 
@@ -112,11 +117,11 @@ function plots(result: SloResult): string {
     }));
   const { windows } = plot;
   const lines = [
-    { name: 'each step', colour: colours.step, values: plot.burn },
+    { name: 'each step', values: plot.burn },
     ...(windows
       ? [
-          { name: `over ${span(windows.shortMs)}`, colour: colours.short, values: plot.short },
-          { name: `over ${span(windows.longMs)}`, colour: colours.long, values: plot.long },
+          { name: `over ${span(windows.shortMs)}`, values: plot.short },
+          { name: `over ${span(windows.longMs)}`, values: plot.long },
         ]
       : []),
   ];
@@ -147,12 +152,17 @@ function plots(result: SloResult): string {
     rows: [],
     unit: '',
     logarithmic: false,
-    lines: [{ name: 'events a second', colour: colours.traffic, values: plot.traffic }],
+    lines: [{ name: 'events a second', values: plot.traffic }],
   });
-  const legend = lines.map((l) => `<i style="background:${l.colour}"></i>${e(l.name)}`).join('');
+  const legend = lines
+    .map(
+      (l, i) =>
+        `<svg viewBox="0 0 28 8"><path d="M0 4H28" class="line ${lineClass(i)}"/></svg>${e(l.name)}`,
+    )
+    .join('');
   return (
     `<h3>Burn rate: how many times faster than allowed</h3>${burn}<p class="legend">${legend}; ` +
-    'shaded: incidents, by what they should cause; bars: what fired. Hover for names and times.</p>' +
+    'shaded: incidents, by what they should cause; bars: what fired. Under the pointer: values, names and times.</p>' +
     `<h3>Events a second</h3>${traffic}`
   );
 }

@@ -1,0 +1,87 @@
+/** Dashboards of systems with and without a mesh, and their preview: no empty panel, and no zero that nobody counted. */
+import { expect, test } from 'vitest';
+import { meshMetrics } from '../../slo/spec/mesh-metrics.js';
+import { readSloText } from '../../slo/spec/read.js';
+import { panelKey } from '../../slo/dashboards/answers.js';
+import { allDashboards } from '../../slo/dashboards/dashboards.js';
+import { grafanaJson } from '../../slo/dashboards/grafana.js';
+import { previewHtml } from '../../slo/dashboards/preview.js';
+
+const own = readSloText(
+  'own.yaml',
+  `version: prometheus/v1
+service: shop
+labels: { owner: ada }
+slos:
+  - name: availability
+    objective: 99.9
+    sli:
+      events:
+        error_query: sum(rate(http_requests_total{code=~"5.."}[{{.window}}]))
+        total_query: sum(rate(http_requests_total[{{.window}}]))
+    alerting:
+      page_alert: {}
+      ticket_alert: {}
+`,
+);
+
+/** Whatever a proxy or a controller says; a process says its CPU and memory without a mesh, too. */
+const ofMesh = new RegExp(`\\b(${Object.values(meshMetrics).join('|')})`);
+const expressions = (dashboards: ReturnType<typeof allDashboards>): string[] =>
+  dashboards.flatMap((d) => d.panels.flatMap((p) => p.queries.map((q) => q.expr)));
+
+test('where no SLO counts what a mesh does, no panel asks for it, unless it is asked for', () => {
+  const without = allDashboards(own, 30_000);
+  expect(without.map((d) => d.uid)).toEqual([
+    'firedrill-executive',
+    'firedrill-oncall',
+    'firedrill-fleet',
+    'slo-shop-availability',
+  ]);
+  expect(expressions(without).filter((expr) => ofMesh.test(expr))).toEqual([]);
+  const withMesh = allDashboards(own, 30_000, true);
+  expect(withMesh.map((d) => d.uid)).toContain('firedrill-debug');
+});
+
+test('a zero is shown only where something was counted', () => {
+  for (const expr of expressions(allDashboards(own, 30_000, true))) {
+    // A failure that was never counted is none, of requests that were: the division has no answer without these.
+    if (expr.includes('vector(0)')) expect(expr).toMatch(/or vector\(0\)\) \/ sum\(/);
+  }
+});
+
+test('burn rates have a log axis with the burns that page, in Grafana and in the preview', () => {
+  const dashboards = allDashboards(own, 30_000);
+  const slo = dashboards.at(-1);
+  const json = grafanaJson(slo as (typeof dashboards)[number]);
+  expect(json).toContain('"type": "symlog"');
+  const endMs = Date.UTC(2026, 10, 29, 14);
+  const startMs = endMs - 3_600_000;
+  const points: [number, number][] = [0, 0.5, 40].map((v, i) => [startMs + i * 1_800_000, v]);
+  const labels = { alertname: '<img src=x>', severity: 'page', service: 'shop' };
+  const answers = {
+    startMs,
+    endMs,
+    panels: Object.fromEntries(
+      dashboards.flatMap((d) =>
+        d.panels.map((p) => {
+          const queries = p.queries.map(() => [{ labels, points }]);
+          return [panelKey(d, p.title), { queries }];
+        }),
+      ),
+    ),
+  };
+  const page = previewHtml(dashboards, answers);
+  for (const text of [
+    '>0.1x<',
+    '>10x<',
+    '>100x<',
+    '1x: the budget lasts its period',
+    '3x: page over 1h',
+  ])
+    expect(page).toContain(text);
+  expect(page).toContain('UTC, 2026-11-29');
+  expect(page).not.toMatch(/<img|NaN\.|undefined/);
+  // Each line has its dash in the legend, too.
+  expect(page.match(/class="line c1 d1"/g)?.length).toBeGreaterThan(1);
+});
