@@ -22,6 +22,7 @@ interface Options extends AccessFlags {
   port: string;
   state: string;
   allowDrills?: boolean;
+  allowEdits?: boolean;
   userHeader?: string;
   trustedProxy: string[];
   publicUrl?: string;
@@ -43,6 +44,7 @@ export function registerConsole(parent: Command): void {
     .option('--controller <url>', 'its admin address, such as http://127.0.0.1:9990')
     .option('--port <number>', '0: any that is free', '0')
     .option('--allow-drills', 'let viewers stop a drill by the kill switch')
+    .option('--allow-edits', 'let viewers edit postmortem.md of the report')
     .option('--state <folder>', 'where the kill switch and the coverage of runs are', '.firedrill')
     .option(
       '--listen <address>',
@@ -61,7 +63,7 @@ alone, unless a reverse proxy that authenticates stands before it (--user-header
 
 Examples:
   firedrill gameday run & firedrill console --allow-drills
-  firedrill console --report gameday-report --before last-month --port 8080
+  firedrill console --report gameday-report --before last-month --allow-edits --port 8080
   firedrill console --prometheus http://localhost:9090 --alertmanager http://localhost:9093 --proxies 4191,4192
   firedrill console --listen 10.0.0.5 --user-header x-forwarded-user --trusted-proxy 10.0.0.2 \\
     --public-url https://drills.example`,
@@ -92,6 +94,7 @@ async function consoleCommand(options: Options): Promise<number> {
     ...sourcesOf(options),
     ...(behind && { behind }),
     ...(options.allowDrills && { stateFolder: options.state }),
+    ...(options.allowEdits && { mayEdit: true }),
     onAddress: (address) => process.stdout.write(`${address}\n`),
   });
   await new Promise<void>((resolve) => {

@@ -1,15 +1,14 @@
 /** For who leads a game day: its plan, how it compares with the last one, its postmortem, and what is proven. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
 import { type CoverageRun, readCoverage, standNow } from '../alerts/coverage/index.js';
 import type { Planned } from '../chaos/gameday/command.js';
 import { type Comparison, compareDays } from '../chaos/gameday/compare.js';
-import { markdownToHtml } from '../runbooks/markdown.js';
-import { lintPostmortem } from '../runbooks/postmortem/lint.js';
 import { readRecord } from '../runbooks/record-schema.js';
 import { resultOf } from '../runbooks/report/result.js';
 import type { Reader } from './answers.js';
+import { readPostmortem } from './postmortem.js';
 
 export interface FacilitatorSources {
   /** The report that is shown, and one of before it. */
@@ -17,13 +16,6 @@ export interface FacilitatorSources {
   before: string | undefined;
   stateFolder: string;
   drill: string | undefined;
-}
-
-export interface PostmortemView {
-  file: string;
-  /** The page in blocks, each with the line at which it begins. */
-  blocks: { line: number; html: string }[];
-  problems: { line: number; text: string }[];
 }
 
 export interface CoverageView {
@@ -52,7 +44,7 @@ export function facilitatorReaders(sources: FacilitatorSources): [string, Reader
   return [
     ['plan', () => plan(sources)],
     ['report', () => Promise.resolve(report(sources))],
-    ['postmortem', () => Promise.resolve(postmortem(sources))],
+    ['postmortem', () => Promise.resolve(readPostmortem(sources.folder))],
     ['coverage', () => Promise.resolve(coverage(sources))],
   ];
 }
@@ -80,29 +72,6 @@ function report({ folder, before }: FacilitatorSources): ReportView {
   const folders = before === undefined ? [folder] : [before, folder];
   const compared = compareDays(folders.map((path) => resultOf(readRecord(path))));
   return { ...compared, hasBefore: before !== undefined };
-}
-
-function postmortem({ folder }: FacilitatorSources): PostmortemView {
-  const file = join(folder, 'postmortem.md');
-  if (!existsSync(file)) {
-    throw new UserError(`${file} is not there: a drill drafts it at its end`);
-  }
-  const text = readFileSync(file, 'utf8');
-  const problems = lintPostmortem(file, text).map(({ place, message, expected }) => ({
-    line: place?.line ?? 1,
-    text: expected === undefined ? message : `${message}; expected ${expected}`,
-  }));
-  return { file, blocks: blocksOf(text), problems };
-}
-
-/** A section each, so that what is wrong with it stands beside it. */
-function blocksOf(text: string): PostmortemView['blocks'] {
-  const lines = text.split('\n');
-  const starts = lines.flatMap((line, i) => (i === 0 || /^##? /.test(line) ? [i] : []));
-  return starts.map((from, i) => {
-    const own = lines.slice(from, starts[i + 1] ?? lines.length).join('\n');
-    return { line: from + 1, html: markdownToHtml(own) };
-  });
 }
 
 function coverage({ stateFolder, folder }: FacilitatorSources): CoverageView {

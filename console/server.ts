@@ -1,19 +1,18 @@
 /**
  * The console's one server: the page and its script, the events of a drill as server-sent events, and what each view
- * asks for. It only reads; with `stateFolder` it may throw the kill switch.
+ * asks for. It only reads, unless it is told that its viewers may do more (posts.ts).
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
 import { hover } from '../base/drawing/hover.js';
-import { asset, packageRoot } from '../base/paths.js';
-import { throwSwitch } from '../chaos/runner/stop-switch.js';
 import { answeringServer, listenForAdmin } from '../mesh/admin-http.js';
 import { Answers, type Reader } from './answers.js';
 import { type Behind, Door } from './door.js';
 import { Follow } from './follow.js';
-import { Viewer } from './viewer.js';
+import { readPage } from './page-document.js';
+import { post } from './posts.js';
+import { readOwn } from './report-file.js';
+import { firstState, Viewer } from './viewer.js';
 
 export interface ConsoleOptions {
   /** The folder that `gameday run --out` writes. */
@@ -24,6 +23,8 @@ export interface ConsoleOptions {
   port: number;
   /** Where the kill switch is; absent: nothing can be stopped from here. */
   stateFolder?: string;
+  /** Whether viewers may write the report's postmortem.md. */
+  mayEdit?: boolean;
   /** A reverse proxy that says who looks; absent: by tokens, on loopback. */
   behind?: Behind;
   /** By view: `now`, `services`, `plan`. */
@@ -39,43 +40,33 @@ export interface Console {
   close(): Promise<void>;
 }
 
-const pollMs = 100;
+const pollMs = 50;
 const pingMs = 15_000;
 const maxViewers = 64;
 
+/** Each asks every proxy for its requests. */
+const maxTaps = 16;
+
 const headers = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
 
-/** Read once, at the start: a build meanwhile does not mix two pages. */
-function pageFiles(): Record<string, { type: string; bytes: Buffer }> {
-  const file = (path: string, type: string): { type: string; bytes: Buffer } => ({
-    type: `${type}; charset=utf-8`,
-    bytes: readFileSync(path),
-  });
-  return {
-    '/': file(asset('console/page/index.html'), 'text/html'),
-    '/page.css': file(asset('console/page/page.css'), 'text/css'),
-    '/page.js': file(`${packageRoot}/dist/console/page/main.js`, 'text/javascript'),
-  };
-}
-
 /** Of the report's scripts only the one that reads its figures runs, in an origin of its own. */
 const reportPolicy = `${hover().policy}; frame-ancestors 'none'; sandbox allow-popups allow-scripts`;
 
 export async function startConsole(options: ConsoleOptions): Promise<Console> {
-  const files = pageFiles();
+  const page = readPage();
   const door = new Door(options.behind);
   const answers = new Answers(new Map(options.readers));
   const follow = new Follow(options.folder);
   const viewers = new Set<Viewer>();
+  const taps = new Set<ServerResponse>();
   const hello = {
     mayStop: options.stateFolder !== undefined,
+    mayEdit: options.mayEdit === true,
     parts: (options.readers ?? []).map(([part]) => part),
   };
   let trouble: string | undefined;
@@ -110,18 +101,23 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
       return;
     }
     if (!door.admits(request)) return refuse(response, 401, 'open the address that was printed');
-    if (request.method === 'POST') return stop(request, response, pathname, options);
-    if (request.method !== 'GET') return refuse(response, 405, 'GET, or POST /stop');
+    if (request.method === 'POST') return answerPost(request, response, pathname, options);
+    if (request.method !== 'GET') return refuse(response, 405, 'GET or POST');
     if (pathname === '/events') {
       if (viewers.size >= maxViewers) return refuse(response, 503, `${maxViewers} people watch`);
       stream(response);
-      const viewer = new Viewer(response, hello);
+      const viewer = new Viewer(response, hello, follow, searchParams);
       viewers.add(viewer);
       response.on('close', () => viewers.delete(viewer));
       viewer.tell(follow, trouble);
       return;
     }
-    if (pathname === '/tap') return tapTo(response, searchParams, options);
+    if (pathname === '/tap') {
+      if (taps.size >= maxTaps) return refuse(response, 503, `${maxTaps} taps are open`);
+      taps.add(response);
+      response.on('close', () => taps.delete(response));
+      return tapTo(response, searchParams, options);
+    }
     if (pathname === '/report') return report(response, options.folder);
     const part = /^\/data\/([a-z]+)$/.exec(pathname)?.[1];
     if (part !== undefined && answers.has(part)) {
@@ -130,9 +126,10 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
       response.writeHead(200, type).end(answer);
       return;
     }
-    const file = files[pathname];
-    if (!file) return refuse(response, 404, 'no such page');
-    response.writeHead(200, { ...headers, 'content-type': file.type }).end(file.bytes);
+    if (pathname !== '/') return refuse(response, 404, 'no such page');
+    const own = { ...headers, 'content-security-policy': page.policy };
+    response.writeHead(200, { ...own, 'content-type': 'text/html; charset=utf-8' });
+    response.end(page.with(firstState(hello, follow)));
   });
   server.maxConnections = 4 * maxViewers;
   const { host = '127.0.0.1' } = options;
@@ -167,26 +164,24 @@ function tapTo(response: ServerResponse, filters: URLSearchParams, { tap }: Cons
 }
 
 function report(response: ServerResponse, folder: string): void {
-  const file = join(folder, 'index.html');
-  if (!existsSync(file))
-    return refuse(response, 404, 'the report is written at the end of a drill');
+  const page = readOwn(folder, 'index.html');
+  if (!page) return refuse(response, 404, 'the report is written at the end of a drill');
   const own = { ...headers, 'content-security-policy': reportPolicy };
   response.writeHead(200, { ...own, 'content-type': 'text/html; charset=utf-8' });
-  response.end(readFileSync(file));
+  response.end(page);
 }
 
-/** The kill switch of the state folder, which every run under it obeys. */
-function stop(
-  { headers: { origin } }: IncomingMessage,
+async function answerPost(
+  request: IncomingMessage,
   response: ServerResponse,
   pathname: string,
-  { stateFolder }: ConsoleOptions,
-): void {
-  if (pathname !== '/stop') return refuse(response, 404, 'no such call');
-  if (stateFolder === undefined) return refuse(response, 403, 'start it with --allow-drills');
-  if (origin === undefined) return refuse(response, 403, 'only from the page itself');
-  throwSwitch(stateFolder, { reason: 'stopped from the console', atMs: Date.now() });
-  response.writeHead(204, headers).end();
+  options: ConsoleOptions,
+): Promise<void> {
+  const { status, body } = await post(request, pathname, options);
+  if (typeof body === 'string') return refuse(response, status, body);
+  const type = { ...headers, 'content-type': 'application/json; charset=utf-8' };
+  response.writeHead(status, body === undefined ? headers : type);
+  response.end(body === undefined ? undefined : JSON.stringify(body));
 }
 
 function refuse(response: ServerResponse, status: number, why: string): void {

@@ -1,9 +1,23 @@
 /** One page that watches: it has been told so many events, of such a day. */
 import type { ServerResponse } from 'node:http';
+import type { DrillEvent } from '../runbooks/events.js';
 import type { Follow } from './follow.js';
 
 /** One batch, so that a page that just came does not wait for all of a long day. */
 const batch = 2000;
+
+/** What a page begins with, so that it draws before its stream has begun. */
+export interface FirstState<Hello> {
+  hello: Hello;
+  generation: number;
+  events: readonly DrillEvent[];
+}
+
+export const firstState = <Hello>(hello: Hello, follow: Follow): FirstState<Hello> => ({
+  hello,
+  generation: follow.generation,
+  events: follow.events.slice(0, batch),
+});
 
 export class Viewer {
   readonly #response: ServerResponse;
@@ -12,10 +26,16 @@ export class Viewer {
   #trouble: string | undefined;
   #waits = false;
 
-  /** `hello` is told first. The head of the answer has been written. */
-  constructor(response: ServerResponse, hello: unknown) {
+  /** `hello` is told first, with how many of the events that the page began with still hold. The head was written. */
+  constructor(response: ServerResponse, hello: object, follow: Follow, had: URLSearchParams) {
     this.#response = response;
-    response.write(`event: hello\ndata: ${JSON.stringify(hello)}\n\n`);
+    this.#generation = follow.generation;
+    const count = Number(had.get('had'));
+    const isSame = had.get('generation') === String(follow.generation);
+    const holds = isSame && Number.isInteger(count) && count >= 0;
+    this.#told = holds ? Math.min(count, follow.events.length) : 0;
+    const data = JSON.stringify({ ...hello, holds: this.#told });
+    response.write(`event: hello\ndata: ${data}\n\n`);
     response.on('drain', () => (this.#waits = false));
   }
 

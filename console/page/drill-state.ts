@@ -1,22 +1,27 @@
 /** The drill that is shown: its events as they come, and the moment of it that the viewer looks at. */
 import { computed, effect, signal } from '@preact/signals';
 import type { DrillEvent } from '../../runbooks/events.js';
+import type { FirstState } from '../viewer.js';
 import { type ScenarioView, viewAt } from './view.js';
 
 export interface Hello {
   mayStop: boolean;
+  mayEdit: boolean;
   /** Parts of the console for which the server was given a source. */
   parts: string[];
 }
 
-export const events = signal<readonly DrillEvent[]>([]);
+/** It stands in the page: the drill is drawn before its stream has begun. */
+const first = JSON.parse(document.getElementById('first')?.textContent ?? '') as FirstState<Hello>;
+
+export const events = signal<readonly DrillEvent[]>(first.events);
 export const nowMs = signal(Date.now());
 /** Undefined: follow the drill. */
 export const chosenMs = signal<number | undefined>(undefined);
 export const chosenScenario = signal<string | undefined>(undefined);
-export const hello = signal<Hello>({ mayStop: false, parts: [] });
+export const hello = signal<Hello>(first.hello);
 export const trouble = signal('');
-export const connected = signal<boolean | undefined>(undefined);
+export const connected = signal(true);
 /** When the kill switch was thrown from here, and what became of that. */
 export const stopped = signal<{ atMs: number; refused?: string } | undefined>(undefined);
 export const playing = signal(false);
@@ -39,18 +44,39 @@ export const scenario = computed<ScenarioView | undefined>(
     day.value.scenarios.find((s) => s.id === chosenScenario.value) ?? day.value.scenarios.at(-1),
 );
 
+const hiddenMs = 250;
+/** Events that came since the last frame: however many, a frame draws once. */
+let fresh: DrillEvent[] = [];
+
+function show(): void {
+  if (fresh.length === 0) return;
+  events.value = [...events.value, ...fresh];
+  fresh = [];
+  nowMs.value = Date.now();
+}
+
+/** A page that nobody sees has no frames. */
+const soon = (): void =>
+  document.hidden ? void setTimeout(show, hiddenMs) : void requestAnimationFrame(show);
+
 export function listen(): void {
-  const source = new EventSource('/events');
+  const { generation, events: had } = first;
+  const source = new EventSource(`/events?generation=${generation}&had=${had.length}`);
+  const begin = (own: readonly DrillEvent[]): void => {
+    fresh = [];
+    events.value = own;
+  };
   source.addEventListener('hello', (e) => {
     connected.value = true;
-    events.value = [];
-    hello.value = JSON.parse(e.data as string) as Hello;
+    const { holds, ...own } = JSON.parse(e.data as string) as Hello & { holds: number };
+    hello.value = own;
+    if (holds !== events.value.length || fresh.length > 0) begin(had.slice(0, holds));
   });
-  source.addEventListener('reset', () => (events.value = []));
+  source.addEventListener('reset', () => begin([]));
   source.addEventListener('trouble', (e) => (trouble.value = JSON.parse(e.data as string)));
   source.addEventListener('events', (e) => {
-    events.value = [...events.value, ...(JSON.parse(e.data as string) as DrillEvent[])];
-    nowMs.value = Date.now();
+    if (fresh.length === 0) soon();
+    fresh.push(...(JSON.parse(e.data as string) as DrillEvent[]));
   });
   // A server that was started anew knows no session of before: then only a new address helps.
   source.addEventListener('error', () => (connected.value = false));

@@ -241,9 +241,12 @@ function Bar({ share, kind }: { share: number; kind: string }) {
   );
 }
 
+const quiet = new Set(['load', 'distance', 'budget', 'system']);
+
 function Log() {
-  const quiet = new Set(['load', 'distance', 'budget', 'system']);
-  const shown = events.value.filter((e) => e.atMs <= shownMs.value && !quiet.has(e.kind));
+  // Live, all that is known: the clock that moves the dots changes nothing of it.
+  const untilMs = chosenMs.value ?? Infinity;
+  const shown = events.value.filter((e) => e.atMs <= untilMs && !quiet.has(e.kind));
   const last = shown.toSorted((a, b) => b.atMs - a.atMs).slice(0, shownEvents);
   return (
     <section class="log-of-events">

@@ -1,5 +1,5 @@
-/** For who leads a game day: Plan, Report, Postmortem, and what is proven so far. */
-import type { CoverageView, PlanView, PostmortemView, ReportView } from '../facilitator.js';
+/** For who leads a game day: Plan, Report, and what is proven so far. */
+import type { CoverageView, PlanView, ReportView } from '../facilitator.js';
 import { From } from './source.js';
 import { dayAndClock, span } from './words.js';
 
@@ -153,44 +153,6 @@ function Compared({ report }: { report: ReportView }) {
         </table>
       </section>
     </>
-  );
-}
-
-export function Postmortem() {
-  return (
-    <div class="page">
-      <h1>Postmortem</h1>
-      <From<PostmortemView> from="postmortem" everyMs={5000}>
-        {({ file, blocks, problems }) => (
-          <>
-            <p class="soft">
-              {file}:{' '}
-              {problems.length === 0
-                ? 'nothing is left to say.'
-                : `${problems.length} places are left to fill or to mend. Edit the file: this page follows it.`}
-            </p>
-            {blocks.map(({ line, html }, i) => {
-              const end = blocks[i + 1]?.line ?? Infinity;
-              const own = problems.filter((p) => p.line >= line && p.line < end);
-              return (
-                <div class="with-margin" key={line}>
-                  <section class="document">
-                    <div dangerouslySetInnerHTML={{ __html: html }} />
-                  </section>
-                  <ul class="margin" aria-label="what is left">
-                    {own.map((p) => (
-                      <li key={`${p.line} ${p.text}`}>
-                        line {p.line}: {p.text}
-                      </li>
-                    ))}
-                  </ul>
-                </div>
-              );
-            })}
-          </>
-        )}
-      </From>
-    </div>
   );
 }
 

@@ -3,9 +3,11 @@ import { signal } from '@preact/signals';
 import { type ComponentChildren, Fragment, render } from 'preact';
 import { Drill } from './drill.js';
 import { connected, hello, listen, tick, trouble } from './drill-state.js';
-import { Coverage, Plan, Postmortem, Report } from './facilitator-views.js';
+import { Coverage, Plan, Report } from './facilitator-views.js';
 import { NowView } from './on-call-now.js';
+import { OneService } from './one-service.js';
 import { PlatformView } from './platform-view.js';
+import { Postmortem } from './postmortem-view.js';
 import { Requests } from './requests-view.js';
 import { Runbook } from './runbook-view.js';
 import { ServiceView } from './service-view.js';
@@ -51,6 +53,12 @@ const groups: { title: string; views: View[] }[] = [
 
 /** Reached from other views, and not from the bar. */
 const within: View[] = [
+  {
+    name: 'service',
+    title: 'Service',
+    part: 'services',
+    show: (query) => <OneService query={query} />,
+  },
   { name: 'slo', title: 'SLO', part: 'slo', show: (query) => <Slo query={query} /> },
   {
     name: 'runbook',
@@ -97,14 +105,12 @@ function Page() {
         </nav>
       )}
       <Trouble>
-        {connected.value === false &&
+        {!connected.value &&
           'The console does not answer: trying again. Where it was started anew, open the address that it printed.'}
         {trouble.value}
       </Trouble>
       <main>
-        {connected.value === undefined ? (
-          <p class="empty">Connecting …</p>
-        ) : isThere ? (
+        {isThere ? (
           view?.show(new URLSearchParams(query))
         ) : (
           <p class="empty">

@@ -1,5 +1,6 @@
 /** Series over time: a colour and a dash each, thresholds drawn and named, and what is under the pointer in words. */
 import { linearScale, linearTicks, logScale, logTicks, type Scale } from '../../base/axis.js';
+import { lineClass } from '../../base/drawing/lines.js';
 import { spread } from '../../base/drawing/points.js';
 import {
   Cursor,
@@ -93,7 +94,7 @@ function Picture({
         {said.map(({ name, text }, i) => (
           <span key={name}>
             <svg width="30" height="10" aria-hidden="true">
-              <path class={`line c${i % 6}`} d="M0,5h30" />
+              <path class={`line ${lineClass(i)}`} d="M0,5h30" />
             </svg>
             {name} <strong>{text}</strong>
           </span>
@@ -104,7 +105,7 @@ function Picture({
           <ValueTick key={tick} frame={frame} y={y(tick)} text={textOf(tick)} />
         ))}
         {lines.map(({ name, points }, i) => (
-          <path key={name} class={`line c${i % 6}`} d={pathOf(points, frame.x, y)} />
+          <path key={name} class={`line ${lineClass(i)}`} d={pathOf(points, frame.x, y)} />
         ))}
         {thresholds.map(({ at: value, name }, i) => (
           <g key={`${name} ${value}`}>

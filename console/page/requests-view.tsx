@@ -2,6 +2,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { From } from './source.js';
 import { Table } from './table.js';
+import { type Found, type Request, requestsOf } from './requests.js';
+import { Waterfall } from './waterfall.js';
 import { clock } from './words.js';
 
 interface Line {
@@ -200,21 +202,10 @@ function take(kept: Map<string, Line>, event: Record<string, unknown>): void {
   if (kept.size > maxLines && oldest !== undefined) kept.delete(oldest);
 }
 
-interface Found {
-  proxy: string;
-  why: {
-    requestId?: string;
-    traceId?: string;
-    time: string;
-    method: string;
-    path: string;
-    dst: string;
-    verdict: { status: number; classification: string };
-  };
-  text: string;
-}
+/** How many of the latest are drawn. */
+const shownRequests = 30;
 
-/** The latest decisions that were recorded, each in the proxy's own words. */
+/** The latest requests that were recorded: each proxy's part on a time axis, and its decisions in its own words. */
 function Whys() {
   return (
     <section>
@@ -228,25 +219,38 @@ function Whys() {
             <p class="empty">Nothing is recorded yet.</p>
           ) : (
             <>
-              {found
-                .toReversed()
-                .slice(0, 30)
-                .map(({ proxy, why, text }, i) => (
-                  <details key={`${why.requestId ?? why.traceId ?? i} ${proxy} ${why.time}`}>
-                    <summary>
-                      {why.time.slice(11, 23)}{' '}
-                      <span class={why.verdict.classification === 'failure' ? 'late' : ''}>
-                        {why.verdict.status}
-                      </span>{' '}
-                      {why.method} {why.path} to {why.dst || 'no known destination'}, at {proxy}
-                    </summary>
-                    <pre tabIndex={0}>{text}</pre>
-                  </details>
+              {requestsOf(found)
+                .slice(0, shownRequests)
+                .map((request) => (
+                  <Why key={request.id} request={request} />
                 ))}
             </>
           )
         }
       </From>
     </section>
+  );
+}
+
+/** Drawn once it is opened: thirty waterfalls that nobody looks at are none. */
+function Why({ request: { id, parts } }: { request: Request }) {
+  const [isOpen, setOpen] = useState(false);
+  const why = parts[0]?.why;
+  if (!why) return null;
+  const failed = parts.some((p) => p.why.verdict.classification === 'failure');
+  return (
+    <details onToggle={(e) => setOpen(e.currentTarget.open)}>
+      <summary>
+        {why.time.slice(11, 23)} <span class={failed ? 'late' : ''}>{why.verdict.status}</span>{' '}
+        {why.method} {why.path} to {why.dst || 'no known destination'}, {id}, at {parts.length}{' '}
+        {parts.length === 1 ? 'proxy' : 'proxies'}
+      </summary>
+      {isOpen && (
+        <>
+          <Waterfall parts={parts} />
+          <pre tabIndex={0}>{parts.map((p) => p.text).join('\n\n')}</pre>
+        </>
+      )}
+    </details>
   );
 }

@@ -1,5 +1,6 @@
 /** A table of any length: of a long one only the rows in sight are drawn. */
 import type { ComponentChildren } from 'preact';
+import { Component } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 export interface Column<T> {
@@ -24,7 +25,8 @@ interface TableProps<T> {
 const rowHeight = 34;
 /** Longer ones scroll in a window of this height. */
 const windowHeight = 560;
-const beyond = 6;
+/** Rows are drawn in blocks of this many, so that most frames of a scroll draw nothing anew. */
+const block = 8;
 
 export function Table<T>({ label, columns, rows, keyOf, empty, textOf }: TableProps<T>) {
   const [wanted, setWanted] = useState('');
@@ -73,14 +75,13 @@ interface RowsProps<T> {
 
 function Rows<T>({ label, columns, shown, keyOf, grid }: RowsProps<T>) {
   const frame = useRef<HTMLDivElement>(null);
-  const [top, setTop] = useState(0);
+  const [at, setAt] = useState(0);
   const full = shown.length * rowHeight;
   const height = Math.min(full, windowHeight);
-  useEffect(() => {
-    if (frame.current && frame.current.scrollTop !== top) setTop(frame.current.scrollTop);
-  }, [shown.length]);
-  const first = Math.max(0, Math.floor(top / rowHeight) - beyond);
-  const last = Math.min(shown.length, Math.ceil((top + height) / rowHeight) + beyond);
+  const follow = (): void => setAt(Math.floor((frame.current?.scrollTop ?? 0) / rowHeight / block));
+  useEffect(follow, [shown.length]);
+  const first = Math.max(0, (at - 1) * block);
+  const last = Math.min(shown.length, (at + 2) * block + Math.ceil(height / rowHeight));
   return (
     <div
       role="rowgroup"
@@ -88,28 +89,45 @@ function Rows<T>({ label, columns, shown, keyOf, grid }: RowsProps<T>) {
       ref={frame}
       style={{ height: `${height}px` }}
       {...(full > windowHeight && { tabIndex: 0, 'aria-label': `${label}, scrolls` })}
-      onScroll={(e) => setTop(e.currentTarget.scrollTop)}
+      onScroll={follow}
     >
       <div role="presentation" style={{ height: `${full}px`, position: 'relative' }}>
         {shown.slice(first, last).map((row, i) => (
-          <div
-            class="row"
-            role="row"
-            aria-rowindex={first + i + 2}
-            key={keyOf(row)}
-            style={{
-              gridTemplateColumns: grid,
-              transform: `translateY(${(first + i) * rowHeight}px)`,
-            }}
-          >
-            {columns.map((c) => (
-              <span role="cell" class={c.number ? 'number' : ''} key={c.title}>
-                {c.cell(row)}
-              </span>
-            ))}
-          </div>
+          <Row key={keyOf(row)} {...{ row, columns: columns as never, grid }} at={first + i} />
         ))}
       </div>
     </div>
   );
+}
+
+interface RowProps {
+  row: unknown;
+  columns: readonly Column<unknown>[];
+  grid: string;
+  at: number;
+}
+
+/** Drawn anew only where it says something else, or stands elsewhere. */
+class Row extends Component<RowProps> {
+  override shouldComponentUpdate({ row, columns, grid, at }: RowProps): boolean {
+    const { props } = this;
+    return row !== props.row || columns !== props.columns || at !== props.at || grid !== props.grid;
+  }
+
+  render({ row, columns, grid, at }: RowProps) {
+    return (
+      <div
+        class="row"
+        role="row"
+        aria-rowindex={at + 2}
+        style={{ gridTemplateColumns: grid, top: `${at * rowHeight}px` }}
+      >
+        {columns.map((c) => (
+          <span role="cell" class={c.number ? 'number' : ''} key={c.title}>
+            {c.cell(row)}
+          </span>
+        ))}
+      </div>
+    );
+  }
 }

@@ -1,5 +1,17 @@
 /** The console from outside: who may look, what is told as it happens, and what the page makes of hostile texts. */
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -163,6 +175,48 @@ test('nothing can be stopped unless that is allowed, and then by the page alone'
   expect(existsSync(join(state, 'stop.json'))).toBe(true);
 });
 
+test('a postmortem is written where edits are allowed, by the page alone, over the text that was read', async () => {
+  const path = folder();
+  const file = join(path, 'postmortem.md');
+  writeFileSync(file, '# P\n');
+  const was = createHash('sha256').update('# P\n').digest('hex');
+  const [closed, open1] = await Promise.all(
+    [false, true].map(async (mayEdit) => {
+      const addresses: string[] = [];
+      const one = await startConsole({
+        folder: path,
+        port: 0,
+        mayEdit,
+        onAddress: (address) => addresses.push(address),
+      });
+      running.push(one);
+      const at = `http://127.0.0.1:${one.port}`;
+      return { at, headers: { cookie: await enter(addresses.at(-1) as string), origin: at } };
+    }),
+  );
+  type Door = { at: string; headers: { cookie: string; origin: string } };
+  const send = ({ at, headers }: Door, body: string, without = '', call = 'postmortem') =>
+    fetch(`${at}/${call}`, {
+      method: 'POST',
+      body,
+      headers: Object.fromEntries(Object.entries(headers).filter(([name]) => name !== without)),
+    }).then((r) => r.status);
+  const edit = JSON.stringify({ text: '# Q\n', was });
+  expect(await send(closed as Door, edit)).toBe(403);
+  const own = open1 as Door;
+  expect(await send(own, edit, 'origin')).toBe(403);
+  expect(await send(own, edit, 'cookie')).toBe(401);
+  for (const bad of ['', '{', 'null', '{"text":1}', '{"text":"x"}'])
+    expect([bad, await send(own, bad)]).toEqual([bad, 400]);
+  expect(await send(own, JSON.stringify({ text: 'x'.repeat(2 ** 20 + 1), was }))).toBe(400);
+  expect(await send(own, JSON.stringify({ text: '# Q\n', was: 'other' }))).toBe(409);
+  expect(readFileSync(file, 'utf8')).toBe('# P\n');
+  expect(await send(own, JSON.stringify({ text: '# R' }), '', 'lint')).toBe(200);
+  expect(await send(own, edit)).toBe(204);
+  expect(readFileSync(file, 'utf8')).toBe('# Q\n');
+  expect(await send(own, edit)).toBe(409);
+});
+
 test('a file that grows is followed, half a line waits, a bad one is named, a new day begins anew', () => {
   const path = folder();
   const file = join(path, 'events.jsonl');
@@ -248,3 +302,99 @@ testWith('chromium')(
   },
   60_000,
 );
+
+test('a report folder from anywhere: its links, pipes and files without end keep nobody waiting', async () => {
+  const path = folder();
+  const outside = folder();
+  writeFileSync(join(outside, 'secret'), 'the secret');
+  const { at, last } = await open(path);
+  const cookie = await enter(last());
+  symlinkSync(join(outside, 'secret'), join(path, 'index.html'));
+  const linked = await ask(`${at}/report`, { cookie });
+  expect([linked.status, linked.body.includes('the secret')]).toEqual([400, false]);
+  expect(linked.body).toContain('is a link');
+  rmSync(join(path, 'index.html'));
+  execFileSync('mkfifo', [join(path, 'index.html'), join(path, 'events.jsonl')]);
+  expect((await ask(`${at}/report`, { cookie })).body).toContain('is no plain file');
+  rmSync(join(path, 'index.html'));
+  writeFileSync(join(path, 'index.html'), '');
+  truncateSync(join(path, 'index.html'), 65 * 2 ** 20);
+  expect((await ask(`${at}/report`, { cookie })).body).toContain("more than a report's");
+  expect((await ask(`${at}/report/../../secret`, { cookie })).status).toBe(404);
+  // It still answers, and says what is wrong with the events.
+  expect((await ask(`${at}/`, { cookie })).status).toBe(200);
+  const follow = new Follow(path);
+  expect(() => follow.poll()).toThrow('is no plain file');
+});
+
+test('a line without end is given up, and what comes after it is read', () => {
+  const path = folder();
+  const [first] = drillEvents(badGameDay()) as [DrillEvent];
+  writeFileSync(join(path, 'events.jsonl'), 'x'.repeat(33 * 2 ** 20));
+  const follow = new Follow(path);
+  for (let i = 0; i < 5; i++) follow.poll();
+  expect(follow.trouble).toContain('a line of more than 32 MB');
+  appendFileSync(join(path, 'events.jsonl'), `\n${lines([first])}`);
+  follow.poll();
+  expect(follow.events).toEqual([first]);
+  follow.close();
+});
+
+test('a thousand viewers: some watch, the others are told so, and the console stays up', async () => {
+  const { at, last } = await open(folder());
+  const cookie = await enter(last());
+  const asked = Array.from({ length: 1000 }, () =>
+    request(`${at}/events`, { headers: { cookie } }),
+  );
+  const answers = asked.map(
+    (one) =>
+      new Promise<number>((resolve) => {
+        one.on('response', (r) => resolve(r.statusCode ?? 0)).on('error', () => resolve(0));
+        one.end();
+      }),
+  );
+  const statuses = await Promise.all(answers);
+  expect(statuses.filter((s) => s === 200)).toHaveLength(64);
+  expect(statuses.filter((s) => ![0, 200, 503].includes(s))).toEqual([]);
+  for (const one of asked) one.destroy();
+  await expect
+    .poll(() =>
+      ask(`${at}/`, { cookie }).then(
+        (a) => a.status,
+        () => 0,
+      ),
+    )
+    .toBe(200);
+});
+
+test('the page begins with what is known, and its stream goes on from there', async () => {
+  const events = drillEvents(badGameDay()).slice(0, 3);
+  const path = folder(events);
+  const { at, last } = await open(path);
+  const cookie = await enter(last());
+  const page = await ask(`${at}/`, { cookie });
+  const [, json = ''] = /id="first">([^<]*)</.exec(page.body) ?? [];
+  const first = JSON.parse(json) as { generation: number; events: DrillEvent[] };
+  expect(first.events).toEqual(events);
+  const holds = (query: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const one = request(`${at}/events?${query}`, { headers: { cookie } }, (response) =>
+        response.once('data', (chunk: Buffer) => {
+          const [, data = '{}'] = /^data: (.*)$/m.exec(chunk.toString()) ?? [];
+          resolve((JSON.parse(data) as { holds: number }).holds);
+          one.destroy();
+        }),
+      );
+      one.on('error', reject).end();
+    });
+  expect(await holds(`generation=${first.generation}&had=3`)).toBe(3);
+  for (const lie of [
+    '',
+    'had=3',
+    'generation=9&had=3',
+    'generation=0&had=-1',
+    'generation=0&had=x',
+  ])
+    expect([lie, await holds(lie)]).toEqual([lie, 0]);
+  expect(await holds('generation=0&had=99')).toBe(3);
+});

@@ -154,14 +154,16 @@ function controller(path: string): unknown {
   return { ...of, destinations: [] };
 }
 
+type Restarted = 'prometheus' | 'controller';
+
 export interface FakeSources {
   prometheus: string;
   alertmanager: string;
   proxies: string;
   controller: string;
-  /** Ends the Prometheus, and brings it back at the same address. */
-  down(): Promise<void>;
-  up(): Promise<void>;
+  /** Ends it, and brings it back at the same address. */
+  down(which: Restarted): Promise<void>;
+  up(which: Restarted): Promise<void>;
   asked: { prometheus: number };
   close(): Promise<void>;
 }
@@ -197,16 +199,26 @@ export async function fakeSources(): Promise<FakeSources> {
     asked.prometheus++;
     return prometheus(path, body);
   };
-  const at = await serve(counted);
-  const first = servers[0];
+  const answers = { prometheus: counted, controller };
+  const ports: Record<Restarted, number> = {
+    prometheus: await serve(counted),
+    controller: await serve(controller),
+  };
+  const running: Record<Restarted, Server | undefined> = {
+    prometheus: servers[0],
+    controller: servers[1],
+  };
   return {
     asked,
-    prometheus: `http://127.0.0.1:${at}`,
+    prometheus: `http://127.0.0.1:${ports.prometheus}`,
     alertmanager: `http://127.0.0.1:${await serve(alertmanager)}`,
     proxies: String(await serve(proxy)),
-    controller: `http://127.0.0.1:${await serve(controller)}`,
-    down: () => end(first),
-    up: async () => void (await serve(counted, at)),
+    controller: `http://127.0.0.1:${ports.controller}`,
+    down: (which) => end(running[which]),
+    up: async (which) => {
+      await serve(answers[which], ports[which]);
+      running[which] = servers.at(-1);
+    },
     close: async () => void (await Promise.all(servers.map(end))),
   };
 }

@@ -1,5 +1,5 @@
 /** The views behind the drill: what each says of its source; hostile texts stay texts, and all can read them. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import axe from 'axe-core';
@@ -12,6 +12,7 @@ import '../../chaos/gameday/command.js';
 import { Answers } from '../../console/answers.js';
 import { type Console, startConsole } from '../../console/server.js';
 import { sourcesOf } from '../../console/sources.js';
+import { requestsOf } from '../../console/page/requests.js';
 import { drillEvents } from '../../runbooks/events.js';
 import { badGameDay } from '../runbooks/fixture.js';
 import { testWith } from '../tools.js';
@@ -51,6 +52,7 @@ beforeAll(async () => {
       drill: asset('examples/retail/firedrill.yaml'),
     }),
     stateFolder: folder,
+    mayEdit: true,
     onAddress: (at) => (address = at),
   });
   const executablePath = findTool('chromium');
@@ -93,6 +95,7 @@ const views: [string, string][] = [
   ['#/slo?id=cart', '6x: page'],
   ['#/runbook?alert=MeshRetryStorm', 'It fires now.'],
   ['#/services', '1 are not ready'],
+  ['#/service?name=cart.retail', 'Who calls it'],
   ['#/requests', '503'],
   ['#/platform', 'Lives of identities'],
 ];
@@ -147,20 +150,65 @@ testWith('chromium')(
   60_000,
 );
 
-testWith('chromium')(
-  'a source that goes is said, with the age of what is shown, and one that comes back is shown again',
-  async () => {
+testWith('chromium').each([
+  ['prometheus', '#/slos', 'over budget, 65x'],
+  ['controller', '#/platform', 'Lives of identities'],
+] as const)(
+  'the %s goes and comes back: what is shown is said to be stale, and then is shown anew',
+  async (which, hash, text) => {
     const page = await opened(1500, 'light');
-    await show(page, '#/slos', 'over budget, 65x');
-    await fakes.down();
+    await show(page, hash, text);
+    await fakes.down(which);
     await page.getByText('Stale: as of').waitFor({ timeout: 20_000 });
-    await page.getByText('over budget, 65x').waitFor();
-    await fakes.up();
+    await page.getByText(text, { exact: false }).first().waitFor();
+    await fakes.up(which);
     await page.getByText('Stale: as of').waitFor({ state: 'detached', timeout: 20_000 });
     await page.close();
   },
   60_000,
 );
+
+testWith('chromium')(
+  'a postmortem is edited with its lint beside it, saved, and never over the words of somebody else',
+  async () => {
+    const page = await opened(1500, 'light');
+    await show(page, '#/postmortem', 'left to fill or to mend');
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const editor = page.getByRole('textbox', { name: 'the postmortem, in Markdown' });
+    const left = page.locator('.margin li');
+    const before = await left.count();
+    const file = join(folder, 'postmortem.md');
+    const text = readFileSync(file, 'utf8');
+    await editor.fill(text.replace(`TO FILL ${hostile}`, 'Forty carts were lost.'));
+    await expect.poll(() => left.count()).toBeLessThan(before);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Forty carts were lost.').waitFor();
+    expect(readFileSync(file, 'utf8')).toContain('Forty carts were lost.');
+    await page.getByRole('button', { name: 'Edit' }).click();
+    writeFileSync(file, `${readFileSync(file, 'utf8')}\nAda wrote this.\n`);
+    await editor.fill('# Mine');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Not saved: somebody else has edited the file').waitFor();
+    expect(readFileSync(file, 'utf8')).toContain('Ada wrote this.');
+    writeFileSync(file, text);
+    await page.close();
+  },
+  60_000,
+);
+
+test('the parts of one request stand together, the latest request first, each in the order of its proxies', () => {
+  const part = (id: string, proxy: string, ms: number) => {
+    const verdict = { status: 200, classification: 'success' };
+    const time = new Date(ms).toISOString();
+    const own = { requestId: id, time, direction: 'inbound', method: 'GET', path: '/', dst: 'x' };
+    return { proxy, why: { ...own, verdict, latencyMs: 1, durationMs: 2, retries: 0 }, text: '' };
+  };
+  const found = [part('a', 'cart', 105), part('b', 'web', 300), part('a', 'web', 100)];
+  expect(requestsOf(found).map((r) => [r.id, r.parts.map((p) => p.proxy)])).toEqual([
+    ['b', ['web']],
+    ['a', ['web', 'cart']],
+  ]);
+});
 
 test('many viewers ask a source once, and one that fails is told in words', async () => {
   let asked = 0;

@@ -1,0 +1,37 @@
+/** The page as one document: its style, its script, and the state to begin with, so that one answer draws it. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { asset, program } from '../base/paths.js';
+import { lineColours, lineStyle } from '../base/drawing/lines.js';
+
+export interface PageDocument {
+  /** Lets this style and this script in, and no other. */
+  policy: string;
+  /** With what the page begins with; anything that JSON can hold. */
+  with(first: unknown): string;
+}
+
+const hashOf = (text: string): string =>
+  `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** Read once, at the start: a build meanwhile does not mix two pages. */
+export function readPage(): PageDocument {
+  const { light, dark } = lineColours;
+  const colours = `:root{${light}}@media(prefers-color-scheme:dark){:root{${dark}}}`;
+  const style = colours + lineStyle + readFileSync(asset('console/page/page.css'), 'utf8');
+  const script = readFileSync(program('console/page/main'), 'utf8');
+  const [before = '', after = ''] = readFileSync(asset('console/page/index.html'), 'utf8')
+    .replace('<!-- style -->', () => `<style>${style}</style>`)
+    .replace('<!-- script -->', () => `<script type="module">${script}</script>`)
+    .split('<!-- first -->');
+  return {
+    policy:
+      `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; connect-src 'self'; ` +
+      "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    // A data block: it is never run, and no text in it can end it.
+    with: (first) => {
+      const json = JSON.stringify(first).replaceAll('<', '\\u003c');
+      return `${before}<script type="application/json" id="first">${json}</script>${after}`;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/** What the proxies recorded, by request. */
+
+export interface Found {
+  proxy: string;
+  why: {
+    requestId?: string;
+    traceId?: string;
+    time: string;
+    direction: string;
+    method: string;
+    path: string;
+    dst: string;
+    verdict: { status: number; classification: string; reason?: string };
+    latencyMs: number | null;
+    durationMs: number;
+    retries: number;
+    earlierTries?: string[];
+  };
+  text: string;
+}
+
+export interface Request {
+  id: string;
+  parts: Found[];
+}
+
+/** The parts of one request together, in the order in which they began; the latest request first. */
+export function requestsOf(found: readonly Found[]): Request[] {
+  const requests = new Map<string, Found[]>();
+  found.forEach((one, i) => {
+    const { traceId, requestId } = one.why;
+    const id = requestId ?? traceId ?? `without an id ${i}`;
+    requests.set(id, [...(requests.get(id) ?? []), one]);
+  });
+  const begun = (one: Found): number => Date.parse(one.why.time) || 0;
+  return [...requests]
+    .map(([id, parts]) => ({ id, parts: parts.toSorted((a, b) => begun(a) - begun(b)) }))
+    .toSorted((a, b) => begun(b.parts[0] as Found) - begun(a.parts[0] as Found));
+}

@@ -1,0 +1,95 @@
+/** Routes, endpoints and edges as tables: of all services, or of one. */
+import { percentText } from '../../runbooks/words.js';
+import type { RouteRow, Services } from '../mesh.js';
+import { Table } from './table.js';
+import { span } from './words.js';
+
+export const share = (value: number | null): string =>
+  value === null ? 'no requests' : percentText(value);
+export const ms = (value: number | null): string =>
+  value === null ? 'no data' : `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
+export const rate = (value: number): string => `${value.toFixed(1)}/s`;
+
+export function Routes({ rows, empty }: { rows: readonly RouteRow[]; empty: string }) {
+  return (
+    <Table<RouteRow>
+      label="routes"
+      rows={rows}
+      keyOf={(r) => `${r.from} ${r.service} ${r.route}`}
+      textOf={(r) => `${r.from} ${r.service} ${r.route}`}
+      empty={empty}
+      columns={[
+        { title: 'from', share: 1.5, cell: (r) => r.from },
+        { title: 'to', share: 1.5, cell: (r) => r.service },
+        { title: 'route', share: 1.3, cell: (r) => r.route },
+        { title: 'effective', number: true, cell: (r) => share(r.successRatio) },
+        { title: 'actual', number: true, cell: (r) => share(r.actualSuccessRatio) },
+        { title: 'requests', number: true, cell: (r) => rate(r.requestsPerSecond) },
+        { title: 'tries', number: true, cell: (r) => rate(r.actualRequestsPerSecond) },
+        { title: 'p95', number: true, cell: (r) => ms(r.latencyMsP95) },
+        {
+          title: 'retries left',
+          number: true,
+          cell: (r) => (r.budgetLeft === null ? 'no budget' : r.budgetLeft.toFixed(0)),
+        },
+      ]}
+    />
+  );
+}
+
+export function Endpoints({ rows, empty }: { rows: Services['endpoints']; empty: string }) {
+  return (
+    <Table
+      label="endpoints"
+      rows={rows}
+      keyOf={(e) => `${e.seenBy} ${e.destination} ${e.backend} ${e.address}`}
+      textOf={(e) => `${e.destination} ${e.address} ${e.state} ${e.seenBy}`}
+      empty={empty}
+      columns={[
+        { title: 'of', share: 1.5, cell: (e) => e.destination },
+        { title: 'endpoint', share: 1.4, cell: (e) => e.address },
+        {
+          title: 'state',
+          share: 1.8,
+          cell: (e) => (
+            <span class={e.state === 'ready' ? 'held' : 'late'}>
+              {e.state === 'ready' ? '✓ ready' : `✗ ${e.state}: ${e.reason ?? 'no reason'}`}
+            </span>
+          ),
+        },
+        { title: 'seen by', share: 1.3, cell: (e) => e.seenBy },
+      ]}
+    />
+  );
+}
+
+export function Edges({ rows, empty }: { rows: Services['edges']; empty: string }) {
+  return (
+    <Table
+      label="edges"
+      rows={rows}
+      keyOf={(e) => `${e.srcNamespace} ${e.src} ${e.dst}`}
+      textOf={(e) => `${e.src} ${e.dst}`}
+      empty={empty}
+      columns={[
+        { title: 'from', cell: (e) => e.src },
+        { title: 'to', cell: (e) => e.dst },
+        {
+          title: 'secured',
+          cell: (e) => (
+            <span class={e.secured ? 'held' : 'late'}>
+              {e.secured ? '✓ both named' : '✗ not by both'}
+            </span>
+          ),
+        },
+        { title: 'requests', number: true, cell: (e) => e.requests.toLocaleString('en') },
+      ]}
+    />
+  );
+}
+
+export function until(ms: number | null) {
+  if (ms === null) return 'none';
+  const left = ms - Date.now();
+  return left > 0 ? span(left) : <span class="late">ended {span(left)} ago</span>;
+}
