@@ -29,4 +29,7 @@ export function hover(): Hover {
 
 /** For a figure that it reads: where its axis is, which time it spans, and which moment counts as zero. */
 export const frameData = (frame: Frame, zeroMs?: number): string =>
-  [frame.left, endOf(frame), frame.startMs, frame.endMs, zeroMs ?? NaN].map(Math.round).join(' ');
+  [frame.left, endOf(frame), frame.startMs, frame.endMs, zeroMs]
+    .filter((n) => n !== undefined)
+    .map(Math.round)
+    .join(' ');

@@ -179,11 +179,7 @@ test('any record renders, in every form, with no NaN, no undefined, and none of 
     fc.property(records, (record) => {
       const html = gameDayReport(record);
       safe(html);
-      expect(
-        withoutOurs(html)
-          .replaceAll(/&[^;]+;/g, '')
-          .replaceAll(/ NaN"/g, ''),
-      ).not.toMatch(leaks);
+      expect(withoutOurs(html).replaceAll(/&[^;]+;/g, '')).not.toMatch(leaks);
       const terminal = terminalSummary(record, plain);
       expect(terminal).not.toMatch(leaks);
       // eslint-disable-next-line no-control-regex
