@@ -11,6 +11,7 @@ import { findTool } from '../../base/tools.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { budgetState } from '../../slo/budget/state.js';
 import { askPanels, emptyPanels } from '../../slo/dashboards/answers.js';
+import { hover } from '../../base/drawing/hover.js';
 import { allDashboards } from '../../slo/dashboards/dashboards.js';
 import { previewHtml } from '../../slo/dashboards/preview.js';
 import { compileSlos, readSlos, ruleFileText, theoryOf } from '../../slo/index.js';
@@ -130,7 +131,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
       answers = await ask();
     }
     expect(emptyPanels(dashboards, answers)).toEqual([]);
-    const page = previewHtml(dashboards, answers);
+    const page = previewHtml(dashboards, answers).replace(hover().script, '');
     expect(page).toContain('<svg');
     expect(page).not.toContain('NaN');
     if (process.env.PREVIEW !== undefined) writeFileSync(process.env.PREVIEW, page);
