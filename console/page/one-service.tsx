@@ -24,6 +24,10 @@ export function OneService({ query }: { query: URLSearchParams }) {
 const isOf = (name: string, destination: string): boolean =>
   destination === name || destination.startsWith(`${name}.`) || destination.startsWith(`${name}:`);
 
+/** An edge's ends stand with their namespaces beside them. */
+const isNamed = (name: string, own: string, namespace: string): boolean =>
+  own === name || `${own}.${namespace}` === name;
+
 function What({ name, services }: { name: string; services: Services }) {
   const { workloads, edges, routes, endpoints } = services;
   const own = workloads.find((w) => w.name === name);
@@ -32,7 +36,9 @@ function What({ name, services }: { name: string; services: Services }) {
   const calls = routes.filter((r) => r.from === name);
   const served = endpoints.filter((e) => isOf(name, e.destination));
   const bad = served.filter((e) => e.state !== 'ready').length;
-  const around = edges.filter((e) => e.src === name || e.dst === name);
+  const around = edges.filter(
+    (e) => isNamed(name, e.src, e.srcNamespace) || isNamed(name, e.dst, e.dstNamespace),
+  );
   const { certificateUntilMs: until, denied } = own;
   const isOver = until !== null && until < Date.now();
   const rows: [string, string, string?][] = [
