@@ -1,4 +1,4 @@
-/** Dashboards of systems with and without a mesh, and their preview: no empty panel, and no zero that nobody counted. */
+/** Dashboards with and without a mesh, and their preview: no empty panel, and no zero that nobody counted. */
 import { expect, test } from 'vitest';
 import { meshMetrics } from '../../slo/spec/mesh-metrics.js';
 import { readSloText } from '../../slo/spec/read.js';
