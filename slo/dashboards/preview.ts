@@ -211,7 +211,7 @@ ${figureStyle}
 .legend{font-size:.78rem;display:flex;gap:.2rem .9rem;flex-wrap:wrap}
 .legend svg{width:28px;height:8px;margin-right:.3em}table{width:100%;border-collapse:collapse;font-size:.82rem}
 td{border-top:1px solid var(--hair);padding:.25rem;overflow-wrap:anywhere}
-td:last-child{text-align:right;font-weight:600}
+td:last-child{text-align:right;font-weight:600;white-space:nowrap}
 .label{color:var(--quiet)}
 @media(max-width:900px){section{grid-column:span 24!important}}
 @media(max-width:560px){svg.figure text,svg.figure .tick,svg.figure .unit,svg.figure .threshold-name{font-size:17px}}`;
