@@ -80,15 +80,18 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     for (const viewer of viewers) viewer.tell(follow, trouble);
   };
   poll();
-  const timers = [
-    setInterval(poll, pollMs),
-    setInterval(() => {
-      for (const viewer of viewers) viewer.ping();
-    }, pingMs),
-  ];
+  const timers = beat(poll, viewers);
   let port = 0;
   const address = (): string =>
     options.behind?.origin ?? `http://127.0.0.1:${port}/?token=${door.token}`;
+  const watch = (response: ServerResponse, had: URLSearchParams): void => {
+    if (viewers.size >= maxViewers) return refuse(response, 503, `${maxViewers} people watch`);
+    stream(response);
+    const viewer = new Viewer(response, hello, follow, had);
+    viewers.add(viewer);
+    response.on('close', () => viewers.delete(viewer));
+    viewer.tell(follow, trouble);
+  };
   const server = answeringServer(async (_, request, response, { pathname, searchParams }) => {
     const foreign = door.foreign(request, port);
     if (foreign !== undefined) return refuse(response, 403, foreign);
@@ -103,51 +106,49 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     if (!door.admits(request)) return refuse(response, 401, 'open the address that was printed');
     if (request.method === 'POST') return answerPost(request, response, pathname, options);
     if (request.method !== 'GET') return refuse(response, 405, 'GET or POST');
-    if (pathname === '/events') {
-      if (viewers.size >= maxViewers) return refuse(response, 503, `${maxViewers} people watch`);
-      stream(response);
-      const viewer = new Viewer(response, hello, follow, searchParams);
-      viewers.add(viewer);
-      response.on('close', () => viewers.delete(viewer));
-      viewer.tell(follow, trouble);
-      return;
-    }
-    if (pathname === '/tap') {
-      if (taps.size >= maxTaps) return refuse(response, 503, `${maxTaps} taps are open`);
-      taps.add(response);
-      response.on('close', () => taps.delete(response));
-      return tapTo(response, searchParams, options);
-    }
+    if (pathname === '/events') return watch(response, searchParams);
+    if (pathname === '/tap') return tapTo(response, searchParams, options, taps);
     if (pathname === '/report') return report(response, options.folder);
     const part = /^\/data\/([a-z]+)$/.exec(pathname)?.[1];
     if (part !== undefined && answers.has(part)) {
-      const answer = JSON.stringify(await answers.of(part, searchParams));
-      const type = { ...headers, 'content-type': 'application/json; charset=utf-8' };
-      response.writeHead(200, type).end(answer);
-      return;
+      return sendAs(
+        response,
+        'application/json',
+        JSON.stringify(await answers.of(part, searchParams)),
+      );
     }
     if (pathname !== '/') return refuse(response, 404, 'no such page');
-    const own = { ...headers, 'content-security-policy': page.policy };
-    response.writeHead(200, { ...own, 'content-type': 'text/html; charset=utf-8' });
-    response.end(page.with(firstState(hello, follow)));
+    sendAs(response, 'text/html', page.with(firstState(hello, follow)), page.policy);
   });
   server.maxConnections = 4 * maxViewers;
   const { host = '127.0.0.1' } = options;
   port = await listenForAdmin(server, { host, port: options.port });
   options.onAddress(address());
-  return {
-    port,
-    close: () => closeAll(server, viewers, timers, follow),
-  };
+  return { port, close: () => closeAll(server, viewers, timers, follow) };
 }
+
+const beat = (poll: () => void, viewers: ReadonlySet<Viewer>): NodeJS.Timeout[] => [
+  setInterval(poll, pollMs),
+  setInterval(() => {
+    for (const viewer of viewers) viewer.ping();
+  }, pingMs),
+];
 
 function stream(response: ServerResponse): void {
   response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' });
 }
 
 /** Live requests as server-sent events, a batch a moment; a page that does not read loses some. */
-function tapTo(response: ServerResponse, filters: URLSearchParams, { tap }: ConsoleOptions): void {
+function tapTo(
+  response: ServerResponse,
+  filters: URLSearchParams,
+  { tap }: ConsoleOptions,
+  taps: Set<ServerResponse>,
+): void {
   if (!tap) return refuse(response, 404, 'start it with --proxies');
+  if (taps.size >= maxTaps) return refuse(response, 503, `${maxTaps} taps are open`);
+  taps.add(response);
+  response.on('close', () => taps.delete(response));
   const abort = new AbortController();
   response.on('close', () => abort.abort());
   stream(response);
@@ -182,6 +183,15 @@ async function answerPost(
   const type = { ...headers, 'content-type': 'application/json; charset=utf-8' };
   response.writeHead(status, body === undefined ? headers : type);
   response.end(body === undefined ? undefined : JSON.stringify(body));
+}
+
+function sendAs(response: ServerResponse, type: string, body: string, policy?: string): void {
+  response.writeHead(200, {
+    ...headers,
+    ...(policy !== undefined && { 'content-security-policy': policy }),
+    'content-type': `${type}; charset=utf-8`,
+  });
+  response.end(body);
 }
 
 function refuse(response: ServerResponse, status: number, why: string): void {

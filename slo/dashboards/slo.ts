@@ -2,7 +2,7 @@
 import * as names from '../rules/names.js';
 import { planOf } from '../rules/plan.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
-import type { Dashboard } from './model.js';
+import type { Dashboard, Panel } from './model.js';
 import { uidOf } from './uid.js';
 import { stat, series, budgetLeft, burnMarks, firingAlerts } from './panels.js';
 
@@ -12,7 +12,6 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
   const budget = budgetRatio(slo.objective);
   const runbook = slo.alerting.annotations.runbook_url;
   const link = runbook === undefined ? {} : { runbook };
-  const periodMs = slo.period.days * 86_400_000;
   const burn = (ms: number, legend: string) => ({
     expr: `${names.errorRatio(ms)}${of} / ${budget}`,
     legend,
@@ -23,36 +22,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
     description: slo.description ?? `${slo.objective}% of events are good`,
     variables: [],
     panels: [
-      stat({
-        title: 'Objective',
-        description: 'What was promised.',
-        queries: [{ expr: `${names.objectiveRatioMetric}${of}` }],
-        unit: 'ratio',
-      }),
-      stat({
-        title: 'Achieved',
-        description: 'Over the period so far, a ratio of sums.',
-        queries: [{ expr: `1 - ${names.errorRatio(periodMs)}${of}` }],
-        unit: 'ratio',
-        thresholds: { warn: slo.objective / 100, bad: slo.objective / 100, falling: true },
-      }),
-      stat({
-        title: 'Error budget left',
-        description: 'Of the whole period. Below 0 the promise is broken.',
-        queries: [{ expr: `${names.budgetRemainingMetric}${of}` }],
-        unit: 'ratio',
-        thresholds: budgetLeft,
-        ...link,
-      }),
-      stat({
-        title: 'Budget left in minutes',
-        description: 'Of complete failure, until nothing is left.',
-        queries: [
-          { expr: `${names.budgetRemainingMetric}${of} * ${budget * slo.period.days * 86_400}` },
-        ],
-        unit: 's',
-        thresholds: { warn: 3600, bad: 0, falling: true },
-      }),
+      ...figuresOf(slo, of, link),
       series({
         title: 'Budget burn-down',
         description: 'What is left of the budget. A step down is an incident.',
@@ -89,4 +59,42 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
       { ...firingAlerts, queries: [{ expr: `ALERTS{alertstate="firing",slo="${slo.id}"}` }] },
     ],
   };
+}
+
+/** What was promised, what came of it, and what is left. */
+function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] {
+  const periodMs = slo.period.days * 86_400_000;
+  const budget = budgetRatio(slo.objective);
+  return [
+    stat({
+      title: 'Objective',
+      description: 'What was promised.',
+      queries: [{ expr: `${names.objectiveRatioMetric}${of}` }],
+      unit: 'ratio',
+    }),
+    stat({
+      title: 'Achieved',
+      description: 'Over the period so far, a ratio of sums.',
+      queries: [{ expr: `1 - ${names.errorRatio(periodMs)}${of}` }],
+      unit: 'ratio',
+      thresholds: { warn: slo.objective / 100, bad: slo.objective / 100, falling: true },
+    }),
+    stat({
+      title: 'Error budget left',
+      description: 'Of the whole period. Below 0 the promise is broken.',
+      queries: [{ expr: `${names.budgetRemainingMetric}${of}` }],
+      unit: 'ratio',
+      thresholds: budgetLeft,
+      ...link,
+    }),
+    stat({
+      title: 'Budget left in minutes',
+      description: 'Of complete failure, until nothing is left.',
+      queries: [
+        { expr: `${names.budgetRemainingMetric}${of} * ${budget * slo.period.days * 86_400}` },
+      ],
+      unit: 's',
+      thresholds: { warn: 3600, bad: 0, falling: true },
+    }),
+  ];
 }
