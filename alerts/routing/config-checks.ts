@@ -149,7 +149,16 @@ function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, 
     }
     // Of an email the one hides the other.
     if (kind !== 'email') onlyOne(fields, at, say);
-    if (kind === 'slack') oneWayToSlack(fields, '', at, say);
+    if (kind === 'slack') {
+      oneWayToSlack(fields, '', at, say);
+      if (fields.update_message === true && fields.api_url !== chatPostMessage) {
+        say(
+          [...at, 'update_message'],
+          'update_message beside no bot',
+          `api_url: ${chatPostMessage}`,
+        );
+      }
+    }
     for (const list of needs) {
       const fromGlobal = list.map((field) => `${globalPrefix}${field}`);
       const written =
@@ -169,6 +178,9 @@ function onlyOne(fields: Readonly<Record<string, unknown>>, path: Path, say: Say
   }
 }
 
+/** The API of an app: only there can a message be changed afterwards. */
+const chatPostMessage = 'https://slack.com/api/chat.postMessage';
+
 /** By a webhook or as an app; for all, the address of the app's own API may stand beside its token. */
 function oneWayToSlack(
   fields: Readonly<Record<string, unknown>>,
@@ -181,7 +193,7 @@ function oneWayToSlack(
   const url = written(['api_url', 'api_url_file']);
   const token = written(['app_token', 'app_token_file']);
   if (url === undefined || token === undefined) return;
-  if (prefix !== '' && fields[url] === 'https://slack.com/api/chat.postMessage') return;
+  if (prefix !== '' && fields[url] === chatPostMessage) return;
   say([...path, token], `${token} beside ${url}`, 'at most one of the two');
 }
 

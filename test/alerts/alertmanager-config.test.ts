@@ -78,6 +78,11 @@ const refusals: [string, [string, string], string][] = [
     '11:56: app_token_file beside api_url',
   ],
   [
+    'a message to change afterwards, sent by a webhook',
+    ['name: b', 'name: b\n    slack_configs: [{ api_url: secret, update_message: true }]'],
+    '11:56: update_message beside no bot; expected api_url: https://slack.com/api/chat.postMessage',
+  ],
+  [
     'a function that no template has',
     ['name: b', "name: b\n    sns_configs: [{ topic_arn: a, message: '{{ .Status | upper }}' }]"],
     '11:58: bad template: function "upper" not defined',
