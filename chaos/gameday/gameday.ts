@@ -63,7 +63,6 @@ import {
   worst,
 } from './day-record.js';
 import { alertEvent, alertEvents, inOrder } from './timeline.js';
-import { unscraped } from './unscraped.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export interface GameDayView {
@@ -267,7 +266,6 @@ class GameDay {
         `${loadText(load)}, watched by ${watch.version}, ` +
         `time scale ${scaleText(timing.timeScale)}`,
     );
-    for (const line of await unscraped(watch)) view.line(`  ${line}`);
   }
 
   #lifetimeOf(scenario: Scenario): number {
@@ -375,6 +373,7 @@ class GameDay {
       event: (event) => this.#events.push({ atMs: clock.nowMs(), ...event }),
       emit: (event) => view.event?.(event),
       progress: (text) => view.progress(`${scenario.title}: ${text}`),
+      line: (text) => view.line(`  ${text}`),
       local: { [localScrape]: this.#scrapeLoss(watch) },
       beforeRollback: async () => {
         // Certificates that are asked for from now on already live as long as the next scenario wants them to.

@@ -38,6 +38,8 @@ export interface RunContext {
   emit?(event: DrillEvent): void;
   /** What is going on now, for a terminal. */
   progress(text: string): void;
+  /** A line that stays on the terminal. */
+  line?(text: string): void;
   /** Injection points within this process. */
   local: LocalPoints;
   /** Holds the scenario's runbook against it; absent where nobody asked for that. */

@@ -21,6 +21,15 @@ export function deathsOf(
   return [...deaths.values()];
 }
 
+/** One entry a name: how it ended says more than that it does not answer. */
+export function addDeaths(known: DeathRecord[], found: readonly DeathRecord[]): void {
+  for (const death of found) {
+    const at = known.findIndex((d) => d.name === death.name);
+    if (at < 0) known.push(death);
+    else if (death.how !== undefined) known[at] = death;
+  }
+}
+
 function foretoldBy(
   { expect, faults }: Scenario,
   workloads: readonly WorkloadDescription[],

@@ -23,7 +23,7 @@ import { runArms } from './arms.js';
 import { type Awaited, cameOf, unresolvedOf } from './awaited.js';
 import { evaluateChecks } from './checks.js';
 import type { RunContext } from './context.js';
-import { deathsOf } from './deaths.js';
+import { addDeaths, deathsOf } from './deaths.js';
 import { gatherEvidence } from './evidence.js';
 import { firingsOf } from './firings.js';
 import { Injection } from './injection.js';
@@ -36,6 +36,7 @@ import { findResidue } from './residue.js';
 import { silencesOf } from './silences.js';
 import { Sightings } from './sightings.js';
 import { notSteady } from './steady.js';
+import { tellUnscraped } from './unscraped.js';
 import { Steps } from './steps.js';
 import { theoriesOf } from './theories.js';
 
@@ -160,9 +161,14 @@ export class ScenarioRun {
       });
       this.#before = await this.#measureAll(stretch, () => true);
       this.#notSteady = await notSteady(this.context, this.scenario, stretch, this.sources);
-      if (this.#steady) return;
+      if (this.#steady) break;
       if (attempt < baselineAttempts) this.phases.pop();
     }
+    // A Prometheus that has just begun knows its targets only now.
+    await tellUnscraped(this.context.watch, (workload, text) => {
+      this.say(workload, text);
+      this.context.line?.(`${workload}: ${text}`);
+    });
   }
 
   #measureAll(
@@ -285,16 +291,7 @@ export class ScenarioRun {
     this.#checks.push(...(await evaluateChecks(this, 'recovery', stretch)));
     const found = await findResidue(this.context);
     this.residue.push(...found.left);
-    this.#dead(found.dead);
-  }
-
-  /** One entry a name: how it ended says more than that it does not answer. */
-  #dead(found: readonly DeathRecord[]): void {
-    for (const death of found) {
-      const known = this.dead.findIndex((d) => d.name === death.name);
-      if (known < 0) this.dead.push(death);
-      else if (death.how !== undefined) this.dead[known] = death;
-    }
+    addDeaths(this.dead, found.dead);
   }
 
   /** Measures what the client saw meanwhile; recorded also where `work` throws. */
@@ -394,7 +391,8 @@ export class ScenarioRun {
     const { theories, onsetMs } = await theoriesOf(this, confirmedMs, firings);
     const stretch = { startMs: startedMs, endMs: endedMs };
     const gathered = await gatherEvidence(this, firings, stretch);
-    this.#dead(
+    addDeaths(
+      this.dead,
       deathsOf(gathered.processEvents, stretch, scenario, context.system.description.workloads),
     );
     const silences = await silencesOf(this, firings);
