@@ -1,6 +1,6 @@
 /** What a Prometheus says to the queries of pages: shown in a page, or told where it is nothing. */
 import { messageOf } from '../base/errors.js';
-import { PrometheusClient } from '../slo/budget/prometheus.js';
+import { PrometheusClient, PrometheusGone } from '../slo/budget/prometheus.js';
 import type { RunbookFacts } from './facts.js';
 import type { Page } from './pages.js';
 import { queriesOf, renderPage } from './render.js';
@@ -13,7 +13,10 @@ export interface Asked {
   errors: Map<string, string>;
 }
 
-/** Throws a UserError where Prometheus cannot be reached; a query that it refuses is only noted. */
+/** So many queries without an answer in time, and it is no matter of the query. */
+const slowMax = 3;
+
+/** Throws a UserError where Prometheus cannot be reached; a query that it refuses, or that takes too long, is noted. */
 export async function askQueries(
   queries: readonly string[],
   prometheus: PrometheusClient,
@@ -22,10 +25,12 @@ export async function askQueries(
   await prometheus.query('vector(1)', timeMs);
   const answers: Answers = {};
   const errors = new Map<string, string>();
+  let slow = 0;
   for (const query of new Set(queries)) {
     try {
       answers[query] = await prometheus.query(query, timeMs);
     } catch (error) {
+      if (error instanceof PrometheusGone && (!error.tooSlow || ++slow === slowMax)) throw error;
       errors.set(query, messageOf(error));
     }
   }

@@ -38,6 +38,17 @@ type Matrix = { metric: Record<string, string>; values: [number, string][] }[];
 /** Points of one answer at most; Prometheus refuses above 11,000. */
 const pointsMax = 10_000;
 
+/** It could not be asked, or did not answer in time: other than a query that it refused. */
+export class PrometheusGone extends UserError {
+  constructor(
+    message: string,
+    /** Somebody took the connection and said nothing. */
+    readonly tooSlow: boolean,
+  ) {
+    super(message, exitCode.environment);
+  }
+}
+
 export class PrometheusClient {
   readonly url: string;
   readonly #timeoutMs: number;
@@ -123,9 +134,9 @@ export class PrometheusClient {
       });
     } catch (error) {
       const cause = error instanceof Error && error.cause ? error.cause : error;
-      throw new UserError(
+      throw new PrometheusGone(
         `Prometheus at ${this.url} cannot be reached: ${messageOf(cause)}`,
-        exitCode.environment,
+        cause instanceof Error && cause.name === 'TimeoutError',
       );
     }
     const answer = (await response.json().catch(() => ({}))) as {

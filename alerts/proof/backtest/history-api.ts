@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { writeFileWhole } from '../../../base/write-file.js';
-import { PrometheusClient } from '../../../slo/budget/prometheus.js';
+import { PrometheusClient, PrometheusGone } from '../../../slo/budget/prometheus.js';
 import type { AskRange, RangeSeries } from './measure.js';
 
 /** Well below the 11,000 points at which Prometheus refuses, so that a chunk is quick to ask again. */
@@ -69,8 +69,7 @@ async function chunkOf(
       if (toMs < options.clock.nowMs() - stepMs) writeFileWhole(file, JSON.stringify(chunk), 0o600);
       return chunk;
     } catch (error) {
-      const gone = error instanceof UserError && /cannot be reached/.test(error.message);
-      if (!gone) throw error;
+      if (!(error instanceof PrometheusGone)) throw error;
       if (attempt >= attemptsMax) {
         throw new UserError(
           `${messageOf(error)} (what was read so far is kept: the same command goes on from there)`,
