@@ -13,4 +13,4 @@ export { parseRecord, readRecord } from './record-schema.js';
 export { type DrillEvent, drillEvents, parseEvents } from './events.js';
 export { type GameDayResult, parseResult, resultOf } from './report/result.js';
 export { gameDayFiles, type SharedFacts } from './report/files.js';
-export { junitXml } from './report/junit.js';
+export { gameDayJunit } from './report/junit.js';

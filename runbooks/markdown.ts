@@ -1,5 +1,6 @@
 /** The part of Markdown that our pages use, as HTML; everything that is not markup is escaped, raw HTML included. */
 import { escapeHtml } from '../base/drawing/escape.js';
+import { withoutUnseen } from '../base/unseen.js';
 
 /** Only what opens a page or a place in this one; `javascript:` and the like become plain text. */
 const safeLink = /^(https?:\/\/|#|\.{0,2}\/|[\w./-]+\.(md|html|json|xml)(#|$))/i;
@@ -137,8 +138,9 @@ export const markdownCode = (text: string): string =>
 
 /** Control characters are none of a reader's business. */
 const oneLine = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
-  text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\uE000]+/g, ' ').trim();
+  withoutUnseen(text)
+    .replaceAll(/[\t\n\r\u2028\u2029\uE000]+/g, ' ')
+    .trim();
 
 /** Links between pages, each to where `target` says that the page stands; where it is nowhere, its name remains. */
 export const linkedPages = (

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { writeFileWhole } from '../../base/write-file.js';
 import { gameDayFiles } from '../../runbooks/report/files.js';
-import { junitXml } from '../../runbooks/report/junit.js';
+import { gameDayJunit } from '../../runbooks/report/junit.js';
 import type { GameDayOutcome } from './gameday.js';
 
 export interface ReportPaths {
@@ -22,7 +22,7 @@ export function writeReport(out: string, outcome: GameDayOutcome, junit?: string
   }
   if (junit !== undefined) {
     mkdirSync(dirname(junit), { recursive: true });
-    writeFileWhole(junit, junitXml(outcome.record));
+    writeFileWhole(junit, gameDayJunit(outcome.record));
   }
   const shown = (name: string): string => relative('', join(out, name)) || name;
   return { report: shown('index.html'), postmortem: shown('postmortem.md') };

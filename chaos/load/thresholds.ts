@@ -1,4 +1,5 @@
 /** SLOs as thresholds of a load test: the same objective, held against what the client saw on its routes. */
+import { type JunitCase, junitXml } from '../../base/junit.js';
 import { budgetRatio, type Slo } from '../../slo/index.js';
 import { isAnswered, type LoadPoint, quantile } from './points.js';
 
@@ -126,22 +127,17 @@ function whyText(points: readonly LoadPoint[]): string {
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }
 
-const escapeXml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
-
-export function loadJunit(results: readonly ThresholdResult[], seconds: number): string {
-  const failures = results.filter((r) => r.verdict === 'missed').length;
-  const errors = results.filter((r) => r.verdict === 'unjudged').length;
-  const cases = results.map((r) => {
-    const head = `<testcase classname="load" name="${escapeXml(r.name)}" time="${seconds.toFixed(1)}"`;
-    if (r.verdict === 'held') return `  ${head}/>`;
-    const message = escapeXml(`${r.measured}; ${r.bound}`);
-    const kind = r.verdict === 'missed' ? 'failure' : 'error';
-    return `  ${head}><${kind} message="${message}"/></testcase>`;
+/** A case an objective; one that could not be judged is an error, never a success. */
+export const loadJunit = (results: readonly ThresholdResult[], seconds: number): string => {
+  const cases = results.map(({ name, measured, bound, verdict }): JunitCase => {
+    const text = `${measured}; ${bound}`;
+    return {
+      group: 'load',
+      name,
+      seconds,
+      ...(verdict === 'missed' ? { failures: [text] } : {}),
+      ...(verdict === 'unjudged' ? { error: text } : {}),
+    };
   });
-  const counts = `tests="${results.length}" failures="${failures}" errors="${errors}"`;
-  return (
-    `<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="load" ${counts} ` +
-    `time="${seconds.toFixed(1)}">\n${cases.join('\n')}\n</testsuite>\n`
-  );
-}
+  return junitXml([{ name: 'load', cases, seconds }]);
+};

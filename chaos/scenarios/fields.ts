@@ -1,4 +1,5 @@
 /** Fields that several parts of a scenario share. Durations are nominal: the time scale makes real ones of them. */
+import { hasUnseen } from '../../base/unseen.js';
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 
@@ -18,14 +19,7 @@ export const identifier = z
 export const text = z
   .string({ error: 'expected a text' })
   .min(1, { error: 'expected some text' })
-  .refine(
-    (value) =>
-      // eslint-disable-next-line no-control-regex
-      !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(
-        value,
-      ),
-    { error: 'expected a text without control characters' },
-  );
+  .refine((value) => !hasUnseen(value), { error: 'expected a text without control characters' });
 
 export const clientMeasures = [
   'errorRatio',

@@ -1,16 +1,15 @@
 /** Everything that a game day leaves behind, by the name of its file. */
+import { readableJson as json } from '../../base/unseen.js';
 import { factsOfAlert, type RunbookFacts } from '../facts.js';
 import { linkedPages } from '../markdown.js';
 import { draftPostmortem } from '../postmortem/draft.js';
 import type { AlertRecord, GameDayRecord } from '../record.js';
 import { renderRunbook } from '../render.js';
 import { jobSummary } from './job-summary.js';
-import { junitXml } from './junit.js';
+import { gameDayJunit } from './junit.js';
 import { gameDayReport } from './page.js';
 import { resultOf } from './result.js';
 import { sarifOf } from './sarif.js';
-
-const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** What the game day knows beside the record, for commands and queries of the runbooks. */
 export type SharedFacts = Pick<
@@ -26,7 +25,7 @@ export function gameDayFiles(record: GameDayRecord, shared: SharedFacts = {}): M
     ['postmortem.md', postmortem],
     ['result.json', json(resultOf(record))],
     ['record.json', json(record)],
-    ['junit.xml', junitXml(record)],
+    ['junit.xml', gameDayJunit(record)],
     ['results.sarif', json(sarifOf(record))],
     ['summary.md', jobSummary(record)],
     ...[...runbooks].map(([name, text]): [string, string] => [

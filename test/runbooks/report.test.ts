@@ -10,7 +10,7 @@ import { hover } from '../../base/drawing/hover.js';
 import { pointsWithin, spread } from '../../base/drawing/points.js';
 import { valueRange } from '../../runbooks/report/axes.js';
 import { styleFor } from '../../base/terminal.js';
-import { junitXml } from '../../runbooks/report/junit.js';
+import { gameDayJunit } from '../../runbooks/report/junit.js';
 import { resultOf } from '../../runbooks/report/result.js';
 import { headlineOf, summaryLines } from '../../runbooks/headline.js';
 import { percentText, timeText } from '../../runbooks/words.js';
@@ -104,7 +104,7 @@ test('an alert that was wrong is named in the headline, in the table and in JUni
   );
   expect(seen(gameDayReport(failed))).toContain('✗ inhibited fired and was inhibited by Big');
   expect(terminalSummary(failed, plain)).toMatch(new RegExp(`✗ ${e.name} page .* inhibited`));
-  const cases = junitXml(failed).match(new RegExp(`<testcase[^>]*${e.name} [^>]*>`, 'g'));
+  const cases = gameDayJunit(failed).match(new RegExp(`<testcase[^>]*${e.name} [^>]*>`, 'g'));
   expect(cases).toHaveLength(1);
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { gameDayFiles } from '../../runbooks/report/files.js';
-import { junitXml } from '../../runbooks/report/junit.js';
+import { gameDayJunit } from '../../runbooks/report/junit.js';
 import { parseResult, resultOf } from '../../runbooks/report/result.js';
 import { parseRecord, readRecord } from '../../runbooks/record-schema.js';
 import { badGameDay, goodGameDay } from './fixture.js';
@@ -71,7 +71,7 @@ function wellFormed(xml: string): void {
 }
 
 test('JUnit says which alert came late', () => {
-  const xml = junitXml(badGameDay());
+  const xml = gameDayJunit(badGameDay());
   expect(xml).toMatchSnapshot();
   expect(xml).toContain('<failure message="after 14.3 s, 2.3 s too late"/>');
 });
@@ -79,7 +79,7 @@ test('JUnit says which alert came late', () => {
 test('JUnit is well formed for any record, and red wherever the verdict is', () => {
   fc.assert(
     fc.property(records, (record) => {
-      const xml = junitXml(record);
+      const xml = gameDayJunit(record);
       wellFormed(xml);
       expect(xml).not.toMatch(leaks);
       const red = record.scenarios.filter((s) => s.verdict !== 'PASS').map((s) => s.id);

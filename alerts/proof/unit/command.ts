@@ -44,7 +44,7 @@ export function registerTest(alerts: Command): void {
 async function test(files: string[], flags: Flags): Promise<void> {
   const { realClock } = await import('../../../base/clock.js');
   const { coveragePercent, coverageText, fileText, junitOf, runSuite } = await import('./suite.js');
-  const { junitXml } = await import('../junit.js');
+  const { junitXml } = await import('../../../base/junit.js');
   const { writeFileWhole } = await import('../../../base/write-file.js');
   if (!/^[23]$/.test(flags.prometheusVersion)) {
     const message = `--prometheus-version ${flags.prometheusVersion}`;

@@ -4,7 +4,7 @@ import { formatDurationMs } from '../../../base/duration.js';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { checkExpr } from '../../rules/engine.js';
 import { type ReadGroup, readRuleFile } from '../../rules/read.js';
-import type { JunitSuite } from '../junit.js';
+import type { JunitSuite } from '../../../base/junit.js';
 import { readUnitFile } from './read.js';
 import { type Failure, type GroupResult, runGroup } from './run.js';
 import { type RuleCoverage, Witness } from './witness.js';
@@ -118,12 +118,16 @@ export function failureText(group: string, failure: Failure, indent: string): st
 export const junitOf = (files: readonly FileResult[]): JunitSuite[] =>
   files.map((file) => ({
     name: file.file,
-    ...(file.error === undefined ? {} : { error: file.error }),
-    cases: file.groups.map((group) => ({
-      name: group.name,
-      seconds: group.durationMs / 1000,
-      failures: group.failures.map((failure) => failureText(group.name, failure, '')),
-    })),
+    cases: [
+      ...(file.error === undefined
+        ? []
+        : [{ name: 'the file can be read', seconds: 0, error: file.error }]),
+      ...file.groups.map((group) => ({
+        name: group.name,
+        seconds: group.durationMs / 1000,
+        failures: group.failures.map((failure) => failureText(group.name, failure, '')),
+      })),
+    ],
   }));
 
 /** A line for each rule that no test tests, and the share of those that are. */
