@@ -1,6 +1,6 @@
 /**
- * A runner for Stryker that loads the tests once: they are bundled with the edited sources, and each edit is switched on
- * while the tests that reach it run. Stryker makes the edits, ends what does not end, and starts another process then.
+ * A runner for Stryker that loads the tests once: they are bundled with the edited sources, and each edit is switched
+ * on while the tests that reach it run. Stryker makes the edits, ends a run that does not end, and starts another.
  */
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -180,9 +180,9 @@ const sections = Object.entries(areas).flatMap(([name, area]) => {
 });
 const head = `# Edits of our own code that its tests notice
 
-\`npm run mutation\` (Stryker ${stryker}, Node ${process.versions.node}): each edit of a file below, one at a time, against the unit
-tests of its area (\`bench/mutation-score.ts\` names them). Texts count as code does; an edit that never ends counts as
-noticed. Left out are edits of what runs once while a file is loaded.
+\`npm run mutation\` (Stryker ${stryker}, Node ${process.versions.node}): each edit of a file below, one at a time,
+against the unit tests of its area (\`bench/mutation-score.ts\` names them). Texts count as code does; an edit that
+never ends counts as noticed. Left out are edits of what runs once while a file is loaded.
 
 `;
 writeFileSync(join(root, 'bench/results/mutation.md'), `${head}${sections.join('\n')}`);

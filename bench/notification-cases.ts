@@ -95,7 +95,7 @@ const configOf = (random: Random): AmConfig => ({
   })),
 });
 
-/** Of up to ten alerts, each now and again; each is evaluated once a minute, a tenth of a second after the one before. */
+/** Of up to ten alerts, each now and again; each is evaluated once a minute, 0.1 s after the one before. */
 function firingsOf(random: Random): RuleFiring[] {
   const all = new Map<string, RuleFiring[]>();
   for (let n = 1 + random.below(10); n > 0; n--) {

@@ -60,11 +60,11 @@ for (const [n, { told, config }] of cases.entries()) {
 }
 const text = `# Notifications of \`alerts diff\` beside Alertmanager's own
 
-${count} random configurations (trees of routes, \`continue\`, grouping, waits, intervals and repeats, inhibition, times at
-which a route is muted or active) and stories of twelve hours, seed ${seed}. Alertmanager's dispatcher, inhibitor and stages
-(module ${version}) run on a virtual clock; they are sent what Prometheus's rule manager sends, again and again, and a
-receiver answers after 100 ms. Equal is a case whose notifications of something firing have the same moments to the
-millisecond, receivers and alerts.
+${count} random configurations (trees of routes, \`continue\`, grouping, waits, intervals and repeats, inhibition,
+times at which a route is muted or active) and stories of twelve hours, seed ${seed}. Alertmanager's dispatcher,
+inhibitor and stages (module ${version}) run on a virtual clock; they are sent what Prometheus's rule manager sends,
+again and again, and a receiver answers after 100 ms. Equal is a case whose notifications of something firing have the
+same moments to the millisecond, receivers and alerts.
 
 | | |
 | --- | ---: |

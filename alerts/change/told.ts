@@ -66,8 +66,8 @@ const resendDelayMs = 60_000;
 const resolvedRetentionMs = 15 * 60_000;
 
 /**
- * What begins and what ends, by the moment at which it does, and what is over again as often as Prometheus sends it: each
- * time it is part of its group's next message, and may be the reason for it. What fires is sent again in vain.
+ * Beginnings and ends by their moments, and an end again as often as Prometheus sends it: each time it is part of its
+ * group's next message, and may be the reason for it. A firing that is sent again changes nothing.
  */
 function momentsOf(firings: readonly RuleFiring[], span: Span): Moment[] {
   const moments = new Map<number, Moment['updates']>();

@@ -3,7 +3,15 @@ import { formatDurationMs } from '../../base/duration.js';
 import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
 import { isBareSelector, linearCounterCalls, selectorOf } from '../spec/query.js';
 import { compileSlo } from './compile.js';
-import { coarseStepMs, type CompileOptions, isFine, planOf, ratioWindows, scaled } from './plan.js';
+import {
+  coarseStepMs,
+  type CompileOptions,
+  isFine,
+  type Plan,
+  planOf,
+  ratioWindows,
+  scaled,
+} from './plan.js';
 import { falsePagesAt, outagePagedAfterMs } from './false-pages.js';
 import { theoryOf } from './theory.js';
 
@@ -43,25 +51,7 @@ export function explain(
   const plan = planOf(slo, options);
   const budget = budgetRatio(slo.objective);
   const groups = compileSlo(slo, options);
-  const warnings: string[] = [];
-  const exact = isExact(slo.sli);
-  if (!exact) {
-    warnings.push(
-      'the query is not a sum of counters: it is sampled, so windows are close but not exact',
-    );
-  }
-  if (slo.sli.kind === 'ratio' && slo.sli.weight === undefined) {
-    warnings.push(
-      'a ratio without weight is averaged: an hour of 10 requests counts like one of 10,000',
-    );
-  }
-  if (slo.owner === undefined && slo.labels.owner === undefined) warnings.push('nobody owns it');
-  if (
-    !('runbook_url' in slo.alerting.annotations) &&
-    (options.runbookUrl ?? options.runbookBase) === undefined
-  ) {
-    warnings.push('its alerts link to no runbook');
-  }
+  const warnings = warningsOf(slo, options);
   const after = (severity: 'page' | 'ticket', errorRatio: number): string => {
     const { detection } = theoryOf(slo, severity, { baseline: 0, errorRatio }, options);
     return detection ? `after ${roughly(detection.exactMs)}` : 'never';
@@ -89,32 +79,57 @@ export function explain(
     promise: `${slo.objective}% of ${unitOf(slo.sli)} are good over ${period}`,
     budgetMinutes: budget * slo.period.days * 1440,
     measures: measureOf(slo.sli),
-    exact,
+    exact: isExact(slo.sli),
     detection: levels.map((errorRatio) => ({
       errorRatio,
       page: after('page', errorRatio),
       ticket: after('ticket', errorRatio),
     })),
-    alerts: [
-      ...(slo.alerting.budgetSpent ?? []).map(
-        (b) => `${b.severity}: ${b.percent}% of the budget of ${period} spent, however slowly`,
-      ),
-      ...plan.windows.map((w) => {
-        const on = slo.alerting[w.severity] === false ? ' (switched off)' : '';
-        const [long, short] = [scaled(plan, w.longMs), scaled(plan, w.shortMs)].map(
-          formatDurationMs,
-        );
-        return (
-          `${w.severity}${on}: burn rate > ${w.factor} over ${long} and ${short} (error ratio > ` +
-          `${percent(w.factor * budget)}; ${w.budgetPercent.toPrecision(3)}% of the budget spent by then)`
-        );
-      }),
-    ],
+    alerts: alertTexts(slo, plan, period),
     traffic: countsEvents(slo.sli) ? traffic : [],
     rules: groups.reduce((sum, g) => sum + g.rules.length, 0),
     samplesPerEvaluation: samplesOf(slo, options),
     warnings,
   };
+}
+
+function warningsOf(slo: Slo, options: CompileOptions): string[] {
+  const warnings: string[] = [];
+  if (!isExact(slo.sli)) {
+    warnings.push(
+      'the query is not a sum of counters: it is sampled, so windows are close but not exact',
+    );
+  }
+  if (slo.sli.kind === 'ratio' && slo.sli.weight === undefined) {
+    warnings.push(
+      'a ratio without weight is averaged: an hour of 10 requests counts like one of 10,000',
+    );
+  }
+  if (slo.owner === undefined && slo.labels.owner === undefined) warnings.push('nobody owns it');
+  if (
+    !('runbook_url' in slo.alerting.annotations) &&
+    (options.runbookUrl ?? options.runbookBase) === undefined
+  ) {
+    warnings.push('its alerts link to no runbook');
+  }
+  return warnings;
+}
+
+/** A line for each alert; `period` as people say it. */
+function alertTexts(slo: Slo, plan: Plan, period: string): string[] {
+  const budget = budgetRatio(slo.objective);
+  const spent = (slo.alerting.budgetSpent ?? []).map(
+    (b) => `${b.severity}: ${b.percent}% of the budget of ${period} spent, however slowly`,
+  );
+  const burning = plan.windows.map((w) => {
+    const on = slo.alerting[w.severity] === false ? ' (switched off)' : '';
+    const [long, short] = [scaled(plan, w.longMs), scaled(plan, w.shortMs)].map(formatDurationMs);
+    return (
+      `${w.severity}${on}: burn rate > ${w.factor} over ${long} and ${short} (error ratio > ` +
+      `${percent(w.factor * budget)}; ${w.budgetPercent.toPrecision(3)}% of the budget spent by then)`
+    );
+  });
+  return [...spent, ...burning];
 }
 
 /** Samples that the windows read each base interval; the raw series come on top, some 45 a series. */
