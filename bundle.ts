@@ -40,7 +40,7 @@ const forNode = {
   chunkNames: 'parts/[name]-[hash]',
 } as const;
 
-/** What is started by its path, and what `exports` of package.json names. package.json lists the same under `files`. */
+/** What is started or imported by its path, and what `exports` of package.json names. package.json lists the same under `files`. */
 export const programs = [
   'cli',
   'alerts/proof/backtest/worker',
@@ -57,6 +57,9 @@ export const programs = [
   'examples/retail/main',
   'examples/retail/service-main',
   'mesh/controller/main',
+  'mesh/kubernetes/inject/hold',
+  'mesh/kubernetes/inject/init',
+  'mesh/kubernetes/plugin',
   'mesh/kubernetes/rollout/warden',
   'mesh/proxy/await',
   'mesh/proxy/config-file',

@@ -1,4 +1,6 @@
 /** What mesh/kubernetes/plugin.ts exports for the controller: loaded only where the configuration names Kubernetes. */
+import { pathToFileURL } from 'node:url';
+import { program } from '../../base/paths.js';
 import type { Clock } from '../../base/clock.js';
 import type { Attestor } from '../identity/attestor.js';
 import type { IssuerStore } from '../identity/issuing.js';
@@ -31,8 +33,6 @@ export interface ControllerPlugin {
   ): Promise<{ stop(): Promise<void> }>;
 }
 
-/** By a name that the compiler does not follow, so that nothing of Kubernetes is read without need. */
-export async function loadKubernetesPlugin(): Promise<ControllerPlugin> {
-  const path = '../kubernetes/plugin.js';
-  return (await import(path)) as ControllerPlugin;
-}
+/** By its path, as a program of its own is started, so that nothing of Kubernetes is read without need. */
+export const loadKubernetesPlugin = async (): Promise<ControllerPlugin> =>
+  (await import(pathToFileURL(program('mesh/kubernetes/plugin')).href)) as ControllerPlugin;

@@ -1,7 +1,15 @@
 /** The product's image by the Dockerfile's own lines, from this checkout: no registry, no builder. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { asset, packageRoot } from '../../base/paths.js';
 
@@ -53,13 +61,11 @@ export function productImage(folder: string, name: string): string {
     readFileSync(asset('Dockerfile'), 'utf8')
       .split(/^FROM .*$/m)
       .at(-1) ?? '';
-  for (const [, from = '', to = ''] of dockerfile.matchAll(
-    /^COPY --from=build \/app\/(\S+) (\S+)$/gm,
-  )) {
-    const target = join(root, 'app', to === './' ? from : to);
-    if (from === 'node_modules') copyDependencies(target);
-    else cpSync(asset(from), target, { recursive: true });
+  if (!/^COPY --from=build \S+ \/app \/app$/m.test(dockerfile)) {
+    throw new Error('the Dockerfile copies something else than the installed package to /app');
   }
+  copyPackage(join(root, 'app'));
+  copyDependencies(join(root, 'app', 'node_modules'));
   addProgram(root, process.execPath, 'usr/local/bin/node');
   addProgram(root, '/bin/sh', 'bin/sh');
   for (const kind of ['nft', 'legacy']) {
@@ -84,7 +90,21 @@ export function productImage(folder: string, name: string): string {
   return out;
 }
 
-/** As `npm prune --omit=dev` leaves them. */
+/** What npm would publish, and the code cache beside it. */
+function copyPackage(target: string): void {
+  const dry = ['--dry-run', '--json', '--ignore-scripts'];
+  const [packed] = JSON.parse(run('npm', 'pack', packageRoot, ...dry)) as {
+    files: { path: string }[];
+  }[];
+  const caches = readdirSync(asset('dist/parts')).filter((name) => name.endsWith('.cache'));
+  const files = [
+    ...(packed?.files ?? []).map(({ path }) => path),
+    ...caches.map((name) => `dist/parts/${name}`),
+  ];
+  for (const path of files) cpSync(asset(path), join(target, path), { recursive: true });
+}
+
+/** As `npm ci --omit=dev` installs them. */
 function copyDependencies(target: string): void {
   const modules = join(packageRoot, 'node_modules');
   const listed = run('npm', '--prefix', packageRoot, 'ls', '--omit=dev', '--all', '--parseable');

@@ -380,7 +380,8 @@ test('the image has what the pods run: every command of the injector and of inst
   const dockerfile = readFileSync(asset('Dockerfile'), 'utf8');
   expect(dockerfile).toMatch(/^WORKDIR \/app$/m);
   expect(dockerfile).toMatch(/install -y [^\n]*iptables/);
-  expect(dockerfile).toContain('/app/dist ./dist');
+  expect(dockerfile).toMatch(/^COPY --from=build \S+ \/app \/app$/m);
+  const { files } = JSON.parse(readFileSync(asset('package.json'), 'utf8')) as { files: string[] };
   const together = injected(pod({}, { [key('start')]: 'together' }));
   const text = JSON.stringify([injected(pod()), together, manifests(defaultValues())]);
   const programs = new Set([...text.matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map((m) => m[1]));
@@ -392,5 +393,8 @@ test('the image has what the pods run: every command of the injector and of inst
     'mesh/proxy/await',
     'mesh/proxy/main',
   ]);
-  for (const module of programs) expect(existsSync(program(module as string))).toBe(true);
+  for (const module of programs) {
+    expect(existsSync(program(module as string))).toBe(true);
+    expect(files).toContain(`dist/${module}.js`);
+  }
 });

@@ -2,8 +2,10 @@
  * `proxy-init` as a program of its own, for the init container: a pod's start waits for whatever it loads. With
  * `--config FILE` it is the proxy from then on, as the proxy's own user and without any right.
  */
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { program } from '../../../base/paths.js';
 import { applyRedirection, type Redirection, redirectionOf } from './redirection.js';
 
 try {
@@ -37,6 +39,6 @@ async function becomeProxy({ proxyUserId }: Redirection): Promise<void> {
   process.setgroups?.([]);
   process.setgid?.(proxyUserId);
   process.setuid?.(proxyUserId);
-  // It reads the same arguments.
-  await import('../../proxy/main.js');
+  // It reads the same arguments, and starts from its own code cache.
+  await import(pathToFileURL(program('mesh/proxy/main')).href);
 }
