@@ -25,7 +25,10 @@ const firedrill = (args: string[], cwd = folder) =>
   spawnSync(process.execPath, [program('cli'), ...args], { cwd, encoding: 'utf8' });
 
 const commands = blocks('sh').flatMap((b) =>
-  b.split('\n').filter((l) => l.startsWith('firedrill ')),
+  b
+    .split('\n')
+    .filter((l) => l.startsWith('firedrill '))
+    .map((l) => l.replace(/ +# .*$/, '')),
 );
 
 test.each(commands)('%s', (line) => {
