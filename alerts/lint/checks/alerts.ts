@@ -52,8 +52,8 @@ function isMean(node: Extract<Expr, { kind: 'binary' }>): boolean {
 
 /** Functions that look at a stretch of time, so that one sample decides nothing. */
 const lookBack = /_over_time$|^(rate|increase|delta|deriv|predict_linear|changes|resets)$/;
-/** Recorded over a window, by the usual names: `…:ratio_rate5m`. */
-const windowedName = /\d+[smhdw]$/;
+/** Recorded over a window, by the usual names: `…:ratio_rate5m`; over an SLO's whole period, by ours. */
+const windowedName = /\d+[smhdw]$|^slo:period_/;
 
 /** What is left until a moment, or has passed since one: it does not flicker. */
 const ofTime = /(_ttl(_seconds)?|_expiry|_expiration|_expires?_\w+|_uptime(_\w+)?)$/;
