@@ -102,9 +102,6 @@ function builds(): BuildOptions[] {
       entryPoints: [{ in: 'mesh/proxy/main.ts', out: proxyBundle }],
       packages: 'external',
       keepNames: true,
-      minify: false,
-      minifyWhitespace: true,
-      minifySyntax: true,
       // Run by mesh/proxy/loader.ts, which passes in the two names of CommonJS.
       format: 'cjs',
       splitting: false,
