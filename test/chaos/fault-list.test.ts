@@ -44,7 +44,7 @@ test('each kind once, its settings, and the targets of podinfo', async () => {
 
 test('as a table, what cannot be done is told with its reason', async () => {
   const text = await said('two-services', 'text');
-  expect(text).toMatch(/^leak .*cannot: only a supervisor/m);
+  expect(text).toMatch(/^slow-service .*cannot: only a supervisor/m);
   expect(text).toMatch(/^half-open .*nothing takes it/m);
   expect(text).toMatch(/^split .*front\|back/m);
 });

@@ -46,6 +46,7 @@ const targets = {
   call: 'web/cart',
   pair: 'web|cart',
   registry: 'registry',
+  leaking: 'cart-proxy',
 };
 
 /** What a request to cart makes of it. */
@@ -101,6 +102,7 @@ describe('on the shop', () => {
     'scaled',
     'pods',
     'limited',
+    'throttled',
     'secret',
   ];
   const impossible = limitsImpossibleHere().map(([kind]) => kind as string);
