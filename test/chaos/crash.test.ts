@@ -133,7 +133,7 @@ describe('bad input ends with 2 before anything is started', () => {
   test.each([
     [['--time-scale', '2'], "bad time scale '2'; expected a fraction above 0"],
     [['--scenarios', 'nonsense'], "no scenario 'nonsense'; expected a file, one of the drill ("],
-    [['--load', 'wrk'], "bad --load 'wrk'; expected auto, embedded, k6"],
+    [['--load', 'wrk'], '--load wrk; expected one of auto, embedded, k6'],
     [['--rate', 'many'], "bad --rate 'many'; expected 0.1 to 10000"],
     [['-i', 'nowhere.yaml'], 'nowhere.yaml'],
   ])('%s', async (args, message) => {
