@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { program } from '../../base/paths.js';
+import { startPageCommands } from '../../chaos/gameday/page-commands.js';
 import { sectionOf, stepsFor } from '../../chaos/gameday/runbook-steps.js';
 import type { Injection } from '../../chaos/runner/injection.js';
 import { type PageSteps, RunbookProof } from '../../chaos/runner/runbook-proof.js';
@@ -160,4 +161,15 @@ test('kubectl stands for a cluster: pods are listed and made anew, the rest is r
   await expect(kubectl('delete', 'namespace', 'retail')).rejects.toThrow(
     'not there in a drill of processes: kubectl delete namespace retail',
   );
+});
+
+test("a page's command ends with itself, whatever it leaves in the background", async () => {
+  const commands = startPageCommands(undefined);
+  closing.push(() => commands.stop());
+  const away = 'process.stdout.write(String(process.pid)); setTimeout(() => undefined, 60_000)';
+  const left = `setsid "${process.execPath}" -e '${away}' & sleep 0.5; echo done; exit 3`;
+  const { code, output } = await commands.run(left);
+  const pid = Number(/^\d+/.exec(output)?.[0]);
+  closing.push(() => void process.kill(pid, 'SIGKILL'));
+  expect([code, output]).toEqual([3, `${pid}done\n`]);
 });
