@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, freemem, tmpdir } from 'node:os';
 import { messageOf } from '../../base/errors.js';
+import { oldRuntimeWarning } from '../../base/old-runtime.js';
 import { freePorts } from '../../base/ports.js';
+import { counted } from '../../base/terminal.js';
 import { findTool, type ToolName, tools } from '../../base/tools.js';
 import { tryFolder } from '../../base/writable-folder.js';
 import { groupRoot } from '../faults/control-group.js';
@@ -76,7 +78,7 @@ function ofNode(version: string): Finding {
   if (major < 20 || (major === 20 && minor < 18)) {
     return { id: 'node', status: 'fail', message: `${message}: 20.18 or later is needed`, fix };
   }
-  if (major < 22) {
+  if (oldRuntimeWarning(version) !== undefined) {
     const late = `${message}: past its end of life, without security fixes`;
     return { id: 'node', status: 'warn', message: late, fix };
   }
@@ -84,7 +86,7 @@ function ofNode(version: string): Finding {
 }
 
 function ofProcessor(cores: number): Finding {
-  const message = `${cores} processor ${cores === 1 ? 'core' : 'cores'}`;
+  const message = counted(cores, 'processor core');
   if (cores >= 2) return { id: 'processor', status: 'ok', message };
   return {
     id: 'processor',
