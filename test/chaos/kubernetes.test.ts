@@ -26,7 +26,7 @@ import {
   loopsFor,
   quantityCores,
 } from '../../chaos/system/kubernetes/cpu-strain.js';
-import { quantityBytes, strainScript } from '../../chaos/system/kubernetes/memory-strain.js';
+import { holdScript, quantityBytes } from '../../chaos/system/kubernetes/memory-strain.js';
 import { namesFrom } from '../../chaos/system/kubernetes/names.js';
 import { Pods } from '../../chaos/system/kubernetes/pods.js';
 import { keeperNeeds, rbacObjectsOf, runnerNeeds } from '../../chaos/system/kubernetes/rbac.js';
@@ -117,20 +117,17 @@ test.each([
   ['lots', undefined],
 ])('a quantity of memory: %s', (text, bytes) => expect(quantityBytes(text)).toBe(bytes));
 
-test('what strains memory holds it until its standard input ends, and no longer', async () => {
-  const child = spawn('sh', ['-c', strainScript(6 * 1024 * 1024)], { detached: true });
-  const group = (): number[] =>
+/** Starts it as a group of its own, waits until `count` sees so many, and for its end once its input has ended. */
+async function ends(script: string, count: (children: number[]) => number, wanted: number) {
+  const child = spawn('sh', ['-c', script], { detached: true });
+  const children = (): number[] =>
     readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
       .trim()
       .split(' ')
       .filter((word) => word !== '')
       .map(Number);
-  const held = (): number =>
-    group()
-      .map((id) => /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1])
-      .filter((kb) => Number(kb) > 1024).length;
   try {
-    await expect.poll(held, { timeout: 10_000 }).toBe(6);
+    await expect.poll(() => count(children()), { timeout: 10_000 }).toBe(wanted);
     child.stdin.end();
     await once(child, 'close');
   } finally {
@@ -140,6 +137,12 @@ test('what strains memory holds it until its standard input ends, and no longer'
       // All of it has ended.
     }
   }
+}
+
+test('what strains memory holds it until its standard input ends, and no longer', () => {
+  const holding = (id: number): boolean =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]) > 1024;
+  return ends(holdScript(6 * 1024 * 1024), (children) => children.filter(holding).length, 6);
 });
 
 test.each([
@@ -158,23 +161,9 @@ test('CPU is starved where there is a limit to use up, never that of the proxy',
   expect([loopsFor(0.25), loopsFor(2)]).toEqual([9, 18]);
 });
 
-test('busy loops end with their standard input, all of them', async () => {
-  const child = spawn('sh', ['-c', burnScript(2)], { detached: true });
-  const busy = (): number =>
-    readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').length;
-  try {
-    // The two loops, and the one that bounds them.
-    await expect.poll(busy, { timeout: 10_000 }).toBe(3);
-    child.stdin.end();
-    await once(child, 'close');
-  } finally {
-    try {
-      process.kill(-(child.pid ?? 0), 'SIGKILL');
-    } catch {
-      // All of it has ended.
-    }
-  }
-});
+// The two loops, and the one that bounds them.
+test('busy loops end with their standard input, all of them', () =>
+  ends(burnScript(2), (children) => children.length, 3));
 
 const faults = [
   { kind: 'scale' as const, target: 'cart' },

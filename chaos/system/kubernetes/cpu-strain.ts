@@ -2,13 +2,15 @@
  * A container's CPU limit, used up: busy loops in its own control group leave the app a share of it. Without a limit
  * they would take from whoever else is on the node, so there must be one.
  */
-import { proxyContainer } from '../../../mesh/kubernetes/annotations.js';
-import type { Container, Pod } from '../../../mesh/kubernetes/discovery/types.js';
+import type { Pod } from '../../../mesh/kubernetes/discovery/types.js';
 import type { Place, Pods } from './pods.js';
-import { Strain, type StrainParts } from './strain.js';
-
-/** Should nobody end them. */
-const longestSeconds = 600;
+import {
+  limitedContainerOf,
+  longestSeconds,
+  Strain,
+  strainScript,
+  type StrainParts,
+} from './strain.js';
 
 /** Cores of `500m`, `2`, `0.25`; undefined where it is no quantity. */
 export function quantityCores(text: string): number | undefined {
@@ -16,28 +18,18 @@ export function quantityCores(text: string): number | undefined {
   return number === undefined ? undefined : Number(number) / (unit === 'm' ? 1000 : 1);
 }
 
-/** The first container that has a limit: its loops share what the app has. */
+/** A limit of nothing leaves nothing to take. */
 export function cpuLimitedContainer(
   pod: Pick<Pod, 'spec'>,
 ): { name: string; cores: number } | undefined {
-  for (const container of pod.spec.containers.filter((c) => c.name !== proxyContainer)) {
-    const { limits } = (container as Container & { resources?: { limits?: { cpu?: string } } })
-      .resources ?? { limits: undefined };
-    const cores = limits?.cpu === undefined ? undefined : quantityCores(String(limits.cpu));
-    if (cores !== undefined && cores > 0) return { name: container.name, cores };
-  }
-  return undefined;
+  const found = limitedContainerOf(pod, 'cpu', (text) => quantityCores(text) || undefined);
+  return found && { name: found.name, cores: found.limit };
 }
 
 /** So many that an app of one thread has a tenth of what it had, whatever the limit is. */
 export const loopsFor = (cores: number): number => Math.ceil(cores) * 9;
 
-/** For any sh. It leads a process group of its own: `kill 0` ends all of that, and nothing of the app. */
-export function burnScript(loops: number): string {
-  const bounded = `command -v sleep >/dev/null && ( sleep ${longestSeconds}; kill 0 ) &`;
-  return `exec 3<&0; ${bounded}
-i=0; while [ $i -lt ${loops} ]; do ( while :; do :; done ) & i=$((i+1)); done; read _ <&3; kill 0`;
-}
+export const burnScript = (loops: number): string => strainScript(loops, 'while :; do :; done');
 
 export function strainCpu(
   parts: Pick<StrainParts, 'access' | 'onTrouble'> & { pods: Pods; onStarved(): void },

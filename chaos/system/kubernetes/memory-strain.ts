@@ -3,15 +3,12 @@
  * the largest process there, which is the app. They end with their standard input, so with the connection that started
  * them, and with the container itself.
  */
-import { proxyContainer } from '../../../mesh/kubernetes/annotations.js';
-import type { Container, ContainerStatus, Pod } from '../../../mesh/kubernetes/discovery/types.js';
+import type { ContainerStatus, Pod } from '../../../mesh/kubernetes/discovery/types.js';
 import type { Place, Pods } from './pods.js';
-import { Strain, type StrainParts } from './strain.js';
+import { limitedContainerOf, Strain, strainScript, type StrainParts } from './strain.js';
 
 const mebi = 1024 * 1024;
 const mostPieces = 400;
-/** Should nobody end them. */
-const longestSeconds = 600;
 
 /** Bytes of `64Mi`, `0.5G`, `1e9`; undefined where it is no quantity. */
 export function quantityBytes(text: string): number | undefined {
@@ -26,24 +23,15 @@ export function quantityBytes(text: string): number | undefined {
 export function limitedContainer(
   pod: Pick<Pod, 'spec'>,
 ): { name: string; bytes: number } | undefined {
-  for (const container of pod.spec.containers.filter((c) => c.name !== proxyContainer)) {
-    const { limits } = (container as Container & { resources?: { limits?: { memory?: string } } })
-      .resources ?? { limits: undefined };
-    const bytes = limits?.memory === undefined ? undefined : quantityBytes(limits.memory);
-    if (bytes !== undefined) return { name: container.name, bytes };
-  }
-  return undefined;
+  const found = limitedContainerOf(pod, 'memory', quantityBytes);
+  return found && { name: found.name, bytes: found.limit };
 }
 
-/** For any sh: a text doubles until it is as large as a piece. */
-export function strainScript(limitBytes: number): string {
+/** A text of each piece doubles until it is as large as that. */
+export function holdScript(limitBytes: number): string {
   const piece = Math.max(mebi, Math.ceil(limitBytes / mostPieces));
-  const pieces = Math.ceil(limitBytes / piece);
   const hold = `x=0123456789abcdef; while [ \${#x} -lt ${piece} ]; do x=$x$x; done; read _ <&3`;
-  // It leads a process group of its own: `kill 0` ends all of that, and nothing of the app.
-  const bounded = `command -v sleep >/dev/null && ( sleep ${longestSeconds}; kill 0 ) &`;
-  return `exec 3<&0; ${bounded}
-i=0; while [ $i -lt ${pieces} ]; do ( ${hold} ) & i=$((i+1)); done; read _ <&3; kill 0`;
+  return strainScript(Math.ceil(limitBytes / piece), hold);
 }
 
 const pieceLimitMs = 30_000;
@@ -79,7 +67,7 @@ export function strainMemory(
       workIn: (pod) => {
         const limited = limitedContainer(pod);
         if (!limited) return undefined;
-        const script = strainScript(limited.bytes);
+        const script = holdScript(limited.bytes);
         return { container: limited.name, script, limitMs: pieceLimitMs };
       },
       onLook: (pod) => {

@@ -4,6 +4,7 @@
  */
 import { sleep } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
+import { proxyContainer } from '../../../mesh/kubernetes/annotations.js';
 import type { CredentialOptions } from '../../../mesh/kubernetes/client/credentials.js';
 import { type Executed, execInPod } from '../../../mesh/kubernetes/client/exec.js';
 import type { ContainerStatus, Pod } from '../../../mesh/kubernetes/discovery/types.js';
@@ -22,6 +23,33 @@ export interface StrainParts {
 }
 
 const pollMs = 300;
+/** Should nobody end the work. */
+export const longestSeconds = 600;
+
+/** The first container of the app that has a limit which `read` can read: what strains it shares what the app has. */
+export function limitedContainerOf(
+  pod: Pick<Pod, 'spec'>,
+  resource: 'cpu' | 'memory',
+  read: (quantity: string) => number | undefined,
+): { name: string; limit: number } | undefined {
+  for (const { name, ...container } of pod.spec.containers) {
+    const { resources } = container as { resources?: { limits?: Record<string, unknown> } };
+    const quantity = name === proxyContainer ? undefined : resources?.limits?.[resource];
+    const limit = quantity === undefined ? undefined : read(String(quantity));
+    if (limit !== undefined) return { name, limit };
+  }
+  return undefined;
+}
+
+/**
+ * For any sh: so many children that do `work`, until its standard input ends, which they find at descriptor 3. It leads
+ * a process group of its own: `kill 0` ends all of that, and nothing of the app.
+ */
+export function strainScript(children: number, work: string): string {
+  const bounded = `command -v sleep >/dev/null && ( sleep ${longestSeconds}; kill 0 ) &`;
+  return `exec 3<&0; ${bounded}
+i=0; while [ $i -lt ${children} ]; do ( ${work} ) & i=$((i+1)); done; read _ <&3; kill 0`;
+}
 
 export class Strain {
   readonly #parts: StrainParts;
