@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { program } from '../../../base/paths.js';
 import { proxyUserId } from './redirection.js';
 
 const lookMs = 200;
@@ -25,5 +26,5 @@ export function isInUse(table: string, ownUser: number): boolean {
 const tables = ['/proc/net/tcp', '/proc/net/tcp6'].filter(existsSync);
 const look = (): boolean => tables.some((t) => isInUse(readFileSync(t, 'utf8'), proxyUserId));
 
-if (process.argv[1]?.endsWith('hold.js'))
+if (process.argv[1] === program('mesh/kubernetes/inject/hold'))
   for (let quiet = 0; quiet < quietLooks; quiet = look() ? 0 : quiet + 1) await sleep(lookMs);
