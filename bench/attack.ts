@@ -10,13 +10,10 @@ import { packageRoot, program } from '../base/paths.js';
 import { proxyEnvironment, proxyNodeFlags, proxyProgram } from '../mesh/proxy/launch.js';
 import { type Attack, attacks } from './attacks.js';
 import { median } from './median.js';
+import { option } from './option.js';
 import { fixedRate } from './proxy-load.js';
 import { cpuMicros, freePorts, rssMb, sleep, startProcess } from './proxy-processes.js';
 
-const option = (name: string, otherwise: string): string => {
-  const at = process.argv.indexOf(`--${name}`);
-  return (at < 0 ? undefined : process.argv[at + 1]) ?? otherwise;
-};
 const rounds = Number(option('rounds', '3'));
 const only = option('only', Object.keys(attacks).join(',')).split(',');
 const rps = 200;

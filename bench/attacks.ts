@@ -4,8 +4,8 @@
  */
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { HpackEncoder } from '../mesh/proxy/http2/hpack/encoder.js';
-import { makeField } from '../mesh/proxy/http2/hpack/intern.js';
+import { clientPreface } from '../mesh/proxy/http2/frame.js';
+import { block, frame, word } from './http2-frame.js';
 
 export interface Attack {
   what: string;
@@ -36,21 +36,6 @@ function keep(count: number, make: () => Socket, drip?: (socket: Socket) => void
   }, tickMs);
 }
 
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-const word = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-
 function headers(
   stream: number,
   path: string,
@@ -64,19 +49,11 @@ function headers(
     [':path', path],
     ...more,
   ];
-  const fields = all.map(([name, value]) => makeField(name, value, false));
-  const out = Buffer.alloc(HpackEncoder.bound(fields));
-  const encoder = new HpackEncoder();
-  let at = 0;
-  for (const field of fields) {
-    at = encoder.field(field, out, at);
-  }
-  return frame(1, ends ? 5 : 4, stream, out.subarray(0, at));
+  return frame(1, ends ? 5 : 4, stream, block(all));
 }
 
-const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const hello = (...settings: Buffer[]): Buffer =>
-  Buffer.concat([Buffer.from(preface), frame(4, 0, 0, Buffer.concat(settings))]);
+  Buffer.concat([clientPreface, frame(4, 0, 0, Buffer.concat(settings))]);
 const noWindow = Buffer.from([0, 4, 0, 0, 0, 0]);
 
 /** Connections of HTTP/2 that open `perTick` streams twice a second, each followed by `after`. */

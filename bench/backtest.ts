@@ -16,14 +16,11 @@ import { compileSlos, readSloText, ruleFileText } from '../slo/index.js';
 import * as names from '../slo/rules/names.js';
 import { planOf } from '../slo/rules/plan.js';
 import { median } from './median.js';
+import { option } from './option.js';
 
 const minuteMs = 60_000;
-const argument = (name: string, usual: number): number => {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? usual : Number(process.argv[at + 1]);
-};
-const days = argument('--days', 30);
-const many = argument('--slos', 1000);
+const days = Number(option('days', '30'));
+const many = Number(option('slos', '1000'));
 const runs = 7;
 
 interface Run {

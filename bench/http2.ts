@@ -15,6 +15,7 @@ import { ensurePki } from '../mesh/identity/pki-files.js';
 import { cpuMicros, freePorts, rssMb, sleep, startProcess } from './proxy-processes.js';
 import { type Hops, type Name, names, start, type World } from './proxy-setups.js';
 import { median } from './median.js';
+import { option } from './option.js';
 
 interface Shape {
   name: string;
@@ -73,10 +74,6 @@ interface Run {
   rssMb: number[];
 }
 
-const option = (name: string, otherwise: string): string => {
-  const at = process.argv.indexOf(`--${name}`);
-  return (at < 0 ? undefined : process.argv[at + 1]) ?? otherwise;
-};
 const rounds = Number(option('rounds', '3'));
 const requests = Number(option('requests', '40000'));
 const only = option('only', names.filter((name) => name !== 'firedrill-http1').join(',')).split(

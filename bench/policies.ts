@@ -18,15 +18,12 @@ import { formatDurationMs } from '../base/duration.js';
 import { packageRoot } from '../base/paths.js';
 import { seededRandom } from '../base/random.js';
 import { requireTool } from '../base/tools.js';
+import { option } from './option.js';
 import { cellOf } from './policy-cells.js';
 
-const argument = (name: string, usual: number): number => {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? usual : Number(process.argv[at + 1]);
-};
-const count = argument('--stories', 200);
-const cells = argument('--cells', 50);
-const seed = argument('--seed', 1);
+const count = Number(option('stories', '200'));
+const cells = Number(option('cells', '50'));
+const seed = Number(option('seed', '1'));
 
 const promtool = requireTool('promtool');
 const version =

@@ -11,6 +11,7 @@ import { issueToFiles } from '../mesh/identity/issue.js';
 import { ensurePki } from '../mesh/identity/pki-files.js';
 import { proxyNodeFlags } from '../mesh/proxy/launch.js';
 import { median } from './median.js';
+import { option } from './option.js';
 import { fixedRate, full, type Load } from './proxy-load.js';
 import { cpuMicros, rssMb } from './proxy-processes.js';
 import {
@@ -60,10 +61,6 @@ export interface Result {
   memory: { requests: number; rssMb: number }[];
 }
 
-const option = (name: string, otherwise: string): string => {
-  const at = process.argv.indexOf(`--${name}`);
-  return (at < 0 ? undefined : process.argv[at + 1]) ?? otherwise;
-};
 /** Beside full load: at these rates over the same connections, with mutual TLS. */
 const rates = option('rates', '500,2000').split(',').map(Number);
 const rounds = Number(option('rounds', '9'));

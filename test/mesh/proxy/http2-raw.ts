@@ -2,41 +2,12 @@
  * HTTP/2 by hand: frames as bytes, a client that sends what it is told, and a wire that is none.
  */
 import { connect, Socket } from 'node:net';
+import { block, frame, word } from '../../../bench/http2-frame.js';
 import { clientPreface } from '../../../mesh/proxy/http2/frame.js';
 import { HpackDecoder } from '../../../mesh/proxy/http2/hpack/decoder.js';
-import { HpackEncoder } from '../../../mesh/proxy/http2/hpack/encoder.js';
-import { makeField } from '../../../mesh/proxy/http2/hpack/intern.js';
 import { Wire, type WireUser } from '../../../mesh/proxy/listen/wire.js';
 
-export function frame(
-  type: number,
-  flags: number,
-  stream: number,
-  payload: Buffer = Buffer.alloc(0),
-): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-export const word = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-
-/** A header block of a peer whose encoder keeps no table. */
-export function block(headers: readonly (readonly [string, string])[]): Buffer {
-  const fields = headers.map(([name, value]) => makeField(name, value, false));
-  const out = Buffer.alloc(HpackEncoder.bound(fields));
-  const encoder = new HpackEncoder();
-  let at = 0;
-  for (const field of fields) at = encoder.field(field, out, at);
-  return out.subarray(0, at);
-}
+export { block, frame, word };
 
 export const get = (path = '/'): [string, string][] => [
   [':method', 'GET'],
