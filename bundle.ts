@@ -72,16 +72,24 @@ export const libraries = [
   'runbooks/index',
 ] as const;
 
+const client = '@kubernetes/client-node';
+
 /** The client's package does not say that importing it does nothing else; it does nothing else. */
 const withoutUnused: Plugin = {
   name: 'without what is unused of the Kubernetes client',
   setup(build) {
-    build.onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
-      if (pluginData === asked || !`${path} ${importer}`.includes('@kubernetes/client-node'))
-        return;
-      const found = await build.resolve(path, { resolveDir, kind, importer, pluginData: asked });
-      return { ...found, sideEffects: false };
-    });
+    // Its own files name each other in full; asking the bundler where each is takes ten seconds.
+    build.onResolve({ filter: /^\.{1,2}\/.*\.js$/ }, ({ path, importer, resolveDir }) =>
+      importer.includes(client) ? { path: join(resolveDir, path), sideEffects: false } : undefined,
+    );
+    build.onResolve(
+      { filter: /^[^.]/ },
+      async ({ path, importer, resolveDir, kind, pluginData }) => {
+        if (pluginData === asked || !`${path} ${importer}`.includes(client)) return;
+        const found = await build.resolve(path, { resolveDir, kind, importer, pluginData: asked });
+        return { ...found, sideEffects: false };
+      },
+    );
   },
 };
 const asked = Symbol('asked already');
@@ -169,23 +177,8 @@ function write(path: string, contents: Uint8Array): void {
   writeFileSync(path, contents);
 }
 
-const parts = join(packageRoot, 'dist', 'parts');
-const madeFrom = join(parts, 'made-from');
-
-/** Of all that a bundle is made of: the compiler's list of its sources and their hashes, the page, packages, runtime. */
-function sourcesHash(): string {
-  const page = join('console', 'page');
-  const pages = readdirSync(join(packageRoot, page)).map((name) => join(page, name));
-  const files = ['dist/.tsbuildinfo', 'package-lock.json', 'base/drawing/page/hover.ts', ...pages];
-  const hash = createHash('sha256').update(process.version);
-  for (const name of files) hash.update(readFileSync(join(packageRoot, name)));
-  return hash.digest('hex');
-}
-
 /** `fresh`: parts of earlier builds go too; otherwise they stay, for programs that run just now. */
 async function bundle(fresh: boolean): Promise<void> {
-  const hash = sourcesHash();
-  if (!fresh && existsSync(madeFrom) && readFileSync(madeFrom, 'utf8') === hash) return;
   const { build } = await import('esbuild');
   const files: OutputFile[] = [];
   for (const options of builds()) {
@@ -203,10 +196,8 @@ async function bundle(fresh: boolean): Promise<void> {
     }
   }
   // Another runtime would not take it: the package goes without.
-  if (!fresh) {
-    cache?.();
-    return writeFileSync(madeFrom, hash);
-  }
+  if (!fresh) return cache?.();
+  const parts = join(packageRoot, 'dist', 'parts');
   const made = new Set(files.map(({ path }) => path));
   for (const name of readdirSync(parts)) {
     if (!made.has(join(parts, name))) rmSync(join(parts, name));
