@@ -11,6 +11,7 @@ import { tryFolder } from '../../base/writable-folder.js';
 import { groupRoot } from '../faults/control-group.js';
 import { isAlive, type JournalLine, journalFiles, readJournal } from '../runner/journal.js';
 import { readSwitch } from '../runner/stop-switch.js';
+import { whyNoNetwork } from '../system/processes/network.js';
 
 export interface Finding {
   /** Unique, in kebab case: what programs know the check by. */
@@ -68,6 +69,7 @@ export async function examine(machine: Machine): Promise<Finding[]> {
     ofControlGroup('cpu'),
     ofControlGroup('memory'),
     ofTransparentMode(machine),
+    ofNetworks(),
   ];
 }
 
@@ -211,6 +213,18 @@ function ofControlGroup(controller: 'cpu' | 'memory'): Finding {
     status: 'warn',
     message: `${controller} faults cannot run: ${root.why}`,
     fix: 'run as root, or leave these faults out',
+  };
+}
+
+function ofNetworks(): Finding {
+  const id = 'own-network';
+  const why = whyNoNetwork();
+  if (why === undefined) return { id, status: 'ok', message: 'services can have network: own' };
+  return {
+    id,
+    status: 'warn',
+    message: `services cannot have network: own: ${why}`,
+    fix: 'run as root, with iproute2, iptables and util-linux, or give addresses by ${calls.NAME.url}',
   };
 }
 

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { messageOf } from '../../base/errors.js';
 import { runUndo } from '../faults/undo.js';
+import { removeLinks } from '../system/processes/network.js';
 import { signalStrays } from '../system/processes/strays.js';
 import { askJson, Unreachable } from '../system/ask.js';
 import { type Intent, isAlive, journalFiles, openIntents, readJournal } from './journal.js';
@@ -53,6 +54,10 @@ export async function recoverFile(file: string): Promise<Recovery> {
   const { ended, left } = await endLeftovers(processes, endLimitMs);
   recovery.done.push(...ended.map(({ name }) => `${name} was ended`));
   recovery.failed.push(...left.map(({ name, pid }) => `${name} (process ${pid}) does not end`));
+  const links = removeLinks(
+    processes.map(({ pid }) => pid).filter((pid) => !isAlive(pid, undefined)),
+  );
+  recovery.done.push(...links.map((link) => `the network ${link} was removed`));
   for (const line of lines) {
     if (line.kind !== 'folder') continue;
     signalStrays(line.path, 'SIGKILL');

@@ -13,6 +13,7 @@ import {
   type ServiceSpec,
   type SystemSpec,
 } from './drill-schema.js';
+import { networkProblems, networksProblem } from './network-problems.js';
 import { templateNames } from './templates.js';
 
 export const drillFileName = 'firedrill.yaml';
@@ -144,6 +145,7 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
       at(['system', 'dependencies', name], `'${name}' is a service already`, 'another name');
     }
   }
+  networksProblem(spec, at);
   for (const [name, service] of Object.entries(spec.services)) {
     const path = [...root, name];
     const cwd = resolve(folder, service.folder);
@@ -152,7 +154,12 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
     }
     if (name === 'controller') at(path, "'controller' is the mesh's own name", 'another name');
     const ports = Object.keys(service.ports);
-    if (service.replicas > 1 && Object.values(service.ports).some((p) => p !== 'auto')) {
+    const isShared = service.network === 'shared';
+    if (
+      isShared &&
+      service.replicas > 1 &&
+      Object.values(service.ports).some((p) => p !== 'auto')
+    ) {
       at([...path, 'ports'], `${service.replicas} replicas cannot share a port`, 'auto');
     }
     const needs: [Path, string | undefined][] = [
@@ -170,6 +177,7 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
     const noDisk = service.disk === undefined ? undefined : whyNoDisk();
     if (noDisk !== undefined) at([...path, 'disk'], `no disk of its own here: ${noDisk}`);
     callProblems(spec, name, service, at);
+    networkProblems(spec, name, service, path, at);
     templateProblems(spec, name, service, at);
   }
 }
@@ -223,12 +231,28 @@ function templateProblems(spec: ProcessesSpec, name: string, service: ServiceSpe
   for (const [field, text] of texts) {
     for (const used of templateNames(text)) {
       // In a text for sh, the shell has variables of its own.
+      const path = ['system', 'services', name, ...field];
+      const far = portFarAway(spec, name, service, used);
+      if (far !== undefined) at(path, far, '${calls.NAME.url}');
       const shell = typeof service.command === 'string' && /^\w+$/.test(used);
       if (known.includes(used) || shell) continue;
-      const path = ['system', 'services', name, ...field];
       at(path, `nothing is called \${${used}}`, known.map((k) => `\${${k}}`).join(', '));
     }
   }
+}
+
+/** A port of the machine means nothing in another network. */
+function portFarAway(
+  spec: ProcessesSpec,
+  name: string,
+  service: ServiceSpec,
+  used: string,
+): string | undefined {
+  const [, other] = /^services\.([^.]+)\./.exec(used) ?? [];
+  if (other === undefined || other === name) return undefined;
+  const own = service.network === 'own' ? name : other;
+  if (spec.services[own]?.network !== 'own') return undefined;
+  return `\${${used}} leads nowhere: ${own} has a network of its own`;
 }
 
 function isRegex(source: string): boolean {

@@ -47,12 +47,23 @@ const ready = z
     error: 'expected one of http, tcp, log',
   });
 
+const address = text
+  .regex(/^[^\s:/]+:\d{1,5}$/, { error: 'expected host:port' })
+  .refine((value) => Number(value.split(':')[1]) >= 1 && Number(value.split(':')[1]) <= 65_535, {
+    error: 'expected a port from 1 to 65535',
+  });
+
 const call = z
   .strictObject({
     service: name.optional(),
     dependency: name.optional(),
     port: name.optional().describe('of the service; default: its first one'),
     protocol: protocol.optional().describe("default: the called one's"),
+    at: address
+      .optional()
+      .describe(
+        "where a service with network: own believes it to be; default: the dependency's address",
+      ),
   })
   .refine((c) => (c.service === undefined) !== (c.dependency === undefined), {
     error: 'expected either service or dependency',
@@ -86,6 +97,12 @@ const service = z.strictObject({
       within: realDuration.default(5000),
     })
     .default({ signal: 'SIGTERM', within: 5000 }),
+  network: z
+    .enum(['shared', 'own'], { error: 'expected shared or own' })
+    .default('shared')
+    .describe(
+      'own: a network namespace, in which each call is found at its own address (at): root, on Linux',
+    ),
   disk: size
     .optional()
     .describe('its data folder is a disk of that size, which can be full: root, on Linux'),
@@ -102,8 +119,7 @@ const processes = z.strictObject({
     .enum(['mtls', 'plain', 'relays'], {
       error: ({ input }) =>
         input === 'transparent'
-          ? 'services in network namespaces of their own are not there yet; expected mtls, plain or relays, and ' +
-            'addresses by ${calls.NAME.url}'
+          ? 'calls are redirected for a service (network: own), with any mesh; expected mtls, plain or relays'
           : 'expected mtls, plain or relays',
     })
     .default('relays')
@@ -117,7 +133,7 @@ const processes = z.strictObject({
     .record(
       name,
       z.strictObject({
-        address: text.regex(/^[^\s:/]+:\d{1,5}$/, { error: 'expected host:port' }),
+        address,
         protocol: protocol.default('tcp'),
       }),
     )

@@ -10,6 +10,7 @@ import { endLeftovers } from '../runner/leftovers.js';
 import type { Drill } from './drill-file.js';
 import type { System } from './model.js';
 import { SupervisedSystem } from './supervised.js';
+import { removeLinks } from './processes/network.js';
 import { signalStrays } from './processes/strays.js';
 import { supervisorCommand } from './supervisor-command.js';
 
@@ -59,6 +60,7 @@ export async function startSystem(
     await child.stop(8000);
     await endLeftovers(journal.processes, 1000);
     signalStrays(folder, 'SIGKILL');
+    removeLinks([child.pid]);
     rmSync(folder, { recursive: true, force: true });
   };
   try {

@@ -12,12 +12,19 @@ import { eachLine } from '../../../base/lines.js';
 import { pathWithTools } from '../../../base/tools.js';
 import { argvOf } from '../../faults/run-command.js';
 import { listeningAt } from './listening.js';
+import { loopback } from './network.js';
 import { signalStrays, straysOf, strayVariable } from './strays.js';
 
 export type Readiness =
-  | { kind: 'http'; port: number; path: string }
-  | { kind: 'tcp'; port: number }
+  | ({ kind: 'http'; path: string } & Asked)
+  | ({ kind: 'tcp' } & Asked)
   | { kind: 'log'; pattern: RegExp };
+
+/** The address of its network, where that is its own. */
+interface Asked {
+  host?: string;
+  port: number;
+}
 
 export interface ForeignProgram {
   /** One text is for sh. */
@@ -143,20 +150,21 @@ async function untilReady(
 
 /** What was asked and not answered; a service that listens elsewhere has not read its port. */
 function unheard(ready: Exclude<Readiness, { kind: 'log' }>, found: readonly string[]): string {
-  const asked = `127.0.0.1:${ready.port}`;
+  const asked = `${ready.host ?? loopback}:${ready.port}`;
   const wrong =
     ready.kind === 'http'
       ? `no good answer at http://${asked}${ready.path}`
       : `nobody listens at ${asked}`;
-  const reached = [asked, `0.0.0.0:${ready.port}`, `[::]:${ready.port}`];
+  const reached = [`${loopback}:${ready.port}`, `0.0.0.0:${ready.port}`, `[::]:${ready.port}`];
   if (found.length === 0 || found.some((address) => reached.includes(address))) return wrong;
   return `${wrong}; it listens at ${found.join(', ')}`;
 }
 
 function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
+  const { port, host = loopback } = ready;
   return new Promise((resolve) => {
     if (ready.kind === 'tcp') {
-      const socket = connect({ port: ready.port, host: '127.0.0.1', timeout: probeLimitMs });
+      const socket = connect({ port, host, timeout: probeLimitMs });
       const end = (good: boolean): void => {
         socket.destroy();
         resolve(good);
@@ -165,14 +173,14 @@ function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
       socket.on('timeout', () => end(false));
       return;
     }
-    const { port, path } = ready;
+    const { path } = ready;
     const end = (good: boolean): void => {
       clearTimeout(late);
       asked.destroy();
       resolve(good);
     };
     // Its status is enough; a head or a body without an end is waited for no longer.
-    const asked = request({ host: '127.0.0.1', port, path }, ({ statusCode = 500 }) =>
+    const asked = request({ host, port, path }, ({ statusCode = 500 }) =>
       end(statusCode >= 200 && statusCode < 400),
     );
     const late = setTimeout(() => end(false), probeLimitMs);

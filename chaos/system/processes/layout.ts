@@ -1,5 +1,6 @@
 /** Which processes a `system: processes` is made of, and on which ports: decided once, before any of them runs. */
 import type { CallSpec, ProcessesSpec, Protocol, ServiceSpec } from '../drill-schema.js';
+import { calledAt, loopback, type Network, networkOf, type NetworkPlan } from './network.js';
 
 export interface WorkloadLayout {
   /** `back-2`, or the service's name where there is one of it. */
@@ -12,6 +13,8 @@ export interface WorkloadLayout {
   /** Undefined where nothing goes through one. */
   sidecar?: { name: string; admin: number; outbound: number; inbound?: number };
   calls: CallLayout[];
+  /** Undefined where it lives in the machine's. */
+  network?: Network;
 }
 
 export interface CallLayout {
@@ -20,7 +23,8 @@ export interface CallLayout {
   /** The service or dependency. */
   to: string;
   protocol: Protocol;
-  /** Where the service connects. */
+  /** Where the service connects, or is led to. */
+  host: string;
   port: number;
   /** Of the mesh: `back`, `back-grpc` for a port that is not the first, or the dependency. */
   destination: string;
@@ -34,6 +38,7 @@ export interface RelayLayout {
   process: string;
   from: string;
   to: string;
+  host: string;
   port: number;
   admin: number;
   upstreams: string[];
@@ -47,6 +52,12 @@ export interface Layout {
   controller?: { grpc: number; admin: number };
   entry: string;
 }
+
+/** Where the ports of a service are reached, past its sidecar. */
+export const hostOf = ({ network }: WorkloadLayout): string => network?.address ?? loopback;
+
+export const hasNetworks = ({ services }: ProcessesSpec): boolean =>
+  Object.values(services).some((service) => service.network === 'own');
 
 export const entryOf = (spec: ProcessesSpec): string =>
   spec.entry ?? (Object.keys(spec.services)[0] as string);
@@ -74,8 +85,21 @@ export const hasSidecar = (spec: ProcessesSpec, service: string): boolean =>
   hasInbound(spec, service) ||
   Object.values(spec.services[service]?.calls ?? {}).some((c) => protocolOf(spec, c) !== 'tcp');
 
-/** `port` gives one that is free, a new one each time. */
-export function layOut(name: string, spec: ProcessesSpec, port: () => number): Layout {
+/** `port` gives one that is free, a new one each time; `networks` are there where a service has one of its own. */
+export function layOut(
+  name: string,
+  spec: ProcessesSpec,
+  port: () => number,
+  networks?: NetworkPlan,
+): Layout {
+  const relayPorts = new Map<string, number>();
+  /** All replicas of a caller share a relay. */
+  const portOf = (service: string, call: string, to: CallSpec): number => {
+    const name = `${service}/${call}`;
+    const chosen = relayPorts.get(name) ?? port();
+    if (protocolOf(spec, to) === 'tcp') relayPorts.set(name, chosen);
+    return chosen;
+  };
   const workloads = Object.entries(spec.services).flatMap(([service, own]) =>
     workloadNames(service, own).map((workload, i): WorkloadLayout => {
       const ports = Object.fromEntries(
@@ -98,11 +122,14 @@ export function layOut(name: string, spec: ProcessesSpec, port: () => number): L
             ...(hasInbound(spec, service) && { inbound: port() }),
           },
         }),
-        calls: Object.entries(own.calls).map(([call, to]) => callOf(spec, call, to, port())),
+        calls: Object.entries(own.calls).map(([call, to]) =>
+          callOf(spec, call, to, portOf(service, call, to)),
+        ),
       };
     }),
   );
   const layout: Layout = { name, spec, workloads, relays: [], entry: entryOf(spec) };
+  if (networks) joinNetworks(layout, networks);
   layout.relays = relaysOf(layout, port);
   if (spec.mesh === 'mtls') layout.controller = { grpc: port(), admin: port() };
   return layout;
@@ -111,14 +138,35 @@ export function layOut(name: string, spec: ProcessesSpec, port: () => number): L
 function callOf(spec: ProcessesSpec, name: string, call: CallSpec, port: number): CallLayout {
   const protocol = protocolOf(spec, call);
   if (call.dependency !== undefined) {
-    return { name, to: call.dependency, protocol, port, destination: call.dependency };
+    const { dependency } = call;
+    return { name, to: dependency, protocol, host: loopback, port, destination: dependency };
   }
   const to = call.service as string;
   const first = firstPort(spec.services[to] as ServiceSpec);
   const calleePort = call.port ?? first;
   const destination = calleePort === first ? to : `${to}-${calleePort}`;
-  return { name, to, protocol, port, destination, calleePort };
+  return { name, to, protocol, host: loopback, port, destination, calleePort };
 }
+
+/** Calls of a service with a network of its own are served at its gateway. */
+function joinNetworks({ spec, workloads }: Layout, plan: NetworkPlan): void {
+  const own = workloads.filter((workload) => workload.spec.network === 'own');
+  for (const [n, workload] of own.entries()) {
+    const calls = workload.calls.flatMap(({ name, port }) => {
+      const at = addressMeant(spec, workload.spec.calls[name] as CallSpec);
+      return at === undefined ? [] : [{ at: calledAt(at), to: port }];
+    });
+    workload.network = networkOf(plan, n, calls);
+    for (const call of workload.calls) call.host = workload.network.gateway;
+  }
+}
+
+/** The address by which a service with a network of its own makes a call, where it has one. */
+export const addressMeant = (
+  spec: ProcessesSpec,
+  { at, dependency }: CallSpec,
+): string | undefined =>
+  at ?? (dependency === undefined ? undefined : spec.dependencies[dependency]?.address);
 
 /** One for each call that is not HTTP; all replicas of the caller share it. */
 function relaysOf(layout: Layout, port: () => number): RelayLayout[] {
@@ -127,16 +175,13 @@ function relaysOf(layout: Layout, port: () => number): RelayLayout[] {
     for (const call of workload.calls) {
       if (call.protocol !== 'tcp') continue;
       const name = `${workload.service}/${call.name}`;
-      const known = relays.get(name);
-      if (known) {
-        call.port = known.port;
-        continue;
-      }
+      if (relays.has(name)) continue;
       relays.set(name, {
         name,
         process: relayProcess(workload.service, call.name),
         from: workload.service,
         to: call.to,
+        host: call.host,
         port: call.port,
         admin: port(),
         upstreams: upstreamsOf(layout, call),
@@ -152,12 +197,15 @@ export function upstreamsOf({ spec, workloads }: Layout, call: CallLayout): stri
   if (calleePort === undefined) return [spec.dependencies[call.to]?.address as string];
   return workloads
     .filter((w) => w.service === call.to)
-    .map((w) => `127.0.0.1:${w.ports[calleePort] as number}`);
+    .map((w) => `${hostOf(w)}:${w.ports[calleePort] as number}`);
 }
 
 /** Where the load goes: through the entry's sidecar, where it has one. */
 export function entryUrl({ workloads, entry }: Layout): string {
   const workload = workloads.find((w) => w.service === entry) as WorkloadLayout;
   const own = workload.ports[firstPort(workload.spec)] as number;
-  return `http://127.0.0.1:${workload.sidecar?.inbound ?? own}`;
+  const inbound = workload.sidecar?.inbound;
+  return inbound === undefined
+    ? `http://${hostOf(workload)}:${own}`
+    : `http://${loopback}:${inbound}`;
 }

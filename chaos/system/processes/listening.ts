@@ -4,13 +4,13 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 const listen = '0A';
 const maxNamed = 5;
 
-/** `127.0.0.1:8080`, `[::1]:8080`: sorted, five at most. */
+/** `127.0.0.1:8080`, `[::1]:8080`: sorted, five at most. All live in the network of the first. */
 export function listeningAt(pids: readonly number[]): string[] {
   const sockets = new Set(pids.flatMap(socketsOf));
   if (sockets.size === 0) return [];
   const found = new Set<string>();
   for (const table of ['tcp', 'tcp6']) {
-    for (const line of linesOf(`/proc/net/${table}`)) {
+    for (const line of linesOf(`/proc/${pids[0] as number}/net/${table}`)) {
       const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
       if (state === listen && sockets.has(inode)) found.add(addressOf(local));
     }

@@ -5,7 +5,14 @@ import type { Backend, Destination, InboundServer, ProxyConfig } from '../../../
 import type { Protocol } from '../drill-schema.js';
 import { frugal, type RegistrySettings, retriedTimeouts, retryOf } from './registry-fault.js';
 import { registryPath } from './registry-file.js';
-import { type CallLayout, type Layout, upstreamsOf, type WorkloadLayout } from './layout.js';
+import {
+  type CallLayout,
+  hostOf,
+  type Layout,
+  upstreamsOf,
+  type WorkloadLayout,
+} from './layout.js';
+import { loopback as host } from './network.js';
 
 export const trustDomain = 'drill.local';
 
@@ -19,7 +26,6 @@ export const controllerIdentity = identityName({
 });
 
 const spoken = (protocol: Protocol): 'http1' | 'http2' => (protocol === 'grpc' ? 'http2' : 'http1');
-const host = '127.0.0.1';
 const failFastMs = 500;
 
 /** `folder` holds keys, tokens and caches, where the mesh has any. */
@@ -42,7 +48,7 @@ export function proxyConfig(
       inbound: { host, port: sidecar.inbound, mode: 'explicit' as const },
     }),
     outbound: { host, port: sidecar.outbound, mode: 'explicit' },
-    calls: calls.map(({ port }) => ({ host, port })),
+    calls: calls.map((call) => ({ host: call.host, port: call.port })),
     admin: { host, port: sidecar.admin },
     ...(isMutual
       ? {
@@ -70,13 +76,14 @@ export function proxyConfig(
   };
 }
 
-function serversOf({ sidecar, spec, ports }: WorkloadLayout): InboundServer[] {
+function serversOf(workload: WorkloadLayout): InboundServer[] {
+  const { sidecar, spec, ports } = workload;
   if (sidecar?.inbound === undefined) return [];
   return [
     {
       name: 'http',
       port: sidecar.inbound,
-      target: `${host}:${Object.values(ports)[0] as number}`,
+      target: `${hostOf(workload)}:${Object.values(ports)[0] as number}`,
       protocol: spoken(spec.protocol),
       defaultPolicy: 'all-unauthenticated',
       authorizations: [],
@@ -91,7 +98,7 @@ function destination(layout: Layout, call: CallLayout): Destination {
     service: call.destination,
     namespace: layout.name,
     hosts: [call.destination],
-    addresses: [`${host}:${call.port}`],
+    addresses: [`${call.host}:${call.port}`],
     protocol: spoken(call.protocol),
     routes: [],
     backends: [backend(layout, call)],
@@ -147,7 +154,7 @@ export function registry(layout: Layout, revision: number, set: RegistrySettings
         hosts: [call.destination],
         addresses: calls
           .filter((c) => c.destination === call.destination)
-          .map((c) => `${host}:${c.port}`),
+          .map((c) => `${c.host}:${c.port}`),
         protocol: spoken(call.protocol),
         endpoints:
           inbound ?? upstreamsOf(layout, target).map((address) => ({ address, plaintext: true })),
@@ -155,20 +162,16 @@ export function registry(layout: Layout, revision: number, set: RegistrySettings
         routes: routesOf(call.to, revision, set),
       };
     }),
-    servers: layout.workloads.flatMap(({ name, service, spec, ports, sidecar }) =>
-      sidecar?.inbound === undefined
-        ? []
-        : [
-            {
-              workload: name,
-              namespace,
-              name: 'http',
-              port: sidecar.inbound,
-              target: `${host}:${Object.values(ports)[0] as number}`,
-              protocol: spoken(spec.protocol),
-              policy: policyOf(layout, service, set),
-            },
-          ],
+    servers: layout.workloads.flatMap((workload) =>
+      serversOf(workload).map(({ name, port, target, protocol }) => ({
+        workload: workload.name,
+        namespace,
+        name,
+        port,
+        target,
+        protocol,
+        policy: policyOf(layout, workload.service, set),
+      })),
     ),
   };
 }

@@ -10,8 +10,9 @@ import {
 } from '../../../mesh/admin-http.js';
 import { meshJobs } from '../../../slo/spec/mesh-metrics.js';
 import type { SystemDescription } from '../model.js';
-import { entryUrl, firstPort, type Layout, type WorkloadLayout } from './layout.js';
+import { entryUrl, firstPort, hostOf, type Layout, type WorkloadLayout } from './layout.js';
 import { identityOf, trustDomain } from './mesh-files.js';
+import { loopback } from './network.js';
 import { processFaults, type ProcessFaults } from './process-faults.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -120,7 +121,8 @@ const workloadOf = (
 });
 
 function targetsOf(layout: Layout): Target[] {
-  const url = (port: number, path = '/metrics'): string => `http://127.0.0.1:${port}${path}`;
+  const url = (port: number, path = '/metrics', host = loopback): string =>
+    `http://${host}:${port}${path}`;
   const namespace = layout.name;
   const { controller, workloads, relays } = layout;
   return [
@@ -135,12 +137,15 @@ function targetsOf(layout: Layout): Target[] {
       url: url(admin),
       labels: { namespace, relay: name, src: from, dst: to },
     })),
-    ...workloads.flatMap(({ name, service, spec, ports }) => {
+    ...workloads.flatMap((workload) => {
+      const { name, service, spec, ports } = workload;
       const { metrics } = spec;
       if (!metrics) return [];
       const port = ports[metrics.port ?? firstPort(spec)] as number;
       const labels = { service, workload: name, ...metrics.labels };
-      return [{ job: metrics.job ?? service, url: url(port, metrics.path), labels }];
+      return [
+        { job: metrics.job ?? service, url: url(port, metrics.path, hostOf(workload)), labels },
+      ];
     }),
   ];
 }

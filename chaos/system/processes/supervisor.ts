@@ -1,6 +1,7 @@
 /** Starts a `system: processes`: a controller where the mesh is mutual, sidecars, relays, and then the services. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Child } from '../../../base/child.js';
 import { messageOf } from '../../../base/errors.js';
 import { program } from '../../../base/paths.js';
 import { freePorts } from '../../../base/ports.js';
@@ -14,8 +15,16 @@ import type { Drill } from '../drill-file.js';
 import type { ProcessesSpec } from '../drill-schema.js';
 import { fillTemplate } from '../templates.js';
 import type { Readiness } from './foreign.js';
-import { firstPort, type Layout, layOut, type WorkloadLayout } from './layout.js';
+import {
+  firstPort,
+  hasNetworks,
+  hostOf,
+  type Layout,
+  layOut,
+  type WorkloadLayout,
+} from './layout.js';
 import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
+import { hostsFile, inNetwork, planNetworks, removeLinks, startNetwork } from './network.js';
 import { prepare } from './prepare.js';
 import { type ProcessDescription, Processes } from './processes.js';
 import { writeRegistryFile } from './registry-file.js';
@@ -38,6 +47,8 @@ export class Supervisor {
   readonly options: SupervisorOptions;
   layout: Layout;
   readonly processes: Processes;
+  /** What holds the network of a workload, where that has one of its own. */
+  readonly #networks = new Map<string, Child>();
   ready = false;
   failure: string | undefined;
   #revision = 0;
@@ -62,7 +73,12 @@ export class Supervisor {
     const free = await freePorts(count);
     return new Supervisor(
       options,
-      layOut(drill.name, spec, () => free.pop() as number),
+      layOut(
+        drill.name,
+        spec,
+        () => free.pop() as number,
+        hasNetworks(spec) ? planNetworks() : undefined,
+      ),
     );
   }
 
@@ -80,6 +96,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const { spec, drill, say } = this.options;
     await prepare(spec.prepare, drill.folder, say, (started) => this.processes.onStart(started));
+    await this.#startNetworks();
     const around: ProcessDescription[] = [];
     if (this.layout.controller) {
       await ensurePki(this.path('pki'), { trustDomain });
@@ -103,6 +120,8 @@ export class Supervisor {
   async close(): Promise<void> {
     await this.processes.close();
     signalStrays(this.options.folder, 'SIGKILL');
+    await Promise.all([...this.#networks.values()].map((holder) => holder.stop()));
+    removeLinks([process.pid]);
   }
 
   /** New configuration for the sidecars, if only in name; without a controller there is nobody to tell. */
@@ -187,7 +206,7 @@ export class Supervisor {
       workload: relay.name,
       program: {
         script: program('chaos/relay/main'),
-        args: [`127.0.0.1:${relay.port}`, `127.0.0.1:${relay.admin}`, ...relay.upstreams],
+        args: [`${relay.host}:${relay.port}`, `127.0.0.1:${relay.admin}`, ...relay.upstreams],
       },
     }));
   }
@@ -216,14 +235,30 @@ export class Supervisor {
     };
   }
 
-  /** A service with a disk of its own finds it at its data folder, and nobody else does. */
-  #commandOf({ name, spec }: WorkloadLayout, fill: (text: string) => string): string | string[] {
+  /** Its own disk and its own /etc/hosts are seen by the service, and by nobody else. */
+  #commandOf(workload: WorkloadLayout, fill: (text: string) => string): string | string[] {
+    const { name, spec, network } = workload;
     const { command, disk } = spec;
     const own = typeof command === 'string' ? fill(command) : command.map(fill);
-    if (disk === undefined) return own;
-    return inMountNamespace(argvOf(own), {
-      disk: { folder: this.path('data', name), bytes: disk },
+    if (disk === undefined && !network) return own;
+    const mounted = inMountNamespace(argvOf(own), {
+      ...(disk !== undefined && { disk: { folder: this.path('data', name), bytes: disk } }),
+      ...(network && { files: { '/etc/hosts': this.path(`${name}.hosts`) } }),
     });
+    const holder = this.#networks.get(name);
+    return holder ? [...inNetwork(holder.pid), ...mounted] : mounted;
+  }
+
+  /** Before all else: sidecars and relays listen at their gateway. */
+  async #startNetworks(): Promise<void> {
+    for (const { name, network } of this.layout.workloads) {
+      if (!network) continue;
+      writeFileSync(this.path(`${name}.hosts`), hostsFile(network), { mode: 0o644 });
+      const holder = await startNetwork(`${name}-network`, network, ({ pid }) => {
+        this.processes.onStart({ name: `${name}-network`, pid, group: true });
+      });
+      this.#networks.set(name, holder);
+    }
   }
 
   #valuesOf(workload: WorkloadLayout): Map<string, string> {
@@ -240,26 +275,29 @@ export class Supervisor {
         values.set(`services.${other.service}.${name}`, String(port));
       }
     }
-    for (const { name, port, protocol } of workload.calls) {
+    for (const { name, host, port, protocol } of workload.calls) {
       const scheme = protocol === 'tcp' ? 'tcp' : 'http';
-      values.set(`calls.${name}.url`, `${scheme}://127.0.0.1:${port}`);
-      values.set(`calls.${name}.host`, '127.0.0.1');
+      values.set(`calls.${name}.url`, `${scheme}://${host}:${port}`);
+      values.set(`calls.${name}.host`, host);
       values.set(`calls.${name}.port`, String(port));
     }
     return values;
   }
 }
 
-function readinessOf({ spec, ports }: WorkloadLayout): Readiness {
+function readinessOf(workload: WorkloadLayout): Readiness {
+  const { spec, ports } = workload;
   const { ready } = spec;
+  const host = hostOf(workload);
   const first = ports[firstPort(spec)] as number;
   if (ready?.log !== undefined) return { kind: 'log', pattern: new RegExp(ready.log) };
   if (ready?.http !== undefined) {
     const port = ready.port === undefined ? first : (ports[ready.port] as number);
     const path = ready.http.startsWith('/') ? ready.http : `/${ready.http}`;
-    return { kind: 'http', port, path };
+    return { kind: 'http', host, port, path };
   }
-  return { kind: 'tcp', port: ready?.tcp === undefined ? first : (ports[ready.tcp] as number) };
+  const port = ready?.tcp === undefined ? first : (ports[ready.tcp] as number);
+  return { kind: 'tcp', host, port };
 }
 
 /** Whatever is called is there before its callers are; those that call each other come together, at the end. */

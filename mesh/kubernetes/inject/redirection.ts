@@ -1,6 +1,6 @@
 /** iptables rules that send a pod's TCP traffic through its proxy. */
-import { spawnSync } from 'node:child_process';
-import { exitCode, UserError } from '../../../base/errors.js';
+import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { putRules } from '../../../base/iptables.js';
 import { relayAddress } from '../../proxy/relay-address.js';
 import { parsePorts, ports } from '../annotations.js';
 
@@ -64,42 +64,23 @@ function ranges(list: readonly number[]): string[] {
   return made.map(([from, to]) => (from === to ? String(from) : `${from}:${to}`));
 }
 
-const environment = {
-  ...process.env,
-  PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
-  // The root file system may be read-only; iptables-legacy wants a file to lock.
-  XTABLES_LOCKFILE: '/dev/shm/xtables.lock',
-};
-
-/** Which of the two kinds of iptables a node's kernel takes is found out by trying. */
-const kinds = ['iptables', 'iptables-nft', 'iptables-legacy'];
-
 export function applyRedirection(redirection: Redirection): void {
-  const failures: string[] = [];
-  for (const kind of kinds) {
-    const run = (command: string, args: string[], input = ''): { ok: boolean; said: string } => {
-      const { status, error, stderr } = spawnSync(command, args, {
-        env: environment,
-        input,
-        encoding: 'utf8',
-      });
-      return { ok: status === 0, said: error?.message ?? stderr.trim() };
-    };
-    const jumped = jumps.filter(
-      ({ from, to }) => run(kind, ['-w', '-t', 'nat', '-C', from, '-p', 'tcp', '-j', to]).ok,
+  try {
+    putRules((holds) => {
+      const jumped = jumps.filter(({ from, to }) =>
+        holds(['-t', 'nat', '-C', from, '-p', 'tcp', '-j', to]),
+      );
+      return redirectRules(redirection, new Set(jumped.map(({ to }) => to)));
+    });
+  } catch (error) {
+    throw new UserError(
+      {
+        message: `the redirection could not be set up: ${messageOf(error)}`,
+        expected: 'iptables in the image, NET_ADMIN and NET_RAW; or the annotation mode: explicit',
+      },
+      exitCode.environment,
     );
-    const rules = redirectRules(redirection, new Set(jumped.map(({ to }) => to)));
-    const done = run(`${kind}-restore`, ['-w', '--noflush'], rules);
-    if (done.ok) return;
-    failures.push(`${kind}-restore: ${done.said}`);
   }
-  throw new UserError(
-    {
-      message: `the redirection could not be set up: ${failures.join('; ')}`,
-      expected: 'iptables in the image, NET_ADMIN and NET_RAW; or the annotation mode: explicit',
-    },
-    exitCode.environment,
-  );
 }
 
 /** Texts of flags; what is not given is as the injector has it. */

@@ -1,0 +1,262 @@
+/**
+ * A network namespace of a service's own (`network: own`), joined to the machine by a pair of veths. What the service
+ * says to an address that one of its calls names (`at`) goes to that call's sidecar or relay, its ports are reached at
+ * an address of its own, and every other address is refused. Rules and veths are in the namespace, which goes with the
+ * last process in it: with the one that holds it, which ends when the supervisor does, and with the service.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { type Child, startProgram } from '../../../base/child.js';
+import { messageOf } from '../../../base/errors.js';
+import { dyingWithParent } from '../../../base/foreign-program.js';
+import { putRules, rootPath } from '../../../base/iptables.js';
+
+export const loopback = '127.0.0.1';
+
+export interface Network {
+  /** The machine's end of the pair. */
+  link: string;
+  /** Of the service, from the machine. */
+  address: string;
+  /** Of the machine, from the service: sidecars and relays listen there. All networks of a run have the same. */
+  gateway: string;
+  redirects: Redirect[];
+  /** Names that the service finds, and their addresses. */
+  names: Map<string, string>;
+}
+
+/** What is said to `address:port` goes to the gateway's `to`. */
+export interface Redirect {
+  address: string;
+  port: number;
+  to: number;
+}
+
+/** Of one run: where its networks lie (`198.18.7`), and how their links begin (`fd4711-`). */
+export interface NetworkPlan {
+  prefix: string;
+  links: string;
+}
+
+/** Each has an address of its own; the gateway's is the first. */
+export const mostNetworks = 250;
+
+// 198.18.0.0/15 is for tests of network devices (RFC 2544): nothing is reached there.
+const links = '198.18';
+const named = '198.19.0';
+
+const linkPrefix = (supervisorPid: number): string => `fd${supervisorPid}-`;
+
+/** A part of the range that no interface of this machine has; two that start at once choose by their numbers. */
+export function planNetworks(supervisorPid = process.pid): NetworkPlan {
+  const taken = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ address }) => address.split('.').slice(0, 3).join('.')),
+  );
+  const all = Array.from({ length: 256 }, (_, n) => `${links}.${n}`);
+  const free = all.filter((prefix) => !taken.includes(prefix));
+  const prefix = free[supervisorPid % free.length];
+  if (prefix === undefined) throw new Error(`all of ${links}.0.0/16 is in use`);
+  return { prefix, links: linkPrefix(supervisorPid) };
+}
+
+export interface CalledAt {
+  host: string;
+  port: number;
+}
+
+/** Of a text that the schema has checked. */
+export function calledAt(text: string): CalledAt {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+}
+
+/** `calls`: where the service believes them to be, and the port of what carries each. `n` is counted from 0. */
+export function networkOf(
+  plan: NetworkPlan,
+  n: number,
+  calls: readonly { at: CalledAt; to: number }[],
+): Network {
+  const names = new Map<string, string>();
+  const redirects = calls.map(({ at: { host, port }, to }) => {
+    const literal = literalOf(host);
+    const address = literal ?? names.get(host) ?? `${named}.${names.size + 1}`;
+    if (literal === undefined) names.set(host, address);
+    return { address, port, to };
+  });
+  return {
+    link: `${plan.links}${n + 1}`,
+    address: `${plan.prefix}.${n + 2}`,
+    gateway: `${plan.prefix}.1`,
+    redirects,
+    names,
+  };
+}
+
+/** Undefined for a name. Nobody's address leads to oneself, as the kernel has it. */
+export function literalOf(host: string): string | undefined {
+  if (host === 'localhost' || host === '0.0.0.0') return loopback;
+  return /^\d+\.\d+\.\d+\.\d+$/.test(host) ? host : undefined;
+}
+
+/** What the service finds as /etc/hosts. The machine's own names lead nowhere from there. */
+export const hostsFile = ({ names }: Network): string =>
+  [
+    `${loopback} localhost ${hostname()}`,
+    ...[...names].map(([name, address]) => `${address} ${name}`),
+    '',
+  ].join('\n');
+
+/** For iptables-restore, in the namespace. */
+export function networkRules({ address, gateway, redirects }: Network): string {
+  return [
+    '*nat',
+    ...redirects.map(
+      (r) =>
+        `-A OUTPUT -p tcp -d ${r.address} --dport ${r.port} -j DNAT --to-destination ${gateway}:${r.to}`,
+    ),
+    // A service that listens on loopback alone is reached as well.
+    `-A PREROUTING -p tcp -d ${address} -j DNAT --to-destination ${loopback}`,
+    `-A POSTROUTING -s 127.0.0.0/8 -o eth0 -j SNAT --to-source ${address}`,
+    'COMMIT',
+    '*filter',
+    '-A OUTPUT -o lo -j ACCEPT',
+    `-A OUTPUT -d ${gateway} -j ACCEPT`,
+    // At once, and not after minutes: no call names it.
+    '-A OUTPUT -p tcp -j REJECT --reject-with tcp-reset',
+    '-A OUTPUT -j REJECT',
+    'COMMIT',
+    '',
+  ].join('\n');
+}
+
+/** In the new namespace. $1: the supervisor, which is in the machine's. */
+const script = `set -e
+host=$1 link=$2 gateway=$3 address=$4
+outside() { nsenter --net="/proc/$host/ns/net" -- "$@"; }
+ip link set lo up
+ip link add eth0 type veth peer name "$link" netns "$host"
+outside ip address add "$gateway" peer "$address" dev "$link"
+outside ip link set "$link" up
+ip address add "$address" peer "$gateway" dev eth0
+ip link set eth0 up
+ip route add default via "$gateway" dev eth0
+echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
+echo '{"ready":true}'
+exec cat > /dev/null`;
+
+/**
+ * The process that holds the network; it ends when its standard input does. `onStart` is called once it runs, before
+ * there is a network. Rejects where none can be made.
+ */
+export async function startNetwork(
+  name: string,
+  network: Network,
+  onStart: (child: Child) => void,
+): Promise<Child> {
+  const { link, gateway, address } = network;
+  const argv = dyingWithParent([
+    'unshare',
+    '--net',
+    '--',
+    '/bin/sh',
+    '-c',
+    script,
+    'sh',
+    String(process.pid),
+    link,
+    gateway,
+    address,
+  ]);
+  const child = startProgram(name, argv[0] as string, argv.slice(1), { env: { PATH: rootPath } });
+  onStart(child);
+  try {
+    await child.ready;
+    putRules(() => networkRules(network), inNetwork(child.pid));
+    return child;
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
+
+/** The words before a command that make it run in the network which that process holds. */
+export const inNetwork = (holder: number): string[] => [
+  pathOf('nsenter') ?? 'nsenter',
+  `--net=/proc/${holder}/ns/net`,
+  '--',
+];
+
+/**
+ * Whatever is left of the networks of those supervisors, which are gone: a connection that was still being closed can
+ * hold a namespace for a while. Returns the links that were removed.
+ */
+export function removeLinks(supervisorPids: readonly number[]): string[] {
+  const prefixes = supervisorPids.map(linkPrefix);
+  return linksHere().filter(
+    (link) =>
+      prefixes.some((prefix) => link.startsWith(prefix)) &&
+      run('ip', ['link', 'delete', link]) === undefined,
+  );
+}
+
+function linksHere(): string[] {
+  try {
+    return readdirSync('/sys/class/net');
+  } catch {
+    return [];
+  }
+}
+
+let whyNot: { reason: string | undefined } | undefined;
+
+/** Why this machine cannot give a service a network of its own; undefined where it can. Tried once. */
+export function whyNoNetwork(): string | undefined {
+  whyNot ??= { reason: tryNetwork() };
+  return whyNot.reason;
+}
+
+const programs = {
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
+  ip: 'iproute2',
+  'iptables-restore': 'iptables',
+};
+
+function tryNetwork(): string | undefined {
+  if (process.getuid?.() !== 0) return 'a network namespace takes root';
+  for (const [name, from] of Object.entries(programs)) {
+    if (pathOf(name) === undefined) return `there is no ${name} here (package ${from})`;
+  }
+  if (!existsSync('/etc/hosts')) return 'there is no /etc/hosts to put its own over';
+  // All that one takes, in one that goes at once.
+  const within = ['unshare', '--net', '--mount', '--'];
+  const veth = ['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1'];
+  const failed = run(within[0] as string, [...within.slice(1), ...veth]);
+  if (failed !== undefined) return `the kernel refuses it: ${failed}`;
+  const example = { at: { host: loopback, port: 1 }, to: 2 };
+  const network = networkOf({ prefix: `${links}.0`, links: '' }, 0, [example]);
+  try {
+    putRules(() => networkRules(network), within);
+  } catch (error) {
+    return `its rules are refused: ${messageOf(error)}`;
+  }
+  return undefined;
+}
+
+const pathOf = (name: string): string | undefined =>
+  rootPath
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((path) => existsSync(path));
+
+/** What it said where it failed. */
+function run(command: string, args: readonly string[]): string | undefined {
+  const { status, error, stderr } = spawnSync(command, args, {
+    env: { ...process.env, PATH: rootPath },
+    encoding: 'utf8',
+  });
+  if (status === 0) return undefined;
+  return error?.message ?? (stderr.trim() || `it ended with ${status}`);
+}
