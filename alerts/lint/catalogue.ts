@@ -1,4 +1,4 @@
-/** Which metrics there are, of which type and with which labels: what names in expressions are held against. */
+/** The known metrics with their types and labels; lint checks the names in expressions against them. */
 import { suggest } from '../../base/suggest.js';
 import { countsByFamily } from './known-metrics.js';
 
@@ -6,13 +6,13 @@ export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'info';
 
 export interface MetricInfo {
   type?: MetricType | undefined;
-  /** All labels beside those of the target; absent: not known. */
+  /** All labels except those of the target; absent: not known. */
   labels?: ReadonlySet<string> | undefined;
-  /** Other programs expose a metric of this name too, with labels of their own: it proves nothing. */
+  /** Other programs expose a metric of this name with other labels, so its labels prove nothing. */
   shared?: boolean | undefined;
 }
 
-/** Made by Prometheus itself, for every target. */
+/** Prometheus makes these series itself for every target. */
 const ofPrometheus: readonly [string, MetricInfo][] = [
   ['up', { type: 'gauge' }],
   ['ALERTS', { type: 'gauge' }],
@@ -26,7 +26,7 @@ const ofPrometheus: readonly [string, MetricInfo][] = [
   ['scrape_body_size_bytes', { type: 'gauge' }],
 ];
 
-/** Labels that discovery and external_labels put on series of any metric. */
+/** Labels that service discovery and external_labels add to series of any metric. */
 export const targetLabels: ReadonlySet<string> = new Set([
   '__name__',
   'job',
@@ -53,9 +53,9 @@ const suffixes = /_(bucket|sum|count)$/;
 
 export class MetricCatalogue {
   readonly #metrics = new Map<string, MetricInfo>(ofPrometheus);
-  /** Whether a name that is not in it is a mistake. */
+  /** Whether the catalogue holds every metric, so that any other name is a mistake. */
   complete = false;
-  /** By name: the same few are asked for by every rule; '' for none. */
+  /** Suggestions by name, cached because every rule asks for the same few names; '' means none. */
   readonly #suggested = new Map<string, string>();
 
   add(name: string, info: MetricInfo = {}): void {
@@ -63,7 +63,7 @@ export class MetricCatalogue {
     this.#suggested.clear();
     this.#metrics.set(name, {
       type: info.type ?? known?.type,
-      // What is said to exist is not in doubt, however common its name.
+      // A metric that the user lists exists, however common its name is.
       shared: known === undefined ? info.shared : known.shared && info.shared,
       labels:
         known?.labels && info.labels
@@ -72,7 +72,7 @@ export class MetricCatalogue {
     });
   }
 
-  /** Of a histogram or a summary, also the names of its parts. */
+  /** The metric of this name; also finds `_bucket`, `_sum` and `_count` of a histogram or a summary. */
   find(name: string): MetricInfo | undefined {
     const own = this.#metrics.get(name);
     if (own) return own;
@@ -85,7 +85,7 @@ export class MetricCatalogue {
     };
   }
 
-  /** The type, from the catalogue or else from how names are given. */
+  /** The metric's type from the catalogue, or else guessed from its name (`certain: false`). */
   typeOf(name: string): { type: MetricType | undefined; certain: boolean } {
     const known = this.find(name)?.type ?? (countsByFamily(name) ? 'counter' : undefined);
     return known ? { type: known, certain: true } : { type: typeByName(name), certain: false };
@@ -99,7 +99,7 @@ export class MetricCatalogue {
 
   #nearest(name: string): string | undefined {
     const part = suffixes.exec(name)?.[0] ?? '';
-    // Without a whole list only a slip of the fingers is meant, and thousands of names need no distance.
+    // An incomplete catalogue can only show typing errors; the filter also saves computing thousands of distances.
     const mayBe = (n: string): boolean =>
       this.complete || (Math.abs(n.length - name.length) <= 1 && n.startsWith(name.slice(0, 4)));
     const names = [...this.#metrics]
@@ -113,9 +113,9 @@ export class MetricCatalogue {
   }
 }
 
-/** OpenMetrics and Prometheus's conventions; undefined where a name says nothing. */
+/** The type by the naming conventions of OpenMetrics and Prometheus; undefined where the name shows none. */
 function typeByName(name: string): MetricType | undefined {
-  // `_count` and `_sum` are of a histogram as often as they are a number of members, and `_bytes` may be either.
+  // Not `_count` and `_sum`: they may be parts of a histogram or plain numbers; `_bytes` may be either, too.
   if (/_(total|bucket)$/.test(name)) return 'counter';
   if (/_(ratio|celsius|timestamp_seconds|in_flight|info|queue_length|temperature)$/.test(name)) {
     return 'gauge';

@@ -1,4 +1,4 @@
-/** What a check is given, and how it says what it found. */
+/** The input of a check, and the functions by which it reports findings. */
 import type { Place } from '../../base/errors.js';
 import { type Expr, walk } from '../../slo/promql/index.js';
 import { withoutParens } from '../../slo/promql/syntax/ast.js';
@@ -9,18 +9,18 @@ import { type LintRule, placeInExpr, spanInFile } from './source.js';
 export interface LintOptions {
   catalogue: MetricCatalogue;
   scrapeIntervalMs: number;
-  /** Names of recording rules anywhere in the files, with the rule that records them. */
+  /** The recording rules of all files by the name that they record. */
   recorded: ReadonlyMap<string, LintRule>;
   severities: readonly string[];
-  /** Any of these labels says whose an alert is. */
+  /** An alert with any of these labels has an owner. */
   ownerLabels: readonly string[];
-  /** With it, a missing runbook_url can be added. */
+  /** Base of runbook links; if given, a missing runbook_url can be added. */
   runbookBase: string | undefined;
-  /** Names of the pages that there are; absent: not known. */
+  /** Names of the existing runbook pages; absent: not known. */
   runbooks: ReadonlySet<string> | undefined;
-  /** Measured by the SLO's id; absent: no Prometheus was asked. */
+  /** Measured events an hour by the SLO's id; absent: no Prometheus was asked. */
   eventsPerHour: ReadonlyMap<string, number> | undefined;
-  /** Values of `--enable-feature` that the Prometheus has that will load the rules. */
+  /** Values of `--enable-feature` of the Prometheus that will load the rules. */
   enabledFeatures: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface Said {
   edit?: Edit | undefined;
 }
 
-/** A check looks at one rule of a file. */
+/** Checks one rule of a file. */
 export type Check = (rule: LintRule, options: LintOptions, say: Say) => void;
 export type Say = (id: LintRuleId, place: Place, said: Said) => void;
 
@@ -60,7 +60,7 @@ export const textOf = (rule: LintRule, node: Expr): string => rule.text.slice(no
 export const placeOfNode = (rule: LintRule, node: { from: number }): Place =>
   placeInExpr(rule, node.from);
 
-/** Replaces part of the expression, where YAML shows it as it is. */
+/** An edit that replaces part of the expression; undefined where YAML writes the expression differently. */
 export function editOf(
   rule: LintRule,
   span: { from: number; to: number },
@@ -70,7 +70,7 @@ export function editOf(
   return place === undefined ? undefined : { ...place, text };
 }
 
-/** The offset of a name within a selector or an aggregation, for a place as exact as can be. */
+/** The offset of a name within a selector or an aggregation, for a more exact place. */
 export function spanOfName(
   rule: LintRule,
   node: { from: number; to: number },
@@ -82,7 +82,7 @@ export function spanOfName(
   return at < 0 ? node : { from: node.from + at, to: node.from + at + name.length };
 }
 
-/** Every selector below, the node itself included. */
+/** Every selector in `expr`, including `expr` itself. */
 export function selectorsIn(expr: Expr): Extract<Expr, { kind: 'selector' }>[] {
   const found: Extract<Expr, { kind: 'selector' }>[] = [];
   walk(expr, (node) => {
@@ -91,7 +91,7 @@ export function selectorsIn(expr: Expr): Extract<Expr, { kind: 'selector' }>[] {
   return found;
 }
 
-/** Of a selector: the metric that it names exactly. */
+/** The metric that a selector names exactly. */
 export const metricOf = (node: Extract<Expr, { kind: 'selector' }>): string | undefined =>
   node.name ?? node.matchers.find((m) => m.name === '__name__' && m.op === '=')?.value;
 

@@ -1,4 +1,4 @@
-/** Makes the changes that are safe: from the end of a file to its start, never two over the same characters. */
+/** Applies the safe edits from the end of a file to its start; overlapping edits are skipped. */
 import type { Edit, Finding } from './model.js';
 
 export function applyEdits(

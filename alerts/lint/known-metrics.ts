@@ -1,13 +1,13 @@
-/** Metrics of programs that many people run, by name and type (`known/metrics.txt`), and what is known of some. */
+/** Metrics of widely used programs by name and type (`known/metrics.txt`), and facts about some of them. */
 import { readFileSync } from 'node:fs';
 import { asset } from '../../base/paths.js';
 import type { MetricCatalogue, MetricType } from './catalogue.js';
 
-/** Whole families that only count, though their exporter does not say so. */
+/** Families that hold only counters, although their exporter does not declare the type. */
 const countingFamilies = /^(ClickHouseErrorMetric|ClickHouseProfileEvents)_/;
 export const countsByFamily = (name: string): boolean => countingFamilies.test(name);
 
-/** Adds them: their types are certain; that a name is not among them proves nothing. */
+/** Adds the metrics. Their types are certain, but the list is incomplete. */
 export function addKnownMetrics(catalogue: MetricCatalogue): void {
   let type: MetricType | undefined;
   for (const line of readFileSync(asset('alerts/lint/known/metrics.txt'), 'utf8').split('\n')) {
@@ -20,7 +20,7 @@ export function addKnownMetrics(catalogue: MetricCatalogue): void {
 }
 
 export interface Renamed {
-  /** Or how to say it now. */
+  /** The metric's new name, or an expression that replaces it. */
   now: string;
   since: string;
 }
@@ -85,7 +85,7 @@ const ksmResource = new RegExp(
     '(cpu_cores|memory_bytes|pods)$',
 );
 
-/** What the metric is called today; undefined where nothing is known against its name. */
+/** The metric's new name; undefined where the name is still current. */
 export function renamed(name: string): Renamed | undefined {
   if (Object.hasOwn(nodeRenames, name)) {
     return { now: nodeRenames[name] as string, since: 'node_exporter 0.16' };
@@ -106,7 +106,7 @@ export function renamed(name: string): Renamed | undefined {
   return Object.hasOwn(others, name) ? others[name] : undefined;
 }
 
-/** Labels that a family of metrics had once, and their names today. */
+/** The new name of a label that a family of metrics had earlier. */
 export function renamedLabel(metric: string, label: string): Renamed | undefined {
   if (metric.startsWith('container_') && (label === 'pod_name' || label === 'container_name')) {
     return { now: label.replace('_name', ''), since: 'Kubernetes 1.16' };
@@ -117,14 +117,14 @@ export function renamedLabel(metric: string, label: string): Renamed | undefined
   return undefined;
 }
 
-/** Durations of the parts of one thing, told apart by the label `phase`. */
+/** Durations of the phases of one probe, distinguished by the label `phase`. */
 export const phased = /^probe_(http|icmp)_duration_seconds$/;
 
-/** Gauges of a state: what the values mean, from 0 on. */
+/** Gauges of a state: the meanings of their values from 0 on. */
 export const states: Record<string, readonly string[]> = {
   ceph_health_status: ['well', 'a warning', 'an error'],
   opensearch_cluster_status: ['green', 'yellow', 'red'],
 };
 
-/** Of Amazon CloudWatch's exporter, which stamps samples with CloudWatch's own time, ten minutes ago. */
+/** Metrics of Amazon's CloudWatch exporter, whose samples carry CloudWatch's own time, ten minutes ago. */
 export const cloudWatch = /^aws_[a-z0-9]+_\w+_(average|sum|minimum|maximum|sample_count)$/;

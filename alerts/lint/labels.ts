@@ -1,8 +1,8 @@
-/** Which labels the result of an expression carries: what a template may ask for. */
+/** The labels that an expression's result can have, which are those that a template may use. */
 import { type Expr, isSetOperator } from '../../slo/promql/syntax/ast.js';
 import { typeOf } from '../../slo/promql/syntax/types.js';
 
-/** Exactly these at most, or anything but these. */
+/** Exactly these labels at most (`only`), or any labels except these. */
 export type LabelSet =
   { kind: 'only'; names: ReadonlySet<string> } | { kind: 'not'; names: ReadonlySet<string> };
 
@@ -12,7 +12,7 @@ const anyBut = (names: Iterable<string>): LabelSet => ({ kind: 'not', names: new
 export const mayHave = (set: LabelSet, name: string): boolean =>
   set.kind === 'only' ? set.names.has(name) : !set.names.has(name);
 
-/** Labels that either may have. */
+/** The labels that either side may have. */
 function union(a: LabelSet, b: LabelSet): LabelSet {
   if (a.kind === 'only' && b.kind === 'only') return only([...a.names, ...b.names]);
   if (a.kind === 'not' && b.kind === 'not')
@@ -21,7 +21,7 @@ function union(a: LabelSet, b: LabelSet): LabelSet {
   return anyBut([...lacks.names].filter((n) => !has.names.has(n)));
 }
 
-/** Of `set`, those among `names`. */
+/** The labels of `set` that are among `names`. */
 const restrict = (set: LabelSet, names: readonly string[]): LabelSet =>
   only(names.filter((n) => mayHave(set, n)));
 
@@ -49,7 +49,7 @@ export function labelsOf(expr: Expr): LabelSet {
       return labelsOfCall(expr);
     case 'aggregate': {
       const inner = labelsOf(expr.expr);
-      // They choose among the series, which stay as they are.
+      // These aggregations choose some of the series and keep their labels.
       if (/^(topk|bottomk|limitk|limit_ratio)$/.test(expr.op)) return inner;
       const kept = expr.without
         ? without(inner, [...expr.grouping, '__name__'])
@@ -69,7 +69,7 @@ function labelsOfCall(expr: Extract<Expr, { kind: 'call' }>): LabelSet {
     case 'absent_over_time': {
       const inner = first?.kind === 'matrix' ? first.selector : first;
       if (inner?.kind !== 'selector') return only([]);
-      // Only what is compared for equality, once, is known of what is not there.
+      // The result of absent() has only the labels that its matchers compare for equality.
       const equal = inner.matchers.filter((m) => m.op === '=' && m.name !== '__name__');
       return only(equal.map((m) => m.name));
     }
@@ -113,7 +113,7 @@ function labelsOfBinary(expr: Extract<Expr, { kind: 'binary' }>): LabelSet {
   }
   const both = labelsOf(left);
   if (matching.on) return restrict(both, matching.labels);
-  // Two vectors that match have the same labels, so either side's bound holds for both.
+  // Two vectors that match have the same labels, so the bound of either side holds for both.
   const other = labelsOf(right);
   const result = without(both, matching.labels);
   return other.kind === 'only' && result.kind === 'not'

@@ -1,4 +1,4 @@
-/** From files to findings: every check over every rule, then the exceptions, in the order of the text. */
+/** Runs every check over every rule, applies the exceptions, and sorts the findings by their place. */
 import { MetricCatalogue } from './catalogue.js';
 import { carriedChecks, forChecks, latencyChecks, runbookPageChecks } from './checks/alerts.js';
 import { chanceChecks } from './checks/chance.js';
@@ -47,7 +47,7 @@ export const checks: readonly Check[] = [
 export type LintSettings = Partial<Omit<LintOptions, 'recorded'>>;
 
 export const defaultScrapeIntervalMs = 15_000;
-/** Ours, and those by which kube-prometheus and most public rules are routed. */
+/** Our severities, and those that kube-prometheus and most public rules use. */
 export const defaultSeverities: readonly string[] = [
   'page',
   'ticket',
@@ -58,7 +58,7 @@ export const defaultSeverities: readonly string[] = [
 ];
 export const defaultOwnerLabels: readonly string[] = ['owner', 'team'];
 
-/** All findings of all files; a recording rule of one may be read in another. */
+/** All findings of all files; a rule may read a metric that another file records. */
 export function lint(files: readonly LintFile[], settings: LintSettings = {}): Finding[] {
   const recorded = new Map<string, LintRule>();
   for (const rule of files.flatMap((f) => f.rules)) {
@@ -108,7 +108,10 @@ function sayWhereItDoesNotParse(rule: LintRule, findings: Finding[]): void {
   });
 }
 
-/** The same name, labels and expression again: twice the pages, or samples that Prometheus refuses as duplicates. */
+/**
+ * Reports a second rule with the same name, labels and expression: it doubles the pages, or makes duplicate samples,
+ * which Prometheus refuses.
+ */
 function duplicates(rule: LintRule, seen: Map<string, LintRule>, findings: Finding[]): void {
   const key = JSON.stringify([rule.kind, rule.name, rule.labels, rule.text.replaceAll(/\s+/g, '')]);
   const first = seen.get(key);

@@ -1,4 +1,4 @@
-/** The metrics that a running Prometheus has: their names, types and labels, and how often it scrapes. */
+/** The metrics of a running Prometheus: names, types and labels, and the scrape interval. */
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { defaultStepMs, sloNames } from '../../slo/index.js';
@@ -8,7 +8,7 @@ const timeoutMs = 10_000;
 
 export interface LiveFacts {
   scrapeIntervalMs: number | undefined;
-  /** Over the last day, by the SLO's id, of SLOs whose rules are evaluated there. */
+  /** Mean events an hour over the last day by the SLO's id, for SLOs whose rules run there. */
   eventsPerHour: ReadonlyMap<string, number>;
 }
 
@@ -16,7 +16,7 @@ interface Vector {
   result: { metric: Record<string, string>; value: [number, string] }[];
 }
 
-/** Events an hour, by steps of the usual length. */
+/** Events an hour, from the recorded steps. */
 const trafficQuery =
   `sum by (${sloNames.sloLabel}) (avg_over_time(${sloNames.totalIncrease(defaultStepMs)}[1d]))` +
   ` * ${3_600_000 / defaultStepMs}`;
@@ -24,7 +24,7 @@ const trafficQuery =
 const trafficIn = ({ result }: Vector): Map<string, number> =>
   new Map(result.map(({ metric, value }) => [metric[sloNames.sloLabel] ?? '', Number(value[1])]));
 
-/** `wanted` are the metrics that the rules read: only their labels are asked for. */
+/** Adds the metrics of a Prometheus; labels are queried only for `wanted`, the metrics that the rules read. */
 export async function addLiveMetrics(
   catalogue: MetricCatalogue,
   url: string,

@@ -1,8 +1,8 @@
-/** The mesh's own metrics, types and labels: the proxy's from its table, the controller's and injector's from here. */
+/** The mesh's own metrics: the proxy's from its table of metrics, the controller's and injector's from this file. */
 import { metricSpecs } from '../../mesh/proxy/telemetry/names.js';
 import type { MetricCatalogue, MetricType } from './catalogue.js';
 
-/** Of the controller; a test holds the list to what it registers. */
+/** The controller's metrics and their labels; a test compares the list with the registered metrics. */
 export const controllerMetricLabels: Readonly<Record<string, readonly string[]>> = {
   firedrill_controller_propagation_seconds: [],
   firedrill_controller_acknowledgement_seconds: [],
@@ -36,13 +36,13 @@ const histograms = new Set([
   'firedrill_controller_acknowledgement_seconds',
 ]);
 
-/** Names that other proxies, meshes and every client library use as well. */
+/** Names that other proxies, meshes and client libraries use as well. */
 const commonNames =
   /^(process_|nodejs_|request_|response_|route_|tcp_|http_|identity_cert_|(in|out)bound_http_(errors|route)_)/;
 
 /**
- * Adds all of them; returns how many they are. `certain` where the user says that they exist: else a name that others
- * use too proves nothing, neither its labels nor that another is a slip of it.
+ * Adds all of the mesh's metrics and returns their number. Unless `certain` (the user says that the mesh exists), the
+ * labels of a common name prove nothing, and no other name is reported as a typing error of it.
  */
 export function addMeshMetrics(catalogue: MetricCatalogue, certain = true): number {
   for (const [name, { type, labels }] of Object.entries(metricSpecs)) {

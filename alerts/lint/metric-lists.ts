@@ -1,4 +1,6 @@
-/** Lists of metrics: a name a line, an exposition, a table in Markdown, Prometheus's metadata, or the mesh's own. */
+/**
+ * Reads lists of metrics: one name a line, an exposition, a Markdown table, Prometheus's metadata, or the mesh's own.
+ */
 import { readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../../base/errors.js';
 import type { MetricCatalogue, MetricType } from './catalogue.js';
@@ -10,7 +12,7 @@ const typeIn = (text: string | undefined): MetricType | undefined =>
 
 const nameAlone = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 
-/** Adds the metrics of a file, or of the word `mesh`; returns how many lines said something. */
+/** Adds the metrics of a file, or the mesh's own for the word `mesh`; returns the number of lines that named one. */
 export function addMetricList(catalogue: MetricCatalogue, source: string): number {
   if (source === 'mesh') return addMeshMetrics(catalogue);
   let text: string;
@@ -51,7 +53,7 @@ export function addMetricText(catalogue: MetricCatalogue, text: string): number 
   return count;
 }
 
-/** `| name | counter | a, b | help |`, columns in any order: the name first, the type and the labels by their looks. */
+/** Reads `| name | counter | a, b | help |`: the name comes first, type and labels are recognized by their form. */
 function addTableRow(
   line: string,
   add: (name: string, type?: MetricType, labels?: string[]) => void,

@@ -1,9 +1,9 @@
-/** What lint says of a rule file: findings with their place, the rule that found them, and how to put it right. */
+/** Findings of lint: the place, the rule of lint that found it, and the repair. */
 import type { Place } from '../../base/errors.js';
 
 export type Level = 'error' | 'warning';
 
-/** Every rule of lint by its id, with its level and what it is for. */
+/** Every rule of lint by its id, with its level and its purpose. */
 export const lintRules = {
   'rule/invalid': ['error', 'Prometheus would not load the file'],
   'rule/duplicate': ['warning', 'the same alert twice pages twice, the same record is made twice'],
@@ -70,7 +70,7 @@ export const lintRules = {
 
 export type LintRuleId = keyof typeof lintRules;
 
-/** Replaces the characters `from` to `to` of the file. */
+/** Replaces the characters `from` to `to` of the file by `text`. */
 export interface Edit {
   from: number;
   to: number;
@@ -81,12 +81,12 @@ export interface Finding {
   rule: LintRuleId;
   level: Level;
   place: Place;
-  /** The alert or record that it is about; empty for the file. */
+  /** The alert or the recorded metric that the finding is about; empty for the whole file. */
   subject: string;
-  /** What is wrong. */
+  /** The mistake. */
   message: string;
-  /** What to do. */
+  /** How to correct it. */
   fix: string;
-  /** Present where the change is safe to make without a person. */
+  /** Present where the correction is safe without review. */
   edit?: Edit;
 }

@@ -1,4 +1,4 @@
-/** Findings for people, for programs, and for code review (SARIF 2.1.0). */
+/** Writes findings for people, for programs, and for code review (SARIF 2.1.0). */
 import { pathToFileURL } from 'node:url';
 import { packageVersion } from '../../base/paths.js';
 import { type Style } from '../../base/terminal.js';
@@ -26,7 +26,7 @@ export function lintJson(findings: readonly Finding[]): string {
   return `${JSON.stringify(plain, undefined, 2)}\n`;
 }
 
-/** https://docs.oasis-open.org/sarif/sarif/v2.1.0: what GitHub and GitLab show beside a change. */
+/** SARIF (https://docs.oasis-open.org/sarif/sarif/v2.1.0), which GitHub and GitLab show beside a change. */
 export function lintSarif(findings: readonly Finding[], files: readonly LintFile[]): string {
   const ids = Object.keys(lintRules) as LintRuleId[];
   const texts = new Map(files.map((f) => [f.file, f.text]));
@@ -105,7 +105,7 @@ export function lintSarif(findings: readonly Finding[], files: readonly LintFile
   return `${JSON.stringify(log, undefined, 2)}\n`;
 }
 
-/** Relative paths stay relative, so that they fit the repository in which they are shown. */
+/** Relative paths stay relative, so that they fit the repository that shows them. */
 const uriOf = (file: string): string =>
   file.startsWith('/')
     ? pathToFileURL(file).href

@@ -1,4 +1,4 @@
-/** Which values an expression can have at all, by interval arithmetic: what finds comparisons that never hold. */
+/** Interval arithmetic: the values that an expression can have, which shows comparisons that never hold. */
 import { type Expr, withoutParens } from '../../slo/promql/syntax/ast.js';
 import type { MetricCatalogue } from './catalogue.js';
 
@@ -41,10 +41,10 @@ const ofCalls: Record<string, Range> = {
   time: positive,
 };
 
-/** What our rules and Sloth's record: no more than all events can be bad. */
+/** Error ratios that our rules and Sloth's record: at most 1. */
 const shareOfErrors = /^slo:sli_error:ratio_rate/;
 
-/** Functions whose result lies within what they are given. */
+/** Functions whose result lies between the smallest and the largest of their inputs. */
 const within = new Set([
   'avg_over_time',
   'min_over_time',
@@ -120,7 +120,7 @@ function rangeOfCall(expr: Extract<Expr, { kind: 'call' }>, of: (e: Expr) => Ran
   }
 }
 
-/** A bound that is not known bounds nothing on its side. */
+/** Raises the minimum to `bound`; an unknown bound changes nothing. */
 const atLeast = ({ min, max }: Range, bound: number | undefined): Range =>
   bound === undefined
     ? between(min, Infinity)
@@ -133,7 +133,7 @@ const atMost = ({ min, max }: Range, bound: number | undefined): Range =>
 function rangeOfAggregate(op: string, inner: Range): Range {
   switch (op) {
     case 'sum':
-      // There is at least one element, so the sum is no less than the least of them.
+      // A sum has at least one element, so a sum of values from 0 on is at least the smallest of them.
       return inner.min >= 0 ? between(inner.min, Infinity) : anything;
     case 'count':
     case 'count_values':
@@ -175,7 +175,7 @@ function rangeOfBinary(expr: Extract<Expr, { kind: 'binary' }>, of: (e: Expr) =>
     case '<=':
     case '==': {
       if (expr.bool) return between(0, 1);
-      // What is kept is the value of the side that is a vector.
+      // A comparison keeps the value of its vector side.
       const scalarLeft = withoutParens(expr.left).kind === 'number';
       const [kept, other] = scalarLeft ? [right, left] : [left, right];
       const op = scalarLeft ? mirrored[expr.op] : expr.op;
@@ -196,7 +196,7 @@ const sound = (min: number, max: number): Range =>
 
 export const mirrored = { '>': '<', '<': '>', '>=': '<=', '<=': '>=', '==': '==' } as const;
 
-/** `never`, `always` or `sometimes`, for any values out of the two ranges. */
+/** Whether the comparison holds for all, some or no values of the two ranges. */
 export function verdictOf(op: string, left: Range, right: Range): 'never' | 'always' | 'sometimes' {
   const say = (never: boolean, always: boolean) =>
     never ? 'never' : always ? 'always' : 'sometimes';

@@ -1,4 +1,4 @@
-/** What `firedrill alerts lint` does with its flags: reads, gathers what is known, judges, prints, repairs. */
+/** Runs `firedrill alerts lint`: reads the files, gathers the known metrics, checks, prints and repairs. */
 import { readdirSync } from 'node:fs';
 import { writeFileWhole } from '../../base/write-file.js';
 import { parseDurationMs } from '../../base/duration.js';
@@ -30,7 +30,7 @@ export interface LintFlags {
   format: string;
   fix: boolean;
   strict: boolean;
-  /** Rules of lint that are not asked. */
+  /** Rules of lint to switch off. */
   off?: string[];
   listRules: boolean;
 }
@@ -45,7 +45,7 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
   }
   let files = listFiles(paths).map(readLintFile);
   const empty = files.find((f) => f.text.trim() === '');
-  // A pipe that broke before it is no clean bill of health.
+  // Empty standard input usually means a broken pipe, so it must not pass as clean.
   if (empty?.file === '<stdin>') {
     throw new UserError({ message: 'standard input is empty', expected: 'a rule file' });
   }
@@ -55,7 +55,7 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
   let findings = judged();
   if (flags.fix) {
     const count = repair(files, findings);
-    // What was put right is gone; what it laid bare is new.
+    // A finding that was fixed disappears; a finding that the fix exposed is reported as new.
     files = files.map((f) => (f.file === '<stdin>' ? f : readLintFile(f.file)));
     findings = judged();
     process.stderr.write(`${count} repaired\n`);
@@ -109,7 +109,7 @@ async function settingsOf(flags: LintFlags, files: readonly LintFile[]): Promise
   };
 }
 
-/** Rules that are switched off for this run; a name that is none is an error. */
+/** The rules of lint that are switched off in this run; an unknown name is an error. */
 function offRules(names: readonly string[]): ReadonlySet<string> {
   for (const name of names) {
     if (name in lintRules) continue;
@@ -138,7 +138,7 @@ function repair(files: readonly LintFile[], findings: readonly Finding[]): numbe
     const own = findings.filter((f) => f.place.file === file.file);
     const { text, count } = applyEdits(file.text, own);
     if (count === 0) continue;
-    // A repair never makes a file worse: one that breaks is not written.
+    // A repair that would break the file is not written.
     const after = readLintText(file.file, text);
     const broken = (f: LintFile): number =>
       f.problems.length + f.rules.filter((r) => r.syntaxError).length;

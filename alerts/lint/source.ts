@@ -1,4 +1,4 @@
-/** A rule file as lint sees it: every rule with its parsed expression and the place of every character. */
+/** A rule file for lint: every rule with its parsed expression and the place of every character. */
 import { readFileSync } from 'node:fs';
 import { parseDurationMs } from '../../base/duration.js';
 import { messageOf, type Place, type Problem, UserError } from '../../base/errors.js';
@@ -10,14 +10,14 @@ export interface LintRule {
   kind: 'alert' | 'record';
   name: string;
   text: string;
-  /** Undefined where it does not parse. */
+  /** The parsed expression; undefined where it does not parse. */
   expr: Expr | undefined;
   syntaxError: PromqlError | undefined;
   for: string | undefined;
   keepFiringFor: string | undefined;
   labels: Record<string, string>;
   annotations: Record<string, string>;
-  /** Milliseconds between two evaluations, where the group says. */
+  /** Milliseconds between two evaluations, where the group sets an interval. */
   intervalMs: number | undefined;
   file: LintFile;
   document: YamlDocument;
@@ -30,7 +30,7 @@ export interface LintFile {
   file: string;
   text: string;
   rules: LintRule[];
-  /** What Prometheus would refuse it for. */
+  /** Mistakes for which Prometheus would refuse the file. */
   problems: readonly Problem[];
 }
 
@@ -74,7 +74,7 @@ export function readLintText(file: string, text: string): LintFile {
   return { ...result, rules: result.rules, problems: isObject ? [] : problemsOf(file, documents) };
 }
 
-/** What Prometheus says of the file; templates are looked at elsewhere. */
+/** Mistakes for which Prometheus would refuse the file, except those in templates. */
 function problemsOf(file: string, documents: readonly YamlDocument[]): readonly Problem[] {
   try {
     groupsOf(file, documents);
@@ -136,7 +136,7 @@ function tryParse(text: string): { expr?: Expr; error?: PromqlError } {
   }
 }
 
-/** A rule goes up to the line before the next one. */
+/** Sets the last line of each rule: the line before the next rule. */
 function bound(file: LintFile): void {
   const lines = file.text.split('\n').length;
   file.rules.forEach((rule, i) => {
@@ -144,11 +144,11 @@ function bound(file: LintFile): void {
   });
 }
 
-/** The place of a character of the expression. */
+/** The place in the file of an offset in the expression. */
 export const placeInExpr = (rule: LintRule, offset: number): Place =>
   rule.document.placeWithin([...rule.path, 'expr'], offset);
 
-/** The place of a field, or of the rule where it has none of that name. */
+/** The place of a field, or of the rule where it lacks the field. */
 export function placeOfField(rule: LintRule, ...field: string[]): Place {
   let value: unknown = rule.document.value;
   for (const step of [...rule.path, ...field]) value = record2(value)[step];
@@ -160,14 +160,16 @@ export function placeOfField(rule: LintRule, ...field: string[]): Place {
 const record2 = (value: unknown): Record<string | number, unknown> =>
   (typeof value === 'object' && value !== null ? value : {}) as Record<string | number, unknown>;
 
-/** The offset of a place in the file's text. */
+/** The offset in the file's text of a place. */
 export function offsetOf(file: LintFile, place: Place): number {
   let offset = 0;
   for (let line = 1; line < place.line; line++) offset = file.text.indexOf('\n', offset) + 1;
   return offset + place.column - 1;
 }
 
-/** Where `from` to `to` of the expression stand in the file; undefined where YAML writes them differently. */
+/**
+ * The characters of the file that hold `from` to `to` of the expression; undefined where YAML escapes or folds them.
+ */
 export function spanInFile(
   rule: LintRule,
   from: number,

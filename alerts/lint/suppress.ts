@@ -1,6 +1,6 @@
 /**
- * Exceptions, as comments with a reason: `# lint-ignore promql/short-window: scraped every 5 s` above a rule or within
- * it, `# lint-ignore-file alert/missing-owner: the routes add it` anywhere for the whole file.
+ * Exceptions, written as comments with a reason: `# lint-ignore promql/short-window: scraped every 5 s` above or
+ * within a rule, and `# lint-ignore-file alert/missing-owner: the routes add it` anywhere for the whole file.
  */
 import { suggest } from '../../base/suggest.js';
 import { type Finding, type LintRuleId, lintRules } from './model.js';
@@ -11,7 +11,7 @@ interface Ignore {
   id: LintRuleId;
   line: number;
   column: number;
-  /** Findings on these lines. */
+  /** The lines that the exception covers. */
   firstLine: number;
   lastLine: number;
   used: boolean;
@@ -19,7 +19,7 @@ interface Ignore {
 
 const comment = /#\s*lint-ignore(-file)?\b[ \t]*([^\s:]*)[ \t]*:?[ \t]*(.*)$/;
 
-/** What is left of the findings of one file, and what is wrong with the exceptions themselves. */
+/** The findings of one file without the suppressed ones, plus mistakes in the exceptions themselves. */
 export function suppress(file: LintFile, findings: readonly Finding[]): Finding[] {
   const problems: Finding[] = [];
   const ignores = readIgnores(file, problems);
@@ -86,7 +86,7 @@ function readIgnores(file: LintFile, problems: Finding[]): Ignore[] {
   return ignores;
 }
 
-/** Of the rule in which the comment stands, or of the next where only comments and blanks lie between. */
+/** The lines of the rule around the comment, or of the next rule if only comments and blank lines lie between. */
 function linesOfRule(file: LintFile, lines: readonly string[], line: number): [number, number] {
   const next = file.rules.find((r) => r.firstLine > line);
   const between = next ? lines.slice(line, next.firstLine - 1) : ['x'];

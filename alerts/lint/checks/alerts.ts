@@ -1,4 +1,4 @@
-/** What an alert has to carry: a wait, a severity, an owner, a runbook, a summary; and no medians. */
+/** Checks that an alert has a `for`, a severity, an owner, a runbook and a summary, and does not look at medians. */
 import type { Expr } from '../../../slo/promql/index.js';
 import { suggest } from '../../../base/suggest.js';
 import { type Check, eachNode, metricOf, numberIn, placeOfNode, selectorsIn } from '../context.js';
@@ -9,7 +9,7 @@ export const latencyChecks: Check = (rule, _options, say) => {
   if (rule.kind !== 'alert') return;
   eachNode(rule, (node, parents) => {
     const quantile = quantileOf(node);
-    // What others are held against may well be the middle.
+    // A median is a sensible baseline to compare other values with.
     if (parents.some((p) => p.kind === 'binary' && p.op === '/' && node.from >= p.right.from))
       return;
     if (quantile !== undefined && isMiddle(quantile) && isLatency(rule, node)) {
@@ -27,7 +27,7 @@ export const latencyChecks: Check = (rule, _options, say) => {
   });
 };
 
-/** Lower ones look for the least (the next certificate to expire), not for what users feel. */
+/** Lower quantiles look for the smallest value (the next certificate to expire), not for what users feel. */
 const isMiddle = (quantile: number): boolean => quantile >= 0.3 && quantile <= 0.6;
 
 function quantileOf(node: Expr): number | undefined {
@@ -50,12 +50,12 @@ function isMean(node: Extract<Expr, { kind: 'binary' }>): boolean {
   );
 }
 
-/** Functions that look at a stretch of time, so that one sample decides nothing. */
+/** Functions that look at a range, so that one sample decides nothing. */
 const lookBack = /_over_time$|^(rate|increase|delta|deriv|predict_linear|changes|resets)$/;
-/** Recorded over a window, by the usual names: `…:ratio_rate5m`; over an SLO's whole period, by ours. */
+/** Names of recorded windows: the usual `…:ratio_rate5m`, and our `slo:period_…` over an SLO's whole period. */
 const windowedName = /\d+[smhdw]$|^slo:period_/;
 
-/** What is left until a moment, or has passed since one: it does not flicker. */
+/** Metrics of the time until or since a moment, which do not flicker. */
 const ofTime = /(_ttl(_seconds)?|_expiry|_expiration|_expires?_\w+|_uptime(_\w+)?)$/;
 
 /** Whether one sample alone can make the expression true. */
@@ -68,7 +68,7 @@ function hangsOnOneSample(expr: Expr): boolean {
       if (expr.name === 'time') return false;
       return expr.args.some(hangsOnOneSample);
     case 'binary':
-      // Time that has passed since a moment never falls back.
+      // The time since a moment only grows, so the comparison cannot flicker.
       if (mentionsTime(expr.left) || mentionsTime(expr.right)) return false;
       if (expr.op === 'and') return hangsOnOneSample(expr.left) && hangsOnOneSample(expr.right);
       return hangsOnOneSample(expr.left) || hangsOnOneSample(expr.right);
@@ -93,7 +93,7 @@ const mentionsTime = (expr: Expr): boolean => {
 export const forChecks: Check = (rule, _options, say) => {
   if (rule.kind !== 'alert' || !rule.expr) return;
   const waits = rule.for !== undefined && !/^0(ms|s|m)?$/.test(rule.for);
-  // A severity by which nobody is woken may come and go.
+  // An alert of a severity that wakes nobody may flicker.
   if (/^(warning|info|none|ticket)$/.test(rule.labels.severity ?? '')) return;
   if (waits || !hangsOnOneSample(rule.expr)) return;
   say('alert/missing-for', placeOfField(rule, rule.for === undefined ? 'alert' : 'for'), {
@@ -151,7 +151,7 @@ export const carriedChecks: Check = (rule, options, say) => {
   }
 };
 
-/** The link's last part is the page's name; a name with a template in it is not known here. */
+/** The link's last part is the page's name; a link with a template in it is not checked. */
 export const runbookPageChecks: Check = (rule, options, say) => {
   if (rule.kind !== 'alert' || !options.runbooks) return;
   for (const [name, url] of Object.entries(rule.annotations)) {
@@ -173,14 +173,14 @@ export const runbookPageChecks: Check = (rule, options, say) => {
   }
 };
 
-/** Under `annotations:` where there is such a block, in the indentation of its first entry. */
+/** The edit inserts into the block `annotations:` if there is one, at the indentation of its first entry. */
 function addAnnotation(rule: LintRule, url: string) {
   const [first] = Object.keys(rule.annotations);
   if (first === undefined) return undefined;
   const place = rule.document.placeOfKey([...rule.path, 'annotations', first]);
   const at = offsetOf(rule.file, place);
   const before = rule.file.text.slice(at - place.column + 1, at);
-  // In a flow map ({a: b}) a line of its own cannot be put in.
+  // A flow map ({a: b}) cannot take a line of its own.
   if (before.trim() !== '') return undefined;
   return { from: at, to: at, text: `runbook_url: ${JSON.stringify(url)}\n${before}` };
 }

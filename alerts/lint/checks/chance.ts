@@ -1,4 +1,4 @@
-/** Pages on a share of events that one failure can be, where few events happen and nothing asks for more of them. */
+/** Finds pages on an error ratio that a single failure reaches when traffic is low, without a minimum of events. */
 import type { Expr } from '../../../slo/promql/index.js';
 import { withoutParens } from '../../../slo/promql/syntax/ast.js';
 import { type BurnWindow, type Slo, standardAlerting } from '../../../slo/spec/model.js';
@@ -9,12 +9,12 @@ import { parseDurationMs } from '../../../base/duration.js';
 import { type Check, metricOf, numberIn } from '../context.js';
 import { type LintFile, type LintRule, placeOfField } from '../source.js';
 
-/** Recorded by our own rules and by Sloth's. */
+/** Names that our own rules and Sloth's record. */
 const burnName = /^slo:sli_error:ratio_rate(\w+)$/;
 
-/** What a healthy service may cause a year before it is said. */
+/** False pages a year that a healthy service may cause before lint reports the alert. */
 const pagesMax = 1;
-/** Where nobody measured: as few events as many internal services have. */
+/** Assumed where no Prometheus was asked: the traffic of many internal services. */
 const exampleEventsPerHour = 20;
 
 interface Burn {
@@ -33,7 +33,7 @@ export const chanceChecks: Check = (rule, options, say) => {
   const known = burns as Burn[];
   const slo = known[0]?.slo ?? '';
   const measured = options.eventsPerHour?.get(slo);
-  // A Prometheus was asked, and has nothing of it yet; or nobody knows whether requests are counted or moments.
+  // Skipped where the Prometheus has no data yet, or where it is unclear whether the SLO counts requests or moments.
   if (measured === undefined && (options.eventsPerHour || !countsEvents(rule, slo))) return;
   const rate = measured ?? exampleEventsPerHour;
   const pages = falsePages(known, rate);
@@ -47,7 +47,7 @@ export const chanceChecks: Check = (rule, options, say) => {
   });
 };
 
-/** Whether the rules beside it count somebody's events, and not probes or moments, of which there are always many. */
+/** Whether the SLO counts events; an SLO of probes or moments always has many of them. */
 function countsEvents(rule: LintRule, slo: string): boolean {
   let bySlo = counters.get(rule.file);
   if (!bySlo) {
@@ -59,7 +59,7 @@ function countsEvents(rule: LintRule, slo: string): boolean {
   return text !== undefined && ownQueries(text).bad.length > 0;
 }
 
-/** What each file records of its SLOs' counters, found once. */
+/** The expression of each SLO's recorded counter, by file, so that each file is searched only once. */
 const counters = new WeakMap<LintFile, Map<string, string>>();
 
 const armsOf = (expr: Expr): Expr[] => flat(expr, 'or');
@@ -70,7 +70,7 @@ function flat(expr: Expr, op: 'or' | 'and'): Expr[] {
   return [...flat(inner.left, op), ...flat(inner.right, op)];
 }
 
-/** An arm that asks for burns over windows and nothing else; undefined where a guard of any kind stands beside them. */
+/** The burn that an arm of the expression asks for; undefined where the arm has any other condition beside it. */
 function burnOf(arm: Expr): Burn | undefined {
   const burn: Burn = { slo: '', factor: 0, budget: 0, windows: [] };
   for (const part of flat(arm, 'and')) {
@@ -87,7 +87,7 @@ function burnOf(arm: Expr): Burn | undefined {
   return burn.windows.length > 0 ? burn : undefined;
 }
 
-/** `(14.4 * 0.001)`: a factor and the budget, as our rules and Sloth's write them. */
+/** Reads `(14.4 * 0.001)`, a factor and the budget, as our rules and Sloth's write them. */
 function factorAndBudget(expr: Expr): { factor: number; budget: number } | undefined {
   const inner = withoutParens(expr);
   if (inner.kind !== 'binary' || inner.op !== '*') return undefined;

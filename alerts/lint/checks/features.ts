@@ -1,4 +1,4 @@
-/** Parts of PromQL that a stock Prometheus refuses until a feature is enabled. */
+/** Parts of PromQL that Prometheus refuses unless a feature is enabled. */
 import { featuresOf } from '../../../slo/promql/syntax/features.js';
 import { type Check, placeOfNode } from '../context.js';
 

@@ -1,4 +1,6 @@
-/** Mistakes that only knowledge of the program finds: names of yesterday, samples that come late, states of levels. */
+/**
+ * Mistakes that only knowledge of a program reveals: renamed metrics, samples that arrive late, states with levels.
+ */
 import type { Expr } from '../../../slo/promql/index.js';
 import { isComparison } from '../../../slo/promql/syntax/ast.js';
 import {
@@ -16,7 +18,7 @@ import { cloudWatch, phased, renamed, renamedLabel, states } from '../known-metr
 
 type Selector = Extract<Expr, { kind: 'selector' }>;
 
-/** A metric that the user's own list or Prometheus has is not of yesterday. */
+/** Reports renamed metrics, except those that the user's list or Prometheus has. */
 export const renamedChecks: Check = (rule, options, say) => {
   eachNode(rule, (node, parents) => {
     if (node.kind !== 'selector') return;
@@ -59,13 +61,13 @@ export const lateSampleChecks: Check = (rule, _options, say) => {
   }
 };
 
-/** `a != b > 0` compares what is left of `a != b`, which is a's value. */
+/** Reports chained comparisons: `a != b > 0` compares the value of a, wherever `a != b` holds. */
 export const chainedChecks: Check = (rule, _options, say) => {
   eachNode(rule, (node) => {
     if (node.kind !== 'binary' || !isComparison(node.op) || node.bool) return;
     const { left } = node;
     if (left.kind !== 'binary' || !isComparison(left.op) || left.bool) return;
-    // Between numbers it is a range, as it is meant: 3 <= x < 7.
+    // A chain between two numbers is a range and works as meant: 3 <= x < 7.
     if (numberIn(left.left) !== undefined || numberIn(left.right) !== undefined) return;
     const [of, right] = [left.left, node.right].map((e) => shortened(textOf(rule, e)));
     const second = `${of} ${node.op} ${right}`;
@@ -90,7 +92,7 @@ export const partsChecks: Check = (rule, _options, say) => {
   });
 };
 
-/** A state of several levels, all of them one alert. */
+/** Reports one alert for all levels of a state metric. */
 export const stateChecks: Check = (rule, _options, say) => {
   if (rule.kind !== 'alert' || /warn|info|ticket/i.test(rule.labels.severity ?? '')) return;
   eachNode(rule, (node) => {
@@ -106,7 +108,7 @@ export const stateChecks: Check = (rule, _options, say) => {
   });
 };
 
-/** A file system that is read-only is full by design. */
+/** Reports alerts on full file systems that include read-only ones, which are full by design. */
 export const readOnlyChecks: Check = (rule, _options, say) => {
   if (rule.kind !== 'alert' || !rule.expr) return;
   const names = selectorsIn(rule.expr).map(metricOf);

@@ -1,4 +1,4 @@
-/** Names: metrics, labels and recording rules that do not exist, and labels that have no bounds. */
+/** Finds metrics, labels and recording rules that do not exist, and labels without bounds. */
 import type { Expr } from '../../../slo/promql/index.js';
 import { editDistance, suggest } from '../../../base/suggest.js';
 import { targetLabels } from '../catalogue.js';
@@ -31,7 +31,7 @@ export const metricChecks: Check = (rule, options, say) => {
     }
     if (options.catalogue.find(name)) return;
     const near = options.catalogue.suggest(name);
-    // Without a whole list of metrics, only what is nearly one that is known is held to be a mistake.
+    // Without a complete list of metrics, only a name that is nearly a known one counts as a mistake.
     if (!options.catalogue.complete && !(near && isNear(name, near))) return;
     say('promql/unknown-metric', placeOfNode(rule, span), {
       message: `no metric is called ${name}`,
@@ -40,7 +40,7 @@ export const metricChecks: Check = (rule, options, say) => {
   });
 };
 
-/** A slip of the fingers in a long name, not another metric of the same family, nor a plural of it. */
+/** Whether `name` looks like a typing error of `near`, not like another metric of its family or a plural. */
 const isNear = (name: string, near: string): boolean =>
   name.length >= 10 &&
   Math.abs(name.length - near.length) <= 1 &&
@@ -113,7 +113,7 @@ function labelsOfMetric(
   return options.catalogue.find(name)?.labels;
 }
 
-/** Values that grow with users, requests or input: each makes a series, and an alert of its own. */
+/** Labels whose values grow with users, requests or input: each value makes a series and an alert of its own. */
 const unboundedLabels = new RegExp(
   `^(${[
     'user|user_?id|userid|username|email|customer_?id|account_?id|session|session_?id',
@@ -124,7 +124,7 @@ const unboundedLabels = new RegExp(
   'i',
 );
 
-/** Their `user` is a tenant: Mimir's, Loki's and Tempo's. */
+/** In Mimir, Loki and Tempo the label `user` is a tenant. */
 const ofTenants = /^(cortex|loki|tempo|mimir)_/;
 
 export const unboundedChecks: Check = (rule, options, say) => {
@@ -154,7 +154,9 @@ export const unboundedChecks: Check = (rule, options, say) => {
   }
 };
 
-/** Only the largest are kept, or only those that a bounded recording rule has. */
+/**
+ * Whether an aggregation keeps only the largest series, or a join keeps only the series of a bounded recording rule.
+ */
 function isBounded(
   node: Expr,
   parents: readonly Expr[],

@@ -1,4 +1,4 @@
-/** Counters and gauges: rates of what has none, sums before rates, ranges too short to hold anything. */
+/** Finds rates of gauges, sums before rates, and ranges too short to hold enough samples. */
 import { formatDurationMs } from '../../../base/duration.js';
 import type { Expr } from '../../../slo/promql/index.js';
 import {
@@ -57,7 +57,7 @@ export const rateChecks: Check = (rule, options, say) => {
     shortWindow(node, range);
   });
 
-  /** `rate(sum(x)[5m:])`: the subquery is of a sum. */
+  /** Finds `rate(sum(x)[5m:])`, a rate over a subquery of a sum. */
   function sumFirst(
     call: Extract<Expr, { kind: 'call' }>,
     range: Extract<Expr, { kind: 'subquery' }>,
@@ -103,7 +103,7 @@ export const rateChecks: Check = (rule, options, say) => {
 const grouping = (node: Extract<Expr, { kind: 'aggregate' }>): string =>
   node.grouped ? ` ${node.without ? 'without' : 'by'} (${node.grouping.join(', ')}) ` : '';
 
-/** Aggregates counters as they are, with no rate below. */
+/** Whether a recording rule aggregates counters without a rate. */
 function isRaw(recording: LintRule): boolean {
   const { expr } = recording;
   if (expr?.kind !== 'aggregate' || expr.expr.kind !== 'selector') return false;
@@ -123,18 +123,18 @@ export const rawCounterChecks: Check = (rule, options, say) => {
     const name = metricOf(node);
     if (name === undefined || options.recorded.has(name)) return;
     const { type, certain } = options.catalogue.typeOf(name);
-    // Many gauges end in _total; what is said to have happened is counted.
+    // Many gauges end in `_total`; a name that says that something happened belongs to a counter.
     if (type !== 'counter' || !(certain || happened.test(name))) return;
     let compared = false;
     for (const parent of parents.toReversed()) {
       if (parent.kind === 'call' || parent.kind === 'matrix' || parent.kind === 'subquery') return;
-      // Differences and shares of counters are read with care already; a count is of series.
+      // Differences and shares of counters are usually deliberate; a count counts series.
       if (parent.kind === 'aggregate' && /^(count|group)$/.test(parent.op)) return;
       if (parent.kind !== 'binary') continue;
       if (compared && parent.op === 'and') return;
       if (['and', 'or', 'unless'].includes(parent.op)) break;
       if (!/[<>=]/.test(parent.op)) return;
-      // Beside something else, `> 0` asks whether there was any at all.
+      // `> 0` beside another condition asks whether there were any events at all.
       compared = true;
       if (numberIn(parent.right) !== 0) break;
     }

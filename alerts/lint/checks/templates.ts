@@ -1,4 +1,4 @@
-/** Templates: those that do not parse, labels that the result will not have, and values where they must not be. */
+/** Finds templates that do not parse, labels that the result lacks, and values in labels. */
 import { suggest } from '../../../base/suggest.js';
 import {
   alertVariables,
@@ -59,7 +59,7 @@ function usedLabels(text: string): { label: string; offset: number }[] {
   return found;
 }
 
-/** Asked whether it is there before it is shown. */
+/** Whether the template tests that the label exists before it shows the label. */
 const guarded = (text: string, label: string): boolean =>
   new RegExp(`\\{\\{-?\\s*(if|with)[^}]*[.]${label}\\b`).test(text);
 
@@ -73,7 +73,7 @@ const adviceOn = (label: string, labels: LabelSet): string => {
     : `the result has ${names.join(', ')}: add ${label} to the by (…), or show one of these`;
 };
 
-/** A variable or a function that does not exist, with the one that was meant. */
+/** The nearest existing variable or function for one that does not exist. */
 function repair(
   rule: LintRule,
   field: string,

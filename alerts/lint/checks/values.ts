@@ -1,4 +1,4 @@
-/** Comparisons that can never hold, or always do; quantiles without buckets; patterns that are none. */
+/** Finds comparisons that never or always hold, quantiles without buckets, and invalid patterns. */
 import type { Expr } from '../../../slo/promql/index.js';
 import { isComparison } from '../../../slo/promql/syntax/ast.js';
 import { type Check, eachNode, editOf, numberIn, placeOfNode, textOf } from '../context.js';
@@ -37,7 +37,7 @@ export const comparisonChecks: Check = (rule, options, say) => {
     }
   });
 
-  /** `x > 5 and x < 3`: the same expression held to two bounds that exclude each other. */
+  /** Finds `x > 5 and x < 3`: the same expression compared with two bounds that exclude each other. */
   function contradictions(top: Extract<Expr, { kind: 'binary' }>): void {
     const bounds = new Map<string, { min: number; max: number }>();
     for (const part of conjuncts(top)) {
@@ -50,7 +50,7 @@ export const comparisonChecks: Check = (rule, options, say) => {
       const op = rightNumber === undefined ? mirrored[part.op] : part.op;
       const key = textOf(rule, side).replaceAll(/\s+/g, '');
       const bound = bounds.get(key) ?? { min: -Infinity, max: Infinity };
-      // Whether the end itself belongs to it matters only where both ends meet; that is left to the reader.
+      // Whether a bound is inclusive matters only where both bounds are equal; that case is not reported.
       if (op !== '<' && op !== '<=') bound.min = Math.max(bound.min, number);
       if (op !== '>' && op !== '>=') bound.max = Math.min(bound.max, number);
       bounds.set(key, bound);
@@ -64,7 +64,7 @@ export const comparisonChecks: Check = (rule, options, say) => {
   }
 };
 
-/** Whether what is compared is there at all depends on values: a filter below decides, and the comparison need not. */
+/** Whether a filter below the comparison decides if there is a value; the comparison itself may then always hold. */
 function chooses(node: Extract<Expr, { kind: 'binary' }>): boolean {
   const within = (e: Expr): boolean => {
     switch (e.kind) {
@@ -90,7 +90,9 @@ function chooses(node: Extract<Expr, { kind: 'binary' }>): boolean {
   return within(node.left) || within(node.right);
 }
 
-/** Beside another condition: `x / count(y) < 0.5 and count(y) > 0` asks for a series, and harms nothing. */
+/**
+ * Whether another condition stands beside it: `count(y) > 0` in `x / count(y) < 0.5 and count(y) > 0` does no harm.
+ */
 const isGuard = (node: Expr, parents: readonly Expr[]): boolean =>
   parents.some((p) => p.kind === 'binary' && p.op === 'and' && node.from >= p.right.from);
 
@@ -103,7 +105,7 @@ function conjuncts(expr: Expr): Expr[] {
   return [...conjuncts(expr.left), ...conjuncts(expr.right)];
 }
 
-/** For the mistakes that are made again and again. */
+/** Specific advice for frequent mistakes. */
 function adviceOn(node: Extract<Expr, { kind: 'binary' }>): string | undefined {
   const left = node.left.kind === 'paren' ? node.left.expr : node.left;
   if (left.kind === 'aggregate' && left.op === 'count' && numberIn(node.right) === 0) {
@@ -125,7 +127,7 @@ export const quantileChecks: Check = (rule, _options, say) => {
   eachNode(rule, (node) => {
     if (node.kind !== 'call' || node.name !== 'histogram_quantile') return;
     const vector = node.args[1];
-    // Native histograms carry their buckets within; their names end in no _bucket.
+    // Native histograms have no series `_bucket`: their buckets are within the samples.
     if (!vector || !/_bucket\b/.test(textOf(rule, vector)) || mayHave(labelsOf(vector), 'le'))
       return;
     say('promql/no-le', placeOfNode(rule, vector), {
@@ -157,6 +159,6 @@ export const regexChecks: Check = (rule, _options, say) => {
   });
 };
 
-/** What an expression says of a latency: its metric's name tells. */
+/** Whether the metric's name says that the expression is about latency. */
 export const isLatency = (rule: LintRule, node: Expr): boolean =>
   /latency|duration|response_time|_seconds|_ms\b|_ms_/i.test(textOf(rule, node));
