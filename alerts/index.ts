@@ -1,4 +1,4 @@
-/** The public face of alerts/: the library as rules, its names, and which cause hides what. */
+/** Public interface of alerts/: the library's rules and names, and which alert inhibits which. */
 export {
   alertNames,
   type LibraryAlert,

@@ -1,8 +1,8 @@
-/** F3: certificates of workloads, of the issuer, of trust anchors and of the webhook that run out; M3: handshakes. */
+/** F3: expiring certificates of workloads, the issuer, trust anchors and the webhook; M3: TLS handshakes. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 
-/** The time left until `metric`, where there is a certificate at all (0: none). */
+/** Seconds until the time in `metric`; 0 means that there is no certificate, and gives no value. */
 const left = (metric: string): string => `((${metric} > 0) - time())`;
 
 export const certificateAlerts: LibraryEntry[] = [
@@ -106,7 +106,7 @@ export const certificateAlerts: LibraryEntry[] = [
   },
   {
     name: 'MeshTrustAnchorExpiring',
-    // The longest-lived: a roll-over keeps the old anchor beside the new one on purpose.
+    // The anchor that lives longest counts, because a rotation keeps the old anchor beside the new one on purpose.
     expr: (t) => `max(${left(m.anchorExpiry)}) < ${t.seconds('7d')}`,
     for: '1m',
     timing:

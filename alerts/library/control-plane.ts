@@ -1,11 +1,11 @@
-/** F1: the control plane is down, or proxies do not hear it; M8: its changes arrive late. */
+/** F1: the control plane is down or proxies cannot reach it; M8: its changes arrive late. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 
 export const controlPlaneAlerts: LibraryEntry[] = [
   {
     name: 'MeshControlPlaneDown',
-    // A controller that is only not scraped still has its proxies connected: that is a ticket, not a page.
+    // If proxies are still connected, the controller is only not scraped: a ticket, not a page.
     expr: () => `absent(${m.connectedProxies})\nunless on ()\n(sum(${m.controlConnected}) > 0)`,
     for: '1m',
     keepFiringFor: '5m',

@@ -1,14 +1,14 @@
-/** What one alert of the library is before it becomes a rule: its times are nominal, its texts have no links yet. */
+/** An alert of the library before it becomes a rule: its times are not scaled and its texts have no links yet. */
 import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
 import type { LibraryAlert } from './names.js';
 
-/** The times of an expression at a time scale. */
+/** Scales the times in an expression. */
 export interface Times {
-  /** The range of a selector, such as `5m`: scaled, and no shorter than four scrapes where their interval is known. */
+  /** The range of a selector such as `5m`, scaled, and at least four scrape intervals where the interval is known. */
   range(nominal: string): string;
-  /** A span in seconds to compare with, such as `7d`: scaled. */
+  /** Seconds of a time that an expression compares with, such as `7d`, scaled. */
   seconds(nominal: string): number;
-  /** How the parts of the mesh are called: a matcher of `job`. */
+  /** The values of the label `job` for the parts of the mesh. */
   controller: string;
   proxy: string;
 }
@@ -18,16 +18,16 @@ export interface LibraryEntry {
   expr: (t: Times) => string;
   for: string;
   keepFiringFor?: string;
-  /** Why these times. */
+  /** The reason for these times. */
   timing: string;
-  /** Whom it is about: a service by its label `dst`, or the mesh itself. */
+  /** The subject of the alert: a service, named by the label `dst`, or the mesh itself. */
   about: 'dst' | 'mesh';
   summary: string;
   description: string;
   dashboard: 'firedrill-oncall' | 'firedrill-debug' | 'firedrill-executive';
 }
 
-/** Scrapes within a range below which a rate rests on too few points to be believed. */
+/** A rate over fewer scrapes than this rests on too few points. */
 export const scrapesPerRange = 4;
 
 export function timesOf(
@@ -46,6 +46,6 @@ export function timesOf(
   };
 }
 
-/** `sum by (dst) (rate(...))`, the shape of most. */
+/** `sum by (dst) (rate(...))`, the form of most expressions here. */
 export const sumRate = (by: string, selector: string, range: string): string =>
   `sum${by === '' ? '' : ` by (${by})`} (rate(${selector}[${range}]))`;

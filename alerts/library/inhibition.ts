@@ -1,12 +1,12 @@
-/** Which cause hides which consequences while it fires: one page for one incident, the rest stays visible. */
+/** Which cause inhibits which consequences while it fires, so that one incident pages once. */
 import { alertNames, type LibraryAlert } from './names.js';
 
 /** Matchers as Alertmanager writes them, such as `alertname="X"` or `slo=~".+"`. */
 export interface Inhibition {
-  /** All of these. */
+  /** An alert inhibits if all of these match. */
   source: readonly string[];
   target: readonly string[];
-  /** Labels that must be equal on both; absent on both counts as equal. */
+  /** Labels that must be equal on both alerts; two absent labels are equal. */
   equal: readonly string[];
   why: string;
 }
@@ -14,7 +14,7 @@ export interface Inhibition {
 const named = (...names: LibraryAlert[]): string =>
   names.length === 1 ? `alertname="${names[0]}"` : `alertname=~"${names.join('|')}"`;
 
-/** Any alert of an SLO; its label `service` is the SLO's. */
+/** Matches every alert of an SLO, whose label `service` is the SLO's service. */
 const ofSlo = 'slo=~".+"';
 
 export const inhibitions: readonly Inhibition[] = [
@@ -152,7 +152,7 @@ export const inhibitions: readonly Inhibition[] = [
   },
 ];
 
-/** Every alert of the library that some rule names, for tests and `alerts list`. */
+/** The alerts of the library that inhibit `name`, for tests and `alerts list`. */
 export function hiddenBy(name: LibraryAlert): LibraryAlert[] {
   const all = Object.keys(alertNames) as LibraryAlert[];
   const names = (matchers: readonly string[], of: string): boolean =>

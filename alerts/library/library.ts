@@ -1,4 +1,4 @@
-/** The library as rule groups: entries of all failure modes with their names, labels, links and scaled times. */
+/** The library as rule groups: the entries of all failure modes with names, labels, links and scaled times. */
 import { parseDurationMs } from '../../base/duration.js';
 import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
 import * as labels from '../../slo/rules/names.js';
@@ -22,21 +22,21 @@ import { trafficAlerts } from './traffic.js';
 import { telemetryAlerts } from './telemetry.js';
 
 export interface LibraryOptions {
-  /** Every range, interval, `for` and `keep_firing_for` is multiplied by it; 1/120 makes an hour 30 s. */
+  /** Factor for every range, interval, `for` and `keep_firing_for`; at 1/120 an hour becomes 30 s. */
   timeScale?: number;
-  /** Where known, no range is shorter than four of these. */
+  /** If given, every range is at least four times this long. */
   scrapeIntervalMs?: number;
-  /** The alert's name is added to it, after a slash. */
+  /** Base of the runbook links: a slash and the alert's name follow. */
   runbookBase?: string;
-  /** The dashboard's id is added to it. */
+  /** Base of the dashboard links: the dashboard's id follows. */
   dashboardBase?: string;
-  /** Whose the mesh is: the label `owner`. */
+  /** The mesh's owner, for the label `owner`. */
   owner?: string;
-  /** The label `job` of the mesh's parts. */
+  /** Values of the label `job` for the parts of the mesh. */
   jobs?: { controller: string; proxy: string };
 }
 
-/** Groups in the order of the failure modes. */
+/** The groups in the order of the failure modes. */
 export const libraryEntries: readonly (readonly [string, readonly LibraryEntry[]])[] = [
   ['mesh-control-plane', controlPlaneAlerts],
   ['mesh-proxies', memoryAlerts],
@@ -50,13 +50,13 @@ export const libraryEntries: readonly (readonly [string, readonly LibraryEntry[]
 ];
 
 const intervalMs = 30_000;
-/** What looks back a week is read from disk: once in five minutes is enough. */
+/** Alerts that look back a week read from disk, so an evaluation every five minutes is enough. */
 const longIntervalMs = 300_000;
 export const defaultOwner = 'platform';
-/** The label `service` of alerts about the mesh itself. */
+/** Value of the label `service` on alerts about the mesh itself. */
 export const meshService = 'mesh';
 
-/** All alerts of the library; pure, and the same for the same options. */
+/** All alerts of the library; pure: equal options give equal groups. */
 export function libraryGroups(options: LibraryOptions = {}): RuleGroup[] {
   const scale = options.timeScale ?? 1;
   const times = timesOf(scale, options.scrapeIntervalMs ?? 0, options.jobs ?? meshJobs);
@@ -89,7 +89,7 @@ function ruleOf(
       [labels.severityLabel]: alertNames[entry.name].severity,
       [labels.ownerLabel]: options.owner ?? defaultOwner,
       [labels.serviceLabel]:
-        // `checkout.retail` is the service checkout, as SLOs call it.
+        // `checkout.retail` becomes the service `checkout`, the name that SLOs use.
         entry.about === 'dst' ? '{{ reReplaceAll "[.].*" "" $labels.dst }}' : meshService,
       ...(scale === 1 ? {} : { [labels.timeScaleLabel]: scaleText(scale) }),
     },
@@ -102,7 +102,7 @@ function ruleOf(
   };
 }
 
-/** The entry of a name. */
+/** The library's entry for an alert. */
 export function libraryEntry(name: LibraryAlert): LibraryEntry {
   for (const [, entries] of libraryEntries) {
     const found = entries.find((e) => e.name === name);

@@ -1,4 +1,4 @@
-/** The library for people: one line an alert, or everything that is known of it as JSON. */
+/** Prints the library: one line an alert, or every known detail as JSON. */
 import { formatDurationMs } from '../../base/duration.js';
 import { formatTable } from '../../base/terminal.js';
 import { hiddenBy } from './inhibition.js';

@@ -1,17 +1,17 @@
-/** F2: proxies that run out of memory; M6 and M7: what they may use; proxies that are gone. */
+/** F2: proxies that run out of memory; M6 and M7: limits of CPU and memory; proxies that have disappeared. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import type { LibraryEntry } from './entry.js';
 
-/** M7. */
+/** M7: memory that a proxy may use. */
 const memoryMaxBytes = 150e6;
-/** The default memory limit of an injected proxy (200Mi) where Kubernetes does not tell the real one. */
+/** The default memory limit of an injected proxy (200Mi), used where Kubernetes does not report the real one. */
 const limitBytes = 200 * 1024 * 1024;
 const container = 'container="firedrill-proxy"';
 
 export const memoryAlerts: LibraryEntry[] = [
   {
     name: 'MeshProxyOutOfMemory',
-    // Kubernetes says so; elsewhere a restart right after memory was at its limit says it.
+    // Kubernetes reports the reason; elsewhere a restart just after memory reached its limit stands for it.
     expr: (t) => {
       const range = t.range('10m');
       return (
@@ -100,7 +100,7 @@ export const memoryAlerts: LibraryEntry[] = [
   },
   {
     name: 'MeshProxyCpuHigh',
-    // In Kubernetes as a share of the pod, M6; anywhere, one event loop cannot use more than one core.
+    // M6: in Kubernetes a share of the pod's CPU; elsewhere a share of one core, the most that an event loop can use.
     expr: (t) => {
       const range = t.range('10m');
       const cpu = 'container_cpu_usage_seconds_total';

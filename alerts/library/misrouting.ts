@@ -1,4 +1,4 @@
-/** F6: requests that go where they should not, or nowhere; discovery and policy that are wrong. */
+/** F6: requests that reach the wrong place or none; wrong discovery and policy. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 

@@ -1,4 +1,4 @@
-/** The library and the common dashboards as an installation in a cluster puts them there. */
+/** The library and the common dashboards, as an installation in a cluster deploys them. */
 import { parse } from 'yaml';
 import type { MonitoringParts } from '../../mesh/kubernetes/install/monitoring.js';
 import { commonDashboards } from '../../slo/dashboards/dashboards.js';
@@ -6,7 +6,7 @@ import { grafanaJson } from '../../slo/dashboards/grafana.js';
 import { groupsText } from '../../slo/rules/write.js';
 import { libraryGroups } from './library.js';
 
-/** For scrapes of up to 30 s: no range of a rule is shorter than four of them. */
+/** Fits scrape intervals up to 30 s, because no range of a rule is shorter than four scrapes. */
 const scrapeIntervalMs = 30_000;
 
 export function monitoringParts(): MonitoringParts {

@@ -1,4 +1,4 @@
-/** Every alert of the library: its name, how urgent it is, and the failure mode or metric that it stands for. */
+/** Every alert of the library: its name, its severity, and the failure mode or metric that it covers. */
 
 /** `page` wakes somebody now; `ticket` is for the next working day. */
 export type Severity = 'page' | 'ticket';
@@ -12,7 +12,7 @@ export interface AlertName {
 const page = (...covers: string[]): AlertName => ({ severity: 'page', covers });
 const ticket = (...covers: string[]): AlertName => ({ severity: 'ticket', covers });
 
-/** A runbook page carries the alert's name; so do its tests. Renaming one breaks links that people saved. */
+/** Runbook pages and tests are named after alerts: renaming an alert breaks links that people have saved. */
 export const alertNames = {
   MeshControlPlaneDown: page('F1'),
   MeshControlPlaneReplicaDown: ticket('F1'),

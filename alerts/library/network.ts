@@ -1,4 +1,4 @@
-/** F7: a network that is slow or loses what it carries. */
+/** F7: a network that is slow or loses packets. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 
@@ -8,8 +8,8 @@ const p95 = (direction: string, range: string): string =>
 export const networkAlerts: LibraryEntry[] = [
   {
     name: 'MeshNetworkThrottled',
-    // What callers wait beyond what the server's own proxy measures is spent between the two; unless it is spent on
-    // tries, which another alert is for.
+    // Callers wait longer than the server's own proxy measures: the difference is the network's, unless it was spent
+    // on retries, which another alert covers.
     expr: (t) => {
       const lost = (range: string): string =>
         `${p95('outbound', range)}\n- ${p95('inbound', range)} > 100`;

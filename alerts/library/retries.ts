@@ -1,17 +1,18 @@
-/** F4: retries that feed the overload they answer; M4: how many there may be. */
+/** F4: retries that add to the overload that caused them; M4: the limit of retries. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 
 const requests = `${m.requests}{direction="outbound"}`;
 
-/** Retries for each request that callers make: 0.25 are 125 tries for 100 requests. */
+/** Retries per request of the callers: 0.25 means 125 attempts for 100 requests. */
 const share = (range: string): string =>
   `${sumRate('dst', m.retries, range)}\n/ ${sumRate('dst', requests, range)}`;
 
 export const retryAlerts: LibraryEntry[] = [
   {
     name: 'MeshRetryStorm',
-    // The long window says that it matters, the short one that it goes on; the last that it is traffic at all.
+    // The long window shows that it matters, the short one that it continues, the last condition that there is
+    // traffic.
     expr: (t) =>
       `${share(t.range('5m'))} > 0.25\nand\n${share(t.range('1m'))} > 0.25\n` +
       `and\n${sumRate('dst', m.retries, t.range('1m'))} > 1`,

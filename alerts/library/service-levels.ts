@@ -1,4 +1,4 @@
-/** M1 and M2 for services that have no SLO of their own yet; S7 and the rest of the fleet. */
+/** M1 and M2 for services without an SLO; S7 and the rest of the fleet. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 

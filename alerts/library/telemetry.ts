@@ -1,4 +1,4 @@
-/** F5: what is not seen. M10: no telemetry is dropped. */
+/** F5: telemetry that is missing. M10: no telemetry is dropped. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 
@@ -6,7 +6,7 @@ export const telemetryAlerts: LibraryEntry[] = [
   {
     name: 'MeshTelemetryLoss',
     expr: (t) =>
-      // What was to be sent includes what was then dropped.
+      // The counter of items to send includes those that were dropped afterwards.
       `${sumRate('', m.telemetryDrops, t.range('5m'))}\n` +
       `/ ${sumRate('', m.telemetrySent, t.range('5m'))} > 0.1`,
     for: '2m',

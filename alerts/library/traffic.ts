@@ -1,4 +1,4 @@
-/** M5: traffic against its baseline, the same half hour a week ago. */
+/** M5: traffic against its baseline, the same half hour one week ago. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 import { type LibraryEntry, sumRate } from './entry.js';
 
