@@ -1,4 +1,4 @@
-/** `--rules`: any rule files over measured data. */
+/** Backtests any rule files (`--rules`) over measured data. */
 import { UserError } from '../../../base/errors.js';
 import { Progress } from '../../../base/terminal.js';
 import { checkExpr } from '../../rules/engine.js';
@@ -29,7 +29,7 @@ export async function backtestRules(
   const progress = new Progress();
   const history = historyFrom(flags, stepMs, (text) => progress.update(text));
   const { ask, span, store } = history;
-  // A Prometheus has recorded them itself.
+  // A Prometheus has already recorded the rules itself.
   if (store) await recordRules(groups, store, ask, span);
   const results = await alertRules(groups, ask, span);
   progress.clear();

@@ -1,4 +1,4 @@
-/** The command's work: SLOs and a source in, results to the terminal, to JSON and to a page out. */
+/** Runs `firedrill alerts backtest`: SLOs and a data source in; results as text, JSON and a page out. */
 import { UserError } from '../../../base/errors.js';
 import { asset } from '../../../base/paths.js';
 import { Progress } from '../../../base/terminal.js';
@@ -17,11 +17,11 @@ import type { Tuning } from './tune.js';
 import { tuningText, writeBack } from './tune-words.js';
 import { complaints, resultText, summaryText } from './words.js';
 
-/** More results than this are a line each. */
+/** More results than this are printed as one line each. */
 const detailedMax = 20;
 const plotColumns = 900;
 
-/** Resolves to whether `--check`, where it was asked for, has nothing to complain about. */
+/** Resolves to false if `--check` was given and found a complaint; otherwise to true. */
 export async function backtest(flags: BacktestFlags): Promise<boolean> {
   const stepMs = parseStep(flags.step);
   if ((flags.input === undefined) === (flags.rules === undefined)) {
@@ -161,7 +161,7 @@ async function measureAll(
       jobs.push({ slo, labels, material: { kind: 'measured', events, incidents } });
     }
   }
-  // A backtest of nothing would be a green one.
+  // A backtest without data must not pass.
   if (empty.length > 0) {
     const message = `nothing was measured of ${empty.join(', ')}: no series matches in ${spanText(span)}`;
     throw new UserError({ message, expected: 'series that their queries find' });

@@ -1,4 +1,4 @@
-/** `firedrill alerts backtest`: when these alerts would have fired, over history or over a story of incidents. */
+/** `firedrill alerts backtest`: when alerts would have fired over recorded history or over a story of incidents. */
 import type { Command } from 'commander';
 import { exitCode } from '../../../base/errors.js';
 import type { BacktestFlags } from './flags.js';

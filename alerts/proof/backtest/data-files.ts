@@ -1,4 +1,4 @@
-/** Series from files: OpenMetrics with timestamps, and CSV with a series in each column. */
+/** Reads series from OpenMetrics files with timestamps, and from CSV files with one series in each column. */
 import { readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { Labels, MemoryStore, type StoredSeries } from '../../../slo/promql/index.js';
@@ -9,7 +9,7 @@ export interface DataRange {
   endMs: number;
 }
 
-/** Fills a store from files, and remembers from when to when there were samples. */
+/** Fills a store from files and keeps the time of the first and the last sample. */
 export class DataFiles {
   readonly store = new MemoryStore();
   range: DataRange | undefined;
@@ -55,7 +55,7 @@ export class DataFiles {
     }
   }
 
-  /** The first column is the time; the others are named after their series: `errors_total{job="a"}`. */
+  /** The first column is the time; the other columns are named by their series: `errors_total{job="a"}`. */
   readCsv(file: string): void {
     const rows = csvRows(file, readText(file));
     const header = rows.next().value as CsvRow | undefined;
@@ -85,7 +85,7 @@ export class DataFiles {
       }
       columns.forEach((series, i) => {
         const cell = (cells[i + 1] as string).trim();
-        // An empty cell is a scrape that failed.
+        // An empty cell means a failed scrape.
         if (cell === '') return;
         const value = numberOf(cell);
         if (value === undefined) {
@@ -130,7 +130,7 @@ function readText(file: string): string {
   }
 }
 
-/** The lines that hold samples, one after the other. */
+/** Iterates over the numbers of the lines that hold samples. */
 function lineCounter(text: string): { next: () => number } {
   let at = 0;
   let line = 0;
@@ -152,7 +152,7 @@ interface CsvRow {
   line: number;
 }
 
-/** Cells may be quoted, as series with commas among their labels must be. */
+/** Cells may be quoted, which a series with commas among its labels needs. */
 function* csvRows(file: string, text: string): Generator<CsvRow> {
   let line = 0;
   for (const row of text.split('\n')) {
@@ -173,7 +173,7 @@ function* csvRows(file: string, text: string): Generator<CsvRow> {
   }
 }
 
-/** Numbers beyond the year 5138 in seconds are milliseconds. */
+/** A number beyond the year 5138 in seconds must be milliseconds. */
 function timeOf(text: string): number | undefined {
   const number = numberOf(text.trim());
   if (number !== undefined) return Math.round(Math.abs(number) > 1e11 ? number : number * 1000);

@@ -1,7 +1,7 @@
 /**
- * When an SLO's alerts fire over a history of its events: what its generated rules would do, computed from running
- * sums instead of by evaluating them. Each rule's evaluation is modelled: which samples a window holds, what was
- * recorded when, and what an alert could already see of it.
+ * Computes when an SLO's generated alerts fire over a history of events, from running sums instead of by evaluating
+ * the rules. It models each evaluation: which samples a window holds, when a value was recorded, and which recorded
+ * values an alert could already see.
  */
 import { guardHolds } from '../../../slo/rules/false-pages.js';
 import { parseDurationMs } from '../../../base/duration.js';
@@ -13,30 +13,30 @@ import { type Interval, intervalsOf } from './firings.js';
 export interface Firing extends Interval {
   alert: string;
   severity: 'page' | 'ticket';
-  /** Burns of the budget, or the metrics' absence. */
+  /** `burn`: the budget burns too fast; `noData`: the metrics are absent. */
   cause: 'burn' | 'noData';
 }
 
 export interface Schedule {
-  /** How often the groups of long windows are evaluated; default as generated, four minutes. */
+  /** Milliseconds between evaluations of the groups with long windows; default: as generated, four minutes. */
   coarseMs?: number;
 }
 
-/** Prometheus's own: a recorded value is seen for five minutes. */
+/** Prometheus uses a recorded value for five minutes. */
 const seenForMs = parseDurationMs('5m') as number;
 
-/** A pair of step series with the moments at which they have samples. */
+/** Running sums of bad and total events, with the time between their samples. */
 interface Base {
   bad: Running;
   total: Running;
   everyMs: number;
 }
 
-/** Which values a window reads at each evaluation of a group. */
+/** Computes the values that each window has at each evaluation of a group. */
 export class History {
   readonly plan: Plan;
   readonly startMs: number;
-  /** Evaluations of the group that pages, and of the one that files tickets. */
+  /** Milliseconds between evaluations of the group that pages (fine) and of the group that files tickets (coarse). */
   readonly fineMs: number;
   readonly coarseMs: number;
   readonly fineCount: number;
@@ -73,7 +73,7 @@ export class History {
     }
   }
 
-  /** The alerts of both severities, and of missing data. */
+  /** The firings of both severities and of missing data, by time. */
   firings(): Firing[] {
     const { slo, windows } = this.plan;
     const firings: Firing[] = [];
@@ -119,7 +119,7 @@ export class History {
     return any;
   }
 
-  /** Whether both of a window's ratios are above its bound, at each evaluation of the severity's group. */
+  /** Whether both ratios of a window exceed its bound, at each evaluation of the severity's group. */
   holds(window: AlertWindow, severity: 'page' | 'ticket'): Uint8Array {
     const bound = window.factor * this.plan.budget;
     const long = this.ratio(window.longMs, severity);
@@ -132,7 +132,7 @@ export class History {
     return holds;
   }
 
-  /** The error ratio of a window as the severity's group sees it at each of its evaluations; NaN where it is none. */
+  /** The error ratio of a window at each evaluation of the severity's group; NaN where there is none. */
   ratio(windowMs: number, severity: 'page' | 'ticket'): Float64Array {
     const key = `${severity} ${windowMs}`;
     let seen = this.#ratios.get(key);
@@ -145,7 +145,7 @@ export class History {
     return seen;
   }
 
-  /** What the rule records at each evaluation of its own group. */
+  /** The error ratios that the rule records, at each evaluation of its own group. */
   #recorded(windowMs: number, fine: boolean): Float64Array {
     const base = fine ? this.#fine : this.#coarse;
     const weighted = this.plan.slo.alerting.trafficWeighted;
@@ -172,8 +172,8 @@ export class History {
   }
 
   /**
-   * The last sample of a base that the group of an evaluation can read: its own of this moment, or of a group that ran
-   * before. Slices are judged after the fine group, so that it sees those of earlier moments only.
+   * Returns the last sample of `base` that an evaluation can read: the sample of the same moment or of a group that
+   * ran before. The rules of slices run after the fine group, so the fine group sees only earlier slices.
    */
   #lead(base: Base, everyMs: number): (i: number) => number {
     const later = !this.#coarseStep && everyMs === this.fineMs;
@@ -181,7 +181,10 @@ export class History {
     return base.everyMs === everyMs ? (i) => i : (i) => Math.floor((i * everyMs) / base.everyMs);
   }
 
-  /** A value recorded by the coarse group, as the fine group sees it: that runs first, so of the moment before. */
+  /**
+   * The latest value of the coarse group that the fine group sees: the fine group runs first, so the value is from an
+   * earlier moment.
+   */
   #coarseSeenAt(recorded: Float64Array, fineIndex: number): number {
     const atMs = fineIndex * this.fineMs;
     const k = Math.ceil(atMs / this.coarseMs) - 1;
@@ -235,7 +238,7 @@ export class History {
     return { bad: sums(bad), total: sums(total), everyMs: this.coarseMs };
   }
 
-  /** Mean events of a coarse step over the period, at each coarse evaluation. */
+  /** Mean number of events in a coarse step over the period, at each coarse evaluation. */
   #meanTotal(): Float64Array {
     if (this.#mean) return this.#mean;
     const { total, everyMs } = this.#coarse;
@@ -252,11 +255,14 @@ export class History {
   }
 }
 
-/** How many samples, `everyMs` apart and one of them at the end, a range ending a millisecond short of W holds. */
+/**
+ * Number of samples in a range that ends just before `windowMs` is over; samples are `everyMs` apart, and one is at
+ * the end.
+ */
 export const placesIn = (windowMs: number, everyMs: number): number =>
   Math.max(1, Math.ceil((windowMs - 1) / everyMs));
 
-/** One sample a slice: 1 in total, and bad where its ratio exceeds what the target allows. */
+/** One sample for each slice: 1 in total, and bad if the slice's error ratio exceeds its limit. */
 function slicesOf(
   sli: Extract<Plan['slo']['sli'], { kind: 'slices' }>,
   steps: Base,

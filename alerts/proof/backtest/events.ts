@@ -1,8 +1,8 @@
 import { lookbackMs } from '../../../slo/rules/increments.js';
 
-/** What an SLO is computed from: the bad and total events of each step, as its rules would have recorded them. */
+/** Computes the bad and total events of each step from counters, as an SLO's rules would have recorded them. */
 
-/** Two counters as they were scraped, at a fixed pace; NaN where a scrape failed. */
+/** Two counters, scraped at a fixed interval; NaN where a scrape failed. */
 export interface Counters {
   startMs: number;
   stepMs: number;
@@ -10,7 +10,7 @@ export interface Counters {
   total: Float64Array;
 }
 
-/** NaN where the rules record nothing. */
+/** Events of each step; NaN where the rules record nothing. */
 export interface StepEvents {
   startMs: number;
   stepMs: number;
@@ -22,9 +22,9 @@ export interface StepEvents {
 const lastValueMs = 5 * 60_000;
 
 /**
- * The differences of the counters' last values, as the rules take them: a failed scrape is bridged, a counter that
- * went back counts whole, and what came after a longer silence does not count, since its past is unknown.
- * `bothEnds`: a range holds both its ends, as in Prometheus before version 3.
+ * The increase of the counters in each step, computed as the rules do: a failed scrape is bridged, a counter that was
+ * reset counts from 0, and events after a longer gap do not count, because the value before them is unknown.
+ * `bothEnds`: a range includes both its ends, as in Prometheus before version 3.
  */
 export function stepsOf(counters: Counters, bothEnds = false): StepEvents {
   const { startMs, stepMs } = counters;
@@ -53,7 +53,7 @@ export function stepsOf(counters: Counters, bothEnds = false): StepEvents {
   return { startMs, stepMs, bad, total };
 }
 
-/** At each place the last value that is there, at most `reach` places back. */
+/** The last value at or before each place, at most `reach` places back; NaN where there is none. */
 function lastValues(values: Float64Array, reach: number): Float64Array {
   const last = new Float64Array(values.length);
   let at = -Infinity;
@@ -64,7 +64,7 @@ function lastValues(values: Float64Array, reach: number): Float64Array {
   return last;
 }
 
-/** Sums of any window in two look-ups: running sums, and how many samples they are made of. */
+/** Running sums and counts, from which the sum over any window takes two look-ups. */
 export class Running {
   readonly sums: Float64Array;
   readonly counts: Int32Array;
@@ -77,7 +77,7 @@ export class Running {
     let count = 0;
     for (let i = 0; i < n; i++) {
       const value = values[i] as number;
-      // NaN is the one number that is not itself.
+      // Only NaN differs from itself.
       if (value === value) {
         sum += value;
         count++;
@@ -87,7 +87,7 @@ export class Running {
     }
   }
 
-  /** Of the last `length` places up to and including `end`; NaN where there is no sample. */
+  /** The sum of the last `length` places up to and including `end`; NaN where they hold no sample. */
   over(end: number, length: number): number {
     const from = end + 1 > length ? end + 1 - length : 0;
     if (this.counts[end + 1] === this.counts[from]) return NaN;

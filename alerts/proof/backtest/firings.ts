@@ -1,14 +1,14 @@
-/** From conditions at moments to alerts that fire: `for`, `keep_firing_for`, and the intervals that come of them. */
+/** Turns the moments at which a condition holds into firings, by `for` and `keep_firing_for`. */
 
 export interface Interval {
-  /** The condition began to hold. */
+  /** When the condition began to hold. */
   activeMs: number;
   firedMs: number;
-  /** Absent where it still fires at the end. */
+  /** Absent if the alert still fires at the end. */
   resolvedMs?: number;
 }
 
-/** `holds[i]` is whether the condition holds at `startMs + i * everyMs`. */
+/** `holds[i]` says whether the condition holds at `startMs + i * everyMs`. */
 export function intervalsOf(
   holds: Uint8Array,
   startMs: number,

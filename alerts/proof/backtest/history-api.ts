@@ -1,4 +1,4 @@
-/** A real Prometheus's history by its API: in chunks, each kept on disk, so that what was broken off goes on. */
+/** Downloads history from a Prometheus in chunks and keeps each on disk, so that an interrupted download continues. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,16 +8,16 @@ import { writeFileWhole } from '../../../base/write-file.js';
 import { PrometheusClient, PrometheusGone } from '../../../slo/budget/prometheus.js';
 import type { AskRange, RangeSeries } from './measure.js';
 
-/** Well below the 11,000 points at which Prometheus refuses, so that a chunk is quick to ask again. */
+/** Well below the 11,000 points that Prometheus allows, so that a failed chunk is quickly repeated. */
 const chunkPoints = 4000;
 const attemptsMax = 4;
 
 export interface HistoryOptions {
   url: string;
-  /** Where chunks are kept. */
+  /** Folder for the chunks. */
   folder: string;
   clock: Clock;
-  /** Waits between attempts; grows with each. */
+  /** Wait before the first repetition of a failed request, in milliseconds; grows with each attempt. */
   retryMs?: number;
   onProgress?: (text: string) => void;
 }
@@ -65,7 +65,7 @@ async function chunkOf(
   for (let attempt = 1; ; attempt++) {
     try {
       const chunk: Chunk = { series: await client.range(expr, fromMs, toMs, stepMs) };
-      // A chunk that reaches into the present is not done yet.
+      // A chunk that reaches the present is incomplete, so it is not kept.
       if (toMs < options.clock.nowMs() - stepMs) writeFileWhole(file, JSON.stringify(chunk), 0o600);
       return chunk;
     } catch (error) {
@@ -82,7 +82,7 @@ async function chunkOf(
   }
 }
 
-/** Undefined where there is none, or half of one. */
+/** The chunk; undefined where the file is missing or incomplete. */
 function readChunk(file: string): Chunk | undefined {
   try {
     const value = JSON.parse(readFileSync(file, 'utf8'), (_, v: unknown) =>

@@ -1,4 +1,4 @@
-/** Measured data, wherever it lies: whom to ask, and from when to when. */
+/** Opens measured data in files or in a Prometheus: the query function and the span. */
 import { join } from 'node:path';
 import { realClock } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
@@ -15,12 +15,12 @@ import { readRemoteWrite } from './remote-write.js';
 export const hasFiles = (flags: BacktestFlags): boolean =>
   [flags.openmetrics, flags.csv, flags.remoteWrite].some((f) => f !== undefined);
 
-/** Somebody's series, and from when to when to look at them. */
+/** Measured series and the span to look at. */
 export interface History {
   ask: AskRange;
   span: Span;
   text: string;
-  /** What files were read into; a Prometheus has a store of its own. */
+  /** The store that holds the files' series; absent for a Prometheus. */
   store?: MemoryStore;
 }
 
@@ -56,7 +56,7 @@ export function historyFrom(
   };
 }
 
-/** On whole steps, so that chunks of one download are those of the next. */
+/** Rounds to whole steps, so that repeated downloads ask for the same chunks. */
 function spanOf(fromMs: number, toMs: number, stepMs: number) {
   const startMs = Math.ceil(fromMs / stepMs) * stepMs;
   const endMs = Math.ceil(toMs / stepMs) * stepMs;
@@ -72,7 +72,7 @@ function spanOf(fromMs: number, toMs: number, stepMs: number) {
 export const spanText = (span: { startMs: number; endMs: number }): string =>
   `${new Date(span.startMs).toISOString().slice(0, 16)} to ${new Date(span.endMs).toISOString().slice(0, 16)} UTC`;
 
-/** A time, or a duration before the end. */
+/** Reads a time, or a duration before the end. */
 export function timeOf(flag: string, text: string, endMs: number): number {
   const before = parseDurationMs(text);
   if (before !== undefined) return endMs - before;

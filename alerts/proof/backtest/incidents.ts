@@ -1,4 +1,4 @@
-/** The language of synthetic incidents: traffic with day and night, and what goes wrong when; each with its label. */
+/** The format of synthetic incidents: traffic over the day, and labelled incidents. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { type Problem, UserError } from '../../../base/errors.js';
@@ -17,7 +17,7 @@ export const incidentKinds = [
 ] as const;
 export type IncidentKind = (typeof incidentKinds)[number];
 
-/** What should come of it; `none` is a trap: whatever fires is a false alarm. */
+/** The alert that an incident deserves; `none` marks a trap, for which every alert is a false alarm. */
 export type Expectation = 'page' | 'ticket' | 'no-data' | 'none';
 
 export interface Incident {
@@ -26,26 +26,26 @@ export interface Incident {
   startMs: number;
   endMs: number;
   expect: Expectation;
-  /** Share of events that go bad; or so many times what the objective allows. */
+  /** Share of bad events, 0 to 1; or `burn`, the same as a multiple of the error budget. */
   share?: number;
   burn?: number;
-  /** Of a brown-out: how long it takes to get bad, and to get well again. */
+  /** For a brown-out: how long it takes to get bad, and how long to recover. */
   rampMs: number;
-  /** Of flapping: bad and good in turns. */
+  /** For flapping: lengths of the bad and the good phases. */
   badMs: number;
   goodMs: number;
-  /** Traffic times this. */
+  /** Factor for the traffic during the incident. */
   traffic: number;
-  /** Only for these SLOs; empty: for all. */
+  /** The SLOs that the incident affects; empty means all. */
   slos: string[];
 }
 
 export interface Traffic {
   /** Mean events a second. */
   perSecond: number;
-  /** At the quietest hour, as a share of the busiest. */
+  /** Traffic in the quietest hour as a share of that in the busiest, 0 to 1. */
   night: number;
-  /** Hour of the day at which it is busiest. */
+  /** Milliseconds from midnight to the busiest hour. */
   peakMs: number;
   weekend: number;
 }
@@ -55,10 +55,12 @@ export interface Story {
   startMs: number;
   durationMs: number;
   seed: number;
-  /** Of chance: none, each step on its own, or `memory`: what is busy or bad stays so for some twenty minutes. */
+  /**
+   * Randomness: none, independent in each step, or `memory`, where busy or bad times last for about twenty minutes.
+   */
   noise: 'none' | 'poisson' | 'memory';
   traffic: Traffic;
-  /** Share of bad events while nothing is wrong, or so many times what the objective allows. */
+  /** Share of bad events outside of incidents; or `burn`, the same as a multiple of the error budget. */
   baseline: { share: number } | { burn: number };
   incidents: Incident[];
 }
@@ -75,7 +77,7 @@ const moment = z.union([z.string(), z.date()], {
     'expected a duration since the start, such as 2d9h, or a time such as 2026-01-05T09:00:00Z',
 });
 
-/** `12%`, `0.12` as a number from 0 to 1. */
+/** Reads `12%` or `0.12` as a number from 0 to 1. */
 const share = z
   .union([z.number(), z.string()], { error: 'expected a share such as 20% or 0.2' })
   .transform((value, context) => {
@@ -171,7 +173,7 @@ const defaults: Record<IncidentKind, { expect: Expectation; share?: number; burn
 };
 
 const minuteMs = 60_000;
-/** A Monday, so that weeks begin where people think they do. */
+/** A Monday, so that weeks begin where people expect it. */
 const defaultStartMs = Date.UTC(2026, 0, 5);
 
 export function readStory(file: string): Story {
@@ -290,7 +292,7 @@ function trafficOf(raw: Raw): number {
   return raw.kind === 'low-traffic' ? (raw.traffic ?? 0.01) : 1;
 }
 
-/** The share of bad events that an incident makes where the objective allows `budget`. */
+/** The share of bad events during an incident, 0 to 1; `budget` is the share that the objective allows. */
 export function shareOf(incident: Pick<Incident, 'share' | 'burn'>, budget: number): number {
   if (incident.share !== undefined) return incident.share;
   return incident.burn === undefined ? 0 : Math.min(1, incident.burn * budget);

@@ -1,4 +1,4 @@
-/** Events of an SLO out of somebody's series: its step expressions asked at every step. */
+/** Measures an SLO's events in existing series, by evaluating its step expressions at every step. */
 import type { Slo } from '../../../slo/index.js';
 import type { StepEvents } from './events.js';
 import { stepExprsOf } from './step-exprs.js';
@@ -13,7 +13,7 @@ export interface RangeSeries {
   points: Iterable<readonly [number, number]>;
 }
 
-/** Answers a range query, whoever it is. */
+/** Runs a range query, against a Prometheus or a store. */
 export type AskRange = (
   expr: string,
   startMs: number,
@@ -27,7 +27,7 @@ export interface Span {
   stepMs: number;
 }
 
-/** One set of events for each group of the SLO; none where nothing was ever measured. */
+/** Measures the events of each group of the SLO; empty where nothing was ever measured. */
 export async function measure(
   slo: Slo,
   all: ReadonlyMap<string, Slo>,

@@ -1,4 +1,4 @@
-/** A backtest as one HTML page that opens offline: what happened, what fired when, and what it was worth. */
+/** A backtest as one HTML page without external resources: incidents, firings and their scores. */
 import { escapeHtml as e } from '../../../base/drawing/escape.js';
 import { hover } from '../../../base/drawing/hover.js';
 import { lineClass, lineColours } from '../../../base/drawing/lines.js';
@@ -228,7 +228,7 @@ function tuningPart(tuning: Tuning): string {
       `${candidateText(c)}: found ${c.found} of ${c.expected} ` +
       `after ${span(c.meanDetectMs)} in the mean, ${c.wrong} for nothing`,
   }));
-  // Many are as fast and as loud as another: one point stands for all of them.
+  // One point stands for all candidates of equal speed and equally many false alarms.
   const distinct = new Map<string, (typeof points)[number]>();
   for (const point of points.sort((a, b) => a.radius - b.radius)) {
     if (Number.isFinite(point.x)) distinct.set(`${point.x.toFixed(1)} ${point.y}`, point);

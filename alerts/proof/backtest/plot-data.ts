@@ -1,16 +1,16 @@
-/** A history in as many columns as a picture has: of each the worst, so that no incident is lost between pixels. */
+/** Reduces a history to the columns of a plot; each column keeps its worst value, so that no incident disappears. */
 import type { History } from './evaluate.js';
 import type { StepEvents } from './events.js';
 
 export interface Plot {
   /** Events a second, the mean of each column. */
   traffic: number[];
-  /** Highest burn rate (error ratio over what is allowed) of one step in each column; null where nothing is known. */
+  /** Highest burn rate (error ratio divided by the budget) of one step in each column; null where it is not known. */
   burn: (number | null)[];
-  /** Highest burn over the shortest and the longest window that pages. */
+  /** Highest burn rate over the shortest and over the longest window that pages. */
   short: (number | null)[];
   long: (number | null)[];
-  /** The windows of these, and the factor above which they page. */
+  /** Those two windows, and the factor above which they page. */
   windows: { shortMs: number; longMs: number; factor: number } | undefined;
 }
 

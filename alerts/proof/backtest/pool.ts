@@ -1,10 +1,10 @@
-/** Many jobs over a few threads, each thread asking for the next; results in the order of the jobs. */
+/** Runs jobs on a few threads, each of which asks for its next job; results are in the order of the jobs. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { program } from '../../../base/paths.js';
 import { type Job, runJob, type SloResult } from './run.js';
 
-/** Fewer jobs than this are done before a thread has started. */
+/** Fewer jobs than this are finished before a thread would have started. */
 const inlineMax = 8;
 
 export interface PoolOptions {
@@ -12,7 +12,7 @@ export interface PoolOptions {
   onProgress?: (done: number, of: number) => void;
 }
 
-/** `jobs` may be made one by one, so that a thousand histories are not in memory at once. */
+/** `jobs` may be a generator, so that a thousand histories need not be in memory at once. */
 export async function runJobs(
   jobs: Iterable<Job>,
   count: number,

@@ -1,4 +1,4 @@
-/** Captured bodies of Prometheus remote write as history. */
+/** Reads captured request bodies of Prometheus remote write as history. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../../../base/errors.js';
@@ -11,7 +11,7 @@ import type { DataFiles } from './data-files.js';
 
 const decodedMaxBytes = 256 * 1024 * 1024;
 
-/** One body, or a folder of bodies in the order of their names. */
+/** Reads one body, or a folder of bodies in the order of their names. */
 export function readRemoteWrite(path: string, data: DataFiles): void {
   let files: string[];
   try {

@@ -1,4 +1,4 @@
-/** What alerts of any rules are worth beside labelled incidents, and how a person reads it. */
+/** Scores the alerts of any rules against labelled incidents, and prints the scores. */
 import { formatTable } from '../../../base/terminal.js';
 import type { Incident } from './incidents.js';
 import type { RuleFiring, RuleResult } from './rules.js';
@@ -10,7 +10,7 @@ export interface RuleIncident {
   expect: Incident['expect'];
   startMs: number;
   endMs: number;
-  /** The first alert that says of it what was expected, and how long after its beginning. */
+  /** The first alert of the expected severity, and how long after the incident's start it fired. */
   by?: string;
   detectMs?: number;
 }
@@ -30,7 +30,7 @@ function belongs(firing: RuleFiring, incident: Incident): boolean {
   return incident.expect === 'page' || firing.severity !== 'page';
 }
 
-/** Without incidents nothing is judged: every firing is simply what would have been. */
+/** Without incidents, no firing counts as wrong. */
 export function scoreRules(
   results: readonly RuleResult[],
   incidents: readonly Incident[],

@@ -1,4 +1,4 @@
-/** Any rules, not only SLOs', over measured history: recording rules first, then when each alert would have fired. */
+/** Evaluates any rules over measured history: first the recording rules, then the firings of each alert. */
 import { type Problem, UserError } from '../../../base/errors.js';
 import { Labels, type MemoryStore, metricNameLabel } from '../../../slo/promql/index.js';
 import type { AlertingRule, RecordingRule } from '../../../slo/index.js';
@@ -9,7 +9,7 @@ import type { AskRange, RangeSeries, Span } from './measure.js';
 
 export interface RuleFiring extends Interval {
   alert: string;
-  /** Of the series, and those of the rule that are no template. */
+  /** Labels of the series, and those of the rule that contain no template. */
   labels: Record<string, string>;
   severity: 'page' | 'ticket' | undefined;
 }
@@ -19,12 +19,12 @@ export interface RuleResult {
   file: string;
   line: number;
   severity: 'page' | 'ticket' | undefined;
-  /** Whether its expression ever had a result: where it never had, its silence proves nothing. */
+  /** Whether the expression ever had a result; if not, the alert's silence proves nothing. */
   found: boolean;
   firings: RuleFiring[];
 }
 
-/** `critical` wakes people and `warning` does not, as many rule sets have it. */
+/** The severity of an alert; many rule sets page for `critical` and not for `warning`. */
 export function severityOf(
   labels: Readonly<Record<string, string>>,
 ): 'page' | 'ticket' | undefined {
@@ -33,7 +33,7 @@ export function severityOf(
   return /^(ticket|warning|warn)$/.test(severity) ? 'ticket' : undefined;
 }
 
-/** Evaluates recording rules into the store, each after those that it reads. */
+/** Evaluates recording rules into the store, each after the rules that it reads. */
 export async function recordRules(
   groups: readonly ReadGroup[],
   store: MemoryStore,
@@ -47,7 +47,7 @@ export async function recordRules(
       const target = store.series(labels);
       let nextMs: number | undefined;
       for (const [timeMs, value] of one.points) {
-        // The rule had no result in between: the series ended there, as an evaluator would mark it.
+        // The rule had no result in between, so the series gets a stale marker there, as from an evaluator.
         if (nextMs !== undefined && timeMs > nextMs) target.appendStale(nextMs);
         target.append(timeMs, value);
         nextMs = timeMs + span.stepMs;
@@ -57,7 +57,7 @@ export async function recordRules(
   }
 }
 
-/** What a rule reads comes before it; rules that read each other have no such order. */
+/** Puts each rule after the rules that it reads; rules that read each other are an error. */
 function inOrder(groups: readonly ReadGroup[]): RecordingRule[] {
   const all = groups.flatMap((g) => g.rules).filter((r) => r.rule.kind === 'record');
   const byName = new Map<string, ReadRule[]>();
@@ -117,7 +117,7 @@ export async function alertRules(
   return results;
 }
 
-/** The group's own interval in whole steps: between its evaluations a condition comes and goes unseen. */
+/** The group's interval, rounded to whole steps; a condition that holds only between evaluations is not seen. */
 const evaluationMs = (group: ReadGroup, stepMs: number): number =>
   Math.max(1, Math.round((group.intervalMs ?? stepMs) / stepMs)) * stepMs;
 
@@ -127,8 +127,8 @@ interface Instance {
 }
 
 /**
- * The series of a result by the alert that they are of. Prometheus tells alerts apart by their labels without the
- * metric's name: `a > 0 or b > 0` is one alert, whichever of both holds.
+ * Groups result series by alert. Prometheus identifies alerts by their labels without the metric's name: `a > 0 or b >
+ * 0` is one alert, whichever side holds.
  */
 function instancesOf(rule: AlertingRule, series: readonly RangeSeries[]): Instance[] {
   const instances = new Map<string, Instance>();

@@ -1,4 +1,4 @@
-/** One SLO's backtest, start to end: what a worker does with a job. */
+/** Runs the backtest of one SLO; a worker thread runs this for each job. */
 import type { Slo } from '../../../slo/index.js';
 import { type CompileOptions, planOf } from '../../../slo/rules/plan.js';
 import { type Firing, History, type Schedule } from './evaluate.js';
@@ -9,19 +9,19 @@ import { type Score, scoreOf } from './score.js';
 import { synthesize } from './synthesize.js';
 import { tune, type Tuning } from './tune.js';
 
-/** Where the events come from: told, or measured. */
+/** Source of the events: a synthetic story, or measurement. */
 export type Material =
   { kind: 'story'; story: Story } | { kind: 'measured'; events: StepEvents; incidents: Incident[] };
 
 export interface Job {
   slo: Slo;
-  /** Of the group, where the SLO has one for each value of some labels. */
+  /** Labels of the group, for an SLO with one group for each of their values. */
   labels: Record<string, string>;
   material: Material;
   stepMs: number;
   compile: CompileOptions;
   schedule: Schedule;
-  /** Columns of the plot; 0 for none. */
+  /** Number of columns in the plot; 0 for no plot. */
   plotColumns: number;
   tune: boolean;
 }
@@ -34,7 +34,7 @@ export interface SloResult {
   startMs: number;
   endMs: number;
   stepMs: number;
-  /** Steps in which nothing was recorded. */
+  /** Number of steps without a recorded value. */
   missing: number;
   firings: Firing[];
   score: Score;

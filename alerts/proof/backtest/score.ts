@@ -1,4 +1,4 @@
-/** What the firings are worth: found or missed, how fast, how early in the budget, and how often for nothing. */
+/** Scores firings against incidents: found or missed, detection time, budget spent by then, false alarms. */
 import { budgetRatio, type Slo, type Theory, theoryOf } from '../../../slo/index.js';
 import type { CompileOptions, Plan } from '../../../slo/rules/plan.js';
 import type { Firing } from './evaluate.js';
@@ -11,14 +11,17 @@ export interface IncidentScore {
   expect: Expectation;
   startMs: number;
   endMs: number;
-  /** From its beginning until what was expected fired; absent where that never came. */
+  /** Milliseconds from the incident's start until the expected alert fired; absent if it never fired. */
   detectMs?: number;
-  /** From its end until that resolved; 0 where it did before. */
+  /** Milliseconds from the incident's end until that alert resolved; 0 if it resolved before. */
   resetMs?: number;
-  /** By the multi-window arithmetic; only of incidents that are a plain step, with nothing in the windows before. */
+  /**
+   * Expected by multi-window arithmetic; only for incidents with a constant error ratio and nothing else in the
+   * windows.
+   */
   theory?: { detectMs: number; earliestMs: number; latestMs: number; resetMs?: number };
   asTheory?: boolean;
-  /** Share of the period's budget that was spent before the alert, and by the whole incident. */
+  /** Share of the period's budget spent before the alert, and by the whole incident. */
   budgetBefore: number;
   budgetSpent: number;
 }
@@ -26,11 +29,11 @@ export interface IncidentScore {
 export interface SeverityScore {
   fired: number;
   perWeek: number;
-  /** Belonging to no incident that asks for this severity. */
+  /** Firings that belong to no incident of this severity. */
   wrong: number;
   expected: number;
   found: number;
-  /** 1 where nothing fired, or nothing was to be found. */
+  /** 1 where nothing fired or nothing was to be found. */
   precision: number;
   recall: number;
 }
@@ -39,12 +42,12 @@ export interface Score {
   incidents: IncidentScore[];
   page: SeverityScore;
   ticket: SeverityScore;
-  /** Firings that belong to no incident that asks for them. */
+  /** Firings that belong to no incident that expects them. */
   wrong: Firing[];
   budget: { bad: number; total: number; spent: number };
 }
 
-/** An alert may come this long after its incident's end and still be its own: long windows see it late. */
+/** An alert may fire this long after its incident's end and still belong to it, because long windows react late. */
 export const graceMs = { page: 30 * 60_000, ticket: 6 * 3_600_000 };
 
 export function scoreOf(
@@ -90,7 +93,7 @@ function severityOf(expect: Expectation, slo: Slo): 'page' | 'ticket' | undefine
   return slo.alerting.noData === false ? undefined : slo.alerting.noData.severity;
 }
 
-/** A ticket beside a page is right; a page for what deserves a ticket is not. */
+/** A ticket during an incident that deserves a page is right; a page during one that deserves a ticket is wrong. */
 function belongs(firing: Firing, incident: Incident): boolean {
   const latest = incident.endMs + graceMs[firing.severity];
   if (firing.firedMs < incident.startMs || firing.firedMs > latest) return false;
@@ -114,7 +117,7 @@ function incidentScore(
       f.resolvedMs !== undefined &&
       f.resolvedMs > incident.startMs,
   );
-  // An alert that was firing already has nobody to wake: it counts from the first moment.
+  // An alert that was already firing counts from the incident's first moment.
   const first =
     firings.find((f) => f.severity === severity && belongs(f, incident)) ??
     (severity !== undefined && burning && burning.cause === 'burn' ? burning : undefined);
@@ -153,7 +156,10 @@ function incidentScore(
   return score;
 }
 
-/** Only a plain step is arithmetic, and only where no other incident lies within the windows before it. */
+/**
+ * The expected times; only an incident with a constant error ratio has them, and only if no other incident is within
+ * the windows before it.
+ */
 function expectedBy(
   incident: Incident,
   all: readonly Incident[],
@@ -195,7 +201,7 @@ function expectedBy(
   );
 }
 
-/** What was spent of the budget, and when. */
+/** Error budget spent over time. */
 class Ledger {
   readonly startMs: number;
   readonly stepMs: number;
@@ -213,7 +219,7 @@ class Ledger {
     this.#count = events.total.length;
     this.#budget = budgetRatio(plan.slo.objective);
     const total = this.#total.over(this.#count - 1, this.#count) || 0;
-    // The period's budget at this history's pace, whether the history is longer or shorter.
+    // The budget of a whole period at this history's rate of traffic, for histories shorter or longer than the period.
     this.#allowed = this.#budget * total * (plan.periodMs / (this.#count * this.stepMs));
   }
 

@@ -1,4 +1,4 @@
-/** The expressions of an SLO's steps, whole: what they refer to of recorded series is written out in their place. */
+/** The step expressions of an SLO, with references to recorded series replaced by their expressions. */
 import type { Slo } from '../../../slo/index.js';
 import { type CompileOptions, planOf } from '../../../slo/rules/plan.js';
 import { badIncrease, totalIncrease } from '../../../slo/rules/names.js';
@@ -10,7 +10,7 @@ export interface StepExprs {
   total: string;
 }
 
-/** `all` are the SLOs that a composite may be made of. */
+/** `all` are the SLOs that a composite SLO may refer to. */
 export function stepExprsOf(
   slo: Slo,
   all: ReadonlyMap<string, Slo>,

@@ -1,4 +1,4 @@
-/** Plots of a backtest, with nothing but what a browser has. */
+/** Plots of a backtest as SVG, without external resources. */
 import { linearScale, linearTicks, logRange, roundRange } from '../../../base/axis.js';
 import { escapeHtml } from '../../../base/drawing/escape.js';
 import { type Frame, xOf } from '../../../base/drawing/frame.js';
@@ -9,7 +9,7 @@ import { axisHeight, clockAxis } from '../../../base/drawing/time-axis.js';
 
 export interface Line {
   name: string;
-  /** Over the whole time, each as far from the next. */
+  /** Values at equal distances over the whole time. */
   values: readonly (number | null)[];
 }
 
@@ -25,14 +25,14 @@ export interface TimePlot {
   startMs: number;
   endMs: number;
   lines: readonly Line[];
-  /** Behind the lines, over the whole height. */
+  /** Bands behind the lines, over the whole height. */
   shades: readonly Band[];
   /** Rows of bars below the plot. */
   rows: readonly { name: string; bands: readonly Band[] }[];
-  /** A dashed line. */
+  /** Value and text of a dashed line. */
   limit?: { value: number; text: string };
   unit: string;
-  /** Grows by tens: 0.1, 1, 10. */
+  /** Whether the axis is logarithmic: 0.1, 1, 10. */
   logarithmic: boolean;
 }
 
@@ -91,7 +91,7 @@ export interface ScatterPoint {
   title: string;
 }
 
-/** Points over two axes, both from zero. */
+/** Points over two axes that both start at zero. */
 export function scatterPlot(
   title: string,
   axes: { x: string; y: string },

@@ -1,4 +1,4 @@
-/** A story told in numbers: the counters that a scraper would have read of a service living through it. */
+/** Turns a story into the counters that a scraper would have read from the service. */
 import { type Random, seededRandom } from '../../../base/random.js';
 import type { Counters } from './events.js';
 import { type Incident, shareOf, type Story, type Traffic } from './incidents.js';
@@ -31,7 +31,7 @@ export function synthesize(story: Story, budget: number, slo: string, stepMs: nu
       if (incident.kind === 'data-gap') gap = true;
       good *= 1 - (shares[k] as number) * shape(incident, atMs);
     }
-    // What the scrape at this moment reads is what happened before it.
+    // A scrape reads only the events before it.
     total[i] = gap ? NaN : sumTotal;
     bad[i] = gap ? NaN : sumBad;
     if (memory) {
@@ -46,7 +46,7 @@ export function synthesize(story: Story, budget: number, slo: string, stepMs: nu
       sumTotal += drawn;
       sumBad += binomial(drawn, 1 - good, random);
     } else {
-      // Whole events, none of them lost: what is left over counts in a later step.
+      // Only whole events are counted; the fraction carries over to the next step.
       const before = sumTotal;
       sumTotal = Math.floor(expectedTotal + 1e-9);
       expectedBad += (sumTotal - before) * (1 - good);
@@ -59,7 +59,7 @@ export function synthesize(story: Story, budget: number, slo: string, stepMs: nu
 const memoryMs = 20 * 60_000;
 const spread = { traffic: 0.15, errors: 0.6 };
 
-/** Two factors of mean 1 that wander: logarithms of each follow an autoregressive process of the first order. */
+/** Two random factors with mean 1; the logarithm of each is a first-order autoregressive process. */
 class Memory {
   traffic = 1;
   errors = 1;
@@ -89,14 +89,14 @@ class Memory {
 const isOver = (incidents: readonly Incident[], k: number, atMs: number): boolean =>
   (incidents[k] as Incident).endMs <= atMs;
 
-/** Each SLO lives its own chance, the same every time. */
+/** Each SLO has its own random numbers, the same in every run. */
 function seedOf(seed: number, slo: string): number {
   let hash = seed >>> 0;
   for (let i = 0; i < slo.length; i++) hash = (Math.imul(hash, 31) + slo.charCodeAt(i)) >>> 0;
   return hash;
 }
 
-/** Events a second: a cosine over the day, less at weekends. */
+/** Events a second: a cosine over the day, with fewer events at weekends. */
 export function trafficAt(traffic: Traffic, atMs: number): number {
   const phase = ((atMs - traffic.peakMs) / dayMs) * 2 * Math.PI;
   const depth = (1 - traffic.night) / (1 + traffic.night);
@@ -105,7 +105,7 @@ export function trafficAt(traffic: Traffic, atMs: number): number {
   return traffic.perSecond * (1 + depth * Math.cos(phase)) * weekend;
 }
 
-/** The share of bad events at a moment of an incident, where `usual` is what goes bad without one. */
+/** The share of bad events at a moment of an incident; `usual` is the share without an incident. */
 export function badShareAt(
   incident: Incident,
   atMs: number,
@@ -115,7 +115,7 @@ export function badShareAt(
   return 1 - (1 - usual) * (1 - shareOf(incident, budget) * shape(incident, atMs));
 }
 
-/** How much of its share an incident has reached, 0 to 1. */
+/** The intensity of an incident at a moment, 0 to 1. */
 function shape(incident: Incident, atMs: number): number {
   const since = atMs - incident.startMs;
   if (incident.kind === 'brown-out') {
@@ -129,7 +129,7 @@ function shape(incident: Incident, atMs: number): number {
   return 1;
 }
 
-/** Normal above 50, where the difference no longer shows; by counting below. */
+/** A random number of events; above a mean of 50 the normal distribution is close enough. */
 function poisson(mean: number, random: Random): number {
   if (mean <= 0) return 0;
   if (mean > 50) return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(random)));
@@ -151,6 +151,6 @@ function binomial(count: number, share: number, random: Random): number {
   return count - Math.min(count, poisson(count - mean, random));
 }
 
-/** Box and Muller. */
+/** The Box-Muller transform. */
 const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());

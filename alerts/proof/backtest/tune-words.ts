@@ -1,4 +1,4 @@
-/** A tuning in words, and written back into the SLO's own file. */
+/** Prints a tuning, and writes it back into the SLO's file. */
 import { readFileSync } from 'node:fs';
 import { isMap, isSeq, parseAllDocuments, type YAMLMap } from 'yaml';
 import { formatDurationMs } from '../../../base/duration.js';
@@ -32,7 +32,7 @@ export function tuningText(tuning: Tuning): string {
 }
 
 /**
- * Writes the recommended windows into the SLO's file, comments and all else as they were. Only our own format has a
+ * Writes the recommended windows into the SLO's file and keeps comments and everything else. Only our own format has a
  * place for them.
  */
 export function writeBack(slo: Slo, tuning: Tuning): string {
@@ -75,7 +75,7 @@ export function writeBack(slo: Slo, tuning: Tuning): string {
   });
 }
 
-/** Windows of one's own replace the whole table, so its tickets are written out too. */
+/** Custom windows replace the whole table, so the standard ticket windows are written as well. */
 function standardTickets(tuning: Tuning, slo: Slo) {
   return slo.alerting.ticket === false ? [] : tuning.tickets;
 }

@@ -1,4 +1,4 @@
-/** Sweeps windows, factors and `for` of the page over one history: what is faster costs false alarms, and how many. */
+/** Tries windows, factors and `for` of the page over one history: faster detection costs false alarms. */
 import type { AlertWindow } from '../../../slo/rules/windows.js';
 import { budgetPercent } from '../../../slo/rules/windows.js';
 import type { Plan } from '../../../slo/rules/plan.js';
@@ -12,7 +12,7 @@ export interface Candidate {
   forMs: number;
   expected: number;
   found: number;
-  /** Of what was found; Infinity where nothing was. */
+  /** Mean over the incidents that were found; Infinity if none was. */
   meanDetectMs: number;
   maxDetectMs: number;
   fired: number;
@@ -23,15 +23,15 @@ export interface Tuning {
   slo: string;
   current: Candidate;
   candidates: Candidate[];
-  /** Of those that find the most: none is both faster and quieter. */
+  /** Of the candidates that find most incidents, those that no other beats in both speed and false alarms. */
   front: Candidate[];
   recommended: Candidate;
-  /** The windows that file tickets, which are not tuned. */
+  /** The windows that file tickets, which tuning leaves alone. */
   tickets: AlertWindow[];
 }
 
 const hourMs = 3_600_000;
-// A twelfth of each is whole minutes.
+// A twelfth of each, the short window, is a whole number of minutes.
 const longMs = [0.2, 0.4, 1, 2, 4, 6].map((h) => h * hourMs);
 const factors = [1.5, 2, 3, 4, 6, 8, 10, 14.4, 20];
 const forMs = [0, 120_000, 300_000];
@@ -59,7 +59,7 @@ export function tune(history: History, incidents: readonly Incident[]): Tuning {
 function singles(plan: Plan): AlertWindow[] {
   return longMs.flatMap((long) =>
     factors
-      // What all events together cannot burn never fires.
+      // A factor that even 100% errors cannot reach never fires.
       .filter((factor) => factor * plan.budget < 1)
       .map((factor): AlertWindow => {
         const window = { severity: 'page' as const, longMs: long, shortMs: long / 12, factor };
@@ -68,7 +68,7 @@ function singles(plan: Plan): AlertWindow[] {
   );
 }
 
-/** Each alone, and each with a longer one of a lower factor. */
+/** Each window alone, and each with a longer window of a lower factor. */
 function* combinations(all: readonly AlertWindow[]): Generator<AlertWindow[]> {
   for (const fast of all) {
     yield [fast];
@@ -129,10 +129,13 @@ function frontOf(candidates: readonly Candidate[]): Candidate[] {
   return front;
 }
 
-/** More pages than incidents: it resolved and fired again while something was wrong. */
+/** Pages beyond one for each incident: the alert resolved and fired again while the incident went on. */
 const repeats = (c: Candidate): number => c.fired - c.wrong - c.found;
 
-/** The fastest of those that wake nobody for nothing, nor more often for one thing than today's do. */
+/**
+ * The fastest candidate among those with the fewest false alarms that do not repeat pages more often than the current
+ * windows do.
+ */
 function recommend(pool: readonly Candidate[], current: Candidate): Candidate {
   const calm = frontOf(pool.filter((c) => repeats(c) <= Math.max(0, repeats(current))));
   const quiet = calm.reduce((a, b) => (b.wrong < a.wrong ? b : a), calm[0] ?? current);

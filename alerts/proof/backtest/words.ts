@@ -1,4 +1,4 @@
-/** A backtest as a person reads it in a terminal. */
+/** Prints a backtest for a terminal. */
 import { formatTable } from '../../../base/terminal.js';
 import type { IncidentScore, SeverityScore } from './score.js';
 import type { SloResult } from './run.js';
@@ -99,7 +99,7 @@ const indent = (text: string): string =>
     .map((line) => `  ${line}`)
     .join('\n');
 
-/** One line an SLO, for many of them. */
+/** One line for each SLO, used for many SLOs. */
 export function summaryText(results: readonly SloResult[]): string {
   const rows = results.map((r) => [
     nameOf(r),
@@ -122,7 +122,7 @@ export function summaryText(results: readonly SloResult[]): string {
   return `${formatTable(header, rows)}\n`;
 }
 
-/** What `--check` refuses. */
+/** Findings that make `--check` fail. */
 export function complaints(results: readonly SloResult[]): string[] {
   return results.flatMap((result) => {
     const name = nameOf(result);

@@ -1,4 +1,4 @@
-/** A thread that runs one job after the other. */
+/** A worker thread that runs one job after another. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../../base/errors.js';
 import { type Job, runJob } from './run.js';

@@ -1,9 +1,9 @@
-/** Which rules an edit can reach, and which rules those need: all others are left out of a run. */
+/** The rules that an edit can affect, and the rules that these need; a run leaves out all others. */
 import type { ReadGroup, ReadRule } from '../../rules/read.js';
 import { namesIn } from '../unit/witness.js';
 
 export interface Affected {
-  /** The edited rule and all that read what it records, with all that these read. */
+  /** The edited rule, all rules that read its result, and all rules that these read. */
   groups: ReadGroup[];
   alerts: ReadonlySet<string>;
   /** Names of series whose values the edit may change. */
@@ -12,7 +12,7 @@ export interface Affected {
 
 const alertSeries = ['ALERTS', 'ALERTS_FOR_STATE'];
 
-/** Of an edit of `target`, a rule of one of the groups. */
+/** The rules that an edit of `target`, a rule of one of the groups, can affect. */
 export function affectedBy(target: ReadRule, groups: readonly ReadGroup[]): Affected {
   const all = groups.flatMap((group) => group.rules);
   const reads = new Map(all.map((rule) => [rule, new Set(namesIn(rule.rule.expr))]));
@@ -31,13 +31,13 @@ export function affectedBy(target: ReadRule, groups: readonly ReadGroup[]): Affe
   const alerts = new Set(
     [...reached].flatMap(({ rule }) => (rule.kind === 'alert' ? [rule.alert] : [])),
   );
-  // Several rules may share the name of an alert: a test of that name sees them all.
+  // Several rules may share an alert's name; a test of that name sees all of them.
   const sameName = all.filter(({ rule }) => rule.kind === 'alert' && alerts.has(rule.alert));
   const needed = new Set([...reached, ...sameName]);
   for (const rule of needed) {
     for (const other of all) {
       const feeds = recordedBy(other).some((name) => reads.get(rule)?.has(name));
-      // Sets grow while they are walked: what feeds a rule that feeds is needed too.
+      // The loop also visits rules added here, because a Set may grow while it is iterated.
       if (feeds) needed.add(other);
     }
   }
@@ -53,7 +53,7 @@ export function affectedBy(target: ReadRule, groups: readonly ReadGroup[]): Affe
 const recordedBy = ({ rule }: ReadRule): string[] =>
   rule.kind === 'record' ? [rule.record] : alertSeries;
 
-/** The groups with one rule in another's place. */
+/** The groups with `target` replaced by `rule`. */
 export const withRule = (
   groups: readonly ReadGroup[],
   target: ReadRule,

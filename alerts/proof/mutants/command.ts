@@ -1,4 +1,4 @@
-/** `firedrill alerts mutate`: edits every rule a little, and says which edits the tests let through. */
+/** `firedrill alerts mutate`: edits every rule slightly and lists the edits that no test notices. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { Mutant } from './mutate.js';

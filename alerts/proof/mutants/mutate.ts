@@ -1,4 +1,6 @@
-/** Every small edit of every rule: which of them the tests notice, which nobody could, and which slip through. */
+/**
+ * Edits every rule in small ways and finds out which edits the tests notice, which change nothing, and which survive.
+ */
 import { realpathSync } from 'node:fs';
 import { UserError } from '../../../base/errors.js';
 import { checkExpr } from '../../rules/engine.js';
@@ -16,27 +18,27 @@ export interface Mutant {
   name: string;
   mutation: Mutation;
   /**
-   * `killed`: a test fails; `equivalent`: over all generated stories, in some of which the rule fires and in some
-   * not, both say the same; `survived`: a story tells them apart, or the rule never fired in any story, so that
-   * nothing is known.
+   * `killed`: a test fails. `equivalent`: in all generated stories the mutant and its rule say the same, and the rule
+   * fires in some of them and not in others. `survived`: a story shows a difference, or the rule fired in none or all
+   * of the stories, so that nothing is known.
    */
   state: 'killed' | 'equivalent' | 'survived';
-  /** The story that tells a survivor from its rule. */
+  /** A story in which a surviving mutant differs from its rule. */
   difference?: Difference;
 }
 
 export interface MutationResult {
   mutants: Mutant[];
-  /** By rule, what is needed to write the tests that are missing. */
+  /** For each rule, the rules that tests for it need. */
   affected: ReadonlyMap<ReadRule, Affected>;
 }
 
 export interface MutateOptions {
-  /** Only rules whose name matches. */
+  /** Only rules whose name matches are mutated. */
   only: RegExp | undefined;
-  /** Whether survivors are looked at: told apart from equivalent ones. */
+  /** Whether survivors are searched for equivalent mutants, by generated stories. */
   stories: boolean;
-  /** Ranges hold both their ends, as before Prometheus 3. */
+  /** Ranges include both their ends, as before Prometheus 3. */
   closedRanges: boolean;
   progress(text: string): void;
 }
@@ -47,8 +49,8 @@ interface Tests {
 }
 
 /**
- * Mutates the rules of `ruleFiles` and runs the tests of `testFiles` that load them. Throws a UserError where a
- * file cannot be read, where no test loads a rule file, or where the tests fail before anything was changed.
+ * Mutates the rules of `ruleFiles` and runs the tests of `testFiles` that load them. Throws a UserError if a file
+ * cannot be read, if no test loads a rule file, or if the tests fail before any edit.
  */
 export function mutate(
   ruleFiles: readonly string[],
@@ -98,11 +100,11 @@ const realpathOf = (file: string): string => {
   }
 };
 
-/** The first of each key: a file that is named twice is mutated once. */
+/** The first item of each key, so that a file named twice is mutated once. */
 const uniqueBy = <T>(items: readonly T[], key: (item: T) => string): T[] =>
   [...new Map(items.toReversed().map((item) => [key(item), item])).values()].toReversed();
 
-/** A test that fails by itself would kill every mutant. */
+/** A test that already fails would kill every mutant. */
 function checkBaseline(tests: readonly Tests[], options: MutateOptions): void {
   for (const { unit, groups } of tests) {
     for (const test of unit.tests) {
@@ -126,7 +128,7 @@ const runOptions = (unit: UnitFile, { closedRanges }: MutateOptions) => ({
   witness: new Witness(),
 });
 
-/** The cases of a test that an edit could turn. */
+/** The cases of a test whose result an edit could change. */
 interface Relevant {
   unit: UnitFile;
   test: TestGroup;
@@ -186,7 +188,7 @@ export interface Score {
   mutants: number;
   killed: number;
   equivalent: number;
-  /** Of the mutants that are not equivalent, the share that the tests kill, in percent; 100 where there is none. */
+  /** Percentage of the non-equivalent mutants that the tests kill; 100 if there are none. */
   percent: number;
   byKind: Partial<Record<MutationKind, { mutants: number; killed: number; equivalent: number }>>;
 }

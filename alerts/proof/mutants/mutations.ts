@@ -1,4 +1,4 @@
-/** Small edits of a rule, each of a kind that a person makes by mistake and that a test should notice. */
+/** Small edits of a rule; each is a typical mistake that a test should notice. */
 import { formatDurationMs } from '../../../base/duration.js';
 import type { AlertingRule, Rule } from '../../../slo/index.js';
 import {
@@ -36,12 +36,12 @@ export type MutationKind = (typeof mutationKinds)[number];
 
 export interface Mutation {
   kind: MutationKind;
-  /** `range [5m] -> [10m]`: what a person reads. */
+  /** The edit for people: `range [5m] -> [10m]`. */
   change: string;
   rule: Rule;
 }
 
-/** Every edit of the rule, in the order of its text; those that Prometheus would refuse to load are left out. */
+/** Every edit of the rule in the order of its text, except edits that Prometheus would refuse to load. */
 export function mutationsOf(rule: Rule): Mutation[] {
   const mutations = rule.kind === 'alert' ? durationsOf(rule) : [];
   const root = parse(rule.expr);
@@ -49,7 +49,7 @@ export function mutationsOf(rule: Rule): Mutation[] {
   const seen = new Set([original]);
   for (const { kind, change, from, to } of editsOf(root)) {
     const expr = print(replaced(root, from, to));
-    // Two edits may come to the same text; one that changes nothing is no mutant.
+    // Two edits may give the same text; an edit that changes nothing is not a mutant.
     if (seen.has(expr) && expr === original) continue;
     if (!loads(expr)) continue;
     seen.add(expr);
@@ -93,7 +93,7 @@ function durationsOf(rule: AlertingRule): Mutation[] {
 
 const wholeSeconds = (ms: number): number => Math.max(1000, Math.round(ms / 1000) * 1000);
 
-/** One node of the tree, and what stands in its place. */
+/** A node of the tree and its replacement. */
 interface Edit {
   kind: MutationKind;
   change: string;
@@ -151,7 +151,7 @@ function operatorEdits(node: Binary): Edit[] {
   ];
 }
 
-/** A label fewer to match by; `on()` without labels matches everything with everything, and is tried too. */
+/** Removes one matching label; `on()` without labels matches everything with everything, and is tried as well. */
 function joinEdits(node: Binary): Edit[] {
   const { matching } = node;
   if (!matching) return [];
@@ -167,7 +167,7 @@ function joinEdits(node: Binary): Edit[] {
   }));
 }
 
-/** Numbers on the scalar side of a comparison: the bound, or a factor of it. */
+/** Changes numbers on the scalar side of a comparison: the bound, or a factor of it. */
 function thresholdEdits(node: Expr & { kind: 'number' }, parents: readonly Expr[]): Edit[] {
   let child: Expr = node;
   for (const parent of parents.toReversed()) {
@@ -189,7 +189,7 @@ function thresholdEdits(node: Expr & { kind: 'number' }, parents: readonly Expr[
   return [];
 }
 
-/** Without the noise of binary fractions: 0.05 * 0.8 is `0.04`. */
+/** Rounds away binary fractions: 0.05 * 0.8 becomes `0.04`. */
 const numberText = (value: number): string => String(Number(value.toPrecision(12)));
 
 function matcherEdits(node: VectorSelector): Edit[] {
@@ -256,7 +256,7 @@ function aggregateEdits(node: Aggregate): Edit[] {
   return edits;
 }
 
-/** The tree with one node in another's place; all else is shared. */
+/** The tree with one node replaced; all other nodes are shared. */
 function replaced(root: Expr, from: Expr, to: Expr): Expr {
   if (root === from) return to;
   const go = (child: Expr): Expr => replaced(child, from, to);

@@ -1,6 +1,6 @@
 /**
- * A story is what one run of the rules sees: series over time. Rules tell two stories apart by what fires when; a
- * mutant that no story tells from its rule is the same rule in other words, as far as anybody can see.
+ * A story is the input of one run of the rules: series over time. If a mutant and its rule fire at the same times in
+ * every story, they count as equivalent.
  */
 import { metricNameLabel } from '../../../slo/promql/index.js';
 import { GroupState } from '../../rules/group.js';
@@ -16,19 +16,19 @@ export interface Story {
   externalLabels: Readonly<Record<string, string>>;
   externalUrl: string;
   series: readonly UnitSeries[];
-  /** Ranges hold both their ends, as before Prometheus 3. */
+  /** Ranges include both their ends, as before Prometheus 3. */
   closedRanges: boolean;
-  /** The first evaluation that is made: what a rule says of days in which nothing is expected of it is not asked. */
+  /** The first evaluation. Days before it, in which no test expects anything, are not evaluated. */
   fromStep: number;
-  /** The last evaluation at which a test looks. */
+  /** The last evaluation that a test looks at. */
   untilStep: number;
 }
 
-/** So many evaluations before the first look of a test, and after its last: what resolves, resolves within them. */
+/** Evaluations before the first look of a test and after its last; an alert resolves within them. */
 const leadSteps = 240;
 const tailSteps = 60;
 
-/** `records`: some rule records series, which must be there from the start on. */
+/** `records`: some rule records series, so the story must be evaluated from its start. */
 export function storyOf(
   unit: UnitFile,
   test: TestGroup,
@@ -52,26 +52,26 @@ export function storyOf(
 export const stepsOf = (story: Story): number =>
   Math.min(lengthOf(story) + 12, story.untilStep + tailSteps);
 
-/** In evaluations. */
+/** Length in evaluations. */
 function lengthOf(story: Story): number {
   const points = Math.max(0, ...story.series.map((s) => s.points.length));
   return Math.ceil((points * story.intervalMs) / story.evaluationIntervalMs);
 }
 
-/** What is looked at: alerts by name, or, where none is reached, recorded series by name. */
+/** The alerts to compare; if the edit reaches no alert, the recorded series to compare. */
 export interface Watched {
   alerts: ReadonlySet<string>;
   names: ReadonlySet<string>;
 }
 
-/** How many evaluations were made so far, over all stories: the measure of what a search may cost. */
+/** Number of evaluations over all stories so far, which limits the search. */
 export class Effort {
   steps = 0;
 }
 
 /**
- * For each evaluation, what fires (or was recorded) as one text; a rule that cannot be evaluated is a text too.
- * Ends early at the first step that differs from `other`.
+ * For each evaluation, a text of the firing alerts (or recorded samples), or of the error if a rule fails. Ends at the
+ * first step that differs from `other`.
  */
 export function timeline(
   story: Story,
@@ -121,7 +121,7 @@ function seenAt(
     .join('\n');
 }
 
-/** Annotations say the same of every alert, and cost more than the rule itself: nobody reads them here. */
+/** Drops annotations, which take longer to expand than the rule takes to evaluate and are not compared. */
 const silent = (group: ReadGroup): ReadGroup => ({
   ...group,
   rules: group.rules.map((read) =>
@@ -129,7 +129,7 @@ const silent = (group: ReadGroup): ReadGroup => ({
   ),
 });
 
-/** The alerts that fire at a step of a story, with their texts: what a test would expect. */
+/** The alerts that fire at a step of a story, with their annotations, as a test would expect them. */
 export function firingAt(
   story: Story,
   groups: readonly ReadGroup[],

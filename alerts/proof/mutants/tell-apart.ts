@@ -1,4 +1,4 @@
-/** Looks for a story in which an edited rule says something else than the rule itself. */
+/** Searches for a story in which an edited rule behaves differently from the original. */
 import type { ReadRule } from '../../rules/read.js';
 import { type Affected, withRule } from './affected.js';
 import type { Mutation } from './mutations.js';
@@ -7,20 +7,23 @@ import { inventedStories, variantsOf } from './variants.js';
 
 export interface Difference {
   story: Story;
-  /** The first evaluation at which the two differ. */
+  /** The first evaluation with a difference. */
   step: number;
-  /** Whether the rule itself fires then. */
+  /** Whether the original rule fires in that evaluation. */
   fires: boolean;
 }
 
-/** So many stories are told of one rule at most, and so many evaluations are made for them: seconds. */
+/** Limits for one rule: the number of stories, and of evaluations over all of them (some seconds). */
 const storiesMax = 500;
 const stepsMax = 150_000;
 
 export interface ToldApart {
-  /** For each mutation, where it shows; undefined where no story shows it. */
+  /** The difference found for each mutation; undefined where no story shows one. */
   differences: (Difference | undefined)[];
-  /** Whether the rule fired in some story and not in another: else silence says nothing. */
+  /**
+   * Whether the rule fired in some story and stayed quiet in another; if not, the absence of a difference proves
+   * nothing.
+   */
   judged: boolean;
 }
 
@@ -59,7 +62,7 @@ export function tellApart(
       const other = timeline(story, rules, affected, texts, effort);
       const step = other.length - 1;
       if (step < 0 || other[step] === texts[step]) return;
-      // promtool's tests cannot expect that a rule fails: the rule itself must be sound where they differ.
+      // A test for promtool cannot expect a failing rule, so the original must not fail up to the difference.
       if (texts.slice(0, step + 1).some((text) => text.startsWith('error: '))) return;
       differences[i] = { story, step, fires: says(texts[step] as string) };
     });

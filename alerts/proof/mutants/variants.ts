@@ -1,7 +1,7 @@
 /**
- * Stories near those of the tests, in which an edit of a rule would show: values just beside the bound, a second
- * instance, a series that only the matcher keeps out, an incident that ends, one story after another. All from a
- * seed, so that the same rules and tests always give the same stories.
+ * Variants of the tests' stories in which an edit of a rule would show: values close to the bound, a second instance,
+ * a series that only a matcher excludes, an incident that ends, two stories in sequence. Random numbers are seeded, so
+ * equal rules and tests give equal stories.
  */
 import { type Random, seededRandom } from '../../../base/random.js';
 import { Labels, metricNameLabel } from '../../../slo/promql/index.js';
@@ -12,13 +12,13 @@ import { namesIn, selectorsOf } from '../unit/witness.js';
 import type { UnitSeries } from '../unit/world.js';
 import { type Story, stepsOf } from './story.js';
 
-/** Tells how many evaluations of a story have an alert that fires. */
+/** Counts the evaluations of a story in which an alert fires. */
 export type Burning = (story: Story) => number;
 
 const basesMax = 8;
 const pairsMax = 24;
 
-/** `bases`: the stories of the rule's own tests, those that fire among them. */
+/** `bases` are the stories of the rule's own tests. */
 export function* variantsOf(
   bases: readonly Story[],
   groups: readonly ReadGroup[],
@@ -26,13 +26,13 @@ export function* variantsOf(
 ): Generator<Story> {
   const stories = bases.slice(0, basesMax);
   yield* stories;
-  // The end of an incident is where keep_firing_for shows.
+  // keep_firing_for only matters at the end of an incident.
   for (const story of stories) yield quietAfter(story);
   yield* pairs(stories);
   for (const story of stories) yield* decoys(story, groups);
   for (const story of stories) yield* secondInstances(story, groups);
   for (const story of stories) yield* besideTheBound(story, groups, burning, true);
-  // A sum and a maximum part only where several series share a bound.
+  // A sum and a maximum differ only if several series share a bound.
   for (const story of stories.slice(0, 3)) {
     for (const selects of [(): boolean => true, ...selectorsIn(groups)].slice(0, 4)) {
       const own = story.series.filter(selects);
@@ -56,7 +56,7 @@ const mapPoints = (
   points: series.points.map((p, i) => (typeof p === 'number' ? change(p, i) : p)),
 });
 
-/** After its end the story stands still for as long again, counters and gauges alike. */
+/** Appends as much time again, in which counters and gauges stay constant. */
 function quietAfter(story: Story): Story {
   const length = Math.max(0, ...story.series.map((s) => s.points.length));
   const still = Math.min(200, Math.max(20, length));
@@ -82,7 +82,7 @@ function* pairs(stories: readonly Story[]): Generator<Story> {
   }
 }
 
-/** The second story follows the first; a counter goes on from where it stood. */
+/** One story after another; counters continue from their last value. */
 function after(first: Story, second: Story): Story {
   const length = Math.max(0, ...first.series.map((s) => s.points.length));
   const byKey = new Map(first.series.map((s) => [s.labels.key, s]));
@@ -110,7 +110,7 @@ function isCounter(series: UnitSeries | undefined): boolean {
   return series !== undefined && /_(total|count|sum|bucket)$/.test(series.labels.metricName);
 }
 
-/** Series that only a matcher keeps out: the same with another value of that label, or without it. */
+/** Adds series that only a matcher excludes: with another value of the matched label, or without the label. */
 function* decoys(story: Story, groups: readonly ReadGroup[]): Generator<Story> {
   const done = new Set<string>();
   for (const { rule } of groups.flatMap((g) => g.rules)) {
@@ -133,7 +133,7 @@ function* decoys(story: Story, groups: readonly ReadGroup[]): Generator<Story> {
             ),
           );
           yield* added(story, extra);
-          // Alone: nothing that the matcher lets in is there.
+          // The excluded series alone, without those that the matcher accepts.
           yield {
             ...story,
             series: [...story.series.filter((s) => !touched.includes(s)), ...extra],
@@ -144,7 +144,7 @@ function* decoys(story: Story, groups: readonly ReadGroup[]): Generator<Story> {
   }
 }
 
-/** A value of the label that the matcher does not let in. */
+/** A value that the matcher excludes. */
 function outside(op: string, value: string): string {
   if (op === '=' || op === '=~') return 'another';
   const first = value.replace(/^\^|\$$/g, '').split('|')[0] ?? '';
@@ -158,7 +158,7 @@ function* added(story: Story, extra: readonly UnitSeries[]): Generator<Story> {
   if (fresh.length > 0) yield { ...story, series: [...story.series, ...fresh] };
 }
 
-/** Another of the same kind, for each label: as it is, weaker, stronger, and standing still. */
+/** Adds a second instance, for each label: equal, weaker, stronger, and constant. */
 function* secondInstances(story: Story, groups: readonly ReadGroup[]): Generator<Story> {
   const names = new Set(story.series.flatMap((s) => s.labels.names));
   names.delete(metricNameLabel);
@@ -179,7 +179,7 @@ function* secondInstances(story: Story, groups: readonly ReadGroup[]): Generator
   }
 }
 
-/** For each selector of the rules, whether it lets a series in. */
+/** For each selector of the rules, a test for whether it selects a series. */
 function selectorsIn(groups: readonly ReadGroup[]): ((series: UnitSeries) => boolean)[] {
   const selectors = new Map<string, (series: UnitSeries) => boolean>();
   for (const { rule } of groups.flatMap((g) => g.rules)) {
@@ -206,8 +206,8 @@ function matchedLabels(groups: readonly ReadGroup[]): Set<string> {
 }
 
 /**
- * For each metric, the factor (and the shift) at which the story begins to fire is found by halving; stories a
- * little to both sides of it are where a changed bound or window shows.
+ * Finds the factor (and the shift) of each metric's values at which the story begins to fire, by bisection. Stories
+ * slightly to both sides of it show a changed bound or window.
  */
 function* besideTheBound(
   story: Story,
@@ -245,7 +245,7 @@ function* besideTheBound(
 const scales = [1 / 256, 1 / 32, 1 / 8, 1 / 2, 1, 2, 8, 32, 256];
 const halvings = 7;
 
-/** Where between two neighbours of the list the number of firing evaluations changes from none to some, or back. */
+/** Values between two neighbours of `xs` at which the number of firing evaluations changes. */
 function edges(at: (x: number) => Story, burning: Burning, xs: readonly number[]): number[] {
   const counts = xs.map((x) => burning(at(x)));
   const found: number[] = [];
@@ -263,7 +263,7 @@ function edges(at: (x: number) => Story, burning: Burning, xs: readonly number[]
   return found.slice(0, 3);
 }
 
-/** What happens lasts for a part of its time, then stands still or is no longer scraped. */
+/** Cuts the story short: afterwards the series stay constant or are no longer scraped. */
 function* pulses(story: Story): Generator<Story> {
   const length = Math.max(0, ...story.series.map((s) => s.points.length));
   for (const share of [0.25, 0.4, 0.55, 0.7, 0.85]) {
@@ -282,7 +282,7 @@ function* pulses(story: Story): Generator<Story> {
 
 const randomStories = 60;
 
-/** Several changes at once. */
+/** Combines several random changes. */
 function* atRandom(stories: readonly Story[], groups: readonly ReadGroup[]): Generator<Story> {
   const chance: Random = seededRandom(1);
   const between = (low: number, high: number): number => low + (high - low) * chance.next();
@@ -310,7 +310,7 @@ function* atRandom(stories: readonly Story[], groups: readonly ReadGroup[]): Gen
   }
 }
 
-/** A story from nothing, for a rule that no test knows: each selector gets a series that it lets in. */
+/** Stories for rules without tests: each selector gets a series that it selects. */
 export function inventedStories(groups: readonly ReadGroup[], closedRanges: boolean): Story[] {
   const records = new Set(
     groups.flatMap((g) =>
@@ -353,7 +353,7 @@ export function inventedStories(groups: readonly ReadGroup[], closedRanges: bool
   return stories;
 }
 
-/** A value that the matcher lets in, or the nearest that a guess finds. */
+/** A value that the matcher accepts, or the best guess. */
 function inside(op: string, value: string): string {
   if (op === '=') return value;
   if (op === '=~') {

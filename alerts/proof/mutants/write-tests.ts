@@ -1,4 +1,4 @@
-/** The tests that are missing, in the format of `promtool test rules`. */
+/** Writes the missing tests, in the format of `promtool test rules`. */
 import { relative, dirname } from 'node:path';
 import { Document } from 'yaml';
 import { formatDurationMs } from '../../../base/duration.js';
@@ -11,17 +11,17 @@ import { type Mutant, nameOf } from './mutate.js';
 import { firingAt, type Story, timeline } from './story.js';
 
 export interface WrittenTests {
-  /** A file of tests has one evaluation interval: a document for each. */
+  /** One document for each evaluation interval, because a test file has only one. */
   documents: { evaluationIntervalMs: number; text: string }[];
-  /** How many survivors a test was written for. */
+  /** Number of survivors that the tests cover. */
   mutants: number;
-  /** Recording rules alone: those that no alert reads are left to a person. */
+  /** Number of survivors in recording rules that no alert reads; those tests are left to a person. */
   left: number;
 }
 
 /**
- * Tests for the survivors whose difference is known; each story with as few series as show it. `file` is where the
- * tests will be: rule files are named from there.
+ * Writes tests for survivors with a known difference; each story keeps only the series that show it. `file` is the
+ * path of the test file; rule files are named relative to it.
  */
 export function testsFor(
   mutants: readonly Mutant[],
@@ -108,7 +108,7 @@ function groupTests(
 }
 
 function differsAt(story: Story, mutant: Mutant, reach: Affected): number | undefined {
-  // promtool evaluates from the start on, so a difference counts only where it is seen from there.
+  // promtool evaluates from the story's start, so only a difference that shows from there counts.
   const whole = { ...story, fromStep: 0 };
   const texts = timeline(whole, reach.groups, reach);
   const other = timeline(
@@ -122,7 +122,7 @@ function differsAt(story: Story, mutant: Mutant, reach: Affected): number | unde
   return texts.slice(0, step + 1).some((t) => t.startsWith('error: ')) ? undefined : step;
 }
 
-/** Without each series whose absence leaves every mutant to be seen. */
+/** The story without the series that no mutant needs to show its difference. */
 function smallest(story: Story, mutants: readonly Mutant[], reach: Affected): Story {
   let small = story;
   for (const series of story.series) {
@@ -138,7 +138,7 @@ function smallest(story: Story, mutants: readonly Mutant[], reach: Affected): St
   };
 }
 
-/** promtool's notation: equal steps of whole numbers, and repetitions, are written short. */
+/** Writes promtool's notation; equal whole steps and repetitions are abbreviated. */
 export function pointsText({ points }: UnitSeries): string {
   const words: string[] = [];
   for (let i = 0; i < points.length;) {
@@ -171,7 +171,7 @@ function runAt(points: readonly Point[], from: number): { text: string; length: 
   return { text: `${plain(first)}${by}x${length - 1}`, length };
 }
 
-/** No exponent with a plus sign: `1e+21+5x3` would be read as a sum. */
+/** The number without a positive exponent: `1e+21+5x3` would be read as a sum. */
 function plain(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Inf' : '-Inf';

@@ -1,4 +1,4 @@
-/** The files of a packed incident: its rules, a test for promtool, a label, a story, a scenario. */
+/** The files of a packed incident: rules, a test for promtool, labels, a story, a scenario. */
 import { Document } from 'yaml';
 import { formatDurationMs } from '../../../base/duration.js';
 import type { RuleGroup } from '../../../slo/index.js';
@@ -11,9 +11,9 @@ import type { Replay } from './replay.js';
 
 export interface Incident {
   name: string;
-  /** Of the pack: the first point of the series. */
+  /** Start of the pack: the time of the series' first point. */
   startMs: number;
-  /** From the first alert that fired, less its `for`, to the last that ended. */
+  /** From the first firing minus its `for` to the last end. */
   fromMs: number;
   toMs: number;
   fired: readonly Fired[];
@@ -26,7 +26,7 @@ const iso = (ms: number): string =>
 export const rulesFile = (groups: readonly RuleGroup[], of: string): string =>
   `# The alerts that fired, as ${of} evaluated them.\n${groupsText(groups)}`;
 
-/** Alerts read what was recorded, so that recording rules are not evaluated again. */
+/** The test's input contains recorded series, so recording rules are not evaluated again. */
 export function testFile(
   { name }: Incident,
   { changes }: Replay,
@@ -70,7 +70,9 @@ export function testFile(
 const severityOfAll = (fired: readonly Fired[]): 'page' | 'ticket' =>
   fired.some((f) => severityOf(f.labels) === 'page') ? 'page' : 'ticket';
 
-/** For `alerts backtest` and `alerts diff` over the same Prometheus: what should have been told of. */
+/**
+ * Labels for `alerts backtest` and `alerts diff` over the same Prometheus: the alerts that should have been notified.
+ */
 export function labelsFile({ name, fromMs, toMs, fired }: Incident): string {
   const dayMs = 86_400_000;
   const start = Math.floor(fromMs / dayMs) * dayMs;
@@ -85,7 +87,7 @@ export function labelsFile({ name, fromMs, toMs, fired }: Incident): string {
   });
 }
 
-/** What was measured of an SLO: how much traffic there was, and which share of it failed. */
+/** Measured traffic and error ratio of an SLO. */
 export interface Measured {
   slo: string;
   perSecond: number;
@@ -93,7 +95,7 @@ export interface Measured {
   share: number;
 }
 
-/** For `alerts backtest --incidents`: the same traffic and the same share of failures, a day into it. */
+/** A story for `alerts backtest --incidents`: the same traffic and error ratio, starting one day into the story. */
 export function storyFile({ name, fromMs, toMs, fired }: Incident, measured: Measured): string {
   const round = (x: number): number => Number(x.toPrecision(4));
   return yaml({
@@ -126,7 +128,7 @@ const minuteMs = 60_000;
 const minutes = (ms: number): string =>
   formatDurationMs(Math.max(1, Math.ceil(ms / minuteMs)) * minuteMs);
 
-/** For `gameday run`: the same alerts are awaited, each with half as long again as it took. */
+/** A scenario for `gameday run` that expects the same alerts, each within one and a half times its detection time. */
 export function scenarioFile(incident: Incident, { fault, target, settings }: Cause): string {
   const { name, fromMs, toMs, fired } = incident;
   const id =

@@ -1,4 +1,4 @@
-/** What a Prometheus holds of an incident: which alerts fired when, their rules, and every series that these read. */
+/** Reads an incident from a Prometheus: the firings, their rules, and every series that these rules read. */
 import { UserError } from '../../../base/errors.js';
 import type { PrometheusClient, SampleSeries } from '../../../slo/budget/prometheus.js';
 import type { AlertingRule, RuleGroup } from '../../../slo/index.js';
@@ -12,11 +12,11 @@ export interface Span {
   toMs: number;
 }
 
-/** One alert of one set of labels that fired within the span. */
+/** A firing of one alert with one set of labels within the span. */
 export interface Fired {
   labels: Record<string, string>;
   firedMs: number;
-  /** Absent where it fires at the end of the span. */
+  /** Absent if the alert still fires at the end of the span. */
   endedMs?: number;
 }
 
@@ -24,13 +24,13 @@ const seriesMax = 500;
 const pointsMax = 1_000_000;
 const lookbackMs = 5 * 60_000;
 
-/** In order of time, then of labels; those that fire at the span's beginning count from there. */
+/** Firings by time, then by labels; an alert that fires at the span's start counts from there. */
 export async function firedIn(
   client: PrometheusClient,
   span: Span,
   stepMs: number,
 ): Promise<Fired[]> {
-  // Over each step, or one that fired between two steps would not be seen.
+  // A maximum over each step also finds an alert that fired only between two steps.
   const query = `max_over_time(ALERTS{alertstate="firing"}[${formatDurationMs(stepMs)}])`;
   const steps = Math.floor((span.toMs - span.fromMs) / stepMs);
   const series = await client.range(query, span.toMs - steps * stepMs, span.toMs, stepMs);
@@ -51,7 +51,7 @@ export const keyOf = (labels: Readonly<Record<string, string>>): string =>
 export const inOrder = (fired: readonly Fired[]): Fired[] =>
   [...fired].sort((a, b) => a.firedMs - b.firedMs || (keyOf(a.labels) < keyOf(b.labels) ? -1 : 1));
 
-/** First and last moment of each run of points. */
+/** First and last moment of each run of consecutive points. */
 function stretches(points: readonly [number, number][], stepMs: number): [number, number][] {
   const found: [number, number][] = [];
   for (const [ms] of points) {
@@ -62,7 +62,7 @@ function stretches(points: readonly [number, number][], stepMs: number): [number
   return found;
 }
 
-/** The groups with only those alerting rules that fired; in order, at their intervals. */
+/** The groups with only the alerting rules that fired, in their order and with their intervals. */
 export async function rulesOf(
   client: PrometheusClient,
   fired: readonly Fired[],
@@ -96,13 +96,13 @@ export async function rulesOf(
 }
 
 interface Reads {
-  /** Selectors as they are written, without range, offset and `@`. */
+  /** Selectors without range, offset and `@`. */
   selectors: string[];
-  /** How far back from an evaluation they read, `for` included. */
+  /** How far back the rules read from an evaluation, in milliseconds, `for` included. */
   leadMs: number;
 }
 
-/** What rules read: each selector once. */
+/** The selectors that the rules read, each once. */
 export function readsOf(groups: readonly RuleGroup[]): Reads {
   const selectors = new Set<string>();
   let leadMs = 0;
@@ -124,15 +124,15 @@ export function readsOf(groups: readonly RuleGroup[]): Reads {
   return { selectors: [...selectors].sort(), leadMs: leadMs + lookbackMs };
 }
 
-/** A duration that is computed by an expression is taken for a day. */
+/** A duration computed by an expression counts as one day. */
 function msOf(duration: { kind: string; seconds?: number } | undefined): number {
   if (!duration) return 0;
   return duration.kind === 'seconds' ? Math.abs(duration.seconds ?? 0) * 1000 : 86_400_000;
 }
 
 /**
- * Every series of the selectors, one point for each interval: the last sample in it, nothing where there is none, and a
- * mark where the series had ended.
+ * Every series of the selectors with one point for each interval: the last sample in the interval, nothing where there
+ * was none, and a stale marker where the series ended.
  */
 export async function seriesOf(
   client: PrometheusClient,
@@ -164,7 +164,7 @@ export async function seriesOf(
   return [...all.values()].sort((a, b) => Labels.compare(a.labels, b.labels));
 }
 
-/** In pieces that Prometheus does not refuse. */
+/** Asks in pieces small enough for Prometheus. */
 async function askAll(
   client: PrometheusClient,
   expr: string,

@@ -1,4 +1,4 @@
-/** The incident once more: the same rules over the series that were recorded, and what fires in which order. */
+/** Evaluates the rules again over the recorded series, and compares the order in which alerts fire. */
 import type { ReadGroup } from '../../rules/read.js';
 import { GroupState } from '../../rules/group.js';
 import { type UnitSeries, UnitWorld } from '../unit/world.js';
@@ -6,7 +6,7 @@ import { type Fired, inOrder, keyOf } from './recorded.js';
 
 export interface Replay {
   fired: Fired[];
-  /** At each evaluation that differs from the one before: which alerts fire, with their texts. */
+  /** The firing alerts with their annotations, at each evaluation at which they changed. */
   changes: { atMs: number; alerts: FiringAlert[] }[];
 }
 
@@ -15,7 +15,7 @@ export interface FiringAlert {
   annotations: Record<string, string>;
 }
 
-/** Times count from the series' first point. */
+/** Times are relative to the series' first point. */
 export function replay(
   groups: readonly ReadGroup[],
   series: readonly UnitSeries[],
@@ -65,8 +65,8 @@ export interface Matched {
 }
 
 /**
- * The first firing of each alert on both sides; and whether the order is the same, where alerts of one evaluation have
- * none among themselves.
+ * The first firing of each alert on both sides, and whether both sides have the same order; alerts of the same
+ * evaluation have no order among themselves.
  */
 export function matched(
   measured: readonly Fired[],

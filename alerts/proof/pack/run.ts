@@ -1,4 +1,4 @@
-/** `firedrill alerts pack`: reads an incident from a Prometheus, plays it again, and writes it down in five forms. */
+/** `firedrill alerts pack`: reads an incident from a Prometheus, replays it, and writes it in five formats. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDurationMs } from '../../../base/duration.js';
@@ -29,7 +29,7 @@ export interface PackFlags {
   name: string;
   fault?: string;
   target?: string;
-  /** `name=value` of the fault. */
+  /** Settings of the fault, each `name=value`. */
   set?: string[];
   out: string;
 }
@@ -37,11 +37,11 @@ export interface PackFlags {
 const probeStepMs = 1000;
 
 export interface Packed {
-  /** What is told: a table of alerts, and the files. */
+  /** Text for the terminal: a table of alerts, and the files. */
   text: string;
-  /** Why a file is not there. */
+  /** Reasons for files that were not written. */
   notes: string[];
-  /** Played again, the same alerts came in the same order. */
+  /** Whether the replay fired the same alerts in the same order. */
   same: boolean;
 }
 
@@ -143,7 +143,7 @@ function settingsOf(set: readonly string[]): Record<string, string | number> {
   );
 }
 
-/** As fine as one answer of a Prometheus allows. */
+/** The finest step that one answer of a Prometheus allows. */
 const stepFor = (spanMs: number): number =>
   Math.max(probeStepMs, Math.ceil(spanMs / 5_000_000) * 1000);
 
@@ -152,7 +152,7 @@ function forOf(groups: readonly RuleGroup[], { labels }: Fired): number {
   return rules.find((r) => r.alert === labels.alertname)?.forMs ?? 0;
 }
 
-/** Of the first alert of an SLO whose rules are ours: events before and during. */
+/** Measured events before and during the incident, for the first alert of an SLO with our rules. */
 async function measuredOf(
   client: PrometheusClient,
   { fired, fromMs, toMs }: Incident,

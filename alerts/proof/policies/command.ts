@@ -1,4 +1,4 @@
-/** `firedrill alerts policies`: alert policies that people run, over the same stories. */
+/** `firedrill alerts policies`: compares widely used alert policies over the same stories. */
 import type { Command } from 'commander';
 import { UserError } from '../../../base/errors.js';
 import { formatOption } from '../../../base/format-option.js';

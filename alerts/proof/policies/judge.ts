@@ -1,4 +1,6 @@
-/** What a policy is worth on one story: found or not, how long it took, and how often it paged for nothing. */
+/**
+ * Judges a policy on one story: whether it found the incident, how long that took, and how often it paged for nothing.
+ */
 import { budgetRatio } from '../../../slo/index.js';
 import type { Counters } from '../backtest/events.js';
 import type { Interval } from '../backtest/firings.js';
@@ -10,34 +12,37 @@ import { judgedMs, stories, type ToldStory, warmMs } from './stories.js';
 
 export interface Verdict {
   policy: string;
-  /** From the incident's beginning until the page; of a slow burn until the page or the ticket. Absent: never. */
+  /**
+   * From the incident's start until the page, or for a slow burn until the page or the ticket, in milliseconds; absent
+   * if neither came.
+   */
   detectMs?: number;
-  /** From the incident's end until that alert was over; 0 where it was before. */
+  /** From the incident's end until that alert resolved, in milliseconds; 0 if it resolved before. */
   resetMs?: number;
-  /** Share of the period's budget that the incident had spent by then. */
+  /** Share of the period's budget that the incident had spent at detection. */
   spent?: number;
-  /** Pages that belong to no incident that asks for one, over the judged time. */
+  /** Pages in the judged time that belong to no incident that deserves one. */
   falsePages: number;
 }
 
 export interface StoryResult {
   told: ToldStory;
-  /** Until any rule of one false page a year could tell; absent where no event goes bad. */
+  /** Lower bound of the detection time for any rule with one false page a year; absent if no event is bad. */
   waldMs?: number;
   verdicts: Verdict[];
 }
 
-/** Pages may come again until the longest page window holds nothing of the incident. */
+/** Repeated pages belong to the incident until the longest page window has passed. */
 const aftermathMs = 7 * 3_600_000;
 const yearMs = 365 * 86_400_000;
 
 export interface JudgeOptions {
   stepMs: number;
-  /** Ranges as in Prometheus before version 3. */
+  /** Ranges include both their ends, as in Prometheus before version 3. */
   bothEnds?: boolean;
 }
 
-/** Each of `count` stories under each policy, one story after another. */
+/** Judges every policy on each of `count` stories. */
 export function* judged(
   policies: readonly Policy[],
   count: number,
@@ -83,7 +88,7 @@ export function verdictOf(
   };
 }
 
-/** Bad events from the incident's beginning to a moment, over what the budget allows in a period of this traffic. */
+/** Bad events from the incident's start to `untilMs`, as a share of the budget of a period with this traffic. */
 function spentBy(
   { incident, story, objective }: ToldStory,
   counters: Counters,
@@ -98,9 +103,10 @@ function spentBy(
 }
 
 /**
- * The mean time that any rule needs which pages for nothing once a year (Wald 1945; Lorden 1971, for a change at an
- * unknown moment): when the Kullback-Leibler information of what has happened reaches the logarithm of the events
- * between two false pages. The rule would know the traffic, the usual share of bad events and the incident's shape.
+ * The mean detection time of the best possible rule that pages for nothing once a year (Wald 1945; Lorden 1971, for a
+ * change at an unknown moment): the moment at which the Kullback-Leibler information reaches the logarithm of the
+ * number of events between two false pages. Such a rule would know the traffic, the usual share of bad events and the
+ * incident.
  */
 export function waldBound({ story, objective, incident }: ToldStory): number | undefined {
   if (incident.share === undefined) return undefined;
@@ -121,7 +127,7 @@ export function waldBound({ story, objective, incident }: ToldStory): number | u
   return undefined;
 }
 
-/** Of one event that is bad with a chance of `p`, where `q` is usual; in nats. */
+/** Kullback-Leibler information of one event that is bad with probability `p` instead of the usual `q`, in nats. */
 export function divergence(p: number, q: number): number {
   const term = (a: number, b: number): number => (a === 0 ? 0 : a * Math.log(a / b));
   return term(p, q) + term(1 - p, 1 - q);
@@ -129,7 +135,7 @@ export function divergence(p: number, q: number): number {
 
 export const judgedYears = (count: number): number => (count * judgedMs) / yearMs;
 
-/** What a scraper reads of the story. */
+/** The counters that a scraper reads during the story. */
 export function countersOf(told: ToldStory, stepMs: number): Counters {
   return synthesize(told.story, budgetRatio(told.objective), 'story', stepMs);
 }

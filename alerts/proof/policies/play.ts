@@ -1,4 +1,4 @@
-/** When a policy fires over a history of counters: of our rules by the backtest, of others by their windows. */
+/** When a policy fires over counters: the backtest computes it for our rules, windows over raw counters for others. */
 import { budgetRatio, planOf } from '../../../slo/index.js';
 import { History } from '../backtest/evaluate.js';
 import { type Counters, stepsOf } from '../backtest/events.js';
@@ -10,7 +10,7 @@ export interface Fired {
   ticket: Interval[];
 }
 
-/** `bothEnds`: a range holds both its ends, as in Prometheus before version 3. */
+/** `told.bothEnds`: a range includes both its ends, as in Prometheus before version 3. */
 export function play(policy: Policy, objective: number, told: Raw): Fired {
   if (policy.made.of === 'slo') return playOwn(policy.made.slo(objective), told);
   const { arms } = policy.made;
@@ -34,14 +34,17 @@ function playOwn(slo: Parameters<typeof planOf>[0], { counters, bothEnds }: Raw)
   return { page: of('page'), ticket: of('ticket') };
 }
 
-/** Counters as they were scraped, with what a range needs to find its ends. */
+/** Scraped counters, with the positions of scrapes that range functions need. */
 export class Raw {
   readonly counters: Counters;
   readonly bothEnds: boolean;
-  /** The place of the last scrape up to each step, and of the first from it on; -1 and the end where there is none. */
+  /**
+   * Position of the last scrape at or before each step, and of the first scrape at or after it; -1 and the length
+   * where there is none.
+   */
   readonly last: Int32Array;
   readonly next: Int32Array;
-  /** Scrapes before each step. */
+  /** Number of scrapes before each step. */
   readonly #scrapes: Int32Array;
 
   constructor(counters: Counters, bothEnds = false) {
@@ -61,12 +64,12 @@ export class Raw {
     }
   }
 
-  /** Scrapes from one place to another, both of which are scrapes. */
+  /** Number of scrapes from `first` to `last`, which are both positions of scrapes. */
   scrapesIn(first: number, last: number): number {
     return (this.#scrapes[last + 1] as number) - (this.#scrapes[first] as number);
   }
 
-  /** Of a range of `windowMs` that ends at step `i`: the place of its first scrape; the last one's is `last[i]`. */
+  /** Position of the first scrape in a range of `windowMs` that ends at step `i`; the last scrape is at `last[i]`. */
   first(i: number, windowMs: number): number {
     const steps = windowMs / this.counters.stepMs;
     const from = this.bothEnds ? Math.ceil(i - steps) : Math.floor(i - steps) + 1;
@@ -74,7 +77,7 @@ export class Raw {
   }
 }
 
-/** As `increase` has it: events between the first and the last scrape, and as many more as the ends leave out. */
+/** Prometheus's `increase`: the events between the first and the last scrape, extrapolated to the range's ends. */
 export function increaseOf(raw: Raw, i: number, windowMs: number): number {
   const { total, stepMs } = raw.counters;
   const first = raw.first(i, windowMs);
@@ -89,9 +92,8 @@ export function increaseOf(raw: Raw, i: number, windowMs: number): number {
 }
 
 /**
- * At each step whether both error ratios are above the arm's bound. Rates of bad and total are extrapolated alike,
- * since
- * they were scraped together, so that a ratio of rates is a ratio of differences.
+ * Whether both error ratios exceed the arm's bound, at each step. Bad and total are scraped together, so both rates
+ * are extrapolated alike, and their ratio equals the ratio of the plain differences.
  */
 function holdsOf(arm: Arm, objective: number, raw: Raw): Uint8Array {
   const { bad, total } = raw.counters;
@@ -113,11 +115,11 @@ function holdsOf(arm: Arm, objective: number, raw: Raw): Uint8Array {
   return holds;
 }
 
-/** How many times the long window's traffic the period carried, times the share that may be spent. */
+/** The arm's share of the budget, times the period's traffic divided by the long window's traffic. */
 const dynamicFactor = (arm: Arm, raw: Raw, i: number): number =>
   ((arm.spent as number) * increaseOf(raw, i, periodMs)) / increaseOf(raw, i, arm.longMs);
 
-/** Alerts of one severity are one page: it begins with the first of them and ends with the last. */
+/** Merges overlapping alerts of one severity into one page, from the first start to the last end. */
 export function union(intervals: readonly Interval[]): Interval[] {
   const merged: Interval[] = [];
   for (const one of [...intervals].sort((a, b) => a.firedMs - b.firedMs)) {

@@ -1,4 +1,4 @@
-/** Policies as points: how soon they page, and how often for nothing. */
+/** Plots policies as points: detection time against false pages. */
 import { escapeHtml } from '../../../base/drawing/escape.js';
 import { roughly } from '../../../slo/rules/explain.js';
 import type { Comparison } from './table.js';
@@ -78,7 +78,7 @@ ${parts.join('\n')}
 `;
 }
 
-/** The median over all stories that ask for a page. */
+/** The median of Wald's bound over the stories that deserve a page. */
 function waldOf({ waldMedianMs }: Comparison): number {
   return Math.max(1000, waldMedianMs ?? 1000);
 }

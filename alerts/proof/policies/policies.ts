@@ -1,4 +1,4 @@
-/** Alert policies that people run, as data: windows, factors and `for` as their makers publish them. */
+/** Widely used alert policies as data: windows, factors and `for` as their authors publish them. */
 import { readSloText, type Slo } from '../../../slo/index.js';
 import type { AlertWindow } from '../../../slo/rules/windows.js';
 
@@ -6,15 +6,16 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** Both windows' error ratios are above a bound for `forMs`. */
+/** Fires where the error ratios of both windows exceed a bound for `forMs`. */
 export interface Arm {
   severity: 'page' | 'ticket';
   longMs: number;
   shortMs: number;
   forMs: number;
   /**
-   * Times the budget. With `spent` instead, the share of the period's budget that a burn of the long window may spend:
-   * the bound then depends on how much of the period's traffic that window carried.
+   * Multiple of the budget that the error ratio must exceed. With `spent` instead: the share of the period's budget
+   * that a burn over the long window may spend, so that the bound depends on that window's share of the period's
+   * traffic.
    */
   factor?: number;
   spent?: number;
@@ -23,9 +24,9 @@ export interface Arm {
 export interface Policy {
   id: string;
   name: string;
-  /** Where its figures are published. */
+  /** Publication of the figures. */
   source: string;
-  /** Of rates over raw counters; or an SLO that our rules are compiled from. */
+  /** Arms over rates of raw counters, or an SLO that our rules are compiled from. */
   made: { of: 'arms'; arms: readonly Arm[] } | { of: 'slo'; slo: (objective: number) => Slo };
 }
 
@@ -58,7 +59,7 @@ const mixin: Arm[] = [
   arm('ticket', 3 * dayMs, 6 * hourMs, 1, 3 * hourMs),
 ];
 
-/** Pyrra takes its windows for 28 days as shares of the SLO's own period, to the minute. */
+/** Pyrra scales its windows for 28 days to the SLO's period, rounded to minutes. */
 const ofPeriod = (share: number): number =>
   Math.round((periodMs * share) / (28 * dayMs) / minuteMs) * minuteMs;
 
@@ -69,7 +70,7 @@ const pyrra: Arm[] = [
   arm('ticket', ofPeriod(4 * dayMs), ofPeriod(6 * hourMs), 1, ofPeriod(3 * hourMs)),
 ];
 
-/** Shares of the budget that stand for Pyrra's factors in the dynamic form. */
+/** Shares of the budget that replace Pyrra's factors in its dynamic alerts. */
 const dynamicShares = [1 / 48, 1 / 16, 1 / 14, 1 / 7];
 
 const dynamic: Arm[] = pyrra.map((a, i) => {
@@ -77,7 +78,7 @@ const dynamic: Arm[] = pyrra.map((a, i) => {
   return { ...rest, spent: dynamicShares[i] as number };
 });
 
-/** An SLO over `bad_total` and `all_total`, with an alerting section of ours. */
+/** An SLO over `bad_total` and `all_total` with the given `alerting` section. */
 export function ownSlo(objective: number, alerting: string): Slo {
   const text = `apiVersion: firedrill.dev/v1
 service: story
@@ -93,7 +94,7 @@ slos:
 
 export type TunedPage = Pick<AlertWindow, 'longMs' | 'shortMs' | 'factor'>;
 
-/** Ours with a guard against chance, and pages of other windows; tickets as in the table of 30 days. */
+/** Our policy with `falsePagesPerYear` and other page windows; its tickets are those of the table for 30 days. */
 export function tunedSlo(objective: number, pages: readonly TunedPage[]): Slo {
   const slo = ownSlo(objective, '{ falsePagesPerYear: 1 }');
   const tickets = sloth.filter((a) => a.severity === 'ticket');
@@ -154,7 +155,7 @@ const peers: Policy[] = [
   },
 ];
 
-/** All that are compared; `tuned` are the pages that tuning on other stories chose. */
+/** All compared policies; `tuned` are the page windows that tuning on other stories chose. */
 export const policies = (tuned: readonly TunedPage[]): Policy[] => [
   ...peers,
   {

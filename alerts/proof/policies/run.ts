@@ -1,4 +1,4 @@
-/** Plays every policy over every story, and says how far it is. */
+/** Runs every policy over every story, and shows progress. */
 import { defaultStepMs } from '../../../slo/index.js';
 import { judged, type StoryResult } from './judge.js';
 import { policies, type Policy, type TunedPage } from './policies.js';
@@ -18,7 +18,7 @@ export interface Played {
   results: StoryResult[];
 }
 
-/** Stories that ours is tuned on; of another seed than those that it is judged by. */
+/** Number of stories for tuning; their seed differs from that of the judged stories. */
 const tuningMax = 40;
 
 export function playAll({ stories, seed, onProgress }: ComparisonOptions): Played {

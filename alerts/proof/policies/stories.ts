@@ -1,4 +1,4 @@
-/** Stories by seed: a service of some traffic, noise with memory, and one incident after a month of nothing. */
+/** Generates stories from a seed: a service with traffic and noise, and one incident after a quiet month. */
 import { type Random, seededRandom } from '../../../base/random.js';
 import { budgetRatio } from '../../../slo/index.js';
 import type { Expectation, Incident, IncidentKind, Story } from '../backtest/incidents.js';
@@ -7,9 +7,9 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** Nothing happens for so long, and nothing is judged: the windows fill. */
+/** Quiet time at the start, which fills the windows and is not judged. */
 export const warmMs = 30 * dayMs;
-/** Judged. */
+/** Time after the quiet start, which is judged. */
 export const judgedMs = 30 * dayMs;
 
 export interface ToldStory {
@@ -22,7 +22,7 @@ export interface ToldStory {
 export const trafficClasses = ['quiet', 'small', 'medium', 'large', 'huge'] as const;
 export type TrafficClass = (typeof trafficClasses)[number];
 
-/** Events an hour in the middle of each class; a story has up to 1.6 times less or more. */
+/** Mean events an hour of each class; the rate of a story is up to 1.6 times higher or lower. */
 const perHour: Record<TrafficClass, number> = {
   quiet: 20,
   small: 200,
@@ -49,7 +49,7 @@ export type StoryKind = (typeof storyKinds)[number];
 const objectives = [99.9, 99.9, 99.5, 99];
 const burns = [0.1, 0.3, 0.5];
 
-/** So many stories, all kinds and classes of traffic in turn; the same for the same seed. */
+/** Generates `count` stories, kinds and traffic classes in turn; deterministic by seed. */
 export function* stories(count: number, seed: number): Generator<ToldStory> {
   for (let i = 0; i < count; i++) {
     const random = seededRandom(seed * 100_003 + i);
@@ -82,7 +82,7 @@ const pick = <T>(all: readonly T[], random: Random): T => all[random.below(all.l
 const between = (low: number, high: number, random: Random): number =>
   low + (high - low) * random.next();
 
-/** An incident is worth a page where so many events fail, or nobody could tell it from chance. */
+/** An incident deserves a page only with at least this many failures; fewer cannot be told from chance. */
 const failuresLeast = 8;
 
 function incidentOf(kind: StoryKind, rate: number, objective: number, random: Random): Incident {
@@ -121,7 +121,7 @@ interface Drawn {
   expect: Expectation;
   share?: number;
   traffic?: number;
-  /** Of the incident's time, how much is bad. */
+  /** Share of the incident's time in which events are bad. */
   active: number;
 }
 

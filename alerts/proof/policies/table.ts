@@ -1,4 +1,4 @@
-/** Policies beside each other, over all stories, by what happened and by how much traffic there was. */
+/** Compares policies over all stories, by kind of incident and by traffic. */
 import { roughly } from '../../../slo/rules/explain.js';
 import { judgedYears, type StoryResult, type Verdict } from './judge.js';
 import type { Policy } from './policies.js';
@@ -7,19 +7,19 @@ import { classText, type StoryKind, trafficClasses } from './stories.js';
 export interface PolicyRow {
   policy: string;
   name: string;
-  /** Incidents that ask for a page, and those that got one. */
+  /** Incidents that deserve a page, and those among them that got one. */
   asked: number;
   found: number;
-  /** Of what was found; milliseconds. */
+  /** Detection time of the incidents that were found, in milliseconds. */
   detectMedianMs?: number;
   detectP90Ms?: number;
-  /** Detection less Wald's bound, the median. */
+  /** Median of the detection time minus Wald's bound, in milliseconds. */
   overBoundMs?: number;
   falsePagesPerYear: number;
-  /** Share of the period's budget that was spent at the page, the median. */
+  /** Median share of the period's budget that was spent at the page. */
   spentMedian?: number;
   resetMedianMs?: number;
-  /** Slow burns that a page or a ticket told of. */
+  /** Slow burns, and those among them that got a page or a ticket. */
   slowAsked: number;
   slowFound: number;
 }
@@ -28,10 +28,10 @@ export interface Comparison {
   seed: number;
   stories: number;
   years: number;
-  /** Over the stories that ask for a page. */
+  /** Median of Wald's bound over the stories that deserve a page. */
   waldMedianMs?: number;
   rows: PolicyRow[];
-  /** The median of detection by kind of incident and by traffic, for each policy; first Wald's bound. */
+  /** Median detection time of each policy, by kind of incident and by traffic; Wald's bound comes first. */
   byKind: Group[];
   byTraffic: Group[];
 }
@@ -43,7 +43,7 @@ export interface Group {
   cells: { policy: string; found: number; detectMs?: number; falsePagesPerYear: number }[];
 }
 
-/** The lower of two in the middle, so that it is a figure that was measured; undefined of none. */
+/** The lower of two middle values, so that the result is a measured one; undefined for an empty list. */
 export function quantile(values: readonly number[], share: number): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
@@ -145,10 +145,10 @@ function groupOf(
   };
 }
 
-/** A page by chance can be sooner than the bound. */
+/** A page may come before the bound by chance. */
 const timeText = (ms: number | undefined): string =>
   ms === undefined ? '-' : ms < 0 ? `-${roughly(-ms)}` : roughly(ms);
-/** Of no story there is no rate. */
+/** Without stories there is no rate. */
 const rateText = (x: number): string =>
   Number.isNaN(x) ? '-' : x === 0 ? '0' : x >= 10 ? x.toFixed(0) : x.toFixed(1);
 const percent = (share: number | undefined): string =>
@@ -160,7 +160,7 @@ export interface TextTable {
   rows: string[][];
 }
 
-/** The tables that people read; the same in a terminal and in Markdown. */
+/** The tables for people, in a terminal and in Markdown. */
 export function tablesOf(of: Comparison): TextTable[] {
   const names = of.rows.map((r) => r.name);
   const groups = (title: string, all: Group[], withFalse: boolean): TextTable[] => [

@@ -1,4 +1,4 @@
-/** The page windows that find incidents soonest on stories of another seed, at no more than the stated false pages. */
+/** Finds the page windows that detect incidents fastest on stories of another seed, within the allowed false pages. */
 import { planOf } from '../../../slo/index.js';
 import { History } from '../backtest/evaluate.js';
 import { stepsOf } from '../backtest/events.js';
@@ -15,7 +15,7 @@ const pageOf = (longMinutes: number, factor: number): TunedPage => ({
   factor,
 });
 
-/** A fast window, and a slow one beside it. */
+/** Each fast window alone, and with a slower window beside it. */
 export function candidates(): TunedPage[][] {
   const fast = [12, 30, 60].flatMap((long) => [2, 3, 6, 10].map((factor) => pageOf(long, factor)));
   const slow = [undefined, pageOf(180, 3), pageOf(360, 2), pageOf(360, 4)];
@@ -25,7 +25,7 @@ export function candidates(): TunedPage[][] {
 interface Tally {
   pages: TunedPage[];
   found: number;
-  /** Of logarithms, so that a story of hours outweighs no story of minutes. */
+  /** Sum of logarithms, so that an incident detected in hours does not outweigh those detected in minutes. */
   logMs: number;
   falsePages: number;
 }

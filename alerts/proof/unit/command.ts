@@ -1,4 +1,4 @@
-/** `firedrill alerts test`: a drop-in for `promtool test rules`. */
+/** `firedrill alerts test`: a replacement for `promtool test rules`. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { formatOption } from '../../../base/format-option.js';

@@ -1,4 +1,4 @@
-/** What was expected beside what came, with the smallest difference that explains it. */
+/** Compares expected with actual results, and shows the smallest difference. */
 import { histogramLiteral } from '../../../slo/promql/histogram/text.js';
 import { Labels, quote } from '../../../slo/promql/index.js';
 import type { RuleSample } from '../../rules/model.js';
@@ -9,7 +9,7 @@ export interface Comparison {
   summary: string;
   expected: string[];
   got: string[];
-  /** Lines that begin with `+` (came), `-` (was expected) or a space. */
+  /** Lines that begin with `+` (actual), `-` (expected) or a space (equal). */
   diff: string[];
 }
 
@@ -50,7 +50,7 @@ function summaryOf(what: string, expected: number, got: number, differing: numbe
   return `${differing} of ${count(expected)} differ${differing === 1 ? 's' : ''} from what was expected`;
 }
 
-/** Equal ones leave; of the rest the nearest belong together while they have something in common. */
+/** Removes equal items, then pairs the most similar ones, as long as a pair has something in common. */
 function match<T>(
   expected: readonly T[],
   got: readonly T[],
@@ -103,7 +103,7 @@ const sampleText = (sample: RuleSample): string =>
 const valueText = (sample: RuleSample): string =>
   sample.histogram ? histogramLiteral(sample.histogram) : formatFloat(sample.value, 'g', -1);
 
-/** NaN equals nothing, as promtool has it. */
+/** NaN equals nothing, as in promtool. */
 function sameValue(a: RuleSample, b: RuleSample, fuzzy: boolean): boolean {
   if (a.histogram || b.histogram) {
     return Boolean(a.histogram && b.histogram) && valueText(a) === valueText(b);
@@ -114,7 +114,7 @@ function sameValue(a: RuleSample, b: RuleSample, fuzzy: boolean): boolean {
   );
 }
 
-/** The neighbouring float64, upwards or downwards. */
+/** The next float64 above or below `value`. */
 function next(value: number, direction: 1 | -1): number {
   if (Number.isNaN(value) || value === direction * Infinity) return value;
   if (value === 0) return direction * Number.MIN_VALUE;

@@ -1,10 +1,10 @@
-/** File patterns as Go's filepath.Glob has them: `*`, `?` and `[a-z]` within one name of a path. */
+/** File patterns as in Go's filepath.Glob: `*`, `?` and `[a-z]` within one name of a path. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const special = /[*?[\\]/;
 
-/** The files that match, sorted; a path without special characters is itself where it exists. */
+/** The matching files, sorted; a path without special characters gives itself if it exists. */
 export function glob(pattern: string): string[] {
   if (!special.test(pattern)) return existsSync(pattern) ? [pattern] : [];
   const absolute = pattern.startsWith('/');

@@ -6,7 +6,7 @@ import { numberOf } from '../../watch/exposition.js';
 
 export type Point = number | Histogram | 'stale' | undefined;
 
-/** An offset into the text comes with the message. */
+/** `offset` is the position of the mistake in the text. */
 export class PointsError extends Error {
   readonly offset: number;
   constructor(message: string, offset: number) {
@@ -17,14 +17,14 @@ export class PointsError extends Error {
 
 const pointsMax = 20_000_000;
 
-// No hexadecimal numbers: `0x5` is zero, and five more of it.
+// Hexadecimal numbers are excluded: `0x5` is zero, repeated five more times.
 const number = '[+-]?(?:(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|[iI][nN][fF]|[nN][aA][nN])';
 const item = new RegExp(
   `(?:(_)|(stale)|(${number})(?:([+-])\\s*(${number.replace('[+-]?', '')}))?)(?:x(\\d+))?(?=\\s|$)`,
   'y',
 );
 
-/** Native histograms, alone or as a series of additions, are the PromQL tests' own notation. */
+/** Native histograms, alone or as a series of additions, in the notation of the PromQL tests. */
 const histogram = /\{\{[^}]*\}\}(?:[+-]\{\{[^}]*\}\})?(?:x\d+)?(?=\s|$)/y;
 
 function addHistograms(points: Point[], written: string, offset: number): void {
@@ -37,7 +37,7 @@ function addHistograms(points: Point[], written: string, offset: number): void {
   }
 }
 
-/** One entry for each interval, from the start on; undefined where there is no point. */
+/** One entry for each interval from the start; undefined where there is no point. */
 export function parsePoints(text: string): Point[] {
   const points: Point[] = [];
   let at = 0;
@@ -79,7 +79,7 @@ function addItem(points: Point[], match: RegExpExecArray, offset: number): void 
     for (let i = 0; i < (repeat === undefined ? 1 : repeat + 1); i++) points.push('stale');
     return;
   }
-  // Times N is N more after the first one.
+  // `xN` means N points after the first one.
   const step = by === undefined ? 0 : (sign === '-' ? -1 : 1) * (numberOf(by) as number);
   let value = numberOf(first as string) as number;
   for (let i = 0; i <= (repeat ?? 0); i++) {

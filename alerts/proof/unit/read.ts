@@ -1,4 +1,4 @@
-/** Files of `promtool test rules`, read as strictly as promtool does, each mistake with its place. */
+/** Reads files of `promtool test rules` as strictly as promtool; each mistake has its place. */
 
 import { dirname, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
@@ -30,7 +30,7 @@ export interface AlertCase {
 export interface ExpectedSample {
   labels: string;
   value: number;
-  /** Not empty: the value is a native histogram, in the notation of input series. */
+  /** If not empty, the value is a native histogram in the notation of input series. */
   histogram: string;
 }
 
@@ -43,7 +43,7 @@ export interface ExprCase {
 
 export interface TestGroup {
   name: string;
-  /** Whether the file says the name. */
+  /** Whether the file gives the group a name. */
   named: boolean;
   intervalMs: number;
   startMs: number;
@@ -58,7 +58,7 @@ export interface TestGroup {
 export interface UnitFile {
   file: string;
   ruleFiles: string[];
-  /** Patterns that no file matches. */
+  /** Patterns that match no file. */
   unmatched: string[];
   evaluationIntervalMs: number;
   groupOrder: string[];

@@ -11,7 +11,7 @@ import type { Witness } from './witness.js';
 import { type UnitSeries, UnitWorld } from './world.js';
 
 export interface Failure {
-  /** What was tested: an alert, an expression, or the evaluation itself. */
+  /** Kind of the failed test: an alert, an expression, or the evaluation itself. */
   kind: 'alert' | 'expr' | 'evaluation';
   place: Place;
   title: string;
@@ -30,11 +30,11 @@ export interface RunOptions {
   evaluationIntervalMs: number;
   groupOrder: readonly string[];
   fuzzy: boolean;
-  /** Refuses tests that cannot fail, where promtool lets them pass. */
+  /** Rejects tests that cannot fail, although promtool accepts them. */
   strict: boolean;
-  /** Ranges hold both their ends, as before Prometheus 3. */
+  /** Ranges include both their ends, as before Prometheus 3. */
   closedRanges: boolean;
-  /** Sees which rules were tested, and by what. */
+  /** Records which rules were tested. */
   witness: Witness;
 }
 
@@ -67,7 +67,7 @@ export function runGroup(
         }),
       ];
     }
-    // An alert's test is judged by the last evaluation at or before its time.
+    // An alert's test looks at the last evaluation at or before its time.
     for (; next < alertCases.length; next++) {
       const test = alertCases[next] as AlertCase;
       if (test.evalTimeMs >= at + options.evaluationIntervalMs) break;
@@ -169,7 +169,7 @@ function judgeExpr(
   return comparison && fail(comparison.summary, comparison);
 }
 
-/** `up{job="a"}`, `{job="a"}` or nothing: labels, all by equality. */
+/** Reads labels from `up{job="a"}`, `{job="a"}` or an empty text; only equality is allowed. */
 function metricOf(text: string): Labels {
   const trimmed = text.trim();
   if (trimmed === '' || /^\{\s*\}$/.test(trimmed)) return Labels.empty;

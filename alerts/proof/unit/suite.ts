@@ -1,4 +1,4 @@
-/** Whole files of unit tests: read, run, and put into words. */
+/** Reads and runs whole files of unit tests, and prints the results. */
 import { type Clock } from '../../../base/clock.js';
 import { formatDurationMs } from '../../../base/duration.js';
 import { messageOf, UserError } from '../../../base/errors.js';
@@ -20,7 +20,7 @@ export interface SuiteOptions {
 export interface FileResult {
   file: string;
   passed: boolean;
-  /** Why the file could not be run. */
+  /** The reason why the file could not be run. */
   error?: string;
   warnings: string[];
   groups: GroupResult[];
@@ -62,7 +62,7 @@ function runFile(
   });
   const results: GroupResult[] = [];
   for (const test of unit.tests) {
-    // promtool runs a nameless group under `--run` where the pattern fits the empty name.
+    // With `--run`, promtool also runs a nameless group if the pattern matches the empty name.
     if (options.run && !options.run.test(test.named ? test.name : '')) continue;
     const began = options.clock.monotonicMs();
     const failures = runGroup(test, groups, {
@@ -88,7 +88,7 @@ function runFile(
   };
 }
 
-/** What a person reads of one file. */
+/** The results of one file as text. */
 export function fileText(result: FileResult): string {
   const lines = [`Unit Testing:  ${result.file}`];
   for (const warning of result.warnings) lines.push(`  WARNING: ${warning}`);
@@ -130,7 +130,7 @@ export const junitOf = (files: readonly FileResult[]): JunitSuite[] =>
     ],
   }));
 
-/** A line for each rule that no test tests, and the share of those that are. */
+/** One line for each untested rule, and the share of tested rules. */
 export function coverageText(coverage: readonly RuleCoverage[]): string {
   if (coverage.length === 0) return 'coverage: no rules\n';
   const lines = coverage.map(({ rule, name, how, covered }) => {

@@ -1,4 +1,4 @@
-/** Which rules the tests really tested: alerts that fired and stayed quiet, recorded series that were read. */
+/** Records which rules the tests covered: alerts that fired and stayed quiet, recorded series that were read. */
 import { parse, PromqlError, walk } from '../../../slo/promql/index.js';
 import type { Matcher } from '../../../slo/promql/index.js';
 import type { ReadGroup, ReadRule } from '../../rules/read.js';
@@ -8,14 +8,14 @@ export interface RuleCoverage {
   name: string;
   group: string;
   covered: boolean;
-  /** `fired and quiet`, `never fired`, `used by a tested rule` and the like. */
+  /** The reason: `fired and quiet`, `never fired`, `used by a tested rule` and others. */
   how: string;
 }
 
 const selectorCache = new Map<string, (readonly Matcher[])[]>();
 const cacheMax = 20_000;
 
-/** The matchers of every selector in an expression; none where it does not parse. */
+/** The matchers of every selector in an expression; empty if the expression does not parse. */
 export function selectorsOf(expr: string): (readonly Matcher[])[] {
   let found = selectorCache.get(expr);
   if (!found) {
@@ -34,7 +34,7 @@ export function selectorsOf(expr: string): (readonly Matcher[])[] {
   return found;
 }
 
-/** Names of series that an expression asks for by equality. */
+/** Metric names that an expression selects by equality. */
 export const namesIn = (expr: string): string[] =>
   selectorsOf(expr).flatMap((matchers) =>
     matchers.filter((m) => m.name === '__name__' && m.op === '=').map((m) => m.value),
@@ -53,7 +53,7 @@ export class Witness {
     for (const name of namesIn(expr)) this.#names.add(name);
   }
 
-  /** Of every rule of these groups; what a covered rule reads is covered with it. */
+  /** The coverage of every rule in the groups; a rule that a covered rule reads is covered, too. */
   coverage(groups: readonly ReadGroup[]): RuleCoverage[] {
     const all = groups.flatMap((group) => group.rules.map((rule) => ({ group: group.name, rule })));
     const used = new Set(this.#names);

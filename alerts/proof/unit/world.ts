@@ -1,4 +1,4 @@
-/** The world of one unit test: a store that is filled up to the moment of each evaluation. */
+/** The store of one unit test, filled up to the moment of each evaluation. */
 import {
   type Histogram,
   type Labels,
@@ -13,7 +13,7 @@ import { selectorsOf } from './witness.js';
 
 export interface UnitSeries {
   labels: Labels;
-  /** One for each interval from the start on. */
+  /** One entry for each interval from the start. */
   points: readonly Point[];
 }
 
@@ -95,7 +95,7 @@ export class UnitWorld implements RuleWorld {
     this.#store.appendStale(labels, timeMs);
   }
 
-  /** Whether there is any series of the names that the expression asks for, whatever their labels. */
+  /** Whether any series has a name that the expression selects, whatever its labels. */
   everFound(expr: string): boolean {
     const selectors = selectorsOf(expr);
     if (selectors.length === 0) return true;
