@@ -51,7 +51,7 @@ export class AlertmanagerApi {
     return this.#ask('GET', '/alerts');
   }
 
-  /** As it groups them, and whom it tells of each group. */
+  /** The groups of alerts, each with its receiver. */
   groups(): Promise<AmGroup[]> {
     return this.#ask('GET', '/alerts/groups');
   }
@@ -60,7 +60,7 @@ export class AlertmanagerApi {
     return (await this.#ask<{ name: string }[]>('GET', '/receivers')).map((r) => r.name);
   }
 
-  /** Its version, and its configuration as it is in force, without secrets. */
+  /** The version, and the active configuration without secrets. */
   async status(): Promise<{ version: string; config: string }> {
     const answer = await this.#ask<{
       versionInfo: { version: string };
@@ -69,7 +69,9 @@ export class AlertmanagerApi {
     return { version: answer.versionInfo.version, config: answer.config.original };
   }
 
-  /** With an id, changes that one: Alertmanager expires it and makes another where it has begun. */
+  /**
+   * Creates a silence. With an id, changes that silence; Alertmanager expires one that has begun and makes a new one.
+   */
   async createSilence(silence: AmSilence): Promise<string> {
     const answer = await this.#ask<{ silenceID: string }>('POST', '/silences', silence);
     return answer.silenceID;
@@ -123,7 +125,7 @@ export const toSilenceMatcher = (m: AlertMatcher): AmSilence['matchers'][number]
   isEqual: !m.op.startsWith('!'),
 });
 
-/** Those in force at a moment. */
+/** The silences in force at a moment. */
 export function silencesAt(silences: readonly AmSilence[], atMs: number): ActiveSilence[] {
   return silences
     .filter((s) => s.status?.state !== 'expired')

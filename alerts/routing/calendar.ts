@@ -1,4 +1,4 @@
-/** Planned maintenance: a calendar of windows, once or every week, as the silences that it asks for. */
+/** Planned maintenance: a calendar of windows, once or every week, turned into silences. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
@@ -29,7 +29,7 @@ const schema = z.strictObject({
       name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected a word such as payment-database'),
       why: z.string().min(3),
       owner: z.string().min(1),
-      /** All of these. */
+      /** Matchers, all of which an alert must match. */
       match: z.array(z.string()).min(1),
       from: time.optional(),
       to: time.optional(),
@@ -61,7 +61,7 @@ export const readCalendar = (file: string): Calendar => check(file, readYaml(fil
 export const readCalendarText = (file: string, text: string): Calendar =>
   check(file, parseYaml(file, text));
 
-/** A planned window longer than this is rather a decision than maintenance. */
+/** A longer window is a decision rather than maintenance. */
 const maxWindowMs = 7 * 86_400_000;
 
 function check(file: string, documents: YamlDocument[]): Calendar {
@@ -127,7 +127,7 @@ function check(file: string, documents: YamlDocument[]): Calendar {
   return calendar;
 }
 
-/** Whether an alert without any label would match it too: then it holds nothing back. */
+/** Whether the matcher also matches an alert without labels, so that it restricts nothing. */
 export function matchesAnything(text: string): boolean {
   try {
     const matcher = parseMatcher(text);
@@ -140,7 +140,7 @@ export function matchesAnything(text: string): boolean {
   }
 }
 
-/** Every window that is not over and begins within the horizon, in order. */
+/** Every window that is not over and begins within the horizon, by start time. */
 export function plannedWindows(
   calendar: Calendar,
   nowMs: number,
@@ -161,7 +161,7 @@ export function plannedWindows(
     const untilMs = every.until === undefined ? Infinity : Date.parse(every.until);
     const wanted = new Set(every.days ?? days);
     const found: PlannedWindow[] = [];
-    // A day earlier, for a window that began yesterday; the days are those of the window's own zone.
+    // Starts a day earlier, for a window that began yesterday; days are those of the window's time zone.
     for (
       let dayMs = nowMs - 86_400_000;
       dayMs <= nowMs + horizonMs + 86_400_000;
@@ -182,14 +182,14 @@ export function plannedWindows(
 
 export interface SilencePlan {
   create: AmSilence[];
-  /** Silences of the calendar that it does not ask for any more. */
+  /** Silences made from the calendar that the calendar no longer contains. */
   expire: AmSilence[];
   keep: AmSilence[];
 }
 
 const ofCalendar = /\[calendar ([a-z0-9-]+)\]$/;
 
-/** What has to be done so that the silences are those of the calendar; others are left alone. */
+/** The changes that make the calendar's silences match the calendar; other silences stay untouched. */
 export function planSilences(
   windows: readonly PlannedWindow[],
   present: readonly AmSilence[],
@@ -212,7 +212,7 @@ const silenceOf = (w: PlannedWindow): AmSilence => ({
   comment: w.comment,
 });
 
-/** Alertmanager moves the start of what should have begun already to the present. */
+/** Alertmanager moves a start in the past to the present, so that such starts count as equal. */
 function isSame(wanted: AmSilence, present: AmSilence): boolean {
   const [from, since] = [Date.parse(wanted.startsAt), Date.parse(present.startsAt)];
   const began = from === since || (present.status?.state === 'active' && from < since);

@@ -1,4 +1,4 @@
-/** What makes an alert a team's. */
+/** The matchers by which an alert belongs to a team. */
 import type { Team } from './declaration.js';
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
@@ -8,7 +8,7 @@ const anyOf = (label: string, values: readonly string[]): string =>
     ? `${label}=${JSON.stringify(values[0])}`
     : `${label}=~${JSON.stringify(values.map(escaped).join('|'))}`;
 
-/** Its owner, or where it has none, its service: each a list of matchers. */
+/** The alert's owner, or its service if it has no owner; each is a list of matchers. */
 export function claimsOf(team: Team): string[][] {
   const owned = [anyOf('owner', team.owns ?? [team.name])];
   return team.services.length === 0

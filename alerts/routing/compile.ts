@@ -1,4 +1,4 @@
-/** From the declaration to Alertmanager's configuration; pure, and the same bytes for the same input. */
+/** Compiles the declaration to Alertmanager's configuration; pure: equal input gives equal bytes. */
 import { stringify } from 'yaml';
 import { inhibitions } from '../library/inhibition.js';
 import type { AmConfig, AmReceiver, AmRoute, AmTimeInterval } from './config.js';
@@ -26,7 +26,7 @@ export function compileRouting(routing: Routing): AmConfig {
       routes: [
         ...routing.teams.flatMap((team) => escalationRoutes(team, severities)),
         ...routing.teams.flatMap((team) => teamRoutes(team, severities)),
-        // What nobody owns still goes by its severity.
+        // Alerts without an owner are routed by their severity alone.
         ...severityRoutes(fallback, severities),
       ],
     },
@@ -71,7 +71,7 @@ const timesOf = (s: SeverityRouting): AmRoute => ({
 const teamRoutes = (team: Team, severities: readonly [string, SeverityRouting][]): AmRoute[] =>
   claimsOf(team).map((matchers) => ({
     matchers,
-    // Of a severity that nobody declared.
+    // For alerts of an undeclared severity.
     receiver: receiverName(team, (severities.at(-1) as [string, SeverityRouting])[0]),
     routes: severityRoutes(team, severities),
   }));

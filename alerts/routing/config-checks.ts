@@ -1,4 +1,4 @@
-/** What Alertmanager refuses of a configuration whose shape is right, each mistake with its place. */
+/** Finds mistakes for which Alertmanager would refuse a well-formed configuration, each with its place. */
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Path, YamlDocument } from '../../base/yaml.js';
@@ -116,7 +116,7 @@ function checkMatchers(
   }
 }
 
-/** The names of those that are defined. */
+/** The names of the defined time intervals. */
 function problemsOfIntervals(config: AmConfig, say: Say): string[] {
   const names: string[] = [];
   for (const field of ['time_intervals', 'mute_time_intervals'] as const) {
@@ -125,7 +125,7 @@ function problemsOfIntervals(config: AmConfig, say: Say): string[] {
       if (names.includes(name)) say([...path, 'name'], `the interval '${name}' is there twice`);
       names.push(name);
       time_intervals.forEach((t, j) => {
-        // Whatever the moment, every word of it is read only where the ones before it hold.
+        // Each field is tried alone, because contains() stops at the first field that does not hold.
         for (const [key, value] of Object.entries(t)) {
           if (value === undefined) continue;
           attempt([...path, 'time_intervals', j, key], say, () => contains({ [key]: value }, 0));
@@ -147,7 +147,7 @@ function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, 
       if (!known.includes(field))
         say([...at, field], `unknown field '${field}' in ${kind}_configs`);
     }
-    // Of an email the one hides the other.
+    // In an email integration, both may be written, and one overrides the other.
     if (kind !== 'email') onlyOne(fields, at, say);
     if (kind === 'slack') {
       oneWayToSlack(fields, '', at, say);
@@ -169,7 +169,7 @@ function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, 
   }
 }
 
-/** A secret is written or stands in a file. */
+/** A secret is written either directly or as the name of a file. */
 function onlyOne(fields: Readonly<Record<string, unknown>>, path: Path, say: Say): void {
   for (const field of Object.keys(fields)) {
     const inFile = `${field}_file`;
@@ -178,10 +178,10 @@ function onlyOne(fields: Readonly<Record<string, unknown>>, path: Path, say: Say
   }
 }
 
-/** The API of an app: only there can a message be changed afterwards. */
+/** The API for Slack apps, the only one that can change a message afterwards. */
 const chatPostMessage = 'https://slack.com/api/chat.postMessage';
 
-/** By a webhook or as an app; for all, the address of the app's own API may stand beside its token. */
+/** Slack is reached by a webhook or as an app; in `global` the app's API address may stand beside its token. */
 function oneWayToSlack(
   fields: Readonly<Record<string, unknown>>,
   prefix: '' | 'slack_',

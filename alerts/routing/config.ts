@@ -1,4 +1,4 @@
-/** Alertmanager's configuration: the part of it that decides who is told, as we write and read it. */
+/** Alertmanager's configuration: the parts that decide who is notified. */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 import {
@@ -19,7 +19,7 @@ export interface AmRoute {
   group_interval?: string | undefined;
   repeat_interval?: string | undefined;
   matchers?: string[] | undefined;
-  /** Before Alertmanager 0.22. */
+  /** Syntax before Alertmanager 0.22. */
   match?: Record<string, string> | undefined;
   match_re?: Record<string, string> | undefined;
   continue?: boolean | undefined;
@@ -60,9 +60,9 @@ export interface AmConfig {
   time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   mute_time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   receivers: AmReceiver[];
-  /** Where its own traces go. */
+  /** Destination of Alertmanager's own traces. */
   tracing?: unknown;
-  /** Files of templates; relative to the configuration's folder. */
+  /** Template files, relative to the configuration's folder. */
   templates?: string[] | undefined;
 }
 
@@ -129,7 +129,7 @@ const receiver = z.looseObject({ name: z.string() }).superRefine((value, context
   }
 });
 
-/** Go leaves out what is null; as a matcher's value it is the empty text, and no pattern. */
+/** Go ignores null; as the value of a matcher it is the empty text and not a pattern. */
 function withoutNulls(value: unknown, key = ''): unknown {
   if (Array.isArray(value)) return value.map((v) => withoutNulls(v));
   if (typeof value !== 'object' || value === null) return value;
@@ -153,7 +153,7 @@ const configSchema = z.preprocess(
   }),
 );
 
-/** Any configuration of Alertmanager 0.25 to 0.34, ours or not, checked as Alertmanager checks it. */
+/** Reads any configuration of Alertmanager 0.25 to 0.34, and checks it as Alertmanager does. */
 export const readAmConfig = (file: string): AmConfig =>
   check(file, readYaml(file, { bytesMax: handwrittenBytes }));
 

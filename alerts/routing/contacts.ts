@@ -1,4 +1,4 @@
-/** Contacts as Alertmanager's receivers: what a message says, and where its secret is read from. */
+/** Turns contacts into Alertmanager's receivers: the text of a message, and the file that holds the secret. */
 import type { AmReceiver } from './config.js';
 import type { Contact } from './declaration.js';
 
@@ -7,7 +7,7 @@ const title =
   `[{{ .Status | toUpper }}{{ if eq .Status "firing" }}:${count}{{ end }}] ` +
   '{{ with .CommonLabels.alertname }}{{ . }}{{ else }}{{ .Alerts | len }} alerts{{ end }}' +
   '{{ with .GroupLabels.service }} on {{ . }}{{ end }}{{ with .GroupLabels.region }} in {{ . }}{{ end }}';
-/** One line an alert, with what to do. */
+/** One line for each alert, with its next step. */
 const lines =
   '{{ range .Alerts }}{{ .Annotations.summary }}' +
   '{{ with .Annotations.description }}\n{{ . }}{{ end }}' +
@@ -16,7 +16,7 @@ const lines =
 const runbook = '{{ (index .Alerts 0).Annotations.runbook_url }}';
 const dashboard = '{{ (index .Alerts 0).Annotations.dashboard_url }}';
 
-/** `urgency` is how the severity ranks: 0 is the most urgent. */
+/** `urgency` is the rank of the severity: 0 is the most urgent. */
 export function receiverOf(
   name: string,
   contacts: readonly Contact[],

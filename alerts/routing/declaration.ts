@@ -1,4 +1,4 @@
-/** The short declaration that routing is made from: teams, schedules, severities, services. */
+/** The short declaration that the routing is compiled from: teams, schedules, severities, services. */
 import { z } from 'zod';
 import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
@@ -17,7 +17,7 @@ const url = z.string().refine((t) => /^https?:\/\/[^/\s]+/.test(t), {
 });
 const address = z.string().regex(/^[^@\s]+@[^@\s]+$/, 'expected an address such as a@example.org');
 
-/** One way of telling somebody; each has its secret in a file. */
+/** One way to notify somebody; each has its secret in a file. */
 const contact = z
   .strictObject({
     pagerduty: z.strictObject({ routingKeyFile: file }).optional(),
@@ -76,26 +76,26 @@ const period = z.strictObject({
 });
 
 const severity = z.strictObject({
-  /** How long a new group gathers alerts before it is told. */
+  /** How long a new group gathers alerts before its first notification. */
   wait: duration.default('30s'),
-  /** How long a group is left alone after it was told: what flaps meanwhile is one message. */
+  /** Minimum time between two notifications of a group, so that flapping alerts share a notification. */
   cooldown: duration.default('5m'),
-  /** How often what has not changed is told again. */
+  /** Time after which an unchanged group is notified again. */
   repeat: duration.default('4h'),
-  /** Only within this schedule; what fires outside is told when it begins. */
+  /** Notify only within this schedule; an alert that fires outside it is notified when the schedule begins. */
   during: word.optional(),
-  /** Never within this schedule. */
+  /** Never notify within this schedule. */
   except: word.optional(),
 });
 
 const team = z.strictObject({
   name: word,
-  /** Values of the label owner; default: the name. */
+  /** Values of the label `owner`; default: the team's name. */
   owns: z.array(z.string().min(1)).min(1).optional(),
-  /** Services of alerts that have no owner. */
+  /** Services whose alerts without an owner belong to the team. */
   services: z.array(z.string().min(1)).default([]),
   notify: z.record(word, contacts),
-  /** Who is told where a page has not gone away. */
+  /** Contacts to notify if a page is still firing after the given time. */
   escalate: z.array(z.strictObject({ after: duration, to: contacts.min(1) })).default([]),
 });
 
@@ -114,14 +114,14 @@ const matcher = z.string().refine(
 const schema = z.strictObject({
   apiVersion: z.literal('firedrill.dev/v1'),
   kind: z.literal('AlertRouting'),
-  /** The oldest version that the configuration is to run on. */
+  /** The oldest version of Alertmanager that must accept the configuration. */
   alertmanager: z
     .string()
     .regex(/^\d+\.\d+$/, "expected a version such as '0.25'")
     .default('0.25'),
   timezone: z.string().default('UTC'),
   groupBy: z.array(z.string()).min(1).default(['service', 'region']),
-  /** The team that gets what nobody owns. */
+  /** The team that gets alerts without an owner. */
   default: word,
   runbookBase: url.optional(),
   schedules: z.record(word, z.array(period).min(1)).default({}),
@@ -129,7 +129,7 @@ const schema = z.strictObject({
   teams: z.array(team).min(1),
   inhibit: z
     .strictObject({
-      /** The rules of the alert library. */
+      /** Whether to include the inhibition rules of the alert library. */
       library: z.boolean().default(true),
       rules: z
         .array(
@@ -142,7 +142,7 @@ const schema = z.strictObject({
         .default([]),
     })
     .default({ library: true, rules: [] }),
-  /** Run by `firedrill alerts routes test`. */
+  /** Cases for `firedrill alerts routes test`. */
   tests: z
     .array(
       z.strictObject({
@@ -152,14 +152,14 @@ const schema = z.strictObject({
           .datetime({ offset: true, error: 'expected a time such as 2026-12-01T22:00:00Z' })
           .optional(),
         firing: z.array(labels).default([]),
-        /** Receivers; none: nobody is told. */
+        /** Names of receivers; an empty list expects that nobody is notified. */
         expect: z.array(z.string()),
       }),
     )
     .default([]),
 });
 
-/** For editors: `# yaml-language-server: $schema=...`. */
+/** The JSON schema for editors: `# yaml-language-server: $schema=...`. */
 export const routingJsonSchema = (): unknown =>
   z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
 
@@ -190,7 +190,7 @@ function check(file: string, documents: YamlDocument[]) {
   return { routing, document };
 }
 
-/** Fields that would hold a secret itself, with the field that names its file. */
+/** Fields that would hold a secret, each with the field that names its file. */
 const secretFields: Record<string, string> = {
   routingKey: 'routingKeyFile',
   serviceKey: 'routingKeyFile',

@@ -1,6 +1,6 @@
 /**
- * Escalation, as far as it goes without acknowledgements, which Alertmanager does not know: a rule fires where an alert
- * has fired for too long, and is routed to somebody else.
+ * Escalation without acknowledgements, which Alertmanager does not have: a rule fires if an alert has fired for too
+ * long, and its alert is routed to other contacts.
  */
 import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
 import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
@@ -9,7 +9,7 @@ import type { Routing } from './declaration.js';
 
 export const escalationLabel = 'escalation';
 
-/** One rule a step of each team; empty where nobody escalates. */
+/** One rule for each escalation step of a team; empty if no team escalates. */
 export function escalationGroups(routing: Routing): RuleGroup[] {
   const [urgent] = Object.keys(routing.severities);
   const rules = routing.teams.flatMap((team) =>
@@ -53,7 +53,7 @@ function expressionOf(matchers: readonly string[], afterMs: number): string {
   );
 }
 
-/** What cannot be said to Alertmanager, for whoever declares an escalation. */
+/** Limits of this escalation, shown to users who declare one. */
 export const escalationLimits: readonly string[] = [
   'Alertmanager knows no acknowledgement: a step is taken after the time even where somebody works on it. ' +
     'A silence stops it; where acknowledgement matters, escalate in PagerDuty or OpsGenie.',

@@ -1,33 +1,33 @@
-/** Who is told of an alert, decided as Alertmanager decides it: inhibition, the tree of routes, time intervals. */
+/** Decides who is notified of an alert, as Alertmanager does: inhibition, routing tree, time intervals. */
 import type { AmConfig, AmInhibitRule, AmRoute } from './config.js';
 import { type AlertLabels, allMatch, type AlertMatcher, matchersOf } from './matchers.js';
 import { contains } from './time-intervals.js';
 
 export interface RouteStep {
-  /** `root`, or the matchers. */
+  /** `root`, or the route's matchers. */
   text: string;
-  /** Among its siblings, from 1; 0 for the root. */
+  /** Position among its siblings, from 1; 0 for the root. */
   position: number;
-  /** As Alertmanager writes the key of a group: `{a="b",c=~"d"}`; `{}` for the root. */
+  /** Key of the route as Alertmanager writes it in group keys: `{a="b",c=~"d"}`; `{}` for the root. */
   key: string;
 }
 
 export interface Delivery {
   receiver: string;
-  /** From the root to the route that took it. */
+  /** The path from the root to the matching route. */
   path: RouteStep[];
   groupBy: string[];
-  /** The group that it is part of. */
+  /** Labels of the group that the alert joins. */
   groupLabels: Record<string, string>;
   groupWait: string;
   groupInterval: string;
   repeatInterval: string;
-  /** The interval that mutes it now, or the ones in none of which it is. */
+  /** The interval that mutes the route now, or its active intervals if none of them is active. */
   mutedBy: string | undefined;
 }
 
 export interface Inhibitor {
-  /** Index of the rule in the file, from 1. */
+  /** Index of the inhibition rule in the file, from 1. */
   rule: number;
   source: string;
   equal: string[];
@@ -46,7 +46,7 @@ export interface Decision {
   inhibited: Inhibitor | undefined;
   silenced: Silencing | undefined;
   deliveries: Delivery[];
-  /** Receivers that a notification goes to. */
+  /** Receivers that get a notification. */
   told: string[];
 }
 
@@ -56,7 +56,7 @@ export interface ActiveSilence extends Silencing {
 
 export interface Circumstances {
   atMs: number;
-  /** Other alerts that fire. */
+  /** The other firing alerts. */
   firing: readonly AlertLabels[];
   silences: readonly ActiveSilence[];
 }
@@ -111,7 +111,7 @@ export function decide(config: AmConfig, labels: AlertLabels, around: Circumstan
       if (found.length > 0 && child.continue !== true) break;
     }
     if (below.length > 0) return below;
-    // Intervals are the route's own; a child does not inherit them.
+    // A route has only its own intervals; children do not inherit them.
     const mutedBy = muting(config, route, around.atMs);
     const all = options.groupBy.includes('...');
     const names = all ? Object.keys(labels) : options.groupBy;
@@ -122,7 +122,7 @@ export function decide(config: AmConfig, labels: AlertLabels, around: Circumstan
   }
 }
 
-/** The older kind of patterns is anchored before it becomes part of the key. */
+/** Patterns in the older syntax are anchored in the key. */
 function keyOf(route: AmRoute): string {
   const patterns = Object.entries(route.match_re ?? {}).map(([n, v]) => [n, `^(?:${v})$`] as const);
   const matchers = matchersOf(route.matchers, route.match, Object.fromEntries(patterns));
@@ -153,7 +153,7 @@ function inhibitorOf(
     const target = matchersOf(rule.target_matchers, rule.target_match, rule.target_match_re);
     if (!allMatch(target, labels)) continue;
     const equal = rule.equal ?? [];
-    // What is on both sides of a rule is not hidden by others that are.
+    // Alertmanager: an alert that matches both sides of a rule is not inhibited by another that does.
     const onBoth = allMatch(source, labels);
     const by = firing.find(
       (other) =>

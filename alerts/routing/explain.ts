@@ -1,4 +1,4 @@
-/** A decision in words: who is told, by which route, and what kept the others quiet. */
+/** Explains a decision: who is notified, by which route, and why others are not. */
 import type { AlertLabels } from './matchers.js';
 import type { Decision, Delivery } from './evaluate.js';
 

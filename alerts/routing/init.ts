@@ -1,4 +1,4 @@
-/** A first declaration from the owners, services and severities that SLOs and rules name. */
+/** Writes a first declaration from the owners, services and severities in SLOs and rules. */
 import { stringify } from 'yaml';
 import { exitCode, UserError } from '../../base/errors.js';
 import { writeAll } from '../../slo/rules/write-files.js';
@@ -11,14 +11,14 @@ export interface InitFlags {
   out: string;
 }
 
-/** Throws a UserError where there is no alert, or nobody owns any. */
+/** Throws a UserError if there are no alerts, or none has an owner. */
 export function initRoutes({ slos, rules, out }: InitFlags): void {
   const alerts = alertsIn(slos, rules);
   if (alerts.length === 0) {
     throw new UserError({ message: 'no alert to route', expected: '-i SLOS or --rules FILES' });
   }
   const text = declarationOf(alerts);
-  // What is written is read first: it is not for the user to find out that it cannot be.
+  // Reads the text before it is written, so that an invalid declaration shows up here and not at its user.
   readRoutingText(out, text);
   writeAll(out, true, new Map([['routing', text]]));
 }
@@ -28,7 +28,7 @@ const header = `# Receivers of each team. Put your own contacts in; each secret 
 #   firedrill alerts routes generate -f routing.yaml -o out/ --validate
 `;
 
-/** The most urgent first; a severity of one's own after those that are known. */
+/** Severities with the most urgent first; unknown severities come last. */
 const usual = ['page', 'critical', 'ticket', 'warning'];
 const isUrgent = (severity: string): boolean => /^(page|critical)$/.test(severity);
 

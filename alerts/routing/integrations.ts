@@ -1,23 +1,23 @@
 /**
- * The integrations of Alertmanager's receivers, 0.25 to 0.34: what each message says and to whom, and which of its
- * fields are addresses and secrets. Those are never followed: a drill's copy leads to a sink on loopback.
+ * The integrations of Alertmanager 0.25 to 0.34: the fields of their messages, and those that hold addresses or
+ * secrets. A drill never uses these addresses: its copy of the configuration leads to a sink on loopback.
  */
 
 export interface IntegrationKind {
-  /** Fields of the message itself, kept as they are written. */
+  /** Fields of the message, which the copy keeps. */
   message: readonly string[];
-  /** Where it goes and by which secret: never read, never sent. */
+  /** Fields of address and secret, which are never read or used. */
   way: readonly string[];
-  /** Whether resolved alerts are told where `send_resolved` is not written. */
+  /** Default of `send_resolved`. */
   sendsResolved: boolean;
-  /** One of each list has to be written, here or in `global`; what is in `global` begins with the prefix. */
+  /** Required fields: one of each list, here or in `global`, where the field's name begins with the prefix. */
   needs: readonly (readonly string[])[];
   globalPrefix: string;
 }
 
 const http = ['http_config', 'timeout'];
 
-/** Those that a sink speaks the protocol of. */
+/** Kinds whose protocol the sink speaks. */
 export const spokenKinds = {
   webhook: {
     message: ['max_alerts'],
@@ -123,7 +123,7 @@ export const spokenKinds = {
 
 export type SpokenKind = keyof typeof spokenKinds;
 
-/** Its fields, and which of them have to be written, as above; nothing of its message is kept. */
+/** A kind with its address fields and required fields; the copy keeps nothing of its message. */
 const other = (
   globalPrefix: string,
   fields: string,
@@ -139,7 +139,7 @@ const other = (
 
 const webhookUrl = ['webhook_url', 'webhook_url_file'] as const;
 
-/** Those that a webhook stands in for. */
+/** Kinds that a webhook replaces in a drill. */
 export const otherKinds: Readonly<Record<string, IntegrationKind>> = {
   discord: other(
     'discord_',
@@ -209,7 +209,7 @@ export const otherKinds: Readonly<Record<string, IntegrationKind>> = {
   wechat: other(
     'wechat_',
     'api_secret api_secret_file corp_id message api_url to_user to_party to_tag agent_id message_type',
-    // In `global` it is wechat_api_corp_id.
+    // Named wechat_api_corp_id in `global`.
     [
       ['api_secret', 'api_secret_file'],
       ['corp_id', 'api_corp_id'],
@@ -218,7 +218,7 @@ export const otherKinds: Readonly<Record<string, IntegrationKind>> = {
   ),
 };
 
-/** Of `global`, beside what a kind's own prefix begins. */
+/** Fields of `global` that no integration's prefix covers. */
 export const globalFields: readonly string[] = [
   'resolve_timeout',
   'http_config',
@@ -243,7 +243,7 @@ export const globalFields: readonly string[] = [
 
 export const isSpoken = (kind: string): kind is SpokenKind => Object.hasOwn(spokenKinds, kind);
 
-/** Undefined for a name that no kind has. */
+/** The kind of that name; undefined if there is none. */
 export const kindNamed = (kind: string): IntegrationKind | undefined =>
   isSpoken(kind)
     ? spokenKinds[kind]
@@ -251,7 +251,7 @@ export const kindNamed = (kind: string): IntegrationKind | undefined =>
       ? otherKinds[kind]
       : undefined;
 
-/** `pagerduty_configs` is `pagerduty`; undefined for what is no list of integrations. */
+/** The kind of a key such as `pagerduty_configs`; undefined if the key is not a list of integrations. */
 export function kindOfKey(key: string): string | undefined {
   const kind = /^(\w+)_configs$/.exec(key)?.[1];
   return kind !== undefined && kindNamed(kind) ? kind : undefined;
@@ -259,13 +259,13 @@ export function kindOfKey(key: string): string | undefined {
 
 export interface ReceiverIntegration {
   kind: string;
-  /** Within the receiver, as Alertmanager counts: from 0 for each kind. */
+  /** Index among the receiver's integrations of the same kind, from 0, as Alertmanager counts. */
   index: number;
   fields: Readonly<Record<string, unknown>>;
   sendsResolved: boolean;
 }
 
-/** What a receiver tells, in the order of its kinds; none: nobody is told. */
+/** The integrations of a receiver by kind; an empty list notifies nobody. */
 export function integrationsOf(receiver: object): ReceiverIntegration[] {
   return Object.entries(receiver).flatMap(([key, list]: [string, unknown]) => {
     const kind = kindOfKey(key);

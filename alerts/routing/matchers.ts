@@ -8,7 +8,7 @@ export interface AlertMatcher {
   name: string;
   op: '=' | '!=' | '=~' | '!~';
   value: string;
-  /** As written. */
+  /** The matcher as written. */
   text: string;
   matches(labels: AlertLabels): boolean;
 }
@@ -16,7 +16,7 @@ export interface AlertMatcher {
 const shape =
   /^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^"{},\s][^"{},]*|))\s*$/;
 
-/** A missing label is an empty one. */
+/** Parses one matcher. A missing label counts as an empty one. */
 export function parseMatcher(text: string): AlertMatcher {
   const match = shape.exec(text);
   if (!match) {
@@ -30,7 +30,7 @@ export function parseMatcher(text: string): AlertMatcher {
 
 const unescape = (_: string, character: string): string => (character === 'n' ? '\n' : character);
 
-/** One text may hold several: `{a="b", c=~"d"}`. */
+/** Parses several matchers in one text: `{a="b", c=~"d"}`. */
 export function parseMatchers(text: string): AlertMatcher[] {
   const inner = text.trim().replace(/^\{/, '').replace(/\}$/, '');
   const parts = inner.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? [];
@@ -52,7 +52,7 @@ export function matcherOf(name: string, op: AlertMatcher['op'], value: string): 
   return { name, op, value, text, matches: (labels) => test(labels[name] ?? '') !== negative };
 }
 
-/** Of the newer and the older way of writing them. */
+/** Combines matchers of the newer and the older syntax. */
 export function matchersOf(
   list: readonly string[] | undefined,
   equal: Readonly<Record<string, string>> | undefined,
@@ -68,7 +68,7 @@ export function matchersOf(
 export const allMatch = (matchers: readonly AlertMatcher[], labels: AlertLabels): boolean =>
   matchers.every((m) => m.matches(labels));
 
-/** `a=b,c="d e"` of a command line. */
+/** Reads labels from the command line: `a=b,c="d e"`. */
 export function parseLabels(text: string, option: string): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const part of text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? []) {

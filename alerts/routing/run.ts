@@ -1,4 +1,4 @@
-/** What `firedrill alerts routes` and `route` do. */
+/** Runs `firedrill alerts routes` and `route`. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ export async function generateRoutes(flags: GenerateFlags): Promise<void> {
   }
 }
 
-/** Throws a UserError with what amtool says. */
+/** Checks a configuration with amtool, and throws a UserError with its messages. */
 export async function checkConfig(text: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-routes-'));
   try {

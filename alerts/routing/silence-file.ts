@@ -1,4 +1,7 @@
-/** Silences in a file, as `amtool silence query -o json` and Alertmanager's API write them, or as YAML by hand. */
+/**
+ * Reads silences from a file: the format of `amtool silence query -o json` and Alertmanager's API, or handwritten
+ * YAML.
+ */
 import { z } from 'zod';
 import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
@@ -40,7 +43,7 @@ const silences = z
   )
   .describe('without startsAt and endsAt a silence is in force');
 
-/** Throws a UserError with the place of every mistake. */
+/** Reads a file of silences. Throws a UserError with the place of every mistake. */
 export function readSilences(file: string): AmSilence[] {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0) {
@@ -82,7 +85,7 @@ const problemAt = (document: YamlDocument, path: (string | number)[], error: unk
   message: messageOf(error),
 });
 
-/** `'database moves' (alice, until 2026-12-01T22:00:00Z)`: a silence in a sentence. */
+/** A silence as text: `'database moves' (alice, until 2026-12-01T22:00:00Z)`. */
 export function silenceWords({
   comment,
   createdBy,

@@ -1,4 +1,4 @@
-/** What `firedrill alerts silence` does. */
+/** Runs `firedrill alerts silence`. */
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
 import { counted, formatTable } from '../../base/terminal.js';
@@ -13,7 +13,7 @@ import type { SilenceFlags } from './commands.js';
 import { labelText } from './explain.js';
 import { allMatch, parseMatchers } from './matchers.js';
 
-/** Longer ones are forgotten; whoever needs more plans it in a calendar. */
+/** People forget longer silences; longer maintenance belongs into a calendar. */
 const maxSilenceMs = 7 * 86_400_000;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);

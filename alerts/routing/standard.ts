@@ -1,6 +1,6 @@
 /**
- * The library's own routing, for a drill that brings none: pages and tickets of every owner to the one who watches,
- * with the library's inhibition. Its times are Alertmanager's own defaults.
+ * The library's routing, for a drill without its own: pages and tickets of every owner go to one receiver, with the
+ * library's inhibition rules and Alertmanager's default times.
  */
 import { compileRouting } from './compile.js';
 import type { AmConfig } from './config.js';

@@ -1,6 +1,6 @@
 /**
- * The templates of an alertmanager.yml: its files and the texts of its receivers. A file that does not parse keeps
- * Alertmanager from starting; a text that does not, or that names a template nobody defines, fails each notification.
+ * Checks the templates of an alertmanager.yml: its files and the texts of its receivers. A file that does not parse
+ * keeps Alertmanager from starting; a bad text, or one that names an undefined template, makes each notification fail.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -11,7 +11,7 @@ import { TemplateError } from '../template/lex.js';
 import { type Node, parseTemplate } from '../template/parse.js';
 import type { AmConfig } from './config.js';
 
-/** Go's own, and those of Alertmanager 0.25 to 0.34. */
+/** Functions of Go and of Alertmanager 0.25 to 0.34. */
 const known: ReadonlySet<string> = new Set(
   (
     'and or not eq ne lt le gt ge len index slice call print printf println html js urlquery ' +
@@ -20,12 +20,12 @@ const known: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** `slack.default.title`, `__subject`, `email.default.html`: Alertmanager brings them. */
+/** Whether Alertmanager brings the template: `slack.default.title`, `__subject`, `email.default.html`. */
 const isOwn = (name: string): boolean => /^__|^[a-z0-9]+\.default\./.test(name);
 
 const fileMaxBytes = 1024 * 1024;
 
-/** Templates of files that are there; a pattern that finds none is said elsewhere. */
+/** Mistakes in existing templates; a pattern without files is reported elsewhere. */
 export function problemsOfTemplates(config: AmConfig, document: YamlDocument): Problem[] {
   const problems: Problem[] = [];
   const defined = new Set<string>();

@@ -1,4 +1,4 @@
-/** Alertmanager's time intervals: whether a moment lies within one, in its own time zone. */
+/** Alertmanager's time intervals: whether a moment lies within one, in the interval's time zone. */
 import { UserError } from '../../base/errors.js';
 import type { AmTimeInterval } from './config.js';
 
@@ -25,13 +25,13 @@ export interface LocalTime {
   day: number;
   /** 0 is Sunday. */
   weekday: number;
-  /** Since midnight. */
+  /** Minutes since midnight. */
   minute: number;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** What the clock on the wall says in a time zone of the IANA's list. */
+/** The local time in a time zone of the IANA list. */
 export function localTime(atMs: number, zone: string): LocalTime {
   let format = formats.get(zone);
   if (!format) {
@@ -58,7 +58,7 @@ export function localTime(atMs: number, zone: string): LocalTime {
   return { year, month, day, weekday, minute: hour * 60 + minute };
 }
 
-/** The moment at which the clock on the wall of a zone says so; in the hour that is skipped, the one after. */
+/** The moment of a local time; for a time that a daylight-saving change skips, a time one hour earlier or later. */
 export function momentOf(time: Omit<LocalTime, 'weekday'>, zone: string): number {
   const asUtc = Date.UTC(time.year, time.month - 1, time.day) + time.minute * 60_000;
   let guess = asUtc;
@@ -78,7 +78,7 @@ export function minuteOf(text: string): number {
   throw new UserError({ message: `the time ${text}`, expected: 'such as 09:00, up to 24:00' });
 }
 
-/** Fields that are absent hold always; of each field any entry has to hold. */
+/** Whether the interval contains the moment: every present field must hold, by any of its entries. */
 export function contains(interval: AmTimeInterval, atMs: number): boolean {
   const local = localTime(atMs, zoneOf(interval.location));
   const lastDay = new Date(Date.UTC(local.year, local.month, 0)).getUTCDate();
@@ -110,7 +110,7 @@ const nameIn = (names: readonly string[], word: string, first: number): number =
   return at < 0 ? Number(word) : at + first;
 };
 
-/** `monday:friday`, `3`, `-1`. */
+/** Reads `monday:friday`, `3` or `-1`. */
 function inRange(text: string, value: number, valueOf: (word: string) => number): boolean {
   const [from = '', to = from] = text.split(':').map((w) => w.trim());
   const [low, high] = [valueOf(from), valueOf(to)];

@@ -1,23 +1,23 @@
 /**
- * A configuration at a drill's time scale: its waits, intervals and repeats multiplied, its calendar judged at a
+ * A configuration at a drill's time scale: waits, intervals and repeats are scaled, time intervals are judged at one
  * moment.
  */
 import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
 import type { AmConfig, AmRoute, AmTimeInterval } from './config.js';
 import { contains } from './time-intervals.js';
 
-/** What Alertmanager takes where the first route says nothing. */
+/** Alertmanager's defaults for the root route. */
 const standard = { group_wait: '30s', group_interval: '5m', repeat_interval: '4h' } as const;
 const times = ['group_wait', 'group_interval', 'repeat_interval'] as const;
 
-/** A length of time at the scale, at least a millisecond unless it was none. */
+/** A duration at the scale, at least one millisecond unless it was 0. */
 export function scaledMs(ms: number, timeScale: number): number {
   return ms === 0 ? 0 : Math.max(1, Math.round(ms * timeScale));
 }
 
 export interface DrillTime {
   timeScale: number;
-  /** Mute and active time intervals are judged at this moment, for the whole drill; absent: as time goes by. */
+  /** The moment at which time intervals are judged throughout the drill; absent: the current time. */
   pretendedMs?: number;
 }
 
@@ -56,7 +56,7 @@ function scaledRoute(route: AmRoute, timeScale: number): AmRoute {
   return scaled;
 }
 
-/** The names of the time intervals that some route obeys. */
+/** The names of the time intervals that a route uses. */
 export function intervalsObeyed(route: AmRoute): string[] {
   const own = [...(route.mute_time_intervals ?? []), ...(route.active_time_intervals ?? [])];
   return [...new Set([...own, ...(route.routes ?? []).flatMap(intervalsObeyed)])];

@@ -1,4 +1,4 @@
-/** Alerts that no team of a declaration has: they go to the default team, and a mistyped owner is as silent as that. */
+/** Alerts that only the default team gets, as an alert with a mistyped owner would. */
 import type { Place, Problem } from '../../base/errors.js';
 import { compileSlo, readSlos } from '../../slo/index.js';
 import { suggest } from '../../base/suggest.js';
@@ -11,7 +11,7 @@ export interface RoutedAlert {
   place: Place | undefined;
 }
 
-/** The alerts of SLO files and rule files. */
+/** The alerts in SLO files and rule files. */
 export function alertsIn(slos: readonly string[], ruleFiles: readonly string[]): RoutedAlert[] {
   const ofSlos = (slos.length === 0 ? [] : readSlos(slos)).flatMap((slo) =>
     compileSlo(slo)
@@ -30,7 +30,7 @@ export function alertsIn(slos: readonly string[], ruleFiles: readonly string[]):
   return [...ofSlos, ...ofRules];
 }
 
-/** One problem for each owner, service and severity that only the default team takes, at its first alert. */
+/** One problem for each owner, service and severity that only the default team covers, at its first alert. */
 export function unownedProblems(routing: Routing, alerts: readonly RoutedAlert[]): Problem[] {
   const found = new Map<string, { alerts: RoutedAlert[]; expected: string | undefined }>();
   const owners = routing.teams.flatMap((team) => team.owns ?? [team.name]);
@@ -45,7 +45,7 @@ export function unownedProblems(routing: Routing, alerts: readonly RoutedAlert[]
   const to = `it goes to the default team, ${routing.default}`;
   for (const alert of alerts) {
     const { owner = '', service = '', severity = '' } = alert.labels;
-    // A label that is a template is known only when the alert fires.
+    // The value of a templated label is only known when the alert fires.
     if (owner !== '' && !owner.includes('{{') && !owners.includes(owner)) {
       note(`no team owns '${owner}': ${to}`, alert, owner, owners);
     }
