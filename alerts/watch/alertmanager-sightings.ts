@@ -1,4 +1,4 @@
-/** Asks a real Alertmanager again and again what it does with what fires: it remembers nothing of what is over. */
+/** Polls a real Alertmanager for what it does with firing alerts, because it forgets alerts that ended. */
 import type { Clock, Timer } from '../../base/clock.js';
 import type { AlertmanagerApi, AmAlert } from '../routing/alertmanager-api.js';
 import { type OwnRoutes, seenOf } from './own-routes.js';
@@ -10,7 +10,7 @@ export class AlertmanagerSightings {
   readonly #timer: Timer;
   #busy = false;
 
-  /** `routes` say which time interval mutes, which Alertmanager before 0.28 does not. */
+  /** `routes` give the muting time interval, which Alertmanager before 0.28 does not report. */
   constructor(
     api: AlertmanagerApi,
     sightings: Sightings,
@@ -21,7 +21,7 @@ export class AlertmanagerSightings {
     this.#timer = clock.every(everyMs, () => {
       if (this.#busy) return;
       this.#busy = true;
-      // Whether Alertmanager answers is asked elsewhere.
+      // Another check reports an Alertmanager that does not answer.
       api
         .alerts()
         .then(

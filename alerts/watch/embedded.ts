@@ -1,4 +1,4 @@
-/** The watch without any other program: scraper, store, rules and notifications in this process. */
+/** A watch within this process: scraper, store, rules and notifications. */
 import { type Clock, realClock, type Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { MemoryStore } from '../../slo/promql/index.js';
@@ -31,16 +31,16 @@ import { writtenVia } from './sunk-config.js';
 
 export interface EmbeddedParts {
   clock: Clock;
-  /** How metrics are fetched; over HTTP unless a test brings its own. */
+  /** Fetches metrics; over HTTP unless a test replaces it. */
   fetchText: FetchText;
-  /** Straight into the receiver, with no HTTP between: for clocks that are stepped by hand. */
+  /** Delivers to the receiver by a call instead of over HTTP, for clocks that a test steps. */
   direct: boolean;
 }
 
-/** Samples kept at most; beyond it the oldest quarter of the time goes. */
+/** Maximum number of samples; beyond it, the oldest quarter of the time is dropped. */
 const samplesMax = 20_000_000;
 const sweepEveryMs = 10_000;
-/** How often a failed webhook is tried again. */
+/** Attempts to deliver a webhook. */
 const deliveriesMax = 5;
 
 export async function startEmbedded(
@@ -66,16 +66,16 @@ export class EmbeddedWatch implements Watch {
   readonly #receiver: Receiver;
   readonly #engine: QueryEngine;
   readonly #notifier: Notifier;
-  /** The user's own Alertmanager configuration, and its routes. */
+  /** The user's own Alertmanager configuration, with its routes. */
   readonly #own: OwnAlertmanager | undefined;
   readonly #ownRoutes: OwnRoutes | undefined;
   readonly #groups: GroupState[];
   readonly #sightings = new Sightings();
   readonly #scrapers = new Map<string, Scraper>();
   readonly #timers: Timer[] = [];
-  /** Failures of rules, said once each. */
+  /** Rules whose failure has been reported; each is reported once. */
   readonly #failing = new Set<string>();
-  /** By group and rule: why its last evaluation failed. */
+  /** The error of each rule's last evaluation. */
   readonly #lastErrors = new Map<ReadRule, string>();
   #webhook = '';
   #startedMs = 0;
@@ -220,14 +220,14 @@ export class EmbeddedWatch implements Watch {
     scraper.start();
   }
 
-  /** Groups take turns within their interval, so that they do not all run in the same moment. */
+  /** Spreads the groups over their interval, so that they do not all run at the same moment. */
   #schedule(group: GroupState, index: number): void {
     const { clock } = this.#parts;
     const intervalMs = group.group.intervalMs ?? this.#options.evaluationIntervalMs;
     const delayMs = Math.floor((intervalMs * (index + 1)) / (this.#groups.length + 1));
     let lastMs = -Infinity;
     const run = (): void => {
-      // The slot that this run is for, however late it is: one evaluation a slot.
+      // Number of the slot that this evaluation belongs to, however late it is: one evaluation for each slot.
       const slots = Math.floor((clock.nowMs() - this.#startedMs - delayMs) / intervalMs);
       const timeMs = this.#startedMs + delayMs + slots * intervalMs;
       if (timeMs <= lastMs) return;
@@ -326,7 +326,7 @@ export class EmbeddedWatch implements Watch {
 const targetKey = (target: Target): string =>
   JSON.stringify([target.job, instanceOf(target), target.url, target.labels]);
 
-/** What is thrown becomes a rejection, as a query over HTTP would. */
+/** Turns an exception into a rejection, as a query over HTTP would. */
 function settle<T>(ask: () => T): Promise<T> {
   try {
     return Promise.resolve(ask());

@@ -1,7 +1,7 @@
-/** The text formats of metrics: Prometheus's (0.0.4) and OpenMetrics, as far as samples go. */
+/** Reads the text formats of metrics, Prometheus's (0.0.4) and OpenMetrics; metadata is skipped. */
 
 export class ExpositionError extends Error {
-  /** Counted from 1. */
+  /** Line number, from 1. */
   readonly line: number;
   readonly column: number;
 
@@ -14,21 +14,21 @@ export class ExpositionError extends Error {
 }
 
 export interface ExposedSample {
-  /** The series as written: the same text is the same series, so that it can be looked up unparsed. */
+  /** The series as written, so that equal texts can be looked up without parsing. */
   series: string;
   value: number;
-  /** Absent where the line says none. */
+  /** The sample's time; absent if the line has none. */
   timeMs: number | undefined;
 }
 
 export interface ExpositionOptions {
-  /** Times are seconds, exemplars follow `#`, and the text ends with `# EOF`. */
+  /** OpenMetrics: times are in seconds, exemplars follow `#`, and the text ends with `# EOF`. */
   openMetrics?: boolean;
-  /** Of the first line, for texts read in pieces. */
+  /** Number of the text's first line, for texts read in pieces. */
   firstLine?: number;
 }
 
-/** Calls back with each sample; throws an ExpositionError at the first line that is none. */
+/** Calls back with each sample; throws an ExpositionError at the first invalid line. */
 export function eachSample(
   text: string,
   options: ExpositionOptions,
@@ -126,7 +126,7 @@ const short = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)
 
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-/** As Go reads floats: `+Inf`, `NaN`, decimal and hexadecimal. */
+/** Reads a float like Go: `+Inf`, `NaN`, decimal and hexadecimal. */
 export function numberOf(word: string): number | undefined {
   if (decimal.test(word)) return Number(word);
   const lower = word.toLowerCase();
@@ -138,7 +138,7 @@ export function numberOf(word: string): number | undefined {
 const name = /[a-zA-Z_:][a-zA-Z0-9_:.]*/y;
 const quoted = /"((?:[^"\\\n]|\\.)*)"/y;
 
-/** The labels of a series as exposed, `__name__` among them; throws an Error that says what is wrong. */
+/** The labels of a series as exposed, including `__name__`; throws an Error with the mistake. */
 export function labelsOf(series: string): Record<string, string> {
   const labels: Record<string, string> = {};
   const open = series.indexOf('{');
@@ -170,7 +170,7 @@ function readLabels(series: string, from: number, labels: Record<string, string>
     at += key.length;
     skip();
     if (series[at] !== '=') {
-      // A quoted name alone is the metric's name.
+      // A quoted text without `=` is the metric's name.
       if (!key.startsWith('"')) throw new Error(`'=' is missing after the label ${key}`);
       labels.__name__ = unescape(key.slice(1, -1));
     } else {
@@ -194,7 +194,7 @@ function match(pattern: RegExp, text: string, at: number): string | undefined {
   return pattern.exec(text)?.[0];
 }
 
-/** Only these three are escapes in the exposition format; another backslash stands for itself. */
+/** The exposition format has only these three escapes; any other backslash stands for itself. */
 const unescape = (text: string): string =>
   text.includes('\\')
     ? text.replace(/\\([\\n"])/g, (_, c: string) => (c === 'n' ? '\n' : c))

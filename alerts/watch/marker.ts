@@ -1,10 +1,10 @@
 /**
- * The alerts of a notification, carried inside it by a template of ours in a field where each protocol leaves room for
- * more: pagers get a text that was made for people, and a verdict needs every label.
+ * A template that carries the alerts of a notification with all their labels in an extra field of each protocol. The
+ * notification's own text is made for people and lacks labels that a verdict needs.
  */
 import { parseString } from '../../slo/promql/syntax/literals.js';
 
-/** The field's name. */
+/** The name of the field. */
 export const markerName = 'firedrill';
 
 const pairs = (of: string): string =>
@@ -26,7 +26,7 @@ export interface MarkedAlert {
 const token = /"(?:[^"\\]|\\.)*"|firing|resolved|-?\d+|[|;]/g;
 const alertsMax = 10_000;
 
-/** Undefined where it is not one of ours. */
+/** The alerts in the field; undefined if the text is not from our template. */
 export function readMarker(text: string): MarkedAlert[] | undefined {
   const words = text.match(token) ?? [];
   const alerts: MarkedAlert[] = [];

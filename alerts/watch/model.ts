@@ -1,92 +1,96 @@
-/** What watches a system during a drill: scrapes it, evaluates rules, and tells a receiver what fires and resolves. */
+/**
+ * Interface of a watch, which observes a system during a drill: it scrapes, evaluates rules and notifies a receiver.
+ */
 import type { RuleGroup } from '../../slo/index.js';
 import type { AmSilence } from '../routing/alertmanager-api.js';
 import type { AmConfig } from '../routing/config.js';
 
 export interface Target {
   job: string;
-  /** Where metrics are fetched: `http://127.0.0.1:4191/metrics`. */
+  /** URL of the metrics: `http://127.0.0.1:4191/metrics`. */
   url: string;
-  /** The `instance` label; default host and port of the URL. */
+  /** The label `instance`; default: host and port of the URL. */
   instance?: string;
-  /** Added to every series of the target. */
+  /** Labels added to every series of the target. */
   labels?: Record<string, string>;
 }
 
-/** How alerts are gathered into notifications, as in an Alertmanager's route. */
+/** How alerts are grouped into notifications, as in a route of Alertmanager. */
 export interface Grouping {
-  /** Labels by which alerts share a notification; `['...']` is each alert by itself. */
+  /** Labels whose values alerts of one notification share; `['...']` notifies each alert alone. */
   by: readonly string[];
   waitMs: number;
   intervalMs: number;
   repeatMs: number;
 }
 
-/** The user's alertmanager.yml under test: routes as written, every receiver a sink on loopback. */
+/**
+ * The user's alertmanager.yml under test: its routes as written, and every receiver replaced by a sink on loopback.
+ */
 export interface AlertmanagerOptions {
   file: string;
-  /** As read already; absent: it is read from the file. */
+  /** The configuration, if it was already read; absent: it is read from the file. */
   config?: AmConfig;
-  /** Group waits, intervals and repeats are multiplied by it: 1/240. */
+  /** Factor for group waits, intervals and repeats, such as 1/240. */
   timeScale: number;
-  /** The moment at which time intervals and silences are judged; default: the drill's own. */
+  /** The moment at which time intervals and silences are judged; default: the drill's own time. */
   pretendedMs?: number;
-  /** Those of production: the ones in force at that moment are in force all along. */
+  /** Production's silences; those in force at that moment apply throughout the drill. */
   silences?: readonly AmSilence[];
 }
 
-/** What a receiver's integration speaks, as `<integration>_configs` in alertmanager.yml. */
+/** Protocols of a receiver's integrations: `<integration>_configs` in alertmanager.yml. */
 export const integrations = ['webhook', 'pagerduty', 'opsgenie', 'slack', 'email'] as const;
 export type Integration = (typeof integrations)[number];
 
 export interface WatchOptions {
   targets: readonly Target[];
-  /** Evaluated beside those in `ruleFiles`. */
+  /** Rules evaluated beside those in `ruleFiles`. */
   groups?: readonly RuleGroup[];
   ruleFiles?: readonly string[];
   scrapeIntervalMs: number;
-  /** For groups that name no interval of their own. */
+  /** Interval of groups that set none, in milliseconds. */
   evaluationIntervalMs: number;
-  /** For the one receiver of all; without meaning beside `alertmanager`. */
+  /** Grouping for the single receiver; ignored if `alertmanager` is given. */
   grouping?: Partial<Grouping>;
-  /** The user's own routing instead of one receiver for all. */
+  /** The user's own routing; absent: one receiver for all alerts. */
   alertmanager?: AlertmanagerOptions;
   externalLabels?: Record<string, string>;
-  /** One line for each step of starting and stopping. */
+  /** Called with one line for each step of starting and stopping. */
   say?: (line: string) => void;
 }
 
 export interface Notification {
-  /** Wall time at which the receiver had it: what a person's pager would show. */
+  /** Wall-clock time at which the receiver got the notification, as a pager would show it. */
   receivedMs: number;
   status: 'firing' | 'resolved';
   labels: Record<string, string>;
   annotations: Record<string, string>;
   startsAtMs: number;
-  /** Where it is resolved. */
+  /** Present if the alert is resolved. */
   endsAtMs?: number;
   /**
-   * It resolved, and no receiver was told so: `send_resolved: false`, or inhibited by then, of which Alertmanager tells
-   * no end. It came from the rules' side.
+   * The rules report that the alert resolved, but no receiver was notified, because of `send_resolved: false` or
+   * because the alert was inhibited by then.
    */
   untold?: true;
-  /** The receiver of the Alertmanager's configuration that was notified; absent where there is one for all. */
+  /** The notified receiver of Alertmanager's configuration; absent if there is only one for all. */
   receiver?: string;
-  /** How it came. */
+  /** Protocol of the notification. */
   integration?: Integration;
-  /** By which an incident is found again: PagerDuty's dedup_key, OpsGenie's alias. */
+  /** Key that identifies the incident: PagerDuty's dedup_key, OpsGenie's alias. */
   dedupKey?: string;
-  /** OpsGenie's priority, PagerDuty's severity. */
+  /** OpsGenie's priority or PagerDuty's severity. */
   priority?: string;
   /** Slack's channel, or the addresses of an email. */
   to?: string;
 }
 
-/** Where an alert stands on its way from its rule to somebody's pager. */
+/** How far an alert has come on its way from its rule to a pager. */
 export interface Standing {
   /**
-   * `firing` is not yet notified, for no reason that can be named: grouping, delivery. `no-data`: the rule is
-   * evaluated, and a metric that it needs has no series (`by`).
+   * `firing`: not yet notified, without a known reason (grouping or delivery). `no-data`: the rule is evaluated, but a
+   * metric that it needs has no series (`by`).
    */
   state:
     | 'no-rule'
@@ -99,11 +103,11 @@ export interface Standing {
     | 'silenced'
     | 'routed-elsewhere'
     | 'notified';
-  /** In words: the alert that inhibits it, the time interval that mutes it, the silence. */
+  /** The reason as text: the inhibiting alert, the muting time interval, or the silence. */
   by?: string;
-  /** Where its route leads. */
+  /** Receivers of the alert's routes. */
   receivers?: readonly string[];
-  /** When the rule's expression became true, and when the rule fired; of the latest time that it did. */
+  /** When the expression became true, and when the rule fired, at its latest firing. */
   activeAtMs?: number;
   firedAtMs?: number;
 }
@@ -123,7 +127,7 @@ export interface Sample {
 
 export interface SampleSeries {
   labels: Record<string, string>;
-  /** Time in milliseconds and value. */
+  /** Pairs of time in milliseconds and value. */
   points: [number, number][];
 }
 
@@ -131,28 +135,28 @@ export interface Watch {
   readonly kind: WatchKind;
   /** `Prometheus 2.42.0, Alertmanager 0.25.0`, or `embedded`. */
   readonly version: string;
-  /** The API of a real Prometheus, for people; undefined where there is none. */
+  /** Base URL of a real Prometheus, for people; undefined for an embedded watch. */
   readonly url: string | undefined;
   query(expr: string, timeMs?: number): Promise<Sample[]>;
   queryRange(expr: string, startMs: number, endMs: number, stepMs: number): Promise<SampleSeries[]>;
-  /** Pending and firing ones, now. */
+  /** The alerts that are pending or firing now. */
   alerts(): Promise<ActiveAlert[]>;
   /**
-   * How far the alert with these labels has come, now or since `sinceMs`; `receiver` is the one that was expected to be
-   * notified. Absent where the watch cannot tell.
+   * How far the alert with these labels has come, now or since `sinceMs`. `receiver` is the receiver expected to be
+   * notified. Absent if the watch cannot tell.
    */
   standing?(
     labels: Readonly<Record<string, string>>,
     receiver?: string,
     sinceMs?: number,
   ): Promise<Standing>;
-  /** Why nobody would be notified of anything now: `Alertmanager ended`; undefined where all of it answers. */
+  /** The reason why nobody would be notified now, such as `Alertmanager ended`; undefined if all programs answer. */
   trouble?(): Promise<string | undefined>;
-  /** Everything that the receiver got so far, oldest first; the last 10,000. */
+  /** The last 10,000 notifications, oldest first. */
   readonly notifications: readonly Notification[];
-  /** Calls back with each notification from now on; returns how to stop that. */
+  /** Calls back with each new notification; returns a function that stops that. */
   onNotification(listener: (notification: Notification) => void): () => void;
-  /** Replaces the targets: what is gone becomes stale, what is new is scraped from now on. */
+  /** Replaces the targets: removed ones become stale, new ones are scraped from now on. */
   setTargets(targets: readonly Target[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -167,5 +171,5 @@ export const standardGrouping: Grouping = {
   repeatMs: 4 * 3_600_000,
 };
 
-/** The `instance` label of a target. */
+/** The label `instance` of a target. */
 export const instanceOf = (target: Target): string => target.instance ?? new URL(target.url).host;

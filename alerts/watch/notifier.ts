@@ -1,52 +1,51 @@
 /**
- * What an Alertmanager does between rules and pagers: alerts take their routes, are gathered in groups, a group waits
- * for company, is sent whole when something in it changed, and is sent again after a while; what is held back is left
- * out.
+ * An Alertmanager's part between rules and pagers. Alerts take their routes and form groups. A group waits for further
+ * alerts, is sent whole whenever one of its alerts changes, and is repeated after a while. Held alerts are left out.
  */
 import type { Clock, Timer } from '../../base/clock.js';
 import type { Grouping } from './model.js';
 import type { WebhookAlert, WebhookPayload } from './webhook-payload.js';
 
 export interface AlertUpdate {
-  /** Equal for the same labels. */
+  /** Equal for equal labels. */
   key: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
   startsAtMs: number;
-  /** Absent while it fires. */
+  /** Absent while the alert fires. */
   endsAtMs?: number;
 }
 
 export interface TakenRoute {
-  /** As Alertmanager writes it: `{}/{severity="page"}`. */
+  /** Key of the route as Alertmanager writes it: `{}/{severity="page"}`. */
   key: string;
   receiver: string;
   grouping: Grouping;
 }
 
-/** One way in which a receiver tells. */
+/** One integration of a receiver. */
 export interface Outlet {
-  /** Its number among all of the configuration's. */
+  /** Number among all integrations of the configuration. */
   number: number;
   sendsResolved: boolean;
 }
 
-/** Who is told of what: one receiver for all, or a user's configuration. */
+/** Decides who is notified: one receiver for all alerts, or a user's configuration. */
 export interface Routes {
   routesOf(labels: Readonly<Record<string, string>>): readonly TakenRoute[];
   outletsOf(receiver: string): readonly Outlet[];
-  /** Whether the route tells nobody of the alert now: inhibited, silenced, muted. */
+  /** Whether the route holds the alert back now, because it is inhibited, silenced or muted. */
   isHeld(alert: AlertUpdate, route: TakenRoute, firing: Iterable<AlertUpdate>): boolean;
 }
 
-/** Everything to one receiver, gathered in one way. */
+/** Sends all alerts to one receiver with one grouping. */
 export function oneRoute(grouping: Grouping): Routes {
   const route: TakenRoute = { key: '{}', receiver: 'firedrill', grouping };
   const outlets = [{ number: 0, sendsResolved: true }];
   return { routesOf: () => [route], outletsOf: () => outlets, isHeld: () => false };
 }
 
-/** What an outlet was told last of a group. */
+/** The last notification of a group at an outlet. */
 interface Said {
   firing: ReadonlySet<string>;
   resolved: ReadonlySet<string>;
@@ -62,7 +61,7 @@ interface Group {
 }
 
 const groupsMax = 10_000;
-/** So many notifications are remembered. */
+/** Maximum number of remembered notifications. */
 const saidMax = 100_000;
 
 export class Notifier {
@@ -70,9 +69,9 @@ export class Notifier {
   readonly #routes: Routes;
   readonly #deliver: (payload: WebhookPayload, outlet: Outlet) => void;
   readonly #groups = new Map<string, Group>();
-  /** By group and outlet; what is over for a while does not undo it, as in Alertmanager's log of notifications. */
+  /** The last notification by group and outlet; kept after a group ends, as in Alertmanager's notification log. */
   readonly #said = new Map<string, Said>();
-  /** Everything that fires, told or not: what inhibits need not be told. */
+  /** All firing alerts, notified or not, because an alert inhibits others even if nobody is notified of it. */
   readonly #firing = new Map<string, AlertUpdate>();
 
   constructor(
@@ -109,7 +108,7 @@ export class Notifier {
     const id = `${route.receiver} ${key}`;
     let group = this.#groups.get(id);
     if (!group) {
-      // Also for what is over: that it is may not have been told, where it was held back.
+      // Resolved alerts also open a group: their end may not have been sent, if the group was held back.
       if (this.#groups.size >= groupsMax) return;
       group = this.#open(id, { key, route, labels }, alert);
     }
@@ -160,7 +159,7 @@ export class Notifier {
     };
     const said = `${outlet.number} ${id}`;
     if (alerts.length === 0 || !isNews(now, this.#said.get(said), outlet, group.route)) return;
-    // The latest is the last: where there are too many, the oldest goes.
+    // Reinserted as the newest entry, so that the first entry is the oldest and can be dropped.
     this.#said.delete(said);
     this.#said.set(said, now);
     if (this.#said.size > saidMax) this.#said.delete(this.#said.keys().next().value as string);
@@ -176,7 +175,8 @@ function isNews(now: Said, said: Said | undefined, outlet: Outlet, route: TakenR
   if (!subset(now.firing, said.firing)) return true;
   if (now.firing.size === 0) return said.firing.size > 0;
   if (outlet.sendsResolved && !subset(now.resolved, said.resolved)) return true;
-  // Said is when the receiver had answered, so that at the repeat itself it is not due: at the next interval it is.
+  // A notification's time is that of the receiver's answer, so it is repeated not at the repeat interval itself but at
+  // the next group interval.
   return now.atMs - said.atMs > route.grouping.repeatMs;
 }
 
@@ -188,7 +188,7 @@ function groupLabels(
   return Object.fromEntries(Object.entries(labels).filter(([name]) => by.includes(name)));
 }
 
-/** `{a="b", c="d"}`, in the order of the names. */
+/** Labels in the order of their names: `{a="b", c="d"}`. */
 const labelSet = (labels: Record<string, string>): string =>
   `{${Object.entries(labels)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -220,7 +220,7 @@ function payloadOf(group: Group, alerts: readonly AlertUpdate[]): WebhookPayload
   };
 }
 
-/** What all of them have alike. */
+/** The entries that all maps share. */
 function common(maps: readonly Record<string, string>[]): Record<string, string> {
   const [first, ...rest] = maps;
   return Object.fromEntries(
@@ -228,7 +228,7 @@ function common(maps: readonly Record<string, string>[]): Record<string, string>
   );
 }
 
-/** FNV-1a in 64 bits, as Prometheus's fingerprints have. */
+/** FNV-1a in 64 bits, as in Prometheus's fingerprints. */
 function fingerprint(text: string): string {
   let hash = 0xcbf29ce484222325n;
   for (const byte of Buffer.from(text)) {

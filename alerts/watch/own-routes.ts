@@ -1,4 +1,4 @@
-/** A user's Alertmanager configuration as the embedded watch obeys it: the same decisions as the real one's. */
+/** Makes the embedded watch follow a user's Alertmanager configuration, with the same decisions as the real one. */
 import type { Clock } from '../../base/clock.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { silencesAt } from '../routing/alertmanager-api.js';
@@ -13,16 +13,16 @@ import { type Sink, sinksOf, templateFiles } from './sunk-config.js';
 
 export interface OwnAlertmanager {
   file: string;
-  /** At the drill's time scale. */
+  /** The configuration at the drill's time scale. */
   config: AmConfig;
   sinks: readonly Sink[];
-  /** In force all along. */
+  /** Silences that are in force throughout the drill. */
   silences: readonly ActiveSilence[];
-  /** What of it is not as in production, in sentences. */
+  /** Differences from production, one sentence each. */
   remarks: readonly string[];
 }
 
-/** Reads and checks it; every mistake is a UserError with its place. Secrets that it names are not read. */
+/** Reads and checks the configuration; throws a UserError with every mistake. Secrets are not read. */
 export function readOwnAlertmanager(options: AlertmanagerOptions): OwnAlertmanager {
   const { file, timeScale, pretendedMs } = options;
   const written = options.config ?? readAmConfig(file);
@@ -67,7 +67,7 @@ function remarksOn(
 
 const decisionsMax = 20_000;
 
-/** The routes of a configuration that is at the drill's scale already. */
+/** The routes of a configuration that is already at the drill's time scale. */
 export class OwnRoutes implements Routes {
   readonly #config: AmConfig;
   readonly #sinks: readonly Sink[];
@@ -122,7 +122,7 @@ export class OwnRoutes implements Routes {
 
   readonly #outlets = new Map<number, { number: number; sendsResolved: boolean }>();
 
-  /** The same object each time: what it was told is remembered by it. */
+  /** Returns the same object each time, because it identifies the outlet's last notification. */
   #outlet(number: number, sendsResolved: boolean) {
     const outlet = this.#outlets.get(number) ?? { number, sendsResolved };
     this.#outlets.set(number, outlet);
@@ -144,7 +144,7 @@ function takenRoute(delivery: Delivery): TakenRoute {
   };
 }
 
-/** A decision as a verdict on an alert remembers it. */
+/** The parts of a decision that a verdict on the alert needs. */
 export function seenOf({ labels, inhibited, silenced, deliveries }: Decision): Seen {
   const muted = deliveries.filter((d) => d.mutedBy !== undefined);
   return {
@@ -158,6 +158,6 @@ export function seenOf({ labels, inhibited, silenced, deliveries }: Decision): S
   };
 }
 
-/** The receivers that tell somebody. */
+/** The receivers that notify somebody. */
 export const tellingOf = ({ sinks }: OwnAlertmanager): Set<string> =>
   new Set(sinks.map((sink) => sink.receiver));

@@ -1,10 +1,10 @@
-/** What is asked of a Prometheus and an Alertmanager that this process started. */
+/** Requests to a Prometheus and an Alertmanager that this process started. */
 import type { Fetch } from '../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { ActiveAlert, Target } from './model.js';
 import type { KnownRule } from './standing.js';
 
-/** Bounded in time; anything but 2xx is an error. */
+/** Bounded in time; a status other than 2xx is an error. */
 export async function getJson(url: string, fetcher: Fetch = fetch): Promise<unknown> {
   const response = await fetcher(url, { signal: AbortSignal.timeout(5000) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
@@ -14,7 +14,7 @@ export async function getJson(url: string, fetcher: Fetch = fetch): Promise<unkn
 export const isReady = async (url: string, fetcher: Fetch = fetch): Promise<boolean> =>
   (await fetcher(`${url}/-/ready`, { signal: AbortSignal.timeout(2000) })).ok;
 
-/** Prometheus looks for its targets and for Alertmanager every five seconds; before that alerts would be dropped. */
+/** Prometheus discovers its targets and Alertmanager every five seconds; earlier alerts would be dropped. */
 export async function hasDiscovered(url: string, targets: readonly Target[]): Promise<boolean> {
   const managers = (await getJson(`${url}/api/v1/alertmanagers`)) as {
     data: { activeAlertmanagers: unknown[] };

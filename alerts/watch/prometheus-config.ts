@@ -1,4 +1,4 @@
-/** The files that a real Prometheus and Alertmanager are started with; JSON, which is YAML too. */
+/** Configuration files for a real Prometheus and Alertmanager; JSON, which is also YAML. */
 import { resolve } from 'node:path';
 import { formatDurationMs } from '../../base/duration.js';
 import { bodyMaxBytes, seriesMax } from './scraper.js';
@@ -7,11 +7,14 @@ import { type Grouping, instanceOf, type Target, type WatchOptions } from './mod
 const duration = (ms: number): string => formatDurationMs(Math.max(1, Math.round(ms)));
 const text = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
-/** How Prometheus 3 reads a target that does not say its content's type; 2 takes it for this, and refuses the field. */
+/**
+ * Format that Prometheus 3 assumes for a target without a content type. Prometheus 2 always assumes it, and refuses
+ * the field.
+ */
 export const fallbackField = 'fallback_scrape_protocol';
 
 export interface Files {
-  /** Rule files of ours, beside the user's. */
+  /** Our rule files, beside the user's. */
   rules: readonly string[];
   targets: string;
 }
@@ -26,7 +29,7 @@ export function prometheusConfig(
   return text({
     global: {
       scrape_interval: scrape,
-      // Prometheus refuses a timeout above the interval; ten seconds is its own default.
+      // Prometheus refuses a timeout above the interval; its default is ten seconds.
       scrape_timeout: duration(Math.min(10_000, options.scrapeIntervalMs)),
       evaluation_interval: duration(options.evaluationIntervalMs),
       ...(options.externalLabels ? { external_labels: options.externalLabels } : {}),
@@ -47,7 +50,7 @@ export function prometheusConfig(
   });
 }
 
-/** Targets for Prometheus's discovery by file, which it watches. */
+/** Targets for Prometheus's file-based discovery. */
 export function targetsFile(targets: readonly Target[]): string {
   return text(
     targets.map((target) => {

@@ -1,4 +1,4 @@
-/** The watch by a real Prometheus and a real Alertmanager, started as processes that die with this one. */
+/** A watch by a real Prometheus and Alertmanager, started as processes that end with this one. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -26,16 +26,16 @@ import { runFolder } from './run-folder.js';
 import { Sightings, standingOf, type StandingSource } from './standing.js';
 import { type SinkAddresses, sunkConfig } from './sunk-config.js';
 
-/** Time for both to come up on a busy machine. */
+/** Time for both programs to start on a busy machine. */
 const readyWithinMs = 60_000;
 const pollMs = 50;
 
 /**
- * How long before an alert is sent again, and a quarter of how long Alertmanager believes in it without that. Short,
- * so that what fires before Alertmanager was discovered is not told a minute late.
+ * Prometheus repeats an alert after this time, and Alertmanager resolves it after four times as long without a
+ * repetition. It is short so that alerts that fired before Alertmanager was discovered are not a minute late.
  */
 const resendDelay = '3s';
-/** Several of these: whatever fires from the start is known to Alertmanager by then. */
+/** Several resend delays, after which Alertmanager knows every alert that fires from the start. */
 const heardWithinMs = 12_000;
 
 function alertmanagerText(
@@ -48,10 +48,12 @@ function alertmanagerText(
   return alertmanagerConfig(`${sinks.http}/webhook`, grouping);
 }
 
-/** A free port may be taken before it is used: others are tried, and it is said which was busy. */
+/**
+ * Another program may take a free port before it is used; then another port is tried, and the busy one is reported.
+ */
 const startsMax = 3;
 
-/** Whether the Prometheus here turned out to be one of before 3: it is asked once. */
+/** Whether this machine's Prometheus is older than version 3, so that it is only found out once. */
 let isOlder = false;
 
 export async function startPrometheus(
@@ -126,8 +128,8 @@ async function startOnce(
 }
 
 /**
- * What fired before Alertmanager was discovered was told to nobody, and inhibits nothing until it is sent again: a
- * drill that began meanwhile would page where production does not.
+ * Waits until Alertmanager knows all firing alerts. An alert that fired before Alertmanager was discovered inhibits
+ * nothing until it is sent again, so a drill that began earlier would page where production does not.
  */
 async function untilHeard(urls: Both<string>, clock: Clock): Promise<void> {
   const api = new AlertmanagerApi(urls.alertmanager);
@@ -142,7 +144,7 @@ async function untilHeard(urls: Both<string>, clock: Clock): Promise<void> {
   }
 }
 
-/** Longer than any drill; Alertmanager takes none that is over. */
+/** Longer than any drill, because Alertmanager refuses a silence that is over. */
 const silenceForMs = 7 * 86_400_000;
 
 async function putSilences(
@@ -153,7 +155,7 @@ async function putSilences(
   const startsAt = new Date(clock.nowMs()).toISOString();
   const endsAt = new Date(clock.nowMs() + silenceForMs).toISOString();
   for (const { matchers, comment, createdBy } of own?.silences ?? []) {
-    // Alertmanager wants both.
+    // Alertmanager requires both.
     const words = { comment: comment || 'no comment', createdBy: createdBy || 'nobody' };
     await api.createSilence({
       matchers: matchers.map(toSilenceMatcher),
@@ -169,7 +171,7 @@ function setTargets(file: string, targets: readonly Target[]): Promise<void> {
   return Promise.resolve();
 }
 
-/** Returns the file of targets, which Prometheus watches. */
+/** Returns the path of the targets' file, which Prometheus watches. */
 function writeFiles(
   folder: string,
   options: WatchOptions,
@@ -229,11 +231,11 @@ interface WatchParts {
   clock: Clock;
   urls: Both<string>;
   started: Both<GuardedChild>;
-  /** What is to be called when the watch stops. */
+  /** Functions to call when the watch stops. */
   ending: (() => unknown)[];
 }
 
-/** The watch over two programs that are up. */
+/** The watch over two running programs. */
 function watchOver(parts: WatchParts): Omit<Watch, 'version' | 'setTargets' | 'stop'> {
   const { options, own, receiver, clock, urls, started, ending } = parts;
   const client = new PrometheusClient(urls.prometheus);
@@ -254,7 +256,7 @@ function watchOver(parts: WatchParts): Omit<Watch, 'version' | 'setTargets' | 's
   const graceMs = endsGraceMs(options.evaluationIntervalMs);
   const ends = clock.every(endsEveryMs, () => {
     if (!receiver.awaitsEnds) return;
-    // Whether Prometheus answers is asked elsewhere.
+    // Another check reports a Prometheus that does not answer.
     activeAlerts(client.url).then(
       (active) => receiver.end(active, clock.nowMs(), graceMs),
       () => undefined,
@@ -281,7 +283,7 @@ function watchOver(parts: WatchParts): Omit<Watch, 'version' | 'setTargets' | 's
   };
 }
 
-/** A port that is free now; whoever asks for it next may still take it, and then the start fails and says so. */
+/** A port that is free now. Another program may still take it, in which case the start fails with a message. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
@@ -292,7 +294,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether a program still runs and answers. */
+/** Checks whether a program still runs and answers. */
 class Liveness {
   readonly name: string;
   readonly #child: GuardedChild;
@@ -319,7 +321,7 @@ async function troubleOf(programs: readonly Liveness[]): Promise<string | undefi
   return found.find((text) => text !== undefined);
 }
 
-/** Asks until the answer is yes; a process that ended, or a bound that passed, is the user's error. */
+/** Polls until the answer is true; throws a UserError if the process ends or the time is over. */
 async function until(
   child: GuardedChild,
   untilMs: number,

@@ -1,4 +1,4 @@
-/** The far end of every alert, where a person's pager would be: servers on loopback that Alertmanager notifies. */
+/** Receives every notification in place of a person's pager: servers on loopback for Alertmanager's integrations. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../../base/clock.js';
@@ -13,12 +13,14 @@ import { alertsOf, type WebhookPayload } from './webhook-payload.js';
 const bodyMaxBytes = 8 * 1024 * 1024;
 const notificationsMax = 10_000;
 
-/** How often it is asked whether what was told of has ended, and how long a receiver may take to be told. */
+/**
+ * Interval of checks whether a notified alert has ended, and the time that a receiver has to be notified of the end.
+ */
 export const endsEveryMs = 500;
 export const endsGraceMs = (evaluationIntervalMs: number): number =>
   Math.max(2000, 4 * evaluationIntervalMs);
 
-/** Everything that receivers were told, and listeners for what comes. */
+/** All notifications of the receivers, and listeners for new ones. */
 export class Receiver {
   readonly notifications: Notification[] = [];
   readonly #clock: Clock;
@@ -26,13 +28,13 @@ export class Receiver {
   readonly #mail: SmtpSink;
   readonly #sinks: readonly Sink[];
   readonly #protocols = new SinkProtocols();
-  /** Status and start of each alert as last said, by its labels and by whom it was said to. */
+  /** The last status and start of each alert, by its labels and the receiver. */
   readonly #said = new Map<string, string>();
   readonly #listeners = new Set<(notification: Notification) => void>();
   readonly #unended = new Unended();
   readonly #name: string | undefined;
 
-  /** With the sinks of a user's receivers, or for one webhook alone: that of the receiver of this name. */
+  /** Serves the sinks of a user's receivers, or only the webhook of the receiver `name`. */
   constructor(clock: Clock, sinks: readonly Sink[] = [], name?: string) {
     this.#name = name;
     this.#clock = clock;
@@ -41,7 +43,7 @@ export class Receiver {
     this.#mail = new SmtpSink((mail) => this.#takeMail(mail));
   }
 
-  /** Listens on loopback; the webhook of one receiver for all is `<http>/webhook`. */
+  /** Listens on loopback; the webhook of a single receiver is `<http>/webhook`. */
   async listen({ host = '127.0.0.1', port = 0 } = {}): Promise<SinkAddresses> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject).listen(port, host, resolve);
@@ -55,7 +57,7 @@ export class Receiver {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A group is sent whole whenever one of its alerts changes: what says nothing new is dropped. */
+  /** Alertmanager sends the whole group whenever one of its alerts changes; unchanged alerts are dropped. */
   take({ alerts, via }: Told, receivedMs: number): void {
     for (const alert of alerts) {
       const labels = Object.entries(alert.labels).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -75,12 +77,12 @@ export class Receiver {
     }
   }
 
-  /** Whether somebody was told of an alert and of no end of it. */
+  /** Whether any notified alert has no notification of its end yet. */
   get awaitsEnds(): boolean {
     return this.#unended.size > 0;
   }
 
-  /** What is not active any more has ended, whether or not anybody is told. */
+  /** Ends alerts that are no longer active, whether or not a receiver is notified. */
   end(active: readonly Pick<ActiveAlert, 'labels'>[], nowMs: number, graceMs: number): void {
     for (const { alert, endedMs } of this.#unended.ended(active, nowMs, graceMs)) {
       this.#add({
@@ -126,7 +128,7 @@ export class Receiver {
       }
       if (told === undefined) return void response.writeHead(400).end();
       if (told !== 'nothing new') this.take(told, receivedMs);
-      // Slack's own word; the others look at the status alone.
+      // Slack requires this text; the other integrations only look at the status.
       response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
     });
   }

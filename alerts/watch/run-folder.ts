@@ -1,17 +1,17 @@
-/** A temporary folder named after its process, so that what a killed run left behind is found and removed. */
+/** A temporary folder named after its process, so that leftovers of a killed run are found and removed. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const prefix = 'firedrill-watch-';
 
-/** A new folder; those whose process is gone are removed first. */
+/** Makes a new folder, and removes those whose process has ended. */
 export function runFolder(): string {
   removeDeadRunFolders();
   return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 }
 
-/** Those whose process is gone. */
+/** Removes folders whose process has ended. */
 export function removeDeadRunFolders(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1];

@@ -1,4 +1,4 @@
-/** Fetches one target's metrics again and again into a store, as Prometheus scrapes: `up`, staleness and all. */
+/** Scrapes one target's metrics into a store, as Prometheus does, including `up` and staleness. */
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
@@ -6,10 +6,10 @@ import type { MemoryStore } from '../../slo/promql/index.js';
 import { eachSample, ExpositionError, labelsOf } from './exposition.js';
 import { instanceOf, type Target } from './model.js';
 
-/** The text of a target's metrics; rejects where there is none. */
+/** The text of a target's metrics; rejects if there is none. */
 export type FetchText = (url: string, timeoutMs: number) => Promise<string> | string;
 
-/** Of one target; a real Prometheus is told the same bounds. */
+/** Bounds for one target; a real Prometheus gets the same bounds. */
 export const seriesMax = 200_000;
 export const bodyMaxBytes = 64 * 1024 * 1024;
 
@@ -21,7 +21,7 @@ export const fetchOverHttp: FetchText = async (url, timeoutMs) => {
   if (!response.ok) throw new Error(`server returned HTTP status ${response.status}`);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  // A body may have no end, and a small one may unpack to no end.
+  // A body may be endless, and a small one may unpack to an endless one.
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
     if (bytes > bodyMaxBytes) throw new Error('the body is too large');
@@ -43,7 +43,7 @@ export class Scraper {
   readonly #intervalMs: number;
   readonly #fetchText: FetchText;
   readonly #own: Record<string, string>;
-  /** Labels by the series' text: most scrapes bring the same series. */
+  /** Parsed labels by the series' text, because most scrapes bring the same series. */
   readonly #known = new Map<string, Labels>();
   #present = new Map<string, Labels>();
   #timer: Timer | undefined;
@@ -72,7 +72,7 @@ export class Scraper {
     this.#timer = this.#clock.every(this.#intervalMs, () => this.scrape());
   }
 
-  /** The target is no longer ours to watch: everything of it ended. */
+  /** Stops scraping and marks all series of the target as ended. */
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -82,7 +82,7 @@ export class Scraper {
   }
 
   scrape(): void {
-    // A target slower than the interval is asked again only when it has answered.
+    // A target slower than the interval is asked again only after it has answered.
     if (this.#busy || this.#stopped) return;
     const startMs = Math.max(this.#clock.nowMs(), this.#lastMs + 1);
     this.#lastMs = startMs;
@@ -122,7 +122,7 @@ export class Scraper {
     let added = 0;
     for (const sample of samples) {
       const { labels } = sample;
-      // A sample that says its own time is no witness of now, so its absence means nothing.
+      // A sample with its own time may be old, so its absence does not end the series.
       if (sample.timeMs === undefined) {
         if (!this.#present.has(labels.key)) added++;
         present.set(labels.key, labels);
@@ -153,7 +153,7 @@ export class Scraper {
     return samples;
   }
 
-  /** The target's labels win; what it exposes under the same names is kept as `exported_…`. */
+  /** The target's labels win; exposed labels of the same names are renamed to `exported_…`. */
   #labels(exposed: Record<string, string>, metric: string): Labels {
     const labels: Record<string, string> = { ...this.#own, [metricNameLabel]: metric };
     for (const [name, value] of Object.entries(exposed)) {

@@ -1,13 +1,10 @@
-/**
- * What each integration of Alertmanager says over its own protocol, read back into alerts and into what a pager
- * shows.
- */
+/** Reads each Alertmanager integration's protocol back into alerts, and into the fields that a pager shows. */
 import { type MarkedAlert, markerName, readMarker } from './marker.js';
 import type { Notification } from './model.js';
 import { alertsOf, type WebhookPayload } from './webhook-payload.js';
 import type { Sink } from './sunk-config.js';
 
-/** What a notification says of itself beside its alerts. */
+/** Fields of a notification beside its alerts. */
 export type Via = Pick<Notification, 'receiver' | 'integration' | 'dedupKey' | 'priority' | 'to'>;
 
 export interface Told {
@@ -17,16 +14,16 @@ export interface Told {
 
 export interface SinkRequest {
   method: string;
-  /** Behind the sink's own address, with its query. */
+  /** Path after the sink's own address, with its query. */
   path: string;
   body: string;
 }
 
 const aliasesMax = 10_000;
 
-/** Undefined where it is nothing of the protocol: the answer is 400. */
+/** Reads a request; undefined if it is not part of the protocol, which is answered with 400. */
 export class SinkProtocols {
-  /** OpsGenie closes an incident by its alias alone: these are the alerts in it. */
+  /** Alerts of each open OpsGenie incident by alias, because OpsGenie closes an incident by its alias alone. */
   readonly #open = new Map<string, MarkedAlert[]>();
 
   read(sink: Sink, request: SinkRequest, nowMs: number): Told | 'nothing new' | undefined {
@@ -83,10 +80,10 @@ interface OpsGenieAlert {
 }
 
 interface PagerDutyEvent {
-  /** Events v2. */
+  /** PagerDuty's Events API v2. */
   dedup_key?: string;
   payload?: { severity?: string; custom_details?: Record<string, unknown> };
-  /** The generic API before it. */
+  /** PagerDuty's older generic API. */
   incident_key?: string;
   details?: Record<string, unknown>;
 }

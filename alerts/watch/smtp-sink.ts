@@ -1,11 +1,11 @@
-/** A mail server that keeps nothing: what Alertmanager mails to people arrives here instead. */
+/** A mail server that receives Alertmanager's mails and delivers none. */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
 export interface Mail {
-  /** Of the envelope. */
+  /** Recipients of the envelope. */
   to: string[];
-  /** Names in lower case; folded lines are one. */
+  /** Headers by lower-case name; folded lines are joined. */
   headers: Record<string, string>;
 }
 
@@ -75,7 +75,7 @@ function serve(socket: Socket, take: (mail: Mail) => void): void {
     say('250 OK');
   };
 
-  /** Takes one command or one message from the front; false where more has to come. */
+  /** Takes one command or one message from the front; false if more input is needed. */
   const step = (): boolean => {
     const end = pending.indexOf(inMessage ? '\r\n.\r\n' : '\r\n');
     if (end < 0) return false;

@@ -1,21 +1,21 @@
 /**
- * How far an alert has come on its way from its rule to somebody's pager, and why no further: what the verdict on a
- * page that nobody got is made of. What Alertmanager says of an alert is remembered while the alert fires, because it
- * forgets.
+ * Finds out how far an alert has come on its way from its rule to a pager, and why no further; verdicts on missing
+ * pages use this. Alertmanager's statements about an alert are remembered while it fires, because Alertmanager forgets
+ * them.
  */
 import { parse, PromqlError, type VectorSelector, walk } from '../../slo/promql/index.js';
 import { print } from '../../slo/promql/syntax/print.js';
 import type { Notification, SampleSeries, Standing } from './model.js';
 
-/** What Alertmanager does with an alert that fires. */
+/** What Alertmanager does with a firing alert. */
 export interface Seen {
   labels: Readonly<Record<string, string>>;
-  /** Where its routes lead. */
+  /** Receivers of the alert's routes. */
   receivers: readonly string[];
-  /** In words, where it is so. */
+  /** Description of the inhibiting alert, if the alert is inhibited. */
   inhibitedBy?: string;
   silencedBy?: string;
-  /** By receiver. */
+  /** The muting time interval, by receiver. */
   mutedBy?: Readonly<Record<string, string>>;
 }
 
@@ -40,7 +40,7 @@ export class Sightings {
     }
   }
 
-  /** The latest of those with these labels, not before a time. */
+  /** The latest sighting with these labels at or after `sinceMs`. */
   latest(labels: Readonly<Record<string, string>>, sinceMs: number): Seen | undefined {
     return [...this.#seen.values()]
       .filter((seen) => seen.atMs >= sinceMs && hasLabels(seen.labels, labels))
@@ -52,25 +52,25 @@ export interface KnownRule {
   kind: 'alert' | 'record';
   name: string;
   expr: string;
-  /** Why its last evaluation failed. */
+  /** The error of the rule's last evaluation. */
   lastError?: string;
 }
 
-/** What is asked of a watch, real or embedded. */
+/** The data that a watch, real or embedded, provides. */
 export interface StandingSource {
   nowMs(): number;
   stepMs: number;
   notifications: readonly Notification[];
   sightings: Sightings;
-  /** The receivers that tell somebody; undefined: there is one for all, and it does. */
+  /** The receivers that notify somebody; undefined if there is only one, which does. */
   telling: ReadonlySet<string> | undefined;
   rules(): Promise<readonly KnownRule[]>;
-  /** Whether anything answers to an expression now. */
+  /** Whether an expression has a result now. */
   hasSeries(expr: string): Promise<boolean>;
   queryRange(expr: string, startMs: number, endMs: number, stepMs: number): Promise<SampleSeries[]>;
 }
 
-/** Without a word of since when: what was so in the last seconds. */
+/** Span to look at, in milliseconds, if the caller gives no start. */
 const lookBackMs = 5000;
 const pointsMax = 5000;
 
@@ -107,7 +107,7 @@ export async function standingOf(
   return missing === undefined ? { state: 'inactive' } : { state: 'no-data', by: missing };
 }
 
-/** Of those notified since, or of what is still open now. */
+/** Notifications since `fromMs`, or those of alerts that are still open. */
 function toldOf(
   source: StandingSource,
   labels: Readonly<Record<string, string>>,
@@ -126,7 +126,7 @@ function toldOf(
   return [...open.values()];
 }
 
-/** It fires, and whoever was to be told was not. */
+/** The reason why a firing alert did not reach the expected receiver. */
 function stopped(
   source: StandingSource,
   labels: Readonly<Record<string, string>>,
@@ -186,7 +186,7 @@ const earliest = (times: readonly number[]): number | undefined =>
 
 const recordsMax = 20;
 
-/** The first metric, through recorded ones down to what is scraped, that has no series. */
+/** The first metric without series, following recorded metrics down to scraped ones. */
 async function missingMetric(
   source: StandingSource,
   own: readonly KnownRule[],
@@ -216,7 +216,7 @@ async function missingMetric(
   return undefined;
 }
 
-/** Those that an expression needs, without their offsets: not what may be absent. */
+/** The selectors that an expression needs, without offsets; those that may be absent are left out. */
 function selectorsOf(expr: string): VectorSelector[] {
   const found: VectorSelector[] = [];
   try {

@@ -1,7 +1,7 @@
 /**
- * The user's Alertmanager configuration as a drill runs it: routes, grouping, inhibition and time intervals as written,
- * and every receiver replaced by one of the same name whose integrations lead to sinks on loopback. No secret is read,
- * none is in the copy.
+ * The user's Alertmanager configuration for a drill: routes, grouping, inhibition and time intervals as written, and
+ * every receiver replaced by one of the same name whose integrations lead to sinks on loopback. Secrets are neither
+ * read nor copied.
  */
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
@@ -18,11 +18,11 @@ import { markerName, markerTemplate } from './marker.js';
 import type { Integration } from './model.js';
 import type { Via } from './sink-protocols.js';
 
-/** One integration of one receiver: where a notification of it arrives. */
+/** One integration of one receiver, as the address of its notifications. */
 export interface Sink {
   receiver: string;
   integration: Integration;
-  /** Of another kind than those that a sink speaks: a webhook stands in for it. */
+  /** The original kind, if the sink does not speak its protocol and a webhook replaces it. */
   inPlaceOf?: string;
   sendsResolved: boolean;
   fields: Readonly<Record<string, unknown>>;
@@ -41,13 +41,13 @@ export function sinksOf(config: AmConfig): Sink[] {
 }
 
 export interface SinkAddresses {
-  /** `http://127.0.0.1:1234`; the number of a sink and what its protocol adds follow. */
+  /** `http://127.0.0.1:1234`; the sink's number and the protocol's path follow. */
   http: string;
   /** `127.0.0.1:2525` */
   smtp: string;
 }
 
-/** The copy that a real Alertmanager is started with; `config` is at the drill's scale already. */
+/** The copy that a real Alertmanager starts with; `config` is already at the drill's time scale. */
 export function sunkConfig(config: AmConfig, file: string, addresses: SinkAddresses): AmConfig {
   let number = 0;
   const global = config.global ?? {};
@@ -68,7 +68,7 @@ export function sunkConfig(config: AmConfig, file: string, addresses: SinkAddres
   };
 }
 
-/** Templates are read where they lie; a pattern that finds none is named. */
+/** Templates are read from their original files; `missing` are patterns without files. */
 export function templateFiles(
   config: AmConfig,
   file: string,
@@ -99,7 +99,7 @@ function sunkIntegration(
       return [kind, { ...own, ...sends, url }];
     case 'pagerduty': {
       const details = { ...record(own.details), [markerName]: markerTemplate };
-      // The older API of events is one of its own: who asked for it gets it.
+      // The older Events API is a different protocol, so a receiver that uses it keeps it.
       const old = fields.service_key !== undefined || fields.service_key_file !== undefined;
       const key = old ? { service_key: 'drill' } : { routing_key: 'drill' };
       return [kind, { ...own, ...sends, ...key, url, details }];
@@ -111,7 +111,7 @@ function sunkIntegration(
     case 'slack': {
       const written = Array.isArray(own.fields) ? (own.fields as unknown[]) : [];
       const marked = [...written, { title: markerName, value: markerTemplate }];
-      // A message that is one text alone has no room for fields.
+      // A message_text replaces the message's fields, one of which is needed here.
       delete own.message_text;
       return [kind, { ...own, ...sends, api_url: url, fields: marked }];
     }
@@ -127,7 +127,7 @@ function sunkIntegration(
 
 export const emailHeader = 'X-Firedrill';
 
-/** What a notification of the embedded watch says of itself: what is written, where no template stands in it. */
+/** The fields of a notification by the embedded watch: the written values, except those with templates. */
 export function writtenVia(sink: Sink, groupKey: string): Via {
   const { receiver, integration, fields } = sink;
   const text = (value: unknown): string | undefined =>

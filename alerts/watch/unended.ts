@@ -1,10 +1,10 @@
-/** Alerts that somebody was told of and of whose end nobody was: whether they ended is asked of the rules. */
+/** Alerts that were notified and whose end was not; the rules show whether they ended. */
 import type { MarkedAlert } from './marker.js';
 import type { ActiveAlert } from './model.js';
 
 interface Open {
   alert: MarkedAlert;
-  /** Since when the rules do not have it. */
+  /** Since when the alert is missing among the rules' active alerts. */
   missingMs?: number;
 }
 
@@ -26,7 +26,7 @@ export class Unended {
     else if (this.#open.size < openMax) this.#open.set(key, { alert });
   }
 
-  /** Those that have been missing for `graceMs`, each once: within it their receiver may still be told. */
+  /** Alerts missing for at least `graceMs`, each once; until then their receiver may still be notified. */
   ended(
     active: readonly Pick<ActiveAlert, 'labels'>[],
     nowMs: number,
@@ -47,7 +47,7 @@ export class Unended {
   }
 }
 
-/** What was told carries the external labels too. */
+/** The notified labels also contain the external labels. */
 const isPart = (
   some: Readonly<Record<string, string>>,
   all: Readonly<Record<string, string>>,

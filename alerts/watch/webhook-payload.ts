@@ -1,4 +1,4 @@
-/** Alertmanager's webhook payload, version 4: what we read and write of it. */
+/** The fields that we read and write of Alertmanager's webhook payload, version 4. */
 import type { MarkedAlert } from './marker.js';
 
 export interface WebhookPayload {
@@ -23,7 +23,7 @@ export interface WebhookAlert {
   fingerprint: string;
 }
 
-/** The alerts of a webhook's payload. */
+/** The alerts in a webhook's payload. */
 export const alertsOf = (payload: WebhookPayload): MarkedAlert[] =>
   payload.alerts.map((alert) => ({
     status: alert.status,

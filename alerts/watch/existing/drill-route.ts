@@ -1,19 +1,19 @@
-/** The route by which a drill's alerts reach the drill and nobody else, as text for the user's alertmanager.yml. */
+/** The route that sends a drill's alerts to the drill alone, as text for the user's alertmanager.yml. */
 import { UserError } from '../../../base/errors.js';
 import { parseMatchers } from '../../routing/matchers.js';
 
 export interface DrillRoute {
-  /** Of the alerts of what is drilled: `namespace="staging"`. */
+  /** Matchers for the alerts of the drilled system: `namespace="staging"`. */
   matchers: readonly string[];
   /** Name of the receiver. */
   receiver: string;
-  /** Where Alertmanager reaches the drill: `http://10.0.0.5:9099/webhook`. */
+  /** URL at which Alertmanager reaches the drill: `http://10.0.0.5:9099/webhook`. */
   url: string;
 }
 
 export const drillReceiver = 'firedrill';
 
-/** Throws a UserError on a matcher that is none. */
+/** Throws a UserError for an invalid matcher. */
 export function drillRouteText({ matchers, receiver, url }: DrillRoute): string {
   if (matchers.length === 0) {
     throw new UserError({

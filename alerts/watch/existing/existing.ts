@@ -1,7 +1,6 @@
 /**
- * The watch by a Prometheus and an Alertmanager that run already: they are asked, and nothing of theirs is changed.
- * What fires is judged where it can be seen best: at a webhook route that leads to the drill, else at Alertmanager's
- * API, else at Prometheus's.
+ * A watch that asks a running Prometheus and Alertmanager and changes nothing in them. Alerts are judged at the most
+ * exact available place: a webhook route that leads to the drill, else Alertmanager's API, else Prometheus's.
  */
 import { type Access, fetchWith } from '../../../base/access.js';
 import { type Clock, realClock } from '../../../base/clock.js';
@@ -19,9 +18,9 @@ import { Seeing } from './seeing.js';
 export interface ExistingOptions {
   prometheus: Access;
   alertmanager?: Access;
-  /** Name of the receiver whose webhook leads here. */
+  /** Name of the receiver whose webhook leads to this drill. */
   receiver?: string;
-  /** Where that webhook listens; without it nobody listens. */
+  /** Address at which that webhook listens; absent: there is no webhook. */
   listen?: { host: string; port: number };
 }
 
@@ -35,14 +34,14 @@ export type JudgedAt = keyof typeof judgedAt;
 
 export interface ExistingWatch extends Watch {
   judgedAt: JudgedAt;
-  /** Who was notified of what fired meanwhile, besides the drill; empty where that is not known. */
+  /** Receivers other than the drill that were notified meanwhile; empty where they are not known. */
   toldBesides(): string[];
 }
 
 const readyLimitMs = 10_000;
 const pollMs = 1000;
 
-/** Throws a UserError where one of them does not answer. */
+/** Throws a UserError if Prometheus or Alertmanager does not answer. */
 export async function startExisting(
   options: ExistingOptions,
   evaluationIntervalMs: number,
@@ -117,7 +116,10 @@ interface Following {
   evaluationIntervalMs: number;
 }
 
-/** Tells the receiver of what nobody else does: of everything, or only of ends; resolves to how to stop that. */
+/**
+ * Feeds the receiver with what no webhook brings: all alerts, or only their ends. Resolves to a function that stops
+ * feeding.
+ */
 async function follow(parts: Following): Promise<() => void> {
   const { where, api, active, receiver, clock, evaluationIntervalMs } = parts;
   if (where === 'webhook') {
@@ -151,7 +153,7 @@ async function versionOf(prometheus: Access, api: AlertmanagerApi | undefined): 
   return api ? `${own}, Alertmanager ${(await api.status()).version}` : own;
 }
 
-/** The best place that there is. */
+/** The most exact place that is available. */
 async function placeOf(
   { receiver = drillReceiver, listen }: ExistingOptions,
   api: AlertmanagerApi | undefined,

@@ -1,4 +1,4 @@
-/** The rules that a Prometheus has loaded, as it says them itself. */
+/** The rules that a Prometheus has loaded, from its API. */
 import type { Access } from '../../../base/access.js';
 import { fetchWith } from '../../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
@@ -22,7 +22,7 @@ interface SaidGroup {
   rules: SaidRule[];
 }
 
-/** Throws a UserError where it does not answer. */
+/** Throws a UserError if Prometheus does not answer. */
 export async function loadedRules(access: Access): Promise<RuleGroup[]> {
   let groups: SaidGroup[];
   try {
@@ -56,7 +56,7 @@ function ruleOf(said: SaidRule): Rule {
   };
 }
 
-/** How often it scrapes and evaluates where nothing else is said, by its own configuration; milliseconds. */
+/** The default scrape and evaluation intervals in its configuration, in milliseconds. */
 export async function intervalsOf(
   access: Access,
 ): Promise<{ scrapeIntervalMs: number; evaluationIntervalMs: number }> {

@@ -1,4 +1,4 @@
-/** What fires, as an API says it, told as if somebody had been notified: when it is first seen, and when it ends. */
+/** Turns the firing alerts of an API into notifications: one when an alert is first seen, and one when it ends. */
 import type { Clock } from '../../../base/clock.js';
 import type { AlertmanagerApi } from '../../routing/alertmanager-api.js';
 import type { ActiveAlert, Notification } from '../model.js';
@@ -8,7 +8,7 @@ interface Shown {
   labels: Record<string, string>;
   annotations: Record<string, string>;
   startsAtMs: number;
-  /** Those that are notified; undefined where nobody knows. */
+  /** The receiver that is notified; undefined where it is not known. */
   receiver?: string;
 }
 
@@ -20,7 +20,7 @@ export class Seeing {
   #open = new Map<string, Shown>();
   #busy = false;
 
-  /** By Alertmanager where its API is given, else by Prometheus's own alerts. */
+  /** Polls Alertmanager if its API is given; otherwise Prometheus's own alerts. */
   constructor(
     api: AlertmanagerApi | undefined,
     active: () => Promise<ActiveAlert[]>,
@@ -33,7 +33,7 @@ export class Seeing {
     this.#clock = clock;
   }
 
-  /** Never rejects: an API that does not answer says nothing new. */
+  /** Never rejects; an API that does not answer changes nothing. */
   async look(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
@@ -41,7 +41,7 @@ export class Seeing {
       const shown = await (this.#api ? this.#byAlertmanager(this.#api) : this.#byPrometheus());
       this.#tell(new Map(shown.map((s) => [keyOf(s), s])));
     } catch {
-      // Whether they answer is asked elsewhere.
+      // Another check reports an API that does not answer.
     } finally {
       this.#busy = false;
     }

@@ -1,4 +1,4 @@
-/** Alerts out to Alertmanagers as Prometheus sends them: at once, again after a while, and resolved for 15 minutes. */
+/** Sends alerts to Alertmanagers as Prometheus does: at once, repeatedly, and resolved ones for 15 minutes. */
 import { messageOf } from '../../../base/errors.js';
 import type { Alert } from '../../rules/alerting.js';
 import type { Evaluated } from './rule-loop.js';
@@ -6,7 +6,7 @@ import type { Evaluated } from './rule-loop.js';
 export interface SenderOptions {
   /** Base addresses: `http://localhost:9093`. */
   urls: readonly string[];
-  /** What fires is sent again after so long, and not before. */
+  /** Minimum time before a firing alert is sent again, in milliseconds. */
   resendMs: number;
   externalLabels: Readonly<Record<string, string>>;
   externalUrl: string;
@@ -22,10 +22,12 @@ interface Posted {
   generatorURL: string;
 }
 
-/** Alerts that wait for an Alertmanager at most: the oldest go, for newer ones say what is so now. */
+/**
+ * Maximum number of alerts that wait for an Alertmanager; the oldest are dropped, because newer ones are up to date.
+ */
 const queueMax = 10_000;
 const batchMax = 256;
-/** An alert lives so many intervals without a word of it; two that got lost do not end it. */
+/** An alert expires after this many intervals without a repetition, so that two lost ones do not end it. */
 const intervalsOfLife = 4;
 
 export class AlertSender {
@@ -49,7 +51,7 @@ export class AlertSender {
     return this.#queues.reduce((sum, q) => sum + q.dropped, 0);
   }
 
-  /** What an evaluation at `timeMs` makes news of. */
+  /** Sends the alerts that are due after an evaluation at `timeMs`. */
   take(group: Evaluated, timeMs: number): void {
     if (this.#queues.length === 0) return;
     const { externalLabels, externalUrl, resendMs } = this.#options;
@@ -72,7 +74,7 @@ export class AlertSender {
     if (posted.length > 0) for (const queue of this.#queues) queue.add(posted);
   }
 
-  /** Resolves once nothing waits or is under way. */
+  /** Resolves once no alert is waiting or being sent. */
   async idle(): Promise<void> {
     await Promise.all(this.#queues.map((q) => q.idle()));
   }
@@ -86,7 +88,7 @@ export class AlertSender {
   }
 }
 
-/** One Alertmanager, one request at a time, so that a slow one gets alerts late and in order. */
+/** Sends to one Alertmanager, one request at a time, so that a slow one gets alerts late but in order. */
 class Queue {
   readonly url: string;
   dropped = 0;
@@ -120,7 +122,7 @@ class Queue {
     while (this.#running) await this.#running;
   }
 
-  /** What an Alertmanager does not take is sent again with the next resend, as all that fires. */
+  /** A failed batch is dropped; like all firing alerts, its alerts are sent again at the next resend. */
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, batchMax);

@@ -1,20 +1,20 @@
-/** A store that never grows past its bounds: new series beyond the limit and old samples go, and both are counted. */
+/** A store with bounds: it drops series beyond the limit and old samples, and counts both. */
 import { Labels, MemoryStore, StoredSeries } from '../../../slo/promql/index.js';
 
 export interface StoreLimits {
-  /** Series kept at most; samples of further ones are dropped. */
+  /** Maximum number of series; samples of further series are dropped. */
   seriesMax: number;
-  /** Samples kept at most; beyond it the oldest quarter of the time goes. */
+  /** Maximum number of samples; beyond it, the oldest quarter of the time is dropped. */
   samplesMax: number;
-  /** What is older is dropped, in milliseconds. */
+  /** Samples older than this are dropped, in milliseconds. */
   retentionMs: number;
 }
 
 export class LimitedStore extends MemoryStore {
   readonly limits: StoreLimits;
-  /** Samples of series that found no place. */
+  /** Number of dropped samples of series beyond the limit. */
   refused = 0;
-  /** As of the last sweep, and what was counted since. */
+  /** Number of samples at the last sweep plus those counted since. */
   samples = 0;
 
   constructor(limits: StoreLimits) {
@@ -22,7 +22,7 @@ export class LimitedStore extends MemoryStore {
     this.limits = limits;
   }
 
-  /** Of a series beyond the limit one that nobody finds again. */
+  /** Beyond the limit, returns a series that no query can find. */
   override series(labels: Labels | Readonly<Record<string, string>>): StoredSeries {
     if (this.seriesCount < this.limits.seriesMax) return super.series(labels);
     const known = this.known(labels);
@@ -31,7 +31,7 @@ export class LimitedStore extends MemoryStore {
     return new StoredSeries(labels instanceof Labels ? labels : Labels.of(labels), 1);
   }
 
-  /** Forgets what is past its time, and the oldest quarter of the time where there are too many samples. */
+  /** Drops samples past their time, and the oldest quarter of the time if there are too many samples. */
   sweep(nowMs: number): void {
     this.dropBefore(nowMs - this.limits.retentionMs);
     this.#count();

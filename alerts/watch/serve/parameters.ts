@@ -1,4 +1,4 @@
-/** Parameters of Prometheus's HTTP API, read as Prometheus reads them; what is wrong with one is its own answer. */
+/** Reads parameters of Prometheus's HTTP API as Prometheus does; each mistake has its own error message. */
 import { parseDurationMs } from '../../../base/duration.js';
 import {
   lineColumn,
@@ -8,7 +8,7 @@ import {
   PromqlError,
 } from '../../../slo/promql/index.js';
 
-/** What a client did wrong, or what could not be evaluated for it. */
+/** A mistake of the client, or a query that cannot be evaluated. */
 export class ApiError extends Error {
   readonly status: number;
   readonly type: string;
@@ -24,10 +24,10 @@ export const badData = (name: string, message: string): ApiError =>
   new ApiError(400, 'bad_data', `invalid parameter "${name}": ${message}`);
 
 const numeric = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
-/** As Go's RFC 3339: `2026-05-01T12:00:00.5+02:00`. */
+/** RFC 3339 as Go reads it: `2026-05-01T12:00:00.5+02:00`. */
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-/** Seconds since the epoch or RFC 3339, in milliseconds. */
+/** Reads seconds since the epoch or RFC 3339; returns milliseconds. */
 export function timeOf(query: URLSearchParams, name: string, otherwise?: number): number {
   const text = query.get(name) ?? '';
   if (text === '' && otherwise !== undefined) return otherwise;
@@ -40,7 +40,7 @@ export function timeOf(query: URLSearchParams, name: string, otherwise?: number)
   throw badData(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
 }
 
-/** A duration or seconds, in milliseconds. */
+/** Reads a duration or seconds; returns milliseconds. */
 export function durationOf(query: URLSearchParams, name: string): number {
   const text = query.get(name) ?? '';
   const ms = numeric.test(text) ? Math.round(Number(text) * 1000) : parseDurationMs(text);
@@ -48,7 +48,7 @@ export function durationOf(query: URLSearchParams, name: string): number {
   throw badData(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
 }
 
-/** 0 is no limit. */
+/** Reads a limit; 0 means none. */
 export function limitOf(query: URLSearchParams): number {
   const text = query.get('limit') ?? '';
   if (text === '') return 0;
@@ -56,7 +56,7 @@ export function limitOf(query: URLSearchParams): number {
   throw badData('limit', `cannot parse ${JSON.stringify(text)} to a whole number`);
 }
 
-/** A query that parses, within the length that is read. */
+/** Reads a query that parses and is not too long. */
 export function queryOf(query: URLSearchParams) {
   const text = query.get('query') ?? '';
   try {
@@ -67,7 +67,7 @@ export function queryOf(query: URLSearchParams) {
   }
 }
 
-/** `match[]`, each a selector that would not match everything. */
+/** Reads `match[]`: selectors, none of which may match everything. */
 export function matchersOf(query: URLSearchParams): (readonly Matcher[])[] {
   return query.getAll('match[]').map((text) => {
     try {

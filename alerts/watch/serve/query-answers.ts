@@ -1,4 +1,4 @@
-/** What a store answers to Prometheus's query API. */
+/** Answers Prometheus's query API from a store. */
 import {
   annotationText,
   type Annotation,
@@ -27,16 +27,16 @@ export interface Answer {
 }
 
 export interface QueryBounds {
-  /** Of a subquery that names none. */
+  /** Step of subqueries that set none, in milliseconds. */
   subqueryStepMs: number;
-  /** Samples that one query may hold. */
+  /** Maximum number of samples that one query may hold. */
   samplesMax: number;
 }
 
-/** As Prometheus: a screen has no more columns. */
+/** Prometheus's limit: a screen has no more columns. */
 const pointsMax = 11_000;
 
-/** From the beginning of time to its end, as Prometheus has them for series and labels. */
+/** Prometheus's bounds of time for series and labels, when a request sets none. */
 const everMs = 8.64e15;
 
 export class QueryAnswers {
@@ -151,7 +151,7 @@ function limited(all: readonly unknown[], query: URLSearchParams): Answer {
   return { data: all.slice(0, limit), warnings: ['results truncated due to limit'] };
 }
 
-/** Warnings and remarks, at most as many of each as Prometheus tells. */
+/** Warnings and infos; at most as many of each as Prometheus returns. */
 function remarks(annotations: readonly Annotation[], text: string): Partial<Answer> {
   const of = (severity: Annotation['severity']): string[] =>
     annotations

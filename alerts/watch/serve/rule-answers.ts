@@ -1,14 +1,14 @@
-/** Rules and alerts as Prometheus's API tells them. */
+/** Answers Prometheus's API for rules and alerts. */
 import type { Alert } from '../../rules/alerting.js';
 import type { ReadRule } from '../../rules/read.js';
 import type { Evaluated } from './rule-loop.js';
 
-/** As Go prints a time that never was. */
+/** Go's zero time, for an evaluation that never happened. */
 const never = '0001-01-01T00:00:00Z';
 const time = (ms: number | undefined): string =>
   ms === undefined ? never : new Date(ms).toISOString();
 
-/** As Go prints a float with exponent: `1e+00`. */
+/** A float in Go's exponent notation: `1e+00`. */
 const exponential = (value: number): string => {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
@@ -30,13 +30,13 @@ export const alertsJson = (groups: readonly Evaluated[]): object => ({
   alerts: groups.flatMap((g) => g.state.alerting.flatMap((a) => a.active().map(alertJson))),
 });
 
-/** What is asked for; an empty list is everything. */
+/** Filters of a request; an empty list selects everything. */
 export interface RuleFilter {
   type: string | undefined;
   names: readonly string[];
   groups: readonly string[];
   files: readonly string[];
-  /** Alerts themselves are left out. */
+  /** Whether to leave out the alerts. */
   bare: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Rule groups evaluated at their intervals, as Prometheus does, and what became of each evaluation. */
+/** Evaluates rule groups at their intervals as Prometheus does, and keeps the result of each evaluation. */
 import type { Clock, Timer } from '../../../base/clock.js';
 import { QueryEngine } from '../../rules/engine.js';
 import { GroupState } from '../../rules/group.js';
@@ -9,12 +9,12 @@ import type { MemoryStore } from '../../../slo/promql/index.js';
 export interface Evaluated {
   state: GroupState;
   intervalMs: number;
-  /** Undefined until the first evaluation. */
+  /** Time of the last evaluation; undefined before the first. */
   lastMs: number | undefined;
   tookSeconds: number;
-  /** Why rules failed at the last evaluation. */
+  /** Errors of rules that failed at the last evaluation. */
   errors: Map<ReadRule, string>;
-  /** Intervals that went by without an evaluation, because the one before took so long. */
+  /** Number of intervals without an evaluation because the previous one took too long. */
   missed: number;
 }
 
@@ -22,16 +22,16 @@ export interface RuleLoopOptions {
   clock: Clock;
   store: MemoryStore;
   groups: readonly ReadGroup[];
-  /** For groups that name no interval of their own. */
+  /** Interval of groups that set none, in milliseconds. */
   evaluationIntervalMs: number;
   externalLabels: Readonly<Record<string, string>>;
   externalUrl: string;
-  /** After each evaluation, with its time: what the alerts are now. */
+  /** Called after each evaluation with its time. */
   evaluated: (group: Evaluated, timeMs: number) => void;
   say: (line: string) => void;
 }
 
-/** Sentences about failing rules that are said at most. */
+/** Maximum number of messages about failing rules. */
 const saidMax = 1000;
 
 export class RuleLoop {
@@ -62,7 +62,7 @@ export class RuleLoop {
     }));
   }
 
-  /** Groups take turns within their interval; an evaluation bears the time of its turn, however late it is. */
+  /** Spreads the groups over their interval. An evaluation has the time of its slot, however late it is. */
   start(): void {
     const nowMs = this.#options.clock.nowMs();
     this.groups.forEach((group, i) => {
@@ -80,7 +80,7 @@ export class RuleLoop {
   #schedule(group: Evaluated, dueMs: number): void {
     const { clock } = this.#options;
     const timer = clock.after(Math.max(0, dueMs - clock.nowMs()), () => {
-      // A timer may come a little before its time; later than an interval, the turns in between are lost.
+      // A timer may fire slightly early; if it is later than an interval, the slots in between are lost.
       const late = Math.max(0, Math.floor((clock.nowMs() - dueMs) / group.intervalMs));
       group.missed += late;
       const timeMs = dueMs + late * group.intervalMs;

@@ -1,4 +1,4 @@
-/** Puts the parts of `firedrill watch serve` together, and takes them down. */
+/** Starts and stops the parts of `firedrill watch serve`. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, realClock, type Timer } from '../../../base/clock.js';
@@ -21,10 +21,10 @@ import { RuleLoop } from './rule-loop.js';
 import { type Served, serverOf } from './server.js';
 
 const sweepEveryMs = 10_000;
-/** Samples that one query may hold: as many as a Prometheus has by default. */
+/** Samples that one query may hold: Prometheus's default. */
 const querySamplesMax = 50_000_000;
 
-/** Runs until it is told to end. */
+/** Runs until it receives a signal to end. */
 export async function runServe(flags: ServeFlags): Promise<void> {
   const serving = await startServing(flags, (line) => process.stderr.write(`${line}\n`));
   await new Promise<void>((resolve) => {
@@ -39,7 +39,7 @@ export interface Serving {
   stop(): Promise<void>;
 }
 
-/** Throws a UserError where a flag or a file is wrong, or the address is taken; then nothing was started. */
+/** Throws a UserError if an option or a file is wrong or the address is taken; nothing keeps running then. */
 export async function startServing(
   flags: ServeFlags,
   say: (line: string) => void,

@@ -1,4 +1,4 @@
-/** Prometheus's HTTP API over a store of our own: written to, asked, and told what fires. */
+/** Prometheus's HTTP API over our own store: remote write, queries, rules and alerts. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf } from '../../../base/errors.js';
 import { decodeSnappy, writeRequestOf } from '../../../slo/promql/data/write-request.js';
@@ -22,7 +22,7 @@ const formMaxBytes = 1024 * 1024;
 const writeMaxBytes = 16 * 1024 * 1024;
 const writtenMaxBytes = 64 * 1024 * 1024;
 const connectionsMax = 256;
-/** Native histograms would need their own reader; who sends them is told so. */
+/** Native histograms are not supported; the sender gets an error. */
 const histogramsText = 'native histograms are not taken by remote write';
 
 type Handler = (served: Served, query: URLSearchParams, part: string) => Answer;
@@ -49,7 +49,7 @@ const alertmanagers = (sender: AlertSender): object => ({
   droppedAlertmanagers: [],
 });
 
-/** Grafana asks it for what Prometheus can do; the language is that of its release 3. */
+/** Grafana reads supported features from the version; the query language is that of Prometheus 3. */
 const buildOf = (version: string): object => ({
   version: '3.0.0',
   revision: `firedrill ${version}`,
@@ -59,7 +59,10 @@ const buildOf = (version: string): object => ({
   goVersion: '',
 });
 
-/** Not listening yet; `served` is known once the address is. Its connections, bodies and times are bounded. */
+/**
+ * Returns a server that does not listen yet; `served` is defined once the address is known. Connections, bodies and
+ * times are bounded.
+ */
 export function serverOf(served: () => Served | undefined): Server {
   const server = createServer({ requestTimeout: 60_000, headersTimeout: 10_000 }, (...pair) => {
     const [, response] = pair;
@@ -161,7 +164,7 @@ async function write(
     ...(old > 0 ? [`${old} samples older than what is kept`] : []),
     ...(histograms > 0 ? [histogramsText] : []),
   ];
-  // What fits is kept; a sender must not send the rest again.
+  // Valid samples are kept; the error must not make the sender repeat them.
   if (wrong.length > 0) throw new ApiError(400, 'bad_data', wrong.join('; '));
   response.writeHead(204).end();
 }
@@ -194,7 +197,7 @@ function refuse(response: ServerResponse, error: unknown): void {
     return;
   }
   const known = error instanceof ApiError ? error : undefined;
-  // What is left of a body that was too large is not read.
+  // The rest of a body that was too large is not read.
   if (known?.status === 413) response.shouldKeepAlive = false;
   json(response, known?.status ?? 500, {
     status: 'error',
