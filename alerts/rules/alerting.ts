@@ -1,4 +1,4 @@
-/** One alerting rule over time: which alerts are pending, firing, kept firing and resolved, as Prometheus has it. */
+/** The state of one alerting rule over time, as in Prometheus: pending, firing, kept firing and resolved alerts. */
 import type { AlertingRule } from '../../slo/index.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
 import { AlertText, type Surroundings } from '../template/index.js';
@@ -15,7 +15,7 @@ export interface Alert {
   keepFiringSinceMs?: number;
 }
 
-/** Resolved alerts are remembered so long, to be told again to who has not heard. */
+/** How long a resolved alert is kept, so that it can be sent again to an Alertmanager that missed it. */
 const resolvedKeptMs = 15 * 60_000;
 
 export class AlertingState {
@@ -36,17 +36,17 @@ export class AlertingState {
     this.#annotations = texts(rule.annotations);
   }
 
-  /** Pending and firing. */
+  /** The pending and firing alerts. */
   active(): Alert[] {
     return [...this.#active.values()].filter((a) => a.state !== 'inactive');
   }
 
-  /** Also those that resolved lately. */
+  /** The active alerts and those that resolved recently. */
   all(): Iterable<Alert> {
     return this.#active.values();
   }
 
-  /** One evaluation: the expression's result in, the series `ALERTS` and `ALERTS_FOR_STATE` out. */
+  /** Evaluates once: takes the expression's result, returns the series `ALERTS` and `ALERTS_FOR_STATE`. */
   evaluate(
     result: readonly RuleSample[],
     timeMs: number,
@@ -114,7 +114,7 @@ export class AlertingState {
     };
   }
 
-  /** The expression says no more of it; true where it is kept firing all the same. */
+  /** Handles an alert that is absent from the result; true if keep_firing_for keeps it firing. */
   #end(key: string, alert: Alert, timeMs: number): boolean {
     if (alert.state === 'firing' && this.rule.keepFiringForMs > 0) {
       alert.keepFiringSinceMs ??= timeMs;

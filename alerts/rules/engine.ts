@@ -1,4 +1,4 @@
-/** Queries as rules ask them: each expression is parsed once, and what is wrong with one is a RuleError. */
+/** Queries for rules: parses each expression once, and turns its mistakes into a RuleError. */
 import {
   type EngineOptions,
   evaluateInstant,
@@ -24,7 +24,7 @@ export class QueryEngine {
     this.#options = options;
   }
 
-  /** A scalar is one sample without labels, as rules take it. */
+  /** A scalar result becomes one sample without labels, as rules need it. */
   instant(text: string, timeMs: number): RuleSample[] {
     return guarded(text, () => {
       const { value } = evaluateInstant(this.#expr(text), this.#store, timeMs, this.#options);
@@ -61,7 +61,7 @@ export class QueryEngine {
   }
 }
 
-/** What is wrong with an expression and where, or undefined. */
+/** The mistake in an expression and its offset; undefined if there is none. */
 export function checkExpr(text: string): { message: string; offset: number } | undefined {
   try {
     parse(text);

@@ -1,4 +1,4 @@
-/** A group of rules evaluated in order, each seeing what those above it recorded at the same moment. */
+/** Evaluates a group's rules in order; each rule sees the results of those above it at the same moment. */
 import type { RecordingRule } from '../../slo/index.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
 import { type Surroundings, TemplateSample } from '../template/index.js';
@@ -14,7 +14,7 @@ export interface RuleFailure {
 interface RuleState {
   read: ReadRule;
   alerting: AlertingState | undefined;
-  /** The series of the last evaluation, by key: what is missing in the next one ended. */
+  /** Series of the last evaluation by key; those missing in the next one have ended. */
   series: Map<string, Labels>;
 }
 
@@ -38,7 +38,7 @@ export class GroupState {
     return this.#rules.map((r) => r.alerting).filter((a) => a !== undefined);
   }
 
-  /** Runs every rule at `timeMs`; a rule that fails leaves the others alone. */
+  /** Evaluates every rule at `timeMs`; a failing rule does not stop the others. */
   evaluate(timeMs: number): RuleFailure[] {
     const failures: RuleFailure[] = [];
     const atMs = timeMs - (this.group.queryOffsetMs ?? 0);

@@ -1,4 +1,4 @@
-/** What rules need of the world: a query engine to ask, and a place for what they record. */
+/** The interfaces that rules need: a query engine, and a store for recorded samples. */
 import type { Histogram } from '../../slo/promql/index.js';
 import type { Labels } from '../../slo/promql/index.js';
 
@@ -8,14 +8,14 @@ export interface RuleSample {
   histogram?: Histogram;
 }
 
-/** A rule that cannot be evaluated: the data do not allow it, or its expression is wrong. */
+/** A rule cannot be evaluated, because of its data or its expression. */
 export class RuleError extends Error {}
 
 export interface RuleWorld {
-  /** An instant query; a scalar is one sample without labels. Throws a RuleError. */
+  /** Runs an instant query; a scalar becomes one sample without labels. Throws a RuleError. */
   query(expr: string, timeMs: number): RuleSample[];
   append(sample: RuleSample, timeMs: number): void;
-  /** The series ended. */
+  /** Marks the end of the series. */
   appendStale(labels: Labels, timeMs: number): void;
   externalLabels: Readonly<Record<string, string>>;
   externalUrl: string;

@@ -1,4 +1,4 @@
-/** Prometheus's rule files and Kubernetes' PrometheusRule objects, read as strictly as Prometheus does. */
+/** Reads Prometheus's rule files and Kubernetes' PrometheusRule objects as strictly as Prometheus does. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
@@ -9,7 +9,7 @@ import { parseAlertTemplate, TemplateError } from '../template/index.js';
 export interface ReadRule {
   rule: Rule;
   place: Place;
-  /** The place of a character of the rule's expression. */
+  /** The place in the file of an offset in the rule's expression. */
   placeInExpr: (offset: number) => Place;
 }
 
@@ -18,18 +18,18 @@ export interface ReadGroup {
   name: string;
   intervalMs?: number;
   queryOffsetMs?: number;
-  /** More alerts or series than this is an error of the rule; 0 is no limit. */
+  /** Maximum number of alerts or series before the rule fails; 0 means no limit. */
   limit: number;
   rules: ReadRule[];
   place: Place;
 }
 
 export interface ReadOptions {
-  /** Finds what is wrong with an expression: a sentence and the offset of the character. */
+  /** Checks an expression: returns the mistake and its offset. */
   checkExpr?: (expr: string) => { message: string; offset: number } | undefined;
 }
 
-/** Prometheus counts in nanoseconds of 63 bits. */
+/** Prometheus stores durations as nanoseconds in 63 bits. */
 const longestMs = Math.floor(2 ** 63 / 1e6);
 
 const duration = z
@@ -91,7 +91,7 @@ export function readRuleText(file: string, text: string, options: ReadOptions = 
   return groupsOf(file, parseYaml(file, text, { texts: true }), options);
 }
 
-/** Of a text that was parsed already, with scalars as texts. */
+/** The groups of parsed YAML documents whose scalars are texts. */
 export function groupsOf(
   file: string,
   documents: readonly YamlDocument[],
@@ -114,7 +114,7 @@ export function groupsOf(
   );
 }
 
-/** Whether it is a PrometheusRule of Kubernetes: its `spec` is a rule file. */
+/** Whether the document is a PrometheusRule of Kubernetes, whose `spec` is a rule file. */
 const isObject = ({ value }: YamlDocument): boolean =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'PrometheusRule';
 
@@ -145,7 +145,7 @@ function groupsIn(
       name: group.name,
       ...(group.interval === undefined ? {} : { intervalMs: group.interval }),
       ...(group.query_offset === undefined ? {} : { queryOffsetMs: group.query_offset }),
-      // Below 0 is no limit, as 0 is.
+      // Prometheus takes a negative limit as no limit, like 0.
       limit: Math.max(0, Number(group.limit ?? 0)),
       rules: (group.rules ?? []).map((raw, j) => {
         const path = [...own, 'rules', j];
@@ -181,7 +181,9 @@ function ruleOf(raw: RawRule, groupLabels: Record<string, string>): Rule {
   return alert;
 }
 
-/** Since Prometheus 3 a name is any text: OpenTelemetry's `service.name` is one. A lone surrogate is no UTF-8. */
+/**
+ * Since Prometheus 3 any UTF-8 text is a name, such as OpenTelemetry's `service.name`; a lone surrogate is not UTF-8.
+ */
 const isName = (text: string): boolean => text !== '' && !/\p{Surrogate}/u.test(text);
 
 function problemsOfRule(
@@ -215,7 +217,7 @@ function problemsOfRule(
       say('keep_firing_for', "invalid field 'keep_firing_for' in recording rule");
     }
     if (!isName(record)) say('record', `invalid recording rule name: ${record}`);
-    // Somebody pasted a selector: Prometheus refuses it too, though it is a name.
+    // Braces mean that somebody pasted a selector; Prometheus refuses them, although they would make a valid name.
     if (/[{}]/.test(record)) {
       say('record', `braces present in the recording rule name: ${record}`, 'a name; is it expr?');
     }
@@ -244,7 +246,7 @@ function problemsOfRule(
   return problems;
 }
 
-/** The groups as plain values, without their places. */
+/** The groups as plain values, without places. */
 export const plainGroups = (groups: readonly ReadGroup[]): RuleGroup[] =>
   groups.map((group) => ({
     name: group.name,
@@ -254,7 +256,7 @@ export const plainGroups = (groups: readonly ReadGroup[]): RuleGroup[] =>
     rules: group.rules.map((r) => r.rule),
   }));
 
-/** Rules made in this process as if they had been read. */
+/** Rules made in this process, in the form of rules that were read. */
 export const asRead = (groups: readonly RuleGroup[], file: string): ReadGroup[] =>
   groups.map((group) => ({
     ...group,

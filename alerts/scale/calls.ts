@@ -1,4 +1,4 @@
-/** What each function makes of a quantity at a time scale. */
+/** How each function's result changes with the time scale. */
 import type { Call, Expr, MatrixSelector, Subquery } from '../../slo/promql/syntax/ast.js';
 import { constantOf, timesFactor } from './constants.js';
 import type { ExpressionScaler, Scaled } from './expression.js';
@@ -16,7 +16,7 @@ const calendar = new Set([
   'days_in_month',
 ]);
 
-/** Numbers of their own: whatever goes in. */
+/** Functions whose result does not depend on the unit of their input. */
 const pure = new Set([
   'absent',
   'absent_over_time',
@@ -39,7 +39,7 @@ const knownMoments = new Set([
   'ts_of_min_over_time',
 ]);
 
-/** Not proportional to their argument. */
+/** Functions that are not proportional to their argument. */
 const curved = new Set([
   'ceil',
   'floor',
@@ -92,7 +92,7 @@ export function scaledCall(scaler: ExpressionScaler, call: Call): Scaled {
   return done(overRange(name, of, call));
 }
 
-/** `sqrt` and the functions of ranges; everything else gives what it is given. */
+/** The result of `sqrt` and of the functions over ranges; other functions keep the quantity of their input. */
 function overRange(name: string, of: Quantity, call: Call): Quantity {
   const base = powerOf(of);
   switch (name) {
@@ -133,7 +133,7 @@ function rangesOf(call: Call): number[] {
   return seconds === undefined ? [] : [seconds];
 }
 
-/** How far ahead is a length of time, whatever the metric is. */
+/** The second argument of predict_linear is a duration, whatever the metric. */
 function predicted(scaler: ExpressionScaler, args: readonly Expr[]): Expr[] {
   const [range, ahead] = args as [Expr, Expr];
   if (constantOf(ahead) === undefined) {

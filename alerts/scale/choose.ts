@@ -1,4 +1,4 @@
-/** The time scale at which rules can be drilled on a machine: as short as their ranges allow, and why that. */
+/** Chooses the time scale for a drill on this machine: as short as the rules' ranges allow, with the reason. */
 import { formatDurationMs } from '../../base/duration.js';
 import { parse, walk } from '../../slo/promql/index.js';
 import type { ReadGroup, ReadRule } from '../rules/read.js';
@@ -7,27 +7,27 @@ import { secondsOf } from './ranges.js';
 
 export interface Machine {
   cpus: number;
-  /** How many targets are scraped. */
+  /** Number of scraped targets. */
   targets: number;
 }
 
 export interface ChosenScale {
-  /** Above 0, at most 1: 1/240. */
+  /** Above 0, at most 1, such as 1/240. */
   scale: number;
-  /** What the machine scrapes at it, milliseconds. */
+  /** The machine's scrape interval at that scale, in milliseconds. */
   scrapeIntervalMs: number;
-  /** One sentence. */
+  /** The reason, in one sentence. */
   why: string;
 }
 
-/** Faster than that, a scrape of a dozen processes costs more than it tells. */
+/** With shorter intervals, scraping a dozen processes costs more than it shows. */
 const scrapeFloorMs = 250;
 const targetsPerCpu = 8;
 
-/** One over these. */
+/** The scales are one divided by these numbers. */
 const divisors = [240, 180, 120, 90, 60, 45, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
 
-/** `scrapeIntervalMs` is the one that the rules were written for, in production. */
+/** `scrapeIntervalMs` is the scrape interval in production, which the rules were written for. */
 export function chooseScale(
   groups: readonly ReadGroup[],
   scrapeIntervalMs: number,

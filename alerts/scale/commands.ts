@@ -1,4 +1,4 @@
-/** `firedrill alerts scale`: its flags. */
+/** Command line of `firedrill alerts scale`. */
 import type { Command } from 'commander';
 
 export interface ScaleFlags {

@@ -1,7 +1,7 @@
-/** Constants of an expression: their value, and the same constant with another. */
+/** Constants in an expression: reads their value, and replaces it. */
 import type { Expr } from '../../slo/promql/syntax/ast.js';
 
-/** The value of an expression of numbers alone; undefined where it is made of anything else. */
+/** The value of an expression of numbers alone; undefined for any other expression. */
 export function constantOf(expr: Expr): number | undefined {
   switch (expr.kind) {
     case 'number':
@@ -25,7 +25,7 @@ export function constantOf(expr: Expr): number | undefined {
   }
 }
 
-/** Of PromQL's arithmetic operators, in numbers and in durations alike; undefined for any other. */
+/** Applies an arithmetic operator of PromQL to numbers or durations; undefined for any other operator. */
 export function apply(op: string, left: number, right: number): number | undefined {
   switch (op) {
     case '+':
@@ -45,14 +45,14 @@ export function apply(op: string, left: number, right: number): number | undefin
   }
 }
 
-/** The number as PromQL writes it, to twelve digits. */
+/** The number as PromQL writes it, with up to twelve digits. */
 export function numberText(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Inf' : '-Inf';
   return String(Number(value.toPrecision(12)));
 }
 
-/** A constant expression times a factor, as one number; what makes a vector of it stays. */
+/** A constant expression times a factor, as one number; a surrounding vector() stays. */
 export function timesFactor(expr: Expr, factor: number): Expr {
   if (expr.kind === 'paren') return { ...expr, expr: timesFactor(expr.expr, factor) };
   if (expr.kind === 'call') {

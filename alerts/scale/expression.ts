@@ -1,4 +1,4 @@
-/** One PromQL expression at a time scale, rewritten through its syntax tree; what cannot be scaled is named. */
+/** Scales one PromQL expression by rewriting its syntax tree; remarks name the parts that cannot be scaled. */
 import {
   type Aggregate,
   type Binary,
@@ -19,7 +19,7 @@ import { isCounterName, power, powerOf, type Quantity, quantityOfName } from './
 import { literal, scaledDuration, secondsOf } from './ranges.js';
 
 export interface Remark {
-  /** `adjusted` is a constant that was changed with the scale, `left` one that stands for a time and was not. */
+  /** `adjusted`: a constant was changed with the scale. `left`: a constant stands for a time and was not changed. */
   kind: 'adjusted' | 'left' | 'too-short';
   span: Span;
   message: string;
@@ -27,11 +27,11 @@ export interface Remark {
 
 export interface ExpressionScale {
   timeScale: number;
-  /** Of subqueries that write none; milliseconds, in the rules' own time. */
+  /** Step of subqueries without one, in milliseconds of the unscaled rules. */
   subqueryStepMs: number;
-  /** Of the drill: a range has to hold four of them. */
+  /** Scrape interval of the drill, in milliseconds; a range must hold four scrapes. */
   scrapeIntervalMs?: number;
-  /** What recording rules record. */
+  /** Quantities of the recorded metrics. */
   recorded: ReadonlyMap<string, Quantity>;
 }
 
@@ -40,13 +40,13 @@ export interface Scaled {
   quantity: Quantity;
 }
 
-/** A range with fewer scrapes than this tells nothing dependable. */
+/** Fewer scrapes in a range give no dependable result. */
 export const scrapesInRange = 4;
 
 export class ExpressionScaler {
   readonly scale: ExpressionScale;
   readonly remarks: Remark[] = [];
-  /** Whether a moment that the system says is compared with another. */
+  /** Whether the expression compares a time that the system reports with another time. */
   byTheClock = false;
 
   constructor(scale: ExpressionScale) {
@@ -87,7 +87,7 @@ export class ExpressionScaler {
     this.remarks.push({ kind, span: { from: span.from, to: span.to }, message });
   }
 
-  /** A constant that has the unit of a quantity, at the scale. */
+  /** Scales a constant that has the unit of `quantity`. */
   adjust(constant: Expr, quantity: Quantity): Expr {
     const value = constantOf(constant);
     const exponent = powerOf(quantity);
@@ -141,7 +141,7 @@ export class ExpressionScaler {
     const inner = this.scaled(expr.expr);
     const { timeScale, subqueryStepMs } = this.scale;
     const range = this.duration(expr.range);
-    // A step that is not written is the server's own, which no drill's server has.
+    // The default step is the server's; a drill's server has another one, so the step is written out.
     const step = expr.step
       ? this.duration(expr.step)
       : literal(subqueryStepMs * timeScale, { from: expr.to, to: expr.to });
@@ -181,7 +181,7 @@ export class ExpressionScaler {
     return { expr: { ...expr, left: left.expr, right: right.expr }, quantity };
   }
 
-  /** Both sides have the same unit: a constant follows its other side, and what cannot is named. */
+  /** Both sides have the same unit: a constant is scaled like its other side, or a remark says that it is not. */
   #level(expr: Binary, left: Scaled, right: Scaled): [Scaled, Scaled] {
     const [a, b] = [left.quantity, right.quantity];
     if (a.kind === 'constant' && b.kind === 'constant') return [left, right];
@@ -197,7 +197,7 @@ export class ExpressionScaler {
       return [left, { ...right, expr: this.adjust(right.expr, a) }];
     }
     const differ = a.kind === 'power' && b.kind === 'power' && a.power !== b.power;
-    // What comes from either side is not measured by the other.
+    // The sides of `or` are not compared with each other.
     if (differ && expr.op !== 'or') {
       const text = 'of its two sides one grows with its range, the other does not in the same way';
       this.say('left', expr, `not scaled: ${text}`);
@@ -220,7 +220,9 @@ export class ExpressionScaler {
     }
   }
 
-  /** `rate(x[5m]) * 300` says how many in five minutes: at the scale it is still that, at the rate of now. */
+  /**
+   * `rate(x[5m]) * 300` is a count in five minutes. At the scale it still counts five minutes, at the current rate.
+   */
   #nameFactors(left: Scaled, right: Scaled, expr: Binary): void {
     if (expr.op !== '*' && expr.op !== '/') return;
     for (const [constant, other] of [
@@ -245,7 +247,7 @@ const flip = (op: Binary['op']): Binary['op'] => (flips[op] ?? op) as Binary['op
 const isAtLeastOne = (op: string, value: number): boolean =>
   (op === '>' && value < 1) || (op === '>=' && value <= 1) || (op === '<' && value <= 1);
 
-/** `x_total - x_total offset 5m` is an increase, written by hand. */
+/** `x_total - x_total offset 5m` is an increase in other words. */
 function isDifferenceOfCounter({ op, left, right }: Binary): boolean {
   const [a, b] = [withoutParens(left), withoutParens(right)];
   return (

@@ -1,4 +1,4 @@
-/** The public face of alerts/scale/: rule files at a drill's time scale, and which scale they can be drilled at. */
+/** Public interface of alerts/scale/: rule files at a drill's time scale, and the choice of the scale. */
 export { type ChosenScale, chooseScale, type Machine } from './choose.js';
 export { type Proof, proveScaling } from './proof.js';
 export {

@@ -1,4 +1,4 @@
-/** Series that rules may fire on, made up from the rules themselves: their selectors, labels and thresholds. */
+/** Invents series on which rules may fire, from the rules' own selectors, labels and thresholds. */
 import type { Random } from '../../base/random.js';
 import { parse, type VectorSelector, walk } from '../../slo/promql/index.js';
 import { matcherOf } from '../../slo/promql/store/matcher.js';
@@ -7,9 +7,9 @@ import { isCounterName } from './quantity.js';
 
 export interface InventedSeries {
   labels: Record<string, string>;
-  /** A counter's slope is the same at any scale, a gauge's values are. */
+  /** At any scale, a counter keeps its slope and a gauge its values. */
   isCounter: boolean;
-  /** One a step; undefined: the series has ended, or not yet begun. */
+  /** One value for each step; undefined before the series begins and after it ends. */
   values: (number | undefined)[];
 }
 
@@ -44,7 +44,7 @@ export function inventSeries(
       }
       if (node.kind !== 'selector' || recorded.has(node.name ?? '')) return;
       if (node.name === undefined || node.name.startsWith('ALERTS')) return;
-      // `pg_stat_activity_count` is a gauge: what is counted is known by its use.
+      // `pg_stat_activity_count` is a gauge, so only the use of a metric shows that it is a counter.
       const isCounted =
         parents.some((p) => p.kind === 'call' && counting.has(p.name)) ||
         (isCounterName(node.name) && node.offset !== undefined);
@@ -75,7 +75,7 @@ export function inventSeries(
   return [...found.values()];
 }
 
-/** Labels that the selector's matchers want; undefined where nothing that was tried fits. */
+/** Labels that fit the selector's matchers; undefined if no attempt fits. */
 function labelsFor(
   selector: VectorSelector,
   variant: string,
@@ -109,7 +109,7 @@ function labelsFor(
   return labels;
 }
 
-/** Texts that a pattern may stand for, its special characters replaced by plain ones. */
+/** Texts that may match a pattern, made by replacing its special characters. */
 function wordsOf(pattern: string): string[] {
   const bare = pattern.replaceAll(/[()^$]/g, '').replaceAll('?:', '');
   return bare.split('|').map((word) =>
@@ -121,7 +121,7 @@ function wordsOf(pattern: string): string[] {
   );
 }
 
-/** How long a value stays, in steps. */
+/** How long a value stays constant, in steps. */
 const episode = (random: Random): number => 20 + random.below(120);
 
 function counter(

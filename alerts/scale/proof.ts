@@ -1,6 +1,6 @@
 /**
- * The proof that scaled rules fire as the originals do: both run on invented series, the scaled ones on the same series
- * at the scale; every alert has to fire at the same steps with the same labels, by the engine here and by promtool.
+ * Proves that scaled rules fire like the originals. The originals run on invented series, the scaled rules on the same
+ * series at the scale; every alert must fire at the same steps with the same labels, here and in promtool.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,25 +22,25 @@ export interface Proof {
   equal: boolean;
   /** Alerts that fired in both at the same steps. */
   fired: string[];
-  /** Alerts that never fired in either. */
+  /** Number of alerts that fired in neither. */
   silent: number;
-  /** Alerts that depend on what cannot be scaled: not compared. */
+  /** Number of alerts that were not compared, because they depend on parts that cannot be scaled. */
   excluded: number;
   differing: string[];
-  /** What promtool said of the same expectations; undefined where there is none. */
+  /** promtool's verdict on the same comparison; undefined without promtool. */
   promtool: string | undefined;
   text: string;
 }
 
 const aboutEvaluationMs = 60_000;
 /**
- * About so often there is a sample: never at the edge of a range, because Prometheus 2 has the first edge within it and
- * Prometheus 3 has not.
+ * Approximate time between samples. It avoids samples at the edge of a range, because Prometheus 2 includes the first
+ * edge and Prometheus 3 does not.
  */
 const aboutSampleMs = 29_000;
 const lengthMs = 5 * 3_600_000;
 
-/** Alert name, then for each evaluation the labels of what fires. */
+/** The labels of the firing alerts, by alert name and evaluation time. */
 type Firings = Map<string, Map<number, string[]>>;
 
 export async function proveScaling(
@@ -49,7 +49,7 @@ export async function proveScaling(
 ): Promise<Proof> {
   const { timeScale, seed } = options;
   const original = scaleReadGroups(read, { timeScale: 1 }).groups.map(bare);
-  // Whole milliseconds at the scale.
+  // Rounds so that the scaled value is a whole number of milliseconds.
   const whole = (ms: number): number => Math.max(1, Math.round(ms * timeScale)) / timeScale;
   const [sampleMs, evaluationMs] = [whole(aboutSampleMs), whole(aboutEvaluationMs)];
   const scaled = scaleReadGroups(read, { subqueryStepMs: evaluationMs, ...options });
@@ -89,7 +89,7 @@ function textOfProof(proof: Omit<Proof, 'text'>, series: number): string {
   );
 }
 
-/** Without what a comparison is not about: texts, and intervals, which promtool does not obey. */
+/** Removes parts that are not compared: annotations, and intervals, which promtool ignores. */
 const bare = (group: RuleGroup): RuleGroup => ({
   name: group.name,
   ...(group.limit === undefined ? {} : { limit: group.limit }),
@@ -97,8 +97,8 @@ const bare = (group: RuleGroup): RuleGroup => ({
 });
 
 /**
- * Alerts that depend on what is not scaled or on the clock (invented series tell no time), or that read what such a
- * rule records.
+ * Alerts that depend on unscaled parts or on the clock (invented series have no real times), or that read a metric
+ * recorded by such a rule.
  */
 function notCompared(
   read: readonly ReadGroup[],
@@ -119,7 +119,7 @@ function notCompared(
 
 interface Pace {
   scale: number;
-  /** Between samples of the originals. */
+  /** Milliseconds between samples of the original series. */
   sampleMs: number;
   evaluationMs: number;
 }
@@ -160,7 +160,7 @@ function run(groups: readonly RuleGroup[], series: readonly InventedSeries[], pa
 const textOf = (firings: Map<number, string[]> | undefined): string =>
   JSON.stringify([...(firings ?? [])]);
 
-/** The slope of a counter is the system's own, so that it grows less in less time. */
+/** A counter's slope is the real system's own, so the counter grows less in a shorter time. */
 const valueAt = ({ isCounter, values }: InventedSeries, i: number, scale: number) => {
   const value = values[i];
   return value === undefined ? undefined : isCounter ? value * scale : value;
@@ -176,7 +176,7 @@ function fill(store: MemoryStore, series: InventedSeries, { scale, sampleMs }: P
   }
 }
 
-/** `equal` where promtool fires the same of both at the same times, else where the first difference is. */
+/** `equal` if promtool reports the same alerts at the same times for both; otherwise the first difference. */
 async function askPromtool(
   { original, groups }: { original: readonly RuleGroup[]; groups: readonly RuleGroup[] },
   series: readonly InventedSeries[],
@@ -207,7 +207,7 @@ async function askPromtool(
   }
 }
 
-/** What it says of a test that expects nothing to fire. */
+/** promtool's output for a test that expects no alerts. */
 async function promtool(path: string, file: string): Promise<string> {
   try {
     await promisify(execFile)(path, ['test', 'rules', file], {
@@ -221,7 +221,7 @@ async function promtool(path: string, file: string): Promise<string> {
   }
 }
 
-/** Alert, time in the originals' own and labels of everything that it got. */
+/** Name, original time and labels of each alert in the output. */
 function firedIn(output: string, scale: number): string[] {
   const parts = output.split(/^\s*alertname: /m).slice(1);
   return parts.map((part) => {
@@ -232,7 +232,7 @@ function firedIn(output: string, scale: number): string[] {
   });
 }
 
-/** As promtool reads it. */
+/** The unit test in promtool's format. */
 function unitTest(
   file: string,
   groups: readonly RuleGroup[],
@@ -260,7 +260,7 @@ function unitTest(
   };
 }
 
-/** Where something changes, the moment before, and now and then in between. */
+/** Times at which the firing alerts change, the evaluations before them, and some in between. */
 function interesting(firings: Map<number, string[]>, evaluationMs: number): number[] {
   const times: number[] = [];
   let last = '';

@@ -1,6 +1,6 @@
 /**
- * How a value changes where rules run at a time scale s on a system that runs in real time: a rate per second stays
- * what it is, an increase over a range is s times as large, because the range is.
+ * How a value changes if rules run at a time scale s on a system that runs in real time: a rate per second stays the
+ * same; an increase over a range is multiplied by s, because the range is.
  */
 
 export type Quantity =
@@ -10,23 +10,23 @@ export type Quantity =
   | {
       kind: 'power';
       power: number;
-      /** It counts samples or changes within a range: how many there are no scale says. */
+      /** The value is a number of samples or changes in a range, which the scale does not determine. */
       counts?: 'samples' | 'changes';
-      /** The seconds of the ranges that it was made over: a factor like that is a length of time. */
+      /** Ranges of the rates in it, in seconds; a factor equal to one of them stands for that range. */
       rangeSeconds?: readonly number[];
     }
-  /** Seconds since 1970. Those of this process's clock are known; those that a metric says are the system's own. */
+  /** Seconds since 1970; `known` if they come from this process's clock and not from a metric of the system. */
   | { kind: 'moment'; known: boolean }
-  /** Seconds between moments of which one is the system's own. */
+  /** Seconds between two moments, at least one of which comes from the system. */
   | { kind: 'age' };
 
 export const power = (of: number): Quantity => ({ kind: 'power', power: of });
 
-/** The power of a quantity that may be compared: of ages and moments it is not known. */
+/** The power of a quantity for comparisons; 0 for ages and moments, whose power is not known. */
 export const powerOf = (quantity: Quantity): number =>
   quantity.kind === 'power' ? quantity.power : 0;
 
-/** What a metric's name says of itself. */
+/** The quantity that a metric's name indicates. */
 export function quantityOfName(name: string | undefined): Quantity {
   if (name === 'ALERTS_FOR_STATE') return { kind: 'moment', known: true };
   if (name !== undefined && /_(timestamp|time)(_seconds)?$|_not_(after|before)$/.test(name)) {

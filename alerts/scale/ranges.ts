@@ -3,7 +3,7 @@ import { formatDurationMs } from '../../base/duration.js';
 import type { Duration } from '../../slo/promql/syntax/ast.js';
 import { apply } from './constants.js';
 
-/** Seconds of a duration of literals; undefined where it depends on the query: `step()`. */
+/** Seconds of a literal duration; undefined if it depends on the query: `step()`. */
 export function secondsOf(duration: Duration): number | undefined {
   switch (duration.kind) {
     case 'seconds':
@@ -26,7 +26,9 @@ export function secondsOf(duration: Duration): number | undefined {
   }
 }
 
-/** At least a millisecond, to whole ones: Prometheus knows none shorter. Undefined where it cannot be scaled. */
+/**
+ * The scaled duration in whole milliseconds, at least one, Prometheus's shortest; undefined if it cannot be scaled.
+ */
 export function scaledDuration(duration: Duration, timeScale: number): Duration | undefined {
   const seconds = secondsOf(duration);
   if (seconds === undefined || !Number.isFinite(seconds)) return undefined;

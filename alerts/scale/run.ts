@@ -1,4 +1,4 @@
-/** What `firedrill alerts scale` does. */
+/** Runs `firedrill alerts scale`. */
 import { availableParallelism } from 'node:os';
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, formatProblem, UserError } from '../../base/errors.js';

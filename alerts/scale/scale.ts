@@ -1,6 +1,6 @@
 /**
- * Any Prometheus rule files at a drill's time scale: every length of time in them is multiplied, recording rules
- * included, and every constant that cannot be is named with its place.
+ * Scales Prometheus rule files to a drill's time scale: multiplies every duration in them, recording rules included,
+ * and reports every constant that cannot be scaled with its place.
  */
 import type { Place, Problem } from '../../base/errors.js';
 import type { RuleGroup } from '../../slo/index.js';
@@ -14,9 +14,12 @@ import { power, type Quantity } from './quantity.js';
 export interface ScaleOptions {
   /** Above 0, at most 1. */
   timeScale: number;
-  /** Of the drill, milliseconds: ranges have to hold four scrapes, and no group is evaluated more often. */
+  /**
+   * Scrape interval of the drill, in milliseconds: ranges must hold four scrapes, and groups are not evaluated more
+   * often.
+   */
   scrapeIntervalMs?: number;
-  /** The default step of subqueries in the rules' own time: Prometheus's global evaluation interval. Default 1m. */
+  /** Default step of subqueries in unscaled milliseconds: Prometheus's global evaluation interval. Default 1m. */
   subqueryStepMs?: number;
 }
 
@@ -29,15 +32,15 @@ export interface RuleRemark extends Problem {
 
 export interface ScaledRules {
   groups: RuleGroup[];
-  /** Constants that stand for a time and were left as they are, and ranges too short to be judged by. */
+  /** Constants that stand for a time and were not changed, and ranges too short for a dependable result. */
   unscalable: RuleRemark[];
-  /** Constants that were changed with the ranges that they are compared with. */
+  /** Constants that were scaled together with the ranges of their other side. */
   adjusted: RuleRemark[];
-  /** Alerts and records that compare moments which the system says with the clock. */
+  /** Alerts and recorded metrics that compare a time reported by the system with the clock. */
   byTheClock: ReadonlySet<string>;
 }
 
-/** Every mistake in the files is a UserError with its place. */
+/** Throws a UserError with every mistake in the files and its place. */
 export function scaleRuleFiles(files: readonly string[], options: ScaleOptions): ScaledRules {
   return scaleReadGroups(readRules(files), options);
 }
@@ -85,7 +88,7 @@ function scalerFor(
   });
 }
 
-/** What is recorded may be recorded of what is recorded further down, in another group: so often at most. */
+/** Rounds of inference, because a rule may read metrics that rules further down or in other groups record. */
 const roundsMax = 8;
 
 function quantitiesOf(
@@ -157,7 +160,7 @@ const placed = (read: ReadRule, { kind, span, message }: Remark): RuleRemark => 
   message: `${nameOf(read)}: ${message}`,
 });
 
-/** A query within a template says something to a person: it is not rewritten. */
+/** A query in a template is text for people and is not rewritten. */
 function templateRemarks(read: ReadRule): RuleRemark[] {
   if (read.rule.kind !== 'alert') return [];
   const texts = Object.entries({ ...read.rule.labels, ...read.rule.annotations });
@@ -171,7 +174,7 @@ function templateRemarks(read: ReadRule): RuleRemark[] {
     }));
 }
 
-/** Groups of several files may have one name; those of one file may not. */
+/** Makes names distinct: groups of different files may share a name, groups of one file may not. */
 export function withDistinctNames<G extends { name: string }>(groups: readonly G[]): G[] {
   const seen = new Map<string, number>();
   return groups.map((group) => {

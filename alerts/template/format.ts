@@ -32,7 +32,7 @@ function fixed(value: number, precision: number): string {
   return `${padded.slice(0, -precision)}.${padded.slice(-precision)}`;
 }
 
-/** So many significant digits, and the exponent of the first. */
+/** The first `count` significant digits, and the exponent of the first digit. */
 function significant(value: number, count: number): { digits: string; exponent: number } {
   if (value === 0) return { digits: '0'.repeat(count), exponent: 0 };
   const { digits, exponent } = exactDecimal(Math.abs(value));

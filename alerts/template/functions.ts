@@ -1,4 +1,4 @@
-/** What templates may call: Go's own functions and those that Prometheus adds. */
+/** The functions of templates: Go's own and those that Prometheus adds. */
 import { formatFloat } from './format.js';
 import { sprintf } from './printf.js';
 import {
@@ -14,11 +14,11 @@ import {
   type Value,
 } from './values.js';
 
-/** An error in a call; the caller adds where. */
+/** An error in a call, without its place, which the caller adds. */
 export class CallError extends Error {}
 
 export interface Surroundings {
-  /** Answers `query`; at the time of the evaluation. */
+  /** Runs `query` at the time of the evaluation. */
   query: (expr: string) => TemplateSample[];
   timeMs: number;
   externalUrl: string;
@@ -27,7 +27,7 @@ export interface Surroundings {
 export type TemplateFunction = (args: readonly Value[], around: Surroundings) => Value;
 
 interface Entry {
-  /** Least and most arguments. */
+  /** Minimum and maximum number of arguments. */
   arity: [number, number];
   call: TemplateFunction;
 }
@@ -47,7 +47,7 @@ const sample = (value: Value, name: string): TemplateSample => {
   throw new CallError(`wrong type for value of ${name}: expected a sample; got ${typeName(value)}`);
 };
 
-/** As Prometheus reads numbers out of numbers, strings and durations. */
+/** Reads a number from a number, a string or a duration, as Prometheus does. */
 export function toFloat(value: Value): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
@@ -119,7 +119,7 @@ function toTimeMs(value: number): number {
   return Math.trunc(value * 1000);
 }
 
-/** Go's regular expressions as JavaScript's; both know what alerts use. */
+/** A regular expression of Go as one of JavaScript; both support everything that alerts commonly use. */
 function regex(pattern: string, flags: string): RegExp {
   const leading = /^\(\?([ims]+)\)/.exec(pattern);
   const body = leading ? pattern.slice(leading[0].length) : pattern;
@@ -131,7 +131,7 @@ function regex(pattern: string, flags: string): RegExp {
   }
 }
 
-/** `$1`, `${1}` and `$name`, by the longest run of letters, digits and underscores as in Go. */
+/** Expands `$1`, `${1}` and `$name`; a name is the longest run of letters, digits and underscores, as in Go. */
 function expand(template: string, match: RegExpExecArray): string {
   return template.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (all, bare, braced) => {
     if (all === '$$') return '$';
@@ -210,7 +210,7 @@ function basic(value: Value): Basic {
 
 function equal(a: Value, b: Value): boolean {
   if (a === undefined || b === undefined) return a === b;
-  // Go compares numbers of one kind only: a float64 such as $value is not comparable with 1, but is with 1.0.
+  // Go compares only numbers of one kind: a float64 such as $value is comparable with 1.0 and not with 1.
   if (basic(a) !== basic(b)) throw new CallError('incompatible types for comparison');
   return a === b;
 }
@@ -257,7 +257,7 @@ function lengthOf(value: Value): Value {
   throw new CallError(`len of type ${typeName(value)}`);
 }
 
-/** Spaces between operands where neither is a string, as fmt.Sprint. */
+/** As fmt.Sprint: a space between two operands unless one of them is a string. */
 function sprint(args: readonly Value[]): string {
   let result = '';
   args.forEach((arg, i) => {
@@ -286,12 +286,12 @@ const htmlEscapes: Record<string, string> = {
 const any: [number, number] = [1, Infinity];
 const of = (count: number, call: TemplateFunction): Entry => ({ arity: [count, count], call });
 
-/** One number in, text out; whatever can be read as a number. */
+/** A function of one number that accepts whatever can be read as a number. */
 const ofNumber = (call: (value: number) => Value): Entry => of(1, ([v]) => call(toFloat(v)));
 const ofText = (name: string, call: (value: string) => Value): Entry =>
   of(1, ([v]) => call(text(v, `value of ${name}`)));
 
-/** `and` and `or` stop early, so they are the evaluator's; they are here for their names. */
+/** The evaluator itself runs `and` and `or`, because they stop early; the entries only provide their names. */
 export const functions: Readonly<Record<string, Entry>> = {
   and: { arity: any, call: (args) => args.find((v) => !isTrue(v)) ?? args.at(-1) },
   or: { arity: any, call: (args) => args.find((v) => isTrue(v)) ?? args.at(-1) },

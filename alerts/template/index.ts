@@ -13,7 +13,7 @@ export { TemplateSample } from './values.js';
 
 export const alertVariables = ['$labels', '$externalLabels', '$externalURL', '$value'];
 
-/** The template of an alert's label or annotation; throws a TemplateError with its offset. */
+/** Parses the template of a label or annotation; throws a TemplateError with its offset. */
 export const parseAlertTemplate = (text: string): Template =>
   parseTemplate(text, functionNames, alertVariables);
 
@@ -24,7 +24,7 @@ export interface AlertContext {
   around: Surroundings;
 }
 
-/** One label's or annotation's text; what is wrong with it is said in its place, as Prometheus does. */
+/** The text of one label or annotation; like Prometheus, it shows an error in place of the text. */
 export class AlertText {
   readonly #text: string;
   readonly #template: Template | TemplateError | undefined;

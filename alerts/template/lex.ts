@@ -1,4 +1,4 @@
-/** Go's template syntax as tokens: text outside the braces, words inside, each with its place. */
+/** Splits Go's template syntax into tokens: text outside of braces, and words within them. */
 import { goEscape, simpleEscapes } from '../../slo/promql/syntax/literals.js';
 
 export class TemplateError extends Error {
@@ -28,7 +28,7 @@ export type TokenKind =
 
 export interface Token {
   kind: TokenKind;
-  /** A string's value without its quotes, a field's name without its dot. */
+  /** The value of a string without quotes, the name of a field without its dot. */
   text: string;
   offset: number;
 }

@@ -1,4 +1,4 @@
-/** From tokens to a tree: text, actions, if, with, range, define and template, as Go's text/template has them. */
+/** Parses tokens into a tree: text, actions, if, with, range, define and template, as in Go's text/template. */
 import { lex, TemplateError, type Token } from './lex.js';
 
 export type Operand = { offset: number } & (
@@ -17,7 +17,7 @@ export interface Command {
 
 export interface Pipeline {
   offset: number;
-  /** `$x` or `$i, $x`, with whether they are declared (`:=`) or set (`=`). */
+  /** `$x` or `$i, $x`; `:=` declares them and `=` sets them. */
   variables: string[];
   declares: boolean;
   commands: Command[];
@@ -42,7 +42,9 @@ export interface Template {
   defined: Map<string, Node[]>;
 }
 
-/** Throws a TemplateError; `functions` are the names that may be called, `variables` those that exist from outside. */
+/**
+ * Parses a template. `functions` are the callable names, `variables` those defined outside. Throws a TemplateError.
+ */
 export function parseTemplate(
   text: string,
   functions: ReadonlySet<string>,
@@ -88,7 +90,7 @@ class Parser {
     while (this.#peek().kind === 'space') this.#at++;
   }
 
-  /** The next token that is no space, not taken. */
+  /** The next token that is not a space, without consuming it. */
   #look(): Token {
     this.#skipSpace();
     return this.#peek();
@@ -173,7 +175,7 @@ class Parser {
     let ending = body.ending;
     if (ending === 'else') {
       const next = this.#look();
-      // `{{else if x}}` is an if inside the else, with a shared end.
+      // `{{else if x}}` is an if within the else that shares its end.
       if (next.kind === 'word' && (next.text === 'if' || next.text === 'with')) {
         this.#at++;
         otherwise = [this.#control(next.text, next.offset)];
@@ -341,7 +343,7 @@ class Parser {
   }
 }
 
-/** Whole numbers are Go's int, the others its float64. */
+/** A whole number is Go's int, any other its float64. */
 function numberOf(token: Token): number | bigint {
   const text = token.text.replaceAll('_', '');
   if (/^[+-]?\d+$/.test(text) || /^[+-]?0[xX]/.test(text)) {

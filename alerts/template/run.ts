@@ -15,7 +15,7 @@ import {
   type Value,
 } from './values.js';
 
-/** Text beyond this is an error: a loop in a template must not fill the memory. */
+/** Longer output is an error, so that a loop in a template cannot fill the memory. */
 const outputMaxChars = 1024 * 1024;
 const depthMax = 200;
 
@@ -110,7 +110,7 @@ class Run {
   #range(node: ControlNode, dot: Value, scope: Variable[]): void {
     const outside = scope.length;
     const { variables, declares } = node.pipeline;
-    // What is ranged over is computed before the variables of each round exist.
+    // The ranged value is computed before the variables of the loop exist.
     const value = this.#pipeline({ ...node.pipeline, variables: [] }, dot, scope);
     const entries = entriesOf(value, node.pipeline.offset);
     for (const [key, item] of entries) {
@@ -231,7 +231,7 @@ function entriesOf(value: Value, offset: number): [Value, Value][] {
   throw new TemplateError(`range can't iterate over ${display(value)}`, offset);
 }
 
-/** Fields one after the other; the last may be a method that takes the arguments. */
+/** Follows fields one after another; the last may be a method that takes the arguments. */
 function follow(start: Value, path: readonly string[], args: readonly Value[], offset: number) {
   let value = start;
   path.forEach((name, i) => {

@@ -1,4 +1,4 @@
-/** The values that templates compute with: Go's ints are bigint here, its float64s are numbers. */
+/** The values in templates: Go's ints are bigint here, its float64s are numbers. */
 import { formatFloat } from './format.js';
 
 /** A sample as `query` returns it. */
@@ -26,7 +26,7 @@ export class TemplateDuration {
   }
 }
 
-/** `map[string]any`, made by `args`; its missing keys have no value, where those of labels are empty. */
+/** `map[string]any`, made by `args`. A missing key has no value, whereas a missing label is empty. */
 export class TemplateArguments {
   readonly values: ReadonlyMap<string, Value>;
   constructor(values: ReadonlyMap<string, Value>) {
@@ -34,7 +34,7 @@ export class TemplateArguments {
   }
 }
 
-/** What `.` is in an alert's template. */
+/** The value of `.` in an alert's template. */
 export class AlertData {
   readonly fields: ReadonlyMap<string, Value>;
   constructor(fields: ReadonlyMap<string, Value>) {
@@ -42,7 +42,7 @@ export class AlertData {
   }
 }
 
-/** A map of strings: labels. */
+/** A map of strings, such as labels. */
 export class StringMap {
   readonly record: Readonly<Record<string, string>>;
   constructor(record: Readonly<Record<string, string>>) {
@@ -70,7 +70,7 @@ export type Value =
   | AlertData
   | readonly Value[];
 
-/** As Go's templates judge it: empty is false. */
+/** Truth as in Go's templates: an empty value is false. */
 export function isTrue(value: Value): boolean {
   if (value === undefined || value === false || value === '' || value === 0) return false;
   if (value === 0n) return false;
@@ -80,7 +80,7 @@ export function isTrue(value: Value): boolean {
   return true;
 }
 
-/** The type's name in error messages, as Go says it. */
+/** The name of the type in error messages, as in Go. */
 export function typeName(value: Value): string {
   if (value === undefined) return 'nil';
   if (typeof value === 'string') return 'string';
@@ -96,7 +96,7 @@ export function typeName(value: Value): string {
   return 'template.queryResult';
 }
 
-/** `%v`: what `{{ x }}` prints. */
+/** The text that `{{ x }}` prints, Go's `%v`. */
 export function display(value: Value): string {
   if (value === undefined) return '<no value>';
   if (typeof value === 'string') return value;
@@ -123,7 +123,7 @@ export function display(value: Value): string {
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
-/** As Go prints a time: `2026-01-02 03:04:05.67 +0000 UTC`. */
+/** A time as Go prints it: `2026-01-02 03:04:05.67 +0000 UTC`. */
 export function timeText(ms: number): string {
   const date = new Date(ms);
   if (Number.isNaN(date.getTime())) return String(ms);
@@ -136,7 +136,7 @@ export function timeText(ms: number): string {
   );
 }
 
-/** As Go prints a duration: `1h2m3.5s`, `250ms`. */
+/** A duration as Go prints it: `1h2m3.5s`, `250ms`. */
 export function durationText(seconds: number): string {
   if (seconds === 0) return '0s';
   const sign = seconds < 0 ? '-' : '';
