@@ -1,4 +1,4 @@
-/** A change of rules and of who is told, as what it would have changed for people over a history. */
+/** Compares two versions of rules and routing: what each would have fired and notified over the same history. */
 import type { AlertingRule } from '../../slo/index.js';
 import type { Incident } from '../proof/backtest/incidents.js';
 import type { AskRange, Span } from '../proof/backtest/measure.js';
@@ -8,25 +8,25 @@ import { routingChanges, type RoutingChange, without } from './routing-diff.js';
 import { plainExpr, type Side, type SideRule } from './side.js';
 import { tellings, type Telling } from './told.js';
 
-/** What an alert, a receiver or a route came to on one side. */
+/** Firings and notifications of an alert, a receiver or a route on one side. */
 export interface Amount {
   fired: number;
-  /** Milliseconds in which it fired, summed over its instances. */
+  /** Milliseconds for which the alert fired, summed over its instances. */
   firingMs: number;
-  /** Notifications that told of it, by receiver. */
+  /** Number of notifications that contain the alert, by receiver. */
   told: Record<string, number>;
 }
 
 export interface RuleChange {
   alert: string;
   change: 'added' | 'removed' | 'changed' | 'same';
-  /** Of a change: which fields; `reads` where a recording rule below it changed. */
+  /** Fields of a changed rule that differ; `reads` means that a recording rule below the alert changed. */
   fields: { field: string; old: string; new: string }[];
-  /** `file:line` on each side. */
+  /** `file:line` of the rule on each side. */
   places: { old?: string; new?: string };
   old?: Amount;
   new?: Amount;
-  /** Its metrics had no data on the side that has it. */
+  /** The alert's metrics had no data on the side that has the alert. */
   noData: boolean;
 }
 
@@ -35,13 +35,16 @@ export interface IncidentChange {
   expect: Incident['expect'];
   startMs: number;
   endMs: number;
-  /** Of a trap whether anybody is told of it now; of the others whether they were, and are. */
+  /**
+   * For a trap (`expect: none`): whether anybody is notified now. For any other incident: whether somebody was
+   * notified before, and is notified now.
+   */
   verdict: 'kept' | 'lost' | 'gained' | 'missed' | 'quiet' | 'false alarm';
   old?: Heard;
   new?: Heard;
 }
 
-/** Who heard of an incident first. */
+/** The first notification of an incident. */
 export interface Heard {
   alert: string;
   receiver: string;
@@ -49,7 +52,10 @@ export interface Heard {
 }
 
 export interface RoutingEffect extends RoutingChange {
-  /** Notifications with it less those without it, over the same firings; absent where it cannot be taken alone. */
+  /**
+   * Notifications with the change minus notifications without it, over the same firings; absent where the change
+   * cannot be undone alone.
+   */
   notifications?: number;
   /** Notifications that took this route on each side. */
   old?: number;
@@ -64,11 +70,11 @@ export interface ChangeReport {
   routing: RoutingEffect[];
   receivers: { receiver: string; old: number; new: number }[];
   incidents: IncidentChange[];
-  /** Firings and notifications of each side. */
+  /** Number of firings and notifications on each side. */
   totals: { old: { fired: number; told: number }; new: { fired: number; told: number } };
 }
 
-/** Where the rules of a side are evaluated over the history. */
+/** Returns the query function that evaluates the rules of one side over the history. */
 export type AskSide = (side: 'old' | 'new') => Promise<AskRange> | AskRange;
 
 export interface Compared {
@@ -97,7 +103,7 @@ export async function compare(options: Compared): Promise<ChangeReport> {
   const { before, after, span, incidents } = options;
   const results = new Map<string, RuleResult>();
   const old = await evaluated(before, await options.ask('old'), results, options);
-  // What a real Prometheus or an equal recording holds for both need not be evaluated twice.
+  // A rule with the same meaning on both sides is evaluated only once.
   const now = await evaluated(after, await options.ask('new'), results, options);
   const pairs = pairsOf(old.rules, now.rules);
   return {
@@ -138,7 +144,7 @@ async function evaluated(
   return { config: side.config, rules, told };
 }
 
-/** A notification counts once for each rule that it tells of. */
+/** Counts each notification once for each rule whose firings it contains. */
 function countTold(rules: readonly Judged[], told: readonly Telling[]): void {
   const amounts = new Map<RuleFiring, Amount>();
   for (const { result, amount } of rules) for (const f of result.firings) amounts.set(f, amount);
@@ -151,7 +157,7 @@ function countTold(rules: readonly Judged[], told: readonly Telling[]): void {
 
 type Pair = [Judged | undefined, Judged | undefined];
 
-/** Rules that mean the same first, then those of one name and severity, then those of one name. */
+/** Pairs rules of the same meaning first, then those of the same name and severity, then those of the same name. */
 function pairsOf(old: readonly Judged[], now: readonly Judged[]): Pair[] {
   const left = new Set(now);
   const found = new Map<Judged, Judged>();
@@ -271,7 +277,7 @@ function incidentChange(
   };
 }
 
-/** The first notification of something that began to fire within the incident, or a while after. */
+/** The first notification of an alert that began to fire during the incident or within the grace time after it. */
 function heardOf(incident: Incident, told: readonly Telling[]): Heard | undefined {
   for (const telling of told) {
     if (telling.atMs < incident.startMs) continue;

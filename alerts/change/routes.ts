@@ -1,4 +1,4 @@
-/** A configuration's routes, parsed once: months of alerts ask them a million times. */
+/** A configuration's routes, parsed once, because months of alerts ask for them a million times. */
 import type { Clock } from '../../base/clock.js';
 import { parseDurationMs } from '../../base/duration.js';
 import type { AmConfig, AmRoute } from '../routing/config.js';
@@ -9,13 +9,13 @@ import type { AlertUpdate, Outlet, Routes, TakenRoute } from '../watch/notifier.
 
 interface Node {
   matchers: AlertMatcher[];
-  /** Its key is the path from the root, as people read it. */
+  /** The route as the notifier knows it; its key is the readable path from the root. */
   taken: TakenRoute;
   continues: boolean;
   mute: string[];
   active: string[];
   children: Node[];
-  /** Whether its intervals hold it back, as of a minute. */
+  /** Whether the route's time intervals mute it, cached for one minute. */
   held: { minute: number; is: boolean };
 }
 
@@ -40,7 +40,7 @@ export class CompiledRoutes implements Routes {
   readonly #inhibitions: Inhibition[];
   readonly #outlets: Map<string, Outlet[]>;
   readonly #seen = new Map<string, Seen>();
-  /** The same by the object itself: an alert is asked about at every flush of its group. */
+  /** The same results cached by object, because an alert is looked up at every flush of its group. */
   readonly #recent = new WeakMap<AlertLabels, Seen>();
 
   constructor(config: AmConfig, clock: Clock) {
@@ -53,7 +53,7 @@ export class CompiledRoutes implements Routes {
       target: matchersOf(rule.target_matchers, rule.target_match, rule.target_match_re),
       equal: rule.equal ?? [],
     }));
-    // Each receiver tells once here, in however many ways it does.
+    // A receiver counts as one outlet here, however many integrations it has.
     this.#outlets = new Map(
       config.receivers.map((receiver, number) => {
         const ways = integrationsOf(receiver);
@@ -85,7 +85,7 @@ export class CompiledRoutes implements Routes {
         ({ equal }, i) =>
           seen.isTarget[i] &&
           by.isSource[i] &&
-          // What is on both sides of a rule is not hidden by others that are.
+          // Alertmanager: an alert that matches both sides of a rule is not inhibited by another that does.
           !(seen.isSource[i] && by.isTarget[i]) &&
           equal.every((n) => (other.labels[n] ?? '') === (alert.labels[n] ?? '')),
       );
@@ -170,13 +170,16 @@ function nodeOf(
   };
 }
 
-/** A route as people read it: its matchers. */
+/** The matchers of a route, as people read them. */
 export const textOf = (route: AmRoute): string =>
   `{${matchersOf(route.matchers, route.match, route.match_re)
     .map((m) => m.text)
     .join(', ')}}`;
 
-/** A child's path: what a change names, and what a notification took. `named` counts texts that come twice. */
+/**
+ * The path of a child route, by which changes and notifications name it. `named` counts equal paths, so that the
+ * second becomes `path #2`.
+ */
 export function pathBelow(path: string, child: AmRoute, named: Record<string, number>): string {
   const below = `${path} > ${textOf(child)}`;
   const count = (named[below] ?? 0) + 1;

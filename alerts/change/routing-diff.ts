@@ -1,14 +1,14 @@
-/** What differs between two configurations of who is told: routes, inhibitions, time intervals, receivers. */
+/** The differences between two Alertmanager configurations: routes, inhibitions, time intervals, receivers. */
 import type { AmConfig, AmInhibitRule, AmRoute } from '../routing/config.js';
 import { matchersOf } from '../routing/matchers.js';
 import { pathBelow } from './routes.js';
 
 export interface RoutingChange {
   kind: 'route' | 'inhibition' | 'interval' | 'receiver';
-  /** A route's path, an inhibition in words, a name. */
+  /** The path of a route, the text of an inhibition, or the name of an interval or a receiver. */
   name: string;
   change: 'added' | 'removed' | 'changed';
-  /** Of a change: field, before, after. */
+  /** Fields that differ, with their values before and after; empty unless `change` is `changed`. */
   fields: { field: string; old: string; new: string }[];
 }
 
@@ -58,7 +58,7 @@ const routeFields = [
   'active_time_intervals',
 ] as const;
 
-/** By the same paths as the notifications name. */
+/** The routes by the same paths that notifications use. */
 function routesIn(config: AmConfig | undefined): Map<string, Record<string, unknown>> {
   const found = new Map<string, Record<string, unknown>>();
   const named: Record<string, number> = {};
@@ -70,7 +70,7 @@ function routesIn(config: AmConfig | undefined): Map<string, Record<string, unkn
   return found;
 }
 
-/** An inhibition in words: what hides what, where which labels are equal. */
+/** An inhibition as text: which alerts inhibit which, and which labels must be equal. */
 export function inhibitionText(rule: AmInhibitRule): string {
   const source = matchersOf(rule.source_matchers, rule.source_match, rule.source_match_re);
   const target = matchersOf(rule.target_matchers, rule.target_match, rule.target_match_re);
@@ -90,7 +90,7 @@ const intervalsIn = (config: AmConfig | undefined): Map<string, Record<string, u
     ]),
   );
 
-/** Only which kinds of integrations a receiver has: what stands in them may be secret. */
+/** The number of integrations of each kind, and nothing else of a receiver: its fields may be secret. */
 const receiversIn = (config: AmConfig | undefined): Map<string, Record<string, unknown>> =>
   new Map(
     (config?.receivers ?? []).map(({ name, ...ways }) => [
@@ -99,7 +99,7 @@ const receiversIn = (config: AmConfig | undefined): Map<string, Record<string, u
     ]),
   );
 
-/** The configuration with one change taken back, where that can be done alone; undefined where it cannot. */
+/** The configuration with one change undone; undefined where a change cannot be undone alone. */
 export function without(
   after: AmConfig,
   before: AmConfig | undefined,

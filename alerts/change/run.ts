@@ -1,4 +1,4 @@
-/** `firedrill alerts diff`: reads both sides and the history, compares, and writes what came of it. */
+/** `firedrill alerts diff`: reads both sides and the history, compares them, and writes the report. */
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { Progress } from '../../base/terminal.js';
@@ -71,7 +71,7 @@ async function diffOf(before: Side, after: Side, options: DiffOptions): Promise<
   const { span, store, text } = history;
   const asks = new Map<string, AskRange>();
   const ask = async (side: 'old' | 'new'): Promise<AskRange> => {
-    // A Prometheus has recorded the rules that it has itself.
+    // A Prometheus has already recorded its own rules.
     if (!store) return history.ask;
     const { groups, records } = side === 'old' ? before : after;
     let found = asks.get(records);
@@ -109,7 +109,7 @@ function historyFlags({ history = [], prometheus, from, to, step }: DiffOptions)
   };
 }
 
-/** What one side records, over a history that both sides share. */
+/** The series that one side records, layered over a history that both sides share. */
 class LayeredStore implements Store {
   readonly own = new MemoryStore();
   readonly #below: MemoryStore;
@@ -123,7 +123,7 @@ class LayeredStore implements Store {
     const below = this.#below.select(matchers, fromMs, toMs);
     if (own.length === 0) return below;
     if (below.length === 0) return own;
-    // What the history has recorded itself is recorded anew.
+    // Series recorded here replace those that the history holds under the same labels.
     const keys = new Set(own.map((s) => s.labels.key));
     const all = [...own, ...below.filter((s) => !keys.has(s.labels.key))];
     return all.sort((a, b) => Labels.compare(a.labels, b.labels));

@@ -1,4 +1,4 @@
-/** One side of a change: rule files, and the Alertmanager configuration beside them where there is one. */
+/** One side of a comparison: its rule files, and the Alertmanager configuration if it has one. */
 import { UserError } from '../../base/errors.js';
 import { readYaml } from '../../base/yaml.js';
 import { listFiles } from '../../slo/index.js';
@@ -11,7 +11,7 @@ import { type ReadGroup, type ReadRule, readRuleFile } from '../rules/read.js';
 export interface SideRule {
   group: ReadGroup;
   read: ReadRule;
-  /** Equal for rules that do the same, with all that they read. */
+  /** A text that is equal for two rules that do the same, including every recording rule that they read. */
   meaning: string;
 }
 
@@ -19,12 +19,15 @@ export interface Side {
   path: string;
   groups: ReadGroup[];
   alerts: SideRule[];
-  /** Of all recording rules together: where it is equal, both sides record the same. */
+  /** The same for all recording rules together: sides with equal `records` record the same series. */
   records: string;
   config: AmConfig | undefined;
 }
 
-/** A file or a folder; throws a UserError with every mistake. YAML that is neither of both is passed over. */
+/**
+ * Reads a file or a folder; YAML files that hold neither rules nor an Alertmanager configuration are skipped. Throws a
+ * UserError with every mistake.
+ */
 export function readSide(path: string): Side {
   const groups: ReadGroup[] = [];
   let config: { file: string; value: AmConfig } | undefined;
@@ -68,10 +71,12 @@ function kindOf(file: string): 'rules' | 'alertmanager' | undefined {
   return 'route' in value && 'receivers' in value ? 'alertmanager' : undefined;
 }
 
-/** The same query however it is written. */
+/** The query in one standard notation, so that equal queries have equal texts. */
 export const plainExpr = (expr: string): string => print(parse(expr));
 
-/** What a rule comes to, with the recording rules that it reads, however deep; annotations only say it. */
+/**
+ * The meaning of a rule as a text, including the recording rules that it reads at any depth. Annotations are left out.
+ */
 function meaningsOf(groups: readonly ReadGroup[]): (read: ReadRule, group: ReadGroup) => string {
   const recording = new Map<string, SideRule[]>();
   for (const group of groups) {

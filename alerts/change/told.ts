@@ -1,4 +1,4 @@
-/** Who would have been told of what fired, when: months of notifications, told by the routes of one configuration. */
+/** The notifications that a configuration's routes would have sent for months of firings. */
 import { SimulatedClock } from '../../base/clock.js';
 import type { AmConfig } from '../routing/config.js';
 import type { RuleFiring } from '../proof/backtest/rules.js';
@@ -9,13 +9,13 @@ import { CompiledRoutes } from './routes.js';
 export interface Telling {
   atMs: number;
   receiver: string;
-  /** The route that took it, from the root. */
+  /** The path from the root to the route that sent the notification. */
   route: string;
-  /** Which firings it tells of. */
+  /** The firings that the notification contains. */
   firings: RuleFiring[];
 }
 
-/** Without a configuration one receiver is told, as Alertmanager's defaults group. */
+/** Without a configuration, one receiver gets everything, grouped as Alertmanager does by default. */
 const nobodysRoute: Routes = oneRoute({
   by: ['alertname'],
   waitMs: 30_000,
@@ -23,7 +23,7 @@ const nobodysRoute: Routes = oneRoute({
   repeatMs: 4 * 3_600_000,
 });
 
-/** Every notification that tells of something firing, in order; what is over is not counted as told. */
+/** Every notification that contains a firing alert, in order; notifications of resolved alerts alone do not count. */
 export function tellings(
   firings: readonly RuleFiring[],
   config: AmConfig | undefined,
@@ -61,13 +61,13 @@ interface Moment {
   updates: { firing: RuleFiring; update: AlertUpdate }[];
 }
 
-/** Prometheus sends what goes on again after more than a minute, and what is over for a quarter of an hour. */
+/** Prometheus sends a firing alert again after a minute or more, and a resolved alert for a quarter of an hour. */
 const resendDelayMs = 60_000;
 const resolvedRetentionMs = 15 * 60_000;
 
 /**
- * Beginnings and ends by their moments, and an end again as often as Prometheus sends it: each time it is part of its
- * group's next message, and may be the reason for it. A firing that is sent again changes nothing.
+ * The firings' starts and ends, by time. An end is repeated as often as Prometheus sends it, because each repetition
+ * is part of the group's next notification and may cause it. A firing that is sent again changes nothing.
  */
 function momentsOf(firings: readonly RuleFiring[], span: Span): Moment[] {
   const moments = new Map<number, Moment['updates']>();
@@ -97,7 +97,7 @@ function momentsOf(firings: readonly RuleFiring[], span: Span): Moment[] {
   return [...moments].sort(([a], [b]) => a - b).map(([atMs, updates]) => ({ atMs, updates }));
 }
 
-/** Of each alert in order of time. */
+/** The firings of each alert, in order of time. */
 function byLabels(firings: readonly RuleFiring[]): Map<string, RuleFiring[]> {
   const all = new Map<string, RuleFiring[]>();
   for (const firing of [...firings].sort((a, b) => a.firedMs - b.firedMs)) {

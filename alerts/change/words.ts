@@ -1,4 +1,4 @@
-/** A change report as people read it: in a terminal, and in Markdown for a pull request. */
+/** A change report as text for a terminal, and as Markdown for a pull request. */
 import { counted, formatTable } from '../../base/terminal.js';
 import { moment, span } from '../proof/backtest/words.js';
 import type { Amount, ChangeReport, IncidentChange, RoutingEffect, RuleChange } from './compare.js';
@@ -19,7 +19,7 @@ const toldText = (amount: Amount | undefined): string => {
 const firedText = (amount: Amount | undefined): string =>
   amount ? `${amount.fired}${amount.firingMs > 0 ? ` (${span(amount.firingMs)})` : ''}` : '-';
 
-/** Rules that were edited, and those whose notifications differ all the same. */
+/** Rules that were edited, and unedited rules whose notifications differ. */
 const concerned = (report: ChangeReport): RuleChange[] =>
   report.rules.filter((r) => r.change !== 'same' || toldText(r.old) !== toldText(r.new));
 
@@ -111,13 +111,13 @@ export function reportText(report: ChangeReport): string {
   return [...lines, ...(edits.length > 0 ? [edits.join('')] : [])].join('\n');
 }
 
-/** What was edited in each rule, a line a field. */
+/** The edits of each rule, one line a field. */
 const editsOf = (report: ChangeReport): string[] =>
   report.rules.flatMap((r) =>
     r.fields.map((f) => `${r.alert} ${f.field}: ${f.old || '(none)'} -> ${f.new || '(none)'}`),
   );
 
-/** Bars and line ends would break a table's cell; what looks like markup is shown as it is. */
+/** Escapes a table cell: bars and line breaks would break the table, and markup is shown as text. */
 const cell = (text: string): string =>
   text.replaceAll(/[\\|`*_<>[\]]/g, (c) => (c === '<' ? '&lt;' : `\\${c}`)).replaceAll(/\s+/g, ' ');
 

@@ -1,4 +1,4 @@
-/** `firedrill alerts coverage`: which alerts the drills so far have proven to fire. */
+/** `firedrill alerts coverage`: which alerts have been proven to fire by the drills so far. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { CoverageRun } from './model.js';

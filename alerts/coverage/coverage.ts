@@ -1,22 +1,22 @@
-/** The coverage of one game day, from its rules, what was notified, and which series there were. */
+/** The coverage of one game day, computed from its rules, its notifications and the series that existed. */
 import type { RuleGroup } from '../../slo/rules/model.js';
 import { type AlertCoverage, type AlertProof, keyOf } from './model.js';
 import { needOf, recordsOf, selectorsOf } from './needs.js';
 
 export interface CoverageInput {
   groups: readonly RuleGroup[];
-  /** Receipts during scenarios, oldest first. */
+  /** Notifications received during scenarios, oldest first. */
   proofs: readonly (AlertProof & { alert: string; severity: string })[];
-  /** An instant query at the end of the run; the values do not matter, only which series there are. */
+  /** Runs an instant query at the end of the run; only the labels of the result matter. */
   query(expr: string): Promise<readonly { labels: Record<string, string> }[]>;
-  /** How far back series count, milliseconds: the length of the run. */
+  /** How far back a series counts as existing, in milliseconds: the length of the run. */
   lookBackMs: number;
 }
 
-/** Beyond these, selectors are not asked for: a hint less. */
+/** Selectors beyond this number are not queried; the report then has fewer hints. */
 const maxSelectors = 500;
 
-/** In the order of the rules; an alert with several rules of one severity once. */
+/** One entry for each alert and severity, in the order of the rules. */
 export async function coverageOf(input: CoverageInput): Promise<AlertCoverage[]> {
   const { groups, proofs } = input;
   const range = `[${Math.max(1, Math.ceil(input.lookBackMs / 1000))}s]`;
@@ -38,7 +38,7 @@ export async function coverageOf(input: CoverageInput): Promise<AlertCoverage[]>
     const asked = input
       .query(`count(last_over_time(${selector}${range}))`)
       .then((samples) => samples.length > 0)
-      // What cannot be asked is not called absent.
+      // A metric whose query failed counts as present.
       .catch(() => true);
     matched.set(selector, asked);
     return asked;

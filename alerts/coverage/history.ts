@@ -37,7 +37,7 @@ const historySchema = z.object({ version: z.literal(1), runs: z.array(runSchema)
 const maxRuns = 200;
 export const coverageFile = (stateFolder: string): string => join(stateFolder, 'coverage.json');
 
-/** Oldest first; empty where nothing was kept yet. A file that is not ours is a UserError, never overwritten. */
+/** Oldest run first; empty where nothing was kept yet. A file of another format is a UserError and stays untouched. */
 export function readCoverage(stateFolder: string): CoverageRun[] {
   const file = coverageFile(stateFolder);
   let text: string;
@@ -61,7 +61,7 @@ export function keepCoverage(stateFolder: string, run: CoverageRun): void {
   writeFileWhole(coverageFile(stateFolder), `${JSON.stringify({ version: 1, runs })}\n`);
 }
 
-/** Of one system, each alert as it stands now: its rule in the newest run, its latest proof of any. */
+/** The newest run of one system, in which each alert has its latest proof from any run. */
 export function standNow(runs: readonly CoverageRun[], system: string): CoverageRun | undefined {
   const own = runs.filter((r) => r.system === system);
   const newest = own.at(-1);

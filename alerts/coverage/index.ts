@@ -1,4 +1,4 @@
-/** The public face of alerts/coverage. */
+/** Public interface of alerts/coverage. */
 export { coverageOf, type CoverageInput } from './coverage.js';
 export { coverageFile, keepCoverage, readCoverage, standNow } from './history.js';
 export type { AlertCoverage, AlertProof, CoverageRun } from './model.js';

@@ -1,24 +1,27 @@
-/** Which alerts were proven to fire: by a drill, at a receiver, after so many seconds. Survives JSON. */
+/**
+ * The proof that an alert fires: in which drill it reached which receiver, and after how long. Can be stored as JSON.
+ */
 
 export interface AlertProof {
   scenario: string;
   /** The game day's id. */
   run: string;
-  /** At the receiver. */
+  /** When the receiver got the notification. */
   atMs: number;
-  /** From the moment at which the fault was seen to work, to receipt. */
+  /** Milliseconds from the moment at which the fault was seen to work until the receiver got the notification. */
   afterMs: number;
-  /** Who was notified, where the routing names receivers. */
+  /** The receiver that was notified, where the routing names receivers. */
   receiver?: string;
-  /** Whether the scenario asked for it. */
+  /** Whether the scenario expected the alert. */
   expected: boolean;
-  /** The page that ended it, where it was followed. */
+  /** The runbook page that ended the incident, where one was followed. */
   endedBy?: string;
 }
 
 /**
- * `proven`: it reached a receiver during a drill. `never`: it could have, and no drill made it. `cannot`: a metric that
- * it needs had no series during the drill. A counter that is born with its first event looks like that too.
+ * `proven`: the alert reached a receiver during a drill. `never`: it could have fired, and no drill made it fire.
+ * `cannot`: a metric that it needs had no series during the drill, which is also true of a counter that appears with
+ * its first event.
  */
 export type CoverageState = 'proven' | 'never' | 'cannot';
 
@@ -26,22 +29,22 @@ export interface AlertCoverage {
   alert: string;
   severity: string;
   state: CoverageState;
-  /** The first of the run. */
+  /** The first proof of the run. */
   proof?: AlertProof;
-  /** Metrics of its expression of which no series exists: why it cannot fire. */
+  /** Metrics of the expression that have no series: the reason why the alert cannot fire. */
   missing?: string[];
-  /** Selectors that nothing matched, though their metrics exist: why it may not have. */
+  /** Selectors that matched nothing although their metrics exist: a possible reason why the alert did not fire. */
   unmatched?: string[];
 }
 
-/** What one game day came to. */
+/** The coverage that one game day measured. */
 export interface CoverageRun {
   run: string;
   atMs: number;
   system: string;
-  /** Real milliseconds for one of production: only runs of one scale are set side by side. */
+  /** Real milliseconds for one millisecond of production; only runs at the same scale are compared. */
   timeScale: number;
-  /** Those whose fault was seen to work. */
+  /** Scenarios whose fault was seen to work. */
   scenarios: string[];
   alerts: AlertCoverage[];
 }

@@ -1,19 +1,19 @@
-/** What an expression needs to have a value at all: the metrics without which an alert cannot fire. */
+/** The metrics that an expression needs to have a value at all; without one of them the alert cannot fire. */
 import { type Expr, parse, PromqlError, type VectorSelector } from '../../slo/promql/index.js';
 import { print } from '../../slo/promql/syntax/print.js';
 import type { RuleGroup } from '../../slo/rules/model.js';
 
 export interface Need {
   possible: boolean;
-  /** Metrics without a series that make it impossible. */
+  /** Metrics without a series, which make a value impossible. */
   missing: string[];
 }
 
 const nothing: Need = { possible: true, missing: [] };
-/** Made by the rules themselves. */
+/** Prometheus makes these series from the rules themselves. */
 const ownMetrics = new Set(['ALERTS', 'ALERTS_FOR_STATE']);
 
-/** By the name of a recorded metric: the expressions that record it. */
+/** The expressions that record each metric, by the metric's name. */
 export function recordsOf(groups: readonly RuleGroup[]): Map<string, string[]> {
   const records = new Map<string, string[]>();
   for (const rule of groups.flatMap((g) => g.rules)) {
@@ -23,7 +23,10 @@ export function recordsOf(groups: readonly RuleGroup[]): Map<string, string[]> {
   return records;
 }
 
-/** Given which metrics have series, and which are recorded from others. An expression that is none needs nothing. */
+/**
+ * The metrics that `expr` needs. `has` says whether a metric has series; `records` are the expressions of recorded
+ * metrics. An expression that does not parse needs nothing.
+ */
 export function needOf(
   expr: string,
   has: (metric: string) => boolean,
@@ -41,7 +44,7 @@ export function needOf(
     under.add(name);
     const needs = recorded.map(ofText);
     under.delete(name);
-    // Recorded from what is there, and yet without a value: what it selects matched nothing.
+    // The inputs exist although the recording rule has no value: its selectors matched nothing.
     return needs.some((n) => n.possible) ? nothing : all(needs);
   };
   const ofTree = (node: Expr): Need => {
@@ -79,7 +82,10 @@ function treeOf(text: string): Expr | undefined {
   }
 }
 
-/** Its selectors that ask for labels, without offsets, as texts; through recorded metrics down to scraped ones. */
+/**
+ * The selectors in `expr` that have label matchers, as texts without offsets. Recorded metrics are followed down to
+ * the scraped ones.
+ */
 export function selectorsOf(
   expr: string,
   records: ReadonlyMap<string, readonly string[]>,

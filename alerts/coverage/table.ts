@@ -1,4 +1,4 @@
-/** The coverage table: for a terminal, in Markdown, and as the summary in one sentence. */
+/** The coverage table for a terminal and in Markdown, and its summary in one sentence. */
 import { formatTable } from '../../base/terminal.js';
 import type { AlertCoverage, CoverageRun } from './model.js';
 
@@ -13,13 +13,13 @@ export function coverageSummary(alerts: readonly AlertCoverage[]): string {
   return `${count('proven')} of ${alerts.length} alerts were proven to fire; ${count('never')} never fired${rest}`;
 }
 
-/** Proven ones first, then those that never fired, then those that cannot. */
+/** Proven alerts first, then those that never fired, then those that cannot fire. */
 export const inOrder = (alerts: readonly AlertCoverage[]): AlertCoverage[] => {
   const order = ['proven', 'never', 'cannot'];
   return [...alerts].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
 };
 
-/** Why it did not fire, as far as the series tell. */
+/** The reason why an alert did not fire, as far as the series show it. */
 export function reasonOf({ state, missing, unmatched }: AlertCoverage): string {
   if (state === 'cannot') return `could not fire: no series of ${list(missing ?? [])}`;
   return unmatched ? `never fired: nothing matched ${list(unmatched)}` : 'never fired';

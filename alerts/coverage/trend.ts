@@ -1,4 +1,4 @@
-/** What the newest run lost against those before it: an alert that fired and fires no more, or later. */
+/** Regressions of the newest run against earlier ones: an alert that no longer fires, or fires later. */
 import { type AlertCoverage, type CoverageRun, keyOf } from './model.js';
 
 export interface Regression {
@@ -9,7 +9,7 @@ export interface Regression {
   text: string;
 }
 
-/** Slower by less than this is the noise of scrape, evaluation and delivery. */
+/** Differences below this are the noise of scraping, evaluation and delivery. */
 const noiseMs = 1500;
 const noiseRatio = 1.5;
 
@@ -39,7 +39,8 @@ function regressionOf(
     kind,
     text,
   });
-  // A scenario that was not run proves nothing either way, and a counter may be born with its first event.
+  // An earlier run is comparable only if all its scenarios ran again: a scenario that did not run proves nothing, and
+  // a counter may appear with its first event.
   const alike = before.findLast((r) => r.scenarios.every((s) => newest.scenarios.includes(s)));
   const was = alike?.alerts.find((a) => keyOf(a) === key)?.state;
   if (now?.state === 'cannot' && was !== undefined && was !== 'cannot') {

@@ -1,4 +1,4 @@
-/** `firedrill drift`: asks a Prometheus, or prints the rules that watch it for good. */
+/** `firedrill drift`: compares once by asking a Prometheus, or prints rules that compare all the time. */
 import type { Command } from 'commander';
 import { realClock } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';

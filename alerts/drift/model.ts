@@ -1,4 +1,4 @@
-/** Observability drift: what a service says of itself beside what its callers saw, route by route. */
+/** Observability drift: the errors that a service reports of itself against those that its callers saw, by route. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { AlertingRule, RecordingRule, RuleGroup } from '../../slo/rules/model.js';
 
@@ -11,11 +11,11 @@ export interface Events {
 export interface Pair {
   route: string;
   service: string;
-  /** By the service's own metrics. */
+  /** Counters that the service itself exposes. */
   says: Events;
-  /** By its callers': the load's client, a sidecar, a relay. */
+  /** Counters of the service's callers: the load's client, a sidecar, a relay. */
   seen: Events;
-  /** Largest difference of the two error ratios that is no drift, 0 to 1. */
+  /** Largest difference between the two error ratios that is accepted, 0 to 1. */
   atMost: number;
 }
 
@@ -26,17 +26,20 @@ export interface DriftFile {
 
 export interface PairResult {
   pair: Pair;
-  /** Error ratios; undefined where nothing was counted. */
+  /** Error ratios, 0 to 1; undefined where nothing was counted. */
   says?: number;
   seen?: number;
-  /** Share of the callers' requests that the service did not count: they hang, or never came. Never below 0. */
+  /** Share of the callers' requests that the service did not count, because they hang or never arrived; at least 0. */
   uncounted?: number;
   verdict: 'agree' | 'drift' | 'blind' | 'no-callers';
 }
 
 const rateOf = (selector: string, range: string): string => `sum(rate(${selector}[${range}]))`;
 
-/** Empty where there is no traffic; 0 where there is and nothing failed yet, so that no counter of failures exists. */
+/**
+ * Expression of an error ratio. It has no value without traffic, and is 0 where there is traffic but no counter of
+ * failures yet, because nothing has failed.
+ */
 export function ratioExpr(events: Events, range: string): string {
   const total = rateOf(events.total, range);
   return `(${rateOf(events.bad, range)} or 0 * ${total}) / (${total} > 0)`;
@@ -57,7 +60,7 @@ export function judgePair(
 
 const pendingMs = 300_000;
 
-/** The difference as a recorded number, and an alert on it, for each pair. */
+/** For each pair, a rule that records the difference and an alert on it. */
 export function driftRules(file: DriftFile): RuleGroup {
   const range = formatDurationMs(file.windowMs);
   const record = `route:observability_drift:ratio_rate${range}`;

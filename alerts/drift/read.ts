@@ -1,4 +1,4 @@
-/** drift.yaml: which of a service's counters stand beside which of its callers'. */
+/** Reads drift.yaml, which pairs a service's own counters with those of its callers. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
