@@ -1,10 +1,13 @@
-/** `firedrill promql check`: whether a query is right, and where it is not. */
+/** `firedrill promql check`: whether a query is valid, and where it is not. */
 import { lineColumn, PromqlError, withCaret } from './syntax/error.js';
 import { type FeatureUse, featuresOf } from './syntax/features.js';
 import { parse } from './syntax/parse.js';
 import { typeNames, typeOf } from './syntax/types.js';
 
-/** `enabled`: features that the Prometheus which is meant has; a query that needs another is right, and says so. */
+/**
+ * `enabled` are the features of the Prometheus that will run the query; for any other feature that the query needs,
+ * the output says so.
+ */
 export function checkQuery(
   text: string,
   file: string | undefined,

@@ -1,4 +1,4 @@
-/** `firedrill promql ...`: ask, check, format, explain and test queries. */
+/** `firedrill promql ...`: run, check, format, explain and test queries. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { QueryFlags } from './query-command.js';
@@ -45,7 +45,7 @@ Examples:
     });
 }
 
-/** The text of a query given as an argument, in a file, or on standard input. */
+/** The text of a query from an argument, a file or standard input. */
 async function queryText(
   query: string | undefined,
   flags: { input?: string },

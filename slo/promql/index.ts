@@ -1,4 +1,4 @@
-/** The public face of slo/promql: parse, store samples, evaluate. */
+/** Public interface of slo/promql: parse queries, store samples, evaluate. */
 export { Labels, labelName, metricNameLabel, quote } from './labels.js';
 export type { Expr, Matcher, VectorSelector, ValueType } from './syntax/ast.js';
 export { walk } from './syntax/ast.js';

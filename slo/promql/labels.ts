@@ -1,13 +1,13 @@
-/** A series' labels: sorted, immutable, compared by one canonical string. */
+/** The labels of a series: sorted, immutable, and compared by one canonical text. */
 
 export const metricNameLabel = '__name__';
-/** Labels that say what a metric is, dropped together with its name. */
+/** Labels that identify the metric, dropped together with its name. */
 const metadataLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__']);
 
 export class Labels {
   static readonly empty = new Labels([], []);
 
-  /** Sorted, none of them with an empty value. */
+  /** Sorted names of the labels; none has an empty value. */
   readonly names: readonly string[];
   readonly values: readonly string[];
   #key: string | undefined;
@@ -18,12 +18,12 @@ export class Labels {
     this.values = values;
   }
 
-  /** Labels with an empty value are left out: to PromQL they are the same as absent ones. */
+  /** Leaves out labels with an empty value, which PromQL treats as absent. */
   static of(record: Readonly<Record<string, string>>): Labels {
     return Labels.fromEntries(Object.entries(record));
   }
 
-  /** A later entry wins over an earlier one of the same name. */
+  /** A later entry replaces an earlier one of the same name. */
   static fromEntries(entries: Iterable<readonly [string, string]>): Labels {
     const map = new Map(entries);
     const names = [...map.keys()].filter((n) => map.get(n) !== '').sort();
@@ -38,7 +38,7 @@ export class Labels {
     return this.names.length;
   }
 
-  /** The empty string where there is no such label. */
+  /** The label's value; empty if there is no such label. */
   get(name: string): string {
     const i = this.names.indexOf(name);
     return i < 0 ? '' : (this.values[i] as string);
@@ -48,7 +48,7 @@ export class Labels {
     return this.get(metricNameLabel);
   }
 
-  /** Equal labels have equal keys, and only they have. */
+  /** A text that is equal exactly for equal labels. */
   get key(): string {
     if (this.#key === undefined) {
       let key = '';
@@ -60,7 +60,7 @@ export class Labels {
     return this.#key;
   }
 
-  /** Without the metric's name (and its type and unit, where labels hold these). */
+  /** The labels without the metric's name (and its type and unit, if labels hold these). */
   withoutName(): Labels {
     this.#nameless ??= this.names.some((n) => metadataLabels.has(n))
       ? this.filter((n) => !metadataLabels.has(n))
@@ -88,7 +88,7 @@ export class Labels {
     return this.filter((n) => !names.includes(n));
   }
 
-  /** Setting the empty string removes the label. */
+  /** Sets a label; the empty text removes it. */
   with(name: string, value: string): Labels {
     return Labels.fromEntries([...this.entries(), [name, value]]);
   }
@@ -103,7 +103,7 @@ export class Labels {
     return Object.fromEntries(this.entries());
   }
 
-  /** As Prometheus writes a series: `up{job="a"}`. */
+  /** The series as Prometheus writes it: `up{job="a"}`. */
   toString(): string {
     const name = this.metricName;
     const bare = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
@@ -114,7 +114,7 @@ export class Labels {
     return `${bare ? name : ''}{${rest.join(', ')}}`;
   }
 
-  /** With the name among the other labels, as Prometheus' errors write it. */
+  /** The metric's name is written as a label, as in Prometheus' errors. */
   toBraces(): string {
     return `{${[...this.entries()].map(([n, v]) => `${labelName(n)}=${quote(v)}`).join(', ')}}`;
   }
@@ -123,7 +123,7 @@ export class Labels {
     return this.toObject();
   }
 
-  /** The order in which Prometheus sorts series: by name and value, label for label. */
+  /** Prometheus's order of series: by name and value, label by label. */
   static compare(a: Labels, b: Labels): number {
     const common = Math.min(a.names.length, b.names.length);
     for (let i = 0; i < common; i++) {
@@ -136,14 +136,14 @@ export class Labels {
   }
 }
 
-/** A label's name as PromQL needs it written: quoted where it is no plain identifier. */
+/** A label's name as PromQL requires it: quoted unless it is a plain identifier. */
 export function labelName(name: string): string {
   return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : quote(name);
 }
 
 const escapes: Record<string, string> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r' };
 
-/** A string literal of PromQL. */
+/** A text as a string literal of PromQL. */
 export function quote(text: string): string {
   // oxlint-disable-next-line no-control-regex
   const escaped = text.replace(/[\\"\u0000-\u001f\u007f]/g, (c) => {
@@ -153,7 +153,7 @@ export function quote(text: string): string {
   return `"${escaped}"`;
 }
 
-/** Any text but none, and none that is no UTF-8 (which decoding has marked). */
+/** Any non-empty text that is valid UTF-8 (decoding has marked invalid bytes). */
 export function isLabelName(name: string): boolean {
   return name !== '' && !name.includes('\ufffd');
 }

@@ -1,4 +1,4 @@
-/** `firedrill promql query`: against files, or a Prometheus. */
+/** `firedrill promql query`: runs a query over files, or in a Prometheus. */
 import { exitCode, UserError } from '../../base/errors.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { parseTimeMs } from './data/csv.js';
@@ -55,7 +55,7 @@ function isEmpty(result: ResultValue): boolean {
 export interface QueryTimes {
   readonly startMs: number;
   readonly endMs: number;
-  /** Absent: an instant query at `endMs`. */
+  /** Step of a range query in milliseconds; absent: an instant query at `endMs`. */
   readonly stepMs?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Samples from a table: a column of times, one of values, and labels in the others; or a column a series. */
+/** Reads samples from a table: columns of time, value and labels, or a column of times and one for each series. */
 import { UserError } from '../../../base/errors.js';
 import type { MemoryStore } from '../store/store.js';
 import { parseGoFloat } from '../syntax/literals.js';
@@ -6,7 +6,7 @@ import { parseMetric } from '../testing/series-values.js';
 
 const timeNames = ['time', 'timestamp', 'ts', 'date'];
 
-/** Fields of a line; quotes keep commas and doubled quotes. */
+/** The fields of a line; quotes protect commas and doubled quotes. */
 export function fieldsOf(line: string): string[] {
   const fields: string[] = [];
   const field = /\s*(?:"((?:[^"]|"")*)"|([^,]*))\s*(,|$)/y;
@@ -21,7 +21,7 @@ export function fieldsOf(line: string): string[] {
   return fields;
 }
 
-/** Seconds or milliseconds since the epoch, or a date; milliseconds, or undefined. */
+/** Reads seconds or milliseconds since the epoch, or a date; returns milliseconds, or undefined. */
 export function parseTimeMs(text: string): number | undefined {
   const number = parseGoFloat(text);
   if (number !== undefined && Number.isFinite(number)) {
@@ -31,7 +31,7 @@ export function parseTimeMs(text: string): number | undefined {
   return Number.isNaN(date) ? undefined : date;
 }
 
-/** Returns how many samples there were; empty fields are none. */
+/** Returns the number of samples; an empty field is not one. */
 export function readCsv(file: string, text: string, store: MemoryStore): number {
   const lines = text.split(/\r?\n/);
   const header = fieldsOf(lines[0] ?? '');

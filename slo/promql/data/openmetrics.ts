@@ -1,4 +1,4 @@
-/** Samples with times in the OpenMetrics or Prometheus text format. */
+/** Reads samples with times in the OpenMetrics or Prometheus text format. */
 import { UserError } from '../../../base/errors.js';
 import type { MemoryStore } from '../store/store.js';
 import { parseGoFloat } from '../syntax/literals.js';
@@ -7,8 +7,8 @@ import { parseMetric } from '../testing/series-values.js';
 const sample = /^\s*(\S+)(?:\s+(\S+))?(?:\s+#.*)?\s*$/;
 
 /**
- * OpenMetrics counts seconds, Prometheus' own format milliseconds; `# EOF` at the end tells which of the two it is.
- * Returns how many samples there were. A line without a time is refused: it would be of no use in a query.
+ * Returns the number of samples. Times are seconds in OpenMetrics, which ends with `# EOF`, and milliseconds in
+ * Prometheus's own format. A line without a time is an error, because no query could use it.
  */
 export function readOpenMetrics(file: string, text: string, store: MemoryStore): number {
   const seconds = /^#\s*EOF\s*$/m.test(text);

@@ -1,4 +1,4 @@
-/** Files of samples into one store: tables (.csv) and text formats (anything else). */
+/** Reads files of samples into one store: tables (.csv) and text formats (any other file). */
 import { readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { MemoryStore } from '../store/store.js';
@@ -17,7 +17,7 @@ export function readText(file: string): string {
 export interface Loaded {
   readonly store: MemoryStore;
   readonly samples: number;
-  /** Of the first and the last sample. */
+  /** Times of the first and the last sample. */
   readonly fromMs: number;
   readonly toMs: number;
 }

@@ -1,4 +1,4 @@
-/** Asks a Prometheus (or what speaks its API) instead of evaluating here. */
+/** Runs queries in a Prometheus, or a compatible server, instead of this process. */
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import type { Points, Sample } from '../engine/query.js';
 import { Histogram } from '../histogram/histogram.js';

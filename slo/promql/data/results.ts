@@ -1,4 +1,4 @@
-/** Results as text for people, as Prometheus' JSON, and as CSV. */
+/** Prints results as text, as Prometheus's JSON, and as CSV. */
 import { goFloat } from '../engine/go-format.js';
 import type { InstantValue, Points } from '../engine/query.js';
 import type { Histogram } from '../histogram/histogram.js';
@@ -34,7 +34,7 @@ function pointsText({ labels, times, values, histograms }: Points): string {
   return `${labels.toString()}\n${lines.join('')}`;
 }
 
-/** The `data` of Prometheus' API. */
+/** The field `data` in answers of Prometheus's API. */
 export function resultJson(result: ResultValue): object {
   switch (result.type) {
     case 'scalar':
@@ -76,7 +76,7 @@ function pointsJson({ labels, times, values, histograms }: Points): object {
   };
 }
 
-/** Each bucket with which of its bounds belong to it: 0 the upper one, 1 the lower one, 3 both. */
+/** Each bucket with a code for its inclusive bounds: 0 the upper one, 1 the lower one, 3 both. */
 function histogramJson(histogram: Histogram): object {
   const buckets = allBuckets(histogram)
     .filter((b) => b.count !== 0)
@@ -88,7 +88,7 @@ function histogramJson(histogram: Histogram): object {
   return { count: goFloat(histogram.count), sum: goFloat(histogram.sum), buckets };
 }
 
-/** One line a sample: time, series, value. */
+/** One line for each sample: time, series, value. */
 export function resultCsv(result: ResultValue): string {
   const line = (timeMs: number, series: string, value: string): string =>
     `${timeMs / 1000},"${series.replaceAll('"', '""')}",${value}\n`;

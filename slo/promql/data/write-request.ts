@@ -1,13 +1,13 @@
-/** A body of Prometheus remote write 1.0: snappy around protobuf, read with nothing but this file. */
+/** Decodes a body of Prometheus remote write 1.0: protobuf compressed by snappy, without a library. */
 
 export interface WrittenSeries {
   labels: Record<string, string>;
   samples: { timeMs: number; value: number; stale: boolean }[];
-  /** How many native histograms came with it; they are not read. */
+  /** Number of native histograms in the body; they are not read. */
   histograms: number;
 }
 
-/** Snappy's block format: literals, and copies of what was decoded before. */
+/** Decodes snappy's block format: literals, and copies of earlier output. */
 export function decodeSnappy(input: Uint8Array, maxBytes: number): Uint8Array {
   const reader = new Reader(input);
   const length = reader.varint();
@@ -31,7 +31,7 @@ export function decodeSnappy(input: Uint8Array, maxBytes: number): Uint8Array {
       ? ((tag >> 5) << 8) | reader.byte()
       : reader.little((tag & 3) === 2 ? 2 : 4);
     if (offset === 0 || offset > at || at + size > length) throw new Error('snappy: a wrong copy');
-    // Byte by byte: a copy may overlap what it writes.
+    // Copies byte by byte, because a copy may overlap its own output.
     for (let i = 0; i < size; i++, at++) output[at] = output[at - offset] as number;
   }
   if (at !== length) throw new Error('snappy: it is cut off');
@@ -47,7 +47,7 @@ export function writeRequestOf(bytes: Uint8Array): WrittenSeries[] {
 }
 
 function seriesOf(bytes: Uint8Array): WrittenSeries {
-  // Without a prototype: a label may be called __proto__.
+  // An object without a prototype, because a label may be called __proto__.
   const labels = Object.create(null) as Record<string, string>;
   const series: WrittenSeries = { labels, samples: [], histograms: 0 };
   eachField(bytes, (field, value) => {
@@ -74,10 +74,10 @@ function seriesOf(bytes: Uint8Array): WrittenSeries {
   return series;
 }
 
-/** The bits of the value by which Prometheus says that a series ended. */
+/** The bits of the NaN by which Prometheus marks the end of a series. */
 const staleBits = 0x7ff0000000000002n;
 
-/** A float as it came: its bits tell a staleness marker from any other NaN. */
+/** A float with its original bits, which distinguish a staleness marker from any other NaN. */
 class Double {
   readonly #view: DataView;
 
@@ -91,7 +91,7 @@ class Double {
   }
 }
 
-/** Protobuf's wire format: whole numbers as bigint, doubles, the rest as bytes. */
+/** Reads protobuf's wire format: integers as bigint, doubles, and everything else as bytes. */
 function eachField(
   bytes: Uint8Array,
   take: (field: number, value: bigint | Double | Uint8Array) => void,

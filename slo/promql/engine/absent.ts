@@ -1,4 +1,4 @@
-/** What `absent` calls the series that is not there: the labels that its selector asks to be equal. */
+/** The labels of the series that `absent` returns: those that its selector compares for equality. */
 import { Labels, metricNameLabel } from '../labels.js';
 import type { Expr } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';

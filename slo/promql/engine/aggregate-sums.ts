@@ -1,4 +1,4 @@
-/** `sum` and `avg`, of floats or of histograms; a group that holds both has no result. */
+/** `sum` and `avg` of floats or of histograms; a group with both has no result. */
 import { messages } from './messages.js';
 import type { Aggregate } from '../syntax/ast.js';
 import type { Histogram } from '../histogram/histogram.js';
@@ -49,7 +49,7 @@ export function sumOrAverage(
   }
 }
 
-/** Where the sum overflows, the mean is computed step by step. */
+/** The mean; computed incrementally where the sum overflows. */
 export function meanAt(members: readonly GridSeries[], step: number): number {
   let sum: CompensatedSum | undefined;
   let mean: CompensatedSum | undefined;

@@ -1,10 +1,10 @@
-/** Aggregations of floats that need no sum: extremes, counts, deviations. */
+/** Aggregations of floats without a sum: extremes, counts, deviations. */
 import type { Aggregate, AggregateOperator } from '../syntax/ast.js';
 import { ignoreHistogram } from './aggregate.js';
 import type { Context } from './context.js';
 import type { GridSeries } from './value.js';
 
-/** Series after series, so that each column is read from front to back. */
+/** Visits one series after another, so that each column is read in order. */
 export function aggregateValues(
   op: AggregateOperator,
   aggregate: Aggregate,
@@ -56,7 +56,7 @@ function extreme(
   }
 }
 
-/** Welford's method: one pass, no large squares. */
+/** Welford's method: one pass, without large squares. */
 function deviation(
   op: AggregateOperator,
   aggregate: Aggregate,

@@ -1,4 +1,4 @@
-/** Aggregations: many series to one a group, or to a few of each group. */
+/** Aggregations: each group of series becomes one series, or a few of its series. */
 import { messages } from './messages.js';
 import type { Aggregate } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';

@@ -1,4 +1,4 @@
-/** What a query warns of without failing: collected once a message, each with a place in the text. */
+/** Warnings and infos of a query; each message is collected once, with its place in the text. */
 import type { Span } from '../syntax/ast.js';
 import { lineColumn } from '../syntax/error.js';
 
@@ -11,9 +11,9 @@ export interface Annotation {
   readonly to: number;
 }
 
-/** An annotation whose sentence ends with what several occurrences add up to. */
+/** The end of an annotation's message, which sums up several occurrences. */
 export interface Tally {
-  /** Added to the message when it is shown. */
+  /** Text appended to the message. */
   text(): string;
   merge(other: Tally): void;
 }
@@ -56,7 +56,7 @@ export class Annotations {
   }
 }
 
-/** As Prometheus' API words it: `PromQL warning: ... (1:5)`. */
+/** The wording of Prometheus's API: `PromQL warning: ... (1:5)`. */
 export function annotationText(annotation: Annotation, query: string): string {
   const { line, column } = lineColumn(query, annotation.from);
   return `PromQL ${annotation.severity}: ${annotation.message} (${line}:${column})`;

@@ -38,7 +38,7 @@ function scalars(expr: Binary, left: Float64Array, right: Float64Array): Float64
   return left.map((value, step) => compute(value, right[step] as number));
 }
 
-/** A comparison keeps the vector's value, on whichever side the vector stands. */
+/** A comparison keeps the vector's value, whichever side the vector is on. */
 function withScalar(
   expr: Binary,
   vector: GridSeries[],

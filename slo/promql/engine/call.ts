@@ -1,4 +1,4 @@
-/** Function calls: over ranges, over vectors, and the few that need more than their arguments' values. */
+/** Function calls: over ranges, over vectors, and a few that need more than their arguments' values. */
 import { rangeFunctions } from '../functions/range-functions.js';
 import { vectorFunctions } from '../functions/vector-functions.js';
 import type { Call, Expr, MatrixSelector, Subquery } from '../syntax/ast.js';
@@ -24,7 +24,7 @@ function isRange(expr: Expr): expr is MatrixSelector | Subquery {
   return expr.kind === 'matrix' || expr.kind === 'subquery';
 }
 
-/** Only these keep the metric's name: their result is a sample of it. */
+/** Functions that keep the metric's name, because their result is one of its samples. */
 const keepsName = new Set(['last_over_time', 'first_over_time']);
 
 function evaluateRangeCall(
@@ -67,7 +67,7 @@ function evaluateRangeCall(
   return result;
 }
 
-/** Here even series that never meet are refused, as Prometheus does. */
+/** Refuses equal labels even of series that never overlap, as Prometheus does here. */
 function refuseSameLabels(series: readonly GridSeries[], call: Call, ctx: Context): void {
   if (series.length < 2) return;
   const keys = new Set(series.map((s) => s.labels.key));

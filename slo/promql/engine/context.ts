@@ -1,4 +1,4 @@
-/** Where and when an expression is evaluated. */
+/** The store, times and options with which an expression is evaluated. */
 import type { Labels } from '../labels.js';
 import type { At, Duration, Span, VectorSelector } from '../syntax/ast.js';
 import { PromqlError } from '../syntax/error.js';
@@ -7,7 +7,7 @@ import { Annotations } from './annotations.js';
 import { durationMs } from './durations.js';
 import type { EngineOptions } from './options.js';
 
-/** The query as it was asked: what `start()`, `end()`, `range()` and `step()` mean. */
+/** The times of the whole query, for `start()`, `end()`, `range()` and `step()`. */
 export interface QueryTimes {
   readonly startMs: number;
   readonly endMs: number;
@@ -20,7 +20,7 @@ export class Context {
   readonly options: Required<EngineOptions>;
   readonly query: QueryTimes;
   readonly annotations: Annotations;
-  /** Selectors of which only counts and sums are asked. */
+  /** Selectors whose histograms are only asked for count and sum. */
   readonly statistics: ReadonlySet<VectorSelector>;
   readonly startMs: number;
   readonly stepMs: number;
@@ -40,7 +40,7 @@ export class Context {
     this.steps = steps.steps;
   }
 
-  /** The same query at other steps, as a subquery or a step-invariant part needs it. */
+  /** The same query with other steps, as a subquery or a step-invariant part needs it. */
   at(startMs: number, stepMs: number, steps: number): Context {
     return new Context(this, { startMs, stepMs, steps });
   }
@@ -53,7 +53,7 @@ export class Context {
     return this.timeAt(this.steps - 1);
   }
 
-  /** Whether order matters and nothing repeats: an instant query, or one step of it. */
+  /** Whether the query has a single step, so that the order of its result matters. */
   get isInstant(): boolean {
     return this.steps === 1;
   }
@@ -66,24 +66,24 @@ export class Context {
     return durationMs(duration, this.query, false);
   }
 
-  /** How far before its end a range begins, that instant itself left out. */
+  /** How far a range reaches back from its end, in milliseconds; the instant at its start is excluded. */
   reachOf(rangeMs: number): number {
     return this.options.closedRanges ? rangeMs + 1 : rangeMs;
   }
 
-  /** The fixed time of an `@` modifier, or undefined where there is none. */
+  /** The fixed time of an `@` modifier; undefined if there is none. */
   fixedTime(at: At | undefined): number | undefined {
     if (!at) return undefined;
     if (at.kind === 'time') return Math.round(at.seconds * 1000);
     return at.kind === 'start' ? this.query.startMs : this.query.endMs;
   }
 
-  /** Labels of a result that is no longer the metric it was: without its name, at once or at the end. */
+  /** The labels of a result without the metric's name; with delayed name removal the name goes at the end. */
   nameless(labels: Labels): Labels {
     return this.options.delayedNameRemoval ? labels : labels.withoutName();
   }
 
-  /** A column for every series: more than the memory is to hold are refused before they are made. */
+  /** Each series has a column, so too many series are refused before memory is allocated. */
   refuseTooMany(series: number, span: Span): void {
     if (series * this.steps <= this.options.samplesMax) return;
     this.fail(

@@ -1,4 +1,4 @@
-/** `count_values`: how often each value occurs, the value as a label. */
+/** `count_values`: how often each value occurs; the value becomes a label. */
 import { isLabelName, Labels } from '../labels.js';
 import type { Aggregate } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
@@ -33,7 +33,7 @@ export function countValues(aggregate: Aggregate, ctx: Context): GridSeries[] {
   return [...results.values()].sort((a, b) => Labels.compare(a.labels, b.labels));
 }
 
-/** Without an exponent, however large or small. */
+/** Writes the number without an exponent, however large or small. */
 export function decimal(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';

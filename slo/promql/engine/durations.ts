@@ -1,4 +1,4 @@
-/** Duration expressions as milliseconds: `5m`, `step() * 2`, `max_of(1m, range() / 10)`. */
+/** Evaluates duration expressions to milliseconds: `5m`, `step() * 2`, `max_of(1m, range() / 10)`. */
 import type { Duration } from '../syntax/ast.js';
 import { PromqlError } from '../syntax/error.js';
 import type { QueryTimes } from './context.js';
@@ -12,7 +12,7 @@ export function durationMs(duration: Duration, query: QueryTimes, mayBeNegative:
   if (!Number.isFinite(seconds)) throw place('duration is NaN or infinite');
   if (seconds <= 0 && !mayBeNegative) throw place('duration must be greater than 0');
   if (Math.abs(seconds) > maxSeconds) throw place('duration is out of range');
-  // A literal is rounded to nanoseconds, a computed one cut to milliseconds, as Prometheus does it.
+  // Like Prometheus: a literal is rounded to nanoseconds, a computed duration is cut to milliseconds.
   if (duration.kind === 'seconds') return Math.trunc(Math.round(seconds * 1e9) / 1e6);
   return Math.trunc(seconds * 1000);
 }

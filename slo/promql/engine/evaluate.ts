@@ -1,4 +1,4 @@
-/** The value of an expression at every step: one function a kind of node. */
+/** Evaluates an expression at every step, with one function for each kind of node. */
 import type { Expr, StringLiteral, Unary } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 import { typeOf } from '../syntax/types.js';
@@ -61,12 +61,12 @@ export function evaluateScalar(expr: Expr, ctx: Context): Float64Array {
   return ctx.fail(`expected a scalar, got ${typeOf(expr)}`, expr);
 }
 
-/** The text of an argument that the types say is a string literal. */
+/** The text of an argument that is a string literal according to the type check. */
 export function stringOf(expr: Expr | undefined): string {
   return expr ? (withoutParens(expr) as StringLiteral).value : '';
 }
 
-/** The value of one step at every step. */
+/** The value of one step, repeated at every step. */
 function repeated(value: Value, ctx: Context): Value {
   if (value.type === 'string') return value;
   if (value.type === 'scalar') {

@@ -1,6 +1,6 @@
 /** Numbers as Go prints them. */
 
-/** As Go prints a number with %g. */
+/** A number as Go prints it with %g. */
 export function goFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (value === Infinity) return '+Inf';
@@ -12,7 +12,7 @@ export function goFloat(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
-/** As OpenMetrics writes a number in a label: `1.0`, `0.99`, `+Inf`. */
+/** A number as OpenMetrics writes it in a label: `1.0`, `0.99`, `+Inf`. */
 export function openMetricsFloat(value: number): string {
   const text = goFloat(value);
   return /[.eNI]/.test(text) ? text : `${text}.0`;

@@ -1,4 +1,4 @@
-/** Which series an aggregation puts together. */
+/** Groups series for an aggregation. */
 import { Labels, metricNameLabel } from '../labels.js';
 import type { Aggregate } from '../syntax/ast.js';
 import type { GridSeries } from './value.js';
@@ -8,7 +8,7 @@ export interface Group {
   readonly members: GridSeries[];
 }
 
-/** A rule is evaluated again and again over the same series: their groups' labels are kept. */
+/** Labels of groups, cached because a rule is evaluated repeatedly over the same series. */
 const known = new WeakMap<Aggregate, WeakMap<Labels, Labels>>();
 
 export function groupLabels(aggregate: Aggregate, labels: Labels): Labels {
@@ -25,7 +25,7 @@ export function groupLabels(aggregate: Aggregate, labels: Labels): Labels {
   return found;
 }
 
-/** In the order in which they first appear. */
+/** Groups in the order of their first series. */
 export function groupSeries(aggregate: Aggregate, series: readonly GridSeries[]): Group[] {
   const groups = new Map<string, Group>();
   for (const one of series) {

@@ -1,4 +1,4 @@
-/** The sum or mean of histograms, with what has to be said about it. */
+/** The sum or mean of histograms, with the annotations for it. */
 import { IncompatibleBuckets } from '../histogram/add.js';
 import type { Histogram } from '../histogram/histogram.js';
 import { HistogramTotal } from '../histogram/total.js';
@@ -11,7 +11,7 @@ export interface NamedHistogram {
   readonly metricName: string;
 }
 
-/** Undefined, with a warning, where the histograms cannot be added. */
+/** Undefined, with a warning, if the histograms cannot be added. */
 export function totalOf(
   histograms: Iterable<NamedHistogram>,
   isMean: boolean,

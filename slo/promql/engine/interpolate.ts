@@ -1,10 +1,10 @@
-/** Values between two samples, and at the edges of `anchored` and `smoothed` ranges. */
+/** Interpolates between two samples, for the edges of `anchored` and `smoothed` ranges. */
 import { addHistogram } from '../histogram/add.js';
 import type { Histogram } from '../histogram/histogram.js';
 import { isReset } from '../histogram/resets.js';
 import { scaleHistogram } from '../histogram/scale.js';
 
-/** A counter that fell began anew: it rose from zero. */
+/** Interpolates linearly; a counter that was reset counts from zero. */
 export function interpolate(
   times: Float64Array,
   values: Float64Array,
@@ -18,7 +18,7 @@ export function interpolate(
   return y1 + ((y2 - y1) * (timeMs - t1)) / (t2 - t1);
 }
 
-/** Throws IncompatibleBuckets; calls `onReconciled` where custom bounds had to be dropped. */
+/** Throws IncompatibleBuckets; calls `onReconciled` if custom bounds had to be dropped. */
 export function interpolateHistograms(
   before: { timeMs: number; histogram: Histogram },
   after: { timeMs: number; histogram: Histogram },
@@ -38,15 +38,15 @@ export function interpolateHistograms(
   return result;
 }
 
-/** Of a window reaching beyond its range: the samples that its value is computed from. */
+/** The samples that determine the values at a range's edges, in a window that is wider than the range. */
 export interface Edges {
-  /** The last sample at or before the range's start, or the first one of the window. */
+  /** The last sample at or before the range's start, or the window's first sample. */
   readonly first: number;
-  /** The first sample at or after the range's end (`smoothed`), or the window's last one. */
+  /** The first sample at or after the range's end (`smoothed`), or the window's last sample. */
   readonly last: number;
 }
 
-/** Undefined where no sample lies within the range. */
+/** Undefined if no sample is within the range. */
 export function edgesOf(
   times: Float64Array,
   low: number,
@@ -56,7 +56,7 @@ export function edgesOf(
   smoothed: boolean,
 ): Edges | undefined {
   let last = high - 1;
-  // Searched up to the window's last sample, which is an edge in any case.
+  // The search ends at the window's last sample, which is an edge in any case.
   let after = low;
   while (after < last && (times[after] as number) <= startMs) after++;
   const first = Math.max(low, after - 1);

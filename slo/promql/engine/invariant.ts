@@ -1,8 +1,8 @@
-/** Parts of a query that are the same at every step: evaluated once. */
+/** Finds parts of a query whose value is the same at every step, so that they are evaluated once. */
 import type { Expr } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 
-/** Functions whose value depends on when they are evaluated, even of a fixed argument. */
+/** Functions whose value depends on the evaluation time, even with a constant argument. */
 export const timeDependent = new Set([
   'days_in_month',
   'day_of_month',
@@ -18,7 +18,7 @@ export const timeDependent = new Set([
   'start_timestamp',
 ]);
 
-/** `start()`, `end()`, `step()` and `range()` are the whole query's. */
+/** `start()`, `end()`, `step()` and `range()` have the same value in the whole query. */
 const known = new WeakMap<Expr, boolean>();
 
 export function isStepInvariant(expr: Expr): boolean {
@@ -34,7 +34,7 @@ function examine(expr: Expr): boolean {
   switch (expr.kind) {
     case 'number':
     case 'string':
-      // A literal costs nothing; an expression of nothing else is not worth repeating.
+      // A literal alone is cheap, so callers need not cache it.
       return true;
     case 'selector':
     case 'subquery':

@@ -7,7 +7,7 @@ import { changesMetric, combine } from './operators.js';
 import { matchedLabels, signatureOf } from './signatures.js';
 import { emptySeries, type GridSeries, hasSamples, put } from './value.js';
 
-/** Series of both sides with the same signature. */
+/** Series of both sides with equal signatures. */
 interface Pairing {
   many: GridSeries[];
   one: GridSeries[];
@@ -37,7 +37,7 @@ export function matchVectors(
   return work.results();
 }
 
-/** Where one side is empty nothing is matched, and nothing is wrong with the other side either. */
+/** If one side is empty, nothing is matched, and duplicates on the other side are no error. */
 function stepsEvaluated(
   many: readonly GridSeries[],
   one: readonly GridSeries[],
@@ -89,7 +89,7 @@ class Match {
     }
   }
 
-  /** The usual case: one series on either side. */
+  /** The common case: one series on each side. */
   #columns(
     many: GridSeries,
     one: GridSeries,
@@ -141,7 +141,7 @@ class Match {
     }
   }
 
-  /** One-to-one allows one match a signature; many-to-one one a resulting label set. */
+  /** One-to-one matching allows one match for each signature; many-to-one allows one for each resulting label set. */
   #once(seen: Set<string>, many: Labels, one: Labels): void {
     const single = this.#matching.cardinality === 'one-to-one';
     const key = single ? '' : this.#labels(many, one).key;
@@ -199,7 +199,9 @@ class Match {
     return out;
   }
 
-  /** The labels of the many side, without what the operator makes meaningless, with what the one side adds. */
+  /**
+   * The labels of the many side without those that the operator invalidates, plus those included from the one side.
+   */
   #labels(many: Labels, one: Labels): Labels {
     const { cardinality, on, labels, include } = this.#matching;
     const dropName =

@@ -1,19 +1,19 @@
-/** Arithmetic where Go's and JavaScript's differ, or where plain sums lose digits. */
+/** Arithmetic in which Go and JavaScript differ, and sums that keep their lost digits. */
 
-/** JavaScript says NaN for 1 ** NaN, 1 ** Infinity and (-1) ** Infinity; Go says 1. */
+/** 1 ** NaN, 1 ** Infinity and (-1) ** Infinity are NaN in JavaScript and 1 in Go. */
 export function goPow(base: number, exponent: number): number {
   if (base === 1) return 1;
   if (base === -1 && (exponent === Infinity || exponent === -Infinity)) return 1;
   return base ** exponent;
 }
 
-/** What `a + b` has lost by rounding to `sum`, exactly (Knuth); NaN where the sum overflows. */
+/** The exact rounding error of `sum` = `a + b` (Knuth); NaN if the sum overflows. */
 export function errorOf(a: number, b: number, sum: number): number {
   const back = sum - a;
   return a - (sum - back) + (b - back);
 }
 
-/** A sum with the digits that it lost, after Neumaier; the true sum is `sum + lost`. */
+/** A sum with its rounding error, after Neumaier; the exact sum is `sum + lost`. */
 export class CompensatedSum {
   sum: number;
   lost = 0;
@@ -41,7 +41,7 @@ export class CompensatedSum {
   }
 }
 
-/** Of values in any order; -Infinity and Infinity for quantiles out of range, as Prometheus has it. */
+/** The quantile of unsorted values; -Infinity and Infinity for `q` outside of 0 to 1, as in Prometheus. */
 export function quantileOf(q: number, values: Float64Array): number {
   const n = values.length;
   if (n === 0 || Number.isNaN(q)) return NaN;
@@ -52,12 +52,12 @@ export function quantileOf(q: number, values: Float64Array): number {
   const lower = Math.max(0, Math.floor(rank));
   const upper = Math.min(n - 1, lower + 1);
   const weight = rank - Math.floor(rank);
-  // At a value itself its neighbour does not count: an infinite one would leave no number.
+  // Exactly at a value the neighbour must not be used, because an infinite one would give NaN.
   if (weight === 0) return sorted[lower] as number;
   return (sorted[lower] as number) * (1 - weight) + (sorted[upper] as number) * weight;
 }
 
-/** Typed arrays sort NaN to the end; PromQL wants it in front. */
+/** Typed arrays sort NaN to the end; PromQL expects it first. */
 function sortNanFirst(values: Float64Array): Float64Array {
   const sorted = values.slice().sort();
   let nans = 0;
@@ -69,7 +69,7 @@ function sortNanFirst(values: Float64Array): Float64Array {
   return sorted;
 }
 
-/** The smallest and the largest; NaN both where any value is. */
+/** The smallest and the largest value; both are NaN if any value is. */
 export function extremesOf(values: Float64Array): { low: number; high: number } {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {

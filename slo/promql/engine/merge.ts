@@ -1,11 +1,11 @@
-/** Series that became the same by losing labels: one series where they never meet, an error where they do. */
+/** Merges series that have equal labels after losing some: one series if they never overlap, else an error. */
 import type { Span } from '../syntax/ast.js';
 import { PromqlError } from '../syntax/error.js';
 import type { GridSeries } from './value.js';
 
 export const sameLabelset = 'vector cannot contain metrics with the same labelset';
 
-/** Most often all are different, and the list comes back as it was. */
+/** Usually all labels differ, and the list is returned unchanged. */
 export function mergeSameLabels(series: GridSeries[], span: Span): GridSeries[] {
   if (series.length < 2) return series;
   const byKey = new Map<string, GridSeries>();

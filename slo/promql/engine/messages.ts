@@ -1,4 +1,4 @@
-/** The wording of annotations, as Prometheus words them: users search for these sentences. */
+/** Messages of annotations in Prometheus's wording, because users search for these sentences. */
 import { goFloat } from './go-format.js';
 
 const forMetric = (text: string, name: string): string => `${text} ${JSON.stringify(name)}`;

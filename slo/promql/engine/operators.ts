@@ -1,4 +1,4 @@
-/** What an operator makes of two samples. */
+/** The result of an operator for two samples. */
 import { messages } from './messages.js';
 import type { Histogram } from '../histogram/histogram.js';
 import type { BinaryOperator, ComparisonOperator, Span } from '../syntax/ast.js';
@@ -36,7 +36,7 @@ export interface Outcome extends Operand {
   keep: boolean;
 }
 
-/** Undefined where the operator means nothing for such a pair. */
+/** Undefined if the operator is not defined for such a pair. */
 export function combine(
   op: BinaryOperator,
   left: Operand,
@@ -70,7 +70,7 @@ export function incompatible(
   annotations.info(messages.incompatibleTypes(op, kind(left), kind(right)), span);
 }
 
-/** Operators whose result is no longer the metric that the operands were. */
+/** Whether the operator's result is no longer the operands' metric. */
 export function changesMetric(op: BinaryOperator): boolean {
   return op in arithmetic;
 }

@@ -1,19 +1,19 @@
-/** How the engine evaluates, where Prometheus has a choice as well. */
+/** Options of evaluation, most of which Prometheus has as well. */
 
 export interface EngineOptions {
   /** How far back an instant selector looks for a sample; Prometheus' `--query.lookback-delta`. */
   lookbackMs?: number;
-  /** The step of a subquery that names none; Prometheus' global evaluation interval. */
+  /** The step of a subquery that sets none; Prometheus' global evaluation interval. */
   subqueryStepMs?: number;
   /** Prometheus' feature `promql-delayed-name-removal`. */
   delayedNameRemoval?: boolean;
   /** Prometheus' feature `type-and-unit-labels`. */
   typeAndUnitLabels?: boolean;
-  /** Prometheus' feature `use-start-timestamps`: a counter's own start tells of a reset. */
+  /** Prometheus' feature `use-start-timestamps`: a counter's start time shows a reset. */
   startTimestamps?: boolean;
-  /** Ranges hold both their ends, as before Prometheus 3. */
+  /** Ranges include both their ends, as before Prometheus 3. */
   closedRanges?: boolean;
-  /** More samples than this in one result, and the query is refused. */
+  /** A query with more samples than this in one result is refused. */
   samplesMax?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Queries: at one time, or at every step from a start to an end. */
+/** Evaluates queries at one time, or at every step from a start to an end. */
 import type { Histogram } from '../histogram/histogram.js';
 import { Labels } from '../labels.js';
 import type { Store } from '../store/store.js';
@@ -19,7 +19,7 @@ import { type GridSeries, hasSamples, type Value } from './value.js';
 export interface Sample {
   readonly labels: Labels;
   readonly timeMs: number;
-  /** NaN where the sample is a histogram. */
+  /** NaN if the sample is a histogram. */
   readonly value: number;
   readonly histogram?: Histogram;
 }
@@ -28,7 +28,7 @@ export interface Points {
   readonly labels: Labels;
   readonly times: Float64Array;
   readonly values: Float64Array;
-  /** One place a point; absent where all are floats. */
+  /** One entry for each point; absent if all are floats. */
   readonly histograms?: readonly (Histogram | undefined)[];
 }
 
@@ -44,12 +44,12 @@ export interface InstantResult {
 }
 
 export interface RangeResult {
-  /** Sorted by labels; none of them empty. A scalar is one series without labels. */
+  /** Sorted by labels; no series is empty. A scalar is one series without labels. */
   readonly series: readonly Points[];
   readonly annotations: readonly Annotation[];
 }
 
-/** Throws a PromqlError where the query cannot be evaluated. */
+/** Throws a PromqlError if the query cannot be evaluated. */
 export function evaluateInstant(
   query: Expr | string,
   store: Store,
@@ -67,7 +67,7 @@ export function evaluateInstant(
   return { value, annotations: ctx.annotations.list() };
 }
 
-/** Steps from `startMs` to `endMs` inclusive; throws a PromqlError where the query cannot be evaluated. */
+/** Evaluates at the steps from `startMs` to `endMs` inclusive; throws a PromqlError if that is impossible. */
 export function evaluateRange(
   query: Expr | string,
   store: Store,
@@ -115,7 +115,7 @@ function newContext(
   return new Context(shared, steps);
 }
 
-/** Names that are removed late go now. */
+/** With delayed name removal, names are removed here. */
 function finish(value: Value, expr: Expr, ctx: Context): Value {
   if (value.type !== 'vector') return value;
   if (!ctx.options.delayedNameRemoval) return value;
@@ -157,7 +157,7 @@ function pointsOf(value: Value, ctx: Context): Points[] {
     .sort((a, b) => Labels.compare(a.labels, b.labels));
 }
 
-/** Only the steps with a sample. */
+/** Only the steps that have a sample. */
 export function compact(series: GridSeries, ctx: Context): Points {
   const { present, values, histograms, labels } = series;
   let count = 0;

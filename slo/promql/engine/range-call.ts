@@ -1,4 +1,4 @@
-/** One call of a function over ranges for one series: its windows and where the results go. */
+/** The call of a function over ranges for one series: its windows and its results. */
 import { messages } from './messages.js';
 import type { Histogram } from '../histogram/histogram.js';
 import type { Call, Expr, VectorSelector } from '../syntax/ast.js';
@@ -9,7 +9,7 @@ import type { Bounds, RangeSource, WindowTimes } from './window.js';
 export interface RangeCall {
   readonly ctx: Context;
   readonly call: Call;
-  /** The argument with the range, for the places of annotations. */
+  /** The argument that is a range, for the places of annotations. */
   readonly range: Expr;
   readonly source: RangeSource;
   readonly floatBounds: Bounds;
@@ -17,7 +17,7 @@ export interface RangeCall {
   readonly times: WindowTimes;
   readonly rangeMs: number;
   readonly extension: VectorSelector['extension'];
-  /** The other arguments, a value a step each. */
+  /** The other arguments, with one value for each step. */
   readonly scalars: readonly Float64Array[];
   readonly out: GridSeries;
 }
@@ -34,7 +34,7 @@ export function metricNameOf(call: RangeCall): string {
   return call.source.labels.metricName;
 }
 
-/** One step's samples: floats and histograms between two indexes each. */
+/** The samples of one step: `low` to `high` are indexes of floats, and likewise of histograms. */
 export interface Window {
   readonly step: number;
   readonly floatLow: number;
@@ -43,7 +43,7 @@ export interface Window {
   readonly histogramHigh: number;
 }
 
-/** Calls `compute` for every window with a sample in it. */
+/** Calls `compute` for every window that has a sample. */
 export function eachWindow(
   call: RangeCall,
   compute: (window: Window) => number | Histogram | undefined,
@@ -64,7 +64,7 @@ export function eachWindow(
   }
 }
 
-/** Calls `compute` for every window with a float in it; histograms beside floats are named and ignored. */
+/** Calls `compute` for every window that has a float; histograms beside floats are ignored with an annotation. */
 export function eachFloatWindow(
   call: RangeCall,
   compute: (low: number, high: number, step: number) => number | undefined,
@@ -97,7 +97,7 @@ export function warnMixed(call: RangeCall): void {
   call.ctx.annotations.warn(messages.mixed(metricNameOf(call)), call.range);
 }
 
-/** How many samples all windows hold together: whether it pays to prepare for them. */
+/** The number of samples in all windows together, which decides whether preparation pays off. */
 export function totalInWindows(bounds: Bounds): number {
   let total = 0;
   for (let i = 0; i < bounds.low.length; i++) {

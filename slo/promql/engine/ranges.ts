@@ -1,4 +1,4 @@
-/** The samples that a function over a range sees: of a selector those stored, of a subquery those computed. */
+/** The samples for a function over a range: stored ones of a selector, or computed ones of a subquery. */
 import type { Call, MatrixSelector, Subquery, VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
 import { referenceTimes } from './selectors.js';

@@ -1,4 +1,4 @@
-/** Where in 0 to 1 a series' labels fall: always at the same place, and evenly spread over all series. */
+/** A fixed position from 0 to 1 for a series, evenly spread over all series by a hash of the labels. */
 import { createHash } from 'node:crypto';
 import type { Labels } from '../labels.js';
 

@@ -1,4 +1,4 @@
-/** A range as the whole query: its samples as they are. */
+/** A range selector as the whole query: returns its samples unchanged. */
 import type { Histogram } from '../histogram/histogram.js';
 import type { Labels } from '../labels.js';
 import type { MatrixSelector, Subquery } from '../syntax/ast.js';
@@ -82,7 +82,7 @@ function plainPoints(
   };
 }
 
-/** The samples within the range, and values at its edges. */
+/** The samples within the range, plus values at its edges. */
 function withEdges(
   labels: Labels,
   { times, values }: FloatColumns,

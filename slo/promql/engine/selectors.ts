@@ -1,4 +1,4 @@
-/** Instant selectors: of every series the last sample before each step. */
+/** Instant selectors: the last sample of every series before each step. */
 import { lowerBound, type Series, upperBound } from '../store/series.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
@@ -6,7 +6,7 @@ import { smoothedSelector } from './smoothed.js';
 import { withSeenResets } from './statistics.js';
 import { emptySeries, type GridSeries, put } from './value.js';
 
-/** Where a selector looks at each step: `at - offset`, where `at` is the step's own time or a fixed one. */
+/** The times at which a selector looks: `at - offset`, where `at` is the step's time or a fixed one. */
 export function referenceTimes(
   ctx: Context,
   modifiers: Pick<VectorSelector, 'offset' | 'at'>,
@@ -57,7 +57,7 @@ function sampleSeries(
   return result;
 }
 
-/** Calls `visit` for every step with a sample not older than the look-back, in one pass over both. */
+/** Calls `visit` for every step that has a sample within the look-back, in one pass over steps and samples. */
 export function forEachLast(
   series: Series,
   steps: number,
@@ -75,7 +75,7 @@ export function forEachLast(
   }
 }
 
-/** Of one point in time, for look-ups outside of a query's steps. */
+/** The last sample at one time, for look-ups outside of a query's steps. */
 export function lastIndexBefore(series: Series, timeMs: number, lookbackMs: number): number {
   const i = lowerBound(series.times, 0, series.length, timeMs + 1) - 1;
   if (i < 0 || (series.times[i] as number) <= timeMs - lookbackMs) return -1;

@@ -1,4 +1,4 @@
-/** `and`, `or` and `unless`: sets of series, compared by the labels that are matched. */
+/** `and`, `or` and `unless`: operators on sets of series, compared by the matched labels. */
 import type { Binary, Matching } from '../syntax/ast.js';
 import type { Context } from './context.js';
 import { mergeSameLabels } from './merge.js';
@@ -24,7 +24,7 @@ export function setOperation(
     .filter(hasSamples);
 }
 
-/** For every signature, at which steps some series of it has a sample. */
+/** For every signature, the steps at which any of its series has a sample. */
 function presence(
   matching: Matching,
   series: readonly GridSeries[],
@@ -45,7 +45,7 @@ function presence(
   return found;
 }
 
-/** The series where `there` is as wanted. */
+/** The series at the steps where `there` equals `wanted`. */
 function only(
   series: GridSeries,
   there: Uint8Array | undefined,

@@ -1,8 +1,8 @@
-/** By which labels the two sides of an operator are matched. */
+/** The labels by which an operator matches its two sides. */
 import { type Labels, metricNameLabel } from '../labels.js';
 import type { Matching } from '../syntax/ast.js';
 
-/** Equal for two series that match each other. */
+/** A text that is equal for two series that match. */
 export function signatureOf(matching: Matching, labels: Labels): string {
   return matchedLabels(matching, labels).key;
 }

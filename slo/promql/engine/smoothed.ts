@@ -10,7 +10,7 @@ import { referenceTimes } from './selectors.js';
 import { emptySeries, type GridSeries, hasSamples, put } from './value.js';
 import { type HistogramColumns, rangeSource, windowBounds } from './window.js';
 
-/** As far ahead as back: the look-back either way. */
+/** Looks as far ahead as back, by the look-back. */
 export function smoothedSelector(selector: VectorSelector, ctx: Context): GridSeries[] {
   const at = referenceTimes(ctx, selector);
   const { lookbackMs } = ctx.options;

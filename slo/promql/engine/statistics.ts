@@ -1,6 +1,6 @@
 /**
- * Selectors of which only count, sum and mean are asked: there Prometheus leaves the buckets unread, and looks for
- * resets from sample to sample while it reads. What it then knows of resets can be warned of, so we look as well.
+ * Selectors that are only asked for count, sum and mean. Prometheus does not read their buckets, and detects resets
+ * from sample to sample while it reads. Warnings may depend on these resets, so they are detected here as well.
  */
 import type { Histogram } from '../histogram/histogram.js';
 import { isReset } from '../histogram/resets.js';
@@ -22,7 +22,7 @@ export function statisticsSelectors(expr: Expr): ReadonlySet<VectorSelector> {
   return found;
 }
 
-/** From the inside out: whatever needs buckets, or may leave samples out, settles it. */
+/** Walks up from the selector; a parent that needs buckets or may skip samples decides. */
 function onlyStatistics(parents: readonly Expr[]): boolean {
   let skips = false;
   for (const parent of parents.toReversed()) {
@@ -35,7 +35,7 @@ function onlyStatistics(parents: readonly Expr[]): boolean {
   return skips;
 }
 
-/** The histograms, each with what the one before it tells of a reset where nothing was known. */
+/** The histograms, with unknown reset hints derived from the preceding histogram. */
 export function withSeenResets<T extends Histogram | undefined>(histograms: readonly T[]): T[] {
   let last: Histogram | undefined;
   return histograms.map((histogram) => {

@@ -8,7 +8,7 @@ import type { GridSeries } from './value.js';
 import type { RangeSource } from './window.js';
 import { Labels } from '../labels.js';
 
-/** The steps of a subquery are multiples of its interval, whenever the query begins. */
+/** A subquery's steps are multiples of its interval, whenever the query begins. */
 export function subqueryContext(subquery: Subquery, rangeMs: number, ctx: Context): Context {
   const at = referenceTimes(ctx, subquery);
   const intervalMs = subquery.step
@@ -73,7 +73,7 @@ function sourceOf(series: GridSeries, ctx: Context): RangeSource {
   };
 }
 
-/** Between a subquery's steps samples may be left out or seen twice: what was said of a reset holds no more. */
+/** Steps of a subquery may skip or repeat samples, so their reset hints are no longer valid. */
 function unknownReset(histogram: Histogram): Histogram {
   if (histogram.hint === 'unknown' || histogram.hint === 'gauge') return histogram;
   const copy = histogram.copy();

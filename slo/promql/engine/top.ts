@@ -1,4 +1,4 @@
-/** Aggregations that pick series: the largest, the smallest, any few, any share. */
+/** Aggregations that select series: the largest, the smallest, any few, any share. */
 import { messages } from './messages.js';
 import { goFloat } from './go-format.js';
 import type { Aggregate } from '../syntax/ast.js';
@@ -44,14 +44,14 @@ function checkCounts(aggregate: Aggregate, low: number, high: number, ctx: Conte
   if (high >= 2 ** 63) ctx.fail(`Scalar value ${goFloat(high)} overflows int64`, place);
 }
 
-/** Up to so many are kept in order as they come; more are sorted. */
+/** Up to this many are inserted in order; more are sorted. */
 const inOrderMax = 64;
 
-/** The best of a group: the best first, of equal ones the earlier, NaN only where there is nothing else. */
+/** The best members of a group, best first; of equal ones the earlier, NaN only if there is nothing else. */
 class Ranking {
   readonly #members: readonly GridSeries[];
   readonly #sign: number;
-  /** Members and their values, worst last. */
+  /** Members with their values, worst last. */
   readonly #best: GridSeries[] = [];
   readonly #values: Float64Array;
 
@@ -124,7 +124,7 @@ export function limitRatio(
   return picked.series();
 }
 
-/** Copies of series with only the steps at which they were picked, in the order of the first pick. */
+/** Copies of series that contain only the steps at which they were selected, in the order of selection. */
 class Picked {
   readonly #ctx: Context;
   readonly #found = new Map<GridSeries, GridSeries>();

@@ -1,16 +1,16 @@
-/** Values during evaluation: columns with one place a step of the query. */
+/** Values during evaluation: columns with one entry for each step of the query. */
 import type { Histogram } from '../histogram/histogram.js';
 import type { Labels } from '../labels.js';
 
 /** One series of an instant vector over all steps. */
 export interface GridSeries {
   labels: Labels;
-  /** The name shall go at the end of the query (only where names are removed late). */
+  /** Whether the name is removed at the end of the query (only with delayed name removal). */
   dropName: boolean;
   values: Float64Array;
-  /** 1 where the series has a sample at that step. */
+  /** 1 if the series has a sample at that step. */
   present: Uint8Array;
-  /** The histogram of a step, where the sample is one. */
+  /** The histogram of each step whose sample is one. */
   histograms: (Histogram | undefined)[] | undefined;
 }
 

@@ -1,9 +1,9 @@
-/** Range selectors: of every series the samples of each step's window, found by two pointers. */
+/** Range selectors: the samples in each step's window, found with two pointers. */
 import type { Histogram } from '../histogram/histogram.js';
 import type { Labels } from '../labels.js';
 import { type Samples, upperBound } from '../store/series.js';
 
-/** Floats and histograms of one series apart, staleness markers gone. */
+/** The floats and histograms of one series, separated and without staleness markers. */
 export interface RangeSource {
   readonly labels: Labels;
   readonly dropName: boolean;
@@ -32,7 +32,7 @@ const noFloats: FloatColumns = {
   starts: undefined,
 };
 
-/** The samples after `fromMs` and up to `toMs`; plain series are not copied. */
+/** The samples after `fromMs` and up to `toMs`; series without markers or histograms are not copied. */
 export function rangeSource(
   labels: Labels,
   samples: Samples,
@@ -89,7 +89,7 @@ function split(
   };
 }
 
-/** For every step the window's first sample and the one after its last. */
+/** For every step, the index of the window's first sample and the index after its last. */
 export interface Bounds {
   readonly low: Int32Array;
   readonly high: Int32Array;
@@ -98,15 +98,15 @@ export interface Bounds {
 export interface WindowTimes {
   /** The end of the first step's window. */
   readonly firstMs: number;
-  /** From one step's end to the next one's; 0 where `@` fixes the window. */
+  /** Milliseconds from one step's end to the next; 0 if `@` fixes the window. */
   readonly stepMs: number;
-  /** How far before its end a window begins; its first millisecond is not part of it. */
+  /** Milliseconds from a window's start to its end; the first millisecond is excluded. */
   readonly beforeMs: number;
-  /** How far after its end it reaches (for `smoothed`). */
+  /** How far the window reaches beyond its end, for `smoothed`. */
   readonly afterMs: number;
 }
 
-/** Windows are open on the left: a sample exactly at the beginning is not in it. */
+/** Windows are open on the left: a sample exactly at the start is not included. */
 export function windowBounds(
   columns: { readonly length: number; readonly times: Float64Array },
   steps: number,

@@ -1,4 +1,4 @@
-/** `changes` and `resets`: how often a series became another, and how often a counter began anew. */
+/** `changes` and `resets`: how often a series changed its value, and how often a counter was reset. */
 import {
   eachWindow,
   type RangeCall,
@@ -53,7 +53,7 @@ function floatAt(call: RangeCall, i: number): Point {
   };
 }
 
-/** Counted once from the first window's start on; a window's number is the difference of two counts. */
+/** Counts once from the first window's start; each window's number is the difference of two counts. */
 function countFloats(call: RangeCall, what: What): void {
   const { low, high } = call.floatBounds;
   const first = low[0] ?? 0;
@@ -94,7 +94,7 @@ function countMixed(call: RangeCall, what: What, window: Window): number | undef
     const times = Float64Array.from(points, (p) => p.timeMs);
     const after = upperBound(times, 0, times.length, startMs);
     if (after >= points.length) return undefined;
-    // The last sample before the window is what its first one is compared with.
+    // The window's first sample is compared with the last sample before the window.
     points = points.slice(Math.max(0, after - 1));
   }
   let count = 0;

@@ -5,17 +5,17 @@ export interface ClassicBucket {
   count: number;
 }
 
-/** Smaller relative differences between neighbours come of arithmetic, not of observations. */
+/** Smaller relative differences between neighbours come from rounding, not from observations. */
 const noise = 1e-12;
 
 export interface Corrections {
-  /** Upper bounds between which counts fell and were lifted, and by how much at most. */
+  /** Upper bounds of the buckets whose counts were raised, and the largest difference. */
   readonly lowest: number;
   readonly highest: number;
   readonly largest: number;
 }
 
-/** Sorted, equal bounds added together; undefined where there is no bucket for everything. */
+/** Sorts the buckets and merges equal bounds; undefined if the bucket +Inf is missing. */
 function arranged(buckets: readonly ClassicBucket[]): ClassicBucket[] | undefined {
   const sorted = [...buckets].sort((a, b) => (a.upper < b.upper ? -1 : a.upper > b.upper ? 1 : 0));
   if (sorted.at(-1)?.upper !== Infinity) return undefined;
@@ -28,7 +28,7 @@ function arranged(buckets: readonly ClassicBucket[]): ClassicBucket[] | undefine
   return merged;
 }
 
-/** A wider bucket never counts less than a narrower one: where it does, it is lifted. */
+/** A wider bucket cannot count less than a narrower one; such counts are raised. */
 function liftDecreases(buckets: ClassicBucket[]): Corrections | undefined {
   let [lowest, highest, largest] = [Infinity, -Infinity, 0];
   let previous = buckets[0]?.count ?? 0;
@@ -72,7 +72,7 @@ export function classicQuantile(
   return corrections ? { value, corrections } : { value };
 }
 
-/** Linear within a bucket; the lowest one begins at zero, the highest one has no width. */
+/** Interpolates linearly within a bucket; the lowest bucket begins at zero, the highest has no width. */
 function quantileIn(buckets: readonly ClassicBucket[], q: number): number {
   const observations = buckets.at(-1)?.count ?? 0;
   if (buckets.length < 2 || observations === 0 || Number.isNaN(observations)) return NaN;

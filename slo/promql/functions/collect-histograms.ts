@@ -1,4 +1,4 @@
-/** A vector's histograms: native ones as they are, classic ones put together from their buckets. */
+/** Collects a vector's histograms: native ones as they are, classic ones assembled from their buckets. */
 import type { Context } from '../engine/context.js';
 import { evaluateVector } from '../engine/evaluate.js';
 import { messages } from '../engine/messages.js';
@@ -11,12 +11,12 @@ import type { ClassicBucket } from './classic-buckets.js';
 
 const bucketLabel = 'le';
 
-/** One histogram over all steps, under the labels that it has without its buckets' bounds. */
+/** One histogram over all steps, with its labels except the bucket's bound. */
 export class Collected {
   readonly labels: Labels;
   readonly #native: GridSeries[] = [];
   readonly #buckets: { upper: number; series: GridSeries }[] = [];
-  /** At which steps there is one histogram, native or classic. */
+  /** Steps at which exactly one histogram exists, native or classic. */
   readonly steps: number[] = [];
 
   constructor(labels: Labels) {
@@ -83,7 +83,7 @@ function warnBadBucket(series: GridSeries, bound: string, argument: Expr, ctx: C
   ctx.annotations.warn(messages.badBucket(bound, name), argument);
 }
 
-/** Where one is there both as a native and as a classic histogram, neither is taken. */
+/** A step that has both a native and a classic histogram uses neither. */
 function chooseSteps(collected: Collected, argument: Expr, ctx: Context): void {
   for (let step = 0; step < ctx.steps; step++) {
     const classic = collected.hasBucketsAt(step);

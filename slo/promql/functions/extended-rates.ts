@@ -1,4 +1,4 @@
-/** Rates over `anchored` and `smoothed` ranges: between the values at the range's edges, without extrapolation. */
+/** Rates over `anchored` and `smoothed` ranges: differences of the values at the range's edges, not extrapolated. */
 import { edgesOf, interpolateHistograms, leftValue, rightValue } from '../engine/interpolate.js';
 import { messages } from '../engine/messages.js';
 import { type RangeCall, warnMixed, windowEnd } from '../engine/range-call.js';
@@ -45,7 +45,7 @@ function ofFloats(call: RangeCall, kind: RateKind, step: number): number | undef
   const right = rightValue(times, values, low, edges, endMs, smoothed, kind.isCounter);
   let increase = right - left;
   if (kind.isCounter) {
-    // Only samples within the range: resets at its edges are in the edges' values already.
+    // Only samples within the range count; the values at its edges already include resets there.
     const from = (times[edges.first] as number) <= startMs ? edges.first + 1 : edges.first;
     const to = (times[edges.last] as number) >= endMs ? edges.last - 1 : edges.last;
     let previous = left;
@@ -128,7 +128,7 @@ function interpolated(
   }
 }
 
-/** What was counted before each reset between the edges. */
+/** The histograms before each reset between the edges. */
 function beforeResets(
   { times, values }: HistogramColumns,
   edges: { first: number; last: number },
@@ -146,11 +146,11 @@ function beforeResets(
     (times[edges.first] as number) < startMs &&
     isReset(second, values[edges.first] as Histogram);
   if (spansReset) {
-    // The left edge lies behind this reset already.
+    // The value at the left edge already includes this reset.
     previous = second;
     first++;
   }
-  // The right edge is the last sample, or takes over what it says of a reset.
+  // The right edge is the last sample, or has its reset hint.
   const last = edges.last - 1;
   if (first > last + 1) return [];
   const found: Histogram[] = [];

@@ -1,7 +1,7 @@
-/** The largest or smallest of each window. */
+/** The largest or smallest value of each window. */
 import { type RangeCall, totalInWindows } from '../engine/range-call.js';
 
-/** NaN counts only where there is nothing else. */
+/** NaN is the result only if there is nothing else. */
 function scanExtreme(values: Float64Array, low: number, high: number, sign: number): number {
   let best = values[low] as number;
   for (let i = low + 1; i < high; i++) {
@@ -12,8 +12,8 @@ function scanExtreme(values: Float64Array, low: number, high: number, sign: numb
 }
 
 /**
- * Where windows overlap many times over, candidates wait in a queue: each sample enters and leaves it once, and a
- * sample that a later one outdoes never comes back.
+ * For windows that overlap a lot, keeps candidates in a queue: each sample enters and leaves it once, and a sample
+ * that a later one exceeds never returns.
  */
 export function windowExtremes(call: RangeCall, sign: 1 | -1): void {
   const { values } = call.source.floats;

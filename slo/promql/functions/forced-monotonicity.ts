@@ -1,4 +1,4 @@
-/** Where and when classic buckets fell and had to be lifted, over all samples of a query. */
+/** Records which classic buckets had decreasing counts that were raised, and when, over all samples of a query. */
 import type { Tally } from '../engine/annotations.js';
 import { goFloat } from '../engine/go-format.js';
 import type { Corrections } from './classic-buckets.js';

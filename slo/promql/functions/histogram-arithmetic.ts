@@ -1,10 +1,10 @@
-/** Additions of a function's histograms, with what has to be said about them. */
+/** Adds histograms for functions, and annotates problems. */
 import { messages } from '../engine/messages.js';
 import { metricNameOf, type RangeCall } from '../engine/range-call.js';
 import { addHistogram, IncompatibleBuckets } from '../histogram/add.js';
 import type { Histogram } from '../histogram/histogram.js';
 
-/** Whether `target` could be changed to `target + sign * other`; what it says of resets is told otherwise. */
+/** Changes `target` to `target + sign * other`; false if that is impossible. Reset hints are handled elsewhere. */
 export function addWithNotes(
   call: RangeCall,
   target: Histogram,

@@ -14,7 +14,7 @@ import {
 import { beginsInside, extrapolation, type RateKind } from './rates.js';
 import { isStartReset, warnOverlaps } from './start-times.js';
 
-/** Undefined where the window's histograms say nothing or do not fit each other. */
+/** Undefined if the window has too few histograms, or they are incompatible. */
 export function histogramRate(
   call: RangeCall,
   kind: RateKind,
@@ -51,7 +51,7 @@ export function histogramRate(
   return increase && scaleHistogram(increase, factor);
 }
 
-/** Last less first, plus what was counted before each reset. */
+/** Last minus first, plus the counts before each reset. */
 function increaseOf(
   call: RangeCall,
   kind: RateKind,
@@ -67,7 +67,7 @@ function increaseOf(
     (starts !== undefined && isStartReset(starts, times, i)) ||
     isReset(values[i] as Histogram, before);
   if (kind.isCounter) {
-    // The first histogram does not count where a reset follows: its buckets may then be any.
+    // If a reset follows the first histogram, its buckets do not matter.
     if (values.slice(low, high).some((h) => h.hint === 'gauge')) warnNotCounter(call);
     if (resetAt(low + 1, previous)) previous = emptyLike(values[low + 1] as Histogram);
   }

@@ -29,7 +29,7 @@ const ofHistogram =
     return { type: 'vector', series: mergeSameLabels(series.filter(hasSamples), call) };
   };
 
-/** Around the mean, each bucket's observations taken to lie in its middle. */
+/** The variance, with each bucket's observations taken to be at its middle. */
 function variance(histogram: Histogram): number {
   const mean = histogram.sum / histogram.count;
   const sum = new CompensatedSum();
@@ -48,7 +48,7 @@ function middle(histogram: Histogram, lower: number, upper: number): number {
   return upper < 0 ? -geometric : geometric;
 }
 
-/** Calls `compute` for every histogram at every step; it returns what goes into which of the series. */
+/** Calls `compute` for every histogram at every step; it returns the value of each resulting series. */
 function eachHistogram(
   call: Call,
   ctx: Context,
@@ -123,7 +123,7 @@ const quantile: VectorFunction = (call, ctx) => {
   ]);
 };
 
-/** Several quantiles at once, each under a label of its own. */
+/** Several quantiles at once, each with its own label. */
 const quantiles: VectorFunction = (call, ctx) => {
   const [vector, label, ...scalars] = call.args as [Expr, Expr, ...Expr[]];
   const wanted = scalars.map((scalar) => evaluateScalar(scalar, ctx));

@@ -1,4 +1,4 @@
-/** `info`: labels of info metrics added to the series that they describe. */
+/** `info`: adds labels of info metrics to the series that they describe. */
 import type { Context } from '../engine/context.js';
 import { evaluateVector } from '../engine/evaluate.js';
 import { forEachLast } from '../engine/selectors.js';
@@ -10,10 +10,10 @@ import type { Series } from '../store/series.js';
 import type { Call, Expr, Matcher, Subquery, VectorSelector } from '../syntax/ast.js';
 import { walk, withoutParens } from '../syntax/ast.js';
 
-/** By these an info metric and the series that it describes are known to belong together. */
+/** Labels that an info metric shares with the series that it describes. */
 const identifying = ['instance', 'job'] as const;
 
-/** Info series of one name and identity, of which the newest counts at each step. */
+/** Info series of one name and identity; the newest one counts at each step. */
 interface Candidate {
   readonly series: Series;
   readonly times: Float64Array;
@@ -36,7 +36,7 @@ export function evaluateInfo(call: Call, ctx: Context): GridSeries[] {
   return work.results();
 }
 
-/** Without a name that is asked for, every `_info` metric; without any matcher of names, `target_info`. */
+/** Without a matcher that selects names, every `_info` metric; without any matcher of names, `target_info`. */
 function nameMatchers(asked: readonly Matcher[] | undefined): Matcher[] {
   const names = (asked ?? []).filter((m) => m.name === metricNameLabel);
   if (names.some((m) => m.op === '=' || m.op === '=~')) return names;
@@ -44,7 +44,7 @@ function nameMatchers(asked: readonly Matcher[] | undefined): Matcher[] {
   return [{ name: metricNameLabel, op: '=', value: 'target_info' }];
 }
 
-/** The `@` and offset of the first argument's first selector govern when its info is looked up, too. */
+/** The `@` and offset of the first argument's first selector also apply to the info series. */
 function lookUpTimes(vector: Expr, ctx: Context): { firstMs: number; stepMs: number } {
   let offsetMs: number | undefined;
   let fixed: number | undefined;
@@ -171,7 +171,7 @@ class Enrichment {
     return best?.series;
   }
 
-  /** Labels that the series has already stay as they are. */
+  /** Existing labels of the series are kept. */
   #withInfo(own: Labels, infos: readonly Series[]): Labels {
     const added = new Map<string, string>();
     for (const [name, value] of infos.flatMap((s) => [...s.labels.entries()])) {

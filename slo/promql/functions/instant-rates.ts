@@ -1,4 +1,4 @@
-/** `irate` and `idelta`: the step between a window's last two samples. */
+/** `irate` and `idelta`: the difference of a window's last two samples. */
 import {
   eachWindow,
   type RangeCall,
@@ -19,7 +19,7 @@ interface Point {
   histogram: Histogram | undefined;
 }
 
-/** The window's last two samples, earlier first. */
+/** The window's last two samples, earlier one first. */
 function lastTwo(call: RangeCall, window: Window): [Point, Point] | undefined {
   const { floats, histograms } = call.source;
   const points: Point[] = [];

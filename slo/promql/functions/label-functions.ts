@@ -1,4 +1,4 @@
-/** `label_replace` and `label_join`: new labels out of old ones. */
+/** `label_replace` and `label_join`: make labels from others. */
 import type { Context } from '../engine/context.js';
 import { evaluateVector, stringOf } from '../engine/evaluate.js';
 import { mergeSameLabels } from '../engine/merge.js';
@@ -36,7 +36,7 @@ const labelReplace: VectorFunction = (call, ctx) => {
   });
 };
 
-/** `$1`, `${1}`, `$name` and `$$`, as Go expands them: a name reaches as far as word characters do. */
+/** Expands `$1`, `${1}`, `$name` and `$$` as Go does: a name extends over all word characters. */
 export function expand(template: string, match: RegExpExecArray): string {
   return template.replace(
     /\$(?:\$|(\w+)|\{(\w+)\})/g,

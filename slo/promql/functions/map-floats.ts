@@ -1,4 +1,4 @@
-/** Applies arithmetic to every float of a vector; histograms fall out. */
+/** Applies arithmetic to every float of a vector; histograms are dropped. */
 import type { Context } from '../engine/context.js';
 import { evaluateVector } from '../engine/evaluate.js';
 import { mergeSameLabels } from '../engine/merge.js';

@@ -1,4 +1,4 @@
-/** Arithmetic on every sample by itself. */
+/** Arithmetic on single samples. */
 import { evaluateScalar } from '../engine/evaluate.js';
 import type { Context } from '../engine/context.js';
 import type { Value } from '../engine/value.js';
@@ -36,13 +36,13 @@ const round: VectorFunction = (call, ctx) => {
   const [vector, nearest] = call.args as [Expr, Expr?];
   const to = nearest ? evaluateScalar(nearest, ctx) : undefined;
   return mapFloats(call, ctx, vector, (value, step) => {
-    // The inverse loses fewer digits than the value itself, and ties go up.
+    // Multiplying by the inverse loses fewer digits than dividing, and ties round up.
     const inverse = 1 / (to ? (to[step] as number) : 1);
     return Math.floor(value * inverse + 0.5) / inverse;
   });
 };
 
-/** Where the bounds are the wrong way round there is no result at that step. */
+/** Steps whose minimum exceeds their maximum have no result. */
 function clamp(
   call: Call,
   ctx: Context,

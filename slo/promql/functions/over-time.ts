@@ -1,4 +1,4 @@
-/** `*_over_time` over floats; histograms in `histogram-over-time.ts`. */
+/** `*_over_time` of floats; those of histograms are in `histogram-over-time.ts`. */
 import { messages } from '../engine/messages.js';
 import { CompensatedSum, errorOf, quantileOf } from '../engine/math.js';
 import {
@@ -13,7 +13,7 @@ import { windowExtremes } from './extremes.js';
 import { averageHistograms, sumHistograms } from './histogram-over-time.js';
 import { meanOf, windowSums } from './sums.js';
 
-/** A sum or mean of floats, or of histograms; of a mix there is none. */
+/** Computes over floats or over histograms; a mix has no result. */
 function floatsOrHistograms(
   call: RangeCall,
   floats: (low: number, high: number) => number,
@@ -76,7 +76,7 @@ const variance =
     });
   };
 
-/** What the rounded mean is off by is taken out again: equal values have no variance at all. */
+/** Subtracts the error of the rounded mean, so that equal values have no variance at all. */
 function squaresAround(values: Float64Array, low: number, high: number, mean: number): number {
   let [squares, lost, deltas] = [0, 0, 0];
   for (let i = low; i < high; i++) {
@@ -91,7 +91,7 @@ function squaresAround(values: Float64Array, low: number, high: number, mean: nu
   return Number.isFinite(squares) ? Math.max(0, corrected + lost) : squares;
 }
 
-/** Where the sum overflows, the mean is moved value by value. */
+/** Updates the mean value by value, for sums that overflow. */
 function welford(values: Float64Array, low: number, high: number): number {
   let [mean, squares] = [0, 0];
   for (let i = low; i < high; i++) {
@@ -133,8 +133,8 @@ const medianDeviation: RangeFunction = (call) => {
 };
 
 /**
- * What a gauge adds up to over time, in its unit times seconds: from sample to sample by the earlier value (0), by the
- * later one (1), or by their mean (2). What is no number adds nothing.
+ * The integral of a gauge over time, in its unit times seconds. Each interval counts with its earlier value (0), its
+ * later value (1) or their mean (2). NaN adds nothing.
  */
 const integral: RangeFunction = (call) => {
   const { values, times } = call.source.floats;
@@ -153,7 +153,7 @@ const integral: RangeFunction = (call) => {
     const sum = new CompensatedSum();
     for (let i = low + 1; i < high; i++) {
       const seconds = ((times[i] as number) - (times[i - 1] as number)) / 1000;
-      // Each half by itself: what a sample of another size beside it would swallow is kept.
+      // Adds each half alone, so that a small value is not lost beside a large one.
       if (earlier > 0) sum.add(at(i - 1) * earlier * seconds);
       if (later > 0) sum.add(at(i) * later * seconds);
     }
@@ -175,7 +175,7 @@ const timeOfExtreme =
     });
   };
 
-/** The first or last sample, be it a float or a histogram. */
+/** The first or last sample, whether a float or a histogram. */
 const edge =
   (which: 'first' | 'last', what: 'sample' | 'time'): RangeFunction =>
   (call) => {

@@ -11,21 +11,22 @@ export interface RateKind {
   readonly perSecond: boolean;
 }
 
-/** What is known of a window's samples, floats or histograms alike. */
+/** Properties of a window's samples, floats or histograms. */
 export interface Extent {
   readonly firstMs: number;
   readonly lastMs: number;
   readonly samples: number;
-  /** Of the first sample, 0 where it is unknown. */
+  /** Start time of the first sample's counter; 0 if it is unknown. */
   readonly startMs: number;
-  /** Seconds from the window's first sample back to where the counter was zero, if it rose evenly. */
+  /** Seconds before the window's first sample at which the counter was zero, if it rose evenly. */
   readonly secondsToZero: number;
 }
 
 /**
- * By how much the increase between the samples is multiplied. Samples that come about as close to an edge as they
- * come to each other are taken to cover it; else the series is taken to begin (or end) half an interval beyond its
- * samples, and a counter never before it was zero. Undefined where one sample says nothing.
+ * The factor that extrapolates the increase between the samples to the window. If the first sample is about as close
+ * to the window's start as samples are to each other, the series is taken to cover the start; otherwise it is taken to
+ * begin half an interval before its first sample, and not before a counter was zero. The end is treated alike.
+ * Undefined if a single sample gives no increase.
  */
 export function extrapolation(
   call: RangeCall,
@@ -54,7 +55,7 @@ export function extrapolation(
   return kind.perSecond ? factor / (call.rangeMs / 1000) : factor;
 }
 
-/** Whether the counter began to count within the window, so that its first value is an increase as well. */
+/** Whether the counter started within the window, so that its first value is part of the increase. */
 export function beginsInside(
   call: RangeCall,
   kind: RateKind,
@@ -70,7 +71,7 @@ export function beginsInside(
   );
 }
 
-/** Indexes of samples before which the counter was reset. */
+/** Indexes of the samples before which the counter was reset. */
 function findResets(call: RangeCall): number[] {
   const { values, times, starts } = call.source.floats;
   const { low, high } = call.floatBounds;
@@ -153,7 +154,7 @@ const rateOf =
     if (kind.isCounter) warnNonCounter(call);
   };
 
-/** A name that no counter has may be of something that rates say nothing about. */
+/** Warns about rates of a metric whose name is not that of a counter. */
 function warnNonCounter(call: RangeCall): void {
   const { labels } = call.source;
   const name = labels.metricName;

@@ -1,4 +1,4 @@
-/** Between scalars and vectors, and what is absent. */
+/** Conversions between scalars and vectors, and `absent`. */
 import { absentLabels } from '../engine/absent.js';
 import { evaluateScalar, evaluateVector } from '../engine/evaluate.js';
 import { emptySeries, hasSamples } from '../engine/value.js';
@@ -14,7 +14,7 @@ const vector: VectorFunction = (call, ctx) => {
   return { type: 'vector', series: [series] };
 };
 
-/** The one float of a vector; NaN where there is none or more than one. */
+/** The only float of a vector; NaN if there is none or more than one. */
 const scalar: VectorFunction = (call, ctx) => {
   const values = new Float64Array(ctx.steps).fill(NaN);
   const found = new Uint8Array(ctx.steps);

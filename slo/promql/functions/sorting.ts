@@ -1,4 +1,4 @@
-/** `sort` and its kin: the order of an instant query's result. */
+/** `sort` and related functions: the order of an instant query's result. */
 import { messages } from '../engine/messages.js';
 import type { Context } from '../engine/context.js';
 import { evaluateVector, stringOf } from '../engine/evaluate.js';
@@ -19,7 +19,7 @@ function warnInRange(call: Call, ctx: Context): void {
   ctx.annotations.warn(messages.sortInRange(), call);
 }
 
-/** NaN comes last either way; histograms have no order and fall out. */
+/** NaN comes last in either direction; histograms have no order and are dropped. */
 function byValue(series: GridSeries[], sign: 1 | -1): GridSeries[] {
   const floats = series.map((s) => ({
     ...s,
@@ -47,7 +47,7 @@ function byLabels(call: Call, series: GridSeries[], sign: 1 | -1): GridSeries[] 
   });
 }
 
-/** Digits compare as numbers: `node-9` comes before `node-10`. */
+/** Compares digits as numbers: `node-9` comes before `node-10`. */
 export function naturallyLess(a: string, b: string): boolean {
   const chunks = (text: string): string[] => text.match(/\d+|\D+/g) ?? [];
   const [left, right] = [chunks(a), chunks(b)];

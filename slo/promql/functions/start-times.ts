@@ -1,9 +1,9 @@
-/** A counter's own start: where it is known, it tells of resets that the values hide. */
+/** Start times of counters, which show resets that the values hide. */
 import { messages } from '../engine/messages.js';
 import { metricNameOf, type RangeCall } from '../engine/range-call.js';
 import type { Tally } from '../engine/annotations.js';
 
-/** Whether sample `i` belongs to a later life of the counter than the one before it. */
+/** Whether the counter was reset between sample `i` and the one before it. */
 export function isStartReset(starts: Float64Array, times: Float64Array, i: number): boolean {
   return startsAnew(
     starts[i - 1] as number,
@@ -14,8 +14,8 @@ export function isStartReset(starts: Float64Array, times: Float64Array, i: numbe
 }
 
 /**
- * A start of 0 is unknown, one at or after its own sample says nothing. A start exactly at the previous sample is
- * that of a delta, unless the previous sample's start is unknown as well.
+ * A start of 0 is unknown, and one at or after its own sample is ignored. A start exactly at the previous sample marks
+ * a delta, unless the previous sample's start is unknown as well.
  */
 export function startsAnew(
   previousStartMs: number,
@@ -39,7 +39,7 @@ class Occurrences implements Tally {
   }
 }
 
-/** A start before the previous sample that is not that sample's own start contradicts it. */
+/** Warns about a start time that is before the previous sample and differs from that sample's start time. */
 export function warnOverlaps(
   call: RangeCall,
   starts: Float64Array,

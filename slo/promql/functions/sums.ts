@@ -1,15 +1,15 @@
-/** Sums of windows: a running total where that is exact, a compensated scan where it is not. */
+/** Sums of windows: differences of running totals where they are exact, compensated sums otherwise. */
 import { CompensatedSum, errorOf } from '../engine/math.js';
 import { type RangeCall, totalInWindows } from '../engine/range-call.js';
 
 export type WindowSum = (low: number, high: number) => { sum: number; lost: number };
 
-/** Below this a window's sum may have lost digits to the totals that it is the difference of. */
+/** A window's sum below this share of the totals may have lost digits. */
 const leastShare = 2 ** -30;
 
 /**
- * The sum of any window of the series. Windows that overlap many times over are differences of running totals kept
- * in two doubles; a difference too small against its totals is summed up afresh.
+ * Returns a function for the sum of any window of the series. If windows overlap a lot, it subtracts running totals
+ * kept in two doubles, and sums again where the difference is too small compared with the totals.
  */
 export function windowSums(call: RangeCall): WindowSum {
   const { values } = call.source.floats;
@@ -48,7 +48,7 @@ function runningTotals(
     const value = values[i] as number;
     const sum = total + value;
     rest += errorOf(total, value, sum);
-    // Renormalised, so that the rest stays below half of the total's last digit.
+    // Renormalizes, so that the rest stays below half of the total's last digit.
     total = sum + rest;
     rest -= total - sum;
     if (!Number.isFinite(total)) return undefined;
@@ -69,7 +69,7 @@ function runningTotals(
   };
 }
 
-/** The mean; where the sum would overflow it is computed step by step instead. */
+/** The mean; computed incrementally if the sum would overflow. */
 export function meanOf(values: Float64Array, low: number, high: number): number {
   const sum = new CompensatedSum(values[low] as number);
   let mean: CompensatedSum | undefined;

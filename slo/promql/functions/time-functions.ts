@@ -1,4 +1,4 @@
-/** Times: of the evaluation, of samples, and what a calendar says of them (in UTC). */
+/** Times of evaluation and of samples, and their calendar fields in UTC. */
 import type { Context } from '../engine/context.js';
 import { mergeSameLabels } from '../engine/merge.js';
 import { forEachLast, referenceTimes } from '../engine/selectors.js';
@@ -40,7 +40,7 @@ const time: VectorFunction = (_call, ctx) => ({
   values: Float64Array.from({ length: ctx.steps }, (_, step) => ctx.timeAt(step) / 1000),
 });
 
-/** Of a selector, when each sample was taken; of anything else, when it was computed. */
+/** For a selector, the time of each sample; for any other argument, the time of evaluation. */
 const timestamp: VectorFunction = (call, ctx) => {
   const argument = withoutParens(call.args[0] as Expr);
   const series =
@@ -54,7 +54,7 @@ const timestamp: VectorFunction = (call, ctx) => {
   return named(series, call, ctx);
 };
 
-/** When the counters behind a selector's samples began, where that is known and asked for. */
+/** Start times of the counters behind a selector's samples, if they are known and the option is set. */
 const startTimestamp: VectorFunction = (call, ctx) => {
   const argument = withoutParens(call.args[0] as Expr);
   if (argument.kind !== 'selector' || !ctx.options.startTimestamps) {
@@ -71,7 +71,8 @@ function named(series: GridSeries[], call: Call, ctx: Context): Value {
 }
 
 /**
- * Beside `@`, Prometheus reads as far as the offset says but looks back from the fixed time: what both allow is seen.
+ * With `@`, Prometheus reads up to the time given by the offset but looks back from the fixed time; only samples that
+ * both allow are found.
  */
 function lookUp(
   selector: VectorSelector,
@@ -109,7 +110,7 @@ function sampleTimes(
   });
 }
 
-/** The query's own times are the same at every step. */
+/** The times of the whole query are the same at every step. */
 const ofQuery =
   (pick: (ctx: Context) => number): VectorFunction =>
   (_call, ctx) => ({ type: 'scalar', values: new Float64Array(ctx.steps).fill(pick(ctx)) });

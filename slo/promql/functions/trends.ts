@@ -1,21 +1,21 @@
-/** Functions of a window's course: slopes, smoothing, changes, the last step. */
+/** Functions of a window's trend: slopes, smoothing, changes, the last step. */
 import { eachFloatWindow, type RangeCall, type RangeFunction } from '../engine/range-call.js';
 import { errorOf } from '../engine/math.js';
 import { changesAndResets } from './changes.js';
 import { instantRates } from './instant-rates.js';
 import { windowSums } from './sums.js';
 
-/** Whole numbers up to here add up exactly in a double. */
+/** Integers up to this add up exactly in a double. */
 const exactMax = 2 ** 53;
 
 interface Line {
-  /** A second. */
+  /** Change per second. */
   readonly slope: number;
   /** The value at the origin. */
   readonly intercept: number;
 }
 
-/** For every sample, where the run of values equal to its own begins. */
+/** For every sample, the index at which the run of equal values begins. */
 function runsOf(call: RangeCall): Int32Array {
   const { values } = call.source.floats;
   const { low, high } = call.floatBounds;
@@ -30,7 +30,7 @@ function runsOf(call: RangeCall): Int32Array {
 
 /**
  * Least squares over any window. Sums of values come from `windowSums`; times are whole milliseconds, whose sums are
- * exact; products of both are compensated as `CompensatedSum` is, here without branches: this is an inmost loop.
+ * exact; products are compensated like `CompensatedSum`, but without branches, because this is an inner loop.
  */
 function regressions(call: RangeCall): (low: number, high: number, originMs: number) => Line {
   const { times, values } = call.source.floats;
@@ -104,7 +104,7 @@ function checkFactor(call: RangeCall, what: string, short: string, value: number
   );
 }
 
-/** Holt's linear trend: a level and a slope, each forgetting exponentially. */
+/** Holt's linear trend: a level and a slope, both with exponentially decreasing weights. */
 const doubleExponentialSmoothing: RangeFunction = (call) => {
   const { values } = call.source.floats;
   const [smoothing, trending] = call.scalars as [Float64Array, Float64Array];

@@ -4,7 +4,7 @@ import { commonBounds, exponentialBound, sameBounds } from './bounds.js';
 import type { Histogram } from './histogram.js';
 import { reconcileZeroBuckets } from './zero-bucket.js';
 
-/** One has exponential buckets, the other bounds of its own: there is no sum of such two. */
+/** One histogram has exponential buckets and the other custom ones, so they have no sum. */
 export class IncompatibleBuckets extends Error {
   constructor() {
     super('histograms with exponential and with custom buckets cannot be combined');
@@ -13,9 +13,9 @@ export class IncompatibleBuckets extends Error {
 }
 
 export interface AddNotes {
-  /** One says that there was a reset, the other that there was none. */
+  /** One histogram has the hint that there was a reset, the other that there was none. */
   readonly resetCollision: boolean;
-  /** Custom bounds differed, and only those that both have are left. */
+  /** Custom bounds differed, so only the common ones were kept. */
   readonly reconciledBounds: boolean;
 }
 
@@ -39,7 +39,7 @@ function addTotals(target: Histogram, other: Histogram, sign: 1 | -1): void {
   target.sum += sign * other.sum;
 }
 
-/** The coarser schema wins; what lies in the zero bucket was counted there. */
+/** The result has the coarser schema; observations within the zero bucket have been counted there. */
 export function addExponentialBuckets(target: Histogram, other: Histogram, sign: 1 | -1): void {
   const schema = Math.min(target.schema, other.schema);
   const inZeroBucket = (index: number): boolean =>
@@ -64,7 +64,7 @@ function reduced(
   return histogram.schema === schema ? buckets : reduceBuckets(buckets, histogram.schema, schema);
 }
 
-/** Whether bounds had to be dropped. */
+/** Adds custom buckets; true if bounds had to be dropped. */
 export function addCustomBuckets(target: Histogram, other: Histogram, sign: 1 | -1): boolean {
   const none = (): boolean => false;
   if (sameBounds(target.customBounds, other.customBounds)) {
@@ -80,7 +80,9 @@ export function addCustomBuckets(target: Histogram, other: Histogram, sign: 1 | 
   return true;
 }
 
-/** A gauge makes a gauge of anything; what is unknown of one is unknown of the sum. */
+/**
+ * Merges reset hints: a gauge makes the sum a gauge, an unknown hint makes it unknown. True if the hints contradict.
+ */
 export function adjustHint(target: Histogram, other: Histogram): boolean {
   const [own, its] = [target.hint, other.hint];
   if (own === its || own === 'gauge') return false;
@@ -92,7 +94,7 @@ export function adjustHint(target: Histogram, other: Histogram): boolean {
   return own !== 'unknown' && its !== 'unknown';
 }
 
-/** The same histogram in a coarser schema, or a copy of it. */
+/** A copy of the histogram in the given or a coarser schema. */
 export function copyToSchema(histogram: Histogram, schema: number): Histogram {
   const copy = histogram.copy();
   if (schema === histogram.schema) return copy;
@@ -103,7 +105,7 @@ export function copyToSchema(histogram: Histogram, schema: number): Histogram {
   return copy;
 }
 
-/** Nothing counted, in the layout of another. */
+/** An empty histogram with the layout of another. */
 export function emptyLike(histogram: Histogram): Histogram {
   const empty = histogram.copy();
   return Object.assign(empty, {

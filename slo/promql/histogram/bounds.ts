@@ -1,4 +1,4 @@
-/** Where buckets begin and end. */
+/** The bounds of buckets. */
 import { customSchema, type Histogram } from './histogram.js';
 
 /** The upper bound of an exponential bucket on the positive side: 2^(index / 2^schema). */
@@ -10,12 +10,12 @@ export function exponentialBound(index: number, schema: number): number {
   const perPower = 2 ** schema;
   const whole = Math.floor(index / perPower);
   const part = index - whole * perPower;
-  // The last bucket of finite numbers would end at infinity, where the bucket of infinities begins.
+  // The last finite bucket would end at infinity, where the bucket of infinite values begins.
   if (part === 0 && whole === 1024) return Number.MAX_VALUE;
   return 2 ** (part / perPower) * 2 ** whole;
 }
 
-/** The upper bound of bucket `index`: index -1 of custom buckets is the lower bound of the first. */
+/** The upper bound of bucket `index`; for custom buckets, index -1 gives the lower bound of the first. */
 export function upperBoundOf(histogram: Histogram, index: number): number {
   if (histogram.schema !== customSchema) return exponentialBound(index, histogram.schema);
   const bounds = histogram.customBounds;
@@ -27,7 +27,7 @@ export function sameBounds(a: readonly number[], b: readonly number[]): boolean 
   return a === b || (a.length === b.length && a.every((bound, i) => bound === b[i]));
 }
 
-/** Bounds that both have. */
+/** The bounds that are in both lists. */
 export function commonBounds(a: readonly number[], b: readonly number[]): number[] {
   const other = new Set(b);
   return a.filter((bound) => other.has(bound));
@@ -39,7 +39,7 @@ export interface Bucket {
   count: number;
 }
 
-/** From the lowest to the highest; next to the zero bucket a bucket begins where that ends. */
+/** All buckets from the lowest to the highest; a bucket next to the zero bucket begins at its end. */
 export function allBuckets(histogram: Histogram): Bucket[] {
   const { zeroThreshold, zeroCount, negative, positive } = histogram;
   const found: Bucket[] = [];
@@ -67,7 +67,7 @@ export function allBuckets(histogram: Histogram): Bucket[] {
   return found;
 }
 
-/** Which part of a bucket lies below `value`: by its width, or by the logarithm of its width. */
+/** The share of a bucket below `value`: by its width, or by the logarithm of its width. */
 export function fractionBelow(bucket: Bucket, value: number, linear: boolean): number {
   const { lower, upper } = bucket;
   if (linear) return (value - lower) / (upper - lower);

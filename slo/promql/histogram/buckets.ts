@@ -1,9 +1,9 @@
-/** One side of a histogram: indexes with counts, ascending; and what sums and merges make of them. */
+/** One side of a histogram: ascending indexes with counts, their sums and merges. */
 
 export interface Buckets {
   indexes: number[];
   counts: number[];
-  /** Of a compensated sum: the digits that `counts` lost. */
+  /** Digits that `counts` lost, for compensated sums. */
   lost?: number[];
 }
 
@@ -17,12 +17,12 @@ export function copyBuckets(buckets: Buckets): Buckets {
   return copy;
 }
 
-/** The same, able to hold the digits that additions lose. */
+/** A copy that keeps the digits which additions lose. */
 export function compensated(buckets: Buckets): Buckets {
   return { ...copyBuckets(buckets), lost: buckets.counts.map(() => 0) };
 }
 
-/** The lost digits put back. */
+/** The buckets with the lost digits added back. */
 export function settled(buckets: Buckets): Buckets {
   const { lost } = buckets;
   if (!lost) return buckets;
@@ -32,7 +32,7 @@ export function settled(buckets: Buckets): Buckets {
   };
 }
 
-/** Adds to the count at position `at`, after Neumaier where digits are kept. */
+/** Adds to the count at position `at`; uses Neumaier's sum if lost digits are kept. */
 function addAt(buckets: Buckets, at: number, value: number): void {
   const sum = buckets.counts[at] as number;
   const total = sum + value;
@@ -46,7 +46,7 @@ function addAt(buckets: Buckets, at: number, value: number): void {
   buckets.counts[at] = total;
 }
 
-/** `target` plus `sign` times `other`; indexes up to `skipTo` of `other` are left out. */
+/** Adds `sign` times `other` to `target`; indexes up to `skipTo` of `other` are left out. */
 export function addBuckets(
   target: Buckets,
   other: Buckets,
@@ -71,7 +71,7 @@ export function addBuckets(
   }
 }
 
-/** Buckets of a finer schema in those of a coarser one. */
+/** The buckets of a finer schema, merged into those of a coarser one. */
 export function reduceBuckets(buckets: Buckets, from: number, to: number): Buckets {
   if (from === to) return copyBuckets(buckets);
   const shift = from - to;
@@ -93,7 +93,7 @@ export function reduceBuckets(buckets: Buckets, from: number, to: number): Bucke
   return reduced;
 }
 
-/** Without empty buckets. */
+/** The buckets without empty ones. */
 export function compactBuckets(buckets: Buckets): Buckets {
   const kept = buckets.indexes
     .map((_, i) => i)
@@ -107,7 +107,7 @@ export function compactBuckets(buckets: Buckets): Buckets {
   };
 }
 
-/** Custom buckets counted again between fewer bounds, all of which they have. */
+/** Custom buckets merged into fewer bounds, each of which is among the original ones. */
 export function rebound(
   buckets: Buckets,
   bounds: readonly number[],

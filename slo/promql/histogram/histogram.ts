@@ -1,15 +1,15 @@
-/** A native histogram: counts in exponential buckets, or in buckets with bounds of its own. */
+/** A native histogram: counts in exponential buckets, or in buckets with custom bounds. */
 import { type Buckets, compactBuckets, copyBuckets, noBuckets } from './buckets.js';
 import { histogramText } from './text.js';
 
-/** What is known of a reset between this sample and the one before it; gauges have none. */
+/** Whether a reset happened between this sample and the one before it; gauges have no resets. */
 export type ResetHint = 'unknown' | 'reset' | 'not_reset' | 'gauge';
 
-/** The schema of histograms with bounds of their own (`customBounds`). */
+/** The schema of histograms with custom bounds (`customBounds`). */
 export const customSchema = -53;
 
 export class Histogram {
-  /** -4 to 8: each power of two is cut into 2^schema buckets; -53: the bounds are in `customBounds`. */
+  /** -4 to 8: each power of two is divided into 2^schema buckets; -53: the bounds are in `customBounds`. */
   schema = 0;
   zeroThreshold = 0;
   zeroCount = 0;
@@ -17,7 +17,7 @@ export class Histogram {
   sum = 0;
   positive: Buckets = noBuckets();
   negative: Buckets = noBuckets();
-  /** Upper bounds, ascending; shared between histograms, never changed. */
+  /** Ascending upper bounds; shared between histograms and never changed. */
   customBounds: readonly number[] = [];
   hint: ResetHint = 'unknown';
 
@@ -62,7 +62,7 @@ export type HistogramFields = Pick<
   | 'hint'
 >;
 
-/** Exactly equal, bit for bit, as data; what is known of resets does not count. */
+/** Whether two histograms are equal bit for bit; reset hints are ignored. */
 export function equalHistograms(a: Histogram, b: Histogram): boolean {
   return (
     a.schema === b.schema &&

@@ -4,7 +4,7 @@ import type { Histogram } from './histogram.js';
 
 export interface QuantileResult {
   readonly value: number;
-  /** Observations that were no numbers: the result is one of them, or is higher than it would be without them. */
+  /** The histogram contains NaN observations: the result is NaN (`nan`), or higher than without them (`skewed`). */
   readonly note?: 'nan' | 'skewed';
 }
 
@@ -46,8 +46,8 @@ function bucketAtRank(
 }
 
 /**
- * The zero bucket reaches only to the side on which there are observations. A custom bucket without an end gives
- * the bound that it has.
+ * A zero bucket extends only to the side that has observations. For a custom bucket with one bound, returns that
+ * bound.
  */
 function openEdge(histogram: Histogram, bucket: Bucket): number | undefined {
   if (histogram.usesCustomBuckets) {
@@ -70,7 +70,7 @@ function clipZeroBucket(histogram: Histogram, bucket: Bucket): void {
   else if (negatives && !positives) bucket.upper = 0;
 }
 
-/** Linear in custom buckets and around zero; elsewhere as if the bucket were cut into finer exponential ones. */
+/** Interpolates linearly in custom buckets and around zero; otherwise exponentially. */
 function interpolate(histogram: Histogram, bucket: Bucket, rank: number): number {
   const fraction = rank / bucket.count;
   const { lower, upper } = bucket;
@@ -87,7 +87,7 @@ export interface FractionResult {
   readonly hasNaN: boolean;
 }
 
-/** The share of observations between two values. */
+/** The share of observations between two values, 0 to 1. */
 export function histogramFraction(
   lower: number,
   upper: number,
@@ -110,7 +110,7 @@ export function histogramFraction(
   };
 }
 
-/** How many observations lie below `value`; undefined above all buckets. */
+/** The number of observations below `value`; undefined above all buckets. */
 function rankOf(
   value: number,
   buckets: readonly Bucket[],
@@ -119,10 +119,10 @@ function rankOf(
   let rank = 0;
   for (const original of buckets) {
     const bucket = { ...original };
-    // A custom bucket around zero is one like any other.
+    // A custom bucket around zero is an ordinary bucket.
     const aroundZero = !histogram.usesCustomBuckets && bucket.lower <= 0 && bucket.upper >= 0;
     if (aroundZero) clipZeroBucket(histogram, bucket);
-    // The first one has no end below: what it holds is taken to be above zero.
+    // The first custom bucket has no lower bound; its observations are taken to be above zero.
     const isOpen = histogram.usesCustomBuckets && bucket.lower === -Infinity;
     if (isOpen && bucket.upper > 0) bucket.lower = 0;
     if (bucket.lower >= value) return rank;

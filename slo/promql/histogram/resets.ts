@@ -1,10 +1,10 @@
-/** Whether a counter began anew between two histograms. */
+/** Detects a counter reset between two histograms. */
 import { commonBounds, exponentialBound, sameBounds } from './bounds.js';
 import { type Buckets, rebound, reduceBuckets } from './buckets.js';
 import type { Histogram } from './histogram.js';
 import { widenedZero } from './zero-bucket.js';
 
-/** A count that fell, or a bucket that is gone; finer buckets or a smaller zero bucket come with a reset only. */
+/** Whether a count decreased or a bucket disappeared. A finer schema or a smaller zero bucket also means a reset. */
 export function isReset(current: Histogram, previous: Histogram): boolean {
   if (current.hint === 'reset') return true;
   if (current.hint === 'not_reset') return false;

@@ -1,15 +1,15 @@
-/** A histogram times or divided by a number. */
+/** Multiplies or divides a histogram by a number. */
 import type { Buckets } from './buckets.js';
 import type { Histogram } from './histogram.js';
 
-/** Changes the histogram itself; a negative factor makes a gauge of it. */
+/** Changes the histogram itself; a negative factor makes it a gauge. */
 export function scaleHistogram(histogram: Histogram, factor: number): Histogram {
   apply(histogram, (v) => v * factor);
   if (factor < 0) histogram.hint = 'gauge';
   return histogram;
 }
 
-/** Changes the histogram itself; divided by zero it has no buckets left. */
+/** Changes the histogram itself; division by zero removes its buckets. */
 export function divideHistogram(histogram: Histogram, divisor: number): Histogram {
   apply(histogram, (v) => v / divisor);
   if (divisor === 0) {

@@ -1,10 +1,10 @@
-/** Histograms as text: for labels, and as the test language writes them. */
+/** Histograms as text, for labels and in the test language. */
 import { goFloat } from '../engine/go-format.js';
 import { allBuckets } from './bounds.js';
 import type { Buckets } from './buckets.js';
 import type { Histogram } from './histogram.js';
 
-/** `{count:3, sum:4.5, (1,2]:3}`, with a bracket at the bound that belongs to the bucket. */
+/** `{count:3, sum:4.5, (1,2]:3}`; a bracket marks the inclusive bound. */
 export function histogramText(histogram: Histogram): string {
   const parts = [`count:${goFloat(histogram.count)}`, `sum:${goFloat(histogram.sum)}`];
   const { zeroThreshold, usesCustomBuckets } = histogram;
@@ -40,7 +40,7 @@ export function histogramLiteral(histogram: Histogram): string {
   return `{{${parts.join(' ')}}}`;
 }
 
-/** The language has one run of buckets a side: gaps are written as zeros. */
+/** The test language has one run of buckets on each side, so gaps are written as zeros. */
 function bucketParts(buckets: Buckets, offsetName: string, name: string): string[] {
   const [first, last] = [buckets.indexes[0], buckets.indexes.at(-1)];
   if (first === undefined || last === undefined) return [];

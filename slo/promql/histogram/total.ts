@@ -1,4 +1,4 @@
-/** Many histograms summed up, or their mean, with the digits that plain addition loses. */
+/** The sum or mean of many histograms, with the digits that plain addition loses. */
 import { adjustHint, addCustomBuckets, addExponentialBuckets, IncompatibleBuckets } from './add.js';
 import { compensated, settled } from './buckets.js';
 import { Histogram } from './histogram.js';
@@ -6,10 +6,10 @@ import { divideHistogram } from './scale.js';
 import { CompensatedSum } from '../engine/math.js';
 import { reconcileZeroBuckets } from './zero-bucket.js';
 
-/** Above this a sum may overflow, and is tried on a copy first. */
+/** Sums above this may overflow, so each addition is first tried on a copy. */
 const nearOverflow = 1e300;
 
-/** A histogram with every number as a compensated sum. */
+/** A histogram whose numbers are all compensated sums. */
 class CompensatedHistogram {
   readonly value: Histogram;
   #zero: CompensatedSum;
@@ -40,7 +40,7 @@ class CompensatedHistogram {
     return copy;
   }
 
-  /** Whether custom bounds had to be dropped. */
+  /** Adds a histogram; true if custom bounds had to be dropped. */
   add(other: Histogram): boolean {
     const { value } = this;
     if (value.usesCustomBuckets !== other.usesCustomBuckets) throw new IncompatibleBuckets();

@@ -1,11 +1,11 @@
-/** `</` and `>/`: the observations below or above a value, with the sum estimated anew. */
+/** `</` and `>/`: keeps the observations below or above a value, and estimates their sum. */
 import { type Bucket, fractionBelow, upperBoundOf } from './bounds.js';
 import type { Buckets } from './buckets.js';
 import type { Histogram } from './histogram.js';
 
 interface Kept {
   count: number;
-  /** Around which the kept observations lie. */
+  /** The middle of the kept observations. */
   middle: number;
 }
 
@@ -71,7 +71,7 @@ function keep(
     : { count: count - below, middle: middleOf(at, upper, positive, linear) };
 }
 
-/** In a bucket without an end nobody knows where the observations lie: it is kept whole or not at all. */
+/** The observations' place in a bucket without a bound is unknown, so it is kept as a whole or not at all. */
 function keepOfOpen({ lower, upper, count }: Bucket, at: number, keepBelow: boolean): Kept {
   const finite = (v: number): number => (Math.abs(v) === Infinity ? 0 : v);
   if (lower === -Infinity) {

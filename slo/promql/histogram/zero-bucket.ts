@@ -1,12 +1,12 @@
-/** Two histograms' zero buckets made equally wide, so that they can be added. */
+/** Makes the zero buckets of two histograms equally wide, so that they can be added. */
 import { upperBoundOf } from './bounds.js';
 import { type Buckets, compactBuckets } from './buckets.js';
 import type { Histogram } from './histogram.js';
 import { CompensatedSum } from '../engine/math.js';
 
 /**
- * What the zero bucket would count if it reached to `threshold`. A threshold inside a populated bucket is moved to
- * that bucket's end.
+ * The count of a zero bucket that extends to `threshold`. A threshold within a populated bucket is moved to that
+ * bucket's end.
  */
 export function widenedZero(
   histogram: Histogram,
@@ -17,7 +17,7 @@ export function widenedZero(
     const sum = new CompensatedSum(histogram.zeroCount);
     wanted = absorb(histogram, histogram.positive, wanted, sum);
     const moved = absorb(histogram, histogram.negative, wanted, sum);
-    // Where the negative side moves the threshold, the positive side has to be counted anew.
+    // If the negative side moved the threshold, the positive side must be counted again.
     if (moved === wanted) return { count: sum.sum, lost: sum.lost, threshold: wanted };
     wanted = moved;
   }
@@ -40,7 +40,10 @@ function absorb(
   return threshold;
 }
 
-/** Widens `target` as far as both need it, and returns what `other`'s zero bucket counts then. */
+/**
+ * Widens the zero bucket of `target` as far as both histograms need, and returns the count of the equally wide zero
+ * bucket of `other`.
+ */
 export function reconcileZeroBuckets(
   target: Histogram,
   other: Histogram,

@@ -1,4 +1,4 @@
-/** Whether a label's value is one that a selector wants. */
+/** Tests whether a label's value fits a selector's matcher. */
 import type { Matcher } from '../syntax/ast.js';
 import { anchoredRegex, literalsOf } from './regex.js';
 
@@ -11,7 +11,7 @@ export interface CompiledMatcher {
 const compiled = new Map<string, CompiledMatcher>();
 const compiledMax = 2048;
 
-/** Throws where a regular expression is wrong. */
+/** Throws if the regular expression is invalid. */
 export function matcherOf(matcher: Matcher): CompiledMatcher {
   const key = `${matcher.name}\u0000${matcher.op}\u0000${matcher.value}`;
   let found = compiled.get(key);

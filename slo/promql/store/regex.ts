@@ -1,17 +1,17 @@
-/** Regular expressions in Go's syntax (RE2) as JavaScript's. */
+/** Converts regular expressions in Go's syntax (RE2) to JavaScript's. */
 
-/** Anchored at both ends as PromQL anchors them; throws with a sentence where the pattern cannot be used. */
+/** A pattern anchored at both ends, as in PromQL; throws an Error with a sentence if the pattern cannot be used. */
 export function anchoredRegex(pattern: string): RegExp {
   return compile(pattern, (body) => `^(?:${body})$`, 's');
 }
 
-/** Matching anywhere. */
+/** A pattern that matches anywhere. */
 export function anchorlessRegex(pattern: string): RegExp {
   return compile(pattern, (body) => body, '');
 }
 
 function compile(pattern: string, wrap: (body: string) => string, flags: string): RegExp {
-  // Where case matters nowhere, the engine's own flag is faster than classes of both cases.
+  // If the whole pattern ignores case, the engine's flag is faster than classes of both cases.
   const whole = pattern.startsWith('(?i)');
   const source = wrap(new Translation(whole ? pattern.slice(4) : pattern).result());
   const all = `${flags}${whole ? 'i' : ''}`;
@@ -19,7 +19,7 @@ function compile(pattern: string, wrap: (body: string) => string, flags: string)
     try {
       return new RegExp(source, set);
     } catch {
-      // Without `u`, JavaScript accepts escapes of characters that need none, as Go does.
+      // Without the flag `u`, JavaScript accepts needless escapes, as Go does.
     }
   }
   throw new Error(`error parsing regexp: \`${pattern}\` cannot be used`);
@@ -42,12 +42,12 @@ const classes: Record<string, string> = {
   xdigit: '0-9A-Fa-f',
 };
 
-/** Walks over a pattern; where `(?i` is in force, a letter becomes a class of both its cases. */
+/** Walks over a pattern; where `(?i` applies, a letter becomes a class of both its cases. */
 class Translation {
   readonly #pattern: string;
   #at = 0;
   #ignoreCase = false;
-  /** What was in force outside of each open group. */
+  /** Whether case was ignored outside of each open group. */
   readonly #outer: boolean[] = [];
 
   constructor(pattern: string) {
@@ -123,7 +123,7 @@ function escapeText(escaped: string): string {
   return `\\${escaped}`;
 }
 
-/** Letters and ranges of letters in the other case. */
+/** The letters and ranges of letters in the other case. */
 function otherCase(body: string): string {
   const swap = (c: string): string => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase());
   let out = '';
@@ -134,7 +134,7 @@ function otherCase(body: string): string {
   return out;
 }
 
-/** The literals that a pattern is an alternation of (`a|b|c`), where it is nothing else. */
+/** The literals of a pattern that is only an alternation of literals (`a|b|c`); undefined for any other. */
 export function literalsOf(pattern: string): readonly string[] | undefined {
   return /^[\w\-/:, ~@%&=!#'"<>;]*(\|[\w\-/:, ~@%&=!#'"<>;]*)*$/.test(pattern)
     ? pattern.split('|')

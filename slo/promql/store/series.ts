@@ -1,21 +1,21 @@
-/** One series' samples as columns of numbers. */
+/** The samples of one series as columns of numbers. */
 import { sameBounds } from '../histogram/bounds.js';
 import type { Histogram } from '../histogram/histogram.js';
 import { isReset } from '../histogram/resets.js';
 import type { Labels } from '../labels.js';
 
-/** What the engine reads: samples in the order of time, at most one a millisecond. */
+/** The samples that the engine reads: in the order of time, at most one for each millisecond. */
 export interface Samples {
   readonly length: number;
-  /** Milliseconds since the epoch; only the first `length` count. */
+  /** Milliseconds since the epoch; only the first `length` entries count. */
   readonly times: Float64Array;
-  /** Of a float sample its value; of a histogram NaN. */
+  /** The value of a float sample; NaN for a histogram. */
   readonly values: Float64Array;
-  /** Sparse; absent where the series never had a histogram. */
+  /** Sparse; absent if the series never had a histogram. */
   readonly histograms: readonly (Histogram | undefined)[] | undefined;
-  /** 1 where the sample is a staleness marker; absent where none ever was. */
+  /** 1 if the sample is a staleness marker; absent if the series never had one. */
   readonly stale: Uint8Array | undefined;
-  /** When the counter behind a sample began to count, 0 where that is unknown; absent where it never was known. */
+  /** When the counter behind a sample started, 0 if unknown; absent if it was never known. */
   readonly starts: Float64Array | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface Series extends Samples {
 
 export type Appended = 'appended' | 'inserted' | 'duplicate';
 
-/** Appending at the end costs nothing; a late sample is put in its place. */
+/** Appending at the end is cheap; a late sample is inserted at its place. */
 export class StoredSeries implements Series {
   readonly labels: Labels;
   length = 0;
@@ -60,7 +60,7 @@ export class StoredSeries implements Series {
     return this.#finish(i, startMs);
   }
 
-  /** The series ended here: look-backs stop at the marker. */
+  /** Marks the end of the series, where look-backs stop. */
   appendStale(timeMs: number): Appended {
     const i = this.#place(timeMs);
     if (i < 0) return 'duplicate';
@@ -74,7 +74,7 @@ export class StoredSeries implements Series {
     return this.length === 0 ? -Infinity : (this.times[this.length - 1] as number);
   }
 
-  /** Forgets what is older than `timeMs`. */
+  /** Drops samples older than `timeMs`. */
   dropBefore(timeMs: number): void {
     const from = lowerBound(this.times, 0, this.length, timeMs);
     if (from === 0) return;
@@ -95,7 +95,7 @@ export class StoredSeries implements Series {
     return i === this.length - 1 ? 'appended' : 'inserted';
   }
 
-  /** Makes room for a sample at `timeMs` and returns its index, or -1 where there is one already. */
+  /** Makes room for a sample at `timeMs` and returns its index, or -1 if there is one already. */
   #place(timeMs: number): number {
     if (this.length === this.times.length) this.#grow();
     const n = this.length;
@@ -132,8 +132,8 @@ export class StoredSeries implements Series {
 }
 
 /**
- * What Prometheus' storage says of a reset when it is read: that there was none, where it has looked and seen none. A
- * gauge has no resets, and who says that there was one is believed.
+ * The reset hint that Prometheus's storage gives on reading: `not_reset` if it compared the histogram with the one
+ * before and found no reset. Gauges have no resets, and an explicit `reset` is kept.
  */
 function withHint(histogram: Histogram, previous: Histogram | undefined): Histogram {
   if (histogram.hint === 'gauge' || histogram.hint === 'reset') return histogram;
@@ -160,7 +160,7 @@ function sameLayout(a: Histogram, b: Histogram): boolean {
   );
 }
 
-/** The first index in `from` to `to` whose time is not before `timeMs`. */
+/** The first index from `from` to `to` whose time is at or after `timeMs`. */
 export function lowerBound(times: Float64Array, from: number, to: number, timeMs: number): number {
   let low = from;
   let high = to;
@@ -172,7 +172,7 @@ export function lowerBound(times: Float64Array, from: number, to: number, timeMs
   return low;
 }
 
-/** The first index in `from` to `to` whose time is after `timeMs`. */
+/** The first index from `from` to `to` whose time is after `timeMs`. */
 export function upperBound(times: Float64Array, from: number, to: number, timeMs: number): number {
   let low = from;
   let high = to;

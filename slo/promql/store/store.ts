@@ -5,9 +5,9 @@ import type { Matcher } from '../syntax/ast.js';
 import { type CompiledMatcher, matcherOf } from './matcher.js';
 import { type Appended, type Series, StoredSeries } from './series.js';
 
-/** Where the engine's series come from. */
+/** The source of the engine's series. */
 export interface Store {
-  /** Every series that all matchers match and that may have samples in the given time, sorted by labels. */
+  /** Every series that all matchers select and that may have samples in the given time, sorted by labels. */
   select(matchers: readonly Matcher[], fromMs: number, toMs: number): readonly Series[];
 }
 
@@ -21,7 +21,7 @@ const selectionsMax = 1024;
 export class MemoryStore implements Store {
   readonly #byKey = new Map<string, StoredSeries>();
   readonly #byName = new Map<string, StoredSeries[]>();
-  /** Found series by matchers, good until a series comes or goes. */
+  /** Results of selections by matchers, valid until a series is added or removed. */
   readonly #selections = new Map<string, Selection>();
   #generation = 0;
 
@@ -29,7 +29,7 @@ export class MemoryStore implements Store {
     return this.#byKey.size;
   }
 
-  /** The series with these labels, made where it is new; keep it to append without looking it up again. */
+  /** The series with these labels, created if it is new; keep it, to append without looking it up again. */
   series(labels: Labels | Readonly<Record<string, string>>): StoredSeries {
     const own = labels instanceof Labels ? labels : Labels.of(labels);
     let found = this.#byKey.get(own.key);
@@ -45,7 +45,7 @@ export class MemoryStore implements Store {
     return found;
   }
 
-  /** The series with these labels, where there is one. */
+  /** The series with these labels, if it exists. */
   known(labels: Labels | Readonly<Record<string, string>>): StoredSeries | undefined {
     return this.#byKey.get(labels instanceof Labels ? labels.key : Labels.of(labels).key);
   }
@@ -72,12 +72,12 @@ export class MemoryStore implements Store {
     return found.every(within) ? found : found.filter(within);
   }
 
-  /** Every series, in the order of their making. */
+  /** Every series, in the order of creation. */
   all(): IterableIterator<StoredSeries> {
     return this.#byKey.values();
   }
 
-  /** Forgets samples older than `timeMs`, and series without any left. */
+  /** Drops samples older than `timeMs`, and series without samples. */
   dropBefore(timeMs: number): void {
     for (const [key, series] of this.#byKey) {
       series.dropBefore(timeMs);

@@ -1,4 +1,4 @@
-/** The tree of a PromQL expression, each node with its place in the text. */
+/** The syntax tree of a PromQL expression; each node has its place in the text. */
 
 export type ValueType = 'scalar' | 'vector' | 'matrix' | 'string';
 
@@ -16,7 +16,7 @@ export interface Matcher {
   readonly value: string;
 }
 
-/** Seconds, possibly computed: `5m`, `step() * 2`, `max_of(1m, range() / 10)`. */
+/** A duration in seconds, possibly computed: `5m`, `step() * 2`, `max_of(1m, range() / 10)`. */
 export type Duration = Span &
   (
     | { readonly kind: 'seconds'; readonly seconds: number; readonly text: string }
@@ -45,20 +45,20 @@ export type At =
 export interface NumberLiteral extends Span {
   readonly kind: 'number';
   readonly value: number;
-  /** As written, where it was: `5m`, `0x1F`. */
+  /** The number as written, if it was: `5m`, `0x1F`. */
   readonly text: string;
 }
 
 export interface StringLiteral extends Span {
   readonly kind: 'string';
   readonly value: string;
-  /** As written, with its quotes. */
+  /** The text as written, with its quotes. */
   readonly text: string;
 }
 
 export interface VectorSelector extends Span {
   readonly kind: 'selector';
-  /** The name as written in front of the braces; also among the matchers. */
+  /** The name written in front of the braces; it is also among the matchers. */
   readonly name: string | undefined;
   readonly matchers: readonly Matcher[];
   readonly offset?: Duration;
@@ -110,18 +110,18 @@ export interface Aggregate extends Span {
   readonly kind: 'aggregate';
   readonly op: AggregateOperator;
   readonly expr: Expr;
-  /** The k of `topk`, the quantile of `quantile`, the label of `count_values`. */
+  /** The k of `topk`, the quantile of `quantile`, or the label of `count_values`. */
   readonly param?: Expr;
   readonly grouping: readonly string[];
   readonly without: boolean;
-  /** Whether `by` or `without` was written at all. */
+  /** Whether `by` or `without` was written. */
   readonly grouped: boolean;
 }
 
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '^' | 'atan2';
 export type ComparisonOperator = '==' | '!=' | '>' | '<' | '>=' | '<=';
 export type SetOperator = 'and' | 'or' | 'unless';
-/** Cut a histogram at a value: keep what is below, or what is above. */
+/** Operators that cut a histogram at a value and keep the part below or above it. */
 export type TrimOperator = '</' | '>/';
 export type BinaryOperator = ArithmeticOperator | ComparisonOperator | SetOperator | TrimOperator;
 
@@ -143,7 +143,7 @@ export interface Binary extends Span {
   readonly left: Expr;
   readonly right: Expr;
   readonly bool: boolean;
-  /** Of two vectors; of anything else it is absent. */
+  /** Present only for an operator between two vectors. */
   readonly matching?: Matching;
 }
 
@@ -184,7 +184,7 @@ export function withoutParens(expr: Expr): Expr {
   return inner;
 }
 
-/** The expressions directly below, in the order of the text. */
+/** The direct children of an expression, in the order of the text. */
 export function childrenOf(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'number':

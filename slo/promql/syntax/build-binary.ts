@@ -1,4 +1,4 @@
-/** Operators between two expressions, with what is matched on what. */
+/** Builds operators between two expressions, with their matching. */
 import type { SyntaxNode } from '@lezer/common';
 import type { Binary, BinaryOperator, Expr, Matching } from './ast.js';
 import { isComparison, isSetOperator } from './ast.js';
@@ -7,7 +7,7 @@ import { PromqlError } from './error.js';
 import type { Builder } from './parse.js';
 import { typeOf } from './types.js';
 
-/** `node` holds the operator between the two, and what is written behind it. */
+/** `node` holds the operator between the operands and its modifiers. */
 export function buildBinary(builder: Builder, node: SyntaxNode, left: Expr, right: Expr): Binary {
   const operator = node.firstChild?.nextSibling as SyntaxNode;
   const op = builder.slice(operator).toLowerCase() as BinaryOperator;

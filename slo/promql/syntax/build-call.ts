@@ -1,4 +1,4 @@
-/** Function calls and aggregations. */
+/** Builds function calls and aggregations. */
 import type { SyntaxNode } from '@lezer/common';
 import type { Aggregate, AggregateOperator, Expr } from './ast.js';
 import { PromqlError } from './error.js';

@@ -1,10 +1,10 @@
-/** Durations in brackets and after `offset`: literals, and sums of them. */
+/** Builds durations in brackets and after `offset`: literals, and sums of them. */
 import type { SyntaxNode } from '@lezer/common';
 import type { Duration } from './ast.js';
 import { PromqlError } from './error.js';
 import { type Builder, childNodes } from './parse.js';
 
-/** More than this Prometheus cannot count in its nanoseconds. */
+/** Prometheus cannot represent longer durations in nanoseconds. */
 const maxSeconds = 9_223_372_036;
 
 export function buildDuration(
@@ -59,7 +59,7 @@ function build(builder: Builder, node: SyntaxNode): Duration {
     return rebalance({ kind: 'binary', op, left, right, ...span });
   }
   const operand = build(builder, first as SyntaxNode);
-  // Only an own pair of parentheses makes one more level; the rest is the grammar's own nesting.
+  // Only parentheses in the text add a level; the others are nodes of the grammar.
   return text.startsWith('(') && first?.from !== node.from
     ? { kind: 'paren', operand, ...span }
     : operand;

@@ -1,4 +1,4 @@
-/** Whether every operand is of a type that fits where it stands. */
+/** Checks that the type of every operand fits its place. */
 import type { Call, Expr, ValueType, VectorSelector } from './ast.js';
 import { isSetOperator, walk, withoutParens } from './ast.js';
 import { PromqlError } from './error.js';
@@ -77,7 +77,7 @@ function checkSelector(expr: VectorSelector, parents: readonly Expr[]): void {
     }
     if (!compiled.matches('')) selective = true;
   }
-  // The second argument of info() only chooses labels.
+  // The second argument of info() only selects labels.
   const parent = parents.at(-1);
   const chooses = parent?.kind === 'call' && parent.name === 'info' && parent.args[1] === expr;
   if (selective || chooses) return;

@@ -1,11 +1,11 @@
-/** What is wrong with a query, and where in its text. */
+/** A mistake in a query, with its place in the text. */
 import { UserError } from '../../../base/errors.js';
 import type { Span } from './ast.js';
 
 export class PromqlError extends Error {
   readonly from: number;
   readonly to: number;
-  /** What was probably meant, where there is a guess: `rate`. */
+  /** The nearest valid word, if there is one: `rate`. */
   readonly suggestion: string | undefined;
 
   constructor(message: string, span: Span, suggestion?: string) {
@@ -17,13 +17,13 @@ export class PromqlError extends Error {
   }
 }
 
-/** Counted from 1, in characters. */
+/** Line and column, counted from 1 in characters. */
 export function lineColumn(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset).split('\n');
   return { line: before.length, column: (before.at(-1) as string).length + 1 };
 }
 
-/** The message, the line it is about and a caret under the place. */
+/** The message, the line with the mistake, and a caret under its place. */
 export function withCaret(text: string, error: PromqlError): string {
   const { line, column } = lineColumn(text, error.from);
   const source = text.split('\n')[line - 1] ?? '';
@@ -33,7 +33,7 @@ export function withCaret(text: string, error: PromqlError): string {
   return `${line}:${column}: ${error.message}${hint}\n  ${source}\n  ${pad}${'^'.repeat(width)}`;
 }
 
-/** The same for the user, who sees no stack trace of his mistake. */
+/** The same as an error for users, without a stack trace. */
 export function asUserError(text: string, error: unknown, file?: string): unknown {
   if (!(error instanceof PromqlError)) return error;
   const place = file === undefined ? '' : `${file}: `;

@@ -1,4 +1,4 @@
-/** What an expression means, in words: an outline with one line a node. */
+/** Explains an expression: an outline with one line for each node. */
 import type { Aggregate, Binary, Call, Duration, Expr, Matcher, VectorSelector } from './ast.js';
 import { isComparison, withoutParens } from './ast.js';
 import { print, printDuration } from './print.js';
@@ -92,7 +92,7 @@ function selectorText(selector: VectorSelector, range?: Duration): string {
   return `${name ?? 'every series'}${where}${over}${timeText(selector)}${extended}`;
 }
 
-/** Of a range: what is made of each series' samples. */
+/** Explanations of functions over a range. */
 const overRange: Record<string, string> = {
   rate: 'the increase a second of each counter, resets taken out, extrapolated to the range',
   increase: 'the increase of each counter, resets taken out, extrapolated to the range',

@@ -1,6 +1,6 @@
 /**
- * Which parts of a query a stock Prometheus 3 refuses until a feature is enabled: one such rule, and it loads none
- * of the file. (Prometheus documentation, "Feature flags".)
+ * Parts of a query that Prometheus 3 refuses until a feature is enabled. One such rule makes it refuse the whole file
+ * (Prometheus documentation, "Feature flags").
  */
 import type { Duration, Expr, Span } from './ast.js';
 import { walk } from './ast.js';
@@ -15,11 +15,11 @@ export type Feature =
 
 export interface FeatureUse extends Span {
   feature: Feature;
-  /** As it is written: `limitk`, `fill`. */
+  /** The feature's word in the query: `limitk`, `fill`. */
   word: string;
 }
 
-/** In the order of the text. */
+/** The features that a query uses, in the order of the text. */
 export function featuresOf(expr: Expr): FeatureUse[] {
   const uses: FeatureUse[] = [];
   walk(expr, (node) => {
@@ -64,7 +64,7 @@ export function featuresOf(expr: Expr): FeatureUse[] {
   return uses;
 }
 
-/** `-5m` was an offset before durations could be computed. */
+/** A plain `-5m` was a valid offset before durations could be computed. */
 function isComputed(duration: Duration | undefined): boolean {
   if (!duration || duration.kind === 'seconds') return false;
   return !(duration.kind === 'unary' && duration.operand.kind === 'seconds');

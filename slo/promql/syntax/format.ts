@@ -1,4 +1,4 @@
-/** A tree as text for people: one line where it fits, else one operand a line, indented. */
+/** Formats an expression: on one line if it fits, otherwise one operand a line, indented. */
 import type { Binary, Expr } from './ast.js';
 import { parse } from './parse.js';
 import {
@@ -15,7 +15,7 @@ export function format(expr: Expr, width = widthMax): string {
   return block(expr, 0, width).join('\n');
 }
 
-/** The expression formatted, its comments above it. */
+/** The formatted expression, with its comments above it. */
 export function formatText(text: string, width = widthMax): string {
   const comments = commentsOf(text).map((c) => `${c}\n`);
   return `${comments.join('')}${format(parse(text), width)}\n`;
@@ -27,7 +27,7 @@ function commentsOf(text: string): string[] {
   return [...text.matchAll(token)].flatMap((m) => (m[1] ? [m[1].trimEnd()] : []));
 }
 
-/** Lines, the first without its indent's parent; every line carries its own indent relative to depth. */
+/** The lines of an expression. Each line has its indent relative to `depth`; the first has none. */
 function block(expr: Expr, depth: number, width: number): string[] {
   const line = print(expr);
   if (depth * 2 + line.length <= width) return [line];

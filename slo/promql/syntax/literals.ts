@@ -1,7 +1,7 @@
-/** Numbers, durations and strings as PromQL writes them. */
+/** Reads numbers, durations and strings in PromQL's syntax. */
 import { parseDurationMs } from '../../../base/duration.js';
 
-/** NaN-safe: undefined where the text is no number, no duration and no hexadecimal number. */
+/** The value of a number or duration; undefined if the text is neither. */
 export function parseNumber(text: string): number | undefined {
   const sign = text.startsWith('-') ? -1 : 1;
   const bare = text.replace(/^[+-]\s*/, '');
@@ -32,11 +32,11 @@ export const simpleEscapes: Readonly<Record<string, string>> = {
   '"': '"',
 };
 
-/** Any of Go's escapes: hex, Unicode short and long, octal, or one character. */
+/** Matches any of Go's escapes: hexadecimal, Unicode short and long, octal, or one character. */
 export const goEscape =
   /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([^]))/g;
 
-/** The value of a quoted literal, or undefined where it does not end or an escape is wrong. */
+/** The value of a quoted literal; undefined if it does not end or an escape is invalid. */
 export function parseString(literal: string): string | undefined {
   const mark = literal[0];
   if (literal.length < 2 || literal.at(-1) !== mark) return undefined;
@@ -44,7 +44,7 @@ export function parseString(literal: string): string | undefined {
   if (mark === '`') return body;
   if (mark !== '"' && mark !== "'") return undefined;
   let bad = false;
-  // Bytes written one by one (\xe2\x82\xac) make up a character only together.
+  // Escaped bytes (\xe2\x82\xac) form a character only together.
   const bytes: { text: string; byte: boolean }[] = [];
   let end = 0;
   for (const match of body.matchAll(goEscape)) {
@@ -89,7 +89,7 @@ function joinBytes(parts: readonly { text: string; byte: boolean }[]): string {
   return text;
 }
 
-/** As Go reads a float: decimal with an exponent, hexadecimal, `inf`, `infinity` or `nan` in any case. */
+/** Reads a float like Go: decimal with an exponent, hexadecimal, `inf`, `infinity` or `nan` in any case. */
 export function parseGoFloat(text: string): number | undefined {
   const lower = text.toLowerCase();
   if (/^[+-]?inf(inity)?$/.test(lower)) return lower.startsWith('-') ? -Infinity : Infinity;

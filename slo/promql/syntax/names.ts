@@ -1,35 +1,35 @@
-/** Function names found before parsing: unknown ones are refused, and ones the grammar lacks are stood in for. */
+/** Checks function names before parsing: refuses unknown names, and replaces names that the grammar lacks. */
 import { aggregateOperators } from './ast.js';
 import { PromqlError } from './error.js';
 import { formerNames, signatures } from './signatures.js';
 import { suggest } from '../../../base/suggest.js';
 
-/** Words that a parenthesis may follow without being a function call. */
+/** Keywords that may be followed by a parenthesis without being a function. */
 const keywords = new Set(
   `${aggregateOperators.join(' ')} by without on ignoring group_left group_right and or unless
   atan2 bool offset fill fill_left fill_right`.split(/\s+/),
 );
 
-/** Functions that the grammar does not know, each with one of the same length that it does know. */
+/** Functions that the grammar lacks, each with a function of equal length that it knows. */
 const standIns: Record<string, string> = {
   integral: 'increase',
   max_of: 'minute',
   min_of: 'minute',
 };
 
-// Strings and comments are skipped whole; a number keeps its letters (`5m`, `0x1F`) to itself.
+// A token: a whole string or comment, or a number with its letters (`5m`, `0x1F`), or a word.
 const token =
   /"(?:\\[^]|[^"\\])*"?|'(?:\\[^]|[^'\\])*'?|`[^`]*`?|#[^\n]*|\d[\w.]*|[a-zA-Z_:][\w:]*|[[\]]|\s+|[^]/g;
 
-/** Words of durations that the grammar knows in lower case only. */
+/** Words in durations that the grammar only knows in lower case. */
 const durationWords = /^(step|range|min_of|max_of)$/i;
 
-/** The text to give to the grammar, of the same length; throws where a function does not exist. */
+/** The text for the grammar, of equal length; throws if a function does not exist. */
 export function prepareNames(text: string): string {
   let result = '';
   let brackets = 0;
   let offsetParens = 0;
-  /** The last tokens: a sign and a word may stand between `offset` and its parenthesis. */
+  /** The last tokens, because a sign and a word may stand between `offset` and its parenthesis. */
   let before: string[] = [];
   const hasOffset = /offset/i.test(text);
   const tokens = [...text.matchAll(token)];
@@ -41,7 +41,7 @@ export function prepareNames(text: string): string {
   tokens.forEach((match, i) => {
     const word = match[0];
     if (/^(\s|#)/.test(word)) {
-      // Comments would be nodes among the operands.
+      // The grammar would make comments nodes among the operands.
       result += word.startsWith('#') ? ' '.repeat(word.length) : word;
       return;
     }
@@ -59,7 +59,7 @@ export function prepareNames(text: string): string {
 }
 
 function written(word: string, index: number, inDuration: boolean, isCalled: boolean): string {
-  // A number may end in its point; to the grammar it may not.
+  // In PromQL a number may end in a point, in the grammar it may not.
   if (/^\d+\.$/.test(word)) return word.replace('.', ' ');
   if (!isCalled || !/^[a-zA-Z_:]/.test(word)) return word;
   if (inDuration) return durationWords.test(word) ? word.toLowerCase() : word;

@@ -1,4 +1,4 @@
-/** From text to a checked tree. */
+/** Parses text into a checked tree. */
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import type { Expr, Matcher, MatchOperator, VectorSelector } from './ast.js';
@@ -11,7 +11,7 @@ import { parseNumber, parseString } from './literals.js';
 import { prepareNames } from './names.js';
 import { refuseSyntax } from './refuse.js';
 
-/** The tree, checked: it parses, every function exists and every operand is of a type that fits. */
+/** The checked tree: the text parses, every function exists, and every operand has a fitting type. */
 export function parse(text: string): Expr {
   if (text.trim() === '') throw new PromqlError('no expression found in input', { from: 0, to: 0 });
   const tree = parser.parse(prepareNames(text));
@@ -23,7 +23,7 @@ export function parse(text: string): Expr {
   return expr;
 }
 
-/** Metric name and matchers alone, as in a selector: `up{job="a"}`. */
+/** Parses a metric name and matchers, as in a selector: `up{job="a"}`. */
 export function parseSelector(text: string): VectorSelector {
   const expr = parse(text);
   if (expr.kind !== 'selector' || expr.offset || expr.at || expr.extension) {

@@ -1,4 +1,4 @@
-/** What may follow a selector: a range, `offset`, `@`, `anchored`, `smoothed`. */
+/** Builds the parts after a selector: a range, `offset`, `@`, `anchored`, `smoothed`. */
 import type { SyntaxNode } from '@lezer/common';
 import type { At, Expr } from './ast.js';
 import { buildDuration } from './build-duration.js';
@@ -52,7 +52,7 @@ function subquery(builder: Builder, inner: Expr, node: SyntaxNode): Expr {
   };
 }
 
-/** A modifier of a range selector is its selector's. */
+/** A modifier of a range selector belongs to its instant selector. */
 function modified(
   inner: Expr,
   node: SyntaxNode,

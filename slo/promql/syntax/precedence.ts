@@ -1,6 +1,6 @@
 /**
- * Which operand belongs to which operator. The grammar lets a range, `offset` or `@` follow a whole operation and then
- * nests what comes after it wrongly, so an operation is taken apart into its words and put together again.
+ * Assigns operands to operators. In the grammar a range, `offset` or `@` may follow a whole operation, and the rest is
+ * then nested wrongly; so an operation is split into its words and built again.
  */
 import type { SyntaxNode } from '@lezer/common';
 import type { Expr } from './ast.js';
@@ -10,7 +10,7 @@ import type { Builder } from './parse.js';
 type Word =
   | { readonly kind: 'operand'; readonly node: SyntaxNode; readonly postfixes: SyntaxNode[] }
   | { readonly kind: 'sign'; readonly op: '+' | '-'; readonly from: number }
-  /** The node holds the operator and its modifiers, beside operands that do not count here. */
+  /** The node holds the operator and its modifiers; its operands are ignored here. */
   | { readonly kind: 'operator'; readonly node: SyntaxNode };
 
 const postfixNames = new Set([
@@ -55,7 +55,7 @@ const levels: Record<string, number> = {
   Atan2: 5,
   Pow: 6,
 };
-/** Comparisons, and cuts of histograms. */
+/** Comparisons, and operators that cut histograms. */
 const comparisonLevel = 3;
 /** A sign binds as tightly as a product: `-2^2` is `-(2^2)`, `-a * b` is `(-a) * b`. */
 const signLevel = 5;
@@ -101,7 +101,7 @@ export function climb(builder: Builder, words: readonly Word[]): Expr {
   return operation(0);
 }
 
-/** The sign of a number is part of the number. */
+/** The sign of a number becomes part of the number. */
 function signed(op: '+' | '-', from: number, operand: Expr): Expr {
   if (operand.kind !== 'number') return { kind: 'unary', op, expr: operand, from, to: operand.to };
   if (op === '+') return { ...operand, text: `+${operand.text}`, from };

@@ -1,4 +1,4 @@
-/** A tree as text again, on one line. */
+/** Prints a tree as text on one line. */
 import { labelName, metricNameLabel, quote } from '../labels.js';
 import type {
   Aggregate,
@@ -74,7 +74,7 @@ export function printSubqueryRange(subquery: Subquery): string {
   return `[${printDuration(subquery.range)}:${step}]${printModifiers(subquery)}`;
 }
 
-/** After `offset` a computed duration needs parentheses: an operator there would be the expression's own. */
+/** A computed duration after `offset` needs parentheses, or its operator would belong to the expression. */
 function printOffset(duration: Duration): string {
   const text = printDuration(duration);
   if (duration.kind === 'binary') return `(${text})`;
@@ -106,7 +106,7 @@ export function aggregateArguments(aggregate: Aggregate): Expr[] {
   return aggregate.param ? [aggregate.param, aggregate.expr] : [aggregate.expr];
 }
 
-/** `sum by (pod) `, with its space, or `sum`. */
+/** `sum by (pod) ` with a space after it, or `sum`. */
 export function printAggregateHead(aggregate: Aggregate): string {
   if (!aggregate.grouped || (!aggregate.without && aggregate.grouping.length === 0))
     return aggregate.op;

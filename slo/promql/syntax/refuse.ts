@@ -1,4 +1,4 @@
-/** The first thing wrong with a text's syntax, said as well as an error node allows. */
+/** Describes the first syntax error of a text, as precisely as the parser's error node allows. */
 import type { Tree } from '@lezer/common';
 import { PromqlError } from './error.js';
 

@@ -1,20 +1,20 @@
-/** What every function takes and returns. */
+/** The parameters and results of every function. */
 import type { ValueType } from './ast.js';
 
 export interface Signature {
   readonly args: readonly ValueType[];
   readonly returns: ValueType;
-  /** How many of the last arguments may be left out. */
+  /** Number of optional arguments at the end. */
   readonly optional: number;
-  /** Whether the last argument may be repeated: any number of times, or so many times at most. */
+  /** How many more times the last argument may be given; Infinity for any number. */
   readonly repeat: number;
-  /** Behind `--enable-feature=promql-experimental-functions` in Prometheus. */
+  /** Requires `--enable-feature=promql-experimental-functions` in Prometheus. */
   readonly experimental: boolean;
 }
 
 const letters: Record<string, ValueType> = { v: 'vector', m: 'matrix', s: 'scalar', t: 'string' };
 
-/** `vs` takes a vector and a scalar; `v?` an optional vector; `vtt*` repeats the last one. */
+/** `vs` means a vector and a scalar, `v?` an optional vector; `vtt*` repeats the last type. */
 function signature(shape: string, returns: ValueType, experimental: boolean): Signature {
   const args = [...shape.matchAll(/[vmst]/g)].map((m) => letters[m[0]] as ValueType);
   const optional = [...shape.matchAll(/\?/g)].length;
@@ -77,7 +77,7 @@ function table(): Map<string, Signature> {
 
 export const signatures: ReadonlyMap<string, Signature> = table();
 
-/** Names that functions had before Prometheus 3, which no longer knows them. */
+/** Function names before Prometheus 3, which no longer knows them. */
 export const formerNames: ReadonlyMap<string, string> = new Map([
   ['holt_winters', 'double_exponential_smoothing'],
 ]);

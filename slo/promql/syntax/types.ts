@@ -26,7 +26,7 @@ export function typeOf(expr: Expr): ValueType {
   }
 }
 
-/** As Prometheus' documentation calls a type. */
+/** The names of types in Prometheus' documentation. */
 export const typeNames: Readonly<Record<ValueType, string>> = {
   scalar: 'scalar',
   vector: 'instant vector',

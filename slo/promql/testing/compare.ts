@@ -1,4 +1,4 @@
-/** Whether a result is what a test expects, and in words what is not. */
+/** Compares a result with a test's expectation, and describes the difference. */
 import type { InstantValue, Points, Sample } from '../engine/query.js';
 import type { Histogram } from '../histogram/histogram.js';
 import type { Buckets } from '../histogram/buckets.js';
@@ -11,7 +11,7 @@ import type { Value } from './series-values.js';
 const tolerance = 0.000001;
 const smallestNormal = 2.2250738585072014e-308;
 
-/** Within a millionth of each other. */
+/** Whether two numbers differ by less than a millionth. */
 export function almostEqual(a: number, b: number): boolean {
   if (Number.isNaN(a) && Number.isNaN(b)) return true;
   if (a === b) return true;
@@ -21,7 +21,7 @@ export function almostEqual(a: number, b: number): boolean {
   return difference / Math.min(sum, Number.MAX_VALUE) < tolerance;
 }
 
-/** Undefined where all is as expected. */
+/** Undefined if the result is as expected. */
 export function compareInstant(command: EvalCommand, value: InstantValue): string | undefined {
   if (value.type === 'string') {
     return value.value === (command.string ?? '')
@@ -67,7 +67,7 @@ function missing(series: readonly ExpectedSeries[], seen: ReadonlySet<string>): 
   return lost && `expected ${lost.labels.toString()}, which is not there`;
 }
 
-/** Every series point by point, at the expected times. */
+/** Compares every series point by point at the expected times. */
 export function compareSeries(
   command: EvalCommand,
   series: readonly Points[],

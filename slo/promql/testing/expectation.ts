@@ -1,13 +1,13 @@
-/** What a test expects besides values: failure, order, annotations or none of them. */
+/** Expectations of a test besides values: failure, order, annotations or none. */
 import { anchorlessRegex } from '../store/regex.js';
 
 export type ExpectationKind = 'fail' | 'ordered' | 'warn' | 'no_warn' | 'info' | 'no_info';
 
 export interface Expectation {
   readonly kind: ExpectationKind;
-  /** Whether every annotation of the kind must be expected, as with `expect` lines. */
+  /** Whether every annotation of the kind must be expected, as `expect` lines require. */
   readonly strict: boolean;
-  /** Absent: any text will do. */
+  /** Absent: any text matches. */
   readonly matches?: (text: string) => boolean;
   readonly pattern?: string;
 }

@@ -6,7 +6,7 @@ import { parseGoFloat } from '../syntax/literals.js';
 import type { LoadCommand, LoadedSeries } from './script.js';
 
 export function load(command: LoadCommand, store: MemoryStore): void {
-  // Of two lines for the same series the last one counts.
+  // If two lines define the same series, the last one counts.
   for (const line of new Map(command.series.map((s) => [s.labels.key, s])).values()) {
     const series = store.series(line.labels);
     line.values.forEach((value, i) => {
@@ -23,11 +23,11 @@ export function load(command: LoadCommand, store: MemoryStore): void {
 
 interface Classic {
   readonly labels: Labels;
-  /** Per place in time the parts of a classic histogram. */
+  /** The parts of a classic histogram at each time. */
   readonly at: Map<number, { buckets: Map<number, number>; count?: number; sum: number }>;
 }
 
-/** Classic histograms once more, as native ones with the same bounds. */
+/** Loads classic histograms again as native ones with the same bounds. */
 function loadCustomBuckets(command: LoadCommand, store: MemoryStore): void {
   const found = new Map<string, Classic>();
   for (const line of command.series) collect(line, found);

@@ -1,4 +1,4 @@
-/** Test results as a table, as JSON, and in words what failed. */
+/** Prints test results as a table, as JSON, and failures as text. */
 import { formatTable } from '../../../base/terminal.js';
 import type { Outcome } from './run.js';
 

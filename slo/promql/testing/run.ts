@@ -18,7 +18,7 @@ export interface Outcome {
   readonly reason?: string;
 }
 
-/** The options that the language is defined with. */
+/** The options that the language's test scripts assume. */
 export const scriptOptions: EngineOptions = {
   delayedNameRemoval: true,
   startTimestamps: true,
@@ -54,7 +54,7 @@ export function runCommands(commands: readonly Command[], options: EngineOptions
   return outcomes;
 }
 
-/** Undefined where everything is as expected. */
+/** Undefined if everything is as expected. */
 function runEval(
   command: EvalCommand,
   store: MemoryStore,
@@ -88,7 +88,7 @@ function runEval(
   }
 }
 
-/** An instant query has the same result with every selector fixed to its time, whenever that is asked. */
+/** With every selector fixed to its time, an instant query must have the same result at any other time. */
 function runInstant(
   command: EvalCommand,
   expr: Expr,
@@ -113,7 +113,7 @@ function runInstant(
   return undefined;
 }
 
-/** A step of a range query has the result that an instant query has at its time. */
+/** Each step of a range query must have the result of an instant query at that time. */
 function checkAsRange(
   command: EvalCommand,
   variant: { expr: Expr; query: string; timeMs: number },

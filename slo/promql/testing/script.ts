@@ -1,4 +1,4 @@
-/** A test script's commands, each with its line: load, clear, eval. */
+/** Reads a test script's commands, each with its line: load, clear, eval. */
 import { parseDurationMs } from '../../../base/duration.js';
 import type { Labels } from '../labels.js';
 import { parseNumber, parseString } from '../syntax/literals.js';
@@ -9,7 +9,7 @@ import { isStartsLine, parseStartsLine } from './start-lines.js';
 export interface LoadedSeries {
   readonly labels: Labels;
   readonly values: readonly Value[];
-  /** Per value the start of its counter, in milliseconds from the value's own time. */
+  /** Start time of the counter at each value, in milliseconds relative to the value's time. */
   readonly starts: readonly (number | undefined)[] | undefined;
 }
 
@@ -51,7 +51,7 @@ export interface EvalCommand {
   readonly string: string | undefined;
 }
 
-/** A command that cannot be understood, with the reason. */
+/** A command that is not supported, with the reason. */
 export interface UnsupportedCommand {
   readonly kind: 'unsupported';
   readonly line: number;
@@ -67,7 +67,7 @@ interface Block {
   readonly body: readonly { readonly line: number; readonly text: string }[];
 }
 
-/** A command reaches to the next empty line or comment. */
+/** A command ends at the next empty line or comment. */
 function blocksOf(text: string): Block[] {
   const lines = text
     .split('\n')

@@ -5,7 +5,7 @@ import { Labels, metricNameLabel } from '../labels.js';
 import { parseNumber, parseString } from '../syntax/literals.js';
 import { parseHistogram } from './histogram-literal.js';
 
-/** One place in time: a number, a histogram, a staleness marker, or nothing. */
+/** The value at one time: a number, a histogram, a staleness marker, or nothing. */
 export type Value =
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'histogram'; readonly histogram: Histogram; readonly hintGiven: boolean }
@@ -17,7 +17,7 @@ export interface SeriesLine {
   readonly values: readonly Value[];
 }
 
-/** Throws an Error whose message says what is wrong. */
+/** Throws an Error whose message describes the mistake. */
 export function parseSeriesLine(line: string): SeriesLine {
   const { labels, rest } = parseMetric(line);
   return { labels, values: parseValues(rest) };
@@ -29,7 +29,7 @@ const pair = new RegExp(
   'y',
 );
 
-/** The labels in front of a line, and what follows them. */
+/** The labels at the start of a line, and the rest of the line. */
 export function parseMetric(line: string): { labels: Labels; rest: string } {
   const name = /^\s*([a-zA-Z_:][\w:]*)?/.exec(line) as RegExpExecArray;
   const entries: [string, string][] = name[1] ? [[metricNameLabel, name[1]]] : [];
@@ -76,7 +76,7 @@ const floats = new RegExp(
 );
 const gap = /^_(?:x(\d+))?$/;
 const histograms = /^(\{\{[^}]*\}\})(?:([+-])(\{\{[^}]*\}\}))?(?:x(\d+))?$/;
-/** Without limits a typing error could fill the memory. */
+/** Limits the memory that a typing error could use. */
 const mostValues = 1_000_000;
 
 export function parseValues(text: string): Value[] {

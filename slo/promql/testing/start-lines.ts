@@ -1,4 +1,4 @@
-/** Starts of counters as tests write them: `requests@st _ -1m -30s-1mx3`. */
+/** Reads start times of counters in tests: `requests@st _ -1m -30s-1mx3`. */
 import { parseDurationMs } from '../../../base/duration.js';
 import type { Labels } from '../labels.js';
 import { parseMetric } from './series-values.js';

@@ -1,4 +1,4 @@
-/** A query with every selector fixed to its time gives the same result whenever it is asked. */
+/** Fixes every selector of a query to its time, which gives the same result at any evaluation time. */
 import type { At, Expr } from '../syntax/ast.js';
 import { walk } from '../syntax/ast.js';
 import { timeDependent } from '../engine/invariant.js';
@@ -26,7 +26,9 @@ export function variantsOf(expr: Expr, query: string, timeMs: number): Variant[]
   return [own, ...others.map((at) => ({ expr: reparsed, query: fixed, timeMs: at }))];
 }
 
-/** What lies inside of a subquery that is fixed follows that. */
+/**
+ * Gives every selector and subquery without `@` the given time; the inside of a subquery follows the subquery's time.
+ */
 function fix(expr: Expr, timeMs: number): Expr {
   const seconds = timeMs / 1000;
   const at: At = { kind: 'time', seconds, text: seconds.toFixed(3) };
