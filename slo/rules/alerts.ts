@@ -1,4 +1,4 @@
-/** Stage three: multi-window, multi-burn-rate alerts (SRE Workbook, chapter 5), and the alert for no data. */
+/** Stage three: multi-window, multi-burn-rate alerts (SRE Workbook, chapter 5), and the alert for missing data. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { AlertSettings } from '../spec/model.js';
 import type { AlertingRule } from './model.js';
@@ -18,7 +18,7 @@ function conditionOf(plan: Plan, window: AlertWindow): string {
     .join('\n  and\n');
 }
 
-/** Quiet services: a ratio of a handful of events is noise, so that many must have happened in the long window. */
+/** For services with little traffic: a ratio of a few events is noise, so the long window must have enough events. */
 function guardsOf(plan: Plan, window: AlertWindow): string[] {
   const { minBadEvents, minEvents } = plan.slo.alerting;
   const series = isFine(window.longMs) ? plan.fine : plan.coarse;
@@ -46,19 +46,21 @@ function labelsOf(plan: Plan, severity: Severity, settings: AlertSettings): Reco
   };
 }
 
-/** A user's own severity stands, as Alertmanager's routes match it; ours is then beside it. */
+/**
+ * The severity label. A severity named by the user wins, because Alertmanager's routes match it; ours is then added.
+ */
 function severityOf(severity: Severity, own: string | undefined): Record<string, string> {
   if (own === undefined || own === severity) return { [names.severityLabel]: severity };
   return { [names.severityLabel]: own, [names.sloSeverityLabel]: severity };
 }
 
-/** The pages of `firedrill runbook publish` that all SLOs share. */
+/** The runbook pages that all SLOs share, from `firedrill runbook publish`. */
 const sharedPages = {
   burn: 'SloBudgetBurn',
   noData: 'SloNoData',
   budgetSpent: 'SloBudgetBurn',
 };
-/** What each alert is called after the SLO's name for its alerts. */
+/** Suffix of each alert's name, after the SLO's name for its alerts. */
 const suffixes = { burn: '', noData: 'NoData', budgetSpent: 'BudgetSpent' };
 
 function annotationsOf(
@@ -98,7 +100,7 @@ const hourText = (plan: Plan): string => formatDurationMs(scaled(plan, 3_600_000
 
 const window = (ms: number): string => formatDurationMs(ms);
 
-/** The alert of one severity: any of its windows. Undefined where the SLO wants none. */
+/** The alert of one severity, which fires for any of its windows; undefined if the SLO switches it off. */
 export function burnAlert(plan: Plan, severity: Severity): AlertingRule | undefined {
   const settings = plan.slo.alerting[severity];
   const windows = plan.windows.filter((w) => w.severity === severity);
@@ -124,7 +126,7 @@ export function burnAlert(plan: Plan, severity: Severity): AlertingRule | undefi
   };
 }
 
-/** No data is not success: the step series vanish with the metrics that they are made of. */
+/** Missing data is not success: the step series disappear together with their metrics. */
 export function noDataAlert(plan: Plan): AlertingRule | undefined {
   const { slo } = plan;
   const { noData } = slo.alerting;
@@ -144,7 +146,7 @@ export function noDataAlert(plan: Plan): AlertingRule | undefined {
   };
 }
 
-/** What is spent of the period's budget, however slowly: no burn need be fast for it. */
+/** Alerts on the spent share of the period's budget, which may have burned slowly. */
 export function budgetSpentAlerts(plan: Plan): AlertingRule[] {
   const { slo } = plan;
   const group = slo.groupBy.map((l) => ` ${l}={{ $labels.${l} }}`).join('');
@@ -153,7 +155,7 @@ export function budgetSpentAlerts(plan: Plan): AlertingRule[] {
     return {
       kind: 'alert',
       alert: `${slo.alerting.name}BudgetSpent`,
-      // Spent, and not what is left: its value is what people are told.
+      // Compares the spent share and not the remaining one, because people see the value.
       expr: `${names.periodBurnMetric}${plan.selector} >= ${Number((percent / 100).toPrecision(12))}`,
       forMs: 0,
       keepFiringForMs: 0,

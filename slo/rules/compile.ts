@@ -1,4 +1,4 @@
-/** An SLO is compiled through a visible list of stages, each a pure function of the plan to rules of one group. */
+/** Compiles an SLO in stages; each is a pure function from the plan to the rules of one group. */
 import type { Slo } from '../spec/model.js';
 import { budgetSpentAlerts, burnAlert, noDataAlert } from './alerts.js';
 import type { Rule, RuleGroup } from './model.js';
@@ -14,12 +14,12 @@ interface Stage {
   rules: (plan: Plan) => (Rule | undefined)[];
 }
 
-/** In the order in which they must be evaluated: within a group a rule sees what the ones above it recorded. */
+/** The order of evaluation: within a group, a rule sees the results of the rules above it. */
 export const stages: readonly Stage[] = [
   { name: 'events of a step', group: 'fine', rules: stepRules },
   { name: 'slices of time', group: 'slices', rules: sliceRules },
   { name: 'ratios up to six hours', group: 'fine', rules: fineRatioRules },
-  // In one group with what they read: a page is no evaluation later than its data.
+  // In the group of the rules that they read, so that a page is not one evaluation late.
   { name: 'page', group: 'fine', rules: (plan) => [burnAlert(plan, 'page'), noDataAlert(plan)] },
   { name: 'coarse steps', group: 'coarse', rules: coarseRules },
   { name: 'ratios of days', group: 'coarse', rules: coarseRatioRules },
@@ -28,7 +28,7 @@ export const stages: readonly Stage[] = [
   { name: 'budget spent', group: 'coarse', rules: budgetSpentAlerts },
 ];
 
-/** The groups of one SLO; pure, and the same bytes for the same input. */
+/** The rule groups of one SLO; pure: equal input gives equal bytes. */
 export function compileSlo(slo: Slo, options: CompileOptions = {}): RuleGroup[] {
   const plan = planOf(slo, options);
   const group = (kind: GroupKind, name: string, nominalMs: number): RuleGroup => ({
@@ -47,7 +47,7 @@ export function compileSlo(slo: Slo, options: CompileOptions = {}): RuleGroup[] 
   ].filter((g) => g.rules.length > 0);
 }
 
-/** All groups of all SLOs, in the order given. */
+/** The rule groups of all SLOs, in the given order. */
 export function compileSlos(slos: readonly Slo[], options: CompileOptions = {}): RuleGroup[] {
   return slos.flatMap((slo) => compileSlo(slo, options));
 }

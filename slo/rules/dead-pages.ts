@@ -1,13 +1,13 @@
-/** Pages that no error ratio can fire: a factor times the budget that is more than every event. */
+/** Finds pages that no error ratio can fire, because a factor times the budget exceeds 100%. */
 import type { Problem } from '../../base/errors.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { planOf } from './plan.js';
 import type { WindowTable } from './windows.js';
 
-/** An SLO that pages, and whose page cannot come even while everything fails; one problem for each. */
+/** One problem for each SLO that has a page which cannot fire even if everything fails. */
 export function deadPages(slos: readonly Slo[], windows?: WindowTable): Problem[] {
   return slos.flatMap((slo): Problem[] => {
-    // Weighed by the period's mean traffic a burn can be more than all of the moment's events.
+    // Relative to the period's mean traffic, a burn can exceed all events of the moment.
     if (slo.alerting.page === false || slo.alerting.trafficWeighted) return [];
     const budget = budgetRatio(slo.objective);
     const pages = planOf(slo, windows ? { windows } : {}).windows.filter(

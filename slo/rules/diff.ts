@@ -1,4 +1,4 @@
-/** What changes for the pager between two versions of the same SLOs. */
+/** Compares the alerting of two versions of the same SLOs. */
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { compileSlo } from './compile.js';
 import { measureOf, roughly } from './explain.js';
@@ -9,7 +9,7 @@ import { theoryOf } from './theory.js';
 export interface SloChange {
   id: string;
   change: 'added' | 'removed' | 'changed';
-  /** Sentences. */
+  /** One sentence for each difference. */
   details: string[];
 }
 
@@ -84,14 +84,14 @@ function differences(was: Slo, is: Slo, o: CompileOptions): string[] {
   return details;
 }
 
-/** In words; a sum of rates of a counter is that counter, however it is written. */
+/** The measurement as text; the sum of a counter's rates is written as the counter, so that both forms are equal. */
 const measured = (slo: Slo): string =>
   measureOf(slo.sli).replaceAll(
     /sum\((?:rate|increase)\(([^[]*)\[\{\{\s*\.window\s*\}\}\]\)\)/g,
     '$1',
   );
 
-/** Labels in order of their names. */
+/** A value as text; labels are in the order of their names. */
 const text = (value: unknown): string => {
   if (value === undefined) return 'none';
   if (typeof value === 'string') return value;

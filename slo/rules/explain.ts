@@ -1,4 +1,4 @@
-/** An SLO in words: what it allows, which burn pages after how long, and what its rules cost. */
+/** Explains an SLO: the allowed errors, the detection time of each burn rate, and the cost of its rules. */
 import { formatDurationMs } from '../../base/duration.js';
 import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
 import { isBareSelector, linearCounterCalls, selectorOf } from '../spec/query.js';
@@ -17,7 +17,7 @@ import { theoryOf } from './theory.js';
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(6))}%`;
 
-/** Rounded to what a person would say: `52s`, `4m19s`, `1h12m`. */
+/** A rounded duration: `52s`, `4m19s`, `1h12m`. */
 export function roughly(ms: number): string {
   const grain = ms >= 3_600_000 ? 60_000 : ms >= 1000 ? 1000 : 1;
   return formatDurationMs(Math.round(ms / grain) * grain);
@@ -29,20 +29,20 @@ export interface Explanation {
   budgetMinutes: number;
   measures: string;
   exact: boolean;
-  /** How bad, and after how long each severity says so. */
+  /** Detection times of each severity by error ratio. */
   detection: { errorRatio: number; page: string; ticket: string }[];
   alerts: string[];
-  /** Pages a year for nothing, and how long a total outage lasts before its page, at each traffic. */
+  /** By traffic: false pages a year, and how long a total outage lasts before it pages. */
   traffic: { eventsPerHour: number; falsePagesPerYear: number; outagePaged: string }[];
   rules: number;
   samplesPerEvaluation: number;
   warnings: string[];
 }
 
-/** Traffic that is told of where nobody measured it: a quiet service, a small one, 10 a second. */
+/** Traffic shown if none was measured: a quiet service, a small one, and 10 events a second. */
 const exampleTraffic = [20, 1000, 36_000];
 
-/** `eventsPerHour` as measured; absent: examples. */
+/** `eventsPerHour` is the measured traffic; absent: examples are shown. */
 export function explain(
   slo: Slo,
   options: CompileOptions = {},
@@ -115,7 +115,7 @@ function warningsOf(slo: Slo, options: CompileOptions): string[] {
   return warnings;
 }
 
-/** A line for each alert; `period` as people say it. */
+/** One line for each alert; `period` is the SLO's period as text. */
 function alertTexts(slo: Slo, plan: Plan, period: string): string[] {
   const budget = budgetRatio(slo.objective);
   const spent = (slo.alerting.budgetSpent ?? []).map(
@@ -132,7 +132,7 @@ function alertTexts(slo: Slo, plan: Plan, period: string): string[] {
   return [...spent, ...burning];
 }
 
-/** Samples that the windows read each base interval; the raw series come on top, some 45 a series. */
+/** Samples that the windows read in each base interval, without those of raw series (about 45 for each). */
 function samplesOf(slo: Slo, options: CompileOptions): number {
   const plan = planOf(slo, options);
   const perBase = coarseStepMs / plan.stepMs;
@@ -181,7 +181,7 @@ function unitOf(sli: Sli): string {
   }
 }
 
-/** What is measured, in words. */
+/** The measurement of an SLI as text. */
 export function measureOf(sli: Sli): string {
   switch (sli.kind) {
     case 'events':

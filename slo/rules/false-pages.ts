@@ -1,17 +1,18 @@
 /**
- * Pages of a service that is well, by chance alone. Where few events happen, one failure is a large share of an
- * hour: at 20 requests an hour and 99.9% each single one passes every factor. A guard asks for as many bad events as a
- * healthy service has only so often a year; at much traffic it holds long before the burn's own condition does.
+ * Pages of a healthy service that only chance causes. With few events, one failure is a large share of an hour: at 20
+ * requests an hour and 99.9%, every single failure exceeds every factor. The guard therefore requires a number of bad
+ * events that a healthy service reaches only so often a year. With much traffic it always holds before the burn rate's
+ * condition does.
  *
- * Bad events of a healthy service are taken to be Poisson. The count in a window that slides over them rises from k to
- * k + 1 at the rate of bad events times P(count = k), so that is how often a threshold of k + 1 is passed.
+ * Bad events of a healthy service are taken to be Poisson-distributed. Their count in a sliding window rises from k to
+ * k + 1 at the rate of bad events times P(count = k), which is how often a threshold of k + 1 is reached.
  */
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { eventSum } from './names.js';
 import { type CompileOptions, type Plan, planOf, scaled } from './plan.js';
 import type { AlertWindow } from './windows.js';
 
-/** What a healthy service spends of its budget. */
+/** Share of its error budget that a healthy service spends. */
 export const healthyShare = 0.5;
 
 const hoursOfYear = 8760;
@@ -19,18 +20,23 @@ const hourMs = 3_600_000;
 
 const round = (x: number): number => Number(x.toPrecision(6));
 
-/** Of the stated pages the shortest window's: it is the one that tells an outage soon. The others share the rest. */
+/**
+ * The shortest window's share of the allowed pages, because that window detects an outage first. The other windows
+ * divide the rest.
+ */
 const shortestShare = 0.95;
 
 /**
- * The traffic is a count as well. Taken as it was counted, chance in it would ask for one more failure half of the time
- * where the bound is near; so a little more than one standard deviation less is taken. At much traffic it is nothing.
+ * Standard deviations to subtract from the counted traffic. The count varies by chance, and near the bound the plain
+ * count would require one more failure in half of all cases. With much traffic the difference disappears.
  */
 const deviations = 1.1;
 
 const trafficOf = (total: number): number => Math.max(0, total - deviations * Math.sqrt(total));
 
-/** How unlikely a count must be: the logarithm of the windows in a year over the pages that one window may take. */
+/**
+ * How improbable a count must be: the logarithm of the windows in a year divided by the pages allowed for one window.
+ */
 function bar(plan: Plan, window: AlertWindow, falsePages: number): number {
   const pages = plan.windows.filter((w) => w.severity === 'page');
   const shortest = window.longMs === Math.min(...pages.map((w) => w.longMs));
@@ -40,14 +46,19 @@ function bar(plan: Plan, window: AlertWindow, falsePages: number): number {
   return round(Math.log(hoursOfYear / hours / (falsePages * share)));
 }
 
-/** Windows whose sums of events are recorded for the guard, shortest first; none where no rate is stated. */
+/**
+ * Windows whose sums of events are recorded for the guard, shortest first; empty unless `falsePagesPerYear` is set.
+ */
 export function guardedWindows(plan: Plan): number[] {
   if (plan.slo.alerting.falsePagesPerYear === undefined) return [];
   const pages = plan.windows.filter((w) => w.severity === 'page');
   return [...new Set(pages.map((w) => w.longMs))].sort((a, b) => a - b);
 }
 
-/** Lines of a page's condition; none where no rate is stated. Gosper's formula stands for the factorial. */
+/**
+ * The guard's lines in a page's condition; empty unless `falsePagesPerYear` is set. Gosper's formula approximates the
+ * factorial.
+ */
 export function guardLines(plan: Plan, window: AlertWindow): string[] {
   const { falsePagesPerYear } = plan.slo.alerting;
   if (falsePagesPerYear === undefined || window.severity !== 'page') return [];
@@ -64,7 +75,7 @@ export function guardLines(plan: Plan, window: AlertWindow): string[] {
   ];
 }
 
-/** What the guard's lines compute: above the bar the count is no chance. */
+/** Computes the same as the guard's lines: true if chance does not explain the count. */
 function holds(bad: number, expected: number, least: number): boolean {
   const k = bad - 1;
   if (k < 1 || k <= expected) return false;
@@ -77,7 +88,7 @@ function holds(bad: number, expected: number, least: number): boolean {
   return unlikely > least;
 }
 
-/** Whether a page's guard holds for so many bad events of so many; true where no rate is stated. */
+/** Whether a page's guard holds for the given bad and total events; true unless `falsePagesPerYear` is set. */
 export function guardHolds(plan: Plan, window: AlertWindow, bad: number, total: number): boolean {
   const { falsePagesPerYear } = plan.slo.alerting;
   if (falsePagesPerYear === undefined) return true;
@@ -85,7 +96,7 @@ export function guardHolds(plan: Plan, window: AlertWindow, bad: number, total: 
   return holds(bad, expected, bar(plan, window, falsePagesPerYear));
 }
 
-/** The least bad events of a long window's `total` at which it can page; never more than all of them plus one. */
+/** The smallest number of bad events among `total` that can page; at most `total` + 1. */
 function leastBad(plan: Plan, window: AlertWindow, total: number): number {
   const { minBadEvents } = plan.slo.alerting;
   const burn = Math.floor(window.factor * plan.budget * total) + 1;
@@ -94,17 +105,17 @@ function leastBad(plan: Plan, window: AlertWindow, total: number): number {
   return least;
 }
 
-/** Poisson probabilities up to `most`, by their ratio one to the next. */
+/** Poisson probabilities from 0 to `most`, each computed from the one before. */
 function poisson(mean: number, most: number): number[] {
   const all = [Math.exp(-mean)];
   for (let k = 1; k <= most; k++) all.push(((all[k - 1] as number) * mean) / k);
   return all;
 }
 
-/** Above so many expected bad events chance does not page: the sums would be zeros, made at length. */
+/** With more expected bad events than this, chance does not page: all terms of the sums would be about 0. */
 const meanMax = 400;
 
-/** Where the count of a window's events lies, and how likely: chance in it moves the guard's threshold. */
+/** Likely counts of a window's events with their weights, because chance in the count moves the guard's threshold. */
 function totalsOf(mean: number): { total: number; weight: number }[] {
   const points = Array.from({ length: 33 }, (_, i) => (i - 16) / 4).map((deviation) => ({
     total: Math.max(1, Math.round(mean + deviation * Math.sqrt(mean))),
@@ -115,8 +126,8 @@ function totalsOf(mean: number): { total: number; weight: number }[] {
 }
 
 /**
- * Pages a year of a service that spends half its budget, at a steady traffic: what its windows add up to. A page begins
- * at a bad event that completes the long window's count while the short one has its own, or the other way round.
+ * Pages a year of a service that spends half of its budget at steady traffic, summed over the windows. A page begins
+ * at a bad event that completes the count of one window while the other window already has its own.
  */
 export function falsePagesAt(
   slo: Slo,
@@ -145,11 +156,14 @@ export function falsePagesAt(
     );
     return sum + hoursOfYear * badPerHour * chance;
   }, 0);
-  // An event that begins two windows' pages begins one page.
+  // An event that begins pages in two windows counts as one page.
   return Math.min(all, hoursOfYear * badPerHour);
 }
 
-/** How likely a bad event begins a page that needs so many in the long window and so many in the short one. */
+/**
+ * Probability that a bad event begins a page which needs `long` bad events in the long window and `short` in the short
+ * one.
+ */
 function beginning(long: number, short: number, mean: number, meanShort: number): number {
   const inShort = poisson(meanShort, long + 40);
   const before = poisson(mean - meanShort, long + 40);
@@ -164,7 +178,7 @@ function beginning(long: number, short: number, mean: number, meanShort: number)
   return chance;
 }
 
-/** How long a total outage lasts before it pages, in milliseconds; undefined where it never does. */
+/** Milliseconds of a total outage before it pages; undefined if it never does. */
 export function outagePagedAfterMs(
   slo: Slo,
   eventsPerHour: number,

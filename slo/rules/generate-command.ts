@@ -103,7 +103,7 @@ export function registerGenerate(slo: Command): void {
     });
 }
 
-/** The flags that shape the rules, checked. */
+/** Reads and checks the options that affect the rules. */
 export async function compileFlags(
   flags: Pick<
     GenerateFlags,

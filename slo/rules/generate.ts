@@ -1,4 +1,4 @@
-/** From paths to rule files: everything is read and compiled before the first byte is written. */
+/** Generates rule files from paths; all input is read and compiled before the first file is written. */
 import { basename } from 'node:path';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
@@ -19,7 +19,7 @@ export interface GenerateOptions {
   compile: CompileOptions;
   period?: Period;
   namespace: string;
-  /** On every rule; those that the rules set themselves are refused. */
+  /** Labels added to every rule; labels that the rules set themselves are refused. */
   labels?: Record<string, string>;
   queryOffsetMs?: number;
 }
@@ -28,7 +28,7 @@ export function generate(options: GenerateOptions): {
   slos: number;
   rules: number;
   files: string[];
-  /** Of inputs that cannot be done here; everything else was written. */
+  /** Problems of inputs that are valid but not supported here; everything else was written. */
   refused: readonly Problem[];
 } {
   if (!outputFormats.includes(options.format)) {
@@ -68,7 +68,7 @@ export function generate(options: GenerateOptions): {
   };
 }
 
-/** What the one file's object is called: two of one name in a namespace would be one. */
+/** The name of the object in a single file; objects with equal names in one namespace would replace each other. */
 function nameOfOne(out: string, slos: readonly Slo[]): string {
   if (out !== '-') return basename(out).replace(/\.ya?ml$/, '');
   const services = new Set(slos.map((s) => s.service));
@@ -85,7 +85,7 @@ function byService(slos: readonly Slo[]): { name: string; slos: Slo[] }[] {
   return [...services.keys()].sort().map((name) => ({ name, slos: services.get(name) as Slo[] }));
 }
 
-/** `cluster=eu-1`, of names that the rules do not set themselves. */
+/** Reads `cluster=eu-1`; names that the rules set themselves are refused. */
 export function parseLabels(texts: readonly string[]): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const text of texts) {
@@ -107,7 +107,7 @@ export function parseQueryOffset(text: string): number {
   throw new UserError({ message: `--query-offset ${text}`, expected: 'a duration up to 1h' });
 }
 
-/** `1/120` or `0.01`: above 0, at most 1. */
+/** Reads `1/120` or `0.01`: above 0, at most 1. */
 export function parseTimeScale(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(?:\/(\d+(?:\.\d+)?))?$/.exec(text);
   const scale = match ? Number(match[1]) / Number(match[2] ?? 1) : Number.NaN;
@@ -118,7 +118,7 @@ export function parseTimeScale(text: string): number {
   });
 }
 
-/** A base resolution that tiles every window. */
+/** Reads a base step, which must divide every window. */
 export function parseStep(text: string): number {
   const ms = parseDurationMs(text) ?? 0;
   if (ms >= 1000 && coarseStepMs % ms === 0 && 300_000 % ms === 0) return ms;

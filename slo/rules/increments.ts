@@ -1,9 +1,9 @@
 /**
- * Counters as exact increments of one step. What each counter held is recorded at every evaluation, and a step is what
- * it holds now less what was recorded last. So the steps of any span add up to what the counters grew by, whatever came
- * late: a scrape that was not committed yet is in the next step, and an evaluation that was left out, or a Prometheus
- * that was down, in the first one after. `rate` and `increase` over adjacent ranges lose what happened between them;
- * `x - x offset 30s` loses what was committed after it was asked for, in every step again.
+ * Counters as exact increments of one step. Every evaluation records the value of each counter; a step is the current
+ * value minus the last recorded one. So the steps of any span add up to the counter's growth, even with delays: a
+ * scrape that was committed late is in the next step, and so are the events of a skipped evaluation or of a Prometheus
+ * that was down. `rate` and `increase` over adjacent ranges lose the growth between the ranges; `x - x offset 30s`
+ * loses in every step the samples that were committed after it was evaluated.
  */
 import { formatDurationMs } from '../../base/duration.js';
 import {
@@ -19,19 +19,19 @@ import {
 } from '../spec/query.js';
 import { counterLabel, counterSeen } from './names.js';
 
-/** How long ago what a counter held may have been recorded: bridges failed scrapes and restarts of Prometheus. */
+/** How long ago a counter's value may have been recorded, to bridge failed scrapes and restarts of Prometheus. */
 export const lookbackMs = 15 * 60_000;
 
-/** The range over which a query that is not linear in its counters is sampled. */
+/** The range for sampling a query that is not linear in its counters. */
 export const sampleRangeMs = 2 * 60_000;
 
-/** Something that only grows while its process lives, series by series. */
+/** A value that only grows while its process lives, series by series. */
 export interface Counter {
-  /** The value of the label that tells it from the other counters of its SLO. */
+  /** The value of the label that distinguishes the counters of an SLO. */
   key: string;
-  /** What it holds, as an instant vector; ` offset 30s` and the like stand behind each selector. */
+  /** The current value as an instant vector; an offset such as ` offset 30s` is added to each selector. */
   at: (offset: string) => string;
-  /** Where it is one series of Prometheus's own, that series. */
+  /** The selector, if the counter is a plain series of Prometheus. */
   selector?: string;
 }
 
@@ -40,7 +40,7 @@ export class Counters {
   readonly all: Counter[] = [];
   readonly #bySelector = new Map<string, Counter>();
 
-  /** The counter of a bare selector; `role` names it if it is new. */
+  /** The counter of a bare selector; a new one is named after `role`. */
   select(selector: string, role: string): Counter {
     const text = selector.trim();
     const known = this.#bySelector.get(text);
@@ -60,24 +60,26 @@ export class Counters {
 }
 
 export interface StepOptions {
-  /** The SLO, as the matcher `slo="..."`. */
+  /** The SLO as the matcher `slo="..."`. */
   slo: string;
-  /** Length of a step, after the time scale. */
+  /** Length of a step in milliseconds, scaled. */
   stepMs: number;
-  /** 1, or the declared scale of the windows. */
+  /** 1, or the scale of the windows. */
   timeScale: number;
-  /** Labels kept, for SLOs by group. */
+  /** Labels to keep, for SLOs with groups. */
   by: readonly string[];
-  /** `history`: all samples are there already and nothing is recorded, as in a backtest. */
+  /** `history`: all samples exist already and nothing is recorded, as in a backtest. */
   from: 'recorded' | 'history';
 }
 
-/** What a counter holds now: of one instant for all counters of an SLO, since one rule recorded them. */
+/**
+ * The current value of a counter. One rule records all counters of an SLO, so their values are of the same instant.
+ */
 export function held(counter: Counter, options: StepOptions): string {
   return options.from === 'history' ? counter.at('') : seen(counter, options);
 }
 
-/** The same for what does not grow: only as of this very evaluation, not what an earlier one left behind. */
+/** The current value of something that may shrink: only from this evaluation, never left over from an earlier one. */
 export function heldNow(counter: Counter, options: StepOptions): string {
   if (options.from === 'history') return counter.at('');
   return `last_over_time(${seen(counter, options)}[1ms])`;
@@ -98,10 +100,10 @@ function heldBefore(counter: Counter, options: StepOptions): string {
 }
 
 /**
- * The increments of each series since the evaluation before, as a vector expression. The first arm is the plain case. A
- * counter that went back (its process began anew) comes through the second, whole; and so does a series that is new,
- * where its past is known to be nothing: its target was there, and had it at zero, or its process began since.
- * `evidence` is a counter that always has series where the target was scraped.
+ * The increments of each series since the previous evaluation, as a vector expression. The first arm is the normal
+ * case. The second arm counts the whole value of a counter that was reset. It also does so for a new series if the
+ * series had no earlier events: its target was scraped before and had no such series, or its process started only
+ * recently. `evidence` is a counter that has series whenever the target was scraped.
  */
 export function seriesIncrements(
   counter: Counter,
@@ -117,8 +119,8 @@ export function seriesIncrements(
 }
 
 /**
- * Targets whose process began so lately that nothing of it can have been counted. Asked only of one job: the start of
- * every process that Prometheus knows would be read by each SLO.
+ * Selects targets whose process started recently enough that no earlier events were missed. Only for a selector with a
+ * job; without one, each SLO would read the start time of every process in Prometheus.
  */
 function begunSince(evidence: Counter, options: StepOptions): string | undefined {
   const job = /[{,]\s*(job=~?"(?:[^"\\]|\\.)*")/.exec(evidence.at(''))?.[1];
@@ -127,7 +129,7 @@ function begunSince(evidence: Counter, options: StepOptions): string | undefined
   return `process_start_time_seconds{${job}} > time() - ${seconds}`;
 }
 
-/** The one rule that records what all counters of an SLO hold, so that bad and total are of one instant. */
+/** The rule that records all counters of an SLO, so that bad and total events are of the same instant. */
 export function seenExpr(counters: readonly Counter[]): string {
   return counters
     .map((c) => `label_replace(${c.at('')}, "${counterLabel}", "${c.key}", "", "")`)
@@ -135,20 +137,20 @@ export function seenExpr(counters: readonly Counter[]): string {
 }
 
 export interface Step {
-  /** Events of one step. */
+  /** Expression for the events of one step. */
   expr: string;
-  /** False where the query could only be sampled. */
+  /** False if the query had to be sampled. */
   exact: boolean;
 }
 
-/** Sum over the series, by the group's labels. */
+/** The sum over all series, by the group's labels. */
 export const sumBy = (by: readonly string[], vector: string): string =>
   (by.length > 0 ? `sum by (${by.join(', ')}) ` : 'sum') +
   (/^\([^()]*(\([^()]*\)[^()]*)*\)$/.test(vector) ? vector : `(${vector})`);
 
 /**
  * The events of one step from a spec's query: a bare counter, or a template with `{{.window}}`. Its counters are added
- * to `counters` under `role`; the first counter of all is the evidence that a target was scraped.
+ * to `counters` under `role`; the first of all counters is the evidence that a target was scraped.
  */
 export function stepOf(
   template: string,
@@ -169,21 +171,21 @@ export function stepOf(
     const expr = replaceCalls(template, calls, (c) => increments(c.selector));
     return { expr: isSummedBy(template, options.by) ? expr : sumBy(options.by, expr), exact: true };
   }
-  // A rate by the second stays one: bad and total are scaled alike, and only their ratio is used.
+  // The result is a rate per second, which needs no scaling: only the ratio of bad to total is used.
   const range = formatDurationMs(Math.max(1, Math.round(sampleRangeMs * options.timeScale)));
   return { expr: fillWindow(template, range), exact: false };
 }
 
 /**
- * `le="0.3"` as classic histograms write it: Prometheus 3 writes whole numbers as `1.0`, earlier ones as `1`; the
- * two spellings are matched as a set, which is looked up as fast as an equality.
+ * `le="0.3"` in the spelling of classic histograms. Prometheus 3 writes whole numbers as `1.0`, earlier versions as
+ * `1`; a set of both spellings is looked up as fast as a single value.
  */
 export function leMatcher(bound: number): string {
   const plain = String(bound);
   return Number.isInteger(bound) ? `le=~"${plain}|${plain}\\\\.0"` : `le="${plain}"`;
 }
 
-/** Selectors of a classic histogram: all observations, and those at or below the bound. */
+/** Selectors of a classic histogram: all observations, and those up to the bound. */
 export function classicHistogram(
   histogram: string,
   matchers: string,
@@ -197,14 +199,14 @@ export function classicHistogram(
   };
 }
 
-/** `{"http.server.request.duration", job="a"}`: a name that must be quoted, which stands first. */
+/** Reads `{"http.server.request.duration", job="a"}`, in which a quoted name comes first. */
 function splitQuoted(selector: string): { metric: string; matchers: string } | undefined {
   const match = /^\s*\{\s*"((?:[^"\\])*)"\s*(?:,([^]*))?\}\s*$/.exec(selector);
   if (!match || findQueryProblem(selector)) return undefined;
   return { metric: match[1] as string, matchers: (match[2] ?? '').trim().replace(/,$/, '') };
 }
 
-/** The histogram's metric without its suffix, and its matchers; undefined where it is no selector. */
+/** A histogram's metric without its suffix, and its matchers; undefined if the text is not a selector. */
 export function splitHistogram(selector: string): { metric: string; matchers: string } | undefined {
   const parts = splitSelector(selector) ?? splitQuoted(selector);
   if (!parts) return undefined;

@@ -1,4 +1,4 @@
-/** Prometheus rules as values: what generators make, what writers print and what evaluators run. */
+/** Prometheus rules as values, for generators, writers and evaluators. */
 
 export interface RecordingRule {
   kind: 'record';
@@ -11,7 +11,7 @@ export interface AlertingRule {
   kind: 'alert';
   alert: string;
   expr: string;
-  /** Pending this long before it fires. */
+  /** How long an alert is pending before it fires, in milliseconds. */
   forMs: number;
   keepFiringForMs: number;
   labels: Record<string, string>;
@@ -24,10 +24,10 @@ export interface RuleGroup {
   name: string;
   /** Absent: the evaluator's global interval. */
   intervalMs?: number;
-  /** Evaluated as of so long ago. */
+  /** The group is evaluated as of this long ago, in milliseconds. */
   queryOffsetMs?: number;
-  /** More alerts or series of a rule than this is an error of the rule; absent or 0: no limit. */
+  /** Maximum number of alerts or series of a rule before it fails; absent or 0: no limit. */
   limit?: number;
-  /** Evaluated in order; a rule sees what the ones above it recorded in the same evaluation. */
+  /** Rules in the order of evaluation; a rule sees the results of those above it. */
   rules: Rule[];
 }

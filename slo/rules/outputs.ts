@@ -1,4 +1,4 @@
-/** The same groups as rule files, PrometheusRule objects, Mimir groups or a Kustomize folder. */
+/** Writes groups as rule files, PrometheusRule objects, Mimir groups or a Kustomize folder. */
 import type { RuleGroup } from './model.js';
 import { groupsText, ruleFileHeader, ruleFileText, yamlScalar } from './write.js';
 
@@ -11,15 +11,15 @@ export const outputFormats: readonly OutputFormat[] = [
 ];
 
 export interface Part {
-  /** A service, or what the one file is called. */
+  /** Name of the service, or of the single file. */
   name: string;
   groups: RuleGroup[];
 }
 
-/** An object of Kubernetes may take 1.5 MB in etcd; half of it leaves room for the annotations that tools add. */
+/** A Kubernetes object may have 1.5 MB in etcd; half of that leaves room for annotations that tools add. */
 export const objectBytesMax = 700_000;
 
-/** File names and texts; with a single part the caller may choose the name. */
+/** Texts by file name; with a single part the caller may choose the name. */
 export function outputFiles(
   parts: readonly Part[],
   format: OutputFormat,
@@ -46,7 +46,7 @@ export function outputFiles(
   return files;
 }
 
-/** One PrometheusRule, or as many as it takes to stay below the size of an object. */
+/** PrometheusRule objects, as few as possible but each within the size of an object. */
 export function prometheusRules(part: Part, namespace: string): string[] {
   const chunks: RuleGroup[][] = [];
   let chunk: RuleGroup[] = [];

@@ -1,14 +1,14 @@
 /**
- * What an SLO counts, as queries to break it down by: read out of the rule that records its counters, which is in the
- * rule file, in a Prometheus that evaluates it, and in what an SLO compiles to, all alike.
+ * Queries that break down an SLO's events. They are derived from the rule that records the SLO's counters, so they can
+ * be made from a rule file, from a Prometheus that evaluates the rule, or from a compiled SLO.
  */
 import { type Expr, parse, walk } from '../promql/index.js';
 import { counterLabel } from './names.js';
 
 export interface OwnQueries {
-  /** Bad events a second by their own labels, and by instance; empty where the counters do not tell. */
+  /** Bad events a second by their own labels, and by instance; empty if the counters do not allow it. */
   bad: string[];
-  /** Whether what is counted is there at all, by job. */
+  /** Queries that show by job whether the counted series exist. */
   present: string[];
 }
 
@@ -17,14 +17,14 @@ type Selector = Extract<Expr, { kind: 'selector' }>;
 interface CounterText {
   role: string;
   text: string;
-  /** Where it is a series of Prometheus's own. */
+  /** The selector, if the counter is a plain series of Prometheus. */
   selector?: Selector;
 }
 
-/** At most so many rows of an answer: a page is no database. */
+/** Maximum number of rows in an answer, because a page shows only a few. */
 const rows = 10;
 
-/** `expr` is that of the rule `slo:counter:last`. */
+/** `expr` is the expression of the rule `slo:counter:last`. */
 export function ownQueries(expr: string): OwnQueries {
   const counters = countersIn(expr);
   const bad = badRates(counters);
@@ -39,7 +39,7 @@ export function ownQueries(expr: string): OwnQueries {
   };
 }
 
-/** The counters that a rule records; none where it is another rule. */
+/** The counters that a rule records; empty for any other rule. */
 function countersIn(expr: string): CounterText[] {
   const counters: CounterText[] = [];
   walk(parse(expr), (node) => {
@@ -78,7 +78,7 @@ function badRates(counters: readonly CounterText[]): Rate[] {
   if (name(total) === name(good)) {
     return [rate(total, good)];
   }
-  // The good ones of a classic histogram carry the bucket's bound, which the total does not have.
+  // The good events of a classic histogram have the bucket's bound as a label, which the total lacks.
   return [
     (grouping) => {
       const bounded = grouping.replace('(instance, pod)', '(instance, pod, le)');

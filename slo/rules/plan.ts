@@ -1,4 +1,4 @@
-/** What all stages of one SLO's compilation share: its series, its windows, its labels, and the time scale. */
+/** The values that all stages of one SLO's compilation share: series, windows, labels, and the time scale. */
 import { formatDurationMs } from '../../base/duration.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { sampleRangeMs } from './increments.js';
@@ -19,36 +19,37 @@ import {
 } from './windows.js';
 
 export interface CompileOptions {
-  /** Every window, interval, `for` and `keep_firing_for` is multiplied by it; 1/120 makes an hour 30 s. */
+  /** Factor for every window, interval, `for` and `keep_firing_for`; at 1/120 an hour becomes 30 s. */
   timeScale?: number;
-  /** Length of a step, the base resolution: the rules' evaluation interval. Divides 4 minutes. Default 30 s. */
+  /** Length of a step in milliseconds: the rules' evaluation interval. Divides 4 minutes. Default 30 s. */
   stepMs?: number;
-  /** Instead of the standard table of the SLO's period. */
+  /** Windows that replace the standard table of the SLO's period. */
   windows?: WindowTable;
-  /** `https://runbooks.example/{{alert}}`: for alerts with no runbook of their own. */
+  /** `https://runbooks.example/{{alert}}`, for alerts without a runbook of their own. */
   runbookUrl?: string;
-  /** `https://runbooks.example`: instead, where `runbook publish` is served; its pages for all SLOs are linked. */
+  /**
+   * Alternative to `runbookUrl`, such as `https://runbooks.example`: the address of the pages from `runbook publish`.
+   */
   runbookBase?: string;
-  /** `https://grafana.example/d/{{slo}}`: for alerts with no dashboard of their own. */
+  /** `https://grafana.example/d/{{slo}}`, for alerts without a dashboard of their own. */
   dashboardUrl?: string;
 }
 
 export const defaultStepMs = 30_000;
 
 /**
- * Length of a coarse step: long windows are summed from these. It divides every window of two hours and more, and is
- * below the five minutes after which Prometheus holds a series to be gone, so that what is recorded at this pace can
- * be read at any moment.
+ * Length of a coarse step, from which long windows are summed. It divides every window of two hours or more, and is
+ * below the five minutes after which Prometheus considers a series gone, so that its value can be read at any moment.
  */
 export const coarseStepMs = 240_000;
 
-/** Windows up to this are summed from base steps, so that pages see the last moment; longer ones from coarse steps. */
+/** Windows up to this are summed from base steps, so that pages see the latest data; longer ones from coarse steps. */
 export const fineWindowMaxMs = 6 * 3_600_000;
 
-/** Probes are counted this long after their sample's time, which is when the probe began: no probe may take longer. */
+/** A probe is counted this long after its sample's time, which is when the probe began. No probe may take longer. */
 export const probeDelayMs = 30_000;
 
-/** Requirement A2: a burn of three times the budget's pace over an hour pages. */
+/** Requirement A2: a burn rate above 3 over an hour pages. */
 export const pageAboveByDefault = 3;
 
 export interface Series {
@@ -58,10 +59,10 @@ export interface Series {
 
 export interface Plan {
   slo: Slo;
-  /** Nominal; `scaled` makes real ones of them. */
+  /** Unscaled milliseconds; `scaled` converts them. */
   stepMs: number;
   scale: number;
-  /** `1/120`, or undefined at 1. */
+  /** `1/120`; undefined at scale 1. */
   scaleText: string | undefined;
   windows: AlertWindow[];
   periodMs: number;
@@ -69,9 +70,9 @@ export interface Plan {
   /** Names of the series that windows are summed from. */
   fine: Series;
   coarse: Series;
-  /** On each recorded series. */
+  /** Labels of each recorded series. */
   labels: Record<string, string>;
-  /** `{slo="checkout-availability"}`. */
+  /** Selector of the SLO's series: `{slo="checkout-availability"}`. */
   selector: string;
   options: CompileOptions;
 }
@@ -107,20 +108,19 @@ export function planOf(slo: Slo, options: CompileOptions = {}): Plan {
   };
 }
 
-/** `1/120` where that is what it is, else a decimal. */
+/** The scale as `1/120` if it is such a fraction, else as a decimal. */
 export function scaleText(scale: number): string {
   const inverse = Math.round(1 / scale);
   return Math.abs(1 / scale - inverse) < 1e-9 ? `1/${inverse}` : String(scale);
 }
 
-/** A nominal duration as it is written into a rule; at least a millisecond. */
+/** A scaled duration in milliseconds, at least 1. */
 export const scaled = (plan: Plan, nominalMs: number): number =>
   Math.max(1, Math.round(nominalMs * plan.scale));
 
 /**
- * The range that holds exactly the steps of a window, whatever the phase between who records and who reads: a window
- * of W over steps of s has W/s of them, and a range of W itself would hold one more where the two coincide and the
- * left end is inclusive (Prometheus before 3).
+ * A range that holds exactly the steps of a window. A window W over steps s has W/s of them; a range of W would hold
+ * one more if a step is exactly at its left end and that end is inclusive (Prometheus before 3).
  */
 export const stepsRange = (plan: Plan, nominalMs: number): string =>
   `[${formatDurationMs(Math.max(1, scaled(plan, nominalMs) - 1))}]`;
@@ -129,7 +129,7 @@ export const stepsRange = (plan: Plan, nominalMs: number): string =>
 export const sumOver = (plan: Plan, series: string, nominalMs: number): string =>
   `sum_over_time(${series}${plan.selector}${stepsRange(plan, nominalMs)})`;
 
-/** Whether a window is read from base steps. */
+/** Whether a window is summed from base steps. */
 export const isFine = (windowMs: number): boolean => windowMs <= fineWindowMaxMs;
 
 /** Every window that a ratio is recorded for, shortest first. */
@@ -138,5 +138,5 @@ export function ratioWindows(plan: Plan): number[] {
   return [...new Set([300_000, 3_600_000, ...all, plan.periodMs])].sort((a, b) => a - b);
 }
 
-/** The range over which what cannot be subtracted exactly is sampled. */
+/** The range for sampling a query that cannot be subtracted exactly. */
 export const sampleRange = (plan: Plan): string => formatDurationMs(scaled(plan, sampleRangeMs));

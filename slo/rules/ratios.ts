@@ -1,4 +1,4 @@
-/** Stage two: the error ratio of every window, a ratio of sums, and the burn rates made of it. */
+/** Stage two: the error ratio of every window as a ratio of sums, and the burn rates from it. */
 import { budgetRatio, objectiveRatio } from '../spec/model.js';
 import type { RecordingRule } from './model.js';
 import { guardedWindows } from './false-pages.js';
@@ -6,7 +6,7 @@ import * as names from './names.js';
 import { coarseStepMs, isFine, type Plan, ratioWindows, sumOver } from './plan.js';
 import { record } from './steps.js';
 
-/** At most 1: bad and total may be counters of different programs, one of which stands still. */
+/** Clamped to 1, because bad and total may come from different programs, one of which may be down. */
 const atMostAll = (bad: string, total: string): string =>
   `clamp_max(\n  ${bad}\n  /\n  ${total},\n  1\n)`;
 
@@ -15,7 +15,7 @@ function ratioOver(plan: Plan, windowMs: number): string {
   return atMostAll(sumOver(plan, series.bad, windowMs), sumOver(plan, series.total, windowMs));
 }
 
-/** Bad events of a window over what the period's mean traffic would have brought in it. */
+/** Bad events of a window divided by the events that the period's mean traffic would bring in it. */
 function weightedRatioOver(plan: Plan, windowMs: number): string {
   const series = isFine(windowMs) ? plan.fine : plan.coarse;
   const steps = windowMs / coarseStepMs;
@@ -48,13 +48,13 @@ function guardSums(plan: Plan, fine: boolean): RecordingRule[] {
     );
 }
 
-/** At the base interval: what pages read. */
+/** Rules at the base interval, which pages read. */
 export function fineRatioRules(plan: Plan): RecordingRule[] {
   const current = `${names.errorRatio(300_000)}${plan.selector} / ${plan.budget}`;
   return [...ratiosOf(plan, true), record(plan, names.currentBurnMetric, current)];
 }
 
-/** At the coarse interval: days and the whole period. */
+/** Rules at the coarse interval, for days and the whole period. */
 export function coarseRatioRules(plan: Plan): RecordingRule[] {
   const mean = plan.slo.alerting.trafficWeighted
     ? [
@@ -69,8 +69,8 @@ export function coarseRatioRules(plan: Plan): RecordingRule[] {
 }
 
 /**
- * The ratio since the month began, in UTC, to the last full hour. `@ end()` is the moment of evaluation even inside
- * the subquery, so that each hour is kept or dropped by whether it was counted in the same month as now.
+ * The ratio from the start of the month, in UTC, to the last full hour. `@ end()` is the moment of evaluation even
+ * inside the subquery, so an hour counts only if its month is the current one.
  */
 function monthRules(plan: Plan): RecordingRule[] {
   if (plan.slo.period.calendar !== 'month' || plan.scale !== 1) return [];
@@ -84,7 +84,7 @@ function monthRules(plan: Plan): RecordingRule[] {
   ];
 }
 
-/** What the SLO promises and how its budget stands, for dashboards and people. */
+/** The objective and the state of the budget, for dashboards and people. */
 export function metadataRules(plan: Plan): RecordingRule[] {
   const { slo } = plan;
   const ratio =

@@ -1,4 +1,4 @@
-/** Stage one: the events of each step, bad and total, and what longer windows are summed from. */
+/** Stage one: bad and total events of each step, from which windows are summed. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { Sli } from '../spec/model.js';
 import { fillWindow, metricsOf, selectorOf } from '../spec/query.js';
@@ -32,17 +32,20 @@ export const record = (plan: Plan, name: string, expr: string): RecordingRule =>
   labels: plan.labels,
 });
 
-/** `total` may refer to the recorded bad and the other way round; whichever needs nothing comes first. */
+/**
+ * `total` may refer to the recorded bad events, or `bad` to the recorded total; `first` is the one without a
+ * reference.
+ */
 interface StepRules {
   counters: Counters;
   total: string;
-  /** Recorded before bad, which is then what of it is above 0. */
+  /** Recorded before `bad`, which is then its positive part. */
   difference?: string;
   bad: string;
   first: 'total' | 'bad';
 }
 
-/** The recorded events of this very step, with the rule's own labels taken off again. */
+/** The recorded events of this very step, without the labels that the rule added. */
 function recorded(plan: Plan, name: string): string {
   return sumBy(plan.slo.groupBy, `${name}${plan.selector}`);
 }
@@ -58,7 +61,7 @@ const optionsOf = (plan: Plan, from: StepOptions['from']): StepOptions => ({
   from,
 });
 
-// A failure that never happened has no series: that is no bad events, as long as there are events at all.
+// A failure that never happened has no series, which means 0 bad events as long as there are any events.
 const orZero = (plan: Plan, expr: string): string => `(${expr}) or 0 * ${totalStep(plan)}`;
 
 function exprsOf(plan: Plan, sli: Sli, options: StepOptions): StepRules {
@@ -72,7 +75,7 @@ function exprsOf(plan: Plan, sli: Sli, options: StepOptions): StepRules {
       return eventSteps(plan, { total: parts.total, good: parts.good }, options);
     }
     case 'ratio': {
-      // A ratio of nothing to nothing is NaN, which would poison every sum: the comparison drops it.
+      // 0/0 is NaN, which would spoil every sum; the comparison drops it.
       const ratio = `clamp_max(${fillWindow(sli.error, sampleRange(plan))}, 1) >= 0`;
       if (sli.weight === undefined) {
         return { counters, bad: ratio, total: `0 * ${badStep(plan)} + 1`, first: 'bad' };
@@ -119,7 +122,7 @@ function eventSteps(
   if (options.from === 'history' || ofOneExposition(sli.total, sli.good ?? sli.total)) {
     return { counters, total, bad: `clamp_min(${difference}, 0)`, first: 'total' };
   }
-  // Scraped apart, the good may be seen before the total: what is below 0 is owed to the steps that follow.
+  // With separate scrapes, good events may be seen before the total; a negative difference is carried to later steps.
   const range = formatDurationMs(scaled(plan, lookbackMs));
   const before = `last_over_time(${badDifference}${plan.selector}[${range}] offset 1ms)`;
   const owed = `clamp_max(${sumBy(options.by, before)}, 0) or 0 * ${totalStep(plan)}`;
@@ -132,7 +135,7 @@ function eventSteps(
   };
 }
 
-/** Whether both are parts of one metric (or histogram), which a scrape brings together. */
+/** Whether both are parts of one metric (or histogram), which a single scrape delivers. */
 function ofOneExposition(total: string, good: string): boolean {
   const family = (query: string): string =>
     metricsOf(query)
@@ -142,8 +145,8 @@ function ofOneExposition(total: string, good: string): boolean {
 }
 
 /**
- * Each sample is a probe. Samples cannot be counted late, so that both ends stand back by as long as a scrape may take;
- * a probe that fails is the one that takes long.
+ * Each sample is a probe. A sample that is missed cannot be counted later, so both ends of the range lie back by the
+ * longest time that a scrape may take; failing probes are the slow ones.
  */
 function probeSteps(plan: Plan, selector: string, options: StepOptions): StepRules {
   const counters = new Counters();
@@ -160,7 +163,7 @@ function probeSteps(plan: Plan, selector: string, options: StepOptions): StepRul
   };
 }
 
-/** Native histograms hold their count, and by interpolation within a bucket the count up to any bound. */
+/** A native histogram holds its count, and by interpolation within a bucket the count up to any bound. */
 function nativeLatency(
   plan: Plan,
   sli: Extract<Sli, { kind: 'latency' }>,
@@ -186,7 +189,7 @@ function nativeLatency(
   };
 }
 
-/** At most so many groups, the busiest: a label that turns out unbounded must not take Prometheus down. */
+/** Keeps only the busiest groups, so that a label without bounds cannot overload Prometheus. */
 const bounded = (plan: Plan, total: string): string =>
   plan.slo.groupBy.length > 0 ? `topk(${plan.slo.maxGroups}, ${total})` : total;
 
@@ -194,8 +197,8 @@ const ofGroups = (plan: Plan, bad: string): string =>
   plan.slo.groupBy.length > 0 ? `(${bad}) and ${totalStep(plan)}` : bad;
 
 /**
- * What the counters hold, and the step series made of it. They run at the base interval, before everything that reads
- * them. From `history` nothing is recorded of the counters: all samples are there already.
+ * Rules that record the counters and the step series from them. They run at the base interval, before all rules that
+ * read them. With `history` the counters are not recorded, because all samples exist already.
  */
 export function stepRules(plan: Plan, from: StepOptions['from'] = 'recorded'): RecordingRule[] {
   const steps = exprsOf(plan, plan.slo.sli, optionsOf(plan, from));
@@ -206,7 +209,7 @@ export function stepRules(plan: Plan, from: StepOptions['from'] = 'recorded'): R
     rules.splice(1, 0, record(plan, badDifference, steps.difference));
   }
   if (from === 'history' || steps.counters.all.length === 0) return rules;
-  // Without the label of the service: the counters may have one of their own, which tells them apart.
+  // Without the label of the service, because the counters may have one of their own that distinguishes them.
   const labels = { [sloLabel]: plan.slo.id };
   return [
     { kind: 'record', record: counterSeen, expr: seenExpr(steps.counters.all), labels },
@@ -214,7 +217,7 @@ export function stepRules(plan: Plan, from: StepOptions['from'] = 'recorded'): R
   ];
 }
 
-/** Slices of time, judged once each: their group runs at the interval of a slice. */
+/** Rules that judge slices of time; their group is evaluated once for each slice. */
 export function sliceRules(plan: Plan): RecordingRule[] {
   const { sli } = plan.slo;
   if (sli.kind !== 'slices') return [];

@@ -1,33 +1,33 @@
 /**
- * When a multi-window rule must fire and stop, by arithmetic: what a game day prints beside what it measured.
- * The error ratio steps from a baseline to another at time 0 under steady traffic; a window of W that looks back over
- * t of the new and W - t of the old holds the ratio (old (W - t) + new t) / W, and fires where that passes its bound
- * (SRE Workbook, chapter 5, "detection time" and "reset time").
+ * When a multi-window rule must fire and resolve, by arithmetic; a game day prints this beside its measurement. The
+ * error ratio changes at time 0 from a baseline to another value under steady traffic. A window W that contains t of
+ * the new and W - t of the old has the ratio (old (W - t) + new t) / W, and fires when that exceeds its bound (SRE
+ * Workbook, chapter 5, "detection time" and "reset time").
  */
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { coarseStepMs, type CompileOptions, isFine, planOf, probeDelayMs, scaled } from './plan.js';
 
 export interface ErrorStep {
-  /** Share of bad events before, 0 to 1. */
+  /** Share of bad events before time 0, 0 to 1. */
   baseline: number;
-  /** Share of bad events from time 0. */
+  /** Share of bad events from time 0 on. */
   errorRatio: number;
-  /** Traffic from time 0 over the traffic before; 1 where the fault drops none. */
+  /** Traffic from time 0 divided by the traffic before; 1 if the fault drops no traffic. */
   trafficRatio?: number;
-  /** How long the rules had data before time 0; absent: longer than every window. In milliseconds. */
+  /** How long the rules had data before time 0, in milliseconds; absent: longer than every window. */
   historyMs?: number;
-  /** How long the step lasts; absent: for good. In milliseconds. */
+  /** Duration of the change in milliseconds; absent: it does not end. */
   durationMs?: number;
-  /** Interval of scraping, in milliseconds, already scaled; default the step of the rules. */
+  /** Scrape interval in scaled milliseconds; default: the step of the rules. */
   scrapeIntervalMs?: number;
 }
 
 export interface Bounds {
   /** By arithmetic, as if data and evaluation were continuous. */
   exactMs: number;
-  /** An evaluation may come this early: steps are counted whole. */
+  /** The earliest evaluation that may fire, because steps are counted as a whole. */
   earliestMs: number;
-  /** The scrape, the evaluation and the pending time all at their worst. */
+  /** The worst case of scrape, evaluation and pending time. */
   latestMs: number;
 }
 
@@ -35,19 +35,19 @@ export interface WindowTheory {
   longMs: number;
   shortMs: number;
   factor: number;
-  /** Undefined where the step never fires it. */
+  /** Undefined if the change never fires this window. */
   detectMs: number | undefined;
 }
 
 export interface Theory {
-  /** Undefined where no window of that severity fires before the step ends. */
+  /** Undefined if no window of that severity fires before the change ends. */
   detection: Bounds | undefined;
-  /** Counted from the step's end; undefined where nothing fired or the step has no end. */
+  /** Counted from the end of the change; undefined if nothing fired or the change has no end. */
   reset: Bounds | undefined;
   windows: WindowTheory[];
 }
 
-/** When one window's ratio passes `bound`; Infinity where it never does. */
+/** When the ratio of one window exceeds `bound`; Infinity if it never does. */
 export function crossingMs(windowMs: number, bound: number, step: ErrorStep): number {
   const { baseline, errorRatio, trafficRatio = 1 } = step;
   const history = Math.min(step.historyMs ?? windowMs, windowMs);
@@ -55,13 +55,15 @@ export function crossingMs(windowMs: number, bound: number, step: ErrorStep): nu
   if (baseline > bound) return 0;
   const missing = bound - baseline;
   const gained = trafficRatio * (errorRatio - bound);
-  // While the window still holds all that came before, then while the old slides out of it.
+  // First the window still contains all earlier data, then the earlier data slides out of it.
   const whileFilling = (history * missing) / gained;
   if (whileFilling <= windowMs - history) return whileFilling;
   return (windowMs * missing) / (gained + missing);
 }
 
-/** When one window's ratio falls to `bound` again, counted from the step's end; 0 where it never passed it. */
+/**
+ * When the ratio of one window falls to `bound` again, from the end of the change; 0 if it never exceeded the bound.
+ */
 export function resetMs(windowMs: number, bound: number, step: ErrorStep): number {
   const { baseline, errorRatio, trafficRatio = 1, durationMs = Infinity } = step;
   if (baseline > bound) return Infinity;
@@ -69,7 +71,7 @@ export function resetMs(windowMs: number, bound: number, step: ErrorStep): numbe
   const rest = Math.min(step.historyMs ?? Infinity, windowMs - bad);
   const total = trafficRatio * bad + rest;
   if (total === 0 || (trafficRatio * bad * errorRatio + rest * baseline) / total <= bound) return 0;
-  // The old that came before the step leaves first (while any is left), then the step itself.
+  // First the remaining data from before the change leaves the window, then the change itself.
   const sliding = windowMs - bad;
   const excess = trafficRatio * bad * (errorRatio - bound) - sliding * (bound - baseline);
   if (excess <= 0) {
@@ -78,7 +80,7 @@ export function resetMs(windowMs: number, bound: number, step: ErrorStep): numbe
   return sliding + excess / (trafficRatio * (errorRatio - bound) + (bound - baseline));
 }
 
-/** Detection and reset of one severity's alert of an SLO, all in real (scaled) milliseconds. */
+/** Detection and reset of the alert of one severity, in real (scaled) milliseconds. */
 export function theoryOf(
   slo: Slo,
   severity: 'page' | 'ticket',
@@ -112,10 +114,10 @@ export function theoryOf(
   const scrapeMs = step.scrapeIntervalMs ?? stepMs;
   const forMs = settings.forMs === 0 ? 0 : scaled(plan, settings.forMs);
   const keepMs = settings.keepFiringForMs === 0 ? 0 : scaled(plan, settings.keepFiringForMs);
-  // Counters are counted as soon as they are seen; probes stand back until the slowest is over.
+  // Counters are counted as soon as they are seen; probes only after the slowest could have ended.
   const delayMs = slo.sli.kind === 'probe' ? scaled(plan, probeDelayMs) : 0;
   const exact = Math.min(...fired.map((d) => d.detectMs as number)) + delayMs;
-  // Long windows are read from coarse steps, whose last one may not be over.
+  // Long windows are summed from coarse steps, of which the last may be incomplete.
   const coarse = fired.some((d) => !isFine(d.longMs)) ? scaled(plan, coarseStepMs) : 0;
   const slack = scrapeMs + stepMs + coarse + evaluationMs + (forMs > 0 ? evaluationMs : 0);
   const detection = {

@@ -1,4 +1,4 @@
-/** The alert windows of a period: read from data files that name their source, with the factors computed. */
+/** The alert windows of a period: read from data files that name their source; factors are computed. */
 import { readdirSync } from 'node:fs';
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
@@ -8,7 +8,7 @@ import { UserError } from '../../base/errors.js';
 import type { BurnWindow } from '../spec/model.js';
 
 export interface AlertWindow extends BurnWindow {
-  /** Share of the period's budget that is spent by then, in per cent. */
+  /** Share of the period's budget that is spent at detection, in per cent. */
   budgetPercent: number;
 }
 
@@ -42,11 +42,11 @@ const round = (x: number): number => Number(x.toPrecision(12));
 export const burnFactor = (budgetPercent: number, periodMs: number, longMs: number): number =>
   round((budgetPercent / 100) * (periodMs / longMs));
 
-/** Share of the period's budget that a burn of the window's factor spends in its long window. */
+/** Per cent of the period's budget that a burn at the window's factor spends in its long window. */
 export const budgetPercent = (window: BurnWindow, periodMs: number): number =>
   round(window.factor * (window.longMs / periodMs) * 100);
 
-/** Sloth's object: the same four windows by name. */
+/** Sloth's object, which has the same four windows by name. */
 const slothWindow = z.strictObject({
   errorBudgetPercent: z.number().gt(0).lte(100),
   shortWindow: duration,
@@ -86,7 +86,7 @@ function tableOf(document: YamlDocument): { period: number; alerts: TableAlert[]
   return { ...table, alerts: table.alerts.map((a, i) => ({ ...a, path: ['alerts', i] })) };
 }
 
-/** Reads a table of windows, in our format or Sloth's; a user's own file is checked like ours. */
+/** Reads a table of windows in our format or Sloth's; a user's file is checked like our own. */
 export function readWindowTable(file: string): WindowTable {
   const document = readYaml(file)[0];
   if (!document) throw new UserError({ message: `${file} is empty`, expected: 'alert windows' });
@@ -112,7 +112,7 @@ export function readWindowTable(file: string): WindowTable {
 
 const cache = new Map<number, WindowTable>();
 
-/** Ours for a period of so many days. */
+/** Our table for a period of so many days. */
 export function standardWindows(days: number): WindowTable {
   let table = cache.get(days);
   if (!table) {
@@ -124,7 +124,7 @@ export function standardWindows(days: number): WindowTable {
   return table;
 }
 
-/** The factors of 30 days: how bad it must be to wake somebody does not depend on how long the budget lasts. */
+/** Uses the factors for 30 days, because the severity of a burn does not depend on the length of the period. */
 function likeThirtyDays(days: number): WindowTable {
   const periodMs = days * 86_400_000;
   const windows = standardWindows(30).windows.filter((w) => w.longMs <= periodMs);
@@ -142,8 +142,8 @@ export const standardPeriods = (): number[] =>
 const hourMs = 3_600_000;
 
 /**
- * Requirement A2: a burn above `pageAbove` over an hour pages. It takes the place of the table's page over an hour,
- * which is stricter and so can never fire alone; without one it is added.
+ * Requirement A2: a burn rate above `pageAbove` over an hour pages. It replaces the table's page over an hour, which
+ * is stricter and so could never fire alone; if the table has none, it is added.
  */
 export function withPageAbove(table: WindowTable, pageAbove: number | false): AlertWindow[] {
   if (pageAbove === false) return table.windows;

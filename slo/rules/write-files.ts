@@ -1,4 +1,4 @@
-/** Writes several files so that a failure leaves none half written: beside the target first, then renamed. */
+/** Writes several files so that a failure leaves none incomplete: first beside the target, then renamed. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';

@@ -1,16 +1,16 @@
-/** Rule groups as a Prometheus rule file: stable order, the same bytes for the same rules. */
+/** Writes rule groups as a Prometheus rule file in a stable order: equal rules give equal bytes. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { Rule, RuleGroup } from './model.js';
 
 const plain = /^[A-Za-z_][A-Za-z0-9_./-]*$/;
 const wordsOfYaml = /^(true|false|yes|no|on|off|null|y|n)$/i;
 
-/** A scalar: plain where no reader could take it for something else, otherwise in double quotes. */
+/** A scalar: plain if no reader could take it for another type, otherwise in double quotes. */
 export function yamlScalar(text: string): string {
   return plain.test(text) && !wordsOfYaml.test(text) ? text : JSON.stringify(text);
 }
 
-/** Rules of one SLO share the very same map of labels; its text is made once. */
+/** Texts of label maps, cached because the rules of one SLO share the same map. */
 const mapTexts = new WeakMap<Record<string, string>, { key: string; text: string }>();
 
 function yamlMap(indent: string, name: string, map: Record<string, string>): string {
@@ -41,7 +41,7 @@ function ruleText(rule: Rule, indent: string): string {
   return rule.kind === 'alert' ? text + yamlMap(inner, 'annotations', rule.annotations) : text;
 }
 
-/** The `groups:` block, indented so deep; what files, PrometheusRule objects and rulers share. */
+/** The `groups:` block with an indent, for rule files, PrometheusRule objects and rulers. */
 export function groupsText(groups: readonly RuleGroup[], indent = ''): string {
   if (groups.length === 0) return `${indent}groups: []\n`;
   let text = `${indent}groups:\n`;
