@@ -1,10 +1,10 @@
-/** An SLI in the words of formats that know two rates, or a ratio; what they cannot say is an error. */
+/** Converts an SLI for formats that have two rates or a ratio; an SLI that they cannot express is an error. */
 import { UserError } from '../../base/errors.js';
 import { classicHistogram } from '../rules/increments.js';
 import type { Sli, Slo } from './model.js';
 import { isBareSelector } from './query.js';
 
-/** An SLI as two rates over `{{.window}}`, or a ratio; the others cannot be said in these formats. */
+/** An SLI as two rates over `{{.window}}`, or a ratio; throws a UserError for an SLI of another kind. */
 export function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events' | 'ratio' }> {
   const { sli } = slo;
   const sum = (query: string): string =>

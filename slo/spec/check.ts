@@ -8,7 +8,7 @@ import { findQueryProblem, findRefusal, hasWindow, isBareSelector } from './quer
 export class Checker {
   readonly document: YamlDocument;
   readonly problems: Problem[] = [];
-  /** What is right in its own format and cannot be done here. */
+  /** Problems with input that is valid in its own format but not supported here. */
   readonly refused: Problem[] = [];
 
   constructor(document: YamlDocument) {
@@ -31,7 +31,7 @@ export class Checker {
     this.problems.push({ place, message, ...(expected === undefined ? {} : { expected }) });
   }
 
-  /** A query that parses. */
+  /** Checks that a query parses. */
   query(path: Path, text: string): boolean {
     const problem = findQueryProblem(text) ?? findRefusal(text);
     if (!problem) return true;
@@ -40,7 +40,7 @@ export class Checker {
     return false;
   }
 
-  /** A counter on its own, or a query over `{{.window}}`. */
+  /** Checks for a bare counter, or a query over `{{.window}}`. */
   windowed(path: Path, text: string): boolean {
     if (!this.query(path, text)) return false;
     if (hasWindow(text) || isBareSelector(text)) return true;
@@ -59,7 +59,7 @@ export class Checker {
     return false;
   }
 
-  /** A classic histogram counts at its boundaries only: between them the answer would be a guess. */
+  /** A classic histogram counts only at its bounds; between them the result would be a guess. */
   bucket(path: Path, threshold: number, buckets: readonly number[] | undefined): void {
     if (!buckets || buckets.includes(threshold)) return;
     const sorted = [...buckets].sort((a, b) => a - b);
@@ -69,7 +69,7 @@ export class Checker {
     this.add(path, `${path.join('.')}: ${threshold} is no bucket boundary`, `${nearest}`);
   }
 
-  /** Windows are made of base steps, and long ones of coarse steps: they must divide. */
+  /** Windows are made of base steps, and long ones of coarse steps, so the steps must divide them. */
   window(path: Path, longMs: number, shortMs: number): void {
     for (const windowMs of [longMs, shortMs]) {
       const grain = windowMs > 21_600_000 ? 240_000 : 60_000;
@@ -86,7 +86,7 @@ export class Checker {
     }
   }
 
-  /** A slice must divide the shortest alert window, or that window would hold part of one. */
+  /** A slice must divide the shortest alert window, or that window would contain part of a slice. */
   slice(path: Path, lengthMs: number): void {
     const shortestMs = 300_000;
     if (lengthMs >= 30_000 && shortestMs % lengthMs === 0 && lengthMs % 30_000 === 0) return;

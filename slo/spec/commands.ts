@@ -207,7 +207,7 @@ async function init(flags: InitFlags): Promise<void> {
   writeAll(flags.out, true, new Map([['slo', text]]));
 }
 
-/** Events an hour by the SLO's id: as said, or as a Prometheus saw them in a day; absent where nobody knows. */
+/** Events an hour by the SLO's id: as given, or as measured by Prometheus over a day; absent if not known. */
 async function trafficOf(slos: readonly Slo[], flags: ExplainFlags): Promise<Map<string, number>> {
   if (flags.eventsPerHour !== undefined) {
     const rate = Number(flags.eventsPerHour);

@@ -1,4 +1,4 @@
-/** SLOs written in our own format, in Sloth's, or in OpenSLO's; what a format cannot say is an error. */
+/** Writes SLOs in our own format, Sloth's or OpenSLO's; an SLO that a format cannot express is an error. */
 import { stringify } from 'yaml';
 import { formatDurationMs } from '../../base/duration.js';
 import { asEvents } from './as-events.js';
@@ -21,7 +21,7 @@ export function exportSlos(slos: readonly Slo[], format: ExportFormat): string {
 
 const document = (value: unknown): string => stringify(value, { lineWidth: 0 });
 
-/** Without the fields that say nothing. */
+/** The fields without those that are empty. */
 function lean(fields: Record<string, unknown>): Record<string, unknown> {
   const says = (v: unknown): boolean =>
     v !== undefined && !(typeof v === 'object' && v !== null && Object.keys(v).length === 0);

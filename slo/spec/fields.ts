@@ -1,4 +1,4 @@
-/** The fields that every format has in common, checked alike. */
+/** The fields that all formats share, checked alike. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { reservedLabels, severityLabel } from '../rules/names.js';
@@ -29,7 +29,7 @@ export const labelNameSchema = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {
 
 const text = z.string({ error: 'expected text' });
 
-/** As Go reads YAML into text: what looks like a number or a truth is the text that was written. */
+/** Like Go, reads YAML numbers and booleans as the written text. */
 const looseText = z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' });
 
 const labelsOf = <S extends z.ZodType>(value: S, own: readonly string[]) =>
@@ -47,13 +47,13 @@ const labelsOf = <S extends z.ZodType>(value: S, own: readonly string[]) =>
     }
   });
 
-/** A user's labels; those that the rules set themselves are refused. */
+/** A user's labels; labels that the rules set themselves are refused. */
 export const labelsSchema = labelsOf(text, []);
 
-/** Labels of one severity's alert, which may be called another severity than ours: `severity: critical`. */
+/** Labels of one severity's alert, which may rename the severity: `severity: critical`. */
 export const alertLabelsSchema = labelsOf(text, [severityLabel]);
 
-/** The same as other tools read them, with numbers as the text that was written. */
+/** The same in other tools' formats, in which numbers are taken as text. */
 export const looseLabelsSchema = labelsOf(looseText, []);
 export const looseAlertLabelsSchema = labelsOf(looseText, [severityLabel]);
 export const looseAnnotationsSchema = z.record(z.string(), looseText);

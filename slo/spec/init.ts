@@ -1,4 +1,4 @@
-/** A first SLO file: from flags, from questions, or from what a running Prometheus measures. */
+/** Makes a first SLO file from options, from questions, or from the metrics of a running Prometheus. */
 import { stringify } from 'yaml';
 import type { PrometheusClient } from '../budget/prometheus.js';
 import { type KnownCounter, knownCounters } from './known-slis.js';
@@ -9,14 +9,14 @@ export interface InitAnswers {
   service: string;
   owner: string;
   objective: number;
-  /** Bad and total events; absent: the mesh's success rate of the service. */
+  /** Selectors of bad and total events; absent: the mesh's success rate of the service. */
   bad?: string;
   total?: string;
   /** A classic histogram of the same requests. */
   latency?: { histogram: string; threshold: string };
 }
 
-/** The text of the file, which `validate` accepts as it stands. */
+/** The text of the file, which `validate` accepts unchanged. */
 export function initText(answers: InitAnswers): string {
   const { service, owner, objective, bad, total } = answers;
   const match = `dst="${service}"`;
@@ -55,7 +55,7 @@ export function initText(answers: InitAnswers): string {
     owner,
     window: '30d',
     runbook: `https://runbooks.example/${encodeURIComponent(service)}`,
-    // Chance alone may page once a year: at much traffic it changes nothing.
+    // One false page a year is allowed; with much traffic this changes nothing.
     alerting: { falsePagesPerYear: 1 },
     slos,
   };
@@ -65,22 +65,22 @@ export function initText(answers: InitAnswers): string {
 
 export interface Candidate {
   service: string;
-  /** Absent: a service of the mesh. */
+  /** Absent for a service of the mesh. */
   bad?: string;
   total?: string;
-  /** Whose metrics they are. */
+  /** The program whose metrics these are. */
   of?: string;
   latency?: InitAnswers['latency'];
 }
 
-/** Names of labels that hold a status, and what in them means a failure. */
+/** Labels that hold a status, with a matcher for failures. */
 const failures: [RegExp, string][] = [
   [/^(code|status|status_code|http_status)$/, '=~"5.."'],
   [/^(classification)$/, '="failure"'],
   [/^(result|outcome)$/, '=~"error|failure"'],
 ];
 
-/** Services beyond this number are left out: an ingress of thousands is no list to choose from. */
+/** Further services are left out, because a list of thousands offers no choice. */
 const servicesMax = 200;
 
 async function servicesOf(known: KnownCounter, prometheus: PrometheusClient): Promise<Candidate[]> {
@@ -100,7 +100,7 @@ async function servicesOf(known: KnownCounter, prometheus: PrometheusClient): Pr
   });
 }
 
-/** Services of the mesh and of what is known of others, and counters with a label that tells success from failure. */
+/** Services of the mesh and of other known programs, and counters with a label that marks failures. */
 export async function discover(prometheus: PrometheusClient, nowMs: number): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   const names = await prometheus.metricNames();

@@ -1,22 +1,22 @@
-/** What servers, proxies and meshes count of their requests: where `init` finds services, and what is bad in each. */
+/** Request counters of servers, proxies and meshes, by which `init` finds services and their failures. */
 
 export interface KnownCounter {
-  /** Whose metric it is. */
+  /** The program whose metric it is. */
   of: string;
   metric: string;
   /** The label that names the service. */
   service: string;
-  /** Of all events, beside the service's. */
+  /** Further matchers for all events. */
   total?: string;
-  /** Of the bad ones, beside these. */
+  /** Further matchers for bad events. */
   bad: string;
-  /** The classic histogram of the same requests, in seconds or milliseconds by its name. */
+  /** The classic histogram of the same requests; its name shows whether it is in seconds or milliseconds. */
   latency?: { histogram: string; threshold: string };
 }
 
 const grpcFailures = 'Unknown|DeadlineExceeded|Unimplemented|Internal|Unavailable|DataLoss';
 
-/** The more telling first: a service that two of them see is taken from the first. */
+/** The more informative first: a service that appears in two of them is taken from the first. */
 export const knownCounters: readonly KnownCounter[] = [
   {
     of: 'Istio',

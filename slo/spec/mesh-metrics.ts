@@ -1,4 +1,4 @@
-/** The mesh's metrics (mesh/proxy/METRICS.md) as SLOs and dashboards name them, in one place. */
+/** The names of the mesh's metrics (mesh/proxy/METRICS.md) for SLOs and dashboards. */
 export const meshMetrics = {
   requests: 'request_total',
   responses: 'response_total',
@@ -23,7 +23,7 @@ export const meshMetrics = {
   proxiesAhead: 'firedrill_controller_newer_proxies',
   clockSkew: 'firedrill_controller_proxy_clock_skew_seconds',
   registryProblems: 'firedrill_registry_problems',
-  /** Of a proxy: 1 where a controller is configured, 1 while its stream stands, and when it was last heard. */
+  /** A proxy's connection: 1 if a controller is configured, 1 while connected, and the time of the last message. */
   controlConfigured: 'control_configured',
   controlConnected: 'control_connected',
   controlLastContact: 'control_last_contact_timestamp_seconds',
@@ -31,22 +31,22 @@ export const meshMetrics = {
   certificateBegin: 'identity_cert_not_before_timestamp_seconds',
   /** By `result`: `ok` or `error`. */
   certificateRefreshes: 'identity_cert_refreshes_total',
-  /** By `direction` and `dst`: requests that no declared route matched. */
+  /** By `direction` and `dst`: requests that matched no declared route. */
   routeMismatches: 'route_mismatch_total',
-  /** By `dst` and `error`: requests that the proxy itself failed. */
+  /** By `dst` and `error`: requests for which the proxy itself made the error. */
   outboundErrors: 'outbound_http_errors_total',
-  /** By `kind`: label sets folded into one, because there were too many. */
+  /** By `kind`: label sets merged into one because there were too many. */
   labelOverflow: 'metrics_label_overflow_total',
-  /** Inbound requests and connections that policy refused. */
+  /** Inbound requests and connections that policy denied. */
   denials: 'inbound_http_authz_deny_total',
   startTime: 'process_start_time_seconds',
-  /** With the label `version`, always 1. */
+  /** With the label `version`; always 1. */
   buildInfo: 'proxy_build_info',
 } as const;
 
 export { meshJobs } from '../../mesh/jobs.js';
 
-/** Boundaries of `response_latency_ms`, in milliseconds. */
+/** Bucket bounds of `response_latency_ms`, in milliseconds. */
 export const meshLatencyBounds: readonly number[] = [
   1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000,
   3000, 4000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 40_000, 50_000,

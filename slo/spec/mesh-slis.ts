@@ -1,4 +1,4 @@
-/** The ten ready SLIs over the mesh's metrics (M1 to M10), each said by one word. */
+/** The ten ready SLIs over the mesh's metrics (M1 to M10), each chosen by its name. */
 import { parseDurationMs } from '../../base/duration.js';
 import { meshMetrics as m } from './mesh-metrics.js';
 import type { Sli } from './model.js';
@@ -7,7 +7,7 @@ export type MeshSliId = 'M1' | 'M2' | 'M3' | 'M4' | 'M5' | 'M6' | 'M7' | 'M8' | 
 
 export interface MeshSliChoice {
   sli: MeshSliId;
-  /** More matchers, such as `dst="cart.retail"`. */
+  /** Further matchers, such as `dst="cart.retail"`. */
   match?: string | undefined;
   direction?: 'inbound' | 'outbound' | undefined;
   /** A duration for M2, M8 and M9, a number for the others. */
@@ -16,10 +16,10 @@ export interface MeshSliChoice {
 
 interface ReadySli {
   title: string;
-  /** Starting target, per cent. */
+  /** Initial objective, in per cent. */
   objective: number;
   sli: (match: string, threshold: number) => Sli;
-  /** In milliseconds where it is a time. */
+  /** Milliseconds if it is a duration. */
   threshold?: number;
 }
 
@@ -53,7 +53,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
     objective: 99.99,
     sli: (match) => ({
       kind: 'events',
-      // The one counts handshakes that succeeded, the other those that did not, from the first of them on.
+      // One metric counts successful handshakes; the other counts failed ones, and appears with the first failure.
       total:
         `sum(increase(${m.handshakes}${braces(match)}[{{.window}}])) + ` +
         `(sum(increase(${m.handshakeFailures}${braces(match)}[{{.window}}])) or vector(0))`,
@@ -134,10 +134,10 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
   },
 };
 
-/** The requests that a mesh SLI looks at, unless said: where the callers are, so that a dead server counts. */
+/** SLIs that look at requests on the callers' side by default, where a server that is down also counts. */
 const directed: readonly MeshSliId[] = ['M1', 'M2', 'M4', 'M5'];
 
-/** The SLI with its choices filled in. */
+/** The SLI with the user's choices filled in. */
 export function meshSli(choice: MeshSliChoice): Sli {
   const ready = readySlis[choice.sli];
   const { threshold } = choice;

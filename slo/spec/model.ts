@@ -1,8 +1,8 @@
-/** A service level objective as a value: what every format is read into and what the rules are compiled from. */
+/** A service level objective as a value, which every format is read into and rules are compiled from. */
 import type { Place } from '../../base/errors.js';
 
 export interface Slo {
-  /** `service-name`: unique, and the `slo` label of every series and alert. */
+  /** Unique id `service-name`, and the `slo` label of every series and alert. */
   id: string;
   service: string;
   name: string;
@@ -12,35 +12,37 @@ export interface Slo {
   objective: number;
   period: Period;
   sli: Sli;
-  /** One SLO for each value of these labels; empty for one SLO. */
+  /** One SLO for each value of these labels; empty for a single SLO. */
   groupBy: string[];
-  /** Series beyond this number of groups are dropped by the rules, busiest kept. */
+  /** Maximum number of groups; the rules keep the busiest and drop the others. */
   maxGroups: number;
-  /** Added to every alert and to the information series, such as region and team. */
+  /** Labels added to every alert and to the information series, such as region and team. */
   labels: Record<string, string>;
   alerting: Alerting;
-  /** Where it was written, for errors that are found later. */
+  /** Place in its file, for errors that are found later. */
   place?: Place;
 }
 
 export interface Period {
-  /** Whole, 1 to 366. */
+  /** Whole days, 1 to 366. */
   days: number;
   /** A calendar month for the budget; its alerts use the windows of 30 days. */
   calendar?: 'month';
 }
 
 /**
- * PromQL here may hold `{{.window}}` where the range stands; a bare counter selector means the sum of its increase.
- * Every kind yields bad and total events at the base resolution, from which every window is summed.
+ * The kinds of indicators. Their PromQL may contain `{{.window}}` as a range; a bare counter selector means the sum of
+ * its increase. Every kind gives bad and total events for each base step, from which all windows are summed.
  */
 export type Sli =
   | { kind: 'events'; total: string; bad?: string; good?: string }
-  /** A ratio of errors with no count of events: windows can only average it, weighted by `weight` where given. */
+  /** A ratio of errors without counts: windows can only average it, weighted by `weight` if given. */
   | { kind: 'ratio'; error: string; weight?: string }
-  /** Requests slower than the threshold are bad; `threshold` in the histogram's own unit. */
+  /** Requests slower than the threshold are bad; `threshold` is in the histogram's own unit. */
   | { kind: 'latency'; histogram: string; matchers: string; threshold: number; native: boolean }
-  /** A slice of time is bad where its error ratio exceeds what `target` per cent allows (or counts by its ratio). */
+  /**
+   * A slice of time is bad if its error ratio exceeds the part that `target` per cent leaves (or counts by its ratio).
+   */
   | {
       kind: 'slices';
       of: Extract<Sli, { kind: 'events' | 'latency' | 'ratio' }>;
@@ -48,38 +50,38 @@ export type Sli =
       target: number;
       weigh: 'whole' | 'ratio';
     }
-  /** A gauge of 1 for success and 0 for failure, such as `probe_success`: each sample is an event. */
+  /** A gauge of 1 for success and 0 for failure, such as `probe_success`; each sample is an event. */
   | { kind: 'probe'; selector: string }
-  /** Each sample of the expression is an event, bad where the comparison holds. */
+  /** Each sample of the expression is an event, which is bad if the comparison holds. */
   | { kind: 'threshold'; value: string; bad: string }
-  /** Other SLOs of the same run, their bad and total events added up by weight. */
+  /** Other SLOs of the same run, whose bad and total events are added by weight. */
   | { kind: 'composite'; parts: { slo: string; weight: number }[] };
 
 export interface Alerting {
-  /** The alert's name; the severities share it and differ by label. */
+  /** The alert's name, which both severities share. */
   name: string;
   page: AlertSettings | false;
   ticket: AlertSettings | false;
   /**
-   * Burn above this over an hour pages (requirement A2), beside the table's own pages; false for the table alone.
-   * Absent: 3, and false with a table of the user's own.
+   * A burn rate above this over an hour pages (requirement A2), beside the table's own pages; false for the table
+   * alone. Absent: 3, or false with a user's own table.
    */
   pageAbove?: number | false;
-  /** Instead of the period's table (and of `pageAbove`). */
+  /** Windows that replace the period's table and `pageAbove`. */
   windows?: BurnWindow[];
   labels: Record<string, string>;
   annotations: Record<string, string>;
-  /** Fewer bad events than this in the long window neither page nor file a ticket. 0: no guard. */
+  /** Minimum of bad events in the long window for a page or a ticket. 0: no guard. */
   minBadEvents: number;
-  /** Fewer events than this in the long window neither page nor file a ticket. 0: no guard. */
+  /** Minimum of events in the long window for a page or a ticket. 0: no guard. */
   minEvents: number;
   /** Pages a year that chance may cause while half the budget is spent; absent: no guard against chance. */
   falsePagesPerYear?: number;
-  /** Measure the burn against the period's mean traffic, so that quiet nights weigh what they carry. */
+  /** Measure burn rates against the period's mean traffic, so that quiet hours count by their traffic. */
   trafficWeighted: boolean;
-  /** No data for this long files a ticket (or pages); false for no such alert. */
+  /** Missing data for this long files a ticket or pages; false for no such alert. */
   noData: { afterMs: number; severity: 'page' | 'ticket' } | false;
-  /** An alert where this share of the period's budget is spent, in per cent; absent: none. */
+  /** Alerts on shares of the period's budget that are spent, in per cent; absent: none. */
   budgetSpent?: BudgetSpent[];
 }
 
@@ -93,7 +95,7 @@ export interface BurnWindow {
   severity: 'page' | 'ticket';
   longMs: number;
   shortMs: number;
-  /** How many times faster than allowed the budget burns where this fires. */
+  /** Burn rate above which the window fires. */
   factor: number;
 }
 
@@ -104,7 +106,7 @@ export interface AlertSettings {
   annotations: Record<string, string>;
 }
 
-/** The share of events that may be bad: 0.001 for 99.9, without binary dust. */
+/** The share of events that may be bad: exactly 0.001 for 99.9, without rounding errors. */
 export function budgetRatio(objective: number): number {
   return Number(((100 - objective) / 100).toPrecision(12));
 }
@@ -132,7 +134,7 @@ export const plainAlertSettings: AlertSettings = {
   annotations: {},
 };
 
-/** What an SLO gets whose format says nothing of alerts. */
+/** The alerting of an SLO whose format does not define any. */
 export const standardAlerting = (name: string): Alerting => ({
   name,
   page: plainAlertSettings,

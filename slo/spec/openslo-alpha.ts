@@ -1,4 +1,4 @@
-/** OpenSLO v1alpha, as Sloth's users still have it: ratio metrics with their own time windows, read into SLOs. */
+/** Reads OpenSLO v1alpha, which Sloth's users still have: ratio metrics with time windows in their queries. */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type YamlDocument } from '../../base/yaml.js';
@@ -77,7 +77,7 @@ function periodOf(window: Window | undefined, checker: Checker): Period {
   return period ?? { days: 30 };
 }
 
-/** Throws a UserError with every mistake placed. */
+/** Throws a UserError with every mistake and its place. */
 export function readOpenSloAlpha(document: YamlDocument): Slo[] {
   const { metadata, spec } = checkYaml(document, schema);
   const checker = new Checker(document);

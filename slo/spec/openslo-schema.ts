@@ -1,4 +1,4 @@
-/** The objects of OpenSLO v1 that are read: a field that is not here is an error that names it. */
+/** The supported objects of OpenSLO v1; any other field is an error that names it. */
 import { z } from 'zod';
 import * as f from './fields.js';
 

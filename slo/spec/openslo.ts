@@ -1,4 +1,4 @@
-/** OpenSLO v1: objects that refer to one another, across documents and files, resolved into SLOs. */
+/** Reads OpenSLO v1: resolves objects that refer to one another, across documents and files, into SLOs. */
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';
@@ -31,7 +31,7 @@ interface Entry {
   checker: Checker;
 }
 
-/** The SLOs among the objects, and those that cannot be done here; every reference must be met in the same run. */
+/** The SLOs among the objects, and those that are not supported; every reference must be resolved in the same run. */
 export function readOpenSlo(documents: readonly YamlDocument[]): {
   slos: Slo[];
   refused: Problem[];
@@ -59,7 +59,7 @@ export function readOpenSlo(documents: readonly YamlDocument[]): {
   return { slos, refused: entries.flatMap((entry) => entry.checker.refused) };
 }
 
-/** Every metricSource and DataSource that is no Prometheus. */
+/** Refuses every metricSource and DataSource that is not Prometheus. */
 function refuseOtherSources(value: unknown, path: Path, checker: Checker): void {
   if (Array.isArray(value)) {
     value.forEach((v, i) => refuseOtherSources(v, [...path, i], checker));
@@ -117,7 +117,7 @@ function slosOf(object: SloObject, checker: Checker, catalogue: Catalogue): Slo[
   return spec.objectives.map((objective, i): Slo => {
     const path = ['spec', 'objectives', i];
     const many = spec.objectives.length > 1;
-    // Names are unique among all objects there, so that they often begin with the service's.
+    // Names must be unique among all OpenSLO objects, so they often begin with the service's name.
     const own = metadata.name.replace(`${spec.service}-`, '');
     const name = many ? `${own}-${objective.displayName ?? i + 1}` : own;
     const clean = name.replaceAll(/[^A-Za-z0-9._-]/g, '-');
@@ -192,7 +192,7 @@ function sliOf(
   return { kind: 'slices', of: sli, lengthMs, target, weigh: whole ? 'whole' : 'ratio' };
 }
 
-/** Good is `op value`; bad is what that leaves. */
+/** The comparison for bad events; OpenSLO gives that for good ones. */
 const badComparison = { lte: '>', lt: '>=', gte: '<', gt: '<=' } as const;
 
 function occurrences(indicator: Indicator, o: Objective, path: Path, checker: Checker): Sli {
@@ -221,7 +221,7 @@ function occurrences(indicator: Indicator, o: Objective, path: Path, checker: Ch
   return { kind: 'events', total: sum, good: good ? read('ratioMetric.good', good) : sum };
 }
 
-/** Zones in which a day begins when it does in UTC, by which the rules count. */
+/** Time zones whose days are those of UTC, which the rules use. */
 const utcZones = /^(UTC|Etc\/(UTC|GMT|UCT|Universal|Zulu)|GMT|Z|Zulu)$/i;
 
 function periodOf(
@@ -299,7 +299,7 @@ function alertingOf(o: SloObject, name: string, checker: Checker, catalogue: Cat
     windows,
     page: settings('page'),
     ticket: settings('ticket'),
-    // A route of Alertmanager can match it: where notices go is not for a rule to say.
+    // A label that Alertmanager's routes can match, because rules do not decide where notifications go.
     labels: targets.length > 0 ? { notify: targets.join(',') } : {},
     noData: noData ? standard.noData : false,
   };

@@ -1,4 +1,4 @@
-/** The schema of our own format, from which the JSON Schema for editors is made too. */
+/** The schema of our own format, from which the JSON Schema for editors is also made. */
 import { z } from 'zod';
 import * as f from './fields.js';
 import { parsePeriodText } from './period.js';
@@ -211,5 +211,5 @@ export type OwnSlo = OwnFile['slos'][number];
 export type OwnSli = OwnSlo['sli'];
 export type OwnAlerting = NonNullable<OwnSlo['alerting']>;
 
-/** For editors: `# yaml-language-server: $schema=...`. */
+/** The JSON Schema for editors: `# yaml-language-server: $schema=...`. */
 export const ownJsonSchema = (): unknown => z.toJSONSchema(ownSchema, { io: 'input' });

@@ -1,4 +1,4 @@
-/** Our own format, read into SLOs. */
+/** Reads our own format. */
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { splitHistogram } from '../rules/increments.js';
@@ -25,10 +25,10 @@ import {
 
 type EventKinds = Extract<Sli, { kind: 'events' | 'latency' | 'ratio' }>;
 
-/** Where YAML's numbers and truths are text: what is written of a label is what Prometheus gets. */
+/** Maps whose numbers and booleans are read as the written text. */
 const texts = new Set(['labels', 'annotations']);
 
-/** The SLOs of one document; every mistake in it is reported at once. */
+/** The SLOs of one document; throws a UserError with all its mistakes. */
 export function readOwn(document: YamlDocument): Slo[] {
   const file = checkYaml(document.withTextsBelow(texts), ownSchema);
   const checker = new Checker(document);

@@ -1,11 +1,11 @@
-/** The period of an SLO from what its formats write: whole days, or the calendar month. */
+/** Reads the period of an SLO: whole days, or the calendar month. */
 import { parseDurationMs } from '../../base/duration.js';
 import type { Period } from './model.js';
 
 /** The longest period, in days. */
 const daysMax = 366;
 
-/** `30d`, `2w`, `12w`, `month`; undefined where it is none of whole days between 1 and 366. */
+/** Reads `30d`, `2w`, `12w` or `month`; undefined unless it is a month or whole days from 1 to 366. */
 export function parsePeriodText(text: string): Period | undefined {
   if (text === 'month') return { days: 30, calendar: 'month' };
   const days = (parseDurationMs(text) ?? 0) / 86_400_000;

@@ -1,4 +1,4 @@
-/** Pyrra's ServiceLevelObjective, read into an SLO. */
+/** Reads Pyrra's ServiceLevelObjective. */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
@@ -57,7 +57,7 @@ const schema = z.strictObject({
 type Spec = z.output<typeof schema>['spec'];
 const prefix = 'pyrra.dev/';
 
-/** Labels of Pyrra's own prefix go to the alerts, as Pyrra does it. */
+/** Labels with Pyrra's prefix go to the alerts, as in Pyrra. */
 function prefixed(map: Record<string, string> | undefined): Record<string, string> {
   const entries = Object.entries(map ?? {}).filter(([key]) => key.startsWith(prefix));
   return Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), value]));

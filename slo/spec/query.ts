@@ -1,11 +1,11 @@
-/** A spec's PromQL: checked with places, and rewritten from rates over a window into exact increments. */
+/** PromQL in specs: checked with places, and rewritten from rates over a window into exact increments. */
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse as parsePromql, PromqlError, typeOf } from '../promql/index.js';
 
 const windowPattern = /\{\{\s*\.window\s*\}\}/g;
 
-/** The last queries parsed: each is looked at several times in a row. */
+/** The last parsed queries, because each is examined several times in a row. */
 const recent = new Map<string, Tree>();
 const recentMax = 4096;
 
@@ -19,7 +19,7 @@ function parse(text: string): Tree {
   return tree;
 }
 
-/** The template with a real range of the same length in place of `{{.window}}`, so that offsets stay true. */
+/** The template with a valid range of equal length in place of `{{.window}}`, so that offsets stay correct. */
 function parseable(template: string): string {
   return template.replaceAll(windowPattern, (match) => '5m'.padEnd(match.length));
 }
@@ -27,13 +27,13 @@ function parseable(template: string): string {
 export const hasWindow = (template: string): boolean => template.search(windowPattern) >= 0;
 
 export interface QueryProblem {
-  /** Of the character in the template, counted from 0. */
+  /** Offset of the character in the template, from 0. */
   offset: number;
   message: string;
   expected?: string;
 }
 
-/** The first thing wrong with a template's syntax, or undefined. */
+/** The first syntax error in a template, or undefined. */
 export function findQueryProblem(template: string): QueryProblem | undefined {
   if (template.trim() === '') return { offset: 0, message: 'the query is empty' };
   let problem: QueryProblem | undefined;
@@ -53,7 +53,10 @@ export function findQueryProblem(template: string): QueryProblem | undefined {
   return problem;
 }
 
-/** What Prometheus would refuse though it parses, such as a regular expression: with it the whole rule file. */
+/**
+ * A mistake in a query that parses, such as an invalid regular expression, for which Prometheus refuses the whole
+ * file.
+ */
 export function findRefusal(template: string): QueryProblem | undefined {
   try {
     typeOf(parsePromql(parseable(template)));
@@ -64,7 +67,7 @@ export function findRefusal(template: string): QueryProblem | undefined {
   }
 }
 
-/** Classic buckets of whole seconds: `le="1"` as Prometheus 2 writes them, `1.0` as 3 does, whichever was written. */
+/** Matches classic buckets of whole seconds in both spellings: `le="1"` in Prometheus 2 and `1.0` in 3. */
 export function bothSpellings(query: string): string {
   return query.replaceAll(
     /\ble\s*=\s*"(\d+)(?:\.0)?"/g,
@@ -72,7 +75,7 @@ export function bothSpellings(query: string): string {
   );
 }
 
-/** Whether the template is one counter selector with no function and no range, such as `errors_total{job="a"}`. */
+/** Whether the template is one counter selector without function and range, such as `errors_total{job="a"}`. */
 export function isBareSelector(template: string): boolean {
   const top = topOf(template);
   return top?.name === 'VectorSelector';
@@ -82,21 +85,21 @@ function topOf(template: string): SyntaxNode | null {
   return parse(parseable(template)).topNode.firstChild;
 }
 
-/** A selector of the metric, in quotes where its name needs them. */
+/** A selector of the metric; the name is quoted if necessary. */
 export function selectorOf(metric: string, ...matchers: (string | undefined)[]): string {
   const plain = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(metric);
   const list = [...(plain ? [] : [JSON.stringify(metric)]), ...matchers.filter((m) => m)];
   return `${plain ? metric : ''}${list.length > 0 ? `{${list.join(', ')}}` : ''}`;
 }
 
-/** Metric name and the text between the braces of a bare selector; undefined where it is something else. */
+/** The metric's name and the text within the braces of a bare selector; undefined for anything else. */
 export function splitSelector(selector: string): { metric: string; matchers: string } | undefined {
   const match = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{([^]*)\})?\s*$/.exec(selector);
   if (!match || findQueryProblem(selector) || !isBareSelector(selector)) return undefined;
   return { metric: match[1] as string, matchers: (match[2] ?? '').trim().replace(/,$/, '') };
 }
 
-/** Whether the result has exactly the labels `by`, at the top: `sum(...)`, or `sum by (a) (...)` for one. */
+/** Whether the outermost sum gives exactly the labels `by`: `sum(...)`, or `sum by (a) (...)`. */
 export function isSummedBy(template: string, by: readonly string[]): boolean {
   const top = topOf(template);
   if (top?.name !== 'AggregateExpr' || !top.getChild('AggregateOp')?.getChild('Sum')) return false;
@@ -110,14 +113,14 @@ export function isSummedBy(template: string, by: readonly string[]): boolean {
 export interface CounterCall {
   from: number;
   to: number;
-  /** The vector selector inside `rate(...[{{.window}}])` or `increase(...)`. */
+  /** The selector within `rate(...[{{.window}}])` or `increase(...)`. */
   selector: string;
 }
 
 /**
- * The `rate` and `increase` calls of a template that is linear in them: sums, additions, subtractions, scaling by
- * numbers and `or`. There each call may be replaced by the increments of one step, and the steps added up to any
- * window without error. Undefined where the template is not of that shape (a quantile, a ratio, an offset).
+ * The `rate` and `increase` calls of a template that is linear in them: sums, additions, subtractions, multiplications
+ * by numbers, and `or`. In such a template each call can be replaced by the increments of one step, and the steps add
+ * up exactly to any window. Undefined for any other template (a quantile, a ratio, an offset).
  */
 export function linearCounterCalls(template: string): CounterCall[] | undefined {
   const calls: CounterCall[] = [];
@@ -172,7 +175,7 @@ function isCounterCall(node: SyntaxNode, text: string, calls: CounterCall[]): bo
   return true;
 }
 
-/** The template with each counter call replaced; `calls` as found by `linearCounterCalls`. */
+/** The template with each counter call replaced; `calls` come from `linearCounterCalls`. */
 export function replaceCalls(
   template: string,
   calls: readonly CounterCall[],
@@ -192,7 +195,7 @@ export function fillWindow(template: string, window: string): string {
   return template.replaceAll(windowPattern, window);
 }
 
-/** Every metric name that a template selects, sorted, each once. */
+/** Every metric name in a template, sorted and without duplicates. */
 export function metricsOf(template: string): string[] {
   const names = new Set<string>();
   const text = parseable(template);
@@ -206,7 +209,7 @@ export function metricsOf(template: string): string[] {
   return [...names].sort();
 }
 
-/** `sum(x)` of a bare counter is the counter: its increase is what is summed. Anything else stays as it is. */
+/** `sum(x)` of a bare counter becomes the counter, because its increase is summed anyway. Other templates stay. */
 export function unwrapSum(template: string): string {
   const top = topOf(template);
   if (top?.name !== 'AggregateExpr' || !isSummedBy(template, [])) return template;

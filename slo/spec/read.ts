@@ -1,4 +1,4 @@
-/** SLOs from files, folders and standard input, whichever format each document is in. */
+/** Reads SLOs from files, folders and standard input, each document in any supported format. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, type Problem, Unsupported, UserError } from '../../base/errors.js';
@@ -14,11 +14,11 @@ import { readPyrra } from './pyrra.js';
 import { readSloth, readSlothObject } from './sloth.js';
 
 export interface ReadOptions {
-  /** For formats that do not say one. */
+  /** Period for formats that do not define one. */
   period?: Period;
-  /** Told of documents that are right and cannot be done here, where others can; absent: they are errors. */
+  /** Called with problems of documents that are valid but not supported here; absent: such problems are errors. */
   refused?: (problems: readonly Problem[]) => void;
-  /** Instead of the standard tables, in the check that a page can fire. */
+  /** Windows that replace the standard tables, for the check that a page can fire. */
   windows?: WindowTable;
 }
 
@@ -31,7 +31,7 @@ const formats = [
   'apiVersion: pyrra.dev/v1alpha1',
 ].join(', ');
 
-/** The files of the given paths, in order; a folder stands for the YAML files below it, sorted. `-` is kept. */
+/** The files of the given paths, in order; a folder stands for all YAML files below it, sorted. `-` is kept. */
 export function listFiles(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     if (path === '-') return [path];
@@ -52,7 +52,7 @@ export function listFiles(paths: readonly string[]): string[] {
   });
 }
 
-/** Every SLO of the given files; all mistakes of all files are reported together. */
+/** Every SLO in the given files; throws one UserError with the mistakes of all files. */
 export function readSlos(paths: readonly string[], options: ReadOptions = {}): Slo[] {
   const problems: Problem[] = [];
   const documents: YamlDocument[] = [];
@@ -68,7 +68,7 @@ export function readSlos(paths: readonly string[], options: ReadOptions = {}): S
   return finish(documents, problems, options);
 }
 
-/** The SLOs of one text, for tests and for callers that have no file. */
+/** The SLOs in one text, for tests and callers without a file. */
 export function readSloText(file: string, text: string, options: ReadOptions = {}): Slo[] {
   return finish(parseYaml(file, text), [], options);
 }
@@ -87,7 +87,7 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
       refused,
     );
   }
-  // Objects of OpenSLO refer to one another across files.
+  // OpenSLO objects may refer to one another across files.
   if (openSlo.length > 0) {
     collect(problems, () => {
       const found = readOpenSlo(openSlo);
@@ -156,7 +156,7 @@ function duplicates(slos: readonly Slo[]): Problem[] {
   return problems;
 }
 
-/** A composite adds up the events of SLOs in the same run, themselves no composites and no slices. */
+/** A composite adds the events of SLOs in the same run, which must not be composites or slices themselves. */
 function missingParts(slos: readonly Slo[]): Problem[] {
   const kinds = new Map(slos.map((s) => [s.id, s.sli.kind]));
   return slos.flatMap((slo) => {

@@ -1,7 +1,7 @@
-/** Inputs that are right in their own formats and cannot be done here: named, while all others are done. */
+/** Reports input that is valid in its own format but not supported here, while all other input is processed. */
 import { exitCode, formatProblem, type Problem } from '../../base/errors.js';
 
-/** Names them on standard error, and the command does not end well. */
+/** Prints the problems on standard error, and sets the exit code. */
 export function sayRefused(refused: readonly Problem[]): void {
   if (refused.length === 0) return;
   for (const problem of refused) process.stderr.write(`refused: ${formatProblem(problem)}\n`);

@@ -1,6 +1,6 @@
 /**
- * An SLO as the gate of a progressive delivery: Argo Rollouts' AnalysisTemplate, Flagger's MetricTemplate. Both ask for
- * the share of bad events over a short window and hold it to the burn at which the SLO pages.
+ * An SLO as the gate of a progressive delivery: Argo Rollouts' AnalysisTemplate, Flagger's MetricTemplate. Both query
+ * the error ratio over a short window, and compare it with the burn rate at which the SLO pages.
  */
 import { stringify } from 'yaml';
 import { UserError } from '../../base/errors.js';
@@ -12,7 +12,7 @@ import { fillWindow } from './query.js';
 export type RolloutFormat = 'argo' | 'flagger';
 export const rolloutFormats: readonly RolloutFormat[] = ['argo', 'flagger'];
 
-/** Objects of Kubernetes, one for each SLO; `prometheus` is the address that the cluster's controller asks. */
+/** Kubernetes objects, one for each SLO; `prometheus` is the address for the cluster's controller. */
 export function rolloutObjects(
   slos: readonly Slo[],
   format: RolloutFormat,
@@ -22,7 +22,7 @@ export function rolloutObjects(
   return slos.map((slo) => stringify(write(slo, prometheus), { lineWidth: 0 })).join('---\n');
 }
 
-/** The least burn that pages, as a share of events; where nothing pages, the budget itself. */
+/** The smallest error ratio that pages; without pages, the budget itself. */
 function boundOf(slo: Slo): number {
   const pages = planOf(slo).windows.filter((w) => w.severity === 'page');
   const factor = slo.alerting.page === false ? 1 : Math.min(...pages.map((w) => w.factor));
@@ -48,7 +48,7 @@ const wordsOf = (slo: Slo): Record<string, string> => ({
   'firedrill.dev/objective': String(slo.objective),
 });
 
-/** No data, and a ratio of nothing, is neither a success nor a failure: the analysis is inconclusive. */
+/** Missing data, and a ratio of nothing, is neither success nor failure: the analysis is inconclusive. */
 function analysisTemplate(slo: Slo, address: string): unknown {
   const bound = boundOf(slo);
   const measured = 'len(result) > 0 && !isNaN(result[0])';
@@ -72,7 +72,9 @@ function analysisTemplate(slo: Slo, address: string): unknown {
   };
 }
 
-/** The bound stands in the Canary that refers to it: `thresholdRange: { max: … }`, said here as an annotation. */
+/**
+ * The bound must be in the Canary that refers to this object: `thresholdRange: { max: … }`, which an annotation says.
+ */
 function metricTemplate(slo: Slo, address: string): unknown {
   const query = ratioOf(slo, 'Flagger', '{{ interval }}');
   const annotations = { ...wordsOf(slo), 'firedrill.dev/threshold-max': String(boundOf(slo)) };
@@ -84,7 +86,7 @@ function metricTemplate(slo: Slo, address: string): unknown {
   };
 }
 
-/** The address must be said: it is the cluster's, not that of whoever writes the file. */
+/** The address must be given, because it is that of the cluster and not that of the user's machine. */
 export function addressOf(prometheus: string | undefined, format: RolloutFormat): string {
   if (prometheus !== undefined && /^https?:\/\/\S+$/.test(prometheus)) return prometheus;
   throw new UserError({

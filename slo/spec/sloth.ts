@@ -1,4 +1,4 @@
-/** Sloth's `prometheus/v1` and its Kubernetes object, read into SLOs. */
+/** Reads Sloth's `prometheus/v1` and its Kubernetes object. */
 import { z } from 'zod';
 import { type Problem, Unsupported, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
@@ -14,7 +14,7 @@ import {
   standardAlerting,
 } from './model.js';
 
-/** The fields are the same; the object of Kubernetes writes them in camel case. */
+/** Both have the same fields; the Kubernetes object writes them in camel case. */
 type Case = 'snake' | 'camel';
 const cased = (c: Case, snake: string): string =>
   c === 'snake' ? snake : snake.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
@@ -81,7 +81,7 @@ const bothCases = [
   'slo_plugins',
 ];
 
-/** Sloth passes over a field in the other format's spelling, and what stands in it with it; here it is a mistake. */
+/** Sloth ignores a field in the other format's spelling, with everything in it; here such a field is an error. */
 function saying<T>(c: Case, read: () => T): T {
   try {
     return read();
@@ -106,7 +106,7 @@ interface Events {
   error: string;
 }
 
-/** As Go reads them: `le: 1.0` is the text that was written. */
+/** Like Go, takes the written text: `le: 1.0`. */
 type LooseTexts = Record<string, string | number | boolean> | undefined;
 
 function textsOf(map: LooseTexts, path: Path, document: YamlDocument): Record<string, string> {
@@ -117,7 +117,7 @@ function textsOf(map: LooseTexts, path: Path, document: YamlDocument): Record<st
   );
 }
 
-/** What both spellings come to. */
+/** The common form of both spellings. */
 interface SlothSlo {
   name: string;
   description?: string | undefined;
@@ -145,7 +145,7 @@ interface SlothSpec {
 }
 
 export interface SlothOptions {
-  /** Sloth takes the period from its command line, not from the file. */
+  /** The period, which Sloth takes from its command line and not from the file. */
   period?: Period;
 }
 
@@ -216,7 +216,7 @@ function slosOf(
   return slos;
 }
 
-/** Plug-ins are Go code that Sloth loads; what they would have made is not known here. */
+/** Plug-ins are Go code that Sloth loads, so their result is not known here. */
 function refusePlugins(spec: SlothSpec, base: Path, document: YamlDocument): void {
   const problems: Problem[] = [];
   const refuse = (path: Path, kind: string, ids: string[]): void => {
@@ -240,7 +240,7 @@ function refusePlugins(spec: SlothSpec, base: Path, document: YamlDocument): voi
   if (problems.length > 0) throw new Unsupported(problems);
 }
 
-/** The ids of a chain of plug-ins, each once. */
+/** The ids in a chain of plug-ins, without duplicates. */
 function idsOf(plugins: unknown): string[] {
   const chain = (plugins as { chain?: unknown } | null)?.chain;
   const ids = Array.isArray(chain)
