@@ -1,4 +1,6 @@
-/** The public face of slo/: read SLOs, compile them to rules, write the rules, and say what must happen when. */
+/**
+ * Public interface of slo/: read SLOs, compile them to rules, write the rules, and compute expected detection times.
+ */
 export type { Alerting, AlertSettings, Period, Sli, Slo } from './spec/model.js';
 export { budgetRatio, objectiveRatio } from './spec/model.js';
 export { listFiles, type ReadOptions, readSlos, readSloText } from './spec/read.js';

@@ -7,7 +7,7 @@ import { parse, PromqlError, type VectorSelector, walk } from '../../slo/promql/
 import { print } from '../../slo/promql/syntax/print.js';
 import type { Notification, SampleSeries, Standing } from './model.js';
 
-/** What Alertmanager does with a firing alert. */
+/** The treatment of a firing alert by Alertmanager. */
 export interface Seen {
   labels: Readonly<Record<string, string>>;
   /** Receivers of the alert's routes. */

@@ -67,7 +67,7 @@ export function registerBudget(slo: Command): void {
       } else if (decision.open) process.stdout.write('open: every budget allows a release\n');
       else process.stdout.write(`shut:\n${decision.reasons.map((r) => `  ${r}\n`).join('')}`);
       sayMissing(missing);
-      // A budget that is spent shuts the gate, whatever is not known of the others.
+      // An exhausted budget closes the gate even if other budgets are unknown.
       if (!decision.open) process.exitCode = exitCode.failed;
     });
 
@@ -104,11 +104,11 @@ export function registerBudget(slo: Command): void {
 
 interface States {
   states: BudgetState[];
-  /** What is wrong with the SLOs that Prometheus holds nothing of. */
+  /** The errors of SLOs for which Prometheus has no data. */
   missing: UserError[];
 }
 
-/** One SLO without data hides no other: it is named, and the command ends as one that could not judge. */
+/** Reports SLOs without data, without hiding the others; the command then ends with the exit code for missing data. */
 function sayMissing(missing: readonly UserError[]): void {
   for (const error of missing) process.stderr.write(`no data: ${error.message}\n`);
   if (missing.length > 0) process.exitCode = exitCode.inconclusive;
@@ -164,7 +164,7 @@ function policyOf(flags: GateFlags) {
   return { minRemaining: Number(remaining[1]) / 100, maxBurn };
 }
 
-/** For programs: the definition shortened to its id, the buckets left out. */
+/** The state for programs: the SLO is shortened to its id, and buckets are left out. */
 function plain(state: BudgetState): Record<string, unknown> {
   const { slo, atMs, rolling, month, burnRate, incidents, forecast } = state;
   const { id, objective } = slo;

@@ -1,22 +1,22 @@
-/** When the budget runs out at the pace of the recent past, with a range instead of a single guess. */
+/** Forecasts when the budget runs out at the recent rate, as a range instead of a single guess. */
 import type { Bucket, Spending } from './state.js';
 
 export interface Forecast {
-  /** Days with data; fewer than two say nothing of how much they differ. */
+  /** Number of days with data; fewer than two give no range. */
   daysSeen: number;
-  /** Share of the budget spent a day: the mean, and the range that holds it with 80% confidence. */
+  /** Share of the budget spent a day: the mean, and the range that contains it with 80% confidence. */
   perDay: { mean: number; low: number; high: number };
-  /** Days until nothing is left; undefined where it never ends at that pace. `low` is the soonest. */
+  /** Days until the budget is exhausted; undefined if it never is at that rate. `low` is the earliest. */
   days: { mean: number | undefined; low: number | undefined; high: number | undefined };
 }
 
-/** Two-sided 80% of the normal distribution. */
+/** Two-sided 80% quantile of the normal distribution. */
 const z80 = 1.2816;
 
 /**
- * The mean spending of days and its standard error, over the days that have data. Nothing is assumed to come back:
- * in a rolling window old failures leave, so that the truth is never worse than this at the same pace.
- * `dayMs` is a thirtieth of the period where windows are scaled.
+ * The mean daily spending and its standard error, over the days with data. Old failures that leave the rolling window
+ * are ignored, so at a constant rate the real budget lasts at least this long. `dayMs` is a thirtieth of the period if
+ * windows are scaled.
  */
 export function forecastOf(
   buckets: readonly Bucket[],

@@ -1,10 +1,10 @@
-/** Whether a release may go out: the error budget policy as a decision with its reasons. */
+/** The error budget policy: whether a release may go out, with the reasons. */
 import type { BudgetState } from './state.js';
 
 export interface GatePolicy {
-  /** Below this share of the budget releases stop. */
+  /** Releases stop if less than this share of the budget remains. */
   minRemaining: number;
-  /** A burn of the last hour above this stops them too, whatever is left. */
+  /** Releases also stop if the burn rate of the last hour exceeds this. */
   maxBurn: number;
 }
 
@@ -12,7 +12,7 @@ export const defaultPolicy: GatePolicy = { minRemaining: 0.1, maxBurn: 3 };
 
 export interface GateDecision {
   open: boolean;
-  /** Why it is shut; empty where it is open. */
+  /** Reasons for a closed gate; empty if it is open. */
   reasons: string[];
 }
 
@@ -23,7 +23,7 @@ const leftText = (share: number): string =>
     ? `${percent(share)} of the error budget is left`
     : `the error budget is spent ${(1 - share).toFixed(1)} times over`;
 
-/** The decision over several SLOs: one that says no is enough. */
+/** Decides over several SLOs; one that closes the gate is enough. */
 export function gateOf(states: readonly BudgetState[], policy: GatePolicy): GateDecision {
   const reasons: string[] = [];
   for (const { slo, rolling, month, burnRate } of states) {

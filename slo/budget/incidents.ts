@@ -1,4 +1,4 @@
-/** Stretches of time in which the budget burned fast, and what each of them spent. */
+/** Periods in which the budget burned fast, with the budget that each of them spent. */
 import type { Bucket } from './state.js';
 
 export interface Incident {
@@ -6,16 +6,19 @@ export interface Incident {
   endMs: number;
   bad: number;
   total: number;
-  /** Share of the whole period's budget. */
+  /** Share of the period's budget, 0 to 1 or more. */
   spent: number;
-  /** The worst bucket's burn rate. */
+  /** Burn rate of the worst bucket. */
   peakBurn: number;
 }
 
-/** A bucket belongs to an incident from this burn rate on: what would page. */
+/** Minimum burn rate of a bucket in an incident: the rate that pages. */
 const burnFrom = 3;
 
-/** Adjacent fast buckets are one incident; a single quiet bucket does not part it. The costliest first. */
+/**
+ * Adjacent fast buckets form one incident; a single quiet bucket does not separate them. Sorted by cost, highest
+ * first.
+ */
 export function incidentsOf(
   buckets: readonly Bucket[],
   budget: number,

@@ -1,4 +1,4 @@
-/** Asks a Prometheus (or what speaks its API) for numbers; what fails is said in the user's words. */
+/** A client for Prometheus's query API, or a compatible one; its errors are made for users. */
 import type { Fetch } from '../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 
@@ -9,25 +9,25 @@ export interface Sample {
 
 export interface SampleSeries {
   labels: Record<string, string>;
-  /** Time in milliseconds and value. */
+  /** Pairs of time in milliseconds and value. */
   points: [number, number][];
 }
 
-/** A rule as `/api/v1/rules` tells it; only what is asked for here. */
+/** A rule in the answer of `/api/v1/rules`; only the fields that are used here. */
 export interface LoadedRule {
   type: 'alerting' | 'recording';
   name: string;
   query: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  /** Of an alert, in seconds. */
+  /** Seconds, like the next; only alerts have them. */
   duration?: number;
   keepFiringFor?: number;
 }
 
 export interface LoadedGroup {
   name: string;
-  /** In seconds. */
+  /** Seconds. */
   interval: number;
   rules: LoadedRule[];
 }
@@ -35,14 +35,14 @@ export interface LoadedGroup {
 type Vector = { metric: Record<string, string>; value: [number, string] }[];
 type Matrix = { metric: Record<string, string>; values: [number, string][] }[];
 
-/** Points of one answer at most; Prometheus refuses above 11,000. */
+/** Maximum number of points in one answer; Prometheus refuses more than 11,000. */
 const pointsMax = 10_000;
 
-/** It could not be asked, or did not answer in time: other than a query that it refused. */
+/** Prometheus was not reachable or did not answer in time, as opposed to a query that it refused. */
 export class PrometheusGone extends UserError {
   constructor(
     message: string,
-    /** Somebody took the connection and said nothing. */
+    /** Whether the server accepted the connection without answering. */
     readonly tooSlow: boolean,
   ) {
     super(message, exitCode.environment);
@@ -75,13 +75,13 @@ export class PrometheusClient {
     }));
   }
 
-  /** The value of the only series, or undefined where there is none or it is no number. */
+  /** The value of the only series; undefined if there is none or it is not a number. */
   async scalar(query: string, timeMs: number): Promise<number | undefined> {
     const value = (await this.query(query, timeMs))[0]?.value;
     return value === undefined || Number.isNaN(value) ? undefined : value;
   }
 
-  /** Values each step; the step grows where the answer would have too many points. */
+  /** The values at each step; the step grows if the answer would have too many points. */
   async range(
     query: string,
     startMs: number,
@@ -101,19 +101,19 @@ export class PrometheusClient {
     }));
   }
 
-  /** The rules that it evaluates, by group and in order. */
+  /** The rules that Prometheus evaluates, by group and in order. */
   async rules(): Promise<LoadedRule[]> {
     const { groups } = (await this.#ask('rules', {})) as { groups?: { rules?: LoadedRule[] }[] };
     return (groups ?? []).flatMap((g) => g.rules ?? []);
   }
 
-  /** The same with their groups, as they are evaluated. */
+  /** The rules with their groups, in the order of evaluation. */
   async ruleGroups(): Promise<LoadedGroup[]> {
     const { groups } = (await this.#ask('rules', {})) as { groups?: LoadedGroup[] };
     return groups ?? [];
   }
 
-  /** Every metric name that it knows. */
+  /** Every metric name that Prometheus knows. */
   async metricNames(): Promise<string[]> {
     return (await this.#ask('label/__name__/values', {})) as string[];
   }

@@ -1,4 +1,4 @@
-/** The budgets of a week, a month or a quarter as a page for people, in Markdown and in HTML. */
+/** The budgets of a week, a month or a quarter as a page in Markdown and in HTML. */
 import { budgetMinutes, type BudgetState, differenceText } from './state.js';
 import { type GatePolicy, gateOf } from './gate.js';
 
@@ -8,12 +8,12 @@ const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(
 const time = (ms: number): string =>
   `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
-/** What is left of a budget as people say it: a share, and once it is overspent by itself, how often it was spent. */
+/** The remaining budget as text: a share, or how many times it was spent if overspent by more than itself. */
 export function remainingText(share: number): string {
   return share >= -1 ? percent(share) : `spent ${(1 - share).toFixed(1)} times over`;
 }
 
-/** Minutes as people say them: `43 min`, `2.1 h`. */
+/** Minutes as text: `43 min`, `2.1 h`. */
 export function minutesText(minutes: number): string {
   const size = Math.abs(minutes);
   if (size >= 120) return `${(minutes / 60).toFixed(1)} h`;
@@ -23,15 +23,15 @@ export function minutesText(minutes: number): string {
 const eventsText = (events: number): string =>
   Math.abs(events) >= 100 ? Math.round(events).toLocaleString('en') : events.toFixed(1);
 
-/** A pace as people say it: a share of the budget a day, and above the whole of it how many times over. */
+/** Spending a day as text: a share of the budget, or a multiple above 100%. */
 const paceText = (perDay: number): string =>
   perDay > 1 ? `${perDay.toFixed(1)} times the budget` : `${percent(perDay, 2)} of the budget`;
 
-/** Days as people say them, and below two of them hours and minutes. */
+/** Days as text; below two days, hours and minutes. */
 const daysText = (days: number): string =>
   days >= 2 ? `${days.toFixed(0)} days` : minutesText(days * 24 * 60);
 
-/** What is left at the pace of the days that were seen; of fewer than two there is no range. */
+/** The forecast at the rate of the measured days; with fewer than two days there is no range. */
 export function forecastText(state: BudgetState): string {
   const { days, perDay, daysSeen } = state.forecast;
   const range =
@@ -46,7 +46,7 @@ export function forecastText(state: BudgetState): string {
   return `${daysText(days.mean)} left${until}, at ${pace}`;
 }
 
-/** What each routine looks at, so that the meeting has its list. */
+/** The agenda of each routine's meeting. */
 const agenda: Record<Routine, string[]> = {
   weekly: [
     'Which incident spent the most, and is its cause gone?',
@@ -137,7 +137,7 @@ function detail(state: BudgetState): string[] {
 const escape = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-/** What is left of the budget over the period, as a line. */
+/** A line of the budget that remained over the period. */
 function burnDown(state: BudgetState): string {
   const budget = (100 - state.slo.objective) / 100;
   const allowed = budget * state.rolling.total;
@@ -155,7 +155,7 @@ function burnDown(state: BudgetState): string {
   );
 }
 
-/** The same report as one HTML page that opens offline, with the burn-down of each budget. */
+/** The report as one HTML page without external resources, with the burn-down of each budget. */
 export function reportHtml(
   states: readonly BudgetState[],
   routine: Routine,
@@ -175,7 +175,7 @@ export function reportHtml(
   );
 }
 
-/** The few forms of Markdown that the report itself uses. */
+/** Converts the few forms of Markdown that the report uses. */
 function markdownToHtml(markdown: string): string {
   const bold = (text: string): string =>
     escape(text).replaceAll(/\*\*(.+?)\*\*/g, '<strong>$1</strong>');

@@ -1,4 +1,4 @@
-/** How an error budget stands: rolling and calendar side by side, in per cent, in events and in time. */
+/** The state of an error budget, for the rolling window and the calendar month, as a share, in events and in time. */
 import { exitCode, UserError } from '../../base/errors.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { formatDurationMs } from '../../base/duration.js';
@@ -13,13 +13,13 @@ export interface Spending {
   endMs: number;
   bad: number;
   total: number;
-  /** Share of events that were bad. */
+  /** Share of bad events, 0 to 1. */
   errorRatio: number;
-  /** Share of the budget of these events that is left; below 0 when overspent. */
+  /** Remaining share of the budget of these events; below 0 when overspent. */
   remaining: number;
-  /** Bad events that may still happen. */
+  /** Number of further bad events that the budget allows. */
   remainingEvents: number;
-  /** The same as minutes in which everything fails, at the traffic of the window. */
+  /** The same as minutes of complete failure at the window's traffic. */
   remainingMinutes: number;
 }
 
@@ -27,13 +27,13 @@ export interface BudgetState {
   slo: Slo;
   atMs: number;
   rolling: Spending;
-  /** Since the first of the month, UTC. */
+  /** Since the first of the month, in UTC. */
   month: Spending;
-  /** Burn rate over the last hour; undefined where there is no traffic. */
+  /** Burn rate over the last hour; undefined without traffic. */
   burnRate: number | undefined;
   incidents: Incident[];
   forecast: Forecast;
-  /** Bad and total events by the bucket, oldest first. */
+  /** Bad and total events of each bucket, oldest first. */
   buckets: Bucket[];
 }
 
@@ -53,10 +53,10 @@ export interface StateOptions extends CompileOptions {
   atMs: number;
 }
 
-/** How many buckets the period is looked at in: an hour each for 30 days. */
+/** Number of buckets in the period: one for each hour of 30 days. */
 const bucketsOfPeriod = 720;
 
-/** Reads what the rules of one SLO recorded. Throws a UserError where they recorded nothing. */
+/** Reads the results of one SLO's rules. Throws a UserError if they recorded nothing. */
 export async function budgetState(
   slo: Slo,
   prometheus: PrometheusClient,
@@ -89,7 +89,7 @@ export async function budgetState(
   };
 }
 
-/** The range that ends with the given length and, as in the rules, never counts a step twice. */
+/** The range of the given length; like the rules' ranges, it never counts a step twice. */
 const range = (ms: number): string => `[${formatDurationMs(Math.max(1, Math.round(ms) - 1))}]`;
 
 async function spendingOf(
@@ -106,7 +106,7 @@ async function spendingOf(
   const total = await sum(plan.coarse.total);
   const bad = await sum(plan.coarse.bad);
   if (total === undefined || bad === undefined) return undefined;
-  // Counters of different programs: no more than all events can be bad.
+  // The counters may come from different programs, so the bad events may exceed the total; the ratio is at most 1.
   return spending(plan.budget, startMs, endMs, bad, Math.max(bad, total));
 }
 
@@ -153,7 +153,7 @@ async function bucketsOf(
   }));
 }
 
-/** Why the rolling and the calendar figure differ, in a sentence. */
+/** Explains in one sentence why the rolling and the calendar figure differ. */
 export function differenceText(state: BudgetState): string {
   const { rolling, month } = state;
   const days = (ms: number): string => `${(ms / 86_400_000).toFixed(1)} days`;
@@ -169,6 +169,6 @@ export function differenceText(state: BudgetState): string {
   );
 }
 
-/** The minutes of complete failure that a period's budget allows. */
+/** Minutes of complete failure that a period's budget allows. */
 export const budgetMinutes = (slo: Slo): number =>
   budgetRatio(slo.objective) * slo.period.days * 1440;

@@ -1,4 +1,4 @@
-/** How many events an SLO sees: of its rules where a Prometheus has loaded them, else of its own counters. */
+/** The number of events that an SLO sees: from its rules if Prometheus has loaded them, else from its own counters. */
 import { totalIncrease } from '../rules/names.js';
 import { planOf } from '../rules/plan.js';
 import { classicHistogram } from '../rules/increments.js';
@@ -6,7 +6,7 @@ import { fillWindow, isBareSelector } from '../spec/query.js';
 import type { Slo } from '../spec/model.js';
 import type { PrometheusClient } from './prometheus.js';
 
-/** Events an hour over the last day, by the SLO's id; none of those that nothing was seen of. */
+/** Events an hour over the last day, by the SLO's id; SLOs without data are left out. */
 export async function eventsPerHour(
   slos: readonly Slo[],
   prometheus: PrometheusClient,
@@ -27,7 +27,7 @@ export async function eventsPerHour(
   return found;
 }
 
-/** Events a second of the SLO's own counters. */
+/** Expression for the events a second of the SLO's own counters; undefined if it has none. */
 function rateOf(slo: Slo): string | undefined {
   const { sli } = slo;
   const total =

@@ -105,7 +105,7 @@ async function cost(flags: Flags): Promise<void> {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** A saving that breaks a promise is none. */
+/** Error budgets that are overspent; a saving that breaks an SLO does not count as one. */
 async function brokenBudgets(
   flags: Flags,
   prometheus: InstanceType<typeof import('../budget/prometheus.js').PrometheusClient>,

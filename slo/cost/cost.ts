@@ -1,4 +1,4 @@
-/** What the mesh costs (S6): CPU, memory and telemetry of the proxies, by service and by request, in money. */
+/** The cost of the mesh (S6): CPU, memory and telemetry of the proxies, by service and by request, in money. */
 import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { PrometheusClient } from '../budget/prometheus.js';
@@ -6,7 +6,7 @@ import { meshMetrics as m } from '../spec/mesh-metrics.js';
 import type { Prices } from './prices.js';
 
 export interface Usage {
-  /** The scrape job: a service's proxies. */
+  /** Name of the scrape job, whose targets are the service's proxies. */
   service: string;
   proxies: number;
   requestsPerSecond: number;
@@ -18,13 +18,13 @@ export interface Usage {
 
 export interface Cost extends Usage {
   perMonth: number;
-  /** Of a month, for each request a second; undefined where there is no traffic. */
+  /** Monthly cost of one request a second; undefined without traffic. */
   perQps: number | undefined;
 }
 
 const secondsOfMonth = 30 * 86_400;
 
-/** The proxies' usage over the range that ends at `atMs`, by the label that tells services apart. */
+/** Usage of the proxies over the range that ends at `atMs`, by the label that names the service. */
 export async function usageOf(
   prometheus: PrometheusClient,
   atMs: number,
@@ -32,7 +32,7 @@ export async function usageOf(
   by: string,
 ): Promise<Usage[]> {
   const range = formatDurationMs(rangeMs);
-  // What answers for requests is a proxy: applications expose process metrics too.
+  // Only a process that counts requests is a proxy; applications also expose process metrics.
   const proxy = `and on (job, instance) group by (job, instance) (${m.requests})`;
   const ask = async (expr: string): Promise<Map<string, number>> => {
     const samples = await prometheus.query(expr, atMs);
@@ -79,13 +79,13 @@ export function costOf(usage: Usage, prices: Prices): Cost {
 export interface Saving {
   what: string;
   perMonth: number;
-  /** Of the total. */
+  /** Share of the total cost, 0 to 1. */
   share: number;
 }
 
 /**
- * What a change would save, by arithmetic on what is measured: sampling scales the spans, one proxy a node shares the
- * memory that each sidecar needs for itself, and fewer labels scale the series. CPU goes with the requests either way.
+ * Estimates savings from the measured usage: sampling scales the spans, one proxy for each node shares the memory that
+ * each sidecar needs for itself, and fewer labels scale the series. CPU depends on the requests either way.
  */
 export function savingsOf(
   costs: readonly Cost[],
@@ -118,7 +118,7 @@ export function savingsOf(
   return savings;
 }
 
-/** Two measurements of the same system, such as before and after a change: per request, since traffic differs. */
+/** Compares two measurements of one system, such as before and after a change; per request, since traffic differs. */
 export function compareCosts(before: readonly Cost[], after: readonly Cost[]): string[] {
   return after.flatMap((now) => {
     const was = before.find((c) => c.service === now.service);

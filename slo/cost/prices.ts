@@ -1,4 +1,4 @@
-/** What machines and telemetry cost: a file of the user's, checked. */
+/** Reads and checks the user's file of prices for machines and telemetry. */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';

@@ -1,17 +1,17 @@
-/** What a Prometheus says to each panel's queries, as plain JSON: drawn at once, or kept and drawn later. */
+/** Prometheus's answers to each panel's queries as plain JSON, to be drawn at once or later. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { PrometheusClient, SampleSeries } from '../budget/prometheus.js';
 import { type Dashboard, fillVariables } from './model.js';
 
 export interface PanelAnswer {
-  /** One list of series for each query. */
+  /** The series of each query. */
   queries: SampleSeries[][];
 }
 
 export interface Answers {
   startMs: number;
   endMs: number;
-  /** By dashboard and panel title. */
+  /** Answers by dashboard and panel title. */
   panels: Record<string, PanelAnswer>;
 }
 
@@ -21,11 +21,11 @@ export const panelKey = (dashboard: Dashboard, title: string): string =>
 export interface AnswerOptions {
   startMs: number;
   endMs: number;
-  /** For rate(): at least two scrapes. */
+  /** Range for rate(), in milliseconds; at least two scrapes. */
   rateIntervalMs: number;
 }
 
-/** Points across a plot. */
+/** Number of points across a plot. */
 const points = 240;
 
 export async function askPanels(
@@ -54,7 +54,7 @@ export async function askPanels(
   return { startMs, endMs, panels };
 }
 
-/** Titles of the panels with a query that returned nothing (or only NaN) and may not. */
+/** Titles of panels with a query that returned nothing (or only NaN), except panels that may be empty. */
 export function emptyPanels(dashboards: readonly Dashboard[], answers: Answers): string[] {
   return dashboards.flatMap((dashboard) =>
     dashboard.panels

@@ -1,4 +1,4 @@
-/** The dashboards: executive, on-call, fleet, one for each SLO, and with a mesh one for its proxies. */
+/** The dashboards: executive, on-call, fleet, one for each SLO, and one for the proxies of a mesh. */
 import { defaultStepMs } from '../rules/plan.js';
 import { meshMetrics } from '../spec/mesh-metrics.js';
 import type { Slo } from '../spec/model.js';
@@ -10,7 +10,7 @@ import { onCallDashboard } from './on-call.js';
 import { Events } from './panels.js';
 import { sloDashboard } from './slo.js';
 
-/** Without a mesh nothing asks for what its proxies and its controller count. */
+/** Without a mesh, no panel queries metrics of proxies or the controller. */
 export function commonDashboards(mesh = true, stepMs = defaultStepMs): Dashboard[] {
   const events = new Events(stepMs);
   return [
@@ -21,7 +21,7 @@ export function commonDashboards(mesh = true, stepMs = defaultStepMs): Dashboard
   ];
 }
 
-/** `mesh` absent: there is one where an SLO counts what its proxies do. */
+/** Default of `mesh`: whether any SLO uses metrics of its proxies. */
 export const allDashboards = (
   slos: readonly Slo[],
   stepMs: number,

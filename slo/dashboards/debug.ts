@@ -1,11 +1,11 @@
-/** Inside the proxies, one by one. */
+/** The dashboard for single proxies. */
 import { meshMetrics as m } from '../spec/mesh-metrics.js';
 import type { Dashboard } from './model.js';
 import { rate, inbound, series } from './panels.js';
 
 export function debugDashboard(): Dashboard {
   const proxies = `${m.requests}{${inbound}}`;
-  // Nothing of it is zero where there are proxies; where there are none, nobody knows.
+  // Zero where proxies exist, so that a quiet panel shows 0; without proxies there is no value.
   const quiet = `0 * sum(${rate(proxies)})`;
   const of = (vector: string): string =>
     `${vector} and on (instance) group by (instance) (${proxies})`;

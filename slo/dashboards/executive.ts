@@ -1,4 +1,4 @@
-/** For those who decide: do users get what was promised, and how much risk is left. */
+/** The dashboard for decisions: whether users get the promised service, and how much risk is left. */
 import * as names from '../rules/names.js';
 import { meshMetrics as m } from '../spec/mesh-metrics.js';
 import type { Dashboard, Panel } from './model.js';
@@ -13,7 +13,7 @@ import {
   Events,
 } from './panels.js';
 
-/** With a mesh, traffic and success are what its proxies count; without one, what the SLOs do. */
+/** Traffic and success rate come from the proxies of a mesh, or without a mesh from the SLOs. */
 export function executiveDashboard(mesh = true, events = new Events()): Dashboard {
   return {
     uid: 'firedrill-executive',

@@ -1,4 +1,4 @@
-/** Every SLO in one place. */
+/** The dashboard of all SLOs. */
 import * as names from '../rules/names.js';
 import type { Dashboard, Panel } from './model.js';
 import { services } from './panels.js';

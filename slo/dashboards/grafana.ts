@@ -1,4 +1,4 @@
-/** A dashboard as Grafana's JSON, built with Grafana's own builders. */
+/** A dashboard as Grafana's JSON, made with Grafana's own builders. */
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
@@ -21,7 +21,7 @@ const unitNames: Record<Unit, string> = {
 
 const source = { type: 'prometheus', uid: '${datasource}' };
 
-/** The JSON of one dashboard, ready to be imported or provisioned; the same bytes for the same dashboard. */
+/** The JSON of one dashboard for import or provisioning; equal dashboards give equal bytes. */
 export function grafanaJson(model: Dashboard): string {
   const builder = new dashboard.DashboardBuilder(model.title)
     .uid(model.uid)
@@ -54,7 +54,7 @@ export function grafanaJson(model: Dashboard): string {
   return `${JSON.stringify(builder.build(), undefined, 2)}\n`;
 }
 
-/** Incidents: when an alert of ours began to fire. */
+/** Marks incidents: the moments at which one of our alerts began to fire. */
 const alertsAnnotation = () =>
   new dashboard.AnnotationQueryBuilder()
     .name('Incidents')
@@ -65,7 +65,7 @@ const alertsAnnotation = () =>
     .titleFormat('{{alertname}}')
     .textFormat('{{slo}}');
 
-/** Deployments: a process that has just begun. */
+/** Marks deployments: the moments at which a process started. */
 const deploymentsAnnotation = () =>
   new dashboard.AnnotationQueryBuilder()
     .name('Deployments')
@@ -96,7 +96,7 @@ function thresholdsOf(panel: Panel): dashboard.ThresholdsConfigBuilder {
 const dashedLines = () =>
   new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed);
 
-/** Zero has a place on it: below a tenth it is linear. */
+/** A logarithmic axis that can show zero, because it is linear below 0.1. */
 const byTens = () =>
   new common.ScaleDistributionConfigBuilder()
     .type(common.ScaleDistribution.Symlog)

@@ -1,4 +1,4 @@
-/** For who was just paged: what fails, for whom, and is it the mesh itself. */
+/** The dashboard for a person who was just paged: which requests fail, for whom, and whether the mesh is the cause. */
 import * as names from '../rules/names.js';
 import { pageAboveByDefault } from '../rules/plan.js';
 import { standardWindows, withPageAbove } from '../rules/windows.js';
@@ -15,7 +15,7 @@ import {
   stat,
 } from './panels.js';
 
-/** Without a mesh, what the SLOs of the services say. */
+/** Without a mesh, the panels use the SLOs of the services. */
 export function onCallDashboard(mesh = true, events = new Events()): Dashboard {
   if (!mesh) return sloOnCall(events);
   const failing =

@@ -1,4 +1,4 @@
-/** What the dashboards are put together from: short ways to write panels, and the panels that several share. */
+/** Shorthands for panels, and the panels that several dashboards share. */
 import { formatDurationMs } from '../../base/duration.js';
 import * as names from '../rules/names.js';
 import { defaultStepMs, type Plan } from '../rules/plan.js';
@@ -23,7 +23,7 @@ export const series = (
   height: 8,
 });
 
-/** What is counted for SLOs, in the steps in which rules sum it: all that is known where there is no mesh. */
+/** Expressions over the events that rules sum for SLOs, which are the only source without a mesh. */
 export class Events {
   readonly #total: string;
   readonly #bad: string;
@@ -40,7 +40,7 @@ export class Events {
     return `1 - ${sum(this.#bad)} / ${sum(this.#total)}`;
   }
 
-  /** SLOs of one service count the same requests. */
+  /** The maximum over a service's SLOs, because they count the same requests. */
   get #perService(): string {
     const by = names.serviceLabel;
     return `max by (${by}) (sum by (${by}, ${names.sloLabel}) (${this.#total})) / ${this.#stepSeconds}`;
@@ -67,7 +67,7 @@ export const services = {
 
 export const budgetLeft = { warn: 0.25, bad: 0, falling: true };
 
-/** At 1x the budget lasts its period; the others are the burns at which alerts fire. */
+/** At 1x the budget lasts its whole period; the other marks are burn rates at which alerts fire. */
 export const burnMarks = (plan: Pick<Plan, 'windows'>): NonNullable<Panel['marks']> => {
   const found = new Map([[1, ['the budget lasts its period']]]);
   for (const { factor, severity, longMs } of plan.windows) {

@@ -1,4 +1,4 @@
-/** Dashboards as one HTML page that opens offline, so that they can be looked at with no Grafana. */
+/** Dashboards as one HTML page without external resources, to be looked at without Grafana. */
 import { logRange, type Range, roundRange } from '../../base/axis.js';
 import { escapeHtml } from '../../base/drawing/escape.js';
 import { frameData, hover } from '../../base/drawing/hover.js';
@@ -11,7 +11,7 @@ import type { SampleSeries } from '../budget/prometheus.js';
 import { type Answers, panelKey } from './answers.js';
 import type { Dashboard, Panel, Unit } from './model.js';
 
-/** A value as a person reads it in its unit. */
+/** A value as text in its unit. */
 export function valueText(value: number | undefined, unit: Unit): string {
   if (value === undefined || Number.isNaN(value)) return 'no data';
   const digits = (x: number): string => {
@@ -91,11 +91,11 @@ function plot(panel: Panel, queries: SampleSeries[][], startMs: number, endMs: n
   return `<div class="with-figure">${picture.text}</div><div class="legend">${keys.join('')}${more}</div>`;
 }
 
-/** `10x` of a round number, where a value would be `10.0x`. */
+/** Writes a round number as `10x`, where a value would be `10.0x`. */
 const tickText = (value: number, unit: Unit): string =>
   valueText(value, unit).replace(/\d+\.\d+/, (digits) => String(Number(digits)));
 
-/** How values are written under the pointer. */
+/** Factor and suffix of values under the pointer, by unit. */
 const saidOf: Record<Unit, { factor: number; suffix: string }> = {
   ratio: { factor: 100, suffix: '%' },
   percent: { factor: 1, suffix: '%' },
@@ -108,7 +108,7 @@ const saidOf: Record<Unit, { factor: number; suffix: string }> = {
   times: { factor: 1, suffix: 'x' },
 };
 
-/** A budget is a share of what was allowed: it ends at 100%, and below -100% a plot says nothing more. */
+/** Whether the panel shows a remaining budget, whose plot ends at 100% and is cut off below -100%. */
 const isBudget = ({ unit, thresholds }: Panel): boolean =>
   unit === 'ratio' && thresholds?.falling === true && thresholds.bad === 0;
 
@@ -131,13 +131,13 @@ const limitsOf = ({ thresholds }: Panel): { at: number; name: 'warn' | 'bad' }[]
         { at: thresholds.bad, name: 'bad' as const },
       ].filter(({ at }, i, all) => all.findIndex((other) => other.at === at) === i);
 
-/** A budget that is overspent by more than itself is told as how often it was spent. */
+/** A budget overspent by more than itself is shown as the number of times that it was spent. */
 const leftText = (value: number | undefined, panel: Panel): string =>
   value !== undefined && value < -1 && isBudget(panel)
     ? `over budget, ${(1 - value).toFixed(0)}x`
     : valueText(value, panel.unit);
 
-/** What a row is about comes first, in full; of an alert, whom it concerns; then the rest, by name. */
+/** Labels that come first in a row and in full: the subject of the row, and for an alert its service and owner. */
 const firstLabels = ['alertname', 'slo', 'service', 'severity', 'owner'];
 const hiddenLabels = new Set(['__name__', 'alertstate', 'time_scale']);
 
@@ -160,7 +160,7 @@ function tableOf(panel: Panel, series: SampleSeries[]): string {
   if (series.length === 0) return '<p class="none">none</p>';
   const rows = series.slice(0, 40).map((s) => {
     const value = s.points[0]?.[1];
-    // That an alert fires is all that its series says.
+    // A series of an alert only says that the alert fires.
     const said = s.labels.alertname === undefined ? valueText(value, panel.unit) : 'fires';
     const style = `style="color:${colour(value, panel)}"`;
     return `<tr><td>${labelsHtml(s.labels)}</td><td ${style}>${escapeHtml(said)}</td></tr>`;
@@ -216,7 +216,7 @@ td:last-child{text-align:right;font-weight:600;white-space:nowrap}
 @media(max-width:900px){section{grid-column:span 24!important}}
 @media(max-width:560px){svg.figure text,svg.figure .tick,svg.figure .unit,svg.figure .threshold-name{font-size:17px}}`;
 
-/** The page with every dashboard below the other, linked at the top. */
+/** One page with all dashboards below each other, and links to them at the top. */
 export function previewHtml(dashboards: readonly Dashboard[], answers: Answers): string {
   const links = dashboards.map((d) => `<a href="#${d.uid}">${escapeHtml(d.title)}</a>`);
   const parts = dashboards.map((d) => {

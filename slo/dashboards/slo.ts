@@ -61,7 +61,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
   };
 }
 
-/** What was promised, what came of it, and what is left. */
+/** The objective, the measured ratio, and the remaining budget. */
 function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] {
   const periodMs = slo.period.days * 86_400_000;
   const budget = budgetRatio(slo.objective);

@@ -1,10 +1,10 @@
-/** Names of dashboards: Grafana takes at most 40 characters, and two of one name are one dashboard. */
+/** Ids of dashboards: Grafana allows 40 characters, and treats dashboards with equal ids as one. */
 import { createHash } from 'node:crypto';
 
-/** The longest that Grafana takes. */
+/** Maximum length in Grafana. */
 const lengthMax = 40;
 
-/** `slo-checkout-availability`; a long one is cut, and told apart by a hash of the whole. */
+/** An id such as `slo-checkout-availability`; a long one is cut and ends with a hash of the whole. */
 export function uidOf(id: string): string {
   const plain = `slo-${id}`.replaceAll(/[^A-Za-z0-9_-]/g, '_');
   if (plain.length <= lengthMax && plain === `slo-${id}`) return plain;
