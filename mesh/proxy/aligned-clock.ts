@@ -1,6 +1,6 @@
 /**
- * The real clock, whose periodic timers strike together: an idle proxy wakes once for all of them, and waking is nearly
- * all that they cost.
+ * The real clock, with periodic timers that fire together: an idle proxy wakes once for all of them. Waking up is
+ * nearly their whole cost.
  */
 import { type Clock, realClock, type Timer } from '../../base/clock.js';
 
@@ -10,13 +10,13 @@ interface Periodic {
   dueMs: number;
 }
 
-/** What is due so soon is run now. */
+/** A timer that is due this soon runs now. */
 const earlyMs = 2;
 const periodics = new Set<Periodic>();
 let timer: Timer | undefined;
 let strikesMs = Infinity;
 
-/** The first multiple of the period that is still to come. */
+/** The next multiple of the period. */
 const nextMs = (periodMs: number, nowMs: number): number =>
   (Math.floor((nowMs + earlyMs) / periodMs) + 1) * periodMs;
 
@@ -40,7 +40,10 @@ function strike(): void {
 
 export const alignedClock: Clock = {
   ...realClock,
-  /** At multiples of the period on the monotonic clock: the first one comes sooner than a whole period. */
+  /**
+   * Fires at multiples of the period on the monotonic clock, so the first call comes before a whole period has
+   * passed.
+   */
   every(periodMs, run) {
     const dueMs = nextMs(periodMs, realClock.monotonicMs());
     const periodic = { periodMs, run, dueMs };

@@ -1,6 +1,6 @@
 /**
- * `await.js PORT SECONDS`: ends when the proxy on this machine is ready, with 1 and its reason where it is not in time.
- * Every pod's start waits for it: it loads nothing but a socket.
+ * `await.js PORT SECONDS`: exits when the proxy on this machine is ready, or with status 1 and the reason when time
+ * runs out. Every pod's start waits for this program, so it loads nothing but a socket.
  */
 import { connect } from 'node:net';
 

@@ -1,4 +1,4 @@
-/** What a configuration leaves out: the defaults that README.md shows, filled in once, after the check. */
+/** The defaults that README.md documents, filled in once after the configuration has been checked. */
 import type { Backend, Destination, InboundServer, ProxyConfig, Route } from '../model.js';
 
 type Partly<T> = { [K in keyof T]?: Partly<T[K]> };
@@ -7,7 +7,7 @@ const balancer = { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSe
 const limits = { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 };
 const failFastMs = 3000;
 
-/** Of a configuration that has been checked. */
+/** The configuration must have been checked. */
 export function withDefaults(checked: unknown): ProxyConfig {
   const config = checked as ProxyConfig;
   const { inbound, outbound, state } = config;
@@ -29,7 +29,7 @@ export function withDefaults(checked: unknown): ProxyConfig {
 
 /**
  * `cart.retail` is the service cart in the namespace retail, called `cart` and `cart.retail`; `cart.retail:9090` is
- * another port of it.
+ * another port of that service.
  */
 function destination(given: Partly<Destination>, { workload }: ProxyConfig): Destination {
   const { name = '', backends = [] } = given;

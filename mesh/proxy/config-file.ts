@@ -1,7 +1,7 @@
 /**
- * A configuration file, YAML or JSON, with the place of each mistake. As a program it prints the configuration as
- * JSON:
- * a proxy reads YAML through it, so that no YAML library stays in the proxy's memory.
+ * Reads a configuration file, YAML or JSON, and gives the place of each mistake. Run as a program it prints the
+ * configuration as JSON: the proxy reads YAML through this program, so that no YAML library stays in the proxy's
+ * memory.
  */
 import { dirname, resolve } from 'node:path';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';

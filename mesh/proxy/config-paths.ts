@@ -1,4 +1,4 @@
-/** Relative paths in a configuration are relative to its file, wherever the proxy is started from. */
+/** Relative paths in a configuration are relative to its file, whatever folder the proxy is started in. */
 import { resolve } from 'node:path';
 import type { ProxyConfig } from '../model.js';
 

@@ -1,4 +1,4 @@
-/** Without a controller the configuration file is watched: its state is applied as it changes, without a restart. */
+/** Without a controller the configuration file is watched: a changed state is applied without a restart. */
 import { statSync } from 'node:fs';
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
@@ -24,13 +24,13 @@ export function watchState(
       const { state = emptyState, ...rest } = read(file);
       const { state: _, ...before } = proxy.config;
       if (JSON.stringify(rest) !== JSON.stringify(before)) {
-        log(`${file}: only 'state' is taken over while running; the rest needs a restart`);
+        log(`${file}: only 'state' is reloaded while running; other changes need a restart`);
       }
       if (JSON.stringify(state) === JSON.stringify(proxy.state)) return;
       proxy.apply(state, 'file');
       log(`${file}: state ${state.version} applied`);
     } catch (error) {
-      log(`${messageOf(error)}; the state in use stays`);
+      log(`${messageOf(error)}; the proxy keeps the state in use`);
     }
   });
 }

@@ -1,4 +1,4 @@
-/** What a proxy is started with, checked; README.md documents it. The state in it has the form of mesh/model.ts. */
+/** Checks a proxy's configuration; README.md documents it. Its state has the form of mesh/model.ts. */
 import { UserError } from '../../base/errors.js';
 import type { MeshState, ProxyConfig, RequestLabelPolicy } from '../model.js';
 import { withDefaults } from './config-defaults.js';
@@ -27,10 +27,10 @@ const address = text({
   expected: 'host:port',
 });
 const field = text({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a header name' });
-// A line end in a value would be a header of its own.
+// A line end in a value would start another header.
 const fieldValue = text({ pattern: /^[^\r\n\0]*$/, expected: 'one line' });
 
-/** Not what metrics of requests have already, nor what Prometheus keeps for itself. */
+/** Label names that request metrics use already, and those that Prometheus reserves. */
 const takenLabels =
   'direction|dst|dst_service|dst_namespace|rt_route|srv_name|status_code|classification|grpc_status|tls|le|' +
   'job|instance';
@@ -66,7 +66,7 @@ const rateLimit = object({
   ),
 });
 
-/** Something compared with `value`, by its `kind`. */
+/** A comparison with `value`; `kind` names the kind of comparison. */
 const comparison =
   (kinds: Shape, fields: Record<string, Parameters<typeof object>[0][string]>): Shape =>
   (value, path, found) => {
@@ -301,7 +301,7 @@ const config = object({
   ),
 });
 
-/** Of a label for requests alone; empty where it is one. */
+/** The problems of a label for requests; empty when it is valid. */
 export function requestLabelProblems(value: unknown, path: readonly string[] = []): Found[] {
   const found: Found[] = [];
   requestLabel(value, path, found);
@@ -311,7 +311,7 @@ export function requestLabelProblems(value: unknown, path: readonly string[] = [
   return [{ path, message: 'no source, or two', expected: 'one of header and identity' }];
 }
 
-/** Every problem with where it is; empty where the value is a configuration. */
+/** Every problem with its place; empty when the value is a valid configuration. */
 export function configProblems(value: unknown): Found[] {
   const found: Found[] = [];
   config(value, [], found);

@@ -1,4 +1,4 @@
-/** The proxy's end of the controller's stream: from its configuration to what its stores are told. */
+/** The proxy's end of the controller's stream: keeps the proxy's stores up to date. */
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
@@ -7,7 +7,7 @@ import { ControllerClient } from '../controller/client/client.js';
 import { splitPem } from '../identity/csr.js';
 import type { MeshState, ProxyConfig } from '../model.js';
 
-/** Throws where a state cannot be served: the controller is told the reason, and the old one stays. */
+/** Throws when a state cannot be served: the controller is notified of the reason, and the old state stays in use. */
 export interface StateTarget {
   apply(state: MeshState, source: 'fresh' | 'cache'): void;
 }
@@ -19,13 +19,12 @@ export interface IdentityTarget {
   ): void;
 }
 
-/** How long a proxy without a cache waits for its first state before it listens all the same. */
+/** A proxy without a cache listens after this long even if no state has come. */
 const firstStateLimitMs = 10_000;
 
 /**
  * Connects to the controller of `config.controller`. Resolves when there is a state to serve by, from the cache or
- * the
- * stream; from then on the stores are kept up to date. Throws a UserError where the configuration cannot work.
+ * the stream; from then on the stores are kept up to date. Throws a UserError when the configuration cannot work.
  */
 export async function startControllerClient(parts: {
   config: ProxyConfig;

@@ -1,16 +1,17 @@
 /**
- * An orderly end: not ready any more, but everything that comes is still answered, and the app's own calls go out,
- * until
- * nothing has come for a while or the time is up.
+ * An orderly shutdown: the proxy is no longer ready, but still answers every request and lets the app's own calls
+ * out, until no request has come for a while or the time is up.
  */
 import type { Clock, Timer } from '../../base/clock.js';
 
 export interface Drainable {
-  /** Requests under way. */
+  /** Requests in flight. */
   readonly busy: number;
-  /** Requests and connections that ever began: those between two looks are not under way at either. */
+  /**
+   * Requests and connections begun since the start: a request that begins and ends between two looks shows only here.
+   */
   readonly begun: number;
-  /** Connections of the inbound side end with their next answer. */
+  /** Connections of the inbound side close with their next answer. */
   beginDrain(): void;
   closeIdle(): void;
   closeInbound(): void;
@@ -18,9 +19,9 @@ export interface Drainable {
 }
 
 const lookMs = 100;
-/** So long nothing may have been under way. */
+/** The drain ends after this long without a request in flight. */
 const quietMs = 1000;
-/** After the time is up what is under way has so long to end. */
+/** Requests still in flight when the time is up get this long to end. */
 const lastCallMs = 2000;
 
 export class Drain {
@@ -38,7 +39,7 @@ export class Drain {
     this.#limitMs = limitMs;
   }
 
-  /** Resolves when everything has ended. */
+  /** Resolves when every connection has ended. */
   start(): Promise<void> {
     if (this.#done) return this.#done;
     this.isDraining = true;

@@ -5,8 +5,8 @@ import { program } from '../../base/paths.js';
 export const proxyProgram = program('mesh/proxy/main');
 
 /**
- * A small young generation, a heap that grows little by little, no baseline code, one helper thread, collections when
- * there is something to collect (heap-trim.ts): 5 MB less than without, at the same CPU time a request.
+ * A small young generation, a heap that grows in small steps, no baseline code, one helper thread, and collections
+ * when there is garbage (heap-trim.ts): 5 MB less than without, at the same CPU time per request.
  */
 export const proxyNodeFlags: readonly string[] = [
   '--max-semi-space-size=1',
@@ -16,12 +16,12 @@ export const proxyNodeFlags: readonly string[] = [
   '--expose-gc',
 ];
 
-/** The C library gives each thread an arena of its own otherwise. */
+/** Without this the C library gives each thread an arena of its own. */
 export const proxyEnvironment: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' };
 
 /**
- * This process becomes the proxy, so that there is one and not two. Where the system cannot do that, the proxy is a
- * child, and signals are passed on. Resolves to its exit code.
+ * Replaces this process by the proxy, so that only one process runs. If the system cannot do that, the proxy runs as
+ * a child and gets the signals. Resolves to its exit code.
  */
 export async function runProxy(file: string): Promise<number> {
   const args = [process.execPath, ...proxyNodeFlags, proxyProgram, '--config', file];
@@ -32,7 +32,7 @@ export async function runProxy(file: string): Promise<number> {
 /** F_SETFD of fcntl(2). */
 const setDescriptorFlags = 2;
 
-/** Returns only where it could not be done. */
+/** Returns only if the replacement failed. */
 async function become(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const given = Object.entries(env).filter((e): e is [string, string] => e[1] !== undefined);
   const { execve } = process as {
@@ -40,7 +40,7 @@ async function become(args: readonly string[], env: NodeJS.ProcessEnv): Promise<
   };
   if (process.platform !== 'linux') return;
   try {
-    // Newer Nodes warn that it is experimental; on standard error that would look like trouble.
+    // Newer versions of Node warn that execve is experimental; on standard error that would look like a problem.
     process.removeAllListeners('warning');
     if (execve) execve.call(process, process.execPath, args, Object.fromEntries(given));
     const { default: koffi } = await import('koffi');
@@ -55,11 +55,11 @@ async function become(args: readonly string[], env: NodeJS.ProcessEnv): Promise<
       args: readonly (string | null)[],
       env: readonly (string | null)[],
     ) => number;
-    // Node has marked them to be closed.
+    // Node has set close-on-exec on these descriptors.
     for (const stdio of [0, 1, 2]) fcntl(stdio, setDescriptorFlags, 'int', 0);
     exec(process.execPath, [...args, null], [...given.map(([k, v]) => `${k}=${v}`), null]);
   } catch {
-    // A child, then.
+    // Replacement failed: the caller starts a child instead.
   }
 }
 
@@ -71,7 +71,7 @@ async function runAsChild([command = '', ...args]: readonly string[]): Promise<n
   });
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGTERM', pass);
-  // A terminal sends SIGINT to both.
+  // A terminal sends SIGINT to both processes.
   process.on('SIGINT', (signal) => {
     if (!process.stdin.isTTY) pass(signal);
   });

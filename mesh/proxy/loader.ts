@@ -1,6 +1,6 @@
 /**
- * Runs the bundled proxy from V8's code cache, so that a sidecar compiles nothing as it starts. The build makes the
- * cache (bundle.ts); another runtime or other flags find none of theirs, and compile.
+ * Runs the bundled proxy from V8's code cache, so that a sidecar compiles nothing at its start. The build makes the
+ * cache (bundle.ts); a runtime with another version or other flags finds no matching cache, and compiles.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ import { Script } from 'node:vm';
 
 const bundle = fileURLToPath(new URL('../../parts/proxy.cjs', import.meta.url));
 const source = readFileSync(bundle, 'utf8');
-/** V8 compares the length of a source only: the bundle ends with a hash of itself. */
+/** V8 compares only the length of a source, so the bundle ends with a hash of itself. */
 const hash = source.slice(-16);
 const cache = join(dirname(bundle), `proxy.${cachedDataVersionTag()}.${hash}.cache`);
 
@@ -30,11 +30,11 @@ const script = new Script(`(function (require, __filename) {${source}\n})`, {
 type Run = (require: NodeJS.Require, filename: string) => void;
 (script.runInThisContext() as Run)(createRequire(import.meta.url), bundle);
 
-/** After the start: what has been compiled by then is what a start needs. */
+/** Delay after the start: the code compiled by then is the code that a start needs. */
 const settleMs = 500;
 if (process.argv.includes('--write-code-cache')) {
   setTimeout(() => {
-    // A proxy may be starting just now.
+    // Renamed into place, since a proxy may be starting now.
     writeFileSync(`${cache}.new`, script.createCachedData());
     renameSync(`${cache}.new`, cache);
     process.exit(0);

@@ -1,4 +1,7 @@
-/** The proxy as a process: `node dist/mesh/proxy/main.js --config proxy.json`. Lean: it is there beside every app. */
+/**
+ * The proxy as a process: `node dist/mesh/proxy/main.js --config proxy.json`. It must stay small: it runs beside
+ * every app.
+ */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { dieWithParent, outliveReaders } from '../../base/parent.js';
@@ -18,7 +21,7 @@ const log = (line: string): void => {
   process.stderr.write(`${new Date().toISOString()} ${line}\n`);
 };
 
-/** JSON is read here; YAML by a process of its own, whose memory goes with it. */
+/** Reads JSON here; YAML is read by a separate process, whose memory is freed when it exits. */
 function readConfig(file: string): ProxyConfig {
   if (!/\.ya?ml$/.test(file)) {
     let value: unknown;
@@ -33,7 +36,7 @@ function readConfig(file: string): ProxyConfig {
     return absolutePaths(checkedConfig(value, file), dirname(resolve(file)));
   }
   try {
-    // Not needed otherwise, and some milliseconds of every start.
+    // Loaded here only: it takes some milliseconds of a start.
     const { execFileSync } = process.getBuiltinModule('node:child_process');
     const text = execFileSync(process.execPath, [program('mesh/proxy/config-file'), file], {
       encoding: 'utf8',
@@ -62,7 +65,7 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   let isEnding = false;
   const end = (): void => {
-    // Asked twice, it goes at once.
+    // A second signal ends the process at once.
     if (isEnding) process.exit(exitCode.interrupted);
     isEnding = true;
     void proxy.drain.start().finally(() => process.exit(0));

@@ -1,4 +1,4 @@
-/** One proxy, wired together: configuration in, ports out. Everything it needs of the world is passed to it. */
+/** One proxy, wired together: configuration in, ports out. Its clock, randomness and log are passed to it. */
 import type { Clock } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { MeshState, ProxyConfig } from '../model.js';
@@ -22,7 +22,7 @@ export interface ProxyParts {
   log(line: string): void;
 }
 
-/** Where neither the configuration nor a container says how much there is. */
+/** The limit when neither the configuration nor a container sets one. */
 const defaultMaxMemoryBytes = 256 * 1024 * 1024;
 const containerShare = 0.9;
 
@@ -39,7 +39,7 @@ export class Proxy {
   #files: IdentityFiles | undefined;
   #controller: ControllerClient | undefined;
   #state: MeshState | undefined;
-  /** POST /shutdown: whoever runs the proxy decides what follows. */
+  /** POST /shutdown: the process that runs the proxy decides the next step. */
   onShutdown: () => void = () => void this.drain.start();
   #stateSource: 'file' | 'cache' | 'fresh' | 'none' = 'none';
   #isListening = false;
@@ -75,14 +75,14 @@ export class Proxy {
     return this.#controller;
   }
 
-  /** Throws where it cannot be served; the one before stays. */
+  /** Throws when the state cannot be served; the old state stays in use. */
   apply(state: MeshState, source: 'file' | 'cache' | 'fresh'): void {
     this.gateway.apply(state);
     this.#state = state;
     this.#stateSource = source;
   }
 
-  /** Why it should get no traffic; undefined: ready. */
+  /** The reason why the proxy should get no traffic; undefined: ready. */
   notReady(): string | undefined {
     if (this.drain.isDraining) return 'draining';
     if (!this.#state) return 'no configuration yet';
@@ -92,10 +92,10 @@ export class Proxy {
     return undefined;
   }
 
-  /** Resolves when the ports are open. Throws a UserError where that cannot be. */
+  /** Resolves when the ports are open. Throws a UserError when they cannot be opened. */
   async start(): Promise<void> {
     const { config, clock } = this.#parts;
-    // First: a proxy that waits for its controller can already be asked why.
+    // The admin port opens first, so that a proxy that waits for its controller can report the reason.
     this.#admin = new AdminServer(this);
     this.#ports.admin = await this.#admin.listen(config.admin);
     const files = identityFiles(config);
@@ -110,7 +110,7 @@ export class Proxy {
   }
 
   async #startController(): Promise<void> {
-    // Not needed, and not in memory, where there is no controller.
+    // Loaded only with a controller, to save memory without one.
     const { startControllerClient } = await import('./controller-client.js');
     this.#controller = await startControllerClient({
       ...this.#parts,
@@ -149,7 +149,7 @@ export class Proxy {
     this.#isListening = true;
   }
 
-  // What a drain does.
+  // The state of a drain.
 
   get busy(): number {
     return (this.#inbound?.busy ?? 0) + (this.#outbound?.busy ?? 0);
@@ -161,7 +161,7 @@ export class Proxy {
 
   beginDrain(): void {
     this.gateway.faults.clear();
-    // The outbound side serves the app on as if nothing were: it may have much to say before it ends.
+    // The outbound side goes on serving the app, which may make many calls before it ends.
     this.#inbound?.drain();
   }
 
@@ -173,7 +173,7 @@ export class Proxy {
     this.#inbound?.closePort();
   }
 
-  /** Everything ends now. */
+  /** Ends everything at once. */
   async stop(): Promise<void> {
     this.#inbound?.stop();
     this.#outbound?.stop();

@@ -1,2 +1,4 @@
-/** Connections to the pod's own address are made from here, by which the redirection tells them from a peer's. */
+/**
+ * Source address of connections to the pod's own address: the redirection tells them by it from a peer's connections.
+ */
 export const relayAddress = '127.0.0.6';

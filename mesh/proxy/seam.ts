@@ -1,51 +1,47 @@
 /**
- * What passes between the two protocols, and between them and the listeners. The listeners hand over accepted
- * connections and open upstream ones; each protocol can carry a try of the other's request, and knows nothing of the
- * other but this.
+ * The interface between the two protocols, and between them and the listeners. The listeners hand over accepted
+ * connections and open upstream ones; each protocol can carry an attempt for the other's request, and knows nothing
+ * else of the other.
  */
 import type { EndpointState, Flow, RequestInfo, TlsLabel, TryFailure } from './flow/contract.js';
 import type { Wire } from './listen/wire.js';
 
-/**
- * Whose connection it is, and what becomes of its requests. One object for each accepted
- * connection.
- */
+/** The identity of a connection's peer, and the flows of its requests. One object for each accepted connection. */
 export interface Serving {
   readonly peerIdentity: string | undefined;
   readonly peerAddress: string;
   readonly tls: TlsLabel;
   /** Keeps the destination of the last authority, until the flow's generation changes. */
   begin(request: RequestInfo): Flow;
-  /** Of the request begun last: its destination speaks HTTP/1.1 only (`protocol: http1`). */
+  /** Whether the destination of the last request speaks HTTP/1.1 only (`protocol: http1`). */
   readonly http1Only?: boolean;
-  /** The port is declared HTTP/2: what is no HTTP/1.1 either was meant as that, and gets no answer in words. */
+  /** The port is declared HTTP/2: bytes that are neither HTTP/2 nor HTTP/1.1 get no HTTP/1.1 answer. */
   readonly meansHttp2?: boolean;
 }
 
-/** HTTP/2 between two proxies of ours, on which requests of HTTP/1.1 ride too: the other end turns them back. */
+/**
+ * HTTP/2 between two firedrill proxies that also carries HTTP/1.1 requests: the other end turns them back into
+ * HTTP/1.1.
+ */
 export const carryingProtocol = 'firedrill-h2';
 
 export type Protocol = 'h2' | 'http/1.1' | typeof carryingProtocol;
 
 /**
- * Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint. Exactly one of the two
- * is called, never before this returns. The wire's user is set by the receiver, which then calls
- * resume().
+ * Opens TCP or mutual TLS (offering `protocols` by ALPN) to an endpoint. Exactly one of the two callbacks is called,
+ * never before this returns. The receiver sets the wire's user and then calls resume().
  */
 export type Connect = (
   endpoint: EndpointState,
   protocols: readonly Protocol[],
   handler: {
-    /** Over plaintext, the protocol is the first one asked for (prior knowledge). */
+    /** Over plaintext the protocol is the first of `protocols` (prior knowledge). */
     connected(wire: Wire, protocol: Protocol): void;
     failed(failure: TryFailure): void;
   },
 ) => { cancel(): void };
 
-/**
- * The head of a request on its way to an endpoint. Headers are name, value, name, value…, names
- * in lower case.
- */
+/** The head of a request on its way to an endpoint. Headers are name, value, name, value…, names in lower case. */
 export interface TryRequest {
   readonly method: string;
   readonly scheme: string;
@@ -55,17 +51,23 @@ export interface TryRequest {
   readonly headers: readonly string[];
   /** False: the request ends with its head. */
   readonly hasBody: boolean;
-  /** It says `te: trailers`, which in HTTP/1.1 is a header of the connection. */
+  /** The request has `te: trailers`, which in HTTP/1.1 is a header of the connection. */
   readonly acceptsTrailers?: boolean;
-  /** It came in HTTP/1.1 and ends in it; what lies between is our own matter (`carryingProtocol`). */
+  /**
+   * The request came in HTTP/1.1 and must end in HTTP/1.1; HTTP/2 is used only between the proxies
+   * (`carryingProtocol`).
+   */
   readonly isCarried?: boolean;
 }
 
-/** Whether requests of HTTP/1.1 may ride on the HTTP/2 sessions to an endpoint. */
+/** Whether HTTP/2 sessions to an endpoint may carry HTTP/1.1 requests. */
 export interface Carrier {
-  /** Undefined: not known until a session is there. */
+  /** Undefined: unknown until there is a session. */
   carries(endpoint: EndpointState): boolean | undefined;
-  /** Opens one to find out. `found` or `failed` is called once, never before this returns; not once it was left. */
+  /**
+   * Opens a session to find out. Calls `found` or `failed` once, never before this returns, and neither after
+   * leave().
+   */
   ask(
     endpoint: EndpointState,
     asker: { found(): void; failed(failure: TryFailure): void },
@@ -74,39 +76,39 @@ export interface Carrier {
 }
 
 /**
- * Hears the answer to one try. Buffers are valid during the call only. After `ended` or `failed`
- * nothing comes.
+ * Receives the answer to one attempt. Buffers are valid during the call only. No callback follows `ended` or
+ * `failed`.
  */
 export interface TryHandler {
-  /** Whose request it is, an identity or an address: those that wait take turns by it. */
+  /** The client of the request, an identity or an address: waiting clients take turns. */
   readonly client?: string;
-  /** The connection that it came on, which may bring many. */
+  /** The connection that the request came on, which may bring many. */
   readonly share?: string | undefined;
   informational(status: number, headers: readonly string[]): void;
   head(status: number, headers: readonly string[], ended: boolean): void;
   /**
-   * Call Try.consumed with as many bytes once they are passed on: until then they count against
-   * the window. `ended`: this is all.
+   * Call Try.consumed with the same number of bytes once they are passed on: until then they count against the
+   * window. `ended`: these are the last bytes.
    */
   data(buffer: Buffer, start: number, end: number, ended: boolean): void;
-  /** What was read together with the head has been looked at: nothing more follows at once. */
+  /** Everything read together with the head has been processed: no more follows at once. */
   paused?(): void;
-  /** After the last data; not called where `head` or `data` said ended. */
+  /** Called after the last data, unless `head` or `data` said ended. */
   ended(trailers: readonly string[] | undefined): void;
   /** Before the head or after it. */
   failed(failure: TryFailure): void;
-  /** `write` returned false before; it may be called again. */
+  /** After `write` returned false: `write` may be called again. */
   drained(): void;
 }
 
-/** One try under way. */
+/** One attempt in flight. */
 export interface Try {
-  /** The bytes are copied or written before it returns. False: no more until `drained`. */
+  /** The bytes are copied or written before the call returns. False: wait for `drained`. */
   write(buffer: Buffer, start: number, end: number): boolean;
   /** The request's body is complete. */
   end(trailers: readonly string[] | undefined): void;
   consumed(bytes: number): void;
-  /** The answer is no longer wanted; nothing is called afterwards. */
+  /** The answer is no longer wanted; no callback follows. */
   abort(): void;
 }
 

@@ -1,11 +1,11 @@
-/** What a value must look like, said by small functions: the proxy checks its input without a schema library. */
+/** Small functions that check the form of a value: the proxy checks its input without a schema library. */
 import { patternProblem } from '../pattern/pattern.js';
 
 export interface Found {
   path: readonly (string | number)[];
   message: string;
   expected?: string;
-  /** The key itself is what is wrong, not its value. */
+  /** The key itself is wrong, not its value. */
   atKey?: boolean;
 }
 
@@ -98,7 +98,7 @@ export const oneOf =
     found.push({ path, message: `${JSON.stringify(value)}`, expected: choices.join(', ') });
   };
 
-/** A list of exactly these. */
+/** A list of exactly these elements. */
 export const tuple =
   (...shapes: readonly Shape[]): Shape =>
   (value, path, found) => {

@@ -1,4 +1,4 @@
-/** One side of a proxy, inbound or outbound: its port, the fronts that speak what comes, the way on to endpoints. */
+/** One side of a proxy, inbound or outbound: its port, the protocols' fronts, and the connections to endpoints. */
 import type { Clock } from '../../base/clock.js';
 import type { ProxyConfig } from '../model.js';
 import type { ConnectionFlow, EndpointState } from './flow/contract.js';
@@ -22,7 +22,7 @@ export interface SideParts {
   readonly identity: IdentityStore;
   readonly clock: Clock;
   readonly deadlines: DeadlineWheel;
-  /** Of transparent mode. */
+  /** Set in transparent mode. */
   readonly originalDestination: OriginalDestination | undefined;
 }
 
@@ -31,7 +31,7 @@ type Direction = 'inbound' | 'outbound';
 const handshakeTimeoutMs = 5000;
 const detectTimeoutMs = 10_000;
 const quietMs = 500;
-/** Of requests and answers, in both protocols. */
+/** The limit for heads of requests and answers, in both protocols. */
 const defaultMaxHeadBytes = 64 * 1024;
 const defaultMaxConnections = 10_000;
 /** Peers are across a network, the app is not. */
@@ -98,7 +98,7 @@ export abstract class Side {
     const { host, port, mode } = config[this.#direction] as NonNullable<ProxyConfig[Direction]>;
     const read = mode === 'transparent' ? originalDestination?.read : undefined;
     this.port = await this.#open(host, port, read);
-    // Whoever connects to one of these means its destination, whatever it says.
+    // A connection to one of these ports is for its destination, whatever Host it sends.
     for (const call of this.#direction === 'outbound' ? (config.calls ?? []) : []) {
       await this.#open(call.host, call.port, () => `${call.host}:${call.port}`);
     }
@@ -136,7 +136,7 @@ export abstract class Side {
     wire.destroy();
   }
 
-  /** The protocol as it is configured, or known by the port. */
+  /** The protocol as configured, or known by the port. */
   protected abstract declared(originalDst: string | undefined): Declared;
   protected abstract accept(accepted: Accepted): void;
 
@@ -164,12 +164,12 @@ export abstract class Side {
     else this.http1.accept(wire, serving, first);
   }
 
-  /** Requests and opaque connections under way. */
+  /** Requests and opaque connections in flight. */
   get busy(): number {
     return this.http1.busy + this.http2.busy + this.#opaque.size;
   }
 
-  /** Each answer is from now on the last of its connection. */
+  /** From now on each answer is the last of its connection. */
   drain(): void {
     this.http1.drain();
     this.http2.drain();
@@ -180,7 +180,7 @@ export abstract class Side {
     this.http2.endIdle();
   }
 
-  /** No new connections. */
+  /** Accepts no new connections. */
   closePort(): void {
     for (const listener of this.#listeners) listener.close();
   }
@@ -210,7 +210,7 @@ export class OutboundSide extends Side {
     const { outbound } = this.parts.gateway;
     const { peerAddress, originalDst } = accepted;
     if (accepted.spoken === 'opaque') {
-      // In explicit mode only HTTP says where it wants to go.
+      // In explicit mode only HTTP names its destination.
       if (originalDst === undefined) return accepted.wire.destroy();
       const destination = outbound.destinationFor(originalDst, originalDst);
       return this.relay(accepted, outbound.connect(destination, peerAddress));
@@ -228,7 +228,7 @@ export class OutboundSide extends Side {
       const answers = { opened: tunnelOpened, failed: tunnelFailed };
       return this.relay({ wire, first: rest, isGuess: false }, flow, answers);
     }
-    // The app speaks to a proxy of its own: that one is to answer.
+    // The app uses another proxy of its own, which must answer.
     const first = Buffer.concat([Buffer.from(head, 'latin1'), rest]);
     const destination = outbound.destinationFor(originalDst, originalDst);
     this.relay({ wire, first, isGuess: false }, outbound.connect(destination, peerAddress));
@@ -255,7 +255,7 @@ export class InboundSide extends Side {
     const { inbound } = this.parts.gateway;
     const { wire, peerAddress, peerIdentity, originalDst } = accepted;
     const port = this.#portOf(originalDst);
-    // Dialled itself, it would be sent to itself.
+    // A client that dials this port directly would be relayed back to it.
     const server =
       originalDst !== undefined && port === this.port
         ? undefined
@@ -264,13 +264,13 @@ export class InboundSide extends Side {
     if (!server) return wire.destroy();
     const tls = peerIdentity === undefined ? 'disabled' : 'true';
     const isSkipped = this.parts.config.skipPorts?.inbound.includes(port);
-    // What is declared to be HTTP is read as HTTP, and gets its 400 where it is none.
+    // A port declared HTTP is read as HTTP; other bytes get a 400.
     const isHttp = server.protocol === 'http1' || server.protocol === 'http2';
     if (accepted.spoken === 'opaque' && (!isHttp || isSkipped)) {
       if (!inbound.mayConnect(server, peer)) return wire.destroy();
       return this.relay(accepted, inbound.connect(server, peer, tls));
     }
-    // Whoever may not come in is told so, request by request: a reset says nothing.
+    // A refused client gets an answer to each request: a reset would not tell the reason.
     this.serve(accepted, new InboundServing(inbound, server, port, { ...peer, tls }, originalDst));
   }
 }

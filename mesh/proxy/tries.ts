@@ -1,42 +1,45 @@
 /**
- * One request on its way to an answer, whatever protocol carries it: when it is sent and where to, tried again, copied,
- * refused, and given up. An opaque connection too: it is a request whose answer begins when it is connected.
+ * One request on its way to an answer, whatever protocol carries it: delay, pick, send, retry, mirror, refuse, give
+ * up. It serves opaque connections too: for them being connected counts as the beginning of the answer.
  *
  *     begin → delay → pick → wait for an endpoint, pick again … → send → heard → over
  *                      ↑_____________ backoff _______________ failed
  *
- * The flow decides (flow/contract.ts), a front moves bytes, and this asks the one and tells the other, so that every
- * protocol does the same at the same points. Each front has one of these for what is under way; HTTP/1.1 uses it again
- * for the next request of its connection.
+ * The flow decides (flow/contract.ts), a front moves bytes, and this loop asks the flow and tells the front, so that
+ * every protocol does the same at the same points. Each front has one of these for its request in flight; HTTP/1.1
+ * reuses it for the next request of its connection.
  */
 import type { EndpointState, End, MirrorTarget, Tried, TryFailure } from './flow/contract.js';
 import { Deadline, type DeadlineWheel } from './listen/deadlines.js';
 
 export interface Front<F extends Tried> {
-  /** Opens a way to the endpoint and sends what there is of the request: then heard(), failed(), or it is cancelled. */
+  /**
+   * Opens a connection to the endpoint and sends the available part of the request; then heard(), failed(), or it is
+   * cancelled.
+   */
   send(endpoint: EndpointState, flow: F): void;
-  /** Lets go of the try under way, from which nothing is heard any more. `isOver`: it has said all. */
+  /** Drops the current attempt, which must make no more calls. `isOver`: its answer is complete. */
   cancel(isOver: boolean): void;
-  /** Sends a copy there, too. */
+  /** Sends a copy to the mirror. */
   mirror(target: MirrorTarget, flow: F): void;
-  /** Answers in place of an endpoint, and is over. */
+  /** Answers in place of an endpoint, and ends the request. */
   answer(refusal: NonNullable<F['refusal']>): void;
-  /** Ends what cannot be answered, or not to its end, so that nobody takes it for the whole; and is over. */
+  /** Ends a request that cannot be answered completely, so that the part sent is not mistaken for the whole. */
   cut(how: End): void;
   /** Grows with every byte that moves. */
   readonly movedBytes: number;
-  /** Whether its standing still, for as long as it may, is a reason to end it. */
+  /** Whether the request is ended when no byte has moved for the idle time. */
   readonly endsIdle: boolean;
-  /** An injected limit of bandwidth: nothing moves in either direction until it is told otherwise. */
+  /** An injected limit of bandwidth: no byte moves in either direction until the next call. */
   rest?(isResting: boolean): void;
-  /** The time that it asked for by lookAt(). */
+  /** Called at the time that was set by lookAt(). */
   look?(nowMs: number): void;
 }
 
 const enum Phase {
-  /** A delay, a backoff, or until an endpoint is ready. */
+  /** A delay, a backoff, or no endpoint is ready. */
   Waiting,
-  /** The way is being opened, or the request is out and its answer has not begun. */
+  /** The connection is being opened, or the request is out and its answer has not begun. */
   Trying,
   Answering,
   /** An injected black hole. */
@@ -47,11 +50,11 @@ export class Tries<F extends Tried> {
   readonly #front: Front<F>;
   readonly #wheel: DeadlineWheel;
   #deadline: Deadline | undefined;
-  /** What is under way; undefined: nothing. */
+  /** The request in flight; undefined: none. */
   flow: F | undefined;
   #phase: Phase = Phase.Waiting;
   #isMirrored = false;
-  /** When it began, until the first try: no need to look at the clock again. */
+  /** The time of the beginning, until the first attempt: saves a look at the clock. */
   #freshMs = 0;
   #requestDueMs = Infinity;
   #tryDueMs = Infinity;
@@ -67,12 +70,12 @@ export class Tries<F extends Tried> {
     this.#wheel = wheel;
   }
 
-  /** The answer has begun: nothing can be tried again. */
+  /** The answer has begun: no retry is possible. */
   get isAnswering(): boolean {
     return this.#phase === Phase.Answering && this.flow !== undefined;
   }
 
-  /** Nothing will ever be answered. */
+  /** No answer will ever come. */
   get isSilent(): boolean {
     return this.#phase === Phase.Silent && this.flow !== undefined;
   }
@@ -91,7 +94,7 @@ export class Tries<F extends Tried> {
     else this.#next(flow);
   }
 
-  /** Asks the flow where to, until a try is on its way or there is something to answer. */
+  /** Asks the flow for endpoints, until an attempt is in flight or there is a refusal to answer. */
   #next(flow: F): void {
     if (flow.refusal) return this.#refuse(flow);
     const endpoint = flow.pick();
@@ -112,7 +115,7 @@ export class Tries<F extends Tried> {
     this.#front.send(endpoint, flow);
   }
 
-  /** The try is lost, before its answer or in the middle of it, and the front has let go of it. */
+  /** The attempt failed, before its answer or in the middle of it, and the front has dropped it. */
   failed(why: TryFailure): void {
     const { flow } = this;
     if (!flow) return;
@@ -124,12 +127,12 @@ export class Tries<F extends Tried> {
     else this.#refuse(flow);
   }
 
-  /** The answer's head has come; what becomes of it is decided later. */
+  /** The answer's head has come in time; the verdict on it follows later. */
   isInTime(): void {
     this.#tryDueMs = Infinity;
   }
 
-  /** The answer begins, or the flow wants another (`isOver`: this was all of it). False: it is not passed on. */
+  /** The answer begins, or the flow wants a retry (`isOver`: the answer is complete). False: it is not passed on. */
   heard(verdict: 'relay' | 'retry', isOver: boolean): boolean {
     this.#tryDueMs = Infinity;
     if (verdict === 'relay') {
@@ -149,7 +152,7 @@ export class Tries<F extends Tried> {
 
   #refuse(flow: F): void {
     const { refusal } = flow;
-    if (!refusal) throw new Error('a flow that failed without saying how');
+    if (!refusal) throw new Error('a flow that failed without a refusal');
     this.#phase = Phase.Answering;
     if (refusal.kind === 'answer') return this.#front.answer(refusal);
     if (refusal.kind === 'reset') return this.#front.cut('complete');
@@ -158,14 +161,14 @@ export class Tries<F extends Tried> {
     this.#idleDueMs = Infinity;
   }
 
-  /** The injected fault that it waits for is over. */
+  /** The injected fault that held the request is over. */
   #released(flow: F): void {
     if (this.flow !== flow) return;
     if (flow.refusal?.kind === 'blackhole') this.#front.cut('complete');
     else if (this.#phase === Phase.Waiting) this.#wait(0);
   }
 
-  /** It is over: gives the flow, exactly once, for its end to be told. */
+  /** The request is over: returns the flow, exactly once, so that the caller reports its end. */
   over(): F | undefined {
     const { flow } = this;
     this.flow = undefined;
@@ -178,26 +181,26 @@ export class Tries<F extends Tried> {
     return flow;
   }
 
-  /** Nothing begins here any more. */
+  /** No more requests begin here. */
   close(): void {
     this.#deadline?.cancel();
   }
 
   // Time.
 
-  /** No limit to the whole from here on: an upgraded connection lasts. */
+  /** Removes the request timeout: an upgraded connection lasts. */
   lasts(): void {
     this.#requestDueMs = Infinity;
   }
 
-  /** Front.look() then, or where it was asked for earlier. */
+  /** Asks for a call of Front.look() at that time; an earlier request stays. */
   lookAt(dueMs: number): void {
     if (dueMs >= this.#lookDueMs) return;
     this.#lookDueMs = dueMs;
     this.#armFor(dueMs);
   }
 
-  /** Bytes have been passed on: where a fault limits them, both directions rest for as long as they may take. */
+  /** Bytes have been passed on: if a fault limits them, both directions pause for as long as they may take. */
   passed(bytes: number): void {
     const { flow } = this;
     if (!flow || flow.bytesPerSecond <= 0 || bytes <= 0) return;
@@ -219,13 +222,13 @@ export class Tries<F extends Tried> {
     this.#armFor(this.#waitDueMs);
   }
 
-  /** Looked at when it may have passed, so that no read or write needs to look at a clock. */
+  /** Idleness is checked when the time may have passed, so that no read or write needs to look at a clock. */
   #markIdle(nowMs: number): void {
     this.#movedBytes = this.#front.movedBytes;
     this.#armFor((this.#idleDueMs = nowMs + this.#idleMs));
   }
 
-  /** A later time than the one that is armed is found when that one comes. */
+  /** A deadline later than the armed one is checked when that one fires. */
   #armFor(dueMs: number): void {
     const deadline = (this.#deadline ??= new Deadline(this.#wheel, (nowMs) => this.#due(nowMs)));
     if (dueMs < deadline.dueMs) deadline.at(dueMs);
@@ -275,7 +278,7 @@ export class Tries<F extends Tried> {
     this.#idleDueMs = Infinity;
     if (this.#phase === Phase.Answering) return this.#front.cut(how);
     this.#front.cancel(false);
-    // Also where it is the client that says nothing.
+    // Applies also when the client is the silent side.
     this.failed('request-timeout');
   }
 }

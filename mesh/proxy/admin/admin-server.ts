@@ -1,4 +1,4 @@
-/** The admin port, on loopback: metrics, health, what it serves by, faults and tap for drills, profiles, the end. */
+/** The admin port, on loopback: metrics, health, the state in use, faults and tap for drills, profiles, shutdown. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { UserError } from '../../../base/errors.js';
 import {
@@ -21,7 +21,7 @@ export class AdminServer {
     this.#server = adminServer((...asked) => this.#answer(...asked));
   }
 
-  /** Resolves to the port. */
+  /** Resolves to the port that it listens on. */
   listen(at: { host: string; port: number }): Promise<number> {
     return listenForAdmin(this.#server, at);
   }
@@ -98,7 +98,7 @@ export class AdminServer {
     json(response, 404, { error: `${call}: no such call`, calls });
   }
 
-  /** The app's own probe, made in the kubelet's place: no policy is asked, and nothing but the app answers it. */
+  /** Asks the app's own probe on behalf of the kubelet: no policy is applied, and only the app answers. */
   async #probe(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const probe = this.#proxy.config.probes?.[path.slice('/probes/'.length)];
     if (!probe) return plain(response, 404, 'no such probe\n');
@@ -114,7 +114,7 @@ export class AdminServer {
       (line) => !response.writableNeedDrain && (response.write(line), true),
       () => response.end(),
     );
-    // After the scope was found good: a bad one is answered 400.
+    // The answer is written only after the scope has been checked: a bad scope is answered 400.
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.flushHeaders();
     response.on('close', () => session.close());
@@ -125,7 +125,7 @@ export class AdminServer {
     const id = url.searchParams.get('id');
     if (id === null) return json(response, 200, why.recent(100));
     const record = why.find(id);
-    json(response, record ? 200 : 404, record ?? { error: `nothing is recorded of ${id}` });
+    json(response, record ? 200 : 404, record ?? { error: `no record of ${id}` });
   }
 }
 

@@ -1,4 +1,4 @@
-/** An app's probe, asked at the pod's own address as the kubelet would: by TCP, HTTP or gRPC. Loaded only then. */
+/** Sends an app's probe to the pod's own address as the kubelet would: by TCP, HTTP or gRPC. Loaded on demand. */
 import { request as plainRequest } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as secureRequest } from 'node:https';
@@ -8,22 +8,23 @@ import type { AppProbe } from '../../model.js';
 import { relayAddress } from '../relay-address.js';
 
 export interface ProbeAnswer {
-  /** 200, what the app answered, or 503 where it did not. */
+  /** 200, the app's own status, or 503 when the app did not answer. */
   status: number;
   said: string;
 }
 
-/** Of what an unwell app says. */
+/** An unwell app's answer is cut at this length. */
 const maxSaidBytes = 4096;
 
-/** `host` is the address that the kubelet dialled. Never throws, and takes no longer than the probe may. */
+/** `host` is the address that the kubelet dialled. Never throws, and takes no longer than the probe's timeout. */
 export async function makeProbe(
   probe: AppProbe,
   host: string,
   userAgent = 'kube-probe',
 ): Promise<ProbeAnswer> {
   const address = host.replace(/^::ffff:/, '');
-  // From the relay's address, or the redirection would bring it to the inbound side and its policy.
+  // The connection comes from the relay's address: otherwise the redirection would send it to the inbound side's
+  // policy.
   const isLoopback = address.startsWith('127.') || address.includes(':');
   const at = { host: address, ...(isLoopback ? {} : { localAddress: relayAddress }) };
   try {
@@ -66,7 +67,7 @@ function http(probe: Of<'http'>, at: At, userAgent: string): Promise<ProbeAnswer
     };
     const send = probe.tls ? secureRequest : plainRequest;
     const { port, path, timeoutMs } = probe;
-    // As the kubelet: a certificate is not looked at.
+    // Like the kubelet, this does not verify the certificate.
     const options = { ...at, port, path, headers, agent: false, rejectUnauthorized: false };
     const call = send(options, (response) => {
       let said = '';
@@ -77,7 +78,7 @@ function http(probe: Of<'http'>, at: At, userAgent: string): Promise<ProbeAnswer
       const done = (): void => {
         clearTimeout(timer);
         const { statusCode = 503 } = response;
-        // What the kubelet takes for success: 200 to 399, wherever a redirect would lead.
+        // The kubelet counts 200 to 399 as success and does not follow redirects.
         resolve({ status: statusCode >= 200 && statusCode < 400 ? 200 : statusCode, said });
       };
       response.on('close', done);

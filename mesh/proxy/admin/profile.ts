@@ -1,4 +1,4 @@
-/** Profiles on request, in the form that Chrome's DevTools read. Loaded only then. */
+/** Profiles on request, in the format that Chrome's DevTools read. Loaded on demand. */
 import { Session } from 'node:inspector';
 import { UserError } from '../../../base/errors.js';
 

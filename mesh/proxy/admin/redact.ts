@@ -1,4 +1,4 @@
-/** What GET /config shows: the configuration and the state in use, without anything that opens a door. */
+/** The answer to GET /config: the configuration and the state in use, without secrets. */
 import type { Proxy } from '../proxy.js';
 
 const secretHeader = /authorization|cookie|token|secret|password|api-?key/i;

@@ -1,4 +1,4 @@
-/** A host with an optional port (RFC 3986, 3.2.2 and 3.2.3); empty is for whoever asks to refuse. */
+/** A host with an optional port (RFC 3986, 3.2.2 and 3.2.3). An empty authority matches; the caller must refuse it. */
 const pattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::\d{0,5})?$/;
 let last = '';
 

@@ -1,6 +1,6 @@
 /**
- * Who may call a server: the policy's verdicts, counted by client, and written down where one must answer for
- * them.
+ * Authorization of a server's callers: the policy's verdicts, counted by client and audited where the policy asks for
+ * it.
  */
 import type { InboundServer } from '../../model.js';
 import {
@@ -26,7 +26,7 @@ export interface AuthorizationCell {
   audited: number;
 }
 
-/** The last decision: connections ask the same again and again. */
+/** The last decision: a connection asks the same question again and again. */
 interface Decision {
   peer: string;
   route: string;
@@ -35,10 +35,10 @@ interface Decision {
   cell: AuthorizationCell;
 }
 
-/** Verdicts that are remembered, and clients that are counted apart, for each server. */
+/** Limits for each server: remembered verdicts, and clients with counters of their own. */
 const maxRemembered = 1000;
 const maxClients = 500;
-/** Audit lines a second, with as many at once as came in two seconds. */
+/** Audit lines a second; the burst is two seconds' worth. */
 const auditPerSecond = 20;
 
 export class ServerAuthorization {
@@ -47,7 +47,7 @@ export class ServerAuthorization {
   suppressedLines = 0;
   readonly #parts: FlowParts;
   readonly #authorizer: Authorizer;
-  /** Verdicts depend on the address only where networks are named. */
+  /** Verdicts depend on the address only when the policy names networks. */
   readonly #byIdentity: boolean;
   readonly #verdicts = new Map<string, Verdict>();
   readonly #lines: TokenBucket;
@@ -63,7 +63,7 @@ export class ServerAuthorization {
     this.#lines = new TokenBucket(auditPerSecond, 2 * auditPerSecond, nowMs);
   }
 
-  /** A connection that is refused before its first byte is counted and written down like any other. */
+  /** A connection refused before its first byte is counted and audited like any other. */
   mayConnect(peer: Peer): boolean {
     if (mayConnect(this.source, this.#authorizer, peer)) return true;
     const tls = peer.identity === undefined ? 'disabled' : 'true';
@@ -71,7 +71,7 @@ export class ServerAuthorization {
     return false;
   }
 
-  /** The verdict on a request (or, with an empty route, on an opaque connection), counted. */
+  /** The verdict on a request (or, with an empty route, on an opaque connection). The verdict is counted. */
   decide(
     identity: string | undefined,
     address: string,

@@ -1,9 +1,9 @@
 /**
- * What passes between the flow, which decides and counts, and the fronts, which move bytes. No sockets here.
+ * The contract between the flow, which decides and counts, and the fronts, which move bytes. No sockets here.
  *
- * `../tries.ts` asks the flow at each fixed point and tells the front: it is the one loop of all protocols. A front
- * begins (`outbound.begin(outbound.destinationFor(authority, originalDst), request)`), reports `responded` at the head
- * of an answer, and tells the end by `ended`, exactly once, whatever happened.
+ * `../tries.ts` asks the flow at each fixed point and tells the front the decision: it is the one loop of all
+ * protocols. A front begins (`outbound.begin(outbound.destinationFor(authority, originalDst), request)`), reports
+ * `responded` at the head of an answer, and reports the end by `ended`, exactly once, whatever happened.
  */
 
 /**
@@ -13,18 +13,17 @@
 export type TlsLabel = 'true' | 'no_identity' | 'disabled' | 'loopback';
 
 /**
- * Implemented by the fronts' request objects; nothing is copied until asked for. Stays as it is until ended();
- * that may
- * be dear, so the flow asks for headers and isGrpc only where a policy needs them.
+ * Implemented by the fronts' request objects. The values stay the same until ended(). Nothing is copied until it is
+ * asked for: a read may be expensive, so the flow asks for headers and isGrpc only where a policy needs them.
  */
 export interface RequestInfo {
   readonly method: string;
-  /** With the query. */
+  /** The path with its query. */
   readonly path: string;
   /** `:authority` or Host, as sent. */
   readonly authority: string;
   readonly isGrpc: boolean;
-  /** It says that it is a copy of a request (x-firedrill-mirror). */
+  /** The request says that it is a copy (x-firedrill-mirror). */
   readonly isMirror?: boolean;
   /** The first value, or values joined by commas. The name is in lower case. */
   header(name: string): string | undefined;
@@ -36,8 +35,8 @@ export interface RequestInfo {
 }
 
 /**
- * Changes to a message's head. One object for each route, never changed afterwards: a front may keep a serialised
- * form by it. Order: remove, then set (replaces), then add; edits.ts is the rule.
+ * Changes to a message's head. Each route has one object, which never changes afterwards, so a front may keep a
+ * serialised form under it. Order: remove, then set (replaces), then add; edits.ts implements the rule.
  */
 export interface HeaderEdits {
   /** Lower case. */
@@ -48,24 +47,24 @@ export interface HeaderEdits {
 }
 
 /**
- * Headers that replace any of the same name, as name, value, name, value…, names in lower case. The same array comes
- * again for like requests wherever possible, so a front may key a small cache by it.
+ * Headers that replace any of the same name: name, value, name, value…, names in lower case. Wherever possible the
+ * same array is used for similar requests, so a front may key a small cache by it.
  */
 export type HeaderList = readonly string[];
 
-/** What to do instead of going on. */
+/** The action to take instead of going on. */
 export interface Refused {
   /**
-   * `answer`: say so, which of an opaque connection is its end. `reset`: close without an answer (TCP RST, RST_STREAM).
-   * `blackhole`: answer nothing until the client leaves.
+   * `answer`: send an answer; an opaque connection is closed instead. `reset`: close without an answer (TCP RST,
+   * RST_STREAM). `blackhole`: send nothing until the client leaves.
    */
   readonly kind: 'answer' | 'reset' | 'blackhole';
 }
 
-/** What to answer a request. */
+/** The answer to a refused request. */
 export interface Refusal extends Refused {
   readonly status: number;
-  /** Of a gRPC request, which is answered 200 with this and the message in trailers; -1: not gRPC. */
+  /** A gRPC request is answered 200 with this status and the message in trailers; -1: not gRPC. */
   readonly grpcStatus: number;
   /** For instance retry-after, location, l5d-proxy-error. */
   readonly headers: HeaderList;
@@ -75,25 +74,24 @@ export interface Refusal extends Refused {
   readonly reason: string;
 }
 
-/** Why a try got no response head. `tls:<reason>` as in tls_handshake_failures_total. */
+/** The reason why an attempt got no response head. `tls:<reason>` as in tls_handshake_failures_total. */
 export type TryFailure =
   | 'refused'
   | 'connect-timeout'
   | 'unreachable'
   | 'reset'
   /**
-   * The idle connection it was sent on had just been closed: no byte was answered; is retried once without
-   * budget.
+   * The idle connection had just been closed and no byte was answered. Such a request is retried once without budget.
    */
   | 'stale-connection'
   /** RST_STREAM with REFUSED_STREAM, or a stream above a GOAWAY's last id: certainly not processed. */
   | 'not-processed'
-  /** No head within perTryTimeoutMs. */
+  /** No head came within perTryTimeoutMs. */
   | 'try-timeout'
   /** requestTimeoutMs has passed: answered 504, never retried. */
   | 'request-timeout'
   | 'bad-response'
-  /** The pool's limits of connections and pending requests are full, or it waited too long for one. */
+  /** The pool's limits of connections and pending requests are reached, or the wait for a connection took too long. */
   | 'overflow'
   /** The client neither sent its body nor read the answer while others waited for a connection: 408. */
   | 'slow-client'
@@ -111,33 +109,33 @@ export type End =
   /** idleTimeoutMs passed in mid stream. */
   | 'idle-timeout';
 
-/** Where a try goes. The fronts keep their pool on it. */
+/** The destination of an attempt. The fronts keep their pool on it. */
 export interface EndpointState {
   /** `ip:port`, and its parts. */
   readonly address: string;
   readonly host: string;
   readonly port: number;
-  /** Speak mutual TLS to it, expecting this DNS SAN; undefined: plaintext. */
+  /** Use mutual TLS and expect this DNS SAN; undefined: plaintext. */
   readonly identity: string | undefined;
   readonly http2: boolean;
-  /** The address that connections to it are made from; undefined: whichever the system takes. */
+  /** The local address of connections to the endpoint; undefined: the system chooses. */
   readonly localAddress?: string | undefined;
   /** Limits of its pool. */
   readonly maxConnections: number;
   readonly maxPending: number;
-  /** For a connection while all are in use, in milliseconds. */
+  /** The longest wait for a connection while all are in use, in milliseconds. */
   readonly maxWaitMs: number;
-  /** Set by the front; undefined at first. Let go of it in OutboundFlow.onEndpointRemoved. */
+  /** Set by the front; undefined at first. Release the pool in OutboundFlow.onEndpointRemoved. */
   pool: unknown;
 }
 
 export interface MirrorTarget {
   readonly endpoint: EndpointState;
-  /** Marks the copy, so that nobody mistakes it for a request whose answer counts. */
+  /** Marks the copy, so that its answer is not counted as a real request's. */
   readonly header: readonly [string, string];
-  /** Bodies beyond this are not mirrored, in bytes. */
+  /** Larger bodies are not mirrored, in bytes. */
   readonly maxBodyBytes: number;
-  /** Call once, with whether it was answered: frees the slot that bounds mirrors under way. */
+  /** Call once, with whether the copy was answered: this frees the slot that limits mirrors in flight. */
   ended(answered: boolean): void;
 }
 
@@ -145,62 +143,65 @@ export interface RouteLabel {
   readonly name: string;
 }
 
-/** What a request and an opaque connection have in common, and tries.ts drives. */
+/** The part that a request and an opaque connection have in common; tries.ts drives it. */
 export interface Tried {
-  /** Looked at after the beginning, after a pick() of undefined and after a 'fail': then it is what to do. */
+  /** Read after the beginning, after a pick() of undefined and after a 'fail': if set, it is the action to take. */
   readonly refusal: Refused | undefined;
-  /** Injected: wait so long before the first pick, or before answering the refusal. */
+  /** Injected: wait this long before the first pick, or before answering the refusal, in milliseconds. */
   readonly delayMs: number;
-  /** Injected: pass on at most so many bytes a second in each direction; 0: no limit. */
+  /** Injected: pass on at most this many bytes a second in each direction; 0: no limit. */
   readonly bytesPerSecond: number;
-  /** Of an injected delay or silence: whoever waits is called when that is over before its time. */
+  /** For an injected delay or silence: `release` is called if the fault ends early. */
   readonly hold?: { release: (() => void) | undefined } | undefined;
-  /** After a pick() of undefined without a refusal: ask again then. */
+  /** After a pick() of undefined without a refusal: pick again after this many milliseconds. */
   readonly waitMs: number;
-  /** From each pick to the response's head; 0: none. */
+  /** From each pick to the response's head, in milliseconds; 0: none. */
   readonly perTryTimeoutMs: number;
-  /** After the first pick() that gave an endpoint: where a copy goes. */
+  /** Set after the first pick() that gave an endpoint: the destination of a copy. */
   readonly mirror: MirrorTarget | undefined;
-  /** The endpoint of the next try, never one tried already while another is ready. */
+  /** The endpoint of the next attempt, never one tried already while another is ready. */
   pick(): EndpointState | undefined;
   tryFailed(failure: TryFailure): 'retry' | 'fail';
-  /** How long to wait before the retry's pick(); full jitter, 0 to the backoff. */
+  /** Milliseconds to wait before the retry's pick(); full jitter, 0 to the backoff. */
   retryDelayMs(): number;
 }
 
-/** One request with all its tries. */
+/** One request with all its attempts. */
 export interface Flow extends Tried {
   readonly route: RouteLabel;
   readonly refusal: Refusal | undefined;
-  /** From begin to the response's end; 0: none. */
+  /** From begin to the response's end, in milliseconds; 0: none. */
   readonly requestTimeoutMs: number;
-  /** Between two reads or writes of the stream; 0: none. */
+  /** Between two reads or writes of the stream, in milliseconds; 0: none. */
   readonly idleTimeoutMs: number;
   /** Protocols that the client may change to by Upgrade, in lower case. */
   readonly upgrades: readonly string[];
-  /** Keep at most so many bytes of the body for a retry. 0: no retry can come, keep nothing. */
+  /** Keep at most this many bytes of the body for a retry. 0: no retry can come, keep nothing. */
   readonly retryBufferBytes: number;
   readonly requestHeaders: HeaderEdits | undefined;
   readonly responseHeaders: HeaderEdits | undefined;
-  /** Differs with the request: trace context, l5d-client-id, x-request-id. Set after requestHeaders. */
+  /** Headers that differ between requests: trace context, l5d-client-id, x-request-id. Set after requestHeaders. */
   readonly moreRequestHeaders: HeaderList | undefined;
   /** Rewritten path with its query, and authority; undefined: as the client sent it. */
   readonly path: string | undefined;
   readonly authority: string | undefined;
-  /** The body outgrew retryBufferBytes, or it has been passed on and was not kept: no retry from here on. */
+  /** No retry from here on: the body is larger than retryBufferBytes, or was passed on without being kept. */
   forbidRetry(): void;
-  /** At the response's head; `grpcStatus` where it is there already (trailers only), else -1. Not for 1xx but 101. */
+  /**
+   * Called at the response's head; `grpcStatus` is -1 unless the head has it (trailers only). Not called for 1xx
+   * except 101.
+   */
   responded(status: number, grpcStatus: number): 'relay' | 'retry';
   /**
-   * `grpcStatus` from the trailers, else -1; 2 of a gRPC response that ended without one. Bytes of
-   * bodies, as the client sent and received them.
+   * `grpcStatus` comes from the trailers, else it is -1; it is 2 for a gRPC response that ended without one. The
+   * bytes are those of bodies, as the client sent and received them.
    */
   ended(how: End, grpcStatus: number, requestBytes: number, responseBytes: number): void;
 }
 
 /**
- * One opaque TCP connection, outbound or inbound: its answer begins when it is connected. `tryFailed` comes before
- * connected() only: a connection whose bytes have been passed on is never tried again.
+ * One opaque TCP connection, outbound or inbound; being connected counts as the beginning of its answer. `tryFailed`
+ * comes before connected() only: a connection whose bytes have been passed on is never tried again.
  */
 export interface ConnectionFlow extends Tried {
   /** The connection to the endpoint is up (after its TLS handshake). */

@@ -1,11 +1,11 @@
-/** From a host name or a service address to its destination. */
+/** Finds the destination of a host name or a service address. */
 import type { Destination, Endpoint } from '../../model.js';
 import type { CompiledDestination } from './destination.js';
 
-/** Authorities as clients write them (case, port) whose answer is remembered. */
+/** Remembered answers, by authority as clients write it (case, port). */
 const maxRemembered = 2000;
 
-/** Who stands behind an address that a client dialled by itself. */
+/** The peer behind an address that a client dialled directly. */
 export interface AddressedPeer {
   destination: CompiledDestination;
   /** Undefined: no proxy, plaintext. */
@@ -13,18 +13,18 @@ export interface AddressedPeer {
 }
 
 export class DestinationTable {
-  /** Made at the first question: `ip:port` of every endpoint, and `ip` of every meshed pod. */
+  /** Built at the first question: `ip:port` of every endpoint, and `ip` of every meshed pod. */
   #peers: Map<string, [CompiledDestination, Endpoint]> | undefined;
   readonly #all: CompiledDestination[];
   readonly #hosts = new Map<string, CompiledDestination>();
-  /** `.retail.svc` to what `*.retail.svc` selects. */
+  /** The key of `*.retail.svc` is `.retail.svc`. */
   readonly #suffixes = new Map<string, CompiledDestination>();
   readonly #addresses = new Map<string, CompiledDestination>();
-  /** `cart.retail:9090`, service, namespace and port, to the destination of that port. */
+  /** The destination of each port: the key is service, namespace and port, such as `cart.retail:9090`. */
   readonly #ports = new Map<string, CompiledDestination>();
   readonly #remembered = new Map<string, CompiledDestination | undefined>();
 
-  /** Of two destinations that name the same host the first one has it. */
+  /** If two destinations name the same host, the first one gets it. */
   constructor(destinations: Iterable<CompiledDestination>) {
     this.#all = [...destinations];
     for (const destination of this.#all) {
@@ -57,7 +57,7 @@ export class DestinationTable {
     if (found !== undefined || this.#remembered.has(authority)) return found;
     const host = hostOf(authority);
     const port = portOf(authority);
-    // An authority that is a service's own address, such as 10.96.0.7:80.
+    // The authority may be a service's own address, such as 10.96.0.7:80.
     const named =
       this.#hosts.get(host + port) ??
       this.#hosts.get(host) ??
@@ -77,7 +77,7 @@ export class DestinationTable {
 
   /**
    * The endpoint of that address, or the meshed pod that has it: so a StatefulSet's peer, a headless service's short
-   * name or a bare pod address is spoken to as the identity that it has.
+   * name or a bare pod address is called with the identity that it has.
    */
   peer(address: string): AddressedPeer | undefined {
     const colon = address.lastIndexOf(':');
@@ -89,8 +89,8 @@ export class DestinationTable {
   }
 
   /**
-   * Of a headless service, by the address that was dialled and the name that was asked for: one name cannot tell its
-   * ports apart, and one of its pods asked for by its own name is that pod and no other.
+   * The destination within a headless service, found by the address that was dialled and the name that was asked for:
+   * one name cannot tell its ports apart, and one of its pods asked for by its own name is that pod and no other.
    */
   headless(authority: string, address: string): CompiledDestination | undefined {
     const named = this.byAuthority(authority);
@@ -136,7 +136,7 @@ export class DestinationTable {
 /** `:8080`, or nothing. */
 const portOf = (authority: string): string => /:\d+$/.exec(authority)?.[0] ?? '';
 
-/** In lower case, without the port and a final dot. */
+/** The host in lower case, without the port and a final dot. */
 export function hostOf(authority: string): string {
   const host = authority.replace(/:\d*$/, '').toLowerCase();
   return host.endsWith('.') ? host.slice(0, -1) : host;

@@ -1,4 +1,4 @@
-/** A destination as compiled: its backends live as long as it does, its routes are replaced by each change. */
+/** A compiled destination: its backends live as long as it does, its routes are replaced by each change. */
 import type { Destination, RetryBudget, Route } from '../../model.js';
 import { patternProblem } from '../../pattern/pattern.js';
 import type { RequestMetrics } from '../telemetry/request-metrics.js';
@@ -11,15 +11,15 @@ import { looksAtPath, pathOf } from './route/match.js';
 import { isSame, RouteState } from './route/route-state.js';
 import type { Judged, Looks } from './route/target.js';
 
-/** Of a destination that says none. */
+/** The retry budget of a destination that sets none. */
 const usualBudget: RetryBudget = { ratio: 0.2, minRetriesPerSecond: 10, ttlSeconds: 10 };
 
-/** Fronts read the name and the protocol, and pass it to begin(). */
+/** Fronts read the name and the protocol, and pass this object to begin(). */
 export interface DestinationState {
-  /** `cart.retail`; `unknown` for what no destination covers. */
+  /** `cart.retail`; `unknown` for an address that no destination covers. */
   readonly name: string;
   readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
-  /** False: forwarded to the original address as it is (or refused at begin, by the state's policy). */
+  /** False: forwarded unchanged to the original address, or refused at begin, as the state's policy says. */
   readonly known: boolean;
 }
 
@@ -32,12 +32,15 @@ export class CompiledDestination implements DestinationState {
   backends = new Map<string, BackendState>();
   defaultRoute: RouteState;
   mismatches = 0;
-  /** Of repeats that no policy asks for: of what had not been processed, or met a connection just closed. */
+  /**
+   * The budget for retries without a policy: those of requests that were not processed or met a connection just
+   * closed.
+   */
   budget: Budget;
   looksAtPaths: Looks = 'nobody';
-  /** Why it answers 500 to everything; empty: it serves. */
+  /** The reason why it answers 500 to everything; empty: it serves. */
   unservable = '';
-  /** Set where nothing may be sent: why. */
+  /** The reason why nothing may be sent; empty: requests may be sent. */
   refused = '';
   readonly #parts: FlowParts;
 
@@ -56,7 +59,7 @@ export class CompiledDestination implements DestinationState {
     this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
   }
 
-  /** Why nothing of it can be served; empty: it can. */
+  /** The reason why nothing of it can be served; empty: it can be served. */
   static problem(source: Destination): string {
     if (source.backends.length === 0) return 'no backend';
     for (const backend of source.backends) {
@@ -70,7 +73,10 @@ export class CompiledDestination implements DestinationState {
     return '';
   }
 
-  /** Takes a changed definition, keeping what stays. Answers the endpoints that are gone. Must have been checked. */
+  /**
+   * Takes a changed definition, keeping the parts that stay. Returns the endpoints that were removed. The definition
+   * must have been checked.
+   */
   update(source: Destination): EndpointRecord[] {
     const gone: EndpointRecord[] = [];
     const backends = new Map<string, BackendState>();
@@ -101,9 +107,9 @@ export class CompiledDestination implements DestinationState {
     return gone;
   }
 
-  /** It is configured no more. */
+  /** Called when the destination is no longer configured. Returns its endpoints. */
   retire(): EndpointRecord[] {
-    // All that is unknown shares its counters.
+    // All unknown destinations share their counters, so those are not retired.
     for (const { metrics } of this.known ? [...this.routes, this.defaultRoute] : []) {
       this.#parts.metrics.retire(metrics);
     }
@@ -125,7 +131,7 @@ export class CompiledDestination implements DestinationState {
     return this.defaultRoute;
   }
 
-  /** A route of somebody else's namespace on this service concerns that namespace's clients, and nobody else. */
+  /** A route from another namespace on this service applies to that namespace's clients only. */
   #routesFor(source: Destination): Route[] {
     const { namespace } = this.#parts.workload;
     return source.routes.filter(
@@ -133,7 +139,7 @@ export class CompiledDestination implements DestinationState {
     );
   }
 
-  /** What cannot be matched is left out and said; what cannot be sent on answers 500. */
+  /** A route that cannot be matched is left out and reported; a route that cannot send anything on answers 500. */
   #compileAll(source: Destination, backends: ReadonlyMap<string, BackendState>): RouteState[] {
     const routes: RouteState[] = [];
     for (const route of this.#routesFor(source)) {
@@ -190,13 +196,15 @@ export class CompiledDestination implements DestinationState {
   }
 }
 
-/** Why a route cannot send anything on; empty: it can. It answers 500, and touches no other route. */
+/**
+ * The reason why a route cannot send anything on; empty: it can. Such a route answers 500 and affects no other route.
+ */
 function routeProblem(route: Route, backends: ReadonlyMap<string, unknown>): string {
   const missing = route.split.find(({ backend }) => !backends.has(backend));
   return missing === undefined ? '' : `no backend ${missing.backend}`;
 }
 
-/** Why no request can be matched with a route; empty: they can. */
+/** The reason why no request can be matched with a route; empty: requests can be matched. */
 export function matchProblem(route: Pick<Route, 'matches'>): string {
   for (const match of route.matches) {
     const patterns = [

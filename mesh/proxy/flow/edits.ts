@@ -1,13 +1,14 @@
 /**
- * The one rule of changes to a head, which each front renders in its own form: what a route removes or sets goes, what
- * it sets and adds comes, and what the flow says of this request (trace context, identity) replaces both.
+ * The one rule of changes to a head, which each front renders in its own form: fields that a route removes or sets
+ * are dropped, fields that it sets and adds are appended, and the flow's fields for this request (trace context,
+ * identity) replace both.
  */
 import type { HeaderEdits, HeaderList } from './contract.js';
 
 interface Compiled {
-  /** Names that go: removed, or set anew. */
+  /** Names to drop: removed, or set anew. */
   readonly gone: ReadonlySet<string>;
-  /** Name, value, name, value… that come. */
+  /** Fields to append: name, value, name, value… */
   readonly added: HeaderList;
 }
 
@@ -28,7 +29,7 @@ function isNamed(list: HeaderList, name: string): boolean {
   return false;
 }
 
-/** Whether a field of this name, in lower case, does not stay. */
+/** Whether a field of this name, in lower case, is dropped. */
 export function isReplaced(
   name: string,
   edits: HeaderEdits | undefined,
@@ -40,10 +41,10 @@ export function isReplaced(
   );
 }
 
-/** Names that do not stay, for whoever compares them with bytes. */
+/** Names to drop, for callers that compare them with bytes. */
 export const goneNames = (edits: HeaderEdits): Iterable<string> => compile(edits).gone;
 
-/** What the route sets and adds and `more` does not replace. The same array wherever nothing is replaced. */
+/** The route's set and added fields that `more` does not replace. The same array when nothing is replaced. */
 export function addedBy(edits: HeaderEdits, more: HeaderList | undefined): HeaderList {
   const { added } = compile(edits);
   if (more === undefined) return added;

@@ -1,4 +1,7 @@
-/** Every endpoint with its state and the reason for it: GET /endpoints, and the metrics of balancers and breakers. */
+/**
+ * Every endpoint with its state and the reason for the state: GET /endpoints, and the metrics of balancers and
+ * breakers.
+ */
 import type { Clock } from '../../../base/clock.js';
 import { LabelSet } from '../telemetry/labels.js';
 import type { MetricSink } from '../telemetry/sink.js';
@@ -15,17 +18,20 @@ export interface EndpointReport {
   labels?: Readonly<Record<string, string>>;
   /** `open` and `half-open`: tripped by the breaker. `down`: no connection to it can be made. */
   state: 'ready' | 'slow-start' | 'down' | 'open' | 'half-open';
-  /** Of any state but ready. */
+  /** The reason for any state but ready. */
   reason?: string;
-  /** Routes with a path's first segment that it is shut to; absent: to all, where it is not ready. */
+  /**
+   * Scopes (a route and a path's first segment) that it is closed to; absent: if it is not ready, it is closed to
+   * all.
+   */
   shutTo?: readonly string[];
-  /** When it came into this state, ISO 8601. */
+  /** When the endpoint entered this state, ISO 8601. */
   since?: string;
   /** When the next probe may go, ISO 8601. */
   retryAt?: string;
   /** Peak EWMA in milliseconds. */
   latencyMs: number;
-  /** Share of failures, recent ones weighing most. */
+  /** Share of failures; recent ones weigh most. */
   failureShare: number;
   pending: number;
   requests: number;
@@ -65,7 +71,7 @@ export function reportEndpoints(outbound: OutboundFlow, clock: Clock): EndpointR
   return list;
 }
 
-/** Endpoints that have series of their own; those beyond are summed under target_addr="overflow". */
+/** Endpoints with series of their own; the rest are summed under target_addr="overflow". */
 export const maxEndpointSeries = 1000;
 
 export function collectBackends(outbound: OutboundFlow, clock: Clock, sink: MetricSink): void {
@@ -80,7 +86,7 @@ export function collectBackends(outbound: OutboundFlow, clock: Clock, sink: Metr
       sink.value('route_mismatch_total', labels, destination.mismatches);
     }
     for (const backend of destination.backends.values()) {
-      // A backend that has never been asked is not worth its series.
+      // A backend that has never been used gets no series.
       if (backend.endpoints.every((e) => e.requests === 0) && backend.waitedTotal === 0) continue;
       const labels = new LabelSet([
         ['dst', destination.name],

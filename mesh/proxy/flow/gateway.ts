@@ -1,4 +1,4 @@
-/** Both sides of the flow with everything they share, made from a proxy's configuration. */
+/** Both sides of the flow and the parts that they share, made from a proxy's configuration. */
 import type { Clock } from '../../../base/clock.js';
 import type { Random } from '../../../base/random.js';
 import { parseIdentity } from '../../identity/names.js';
@@ -28,16 +28,16 @@ export interface Gateway {
   readonly outbound: OutboundFlow;
   readonly inbound: InboundFlow;
   readonly metrics: ProxyMetrics;
-  /** The admin port's /faults, /tap and /why. */
+  /** The tables behind the admin port's /faults, /tap and /why. */
   readonly faults: FaultTable;
   readonly tap: Tap;
   readonly why: WhyRing;
-  /** Its onPressure is the fronts' to set. */
+  /** The fronts set its onPressure. */
   readonly memory: MemoryGuard;
   endpoints(): EndpointReport[];
-  /** Both sides or none: throws where the state cannot be served, and the old one stays. */
+  /** Applies to both sides or to none: throws when the state cannot be served, and the old state stays in use. */
   apply(state: MeshState): void;
-  /** Flushes what is queued (spans, access log) and stops the timers. */
+  /** Flushes queued spans and access log lines, and stops the timers. */
   close(): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ import { isIdempotent } from './route/route-state.js';
 import type { Judged } from './route/target.js';
 import type { CompiledServer, InboundRoute } from './server.js';
 
-/** The app had just closed the idle connection that the request went out on. */
+/** Retries after the app had just closed the idle connection that carried the request. */
 const maxFreeRetries = 2;
 
 export class InboundRequest extends RequestFlow<InboundRoute> {
@@ -35,7 +35,7 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
     const identity = request.peerIdentity;
     this.requestHeaders = route.requestHeaders;
     if (identity !== undefined) this.moreRequestHeaders = server.identityHeader(identity);
-    // A peer's proxy says so, or in a mesh without identities whoever comes.
+    // The mark is believed from a peer's proxy, or from anyone in a mesh without identities.
     if (request.isMirror && (identity !== undefined || parts.trustDomain === '')) {
       this.moreRequestHeaders = [...(this.moreRequestHeaders ?? []), mirrorHeader, 'true'];
     }

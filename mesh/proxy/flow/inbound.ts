@@ -1,4 +1,4 @@
-/** The inbound side: from a port to a server, who may call it, and from a request to the app. */
+/** The inbound side: finds the server of a port, authorizes its callers, and carries requests to the app. */
 import type { MeshState } from '../../model.js';
 import type { Peer } from '../../policy/authorize.js';
 import type { ConnectionFlow, EndpointState, Flow, RequestInfo, TlsLabel } from './contract.js';
@@ -14,11 +14,11 @@ export class InboundFlow {
   readonly #parts: FlowParts;
   #servers: CompiledServer[] = [];
   readonly #undeclared: UndeclaredPorts;
-  /** The app's listener moved: close idle connections to the old one. */
+  /** The app's listener moved: close idle connections to the old address. */
   onEndpointRemoved: (endpoint: EndpointState) => void = () => undefined;
   /** Grows with each apply(). */
   generation = 0;
-  /** Requests and connections that ever began. */
+  /** Requests and connections begun since the start. */
   begun = 0;
 
   constructor(parts: FlowParts) {
@@ -27,12 +27,12 @@ export class InboundFlow {
     this.#undeclared.onRemoved = (endpoint) => this.onEndpointRemoved(endpoint);
   }
 
-  /** Throws where a state cannot be served; the old one stays. */
+  /** Throws when a state cannot be served; the old state stays in use. */
   apply(state: MeshState): void {
     this.prepare(state)();
   }
 
-  /** The check, and what then cannot fail. */
+  /** Checks the state; the returned function applies it and cannot fail. */
   prepare(state: MeshState): () => void {
     const names = new Set<string>();
     for (const server of state.servers) {
@@ -44,8 +44,8 @@ export class InboundFlow {
   }
 
   /**
-   * The server of the port: the original destination's (`dialled`, `ip:port`, in transparent mode), which the server of
-   * port 0 has where no other does; else of the proxy's own port, or the only one.
+   * The server of the port. In transparent mode (`dialled`, `ip:port`) it is the original destination's server, or
+   * the server of port 0 if no other has it; otherwise the server of the proxy's own port, or the only server.
    */
   serverFor(port: number, dialled?: string): ServerState | undefined {
     const own = this.#servers.find((s) => s.port === port);
@@ -56,8 +56,7 @@ export class InboundFlow {
   }
 
   /**
-   * Asked once a connection, after the handshake, before any byte is read: false where no request could be
-   * allowed.
+   * Asked once per connection, after the handshake, before any byte is read: false when no request could be allowed.
    */
   mayConnect(server: ServerState, peer: Peer): boolean {
     return (server as CompiledServer).authorization.mayConnect(peer);
@@ -65,7 +64,7 @@ export class InboundFlow {
 
   begin(server: ServerState, request: RequestInfo): Flow {
     this.begun++;
-    // A connection keeps its server; after a change of policy the new one of that name decides.
+    // A connection keeps its server; after a change of policy the new server of that name decides.
     const compiled = this.#present(server as CompiledServer);
     const nowMs = this.#parts.clock.monotonicMs();
     const judged = judge(request.path, compiled.looksAtPaths);
@@ -73,7 +72,7 @@ export class InboundFlow {
     return new InboundRequest(this.#parts, compiled, route, request, judged, nowMs);
   }
 
-  /** An opaque connection: `refusal` is set where the server's policy does not let this peer in. */
+  /** An opaque connection: `refusal` is set when the server's policy does not let this peer in. */
   connect(server: ServerState, peer: Peer, tls: TlsLabel = 'disabled'): ConnectionFlow {
     this.begun++;
     const compiled = this.#present(server as CompiledServer);

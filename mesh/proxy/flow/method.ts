@@ -1,12 +1,12 @@
-/** Methods that may be passed on. */
+/** The methods that may be passed on. */
 
 const common = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS', 'TRACE', 'CONNECT'];
 const known = new Set(common);
 const inOtherCase = new Set(common.map((m) => m.toLowerCase()));
 
 /**
- * A token of at most 32 characters that is no well-known method in another case: methods are compared by case, and a
- * server that is lenient about it would do what no route that names the method has judged.
+ * A token of at most 32 characters that is not a well-known method in another case. Routes compare methods by case; a
+ * lenient server would accept `get` as GET, past every route that names GET.
  */
 export function isMethod(text: string): boolean {
   if (known.has(text)) return true;

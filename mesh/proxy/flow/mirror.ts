@@ -1,11 +1,11 @@
-/** Copies of requests, fire and forget: bounded, marked, and never a part of the answer. */
+/** Copies of requests, fire and forget: limited in number, marked, and never a part of the answer. */
 import type { Clock } from '../../../base/clock.js';
 import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import type { BackendState } from './balance/backend.js';
 import type { MirrorTarget } from './contract.js';
 import { mirrorHeader } from './reserved.js';
 
-/** Copies of one backend that may be under way; those beyond are not made. */
+/** Copies in flight for one backend; beyond that no copy is made. */
 const maxInFlight = 100;
 const maxBodyBytes = 64 * 1024;
 const header = [mirrorHeader, 'true'] as const;

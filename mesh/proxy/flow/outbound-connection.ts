@@ -6,7 +6,7 @@ import type { CompiledDestination } from './destination.js';
 import type { Hold } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
 
-/** Endpoints tried before giving up: nothing was sent yet, so that another one may well be tried. */
+/** Endpoints tried before giving up: nothing was sent yet, so another endpoint may be tried. */
 const maxTries = 3;
 
 export class OutboundConnection implements ConnectionFlow {
@@ -28,7 +28,7 @@ export class OutboundConnection implements ConnectionFlow {
 
   constructor(parts: FlowParts, destination: CompiledDestination) {
     this.#parts = parts;
-    // Routes are about requests; of a split only the weights mean anything here.
+    // Routes are about requests: only the weights of a split apply to a connection.
     const route =
       destination.routes.find((r) => r.matcher.always && !r.source.respond) ??
       destination.defaultRoute;

@@ -1,12 +1,12 @@
 /**
- * What a destination or a route may do with a request before it is sent, in order; the first that refuses ends it. What
- * stands around these is in README.md: the whole order with a reason for each.
+ * The layers that a destination or a route may put before a request is sent, in order; the first that refuses ends
+ * the request. README.md has the order of the whole path, with a reason for each step.
  */
 import type { OutboundRequest } from './outbound-request.js';
 
 interface Layer {
   readonly name: string;
-  /** Why it stands where it does. */
+  /** The reason for its place in the order. */
   readonly why: string;
   apply(request: OutboundRequest, nowMs: number): void;
 }
@@ -14,7 +14,7 @@ interface Layer {
 export const outboundLayers: readonly Layer[] = [
   {
     name: 'destination',
-    why: 'A loop, no host, an unknown name: no route of it means anything.',
+    why: 'For a loop, a missing host or an unknown name no route applies.',
     apply(request) {
       const { name, refused } = request.destination;
       if (refused === '') return;
@@ -23,7 +23,7 @@ export const outboundLayers: readonly Layer[] = [
   },
   {
     name: 'redirect',
-    why: 'Before the limits: it costs the backend nothing, so that it spends none of what limits spare.',
+    why: 'Before the limits: these answers cost the backend nothing, so they must not use up its limits.',
     apply(request) {
       const location = request.route.location(request.request);
       if (location === undefined) return;
@@ -39,7 +39,7 @@ export const outboundLayers: readonly Layer[] = [
   },
   {
     name: 'respond',
-    why: 'A route, or a share of it, without a backend: nothing behind it need be spared either.',
+    why: 'Before the limits: a route, or a share of it, without a backend has nothing that limits protect.',
     apply(request) {
       const own = request.route.source.respond ?? request.share.respond;
       if (!own) return;
@@ -49,7 +49,7 @@ export const outboundLayers: readonly Layer[] = [
   },
   {
     name: 'rate limit',
-    why: 'Before concurrency: a client over its rate is told so, however idle the backend is.',
+    why: 'Before concurrency: a client over its rate gets that answer even if the backend is idle.',
     apply(request, nowMs) {
       const { limiter, metrics } = request.route;
       const waitMs = limiter ? limiter.take(request.request.peerIdentity, nowMs) : 0;
@@ -61,7 +61,7 @@ export const outboundLayers: readonly Layer[] = [
   },
   {
     name: 'concurrency',
-    why: 'After the rate limit: what that refused is not under way.',
+    why: 'After the rate limit: a request that it refused is not in flight.',
     apply(request) {
       const { maxConcurrent, metrics } = request.route;
       if (maxConcurrent <= 0 || metrics.inFlight <= maxConcurrent) return;
@@ -71,7 +71,7 @@ export const outboundLayers: readonly Layer[] = [
   },
   {
     name: 'rewrite',
-    why: 'Last: everything before it judges what the client asked for, and only what is sent on is changed.',
+    why: 'Last: all other layers judge the request as the client sent it; only the forwarded request is changed.',
     apply(request) {
       const rewritten = request.route.rewrite(request.request, request.pathJudged);
       if (rewritten.path !== undefined) request.path = rewritten.path;

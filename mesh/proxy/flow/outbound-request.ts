@@ -1,4 +1,4 @@
-/** One outbound request with all its tries. */
+/** One outbound request with all its attempts. */
 import { raise } from '../telemetry/request-metrics.js';
 import type { Considered } from '../telemetry/flow-record.js';
 import type { BackendState } from './balance/backend.js';
@@ -14,11 +14,11 @@ import { breakerFailures, repelling } from './route/classify.js';
 import { isIdempotent, type RouteState, type Share } from './route/route-state.js';
 import type { Judged } from './route/target.js';
 
-/** Repeats of what certainly was not processed: they cost the destination's budget, not the route's. */
+/** Retries of requests that certainly were not processed: they use the destination's budget, not the route's. */
 const maxFreeRetries = 2;
-/** Endpoints that a request may find unreachable, one after the other. */
+/** Unreachable endpoints that a request may meet, one after the other. */
 const maxUnsent = 5;
-/** Characters of a path's first segment by which breakers tell requests apart. */
+/** Characters of a path's first segment that are part of a breaker's scope. */
 const maxSegment = 64;
 
 export class OutboundRequest extends RequestFlow<RouteState> {
@@ -26,13 +26,13 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   readonly destination: CompiledDestination;
   readonly backend: BackendState;
   readonly share: Share;
-  /** Of the last try, also after it was let go of. */
+  /** The endpoint of the last attempt, kept after it was released. */
   endpoint: EndpointRecord | undefined = undefined;
   /** Whether the endpoint still counts this request as pending. */
   #holds = false;
   #isProbe = false;
   #judged = false;
-  /** Waiting for an endpoint to be ready. */
+  /** The request waits for an endpoint to be ready. */
   #waits = false;
   #mayRetry: boolean;
   /** The body cannot be sent again. */
@@ -87,7 +87,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return this.share.responseHeaders;
   }
 
-  /** What breakers tell apart: a route, and in it what the first segment of the path names. */
+  /** The breaker's scope: the route, and the first segment of the path. */
   get scope(): string {
     if (this.#scope === undefined) {
       const path = this.pathJudged;
@@ -110,7 +110,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return this.endpoint?.identity;
   }
   protected get tls(): number {
-    // What was refused before a pick counts as its backend's would have.
+    // A request refused before a pick is counted as its backend's requests would have been.
     const { identity } = this.endpoint ?? this.backend.endpoints[0] ?? {};
     return identity === undefined ? 2 : 0;
   }
@@ -129,7 +129,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     if (endpoint === undefined) return this.#notReady(nowMs);
     if (this.#waits) this.#stopWaiting();
     if (this.#tried) this.#prove(endpoint, this.#tried);
-    // Not before: what is refused is not copied.
+    // Mirrored only here, after the pick: a refused request is not copied.
     if (route.mirror && this.endpoint === undefined) this.#mirror(route.mirror);
     route.metrics.tries++;
     backend.inFlight++;
@@ -303,7 +303,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     this.backend.verdict(this.endpoint as EndpointRecord, failed, this.#isProbe, nowMs, this);
   }
 
-  /** Nothing was sent, so that any request may go to another endpoint, if one is ready: that costs nobody anything. */
+  /** Nothing was sent, so any request may go to another ready endpoint at no cost. */
   #goesElsewhere(): boolean {
     if (this.#isSpent || this.#unsent >= maxUnsent) return false;
     this.#unsent++;
@@ -320,19 +320,19 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return why !== 'request-timeout' && policy.policy.onConnectFailure;
   }
 
-  /** One that no policy needs to allow: it was not processed, or it may be repeated anyway. */
+  /** A retry that no policy needs to allow: the request was not processed, or may be repeated anyway. */
   #mayRetryFreely(why: TryFailure, nowMs: number): boolean {
     if (this.#isSpent || this.#freeRetries >= maxFreeRetries) return false;
     if (why === 'stale-connection' && !isIdempotent(this.request.method) && !this.#mayRetry) {
       return false;
     }
     if (why === 'overflow') {
-      // Another endpoint may have room; the same one has not.
+      // Another endpoint may have room; this one has none.
       const tried = (this.#tried ??= []);
       tried.push(this.endpoint as EndpointRecord);
       if (!this.backend.candidatesFor(this).some((e) => !tried.includes(e))) return false;
     } else if (!this.destination.budget.withdraw(nowMs)) {
-      // Whoever refuses everything is overloaded, and would get three times as much.
+      // An endpoint that refuses everything is overloaded; retries would triple its load.
       raise(this.route.metrics.retrySkips, 'budget');
       return false;
     }
@@ -340,7 +340,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return true;
   }
 
-  /** Whether this failed try is followed by another: safe, within limit and deadline, an endpoint, the budget. */
+  /** Whether this failed attempt is retried: it is safe, within limit and deadline, and has an endpoint and budget. */
   #takeRetry(nowMs: number, untouched: boolean): boolean {
     const { route, backend } = this;
     const { retry, metrics } = route;
@@ -373,13 +373,13 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     metrics.retryRequests++;
     const tried = (this.#tried ??= []);
     tried.push(this.endpoint as EndpointRecord);
-    // Backing off spares whoever failed. Where nothing was sent and another one is ready, nobody is to be spared.
+    // Backoff spares an endpoint that failed. If nothing was sent and another endpoint is ready, none needs sparing.
     this.#delayMs =
       untouched && backend.candidatesFor(this).some((e) => !tried.includes(e)) ? 0 : delayMs;
     return true;
   }
 
-  /** Looks again, on its own, whether a retry went where it should not; the counter must stay 0. */
+  /** Checks independently whether a retry went to an endpoint already tried; the counter must stay 0. */
   #prove(picked: EndpointRecord, tried: readonly EndpointRecord[]): void {
     if (!tried.includes(picked)) return;
     const { metrics } = this.route;
@@ -437,6 +437,6 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   }
 }
 
-/** Failures before the first byte of the request went out: repeating it is safe whatever the method. */
+/** Failures before the first byte of the request went out: a retry is safe whatever the method. */
 const notSent = (why: TryFailure): boolean =>
   why === 'refused' || why === 'unreachable' || why === 'connect-timeout' || why.startsWith('tls:');

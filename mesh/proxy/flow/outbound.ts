@@ -1,4 +1,4 @@
-/** The outbound side: from a host or address to a destination, and from a request to its tries. */
+/** The outbound side: finds the destination of a host or address, and begins requests to it. */
 import type { Destination, MeshState } from '../../model.js';
 import type { EndpointRecord } from './balance/endpoint.js';
 import type { ConnectionFlow, EndpointState, Flow, RequestInfo } from './contract.js';
@@ -11,7 +11,7 @@ import { judge } from './route/target.js';
 
 export type { DestinationState } from './destination.js';
 
-/** Addresses outside the mesh that are remembered, the oldest forgotten first. */
+/** Remembered addresses outside the mesh; the oldest is forgotten first. */
 const maxForwards = 1000;
 
 export class OutboundFlow {
@@ -21,25 +21,25 @@ export class OutboundFlow {
   readonly #forwards = new Map<string, CompiledDestination>();
   #nobody: CompiledDestination | undefined;
   #unknown: MeshState['unknownDestinations'] = 'forward';
-  /** The front closes the endpoint's idle connections and lets go of `endpoint.pool`; those in use finish. */
+  /** The front closes the endpoint's idle connections and releases `endpoint.pool`; connections in use finish. */
   onEndpointRemoved: (endpoint: EndpointState) => void = () => undefined;
-  /** `ip:port` of this proxy's own listeners: never forwarded to, that would be a loop. */
+  /** `ip:port` of this proxy's own listeners: requests are never forwarded to them, which would be a loop. */
   ownAddresses: ReadonlySet<string> = new Set();
   /** Grows with each apply(). */
   generation = 0;
-  /** Requests and connections that ever began. */
+  /** Requests and connections begun since the start. */
   begun = 0;
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
   }
 
-  /** Throws where a state cannot be served; the old one stays. */
+  /** Throws when a state cannot be served; the old state stays in use. */
   apply(state: MeshState): void {
     this.prepare(state)();
   }
 
-  /** The check, and what then cannot fail. */
+  /** Checks the state; the returned function applies it and cannot fail. */
   prepare(state: MeshState): () => void {
     const names = new Set<string>();
     for (const destination of state.destinations) {
@@ -50,10 +50,9 @@ export class OutboundFlow {
   }
 
   /**
-   * By the original destination's `ip:port` where the connection was intercepted and it is a service's address,
-   * else by
-   * the authority (Host), with or without a port. Cheap, but keep the answer with the connection all the same, until
-   * `generation` changes.
+   * The destination of an intercepted connection's original `ip:port` if that is a service's address, else of the
+   * authority (Host), with or without a port. Cheap, but keep the answer with the connection until `generation`
+   * changes.
    */
   destinationFor(authority: string, originalDst?: string): DestinationState {
     const named = this.#table.byAuthority(authority);
@@ -82,7 +81,7 @@ export class OutboundFlow {
     return new OutboundConnection(this.#parts, destination as CompiledDestination);
   }
 
-  /** Those of the state, not the forwarded ones. */
+  /** The destinations of the state, without the forwarded ones. */
   destinations(): Iterable<CompiledDestination> {
     return this.#byName.values();
   }
@@ -120,18 +119,20 @@ export class OutboundFlow {
     for (const endpoint of gone) this.onEndpointRemoved(endpoint);
   }
 
-  /** HTTP/1.0 may leave the host out: where there is but one destination, that one is meant. */
+  /** HTTP/1.0 may leave the host out: if there is only one destination, the request is for that one. */
   #nameless(): CompiledDestination {
     const [only] = this.#byName.values();
     if (only && this.#byName.size === 1) return only;
     if (!this.#nobody) {
       this.#nobody = new CompiledDestination(forwardTo('', 'no-host'), this.#parts, false);
-      this.#nobody.refused = 'no Host and no absolute target: nobody can tell where this is to go';
+      this.#nobody.refused = 'no Host and no absolute target: the destination is unknown';
     }
     return this.#nobody;
   }
 
-  /** What no destination covers: passed on to where it was going, or refused, by the state's policy. */
+  /**
+   * An address that no destination covers: forwarded to where it was going, or refused, as the state's policy says.
+   */
   #forward(address: string): CompiledDestination {
     let forward = this.#forwards.get(address);
     if (forward) return forward;
@@ -144,7 +145,7 @@ export class OutboundFlow {
     const peer = isLoop ? undefined : this.#table.peer(address);
     const source = forwardTo(address, isLoop ? 'loop' : 'unknown', peer);
     forward = new CompiledDestination(source, this.#parts, false);
-    if (isLoop) forward.refused = 'this is the proxy itself: the request would go in a circle';
+    if (isLoop) forward.refused = 'the address is the proxy itself: the request would loop';
     else if (this.#unknown === 'refuse' && !peer) {
       const host = hostOf(address)
         .slice(0, 200)
@@ -156,13 +157,13 @@ export class OutboundFlow {
   }
 }
 
-/** Of authorities without a port, plaintext HTTP's. */
+/** An authority without a port gets the port of plaintext HTTP. */
 function withPort(authority: string): string {
   const lower = authority.toLowerCase();
   return /:\d+$/.test(lower) ? lower : `${lower.replace(/:$/, '')}:80`;
 }
 
-/** What cannot be served keeps its name, answers 500, and holds up no other change. */
+/** A destination that cannot be served keeps its name, answers 500, and holds up no other change. */
 const emptied = (source: Destination): Destination => ({
   ...source,
   routes: [],
@@ -182,7 +183,7 @@ function isSameDestination(a: Destination, b: Destination): boolean {
 }
 
 /**
- * One endpoint, no policy. What is not known has one name for all, so that clients cannot make series of metrics; a
+ * One endpoint, no policy. All unknown addresses share one name, so that clients cannot create series of metrics; a
  * known peer is counted with its service.
  */
 function forwardTo(address: string, unknown: string, peer?: AddressedPeer): Destination {

@@ -1,4 +1,4 @@
-/** What both sides of the flow are given. */
+/** The parts that both sides of the flow are given. */
 import type { Clock } from '../../../base/clock.js';
 import type { Random } from '../../../base/random.js';
 import type { AccessLog } from '../telemetry/access-log.js';
@@ -13,7 +13,7 @@ import type { WhyRing } from './why.js';
 export interface FlowParts {
   clock: Clock;
   random: Random;
-  /** What `cluster-authenticated` means by cluster. */
+  /** The trust domain that `cluster-authenticated` accepts. */
   trustDomain: string;
   workload: { name: string; namespace: string; zone?: string };
   metrics: ProxyMetrics;
@@ -25,6 +25,6 @@ export interface FlowParts {
   accessLog: AccessLog;
   why: WhyRing;
   memory: MemoryGuard;
-  /** One line of JSON about a decision that people may have to answer for. Rate limited by who calls. */
+  /** Writes one line of JSON about an authorization decision. The caller limits the rate. */
   audit(line: string): void;
 }

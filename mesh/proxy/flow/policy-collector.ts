@@ -1,4 +1,4 @@
-/** The metrics of servers: who was let in and refused, limits, mismatches. */
+/** The metrics of servers: callers allowed and refused, limits, mismatches. */
 import { LabelSet, labelsOf } from '../telemetry/labels.js';
 import type { MetricSink } from '../telemetry/sink.js';
 import type { InboundFlow } from './inbound.js';

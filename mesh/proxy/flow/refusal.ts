@@ -1,7 +1,7 @@
-/** Answers that the proxy gives itself. */
+/** The proxy's own answers. */
 import type { Refusal, RequestInfo } from './contract.js';
 
-/** By the table of gRPC's own HTTP mapping, and of Linkerd's for what a proxy says. */
+/** By gRPC's own HTTP mapping, and by Linkerd's for a proxy's own answers. */
 export function grpcStatusOf(status: number): number {
   switch (status) {
     case 400:
@@ -35,7 +35,7 @@ export function refusal(
 ): Refusal {
   const headers = ['l5d-proxy-error', message];
   if (retryAfterMs > 0) {
-    // Whole seconds, and never so far that a client gives up on it for good.
+    // Whole seconds, capped so that a client does not give up for good.
     headers.push('retry-after', String(Math.min(300, Math.ceil(retryAfterMs / 1000))));
   }
   return {

@@ -1,4 +1,4 @@
-/** What a request's flow does the same on both sides: refuse, count at the end, tell whoever looks. */
+/** The part of a request's flow that both sides share: refuse, count at the end, notify tap and why. */
 import { failure, canceled, raise, type RequestMetrics } from '../telemetry/request-metrics.js';
 import type { FlowRecord, PastTry } from '../telemetry/flow-record.js';
 import type { Span } from '../telemetry/tracer.js';
@@ -21,13 +21,13 @@ import type { StatusSet } from './route/classify.js';
 import { pathOf } from './route/match.js';
 import type { Judged } from './route/target.js';
 
-/** A client that leaves before the head after so long was made to wait: that is a failure of the server. */
+/** A client that leaves after waiting this long for the head counts as a failure of the server. */
 export const patienceMs = 1000;
 
-/** What clients may change to where a route does not say. */
+/** The protocols that clients may change to if a route names none. */
 export const usualUpgrades: readonly string[] = ['websocket'];
 
-/** What both kinds of route have. */
+/** The fields that both kinds of route have. */
 export interface RoutePolicy {
   readonly name: string;
   readonly metrics: RequestMetrics;
@@ -95,7 +95,7 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     }
   }
 
-  /** Without the query, as routes and faults match it. */
+  /** The path without the query, as routes and faults match it. */
   get pathJudged(): string {
     return this.judgedPath ?? pathOf(this.request.path);
   }
@@ -113,7 +113,7 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
   abstract retryDelayMs(): number;
   abstract forbidRetry(): void;
   abstract explain(): Record<string, unknown>;
-  /** Lets go of the endpoint, with the verdict on its last try. */
+  /** Releases the endpoint, with the verdict on the last attempt. */
   protected abstract released(how: End, failed: boolean, nowMs: number): void;
 
   get routeName(): string {
@@ -135,21 +135,21 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     return this.route.responseHeaders;
   }
 
-  /** Last in the constructors: what watches requests, where anything does. */
+  /** Called last in the constructors: notifies tap and why, if either is active. */
   protected watch(): void {
     const { tap, why } = this.parts;
     this.wanted = why.wants();
     if (tap.active) this.tapId = tap.began(this);
   }
 
-  /** Decides the refusal, unless there is one already. `retryAfterMs` of 0: no Retry-After. */
+  /** Sets the refusal, unless there is one already. `retryAfterMs` of 0: no Retry-After. */
   refuse(status: number, reason: string, message: string, retryAfterMs = 0): void {
     if (this.refusal) return;
     this.refusal = refusal(status, reason, message, this.request, retryAfterMs);
     raise(this.route.metrics.errors, reason);
   }
 
-  /** Injected faults as they strike this request. */
+  /** Applies the injected faults that strike this request. */
   protected applyFault(strike: Strike): void {
     this.delayMs = strike.delayMs;
     this.hold = strike.hold;

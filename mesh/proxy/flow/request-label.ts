@@ -1,13 +1,13 @@
 /**
- * One more label for what is counted of requests, such as the tenant: read from a header or the caller's identity,
- * bounded in number and in form. What is beyond the bound is `overflow`, what says nothing is `none`.
+ * An extra label on request metrics, such as the tenant, read from a header or the caller's identity. Its values are
+ * limited in number and form: values beyond the limit become `overflow`, a missing value becomes `none`.
  */
 import type { Clock } from '../../../base/clock.js';
 import { parseIdentity } from '../../identity/names.js';
 import type { RequestLabelPolicy } from '../../model.js';
 import type { RequestInfo } from './contract.js';
 
-/** One value, the same object for all of its requests. */
+/** One value; all of its requests share the object. */
 export interface LabelValue {
   readonly name: string;
   readonly value: string;
@@ -18,9 +18,9 @@ interface Known extends LabelValue {
 }
 
 export const defaultMaxValues = 50;
-/** Longer ones are nobody's name. */
+/** A longer value is not a name. */
 const maxLength = 64;
-/** A value that has not come for so long makes room for a new one. */
+/** A value that has not come for this long makes room for a new one. */
 export const retainValueMs = 600_000;
 
 export class RequestLabel {
@@ -77,7 +77,7 @@ export class RequestLabel {
     return known;
   }
 
-  /** Makes it where values have not been seen for long. */
+  /** Makes room by dropping values that have not been seen for `retainValueMs`. */
   #hasRoom(): boolean {
     if (this.#known.size < (this.#policy.max ?? defaultMaxValues)) return true;
     const longAgoMs = this.#clock.monotonicMs() - retainValueMs;

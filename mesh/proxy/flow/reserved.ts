@@ -1,12 +1,12 @@
 /**
- * Names of headers that are the proxy's own word. What a client says under them is dropped, in every protocol, in heads
- * and in trailers, and with underscores too: servers that make environment variables of fields (CGI, WSGI, PHP) cannot
- * tell them from dashes.
+ * Header names that only the proxy may set. A client's fields under these names are dropped, in every protocol, in
+ * heads and in trailers, and with underscores too: servers that make environment variables of fields (CGI, WSGI, PHP)
+ * cannot tell underscores from dashes.
  */
 
 const dashed = (name: string): string => (name.includes('_') ? name.replaceAll('_', '-') : name);
 
-/** The name in lower case. */
+/** The name is in lower case. */
 export function isReserved(name: string): boolean {
   const first = name.charCodeAt(0);
   if (first !== 108 /* l */ && first !== 120 /* x */) return false;
@@ -14,16 +14,16 @@ export function isReserved(name: string): boolean {
   return text.startsWith('l5d-') || text.startsWith('x-firedrill-');
 }
 
-/** Marks copies of requests (mirrors): the one reserved name that a peer's proxy may say, and no app. */
+/** Marks copies of requests (mirrors): the one reserved name that a peer's proxy may send; an app may not. */
 export const mirrorHeader = 'x-firedrill-mirror';
 
-/** Between proxies, on a request in HTTP/2: it came in HTTP/1.1, and its app gets it in that. */
+/** Between proxies, on a request in HTTP/2: the request came in HTTP/1.1, and its app gets it in HTTP/1.1. */
 export const carriedHeader = 'x-firedrill-carried';
-/** On its answer: what HTTP/2 has no place for, where it is not what anybody would say. */
+/** On its answer: the reason phrase, when it is not the usual one; HTTP/2 has no place for it. */
 export const reasonHeader = 'x-firedrill-reason';
 export const upgradeHeader = 'x-firedrill-upgrade';
 
-/** A trailer may not say how a message is framed, routed or authorised (RFC 9110, 6.5.1). */
+/** A trailer may not change how a message is framed, routed or authorized (RFC 9110, 6.5.1). */
 const forbidden = new Set(
   (
     'transfer-encoding content-length content-encoding content-type content-range host connection ' +
@@ -31,7 +31,7 @@ const forbidden = new Set(
   ).split(' '),
 );
 
-/** The name in lower case. */
+/** The name is in lower case. */
 export function isForbiddenTrailer(name: string): boolean {
   const text = dashed(name);
   return (

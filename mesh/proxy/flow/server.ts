@@ -1,4 +1,4 @@
-/** One port of the workload, as compiled: its routes, who may call them, and how much at once. */
+/** One compiled port of the workload: its routes, authorization and concurrency limit. */
 import type { InboundServer, Route } from '../../model.js';
 import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import { ServerAuthorization } from './authorization.js';
@@ -15,12 +15,12 @@ import { looksAtPath, pathOf, RouteMatcher } from './route/match.js';
 import { limiterOf } from './route/route-state.js';
 import type { Judged, Looks } from './route/target.js';
 
-/** What the fronts read. */
+/** The fields that the fronts read. */
 export interface ServerState {
   readonly name: string;
   readonly port: number;
   readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
-  /** Where the app listens. */
+  /** The app's listener. */
   readonly target: EndpointState;
 }
 
@@ -30,7 +30,7 @@ const maxIdentities = 1000;
 
 export class InboundRoute implements RoutePolicy {
   readonly name: string;
-  /** Why it answers 500; empty: it serves. */
+  /** The reason why it answers 500; empty: it serves. */
   unservable = '';
   readonly matcher: RouteMatcher;
   readonly metrics: RequestMetrics;
@@ -113,7 +113,7 @@ export class CompiledServer implements ServerState {
         JSON.stringify({ unservable: 'route', server: name, route: route.name, problem }),
       );
       if (!isAuthorizedByRoute) return [];
-      // Nobody can say whom it would have let in, or kept out: what no route before it takes is answered 500.
+      // Nobody can tell whom this route would allow or refuse: requests that no earlier route takes are answered 500.
       const closed = compile({ ...route, matches: [] });
       closed.unservable = problem;
       return [closed];
@@ -130,7 +130,7 @@ export class CompiledServer implements ServerState {
     }
   }
 
-  /** Throws where a server cannot be served, before anything is touched. */
+  /** Throws when a server cannot be served, before anything is changed. */
   static check(source: InboundServer): void {
     const fail = (what: string): never => {
       throw new Error(`server ${source.name}: ${what}`);
@@ -153,7 +153,7 @@ export class CompiledServer implements ServerState {
     return this.defaultRoute;
   }
 
-  /** The same array for the same identity, so that a front may keep its serialised form. */
+  /** Returns the same array for the same identity, so that a front may keep its serialised form. */
   identityHeader(identity: string): HeaderList {
     let headers = this.#identityHeaders.get(identity);
     if (!headers) {

@@ -1,11 +1,13 @@
-/** Ports that no server names: a pod may listen on any, declared or not, and each is served where it was dialled. */
+/**
+ * Ports that no server names: a pod may listen on any port, declared or not, and each is served where it was dialled.
+ */
 import type { InboundServer } from '../../model.js';
 import { relayAddress } from '../relay-address.js';
 import type { EndpointState } from './contract.js';
 import type { FlowParts } from './parts.js';
 import { CompiledServer } from './server.js';
 
-/** Somebody may dial one port after the other; the oldest is forgotten first. */
+/** A client may dial one port after the other; the oldest is forgotten first. */
 const maxPorts = 256;
 
 export class UndeclaredPorts {
@@ -18,7 +20,7 @@ export class UndeclaredPorts {
     this.#parts = parts;
   }
 
-  /** The server of port 0 as it is now, if there is one. */
+  /** Takes the current server of port 0, if there is one. */
   apply(base: CompiledServer | undefined): void {
     if (base === this.#base) return;
     this.#base = base;
@@ -56,7 +58,7 @@ export class UndeclaredPorts {
       target: dialled,
       protocol: isOpaque ? 'opaque' : base.protocol,
     };
-    // What is counted of them is one server's.
+    // All undeclared ports share the counters of one server.
     const server = new CompiledServer(source, this.#parts, before ?? base);
     if (server.target.host !== '127.0.0.1') server.target.localAddress = relayAddress;
     return server;

@@ -1,4 +1,4 @@
-/** Why a request went as it did: a bounded ring of recent decisions, found by the request's id. */
+/** Explains how a request was handled: a bounded ring of recent decisions, found by the request's id. */
 import type { Clock } from '../../../base/clock.js';
 import type { FlowRecord } from '../telemetry/flow-record.js';
 import { redactPath } from '../telemetry/redact.js';
@@ -6,15 +6,15 @@ import { classifications, failure } from '../telemetry/request-metrics.js';
 import { readParent } from '../telemetry/trace-context.js';
 import { TokenBucket } from './limit/token-bucket.js';
 
-/** Plain JSON: what GET /why?id= answers. */
+/** Plain JSON, the answer to GET /why?id=. */
 export type WhyRecord = Record<string, unknown>;
 
 const ringSize = 1000;
-/** Of requests that went well, every so-manieth. */
+/** Of the requests that went well, one in this many is recorded. */
 const sampleEvery = 128;
-/** And so many of them a second at most: describing one costs as much as ten requests. */
+/** And at most this many a second: describing one costs as much as ten requests. */
 const sampledPerSecond = 10;
-/** Requests that went wrong are all recorded, up to so many a second. */
+/** Requests that went wrong are all recorded, up to this many a second. */
 const maxPerSecond = 200;
 const maxRecordAllMs = 600_000;
 
@@ -56,7 +56,7 @@ export class WhyRing {
     for (const id of idsOf(why)) this.#byId.set(id, why);
   }
 
-  /** The last record of this id (x-request-id, or the trace id); undefined: not recorded, or long ago. */
+  /** The last record of this id (x-request-id, or the trace id); undefined: not recorded, or forgotten. */
   find(id: string): WhyRecord | undefined {
     return this.#byId.get(id);
   }
@@ -72,7 +72,7 @@ export class WhyRing {
   }
 
   /**
-   * Records every request for so long (as many as the rate allows), not just a sample and those that went wrong
+   * Records every request for this long, as many as the rate allows, and not just a sample and those that went wrong
    * (POST /why {"forMs": 60000}).
    */
   recordAll(forMs: number): void {

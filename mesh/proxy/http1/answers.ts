@@ -1,4 +1,4 @@
-/** The proxy's own answers: short, plain, and never in doubt about their length. */
+/** The proxy's own answers: short, plain, and always with their length. */
 import { STATUS_CODES } from 'node:http';
 import type { HeaderList } from '../flow/contract.js';
 
@@ -6,7 +6,7 @@ export function answerText(answer: {
   status: number;
   headers: HeaderList;
   body: string;
-  /** Of a HEAD request: the length is said, the body not sent. */
+  /** For a HEAD request the length is stated and the body is not sent. */
   isHead: boolean;
   close: boolean;
   keepAlive: boolean;
@@ -26,12 +26,12 @@ export function answerText(answer: {
   return text + Buffer.from(body, 'utf8').toString('latin1');
 }
 
-/** What CONNECT is answered. */
+/** The answers to CONNECT. */
 export const tunnelOpened = 'HTTP/1.1 200 OK\r\n\r\n';
 export const tunnelFailed = answerText({
   status: 502,
   headers: ['l5d-proxy-error', 'connect'],
-  body: 'no connection to where CONNECT wants\n',
+  body: 'no connection to the CONNECT target\n',
   isHead: false,
   close: true,
   keepAlive: false,

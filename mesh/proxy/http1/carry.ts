@@ -18,7 +18,7 @@ export class Carry {
     this.length += more;
   }
 
-  /** Drops what was used up, and the memory with it once nothing is left. */
+  /** Drops the used bytes, and the memory with them once nothing is left. */
   consume(bytes: number): void {
     this.length -= bytes;
     if (this.length === 0) this.bytes = Buffer.alloc(0);

@@ -1,8 +1,11 @@
-/** Which bytes may stand where in a head (RFC 9110, 5.5 and 5.6.2; RFC 3986 for targets), as a table of bits. */
+/**
+ * The bytes that are allowed in each part of a head (RFC 9110, 5.5 and 5.6.2; RFC 3986 for targets), as a table of
+ * bits.
+ */
 
 /** A token: methods and field names. */
 export const token = 1;
-/** A field value, white space within it, obs-text. */
+/** A field value: obs-text and white space included. */
 export const value = 2;
 /** A request target: visible ASCII. */
 export const target = 4;

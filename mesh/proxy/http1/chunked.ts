@@ -1,7 +1,7 @@
 /**
- * Chunked bodies (RFC 9112, 7.1): found where they end while their bytes are passed on as they came, without
- * extensions, or taken apart for those who want only the data. Trailers are held back, checked, and cleared of what
- * must not be in them.
+ * Chunked bodies (RFC 9112, 7.1). Finds the end of a body while its bytes are passed on unchanged except for
+ * extensions, or takes it apart for callers that want only the data. Trailers are held back, checked, and forbidden
+ * ones removed.
  */
 import { isForbiddenTrailer } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
@@ -23,14 +23,12 @@ const enum At {
   Done,
 }
 
-/**
- * Extensions and trailers of one body together; nobody uses either much, and both are free memory for an attacker.
- */
+/** Extensions and trailers of one body together: rarely used, and otherwise free memory for an attacker. */
 const maxExtraBytes = 16 * 1024;
-/** Of one chunk. */
+/** The limit for the extensions of one chunk. */
 const maxExtensionBytes = 256;
 
-/** In an extension (`;name=value;name="quoted"`): what has been read of it. */
+/** The part of an extension (`;name=value;name="quoted"`) that has been read. */
 const enum Ext {
   None,
   Semicolon,
@@ -51,12 +49,15 @@ export class ChunkedReader {
   #extensionBytes = 0;
   #trailerText = '';
   error = '';
-  /** After read(): the bytes to pass on. Where extensions were cut out, they begin later than what was read. */
+  /**
+   * After read(): the bytes to pass on. If extensions were cut out, these bytes begin later than the bytes that were
+   * read.
+   */
   verbatimStart = 0;
   verbatimEnd = 0;
-  /** Where the extension under way begins in this read. */
+  /** The place in this read where the current extension begins. */
   #extensionAt = 0;
-  /** With `done`: name, value, name, value…, names as they came; undefined where there were none. */
+  /** With `done`: name, value, name, value…, names as they came; undefined when there were none. */
   trailers: string[] | undefined;
 
   get done(): boolean {
@@ -74,8 +75,8 @@ export class ChunkedReader {
   }
 
   /**
-   * Reads on and returns where it stopped: at `end`, or behind the body's last byte, or -1 with the error set.
-   * `data` is called for each stretch of content.
+   * Reads on and returns where it stopped: at `end`, behind the body's last byte, or -1 with the error set. `data` is
+   * called for each stretch of content.
    */
   read(
     buffer: Uint8Array,
@@ -201,7 +202,9 @@ export class ChunkedReader {
     return i;
   }
 
-  /** Up to its line's end at `to`: what stands before it moves up to there. Servers disagree about extensions. */
+  /**
+   * Cuts the extension up to its line's end at `to`: the bytes before it move up. Servers disagree about extensions.
+   */
   #cutExtension(buffer: Uint8Array, to: number): void {
     const from = this.#extensionAt;
     const start = this.verbatimStart + to - from;
@@ -232,9 +235,7 @@ export class ChunkedReader {
   }
 }
 
-/**
- * RFC 9112, 7.1.1, without the white space that it allows to bad senders only. `None`: it is none.
- */
+/** RFC 9112, 7.1.1, without the white space that it allows to bad senders only. `None`: not an extension. */
 function nextInExtension(at: Ext, byte: number): Ext {
   const isToken = ((classes[byte] as number) & token) !== 0;
   switch (at) {
@@ -266,7 +267,7 @@ function nextInExtension(at: Ext, byte: number): Ext {
 const endsExtension = (at: Ext): boolean =>
   at === Ext.Name || at === Ext.Value || at === Ext.AfterQuote;
 
-/** What follows the last chunk's line: the trailers and the end. */
+/** The bytes after the last chunk's line: the trailers and the end. */
 export function trailerText(trailers: readonly string[]): string {
   let text = '';
   for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;

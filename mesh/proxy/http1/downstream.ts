@@ -1,6 +1,6 @@
 /**
- * One client's HTTP/1.1 connection: requests are read one after the other, each is an exchange's until it is answered.
- * The exchange is used again for each, and nothing is made anew.
+ * One client's HTTP/1.1 connection: requests are read one after the other, and each is an exchange until it is
+ * answered. The exchange object is reused, so no request allocates a new one.
  */
 import { Deadline } from '../listen/deadlines.js';
 import { type Holder, holdings } from '../listen/holdings.js';
@@ -12,11 +12,11 @@ import { Exchange } from './exchange.js';
 import type { Http1Parts } from './front.js';
 import { broken, Head, needMore } from './head.js';
 
-/** Requests that came too early are kept up to here, then reading stops. */
+/** Requests that came too early are kept up to this size; then reading stops. */
 const maxEarlyBytes = 64 * 1024;
-/** How long a refused client may go on sending before the connection is closed on it. */
+/** How long a refused client may go on sending before the connection is closed. */
 const lingerMs = 2000;
-/** How long a client that has ended its side is believed to wait for its answer's head. */
+/** How long the proxy waits to begin the answer to a client that has ended its side. */
 const halfClosedWaitMs = 5000;
 
 export class Downstream implements WireUser, Holder {
@@ -28,7 +28,7 @@ export class Downstream implements WireUser, Holder {
   readonly #deadline: Deadline;
   /** Bytes not yet used: a part of a head, or requests that came early. */
   #carry: Carry | undefined;
-  /** In the middle of reading: what comes next is up to that loop. */
+  /** A read loop is running and will handle whatever comes next. */
   #busy = false;
   /** No more requests on this connection. */
   isLast = false;
@@ -36,13 +36,13 @@ export class Downstream implements WireUser, Holder {
   hasEnded = false;
   #paused = false;
   #closed = false;
-  /** After CONNECT: where to, for whoever carries the bytes that follow. */
+  /** After CONNECT: the target, for the code that carries the bytes that follow. */
   #tunnelTo: string | undefined;
-  /** A head that has begun is to be whole by then. */
+  /** A head that has begun must be complete by then. */
   #headDueMs = Infinity;
-  /** The next request is to begin by then. */
+  /** The next request must begin by then. */
   #idleDueMs = Infinity;
-  /** The answer to a client that has ended its side is to begin by then. */
+  /** The answer to a client that has ended its side must begin by then. */
   #graceDueMs = Infinity;
 
   heldBytes = 0;
@@ -63,7 +63,7 @@ export class Downstream implements WireUser, Holder {
     return !this.#closed && !this.#exchange.isUnderWay;
   }
 
-  /** Nothing is under way. */
+  /** Nothing is in flight. */
   get isIdle(): boolean {
     return this.#isReading && !this.head.begun;
   }
@@ -81,7 +81,7 @@ export class Downstream implements WireUser, Holder {
   #readCarry(): void {
     const carry = this.#carry;
     if (!carry || carry.length === 0) return;
-    // The bytes move to a carry of their own: what is left over is put back.
+    // The bytes move to a local carry: the rest is put back afterwards.
     const { bytes, length } = carry;
     this.#carry = undefined;
     this.#read(bytes, length);
@@ -100,7 +100,7 @@ export class Downstream implements WireUser, Holder {
     const carry = (this.#carry ??= new Carry());
     carry.append(buffer, from, to);
     if (this.#isReading) {
-      // In pieces: from its first byte on a head has only so long.
+      // A head that comes in pieces has a time limit from its first byte on.
       if (this.head.begun && this.#headDueMs === Infinity) {
         this.#headDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.headTimeoutMs;
         this.#armFor(this.#headDueMs);
@@ -109,7 +109,7 @@ export class Downstream implements WireUser, Holder {
     this.account();
   }
 
-  /** Heads and bodies, as far as they go. Returns where what is not used begins. */
+  /** Reads heads and bodies as far as the bytes go. Returns where the unused bytes begin. */
   #readParts(buffer: Buffer, to: number): number {
     const exchange = this.#exchange;
     const { body } = exchange;
@@ -163,7 +163,7 @@ export class Downstream implements WireUser, Holder {
     return from;
   }
 
-  /** Tells what is kept of a request that has not come whole, or cannot be sent on. */
+  /** Reports the memory kept for a request that has not come whole, or cannot be sent on. */
   account(): void {
     const bytes = (this.#carry?.bytes.length ?? 0) + this.#exchange.body.keptBytes;
     if (bytes !== this.heldBytes) holdings.hold(this, bytes - this.heldBytes);
@@ -173,7 +173,7 @@ export class Downstream implements WireUser, Holder {
     if (this.heldBytes !== 0) this.account();
   }
 
-  /** Others need the memory: slow for longest. */
+  /** Others need the memory, and this client has been slow for longest. */
   letGo(): void {
     if (this.#isReading) {
       this.#parts.onBadRequest('slow');
@@ -184,13 +184,13 @@ export class Downstream implements WireUser, Holder {
     this.account();
   }
 
-  /** After CONNECT the connection is somebody else's. */
+  /** After CONNECT other code owns the connection. */
   handsOver(target: string): void {
     this.#tunnelTo = target;
     this.#close();
   }
 
-  /** An upgraded connection: what has come already goes first. */
+  /** An upgraded connection: bytes that came already go first. */
   becomesTunnel(): void {
     if (!this.#busy && this.#carry) {
       const { bytes, length } = this.#carry;
@@ -202,7 +202,7 @@ export class Downstream implements WireUser, Holder {
 
   // The end of a request, and of the connection.
 
-  /** Its head is no head: the rest of the connection cannot be understood. */
+  /** The head is invalid: the rest of the connection cannot be understood. */
   #refuseHead(): void {
     const { error } = this.head;
     this.#parts.onBadRequest(error?.reason ?? '');
@@ -213,7 +213,7 @@ export class Downstream implements WireUser, Holder {
     this.refuse(error?.status ?? 400, 'bad-request', error?.reason ?? '');
   }
 
-  /** Answers what is no request, and ends. */
+  /** Answers an invalid request, and closes. */
   refuse(status: number, error: string, reason: string): void {
     this.isLast = true;
     this.wire.writeText(
@@ -244,7 +244,7 @@ export class Downstream implements WireUser, Holder {
     this.resume();
     if (this.#busy) return;
     this.#readCarry();
-    // Half closed before: nothing can follow what has been read.
+    // The client had ended its side: no request can follow those already read.
     if (this.hasEnded && this.#isReading) this.goodbye();
   }
 
@@ -254,7 +254,7 @@ export class Downstream implements WireUser, Holder {
     else this.wire.endThenDestroy(lingerMs);
   }
 
-  /** What was sent is not the whole, and must not look like it. */
+  /** The answer sent is incomplete and must not look complete. */
   cut(): void {
     this.#close();
     this.wire.reset();
@@ -280,11 +280,11 @@ export class Downstream implements WireUser, Holder {
       return this.wire.endThenDestroy(0);
     }
     if (this.#exchange.clientEnded(this.#parts.deadlines.nowMs())) return this.#waitForAnswer();
-    // It has given up, or its body is cut short.
+    // The client has given up, or its body is cut short.
     this.abandon();
   }
 
-  /** It still reads, and if it does not, it cannot be told from one that does: so not for ever. */
+  /** A client that still reads cannot be told from one that does not, so the wait is limited. */
   #waitForAnswer(): void {
     if (!this.#exchange.isUnderWay || this.#exchange.isAnswering) return;
     this.#graceDueMs = this.#parts.deadlines.nowMs() + halfClosedWaitMs;
@@ -313,7 +313,7 @@ export class Downstream implements WireUser, Holder {
     this.wire.resume();
   }
 
-  /** Ends an idle connection: while draining. */
+  /** Closes an idle connection while draining. */
   endIdle(): void {
     if (!this.isIdle) return;
     this.#close();
@@ -326,9 +326,9 @@ export class Downstream implements WireUser, Holder {
     this.wire.destroy();
   }
 
-  // Time between requests; in a request it is the exchange's.
+  // Timers between requests; during a request the exchange has its own.
 
-  /** A later time than the one that is armed is found when that one comes. */
+  /** A deadline later than the armed one is checked when that one fires. */
   #armFor(dueMs: number): void {
     if (dueMs < this.#deadline.dueMs) this.#deadline.at(dueMs);
   }
@@ -340,7 +340,7 @@ export class Downstream implements WireUser, Holder {
       this.#parts.onBadRequest('timeout');
       return this.refuse(408, 'timeout', 'the head took too long');
     }
-    // A head that has begun has a time of its own, and is told when that is over.
+    // A head that has begun has its own deadline, so the idle one no longer applies.
     if (this.#headDueMs !== Infinity) this.#idleDueMs = Infinity;
     if (this.#isReading && this.#idleDueMs <= nowMs) {
       this.#close();

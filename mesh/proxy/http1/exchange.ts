@@ -1,6 +1,6 @@
 /**
- * The request under way on a client's HTTP/1.1 connection: moves its head and body to the endpoint that the flow
- * picked, and the answer back. There is never more than one, so that it is used again for the next.
+ * The current request of a client's HTTP/1.1 connection: moves its head and body to the endpoint that the flow
+ * picked, and the answer back. A connection has one request at a time, so the object is reused for the next.
  */
 import type {
   EndpointState,
@@ -27,9 +27,12 @@ import { ClientRequest } from './request.js';
 import { oneWriteBytes, RequestBody } from './request-body.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 
-/** What a stream of HTTP/2 is given is kept up to here although no retry is configured. */
+/** The body sent to an HTTP/2 stream is kept up to this size even if no retry is configured. */
 const leastKeepBytes = 16 * 1024;
-/** A client that ends its side within so long of its request has said all, and still reads; later it has given up. */
+/**
+ * A client that ends its side within this time of its request has sent everything and still reads; after that, ending
+ * its side means that it has given up.
+ */
 const halfCloseMs = 20;
 
 export class Exchange implements UpstreamUser, Front<Flow> {
@@ -42,16 +45,19 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   readonly body = new RequestBody();
   #lane: Lane | undefined;
   #pool: Pool | undefined;
-  /** After a 101: bytes pass as they come. */
+  /** After a 101: bytes pass unchanged. */
   isTunnel = false;
   /** The endpoint has ended its side of the tunnel. */
   #upstreamEnded = false;
   #sentContinue = false;
   #mirror: Mirror | undefined;
   #responseBytes = 0;
-  /** When the request had come whole. */
+  /** When the whole request had come, monotonic milliseconds. */
   #wholeMs = 0;
-  /** By its route; else only a client that neither sends its body nor reads its answer is. */
+  /**
+   * The route has an idle limit; otherwise the limit applies only to a client that neither sends its body nor reads
+   * its answer.
+   */
   #isIdleLimited = false;
 
   constructor(parts: Http1Parts, client: Downstream, serving: Serving) {
@@ -63,12 +69,12 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     this.#tries = new Tries<Flow>(this, parts.deadlines);
   }
 
-  /** From a request's head to its answer's end. */
+  /** True from a request's head to its answer's end. */
   get isUnderWay(): boolean {
     return this.#tries.flow !== undefined;
   }
 
-  // What the pools ask.
+  // Answers to the pools' questions.
 
   get client(): string {
     return this.#request.peerIdentity ?? this.#request.peerAddress;
@@ -99,13 +105,13 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     }
   }
 
-  /** What is kept of the body counts, and is not without a bound. */
+  /** Counts the kept bytes of the body, and pauses the client when they reach their limit. */
   #hold(): void {
     this.#client.account();
     if (!this.#lane && this.body.isFull) this.#client.pause();
   }
 
-  /** CONNECT, or a target that is none. */
+  /** CONNECT, or an invalid target. */
   #otherForm(): void {
     const client = this.#client;
     if (this.#request.method !== 'CONNECT') {
@@ -128,7 +134,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   }
 
   #sendHttp2(endpoint: EndpointState, flow: Flow): void {
-    // A stream takes the body before there is a session: one that never comes must not cost the request.
+    // A stream accepts the body before there is a session: if no session comes, the request must still be repeatable.
     this.body.keepAtLeast(leastKeepBytes);
     const lane = this.#parts.openHttp2Lane(
       endpoint,
@@ -182,7 +188,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   // The answer.
 
   upstreamInformational(head: Head): void {
-    // HTTP/1.0 knows none; one `100 Continue` is enough for all tries.
+    // HTTP/1.0 has no interim responses; one `100 Continue` is enough for all attempts.
     if (this.#head.minor === 0) return;
     if (head.status === 100) {
       if (this.#sentContinue || this.#head.expectAt < 0) return;
@@ -222,13 +228,13 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     else this.#tries.passed(to - from);
   }
 
-  /** The client's certificate has run out since the handshake: it may prove itself anew. */
+  /** The client's certificate has expired since the handshake: the client must connect and authenticate again. */
   #isExpired(): boolean {
     const { expiresMs } = this.#wire;
     return expiresMs !== Infinity && expiresMs <= Date.now();
   }
 
-  /** Head and the body's first bytes, in one write where they are small. */
+  /** Writes the head and the body's first bytes, in one write if they are small. */
   #writeHead(head: Head, flow: Flow, buffer: Buffer, from: number, to: number): boolean {
     const isOld = this.#head.minor === 0;
     const { isLast } = this.#client;
@@ -301,7 +307,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     this.#client.cut();
   }
 
-  /** Its body breaks its framing: the try that had a part of it must not take that for the whole. */
+  /** The body breaks its framing: the endpoint that got a part of it must not take that part for the whole. */
   breakOff(): void {
     const { error } = this.body;
     const isAnswering = this.#tries.isAnswering;
@@ -311,7 +317,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     else this.#client.refuse(400, 'bad-request', error);
   }
 
-  /** Nobody waits for an answer any more. */
+  /** The client has gone: no answer is needed. */
   leave(): void {
     this.cancel(false);
     this.#finish('client-gone');
@@ -338,12 +344,12 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     flow?.ended(how, -1, this.body.total, this.#responseBytes);
   }
 
-  /** Its connection is closed. */
+  /** The client's connection is closed. */
   close(): void {
     this.#tries.close();
   }
 
-  /** Others need the memory. True: what is kept for another try was all of it. */
+  /** Others need the memory. Drops the bytes kept for a retry; false when the first attempt still needs them. */
   dropKept(): boolean {
     if (!this.#lane || this.body.keptBytes === 0) return false;
     this.body.forget();
@@ -379,7 +385,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     this.#client.goodbye();
   }
 
-  /** The client will send no more. False: it has given up, and whoever works for it may stop. */
+  /** The client will send no more. False: the client has given up, and work for it may stop. */
   clientEnded(nowMs: number): boolean {
     if (this.isTunnel) {
       if (this.#upstreamEnded) this.#endTunnel();
@@ -392,7 +398,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
 
   // Back-pressure, pace and time.
 
-  /** The client has taken what was written: more of the answer may come. */
+  /** The client has taken the written bytes: more of the answer may come. */
   clientDrained(): void {
     if (!this.#tries.isResting) this.#lane?.resume();
   }

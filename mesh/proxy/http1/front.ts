@@ -1,4 +1,4 @@
-/** HTTP/1.1 as a whole: takes over clients' connections, keeps pools to endpoints, and ends both in order. */
+/** The HTTP/1.1 front: takes over clients' connections, keeps pools to endpoints, and shuts both down in order. */
 import type { EndpointState } from '../flow/contract.js';
 import type { Carrier, Connect, OpenTry, Serving } from '../seam.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
@@ -13,13 +13,13 @@ import { closePool, type Pool, poolOf } from './pool.js';
 import type { UpstreamUser } from './upstream.js';
 
 export interface Http1Limits {
-  /** Of requests and of answers. */
+  /** The limit for heads of requests and of answers. */
   readonly maxHeadBytes: number;
-  /** From a connection's start, or a head's first byte, to the head's end. */
+  /** From a connection's start, or a head's first byte, to the head's end, in milliseconds. */
   readonly headTimeoutMs: number;
-  /** Between requests. */
+  /** Between requests, in milliseconds. */
   readonly idleTimeoutMs: number;
-  /** Of a request that no route limits: between two reads or writes. */
+  /** Between two reads or writes of a request that no route limits, in milliseconds. */
   readonly streamIdleMs: number;
 }
 
@@ -35,24 +35,24 @@ export interface Http1Parts {
   readonly deadlines: DeadlineWheel;
   readonly limits: Http1Limits;
   readonly maxHeadBytes: number;
-  /** Whether a request to a peer's proxy may go on HTTP/2 and come out of it in HTTP/1.1. */
+  /** Whether a request to a peer's proxy may be carried over HTTP/2 and become HTTP/1.1 again there. */
   mayRide(endpoint: EndpointState, head: Head, upgrade: string | undefined): boolean;
-  /** Undefined where HTTP/2 is not served. */
+  /** Undefined when HTTP/2 is not served. */
   openHttp2Lane(
     endpoint: EndpointState,
     head: Head,
     changes: RequestChanges,
     user: UpstreamUser,
   ): Lane | undefined;
-  /** Answers say `connection: close`. */
+  /** While draining, answers carry `connection: close`. */
   isDraining(): boolean;
   onBadRequest(reason: string): void;
-  /** CONNECT: the connection is the receiver's from here on. Absent: refused. */
+  /** CONNECT: the receiver owns the connection from here on. Absent: refused. */
   readonly openTunnel?: OpenTunnel | undefined;
   onClosed(connection: Downstream): void;
 }
 
-/** `head` as it came, `rest` what came behind it. */
+/** `head` as it came; `rest` holds the bytes behind it. */
 export type OpenTunnel = (
   wire: Wire,
   serving: Serving,
@@ -61,9 +61,9 @@ export type OpenTunnel = (
   rest: Buffer,
 ) => void;
 
-/** Whoever allows fewer means to bound the requests under way, which sessions do not. */
+/** A backend with a lower limit means to limit the requests in flight, which HTTP/2 sessions do not do. */
 const fewConnections = 1024;
-/** HTTP/2 counts 32 bytes more for each field: what is near the peer's limit of heads stays as it is. */
+/** HTTP/2 counts 32 more bytes for each field: a head near the peer's limit stays in HTTP/1.1. */
 const maxRiddenBytes = 16 * 1024;
 
 const isRideable = (head: Head): boolean =>
@@ -74,7 +74,7 @@ export class Http1Front {
   readonly #connections = new Set<Downstream>();
   readonly #parts: Http1Parts;
   #draining = false;
-  /** Requests that were no requests, or took too long to become ones. */
+  /** Invalid requests, and heads that took too long. */
   badRequests = 0;
 
   constructor(options: {
@@ -126,7 +126,7 @@ export class Http1Front {
     return this.#connections.size;
   }
 
-  /** `first` are bytes that were read to find out what is spoken; they are copied where needed. */
+  /** `first` holds bytes that were read to detect the protocol; they are copied where needed. */
   accept(wire: Wire, serving: Serving, first?: Buffer): void {
     const connection = new Downstream(this.#parts, wire, serving);
     this.#connections.add(connection);
@@ -135,7 +135,7 @@ export class Http1Front {
     if (first && first.length > 0) connection.onBytes(first, first.length);
   }
 
-  /** The endpoint is no longer one. */
+  /** The endpoint was removed. */
   forget(endpoint: EndpointState): void {
     closePool(endpoint);
   }
@@ -145,19 +145,19 @@ export class Http1Front {
     this.#draining = true;
   }
 
-  /** Closes what waits between requests. */
+  /** Closes connections that wait between requests. */
   endIdle(): void {
     for (const connection of this.#connections) connection.endIdle();
   }
 
-  /** How many have a request under way. */
+  /** Connections with a request in flight. */
   get busy(): number {
     let count = 0;
     for (const connection of this.#connections) if (!connection.isIdle) count++;
     return count;
   }
 
-  /** Closes everything. */
+  /** Closes every connection. */
   abandon(): void {
     for (const connection of this.#connections) connection.abandon();
   }

@@ -1,6 +1,6 @@
-/** Why a head is none. */
+/** The reasons why a head is invalid. */
 
-/** Status to answer a bad request with, and why. */
+/** The status that answers a bad request, and the reason. */
 export interface HeadError {
   readonly status: 400 | 414 | 431 | 501 | 505;
   readonly reason: string;
@@ -32,9 +32,9 @@ export const headErrors = {
   many: bad('too many fields', 431),
 } as const;
 
-/** Why a transfer coding other than `chunked` alone is refused. */
+/** The reason why a transfer coding other than `chunked` alone is refused. */
 export function codingError(value: string): HeadError {
-  // `gzip, chunked` is well formed; it is only not ours. Chunked that is not last has no end.
+  // `gzip, chunked` is well formed but not supported. If chunked is not last, the body has no end.
   const codings = value
     .toLowerCase()
     .split(',')

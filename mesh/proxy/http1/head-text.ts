@@ -1,7 +1,6 @@
 /**
- * Heads as they are sent on: what belongs to one hop is dropped, changes are made, and what nobody touched is
- * copied in
- * one piece. Where nothing at all changes the text that came is the text that goes.
+ * Renders heads as they are sent on: hop-by-hop fields are dropped, changes are made, and runs of unchanged fields
+ * are copied in one piece. If nothing changes, the text is sent on as it came.
  */
 import type { HeaderEdits, HeaderList } from '../flow/contract.js';
 import { addedBy, goneNames } from '../flow/edits.js';
@@ -16,13 +15,13 @@ export interface RequestChanges {
   more: HeaderList | undefined;
   /** The protocol that the client may change to; undefined: none. */
   upgrade: string | undefined;
-  /** The client's HTTP/1.0 would not understand trailers. */
+  /** False for a client of HTTP/1.0, which would not understand trailers. */
   trailers: boolean;
 }
 
 const texts = new WeakMap<HeaderList, string>();
 
-/** A route's additions come again and again: the text of each list is kept with it. */
+/** A route's additions recur: the text of each list is cached. */
 function addedText(edits: HeaderEdits, more: HeaderList | undefined): string {
   const list = addedBy(edits, more);
   let text = texts.get(list);
@@ -42,7 +41,7 @@ function linesOf(list: HeaderList): string {
 let lastList: HeaderList | undefined;
 let lastListText = '';
 
-/** The same list comes again and again: its text is kept for the last one. */
+/** The same list often comes several times in a row: the last one's text is cached. */
 export function listText(list: HeaderList): string {
   if (list === lastList) return lastListText;
   lastList = list;
@@ -88,13 +87,13 @@ export function requestText(head: Head, changes: RequestChanges): string {
       default:
         if (!mayReplace || !isReplaced(head, i, edits, more)) continue;
     }
-    // Neighbours that stay are copied together.
+    // Neighbouring fields that stay are copied together.
     const start = places[i * 4] as number;
     if (start > from) kept += text.slice(from, start);
     from = i + 1 < count ? (places[i * 4 + 4] as number) : text.length - 2;
   }
   if (from < text.length - 2) {
-    // Nothing dropped and nothing changed above: one piece.
+    // Nothing was dropped and nothing above changed: the text is one piece.
     if (from === head.fieldsStart && sameLine) return `${text.slice(0, -2)}${after}\r\n`;
     kept += text.slice(from, text.length - 2);
   }
@@ -107,7 +106,7 @@ export interface ResponseChanges {
   close: boolean;
   /** Add `connection: keep-alive`, for a client of HTTP/1.0. */
   keepAlive: boolean;
-  /** The body's chunks are taken apart: their coding is not said. */
+  /** The body's chunks are taken apart: the transfer coding is left out. */
   dropCoding: boolean;
 }
 
@@ -144,7 +143,7 @@ export function responseText(head: Head, changes: ResponseChanges): string {
   return `${line}${keptFields(head, drops)}${after}\r\n`;
 }
 
-/** Named by Connection, removed or set anew. */
+/** Whether a field is named by Connection, removed or set anew. */
 function isReplaced(
   head: Head,
   index: number,
@@ -166,7 +165,7 @@ function isReplaced(
   return false;
 }
 
-/** The fields that stay, neighbours copied together. */
+/** The fields that stay; neighbouring ones are copied together. */
 function keptFields(head: Head, drops: (index: number) => boolean): string {
   const { text, places, count } = head;
   let kept = '';

@@ -1,7 +1,7 @@
 /**
- * Heads of HTTP/1.1 messages, read strictly (RFC 9112) and incrementally: the same bytes give the same answer however
- * they are split. What a lenient reader would mend (bare LF, folded lines, space before a colon, two lengths) is
- * refused, because the next one in the chain might mend it differently, and that is how requests are smuggled.
+ * Heads of HTTP/1.1 messages, read strictly (RFC 9112) and incrementally: the same bytes give the same result however
+ * they are split. Errors that a lenient reader would repair (bare LF, folded lines, space before a colon, two
+ * lengths) are refused: the next server might repair them differently, and that is how requests are smuggled.
  */
 import { isHost } from '../flow/authority.js';
 import { isMethod } from '../flow/method.js';
@@ -34,7 +34,7 @@ const maxFields = 256;
 export const needMore = -1;
 export const broken = -2;
 
-/** One head: parsed in place, then asked about. Used again for the next one after reset(). */
+/** One head: parsed in place, then queried. Reused for the next head after reset(). */
 export class Head {
   readonly isRequest: boolean;
   readonly #maxBytes: number;
@@ -49,9 +49,9 @@ export class Head {
   count = 0;
   error: HeadError | undefined;
   #text = '';
-  /** Of a response, until its text is asked for: where its bytes are. */
+  /** For a response, until its text is read: the buffer that holds it. */
   #source: Uint8Array | undefined;
-  /** Where it lies in the buffer that it was parsed from. */
+  /** The head's place in the buffer that it was parsed from. */
   from = 0;
   to = 0;
   method = '';
@@ -65,7 +65,7 @@ export class Head {
   /** -1: absent. */
   contentLength = -1;
   chunked = false;
-  /** What Connection says; `named` lists other field names to drop. */
+  /** The options of Connection; `named` lists other field names to drop. */
   close = false;
   keepAlive = false;
   upgrades = false;
@@ -75,9 +75,9 @@ export class Head {
   upgradeAt = -1;
   expectAt = -1;
   teAt = -1;
-  /** Some field is for this hop alone. */
+  /** Some field is for this hop only. */
   hasHop = false;
-  /** It says that it is a copy of a request. */
+  /** The message says that it is a copy of a request. */
   isMirror = false;
 
   constructor(kind: 'request' | 'response', maxBytes: number) {
@@ -109,15 +109,14 @@ export class Head {
     this.isMirror = false;
   }
 
-  /** Whether any byte of it has been seen (empty lines before a request do not count). */
+  /** Whether any byte of the head has been seen (empty lines before a request do not count). */
   get begun(): boolean {
     return this.isRequest ? this.#state > At.StartLf : this.#at > 0;
   }
 
   /**
-   * Reads on. `start` is always the head's first byte, also when called again with more of it; `end` is where
-   * what has
-   * arrived ends. Returns where the head ends, or `needMore`, or `broken` with the error set.
+   * Reads on. `start` is always the head's first byte, also when called again with more of it; `end` is the end of
+   * the bytes that have arrived. Returns where the head ends, or `needMore`, or `broken` with the error set.
    */
   parse(buffer: Uint8Array, start: number, end: number): number {
     let i = start + this.#at;
@@ -128,7 +127,7 @@ export class Head {
       const byte = buffer[i] as number;
       switch (state) {
         case At.Start:
-          // An empty line or two before a request line are let pass (RFC 9112, 2.2).
+          // Empty lines before a request line are skipped (RFC 9112, 2.2).
           if (byte === cr) {
             state = At.StartLf;
             i++;
@@ -149,7 +148,7 @@ export class Head {
           if (buffer[i] !== space || i - start - this.#lineStart > 32) {
             return this.#fail(headErrors.method);
           }
-          // Methods are in capitals (RFC 9110, 9.1): `get` is none, but some servers serve it as one.
+          // Methods are in capitals (RFC 9110, 9.1): `get` is not a method, but some servers accept it as GET.
           for (let m = start + this.#lineStart; m < i; m++) {
             if ((buffer[m] as number) >= 97 && (buffer[m] as number) <= 122) {
               return this.#fail(headErrors.method);
@@ -187,7 +186,7 @@ export class Head {
           }
           if (offset === 7) {
             if (((classes[byte] as number) & digit) === 0) return this.#fail(headErrors.version);
-            // Half of all servers take a later one for 1.1, the others refuse it.
+            // Half of all servers treat a later version as 1.1; the others refuse it.
             if (byte > 49) return this.#fail(headErrors.unsupportedVersion);
             this.minor = byte - 48;
             i++;
@@ -369,7 +368,7 @@ export class Head {
   }
 
   #kindOf(buffer: Uint8Array, at: number, length: number): number {
-    // l5… and x-fi…: rare enough to make a string of.
+    // l5… and x-fi…: rare enough to create a string for the check.
     const first = (buffer[at] as number) | 32;
     const mayBeReserved =
       length > 4 &&
@@ -412,7 +411,7 @@ export class Head {
     }
     this.from = first;
     this.to = end;
-    // Most responses are passed on as bytes, and nobody asks for their text.
+    // Most responses are passed on as bytes, so their text is made only when it is read.
     if (this.isRequest) this.#text = latin1(buffer, first, end);
     else this.#source = buffer;
     const shift = first - start;
@@ -430,8 +429,8 @@ export class Head {
   }
 
   /**
-   * All of it, up to and with the empty line; of a request it begins with the method. Of a response it may be asked for
-   * first only during the read that brought it.
+   * The whole head up to and including the empty line; a request's text begins with the method. A response's text
+   * must be read for the first time during the read that brought it.
    */
   get text(): string {
     const source = this.#source;
@@ -442,7 +441,7 @@ export class Head {
     return this.#text;
   }
 
-  /** Of a response: the words after its status. */
+  /** The reason phrase of a response. */
   get reason(): string {
     return this.text.slice(13, this.fieldsStart - 2);
   }
@@ -455,7 +454,7 @@ export class Head {
     return this.text.slice(this.places[index * 4], this.places[index * 4 + 1]).toLowerCase();
   }
 
-  /** Whether the field's name is this one, which is in lower case. */
+  /** Whether the field has this name, given in lower case. */
   isNamed(index: number, lowerCase: string): boolean {
     const from = this.places[index * 4] as number;
     if ((this.places[index * 4 + 1] as number) - from !== lowerCase.length) return false;
@@ -467,7 +466,7 @@ export class Head {
     return true;
   }
 
-  /** The value, or values joined by commas; undefined where absent. */
+  /** The value, or values joined by commas; undefined when absent. */
   header(lowerCase: string): string | undefined {
     let found: string | undefined;
     for (let i = 0; i < this.count; i++) {

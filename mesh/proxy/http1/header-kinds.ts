@@ -1,6 +1,6 @@
-/** Which headers a proxy reads, told by their bytes. */
+/** Recognises the headers that a proxy reads by their bytes. */
 
-/** Headers that mean something to a proxy; everything else is passed on unread. */
+/** Headers that mean something to a proxy; every other header is passed on unread. */
 export const headerKind = {
   other: 0,
   host: 1,
@@ -13,7 +13,7 @@ export const headerKind = {
   upgrade: 7,
   expect: 8,
   trailer: 9,
-  /** Of a request: the proxy's own word (flow/reserved.ts), whoever said it. */
+  /** On a request: a name that only the proxy may set (flow/reserved.ts). */
   reserved: 10,
 } as const;
 
@@ -45,7 +45,7 @@ export function kindOf(buffer: Uint8Array, at: number, length: number): number {
   }
 }
 
-/** Bytes against a lower-case name. No token and no value holds a CR, the only byte that | 32 would make a dash. */
+/** Compares bytes with a lower-case name. `| 32` turns only CR into a dash, and no token or value contains CR. */
 export function equals(buffer: Uint8Array, at: number, length: number, lowerCase: string): boolean {
   if (length !== lowerCase.length) return false;
   for (let i = 0; i < length; i++) {
@@ -57,7 +57,7 @@ export function equals(buffer: Uint8Array, at: number, length: number, lowerCase
 /** 1*DIGIT below 2^53, or -1. */
 export function readLength(buffer: Uint8Array, start: number, end: number): number {
   if (start === end || end - start > 15) return -1;
-  // `010` is 8 to those who read it as a number of a program.
+  // Programs that read a leading 0 as octal take `010` for 8.
   if (buffer[start] === 48 && end - start > 1) return -1;
   let length = 0;
   for (let i = start; i < end; i++) {

@@ -1,4 +1,4 @@
-/** A try in HTTP/1.1, on a connection of the HTTP/1.1 pools, of a request that came in HTTP/2. */
+/** An HTTP/1.1 attempt, on a connection of the HTTP/1.1 pools, for a request that came in HTTP/2. */
 import { STATUS_CODES } from 'node:http';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import { reasonHeader, upgradeHeader } from '../flow/reserved.js';
@@ -10,12 +10,12 @@ import type { Upstream, UpstreamUser } from './upstream.js';
 import { latin1 } from '../listen/latin1.js';
 import type { OpenTry, Try, TryHandler, TryRequest } from '../seam.js';
 
-/** Received and not yet passed on: beyond this much the connection is not read. */
+/** When more than this has been received and not yet passed on, the connection is not read. */
 const highWaterBytes = 128 * 1024;
-/** Up to here a chunk goes out as one string. */
+/** A chunk up to this size goes out as one string. */
 const smallBytes = 8192;
 
-/** What Http2Front is given to reach endpoints that speak HTTP/1.1. */
+/** Gives Http2Front its way to endpoints that speak HTTP/1.1. */
 export const http1Tries =
   (parts: PoolParts): OpenTry =>
   (endpoint: EndpointState, request: TryRequest, handler: TryHandler): Try =>
@@ -44,7 +44,7 @@ class Http1Try implements Try, UpstreamUser {
     this.#ended = !request.hasBody;
     this.#chunked = request.hasBody && !isNamed(request.headers, 'content-length');
     const upstream = pool.take(this);
-    // Not at once: whoever opens a try has no hold of it before this returns.
+    // Deferred: the caller has no reference to the attempt before this returns.
     if (upstream) this.#start(upstream);
   }
 
@@ -134,7 +134,7 @@ class Http1Try implements Try, UpstreamUser {
 
   upstreamHead(head: Head, buffer: Buffer, from: number, to: number, ended: boolean): void {
     if (head.status === 101) {
-      // Nobody asked for it: HTTP/2 has no Upgrade.
+      // HTTP/2 has no Upgrade, so the request did not ask for one.
       this.#upstream?.abort();
       return this.upstreamFailed('bad-response');
     }
@@ -180,7 +180,7 @@ function isNamed(headers: readonly string[], name: string): boolean {
   return false;
 }
 
-/** What belongs to the connection stays on it. */
+/** The response's headers without those of the connection. */
 function headersOf(head: Head): string[] {
   const headers: string[] = [];
   for (let i = 0; i < head.count; i++) {
@@ -200,7 +200,7 @@ function headersOf(head: Head): string[] {
   return headers;
 }
 
-/** For the proxy at the other end, which takes it off again (http2-lane.ts). */
+/** Adds headers for the proxy at the other end, which removes them again (http2-lane.ts). */
 function sayWhatHttp2Cannot(head: Head, headers: string[]): void {
   const reason = head.reason;
   if (reason !== (STATUS_CODES[head.status] ?? '')) headers.push(reasonHeader, reason);

@@ -1,6 +1,4 @@
-/**
- * A request of an HTTP/1.1 client on a stream of HTTP/2, and the answer back in the form that an HTTP/1.1 one has.
- */
+/** A request of an HTTP/1.1 client on an HTTP/2 stream, with the answer converted back to HTTP/1.1. */
 import { STATUS_CODES } from 'node:http';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { OpenTry, Try, TryHandler } from '../seam.js';
@@ -14,12 +12,12 @@ import type { RequestChanges } from './head-text.js';
 import type { Lane } from './lane.js';
 import type { UpstreamUser } from './upstream.js';
 
-/** It passed HTTP/2's limit already, and is longer in words. */
+/** The head passed HTTP/2's limit already, and is longer as text. */
 const maxHeadBytes = 4 * 1024 * 1024;
 const nothing = Buffer.alloc(0);
-/** Head and first bytes are put together here, so that the client gets both by one write. */
+/** The head and first bytes are put together here, so that the client gets both in one write. */
 const answer = Buffer.allocUnsafeSlow(32 * 1024);
-/** Of the answer that is being passed on, which nobody keeps. */
+/** The head of the answer being passed on; reused, since no caller keeps it. */
 const answerHead = new Head('response', maxHeadBytes);
 
 export class Http2Lane implements Lane, TryHandler {
@@ -29,16 +27,16 @@ export class Http2Lane implements Lane, TryHandler {
   readonly #isHead: boolean;
   #over = false;
   #paused = false;
-  /** Not yet told to HTTP/2 as consumed, while the client does not read. */
+  /** Bytes not yet reported to HTTP/2 as consumed, while the client does not read. */
   #unconsumed = 0;
-  /** It came just now, and its body may follow at once. */
+  /** The head that just came; its body may follow at once. */
   #headText: string | undefined;
-  /** The answer has no length: it goes on in chunks. */
+  /** The answer has no length: the proxy sends it in chunks. */
   #makesChunks = false;
-  /** A client of HTTP/1.0 knows no chunks: its connection's end is the answer's. */
+  /** HTTP/1.0 has no chunks: the end of the connection ends the answer. */
   #isUntilClose = false;
   readonly #isOld: boolean;
-  /** The other end makes HTTP/1.1 of it again. */
+  /** The proxy at the other end turns the request into HTTP/1.1 again. */
   readonly #isCarried: boolean;
   trailers: string[] | undefined;
 
@@ -111,7 +109,7 @@ export class Http2Lane implements Lane, TryHandler {
   }
 
   end(): void {
-    // No tunnel.
+    // There are no tunnels here.
   }
 
   informational(status: number, headers: readonly string[]): void {
@@ -139,7 +137,7 @@ export class Http2Lane implements Lane, TryHandler {
     if (ended) this.#pass(nothing, 0, 0, true);
   }
 
-  /** No more comes at once: the client need not wait for its head. */
+  /** No more bytes come for now: send the head without waiting. */
   paused(): void {
     if (this.#headText !== undefined) this.#pass(nothing, 0, 0, false);
   }
@@ -164,7 +162,7 @@ export class Http2Lane implements Lane, TryHandler {
     this.#pass(last, 0, last.length, true);
   }
 
-  /** To the client, together with the head where that has not gone yet. */
+  /** Passes bytes to the client, with the head if that has not gone yet. */
   #pass(buffer: Buffer, start: number, end: number, ended: boolean): void {
     const text = this.#headText;
     if (text === undefined) {
@@ -238,7 +236,7 @@ function valueOf(headers: readonly string[], name: string): string | undefined {
   return undefined;
 }
 
-/** As HTTP/1.1, for the same strict reader as everything else. */
+/** The head as HTTP/1.1 text, for the same strict reader as every other head. */
 function headText(
   status: number,
   headers: readonly string[],

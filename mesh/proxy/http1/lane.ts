@@ -1,15 +1,16 @@
 /**
- * One try's way out, as an HTTP/1.1 client's connection writes to it: a connection of ours, or a stream of HTTP/2.
+ * The path of one attempt, as an HTTP/1.1 client's connection writes to it: an HTTP/1.1 connection or an HTTP/2
+ * stream.
  */
 export interface Lane {
-  /** False: no more until upstreamDrained. */
+  /** False: wait for upstreamDrained before writing more. */
   writeText(latin1: string): boolean;
   writeBytes(buffer: Buffer, start: number, end: number): boolean;
   /** The request is complete. */
   sentAll(): void;
-  /** The answer is no longer wanted; nothing is called afterwards. */
+  /** The answer is no longer wanted; no callback follows. */
   abort(): void;
-  /** Stops the answer, and lets it go on. */
+  /** Stops and resumes the answer. */
   pause(): void;
   resume(): void;
   tunnel(): void;

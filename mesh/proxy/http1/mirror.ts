@@ -1,4 +1,4 @@
-/** A copy of a request sent elsewhere and forgotten: whatever comes of it never touches the answer. */
+/** A copy of a request, sent to a mirror. Its result never affects the client's answer. */
 import type { MirrorTarget, TryFailure } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
 import type { Http1Parts } from './front.js';
@@ -17,7 +17,7 @@ export class Mirror implements UpstreamUser {
   readonly #method: string;
   readonly #deadline: Deadline;
   readonly #head: string;
-  /** Not a client's. */
+  /** A mirror has no client. */
   readonly client = '';
   readonly takenBytes = 0;
   #pieces: Buffer[] | undefined = [];
@@ -26,7 +26,7 @@ export class Mirror implements UpstreamUser {
   #pool: Pool | undefined;
   #upstream: Upstream | undefined;
 
-  /** Where the shadow speaks HTTP/2: open from the start, since the head is read but once. */
+  /** For a mirror that speaks HTTP/2: opened at the start, since the head can be read only once. */
   readonly #lane: Lane | undefined;
 
   constructor(parts: Http1Parts, target: MirrorTarget, head: Head, changes: RequestChanges) {
@@ -64,7 +64,7 @@ export class Mirror implements UpstreamUser {
     if (upstream) this.upstreamReady(upstream);
   }
 
-  /** The request was broken off, or its body is too large. Nothing where it was sent already. */
+  /** The request was broken off, or its body is too large. No effect if the copy was sent already. */
   giveUp(): void {
     if (!this.#pieces || this.#pool || this.#isSent) return;
     this.#lane?.abort();
@@ -96,11 +96,11 @@ export class Mirror implements UpstreamUser {
   }
 
   upstreamInformational(): void {
-    // Nobody to tell.
+    // There is no client to notify.
   }
 
   upstreamDrained(): void {
-    // Everything was written at once: the body is bounded.
+    // The whole body was written at once: its size is limited.
   }
 
   #timeout(): void {

@@ -1,6 +1,6 @@
 /**
- * The connections to one endpoint: idle ones used again, last in first out, new ones within limits, the rest
- * waits.
+ * The connections to one endpoint: idle ones are reused, last in first out; new ones are opened within limits; other
+ * requests wait.
  */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { Connect } from '../seam.js';
@@ -12,17 +12,19 @@ import { Upstream, type UpstreamUser } from './upstream.js';
 export interface PoolParts {
   readonly connect: Connect;
   readonly deadlines: DeadlineWheel;
-  /** Of a response's head. */
+  /** The limit for a response's head. */
   readonly maxHeadBytes: number;
 }
 
-/** node:http closes idle connections after 5 s: staying below spares most requests that race with a close. */
+/** node:http closes idle connections after 5 s: a shorter limit avoids most requests that race with a close. */
 const idlePlainMs = 4000;
-/** Peers are proxies like this one, which wait for longer, and a handshake is dear. */
+/** Peers are proxies like this one: they keep idle connections longer, and a handshake is expensive. */
 const idleMeshMs = 60_000;
-/** While connections are scarce, how those in use get on is looked at so often. */
+/** While connections are scarce, the progress of those in use is checked at this interval. */
 const scarceLookMs = 250;
-/** One client's connection that carries many requests takes at most so many times what is left for all others. */
+/**
+ * One client connection that carries many requests gets at most this many times the connections left for all others.
+ */
 const timesWhatIsLeft = 4;
 
 export class Pool {
@@ -30,21 +32,21 @@ export class Pool {
   readonly #parts: PoolParts;
   readonly #idle: Upstream[] = [];
   readonly #waiting = new WaitingLine<UpstreamUser>();
-  /** All that are connected. */
+  /** All established connections. */
   readonly #connected = new Set<Upstream>();
   /** Idle, in use and being connected. */
   #total = 0;
   #connecting = 0;
   #generation = 0;
-  /** By connections of clients that carry many requests: how many each has here. */
+  /** The number of connections in use for each client connection that carries many requests. */
   readonly #shares = new Map<string, number>();
   #closed = false;
   readonly #sweep: Deadline;
-  /** While connections are scarce: for slow clients, and for those who have waited too long. */
+  /** Armed while connections are scarce: checks for slow clients, and for requests that have waited too long. */
   readonly #scarce: Deadline;
   readonly #idleMs: number;
 
-  /** Of a response's head. */
+  /** The limit for a response's head. */
   get maxHeadBytes(): number {
     return this.#parts.maxHeadBytes;
   }
@@ -61,7 +63,7 @@ export class Pool {
     return this.#total;
   }
 
-  /** An idle connection; else undefined, and the user is called once there is one or none can be had. */
+  /** Returns an idle connection, or undefined; then the user is called once there is one or none can be had. */
   take(user: UpstreamUser): Upstream | undefined {
     const hasShare = this.#leavesSome(user, 0);
     const idle = hasShare ? this.#idle : [];
@@ -107,7 +109,7 @@ export class Pool {
     else this.#shares.delete(share);
   }
 
-  /** It no longer waits. A connection that is on its way for it stays, for the next. */
+  /** The user no longer waits. A connection that is being opened for it stays, for the next user. */
   leave(user: UpstreamUser): void {
     this.#waiting.delete(user);
   }
@@ -127,7 +129,8 @@ export class Pool {
       failed: (failure: TryFailure) => {
         this.#connecting--;
         this.#total--;
-        // Whoever has waited longest tries elsewhere; the others still have connections on their way, or get one now.
+        // The user that has waited longest tries elsewhere; the others keep their pending connections, or get one
+        // now.
         const user = this.#waiting.shift();
         if (this.#waiting.size > this.#connecting) this.#openForWaiting();
         user?.upstreamFailed(failure);
@@ -152,7 +155,7 @@ export class Pool {
     }
   }
 
-  /** A connection is closed, whoever closed it. */
+  /** A connection is closed, by either side. */
   gone(upstream: Upstream): void {
     this.#total--;
     this.#returned(upstream);
@@ -175,7 +178,7 @@ export class Pool {
       if (!user) break;
       user.upstreamReady(this.#assigned(this.#idle.pop() as Upstream, user));
     }
-    // Those for whom a connection is on its way hear from it.
+    // Users with a pending connection are notified by that connection.
     if (this.#waiting.size > this.#connecting) {
       for (const late of this.#waiting.late(nowMs - this.endpoint.maxWaitMs)) {
         late.upstreamFailed('overflow');
@@ -184,7 +187,7 @@ export class Pool {
     if (this.#total * 2 > this.endpoint.maxConnections || this.#waiting.size > 0) this.#lookSoon();
   }
 
-  /** Nobody need wait for a client that keeps a connection and neither sends nor reads. */
+  /** Takes connections from clients that keep one and neither send nor read, so that others need not wait. */
   #reclaim(): void {
     let wanted = this.#waiting.size - this.#connecting;
     if (wanted <= 0) return;
@@ -195,7 +198,7 @@ export class Pool {
     }
   }
 
-  /** Idle for two sweeps or more: the oldest lie at the bottom. */
+  /** Closes connections that were idle for two sweeps or more: the oldest lie at the bottom. */
   #dropIdle(nowMs: number): void {
     this.#generation++;
     let stale = 0;
@@ -209,7 +212,7 @@ export class Pool {
     if (this.#idle.length > 0) this.#sweep.at(nowMs + this.#idleMs / 2);
   }
 
-  /** The endpoint is gone: idle connections are closed, the others once they are free. */
+  /** The endpoint was removed: idle connections are closed, the others once they are free. */
   close(): void {
     this.#closed = true;
     this.#sweep.cancel();

@@ -1,13 +1,13 @@
-/** A request's body: where it ends, and what is kept of it until it has been sent and can no longer be wanted again. */
+/** A request's body: finds its end, and keeps its bytes until they have been sent and no retry can need them. */
 import type { Flow } from '../flow/contract.js';
 import { latin1 } from '../listen/latin1.js';
 import { ChunkedReader, trailerText } from './chunked.js';
 import type { Head } from './head.js';
 import type { Lane } from './lane.js';
 
-/** Head and body go out in one write up to here. */
+/** A head and body up to this size go out in one write. */
 export const oneWriteBytes = 16 * 1024;
-/** A body that waits for a connection is kept up to here, then reading stops. */
+/** A body that waits for a connection is kept up to this size; then reading stops. */
 const maxHeldBytes = 64 * 1024;
 
 export class RequestBody {
@@ -18,7 +18,7 @@ export class RequestBody {
   /** After take(): the bytes to pass on. */
   verbatimStart = 0;
   verbatimEnd = 0;
-  /** With the end of a chunked body: its trailers, to be sent after what was passed on. */
+  /** With the end of a chunked body: its trailers, to be sent after the bytes passed on. */
   trailers = '';
   error = '';
   /** Bytes passed on so far. */
@@ -26,11 +26,11 @@ export class RequestBody {
   /** Pieces kept, from the first byte on. */
   readonly kept: Buffer[] = [];
   keptBytes = 0;
-  /** Of the read under way, until they are sent or kept. */
+  /** The unsent and unkept bytes of the current read. */
   #fresh: Buffer | undefined;
   #freshFrom = 0;
   #freshTo = 0;
-  /** What was sent to the try under way is kept for another, up to so many bytes. */
+  /** Whether the bytes sent to the current attempt are kept for another, and up to which size. */
   #keeps = false;
   #keepBytes = 0;
   #isSpent = false;
@@ -50,7 +50,7 @@ export class RequestBody {
     }
   }
 
-  /** Returns where the body's bytes end, at most `to`; -1 where they are not a body, with the error set. */
+  /** Returns where the body's bytes end, at most `to`; -1 when they are invalid, with the error set. */
   take(buffer: Buffer, from: number, to: number): number {
     if (!this.#isChunked) {
       const end = Math.min(to, from + this.#remaining);
@@ -81,12 +81,15 @@ export class RequestBody {
     return this.done && this.total === 0;
   }
 
-  /** It waits for a connection, and more of it would not fit. */
+  /** The body waits for a connection, and more of it would not fit. */
   get isFull(): boolean {
     return this.keptBytes >= maxHeldBytes;
   }
 
-  /** Before the first try: what came with the head, and how much of all may be kept for other tries. */
+  /**
+   * Called before the first attempt with the bytes that came with the head; `keepBytes` limits the bytes kept for
+   * retries.
+   */
   ready(buffer: Buffer, from: number, to: number, keepBytes: number): void {
     this.#isSpent = false;
     this.#keepBytes = keepBytes;
@@ -96,27 +99,30 @@ export class RequestBody {
     this.#freshTo = to;
   }
 
-  /** Kept although no retry is configured, unless it has been sent and not kept. */
+  /**
+   * Keeps at least this many bytes although no retry is configured, unless the body was already sent without being
+   * kept.
+   */
   keepAtLeast(bytes: number): void {
     if (this.#keepBytes >= bytes || this.isNone || this.#isSpent) return;
     this.#keepBytes = bytes;
     this.#keeps = true;
   }
 
-  /** What could not be sent at once outlives the read that brought it. */
+  /** Copies the bytes that could not be sent at once, so that they outlive the read that brought them. */
   outlive(): void {
     const fresh = this.#fresh;
     this.#fresh = undefined;
     if (fresh) this.keep(fresh, this.#freshFrom, this.#freshTo);
   }
 
-  /** All that there is of it goes to `take`. */
+  /** Passes all bytes that are there to `take`. */
   each(take: (buffer: Buffer, from: number, to: number) => void): void {
     for (const piece of this.kept) take(piece, 0, piece.length);
     if (this.#fresh) take(this.#fresh, this.#freshFrom, this.#freshTo);
   }
 
-  /** Sends the head, together with what there is of the body. False: no more until the lane has drained. */
+  /** Sends the head with the available part of the body. False: wait until the lane has drained. */
   sendWith(head: string, lane: Lane, flow: Flow): boolean {
     let text = head;
     let more = true;
@@ -135,7 +141,7 @@ export class RequestBody {
       const to = this.#freshTo;
       if (this.#keeps) this.#keepForRetry(fresh, from, to, flow);
       if (to === from) {
-        // Nothing of it yet, or there is none.
+        // No bytes yet, or no body.
       } else if (text.length + to - from <= oneWriteBytes) text += latin1(fresh, from, to);
       else {
         lane.writeText(text);
@@ -145,7 +151,7 @@ export class RequestBody {
     }
     if (this.done) text += this.trailers;
     if (text !== '') more = lane.writeText(text);
-    // What waited for a connection may be more than is kept for a retry.
+    // A body that waited for a connection may be longer than a retry may keep.
     const limit = this.#keeps ? this.#keepBytes : 0;
     if (this.keptBytes > limit) this.#keeps = false;
     if (!this.#keeps) {
@@ -157,7 +163,7 @@ export class RequestBody {
     return more;
   }
 
-  /** Sends what has come of it. False: no more until the lane has drained. */
+  /** Sends the bytes that have come. False: wait until the lane has drained. */
   send(buffer: Buffer, from: number, to: number, lane: Lane, flow: Flow): boolean {
     if (this.#keeps) this.#keepForRetry(buffer, from, to, flow);
     else flow.forbidRetry();
@@ -174,7 +180,7 @@ export class RequestBody {
     if (this.keptBytes <= this.#keepBytes) return;
     this.#keeps = false;
     flow.forbidRetry();
-    // Sent already, but for what this call brings: its caller sends that from the buffer.
+    // All of it was sent except the bytes of this call, which the caller sends from the buffer.
     this.drop();
   }
 
@@ -184,7 +190,7 @@ export class RequestBody {
     this.keptBytes += to - from;
   }
 
-  /** No other try will come, or nobody wants this one. */
+  /** No other attempt will follow, or the answer is no longer wanted. */
   forget(): void {
     this.#fresh = undefined;
     this.#keeps = false;

@@ -1,4 +1,7 @@
-/** A client's request: as policy sees it, and as it is sent on. One a connection, used again for each. */
+/**
+ * A client's request, as policy sees it and as it is sent on. Each connection has one object, reused for each
+ * request.
+ */
 import type { EndpointState, Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
 import type { Serving } from '../seam.js';
 import type { Head } from './head.js';
@@ -14,9 +17,9 @@ export class ClientRequest implements RequestInfo {
   method = '';
   path = '';
   authority = '';
-  /** Of a target in absolute form. */
+  /** The path of a target in absolute form. */
   #absolutePath: string | undefined;
-  /** The protocol that is asked for instead of HTTP, where the route lets it be. */
+  /** The protocol that the client asks to change to, if the route allows it. */
   upgrade: string | undefined;
 
   constructor(head: Head, body: RequestBody, serving: Serving) {
@@ -25,7 +28,7 @@ export class ClientRequest implements RequestInfo {
     this.#serving = serving;
   }
 
-  /** Reads the target. False: it has no form that goes to a destination, CONNECT's neither. */
+  /** Reads the target. False: the target's form has no destination; CONNECT's has none either. */
   read(): boolean {
     const { head } = this;
     this.method = head.method;
@@ -51,12 +54,12 @@ export class ClientRequest implements RequestInfo {
     return flow;
   }
 
-  /** What becomes of its head on the way to the endpoint. */
+  /** The changes to the head on its way to the endpoint. */
   changes(flow: Flow, endpoint: EndpointState): RequestChanges {
     const { head } = this;
     let { authority } = flow;
     if (authority === undefined && this.#absolutePath !== undefined) authority = this.authority;
-    // HTTP/1.0 may leave Host out; 1.1, which this becomes, may not.
+    // HTTP/1.0 may leave Host out; the forwarded request is HTTP/1.1, which may not.
     if (authority === undefined && head.hostAt < 0) authority = endpoint.address;
     return {
       target: flow.path ?? this.#absolutePath,

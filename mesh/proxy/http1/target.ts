@@ -12,7 +12,7 @@ export function targetError(method: string, text: string): HeadError | undefined
   return absolute.test(text) ? undefined : headErrors.target;
 }
 
-/** `http://authority/path`: what clients send to a proxy that they know of. */
+/** `http://authority/path`: the form that clients send to a configured proxy. */
 const absolute = /^https?:\/\/([^/?#@]+)(?:$|[/?])/i;
 
 /** Authority and path of a target in absolute form. */
@@ -26,7 +26,7 @@ export function splitAbsolute(text: string): { authority: string; path: string }
 
 const commonMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'];
 
-/** Without making a string for the methods that everybody uses. */
+/** Creates no string for common methods. */
 export function methodOf(text: string, end: number): string {
   for (const method of commonMethods) {
     if (end === method.length && text.startsWith(method)) return method;

@@ -1,6 +1,6 @@
 /**
- * A try that waits until it is known whether the peer carries HTTP/1.1 on HTTP/2: the first to an endpoint. What is
- * written until then is kept, as it came, for whichever of the two it becomes.
+ * The first attempt to an endpoint, while it is unknown whether the peer carries HTTP/1.1 over HTTP/2. Written bytes
+ * are kept unchanged until one of the two is chosen.
  */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { Carrier } from '../seam.js';
@@ -11,7 +11,7 @@ import type { Lane } from './lane.js';
 import type { Pool } from './pool.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 
-/** Kept up to here, then the writer is asked to wait. */
+/** Beyond this size the writer is asked to wait. */
 const highWaterBytes = 64 * 1024;
 
 export class UndecidedLane implements Lane, UpstreamUser {
@@ -22,7 +22,7 @@ export class UndecidedLane implements Lane, UpstreamUser {
   readonly #user: UpstreamUser;
   readonly #pool: () => Pool;
   #asked: { leave(): void } | undefined;
-  /** Whose turn it is to say which connection. */
+  /** The pool that this attempt waits in, once HTTP/1.1 is chosen. */
   #waitsIn: Pool | undefined;
   #lane: Lane | undefined;
   #kept: Buffer[] = [];
@@ -84,7 +84,7 @@ export class UndecidedLane implements Lane, UpstreamUser {
     if (wasFull && more) this.#user.upstreamDrained();
   }
 
-  // What its writer does.
+  // Calls of the writer.
 
   writeText(text: string): boolean {
     if (this.#lane) return this.#lane.writeText(text);
@@ -136,7 +136,7 @@ export class UndecidedLane implements Lane, UpstreamUser {
     return this.#lane?.trailers;
   }
 
-  // What the pool asks and says before there is a connection; afterwards the user hears all.
+  // Callbacks of the pool before there is a connection; afterwards the user receives all of them.
 
   get client(): string {
     return this.#user.client;
@@ -159,15 +159,15 @@ export class UndecidedLane implements Lane, UpstreamUser {
   }
 
   upstreamInformational(): void {
-    throw new Error('an answer to nobody');
+    throw new Error('an answer without a request');
   }
 
   upstreamHead(): void {
-    throw new Error('an answer to nobody');
+    throw new Error('an answer without a request');
   }
 
   upstreamBody(): void {
-    throw new Error('an answer to nobody');
+    throw new Error('an answer without a request');
   }
 
   upstreamDrained(): void {

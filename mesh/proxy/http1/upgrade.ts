@@ -1,8 +1,8 @@
 /** Changes of protocol by Upgrade. */
 
 /**
- * The first protocol of the list that the route lets clients change to. HTTP/2 never: it would hide requests from
- * everything that is decided here.
+ * The first protocol of the list that the route lets clients change to. HTTP/2 is never allowed: it would hide
+ * requests from the flow's decisions.
  */
 export function upgradeOf(list: string, allowed: readonly string[]): string | undefined {
   for (const part of list.split(',')) {

@@ -1,6 +1,4 @@
-/**
- * One connection to an endpoint: a request goes out, its response is read; then it waits in the pool for the next.
- */
+/** One connection to an endpoint: sends a request, reads its response, and then waits in the pool for the next. */
 import type { TryFailure } from '../flow/contract.js';
 import type { Wire, WireUser } from '../listen/wire.js';
 import { Carry } from './carry.js';
@@ -9,21 +7,27 @@ import { broken, Head, needMore } from './head.js';
 import type { Lane } from './lane.js';
 import type { Pool } from './pool.js';
 
-/** Whoever has a request on it. Buffers are good only during the call. */
+/** The owner of the request on a connection. Buffers are valid only during the call. */
 export interface UpstreamUser {
-  /** Whose request it is: an identity or an address. */
+  /** The client that made the request: an identity or an address. */
   readonly client: string;
-  /** Of one connection that may carry many at once: its name, so that it leaves some to others. */
+  /**
+   * The name of the client's connection if that may carry many requests at once, so that it leaves connections to
+   * others.
+   */
   readonly share?: string | undefined;
-  /** What the client has taken so far, in bytes. */
+  /** Bytes that the client has taken so far. */
   readonly takenBytes: number;
-  /** The connection that was waited for. */
+  /** The awaited connection is ready. */
   upstreamReady(upstream: Upstream): void;
-  /** No connection, or it broke, before the response's head or after it. It is gone. */
+  /**
+   * The attempt has no connection, or its connection broke, before the response's head or after it. The connection is
+   * gone.
+   */
   upstreamFailed(failure: TryFailure): void;
   /** 1xx other than 101. */
   upstreamInformational(head: Head): void;
-  /** The response's head with the first bytes of its body, and whether that was all of it. */
+  /** The response's head with the first bytes of its body; `ended`: these are all bytes. */
   upstreamHead(head: Head, buffer: Buffer, from: number, to: number, ended: boolean): void;
   upstreamBody(buffer: Buffer, from: number, to: number, ended: boolean): void;
   upstreamDrained(): void;
@@ -39,11 +43,11 @@ const enum State {
   Closed,
 }
 
-/** Interim responses before one final one: more is a server gone wrong. */
+/** Interim responses before one final one: a server that sends more is broken. */
 const maxInformational = 32;
-/** A client that moves less between two looks is held up by nobody but itself: 1 kB a second. */
+/** A client that moves less than this between two looks (1 kB a second) is slow by its own doing. */
 const leastBytesALook = 256;
-/** So many slow looks in a row, and its connection may be taken back. */
+/** After this many slow looks in a row its connection may be reclaimed. */
 const slowLooks = 3;
 
 export class Upstream implements WireUser, Lane {
@@ -59,16 +63,16 @@ export class Upstream implements WireUser, Lane {
   #isHead = false;
   #decoded = false;
   #sentAll = false;
-  /** Requests that it carried before this one. */
+  /** Requests that the connection carried before this one. */
   served = 0;
   #answered = false;
   #paused = false;
-  /** Looks in a row in which the client alone held it up, and what had moved by the last. */
+  /** Looks in a row in which the client alone was slow, and the bytes moved by the last look. */
   #slowLooks = 0;
   #movedBytes = 0;
-  /** The pool's, for the expiry of idle ones. */
+  /** Used by the pool to expire idle connections. */
   idleGeneration = 0;
-  /** Whose share it is taken from. */
+  /** The share that the connection counts against. */
   share: string | undefined = undefined;
   /** With the body's end: the trailers of a chunked response, already taken out of the bytes. */
   trailers: string[] | undefined;
@@ -79,12 +83,12 @@ export class Upstream implements WireUser, Lane {
     this.head = new Head('response', pool.maxHeadBytes);
   }
 
-  /** Whether the response is over or the connection: nothing more comes for the user it had. */
+  /** Whether the response or the connection has ended: no more callbacks follow for its user. */
   get isFree(): boolean {
     return this.#user === undefined;
   }
 
-  /** Neither side's certificate has run out since the handshake. */
+  /** Whether both certificates are still valid, long after the handshake. */
   isProven(): boolean {
     const { expiresMs } = this.wire;
     return expiresMs === Infinity || expiresMs > Date.now();
@@ -104,7 +108,10 @@ export class Upstream implements WireUser, Lane {
     this.head.reset();
   }
 
-  /** Whether the client alone holds it up, and has for a while: it does not send its body, or read the answer. */
+  /**
+   * Whether the client alone has held the connection up for a while: it does not send its body, or does not read the
+   * answer.
+   */
   get isHeldUp(): boolean {
     return this.#slowLooks >= slowLooks && this.#user !== undefined;
   }
@@ -122,7 +129,7 @@ export class Upstream implements WireUser, Lane {
     this.#slowLooks = isSlow ? this.#slowLooks + 1 : 0;
   }
 
-  /** For somebody who can use it: the client that holds it up is told, or cut off. */
+  /** Reclaims the connection for another request: the slow client gets an error or is cut off. */
   takeBack(): void {
     const user = this.#user;
     this.abort();
@@ -153,15 +160,15 @@ export class Upstream implements WireUser, Lane {
     this.wire.end();
   }
 
-  /** The request is complete: the connection may be used again after its response. */
+  /** The request is complete: the connection may be reused after its response. */
   sentAll(): void {
     this.#sentAll = true;
   }
 
-  /** The answer is no longer wanted; nothing is called afterwards. */
+  /** The answer is no longer wanted; no callback follows. */
   abort(): void {
     this.#user = undefined;
-    // A mere end could be taken for a client that has said all and waits.
+    // A plain end could be mistaken for a client that has sent everything and waits.
     if (this.#state !== State.Closed) this.wire.reset();
     this.#close();
   }
@@ -191,7 +198,7 @@ export class Upstream implements WireUser, Lane {
         this.#user?.upstreamBody(buffer, 0, length, false);
         return;
       case State.Idle:
-        // A response that nobody asked for (a 408 before closing, or an attack): never the answer to a later request.
+        // An unrequested response (a 408 before closing, or an attack) must never answer a later request.
         this.#close();
         return;
       case State.Closed:
@@ -204,7 +211,7 @@ export class Upstream implements WireUser, Lane {
     for (;;) {
       const end = head.parse(buffer, from, length);
       if (end === needMore) {
-        // What is kept begins with the head's first byte.
+        // The kept bytes begin with the head's first byte.
         if (!this.#carry) {
           this.#carry = new Carry();
           this.#carry.append(buffer, from, length);
@@ -248,7 +255,7 @@ export class Upstream implements WireUser, Lane {
     this.#readBody(buffer, from, to, true);
   }
 
-  /** Passes on what belongs to the response; with `first` together with its head. */
+  /** Passes on the response's body; with `first` together with its head. */
   #readBody(buffer: Buffer, from: number, to: number, first: boolean): void {
     if (this.#state === State.Chunked) return this.#readChunks(buffer, from, to, first);
     let end = to;
@@ -300,9 +307,8 @@ export class Upstream implements WireUser, Lane {
   }
 
   /**
-   * The response is complete, and the user has heard: back to the pool, or closed where it cannot be used again.
-   * After
-   * the user, because whoever gets it next begins anew with head and trailers.
+   * The response is complete, and the user has been notified: the connection returns to the pool, or is closed if it
+   * cannot be reused. The user comes first, because the next user resets head and trailers.
    */
   #finish(isExact: boolean): void {
     if (this.#state === State.Closed) return;
@@ -358,7 +364,7 @@ export class Upstream implements WireUser, Lane {
     this.pool.gone(this);
   }
 
-  /** Of an idle one, by the pool. */
+  /** Called by the pool on an idle connection. */
   close(): void {
     this.#close();
   }

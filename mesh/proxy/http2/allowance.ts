@@ -1,7 +1,6 @@
 /**
- * How much of a kind of frame a peer may send for nothing: a bucket that fills with time and with
- * useful work, and whose emptiness ends the connection. Work counts, so that a busy honest peer
- * is never taken for a flood.
+ * Limits how many frames of one kind a peer may send without useful work. The bucket fills with time and with useful
+ * work; when it is empty, the connection ends. Work counts, so that a busy honest peer is never mistaken for a flood.
  */
 export class Allowance {
   #left: number;
@@ -21,7 +20,7 @@ export class Allowance {
     this.#left = left < this.#burst ? left : this.#burst;
   }
 
-  /** False: too much. `now` is asked only when the bucket looks empty. */
+  /** False: too much. `now` is called only when the bucket looks empty. */
   spend(amount: number, now: () => number): boolean {
     this.#left -= amount;
     if (this.#left >= 0) return true;

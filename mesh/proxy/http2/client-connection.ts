@@ -1,7 +1,4 @@
-/**
- * The client's end, towards endpoints: opens streams, judges answers, knows how many more it may
- * open.
- */
+/** The client's end, towards endpoints: opens streams, judges answers, knows how many more streams it may open. */
 import type { Wire } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
 import { Connection } from './connection.js';
@@ -12,22 +9,22 @@ import type { Shared } from './limits.js';
 import { type Receiver, Stream } from './stream.js';
 
 export interface ClientHandler {
-  /** More streams may be opened than before, or none any more. */
+  /** More streams may be opened than before, or no more at all. */
   onRoom(connection: ClientConnection): void;
   onClientGone(connection: ClientConnection): void;
 }
 
-/** Half of what the other end allows (server-connection.ts). */
+/** Half of the other end's limit (server-connection.ts). */
 const maxResets = 500;
 
 export class ClientConnection extends Connection {
   readonly #handler: ClientHandler;
   #nextId = 1;
-  /** Requests of HTTP/1.1 may ride on it. */
+  /** Whether it may carry requests of HTTP/1.1. */
   carries = false;
   /**
-   * Clients of HTTP/1.1 give up when they like, and the peer takes many streams that are reset for an attack: from half
-   * of what it bears on, new ones go elsewhere, so that it ends nobody's request.
+   * Clients of HTTP/1.1 may give up at any time, and the peer treats many reset streams as an attack: at half of the
+   * peer's limit new streams go to another connection, so that no request is lost.
    */
   readonly #resets: Allowance;
 
@@ -50,10 +47,10 @@ export class ClientConnection extends Connection {
     return this.#nextId - 2;
   }
 
-  /** How many streams it would take now. */
+  /** How many more streams the peer would accept now. */
   get room(): number {
     if (this.draining || this.closed || this.#nextId > maxWindow - 2) return 0;
-    // What it allows is in its first SETTINGS, on their way: one request need not wait for them.
+    // The peer's limit is in its first SETTINGS, which are on their way: one request need not wait for them.
     const allowed = this.settled ? this.peerMaxStreams : 1;
     return allowed - this.streams.size;
   }
@@ -61,16 +58,13 @@ export class ClientConnection extends Connection {
   override tick(nowMs: number): void {
     super.tick(nowMs);
     const { expiresMs } = this.wire;
-    // What the endpoint proved in the handshake has run out: streams end, new ones go elsewhere.
+    // The endpoint's certificate has expired since the handshake: streams finish, new ones go elsewhere.
     if (this.draining || expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) return;
     this.drainNow();
     this.#handler.onRoom(this);
   }
 
-  /**
-   * Opens a stream, with its head. `bodiless`: the answer has no body, whatever its content-
-   * length (HEAD).
-   */
+  /** Opens a stream, with its head. `bodiless`: the answer has no body, whatever its content-length (HEAD). */
   open(receiver: Receiver, fields: readonly Field[], ended: boolean, bodiless: boolean): Stream {
     const stream = new Stream(
       this,
@@ -87,7 +81,7 @@ export class ClientConnection extends Connection {
     return stream;
   }
 
-  /** A request that was given up. */
+  /** A request was given up. */
   onGivenUp(): void {
     if (this.draining || this.#resets.spend(1, this.now)) return;
     this.drainNow();
@@ -164,7 +158,7 @@ export class ClientConnection extends Connection {
   }
 
   #mayHaveRoom(): void {
-    // One more than none: those who wait get it.
+    // The first free stream: waiting requests get it.
     if (this.streams.size === this.peerMaxStreams - 1) this.#handler.onRoom(this);
   }
 

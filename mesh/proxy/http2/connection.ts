@@ -1,7 +1,6 @@
 /**
- * One HTTP/2 connection (RFC 9113), either end: settings, windows, streams. What a new stream or
- * a head means is decided by the two classes derived from it. Everything that a peer can make
- * grow has a bound.
+ * One HTTP/2 connection (RFC 9113), either end: settings, windows, streams. The two derived classes decide what a new
+ * stream or a head means. Everything that a peer can make grow has a limit.
  */
 import type { Holdings } from '../listen/holdings.js';
 import type { Wire, WireUser } from '../listen/wire.js';
@@ -17,10 +16,10 @@ import { ReceiveWindow } from './receive-window.js';
 import { SendWindow } from './send-window.js';
 import { nobody, type Stream } from './stream.js';
 
-/** Ids of streams that we reset lately: what their peers had sent by then is no offence. */
+/** Streams that this side reset recently: frames that their peers had already sent are no offence. */
 const maxRemembered = 512;
 const lingerMs = 1000;
-/** Of a stalled stream, while memory is short. */
+/** For a stalled stream, while memory is short. */
 const stalledShortMs = 3000;
 const tableBytes = 4096;
 
@@ -43,14 +42,14 @@ export abstract class Connection implements WireUser, FrameSink {
   /** The peer has ended its side. */
   #peerEnded = false;
 
-  /** What the peer allows. */
+  /** The window that the peer allows. */
   readonly sending: SendWindow;
-  /** Of all connections that there were. */
+  /** Unique among all connections of this process. */
   readonly name = `h2-${++connections}`;
   peerInitialWindow = defaultWindow;
   peerMaxStreams = 0x7fffffff;
 
-  /** Of the DATA frame being read. */
+  /** The stream of the DATA frame being read. */
   #dataStream: Stream | undefined;
   readonly #resetByUs = new Set<number>();
   /** PING, SETTINGS, PRIORITY, empty DATA, WINDOW_UPDATE and RST_STREAM beyond need. */
@@ -58,7 +57,7 @@ export abstract class Connection implements WireUser, FrameSink {
   #afterRead: { onRead(): void }[] = [];
   /** When a stream last ended. */
   #usedMs: number;
-  /** -1: since the last tick. */
+  /** -1: bytes were read since the last tick. */
   #lastReadMs: number;
   #pingSentMs = 0;
 
@@ -80,7 +79,7 @@ export abstract class Connection implements WireUser, FrameSink {
     wire.user = this;
   }
 
-  /** The highest stream that the peer has opened, or that we have. */
+  /** The highest stream that the peer has opened, or that this side has. */
   abstract lastStream(): number;
   protected abstract onBlock(id: number, fields: Field[], tooLarge: boolean, ended: boolean): void;
   abstract onPeerReset(stream: Stream, code: number): void;
@@ -97,13 +96,13 @@ export abstract class Connection implements WireUser, FrameSink {
     return this.#reader.settled;
   }
 
-  /** Our first frames. */
+  /** Sends this side's first frames. */
   protected start(settings: readonly (readonly [number, number])[], preface: boolean): void {
     this.output.settings(settings, preface);
     this.#received.open();
   }
 
-  // What arrives.
+  // Incoming bytes.
 
   onBytes(buffer: Buffer, length: number): void {
     if (this.closed) return;
@@ -124,7 +123,7 @@ export abstract class Connection implements WireUser, FrameSink {
     for (const listener of listeners) listener.onRead();
   }
 
-  /** Calls `listener` once the octets being read now have all been looked at. */
+  /** Calls `listener` once all octets of the current read have been processed. */
   afterRead(listener: { onRead(): void }): void {
     this.#afterRead.push(listener);
   }
@@ -184,7 +183,7 @@ export abstract class Connection implements WireUser, FrameSink {
     dependsOnItself: boolean,
   ): void {
     const decoder = this.#decoder;
-    // Always, or the tables would no longer agree.
+    // Every block must be decoded, or the two ends' tables would differ.
     const fields = decoder.decode(buffer, start, end);
     const stream = this.streams.get(id);
     if (dependsOnItself) {
@@ -213,21 +212,21 @@ export abstract class Connection implements WireUser, FrameSink {
     takeControlFrame(this, type, flags, id, buffer, start, end);
   }
 
-  /** For a frame without use. Throws a ConnectionError beyond what a peer may send of them. */
+  /** For a frame without use. Throws a ConnectionError when the peer has sent too many of them. */
   spend(amount: number): void {
     if (!this.#idleFrames.spend(amount, this.now)) {
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too many frames without use');
     }
   }
 
-  /** A peer that makes us answer and does not read the answers. */
+  /** Detects a peer that causes answers and does not read them. */
   checkBacklog(): void {
     if (this.output.pendingBytes > this.limits.maxBacklogBytes) {
       throw new ConnectionError(errorCode.enhanceYourCalm, 'answers are not read');
     }
   }
 
-  // The wire's other news.
+  // The wire's other events.
 
   onEnd(): void {
     this.#peerEnded = true;
@@ -260,7 +259,7 @@ export abstract class Connection implements WireUser, FrameSink {
       return;
     }
     this.#resetStalled(nowMs);
-    // Somebody waits for an answer: is the peer still there at all?
+    // A stream waits for an answer: a PING checks whether the peer is still there.
     const silentMs = nowMs - this.#lastReadMs;
     if (this.#pingSentMs > 0) {
       if (silentMs > this.limits.silentMs + this.limits.unfinishedMs) {
@@ -287,7 +286,7 @@ export abstract class Connection implements WireUser, FrameSink {
 
   sendHeaders(stream: Stream, fields: readonly Field[], ended: boolean): void {
     this.output.headers(stream.id, fields, ended);
-    // Useful work: the peer may send some more of what is not.
+    // Useful work: the peer may send a few more frames without use.
     this.#idleFrames.earn(4);
     if (ended) {
       stream.localEnded = true;
@@ -295,7 +294,7 @@ export abstract class Connection implements WireUser, FrameSink {
     }
   }
 
-  /** Sends what both windows and the wire allow, and returns how much that was. */
+  /** Sends as much as both windows and the wire allow, and returns that number of octets. */
   sendData(stream: Stream, buffer: Buffer, start: number, end: number, ended: boolean): number {
     const sent = this.sending.send(stream, buffer, start, end, ended);
     if (sent > 0) this.#idleFrames.earn(2);
@@ -337,7 +336,7 @@ export abstract class Connection implements WireUser, FrameSink {
 
   // The end of streams and connections.
 
-  /** Refuses a stream that was never made one. */
+  /** Refuses a stream for which no object was made. */
   refuseStream(id: number, code: number): void {
     this.#remember(id);
     this.spend(1);
@@ -345,7 +344,7 @@ export abstract class Connection implements WireUser, FrameSink {
     if (code !== errorCode.refusedStream) this.offended();
   }
 
-  /** What crossed our own reset may be ignored; what follows the peer's may not. */
+  /** Frames that crossed this side's reset are ignored; frames that follow the peer's own reset are not. */
   forgetReset(id: number): void {
     this.#resetByUs.delete(id);
   }
@@ -359,14 +358,17 @@ export abstract class Connection implements WireUser, FrameSink {
     }
   }
 
-  /** It is reset, and its receiver told: for what its peer does not read. */
+  /** Resets a stream whose peer does not read, and notifies its receiver. */
   streamFailed(stream: Stream, code: number): void {
     const { receiver } = stream;
     this.resetStream(stream, code);
     receiver.onReset(stream, code, false);
   }
 
-  /** The peer broke a rule on this stream, or on one that never was: an end that it made us bring about. */
+  /**
+   * The peer broke a rule on this stream, or on an unknown one: the reset that it caused counts against its
+   * allowance.
+   */
   protected offended(): void {
     this.spend(1);
   }
@@ -376,7 +378,7 @@ export abstract class Connection implements WireUser, FrameSink {
     this.offended();
   }
 
-  /** Our own wish: the receiver is not told. */
+  /** A reset by this side: the receiver is not notified. */
   resetStream(stream: Stream, code: number): void {
     this.#remember(stream.id);
     this.#sendReset(stream.id, code);
@@ -414,14 +416,14 @@ export abstract class Connection implements WireUser, FrameSink {
     receiver.onReset(stream, errorCode.cancel, true);
   }
 
-  /** GOAWAY with a reason, and the end of everything on this connection. */
+  /** Sends GOAWAY with a reason, and ends every stream of this connection. */
   fail(code: number, message: string): void {
     if (this.closed) return;
     this.output.goaway(this.lastStream(), code, message);
     this.close();
   }
 
-  /** Sends what is written and closes; open streams are lost. */
+  /** Sends the written frames and closes; open streams are lost. */
   close(): void {
     if (this.closed) return;
     this.output.flush();
@@ -429,7 +431,7 @@ export abstract class Connection implements WireUser, FrameSink {
     this.#ended();
   }
 
-  /** No more streams; closes at once where there are none. */
+  /** Takes no more streams; closes at once when there are none. */
   drainNow(): void {
     if (this.closed) return;
     this.draining = true;

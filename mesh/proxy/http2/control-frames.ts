@@ -1,10 +1,13 @@
-/** What frames without DATA or HEADERS do to a connection: windows, settings, resets, pings (RFC 9113, section 6). */
+/**
+ * The effect of frames other than DATA and HEADERS on a connection: windows, settings, resets, pings (RFC 9113,
+ * section 6).
+ */
 import type { Connection } from './connection.js';
 import { ConnectionError, errorCode, flag, frameType, maxWindow, setting } from './frame.js';
 import { readUint31, readUint32 } from './frame-reader.js';
 import { checkFrame, checkSetting } from './frame-rules.js';
 
-/** Throws a ConnectionError where the connection cannot go on. */
+/** Throws a ConnectionError when the connection cannot go on. */
 export function takeControlFrame(
   c: Connection,
   type: number,
@@ -29,7 +32,7 @@ export function takeControlFrame(
     case frameType.goaway:
       return c.onGoaway(readUint31(buffer, start), readUint32(buffer, start + 4));
     default:
-      // Unknown types are ignored, but not for free.
+      // Unknown types are ignored, but count against the allowance.
       c.spend(1);
   }
 }
@@ -113,7 +116,7 @@ function changeSetting(c: Connection, which: number, value: number): void {
       }
       return;
     }
-    // No need for larger frames than everybody takes.
+    // The proxy sends no frames above the default size, so the peer's larger limit is not used.
     default:
   }
 }

@@ -8,7 +8,7 @@ import { makeField } from './hpack/intern.js';
 
 const compiled = new WeakMap<HeaderList, readonly Field[]>();
 
-/** A route's additions come again and again: the fields of each list are kept with it. */
+/** A route's additions recur: the fields of each list are cached. */
 function addedFields(edits: HeaderEdits, more: HeaderList | undefined): readonly Field[] {
   const list = addedBy(edits, more);
   let fields = compiled.get(list);
@@ -27,7 +27,7 @@ function constantsOf(list: HeaderList): Field[] {
   return fields;
 }
 
-/** The list that came last, since like requests get the same one. */
+/** The last list, since similar requests get the same one. */
 let lastList: HeaderList = [];
 let lastFields: readonly Field[] = [];
 
@@ -55,8 +55,8 @@ export function trailersOf(fields: Field[]): Field[] {
 }
 
 /**
- * Appends `fields` to `out`, changed. Pseudo-headers are left out; so is Host, since `:authority`
- * says it, and of a request what only a proxy may say.
+ * Appends `fields` to `out`, changed. Leaves out pseudo-headers, Host (`:authority` replaces it) and, on a request,
+ * names that only a proxy may set.
  */
 function appendEdited(
   out: Field[],
@@ -81,7 +81,7 @@ function appendEdited(
 /** Used between composing a head and encoding it, never longer. */
 const scratch: Field[] = [];
 
-/** A request's head as it is sent on. Good until the next head is composed. */
+/** A request's head as it is sent on. Valid until the next head is composed. */
 export function requestFieldsOf(head: RequestHead, flow: Flow): readonly Field[] {
   const { fields } = head;
   scratch.length = 0;
@@ -107,7 +107,7 @@ export function requestFieldsOf(head: RequestHead, flow: Flow): readonly Field[]
   return scratch;
 }
 
-/** An answer's head as it is sent on. Good until the next head is composed. */
+/** An answer's head as it is sent on. Valid until the next head is composed. */
 export function answerFieldsOf(
   fields: readonly Field[],
   edits: HeaderEdits | undefined,

@@ -1,7 +1,7 @@
 /**
- * One request of an HTTP/2 client: moves heads, bodies and trailers between the client's stream and the endpoint's, as
- * its tries say. Octets are given back to a sender's window only when the other side has taken them, so that a slow
- * reader slows its writer.
+ * One request of an HTTP/2 client: moves heads, bodies and trailers between the client's stream and the endpoint's,
+ * as its attempts decide. Octets are credited to a sender's window only when the other side has taken them, so that a
+ * slow reader slows its writer.
  */
 import type {
   End,
@@ -28,16 +28,19 @@ import { Pace } from './pace.js';
 import type { SessionPool, SessionWaiter } from './session-pool.js';
 import type { Receiver, Stream } from './stream.js';
 
-/** The endpoint's side of a try: a stream, or a request in HTTP/1.1. */
+/** The endpoint's side of an attempt: a stream, or a request in HTTP/1.1. */
 export type Upstream = Stream | Http1Upstream;
 
 /**
- * A gRPC head alone says nothing of the call's end. Where a retry could follow, it waits so long
- * for data or trailers; a server that streams sees its head delayed by this at most.
+ * A gRPC head alone does not say how the call ends. If a retry could follow, the head waits this long for data or
+ * trailers; a streaming server's head is delayed by at most this.
  */
 const holdMs = 10;
 
-/** Kept even where no retry is configured: what was certainly not processed may be sent again, whatever its method. */
+/**
+ * Kept even if no retry is configured: a request that was certainly not processed may be sent again, whatever its
+ * method.
+ */
 const leastKeepBytes = 16 * 1024;
 
 export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flow> {
@@ -45,42 +48,42 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   readonly #serving: Serving;
   readonly #head: RequestHead;
   readonly #down: Stream;
-  /** Only a peer's proxy may say so: an app has no identity. */
+  /** Believed only from a peer's proxy: an app has no identity. */
   readonly isCarried: boolean;
   readonly #tries: Tries<Flow>;
   #up: Upstream | undefined;
   /** The destination speaks no HTTP/2. */
   #http1Only = false;
-  /** Waited for a session of this pool. */
+  /** The pool in which the request waited for a session. */
   #pool: SessionPool | undefined;
   #endpoint: EndpointState | undefined;
-  /** Chunks of the body: all of them as long as a retry may need them, else those not yet handed on. */
+  /** Chunks of the body: all of them while a retry may need them, else those not yet passed on. */
   #body: Buffer[] | undefined;
   #bodyBytes = 0;
   #keeps = true;
   #keepBytes = leastKeepBytes;
   #retryForbidden = false;
   #requestTrailers: readonly Field[] | undefined;
-  /** All of it has been looked at; the stream may have ended before, where an injected fault slows it. */
+  /** The whole request has been processed; if an injected fault slows it, the stream may have ended earlier. */
   #requestEnded: boolean;
-  /** Received and not yet given back to the client's window. */
+  /** Octets received and not yet credited to the client's window. */
   #owedBytes = 0;
 
-  /** Held back until the octets read with it are looked at: trailers may follow at once and ask for a retry. */
+  /** Held back until the octets read with it are processed: trailers may follow at once and ask for a retry. */
   #heldHead: Field[] | undefined;
   #status = 0;
   #mirror: Mirror | undefined;
   /** Injected limits of bandwidth, to the endpoint and to the client. */
   #upPace: Pace | undefined;
   #downPace: Pace | undefined;
-  /** When a head that is held back goes on without a word of the call's end. */
+  /** When a held-back head is sent on although the call's end is unknown. */
   #holdDueMs = Infinity;
   #grpcStatus = -1;
   #requestBytes = 0;
   #responseBytes = 0;
 
   movedBytes = 0;
-  /** A stream that nobody reads is let go of by its connection; no more than that without a route's word. */
+  /** Without a route's idle timeout, the connection ends streams that are not read. */
   readonly endsIdle = true;
 
   constructor(parts: Http2Parts, serving: Serving, head: RequestHead, down: Stream) {
@@ -121,7 +124,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   get peerAddress(): string {
     return this.#serving.peerAddress;
   }
-  /** One that rides stands for a connection of its own, as it would have without. */
+  /** A carried request counts as a connection of its own, as it would without HTTP/2. */
   get share(): string | undefined {
     return this.isCarried ? undefined : this.#down.connection.name;
   }
@@ -141,7 +144,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     return found;
   }
 
-  // The tries.
+  // The attempts.
 
   begin(): void {
     const flow = this.#serving.begin(this);
@@ -173,7 +176,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     const request = requestOf(requestFieldsOf(this.#head, flow), false);
     const mirror = new Mirror(this.#parts, target, request, this.#http1Only);
     this.#mirror = mirror;
-    // What came during an injected delay.
+    // Octets that came during an injected delay.
     for (const chunk of this.#body ?? []) mirror.add(chunk, 0, chunk.length);
     if (this.#requestEnded) mirror.send(this.#requestTrailers && listOf(this.#requestTrailers));
   }
@@ -234,7 +237,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     up?.reset(errorCode.cancel);
   }
 
-  // What the two streams say.
+  // Events of the two streams.
 
   onHead(up: Stream | Http1Upstream, status: number, fields: Field[], ended: boolean): void {
     if (status < 200) {
@@ -253,7 +256,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#decide(fields, -1, false);
   }
 
-  /** All octets that were read together with the head have been looked at, and there was only the head. */
+  /** All octets that were read together with the head have been processed, and there was only the head. */
   onRead(): void {
     if (!this.#heldHead) return;
     this.#holdDueMs = this.#parts.deadlines.nowMs() + holdMs;
@@ -264,7 +267,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#heldHead = undefined;
     const flow = this.#tries.flow as Flow;
     if (!this.#tries.heard(flow.responded(this.#status, grpcStatus), ended)) return;
-    // From here on there is no retry: what was kept for one can go.
+    // From here on there is no retry: the kept body is dropped.
     this.#keeps = false;
     this.#dropBody();
     this.#grpcStatus = grpcStatus;
@@ -301,7 +304,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     if (this.#isOver) return;
     if (stream === this.#down) return this.#requestData(buffer, start, end, ended);
     if (this.#heldHead) this.#decide(this.#heldHead, -1, false);
-    // A retry was decided: this is of the answer that was dropped.
+    // A retry was decided: these octets belong to the dropped answer.
     if (stream !== this.#up) return;
     this.#responseBytes += end - start;
     const sent = this.#down.data(buffer, start, end, ended);
@@ -343,7 +346,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#body = undefined;
   }
 
-  /** What has been passed on was not kept. */
+  /** The octets passed on were not kept, so no retry is possible. */
   #forbidRetry(): void {
     if (this.#retryForbidden) return;
     this.#retryForbidden = true;
@@ -390,12 +393,11 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     }
     if (stream !== this.#up) return;
     this.#up = undefined;
-    // The answer is complete, and waits for the client: whoever gave it wants no more of
-    // the request.
+    // The answer is complete and waits for the client: the endpoint wants no more of the request.
     if (stream.remoteEnded) return;
     if (this.#tries.isAnswering) {
       if (lost || !endsByReset(stream, code, this.#head.isGrpc)) {
-        // Other codes speak of our own connection to the endpoint.
+        // Other codes concern the connection to the endpoint only.
         const isCancel = code === errorCode.cancel;
         return this.#end('upstream-broke', isCancel ? errorCode.cancel : errorCode.internal);
       }
@@ -407,7 +409,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#tries.failed(resetFailure(code, lost, stream.onIdleSession));
   }
 
-  /** Of an HTTP/1.1 try that never got as far as an answer. */
+  /** An HTTP/1.1 attempt failed before an answer. */
   onTryFailed(up: Http1Upstream, failure: TryFailure): void {
     if (this.#isOver || up !== this.#up) return;
     this.#up = undefined;
@@ -440,7 +442,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#end(how, isOwn ? errorCode.internal : errorCode.cancel);
   }
 
-  /** The answer cannot be finished: gRPC's clients are told why in trailers, others by a reset. */
+  /** The answer cannot be finished: gRPC clients get the reason in trailers, others a reset. */
   #end(how: End, code: number): void {
     const wasAnswering = this.#tries.isAnswering;
     this.cancel();
@@ -451,7 +453,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
       if (wasAnswering) down.end(fields);
       else down.headers(fields, true);
     }
-    // What still waits for the client's window would go first; a deadline is not for that.
+    // The end could not be sent: octets still wait for the client's window, and a deadline cannot wait for them.
     if (!down.localEnded) down.reset(code);
     this.#finish(how);
   }
@@ -467,7 +469,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     const up = this.#up;
     this.#up = undefined;
     this.#dropBody();
-    // The answer is complete and the request is not: nobody wants the rest of it.
+    // The answer is complete and the request is not: the rest of the request is not needed.
     if (up && !(up.localEnded && up.remoteEnded)) up.reset(errorCode.cancel);
     if (!down.closed) down.reset(errorCode.none);
     flow.ended(how, this.#grpcStatus, this.#requestBytes, this.#responseBytes);

@@ -1,7 +1,7 @@
 /**
- * Octets to frames, however they are split. DATA is passed on as it comes; other frames are held
- * until they are whole; a header block is put together from HEADERS and CONTINUATION. What can be
- * judged without knowing any stream is judged here; the rest is the sink's.
+ * Turns octets into frames, however they are split. DATA is passed on as it comes; other frames are held until they
+ * are whole; a header block is assembled from HEADERS and CONTINUATION. Rules that need no knowledge of streams are
+ * checked here; the sink checks the rest.
  */
 import {
   clientPreface,
@@ -15,13 +15,13 @@ import {
 
 export interface FrameSink {
   readonly closed: boolean;
-  /** A DATA frame begins: `size` octets with its padding. False: its octets are of no use. */
+  /** A DATA frame begins: `size` octets with its padding. False: its octets are not needed. */
   onDataFrame(id: number, size: number): boolean;
-  /** Octets of it; `ended`: and the stream ends with them. */
+  /** Octets of the frame; `ended`: the stream ends with them. */
   onDataPiece(buffer: Buffer, start: number, end: number, ended: boolean): void;
-  /** Octets of it that were padding. */
+  /** Octets of the frame that were padding. */
   onPadding(bytes: number): void;
-  /** Anything but DATA, HEADERS and CONTINUATION; the payload lies from `start` to `end`. */
+  /** Any frame but DATA, HEADERS and CONTINUATION; the payload lies from `start` to `end`. */
   onFrame(
     type: number,
     flags: number,
@@ -30,7 +30,7 @@ export interface FrameSink {
     start: number,
     end: number,
   ): void;
-  /** A header block. `dependsOnItself`: its priority is nonsense. */
+  /** A header block. `dependsOnItself`: its priority is invalid. */
   onBlockBytes(
     id: number,
     buffer: Buffer,
@@ -41,7 +41,7 @@ export interface FrameSink {
   ): void;
 }
 
-/** A block as sent, with all its CONTINUATION frames. */
+/** Frames of one block, including CONTINUATION. */
 const maxBlockFrames = 64;
 
 export class FrameReader {
@@ -54,20 +54,20 @@ export class FrameReader {
   /** Octets of an unfinished frame. */
   #held = noBytes;
   #heldBytes = 0;
-  // The DATA frame under way.
+  // The current DATA frame.
   #dataWanted = false;
   #dataLeft = 0;
   #padLeft = 0;
   #padUnknown = false;
   #dataEnds = false;
-  // The header block under way.
+  // The current header block.
   #block = noBytes;
   #blockBytes = 0;
   #blockFrames = 0;
   #blockStream = 0;
   #blockEnds = false;
   #blockDependsOnItself = false;
-  /** Since when something unfinished has been waited for: preface, frame or block. */
+  /** Since when the rest of a preface, frame or block has been awaited. */
   #unfinishedSinceMs: number;
 
   constructor(sink: FrameSink, isServer: boolean, maxBlockBytes: number, now: () => number) {
@@ -78,7 +78,7 @@ export class FrameReader {
     this.#prefaceAt = isServer ? 0 : clientPreface.length;
   }
 
-  /** How long the rest of something begun has been waited for. */
+  /** How long the rest of a preface, frame or block has been awaited. */
   unfinishedMs(nowMs: number): number {
     const isUnfinished = !this.settled || this.#heldBytes > 0 || this.#blockStream !== 0;
     return isUnfinished ? nowMs - this.#unfinishedSinceMs : 0;
@@ -232,7 +232,7 @@ export class FrameReader {
       }
       return this.#fragment(flags, buffer, start, end);
     }
-    // Here it is SETTINGS, or they have come before.
+    // This frame is SETTINGS, or SETTINGS have come before.
     this.settled = true;
     this.#sink.onFrame(type, flags, id, buffer, start, end);
   }

@@ -1,4 +1,4 @@
-/** What a frame must keep by itself, whatever went before it (RFC 9113, section 6). */
+/** Rules that a frame must keep whatever went before it (RFC 9113, section 6). */
 import {
   ConnectionError,
   errorCode,
@@ -11,7 +11,7 @@ import {
 
 interface Rule {
   readonly name: string;
-  /** Of a stream, of the connection, or of either. */
+  /** The frame belongs to a stream, to the connection, or to either. */
   readonly on: 'stream' | 'connection' | 'either';
   isSize(size: number, flags: number): boolean;
 }
@@ -29,12 +29,12 @@ const rules = new Map<number, Rule>([
     },
   ],
   [frameType.ping, { name: 'PING', on: 'connection', isSize: (size) => size === 8 }],
-  // A wrong size of it is its stream's error.
+  // A wrong size of PRIORITY is an error of its stream.
   [frameType.priority, { name: 'PRIORITY', on: 'stream', isSize: any }],
   [frameType.goaway, { name: 'GOAWAY', on: 'connection', isSize: (size) => size >= 8 }],
 ]);
 
-/** Throws a ConnectionError. Unknown types are nobody's concern. */
+/** Throws a ConnectionError. Unknown types have no rules. */
 export function checkFrame(type: number, flags: number, id: number, size: number): void {
   const rule = rules.get(type);
   if (!rule) {
@@ -49,7 +49,7 @@ export function checkFrame(type: number, flags: number, id: number, size: number
   if (!rule.isSize(size, flags)) throw new ConnectionError(errorCode.frameSize, `${name} size`);
 }
 
-/** Throws a ConnectionError where the setting cannot have this value. */
+/** Throws a ConnectionError when the setting cannot have this value. */
 export function checkSetting(which: number, value: number): void {
   if (which === setting.enablePush && value > 1) {
     throw new ConnectionError(errorCode.protocol, 'ENABLE_PUSH');

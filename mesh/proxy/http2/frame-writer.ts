@@ -1,4 +1,4 @@
-/** Frames as they are written into a connection's output. */
+/** Writes frames into a connection's output. */
 import { clientPreface, flag, frameHeaderBytes, frameType, maxFrameBytes } from './frame.js';
 import { HpackEncoder } from './hpack/encoder.js';
 import type { Field } from './hpack/field.js';
@@ -7,7 +7,7 @@ import { Output } from './output.js';
 export class FrameWriter extends Output {
   readonly encoder = new HpackEncoder();
 
-  /** `preface`: the client's, which goes first. */
+  /** `preface`: the client's preface goes first. */
   settings(settings: readonly (readonly [number, number])[], preface: boolean): void {
     this.room(clientPreface.length + frameHeaderBytes + settings.length * 6);
     if (preface) this.at += clientPreface.copy(this.buffer, this.at);

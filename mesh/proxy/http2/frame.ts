@@ -42,15 +42,15 @@ export const errorCode = {
 } as const;
 
 export const frameHeaderBytes = 9;
-/** What we accept in one frame: the protocol's least, and never raised. */
+/** The largest frame accepted: the protocol's minimum, never raised. */
 export const maxFrameBytes = 16384;
 export const maxWindow = 0x7fffffff;
-/** Of a connection, and of streams before the first SETTINGS. */
+/** The window of a connection, and of streams before the first SETTINGS. */
 export const defaultWindow = 65535;
 
 export const clientPreface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
-/** A mistake of the peer that ends the connection: GOAWAY with this code. */
+/** An error of the peer that ends the connection: GOAWAY with this code. */
 export class ConnectionError extends Error {
   readonly code: number;
   constructor(code: number, message: string) {

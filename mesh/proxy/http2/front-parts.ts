@@ -1,4 +1,4 @@
-/** What an exchange needs of the front that it belongs to. */
+/** The parts of its front that an exchange needs. */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import { errorCode } from './frame.js';
@@ -11,12 +11,12 @@ export interface Http2Parts {
   readonly deadlines: DeadlineWheel;
   readonly memory: Holdings;
   readonly openHttp1Try: OpenTry | undefined;
-  /** In HTTP/2. */
+  /** Opens an HTTP/2 attempt. */
   readonly openTry: OpenTry;
   poolOf(endpoint: EndpointState): SessionPool;
 }
 
-/** Why a try failed whose stream was reset before its answer. */
+/** The failure of an attempt whose stream was reset before its answer. */
 export function resetFailure(code: number, lost: boolean, onIdleSession: boolean): TryFailure {
   if (lost) return onIdleSession ? 'stale-connection' : 'reset';
   if (code === errorCode.refusedStream) return 'not-processed';
@@ -24,8 +24,8 @@ export function resetFailure(code: number, lost: boolean, onIdleSession: boolean
 }
 
 /**
- * Servers on Node's http2 at times say RST_STREAM with NO_ERROR where END_STREAM is due. Nothing says that the body is
- * cut short; gRPC's, without trailers, is.
+ * Servers on Node's http2 sometimes send RST_STREAM with NO_ERROR instead of END_STREAM. Such a body need not be cut
+ * short; a gRPC answer without trailers is.
  */
 export function endsByReset(up: Stream, code: number, isGrpc: boolean): boolean {
   if (code !== errorCode.none || isGrpc) return false;

@@ -1,7 +1,4 @@
-/**
- * The HTTP/2 front of a proxy: takes connections, keeps sessions to endpoints, drains. Start
- * reading here.
- */
+/** The HTTP/2 front of a proxy: takes connections, keeps sessions to endpoints, drains. Start reading here. */
 import type { Clock, Timer } from '../../../base/clock.js';
 import type { EndpointState } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
@@ -37,7 +34,7 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
     connect: Connect;
     openHttp1Try?: OpenTry;
     limits?: Partial<ConnectionLimits>;
-    /** Of its own; absent: what the process has. */
+    /** The front's own limit; absent: the process's limit. */
     memoryLimitBytes?: number;
   }) {
     this.deadlines = parts.deadlines;
@@ -53,7 +50,7 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
     this.#timer = parts.clock.every(tickMs, () => this.#tick());
   }
 
-  /** An accepted connection that speaks HTTP/2: by ALPN, or because its first octets say so. */
+  /** An accepted connection that speaks HTTP/2: by ALPN, or by its first octets. */
   accept(wire: Wire, serving: Serving, firstBytes?: Buffer): void {
     const connection = new ServerConnection(wire, this.#shared, serving, this);
     this.#servers.add(connection);
@@ -105,7 +102,7 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
     };
   }
 
-  /** The endpoint is gone from the configuration; its sessions end with their last streams. */
+  /** The endpoint was removed from the configuration; its sessions end with their last streams. */
   forget(endpoint: EndpointState): void {
     const pools = poolsOf(endpoint);
     const pool = pools.http2 as SessionPool | undefined;
@@ -126,31 +123,31 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
     return this.#servers.size;
   }
 
-  /** How many requests are under way. */
+  /** Requests in flight. */
   get busy(): number {
     let count = 0;
     for (const connection of this.#servers) count += connection.streams.size;
     return count;
   }
 
-  /** Asks all clients to go, those too that come later: what they have sent by then is answered. */
+  /** Asks all clients to leave, later ones too: requests sent before that are answered. */
   drain(): void {
     this.#draining = true;
     for (const connection of this.#servers) connection.drain();
   }
 
-  /** Closes what has no request under way. */
+  /** Closes connections without a request in flight. */
   endIdle(): void {
     for (const connection of this.#servers)
       if (connection.streams.size === 0) connection.drainNow();
   }
 
-  /** New requests are refused: memory is short. */
+  /** While memory is short, new requests are refused. */
   set shedding(isShort: boolean) {
     this.memory.isShort = isShort;
   }
 
-  /** Closes everything now. */
+  /** Closes every connection now. */
   abandon(): void {
     this.#timer.cancel();
     for (const connection of this.#servers) connection.close();

@@ -1,13 +1,10 @@
-/**
- * Heads and trailers as RFC 9113 wants them (section 8): read once, refused where they are
- * malformed.
- */
+/** Heads and trailers as RFC 9113, section 8, requires: read once, refused if malformed. */
 import { isMethod } from '../flow/method.js';
 import { isHost } from '../flow/authority.js';
 import { carriedHeader, mirrorHeader } from '../flow/reserved.js';
 import { role, type Field } from './hpack/field.js';
 
-/** The control data of a request, and what a relay asks of its headers. */
+/** The control data of a request, and the headers that a relay needs. */
 export interface RequestHead {
   readonly fields: readonly Field[];
   readonly method: string;
@@ -15,11 +12,11 @@ export interface RequestHead {
   readonly authority: string;
   readonly path: string;
   readonly isGrpc: boolean;
-  /** It says that it is a copy of a request. */
+  /** The request says that it is a copy. */
   readonly isMirror: boolean;
-  /** A peer's proxy says that it came in HTTP/1.1. */
+  /** A peer's proxy says that the request came in HTTP/1.1. */
   readonly isCarried: boolean;
-  /** -1: not said. */
+  /** -1: absent. */
   readonly contentLength: number;
   /** 0: none. */
   readonly grpcTimeoutMs: number;
@@ -91,7 +88,7 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
     regular = true;
   }
   if (method === '') return undefined;
-  // No user names in an authority, and no empty one (RFC 9113, 8.3.1).
+  // An authority has no user name and is not empty (RFC 9113, 8.3.1).
   const named = authority ?? host;
   if (!named || !isHost(named) || (host !== undefined && !isHost(host))) return undefined;
   if (method === 'CONNECT') {
@@ -148,7 +145,7 @@ function isRegular(field: Field): boolean {
   );
 }
 
-/** -1: not there, or not a number. */
+/** -1: absent, or not a number. */
 export function grpcStatusOf(fields: readonly Field[]): number {
   for (let i = fields.length - 1; i >= 0; i--) {
     const field = fields[i] as Field;
@@ -158,7 +155,7 @@ export function grpcStatusOf(fields: readonly Field[]): number {
   return -1;
 }
 
-/** -1: not there; -2: said wrongly or twice differently. */
+/** -1: absent; -2: malformed or contradictory. */
 export function contentLengthOf(fields: readonly Field[]): number {
   let found = -1;
   for (let i = 0; i < fields.length; i++) {
@@ -188,7 +185,7 @@ const grpcUnitsMs: Record<string, number> = {
   n: 1e-6,
 };
 
-/** `100m` is 100 ms. What cannot be read counts as none: the server judges it. */
+/** `100m` is 100 ms. An unreadable value counts as none: the server judges it. */
 export function readGrpcTimeout(value: string): number {
   const unit = grpcUnitsMs[value.slice(-1)];
   const digits = value.slice(0, -1);

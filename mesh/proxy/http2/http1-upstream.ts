@@ -1,20 +1,17 @@
-/**
- * A try in HTTP/1.1 of an HTTP/2 request, in the shape of a stream: what an exchange does with
- * one, it does with the other.
- */
+/** An HTTP/1.1 attempt for an HTTP/2 request, with the interface of a stream: an exchange treats both alike. */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import { fieldsOf } from './edits.js';
 import { role, type Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
 import type { OpenTry, Try, TryHandler, TryRequest } from '../seam.js';
 
-/** The exchange, as this sees it. */
+/** The part of the exchange that this class uses. */
 export interface Http1UpstreamUser {
   readonly peerIdentity: string | undefined;
   readonly peerAddress: string;
-  /** The connection that it came on. */
+  /** The connection that the request came on. */
   readonly share: string | undefined;
-  /** It came in HTTP/1.1, before a peer's proxy. */
+  /** The request came in HTTP/1.1, before a peer's proxy. */
   readonly isCarried: boolean;
   onHead(up: Http1Upstream, status: number, fields: Field[], ended: boolean): void;
   onData(up: Http1Upstream, buffer: Buffer, start: number, end: number, ended: boolean): void;
@@ -30,7 +27,7 @@ export class Http1Upstream {
   readonly onIdleSession = false;
   readonly #user: Http1UpstreamUser;
   readonly #try: Try;
-  /** Written while the connection was full; at most a stream's window. */
+  /** Octets written while the connection was full; at most a stream's window. */
   #waiting: Buffer[] = [];
   #full = false;
   #endsAfter = false;
@@ -84,7 +81,7 @@ export class Http1Upstream {
     if (!this.closed && bytes > 0) this.#try.consumed(bytes);
   }
 
-  /** The answer is complete; what is left of the request is aborted by its user. */
+  /** The answer is complete; the user aborts the rest of the request. */
   answered(): void {
     this.remoteEnded = true;
     if (this.localEnded) this.closed = true;
@@ -96,7 +93,7 @@ export class Http1Upstream {
     this.#try.abort();
   }
 
-  /** Takes on what waited. */
+  /** Sends the waiting octets. */
   drained(): void {
     this.#full = false;
     let sent = 0;
@@ -110,7 +107,7 @@ export class Http1Upstream {
   }
 }
 
-/** Hears the answer. */
+/** Receives the answer. */
 class Answer implements TryHandler {
   readonly #up: Http1Upstream;
   readonly #user: Http1UpstreamUser;
@@ -163,7 +160,7 @@ function answerFields(status: number, headers: readonly string[]): Field[] {
   return [makeField(':status', String(status), true), ...fieldsOf(headers)];
 }
 
-/** Fields as another protocol wants them. */
+/** The request's fields in the form of the other protocol. */
 export function requestOf(
   fields: readonly Field[],
   hasBody: boolean,
@@ -200,7 +197,7 @@ export function requestOf(
         request.acceptsTrailers = true;
         break;
       case role.cookie:
-        // HTTP/2 may send it in pieces; HTTP/1.1 may not.
+        // HTTP/2 may send the cookie in pieces; HTTP/1.1 may not.
         cookie = cookie === '' ? value : `${cookie}; ${value}`;
         break;
       default:

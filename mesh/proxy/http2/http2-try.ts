@@ -1,4 +1,4 @@
-/** A try over HTTP/2 of an HTTP/1.1 request. */
+/** An HTTP/2 attempt for an HTTP/1.1 request. */
 import type { TryFailure } from '../flow/contract.js';
 import type { ClientConnection } from './client-connection.js';
 import { carriedHeader } from '../flow/reserved.js';
@@ -13,7 +13,7 @@ import type { Receiver, Stream } from './stream.js';
 
 const carriedMark = makeField(carriedHeader, '1', true);
 
-/** Not yet sent: beyond this much the writer is asked to wait. */
+/** When more than this is not yet sent, the writer is asked to wait. */
 const highWaterBytes = 64 * 1024;
 
 export class Http2Try implements Try, Receiver, SessionWaiter {
@@ -21,7 +21,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
   readonly #request: TryRequest;
   readonly #handler: TryHandler;
   #stream: Stream | undefined;
-  /** Written before there was a session. */
+  /** Octets written before there was a session. */
   #early: Buffer[] = [];
   #earlyBytes = 0;
   #ended: boolean;
@@ -41,7 +41,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
   onSession(session: ClientConnection): void {
     const request = this.#request;
     const { method, scheme, authority, path, isCarried = false } = request;
-    // Another program has come to listen there: nothing was sent yet.
+    // Another program now listens at the endpoint: nothing was sent yet.
     if (isCarried && !session.carries) return this.#fail('not-processed');
     const fields = [
       makeField(':method', method, true),
@@ -119,7 +119,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
     this.#handler.failed(failure);
   }
 
-  // The stream's news.
+  // The stream's events.
 
   onHead(stream: Stream, status: number, fields: Field[], ended: boolean): void {
     const headers: string[] = [];
@@ -150,7 +150,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
     this.#handler.ended(trailers);
   }
 
-  /** Answered in full; a request that is not complete is not wanted any more. */
+  /** The answer is complete; if the request is not, the rest of it is not needed. */
   #finish(): void {
     this.#over = true;
     const stream = this.#stream as Stream;

@@ -1,31 +1,31 @@
-/** The bounds of connections, and what all connections of a front share. */
+/** The limits of connections, and the parts that all connections of a front share. */
 import type { Clock } from '../../../base/clock.js';
 import type { Holdings } from '../listen/holdings.js';
 
 export interface ConnectionLimits {
   /** Streams that one client may have open at once. */
   maxStreams: number;
-  /** What a stream, and a connection, may send before anything of it is passed on, in bytes. */
+  /** Octets that a stream, and a connection, may send before any of them is passed on. */
   streamWindow: number;
   connectionWindow: number;
   /**
-   * Received on one connection and not passed on: beyond it, its window is given back only as
-   * this shrinks.
+   * Octets received on one connection and not passed on: above this, the connection's window is credited only as the
+   * number shrinks.
    */
   maxBufferedBytes: number;
-  /** Answers that the peer does not read: beyond it the connection is closed. */
+  /** Octets of answers that the peer does not read: above this the connection is closed. */
   maxBacklogBytes: number;
-  /** Names and values of one head with 32 octets for each, and a block as sent. */
+  /** The size of one head: its names and values plus 32 octets for each field; also the size of a block as sent. */
   maxHeaderListBytes: number;
-  /** For the preface, for the rest of a frame, of a header block. */
+  /** The longest wait for the preface, or for the rest of a frame or header block. */
   unfinishedMs: number;
-  /** Without streams, before a connection is closed. */
+  /** A connection without streams is closed after this. */
   idleMs: number;
-  /** Nothing read while streams are open, before a PING asks whether the peer is there. */
+  /** When nothing was read for this long while streams are open, a PING checks whether the peer is there. */
   silentMs: number;
   /**
-   * Octets that wait for a reader who takes none: its stream is reset. While memory is short much
-   * sooner.
+   * A stream is reset when its reader takes none of its waiting octets for this long; much sooner while memory is
+   * short.
    */
   stalledMs: number;
   /** Connections to one endpoint. */
@@ -49,6 +49,6 @@ export const defaultLimits: ConnectionLimits = {
 export interface Shared {
   readonly clock: Clock;
   readonly limits: ConnectionLimits;
-  /** Beyond its limit windows stay shut and new streams are refused. */
+  /** Above its limit, windows stay closed and new streams are refused. */
   readonly memory: Holdings;
 }

@@ -1,7 +1,4 @@
-/**
- * A copy of a request sent elsewhere and forgotten: whatever comes of it never touches the
- * answer.
- */
+/** A copy of a request, sent to a mirror. Its result never affects the client's answer. */
 import type { MirrorTarget } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
 import type { Http2Parts } from './front-parts.js';
@@ -44,7 +41,7 @@ export class Mirror implements TryHandler {
     const { endpoint } = this.#target;
     this.#deadline.at(parts.deadlines.nowMs() + limitMs);
     const hasBody = this.#pieces.length > 0 || trailers !== undefined;
-    // The way to the shadow is its own, as a request's would be.
+    // The mirror's endpoint chooses its own protocol, as for a request.
     const isHttp1 = parts.poolOf(endpoint).http1Only || (!endpoint.http2 && this.#http1Only);
     const open = (isHttp1 ? parts.openHttp1Try : undefined) ?? parts.openTry;
     this.#try = open(endpoint, { ...this.#request, hasBody }, this);
@@ -54,13 +51,13 @@ export class Mirror implements TryHandler {
     this.#pieces = [];
   }
 
-  /** The request was broken off. Nothing where its copy has been sent already. */
+  /** The request was broken off. No effect if the copy was sent already. */
   giveUp(): void {
     if (!this.#try) this.#end(false);
   }
 
   informational(): void {
-    // Nobody to tell.
+    // There is no client to notify.
   }
 
   head(_status: number, _headers: readonly string[], ended: boolean): void {
@@ -81,7 +78,7 @@ export class Mirror implements TryHandler {
   }
 
   drained(): void {
-    // Everything was written at once: the body is bounded.
+    // The whole body was written at once: its size is limited.
   }
 
   #timeout(): void {

@@ -1,7 +1,6 @@
 /**
- * What a connection writes within one turn of the event loop, gathered into one buffer and
- * written by one call. Buffers are lent out between first write and flush only, so that idle
- * connections hold none.
+ * Gathers the frames that a connection writes within one turn of the event loop into one buffer, written by one call.
+ * A connection holds a buffer only between its first write and the flush, so idle connections hold none.
  */
 import type { Wire } from '../listen/wire.js';
 
@@ -22,10 +21,10 @@ function flushAll(): void {
 }
 
 export class Output {
-  /** Where to write next; valid after room(). */
+  /** The next write position; valid after room(). */
   buffer: Buffer = empty;
   at = 0;
-  /** The wire has more than it likes: DATA waits, other frames still go. */
+  /** The wire has more than its high-water mark: DATA waits, other frames still go. */
   full = false;
   readonly #wire: Wire;
   #listed = false;
@@ -39,10 +38,7 @@ export class Output {
     return this.#wire.pendingBytes + this.at;
   }
 
-  /**
-   * Makes sure that `bytes` (at most 36 kB) can be written at `at`, which the caller then moves
-   * on.
-   */
+  /** Makes sure that `bytes` (at most 36 kB) can be written at `at`, which the caller then advances. */
   room(bytes: number): void {
     if (this.at + bytes > this.buffer.length) {
       if (this.at > 0) this.flush();

@@ -1,7 +1,6 @@
 /**
- * An injected limit of bandwidth, for one direction of one exchange: after each piece it rests
- * for as long as the piece may take, and what comes meanwhile waits here. It is bounded, since
- * its octets are not given back to any window.
+ * An injected limit of bandwidth, for one direction of one exchange: after each piece it pauses for as long as the
+ * piece may take, and later octets wait here. Their number is limited, since they are not credited to any window.
  */
 
 interface Piece {
@@ -22,7 +21,7 @@ export class Pace {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** Passed on in turn, once run() is called; the bytes are copied, `pass` gets them in pieces. */
+  /** Queues bytes to be passed on by run(); the bytes are copied, `pass` gets them in pieces. */
   add(
     buffer: Buffer,
     start: number,
@@ -42,7 +41,7 @@ export class Pace {
     }
   }
 
-  /** Passes on what may be by now. Returns when to call again; Infinity: nothing waits. */
+  /** Passes on the pieces that are due. Returns when to call again; Infinity: nothing waits. */
   run(nowMs: number): number {
     while (this.#queue.length > 0 && nowMs >= this.#restsUntilMs) {
       const { bytes, pass } = this.#queue.shift() as Piece;

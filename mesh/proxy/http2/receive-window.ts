@@ -1,6 +1,6 @@
 /**
- * What a connection may still be sent, and when that is given back: at once as long as little is
- * held here, so that one slow stream does not stop the others; else only as what is held shrinks.
+ * A connection's receive window. Octets are credited at once while few are held here, so that one slow stream does
+ * not stop the others; otherwise only as the held octets shrink.
  */
 import { defaultWindow } from './frame.js';
 import type { Holdings } from '../listen/holdings.js';
@@ -11,10 +11,10 @@ export class ReceiveWindow {
   readonly #memory: Holdings;
   readonly #update: (increment: number) => void;
   #window = defaultWindow;
-  /** Given back with the next WINDOW_UPDATE, and once memory allows. */
+  /** `#unacknowledged` goes with the next WINDOW_UPDATE; `#owed` waits until memory allows. */
   #unacknowledged = 0;
   #owed = 0;
-  /** Received and not passed on. */
+  /** Octets received and not passed on. */
   #heldBytes = 0;
 
   constructor(limits: ConnectionLimits, memory: Holdings, update: (increment: number) => void) {
@@ -23,7 +23,7 @@ export class ReceiveWindow {
     this.#update = update;
   }
 
-  /** The first frames: a wider window than the protocol's. */
+  /** The first frames widen the window beyond the protocol's default. */
   open(): void {
     const more = this.#limits.connectionWindow - defaultWindow;
     if (more <= 0) return;
@@ -31,7 +31,7 @@ export class ReceiveWindow {
     this.#update(more);
   }
 
-  /** False: more than was allowed. */
+  /** False: the peer sent more than was allowed. */
   take(bytes: number): boolean {
     this.#window -= bytes;
     return this.#window >= 0;
@@ -48,7 +48,7 @@ export class ReceiveWindow {
     this.settle();
   }
 
-  /** Gives back what is owed, if it may be by now. */
+  /** Credits the owed octets, if memory allows. */
   settle(): void {
     if (this.#owed === 0 || !this.#mayGive()) return;
     const bytes = this.#owed;
@@ -60,7 +60,7 @@ export class ReceiveWindow {
     return this.#heldBytes <= this.#limits.maxBufferedBytes && !this.#memory.isTight;
   }
 
-  /** Now, or together with what follows. */
+  /** Credits octets now, or together with later ones. */
   give(bytes: number): void {
     this.#unacknowledged += bytes;
     if (this.#unacknowledged * 2 < this.#limits.connectionWindow) return;

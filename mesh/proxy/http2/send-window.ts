@@ -1,9 +1,9 @@
-/** What a connection may send of its streams' octets, and the streams that wait for it, each served in turn. */
+/** A connection's send window, and the streams that wait for it, served in turn. */
 import { ConnectionError, defaultWindow, errorCode, maxFrameBytes, maxWindow } from './frame.js';
 import type { FrameWriter } from './frame-writer.js';
 import type { Stream } from './stream.js';
 
-/** Of one stream in one turn, so that each gets its share of the connection. */
+/** Octets of one stream in one turn, so that each gets its share of the connection. */
 const pumpBytes = 16384;
 
 export class SendWindow {
@@ -16,7 +16,7 @@ export class SendWindow {
     this.#output = output;
   }
 
-  /** Throws a ConnectionError beyond what a window may be. */
+  /** Throws a ConnectionError when the window exceeds its maximum. */
   widen(increment: number): void {
     this.#bytes += increment;
     if (this.#bytes > maxWindow) {
@@ -24,7 +24,7 @@ export class SendWindow {
     }
   }
 
-  /** Sends what both windows and the wire allow, and returns how much that was. */
+  /** Sends as much as both windows and the wire allow, and returns that number of octets. */
   send(stream: Stream, buffer: Buffer, start: number, end: number, ended: boolean): number {
     const output = this.#output;
     let at = start;
@@ -56,7 +56,7 @@ export class SendWindow {
     this.#blocked.push(stream);
   }
 
-  /** Serves the waiting streams in turn, each a share, as long as the connection may send. */
+  /** Serves the waiting streams in turn, a share each, while the connection may send. */
   pump(): void {
     while (this.#blocked.length > 0 && this.#bytes > 0 && !this.#output.full) {
       const round = this.#blocked;

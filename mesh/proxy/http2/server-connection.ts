@@ -1,7 +1,4 @@
-/**
- * The server's end, towards clients: takes streams, judges their heads, bounds what clients may
- * waste.
- */
+/** The server's end, towards clients: takes streams, judges their heads, limits the work that clients may waste. */
 import type { Serving } from '../seam.js';
 import type { Wire } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
@@ -19,13 +16,16 @@ export interface ServerHandler {
   onServerGone(connection: ServerConnection): void;
 }
 
-/** Between the two GOAWAYs of a drain, where the client does not answer the PING. */
+/** The time between the two GOAWAYs of a drain when the client does not answer the PING. */
 const secondGoawayMs = 1000;
-/** A stream that is reset at once costs so much, one that lived for `briefMs` 1, one of `patientMs` nothing. */
+/** The cost of a reset: this much for a stream that is reset at once, 1 after `briefMs`, nothing after `patientMs`. */
 const resetCost = 10;
 const briefMs = 5;
 const patientMs = 100;
-/** A window below it is no room for an answer. So many streams without are begun, the rest waits until one has some. */
+/**
+ * A smaller window has no room for an answer. Only this many such streams are begun; the rest wait until there is
+ * room.
+ */
 const leastRoom = 256;
 const maxRoomless = 16;
 const roomWaitMs = 1000;
@@ -40,15 +40,15 @@ export class ServerConnection extends Connection {
   readonly serving: Serving;
   readonly #handler: ServerHandler;
   #lastStream = 0;
-  /** Streams above are refused. */
+  /** Streams above this id are refused. */
   #goawayStream = maxWindow;
   #drainingSinceMs = -1;
   /**
-   * Streams that end before their answer by the client's doing, by RST_STREAM or by a frame that makes us send one:
-   * they cost us, are cheap for it, and the limit of streams at once does not hold them back.
+   * Streams that the client ends before their answer, by RST_STREAM or by a frame that makes this side send one. They
+   * cost the proxy work, cost the client little, and escape the limit on concurrent streams.
    */
   readonly #resets: Allowance;
-  /** Requests that wait, since the client gives their answers no room and has enough of those under way. */
+  /** Requests that wait: their answers have no room, and enough such requests are in flight. */
   #later: { stream: Stream; head: RequestHead; sinceMs: number }[] = [];
 
   constructor(wire: Wire, shared: Shared, serving: Serving, handler: ServerHandler) {
@@ -92,7 +92,7 @@ export class ServerConnection extends Connection {
     this.streams.set(id, stream);
     stream.remoteEnded = ended;
     if (!head || head.method === 'CONNECT') {
-      // Too large; or a tunnel, which would hide requests from everything that is decided here.
+      // The head is too large, or asks for a tunnel, which would hide requests from the flow's decisions.
       stream.headers([makeField(':status', head ? '501' : '431', true)], true);
       if (!stream.closed) stream.reset(errorCode.none);
       return;
@@ -116,7 +116,7 @@ export class ServerConnection extends Connection {
     return count;
   }
 
-  /** Begins what waited for room, its own or that of others; what waited for too long is told so. */
+  /** Begins waiting requests that have room now; refuses those that waited too long. */
   #beginLater(nowMs: number): void {
     const waiting = this.#later;
     if (waiting.length === 0) return;
@@ -132,7 +132,7 @@ export class ServerConnection extends Connection {
     }
   }
 
-  /** What the client proved in the handshake has run out: no request begins on it any more. */
+  /** The client's certificate has expired since the handshake: no new request begins on the connection. */
   isExpired(): boolean {
     const { expiresMs } = this.wire;
     if (expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) return false;
@@ -160,7 +160,8 @@ export class ServerConnection extends Connection {
     const { receiver } = stream;
     this.drop(stream);
     receiver.onReset(stream, code, false);
-    // A deadline that passes is no attack: of streams that live for a while there are only so many at once.
+    // A client's own timeout is no attack: streams that live for a while are limited by the number of concurrent
+    // streams.
     const livedMs = this.now() - stream.openedMs;
     if (livedMs >= patientMs) return;
     this.#spendReset(livedMs >= briefMs ? 1 : resetCost);
@@ -168,7 +169,7 @@ export class ServerConnection extends Connection {
 
   protected override offended(): void {
     super.offended();
-    // Nobody does that in good faith.
+    // No honest client does that.
     this.#spendReset(resetCost);
   }
 
@@ -184,14 +185,14 @@ export class ServerConnection extends Connection {
   }
 
   onSettings(): void {
-    // Nothing of the client's settings concerns requests under way.
+    // The client's settings do not affect requests in flight.
   }
 
   protected onIdle(): void {
     if (this.draining && this.#drainingSinceMs < 0) this.close();
   }
 
-  /** A client that ends its side can take part no more: its requests are given up. */
+  /** A client that ends its side cannot finish its streams: its requests are given up. */
   override onEnd(): void {
     this.close();
   }
@@ -201,8 +202,8 @@ export class ServerConnection extends Connection {
   }
 
   /**
-   * Asks the client to open no more streams, and closes when the last has ended. Streams that
-   * were on their way are still served: the last one's number is said only after a round trip.
+   * Asks the client to open no more streams, and closes when the last has ended. Streams that were already on their
+   * way are served: the final GOAWAY names the last stream only after a round trip.
    */
   drain(): void {
     if (this.closed || this.draining) return;

@@ -1,6 +1,6 @@
 /**
- * The sessions to one endpoint: the first with room is used, another is opened when all are full,
- * the rest waits.
+ * The sessions to one endpoint: a request uses the first with room; another is opened when all are full; other
+ * requests wait.
  */
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import { ClientConnection, type ClientHandler } from './client-connection.js';
@@ -15,7 +15,7 @@ export interface SessionWaiter {
 }
 
 const eitherOf: readonly Protocol[] = [carryingProtocol, 'h2', 'http/1.1'];
-/** How long it is believed that a peer speaks less than it could. */
+/** How long the result of a handshake (HTTP/1.1 only) is kept. */
 const believedMs = 600_000;
 
 export class SessionPool implements ClientHandler {
@@ -26,9 +26,9 @@ export class SessionPool implements ClientHandler {
   #connecting: { cancel(): void } | undefined;
   #waiting: SessionWaiter[] = [];
   #forgotten = false;
-  /** Found out in a handshake, and forgotten after a while: another program may listen there by then. */
+  /** Learned in a handshake, and forgotten after a while: another program may listen at the endpoint by then. */
   http1Only = false;
-  /** Whether requests of HTTP/1.1 may ride on its sessions; undefined: no handshake has told yet. */
+  /** Whether sessions may carry requests of HTTP/1.1; undefined: no handshake has finished yet. */
   carries: boolean | undefined;
   #toldMs = 0;
 
@@ -42,10 +42,7 @@ export class SessionPool implements ClientHandler {
     return this.#sessions;
   }
 
-  /**
-   * A session with room; else undefined, and the waiter is called once there is one, or none can
-   * be had.
-   */
+  /** A session with room, or undefined; then the waiter is called once there is one, or none can be had. */
   take(waiter: SessionWaiter): ClientConnection | undefined {
     if (this.#waiting.length === 0) {
       for (let i = 0; i < this.#sessions.length; i++) {
@@ -70,7 +67,7 @@ export class SessionPool implements ClientHandler {
   #open(): void {
     const most = Math.min(this.endpoint.maxConnections, this.#shared.limits.maxSessions);
     if (this.#connecting || this.#sessions.length >= Math.max(1, most)) return;
-    // A mesh peer says in the handshake what it speaks; in plaintext it is known beforehand.
+    // A mesh peer chooses its protocol in the handshake; in plaintext it is known beforehand.
     const either = this.endpoint.identity !== undefined && !this.endpoint.http2;
     this.#connecting = this.#connect(this.endpoint, either ? eitherOf : ['h2'], {
       connected: (wire, protocol) => {
@@ -118,7 +115,7 @@ export class SessionPool implements ClientHandler {
     else this.#draining.delete(session);
   }
 
-  /** Still answering, taking nothing new. */
+  /** Sessions that still answer but take no new streams. */
   readonly #draining = new Set<ClientConnection>();
 
   tick(nowMs: number): void {
@@ -142,7 +139,7 @@ export class SessionPool implements ClientHandler {
     );
   }
 
-  /** The endpoint is gone: sessions end when their last streams do. */
+  /** The endpoint was removed: sessions end when their last streams do. */
   forget(): void {
     this.#forgotten = true;
     for (const session of this.#sessions.slice()) session.drainNow();

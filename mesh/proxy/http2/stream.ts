@@ -1,30 +1,23 @@
 /**
- * One stream of a connection, at either end: windows, what waits to be sent, and who hears what
- * arrives. Octets that cannot be sent yet are copied and kept here; how many there can be is
- * bounded by the window that the other side of the relay was given, because nothing is credited
- * there before it has been sent here.
+ * One stream of a connection, at either end: windows, waiting octets, and the receiver of its events. Octets that
+ * cannot be sent yet are copied and kept here; the window of the other side of the relay limits their number, because
+ * octets are credited there only after they were sent here.
  */
 import type { Holder } from '../listen/holdings.js';
 import type { Connection } from './connection.js';
 import { errorCode } from './frame.js';
 import type { Field } from './hpack/field.js';
 
-/** Hears one stream. Nothing is called after onReset, nor after the end of the stream. */
+/** Receives the events of one stream. No callback follows onReset, or the end of the stream. */
 export interface Receiver {
-  /**
-   * Client side: the response's head; `status` below 200 is informational and may come several
-   * times.
-   */
+  /** Client side: the response's head; `status` below 200 is informational and may come several times. */
   onHead(stream: Stream, status: number, fields: Field[], ended: boolean): void;
-  /**
-   * The octets are valid during the call. Credit them by stream.consumed() once they are passed
-   * on.
-   */
+  /** The octets are valid during the call. Credit them by stream.consumed() once they are passed on. */
   onData(stream: Stream, buffer: Buffer, start: number, end: number, ended: boolean): void;
   onTrailers(stream: Stream, fields: Field[]): void;
   /** `lost`: the connection broke or was closed with the stream open. */
   onReset(stream: Stream, code: number, lost: boolean): void;
-  /** So many octets that had to wait have been sent. */
+  /** This many waiting octets have been sent. */
   onSent(stream: Stream, bytes: number): void;
 }
 
@@ -32,10 +25,10 @@ export class Stream implements Holder {
   readonly connection: Connection;
   readonly id: number;
   receiver: Receiver;
-  /** How much the peer lets us send, and we let it send. */
+  /** Octets that the peer allows this side to send, and that this side allows the peer. */
   sendWindow: number;
   receiveWindow: number;
-  /** Passed on, not yet given back by a WINDOW_UPDATE. */
+  /** Passed on, not yet credited by a WINDOW_UPDATE. */
   unacknowledged = 0;
   /** Received, not yet passed on. */
   bufferedBytes = 0;
@@ -48,17 +41,17 @@ export class Stream implements Holder {
   onIdleSession = false;
   /** Client side: the answer has no body, whatever its content-length. */
   bodiless = false;
-  /** From content-length; -1: not said. */
+  /** From content-length; -1: absent. */
   expectedBytes = -1;
   receivedBytes = 0;
-  /** Waits for a window or for the wire; undefined as long as nothing does. */
+  /** Octets that wait for a window or for the wire; undefined while none wait. */
   waiting: Waiting | undefined;
   heldBytes = 0;
   /** Server side: when it was opened. */
   openedMs = 0;
-  /** Since when nothing of it could be sent; -1: not looked at since something was. */
+  /** Since when none of the waiting octets could be sent; -1: not checked since the last were sent. */
   stalledSinceMs = -1;
-  /** Listed with those that wait for the connection. */
+  /** Listed with the streams that wait for the connection. */
   blocked = false;
 
   constructor(
@@ -84,7 +77,7 @@ export class Stream implements Holder {
     this.connection.sendHeaders(this, fields, ended);
   }
 
-  /** Returns how many octets were sent now; the rest is kept, and onSent tells of it. */
+  /** Returns how many octets were sent now; the rest is kept, and onSent reports it later. */
   data(buffer: Buffer, start: number, end: number, ended: boolean): number {
     if (this.closed || this.localEnded) return end - start;
     const { waiting } = this;
@@ -101,7 +94,7 @@ export class Stream implements Holder {
     return sent;
   }
 
-  /** Ends our side, after what waits; without fields by an empty DATA frame. */
+  /** Ends this side after the waiting octets; without fields by an empty DATA frame. */
   end(trailers: readonly Field[] | undefined): void {
     if (this.closed || this.localEnded) return;
     if (this.waiting) {
@@ -114,7 +107,7 @@ export class Stream implements Holder {
     }
   }
 
-  /** Calls `listener` once all octets that were read together have been looked at. */
+  /** Calls `listener` once all octets that were read together have been processed. */
   afterRead(listener: { onRead(): void }): void {
     this.connection.afterRead(listener);
   }
@@ -127,12 +120,12 @@ export class Stream implements Holder {
     if (!this.closed) this.connection.resetStream(this, code);
   }
 
-  /** Its peer does not read, and others need the memory. */
+  /** The peer does not read, and others need the memory. */
   letGo(): void {
     if (!this.closed) this.connection.streamFailed(this, errorCode.cancel);
   }
 
-  /** Sends what the windows allow of what waits, up to about `limit` octets. */
+  /** Sends as many waiting octets as the windows allow, up to about `limit`. */
   pump(limit: number): void {
     const queue = this.waiting;
     if (!queue) return;
@@ -159,18 +152,16 @@ export class Stream implements Holder {
   }
 }
 
-/**
- * Short pieces are put together, or their overhead would be unbounded where their octets are not.
- */
+/** Short pieces are put together; otherwise their overhead would be unlimited although their octets are not. */
 const leastChunkBytes = 1024;
 
-/** Octets that wait, first in first out. */
+/** Waiting octets, first in first out. */
 class Waiting {
   readonly chunks: (Buffer | undefined)[] = [];
   /** Where each chunk's octets end. */
   readonly ends: number[] = [];
   first = 0;
-  /** Sent of the first chunk. */
+  /** Octets already sent of the first chunk. */
   offset = 0;
   bytes = 0;
   ended = false;
@@ -206,7 +197,7 @@ class Waiting {
   }
 }
 
-/** For streams whose end nobody waits for any more. */
+/** For streams whose end is no longer of interest. */
 export const nobody: Receiver = {
   onHead: () => undefined,
   onData: (stream, _buffer, start, end) => stream.consumed(end - start),

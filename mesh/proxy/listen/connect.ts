@@ -1,4 +1,4 @@
-/** Connections to endpoints: TCP, or TLS where the endpoint has an identity, which its certificate must show. */
+/** Connections to endpoints: TCP, or TLS if the endpoint has an identity, which its certificate must prove. */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
@@ -22,7 +22,7 @@ export interface ConnectParts {
   readonly handshakeTimeoutMs: number;
 }
 
-/** Offered by ALPN for bytes that are not HTTP. */
+/** The ALPN protocol for bytes that are not HTTP. */
 export const opaqueProtocol = 'firedrill-tcp';
 
 interface Handler {
@@ -30,7 +30,7 @@ interface Handler {
   failed(failure: TryFailure): void;
 }
 
-/** Sessions to resume, forgotten when our own certificate or what we trust changes. */
+/** Sessions to resume, dropped when this proxy's certificate or its trust anchors change. */
 interface Remembered {
   session: Buffer;
   generation: number;
@@ -91,7 +91,7 @@ export class Connector {
     const { metrics, direction, clock, connectTimeoutMs, handshakeTimeoutMs } = this.#parts;
     const { context, generation, notAfterMs: ownNotAfterMs } = this.#parts.identity;
     if (!context) {
-      // No certificate of our own yet, or none any more: nothing can be proven to anybody.
+      // This proxy has no valid certificate, so it cannot prove its identity to a peer.
       let cancelled = false;
       setImmediate(() => {
         if (!cancelled) handler.failed('tls:no-client-certificate');
@@ -114,7 +114,7 @@ export class Connector {
       servername: identity,
       secureContext: context,
       ALPNProtocols: [...protocols],
-      // Checked by ourselves, to the name, and counted by reason.
+      // This class verifies the peer itself, including its name, and counts failures by reason.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       allowHalfOpen: true,
@@ -162,7 +162,7 @@ export class Connector {
   }
 }
 
-/** Exactly one of connected and failed, or neither once cancelled. */
+/** Calls exactly one of connected and failed, or neither once cancelled. */
 class Attempt {
   readonly #socket: Socket | TLSSocket;
   readonly #handler: Handler;
@@ -230,7 +230,7 @@ export function counted(
   return wire;
 }
 
-/** Until the receiver sets its own. */
+/** Used until the receiver sets its own. */
 const deaf: WireUser = {
   onBytes: () => undefined,
   onEnd: () => undefined,

@@ -1,7 +1,6 @@
 /**
- * Deadlines by the thousand at next to no cost: setting a later one is a store, and only the earliest slot has a
- * timer.
- * A deadline is kept to the slot's width after its time, never before.
+ * Thousands of deadlines at little cost: postponing one only stores a number, and only the earliest slot has a timer.
+ * A deadline fires at most one slot width late, never early.
  */
 import type { Clock, Timer } from '../../../base/clock.js';
 import { faults } from './wire.js';
@@ -9,22 +8,22 @@ import { faults } from './wire.js';
 const slotMs = 8;
 
 /**
- * Runs later, once the events that wait already have been looked at. Node runs timers before it reads sockets: after a
- * stall the answer may lie in the kernel while its deadline is found to be over.
+ * Runs later, after the events that already wait have been processed. Node runs timers before it reads sockets: after
+ * a stall the answer may lie in the kernel when its deadline is found to have passed.
  */
 export type AfterPoll = (run: () => void) => void;
 
 export const afterPoll: AfterPoll = (run) => void setImmediate(run);
-/** A power of two: 16 s ahead; what is due later is looked at again then. */
+/** A power of two: 16 s ahead; a later deadline is checked again after that time. */
 const slots = 2048;
 
 /** One for each connection, armed again and again. */
 export class Deadline {
   readonly #wheel: DeadlineWheel;
   readonly run: (nowMs: number) => void;
-  /** When it is due; Infinity: not armed. */
+  /** When the deadline is due; Infinity: not armed. */
   dueMs = Infinity;
-  /** The slot that it waits in; -1: none. */
+  /** The slot that holds the deadline; -1: none. */
   slot = -1;
   previous: Deadline | undefined;
   next: Deadline | undefined;
@@ -34,13 +33,13 @@ export class Deadline {
     this.run = run;
   }
 
-  /** Sets it, earlier or later than before. Infinity disarms. */
+  /** Moves the deadline, to an earlier or a later time. Infinity disarms it. */
   at(dueMs: number): void {
     this.dueMs = dueMs;
     if (dueMs !== Infinity) this.#wheel.place(this);
   }
 
-  /** Forgets it: for a connection that is gone. */
+  /** Disarms the deadline of a closed connection. */
   cancel(): void {
     this.dueMs = Infinity;
     this.#wheel.remove(this);
@@ -50,7 +49,7 @@ export class Deadline {
 export class DeadlineWheel {
   readonly #clock: Clock;
   readonly #heads: (Deadline | undefined)[] = Array.from({ length: slots }, () => undefined);
-  /** The last slot that was looked at, counted from the clock's zero. */
+  /** The last slot that was processed, counted from the clock's zero. */
   #done: number;
   #timer: Timer | undefined;
   #timerSlot = Infinity;
@@ -58,7 +57,7 @@ export class DeadlineWheel {
   #isTurning = false;
   readonly #afterPoll: AfterPoll;
 
-  /** Without `settle` deadlines run as the clock strikes: where nothing is read from sockets. */
+  /** Without `settle` deadlines run directly in the timer: for uses that read no sockets. */
   constructor(clock: Clock, settle: AfterPoll = (run) => run()) {
     this.#clock = clock;
     this.#afterPoll = settle;
@@ -73,7 +72,7 @@ export class DeadlineWheel {
     // Rounded up: never early.
     let slot = Math.ceil(deadline.dueMs / slotMs);
     if (deadline.slot >= 0) {
-      // It waits in an earlier slot already, and is moved on from there if it is not yet due then.
+      // The deadline is in an earlier slot already, and is moved on from there if it is not yet due then.
       if (deadline.slot <= slot) return;
       this.remove(deadline);
     }
@@ -107,7 +106,7 @@ export class DeadlineWheel {
     this.#timerSlot = slot;
     const delayMs = Math.max(1, Math.ceil(slot * slotMs - this.#clock.monotonicMs()));
     this.#timer = this.#clock.after(delayMs, () => {
-      // What is due by now, though looking at the sockets may take a while.
+      // Taken now, since processing the sockets may take a while.
       const nowMs = this.#clock.monotonicMs();
       this.#afterPoll(() => this.#turn(nowMs));
     });
@@ -117,11 +116,11 @@ export class DeadlineWheel {
     this.#timerSlot = Infinity;
     this.#isTurning = true;
     const now = Math.floor(nowMs / slotMs);
-    // After a long stall every slot is looked at once, not once for each turn missed.
+    // After a long stall every slot is processed once, not once for each turn missed.
     const from = Math.max(this.#done + 1, now - slots + 1);
     for (let slot = from; slot <= now; slot++) {
       this.#done = slot;
-      // All that wait here are due or move on to another slot, whatever running them removes or adds.
+      // Every deadline of the slot runs or moves on, even if running one removes or adds others.
       for (let d = this.#heads[slot & (slots - 1)]; d; d = this.#heads[slot & (slots - 1)]) {
         this.remove(d);
         if (d.dueMs > nowMs) {

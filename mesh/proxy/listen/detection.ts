@@ -1,24 +1,24 @@
-/** What a client speaks, from its first bytes. */
+/** Detects a client's protocol from its first bytes. */
 import { latin1 } from './latin1.js';
 
 export type Spoken = 'tls' | 'http1' | 'http2' | 'opaque';
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-/** A first line that is longer than this is no request's. */
+/** A longer first line is not a request's. */
 const maxLineBytes = 8192;
-/** Beyond it the first line is looked at no more. */
+/** Beyond this size the first line is no longer examined. */
 export const maxLookedAt = maxLineBytes + 64;
 
-/** A method, and what a request's target begins with. */
+/** A method, and the beginning of a request's target. */
 const plainly = /^[A-Z-]{1,16} (?:\/|\*|https?:)/;
-/** What begins like a word and white space may become a request line, for a lenient server too. */
+/** A word followed by white space may become a request line; lenient servers accept it. */
 const maybe = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:$|[\t\v\f\r ])/;
-/** Bytes that stand in no line of text. */
+/** Bytes that no line of text contains. */
 const isBinary = /[^\t\v\f\r -~]/;
 
 /**
- * Undefined: more bytes are needed to tell, at most `maxLookedAt`. Whatever some server could take for a request of
- * HTTP/1 is `http1`: its reader says what is wrong with it, and nothing gets round policy by being odd.
+ * Undefined: more bytes are needed, at most `maxLookedAt`. Anything that some server could take for an HTTP/1 request
+ * is `http1`: its reader reports the error, and an odd request cannot get around policy.
  */
 export function spokenIn(bytes: Buffer, length: number): Spoken | undefined {
   if (length === 0) return undefined;
@@ -32,7 +32,7 @@ export function spokenIn(bytes: Buffer, length: number): Spoken | undefined {
   if (preface.compare(bytes, 0, compared, 0, compared) === 0) {
     return compared === preface.length ? 'http2' : undefined;
   }
-  // Empty lines before a request line are let pass, as the reader of heads does.
+  // Empty lines before a request line are skipped, as the reader of heads does.
   let start = 0;
   while (start < length && start < 32 && (bytes[start] === 13 || bytes[start] === 10)) start++;
   if (start === length) return undefined;

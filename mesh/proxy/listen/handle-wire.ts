@@ -1,22 +1,20 @@
-/**
- * A wire straight on the runtime's handle: all reads of the process land in one buffer, and a write is tried at once.
- */
+/** A wire directly on the runtime's handle: all reads of the process use one buffer, and a write is tried at once. */
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { latin1 } from './latin1.js';
 import { endOfStream, type StreamHandle, streamWrap, type WriteRequest } from './stream-handle.js';
 import { faults, highWaterBytes, Wire, type WireUser } from './wire.js';
 
-/** Up to here the handle tries the write at once from its stack, and copies what is left by itself. */
+/** Up to this size the handle tries to write at once from its stack, and copies the rest itself. */
 const textLimitBytes = 16 * 1024;
-/** A read takes at most so much. */
+/** The largest read, in bytes. */
 export const readBufferBytes = 64 * 1024;
 
 const shared = Buffer.allocUnsafeSlow(readBufferBytes);
 
-/** Reads of less say nothing of a flood. */
+/** Smaller reads are no sign of a flood. */
 const largeReadBytes = 16 * 1024;
-/** libuv reads a socket 32 times before it looks at the next; one that has brought so much waits for the others. */
+/** libuv reads a socket 32 times before it reads the next; a socket that brought this much waits for the others. */
 const turnBytes = 256 * 1024;
 /** Grows with each turn of the event loop in which there was a large read. */
 let turn = 0;
@@ -33,7 +31,7 @@ function nextTurn(): void {
 function onRead(this: StreamHandle): void {
   const wire = this.wire as HandleWire | undefined;
   if (!wire) return;
-  // Read first: whatever is called from here changes it.
+  // Read first: later calls overwrite the value.
   const read = streamWrap?.streamBaseState[streamWrap.kReadBytesOrError] as number;
   wire.onRead(read);
 }
@@ -46,15 +44,15 @@ export class HandleWire extends Wire {
   readonly #handle: StreamHandle;
   readonly #state = streamWrap?.streamBaseState as Int32Array;
   readonly #asyncAt = streamWrap?.kLastWriteWasAsync as number;
-  /** Used again until a write takes it along. */
+  /** Reused until an asynchronous write takes it. */
   #request: WriteRequest;
   /**
-   * Of TLS: the one that came back last. Its native half goes only after the call that says so, but before the
-   * next.
+   * For TLS: the request that completed last. Its native half is freed only after the call that reports completion,
+   * but before the next.
    */
   #spare: WriteRequest | undefined;
   readonly #isTls: boolean;
-  /** TLS takes one write at a time: what comes meanwhile goes out together, with the next. */
+  /** TLS takes one write at a time: data written meanwhile goes out together with the next. */
   #queue: (string | Buffer)[] | undefined;
   #queuedBytes = 0;
   #isWriting = false;
@@ -123,7 +121,7 @@ export class HandleWire extends Wire {
     let status: number;
     if (this.#isTls) {
       if (this.#isWriting) return this.#enqueue(Buffer.from(buffer.subarray(start, end)));
-      // Encrypted, or copied, before the call returns.
+      // The bytes are encrypted, or copied, before the call returns.
       status = this.#handle.writeBuffer(request, buffer.subarray(start, end));
     } else if (bytes <= textLimitBytes) {
       status = this.#handle.writeLatin1String(request, latin1(buffer, start, end));
@@ -140,7 +138,7 @@ export class HandleWire extends Wire {
     this.bytesOut += bytes;
     this.counters.writtenBytes += bytes;
     if (status !== 0) {
-      // Later, so that no caller is called back in the middle of its own work.
+      // Deferred, so that no caller is called back in the middle of its own work.
       setImmediate(() => this.lost(getSystemErrorName(status)));
       return true;
     }
@@ -167,7 +165,7 @@ export class HandleWire extends Wire {
       this.#isWriting = false;
       if (this.#queue) this.#flush(this.#queue);
       else if (this.#shutAfter) super.shut(this.#shutAfter);
-      // After the flush, which must not take it yet.
+      // Set after the flush, which must not take the request yet.
       this.#spare = request;
     }
     if (this.pendingBytes === 0) this.drained();
@@ -188,7 +186,7 @@ export class HandleWire extends Wire {
   }
 
   protected override shut(done: () => void): void {
-    // Behind what is written and queued.
+    // The end goes behind the written and queued data.
     if (this.#isTls && this.#isWriting) this.#shutAfter = done;
     else super.shut(done);
   }
@@ -203,7 +201,7 @@ export class HandleWire extends Wire {
     if (!this.closed && !resting.has(this)) this.#handle.readStart();
   }
 
-  /** One connection must not have the loop for itself: after so much the others come first. */
+  /** No connection may occupy the event loop: after this much the others come first. */
   #pace(read: number): void {
     if (!isTurnArmed) {
       isTurnArmed = true;

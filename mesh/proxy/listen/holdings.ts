@@ -1,23 +1,23 @@
 /**
- * What the process keeps for slow peers: heads and bodies that have not come whole, answers that nobody reads. Where
- * all of it together is too much, whoever has been slow for longest is let go, so that others need not pay for it.
+ * The memory that the process keeps for slow peers: incomplete heads and bodies, and answers that are not read. When
+ * the total is too large, the peer that has been slow for longest is dropped, so that others do not pay for it.
  */
 
-/** Something that keeps bytes for a slow peer and can do without it. */
+/** A part that keeps bytes for a slow peer and can drop them. */
 export interface Holder {
-  /** Kept by hold() alone. */
+  /** Changed only by hold(). */
   heldBytes: number;
-  /** Ends what it does for the peer; gives back all that it holds before it returns. */
+  /** Ends its work for the peer; releases all that it holds before it returns. */
   letGo(): void;
 }
 
 export class Holdings {
-  /** Of all holders, and of whoever counts here without being one. */
+  /** The total of all holders, and of other bytes that are counted here. */
   usedBytes = 0;
-  /** The whole process has too little memory: nothing new begins. */
+  /** The whole process has too little memory: no new requests begin. */
   isShort = false;
   limitBytes: number;
-  /** How many were let go. */
+  /** Holders that were dropped. */
   letGoTotal = 0;
   /** In the order in which they became slow. */
   readonly #holders = new Set<Holder>();
@@ -27,29 +27,29 @@ export class Holdings {
     this.limitBytes = limitBytes;
   }
 
-  /** Time to stop what can be stopped: windows stay shut, and whoever is stalled is let go soon. */
+  /** Memory is getting short: windows stay closed, and stalled peers are dropped soon. */
   get isTight(): boolean {
     return this.isShort || this.usedBytes * 2 > this.limitBytes;
   }
 
-  /** Nothing new may begin until room is made. */
+  /** No new work may begin until memory is freed. */
   get isFull(): boolean {
     return this.isShort || this.usedBytes > this.limitBytes;
   }
 
-  /** So many bytes more, or fewer. */
+  /** Adds to the holder's bytes; a negative number takes some away. */
   hold(holder: Holder, bytes: number): void {
     holder.heldBytes += bytes;
     this.usedBytes += bytes;
     if (holder.heldBytes <= 0) this.#holders.delete(holder);
     else this.#holders.add(holder);
     if (this.usedBytes <= this.limitBytes || this.#isScheduled) return;
-    // Later: the holder is in the middle of something now.
+    // Deferred: the holder is in the middle of its own work.
     this.#isScheduled = true;
     setImmediate(() => this.#makeRoom());
   }
 
-  /** It has been read from, or has brought something: it is not the slowest any more. */
+  /** The holder made progress, so it is no longer the slowest. */
   moved(holder: Holder): void {
     if (this.#holders.delete(holder)) this.#holders.add(holder);
   }
@@ -65,8 +65,8 @@ export class Holdings {
   }
 }
 
-/** An eighth of what the process may use, unless told otherwise. */
+/** By default an eighth of the memory that the process may use. */
 export const holdingsShare = 1 / 8;
 
-/** The process's own. */
+/** The process's own instance. */
 export const holdings = new Holdings(32 * 1024 * 1024);

@@ -1,4 +1,6 @@
-/** Bytes as a string of the same length, by Buffer's own method below toString (which costs as much again). */
+/**
+ * Converts bytes to a string of the same length by Buffer's own method below toString, which would double the cost.
+ */
 
 type Slicer = (this: Uint8Array, start: number, end: number) => string;
 

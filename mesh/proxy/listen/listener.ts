@@ -1,4 +1,6 @@
-/** One side's port: accepts, finds out what is spoken, and hands the connection to the front that speaks it. */
+/**
+ * One side's port: accepts connections, detects the protocol, and hands each connection to the front that speaks it.
+ */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
@@ -27,14 +29,17 @@ export type Declared = 'detect' | 'http1' | 'http2' | 'opaque';
 export interface Accepted {
   readonly wire: Wire;
   readonly spoken: Exclude<Spoken, 'tls'>;
-  /** Bytes that were read to find out; empty where none were needed. */
+  /** Bytes that were read to detect the protocol; empty when none were needed. */
   readonly first: Buffer;
   readonly peerAddress: string;
   /** Undefined: plaintext. */
   readonly peerIdentity: string | undefined;
-  /** Where the client meant to go, `ip:port`, in transparent mode. */
+  /** Original destination, `ip:port`, in transparent mode. */
   readonly originalDst: string | undefined;
-  /** `opaque` only because nothing was said, or a peer's proxy had it so: HTTP that comes later is a forgery. */
+  /**
+   * `opaque` was only assumed, because the client was silent or a peer's proxy said so: HTTP that comes later is
+   * refused.
+   */
   readonly isGuess: boolean;
 }
 
@@ -45,17 +50,22 @@ export interface ListenerParts {
   readonly metrics: ProxyMetrics;
   readonly clock: Clock;
   readonly identity: IdentityStore;
-  /** False: TLS is the app's own, and passed on. */
+  /** False: the app terminates TLS itself, so it is passed on. */
   readonly terminatesTls: boolean;
   readonly maxConnections: number;
-  /** Before the first byte; then it is opaque in transparent mode, and closed in explicit mode. */
+  /**
+   * The longest wait for the first byte; then a connection is opaque in transparent mode, and closed in explicit
+   * mode.
+   */
   readonly detectTimeoutMs: number;
-  /** The same where it is known that no HTTP is meant: a server that speaks first waits so long for its client. */
+  /**
+   * The same wait if the protocol is known not to be HTTP: a server that speaks first waits this long for its client.
+   */
   readonly quietMs: number;
   readonly handshakeTimeoutMs: number;
-  /** Transparent mode: reads it from the socket. */
+  /** Transparent mode: reads the original destination from the socket. */
   readonly originalDst: ((socket: Socket) => string | undefined) | undefined;
-  /** What is configured for this connection's destination. */
+  /** The protocol configured for this connection's destination. */
   readonly declared: (originalDst: string | undefined) => Declared;
   accept(accepted: Accepted): void;
 }
@@ -73,11 +83,11 @@ interface Meta {
 
 const nothing = Buffer.alloc(0);
 /**
- * Connections that wait in the kernel to be accepted, at most its own limit (net.core.somaxconn, 4096). Beyond, clients
- * try again after one second, then three.
+ * Connections that wait in the kernel to be accepted; the kernel's own limit is net.core.somaxconn (4096). Beyond
+ * that, clients retry after one second, then after three.
  */
 const backlog = 4096;
-/** Begun between two looks at the sockets. */
+/** Handshakes begun in one turn of the event loop. */
 const handshakesATurn = 4;
 
 export class Listener {
@@ -87,7 +97,7 @@ export class Listener {
   #opaqueTls: TlsServer | undefined;
   readonly #handshakes = new WaitingLine<Handshake>();
   open = 0;
-  /** Turned away because there were too many. */
+  /** Connections refused because there were too many. */
   overflow = 0;
 
   constructor(parts: ListenerParts) {
@@ -117,7 +127,7 @@ export class Listener {
     });
   }
 
-  /** No more connections are accepted; those that are stay. */
+  /** Accepts no more connections; open ones stay. */
   close(): void {
     this.#server.close();
   }
@@ -147,7 +157,7 @@ export class Listener {
     }
     const looking = new Looking(wire, this.#parts, isOpaque, (spoken, first, isGuess) => {
       if (spoken === 'tls' && mayBeTls) {
-        // Before the first certificate there is nothing to say; after it has expired its peers judge.
+        // Before the first certificate there is no identity to present; after its expiry the peers reject it.
         if (!this.#parts.identity.isReady) return wire.destroy();
         return this.#handshake(letGo(wire, first), meta);
       }
@@ -156,7 +166,7 @@ export class Listener {
       this.#hand(wire, heard, first, meta, undefined, isGuess);
     });
     wire.user = looking;
-    // Until it is handed on.
+    // Until a front takes the connection.
     wire.onGone = () => {
       this.open--;
     };
@@ -186,7 +196,7 @@ export class Listener {
 
   // TLS.
 
-  /** They cost a millisecond of CPU each: in a burst the clients take turns, and requests go on between them. */
+  /** A handshake costs a millisecond of CPU: in a burst the clients take turns, and requests are served in between. */
   #handshake(socket: Socket, meta: Meta): void {
     const { clock, handshakeTimeoutMs } = this.#parts;
     const timer = clock.after(handshakeTimeoutMs, () =>
@@ -217,7 +227,7 @@ export class Listener {
     if (this.#handshakes.size > 0) setImmediate(() => this.#someHandshakes());
   }
 
-  /** An app whose bytes nobody looks into gets no HTTP/2 that its client did not send. */
+  /** An app that gets opaque bytes must not get HTTP/2 unless its client offered it. */
   #tlsServer(isOpaque: boolean): TlsServer {
     if (isOpaque) return (this.#opaqueTls ??= this.#newTlsServer(['h2', 'http/1.1']));
     return (this.#tls ??= this.#newTlsServer([carryingProtocol, 'h2', 'http/1.1']));
@@ -228,10 +238,10 @@ export class Listener {
     const server = createTlsServer({
       ...identity.options,
       requestCert: true,
-      // Checked by ourselves and counted by reason.
+      // The listener verifies certificates itself and counts failures by reason.
       rejectUnauthorized: false,
       ALPNProtocols: [...protocols, opaqueProtocol],
-      // The listener's own counts from the connection's first bytes, and looks at the socket once more.
+      // The listener's own timeout counts from the connection's first bytes, and checks the socket once more.
       handshakeTimeout: 2 * handshakeTimeoutMs,
       allowHalfOpen: true,
     });
@@ -272,7 +282,7 @@ export class Listener {
     const { alpnProtocol } = socket;
     if (alpnProtocol === 'h2' || alpnProtocol === carryingProtocol) return hand('http2', nothing);
     if (alpnProtocol === 'http/1.1') return hand('http1', nothing);
-    // A peer may say that its bytes are no HTTP, not decide it: the server's protocol does, or the bytes do.
+    // A peer may claim that its bytes are not HTTP, but the server's configured protocol, or the bytes, decide.
     const saysOpaque = alpnProtocol === opaqueProtocol;
     if (saysOpaque && declared !== 'detect') return wire.destroy();
     wire.user = new Looking(wire, this.#parts, saysOpaque, hand);
@@ -282,11 +292,11 @@ export class Listener {
 
 const pendingHandshakes = new WeakMap<Socket, { meta: Meta; settled(): void }>();
 
-/** Reads until it is clear what is spoken. */
+/** Reads until the protocol is known. */
 class Looking implements WireUser {
   readonly #wire: Wire;
   readonly #found: (spoken: Spoken, first: Buffer, isGuess: boolean) => void;
-  /** Whoever speaks to an explicit port, and is not known to mean something else, means HTTP. */
+  /** A client of an explicit port is expected to speak HTTP unless its protocol is known. */
   readonly #meansHttp: boolean;
   #bytes = nothing;
   #isOver = false;
@@ -320,7 +330,7 @@ class Looking implements WireUser {
   #decide(spoken: Spoken, isGuess: boolean): void {
     this.#stop();
     this.#wire.pause();
-    // It is told what is wrong with it.
+    // The HTTP reader then reports the error to the client.
     const heard = spoken === 'opaque' && this.#meansHttp ? 'http1' : spoken;
     this.#found(heard, this.#bytes, isGuess);
   }
@@ -338,7 +348,7 @@ class Looking implements WireUser {
       return;
     }
     this.#decide('opaque', false);
-    // The end was seen here: whoever has the connection now must hear of it.
+    // The end was read here: the new owner of the connection must be notified.
     this.#wire.user.onEnd();
   }
 

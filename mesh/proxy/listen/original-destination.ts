@@ -1,20 +1,19 @@
 /**
- * Where a redirected connection was meant to go: getsockopt(SO_ORIGINAL_DST), which Node has no name for. Through
- * koffi,
- * loaded only in transparent mode.
+ * The original destination of a redirected connection: getsockopt(SO_ORIGINAL_DST), which Node does not offer. Called
+ * through koffi, which is loaded only in transparent mode.
  */
 import type { Socket } from 'node:net';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 
 const solIp = 0;
 const solIpv6 = 41;
-/** The same number in both families. */
+/** The same number in both address families. */
 const soOriginalDst = 80;
-/** sockaddr_in6, the larger of the two. */
+/** Size of sockaddr_in6, the larger of the two. */
 const addressBytes = 28;
 
 export interface OriginalDestination {
-  /** `ip:port`; undefined where the connection was not redirected. */
+  /** `ip:port`; undefined when the connection was not redirected. */
   read(this: void, socket: Socket): string | undefined;
 }
 
@@ -26,7 +25,7 @@ type GetSockOpt = (
   length: Uint32Array,
 ) => number;
 
-/** Throws a UserError where the platform has no such thing. */
+/** Throws a UserError when the platform does not support it. */
 export async function originalDestination(): Promise<OriginalDestination> {
   let getsockopt: GetSockOpt;
   try {
@@ -63,7 +62,7 @@ const fourOf = (b: Buffer): string => `${b[4]}.${b[5]}.${b[6]}.${b[7]}:${b.readU
 function sixOf(bytes: Buffer): string {
   const groups: string[] = [];
   for (let i = 8; i < 24; i += 2) groups.push(bytes.readUInt16BE(i).toString(16));
-  // The form that addresses are written in elsewhere: URL knows the rules.
+  // Formats the address as elsewhere: URL knows the rules.
   const { hostname } = new URL(`http://[${groups.join(':')}]`);
   return `${hostname}:${bytes.readUInt16BE(2)}`;
 }

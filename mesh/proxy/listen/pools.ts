@@ -1,8 +1,8 @@
-/** What hangs on an endpoint: one pool for each protocol, since the same address may be spoken to in both. */
+/** The pools of an endpoint: one for each protocol, since the same address may be called in both. */
 import type { EndpointState } from '../flow/contract.js';
 
 export class EndpointPools {
-  /** Each protocol's own; undefined at first. */
+  /** Each protocol sets its own pool; undefined at first. */
   http1: unknown = undefined;
   http2: unknown = undefined;
 }

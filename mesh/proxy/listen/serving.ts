@@ -1,5 +1,6 @@
 /**
- * What a front asks about a connection: who is there, and what becomes of each request. One of these a connection.
+ * Answers a front's questions about a connection: the peer's identity, and the flow of each request. One object for
+ * each connection.
  */
 import type { ServerState, InboundFlow } from '../flow/inbound.js';
 import type { DestinationState, OutboundFlow } from '../flow/outbound.js';
@@ -79,7 +80,7 @@ export class InboundServing implements Serving {
     const flow = this.#flow;
     if (this.#generation !== flow.generation) {
       this.#generation = flow.generation;
-      // Policy may have changed under a living connection; a server that is gone serves out what it has.
+      // Policy may change during a connection; a removed server serves the requests that it has.
       this.#server = flow.serverFor(this.#port, this.#originalDst) ?? this.#server;
     }
     return flow.begin(this.#server, request);

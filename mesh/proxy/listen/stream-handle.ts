@@ -1,8 +1,6 @@
 /**
- * Node's own stream handles, below net.Socket's streams: what makes a read and a write cost one call each. None of
- * it is
- * documented API, so everything is looked for first, and wire.ts falls back to plain sockets where any of it is
- * missing.
+ * Node's own stream handles, below net.Socket's streams: with them a read and a write cost one call each. This API is
+ * undocumented, so every part is checked first, and wire.ts falls back to plain sockets if any is missing.
  */
 import type { Socket } from 'node:net';
 
@@ -10,19 +8,19 @@ export interface WriteRequest {
   oncomplete: ((this: WriteRequest, status: number) => void) | undefined;
   wire: unknown;
   bytes: number;
-  /** Written from until it is complete: nothing below keeps it from the garbage collector. */
+  /** Referenced until the write is complete: nothing below keeps the buffer from the garbage collector. */
   buffer: Uint8Array | undefined;
 }
 
 export interface StreamHandle {
   onread: (this: StreamHandle) => void;
   wire: unknown;
-  /** Looked at by net.Socket, which otherwise begins to read by itself. */
+  /** net.Socket checks this flag, and otherwise begins to read by itself. */
   reading: boolean;
   fd: number;
   /** Bytes that the kernel has not taken yet. */
   readonly writeQueueSize: number;
-  /** Of TLS: the connection below. */
+  /** For TLS: the connection below. */
   readonly _parent?: { readonly writeQueueSize: number };
   readStart(): number;
   readStop(): number;
@@ -57,7 +55,7 @@ function find(): StreamWrapBinding | undefined {
 
 export const streamWrap = find();
 
-/** The handle of a socket, where it can be driven directly. */
+/** The handle of a socket if it can be driven directly. */
 export function handleOf(socket: Socket): StreamHandle | undefined {
   if (!streamWrap) return undefined;
   const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle;

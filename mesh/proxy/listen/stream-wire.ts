@@ -1,4 +1,4 @@
-/** A wire on documented API alone, for sockets without a handle that is known. */
+/** A wire that uses documented API only, for sockets without a known handle. */
 import type { Socket } from 'node:net';
 import { faults, highWaterBytes, Wire, type WireUser } from './wire.js';
 

@@ -1,11 +1,11 @@
-/** Sockets become wires, and sockets again. */
+/** Turns sockets into wires, and wires back into sockets. */
 import type { Socket } from 'node:net';
 import { HandleWire } from './handle-wire.js';
 import { handleOf } from './stream-handle.js';
 import { StreamWire } from './stream-wire.js';
 import type { Wire, WireUser } from './wire.js';
 
-/** Lets go of a socket again, for somebody who wraps it: `first` is what was read from it already. */
+/** Turns a wire back into a socket, for code that wraps it: `first` holds the bytes that were read already. */
 export function letGo(wire: Wire, first: Buffer): Socket {
   wire['release']();
   const { socket } = wire;
@@ -16,7 +16,7 @@ export function letGo(wire: Wire, first: Buffer): Socket {
   return socket;
 }
 
-/** Takes over an accepted or connected socket that nobody reads from yet; reading begins with resume(). */
+/** Takes over an accepted or connected socket that is not being read; reading begins with resume(). */
 export function takeOver(socket: Socket, user: WireUser): Wire {
   const handle = handleOf(socket);
   const wire = handle ? new HandleWire(socket, handle, user) : new StreamWire(socket, user);

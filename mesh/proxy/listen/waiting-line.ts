@@ -1,6 +1,6 @@
 /**
- * Requests that wait for a connection: each client's in the order in which they came, the clients in turn, so that one
- * that asks for much does not stand before all the others.
+ * Requests that wait for a connection: each client's in order of arrival, the clients in turn, so that a client with
+ * many requests does not hold up all others.
  */
 
 export interface Waits {
@@ -9,7 +9,7 @@ export interface Waits {
 }
 
 export class WaitingLine<T extends Waits> {
-  /** The next client's turn is the first one's. Each with since when it waits. */
+  /** The next turn is the first client's. Each request has the time since which it waits. */
   readonly #clients = new Map<string, Map<T, number>>();
   size = 0;
 
@@ -20,13 +20,13 @@ export class WaitingLine<T extends Waits> {
     this.size++;
   }
 
-  /** Whose turn it is, of those that `may`; undefined: nobody waits. */
+  /** Takes the next request that `may` accepts; undefined: none waits. */
   shift(may?: (one: T) => boolean): T | undefined {
     for (const [client, line] of this.#clients) {
       for (const one of line.keys()) {
         if (may && !may(one)) continue;
         this.delete(one);
-        // Behind the other clients.
+        // The client moves behind the others.
         if (this.#clients.delete(client)) this.#clients.set(client, line);
         return one;
       }
@@ -42,7 +42,9 @@ export class WaitingLine<T extends Waits> {
     return true;
   }
 
-  /** Takes out the newest of the client with most here, where that is more than `client` would have with one more. */
+  /**
+   * Removes the newest request of the client that has most, if that is more than `client` would have with one more.
+   */
   displace(client: string): T | undefined {
     let most: Map<T, number> | undefined;
     for (const line of this.#clients.values()) if (!most || line.size > most.size) most = line;
@@ -52,7 +54,7 @@ export class WaitingLine<T extends Waits> {
     return newest;
   }
 
-  /** Takes out those that came before `beforeMs`. */
+  /** Removes the requests that came before `beforeMs`. */
   late(beforeMs: number): T[] {
     const late: T[] = [];
     for (const line of this.#clients.values()) {
@@ -65,7 +67,7 @@ export class WaitingLine<T extends Waits> {
     return late;
   }
 
-  /** When the one that has waited longest came; Infinity: nobody waits. */
+  /** The arrival time of the request that has waited longest; Infinity: none waits. */
   get oldestMs(): number {
     let oldest = Infinity;
     for (const line of this.#clients.values()) {
@@ -77,7 +79,7 @@ export class WaitingLine<T extends Waits> {
     return oldest;
   }
 
-  /** Takes out all. */
+  /** Removes all requests. */
   clear(): T[] {
     const all = [...this.#clients.values()].flatMap((line) => [...line.keys()]);
     this.#clients.clear();

@@ -1,8 +1,8 @@
 /**
- * A connection as the fronts see it: bytes in by a call, bytes out by a call, back-pressure by numbers. TCP and
- * TLS alike.
+ * A connection as the fronts use it: bytes in and out by calls, back-pressure by numbers. TCP and TLS alike.
  *
- * All reads of the process land in one buffer, which is good only during the call; what must stay is copied.
+ * All reads of the process use one buffer, which is valid only during the call; bytes that are needed longer must be
+ * copied.
  */
 import type { Socket } from 'node:net';
 import { type Holder, holdings } from './holdings.js';
@@ -12,22 +12,24 @@ export interface WireUser {
   onBytes(buffer: Buffer, length: number): void;
   /** The peer will send no more; it may still read. */
   onEnd(): void;
-  /** Everything written is with the kernel. Only after a write returned false. */
+  /** All written bytes are with the kernel. Called only after a write returned false. */
   onDrain(): void;
-  /** The peer or the network closed it: at most once, and never after destroy(). The code is the system's. */
+  /**
+   * The peer or the network closed the connection: at most once, and never after destroy(). The code is the system's.
+   */
   onClose(code: string | undefined): void;
 }
 
-/** Where transport metrics are counted. */
+/** The counters of transport metrics. */
 export interface ByteCounters {
   readBytes: number;
   writtenBytes: number;
 }
 
-/** Beyond so many bytes not yet with the kernel a write asks its caller to wait. */
+/** When more bytes than this are not yet with the kernel, a write asks its caller to wait. */
 export const highWaterBytes = 64 * 1024;
 const goodbyeLimitMs = 60_000;
-/** Whatever a front throws costs its own connection, never the process. */
+/** An exception of a front costs its own connection, never the process. */
 export const faults = {
   report: (error: unknown): void => {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
@@ -44,11 +46,14 @@ export abstract class Wire implements Holder {
   /** Written, not yet with the kernel. */
   pendingBytes = 0;
   closed = false;
-  /** Of what is pending, while its producer waits for the peer to read. */
+  /** The part of the pending bytes whose producer waits for the peer to read. */
   heldBytes = 0;
-  /** Wall time, milliseconds: when what was proven in the handshake runs out. No request begins on it afterwards. */
+  /**
+   * Wall time, milliseconds: the earlier expiry of the certificates from the handshake. No request begins on the
+   * connection after it.
+   */
   expiresMs = Infinity;
-  /** Called once it is closed, by whomever; `failed` where the peer or the network broke it. */
+  /** Called once when the connection is closed, by either side; `failed` when the peer or the network broke it. */
   onGone: (failed: boolean) => void = () => undefined;
   #waiting = false;
   #closing: NodeJS.Timeout | undefined;
@@ -58,7 +63,7 @@ export abstract class Wire implements Holder {
     this.user = user;
   }
 
-  /** Written, not yet with the kernel, as it is at this moment; what TLS adds is in it. */
+  /** Bytes written and not yet with the kernel at this moment, including the overhead of TLS. */
   get unsentBytes(): number {
     return this.pendingBytes;
   }
@@ -69,7 +74,7 @@ export abstract class Wire implements Holder {
     this.#tell('ENOBUFS');
   }
 
-  /** Beyond the mark: whoever produces is asked to wait. */
+  /** The high-water mark is passed: the producer is asked to wait. */
   protected wait(): false {
     this.#waiting = true;
     holdings.hold(this, this.pendingBytes - this.heldBytes);
@@ -78,12 +83,12 @@ export abstract class Wire implements Holder {
 
   /** False: stop producing until onDrain. */
   abstract writeText(latin1: string): boolean;
-  /** The bytes are copied or sent before it returns. False: stop producing until onDrain. */
+  /** The bytes are copied or sent before the call returns. False: stop producing until onDrain. */
   abstract writeBytes(buffer: Buffer, start: number, end: number): boolean;
   abstract pause(): void;
   abstract resume(): void;
 
-  /** Sends what is written, then says that no more comes; reading goes on. */
+  /** Sends the written bytes, then ends this side; reading goes on. */
   end(): void {
     if (!this.closed) this.shut(() => undefined);
   }
@@ -99,7 +104,7 @@ export abstract class Wire implements Holder {
     this.#gone(false);
   }
 
-  /** Closes with a TCP reset, so that the peer cannot take what it has for the whole. */
+  /** Closes with a TCP reset, so that the peer cannot mistake what it has for the whole. */
   reset(): void {
     if (this.closed) return;
     this.closed = true;
@@ -114,8 +119,8 @@ export abstract class Wire implements Holder {
   }
 
   /**
-   * Sends what is written, says goodbye, and closes when the peer does, or `lingerMs` after everything is with the
-   * kernel; a peer that does not take it has a minute.
+   * Sends the written bytes, ends this side, and closes when the peer does, or `lingerMs` after everything is with
+   * the kernel; a peer that takes nothing has a minute.
    */
   endThenDestroy(lingerMs: number): void {
     if (this.closed) return;
@@ -125,7 +130,7 @@ export abstract class Wire implements Holder {
     this.shut(() => this.#closeIn(lingerMs));
   }
 
-  /** The timer must not keep a connection that is gone: there may be thousands a second. */
+  /** The timer must not keep a closed connection in memory: there may be thousands a second. */
   #closeIn(delayMs: number): void {
     clearTimeout(this.#closing);
     if (!this.closed) this.#closing = setTimeout(() => this.destroy(), delayMs).unref();
@@ -138,7 +143,7 @@ export abstract class Wire implements Holder {
     this.onGone(failed);
   }
 
-  /** Without closing: its user hears nothing more. */
+  /** Gives the connection up without closing it: its user gets no more callbacks. */
   protected release(): void {
     this.pause();
     this.closed = true;
@@ -173,14 +178,14 @@ export abstract class Wire implements Holder {
   }
 }
 
-/** Reads and drops until the peer closes. */
+/** Reads and drops bytes until the peer closes. */
 class Lingering implements WireUser {
   readonly #wire: Wire;
   constructor(wire: Wire) {
     this.#wire = wire;
   }
   onBytes(): void {
-    // A client may be sending still; closing on it would reset what it has not read of the answer.
+    // The client may still be sending: closing now would reset the connection before it has read the answer.
   }
   onEnd(): void {
     this.#wire.destroy();
@@ -189,6 +194,6 @@ class Lingering implements WireUser {
     // Nothing waits.
   }
   onClose(): void {
-    // Done.
+    // Nothing is left to do.
   }
 }

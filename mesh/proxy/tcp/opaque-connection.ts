@@ -1,4 +1,4 @@
-/** Bytes that nobody looks into, from a client's connection to an endpoint's and back, each side ended as it ends. */
+/** Relays bytes without reading them between a client's connection and an endpoint's; each side ends separately. */
 import type { ConnectionFlow, End, EndpointState } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import type { Connector } from '../listen/connect.js';
@@ -12,12 +12,12 @@ export interface OpaqueParts {
   onClosed(connection: OpaqueConnection): void;
 }
 
-/** What the client sends before there is a connection is kept up to here. */
+/** Bytes that the client sends before there is a connection are kept up to this size. */
 const maxHeldBytes = 64 * 1024;
-/** How long a client that is told that there is no connection may go on sending. */
+/** How long a client may go on sending after it was notified that there is no connection. */
 const lingerMs = 2000;
 
-/** What the client is told, in its own protocol, when there is a connection, and where there will be none. */
+/** The answers to the client, in its own protocol, when the connection opens and when it fails. */
 export interface Answers {
   readonly opened: string;
   readonly failed: string;
@@ -39,7 +39,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
 
   #answers: Answers | undefined;
 
-  /** Where nobody declared that this is no HTTP: the client's first line, until it shows what it is. */
+  /** If the protocol was only assumed to be opaque: the client's first line, until it shows what it is. */
   #line: Buffer | undefined;
 
   constructor(
@@ -80,7 +80,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
   }
 
   mirror(): void {
-    // Nobody copies bytes whose meaning nobody knows.
+    // Opaque bytes are not mirrored.
   }
 
   answer(): void {
@@ -129,7 +129,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     this.#sentBytes += length;
     const server = this.#server;
     if (!server) {
-      // A black hole takes bytes and says nothing.
+      // A black hole takes bytes and answers nothing.
       if (this.#tries.isSilent) {
         this.#held = [];
         return;
@@ -142,7 +142,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     this.#tries.passed(length);
   }
 
-  /** A request in disguise would reach the app with headers that nobody has looked at. */
+  /** Such a request would reach the app with unchecked headers. */
   #isHttp(before: Buffer, bytes: Buffer): boolean {
     const line = Buffer.concat([before, bytes]);
     const spoken = spokenIn(line, line.length);
@@ -185,7 +185,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     server?.endThenDestroy(0);
   }
 
-  /** An error on one side becomes a reset on the other: what has come is not all. */
+  /** An error on one side becomes a reset on the other: the bytes so far are not all. */
   #broke(code: string | undefined, how: End): void {
     if (this.#isOver) return;
     const isClean = code === undefined && this.#clientEnded && this.#serverEnded;
@@ -223,7 +223,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     }
   }
 
-  // No limit is set to the time in which nothing moves.
+  // Opaque connections have no idle limit.
   readonly movedBytes = 0;
   readonly endsIdle = false;
 

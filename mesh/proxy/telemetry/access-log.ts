@@ -1,4 +1,4 @@
-/** Access log as JSON lines with trace ids: off by default, bounded, written in pieces. */
+/** Access log as JSON lines with trace ids: off by default, limited in memory, written in pieces. */
 import { closeSync, openSync, write } from 'node:fs';
 import type { Clock, Timer } from '../../../base/clock.js';
 import type { FlowRecord } from './flow-record.js';
@@ -6,7 +6,7 @@ import { redactPath } from './redact.js';
 import { classifications } from './request-metrics.js';
 import { readParent } from './trace-context.js';
 
-/** Beyond this many bytes that wait for the disk, lines are dropped and counted. */
+/** When more bytes than this wait for the disk, lines are dropped and counted. */
 const maxPendingBytes = 1 << 20;
 const flushMs = 250;
 const flushBytes = 64 * 1024;
@@ -101,7 +101,7 @@ function accessLine(record: FlowRecord, nowMs: number): Record<string, unknown> 
 
 const round = (ms: number): number => Math.round(ms * 1000) / 1000;
 
-/** `stdout`, or a file that is appended to (0600). `off` is no writer at all. */
+/** Writes to `stdout`, or appends to a file (0600). `off` does not get a writer. */
 export function lineWriter(target: string): { write: LineWriter; close(): void } {
   if (target === 'stdout') {
     return {

@@ -1,9 +1,9 @@
-/** What access log, tap, spans and `why` may read of a request, while it is under way and at its end. */
+/** The fields of a request that access log, tap, spans and `why` may read, in flight and at its end. */
 import type { RequestInfo } from '../flow/contract.js';
 import type { Span } from './tracer.js';
 import type { Direction } from './transport-metrics.js';
 
-/** One try that was followed by another. */
+/** An attempt that was followed by another. */
 export interface PastTry {
   address: string;
   /** 0: no head came. */
@@ -26,9 +26,9 @@ export interface FlowRecord {
   readonly routeName: string;
   readonly backendName: string;
   readonly span: Span | undefined;
-  /** Undefined: requests have no label of their own here. */
+  /** Undefined: requests have no label of their own. */
   readonly label: { readonly name: string; readonly value: string } | undefined;
-  /** Monotonic. */
+  /** Monotonic, milliseconds. */
   readonly beganMs: number;
   /** -1: no head has come. */
   readonly headMs: number;
@@ -41,12 +41,12 @@ export interface FlowRecord {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly retries: number;
-  /** Of the last try. */
+  /** Address and identity of the last attempt. */
   readonly targetAddress: string;
   readonly targetIdentity: string | undefined;
-  /** Why the proxy answered itself, or how the response broke off; empty: neither. */
+  /** The reason of the proxy's own answer, or how the response broke off; empty: neither. */
   readonly reason: string;
   readonly pastTries: readonly PastTry[] | undefined;
-  /** The rest of `why`, made only where it is recorded. */
+  /** The remaining fields of `why`, made only for recorded requests. */
   explain(): Record<string, unknown>;
 }

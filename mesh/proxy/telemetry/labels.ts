@@ -15,7 +15,7 @@ export class LabelSet {
     this.#before = before;
   }
 
-  /** All of them; only the protobuf exposition asks. */
+  /** All pairs; used only by the protobuf exposition. */
   get pairs(): Pairs {
     return this.#before ? [...this.#before.pairs, ...this.#pairs] : this.#pairs;
   }

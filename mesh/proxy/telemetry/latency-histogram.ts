@@ -1,4 +1,4 @@
-/** Latencies of one route, twice: in the classic buckets that dashboards know, and in exponential ones. */
+/** Latencies of one route, twice: in the classic buckets that dashboards use, and in exponential ones. */
 import { latencyBoundsMs } from './names.js';
 
 const bounds = Float64Array.from(latencyBoundsMs);
@@ -12,7 +12,7 @@ export const nativeFirstIndex = -10 * perOctave + 1;
 const nativeLastIndex = 20 * perOctave;
 const nativeSize = nativeLastIndex - nativeFirstIndex + 1;
 
-/** One request of a bucket that has a trace: from a slow bucket to what was slow. */
+/** One traced request of a bucket: it links a slow bucket to the trace of a slow request. */
 export interface Exemplar {
   traceId: string;
   ms: number;
@@ -25,7 +25,7 @@ export class LatencyHistogram {
   readonly counts = new Float64Array(bounds.length + 1);
   /** Bucket i holds (2^((i-1)/8), 2^(i/8)] with i counted from nativeFirstIndex. */
   readonly native = new Float64Array(nativeSize);
-  /** The last of each classic bucket; there are none where nothing is traced. */
+  /** The last exemplar of each classic bucket; undefined while nothing is traced. */
   exemplars: (Exemplar | undefined)[] | undefined;
   nativeZero = 0;
   count = 0;
@@ -46,13 +46,13 @@ export class LatencyHistogram {
     (this.native[clamped < nativeFirstIndex ? 0 : clamped - nativeFirstIndex] as number)++;
   }
 
-  /** Of a request that has been observed. */
+  /** Adds an exemplar of a request that has been observed. */
   exemplify(exemplar: Exemplar): void {
     const i = bounds.findIndex((bound) => exemplar.ms <= bound);
     (this.exemplars ??= [])[i < 0 ? bounds.length : i] = exemplar;
   }
 
-  /** The value below which a share `q` lies, at most 4.4% off; undefined where nothing was observed. */
+  /** The value below which a share `q` lies, at most 4.4% off; undefined when nothing was observed. */
   quantileMs(q: number): number | undefined {
     if (this.count === 0) return undefined;
     const rank = Math.max(1, Math.ceil(q * this.count));
@@ -60,7 +60,7 @@ export class LatencyHistogram {
     if (seen >= rank) return 0;
     for (let i = 0; i < nativeSize; i++) {
       seen += this.native[i] as number;
-      // The geometric middle has the least greatest relative error.
+      // The geometric middle has the smallest maximum relative error.
       if (seen >= rank) return 2 ** ((i + nativeFirstIndex - 0.5) / perOctave);
     }
     return 2 ** (nativeLastIndex / perOctave);

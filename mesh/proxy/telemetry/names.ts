@@ -1,20 +1,20 @@
 /**
- * Every metric that a proxy exposes, once: METRICS.md is made from this table, and a test holds a live scrape to it.
- * Names are Linkerd's where it has one for the same thing.
+ * Every metric that a proxy exposes, once: METRICS.md is generated from this table, and a test compares a live scrape
+ * with it. Names are Linkerd's if it has one for the same metric.
  */
 
 export interface MetricSpec {
   type: 'counter' | 'gauge' | 'histogram';
   help: string;
-  /** All labels it may carry. */
+  /** All labels that the metric may carry. */
   labels: readonly string[];
-  /** Only where it cannot be carried by text: the protobuf exposition. */
+  /** True if only the protobuf exposition can carry it. */
   protobufOnly?: boolean;
 }
 
 /**
- * Upper bounds of response_latency_ms, in milliseconds: Linkerd's, and one more wherever two of them are a factor of 2
- * apart, so that a quantile is off by half at most. slo/ has the same list for its queries.
+ * Upper bounds of response_latency_ms, in milliseconds: Linkerd's, and one more wherever two of them are a factor of
+ * 2 apart, so that a quantile is off by half at most. slo/ has the same list for its queries.
  */
 export const latencyBoundsMs: readonly number[] = [
   1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000,
@@ -38,69 +38,69 @@ export const metricSpecs = {
   response_total: {
     type: 'counter',
     help:
-      "Responses, counted at their end: what the client got, after retries, the proxy's refusals included. " +
+      "Responses, counted at their end, as the client got them: after retries, including the proxy's refusals. " +
       'A client that left before the head is status_code="499": a failure after a second of waiting, else canceled.',
     labels: response,
   },
   response_latency_ms: {
     type: 'histogram',
-    help: "From the request's head to the response's, retries and waiting included.",
+    help: "From the request's head to the response's, including retries and waiting.",
     labels: route,
   },
   response_latency_native_ms: {
     type: 'histogram',
-    help: 'The same as a native histogram of schema 3: percentiles are within 4.4% of the truth.',
+    help: 'response_latency_ms as a native histogram of schema 3: percentiles are at most 4.4% off.',
     labels: route,
     protobufOnly: true,
   },
   requests_in_flight: {
     type: 'gauge',
-    help: 'Requests under way.',
+    help: 'Requests in flight.',
     labels: route,
   },
   route_request_total: {
     type: 'counter',
-    help: 'As request_total, of routes that have a name: what dashboards of routes read.',
+    help: 'request_total of routes with a name, for dashboards of routes.',
     labels: route,
   },
   route_response_total: {
     type: 'counter',
-    help: 'As response_total, of routes that have a name: effective, after retries.',
+    help: 'response_total of routes with a name: effective, after retries.',
     labels: [...route, 'status_code', 'classification', 'grpc_status'],
   },
   route_response_latency_ms: {
     type: 'histogram',
-    help: 'As response_latency_ms, of routes that have a name.',
+    help: 'response_latency_ms of routes with a name.',
     labels: route,
   },
   route_actual_request_total: {
     type: 'counter',
-    help: 'Tries: requests as servers saw them, retries included.',
+    help: 'Attempts: requests as servers saw them, including retries.',
     labels: route,
   },
   route_actual_response_total: {
     type: 'counter',
-    help: 'What tries were answered, those that were retried included. status_code="0": no head came.',
+    help: 'Answers to attempts, including attempts that were retried. status_code="0": no head came.',
     labels: [...route, 'status_code', 'classification'],
   },
   route_retryable_total: {
     type: 'counter',
-    help: 'Failed tries of routes with retries that were not retried, by what forbade it.',
+    help: 'Failed attempts that were not retried although the route has retries, by reason.',
     labels: [...route, 'skipped'],
   },
   route_mismatch_total: {
     type: 'counter',
-    help: 'Requests that no route of their destination or server matched; served by the default.',
+    help: 'Requests that no route of their destination or server matched; the default route serves them.',
     labels: ['direction', 'dst'],
   },
   inbound_http_errors_total: {
     type: 'counter',
-    help: 'Answers that the proxy itself gave, and responses that broke off, by reason.',
+    help: "The proxy's own answers, and responses that broke off, by reason.",
     labels: ['dst', 'rt_route', 'error'],
   },
   outbound_http_errors_total: {
     type: 'counter',
-    help: 'Answers that the proxy itself gave, and responses that broke off, by reason.',
+    help: "The proxy's own answers, and responses that broke off, by reason.",
     labels: ['dst', 'rt_route', 'error'],
   },
 
@@ -117,17 +117,17 @@ export const metricSpecs = {
   },
   outbound_http_route_retry_limit_exceeded_total: {
     type: 'counter',
-    help: 'Requests that failed with all their retries used.',
+    help: 'Requests that failed after all their retries.',
     labels: route,
   },
   outbound_http_route_retry_overflow_total: {
     type: 'counter',
-    help: 'Retries not sent because the budget was spent or no endpoint was ready.',
+    help: 'Retries not sent because the budget was exhausted or no endpoint was ready.',
     labels: route,
   },
   retry_same_endpoint_total: {
     type: 'counter',
-    help: 'Retries sent to an endpoint tried already while another was ready. Must be 0; counted independently.',
+    help: 'Retries sent to an endpoint tried already although another was ready. Must be 0; counted independently.',
     labels: route,
   },
   retry_only_endpoint_total: {
@@ -144,7 +144,7 @@ export const metricSpecs = {
   // Balancing and breaking.
   outbound_http_balancer_endpoints: {
     type: 'gauge',
-    help: 'Endpoints by state: ready, pending (all that are not).',
+    help: 'Endpoints by state: ready, pending (not ready).',
     labels: [...backend, 'endpoint_state'],
   },
   outbound_http_balancer_queue_length: {
@@ -159,7 +159,7 @@ export const metricSpecs = {
   },
   outbound_http_balancer_panic_total: {
     type: 'counter',
-    help: 'Picks that ignored the breakers because too few endpoints were closed.',
+    help: 'Picks that ignored the breakers because too few breakers were closed.',
     labels: backend,
   },
   outbound_endpoint_ejections_total: {
@@ -169,7 +169,7 @@ export const metricSpecs = {
   },
   outbound_endpoint_ejections_capped_total: {
     type: 'counter',
-    help: 'Times that an endpoint would have tripped but for the cap on ejected endpoints.',
+    help: 'Trips prevented by the cap on ejected endpoints.',
     labels: backend,
   },
   outbound_endpoint_probes_total: {
@@ -184,34 +184,34 @@ export const metricSpecs = {
   },
   outbound_endpoint_requests_total: {
     type: 'counter',
-    help: 'Tries sent to the endpoint.',
+    help: 'Attempts sent to the endpoint.',
     labels: endpoint,
   },
   outbound_endpoint_failures_total: {
     type: 'counter',
-    help: 'Tries that the endpoint failed: no head, or a status that counts as failure.',
+    help: 'Attempts that the endpoint failed: no head, or a status that counts as failure.',
     labels: endpoint,
   },
   outbound_endpoint_pending: {
     type: 'gauge',
-    help: 'Requests under way at the endpoint.',
+    help: 'Requests in flight at the endpoint.',
     labels: endpoint,
   },
   outbound_endpoint_latency_ms: {
     type: 'gauge',
-    help: 'Peak EWMA of the time to the first byte, as the balancer sees it.',
+    help: "The balancer's peak EWMA of the time to the first byte.",
     labels: endpoint,
   },
   outbound_http_mirror_requests_total: {
     type: 'counter',
-    help: 'Copies sent, by how it went: answered, failed, skipped (too many under way, or no endpoint).',
+    help: 'Mirrored copies by result: answered, failed, skipped (too many in flight, or no endpoint).',
     labels: ['dst', 'rt_route', 'result'],
   },
 
   // Policy.
   inbound_http_authz_allow_total: {
     type: 'counter',
-    help: 'Requests let in, by what let them in.',
+    help: 'Requests allowed, by the policy that allowed them.',
     labels: authz,
   },
   inbound_http_authz_deny_total: {
@@ -221,7 +221,7 @@ export const metricSpecs = {
   },
   inbound_tcp_authz_allow_total: {
     type: 'counter',
-    help: 'Opaque connections let in.',
+    help: 'Opaque connections allowed.',
     labels: authz,
   },
   inbound_tcp_authz_deny_total: {
@@ -231,7 +231,7 @@ export const metricSpecs = {
   },
   inbound_authz_audited_total: {
     type: 'counter',
-    help: 'Let in only because the server is in audit mode: deny would refuse them.',
+    help: 'Requests and connections allowed only because the server is in audit mode; deny would refuse them.',
     labels: authz,
   },
   inbound_http_local_ratelimit_total: {
@@ -251,17 +251,17 @@ export const metricSpecs = {
   },
   inbound_http_concurrency_limit: {
     type: 'gauge',
-    help: 'The adaptive limit of requests under way, where a server has maxConcurrent.',
+    help: 'The adaptive limit of requests in flight, for servers with maxConcurrent.',
     labels: ['srv_name'],
   },
   fault_leases: {
     type: 'gauge',
-    help: 'Injected faults that are on.',
+    help: 'Active injected faults.',
     labels: ['direction'],
   },
   fault_effects_total: {
     type: 'counter',
-    help: 'Requests and connections that injected faults struck.',
+    help: 'Requests and connections that injected faults affected.',
     labels: ['direction'],
   },
 
@@ -304,7 +304,7 @@ export const metricSpecs = {
   },
   control_identity_cert_expiration_timestamp_seconds: {
     type: 'gauge',
-    help: 'As identity_cert_expiration_timestamp_seconds, under the name of newer Linkerds.',
+    help: 'identity_cert_expiration_timestamp_seconds under the name that newer Linkerds use.',
     labels: [],
   },
   control_identity_cert_refresh_timestamp_seconds: {
@@ -319,18 +319,18 @@ export const metricSpecs = {
   },
   control_configured: {
     type: 'gauge',
-    help: '1 where the proxy has a controller at all.',
+    help: '1 if a controller is configured.',
     labels: [],
   },
-  control_connected: { type: 'gauge', help: '1 while its stream is up.', labels: [] },
+  control_connected: { type: 'gauge', help: "1 while the controller's stream is up.", labels: [] },
   control_last_contact_timestamp_seconds: {
     type: 'gauge',
-    help: 'When the controller was last heard of.',
+    help: 'When the last message from the controller came.',
     labels: [],
   },
   control_staleness_seconds: {
     type: 'gauge',
-    help: 'For how long the configuration may be out of date; 0 while connected.',
+    help: 'How long the configuration may have been out of date; 0 while connected.',
     labels: [],
   },
   control_connects_total: {
@@ -341,22 +341,22 @@ export const metricSpecs = {
   control_updates_total: { type: 'counter', help: 'Updates received.', labels: [] },
   control_rejected_updates_total: {
     type: 'counter',
-    help: 'Updates that could not be served by and were refused.',
+    help: 'Updates refused because the proxy could not serve them.',
     labels: [],
   },
   control_clock_skew_seconds: {
     type: 'gauge',
-    help: "The controller's clock minus ours, at the last certificate.",
+    help: "The controller's clock minus the proxy's, at the last certificate.",
     labels: [],
   },
   proxy_config_version: {
     type: 'gauge',
-    help: 'Version of the state that is served by.',
+    help: 'Version of the state in use.',
     labels: [],
   },
   proxy_config_applied_timestamp_seconds: {
     type: 'gauge',
-    help: 'When that state was applied.',
+    help: 'When the state in use was applied.',
     labels: [],
   },
   proxy_config_updates_total: {
@@ -368,12 +368,12 @@ export const metricSpecs = {
   // Telemetry on itself.
   telemetry_sent_total: {
     type: 'counter',
-    help: 'Spans and log lines that were to be sent, dropped ones included: dropped / sent is the share lost.',
+    help: 'Spans and log lines to be sent, including dropped ones: dropped / sent is the share lost.',
     labels: ['kind'],
   },
   telemetry_dropped_total: {
     type: 'counter',
-    help: 'Of those, the ones that were given up. Reasons: queue-full, export-failed.',
+    help: 'Spans and log lines dropped. Reasons: queue-full, export-failed.',
     labels: ['kind', 'reason'],
   },
   telemetry_queue_length: {
@@ -381,15 +381,15 @@ export const metricSpecs = {
     help: 'Spans or log bytes that wait to be sent.',
     labels: ['kind'],
   },
-  tap_sessions: { type: 'gauge', help: 'Taps that are open.', labels: [] },
+  tap_sessions: { type: 'gauge', help: 'Open taps.', labels: [] },
   tap_skipped_total: {
     type: 'counter',
-    help: 'Requests in scope of a tap that it did not show, for its rate or a slow reader.',
+    help: "Requests in a tap's scope that were not shown because of its rate limit or a slow reader.",
     labels: [],
   },
   metrics_label_overflow_total: {
     type: 'counter',
-    help: 'Label sets that were folded into "overflow", because there were too many.',
+    help: 'Label sets merged into "overflow" because there were too many.',
     labels: ['kind'],
   },
 
@@ -401,7 +401,7 @@ export const metricSpecs = {
   process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory.', labels: [] },
   process_private_memory_bytes: {
     type: 'gauge',
-    help: 'Resident memory that is shared with no other process: what a container is charged for.',
+    help: 'Resident memory not shared with other processes, for which a container is charged.',
     labels: [],
   },
   process_open_fds: { type: 'gauge', help: 'Open file descriptors (Linux).', labels: [] },

@@ -76,7 +76,7 @@ export function otlpBody(
   });
 }
 
-/** Milliseconds with fractions, as a decimal string of nanoseconds: beyond what a double holds exactly. */
+/** Milliseconds with fractions, as a decimal string of nanoseconds: a double cannot hold them exactly. */
 function nanos(ms: number): string {
   const whole = Math.floor(ms);
   const rest = Math.round((ms - whole) * 1e6);

@@ -1,4 +1,4 @@
-/** What the process uses, under prom-client's names but read only when asked. */
+/** The resource use of the process under prom-client's names, read only when asked. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { LabelSet, noLabels } from './labels.js';
 import type { Collector } from './sink.js';
@@ -50,7 +50,7 @@ function openDescriptors(): number | undefined {
   }
 }
 
-/** Memory of the process alone, in bytes; undefined where the system does not tell. */
+/** Memory of the process alone, in bytes; undefined when the system does not report it. */
 export function privateBytes(): number | undefined {
   try {
     const kilobytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

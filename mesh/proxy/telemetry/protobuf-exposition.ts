@@ -1,8 +1,8 @@
 /**
- * Prometheus's protobuf format (io.prometheus.client.MetricFamily, delimited): the one that carries native
- * histograms,
- * https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto. A Prometheus asks for it
- * when native histograms are enabled, so the native one has a name of its own: the classic one stays what rules read.
+ * Prometheus's protobuf format (io.prometheus.client.MetricFamily, delimited), the one that carries native
+ * histograms: https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto. A Prometheus
+ * asks for it when native histograms are enabled. The native histogram has a name of its own, so that rules go on
+ * reading the classic one.
  */
 import type { LabelSet } from './labels.js';
 import {
@@ -114,7 +114,7 @@ function writeExemplar(out: ProtobufWriter, { traceId, ms, atMs }: Exemplar): vo
   });
 }
 
-/** Spans of consecutive buckets that are not empty, and each count as the difference to the one before. */
+/** Spans of consecutive non-empty buckets, and each count as the difference from the one before. */
 function writeNative(out: ProtobufWriter, { native, nativeZero }: LatencyHistogram): void {
   out.sint(5, nativeSchema);
   out.double(6, nativeZeroThresholdMs);

@@ -1,4 +1,4 @@
-/** Just enough of protobuf's wire format to write messages. */
+/** A writer for the part of protobuf's wire format that these messages need. */
 
 export class ProtobufWriter {
   #buffer = Buffer.allocUnsafe(1024);
@@ -14,7 +14,7 @@ export class ProtobufWriter {
     this.#buffer[this.#length++] = rest;
   }
 
-  /** sint32 and sint64: small where the value is near 0. */
+  /** sint32 and sint64: values near 0 are short. */
   zigzag(value: number): void {
     this.varint(value < 0 ? -2 * value - 1 : 2 * value);
   }
@@ -52,7 +52,7 @@ export class ProtobufWriter {
     this.delimited(inner.bytes());
   }
 
-  /** Its length, then the bytes. */
+  /** The length, then the bytes. */
   delimited(bytes: Buffer): void {
     this.varint(bytes.length);
     this.#reserve(bytes.length);

@@ -15,7 +15,7 @@ export interface Exposition {
   body: string | Buffer;
 }
 
-/** What the controller's client knows of itself; read at scrape time. */
+/** The controller client's status; read at scrape time. */
 export interface ControllerStatus {
   readonly stats: {
     readonly connected: boolean;
@@ -28,11 +28,11 @@ export interface ControllerStatus {
   staleSeconds(): number;
 }
 
-/** Routes with series of their own; those beyond share one called `overflow`. */
+/** Routes with series of their own; the rest share one called `overflow`. */
 export const maxRoutes = 2000;
-/** Of one destination or server: a profile that names every user must not take what others need. */
+/** The limit for one destination or server: a profile that names every user must not use up the others' series. */
 export const maxRoutesEach = 500;
-/** Series of what is configured no more stay for so long, for the last scrapes to see. */
+/** Series of removed objects stay for this long, so that the last scrapes see them. */
 export const retainIdleMs = 600_000;
 
 const overflowLabel = 'overflow';
@@ -44,17 +44,20 @@ export class ProxyMetrics {
   readonly #handshakeFailures = new Map<string, number>();
   readonly #routes = new Map<string, RequestMetrics>();
   readonly #labelledRoom = { left: maxLabelled };
-  /** Of requests, where there is one: which of its values still have series. */
+  /** The label of requests, if there is one; tells which of its values still have series. */
   label: { has(value: string): boolean } | undefined;
   readonly #collectors: Collector[] = [];
-  /** How many routes of each destination have series of their own. */
+  /** The number of routes with series of their own, for each destination. */
   readonly #routesEach = new Map<string, number>();
-  /** There with 0 from the start: increase() cannot see a series that begins with its first overflow. */
+  /** Present with 0 from the start: increase() cannot see a series that begins with its first overflow. */
   readonly #overflows = new Map<string, number>([
     ['route', 0],
     ['client_id', 0],
   ]);
-  /** Of the certificate in use, in seconds since the epoch; 0: none. Set by whoever loads it. */
+  /**
+   * Expiry of the certificate in use, in seconds since the epoch; 0: none. Set by the code that loads the
+   * certificate.
+   */
   certificateExpirySeconds = 0;
   certificateNotBeforeSeconds = 0;
   certificateRefreshedSeconds = 0;
@@ -71,7 +74,7 @@ export class ProxyMetrics {
     this.#clock = clock;
   }
 
-  /** The same object for the same labels; keep it, do not look it up for each read. */
+  /** Returns the same object for the same labels; keep it instead of looking it up for each read. */
   transport(direction: Direction, peer: PeerSide, tls: TlsLabel): TransportMetrics {
     const key = `${direction} ${peer} ${tls}`;
     let found = this.#transports.get(key);
@@ -103,7 +106,7 @@ export class ProxyMetrics {
       const count = this.#routesEach.get(owner) ?? 0;
       if (count >= maxRoutesEach || this.#routes.size >= maxRoutes) {
         this.overflowed('route');
-        // Its destination still shows, so that an SLO over it stays whole.
+        // The destination is kept as a label, so that an SLO over it stays complete.
         return count > 0 ? this.#overflow(labels) : this.#overflow(unnamed(labels.direction));
       }
       this.#routesEach.set(owner, count + 1);
@@ -113,7 +116,7 @@ export class ProxyMetrics {
     return found;
   }
 
-  /** Nothing uses them any more: they are dropped after a while. */
+  /** The counters are no longer used: they are dropped after a while. */
   retire(metrics: RequestMetrics): void {
     if (metrics.source.route !== overflowLabel) metrics.retiredMs = this.#clock.monotonicMs();
   }
@@ -127,13 +130,13 @@ export class ProxyMetrics {
     this.#collectors.push(collector);
   }
 
-  /** Adds one line read at scrape time. */
+  /** Adds one line, read at scrape time. */
   gauge(name: MetricName, labels: Record<string, string>, read: () => number): void {
     const set = labelsOf(labels);
     this.collect((sink) => sink.value(name, set, read()));
   }
 
-  /** The control_* lines; until then there is control_configured alone. */
+  /** Adds the control_* lines; before this call there is only control_configured. */
   watchController(client: ControllerStatus): void {
     const connects = ['ok', 'error'].map((result) => labelsOf({ result }));
     this.collect((sink) => {
@@ -154,7 +157,7 @@ export class ProxyMetrics {
     });
   }
 
-  /** What GET /metrics answers to this Accept header. */
+  /** The answer to GET /metrics for this Accept header. */
   expose(accept: string | undefined): Exposition {
     if (acceptsProtobuf(accept)) {
       const sink = new ProtobufSink();
@@ -186,7 +189,7 @@ export class ProxyMetrics {
         this.#routesEach.set(owner, (this.#routesEach.get(owner) ?? 1) - 1);
         continue;
       }
-      // A route that has never been used has no series yet: a proxy may know a thousand destinations.
+      // An unused route has no series yet: a proxy may know a thousand destinations.
       if (this.label) metrics.dropLabels((value) => this.label?.has(value) ?? true);
       if (metrics.requests > 0) collectRequests(metrics, sink);
     }

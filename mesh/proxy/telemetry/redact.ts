@@ -1,4 +1,4 @@
-/** What must not be shown to whoever looks at requests. */
+/** Hides secrets from people who look at requests. */
 
 const sensitiveName =
   /auth|cookie|token|secret|passw|credential|session|api[-_]?key|signature|jwt/i;
@@ -7,7 +7,7 @@ const hidden = '[redacted]';
 export const redactHeader = (name: string, value: string): string =>
   sensitiveName.test(name) ? hidden : value;
 
-/** `%74oken` is a token, too. */
+/** An encoded name such as `%74oken` is sensitive too. */
 function decoded(name: string): string {
   try {
     return decodeURIComponent(name);
@@ -18,7 +18,7 @@ function decoded(name: string): string {
 
 /** The path with the values of sensitive query parameters hidden. */
 export function redactPath(path: string): string {
-  // HTTP/2 may carry what would break a line of text.
+  // HTTP/2 may carry characters that would break a line of text.
   const target = path.replace(/[^\x21-\x7e]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
   const query = target.indexOf('?');
   if (query < 0) return target;

@@ -1,4 +1,4 @@
-/** From the counters of one route to its lines in a scrape. */
+/** Turns the counters of one route into its lines in a scrape. */
 import { type LabelSet, labelsOf } from './labels.js';
 import {
   classifications,
@@ -46,7 +46,7 @@ export function collectRequests(metrics: RequestMetrics, sink: MetricSink): void
   if (outbound) collectOutbound(metrics, short, sink);
 }
 
-/** The route_* names repeat the others for dashboards of routes, which have no use for what no route matched. */
+/** The route_* names repeat the others for dashboards of routes, which do not need the default route. */
 const isNamed = ({ source }: RequestMetrics): boolean => source.route !== 'default';
 
 function collectOutbound(metrics: RequestMetrics, short: LabelSet, sink: MetricSink): void {
@@ -83,7 +83,7 @@ function collectRetries(metrics: RequestMetrics, sink: MetricSink): void {
   sink.value('retry_only_endpoint_total', labels, metrics.retryOnlyEndpoint);
 }
 
-/** Cells that differ only in what has no label are one series. */
+/** Cells that differ only in unlabelled fields are one series. */
 function collectResponses(metrics: RequestMetrics, sink: MetricSink): void {
   const { labels } = metrics;
   const byRoute = new Map<string, { labels: LabelSet; count: number }>();
@@ -124,7 +124,7 @@ const usualFailures = [500, 502, 503, 504];
 const usualGrpcFailures = [4, 13, 14];
 
 /**
- * The usual failures are there with 0 from the start: increase() cannot see the first value of a series that begins
+ * The usual failures are present with 0 from the start: increase() cannot see the first value of a series that begins
  * with it, which would hide the first failures of every incident.
  */
 function failuresToCome(metrics: RequestMetrics): (ResponseKind & { count: number })[] {

@@ -1,4 +1,4 @@
-/** What one route counts: plain number fields, and one cell for each kind of response. Read at scrape time. */
+/** The counters of one route: plain number fields, and one cell for each kind of response. Read at scrape time. */
 import type { TlsLabel } from '../flow/contract.js';
 import { LabelSet } from './labels.js';
 import { LatencyHistogram } from './latency-histogram.js';
@@ -11,9 +11,9 @@ export interface RequestLabels {
   service: string;
   namespace: string;
   route: string;
-  /** Of the inbound side. */
+  /** Set on the inbound side. */
   server?: string;
-  /** Of those that have the same one. */
+  /** Set on counters of requests with the same label. */
   label?: { readonly name: string; readonly value: string };
 }
 
@@ -22,7 +22,7 @@ export const tlsLabels: readonly TlsLabel[] = ['true', 'no_identity', 'disabled'
 export const tlsCode = (label: TlsLabel): number =>
   label === 'true' ? 0 : label === 'disabled' ? 2 : label === 'no_identity' ? 1 : 3;
 
-/** How a response counts. `canceled`: the client left soon; neither the server's fault nor its merit. */
+/** How a response counts. `canceled`: the client left soon, so the response is neither a failure nor a success. */
 export type Classification = 'success' | 'failure' | 'canceled';
 export const classifications: readonly Classification[] = ['success', 'failure', 'canceled'];
 export const success = 0;
@@ -36,15 +36,15 @@ export interface ResponseCell {
   readonly grpcStatus: number;
   readonly tls: number;
   readonly classification: number;
-  /** Given by the proxy itself: no server answered so. */
+  /** The proxy itself gave the answer; no server did. */
   readonly local: boolean;
   count: number;
 }
 
-/** Kinds of response that a route tells apart; a server that answers with more has the rest counted as status 0. */
+/** Kinds of response that a route counts separately; further kinds are counted as status 0. */
 export const maxCells = 100;
 const maxReasons = 50;
-/** Series of a route and a label, in all routes together; beyond, the label is `overflow`. */
+/** Label values with series of their own, over all routes; beyond that the label is `overflow`. */
 export const maxLabelled = 5000;
 const overflowValue = 'overflow';
 
@@ -68,28 +68,28 @@ export class RequestMetrics {
   mirrorsAnswered = 0;
   mirrorsFailed = 0;
   mirrorsSkipped = 0;
-  /** 2 kB, so only once there is something to observe: a proxy may know a thousand routes. */
+  /** 2 kB, so created with the first observation: a proxy may know a thousand routes. */
   latency: LatencyHistogram | undefined;
   /** Set while the route may be retried: then its series are shown from the start. */
   hasRetries = false;
-  /** Tries whose answer the client never saw, by status; 0: no head came. */
+  /** Attempts whose answer the client never saw, by status; 0: no head came. */
   readonly otherTries = new Map<number, number>();
-  /** Failed tries that were not retried though the route has retries, by reason. */
+  /** Failed attempts that were not retried although the route has retries, by reason. */
   readonly retrySkips = new Map<string, number>();
   /** Refusals and broken responses, by reason. */
   readonly errors = new Map<string, number>();
   /** Present while the route has a budget. */
   budgetRemaining: (() => number) | undefined;
-  /** Monotonic; since when nothing uses it any more. -1: in use. */
+  /** Monotonic milliseconds since which the counters are unused. -1: in use. */
   retiredMs = -1;
-  /** The same by a label of the requests: together they are all of this. Undefined: there is no such label. */
+  /** The same counters by the requests' label; their sum is this object. Undefined: there is no label. */
   byLabel: Map<string, RequestMetrics> | undefined;
   readonly #cells = new Map<number, ResponseCell>();
   #last: ResponseCell | undefined;
 
   readonly #room: { left: number };
 
-  /** `room`: how many more labelled ones there may be, in all routes together. */
+  /** `room`: how many more labelled counters there may be, over all routes. */
   constructor(source: RequestLabels, room: { left: number } = { left: maxLabelled }) {
     this.source = source;
     this.#room = room;
@@ -123,7 +123,7 @@ export class RequestMetrics {
     (this.latency ??= new LatencyHistogram()).observe(latencyMs);
   }
 
-  /** The counters of those with this label. */
+  /** The counters of requests with this label. */
   labelled(label: { readonly name: string; readonly value: string }): RequestMetrics {
     const all = (this.byLabel ??= new Map());
     let found = all.get(label.value);
@@ -137,7 +137,7 @@ export class RequestMetrics {
     return found;
   }
 
-  /** Lets go of those whose label has no series of its own any more. */
+  /** Drops the counters whose label value has no series of its own any more. */
   dropLabels(has: (value: string) => boolean): void {
     for (const value of this.byLabel?.keys() ?? []) {
       if (has(value)) continue;
@@ -159,7 +159,7 @@ export class RequestMetrics {
     local: boolean,
   ): ResponseCell {
     if (this.#cells.size >= maxCells) {
-      // Far from anything real: a server that plays with status codes. Its class still counts.
+      // A server that sends very many status codes: only the class of the response is counted.
       const other = -1 - classification;
       const found = this.#cells.get(other);
       if (found) return found;
@@ -173,7 +173,7 @@ export class RequestMetrics {
   }
 }
 
-/** Raises the count of a reason; beyond a bound they are all `other`. */
+/** Raises the count of a reason; beyond a limit all are counted as `other`. */
 export function raise<K extends string | number>(counts: Map<K, number>, reason: K): void {
   const before = counts.get(reason);
   if (before === undefined && counts.size >= maxReasons) {

@@ -1,4 +1,4 @@
-/** Where a scrape puts what it reads: text or protobuf, the collectors do not know which. */
+/** The target of a scrape: text or protobuf. Collectors do not know which. */
 import type { LabelSet } from './labels.js';
 import type { LatencyHistogram } from './latency-histogram.js';
 import type { MetricName } from './names.js';

@@ -1,4 +1,6 @@
-/** Sends spans to a collector in batches; what it cannot take in time is dropped and counted, never waited for. */
+/**
+ * Sends spans to a collector in batches; spans that it cannot take in time are dropped and counted, never waited for.
+ */
 import { request as httpRequest } from 'node:http';
 import type { Clock, Timer } from '../../../base/clock.js';
 import type { FlowRecord } from './flow-record.js';
@@ -10,10 +12,13 @@ const batchSize = 512;
 const batchMs = 1000;
 const timeoutMs = 10_000;
 const maxTries = 3;
-/** A proxy that ends does not wait longer for a collector. */
+/** A proxy that is shutting down waits at most this long for a collector. */
 const closeMs = 3000;
 
-/** Resolves to whether the collector took it; false is tried again, a rejection (it refused for good) is not. */
+/**
+ * Resolves to true if the collector took the batch; false is retried. A rejection means a permanent refusal and is
+ * not retried.
+ */
 export type Post = (body: string) => Promise<boolean>;
 
 export class SpanExporter implements SpanSink {
@@ -26,7 +31,7 @@ export class SpanExporter implements SpanSink {
   readonly #timer: Timer;
   #queue: Record<string, unknown>[] = [];
   #sending: Promise<void> | undefined;
-  /** Of a batch that the collector did not take. */
+  /** Attempts for a batch that the collector did not take. */
   #tries = 0;
   #batch: Record<string, unknown>[] = [];
 
@@ -51,7 +56,7 @@ export class SpanExporter implements SpanSink {
     if (this.#queue.length >= batchSize) void this.flush();
   }
 
-  /** Sends one batch; while one is under way that one's end is what is waited for. */
+  /** Sends one batch; if one is already being sent, waits for that one. */
   flush(): Promise<void> {
     if (this.#sending) return this.#sending;
     if (this.#batch.length === 0) {
@@ -65,7 +70,7 @@ export class SpanExporter implements SpanSink {
     return this.#sending;
   }
 
-  /** What is queued is sent, as far as the collector takes it at once, within a short while. */
+  /** Sends the queued spans as far as the collector takes them at once, within a short time. */
   async close(): Promise<void> {
     this.#timer.cancel();
     let timer: Timer | undefined;
@@ -98,11 +103,11 @@ export class SpanExporter implements SpanSink {
   }
 }
 
-/** OTLP/HTTP: 2xx is taken, 429 and 5xx and a lost connection are worth another try, the rest is refused for good. */
+/** OTLP/HTTP: 2xx is success; 429, 5xx and a lost connection are retried; any other status is a permanent refusal. */
 export function otlpPost(url: string): Post {
   const target = new URL(url);
   if (target.pathname === '/' || target.pathname === '') target.pathname = '/v1/traces';
-  // Loaded at need: it is some milliseconds of every start.
+  // Loaded on demand: it takes some milliseconds of a start.
   const isTls = target.protocol === 'https:';
   const send = isTls ? process.getBuiltinModule('node:https').request : httpRequest;
   return (body) =>

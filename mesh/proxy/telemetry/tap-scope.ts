@@ -1,4 +1,4 @@
-/** Which requests a tap shows: the body of POST /tap, checked. */
+/** The requests that a tap shows: the body of POST /tap, checked. */
 import { type Problem, UserError } from '../../../base/errors.js';
 import type { FlowRecord } from './flow-record.js';
 import { classifications } from './request-metrics.js';
@@ -16,20 +16,20 @@ export interface TapScope {
   /** Inclusive. */
   status?: [number, number];
   classification?: 'success' | 'failure' | 'canceled';
-  /** Names of headers to show; sensitive ones are redacted all the same. */
+  /** Names of headers to show; sensitive ones are still redacted. */
   headers?: string[];
-  /** Requests a second at most; 100 where absent, 1000 at most. */
+  /** Requests a second at most; 100 when absent, 1000 at most. */
   maxPerSecond: number;
-  /** Share of the requests in scope; 1 where absent. */
+  /** Share of the requests in scope; 1 when absent. */
   sampleRatio: number;
-  /** The tap ends by itself then; 60 where absent, 600 at most. */
+  /** The tap's duration; 60 when absent, 600 at most. */
   seconds: number;
   output: 'lines' | 'json';
 }
 
 const texts = ['destination', 'route', 'method', 'authority', 'pathPrefix', 'identity'] as const;
 
-/** Throws a UserError that names every field that is wrong. */
+/** Throws a UserError that names every wrong field. */
 export function checkedScope(value: unknown): TapScope {
   if (value !== undefined && (typeof value !== 'object' || value === null)) {
     throw new UserError({ message: 'not a scope', expected: 'a JSON object' });
@@ -80,7 +80,7 @@ export function checkedScope(value: unknown): TapScope {
   };
 }
 
-/** By what is known at the request's head. */
+/** Decides by the fields known at the request's head. */
 export function inScope(scope: TapScope, record: FlowRecord): boolean {
   const { request } = record;
   return (
@@ -90,18 +90,18 @@ export function inScope(scope: TapScope, record: FlowRecord): boolean {
     (scope.method === undefined || scope.method === request.method) &&
     (scope.authority === undefined || scope.authority === request.authority) &&
     (scope.pathPrefix === undefined || request.path.startsWith(scope.pathPrefix)) &&
-    // Of outbound requests the identity is the server's, which is known at the end.
+    // For outbound requests the identity is the server's, which is known at the end.
     (scope.identity === undefined ||
       record.direction === 'outbound' ||
       named(scope.identity, request.peerIdentity))
   );
 }
 
-/** Whether the end decides too, so that nothing is shown before it. */
+/** Whether the decision needs the request's end, so that nothing is shown before it. */
 export const decidesLate = (scope: TapScope): boolean =>
   scope.status !== undefined || scope.classification !== undefined || scope.identity !== undefined;
 
-/** By what is known at the end only. */
+/** Decides by the fields known only at the end. */
 export function endedInScope(scope: TapScope, record: FlowRecord): boolean {
   const { status, classification, identity } = scope;
   return (

@@ -1,4 +1,4 @@
-/** Live requests for whoever looks: scoped, sampled, rate limited, sensitive headers redacted. */
+/** Shows live requests: scoped, sampled, rate limited, sensitive headers redacted. */
 import type { Clock, Timer } from '../../../base/clock.js';
 import { UserError } from '../../../base/errors.js';
 import type { Random } from '../../../base/random.js';
@@ -16,14 +16,14 @@ export interface TapSession {
 
 /** Taps open at once. */
 const maxSessions = 8;
-/** Requests under way that a session follows. */
+/** Requests in flight that a session follows. */
 const maxFollowed = 10_000;
 
 interface Session {
   number: number;
   scope: TapScope;
   bucket: TokenBucket;
-  /** Of the requests under way that it shows, by tap id. */
+  /** Ids of the requests in flight that the session shows. */
   followed: Set<number>;
   skipped: number;
   write(line: string): boolean;
@@ -32,7 +32,7 @@ interface Session {
 }
 
 export class Tap {
-  /** Read on the hot path: whether anybody looks. */
+  /** Whether any session is open; read on the hot path. */
   active = false;
   skippedTotal = 0;
   readonly #clock: Clock;
@@ -51,11 +51,9 @@ export class Tap {
   }
 
   /**
-   * Begins a session. `scope` is the parsed body of POST /tap, README.md lists its fields; throws a UserError on
-   * a bad
-   * one. `write` gets whole lines with their newline, and answers false where its reader is too slow: then
-   * requests are
-   * skipped, never queued. The session ends by itself after scope.seconds (60), calling `onEnd`.
+   * Begins a session. `scope` is the parsed body of POST /tap, README.md lists its fields; throws a UserError on a
+   * bad scope. `write` gets whole lines with their newline, and returns false when its reader is too slow: then
+   * requests are skipped, never queued. The session ends by itself after scope.seconds (60), calling `onEnd`.
    */
   open(scope: unknown, write: (line: string) => boolean, onEnd: () => void): TapSession {
     const checked = checkedScope(scope);
@@ -84,7 +82,7 @@ export class Tap {
     };
   }
 
-  /** At a request's head; a number to end it by, 0: nobody shows it. */
+  /** Called at a request's head. Returns an id to end it by; 0: no session shows it. */
   began(record: FlowRecord): number {
     const id = this.#nextId;
     let shown = false;

@@ -1,9 +1,9 @@
-/** Trace context as it travels in headers: W3C traceparent, B3 single and B3 multiple, in the form they came in. */
+/** Trace context in headers: W3C traceparent, B3 single and B3 multiple, sent on in the form that came. */
 import type { RequestInfo } from '../flow/contract.js';
 
 export interface TraceParent {
   traceId: string;
-  /** Of the caller's span; empty where B3 told only a decision. */
+  /** The caller's span; empty when B3 carried only a sampling decision. */
   spanId: string;
   sampled: boolean;
   form: 'w3c' | 'b3' | 'b3-multi';
@@ -13,13 +13,13 @@ export interface TraceParent {
 const traceparent =
   /^(?!ff)(?:00|([0-9a-f]{2}))-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const maxStateMembers = 32;
-/** Of level 2, which allows what level 1 does not: an @ anywhere but at the start. */
+/** Level 2, which allows what level 1 does not: an @ anywhere but at the start. */
 const stateKey = /^[a-z0-9][a-z0-9_*/@-]{0,255}$/;
 const stateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 const b3Single = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d]))?(?:-[0-9a-f]{16})?$/;
 const hexId = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/;
 
-/** What the request brings; undefined: nothing, or nothing valid. */
+/** The trace context of the request; undefined: none, or invalid. */
 export function readParent(request: RequestInfo): TraceParent | undefined {
   const w3c = request.header('traceparent');
   if (w3c !== undefined) {
@@ -64,7 +64,7 @@ export function readParent(request: RequestInfo): TraceParent | undefined {
   };
 }
 
-/** Whether a tracestate may go on beside a traceparent of ours (W3C trace context, 3.3.1). */
+/** Whether a tracestate may go on beside the proxy's own traceparent (W3C trace context, 3.3.1). */
 export function isGoodState(tracestate: string): boolean {
   const members = tracestate.split(',').map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''));
   const given = members.filter((member) => member !== '');
@@ -77,7 +77,7 @@ export function isGoodState(tracestate: string): boolean {
   );
 }
 
-/** The headers that make a span the parent of what comes next. */
+/** The headers that make a span the parent of the next one. */
 export function contextHeaders(
   form: TraceParent['form'],
   traceId: string,

@@ -1,11 +1,13 @@
-/** Head sampling: which requests get a span, and what travels on with them. Finished spans go to the exporter. */
+/**
+ * Head sampling: decides which requests get a span and which trace headers go on. Finished spans go to the exporter.
+ */
 import { randomBytes } from 'node:crypto';
 import type { Random } from '../../../base/random.js';
 import type { HeaderList, RequestInfo } from '../flow/contract.js';
 import type { FlowRecord } from './flow-record.js';
 import { contextHeaders, isGoodState, readParent } from './trace-context.js';
 
-/** `sampled` false: nothing is recorded, there are only headers to pass on, if that. */
+/** `sampled` false: nothing is recorded; there may be headers to pass on. */
 export interface Span {
   readonly sampled: boolean;
   readonly traceId: string;
@@ -19,7 +21,7 @@ export interface SpanSink {
   add(record: FlowRecord): void;
 }
 
-/** A caller that decided against sampling: its headers pass through as they are. */
+/** The caller decided against sampling: its headers pass through unchanged. */
 const notSampledParent: Span = {
   sampled: false,
   traceId: '',
@@ -27,9 +29,9 @@ const notSampledParent: Span = {
   parentId: '',
   headers: undefined,
 };
-/** The same, but for other vendors' part, which is broken. */
+/** The same with an invalid tracestate, which is dropped. */
 const notSampledBroken: Span = { ...notSampledParent, headers: ['tracestate', ''] };
-/** No caller, and the lot says no: B3's way to tell the rest of the path so in three bytes, without ids. */
+/** No caller, and not sampled: B3 passes the decision on in three bytes, without ids. */
 const notSampledRoot: Span = { ...notSampledParent, headers: ['b3', '0'] };
 
 export class Tracer {
@@ -39,7 +41,7 @@ export class Tracer {
   readonly #random: Random;
   readonly #sink: SpanSink | undefined;
 
-  /** Without a sink there is no tracing, and all trace headers pass through untouched. */
+  /** Without a sink there is no tracing, and all trace headers pass through unchanged. */
   constructor(parts: { sampleRatio: number; random: Random; sink: SpanSink | undefined }) {
     this.enabled = parts.sink !== undefined;
     this.#ratio = parts.sampleRatio;
@@ -58,7 +60,7 @@ export class Tracer {
     const parentId = parent?.spanId ?? '';
     const spanId = hexId(8);
     const headers = contextHeaders(parent?.form ?? 'w3c', traceId, spanId, parentId);
-    // Other vendors' part belongs to the context that it came with; broken, to none.
+    // A tracestate belongs to the context that it came with; an invalid one is dropped.
     const state = request.header('tracestate');
     if (state && (parent?.form !== 'w3c' || !isGoodState(state))) headers.push('tracestate', '');
     return { sampled: true, traceId, spanId, parentId, headers };

@@ -1,4 +1,4 @@
-/** Why a handshake failed, in the words of tls_handshake_failures_total. */
+/** The reasons of failed handshakes, as in tls_handshake_failures_total. */
 
 export type HandshakeFailure =
   | 'expired'
@@ -7,7 +7,7 @@ export type HandshakeFailure =
   | 'name-mismatch'
   /** The certificate is an authority's, not a workload's. */
   | 'authority'
-  /** Before its time, by firedrill identity deny. */
+  /** Revoked before its expiry by firedrill identity deny. */
   | 'denied'
   | 'no-client-certificate'
   | 'timeout'
@@ -32,7 +32,7 @@ const byCode: Record<string, HandshakeFailure> = {
   EPIPE: 'reset',
 };
 
-/** From OpenSSL's and Node's codes. */
+/** Maps OpenSSL's and Node's codes. */
 export function handshakeFailure(code: string | undefined): HandshakeFailure {
   if (code === undefined) return 'reset';
   const known = byCode[code];

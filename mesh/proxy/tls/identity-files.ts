@@ -1,6 +1,4 @@
-/**
- * Certificate, key and anchors in files that are looked at every so often: renewals need no signal and no restart.
- */
+/** Certificate, key and anchors in files that are checked at intervals: renewals need no signal and no restart. */
 import { readFileSync, statSync } from 'node:fs';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
@@ -16,7 +14,7 @@ export class IdentityFiles {
   readonly #store: IdentityStore;
   readonly #log: (line: string) => void;
   #timer: Timer | undefined;
-  /** Size and times of the files that are in use. */
+  /** Size and times of the files in use. */
   #seen = '';
 
   constructor(files: Files, store: IdentityStore, log: (line: string) => void) {
@@ -25,7 +23,7 @@ export class IdentityFiles {
     this.#log = log;
   }
 
-  /** Throws a UserError where there is nothing to begin with. */
+  /** Throws a UserError when the first load fails. */
   start(clock: Clock): void {
     try {
       this.#load();
@@ -41,10 +39,10 @@ export class IdentityFiles {
 
   #look(): void {
     try {
-      // Files of one change are written one after the other: what does not fit yet is looked at again.
+      // The files of one change are written one after the other: if they do not match yet, they are read again later.
       if (this.#stamp() !== this.#seen) this.#load();
     } catch (error) {
-      this.#log(`identity: ${messageOf(error)}; the one in use stays`);
+      this.#log(`identity: ${messageOf(error)}; the certificate in use stays`);
     }
   }
 
@@ -60,7 +58,7 @@ export class IdentityFiles {
 
   #load(): void {
     const { certificateFile, keyFile, trustAnchorsFile } = this.#files;
-    // Before they are read: what changes meanwhile is seen the next time.
+    // Taken before the files are read: a change in between is seen the next time.
     this.#seen = this.#stamp();
     const [certificateChainPem = '', keyPem = '', trustAnchorsPem = ''] = [
       certificateFile,

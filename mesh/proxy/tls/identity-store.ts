@@ -1,4 +1,4 @@
-/** The certificate in use and what it is checked against: replaced as a whole, without touching a connection. */
+/** The certificate in use and its trust anchors: replaced as a whole, without touching a connection. */
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
@@ -13,10 +13,10 @@ export interface IdentityMaterial {
 }
 
 const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number);
-/** From OpenSSL 3.5 on (Node 24): what is recorded today stays secret from the computers of tomorrow. */
+/** From OpenSSL 3.5 on (Node 24): traffic recorded today stays secret from future quantum computers. */
 const hasPostQuantum = major > 3 || (major === 3 && minor >= 5);
 
-/** TLS 1.3 only: the first of these is the cheapest where the processor has AES, as all servers' do. */
+/** TLS 1.3 only. The first cipher is the cheapest on processors with AES instructions, which servers have. */
 const common: SecureContextOptions = {
   minVersion: 'TLSv1.3',
   ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
@@ -29,7 +29,7 @@ export class IdentityStore {
   #options: SecureContextOptions | undefined;
   #context: SecureContext | undefined;
   #leaf: X509Certificate | undefined;
-  /** Grows with each change: what was remembered under an older one is forgotten. */
+  /** Grows with each change: TLS sessions of an older generation are dropped. */
   generation = 0;
   readonly #listeners: (() => void)[] = [];
 
@@ -38,7 +38,7 @@ export class IdentityStore {
     this.#metrics = metrics;
   }
 
-  /** Throws where the parts do not fit together; what was there before stays. */
+  /** Throws when the parts do not fit together; the old ones stay in use. */
   set(material: IdentityMaterial): void {
     try {
       this.#set(material);
@@ -56,7 +56,7 @@ export class IdentityStore {
       key: keyPem,
       ca: splitPem(trustAnchorsPem),
     };
-    // Throws where the key is another certificate's.
+    // Throws when the key belongs to another certificate.
     const context = createSecureContext(options);
     const isRenewed = this.#leaf?.fingerprint256 !== leaf.fingerprint256;
     this.#options = options;
@@ -73,7 +73,7 @@ export class IdentityStore {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Wall time, milliseconds: when the one in use runs out. */
+  /** Expiry of the certificate in use: wall time, milliseconds. */
   get notAfterMs(): number {
     return this.#leaf ? Date.parse(this.#leaf.validTo) : 0;
   }
@@ -96,7 +96,7 @@ export class IdentityStore {
     this.#listeners.push(listener);
   }
 
-  /** Nothing secret: for GET /config. */
+  /** For GET /config: contains no secrets. */
   describe(): Record<string, unknown> | undefined {
     const leaf = this.#leaf;
     return (

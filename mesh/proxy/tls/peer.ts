@@ -1,4 +1,4 @@
-/** Whom a finished handshake was with: the name in the peer's certificate, and until when that holds. */
+/** The peer of a finished handshake: the name in its certificate, and the certificate's expiry. */
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { denialsInForce, isDenied } from '../../identity/denials.js';
@@ -6,14 +6,14 @@ import { type HandshakeFailure, handshakeFailure } from './failures.js';
 
 export interface Peer {
   identity: string;
-  /** Wall time, milliseconds: the end of the certificate. */
+  /** Wall time, milliseconds: the certificate's expiry. */
   notAfterMs: number;
 }
 
 /**
- * `expected` is the server's name, checked exactly: no wildcards, no common names. `resumed` is who the session
- * that was
- * offered is with: a server that resumes it proves by its ticket key who it is, and sends no certificate again.
+ * `expected` is the server's name, checked exactly: no wildcards, no common names. `resumed` is the peer of the
+ * session that was offered: a server that resumes it proves its identity by its ticket key, and sends no certificate
+ * again.
  */
 export function verifiedPeer(
   socket: TLSSocket,
@@ -33,7 +33,7 @@ export function verifiedPeer(
   const notAfterMs = Date.parse(certificate.validTo);
   if (notAfterMs <= nowMs) return 'expired';
   if (Date.parse(certificate.validFrom) > nowMs) return 'not-yet-valid';
-  // Whoever can sign may not also be somebody: such a certificate could have been made for any name.
+  // A certificate authority must not act as a workload: it could issue such a certificate for any name.
   if (certificate.ca) return 'authority';
   const names = dnsNames(certificate.subjectAltName);
   if (isDeniedPeer(certificate, names)) return 'denied';
@@ -49,7 +49,7 @@ const isDeniedPeer = ({ serialNumber, validFrom }: X509Certificate, names: strin
     notBeforeMs: Date.parse(validFrom),
   });
 
-/** Node quotes names that could be mistaken for more than one: none of those is ours. */
+/** Node quotes names that could be mistaken for more than one; no workload has such a name. */
 export function dnsNames(subjectAltName: string | undefined): string[] {
   if (!subjectAltName) return [];
   return subjectAltName

@@ -262,7 +262,7 @@ test('a broken certificate file changes nothing', async () => {
   });
   const before = readFileSync(identity.certificateFile ?? '', 'utf8');
   writeFileSync(identity.certificateFile ?? '', before.slice(0, 300));
-  await until(() => inside.logs.some((line) => line.includes('the one in use stays')));
+  await until(() => inside.logs.some((line) => line.includes('the certificate in use stays')));
   expect(
     await say(outside.outbound, 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n'),
   ).toMatch(/^HTTP\/1\.1 200 /);

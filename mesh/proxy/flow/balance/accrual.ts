@@ -1,24 +1,24 @@
 /**
- * What a breaker counts of one endpoint: failures in a row, and the success rate over a sliding window, each told apart
- * by what was asked. One path that always fails says nothing of the others.
+ * A breaker's counts for one endpoint: failures in a row, and the success rate over a sliding window, kept apart by
+ * scope. One path that always fails says nothing about the other paths.
  */
 import type { Random } from '../../../../base/random.js';
 import type { BreakerPolicy } from '../../../model.js';
 
 export type TripReason = 'consecutive-failures' | 'success-rate';
 
-/** What a request asks for, as far as breakers tell it apart: its route and the first segment of its path. */
+/** A request's scope, by which breakers keep their counts apart: its route and the first segment of its path. */
 export interface Asked {
   readonly scope: string;
 }
 
-/** Of connections and whatever else has no path. */
+/** The scope of connections and of anything else without a path. */
 export const anything: Asked = { scope: '' };
 
 const slots = 10;
-/** Scopes of one endpoint that are counted apart; beyond, the one that began to fail first is forgotten. */
+/** Scopes of one endpoint with counts of their own; beyond that the scope that began to fail first is forgotten. */
 const maxScopes = 16;
-/** A run of failures over so many scopes, with nothing good in between, is the endpoint's own. */
+/** A run of failures over this many scopes, without a success in between, is blamed on the endpoint itself. */
 const everywhere = 3;
 
 export class FailureAccrual {
@@ -32,7 +32,7 @@ export class FailureAccrual {
   #slotEndMs = 0;
   consecutive = 0;
 
-  /** `like` has the same policy: what it counted of its window is counted here too. */
+  /** `like` has the same policy: this accrual starts with a copy of its window. */
   constructor(policy: BreakerPolicy, like?: FailureAccrual) {
     this.#policy = policy;
     this.#slotMs = Math.max(1, ((policy.successRate?.windowSeconds ?? 1) * 1000) / slots);
@@ -45,7 +45,7 @@ export class FailureAccrual {
     this.#slotEndMs = like.#slotEndMs;
   }
 
-  /** Why to trip now, if so. */
+  /** The reason to trip now, or undefined. */
   record(failed: boolean, nowMs: number): TripReason | undefined {
     this.consecutive = failed ? this.consecutive + 1 : 0;
     const rate = this.#policy.successRate;
@@ -73,7 +73,7 @@ export class FailureAccrual {
     return this.consecutive === 0 && this.#badSum === 0;
   }
 
-  /** After a trip or a good probe, what was before counts no more. */
+  /** Called after a trip or a good probe: earlier results no longer count. */
   reset(): void {
     this.consecutive = 0;
     this.#goodSum = 0;
@@ -96,12 +96,12 @@ export class FailureAccrual {
   }
 }
 
-/** All scopes of one endpoint. Those that never fail are not told apart: that costs a healthy endpoint nothing. */
+/** All scopes of one endpoint. A scope that never failed has no counts, so a healthy endpoint costs nothing. */
 export class ScopedAccrual {
   readonly #policy: BreakerPolicy;
   readonly #all: FailureAccrual;
   readonly #scopes = new Map<string, FailureAccrual>();
-  /** Scopes of the failures since the last success of any. */
+  /** Scopes of the failures since the last success of any scope. */
   readonly #run = new Set<string>();
 
   constructor(policy: BreakerPolicy) {
@@ -109,7 +109,7 @@ export class ScopedAccrual {
     this.#all = new FailureAccrual(policy);
   }
 
-  /** Why to trip now, if so, and for which scope: undefined for all of them. */
+  /** The reason to trip now and the scope to trip (undefined: all scopes), or undefined. */
   record(
     failed: boolean,
     asked: Asked,
@@ -150,7 +150,7 @@ export class ScopedAccrual {
     if (own.isClean) this.#scopes.delete(scope);
   }
 
-  /** After a trip of one scope, or of all. */
+  /** Called after a trip of one scope, or of all scopes when `scope` is undefined. */
   reset(scope?: string): void {
     this.#run.clear();
     this.#all.consecutive = 0;

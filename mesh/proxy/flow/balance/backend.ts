@@ -1,7 +1,7 @@
 /**
- * A set of endpoints that are alike: picks one for each try (power of two choices over peak EWMA), and takes those
- * out
- * that fail, by breaker or because no connection can be made, until one real request as a probe has come back well.
+ * A set of equivalent endpoints. Picks one for each attempt (power of two choices over peak EWMA). An endpoint that
+ * fails, by breaker or because no connection can be made, is taken out until one real request, sent as a probe,
+ * succeeds.
  */
 import type { Clock } from '../../../../base/clock.js';
 import type { Random } from '../../../../base/random.js';
@@ -9,26 +9,29 @@ import type { Backend } from '../../../model.js';
 import { anything, type Asked, openMs, ScopedAccrual } from './accrual.js';
 import { endpointKey, EndpointRecord } from './endpoint.js';
 
-/** While no connection can be made: Linkerd's reconnect backoff, its maximum cut to that of its inbound side. */
+/**
+ * Backoff while no connection can be made: Linkerd's reconnect backoff, with its maximum cut to that of its inbound
+ * side.
+ */
 const reconnect = { minOpenMs: 100, maxOpenMs: 10_000, jitter: 0.1 };
-/** How long a probe's answer may stream before it counts as good without its end. */
+/** A probe whose answer has streamed for this long counts as good before it ends. */
 const probeStreamMs = 5000;
-/** A request that cannot be retried is not risked as a probe for so long, while other endpoints are ready. */
+/** While other endpoints are ready, a request that cannot be retried is not risked as a probe for this long. */
 const probePatienceMs = 1000;
-/** Connection failures in a row that take an endpoint out; one refusal is enough, nobody listens there. */
+/** Connection failures in a row that take an endpoint out. One refusal is enough: nothing listens at that address. */
 const connectFailuresMax = 3;
-/** Scopes that one endpoint may be shut to; with more the first of them is tried again. */
+/** Scopes that one endpoint may be closed to; with more of them the first is opened again. */
 const maxBlamed = 16;
-/** Another zone is taken where the own one would cost so many times as much. */
+/** A request leaves its own zone when the load there is this many times that of another zone. */
 const farther = 3;
 
 export class BackendState {
   readonly name: string;
-  /** `cart.retail`, for metrics. */
+  /** The destination's name for metrics, such as `cart.retail`. */
   readonly dst: string;
   source: Backend;
   endpoints: EndpointRecord[] = [];
-  /** What a pick chooses from: the ready ones, or in panic all but those that are down. */
+  /** The endpoints that a pick chooses from: the ready ones, or in panic all but those that are down. */
   candidates: EndpointRecord[] = [];
   inFlight = 0;
   waiting = 0;
@@ -40,9 +43,9 @@ export class BackendState {
   readonly ejections = new Map<string, number>();
   probesGood = 0;
   probesBad = 0;
-  /** Since when there has been no candidate; -1: there is one. */
+  /** The time since which there has been no candidate; -1 while there is one. */
   unreadySinceMs: number;
-  /** What the last P2C pick compared, for `why`. */
+  /** The endpoints that the last P2C pick compared, for `why`. */
   first: EndpointRecord | undefined;
   second: EndpointRecord | undefined;
   firstLoad = 0;
@@ -52,13 +55,13 @@ export class BackendState {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #zone: string | undefined;
-  /** Of the candidates those of the own zone; undefined: where they are makes no difference. */
+  /** The candidates in this proxy's zone; undefined: zones make no difference. */
   #near: EndpointRecord[] | undefined;
   #decayMs = 0;
   #uneven = false;
   #maxWeight = 1;
   #nextProbeMs = Infinity;
-  /** Some endpoint is shut to some of what is asked, and open to the rest. */
+  /** Some endpoint is closed to some scopes and open to the rest. */
   #isPartly = false;
 
   constructor(
@@ -76,7 +79,7 @@ export class BackendState {
     this.update(source);
   }
 
-  /** Takes a new list, keeping the state of the endpoints that stay. Answers those that are gone. */
+  /** Takes a new list, keeping the state of the endpoints that stay. Returns the endpoints that were removed. */
   update(source: Backend): EndpointRecord[] {
     const nowMs = this.#clock.monotonicMs();
     const { balancer, limits } = source;
@@ -108,7 +111,7 @@ export class BackendState {
           seedMs,
           nowMs,
         );
-        // Where all are new there is none that could carry the load meanwhile.
+        // If all endpoints are new, none can carry the load during a slow start.
         if (!isNew) record.startSlowly(balancer.slowStartSeconds * 1000, nowMs);
       }
       if (!source.breaker) {
@@ -124,9 +127,9 @@ export class BackendState {
   }
 
   /**
-   * The endpoint for a try, or undefined where none is ready. A retry passes what it tried, and gets another one
-   * if any
-   * is ready; it is no probe either. `canRetry`: should the pick fail, the request can go elsewhere.
+   * The endpoint for an attempt, or undefined when none is ready. A retry passes the endpoints that it tried, gets
+   * another one if any is ready, and is never a probe. `canRetry`: if the picked endpoint fails, the request can go
+   * elsewhere.
    */
   pick(
     nowMs: number,
@@ -154,7 +157,7 @@ export class BackendState {
     return this.#choose(pool, nowMs);
   }
 
-  /** In the own zone, unless one elsewhere is so much less loaded that the way there is worth it. */
+  /** Picks in this proxy's zone, unless an endpoint elsewhere is so much less loaded that the longer way pays. */
   #chooseNear(pool: readonly EndpointRecord[], nowMs: number): EndpointRecord {
     const near = this.#choose(this.#near as EndpointRecord[], nowMs);
     const far = pool[this.#random.below(pool.length)] as EndpointRecord;
@@ -166,7 +169,7 @@ export class BackendState {
     return far;
   }
 
-  /** What a pick for this chooses from. */
+  /** The endpoints that a pick for this scope chooses from. */
   candidatesFor(asked: Asked): EndpointRecord[] {
     if (!this.#isPartly) return this.candidates;
     const { scope } = asked;
@@ -175,24 +178,24 @@ export class BackendState {
     );
   }
 
-  /** When a request that found nothing ready should look again. */
+  /** Milliseconds after which a request that found no ready endpoint should look again. */
   waitMs(nowMs: number): number {
     return Math.min(50, Math.max(5, this.#nextProbeMs - nowMs));
   }
 
-  /** A response head came. */
+  /** Called when a response head came. */
   observe(endpoint: EndpointRecord, sampleMs: number, failed: boolean, nowMs: number): void {
     if (!endpoint.measured && !failed) this.#firstMeasured(endpoint, sampleMs);
     endpoint.observe(sampleMs, failed, nowMs, this.#decayMs);
     endpoint.connectFailures = 0;
   }
 
-  /** No head came, but the client left first, so that it tells nothing else. */
+  /** Called when the client left before a head came: the wait is all that can be learned from this attempt. */
   gaveUp(endpoint: EndpointRecord, waitedMs: number, nowMs: number): void {
     endpoint.atLeast(waitedMs, nowMs, this.#decayMs);
   }
 
-  /** The verdict on one try: whether the endpoint failed it. */
+  /** The verdict on one attempt: whether the endpoint failed it. */
   verdict(
     endpoint: EndpointRecord,
     failed: boolean,
@@ -211,7 +214,7 @@ export class BackendState {
     if (trip !== undefined) this.#trip(endpoint, trip.reason, trip.scope, nowMs);
   }
 
-  /** A probe's head was good: unless its end comes and says otherwise within a while, the endpoint is well. */
+  /** A probe's head was good: the endpoint counts as well unless the answer fails within `probeStreamMs`. */
   probeAnswered(endpoint: EndpointRecord, nowMs: number): void {
     if (!endpoint.probing) return;
     endpoint.probeAnswered = true;
@@ -219,14 +222,14 @@ export class BackendState {
     this.#schedule();
   }
 
-  /** A probe ended without telling anything, such as a client that left: the next request is the probe. */
+  /** A probe ended without a result, for example because its client left: the next request is the probe. */
   probeLost(endpoint: EndpointRecord): void {
     endpoint.probing = false;
     endpoint.probeAnswered = false;
     this.#schedule();
   }
 
-  /** No connection could be made. The verdict has been given apart. */
+  /** No connection could be made. The caller gives the verdict separately. */
   connectFailed(endpoint: EndpointRecord, why: string, definite: boolean, nowMs: number): void {
     endpoint.connectFailures++;
     if (endpoint.gate !== 'ready' && endpoint.blamed.length === 0) return;
@@ -237,9 +240,9 @@ export class BackendState {
   }
 
   /**
-   * Endpoints not measured yet are taken to be no slower than this one. By the default alone, of equals the first to
-   * be picked would get everything until the default of the others has decayed below its latency, half a minute
-   * later.
+   * Endpoints not measured yet are taken to be no slower than this one. If all kept the default latency, the first
+   * endpoint picked would get every request until the default of the others had decayed below its latency, half a
+   * minute later.
    */
   #firstMeasured(endpoint: EndpointRecord, sampleMs: number): void {
     for (const e of this.endpoints) {
@@ -283,7 +286,7 @@ export class BackendState {
     endpoint.accrual?.reset(scope);
     this.#eject(endpoint, reason);
     if (endpoint.gate === 'open') {
-      // Shut to some of what is asked already, and now to more; its next probe stays where it was.
+      // The endpoint is closed to some scopes already, and now to one more; the time of its next probe stays.
       endpoint.blamed = scope === undefined ? [] : [...endpoint.blamed, scope].slice(-maxBlamed);
       return this.#regroup(nowMs);
     }
@@ -332,7 +335,7 @@ export class BackendState {
   ): EndpointRecord | undefined {
     for (const e of this.endpoints) {
       if (e.gate === 'ready' || nowMs < e.retryAtMs) continue;
-      // Only what it is shut to can tell whether it is well again.
+      // Only a request of a scope that the endpoint is closed to can tell whether it has recovered.
       if (e.blamed.length > 0 && e.serves(asked.scope)) continue;
       if (e.probing) {
         if (e.probeAnswered) this.#probed(e, false, nowMs);
@@ -359,7 +362,8 @@ export class BackendState {
     if (count > 1) {
       i = this.#uneven ? this.#draw(pool, nowMs) : this.#random.below(count);
       if (this.source.balancer.kind === 'ewma') {
-        // By weight they are drawn independently: of two different ones a light one would always be the second.
+        // With uneven weights both are drawn independently: if they had to differ, a light endpoint would always be
+        // the second.
         j = this.#uneven ? this.#draw(pool, nowMs) : this.#random.below(count - 1);
         if (!this.#uneven && j >= i) j++;
       } else j = i;
@@ -378,8 +382,8 @@ export class BackendState {
   }
 
   /**
-   * An index with a chance proportional to the weight, by rejection; bounded, so it may be off for extreme
-   * weights.
+   * An index with a chance proportional to the weight, by rejection. The loop is bounded, so extreme weights may be
+   * off.
    */
   #draw(pool: readonly EndpointRecord[], nowMs: number): number {
     let i = 0;
@@ -391,7 +395,7 @@ export class BackendState {
     return i;
   }
 
-  /** New endpoints are taken to be as fast as the others are: the default would starve or flood them. */
+  /** New endpoints are taken to be as fast as the others: the default latency would starve or flood them. */
   #seedMs(defaultRttMs: number, nowMs: number): number {
     let sum = 0;
     let count = 0;
@@ -403,7 +407,7 @@ export class BackendState {
     return count === 0 ? defaultRttMs : sum / count;
   }
 
-  /** Who may be picked, after any change of a gate. */
+  /** Updates the candidates after any change of a gate. */
   #regroup(nowMs: number): void {
     const { breaker } = this.source;
     const open = this.endpoints.filter((e) => e.gate === 'open').length;
@@ -423,7 +427,9 @@ export class BackendState {
     this.#schedule();
   }
 
-  /** Nothing where half of the own zone is gone: the rest of it could not carry the load. */
+  /**
+   * The candidates in this proxy's zone; undefined when half of the zone is gone: the rest could not carry the load.
+   */
   #inZone(): EndpointRecord[] | undefined {
     const zone = this.#zone;
     if (zone === undefined || this.panicking) return undefined;

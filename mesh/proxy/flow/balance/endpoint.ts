@@ -1,20 +1,23 @@
-/** One address that requests are sent to: its load as the balancer sees it, and whether it may be used. */
+/** One address that requests are sent to: its load as the balancer measures it, and whether it may be used. */
 import type { Backend, Endpoint } from '../../../model.js';
 import type { EndpointState } from '../contract.js';
 import type { ScopedAccrual } from './accrual.js';
 
-/** `down`: connections to it fail. `open`: tripped by the breaker. Either gets one probe when its time is up. */
+/**
+ * `down`: connections to it fail. `open`: tripped by the breaker. An endpoint in either state gets one probe when its
+ * time is up.
+ */
 export type Gate = 'ready' | 'down' | 'open';
 
-/** Share of a new endpoint's weight that it begins with in slow start, as Envoy's. */
+/** A new endpoint begins slow start with this share of its weight, as in Envoy. */
 const slowStartFloor = 0.1;
-/** Weight of one answer in the failure share: ten failures in a row take it from 0 to 0.65. */
+/** Weight of one answer in the failure share: ten failures in a row take the share from 0 to 0.65. */
 const failureStep = 0.1;
 /** An endpoint that only fails looks 21 times as slow as it is. */
 const failurePenalty = 20;
-/** Endpoints faster than this are equals; then only what is pending tells them apart. */
+/** Endpoints faster than this are equals; only their pending requests tell them apart. */
 const floorMs = 0.1;
-/** Linkerd's for the app; a backend says its own (failFastMs). */
+/** Linkerd's limit, used for the app; a backend has its own (failFastMs). */
 const defaultMaxWaitMs = 1000;
 
 export class EndpointRecord implements EndpointState {
@@ -32,7 +35,7 @@ export class EndpointRecord implements EndpointState {
   pool: unknown = undefined;
   weight: number;
 
-  /** Peak EWMA as of `loadAtMs`. */
+  /** Peak EWMA as of `loadAtMs`, in milliseconds. */
   latencyMs: number;
   failureShare = 0;
   loadAtMs: number;
@@ -46,16 +49,16 @@ export class EndpointRecord implements EndpointState {
   gateReason = '';
   /** Wall clock, for people. */
   gateSinceMs = 0;
-  /** When the next probe may go. */
+  /** The time when the next probe may go. */
   retryAtMs = 0;
   probing = false;
-  /** The probe's response head was good; only its end is outstanding. */
+  /** The probe's response head was good; only the end of its answer is outstanding. */
   probeAnswered = false;
-  /** Trips since it last was well. */
+  /** Trips since the endpoint was last well. */
   trips = 0;
   connectFailures = 0;
   accrual: ScopedAccrual | undefined;
-  /** Of an open gate: the scopes that it is shut to; empty: to all. */
+  /** For an open gate: the scopes that it is closed to; empty: all scopes. */
   blamed: readonly string[] = [];
 
   requests = 0;
@@ -86,19 +89,18 @@ export class EndpointRecord implements EndpointState {
   }
 
   /**
-   * Linkerd's: a sample above the average replaces it, one below is averaged in by the time since the last; what
-   * fails
-   * fast never lowers it.
+   * As in Linkerd: a sample above the average replaces it; a sample below is averaged in, weighted by the time since
+   * the last one. A fast failure never lowers the average.
    */
   observe(sampleMs: number, failed: boolean, nowMs: number, decayMs: number): void {
     const decay = Math.exp((this.loadAtMs - nowMs) / decayMs);
     const present = this.latencyMs * decay;
     const share = this.failureShare * decay;
     if (sampleMs >= present) this.latencyMs = sampleMs;
-    // present + alpha * (sample - average), and `present` has lost its share already.
+    // present + alpha * (sample - average); `present` has already lost its share.
     else if (!failed) this.latencyMs = present + sampleMs * (1 - decay);
     if (!this.measured && !failed) {
-      // The default was a guess: the first measurement counts whole, also where it is lower.
+      // The default was a guess: the first measurement replaces it, even if it is lower.
       this.latencyMs = sampleMs;
       this.measured = true;
     }
@@ -106,7 +108,7 @@ export class EndpointRecord implements EndpointState {
     this.loadAtMs = nowMs;
   }
 
-  /** A request that was given up after so long, for a reason of its own: it is at least that slow. */
+  /** A request was given up after this long for a reason of its own: the endpoint is at least this slow. */
   atLeast(waitedMs: number, nowMs: number, decayMs: number): void {
     const decay = Math.exp((this.loadAtMs - nowMs) / decayMs);
     if (waitedMs <= this.latencyMs * decay) return;
@@ -115,14 +117,14 @@ export class EndpointRecord implements EndpointState {
     this.loadAtMs = nowMs;
   }
 
-  /** Whether it is open to what asks for this, although its gate is shut to something else. */
+  /** Whether the endpoint accepts this scope; its gate may be closed to other scopes. */
   serves(scope: string): boolean {
     if (this.gate === 'ready') return true;
     if (this.gate !== 'open' || this.blamed.length === 0) return false;
     return !this.blamed.includes(scope);
   }
 
-  /** Expected cost of one more request: latency times what is pending, worse where it fails. Decays while idle. */
+  /** Expected cost of one more request: latency times pending requests, raised by failures. Decays while idle. */
   load(nowMs: number, decayMs: number): number {
     const idleMs = nowMs - this.loadAtMs;
     const decay = idleMs < 1 ? 1 : Math.exp(-idleMs / decayMs);
@@ -134,7 +136,7 @@ export class EndpointRecord implements EndpointState {
     );
   }
 
-  /** Its weight now: a tenth at first in slow start, growing evenly. */
+  /** The current weight: a tenth at the beginning of slow start, growing evenly. */
   weightAt(nowMs: number): number {
     if (this.slowStartMs === 0) return this.weight;
     const share = (nowMs - this.slowSinceMs) / this.slowStartMs;

@@ -1,16 +1,19 @@
-/** The faults that are on: leases that lapse unless renewed, each with a count of what it did. */
+/** The active faults: leases that lapse unless renewed, each with a count of its effects. */
 import type { Clock, Timer } from '../../../../base/clock.js';
 import { UserError } from '../../../../base/errors.js';
 import type { Random } from '../../../../base/random.js';
 import type { FaultLease } from '../../../model.js';
 import { checkedLease } from './lease.js';
 
-/** As GET /faults shows it; `ttlMs` is what is left, `effect` how many requests or connections it struck. */
+/**
+ * The form of a fault in GET /faults; `ttlMs` is the time left, `effect` the number of requests or connections
+ * affected.
+ */
 export interface FaultState extends FaultLease {
   effect: number;
 }
 
-/** What is struck, as far as is known: a connection has neither route nor method nor path. */
+/** The target of a fault, as far as it is known: a connection has neither route nor method nor path. */
 export interface FaultTarget {
   readonly destination: string;
   readonly route: string | undefined;
@@ -19,9 +22,9 @@ export interface FaultTarget {
   readonly identity: string | undefined;
 }
 
-/** A request or connection that leases keep waiting: it is let go when the first of them ends. */
+/** A request or connection that leases keep waiting: it is released when the first of them ends. */
 export class Hold {
-  /** Set by whoever waits. */
+  /** Set by the waiting request or connection. */
   release: (() => void) | undefined;
   readonly #leases: Set<Hold>[] = [];
 
@@ -30,21 +33,21 @@ export class Hold {
     this.#leases.push(lease);
   }
 
-  /** It waits no more. */
+  /** The request or connection waits no longer. */
   end(): void {
     this.release = undefined;
     for (const lease of this.#leases) lease.delete(this);
   }
 }
 
-/** All the leases that struck together. */
+/** The combined effect of all leases that struck together. */
 export interface Strike {
   delayMs: number;
   abortStatus: number;
   reset: boolean;
   blackhole: boolean;
   bytesPerSecond: number;
-  /** Where it delays or swallows. */
+  /** Set when the strike delays or swallows. */
   hold: Hold | undefined;
 }
 
@@ -65,7 +68,7 @@ export class FaultTable {
   /** Read before strike() on the hot path: normally 0. */
   inbound = 0;
   outbound = 0;
-  /** Of leases that have ended, too: counters never fall. */
+  /** Includes leases that have ended: counters never fall. */
   inboundEffects = 0;
   outboundEffects = 0;
 
@@ -74,7 +77,7 @@ export class FaultTable {
     this.#random = random;
   }
 
-  /** Puts a lease, or renews and replaces the one of the same id. Throws a UserError on a bad one. */
+  /** Adds a lease, or renews or replaces the one of the same id. Throws a UserError on a bad lease. */
   put(value: unknown): FaultState {
     const lease = checkedLease(value);
     const before = this.#entries.get(lease.id);
@@ -94,7 +97,7 @@ export class FaultTable {
     return this.#stateOf(entry);
   }
 
-  /** Whether there was one. */
+  /** Returns whether there was such a lease. */
   remove(id: string): boolean {
     const entry = this.#entries.get(id);
     if (!entry) return false;
@@ -109,7 +112,7 @@ export class FaultTable {
     return [...this.#entries.values()].map((entry) => this.#stateOf(entry));
   }
 
-  /** Draws lots for each lease that matches; undefined where none strikes. */
+  /** Decides at random for each matching lease whether it strikes; undefined when none does. */
   strike(side: FaultLease['side'], target: FaultTarget): Strike | undefined {
     let strike: Strike | undefined;
     const nowMs = this.#clock.monotonicMs();
@@ -145,7 +148,7 @@ export class FaultTable {
     return strike;
   }
 
-  /** Ends all leases, as a proxy does that drains. */
+  /** Ends all leases; a draining proxy calls this. */
   clear(): void {
     for (const id of this.#entries.keys()) this.remove(id);
   }

@@ -1,4 +1,4 @@
-/** What a fault lease may hold, checked: faults come in over the admin port, from people and programs. */
+/** The check of a fault lease: people and programs send faults to the admin port. */
 import { randomUUID } from 'node:crypto';
 import { type Problem, UserError } from '../../../../base/errors.js';
 import type { FaultLease } from '../../../model.js';
@@ -16,9 +16,7 @@ const actions = [
 const matchFields = ['destination', 'route', 'method', 'pathPrefix', 'identity'] as const;
 const known: readonly string[] = ['id', 'side', 'match', 'ratio', 'ttlMs', ...actions];
 
-/**
- * Throws a UserError that names every field that is wrong. `ratio` is 1 where absent, `id` is chosen where absent.
- */
+/** Throws a UserError that names every wrong field. A missing `ratio` becomes 1; a missing `id` is chosen. */
 export function checkedLease(value: unknown): FaultLease {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UserError({ message: 'not a fault lease', expected: 'a JSON object' });
@@ -51,7 +49,7 @@ export function checkedLease(value: unknown): FaultLease {
     if (on !== undefined && typeof on !== 'boolean') bad(`bad ${flag}`, 'true or false');
   }
   if (!actions.some((a) => lease[a] !== undefined && lease[a] !== false)) {
-    bad('it does nothing', `one of ${actions.join(', ')}`);
+    bad('the lease has no effect', `one of ${actions.join(', ')}`);
   }
   const match = lease.match ?? {};
   if (typeof match !== 'object' || Array.isArray(match)) {

@@ -1,21 +1,25 @@
 /**
- * How much of its limit the process needs: what is live, not what the C library keeps of earlier bursts, which the
- * next one uses again, nor the program's own pages, which all processes share and no container is charged for.
+ * The memory that counts against the limit: live data only. Two things are left out: freed memory that the C library
+ * keeps and the next burst uses again, and the program's own pages, which all processes share and which no container
+ * is charged for.
  */
 import { getHeapStatistics } from 'node:v8';
 import { privateBytes } from '../../telemetry/process-metrics.js';
 
-/** Code, stacks and the heap's own structures, where the system does not tell. */
+/** Code, stacks and the heap's own structures, where the system does not report them. */
 const usualOverheadBytes = 10 * 1024 * 1024;
 const mostOverheadBytes = 24 * 1024 * 1024;
 
 function liveBytes(): number {
-  // process.memoryUsage() asks the system for what is resident, too: that is all that an idle proxy would do.
+  // Cheaper than process.memoryUsage(), which also asks the system for the resident size: an idle proxy would do
+  // little else.
   const { used_heap_size, external_memory } = getHeapStatistics();
   return used_heap_size + external_memory;
 }
 
-/** A function that tells it; what the process needs beside live bytes is measured now, while nothing has come yet. */
+/**
+ * Returns a function that measures live bytes. The overhead beside them is measured now, before any request has come.
+ */
 export function liveMemory(): () => number {
   const all = privateBytes();
   const overhead = all === undefined ? usualOverheadBytes : Math.max(0, all - liveBytes());

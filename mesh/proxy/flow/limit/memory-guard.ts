@@ -1,11 +1,11 @@
-/** Sheds before the process dies of its memory: the nearer to the limit, the more requests are refused. */
+/** Sheds requests before the process runs out of memory: the nearer to the limit, the more requests are refused. */
 import type { Clock, Timer } from '../../../../base/clock.js';
 
-/** While there is nothing to fear, and beyond half of the limit. */
+/** Periods of the check: below half of the limit, and above. */
 const calmMs = 1000;
 const watchfulMs = 250;
 const watchfulFrom = 0.5;
-/** Garbage is collected before anything is shed, but not more often than this: it takes some 10 ms. */
+/** Garbage is collected before anything is shed, but not more often than this: a collection takes some 10 ms. */
 const collectMs = 1000;
 /** Nothing is shed below this share of the limit, everything from `all` on. */
 const from = 0.85;
@@ -26,7 +26,7 @@ export class MemoryGuard {
   /** Called once as shedding begins: the fronts close idle connections and drop spare buffers. */
   onPressure: () => void = () => undefined;
 
-  /** Without a limit it does nothing. `usedBytes`: what is live; garbage may be in it until `collect`. */
+  /** Without a limit the guard does nothing. `usedBytes` may include garbage until `collect` has run. */
   constructor(parts: {
     clock: Clock;
     limitBytes: number | undefined;

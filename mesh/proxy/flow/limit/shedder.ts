@@ -1,8 +1,8 @@
 /**
- * An adaptive limit on requests under way at the app: where its latency grows with the load, it queues inside, and
- * less is better. After Netflix's Gradient2 (concurrency-limits): the limit follows the ratio of a slow average of
- * latency to that of the last window, plus room for a short queue; it moves only while the app is in use, between a
- * tenth of the server's maxConcurrent and all of it.
+ * An adaptive limit on requests in flight at the app: if latency grows with load, the app is queueing, and fewer
+ * requests are better. After Netflix's Gradient2 (concurrency-limits): the limit follows the ratio of a slow average
+ * of latency to that of the last window, plus room for a short queue; it moves only while the app is in use, between
+ * a tenth of the server's maxConcurrent and all of it.
  */
 
 const windowMs = 200;
@@ -34,7 +34,7 @@ export class Shedder {
     return this.#max;
   }
 
-  /** An answer of the app: time to its head, and how many were under way. Failures tell nothing of its queue. */
+  /** An answer of the app: time to its head, and the requests in flight. Failures say nothing about its queue. */
   observe(latencyMs: number, inFlight: number, nowMs: number): void {
     this.#sumMs += latencyMs;
     this.#count++;
@@ -56,10 +56,10 @@ export class Shedder {
       return;
     }
     this.#longMs += (shortMs - this.#longMs) / longWindows;
-    // A long overload must not become what is normal once it is over.
+    // The latency of a long overload must not stay the normal value once the overload is over.
     if (this.#longMs > 2 * shortMs) this.#longMs *= 0.95;
     if (this.#peakInFlight < this.limit / 2 && shortMs <= tolerance * this.#longMs) {
-      // Not in use: creep back up, as there is no evidence against it.
+      // The app is lightly used and fast: raise the limit slowly, as nothing speaks against it.
       this.limit = Math.min(this.#max, this.limit + Math.sqrt(this.limit) * smoothing);
       return;
     }

@@ -1,4 +1,4 @@
-/** Rate limits: token buckets that are refilled as they are asked, one for all or one for each client identity. */
+/** Rate limits: token buckets that refill when asked, one for all clients or one for each client identity. */
 import type { RateLimit } from '../../../model.js';
 
 export class TokenBucket {
@@ -22,7 +22,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** Until the next token, in milliseconds; Infinity where none will come. */
+  /** Milliseconds until the next token; Infinity when none will come. */
   waitMs(nowMs: number): number {
     this.#refill(nowMs);
     if (this.#tokens >= 1) return 0;
@@ -41,7 +41,7 @@ export class TokenBucket {
   }
 }
 
-/** Clients with a bucket of their own; those beyond share one, so that inventing identities gains nothing. */
+/** Clients with a bucket of their own; the rest share one, so that inventing identities gains nothing. */
 export const maxBuckets = 10_000;
 
 export class RateLimiter {
@@ -60,7 +60,7 @@ export class RateLimiter {
     }));
   }
 
-  /** 0: let through. Else refuse, and this is after how many milliseconds the client may try again. */
+  /** 0: let the request through. Otherwise refuse it; the client may try again after this many milliseconds. */
   take(identity: string | undefined, nowMs: number): number {
     const bucket = this.#bucketOf(identity, nowMs);
     return bucket.take(nowMs) ? 0 : Math.max(1, bucket.waitMs(nowMs));
@@ -84,7 +84,7 @@ export class RateLimiter {
     return bucket;
   }
 
-  /** A bucket that is full again is as good as none; the oldest eighth is looked at. */
+  /** Drops buckets that are full again, since a new bucket is full too; only the oldest eighth is checked. */
   #forget(nowMs: number): void {
     let looked = 0;
     for (const [identity, bucket] of this.#byIdentity) {

@@ -3,8 +3,8 @@ import type { Random } from '../../../../base/random.js';
 import type { RetryPolicy } from '../../../model.js';
 
 /**
- * Full jitter (jitter 1) spreads retries over the whole of 0 to base * 2^n, which of the ways to jitter finishes with
- * the least work (Brooker 2015, "Exponential Backoff And Jitter"). `retry` counts from 0.
+ * Full jitter (jitter 1) spreads retries over the whole of 0 to base * 2^n: of the ways to jitter it needs the least
+ * work in total (Brooker 2015, "Exponential Backoff And Jitter"). `retry` counts from 0.
  */
 export function backoffMs(
   { baseMs, maxMs, jitter }: RetryPolicy['backoff'],

@@ -1,13 +1,13 @@
 /**
  * A retry budget: over any `ttlSeconds`, retries are at most `ratio` of the requests, plus a floor. Time is cut into
- * ten slots that expire one by one, as in Finagle's and tower's; the sums are kept, so that asking costs nothing.
- * Retries are remembered one slot longer than requests: by slots alone a burst at the end of the first one and another
- * when it expires would be twice the floor within nine tenths of the time.
+ * ten slots that expire one by one, as in Finagle's and tower's; the sums are kept, so a query costs nothing. Retries
+ * are remembered one slot longer than requests: otherwise one burst at the end of the first slot and another when it
+ * expires would be twice the floor within nine tenths of the time.
  */
 import type { RetryBudget } from '../../../model.js';
 
 const slots = 10;
-/** Slots of retries: the requests', and the one that is under way. */
+/** Slots of retries: as many as requests have, and the current one. */
 const retrySlots = slots + 1;
 
 export class Budget {
@@ -29,14 +29,14 @@ export class Budget {
     this.#slotEndMs = nowMs + this.#slotMs;
   }
 
-  /** One request, not a retry. */
+  /** Counts one request; retries are not counted here. */
   deposit(nowMs: number): void {
     if (nowMs >= this.#slotEndMs) this.#expire(nowMs);
     (this.#requests[this.#slot] as number)++;
     this.#requestsSum++;
   }
 
-  /** Takes one retry where the budget has one left. */
+  /** Takes one retry from the budget; false when none is left. */
   withdraw(nowMs: number): boolean {
     if (this.remaining(nowMs) < 1) return false;
     (this.#retries[this.#retrySlot] as number)++;

@@ -1,4 +1,4 @@
-/** Which answers count as failures. */
+/** The answers that count as failures. */
 import type { Route } from '../../../model.js';
 
 /** Linkerd's: UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE, DATA_LOSS. A handler that throws is
@@ -17,22 +17,22 @@ export class StatusSet {
     for (const status of grpcStatuses) if (status < 32) this.#grpc[status] = 1;
   }
 
-  /** `grpcStatus` of -1: none (yet). */
+  /** `grpcStatus` of -1: none yet. */
   has(status: number, grpcStatus: number): boolean {
     return this.#http[status] === 1 || (grpcStatus >= 0 && this.#grpc[grpcStatus] === 1);
   }
 }
 
-/** What the breaker takes for a failure whatever the route says. */
+/** The breaker's failures, whatever the route says. */
 export const breakerFailures = new StatusSet([[500, 599]], defaultGrpcFailures);
 
-/** Most routes share the usual one. */
+/** Most routes share the default set. */
 export const failuresOf = ({ failure }: Pick<Route, 'failure'>): StatusSet =>
   failure
     ? new StatusSet(failure.statuses, failure.grpcStatuses ?? defaultGrpcFailures)
     : breakerFailures;
 
-/** An answer that must not attract load: a failure, or one that asks for less. RESOURCE_EXHAUSTED is 8. */
+/** An answer that must not attract load: a failure, or a request to slow down. RESOURCE_EXHAUSTED is 8. */
 export const repelling = new StatusSet(
   [
     [429, 429],

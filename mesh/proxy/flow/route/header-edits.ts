@@ -1,8 +1,8 @@
-/** From the model's header changes to what the fronts apply. */
+/** Turns the model's header changes into the fronts' edits. */
 import type { HeaderChanges } from '../../../model.js';
 import type { HeaderEdits } from '../contract.js';
 
-/** Hop-by-hop and framing headers are the front's own business; a route that named them would break messages. */
+/** Only the front may change hop-by-hop and framing headers; a route that named them would break messages. */
 const untouchable = new Set([
   'connection',
   'content-length',
@@ -14,7 +14,7 @@ const untouchable = new Set([
   'upgrade',
 ]);
 
-/** Undefined where there is nothing to change. */
+/** Undefined when there is nothing to change. */
 export function headerEdits(changes: HeaderChanges | undefined): HeaderEdits | undefined {
   const remove = changes?.remove ?? [];
   const set = lowerCased(changes?.set);

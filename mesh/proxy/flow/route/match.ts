@@ -1,15 +1,15 @@
-/** Which requests a route takes: the model's matches compiled, patterns once. */
+/** The requests that a route takes: the model's matches, with their patterns compiled once. */
 import type { Route, RouteMatch } from '../../../model.js';
 import { Pattern } from '../../../pattern/pattern.js';
 import type { RequestInfo } from '../contract.js';
 
-/** Without the query. */
+/** The path without the query. */
 export function pathOf(target: string): string {
   const end = target.indexOf('?');
   return end < 0 ? target : target.slice(0, end);
 }
 
-/** Whether it matters to a route what the path is. */
+/** Whether a route depends on the path. */
 export const looksAtPath = ({ matches }: Pick<Route, 'matches'>): boolean =>
   matches.some((m) => m.path !== undefined);
 
@@ -19,7 +19,7 @@ interface FieldMatcher {
   regex: Pattern | undefined;
 }
 
-/** One alternative: all that it names must hold. */
+/** One alternative: all of its conditions must hold. */
 class Alternative {
   readonly #method: string | undefined;
   readonly #exact: string | undefined;
@@ -49,7 +49,7 @@ class Alternative {
     return this.#query.length === 0 || this.#queryMatches(request.path);
   }
 
-  /** How long a prefix matched, for rewriting; undefined: not by prefix. */
+  /** The length of the matched prefix, for rewriting; undefined: not matched by prefix. */
   prefixLength(path: string): number | undefined {
     if (this.#prefix === undefined || !hasPrefix(path, this.#prefix)) return undefined;
     return this.#prefix.length;
@@ -66,7 +66,7 @@ export class RouteMatcher {
   /** Matches everything. */
   readonly always: boolean;
 
-  /** Throws where a pattern is none. */
+  /** Throws on an invalid pattern. */
   constructor(route: Pick<Route, 'name' | 'matches'>) {
     this.#alternatives = route.matches.map((m) => new Alternative(m));
     this.always = route.matches.length === 0;
@@ -80,7 +80,7 @@ export class RouteMatcher {
     return false;
   }
 
-  /** Of the first alternative that takes this request by a prefix. */
+  /** The prefix length of the first alternative that takes this request. */
   prefixLength(request: RequestInfo, path: string): number | undefined {
     return this.#alternatives.find((a) => a.matches(request, path))?.prefixLength(path);
   }

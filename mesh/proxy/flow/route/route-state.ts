@@ -1,4 +1,4 @@
-/** An outbound route as compiled: what is asked of it for each request is a field or one call. */
+/** A compiled outbound route: a request reads a field or makes one call for each answer. */
 import type { Clock } from '../../../../base/clock.js';
 import type { Random } from '../../../../base/random.js';
 import type { HeaderChanges, OwnAnswer, RetryPolicy, Route } from '../../../model.js';
@@ -12,7 +12,7 @@ import { failuresOf, StatusSet } from './classify.js';
 import { headerEdits } from './header-edits.js';
 import { pathOf, RouteMatcher } from './match.js';
 
-/** Safe to repeat by RFC 9110, 9.2.2. */
+/** Methods that are safe to repeat by RFC 9110, 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 export class RetryState {
@@ -35,7 +35,7 @@ export interface Share {
   requestHeaders: HeaderEdits | undefined;
   responseHeaders: HeaderEdits | undefined;
   respond: OwnAnswer | undefined;
-  /** Of the sum of weights, up to and with this one. */
+  /** The sum of the weights up to and including this share. */
   upTo: number;
 }
 
@@ -54,10 +54,10 @@ export class RouteState implements RoutePolicy {
   readonly retry: RetryState | undefined;
   readonly limiter: RateLimiter | undefined;
   readonly maxConcurrent: number;
-  /** Why it answers 500 to everything; empty: it serves. */
+  /** The reason why it answers 500 to everything; empty: it serves. */
   unservable = '';
   readonly mirror: { backend: BackendState; fraction: number } | undefined;
-  /** None of the rarer policies: begin() has nothing to look at. */
+  /** The route has none of the rarer policies, so begin() skips them. */
   readonly isPlain: boolean;
   readonly #only: Share | undefined;
   readonly #shares: readonly Share[];
@@ -67,7 +67,7 @@ export class RouteState implements RoutePolicy {
     source: Route;
     metrics: RequestMetrics;
     backends: ReadonlyMap<string, BackendState>;
-    /** The route's of the same name before: its budget and buckets go on where their policy is the same. */
+    /** The earlier route of the same name: its budget and buckets continue if their policy is the same. */
     before: RouteState | undefined;
     clock: Clock;
     random: Random;
@@ -110,7 +110,7 @@ export class RouteState implements RoutePolicy {
       this.maxConcurrent === 0;
   }
 
-  /** Sticky for a request: its retries stay with the version that it was given. */
+  /** Fixed for a request: its retries stay with the version that it was given. */
   share(): Share {
     if (this.#only) return this.#only;
     const lot = this.#random.next() * (this.#shares[this.#shares.length - 1] as Share).upTo;
@@ -134,14 +134,14 @@ export class RouteState implements RoutePolicy {
     };
   }
 
-  /** Where a redirect sends the client; undefined: the route is none. */
+  /** The target of a redirect; undefined: the route does not redirect. */
   location(request: RequestInfo): string | undefined {
     const { redirect } = this.source;
     if (!redirect) return undefined;
     const scheme = redirect.scheme ?? (request.tls === 'true' ? 'https' : 'http');
     const colon = /:(\d+)$/.exec(request.authority);
     const host = redirect.host ?? request.authority.replace(/:\d+$/, '');
-    // A new scheme or host means its own port; else the one that was asked stays.
+    // A new scheme or host has its own port; otherwise the port of the request stays.
     const kept = redirect.scheme || redirect.host ? undefined : colon?.[1];
     const port = redirect.port === undefined ? kept : String(redirect.port);
     const usual = scheme === 'https' ? '443' : '80';
@@ -171,7 +171,7 @@ export function limiterOf(
   return before && isSame(policy, before.policy) ? before : new RateLimiter(policy, nowMs);
 }
 
-/** At least one: a request that is answered here belongs to a backend all the same, and is counted with it. */
+/** At least one share: a request that the proxy answers itself is still counted with a backend. */
 function sharesOf(source: Route, backends: ReadonlyMap<string, BackendState>): Share[] {
   let upTo = 0;
   const shares: Share[] = [];
@@ -201,7 +201,7 @@ function sharesOf(source: Route, backends: ReadonlyMap<string, BackendState>): S
 
 const nothingServes: OwnAnswer = { status: 500, reason: 'no-backend' };
 
-/** As if one had been applied after the other: what the later sets or removes stays so. */
+/** As if the two were applied in turn: the later one's sets and removals win. */
 function both(
   first: HeaderChanges | undefined,
   then: HeaderChanges | undefined,

@@ -1,29 +1,29 @@
 /**
- * The path that a request is judged by, which is the one that is sent on: two readings of one path are a way round
- * policy. Where no route looks at paths they pass as they came.
+ * The path that a request is judged by is also the path that is sent on: two readings of one path would be a way
+ * around policy. If no route looks at paths, they pass unchanged.
  */
 
-/** A path that could be read otherwise than it is written. */
+/** A path that could be read in more than one way. */
 export interface Judged {
-  /** Without the query: what routes match. */
+  /** The path without the query, as routes match it. */
   readonly path: string;
-  /** With the query, to send on. */
+  /** The target to send on, with the query. */
   readonly sent: string;
-  /** Answered 400 with this; empty: fine. */
+  /** The request is answered 400 with this text; empty: the path is fine. */
   readonly problem: string;
 }
 
-/** Who looks at paths: nobody; routes; or routes that people are let in by. */
+/** The users of the path: nobody; routes; or routes with authorization. */
 export type Looks = 'nobody' | 'routes' | 'policy';
 
 const suspicious = /\/[./]|[%\\#]/;
 const isUnreserved = /^[A-Za-z0-9\-._~]$/;
 
 /**
- * Undefined: the path means what it says. Else it is normalised (RFC 3986, 6.2.2): escapes of unreserved characters
- * decoded, others in upper case, dot segments removed; and several slashes in a row are one. Where a route authorizes,
- * what servers are known to read differently is refused: escaped slashes, backslashes and control characters, dot
- * segments with parameters, escapes that are none.
+ * Undefined: the path has one reading. Otherwise it is normalised (RFC 3986, 6.2.2): escapes of unreserved characters
+ * are decoded, others put in upper case, dot segments removed, and several slashes in a row become one. If a route
+ * authorizes, paths that servers are known to read differently are refused: escaped slashes, backslashes and control
+ * characters, dot segments with parameters, and invalid escapes.
  */
 export function judge(target: string, looks: Looks): Judged | undefined {
   if (!suspicious.test(target)) return undefined;
@@ -41,8 +41,7 @@ export function judge(target: string, looks: Looks): Judged | undefined {
 function ambiguity(path: string): string {
   if (path.includes('\\')) return 'a backslash in the path';
   const escapes = path.match(/%.{0,2}/g) ?? [];
-  if (escapes.some((e) => !/^%[0-9A-Fa-f]{2}$/.test(e)))
-    return 'an escape in the path that is none';
+  if (escapes.some((e) => !/^%[0-9A-Fa-f]{2}$/.test(e))) return 'an invalid escape in the path';
   if (escapes.some((e) => /^%(2f|5c)$/i.test(e))) return 'an escaped slash in the path';
   if (escapes.some((e) => /^%([01].|7f)$/i.test(e)))
     return 'an escaped control character in the path';

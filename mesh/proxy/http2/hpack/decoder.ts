@@ -1,7 +1,6 @@
 /**
- * The decoding half of HPACK (RFC 7541): a header block to fields. Bounded by the table's size
- * and by the size of one list; a list beyond its bound is still decoded, for the table's sake,
- * but kept no longer.
+ * The decoding half of HPACK (RFC 7541): a header block to fields. Limited by the table's size and by the size of one
+ * list; a list beyond its limit is still decoded, to keep the table right, but not kept.
  */
 import {
   Field,
@@ -20,7 +19,7 @@ import { textOf, type Text } from './text-memo.js';
 export class CompressionError extends Error {}
 
 export class HpackDecoder {
-  /** What we announced; the peer's encoder may choose less. */
+  /** The announced limit; the peer's encoder may choose less. */
   readonly #maxTableSize: number;
   readonly #maxListSize: number;
   #tableLimit: number;
@@ -35,7 +34,7 @@ export class HpackDecoder {
   #at = 0;
   #end = 0;
   #listSize = 0;
-  /** The last block's list was larger than allowed, and is cut off. */
+  /** The last block's list was larger than allowed, and was cut off. */
   tooLarge = false;
 
   constructor(maxTableSize: number, maxListSize: number) {
@@ -48,7 +47,7 @@ export class HpackDecoder {
     this.#mask = slots - 1;
   }
 
-  /** Octets that the dynamic table takes now. */
+  /** Octets that the dynamic table uses now. */
   get tableSize(): number {
     return this.#tableSize;
   }
@@ -69,7 +68,7 @@ export class HpackDecoder {
         this.#insert(field);
         this.#add(fields, field);
       } else if (first & 0x20) {
-        // Only at the start of a block.
+        // Allowed only at the start of a block.
         if (fields.length > 0 || this.#listSize > 0) {
           throw new CompressionError('a table size update inside a header block');
         }
@@ -103,7 +102,7 @@ export class HpackDecoder {
     const slot = (this.#newest - back) & this.#mask;
     const field = this.#ring[slot] as Field;
     if (field.id >= 0) return field;
-    // Seen a second time: from here on it is worth sharing.
+    // Used a second time: from here on the field is worth sharing.
     const shared = intern(field);
     this.#ring[slot] = shared;
     return shared;
@@ -114,7 +113,7 @@ export class HpackDecoder {
       const named = this.#entry(nameIndex);
       const value = this.#text();
       let itsRole = named.role;
-      // An entry is malformed by its value or by its name: the name alone decides here.
+      // An entry is malformed by its value or by its name: here only the name matters.
       if (itsRole === role.malformed) itsRole = roleOfName(named.name);
       itsRole = roleOfValue(itsRole, value.validAsValue, value.visible);
       return new Field(named.name, value.text, itsRole, how, named.staticName, 0);
@@ -134,7 +133,7 @@ export class HpackDecoder {
   #insert(field: Field): void {
     const size = fieldSize(field);
     this.#evict(size);
-    // Larger than the whole table: that empties it, and is no error.
+    // A field larger than the whole table empties the table; this is no error.
     if (size > this.#tableLimit) return;
     this.#newest = (this.#newest + 1) & this.#mask;
     this.#ring[this.#newest] = field;
@@ -156,7 +155,7 @@ export class HpackDecoder {
     let value = first & limit;
     if (value < limit) return value;
     for (let shift = 0; ; shift += 7) {
-      // Nothing sensible needs more than 28 bits.
+      // No valid integer needs more than 28 bits.
       if (this.#at >= this.#end || shift > 21) throw new CompressionError('a broken integer');
       const byte = this.#buffer[this.#at++] as number;
       value += (byte & 0x7f) << shift;

@@ -1,26 +1,26 @@
 /**
- * The encoding half of HPACK (RFC 7541). A field goes out as its sender sent it: what the sender
- * kept out of tables stays out of ours. Only interned fields, which have recurred, enter the
- * table; they are found by identity.
+ * The encoding half of HPACK (RFC 7541). A field goes out as its sender sent it: a field that the sender kept out of
+ * tables stays out of this one. Only interned fields, which have recurred, enter the table; they are found by
+ * identity.
  */
 import { Field, fieldSize, indexing } from './field.js';
 import { huffmanEncode, huffmanLength } from './huffman.js';
 import { staticCount } from './static-table.js';
 
-/** More is not used even where the peer allows it. */
+/** A larger table is not used even if the peer allows it. */
 const maxTableSize = 4096;
 const slots = 256;
 
 export class HpackEncoder {
   #tableLimit = maxTableSize;
-  /** The smallest limit since the last block, and the present one, must both be announced. */
+  /** The smallest limit since the last block and the current limit must both be announced. */
   #lowestLimit = maxTableSize;
   #limitChanged = false;
   #tableSize = 0;
   readonly #ring: (Field | undefined)[] = Array.from({ length: slots });
   #newest = 0;
   #count = 0;
-  /** Slot in the ring by the field's id; right only where the ring holds that very field there. */
+  /** Slot in the ring by the field's id; valid only if the ring holds that field there. */
   #slotOf = new Uint8Array(64);
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
@@ -33,7 +33,7 @@ export class HpackEncoder {
     this.#evict(0);
   }
 
-  /** An upper bound of what encode() will write. */
+  /** An upper bound of the octets that encode() will write. */
   static bound(fields: readonly Field[]): number {
     let size = 16;
     for (let i = 0; i < fields.length; i++) {
@@ -43,7 +43,7 @@ export class HpackEncoder {
     return size;
   }
 
-  /** Writes what must stand before the first field of a block. Returns the position after it. */
+  /** Writes the updates that must precede the first field of a block. Returns the position after them. */
   begin(out: Buffer, at: number): number {
     if (!this.#limitChanged) return at;
     let position = at;
@@ -56,10 +56,7 @@ export class HpackEncoder {
     return position;
   }
 
-  /**
-   * Writes one field; `out` must have room for its text and 12 octets more. Returns the position
-   * after it.
-   */
+  /** Writes one field; `out` must have room for its text and 12 octets more. Returns the position after it. */
   field(field: Field, out: Buffer, at: number): number {
     if (field.staticIndex > 0) {
       out[at] = 0x80 | field.staticIndex;
@@ -136,7 +133,7 @@ function writeInteger(
   return position;
 }
 
-/** Without Huffman coding: what is sent once is cheaper plain, for both ends. */
+/** Without Huffman coding: a text that is sent once is cheaper plain, for both ends. */
 function writeText(out: Buffer, at: number, text: string): number {
   const { length } = text;
   let position = writeInteger(out, at, 0, 7, length);

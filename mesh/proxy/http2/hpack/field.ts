@@ -1,12 +1,12 @@
 /**
- * One header field, immutable but for its place among the interned ones. Fields that recur are
- * interned, so that decoder and encoder tables of all connections share one object, and an
- * encoder finds a field by identity and not by text.
+ * One header field, immutable except for its place among the interned ones. Fields that recur are interned, so that
+ * decoder and encoder tables of all connections share one object, and an encoder finds a field by identity and not by
+ * text.
  */
 
 import { isReserved } from '../../flow/reserved.js';
 
-/** What a field's name means to a relay. A number, so that validation is a switch. */
+/** The meaning of a field's name for a relay. A number, so that validation is a switch. */
 export const role = {
   plain: 0,
   method: 1,
@@ -27,12 +27,12 @@ export const role = {
   cookie: 14,
   /** An upper-case or otherwise invalid name, or an invalid value. */
   malformed: 15,
-  /** The proxy's own word (flow/reserved.ts): dropped from what a client says. */
+  /** A name that only the proxy may set (flow/reserved.ts): dropped from a client's fields. */
   reserved: 16,
 } as const;
 export type Role = (typeof role)[keyof typeof role];
 
-/** How it is sent on: as its sender sent it. */
+/** How the field is sent on: as its sender sent it. */
 export const indexing = { without: 0, incremental: 1, never: 2 } as const;
 export type Indexing = (typeof indexing)[keyof typeof indexing];
 
@@ -78,7 +78,7 @@ function isToken(name: string): boolean {
   return true;
 }
 
-/** RFC 9113, 8.2.1, and what HTTP/1.1 lets through: no control characters, no space or tab at either end. */
+/** RFC 9113, 8.2.1, and the rules of HTTP/1.1: no control characters, no space or tab at either end. */
 export function isFieldValue(value: string): boolean {
   const { length } = value;
   if (length === 0) return true;
@@ -91,7 +91,7 @@ export function isFieldValue(value: string): boolean {
   return first !== 32 && first !== 9 && last !== 32 && last !== 9;
 }
 
-/** Whether it may stand in a request line: visible ASCII. */
+/** Whether the text may stand in a request line: visible ASCII. */
 export function isVisible(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
@@ -100,7 +100,7 @@ export function isVisible(text: string): boolean {
   return true;
 }
 
-/** Of a value under this name. */
+/** The role of a value under this name. */
 export function roleOfValue(named: Role, isValid: boolean, isVisibleToo: boolean): Role {
   if (!isValid) return role.malformed;
   return named >= role.method && named <= role.authority && !isVisibleToo ? role.malformed : named;
@@ -109,13 +109,13 @@ export function roleOfValue(named: Role, isValid: boolean, isVisibleToo: boolean
 export class Field {
   readonly name: string;
   readonly value: string;
-  /** Of the name; `malformed` also where the value is invalid. */
+  /** The role of the name; `malformed` also when the value is invalid. */
   readonly role: Role;
   readonly indexing: Indexing;
-  /** Index in the static table of both, of the name alone; 0: none. */
+  /** Static table indexes: of name and value, and of the name alone; 0: none. */
   readonly staticIndex: number;
   readonly staticName: number;
-  /** Place among the interned fields; -1: not there. Only `intern` changes it. */
+  /** Place among the interned fields; -1: not interned. Only `intern` changes it. */
   id = -1;
 
   constructor(

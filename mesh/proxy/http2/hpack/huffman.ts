@@ -1,7 +1,6 @@
 /**
- * The Huffman code of RFC 7541, appendix B. The code is canonical, so the lengths alone say it
- * all. Decoding walks a state machine by four bits at a time: a table of 16 kB, which stays in
- * the first-level cache.
+ * The Huffman code of RFC 7541, appendix B. The code is canonical, so the lengths alone define it. Decoding walks a
+ * state machine four bits at a time: a table of 16 kB, which stays in the first-level cache.
  */
 import { latin1 } from '../../listen/latin1.js';
 
@@ -33,13 +32,12 @@ for (let symbol = 0; symbol <= eos; symbol++) {
 }
 
 /**
- * One entry for each state and four bits: the next state in bits 0–8, bit 9 set where a symbol is
- * complete, bit 10 where the input may end after it (only ones, fewer than eight, since the last
- * symbol), the symbol in bits 16–23.
+ * One entry for each state and four bits: the next state in bits 0–8, bit 9 set when a symbol is complete, bit 10
+ * when the input may end after it (only ones, fewer than eight, since the last symbol), the symbol in bits 16–23.
  */
 const emits = 1 << 9;
 const mayEnd = 1 << 10;
-/** Leads nowhere: EOS inside a string. */
+/** The state after EOS inside a string: an error. */
 const failed = 511;
 const steps = new Uint32Array(512 * 16);
 
@@ -66,7 +64,7 @@ function buildSteps(): void {
       node = next;
     }
   }
-  // Inner nodes that are reached from the root by ones only, at most seven: valid padding.
+  // Inner nodes that are reached from the root by at most seven ones: valid padding.
   const padding = new Set<number>([0]);
   for (let node = one[0] as number, depth = 1; depth <= 7; depth++) {
     padding.add(node);
@@ -96,7 +94,7 @@ buildSteps();
 
 let scratch = Buffer.allocUnsafeSlow(4096);
 
-/** The text (one character for each octet), or undefined where the coding is broken. */
+/** The text (one character for each octet), or undefined when the coding is broken. */
 export function huffmanDecode(bytes: Uint8Array, start: number, end: number): string | undefined {
   // The shortest code has five bits.
   if ((end - start) * 2 > scratch.length) scratch = Buffer.allocUnsafeSlow((end - start) * 2);

@@ -1,16 +1,16 @@
 /**
- * The fields that recur, one object for each name and value. Bounded: the oldest makes room, and
- * is simply interned again when it recurs. Connections of one process share it; what it holds
- * never decides anything but the cost.
+ * The fields that recur, one object for each name and value. The number is limited: the oldest makes room, and is
+ * interned again when it recurs. All connections of one process share them; their contents affect only cost, never a
+ * decision.
  */
 import { Field, indexing, isFieldValue, isVisible, roleOfName, roleOfValue } from './field.js';
 import { staticField, staticNameIndex } from './static-table.js';
 
 export const maxInterned = 4096;
-/** Longer ones (cookies, tokens) are not worth the memory. */
+/** Longer texts (cookies, tokens) are not worth the memory. */
 const maxTextLength = 512;
 
-/** By name, then by value: looking up either makes no new text. */
+/** By name, then by value: a look-up creates no new text. */
 const byText = new Map<string, Map<string, Field>>();
 const byId: Field[] = [];
 let next = 0;
@@ -58,8 +58,9 @@ function comesAgain(key: string): boolean {
 }
 
 /**
- * A field of our own making. `constant` ones recur and are worth a place in the peers' tables; so are, from the second
- * time on, others (of HTTP/1.1, which says the same again and again), unless a table would help to guess them.
+ * A field that the proxy makes itself. `constant` fields recur and are worth a place in the peers' tables. Others
+ * (from HTTP/1.1, which repeats the same fields) are worth it from the second time on, unless a table would help to
+ * guess them.
  */
 export function makeField(name: string, value: string, isConstant: boolean): Field {
   const fixed = staticField(name, value);
@@ -82,7 +83,7 @@ export function makeField(name: string, value: string, isConstant: boolean): Fie
   return constant ? intern(field) : field;
 }
 
-/** Of name and value: what is remembered has a bound. */
+/** Limit on name plus value, since remembered texts take memory. */
 const maxRecurring = 160;
 const guessable = /cookie|auth|token|secret|key|session|csrf|password/;
 
@@ -91,7 +92,7 @@ const mayRecur = (name: string, value: string): boolean =>
   name.charCodeAt(0) !== 58 /* : */ &&
   !isGuessable(name);
 
-/** By name, since there are few. */
+/** Cached by name, since there are few. */
 const guessables = new Map<string, boolean>();
 
 function isGuessable(name: string): boolean {
@@ -104,6 +105,6 @@ function isGuessable(name: string): boolean {
   return known;
 }
 
-/** RFC 7541, 7.1.3: what a table would help to guess. */
+/** Fields that a table would help to guess (RFC 7541, 7.1.3). */
 const isSecret = (name: string): boolean =>
   name === 'authorization' || name === 'proxy-authorization' || name === 'set-cookie';

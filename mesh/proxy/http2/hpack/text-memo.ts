@@ -1,7 +1,7 @@
 /**
- * Strings by their encoded octets: most literals of a connection have been seen before, and
- * finding one again is cheaper than decoding it, and yields a string whose hash is known. Direct-
- * mapped, of fixed size, shared by all connections.
+ * Strings by their encoded octets: most literals of a connection have been seen before, and finding one again is
+ * cheaper than decoding it, and yields a string whose hash is known. Direct-mapped, of fixed size, shared by all
+ * connections.
  */
 import { isFieldValue, isVisible, roleOfName, type Role } from './field.js';
 import { latin1 } from '../../listen/latin1.js';
@@ -11,7 +11,7 @@ const slots = 1024;
 /** Longer literals are decoded each time. */
 const maxLength = 96;
 
-/** A decoded string with what is known of it, both as a name and as a value. */
+/** A decoded string with its properties, both as a name and as a value. */
 export interface Text {
   readonly text: string;
   readonly roleAsName: Role;
