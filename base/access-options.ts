@@ -1,7 +1,7 @@
-/** The flags by which a command line says how servers of others are reached: read by `readAccess`. */
+/** Command-line options for reaching existing servers; `readAccess` reads them. */
 import type { Command } from 'commander';
 
-/** Adds them; its values are `AccessFlags`. */
+/** Adds the options; their values are `AccessFlags`. */
 export const withAccess = (command: Command): Command =>
   command
     .option('--bearer-file <file>', 'holds the token for those addresses')

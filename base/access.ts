@@ -1,23 +1,23 @@
-/** A server that is not ours (a Prometheus, an Alertmanager): its address, a bearer token, TLS of one's own. */
+/** Access to an existing server (a Prometheus, an Alertmanager): its address, a bearer token, and custom TLS. */
 import { readFileSync } from 'node:fs';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { messageOf, UserError } from './errors.js';
 
 export interface Access {
-  /** `https://prometheus.example/prefix`, without a slash at its end. */
+  /** `https://prometheus.example/prefix`, without a trailing slash. */
   url: string;
   /** Sent as `Authorization: Bearer`. */
   bearer?: string;
-  /** PEM texts: whom to trust, and who asks. */
+  /** PEM texts of the trusted authorities, and of the client's certificate and key. */
   ca?: string;
   cert?: string;
   key?: string;
-  /** Whoever answers is believed. */
+  /** Accepts any certificate of the server. */
   insecure?: boolean;
 }
 
-/** As a file or the command line says it: files by their names. */
+/** Access settings in a file or on the command line, with the names of files. */
 export interface AccessFiles {
   url: string;
   bearerFile?: string | undefined;
@@ -27,12 +27,15 @@ export interface AccessFiles {
   insecure?: boolean | undefined;
 }
 
-/** As flags say it, beside an address. */
+/** Access settings from command-line options, beside an address. */
 export type AccessFlags = Omit<AccessFiles, 'url'>;
 
 export const isWebAddress = (text: string): boolean => /^https?:\/\/[^\s/]/.test(text);
 
-/** Reads the files; a UserError names the one that cannot be read. `what` is for people: `the Prometheus`. */
+/**
+ * Reads the files; throws a UserError that names an unreadable one. `what` names the server in errors: `the
+ * Prometheus`.
+ */
 export function readAccess(what: string, files: AccessFiles): Access {
   if (!isWebAddress(files.url) || !URL.canParse(files.url)) {
     throw new UserError({ message: `${what}: ${files.url}`, expected: 'such as http://host:9090' });
@@ -62,7 +65,7 @@ export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 const bodyMaxBytes = 64 * 1024 * 1024;
 
-/** `fetch` with its token and its trust; for texts alone, and an answer of 64 MiB at most. */
+/** A `fetch` with the token and the TLS settings, for text answers of at most 64 MiB. */
 export function fetchWith(access: Access): Fetch {
   const { bearer, ca, cert, key, insecure } = access;
   if ([bearer, ca, cert, key, insecure].every((value) => value === undefined)) return fetch;

@@ -1,4 +1,4 @@
-/** Axes: round ticks for values, shares of time and powers of ten, and the scales between them and a picture. */
+/** Axes: round ticks for values, times and powers of ten, and the scales from values to positions. */
 
 /** 1, 2 or 5 times a power of ten, at least `rough`. */
 export function niceStep(rough: number): number {
@@ -12,7 +12,7 @@ const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
-/** Steps of a clock and of a calendar, in milliseconds. */
+/** Steps of a clock and a calendar, in milliseconds. */
 const timeSteps = [
   ...[1, 2, 5, 10, 15, 30].map((n) => n * second),
   ...[1, 2, 5, 10, 15, 30].map((n) => n * minute),
@@ -20,27 +20,27 @@ const timeSteps = [
   ...[1, 2, 7, 14, 30].map((n) => n * day),
 ];
 
-/** Multiples of `step` from `min` to `max`, both included; 100 at most. */
+/** Multiples of `step` from `min` to `max` inclusive; at most 100. */
 function multiples(min: number, max: number, step: number): number[] {
   const ticks: number[] = [];
   for (let i = Math.ceil(min / step - 1e-9); i * step <= max + step * 1e-9; i++) {
     if (ticks.length === 100) break;
-    // 3 * 0.1 is no round number; it is one again at twelve digits.
+    // Rounds to twelve digits, because 3 * 0.1 is not 0.3.
     ticks.push(Number((i * step).toPrecision(12)));
   }
   return ticks;
 }
 
-/** What an axis spans, and its ticks. */
+/** The span of an axis, and its ticks. */
 export interface Range {
   min: number;
   max: number;
   ticks: number[];
-  /** By powers of ten. */
+  /** Whether the axis is logarithmic. */
   log?: true;
 }
 
-/** From a round number to a round number over what is drawn, with `count` intervals or fewer. */
+/** A range between round numbers that contains `min` and `max`, with at most `count` intervals. */
 export function roundRange(min: number, max: number, count: number): Range {
   const low = Number.isFinite(min) ? min : 0;
   const high = Number.isFinite(max) && max > low ? max : low + 1;
@@ -52,18 +52,18 @@ export function roundRange(min: number, max: number, count: number): Range {
   return { min: first * step, max: (ticks.at(-1) as number) || step, ticks };
 }
 
-/** From `min` to a power of ten at or above `max`; what is below `min`, zero too, stands at its end. */
+/** A range from `min` to a power of ten at or above `max`; values below `min`, also zero, are drawn at `min`. */
 export function logRange(min: number, max: number): Range {
   const most = Number.isFinite(max) ? max : min;
   const end = Math.max(min * 100, 10 ** Math.ceil(Math.log10(Math.max(min, most)) - 1e-9));
   return { min, max: end, ticks: logTicks(min, end), log: true };
 }
 
-/** Round values within the stretch, with `count` intervals or fewer. */
+/** Round values within the range, with at most `count` intervals. */
 export const linearTicks = (min: number, max: number, count: number): number[] =>
   max > min ? multiples(min, max, niceStep((max - min) / count)) : [min];
 
-/** Whole seconds, minutes, hours or days (of UTC) within the stretch, with about `count` intervals or fewer. */
+/** Whole seconds, minutes, hours or days (UTC) within the span, with about `count` intervals or fewer. */
 export function timeTicks(startMs: number, endMs: number, count: number): number[] {
   if (!(endMs > startMs)) return [startMs];
   const rough = (endMs - startMs) / count;
@@ -71,7 +71,7 @@ export function timeTicks(startMs: number, endMs: number, count: number): number
   return multiples(startMs, endMs, step);
 }
 
-/** Powers of ten within the stretch, both ends above 0. */
+/** Powers of ten from `min` to `max`, both above 0. */
 export function logTicks(min: number, max: number): number[] {
   const ticks: number[] = [];
   for (let power = Math.ceil(Math.log10(min) - 1e-9); 10 ** power <= max * 1.000001; power++) {
@@ -80,7 +80,7 @@ export function logTicks(min: number, max: number): number[] {
   return ticks;
 }
 
-/** Where a value stands, kept within the range. */
+/** The position of a value, clamped to the range. */
 export type Scale = (value: number) => number;
 
 export const linearScale =
@@ -90,7 +90,7 @@ export const linearScale =
     return start + Math.max(0, Math.min(1, share)) * (end - start);
   };
 
-/** Of a logarithmic axis; whatever is at or below its lower end stands there. */
+/** The scale of a logarithmic axis; values below its lower end are drawn there. */
 export function logScale(
   [from, to]: readonly [number, number],
   range: readonly [number, number],
@@ -99,7 +99,7 @@ export function logScale(
   return (value) => linear(Math.log10(Math.max(from, value)));
 }
 
-/** `14:05:30`, `14:05` or `29 Nov`: as much of a moment (UTC) as its neighbours on the axis need. */
+/** A time in UTC as `14:05:30`, `14:05` or `29 Nov`, as precise as the axis's step requires. */
 export function tickTime(ms: number, stepMs: number): string {
   const iso = new Date(ms).toISOString();
   if (stepMs >= day) {

@@ -1,4 +1,4 @@
-/** Processes that never outlive the one that started them, even when that one is killed with SIGKILL. */
+/** Child processes that end with this process, even if it is killed with SIGKILL. */
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { eachLine } from './lines.js';
@@ -10,7 +10,7 @@ export interface Child {
   readonly name: string;
   readonly process: ChildProcess;
   readonly pid: number;
-  /** The first line of standard output, parsed: how our programs say which ports they chose. Rejects on exit. */
+  /** The parsed first line of standard output, with the ports that the program chose. Rejects if the program exits. */
   readonly ready: Promise<Record<string, unknown>>;
   readonly exited: Promise<number | null>;
   /** SIGTERM, then SIGKILL after `graceMs`. */
@@ -21,11 +21,11 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   cwd?: string;
   onStderr?: (line: string) => void;
-  /** Each line after the first, which is `ready`. */
+  /** Called with each line after the first, which is `ready`. */
   onStdout?: (line: string) => void;
 }
 
-/** Starts one of our own programs with `node`; it dies with this process, and its errors come out prefixed. */
+/** Starts one of our own programs with `node`. It ends with this process, and its errors are printed with a prefix. */
 export const startNode = (
   name: string,
   script: string,
@@ -34,7 +34,7 @@ export const startNode = (
 ): Child =>
   startProgram(name, process.execPath, [...(options.nodeFlags ?? []), script, ...args], options);
 
-/** Any program that says on its first line what it chose, and ends when its standard input does. */
+/** Starts a program that prints its choices on the first line, and that ends when its standard input is closed. */
 export function startProgram(
   name: string,
   program: string,
@@ -44,7 +44,7 @@ export function startProgram(
   const spawnOptions: SpawnOptions = {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env, FIREDRILL_DIE_WITH_PARENT: '1' },
-    // Ctrl-C at a terminal is for its whole group: a child must not end before its parent has put things back.
+    // Ctrl-C reaches the terminal's whole process group, but a child must not end before its parent has cleaned up.
     detached: true,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   };
@@ -95,19 +95,19 @@ export function startProgram(
 
 export interface GuardedChild {
   readonly name: string;
-  /** Of the guardian; the program is its child. */
+  /** Process id of the guardian, whose child is the program. */
   readonly pid: number;
   readonly exited: Promise<number | null>;
-  /** The last lines that it said, for the error of a start that failed. */
+  /** The program's last lines, for the error of a failed start. */
   lastWords(): string;
   /** SIGTERM, then SIGKILL after `graceMs`. */
   stop(graceMs?: number): Promise<void>;
 }
 
-/** Of what others write, characters of a line that are kept. */
+/** Maximum length of a line from other programs, in characters; the rest is dropped. */
 const maxLine = 64 * 1024;
 
-/** Starts a program that is not ours (Prometheus, k6) under a guardian, so that it dies with this process too. */
+/** Starts a program of others (Prometheus, k6) under a guardian, so that it also ends with this process. */
 export function startGuarded(
   name: string,
   path: string,
@@ -123,7 +123,7 @@ export function startGuarded(
     child.on('exit', (code) => resolve(code));
     child.on('error', () => resolve(null));
   });
-  // The end of the pipe is the message; that nobody reads it any more is none.
+  // The end of the pipe is the signal to the guardian; an error because nobody reads the pipe does not matter.
   child.stdin.on('error', () => undefined);
   let words = '';
   for (const stream of [child.stdout, child.stderr]) {

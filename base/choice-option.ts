@@ -1,8 +1,8 @@
-/** Options that take one of a few words, and options that take many: one rule for both in every command. */
+/** Options with a few allowed words, and options with many values, read alike in every command. */
 import { Option } from 'commander';
 import { UserError } from './errors.js';
 
-/** An option that takes one of `choices`. A wrong word is refused with the choices, and shells complete them. */
+/** An option that takes one of `choices`. Another word is refused with a list of them, and shells complete them. */
 export function choiceOption(
   flags: string,
   description: string,
@@ -18,12 +18,12 @@ export function choiceOption(
   });
 }
 
-/** The parser of an option that may be said again and again, and takes commas: `-i a,b -i c`. */
+/** Parses an option that may be repeated and takes commas: `-i a,b -i c`. */
 export function eachOf(value: string, before: readonly string[] = []): string[] {
   return [...before, ...value.split(',').filter((part) => part !== '')];
 }
 
-/** The parser of an option that may be said again and again, and whose values may hold commas. */
+/** Parses an option that may be repeated, and whose values may contain commas. */
 export function eachWhole(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

@@ -1,17 +1,17 @@
-/** Time as a value passed in: the real clock, and a simulated one that tests step by hand. */
+/** Time as a parameter: the real clock, and a simulated clock that tests step. */
 
 export interface Timer {
   cancel(): void;
 }
 
 export interface Clock {
-  /** Wall time, milliseconds since the epoch. */
+  /** Wall-clock time, milliseconds since the epoch. */
   nowMs(): number;
-  /** Monotonic time in milliseconds, with fractions; only differences mean anything. */
+  /** Monotonic time in milliseconds, with fractions; only differences have a meaning. */
   monotonicMs(): number;
-  /** Calls `run` once after `delayMs`. The timer alone does not keep the process alive. */
+  /** Calls `run` once after `delayMs`. The timer does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer;
-  /** Calls `run` every `periodMs` until cancelled. The timer alone does not keep the process alive. */
+  /** Calls `run` every `periodMs` until cancelled. The timer does not keep the process alive. */
   every(periodMs: number, run: () => void): Timer;
 }
 
@@ -30,7 +30,7 @@ export const realClock: Clock = {
   },
 };
 
-/** Waits `delayMs` of the real clock, keeping the process alive; ends early when `signal` aborts. */
+/** Waits for `delayMs` on the real clock, and keeps the process alive; ends early when `signal` aborts. */
 export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
@@ -51,7 +51,7 @@ interface Pending {
   run: () => void;
 }
 
-/** A clock that moves only when told to; timers run in the order in which they fall due. */
+/** A clock that only moves by `advance`; timers run in the order of their due times. */
 export class SimulatedClock implements Clock {
   #nowMs: number;
   readonly #startMs: number;
@@ -79,7 +79,7 @@ export class SimulatedClock implements Clock {
     return this.#add(periodMs, periodMs, run);
   }
 
-  /** Moves time forward, running each timer at its own due time. */
+  /** Advances the time, and runs each timer at its due time. */
   advance(byMs: number): void {
     const endMs = this.#nowMs + byMs;
     for (;;) {

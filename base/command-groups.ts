@@ -1,4 +1,4 @@
-/** In which groups `firedrill --help` shows its commands, and in which order: by what a person is about to do. */
+/** The groups of commands in `firedrill --help` and their order, by a user's intention. */
 import type { Command } from 'commander';
 
 const groups: readonly (readonly [string, readonly string[]])[] = [
@@ -42,10 +42,10 @@ const groups: readonly (readonly [string, readonly string[]])[] = [
   ['The mesh, its programs:', ['proxy', 'controller']],
 ];
 
-/** What only other programs start. */
+/** Commands that only other programs start; help does not show them. */
 const internal: ReadonlySet<string> = new Set(['injector', 'proxy-init', '__complete']);
 
-/** Commands that stand in no group come last, under a heading of their own. */
+/** Commands outside of the groups come last, under their own heading. */
 export function inGroups(program: Command): void {
   const order = groups.flatMap(([, names]) => names);
   for (const command of program.commands) {
@@ -54,7 +54,7 @@ export function inGroups(program: Command): void {
   }
   const rank = (command: Command): number =>
     order.includes(command.name()) ? order.indexOf(command.name()) : order.length;
-  // Groups are shown in the order of their first commands.
+  // Commander shows groups in the order of their first commands.
   (program.commands as Command[]).sort((a, b) => rank(a) - rank(b));
   program.configureHelp({
     visibleCommands: ({ commands }) => commands.filter((c) => !internal.has(c.name())),

@@ -1,20 +1,20 @@
-/** Shell completion: one line for a shell's start-up file, which asks this program what may come next. */
+/** Shell completion: a line for a shell's start-up file that asks this program for candidates. */
 import type { Command, Option } from 'commander';
 import { UserError } from './errors.js';
 
-/** One word that may come next; shells that can show a description show it. */
+/** A candidate for the next word; some shells also show the description. */
 export interface Candidate {
   word: string;
   description: string;
 }
 
 /**
- * The values that an argument or an option takes where the package knows them, such as the names of scenarios: by the
- * command's name (`runbook show`), or by the command's and the option's (`gameday run --scenarios`).
+ * Known values of arguments and options, such as the names of scenarios. Keys are a command's name (`runbook show`),
+ * or a command's and an option's (`gameday run --scenarios`).
  */
 export type KnownValues = Readonly<Record<string, () => Promise<readonly Candidate[]>>>;
 
-// Each line is a word, a tab, a description.
+// Each line of the answer is a word, a tab, and a description.
 const scripts: Record<string, string> = {
   bash: `_firedrill() {
   mapfile -t COMPREPLY < <(firedrill __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)
@@ -40,8 +40,8 @@ complete -c firedrill -f -n 'count (__firedrill) >/dev/null' -a '(__firedrill)'
 };
 
 /**
- * What may stand in place of the last of `words`: commands, options, an option's choices, or known values. Empty where
- * only a file can.
+ * Candidates for the last of `words`: commands, options, an option's choices, or known values. Empty if only a file
+ * fits.
  */
 export async function completionsFor(
   program: Command,
@@ -92,7 +92,7 @@ async function candidates(
   ];
 }
 
-/** Of a list with commas the last part is completed. */
+/** In a list with commas, the last part is completed. */
 async function valuesOf(
   values: (() => Promise<readonly Candidate[]>) | undefined,
   typed: string,

@@ -1,4 +1,4 @@
-/** Durations as Prometheus writes them: `1h30m`, `500ms`, `30d`. A year is 365 days, a week 7. */
+/** Durations in Prometheus's syntax: `1h30m`, `500ms`, `30d`. A year is 365 days, a week 7. */
 
 const unitMs: Record<string, number> = {
   ms: 1,
@@ -13,7 +13,7 @@ const unitMs: Record<string, number> = {
 const pattern = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
 const order = ['y', 'w', 'd', 'h', 'm', 's', 'ms'] as const;
 
-/** Milliseconds, or undefined where `text` is no Prometheus duration. `0` alone is one. */
+/** Milliseconds; undefined unless `text` is a Prometheus duration or `0`. */
 export function parseDurationMs(text: string): number | undefined {
   if (text === '0') return 0;
   if (text === '') return undefined;
@@ -27,7 +27,7 @@ export function parseDurationMs(text: string): number | undefined {
   return Number.isSafeInteger(total) ? total : undefined;
 }
 
-/** The shortest exact form: 5400000 is `1h30m`; whole days stay days (`30d`), as rules are written. */
+/** The shortest exact form: 5400000 is `1h30m`; whole days stay days (`30d`), as is usual in rules. */
 export function formatDurationMs(ms: number): string {
   if (ms === 0) return '0s';
   if (!Number.isInteger(ms) || ms < 0) throw new RangeError(`not a duration: ${ms} ms`);

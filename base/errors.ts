@@ -1,4 +1,4 @@
-/** What a user or a machine did wrong, as opposed to a broken invariant of ours (which throws a plain Error). */
+/** Errors of a user or a machine, as opposed to violated invariants of our own, which throw a plain Error. */
 
 export interface Place {
   file: string;
@@ -8,7 +8,7 @@ export interface Place {
   column: number;
 }
 
-/** One thing wrong with a user's input: where it is, what is wrong, what was expected there. */
+/** One mistake in a user's input: its place, a description, and the expected input. */
 export interface Problem {
   place?: Place;
   message: string;
@@ -18,11 +18,11 @@ export interface Problem {
 /** Exit codes of every command. The verdict codes are documented in chaos/README.md. */
 export const exitCode = {
   ok: 0,
-  /** The command ran, and the answer is no: a check failed, an alert did not fire, a gate is shut. */
+  /** The command ran and the answer is negative: a check failed, an alert did not fire, a gate is closed. */
   failed: 1,
-  /** The user's input cannot be used; nothing was written. */
+  /** The user's input is not usable; nothing was written. */
   usage: 2,
-  /** The run could not judge: a fault without effect, a load that did not run. */
+  /** The run has no verdict: a fault had no effect, or a load did not run. */
   inconclusive: 3,
   /** An abort condition tripped; faults were rolled back. */
   aborted: 4,
@@ -31,7 +31,7 @@ export const exitCode = {
   interrupted: 130,
 } as const;
 
-/** An error whose text is meant for the user: printed without a stack trace. */
+/** An error with a text for the user; printed without a stack trace. */
 export class UserError extends Error {
   readonly problems: readonly Problem[];
   readonly exitCode: number;
@@ -50,10 +50,10 @@ export class UserError extends Error {
   }
 }
 
-/** What is right in its own format and cannot be done here: a refusal of this one input, not of those beside it. */
+/** Valid input of its format that is not supported here; it does not affect the input beside it. */
 export class Unsupported extends UserError {}
 
-/** `file:line:column: what is wrong; expected what`. */
+/** `file:line:column: message; expected …`. */
 export function formatProblem(problem: Problem): string {
   const place = problem.place
     ? `${problem.place.file}:${problem.place.line}:${problem.place.column}: `
@@ -62,7 +62,7 @@ export function formatProblem(problem: Problem): string {
   return `${place}${problem.message}${expected}`;
 }
 
-/** The message of anything thrown, for wrapping into a larger sentence. */
+/** The message of anything thrown, as a part of a longer sentence. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-/** `--format` of every command that prints for programs as well as for people. */
+/** The option `--format` of every command that prints for people and for programs. */
 import type { Option } from 'commander';
 import { choiceOption } from './choice-option.js';
 

@@ -1,6 +1,6 @@
 /**
- * A program of ours that starts somebody else's and takes it down with it: standard input is a pipe from whoever wants
- * the program, and its end is that one's death, however it died. Arguments: the program and its arguments.
+ * A program of ours that starts a program of others and ends it. Standard input is a pipe from the process that wants
+ * the program; the pipe's end means that this process died. Arguments: the program and its arguments.
  */
 import { spawn } from 'node:child_process';
 import { dieWithParent } from './child.js';
@@ -9,7 +9,7 @@ import { dyingWithParent } from './foreign-program.js';
 const [program, ...args] = process.argv.slice(2);
 if (program === undefined) throw new Error('guardian: no program was named');
 
-// Where the kernel can be asked for it, the program also dies when this guardian is killed itself.
+// Where the kernel supports it, the program also ends if this guardian is killed.
 const [first = program, ...rest] = dyingWithParent([program, ...args]);
 const child = spawn(first, rest, { stdio: ['ignore', 1, 2] });
 

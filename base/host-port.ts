@@ -1,7 +1,7 @@
-/** `host:port`, as addresses are typed. */
+/** Addresses in the form `host:port`. */
 
 export interface HostPort {
-  /** Without brackets; empty where none is written. */
+  /** Without brackets; empty if none is given. */
   host: string;
   port: number;
 }

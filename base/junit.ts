@@ -1,29 +1,29 @@
-/** JUnit XML, as CI systems read it: suites of cases, each passed, failed, in error or skipped. */
+/** JUnit XML for CI systems: suites of cases, each passed, failed, in error or skipped. */
 import { withoutUnseen } from './unseen.js';
 
 export interface JunitCase {
   name: string;
   seconds: number;
-  /** By what some CI systems group cases. */
+  /** Group of the case in CI systems that support groups. */
   group?: string;
-  /** Texts of one line or of several. */
+  /** Each text has one line or several. */
   failures?: readonly string[];
-  /** It could not be judged. */
+  /** The reason why the case could not be judged. */
   error?: string;
-  /** Nothing happened that it could have been judged by. */
+  /** The reason why there was nothing to judge. */
   skipped?: string;
 }
 
 export interface JunitSuite {
   name: string;
   cases: readonly JunitCase[];
-  /** Those of its cases together, where it is absent. */
+  /** Absent: the sum over the cases. */
   seconds?: number;
   startedMs?: number;
   properties?: Readonly<Record<string, number>>;
 }
 
-/** A file of `suites`; `whole` names all of them together. */
+/** A file of `suites`; `whole` is the name for all of them. */
 export function junitXml(
   suites: readonly JunitSuite[],
   whole?: { name: string; seconds: number },
@@ -38,7 +38,7 @@ export function junitXml(
   );
 }
 
-/** XML 1.0 has no way to write control characters or half of a surrogate pair. */
+/** XML 1.0 cannot represent control characters or half of a surrogate pair. */
 const escapeXml = (text: string): string =>
   withoutUnseen(text)
     .replaceAll(/[\ufffe\uffff]/g, ' ')
@@ -72,7 +72,7 @@ function suiteXml({ name, cases, startedMs, properties, ...suite }: JunitSuite):
   );
 }
 
-/** Without a zone, as the format has it; the nearest instant that a date can hold. */
+/** A time without a zone, as the format requires; clamped to the range of dates. */
 function instant(ms: number): string {
   const limitMs = 8.64e15;
   return new Date(Math.max(-limitMs, Math.min(limitMs, ms))).toISOString().slice(0, 19);
@@ -89,7 +89,7 @@ function caseXml(c: JunitCase): string {
   return outcomes.length === 0 ? `${head}/>\n` : `${head}>\n${outcomes.join('')}    </testcase>\n`;
 }
 
-/** The first line as the message; where there are more, all of them as its text. */
+/** The first line is the message; several lines become the element's text as well. */
 function outcomeXml(tag: string, text: string): string {
   const [first = '', ...more] = text.split('\n');
   const head = `      <${tag} message="${escapeXml(first)}"`;

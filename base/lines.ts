@@ -1,7 +1,7 @@
-/** The lines of a stream that somebody else writes: however long one is, little of it is kept. */
+/** Reads lines from another program's stream, and keeps only the start of a long line. */
 import type { Readable } from 'node:stream';
 
-/** Calls `onLine` for each line, cut to `maxCharacters`; the last one needs no end. */
+/** Calls `onLine` for each line, cut to `maxCharacters`; the last line needs no line break. */
 export function eachLine(
   stream: Readable,
   maxCharacters: number,

@@ -1,10 +1,10 @@
-/** Whether the Node that runs this is one that nobody mends any more. */
+/** Warns about a version of Node that is no longer maintained. */
 
-/** Older majors get no security fixes: 20 since April 2026. */
+/** Older major versions get no security fixes: 20 since April 2026. */
 const oldestMaintained = 22;
 const recommended = 24;
 
-/** One line, or undefined where there is nothing to say. `version` as in process.versions.node. */
+/** The warning in one line; undefined if there is none. `version` as in process.versions.node. */
 export function oldRuntimeWarning(version: string): string | undefined {
   const major = Number(version.split('.')[0]);
   if (!(major < oldestMaintained)) return undefined;

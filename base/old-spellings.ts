@@ -1,11 +1,11 @@
-/** Commands and options as version 0.1 spelled them: they work, and the answer names the new spelling. */
+/** Commands and options in the spelling of version 0.1: they still work, and print the new spelling. */
 import type { EventEmitter } from 'node:events';
 import { type Command, Option } from 'commander';
 
-/** Words of version 0.1 for the format that people read; the word is `text` now. */
+/** Names in version 0.1 of the format for people, which is now `text`. */
 const textWords: ReadonlySet<string> = new Set(['table', 'lines']);
 
-/** By command: the flags of version 0.1, and the option's long name now. */
+/** By command: pairs of an option in version 0.1 and its new long name. */
 const renamed: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   'gameday run': [['--slo <file>', 'input']],
   'gameday plan': [['--slo <file>', 'input']],
@@ -38,8 +38,8 @@ const renamed: Readonly<Record<string, readonly (readonly [string, string])[]>> 
 };
 
 /**
- * The words after the program's name as they are spelled now: `chaos` is part of `gameday`, and `chaos load` is
- * `load run`. What was said in the old spelling is passed to `told`.
+ * The words after the program's name in their new spelling: `chaos` is part of `gameday`, and `chaos load` is `load
+ * run`. Calls `told` with a line for each old spelling.
  */
 export function inNewWords(words: readonly string[], told: (line: string) => void): string[] {
   const [first, second, ...rest] = words;
@@ -49,7 +49,7 @@ export function inNewWords(words: readonly string[], told: (line: string) => voi
   return [...now, ...rest];
 }
 
-/** Adds the hidden old spellings of options to `program` and to all commands below it. */
+/** Adds hidden old spellings of options to `program` and to all commands below it. */
 export function withOldSpellings(program: Command, path = ''): void {
   for (const command of program.commands) {
     const name = `${path} ${command.name()}`.trimStart();
@@ -64,12 +64,12 @@ function withOldName(command: Command, flags: string, now: string): void {
   command.addOption(old);
   command.on(`option:${old.name()}`, (value: string | undefined) => {
     process.stderr.write(`${old.long} is called --${now} now\n`);
-    // Commander's commands are emitters, which its types do not say in full.
+    // A Commander command is an emitter, which its types do not fully declare.
     (command as unknown as EventEmitter).emit(`option:${now}`, value);
   });
 }
 
-/** `--output` of a command that has `--format` with choices; `-o` too where it means no file. */
+/** Adds `--output` to a command with choices for `--format`, and `-o` if it does not mean a file there. */
 function withOldOutput(command: Command): void {
   const format = command.options.find((o) => o.long === '--format');
   const taken = command.options.some((o) => o.long === '--output');

@@ -1,12 +1,15 @@
-/** Whether the process that started this one is still there: apart, for a proxy need not load what starts others. */
+/**
+ * Detects the death of the parent process; in a file of its own, because a proxy need not load code that starts
+ * children.
+ */
 
-/** From the parent's death to its own at the latest. */
+/** Maximum time from the parent's death to the end of this process, in milliseconds. */
 const dyingLimitMs = 5000;
 
 /**
- * Called by a program that must die with its parent: standard input is a pipe that the parent never writes to, so its
- * end is the parent's death; `limitMs` later the process ends, whatever `onDeath` does. Does nothing unless the parent
- * asked for it (`FIREDRILL_DIE_WITH_PARENT=1`).
+ * For a program that must end with its parent: standard input is a pipe that the parent never writes to, so its end
+ * means that the parent died. The process ends `limitMs` later, whatever `onDeath` does. Does nothing unless the
+ * parent set `FIREDRILL_DIE_WITH_PARENT=1`.
  */
 export function dieWithParent(
   onDeath: () => void = () => process.exit(0),
@@ -15,7 +18,7 @@ export function dieWithParent(
   if (process.env.FIREDRILL_DIE_WITH_PARENT !== '1') return;
   outliveReaders();
   const die = (): void => {
-    // Whatever it waits for, nobody is there any more for whom it could matter.
+    // The process ends even if it still waits for something, because nobody needs the result any more.
     setTimeout(() => process.exit(1), limitMs);
     onDeath();
   };
@@ -23,8 +26,8 @@ export function dieWithParent(
 }
 
 /**
- * Whoever read this process's output may go away before it does: that is no error, and must not become one again and
- * again when it is logged to where nobody reads.
+ * Ignores the error that a reader of this process's output has closed the pipe. Logging that error to the same closed
+ * pipe would repeat it endlessly.
  */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

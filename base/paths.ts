@@ -1,4 +1,4 @@
-/** Where the package's own files are (templates, scenarios, .proto), whether run from source or from dist/. */
+/** Paths of the package's own files (templates, scenarios, .proto), from source or from dist/. */
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,12 +19,12 @@ function findRoot(): string {
 
 export const packageRoot = findRoot();
 
-/** A file of the package that is not compiled: `asset('runbooks/templates/x.hbs')`. */
+/** The path of a file that is not compiled: `asset('runbooks/templates/x.hbs')`. */
 export function asset(relativePath: string): string {
   return join(packageRoot, relativePath);
 }
 
-/** The compiled entry of a module, to be run by `node` in a process of its own: `program('mesh/proxy/main')`. */
+/** The compiled entry of a module that `node` runs in its own process: `program('mesh/proxy/main')`. */
 export function program(module: string): string {
   return join(packageRoot, 'dist', `${module}.js`);
 }

@@ -1,11 +1,13 @@
-/** Free ports of loopback, below those that the kernel gives to outgoing connections: those go at any moment. */
+/**
+ * Free ports on loopback, below the range from which the kernel takes ports for outgoing connections at any moment.
+ */
 import { createServer } from 'node:net';
 import { systemRandom } from './random.js';
 
 const firstPort = 15_000;
 const portCount = 17_000;
 
-/** So many ports that were free a moment ago, all different. */
+/** `count` different ports that were free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   for (let tries = 0; ports.size < count; tries++) {

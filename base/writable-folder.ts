@@ -1,4 +1,4 @@
-/** Whether a folder can be written to, found out before hours of work depend on it. */
+/** Checks early that a folder is writable, before hours of work depend on it. */
 import {
   existsSync,
   mkdirSync,
@@ -14,8 +14,8 @@ import { exitCode, messageOf, UserError } from './errors.js';
 const leastBytes = 2 * 1024 * 1024;
 
 /**
- * Throws a UserError (exit code 5) where a file could not be written to the folder, or where less than 2 MiB are left.
- * What has to be made for it is removed again. `what` begins the sentence: `the state folder`.
+ * Throws a UserError (exit code 5) if no file can be written to the folder or less than 2 MiB are free. Files and
+ * folders made for the check are removed. `what` begins the message: `the state folder`.
  */
 export function tryFolder(path: string, what: string): void {
   const refuse = (why: string): UserError =>
@@ -23,7 +23,7 @@ export function tryFolder(path: string, what: string): void {
   const made: string[] = [];
   try {
     for (const missing of missingIn(resolve(path))) {
-      // One by one: below /proc, Node's own recursion goes round for ever.
+      // Makes folders one by one, because below /proc Node's recursive mkdir never ends.
       mkdirSync(missing, { mode: 0o700 });
       made.push(missing);
     }
@@ -43,7 +43,7 @@ export function tryFolder(path: string, what: string): void {
   }
 }
 
-/** The folders that are not there yet, the outermost first. */
+/** The folders that do not exist yet, outermost first. */
 function missingIn(path: string): string[] {
   const missing: string[] = [];
   for (let at = path; !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.unshift(at);

@@ -1,9 +1,9 @@
-/** Files that are either as they were or whole: written beside, then renamed. */
+/** Writes files atomically: a new file is written beside the old one, then renamed. */
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 let count = 0;
 
-/** `mode` holds whatever the umask is: 0o600 for keys and tokens. */
+/** `mode` applies whatever the umask: 0o600 for keys and tokens. */
 export function writeFileWhole(path: string, content: string | Uint8Array, mode = 0o644): void {
   const beside = `${path}.${process.pid}-${count++}.tmp`;
   try {

@@ -1,7 +1,7 @@
 /**
- * The plain part of YAML, read by the line: block maps and sequences of one-line and literal scalars. Large files of
- * it are common (a thousand SLOs, a registry) and a general parser spends most of a run on them. Whatever is not plain
- * is not guessed at but left to the general parser, and a test holds the two to the same values and places.
+ * Reads the plain part of YAML line by line: block maps and sequences of one-line and literal scalars. Large plain
+ * files are common (a thousand SLOs, a registry), and a general parser would take most of a run's time. Anything that
+ * is not plain is left to the general parser; a test compares values and places of both.
  */
 
 class NotPlain extends Error {}
@@ -17,16 +17,16 @@ const keywords = /^(?:null|Null|NULL|true|True|TRUE|false|False|FALSE)$/;
 interface Line {
   indent: number;
   text: string;
-  /** Of its first character in the text. */
+  /** Offset of the line's first character in the text. */
   offset: number;
-  /** Counted from 0. */
+  /** Line number, from 0. */
   number: number;
 }
 
-/** Where the fields of each map and the items of each sequence begin: of a field the key, then the value. */
+/** Offsets of the fields of each map (key, then value) and of the items of each sequence. */
 type Offsets = Map<object, number[]>;
 
-/** One document, and where everything in it stands. */
+/** One document with the offsets of everything in it. */
 export class PlainDocument {
   readonly value: unknown;
   readonly #offsets: Offsets;
@@ -38,7 +38,7 @@ export class PlainDocument {
     this.#start = start;
   }
 
-  /** Offsets of the value at the path and of its key; undefined where nothing is written there. */
+  /** Offsets of the value at the path and of its key; undefined if the path does not exist. */
   find(path: readonly (string | number)[]): { key?: number; value: number } | undefined {
     let found: { key?: number; value: number } = { value: this.#start };
     let node = this.value;
@@ -57,11 +57,10 @@ export class PlainDocument {
 }
 
 /**
- * All documents, or undefined where the text is more than plain (or wrong); with `texts` every scalar stays the text
- * that was written.
+ * All documents; undefined if the text is not plain (or is wrong). With `texts` every scalar stays the written text.
  */
 export function readPlainDocuments(text: string, texts: boolean): PlainDocument[] | undefined {
-  // Printable ASCII and line feeds; anything else has rules of its own.
+  // Only printable ASCII and line feeds are plain.
   if (/[^\n\x20-\x7e]/.test(text)) return undefined;
   try {
     const documents: Line[][] = [[]];
@@ -73,7 +72,7 @@ export function readPlainDocuments(text: string, texts: boolean): PlainDocument[
       start += raw.length + 1;
       if (raw === '---') {
         const empty = (documents.at(-1) as Line[]).length === 0;
-        // Nothing between two rules is a document of its own.
+        // An empty document between two separators is not plain.
         if (empty && began) return undefined;
         if (!empty) documents.push([]);
         began = true;
@@ -112,7 +111,7 @@ class Reader {
 
   document(): PlainDocument {
     const first = this.#lines[0] as Line;
-    // Further in, the general parser counts its place in a way of its own.
+    // The general parser reports other places for an indented document.
     if (first.indent > 0) throw new NotPlain();
     const value = this.#block(0);
     if (this.#at < this.#lines.length) throw new NotPlain();
@@ -138,7 +137,7 @@ class Reader {
       const skipped = line.text.length - rest.length;
       offsets.push(line.offset + skipped);
       if (keyPattern.test(rest)) {
-        // The dash is as good as spaces: what follows is the first line of a map further in.
+        // The dash counts as indentation: after it comes the first line of a nested map.
         const inner = indent + skipped;
         const { offset, number } = line;
         this.#lines[this.#at] = { indent: inner, text: rest, offset: offset + skipped, number };
@@ -175,7 +174,7 @@ class Reader {
       }
       const isBelow = next && next.indent > indent;
       if (!isBelow && !(next && next.indent === indent && isItem(next.text))) {
-        // Nothing: whether it is null or an empty text, and where it stands, is for the general parser.
+        // Without a value: the general parser decides whether this is null or an empty text, and at which place.
         if (this.#texts) throw new NotPlain();
         map[key] = null;
         continue;
@@ -185,7 +184,7 @@ class Reader {
     }
   }
 
-  /** The lines below the header that are further in than the map; the first says how far. */
+  /** The lines below the header that have a greater indent than the map; the first one defines the indent. */
   #literal(header: Line, indent: number): string {
     let end = header.number + 1;
     const indentOf = (raw: string): number => raw.search(/\S/);
@@ -207,7 +206,7 @@ class Reader {
 
 const isItem = (text: string): boolean => text === '-' || text.startsWith('- ');
 
-/** By the rules of YAML 1.2's core schema; spellings that need more than a look are not plain. */
+/** Reads a scalar by YAML 1.2's core schema; complicated spellings are not plain. */
 function scalar(text: string): unknown {
   if (intPattern.test(text) || floatPattern.test(text)) {
     if (/^[-+]?0\d/.test(text)) throw new NotPlain();
@@ -227,7 +226,7 @@ function scalar(text: string): unknown {
 
 const specialText = /^[{[\]}&*!|>@`%#,?:'"]|^-(?: |$)|: |:$| #/;
 
-/** Every scalar as it was written: as Go reads into strings. */
+/** Reads every scalar as the written text, as Go does for strings. */
 function textScalar(text: string): unknown {
   if (doubleQuoted.test(text)) return JSON.parse(text) as unknown;
   if (singleQuoted.test(text)) return text.slice(1, -1).replaceAll("''", "'");

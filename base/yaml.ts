@@ -1,4 +1,4 @@
-/** A user's YAML, read into checked values; every error names file, line and column. */
+/** Reads users' YAML into checked values; every error names file, line and column. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import {
   type Document,
@@ -20,7 +20,7 @@ interface YamlNodes {
   lines: LineCounter;
 }
 
-/** A document that was read by the line, with the text in which its places are counted. */
+/** A document read by the plain reader, with the text that its places refer to. */
 interface PlainSource {
   document: PlainDocument;
   text: string;
@@ -34,7 +34,7 @@ export class YamlDocument {
   readonly nodes: () => YamlNodes;
   readonly #plain: PlainSource | undefined;
 
-  /** The nodes are asked for when a place is that a plain source does not have. */
+  /** `nodes` is only called for a place that the plain source does not have. */
   constructor(file: string, value: unknown, nodes: () => YamlNodes, plain?: PlainSource) {
     this.file = file;
     this.value = value;
@@ -50,7 +50,7 @@ export class YamlDocument {
     return this.nodes().lines;
   }
 
-  /** The scalar at `path` as it was written: `1.0`, which as a number is 1. Undefined where there is no scalar. */
+  /** The scalar at `path` as written: `1.0`, which as a number would be 1. Undefined if there is no scalar. */
   textOf(path: Path): string | undefined {
     const node: unknown = this.#document.getIn(path, true);
     if (!isScalar(node)) return undefined;
@@ -58,8 +58,8 @@ export class YamlDocument {
   }
 
   /**
-   * The value with numbers and truths below any of `keys` as the text that was written: `{ tier: 1, since: 2.10 }` of
-   * labels is text to whoever reads it later. Other values, and null, stay as they are.
+   * The value with numbers and booleans below any of `keys` replaced by the written text: labels such as `{ tier: 1,
+   * since: 2.10 }` are text to their readers. Other values, and null, stay.
    */
   withTextsBelow(keys: ReadonlySet<string>): YamlDocument {
     const go = (value: unknown, path: Path, below: boolean): unknown => {
@@ -75,7 +75,7 @@ export class YamlDocument {
     return new YamlDocument(this.file, go(this.value, [], false), this.nodes, this.#plain);
   }
 
-  /** The place of the value at `path`, or of its nearest ancestor that is written down. */
+  /** The place of the value at `path`, or of its nearest existing ancestor. */
   placeOf(path: Path): Place {
     const plain = this.#plain?.document.find(path);
     if (plain) return this.#at(plain.value);
@@ -87,7 +87,7 @@ export class YamlDocument {
     return { file: this.file, line: 1, column: 1 };
   }
 
-  /** The place of the key itself: where an unknown field is pointed at. */
+  /** The place of the key itself, for errors about unknown fields. */
   placeOfKey(path: Path): Place {
     const plain = this.#plain?.document.find(path)?.key;
     if (plain !== undefined) return this.#at(plain);
@@ -160,17 +160,17 @@ const yamlStyles: Record<string, string> = {
 
 const maxBytes = 16 * 1024 * 1024;
 
-/** Of what people write by hand: a larger one is another file than was meant, and costs seconds to refuse. */
+/** Limit for handwritten files; a larger file is probably the wrong one, and takes seconds to refuse. */
 export const handwrittenBytes = 1024 * 1024;
 
 export interface YamlOptions {
-  /** Every scalar stays the text that was written (`1.10`, `yes`), and `<<` merges: as Go reads into strings. */
+  /** Every scalar stays the written text (`1.10`, `yes`), and `<<` merges, as in Go. */
   texts?: boolean;
   /** Default: 16 MiB. */
   bytesMax?: number;
 }
 
-/** All documents of a text; syntax errors, duplicate keys and alias bombs throw a UserError. */
+/** All documents in a text; throws a UserError for syntax errors, duplicate keys and alias bombs. */
 export function parseYaml(file: string, text: string, options: YamlOptions = {}): YamlDocument[] {
   const { bytesMax = maxBytes } = options;
   if (text.length > bytesMax) throw tooLarge(file, bytesMax);
@@ -209,7 +209,7 @@ function linesOf(text: string): LineCounter {
   return lines;
 }
 
-/** JSON is YAML, and forty times faster read as what it is. Undefined where it is not, or says a key twice. */
+/** Reads JSON, which is valid YAML, forty times faster; undefined unless it is JSON without duplicate keys. */
 function readJsonText(text: string): unknown[] | undefined {
   if (!/^\s*[{[]/.test(text)) return undefined;
   let value: unknown;
@@ -230,7 +230,7 @@ function countKeys(value: unknown): number {
   return children.reduce<number>((sum, child) => sum + countKeys(child), own);
 }
 
-/** From this size on, text that is plain is read by the line, and nodes are made when a place is asked for. */
+/** From this size on, plain text is read line by line, and nodes are only made if a place is needed. */
 const plainFromBytes = 32 * 1024;
 
 function parseNodes(file: string, text: string, options: YamlOptions = {}): YamlNodes[] {
@@ -245,7 +245,7 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   const problems: Problem[] = [];
   for (const document of documents) {
     for (const error of document.errors) {
-      // What follows the first mistake in the syntax is its echo.
+      // Further syntax errors are consequences of the first one.
       if (problems.length > 0 && error.code !== 'DUPLICATE_KEY') continue;
       const { line, col } = lines.linePos(error.pos[0]);
       const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
@@ -265,7 +265,7 @@ const tooLarge = (file: string, bytes: number): UserError =>
 
 const chunkBytes = 64 * 1024;
 
-/** No more than that is read of what has no end. */
+/** Limits reading, because a file may be endless. */
 function readAtMost(file: string, bytes: number): string {
   const opened = openSync(file, 'r');
   try {
@@ -283,7 +283,7 @@ function readAtMost(file: string, bytes: number): string {
   }
 }
 
-/** Reads a file; a missing or unreadable one is a UserError that names it. */
+/** Reads a file; throws a UserError that names a missing or unreadable one. */
 export function readYaml(file: string, options: YamlOptions = {}): YamlDocument[] {
   let text: string;
   try {
@@ -298,7 +298,7 @@ export function readYaml(file: string, options: YamlOptions = {}): YamlDocument[
   return parseYaml(file, text, options);
 }
 
-/** The problems of one document against a schema, each with its place; empty where it fits. */
+/** The mistakes of one document against a schema, each with its place; empty if it fits. */
 export function problemsOf(document: YamlDocument, error: z.ZodError): Problem[] {
   const problems: Problem[] = [];
   for (const { issue, path } of error.issues.flatMap((i) => plainIssues(i, []))) {
@@ -326,7 +326,7 @@ const kinds: Record<string, string> = {
   boolean: 'true or false',
 };
 
-/** Zod's own sentences speak of its types; a schema's own sentence stands. */
+/** Zod's own messages name its types; the message of a schema is kept. */
 function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
     const missing = issue.message.endsWith('received undefined') ? 'is missing; ' : '';
@@ -339,7 +339,7 @@ function wordsOf(issue: z.core.$ZodIssue): string {
     const each = issue.errors.flatMap((issues) => issues.slice(0, 1).map(wordsOf));
     return [...new Set(each)].join(', or ');
   }
-  // A bound without a sentence of its own: "Too small: expected number to be >=0".
+  // A bound without its own message: "Too small: expected number to be >=0".
   const words = /^Too (?:small|big): expected \w+ to (?:be|have) ([<>]=?)(.+)/.exec(issue.message);
   if (words) return `expected ${boundWords[words[1] as string]} ${words[2]}`;
   return issue.message;
@@ -357,7 +357,7 @@ interface PlacedIssue {
   path: Path;
 }
 
-/** A union that no branch fits is answered by the branch of the value's own type: its mistakes lie further in. */
+/** If no branch of a union fits, reports the mistakes in the branch of the value's type, which are deeper inside. */
 function plainIssues(issue: z.core.$ZodIssue, prefix: Path): PlacedIssue[] {
   const path = [...prefix, ...(issue.path as Path)];
   if (issue.code === 'invalid_union') {
@@ -371,7 +371,7 @@ function plainIssues(issue: z.core.$ZodIssue, prefix: Path): PlacedIssue[] {
   return [{ issue, path }];
 }
 
-/** The document's value in the schema's type, or a UserError with every problem placed. */
+/** The document's value in the schema's type; throws a UserError with every mistake and its place. */
 export function checkYaml<S extends z.ZodType>(document: YamlDocument, schema: S): z.output<S> {
   const result = schema.safeParse(document.value);
   if (result.success) return result.data;

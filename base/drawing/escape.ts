@@ -1,4 +1,4 @@
-/** Text within HTML or an attribute of it: control characters and those that turn the direction of text are spaces. */
+/** Escapes text for HTML and its attributes; control characters and marks of text direction become spaces. */
 import { withoutUnseen } from '../unseen.js';
 
 export function escapeHtml(text: string): string {

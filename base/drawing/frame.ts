@@ -3,19 +3,19 @@
 export interface Frame {
   startMs: number;
   endMs: number;
-  /** In the figure's own units, as left and right margins are. */
+  /** In the figure's units, like the left and right margins. */
   width: number;
   left: number;
   right: number;
 }
 
-/** Where a moment stands, kept within the frame. */
+/** The x position of a moment, clamped to the frame. */
 export const xOf = (frame: Frame, timeMs: number): number => {
   const share = (timeMs - frame.startMs) / Math.max(1, frame.endMs - frame.startMs);
   return frame.left + Math.max(0, Math.min(1, share)) * (frame.width - frame.left - frame.right);
 };
 
-/** Where the axis ends. */
+/** The x position of the axis's end. */
 export const endOf = ({ width, right }: Frame): number => width - right;
 
 export const shortened = (text: string, most: number): string =>

@@ -1,23 +1,23 @@
-/** What lets a pointer read a figure: its script, and the policy that lets a page run that script and no other. */
+/** The script by which a pointer reads figures, and the policy that allows a page to run only that script. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { program } from '../paths.js';
 import { endOf, type Frame } from './frame.js';
 
-/** Built by esbuild; where it was not built, figures stand without it. */
+/** Built by esbuild; without the build, figures have no script. */
 const script = (): string => {
   const file = program('base/drawing/page/hover');
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
 };
 
 export interface Hover {
-  /** For the head: it holds from there on, also where the page is opened as a file. */
+  /** Goes into the page's head, because it applies from there on, also in a page opened as a file. */
   policy: string;
-  /** For the end of the body. */
+  /** Goes to the end of the body. */
   script: string;
 }
 
-/** For a page that needs nothing from elsewhere. */
+/** The script and the policy for a page without external resources. */
 export function hover(): Hover {
   const text = script();
   const hash = createHash('sha256').update(text).digest('base64');
@@ -27,7 +27,7 @@ export function hover(): Hover {
   return { policy, script: `<script>${text}</script>` };
 }
 
-/** For a figure that it reads: where its axis is, which time it spans, and which moment counts as zero. */
+/** Attributes of a figure for the script: the axis, its span, and the moment that counts as zero. */
 export const frameData = (frame: Frame, zeroMs?: number): string =>
   [frame.left, endOf(frame), frame.startMs, frame.endMs, zeroMs]
     .filter((n) => n !== undefined)

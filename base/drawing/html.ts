@@ -1,6 +1,6 @@
 /**
- * HTML by tagged templates: whatever is put between is escaped, unless it is HTML already. The tag is not called
- * `html`, since formatters would then move the white space within, which a reader sees.
+ * HTML by tagged templates, which escape every inserted value unless it is HTML already. The tag is not called `html`,
+ * because formatters would then change white space that readers see.
  */
 import { escapeHtml } from './escape.js';
 
@@ -20,12 +20,12 @@ function textOf(part: Part): string {
   return part === undefined || part === false ? '' : escapeHtml(String(part));
 }
 
-/** Also for attributes: quotes are escaped. Numbers of coordinates are the caller's to round. */
+/** Escapes for attributes, too, by escaping quotes. Callers round the numbers of coordinates. */
 export function markup(strings: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(strings.map(unwrapped).reduce((all, s, i) => all + textOf(parts[i - 1]) + s));
 }
 
-/** Templates are wrapped for whoever edits them: a line's end is nothing beside a tag or a part, a space elsewhere. */
+/** Line breaks in templates are for their editors: they vanish beside a tag or a value, and are a space elsewhere. */
 const unwrapped = (text: string): string =>
   text
     .replaceAll(/^\n\s*|\n\s*$/g, '')
@@ -33,6 +33,6 @@ const unwrapped = (text: string): string =>
     .replaceAll(/\n\s*</g, '<')
     .replaceAll(/\n\s*/g, ' ');
 
-/** A coordinate with one decimal, without a trailing `.0`; what is no number becomes 0. */
+/** A coordinate with at most one decimal; a value that is not a finite number becomes 0. */
 export const px = (value: number): string =>
   Number.isFinite(value) ? String(Math.round(value * 10) / 10) : '0';

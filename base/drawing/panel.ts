@@ -1,6 +1,6 @@
 /**
- * One panel of a figure: lines over time with a value axis of round numbers, thresholds with their names, and a legend
- * that shows each line as it is drawn. What it says to a pointer stands in its attributes, for hover.ts.
+ * One panel of a figure: lines over time, a value axis with round numbers, named thresholds, and a legend that shows
+ * each line as it is drawn. Attributes hold the values for hover.ts.
  */
 import { linearScale, logScale, type Range, type Scale } from '../axis.js';
 import { endOf, type Frame, shortened, xOf } from './frame.js';
@@ -10,28 +10,28 @@ import { type Point, pointsWithin, spread } from './points.js';
 
 export interface PanelLine {
   name: string;
-  /** Its colour and dash: see lineClass. */
+  /** Index of the colour and dash: see lineClass. */
   kind: number;
   points: readonly Point[];
-  /** A value holds until the next: no slope leads to it from before it was measured. */
+  /** Whether a value holds until the next one, so that no slope suggests values before they were measured. */
   steps?: boolean;
 }
 
 export interface Panel {
   title: string;
-  /** Beside the title: `ms, as clients saw it`. */
+  /** Text beside the title: `ms, as clients saw it`. */
   note?: string;
   lines: readonly PanelLine[];
   range: Range;
   textOf(value: number): string;
   thresholds?: readonly { at: number; text: string }[];
-  /** How a pointer's values are written: times `factor`, then `suffix`. */
+  /** Format of values under the pointer: multiplied by `factor`, then `suffix`. */
   said: { factor: number; suffix: string };
 }
 
 /**
- * Where its axis stands within the figure, and its legend: beside the lines, or below in so many columns; with `none`,
- * title and legend are the page's own.
+ * Position of a panel in its figure. The legend is beside the lines or below them in so many columns; with `none`, the
+ * page shows title and legend itself.
  */
 export interface PanelPlace {
   frame: Frame;
@@ -44,7 +44,7 @@ const gap = 14;
 const legendRow = 16;
 const nameLength = 20;
 
-/** What the legend takes below the panel. */
+/** Height of the legend below the panel. */
 export const legendHeight = (lines: number, columns: number): number =>
   legendRow * Math.ceil(lines / columns);
 
@@ -127,7 +127,7 @@ function thresholdsSvg(
 const key = (line: PanelLine, x: number, y: number): Html =>
   markup`<path class="line ${lineClass(line.kind)}" d="M${px(x)} ${px(y)}h18"/>`;
 
-/** Each beside the end of its line. */
+/** Puts each name beside the end of its line. */
 function namesBeside(
   { lines }: Panel,
   cut: readonly (readonly Point[])[],
@@ -149,7 +149,7 @@ ${shortened(line.name, nameLength)}<title>${line.name}</title></text>`;
   });
 }
 
-/** Where there is no room beside the lines. */
+/** Puts the names below the panel, where there is no room beside the lines. */
 function namesBelow({ lines }: Panel, { frame, top, height }: PanelPlace, columns: number): Html[] {
   const each = (frame.width - frame.left) / columns;
   const room = Math.floor((each - 30) / 6.6);

@@ -1,8 +1,8 @@
-/** Points of a line, as many as a picture can show, and names that do not cover each other. */
+/** Reduces a line to the points that a picture can show, and keeps names from overlapping. */
 
 export type Point = readonly [number, number | null];
 
-/** Points of a window, thinned to two a column (its lowest and highest), so that no peak is lost. */
+/** Points within a window, at most two for each column (its lowest and highest), so that no peak is lost. */
 export function pointsWithin(
   points: readonly Point[],
   startMs: number,
@@ -35,7 +35,7 @@ export function pointsWithin(
   return kept;
 }
 
-/** Labels at their lines' heights, moved apart so that none covers another. */
+/** Heights of labels near their lines, moved apart so that no label covers another. */
 export function spread(
   heights: readonly number[],
   gap: number,

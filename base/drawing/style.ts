@@ -1,4 +1,4 @@
-/** The style of figures. The page around them says --ink, --quiet, --card, --hair and --grid, and lineColours. */
+/** The style of figures; the page defines --ink, --quiet, --card, --hair, --grid and lineColours. */
 import { lineStyle } from './lines.js';
 
 export const figureStyle = `${lineStyle}

@@ -1,12 +1,12 @@
-/** The axis below a figure: seconds from a moment, or a clock in UTC with its date. */
+/** The axis below a figure: seconds from a moment, or times in UTC with the date. */
 import { roundRange, tickTime, timeTicks } from '../axis.js';
 import { endOf, type Frame, xOf } from './frame.js';
 import { type Html, markup, px } from './html.js';
 
-/** What an axis takes of the height below what it stands under. */
+/** Height of the axis below a panel. */
 export const axisHeight = 40;
 
-/** `seconds from the fault`, or minutes where it is long. */
+/** An axis labelled `seconds from the fault`, or minutes for a long span. */
 export function sinceAxis(frame: Frame, zeroMs: number, from: string, y: number): Html {
   const [start, end] = [frame.startMs - zeroMs, frame.endMs - zeroMs].map((ms) => ms / 1000);
   const minutes = (end as number) - (start as number) > 300;

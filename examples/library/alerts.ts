@@ -1,4 +1,4 @@
-/** The built-in alerts as rules, with runbook links of one's own: `firedrill/alerts`. */
+/** Prints the built-in alerts as rules with your own runbook links: `firedrill/alerts`. */
 import { alertNames, libraryGroups } from 'firedrill/alerts';
 import { ruleFileText } from 'firedrill/slo';
 

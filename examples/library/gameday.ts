@@ -1,4 +1,7 @@
-/** A drill and its scenarios, read and checked: `firedrill/gameday`. Give a firedrill.yaml, or the shop's is read. */
+/**
+ * Reads and checks a drill and its scenarios: `firedrill/gameday`. Reads the given firedrill.yaml, or the example
+ * app's.
+ */
 import { findDrill, readScenarios } from 'firedrill/gameday';
 
 const drill = findDrill(process.argv[2]);

@@ -1,4 +1,4 @@
-/** A query over samples in memory, with Prometheus 3's semantics: `firedrill/promql`. */
+/** Runs a query over samples in memory, with Prometheus 3's semantics: `firedrill/promql`. */
 import { evaluateInstant, MemoryStore } from 'firedrill/promql';
 
 const store = new MemoryStore();

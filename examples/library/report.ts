@@ -1,4 +1,4 @@
-/** What a game day recorded, made into a report and a verdict for machines: `firedrill/report`. */
+/** Turns the record of a game day into a report and a machine-readable verdict: `firedrill/report`. */
 import { gameDayFiles, readRecord, resultOf } from 'firedrill/report';
 
 const record = readRecord(process.argv[2] ?? 'gameday-report/record.json');

@@ -1,4 +1,4 @@
-/** Rules from an SLO, and how long after a fault its page fires: `firedrill/slo`. */
+/** Makes rules from an SLO, and computes how long after a fault its page fires: `firedrill/slo`. */
 import { compileSlos, readSloText, ruleFileText, theoryOf } from 'firedrill/slo';
 
 const definition = `

@@ -1,13 +1,13 @@
 /**
- * Values under the pointer in a figure that stands without it: a line through every panel, and the values of the panel
- * that is pointed at. Times are read off the paths, values from `data-values`. Arrow keys move it, too.
+ * Shows values under the pointer in a figure: a line through every panel, and the values of the panel below the
+ * pointer. Times come from the paths, values from `data-values`. Arrow keys move the line, too.
  */
 
 interface Line {
   path: SVGPathElement;
-  /** x in the figure's own units, and the value there. */
+  /** Pairs of x in the figure's units and the value there. */
   points: [number, number][];
-  /** A value holds until the next. */
+  /** Whether a value holds until the next one. */
   steps: boolean;
 }
 
@@ -43,7 +43,7 @@ function drawn<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-/** The panel's title with the moment, and a row for each line: its stroke, its name, its value. */
+/** The panel's title with the moment, and a row for each line: stroke, name and value. */
 function rowsOf({ group, lines }: Panel, x: number, moment: string): Element[] {
   const { title = '', factor = '1', suffix = '' } = group.dataset;
   const head = document.createElement('b');
