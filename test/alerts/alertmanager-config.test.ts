@@ -1,4 +1,4 @@
-/** A user's alertmanager.yml: every mistake with its place; and what of it a drill's copy has, and has not. */
+/** A user's alertmanager.yml: every mistake has its place, and a drill's copy keeps exactly the allowed parts. */
 import { describe, expect, test } from 'vitest';
 import { readAmConfigText } from '../../alerts/routing/config.js';
 import { atTimeScale } from '../../alerts/routing/time-scale.js';

@@ -1,4 +1,4 @@
-/** Backtests over measured data: a real Prometheus's blocks by its API, captured remote writes, and any rules. */
+/** Backtests over measured data: a real Prometheus by its API, captured remote writes, and any rules. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -60,7 +60,7 @@ slos:
 `,
 );
 
-/** Two series, the failures among all requests. */
+/** Two series: the failures, and all requests. */
 function openMetrics(): { text: string; firings: Firing[] } {
   const [slo] = readSlos([sloFile]);
   const { bad, total, startMs } = synthesize(readStory(storyFile), 0.001, slo!.id, minuteMs);
@@ -178,7 +178,7 @@ test(
       {
         name: 'later',
         rules: [
-          // Reads what the other group records: files may be in any order.
+          // This group reads metrics of the other one, because files may be in any order.
           {
             alert: 'Share',
             expr: 'job:errors:share > 0.05',
@@ -231,7 +231,7 @@ test(
     expect(score.incidents.map((i) => i.by)).toEqual(['Share', 'Low']);
     expect(score.recall).toBe(1);
 
-    // The same, evaluated step by step by the unit tests' evaluator, at every beginning and end.
+    // The unit tests' evaluator gives the same result step by step, at every start and end.
     const startMs = Date.UTC(2026, 0, 5);
     const tests = results.flatMap(({ alert, firings }) =>
       firings.flatMap((f) =>

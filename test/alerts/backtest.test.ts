@@ -1,4 +1,4 @@
-/** The backtest: exact beside promtool at every minute, and what it says of stories, files and a Prometheus. */
+/** The backtest agrees with promtool at every minute, and reports on stories, files and a Prometheus. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -44,7 +44,7 @@ slos:
     ${more}
 `;
 
-/** Counters that burn by turns, with a gap that is bridged, one that is not, and a restart. */
+/** Counters that burn at times, with a gap that is bridged, one that is not, and a restart. */
 function troubled(minutes: number, seed: number): Counters {
   const random = seededRandom(seed);
   const total = new Float64Array(minutes);
@@ -66,7 +66,7 @@ function troubled(minutes: number, seed: number): Counters {
   return { startMs: 0, stepMs: minuteMs, bad, total };
 }
 
-/** A file of unit tests that says of every minute what fires in it: promtool must agree with all of it. */
+/** A file of unit tests that states the firing alerts of every minute; promtool must agree with all of it. */
 function everyMinute(
   rules: string,
   groups: string[],
@@ -118,7 +118,7 @@ describe('fires at the very minutes at which promtool says its rules fire', () =
     const [slo] = readSloText('s.yaml', sloText(more));
     const counters = troubled(900, seed);
     const compile = { stepMs: minuteMs };
-    // Before version 3 a range holds both its ends.
+    // Before version 3, a range includes both its ends.
     const version = spawnSync(findTool('promtool') as string, ['--version']).stdout.toString();
     const old = /version [12]\./.test(version);
     const history = new History(planOf(slo!, compile), stepsOf(counters, old), {
@@ -153,7 +153,7 @@ test('slices count once each, and are seen by the next evaluation', () => {
     sloText('alerting: {windows: [{severity: page, factor: 100, long: 1h, short: 15m}]}', sli),
   );
   const total = Float64Array.from({ length: 300 }, (_, i) => i * 100);
-  // From minute 120 on a twentieth fails: every slice is bad, and the error ratio of slices is 1.
+  // From minute 120 on, a twentieth of the events fail: every slice is bad, and the error ratio of slices is 1.
   const bad = Float64Array.from({ length: 300 }, (_, i) => Math.max(0, i - 120) * 5);
   const steps = stepsOf({ startMs: 0, stepMs: minuteMs, bad, total });
   const [first] = new History(planOf(slo!, { stepMs: minuteMs }), steps).firings();
@@ -259,7 +259,7 @@ test('the command: a page with plots, JSON, --check, --tune written back and rea
   expect(run.out).toContain('found 1 of 2');
   const page = readFileSync(html, 'utf8');
   expect(page).toContain('<svg');
-  // The script that reads the figures names the SVG of its own.
+  // The script for the pointer contains the URL of the SVG namespace.
   expect(page.replace(/<script>[^]*?<\/script>/, '')).not.toMatch(/NaN|undefined|https?:/);
   const json = JSON.parse(cli('-i', slo, '--incidents', file, '--format', 'json').out) as {
     results: { score: { page: { recall: number } }; firings: unknown[] }[];
@@ -321,7 +321,7 @@ test('CSV and OpenMetrics are the same history; what is broken is said with its 
       .results[0]!;
   });
   expect(answers[0]).toEqual(answers[1]);
-  // The same as straight from the story.
+  // The story's own counters give the same result.
   const direct = stepsOf({ startMs, stepMs: minuteMs, bad, total });
   const [parsed] = readSlos([slo]);
   expect(answers[0]!.firings).toEqual(

@@ -1,4 +1,4 @@
-/** Calendars of planned maintenance: which windows are meant, across time zones, and mistakes with their place. */
+/** Calendars of planned maintenance: the windows across time zones, and mistakes with their places. */
 import { describe, expect, test } from 'vitest';
 import { plannedWindows, planSilences, readCalendarText } from '../../alerts/routing/calendar.js';
 import { UserError } from '../../base/errors.js';
@@ -35,7 +35,7 @@ describe('windows', () => {
   test('every Sunday by the clock on the wall, through the end of summer time, until it ends', () => {
     expect(starts(weekly, '2026-10-16T00:00:00Z', 30)).toEqual([
       '2026-10-18T00:30:00.000Z',
-      // The night in which this hour comes twice.
+      // The night in which this hour occurs twice.
       expect.stringMatching(/^2026-10-25T0[01]:30/),
       '2026-11-01T01:30:00.000Z',
     ]);

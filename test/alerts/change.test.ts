@@ -1,4 +1,4 @@
-/** What a change of rules and routes would have changed: who was told before and after, what is lost. */
+/** The effects of changed rules and routes: notifications before and after, and lost ones. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -127,7 +127,7 @@ describe('who is told', () => {
     expect(minutes([firing('A', 10, 100), firing('B', 12, 90)], am)).toEqual([
       [10.5, 'A'],
       [15.5, 'A,B'],
-      // That B is over; A still is told of in the same message.
+      // B resolved; the notification still contains A.
       [90.5, 'A'],
     ]);
   });
@@ -166,7 +166,7 @@ describe('the command', () => {
     return { status: run.status, out: run.stdout.toString(), err: run.stderr.toString() };
   };
 
-  // Six hours: a short spike, and a long one of half its height.
+  // Six hours with a short spike, and a long one of half its height.
   const rows = Array.from({ length: 361 }, (_, m) => {
     const load = m >= 60 && m < 80 ? 9 : m >= 180 && m < 300 ? 5 : 1;
     return `${startMs / 1000 + m * 60},${load},${load / 2}`;
@@ -222,7 +222,7 @@ incidents:
       old: { fired: 3, told: { r: 2 } },
       new: { fired: 1, told: { r: 1 } },
     });
-    // Zone b is at half: above 4 only in the spike.
+    // Zone b has half the value, which exceeds 4 only in the spike.
     expect(high!.old!.firingMs).toBe((15 + 115 + 15) * minuteMs);
     expect(some).toMatchObject({ change: 'same', old: { fired: 4 }, new: { fired: 4 } });
     expect(report.routing).toMatchObject([{ kind: 'inhibition', change: 'added' }]);

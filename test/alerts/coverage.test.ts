@@ -1,4 +1,7 @@
-/** Alert coverage: what was proven, what never fired and why, what cannot; kept over runs, and what got worse. */
+/**
+ * Alert coverage: proven alerts, alerts that never fired or cannot fire, with reasons; kept over runs, with
+ * regressions.
+ */
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Observability drift: a service that says all is well while its callers fail, on a real Prometheus API's answers. */
+/** Observability drift: a service reports success while its callers fail, in the answers of a real Prometheus API. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -60,7 +60,7 @@ test('agreement, drift, blindness and silence are told apart, and so are request
   expect(judgePair(one, { says: 0 }).verdict).toBe('no-callers');
 });
 
-/** A service that counts every answer as a success, and callers of whom half know better. */
+/** A service that counts every answer as a success, although half of its callers see failures. */
 test('the rules fire on a service that knows nothing of what its callers see', async () => {
   let n = 0;
   const server = createServer((_request, response) => {

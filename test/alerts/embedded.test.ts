@@ -1,4 +1,4 @@
-/** The embedded watch on a clock that is stepped by hand: windows of hours in seconds, and what targets do to it. */
+/** The embedded watch on a stepped clock: windows of hours in seconds, and effects of targets. */
 import { expect, test } from 'vitest';
 import { startEmbedded } from '../../alerts/watch/embedded.js';
 import type { WatchOptions } from '../../alerts/watch/index.js';

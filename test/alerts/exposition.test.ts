@@ -1,4 +1,4 @@
-/** Metrics as targets expose them, and what is wrong with those that are not. */
+/** Exposed metrics, and the mistakes in invalid ones. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';

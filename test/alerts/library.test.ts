@@ -1,4 +1,4 @@
-/** The library: complete, valid for real tools at every time scale, and the same as the rule file that is kept. */
+/** The library is complete, valid for real tools at every time scale, and equal to the stored rule file. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ test('A1: each has severity, owner, a summary with live values, links, and times
     expect(alert.labels.severity).toMatch(/^(page|ticket)$/);
     expect(alert.labels.owner).toBe('platform');
     const { summary, description, runbook_url, dashboard_url } = alert.annotations;
-    // The value of absent() and of a count of no leaders says nothing.
+    // The value of absent(), and of a count of no leaders, has no meaning for people.
     if (!/absent|firedrill_controller_leader/.test(alert.expr)) expect(summary).toContain('{{');
     expect(description?.length).toBeGreaterThan(40);
     expect(runbook_url).toBe(`https://firedrill.dev/runbooks/${alert.alert}`);
@@ -121,13 +121,13 @@ test('a PrometheusRule object holds the same groups', () => {
   expect(text).toContain('    - name: mesh-certificates');
 });
 
-/** A build from the module names no version: it is one of 3.x. */
+/** A build from the Go module reports no version; it is 3.x. */
 function promtoolMajor(): 2 | 3 {
   const said = execFileSync(requireTool('promtool'), ['--version']).toString();
   return said.includes('version 2.') ? 2 : 3;
 }
 
-/** Each fires in one case and is quiet in another, by Prometheus's own evaluation. */
+/** Each alert fires in one case and is quiet in another, as evaluated by Prometheus. */
 const withPromtool = testWith('promtool');
 
 describe('A1, A5: unit tests of every alert, run by promtool', () => {
@@ -136,7 +136,7 @@ describe('A1, A5: unit tests of every alert, run by promtool', () => {
   for (const name of tests) {
     withPromtool(name, ({ skip }) => {
       const file = asset(`alerts/library/tests/${name}`);
-      // They look just beside the bounds, where a range that holds both its ends says something else.
+      // These cases are close to the bounds, where a range that includes both its ends gives another result.
       const written = name.endsWith('-edits.yaml');
       skip(written && promtoolMajor() === 2, 'these tests hold ranges as Prometheus 3 has them');
       const said = execFileSync(requireTool('promtool'), ['test', 'rules', file]).toString();
@@ -159,7 +159,7 @@ describe('A1, A5: unit tests of every alert, run by promtool', () => {
       const [document] = readYaml(asset(`alerts/library/tests/${name}`));
       const cases = (document?.value as { tests: UnitTest[] } | undefined)?.tests ?? [];
       for (const { alert_rule_test: checks } of cases) {
-        // A case in which it fires at some moment shows when, not that it can be quiet.
+        // A case in which the alert fires at some moment does not show that the alert can be quiet.
         const firing = checks.filter((c) => c.exp_alerts.length > 0).map((c) => c.alertname);
         for (const { alertname } of checks) {
           (firing.includes(alertname) ? fires : quiet).add(alertname);

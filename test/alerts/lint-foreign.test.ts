@@ -1,4 +1,4 @@
-/** Rules over other programs' metrics: what is merely not known is no mistake. */
+/** Rules over other programs' metrics: an unknown metric alone is no mistake. */
 import { describe, expect, test } from 'vitest';
 import { MetricCatalogue } from '../../alerts/lint/catalogue.js';
 import { lint } from '../../alerts/lint/lint.js';

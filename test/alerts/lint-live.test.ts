@@ -1,4 +1,4 @@
-/** Lint against what a real Prometheus has: names, labels and types, and how often it scrapes. */
+/** Lint with a real Prometheus: its names, labels and types, and its scrape interval. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'vitest';

@@ -1,4 +1,4 @@
-/** What lint deduces of values and labels holds for random queries over random series, whatever they are. */
+/** The values and labels that lint infers hold for random queries over random series. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MetricCatalogue } from '../../alerts/lint/catalogue.js';
@@ -11,7 +11,7 @@ import { evaluateInstant, type Expr, parse, PromqlError } from '../../slo/promql
 import { arbitraryQuery } from '../slo/promql/arbitrary-query.js';
 import { firstMs, randomSamples, storeOf } from '../slo/promql/random-series.js';
 
-// The same queries each time, so that a change is judged by itself; FIREDRILL_SEED=random looks for new ones.
+// A fixed seed, so that every change is tested with the same queries; FIREDRILL_SEED=random uses new ones.
 const given = process.env.FIREDRILL_SEED ?? '20261126';
 const seed = given === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(given);
 const numRuns = Number(process.env.FIREDRILL_RUNS ?? 400);
@@ -21,7 +21,7 @@ catalogue.add('hits_total', { type: 'counter' });
 
 test(`values lie within the range, and labels are among those deduced (seed ${seed})`, () => {
   const store = storeOf(randomSamples(seededRandom(seed)));
-  /** Undefined where the data do not allow the query: several series match where one must. */
+  /** Undefined if the data do not allow the query: several series match where only one may. */
   const valueOf = (expr: Expr, timeMs: number) => {
     try {
       return evaluateInstant(expr, store, timeMs).value;

@@ -1,4 +1,4 @@
-/** Lint: each mistake found at its place with its fix, what is right left alone, and repairs that are safe. */
+/** Lint finds each mistake at its place with its fix, reports nothing on correct rules, and repairs safely. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ import { testWith } from '../tools.js';
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-lint-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A catalogue of a small shop: with it, every metric has to be known. */
+/** A complete catalogue of a small shop, with which every other metric is unknown. */
 function shop(): MetricCatalogue {
   const catalogue = new MetricCatalogue();
   addMetricText(
@@ -38,7 +38,7 @@ function shop(): MetricCatalogue {
   return catalogue;
 }
 
-/** A whole alert around an expression, so that nothing but the expression can be wrong. */
+/** A complete alert around an expression, so that only the expression can be wrong. */
 const alertOf = (expr: string, more = ''): string => `groups:
   - name: g
     rules:
@@ -57,7 +57,7 @@ const findingsOf = (text: string, settings: LintSettings = {}): Finding[] =>
 const say = (f: Finding): string =>
   `${f.place.line}:${f.place.column} ${f.rule}: ${f.message} -> ${f.fix}`;
 
-/** Expression, place in it (column within the expression from 1), rule, and words of message and fix. */
+/** Expression, column of the mistake in the expression (from 1), rule of lint, and pattern of message and fix. */
 const wrong: [string, number, keyof typeof lintRules, RegExp][] = [
   ['rate(http_request_total[5m]) > 1', 6, 'promql/unknown-metric', /mean http_requests_total/],
   ['sum(http_requests_totl) > 1', 5, 'promql/unknown-metric', /mean http_requests_total/],
@@ -123,7 +123,7 @@ const wrong: [string, number, keyof typeof lintRules, RegExp][] = [
 
 describe('A4: mistakes in expressions', () => {
   test.each(wrong)('%s', (expr, column, rule, words) => {
-    // Quoted, since a brace or a hash would mean something to YAML.
+    // Quoted, because a brace or a hash would have a meaning in YAML.
     const text = alertOf(`'${expr}'`);
     const found = findingsOf(text).filter((f) => f.rule === rule);
     expect(found.map(say).join('\n')).toMatch(words);

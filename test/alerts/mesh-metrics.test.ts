@@ -1,4 +1,4 @@
-/** What alerts, SLOs and dashboards call by name is what proxies, controller and injector expose. */
+/** The metrics that alerts, SLOs and dashboards name are those that proxies, controller and injector expose. */
 import { expect, test } from 'vitest';
 import { MetricCatalogue } from '../../alerts/lint/catalogue.js';
 import { addMeshMetrics, controllerMetricLabels } from '../../alerts/lint/mesh-catalogue.js';
@@ -16,7 +16,7 @@ test('every name in slo/spec/mesh-metrics.ts is exposed by some part of the mesh
 });
 
 test("lint's list of the controller's metrics is what the controller registers", () => {
-  // Names are registered before anything is read.
+  // The controller registers its names before it reads anything.
   const registry = controllerMetrics({ propagation: {} } as unknown as MetricSources);
   const names = registry.getMetricsAsArray().map((m) => m.name);
   const own = names.filter((n) => n.startsWith('firedrill_'));

@@ -1,4 +1,4 @@
-/** A7: edits of rules that tests do not notice, equivalent edits told from them, and the test that was missing. */
+/** A7: edits of rules that tests do not notice, equivalent edits, and the missing tests that are written. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const rules = `groups:
         labels: { severity: ticket }
 `;
 
-/** ErrorsHigh is seen to fire once, and its silence is never asked for; TargetDown is tested well. */
+/** ErrorsHigh is tested while it fires and never while it is quiet; TargetDown is tested well. */
 const tests = `rule_files: [rules.yaml]
 evaluation_interval: 1m
 tests:
@@ -96,7 +96,7 @@ test('the tests that it writes pass, and kill what survived', () => {
 
 testWith('promtool')('promtool accepts what it writes', () => {
   const version = execFileSync('promtool', ['--version'], { encoding: 'utf8' });
-  // A build from the module says no version: it is one of 3.x.
+  // A build from the Go module reports no version; it is 3.x.
   const closedRanges = /version 2\./.test(version);
   const { mutants, affected } = mutate([at('rules.yaml')], [at('tests.yaml')], {
     ...options,
@@ -134,7 +134,7 @@ tests:
 `,
   );
   const { mutants } = mutate([at('rules.yaml')], [at('tests.yaml')], options);
-  // The outer maximum is of one series each: its minimum is the same.
+  // The outer maximum is over one series each, so it equals the minimum.
   const outer = mutants.filter((m) => m.mutation.change === 'max -> min');
   expect(outer.map((m) => m.state)).toContain('equivalent');
   expect(scoreOf(mutants).equivalent).toBeGreaterThan(0);

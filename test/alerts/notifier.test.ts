@@ -1,4 +1,4 @@
-/** Groups of alerts on their way to a pager, on a clock that is stepped by hand. */
+/** Groups of alerts on their way to a pager, on a stepped clock. */
 import { expect, test } from 'vitest';
 import { type AlertUpdate, Notifier, oneRoute } from '../../alerts/watch/notifier.js';
 import type { WebhookPayload } from '../../alerts/watch/webhook-payload.js';
@@ -43,7 +43,7 @@ test('a group waits for company, and is sent whole when one of it changes', () =
 test('what says nothing new is sent again only after the repeat interval', () => {
   const { clock, sent, notifier, alert } = setUp(['...']);
   notifier.update([alert('a')]);
-  // An hour after the last one it is not yet due: that was said when it had been answered.
+  // Exactly one repeat interval after the last notification it is not due, because its time is that of the answer.
   clock.advance(3_900_000);
   expect(sent).toEqual(['30000: a firing']);
   clock.advance(100_000);
@@ -62,7 +62,7 @@ test('what fires again before its group is sent is no news, and what is over and
   notifier.update([alert('a', 420_000)]);
   clock.advance(300_000);
   expect(sent.slice(1)).toEqual(['630000: a resolved, b firing']);
-  // A third begins, and the first is gone by then; then Prometheus says once more that it is over.
+  // A third alert begins after the first has resolved; then Prometheus repeats that the first has resolved.
   notifier.update([alert('c')]);
   clock.advance(300_000);
   notifier.update([alert('a', 420_000)]);
@@ -88,7 +88,7 @@ test('an end that was held back is told when it is sent again, and the next begi
   notifier.update([{ ...alert, endsAtMs: 60_000 }]);
   clock.advance(600_000);
   expect(sent).toEqual(['30000 firing']);
-  // Nobody knows that it was over: that it fires again is no news.
+  // The end was not notified, so the alert that fires again is not new.
   held = false;
   notifier.update([{ ...alert, startsAtMs: 660_000 }]);
   clock.advance(60_000);

@@ -1,4 +1,6 @@
-/** A user's alertmanager.yml under test, real and embedded: one table of who is told of what, how, and why not. */
+/**
+ * A user's alertmanager.yml under test, real and embedded: one table of notifications, their protocols and reasons.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -82,7 +84,7 @@ receivers:
     telegram_configs: [{ bot_token: a-secret, chat_id: 1 }]
 `;
 
-/** The alerts that fire, one a rule, by the team that has them. */
+/** The firing alerts, one for each rule, by the team that owns them. */
 const alarms: Record<string, Record<string, string>> = {
   PaymentErrors: { team: 'payments', severity: 'page', service: 'payment' },
   PaymentSlow: { team: 'payments', severity: 'ticket', service: 'payment' },
@@ -99,7 +101,7 @@ const alarms: Record<string, Record<string, string>> = {
   Never: { team: 'payments', severity: 'page' },
 };
 
-/** Who is told of what, and by what: the same for the real Alertmanager and the embedded one. */
+/** The expected notifications with their protocols: the same for the real Alertmanager and the embedded one. */
 const table = [
   'Changed: audit by email to audit@shop.example, boss@shop.example',
   'Changed: cart-oncall by opsgenie P2',
@@ -121,7 +123,7 @@ const groups: RuleGroup[] = [
       alert,
       expr: `alarm{name="${alert}"} == 1`,
       forMs: alert === 'Never' ? 3_600_000 : 0,
-      // What inhibits ends last, or what it inhibited may be told of in between.
+      // The inhibiting alert ends last; otherwise the inhibited one might be notified in between.
       keepFiringForMs: alert === 'ZoneDown' ? 3_000 : 0,
       labels,
       annotations: { summary: 'over {{ $value }} of "all"' },
@@ -251,12 +253,12 @@ describe.each([
     const resolved = (): string[] => [
       ...new Set(notifications.filter((n) => n.status === 'resolved' && !n.untold).map(shown)),
     ];
-    // Slack and email tell it where send_resolved says so, the others unless it says otherwise.
+    // Slack and email send resolved alerts only with send_resolved, the others unless it is false.
     const wanted = table.filter((row) => !/#payments-pages|Quiet/.test(row)).map(withoutDetails);
     await until('resolved', () => resolved().length >= wanted.length);
     await sleep(1000);
     expect(resolved().map(withoutDetails).sort()).toEqual(wanted.sort());
-    // That it ended is known all the same, from the rules.
+    // The end is nevertheless known, from the rules.
     const untold = () => notifications.filter((n) => n.untold).map((n) => n.labels.alertname);
     await until('ended', () => untold().length > 0);
     expect(untold()).toEqual(['Quiet']);
@@ -294,7 +296,7 @@ testWith('prometheus', 'alertmanager')(
   },
 );
 
-/** The program itself, and not its guardian. */
+/** Looks for the program itself, not for its guardian. */
 function isRunning(name: string, argument: string): boolean {
   if (!/^\d+$/.test(name)) return false;
   try {
@@ -305,7 +307,7 @@ function isRunning(name: string, argument: string): boolean {
   }
 }
 
-/** OpsGenie closes by the alias alone. */
+/** OpsGenie closes an incident by the alias alone. */
 const withoutDetails = (row: string): string => row.replace(/ P2$/, '');
 
 testWith('prometheus', 'alertmanager')('both name an incident alike', () => {

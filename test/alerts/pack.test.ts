@@ -1,4 +1,4 @@
-/** An incident packed: from the embedded server under a clock that is stepped, and from a real Prometheus. */
+/** Packs an incident from the embedded server on a stepped clock, and from a real Prometheus. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -39,7 +39,7 @@ const rules = (interval: string, pending: string, range: string): string => `gro
       - { alert: Never, expr: 'alive > 5' }
 `;
 
-/** Why a file of tests fails; nothing where it passes. */
+/** The reason why a file of tests fails; empty if it passes. */
 const failuresOf = (file: string): string[] =>
   runSuite([file], {
     run: undefined,
@@ -111,14 +111,14 @@ describe('from a server that speaks its API', () => {
       expect(made.text).toMatch(/^Failing +job=cart severity=page +12:0[78]:\d\d +12:0[78]:\d\d$/m);
       expect(made.text.indexOf('Failing ')).toBeLessThan(made.text.indexOf('Gone '));
       expect(failuresOf(join(out, 'test.yaml'))).toEqual([]);
-      // It holds the rules to when they fired: one that waits longer is noticed.
+      // The test holds the rules to their firing times, so it notices a longer `for`.
       const changed = readFileSync(join(out, 'rules.yaml'), 'utf8').replace('for: 1m', 'for: 2m');
       writeFileSync(join(out, 'rules.yaml'), changed);
       expect(failuresOf(join(out, 'test.yaml'))).not.toEqual([]);
       const { incidents } = readStory(join(out, 'labels.yaml'));
       expect(incidents).toMatchObject([{ name: 'Cart down', kind: 'label', expect: 'page' }]);
-      // The share passes a tenth within two steps of the failures, and Gone is over at 800 s, Failing a minute after
-      // 900.
+      // The share exceeds a tenth within two steps of the failures; Gone ends at 800 s, Failing one minute after 900
+      // s.
       expect(incidents[0]!.startMs - startMs).toBeGreaterThanOrEqual(400_000);
       expect(incidents[0]!.startMs - startMs).toBeLessThanOrEqual(430_000);
       expect(incidents[0]!.endMs - startMs).toBeGreaterThanOrEqual(930_000);
@@ -284,7 +284,7 @@ scrape_configs: [{ job_name: cart, static_configs: [{ targets: ['${at}'] }] }]
       await until('scraped', () => all > 600);
       broken = true;
       await until('both fire', async () => (await firing()).length === 2);
-      // The end of `for` is no place to stop: groups here and there have phases of their own.
+      // Waits a little beyond `for`, because both groups are evaluated at their own times.
       await sleep(3000);
       broken = false;
       await until('all is over', async () => (await firing()).length === 0);

@@ -1,4 +1,7 @@
-/** Alert policies over the same stories: each play against promtool, the bound by hand, the same bytes for a seed. */
+/**
+ * Alert policies over the same stories: each agrees with promtool, the bound with a manual computation, and equal
+ * seeds give equal bytes.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +24,7 @@ const all = policies(tuned);
 const byId = (id: string): Policy => all.find((p) => p.id === id)!;
 const minuteMs = 60_000;
 
-/** Counters of a minute's steps: so many events each, and a share of them bad from one step to another. */
+/** Counters with steps of a minute: `each` events a step, and `bad(i)` failures in step i. */
 function told(steps: number, each: number, bad: (i: number) => number) {
   const total = Float64Array.from({ length: steps }, (_, i) => i * each);
   let sum = 0;
@@ -31,10 +34,11 @@ function told(steps: number, each: number, bad: (i: number) => number) {
 
 describe('a policy of windows', () => {
   test('pages when both windows burn, after its `for`, and is over when the short one is clean', () => {
-    // 1,000 a minute, 99.9%; from minute 120 half of them fail for ten minutes.
+    // 1,000 a minute, 99.9%; half of them fail for ten minutes from minute 120 on.
     const raw = new Raw(told(300, 1000, (i) => (i >= 120 && i < 130 ? 500 : 0)));
-    // 14.4 times 0.1% of an hour's 59,000 events are 850: after two minutes of 500. The hour holds them until the five
-    // minutes hold none, at 133; the six hours' half hour holds some until 158.
+    // 14.4 times 0.1% of an hour's 59,000 events are 850: reached after two minutes of 500. The window of an hour
+    // holds them until the window of five minutes is empty, at 133; the half hour of the six-hour window holds some
+    // until 158.
     expect(play(byId('sloth'), 99.9, raw).page).toEqual([
       { activeMs: 121 * minuteMs, firedMs: 121 * minuteMs, resolvedMs: 158 * minuteMs },
     ]);
@@ -47,10 +51,10 @@ describe('a policy of windows', () => {
     for (let i = 90; i < 130; i++) counters.total[i] = counters.bad[i] = NaN;
     const raw = new Raw(counters);
     const { page } = play(byId('workbook'), 99.9, raw);
-    // At 130 the five minutes hold one scrape, at 131 two.
+    // At 130 the five minutes contain one scrape, at 131 two.
     expect(page[0]?.firedMs).toBe(131 * minuteMs);
     expect(increaseOf(raw, 130, 5 * minuteMs)).toBeNaN();
-    // 89 to 130 is 41 minutes of samples in a range of an hour, of which 60 would be there: 20 before and one more.
+    // 89 to 130 is 41 minutes of samples in a range of an hour, which would hold 60: 20 before and one more.
     expect(increaseOf(raw, 80, 10 * minuteMs)).toBeCloseTo(100, 9);
   });
 
@@ -61,7 +65,7 @@ describe('a policy of windows', () => {
   });
 
   test('dynamic bounds ask less of an hour that carries much of the period', () => {
-    // 100 a minute, but for a quiet stretch of 1 a minute; 5% fail for two hours within it, and again after it.
+    // 100 a minute, except a quiet period of 1 a minute; 5% fail for two hours within it, and again after it.
     const counters = told(4000, 1, () => 0);
     let [sum, bad] = [0, 0];
     for (let i = 0; i < 4000; i++) {
@@ -71,7 +75,7 @@ describe('a policy of windows', () => {
       counters.bad[i] = bad += fails ? events * 0.05 : 0;
     }
     const { page } = play(byId('dynamic'), 99.9, new Raw(counters));
-    // Quiet: 200,000 events over an hour's 64 and 1/48 of the budget are 6.5%; busy: 0.1%.
+    // Quiet: 200,000 events over an hour's 64, times 1/48 of the budget, are 6.5%; busy: 0.1%.
     expect(page.map((f) => f.firedMs >= 3000 * minuteMs)).toEqual([true]);
     expect(play(byId('pyrra'), 99.9, new Raw(counters)).page[0]?.firedMs).toBeLessThan(
       2200 * minuteMs,
@@ -108,7 +112,7 @@ describe("Wald's bound", () => {
         traffic: { perSecond: 20 / 3600, night: 1, peakMs: 0, weekend: 1 },
       },
     };
-    // 20 an hour: ln(175,200) / ln(2,000) = 1.588 events of three minutes each.
+    // 20 an hour: ln(175,200) / ln(2,000) = 1.588 events, three minutes each.
     expect(waldBound(told)! / minuteMs).toBeCloseTo(3 * (Math.log(175_200) / Math.log(2000)), 3);
     expect(
       waldBound({ ...told, incident: { ...incident, endMs: incident.startMs + minuteMs } }),
@@ -129,10 +133,10 @@ test('a page counts for its incident, and for nothing outside of it and its afte
   });
   const page = [
     at(story.startMs + warmMs - 1000, 500), // while windows fill: not judged
-    at(story.startMs + warmMs + 1000, 500), // for nothing
+    at(story.startMs + warmMs + 1000, 500), // a false page
     at(incident.startMs + 90_000, incident.endMs - incident.startMs),
-    at(incident.endMs + 3_600_000, 1000), // again, in the aftermath
-    at(incident.endMs + 8 * 3_600_000, 1000), // for nothing
+    at(incident.endMs + 3_600_000, 1000), // a repetition, in the aftermath
+    at(incident.endMs + 8 * 3_600_000, 1000), // a false page
   ];
   expect(verdictOf('p', outage, counters, { page, ticket: [] })).toMatchObject({
     detectMs: 90_000,
@@ -175,7 +179,7 @@ testWith('promtool')(
     try {
       const some = [...stories(35, 3)];
       const cells = ['pyrra', 'dynamic', 'ours'].map((id, i) => {
-        // An outage each, at 20, 200 and 1,800,000 an hour.
+        // One outage each at 20, 200 and 1,800,000 events an hour.
         const story = some[[0, 8, 32][i] as number] as ToldStory;
         const cell = cellOf(story, byId(id), `rules-${i}.yaml`, bothEnds, 10);
         writeFileSync(join(folder, `rules-${i}.yaml`), cell.rules);

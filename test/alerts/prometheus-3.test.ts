@@ -1,4 +1,6 @@
-/** What Prometheus 3 loads is read, what it refuses is refused or said to need a feature; found by promtool of 3.16. */
+/**
+ * Rules that Prometheus 3 loads are read; rules that it refuses are refused or need a feature, as in promtool 3.16.
+ */
 import { describe, expect, test } from 'vitest';
 import { checkExpr } from '../../alerts/rules/engine.js';
 import { readRuleText } from '../../alerts/rules/read.js';

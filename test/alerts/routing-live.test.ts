@@ -1,4 +1,4 @@
-/** The compiled configuration in a real Alertmanager, with a receiver at the far end: what is told, and what is not. */
+/** The compiled configuration in a real Alertmanager with a receiver: which alerts are notified, and which are not. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -101,7 +101,7 @@ describe('A3: on a real Alertmanager', () => {
     throw new Error(`${what}: not within 20 s`);
   }
 
-  /** As a Prometheus sends them; `endsAt` in the past resolves. */
+  /** Sends alerts as a Prometheus does; an `endsAt` in the past resolves them. */
   async function fire(...alerts: Record<string, string>[]): Promise<void> {
     await post(alerts.map((labels) => ({ labels })));
   }
@@ -123,7 +123,7 @@ describe('A3: on a real Alertmanager', () => {
   const cli = (...args: string[]) =>
     spawnSync(process.execPath, [program('cli'), 'alerts', ...args], { encoding: 'utf8' });
 
-  /** What should not be told has had its chance once a later alert, of a group of its own, has been told. */
+  /** Waits for the notification of a later alert in its own group; until then an unwanted one could have arrived. */
   let marks = 0;
   async function chance(): Promise<void> {
     const service = `mark-${marks++}`;
@@ -186,7 +186,7 @@ describe('A3: on a real Alertmanager', () => {
     expect(found?.status.inhibitedBy).toHaveLength(1);
     const around = { atMs: Date.now(), firing: [cause], silences: [] };
     expect(decide(config, effect, around)).toMatchObject({ told: [], inhibited: { by: cause } });
-    // With the cause gone, the consequence is news.
+    // After the cause has ended, the consequence is notified.
     await resolve(cause);
     await until('told', () =>
       about('mesh-i').some((m) => names(m).includes('MeshProxiesDisconnected firing')),

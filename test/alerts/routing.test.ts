@@ -1,4 +1,4 @@
-/** Routing: from the declaration to a configuration that amtool takes, and decisions that agree with amtool's. */
+/** Routing: the declaration becomes a configuration that amtool accepts, and decisions agree with amtool's. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const example = asset('examples/alerts/routing.yaml');
 const quiet = { atMs: 0, firing: [], silences: [] };
 
-/** The least there is. */
+/** The smallest valid declaration. */
 const least = `apiVersion: firedrill.dev/v1
 kind: AlertRouting
 default: shop
@@ -74,7 +74,7 @@ describe('A3: from a declaration to a configuration', () => {
       decide(config, { owner, severity: 'page', x: '1' }, quiet).deliveries[0]?.path.length;
     expect(told('a.b')).toBe(3);
     expect(told('c|d')).toBe(3);
-    // By the default team's routes, which stand at the end.
+    // The default team's routes, which come last, notify the alert.
     expect(told('axb')).toBe(2);
   });
 
@@ -178,7 +178,7 @@ tests:
   );
 });
 
-/** What is replaced, by what, where the mistake is (line:column), and words of what is said. */
+/** Text to replace, its replacement, place of the mistake (line:column), and a pattern of the message. */
 const mistakes: [string, string, string, RegExp][] = [
   ['kind: AlertRouting', 'kind: Routing', '2:7', /AlertRouting/],
   ['default: shop', 'default: shops', '3:10', /no team shops; expected shop/],
@@ -467,7 +467,7 @@ describe('time intervals', () => {
     [{ years: ['2026:2027'] }, '2027-06-01T00:00:00Z', true],
     [{ weekdays: ['saturday', 'sunday'] }, '2026-12-06T00:00:00Z', true],
     [{ times: [{ start_time: '00:00', end_time: '24:00' }] }, '2026-12-06T23:59:59Z', true],
-    // 23:30 in Berlin is the day before in UTC.
+    // 23:30 in Berlin is still the day before in UTC.
     [{ weekdays: ['monday'], location: 'Europe/Berlin' }, '2026-12-06T23:30:00Z', true],
     [
       { times: [{ start_time: '09:00', end_time: '10:00' }], location: 'Europe/Berlin' },

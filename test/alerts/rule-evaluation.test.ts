@@ -1,4 +1,4 @@
-/** Firings as `alerts diff` takes them, against Prometheus's own rule manager; all 1,000 are in bench/results. */
+/** Firings in `alerts diff` against Prometheus's own rule manager; all 1,000 cases are in bench/results. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ testWith('promtool')(
       const same = run();
       expect(`${same.stdout}${same.stderr}`).not.toContain('FAILED');
       expect(same.status).toBe(0);
-      // One firing less, and promtool says so: the comparison can fail.
+      // promtool reports one missing firing, so the comparison can fail.
       writeFileSync(tests, made.tests.replace(/\n {10}- \{ labels: 'ALERTS[^\n]*/, ''));
       expect(run().status).toBe(1);
     } finally {

@@ -1,4 +1,4 @@
-/** Rule files: read as Prometheus reads them, and refused with the place of each mistake. */
+/** Rule files are read as in Prometheus, and refused with the place of each mistake. */
 import { expect, test } from 'vitest';
 import { plainGroups, readRuleFile, readRuleText } from '../../alerts/rules/read.js';
 import { UserError } from '../../base/errors.js';

@@ -1,4 +1,4 @@
-/** Rules at a time scale: how each construct is rewritten, what is named, and that scaled rules fire as they did. */
+/** Rules at a time scale: how each construct is rewritten, which remarks it gets, and that scaled rules fire alike. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Silences in a file: as amtool and the API write them, as a person does, and each mistake with its place. */
+/** Silences in a file: from amtool, from the API, or handwritten; each mistake has its place. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

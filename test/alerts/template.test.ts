@@ -1,4 +1,4 @@
-/** Go's templates in labels and annotations; the same texts are compared with promtool's in unit-tests.test.ts. */
+/** Go's templates in labels and annotations; unit-tests.test.ts compares the same texts with promtool's. */
 import { expect, test } from 'vitest';
 import {
   AlertText,

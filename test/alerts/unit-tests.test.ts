@@ -1,4 +1,4 @@
-/** `alerts test` beside the real promtool: what we say fires, promtool must find too, and the other way round. */
+/** `alerts test` beside the real promtool: both must find the same firing alerts. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -121,7 +121,7 @@ const input = [
   { series: 'steps_total{job="a"}', values: '0+60x10 0+20x4 stale' },
 ];
 
-// Without it promtool takes groups in a random order.
+// Without group_eval_order, promtool evaluates groups in a random order.
 const order = { group_eval_order: ['recorded', 'templates', 'times'] };
 
 const group = {
@@ -138,7 +138,7 @@ interface Expectation {
   exp_alerts: { exp_labels: Record<string, string>; exp_annotations: Record<string, string> }[];
 }
 
-/** What fires at each minute by our own evaluation, asked through tests that expect nothing. */
+/** The firing alerts at each minute in our own evaluation, found by tests that expect nothing. */
 function ourFirings(names: string[], minutes: number[]): Expectation[] {
   const tests = minutes.flatMap((minute) =>
     names.map((alertname) => ({ eval_time: `${minute}m`, alertname, exp_alerts: [] })),
@@ -171,7 +171,7 @@ function ourFirings(names: string[], minutes: number[]): Expectation[] {
   }));
 }
 
-/** `Labels:{a="b"} Annotations:{c="d"}`, read back. */
+/** Parses `Labels:{a="b"} Annotations:{c="d"}`. */
 function readBack(text: string): Expectation['exp_alerts'][number] {
   const [, labels, annotations] = /^Labels:\{(.*)\} Annotations:\{(.*)\}$/s.exec(
     text,

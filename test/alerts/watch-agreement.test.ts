@@ -1,4 +1,4 @@
-/** The real and the embedded watch on the same target with the same SLOs: the same alerts, at nearly the same time. */
+/** The real and the embedded watch on one target with the same SLOs: the same alerts at nearly the same time. */
 import { expect } from 'vitest';
 import { type Notification, startWatch } from '../../alerts/watch/index.js';
 import { sleep } from '../../base/clock.js';
@@ -40,7 +40,7 @@ testWith('prometheus', 'alertmanager')(
       }
     };
     try {
-      // Both have scraped a while, so that their windows hold the same.
+      // Both watches scrape for a while, so that their windows hold the same data.
       await sleep(6000);
       const faultMs = Date.now();
       exporter.fail(0.2);
@@ -55,9 +55,9 @@ testWith('prometheus', 'alertmanager')(
       expect(real!.map(what).sort()).toEqual(embedded!.map(what).sort());
       expect(real!.map(what)).toHaveLength(4);
       const fired = (list: Notification[]): number => list[0]!.receivedMs - faultMs;
-      // Phases of scrapes and evaluations differ, and the machine may be busy.
+      // Scrapes and evaluations have different phases, and the machine may be busy.
       expect(Math.abs(fired(real!) - fired(embedded!))).toBeLessThan(5000);
-      // Of the same labels down to the last; of the annotations all but the ratio of the moment.
+      // All labels are equal, and all annotations except the current ratio.
       expect(real![0]!.annotations.summary).toBe(embedded![0]!.annotations.summary);
     } finally {
       await Promise.all(watches.map((watch) => watch.stop()));

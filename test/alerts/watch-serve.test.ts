@@ -1,4 +1,4 @@
-/** The embedded evaluator as a server: written to, asked as a Prometheus is, and what it tells an Alertmanager. */
+/** The embedded evaluator as a server: remote write, queries as in Prometheus, and alerts sent to an Alertmanager. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -236,7 +236,7 @@ describe('rules and alerts', () => {
       alertmanager: [`http://127.0.0.1:${(sink.address() as AddressInfo).port}`],
       externalLabel: ['region=eu'],
     });
-    /** One evaluation with a value of its own time. */
+    /** One evaluation with a new value at its own time. */
     const step = async (value: number): Promise<void> => {
       await write(url, level('a', [clock.nowMs(), value]));
       clock.advance(10_000);
@@ -250,7 +250,7 @@ describe('rules and alerts', () => {
     await step(1);
     await serving!.stop();
     serving = undefined;
-    // Fired after two intervals, again once a minute had passed, and then it was over.
+    // The alert fires after two intervals, is repeated after a minute, and then resolves.
     const firstMs = startMs + 5_000;
     const seconds = posts.map((p) => [
       (Date.parse(p.startsAt) - firstMs) / 1000,
@@ -301,7 +301,7 @@ describe('as a command, asked by the real tools', () => {
   const running: { stop: () => Promise<void> }[] = [];
   afterAll(() => Promise.all(running.map((r) => r.stop())));
 
-  /** The address that it says. */
+  /** Resolves to the address that the server prints. */
   const serve = (...args: string[]): Promise<string> =>
     new Promise((resolve, reject) => {
       const child = spawn(
@@ -371,7 +371,7 @@ describe('as a command, asked by the real tools', () => {
         'json',
         `--alertmanager.url=${am}`,
       ]).stdout.toString();
-    // The Alertmanager may begin after the alert did: that is what resends are for.
+    // Alertmanager may start after the alert, because alerts are sent again.
     let text = '';
     for (let i = 0; i < 200 && !text.includes('Always'); i++) {
       await sleep(100);

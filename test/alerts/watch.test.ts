@@ -1,4 +1,4 @@
-/** The watch, real: a fault at a target becomes a notification at the receiver, and resolves. */
+/** The real watch: a fault at a target becomes a notification at the receiver, and resolves. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect } from 'vitest';

@@ -1,4 +1,4 @@
-/** Axes: ticks are round, few, and within what is drawn; scales keep to the picture. */
+/** Axes: ticks are round, few, and within the range; scales stay within the picture. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
@@ -41,7 +41,7 @@ test('whatever the stretch: few ticks, in order, within it', () => {
   );
   fc.assert(
     fc.property(stretch, fc.integer({ min: 2, max: 12 }), ([min, length], count) => {
-      // A step of time is a second at least.
+      // Steps of time are at least a second.
       const slack = 1e-5 + (Math.abs(min) + length) * 1e-9;
       for (const ticks of [
         linearTicks(min, min + length, count),

@@ -1,4 +1,4 @@
-/** docs/cli/ says of every command what `--help` says: it is generated, and `npm run update` writes it anew. */
+/** docs/cli/ contains the `--help` of every command; `npm run update` generates it. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command, Option } from 'commander';
@@ -10,7 +10,7 @@ const folder = join(packageRoot, 'docs', 'cli');
 const pages = new Map<string, string>();
 const leaves: { name: string; command: Command }[] = [];
 
-/** The same verbs stand at the top, under their short names. */
+/** The same commands exist at the top level under their short names. */
 const isTwin = (name: string): boolean => /^mesh (?!simulate)/.test(name);
 
 const cell = (text: string): string =>
@@ -41,7 +41,7 @@ function optionRow(option: Option): string {
   return `| \`${option.flags.replaceAll('|', '\\|')}\` | ${cell(option.description + choices + shown + must)} |`;
 }
 
-/** What stands after the options: exit codes and examples. */
+/** The text after the options: exit codes and examples. */
 function notes(command: Command): string {
   let text = '';
   const help = command.createHelp();

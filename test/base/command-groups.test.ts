@@ -1,4 +1,4 @@
-/** `firedrill --help`: every command stands in one group, and what programs start is not shown. */
+/** `firedrill --help` shows every command in one group, and hides commands that programs start. */
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { program } from '../../base/paths.js';

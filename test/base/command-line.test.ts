@@ -1,4 +1,4 @@
-/** The command line's parts: each says which commands it adds; old spellings and mistakes are answered. */
+/** Parts of the command line: each adds its commands, and old spellings and mistakes get an answer. */
 import { spawnSync } from 'node:child_process';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** Lines that everybody can tell apart, and a panel that says what it was given. */
+/** Lines that all readers can distinguish, and a panel that shows its input. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { logRange, roundRange } from '../../base/axis.js';

@@ -1,4 +1,4 @@
-/** Lines of others: whole where they are short, cut where they are long, whatever pieces they come in. */
+/** Lines of other programs: short ones are whole, long ones are cut, in whatever pieces they arrive. */
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { eachLine } from '../../base/lines.js';

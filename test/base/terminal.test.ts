@@ -1,4 +1,4 @@
-/** What comes from elsewhere must not move a terminal's cursor, hide text or turn its order. */
+/** Untrusted text must not move a terminal's cursor, hide text or change its order. */
 import { expect, test } from 'vitest';
 import { printable } from '../../base/terminal.js';
 

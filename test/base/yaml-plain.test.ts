@@ -1,4 +1,4 @@
-/** What the plain reader reads, the general parser reads the same; what it does not know it leaves alone. */
+/** The plain reader agrees with the general parser, and leaves everything else to it. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LineCounter, parseAllDocuments, stringify } from 'yaml';

@@ -1,4 +1,4 @@
-/** Mistakes that people make: each is answered with its place and what was expected, and nothing is written. */
+/** Typical mistakes: each gets an answer with its place and the expected input, and nothing is written. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ const bomb = `a: &a [x, x, x, x, x, x, x, x, x, x]\n${[...'bcdefgh']
   )
   .join('')}`;
 
-/** What is wrong, the text, and what the answer must hold. */
+/** Name of the mistake, the text, and a pattern of the answer. */
 const mistakes: [string, string, RegExp][] = [
   ['an unknown field', own(`${good}    windw: 30d\n`), /x:7:5: unknown field 'windw'/],
   ['an unknown field at the top', `sevrice: x\n${own(good)}`, /x:1:1: unknown field 'sevrice'/],

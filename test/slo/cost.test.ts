@@ -1,4 +1,4 @@
-/** S6: what the mesh costs, and what changes save, on figures that can be checked by hand. */
+/** S6: the cost of the mesh and the savings of changes, with figures that can be checked by hand. */
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { compareCosts, costOf, savingsOf } from '../../slo/cost/cost.js';

@@ -1,4 +1,4 @@
-/** Dashboards with and without a mesh, and their preview: no empty panel, and no zero that nobody counted. */
+/** Dashboards with and without a mesh, and their preview: no empty panels, and no zeros without measurements. */
 import { expect, test } from 'vitest';
 import { meshMetrics } from '../../slo/spec/mesh-metrics.js';
 import { readSloText } from '../../slo/spec/read.js';
@@ -25,7 +25,7 @@ slos:
 `,
 );
 
-/** Whatever a proxy or a controller says; a process says its CPU and memory without a mesh, too. */
+/** Metrics that only a proxy or a controller has; processes also expose CPU and memory without a mesh. */
 const ofMesh = new RegExp(`\\b(${Object.values(meshMetrics).join('|')})`);
 const expressions = (dashboards: ReturnType<typeof allDashboards>): string[] =>
   dashboards.flatMap((d) => d.panels.flatMap((p) => p.queries.map((q) => q.expr)));
@@ -45,7 +45,7 @@ test('where no SLO counts what a mesh does, no panel asks for it, unless it is a
 
 test('a zero is shown only where something was counted', () => {
   for (const expr of expressions(allDashboards(own, 30_000, true))) {
-    // A failure that was never counted is none, of requests that were: the division has no answer without these.
+    // A failure that was never counted means 0 failures; without `or vector(0)` the division would have no result.
     if (expr.includes('vector(0)')) expect(expr).toMatch(/or vector\(0\)\) \/ sum\(/);
   }
 });
@@ -82,6 +82,6 @@ test('burn rates have a log axis with the burns that page, in Grafana and in the
     expect(page).toContain(text);
   expect(page).toContain('UTC, 2026-11-29');
   expect(page).not.toMatch(/<img|NaN\.|undefined/);
-  // Each line has its dash in the legend, too.
+  // Each line appears with its dash in the legend, too.
   expect(page.match(/class="line c1 d1"/g)?.length).toBeGreaterThan(1);
 });

@@ -1,4 +1,4 @@
-/** Every example in the documentation is run as it is written. */
+/** Runs every example in the documentation as it is written. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
 /**
- * Every event is counted once, by the rules on a real Prometheus: whatever a scrape takes, at whatever phase, with
- * scrapes that fail, processes that begin anew, pods that come later, and a Prometheus that is down in between. The
- * pods know what they told; the steps must add up to exactly that. An hour of the rules is two minutes here.
+ * Rules on a real Prometheus count every event exactly once, with slow scrapes at any phase, failed scrapes, restarted
+ * processes, new pods, and a Prometheus that is down for a while. The pods know the true number of their events, and
+ * the steps must add up to exactly that. An hour of the rules takes two minutes here.
  */
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { LatePrometheus } from '../../bench/late-prometheus.js';
@@ -39,7 +39,7 @@ const summed = (side: 'bad' | 'total', slo: string): string =>
 async function expectAll(prometheus: LatePrometheus, pods: Pods): Promise<void> {
   const scalar = (query: string): Promise<number | undefined> =>
     prometheus.client.scalar(query, Date.now());
-  // What is on its way is over when nothing was counted for some steps.
+  // All events have arrived when several steps in a row count nothing.
   await prometheus.until(
     'sum(sum_over_time(slo:events_total:increase30s{slo="web-all"}[4s])) == 0',
     40_000,
@@ -108,7 +108,7 @@ describe('every event is counted once', () => {
     test('also where scrapes fail, processes restart, pods come later, Prometheus is down', async () => {
       for (const pod of pods.pods) pod.frozen = false;
       await sleep(4000);
-      // Pods that begin: what they count before they are scraped first is known to be all.
+      // New pods: the events before a pod's first scrape are known to be all of its events.
       for (const pod of late) {
         pod.restart();
         pod.up = true;
@@ -116,7 +116,7 @@ describe('every event is counted once', () => {
       pods.failing = 0.2;
       await sleep(3000);
       pods.failing = 0;
-      // A process ends after what it counted was scraped; nobody can know of what was not.
+      // A process ends after its events were scraped; events after its last scrape cannot be known.
       const restarted = pods.pods.slice(0, 6);
       for (const pod of restarted) pod.frozen = true;
       await sleep(3000);
@@ -128,7 +128,7 @@ describe('every event is counted once', () => {
       await prometheus.pause();
       await sleep(1500);
       await prometheus.resume();
-      // Prometheus takes its time to find its targets again.
+      // Prometheus needs time to find its targets again.
       await prometheus.until('count(count_over_time(up{job="web"}[2s])) == 24', 30_000);
       await sleep(2000);
       pods.freeze();
@@ -142,7 +142,7 @@ describe('every event is counted once', () => {
         'sum(count_over_time(probe_success[10m])) - sum(sum_over_time(probe_success[10m]))',
       );
       const counted = await scalar(summed('bad', 'probes'));
-      // While Prometheus is down or leaves evaluations out, samples pass uncounted; there is no other loss.
+      // Samples are lost only while Prometheus is down or skips evaluations.
       expect(counted).toBeLessThanOrEqual(truth as number);
       expect(counted).toBeGreaterThan((truth as number) * 0.7);
       const least = 'min(min_over_time(slo:events_bad:increase30s{slo="web-probes"}[10m]))';

@@ -1,4 +1,6 @@
-/** A stand-in for the shop's proxies and controller: their metrics over HTTP, with an error ratio that can be set. */
+/**
+ * Replaces the example app's proxies and controller: exposes their metrics over HTTP, with an adjustable error ratio.
+ */
 import { createServer, type Server } from 'node:http';
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
 
@@ -6,7 +8,7 @@ const bounds = [10, 50, 100, 300, 500, 1000];
 const services = ['checkout.retail', 'payment.retail'];
 
 export class Exporter {
-  /** Share of failing requests from now on. */
+  /** Share of failing requests from now on, 0 to 1. */
   errorRatio = 0;
   /** Requests a second of each service. */
   readonly rate = 400;
@@ -15,7 +17,7 @@ export class Exporter {
   #total = 0;
   #failed = 0;
 
-  /** Counts what happened since the last call, at the ratio that held. */
+  /** Counts the events since the last call, at the error ratio of that time. */
   settle(): { total: number; failed: number } {
     const now = performance.now();
     const events = ((now - this.#at) / 1000) * this.rate;

@@ -1,4 +1,4 @@
-/** Pages that chance alone causes: what is predicted, beside years that are played through. */
+/** Pages caused by chance alone: the prediction against simulated years. */
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../base/random.js';
 import { readSloText, type Slo } from '../../slo/index.js';
@@ -22,7 +22,7 @@ slos:
 const plain = read('{}');
 const guarded = read('{ falsePagesPerYear: 1 }');
 
-/** How often the page begins in so many years of a service that spends half its budget. */
+/** Number of pages in so many years of a service that spends half of its budget. */
 function pagesOf(slo: Slo, eventsPerHour: number, years: number, seed: number): number {
   const plan = planOf(slo);
   const pages = plan.windows.filter((w) => w.severity === 'page');
@@ -52,7 +52,7 @@ function pagesOf(slo: Slo, eventsPerHour: number, years: number, seed: number): 
   return begun;
 }
 
-/** The upper end of the 95% interval of a Poisson mean, by the normal approximation with its correction. */
+/** The upper end of the 95% interval of a Poisson mean, by the corrected normal approximation. */
 const upper = (mean: number): number => mean + 1.96 * Math.sqrt(mean) + 1.92;
 
 describe('a healthy service', () => {
@@ -60,7 +60,7 @@ describe('a healthy service', () => {
     expect(falsePagesAt(plain, 20)).toBeCloseTo(87.6, 0);
     const years = 40;
     const played = pagesOf(plain, 20, years, 1);
-    // What is predicted is an upper bound: a second failure within minutes is of the same page.
+    // The prediction is an upper bound: a second failure within minutes belongs to the same page.
     expect(played).toBeLessThan(upper(years * 87.6));
     expect(played).toBeGreaterThan(years * 87.6 * 0.9);
   });

@@ -1,4 +1,4 @@
-/** What users bring: files of other tools, and the slips that every format invites. */
+/** Users' input: files of other tools, and typical mistakes in every format. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,7 +181,7 @@ spec:
 `;
     const [slo] = readSloText('p.yaml', pyrra);
     expect(slo!.period.days).toBe(14);
-    // Whole bounds are written as 1 by Prometheus 2 and as 1.0 by 3.
+    // Prometheus 2 writes whole bounds as 1, and Prometheus 3 as 1.0.
     const [seen] = compileSlo(slo!)[0]!.rules;
     expect(seen!.expr).toContain('d_bucket{le=~"1|1\\\\.0"}');
     const alpha = (count: number, unit: string): string => `apiVersion: openslo/v1alpha

@@ -1,4 +1,4 @@
-/** Every kind of SLI counts right, by promtool's own evaluation of the golden rules over made-up series. */
+/** Every kind of SLI counts correctly: promtool evaluates the golden rules over invented series. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { findTool } from '../../base/tools.js';
 import { type AlertingRule, compileSlos, readSlos } from '../../slo/index.js';
 import { testWith } from '../tools.js';
 
-/** 100 good and 2 bad events each 30 s; at minute 40 the process begins anew; errors are born at minute 10. */
+/** 100 good and 2 bad events every 30 s; the process restarts at minute 40; the error series appear at minute 10. */
 const series = {
   'req{job="a",instance="1",code="200"}': '0+100x80 50+100x80',
   'req{job="a",instance="1",code="500"}': '_x19 2+2x60 2+2x80',
@@ -25,14 +25,14 @@ const series = {
 const ratio = (slo: string, window: string): string =>
   `slo:sli_error:ratio_rate${window}{slo="shop-${slo}"}`;
 
-/** Expression, value, and at which minute. */
+/** Expression, value, and minute. */
 const expected: [string, number, string][] = [
   [`sum_over_time(slo:events_total:increase30s{slo="shop-events"}[4m59s])`, 2020, '30m'],
   [ratio('events', '5m'), 2 / 202, '30m'],
-  // The first error series begins at 2 on a target that was known: its two errors count.
+  // The first error series begins at 2 on a target that was already scraped, so its two errors count.
   ['slo:events_bad:increase30s{slo="shop-events"}', 0, '9m'],
   ['slo:events_bad:increase30s{slo="shop-events"}', 2, '10m'],
-  // A process that begins anew brings what it has counted since.
+  // A restarted process adds the events that it has counted since.
   ['slo:events_total:increase30s{slo="shop-events"}', 50 + 2 + 100, '40m30s'],
   [ratio('good', '5m'), 2 / 202, '30m'],
   [ratio('template', '5m'), 2 / 202, '30m'],
@@ -46,9 +46,9 @@ const expected: [string, number, string][] = [
   [ratio('threshold', '5m'), 0, '30m'],
   [ratio('threshold', '5m'), 1, '60m'],
   [ratio('composite', '5m'), (2 + 3 * 10) / (202 + 3 * 100), '30m'],
-  // Since the month began (1 January 1970), to the last full hour.
+  // Since the start of the month (1 January 1970), to the last full hour.
   ['round(slo:sli_error:ratio_month{slo="shop-monthly"}, 0.001)', 0.008, '80m'],
-  // Under steady traffic the weighted ratio is the plain one.
+  // Under steady traffic, the weighted ratio equals the plain one.
   ['round(slo:sli_error_weighted:ratio_rate5m{slo="shop-seasonal"}, 0.001)', 0.01, '60m'],
   [`slo:sli_error:ratio_rate5m{slo="shop-grouped",job="a"}`, 2 / 102, '30m'],
   [`slo:sli_error:ratio_rate5m{slo="shop-grouped",job="b"}`, 0, '30m'],
@@ -61,7 +61,7 @@ testWith('promtool')(
     try {
       const file = join(folder, 'test.yaml');
       const rules = compileSlos(readSlos([asset('test/slo/golden/kinds/in.yaml')]));
-      // The series end at 80 minutes; they are looked back for five, and missed for ten.
+      // The series end at 80 minutes; Prometheus looks back five minutes, and the alert waits ten.
       const noData = rules
         .flatMap((g) => g.rules)
         .find((r) => r.kind === 'alert' && r.alert === 'ShopEventsNoData') as AlertingRule;
@@ -82,7 +82,8 @@ testWith('promtool')(
         stringify({
           rule_files: [asset('test/slo/golden/kinds/rules.yaml')],
           evaluation_interval: '30s',
-          // Else promtool takes them in an order of chance, and what one reads of another is a step old or not.
+          // Otherwise promtool evaluates groups in random order, and a value that one reads from another may be a step
+          // old.
           group_eval_order: rules.map((g) => g.name),
           tests: [
             {

@@ -1,4 +1,7 @@
-/** The rules on a real Prometheus: pages come when theory says, dashboards answer, and budgets read back true. */
+/**
+ * The rules on a real Prometheus: pages come at the expected detection time, dashboards have data, budgets are
+ * correct.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -113,7 +116,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
     const measured = sample! - faultMs;
     const { detection } = theory;
     expect(measured).toBeGreaterThanOrEqual(detection!.earliestMs - 100);
-    // Two noisy cores: the bound of theory, and a second for the machine.
+    // The bound of the arithmetic, plus a second because the machine is noisy.
     expect(measured).toBeLessThanOrEqual(detection!.latestMs + 1000);
   });
 
@@ -125,7 +128,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
       return askPanels(dashboards, prometheus, options);
     };
     let answers = await ask();
-    // The slowest rules and a rate need some scrapes first.
+    // The slowest rules and a rate need several scrapes first.
     for (let i = 0; i < 40 && emptyPanels(dashboards, answers).length > 0; i++) {
       await sleep(250);
       answers = await ask();
@@ -145,8 +148,8 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
     const truth = exporter.settle();
     const payment = slos.find((s) => s.id === 'payment-availability')!;
     const state = await budgetState(payment, prometheus, { atMs: Date.now(), timeScale });
-    // What was scraped before the rules began is not in it, nor what fell into evaluations that a busy Prometheus left
-    // out (here there are four a second); what followed is.
+    // The count lacks events that were scraped before the rules began, and those of evaluations that a busy Prometheus
+    // skipped (four a second are due here); it has all others.
     const evaluated = await shareOfIterations(prometheus.url);
     expect(state.rolling.bad).toBeGreaterThan(truth.failed * 0.85 * evaluated ** 2);
     expect(state.rolling.bad).toBeLessThan(truth.failed * 1.02);
@@ -154,7 +157,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: ['127.0.0.1:${targe
     expect(state.incidents.length).toBeGreaterThan(0);
   });
 
-  /** Of the evaluations that were due, the share that Prometheus came to: 1 on a quiet machine. */
+  /** Share of the due evaluations that Prometheus made: 1 on a quiet machine. */
   async function shareOfIterations(url: string): Promise<number> {
     const page = await (await fetch(`${url}/metrics`)).text();
     const sum = (name: string): number =>

@@ -1,4 +1,6 @@
-/** One SLO without data hides no other: the others are told, it is named, and the exit code says that it is missing. */
+/**
+ * One SLO without data hides no other: the others are shown, it is named, and the exit code says that data is missing.
+ */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -12,7 +14,7 @@ import { remainingText } from '../../slo/budget/report.js';
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-no-data-'));
 const file = join(folder, 'slos.yaml');
 let server: Server;
-/** Bad events of the SLO that is measured. */
+/** Bad events of the measured SLO. */
 let bad = 1;
 
 beforeAll(async () => {

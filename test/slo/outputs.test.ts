@@ -1,4 +1,4 @@
-/** S2: the other outputs: objects of Kubernetes that stay small, Mimir's groups, Kustomize folders. */
+/** S2: the other outputs: small Kubernetes objects, Mimir's groups, Kustomize folders. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

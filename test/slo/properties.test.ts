@@ -1,4 +1,4 @@
-/** Any valid definition gives rules that parse, and alerts whose windows and factors obey the budget's arithmetic. */
+/** Any valid definition gives rules that parse, and alerts whose windows and factors fit the budget. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ const sli = fc.oneof(
 );
 const definition = fc.record(
   {
-    // Below that no page could fire (6 times a sixth is everything), and the definition is refused.
+    // Below 84, no page could fire (6 times a sixth is 100%), and the definition is refused.
     objective: fc.double({ min: 84, max: 99.999, noNaN: true }).map((x) => Number(x.toFixed(3))),
     window: fc.constantFrom('7d', '2w', '28d', '30d', '12w', '90d', 'month'),
     sli,

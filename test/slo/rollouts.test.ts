@@ -1,4 +1,4 @@
-/** SLOs as gates of progressive delivery, and what is put on every rule. */
+/** SLOs as gates of progressive delivery, and labels added to every rule. */
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { UserError } from '../../base/errors.js';

@@ -53,7 +53,7 @@ slos:
   test('a page: a scrape, a step and an evaluation late at most, a step early', () => {
     const { detection, reset } = theoryOf(read(`{${windows}}`), 'page', step);
     expect(detection).toEqual({ exactMs: 36_000, earliestMs: 6000, latestMs: 36_000 + 70_000 });
-    // The five minutes are clean of it before the hour is: 1% of them is left after 297 s.
+    // The five-minute window recovers before the hour does: after 297 s only 1% of its data is bad.
     expect(reset).toEqual({ exactMs: 297_000, earliestMs: 267_000, latestMs: 297_000 + 70_000 });
   });
 
@@ -117,7 +117,7 @@ slos:
   });
 });
 
-/** The ratio of a window at `t`, summed in small steps; the fault is from 0 to its duration. */
+/** The ratio of a window at `t`, summed in small steps; the fault lasts from 0 to its duration. */
 function simulate(windowMs: number, step: ErrorStep, t: number): number {
   const { historyMs = Infinity, durationMs = Infinity, trafficRatio = 1 } = step;
   const dt = windowMs / 2000;
@@ -148,7 +148,7 @@ describe('crossing and reset agree with a simulation', () => {
         const cross = crossingMs(windowMs, bound, step);
         const near = windowMs / 500;
         if (cross + near >= step.durationMs) return;
-        // The simulation's own grain: one step more or less of bad events.
+        // The precision of the simulation: one step more or less of bad events.
         const grain = 0.003;
         expect(simulate(windowMs, step, cross + near)).toBeGreaterThan(bound - grain);
         if (cross > near)

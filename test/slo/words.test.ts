@@ -1,4 +1,4 @@
-/** What explain and diff say, and that other formats come back as what they were. */
+/** Texts of explain and diff, and files of other formats that survive export and import. */
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { compileSlos, readSlos, readSloText, ruleFileText } from '../../slo/index.js';
@@ -16,7 +16,7 @@ test('explain says the minutes, the times and the cost', () => {
   expect(said.budgetMinutes).toBeCloseTo(43.2, 9);
   expect(said.detection[0]).toEqual({ errorRatio: 1, page: 'after 11s', ticket: 'after 4m19s' });
   expect(said.exact).toBe(true);
-  // The traffic is not known: the one that is warned of is a small one.
+  // The traffic is not known, so the warning assumes a small service.
   expect(said.warnings).toEqual([expect.stringContaining('alerting.falsePagesPerYear: 1')]);
   expect(explanationText(said)).toContain('the budget is 43.2 min of complete failure a period');
 });

@@ -1,18 +1,18 @@
-/** Random queries over the random series of `random-series.ts`, of the kind whose meaning no version has changed. */
+/** Random queries over the series of `random-series.ts`, only of kinds whose meaning is the same in all versions. */
 import fc from 'fast-check';
 
-/** Whether the value is computed without rounding: only such values may be compared with others. */
+/** `exact`: whether the value is computed without rounding; only such values may be compared with others. */
 export interface Query {
   text: string;
   exact: boolean;
 }
 
-/** Of NaN and infinities versions and machines say different things in some functions. */
+/** Some functions treat NaN and infinities differently in different versions and on different machines. */
 const finite = (text: string): string => `((${text}) > -1e9 < 1e9)`;
 
 const join = (text: string, exact: boolean): Query => ({ text, exact });
 
-/** Seconds that end in 17: no edge of a range falls on a sample, nor on a step of a subquery. */
+/** Ranges of seconds that end in 17, so that no edge falls on a sample or on a subquery's step. */
 const range = fc.integer({ min: 1, max: 9 }).map((minutes) => `${minutes * 60 + 17}s`);
 const subqueryStep = fc.constantFrom('30s', '1m', '');
 const offset = fc
@@ -42,7 +42,7 @@ const number = fc.oneof(
   fc.constantFrom('0.5', '2.25', '100'),
 );
 
-/** Prometheus before version 3 gives `predict_linear` of a fixed range at the first step only. */
+/** Prometheus before version 3 gives `predict_linear` of a fixed range only at the first step. */
 const movingRange = fc.tuple(fc.oneof(gauge, counter), range).map(([s, r]) => `${s}[${r}]`);
 
 const selector = fc
@@ -128,12 +128,12 @@ export const { query: arbitraryQuery } = fc.letrec<{ query: Query; vector: Query
       fc
         .tuple(fc.constantFrom('0.2', '0.5', '1'), grouping, vector)
         .map(([q, g, v]) => join(`quantile${g} (${q}, ${v.text})`, false)),
-      // Which of equal series are the largest is not said, how many there are and what they add up to is.
+      // Which of several equal series is the largest is undefined, but their number and sum are defined.
       fc
         .tuple(fc.constantFrom('topk', 'bottomk'), fc.integer({ min: 0, max: 4 }), vector)
         .map(([f, k, v]) => join(`sum(${f}(${k}, ${v.text}))`, v.exact)),
       fc.tuple(grouping, vector).map(([g, v]) =>
-        // The sign of a rounding error must not show as that of a zero.
+        // Hides the sign of a rounding error, which would show as that of a zero.
         join(`count_values${g} ("value", ${v.exact ? v.text : `(${v.text}) * 0 + 0`})`, true),
       ),
     );
@@ -142,7 +142,7 @@ export const { query: arbitraryQuery } = fc.letrec<{ query: Query; vector: Query
         .tuple(vector, arithmetic, matching, vector)
         .map(([a, o, m, b]) => join(`(${a.text}) ${o}${m} (${b.text})`, a.exact && b.exact)),
       fc.tuple(vector, inexactArithmetic, matching, vector).map(([a, o, m, b]) =>
-        // The sign takes the name away, which older versions leave on an angle.
+        // The sign removes the name, which older versions keep on atan2.
         join(`-((${a.text}) ${o}${m} (${b.text}))`, false),
       ),
       fc

@@ -1,4 +1,4 @@
-/** Our own scripts in the test language; each eval is a test of its own. */
+/** Our own scripts in the test language; each eval is one test. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** The command line: every example of the README runs, files are read, mistakes are said with their place. */
+/** The command line: every example of the README runs, files are read, mistakes are reported with their places. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

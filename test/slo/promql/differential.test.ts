@@ -1,6 +1,6 @@
 /**
- * Random queries over random series, asked of our engine and of a real Prometheus. `FIREDRILL_SEED` repeats a run,
- * `FIREDRILL_RUNS` makes it longer.
+ * Random queries over random series, in our engine and in a real Prometheus. `FIREDRILL_SEED` repeats a run,
+ * `FIREDRILL_RUNS` sets its length.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { testWith } from '../../tools.js';
 import { arbitraryQuery } from './arbitrary-query.js';
 import { firstMs, lastMs, randomSamples, storeOf } from './random-series.js';
 
-// The same queries each time, so that a change is judged by itself; FIREDRILL_SEED=random looks for new ones.
+// A fixed seed, so that every change is tested with the same queries; FIREDRILL_SEED=random uses new ones.
 const given = process.env.FIREDRILL_SEED ?? '2098122272';
 const seed = given === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(given);
 const longRuns = process.env.FIREDRILL_RUNS;
@@ -23,11 +23,11 @@ let store: MemoryStore;
 
 interface Times {
   startMs: number;
-  /** Undefined: an instant query. */
+  /** Undefined for an instant query. */
   stepMs: number | undefined;
 }
 
-/** Whole minutes, so that steps of subqueries never meet the edge of their range. */
+/** Whole minutes, so that steps of subqueries never fall on the edge of their range. */
 const times: fc.Arbitrary<Times> = fc.record({
   startMs: fc.integer({ min: -2, max: 65 }).map((n) => firstMs + n * 60_000),
   stepMs: fc.constantFrom(undefined, undefined, 60_000, 120_000, 300_000),
@@ -41,7 +41,7 @@ type Answer = {
   values?: [number, string][];
 }[];
 
-/** Series by their labels, each with its points by time. */
+/** Series by their labels, with the points of each by time. */
 function normalized(answer: Answer | [number, string]): Map<string, Map<number, number>> {
   const found = new Map<string, Map<number, number>>();
   if (typeof answer[0] === 'number') {
@@ -146,7 +146,7 @@ testWith('prometheus', 'promtool')(
           both++;
           return;
         }
-        // Since version 3 a comparison that does not hold counts as a match as well.
+        // Since version 3, a comparison that does not hold also counts as a match.
         const compares = /[=!<>]=|[<>]/.test(query.text);
         if (failed(b) && /multiple matches/.test(b.error) && compares) return;
         compared++;
@@ -154,7 +154,7 @@ testWith('prometheus', 'promtool')(
         if (failed(a)) throw new Error(`${context}: only Prometheus refuses: ${a.error}`);
         if (failed(b)) throw new Error(`${context}: only we refuse: ${b.error}`);
         const found = difference(a as Answer, b as Answer);
-        // Before 3.16 an infinite neighbour of the very rank made it NaN.
+        // Before 3.16, an infinite neighbour of a value at exactly the rank gave NaN.
         if (found && server.major === 2 && /\bquantile(_over_time)?\b/.test(query.text)) return;
         if (found) throw new Error(`${context}: ${found}`);
       }),

@@ -1,4 +1,4 @@
-/** The engine's contract as other folders use it: parse, append, evaluate, errors with a place. */
+/** The interface of the engine for other folders: parse, append, evaluate, errors with places. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

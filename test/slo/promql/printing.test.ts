@@ -1,4 +1,4 @@
-/** Printed queries parse to the tree that they were printed from; words and styles for people. */
+/** A printed query parses to the tree that it was printed from; also explanations and formats for people. */
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { format, formatText } from '../../../slo/promql/syntax/format.js';
 import { print } from '../../../slo/promql/syntax/print.js';
 import { arbitraryQuery } from './arbitrary-query.js';
 
-/** Without places and original spellings. */
+/** The tree without places and original spellings. */
 function bare(expr: Expr): unknown {
   return JSON.parse(
     JSON.stringify(expr, (key, value: unknown) =>

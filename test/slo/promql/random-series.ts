@@ -1,4 +1,4 @@
-/** Random series with gaps, resets, NaN and infinities, for our engine and for a real one alike. */
+/** Random series with gaps, resets, NaN and infinities, for our engine and for a real Prometheus. */
 import type { Random } from '../../../base/random.js';
 import { MemoryStore } from '../../../slo/promql/index.js';
 
@@ -15,7 +15,7 @@ const chance = (random: Random, share: number): boolean => random.next() < share
 const integer = (random: Random, from: number, to: number): number =>
   from + random.below(to - from + 1);
 
-/** No sample lies on a whole second: ranges closed or open on the left then mean the same. */
+/** No sample is on a whole second, so that ranges open or closed on the left hold the same samples. */
 function times(random: Random, intervalMs: number): number[] {
   const found: number[] = [];
   let gapUntil = 0;
