@@ -257,8 +257,17 @@ export interface RequestLabelPolicy {
 
 /** What the proxy is started with. File: JSON or YAML, the schema is in mesh/proxy/config.ts and documented. */
 export interface ProxyConfig {
-  /** `zone`: endpoints of the same one are preferred. */
-  workload: { name: string; namespace: string; zone?: string; labels?: Record<string, string> };
+  /**
+   * `zone`: endpoints of the same one are preferred. `service`: as callers know it, where each replica has a name of
+   * its own; inbound series bear it as their `dst`, so that they meet those of the callers.
+   */
+  workload: {
+    name: string;
+    namespace: string;
+    service?: string;
+    zone?: string;
+    labels?: Record<string, string>;
+  };
   /** 0 picks a free port; the chosen ones are said on standard output as one JSON line. */
   inbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
   outbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };

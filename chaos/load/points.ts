@@ -52,6 +52,14 @@ export class LoadPoints {
     );
   }
 
+  /** Requests that ended in the stretch, whenever they began. */
+  endedBetween(startMs: number, endMs: number, route?: string): LoadPoint[] {
+    return this.#points.filter((p) => {
+      const endedMs = p.atMs + p.ms;
+      return endedMs >= startMs && endedMs < endMs && (route === undefined || p.route === route);
+    });
+  }
+
   totals(startMs: number, endMs: number): ClientTotals {
     return totalsOf(this.between(startMs, endMs));
   }

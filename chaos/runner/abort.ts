@@ -1,7 +1,7 @@
 /** Watches the abort conditions while a fault is on; what cannot be seen counts as bad. */
 import type { Clock } from '../../base/clock.js';
 import type { AbortCondition } from '../scenarios/schema.js';
-import { exprText, type Sources, valueOf } from './measure.js';
+import { clientValue, exprText, type Sources, type Stretch, valueOf } from './measure.js';
 
 /** A client's measure is taken over this much of the past, in real time. */
 const windowMs = 2000;
@@ -45,7 +45,7 @@ export class AbortWatch {
     const nowMs = this.#clock.nowMs();
     const stretch = { startMs: nowMs - windowMs, endMs: nowMs };
     for (const { condition, forMs } of this.#conditions) {
-      const value = await valueOf(condition, stretch, this.#sources).catch(() => undefined);
+      const value = await this.#valueOf(condition, stretch).catch(() => undefined);
       const bad =
         value === undefined
           ? condition.noData === 'abort'
@@ -71,6 +71,14 @@ export class AbortWatch {
       return `${condition.name}: ${exprText(condition)} is ${round(value)}, ${bound}`;
     }
     return undefined;
+  }
+
+  /** A client's by the requests that ended: one that takes longer than the stretch never is in it by its beginning. */
+  #valueOf(condition: AbortCondition, stretch: Stretch): Promise<number | undefined> {
+    const { client, route } = condition;
+    if (client === undefined) return valueOf(condition, stretch, this.#sources);
+    const points = this.#sources.points.endedBetween(stretch.startMs, stretch.endMs, route);
+    return Promise.resolve(clientValue(client, points, stretch));
   }
 }
 

@@ -12,7 +12,7 @@ import type { ScenarioRun } from './run-scenario.js';
 const windowMs = 1000;
 const stepMs = 250;
 /** The longest time for a policy to reach the proxies, and for goodput to be back between arms. */
-const settleLimitMs = 20_000;
+const settleLimitMs = 40_000;
 
 interface Counts {
   requests: number;
@@ -26,8 +26,12 @@ export async function runArms(run: ScenarioRun): Promise<void> {
     const startMs = run.nowMs;
     const stretch = { name: arm.name, startMs, endMs: Infinity, confirmedMs: undefined };
     run.armStretches.push(stretch);
-    await runArm(run, arms, arm, run.armStretches.length - 1);
+    const isSettled = await runArm(run, arms, arm, run.armStretches.length - 1);
     stretch.endMs = run.nowMs;
+    if (isSettled || arm === arms.runs.at(-1)) continue;
+    const seconds = settleLimitMs / 1000;
+    run.unsteady.push(`goodput was not back ${seconds} s after '${arm.name}': the next is not run`);
+    return;
   }
 }
 
@@ -38,12 +42,13 @@ function allConfirmed(injections: readonly Injection[]): number | undefined {
   return Number.isFinite(last) ? last : undefined;
 }
 
+/** Whether goodput was back at its end, so that the next arm can begin. */
 async function runArm(
   run: ScenarioRun,
   arms: Arms,
   arm: Arms['runs'][number],
   index: number,
-): Promise<void> {
+): Promise<boolean> {
   // Of the baseline, for every arm: an earlier arm's damage is no measure for the next.
   const injectedMs = (run.injectedMs ?? run.nowMs) - run.context.load.lagMs;
   const baselineMs = Math.max(2 * windowMs, run.real(run.scenario.baseline));
@@ -106,16 +111,26 @@ async function runArm(
   await run.phase('rollback', arm.name, async () => {
     for (const injection of held.toReversed()) await run.endInjection(injection);
   });
-  // The next arm begins from a steady state, or it would be judged for this one.
-  await run.phase('recovery', arm.name, async () => {
+  return settled(run, arms, arm.name, before * arms.goodput.backTo);
+}
+
+/** The next arm begins from a steady state, or it would be judged for this one: whether goodput came back to it. */
+async function settled(
+  run: ScenarioRun,
+  arms: Arms,
+  name: string,
+  least: number,
+): Promise<boolean> {
+  let isBack = false;
+  await run.phase('recovery', name, async () => {
     const limitMs = run.nowMs + settleLimitMs;
-    while (run.nowMs < limitMs) {
-      await run.wait(stepMs, `${arm.name}: settling`, false);
+    while (!isBack && run.nowMs < limitMs) {
+      await run.wait(stepMs, `${name}: settling`, false);
       const endMs = run.nowMs - run.context.load.lagMs;
-      const now = goodput(run, arms, { startMs: endMs - windowMs, endMs });
-      if (now >= before * arms.goodput.backTo) break;
+      isBack = goodput(run, arms, { startMs: endMs - windowMs, endMs }) >= least;
     }
   });
+  return isBack;
 }
 
 async function countsOf(run: ScenarioRun, arms: Arms): Promise<Counts> {
@@ -134,16 +149,11 @@ const amplification = (from: Counts, to: Counts): number =>
 
 /** Successful answers that ended in the stretch, a second. */
 function goodput(run: ScenarioRun, arms: Arms, stretch: Stretch): number {
-  const ended = run.sources.points
-    .all()
-    .filter(
-      (p) =>
-        p.ok &&
-        p.route === arms.goodput.route &&
-        p.atMs + p.ms >= stretch.startMs &&
-        p.atMs + p.ms < stretch.endMs,
-    );
-  return ended.length / ((stretch.endMs - stretch.startMs) / 1000);
+  const { startMs, endMs } = stretch;
+  const good = run.sources.points
+    .endedBetween(startMs, endMs, arms.goodput.route)
+    .filter((p) => p.ok);
+  return good.length / ((endMs - startMs) / 1000);
 }
 
 /** From when on goodput was back and stayed; undefined where it was not by the end. */

@@ -73,8 +73,8 @@ export class ScenarioRun {
   readonly #abort: AbortWatch;
   readonly #file: string;
   #lastAbortMs = 0;
-  /** Why nothing was broken, beside the measures of the baseline. */
-  #notSteady: string[] = [];
+  /** Why nothing was broken, or nothing more, beside the measures of the baseline. */
+  unsteady: string[] = [];
   #before: MeasureRecord[] = [];
   #during: MeasureRecord[] = [];
   #after: MeasureRecord[] = [];
@@ -150,7 +150,7 @@ export class ScenarioRun {
   }
 
   get #steady(): boolean {
-    return this.#before.every((m) => m.held) && this.#notSteady.length === 0;
+    return this.#before.every((m) => m.held) && this.unsteady.length === 0;
   }
 
   async #baseline(): Promise<void> {
@@ -160,7 +160,7 @@ export class ScenarioRun {
         await this.wait(lengthMs, 'baseline', false);
       });
       this.#before = await this.#measureAll(stretch, () => true);
-      this.#notSteady = await notSteady(this.context, this.scenario, stretch, this.sources);
+      this.unsteady = await notSteady(this.context, this.scenario, stretch, this.sources);
       if (this.#steady) break;
       if (attempt < baselineAttempts) this.phases.pop();
     }
@@ -408,7 +408,7 @@ export class ScenarioRun {
       armStretches: this.armStretches,
       firings,
       ...gathered,
-      notSteady: this.#notSteady,
+      notSteady: this.unsteady,
       faults,
       before: this.#before,
       during: this.#during,

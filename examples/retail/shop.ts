@@ -172,7 +172,12 @@ export class Shop {
     const token = createJoinToken(this.path('tokens'), attestation, limits);
     writeFileSync(tokenFile, token, { mode: 0o600 });
     const config: ProxyConfig = {
-      workload: { name: workload.name, namespace, labels: { app: workload.service } },
+      workload: {
+        name: workload.name,
+        namespace,
+        service: workload.service,
+        labels: { app: workload.service },
+      },
       inbound: { host: '127.0.0.1', port: ports.inbound, mode: 'explicit' },
       outbound: { host: '127.0.0.1', port: ports.outbound, mode: 'explicit' },
       admin: { host: '127.0.0.1', port: ports.proxyAdmin },

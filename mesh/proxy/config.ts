@@ -246,6 +246,7 @@ const config = object({
     object({
       name: required(name),
       namespace: required(name),
+      service: name,
       zone: name,
       labels: record(text()),
     }),

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { runArms } from '../../chaos/runner/arms.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
+import { LoadPoints } from '../../chaos/load/points.js';
 import type { ArmRecord } from '../../runbooks/record.js';
 
 const injectedMs = 100_000;
@@ -24,16 +25,18 @@ interface Story {
 async function told({ good, counts, unconfirmed, arms = ['plain'], baseline = 10_000 }: Story) {
   const log: string[] = [];
   const waits: string[] = [];
-  const points: { ok: boolean; route: string; atMs: number; ms: number }[] = [];
+  const points = new LoadPoints();
+  const add = (ok: boolean, route: string, atMs: number, ms: number): void =>
+    points.add({ ok, route, atMs, ms, status: ok ? 200 : 503 });
   for (let atMs = 85_000; atMs < 190_000; atMs += 10) {
     const each = 100 / Math.max(good(atMs), 1e-9);
     if (Math.floor(atMs / 10 / each) !== Math.floor((atMs + 10) / 10 / each)) {
-      points.push({ ok: true, route: 'checkout', atMs: atMs - 5, ms: 5 });
+      add(true, 'checkout', atMs - 5, 5);
     }
     if (atMs % 100 !== 0) continue;
     // Failures and other routes are no goodput.
-    points.push({ ok: false, route: 'checkout', atMs, ms: 0 });
-    points.push({ ok: true, route: 'cart', atMs, ms: 0 });
+    add(false, 'checkout', atMs, 0);
+    add(true, 'cart', atMs, 0);
   }
   const confirmed: [string, number][] = [];
   const run = {
@@ -63,7 +66,8 @@ async function told({ good, counts, unconfirmed, arms = ['plain'], baseline = 10
           Promise.resolve(service === 'pay' ? (counts?.(run.nowMs) ?? {}) : { requests: -1 }),
       },
     },
-    sources: { points: { all: () => points } },
+    unsteady: [] as string[],
+    sources: { points },
     live: { arm: (name: string, ms: number) => confirmed.push([name, ms]) },
     real: (ms: number) => ms,
     async phase(kind: string, _: string, body: () => Promise<void>) {
@@ -114,7 +118,9 @@ test('goodput that stays down is metastable, and nothing says when it was back',
   expect(arm).not.toHaveProperty('recoveredAfterMs');
   expect(arm.goodputAfter).toBeCloseTo(10, 0);
   // Between arms it is waited for goodput, and not for ever.
-  expect(run.nowMs - (triggerEndMs + observeMs + lagMs)).toBe(20_000);
+  expect(run.nowMs - (triggerEndMs + observeMs + lagMs)).toBe(40_000);
+  // No arm comes after it.
+  expect(run.unsteady).toEqual([]);
 });
 
 test('goodput that was back and fell again is not back', async () => {
@@ -189,6 +195,16 @@ test('an arm is confirmed with the last of its faults, and not at all where one 
 });
 
 test('a later arm is measured by the baseline, and not by what an earlier one left', async () => {
-  const { run } = await told({ good: (t) => (t > triggerStartMs ? 10 : 20), arms: ['a', 'b'] });
+  const settledMs = triggerEndMs + observeMs + lagMs + 3000;
+  const good = (t: number) => (t > triggerStartMs && t < settledMs ? 10 : 19);
+  const { run } = await told({ good: (t) => (t < injectedMs ? 20 : good(t)), arms: ['a', 'b'] });
+  expect(run.unsteady).toEqual([]);
   expect(run.arms[1]!.goodputBefore).toBeCloseTo(20, 0);
+});
+
+test('an arm that leaves the system down is the last one, and says so', async () => {
+  const { run } = await told({ good: (t) => (t > triggerStartMs ? 10 : 20), arms: ['a', 'b'] });
+  expect(run.arms.map((a) => a.name)).toEqual(['a']);
+  expect(run.armStretches.map((a) => a.name)).toEqual(['a']);
+  expect(run.unsteady).toEqual(["goodput was not back 40 s after 'a': the next is not run"]);
 });

@@ -135,6 +135,21 @@ test('mTLS: a call has a port, an address of its destination, and an endpoint wi
   const config = proxyConfig(layout, front, { path: (name) => name, trustAnchors: 'anchors' });
   expect(config.calls).toEqual([{ host: '127.0.0.1', port: front.calls[0]!.port }]);
   expect(config.identity?.name).toContain('front.orders.serviceaccount');
+  // What its callers know each replica as.
+  expect(config.workload).toMatchObject({ name: 'front', service: 'front', namespace: 'orders' });
+  const spec = drill.system.services['back']!;
+  const twice = { ...drill.system.services, back: { ...spec, replicas: 2 } };
+  const doubled = layOut(
+    'orders',
+    { ...drill.system, mesh: 'mtls', services: twice },
+    () => port++,
+  );
+  const second = doubled.workloads.find((w) => w.name === 'back-2')!;
+  const parts = { path: (name: string) => name, trustAnchors: 'anchors' };
+  expect(proxyConfig(doubled, second, parts).workload).toMatchObject({
+    name: 'back-2',
+    service: 'back',
+  });
   expect(registry(layout, 0)).toMatchObject({
     services: [
       {

@@ -42,6 +42,7 @@ export function proxyConfig(
     workload: {
       name: workload.name,
       namespace: layout.name,
+      service: workload.service,
       labels: { app: workload.service },
     },
     ...(sidecar.inbound !== undefined && {

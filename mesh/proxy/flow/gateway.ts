@@ -17,7 +17,7 @@ import { InboundFlow } from './inbound.js';
 import { liveMemory } from './limit/live-memory.js';
 import { MemoryGuard } from './limit/memory-guard.js';
 import { OutboundFlow } from './outbound.js';
-import type { FlowParts } from './parts.js';
+import { type FlowParts, ownDestination } from './parts.js';
 import { RequestLabel } from './request-label.js';
 import { collectServers } from './policy-collector.js';
 import { WhyRing } from './why.js';
@@ -82,7 +82,7 @@ export function createGateway(parts: {
   };
   const outbound = new OutboundFlow(shared);
   const inbound = new InboundFlow(shared);
-  const dst = `${workload.name}.${workload.namespace}`;
+  const dst = ownDestination(workload);
   const startSeconds = (clock.nowMs() - clock.monotonicMs()) / 1000;
   metrics.collect((sink) => collectBackends(outbound, clock, sink));
   metrics.collect((sink) => collectServers(inbound, dst, sink));

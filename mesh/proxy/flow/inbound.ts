@@ -3,7 +3,7 @@ import type { MeshState } from '../../model.js';
 import type { Peer } from '../../policy/authorize.js';
 import type { ConnectionFlow, EndpointState, Flow, RequestInfo, TlsLabel } from './contract.js';
 import { InboundRequest } from './inbound-request.js';
-import type { FlowParts } from './parts.js';
+import { type FlowParts, ownDestination } from './parts.js';
 import { judge } from './route/target.js';
 import { CompiledServer, type ServerState } from './server.js';
 import { UndeclaredPorts } from './undeclared.js';
@@ -82,7 +82,7 @@ export class InboundFlow {
     const strike =
       faults.inbound > 0
         ? faults.strike('inbound', {
-            destination: `${this.#parts.workload.name}.${this.#parts.workload.namespace}`,
+            destination: ownDestination(this.#parts.workload),
             route: undefined,
             method: undefined,
             path: undefined,

@@ -15,7 +15,7 @@ export interface FlowParts {
   random: Random;
   /** The trust domain that `cluster-authenticated` accepts. */
   trustDomain: string;
-  workload: { name: string; namespace: string; zone?: string };
+  workload: { name: string; namespace: string; service?: string; zone?: string };
   metrics: ProxyMetrics;
   /** Undefined: requests have no label of their own. */
   label: RequestLabel | undefined;
@@ -28,3 +28,10 @@ export interface FlowParts {
   /** Writes one line of JSON about an authorization decision. The caller limits the rate. */
   audit(line: string): void;
 }
+
+/** What callers know this workload as, `service.namespace`: the `dst` of its inbound side. */
+export const ownDestination = ({
+  name,
+  service = name,
+  namespace,
+}: FlowParts['workload']): string => `${service}.${namespace}`;

@@ -7,7 +7,7 @@ import type { EndpointState, HeaderEdits, HeaderList, RequestInfo } from './cont
 import { matchProblem } from './destination.js';
 import { Shedder } from './limit/shedder.js';
 import type { RateLimiter } from './limit/token-bucket.js';
-import type { FlowParts } from './parts.js';
+import { type FlowParts, ownDestination } from './parts.js';
 import { type RoutePolicy, usualUpgrades } from './request-flow.js';
 import { failuresOf, type StatusSet } from './route/classify.js';
 import { headerEdits } from './route/header-edits.js';
@@ -92,11 +92,11 @@ export class CompiledServer implements ServerState {
         ? before.target
         : new EndpointRecord({ address: source.target }, limits, 1, nowMs);
     const compile = (route: Route): InboundRoute => {
-      const { name, namespace } = parts.workload;
+      const { name, service = name, namespace } = parts.workload;
       const metrics = parts.metrics.route({
         direction: 'inbound',
-        dst: `${name}.${namespace}`,
-        service: name,
+        dst: ownDestination(parts.workload),
+        service,
         namespace,
         route: route.name,
         server: source.name,

@@ -355,3 +355,18 @@ test('cardinality is bounded: routes, clients, kinds of response; series of what
   b.clock.advance(600_001);
   expect(b.metric('request_total{dst="s0.x"}')).toBe(0);
 });
+
+test('D12: what comes in bears the name that callers know, also where each replica has one of its own', () => {
+  const dsts = (workload: { name: string; namespace: string; service?: string }): string[] => {
+    const b = bench(state([], [server({})]), { config: { workload } });
+    const { inbound } = b.gateway;
+    carry(b, inbound.begin(inbound.serverFor(4143)!, request()), () => ({ status: 200 }));
+    const lines = b.text().split('\n');
+    return lines
+      .filter((l) => l.startsWith('request_total{direction="inbound"'))
+      .map((l) => /dst="([^"]*)"/.exec(l)![1]!);
+  };
+  const replica = { name: 'cart-2', namespace: 'retail' };
+  expect(dsts(replica)).toEqual(['cart-2.retail']);
+  expect(dsts({ ...replica, service: 'cart' })).toEqual(['cart.retail']);
+});
