@@ -50,7 +50,7 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     /** The services that it strikes, as the guard counts them; absent in events of older days. */
     struck: z.array(text).optional(),
     state: z.enum(['put', 'confirmed', 'removed']),
-    /** Of `put`: it is taken back by itself so long after the last renewal, if whoever put it dies. */
+    /** Of `put`: it is rolled back by itself so long after the last renewal, if whoever put it dies. */
     leaseMs: z.number().optional(),
   }),
   z.strictObject({

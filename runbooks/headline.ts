@@ -84,7 +84,7 @@ function failLine(record: GameDayRecord, tally: Tally): string {
     const what = wrong.outcome?.text ?? outcomeText(wrong);
     return `${wrong.name} (${wrong.severity}) ${what}${more(tally.notInTime.length)}.`;
   }
-  if (tally.leftOver.length > 0) return 'A fault was not taken back.';
+  if (tally.leftOver.length > 0) return 'A fault was not rolled back.';
   const [silence] = record.scenarios.flatMap((s) => s.silences ?? []);
   if (silence) return `Silent failure: ${silenceText(silence)}.`;
   const [dead] = tally.dead;
@@ -129,7 +129,7 @@ export function summaryLines(record: GameDayRecord): string[] {
   if (names.size > 0) lines.push(`Nobody expected ${[...names].join(', ')}.`);
   lines.push(
     tally.leftOver.length === 0
-      ? 'Every fault was taken back.'
+      ? 'Every fault was rolled back.'
       : `Left behind: ${tally.leftOver.join('; ')}.`,
   );
   return lines;

@@ -202,7 +202,7 @@ export function theoryMissText({ theory, firedAfterMs }: ExpectationRecord): str
     : `${timeText(firedAfterMs - latestMs)} late`;
 }
 
-/** `unleash died by itself 54 ms after the fault cut was taken back: it ended with 1: Error: read ECONNRESET`. */
+/** `unleash died by itself 54 ms after the fault cut was rolled back: it ended with 1: Error: read ECONNRESET`. */
 export function deathText(
   { name, how, atMs }: DeathRecord,
   faults: readonly FaultRecord[],
@@ -212,7 +212,7 @@ export function deathText(
     { atMs: f.requestedMs, what: `the fault ${f.id} was put` },
     ...(f.endedMs === undefined
       ? []
-      : [{ atMs: f.endedMs, what: `the fault ${f.id} was taken back` }]),
+      : [{ atMs: f.endedMs, what: `the fault ${f.id} was rolled back` }]),
   ]);
   const last = moments
     .filter((m) => m.atMs > 0 && m.atMs <= (atMs ?? 0))

@@ -81,7 +81,7 @@ export const misroutingAlerts: LibraryEntry[] = [
     for: '2m',
     keepFiringFor: '5m',
     timing:
-      'A quarter of all requests over 5m is no scanner; two minutes are time to take back a ' +
+      'A quarter of all requests over 5m is no scanner; two minutes are time to roll back a ' +
       'policy that was just applied.',
     about: 'mesh',
     summary:

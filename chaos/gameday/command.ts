@@ -101,7 +101,7 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
   if (given.junit !== undefined) tryFolder(dirname(given.junit), 'the folder of the JUnit file');
   const events = new EventFile(given.out);
   askForPriority();
-  // Nobody may read any more, `| head` or a closed terminal: faults are taken back, and the verdict is the exit code.
+  // Nobody may read any more, `| head` or a closed terminal: faults are rolled back, and the verdict is the exit code.
   process.stdout.removeAllListeners('error');
   outliveReaders();
   const abort = new AbortController();
@@ -136,13 +136,13 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
     if (json) process.stdout.write(`${JSON.stringify(resultOf(outcome.record), undefined, 2)}\n`);
     else process.stdout.write(terminalSummary(outcome.record, styleFor(process.stdout), paths));
     if (abort.signal.aborted) {
-      view.line('interrupted: every fault was taken back, and every process was stopped');
+      view.line('interrupted: every fault was rolled back, and every process was stopped');
       return exitCode.interrupted;
     }
     return outcome.record.exitCode;
   } catch (error) {
     if (!abort.signal.aborted) throw error;
-    view.line('interrupted: every fault was taken back, and every process was stopped');
+    view.line('interrupted: every fault was rolled back, and every process was stopped');
     return exitCode.interrupted;
   } finally {
     progress.clear();
@@ -321,7 +321,7 @@ function onInterrupt(abort: AbortController, line: (text: string) => void): () =
       line('leaving at once: faults lapse by themselves, children end with this process');
       process.exit(exitCode.interrupted);
     }
-    line('interrupted: taking faults back and stopping every process (again to leave at once)');
+    line('interrupted: rolling faults back and stopping every process (again to leave at once)');
     firstMs = nowMs;
     abort.abort();
   };

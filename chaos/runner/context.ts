@@ -44,7 +44,7 @@ export interface RunContext {
   local: LocalPoints;
   /** Holds the scenario's runbook against it; absent where nobody asked for that. */
   proof?: RunbookProof;
-  /** Called before faults are taken back; what it does must be harmless while they are on. */
+  /** Called before faults are rolled back; what it does must be harmless while they are on. */
   beforeRollback?(): Promise<void>;
 }
 

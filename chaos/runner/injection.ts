@@ -1,6 +1,6 @@
 /**
  * One fault, held: announced in the journal, put as a lease, renewed while it is meant to last, its effect watched, and
- * taken back. The injection point lets it lapse by itself when this process is gone.
+ * rolled back. The injection point lets it lapse by itself when this process is gone.
  */
 import type { Clock, Timer } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';

@@ -382,7 +382,7 @@ function faultReasons({ scenario, faults, abort, interrupted }: Evidence): strin
       const unasked = fault.target.includes('/') ? '; does a route of the load lead there?' : '';
       reasons.push(`${fault.id} had no effect on ${fault.target}: 0 ${fault.effectUnit}${unasked}`);
     }
-    if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was taken back`);
+    if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was rolled back`);
   }
   // A run that was stopped had no time for them.
   if (abort !== undefined || interrupted) return reasons;

@@ -1,6 +1,6 @@
 /**
- * One scenario from its baseline to its verdict: measure, break, wait for the pages, take back, wait until all is well.
- * Whatever happens on the way (Ctrl-C, the kill switch, an error), what was broken is taken back before it returns.
+ * One scenario from its baseline to its verdict: measure, break, wait for the pages, roll back, wait until all is well.
+ * Whatever happens on the way (Ctrl-C, the kill switch, an error), what was broken is rolled back before it returns.
  */
 import { sleep } from '../../base/clock.js';
 import { formatProblem, messageOf } from '../../base/errors.js';
@@ -264,7 +264,7 @@ export class ScenarioRun {
     if (injection.record.endedMs !== undefined || injection.record.requestedMs === 0) return;
     this.residue.push(...(await injection.end()));
     this.live.fault(injection.record, 'removed');
-    this.say(injection.fault.target, `fault ${injection.fault.id} is taken back`);
+    this.say(injection.fault.target, `fault ${injection.fault.id} is rolled back`);
   }
 
   /** Takes back whatever is still on, the last first. Never throws. */

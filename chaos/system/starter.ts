@@ -27,7 +27,7 @@ export function starterFiles(services: readonly StarterService[], entry: string)
       text: scenarioText({
         id: `${entry}-killed`,
         title: `${entry} is killed`,
-        description: `${entry} ends without a word. It is started again when the fault is taken back.`,
+        description: `${entry} ends without a word. It is started again when the fault is rolled back.`,
         fault: `{ id: gone, kind: kill, target: ${entry} }`,
       }),
     },

@@ -1,7 +1,7 @@
-/** How a watcher ends: once, by a signal or with whoever started it, after it has taken back what it holds. */
+/** How a watcher ends: once, by a signal or with whoever started it, after it has rolled back what it holds. */
 import { dieWithParent } from '../../base/child.js';
 
-/** `close` takes everything back; after `limitMs` the process ends without it. */
+/** `close` rolls everything back; after `limitMs` the process ends without it. */
 export function endAfter(close: () => Promise<void>, limitMs: number): void {
   let ending = false;
   const end = (): void => {

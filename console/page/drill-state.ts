@@ -83,7 +83,7 @@ export function listen(): void {
 }
 
 export async function stop(): Promise<void> {
-  if (!confirm('Stop the drill? Every fault is taken back at once.')) return;
+  if (!confirm('Stop the drill? Every fault is rolled back at once.')) return;
   const answer = await fetch('/stop', { method: 'POST' }).catch(() => undefined);
   const refused = answer === undefined ? 'the console does not answer' : await answer.text();
   stopped.value = { atMs: Date.now(), ...(!answer?.ok && { refused }) };

@@ -117,7 +117,7 @@ function OtherRow({ other, top, frame }: RowProps & { other: OtherAlert }) {
   );
 }
 
-/** From where each fault was seen to work to where it was taken back. */
+/** From where each fault was seen to work to where it was rolled back. */
 export function FaultBands({
   scenario,
   nowMs,

@@ -16,14 +16,17 @@ export function detectionTable(scenarios: readonly ScenarioRecord[], named: bool
       markup`<text x="${px(x(t * 1000))}" y="10"
 text-anchor="${t === 0 ? 'start' : t === scale.max ? 'end' : 'middle'}">${t} s</text>`,
   );
-  const rows = scenarios.flatMap((s) =>
-    s.expectations.map((e, i) => {
+  const rows = scenarios.flatMap((s) => {
+    const notes = s.expectations.map((e) => noteText(e, wasJudged(s)));
+    const height = s.expectations.length + notes.filter((n) => n !== '').length;
+    return s.expectations.map((e, i) => {
       const rest = labelsText(e.labels);
+      const note = notes[i] ?? '';
       return markup`<tr class="${e.inTime || !wasJudged(s) ? '' : 'failed'}">
 ${
   named &&
   (i === 0
-    ? markup`<th scope="row" rowspan="${s.expectations.length}"><a href="#${s.id}">${s.id}
+    ? markup`<th scope="row" rowspan="${height}"><a href="#${s.id}">${s.id}
 </a></th>`
     : '')
 }
@@ -36,9 +39,10 @@ ${receivedText(e)}</td>
 <td class="number" data-name="theory">${theoryText(e)}</td>
 <td class="judged">
 ${judgedText(e, wasJudged(s))}</td>
-<td class="number" data-name="stopped">${resolveText(e)}</td></tr>`;
-    }),
-  );
+<td class="number" data-name="stopped">${resolveText(e)}</td></tr>
+${note !== '' && markup`<tr class="note"><td colspan="8">${note}</td></tr>`}`;
+    });
+  });
   return markup`<div class="scroll"><table class="detection"><thead><tr>
 ${named && markup`<th>Scenario</th>`}<th>Alert</th><th>Severity</th>
 <th class="bullet"><svg viewBox="0 0 ${width} 13" width="${width}" height="13" aria-hidden="true">${ticks}</svg>
@@ -65,12 +69,20 @@ const receivedText = (e: ExpectationRecord): string =>
 
 function judgedText(e: ExpectationRecord, judged: boolean): Html {
   if (!judged) return markup`<span class="quiet">? not judged</span>`;
-  if (e.inTime && e.withheld) {
-    return markup`<span class="yes">✓ ${e.withheld.how}</span><span class="labels">${e.outcome?.text}</span>`;
-  }
-  if (e.inTime) return markup`<span class="yes">✓ in time</span>`;
-  const why = e.outcome && markup`<span class="labels">${e.outcome.text}</span>`;
-  return markup`<span class="no">✗ ${outcomeWord(e)}</span>${why}`;
+  if (e.inTime) return markup`<span class="yes">✓ ${e.withheld?.how ?? 'in time'}</span>`;
+  return markup`<span class="no">✗ ${outcomeWord(e)}</span>`;
+}
+
+/** The sentences that say why, in a row of their own across the table; empty where there are none. */
+function noteText(e: ExpectationRecord, judged: boolean): string {
+  const why = judged && (!e.inTime || e.withheld !== undefined) ? e.outcome?.text : undefined;
+  const missed = theoryMissText(e);
+  const { mayMiss } = e.theory ?? {};
+  const theory =
+    missed === undefined
+      ? undefined
+      : `fired ${missed} by theory${mayMiss === undefined ? '' : `: ${mayMiss}`}`;
+  return [why, theory].filter((t) => t !== undefined).join('; ');
 }
 
 function bullet(e: ExpectationRecord, x: (ms: number) => number, width: number): Html {
@@ -94,14 +106,8 @@ cx="${px(x(Math.max(0, e.receivedAfterMs)))}" cy="9" r="4.5"/>`
 
 function theoryText(e: ExpectationRecord): Html {
   if (!e.theory) return markup`<span class="quiet" title="not a burn-rate alert">–</span>`;
-  const { earliestMs, latestMs, basis, mayMiss } = e.theory;
-  const missed = theoryMissText(e);
-  const range = rangeText(earliestMs, latestMs);
-  return markup`<span title="${basis}">${range}</span>
-${
-  missed !== undefined &&
-  markup`<span class="labels">fired ${missed}${mayMiss !== undefined && markup`: ${mayMiss}`}</span>`
-}`;
+  const { earliestMs, latestMs, basis } = e.theory;
+  return markup`<span title="${basis}">${rangeText(earliestMs, latestMs)}</span>`;
 }
 
 /** `2.6–4.4 s` where both have the same unit. */

@@ -66,7 +66,7 @@ function casesOf(s: ScenarioRecord): JunitCase[] {
   if (dead.length > 0)
     claim('every process lives', false, dead.map((d) => deathText(d, s.faults)).join('; '));
   const whole = (done || s.faults.length === 0) && residue.length === 0;
-  claim('every fault is taken back', whole, residue.join('; ') || 'the rollback did not finish');
+  claim('every fault is rolled back', whole, residue.join('; ') || 'the rollback did not finish');
   // A verdict that no single claim explains must not look green.
   const red = cases.some((c) => c.failures !== undefined);
   const why = s.reasons.join('; ') || s.verdict;

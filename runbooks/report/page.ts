@@ -38,7 +38,7 @@ export function gameDayReport(record: GameDayRecord, parts: ReportParts = {}): s
   const body = markup`<main>
 ${verdictCard(record)}
 ${contents(record, parts)}
-<section class="card" id="detection"><h2>What had to fire, and what did</h2>
+<section class="card" id="detection"><h2>Expected alerts</h2>
 ${detectionTable(record.scenarios, true)}</section>
 <section class="card" id="run"><h2>The whole run</h2>${overview(record)}</section>
 ${record.scenarios.map((s) => scenarioCard(record, s, runbooks))}

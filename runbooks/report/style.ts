@@ -34,7 +34,7 @@ overflow-wrap:anywhere}
 .verdict .big{font-size:31px;line-height:1.18;font-weight:650;margin:10px 0 6px;letter-spacing:-.01em;
 text-wrap:balance}
 .verdict .sum{font-size:16px;max-width:64em}.verdict ul{margin:10px 0 0;padding-left:20px}
-.verdict .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(134px,1fr));gap:14px 20px;
+.verdict .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:14px 20px;
 margin:18px 0 0;padding:16px 0 0;border-top:1px solid var(--hair)}
 .verdict dt{color:var(--quiet);font-size:13px}.verdict dd{margin:0;font-size:19px;font-weight:600}
 .verdict dd small{font-size:13px;font-weight:400;color:var(--quiet);display:block}
@@ -53,6 +53,7 @@ thead th{border-top:0;color:var(--quiet);font-weight:500;font-size:13px;vertical
 tbody th{font-weight:600}.number{text-align:right;white-space:nowrap}td:last-child,
 th:last-child{padding-right:0}
 .detection td{white-space:nowrap}.detection .labels{max-width:270px;white-space:normal}
+.detection .note td{border-top:0;padding-top:0;white-space:normal;color:var(--quiet);font-size:13px}
 .detection th[rowspan]{min-width:110px;max-width:150px;white-space:normal}
 .detection tr.failed{background:linear-gradient(var(--bad-soft),var(--bad-soft))}
 .bullet svg,.arms svg,.key-line svg{display:inline-block;vertical-align:middle}
@@ -108,7 +109,7 @@ padding:2px 0}
 .detection th[rowspan],.detection .alert{grid-column:1/-1;max-width:none}.detection .severity{display:none}
 .detection .alert{white-space:normal;overflow-wrap:anywhere}
 .detection .bullet,.detection .judged{order:-1}.detection .judged{text-align:right}.detection .alert{order:-2}
-.detection th[rowspan]{order:-3}
+.detection th[rowspan]{order:-3}.detection .note{display:block;border:0;padding:0 0 8px}
 [data-name]{text-align:left}[data-name]::before{content:attr(data-name) " ";color:var(--quiet)}
 .arms tr{display:block;padding:8px 0;border-top:1px solid var(--hair)}.arms td.number{text-align:left}
 .arms td::before{content:attr(data-name) " "}}

@@ -72,7 +72,7 @@ describe('X3: in mid-fault', () => {
       const { pids, shop } = await inMidFault(drill);
       drill.child.kill('SIGINT');
       const { code, output } = await drill.ended;
-      expect([code, output]).toEqual([130, expect.stringContaining('every fault was taken back')]);
+      expect([code, output]).toEqual([130, expect.stringContaining('every fault was rolled back')]);
       expect(allGone(pids)).toBe(true);
       expect([journals(folder), existsSync(shop)]).toEqual([[], false]);
       const record = drill.record();

@@ -65,7 +65,7 @@ test('the verdict fails, and names it before what followed from it', () => {
   const dead = deathsOf([exited('cart', rollbackEndMs + 54)], stretch, scenario, [cart]);
   const after = [{ ...good().before[0]!, held: false, value: 1 }];
   const text =
-    'cart died by itself 54 ms after the fault slow was taken back: it ended with 1: Error: read ECONNRESET';
+    'cart died by itself 54 ms after the fault slow was rolled back: it ended with 1: Error: read ECONNRESET';
   expect(deathText(dead[0]!, faults)).toBe(text);
   const { verdict, reasons } = judge({ ...good(), faults, dead, after });
   expect([verdict, reasons[0]]).toEqual(['FAIL', text]);

@@ -1,4 +1,4 @@
-/** Every kind of fault on the real shop: put, renewed, shown with its effect, taken back, and lapsed by itself. */
+/** Every kind of fault on the real shop: put, renewed, shown with its effect, rolled back, and lapsed by itself. */
 import { type Child, startNode } from '../../base/child.js';
 import { program } from '../../base/paths.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

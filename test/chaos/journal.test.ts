@@ -199,7 +199,7 @@ describe('a fault', () => {
     return { clock, injection, journal, point };
   }
 
-  test('X3: is in the journal before it is put, renewed while it lasts, and taken back', async () => {
+  test('X3: is in the journal before it is put, renewed while it lasts, and rolled back', async () => {
     const { clock, injection, journal, point } = await begun();
     expect(openIntents(readJournal(journal.file))).toMatchObject([{ fault: 'identity-freeze' }]);
     expect(injection.record.struck).toEqual(['web']);
@@ -229,7 +229,7 @@ describe('a fault', () => {
     await injection.end();
   });
 
-  test('that lapsed meanwhile is told, and so is one that cannot be taken back', async () => {
+  test('that lapsed meanwhile is told, and so is one that cannot be rolled back', async () => {
     const { injection, point } = await begun();
     point.leases.clear();
     expect(await injection.end()).toEqual([]);

@@ -251,7 +251,7 @@ async function certificate(): Promise<Record<string, string>> {
 }
 
 needs(
-  'what nobody renews is taken back by the keeper, with the rights that rbac prints',
+  'what nobody renews is rolled back by the keeper, with the rights that rbac prints',
   async () => {
     const { admin } = cluster;
     await admin.create(deployment('cart'));
@@ -315,7 +315,7 @@ needs(
 );
 
 needs(
-  'what is not a lease is left alone, and a fault is never taken back twice to harm',
+  'what is not a lease is left alone, and a fault is never rolled back twice to harm',
   async () => {
     const { admin } = cluster;
     const strange = {

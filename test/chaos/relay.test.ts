@@ -1,4 +1,4 @@
-/** The TCP relay: bytes as they came, each fault by its effect, and nothing held once a fault is taken back. */
+/** The TCP relay: bytes as they came, each fault by its effect, and nothing held once a fault is rolled back. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { realClock } from '../../base/clock.js';

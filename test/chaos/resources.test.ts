@@ -1,4 +1,4 @@
-/** Faults of resources on real processes: each by its effect, and nothing left once it is taken back. */
+/** Faults of resources on real processes: each by its effect, and nothing left once it is rolled back. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -88,7 +88,7 @@ test(
 );
 
 test.each(['SIGTERM', 'SIGHUP'] as const)(
-  'two %ss at once, of timeout(1) or of a terminal that is closed, are one: faults are taken back',
+  'two %ss at once, of timeout(1) or of a terminal that is closed, are one: faults are rolled back',
   async (signal) => {
     const folder = twoServices();
     const drill = firedrillOf(join(folder, 'xdg'), folder, ...drilling);
@@ -99,7 +99,7 @@ test.each(['SIGTERM', 'SIGHUP'] as const)(
     if (signal === 'SIGHUP') for (const end of [1, 2]) drill.child.stdio[end]?.destroy();
     const { code, output } = await drill.ended;
     expect(code).toBe(130);
-    if (signal === 'SIGTERM') expect(output).toContain('every fault was taken back');
+    if (signal === 'SIGTERM') expect(output).toContain('every fault was rolled back');
     expect(output).not.toContain('leaving at once');
     expect(drill.record().scenarios[0]?.faults[0]).toMatchObject({ id: 'slow', undo: 'done' });
     expect(existsSync(join(folder, 'gameday-report', 'index.html'))).toBe(true);

@@ -170,7 +170,7 @@ needsNode('a game day of three scenarios on pods', { timeout: limitMs }, async (
 });
 
 needsNode(
-  'what outlives the runner is taken back in the cluster; a policy that nobody enforces is refused',
+  'what outlives the runner is rolled back in the cluster; a policy that nobody enforces is refused',
   { timeout: limitMs },
   async () => {
     const kinds = [

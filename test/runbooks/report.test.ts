@@ -102,7 +102,11 @@ test('an alert that was wrong is named in the headline, in the table and in JUni
   expect(summaryLines(failed)[0]).toBe(
     '5 of 6 expected alerts came in time; the other: 1 inhibited.',
   );
-  expect(seen(gameDayReport(failed))).toContain('✗ inhibited fired and was inhibited by Big');
+  const page = gameDayReport(failed);
+  expect(seen(page)).toContain('✗ inhibited ✗ never fired and was inhibited by Big');
+  // The reason stands across the table, and the scenario's cell reaches down to it.
+  expect(page).toContain('<tr class="note"><td colspan="8">fired and was inhibited by Big');
+  expect(page).toContain('<th scope="row" rowspan="4"><a href="#certificate-expiry">');
   expect(terminalSummary(failed, plain)).toMatch(new RegExp(`✗ ${e.name} page .* inhibited`));
   const cases = gameDayJunit(failed).match(new RegExp(`<testcase[^>]*${e.name} [^>]*>`, 'g'));
   expect(cases).toHaveLength(1);

@@ -81,7 +81,7 @@ export const attachSchema = z.strictObject({
           'no confirm: a fault whose effect nobody confirms is as good as none',
           '1m',
         ).describe('ends with 0 while the fault is on, and only then'),
-        undo: step('no undo: what cannot be taken back is not injected', '20s').describe(
+        undo: step('no undo: what cannot be rolled back is not injected', '20s').describe(
           'may be run more than once',
         ),
       }),

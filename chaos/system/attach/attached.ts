@@ -67,7 +67,7 @@ export class Attached {
         before.delete(id);
         const others = Array.from(leases.active(), ([, other]) => other);
         await toxiproxy.takeBack(fault, id, others);
-        this.#note(name, 'fault taken back');
+        this.#note(name, 'fault rolled back');
       },
     });
     return { toxiproxy, leases, before };

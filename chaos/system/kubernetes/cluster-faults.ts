@@ -1,5 +1,5 @@
 /**
- * Faults of objects of the cluster: each knows how it is put and, before that, the steps that take it back. Whatever
+ * Faults of objects of the cluster: each knows how it is put and, before that, the steps that roll it back. Whatever
  * lasts without the runner has a lease in the cluster (cluster-lease.ts), which the keeper ends.
  */
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';

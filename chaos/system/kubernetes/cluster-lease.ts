@@ -1,6 +1,6 @@
 /**
- * A fault's lease as a ConfigMap: how it is taken back is written there before the fault is put, and a pod of ours (the
- * keeper) takes it back when nobody renews it. So the runner and its machine may be gone, and nothing is left broken.
+ * A fault's lease as a ConfigMap: how it is rolled back is written there before the fault is put, and a pod of ours (the
+ * keeper) rolls it back when nobody renews it. So the runner and its machine may be gone, and nothing is left broken.
  */
 import { z } from 'zod';
 import { type KubeApi, isStatus } from '../../../mesh/kubernetes/client/api.js';
@@ -29,14 +29,14 @@ export type UndoStep = z.output<typeof step>;
 export interface ClusterLease {
   name: string;
   namespace: string;
-  /** Without a renewal for so long it is taken back. */
+  /** Without a renewal for so long it is rolled back. */
   ttlMs: number;
   /** Grows with each renewal. */
   renewal: number;
   steps: UndoStep[];
   /** `IP:PORT`: the keeper says whether it can connect there. */
   probe?: string;
-  /** The pod that will take it back. */
+  /** The pod that will roll it back. */
   heldBy?: string;
   isReachable?: boolean;
 }

@@ -176,7 +176,7 @@ export class Cluster {
     }
     const held = this.#held.get(id);
     if (held && !(await renewLease(this.#of.api, this.#key(held), ++held.renewal))) {
-      // The keeper was faster: it is taken back already.
+      // The keeper was faster: it is rolled back already.
       this.#held.delete(id);
       await this.leases.remove(id);
       throw new UserError(`${id} has lapsed`);
@@ -221,7 +221,7 @@ export class Cluster {
     await takeBack(api, held.fault.steps);
     await removeLease(api, this.#key(held));
     this.#held.delete(id);
-    this.#note(target, 'continued', 'the fault was taken back');
+    this.#note(target, 'continued', 'the fault was rolled back');
   }
 
   /** Without grace: SIGKILL, and its endpoint is told afterwards. */

@@ -1,6 +1,6 @@
 /**
  * The keeper: the end of a lease that does not depend on the runner. It runs as a pod in the drill's namespace, says of
- * each lease there that it holds it, and takes back what nobody has renewed. Time is its own: a lease counts from the
+ * each lease there that it holds it, and rolls back what nobody has renewed. Time is its own: a lease counts from the
  * moment at which a renewal was seen here, so clocks of other machines do not matter.
  */
 import { connect } from 'node:net';
@@ -58,7 +58,7 @@ export class Keeper {
     return left;
   }
 
-  /** Whether it was taken back. */
+  /** Whether it was rolled back. */
   async #keep(lease: ClusterLease): Promise<boolean> {
     const { api, clock, name, say } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -70,7 +70,7 @@ export class Keeper {
       await takeBack(api, lease.steps);
       await removeLease(api, lease);
       this.#seen.delete(lease.name);
-      say(`${lease.name} was not renewed for ${lease.ttlMs} ms and is taken back`);
+      say(`${lease.name} was not renewed for ${lease.ttlMs} ms and is rolled back`);
       return true;
     }
     if (lease.probe !== undefined) {

@@ -51,7 +51,7 @@ export const kubernetesSchema = z.strictObject({
     })
     .default({ serviceAccount: 'firedrill-keeper' })
     .describe(
-      'the pod that takes faults back when nobody renews them; gameday rbac makes its account',
+      'the pod that rolls faults back when nobody renews them; gameday rbac makes its account',
     ),
 });
 

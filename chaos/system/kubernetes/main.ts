@@ -1,6 +1,6 @@
 /**
  * The watcher of a `system: kubernetes` as a program: it reaches pods through the API server, holds what is put on
- * them, and takes everything back when whoever started it ends. What outlives it has a lease in the cluster.
+ * them, and rolls everything back when whoever started it ends. What outlives it has a lease in the cluster.
  * `main.js FIREDRILL_YAML`; it says its admin port as one JSON line.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -23,7 +23,7 @@ import { endAfter } from '../watcher-end.js';
 import { accessOf } from './access.js';
 import { Cluster } from './cluster.js';
 
-/** The longest that taking back may take once nobody wants it any more. */
+/** The longest that a rollback may take once nobody wants it any more. */
 const endLimitMs = 30_000;
 const passLimitMs = 8000;
 

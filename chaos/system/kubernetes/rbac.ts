@@ -1,4 +1,4 @@
-/** The least rights by which a drill on a cluster can be run, and by which its keeper can take back its faults. */
+/** The least rights by which a drill on a cluster can be run, and by which its keeper can roll back its faults. */
 import type { AnyObject } from '../../../mesh/kubernetes/client/objects.js';
 import { names } from '../../../mesh/kubernetes/install/manifests.js';
 import { faultKind } from '../../faults/kinds.js';

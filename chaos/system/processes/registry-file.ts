@@ -1,5 +1,5 @@
 /**
- * The registry's file, in a working copy of its own: a change can be taken back as it would be in production, with
+ * The registry's file, in a working copy of its own: a change can be rolled back as it would be in production, with
  * `git revert`. Without git it is a file like any other.
  */
 import { execFileSync } from 'node:child_process';

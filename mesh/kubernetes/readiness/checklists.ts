@@ -134,6 +134,6 @@ export const checklists: Record<string, readonly Item[]> = {
     },
     { text: 'one person leads, another writes the timeline' },
     { text: 'users were told, and told again within 30 minutes' },
-    { text: 'what was changed last is named, and can be taken back' },
+    { text: 'what was changed last is named, and can be rolled back' },
   ],
 };
