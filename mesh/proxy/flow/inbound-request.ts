@@ -175,7 +175,8 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
       else metrics.shedAdaptive++;
       return this.refuse(503, full ? 'concurrency' : 'shed', 'overloaded', 1000);
     }
-    if (parts.memory.shedRatio > 0 && parts.random.next() < parts.memory.shedRatio) {
+    const ratio = parts.memory.ratioForRequest();
+    if (ratio > 0 && parts.random.next() < ratio) {
       metrics.shedMemory++;
       this.refuse(503, 'memory', 'the proxy is short of memory', 2000);
     }

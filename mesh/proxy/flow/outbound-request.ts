@@ -78,7 +78,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
         layer.apply(this, nowMs);
       }
     }
-    if (parts.memory.shedRatio > 0) this.#shedForMemory();
+    const shedRatio = parts.memory.ratioForRequest();
+    if (shedRatio > 0) this.#shedForMemory(shedRatio);
     if (parts.faults.outbound > 0) this.#strike();
     this.watch();
   }
@@ -418,8 +419,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     this.mirror = beginMirror(backend, this.route.metrics, this.parts.clock);
   }
 
-  #shedForMemory(): void {
-    if (this.parts.random.next() >= this.parts.memory.shedRatio) return;
+  #shedForMemory(ratio: number): void {
+    if (this.parts.random.next() >= ratio) return;
     this.route.metrics.shedMemory++;
     this.refuse(503, 'memory', 'the proxy is short of memory', 2000);
   }

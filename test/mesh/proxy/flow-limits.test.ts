@@ -168,8 +168,14 @@ test('memory: the nearer to the limit, the more is shed', () => {
   clock.advance(1);
   expect(guard.shedRatio).toBe(1);
   expect(at(80)).toBe(0);
+  // A burst does not wait for the timer.
+  expect(at(20)).toBe(0);
+  used = 99;
+  for (let i = 0; i < 127; i++) expect(guard.ratioForRequest()).toBe(0);
+  expect(guard.ratioForRequest()).toBe(1);
+  expect(at(80)).toBe(0);
   expect(at(91)).toBeCloseTo(0.5);
   expect(at(99)).toBe(1);
   expect(at(50)).toBe(0);
-  expect(pressed).toBe(2);
+  expect(pressed).toBe(3);
 });

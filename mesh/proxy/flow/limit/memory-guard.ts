@@ -5,6 +5,8 @@ import type { Clock, Timer } from '../../../../base/clock.js';
 const calmMs = 1000;
 const watchfulMs = 250;
 const watchfulFrom = 0.5;
+/** The requests of a burst make the guard look; an idle proxy's timer would see the burst too late. */
+const requestsBetweenLooks = 128;
 /** Garbage is collected before anything is shed, but not more often than this: a collection takes some 10 ms. */
 const collectMs = 1000;
 /** Nothing is shed below this share of the limit, everything from `all` on. */
@@ -12,7 +14,7 @@ const from = 0.85;
 const all = 0.97;
 
 export class MemoryGuard {
-  /** Share of new requests to refuse, 0 to 1; read on the hot path. */
+  /** Share of new requests to refuse, 0 to 1. */
   shedRatio = 0;
   /** Share of the limit in use. */
   used = 0;
@@ -23,6 +25,7 @@ export class MemoryGuard {
   #collectedMs = -Infinity;
   #timer: Timer | undefined;
   #isWatchful = false;
+  #requests = 0;
   /** Called once as shedding begins: the fronts close idle connections and drop spare buffers. */
   onPressure: () => void = () => undefined;
 
@@ -46,7 +49,14 @@ export class MemoryGuard {
     this.#timer = this.#clock.every(periodMs, () => this.check());
   }
 
+  /** The share of new requests to refuse, 0 to 1, asked once for each request. */
+  ratioForRequest(): number {
+    if (this.#limitBytes > 0 && ++this.#requests >= requestsBetweenLooks) this.check();
+    return this.shedRatio;
+  }
+
   check(): void {
+    this.#requests = 0;
     this.used = this.#usedBytes() / this.#limitBytes;
     const nowMs = this.#clock.monotonicMs();
     if (this.used > from && this.#collect && nowMs - this.#collectedMs >= collectMs) {
