@@ -1,6 +1,6 @@
 /**
- * A fault's lease as a ConfigMap: how it is rolled back is written there before the fault is put, and a pod of ours (the
- * keeper) rolls it back when nobody renews it. So the runner and its machine may be gone, and nothing is left broken.
+ * A fault's lease as a ConfigMap: the steps of its rollback are written there before the fault is put, and the keeper,
+ * a pod in the cluster, rolls it back when nobody renews it. The runner may be gone: nothing stays broken.
  */
 import { z } from 'zod';
 import { type KubeApi, isStatus } from '../../../mesh/kubernetes/client/api.js';
