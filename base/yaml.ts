@@ -312,7 +312,8 @@ export function problemsOf(document: YamlDocument, error: z.ZodError): Problem[]
       continue;
     }
     const field = path.length > 0 ? `${path.join('.')}: ` : '';
-    problems.push({ place: document.placeOf(path), message: `${field}${wordsOf(issue)}` });
+    const place = issue.code === 'invalid_key' ? document.placeOfKey(path) : document.placeOf(path);
+    problems.push({ place, message: `${field}${wordsOf(issue)}` });
   }
   return problems;
 }
@@ -338,6 +339,9 @@ function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
     const each = issue.errors.flatMap((issues) => issues.slice(0, 1).map(wordsOf));
     return [...new Set(each)].join(', or ');
+  }
+  if (issue.code === 'invalid_key' && issue.message.startsWith('Invalid')) {
+    return issue.issues.slice(0, 1).map(wordsOf).join('');
   }
   // A bound without its own message: "Too small: expected number to be >=0".
   const words = /^Too (?:small|big): expected \w+ to (?:be|have) ([<>]=?)(.+)/.exec(issue.message);

@@ -54,6 +54,7 @@ function seenIn(alerts: readonly AmAlert[], routes: OwnRoutes | undefined): Seen
         silencedBy: decided?.silencedBy ?? `silence ${status.silencedBy[0]}`,
       }),
       ...(decided?.mutedBy && { mutedBy: decided.mutedBy }),
+      ...(decided?.waitMs && { waitMs: decided.waitMs }),
     };
   });
 }

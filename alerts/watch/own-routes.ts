@@ -155,6 +155,9 @@ export function seenOf({ labels, inhibited, silenced, deliveries }: Decision): S
     }),
     ...(silenced && { silencedBy: silenceWords(silenced) }),
     mutedBy: Object.fromEntries(muted.map((d) => [d.receiver, d.mutedBy as string])),
+    waitMs: Object.fromEntries(
+      deliveries.map((d) => [d.receiver, parseDurationMs(d.groupWait) ?? 0]),
+    ),
   };
 }
 

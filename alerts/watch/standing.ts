@@ -17,6 +17,8 @@ export interface Seen {
   silencedBy?: string;
   /** The muting time interval, by receiver. */
   mutedBy?: Readonly<Record<string, string>>;
+  /** How long each receiver's route waits before the first notification of a group, in ms. */
+  waitMs?: Readonly<Record<string, number>>;
 }
 
 interface Remembered extends Seen {
@@ -153,7 +155,8 @@ function stopped(
   if (!isHeard) {
     return { state: 'routed-elsewhere', by: 'a receiver that tells nobody', receivers };
   }
-  return { state: 'firing', receivers };
+  const waits = wanted.flatMap((name) => seen?.waitMs?.[name] ?? []);
+  return { state: 'firing', receivers, ...(waits.length > 0 && { waitMs: Math.min(...waits) }) };
 }
 
 async function historyOf(

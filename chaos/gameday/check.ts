@@ -19,7 +19,10 @@ export async function checkCommand(names: string[], slos: string[]): Promise<num
     timeScale: defaultTimeScale,
     allowanceMs: defaultAllowanceMs,
   });
-  const world = worldOf(await namesOf(drill), judging.groups, judging.receivers);
+  const world = worldOf(await namesOf(drill), judging.groups, {
+    receivers: judging.receivers,
+    load: drill.load,
+  });
   refuseImpossible(scenarios, world, guardOf({ drill }, judging, scenarios));
   for (const { scenario, file } of scenarios) {
     const alerts = counted(scenario.expect.mustFire.length, 'alert');

@@ -62,12 +62,13 @@ export async function plannedDay(given: CommandOptions): Promise<Planned> {
   const judging = await judgingFor(options);
   const { timing, groups, receivers, remarks } = judging;
   const guard = guardOf(options, judging, scenarios);
-  const world = worldOf(await namesOf(options.drill), groups, receivers);
+  const { load } = options.drill;
+  const world = worldOf(await namesOf(options.drill), groups, { receivers, load });
   refuseImpossible(scenarios, world, guard);
   const plan = planOf(
     scenarios.map((s) => s.scenario),
     world.rules,
-    timing,
+    judging,
   );
   const answers = [...guard.conditions(), ...(await guard.answers())];
   return { scenarios: plan, guard: answers, timing, remarks };

@@ -87,6 +87,7 @@ export async function judgingFor(by: JudgedBy & { existing?: ExistingOptions }):
     slos: by.slos.length === 0 ? [] : readSlos(by.slos),
     groups,
     alertmanager: undefined,
+    routing: undefined,
     receivers: isRouted ? [receiver] : receivers,
     remarks: [
       ...(by.rules.length > 0

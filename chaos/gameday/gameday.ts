@@ -108,7 +108,10 @@ export async function runGameDay(
   const guard = guardOf(options, judging, scenarios, clock);
   refuseImpossible(
     scenarios,
-    worldOf(await namesOf(options.drill), judging.groups, judging.receivers),
+    worldOf(await namesOf(options.drill), judging.groups, {
+      receivers: judging.receivers,
+      load: options.drill.load,
+    }),
     guard,
   );
   guard.confirmed(options.confirm);

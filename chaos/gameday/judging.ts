@@ -1,7 +1,7 @@
 /** By which rules and which routing a drill is judged, at its time scale: its SLOs', its own, the library's. */
 import { availableParallelism } from 'node:os';
 import { libraryGroups } from '../../alerts/index.js';
-import { readAmConfig } from '../../alerts/routing/config.js';
+import { type AmConfig, readAmConfig } from '../../alerts/routing/config.js';
 import { readSilences } from '../../alerts/routing/silence-file.js';
 import { standardRouting } from '../../alerts/routing/standard.js';
 import {
@@ -26,6 +26,8 @@ export interface Judging {
   alertmanager: AlertmanagerOptions | undefined;
   /** Those that an expectation may name; undefined: there is one for all. */
   receivers: string[] | undefined;
+  /** As it is written; undefined: everything goes to the one receiver. */
+  routing: AmConfig | undefined;
   /** What of the rules is not as in production: `file:line:column: ...`. */
   remarks: string[];
 }
@@ -65,6 +67,7 @@ export function judgingOf(by: JudgedBy): Judging {
     groups,
     alertmanager: alertmanagerOf(by),
     receivers: routing?.receivers.map((r) => r.name),
+    routing,
     remarks: [
       ...[...own.adjusted, ...own.unscalable].map((r: RuleRemark) => formatProblem(r)),
       ...lookbackRemark(timing),

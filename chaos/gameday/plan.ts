@@ -6,6 +6,8 @@ import { faultKind } from '../faults/kinds.js';
 import { longestOf } from '../scenarios/length.js';
 import type { GuardAnswer } from '../guard/guard.js';
 import type { Timing } from '../runner/context.js';
+import type { Judging } from './judging.js';
+import { routeWarning } from './routed.js';
 import type { Expected, Scenario, ScenarioFault } from '../scenarios/schema.js';
 
 export interface PlannedAlert {
@@ -36,8 +38,9 @@ export interface PlannedScenario {
 export function planOf(
   scenarios: readonly Scenario[],
   rules: readonly AlertingRule[],
-  timing: Timing,
+  judging: Pick<Judging, 'timing' | 'routing'>,
 ): PlannedScenario[] {
+  const { timing } = judging;
   return scenarios.map((scenario) => {
     const faults = [
       ...scenario.faults,
@@ -49,7 +52,7 @@ export function planOf(
       title: scenario.title,
       blastRadius: scenario.blastRadius,
       faults: faults.map(plannedFault),
-      expected: scenario.expect.mustFire.map((wanted) => plannedAlert(wanted, rules, timing)),
+      expected: scenario.expect.mustFire.map((wanted) => plannedAlert(wanted, rules, judging)),
       mustNotFire: scenario.expect.mustNotFire.map((not) => not.alert),
       aborts: scenario.abort.map((condition) => condition.name),
       atMostMs: longestOf(scenario) * timing.timeScale,
@@ -67,14 +70,17 @@ const plannedFault = ({ id, kind, target }: ScenarioFault): PlannedScenario['fau
 function plannedAlert(
   wanted: Expected,
   rules: readonly AlertingRule[],
-  { timeScale, allowanceMs }: Timing,
+  { timing: { timeScale, allowanceMs }, routing }: Pick<Judging, 'timing' | 'routing'>,
 ): PlannedAlert {
   const deadlineMs = wanted.within * timeScale + allowanceMs;
   const own = rules.filter(
     (r) => r.alert === wanted.alert && (r.labels.severity ?? 'none') === wanted.severity,
   );
   const forMs = Math.min(...own.map((r) => r.forMs));
-  const tooSlow = Number.isFinite(forMs) && forMs > deadlineMs;
+  const slow = Number.isFinite(forMs)
+    ? slowWarning(forMs, wanted.within * timeScale, deadlineMs)
+    : undefined;
+  const warning = slow ?? (routing && routeWarning(routing, own, wanted));
   return {
     alert: wanted.alert,
     labels: wanted.labels,
@@ -82,10 +88,16 @@ function plannedAlert(
     ...(wanted.receiver !== undefined && { receiver: wanted.receiver }),
     deadlineMs,
     forMs: Number.isFinite(forMs) ? forMs : 0,
-    ...(tooSlow && {
-      warning: `its rule waits for ${timeText(forMs)} (for): it cannot fire before its deadline`,
-    }),
+    ...(warning !== undefined && { warning }),
   };
+}
+
+/** All real; `withinMs` is the deadline without the allowance that a drill adds to it. */
+function slowWarning(forMs: number, withinMs: number, deadlineMs: number): string | undefined {
+  const waits = `its rule waits for ${timeText(forMs)} (for)`;
+  if (forMs > deadlineMs) return `${waits}: it cannot fire before its deadline`;
+  if (forMs < withinMs) return undefined;
+  return `${waits}: in production it cannot fire before its deadline, which is drawn out in a drill`;
 }
 
 /** Ends with a newline. */

@@ -3,6 +3,7 @@ import { formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { readPages } from '../../runbooks/pages.js';
 import type { RuleGroup } from '../../slo/index.js';
 import { checkScenario } from '../scenarios/check.js';
+import type { LoadPlan } from '../load/load-file.js';
 import type { Clock } from '../../base/clock.js';
 import { Guard } from '../guard/guard.js';
 import { longestOf } from '../scenarios/length.js';
@@ -14,10 +15,12 @@ import { strikableOf, type SystemNames, type World } from '../scenarios/world.js
 export function worldOf(
   system: SystemNames,
   groups: readonly RuleGroup[],
-  receivers?: readonly string[],
+  { receivers, load }: { receivers?: readonly string[] | undefined; load?: LoadPlan } = {},
 ): World {
   return {
     system,
+    ...(load?.kind === 'profile' && { routes: load.profile.routes.map((route) => route.name) }),
+    isClientUnseen: load?.kind === 'existing',
     rules: groups.flatMap((g) => g.rules).filter((r) => r.kind === 'alert'),
     pages: new Set(readPages().keys()),
     ...(receivers && { receivers }),

@@ -200,7 +200,7 @@ function ownSighting(facts: OutcomeFacts): OutcomeRecord | undefined {
       (s.labels.severity ?? 'none') === wanted.severity,
   );
   const fired = own.find((s) => s.firingAtMs !== undefined);
-  if (fired) return ofStanding(wanted, fired);
+  if (fired) return ofStanding(facts, fired);
   const pending = own.find((s) => s.pendingAtMs !== undefined);
   return pending && pendingOnly(facts, pending);
 }
@@ -215,7 +215,8 @@ function otherSighting(facts: OutcomeFacts): OutcomeRecord | undefined {
     : outcome('wrong-label', `fired ${difference}`);
 }
 
-function ofStanding(wanted: Expected, { standing }: Sighting): OutcomeRecord {
+function ofStanding({ wanted, deadlineMs }: OutcomeFacts, sighting: Sighting): OutcomeRecord {
+  const { standing } = sighting;
   const by = standing?.by === undefined ? '' : ` by ${standing.by}`;
   switch (standing?.state) {
     case 'inhibited':
@@ -228,8 +229,19 @@ function ofStanding(wanted: Expected, { standing }: Sighting): OutcomeRecord {
     case 'notified':
       return routedElsewhere(wanted, standing.receivers ?? []);
     default:
-      return outcome('not-delivered', 'fired, and no receiver was notified');
+      return notDelivered(sighting, deadlineMs);
   }
+}
+
+function notDelivered(
+  { standing, firingAtMs = 0, lastSeenMs }: Sighting,
+  deadlineMs: number,
+): OutcomeRecord {
+  const text = 'fired, and no receiver was notified';
+  const waitMs = standing?.waitMs ?? 0;
+  if (waitMs < lastSeenMs - firingAtMs) return outcome('not-delivered', text);
+  const waits = `its route waits for ${seconds(waitMs)} before it notifies (group_wait)`;
+  return outcome('not-delivered', `${text}: ${waits}`, waitMs > deadlineMs);
 }
 
 function pendingOnly(

@@ -9,6 +9,7 @@ import type { Path } from '../../base/yaml.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { faultKind } from '../faults/kinds.js';
 import { alertProblems, type At } from './check-alerts.js';
+import { claimProblems } from './check-claims.js';
 import { unknownName } from './meant.js';
 import type { ReadScenario } from './read.js';
 import type { Scenario, ScenarioFault } from './schema.js';
@@ -27,6 +28,7 @@ export function checkScenario({ scenario, document }: ReadScenario, world: World
   for (const [path, faults] of faultLists(scenario))
     faultProblems(faults, path, scenario, world, at);
   timeProblems(scenario, at);
+  claimProblems(scenario, world, at);
   nameProblems(scenario, world, at);
   runbookProblem(scenario, document.file, world, at);
   if (expectsNothing(scenario, document.value)) {
@@ -96,6 +98,11 @@ function withoutEffect({ kind, settings }: ScenarioFault): string | undefined {
 }
 
 function timeProblems({ fault, expect, steps, recovery }: Scenario, at: At): void {
+  expect.mustFire.forEach(({ alert, within, resolveWithin }, i) => {
+    const none = within === 0 ? 'within' : resolveWithin === 0 ? 'resolveWithin' : undefined;
+    if (none === undefined) return;
+    at(['expect', 'mustFire', i, none], `${alert} has no time at all`, 'a time such as 5m');
+  });
   expect.mustFire.forEach(({ alert, resolveWithin }, i) => {
     if (resolveWithin === undefined || resolveWithin <= recovery) return;
     at(

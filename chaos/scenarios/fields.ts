@@ -21,6 +21,16 @@ export const text = z
   .min(1, { error: 'expected some text' })
   .refine((value) => !hasUnseen(value), { error: 'expected a text without control characters' });
 
+/** Of series: anything else stops a real Prometheus from starting. */
+export const labels = z
+  .record(
+    z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {
+      error: 'expected the name of a label: letters, digits and _',
+    }),
+    z.string(),
+  )
+  .default({});
+
 export const clientMeasures = [
   'errorRatio',
   'errors',

@@ -15,6 +15,7 @@ import {
 } from '../../base/yaml.js';
 import { findQueryProblem } from '../../slo/spec/query.js';
 import { faultKind } from '../faults/kinds.js';
+import { boundProblems } from './check-claims.js';
 import { badPlaceholder, fillQuery } from './query.js';
 import { type Scenario, type ScenarioFault, scenarioSchema } from './schema.js';
 
@@ -143,15 +144,7 @@ function problemsIn(scenario: Scenario, document: YamlDocument): Problem[] {
     if (problem !== undefined) at(path, problem.message, problem.expected);
   }
   if (scenario.baseline === 0) at(['baseline'], 'nothing is measured', 'a time such as 5m');
-  scenario.hypothesis.measures.forEach(({ client, atMost }, i) => {
-    if (client !== 'errorRatio' || atMost === undefined || (atMost >= 0 && atMost < 1)) return;
-    const always = atMost < 0 ? 'never' : 'always';
-    at(
-      ['hypothesis', 'measures', i, 'atMost'],
-      `this ${always} holds`,
-      'a share from 0 to below 1',
-    );
-  });
+  boundProblems(scenario, at);
   const wanted = scenario.expect.mustFire.map(({ alert, labels, severity, arm, receiver }) =>
     JSON.stringify([alert, Object.entries(labels).sort(), severity, arm, receiver]),
   );

@@ -25,6 +25,8 @@ export interface World {
   rules: readonly AlertingRule[];
   /** Of the load; absent where it is not known before it runs. */
   routes?: readonly string[];
+  /** Nobody measures what clients see: the load is one that is there anyway. */
+  isClientUnseen?: boolean;
   /** Of the Alertmanager's configuration; absent where there is one receiver for all. */
   receivers?: readonly string[];
   /** Runbook pages by name. */

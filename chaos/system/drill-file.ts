@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { whyNoDisk } from '../faults/disk.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, handwrittenBytes, type Path, readYaml } from '../../base/yaml.js';
+import { onPath } from '../../runbooks/own/commands.js';
 import { loadAt, type LoadPlan } from '../load/load-file.js';
 import { plainTemplate } from '../load/profile.js';
 import {
@@ -13,6 +14,7 @@ import {
   type ServiceSpec,
   type SystemSpec,
 } from './drill-schema.js';
+import { clashProblems } from './clashes.js';
 import { networkProblems, networksProblem } from './network-problems.js';
 import { templateNames } from './templates.js';
 
@@ -146,6 +148,7 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
     }
   }
   networksProblem(spec, at);
+  clashProblems(spec, at);
   for (const [name, service] of Object.entries(spec.services)) {
     const path = [...root, name];
     const cwd = resolve(folder, service.folder);
@@ -176,10 +179,19 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
     }
     const noDisk = service.disk === undefined ? undefined : whyNoDisk();
     if (noDisk !== undefined) at([...path, 'disk'], `no disk of its own here: ${noDisk}`);
+    programProblem(spec, service, path, at);
     callProblems(spec, name, service, at);
     networkProblems(spec, name, service, path, at);
     templateProblems(spec, name, service, at);
   }
+}
+
+/** A program by its name alone is on PATH, unless something is done before that may bring it there. */
+function programProblem(spec: ProcessesSpec, service: ServiceSpec, path: Path, at: At): void {
+  const [program = ''] = typeof service.command === 'string' ? [] : service.command;
+  if (program === '' || /[/$]/.test(program)) return;
+  if (spec.prepare.length > 0 || service.env.PATH !== undefined || onPath(program)) return;
+  at([...path, 'command', 0], `no program '${program}' on PATH`);
 }
 
 function callProblems(spec: ProcessesSpec, name: string, service: ServiceSpec, at: At): void {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { guardSchema } from '../guard/guard-schema.js';
-import { identifier, text } from '../scenarios/fields.js';
+import { identifier, labels, text } from '../scenarios/fields.js';
 import { attachSchema } from './attach/attach-schema.js';
 import { kubernetesSchema } from './kubernetes/kubernetes-schema.js';
 import { watchSchema } from './watch-schema.js';
@@ -35,9 +35,11 @@ const scale = z
   .union([text, z.number().gt(0).lte(1)], { error: 'expected auto, or a fraction such as 1/240' })
   .describe('what windows and durations are multiplied by; auto: chosen from the rules');
 
+const urlPath = text.transform((path) => (path.startsWith('/') ? path : `/${path}`));
+
 const ready = z
   .strictObject({
-    http: text.optional().describe('a path that answers 2xx or 3xx'),
+    http: urlPath.optional().describe('a path that answers 2xx or 3xx'),
     tcp: name.optional().describe('a port that accepts connections'),
     log: text.optional().describe('a regular expression that a line of its output matches'),
     port: name.optional().describe('of the path; default: the first one'),
@@ -84,10 +86,10 @@ const service = z.strictObject({
   calls: z.record(name, call).default({}),
   metrics: z
     .strictObject({
-      path: text.default('/metrics'),
+      path: urlPath.default('/metrics'),
       port: name.optional(),
       job: text.optional().describe("default: the service's name"),
-      labels: z.record(z.string(), z.string()).default({}),
+      labels,
     })
     .optional()
     .describe('scraped with the labels service and workload'),

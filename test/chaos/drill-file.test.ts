@@ -94,6 +94,31 @@ test.each([
   ['127.0.0.1:6379', '127.0.0.1', ':18:', 'expected host:port'],
   ['rules/*.yaml', 'rules/*.yml', ':19:', 'no file fits'],
   ['rules/*.yaml', 'rules/c.yaml', ':19:', 'no such file'],
+  ['    back:\n', '    Back:\n', ':14:5:', 'expected lower case letters, digits and dashes'],
+  [
+    'replicas: 2',
+    'ports: { http: 80, admin: 80 }',
+    ':16:',
+    '80 is back.http already; expected another, or auto',
+  ],
+  [
+    '    back:\n',
+    '    front-proxy: { command: node back.js }\n    back:\n',
+    ':14:',
+    "'front-proxy' is the name of a process of front too; expected another name",
+  ],
+  [
+    '[node, front.js',
+    '[no-such-program, front.js',
+    ':8:17:',
+    "no program 'no-such-program' on PATH",
+  ],
+  [
+    'replicas: 2',
+    'metrics: { labels: { a-b: c } }',
+    ':16:28:',
+    'expected the name of a label: letters, digits and _',
+  ],
   ['replicas: 2', 'replica: 2', ':16:7:', "unknown field 'replica'"],
 ])('%s written as %s is told with its place', (from, to, place, text) => {
   const message = told(from, to);

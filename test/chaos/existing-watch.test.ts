@@ -119,6 +119,7 @@ scrape_configs:
       .replace('baseline: 6m', 'baseline: 2s')
       .replace('atLeast: 8m, atMost: 40m', 'atLeast: 3s, atMost: 40s')
       .replace('recovery: 60m', 'recovery: 40s')
+      .replace('for: 60m', 'for: 60s')
       .replace('within: 30m, resolveWithin: 60m', 'within: 30s, resolveWithin: 40s'),
   );
   return { folder, ...urls, told };

@@ -189,6 +189,16 @@ const rows: Row[] = [
     /^fired, and no receiver was notified$/,
   ],
   [
+    'fired, and its route waits for longer than anybody does',
+    {
+      ...none,
+      sightings: seen({ firingAtMs: 103_000, standing: { state: 'firing', waitMs: 30_000 } }),
+    },
+    'not-delivered',
+    'FAIL',
+    /^fired, and no receiver was notified: its route waits for 30.0 s before it notifies \(group_wait\)$/,
+  ],
+  [
     'its rule is gone',
     { ...none, rules: [rule('CartLatencyy', 'page')] },
     'rule-missing',

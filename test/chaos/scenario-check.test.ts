@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { formatProblem } from '../../base/errors.js';
+import { readAmConfigText } from '../../alerts/routing/config.js';
 import { judgingOf } from '../../chaos/gameday/judging.js';
 import { timingOf } from '../../chaos/gameday/options.js';
 import { planOf, planText } from '../../chaos/gameday/plan.js';
@@ -196,6 +197,16 @@ test.each([
     's.yaml:20:103: CartDown may take 11m to resolve, and nobody looks for so long; expected at most recovery (10m)',
   ],
   [
+    'a deadline of nothing',
+    swap('within: 9m', 'within: 0s'),
+    's.yaml:20:84: CartDown has no time at all; expected a time such as 5m',
+  ],
+  [
+    'a resolution in no time',
+    swap('within: 9m', 'within: 9m, resolveWithin: 0s'),
+    's.yaml:20:103: CartDown has no time at all',
+  ],
+  [
     'an order after what never happens',
     swap('within: 9m', 'within: 9m, notBefore: { exit: stokc }'),
     "s.yaml:20:107: no process 'stokc': did you mean stock?",
@@ -246,18 +257,80 @@ test('each of our scenarios fits the shop, whose own program says its names; and
   const plan = planOf(
     scenarios.map((s) => s.scenario),
     shop.rules,
-    timing,
+    { timing, routing: undefined },
   );
   const page = planText(plan, timing);
   expect(page).toContain('must fire   MeshProxyDown (ticket, workload=catalog-2) within 6.0 s');
   expect(plan.flatMap((s) => s.expected).filter((e) => e.warning !== undefined)).toEqual([]);
 });
 
+const timing = timingOf(1 / 240, 2000);
+
 test('a rule that waits longer than its deadline is warned of in the plan', () => {
   const { scenario } = readScenarioText('s.yaml', text);
   const slow = world.rules.map((r) => ({ ...r, forMs: 60_000 }));
-  const [plan] = planOf([scenario], slow, timingOf(1 / 240, 2000));
+  const [plan] = planOf([scenario], slow, { timing, routing: undefined });
   expect(plan?.expected[0]?.warning).toBe(
     'its rule waits for 60.0 s (for): it cannot fire before its deadline',
   );
+});
+
+test('a rule that is in time by the allowance of a drill alone is warned of', () => {
+  const { scenario } = readScenarioText('s.yaml', text);
+  const slow = world.rules.map((r) => ({ ...r, forMs: 600_000 / 240 }));
+  const [plan] = planOf([scenario], slow, { timing, routing: undefined });
+  expect(plan?.expected[0]?.warning).toBe(
+    'its rule waits for 2.5 s (for): in production it cannot fire before its deadline, ' +
+      'which is drawn out in a drill',
+  );
+});
+
+const routing = `route:
+  receiver: tickets
+  routes:
+    - { receiver: cart-oncall, matchers: [slo="cart-latency", severity="page"], group_wait: 10s }
+receivers: [{ name: tickets }, { name: cart-oncall }, { name: nobody }]
+`;
+
+/** Of CartLatency, which must reach cart-oncall within ten minutes. */
+function warned(change: (text: string) => string): string | undefined {
+  const { scenario } = readScenarioText('s.yaml', text);
+  const judging = { timing, routing: readAmConfigText('alertmanager.yml', change(routing)) };
+  return planOf([scenario], world.rules, judging)[0]?.expected[0]?.warning;
+}
+
+test.each([
+  ['as it must', (t: string) => t, undefined],
+  [
+    'routed elsewhere',
+    swap('receiver: cart-oncall, m', 'receiver: nobody, m'),
+    "its routes lead to 'nobody', and not to 'cart-oncall'",
+  ],
+  [
+    'caught by nobody of its own',
+    swap('severity="page"', 'severity="ticket"'),
+    "its routes lead to 'tickets', and not to 'cart-oncall'",
+  ],
+  [
+    'held back',
+    swap('group_wait: 10s', 'group_wait: 10m'),
+    'its route waits for 10m (group_wait): nobody is notified before its deadline',
+  ],
+  ['by a label that only its series have', swap('severity="page"', 'workload="cart-1"'), undefined],
+  ['by a part of the name', swap('severity="page"', 'alertname=~"Cart.*"'), undefined],
+] as const)('routes that are known before the alert fires: %s', (_, change, warning) => {
+  expect(warned(change)).toBe(warning);
+});
+
+test('a load of the drill says its routes; of one that is there anyway nobody knows what clients see', async () => {
+  const drill = readDrill(asset('examples/systems/two-services/firedrill.yaml'));
+  const names = await namesOf(drill);
+  expect(worldOf(names, [], { load: drill.load }).routes).toEqual(['price']);
+  const existing = worldOf(names, [], { load: { kind: 'existing' } });
+  expect(existing.routes).toBeUndefined();
+  const found = problems((t) => t, { ...world, isClientUnseen: existing.isClientUnseen === true });
+  expect(found).toEqual([
+    's.yaml:11:38: load: existing: nobody measures what its clients see; expected promql',
+    's.yaml:23:31: load: existing: nobody measures what its clients see; expected promql',
+  ]);
 });

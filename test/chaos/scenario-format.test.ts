@@ -81,6 +81,7 @@ test.each([
   ['atMost: 0.01', 'atMost: 0.01, atLeast: 0', 'expected either atMost or atLeast'],
   ['atMost: 0.01', 'atMost: 1', 's.yaml:12:51: this always holds'],
   ['atMost: 0.01', 'atMost: -1', 's.yaml:12:51: this never holds'],
+  ['atMost: 0.01', 'atLeast: 0', 's.yaml:12:52: this always holds'],
   ['baseline: 5m', 'baseline: 0s', 's.yaml:8:11: nothing is measured'],
   [
     'expect: {}',

@@ -54,7 +54,7 @@ recovery: 4s
 expect:
   mustFire:
     - { alert: CartErrors, within: 2s, resolveWithin: 4s, theory: for, mayMissTheory: a small rig }
-abort: [{ name: down, client: errorRatio, above: 2 }]
+abort: [{ name: down, client: p99Ms, above: 100000 }]
 `);
 
 export interface Mutation {

@@ -1,7 +1,7 @@
 /** `system: attach` in a firedrill.yaml: what runs already, where it takes faults, and how they are undone. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
-import { identifier, text } from '../../scenarios/fields.js';
+import { identifier, labels, text } from '../../scenarios/fields.js';
 
 const limit = (most: string) =>
   z
@@ -49,7 +49,7 @@ export const attachSchema = z.strictObject({
         proxy: address.optional().describe('the admin address of its firedrill proxy'),
         metrics: address.optional().describe('scraped with the labels service and workload'),
         job: text.optional().describe("of its metrics; default: the service's name"),
-        labels: z.record(z.string(), z.string()).default({}),
+        labels,
       }),
     )
     .default({}),

@@ -1,6 +1,6 @@
 /** `system: kubernetes` in a firedrill.yaml: a namespace of a cluster, and which of its pods. */
 import { z } from 'zod';
-import { identifier, text } from '../../scenarios/fields.js';
+import { identifier, labels, text } from '../../scenarios/fields.js';
 
 const label = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
   error: 'expected a name of lower case letters, digits and dashes',
@@ -35,7 +35,7 @@ export const kubernetesSchema = z.strictObject({
         port: z.int().min(1).max(65_535),
         path: text.default('/metrics'),
         job: text.optional().describe("default: the workload's name"),
-        labels: z.record(z.string(), z.string()).default({}),
+        labels,
       }),
     )
     .default({})

@@ -68,6 +68,8 @@ export const workloadNames = (name: string, { replicas }: ServiceSpec): string[]
   replicas === 1 ? [name] : Array.from({ length: replicas }, (_, i) => `${name}-${i + 1}`);
 
 export const sidecarName = (workload: string): string => `${workload}-proxy`;
+/** What holds the workload's network, where that is its own. */
+export const networkProcess = (workload: string): string => `${workload}-network`;
 export const relayProcess = (from: string, call: string): string => `${from}-to-${call}-relay`;
 
 /** Only HTTP goes through a sidecar on its way in; without a mesh, of the entry alone. */

@@ -21,6 +21,7 @@ import {
   hostOf,
   type Layout,
   layOut,
+  networkProcess,
   type WorkloadLayout,
 } from './layout.js';
 import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
@@ -254,8 +255,9 @@ export class Supervisor {
     for (const { name, network } of this.layout.workloads) {
       if (!network) continue;
       writeFileSync(this.path(`${name}.hosts`), hostsFile(network), { mode: 0o644 });
-      const holder = await startNetwork(`${name}-network`, network, ({ pid }) => {
-        this.processes.onStart({ name: `${name}-network`, pid, group: true });
+      const process = networkProcess(name);
+      const holder = await startNetwork(process, network, ({ pid }) => {
+        this.processes.onStart({ name: process, pid, group: true });
       });
       this.#networks.set(name, holder);
     }
@@ -293,8 +295,7 @@ function readinessOf(workload: WorkloadLayout): Readiness {
   if (ready?.log !== undefined) return { kind: 'log', pattern: new RegExp(ready.log) };
   if (ready?.http !== undefined) {
     const port = ready.port === undefined ? first : (ports[ready.port] as number);
-    const path = ready.http.startsWith('/') ? ready.http : `/${ready.http}`;
-    return { kind: 'http', host, port, path };
+    return { kind: 'http', host, port, path: ready.http };
   }
   const port = ready?.tcp === undefined ? first : (ports[ready.tcp] as number);
   return { kind: 'tcp', host, port };

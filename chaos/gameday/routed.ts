@@ -1,0 +1,48 @@
+/** What the routes alone say of an alert that must reach somebody, as far as its labels are known before it fires. */
+import { parseDurationMs } from '../../base/duration.js';
+import type { AmConfig, AmRoute } from '../../alerts/routing/config.js';
+import { decide } from '../../alerts/routing/evaluate.js';
+import { type AlertLabels, matchersOf } from '../../alerts/routing/matchers.js';
+import type { AlertingRule } from '../../slo/rules/model.js';
+import type { Expected } from '../scenarios/schema.js';
+
+/** Undefined where it may come in time to whom it must. Times are of production. */
+export function routeWarning(
+  routing: AmConfig,
+  rules: readonly AlertingRule[],
+  wanted: Expected,
+): string | undefined {
+  if (wanted.inhibitedBy !== undefined || wanted.silencedBy !== undefined) return undefined;
+  const found = rules.map((rule) => ofRule(routing, rule, wanted));
+  // One of several rules of the name may do.
+  return found.includes(undefined) ? undefined : found[0];
+}
+
+function ofRule(routing: AmConfig, rule: AlertingRule, wanted: Expected): string | undefined {
+  const labels = knownLabels(rule, wanted);
+  if (!namesAsked(routing.route).every((name) => labels[name] !== undefined)) return undefined;
+  const { deliveries } = decide(routing, labels, { atMs: 0, firing: [], silences: [] });
+  const { receiver } = wanted;
+  const own = deliveries.filter((d) => receiver === undefined || d.receiver === receiver);
+  if (own.length === 0) {
+    const to = deliveries.map((d) => `'${d.receiver}'`).join(' and ');
+    return `its routes lead to ${to}, and not to '${receiver}'`;
+  }
+  const waits = own.map((d) => ({ text: d.groupWait, ms: parseDurationMs(d.groupWait) ?? 0 }));
+  const [shortest] = waits.sort((a, b) => a.ms - b.ms);
+  if (!shortest || shortest.ms < wanted.within) return undefined;
+  return `its route waits for ${shortest.text} (group_wait): nobody is notified before its deadline`;
+}
+
+/** A template's value is known when it fires; what the scenario asks for is what it must be. */
+function knownLabels(rule: AlertingRule, wanted: Expected): AlertLabels {
+  const written = Object.entries(rule.labels).filter(([, value]) => !value.includes('{{'));
+  return { ...Object.fromEntries(written), ...wanted.labels, alertname: rule.alert };
+}
+
+function namesAsked({ matchers, match, match_re, routes = [] }: AmRoute): string[] {
+  return [
+    ...matchersOf(matchers, match, match_re).map((matcher) => matcher.name),
+    ...routes.flatMap(namesAsked),
+  ];
+}
