@@ -1,6 +1,7 @@
 /**
  * Kills the parts of a running drill at random, alone and in pairs, and looks for what is left ten seconds later: a
- * process (found by a mark in its environment, whoever its parent is by then), a folder, a journal.
+ * process (found by a mark in its environment, whoever its parent is by then), a folder, a journal, a link of a network.
+ * Root, on Linux: a network of a service's own takes it.
  * `npm run bench:kills -- 20` does so many; the table is bench/results/kills.md.
  */
 import { spawn } from 'node:child_process';
@@ -21,7 +22,7 @@ import { asset, program } from '../base/paths.js';
 import { systemRandom } from '../base/random.js';
 import { kill, marked } from './marked.js';
 
-const parts = ['runner', 'supervisor', 'controller', 'sidecar', 'relay'] as const;
+const parts = ['runner', 'supervisor', 'controller', 'sidecar', 'relay', 'network'] as const;
 type Part = (typeof parts)[number];
 
 const pattern: Record<Exclude<Part, 'runner'>, RegExp> = {
@@ -29,6 +30,7 @@ const pattern: Record<Exclude<Part, 'runner'>, RegExp> = {
   controller: /"name":"controller"/,
   sidecar: /"name":"\w+-proxy"/,
   relay: /"name":"[\w-]+-relay"/,
+  network: /"name":"\w+-network"/,
 };
 
 interface Outcome {
@@ -41,7 +43,7 @@ interface Outcome {
 const limitMs = 10_000;
 const startLimitMs = 90_000;
 
-/** The two services behind mutual TLS, and one more behind a relay. */
+/** The two services behind mutual TLS, and one more behind a relay, in a network of its own. */
 function drillFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'kills-'));
   cpSync(asset('examples/systems/two-services'), folder, { recursive: true });
@@ -56,7 +58,7 @@ function drillFolder(): string {
     .replace(
       '  entry: front',
       `    cache:\n      command: [node, -e, "${echo}"]\n      env: { PORT: '\${ports.tcp}' }\n` +
-        `      ports: { tcp: auto }\n      protocol: tcp\n  entry: front`,
+        `      ports: { tcp: auto }\n      protocol: tcp\n      network: own\n  entry: front`,
     );
   writeFileSync(file, text);
   return folder;
@@ -94,6 +96,7 @@ async function round(killed: Part[]): Promise<Outcome> {
         undefined;
   await sleep(systemRandom.below(1500));
   const pids = killed.map(pidOf);
+  const supervisor = pidOf('supervisor');
   for (const pid of pids) if (pid !== undefined) kill(pid);
   // Where the runner lives on it is asked to end, as by Ctrl-C: that is when nothing may be left.
   if (!killed.includes('runner')) {
@@ -106,7 +109,13 @@ async function round(killed: Part[]): Promise<Outcome> {
     const processes = marked(mark).length;
     const folders = readdirSync(temporary).filter((n) => n.startsWith('firedrill-')).length;
     const journals = journal() === '' ? 0 : 1;
-    const found = [`${processes} processes`, `${folders} folders`, `${journals} journals`];
+    const links = readdirSync('/sys/class/net').filter((n) => n.startsWith(`fd${supervisor}-`));
+    const found = [
+      `${processes} processes`,
+      `${folders} folders`,
+      `${journals} journals`,
+      `${links.length} links`,
+    ];
     return found.filter((text) => !text.startsWith('0')).join(', ');
   };
   let left = look();
@@ -148,9 +157,9 @@ writeFileSync(
   asset('bench/results/kills.md'),
   `# What is left when the parts of a drill are killed
 
-Two services behind mutual TLS, one behind a relay, under load, a fault on; SIGKILL at a random moment of it
-(\`npm run bench:kills -- ${count}\`). Left means, ten seconds later: a process with the drill's mark in its
-environment, a temporary folder, a journal. Where the runner was not killed it was asked to end, as by Ctrl-C, a second
+Two services behind mutual TLS, one behind a relay in a network of its own, under load, a fault on; SIGKILL at a random
+moment of it (\`npm run bench:kills -- ${count}\`). Left means, ten seconds later: a process with the drill's mark in its
+environment, a temporary folder, a journal, a link of the network. Where the runner was not killed it was asked to end, as by Ctrl-C, a second
 later, and the time counts from its end. ${clean} of ${outcomes.length}: nothing was left.
 
 | killed | times | nothing left | slowest |
