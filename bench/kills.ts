@@ -1,7 +1,7 @@
 /**
  * Kills the parts of a running drill at random, alone and in pairs, and looks for what is left ten seconds later: a
- * process (found by a mark in its environment, whoever its parent is by then), a folder, a journal, a link of a network.
- * Root, on Linux: a network of a service's own takes it.
+ * process (found by a mark in its environment, whoever its parent is by then), a folder, a journal, a link of a
+ * network. Root, on Linux: a network of a service's own takes it.
  * `npm run bench:kills -- 20` does so many; the table is bench/results/kills.md.
  */
 import { spawn } from 'node:child_process';
@@ -157,10 +157,11 @@ writeFileSync(
   asset('bench/results/kills.md'),
   `# What is left when the parts of a drill are killed
 
-Two services behind mutual TLS, one behind a relay in a network of its own, under load, a fault on; SIGKILL at a random
-moment of it (\`npm run bench:kills -- ${count}\`). Left means, ten seconds later: a process with the drill's mark in its
-environment, a temporary folder, a journal, a link of the network. Where the runner was not killed it was asked to end, as by Ctrl-C, a second
-later, and the time counts from its end. ${clean} of ${outcomes.length}: nothing was left.
+Two services behind mutual TLS, one behind a relay in a network of its own, under load, a fault on; SIGKILL at a
+random moment of it (\`npm run bench:kills -- ${count}\`). Left means, ten seconds later: a process with the drill's
+mark in its environment, a temporary folder, a journal, a link of the network. Where the runner was not killed it was
+asked to end, as by Ctrl-C, a second later, and the time counts from its end.
+${clean} of ${outcomes.length}: nothing was left.
 
 | killed | times | nothing left | slowest |
 | --- | ---: | ---: | ---: |

@@ -1,6 +1,6 @@
 /** Writes the folder of a report: of a day that has just been run, or of one that is played again. */
 import { mkdirSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeFileWhole } from '../../base/write-file.js';
 import { gameDayFiles } from '../../runbooks/report/files.js';
 import { gameDayJunit } from '../../runbooks/report/junit.js';
@@ -24,6 +24,6 @@ export function writeReport(out: string, outcome: GameDayOutcome, junit?: string
     mkdirSync(dirname(junit), { recursive: true });
     writeFileWhole(junit, gameDayJunit(outcome.record));
   }
-  const shown = (name: string): string => relative('', join(out, name)) || name;
-  return { report: shown('index.html'), postmortem: shown('postmortem.md') };
+  // As the folder was given: absolute, or from here.
+  return { report: join(out, 'index.html'), postmortem: join(out, 'postmortem.md') };
 }

@@ -10,7 +10,7 @@ import { readSlos } from '../../slo/index.js';
 import { Journal } from '../runner/journal.js';
 import { readSwitch } from '../runner/stop-switch.js';
 import { type Load, startPlan } from './load.js';
-import { type LoadPlan, readLoad } from './load-file.js';
+import { type LoadPlan, readLoad, sentTo } from './load-file.js';
 import { bindProfile, plainTemplate } from './profile.js';
 import type { LoadPoint } from './points.js';
 import {
@@ -21,6 +21,7 @@ import {
   type ThresholdResult,
   thresholdsOf,
 } from './thresholds.js';
+import { baseOf, targetUrl } from './target-url.js';
 import { findDrill } from '../system/bundled.js';
 import type { Drill } from '../system/drill-file.js';
 import { startSystem } from '../system/start.js';
@@ -58,9 +59,14 @@ export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   const drill = given.url === undefined && given.profile === undefined ? findDrill() : undefined;
   const files = given.input.length > 0 ? given.input : (drill?.slos ?? []);
   const slos = files.length > 0 ? readSlos(files) : [];
-  const plan = drill?.load ?? planOf(given, rate, [...new Set(slos.map((s) => s.service))]);
-  const ownUrl = plan.kind === 'profile' ? plan.profile.url : undefined;
-  const url = checkedUrl(given.url ?? ownUrl);
+  const written = drill?.load ?? planOf(given, rate, [...new Set(slos.map((s) => s.service))]);
+  const ownUrl = written.kind === 'profile' ? written.profile.url : undefined;
+  const asked = given.url ?? ownUrl;
+  const target = asked === undefined ? undefined : targetUrl(asked);
+  // Without a profile the path is part of the one request.
+  const isPlain = !drill && given.profile === undefined;
+  const url = target && (isPlain ? target.origin : baseOf(target));
+  const plan = url === undefined ? written : sentTo(written, url);
   if (!drill && url === undefined && plan.kind !== 'existing') {
     throw new UserError({ message: 'the load has no address', expected: '--url, or url: in it' });
   }
@@ -121,18 +127,13 @@ function checked(
   return { lengthMs, driver, ...(rate !== undefined && { rate }) };
 }
 
-function checkedUrl(url: string | undefined): string | undefined {
-  if (url === undefined) return undefined;
-  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url;
-  throw new UserError({ message: `bad --url '${url}'`, expected: 'http://host:port' });
-}
-
-/** To an address of which nothing is known, nothing is sent but `GET /`. */
+/** Without a profile one GET is sent, of the URL's path and query. */
 function planOf(given: LoadCommandOptions, rate: number | undefined, services: string[]): LoadPlan {
   if (given.profile !== undefined) return readLoad(given.profile);
+  const { pathname, search } = targetUrl(given.url ?? 'http://host/');
   const [only, ...more] = services;
   const stands = more.length === 0 ? only : undefined;
-  return { kind: 'profile', profile: plainTemplate(rate ?? 50, stands) };
+  return { kind: 'profile', profile: plainTemplate(rate ?? 50, stands, `${pathname}${search}`) };
 }
 
 function print(plan: LoadPlan, url: string, rate: number | undefined): number {
@@ -221,10 +222,12 @@ function report(
   { junit }: Request,
   seconds: number,
 ): void {
+  const early = load.points.count - points.length;
   const rows = results.map((r) => [words[r.verdict], r.name, r.measured, r.bound]);
   const by = load.version === undefined ? load.kind : `${load.kind} ${load.version}`;
   process.stdout.write(
-    `${load.points.count} requests by ${by}, ${load.points.dropped} dropped\n` +
+    `${points.length} requests by ${by}, after ${early} that are not judged (the first ` +
+      `${warmUpMs / 1000} s); ${load.points.dropped} dropped\n` +
       `${formatTable(['ROUTE', 'REQUESTS', 'FAILED', 'P95'], routeRows(points))}\n\n` +
       `${formatTable(['', 'OBJECTIVE', 'MEASURED', 'BOUND'], rows)}\n`,
   );

@@ -18,6 +18,10 @@ export type LoadPlan =
   | LocustPlan
   | { kind: 'existing' };
 
+/** The same load at another address than the profile's own. */
+export const sentTo = (plan: LoadPlan, url: string): LoadPlan =>
+  plan.kind === 'profile' ? { ...plan, profile: { ...plan.profile, url } } : plan;
+
 /** By what the file is: `.yaml`, `.yml`, `.json` a profile, `.js` or `.ts` of k6, `.py` of Locust, `.har`. */
 export function readLoad(file: string): LoadPlan {
   if (!existsSync(file) || !statSync(file).isFile()) throw new UserError(`${file}: no such file`);

@@ -140,7 +140,7 @@ const stage = z.strictObject({
 const profileFields = {
   url: z
     .string()
-    .regex(/^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/, { error: 'expected http://host:port' })
+    .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, { error: 'expected http://host:port' })
     .optional()
     .describe('default: --url, or the entry of the system'),
   host: z

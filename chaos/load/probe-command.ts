@@ -4,7 +4,8 @@ import { exitCode, UserError } from '../../base/errors.js';
 import { readSwitch } from '../runner/stop-switch.js';
 import { startClientMetrics } from './client-metrics.js';
 import { startPlan } from './load.js';
-import { readLoad } from './load-file.js';
+import { readLoad, sentTo } from './load-file.js';
+import { baseOf, targetUrl } from './target-url.js';
 
 export interface ProbeOptions {
   url?: string;
@@ -31,13 +32,14 @@ export async function probeCommand(file: string, options: ProbeOptions): Promise
       expected: '127.0.0.1:9115',
     });
   }
-  const url = options.url ?? plan.profile.url;
-  if (url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
+  const asked = options.url ?? plan.profile.url;
+  if (asked === undefined) {
     throw new UserError({
       message: 'the prober has no address',
       expected: '--url http://host:port',
     });
   }
+  const url = baseOf(targetUrl(asked));
   const stopped = readSwitch(options.state);
   if (stopped) {
     throw new UserError(`the kill switch is thrown (${stopped.reason})`, exitCode.aborted);
@@ -53,7 +55,11 @@ async function probe(
   const stop = (): void => abort.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
   const metrics = await startClientMetrics(to.host, to.port);
-  const load = await startPlan(plan, { driver: 'embedded', url: to.url, rate: to.rate });
+  const load = await startPlan(sentTo(plan, to.url), {
+    driver: 'embedded',
+    url: to.url,
+    rate: to.rate,
+  });
   try {
     metrics.follow(
       load.points,

@@ -65,14 +65,14 @@ export function bindProfile(template: LoadTemplate, url: string, rate?: number):
   return { ...template, url, routes };
 }
 
-/** What may be sent to an address of which nothing is known: it reads, and writes nothing. */
-export const plainTemplate = (rate: number, service?: string): LoadTemplate => ({
+/** The one request to an address without a profile: a GET, which writes nothing. */
+export const plainTemplate = (rate: number, service?: string, path = '/'): LoadTemplate => ({
   routes: [
     {
       name: 'root',
       ...(service !== undefined && { service }),
       method: 'GET',
-      path: '/',
+      path,
       requestsPerSecond: rate,
     },
   ],

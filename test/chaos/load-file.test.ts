@@ -435,6 +435,36 @@ class Shopper(HttpUser):
     expect(out).toMatch(/NOT JUDGED +orders-latency +no route of the load measures orders/);
   });
 
+  test('without a profile the path and the query are asked for; --url goes before the profile', async () => {
+    const asked = new Set<string | undefined>();
+    const url = await serve((request, response) => {
+      asked.add(request.url);
+      response.end();
+    });
+    const short = ['--duration', '1s', '--load', 'embedded', ...state];
+    expect((await command('--url', `${url}/orders?open=1`, ...short)).code).toBe(0);
+    expect([...asked]).toEqual(['/orders?open=1']);
+    asked.clear();
+    const profile = file('url: http://127.0.0.1:9\nrate: 20\nroutes: [{ name: a, path: /a }]');
+    const { code, out } = await command('--url', `${url}/below/`, '--profile', profile, ...short);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/^\d+ requests by embedded, after \d+ /),
+    ]);
+    expect([...asked]).toEqual(['/below/a']);
+  });
+
+  test.each([
+    [['--url', 'http://me:secret@127.0.0.1:9'], 'it holds a name or a password; expected headers'],
+    [['--url', 'ftp://127.0.0.1'], "bad --url 'ftp://127.0.0.1'; expected http://host:port"],
+    [['--url', 'http://h/?a=b', '--profile'], 'it has a query (?a=b); expected it at the paths'],
+  ])('%j is refused', async (args, words) => {
+    const more = args.includes('--profile') ? [file('routes: [{ name: a, path: /a }]')] : [];
+    const { code, out } = await command(...args, ...more, ...state);
+    expect([code, out]).toEqual([2, expect.stringContaining(words)]);
+    expect(out).not.toContain('secret');
+  });
+
   test('the kill switch holds a load back', async () => {
     const stopped = join(folder, 'stopped');
     await new Promise((resolve) =>
