@@ -50,7 +50,7 @@ const ready = z
   });
 
 const address = text
-  .regex(/^[^\s:/]+:\d{1,5}$/, { error: 'expected host:port' })
+  .regex(/^[^\s:/]+:\d{1,5}$/, { error: 'expected host:port', abort: true })
   .refine((value) => Number(value.split(':')[1]) >= 1 && Number(value.split(':')[1]) <= 65_535, {
     error: 'expected a port from 1 to 65535',
   });

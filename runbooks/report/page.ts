@@ -6,7 +6,7 @@ import { hover } from '../../base/drawing/hover.js';
 import { linkedPages, markdownToHtml } from '../markdown.js';
 import { headlineOf, summaryLines, tallyOf } from '../headline.js';
 import { pagerTally, totalOf } from '../pager.js';
-import type { BudgetRecord, GameDayRecord, TimelineEvent } from '../record.js';
+import type { BudgetRecord, ClientTotals, GameDayRecord, TimelineEvent } from '../record.js';
 import {
   clockText,
   countText,
@@ -122,10 +122,7 @@ ${pages.expected} expected, ${pages.allowed} allowed, ${pages.unexpected} unexpe
 <span> ${plural(totalOf(tickets), 'ticket')} beside them</span></small></dd></div>
 <div><dt>Scenarios passed</dt><dd>
 ${record.scenarios.filter((s) => s.verdict === 'PASS').length} of ${record.scenarios.length}</dd></div>
-<div><dt>Requests of clients</dt><dd>${countText(total.requests)}<small>
-${countText(total.errors)} failed, ${percentText(errorShare(total))}</small></dd></div>
-<div><dt>Latency at the client</dt><dd>${timeText(total.p95Ms)}
-<small>p95; p50 ${timeText(total.p50Ms)}, p99 ${timeText(total.p99Ms)}</small></dd></div>
+${clientFigures(total)}
 ${figures.map(
   (f) =>
     markup`<div><dt>${f.name}</dt><dd>${figureText(f.value)}<small>${f.note}</small></dd></div>`,
@@ -135,6 +132,15 @@ ${figures.map(
 </dl>
 </section>`;
 }
+
+/** Nothing is said of requests that nobody measured. */
+const clientFigures = (total: ClientTotals): Html =>
+  total.requests === 0
+    ? markup`<div><dt>Requests of clients</dt><dd>–<small>not measured</small></dd></div>`
+    : markup`<div><dt>Requests of clients</dt><dd>${countText(total.requests)}<small>
+${countText(total.errors)} failed, ${percentText(errorShare(total))}</small></dd></div>
+<div><dt>Latency at the client</dt><dd>${timeText(total.p95Ms)}
+<small>p95; p50 ${timeText(total.p50Ms)}, p99 ${timeText(total.p99Ms)}</small></dd></div>`;
 
 const figureText = (value: string | number): string =>
   typeof value === 'number' ? countText(value) : value;

@@ -323,9 +323,13 @@ export function phasesTable(phases: readonly PhaseRecord[]): Html {
     }) => markup`<tr><th scope="row">${kind}${arm !== undefined && markup` <span class="bound">${arm}</span>`}
 </th>
 <td class="number">${timeText(endMs - startMs)}</td><td class="number">${countText(c.requests)}</td>
-<td class="number">${countText(c.errors)}</td><td class="number">${percentText(errorShare(c))}</td>
-<td class="number">${timeText(c.p50Ms)}</td><td class="number">${timeText(c.p95Ms)}</td><td class="number">
-${timeText(c.p99Ms)}</td></tr>`,
+${[
+  countText(c.errors),
+  percentText(errorShare(c)),
+  timeText(c.p50Ms),
+  timeText(c.p95Ms),
+  timeText(c.p99Ms),
+].map((text) => markup`<td class="number">${c.requests === 0 ? '–' : text}</td>`)}</tr>`,
   );
   return markup`<div class="scroll"><table><thead><tr><th>Phase</th><th class="number">lasted</th>
 <th class="number">requests</th><th class="number">errors</th><th class="number">share</th>

@@ -99,6 +99,7 @@ function budgetLines(record: GameDayRecord, style: Style): string[] {
 
 function clientLine({ load }: GameDayRecord): string {
   const { total } = load;
+  if (total.requests === 0) return '  clients: no request of theirs was measured';
   return (
     `  clients: ${countText(total.requests)} requests, ${countText(total.errors)} failed ` +
     `(${percentText(errorShare(total))}), p50 ${timeText(total.p50Ms)}, p95 ${timeText(total.p95Ms)}, ` +

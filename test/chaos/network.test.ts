@@ -251,6 +251,30 @@ testOwn(`links of a supervisor that is gone are removed, and nobody else's${skip
   expect(linksOf(2 ** 22 + 50)).toEqual([other]);
 });
 
+testOwn(
+  `a firewall that drops what a network says is named, and nothing stays up${skipped}`,
+  async () => {
+    const own = drillFolder();
+    cpSync(asset('examples/systems/hard-coded'), own, { recursive: true });
+    const run = `exec ${process.execPath} ${program('cli')} gameday run ${kinds.join(' ')}`;
+    const script = `ip link set lo up && iptables -A INPUT -s 198.18.0.0/15 -j DROP && ${run}`;
+    // The machine itself is one of its own, so that its firewall is nobody else's.
+    const { status, stdout, stderr } = spawnSync('unshare', ['--net', 'sh', '-c', script], {
+      cwd: own,
+      encoding: 'utf8',
+      env: { ...process.env, XDG_STATE_HOME: join(own, 'xdg') },
+    });
+    expect([status, stdout + stderr]).toEqual([
+      5,
+      expect.stringMatching(
+        /198\.18\.\d+\.1:\d+ is not reached from a network of a service's own: does a/,
+      ),
+    ]);
+    expect(journals(own)).toEqual([]);
+  },
+  limitMs,
+);
+
 testOwn(`who is not root is refused with the place, before anything is started${skipped}`, () => {
   const file = asset('examples/systems/hard-coded/firedrill.yaml');
   const as = ['--reuid=65534', '--regid=65534', '--clear-groups'];

@@ -236,3 +236,24 @@ test('times and shares as people say them', () => {
     '50.0%',
   ]);
 });
+
+test('of clients that nobody measured nothing is said', () => {
+  const day = goodGameDay();
+  const none = { requests: 0, errors: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0, routes: {} };
+  const record = {
+    ...day,
+    load: { ...day.load, kind: 'existing' as const, total: none },
+    scenarios: day.scenarios.map((s) => ({
+      ...s,
+      client: none,
+      phases: s.phases.map((p) => ({ ...p, client: none })),
+    })),
+  };
+  expect(terminalSummary(record, plain)).toContain(
+    '  clients: no request of theirs was measured\n',
+  );
+  const text = seen(gameDayReport(record));
+  expect(text).toContain('Requests of clients – not measured');
+  expect(text).not.toContain('Latency at the client');
+  expect(text).toMatch(/baseline \d[^–]* 0 – – – – –/);
+});

@@ -4,10 +4,11 @@
  * an address of its own, and every other address is refused. Rules and veths are in the namespace, which goes with the
  * last process in it: with the one that holds it, which ends when the supervisor does, and with the service.
  */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Child, startProgram } from '../../../base/child.js';
 import { messageOf } from '../../../base/errors.js';
 import { dyingWithParent } from '../../../base/foreign-program.js';
@@ -96,7 +97,7 @@ export function networkOf(
 
 /** Undefined for a name. Nobody's address leads to oneself, as the kernel has it. */
 export function literalOf(host: string): string | undefined {
-  if (host === 'localhost' || host === '0.0.0.0') return loopback;
+  if (host.toLowerCase() === 'localhost' || host === '0.0.0.0') return loopback;
   return /^\d+\.\d+\.\d+\.\d+$/.test(host) ? host : undefined;
 }
 
@@ -179,6 +180,28 @@ export async function startNetwork(
     await child.stop();
     throw error;
   }
+}
+
+const reachLimitMs = 3000;
+
+/**
+ * Whether what listens at the gateway is reached from the network that `holder` holds. Rejects where it is not: a
+ * firewall of the machine keeps the service from all its calls.
+ */
+export async function checkGateway(
+  holder: number,
+  { gateway }: Network,
+  port: number,
+): Promise<void> {
+  const script = `require('net').connect(${port}, '${gateway}', () => process.exit(0))`;
+  const [command, ...args] = [...inNetwork(holder), process.execPath, '-e', script];
+  const run = promisify(execFile)(command as string, args, { timeout: reachLimitMs });
+  await run.catch(() => {
+    throw new Error(
+      `${gateway}:${port} is not reached from a network of a service's own: ` +
+        `does a firewall of this machine drop what comes from ${links}.0.0/16?`,
+    );
+  });
 }
 
 /** The words before a command that make it run in the network which that process holds. */

@@ -25,7 +25,14 @@ import {
   type WorkloadLayout,
 } from './layout.js';
 import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
-import { hostsFile, inNetwork, planNetworks, removeLinks, startNetwork } from './network.js';
+import {
+  checkGateway,
+  hostsFile,
+  inNetwork,
+  planNetworks,
+  removeLinks,
+  startNetwork,
+} from './network.js';
 import { prepare } from './prepare.js';
 import { type ProcessDescription, Processes } from './processes.js';
 import { writeRegistryFile } from './registry-file.js';
@@ -112,10 +119,20 @@ export class Supervisor {
     }
     around.push(...this.#relays());
     await all(around.map((description) => this.processes.start(description)));
+    await this.#checkGateway();
     for (const wave of wavesOf(this.layout.workloads)) {
       await all(wave.map((workload) => this.processes.start(this.#service(workload))));
     }
     this.ready = true;
+  }
+
+  /** One stands for all: they differ by nothing that a firewall would look at. */
+  async #checkGateway(): Promise<void> {
+    const caller = this.layout.workloads.find((w) => w.network && w.calls.length > 0);
+    const holder = caller && this.#networks.get(caller.name);
+    const [call] = caller?.calls ?? [];
+    if (caller?.network && holder && call)
+      await checkGateway(holder.pid, caller.network, call.port);
   }
 
   async close(): Promise<void> {
