@@ -143,7 +143,7 @@ Example:
     )
     .action(async (names: string[], options: ExportOptions) => {
       const { exportScenarios } = await import('./export/command.js');
-      process.exitCode = exportScenarios(names, options);
+      process.exitCode = await exportScenarios(names, options);
     });
 }
 

@@ -1,6 +1,9 @@
 /** `firedrill gameday export`: YAML on standard output, what could not be said on standard error. */
+import { existsSync } from 'node:fs';
 import { exitCode } from '../../base/errors.js';
-import { readScenarios } from '../scenarios/read.js';
+import { refuseIn } from '../gameday/check.js';
+import { ownScenarios, readScenarios } from '../scenarios/read.js';
+import { drillFileName, readDrill } from '../system/drill-file.js';
 import { chaosMeshWorkflow } from './chaos-mesh.js';
 
 export interface ExportOptions {
@@ -8,9 +11,23 @@ export interface ExportOptions {
   controlNamespace: string;
 }
 
-export function exportScenarios(names: readonly string[], options: ExportOptions): number {
+/** Throws a UserError where a scenario cannot work in the drill of this folder. */
+export async function exportScenarios(
+  names: readonly string[],
+  options: ExportOptions,
+): Promise<number> {
+  const scenarios = readScenarios(names);
+  // The built-in ones fit the shop, and no drill of this folder.
+  const own = scenarios.filter((_, i) => !ownScenarios().includes(names[i] as string));
+  if (existsSync(drillFileName)) await refuseIn(readDrill(drillFileName), own);
+  else {
+    for (const { file } of own) {
+      const why = `there is no ${drillFileName} here`;
+      process.stderr.write(`${file}: names of targets and alerts were not checked: ${why}\n`);
+    }
+  }
   const documents: string[] = [];
-  for (const { scenario } of readScenarios(names)) {
+  for (const { scenario } of scenarios) {
     const { yaml, left } = chaosMeshWorkflow(scenario, options);
     for (const text of left) process.stderr.write(`${scenario.id}: ${text}\n`);
     if (yaml !== '') documents.push(yaml);

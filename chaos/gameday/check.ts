@@ -2,15 +2,29 @@
 import { exitCode } from '../../base/errors.js';
 import { counted } from '../../base/terminal.js';
 import { findDrill } from '../system/bundled.js';
+import type { Drill } from '../system/drill-file.js';
 import { namesOf } from '../system/names.js';
-import { readScenarios } from '../scenarios/read.js';
+import { type ReadScenario, readScenarios } from '../scenarios/read.js';
 import { judgingOf } from './judging.js';
 import { defaultAllowanceMs, defaultTimeScale } from './options.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export async function checkCommand(names: string[], slos: string[]): Promise<number> {
   const scenarios = readScenarios(names);
-  const drill = findDrill();
+  await refuseIn(findDrill(), scenarios, slos);
+  for (const { scenario, file } of scenarios) {
+    const alerts = counted(scenario.expect.mustFire.length, 'alert');
+    process.stdout.write(`${file}: ${scenario.id}, well formed; ${alerts} must fire\n`);
+  }
+  return exitCode.ok;
+}
+
+/** Throws a UserError with the place of everything that cannot work in the drill. */
+export async function refuseIn(
+  drill: Drill,
+  scenarios: readonly ReadScenario[],
+  slos: readonly string[] = [],
+): Promise<void> {
   const judging = judgingOf({
     drill,
     slos: slos.length > 0 ? slos : drill.slos,
@@ -24,9 +38,4 @@ export async function checkCommand(names: string[], slos: string[]): Promise<num
     load: drill.load,
   });
   refuseImpossible(scenarios, world, guardOf({ drill }, judging, scenarios));
-  for (const { scenario, file } of scenarios) {
-    const alerts = counted(scenario.expect.mustFire.length, 'alert');
-    process.stdout.write(`${file}: ${scenario.id}, well formed; ${alerts} must fire\n`);
-  }
-  return exitCode.ok;
 }

@@ -14,6 +14,7 @@ import { namesOf } from '../system/names.js';
 import { drillEvents, parseEvents } from '../../runbooks/events.js';
 import { dayRecordEvent, recordedIn, scenarioRecordEvent } from '../../runbooks/recorded.js';
 import { EventFile, eventFileName } from './event-file.js';
+import { noScenario } from '../scenarios/meant.js';
 import { ownScenarios, readScenarios } from '../scenarios/read.js';
 import type { Drill } from '../system/drill-file.js';
 import { runGameDay, type GameDayOutcome } from './gameday.js';
@@ -234,7 +235,7 @@ function chosen(names: readonly string[], ofDrill: readonly string[]): string[] 
     if (/[./\\]/.test(name) || ownScenarios().includes(name)) return name;
     const ids = known.map((k) => k.scenario.id);
     const expected = `a file, one of the drill (${ids.join(', ')}), or one of ${ownScenarios().join(', ')}`;
-    throw new UserError({ message: `no scenario '${name}'`, expected });
+    throw noScenario(name, [...ids, ...ownScenarios()], expected);
   });
 }
 

@@ -1,5 +1,15 @@
 /** What a name that is unknown was probably meant to be: the two texts of a problem. */
+import { UserError } from '../../base/errors.js';
 import { suggest } from '../../base/suggest.js';
+
+/** `expected` is for a name that is near none. */
+export function noScenario(name: string, known: readonly string[], expected: string): UserError {
+  const near = suggest(name, known);
+  const message = `no scenario '${name}'`;
+  return new UserError(
+    near === undefined ? { message, expected } : `${message}: did you mean ${near}?`,
+  );
+}
 
 const shownMax = 8;
 

@@ -16,6 +16,7 @@ import {
 import { findQueryProblem } from '../../slo/spec/query.js';
 import { faultKind } from '../faults/kinds.js';
 import { boundProblems } from './check-claims.js';
+import { noScenario } from './meant.js';
 import { badPlaceholder, fillQuery } from './query.js';
 import { type Scenario, type ScenarioFault, scenarioSchema } from './schema.js';
 
@@ -43,7 +44,7 @@ export function readScenarios(names: readonly string[]): ReadScenario[] {
     if (/^[a-z0-9-]+$/.test(name) && existsSync(own)) return readScenarioFile(own);
     if (!/[./\\]/.test(name)) {
       const expected = `a file, or one of ${ownScenarios().join(', ')}`;
-      throw new UserError({ message: `no scenario '${name}'`, expected });
+      throw noScenario(name, ownScenarios(), expected);
     }
     return readScenarioFile(name);
   });

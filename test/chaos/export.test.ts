@@ -1,6 +1,9 @@
 /** Scenarios as Chaos Mesh objects: every fault is there or named as missing, and every reference has its template. */
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { asset } from '../../base/paths.js';
 import { chaosMeshWorkflow } from '../../chaos/export/chaos-mesh.js';
 import { ownScenarios, readScenarios, readScenarioText } from '../../chaos/scenarios/read.js';
 import { drillFolder, firedrill } from './drill.js';
@@ -158,5 +161,36 @@ test('the command writes YAML to standard output, and fails where nothing could 
   expect([none.code, none.output]).toEqual([
     1,
     'misrouting: wrong-profile: registry has no counterpart in Chaos Mesh\n',
+  ]);
+});
+
+test('a target that the drill of the folder does not have is refused; without a drill that is said', async () => {
+  const folder = drillFolder();
+  cpSync(asset('examples/systems/two-services'), folder, { recursive: true });
+  const file = 'scenarios/back-cut.yaml';
+  const text = readFileSync(join(folder, file), 'utf8');
+  writeFileSync(join(folder, file), text.replace('target: front/back', 'target: front/bakc'));
+  const refused = await firedrill(folder, 'gameday', 'export', file).ended;
+  expect([refused.code, refused.output]).toEqual([
+    2,
+    expect.stringContaining(
+      "back-cut.yaml:14:35: cut has no target 'front/bakc': did you mean front/back?",
+    ),
+  ]);
+  const foreign = await firedrill(folder, 'gameday', 'export', 'killed-pod').ended;
+  expect([foreign.code, foreign.output]).toEqual([0, expect.not.stringContaining('not checked')]);
+  rmSync(join(folder, 'firedrill.yaml'));
+  const unchecked = await firedrill(folder, 'gameday', 'export', file).ended;
+  expect([unchecked.code, unchecked.output]).toEqual([
+    0,
+    expect.stringContaining(`${file}: names of targets and alerts were not checked`),
+  ]);
+});
+
+test('the name of a scenario that is nearly one of ours', async () => {
+  const { code, output } = await firedrill(drillFolder(), 'gameday', 'export', 'retry-strom').ended;
+  expect([code, output]).toEqual([
+    2,
+    expect.stringContaining("no scenario 'retry-strom': did you mean retry-storm?"),
   ]);
 });

@@ -1,8 +1,8 @@
 /**
- * A network namespace of a service's own (`network: own`), joined to the machine by a pair of veths. What the service
- * says to an address that one of its calls names (`at`) goes to that call's sidecar or relay, its ports are reached at
- * an address of its own, and every other address is refused. Rules and veths are in the namespace, which goes with the
- * last process in it: with the one that holds it, which ends when the supervisor does, and with the service.
+ * A network namespace of a service's own (`network: own`), joined to the machine by a pair of veths. Connections to
+ * the address of a call (`at`) go to the call's sidecar or relay. The ports of the service are reached at an address
+ * of the namespace. Connections to every other address are refused. Rules and veths belong to the namespace, which
+ * ends with its last process: the service, and a holder that ends when the supervisor does.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -21,14 +21,14 @@ export interface Network {
   link: string;
   /** Of the service, from the machine. */
   address: string;
-  /** Of the machine, from the service: sidecars and relays listen there. All networks of a run have the same. */
+  /** The machine's address in the namespace: sidecars and relays listen there. All networks of a run share it. */
   gateway: string;
   redirects: Redirect[];
   /** Names that the service finds, and their addresses. */
   names: Map<string, string>;
 }
 
-/** What is said to `address:port` goes to the gateway's `to`. */
+/** Connections to `address:port` go to the port `to` of the gateway. */
 export interface Redirect {
   address: string;
   port: number;
@@ -73,7 +73,7 @@ export function calledAt(text: string): CalledAt {
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }
 
-/** `calls`: where the service believes them to be, and the port of what carries each. `n` is counted from 0. */
+/** `calls`: the addresses in the service's code, each with the port of its sidecar or relay. `n` counts from 0. */
 export function networkOf(
   plan: NetworkPlan,
   n: number,
@@ -95,13 +95,13 @@ export function networkOf(
   };
 }
 
-/** Undefined for a name. Nobody's address leads to oneself, as the kernel has it. */
+/** Undefined for a name. The kernel connects 0.0.0.0 to loopback. */
 export function literalOf(host: string): string | undefined {
   if (host.toLowerCase() === 'localhost' || host === '0.0.0.0') return loopback;
   return /^\d+\.\d+\.\d+\.\d+$/.test(host) ? host : undefined;
 }
 
-/** What the service finds as /etc/hosts. The machine's own names lead nowhere from there. */
+/** The text of the service's /etc/hosts. It has no other names of the machine: their addresses are refused. */
 export const hostsFile = ({ names }: Network): string =>
   [
     `${loopback} localhost ${hostname()}`,
@@ -117,14 +117,14 @@ export function networkRules({ address, gateway, redirects }: Network): string {
       (r) =>
         `-A OUTPUT -p tcp -d ${r.address} --dport ${r.port} -j DNAT --to-destination ${gateway}:${r.to}`,
     ),
-    // A service that listens on loopback alone is reached as well.
+    // A service may listen on loopback alone.
     `-A PREROUTING -p tcp -d ${address} -j DNAT --to-destination ${loopback}`,
     `-A POSTROUTING -s 127.0.0.0/8 -o eth0 -j SNAT --to-source ${address}`,
     'COMMIT',
     '*filter',
     '-A OUTPUT -o lo -j ACCEPT',
     `-A OUTPUT -d ${gateway} -j ACCEPT`,
-    // At once, and not after minutes: no call names it.
+    // At once, and not after a timeout.
     '-A OUTPUT -p tcp -j REJECT --reject-with tcp-reset',
     '-A OUTPUT -j REJECT',
     'COMMIT',
@@ -132,7 +132,7 @@ export function networkRules({ address, gateway, redirects }: Network): string {
   ].join('\n');
 }
 
-/** In the new namespace. $1: the supervisor, which is in the machine's. */
+/** Runs in the new namespace. $1 is the process id of the supervisor, which is in the machine's namespace. */
 const script = `set -e
 host=$1 link=$2 gateway=$3 address=$4
 outside() { nsenter --net="/proc/$host/ns/net" -- "$@"; }
@@ -148,8 +148,8 @@ echo '{"ready":true}'
 exec cat > /dev/null`;
 
 /**
- * The process that holds the network; it ends when its standard input does. `onStart` is called once it runs, before
- * there is a network. Rejects where none can be made.
+ * Starts the process that holds the network; it ends when its standard input does. Calls `onStart` before the network
+ * is made. Rejects if it cannot be made.
  */
 export async function startNetwork(
   name: string,
@@ -184,10 +184,7 @@ export async function startNetwork(
 
 const reachLimitMs = 3000;
 
-/**
- * Whether what listens at the gateway is reached from the network that `holder` holds. Rejects where it is not: a
- * firewall of the machine keeps the service from all its calls.
- */
+/** Connects to a port of the gateway from the network of `holder`. Rejects if a firewall of the machine prevents it. */
 export async function checkGateway(
   holder: number,
   { gateway }: Network,
@@ -204,7 +201,7 @@ export async function checkGateway(
   });
 }
 
-/** The words before a command that make it run in the network which that process holds. */
+/** The words before a command that run it in the network of the process `holder`. */
 export const inNetwork = (holder: number): string[] => [
   pathOf('nsenter') ?? 'nsenter',
   `--net=/proc/${holder}/ns/net`,
@@ -212,8 +209,8 @@ export const inNetwork = (holder: number): string[] => [
 ];
 
 /**
- * Whatever is left of the networks of those supervisors, which are gone: a connection that was still being closed can
- * hold a namespace for a while. Returns the links that were removed.
+ * Removes the links of supervisors that have ended, and returns their names. A connection that is being closed can keep
+ * a namespace, and its link, for a while.
  */
 export function removeLinks(supervisorPids: readonly number[]): string[] {
   const prefixes = supervisorPids.map(linkPrefix);
@@ -234,7 +231,7 @@ function linksHere(): string[] {
 
 let whyNot: { reason: string | undefined } | undefined;
 
-/** Why this machine cannot give a service a network of its own; undefined where it can. Tried once. */
+/** The reason why this machine cannot give a service a network; undefined if it can. Tried once a process. */
 export function whyNoNetwork(): string | undefined {
   whyNot ??= { reason: tryNetwork() };
   return whyNot.reason;
@@ -253,7 +250,7 @@ function tryNetwork(): string | undefined {
     if (pathOf(name) === undefined) return `there is no ${name} here (package ${from})`;
   }
   if (!existsSync('/etc/hosts')) return 'there is no /etc/hosts to put its own over';
-  // All that one takes, in one that goes at once.
+  // Everything that a network takes, tried in a namespace that ends at once.
   const within = ['unshare', '--net', '--mount', '--'];
   const veth = ['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1'];
   const failed = run(within[0] as string, [...within.slice(1), ...veth]);
