@@ -34,6 +34,9 @@ export async function measureNodes(bars: Bars): Promise<void> {
     second.lose();
     await sleep(lostMs);
   });
+  if (process.env.FIREDRILL_DEBUG)
+    for (const [sentMs, tookMs, why] of after.failures)
+      process.stderr.write(`sent ${sentMs - lostAtMs} ms after, took ${tookMs}: ${why}\n`);
   const last = after.lastFailedSentMs - lostAtMs;
   const text = last > 0 ? `${(last / 1000).toFixed(1)} s after the loss` : 'none failed';
   bars.row('the last request that failed was sent', '2 s', text);

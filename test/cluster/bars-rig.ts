@@ -13,11 +13,12 @@ export const serve = `require('http').createServer((q, r) => r.end('ok')).listen
 export const load = (rate: number): string => `
 const http = require('http');
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
-const said = { sent: 0, ok: 0, failed: 0, why: {}, lastFailedSentMs: 0 };
+const said = { sent: 0, ok: 0, failed: 0, why: {}, lastFailedSentMs: 0, failures: [] };
 const fail = (why, sentMs) => {
   said.failed++;
   said.why[why] = (said.why[why] || 0) + 1;
   said.lastFailedSentMs = Math.max(said.lastFailedSentMs, sentMs);
+  said.failures = [...said.failures, [sentMs, Date.now() - sentMs, why]].slice(-200);
 };
 const began = Date.now();
 setInterval(() => {
@@ -25,8 +26,9 @@ setInterval(() => {
     said.sent++;
     const sentMs = Date.now();
     http.get('http://web/', { agent, timeout: 10000 }, (a) => {
-      a.resume().on('end', () => a.statusCode === 200 ? said.ok++ : fail(a.statusCode, sentMs))
-        .on('error', (e) => fail('body ' + e.code, sentMs));
+      let body = '';
+      const end = () => a.statusCode === 200 ? said.ok++ : fail(a.statusCode + ' ' + body.slice(0, 60), sentMs);
+      a.on('data', (c) => body += c).on('end', end).on('error', (e) => fail('body ' + e.code, sentMs));
     }).on('timeout', function () { this.destroy(new Error('timeout')); })
       .on('error', (e) => fail(e.code || e.message, sentMs));
   }
@@ -68,6 +70,8 @@ interface Said {
   why: Record<string, number>;
   /** When the last of those that failed was sent; 0: none did. */
   lastFailedSentMs: number;
+  /** The last of them: when they were sent, after how many milliseconds they failed, and how. */
+  failures: [number, number, string][];
 }
 
 export class Bars {

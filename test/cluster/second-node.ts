@@ -46,14 +46,15 @@ export async function startSecondNode(
   startRuntime(worker);
   await startKubelet(worker, kubeconfig);
   await nodeReady(worker, api);
-  const link = (state: string): string => runThere(first, 'ip', 'link', 'set', 'fdpair0', state);
+  // At its own end: the first keeps its routes, as other machines do.
+  const link = (state: string): string => runThere(place, 'ip', 'link', 'set', 'fdpair1', state);
   return {
     name: worker.name,
     importImage: (file) => void ctr(place, 'images', 'import', file),
     lose: () => void link('down'),
     find: () => {
       link('up');
-      runThere(first, 'ip', 'route', 'replace', pods, 'via', secondAddress);
+      runThere(place, 'ip', 'route', 'replace', 'default', 'via', firstAddress);
     },
   };
 }
