@@ -13,7 +13,7 @@ import {
 } from '../../mesh/kubernetes/check/cluster-checks.js';
 import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';
 import { scrapeChecks, whyNotScraped } from '../../mesh/kubernetes/check/scrape-checks.js';
-import { proxyChecks } from '../../mesh/kubernetes/check/proxy-checks.js';
+import { proxyChecks, whyNotReady } from '../../mesh/kubernetes/check/proxy-checks.js';
 import type { CheckResult } from '../../mesh/kubernetes/check/model.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
 import { names } from '../../mesh/kubernetes/install/manifests.js';
@@ -248,6 +248,53 @@ test('what is not scraped has its reason', () => {
   expect(why(target('pods', 'cart-1'))).toMatch(/as job pods, and rules ask for firedrill-proxy/);
   expect(why(target('firedrill-proxy', 'web-1'))).toMatch(/not discovered/);
   expect(why(target('pods', 'web-1'))).toMatch(/has no job firedrill-proxy/);
+});
+
+test('a proxy that is not ready is named with what holds it up, be it the init container before it', () => {
+  const crash = {
+    ready: false,
+    restartCount: 7,
+    state: { waiting: { reason: 'CrashLoopBackOff' } },
+  };
+  const waits = { name: 'firedrill-proxy', state: { waiting: { reason: 'PodInitializing' } } };
+  const done = {
+    name: 'firedrill-init',
+    state: { terminated: { exitCode: 0, reason: 'Completed' } },
+  };
+  const failed = { terminated: { exitCode: 2, reason: 'Error' } };
+  const pod = (status: object) =>
+    whyNotReady({
+      metadata: { name: 'cart', namespace: 'shop' },
+      spec: { containers: [] },
+      status: { conditions: [], ...status },
+    } as never);
+  const sidecar = { name: 'firedrill-proxy', ...crash, lastState: failed };
+  expect(pod({ initContainerStatuses: [done, sidecar] })).toBe(
+    'shop/cart (CrashLoopBackOff, 7 restarts, last Error)',
+  );
+  expect(pod({ containerStatuses: [{ name: 'firedrill-proxy', ...crash }] })).toBe(
+    'shop/cart (CrashLoopBackOff, 7 restarts)',
+  );
+  expect(pod({ initContainerStatuses: [{ name: 'firedrill-init', ...crash }, waits] })).toBe(
+    'shop/cart (CrashLoopBackOff, 7 restarts)',
+  );
+  expect(pod({ initContainerStatuses: [{ name: 'firedrill-init', state: failed }, waits] })).toBe(
+    'shop/cart (Error)',
+  );
+  expect(pod({ initContainerStatuses: [done, waits] })).toBe('shop/cart (PodInitializing)');
+  expect(pod({})).toBe('shop/cart (not started)');
+  expect(pod({ initContainerStatuses: [done, { ...waits, ready: true }] })).toBeUndefined();
+});
+
+test('a control plane scaled to nothing is not available, whatever its condition says', async () => {
+  const available = installedChecks.find((c) => c.id === 'control-plane-available');
+  const conditions = [{ type: 'Available', status: 'True', message: 'minimum availability' }];
+  const run = (replicas: number) => {
+    const api = { find: () => Promise.resolve({ spec: { replicas }, status: { conditions } }) };
+    return available?.run({ api, namespace: 'firedrill' } as never);
+  };
+  expect(await run(1)).toBeUndefined();
+  expect(await run(0)).toMatchObject({ reason: expect.stringMatching(/scaled to 0 replicas/) });
 });
 
 test('every check is documented under its id', () => {

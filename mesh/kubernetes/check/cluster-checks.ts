@@ -273,11 +273,12 @@ export const installedChecks: Check[] = [
       const bad: string[] = [];
       for (const name of [names.controller, names.injector]) {
         const found = await api.find<Status>(resources.Deployment, namespace, name);
-        if (!condition(found, 'Available')) {
-          const why = found?.status?.conditions?.find((c) => c.type === 'Available')?.message;
-          bad.push(
-            `${name}${found ? (why ? ` (${why})` : ' has no available replica') : ' does not exist'}`,
-          );
+        // Scaled to nothing it is available, too, by its condition.
+        const isNone = found?.spec?.replicas === 0;
+        if (isNone || !condition(found, 'Available')) {
+          const said = found?.status?.conditions?.find((c) => c.type === 'Available')?.message;
+          const why = isNone ? 'scaled to 0 replicas' : (said ?? 'no available replica');
+          bad.push(`${name}${found ? ` (${why})` : ' does not exist'}`);
         }
       }
       if (bad.length === 0) return undefined;

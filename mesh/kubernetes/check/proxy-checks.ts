@@ -3,7 +3,7 @@ import { readCertificates } from '../../identity/issuing.js';
 import { packageVersion } from '../../../base/paths.js';
 import { annotations, initContainer, parsePorts, proxyContainer } from '../annotations.js';
 import { type AnyObject, resources } from '../client/objects.js';
-import type { Namespace, Pod, Service } from '../discovery/types.js';
+import type { ContainerStatus, Namespace, Pod, Service } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
 import { names } from '../install/manifests.js';
 import type { Check, CheckContext } from './model.js';
@@ -19,18 +19,27 @@ const some = (all: string[]): string =>
   all.slice(0, 5).join(', ') + (all.length > 5 ? ` and ${all.length - 5} more` : '');
 const alive = (p: Pod): boolean => p.status?.phase !== 'Succeeded' && p.status?.phase !== 'Failed';
 
-/** A native sidecar's status is among the init containers'. */
-function whyNotReady(pod: Pod): string | undefined {
+/**
+ * Why a pod's proxy is not ready, with the pod's name; undefined: it is. A native sidecar's status is among the init
+ * containers', and while the init container before it fails, the proxy itself only waits.
+ */
+export function whyNotReady(pod: Pod): string | undefined {
   const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
   const own = [...initContainerStatuses, ...containerStatuses];
   const proxy = own.find((s) => s.name === proxyContainer);
   if (proxy?.ready) return undefined;
-  const waiting = proxy?.state?.waiting?.reason;
-  const init = own.find((s) => s.name === initContainer)?.state?.waiting?.reason;
-  const why = waiting ?? init ?? (proxy ? 'not ready' : 'not started');
-  const restarts = proxy?.restartCount ? `, ${proxy.restartCount} restarts` : '';
-  const ended = proxy?.lastState?.terminated?.reason;
+  const before = own.find((s) => s.name === initContainer && stuckBy(s) !== undefined);
+  const found = before && !proxy?.restartCount ? before : proxy;
+  const why = (found && stuckBy(found)) ?? (found ? 'not ready' : 'not started');
+  const restarts = found?.restartCount ? `, ${found.restartCount} restarts` : '';
+  const ended = found?.lastState?.terminated?.reason;
   return `${nameOf(pod)} (${why}${restarts}${ended ? `, last ${ended}` : ''})`;
+}
+
+function stuckBy({ state }: ContainerStatus): string | undefined {
+  if (state?.waiting?.reason !== undefined) return state.waiting.reason;
+  const { exitCode, reason } = state?.terminated ?? {};
+  return exitCode ? (reason ?? 'Error') : undefined;
 }
 
 export const proxyChecks: Check[] = [
