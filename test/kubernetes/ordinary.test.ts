@@ -1,6 +1,7 @@
 /** What an ordinary cluster holds, and what becomes of it for proxies: no API server, only objects. */
 import { expect, test } from 'vitest';
 import type { Destination, InboundServer } from '../../mesh/model.js';
+import { convertBarePods } from '../../mesh/kubernetes/discovery/bare-pods.js';
 import { convertInbound } from '../../mesh/kubernetes/discovery/inbound.js';
 import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
 import { bench, state } from '../mesh/proxy/flow-bench.js';
@@ -144,4 +145,33 @@ test('in a state, a port that no server names is served at the address that was 
   expect(gateway.inbound.serverFor(3306, '10.1.0.1:3306')?.protocol).toBe('opaque');
   // In explicit mode nothing says which port was meant.
   expect(gateway.inbound.serverFor(15001)).toBeUndefined();
+});
+
+test('a pod that no Service selects is spoken to by its address as who it is', () => {
+  const at = (name: string, podIP: string, labels: Record<string, string>): Pod => {
+    const made = pod(name, { 'mesh.firedrill.dev/skipped-inbound-ports': '9200' });
+    return { ...made, metadata: { ...made.metadata, labels }, status: { podIP, phase: 'Running' } };
+  };
+  const pods = [at('w-0', '10.1.0.7', { app: 'worker' }), at('w-1', '10.1.0.8', { app: 'db' })];
+  const services = [service({ selector: { app: 'db' } }), service({}, 'manual')];
+  const convertPods = (of: Pod[]) =>
+    convertBarePods('worker', 'shop', of, { services, trustDomain: 'cluster.local' });
+  const made = convertPods(pods);
+  expect(made?.backends[0]?.endpoints.map((e) => e.address)).toEqual(['10.1.0.7:4143']);
+  const { gateway } = bench(state([...destinations, made as Destination]));
+  const peer = (address: string): string | undefined => {
+    const { source } = gateway.outbound.destinationFor(address, address) as unknown as {
+      source: Destination;
+    };
+    return source.backends[0]?.endpoints[0]?.identity;
+  };
+  expect(['10.1.0.7:8080', '10.1.0.7:9200', '10.1.0.7:4191', '10.1.0.8:8080'].map(peer)).toEqual([
+    identity,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  // All are of a Service, have ended, or are not on the network yet.
+  const ended = { ...at('w-2', '10.1.0.9', {}), status: { podIP: '10.1.0.9', phase: 'Succeeded' } };
+  expect(convertPods([at('w-1', '10.1.0.8', { app: 'db' }), ended, pod('w-3')])).toBeUndefined();
 });

@@ -145,7 +145,7 @@ function clusterAddresses(service: Service, port: number): string[] {
   return ips.filter((ip) => ip !== 'None' && ip !== '').map((ip) => withPort(ip, port));
 }
 
-const withPort = (ip: string, port: number): string =>
+export const withPort = (ip: string, port: number): string =>
   isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
 
 function protocolOf(service: Service, port: ServicePort, look: Lookup): Destination['protocol'] {
@@ -205,7 +205,7 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
 }
 
 /** The identity that a pod shows on a port, and which of its ports do not lead to its proxy. */
-function meshedAs(
+export function meshedAs(
   pod: Pod,
   port: number,
   trustDomain: string,
@@ -243,8 +243,8 @@ function externalEndpoints(service: Service, port: ServicePort, look: Lookup): E
     });
 }
 
-function makeBackend(name: string, endpoints: Endpoint[], service: Service): Backend {
-  const breaker = breakerOf(service);
+export function makeBackend(name: string, endpoints: Endpoint[], service?: Service): Backend {
+  const breaker = service && breakerOf(service);
   return {
     name,
     endpoints,

@@ -8,6 +8,7 @@ import type { Destination, InboundServer, MeshState } from '../../model.js';
 import type { KubeApi } from '../client/api.js';
 import { Informer } from '../client/informer.js';
 import { type KubeObject, resources } from '../client/objects.js';
+import { convertBarePods } from './bare-pods.js';
 import { convertService, type Lookup } from './destinations.js';
 import { convertInbound, type InboundLookup } from './inbound.js';
 import { type Link, LinkMirror, Links } from './links.js';
@@ -21,7 +22,7 @@ import {
 } from './store.js';
 import type { Referrer, ServiceRef } from './route-parts.js';
 import type { ReferenceGrantSpec } from './specs.js';
-import { type EndpointSlice, type Pod, trimMeta, trimPod } from './types.js';
+import { type EndpointSlice, type Pod, type Service, trimMeta, trimPod } from './types.js';
 import { isMeshed, podIdentity, selects, workloadOf } from './workload.js';
 
 export interface SourceOptions {
@@ -45,6 +46,9 @@ const sliceService = (s: EndpointSlice): string[] => {
   return name ? [`${namespaceOf(s)}/${name}`] : [];
 };
 
+const selectorOf = (service: KubeObject | undefined): string =>
+  JSON.stringify((service as Service | undefined)?.spec.selector);
+
 export class KubernetesSource implements DiscoverySource {
   readonly name = 'kubernetes';
   readonly caches: Caches;
@@ -57,6 +61,8 @@ export class KubernetesSource implements DiscoverySource {
   readonly #dirtyWorkloads = new Set<string>();
   /** Names of the destinations that each service gave, to tell which are gone. */
   readonly #given = new Map<string, string[]>();
+  /** The same of workloads with pods that no Service selects. */
+  readonly #givenBare = new Map<string, string>();
   /** Which services send to a service. */
   readonly #usedBy = new Map<string, Set<string>>();
   readonly #uses = new Map<string, string[]>();
@@ -104,15 +110,13 @@ export class KubernetesSource implements DiscoverySource {
   async start(sink: DiscoverySink): Promise<void> {
     this.#sink = sink;
     await Promise.all(storeKinds.map((kind) => this.caches[kind].start()));
-    const destinations = [...this.caches.Service.objects.keys()].flatMap((key) =>
-      this.#convert(key),
-    );
-    const servers = [...this.caches.Pod.objects.values()]
-      .filter(isMeshed)
-      .map((p) => `${namespaceOf(p)}/${workloadOf(p).name}`);
-    const inbound = [...new Set(servers)]
-      .map((key) => this.#inbound(key))
-      .filter((s) => s !== undefined);
+    const meshed = [...this.caches.Pod.objects.values()].filter(isMeshed);
+    const workloads = new Set(meshed.map((p) => `${namespaceOf(p)}/${workloadOf(p).name}`));
+    const destinations = [
+      ...[...this.caches.Service.objects.keys()].flatMap((key) => this.#convert(key)),
+      ...[...workloads].flatMap((key) => this.#bare(key) ?? []),
+    ];
+    const inbound = [...workloads].flatMap((key) => this.#inbound(key) ?? []);
     this.#dirtyServices.clear();
     this.#dirtyWorkloads.clear();
     this.#synced = true;
@@ -146,6 +150,8 @@ export class KubernetesSource implements DiscoverySource {
     switch (kind) {
       case 'Service':
         this.#touch(keyOf(object));
+        if (selectorOf(now) !== selectorOf(before))
+          this.#touchNamespace(namespaceOf(object), 'workloads');
         break;
       case 'EndpointSlice':
         this.#slicesOfPod.change(now as EndpointSlice, before as EndpointSlice);
@@ -236,6 +242,10 @@ export class KubernetesSource implements DiscoverySource {
       const made = this.#inbound(key);
       if (made) servers.push(made);
       else removedServers.push(key);
+      const before = this.#givenBare.get(key);
+      const bare = this.#bare(key);
+      if (bare) destinations.push(bare);
+      else if (before !== undefined) removed.push(before);
     }
     this.#dirtyServices.clear();
     this.#dirtyWorkloads.clear();
@@ -260,6 +270,17 @@ export class KubernetesSource implements DiscoverySource {
       );
     else this.#given.delete(key);
     return made.destinations;
+  }
+
+  #bare(key: string): Destination | undefined {
+    const pods = this.#podsOf.get(key);
+    const [namespace = '', workload = ''] = key.split('/');
+    const { trustDomain } = this.#options;
+    const services = inNamespace(this.caches.Service.objects, namespace);
+    const made = convertBarePods(workload, namespace, pods, { services, trustDomain });
+    if (made) this.#givenBare.set(key, made.name);
+    else this.#givenBare.delete(key);
+    return made;
   }
 
   #inbound(key: string): WorkloadServers | undefined {
