@@ -97,6 +97,10 @@ export type TryFailure =
   | 'slow-client'
   | `tls:${string}`;
 
+/** Nobody took the connection. */
+export const isUnconnected = (why: TryFailure): boolean =>
+  why === 'refused' || why === 'unreachable' || why === 'connect-timeout';
+
 /** How a request ended, after its response's head was relayed or its refusal answered. */
 export type End =
   | 'complete'

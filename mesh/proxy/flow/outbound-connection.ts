@@ -1,7 +1,13 @@
 /** One opaque outbound connection, balanced as a whole. */
 import type { BackendState } from './balance/backend.js';
 import type { EndpointRecord } from './balance/endpoint.js';
-import type { ConnectionFlow, End, EndpointState, TryFailure } from './contract.js';
+import {
+  type ConnectionFlow,
+  type End,
+  type EndpointState,
+  isUnconnected,
+  type TryFailure,
+} from './contract.js';
 import type { CompiledDestination } from './destination.js';
 import type { Hold } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
@@ -96,7 +102,7 @@ export class OutboundConnection implements ConnectionFlow {
     const endpoint = this.#endpoint;
     const nowMs = this.#parts.clock.monotonicMs();
     if (endpoint) {
-      this.#backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs);
+      this.#backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs, !isUnconnected(why));
       if (!this.#judged) this.#judge(endpoint, true, nowMs);
       const definite = why === 'refused' || why === 'unreachable';
       this.#backend.connectFailed(endpoint, why, definite, nowMs);

@@ -3,7 +3,14 @@ import { raise } from '../telemetry/request-metrics.js';
 import type { Considered } from '../telemetry/flow-record.js';
 import type { BackendState } from './balance/backend.js';
 import type { EndpointRecord } from './balance/endpoint.js';
-import type { End, EndpointState, HeaderEdits, RequestInfo, TryFailure } from './contract.js';
+import {
+  type End,
+  type EndpointState,
+  type HeaderEdits,
+  isUnconnected,
+  type RequestInfo,
+  type TryFailure,
+} from './contract.js';
 import type { CompiledDestination } from './destination.js';
 import { beginMirror } from './mirror.js';
 import { outboundLayers } from './outbound-layers.js';
@@ -179,7 +186,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       else this.#refuseAfter(why);
       return 'fail';
     }
-    backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs);
+    backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs, !isUnconnected(why));
     this.#judge(true, nowMs);
     if (notSent(why)) {
       const definite = why === 'refused' || why === 'unreachable';
@@ -439,5 +446,4 @@ export class OutboundRequest extends RequestFlow<RouteState> {
 }
 
 /** Failures before the first byte of the request went out: a retry is safe whatever the method. */
-const notSent = (why: TryFailure): boolean =>
-  why === 'refused' || why === 'unreachable' || why === 'connect-timeout' || why.startsWith('tls:');
+const notSent = (why: TryFailure): boolean => isUnconnected(why) || why.startsWith('tls:');

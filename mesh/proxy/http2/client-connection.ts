@@ -6,18 +6,21 @@ import { ConnectionError, errorCode, maxWindow, setting } from './frame.js';
 import { areTrailers, contentLengthOf, readStatus } from './heads.js';
 import type { Field } from './hpack/field.js';
 import type { Shared } from './limits.js';
+import { PeerWatch, type Watched } from './peer-watch.js';
 import { type Receiver, Stream } from './stream.js';
 
 export interface ClientHandler {
   /** More streams may be opened than before, or no more at all. */
   onRoom(connection: ClientConnection): void;
   onClientGone(connection: ClientConnection): void;
+  /** The peer does not answer a PING at once: other peers may have failed with it. */
+  onDoubted(): void;
 }
 
 /** Half of the other end's limit (server-connection.ts). */
 const maxResets = 500;
 
-export class ClientConnection extends Connection {
+export class ClientConnection extends Connection implements Watched {
   readonly #handler: ClientHandler;
   #nextId = 1;
   /** Whether it may carry requests of HTTP/1.1. */
@@ -27,10 +30,12 @@ export class ClientConnection extends Connection {
    * peer's limit new streams go to another connection, so that no request is lost.
    */
   readonly #resets: Allowance;
+  readonly #watch: PeerWatch;
 
   constructor(wire: Wire, shared: Shared, handler: ClientHandler) {
     super(wire, shared, false);
     this.#handler = handler;
+    this.#watch = new PeerWatch(this, shared.clock);
     this.#resets = new Allowance(maxResets, maxResets / 20, shared.clock.monotonicMs());
     const { limits } = shared;
     this.start(
@@ -78,7 +83,37 @@ export class ClientConnection extends Connection {
     stream.onIdleSession = this.streams.size === 0 && stream.id > 1;
     this.streams.set(stream.id, stream);
     this.sendHeaders(stream, fields, ended);
+    if (this.carries) this.#watch.owes();
     return stream;
+  }
+
+  get isOwed(): boolean {
+    return this.streams.size > 0;
+  }
+
+  get isOpen(): boolean {
+    return !this.closed && !this.draining;
+  }
+
+  doubted(): void {
+    this.#handler.onDoubted();
+  }
+
+  /**
+   * Sends a PING because another peer does not answer. A server that is no Firedrill proxy may treat many PINGs as an
+   * attack: it gets only those of tick().
+   */
+  doubt(): void {
+    if (this.carries) this.#watch.doubt();
+  }
+
+  /**
+   * Streams under way may still end well. New streams go by another connection, whose handshake shows whether the peer
+   * is there.
+   */
+  gone(): void {
+    this.drainNow();
+    this.#handler.onRoom(this);
   }
 
   /** A request was given up. */

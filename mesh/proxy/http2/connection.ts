@@ -60,6 +60,8 @@ export abstract class Connection implements WireUser, FrameSink {
   /** -1: bytes were read since the last tick. */
   #lastReadMs: number;
   #pingSentMs = 0;
+  /** Whether bytes were read since its last reset. */
+  wasHeard = false;
 
   constructor(wire: Wire, shared: Shared, isServer: boolean) {
     const { limits, memory } = shared;
@@ -107,6 +109,7 @@ export abstract class Connection implements WireUser, FrameSink {
   onBytes(buffer: Buffer, length: number): void {
     if (this.closed) return;
     this.#lastReadMs = -1;
+    this.wasHeard = true;
     try {
       this.#reader.read(buffer, length);
     } catch (error) {
@@ -260,15 +263,18 @@ export abstract class Connection implements WireUser, FrameSink {
     }
     this.#resetStalled(nowMs);
     // A stream waits for an answer: a PING checks whether the peer is still there.
-    const silentMs = nowMs - this.#lastReadMs;
     if (this.#pingSentMs > 0) {
-      if (silentMs > this.limits.silentMs + this.limits.unfinishedMs) {
-        this.fail(errorCode.none, 'no answer to PING');
-      }
-    } else if (silentMs > this.limits.silentMs) {
-      this.#pingSentMs = nowMs;
-      this.ping();
+      const unansweredMs = nowMs - Math.max(this.#pingSentMs, this.#lastReadMs);
+      if (unansweredMs > this.limits.unfinishedMs) this.fail(errorCode.none, 'no answer to PING');
+    } else if (nowMs - this.#lastReadMs > this.limits.silentMs) {
+      this.ask(nowMs);
     }
+  }
+
+  /** By a PING, whether it is there: nothing that comes in time is the end of the connection. */
+  ask(nowMs: number): void {
+    this.#pingSentMs = nowMs;
+    this.ping();
   }
 
   #resetStalled(nowMs: number): void {

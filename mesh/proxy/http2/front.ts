@@ -70,7 +70,9 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
   poolOf(endpoint: EndpointState): SessionPool {
     const pools = poolsOf(endpoint);
     if (pools.http2) return pools.http2 as SessionPool;
-    const pool = new SessionPool(endpoint, this.#shared, this.#connect);
+    const pool = new SessionPool(endpoint, this.#shared, this.#connect, () => {
+      for (const other of this.#pools) other.doubt();
+    });
     pools.http2 = pool;
     this.#pools.add(pool);
     return pool;

@@ -22,6 +22,7 @@ export class SessionPool implements ClientHandler {
   readonly endpoint: EndpointState;
   readonly #shared: Shared;
   readonly #connect: Connect;
+  readonly #onDoubted: () => void;
   readonly #sessions: ClientConnection[] = [];
   #connecting: { cancel(): void } | undefined;
   #waiting: SessionWaiter[] = [];
@@ -32,10 +33,16 @@ export class SessionPool implements ClientHandler {
   carries: boolean | undefined;
   #toldMs = 0;
 
-  constructor(endpoint: EndpointState, shared: Shared, connect: Connect) {
+  constructor(
+    endpoint: EndpointState,
+    shared: Shared,
+    connect: Connect,
+    onDoubted: () => void = () => undefined,
+  ) {
     this.endpoint = endpoint;
     this.#shared = shared;
     this.#connect = connect;
+    this.#onDoubted = onDoubted;
   }
 
   get sessions(): readonly ClientConnection[] {
@@ -106,6 +113,15 @@ export class SessionPool implements ClientHandler {
   onClientGone(session: ClientConnection): void {
     this.#remove(session);
     if (this.#waiting.length > 0) this.#open();
+  }
+
+  onDoubted(): void {
+    this.#onDoubted();
+  }
+
+  /** Another endpoint does not answer: are its peers here there? */
+  doubt(): void {
+    for (const session of this.#sessions.slice()) session.doubt();
   }
 
   #remove(session: ClientConnection): void {

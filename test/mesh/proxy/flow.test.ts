@@ -143,6 +143,22 @@ test('D7: no endpoint ready: requests wait, then fail fast with 503 and Retry-Af
   expect(empty.clock.monotonicMs()).toBe(before);
 });
 
+test('an endpoint that takes no connection in time, three times in a row, is down', () => {
+  const { balancer, ...rest } = backend(['10.0.0.1:80', '10.0.0.2:80']);
+  const b = bench(state([destination([{ ...rest, balancer: { ...balancer, kind: 'random' } }])]));
+  const answer = (address: string) =>
+    address === '10.0.0.1:80' ? { fails: 'connect-timeout' as const } : { status: 200 };
+  const down = (): string[] =>
+    b.gateway.endpoints().flatMap((e) => (e.state === 'down' ? [`${e.address} ${e.reason}`] : []));
+  let failed = 0;
+  for (let i = 0; i < 200 && down().length === 0; i++) {
+    const { tried, status } = carry(b, b.begin(), answer);
+    expect(status).toBe(200);
+    if (tried.length > 1) failed++;
+  }
+  expect([failed, down()]).toEqual([3, ['10.0.0.1:80 connect-timeout']]);
+});
+
 test('the queue for an endpoint is bounded', () => {
   const limits = { maxConnections: 10, maxPending: 2, maxRequests: 10 };
   const b = bench(state([destination([backend([], { limits })])]));

@@ -233,6 +233,7 @@ test('the client’s end survives mutated answers', () => {
     const connection = new ClientConnection(wire, parts, {
       onRoom: () => undefined,
       onClientGone: () => undefined,
+      onDoubted: () => undefined,
     });
     const receivers = Array.from({ length: 5 }, () => new Echo());
     for (const receiver of receivers) {

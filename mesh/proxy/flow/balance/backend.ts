@@ -183,11 +183,17 @@ export class BackendState {
     return Math.min(50, Math.max(5, this.#nextProbeMs - nowMs));
   }
 
-  /** Called when a response head came. */
-  observe(endpoint: EndpointRecord, sampleMs: number, failed: boolean, nowMs: number): void {
+  /** Called when a response head came or a try failed. `connected`: false where no connection could be made. */
+  observe(
+    endpoint: EndpointRecord,
+    sampleMs: number,
+    failed: boolean,
+    nowMs: number,
+    connected = true,
+  ): void {
     if (!endpoint.measured && !failed) this.#firstMeasured(endpoint, sampleMs);
     endpoint.observe(sampleMs, failed, nowMs, this.#decayMs);
-    endpoint.connectFailures = 0;
+    if (connected) endpoint.connectFailures = 0;
   }
 
   /** Called when the client left before a head came: the wait is all that can be learned from this attempt. */
