@@ -1,5 +1,4 @@
 /** Reads users' YAML into checked values; every error names file, line and column. */
-import { closeSync, openSync, readSync } from 'node:fs';
 import {
   type Document,
   isMap,
@@ -11,6 +10,7 @@ import {
 } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
+import { inputName, readInput, tooLarge } from './input.js';
 import { type PlainDocument, readPlainDocuments } from './yaml-plain.js';
 
 export type Path = readonly (string | number)[];
@@ -257,45 +257,9 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   return documents.filter((d) => d.contents !== null).map((document) => ({ document, lines }));
 }
 
-const tooLarge = (file: string, bytes: number): UserError =>
-  new UserError({
-    message: `${file} is too large`,
-    expected: bytes % 2 ** 20 === 0 ? `at most ${bytes / 2 ** 20} MiB` : `at most ${bytes} bytes`,
-  });
-
-const chunkBytes = 64 * 1024;
-
-/** Limits reading, because a file may be endless. */
-function readAtMost(file: string, bytes: number): string {
-  const opened = openSync(file, 'r');
-  try {
-    const chunks: Buffer[] = [];
-    for (let total = 0; ;) {
-      const chunk = Buffer.alloc(chunkBytes);
-      const length = readSync(opened, chunk);
-      if (length === 0) return Buffer.concat(chunks).toString('utf8');
-      total += length;
-      if (total > bytes) throw tooLarge(file, bytes);
-      chunks.push(chunk.subarray(0, length));
-    }
-  } finally {
-    closeSync(opened);
-  }
-}
-
-/** Reads a file; throws a UserError that names a missing or unreadable one. */
+/** Reads a file, or standard input as `-`; throws a UserError that names a missing or unreadable one. */
 export function readYaml(file: string, options: YamlOptions = {}): YamlDocument[] {
-  let text: string;
-  try {
-    text = readAtMost(file, options.bytesMax ?? maxBytes);
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new UserError(
-      code === 'ENOENT' ? `${file}: no such file` : `${file}: ${messageOf(error)}`,
-    );
-  }
-  return parseYaml(file, text, options);
+  return parseYaml(inputName(file), readInput(file, options.bytesMax ?? maxBytes), options);
 }
 
 /** The mistakes of one document against a schema, each with its place; empty if it fits. */

@@ -240,12 +240,8 @@ interface RenderFlags {
 async function render(name: string, flags: RenderFlags): Promise<void> {
   const { readFacts } = await import('./facts.js');
   const { renderPage } = await import('./render.js');
-  const { parseYaml, readYaml } = await import('../base/yaml.js');
-  const { readFileSync } = await import('node:fs');
-  const [document] =
-    flags.facts === '-'
-      ? parseYaml('standard input', readFileSync(0, 'utf8'))
-      : readYaml(flags.facts);
+  const { readYaml } = await import('../base/yaml.js');
+  const [document] = readYaml(flags.facts);
   if (!document) throw new UserError(`${flags.facts}: empty`);
   const facts = readFacts(document, name);
   const slo = facts.slo ?? facts.labels?.slo;
@@ -425,14 +421,8 @@ Example:
     )
     .action(async (file: string, flags: { format: string }) => {
       const { lintPostmortem } = await import('./postmortem/lint.js');
-      const { readFileSync } = await import('node:fs');
-      let text: string;
-      try {
-        text = readFileSync(file, 'utf8');
-      } catch {
-        throw new UserError(`${file} cannot be read`);
-      }
-      const problems = lintPostmortem(file, text);
+      const { inputName, readInput } = await import('../base/input.js');
+      const problems = lintPostmortem(inputName(file), readInput(file));
       if (flags.format === 'json') write(`${JSON.stringify(problems, undefined, 2)}\n`);
       else if (problems.length === 0) write(`${file}: nothing is left to do\n`);
       else for (const p of problems) write(`${formatProblem(p)}\n`);

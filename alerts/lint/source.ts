@@ -1,7 +1,7 @@
 /** A rule file for lint: every rule with its parsed expression and the place of every character. */
-import { readFileSync } from 'node:fs';
 import { parseDurationMs } from '../../base/duration.js';
-import { messageOf, type Place, type Problem, UserError } from '../../base/errors.js';
+import { type Place, type Problem, UserError } from '../../base/errors.js';
+import { inputName, readInput } from '../../base/input.js';
 import { parseYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { type Expr, parse, PromqlError } from '../../slo/promql/index.js';
 import { groupsOf } from '../rules/read.js';
@@ -35,15 +35,7 @@ export interface LintFile {
 }
 
 export function readLintFile(file: string): LintFile {
-  try {
-    return readLintText(
-      file === '-' ? '<stdin>' : file,
-      readFileSync(file === '-' ? 0 : file, 'utf8'),
-    );
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`${file}: ${messageOf(error)}`);
-  }
+  return readLintText(inputName(file), readInput(file));
 }
 
 export function readLintText(file: string, text: string): LintFile {

@@ -24,6 +24,7 @@ export const sentTo = (plan: LoadPlan, url: string): LoadPlan =>
 
 /** By what the file is: `.yaml`, `.yml`, `.json` a profile, `.js` or `.ts` of k6, `.py` of Locust, `.har`. */
 export function readLoad(file: string): LoadPlan {
+  if (file === '-') return { kind: 'profile', profile: readProfile(file) };
   if (!existsSync(file) || !statSync(file).isFile()) throw new UserError(`${file}: no such file`);
   const path = resolve(file);
   switch (extname(file).toLowerCase()) {

@@ -27,8 +27,8 @@ export function registerControllerRun(program: Command): void {
     .addHelpText('after', '\nExample:\n  firedrill controller validate registry.yaml --format json')
     .action(async (file: string, options: { trustDomain: string; format: string }) => {
       const { compileRegistry } = await import('./registry/compile.js');
-      const { readText } = await import('./read-text.js');
-      const { snapshot } = compileRegistry(file, readText(file), options.trustDomain);
+      const { readInput } = await import('../../base/input.js');
+      const { snapshot } = compileRegistry(file, readInput(file), options.trustDomain);
       if (options.format === 'json') {
         process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
         return;

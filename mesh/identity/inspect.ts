@@ -1,6 +1,6 @@
 /** What certificates say, and whether a chain holds, for people and for programs. */
 import type { X509Certificate } from 'node:crypto';
-import { readText } from '../controller/read-text.js';
+import { readInput } from '../../base/input.js';
 import { isSignedBy, readCertificates } from './issuing.js';
 import { notAfterMs, notBeforeMs, sha256Hex } from './x509.js';
 
@@ -23,9 +23,9 @@ export function inspectFiles(
   anchorsFile: string | undefined,
   nowMs: number,
 ): { certificates: CertificateReport[]; text: string; good: boolean } {
-  const anchors = anchorsFile ? readCertificates(readText(anchorsFile), anchorsFile) : undefined;
+  const anchors = anchorsFile ? readCertificates(readInput(anchorsFile), anchorsFile) : undefined;
   const certificates = files.flatMap((file) => {
-    const chain = readCertificates(readText(file), file);
+    const chain = readCertificates(readInput(file), file);
     return chain.map((certificate, i) => {
       const report = reportOf(file, certificate, nowMs);
       const above = chain[i + 1];

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, realClock, type Timer } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
+import { readInput } from '../../base/input.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { denialsFile, readDenials } from './denials.js';
 import { generateWorkloadKey, type WorkloadKey } from './csr.js';
@@ -166,7 +167,7 @@ export function keptAnchors(
 }
 
 export function readAnchors(files: Pick<PkiFiles, 'trustAnchorsFile'>): X509Certificate[] {
-  return readCertificates(readText(files.trustAnchorsFile), files.trustAnchorsFile);
+  return readCertificates(readInput(files.trustAnchorsFile), files.trustAnchorsFile);
 }
 
 /** The issuer as it is in the files now. Throws a UserError where it cannot be used. */
@@ -178,7 +179,7 @@ export function readIssuer(files: Omit<PkiFiles, 'trustAnchorKeyFile'>, nowMs: n
       expected: `mode 0600 (chmod 600 ${files.keyFile})`,
     });
   }
-  const text = readText(files.keyFile);
+  const text = readInput(files.keyFile);
   let privateKey;
   try {
     privateKey = createPrivateKey(text);
@@ -187,7 +188,7 @@ export function readIssuer(files: Omit<PkiFiles, 'trustAnchorKeyFile'>, nowMs: n
   }
   return localIssuing({
     anchors: readAnchors(files),
-    chain: readCertificates(readText(files.certificateFile), files.certificateFile),
+    chain: readCertificates(readInput(files.certificateFile), files.certificateFile),
     signer: keySigner(privateKey, createPublicKey(privateKey)),
     nowMs,
   });
@@ -255,18 +256,6 @@ export class FileIssuerStore implements IssuerStore {
         }
       })
       .join('\n');
-  }
-}
-
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UserError(
-      (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? `${file}: no such file`
-        : `${file}: ${messageOf(error)}`,
-    );
   }
 }
 

@@ -5,6 +5,7 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { type Clock, type Timer } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
+import { readInput } from '../../base/input.js';
 import type { IssuerConfig } from '../controller/config.js';
 import { toPem } from './csr.js';
 import {
@@ -17,7 +18,7 @@ import {
   readCertificates,
 } from './issuing.js';
 import { identityName, spiffeId } from './names.js';
-import { readAnchors, readText } from './pki-files.js';
+import { readAnchors } from './pki-files.js';
 import { VaultApi } from './vault-api.js';
 import { dnsNames, notAfterMs, publicKeyDerOf, type Signer } from './x509.js';
 
@@ -150,7 +151,7 @@ async function signByPki(
 
 async function readTransit(api: VaultApi, config: TransitConfig, clock: Clock): Promise<Reading> {
   const anchors = readAnchors(config);
-  const chain = readCertificates(readText(config.certificateFile), config.certificateFile);
+  const chain = readCertificates(readInput(config.certificateFile), config.certificateFile);
   const own = publicKeyDerOf(chain[0] as X509Certificate);
   const answer = await api.call('GET', `${config.mount}/keys/${config.key}`);
   const versions = Object.entries((answer.keys ?? {}) as Record<string, { public_key?: string }>);

@@ -2,10 +2,10 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
-import { readText } from '../controller/read-text.js';
+import { readInput } from '../../base/input.js';
 import { compileRegistry } from '../controller/registry/compile.js';
 import { duration, ratio } from '../controller/registry/fields.js';
-import { checkYaml, parseYaml } from '../../base/yaml.js';
+import { checkYaml, readYaml } from '../../base/yaml.js';
 import type { Destination } from '../model.js';
 import { readConfigFile } from '../proxy/config-file.js';
 
@@ -96,7 +96,7 @@ const maxRequests = 5_000_000;
 
 /** Throws a UserError with the place of every mistake. */
 export function readIncident(file: string): Incident {
-  const [document, ...more] = parseYaml(file, readText(file));
+  const [document, ...more] = readYaml(file);
   if (!document || more.length > 0) {
     throw new UserError({ message: `${file}: not an incident`, expected: 'one YAML document' });
   }
@@ -136,7 +136,7 @@ export function readIncident(file: string): Incident {
 function destinationsOf(spec: z.output<typeof schema>, folder: string): Destination[] {
   if (spec.registry !== undefined) {
     const path = resolve(folder, spec.registry);
-    return compileRegistry(path, readText(path), spec.trustDomain).snapshot.destinations;
+    return compileRegistry(path, readInput(path), spec.trustDomain).snapshot.destinations;
   }
   return readConfigFile(resolve(folder, spec.proxy ?? '')).state?.destinations ?? [];
 }

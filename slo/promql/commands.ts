@@ -54,8 +54,8 @@ async function queryText(
     throw new UserError({ message: 'no query', expected: 'either a query or --input' });
   }
   if (query !== undefined) return { text: query, file: undefined };
-  const { readText } = await import('./data/read-files.js');
-  return { text: readText(flags.input as string), file: flags.input };
+  const { readInput } = await import('../../base/input.js');
+  return { text: readInput(flags.input as string), file: flags.input };
 }
 
 interface CheckFlags {
@@ -128,11 +128,11 @@ Example:
   firedrill promql test tests/*.test --format json`,
     )
     .action(async (files: string[], flags: { format: string }) => {
-      const { readText } = await import('./data/read-files.js');
+      const { readInput } = await import('../../base/input.js');
       const { runScript } = await import('./testing/run.js');
       const { fileResult, resultsJson, resultsText, totalsOf } =
         await import('./testing/report.js');
-      const results = files.map((file) => fileResult(file, runScript(readText(file))));
+      const results = files.map((file) => fileResult(file, runScript(readInput(file))));
       const { failed, unsupported, passed } = totalsOf(results);
       if (passed + failed + unsupported === 0) {
         throw new UserError(`${files.join(', ')}: no eval statement, so nothing was tested`);

@@ -1,5 +1,5 @@
 /** Reads SLOs from files, folders and standard input, each document in any supported format. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, type Problem, Unsupported, UserError } from '../../base/errors.js';
 import { parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
@@ -58,7 +58,7 @@ export function readSlos(paths: readonly string[], options: ReadOptions = {}): S
   const documents: YamlDocument[] = [];
   for (const file of listFiles(paths)) {
     collect(problems, () => {
-      const found = file === '-' ? parseYaml('<stdin>', readFileSync(0, 'utf8')) : readYaml(file);
+      const found = readYaml(file);
       if (found.length === 0) {
         throw new UserError({ message: `${file}: the file is empty`, expected: 'an SLO' });
       }

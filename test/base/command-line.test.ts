@@ -43,3 +43,25 @@ test('a mistake names the word that was meant, and the help of its own command',
   expect([choice.status, choice.stderr]).toEqual([2, '--format xml; expected one of text, json\n']);
   expect(run('slo', 'generate', '--nput', 'x').stderr).toContain('(firedrill slo generate --help');
 });
+
+const ruleText = 'groups:\n  - name: g\n    rules:\n      - { alert: A, expr: up == 0 }\n';
+test.each([
+  ['slo validate -', 'x: 1\n', /^<stdin>:1:1: /],
+  ['slo explain -', 'x: 1\n', /^<stdin>:1:1: /],
+  ['alerts lint -', ruleText, /^<stdin>:4:/],
+  ['alerts scale - --time-scale 1/60', ruleText, /alert: A/],
+  ['alerts test -', ruleText, /<stdin>:1:1: unknown field 'groups'/],
+  ['alerts routes generate -f - -o -', 'x: 1\n', /^<stdin>:1:1: /],
+  ['alerts silence plan -', 'x: 1\n', /^<stdin>:1:1: /],
+  ['load check -', 'x: 1\n', /^<stdin>:1:1: /],
+  ['postmortem lint -', 'nothing\n', /^<stdin>:\d+:1: the section 'Summary' is missing/],
+  ['runbook lint --rules -', ruleText, /^<stdin>:4:.*: the alert A has no page/m],
+  ['inject -', 'kind: [\n', /^<stdin>:\d+:\d+: /],
+  ['mesh simulate -', 'x: 1\n', /^<stdin>:1:1: /],
+])('`firedrill %s` reads standard input, and names it so', (words, input, expected) => {
+  const { stdout, stderr } = spawnSync(process.execPath, [program('cli'), ...words.split(' ')], {
+    encoding: 'utf8',
+    input,
+  });
+  expect(stdout + stderr).toMatch(expected);
+});

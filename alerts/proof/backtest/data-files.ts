@@ -1,6 +1,6 @@
 /** Reads series from OpenMetrics files with timestamps, and from CSV files with one series in each column. */
-import { readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../../../base/errors.js';
+import { readInput } from '../../../base/input.js';
 import { Labels, MemoryStore, type StoredSeries } from '../../../slo/promql/index.js';
 import { eachSample, ExpositionError, labelsOf, numberOf } from '../../watch/exposition.js';
 
@@ -15,7 +15,7 @@ export class DataFiles {
   range: DataRange | undefined;
 
   readOpenMetrics(file: string): void {
-    const text = readText(file);
+    const text = readInput(file);
     const openMetrics =
       /^# EOF\s*$/m.test(text) || !/^\S+(\{[^\n]*\})? \S+ \d{12,}\s*$/m.test(text);
     if (openMetrics && !/\n# EOF\s*$/.test(text)) {
@@ -57,7 +57,7 @@ export class DataFiles {
 
   /** The first column is the time; the other columns are named by their series: `errors_total{job="a"}`. */
   readCsv(file: string): void {
-    const rows = csvRows(file, readText(file));
+    const rows = csvRows(file, readInput(file));
     const header = rows.next().value as CsvRow | undefined;
     if (!header || header.cells.length < 2) {
       const place = { file, line: 1, column: 1 };
@@ -118,15 +118,6 @@ export class DataFiles {
     this.range ??= { startMs: timeMs, endMs: timeMs };
     if (timeMs < this.range.startMs) this.range.startMs = timeMs;
     if (timeMs > this.range.endMs) this.range.endMs = timeMs;
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(missing ? `${file}: no such file` : `${file}: ${messageOf(error)}`);
   }
 }
 

@@ -8,7 +8,7 @@ import { type HostPort, hostPort } from '../../../base/host-port.js';
 import { packageVersion } from '../../../base/paths.js';
 import { readCsv } from '../../../slo/promql/data/csv.js';
 import { readOpenMetrics } from '../../../slo/promql/data/openmetrics.js';
-import { readText } from '../../../slo/promql/data/read-files.js';
+import { readInput } from '../../../base/input.js';
 import { checkExpr } from '../../rules/engine.js';
 import { readRuleFile } from '../../rules/read.js';
 import type { Target } from '../model.js';
@@ -110,7 +110,7 @@ function storeOf(flags: ServeFlags): LimitedStore {
   });
   for (const file of flags.file) {
     const read = file.endsWith('.csv') ? readCsv : readOpenMetrics;
-    store.samples += read(file, readText(file), store);
+    store.samples += read(file, readInput(file), store);
   }
   if (store.refused > 0) {
     const expected = `at most ${store.limits.seriesMax} series (--max-series)`;

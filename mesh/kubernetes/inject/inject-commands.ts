@@ -1,7 +1,6 @@
 /** `inject`, `uninject`, and `injector`, which the cluster runs. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { messageOf, UserError } from '../../../base/errors.js';
+import { inputName, readInput } from '../../../base/input.js';
 
 interface InjectFlags {
   namespace: string;
@@ -46,9 +45,9 @@ What was injected or skipped, and why, is said on standard error. Injecting twic
       const { injectOptionsOf } = await import('./config.js');
       const options = {
         ...injectOptionsOf(values),
-        ...(flags.trustAnchors ? { trustAnchors: readText(flags.trustAnchors) } : {}),
+        ...(flags.trustAnchors ? { trustAnchors: readInput(flags.trustAnchors) } : {}),
       };
-      print(injectYaml(file === '-' ? 'stdin' : file, readText(file), options));
+      print(injectYaml(inputName(file), readInput(file), options));
     });
   program
     .command('uninject')
@@ -60,7 +59,7 @@ What was injected or skipped, and why, is said on standard error. Injecting twic
     )
     .action(async (file: string) => {
       const { uninjectYaml } = await import('./offline.js');
-      print(uninjectYaml(file === '-' ? 'stdin' : file, readText(file)));
+      print(uninjectYaml(inputName(file), readInput(file)));
     });
   program
     .command('injector')
@@ -74,14 +73,6 @@ What was injected or skipped, and why, is said on standard error. Injecting twic
       const { runInjector } = await import('./config.js');
       await runInjector(flags.config, flags.kubeconfig);
     });
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw new UserError(`${file}: ${messageOf(error)}`);
-  }
 }
 
 function print(result: { yaml: string; report: string[] }): void {

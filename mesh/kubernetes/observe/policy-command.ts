@@ -112,8 +112,8 @@ async function proposed(options: PolicyOptions): Promise<PolicyOf> {
     }));
   if (options.registry === undefined) return (p) => withDefault(p.config.state?.servers ?? []);
   const { compileRegistry } = await import('../../controller/registry/compile.js');
-  const { readText } = await import('../../controller/read-text.js');
-  const text = readText(options.registry);
+  const { readInput } = await import('../../../base/input.js');
+  const text = readInput(options.registry);
   const { snapshot } = compileRegistry(options.registry, text, options.trustDomain);
   return ({ config: { workload } }) =>
     withDefault(

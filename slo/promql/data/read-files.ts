@@ -1,18 +1,9 @@
 /** Reads files of samples into one store: tables (.csv) and text formats (any other file). */
-import { readFileSync } from 'node:fs';
-import { messageOf, UserError } from '../../../base/errors.js';
+import { UserError } from '../../../base/errors.js';
+import { readInput } from '../../../base/input.js';
 import { MemoryStore } from '../store/store.js';
 import { readCsv } from './csv.js';
 import { readOpenMetrics } from './openmetrics.js';
-
-export function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(missing ? `${file}: no such file` : `${file}: ${messageOf(error)}`);
-  }
-}
 
 export interface Loaded {
   readonly store: MemoryStore;
@@ -26,7 +17,7 @@ export function readSampleFiles(files: readonly string[]): Loaded {
   const store = new MemoryStore();
   let samples = 0;
   for (const file of files) {
-    const text = readText(file);
+    const text = readInput(file);
     samples += file.endsWith('.csv')
       ? readCsv(file, text, store)
       : readOpenMetrics(file, text, store);

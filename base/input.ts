@@ -1,0 +1,50 @@
+/** A user's file, or standard input as `-`, as text; a sentence says why it cannot be read. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { messageOf, UserError } from './errors.js';
+
+const chunkBytes = 256 * 1024;
+/** Standard input comes once; a command that names it in two places gets the same text. */
+let standardInput: string | undefined;
+
+/** The name of `file` in messages. */
+export const inputName = (file: string): string => (file === '-' ? '<stdin>' : file);
+
+/**
+ * The text of a file, UTF-8. `bytesMax`: more is refused, since a pipe or a device may never end.
+ *
+ * @throws UserError where the file is missing, unreadable or too large.
+ */
+export function readInput(file: string, bytesMax = Infinity): string {
+  try {
+    if (file === '-') return (standardInput ??= readAtMost(0, file, bytesMax));
+    const opened = openSync(file, 'r');
+    try {
+      return readAtMost(opened, file, bytesMax);
+    } finally {
+      closeSync(opened);
+    }
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UserError(isMissing ? `${file}: no such file` : `${file}: ${messageOf(error)}`);
+  }
+}
+
+function readAtMost(opened: number, file: string, bytesMax: number): string {
+  const chunks: Buffer[] = [];
+  for (let total = 0; ;) {
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const length = readSync(opened, chunk);
+    if (length === 0) return Buffer.concat(chunks).toString('utf8');
+    total += length;
+    if (total > bytesMax) throw tooLarge(inputName(file), bytesMax);
+    chunks.push(chunk.subarray(0, length));
+  }
+}
+
+/** The refusal of a text above its limit. */
+export const tooLarge = (name: string, bytes: number): UserError =>
+  new UserError({
+    message: `${name} is too large`,
+    expected: bytes % 2 ** 20 === 0 ? `at most ${bytes / 2 ** 20} MiB` : `at most ${bytes} bytes`,
+  });
