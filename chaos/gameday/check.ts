@@ -30,12 +30,10 @@ export async function refuseIn(
     slos: slos.length > 0 ? slos : drill.slos,
     rules: drill.rules,
     ...(drill.alertmanager !== undefined && { alertmanager: drill.alertmanager }),
+    ...(drill.silences !== undefined && { silences: drill.silences }),
     timeScale: defaultTimeScale,
     allowanceMs: defaultAllowanceMs,
   });
-  const world = worldOf(await namesOf(drill), judging.groups, {
-    receivers: judging.receivers,
-    load: drill.load,
-  });
+  const world = worldOf(await namesOf(drill), judging, drill.load);
   refuseImpossible(scenarios, world, guardOf({ drill }, judging, scenarios));
 }

@@ -61,10 +61,9 @@ export async function plannedDay(given: CommandOptions): Promise<Planned> {
   const options = optionsOf(given);
   const scenarios = readScenarios(options.scenarios);
   const judging = await judgingFor(options);
-  const { timing, groups, receivers, remarks } = judging;
+  const { timing, remarks } = judging;
   const guard = guardOf(options, judging, scenarios);
-  const { load } = options.drill;
-  const world = worldOf(await namesOf(options.drill), groups, { receivers, load });
+  const world = worldOf(await namesOf(options.drill), judging, options.drill.load);
   refuseImpossible(scenarios, world, guard);
   const plan = planOf(
     scenarios.map((s) => s.scenario),

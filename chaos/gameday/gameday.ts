@@ -108,10 +108,7 @@ export async function runGameDay(
   const guard = guardOf(options, judging, scenarios, clock);
   refuseImpossible(
     scenarios,
-    worldOf(await namesOf(options.drill), judging.groups, {
-      receivers: judging.receivers,
-      load: options.drill.load,
-    }),
+    worldOf(await namesOf(options.drill), judging, options.drill.load),
     guard,
   );
   guard.confirmed(options.confirm);

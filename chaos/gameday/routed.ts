@@ -2,8 +2,9 @@
 import { parseDurationMs } from '../../base/duration.js';
 import type { AmConfig, AmRoute } from '../../alerts/routing/config.js';
 import { decide } from '../../alerts/routing/evaluate.js';
-import { type AlertLabels, matchersOf } from '../../alerts/routing/matchers.js';
+import { matchersOf } from '../../alerts/routing/matchers.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
+import { writtenLabels } from '../scenarios/check-withheld.js';
 import type { Expected } from '../scenarios/schema.js';
 
 /** Undefined where it may come in time to whom it must. Times are of production. */
@@ -19,7 +20,7 @@ export function routeWarning(
 }
 
 function ofRule(routing: AmConfig, rule: AlertingRule, wanted: Expected): string | undefined {
-  const labels = knownLabels(rule, wanted);
+  const labels = { ...writtenLabels(rule), ...wanted.labels };
   if (!namesAsked(routing.route).every((name) => labels[name] !== undefined)) return undefined;
   const { deliveries } = decide(routing, labels, { atMs: 0, firing: [], silences: [] });
   const { receiver } = wanted;
@@ -32,12 +33,6 @@ function ofRule(routing: AmConfig, rule: AlertingRule, wanted: Expected): string
   const [shortest] = waits.sort((a, b) => a.ms - b.ms);
   if (!shortest || shortest.ms < wanted.within) return undefined;
   return `its route waits for ${shortest.text} (group_wait): nobody is notified before its deadline`;
-}
-
-/** A template's value is known when it fires; what the scenario asks for is what it must be. */
-function knownLabels(rule: AlertingRule, wanted: Expected): AlertLabels {
-  const written = Object.entries(rule.labels).filter(([, value]) => !value.includes('{{'));
-  return { ...Object.fromEntries(written), ...wanted.labels, alertname: rule.alert };
 }
 
 function namesAsked({ matchers, match, match_re, routes = [] }: AmRoute): string[] {

@@ -1,7 +1,6 @@
 /** What scenarios must not get wrong, given the names of a system, its rules and its routing. */
 import { formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { readPages } from '../../runbooks/pages.js';
-import type { RuleGroup } from '../../slo/index.js';
 import { checkScenario } from '../scenarios/check.js';
 import type { LoadPlan } from '../load/load-file.js';
 import type { Clock } from '../../base/clock.js';
@@ -14,11 +13,15 @@ import { strikableOf, type SystemNames, type World } from '../scenarios/world.js
 
 export function worldOf(
   system: SystemNames,
-  groups: readonly RuleGroup[],
-  { receivers, load }: { receivers?: readonly string[] | undefined; load?: LoadPlan } = {},
+  judging: Pick<Judging, 'groups'> & Partial<Judging>,
+  load?: LoadPlan,
 ): World {
+  const { groups, receivers, routing, alertmanager, slos } = judging;
   return {
     system,
+    ...(routing && { routing }),
+    ...(alertmanager && { silences: (alertmanager.silences ?? []).map((s) => s.comment) }),
+    ...(slos && { sloAlerts: slos.map((slo) => slo.alerting.name) }),
     ...(load?.kind === 'profile' && { routes: load.profile.routes.map((route) => route.name) }),
     isClientUnseen: load?.kind === 'existing',
     rules: groups.flatMap((g) => g.rules).filter((r) => r.kind === 'alert'),

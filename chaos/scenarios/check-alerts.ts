@@ -5,6 +5,7 @@ import { labelsOf, mayHave } from '../../alerts/lint/labels.js';
 import { type Expr, parse, walk } from '../../slo/promql/index.js';
 import { suggest } from '../../base/suggest.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
+import { withheldProblems } from './check-withheld.js';
 import { unknownName } from './meant.js';
 import type { Expected, Scenario } from './schema.js';
 import { type World, workloadsOf } from './world.js';
@@ -27,6 +28,9 @@ export function alertProblems(scenario: Scenario, world: World, at: At): void {
   mayFire.forEach((may, i) => {
     const path = ['expect', 'mayFire', i];
     if (unknownAlert(may.alert, [...path, 'alert'], world, at)) return;
+    if (mustNotFire.some((not) => contradicts(may, not))) {
+      at([...path, 'alert'], `${may.alert} may fire and must not: mustNotFire forbids it, too`);
+    }
     const named = world.rules.filter((r) => r.alert === may.alert);
     labelProblems(named, may, path, world, at);
   });
@@ -70,8 +74,12 @@ function expectedProblems(
   if (wanted.receiver !== undefined && !receivers) {
     at([...path, 'receiver'], 'a receiver is expected, and no alertmanager.yml is given');
   }
-  if (wanted.inhibitedBy !== undefined) {
-    unknownAlert(wanted.inhibitedBy, [...path, 'inhibitedBy'], world, at);
+  const { inhibitedBy } = wanted;
+  const unknown =
+    inhibitedBy !== undefined && unknownAlert(inhibitedBy, [...path, 'inhibitedBy'], world, at);
+  if (!unknown) withheldProblems(wanted, path, world, at);
+  if (wanted.theory === 'slo' && world.sloAlerts?.includes(wanted.alert) === false) {
+    at([...path, 'theory'], `${wanted.alert} is the alert of no SLO`, 'theory: for, or a ratio');
   }
   orderProblems(wanted, path, scenario, world, at);
 }
@@ -100,6 +108,9 @@ function labelProblem(
   value: string,
   world: World,
 ): [string, string?] | undefined {
+  if (name === 'alertname') {
+    return value === alert ? undefined : [`${alert} never has alertname=${value}`, alert];
+  }
   const written = rules.flatMap((r) => r.labels[name] ?? []);
   if (written.length === rules.length) {
     if (written.some((v) => mayBe(v, value))) return undefined;
@@ -135,7 +146,7 @@ function knownLabels({ rules }: World): string[] {
 }
 
 function orderProblems(
-  { notBefore }: Expected,
+  { alert, notBefore }: Expected,
   path: Path,
   scenario: Scenario,
   { system, ...world }: World,
@@ -148,7 +159,9 @@ function orderProblems(
       ...unknownName(`no process '${notBefore.exit}'`, notBefore.exit, system.processes),
     );
   }
-  if ('alert' in notBefore) {
+  if ('alert' in notBefore && notBefore.alert === alert) {
+    at([...path, 'notBefore', 'alert'], `${alert} cannot come after itself`, 'another alert');
+  } else if ('alert' in notBefore) {
     unknownAlert(notBefore.alert, [...path, 'notBefore', 'alert'], { system, ...world }, at);
   }
   const ids = [...scenario.faults, ...(scenario.arms?.trigger ?? [])].map((f) => f.id);
@@ -162,10 +175,16 @@ function orderProblems(
 
 /** Whether each firing that fulfils one is forbidden by the other. */
 function contradicts(
-  wanted: Expected,
+  wanted: {
+    alert: string;
+    severity?: string;
+    labels: Record<string, string>;
+    arm?: string | undefined;
+  },
   not: { alert: string; labels: Record<string, string>; arm?: string | undefined },
 ): boolean {
-  const labels: Record<string, string> = { severity: wanted.severity, ...wanted.labels };
+  const { severity } = wanted;
+  const labels: Record<string, string> = { ...(severity && { severity }), ...wanted.labels };
   return (
     not.alert === wanted.alert &&
     Object.entries(not.labels).every(([name, value]) => labels[name] === value) &&

@@ -69,6 +69,16 @@ function faultProblems(
       const message = `${fault.kind} has no target '${fault.target}'`;
       at([...path, i, 'target'], ...unknownName(message, fault.target, known));
     }
+    const { id, ramp = 0, start, stop } = fault;
+    const untilMs = Math.min(stop ?? Infinity, scenario.fault?.atMost ?? Infinity);
+    if (ramp > 0 && start + ramp > untilMs) {
+      const message = `${id} is over before it has grown to its settings`;
+      at(
+        [...path, i, 'ramp'],
+        message,
+        `at most ${formatDurationMs(Math.max(0, untilMs - start))}`,
+      );
+    }
     const idle = withoutEffect(fault);
     if (idle !== undefined) at([...path, i, 'settings'], `${fault.id} changes nothing: ${idle}`);
     const endMs = scenario.fault?.atMost;
@@ -82,10 +92,12 @@ function faultProblems(
   });
 }
 
+/** Kinds whose amount is what is left: no replica, no byte, no further file. */
+const zeroIsMost: ReadonlySet<string> = new Set(['scale', 'disk-full', 'open-files']);
+
 /** Why these settings disturb nobody; undefined where they may. */
 function withoutEffect({ kind, settings }: ScenarioFault): string | undefined {
-  // None left is what scaling away means.
-  if (kind === 'scale') return undefined;
+  if (zeroIsMost.has(kind)) return undefined;
   if (settings.ratio === 0) return 'its ratio is 0';
   const amounts = Object.entries(settings).filter(
     ([name, value]) => name !== 'ratio' && typeof value === 'number',
@@ -151,7 +163,19 @@ function nameProblems(scenario: Scenario, world: World, at: At): void {
     route(['checks', i, 'route'], c.route);
     if (c.counter) counter(['checks', i, 'counter'], c.counter.service, c.counter.name);
   });
-  scenario.steps.forEach(({ restart }, i) => {
+  const noController = system.parts.includes('controller')
+    ? undefined
+    : 'nothing is published: there is no controller';
+  scenario.checks.forEach(({ rollout }, i) => {
+    if (rollout !== undefined && noController) at(['checks', i, 'rollout'], noController);
+  });
+  scenario.expect.mayEnd.forEach(({ process }, i) => {
+    if (system.processes.includes(process)) return;
+    const message = `no process '${process}'`;
+    at(['expect', 'mayEnd', i, 'process'], ...unknownName(message, process, system.processes));
+  });
+  scenario.steps.forEach(({ restart, publish }, i) => {
+    if (publish && noController) at(['steps', i, 'publish'], noController);
     if (restart === undefined || system.processes.includes(restart)) return;
     at(
       ['steps', i, 'restart'],

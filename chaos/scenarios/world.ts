@@ -1,5 +1,6 @@
 /** What a scenario may speak of: the names that a system, its rules and its routing have, known before they run. */
 import { pairName } from '../faults/points.js';
+import type { AmConfig } from '../../alerts/routing/config.js';
 import type { Strikable } from '../guard/blast-radius.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 
@@ -29,6 +30,12 @@ export interface World {
   isClientUnseen?: boolean;
   /** Of the Alertmanager's configuration; absent where there is one receiver for all. */
   receivers?: readonly string[];
+  /** The Alertmanager's configuration as it is written, if there is one. */
+  routing?: AmConfig;
+  /** The comments of the silences in force; absent if they are not known before the run. */
+  silences?: readonly string[];
+  /** The alerts of SLOs, for which there is a theory; absent if they are not known. */
+  sloAlerts?: readonly string[];
   /** Runbook pages by name. */
   pages: ReadonlySet<string>;
 }

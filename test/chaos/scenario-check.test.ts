@@ -33,6 +33,17 @@ const world: World = {
   ],
   routes: ['browse', 'buy'],
   receivers: ['cart-oncall', 'tickets'],
+  routing: readAmConfigText(
+    'alertmanager.yml',
+    `route: { receiver: tickets }
+receivers: [{ name: tickets }]
+inhibit_rules:
+  - { source_matchers: [alertname="CartDown", workload="cart-1"], target_matchers: [slo="cart-latency"] }
+  - { source_matchers: [alertname="MeshProxyDown"], target_matchers: [slo="nothing"] }
+`,
+  ),
+  silences: ['deploy of carts'],
+  sloAlerts: ['CartLatency'],
   pages: new Set(['slow-cart', 'MeshProxyDown']),
 };
 
@@ -207,6 +218,54 @@ test.each([
     's.yaml:20:103: CartDown has no time at all',
   ],
   [
+    'an alert that may fire and must not',
+    swap(
+      'checks:',
+      '  mayFire: [{ alert: MeshProxyDown, why: x }]\n  mustNotFire: [{ alert: MeshProxyDown }]\nchecks:',
+    ),
+    's.yaml:21:22: MeshProxyDown may fire and must not: mustNotFire forbids it, too',
+  ],
+  [
+    'the name of another alert as a label',
+    swap('{ workload: cart-1 }', '{ alertname: CartDwon }'),
+    's.yaml:20:47: CartDown never has alertname=CartDwon; expected CartDown',
+  ],
+  [
+    'an order after itself',
+    swap('within: 9m', 'within: 9m, notBefore: { alert: CartDown }'),
+    's.yaml:20:108: CartDown cannot come after itself; expected another alert',
+  ],
+  [
+    'a theory of SLOs for another alert',
+    swap('within: 9m', 'within: 9m, theory: slo'),
+    's.yaml:20:96: CartDown is the alert of no SLO; expected theory: for, or a ratio',
+  ],
+  [
+    'an inhibition by itself',
+    swap('within: 10m, receiver: cart-oncall', 'within: 10m, inhibitedBy: CartLatency'),
+    's.yaml:19:86: CartLatency cannot inhibit itself; expected another alert',
+  ],
+  [
+    'an inhibition that no rule makes',
+    swap('within: 10m, receiver: cart-oncall', 'within: 10m, inhibitedBy: MeshProxyDown'),
+    's.yaml:19:86: no inhibit rule lets MeshProxyDown inhibit CartLatency; expected inhibit_rules',
+  ],
+  [
+    'a silence that is not there',
+    swap('within: 10m, receiver: cart-oncall', 'within: 10m, silencedBy: weekend'),
+    "s.yaml:19:85: no silence has 'weekend' in its comment; expected 'deploy of carts'",
+  ],
+  [
+    'a fault that is over before it is whole',
+    swap('target: cart,', 'target: cart, ramp: 3m, start: 1m, stop: 3m,'),
+    's.yaml:13:50: slow is over before it has grown to its settings; expected at most 2m',
+  ],
+  [
+    'a process that may end and is not there',
+    swap('checks:', '  mayEnd: [{ process: stok, why: x }]\nchecks:'),
+    "s.yaml:21:23: no process 'stok': did you mean stock?",
+  ],
+  [
     'an order after what never happens',
     swap('within: 9m', 'within: 9m, notBefore: { exit: stokc }'),
     "s.yaml:20:107: no process 'stokc': did you mean stock?",
@@ -215,6 +274,39 @@ test.each([
   const found = problems(change);
   expect(found).toHaveLength(1);
   expect(found[0]).toContain(message);
+});
+
+test('an inhibition that a rule makes, by a label of series too, and a silence that is there', () => {
+  const by = (text: string): string[] =>
+    problems(swap('within: 10m, receiver: cart-oncall', `within: 10m, ${text}`));
+  expect(by('inhibitedBy: CartDown')).toEqual([]);
+  expect(by('silencedBy: deploy')).toEqual([]);
+});
+
+test.each([
+  ['disk-full', 'disk', '{}'],
+  ['open-files', 'process', '{}'],
+])('%s with nothing left is the fault itself, and changes all', (kind, targets, settings) => {
+  const { system } = world;
+  const possible = { ...world, system: { ...system, targets: { [targets]: ['stock'] } } };
+  const change = swap(
+    'kind: delay, target: cart, settings: { delayMs: 100 }',
+    `kind: ${kind}, target: stock, settings: ${settings}`,
+  );
+  expect(problems(change, possible)).toEqual([]);
+});
+
+test('what a controller does is refused where there is none', () => {
+  const { system } = world;
+  const change = (t: string): string =>
+    t
+      .replace('{ at: 1m, restart: stock }', '{ at: 1m, publish: true }')
+      .replace('checks:', 'checks:\n  - { name: r, rollout: arrives }');
+  expect(problems(change)).toEqual([]);
+  expect(problems(change, { ...world, system: { ...system, parts: [] } })).toEqual([
+    's.yaml:16:28: nothing is published: there is no controller',
+    's.yaml:22:25: nothing is published: there is no controller',
+  ]);
 });
 
 test('a scenario that expects nothing is refused, unless it says in writing that nothing may page', () => {
@@ -244,14 +336,14 @@ test('a receiver cannot be asked for where there is no routing, nor a page of ou
 });
 
 test('each of our scenarios fits the shop, whose own program says its names; and its plan can be read', async () => {
-  const { timing, groups } = judgingOf({
+  const { timing, groups, slos } = judgingOf({
     drill: { library: true },
     slos: [asset('examples/slo/retail.yaml')],
     rules: [],
     timeScale: 1 / 240,
     allowanceMs: 2000,
   });
-  const shop = worldOf(await namesOf(readDrill(bundledDrill())), groups);
+  const shop = worldOf(await namesOf(readDrill(bundledDrill())), { groups, slos });
   const scenarios = readScenarios(ownScenarios());
   expect(() => refuseImpossible(scenarios, shop)).not.toThrow();
   const plan = planOf(
@@ -325,8 +417,8 @@ test.each([
 test('a load of the drill says its routes; of one that is there anyway nobody knows what clients see', async () => {
   const drill = readDrill(asset('examples/systems/two-services/firedrill.yaml'));
   const names = await namesOf(drill);
-  expect(worldOf(names, [], { load: drill.load }).routes).toEqual(['price']);
-  const existing = worldOf(names, [], { load: { kind: 'existing' } });
+  expect(worldOf(names, { groups: [] }, drill.load).routes).toEqual(['price']);
+  const existing = worldOf(names, { groups: [] }, { kind: 'existing' });
   expect(existing.routes).toBeUndefined();
   const found = problems((t) => t, { ...world, isClientUnseen: existing.isClientUnseen === true });
   expect(found).toEqual([
