@@ -12,6 +12,8 @@ import { freePorts, type Measured, startProcess } from './proxy-processes.js';
 export interface Setup {
   /** Where the load goes. */
   port: number;
+  /** The port of the second hop, which demands a certificate; only with mutual TLS. */
+  inner?: number;
   /** The first hop first. */
   processes: Measured[];
 }
@@ -113,7 +115,7 @@ ${lines.join('\n')}
   // The inner one first: a server that is not there at first stays marked down.
   const inside = await hop('haproxy-in', inbound, upstreams);
   const outside = await hop('haproxy-out', String(port), [outbound]);
-  return { port, processes: [outside, inside] };
+  return { port, inner, processes: [outside, inside] };
 }
 
 // Envoy.
@@ -179,7 +181,7 @@ async function startEnvoy(hops: Hops, world: World): Promise<Setup> {
   if (hops === 'plain') return { port, processes: [await hop('envoy', port, world.upstreams)] };
   const inside = await hop('envoy-in', inner, world.upstreams, tlsIn);
   const outside = await hop('envoy-out', port, [inner], undefined, tlsOut);
-  return { port, processes: [outside, inside] };
+  return { port, inner, processes: [outside, inside] };
 }
 
 function envoyConfig(
@@ -399,5 +401,5 @@ async function startOurs(own: Name, hops: Hops, world: World): Promise<Setup> {
   };
   const inside = await hop('firedrill-in', inner, inbound, innerAdmin);
   const outside = await hop('firedrill-out', port, outbound, admin);
-  return { port, processes: [outside, inside] };
+  return { port, inner, processes: [outside, inside] };
 }

@@ -2,13 +2,10 @@
  * What a request costs: ours beside HAProxy (1 thread) and Envoy (1 worker), on the same upstream, in turn, several
  * rounds. CPU time is the proxy's own process's; a run with any error has no figure.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../base/paths.js';
-import { issueToFiles } from '../mesh/identity/issue.js';
-import { ensurePki } from '../mesh/identity/pki-files.js';
 import { proxyNodeFlags } from '../mesh/proxy/launch.js';
 import { median } from './median.js';
 import { option } from './option.js';
@@ -24,6 +21,7 @@ import {
   type World,
 } from './proxy-setups.js';
 import { table } from './proxy-table.js';
+import { makeWorld } from './proxy-world.js';
 
 export interface Run {
   name: Name;
@@ -73,32 +71,6 @@ const hopses = option('hops', 'plain,mtls').split(',') as Hops[];
 const memoryRequests = Number(option('memory-requests', '1000000'));
 const warmUpSeconds = 2;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-
-const identityOf = (name: string): string => `${name}.retail.serviceaccount.identity.bench.local`;
-
-async function makeWorld(folder: string, upstreams: number[]): Promise<World> {
-  await ensurePki(join(folder, 'pki'), { trustDomain: 'bench.local' });
-  for (const name of ['cart', 'checkout']) {
-    const out = join(folder, name);
-    const day = 86_400_000;
-    await issueToFiles({
-      folder: join(folder, 'pki'),
-      identity: identityOf(name),
-      out,
-      lifetimeMs: day,
-    });
-    const pem = readFileSync(`${out}.crt`, 'utf8') + readFileSync(`${out}.key`, 'utf8');
-    writeFileSync(`${out}.pem`, pem, { mode: 0o600 });
-  }
-  // Takes spans and says 200: a collector's place in the bench.
-  const sink = createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}'));
-  });
-  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
-  sink.unref();
-  return { folder, upstreams, otlpPort: (sink.address() as AddressInfo).port, identityOf };
-}
 
 /** One setup's turn. */
 async function slice(
