@@ -1,6 +1,7 @@
 /** What a load file may say. Durations are real: no time scale shortens a load. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
+import { loadAddress } from '../scenarios/fields.js';
 import type { StatusRange } from './request.js';
 
 const words = z.string({ error: 'expected a text' }).min(1, { error: 'expected some text' });
@@ -138,11 +139,7 @@ const stage = z.strictObject({
 });
 
 const profileFields = {
-  url: z
-    .string()
-    .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, { error: 'expected http://host:port' })
-    .optional()
-    .describe('default: --url, or the entry of the system'),
+  url: loadAddress.optional().describe('default: --url, or the entry of the system'),
   host: z
     .string()
     .regex(/^[^\s/]+$/, { error: 'expected a host name' })

@@ -69,6 +69,10 @@ function faultProblems(
       const message = `${fault.kind} has no target '${fault.target}'`;
       at([...path, i, 'target'], ...unknownName(message, fault.target, known));
     }
+    const does = world.system.kindsOf?.[fault.target];
+    if (does && known?.includes(fault.target) && !does.includes(fault.kind)) {
+      at([...path, i, 'kind'], `${fault.target} cannot do ${fault.kind}`, does.join(', '));
+    }
     const { id, ramp = 0, start, stop } = fault;
     const untilMs = Math.min(stop ?? Infinity, scenario.fault?.atMost ?? Infinity);
     if (ramp > 0 && start + ramp > untilMs) {

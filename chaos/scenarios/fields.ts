@@ -31,6 +31,11 @@ export const labels = z
   )
   .default({});
 
+/** Of a load: a name, a password or a query in it would be lost. */
+export const loadAddress = z.string().regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, {
+  error: 'expected http://host:port, without a name, a password or a query',
+});
+
 export const clientMeasures = [
   'errorRatio',
   'errors',

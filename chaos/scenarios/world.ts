@@ -12,6 +12,8 @@ export interface SystemNames {
   parts: readonly string[];
   /** By the kind of target, where it is not as above: `relay`. */
   targets?: Readonly<Record<string, readonly string[]>>;
+  /** By target: the kinds of faults on calls that it knows, where not all. */
+  kindsOf?: Readonly<Record<string, readonly string[]>>;
   /** Kinds of faults that this machine cannot do, each with its reason. */
   impossible?: Readonly<Record<string, string>>;
   /** Of its own load. */

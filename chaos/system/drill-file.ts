@@ -14,6 +14,7 @@ import {
   type ServiceSpec,
   type SystemSpec,
 } from './drill-schema.js';
+import { attachProblems } from './attach/problems.js';
 import { clashProblems } from './clashes.js';
 import { networkProblems, networksProblem } from './network-problems.js';
 import { templateNames } from './templates.js';
@@ -72,6 +73,7 @@ export function readDrill(file: string): Drill {
   const silenced = silences === undefined ? undefined : resolve(folder, silences);
   if (silenced !== undefined && !isFile(silenced)) at(['silences'], `${silences}: no such file`);
   if (value.system.kind === 'processes') processesProblems(value.system, folder, at);
+  if (value.system.kind === 'attach') attachProblems(value.system, folder, at);
   const isThere = value.system.kind === 'attach' || value.system.kind === 'kubernetes';
   if (isThere && !urlOf(value.system) && load.kind !== 'existing') {
     at(['system'], 'there is no url to send the load to', 'url, or load: existing');

@@ -7,6 +7,7 @@ import { asset } from '../../base/paths.js';
 import { bundledDrill } from '../../chaos/system/bundled.js';
 import { readDrill } from '../../chaos/system/drill-file.js';
 import { drillJsonSchema } from '../../chaos/system/drill-schema.js';
+import { namesOf } from '../../chaos/system/names.js';
 import { fillTemplate } from '../../chaos/system/templates.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-drill-file-'));
@@ -35,10 +36,10 @@ system:
 rules: [rules/*.yaml]
 `;
 
-function told(from: string, to: string): string {
-  expect(good).toContain(from);
+function told(from: string, to: string, whole = good): string {
+  expect(whole).toContain(from);
   const file = join(folder, 'firedrill.yaml');
-  writeFileSync(file, good.replace(from, to));
+  writeFileSync(file, whole.replace(from, to));
   try {
     readDrill(file);
   } catch (error) {
@@ -124,6 +125,41 @@ test.each([
   const message = told(from, to);
   expect(message).toContain(`firedrill.yaml${place}`);
   expect(message).toContain(text);
+});
+
+const attached = `apiVersion: firedrill.dev/v1
+kind: Drill
+name: stage
+system:
+  kind: attach
+  url: http://stage.example/shop
+  calls:
+    front/db: { toxiproxy: 'http://127.0.0.1:8474', confirm: [test, -e, on] }
+  faults:
+    frozen:
+      inject: { command: [touch, on] }
+      confirm: no-such-program-of-a-text || test -e on
+      undo: { command: [rm, -f, on] }
+`;
+
+test.each([
+  ['example/shop', 'example/shop?a=b', ':6:8:', 'without a name, a password or a query'],
+  ['//stage.', '//me:secret@stage.', ':6:8:', 'without a name, a password or a query'],
+  ['[touch,', '[tuoch,', ':11:15:', "no program 'tuoch' on PATH"],
+  ['[rm,', '[./rm.sh,', ':13:13:', "no program './rm.sh' there"],
+  ['[test,', '[no-test,', ':8:62:', "no program 'no-test' on PATH"],
+])('attach: %s written as %s is told with its place', (from, to, place, text) => {
+  const message = told(from, to, attached);
+  expect(message).toContain(`firedrill.yaml${place}`);
+  expect(message).toContain(text);
+  expect(message.split('\n')).toHaveLength(1);
+});
+
+test('attach: what a toxiproxy cannot do is no fault of its calls', async () => {
+  const file = join(folder, 'firedrill.yaml');
+  writeFileSync(file, attached);
+  const { kindsOf } = await namesOf(readDrill(file));
+  expect(kindsOf).toEqual({ 'front/db': ['latency', 'bandwidth', 'cut', 'silence'] });
 });
 
 test('templates are filled, a doubled dollar stays, and what a shell knows is left to it', () => {

@@ -296,6 +296,14 @@ test.each([
   expect(problems(change, possible)).toEqual([]);
 });
 
+test('a fault that the carrier of a call does not know is refused', () => {
+  const { system } = world;
+  const kindsOf = { cart: ['latency', 'cut'] };
+  expect(problems((t) => t, { ...world, system: { ...system, kindsOf } })).toEqual([
+    's.yaml:13:23: cart cannot do delay; expected latency, cut',
+  ]);
+});
+
 test('what a controller does is refused where there is none', () => {
   const { system } = world;
   const change = (t: string): string =>

@@ -1,7 +1,7 @@
 /** `system: attach` in a firedrill.yaml: what runs already, where it takes faults, and how they are undone. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
-import { identifier, labels, text } from '../../scenarios/fields.js';
+import { identifier, labels, loadAddress, text } from '../../scenarios/fields.js';
 
 const limit = (most: string) =>
   z
@@ -41,7 +41,7 @@ const callName = z.string().regex(/^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)?$/, {
 
 export const attachSchema = z.strictObject({
   kind: z.literal('attach'),
-  url: address.optional().describe('where the load is sent; absent with load: existing'),
+  url: loadAddress.optional().describe('where the load is sent; absent with load: existing'),
   services: z
     .record(
       identifier,

@@ -9,15 +9,22 @@ export function endsOf(call: string): { from: string; to: string } {
   return to === undefined ? { from: '', to: from } : { from, to };
 }
 
+/** The faults of toxicKinds, as scenarios name them. */
+const toxicFaults = ['latency', 'bandwidth', 'cut', 'silence'];
+
 export function attachedNames(name: string, spec: AttachSpec): SystemNames {
   const services = Object.keys(spec.services);
   const calls = Object.keys(spec.calls).flatMap((call) => [call, endsOf(call).to]);
+  const toxic = Object.entries(spec.calls).flatMap(([call, { toxiproxy }]) =>
+    toxiproxy === undefined ? [] : [call],
+  );
   const proxied = services.filter((s) => spec.services[s]?.proxy !== undefined);
   return {
     name,
     services: services.map((service) => ({ name: service, workloads: [service], counters: [] })),
     processes: [],
     parts: [],
+    kindsOf: Object.fromEntries(toxic.map((call) => [call, toxicFaults])),
     targets: {
       service: proxied,
       call: [...new Set(calls)],

@@ -1,6 +1,6 @@
 /** `system: kubernetes` in a firedrill.yaml: a namespace of a cluster, and which of its pods. */
 import { z } from 'zod';
-import { identifier, labels, text } from '../../scenarios/fields.js';
+import { identifier, labels, loadAddress, text } from '../../scenarios/fields.js';
 
 const label = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
   error: 'expected a name of lower case letters, digits and dashes',
@@ -15,9 +15,7 @@ export const kubernetesSchema = z.strictObject({
   kubeconfig: text.optional().describe("from the file on; default: as kubectl's"),
   context: text.optional().describe('of the kubeconfig'),
   controlPlane: label.default('firedrill').describe("the namespace of the mesh's control plane"),
-  url: z
-    .string()
-    .regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, { error: 'expected such as http://shop.example' })
+  url: loadAddress
     .optional()
     .describe('where the load is sent, past no policy of the cluster; absent with load: existing'),
   calls: z

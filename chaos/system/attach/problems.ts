@@ -1,0 +1,40 @@
+/** What the fields of a `system: attach` do not show: programs that are not there. */
+import { accessSync, constants } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Path } from '../../../base/yaml.js';
+import { onPath } from '../../../runbooks/own/commands.js';
+import type { AttachSpec, CommandStep } from './attach-schema.js';
+
+type At = (path: Path, message: string, expected?: string) => void;
+
+/** An undo that cannot be started is none: the fault would stay. */
+export function attachProblems(spec: AttachSpec, folder: string, at: At): void {
+  const steps: [Path, CommandStep | undefined][] = [
+    ...Object.entries(spec.faults).flatMap(([name, { inject, confirm, undo }]) =>
+      Object.entries({ inject, confirm, undo }).map(([step, own]): [Path, CommandStep] => [
+        ['system', 'faults', name, step],
+        own,
+      ]),
+    ),
+    ...Object.entries(spec.calls).map(([name, { confirm }]): [Path, CommandStep | undefined] => [
+      ['system', 'calls', name, 'confirm'],
+      confirm,
+    ]),
+  ];
+  for (const [path, step] of steps) {
+    // In a text for sh, the shell has commands of its own.
+    const program = step && typeof step.command !== 'string' ? step.command[0] : undefined;
+    if (program === undefined || isThere(program, folder)) continue;
+    at(path, `no program '${program}' ${program.includes('/') ? 'there' : 'on PATH'}`);
+  }
+}
+
+function isThere(program: string, folder: string): boolean {
+  if (!program.includes('/')) return onPath(program);
+  try {
+    accessSync(resolve(folder, program), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
