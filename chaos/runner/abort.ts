@@ -1,21 +1,21 @@
-/** Watches the abort conditions while a fault is on; what cannot be seen counts as bad. */
+/** Watches the abort conditions while a fault is active; a condition without data counts as bad. */
 import type { Clock } from '../../base/clock.js';
 import type { AbortCondition } from '../scenarios/schema.js';
 import { clientValue, exprText, type Sources, type Stretch, valueOf } from './measure.js';
 
-/** A client's measure is taken over this much of the past, in real time. */
+/** A client's measure covers this much of the past, in real milliseconds. */
 const windowMs = 2000;
 /** Longer than the client's own timeout of five seconds. */
 const clientSilenceMs = 7000;
 
-/** A condition as it was last seen. */
+/** The last reading of a condition. */
 export interface AbortReading {
   condition: string;
-  /** Undefined: there is no data. */
+  /** Undefined if there is no data. */
   value: number | undefined;
   above: number | undefined;
   below: number | undefined;
-  /** Real: for how long it has held, and for how long it must hold to abort. */
+  /** Real milliseconds: how long the condition has held, and how long it must hold to abort. */
   heldMs: number;
   forMs: number;
 }
@@ -25,10 +25,10 @@ export class AbortWatch {
   readonly #since = new Map<string, number>();
   readonly #clock: Clock;
   readonly #sources: Sources;
-  /** Of each condition that was looked at, by its name. */
+  /** The reading of each evaluated condition, by the condition's name. */
   readonly readings = new Map<string, AbortReading>();
 
-  /** `scale` makes real durations of the nominal ones. */
+  /** `scale` converts nominal durations to real ones. */
   constructor(
     conditions: readonly AbortCondition[],
     scale: number,
@@ -40,7 +40,7 @@ export class AbortWatch {
     this.#sources = sources;
   }
 
-  /** Asked again and again; the first condition that has held for long enough, in words. */
+  /** Evaluates the conditions; returns a text on the first one that has held for long enough. Called repeatedly. */
   async tripped(): Promise<string | undefined> {
     const nowMs = this.#clock.nowMs();
     const stretch = { startMs: nowMs - windowMs, endMs: nowMs };
@@ -51,8 +51,8 @@ export class AbortWatch {
           ? condition.noData === 'abort'
           : (condition.above !== undefined && value > condition.above) ||
             (condition.below !== undefined && value < condition.below);
-      // A single scrape or flush that is late is no loss of data, and a client whose requests hang says nothing
-      // before they time out.
+      // A single late scrape or flush is no loss of data, and a client whose requests hang reports nothing before they
+      // time out.
       const silenceMs = condition.client === undefined ? windowMs : clientSilenceMs;
       const neededMs = value === undefined ? Math.max(forMs, silenceMs) : forMs;
       const since = bad ? (this.#since.get(condition.name) ?? nowMs) : undefined;
@@ -73,7 +73,10 @@ export class AbortWatch {
     return undefined;
   }
 
-  /** A client's by the requests that ended: one that takes longer than the stretch never is in it by its beginning. */
+  /**
+   * A client's value covers the requests that ended in the stretch: a request longer than the stretch is never in it by
+   * its beginning.
+   */
   #valueOf(condition: AbortCondition, stretch: Stretch): Promise<number | undefined> {
     const { client, route } = condition;
     if (client === undefined) return valueOf(condition, stretch, this.#sources);

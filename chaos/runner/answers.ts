@@ -1,15 +1,19 @@
 /**
- * Whether a question of a runbook is answered otherwise under a fault than before it. It is asked twice before: what
- * moves by itself (a counter, a clock, a lot that is drawn) is then no difference.
+ * Decides whether a runbook's question has another answer under a fault than before the fault. The question is asked
+ * twice before the fault, so that a value that always moves (a counter, a clock, a random choice) counts as no
+ * difference.
  */
 
-/** What one question was answered with: a series' value by its labels, or a command's lines, each with its numbers. */
+/** The answer to one question: the values of series by their labels, or a command's lines, each with its numbers. */
 export interface Answer {
   atMs: number;
   values: ReadonlyMap<string, number>;
 }
 
-/** A share of the value by which it may move in a steady state, beside twice what it moved between the first two. */
+/**
+ * The share of a value by which it may move in a steady state, in addition to twice the move between the first two
+ * answers.
+ */
 const steadyShare = 0.25;
 
 export function differs(first: Answer, second: Answer, under: Answer): boolean {
@@ -18,7 +22,7 @@ export function differs(first: Answer, second: Answer, under: Answer): boolean {
   }
   for (const [key, one] of first.values) {
     const two = second.values.get(key);
-    // There once and not the second time: nothing is said by its absence.
+    // The line was missing from the second answer, so its absence means nothing.
     if (two === undefined) continue;
     const now = under.values.get(key);
     if (now === undefined) return true;
@@ -28,7 +32,7 @@ export function differs(first: Answer, second: Answer, under: Answer): boolean {
     }
     const spread = Math.abs(two - one);
     const tolerance = Math.max(2 * spread, steadyShare * Math.abs(two), 1e-9);
-    // What runs on evenly, such as the time that is left, is where it was bound to be.
+    // A value that moves evenly, such as the remaining time, is compared with its extrapolation.
     const perMs = spread / Math.max(1, second.atMs - first.atMs);
     const due = two + Math.sign(two - one) * perMs * (under.atMs - second.atMs);
     if (Math.abs(now - two) > tolerance && Math.abs(now - due) > tolerance) return true;
@@ -36,7 +40,7 @@ export function differs(first: Answer, second: Answer, under: Answer): boolean {
   return false;
 }
 
-/** A command's output: each line without its numbers, how often it comes, and how the command ended. */
+/** A command's output: each line without its numbers, the number of its occurrences, and the command's exit. */
 export function linesOf(output: string, code: number | string): Map<string, number> {
   const values = new Map([[`ended with ${code}`, 1]]);
   for (const line of output.split('\n').slice(0, 500)) {

@@ -1,6 +1,7 @@
 /**
- * The same trigger under several policies, one after the other: how far tries outgrow requests, and whether the system
- * comes back by itself once the trigger is gone. Where it does not, it is metastable: the overload feeds itself.
+ * Runs the same trigger under several policies, one after the other, and measures how far attempts exceed requests and
+ * whether the system recovers by itself after the trigger. A system that does not recover is metastable: the overload
+ * sustains itself.
  */
 import type { ArmRecord } from '../../runbooks/record.js';
 import type { Arms } from '../scenarios/schema.js';
@@ -8,10 +9,10 @@ import type { Injection } from './injection.js';
 import type { Stretch } from './measure.js';
 import type { ScenarioRun } from './run-scenario.js';
 
-/** Goodput is looked at over stretches of this length. */
+/** Goodput is measured over windows of this length. */
 const windowMs = 1000;
 const stepMs = 250;
-/** The longest time for a policy to reach the proxies, and for goodput to be back between arms. */
+/** The time limit for a policy to reach the proxies, and for goodput to recover between arms. */
 const settleLimitMs = 40_000;
 
 interface Counts {
@@ -35,21 +36,21 @@ export async function runArms(run: ScenarioRun): Promise<void> {
   }
 }
 
-/** When the last of them was seen to work; undefined where one was not. */
+/** The time when the effect of the last injection was confirmed; undefined if one was not confirmed. */
 function allConfirmed(injections: readonly Injection[]): number | undefined {
   const times = injections.map((i) => i.record.confirmedMs ?? Infinity);
   const last = Math.max(...times);
   return Number.isFinite(last) ? last : undefined;
 }
 
-/** Whether goodput was back at its end, so that the next arm can begin. */
+/** Resolves to whether goodput had recovered at the arm's end, so that the next arm can begin. */
 async function runArm(
   run: ScenarioRun,
   arms: Arms,
   arm: Arms['runs'][number],
   index: number,
 ): Promise<boolean> {
-  // Of the baseline, for every arm: an earlier arm's damage is no measure for the next.
+  // All arms use the baseline's goodput, because the damage of an earlier arm is no reference for the next arm.
   const injectedMs = (run.injectedMs ?? run.nowMs) - run.context.load.lagMs;
   const baselineMs = Math.max(2 * windowMs, run.real(run.scenario.baseline));
   const before = goodput(run, arms, { startMs: injectedMs - baselineMs, endMs: injectedMs });
@@ -65,7 +66,7 @@ async function runArm(
   const triggers: Injection[] = [];
   const during = await run.phase('fault', arm.name, async () => {
     for (const fault of arms.trigger) triggers.push(await run.inject(fault));
-    // Its deadlines run from here: a view shows them while they do.
+    // The arm's deadlines start here, so that a live view shows them while they run.
     run.whenConfirmed = () => {
       const fromMs = allConfirmed([...held, ...triggers]);
       if (fromMs === undefined) return;
@@ -114,7 +115,9 @@ async function runArm(
   return settled(run, arms, arm.name, before * arms.goodput.backTo);
 }
 
-/** The next arm begins from a steady state, or it would be judged for this one: whether goodput came back to it. */
+/**
+ * Waits until goodput has recovered, so that the next arm begins from a steady state; resolves to whether it recovered.
+ */
 async function settled(
   run: ScenarioRun,
   arms: Arms,
@@ -147,7 +150,7 @@ async function countsOf(run: ScenarioRun, arms: Arms): Promise<Counts> {
 const amplification = (from: Counts, to: Counts): number =>
   to.requests === from.requests ? 0 : (to.tries - from.tries) / (to.requests - from.requests);
 
-/** Successful answers that ended in the stretch, a second. */
+/** Successful answers per second that ended in the stretch. */
 function goodput(run: ScenarioRun, arms: Arms, stretch: Stretch): number {
   const { startMs, endMs } = stretch;
   const good = run.sources.points
@@ -156,7 +159,7 @@ function goodput(run: ScenarioRun, arms: Arms, stretch: Stretch): number {
   return good.length / ((endMs - startMs) / 1000);
 }
 
-/** From when on goodput was back and stayed; undefined where it was not by the end. */
+/** The time from which goodput had recovered and stayed so; undefined if it had not by the end. */
 function recoveredAt(
   run: ScenarioRun,
   arms: Arms,

@@ -1,4 +1,4 @@
-/** How many of the alerts that must fire have come, and how many still fire: what a run waits for. */
+/** Counts the expected alerts that have arrived and those that still fire, so that a run knows when to stop waiting. */
 import type { Notification } from '../../alerts/watch/index.js';
 import type { Expected } from '../scenarios/schema.js';
 import { firingsOf, fulfils } from './firings.js';
@@ -12,7 +12,7 @@ export interface Awaited {
   sightings: readonly Sighting[];
 }
 
-/** Those of which somebody was told, and those that are hidden as they must be. */
+/** Counts alerts that receivers were notified of, and alerts that are withheld as the scenario expects. */
 export function cameOf({ wanted, injectedMs, notifications, sightings }: Awaited): number {
   const from = injectedMs ?? Infinity;
   const fresh = firingsOf(notifications).filter((f) => f.firedAtMs >= from);
@@ -24,7 +24,7 @@ export function cameOf({ wanted, injectedMs, notifications, sightings }: Awaited
   }).length;
 }
 
-/** Of those that must resolve. */
+/** Counts the alerts that must resolve and still fire. */
 export function unresolvedOf({ wanted, injectedMs, notifications, sightings }: Awaited): number {
   const from = injectedMs ?? Infinity;
   const ending = wanted.filter((one) => one.resolveWithin !== undefined);

@@ -1,4 +1,4 @@
-/** The further claims of a scenario, each measured over the phase that it names. */
+/** The additional claims of a scenario, each measured over the phase that the claim names. */
 import { sleep } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { CheckRecord } from '../../runbooks/record.js';
@@ -7,7 +7,7 @@ import { boundText, exprText, holds, type Stretch, valueOf } from './measure.js'
 import { rollout } from './rollout.js';
 import type { ScenarioRun } from './run-scenario.js';
 
-/** What is due in the fault phase may take this long to arrive once nothing is in its way. */
+/** Time limit for work that is due in the fault phase to arrive after its obstacle is removed. */
 const arriveLimitMs = 10_000;
 
 export async function evaluateChecks(

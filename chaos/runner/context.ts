@@ -1,4 +1,4 @@
-/** What a scenario is run with: all that touches time, the system and the measuring side is handed in. */
+/** The context of a scenario's run: everything that touches time, the system or the measurements is passed in. */
 import type { Watch } from '../../alerts/watch/index.js';
 import type { Clock } from '../../base/clock.js';
 import type { DrillEvent } from '../../runbooks/events.js';
@@ -14,11 +14,11 @@ import type { Stop } from './stop-switch.js';
 
 export interface RunContext {
   clock: Clock;
-  /** Starts the ids of its leases. */
+  /** Prefix of the ids of the run's leases. */
   run: string;
   system: System;
   watch: Watch;
-  /** Since when the rules have had data. */
+  /** The time from which the rules have data. */
   watchedSinceMs: number;
   load: Load;
   journal: Journal;
@@ -27,33 +27,33 @@ export interface RunContext {
   timing: Timing;
   /** Aborts on Ctrl-C. */
   signal: AbortSignal;
-  /** Why there is no system any more; undefined while there is. */
+  /** The reason why the system is gone; undefined while it runs. */
   systemGone?(): string | undefined;
-  /** Asked once more before a scenario breaks anything, and at each injection. */
+  /** Asked again before a scenario's first fault, and at each injection. */
   guard?: Pick<Guard, 'refusals' | 'excess'>;
-  /** The kill switch, looked at again and again. */
+  /** The kill switch; read repeatedly. */
   stopSwitch(): Stop | undefined;
   event(event: Omit<TimelineEvent, 'atMs'> & { atMs?: number }): void;
-  /** What happens, as it happens: for events.jsonl and whoever looks on. */
+  /** Reports events as they happen, for events.jsonl and live views. */
   emit?(event: DrillEvent): void;
-  /** What is going on now, for a terminal. */
+  /** The current activity, for a terminal. */
   progress(text: string): void;
-  /** A line that stays on the terminal. */
+  /** A permanent line on the terminal. */
   line?(text: string): void;
   /** Injection points within this process. */
   local: LocalPoints;
-  /** Holds the scenario's runbook against it; absent where nobody asked for that. */
+  /** Proves the scenario's runbook; absent unless the user asked for the proof. */
   proof?: RunbookProof;
-  /** Called before faults are rolled back; what it does must be harmless while they are on. */
+  /** Called before faults are rolled back; it must be harmless while faults are active. */
   beforeRollback?(): Promise<void>;
 }
 
 export interface Timing {
   timeScale: number;
-  /** Nominal length of a step of the rules. */
+  /** Nominal length of a step of the rules, in milliseconds. */
   stepMs: number;
   scrapeIntervalMs: number;
-  /** Real, of the rules that page. */
+  /** Real evaluation interval of the paging rules, in milliseconds. */
   evaluationIntervalMs: number;
   allowanceMs: number;
 }

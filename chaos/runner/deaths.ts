@@ -1,10 +1,13 @@
-/** Processes of the system that ended by themselves while a scenario ran: a finding, whatever the alerts did. */
+/** Processes of the system that ended by themselves during a scenario: a finding, whatever the alerts did. */
 import type { DeathRecord } from '../../runbooks/record.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { ProcessEvent, WorkloadDescription } from '../system/model.js';
 import type { Stretch } from './measure.js';
 
-/** One entry a process: its first end within the stretch, unless the scenario foretells it or its fault takes it. */
+/**
+ * One entry for each process: its first end within the stretch, unless the scenario expects the end or its fault causes
+ * it.
+ */
 export function deathsOf(
   events: readonly ProcessEvent[],
   { startMs, endMs }: Stretch,
@@ -21,7 +24,7 @@ export function deathsOf(
   return [...deaths.values()];
 }
 
-/** One entry a name: how it ended says more than that it does not answer. */
+/** Keeps one entry for each name: the exit of a process says more than its lack of an answer. */
 export function addDeaths(known: DeathRecord[], found: readonly DeathRecord[]): void {
   for (const death of found) {
     const at = known.findIndex((d) => d.name === death.name);
@@ -38,9 +41,9 @@ function foretoldBy(
   for (const { notBefore } of expect.mustFire) {
     if (notBefore && 'exit' in notBefore) names.add(notBefore.exit);
   }
-  // The kernel is to kill it.
+  // The kernel is expected to kill the process.
   for (const { target } of faults.filter((f) => f.kind === 'memory')) names.add(target);
-  // It makes a process end by itself; those that kill are told as killed.
+  // A leak makes a process end by itself; faults that kill are reported as kills.
   for (const { target } of faults.filter((f) => f.kind === 'leak')) {
     for (const w of workloads.filter((w) => w.name === target || w.service === target)) {
       names.add(w.proxy ?? w.name);

@@ -1,4 +1,4 @@
-/** What a verdict needs to know of alerts beside what was received, asked of whatever watches at a scenario's end. */
+/** Evidence on alerts that the verdict needs in addition to notifications; asked of the watch at a scenario's end. */
 import { askJson } from '../system/ask.js';
 import type { ProcessEvent } from '../system/model.js';
 import type { Expected } from '../scenarios/schema.js';
@@ -37,7 +37,7 @@ export async function gatherEvidence(
   };
 }
 
-/** Asked only where the alert did not come: of one that did, nothing was missing. */
+/** Asked only if the alert did not arrive: an alert that arrived had its data. */
 async function gapFor(
   run: ScenarioRun,
   wanted: Expected,
@@ -59,7 +59,7 @@ async function gapFor(
   if (always !== undefined) return { what: always, underFault: false };
   const fault = run.phases.findLast((p) => p.kind === 'fault');
   if (!fault) return undefined;
-  // By its second half what was scraped before it is no longer seen.
+  // In the fault's second half, scrapes from before the fault are no longer visible.
   const halfMs = (fault.startMs + fault.endMs) / 2;
   const half = { watch, groups, startMs: halfMs, endMs: fault.endMs };
   const before = { watch, groups, startMs, endMs: fault.startMs };

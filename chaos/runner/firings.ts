@@ -1,4 +1,4 @@
-/** What the receiver got, as firings: each with its begin, its receipt and its end. Pending is none of its business. */
+/** Turns notifications into firings: each with its start, its receipt and its end. Pending alerts are not included. */
 import type { Notification } from '../../alerts/watch/index.js';
 
 export interface Firing {
@@ -6,11 +6,11 @@ export interface Firing {
   labels: Record<string, string>;
   annotations: Record<string, string>;
   severity: string;
-  /** By the rule's evaluation. */
+  /** Time of the rule's evaluation. */
   firedAtMs: number;
-  /** By the first receiver. */
+  /** Time of the first receiver's notification. */
   receivedAtMs: number;
-  /** When each receiver was first notified, where the watch tells them apart. */
+  /** Time of each receiver's first notification, if the watch distinguishes receivers. */
   receipts?: Record<string, number>;
   resolvedAtMs?: number;
 }
@@ -18,7 +18,7 @@ export interface Firing {
 const keyOf = (labels: Record<string, string>): string =>
   JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** In the order of receipt. A second firing of the same alert is an entry of its own. */
+/** Firings in the order of receipt. A second firing of the same alert is an entry of its own. */
 export function firingsOf(notifications: readonly Notification[]): Firing[] {
   const firings: Firing[] = [];
   const open = new Map<string, Firing>();
@@ -30,7 +30,7 @@ export function firingsOf(notifications: readonly Notification[]): Firing[] {
       open.delete(key);
       continue;
     }
-    // Said again, or with another start where the sender forgot: the same firing.
+    // A repeated notification, or one with another start because the sender lost its state: the same firing.
     if (current) {
       if (n.receiver !== undefined) (current.receipts ??= {})[n.receiver] ??= n.receivedMs;
       continue;
@@ -57,7 +57,10 @@ export const matches = (
   firing.name === wanted.alert &&
   Object.entries(wanted.labels).every(([name, value]) => firing.labels[name] === value);
 
-/** What the scenario waits for: the severity is a label like the others, the receiver must have been notified. */
+/**
+ * Whether a firing fulfils the expectation: severity is compared like any label, and the receiver must have been
+ * notified.
+ */
 export const fulfils = (
   firing: Pick<Firing, 'name' | 'labels' | 'severity' | 'receipts'>,
   wanted: {
@@ -71,6 +74,6 @@ export const fulfils = (
   firing.severity === wanted.severity &&
   (wanted.receiver === undefined || firing.receipts?.[wanted.receiver] !== undefined);
 
-/** When the receiver that the scenario names was notified, or the first one. */
+/** Time of the notification of the receiver that the scenario names, or of the first receiver. */
 export const receivedMs = (firing: Firing, receiver: string | undefined): number =>
   (receiver === undefined ? undefined : firing.receipts?.[receiver]) ?? firing.receivedAtMs;

@@ -1,6 +1,6 @@
 /**
- * Why an alert's condition can have no data: its expression is followed through recording rules down to what is
- * scraped, and what has no series is named. A metric that was renamed makes an alert that is silent for ever.
+ * Explains why an alert's condition has no data: follows its expression through recording rules down to scraped
+ * metrics, and names those without a series. A renamed metric makes an alert silent for ever.
  */
 import type { Watch } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
@@ -9,18 +9,18 @@ import type { RecordingRule, RuleGroup } from '../../slo/rules/model.js';
 
 type Selector = Extract<Expr, { kind: 'selector' }>;
 
-/** Rules upon rules beyond this depth are a circle. */
+/** Recording rules nested deeper than this are a cycle. */
 const depthMax = 8;
 
 export interface GapSources {
   watch: Pick<Watch, 'query'>;
   groups: readonly RuleGroup[];
-  /** The stretch in which a series would have had to be there. */
+  /** The stretch in which a series must exist. */
   startMs: number;
   endMs: number;
 }
 
-/** `no series orders_total`; undefined where the condition had something to be evaluated on. Never throws. */
+/** Returns, for example, `no series orders_total`; undefined if the condition had data to evaluate. Never throws. */
 export async function gapOf(exprText: string, sources: GapSources): Promise<string | undefined> {
   try {
     const missing = await new Gaps(sources).missing(parse(exprText), 0);
@@ -33,8 +33,9 @@ export async function gapOf(exprText: string, sources: GapSources): Promise<stri
 }
 
 /**
- * `no series orders_total{service="cart"} any more`: what is scraped for the condition was there before, and is not
- * there later, though what is recorded of it goes on. Undefined where nothing was lost. Never throws.
+ * Returns, for example, `no series orders_total{service="cart"} any more`: scraped series of the condition existed
+ * before and not later, although their recording rules still have values. Undefined if no series was lost. Never
+ * throws.
  */
 export async function lostOf(
   exprText: string,
@@ -56,7 +57,9 @@ export async function lostOf(
   }
 }
 
-/** Of what is scraped; what must be absent is none. Each recorded series is followed once. */
+/**
+ * The scraped selectors of the expression, without those that must be absent. Each recorded series is followed once.
+ */
 function leavesOf(
   expr: Expr,
   groups: readonly RuleGroup[],
@@ -94,7 +97,7 @@ class Gaps {
     this.#sources = sources;
   }
 
-  /** What keeps the expression from a value: nothing where it can have one. */
+  /** The reasons why the expression has no value; empty if it can have one. */
   async missing(expr: Expr, depth: number): Promise<string[]> {
     switch (expr.kind) {
       case 'number':
@@ -110,7 +113,7 @@ class Gaps {
       case 'aggregate':
         return this.missing(expr.expr, depth);
       case 'call': {
-        // Nothing there is what they look for.
+        // An `absent` function expects that there is no series.
         if (expr.name.startsWith('absent')) return [];
         return (await Promise.all(expr.args.map((a) => this.missing(a, depth)))).flat();
       }
@@ -133,14 +136,14 @@ class Gaps {
     if (depth >= depthMax) return [name];
     const below = await Promise.all(recording.map((r) => this.missing(parse(r.expr), depth + 1)));
     if (below.some((b) => b.length === 0)) {
-      // Everything below has its metric: then no series of it is the one that is asked for.
+      // Every metric below exists, so the selectors' labels match no series.
       const unmatched = await Promise.all(recording.map((r) => this.#unmatched(parse(r.expr))));
       return unmatched.flat();
     }
     return below.flat();
   }
 
-  /** Selectors whose metric is there, and no series of it with these labels. */
+  /** Selectors whose metric exists, but without a series of these labels. */
   async #unmatched(expr: Expr): Promise<string[]> {
     const found: string[] = [];
     for (const selector of selectorsOf(expr)) {

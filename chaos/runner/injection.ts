@@ -1,6 +1,6 @@
 /**
- * One fault, held: announced in the journal, put as a lease, renewed while it is meant to last, its effect watched, and
- * rolled back. The injection point lets it lapse by itself when this process is gone.
+ * One active fault: written to the journal, set as a lease, renewed for its duration, confirmed by its effect, and
+ * rolled back. If this process ends, the injection point lets the lease lapse.
  */
 import type { Clock, Timer } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';
@@ -15,10 +15,10 @@ import type { System } from '../system/model.js';
 import type { ScenarioFault } from '../scenarios/schema.js';
 import type { Journal } from './journal.js';
 
-/** How often a fault that grows is put anew. */
+/** Interval in milliseconds at which a growing fault is set anew. */
 const rampStepMs = 250;
 
-/** A lease this long, renewed this often: several renewals may fail before it lapses. */
+/** Duration of a lease in milliseconds. Several renewals may fail before the lease lapses. */
 export const leaseMs = 6000;
 export const renewMs = 1500;
 
@@ -29,7 +29,7 @@ interface HeldLease {
   effect: number;
   undone: boolean;
   lapsed: boolean;
-  /** It went with what held it, when a runbook's page was followed. */
+  /** The fault ended with its holder while a runbook's page was followed. */
   mended: boolean;
 }
 
@@ -38,9 +38,9 @@ interface LeaseAnswer {
   effect: number;
 }
 
-/** An injection point within the runner's own process: it ends with it, so it needs no lease. */
+/** An injection point within the runner's own process. It ends with the process, so it needs no lease. */
 export interface LocalPoint {
-  /** Puts the fault; resolves to what it struck. */
+  /** Sets the fault; resolves to the number of targets that it struck. */
   put(): Promise<number>;
   remove(): Promise<void>;
 }
@@ -60,7 +60,7 @@ export class Injection {
   #leftToPage = false;
   #renewing: Promise<void> = Promise.resolve();
 
-  /** Throws a UserError where the target is unknown to the system. */
+  /** Throws a UserError if the system does not know the target. */
   constructor(
     parts: {
       clock: Clock;
@@ -68,7 +68,7 @@ export class Injection {
       system: System;
       run: string;
       local?: LocalPoints;
-      /** Real milliseconds over which it grows. */
+      /** Real milliseconds over which the fault grows. */
       rampMs?: number;
     },
     fault: ScenarioFault,
@@ -105,7 +105,7 @@ export class Injection {
     };
   }
 
-  /** Whether its effect has been seen. */
+  /** Whether the fault's effect has been seen. */
   get confirmed(): boolean {
     return this.record.confirmedMs !== undefined;
   }
@@ -129,13 +129,13 @@ export class Injection {
     });
   }
 
-  /** From now on a lease that is gone from what held it is not put again: a page is being followed. */
+  /** From now on, a lease that its holder lost is not set again, because a page is being followed. */
   leaveToPage(): void {
     this.#leftToPage = true;
     this.#rampTimer?.cancel();
   }
 
-  /** Asks the injection points what it did so far. */
+  /** Asks the injection points for the fault's effect so far. */
   async look(): Promise<void> {
     for (const lease of this.#leases) {
       if (lease.undone || this.#local[lease.point.url]) continue;
@@ -144,13 +144,13 @@ export class Injection {
         const own = leases.find((l) => l.id === lease.id);
         if (own) lease.effect = Math.max(lease.effect, own.effect);
       } catch {
-        // A target that is down has no counter to show; what was seen stays.
+        // A target that is down has no counter to show; the last seen effect is kept.
       }
     }
     this.#count();
   }
 
-  /** Takes it back; resolves to what is left of it. Never throws: what fails is said, and stays in the journal. */
+  /** Rolls the fault back; resolves to its remains. Never throws: failures are reported, and stay in the journal. */
   async end(): Promise<string[]> {
     this.#timer?.cancel();
     this.#rampTimer?.cancel();
@@ -182,7 +182,10 @@ export class Injection {
     return residue;
   }
 
-  /** The leases say what is due by now; the share of the ramp that is over. Its first step is no nothing. */
+  /**
+   * Updates the leases to the fault's current strength; returns the completed share of the ramp. The first step is
+   * above zero.
+   */
   #grow(): number {
     if (!this.#ramp) return 1;
     const { overMs, bodiesAt } = this.#ramp;
@@ -227,7 +230,7 @@ export class Injection {
   }
 }
 
-/** Whether it is still there; what does not answer just now may come back with it. */
+/** Whether the lease is still held; a holder that does not answer now may return with the lease. */
 async function isHeld({ point, id }: HeldLease): Promise<boolean> {
   try {
     const leases = await askJson<LeaseAnswer[]>(`${point.url}/faults`);
@@ -237,7 +240,7 @@ async function isHeld({ point, id }: HeldLease): Promise<boolean> {
   }
 }
 
-/** What became of a lease that could not be ended; resolves to why its fault may still be on. */
+/** Handles a lease that could not be ended; resolves to the reason why its fault may still be active. */
 async function undoneOtherwise(lease: HeldLease, error: unknown): Promise<string | undefined> {
   const isUnknown = / answered 404/.test(messageOf(error));
   if (!isUnknown && !(error instanceof Unreachable)) return messageOf(error);
@@ -249,7 +252,7 @@ async function undoneOtherwise(lease: HeldLease, error: unknown): Promise<string
       return messageOf(failure);
     }
   }
-  // The holder is gone, and the fault with it; or it has lapsed.
+  // The holder is gone and the fault with it, or the lease has lapsed.
   if (isUnknown) lease.lapsed = true;
   else lease.undone = true;
   return undefined;

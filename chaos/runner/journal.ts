@@ -1,6 +1,7 @@
 /**
- * The write-ahead undo journal: what is about to be broken is on disk, with its undo, before it is. After a crash the
- * next run (or `firedrill gameday recover`) undoes what the journal names. One file a run, JSON lines, synced.
+ * The write-ahead undo journal: each fault is on disk, with its undo, before it is set. After a crash, the next run (or
+ * `firedrill gameday recover`) undoes the faults that the journal names. Each run has one file of JSON lines, synced to
+ * disk.
  */
 import {
   closeSync,
@@ -17,7 +18,7 @@ import { join } from 'node:path';
 import type { Undo } from '../faults/undo.js';
 
 export type JournalLine =
-  /** `startTicks` tells a process from a later one of the same number. */
+  /** `startTicks` distinguishes a process from a later one with the same id. */
   | { kind: 'begin'; atMs: number; run: string; pid: number; startTicks: string | undefined }
   /** A process that must not outlive the run. */
   | {
@@ -26,12 +27,12 @@ export type JournalLine =
       pid: number;
       startTicks: string | undefined;
       name: string;
-      /** It leads a process group, all of which must not outlive the run. */
+      /** The process leads a process group, and the whole group must not outlive the run. */
       group?: boolean;
     }
   /** A folder that must not outlive the run. */
   | { kind: 'folder'; atMs: number; path: string }
-  /** Written before the fault is put: its undo is `DELETE url`, and where nobody answers there, `undo`. */
+  /** Written before the fault is set. Its undo is `DELETE url`, or `undo` if nobody answers at that URL. */
   | {
       kind: 'intent';
       atMs: number;
@@ -67,7 +68,7 @@ export class Journal {
     this.#write({ kind: 'process', atMs, pid, startTicks, name, ...(group && { group }) });
   }
 
-  /** That must not outlive the run, as far as they are known. */
+  /** The known processes that must not outlive the run. */
   get processes(): Extract<JournalLine, { kind: 'process' }>[] {
     return readJournal(this.file).filter((line) => line.kind === 'process');
   }
@@ -76,7 +77,7 @@ export class Journal {
     this.#write({ kind: 'folder', atMs: this.#nowMs(), path });
   }
 
-  /** On disk when it returns. */
+  /** The intent is on disk when this method returns. */
   intent(fault: string, target: string, url: string, undo?: Undo): void {
     const atMs = this.#nowMs();
     this.#write({ kind: 'intent', atMs, fault, target, url, ...(undo && { undo }) });
@@ -86,7 +87,7 @@ export class Journal {
     this.#write({ kind: 'undone', atMs: this.#nowMs(), url });
   }
 
-  /** Everything is undone: the file goes. With something left it stays for the recovery. */
+  /** Deletes the file if everything is undone; otherwise keeps it for the recovery. */
   close(): void {
     if (this.#fd === undefined) return;
     const left = openIntents(readJournal(this.file));
@@ -114,7 +115,7 @@ export function journalFiles(stateFolder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** A last line that the crash cut short is passed over: what it would have announced was not done yet. */
+/** Skips a last line that the crash cut short: its fault had not been set yet. */
 export function readJournal(file: string): JournalLine[] {
   const lines: JournalLine[] = [];
   for (const text of readFileSync(file, 'utf8').split('\n')) {
@@ -130,7 +131,7 @@ export function readJournal(file: string): JournalLine[] {
 
 export type Intent = Extract<JournalLine, { kind: 'intent' }>;
 
-/** What was announced and not undone, the last first: undone in the reverse order. */
+/** The intents that are not undone, the last first: faults are undone in reverse order. */
 export function openIntents(lines: readonly JournalLine[]): Intent[] {
   const undone = new Map<string, number>();
   for (const line of lines) {
@@ -146,11 +147,11 @@ export function openIntents(lines: readonly JournalLine[]): Intent[] {
   return open.toReversed();
 }
 
-/** When a process began, in the kernel's ticks; undefined where there is none of that number, or no /proc. */
+/** Start time of a process in the kernel's ticks; undefined if there is no such process, or no /proc. */
 export function startTicksOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold spaces; the 22nd field is the 20th after it.
+    // The name in parentheses may contain spaces; the 22nd field is the 20th after the name.
     return stat
       .slice(stat.lastIndexOf(')') + 2)
       .split(' ')
@@ -160,7 +161,7 @@ export function startTicksOf(pid: number): string | undefined {
   }
 }
 
-/** Whether that very process is still there. */
+/** Whether this very process still runs. */
 export function isAlive(pid: number, startTicks: string | undefined): boolean {
   try {
     process.kill(pid, 0);

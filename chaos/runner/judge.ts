@@ -1,4 +1,4 @@
-/** The verdict, as a pure function of what was measured: every rule of it is a line here, and a row in its test. */
+/** The verdict as a pure function of the measurements: each of its rules is a line here, and a row in its test. */
 import { wakes } from '../../runbooks/pager.js';
 import type {
   AlertRef,
@@ -27,33 +27,36 @@ export interface ArmStretch {
   name: string;
   startMs: number;
   endMs: number;
-  /** When the trigger's effect was seen in this arm. */
+  /** The time when the trigger's effect was confirmed in this arm. */
   confirmedMs: number | undefined;
 }
 
 export interface Evidence {
   scenario: Scenario;
-  /** What a nominal duration is multiplied by, and what is added to deadlines of alerts. */
+  /** The factor for nominal durations, and the allowance added to the deadlines of alerts. */
   scale: number;
   allowanceMs: number;
-  /** When the scenario's own baseline began: what fired before `injectedMs` and still does is set apart. */
+  /**
+   * The start of the scenario's own baseline: alerts that fired before `injectedMs` and still fire are listed
+   * separately.
+   */
   injectedMs: number | undefined;
   confirmedMs: number | undefined;
   rollbackEndMs: number | undefined;
-  /** Stretches of the arms, for expectations bound to one. */
+  /** Stretches of the arms, for expectations bound to one arm. */
   armStretches: ArmStretch[];
   firings: readonly Firing[];
-  /** All that are loaded, and how far those that are expected came. */
+  /** All loaded rules, and the last known state of the expected alerts. */
   rules: readonly AlertingRule[];
   sightings: readonly Sighting[];
-  /** By the alert's place in `mustFire`: why it has no data, and what it must not come before. */
+  /** By the alert's place in `mustFire`: the reason why it has no data, and the event that it must not precede. */
   gaps: readonly OutcomeFacts['gap'][];
   moments: readonly (Moment | undefined)[];
-  /** Why nobody could be notified of anything, such as an Alertmanager that ended. */
+  /** The reason why nobody could be notified, such as an Alertmanager that ended. */
   trouble: string | undefined;
   faults: readonly FaultRecord[];
   before: readonly MeasureRecord[];
-  /** What else kept the run from a steady state: a page that fires, an SLO without data. */
+  /** Other obstacles to a steady state: a paging alert that fires, an SLO without data. */
   notSteady: readonly string[];
   during: readonly MeasureRecord[];
   after: readonly MeasureRecord[];
@@ -67,9 +70,9 @@ export interface Evidence {
   lateness: LatenessRecord;
   scrapeIntervalMs: number;
   residue: readonly string[];
-  /** Where callers failed and nobody was paged. */
+  /** Stretches in which callers failed and nobody was paged. */
   silences: readonly SilenceRecord[];
-  /** What died without a fault of the scenario that took it. */
+  /** Processes that ended without a fault of the scenario as the cause. */
   dead: readonly DeathRecord[];
 }
 
@@ -82,7 +85,7 @@ export interface Judgement {
   alreadyFiring: AlertRef[];
 }
 
-/** Below this share of the requests that were due, the load is held not to have run. */
+/** Below this share of the due requests, the load counts as not run. */
 const loadShare = 0.9;
 
 export function judge(evidence: Evidence): Judgement {
@@ -97,14 +100,14 @@ export function judge(evidence: Evidence): Judgement {
     ...inconclusiveReasons(evidence),
     ...expectations.filter((e) => isEnvironment(e)).flatMap(expectationReasons),
   ];
-  // A machine that cannot keep time makes an alert late; it makes no ticket of a page.
+  // A machine that cannot keep time makes an alert late, but does not turn a page into a ticket.
   const timely = expectations.filter((e) => !isEnvironment(e) && !isStructural(e));
   const structural = [
     ...expectations.filter(isStructural).flatMap(expectationReasons),
     ...evidence.residue.map((r) => `left behind: ${r}`),
   ];
   const timing = [
-    // The cause before its consequences.
+    // The cause comes before its consequences.
     ...evidence.dead.map((death) => deathText(death, evidence.faults)),
     ...timely.flatMap(expectationReasons),
     ...unexpected.map((f) => `${f.name} fired (${f.severity}) and was not expected`),
@@ -120,8 +123,8 @@ export function judge(evidence: Evidence): Judgement {
   }
   return {
     verdict: verdictOf(aborted, inconclusive, failed),
-    // What failed in a run that was aborted or cannot judge is told too, after the reason that counts. One that was
-    // interrupted had no time for anything: only what it left behind is news.
+    // If a run was aborted or cannot judge, its failures follow the decisive reason. An interrupted run had no time for
+    // its checks, so it only reports its remains.
     reasons: evidence.interrupted
       ? [...aborted, ...evidence.residue.map((r) => `left behind: ${r}`)]
       : [...aborted, ...inconclusive, ...failed],
@@ -142,7 +145,7 @@ const verdictOf = (
   return failed.length > 0 ? 'FAIL' : 'PASS';
 };
 
-/** What fired before the injection and still did then: it proves nothing. */
+/** Alerts that fired before the injection and still fired then; they prove nothing. */
 export function firingBefore({
   firings,
   injectedMs,
@@ -157,7 +160,7 @@ export function firingBefore({
 const freshOf = ({ firings, injectedMs }: Evidence): Firing[] =>
   firings.filter((f) => injectedMs !== undefined && f.firedAtMs >= injectedMs);
 
-/** What fired beside the expected: all of it, and what makes the scenario fail. */
+/** Splits firings beyond the expected ones: all of them, and those that fail the scenario. */
 function sorted(evidence: Evidence): { others: Firing[]; unexpected: Firing[] } {
   const { mustFire, mayFire, mustNotFire, nothingElse } = evidence.scenario.expect;
   const fresh = freshOf(evidence);
@@ -179,10 +182,10 @@ function sorted(evidence: Evidence): { others: Firing[]; unexpected: Firing[] } 
   return { others, unexpected };
 }
 
-/** Wrong as it is written, on the quietest of machines. */
+/** The alert is wrong as written, even on the quietest machine. */
 const isStructural = (e: ExpectationRecord): boolean => e.outcome?.certain === true;
 
-/** Not the alert's failure: nothing, or nobody, could have brought it. */
+/** The alert is not at fault: nothing could have fired it, or nobody could have been notified. */
 const isEnvironment = (e: ExpectationRecord): boolean =>
   e.outcome?.kind === 'nobody-watching' ||
   e.outcome?.kind === 'already-firing' ||
@@ -269,7 +272,7 @@ function expectation(evidence: Evidence, wanted: Wanted, i: number): Expectation
   };
 }
 
-/** Every firing must be over; the last one's end counts. */
+/** Every firing must have ended; the end of the last one counts. */
 function resolveRecord(
   { scale, allowanceMs }: Evidence,
   { resolveWithin }: Wanted,
@@ -313,7 +316,7 @@ function expectationReasons(e: ExpectationRecord): string[] {
   return reasons;
 }
 
-/** How far an alert that fired lies outside of what theory says, one evaluation interval of grace included. */
+/** How far a fired alert lies outside of its theoretical range, with a grace of one evaluation interval. */
 function theoryMiss({ theory, firedAfterMs }: ExpectationRecord): string | undefined {
   if (!theory || theory.within || firedAfterMs === undefined) return undefined;
   const { earliestMs, latestMs } = theory;
@@ -325,7 +328,7 @@ function theoryMiss({ theory, firedAfterMs }: ExpectationRecord): string | undef
   );
 }
 
-/** What each arm was to show: the amplification while the trigger lasted, and whether it came back by itself. */
+/** The failed claims of each arm: the amplification during the trigger, and the recovery afterwards. */
 function armReasons(evidence: Evidence): string[] {
   if (evidence.injectedMs === undefined) return [];
   return (evidence.scenario.arms?.runs ?? []).flatMap((wanted) => {
@@ -344,7 +347,7 @@ function armReasons(evidence: Evidence): string[] {
   });
 }
 
-/** Callers failed and nobody was paged: where the scenario does not say why it may be so, the rules are blind. */
+/** Callers failed and nobody was paged: unless the scenario gives a reason, the rules are blind. */
 function silenceReasons({ scenario, silences }: Evidence): string[] {
   if (scenario.expect.mayBeSilent !== undefined) return [];
   return silences.map((s) => `silent failure: ${silenceText(s)}`);
@@ -384,7 +387,7 @@ function faultReasons({ scenario, faults, abort, interrupted }: Evidence): strin
     }
     if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was rolled back`);
   }
-  // A run that was stopped had no time for them.
+  // A stopped run had no time for these checks.
   if (abort !== undefined || interrupted) return reasons;
   for (const { id } of scenario.faults) {
     if (!faults.some((f) => f.id === id)) {

@@ -1,14 +1,14 @@
 /**
- * Whether this machine keeps time: how late timers come while a scenario runs. A rig whose own clock stumbles cannot
- * tell a late alert from a late machine, and its verdict says so.
+ * Measures whether this machine keeps time: how late timers run during a scenario. If the rig's own clock stalls, a
+ * late alert cannot be told from a late machine, and the verdict says so.
  */
 import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from '../../base/clock.js';
 import type { LatenessRecord } from '../../runbooks/record.js';
 
 /**
- * Above this share of the time something waited for a CPU that was taken: the runner, which goes first, may keep time
- * while the system under test does not.
+ * The limit for the share of the time in which a task waited for a CPU. The runner has priority, so it may keep time
+ * although the system under test does not.
  */
 const pressureMax = 0.8;
 
@@ -17,8 +17,8 @@ const periodMs = 25;
 const maxSamples = 72_000;
 
 /**
- * Why the machine is too busy to fail a scenario, or undefined: its timers come late by a quarter of a scrape interval
- * (p95), or it stood still for a whole one. A quiet machine stays below 5 ms.
+ * The reason why the machine is too busy to fail a scenario, or undefined. A busy machine's timers are late by a
+ * quarter of a scrape interval (p95), or the machine stalled for a whole one. A quiet machine stays below 5 ms.
  */
 export function tooBusy(lateness: LatenessRecord, scrapeIntervalMs: number): string | undefined {
   const limitMs = scrapeIntervalMs / 4;
@@ -36,7 +36,7 @@ export function tooBusy(lateness: LatenessRecord, scrapeIntervalMs: number): str
   return `it stood still for ${lateness.maxMs} ms, longer than the ${scrapeIntervalMs} ms between scrapes`;
 }
 
-/** The kernel's own account (pressure stall information, Linux 4.20 and later). */
+/** Pressure stall information of the kernel (Linux 4.20 and later). */
 export function cpuStalledMs(file = '/proc/pressure/cpu'): number | undefined {
   try {
     const total = /^some .*total=(\d+)/m.exec(readFileSync(file, 'utf8'))?.[1];
@@ -53,7 +53,9 @@ export class LatenessMeter {
   readonly #start: { stalledMs: number | undefined; atMs: number };
   #timer: Timer | undefined;
 
-  /** `stalledMs` is how long, in all, something waited for a CPU; undefined where nobody knows. */
+  /**
+   * `stalledMs` returns the total time in which a task waited for a CPU; undefined if the kernel does not report it.
+   */
   constructor(clock: Clock, stalledMs: () => number | undefined = cpuStalledMs) {
     this.#clock = clock;
     this.#stalled = stalledMs;

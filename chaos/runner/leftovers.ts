@@ -1,4 +1,4 @@
-/** Ends processes that must not be there any more, told from later ones of the same number by their start. */
+/** Ends leftover processes; the start time distinguishes them from later processes with the same id. */
 import { sleep } from '../../base/clock.js';
 import { isAlive, type JournalLine, startTicksOf } from './journal.js';
 
@@ -7,10 +7,10 @@ export type Leftover = Omit<Extract<JournalLine, { kind: 'process' }>, 'kind' | 
 const pollMs = 50;
 const killLimitMs = 3000;
 
-/** Whether it, or anything of its process group, is there. */
+/** Whether the process, or any of its process group, still runs. */
 export function isLeft({ pid, startTicks, group }: Leftover): boolean {
   if (isAlive(pid, startTicks)) return true;
-  // Another process of that number: a group of that number would be that one's.
+  // Another process has that id now, so a group with that id belongs to the other process.
   if (group !== true || startTicksOf(pid) !== undefined) return false;
   try {
     process.kill(-pid, 0);
@@ -20,7 +20,10 @@ export function isLeft({ pid, startTicks, group }: Leftover): boolean {
   }
 }
 
-/** SIGTERM, after `graceMs` SIGKILL, all at once; resolves to those that were there and those that still are. */
+/**
+ * Sends SIGTERM to all, and SIGKILL after `graceMs`; resolves to the processes that ran at the start and those that
+ * still run.
+ */
 export async function endLeftovers(
   processes: readonly Leftover[],
   graceMs: number,
@@ -45,10 +48,10 @@ function send({ pid, group }: Leftover, signal: NodeJS.Signals): void {
   for (const to of group === true ? [-pid] : [pid]) {
     try {
       process.kill(to, signal);
-      // One that is stopped hears nothing else.
+      // A stopped process handles no other signal.
       if (signal === 'SIGTERM') process.kill(to, 'SIGCONT');
     } catch {
-      // It went meanwhile.
+      // The process ended meanwhile.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Says what happens in a scenario as typed events, the moment that it does. */
+/** Reports the events of a scenario as typed events, as they happen. */
 import { type DrillEvent, faultWords, withheldEvent } from '../../runbooks/events.js';
 import type { FaultRecord, PhaseKind, ScenarioRecord } from '../../runbooks/record.js';
 import type { Expected, Scenario } from '../scenarios/schema.js';
@@ -7,7 +7,7 @@ import type { AbortReading } from './abort.js';
 import { firingsOf, fulfils, receivedMs } from './firings.js';
 import { leaseMs } from './injection.js';
 
-/** How far the abort conditions are is told this often. */
+/** Interval in milliseconds for reports on the abort conditions. */
 const distanceEveryMs = 1000;
 
 type Context = Pick<RunContext, 'clock' | 'emit' | 'timing' | 'watch'>;
@@ -15,9 +15,9 @@ type Context = Pick<RunContext, 'clock' | 'emit' | 'timing' | 'watch'>;
 export class LiveEvents {
   readonly #context: Context;
   readonly #scenario: Scenario;
-  /** From when on the deadline of each place in `mustFire` runs: when its fault was seen to work. */
+  /** Start of the deadline for each place in `mustFire`: the time when the fault was confirmed. */
   readonly #armed = new Map<number, number>();
-  /** Places in `mustFire` of those that came. */
+  /** Places in `mustFire` of the alerts that arrived. */
   readonly #came = new Set<number>();
   readonly #stop: () => void;
   #distancesAtMs = -Infinity;
@@ -51,7 +51,7 @@ export class LiveEvents {
     if (state === 'confirmed') this.arm(undefined, atMs);
   }
 
-  /** The deadlines of that arm's expectations run, or of those of none. */
+  /** Starts the deadlines of that arm's expectations, or of the expectations without an arm. */
   arm(arm: string | undefined, confirmedMs: number): void {
     const { timeScale, allowanceMs } = this.#context.timing;
     this.#scenario.expect.mustFire.forEach((wanted, i) => {
@@ -98,7 +98,7 @@ export class LiveEvents {
     });
   }
 
-  /** What is only known once it is judged. */
+  /** Facts that are only known after the verdict. */
   ended(record: ScenarioRecord): void {
     this.#stop();
     const scenario = record.id;

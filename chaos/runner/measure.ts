@@ -1,4 +1,4 @@
-/** Reads one measure, from the client's points or by PromQL; no data is no value, never a good one. */
+/** Reads one measure, from the client's points or by PromQL; no data means no value, never a good one. */
 import type { Watch } from '../../alerts/watch/index.js';
 import type { MeasureRecord } from '../../runbooks/record.js';
 import { type LoadPoint, type LoadPoints, totalsOf } from '../load/points.js';
@@ -23,11 +23,11 @@ export interface Stretch {
 export interface Sources {
   points: LoadPoints;
   watch: Pick<Watch, 'query'>;
-  /** Makes real ranges of the nominal ones in a query. */
+  /** Converts the nominal ranges in a query to real ones. */
   fill(template: string): string;
 }
 
-/** The client's measure over the stretch, or the query at its end. */
+/** The client's measure over the stretch, or the query's value at the stretch's end. */
 export async function valueOf(
   question: Question,
   stretch: Stretch,

@@ -1,11 +1,11 @@
-/** What an alert must not come before: the death that it speaks of, another alert, the effect of one of the faults. */
+/** The event that an alert must not precede: the death that it reports, another alert, or the effect of a fault. */
 import type { FaultRecord } from '../../runbooks/record.js';
 import type { ProcessEvent } from '../system/model.js';
 import type { Expected } from '../scenarios/schema.js';
 import type { Firing } from './firings.js';
 
 export interface Moment {
-  /** In words: `catalog-2-proxy died`. */
+  /** A text such as `catalog-2-proxy died`. */
   what: string;
   atMs: number | 'never';
 }
@@ -17,7 +17,7 @@ export interface MomentSources {
   faults: readonly FaultRecord[];
 }
 
-/** Undefined where the scenario asks for no order. */
+/** Undefined if the scenario requires no order. */
 export function momentOf(wanted: Expected, sources: MomentSources): Moment | undefined {
   const { notBefore } = wanted;
   if (!notBefore) return undefined;

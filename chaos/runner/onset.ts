@@ -1,4 +1,7 @@
-/** When callers of one SLO began to fail: its own bad events, and not the first failure of any route. */
+/**
+ * Finds the time when callers of one SLO began to fail, by the SLO's own bad events instead of the first failure of any
+ * route.
+ */
 import type { Watch } from '../../alerts/watch/index.js';
 import { budgetRatio, type Slo, sloNames } from '../../slo/index.js';
 import type { LoadPoint } from '../load/points.js';
@@ -6,16 +9,16 @@ import type { LoadPoint } from '../load/points.js';
 export interface OnsetSources {
   watch: Pick<Watch, 'queryRange'>;
   points: readonly LoadPoint[];
-  /** Since when a failure counts, and until when. */
+  /** Failures count between these times. */
   injectedMs: number;
   endMs: number;
-  /** Nominal step of the rules, its real length, and how often is scraped. */
+  /** Nominal step of the rules, its real length, and the scrape interval; all in milliseconds. */
   stepMs: number;
   stepRealMs: number;
   scrapeIntervalMs: number;
 }
 
-/** Milliseconds since the epoch; undefined where no step of the SLO burned faster than its objective allows. */
+/** Milliseconds since the epoch; undefined if no step of the SLO burned faster than its objective allows. */
 export async function onsetOfSlo(slo: Slo, sources: OnsetSources): Promise<number | undefined> {
   const { watch, injectedMs, endMs, stepMs, stepRealMs } = sources;
   const series = async (name: string): Promise<Map<number, number>> => {
@@ -33,8 +36,8 @@ export async function onsetOfSlo(slo: Slo, sources: OnsetSources): Promise<numbe
 }
 
 /**
- * A step that was evaluated at `atMs` counts what a scrape saw of the step before it: the first failure that a client
- * saw in that time, or the middle of it where the client saw none.
+ * A step that was evaluated at `atMs` counts the failures that a scrape saw in the preceding step. Its onset is the
+ * client's first failure in that time, or the middle of that time if the client saw none.
  */
 export function onsetWithin(
   atMs: number,

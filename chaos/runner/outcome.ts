@@ -1,6 +1,6 @@
 /**
- * What became of one alert that must fire, by name: an alert that came as a ticket, was inhibited or has no rule at all
- * is never said not to have fired. A pure function; its cases are rows of a table in its test.
+ * Names the outcome of one alert that must fire: an alert that arrived as a ticket, was inhibited or has no rule is
+ * never reported as not fired. A pure function; its cases are rows of a table in its test.
  */
 import { wakes } from '../../runbooks/pager.js';
 import type { OutcomeRecord, TheoryRecord } from '../../runbooks/record.js';
@@ -10,32 +10,35 @@ import type { Expected } from '../scenarios/schema.js';
 import { type Firing, fulfils, matches, receivedMs } from './firings.js';
 import type { Sighting } from './sightings.js';
 
-/** All that an outcome is decided by; times are milliseconds since the epoch unless they say otherwise. */
+/** All inputs of an outcome; times are milliseconds since the epoch unless they say otherwise. */
 export interface OutcomeFacts {
   wanted: Expected;
-  /** Undefined where nothing was injected. */
+  /** Undefined if nothing was injected. */
   injectedMs: number | undefined;
-  /** What deadlines count from; undefined where no effect was seen. */
+  /** The start of deadlines; undefined if no effect was seen. */
   confirmedMs: number | undefined;
-  /** Real, the allowance included. */
+  /** Real milliseconds, including the allowance. */
   deadlineMs: number;
-  /** Real length of the rule's text: `for` is already scaled in `rules`. */
+  /** The rules with real durations: `for` is already scaled. */
   rules: readonly AlertingRule[];
-  /** Of the arm, where the expectation is bound to one. */
+  /** Whether a firing lies in the arm, if the expectation is bound to one. */
   inStretch(firing: { firedAtMs: number }): boolean;
   firings: readonly Firing[];
   sightings: readonly Sighting[];
-  /** What the alert must not come before, and when that was; `never` where it has not happened. */
+  /** The event that the alert must not precede, and its time; `never` if it has not happened. */
   notBefore: { what: string; atMs: number | 'never' } | undefined;
-  /** Why its condition has no data: `no series orders_total`; from the start on, or only under the fault. */
+  /**
+   * The reason why the condition has no data, such as `no series orders_total`: from the start, or only under the
+   * fault.
+   */
   gap: { what: string; underFault: boolean } | undefined;
-  /** Why nobody could be notified of anything. */
+  /** The reason why nobody could be notified. */
   trouble: string | undefined;
   theory: TheoryRecord | undefined;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-/** Wrong as it is written: no machine is busy enough to make a ticket of a page. */
+/** The alert is wrong as written: even a busy machine does not turn a page into a ticket. */
 const certainKinds: readonly OutcomeRecord['kind'][] = [
   'wrong-severity',
   'wrong-label',
@@ -53,7 +56,7 @@ const outcome = (
 const articled = (severity: string): string =>
   severity === 'none' ? 'an alert without severity' : `a ${severity}`;
 
-/** The firings that count: those that fulfil the expectation, began after the injection and after their cause. */
+/** The firings that count: they fulfil the expectation, and began after the injection and after their cause. */
 export function ownFirings(facts: OutcomeFacts): Firing[] {
   const { notBefore } = facts;
   return fresh(facts).filter(
@@ -91,7 +94,7 @@ function ofReceived(facts: OutcomeFacts, own: Firing): OutcomeRecord {
   const deadline = `its deadline of ${seconds(deadlineMs)}`;
   if (took <= deadlineMs)
     return outcome('notified', `after ${seconds(took)} of ${seconds(deadlineMs)}`);
-  // A rule that cannot meet its deadline is another finding than one that was slow today.
+  // A rule that cannot meet its deadline is a different finding from a rule that was slow this time.
   const tooSlow = theory !== undefined && theory.earliestMs > deadlineMs;
   const cannot = tooSlow
     ? `; in theory its rule cannot fire before ${seconds(theory.earliestMs)}`
@@ -145,7 +148,7 @@ function alreadyFiring(facts: OutcomeFacts): OutcomeRecord | undefined {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** The label that keeps an alert from being the expected one, the severity apart. */
+/** The label, other than the severity, by which an alert differs from the expected one. */
 function labelDifference(labels: Labels, wanted: Labels): string | undefined {
   for (const [name, value] of Object.entries(wanted)) {
     const own = labels[name];
@@ -163,7 +166,7 @@ function otherReceiver(facts: OutcomeFacts): OutcomeRecord | undefined {
   return found && routedElsewhere(facts.wanted, Object.keys(found.receipts ?? {}));
 }
 
-/** The alert came, though not as it must: the nearest to the expected one is told. */
+/** The alert arrived in another form than expected; the firing nearest to the expected one is reported. */
 function ofOtherFirings(facts: OutcomeFacts): OutcomeRecord | undefined {
   const { wanted } = facts;
   const same = fresh(facts).filter((f) => f.name === wanted.alert);
@@ -191,7 +194,7 @@ function routedElsewhere(wanted: Expected, receivers: readonly string[]): Outcom
 const sightingsOf = ({ sightings, wanted }: OutcomeFacts): Sighting[] =>
   sightings.filter((s) => s.labels.alertname === wanted.alert);
 
-/** What the rules said of the expected alert, and no receiver did. */
+/** The rules fired the expected alert, and no receiver was notified. */
 function ownSighting(facts: OutcomeFacts): OutcomeRecord | undefined {
   const { wanted } = facts;
   const own = sightingsOf(facts).filter(
@@ -256,7 +259,7 @@ function pendingOnly(
   return outcome('pending', `${was}: ${why}`, rule.forMs > deadlineMs);
 }
 
-/** Its condition did not hold; where its rules could not have been the expected one anyway, that is the finding. */
+/** The alert's condition did not hold; if its rules could not match the expectation anyway, that is the finding. */
 function ofRules(facts: OutcomeFacts): OutcomeRecord | undefined {
   const { wanted } = facts;
   const rules = rulesOf(facts);

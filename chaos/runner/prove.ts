@@ -1,9 +1,9 @@
-/** When a scenario's runbook is asked and followed: before the fault, under it, and instead of the drill's own undo. */
+/** Asks and follows a scenario's runbook: before the fault, under the fault, and instead of the drill's own undo. */
 import type { ScenarioRun } from './run-scenario.js';
 
 const lookEveryMs = 200;
 
-/** Before the fault twice: what moves by itself shows between two rounds. */
+/** Before the fault the questions are asked twice, so that values that always move are known. */
 export async function askPage(run: ScenarioRun, when: 'before' | 'under'): Promise<void> {
   const { proof, progress } = run.context;
   if (!proof) return;
@@ -12,7 +12,7 @@ export async function askPage(run: ScenarioRun, when: 'before' | 'under'): Promi
   if (when === 'before') await proof.ask();
 }
 
-/** The page is followed while the fault's leases are still renewed. */
+/** Follows the page while the fault's leases are still renewed. */
 export async function proveRunbook(run: ScenarioRun): Promise<void> {
   const { proof } = run.context;
   if (!proof) return;

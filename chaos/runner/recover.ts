@@ -1,4 +1,6 @@
-/** After a crash: undoes what journals name, ends processes and removes folders that their run left behind. */
+/**
+ * Recovery after a crash: undoes the faults in journals, ends processes and removes folders that their run left behind.
+ */
 import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { messageOf } from '../../base/errors.js';
@@ -11,11 +13,11 @@ import { endLeftovers } from './leftovers.js';
 
 export interface Recovery {
   run: string;
-  /** Its runner is still at work: nothing was touched. */
+  /** The journal's runner still runs, so nothing was touched. */
   running: boolean;
-  /** A sentence each. */
+  /** One sentence for each completed action. */
   done: string[];
-  /** What could not be undone; the journal stays. */
+  /** Faults that could not be undone; the journal is kept. */
   failed: string[];
 }
 
@@ -28,7 +30,7 @@ export async function recover(stateFolder: string): Promise<Recovery[]> {
   return recoveries;
 }
 
-/** Leaves it alone where its runner is still at work. */
+/** Does nothing if the journal's runner still runs. */
 export async function recoverFile(file: string): Promise<Recovery> {
   const recovery: Recovery = {
     run: basename(file, '.jsonl'),
@@ -67,7 +69,7 @@ export async function recoverFile(file: string): Promise<Recovery> {
   return recovery;
 }
 
-/** Long enough for an undo of the user's own. */
+/** Long enough for a user's own undo, in milliseconds. */
 const undoLimitMs = 45_000;
 
 async function undo({ url, undo: own }: Intent): Promise<string> {
@@ -80,14 +82,15 @@ async function undo({ url, undo: own }: Intent): Promise<string> {
     await askJson(url, { method: 'DELETE', timeoutMs: undoLimitMs });
     return 'was undone';
   } catch (error) {
-    // Where nobody listens any more the fault went with its holder; where it is unknown its lease has lapsed.
+    // If nobody listens any more, the fault ended with its holder; if the holder does not know the fault, its lease has
+    // lapsed.
     const gone = error instanceof Unreachable || / answered 404/.test(messageOf(error));
     if (!own) {
       if (gone) return 'had lapsed';
       throw error;
     }
   }
-  // What no lease ends is undone from here: its undo may be done twice.
+  // Faults without a lease are undone from here, because their undo may run twice.
   await runUndo(own, url.slice(url.lastIndexOf('/') + 1));
   return 'was undone';
 }

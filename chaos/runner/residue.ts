@@ -1,13 +1,13 @@
-/** Looks at every injection point for what should be gone by now. */
+/** Asks every injection point for faults that must be gone by now. */
 import { messageOf } from '../../base/errors.js';
 import type { DeathRecord } from '../../runbooks/record.js';
 import { askJson, Unreachable } from '../system/ask.js';
 import type { RunContext } from './context.js';
 
 export interface Residue {
-  /** Faults that are still on, or that cannot be asked for. */
+  /** Faults that are still active, or that cannot be queried. */
   left: string[];
-  /** Injection points of which nobody answers: a fault that they held went with them. */
+  /** Injection points that do not answer: the faults that they held ended with them. */
   dead: DeathRecord[];
 }
 

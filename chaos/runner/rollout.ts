@@ -1,4 +1,4 @@
-/** Whether a published configuration has reached the proxies, by what they say they serve. */
+/** Checks whether a published configuration has reached the proxies, by the revision that each proxy reports. */
 import { askJson } from '../system/ask.js';
 import type { System } from '../system/model.js';
 

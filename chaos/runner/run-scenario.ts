@@ -1,6 +1,7 @@
 /**
- * One scenario from its baseline to its verdict: measure, break, wait for the pages, roll back, wait until all is well.
- * Whatever happens on the way (Ctrl-C, the kill switch, an error), what was broken is rolled back before it returns.
+ * Runs one scenario from its baseline to its verdict: measures, injects faults, waits for the alerts, rolls back, and
+ * waits for recovery. Whatever happens meanwhile (Ctrl-C, the kill switch, an error), every fault is rolled back before
+ * it returns.
  */
 import { sleep } from '../../base/clock.js';
 import { formatProblem, messageOf } from '../../base/errors.js';
@@ -43,12 +44,12 @@ import { theoriesOf } from './theories.js';
 const tickMs = 50;
 const abortEveryMs = 250;
 const lookEveryMs = 500;
-/** How often the baseline is begun anew where the system has not settled. */
+/** Maximum number of baselines until the system has settled. */
 const baselineAttempts = 4;
 
 /** Ends a run early, with the reason. */
 class Halt extends Error {}
-/** No abort: nothing can be said of a system that nobody asks. The load has the reason. */
+/** This is no abort: without requests, nothing can be said of the system. The load has the reason. */
 class LoadEnded extends Halt {}
 
 export class ScenarioRun {
@@ -66,14 +67,14 @@ export class ScenarioRun {
   readonly sightings: Sightings;
   readonly live: LiveEvents;
   injectedMs: number | undefined;
-  /** Called when a fault was seen to work. */
+  /** Called when a fault was confirmed. */
   whenConfirmed: (() => void) | undefined;
   abortReason: string | undefined;
   interrupted = false;
   readonly #abort: AbortWatch;
   readonly #file: string;
   #lastAbortMs = 0;
-  /** Why nothing was broken, or nothing more, beside the measures of the baseline. */
+  /** The reasons, other than the baseline's measures, why no fault or no further fault was injected. */
   unsteady: string[] = [];
   #before: MeasureRecord[] = [];
   #during: MeasureRecord[] = [];
@@ -100,7 +101,7 @@ export class ScenarioRun {
     return this.context.clock.nowMs();
   }
 
-  /** A nominal duration in real milliseconds. */
+  /** Converts a nominal duration to real milliseconds. */
   real(nominalMs: number): number {
     return nominalMs * this.context.timing.timeScale;
   }
@@ -132,13 +133,13 @@ export class ScenarioRun {
     return record;
   }
 
-  /** Whether it may still be broken: a page may fire by now, an incident be open. */
+  /** Asks whether faults are still allowed: meanwhile an alert may fire, or an incident may be open. */
   async #askGuard(): Promise<void> {
     const [refusal] = (await this.context.guard?.refusals(this.#longestMs)) ?? [];
     if (refusal !== undefined) throw new Halt(`the guard refuses: ${refusal}`);
   }
 
-  /** From the first injection on. */
+  /** Counted from the first injection. */
   get #longestMs(): number {
     return this.real(longestOf(this.scenario) - this.scenario.baseline);
   }
@@ -164,7 +165,7 @@ export class ScenarioRun {
       if (this.#steady) break;
       if (attempt < baselineAttempts) this.phases.pop();
     }
-    // A Prometheus that has just begun knows its targets only now.
+    // A Prometheus that has just started knows its targets only now.
     await tellUnscraped(this.context.watch, (workload, text) => {
       this.say(workload, text);
       this.context.line?.(`${workload}: ${text}`);
@@ -214,7 +215,7 @@ export class ScenarioRun {
     await proveRunbook(this);
   }
 
-  /** Nothing fires any more that had to, and the system is steady. */
+  /** Whether all expected alerts have resolved, and the system is steady. */
   async isOver(startMs: number): Promise<boolean> {
     void this.sightings.look(this.nowMs);
     const windowMs = Math.max(1000, this.real(this.scenario.baseline) / 2);
@@ -240,7 +241,7 @@ export class ScenarioRun {
     return { wanted, injectedMs, notifications, sightings: this.sightings.all };
   }
 
-  /** Begins a fault, and says so. */
+  /** Begins a fault, and reports it. */
   async inject(fault: ScenarioFault): Promise<Injection> {
     const { clock, journal, system, run, local, guard } = this.context;
     const targets = [...this.injections.map((i) => i.fault.target), fault.target];
@@ -267,7 +268,7 @@ export class ScenarioRun {
     this.say(injection.fault.target, `fault ${injection.fault.id} is rolled back`);
   }
 
-  /** Takes back whatever is still on, the last first. Never throws. */
+  /** Rolls back all faults that are still active, the last first. Never throws. */
   async rollBack(): Promise<Stretch | undefined> {
     const open = this.injections.filter((i) => i.record.endedMs === undefined).toReversed();
     if (open.length === 0 && this.injectedMs === undefined) return undefined;
@@ -294,7 +295,7 @@ export class ScenarioRun {
     addDeaths(this.dead, found.dead);
   }
 
-  /** Measures what the client saw meanwhile; recorded also where `work` throws. */
+  /** Measures the client's view of the phase; recorded even if `work` throws. */
   async phase(
     kind: PhaseKind,
     arm: string | undefined,
@@ -307,14 +308,14 @@ export class ScenarioRun {
     } finally {
       const endMs = this.nowMs;
       this.live.phase(kind, arm, 'ended');
-      // Read again at the end: the last answers are still on their way to us.
+      // Read again at the end, because the last answers are still in flight.
       const client = this.sources.points.totals(startMs, endMs);
       this.phases.push({ kind, ...(arm !== undefined && { arm }), startMs, endMs, client });
     }
     return { startMs, endMs: this.nowMs };
   }
 
-  /** Waits a moment; throws where the run must end. */
+  /** Waits a moment; throws if the run must end. */
   async tick(): Promise<void> {
     await sleep(tickMs, this.context.signal);
     this.#halt();
@@ -418,7 +419,7 @@ export class ScenarioRun {
       theories,
       load: {
         requests: client.requests,
-        // What was due in the last moments may still be under way.
+        // Requests that were due in the last second may still be in flight.
         due: context.load.due?.(startedMs, endedMs - 1000) ?? 0,
         failure: context.load.failure,
       },

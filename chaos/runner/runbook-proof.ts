@@ -1,7 +1,7 @@
 /**
- * A runbook held against its incident: each question of its Diagnosis is asked before the fault and under it, and the
- * commands of its Mitigation are run instead of the drill's own undo. It is proved where questions are answered
- * otherwise, and where the symptom ends while the fault's leases are still renewed.
+ * Proves a runbook by its incident: each question of its Diagnosis is asked before the fault and under the fault, and
+ * the commands of its Mitigation run instead of the drill's own undo. The page is proved if answers differ, and if the
+ * symptom ends while the fault's leases are still renewed.
  */
 import { messageOf } from '../../base/errors.js';
 import type { RunbookProofRecord } from '../../runbooks/record.js';
@@ -14,17 +14,17 @@ import type { Injection } from './injection.js';
 export interface PageSteps {
   page: string;
   queries: readonly string[];
-  /** Of the Diagnosis, for sh; those with a word to be filled in are left out, and counted. */
+  /** Commands of the Diagnosis, for sh; commands with a placeholder are left out and counted. */
   commands: readonly string[];
   mitigation: readonly string[];
-  /** Commands that nobody but a person can fill in. */
+  /** Commands that only a person can complete. */
   open: readonly string[];
 }
 
 export interface ProofParts {
   steps: PageSteps;
   query(expr: string): Promise<{ labels: Readonly<Record<string, string>>; value: number }[]>;
-  /** For sh, bounded in time and output. */
+  /** Runs a command with sh, with limits on its time and output. */
   run(command: string): Promise<{ code: number | string; output: string }>;
   nowMs(): number;
 }
@@ -51,7 +51,7 @@ export class RunbookProof {
     return this.#parts.steps.mitigation.length > 0;
   }
 
-  /** One round of questions; the first two before the fault, the third under it. */
+  /** One round of questions; the first two rounds run before the fault, the third under the fault. */
   async ask(): Promise<void> {
     const { steps, query, run, nowMs } = this.#parts;
     for (const question of this.#questions) {
@@ -66,7 +66,7 @@ export class RunbookProof {
     }
   }
 
-  /** The page's own commands, in its order. Faults that die of them are not put again. */
+  /** Runs the page's own commands in order. Faults that the commands end are not set again. */
   async mitigate(
     injections: readonly Injection[],
     spoken: (command: string) => void,
@@ -81,13 +81,13 @@ export class RunbookProof {
     }
   }
 
-  /** The symptom is over. */
+  /** Records that the symptom is over. */
   ended(): void {
     if (this.#startedMs === undefined) return;
     this.#mitigation.endedAfterMs ??= this.#parts.nowMs() - this.#startedMs;
   }
 
-  /** Pages that came of following the page are its own, and no fault of the scenario's rules. */
+  /** Leaves out alerts that the page's own commands caused: the scenario's rules are not at fault for them. */
   withoutItsOwn(firings: readonly Firing[], { expect }: Scenario): Firing[] {
     const fromMs = this.#startedMs ?? Infinity;
     const own = firings.filter(
@@ -101,7 +101,7 @@ export class RunbookProof {
     return firings.filter((f) => !own.includes(f));
   }
 
-  /** Why the mitigation was not tried. */
+  /** Records the reason why the mitigation was not tried. */
   notTried(why: string): void {
     this.#mitigation.why = why;
   }

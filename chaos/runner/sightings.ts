@@ -1,26 +1,26 @@
 /**
- * How far expected alerts came on the side of the rules: pending, firing, and where a firing one stands that no
- * receiver was notified of. What is seen for a moment only is kept.
+ * Watches the progress of expected alerts in the rules: pending, firing, and the reason why no receiver was notified of
+ * a firing one. Short-lived states are kept.
  */
 import { messageOf } from '../../base/errors.js';
 import type { ActiveAlert, Standing, Watch } from '../../alerts/watch/index.js';
 
 export interface Sighting {
-  /** With `alertname` and `severity`. */
+  /** Includes `alertname` and `severity`. */
   labels: Record<string, string>;
-  /** When its condition began to hold. */
+  /** The time when the condition began to hold. */
   activeAtMs?: number;
-  /** The same, of one that was seen pending. */
+  /** The same, of an alert that was seen pending. */
   pendingAtMs?: number;
   firingAtMs?: number;
   lastSeenMs: number;
-  /** When it was no longer seen; absent while it is. */
+  /** The time when the alert was no longer seen; absent while it is seen. */
   endedAtMs?: number;
-  /** Of one that fires, as it was last seen before it was notified. */
+  /** The last state of a firing alert before its notification. */
   standing?: Standing;
 }
 
-/** Alerts of one name and many labels: more than these tell nothing new. */
+/** Limit for alerts of one name with different labels: more of them add no information. */
 const sightingsMax = 200;
 const standingsAtOnce = 5;
 
@@ -30,7 +30,10 @@ const keyOf = (labels: Readonly<Record<string, string>>): string =>
 const hides = (standing?: Standing): boolean =>
   standing?.state === 'inhibited' || standing?.state === 'silenced';
 
-/** What is over by now is no news, and that it was hidden stays so when what hid it is over first. */
+/**
+ * A later state of an alert that is over adds nothing, and an alert that was hidden stays so, even if the alert that
+ * hid it ends first.
+ */
 const tellsMore = (before: Standing | undefined, now: Standing): boolean =>
   !['inactive', 'pending', 'no-rule'].includes(now.state) && (!hides(before) || hides(now));
 
@@ -40,7 +43,7 @@ export class Sightings {
   readonly #receivers: ReadonlyMap<string, string>;
   readonly #seen = new Map<string, Sighting>();
   #looking: Promise<void> | undefined;
-  /** Why nobody would have been notified, as it was last asked. */
+  /** The reason, at the last query, why nobody would have been notified. */
   trouble: string | undefined;
 
   constructor(watch: Watch, expected: readonly { alert: string; receiver?: string | undefined }[]) {
@@ -55,7 +58,10 @@ export class Sightings {
     return [...this.#seen.values()];
   }
 
-  /** Never throws: what cannot be asked is trouble. One at a time, so that slow answers do not pile up. */
+  /**
+   * Never throws: a failed query is recorded as trouble. Only one query runs at a time, so that slow answers do not
+   * pile up.
+   */
   look(nowMs: number): Promise<void> {
     this.#looking ??= this.#look(nowMs).finally(() => (this.#looking = undefined));
     return this.#looking;
@@ -103,7 +109,7 @@ export class Sightings {
       const receiver = this.#receivers.get(sighting.labels.alertname ?? '');
       const standing = await this.#watch.standing(sighting.labels, receiver);
       if (tellsMore(sighting.standing, standing)) sighting.standing = standing;
-      // The rules' own history knows better than the look that came a moment later.
+      // The rules' own history is more exact than a query that came a moment later.
       const { firedAtMs } = standing;
       const { activeAtMs, firingAtMs } = sighting;
       if (firedAtMs !== undefined && firedAtMs >= (activeAtMs ?? firedAtMs)) {

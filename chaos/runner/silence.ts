@@ -1,14 +1,14 @@
 /**
- * The silent failure: callers failed for a while, and nobody was paged. What clients saw is set beside what the SLOs
- * counted, and the smallest rule that would have noticed is named. No measure of the service itself can find it: a dead
- * dependency that is answered with 200 is no error there.
+ * Finds silent failures: callers failed for a while, and nobody was paged. Compares the clients' failures with the
+ * SLOs' counts, and names the smallest rule that would have fired. A measure of the service itself cannot find such a
+ * failure: a dead dependency that is answered with 200 is no error there.
  */
 import type { SilenceRecord } from '../../runbooks/record.js';
 import type { Failure, LoadPoint } from '../load/points.js';
 
-/** Failures closer than this belong to one stretch, in real time: a slow route has few requests. */
+/** Failures closer than this, in real milliseconds, belong to one stretch, because a slow route has few requests. */
 const gapMs = 2000;
-/** Below this share of a route's requests it is trouble, and no outage. */
+/** Below this share of a route's requests, failures are no outage. */
 const shareMin = 0.05;
 /** Fewer failures than this are an accident. */
 const failuresMin = 5;
@@ -20,12 +20,12 @@ export interface SilenceFacts {
   untilMs: number;
   /** A stretch shorter than this need not page anybody. */
   toleratedMs: number;
-  /** When people were notified: of pages, and of anything. */
+  /** The times of pages, and of all notifications. */
   pagedAtMs: readonly number[];
   toldAtMs: readonly number[];
-  /** What each SLO counted over the stretch; no events is no data. */
+  /** Each SLO's counts over the stretch; no events mean no data. */
   slos: readonly { slo: string; bad: number; total: number }[];
-  /** What callers' proxies and relays counted, by the rule that would have fired on it. */
+  /** Failures in the counts of callers' proxies and relays, by the rule that would have fired on them. */
   seen: readonly { expr: string; firstTrueMs: number }[];
 }
 
@@ -98,7 +98,10 @@ function silenceRecord(stretch: Stretch, facts: SilenceFacts): SilenceRecord {
   };
 }
 
-/** What callers' proxies counted where it would have fired, the soonest; else a probe that asks as the client did. */
+/**
+ * The earliest rule on the counts of callers' proxies that would have fired; otherwise a probe with the client's
+ * request.
+ */
 function smallestRule(stretch: Stretch, { seen }: SilenceFacts): SilenceRecord['rule'] {
   const { startMs, route, failures } = stretch;
   const [soonest] = seen

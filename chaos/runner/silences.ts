@@ -1,4 +1,4 @@
-/** Gathers what silent failures are found by: the client's points, the SLOs' counts, the callers' proxies. */
+/** Gathers the inputs for silent failures: the client's points, the SLOs' counts, the callers' proxies. */
 import type { Watch } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { wakes } from '../../runbooks/pager.js';
@@ -8,7 +8,7 @@ import type { Firing } from './firings.js';
 import type { ScenarioRun } from './run-scenario.js';
 import { silencesIn } from './silence.js';
 
-/** Nominal: the shortest window that pages by default. */
+/** Nominal milliseconds: the shortest default window of paging rules. */
 const toleratedNominalMs = 600_000;
 const bound = 0.05;
 
@@ -33,7 +33,7 @@ export async function silencesOf(
     slos: [],
     seen: [],
   };
-  // Only where there is something to explain are the rules asked.
+  // The rules are only asked if there is a silent stretch to explain.
   if (silencesIn(facts).length === 0) return [];
   const counts = slos.map(async (slo) => {
     const sum = async (series: string): Promise<number> => {
@@ -52,7 +52,7 @@ export async function silencesOf(
   });
 }
 
-/** Failures as the callers' own proxies count them, and when a rule on them would have been true first. */
+/** Failures in the counts of the callers' own proxies, and the first time when a rule on them would have been true. */
 async function callersSaw(
   watch: Watch,
   t: { fromMs: number; untilMs: number; stepMs: number; scrapeMs: number },

@@ -1,4 +1,6 @@
-/** What makes a baseline no steady state beside its measures: somebody is paged already, or an SLO measures nothing. */
+/**
+ * Obstacles to a steady baseline other than its measures: a paging alert that fires already, or an SLO without data.
+ */
 import { wakes } from '../../runbooks/pager.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
@@ -6,7 +8,7 @@ import { firingsOf, fulfils } from './firings.js';
 import { gapOf } from './gaps.js';
 import { exprText, type Sources, type Stretch, valueOf } from './measure.js';
 
-/** A sentence each, without a full stop; empty where something may be broken now. */
+/** One sentence each, without a full stop; empty if faults may be injected now. */
 export async function notSteady(
   context: Pick<RunContext, 'watch' | 'groups' | 'system'>,
   scenario: Scenario,
@@ -22,14 +24,14 @@ export async function notSteady(
   ];
 }
 
-/** What ended before, by itself or by a fault, and did not come back. */
+/** Processes that ended before, by themselves or by a fault, and did not return. */
 async function gone({ system }: Pick<RunContext, 'system'>): Promise<string[]> {
   await system.refresh().catch(() => undefined);
   const absent = system.description.processes.filter((p) => p.pid === 0);
   return absent.map((p) => `${p.name} does not run`);
 }
 
-/** How requests fail, where too many do: `status 404 at home` is mended sooner than `errors is 1`. */
+/** The most common failures, if there are too many: `status 404 at home` is easier to fix than `errors is 1`. */
 function failures(
   { hypothesis }: Scenario,
   { startMs, endMs }: Stretch,
@@ -52,7 +54,7 @@ function failures(
   return [`${failed.length} of ${seen.length} requests failed: ${list}`];
 }
 
-/** An abort condition that sees nothing before the fault protects nobody, or ends the drill for nothing. */
+/** An abort condition without data before the fault protects nobody, or ends the drill for no reason. */
 async function blindAborts(
   { abort }: Scenario,
   stretch: Stretch,
@@ -68,7 +70,7 @@ async function blindAborts(
   return blind;
 }
 
-/** A page that fires before the drill cannot be told from one that the drill causes. */
+/** A paging alert that fires before the drill cannot be told from one that the drill causes. */
 function firing({ watch }: Pick<RunContext, 'watch'>, { expect }: Scenario): string[] {
   if (expect.alreadyFiring === 'allowed') return [];
   const open = firingsOf(watch.notifications).filter((f) => f.resolvedAtMs === undefined);
@@ -78,7 +80,7 @@ function firing({ watch }: Pick<RunContext, 'watch'>, { expect }: Scenario): str
   return [...new Set(counts.map((f) => `${f.name} (${f.severity}) fires already`))];
 }
 
-/** Of the SLOs whose alerts must fire: with load on, their events are there, or they never will be. */
+/** SLOs without data among those whose alerts must fire: under load their events exist now, or never will. */
 async function withoutData(
   { watch, groups }: Pick<RunContext, 'watch' | 'groups'>,
   { expect }: Scenario,

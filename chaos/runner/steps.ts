@@ -1,4 +1,4 @@
-/** What else happens while a fault is on: restarts, published configuration; each is checked. */
+/** Further steps while a fault is active: restarts and published configuration; each is checked. */
 import { messageOf } from '../../base/errors.js';
 import type { CheckRecord } from '../../runbooks/record.js';
 import type { Scenario } from '../scenarios/schema.js';
@@ -8,7 +8,7 @@ type Step = Scenario['steps'][number];
 
 export class Steps {
   readonly checks: CheckRecord[] = [];
-  /** What was published last. */
+  /** The last published revision. */
   revision: number | undefined;
   readonly #context: RunContext;
   readonly #scenario: Scenario;
@@ -26,7 +26,7 @@ export class Steps {
     return this.#due.length === 0 && this.#open === 0;
   }
 
-  /** Begins what is due so long after the fault phase began; one after the other. */
+  /** Begins the steps that are due this long after the start of the fault phase, one after the other. */
   due(sinceMs: number): void {
     const { timeScale } = this.#context.timing;
     while (this.#due[0] && this.#due[0].at * timeScale <= sinceMs) {
@@ -39,7 +39,7 @@ export class Steps {
     }
   }
 
-  /** Waits for what is under way; what is not begun is dropped. */
+  /** Waits for running steps; steps that have not begun are dropped. */
   async finish(): Promise<void> {
     this.#due.length = 0;
     await this.#running;

@@ -1,6 +1,7 @@
 /**
- * The kill switch: a file that stops every run at once and blocks new ones until it is cleared. There is one a user, in
- * whatever folder a run was started, and one a state folder. A switch that cannot be read counts as thrown.
+ * The kill switch: a file that stops every run at once and blocks new runs until it is cleared. Each user has one,
+ * regardless of the folder in which a run was started, and each state folder has one. A switch that cannot be read
+ * counts as thrown.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -20,18 +21,21 @@ export function throwSwitch(stateFolder: string, stop: Stop): void {
   writeFileWhole(fileOf(stateFolder), `${JSON.stringify(stop)}\n`);
 }
 
-/** Whether there was one. */
+/** Returns whether there was a switch. */
 export function clearSwitch(stateFolder: string): boolean {
   const was = readOne(stateFolder) !== undefined;
   rmSync(fileOf(stateFolder), { force: true });
   return was;
 }
 
-/** `$XDG_STATE_HOME/firedrill`, else `~/.local/state/firedrill`: the switch there is every run's of this user. */
+/**
+ * `$XDG_STATE_HOME/firedrill`, otherwise `~/.local/state/firedrill`: the switch in this folder stops every run of this
+ * user.
+ */
 export const userStateFolder = (): string =>
   join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'firedrill');
 
-/** The user's switch, or else that of the state folder. */
+/** The user's switch, or otherwise that of the state folder. */
 export const readSwitch = (stateFolder: string): Stop | undefined =>
   readOne(userStateFolder()) ?? readOne(stateFolder);
 

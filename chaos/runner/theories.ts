@@ -1,4 +1,4 @@
-/** Beside each alert that must fire: what arithmetic says, from what was measured of the disturbance. */
+/** Adds the theoretical detection time of each alert that must fire, computed from the measured disturbance. */
 import { wakes } from '../../runbooks/pager.js';
 import type { TheoryRecord } from '../../runbooks/record.js';
 import { type Slo, sloNames } from '../../slo/index.js';
@@ -31,14 +31,14 @@ export async function theoriesOf(
   return { theories, onsetMs };
 }
 
-/** Of one that must fire and of which nobody must be told, as its rule was seen. */
+/** The firing of an alert that must fire without a notification, as its rule was seen. */
 function hiddenFiring(run: ScenarioRun, wanted: Expected): Pick<Firing, 'firedAtMs'> | undefined {
   if (!withheldOf(wanted)) return undefined;
   const sighting = firedSighting(wanted, run.sightings.all, run.injectedMs);
   return sighting && { firedAtMs: sighting.firingAtMs };
 }
 
-/** When the first request that failed was answered: from then on counters show it. */
+/** The time of the first failed answer: counters show failures from then on. */
 function firstErrorMs(run: ScenarioRun): number | undefined {
   const { injectedMs } = run;
   if (injectedMs === undefined) return undefined;
@@ -101,7 +101,7 @@ async function onsetOf(
   return values.length === 0 ? undefined : Math.min(...values) * 1000;
 }
 
-/** Of the SLO's own requests, where the alert is one of an SLO. */
+/** The time of the first failure among the SLO's own requests, if the alert belongs to an SLO. */
 async function firstErrorOf(run: ScenarioRun, wanted: Expected): Promise<number | undefined> {
   const { injectedMs } = run;
   const slo = run.context.slos.find((s) => sloOf(s, wanted));
@@ -119,7 +119,7 @@ async function firstErrorOf(run: ScenarioRun, wanted: Expected): Promise<number 
   return own ?? firstErrorMs(run);
 }
 
-/** The alert as a rule, for its `for` and its group's interval. */
+/** The alert's rule, for its `for` and its group's interval. */
 function ruleOf(
   groups: readonly RuleGroup[],
   wanted: Expected,
@@ -152,7 +152,7 @@ async function sloTheory(
   };
   const bad = sloNames.badIncrease(stepMs);
   const total = sloNames.totalIncrease(stepMs);
-  // Steps are recorded up to a scrape and an evaluation after what they count.
+  // Steps are recorded up to a scrape and an evaluation after the events that they count.
   const endMs = Math.max(untilMs, onsetMs + stepRealMs) + stepRealMs + context.scrapeIntervalMs;
   const sinceMs = Math.max(run.context.watchedSinceMs, onsetMs - 60_000);
   const events = await sum(total, onsetMs, endMs);
@@ -186,7 +186,7 @@ async function ratioTheory(
   const query = fillQuery(theory.value, timeScale, scrapeIntervalMs, untilMs - onsetMs);
   const [sample] = await run.context.watch.query(query, untilMs);
   if (!sample || !Number.isFinite(sample.value)) return undefined;
-  // Ranges are no shorter than four scrapes; see alerts/library/entry.ts.
+  // Ranges are at least four scrapes; see alerts/library/entry.ts.
   const windows = theory.windows.map((w) => Math.max(w * timeScale, 4 * scrapeIntervalMs));
   return ratioBand(theory.ratio, windows, { baseline: 0, value: sample.value }, forMs, context);
 }

@@ -1,4 +1,4 @@
-/** When an alert of a scenario must fire by arithmetic, given what was measured of the disturbance. */
+/** Computes the time when an alert of a scenario must fire, from the measured disturbance. */
 import { crossingMs, type ErrorStep, type Slo, theoryOf } from '../../slo/index.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import type { TheoryRecord } from '../../runbooks/record.js';
@@ -7,18 +7,18 @@ export interface TheoryContext {
   timeScale: number;
   stepMs: number;
   scrapeIntervalMs: number;
-  /** Of the rule's group. */
+  /** The interval of the rule's group. */
   evaluationIntervalMs: number;
 }
 
-/** All counted from the onset. */
+/** All times count from the onset. */
 interface Band {
   exactMs: number;
   earliestMs: number;
   latestMs: number;
 }
 
-/** `onsetAfterMs` is from the confirmation, and may lie before it. */
+/** `onsetAfterMs` counts from the confirmation, and may be negative. */
 export function theoryRecord(
   band: Band,
   onsetAfterMs: number,
@@ -44,7 +44,7 @@ export function theoryRecord(
 
 const percent = (ratio: number): string => `${Number((100 * ratio).toPrecision(3))}%`;
 
-/** The multi-window rule of an SLO; undefined where the step never fires it. */
+/** The range of an SLO's multi-window rule; undefined if the step never fires it. */
 export function sloBand(
   slo: Slo,
   severity: 'page' | 'ticket',
@@ -60,7 +60,10 @@ export function sloBand(
   return { band: theory.detection, basis };
 }
 
-/** A condition that holds from the onset on, seen by the next scrape and evaluation, then pending for `for`. */
+/**
+ * The range of a condition that holds from the onset, is seen by the next scrape and evaluation, and is then pending
+ * for `for`.
+ */
 export function forBand(
   rule: AlertingRule | undefined,
   context: TheoryContext,
@@ -77,12 +80,12 @@ export function forBand(
   };
 }
 
-/** A rate's share over several windows that must all pass `bound`; windows are real, as the rule has them. */
+/** The range of a ratio of rates that must exceed `bound` in several windows; windows are real, as in the rule. */
 export function ratioBand(
   bound: number,
   windowsMs: readonly number[],
   step: { baseline: number; value: number },
-  /** Pending this long before it fires. */
+  /** Time for which the alert is pending before it fires. */
   forMs: number,
   context: TheoryContext,
 ): { band: Band; basis: string } | undefined {
@@ -91,7 +94,7 @@ export function ratioBand(
   if (!Number.isFinite(crossing)) return undefined;
   const exactMs = crossing + forMs;
   const { scrapeIntervalMs, evaluationIntervalMs } = context;
-  // A rate needs two samples of the new, and extrapolates over up to a scrape on either side.
+  // A rate needs two new samples, and extrapolates by up to a scrape on either side.
   return {
     band: {
       exactMs,

@@ -1,8 +1,11 @@
-/** Targets whose metrics cannot be read: nothing that they would say is judged, so the drill says it. */
+/** Reports targets whose metrics cannot be scraped, because a drill judges nothing that these metrics would show. */
 import { messageOf } from '../../base/errors.js';
 import type { Watch } from '../../alerts/watch/index.js';
 
-/** Calls `say` with `svc`, `its metrics at 127.0.0.1:4711 cannot be scraped`; once where nobody can be asked. */
+/**
+ * Calls `say` with, for example, `svc` and `its metrics at 127.0.0.1:4711 cannot be scraped`; once if nobody can be
+ * asked.
+ */
 export async function tellUnscraped(
   watch: Pick<Watch, 'query'>,
   say: (workload: string, text: string) => void,

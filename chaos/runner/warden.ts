@@ -1,7 +1,7 @@
 /**
- * A program beside a run: standard input is a pipe from the runner, and its end is the runner's. Where the journal is
- * still there then, the runner died without putting things back, and the warden does what `firedrill gameday recover`
- * would. In a session of its own, it outlives whatever took the runner. Arguments: the journal.
+ * A program beside a run. Standard input is a pipe from the runner and ends with the runner. If the journal still
+ * exists then, the runner died without rolling back, and the warden does the work of `firedrill gameday recover`. It
+ * runs in its own session, so it survives signals to the runner's. Argument: the journal.
  */
 import { existsSync } from 'node:fs';
 import { spawn } from 'node:child_process';
@@ -11,10 +11,10 @@ import { program } from '../../base/paths.js';
 import { removeDeadRunFolders } from '../../alerts/watch/run-folder.js';
 import { recoverFile } from './recover.js';
 
-/** Children that notice by themselves are given so long to end in good order. */
+/** Time in milliseconds for child processes that notice the runner's end to exit in good order. */
 const noticeMs = 1500;
 
-/** Started by the runner; ends by itself with it. */
+/** Started by the runner; ends by itself with the runner. */
 export function startWarden(journalFile: string): { stop(): void } {
   const child = spawn(process.execPath, [program('chaos/runner/warden'), journalFile], {
     stdio: ['pipe', 'ignore', 'ignore'],

@@ -1,6 +1,6 @@
 /**
- * Alerts that must fire by their rules and of which nobody must be notified: another alert inhibits them, or a silence
- * of production does. That they are hidden is then the finding that was wanted, and a notification is the failure.
+ * Alerts that must fire by their rules without a notification, because another alert inhibits them or a silence of
+ * production covers them. A hidden alert is then the wanted finding, and a notification is the failure.
  */
 import type { ExpectationRecord, OutcomeRecord } from '../../runbooks/record.js';
 import type { Expected } from '../scenarios/schema.js';
@@ -14,7 +14,7 @@ export function withheldOf({ inhibitedBy, silencedBy }: Expected): Withheld | un
   return silencedBy === undefined ? undefined : { how: 'silenced', by: silencedBy };
 }
 
-/** The first one of these labels that fired after the injection, whoever was told. */
+/** The first alert with these labels that fired after the injection, regardless of notifications. */
 export function firedSighting(
   wanted: Expected,
   sightings: readonly Sighting[],
@@ -31,20 +31,20 @@ export function firedSighting(
   return own.toSorted((a, b) => a.firingAtMs - b.firingAtMs)[0];
 }
 
-/** Whether what was said of it is that the wanted one hides it. */
+/** Whether the sighting says that the wanted alert or silence hides it. */
 export const isWithheld = ({ standing }: Sighting, { how, by }: Withheld): boolean =>
   standing?.state === how && isBy(standing.by ?? '', how, by);
 
-/** `MeshControlPlaneDown (inhibit rule 2)`; of a silence, a part of its comment. */
+/** Matches `MeshControlPlaneDown (inhibit rule 2)` by name; matches a silence by a part of its comment. */
 const isBy = (said: string, how: Withheld['how'], by: string): boolean =>
   how === 'inhibited' ? said === by || said.startsWith(`${by} `) : said.includes(by);
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 /**
- * All times count from the confirmation. What hides it may be over before it is: a notification after the rollback is
- * told, and is no failure. Undefined where neither a notification nor what hides it was seen: then it is as with any
- * other alert.
+ * All times count from the confirmation. The alert or silence that hides it may end first: a notification after the
+ * rollback is reported and is no failure. Undefined if neither a notification nor a hiding alert or silence was seen;
+ * the usual rules for alerts then apply.
  */
 export function withheldOutcome(
   { how, by }: Withheld,
