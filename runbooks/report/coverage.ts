@@ -1,4 +1,4 @@
-/** The table of which alerts were proven to fire: by which scenario, after how long, at whom. */
+/** The table of alerts that were proven to fire: the scenario, the detection time and the receiver of each. */
 import { type AlertCoverage, coverageSummary, reasonOf } from '../../alerts/coverage/index.js';
 import { timeText } from '../words.js';
 import { type Html, markup } from '../../base/drawing/html.js';

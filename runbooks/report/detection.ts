@@ -1,4 +1,4 @@
-/** The table of the alert contract: what had to fire, by when, what theory says, and when it was received. */
+/** The table of alert expectations: each alert with its deadline, its theoretical range and its receipt. */
 import type { ExpectationRecord, ScenarioRecord } from '../record.js';
 import { labelsText, outcomeWord, theoryMissText, timeText, wasJudged } from '../words.js';
 import { roundRange } from '../../base/axis.js';
@@ -59,7 +59,7 @@ r="4.5"/></svg> received. All in real seconds from the moment at which the fault
 was seen to work; “stopped” is measured from the end of the rollback.</p>`;
 }
 
-/** `1.2 s`; of one that nobody must be told of, `nobody`. */
+/** `1.2 s`; `nobody` for an alert of which nobody must be notified. */
 const receivedText = (e: ExpectationRecord): string =>
   e.withheld && e.inTime
     ? 'nobody'
@@ -73,7 +73,7 @@ function judgedText(e: ExpectationRecord, judged: boolean): Html {
   return markup`<span class="no">✗ ${outcomeWord(e)}</span>`;
 }
 
-/** The sentences that say why, in a row of their own across the table; empty where there are none. */
+/** The sentences with reasons, in their own row across the table; empty if there are none. */
 function noteText(e: ExpectationRecord, judged: boolean): string {
   const why = judged && (!e.inTime || e.withheld !== undefined) ? e.outcome?.text : undefined;
   const missed = theoryMissText(e);
@@ -110,7 +110,7 @@ function theoryText(e: ExpectationRecord): Html {
   return markup`<span title="${basis}">${rangeText(earliestMs, latestMs)}</span>`;
 }
 
-/** `2.6–4.4 s` where both have the same unit. */
+/** `2.6–4.4 s` if both have the same unit. */
 function rangeText(fromMs: number, toMs: number): string {
   const [from, to] = [timeText(fromMs), timeText(toMs)];
   const unit = / [a-z]+$/.exec(to)?.[0] ?? '';

@@ -1,4 +1,4 @@
-/** One Markdown page as an HTML file that opens offline, in the report's own style. */
+/** Renders one Markdown page as an HTML file that opens offline, in the report's own style. */
 import { markdownToHtml } from '../markdown.js';
 import { Html, markup } from '../../base/drawing/html.js';
 import { style } from './style.js';

@@ -1,4 +1,7 @@
-/** A figure: alerts above, one small panel a measure below, all on one time axis, the faults' times through all. */
+/**
+ * A figure: alerts above, one small panel for each measure below, all on one time axis, with the faults' times across
+ * all panels.
+ */
 import { type Frame, xOf } from '../../base/drawing/frame.js';
 import { frameData } from '../../base/drawing/hover.js';
 import { type Html, markup, px } from '../../base/drawing/html.js';
@@ -19,10 +22,10 @@ export interface FigureOptions {
   bands: { startMs: number; endMs: number; text: string }[];
   faults: readonly FaultRecord[];
   alerts: readonly AlertRecord[];
-  /** Deadline and the like of an alert's lane. */
+  /** The deadline and note of an alert's lane. */
   markOf: (alert: AlertRecord) => Mark;
   allowedMax: number;
-  /** Certificates are only worth a panel where they run out. */
+  /** A panel for certificates is only useful if they expire. */
   certificates: boolean;
   label: string;
 }
@@ -93,7 +96,7 @@ ${laneBlock.html}${drawn}
 ${sinceAxis(frame, zeroMs, options.axisLabel, bottom)}</svg>`;
 }
 
-/** Names beside the lines need room for each. */
+/** The height that the names beside the lines need. */
 const roomFor = (lines: number, wide: boolean): number =>
   wide ? Math.max(height, 14 * lines) : height;
 
@@ -112,7 +115,8 @@ function faultBands(
           ? 'never seen to work'
           : `seen to work ${clockText(f.confirmedMs)}`;
       const title = `${f.kind} on ${f.target}, put ${clockText(f.requestedMs)}, ${seen}, ${end}`;
-      // Paler while it was being put: what happens there is its doing, but nobody had seen it work yet.
+      // The band is paler until the fault is confirmed: effects in that time belong to the fault, but nobody had seen
+      // them yet.
       const endMs = f.endedMs ?? frame.endMs;
       const from = xOf(frame, f.requestedMs);
       const seenAt = xOf(frame, Math.min(f.confirmedMs ?? endMs, endMs));
@@ -144,7 +148,7 @@ ${room > 3 && markup`<text x="${px(from + 4)}" y="13">${text}</text>`}</g>`;
 const sameAlert = (a: AlertRecord, b: AlertRecord): boolean =>
   a.name === b.name && a.severity === b.severity && a.scenario === b.scenario;
 
-/** Where the first of each alert reached somebody, through all panels. */
+/** Lines across all panels at the first notification of each alert. */
 function alertLines(options: FigureOptions, frame: Frame, top: number, bottom: number): Html[] {
   return options.alerts
     .filter((a) => a.receivedAtMs >= frame.startMs && a.receivedAtMs <= frame.endMs)
@@ -160,7 +164,7 @@ function alertLines(options: FigureOptions, frame: Frame, top: number, bottom: n
 /** `checkout` of `checkout-availability`, `checkout.retail` and `checkout to payment`. */
 const baseOf = (name: string): string => name.replace(/[-. ].*/, '');
 
-/** A service has the same colour in every panel, and a second line of it in one panel the next dash. */
+/** A service has the same colour in every panel, and its second line in one panel has the next dash pattern. */
 function kindsOf(lines: readonly SeriesRecord[], all: readonly SeriesRecord[]): number[] {
   const keys = [...new Set(all.map((s) => baseOf(s.name)))];
   const taken = new Set<number>();
@@ -203,7 +207,7 @@ function panelOf(
   };
 }
 
-/** At 1x the budget lasts its period; the others are the burns at which these SLOs' alerts fire. */
+/** At 1x the budget lasts its period; the other thresholds are the burn rates at which these SLOs' alerts fire. */
 function burnThresholds(lines: readonly SeriesRecord[]): NonNullable<Panel['thresholds']> {
   const found = new Map([[1, 'the budget lasts its period']]);
   for (const { at, text } of lines.flatMap((l) => l.thresholds ?? [])) {
@@ -213,8 +217,8 @@ function burnThresholds(lines: readonly SeriesRecord[]): NonNullable<Panel['thre
 }
 
 /**
- * Certificates that were made after a drill may live a hundred times longer than those of the drill: what counts is
- * how they ran out, so that the axis ends with the life they had before.
+ * Certificates issued after a drill may live a hundred times longer than those of the drill. The figure is about the
+ * expiry, so its axis ends at the earlier lifetime.
  */
 function before(
   lines: readonly SeriesRecord[],

@@ -1,4 +1,4 @@
-/** Everything that a game day leaves behind, by the name of its file. */
+/** All files that a game day writes, by name. */
 import { readableJson as json } from '../../base/unseen.js';
 import { factsOfAlert, type RunbookFacts } from '../facts.js';
 import { linkedPages } from '../markdown.js';
@@ -11,7 +11,7 @@ import { gameDayReport } from './page.js';
 import { resultOf } from './result.js';
 import { sarifOf } from './sarif.js';
 
-/** What the game day knows beside the record, for commands and queries of the runbooks. */
+/** The game day's facts outside of the record, for commands and queries of the runbooks. */
 export type SharedFacts = Pick<
   RunbookFacts,
   'proxies' | 'controller' | 'prometheus' | 'pki' | 'slos' | 'window'
@@ -41,14 +41,14 @@ export function firedRunbooks(
   shared: SharedFacts = {},
 ): Map<string, string> {
   const pages = new Map<string, string>();
-  // The firing whose queries were run tells most; of the others the first.
+  // A firing with answered queries is preferred, otherwise the first firing.
   const asked = record.alerts.filter((a) => a.answers !== undefined);
   for (const alert of [...asked, ...record.alerts]) {
     if (pages.has(alert.name)) continue;
     const text = renderRunbook(alert.name, { ...shared, ...factsOfRecord(alert) });
     if (text !== undefined) pages.set(alert.name, text);
   }
-  // The playbook is what every page leads to.
+  // Every page links to the playbook.
   for (const runbook of [...record.scenarios.map((s) => s.runbook), 'major-incident']) {
     if (pages.has(runbook)) continue;
     const text = renderRunbook(runbook, shared);

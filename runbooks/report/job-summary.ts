@@ -1,4 +1,4 @@
-/** The page that a CI shows of its job: the verdict and each alert against its deadline, as GitHub's Markdown. */
+/** The job page of a CI: the verdict and each alert against its deadline, as GitHub's Markdown. */
 import { headlineOf, summaryLines } from '../headline.js';
 import { markdownCode, markdownText as t } from '../markdown.js';
 import type { GameDayRecord, ScenarioRecord } from '../record.js';
@@ -11,7 +11,7 @@ import {
   verdictMark,
 } from '../words.js';
 
-/** GitHub takes a mebibyte. */
+/** GitHub's limit is one mebibyte. */
 const maxCharacters = 500_000;
 
 /** Ends with a newline. */

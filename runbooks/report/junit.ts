@@ -1,4 +1,4 @@
-/** JUnit XML, so that any CI shows which alert came late: a suite a scenario, a case an expectation. */
+/** JUnit XML, so that any CI shows which alert was late: one suite for each scenario, one case for each expectation. */
 import { type JunitCase, type JunitSuite, junitXml } from '../../base/junit.js';
 import { pagerTally, type PagerTally } from '../pager.js';
 import type { ArmRecord, ExpectationRecord, GameDayRecord, ScenarioRecord } from '../record.js';
@@ -11,7 +11,7 @@ import {
   wasJudged,
 } from '../words.js';
 
-/** Whether a game day's claims held, as a suite a scenario. */
+/** The claims of a game day, with one suite for each scenario. */
 export function gameDayJunit(record: GameDayRecord): string {
   const suites = record.scenarios.map((s): JunitSuite => {
     const alerts = record.alerts.filter((a) => a.scenario === s.id);
@@ -27,7 +27,7 @@ export function gameDayJunit(record: GameDayRecord): string {
   return junitXml(suites, { name: record.title, seconds });
 }
 
-/** How many pages and tickets people would have got: `pages.unexpected`. */
+/** Numbers of pages and tickets: `pages.unexpected`. */
 const propertiesOf = ({ pages, tickets }: PagerTally): Record<string, number> =>
   Object.fromEntries(
     Object.entries({ pages, tickets }).flatMap(([name, { expected, allowed, unexpected }]) =>
@@ -67,7 +67,7 @@ function casesOf(s: ScenarioRecord): JunitCase[] {
     claim('every process lives', false, dead.map((d) => deathText(d, s.faults)).join('; '));
   const whole = (done || s.faults.length === 0) && residue.length === 0;
   claim('every fault is rolled back', whole, residue.join('; ') || 'the rollback did not finish');
-  // A verdict that no single claim explains must not look green.
+  // A bad verdict without a failed claim must not look green.
   const red = cases.some((c) => c.failures !== undefined);
   const why = s.reasons.join('; ') || s.verdict;
   if (s.verdict === 'INCONCLUSIVE' || s.verdict === 'ABORTED') {
@@ -101,7 +101,7 @@ function expectationCases(e: ExpectationRecord): JunitCase[] {
       failures: [`${missed}: ${e.theory?.basis}`],
     });
   }
-  // An alert that never came has nothing to stop: it is one failure, and not two.
+  // An alert that never fired has nothing to resolve: it is one failure, not two.
   if (!e.resolve || e.receivedAfterMs === undefined) return cases;
   const stops: JunitCase = {
     name: `${e.name} (${e.severity}) stops after the rollback`,

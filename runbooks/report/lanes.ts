@@ -1,4 +1,4 @@
-/** Lanes of alerts above a figure: from received to resolved, named, with the deadline where there is one. */
+/** Lanes of alerts above a figure: from receipt to resolution, with a name and, if there is one, the deadline. */
 import { wakes } from '../pager.js';
 import type { AlertRecord } from '../record.js';
 import { clockText, labelsText, plural } from '../words.js';
@@ -7,20 +7,20 @@ import { type Html, markup, px } from '../../base/drawing/html.js';
 
 export interface Mark {
   kind: 'expected' | 'allowed' | 'unexpected' | 'late';
-  /** When it had to be received. */
+  /** The deadline for the receipt. */
   deadlineMs?: number;
-  /** Beside the name, such as `3.7 s`. */
+  /** Text beside the name, such as `3.7 s`. */
   note?: string;
 }
 
 export interface LaneOptions {
   markOf: (alert: AlertRecord) => Mark;
-  /** Alerts that were allowed are many and say little: this many bars of them at most. */
+  /** Maximum number of bars for allowed alerts, which are many and matter little. */
   allowedMax: number;
 }
 
 const laneHeight = 25;
-/** More bars than these are counted, not drawn. */
+/** Bars beyond this number are counted, not drawn. */
 const barsMax = 24;
 const characterWidth = 6.7;
 
@@ -29,7 +29,7 @@ interface Bar {
   alerts: AlertRecord[];
   mark: Mark;
   x: number;
-  /** Where bar and name begin and end: a name that would leave the figure begins left of its bar. */
+  /** The extent of bar and name: a name that would leave the figure begins left of its bar. */
   from: number;
   end: number;
   text: string;
@@ -55,7 +55,7 @@ export function lanes(
     return barHtml(bar, frame, top + row * laneHeight);
   };
   const drawn = shown.map((bar) => place(bar, 0));
-  // Below the others, however much room these left.
+  // Placed below the others, regardless of the free space above.
   const below = rows.length;
   drawn.push(...allowed.map((bar) => place(bar, below)));
   let height = rows.length * laneHeight;
@@ -104,7 +104,7 @@ function barHtml({ alerts, mark, x, text }: Bar, frame: Frame, top: number): Htm
   const y = top + 17;
   const right = frame.width - frame.right;
   const page = wakes(alerts[0]?.severity ?? 'none');
-  // The name stands over its bar; where it would leave the figure it ends with the figure.
+  // The name begins at its bar; a name that would leave the figure ends at the figure's edge.
   const anchored = x + text.length * characterWidth > frame.width - 4;
   const rects = alerts.map((a) => {
     const from = xOf(frame, a.receivedAtMs);

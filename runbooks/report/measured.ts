@@ -1,4 +1,4 @@
-/** What a reader needs to trust the figures, or to repeat them. */
+/** The conditions of the measurement, so that a reader can trust or repeat it. */
 import type { GameDayRecord } from '../record.js';
 import { countText, timeText } from '../words.js';
 import { type Html, markup } from '../../base/drawing/html.js';
@@ -8,7 +8,7 @@ export function howMeasured(record: GameDayRecord): Html {
   return markup`<dl class="how">${rows}</dl>`;
 }
 
-/** Also a table of the postmortem. */
+/** Also used as a table of the postmortem. */
 export function howRows(record: GameDayRecord): [string, string][] {
   const { measurement: m, load, timeScale, system, machine } = record;
   const why = m.why === undefined ? '' : ` (${m.why})`;
@@ -58,13 +58,13 @@ export function howRows(record: GameDayRecord): [string, string][] {
   ];
 }
 
-/** Whoever was woken is said; nobody is, where the drill's route took everything. */
+/** Names the production receivers that were notified; there are none if the drill's route took everything. */
 function toldText(besides: readonly string[] | undefined): string {
   if (besides === undefined || besides.length === 0) return '';
   return `Also notified: ${besides.join(', ')}. `;
 }
 
-/** Of hundreds of rules the first ones tell the kind. */
+/** Of hundreds of rules, the first ones are enough to show the kind of difference. */
 const remarksMax = 12;
 
 function remarkRows({ remarks = [] }: GameDayRecord): [string, string][] {

@@ -1,6 +1,6 @@
 /**
- * The report of a game day as one HTML file that needs nothing else: no font, no network. Its one script lets a pointer
- * read the figures; all that it says stands without it.
+ * The report of a game day as one HTML file that needs nothing else: no font, no network. Its one script shows values
+ * under the pointer; all its content is available without the script.
  */
 import { hover } from '../../base/drawing/hover.js';
 import { linkedPages, markdownToHtml } from '../markdown.js';
@@ -25,9 +25,9 @@ import { scenarioCard, verdictChip } from './scenario.js';
 import { style } from './style.js';
 
 export interface ReportParts {
-  /** Rendered runbooks by their file's name, Markdown. */
+  /** Rendered runbooks by file name, as Markdown. */
   runbooks?: ReadonlyMap<string, string>;
-  /** The drafted postmortem, Markdown. */
+  /** The drafted postmortem, as Markdown. */
   postmortem?: string;
 }
 
@@ -74,7 +74,7 @@ ${
   );
 }
 
-/** What the page has, in sight wherever one reads. */
+/** The table of contents, always visible. */
 function contents(record: GameDayRecord, { runbooks, postmortem }: ReportParts): Html {
   const links: [boolean, string, string][] = [
     [true, 'detection', 'Alerts'],
@@ -92,7 +92,7 @@ function contents(record: GameDayRecord, { runbooks, postmortem }: ReportParts):
 ${shown.map(([, id, name]) => markup`<a href="#${id}">${name}</a>`)}</nav>`;
 }
 
-/** Pages that stand in the report are linked there; there are no others beside it. */
+/** Turns links to pages within the report into anchors; no other pages exist beside the report. */
 const linked = (markdown: string, runbooks: ReadonlyMap<string, string>): string =>
   linkedPages(markdown, (page) => (runbooks.has(page) ? `#runbook-${page}` : undefined));
 
@@ -133,7 +133,7 @@ ${figures.map(
 </section>`;
 }
 
-/** Nothing is said of requests that nobody measured. */
+/** Figures of the client; empty if nobody measured requests. */
 const clientFigures = (total: ClientTotals): Html =>
   total.requests === 0
     ? markup`<div><dt>Requests of clients</dt><dd>–<small>not measured</small></dd></div>`
@@ -150,7 +150,7 @@ function overview(record: GameDayRecord): Html {
   const unexpected = new Set(record.scenarios.flatMap((s) => s.unexpected.map(ref)));
   const startMs = record.scenarios[0]?.startedMs ?? record.startedMs;
   const options: Omit<FigureOptions, 'width'> = {
-    // While things are started there is nothing to see.
+    // The time while the system starts is not shown.
     startMs,
     endMs: Math.max(record.endedMs, startMs + 1),
     zeroMs: record.startedMs,
@@ -185,7 +185,7 @@ Complete failure is the time in which every event would have had to fail to spen
 }
 
 function budgetRow(b: BudgetRecord, nominalMs: number): Html {
-  // No events is no success: nothing measured it.
+  // Without events there is no success: nothing was measured.
   if (b.total === 0) {
     return markup`<tr><th scope="row">${b.slo}</th><td class="number">${Number(b.objective.toPrecision(8))}%</td>
 <td class="number no" colspan="5">no data: no event was counted</td></tr>`;
@@ -202,7 +202,7 @@ ${percentText(b.spentOfPeriodRatio)}</b></td>
 width="140" height="6"/><rect class="burned" x="0" y="3" width="${px(width)}" height="6"/></svg></td></tr>`;
 }
 
-/** More would be a log, not a timeline; record.json has them all. */
+/** A longer timeline would be a log; record.json contains all events. */
 const eventsMax = 400;
 
 function timeline(events: readonly TimelineEvent[]): Html {

@@ -1,4 +1,4 @@
-/** result.json: what a game day came to, for programs; small, in seconds, and documented in RESULT.md. */
+/** result.json: the result of a game day for programs; small, in seconds, and documented in RESULT.md. */
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
 import { pagerTally } from '../pager.js';
@@ -39,21 +39,21 @@ const expectedAlert = z.strictObject({
   labels: z.record(text, text),
   severity: text,
   deadlineSeconds: seconds,
-  /** At the receiver, from the moment at which the fault was seen to work; null where it never came. */
+  /** From the fault's confirmation to the receiver's notification; null if the alert never arrived. */
   firedAfterSeconds: seconds.nullable(),
-  /** By the arithmetic of the rule; null where there is none. */
+  /** Computed from the rule; null if there is no theory. */
   theoreticalSeconds: seconds.nullable(),
   inTime: z.boolean(),
-  /** What became of it, by name; absent in results of before there were outcomes. */
+  /** The named outcome; absent in results from before outcomes existed. */
   outcome: z.enum(outcomeKinds).optional(),
-  /** After the alert's name: `fired as a ticket, expected a page`. */
+  /** Follows the alert's name: `fired as a ticket, expected a page`. */
   outcomeText: text.optional(),
-  /** Seconds between which it had to fire by theory, and whether it did; null where there is no theory. */
+  /** The theoretical range in seconds, and whether the alert fired within it; null if there is no theory. */
   theory: z
     .strictObject({ earliestSeconds: seconds, latestSeconds: seconds, within: z.boolean() })
     .nullable()
     .optional(),
-  /** From the end of the rollback; null where it never stopped, or need not. */
+  /** From the end of the rollback; null if the alert never resolved, or need not. */
   resolvedAfterSeconds: seconds.nullable(),
 });
 
@@ -90,7 +90,7 @@ const scenario = z.strictObject({
       kind: text,
       target: text,
       startedAt: text,
-      /** When its effect was seen; null where it never was. */
+      /** The time when the fault was confirmed; null if it never was. */
       confirmedAt: text.nullable(),
       endedAt: text.nullable(),
       effect: z.number(),
@@ -109,12 +109,12 @@ const scenario = z.strictObject({
         seconds,
         errors: z.number(),
         requests: z.number(),
-        /** PromQL, or what a probe would have to ask. */
+        /** PromQL, or the query of a probe. */
         rule: text.nullable(),
       }),
     )
     .optional(),
-  /** The scenario's runbook held against it (--prove-runbooks). */
+  /** The proof of the scenario's runbook (--prove-runbooks). */
   runbook: z
     .strictObject({
       page: text,
@@ -154,15 +154,15 @@ export const resultSchema = z.strictObject({
   exitCode: z.number(),
   startedAt: text,
   durationSeconds: seconds,
-  /** What the rules' times were multiplied with, such as 1/240. */
+  /** The factor for the rules' times, such as 1/240. */
   timeScale: text,
   timeScaleWhy: text.optional(),
-  /** What of the rules and the routing is not as in production. */
+  /** Differences of the rules and the routing from production. */
   remarks: z.array(text).optional(),
   engine: z.enum(['prometheus', 'embedded']),
   load: z.enum(['k6', 'embedded', 'locust', 'existing']),
   client,
-  /** What people would have got. */
+  /** The pages and tickets that people would have received. */
   pages: pager.optional(),
   tickets: pager.optional(),
   budgets: z.array(
@@ -327,7 +327,7 @@ const alertOf = (e: ExpectationRecord) => ({
   resolvedAfterSeconds: secondsOrNull(e.resolve?.resolvedAfterMs),
 });
 
-/** A result read back; a field that is unknown, missing or of another kind is named by its path. */
+/** Reads a result back; a field that is unknown, missing or of another type is named by its path. */
 export function parseResult(file: string, json: string): GameDayResult {
   let value: unknown;
   try {

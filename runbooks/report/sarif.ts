@@ -1,4 +1,4 @@
-/** What a game day found, as SARIF 2.1.0: each finding at its scenario's file, for code scanning. */
+/** The findings of a game day as SARIF 2.1.0: each at its scenario's file, for code scanning. */
 import { relative } from 'node:path';
 import type { GameDayRecord, OutcomeKind, ScenarioRecord } from '../record.js';
 import { outcomeText, outcomeWords } from '../words.js';
@@ -7,7 +7,7 @@ interface Finding {
   rule: string;
   level: 'error' | 'warning';
   text: string;
-  /** By which it is the same one in the next run. */
+  /** The key that identifies the same finding in later runs. */
   key: string;
 }
 
@@ -18,7 +18,7 @@ const otherRules: Record<string, string> = {
   unexpected: 'An alert fired that nobody expected',
 };
 
-/** `root`: what the scenarios' files are relative to; the repository's, for most. */
+/** `root`: the base of the scenarios' relative file paths, usually the repository. */
 export function sarifOf(record: GameDayRecord, root: string = process.cwd()): unknown {
   const found = record.scenarios.map((scenario) => ({ scenario, findings: findingsOf(scenario) }));
   const rules = [...new Set(found.flatMap((f) => f.findings.map(({ rule }) => rule)))].sort();
@@ -59,7 +59,7 @@ export function sarifOf(record: GameDayRecord, root: string = process.cwd()): un
 const ruleText = (id: string): string =>
   otherRules[id] ?? `An expected alert: ${outcomeWords[id as OutcomeKind] ?? id}`;
 
-/** Always with slashes, and encoded. */
+/** The URI always has slashes, and is encoded. */
 function uriOf(file: string, root: string): string {
   const path = file.startsWith('/') ? relative(root, file) : file;
   return path.split(/[\\/]/).map(encodeURIComponent).join('/');

@@ -1,4 +1,4 @@
-/** One scenario's card: what was believed, what was broken, who noticed when, and how it went back. */
+/** One scenario's card: its hypothesis, its faults, the detection and the rollback. */
 import { markdownToHtml } from '../markdown.js';
 import type {
   AlertRecord,
@@ -138,7 +138,7 @@ export function boundText(m: MeasureRecord): string {
   return `${sign} ${valueText(Number(match[2]), m.unit)}`;
 }
 
-/** Whether the runbooks of what had to fire were of use: their queries were run while it did. */
+/** Whether the runbooks of expected alerts were useful: their queries ran while the alerts fired. */
 function runbookNote(record: GameDayRecord, s: ScenarioRecord): Html | false {
   const names = new Set(s.expectations.map((e) => e.name));
   const parts = record.alerts
@@ -153,7 +153,7 @@ function runbookNote(record: GameDayRecord, s: ScenarioRecord): Html | false {
 something while the alert fired: ${parts.join(', ')}.</li>`;
 }
 
-/** What the page was asked, and what it had done. */
+/** The answers to the page's questions, and the results of its commands. */
 function proofNote(proof: RunbookProofRecord): Html {
   const asked = proof.diagnosis.filter((d) => d.differs).map((d) => d.asked);
   const done = proof.mitigation.steps.map((s) => s.command);
@@ -183,7 +183,7 @@ Fired before the fault, and not counted: ${namesOf(s.alreadyFiring, false)}.</li
   }</ul>`;
 }
 
-/** One name for all instances of an alert, where labels do not matter. */
+/** One name for all instances of an alert, if labels do not matter. */
 function namesOf(list: readonly AlertRef[], labelled: boolean): string {
   const names = list.map((a) => {
     const labels = labelled ? labelsText(a.labels) : '';
@@ -220,7 +220,7 @@ function figures(record: GameDayRecord, s: ScenarioRecord): Html {
 ${figure(record, { ...options, width: 'wide' })}${figure(record, { ...options, width: 'narrow' })}</figure>`;
 }
 
-/** Deadlines of several faults count from the one that the alert is about: as the judge counted them. */
+/** With several faults, deadlines count from the confirmation of the fault that the alert is about, as in the judge. */
 function zeroOf(record: GameDayRecord, s: ScenarioRecord): number {
   for (const e of s.expectations) {
     const first = record.alerts.find(
@@ -231,7 +231,7 @@ function zeroOf(record: GameDayRecord, s: ScenarioRecord): number {
   return s.confirmedMs ?? s.faults[0]?.requestedMs ?? s.startedMs;
 }
 
-/** Whether a certificate expired, or came near it. */
+/** Whether a certificate expired, or nearly did. */
 const runOut = (record: GameDayRecord, s: ScenarioRecord): boolean =>
   record.series.some(
     (l) =>
@@ -247,7 +247,7 @@ const phaseWords: Record<PhaseRecord['kind'], string> = {
   recovery: 'after',
 };
 
-/** Injection and rollback are short: they belong to what follows. */
+/** Injection and rollback are short, so they are part of the next phase. */
 function phaseBands(phases: readonly PhaseRecord[]): FigureOptions['bands'] {
   return phases
     .filter((p) => phaseWords[p.kind] !== '')

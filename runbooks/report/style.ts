@@ -1,4 +1,4 @@
-/** The report's one style sheet: light and dark by the reader's choice, black on white on paper. */
+/** The report's one style sheet: light or dark by the reader's setting, black on white on paper. */
 import { lineColours } from '../../base/drawing/lines.js';
 import { figureStyle } from '../../base/drawing/style.js';
 

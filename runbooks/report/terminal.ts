@@ -1,4 +1,4 @@
-/** The end of a game day in a terminal: the verdict, each alert against its deadline, and where to read on. */
+/** The end of a game day in a terminal: the verdict, each alert against its deadline, and the path of the report. */
 import { printable, type Style } from '../../base/terminal.js';
 import { headlineOf, summaryLines } from '../headline.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord, Verdict } from '../record.js';
@@ -24,7 +24,7 @@ export interface SummaryPaths {
 const colour = (style: Style, verdict: Verdict): ((text: string) => string) =>
   verdict === 'PASS' ? style.green : verdict === 'INCONCLUSIVE' ? style.yellow : style.red;
 
-/** Ends with a newline. Nothing of it depends on the width of the terminal beyond 80 columns. */
+/** Ends with a newline. The output does not depend on the width of the terminal beyond 80 columns. */
 export function terminalSummary(
   record: GameDayRecord,
   style: Style,
