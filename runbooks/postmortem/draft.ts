@@ -1,6 +1,6 @@
 /**
- * A postmortem in the shape of the SRE book, drafted from a record: what was measured is written down, what only
- * people can know is a prompt. Nothing is guessed.
+ * Drafts a postmortem in the shape of the SRE book from a record: measurements are written down, and facts that only
+ * people know become prompts. Nothing is guessed.
  */
 import { markdownCode, markdownText as t } from '../markdown.js';
 import { headlineOf, summaryLines } from '../headline.js';
@@ -26,13 +26,13 @@ import {
 import { onlyScenario } from '../narrow.js';
 import { timesOf } from './times.js';
 
-/** What stands where a person has to write; the lint finds each that is left. */
+/** The text for places that a person must fill in; the lint finds each that is left. */
 export const toFill = 'TO FILL';
 
 export interface DraftOptions {
   /** Only this scenario, as one incident; absent: the whole game day. */
   scenario?: string;
-  /** Runbook pages that stand beside it, by name; absent: none is linked. */
+  /** Names of the runbook pages in the same folder; absent: no page is linked. */
   pages?: Iterable<string>;
 }
 
@@ -41,7 +41,7 @@ export function draftPostmortem(record: GameDayRecord, options: DraftOptions = {
   return postmortemText({ title: t(title), ...rest });
 }
 
-/** As Markdown, whose parts are Markdown already. */
+/** The postmortem as Markdown; its parts are Markdown already. */
 export function postmortemText({ title, facts, sections }: Postmortem): string {
   const parts = [
     `# Postmortem: ${title}`,
@@ -59,7 +59,7 @@ export interface Postmortem {
   sections: { name: string; markdown: string }[];
 }
 
-/** The draft in parts, as Markdown each. */
+/** The draft in parts, each as Markdown. */
 export function postmortemOf(whole: GameDayRecord, options: DraftOptions = {}): Postmortem {
   const { scenario, pages = [] } = options;
   const narrowed = scenario === undefined ? undefined : onlyScenario(whole, scenario);
@@ -129,7 +129,7 @@ function summary(record: GameDayRecord): string {
   ].join('\n\n');
 }
 
-/** A page may come before anybody feels anything, which is the best that it can do. */
+/** A page may come before any caller fails, which is the best case. */
 function detectText(ttdMs: number | undefined, felt: boolean): string {
   if (ttdMs === undefined || ttdMs >= 0) return timeText(ttdMs);
   return `${timeText(-ttdMs)} before ${felt ? 'the first error' : 'the effect was seen'}`;
@@ -245,7 +245,7 @@ function resolution(s: ScenarioRecord): string {
   return `${aborted}${done ? `rolled back${took}` : 'the rollback did not finish'}${back}; ${steady}.`;
 }
 
-/** Longer than this, only what is worth a line in a short timeline. */
+/** If the timeline is longer than this, only major events are shown. */
 const eventsMax = 120;
 
 function timeline(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): string {
@@ -330,7 +330,7 @@ const lucky = [
 export const prompts = (questions: readonly string[]): string =>
   questions.map((q) => `- ${q} ${toFill}`).join('\n');
 
-/** Only what was measured to be wrong becomes a row; what to do about it is for people. */
+/** Only measured problems become rows; people decide on the actions. */
 function actions(scenarios: readonly ScenarioRecord[]): string {
   const found = scenarios.flatMap((s) => [
     ...s.expectations
@@ -343,7 +343,7 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
     ...(s.silences ?? []).map((x) => [t(silenceText(x)), 'detect']),
     ...s.rollback.residue.map((r) => [`left behind: ${t(r)}`, 'mitigate']),
     ...s.arms
-      // An arm that shows what not to do may well not recover.
+      // An arm that demonstrates a bad policy is expected not to recover.
       .filter((a) => a.verdict === 'metastable' && s.verdict !== 'PASS')
       .map((a) => [
         `${t(a.name)}: did not recover, ${timesText(a.amplificationAfter)} amplification`,

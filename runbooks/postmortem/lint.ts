@@ -1,8 +1,8 @@
-/** What keeps a postmortem from being finished: empty sections, actions of nobody, blame instead of causes. */
+/** Finds the obstacles to a finished postmortem: empty sections, actions without an owner, blame instead of causes. */
 import type { Place, Problem } from '../../base/errors.js';
 import { toFill } from './draft.js';
 
-/** In their order. */
+/** The required sections, in their order. */
 export const requiredSections: readonly string[] = [
   'Summary',
   'Impact',
@@ -70,7 +70,7 @@ export function lintPostmortem(file: string, text: string): Problem[] {
   );
 }
 
-/** Without fenced code, whose text is nobody's wording. */
+/** The lines without fenced code, because code is not checked for wording. */
 function prose(lines: readonly Line[]): Line[] {
   let fenced = false;
   return lines.filter((l) => {
@@ -129,7 +129,7 @@ const cellsOf = (line: string): string[] =>
     .split(/(?<!\\)\|/)
     .map((c) => c.trim());
 
-/** Each row has a text, one owner and a date that exists; `No action: why` is an answer too. */
+/** Each row needs a text, one owner and a valid date; `No action: why` is also accepted. */
 function actionProblems(sections: readonly Section[], at: At): Problem[] {
   const section = sections.find((s) => s.name.toLowerCase() === 'actions');
   if (!section) return [];
@@ -193,7 +193,7 @@ function isDate(text: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
 }
 
-/** A timeline goes forward; a step back by hours is midnight. */
+/** A timeline must go forward; a step back by hours is midnight. */
 function order(sections: readonly Section[], at: At): Problem[] {
   const section = sections.find((s) => s.name.toLowerCase() === 'timeline');
   let last: { text: string; seconds: number } | undefined;

@@ -1,19 +1,21 @@
-/** When an incident was noticed, mitigated and over: computed from what was recorded, absent where it was not. */
+/**
+ * Computes when an incident was noticed, mitigated and over from the record; times that were not recorded are absent.
+ */
 import { wakes } from '../pager.js';
 import type { GameDayRecord, ScenarioRecord } from '../record.js';
 
 export interface IncidentTimes {
-  /** When callers began to feel it; where nobody did, when the fault was seen to work. */
+  /** The first failure of callers; if none failed, the time when the fault was confirmed. */
   onsetMs: number | undefined;
   felt: boolean;
-  /** The first page that reached somebody. */
+  /** The first page that reached a receiver. */
   detectedMs: number | undefined;
   detectedBy: string | undefined;
-  /** The last fault's end. */
+  /** The end of the last fault. */
   mitigatedMs: number | undefined;
-  /** The last alert of the scenario was resolved. */
+  /** The resolution of the scenario's last alert. */
   resolvedMs: number | undefined;
-  /** Each from the onset. */
+  /** Each duration counts from the onset. */
   ttdMs: number | undefined;
   ttmMs: number | undefined;
   ttrMs: number | undefined;

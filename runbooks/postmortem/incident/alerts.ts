@@ -1,4 +1,7 @@
-/** Which alerts fired in a stretch of time, by the series that Prometheus keeps of them, grouped as people saw them. */
+/**
+ * Finds the alerts that fired in a stretch of time, by the series that Prometheus keeps of them, grouped like their
+ * notifications.
+ */
 import type { AmConfig } from '../../../alerts/routing/config.js';
 import { decide } from '../../../alerts/routing/evaluate.js';
 import type { PrometheusClient } from '../../../slo/budget/prometheus.js';
@@ -20,7 +23,7 @@ interface Stretch {
   stepMs: number;
 }
 
-/** In the order in which they fired; `matchers` as within braces. */
+/** Alerts in the order in which they fired; `matchers` as within braces. */
 export async function firedAlerts(
   client: PrometheusClient,
   { fromMs, toMs, stepMs }: Stretch,
@@ -61,7 +64,7 @@ const keyOf = (labels: Record<string, string>): string => {
   return JSON.stringify(Object.entries(own).sort());
 };
 
-/** Workloads by name first; addresses last. */
+/** Names of workloads come first, addresses last. */
 const telling = [
   'workload',
   'service',
@@ -92,7 +95,7 @@ export function grouped(
           alert.labels[name] === undefined ? [] : [[name, alert.labels[name]]],
         ),
       ) as Record<string, string>;
-      // Never one row for pages and tickets together: who was woken is what matters.
+      // Pages and tickets never share a row, because the reader must see which alerts paged.
       const severity = alert.labels.severity ?? 'none';
       const key = JSON.stringify([receivers, severity, Object.entries(values).sort()]);
       const known = groups.get(key) ?? { by: values, ...(receivers && { receivers }), own: [] };
@@ -103,7 +106,7 @@ export function grouped(
   return [...groups.values()].map(({ by, receivers, own }) => groupOf(by, receivers, own, rules));
 }
 
-/** By each route that takes it; the whole alert by itself (`...`) is one by its name. */
+/** Groups by each route that takes the alert; an alert with its own group (`...`) is grouped by its name. */
 function placesOf(
   { labels, firedAtMs }: FiredAlert,
   config: AmConfig | undefined,
@@ -143,7 +146,7 @@ function groupOf(
     firedBefore: own.some((a) => a.firedBefore),
     ...(!ends.includes(undefined) && { endedAtMs: Math.max(...(ends as number[])) }),
     times: own.reduce((sum, a) => sum + a.times, 0),
-    // A text with a template in it speaks of one alert, and this is all of them.
+    // A text with a template is about a single alert, and this row is about all of them.
     ...(summary !== undefined && !summary.includes('{{') && { summary }),
     ...(runbook !== undefined && !runbook.includes('{{') && { runbook }),
   };

@@ -1,4 +1,4 @@
-/** `postmortem draft --prometheus` and `postmortem new`: of an incident that no drill made, and of nothing yet. */
+/** `postmortem draft --prometheus` and `postmortem new`: postmortems of real incidents, and blank forms. */
 import { extname } from 'node:path';
 import { type AccessFiles, type AccessFlags, readAccess } from '../../../base/access.js';
 import { realClock } from '../../../base/clock.js';
@@ -25,7 +25,7 @@ export interface IncidentFlags extends AccessFlags {
   format?: string;
 }
 
-/** The whole text, by the format that is asked for or by the ending of `out`. */
+/** The whole text, in the requested format or the format by the ending of `out`. */
 export async function incidentText(flags: IncidentFlags): Promise<string> {
   const format = formatOf(flags);
   const nowMs = realClock.nowMs();
@@ -71,7 +71,7 @@ const page = (postmortem: Postmortem, incident?: Incident): string => {
   return text.replace('</main>', () => `${card.text}</main>`);
 };
 
-/** A form with every section, for what nothing measured. */
+/** A form with every section, for an incident without measurements. */
 export function blankText(flags: Pick<IncidentFlags, 'title' | 'out' | 'format'>): string {
   const section = (name: string, markdown: string) => ({ name, markdown });
   const postmortem: Postmortem = {
@@ -105,7 +105,7 @@ function formatOf({ out, format }: Pick<IncidentFlags, 'out' | 'format'>): strin
   throw new UserError({ message: `bad --format '${found}'`, expected: 'markdown, html or json' });
 }
 
-/** A time with its zone, or so long ago. */
+/** A time with its zone, or a duration before now. */
 function momentOf(option: string, text: string, nowMs: number): number {
   const ago = parseDurationMs(text);
   if (ago !== undefined) return nowMs - ago;

@@ -1,6 +1,6 @@
 /**
- * A postmortem of a real incident, in the shape of the SRE book. Each line says where it is from; what only people know
- * is a prompt; what was not measured is said so. Nothing is guessed.
+ * A postmortem of a real incident, in the shape of the SRE book. Each line names its source; facts that only people
+ * know become prompts; missing measurements are named. Nothing is guessed.
  */
 import { markdownCode, markdownText as t } from '../../markdown.js';
 import { wakes } from '../../pager.js';
@@ -17,7 +17,7 @@ import { type Postmortem, prompts, toFill } from '../draft.js';
 import type { AlertGroup, Incident, RuleGraph } from './model.js';
 import { sparkline } from './plot.js';
 
-/** The table of actions, empty. */
+/** The empty table of actions. */
 export const noActions =
   'One owner each, and a date (YYYY-MM-DD). Kinds: prevent, detect, mitigate.\n\n' +
   '| action | kind | owner | due |\n| --- | --- | --- | --- |\n' +
@@ -69,7 +69,7 @@ export function incidentPostmortem(incident: Incident): Postmortem {
   };
 }
 
-/** Where a line is from. */
+/** The source of a line. */
 const by = (source: string): string => `(source: \`${markdownCode(source)}\`)`;
 const alertsSource = 'ALERTS, ALERTS_FOR_STATE';
 const unmeasured = (incident: Incident, what: string): string => {

@@ -1,4 +1,6 @@
-/** Finds what is known of an incident: asks Prometheus, Alertmanager and Git, and says what they do not know. */
+/**
+ * Gathers the known facts of an incident: asks Prometheus, Alertmanager and Git, and reports the facts that they lack.
+ */
 import { execFile } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,7 +22,7 @@ export interface IncidentQuestion {
   toMs: number;
   prometheus: Access;
   alertmanager?: Access;
-  /** Which alerts: `namespace="shop"`; empty for all. */
+  /** Selects alerts: `namespace="shop"`; empty for all. */
   matchers: string;
   /** Git repositories. */
   git: readonly string[];
@@ -198,7 +200,7 @@ async function commitsOf(question: IncidentQuestion, unknown: Unknown): Promise<
   return commits.sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Of the SLOs whose events Prometheus records, by the rules that `firedrill slo generate` makes. */
+/** Budgets of the SLOs whose events Prometheus records, by the rules of `firedrill slo generate`. */
 async function budgetsOf(
   client: PrometheusClient,
   fromMs: number,

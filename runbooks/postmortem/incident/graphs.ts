@@ -1,4 +1,4 @@
-/** What a rule measures, over the time of an incident: its left side against its threshold. */
+/** Graphs of a rule over the time of an incident: its left side against its threshold. */
 import type { PrometheusClient } from '../../../slo/budget/prometheus.js';
 import { type Expr, parse, PromqlError } from '../../../slo/promql/index.js';
 import { print } from '../../../slo/promql/syntax/print.js';
@@ -20,7 +20,7 @@ const mirrored: Record<string, string> = {
   '!=': '!=',
 };
 
-/** The first comparison with a number in an expression; undefined where it holds none. */
+/** The first comparison with a number in an expression; undefined if there is none. */
 export function plottedOf(text: string): Plotted | undefined {
   let expr: Expr;
   try {
@@ -43,7 +43,7 @@ function comparisonIn(expr: Expr): Plotted | undefined {
   return undefined;
 }
 
-/** Also of `(14.4 * 0.001)`. */
+/** Also evaluates `(14.4 * 0.001)`. */
 function numberOf(expr: Expr): number | undefined {
   if (expr.kind === 'number') return expr.value;
   if (expr.kind === 'paren') return numberOf(expr.expr);

@@ -1,25 +1,25 @@
-/** A real incident as it was found in Prometheus, Alertmanager and Git: plain values, each with where it is from. */
+/** A real incident as found in Prometheus, Alertmanager and Git: plain values, each with its source. */
 
 export interface Incident {
   version: 1;
   title: string;
   fromMs: number;
   toMs: number;
-  /** Between two looks at what fired; what was shorter may have been missed. */
+  /** Milliseconds between two samples of firing alerts; shorter firings may be missed. */
   stepMs: number;
   prometheus: { url: string; version?: string };
   alertmanager?: { url: string; version: string };
-  /** Alerts as people saw them. */
+  /** Alerts grouped like their notifications. */
   groups: AlertGroup[];
-  /** `the routes of the Alertmanager's configuration as it is now`. */
+  /** For example, `the routes of the Alertmanager's configuration as it is now`. */
   groupedBy: string;
-  /** Notifications that Alertmanager counted; absent where nobody scrapes it. */
+  /** Notifications that Alertmanager counted; absent if nobody scrapes it. */
   notifications?: { integration: string; count: number; failed: number }[];
   silences: SilenceFact[];
   graphs: RuleGraph[];
   commits: Commit[];
   budgets: BudgetFact[];
-  /** What is not here, and why. */
+  /** The missing measurements, and the reason for each. */
   notMeasured: { what: string; why: string }[];
 }
 
@@ -27,22 +27,25 @@ export interface AlertGroup {
   /** `CartErrors`, or several names. */
   names: string[];
   severity: string;
-  /** Labels by which they are one, with their values. */
+  /** Labels by which the alerts are grouped, with their values. */
   by: Record<string, string>;
-  /** Whom the routes name; absent where nobody knows. */
+  /** Receivers in the routes; absent if the routes are unknown. */
   receivers?: string[];
-  /** How many series. */
+  /** Number of series. */
   alerts: number;
-  /** What tells them apart, workloads rather than addresses; the first eight, and how many there are. */
+  /**
+   * The label that distinguishes the alerts, preferably workloads before addresses; the first eight values, and their
+   * number.
+   */
   of: { label: string; values: string[]; count: number } | undefined;
-  /** Of the one that was active first. */
+  /** The start of the alert that was active first. */
   activeAtMs: number;
   firedAtMs: number;
-  /** It fired already when the look begins. */
+  /** The alert fired already at the start of the queried time. */
   firedBefore: boolean;
-  /** When the last one ended; absent where it still fires. */
+  /** The end of the last alert; absent if it still fires. */
   endedAtMs?: number;
-  /** How often one of them began to fire. */
+  /** How often an alert of the group began to fire. */
   times: number;
   summary?: string;
   runbook?: string;
@@ -57,7 +60,7 @@ export interface SilenceFact {
 
 export interface RuleGraph {
   alert: string;
-  /** What is plotted: the rule's left side, the worst of its series. */
+  /** The plotted expression: the rule's left side, for its worst series. */
   expr: string;
   op?: string;
   threshold?: number;
@@ -68,7 +71,7 @@ export interface Commit {
   atMs: number;
   hash: string;
   subject: string;
-  /** Before the incident: the last ones that could have led to it. */
+  /** The change lies before the incident: one of the last that may have led to it. */
   before: boolean;
   repository: string;
 }
@@ -77,9 +80,9 @@ export interface BudgetFact {
   slo: string;
   bad: number;
   total: number;
-  /** `0.999`; absent where it is not recorded. */
+  /** `0.999`; absent if it is not recorded. */
   objective?: number;
-  /** Bad events over those that the whole period allows. */
+  /** Bad events divided by the bad events that the whole period allows. */
   spentOfPeriod?: number;
   periodDays?: number;
   source: string;

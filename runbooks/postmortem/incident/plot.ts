@@ -1,4 +1,4 @@
-/** A series in a line of text, and as a small figure with its threshold. */
+/** Draws a series as a line of text, and as a small figure with its threshold. */
 import { type Html, markup, px } from '../../../base/drawing/html.js';
 import { clockOn } from '../../words.js';
 import type { Incident, RuleGraph } from './model.js';
