@@ -1,4 +1,4 @@
-/** What a Prometheus says to the queries of pages: shown in a page, or told where it is nothing. */
+/** A Prometheus's answers to the queries of pages: shown in a page, or reported if a query returns nothing. */
 import { messageOf } from '../base/errors.js';
 import { PrometheusClient, PrometheusGone } from '../slo/budget/prometheus.js';
 import type { RunbookFacts } from './facts.js';
@@ -9,14 +9,17 @@ export type Answers = NonNullable<RunbookFacts['answers']>;
 
 export interface Asked {
   answers: Answers;
-  /** By query: what Prometheus refused, and why. */
+  /** By query: Prometheus's reason for its refusal. */
   errors: Map<string, string>;
 }
 
-/** So many queries without an answer in time, and it is no matter of the query. */
+/** After this many queries without an answer in time, the server is slow and not the query. */
 const slowMax = 3;
 
-/** Throws a UserError where Prometheus cannot be reached; a query that it refuses, or that takes too long, is noted. */
+/**
+ * Throws a UserError if Prometheus cannot be reached; a query that Prometheus refuses, or that takes too long, is
+ * recorded.
+ */
 export async function askQueries(
   queries: readonly string[],
   prometheus: PrometheusClient,
@@ -37,7 +40,7 @@ export async function askQueries(
   return { answers, errors };
 }
 
-/** The page with its facts, and with what its queries return there now. */
+/** The page with its facts and the present answers to its queries. */
 export async function answeredPage(
   page: Page,
   facts: RunbookFacts,
@@ -52,11 +55,11 @@ export async function answeredPage(
 export interface QueryFinding {
   page: string;
   query: string;
-  /** Absent: it returned nothing, which may be the good case. */
+  /** Absent: the query returned nothing, which may be the good case. */
   error?: string;
 }
 
-/** Queries of all pages without facts that are refused or return nothing. */
+/** Queries of all pages without facts that Prometheus refuses or that return nothing. */
 export async function lintQueries(
   pages: ReadonlyMap<string, Page>,
   url: string,

@@ -1,4 +1,4 @@
-/** Whether a command line would be understood, without running it: verbs, options, what it cannot do without. */
+/** Checks a command line without running it: verbs, options, and required arguments. */
 import type { Command, Option } from 'commander';
 
 export interface CommandProblem {
@@ -6,7 +6,7 @@ export interface CommandProblem {
   expected?: string;
 }
 
-/** `words` without the program's name. */
+/** `words` excludes the program's name. */
 export function findCommandProblem(
   program: Command,
   words: readonly string[],
@@ -28,7 +28,7 @@ export function findCommandProblem(
       expected: names.join(', '),
     };
   }
-  // A group named in passing, such as `firedrill alerts`, is no line to be run.
+  // A group mentioned in a text, such as `firedrill alerts`, is no command line.
   if (command.commands.length > 0) return undefined;
   return optionProblem(command, rest, words.slice(0, i).join(' '));
 }
@@ -61,7 +61,7 @@ function optionProblem(
   const missing = command.options.find(
     (o) => o.mandatory && !given.has(o) && o.defaultValue === undefined,
   );
-  // A command named in passing has neither options nor arguments.
+  // A command mentioned in a text has neither options nor arguments.
   if (rest.length > 0 && missing)
     return { message: `'${name}' cannot do without '${missing.long}'` };
   const wanted = command.registeredArguments;

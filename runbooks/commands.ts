@@ -214,7 +214,7 @@ const write = (text: string): void => {
   process.stdout.write(text);
 };
 
-/** The page itself, or for an alert of an SLO the one that all SLOs share. */
+/** The alert's own page, or the page shared by all SLOs if the alert belongs to an SLO. */
 async function pageOf(name: string, slo: string | undefined): Promise<Page> {
   const { pageFor, readPages } = await import('./pages.js');
   const pages = readPages();
@@ -259,7 +259,7 @@ async function render(name: string, flags: RenderFlags): Promise<void> {
   await output(flags.out, page.title, text);
 }
 
-/** What the SLO's files say of it, else what Prometheus says of its rules. */
+/** Facts from the SLO's files, or otherwise from the rules in Prometheus. */
 async function ofSlo(
   slo: string | undefined,
   facts: RunbookFacts,

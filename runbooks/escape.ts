@@ -1,10 +1,10 @@
-/** Every `{{fact}}` of a page is escaped for where it stands: prose, inline code, a shell command or a query. */
+/** Escapes each `{{fact}}` of a page for its context: prose, inline code, a shell command or a query. */
 import Handlebars from 'handlebars';
 import { markdownCode, markdownText } from './markdown.js';
 
 export type Context = 'prose' | 'code' | 'sh' | 'promql';
 
-/** A fact that nobody gave: what stands in its place, in prose and commands, and in a query's regular expression. */
+/** Replaces a missing fact, with one text for prose and commands, and one for the regular expression of a query. */
 export class Placeholder {
   readonly text: string;
 
@@ -13,7 +13,7 @@ export class Placeholder {
   }
 }
 
-/** A whole query, made here and not given from outside: it stands as it is, on one line. */
+/** A whole query that this package built: it is inserted unescaped, on one line. */
 export class Query {
   readonly text: string;
 
@@ -22,7 +22,10 @@ export class Query {
   }
 }
 
-/** Queries match labels by `=~`, so that a placeholder can mean any; facts are made literal, within quotes. */
+/**
+ * Queries match labels by `=~`, so that a placeholder can match any value; facts are escaped to match literally, within
+ * quotes.
+ */
 const promqlText = (text: string): string =>
   text
     .replaceAll(/[\\^]/g, (c) => (c === '^' ? '\\\\^' : '\\\\\\\\'))
@@ -53,7 +56,7 @@ export function escapeFor(context: Context, value: unknown): string {
 
 type Node = hbs.AST.Statement;
 
-/** Follows the text of a page and knows where in Markdown it stands. */
+/** Follows the text of a page and tracks its Markdown context. */
 class Position {
   #line = '';
   #fence: string | undefined;
@@ -78,7 +81,7 @@ class Position {
   }
 }
 
-/** The template with each `{{x}}` turned into `{{escape "sh" x}}`, by where it stands. */
+/** The template with each `{{x}}` turned into `{{escape "sh" x}}`, depending on its context. */
 export function escapedProgram(template: string): hbs.AST.Program {
   const program = Handlebars.parse(template);
   walk(program, new Position());
@@ -103,7 +106,7 @@ function visit(node: Node, position: Position): Node {
   if (node.type !== 'MustacheStatement') return node;
   const mustache = node as hbs.AST.MustacheStatement;
   const context = position.context;
-  // What it becomes has no newline and no backtick, so that the position is as before.
+  // The inserted text has no newline and no backtick, so the context does not change.
   const { loc } = mustache;
   const literal = { type: 'StringLiteral', value: context, original: context, loc };
   const name = {

@@ -1,7 +1,7 @@
-/** An event of a drill in words: the same in a terminal and in a browser. */
+/** The text of a drill's event, the same in a terminal and in a browser. */
 import type { DrillEvent } from './events.js';
 
-/** `MeshProxyDown (ticket) notified after 1.6 s`: an event in a line, without its time. */
+/** `MeshProxyDown (ticket) notified after 1.6 s`: an event on one line, without its time. */
 export function eventText(e: DrillEvent): string {
   switch (e.kind) {
     case 'day':

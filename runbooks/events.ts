@@ -1,6 +1,6 @@
 /**
- * What happens in a game day, as typed events: one JSON object a line in `events.jsonl`, written as they happen. A view
- * of a drill (live, or played again) is made from them; an old report's record says the same ones.
+ * The events of a game day as types: one JSON object per line in `events.jsonl`, written as they happen. A view of a
+ * drill (live or replayed) is made from them; the events of an old report are derived from its record.
  */
 import { z } from 'zod';
 import { messageOf, UserError } from '../base/errors.js';
@@ -47,10 +47,10 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     id: text,
     fault: text,
     target: text,
-    /** The services that it strikes, as the guard counts them; absent in events of older days. */
+    /** The services that the fault strikes, as the guard counts them; absent in older events. */
     struck: z.array(text).optional(),
     state: z.enum(['put', 'confirmed', 'removed']),
-    /** Of `put`: it is rolled back by itself so long after the last renewal, if whoever put it dies. */
+    /** For `put`: time after the last renewal until the fault is rolled back by itself, if its owner dies. */
     leaseMs: z.number().optional(),
   }),
   z.strictObject({
@@ -61,12 +61,12 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     severity: text,
     labels,
     /**
-     * `armed`: from now on its deadline runs. `withheld`: it fired, and was hidden as it must be. `missed`: judged at
-     * the end, and not in time.
+     * `armed`: its deadline starts now. `withheld`: the alert fired, and was hidden as the scenario expects. `missed`:
+     * the verdict at the end, for an alert that was not in time.
      */
     state: z.enum(['armed', 'notified', 'withheld', 'missed']),
     deadlineAtMs: atMs.optional(),
-    /** From the confirmation; of `notified` and `withheld`. */
+    /** Counted from the confirmation; for `notified` and `withheld`. */
     afterMs: z.number().optional(),
     outcome: z.enum(outcomeKinds).optional(),
     text: text.optional(),
@@ -81,7 +81,7 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     receiver: text.optional(),
   }),
   z.strictObject({
-    /** By the rule's arithmetic; known when the scenario is judged. */
+    /** Computed from the rule; known when the scenario is judged. */
     kind: z.literal('theory'),
     atMs,
     scenario: text,
@@ -101,7 +101,7 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     calls: z.array(z.strictObject({ from: text, to: text })),
   }),
   z.strictObject({
-    /** The second that ended then: requests that were due in it, as their callers saw them. */
+    /** The second that ended at `atMs`: the requests that were due in it, as their callers saw them. */
     kind: z.literal('load'),
     atMs,
     requests: z.number(),
@@ -120,16 +120,16 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('abort'), atMs, scenario: text, condition: text }),
   z.strictObject({
-    /** How far an abort condition is from being met; at most once a second while a fault is on. */
+    /** How close an abort condition is to aborting; at most once a second while a fault is active. */
     kind: z.literal('distance'),
     atMs,
     scenario: text,
     condition: text,
-    /** Absent: there is no data. */
+    /** Absent if there is no data. */
     value: z.number().optional(),
     above: z.number().optional(),
     below: z.number().optional(),
-    /** For how long the condition has held, and for how long it must hold to abort; real. */
+    /** Real milliseconds: how long the condition has held, and how long it must hold to abort. */
     heldMs: z.number(),
     forMs: z.number(),
   }),
@@ -138,7 +138,7 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     atMs,
     slo: text,
     spentOfPeriod: z.number(),
-    /** The whole budget as minutes in which everything fails, in production time. */
+    /** The whole error budget as minutes in which everything fails, in production time. */
     budgetMinutes: z.number().optional(),
   }),
   z.strictObject({
@@ -151,11 +151,11 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('day-record'),
     atMs,
-    /** A `GameDayRecord` without its scenarios, which have events of their own. */
+    /** A `GameDayRecord` without its scenarios, which have their own events. */
     record: z.unknown(),
-    /** Of each scenario, in their order. */
+    /** The budget of each scenario, in the scenarios' order. */
     budgetSpent: z.array(z.array(z.unknown())),
-    /** Beside the record, what runbooks are filled with. */
+    /** The facts for runbooks that are not in the record. */
     shared: z.unknown(),
   }),
   z.strictObject({
@@ -170,7 +170,7 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
 
 export type DrillEvent = z.infer<typeof drillEventSchema>;
 
-/** Of a record of any age, in the order of time. */
+/** The events of a record of any version, in the order of time. */
 export function drillEvents(record: GameDayRecord): DrillEvent[] {
   const { title, startedMs, endedMs, verdict: came, scenarios } = record;
   const events: DrillEvent[] = [
@@ -283,7 +283,7 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
   ];
 }
 
-/** Which fault it is, and on which services. */
+/** The fault's kind, target and struck services. */
 export const faultWords = ({ id, kind: fault, target, struck }: FaultRecord) => ({
   id,
   fault,
@@ -291,7 +291,7 @@ export const faultWords = ({ id, kind: fault, target, struck }: FaultRecord) => 
   ...(struck && { struck }),
 });
 
-/** Of an alert that had to fire and to be hidden, and was. */
+/** The event of an alert that had to fire and be hidden, and did so. */
 export function withheldEvent(
   { id, confirmedMs }: Pick<ScenarioRecord, 'id' | 'confirmedMs'>,
   e: ExpectationRecord,
@@ -312,7 +312,7 @@ export function withheldEvent(
   };
 }
 
-/** Lines as they were written; a last one that was cut by a crash is passed over, any other mistake is told. */
+/** Parses lines as written; skips a last line that a crash cut short, and throws on any other mistake. */
 export function parseEvents(file: string, jsonl: string): DrillEvent[] {
   const lines = jsonl.split('\n');
   return lines.flatMap((line, i) => {

@@ -1,11 +1,11 @@
-/** The live facts that a page is filled with: from an alert as Alertmanager tells it, or written by hand. */
+/** The live facts for a page: from an alert in Alertmanager's format, or written by hand. */
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { type YamlDocument, checkYaml } from '../base/yaml.js';
 
 const text = z.string();
 
-/** The facts in our own words; everything may be absent, and then a placeholder stands in the page. */
+/** The facts in our own format; each may be absent, and the page then shows a placeholder. */
 export const factsSchema = z.strictObject({
   alert: text.optional(),
   severity: text.optional(),
@@ -20,27 +20,27 @@ export const factsSchema = z.strictObject({
   workload: text.optional(),
   owner: text.optional(),
   slo: text.optional(),
-  /** Admin addresses of the proxies concerned, `host:port`. */
+  /** Admin addresses of the affected proxies, `host:port`. */
   proxies: z.array(text).optional(),
   /** The controller's admin URL. */
   controller: text.optional(),
   prometheus: text.optional(),
-  /** The trust domain's folder of keys, where the issuer is kept in files. */
+  /** The trust domain's folder of keys, if the issuer is stored in files. */
   pki: text.optional(),
-  /** As the identities of the mesh end. */
+  /** The suffix of the mesh's identities. */
   trustDomain: text.optional(),
-  /** A working copy of what the registry, profiles and policies are kept in. */
+  /** A working copy of the registry's, profiles' and policies' files. */
   config: text.optional(),
-  /** The SLO files that the rules came from. */
+  /** The SLO files that the rules were generated from. */
   slos: text.optional(),
-  /** Of an SLO: queries that break its own bad events down, and that say whether it is measured at all. */
+  /** For an SLO: queries that break down its own bad events, and that show whether it is measured at all. */
   ownBad: z.array(text).optional(),
   ownPresent: z.array(text).optional(),
-  /** At which burns its alerts fire. */
+  /** The burn rates at which its alerts fire. */
   burns: text.optional(),
-  /** False where the service has no sidecar: the steps that ask the mesh are left out. */
+  /** False if the service has no sidecar: the steps that ask the mesh are left out. */
   mesh: z.boolean().optional(),
-  /** How far queries of the present look back; default 5m. */
+  /** The range of queries about the present; default 5m. */
   window: text.optional(),
   certificates: z
     .array(
@@ -51,12 +51,12 @@ export const factsSchema = z.strictObject({
       }),
     )
     .optional(),
-  /** What was found out while it fired, and the command that shows it. */
+  /** Observations while the alert fired, with the command that shows each. */
   observed: z
     .array(z.strictObject({ name: text, value: text, command: text.optional() }))
     .optional(),
   links: z.array(z.strictObject({ title: text, url: text })).optional(),
-  /** What the page's queries returned, by the query as the page shows it: series with labels and value. */
+  /** Answers to the page's queries, by the query as the page shows it: series with labels and value. */
   answers: z
     .record(text, z.array(z.strictObject({ labels: z.record(text, text), value: z.number() })))
     .optional(),
@@ -64,7 +64,7 @@ export const factsSchema = z.strictObject({
 
 export type RunbookFacts = z.infer<typeof factsSchema>;
 
-/** One alert of Alertmanager's API v2 (`amtool alert query -o json`) or of its webhook. */
+/** An alert of Alertmanager's API v2 (`amtool alert query -o json`) or of its webhook. */
 const amAlert = z.looseObject({
   labels: z.record(text, text),
   annotations: z.record(text, text).optional(),
@@ -72,7 +72,10 @@ const amAlert = z.looseObject({
   generatorURL: text.optional(),
 });
 
-/** Facts of a file: our own, an alert, a list of alerts, or a webhook's body; the list's first of that name. */
+/**
+ * Facts of a file: our own format, an alert, a list of alerts, or a webhook's body; in a list, the first alert of that
+ * name.
+ */
 export function readFacts(document: YamlDocument, alert: string | undefined): RunbookFacts {
   const value = document.value as Record<string, unknown> | unknown[] | null;
   const list = Array.isArray(value)
@@ -109,7 +112,7 @@ export interface FiredAlert {
   generatorURL?: string | undefined;
 }
 
-/** What an alert says of itself. */
+/** The facts in an alert's labels and annotations. */
 export function factsOfAlert(alert: FiredAlert): RunbookFacts {
   const { labels, annotations = {} } = alert;
   const links = [
@@ -133,7 +136,7 @@ export function factsOfAlert(alert: FiredAlert): RunbookFacts {
   };
 }
 
-/** Service, namespace and workload, from whichever label says them: `dst="cart.retail"` is cart in retail. */
+/** Service, namespace and workload, from any label that names them: `dst="cart.retail"` is cart in retail. */
 export function placeOf(facts: RunbookFacts): {
   service: string | undefined;
   namespace: string | undefined;
@@ -142,7 +145,7 @@ export function placeOf(facts: RunbookFacts): {
   const labels = facts.labels ?? {};
   const [dst, dstNamespace] = (labels.dst ?? '').split('.');
   const none = (value: string | undefined): string | undefined => (value ? value : undefined);
-  // Alerts about the mesh itself say `service="mesh"`, which is no destination.
+  // Alerts about the mesh itself have `service="mesh"`, which is no destination.
   const labelled = labels.service === 'mesh' ? undefined : labels.service;
   const service = facts.service ?? labelled ?? none(dst) ?? labels.workload;
   return {

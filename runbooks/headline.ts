@@ -1,4 +1,4 @@
-/** The first lines that a person reads of a game day, the same in terminal, report and postmortem. */
+/** The first lines of a game day's result, the same in terminal, report and postmortem. */
 import { pagerLine, pagerTally } from './pager.js';
 import type { ExpectationRecord, GameDayRecord, ScenarioRecord } from './record.js';
 import {
@@ -15,11 +15,11 @@ import {
 
 export interface Tally {
   expected: number;
-  /** Of those, the ones whose fault never took effect. */
+  /** The scenarios among them whose fault never took effect. */
   notJudged: number;
   inTime: number;
   notInTime: ExpectationRecord[];
-  /** Fired outside of theory where the scenario does not say why it may. */
+  /** Alerts that fired outside of their theoretical range without a reason in the scenario. */
   offTheory: ExpectationRecord[];
   unexpected: number;
   notResolved: ExpectationRecord[];
@@ -27,7 +27,7 @@ export interface Tally {
   dead: string[];
 }
 
-/** What a verdict is made of. */
+/** The counts that a verdict consists of. */
 export function tallyOf(scenarios: readonly ScenarioRecord[]): Tally {
   const expectations = scenarios.filter(wasJudged).flatMap((s) => s.expectations);
   const all = scenarios.reduce((n, s) => n + s.expectations.length, 0);
@@ -51,11 +51,11 @@ export function tallyOf(scenarios: readonly ScenarioRecord[]): Tally {
   };
 }
 
-/** It fired and did not stop; of one that never came that is no news. */
+/** The alert fired and did not resolve; an alert that never fired has nothing to resolve. */
 const stayed = (e: ExpectationRecord): boolean =>
   e.resolve !== undefined && !e.resolve.inTime && e.receivedAfterMs !== undefined;
 
-/** The verdict in a line. */
+/** The verdict on one line. */
 export function headlineOf(record: GameDayRecord): string {
   const tally = tallyOf(record.scenarios);
   const stopped = record.scenarios.find((s) => s.verdict === 'ABORTED');
@@ -104,7 +104,7 @@ function failLine(record: GameDayRecord, tally: Tally): string {
     : `${failed.reasons[0]}.`;
 }
 
-/** What stands behind the headline, a short sentence each. */
+/** The details of the headline, one short sentence each. */
 export function summaryLines(record: GameDayRecord): string[] {
   const tally = tallyOf(record.scenarios);
   const lines = [

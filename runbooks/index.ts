@@ -1,4 +1,4 @@
-/** The public face of runbooks/: what a game day recorded, and the pages that are made of a record. */
+/** The public interface of runbooks/: the record of a game day, and the pages that are made from a record. */
 export type {
   AlertRecord,
   BudgetRecord,

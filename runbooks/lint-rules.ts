@@ -1,4 +1,4 @@
-/** Whether the alerts of rule files have a page, and whether their `runbook_url` leads to it. */
+/** Checks whether the alerts of rule files have a page, and whether their `runbook_url` leads to that page. */
 import type { Problem } from '../base/errors.js';
 import { readYaml, type YamlDocument } from '../base/yaml.js';
 import { type Page, pageFor } from './pages.js';
@@ -10,8 +10,8 @@ interface RuleLike {
 }
 
 /**
- * Rule files, PrometheusRule objects; whatever is no alert is passed over. `own` are alerts of SLOs that have a page of
- * their own beside the one that all of them share.
+ * Takes rule files and PrometheusRule objects; other rules than alerts are skipped. `own` are alerts of SLOs that have
+ * their own page in addition to the shared one.
  */
 export function lintRules(
   files: readonly string[],
@@ -63,7 +63,7 @@ function ruleProblems(
       { place, message: `the alert ${alert} has no runbook_url`, expected: `.../${page.name}` },
     ];
   }
-  // Templates of Prometheus may stand in it; what counts is where it ends.
+  // The URL may contain Prometheus templates; only its end counts.
   const end = url
     .replace(/[#?].*$/, '')
     .replace(/\/+$/, '')

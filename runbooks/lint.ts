@@ -1,4 +1,7 @@
-/** Whether runbooks can be followed: a page for each alert, its sections, commands that exist, queries that parse. */
+/**
+ * Checks whether runbooks can be followed: a page for each alert, its sections, commands that exist, queries that
+ * parse.
+ */
 import type { Command } from 'commander';
 import { alertNames } from '../alerts/library/names.js';
 import type { Problem } from '../base/errors.js';
@@ -21,7 +24,7 @@ export const sectionsOf: Record<Page['kind'], readonly string[]> = (() => {
   return { alert: runbook, slo: runbook, failure: runbook, playbook };
 })();
 
-/** A page or a part of one as it is written. */
+/** The source text of a page or of a part. */
 export interface Source {
   file: string;
   text: string;
@@ -87,7 +90,7 @@ function sectionProblems(page: Page, source: Source): Problem[] {
     .map(({ title, line }) => ({ place: at(line), message: `the section '${title}' is empty` }));
 }
 
-/** Pieces of a text in their language, with the line where each begins. */
+/** Pieces of a text in one language, with the line of each start. */
 export interface Piece {
   language: 'sh' | 'promql' | 'code' | 'prose';
   text: string;
@@ -121,7 +124,7 @@ export function piecesOf({ text, linesBefore }: Source): Piece[] {
   return pieces;
 }
 
-/** The query as a page without facts has it, of the same length up to the first fact. */
+/** The query as in a page without facts, of the same length up to the first fact. */
 export const plainQuery = (text: string): string =>
   text
     .replaceAll('{{query}}', 'up')
@@ -166,7 +169,7 @@ function queryProblem(text: string, say: Say): void {
   if (problem) say(problem.offset, problem.message, problem.expected);
 }
 
-/** Programs of others that a page may name. */
+/** Programs of other projects that a page may name. */
 const others = new Set([
   'kubectl',
   'git',
@@ -198,7 +201,7 @@ function commandProblem(line: string, offset: number, program: Command, say: Say
   }
 }
 
-/** Facts stand for one word each; what follows a `#` is for people. */
+/** Each fact counts as one word; text after a `#` is for people. */
 function wordsOf(line: string): string[] {
   const text = line
     .replace(/(^|\s)#.*$/, '')

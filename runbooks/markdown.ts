@@ -1,8 +1,8 @@
-/** The part of Markdown that our pages use, as HTML; everything that is not markup is escaped, raw HTML included. */
+/** Converts the Markdown subset of our pages to HTML; everything that is not markup is escaped, including raw HTML. */
 import { escapeHtml } from '../base/drawing/escape.js';
 import { withoutUnseen } from '../base/unseen.js';
 
-/** Only what opens a page or a place in this one; `javascript:` and the like become plain text. */
+/** Allows only links to a page or a place in this one; `javascript:` and the like become plain text. */
 const safeLink = /^(https?:\/\/|#|\.{0,2}\/|[\w./-]+\.(md|html|json|xml)(#|$))/i;
 
 /** Bold, code and links of one line. */
@@ -23,7 +23,7 @@ export function inlineHtml(text: string): string {
     .join('');
 }
 
-/** A character that was escaped in the source: out of the way of the markup until the end. */
+/** An escaped character of the source, hidden from the markup until the end. */
 const entity = (character: string): string => `\uE000${character.charCodeAt(0)};`;
 
 const fence = /^```(\w*)\s*$/;
@@ -127,12 +127,12 @@ function table(lines: readonly string[]): string {
   );
 }
 
-/** Text from outside as a piece of prose or of a table cell: on one line, and nothing in it is markup. */
+/** External text for prose or a table cell: on one line, and without any markup. */
 export function markdownText(text: string): string {
   return oneLine(text).replaceAll(/[\\`*_[\]<>#|]/g, (c) => `\\${c}`);
 }
 
-/** Text from outside between backticks. */
+/** External text between backticks. */
 export const markdownCode = (text: string): string =>
   oneLine(text).replaceAll('`', "'").replaceAll('|', '\\|');
 

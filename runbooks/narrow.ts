@@ -1,11 +1,11 @@
-/** One scenario of a game day as a record of its own: everything that is made of it speaks of that scenario alone. */
+/** Extracts one scenario of a game day as its own record: everything made from it is about that scenario alone. */
 import type { BudgetRecord, GameDayRecord, ScenarioRecord } from './record.js';
 
 export function onlyScenario(record: GameDayRecord, id: string): GameDayRecord | undefined {
   const scenario = record.scenarios.find((s) => s.id === id);
   if (!scenario) return undefined;
   const { startedMs, endedMs } = scenario;
-  // What was counted over the whole day is left out: nothing says which part of it belongs here.
+  // Counts over the whole day are left out, because their share of this scenario is unknown.
   const { sections: _, ...own } = record.system;
   const alone = record.scenarios.length === 1;
   return {
@@ -32,7 +32,7 @@ export function onlyScenario(record: GameDayRecord, id: string): GameDayRecord |
 const within = ({ startedMs, endedMs }: ScenarioRecord, atMs: number): boolean =>
   atMs >= startedMs && atMs <= endedMs;
 
-/** Records of before events were kept by scenario know the share alone, and say no counts. */
+/** Older records, from before budget events were kept by scenario, only have the share and no counts. */
 function budgetsOf(record: GameDayRecord, scenario: ScenarioRecord): BudgetRecord[] {
   return scenario.budgetSpent.flatMap(({ slo, ratio, bad, total }): BudgetRecord[] => {
     const whole = record.budgets.find((b) => b.slo === slo);

@@ -1,8 +1,10 @@
-/** What an on-call person would have got: every page and ticket that reached a receiver, and whether it was wanted. */
+/**
+ * The notifications of an on-call person: every page and ticket that reached a receiver, and whether it was expected.
+ */
 import type { AlertRecord, GameDayRecord, ScenarioRecord } from './record.js';
 import { plural } from './words.js';
 
-/** `outside` is what fired between scenarios, or went on from before them. */
+/** `outside` counts alerts that fired between scenarios, or still fired from before them. */
 export interface PagerCount {
   expected: number;
   allowed: number;
@@ -15,14 +17,14 @@ export interface PagerTally {
   tickets: PagerCount;
 }
 
-/** Severities that wake somebody, as rule files of the field name them; all others are for the next working day. */
+/** Severities that page, by the usual names in rule files; all others wait for the next working day. */
 export const wakes = (severity: string): boolean =>
   /^(page|critical|emergency|disaster|p1)$/i.test(severity);
 
 export const totalOf = (count: PagerCount): number =>
   count.expected + count.allowed + count.unexpected + count.outside;
 
-/** A second firing of the same alert is a page of its own. */
+/** A second firing of the same alert counts as another page. */
 export function pagerTally(record: Pick<GameDayRecord, 'alerts' | 'scenarios'>): PagerTally {
   const none = (): PagerCount => ({ expected: 0, allowed: 0, unexpected: 0, outside: 0 });
   const tally: PagerTally = { pages: none(), tickets: none() };

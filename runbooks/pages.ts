@@ -1,4 +1,4 @@
-/** The pages that there are: runbooks and playbooks as files, found by the name of their alert. */
+/** The existing pages: runbooks and playbooks as files, found by the name of their alert. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -7,16 +7,16 @@ import { checkYaml, parseYaml } from '../base/yaml.js';
 
 const frontMatter = z.strictObject({
   title: z.string().min(1),
-  /** Of what the page is: an alert of the library, an alert of any SLO, a way of failing, a major incident. */
+  /** The subject of the page: an alert of the library, an alert of any SLO, a failure mode, a major incident. */
   kind: z.enum(['alert', 'slo', 'failure', 'playbook']),
-  /** Failure modes and metrics of the handbook that it answers: F3, M9. */
+  /** The handbook's failure modes and metrics that the page answers: F3, M9. */
   covers: z.array(z.string()).default([]),
 });
 
 export type PageKind = z.infer<typeof frontMatter>['kind'];
 
 export interface Page {
-  /** The file's name without `.md`, which is the alert's name. */
+  /** The file's name without `.md`, which equals the alert's name. */
   name: string;
   title: string;
   kind: PageKind;
@@ -35,7 +35,7 @@ const filesIn = (path: string): string[] =>
     .filter((f) => f.endsWith('.md') && f !== 'README.md')
     .sort();
 
-/** All pages by name. Throws a UserError where a front matter is wrong. */
+/** All pages by name. Throws a UserError if a front matter is wrong. */
 export function readPages(path = folder()): Map<string, Page> {
   return new Map(
     filesIn(path).map((f) => {
@@ -68,7 +68,7 @@ export function readParts(path = join(folder(), 'parts')): Map<string, string> {
   );
 }
 
-/** The same with their files, to be checked. */
+/** The shared pieces with their files, for checks. */
 export function partSources(
   path = join(folder(), 'parts'),
 ): { file: string; text: string; linesBefore: number }[] {
@@ -77,7 +77,7 @@ export function partSources(
   });
 }
 
-/** The page of an alert: its own, else the one for alerts of any SLO where it is one. */
+/** The page of an alert: its own page, or otherwise the page for alerts of any SLO if the alert belongs to one. */
 export function pageFor(
   pages: ReadonlyMap<string, Page>,
   alert: string,

@@ -1,4 +1,7 @@
-/** All pages as a folder of HTML that any web server can serve, so that the `runbook_url` of an alert leads to one. */
+/**
+ * Renders all pages as a folder of HTML that any web server can serve, so that the `runbook_url` of an alert leads to
+ * its page.
+ */
 import { markdownToHtml } from './markdown.js';
 import type { RunbookFacts } from './facts.js';
 import type { Page, PageKind } from './pages.js';
@@ -13,7 +16,7 @@ const kinds: readonly (readonly [PageKind, string])[] = [
   ['failure', 'Failure modes'],
 ];
 
-/** A page of one alert, made of the page that many share. */
+/** A page of one alert, made from a shared page. */
 export interface OwnPage {
   /** The alert's name. */
   name: string;
@@ -39,7 +42,7 @@ export function siteFiles(
   return files;
 }
 
-/** Links to `name.md`, and alerts named in a text, lead to their pages. */
+/** Turns links to `name.md`, and alerts named in a text, into links to their pages. */
 function linked(html: string, pages: ReadonlyMap<string, Page>, base: string): string {
   return html
     .replaceAll(/href="([\w-]+)\.md"/g, (_, name: string) => `href="${base}${name}/"`)

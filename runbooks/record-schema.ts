@@ -1,4 +1,6 @@
-/** `record.json` read back and checked: the same shape as record.ts, so that an old or broken file is told at once. */
+/**
+ * Reads and checks `record.json`: the shape is that of record.ts, so that an old or broken file is rejected at once.
+ */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -227,7 +229,7 @@ export const recordSchema = z.looseObject({
   machine: z.looseObject({ platform: text, cpus: number, memoryBytes: number, node: text }),
 });
 
-/** Problems named by file and path within it, since JSON has no lines that a person reads. */
+/** Problems are named by file and path within the JSON, because line numbers of JSON do not help a reader. */
 export function parseRecord(file: string, json: string): GameDayRecord {
   let value: unknown;
   try {
@@ -247,7 +249,7 @@ export function parseRecord(file: string, json: string): GameDayRecord {
   return value as GameDayRecord;
 }
 
-/** From `record.json`, its folder, or the `result.json` beside it. */
+/** Reads `record.json`, from its own path, its folder, or the `result.json` beside it. */
 export function readRecord(path: string): GameDayRecord {
   const folder = existsSync(path) && statSync(path).isDirectory();
   const file = folder

@@ -1,7 +1,7 @@
 /**
- * What a game day measured, as one plain value: reports, postmortems and runbooks are pure functions of it. Everything
- * here survives JSON.stringify (it is written beside the report as record.json). Times are milliseconds since the
- * epoch (`atMs`), lengths are real milliseconds (`Ms`): what the time scale made of the nominal ones.
+ * The measurements of a game day as one plain value: reports, postmortems and runbooks are pure functions of it.
+ * Everything here survives JSON.stringify (the report's folder contains it as record.json). Times (`atMs`) are
+ * milliseconds since the epoch; durations (`Ms`) are real milliseconds, after the time scale.
  */
 
 import type { AlertCoverage } from '../alerts/coverage/index.js';
@@ -9,28 +9,28 @@ import type { AlertCoverage } from '../alerts/coverage/index.js';
 export type Verdict = 'PASS' | 'FAIL' | 'INCONCLUSIVE' | 'ABORTED';
 
 export interface GameDayRecord {
-  /** Of this type; grows when a field changes its meaning. */
+  /** The version of this type; it grows when a field changes its meaning. */
   version: 1;
-  /** `2026-11-26T06-12-01-ab12`: also the folder's name of a kept report. */
+  /** `2026-11-26T06-12-01-ab12`: also the name of a kept report's folder. */
   id: string;
   title: string;
-  /** The command line that ran it, without the path of node. */
+  /** The command line of the run, without the path of node. */
   command: string;
   firedrillVersion: string;
   startedMs: number;
   endedMs: number;
-  /** The worst of the scenarios'. */
+  /** The worst verdict of the scenarios. */
   verdict: Verdict;
   exitCode: number;
   timeScale: TimeScale;
-  /** What of the rules and the routing is not as in production, a sentence each. */
+  /** Differences of the rules and the routing from production, one sentence each. */
   remarks?: string[];
   measurement: Measurement;
   load: LoadRecord;
   system: SystemRecord;
   /** In the order in which they ran. */
   scenarios: ScenarioRecord[];
-  /** Over the whole run, for plots. */
+  /** Series over the whole run, for plots. */
   series: SeriesRecord[];
   /** Every alert that reached the receiver, expected or not, in the order of `firedAtMs`. */
   alerts: AlertRecord[];
@@ -38,7 +38,7 @@ export interface GameDayRecord {
   timeline: TimelineEvent[];
   /** One for each SLO. */
   budgets: BudgetRecord[];
-  /** Which alerts this run proved to fire; absent in records of before there was such a table. */
+  /** The alerts that this run proved to fire; absent in records from before this table existed. */
   coverage?: AlertCoverage[];
   machine: { platform: string; cpus: number; memoryBytes: number; node: string };
 }
@@ -48,43 +48,43 @@ export interface TimeScale {
   factor: number;
   /** `1/240`, or `1`. */
   text: string;
-  /** What an hour of the rules' text takes, in milliseconds. */
+  /** Real milliseconds for an hour in the rules' text. */
   hourMs: number;
-  /** Why this one. */
+  /** The reason for this time scale. */
   why?: string;
 }
 
 export interface Measurement {
   kind: 'prometheus' | 'embedded';
-  /** Why this one: `asked for by --prometheus embedded`. */
+  /** The reason for this choice: `asked for by --prometheus embedded`. */
   why?: string;
-  /** `2.42.0`; absent where embedded. */
+  /** `2.42.0`; absent for the embedded engine. */
   prometheusVersion?: string;
   alertmanagerVersion?: string;
   scrapeIntervalMs: number;
-  /** Of the rules that page. */
+  /** The interval of the paging rules. */
   evaluationIntervalMs: number;
-  /** Where alerts were judged, where Prometheus and Alertmanager ran already: `at Alertmanager's API: ...`. */
+  /** The source of verdicts on alerts, if Prometheus and Alertmanager ran already: `at Alertmanager's API: ...`. */
   judgedAt?: string;
-  /** Receivers of theirs that were notified meanwhile, beside the drill's own. */
+  /** Production receivers that were notified during the run, in addition to the drill's own. */
   toldBesides?: string[];
-  /** Added to a deadline for what no time scale shortens: grouping, delivery to the receiver. */
+  /** Added to a deadline for delays that the time scale does not shorten: grouping, delivery to the receiver. */
   deliveryAllowanceMs: number;
 }
 
 export interface LoadRecord {
   kind: 'k6' | 'embedded' | 'locust' | 'existing';
   version?: string;
-  /** Open model: this many requests are begun each second whatever the answers take. */
+  /** Open model: this many requests are begun each second, regardless of the answers' latency. */
   requestsPerSecond: number;
-  /** Latency is counted from the moment a request was due, so waiting is not left out. */
+  /** Latency counts from the time when a request was due, so that waiting is included. */
   measuredFrom: 'intended start' | 'request start';
-  /** Requests that were due and not begun, since the driver could not keep up. */
+  /** Requests that were due and not begun, because the driver could not keep up. */
   dropped: number;
   total: ClientTotals;
 }
 
-/** What the client saw: the system's own metrics play no part in it. */
+/** The client's measurements: the system's own metrics are not used. */
 export interface ClientTotals {
   requests: number;
   errors: number;
@@ -103,19 +103,19 @@ export interface SystemRecord {
     name: string;
     namespace: string;
     replicas: number;
-    /** What it calls. */
+    /** The services that it calls. */
     calls: string[];
     identity?: string;
   }[];
-  /** Processes that were started, such as `cart proxy`. */
+  /** Processes that the run started, such as `cart proxy`. */
   processes: { name: string; kind: string; pid: number; ports: Record<string, number> }[];
   /** Absent without mTLS. */
   certificateLifetimeMs?: number;
-  /** What the system has to say beside what every system has. */
+  /** Sections of this system in addition to those of every system. */
   sections?: ReportSection[];
 }
 
-/** Of a system's own making: the shop's payments. */
+/** A system's own section, such as the shop's payments. */
 export interface ReportSection {
   title: string;
   rows: { name: string; value: string | number }[];
@@ -127,11 +127,11 @@ export interface ScenarioRecord {
   /** `certificate-expiry`. */
   id: string;
   title: string;
-  /** Why it is run and what is learnt, in Markdown. */
+  /** The scenario's purpose and lesson, in Markdown. */
   description: string;
-  /** F1 to F7 and the like of the failure modes, where it is one. */
+  /** The failure mode, such as F1 to F7, if the scenario is one. */
   failureMode?: string;
-  /** The YAML file, relative to the package where it is one of ours. */
+  /** The YAML file; a built-in file's path is relative to the package. */
   file: string;
   startedMs: number;
   endedMs: number;
@@ -139,26 +139,26 @@ export interface ScenarioRecord {
   hypothesis: {
     title: string;
     before: MeasureRecord[];
-    /** Measured while the fault was on, where the scenario says that it holds throughout. */
+    /** Measures while the fault was active, if the scenario claims that they hold throughout. */
     during: MeasureRecord[];
     after: MeasureRecord[];
   };
   phases: PhaseRecord[];
   faults: FaultRecord[];
-  /** When the first fault's effect was seen; deadlines count from here. */
+  /** The time when the first fault was confirmed; deadlines count from it. */
   confirmedMs?: number;
-  /** When callers began to see errors, by the client or the proxies; theory counts from here. */
+  /** The time when callers began to see errors, by the client or the proxies; theory counts from it. */
   onsetMs?: number;
   expectations: ExpectationRecord[];
-  /** Allowed by name (`mayFire`): consequences such as the ticket beside a page. */
+  /** Alerts allowed by name (`mayFire`): consequences such as the ticket beside a page. */
   allowed: AlertRef[];
-  /** Neither expected nor allowed: each makes the scenario fail. */
+  /** Alerts neither expected nor allowed: each makes the scenario fail. */
   unexpected: AlertRef[];
-  /** What fired before the injection, set apart. */
+  /** Alerts that fired before the injection, listed separately. */
   alreadyFiring: AlertRef[];
-  /** Further claims of the scenario: `no request failed`, `new configuration did not roll out`. */
+  /** Additional claims of the scenario: `no request failed`, `new configuration did not roll out`. */
   checks: CheckRecord[];
-  /** Of a retry storm: the policy under test and its control, under the same trigger. */
+  /** For a retry storm: the policy under test and its control, under the same trigger. */
   arms: ArmRecord[];
   abort?: { condition: string; atMs: number };
   rollback: {
@@ -166,63 +166,63 @@ export interface ScenarioRecord {
     startedMs?: number;
     endedMs?: number;
     residue: string[];
-    /** What died without a fault of the scenario that took it: processes, injection points that no longer answered. */
+    /** Processes and injection points that died without a fault of the scenario as the cause. */
     dead?: DeathRecord[];
   };
   client: ClientTotals;
-  /** Absent where every failure of callers paged somebody. */
+  /** Absent if every failure of callers paged somebody. */
   silences?: SilenceRecord[];
-  /** How late the runner's own timers came: above some tens of milliseconds the machine was too busy to judge. */
+  /** How late the runner's own timers ran: above some tens of milliseconds, the machine was too busy to judge. */
   lateness?: LatenessRecord;
-  /** The scenario's runbook held against it, where that was asked for. */
+  /** The proof of the scenario's runbook, if the user asked for it. */
   runbookProof?: RunbookProofRecord;
-  /** Share of each SLO's budget that this scenario spent. */
+  /** Share of each SLO's error budget that this scenario spent. */
   budgetSpent: { slo: string; ratio: number; bad?: number; total?: number }[];
   /** File name of the runbook that the scenario names, such as `certificate-expiry`. */
   runbook: string;
   verdict: Verdict;
-  /** A sentence each: why it is not a PASS, worst first. Empty for a PASS. */
+  /** The reasons against a PASS, one sentence each, worst first. Empty for a PASS. */
   reasons: string[];
 }
 
-/** Whether the page says what is wrong, and whether doing what it says ends it. */
+/** Whether the page identifies the fault, and whether following its steps ends the fault. */
 export interface RunbookProofRecord {
   page: string;
-  /** Each query and command of its Diagnosis. */
+  /** Each query and command of the page's Diagnosis. */
   diagnosis: {
     asked: string;
-    /** Answered otherwise under the fault than before it. */
+    /** The answer under the fault differs from the answers before it. */
     differs: boolean;
-    /** Why it was not answered each time. */
+    /** The reason for a missing answer. */
     why?: string;
   }[];
   mitigation: {
-    /** In the page's order, with how each ended and the last line that it said. */
+    /** In the page's order, with each command's exit and its last line of output. */
     steps: { command: string; code: number | string; said?: string }[];
-    /** From the first step on until the alerts had ended and the system was steady; absent where it never was. */
+    /** From the first step until the alerts had ended and the system was steady; absent if it never was. */
     endedAfterMs?: number;
-    /** Pages that came meanwhile, of following it: a restart is felt too. */
+    /** Paging alerts that the steps themselves caused, because a restart also affects callers. */
     pages?: string[];
-    /** Why no step was taken, or why its end proves nothing. */
+    /** The reason why no step was taken, or why the end of the fault proves nothing. */
     why?: string;
   };
-  /** Commands with a word that only a person can fill in. */
+  /** Commands with a placeholder that only a person can fill in. */
   open?: string[];
 }
 
 /** Callers failed for a while, and nobody was paged. */
 export interface SilenceRecord {
-  /** Of the client's profile. */
+  /** The route in the client's profile. */
   route: string;
   startMs: number;
   failedMs: number;
   errors: number;
   requests: number;
-  /** Who was notified at all. */
+  /** The most severe notification that was sent. */
   told: 'nobody' | 'a ticket';
-  /** What each SLO counted meanwhile; no ratio where it had no events. */
+  /** Each SLO's ratio in this time; absent if it had no events. */
   slos: { slo: string; badRatio?: number }[];
-  /** The smallest rule that would have seen it: on what callers' proxies counted, or on a probe. */
+  /** The smallest rule that would have fired: on the counts of callers' proxies, or on a probe. */
   rule?: { expr: string; afterMs?: number; probe?: string };
 }
 
@@ -230,7 +230,7 @@ export interface LatenessRecord {
   p50Ms: number;
   p95Ms: number;
   maxMs: number;
-  /** Share of the time in which something that could run waited for a CPU; absent where the kernel does not say. */
+  /** Share of the time in which a task waited for a CPU; absent if the kernel does not report it. */
   cpuPressure?: number;
 }
 
@@ -238,14 +238,14 @@ export type PhaseKind = 'baseline' | 'injection' | 'fault' | 'rollback' | 'recov
 
 export interface PhaseRecord {
   kind: PhaseKind;
-  /** Which arm, where the scenario has several. */
+  /** The arm, if the scenario has several. */
   arm?: string;
   startMs: number;
   endMs: number;
   client: ClientTotals;
 }
 
-/** One bound of a steady state, as it was measured. */
+/** One measured bound of a steady state. */
 export interface MeasureRecord {
   name: string;
   source: 'client' | 'promql';
@@ -254,7 +254,7 @@ export interface MeasureRecord {
   /** `<= 0.01`. */
   bound: string;
   unit: string;
-  /** Undefined where there was no data, which never holds. */
+  /** Undefined if there was no data; the bound then does not hold. */
   value?: number;
   held: boolean;
 }
@@ -265,24 +265,24 @@ export interface FaultRecord {
   kind: string;
   /** `controller`, `payment`, `checkout proxy`. */
   target: string;
-  /** The services that it strikes; whoever calls these is hurt. Absent in records of older days. */
+  /** The services that the fault strikes; their callers are affected. Absent in older records. */
   struck?: string[];
   description: string;
   requestedMs: number;
-  /** When its effect was first seen. */
+  /** The time when its effect was first seen. */
   confirmedMs?: number;
   endedMs?: number;
-  /** What its own counter moved by; 0 is no effect, and no verdict comes of it. */
+  /** The increase of the fault's own counter; 0 means no effect, and then there is no verdict. */
   effect: number;
-  /** What one of `effect` is: `certificate requests refused`. */
+  /** The unit of `effect`: `certificate requests refused`. */
   effectUnit: string;
   undo: 'done' | 'lapsed' | 'failed' | 'none';
 }
 
 export interface DeathRecord {
-  /** Of a process or an injection point. */
+  /** The name of a process or an injection point. */
   name: string;
-  /** When the process ended; absent where it was only found not to answer. */
+  /** The end of the process; absent if it only stopped answering. */
   atMs?: number;
   /** `ended with 1: Error: read ECONNRESET`. */
   how?: string;
@@ -295,7 +295,7 @@ export interface AlertRef {
   firedAtMs: number;
 }
 
-/** Each thing that can become of an alert that must fire; the first is the only good one. */
+/** Each possible outcome of an alert that must fire; only the first is good. */
 export const outcomeKinds = [
   'notified',
   'late',
@@ -320,45 +320,50 @@ export type OutcomeKind = (typeof outcomeKinds)[number];
 
 export interface OutcomeRecord {
   kind: OutcomeKind;
-  /** After the alert's name, without a full stop: `fired as a ticket, expected a page`. */
+  /** Follows the alert's name, without a full stop: `fired as a ticket, expected a page`. */
   text: string;
-  /** It is so on the quietest of machines: a ticket in a page's place, and no late page. */
+  /** The outcome does not depend on the machine's load: true for a ticket instead of a page, not for a late page. */
   certain?: boolean;
 }
 
 export interface ExpectationRecord {
   name: string;
-  /** What it must at least carry. */
+  /** Labels that the alert must at least have. */
   labels: Record<string, string>;
   severity: string;
-  /** From confirmation to receipt, scaled, the allowance included. */
+  /** From confirmation to receipt, scaled, including the allowance. */
   deadlineMs: number;
-  /** By the rule's evaluation, after `confirmedMs`; undefined where it never fired. */
+  /** The rule's evaluation, counted from `confirmedMs`; undefined if it never fired. */
   firedAfterMs?: number;
-  /** At the receiver, after `confirmedMs`: what the deadline is held against. */
+  /** The receiver's notification, counted from `confirmedMs`; the deadline applies to it. */
   receivedAfterMs?: number;
   inTime: boolean;
-  /** The receiver that must be notified, where the scenario names one. */
+  /** The receiver that must be notified, if the scenario names one. */
   receiver?: string;
-  /** Nobody must be notified of it, since this hides it; in time is then that it fired by its rule in time. */
+  /**
+   * The alert or silence that must hide this alert, so that nobody is notified; `in time` then means that the rule
+   * fired in time.
+   */
   withheld?: { how: 'inhibited' | 'silenced'; by: string };
-  /** Absent in records of before there were outcomes. */
+  /** Absent in records from before outcomes existed. */
   outcome?: OutcomeRecord;
   theory?: TheoryRecord;
-  /** Undefined where it need not. Counted from the end of the rollback. */
+  /** Undefined if the alert need not resolve. Counted from the end of the rollback. */
   resolve?: { withinMs: number; resolvedAfterMs?: number; inTime: boolean };
 }
 
-/** When the multi-window rule must fire by arithmetic, counted like `firedAfterMs` from `confirmedMs`. */
+/** The computed range in which the multi-window rule must fire, counted from `confirmedMs` like `firedAfterMs`. */
 export interface TheoryRecord {
   exactMs: number;
   earliestMs: number;
   latestMs: number;
-  /** One interval of the rule's group: the bar is at most this far from theory. */
+  /** One interval of the rule's group: the tolerance of the requirement. */
   evaluationIntervalMs: number;
-  /** Whether `firedAfterMs` lies between earliest and latest, one evaluation interval of grace on either side. */
+  /**
+   * Whether `firedAfterMs` lies between earliest and latest, with a grace of one evaluation interval on either side.
+   */
   within: boolean;
-  /** The reason why the scenario lets it fire outside of that. */
+  /** The scenario's reason to allow a firing outside of that range. */
   mayMiss?: string;
   /** `errors step from 0% to 41% 812 ms after confirmation; 3x over 1h and 5m`. */
   basis: string;
@@ -367,7 +372,7 @@ export interface TheoryRecord {
 export interface CheckRecord {
   name: string;
   held: boolean;
-  /** What was measured. */
+  /** The measured value. */
   detail: string;
 }
 
@@ -376,39 +381,39 @@ export interface ArmRecord {
   description: string;
   triggerStartMs: number;
   triggerEndMs: number;
-  /** Tries that reached the dependency for each request of a client, while the trigger lasted and after it. */
+  /** Attempts that reached the dependency per request of a client, during the trigger and after it. */
   amplificationDuring: number;
   amplificationAfter: number;
-  /** Successful requests a second before, and once the trigger was gone. */
+  /** Successful requests per second before the trigger, and after it. */
   goodputBefore: number;
   goodputAfter: number;
-  /** From the trigger's end until goodput was back; undefined where it never was: metastable. */
+  /** From the trigger's end until goodput had recovered; undefined if it never did: metastable. */
   recoveredAfterMs?: number;
   verdict: 'recovered' | 'metastable';
 }
 
-/** One firing at the receiver; a second firing of the same alert is a record of its own. */
+/** One firing at the receiver; a second firing of the same alert is another record. */
 export interface AlertRecord {
   name: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
   severity: string;
-  /** As the rule's evaluation saw it. */
+  /** The time of the rule's evaluation. */
   firedAtMs: number;
-  /** At the receiver. */
+  /** The time of the receiver's notification. */
   receivedAtMs: number;
-  /** By receiver, where the routing names them. */
+  /** By receiver, if the routing names them. */
   receipts?: Record<string, number>;
-  /** Absent where it fired to the end. */
+  /** Absent if it fired to the end. */
   resolvedAtMs?: number;
-  /** During which scenario it fired. */
+  /** The scenario during which it fired. */
   scenario?: string;
   expected: boolean;
-  /** Facts for the runbook, gathered while it fired. */
+  /** Facts for the runbook, gathered while the alert fired. */
   facts: RunbookFact[];
-  /** What the queries of its runbook returned while it fired (null: refused); of the first firing of its name. */
+  /** Answers to the queries of its runbook while it fired (null: refused); for the first firing of its name. */
   answers?: Record<string, RunbookAnswer[] | null>;
-  /** File name of our runbook for it, such as `slo-burn`; absent where there is none. */
+  /** File name of the built-in runbook for it, such as `slo-burn`; absent if there is none. */
   runbook?: string;
 }
 
@@ -416,7 +421,7 @@ export interface AlertRecord {
 export interface RunbookFact {
   name: string;
   value: string;
-  /** What a person can run to see it. */
+  /** A command that shows the fact. */
   command?: string;
 }
 
@@ -432,11 +437,11 @@ export interface SeriesRecord {
   /** `checkout`: the line's name. */
   name: string;
   unit: 'ratio' | 'ms' | 'per second' | 'x' | 's';
-  /** Who measured. */
+  /** The measuring side. */
   source: 'client' | 'proxies';
   /** [atMs, value]; a gap is a point with null. */
   points: [number, number | null][];
-  /** Values at which something happens, such as the burns at which an alert fires. */
+  /** Values with a meaning, such as the burn rates at which an alert fires. */
   thresholds?: { at: number; text: string }[];
 }
 
@@ -447,7 +452,7 @@ export interface TimelineEvent {
   subject: string;
   text: string;
   scenario?: string;
-  /** Worth a line in a short timeline. */
+  /** Whether the event belongs in a short timeline. */
   major: boolean;
 }
 
@@ -457,8 +462,8 @@ export interface BudgetRecord {
   objective: number;
   total: number;
   bad: number;
-  /** Bad events over what the objective allows of these events: 1 is all of it. */
+  /** Bad events divided by the bad events that the objective allows for these events: 1 is the whole budget. */
   spentRatio: number;
-  /** Share of the whole period's budget that went, at the traffic of the run carried on. */
+  /** Share of the whole period's budget that was spent, if the run's traffic continued. */
   spentOfPeriodRatio: number;
 }

@@ -1,6 +1,6 @@
 /**
- * A game day's record as events, and back: all that terminal, report and postmortem are made from stands in
- * events.jsonl. A scenario's record is there the moment that it is over, that of the day at its end.
+ * A game day's record as events, and back: events.jsonl contains all input of terminal, report and postmortem. A
+ * scenario's record is written when the scenario ends, and the day's record when the day ends.
  */
 import { UserError } from '../base/errors.js';
 import type { DrillEvent } from './events.js';
@@ -15,7 +15,7 @@ export const scenarioRecordEvent = (record: ScenarioRecord): DrillEvent => ({
   record,
 });
 
-/** What of a scenario is known at the day's end only is said there. */
+/** Contains the facts of scenarios that are only known at the day's end. */
 export const dayRecordEvent = (record: GameDayRecord, shared: SharedFacts): DrillEvent => ({
   kind: 'day-record',
   atMs: record.endedMs,
@@ -24,7 +24,7 @@ export const dayRecordEvent = (record: GameDayRecord, shared: SharedFacts): Dril
   shared,
 });
 
-/** Throws a UserError where the day was cut off before its end. */
+/** Throws a UserError if the day was cut off before its end. */
 export function recordedIn(
   file: string,
   events: readonly DrillEvent[],

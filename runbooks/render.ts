@@ -1,4 +1,4 @@
-/** A page filled with facts: Markdown in which everything from outside is escaped for where it stands. */
+/** Renders a page with facts as Markdown, in which all external text is escaped for its context. */
 import Handlebars from 'handlebars';
 import { parseDurationMs } from '../base/duration.js';
 import { escapedProgram, escapeFor, type Context, Placeholder, Query } from './escape.js';
@@ -31,7 +31,7 @@ function templateOf(page: Page): Handlebars.TemplateDelegate {
 const compile = (text: string): Handlebars.TemplateDelegate =>
   compiler.compile(escapedProgram(text), { noEscape: true, strict: true });
 
-/** What a page may name, filled or a placeholder. */
+/** The names available to a page, each a fact or a placeholder. */
 function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
   const place = placeOf(facts);
   const { answers: _, labels = {}, certificates = [], links = [], observed = [], ...plain } = facts;
@@ -75,7 +75,7 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
   };
 }
 
-/** Every name that a template may use between braces, beside lists. */
+/** Every name that a template may use between braces, without lists. */
 export const factNames: readonly string[] = [
   'alert',
   'severity',
@@ -109,7 +109,7 @@ export function renderPage(page: Page, facts: RunbookFacts = {}): string {
   return `${withAnswers(numbered(tidy), facts)}\n`;
 }
 
-/** The steps of a diagnosis are numbered, so that people can say which they are at. */
+/** Numbers the steps of a diagnosis, so that people can refer to them. */
 function numbered(markdown: string): string {
   let step = 0;
   let inside = false;
@@ -119,7 +119,7 @@ function numbered(markdown: string): string {
   });
 }
 
-/** The runbook of a fired alert; undefined where no page answers it. */
+/** The runbook of a fired alert; undefined if no page answers it. */
 export function renderRunbook(alert: string, facts: RunbookFacts = {}): string | undefined {
   const isSlo = facts.slo !== undefined || facts.labels?.slo !== undefined;
   const page = pageFor(readPages(), alert, isSlo);
@@ -132,7 +132,7 @@ const fences = /```promql\n([^]*?)\n```/g;
 export const queriesOf = (markdown: string): string[] =>
   [...markdown.matchAll(fences)].map((m) => m[1] as string);
 
-/** Rows of an answer that are shown; a page is no database. */
+/** Maximum number of rows shown of an answer. */
 const rowsMax = 10;
 
 function withAnswers(markdown: string, { answers = {}, startedAt }: RunbookFacts): string {
@@ -154,8 +154,8 @@ function withAnswers(markdown: string, { answers = {}, startedAt }: RunbookFacts
 }
 
 /**
- * A value in the unit that its query's metric names: an instant is told as one, and a share as per cent. What carries
- * no unit keeps its digits, for a count that is rounded is another count.
+ * Formats a value by the unit in its query's metric name: a timestamp as a time, a ratio in per cent. A value without a
+ * unit keeps its digits, because a rounded count is wrong.
  */
 function answerText(query: string, value: number, startedAt: string | undefined): string {
   if (Number.isNaN(value)) return 'none (0 of 0)';
@@ -174,7 +174,7 @@ function answerText(query: string, value: number, startedAt: string | undefined)
     : String(Number(value.toPrecision(4)));
 }
 
-/** Seconds since the epoch, by the metric's name, and not their difference from now; from 2001 to 2128. */
+/** Whether a value is a timestamp by the metric's name, and not a difference from now; from 2001 to 2128. */
 const isInstant = (query: string, value: number): boolean =>
   /_timestamp_seconds|_time_seconds/.test(query) &&
   !/time\(\)|-|\b(count|rate|changes|delta)\b/.test(query.replaceAll(/"[^"]*"/g, '')) &&

@@ -1,4 +1,4 @@
-/** What a page says of an SLO that nobody typed: its own events, and at which burns it pages. */
+/** Facts of an SLO that a page derives itself: the SLO's own events, and the burn rates at which it pages. */
 import { messageOf } from '../base/errors.js';
 import { formatDurationMs } from '../base/duration.js';
 import type { PrometheusClient } from '../slo/budget/prometheus.js';
@@ -12,7 +12,7 @@ import type { OwnPage } from './publish.js';
 
 type SloFacts = Pick<RunbookFacts, 'ownBad' | 'ownPresent' | 'burns' | 'mesh'>;
 
-/** From the files that its rules were made of. */
+/** From the files that the SLO's rules were generated from. */
 export function factsOfSlo(slo: Slo): SloFacts {
   const plan = planOf(slo);
   const rule = stepRules(plan).find((r) => r.record === sloNames.counterSeen);
@@ -62,8 +62,8 @@ export function pagesOfSlos(paths: readonly string[], pages: ReadonlyMap<string,
 }
 
 /**
- * From the rules that a Prometheus evaluates, and whether it has the mesh's metrics of the service. What it does not
- * say is left out: a page without it is still a page.
+ * From the rules of a Prometheus, and whether it has the mesh's metrics of the service. Facts that it does not have are
+ * left out, because the page is still useful without them.
  */
 export async function factsFromPrometheus(
   prometheus: PrometheusClient,

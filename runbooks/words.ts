@@ -1,4 +1,4 @@
-/** Numbers and verdicts as an on-call person reads them: the report, the postmortem and the terminal say the same. */
+/** Numbers and verdicts in words for an on-call person, the same in report, postmortem and terminal. */
 import type {
   DeathRecord,
   ExpectationRecord,
@@ -29,7 +29,7 @@ export function timeText(ms: number | undefined): string {
   return `${sign}${(size / 86_400_000).toFixed(1)} d`;
 }
 
-/** `99.95%`: as many decimals as tell it from 0 and from 100. */
+/** `99.95%`, with enough decimals to distinguish it from 0 and from 100. */
 export function percentText(ratio: number | undefined): string {
   if (ratio === undefined || !Number.isFinite(ratio)) return absent;
   const percent = ratio * 100;
@@ -74,7 +74,7 @@ export const instantText = (ms: number): string =>
 export const clockText = (ms: number): string =>
   Number.isFinite(ms) ? isoText(ms).slice(11, 21) : absent;
 
-/** `09:30:14.2`, and with its day where that is another than `besideMs`'s: `2026-05-13 09:30:14.2`. */
+/** `09:30:14.2`, with the date if it differs from that of `besideMs`: `2026-05-13 09:30:14.2`. */
 export const clockOn = (ms: number, besideMs: number): string => {
   if (!Number.isFinite(ms) || !Number.isFinite(besideMs)) return clockText(ms);
   const day = isoText(ms).slice(0, 10);
@@ -82,7 +82,7 @@ export const clockOn = (ms: number, besideMs: number): string => {
 };
 
 const isoText = (ms: number): string => {
-  // Beyond what a Date can hold is a broken clock, and must not break the page.
+  // A time beyond the range of Date means a broken clock, and must not break the page.
   const limit = 8.64e15;
   return new Date(Math.max(-limit, Math.min(limit, ms))).toISOString();
 };
@@ -90,11 +90,11 @@ const isoText = (ms: number): string => {
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${countText(count)} ${count === 1 ? one : many}`;
 
-/** Where no fault took effect, an alert that did not fire is no failure of the alert. */
+/** If no fault took effect, an alert that did not fire has not failed. */
 export const wasJudged = (s: ScenarioRecord): boolean =>
   s.confirmedMs !== undefined || s.expectations.some((e) => e.inTime);
 
-/** Marks that are told apart without colour. */
+/** Marks that are distinguishable without colour. */
 export const verdictMark: Record<Verdict, string> = {
   PASS: '✓',
   FAIL: '✗',
@@ -102,21 +102,21 @@ export const verdictMark: Record<Verdict, string> = {
   ABORTED: '■',
 };
 
-/** `requests and errors`, for tables. */
+/** The ratio of errors to requests, for tables. */
 export const errorShare = (totals: { requests: number; errors: number }): number =>
   totals.requests > 0 ? totals.errors / totals.requests : 0;
 
-/** With one full stop at the end. */
+/** The text with one full stop at its end. */
 export const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-/** Where a labels' map is told in a line: `dst=payment.retail reason=expired`. */
+/** Labels on one line: `dst=payment.retail reason=expired`. */
 export const labelsText = (labels: Readonly<Record<string, string>>): string =>
   Object.entries(labels)
     .filter(([name]) => !['alertname', 'severity', 'owner', 'time_scale'].includes(name))
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 
-/** In a table's cell, and where several are counted. */
+/** Words for a table's cell, and for counts of outcomes. */
 export const outcomeWords: Record<OutcomeKind, string> = {
   notified: 'in time',
   late: 'late',
@@ -147,7 +147,7 @@ export const outcomeWord = (e: ExpectationRecord): string =>
         ? 'missing'
         : 'late';
 
-/** `after 3.7 s (deadline 8.0 s)`, for an expectation; where it did not come, the reason. */
+/** `after 3.7 s (deadline 8.0 s)` for an expectation; the reason if the alert did not arrive. */
 export function outcomeText(e: ExpectationRecord): string {
   const deadline = `deadline ${timeText(e.deadlineMs)}`;
   if (e.withheld && e.inTime) return `${e.outcome?.text} (${deadline})`;
@@ -171,7 +171,7 @@ export function silenceText(s: SilenceRecord): string {
   );
 }
 
-/** The smallest rule that would have seen a silent failure. */
+/** The smallest rule that would have fired on a silent failure. */
 export function ruleText({ rule }: SilenceRecord): string {
   if (!rule) return '';
   if (rule.probe !== undefined) return `A probe ${rule.probe} would have seen it: ${rule.expr}`;
@@ -179,8 +179,7 @@ export function ruleText({ rule }: SilenceRecord): string {
   return `This rule would have seen it${after}: ${rule.expr}`;
 }
 
-/** How far outside of its theory an alert fired: `1.2 s late`; undefined where it did not, or there is none. */
-/** Whether the scenario's runbook helped, where that was asked for. */
+/** Whether the scenario's runbook helped, if the user asked for its proof. */
 export function runbookText({ page, diagnosis, mitigation }: RunbookProofRecord): string {
   const told = diagnosis.filter((d) => d.differs).length;
   const asked = `${told} of ${plural(diagnosis.length, 'question')} answered otherwise than before`;
@@ -221,11 +220,14 @@ export function deathText(
   return `${name} died by itself${when}: it ${how}`;
 }
 
-/** `714 ms to 1.6 s` after the fault was seen to work. Errors may come before that is seen: then it begins at 0. */
+/**
+ * `714 ms to 1.6 s` after the fault's confirmation. Errors may begin before the confirmation: the range then begins at
+ * 0.
+ */
 export const bandText = (theory: TheoryRecord | undefined): string =>
   theory ? `${timeText(Math.max(0, theory.earliestMs))} to ${timeText(theory.latestMs)}` : '';
 
-/** `1 process killed`, `2 processes killed`: the units are written for many. */
+/** `1 process killed`, `2 processes killed`: units are written in the plural. */
 export function effectText({
   effect,
   effectUnit,

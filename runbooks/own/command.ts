@@ -1,4 +1,4 @@
-/** Verbs of runbooks of the user's own: `runbook lint --pages`, `runbook for`, `runbook serve`. */
+/** Commands for users' own runbooks: `runbook lint --pages`, `runbook for`, `runbook serve`. */
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { exitCode, formatProblem, type Problem, UserError } from '../../base/errors.js';
@@ -60,7 +60,7 @@ const inOrder = (problems: Problem[]): Problem[] =>
       (a?.column ?? 0) - (b?.column ?? 0),
   );
 
-/** What the targets of a Prometheus have, and what rules record and read. */
+/** The series of a Prometheus's targets, and those that rules record and read. */
 async function seriesOf(
   { prometheus }: OwnLintFlags,
   rules: RuleWords | undefined,
@@ -76,7 +76,7 @@ export interface ForFlags {
   rules?: string[];
 }
 
-/** The page of an alert: the one that its runbook_url leads to, the one that bears its name, ours. */
+/** The page of an alert: first the page of its runbook_url, then the page with its name, then ours. */
 export async function runbookFor(alert: string, flags: ForFlags): Promise<string> {
   const own = flags.pages ? ownRunbooks(flags.pages) : [];
   const page = ownPageFor(alert, own, flags.rules ? wordsOfRules(flags.rules) : undefined);
@@ -94,7 +94,7 @@ export async function runbookFor(alert: string, flags: ForFlags): Promise<string
   });
 }
 
-/** Its steps, one by one; the exit code: 1 where a step failed, or somebody stopped. */
+/** Walks through the page's steps; returns the exit code: 1 if a step failed, or the user stopped. */
 export async function walkCommand(alert: string, flags: ForFlags): Promise<number> {
   const steps = stepsOf(await runbookFor(alert, flags));
   if (steps.length === 0) {

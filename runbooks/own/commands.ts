@@ -1,4 +1,4 @@
-/** The commands of a piece of shell, as far as a reader sees them: enough to ask whether each exists. */
+/** Finds the commands in a piece of shell text, precisely enough to check whether each exists. */
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { pathWithTools } from '../../base/tools.js';
@@ -8,7 +8,7 @@ export const isShell = (language: string): boolean => shells.has(language);
 
 export interface ShellCommand {
   words: string[];
-  /** Of its first word in the text. */
+  /** Offset of the command's first word in the text. */
   offset: number;
 }
 
@@ -19,7 +19,7 @@ const builtins = new Set(
     'fi for while until do done case esac in function return local declare printf pwd umask ulimit time [ [[ { } ! : .'
   ).split(' '),
 );
-/** What follows them is a command of its own. */
+/** Words that are followed by another command. */
 const wrappers = new Set([
   'sudo',
   'time',
@@ -37,7 +37,8 @@ const wrappers = new Set([
 ]);
 
 /**
- * Each command of a pipeline or list. What a heredoc holds, comments, and output below a prompt (`$ command`) are none.
+ * Each command of a pipeline or list. Heredoc contents, comments, and output below a prompt (`$ command`) are not
+ * commands.
  */
 export function commandsIn(text: string): ShellCommand[] {
   const lines = text.split('\n');
@@ -69,7 +70,7 @@ export function commandsIn(text: string): ShellCommand[] {
   return commands;
 }
 
-/** Split at pipes and lists, outside of quotes; `$(...)` stays a part of its word. */
+/** Splits at pipes and lists, outside of quotes; `$(...)` stays a part of its word. */
 function segmentsOf(line: string): { text: string; offset: number }[] {
   const segments: { text: string; offset: number }[] = [];
   let quote = '';
@@ -116,7 +117,7 @@ function commandOf(text: string, offset: number): ShellCommand | undefined {
   return undefined;
 }
 
-/** On the PATH, or installed by `firedrill tools install`. */
+/** Whether the program is on the PATH, or installed by `firedrill tools install`. */
 export function onPath(name: string): boolean {
   return pathWithTools()
     .split(':')
@@ -130,7 +131,7 @@ export function onPath(name: string): boolean {
     });
 }
 
-/** What runbooks speak of that is elsewhere than where they are linted. */
+/** Programs that runbooks mention and that run elsewhere than the lint. */
 export const elsewhere: readonly string[] = (
   'kubectl helm docker podman ssh systemctl journalctl chronyc jq yq curl amtool promtool openssl psql redis-cli ' +
   'etcdctl aws gcloud az terraform git linkerd istioctl'

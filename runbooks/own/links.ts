@@ -1,4 +1,6 @@
-/** Links to the web, asked a few at a time: dead is what is not found, or whose server is not there. */
+/**
+ * Checks links to the web, a few at a time: a link is dead if its page is not found, or its server cannot be reached.
+ */
 import { messageOf, type Problem } from '../../base/errors.js';
 import type { Link } from './lint.js';
 
@@ -6,7 +8,7 @@ const atOnce = 8;
 const limitMs = 8000;
 const maxLinks = 500;
 
-/** Each address once. What answers with a refusal (401, 403, 429) or a trouble of its own (5xx) is there. */
+/** Asks each address once. An address that answers with a refusal (401, 403, 429) or a server error (5xx) exists. */
 export async function deadLinks(links: readonly Link[]): Promise<Problem[]> {
   const urls = [...new Set(links.map((l) => l.url.replace(/#.*$/, '')))].slice(0, maxLinks);
   const dead = new Map<string, string>();

@@ -1,6 +1,6 @@
 /**
- * Whether runbooks of the user's own can still be followed: commands that exist, queries whose series something has,
- * links that lead somewhere, alerts that some rule has. Each stale step with its file, line and column.
+ * Checks whether users' own runbooks can still be followed: commands that exist, queries for existing series, links to
+ * existing pages, alerts of existing rules. Reports each stale step with its file, line and column.
  */
 import type { Command } from 'commander';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -17,11 +17,11 @@ export interface OwnWorld {
   program: Command;
   /** Whether a program of that name can be run here. */
   isProgram(name: string): boolean;
-  /** Undefined where no rule files were given: alerts are not judged then. */
+  /** Undefined if no rule files were given: alerts are then not checked. */
   rules?: RuleWords;
-  /** What rules and targets have; undefined where nobody was asked: series are not judged then. */
+  /** Series of rules and targets; undefined if no Prometheus was asked: series are then not checked. */
   series?: ReadonlySet<string>;
-  /** Pages that are ours, which a link or an address may lead to. */
+  /** Built-in pages, which a link or an address may lead to. */
   ours: ReadonlySet<string>;
 }
 
@@ -68,7 +68,7 @@ function placeIn(file: string, piece: Piece, offset: number): Link['place'] {
   return { file, line: piece.line + before.length - 1, column };
 }
 
-/** Fences by their language; of what has none only what begins with a prompt is a command. */
+/** Fences by their language; in a fence without a language, only lines with a prompt are commands. */
 function piecesIn({ text }: OwnRunbook): Piece[] {
   const pieces: Piece[] = [];
   let fence: { piece: Piece | undefined; mark: string } | undefined;
@@ -220,7 +220,7 @@ const decoded = (text: string): string => {
   }
 };
 
-/** A rule whose runbook_url leads to none of the pages. */
+/** Rules whose runbook_url leads to none of the pages. */
 function addressProblems(pages: readonly OwnRunbook[], { rules, ours }: OwnWorld): Problem[] {
   const names = new Map(pages.map((p) => [p.name, p]));
   return (rules?.alerts ?? []).flatMap(({ name, runbook, place }) => {
@@ -229,7 +229,7 @@ function addressProblems(pages: readonly OwnRunbook[], { rules, ours }: OwnWorld
       return [{ place, message: `the alert ${name} has neither a runbook_url nor a page` }];
     }
     const { name: end, anchor } = endOf(runbook);
-    // A template of Prometheus is filled only when the alert fires.
+    // Prometheus fills in a template only when the alert fires.
     if (end.includes('{{') || ours.has(end)) return [];
     const page = names.get(end);
     if (!page)

@@ -1,4 +1,4 @@
-/** Runbooks of the user's own: Markdown files as they are, found by name. */
+/** Users' own runbooks: unchanged Markdown files, found by name. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../../base/errors.js';
@@ -7,14 +7,14 @@ export interface OwnRunbook {
   /** The file's name without `.md`. */
   name: string;
   file: string;
-  /** Its first heading, else its name. */
+  /** The page's first heading, otherwise its name. */
   title: string;
   text: string;
 }
 
 const maxPages = 2000;
 
-/** Of files and of folders, with what is below them. Throws a UserError where there is none. */
+/** Reads files, and folders with their subfolders. Throws a UserError if there is no runbook. */
 export function ownRunbooks(paths: readonly string[]): OwnRunbook[] {
   const files = paths.flatMap((path) => {
     if (!existsSync(path)) throw new UserError(`${path}: no such file or folder`);
@@ -43,7 +43,7 @@ const markdownBelow = (folder: string): string[] =>
       return /\.md$/i.test(entry.name) ? [path] : [];
     });
 
-/** As GitHub makes anchors of headings; a heading that comes again gets a number. */
+/** Anchors of headings, as GitHub makes them; a repeated heading gets a number. */
 export function anchorsOf(text: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, title = ''] of text.matchAll(/^#{1,6} +(.+?)\s*#*$/gm)) {

@@ -1,18 +1,18 @@
-/** What rule files have that a page may speak of: alerts, where each one's runbook_url leads, and series. */
+/** The parts of rule files that a page may mention: alerts, the target of each runbook_url, and series. */
 import type { Place } from '../../base/errors.js';
 import { readYaml, type YamlDocument } from '../../base/yaml.js';
 import { metricsOf } from '../../slo/spec/query.js';
 
 export interface RuleAlert {
   name: string;
-  /** Of its runbook_url, where it has one. */
+  /** The target of the alert's runbook_url, if there is one. */
   runbook?: string;
   place: Place;
 }
 
 export interface RuleWords {
   alerts: RuleAlert[];
-  /** Recorded, or read by an expression. */
+  /** Series that rules record or read. */
   series: Set<string>;
 }
 
@@ -55,16 +55,16 @@ function addDocument(document: YamlDocument, words: RuleWords): void {
   });
 }
 
-/** Those that cannot be parsed are for `alerts lint`. */
+/** Expressions that cannot be parsed are left to `alerts lint`. */
 function metricsIn(expr: string, into: Set<string>): void {
   try {
     for (const metric of metricsOf(expr)) into.add(metric);
   } catch {
-    // As above.
+    // Left to `alerts lint`, as above.
   }
 }
 
-/** Where an address leads: its last part, without what Prometheus or a browser adds. */
+/** The target of an address: its last part, without the additions of Prometheus or a browser. */
 export const endOf = (url: string): { name: string; anchor: string | undefined } => {
   const [path = '', anchor] = url.split('#');
   const name = path.replace(/\?.*$/, '').replace(/\/+$/, '').split('/').pop() ?? '';

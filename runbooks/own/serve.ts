@@ -1,4 +1,4 @@
-/** `firedrill runbook serve`: where a runbook_url leads, on this machine: the user's own pages, then ours. */
+/** `firedrill runbook serve`: serves the pages of runbook_urls on this machine: the user's own pages, then ours. */
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { exitCode, UserError } from '../../base/errors.js';
@@ -11,7 +11,7 @@ import { ownRunbooks } from './pages.js';
 
 const headers = {
   'content-type': 'text/html; charset=utf-8',
-  // Pages of anybody's Markdown: nothing of them runs, and nothing is fetched.
+  // Pages may contain any author's Markdown: nothing in them is executed or fetched.
   'content-security-policy':
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'",
   'x-content-type-options': 'nosniff',
@@ -44,7 +44,7 @@ export async function serveRunbooks(
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-/** By the last part of the path alone: `/runbooks/NAME`, `/NAME.md`, `/NAME/`. */
+/** Only uses the last part of the path: `/runbooks/NAME`, `/NAME.md`, `/NAME/`. */
 function answerOf(
   url: string,
   paths: readonly string[],

@@ -1,24 +1,24 @@
 /**
- * `firedrill runbook walk`: the steps of a page that a program can do, one after the other. Each is shown with its
- * heading, and run only once somebody has said yes to it; a step with a word still to be filled in is not run at all.
+ * `firedrill runbook walk`: the steps of a page that a program can run, one after the other. Each is shown with its
+ * heading, and runs only after the user's yes; a step with an open placeholder does not run.
  */
 import { spawn } from 'node:child_process';
 import { isShell } from './commands.js';
 
 export interface Step {
-  /** The nearest heading above it. */
+  /** The nearest heading above the step. */
   heading: string;
-  /** One command, its continuation lines included; or a whole fence that holds a loop, a function or a heredoc. */
+  /** One command with its continuation lines, or a whole fence that contains a loop, a function or a heredoc. */
   command: string;
-  /** Words that stand for a fact: POD_NAME, <pod>. */
+  /** Placeholders for facts: POD_NAME, <pod>. */
   open: string[];
 }
 
 export interface WalkParts {
-  /** Resolves to what somebody typed; undefined where the input has ended. */
+  /** Resolves to the user's input; undefined if the input has ended. */
   ask(question: string): Promise<string | undefined>;
   say(text: string): void;
-  /** Runs it for sh, its output where people read it; resolves to its exit code, or the signal that ended it. */
+  /** Runs the command with sh, with visible output; resolves to its exit code, or the signal that ended it. */
   run(command: string): Promise<number | string>;
 }
 
@@ -26,11 +26,11 @@ export interface WalkEnd {
   run: number;
   skipped: number;
   failed: number;
-  /** Somebody stopped before the last step. */
+  /** The user stopped before the last step. */
   stopped: boolean;
 }
 
-/** In the order of the page. */
+/** Steps in the order of the page. */
 export function stepsOf(text: string): Step[] {
   const steps: Step[] = [];
   let heading = '';

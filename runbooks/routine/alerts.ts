@@ -1,8 +1,8 @@
-/** Firings from samples of ALERTS: adjacent samples are one firing, a gap ends it. */
+/** Firings from samples of ALERTS: adjacent samples are one firing, and a gap ends it. */
 import type { SampleSeries } from '../../slo/budget/prometheus.js';
 import type { AlertHistory } from './model.js';
 
-/** Series of one alert that differ in other labels fire together; what overlaps is one firing. */
+/** Series of one alert that differ in other labels are combined; overlapping firings become one. */
 export function historyOf(series: readonly SampleSeries[], stepMs: number): AlertHistory[] {
   const byAlert = new Map<string, AlertHistory>();
   for (const { labels, points } of series) {
@@ -25,7 +25,7 @@ function firingsOf(points: readonly [number, number][], stepMs: number): Firing[
   for (const [timeMs, value] of points) {
     if (!(value > 0)) continue;
     const last = firings.at(-1);
-    // A sample says that it fired then; half a step on either side is as near as samples tell.
+    // A sample shows that the alert fired at that time; the precision is half a step on either side.
     if (last && timeMs - last.endMs <= stepMs * 1.01) last.endMs = timeMs;
     else firings.push({ startMs: timeMs, endMs: timeMs });
   }

@@ -94,6 +94,6 @@ async function budgetsOf(
   const { reportMarkdown } = await import('../../slo/budget/report.js');
   const states = [];
   for (const slo of readSlos(input)) states.push(await budgetState(slo, prometheus, { atMs }));
-  // Its title is ours already.
+  // The page has its own title already.
   return reportMarkdown(states, routine, defaultPolicy).replace(/^# .*\n/, '');
 }

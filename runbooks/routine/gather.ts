@@ -1,4 +1,4 @@
-/** Asks Prometheus and Alertmanager, and reads the results of game days: the only part that goes to find facts. */
+/** Asks Prometheus and Alertmanager, and reads the results of game days: the only part with input from outside. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
@@ -7,7 +7,7 @@ import { type GameDayResult, parseResult } from '../report/result.js';
 import { historyOf } from './alerts.js';
 import type { AlertHistory, Silence } from './model.js';
 
-/** Samples over the period: fine enough to part firings, few enough for one answer. */
+/** Number of samples over the period: fine enough to separate firings, few enough for one answer. */
 const stepsMax = 4000;
 
 export async function alertHistory(
@@ -28,7 +28,7 @@ interface ApiSilence {
   endsAt: string;
 }
 
-/** Those in force or to come at `endMs`, and those that ended after `startMs`. */
+/** Silences that are active or pending at `endMs`, and those that ended after `startMs`. */
 export async function silencesOf(url: string, startMs: number): Promise<Silence[]> {
   let answer: ApiSilence[];
   try {
@@ -60,7 +60,10 @@ const matcherText = ({ name, value, isRegex, isEqual }: ApiSilence['matchers'][n
   return `${name}${operator}"${value}"`;
 };
 
-/** A report's folder, a folder of such folders, or result.json itself; those that began within the time. */
+/**
+ * Takes a report's folder, a folder of such folders, or a result.json; returns the game days that began within the
+ * time.
+ */
 export function gameDaysOf(
   paths: readonly string[],
   startMs: number,

@@ -1,4 +1,4 @@
-/** What a weekly, monthly or quarterly review looks at: how alerts behaved, what is silenced, which drills ran. */
+/** The data of a weekly, monthly or quarterly review: the behaviour of alerts, the silences, and the drills. */
 import type { GameDayResult } from '../report/result.js';
 
 export type Routine = 'weekly' | 'monthly' | 'quarterly';
@@ -10,7 +10,7 @@ export interface AlertHistory {
   name: string;
   severity: string;
   service: string;
-  /** When it began to fire, and for how long. */
+  /** The start and end of each firing. */
   firings: { startMs: number; endMs: number }[];
 }
 
@@ -25,12 +25,12 @@ export interface Silence {
 export interface RoutineFacts {
   routine: Routine;
   atMs: number;
-  /** Absent: no Prometheus was asked. */
+  /** Absent if no Prometheus was asked. */
   alerts?: AlertHistory[];
-  /** Absent: no Alertmanager was asked. In force at the time of the report, or ended within the period. */
+  /** Silences active at the time of the report, or ended within the period. Absent if no Alertmanager was asked. */
   silences?: Silence[];
-  /** Absent: no folder was given. Newest last. */
+  /** Newest last. Absent if no folder was given. */
   gameDays?: GameDayResult[];
-  /** The report on budgets of slo/budget, Markdown without its title; absent where no SLO was given. */
+  /** The report on error budgets of slo/budget, Markdown without its title; absent if no SLO was given. */
   budgets?: string;
 }

@@ -1,4 +1,4 @@
-/** The page of a review: what was, what stands out, and what to decide. */
+/** The page of a review: the period's figures, the notable findings, and the decisions to take. */
 import { alertNames } from '../../alerts/library/names.js';
 import { markdownCode, markdownText as t } from '../markdown.js';
 import type { GameDayResult } from '../report/result.js';
@@ -7,11 +7,11 @@ import { type AlertHistory, type RoutineFacts, routineDays, type Silence } from 
 
 const dayMs = 86_400_000;
 
-/** A page this often in a week is noise to whoever is on call (two incidents a shift are the SRE book's bound). */
+/** More pages in a week are noise to the person on call (the SRE book's limit is two incidents a shift). */
 const pagesPerWeekMax = 14;
-/** What is over before anybody could act needed nobody. */
+/** An alert that ends before anybody could act did not need a person. */
 const tooShortMs = 5 * 60_000;
-/** A silence longer than this hides more than a piece of work. */
+/** A longer silence hides more than a planned maintenance. */
 const silenceMaxMs = 7 * dayMs;
 
 const modes = ['F1', 'F2', 'F3', 'F4', 'F5', 'F6', 'F7'] as const;
@@ -141,7 +141,7 @@ function silencesPart({ silences, atMs }: RoutineFacts): string {
   );
 }
 
-/** Where no fault took effect, nothing was put to the test. */
+/** If no fault took effect, nothing was tested. */
 const wasJudged = (s: GameDayResult['scenarios'][number]): boolean =>
   s.faults.some((f) => f.confirmedAt !== null) || s.expectedAlerts.some((a) => a.inTime);
 
@@ -179,7 +179,7 @@ function gameDaysPart({ gameDays, routine }: RoutineFacts): string {
   return [table, drills, ...(routine === 'quarterly' ? [unproven(gameDays)] : [])].join('\n\n');
 }
 
-/** Pages of the library that no game day has seen fire. */
+/** Paging alerts of the library that no game day has seen fire. */
 function unproven(gameDays: readonly GameDayResult[]): string {
   const seen = new Set(
     gameDays.flatMap((g) =>
