@@ -131,6 +131,14 @@ function builds(): BuildOptions[] {
       },
       plugins: [withoutUnused],
     },
+    // k6 runs it, and a ConfigMap holds it: one file.
+    {
+      ...shared,
+      entryPoints: ['chaos/load/k6/script.ts'],
+      platform: 'neutral',
+      external: ['k6', 'k6/*'],
+      target: 'es2020',
+    },
     {
       ...shared,
       entryPoints: ['console/page/main.tsx', 'base/drawing/page/hover.ts'],

@@ -15,6 +15,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packageRoot, program } from '../base/paths.js';
+import { findTool } from '../base/tools.js';
+import { testWith } from './tools.js';
 
 let project: string;
 let tarball: string;
@@ -120,6 +122,16 @@ test.each([
   const { status, stdout, stderr } = firedrill(...args);
   expect([status, stderr, stdout]).toEqual([0, expect.any(String), expect.any(String)]);
   expect(stdout + stderr).toMatch(expected);
+});
+
+testWith('k6')('k6 loads the script that the package brings', () => {
+  const script = join(project, 'node_modules', 'firedrill', 'dist', 'chaos/load/k6/script.js');
+  const route = { name: 'home', method: 'GET', path: '/', requestsPerSecond: 1 };
+  const profile = { url: 'http://127.0.0.1:1', timeoutMs: 1000, maxInFlight: 1, routes: [route] };
+  const args = ['inspect', '-e', `PROFILE=${JSON.stringify(profile)}`, script];
+  const { status, stderr, stdout } = spawnSync(findTool('k6')!, args, { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([0, '']);
+  expect(JSON.parse(stdout)).toMatchObject({ scenarios: { route_0: { rate: 1000 } } });
 });
 
 test('a kubeconfig is read without the typed client being installed', () => {

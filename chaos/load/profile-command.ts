@@ -1,7 +1,10 @@
 /** `firedrill load ...`: profiles made, checked and described. */
 import type { Command } from 'commander';
+import { eachOf } from '../../base/choice-option.js';
 import { UserError } from '../../base/errors.js';
+import { formatOption } from '../../base/format-option.js';
 import { writeFileWhole } from '../../base/write-file.js';
+import type { LoadExportOptions } from './export-command.js';
 import type { ProbeOptions } from './probe-command.js';
 
 interface FromOptions {
@@ -69,6 +72,8 @@ export function registerLoad(program: Command): Command {
       process.exitCode = await probeCommand(file, options);
     });
 
+  registerExport(load);
+
   load
     .command('schema')
     .description('Print the JSON Schema of a load file, for editors')
@@ -78,6 +83,35 @@ export function registerLoad(program: Command): Command {
       process.stdout.write(`${JSON.stringify(loadJsonSchema(), undefined, 2)}\n`);
     });
   return load;
+}
+
+function registerExport(load: Command): void {
+  load
+    .command('export')
+    .description('Print a load profile as objects of the k6-operator, for clusters')
+    .argument('<file>', 'load.yaml, or a HAR recording')
+    .addOption(formatOption('k6-operator'))
+    .option('--url <url>', "of the service in the cluster, instead of the file's own")
+    .option('--rate <number>', "requests a second, all routes together (default: the file's own)")
+    .option(
+      '-i, --input <path>',
+      'SLO files, whose objectives become thresholds; repeatable',
+      eachOf,
+      [],
+    )
+    .option('--name <name>', 'of the objects', 'firedrill-load')
+    .option('-n, --namespace <name>', 'of the objects', 'default')
+    .option('--parallelism <number>', 'pods among which the load is divided', '1')
+    .option('--duration <duration>', 'how long', '10m')
+    .addHelpText(
+      'after',
+      '\nExample:\n' +
+        '  firedrill load export load.yaml --url http://front.shop:8080 -i slos/ | kubectl apply -f -',
+    )
+    .action(async (file: string, options: LoadExportOptions) => {
+      const { exportLoad } = await import('./export-command.js');
+      process.exitCode = exportLoad(file, options);
+    });
 }
 
 async function profileFrom(kind: string, file: string, options: FromOptions): Promise<string> {

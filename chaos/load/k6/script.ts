@@ -100,7 +100,8 @@ export function run(): void {
   );
   if (route.expect?.body) {
     const text = typeof answer.body === 'string' ? answer.body : '';
-    check(answer, { body: () => bodyProblem(route.expect?.body, text) === undefined });
+    const isRight = (): boolean => bodyProblem(route.expect?.body, text) === undefined;
+    check(answer, { body: isRight }, { name: route.name });
   }
 }
 
@@ -127,5 +128,5 @@ function call(
     tags: { name: route.name },
     timeout: profile.timeoutMs,
   });
-  check(answer, { status: () => answer?.status === grpc.StatusOK });
+  check(answer, { status: () => answer?.status === grpc.StatusOK }, { name: route.name });
 }
