@@ -246,7 +246,11 @@ function registerRun(gameday: Command): void {
     .command('run')
     .description('Start a system, run scenarios against it under load, and write a report')
     .option('--dry-run', 'checks everything and says what would be done; nothing is started')
-    .option('--confirm <name>', 'of the drill, where its guard wants it to be confirmed');
+    .option('--confirm <name>', 'of the drill, where its guard wants it to be confirmed')
+    .option(
+      '--surprise [seed]',
+      'scenarios in a drawn order, each named in the terminal only when it is over',
+    );
   withOptions(run)
     .addHelpText(
       'after',

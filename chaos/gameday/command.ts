@@ -17,7 +17,8 @@ import { EventFile, eventFileName } from './event-file.js';
 import { noScenario } from '../scenarios/meant.js';
 import { ownScenarios, readScenarios } from '../scenarios/read.js';
 import type { Drill } from '../system/drill-file.js';
-import { runGameDay, type GameDayOutcome } from './gameday.js';
+import { runGameDay, type GameDayOutcome, type GameDayView } from './gameday.js';
+import { seedOf, surpriseOrder, veiled } from './surprise.js';
 import { type ExistingFlags, existingOf, judgingFor } from './existing.js';
 import { autoScale } from './judging.js';
 import { type GameDayOptions, parseTimeScale } from './options.js';
@@ -46,6 +47,8 @@ export interface CommandOptions extends ExistingFlags {
   dryRun?: boolean;
   proveRunbooks?: boolean;
   confirm?: string;
+  /** A seed, or true for a new one. */
+  surprise?: string | true;
 }
 
 export interface Planned {
@@ -125,9 +128,10 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
       }
     }
     if (options.scaleWhy !== undefined) view.line(options.scaleWhy);
+    const seen = surprised(options, given.surprise, view);
     const measured = await runGameDay(
       options,
-      { ...view, event: (event) => events.write(event) },
+      { ...seen, event: (event) => events.write(event) },
       abort.signal,
     );
     const outcome = fromEvents(measured);
@@ -150,6 +154,20 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
     events.close();
     release();
   }
+}
+
+/** With `--surprise` the scenarios are put into a drawn order, and the view that hides them is returned. */
+function surprised<View extends GameDayView>(
+  options: GameDayOptions,
+  given: string | true | undefined,
+  view: View,
+): View {
+  if (given === undefined) return view;
+  const seed = seedOf(given);
+  options.scenarios = surpriseOrder(options.scenarios, seed);
+  view.line(`in a drawn order: --surprise ${seed} gives it again`);
+  const titles = readScenarios(options.scenarios).map(({ scenario }) => scenario.title);
+  return veiled(view, titles);
 }
 
 /** All that is shown is made from events, as they stand in the file: a replay shows the same. */
