@@ -107,6 +107,8 @@ const arm = z.looseObject({
   triggerEndMs: number,
   amplificationDuring: number,
   amplificationAfter: number,
+  struck: number.optional(),
+  failed: number.optional(),
   goodputBefore: number,
   goodputAfter: number,
   recoveredAfterMs: number.optional(),

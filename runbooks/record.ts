@@ -384,6 +384,9 @@ export interface ArmRecord {
   /** Attempts that reached the dependency per request of a client, during the trigger and after it. */
   amplificationDuring: number;
   amplificationAfter: number;
+  /** What the trigger struck, by its own counters, and how many requests of the goodput's route failed meanwhile. */
+  struck?: number;
+  failed?: number;
   /** Successful requests per second before the trigger, and after it. */
   goodputBefore: number;
   goodputAfter: number;

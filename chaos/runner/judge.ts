@@ -343,7 +343,29 @@ function armReasons(evidence: Evidence): string[] {
     const tries = `arm '${arm.name}' made ${worst.toFixed(2)} tries for each request`;
     if (least !== undefined && worst < least) reasons.push(`${tries}, expected at least ${least}`);
     if (most !== undefined && worst > most) reasons.push(`${tries}, expected at most ${most}`);
+    const { struck = 0, failed = 0 } = arm;
+    const share = failed / struck;
+    const saw = `arm '${arm.name}': clients saw ${failed} failures of ${struck} that were made`;
+    if (share < (wanted.seenAtLeast ?? 0))
+      reasons.push(`${saw}, expected ${wanted.seenAtLeast} of them at least`);
+    if (share > (wanted.seenAtMost ?? Infinity))
+      reasons.push(`${saw}, expected ${wanted.seenAtMost} of them at most`);
     return reasons;
+  });
+}
+
+/** Fewer than this many failures say nothing of the share that clients see. */
+const struckLeast = 5;
+
+function tooFewReasons({ scenario, arms }: Evidence): string[] {
+  return (scenario.arms?.runs ?? []).flatMap(({ name, seenAtLeast, seenAtMost }) => {
+    const arm = arms.find((a) => a.name === name);
+    if (!arm || (seenAtLeast ?? seenAtMost) === undefined) return [];
+    const { struck = 0 } = arm;
+    if (struck >= struckLeast) return [];
+    return [
+      `arm '${name}': the trigger struck ${struck} times, and ${struckLeast} are the least to judge by`,
+    ];
   });
 }
 
@@ -375,7 +397,7 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   if (load.failure === undefined && load.requests < load.due * loadShare) {
     reasons.push(`the load did not run: ${load.requests} of ${Math.round(load.due)} requests`);
   }
-  return [...reasons, ...faultReasons(evidence)];
+  return [...reasons, ...faultReasons(evidence), ...tooFewReasons(evidence)];
 }
 
 function faultReasons({ scenario, faults, abort, interrupted }: Evidence): string[] {

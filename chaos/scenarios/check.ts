@@ -213,6 +213,8 @@ function expectsNothing({ expect, checks, arms, hypothesis }: Scenario, raw: unk
   return (
     expect.mustFire.length + expect.mustNotFire.length + checks.length === 0 &&
     !hypothesis.measures.some((m) => m.throughout) &&
-    !arms?.runs.some((run) => run.expect !== 'either' || run.amplificationAtMost !== undefined)
+    !arms?.runs.some(
+      (run) => run.expect !== 'either' || (run.amplificationAtMost ?? run.seenAtMost) !== undefined,
+    )
   );
 }

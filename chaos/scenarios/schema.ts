@@ -185,6 +185,11 @@ const arms = z.strictObject({
         expect: z.enum(['recovered', 'metastable', 'either']).default('either'),
         amplificationAtLeast: z.number().optional(),
         amplificationAtMost: z.number().optional(),
+        seenAtLeast: z.number().optional(),
+        seenAtMost: z
+          .number()
+          .optional()
+          .describe('of what the trigger strikes, the share that fails for clients of the route'),
       }),
     )
     .min(1),

@@ -59,7 +59,9 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
       a.recoveredAfterMs === undefined
         ? 'never recovered'
         : `recovered after ${timeText(a.recoveredAfterMs)}`;
-    lines.push(`    ${a.name}: ${timesText(a.amplificationDuring)} amplification, ${recovered}`);
+    const seen = a.struck === undefined ? '' : `, ${a.failed ?? 0} of ${a.struck} failures seen`;
+    const grown = `${timesText(a.amplificationDuring)} amplification`;
+    lines.push(`    ${a.name}: ${grown}${seen}, ${recovered}`);
   }
   if (s.runbookProof) lines.push(`    ${style.dim(runbookText(s.runbookProof))}`);
   for (const r of s.reasons) lines.push(`    ${style.red(r)}`);

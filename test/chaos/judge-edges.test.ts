@@ -269,6 +269,20 @@ describe('arms', () => {
     expect(shown({}, { amplificationDuring: 99 })).toEqual([]);
   });
 
+  test('W1: of the failures that were made, clients see a share within its bounds', () => {
+    const seen = { struck: 10, failed: 6 };
+    expect(shown({ seenAtMost: 0.6 }, seen)).toEqual([]);
+    expect(shown({ seenAtLeast: 0.6 }, seen)).toEqual([]);
+    const saw = "arm 'a': clients saw 6 failures of 10 that were made";
+    expect(shown({ seenAtMost: 0.59 }, seen)).toEqual([`${saw}, expected 0.59 of them at most`]);
+    expect(shown({ seenAtLeast: 0.61 }, seen)).toEqual([`${saw}, expected 0.61 of them at least`]);
+    expect(shown({}, seen)).toEqual([]);
+    // Too few of them decide nothing, whichever side they fall on.
+    const few = "arm 'a': the trigger struck 4 times, and 5 are the least to judge by";
+    expect(shown({ seenAtMost: 0.6 }, { struck: 4, failed: 0 })).toEqual([few]);
+    expect(shown({ seenAtMost: 0.6 }, { struck: 5, failed: 0 })).toEqual([]);
+  });
+
   test('one that did not run is told, unless the run was stopped', () => {
     expect(shown({}, undefined)).toEqual(["arm 'a' did not run"]);
     expect(shown({}, undefined, { abort: 'down' })).toEqual(['down']);
