@@ -18,6 +18,8 @@ export const factsSchema = z.strictObject({
   service: text.optional(),
   namespace: text.optional(),
   workload: text.optional(),
+  /** Workloads that call the service. */
+  callers: z.array(text).optional(),
   owner: text.optional(),
   slo: text.optional(),
   /** Admin addresses of the affected proxies, `host:port`. */

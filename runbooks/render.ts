@@ -37,10 +37,15 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
   const { answers: _, labels = {}, certificates = [], links = [], observed = [], ...plain } = facts;
   const queries = (texts: readonly string[] = []) => texts.map((t) => ({ query: new Query(t) }));
   const proxies = facts.proxies?.length ? facts.proxies.join(',') : undefined;
+  // As `kubectl rollout` takes several.
+  const callers = facts.callers?.length
+    ? facts.callers.map((name) => `deploy/${name}`).join(' ')
+    : undefined;
   const given: Record<string, unknown> = {
     ...plain,
     ...place,
     proxies,
+    callers,
     alert: facts.alert ?? labels.alertname ?? page.name,
     slo: facts.slo ?? labels.slo,
     owner: facts.owner ?? labels.owner,
@@ -86,6 +91,7 @@ export const factNames: readonly string[] = [
   'service',
   'namespace',
   'workload',
+  'callers',
   'owner',
   'slo',
   'proxies',

@@ -13,7 +13,8 @@ const limitMs = 30_000;
 const keptBytes = 64 * 1024;
 
 export interface PageCommands {
-  run(command: string): Promise<{ code: number | string; output: string }>;
+  /** `signal` kills it early, with what it started; its code is `stopped` then. */
+  run(command: string, signal: AbortSignal): Promise<{ code: number | string; output: string }>;
   stop(): void;
 }
 
@@ -29,11 +30,12 @@ export function startPageCommands(admin: string | undefined): PageCommands {
   if (admin !== undefined) put('kubectl', program('chaos/system/kubectl-stand-in'), `${admin} `);
   const path = `${folder}:${pathWithTools()}`;
   return {
-    run: async (command) => {
+    run: async (command, signal) => {
       const { code, trouble, stdout, stderr } = await runCommand({
         argv: argvOf(command),
         folder: process.cwd(),
         limitMs,
+        signal,
         env: { PATH: path },
         dieWithParent: true,
         keptBytes,

@@ -29,7 +29,7 @@ export function proofFor(
   const proof = new RunbookProof({
     steps,
     query: (expr) => watch.query(expr),
-    run: (command) => commands.run(command),
+    run: (command, signal) => commands.run(command, signal),
     nowMs: () => clock.nowMs(),
   });
   return { proof, stop: () => commands.stop() };
@@ -78,10 +78,14 @@ function factsOf(scenario: Scenario, system: System): RunbookFacts {
     .filter(([label]) => label === 'dst' || label === 'service')
     .map(([, value]) => value.split('.')[0]);
   const service = named ?? struck[0];
+  const callers = description.workloads
+    .filter((w) => service !== undefined && w.calls.includes(service))
+    .map((w) => w.service);
   const { folder } = description;
   return {
     ...(wanted && { alert: wanted.alert, severity: wanted.severity, labels: wanted.labels }),
     ...(service !== undefined && { service, workload: service }),
+    callers: [...new Set(callers)],
     namespace: description.namespace,
     proxies: description.workloads.flatMap((w) => {
       const admin = system.proxyAdmin(w);

@@ -7,6 +7,7 @@ import type { ArmRecord } from '../../runbooks/record.js';
 import type { Arms } from '../scenarios/schema.js';
 import type { Injection } from './injection.js';
 import type { Stretch } from './measure.js';
+import { proveByArm } from './prove.js';
 import type { ScenarioRun } from './run-scenario.js';
 
 /** Goodput is measured over windows of this length. */
@@ -63,26 +64,12 @@ async function runArm(
   const counts = (): Promise<Counts> => countsOf(run, arms);
 
   const start = await counts();
-  const triggers: Injection[] = [];
-  const during = await run.phase('fault', arm.name, async () => {
-    for (const fault of arms.trigger) triggers.push(await run.inject(fault));
-    // The arm's deadlines start here, so that a live view shows them while they run.
-    run.whenConfirmed = () => {
-      const fromMs = allConfirmed([...held, ...triggers]);
-      if (fromMs === undefined) return;
-      run.whenConfirmed = undefined;
-      run.live.arm(arm.name, fromMs);
-    };
-    run.whenConfirmed();
-    await run.wait(run.real(arms.triggerFor), `${arm.name}: trigger on`, true);
-    for (const trigger of triggers.toReversed()) await run.endInjection(trigger);
-  });
+  const { during, triggers } = await underTrigger(run, arms, arm.name, held);
   const middle = await counts();
   run.whenConfirmed?.();
   run.whenConfirmed = undefined;
-  const stretch = run.armStretches[index]!;
   const confirmedMs = allConfirmed([...held, ...triggers]);
-  if (confirmedMs !== undefined) stretch.confirmedMs = confirmedMs;
+  if (confirmedMs !== undefined) run.armStretches[index]!.confirmedMs = confirmedMs;
 
   let late = middle;
   const after = await run.phase('recovery', arm.name, async () => {
@@ -102,12 +89,14 @@ async function runArm(
     triggerEndMs: during.endMs,
     amplificationDuring: amplification(start, middle),
     amplificationAfter: amplification(late, end),
+    ...seenOf(run, arms, triggers, during),
     goodputBefore: before,
     goodputAfter: goodput(run, arms, last),
     ...(backMs !== undefined && { recoveredAfterMs: backMs - during.endMs }),
     verdict: backMs === undefined ? 'metastable' : 'recovered',
   };
   run.arms.push(record);
+  if (index === 0) await proveByArm(run, record, held);
 
   await run.phase('rollback', arm.name, async () => {
     for (const injection of held.toReversed()) await run.endInjection(injection);
@@ -134,6 +123,44 @@ async function settled(
     }
   });
   return isBack;
+}
+
+/** The trigger, for as long as the scenario says. */
+async function underTrigger(
+  run: ScenarioRun,
+  arms: Arms,
+  name: string,
+  held: readonly Injection[],
+): Promise<{ during: Stretch; triggers: Injection[] }> {
+  const triggers: Injection[] = [];
+  const during = await run.phase('fault', name, async () => {
+    for (const fault of arms.trigger) triggers.push(await run.inject(fault));
+    // The arm's deadlines start here, so that a live view shows them while they run.
+    run.whenConfirmed = () => {
+      const fromMs = allConfirmed([...held, ...triggers]);
+      if (fromMs === undefined) return;
+      run.whenConfirmed = undefined;
+      run.live.arm(name, fromMs);
+    };
+    run.whenConfirmed();
+    await run.wait(run.real(arms.triggerFor), `${name}: trigger on`, true);
+    for (const trigger of triggers.toReversed()) await run.endInjection(trigger);
+  });
+  return { during, triggers };
+}
+
+/** What the trigger struck, and what of the route's requests that were due meanwhile failed. */
+function seenOf(
+  run: ScenarioRun,
+  arms: Arms,
+  triggers: readonly Injection[],
+  { startMs, endMs }: Stretch,
+): Pick<ArmRecord, 'struck' | 'failed'> {
+  const due = run.sources.points.between(startMs, endMs, arms.goodput.route);
+  return {
+    struck: triggers.reduce((sum, { record }) => sum + record.effect, 0),
+    failed: due.filter((p) => !p.ok).length,
+  };
 }
 
 async function countsOf(run: ScenarioRun, arms: Arms): Promise<Counts> {

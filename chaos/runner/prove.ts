@@ -1,4 +1,6 @@
 /** Asks and follows a scenario's runbook: before the fault, under the fault, and instead of the drill's own undo. */
+import type { ArmRecord } from '../../runbooks/record.js';
+import type { Injection } from './injection.js';
 import type { ScenarioRun } from './run-scenario.js';
 
 const lookEveryMs = 200;
@@ -8,8 +10,30 @@ export async function askPage(run: ScenarioRun, when: 'before' | 'under'): Promi
   const { proof, progress } = run.context;
   if (!proof) return;
   progress(`the runbook's questions, ${when} the fault`);
-  await proof.ask();
-  if (when === 'before') await proof.ask();
+  await beside(run, when === 'under', async (signal) => {
+    await proof.ask(signal);
+    if (when === 'before') await proof.ask(signal);
+  });
+}
+
+/**
+ * Work that waits for the page's commands, while the run is watched as always: Ctrl-C, the kill switch and, with
+ * `withAbort`, an abort condition end the command that runs, and with it the work. Throws what ends the run.
+ */
+async function beside(
+  run: ScenarioRun,
+  withAbort: boolean,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const ending = new AbortController();
+  const over = new AbortController();
+  const working = work(ending.signal).finally(() => over.abort());
+  try {
+    while (!over.signal.aborted) await run.wait(lookEveryMs, undefined, withAbort);
+  } finally {
+    ending.abort();
+    await working;
+  }
 }
 
 /** Follows the page while the fault's leases are still renewed. */
@@ -23,8 +47,12 @@ export async function proveRunbook(run: ScenarioRun): Promise<void> {
   if (!proof.hasMitigation) {
     return proof.notTried('no command of its Mitigation can be run as it stands');
   }
-  await proof.mitigate(run.injections, (command) =>
-    run.say(run.scenario.runbook, `the runbook's step: ${command}`),
+  await beside(run, true, (signal) =>
+    proof.mitigate(
+      run.injections,
+      (command) => run.say(run.scenario.runbook, `the runbook's step: ${command}`),
+      signal,
+    ),
   );
   const limitMs = run.nowMs + run.real(run.scenario.recovery);
   await run.phase('recovery', 'by the runbook', async () => {
@@ -36,4 +64,16 @@ export async function proveRunbook(run: ScenarioRun): Promise<void> {
       break;
     }
   });
+}
+
+/** Of arms the page is held against the first, where its policy keeps the system down without the trigger. */
+export async function proveByArm(
+  run: ScenarioRun,
+  { verdict }: ArmRecord,
+  policy: readonly Injection[],
+): Promise<void> {
+  const { proof } = run.context;
+  if (!proof || policy.length === 0) return;
+  if (verdict === 'metastable') return proveRunbook(run);
+  proof.notTried('the system had come back by itself');
 }

@@ -8,7 +8,7 @@ import type { RunbookProofRecord } from '../../runbooks/record.js';
 import { type Answer, differs, linesOf, seriesOf } from './answers.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { Scenario } from '../scenarios/schema.js';
-import { type Firing, fulfils } from './firings.js';
+import { type Firing, fulfils, receivedMs } from './firings.js';
 import type { Injection } from './injection.js';
 
 export interface PageSteps {
@@ -24,8 +24,8 @@ export interface PageSteps {
 export interface ProofParts {
   steps: PageSteps;
   query(expr: string): Promise<{ labels: Readonly<Record<string, string>>; value: number }[]>;
-  /** Runs a command with sh, with limits on its time and output. */
-  run(command: string): Promise<{ code: number | string; output: string }>;
+  /** Runs a command with sh, with limits on its time and output; the signal ends it early. */
+  run(command: string, signal: AbortSignal): Promise<{ code: number | string; output: string }>;
   nowMs(): number;
 }
 
@@ -52,13 +52,14 @@ export class RunbookProof {
   }
 
   /** One round of questions; the first two rounds run before the fault, the third under the fault. */
-  async ask(): Promise<void> {
+  async ask(signal: AbortSignal): Promise<void> {
     const { steps, query, run, nowMs } = this.#parts;
     for (const question of this.#questions) {
+      if (signal.aborted) return;
       try {
         const values = steps.queries.includes(question.asked)
           ? seriesOf(await query(question.asked))
-          : await run(question.asked).then(({ code, output }) => linesOf(output, code));
+          : await run(question.asked, signal).then(({ code, output }) => linesOf(output, code));
         question.answers.push({ atMs: nowMs(), values });
       } catch (error) {
         question.why ??= messageOf(error);
@@ -70,12 +71,14 @@ export class RunbookProof {
   async mitigate(
     injections: readonly Injection[],
     spoken: (command: string) => void,
+    signal: AbortSignal,
   ): Promise<void> {
     for (const injection of injections) injection.leaveToPage();
     this.#startedMs = this.#parts.nowMs();
     for (const command of this.#parts.steps.mitigation) {
+      if (signal.aborted) return;
       spoken(command);
-      const { code, output } = await this.#parts.run(command);
+      const { code, output } = await this.#parts.run(command, signal);
       const said = output.trim().split('\n').at(-1)?.slice(0, 200);
       this.#mitigation.steps.push({ command, code, ...(said && { said }) });
     }
@@ -87,15 +90,17 @@ export class RunbookProof {
     this.#mitigation.endedAfterMs ??= this.#parts.nowMs() - this.#startedMs;
   }
 
-  /** Leaves out alerts that the page's own commands caused: the scenario's rules are not at fault for them. */
+  /**
+   * Leaves out alerts that the page's own commands caused: the scenario's rules are not at fault for them. Such is also
+   * an alert that had to be inhibited, and was notified once the page had ended what inhibited it.
+   */
   withoutItsOwn(firings: readonly Firing[], { expect }: Scenario): Firing[] {
     const fromMs = this.#startedMs ?? Infinity;
-    const own = firings.filter(
-      (f) =>
-        f.firedAtMs >= fromMs &&
-        wakes(f.severity) &&
-        !expect.mustFire.some((one) => fulfils(f, one)),
-    );
+    const own = firings.filter((f) => {
+      const wanted = expect.mustFire.filter((one) => fulfils(f, one));
+      if (wanted.length === 0) return f.firedAtMs >= fromMs && wakes(f.severity);
+      return wanted.some((w) => w.inhibitedBy !== undefined && receivedMs(f, w.receiver) >= fromMs);
+    });
     const names = [...new Set(own.map((f) => f.name))];
     if (names.length > 0) this.#mitigation.pages = names;
     return firings.filter((f) => !own.includes(f));

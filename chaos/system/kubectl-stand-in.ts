@@ -1,28 +1,29 @@
 /**
  * `kubectl` as a runbook's commands need it, over a drilled system of processes: `get pods`, `delete pod NAME`,
- * `rollout restart|undo deploy/NAME`. A pod is a service and its sidecar; whatever comes back is as it was described at
+ * `rollout restart|undo deploy/NAME ...`. A pod is a service and its sidecar; what comes back is as it was described at
  * first, as of a rollout that is undone. Anything else is refused by name.
  */
 import { messageOf } from '../../base/errors.js';
 import { askJson } from './ask.js';
 import type { SystemDescription, WorkloadDescription } from './model.js';
 
-const supported = 'get pods, delete pod NAME, rollout restart|undo deploy/NAME';
+const supported = 'get pods, delete pod NAME, rollout restart|undo deploy/NAME ...';
 
 async function main([admin = '', ...given]: string[]): Promise<void> {
   const words = given.filter(
     (word, i) => !/^(-n|--namespace)$/.test(given[i - 1] ?? '') && !word.startsWith('-'),
   );
   const system = await askJson<SystemDescription>(`${admin}/system`);
-  const [verb, second = '', third = ''] = words;
+  const [verb, second = '', ...names] = words;
+  const [third = ''] = names;
   if (verb === 'get' && /^pods?$/.test(second)) return list(system);
   if (verb === 'delete' && /^pods?$/.test(second))
     return restart(admin, podsOf(system, third, 'pod'));
-  if (verb === 'rollout' && (second === 'restart' || second === 'undo')) {
-    return restart(
-      admin,
-      podsOf(system, third.replace(/^deploy(ment)?s?(\.apps)?\//, ''), 'deployment'),
-    );
+  if (verb === 'rollout' && /^(restart|undo)$/.test(second) && names.length > 0) {
+    const deployments = names.map((name) => name.replace(/^deploy(ment)?s?(\.apps)?\//, ''));
+    // All are looked up before the first is touched.
+    const pods = deployments.flatMap((name) => podsOf(system, name, 'deployment'));
+    return restart(admin, pods);
   }
   throw new Error(
     `not there in a drill of processes: kubectl ${given.join(' ')}; expected ${supported}`,

@@ -18,11 +18,20 @@ interface Story {
   /** The fault whose effect is never seen. */
   unconfirmed?: string;
   arms?: string[];
+  /** What holds a page against the first arm, and what it was told. */
+  proof?: boolean;
   baseline?: number;
 }
 
 /** A run whose time is what it waits. */
-async function told({ good, counts, unconfirmed, arms = ['plain'], baseline = 10_000 }: Story) {
+async function told({
+  good,
+  counts,
+  unconfirmed,
+  arms = ['plain'],
+  baseline = 10_000,
+  proof,
+}: Story) {
   const log: string[] = [];
   const waits: string[] = [];
   const points = new LoadPoints();
@@ -60,6 +69,10 @@ async function told({ good, counts, unconfirmed, arms = ['plain'], baseline = 10
       },
     },
     context: {
+      ...(proof && {
+        proof: { notTried: (why: string) => log.push(why), ask: () => log.push('asked') },
+      }),
+      progress: () => undefined,
       load: { lagMs },
       system: {
         counters: (service: string) =>
@@ -67,6 +80,7 @@ async function told({ good, counts, unconfirmed, arms = ['plain'], baseline = 10
       },
     },
     unsteady: [] as string[],
+    injections: [{ record: {} }],
     sources: { points },
     live: { arm: (name: string, ms: number) => confirmed.push([name, ms]) },
     real: (ms: number) => ms,
@@ -85,7 +99,8 @@ async function told({ good, counts, unconfirmed, arms = ['plain'], baseline = 10
     inject({ fault }: { fault: string }) {
       log.push(`+${fault}`);
       run.nowMs += 100;
-      const record = fault === unconfirmed ? {} : { confirmedMs: run.nowMs };
+      const effect = 3;
+      const record = fault === unconfirmed ? { effect } : { effect, confirmedMs: run.nowMs };
       return Promise.resolve({ fault, record });
     },
     endInjection({ fault }: { fault: string }) {
@@ -207,4 +222,28 @@ test('an arm that leaves the system down is the last one, and says so', async ()
   expect(run.arms.map((a) => a.name)).toEqual(['a']);
   expect(run.armStretches.map((a) => a.name)).toEqual(['a']);
   expect(run.unsteady).toEqual(["goodput was not back 40 s after 'a': the next is not run"]);
+});
+
+test('the page is held against the first arm where that stays down, before its policy is taken back', async () => {
+  const back = { good: () => 20, arms: ['a', 'b'], proof: true };
+  const well = await told(back);
+  expect(well.log.filter((l) => / /.test(l))).toEqual(['the system had come back by itself']);
+  const down = await told({ good: (t) => (t > triggerStartMs ? 10 : 20), proof: true });
+  // This page holds nothing that a program can do.
+  expect(down.log.slice(-7)).toEqual([
+    'recovery',
+    'asked',
+    'no command of its Mitigation can be run as it stands',
+    'rollback',
+    '-p2',
+    '-p1',
+    'recovery',
+  ]);
+});
+
+test('what the triggers struck is set beside the failures that clients of the route saw meanwhile', async () => {
+  const { arm } = await told({ good: () => 20 });
+  // Both triggers; ten failures a second of this route from the first of them on, and none of another's.
+  expect(arm.struck).toBe(6);
+  expect(Math.abs(arm.failed! - 102)).toBeLessThanOrEqual(1);
 });

@@ -1,15 +1,22 @@
 /** A runbook held against its incident: what is asked, what is done, and what is said of it. */
 import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { program } from '../../base/paths.js';
 import { startPageCommands } from '../../chaos/gameday/page-commands.js';
 import { sectionOf, stepsFor } from '../../chaos/gameday/runbook-steps.js';
+import type { Firing } from '../../chaos/runner/firings.js';
 import type { Injection } from '../../chaos/runner/injection.js';
+import { proveRunbook } from '../../chaos/runner/prove.js';
+import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
 import { type PageSteps, RunbookProof } from '../../chaos/runner/runbook-proof.js';
 import { ownScenarios, readScenarios } from '../../chaos/scenarios/read.js';
+import type { Scenario } from '../../chaos/scenarios/schema.js';
 import type { System } from '../../chaos/system/model.js';
 import { runbookText } from '../../runbooks/words.js';
 
@@ -17,6 +24,8 @@ const closing: (() => void)[] = [];
 afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
+
+const never = new AbortController().signal;
 
 const workload = (name: string, service: string, port: number) => ({
   name,
@@ -54,6 +63,20 @@ test('most pages of our own scenarios hold commands that a program can follow as
   });
   // Those without: where a person has to choose (a network, a policy of retries, a collector).
   expect(withSteps.length).toBeGreaterThanOrEqual(10);
+});
+
+test('the pods of the callers are moved where the network is slow, and nobody is named where none is known', () => {
+  const [read] = readScenarios(['network-throttling']);
+  const checkout = { ...workload('checkout', 'checkout', 7007), calls: ['payment'] };
+  const known = system();
+  known.description.workloads.push(checkout, { ...checkout, name: 'checkout-2' });
+  expect(stepsFor(read!.scenario, known, { window: '5m' })?.mitigation).toEqual([
+    'kubectl -n retail rollout restart deploy/checkout',
+  ]);
+  expect(stepsFor(read!.scenario, system(), { window: '5m' })).toMatchObject({
+    mitigation: [],
+    open: ['kubectl -n retail rollout restart CALLERS'],
+  });
 });
 
 test('a section ends where the next begins', () => {
@@ -95,14 +118,14 @@ function proofOf(more: Partial<PageSteps> = {}) {
 
 test('what differs, what was done, and when the symptom ended', async () => {
   const { proof, fall } = proofOf();
-  await proof.ask();
-  await proof.ask();
+  await proof.ask(never);
+  await proof.ask(never);
   fall();
-  await proof.ask();
+  await proof.ask(never);
   let left = 0;
   const injection = { leaveToPage: () => void left++ } as unknown as Injection;
   const said: string[] = [];
-  await proof.mitigate([injection], (command) => said.push(command));
+  await proof.mitigate([injection], (command) => said.push(command), never);
   proof.ended();
   const { record } = proof;
   expect(left).toBe(1);
@@ -115,9 +138,49 @@ test('what differs, what was done, and when the symptom ended', async () => {
   );
 });
 
+test("what the page let through is the page's, and what came before it is not", async () => {
+  const { proof } = proofOf();
+  const firing = (name: string, firedAtMs: number, receivedAtMs: number): Firing => ({
+    name,
+    labels: {},
+    annotations: {},
+    severity: 'page',
+    firedAtMs,
+    receivedAtMs,
+  });
+  const expected = (alert: string, more: object = {}) => ({
+    alert,
+    labels: {},
+    severity: 'page',
+    ...more,
+  });
+  const scenario = {
+    expect: { mustFire: [expected('Cause'), expected('Hidden', { inhibitedBy: 'Cause' })] },
+  } as unknown as Scenario;
+  // The clock of this proof says 500 when the page is begun.
+  await proof.mitigate([], () => undefined, never);
+  const all = [
+    firing('Cause', 100, 200),
+    firing('Cause', 900, 950),
+    firing('Hidden', 100, 300),
+    firing('Hidden', 100, 700),
+    firing('Other', 100, 700),
+    firing('Restart', 600, 700),
+  ];
+  const left = proof.withoutItsOwn(all, scenario);
+  expect(left.map((f) => [f.name, f.receivedAtMs])).toEqual([
+    ['Cause', 200],
+    ['Cause', 950],
+    // Notified before: the inhibition did not work.
+    ['Hidden', 300],
+    ['Other', 700],
+  ]);
+  expect(proof.record.mitigation.pages).toEqual(['Hidden', 'Restart']);
+});
+
 test('a mitigation that was not tried has not ended anything', async () => {
   const { proof } = proofOf({ mitigation: [], open: ['kubectl delete pod POD'] });
-  await proof.ask();
+  await proof.ask(never);
   proof.notTried('no command can be run as it stands');
   proof.ended();
   expect(proof.hasMitigation).toBe(false);
@@ -136,7 +199,10 @@ test('kubectl stands for a cluster: pods are listed and made anew, the rest is r
       { name: 'catalog-2-proxy', pid: 0 },
       { name: 'controller', pid: 7 },
     ];
-    response.end(JSON.stringify({ workloads, processes, controller: { process: 'controller' } }));
+    const all = [...workloads, workload('payment', 'payment', 7005)];
+    response.end(
+      JSON.stringify({ workloads: all, processes, controller: { process: 'controller' } }),
+    );
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   closing.push(() => void server.close());
@@ -146,17 +212,29 @@ test('kubectl stands for a cluster: pods are listed and made anew, the rest is r
     promisify(execFile)(process.execPath, [script, admin, ...args]).then(({ stdout }) => stdout);
 
   expect(await kubectl('-n', 'retail', 'get', 'pods')).toBe(
-    'NAME READY STATUS\ncatalog-1 2/2 Running\ncatalog-2 1/2 Error\ncontroller 1/1 Running\n',
+    'NAME READY STATUS\ncatalog-1 2/2 Running\ncatalog-2 1/2 Error\npayment 0/2 Error\ncontroller 1/1 Running\n',
   );
   expect(await kubectl('-n', 'retail', 'rollout', 'undo', 'deploy/catalog')).toContain('catalog-2');
   await kubectl('-n', 'firedrill', 'rollout', 'restart', 'deploy/firedrill-controller');
+  await kubectl('-n', 'retail', 'rollout', 'restart', 'deploy/payment', 'deployments/catalog');
   expect(asked.filter((call) => call.startsWith('POST'))).toEqual([
     'POST /restart/catalog-1',
     'POST /restart/catalog-1-proxy',
     'POST /restart/catalog-2',
     'POST /restart/catalog-2-proxy',
     'POST /restart/controller',
+    'POST /restart/payment',
+    'POST /restart/payment-proxy',
+    'POST /restart/catalog-1',
+    'POST /restart/catalog-1-proxy',
+    'POST /restart/catalog-2',
+    'POST /restart/catalog-2-proxy',
   ]);
+  // One that is unknown leaves the others as they are.
+  const many = kubectl('rollout', 'restart', 'deploy/payment', 'deploy/nowhere');
+  await expect(many).rejects.toThrow('deployment "nowhere" not found');
+  expect(asked.filter((call) => call.startsWith('POST'))).toHaveLength(11);
+  await expect(kubectl('rollout', 'restart')).rejects.toThrow('not there in a drill of processes');
   await expect(kubectl('delete', 'pod', 'nowhere')).rejects.toThrow('pod "nowhere" not found');
   await expect(kubectl('delete', 'namespace', 'retail')).rejects.toThrow(
     'not there in a drill of processes: kubectl delete namespace retail',
@@ -168,8 +246,65 @@ test("a page's command ends with itself, whatever it leaves in the background", 
   closing.push(() => commands.stop());
   const away = 'process.stdout.write(String(process.pid)); setTimeout(() => undefined, 60_000)';
   const left = `setsid "${process.execPath}" -e '${away}' & sleep 0.5; echo done; exit 3`;
-  const { code, output } = await commands.run(left);
+  const { code, output } = await commands.run(left, never);
   const pid = Number(/^\d+/.exec(output)?.[0]);
   closing.push(() => void process.kill(pid, 'SIGKILL'));
   expect([code, output]).toEqual([3, `${pid}done\n`]);
+});
+
+/** A run whose clock is the real one, and that is interrupted after `afterMs`. */
+function interruptedRun(proof: RunbookProof, afterMs: number): ScenarioRun {
+  const startMs = Date.now();
+  return {
+    context: { proof, progress: () => undefined },
+    scenario: { runbook: 'killed-pod', recovery: 1000 },
+    injections: [{ record: {}, leaveToPage: () => undefined }],
+    say: () => undefined,
+    async wait() {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (Date.now() - startMs >= afterMs) throw new Error('interrupted');
+    },
+  } as unknown as ScenarioRun;
+}
+
+const isThere = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test.each([
+  ['question', { commands: ['echo $$ > PID; sleep 25', 'touch NEXT'], mitigation: [] }],
+  ['step', { commands: [], mitigation: ['echo $$ > PID; sleep 25', 'touch NEXT'] }],
+])('Ctrl-C ends the %s of a page that runs, and the next is not begun', async (_, more) => {
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-test-page-'));
+  const commands = startPageCommands(undefined);
+  closing.push(() => {
+    commands.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const placed = (texts: string[]): string[] =>
+    texts.map((t) => t.replace('PID', join(folder, 'pid')).replace('NEXT', join(folder, 'next')));
+  const proof = new RunbookProof({
+    steps: steps({
+      queries: [],
+      commands: placed(more.commands),
+      mitigation: placed(more.mitigation),
+    }),
+    query: () => Promise.resolve([]),
+    run: (command, signal) => commands.run(command, signal),
+    nowMs: () => Date.now(),
+  });
+  const startMs = Date.now();
+  await expect(proveRunbook(interruptedRun(proof, 500))).rejects.toThrow('interrupted');
+  expect(Date.now() - startMs).toBeLessThan(10_000);
+  const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+  expect(isThere(pid)).toBe(false);
+  expect(existsSync(join(folder, 'next'))).toBe(false);
+  expect(proof.record.mitigation.steps.map((s) => s.code)).toEqual(
+    more.mitigation.length > 0 ? ['stopped'] : [],
+  );
 });
