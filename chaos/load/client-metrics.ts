@@ -1,6 +1,6 @@
 /**
- * What the client saw, for Prometheus to scrape: rules can page on callers whatever the service says of itself. Every
- * outcome of every known route begins at 0, so that a ratio without failures is 0, not empty.
+ * The client's view as metrics for Prometheus, so that rules can page on callers, independent of the service's own
+ * metrics. Every outcome of every known route begins at 0, so that a ratio without failures is 0, not empty.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,12 +22,12 @@ const bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface ClientMetrics {
   target: Target;
-  /** Counts these from now on. */
+  /** Counts the requests of these points from now on. */
   follow(points: LoadPoints, routes?: readonly string[]): void;
   stop(): Promise<void>;
 }
 
-/** On loopback, at a free port unless one is named. */
+/** Listens on loopback, by default at a free port. */
 export async function startClientMetrics(host = '127.0.0.1', port = 0): Promise<ClientMetrics> {
   const registry = new Registry();
   const requests = new Counter({

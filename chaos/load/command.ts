@@ -1,4 +1,4 @@
-/** `firedrill load run`: the shop, or an address of the user's, under load and held to the objectives of its SLOs. */
+/** `firedrill load run`: puts the shop, or a user's address, under load, and checks the objectives of its SLOs. */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { realClock, sleep } from '../../base/clock.js';
@@ -38,7 +38,7 @@ export interface LoadCommandOptions {
   state: string;
 }
 
-/** What starting up costs is not held against the system. */
+/** The time in milliseconds after the start that does not count against the system. */
 const warmUpMs = 2000;
 const switchPeriodMs = 250;
 
@@ -53,7 +53,7 @@ interface Request {
   junit?: string;
 }
 
-/** Without an address and a profile it is the drill's system that is loaded, and held to the drill's SLOs. */
+/** Without an address and a profile, the drill's system is loaded and checked against the drill's SLOs. */
 export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   const { lengthMs, rate, driver } = checked(given);
   const drill = given.url === undefined && given.profile === undefined ? findDrill() : undefined;
@@ -63,7 +63,7 @@ export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   const ownUrl = written.kind === 'profile' ? written.profile.url : undefined;
   const asked = given.url ?? ownUrl;
   const target = asked === undefined ? undefined : targetUrl(asked);
-  // Without a profile the path is part of the one request.
+  // Without a profile, the path is part of the single request.
   const isPlain = !drill && given.profile === undefined;
   const url = target && (isPlain ? target.origin : baseOf(target));
   const plan = url === undefined ? written : sentTo(written, url);
@@ -73,7 +73,8 @@ export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   if (given.print === true) return print(plan, url ?? 'http://127.0.0.1:8080', rate);
   refuseUnderSwitch(given.state);
   const whole = thresholdsOf(slos);
-  // Of its own SLOs the shop's client sees some; whoever asks for an SLO is told when it cannot be judged.
+  // The shop's client can judge only some of the shop's own SLOs; for an SLO that the user names, an unjudged objective
+  // is reported.
   const known = plan.kind === 'profile' ? plan.profile.routes.map((r) => r.service ?? r.name) : [];
   const thresholds =
     given.input.length > 0 ? whole : whole.filter((t) => known.includes(t.service));
@@ -127,7 +128,7 @@ function checked(
   return { lengthMs, driver, ...(rate !== undefined && { rate }) };
 }
 
-/** Without a profile one GET is sent, of the URL's path and query. */
+/** Without a profile, one GET is sent, to the URL's path and query. */
 function planOf(given: LoadCommandOptions, rate: number | undefined, services: string[]): LoadPlan {
   if (given.profile !== undefined) return readLoad(given.profile);
   const { pathname, search } = targetUrl(given.url ?? 'http://host/');
@@ -150,7 +151,7 @@ function refuseUnderSwitch(stateFolder: string): void {
   throw new UserError(message, exitCode.aborted);
 }
 
-/** Resolves when the time is over; with the switch's reason where that was thrown meanwhile. */
+/** Resolves at the end of the time, or earlier with the reason of a thrown switch. */
 async function lasting(
   lengthMs: number,
   stateFolder: string,

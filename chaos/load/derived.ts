@@ -1,19 +1,19 @@
-/** A profile made from something else: how its routes are named, and how it is written down as a load file. */
+/** A profile derived from another format: the names of its routes, and its text as a load file. */
 import { stringify } from 'yaml';
 import type { LoadRoute, LoadTemplate } from './profile.js';
 import type { StatusRange } from './request.js';
 
 export interface Derived {
   profile: LoadTemplate;
-  /** What was left out, and why: a sentence each. */
+  /** The omitted requests and the reasons, one sentence each. */
   left: string[];
 }
 
-/** These change nothing: what may be sent without being asked for. */
+/** Methods that change nothing, so their requests are sent by default. */
 export const readingMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 export const maxRoutes = 200;
 
-/** A name of its own, such as `get-items-7`. */
+/** A unique name, such as `get-items-7`. */
 export function nameFor(method: string, path: string, taken: ReadonlySet<string>): string {
   const words = path.replace(/[?#].*$/s, '').replace(/[^A-Za-z0-9_.]+/g, '-');
   const base = `${method.toLowerCase()}-${words.replace(/^-+|-+$/g, '')}`
@@ -28,7 +28,7 @@ export function nameFor(method: string, path: string, taken: ReadonlySet<string>
 const rangeText = ({ from, to }: StatusRange): string | number =>
   from === to ? from : `${from}-${to}`;
 
-/** As `firedrill load check` reads it; `head` becomes comments. */
+/** The text that `firedrill load check` reads; `head` becomes comments. */
 export function loadFileText(profile: LoadTemplate, head: readonly string[]): string {
   const rate = profile.routes.reduce((sum, r) => sum + r.requestsPerSecond, 0);
   const file = {

@@ -1,7 +1,7 @@
 /**
- * The embedded driver as a process of its own, so that the game day's own work does not disturb what it measures:
- * `node dist/chaos/load/driver-main.js '{profile as JSON}'`. One line on standard output for each request that ended:
- * `route,due (ms since the epoch),latency (ms),status,failure (empty where none)`, and `dropped,N` where N more
+ * The embedded driver as its own process, so that the game day's work does not disturb the measurements:
+ * `node dist/chaos/load/driver-main.js '{profile as JSON}'`. Prints one line for each request that ended:
+ * `route,due (ms since the epoch),latency (ms),status,failure (empty if none)`, and `dropped,N` for N requests that
  * could not be begun.
  */
 import { dieWithParent } from '../../base/child.js';
@@ -20,7 +20,7 @@ export interface Outcome {
   failure?: Failure;
 }
 
-/** Sends one request; `end` is called once, in time. Numbers are the request's own. */
+/** Sends one request; `end` is called once, within the time limit. Numbers are the request's own. */
 export type Sender = (route: LoadRoute, n: number, end: (outcome: Outcome) => void) => void;
 
 const profile = JSON.parse(process.argv[2] ?? '{}') as LoadProfile;
@@ -57,7 +57,7 @@ const pacers = profile.routes.map(
       realClock,
       route.requestsPerSecond,
       (dueMs) => begin(route, dueMs),
-      // Not all routes at the same instant.
+      // The routes do not all start at the same time.
       i / profile.routes.length,
       pace,
     ),

@@ -1,4 +1,6 @@
-/** A session that a browser recorded (HAR 1.2) as a profile: its requests in their shares, without its secrets. */
+/**
+ * Converts a session that a browser recorded (HAR 1.2) to a profile: its requests in their shares, without its secrets.
+ */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
@@ -23,7 +25,7 @@ const harSchema = z.object({
   ),
 });
 
-/** Cookies, tokens and what only a browser says are left behind. */
+/** Cookies, tokens and headers that only browsers send are left out. */
 const keptHeaders = new Set(['accept', 'accept-language', 'content-type', 'x-requested-with']);
 
 interface Seen {

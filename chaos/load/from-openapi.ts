@@ -1,4 +1,7 @@
-/** An OpenAPI 3 or Swagger 2 description as a profile: every operation that can be asked with its own examples. */
+/**
+ * Converts an OpenAPI 3 or Swagger 2 description to a profile: every operation that can be called with its own
+ * examples.
+ */
 import { UserError } from '../../base/errors.js';
 import { readYaml } from '../../base/yaml.js';
 import { type Derived, maxRoutes, nameFor, readingMethods } from './derived.js';
@@ -68,7 +71,7 @@ export function readOpenApi(
 
 type Made = Pick<LoadRoute, 'path' | 'headers' | 'body' | 'expect'>;
 
-/** Or why it cannot be asked. */
+/** The route, or the reason why the operation cannot be called. */
 function routeOf(root: Json, item: Json, operation: Json, template: string): Made | string {
   let path = template;
   const query = new URLSearchParams();
@@ -104,7 +107,7 @@ function routeOf(root: Json, item: Json, operation: Json, template: string): Mad
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
-/** A reference within the file is followed, a bounded number of times. */
+/** Follows a reference within the file, up to a limited depth. */
 function resolved(root: Json, value: unknown, depth = 0): Json {
   if (!isObject(value)) return {};
   const { $ref } = value;
@@ -134,7 +137,7 @@ function exampleOf(root: Json, parameter: Json): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
-/** `''` where none is needed, undefined where one is and there is no example. */
+/** `''` if no body is needed; undefined if a body is needed and there is no example. */
 function bodyOf(root: Json, operation: Json): string | undefined {
   const body = resolved(root, operation.requestBody);
   if (Object.keys(body).length === 0) return '';

@@ -1,10 +1,10 @@
-/** The embedded driver's unary gRPC calls: messages without a field, such as those of a health check. */
+/** The embedded driver's unary gRPC calls: only empty messages, such as those of a health check. */
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Sender } from './driver-main.js';
 import type { LoadProfile } from './profile.js';
 import { fillHeaders } from './request.js';
 
-/** One message of no bytes: not compressed, length 0. */
+/** One empty message: not compressed, length 0. */
 const emptyMessage = Buffer.alloc(5);
 
 export function grpcSender(profile: LoadProfile): Sender {
@@ -44,7 +44,7 @@ export function grpcSender(profile: LoadProfile): Sender {
       .on('close', () => {
         if (late) return finish({ status: 0, failure: 'timeout' });
         if (code === undefined) return finish({ status: 0, failure: 'no-answer' });
-        // The code is no HTTP status: 0 is OK.
+        // The code is not an HTTP status: 0 is OK.
         finish(code === '0' ? { status: 200 } : { status: 200, failure: 'status' });
       });
     stream.resume().end(emptyMessage);

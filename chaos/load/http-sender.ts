@@ -1,4 +1,4 @@
-/** The embedded driver's requests over HTTP/1.1, with TLS where the URL says so. */
+/** The embedded driver's requests over HTTP/1.1, with TLS for https URLs. */
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Sender } from './driver-main.js';

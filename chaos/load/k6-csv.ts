@@ -1,18 +1,18 @@
 /**
- * k6's CSV, line by line, into points: of our script's and of anybody's. The rows of one request follow one another;
- * checks of its answer come after them, from the same virtual user, and can still make a failure of it.
+ * Converts k6's CSV, line by line, to points, for our script and for users' scripts. The rows of one request are
+ * adjacent. Checks of its answer follow, from the same virtual user, and can still turn the request into a failure.
  */
 import type { Failure, LoadPoint } from './points.js';
 
-/** In all of these time passes between the start of an iteration and the end of the answer. */
+/** Metrics whose time lies between the start of an iteration and the end of the answer. */
 const parts = new Set(['http_req_blocked', 'http_req_connecting', 'http_req_duration']);
-/** What k6 is asked to write down of a request; virtual user and iteration are not among its defaults. */
+/** The tags that k6 must record for a request; virtual user and iteration are not among its defaults. */
 export const systemTags =
   'status,method,name,group,check,error,error_code,expected_response,scenario,vu,iter';
-/** A script that names its requests by their URLs would be a route for each user. */
+/** A limit, because a script that names its requests by their URLs would make a route for each user. */
 const maxRoutes = 200;
 const otherRoutes = '(others)';
-/** Of k6's codes: the request, or the dial, took longer than its limit. */
+/** k6's codes for a request or a dial that exceeded its time limit. */
 const timeoutCodes = new Set(['1050', '1211']);
 
 export class K6Csv {
@@ -23,7 +23,7 @@ export class K6Csv {
   readonly #routes = new Set<string>();
   readonly #onPoint: (point: LoadPoint) => void;
   readonly #onDropped: (count: number) => void;
-  /** The last line that was none of its rows: what k6 said when it died. */
+  /** The last line that was not a CSV row: k6's message when it died. */
   lastWords = '';
 
   constructor(onPoint: (point: LoadPoint) => void, onDropped: (count: number) => void) {
@@ -47,7 +47,7 @@ export class K6Csv {
     this.#row(cells[0] as string, Number(cell('metric_value')), cell);
   }
 
-  /** The requests that no check followed by the end. */
+  /** Adds the requests that no check followed by the end. */
   flush(): void {
     for (const vu of this.#open.keys()) this.#close(vu);
   }
@@ -63,7 +63,8 @@ export class K6Csv {
         return;
       case 'http_req_failed': {
         const failed = value !== 0 ? httpFailure(cell) : undefined;
-        // k6 begins an iteration when it is due or drops it: its start is when the request was due.
+        // k6 begins an iteration when it is due, or drops it: the start of an iteration is the time when the request
+        // was due.
         this.#request(vu, cell('name'), atMs, this.#ms, Number(cell('status')), failed);
         this.#ms = 0;
         return;
@@ -106,7 +107,7 @@ export class K6Csv {
     });
   }
 
-  /** A request without a name of its own is called by its address: its path is enough. */
+  /** A request without its own name is named by the path of its address. */
   #route(given: string): string {
     const name = given.replace(/^https?:\/\/[^/]+(?=\/)/, '').replaceAll(',', '_');
     if (this.#routes.has(name)) return name;
@@ -128,7 +129,7 @@ function httpFailure(cell: (name: string) => string): Failure {
   return cell('status') === '0' || cell('status') === '' ? 'no-answer' : 'status';
 }
 
-/** By the code's number: 0 is OK, 4 a deadline that passed, 14 nobody there. */
+/** By the code's number: 0 is OK, 4 an exceeded deadline, 14 an unavailable server. */
 function grpcFailure(code: string): Failure | undefined {
   if (code === '0') return undefined;
   if (code === '4') return 'timeout';

@@ -1,11 +1,11 @@
-/** k6 as a child: its CSV becomes points, its death a sentence. */
+/** k6 as a child process: its CSV becomes points, and its failure becomes a sentence. */
 import { startGuarded } from '../../base/child.js';
 import { requireTool } from '../../base/tools.js';
 import { K6Csv, systemTags } from './k6-csv.js';
 import type { Load } from './load.js';
 import { LoadPoints } from './points.js';
 
-/** Each given to the script as an environment variable (`__ENV`). */
+/** Each variable is passed to the script's environment (`__ENV`). */
 export async function startK6(script: string, env: Record<string, string>): Promise<Load> {
   const path = requireTool('k6');
   const points = new LoadPoints();
@@ -37,7 +37,7 @@ export async function startK6(script: string, env: Record<string, string>): Prom
     kind: 'k6',
     version: await versionOf(path),
     points,
-    // Twice the interval at which k6 writes.
+    // Twice k6's interval for writing the CSV, in milliseconds.
     lagMs: 500,
     get failure() {
       return state.failure;
@@ -49,7 +49,7 @@ export async function startK6(script: string, env: Record<string, string>): Prom
   };
 }
 
-/** What k6 means by its exit codes. */
+/** The meanings of k6's exit codes. */
 const meanings: Record<number, string> = {
   0: 'its script came to an end',
   99: 'its own thresholds were crossed',
@@ -62,11 +62,11 @@ const meanings: Record<number, string> = {
   143: 'it was killed',
 };
 
-/** One sentence, whatever k6 had been writing. */
+/** One sentence, regardless of k6's other output. */
 export function deathOf(code: number | null, lastWords: string): string {
   const meaning = code === null ? 'it was killed' : meanings[code];
   const why = meaning ?? `exit code ${code}`;
-  // What it said earlier has nothing to do with an end that came from outside.
+  // k6's earlier output is unrelated to an end from outside.
   const isOwn = code !== null && ![0, 105, 137, 143].includes(code);
   const words = (isOwn ? lastWords : '').replace(/\s+/g, ' ').trim().slice(0, 200);
   return `k6 ended before it was told to: ${why}${words === '' ? '' : ` (${words})`}`;

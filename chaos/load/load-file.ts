@@ -1,4 +1,7 @@
-/** A user's load from YAML: `load.yaml`, or the `load:` of a firedrill.yaml; mistakes with file, line and column. */
+/**
+ * A user's load from YAML: `load.yaml`, or the `load:` of a firedrill.yaml; mistakes are reported with file, line and
+ * column.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, extname, isAbsolute, resolve } from 'node:path';
 import { UserError } from '../../base/errors.js';
@@ -13,7 +16,7 @@ import type { Expectation } from './request.js';
 
 export type LoadPlan =
   | { kind: 'profile'; profile: LoadTemplate }
-  /** The user's own script: its `__ENV.BASE_URL` is the address. */
+  /** The user's own script, which reads the address from `__ENV.BASE_URL`. */
   | { kind: 'k6'; script: string; env: Record<string, string> }
   | LocustPlan
   | { kind: 'existing' };
@@ -22,7 +25,7 @@ export type LoadPlan =
 export const sentTo = (plan: LoadPlan, url: string): LoadPlan =>
   plan.kind === 'profile' ? { ...plan, profile: { ...plan.profile, url } } : plan;
 
-/** By what the file is: `.yaml`, `.yml`, `.json` a profile, `.js` or `.ts` of k6, `.py` of Locust, `.har`. */
+/** By the file's extension: `.yaml`, `.yml`, `.json` for a profile, `.js` or `.ts` for k6, `.py` for Locust, `.har`. */
 export function readLoad(file: string): LoadPlan {
   if (file === '-') return { kind: 'profile', profile: readProfile(file) };
   if (!existsSync(file) || !statSync(file).isFile()) throw new UserError(`${file}: no such file`);
@@ -50,7 +53,7 @@ export function readProfile(file: string): LoadTemplate {
   return templateOf(value, document, [], dirname(file));
 }
 
-/** The value at `path` of a firedrill.yaml, already read as YAML: a file's name, `existing`, or the load itself. */
+/** The value at `path` of a parsed firedrill.yaml: a file's name, `existing`, or the load itself. */
 export function loadAt(document: YamlDocument, path: Path): LoadPlan {
   const value = path.reduce<unknown>(
     (at, key) => (at as Record<string | number, unknown> | undefined)?.[key],
@@ -92,7 +95,7 @@ export function loadAt(document: YamlDocument, path: Path): LoadPlan {
   return { kind: 'profile', profile: read.profile };
 }
 
-/** What the schema cannot see, and the defaults. */
+/** Checks that the schema cannot make, and adds the defaults. */
 export function templateOf(
   given: LoadFile,
   document: YamlDocument,

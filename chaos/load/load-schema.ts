@@ -1,4 +1,4 @@
-/** What a load file may say. Durations are real: no time scale shortens a load. */
+/** The schema of load files. Durations are real: no time scale shortens a load. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { loadAddress } from '../scenarios/fields.js';
@@ -162,7 +162,7 @@ export const loadFileSchema = z.strictObject({
 
 export type LoadFile = z.output<typeof loadFileSchema>;
 
-/** The `load:` of a firedrill.yaml. */
+/** The schema of a firedrill.yaml's `load:`. */
 export const inlineLoadSchema = z.union(
   [
     z.literal('existing'),

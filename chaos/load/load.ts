@@ -1,4 +1,4 @@
-/** Puts a load on a system until told to stop: a profile by k6 or our own driver, or a user's own script. */
+/** Puts a load on a system until it is stopped: a profile run by k6 or the embedded driver, or a user's own script. */
 import { realClock, sleep } from '../../base/clock.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
@@ -10,29 +10,32 @@ import { startLocust } from './locust.js';
 import { type Failure, LoadPoints } from './points.js';
 import { bindProfile, dueBetween, type LoadProfile, requestsPerSecond } from './profile.js';
 
-/** `existing`: whatever load the system has anyway; no point of it is known here. */
+/** `existing`: the system's own traffic, of which this package knows no points. */
 export type LoadKind = 'k6' | 'embedded' | 'locust' | 'existing';
 
 export interface Load {
   readonly kind: LoadKind;
   readonly version: string | undefined;
   readonly points: LoadPoints;
-  /** So long after a request ended, its point is here. */
+  /** The time in milliseconds after a request's end until its point is available. */
   readonly lagMs: number;
-  /** Why it ended by itself; undefined while it runs. */
+  /** The reason why the load ended by itself; undefined while it runs. */
   readonly failure: string | undefined;
-  /** All routes together; undefined where nobody knows: a script of the user's own, existing traffic. */
+  /** All routes together; undefined for users' scripts and existing traffic, whose rate is unknown. */
   readonly requestsPerSecond?: number;
-  /** Of its profile, where it has one. */
+  /** The routes of its profile, if it has one. */
   readonly routes?: readonly string[];
-  /** Requests that fall due between two moments (wall time), by its profile and its stages; 0 where nobody knows. */
+  /**
+   * Number of requests that are due between two times (wall-clock), by its profile and its stages; 0 if the rate is
+   * unknown.
+   */
   due?(fromMs: number, toMs: number): number;
   stop(): Promise<void>;
 }
 
 const firstPointLimitMs = 20_000;
 
-/** Resolves with the first answer. `auto` is k6 where it is found. */
+/** Resolves with the first answer. `auto` is k6 if k6 is found. */
 export async function startLoad(
   kind: 'auto' | 'k6' | 'embedded',
   profile: LoadProfile,
@@ -51,7 +54,7 @@ export async function startLoad(
   });
 }
 
-/** A plan at an address, which what the plan says itself overrules; resolves with the first answer. */
+/** Runs a plan at an address, unless the plan names its own; resolves with the first answer. */
 export async function startPlan(
   plan: LoadPlan,
   options: { driver: 'auto' | 'k6' | 'embedded'; url: string; rate?: number },
@@ -72,7 +75,7 @@ export async function startPlan(
   }
 }
 
-/** The route for which the embedded driver will not do. */
+/** A route that the embedded driver cannot run. */
 const needsK6 = (profile: LoadProfile): string | undefined =>
   profile.routes.find((r) => r.grpc && Object.keys(r.grpc.message).length > 0)?.name;
 
@@ -128,7 +131,7 @@ function startEmbedded(profile: LoadProfile, beyond: string | undefined): Load {
   };
 }
 
-/** `route,due,ms,status,failure`, or `dropped,N`. */
+/** Parses `route,due,ms,status,failure`, or `dropped,N`. */
 export function readDriverLine(line: string, points: LoadPoints): void {
   const [route, a, b, status, failure] = line.split(',');
   if (route === undefined || a === undefined) return;

@@ -1,4 +1,4 @@
-/** A user's Locust file: run by the locust on PATH, with a listener of ours that writes a line a request. */
+/** A user's Locust file, run by the locust on PATH with our listener, which writes one line for each request. */
 import { startGuarded } from '../../base/child.js';
 import { asset } from '../../base/paths.js';
 import { requireTool } from '../../base/tools.js';
@@ -9,11 +9,11 @@ export interface LocustPlan {
   kind: 'locust';
   file: string;
   users: number;
-  /** Users begun each second. */
+  /** Users started per second. */
   spawnRate: number;
 }
 
-/** Starts a line of ours among what Locust itself says. */
+/** Prefix of our lines in Locust's output. */
 const mark = 'firedrill,';
 
 export function startLocust(plan: LocustPlan, url: string): Load {

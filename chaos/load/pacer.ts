@@ -1,12 +1,12 @@
 /**
- * The open model: requests fall due at a given pace, and are begun however long earlier ones take. What the driver
- * is late with is begun at once and counted from when it was due, so that a stall shows in the latencies (Gil Tene's
- * coordinated omission).
+ * The open model: requests are due at a given pace, and are begun regardless of the latency of earlier ones. Late
+ * requests are begun at once and their latency counts from the due time, so that a stall is visible in the latencies
+ * (Gil Tene's coordinated omission).
  */
 import type { Clock, Timer } from '../../base/clock.js';
 import { type Pace, paceOf } from './profile.js';
 
-/** The longest that a timer is set for: a pace may rest for ever. */
+/** The longest timer in milliseconds, because a pace may rest for ever. */
 const maxWaitMs = 60_000;
 
 export class Pacer {
@@ -19,7 +19,9 @@ export class Pacer {
   #begun = 0;
   #timer: Timer | undefined;
 
-  /** `begin` gets the moment the request was due, by the clock's monotonic time; `phase` is a share of the period. */
+  /**
+   * `begin` gets the time when the request was due, by the clock's monotonic time; `phase` is a share of the period.
+   */
   constructor(
     clock: Clock,
     perSecond: number,

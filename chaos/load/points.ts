@@ -1,23 +1,25 @@
-/** What a client saw, request by request, and sums of it over any stretch of time. */
+/** A client's measurements, request by request, and their sums over any stretch of time. */
 import type { ClientTotals } from '../../runbooks/record.js';
 
-/** Why a request counts as failed: no answer, none in time, another status than expected, another body. */
+/**
+ * The reason why a request counts as failed: no answer, no answer in time, an unexpected status, an unexpected body.
+ */
 export type Failure = 'no-answer' | 'timeout' | 'status' | 'body';
 
 export interface LoadPoint {
   route: string;
-  /** When the request was due. */
+  /** The time when the request was due. */
   atMs: number;
-  /** From that moment to the end of the answer: waiting is not left out. */
+  /** Milliseconds from `atMs` to the end of the answer, including waiting. */
   ms: number;
-  /** Whether it was answered as the profile expects. */
+  /** Whether the answer was as the profile expects. */
   ok: boolean;
-  /** 0 where there was no answer; of a gRPC call its code's HTTP counterpart is not made up: absent. */
+  /** 0 without an answer; absent for a gRPC call, whose code is not converted to an HTTP status. */
   status?: number;
   failure?: Failure;
 }
 
-/** Eleven hours at 50 requests a second; the oldest go first. */
+/** Eleven hours at 50 requests per second; the oldest points are dropped first. */
 const maxPoints = 2_000_000;
 
 export class LoadPoints {
@@ -40,19 +42,19 @@ export class LoadPoints {
     return this.#points.length;
   }
 
-  /** In the order in which they ended. */
+  /** Points in the order in which their requests ended. */
   all(): readonly LoadPoint[] {
     return this.#points;
   }
 
-  /** Those that were due in `[startMs, endMs)`. */
+  /** Requests that were due in `[startMs, endMs)`. */
   between(startMs: number, endMs: number, route?: string): LoadPoint[] {
     return this.#points.filter(
       (p) => p.atMs >= startMs && p.atMs < endMs && (route === undefined || p.route === route),
     );
   }
 
-  /** Requests that ended in the stretch, whenever they began. */
+  /** Requests that ended in the stretch, regardless of their start. */
   endedBetween(startMs: number, endMs: number, route?: string): LoadPoint[] {
     return this.#points.filter((p) => {
       const endedMs = p.atMs + p.ms;
@@ -65,7 +67,7 @@ export class LoadPoints {
   }
 }
 
-/** Whether somebody answered, be it with an error. */
+/** Whether there was an answer, even an error. */
 export const isAnswered = (point: LoadPoint): boolean =>
   point.ok || point.failure === 'status' || point.failure === 'body';
 
@@ -89,7 +91,7 @@ export function totalsOf(points: readonly LoadPoint[]): ClientTotals {
   };
 }
 
-/** Nearest rank; 0 where there are none. To a hundredth of a millisecond. */
+/** Nearest rank, rounded to a hundredth of a millisecond; 0 without points. */
 export function quantile(points: readonly LoadPoint[], q: number): number {
   if (points.length === 0) return 0;
   const sorted = Float64Array.from(points, (p) => p.ms).sort();

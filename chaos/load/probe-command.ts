@@ -1,4 +1,4 @@
-/** `firedrill load probe`: the rules of a drill on what callers see need somebody who calls in production, too. */
+/** `firedrill load probe`: a drill's rules on callers' experience need a caller in production, too. */
 import { sleep } from '../../base/clock.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { readSwitch } from '../runner/stop-switch.js';

@@ -1,4 +1,4 @@
-/** `firedrill load ...`: profiles made, checked and described. */
+/** `firedrill load ...`: commands that make, check and describe profiles. */
 import type { Command } from 'commander';
 import { eachOf } from '../../base/choice-option.js';
 import { UserError } from '../../base/errors.js';
@@ -13,7 +13,7 @@ interface FromOptions {
   out?: string;
 }
 
-/** The group, to which `load run` is added. */
+/** The command group to which `load run` is added. */
 export function registerLoad(program: Command): Command {
   const load = program
     .command('load')

@@ -1,61 +1,64 @@
-/** A load as a value: what is asked for, how often, whatever the answers take. Both drivers run the same one. */
+/**
+ * A load as a value: its requests and their rates, independent of the answers' latency. Both drivers run the same
+ * profile.
+ */
 import type { Expectation } from './request.js';
 
 export interface LoadRoute {
   name: string;
-  /** The service whose objectives this route is held to; the route's own name where absent. */
+  /** The service whose objectives apply to this route; by default the route's own name. */
   service?: string;
   method: string;
-  /** From the URL's own path on; `{{n}}` and the like are filled in (see request.ts). */
+  /** Relative to the URL's path; `{{n}}` and the like are filled in (see request.ts). */
   path: string;
-  /** Begun each second: an open model. Stages multiply it. */
+  /** Requests begun per second: an open model. Stages multiply this rate. */
   requestsPerSecond: number;
   headers?: Readonly<Record<string, string>>;
   body?: string;
-  /** What counts as a success; a status from 200 to 399 where absent. */
+  /** The definition of a success; by default a status from 200 to 399. */
   expect?: Expectation;
-  /** A unary call instead of a request: method and path are not used then. */
+  /** A unary call instead of a request: method and path are then not used. */
   grpc?: GrpcCall;
 }
 
 export interface GrpcCall {
   /** `grpc.health.v1.Health/Check`. */
   method: string;
-  /** As JSON. Anything but an empty one needs k6, which learns its shape by reflection or from `proto`. */
+  /** As JSON. Any message but an empty one needs k6, which learns its type by reflection or from `proto`. */
   message: Readonly<Record<string, unknown>>;
-  /** A .proto file; reflection is asked where absent. */
+  /** A .proto file; by default reflection is used. */
   proto?: string;
 }
 
 export interface Stage {
   /** Real milliseconds. */
   forMs: number;
-  /** What every route's rate is multiplied by. */
+  /** The factor for every route's rate. */
   factor: number;
-  /** Reached evenly over the stage, instead of at once. */
+  /** The factor is reached linearly over the stage, instead of at once. */
   ramp: boolean;
 }
 
 export interface LoadProfile {
   /** `http://127.0.0.1:4711`, with a path if all routes lie below it. */
   url: string;
-  /** The Host header of every request; the URL's own where absent. */
+  /** The Host header of every request; by default the URL's own. */
   host?: string;
   routes: LoadRoute[];
   timeoutMs: number;
-  /** Requests under way at once; what is due beyond that is dropped and counted. */
+  /** Maximum number of requests in flight; further due requests are dropped and counted. */
   maxInFlight: number;
-  /** From the start on; the last one's end is kept up until the load is stopped. */
+  /** Stages from the start on; the last stage's rate continues until the load is stopped. */
   stages?: Stage[];
 }
 
-/** A profile whose address may come from elsewhere: `--url`, or the entry of the system that is drilled. */
+/** A profile whose address may come from elsewhere: `--url`, or the entry of the drilled system. */
 export type LoadTemplate = Omit<LoadProfile, 'url'> & { url?: string };
 
 export const requestsPerSecond = (profile: Pick<LoadProfile, 'routes'>): number =>
   profile.routes.reduce((sum, route) => sum + route.requestsPerSecond, 0);
 
-/** The template at an address, its rates together `rate` where that is given. */
+/** The template at an address; its rates are scaled to the total `rate`, if given. */
 export function bindProfile(template: LoadTemplate, url: string, rate?: number): LoadProfile {
   const factor = rate === undefined ? 1 : rate / requestsPerSecond(template);
   const routes = template.routes.map((route) => ({
@@ -65,7 +68,7 @@ export function bindProfile(template: LoadTemplate, url: string, rate?: number):
   return { ...template, url, routes };
 }
 
-/** The one request to an address without a profile: a GET, which writes nothing. */
+/** The single request to an address without a profile: a GET, which writes nothing. */
 export const plainTemplate = (rate: number, service?: string, path = '/'): LoadTemplate => ({
   routes: [
     {
@@ -80,16 +83,16 @@ export const plainTemplate = (rate: number, service?: string, path = '/'): LoadT
   maxInFlight: 200,
 });
 
-/** Requests that fall due in a stretch of the load's own time, milliseconds since its start. */
+/** Number of requests that are due in a stretch of the load's own time, in milliseconds since its start. */
 export function dueBetween(profile: LoadProfile, fromMs: number, toMs: number): number {
   const pace = paceOf(profile.stages);
   return requestsPerSecond(profile) * (pace.passed(toMs) - pace.passed(fromMs));
 }
 
 export interface Pace {
-  /** Seconds of the unchanged rate that have passed after so many milliseconds. */
+  /** Seconds of the unchanged rate that have passed after this many milliseconds. */
   passed(ms: number): number;
-  /** The reverse: when so many have passed; Infinity where that is never. */
+  /** The inverse: the time when this many seconds have passed; Infinity if never. */
   reached(seconds: number): number;
 }
 
@@ -101,7 +104,7 @@ interface Piece {
   lengthMs: number;
 }
 
-/** How a rate runs over time, given its stages. */
+/** The course of a rate over time, given its stages. */
 export function paceOf(stages: readonly Stage[] = []): Pace {
   const pieces: Piece[] = [];
   let startMs = 0;

@@ -1,6 +1,6 @@
 /**
- * What the drivers must agree on: how a request is filled in and what its answer is held to. k6 runs this module too,
- * so it knows neither Node nor k6.
+ * Rules that both drivers share: filling in a request and checking its answer. k6 also runs this module, so it imports
+ * neither Node nor k6.
  */
 
 export interface StatusRange {
@@ -11,7 +11,7 @@ export interface StatusRange {
 export interface BodyCheck {
   contains?: string;
   excludes?: string;
-  /** Regular expressions, of the first 64 KiB. */
+  /** A regular expression for the first 64 KiB. */
   matches?: string;
   excludesMatch?: string;
 }
@@ -21,14 +21,14 @@ export interface Expectation {
   body?: BodyCheck;
 }
 
-/** Of a body that is checked, no more is read. */
+/** Maximum number of bytes read of a checked body. */
 export const maxBodyBytes = 65_536;
 
 export const defaultStatuses: readonly StatusRange[] = [{ from: 200, to: 399 }];
 
 const placeholder = /\{\{(n|unique|n%([1-9]\d{0,8}))\}\}/g;
 
-/** `{{n}}`: the request's number; `{{n%500}}`: its remainder; `{{unique}}`: a word of its own. */
+/** `{{n}}`: the request's number; `{{n%500}}`: its remainder; `{{unique}}`: a unique word. */
 export function fillIn(text: string, n: number, unique: string): string {
   if (!text.includes('{{')) return text;
   return text.replace(placeholder, (_, what: string, modulus: string | undefined) => {
@@ -51,7 +51,7 @@ export function fillHeaders(
 export const isStatusExpected = (expectation: Expectation | undefined, status: number): boolean =>
   (expectation?.statuses ?? defaultStatuses).some((r) => status >= r.from && status <= r.to);
 
-/** Undefined where the body is as expected, else why not. */
+/** Undefined if the body is as expected, otherwise the reason why it is not. */
 export function bodyProblem(check: BodyCheck | undefined, body: string): string | undefined {
   if (!check) return undefined;
   const { contains, excludes, matches, excludesMatch } = check;

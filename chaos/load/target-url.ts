@@ -1,7 +1,7 @@
-/** The address of a load as a person gives it: `--url`, or the profile's own. */
+/** The address of a load as a user gives it: `--url`, or the profile's own. */
 import { UserError } from '../../base/errors.js';
 
-/** Throws a UserError on what no request could be sent to as it stands. */
+/** Throws a UserError on an address to which no request can be sent. */
 export function targetUrl(text: string): URL {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
     throw new UserError({ message: `bad --url '${text}'`, expected: 'http://host:port' });
@@ -12,7 +12,7 @@ export function targetUrl(text: string): URL {
   throw new UserError({ message: 'bad --url: it holds a name or a password', expected });
 }
 
-/** Where the paths of a profile begin. Throws a UserError on a query: the paths come after it. */
+/** The base of a profile's paths. Throws a UserError on a query, because the paths follow the base. */
 export function baseOf({ origin, pathname, search }: URL): string {
   if (search === '') return `${origin}${pathname.replace(/\/+$/, '')}`;
   const expected = 'it at the paths of the profile';

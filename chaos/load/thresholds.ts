@@ -1,4 +1,4 @@
-/** SLOs as thresholds of a load test: the same objective, held against what the client saw on its routes. */
+/** SLOs as thresholds of a load test: the same objectives, applied to the client's measurements on its routes. */
 import { type JunitCase, junitXml } from '../../base/junit.js';
 import { budgetRatio, type Slo } from '../../slo/index.js';
 import { isAnswered, type LoadPoint, quantile } from './points.js';
@@ -6,11 +6,11 @@ import { isAnswered, type LoadPoint, quantile } from './points.js';
 export interface Threshold {
   name: string;
   service: string;
-  /** Share of requests that may be bad. */
+  /** Ratio of requests that may be bad. */
   allowed: number;
-  /** Slower is bad; absent: only failing is. */
+  /** Slower answers are bad; absent: only failures are bad. */
   slowerThanMs?: number;
-  /** Why no client can measure it. */
+  /** The reason why no client can measure the objective. */
   unmeasurable?: string;
 }
 
@@ -18,11 +18,11 @@ export interface ThresholdResult {
   name: string;
   measured: string;
   bound: string;
-  /** `unjudged` is never a success: an objective that was asked for and could not be measured. */
+  /** `unjudged` is never a success: a requested objective could not be measured. */
   verdict: 'held' | 'missed' | 'unjudged';
 }
 
-/** Of every SLO: availability and latency by the client's own measure, anything else with the reason why not. */
+/** Thresholds of every SLO: availability and latency are measured by the client, all others get a reason why not. */
 export function thresholdsOf(slos: readonly Slo[]): Threshold[] {
   return slos.map((slo): Threshold => {
     const base = { name: slo.id, service: slo.service, allowed: budgetRatio(slo.objective) };
@@ -40,9 +40,9 @@ const percent = (ratio: number): string => `${Number((100 * ratio).toPrecision(3
 export interface JudgedLoad {
   thresholds: readonly Threshold[];
   points: readonly LoadPoint[];
-  /** Requests that should have been begun; 0 where nobody knows (a script of the user's own). */
+  /** Requests that should have been begun; 0 if unknown (a user's own script). */
   due: number;
-  /** By route: the service whose objectives it is held to. */
+  /** By route: the service whose objectives apply. */
   serviceOf(route: string): string;
 }
 
@@ -86,7 +86,7 @@ function judgeOne(
     const measured = `${percent(ratio)} of ${own.length} failed${ratio > 0 ? whyText(own) : ''}`;
     return { name: t.name, measured, bound, verdict: ratio <= t.allowed ? 'held' : 'missed' };
   }
-  // A failure is no fast answer: latency is of the answers that were as expected.
+  // A failure is not a fast answer: latency counts only the expected answers.
   const answers = own.filter((p) => p.ok);
   if (answers.length === 0) {
     const measured = `no successful answer of ${own.length}: nothing has a latency`;
@@ -104,7 +104,7 @@ const failureText = {
   body: 'of another body',
 } as const;
 
-/** By route: what was sent, what failed and why, how long the 95th of a hundred took. */
+/** By route: the requests sent, the failures with their causes, and the p95 latency. */
 export function routeRows(points: readonly LoadPoint[]): string[][] {
   return [...new Set(points.map((p) => p.route))].sort().map((route) => {
     const own = points.filter((p) => p.route === route);
@@ -127,7 +127,7 @@ function whyText(points: readonly LoadPoint[]): string {
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }
 
-/** A case an objective; one that could not be judged is an error, never a success. */
+/** One case for each objective; an unjudged objective is an error, never a success. */
 export const loadJunit = (results: readonly ThresholdResult[], seconds: number): string => {
   const cases = results.map(({ name, measured, bound, verdict }): JunitCase => {
     const text = `${measured}; ${bound}`;

@@ -1,6 +1,7 @@
 /**
- * The profile for k6: one scenario a route, at a given rate whatever the answers take. PROFILE is the profile as JSON
- * (see chaos/load/profile.ts). With THRESHOLDS, also JSON, k6 judges by itself and ends with 99 where one is crossed:
+ * Runs the profile in k6: one scenario for each route, at a given rate regardless of the answers' latency. PROFILE is
+ * the profile as JSON (see chaos/load/profile.ts). With THRESHOLDS, also JSON, k6 judges by itself, and exits with 99 if
+ * a threshold is exceeded:
  *
  *   k6 run -e PROFILE="$(firedrill load run --print)" dist/chaos/load/k6/script.js
  */
@@ -15,7 +16,7 @@ import { addressOf, bodyProblem, defaultStatuses, fillHeaders, fillIn } from '..
 
 const profile = JSON.parse(__ENV.PROFILE ?? '{}') as LoadProfile;
 
-/** k6 takes whole rates: so many in so many seconds. */
+/** k6 takes integer rates: this many requests per so many seconds. */
 const unitSeconds = 1000;
 const rateOf = (route: LoadRoute, factor = 1): number =>
   Math.max(0, Math.round(route.requestsPerSecond * factor * unitSeconds));
@@ -24,7 +25,7 @@ function scenarioOf(route: LoadRoute): Scenario {
   const common = {
     timeUnit: `${unitSeconds}s`,
     gracefulStop: '0s',
-    // A VU made when it is needed comes too late: requests would be dropped just while answers are slow.
+    // A VU that k6 allocates on demand is too late: requests would be dropped just while answers are slow.
     preAllocatedVUs: Math.ceil((profile.maxInFlight / profile.routes.length) * 0.8),
     maxVUs: Math.ceil(profile.maxInFlight / profile.routes.length),
     exec: 'run',
@@ -72,7 +73,7 @@ for (const proto of new Set(profile.routes.flatMap((r) => r.grpc?.proto ?? [])))
   client.load([proto.slice(0, Math.max(1, at))], proto.slice(at + 1));
 }
 let connected = false;
-/** A call for which no connection was to be had is no request of k6's: counted here instead. */
+/** A call without a connection is not a request in k6's metrics, so it is counted here. */
 const unanswered = new Trend('firedrill_unanswered', true);
 
 export function run(): void {
