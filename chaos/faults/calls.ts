@@ -1,12 +1,14 @@
-/** Faults of calls: at the caller's sidecar where that carries the call, else at the relay of the call, as bytes. */
+/**
+ * Faults of calls: at the caller's sidecar if the sidecar carries the call, otherwise at the call's relay, as bytes.
+ */
 import { z } from 'zod';
 import { type FaultKind, growing, ms, type Ramp, ratio, seed, shrinking } from './kind.js';
 import { betweenPoints, edgePoints, relayPoints } from './points.js';
 
 interface Leased {
-  /** What the caller's sidecar is told; absent: no sidecar can do it. */
+  /** The fault for the caller's sidecar; absent: no sidecar supports it. */
   proxy?: Record<string, unknown>;
-  /** What the relay is told. */
+  /** The fault for the relay. */
   relay: Record<string, unknown>;
 }
 
@@ -36,7 +38,7 @@ const atCall = (
   },
 });
 
-/** A request that lost a segment waits for it to be sent again: as chaos/relay/channel.ts does it to pieces. */
+/** A request that lost a segment waits for the retransmission, like the pieces in chaos/relay/channel.ts. */
 const resendMs = 200;
 
 export const callKinds = {

@@ -1,6 +1,6 @@
 /**
- * Limits of the kernel on processes that run already: a control group of one's own that they are moved into, and moved
- * out of again. Version 2 where its controllers are there, else version 1; by the kernel's documentation
+ * Kernel limits for running processes: the processes are moved into an own control group, and out again. Uses version 2
+ * if its controllers are available, otherwise version 1; source: the kernel's documentation
  * (Documentation/admin-guide/cgroup-v1, cgroup-v2.rst).
  */
 import {
@@ -19,11 +19,11 @@ export type Controller = 'cpu' | 'memory';
 
 export interface GroupRoot {
   version: 1 | 2;
-  /** New groups are made below it. */
+  /** The parent folder of new groups. */
   folder: string;
 }
 
-/** Where control groups and processes are told; other places are for tests. */
+/** Paths of control groups and processes; tests use other paths. */
 export interface KernelFiles {
   groups: string;
   proc: string;
@@ -31,7 +31,7 @@ export interface KernelFiles {
 
 export const kernelFiles: KernelFiles = { groups: '/sys/fs/cgroup', proc: '/proc' };
 
-/** Where groups can be made, or the reason why not. */
+/** The folder for new groups, or the reason why there is none. */
 export function groupRoot(
   controller: Controller,
   { groups, proc }: KernelFiles = kernelFiles,
@@ -40,7 +40,7 @@ export function groupRoot(
     why: `no control group of ${controller} can be made here: ${reason}`,
   });
   if (wordsOf(join(groups, 'cgroup.controllers')).includes(controller)) {
-    // The root alone may hold processes and groups with limits at once.
+    // Only the root group may contain both processes and limited groups.
     const handed = join(groups, 'cgroup.subtree_control');
     if (!wordsOf(handed).includes(controller)) {
       const trouble = tryTo(() => writeFileSync(handed, `+${controller}`));
@@ -86,7 +86,7 @@ export class ControlGroup {
   readonly #parent: string;
   readonly #folder: string;
 
-  /** Made at once. Throws where it cannot be. */
+  /** Makes the group at once. Throws if that fails. */
   constructor({ version, folder }: GroupRoot, id: string) {
     this.version = version;
     this.#parent = folder;
@@ -100,13 +100,13 @@ export class ControlGroup {
 
   has = (file: string): boolean => existsSync(join(this.#folder, file));
 
-  /** The number after a word of one of its files, 0 where it is not there. */
+  /** The number after a word of one of the group's files, 0 if the word is missing. */
   count(file: string, word: string): number {
     const line = linesOf(join(this.#folder, file)).find((text) => text.startsWith(`${word} `));
     return Number(line?.split(' ')[1] ?? 0);
   }
 
-  /** Those that end meanwhile are passed over; how many are in. */
+  /** Moves processes in and skips those that end meanwhile; returns the number that were moved. */
   take(pids: readonly number[]): number {
     const moved = pids.filter(
       (pid) =>
@@ -115,7 +115,7 @@ export class ControlGroup {
     return moved.length;
   }
 
-  /** Its processes go back to the group above it, and it goes. */
+  /** Moves its processes to the parent group, and removes the group. */
   end(): void {
     for (const pid of linesOf(join(this.#folder, 'cgroup.procs')).filter((text) => text !== '')) {
       tryTo(() => writeFileSync(join(this.#parent, 'cgroup.procs'), pid));
@@ -128,7 +128,7 @@ const undoScript =
   '[ -d "$1" ] || exit 0; while read -r p; do echo "$p" > "$1/../cgroup.procs" || :; done ' +
   '< "$1/cgroup.procs" 2>/dev/null; rmdir "$1"';
 
-/** For whoever finds the journal of a dead supervisor: the processes went with it, and an empty group stays. */
+/** The undo for a dead supervisor's journal: its processes ended with it, and an empty group remains. */
 export function groupUndo(controller: Controller): Undo | undefined {
   const root = groupRoot(controller);
   if ('why' in root) return undefined;

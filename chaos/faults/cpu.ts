@@ -1,4 +1,6 @@
-/** A process gets less of the processor: a quota of a control group. Counted: periods in which it was held back. */
+/**
+ * Gives a process less of the processor by a control group's quota. Counts periods in which the process was throttled.
+ */
 import { z } from 'zod';
 import { ControlGroup, groupRoot } from './control-group.js';
 import type { ProcessLimit, StruckProcess } from './process-fault.js';
@@ -11,7 +13,7 @@ export interface Cpu {
 }
 
 const periodMicros = 100_000;
-/** The kernel takes no quota below a millisecond. */
+/** The kernel accepts no quota below a millisecond. */
 const leastMicros = 1000;
 
 export const cpuLimit = {

@@ -1,6 +1,6 @@
 /**
- * A small disk of a service's own, and how it becomes full. The disk is a tmpfs in a mount namespace of the service:
- * nobody else sees it, and it goes with the service's processes, however they end. Counted: disks found full.
+ * Gives a service its own small disk, and fills it. The disk is a tmpfs in a mount namespace of the service: no other
+ * process sees it, and it disappears with the service's processes, however they end. Counts disks found full.
  */
 import { closeSync, existsSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { z } from 'zod';
 export interface DiskFull {
   kind: 'disk-full';
   target: string;
-  /** What stays free, in bytes. */
+  /** Bytes that stay free. */
   leftBytes: number;
 }
 
@@ -17,14 +17,17 @@ export const diskSettings = z.strictObject({ leftBytes: z.int().min(0).max(1e12)
 
 const unshare = ['/usr/bin/unshare', '/bin/unshare'].find((path) => existsSync(path));
 
-/** Why this machine cannot give a service a disk of its own; undefined where it can. */
+/** The reason why this machine cannot give a service its own disk; undefined if it can. */
 export function whyNoDisk(): string | undefined {
   if (unshare === undefined) return 'there is no unshare here (util-linux)';
   if (process.getuid?.() !== 0) return 'a mount namespace takes root';
   return undefined;
 }
 
-/** The same command, which finds a disk of that size at its data folder, or files of ours over those of the machine. */
+/**
+ * The same command in a mount namespace with a disk of that size at its data folder, or with our files over the
+ * machine's.
+ */
 export function inMountNamespace(
   argv: readonly string[],
   mounts: { disk?: { folder: string; bytes: number }; files?: Readonly<Record<string, string>> },
@@ -47,11 +50,11 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 const ballast = '.firedrill-disk-full';
 const chunk = Buffer.alloc(256 * 1024);
 
-/** The disk as seen from outside of its namespace, through a process that lives in it. */
+/** The disk's path from outside of its namespace, through a process that lives in it. */
 export const diskSeenBy = (pid: number, folder: string): string =>
   join(`/proc/${pid}/root`, folder);
 
-/** Fills it but for `leftBytes`; whether it is full then. Throws where it cannot be written. */
+/** Fills the disk except for `leftBytes`; returns whether it is full then. Throws if it cannot be written. */
 export function fillDisk(folder: string, leftBytes: number): boolean {
   const file = openSync(join(folder, ballast), 'a', 0o600);
   try {

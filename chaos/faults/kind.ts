@@ -1,9 +1,11 @@
-/** What a kind of fault is, wherever it is put; the kinds themselves are in the files beside this one. */
+/**
+ * The definition of a kind of fault, independent of its place; the kinds themselves are in the files beside this one.
+ */
 import { z } from 'zod';
 import type { System } from '../system/model.js';
 import type { FaultPoint } from './points.js';
 
-/** Whatever may be named as a target. */
+/** The kinds of targets. */
 export type TargetKind =
   | 'controller'
   | 'service'
@@ -18,35 +20,35 @@ export type TargetKind =
   | 'prometheus'
   | ClusterObject;
 
-/** Of a cluster; its system says which there are. */
+/** Objects of a cluster; the cluster's system lists the existing ones. */
 export type ClusterObject = 'scaled' | 'pods' | 'limited' | 'throttled' | 'secret';
 
 export interface FaultKind {
   summary: string;
   settings: z.ZodType<Record<string, unknown>>;
-  /** What may be named as the target. */
+  /** The allowed kinds of targets. */
   targets: TargetKind;
-  /** What one of `effect` is. */
+  /** The unit of `effect`. */
   effectUnit: string;
-  /** Empty where the system has nothing that could hold it. */
+  /** Empty if no injection point of the system can hold the fault. */
   points(system: System, target: string, settings: Record<string, unknown>): FaultPoint[];
-  /** The setting that grows where the fault is ramped; absent: it cannot be. */
+  /** The setting that grows if the fault is ramped; absent: the fault cannot be ramped. */
   ramp?: Ramp;
 }
 
 export interface Ramp {
   setting: string;
-  /** What it is without the fault, given what it is at its worst: 0, or for a rate a multiple of it. */
+  /** The starting value, given the worst value: 0, or a multiple of it for a rate. */
   from(worst: number): number;
 }
 
-/** From nothing on. */
+/** A setting that grows from 0. */
 export const growing = (setting: string): Ramp => ({ setting, from: () => 0 });
 
-/** A rate, from a hundred times as much downwards. */
+/** A rate that shrinks from a hundred times the worst value. */
 export const shrinking = (setting: string): Ramp => ({ setting, from: (worst) => worst * 100 });
 
-/** The settings when that share of a ramp (above 0, at most 1) is over; a rate shrinks by equal factors. */
+/** The settings after that share of a ramp (above 0, at most 1); a rate shrinks by equal factors. */
 export function ramped(
   { setting, from }: Ramp,
   settings: Record<string, unknown>,
@@ -62,5 +64,5 @@ export function ramped(
 export const none = z.strictObject({});
 export const ms = z.number().min(0).max(600_000);
 export const ratio = z.number().min(0).max(1);
-/** Of what the holder draws lots by; the same seed draws the same. */
+/** The seed of the holder's random draws; the same seed gives the same draws. */
 export const seed = z.int().min(0).max(4_294_967_295).optional();

@@ -1,7 +1,7 @@
 /**
- * How each kind of fault is done: at which address its lease is put, and what the lease says. Every injection point
- * speaks the same three verbs (POST /faults, GET /faults, DELETE /faults/<id>), holds the lease itself, and lets it
- * lapse when nobody renews it. Adding a kind is adding an entry here; see README.md.
+ * Implements each kind of fault: the address for its lease, and the lease's contents. Every injection point supports
+ * the same three requests (POST /faults, GET /faults, DELETE /faults/<id>), holds the lease itself, and lets it lapse
+ * if nobody renews it. An entry here adds a kind; see README.md.
  */
 import { z } from 'zod';
 import type { Problem } from '../../base/errors.js';
@@ -25,7 +25,7 @@ import { commandPoints, type FaultPoint, pairsOf, proxyPoints } from './points.j
 export type { FaultKind } from './kind.js';
 export type { FaultPoint } from './points.js';
 
-/** Held by the game day itself, and gone with it: its Prometheus is a child of the same process. */
+/** Held by the game day itself, and ends with it: its Prometheus is a child of the same process. */
 export const localScrape = 'local:scrape';
 
 const controllerSettings: Record<string, z.ZodType<Record<string, unknown>>> = {
@@ -44,7 +44,7 @@ const atController = (kind: string, effectUnit: string, summary: string): FaultK
       : [{ url: controllerAdmin, target, body: { kind, ...settings } }],
 });
 
-/** Which side of the sidecar, and which of its requests. */
+/** The side of the sidecar, and the matching requests. */
 const proxyMatch = {
   side: z.enum(['inbound', 'outbound']).default('inbound'),
   destination: z.string().optional(),
@@ -288,7 +288,7 @@ export type FaultKindName = keyof typeof faultKinds;
 export const faultKindNames = Object.keys(faultKinds) as FaultKindName[];
 export const faultKind = (name: FaultKindName): FaultKind => faultKinds[name];
 
-/** What is wrong with a target, in this system; undefined where nothing is. */
+/** The reason why this system has no such target; undefined if it has. */
 export function targetProblem(
   system: System,
   kind: FaultKindName,
@@ -301,7 +301,7 @@ export function targetProblem(
   return { message: `${kind} has no target '${target}' in ${name}`, expected: known.join(', ') };
 }
 
-/** All that the system has of what the kind can strike. */
+/** All targets in the system that the kind can strike. */
 export function targetsOf(system: System, kind: FaultKindName): string[] {
   const { targets } = faultKind(kind);
   const {

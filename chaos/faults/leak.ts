@@ -1,4 +1,4 @@
-/** A program of ours is started anew with a leak, until V8 gives up of it; `memory-leak.ts` keeps real memory. */
+/** Restarts one of our programs with a leak until V8 runs out of memory; `memory-leak.ts` holds real memory. */
 import { z } from 'zod';
 import { program } from '../../base/paths.js';
 
@@ -19,7 +19,7 @@ interface NodeProgram {
   env?: Record<string, string>;
 }
 
-/** The same program with so small a heap, and with what fills it. */
+/** The same program with a small heap, and with the module that fills it. */
 export const leaking = <P extends NodeProgram>(
   own: P,
   { megabytesPerSecond, heapMegabytes }: Leak,

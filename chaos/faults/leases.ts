@@ -1,4 +1,4 @@
-/** Faults as leases: each lapses by itself unless it is renewed, and counts what it did. Time is handed in. */
+/** Faults as leases: each lapses unless it is renewed, and counts its effect. Time is a parameter. */
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';
@@ -15,17 +15,17 @@ interface Entry<F> {
   dueMs: number;
   effect: number;
   timer: Timer;
-  /** Its doing: it is not undone before that has ended. */
+  /** The start of the fault: the fault is not undone before its start has ended. */
   begun: Promise<void>;
   undone?: Promise<void>;
 }
 
 export interface Doing<F> {
-  /** Resolves to what it struck at once. */
+  /** Resolves to the number of targets struck at once. */
   begin?(fault: F, id: string): Promise<number> | number;
-  /** It was renewed with other settings: a ramp. Absent: a lease stays as it was put. */
+  /** Called when the lease is renewed with other settings: a ramp. Absent: the settings never change. */
   change?(fault: F, id: string): void;
-  /** Undoes it; called once. */
+  /** Undoes the fault; called once. */
   end(fault: F, id: string): Promise<void> | void;
 }
 
@@ -36,7 +36,7 @@ export class Leases<F> {
   readonly #clock: Clock;
   readonly #doing: Doing<F>;
   readonly #entries = new Map<string, Entry<F>>();
-  /** Of all leases that there ever were. */
+  /** The sum over all leases so far. */
   effects = 0;
 
   constructor(clock: Clock, doing: Doing<F>) {
@@ -48,7 +48,7 @@ export class Leases<F> {
     return this.#entries.size;
   }
 
-  /** Those that are on. */
+  /** The active leases. */
   *active(): Iterable<[string, F]> {
     const nowMs = this.#clock.monotonicMs();
     for (const [id, { fault, dueMs, undone }] of this.#entries) {
@@ -56,7 +56,7 @@ export class Leases<F> {
     }
   }
 
-  /** It made a difference once more. */
+  /** Records that the fault had an effect `count` more times. */
   strike(id: string, count = 1): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
@@ -64,7 +64,7 @@ export class Leases<F> {
     this.effects += count;
   }
 
-  /** Puts a fault and does it, or renews it. Throws a UserError on a bad lease. */
+  /** Sets a fault and begins it, or renews it. Throws a UserError on a bad lease. */
   async put(lease: Partial<LeaseFields>, fault: F): Promise<LeaseState<F>> {
     const { ttlMs } = lease;
     if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= maxTtlMs)) {
@@ -95,7 +95,7 @@ export class Leases<F> {
     return { ...entry.fault, id, ttlMs, effect: entry.effect };
   }
 
-  /** Resolves when it is undone, to whether there was one. */
+  /** Resolves when the fault is undone, to whether the lease existed. */
   async remove(id: string): Promise<boolean> {
     const entry = this.#entries.get(id);
     if (!entry) return false;

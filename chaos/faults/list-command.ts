@@ -1,4 +1,4 @@
-/** `firedrill gameday faults`: every kind of fault, what it takes, and where it can be put in the system at hand. */
+/** `firedrill gameday faults`: every kind of fault, its settings, and its possible targets in the present system. */
 import type { z } from 'zod';
 import { formatTable } from '../../base/terminal.js';
 import { targetsOf } from '../scenarios/world.js';
@@ -18,11 +18,11 @@ interface FaultRow {
   /** `latencyMs`, `jitterMs?`. */
   settings: string[];
   effect: string;
-  /** The setting that grows where it is ramped. */
+  /** The setting that grows if the fault is ramped. */
   ramp?: string;
-  /** Undefined where only the running system knows. */
+  /** Undefined if only the running system knows. */
   targets?: readonly string[];
-  /** Why it cannot be done here at all. */
+  /** The reason why the fault is impossible here. */
   impossible?: string;
 }
 
@@ -54,7 +54,7 @@ function rowOf(name: FaultKindName, names: SystemNames): FaultRow {
   };
 }
 
-/** A setting that need not be given ends with a question mark. */
+/** The name of an optional setting ends with a question mark. */
 function settingsOf(schema: z.ZodType): string[] {
   const shape = (schema as unknown as { shape?: Record<string, z.ZodType> }).shape ?? {};
   return Object.entries(shape).map(([name, own]) =>

@@ -1,6 +1,6 @@
 /**
- * A process may take so much more memory, and is killed by the kernel when it takes more: a limit of a control group,
- * to which pages from before are not charged. Counted: processes that the kernel killed.
+ * Limits a process's additional memory; the kernel kills the process if it takes more. The limit is that of a control
+ * group, to which earlier memory pages are not charged. Counts processes that the kernel killed.
  */
 import { spawn } from 'node:child_process';
 import { z } from 'zod';
@@ -10,15 +10,18 @@ import type { ProcessLimit, StruckProcess } from './process-fault.js';
 export interface Memory {
   kind: 'memory';
   target: string;
-  /** From when the fault is put. */
+  /** Bytes in addition to the memory used when the fault begins. */
   moreBytes: number;
-  /** A neighbour takes all of it at once, so that the kernel kills the process whether it grows or not. */
+  /** A second process takes all of it at once, so that the kernel kills the target whether the target grows or not. */
   fill: boolean;
 }
 
 const overBytes = 4 * 1024 * 1024;
 
-/** One buffer larger than the limit, by a process that the kernel is told not to kill: it picks the other. */
+/**
+ * Allocates a buffer larger than the limit, in a process that the kernel must not kill, so that the kernel picks the
+ * target.
+ */
 function takeAll(group: ControlGroup, limitBytes: number): void {
   const script =
     'echo -1000 > /proc/self/oom_score_adj; exec dd if=/dev/zero of=/dev/null bs="$1" count=1';
@@ -32,7 +35,7 @@ function takeAll(group: ControlGroup, limitBytes: number): void {
   greedy.on('error', () => undefined);
   greedy.stdin.on('error', () => undefined);
   if (greedy.pid !== undefined) group.take([greedy.pid]);
-  // It begins once it is in.
+  // The process begins once it is in the group.
   greedy.stdin.end('\n');
 }
 
@@ -58,7 +61,7 @@ export const memoryLimit = {
         group.set('memory.oom.group', 1);
       } else {
         group.set('memory.limit_in_bytes', moreBytes);
-        // Memory and swap together: nothing goes to swap instead.
+        // Limits memory and swap together, so that nothing is swapped instead.
         if (group.has('memory.memsw.limit_in_bytes')) {
           group.set('memory.memsw.limit_in_bytes', moreBytes);
         }
@@ -75,7 +78,7 @@ export const memoryLimit = {
         ? group.count('memory.events', 'oom_kill')
         : group.count('memory.oom_control', 'oom_kill');
     return {
-      // What comes in its place is not limited: it could not even start.
+      // The replacement process is not limited, because it could not even start.
       look() {
         const now = killed();
         const more = now - seen;

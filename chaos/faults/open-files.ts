@@ -1,6 +1,6 @@
 /**
- * A process can open no more files or connections: its limit of file descriptors is lowered (prlimit) to those that it
- * has, and raised again. Counted: how often it was found at its limit.
+ * Prevents a process from opening files or connections: its limit of file descriptors is lowered (prlimit) to those in
+ * use, and raised again. Counts how often the process was found at its limit.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -10,13 +10,13 @@ import type { ProcessLimit, StruckProcess } from './process-fault.js';
 export interface OpenFiles {
   kind: 'open-files';
   target: string;
-  /** How many more it may open. */
+  /** Number of descriptors that the process may still open. */
   more: number;
 }
 
 const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path));
 
-/** Numbers that are taken; empty where the process has ended. */
+/** Descriptors in use; empty if the process has ended. */
 function descriptorsOf(pid: number): Set<number> {
   try {
     return new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
@@ -25,7 +25,7 @@ function descriptorsOf(pid: number): Set<number> {
   }
 }
 
-/** The kernel gives the lowest free number: below this one there are just so many. */
+/** The kernel assigns the lowest free number, so this limit leaves exactly `more` free numbers. */
 function limitFor(taken: ReadonlySet<number>, more: number): number {
   let number = 0;
   for (let free = 0; ; number++) {
@@ -81,7 +81,7 @@ export const openFilesLimit = {
           try {
             setSoftLimit(pid, soft);
           } catch {
-            // It ended meanwhile.
+            // The process ended meanwhile.
           }
         }
       },

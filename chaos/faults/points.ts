@@ -1,15 +1,15 @@
-/** Where in a system a fault of a service, or of one call, is put: in which sidecar, on which side, at which relay. */
+/** Finds the injection points for a fault of a service or of one call: the sidecar, its side, or the relay. */
 import type { System, WorkloadDescription } from '../system/model.js';
 import type { Undo } from './undo.js';
 
 export interface FaultPoint {
   /** `http://127.0.0.1:4711`. */
   url: string;
-  /** What is struck, for people: `payment`, `checkout-proxy`. */
+  /** The struck target, for people: `payment`, `checkout-proxy`. */
   target: string;
   /** The lease without `id` and `ttlMs`. */
   body: Record<string, unknown>;
-  /** Where its end does not come by itself when whatever holds the lease is gone. */
+  /** The undo, if the fault does not end by itself when its holder is gone. */
   undo?: Undo;
 }
 
@@ -20,8 +20,8 @@ interface Strike {
 }
 
 /**
- * The service's own sidecars; where its requests do not come in through one, its callers' on their way out. A call
- * (`front/back`) or a dependency is always struck at the callers'.
+ * The service's own sidecars; if its requests do not pass through one, its callers' sidecars on their outbound side. A
+ * call (`front/back`) or a dependency is always struck at the callers' sidecars.
  */
 export function proxyPoints(
   system: System,
@@ -39,7 +39,7 @@ export function proxyPoints(
   return withSide.flatMap((workload) => point(system, workload, { side, ...strike }) ?? []);
 }
 
-/** The callers' sidecars: all that call the target, or the one call of that name. */
+/** The callers' sidecars: all callers of the target, or those of the one call of that name. */
 export function edgePoints(system: System, target: string, strike: Strike): FaultPoint[] {
   return system.description.workloads.flatMap((workload) =>
     (workload.edges ?? [])
@@ -61,10 +61,10 @@ export const relayPoints = (
     .filter(({ kinds }) => kinds === undefined || kinds.includes(String(body.kind)))
     .map(({ name, url, undo }) => ({ url, target: name, body, ...(undo && { undo }) }));
 
-/** `front|back`: both, whoever calls. */
+/** `front|back`: both directions. */
 export const pairName = (from: string, to: string): string => `${from}|${to}`;
 
-/** Every two that speak with each other, the caller first. */
+/** Every two services that call each other, the caller first. */
 export function pairsOf({
   workloads,
   relays,
@@ -76,7 +76,7 @@ export function pairsOf({
   return [...new Set(calls)].sort();
 }
 
-/** Every call between two, in either direction. */
+/** Every call between two services, in either direction. */
 export function betweenPoints(
   system: System,
   pair: string,
@@ -104,7 +104,7 @@ export function betweenPoints(
   ];
 }
 
-/** A fault by commands, held by whatever watches the system. */
+/** A fault by commands, held by the system's watcher. */
 export const commandPoints = ({ admin, description }: System, target: string): FaultPoint[] =>
   (description.commands ?? [])
     .filter(({ name }) => name === target)

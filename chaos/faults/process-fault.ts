@@ -1,20 +1,20 @@
-/** What can be done to a process that runs already, beside killing and pausing it: one idea a file, named here. */
+/** Lists the faults of a running process other than killing and pausing it; each has its own file. */
 import { type Cpu, cpuLimit } from './cpu.js';
 import { type Memory, memoryLimit } from './memory.js';
 import { openFilesLimit, type OpenFiles } from './open-files.js';
 
 export interface StruckProcess {
-  /** Of the lease. */
+  /** The id of the lease. */
   id: string;
-  /** It, and whatever it started; empty once it has ended. */
+  /** The process and its descendants; empty once it has ended. */
   pids(): number[];
 }
 
-/** On since it was made. */
+/** A limit, active from its creation. */
 export interface ProcessLimit {
-  /** What it did since it was asked last. */
+  /** The effect since the last call. */
   look(): number;
-  /** Takes it back. */
+  /** Rolls the limit back. */
   end(): void;
 }
 
@@ -27,18 +27,18 @@ export type ProcessLimitKind = keyof typeof processLimits;
 export const isProcessLimit = (kind: unknown): kind is ProcessLimitKind =>
   typeof kind === 'string' && Object.hasOwn(processLimits, kind);
 
-/** Why this machine cannot do it; undefined where it can. */
+/** The reason why this machine does not support the limit; undefined if it does. */
 export const whyNoLimit = (kind: ProcessLimitKind): string | undefined =>
   processLimits[kind].whyNot();
 
-/** Those that this machine cannot do, each with its reason. */
+/** The limits that this machine does not support, each with its reason. */
 export const limitsImpossibleHere = (): [ProcessLimitKind, string][] =>
   (Object.keys(processLimits) as ProcessLimitKind[]).flatMap((kind) => {
     const why = whyNoLimit(kind);
     return why === undefined ? [] : [[kind, why] satisfies [ProcessLimitKind, string]];
   });
 
-/** Throws where it cannot be put. */
+/** Throws if the limit cannot be set. */
 export function putLimit(fault: ProcessLimitFault, struck: StruckProcess): ProcessLimit {
   switch (fault.kind) {
     case 'cpu':

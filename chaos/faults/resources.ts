@@ -34,7 +34,7 @@ export const resourceKinds = {
     {
       settings: cpuLimit.settings,
       group: 'cpu',
-      // From a whole processor down.
+      // Shrinks from a whole processor.
       ramp: { setting: 'cores', from: (worst) => Math.max(1, worst) },
     },
   ),

@@ -1,29 +1,29 @@
-/** A command of the user's, run to its end within a time limit, as a process group that goes when its time is over. */
+/** Runs a user's command to its end within a time limit, as a process group that is killed at the limit. */
 import { spawn } from 'node:child_process';
 import { dyingWithParent, inheritedEnvironment } from '../../base/foreign-program.js';
 
 export interface CommandRun {
   /** A program and its arguments. */
   argv: readonly string[];
-  /** Its working folder. */
+  /** The working folder of the command. */
   folder: string;
-  /** Milliseconds; then it is killed. */
+  /** Time limit in milliseconds; the command is then killed. */
   limitMs: number;
   env?: Readonly<Record<string, string>>;
-  /** Called with the process group's number once it runs. */
+  /** Called with the process group's id once the command runs. */
   onStart?: (pid: number) => void;
-  /** Kills it early. */
+  /** Kills the command early. */
   signal?: AbortSignal;
-  /** Where the kernel can be asked for it: it dies when this process is killed. */
+  /** If the kernel supports it, the command dies when this process is killed. */
   dieWithParent?: boolean;
-  /** Bytes of its output that are kept, from the end; default 4,000. */
+  /** Number of bytes kept from the end of the output; default 4,000. */
   keptBytes?: number;
 }
 
 export interface CommandEnd {
-  /** Undefined where it was killed, or could not be started. */
+  /** Undefined if the command was killed, or could not be started. */
   code: number | undefined;
-  /** Why there is no code: `not over after 10 s`, `spawn x ENOENT`, `ended by SIGSEGV`. */
+  /** The reason for a missing code: `not over after 10 s`, `spawn x ENOENT`, `ended by SIGSEGV`. */
   trouble?: string;
   stdout: string;
   stderr: string;
@@ -32,7 +32,7 @@ export interface CommandEnd {
 const keptByDefault = 4000;
 const lastWordsMs = 300;
 
-/** One text is for sh. */
+/** A single text is a command for sh. */
 export const argvOf = (command: string | readonly string[]): string[] =>
   typeof command === 'string' ? ['/bin/sh', '-c', command] : [...command];
 
@@ -59,7 +59,7 @@ export function runCommand(run: CommandRun): Promise<CommandEnd> {
       try {
         process.kill(-(child.pid as number), 'SIGKILL');
       } catch {
-        // It went meanwhile.
+        // The process ended meanwhile.
       }
     };
     const timer = setTimeout(() => kill(`not over after ${run.limitMs / 1000} s`), run.limitMs);
@@ -80,7 +80,7 @@ export function runCommand(run: CommandRun): Promise<CommandEnd> {
     child.on('error', (error) => end(undefined, error.message));
     const ended = (code: number | null, signal: string | null): void =>
       end(code ?? undefined, signal === null ? undefined : `ended by ${signal}`);
-    // What it said last is read first; what it left in the background may hold its output open for ever.
+    // Its last output is read first; background processes may hold its output open for ever.
     child.on('close', ended);
     child.on('exit', (code, signal) => void setTimeout(() => ended(code, signal), lastWordsMs));
     if (child.pid !== undefined) run.onStart?.(child.pid);
@@ -88,7 +88,7 @@ export function runCommand(run: CommandRun): Promise<CommandEnd> {
   });
 }
 
-/** Why a command did not do its work; undefined where it ended with 0. */
+/** The reason why a command failed; undefined if it ended with 0. */
 export function failureOf({ code, trouble, stdout, stderr }: CommandEnd): string | undefined {
   if (code === 0) return undefined;
   const how = trouble ?? `exit code ${code}`;

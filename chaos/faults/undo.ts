@@ -1,7 +1,7 @@
 /**
- * The undo of a fault that no lease ends: of what is broken by a command, or at somebody else's proxy. It is written to
- * the journal before the fault is put, so that whoever finds the journal can do it: the watcher, the warden beside a
- * run, `firedrill gameday recover`. It may be done more than once.
+ * The undo of a fault that no lease ends: a fault set by a command, or at another project's proxy. The undo is in the
+ * journal before the fault is set, so that any reader of the journal can run it: the watcher, the warden beside a run,
+ * `firedrill gameday recover`. It may run more than once.
  */
 import { sleep } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
@@ -12,9 +12,9 @@ export type Undo =
       kind: 'command';
       argv: string[];
       folder: string;
-      /** For the undo, and again until what confirmed the fault does so no longer. */
+      /** Time limit in milliseconds for the undo, and again for the confirmation to stop. */
       limitMs: number;
-      /** Ends with 0 while the fault is on; absent where nobody can tell. */
+      /** Ends with 0 while the fault is active; absent if there is no such check. */
       confirm?: string[];
       env?: Record<string, string>;
     }
@@ -25,23 +25,23 @@ export interface UndoRequest {
   url: string;
   body?: Record<string, unknown>;
   headers?: Record<string, string>;
-  /** Instead of a body. */
+  /** A text instead of a JSON body. */
   text?: string;
-  /** A server that is gone, or that knows nothing of it, is a failure too. */
+  /** A server that is gone, or that does not know the fault, also counts as a failure. */
   strict?: boolean;
 }
 
-/** Stands for the lease's id in an undo. */
+/** The placeholder for the lease's id in an undo. */
 export const leaseName = '{{firedrill-lease}}';
 
 const pollMs = 200;
 const requestLimitMs = 10_000;
 
-/** An undo of that one lease. */
+/** The undo of that one lease. */
 export const undoFor = (undo: Undo, id: string): Undo =>
   JSON.parse(JSON.stringify(undo).replaceAll(leaseName, encodeURIComponent(id))) as Undo;
 
-/** Resolves once it is undone and nothing confirms the fault any more; rejects with what was in the way. */
+/** Resolves once the fault is undone and no longer confirmed; rejects with the obstacle. */
 export async function runUndo(undo: Undo, id: string): Promise<void> {
   if (undo.kind === 'requests') {
     for (const request of undo.requests) await ask(request);
@@ -64,7 +64,7 @@ export async function runUndo(undo: Undo, id: string): Promise<void> {
   }
 }
 
-/** A proxy that has ended took its faults with it; a fault that it does not know is not there. */
+/** The faults of a proxy that has ended are gone too; a fault that the proxy does not know is not active. */
 async function ask({
   method,
   url,
