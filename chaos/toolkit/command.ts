@@ -115,7 +115,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
     const codes = { PASS: 'ok', FAIL: 'failed', INCONCLUSIVE: 'inconclusive', ABORTED: 'aborted' };
     return exitCode[codes[result.verdict] as keyof typeof exitCode];
   } finally {
-    // Whatever its programs left in the background.
+    // Ends processes that its programs left in the background.
     await endLeftovers(journal.processes, 1000);
     journal.close();
     warden.stop();

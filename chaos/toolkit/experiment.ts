@@ -1,6 +1,6 @@
 /**
- * Experiments of the Chaos Toolkit, read: what runs programs and asks addresses is understood; what needs Python, a
- * vault or a control of somebody's is refused by name, with its place, before anything is touched.
+ * Reads experiments of the Chaos Toolkit. Programs and HTTP requests are supported; Python, vaults and third-party
+ * controls are refused by name and place, before anything is touched.
  */
 import { formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { type Path, readYaml, type YamlDocument } from '../../base/yaml.js';
@@ -10,7 +10,7 @@ export type Provider =
   | {
       type: 'process';
       path: string;
-      /** One text is for the shell, behind the path. */
+      /** A single text is for the shell, after the path. */
       arguments: string | string[];
       env: Record<string, string>;
       timeoutMs: number;
@@ -20,7 +20,7 @@ export type Provider =
       url: string;
       method: string;
       headers: Record<string, string>;
-      /** In the query of a GET, in the body of anything else. */
+      /** Arguments go to the query of a GET, and to the body of other methods. */
       arguments: Record<string, unknown> | undefined;
       expectedStatus: number | undefined;
       timeoutMs: number;
@@ -41,11 +41,11 @@ export interface Experiment {
   file: string;
   title: string;
   hypothesis: { title: string; probes: Activity[] } | undefined;
-  /** When the hypothesis is checked. */
+  /** The times at which the hypothesis is checked. */
   checked: { before: boolean; after: boolean };
   method: Activity[];
   rollbacks: Activity[];
-  /** What was passed over, in sentences. */
+  /** The ignored parts, as sentences. */
   remarks: string[];
 }
 
@@ -53,11 +53,11 @@ type Fields = Record<string, unknown>;
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** As far as the toolkit itself would wait where nothing is said. */
+/** The toolkit's own default timeout. */
 const timeoutByDefaultMs = 60_000;
 const timeoutMaxMs = 3_600_000;
 
-/** Throws a UserError with every place that cannot be run. `env` is what `{ type: env }` reads. */
+/** Throws a UserError with every place that cannot be run. `env` provides the values of `{ type: env }`. */
 export function readExperiment(file: string, env: NodeJS.ProcessEnv = process.env): Experiment {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0 || !isFields(document.value)) {
@@ -77,13 +77,13 @@ export function readExperiment(file: string, env: NodeJS.ProcessEnv = process.en
 }
 
 export interface Readability {
-  /** The problems of a file, one a line; empty where it can be run. */
+  /** The problems of a file, one per line; empty if it can be run. */
   refused: string[];
-  /** Variables that the environment must have, and has not. */
+  /** Missing environment variables that the experiment requires. */
   needs: string[];
 }
 
-/** Whether it could be run in an environment that has what it reads from there. */
+/** Whether the experiment could be run in an environment with the variables that it reads. */
 export function readabilityOf(file: string): Readability {
   const needs = new Set<string>();
   const env = new Proxy(process.env, {
@@ -168,7 +168,7 @@ class Reader {
     return { title: typeof value.title === 'string' ? value.title : '', probes };
   }
 
-  /** Everything that is off here changes what is undone, or when it is looked. */
+  /** Refuses a strategy that leaves faults active; returns the times of the hypothesis's checks. */
   #runtime(value: unknown): Experiment['checked'] {
     const both = { before: true, after: true };
     if (!isFields(value)) return both;
@@ -206,7 +206,7 @@ class Reader {
     });
   }
 
-  /** Values by name; a secret's are a group deep. */
+  /** Reads values by name; a secret's values are one group deeper. */
   #take(value: unknown, path: Path, isSecret: boolean): void {
     if (!isFields(value)) return;
     for (const [name, own] of Object.entries(value)) {
@@ -339,7 +339,7 @@ class Reader {
     return '';
   }
 
-  /** Of a connection and of an answer: the longer one holds for the whole. */
+  /** The timeout of a connection and of an answer: the longer one applies to the whole request. */
   #timeout(value: unknown, path: Path): number {
     const filled = this.#filled(value);
     const list = Array.isArray(filled) ? (filled as unknown[]) : [filled];
@@ -355,7 +355,7 @@ class Reader {
     return otherwise;
   }
 
-  /** `${name}` by its value, at any depth; a text that is one name alone keeps the value's type. */
+  /** Replaces `${name}` by its value, at any depth; a text that consists of one name keeps the value's type. */
   #filled(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((own) => this.#filled(own));
     if (isFields(value)) {

@@ -1,4 +1,4 @@
-/** Does one activity of an experiment: runs the program, or asks the address, within its time. */
+/** Runs one activity of an experiment: a program or an HTTP request, within its time limit. */
 import { delimiter, join } from 'node:path';
 import { homedir } from 'node:os';
 import { accessSync, constants, statSync } from 'node:fs';
@@ -12,13 +12,13 @@ import type { Answer } from './tolerance.js';
 export interface Doing {
   folder: string;
   signal: AbortSignal;
-  /** A program runs, in a process group of that number. */
+  /** Called when a program runs, with the id of its process group. */
   onStart(name: string, pid: number): void;
 }
 
 type Of<T extends Provider['type']> = Extract<Provider, { type: T }>;
 
-/** Rejects with why there is no answer. */
+/** Rejects with the reason for a missing answer. */
 export function perform({ name, provider }: Activity, doing: Doing): Promise<Answer> {
   return provider.type === 'process'
     ? performProcess(name, provider, doing)
@@ -45,13 +45,13 @@ async function performProcess(
   return { status: end.code, stdout: end.stdout, stderr: end.stderr };
 }
 
-/** A text of arguments is for the shell, behind the program. */
+/** Arguments given as one text are for the shell, after the program. */
 export function argvOf({ path, arguments: given }: Of<'process'>): string[] {
   const program = path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
   return typeof given === 'string' ? ['/bin/sh', '-c', `${program} ${given}`] : [program, ...given];
 }
 
-/** Why the program cannot be run; undefined where it is there. */
+/** The reason why the program cannot be run; undefined if it exists. */
 export function missing({ path }: Of<'process'>, folder: string): string | undefined {
   const own = path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
   const places = own.includes('/')
@@ -68,7 +68,7 @@ export function missing({ path }: Of<'process'>, folder: string): string | undef
   return there ? undefined : `no program '${path}'`;
 }
 
-/** Where it goes, and with which body: arguments are the query of a GET, else the body. */
+/** The request's address and body: arguments are the query of a GET, otherwise the body. */
 export function requestOf(provider: Of<'http'>): UndoRequest {
   const { arguments: given, method, headers } = provider;
   const texts = Object.entries(given ?? {}).map(([k, v]): [string, string] => [k, String(v)]);
@@ -122,7 +122,7 @@ async function performHttp(provider: Of<'http'>, { signal }: Doing): Promise<Ans
   try {
     value = JSON.parse(body);
   } catch {
-    // A body that is no JSON is the text that it is.
+    // A body that is not JSON stays a text.
   }
   return { status: response.status, headers: Object.fromEntries(response.headers), body: value };
 }

@@ -1,6 +1,6 @@
 /**
- * Runs an experiment of the Chaos Toolkit under our journal: its rollbacks are on disk before its method begins, and
- * are done however it ends: by itself, by a deviation, by a signal, and by a warden where this process is killed.
+ * Runs an experiment of the Chaos Toolkit with our journal. Its rollbacks are on disk before its method begins, and run
+ * however it ends: by itself, by a deviation, by a signal, and by a warden if this process is killed.
  */
 import { dirname, resolve } from 'node:path';
 import { sleep } from '../../base/clock.js';
@@ -16,10 +16,10 @@ export interface ActivityRun {
   name: string;
   type: Activity['type'];
   status: 'succeeded' | 'failed';
-  /** Only of probes with a tolerance. */
+  /** Only for probes with a tolerance. */
   withinTolerance?: boolean;
   answer?: Answer;
-  /** Why it failed. */
+  /** The reason for the failure. */
   trouble?: string;
   tookMs: number;
 }
@@ -43,14 +43,14 @@ export interface RunOptions {
   say(line: string): void;
 }
 
-/** As whoever finds the journal can do it. */
+/** The undo in the journal's format, for any reader of the journal. */
 export function undoOf({ provider }: Activity, folder: string): Undo {
   if (provider.type === 'http') return { kind: 'requests', requests: [requestOf(provider)] };
   const { timeoutMs: limitMs, env } = provider;
   return { kind: 'command', argv: argvOf(provider), folder, limitMs, env };
 }
 
-/** Throws a UserError, with nothing touched, where a program is not there. */
+/** Throws a UserError, before anything is touched, if a program is missing. */
 export function refuseMissing(experiment: Experiment): void {
   const folder = dirname(resolve(experiment.file));
   const all = [
@@ -146,7 +146,7 @@ const unmet = (runs: readonly ActivityRun[]): string | undefined => {
   return `${bad.name}: ${what}`;
 };
 
-/** In their order, up to the first that is not met. */
+/** Checks the probes in order, up to the first that is not met. */
 async function checkHypothesis(
   { hypothesis }: Experiment,
   doing: Doing,
@@ -162,7 +162,7 @@ async function checkHypothesis(
   return runs;
 }
 
-/** What is in the background is waited for at the end. */
+/** Waits for background activities at the end. */
 async function doMethod(
   method: readonly Activity[],
   doing: Doing,
@@ -206,14 +206,14 @@ async function carryOut(
 
 const placeOf = (i: number): string => `rollback:${i}`;
 
-/** The journal is read from its end: the first rollback is written last. */
+/** The journal is read from its end, so the first rollback is written last. */
 function announce({ rollbacks }: Experiment, folder: string, journal: Journal): void {
   for (const [i, activity] of [...rollbacks.entries()].toReversed()) {
     journal.intent('rollback', activity.name, placeOf(i), undoOf(activity, folder));
   }
 }
 
-/** All of them, whatever one of them does. */
+/** Runs all rollbacks, even if one of them fails. */
 async function rollBack(
   { rollbacks }: Experiment,
   folder: string,

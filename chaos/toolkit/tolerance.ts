@@ -1,4 +1,4 @@
-/** What a probe's answer must be, as the Chaos Toolkit says it. */
+/** The expected answer of a probe, in the Chaos Toolkit's format. */
 
 export type Tolerance =
   | { kind: 'value'; value: boolean | number | string }
@@ -7,10 +7,10 @@ export type Tolerance =
   | { kind: 'regex'; pattern: RegExp; target?: string }
   | { kind: 'jsonpath'; steps: Step[]; expect?: unknown; count?: number; target?: string };
 
-/** A name, a place in a list, or all of them. */
+/** A name, an index of a list, or all elements. */
 type Step = string | number | '*';
 
-/** Of a program, of an address, or of a probe that answers otherwise. */
+/** The answer of a program, of an address, or of another kind of probe. */
 export type Answer = { status: number; [field: string]: unknown };
 
 const isFields = (value: unknown): value is Record<string, unknown> =>
@@ -18,7 +18,7 @@ const isFields = (value: unknown): value is Record<string, unknown> =>
 
 const patternMax = 500;
 
-/** Why it cannot be judged by, as a text. */
+/** Returns the reason, as a text, if the tolerance is not supported. */
 export function readTolerance(value: unknown): Tolerance | string {
   if (['boolean', 'number', 'string'].includes(typeof value)) {
     return { kind: 'value', value: value as boolean | number | string };
@@ -59,7 +59,7 @@ export function readTolerance(value: unknown): Tolerance | string {
   }
 }
 
-/** `$.a.b[0].c`, `a.b`, `$['a'][*]`; undefined for anything more. */
+/** Parses `$.a.b[0].c`, `a.b`, `$['a'][*]`; undefined for any other syntax. */
 export function stepsOf(path: string): Step[] | undefined {
   let rest = path.trim().replace(/^\$/, '');
   if (rest === '' && path.trim() !== '$') return undefined;
@@ -94,7 +94,7 @@ const asJson = (value: unknown): unknown => {
   }
 };
 
-/** The answer has the field; a body that is JSON is looked into. */
+/** The field of the answer; a JSON body is parsed. */
 function aimed(answer: unknown, target: string | undefined): unknown {
   return target !== undefined && isFields(answer) && target in answer ? answer[target] : answer;
 }
@@ -110,7 +110,7 @@ export function isWithin(tolerance: Tolerance, answer: unknown): boolean {
     case 'range': {
       const { from, to, target } = tolerance;
       if (target === undefined) {
-        // Two statuses are a choice, not a stretch.
+        // Two statuses are alternatives, not a range.
         if (isFields(answer)) return status === from || status === to;
         return Number(status) >= from && Number(status) <= to;
       }
