@@ -1,4 +1,4 @@
-/** `host:port`, or a port alone, which is one of loopback. */
+/** Parses `host:port`, or a port alone, which means loopback. */
 import { UserError } from '../../base/errors.js';
 import { hostPort } from '../../base/host-port.js';
 import type { Address } from './relay.js';

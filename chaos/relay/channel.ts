@@ -1,20 +1,20 @@
-/** One direction of a relayed connection: pieces in their order, each passed on when it is due. */
+/** One direction of a relayed connection: pieces in order, each passed on when it is due. */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.js';
 import type { RelayFault } from './relay-fault.js';
 
 export interface ChannelParts {
   clock: Clock;
-  /** What strikes these bytes, each with its own chance, from 0 to 1. */
+  /** Faults that affect these bytes, each with its own probability, from 0 to 1. */
   effects(): Iterable<Effect>;
-  /** Bytes that came. */
+  /** Counts received bytes. */
   count(bytes: number): void;
 }
 
 export interface Effect {
   fault: RelayFault;
   random(): number;
-  /** A piece was lost once. */
+  /** Called each time that a piece is lost. */
   lost(): void;
 }
 
@@ -24,11 +24,14 @@ interface Piece {
   bytes: Buffer | undefined;
 }
 
-/** After so long TCP sends a segment again, twice as long each time after that (RFC 6298; Linux begins at 200 ms). */
+/**
+ * TCP retransmits a segment after this time in milliseconds, and doubles the time after each attempt (RFC 6298; Linux
+ * begins at 200 ms).
+ */
 export const resendMs = 200;
 const resendsMax = 6;
 
-/** How late a piece is that is lost with that probability, each time that it is sent. */
+/** The delay of a piece that is lost with that probability at each attempt. */
 function lossDelayMs(lossRatio: number, { random, lost }: Effect): number {
   let delayMs = 0;
   for (let tries = 0; tries < resendsMax && random() < lossRatio; tries++) {
@@ -38,7 +41,7 @@ function lossDelayMs(lossRatio: number, { random, lost }: Effect): number {
   return delayMs;
 }
 
-/** What is held before its source is asked to wait, in bytes. */
+/** Bytes that are held before the source is paused. */
 const maxHeldBytes = 1024 * 1024;
 
 export class Channel {
@@ -67,7 +70,7 @@ export class Channel {
     this.#from.resume();
   }
 
-  /** What is held is due now. */
+  /** Makes all held bytes due now. */
   hurry(): void {
     for (const piece of this.#pieces) piece.dueMs = 0;
     this.#lastDueMs = 0;

@@ -1,4 +1,4 @@
-/** `firedrill relay LISTEN UPSTREAM`: one call made strikable, in one line. */
+/** `firedrill relay LISTEN UPSTREAM`: makes one call a target for faults, with one command. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -71,7 +71,7 @@ async function runRelay(
   }
 }
 
-/** A proxy whose one call is this one. */
+/** The entry of a proxy with this one call. */
 export function proxyFor(
   listen: Address,
   upstreams: readonly Address[],
@@ -111,7 +111,7 @@ export function proxyFor(
   };
 }
 
-/** Signals are passed on; its end is ours. */
+/** Passes signals on to the child, and ends with its exit code. */
 function inForeground(script: string, args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [script, ...args], {
     stdio: ['pipe', 'inherit', 'inherit'],

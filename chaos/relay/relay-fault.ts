@@ -1,10 +1,10 @@
-/** What a relay can do to connections, as its leases say it. */
+/** The faults of a relay, as in its leases. */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 
 const ratio = z.number().min(0).max(1).default(1);
 const ms = z.number().min(0).max(600_000);
-/** Of the lots that this fault draws: the same seed, the same draws. */
+/** The seed of this fault's random draws: the same seed gives the same draws. */
 const seed = z.int().min(0).max(4_294_967_295).optional();
 const common = { ratio, seed };
 
@@ -13,19 +13,19 @@ const schema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bandwidth'), ...common, bytesPerSecond: z.int().min(1).max(1e12) }),
   /** New connections are reset. */
   z.object({ kind: z.literal('refuse'), ...common }),
-  /** Open ones too. */
+  /** New and open connections are reset. */
   z.object({ kind: z.literal('cut'), ...common }),
-  /** Bytes are swallowed. */
+  /** Bytes are dropped. */
   z.object({ kind: z.literal('blackhole'), ...common }),
-  /** What the client says arrives, and nothing comes back. */
+  /** The client's bytes arrive, and no bytes come back. */
   z.object({ kind: z.literal('half-open'), ...common }),
-  /** Pieces are late by as long as TCP takes to send a lost segment again. */
+  /** Pieces are delayed by TCP's time to retransmit a lost segment. */
   z.object({ kind: z.literal('loss'), ...common, lossRatio: z.number().min(0).max(1) }),
 ]);
 
 export type RelayFault = z.output<typeof schema>;
 
-/** Throws a UserError on a bad one. */
+/** Throws a UserError on a bad fault. */
 export function checkedRelayFault(value: unknown): RelayFault {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

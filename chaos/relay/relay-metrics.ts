@@ -1,11 +1,11 @@
-/** What a relay's clients saw, for Prometheus: connections, bytes, and how long an answer took to begin. */
+/** Metrics of a relay's clients, for Prometheus: connections, bytes, and the time until an answer began. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface RelayState {
   open: number;
-  /** Connections whose last word was the client's. */
+  /** Connections on which the client spoke last. */
   unanswered: number;
   leases: number;
   effects: number;

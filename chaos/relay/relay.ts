@@ -1,6 +1,6 @@
 /**
- * A TCP relay on one call: bytes go through as they come, and are slowed, cut or swallowed while a lease says so. It
- * looks into nothing, so that it serves Redis, PostgreSQL or a protocol of one's own.
+ * A TCP relay on one call: bytes pass unchanged, and are slowed, cut or dropped while a lease requires it. The relay
+ * does not parse the bytes, so it works for Redis, PostgreSQL and custom protocols.
  */
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.js';
@@ -18,7 +18,7 @@ export interface Address {
 
 export interface RelayParts {
   listen: Address;
-  /** Taken in turn. */
+  /** Used in turn. */
   upstreams: readonly Address[];
   clock: Clock;
   random: Random;
@@ -33,7 +33,7 @@ export class Relay {
   readonly #parts: RelayParts;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
-  /** Of the leases that bring a seed. */
+  /** Random generators of the leases with a seed. */
   readonly #seeded = new Map<string, Random>();
   #turn = 0;
 
@@ -55,7 +55,7 @@ export class Relay {
     this.#server.on('error', () => undefined);
   }
 
-  /** Resolves to the port. Throws a UserError where it cannot be had. */
+  /** Resolves to the port. Throws a UserError if the port is not available. */
   listen(): Promise<number> {
     const { host, port } = this.#parts.listen;
     return new Promise((resolve, reject) => {
@@ -111,7 +111,7 @@ export class Relay {
     return this.#seeded.get(id) ?? this.#parts.random;
   }
 
-  /** What is open already is struck too; what a cut ends at once is counted. */
+  /** Open connections are struck too; connections that a cut ends at once are counted. */
   #begin(fault: RelayFault, id: string): number {
     if (fault.seed !== undefined) this.#seeded.set(id, seededRandom(fault.seed));
     if (fault.kind === 'refuse') return 0;
@@ -120,12 +120,12 @@ export class Relay {
     return fault.kind === 'cut' ? struck.length : 0;
   }
 
-  /** Those that it strikes are struck otherwise from now on. */
+  /** Struck connections use the new settings from now on. */
   #change(fault: RelayFault, id: string): void {
     for (const connection of this.#connections) connection.change(id, fault);
   }
 
-  /** Whatever it held goes on, or is reset where bytes were swallowed. */
+  /** Held bytes are passed on, or the connection is reset if bytes were dropped. */
   #end(id: string): void {
     this.#seeded.delete(id);
     for (const connection of this.#connections) connection.release(id);
@@ -135,14 +135,14 @@ export class Relay {
 interface ConnectionParts {
   upstream: Address;
   clock: Clock;
-  /** Of one lease. */
+  /** The random generator of one lease. */
   randomOf(id: string): Random;
   faults: Leases<RelayFault>;
   metrics: RelayMetrics;
   onClosed(connection: Connection): void;
 }
 
-/** A client's connection and the one to the upstream, with the faults that strike the two. */
+/** A client's connection and its upstream connection, with the faults on both. */
 class Connection {
   readonly #client: Socket;
   readonly #server: Socket;
@@ -151,7 +151,7 @@ class Connection {
   readonly #counted = new Set<string>();
   readonly #up: Channel;
   readonly #down: Channel;
-  /** Bytes were swallowed: what follows would make no sense. */
+  /** Bytes were dropped, so later bytes would make no sense. */
   #torn = false;
   #askedMs: number | undefined;
   #over = false;
@@ -169,7 +169,7 @@ class Connection {
     this.#down = new Channel(this.#server, client, { clock, effects: down, count: this.#received });
   }
 
-  /** Asked, and not answered yet. */
+  /** The client has asked, and there is no answer yet. */
   get unanswered(): boolean {
     return this.#askedMs !== undefined;
   }
@@ -215,12 +215,12 @@ class Connection {
     this.#closed();
   }
 
-  /** Those that are on, each counted the first time that bytes meet it. */
+  /** The active faults, each counted the first time that bytes meet it. */
   *#touched(way: 'up' | 'down'): Iterable<Effect> {
     const { faults, randomOf } = this.#parts;
     for (const [id, fault] of this.#struck) {
       if (fault.kind === 'half-open' && way === 'up') continue;
-      // Of a loss each lost piece counts, and whether one is lost is drawn for each.
+      // A loss draws for each piece, and counts each lost piece.
       if (fault.kind !== 'loss' && !this.#counted.has(id)) {
         this.#counted.add(id);
         faults.strike(id);
@@ -245,7 +245,7 @@ class Connection {
   #closed(): void {
     if (this.#over) return;
     if (!this.#client.destroyed || !this.#server.destroyed) {
-      // One side is gone altogether: what is held for the other is written, and then it ends too.
+      // One side is gone: the bytes held for the other side are written, and then that side ends too.
       if (this.#client.destroyed && !this.#up.busy) this.#server.destroySoon();
       else if (this.#server.destroyed && !this.#down.busy) this.#client.destroySoon();
       return;
