@@ -1,6 +1,6 @@
 /**
- * A person's answer to a page of a drill, timed: `firedrill gameday ack`, typed by whoever was paged or called by the
- * pager's own callback, adds a line to a file of the state folder; the day reads those that fall into it.
+ * The time of a person's answer to a page of a drill. `firedrill gameday ack`, run by the person who was paged or by
+ * the pager's callback, adds a line to a file in the state folder; the game day reads the lines within its time.
  */
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export interface Acknowledgement {
   atMs: number;
   /** A role rather than a name: `payments on call`. */
   by: string;
-  /** Of which alert; absent: of the page before it. */
+  /** The acknowledged alert; absent: the last page before it. */
   alert?: string;
 }
 
@@ -33,7 +33,7 @@ export function acknowledge(stateFolder: string, { atMs, by, alert }: Acknowledg
   }
 }
 
-/** Those of a stretch of time, in their order; lines that are none are passed over. */
+/** Acknowledgements in a stretch of time, in order; invalid lines are skipped. */
 export function acknowledgements(
   stateFolder: string,
   fromMs: number,
@@ -59,7 +59,7 @@ export function acknowledgements(
     });
 }
 
-/** Each with how long after its page it came; the page is the one that it names, or the last before it. */
+/** Adds to each the time since its page; the page is the one that it names, or the last before it. */
 export function acknowledgementEvents(
   given: readonly Acknowledgement[],
   alerts: readonly AlertRecord[],

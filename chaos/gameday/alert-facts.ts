@@ -1,4 +1,4 @@
-/** Facts for the runbook of an alert, looked up while it fires: which proxy, which certificate, since when. */
+/** Facts for the runbook of an alert, looked up while it fires: the proxy, the certificate, the start. */
 import type { Watch } from '../../alerts/watch/index.js';
 import { messageOf } from '../../base/errors.js';
 import { factsOfAlert } from '../../runbooks/facts.js';
@@ -49,13 +49,13 @@ export async function factsFor(
   return facts;
 }
 
-/** Queries of one page at most, and series of one answer. */
+/** Maximum number of queries per page, and of series per answer. */
 const queriesMax = 24;
 const seriesMax = 10;
 
 /**
- * The queries of the alert's runbook, run while it fires: a page whose queries return nothing in the very incident
- * that it is for is of no use, and nobody would notice.
+ * Runs the queries of the alert's runbook while it fires: otherwise nobody would notice a page whose queries return
+ * nothing during the very incident that it describes.
  */
 export async function answersFor(
   firing: Firing,
@@ -74,7 +74,7 @@ export async function answersFor(
   return answers;
 }
 
-/** Those that the alert's labels speak of: its instance, or the callee and its callers. */
+/** Workloads that the alert's labels name: its instance, or the callee and its callers. */
 function concerned(firing: Firing, system: System): WorkloadDescription[] {
   const { instance, dst, service } = firing.labels;
   const { workloads } = system.description;

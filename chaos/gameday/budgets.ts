@@ -1,4 +1,4 @@
-/** What the run, and each scenario of it, spent of the error budgets: events as the rules counted them. */
+/** The error budgets that the run and each of its scenarios spent, by the events that the rules counted. */
 import type { Watch } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { DrillEvent } from '../../runbooks/events.js';
@@ -53,7 +53,7 @@ export async function budgetOf(
   };
 }
 
-/** Of the whole period's budget, at the run's traffic carried on over the (scaled) period. */
+/** Share of the whole period's budget, if the run's traffic continued over the (scaled) period. */
 export const periodShare = (
   events: Events,
   run: Events,
@@ -67,7 +67,7 @@ export const periodShare = (
   return allowed > 0 ? events.bad / allowed : 0;
 };
 
-/** What each SLO has spent since `fromMs`, while a day runs; SLOs without a recorded event are left out. */
+/** Each SLO's spent budget since `fromMs`, during a day; SLOs without a recorded event are left out. */
 export async function budgetEvents(
   watch: Pick<Watch, 'query'>,
   slos: readonly Slo[],

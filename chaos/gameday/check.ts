@@ -1,4 +1,4 @@
-/** `firedrill gameday check`: whether scenarios can work in the system that they are for. */
+/** `firedrill gameday check`: whether scenarios can work in their system. */
 import { exitCode } from '../../base/errors.js';
 import { counted } from '../../base/terminal.js';
 import { findDrill } from '../system/bundled.js';

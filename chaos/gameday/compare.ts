@@ -1,4 +1,4 @@
-/** Game days side by side: what the newest does worse than those before it, and when each failure mode last passed. */
+/** Compares game days: the newest day's regressions, and the last pass of each failure mode. */
 import type { GameDayResult } from '../../runbooks/report/result.js';
 
 type ScenarioResult = GameDayResult['scenarios'][number];
@@ -6,11 +6,11 @@ type ScenarioResult = GameDayResult['scenarios'][number];
 export interface ComparedScenario {
   id: string;
   title: string;
-  /** `F3`; empty where the scenario names none. */
+  /** `F3`; empty if the scenario names none. */
   failureMode: string;
-  /** In the order of the days; undefined where it was not run. */
+  /** In the order of the days; undefined if it was not run. */
   verdicts: (ScenarioResult['verdict'] | undefined)[];
-  /** When it last passed, ISO; undefined: never, in these days. */
+  /** The time of the last pass, ISO; undefined: never in these days. */
   lastPassed: string | undefined;
   alerts: ComparedAlert[];
 }
@@ -18,7 +18,7 @@ export interface ComparedScenario {
 export interface ComparedAlert {
   alert: string;
   severity: string;
-  /** Seconds after the confirmed fault, in the order of the days; undefined where it did not fire. */
+  /** Seconds after the fault's confirmation, in the order of the days; undefined if it did not fire. */
   seconds: (number | undefined)[];
   inTime: (boolean | undefined)[];
 }
@@ -26,11 +26,11 @@ export interface ComparedAlert {
 export interface Comparison {
   days: { id: string; startedAt: string; timeScale: string; verdict: string }[];
   scenarios: ComparedScenario[];
-  /** A sentence each. */
+  /** One sentence each. */
   regressions: string[];
 }
 
-/** Times of different scales are not set side by side. Oldest first. */
+/** Oldest first. Times of different scales are not compared. */
 export function compareDays(given: readonly GameDayResult[]): Comparison {
   const days = [...given].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
   const ids = [...new Set(days.flatMap((d) => d.scenarios.map((s) => s.id)))];
@@ -73,7 +73,7 @@ function compared(id: string, days: readonly GameDayResult[]): ComparedScenario 
   };
 }
 
-/** So much slower than the slowest before is no chance of the machine. */
+/** A factor above the slowest earlier time that random variation of the machine does not explain. */
 const slowerBy = 1.5;
 const slowerSeconds = 2;
 

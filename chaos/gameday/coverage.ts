@@ -1,4 +1,4 @@
-/** What a game day has proven of its alerts: receipts while a fault was known to work, and which series there were. */
+/** The alerts that a game day proved: receipts while a fault was confirmed, and the existing series. */
 import { type AlertProof, coverageOf, type CoverageRun } from '../../alerts/coverage/index.js';
 import type { Watch } from '../../alerts/watch/index.js';
 import type { AlertRecord, ScenarioRecord } from '../../runbooks/record.js';
@@ -39,7 +39,7 @@ export async function coverageRunOf(day: {
 const confirmedOf = (scenario: ScenarioRecord): number[] =>
   scenario.faults.flatMap((f) => f.confirmedMs ?? []);
 
-/** Undefined where no fault was known to work when it was received: it proves nothing. */
+/** Undefined if no fault was confirmed at the receipt, which then proves nothing. */
 function proofOf(
   run: string,
   alert: AlertRecord,
@@ -57,7 +57,7 @@ function proofOf(
     afterMs: alert.receivedAtMs - Math.min(...confirmed),
     ...(receiver !== undefined && { receiver }),
     ...(isEnded && { endedBy: runbookProof.page }),
-    // With whichever labels: what was proven is the rule.
+    // The labels do not matter: the rule was proven.
     expected: scenario.expectations.some(
       (e) => e.name === alert.name && e.severity === alert.severity,
     ),

@@ -1,4 +1,4 @@
-/** What a view of a game day shows beside its scenarios: the system, and what its callers see, once a second. */
+/** Events for a live view beside the scenarios' own: the system, and its callers' results, once a second. */
 import type { DrillEvent } from '../../runbooks/events.js';
 import type { Load } from '../load/load.js';
 import { totalsOf } from '../load/points.js';
@@ -7,7 +7,7 @@ import type { SystemDescription } from '../system/model.js';
 const everyMs = 1000;
 const budgetEveryMs = 3000;
 
-/** Workloads, and who calls whom by which sidecar or relay. */
+/** Workloads, and the calls between them with their sidecars or relays. */
 export function systemEvent(system: SystemDescription, atMs: number): DrillEvent {
   const services = new Set(system.workloads.map((w) => w.service));
   const calls = system.workloads.flatMap((w) => w.calls.map((to) => `${w.service} ${to}`));
@@ -24,7 +24,7 @@ export function systemEvent(system: SystemDescription, atMs: number): DrillEvent
   };
 }
 
-/** Again and again, what the day has spent of each budget. Returns how it is stopped. */
+/** Reports the day's spent budgets repeatedly. Returns a function that stops it. */
 export function tellBudgets(
   read: () => Promise<DrillEvent[]>,
   emit: (event: DrillEvent) => void,
@@ -33,7 +33,7 @@ export function tellBudgets(
   const timer = setInterval(() => {
     if (busy) return;
     busy = true;
-    // Whether the rules can be asked is watched elsewhere.
+    // Failed queries are reported elsewhere.
     read()
       .then(
         (events) => events.forEach(emit),
@@ -44,7 +44,7 @@ export function tellBudgets(
   return () => clearInterval(timer);
 }
 
-/** Of each whole second, once its last requests had time to end. Returns how it is stopped. */
+/** Reports each whole second, after its last requests had time to end. Returns a function that stops it. */
 export function tellLoad(
   load: Pick<Load, 'points' | 'lagMs'>,
   nowMs: () => number,

@@ -1,4 +1,4 @@
-/** What the record of a game day says of the day as a whole, in the record's own words. */
+/** The record's parts about the game day as a whole. */
 import { availableParallelism, totalmem } from 'node:os';
 import { type ExistingWatch, judgedAt } from '../../alerts/watch/existing/existing.js';
 import type { Watch } from '../../alerts/watch/index.js';
@@ -85,7 +85,7 @@ function servicesOf(system: System): GameDayRecord['system']['services'] {
   });
 }
 
-/** Where alerts were judged, and who else was told, of a watch that runs already. */
+/** The judge of alerts, and other receivers that were notified, for a watch that ran already. */
 function judgedBy(watch: Watch): { judgedAt?: string; toldBesides?: string[] } {
   if (!('judgedAt' in watch)) return {};
   const { judgedAt: where, toldBesides } = watch as ExistingWatch;

@@ -1,4 +1,4 @@
-/** `events.jsonl` in the report's folder, a line an event, from the first moment on: a crash leaves it whole. */
+/** `events.jsonl` in the report's folder, one line per event from the start: it stays complete after a crash. */
 import {
   accessSync,
   closeSync,
@@ -20,7 +20,7 @@ export class EventFile {
   #fd: number | undefined;
   #closed = false;
 
-  /** Throws a UserError (environment) where the folder cannot be written: found out before anything is started. */
+  /** Throws a UserError (environment) if the folder cannot be written, before anything is started. */
   constructor(folder: string) {
     this.#folder = folder;
     let path = resolve(folder);
@@ -34,7 +34,7 @@ export class EventFile {
     }
   }
 
-  /** Never throws: a full disk must not end a drill whose faults are on. */
+  /** Never throws: a full disk must not end a drill with active faults. */
   write(event: DrillEvent): void {
     if (this.#closed) return;
     try {

@@ -1,4 +1,4 @@
-/** A game day that a Prometheus and an Alertmanager of the user's own judge: what is asked, and by which rules. */
+/** A game day that is judged by a user's own Prometheus and Alertmanager: their addresses and rules. */
 import { drillReceiver } from '../../alerts/watch/existing/drill-route.js';
 import type { ExistingOptions } from '../../alerts/watch/existing/existing.js';
 import { intervalsOf, loadedRules } from '../../alerts/watch/existing/rules.js';
@@ -18,7 +18,7 @@ import type { Drill } from '../system/drill-file.js';
 import { type Judging, type JudgedBy, judgingOf } from './judging.js';
 import { timingOf } from './options.js';
 
-/** As typed; each overrules what the drill's file says. */
+/** From the command line; each overrides the drill's file. */
 export interface ExistingFlags extends AccessFlags {
   prometheus: string;
   alertmanager?: string;
@@ -26,7 +26,7 @@ export interface ExistingFlags extends AccessFlags {
   receiver?: string;
 }
 
-/** Undefined where the drill starts a watch of its own. */
+/** Undefined if the drill starts its own watch. */
 export function existingOf(given: ExistingFlags, drill: Drill): ExistingOptions | undefined {
   const { watch } = drill;
   const typed = isWebAddress(given.prometheus);
@@ -72,7 +72,7 @@ export function listenAt(text: string | undefined): HostPort | undefined {
   throw new UserError({ message: `bad --listen '${text}'`, expected: 'such as 127.0.0.1:9099' });
 }
 
-/** By the files of the drill, or by the rules that an existing Prometheus has loaded: in production time then. */
+/** Judges by the files of the drill, or by the rules in an existing Prometheus, then in production time. */
 export async function judgingFor(by: JudgedBy & { existing?: ExistingOptions }): Promise<Judging> {
   const { existing } = by;
   if (!existing) return judgingOf(by);

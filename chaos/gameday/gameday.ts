@@ -1,7 +1,6 @@
 /**
- * A game day: the system under test, its load and whatever watches it are started, scenarios are run one after the
- * other, and all that was measured becomes one record. Whatever ends it, every process and every fault is gone when it
- * returns.
+ * A game day: starts the system under test, its load and its watch, runs the scenarios one after the other, and
+ * collects all measurements in one record. However it ends, every process and every fault is gone when it returns.
  */
 import { randomBytes } from 'node:crypto';
 import { keepCoverage } from '../../alerts/coverage/index.js';
@@ -66,15 +65,15 @@ import { alertEvent, alertEvents, inOrder } from './timeline.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 
 export interface GameDayView {
-  /** A passing state. */
+  /** A temporary status line. */
   progress(text: string): void;
-  /** A line that stays. */
+  /** A permanent line. */
   line(text: string): void;
-  /** What happens, as it happens. */
+  /** Reports events as they happen. */
   event?(event: DrillEvent): void;
 }
 
-/** What the rendered runbooks need to know beside the record. */
+/** The record, and the facts for runbooks that are not in the record. */
 export interface GameDayOutcome {
   record: GameDayRecord;
   shared: {
@@ -95,7 +94,7 @@ export async function runGameDay(
   signal: AbortSignal,
   clock: Clock = realClock,
 ): Promise<GameDayOutcome> {
-  // Everything that a user may have got wrong comes before anything is started.
+  // All mistakes of the user are found before anything is started.
   const scenarios = readScenarios(options.scenarios);
   const judging = await judgingFor(options);
   const stop = readSwitch(options.stateFolder);
@@ -165,7 +164,7 @@ class GameDay {
   readonly #answers = new Map<string, Promise<AlertRecord['answers']>>();
   readonly #asked = new Set<string>();
   #running: RunningSystem | undefined;
-  /** What is on its way up: it is stopped too where something else fails meanwhile. */
+  /** Parts that are starting: they are stopped too if another part fails meanwhile. */
   readonly #starting: Promise<unknown>[] = [];
   #watch: Watch | undefined;
   #load: Load | undefined;
@@ -200,7 +199,7 @@ class GameDay {
     const real = findTool('prometheus') !== undefined && findTool('alertmanager') !== undefined;
     const kind: WatchKind =
       options.prometheus === 'auto' ? (real ? 'prometheus' : 'embedded') : options.prometheus;
-    // A real Prometheus takes seconds to find its targets: the system comes up meanwhile.
+    // A real Prometheus takes seconds to find its targets, so the system starts meanwhile.
     if (kind === 'embedded') await this.#running.ready;
     this.#client = await startClientMetrics();
     const planned = JSON.stringify(this.#targets());
@@ -231,7 +230,7 @@ class GameDay {
     loading.catch(() => undefined);
     view.progress('starting Prometheus and the load');
     const [watch, load] = await Promise.all([watching, loading]);
-    // A port that was taken meanwhile was chosen anew.
+    // A port that was taken meanwhile was replaced by another one.
     const targets = this.#targets();
     if (!existing && JSON.stringify(targets) !== planned) await watch.setTargets(targets);
     this.#watchedSinceMs = clock.nowMs();
@@ -289,12 +288,12 @@ class GameDay {
     if (problems.length > 0) throw new UserError(problems);
   }
 
-  /** The system's own, and what the load's client saw. */
+  /** The system's own targets, and the metrics of the load's client. */
   #targets(which?: 'without-proxies'): Target[] {
     return [...this.#system.targets(which), ...(this.#client ? [this.#client.target] : [])];
   }
 
-  /** How far queries of the present look back: five minutes in the rules' time, and four scrapes at least. */
+  /** The range of queries about the present: five minutes in the rules' time, at least four scrapes. */
   #window(): string {
     const { timeScale, scrapeIntervalMs } = this.#parts.timing;
     return formatDurationMs(Math.round(Math.max(300_000 * timeScale, 4 * scrapeIntervalMs)));
@@ -311,7 +310,7 @@ class GameDay {
     };
   }
 
-  /** For each alert that fires, once, while it does. */
+  /** Gathers facts once for each alert that fires, while it fires. */
   #gatherFacts(): void {
     const watch = this.#watch;
     if (!watch) return;
@@ -376,7 +375,7 @@ class GameDay {
       line: (text) => view.line(`  ${text}`),
       local: { [localScrape]: this.#scrapeLoss(watch) },
       beforeRollback: async () => {
-        // Certificates that are asked for from now on already live as long as the next scenario wants them to.
+        // Certificates that are requested from now on already have the lifetime for the next scenario.
         if (next)
           await this.#lifetimes?.want(this.#lifetimeOf(next.scenario)).catch(() => undefined);
       },
@@ -387,7 +386,7 @@ class GameDay {
     view.line(`${record.verdict}  ${scenario.title}`);
   }
 
-  /** Waits, for a bounded time, until no page of an earlier scenario is firing. */
+  /** Waits, for a limited time, until no paging alert of an earlier scenario fires. */
   async #quiet(): Promise<void> {
     const { clock, signal, timing } = this.#parts;
     const end = clock.nowMs() + Math.max(5000, hourMs * timing.timeScale);
@@ -484,7 +483,7 @@ class GameDay {
     };
   }
 
-  /** Those of the run; what fired and resolved while things were starting is left out. */
+  /** The alerts of the run; alerts that fired and resolved during the start are left out. */
   async #alerts(fromMs: number): Promise<AlertRecord[]> {
     const firings = firingsOf((this.#watch as Watch).notifications).filter(
       (f) => f.resolvedAtMs === undefined || f.resolvedAtMs >= fromMs,

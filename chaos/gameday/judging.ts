@@ -1,4 +1,4 @@
-/** By which rules and which routing a drill is judged, at its time scale: its SLOs', its own, the library's. */
+/** The rules and the routing by which a drill is judged, at its time scale: its SLOs', its own, the library's. */
 import { availableParallelism } from 'node:os';
 import { libraryGroups } from '../../alerts/index.js';
 import { type AmConfig, readAmConfig } from '../../alerts/routing/config.js';
@@ -24,11 +24,11 @@ export interface Judging {
   slos: Slo[];
   groups: RuleGroup[];
   alertmanager: AlertmanagerOptions | undefined;
-  /** Those that an expectation may name; undefined: there is one for all. */
+  /** Receivers that an expectation may name; undefined: there is one for all alerts. */
   receivers: string[] | undefined;
-  /** As it is written; undefined: everything goes to the one receiver. */
+  /** The configuration as written; undefined: all alerts go to the one receiver. */
   routing: AmConfig | undefined;
-  /** What of the rules is not as in production: `file:line:column: ...`. */
+  /** Differences of the rules from production: `file:line:column: ...`. */
   remarks: string[];
 }
 
@@ -38,13 +38,13 @@ export interface JudgedBy {
   rules: readonly string[];
   alertmanager?: string;
   silences?: string;
-  /** When mute and active time intervals are judged; absent: by the clock on the wall. */
+  /** The time at which mute and active time intervals are evaluated; absent: the wall clock. */
   routingMs?: number;
   timeScale: number;
   allowanceMs: number;
 }
 
-/** Every mistake in any of the files is a UserError with its place: nothing is started yet. */
+/** Throws a UserError with the place of every mistake in the files, before anything is started. */
 export function judgingOf(by: JudgedBy): Judging {
   const { timeScale, drill } = by;
   const timing = timingOf(timeScale, by.allowanceMs);
@@ -95,8 +95,8 @@ function alertmanagerOf({ alertmanager, silences, drill, timeScale, routingMs }:
 const lookbackMs = 300_000;
 
 /**
- * A scaled one would be some scrapes long, and each hiccup of the machine a gap. What ends is marked as stale by the
- * scrape that finds nobody, at any scale.
+ * The lookback is not scaled, because it would be a few scrapes long, and each delay of the machine would be a gap. A
+ * series that ends is marked as stale by the next scrape at any scale.
  */
 function lookbackRemark({ timeScale }: Timing): string[] {
   if (timeScale === 1) return [];
@@ -107,10 +107,13 @@ function lookbackRemark({ timeScale }: Timing): string[] {
   ];
 }
 
-/** Rules are written for scrapes this far apart, where nothing says otherwise. */
+/** Rules are written for scrapes this far apart by default. */
 const usualScrapeMs = 15_000;
 
-/** The scale for rules that say none: what their shortest range allows, or the usual one where there are none. */
+/**
+ * The time scale if none is given: chosen from the rules' shortest range and this machine, or the usual one without
+ * rules.
+ */
 export function autoScale(
   rules: readonly string[],
   targets: number,

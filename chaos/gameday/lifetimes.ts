@@ -1,6 +1,6 @@
 /**
- * How long workload certificates live, from scenario to scenario: a lease at the controller makes them longer, and what
- * is to be shorter than a workload's present certificate takes new ones all round.
+ * The lifetime of workload certificates in each scenario: a lease at the controller lengthens it. If the lifetime must
+ * be shorter than that of the present certificates, every workload renews its certificate.
  */
 import { type Clock, sleep } from '../../base/clock.js';
 import type { Watch } from '../../alerts/watch/index.js';
@@ -20,22 +20,22 @@ export class CertificateLifetimes {
   constructor(parts: { system: System; clock: Clock; run: string; lifetimeMs: number }) {
     this.#system = parts.system;
     this.#clock = parts.clock;
-    // Not one of the run's faults: it is no residue while the run lasts.
+    // This lease is not a fault of the run, so it is no residue while the run lasts.
     this.#run = `lifetime-of-${parts.run}`;
     this.#wantedMs = parts.lifetimeMs;
   }
 
-  /** What is issued from now on; nothing where nobody issues any. */
+  /** Applies to certificates issued from now on; does nothing without an issuer. */
   async want(lifetimeMs: number): Promise<void> {
     if (this.#system.controllerAdmin === undefined) return;
     this.#wantedMs = lifetimeMs;
     this.#timer?.cancel();
-    // What fails now is put by one of the renewals; `settle` waits for it.
+    // A failed request is repeated by a renewal; `settle` waits for it.
     this.#timer = this.#clock.every(renewMs, () => void this.#put().catch(() => undefined));
     await this.#put().catch(() => undefined);
   }
 
-  /** Resolves when every workload holds a certificate of about that length. */
+  /** Resolves when every workload has a certificate of about that lifetime. */
   async settle(watch: Watch, signal: AbortSignal): Promise<void> {
     if (this.#system.controllerAdmin === undefined) return;
     const end = this.#clock.nowMs() + settleLimitMs;

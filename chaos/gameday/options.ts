@@ -1,20 +1,20 @@
-/** What a game day is asked for, and the times that follow from the time scale. */
+/** The options of a game day, and the times derived from the time scale. */
 import type { ExistingOptions } from '../../alerts/watch/existing/existing.js';
 import { UserError } from '../../base/errors.js';
 import type { Timing } from '../runner/context.js';
 import type { Drill } from '../system/drill-file.js';
 
 export interface GameDayOptions {
-  /** What is drilled. */
+  /** The system under drill. */
   drill: Drill;
-  /** Names of ours, or files. */
+  /** Names of built-in scenarios, or files. */
   scenarios: string[];
   timeScale: number;
   prometheus: 'auto' | 'embedded' | 'prometheus';
-  /** What runs already and judges, instead of a watch of one's own; the time scale is 1 then. */
+  /** Existing servers that judge, instead of an own watch; the time scale is then 1. */
   existing?: ExistingOptions;
   load: 'auto' | 'embedded' | 'k6';
-  /** All routes together; absent: as the load says itself. */
+  /** All routes together; absent: the load's own rate. */
   requestsPerSecond?: number;
   /** SLO files. */
   slos: string[];
@@ -22,29 +22,29 @@ export interface GameDayOptions {
   rules: string[];
   /** The alertmanager.yml under test. */
   alertmanager?: string;
-  /** A file of silences, in force during the drill. */
+  /** A file of silences, active during the drill. */
   silences?: string;
-  /** When mute and active time intervals are judged; absent: by the clock on the wall. */
+  /** The time at which mute and active time intervals are evaluated; absent: the wall clock. */
   routingMs?: number;
-  /** Why the time scale is what it is, where it was chosen. */
+  /** The reason for a chosen time scale. */
   scaleWhy?: string;
-  /** For the journal and the kill switch. */
+  /** The folder of the journal and the kill switch. */
   stateFolder: string;
   allowanceMs: number;
-  /** Whether each scenario's runbook is held against it, and followed instead of the drill's own undo. */
+  /** Whether each scenario's runbook is proved, and followed instead of the drill's own undo. */
   proveRunbooks?: boolean;
-  /** What `--confirm` said: the drill's name, where its guard wants it. */
+  /** The value of `--confirm`: the drill's name, if its guard requires it. */
   confirm?: string;
-  /** As it was typed, for the record. */
+  /** The command line, for the record. */
   command: string;
 }
 
 export const defaultTimeScale = 1 / 240;
 export const defaultStateFolder = '.firedrill';
-/** For what no time scale shortens: grouping, delivery, a busy machine. */
+/** Allowance in milliseconds for delays that no time scale shortens: grouping, delivery, a busy machine. */
 export const defaultAllowanceMs = 2000;
 
-/** Below this a scrape of a dozen processes costs more than it tells. */
+/** Below this interval, a scrape of a dozen processes costs more than it shows. */
 const scrapeMinMs = 250;
 const scrapeMaxMs = 15_000;
 
@@ -63,7 +63,7 @@ export function timingOf(timeScale: number, allowanceMs: number): Timing {
   const scrapeIntervalMs = Math.round(
     Math.min(scrapeMaxMs, Math.max(scrapeMinMs, scrapeMaxMs * timeScale)),
   );
-  // Of the lengths that divide four minutes, the first whose step holds a scrape.
+  // The shortest divisor of four minutes whose step contains a scrape.
   const steps = [30_000, 60_000, 120_000, 240_000];
   const stepMs =
     steps.find((ms) => ms * timeScale >= scrapeIntervalMs * 0.99) ?? (steps.at(-1) as number);
@@ -82,7 +82,7 @@ export function timingOf(timeScale: number, allowanceMs: number): Timing {
   };
 }
 
-/** `1/240` where that is what it is. */
+/** `1/240` if the scale is that fraction. */
 export function scaleText(scale: number): string {
   const inverse = Math.round(1 / scale);
   if (inverse === 1) return '1';

@@ -1,6 +1,6 @@
 /**
- * Runs a page's commands during a drill: `firedrill` is this program, and `kubectl` a stand-in that asks the drilled
- * system where it is no cluster. Each command has a time limit, and its output a bound.
+ * Runs a page's commands during a drill: `firedrill` is this program, and `kubectl` is a stand-in that asks the drilled
+ * system if there is no cluster. Each command has a time limit, and its output is limited.
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ export interface PageCommands {
   stop(): void;
 }
 
-/** `admin`: of the supervisor that stands for a cluster; absent where the system is one. */
+/** `admin`: the address of the supervisor that stands in for a cluster; absent if the system is a cluster. */
 export function startPageCommands(admin: string | undefined): PageCommands {
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-page-'));
   const put = (name: string, script: string, args: string): void => {

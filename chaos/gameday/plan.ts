@@ -1,4 +1,4 @@
-/** `firedrill gameday plan`: what a game day would do and hold against its alerts; nothing is started. */
+/** `firedrill gameday plan`: the steps of a game day and the deadlines of its alerts; nothing is started. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import { timeText } from '../../runbooks/words.js';
@@ -15,11 +15,11 @@ export interface PlannedAlert {
   labels: Record<string, string>;
   severity: string;
   receiver?: string;
-  /** Real, the allowance included. */
+  /** Real milliseconds, including the allowance. */
   deadlineMs: number;
-  /** How long its rule waits before it fires. */
+  /** The `for` of its rule. */
   forMs: number;
-  /** What is known before the run to make it fail. */
+  /** A reason, known before the run, why the expectation will fail. */
   warning?: string;
 }
 
@@ -31,7 +31,7 @@ export interface PlannedScenario {
   expected: PlannedAlert[];
   mustNotFire: string[];
   aborts: string[];
-  /** Real, at the most. */
+  /** Real milliseconds, at most. */
   atMostMs: number;
 }
 
@@ -92,7 +92,7 @@ function plannedAlert(
   };
 }
 
-/** All real; `withinMs` is the deadline without the allowance that a drill adds to it. */
+/** All in real milliseconds; `withinMs` is the deadline without the drill's allowance. */
 function slowWarning(forMs: number, withinMs: number, deadlineMs: number): string | undefined {
   const waits = `its rule waits for ${timeText(forMs)} (for)`;
   if (forMs > deadlineMs) return `${waits}: it cannot fire before its deadline`;

@@ -1,4 +1,4 @@
-/** `firedrill gameday replay`: a recorded day again, at any speed, from its events or its record. */
+/** `firedrill gameday replay`: replays a recorded day at any speed, from its events or its record. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleFor } from '../../base/terminal.js';
@@ -16,18 +16,18 @@ import type { GameDayOutcome } from './gameday.js';
 import { writeReport } from './report-folder.js';
 
 export interface ReplayOptions {
-  /** Times as fast as it was; `max` without waiting. */
+  /** A factor of the original speed; `max` does not wait. */
   speed: string;
   format: string;
-  /** Where the report is written anew, instead of saying each event. */
+  /** The folder for a new report, instead of printing the events. */
   report?: string;
 }
 
-/** Of a folder of a report. */
+/** The events in the folder of a report. */
 export function eventsIn(folder: string): DrillEvent[] {
   const file = join(folder, eventFileName);
   const written = existsSync(file) ? parseEvents(file, readFileSync(file, 'utf8')) : [];
-  // What is known at the end only is written last, whenever it was.
+  // Facts that are only known at the end are written last, regardless of their time.
   if (written.length > 0) return written.toSorted((a, b) => a.atMs - b.atMs);
   return drillEvents(readRecord(folder));
 }
@@ -65,7 +65,7 @@ export async function replayCommand(
   return exitCode.ok;
 }
 
-/** Byte for byte what the day itself wrote: from its events alone. */
+/** Writes the report of the day from its events alone, byte for byte the same. */
 function reportAgain(folder: string, out: string): number {
   const file = join(folder, eventFileName);
   if (!existsSync(file)) {

@@ -1,4 +1,4 @@
-/** Writes the folder of a report: of a day that has just been run, or of one that is played again. */
+/** Writes the folder of a report: for a day that has just run, or for a replayed one. */
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFileWhole } from '../../base/write-file.js';
@@ -11,7 +11,7 @@ export interface ReportPaths {
   postmortem: string;
 }
 
-/** The measurements first: whatever goes wrong with the report, they are not lost. */
+/** Writes the measurements first, so that a failure of the report does not lose them. */
 export function writeReport(out: string, outcome: GameDayOutcome, junit?: string): ReportPaths {
   mkdirSync(out, { recursive: true });
   writeFileWhole(join(out, 'record.json'), `${JSON.stringify(outcome.record)}\n`);
@@ -24,6 +24,6 @@ export function writeReport(out: string, outcome: GameDayOutcome, junit?: string
     mkdirSync(dirname(junit), { recursive: true });
     writeFileWhole(junit, gameDayJunit(outcome.record));
   }
-  // As the folder was given: absolute, or from here.
+  // Paths as the folder was given: absolute, or relative to the working folder.
   return { report: join(out, 'index.html'), postmortem: join(out, 'postmortem.md') };
 }

@@ -1,4 +1,4 @@
-/** `firedrill gameday route`: the route by which a drill's alerts reach the drill and nobody else. */
+/** `firedrill gameday route`: the route that sends a drill's alerts to the drill and to no other receiver. */
 import type { Command } from 'commander';
 import { eachWhole } from '../../base/choice-option.js';
 

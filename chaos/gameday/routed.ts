@@ -1,4 +1,4 @@
-/** What the routes alone say of an alert that must reach somebody, as far as its labels are known before it fires. */
+/** Checks, by the routes alone, an alert that must reach a receiver, as far as its labels are known before it fires. */
 import { parseDurationMs } from '../../base/duration.js';
 import type { AmConfig, AmRoute } from '../../alerts/routing/config.js';
 import { decide } from '../../alerts/routing/evaluate.js';
@@ -7,7 +7,7 @@ import type { AlertingRule } from '../../slo/rules/model.js';
 import { writtenLabels } from '../scenarios/check-withheld.js';
 import type { Expected } from '../scenarios/schema.js';
 
-/** Undefined where it may come in time to whom it must. Times are of production. */
+/** Undefined if the alert may reach its receiver in time. Times are those of production. */
 export function routeWarning(
   routing: AmConfig,
   rules: readonly AlertingRule[],
@@ -15,7 +15,7 @@ export function routeWarning(
 ): string | undefined {
   if (wanted.inhibitedBy !== undefined || wanted.silencedBy !== undefined) return undefined;
   const found = rules.map((rule) => ofRule(routing, rule, wanted));
-  // One of several rules of the name may do.
+  // One suitable rule among several of the same name is enough.
   return found.includes(undefined) ? undefined : found[0];
 }
 

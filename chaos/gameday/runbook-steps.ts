@@ -1,4 +1,4 @@
-/** What a program can do of a scenario's runbook: the page rendered with what the drill knows, and its steps. */
+/** The steps of a scenario's runbook that a program can run: the page is rendered with the drill's facts. */
 import { existsSync } from 'node:fs';
 import { stepsOf } from '../../runbooks/own/walk.js';
 import { readPages } from '../../runbooks/pages.js';
@@ -18,7 +18,7 @@ interface ProofWorld {
   shared: Pick<RunbookFacts, 'window' | 'slos'>;
 }
 
-/** What holds the scenario's runbook against it; undefined where that is no page of ours. */
+/** Proves the scenario's runbook; undefined if that is no built-in page. */
 export function proofFor(
   scenario: Scenario,
   { system, watch, clock, shared }: ProofWorld,
@@ -35,7 +35,7 @@ export function proofFor(
   return { proof, stop: () => commands.stop() };
 }
 
-/** Undefined where the scenario's runbook is no page of ours. */
+/** Undefined if the scenario's runbook is no built-in page. */
 export function stepsFor(
   scenario: Scenario,
   system: System,
@@ -64,7 +64,7 @@ export function sectionOf(markdown: string, title: string): string {
   return parts.find((part) => part.split('\n', 1)[0]?.trim() === title) ?? '';
 }
 
-/** What is known before anything is broken: which service the page would be called for, and where to ask. */
+/** Facts known before the first fault: the service that the page is about, and the addresses to ask. */
 function factsOf(scenario: Scenario, system: System): RunbookFacts {
   const { description } = system;
   const [wanted] = scenario.expect.mustFire;

@@ -1,4 +1,4 @@
-/** Lines for the report's plots: what the client saw in buckets, and what the proxies measured. */
+/** Lines for the report's plots: the client's measurements in buckets, and the proxies' measurements. */
 import type { Watch } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { SeriesRecord } from '../../runbooks/record.js';
@@ -16,7 +16,7 @@ export function clientSeries(points: LoadPoints, startMs: number, endMs: number)
   const lines = (name: string, own: readonly LoadPoint[]): SeriesRecord[] => {
     const buckets: LoadPoint[][] = Array.from({ length: count }, () => []);
     for (const point of own) {
-      // Where the answer came: a request that was on its way when the fault began was hurt after that.
+      // Counted at the time of the answer, because a fault also affects requests that were in flight when it began.
       const at = Math.floor((point.atMs + point.ms - startMs) / bucketMs);
       if (at >= 0 && at < count) (buckets[at] as LoadPoint[]).push(point);
     }
@@ -29,7 +29,7 @@ export function clientSeries(points: LoadPoints, startMs: number, endMs: number)
       name,
       unit,
       source: 'client',
-      // What a bucket holds is known at its end.
+      // The value of a bucket is known at the bucket's end.
       points: buckets.map((bucket, i) => [startMs + (i + 1) * bucketMs, value(bucket)]) as Points,
     });
     return [
@@ -97,7 +97,7 @@ export async function proxySeries(
   return (await Promise.all([retries, certificates, ...burns])).flat();
 }
 
-/** The burns at which the SLO's alerts fire: `page over 1h`. */
+/** The burn rates at which the SLO's alerts fire: `page over 1h`. */
 function thresholdsOf(slo: Slo): NonNullable<SeriesRecord['thresholds']> {
   const burns = new Map<number, string>();
   for (const { factor, severity, longMs } of planOf(slo).windows) {

@@ -1,4 +1,4 @@
-/** One line of time from many tellers: the runner, processes, certificates, alerts. */
+/** Merges one timeline from many sources: the runner, processes, certificates, alerts. */
 import type { Notification } from '../../alerts/watch/index.js';
 import type { DrillEvent } from '../../runbooks/events.js';
 import { wakes } from '../../runbooks/pager.js';
@@ -20,7 +20,7 @@ export function alertEvents(alerts: readonly AlertRecord[]): TimelineEvent[] {
   });
 }
 
-/** In order, each with the scenario that it fell into. */
+/** In order, each with the scenario during which it happened. */
 export function inOrder(
   events: readonly TimelineEvent[],
   scenarios: readonly ScenarioRecord[],
@@ -34,7 +34,7 @@ export function inOrder(
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-/** As a receiver got it, for events.jsonl. */
+/** The notification of a receiver, for events.jsonl. */
 export const alertEvent = (n: Notification): DrillEvent => ({
   kind: 'alert',
   atMs: n.status === 'resolved' ? (n.endsAtMs ?? n.receivedMs) : n.receivedMs,

@@ -1,4 +1,4 @@
-/** `firedrill gameday trend`: what the newest run proved less than those before it. */
+/** `firedrill gameday trend`: the newest run's regressions against the runs before it. */
 import {
   coverageFile,
   coverageSummary,
@@ -16,7 +16,7 @@ export interface TrendOptions {
 
 const shownRuns = 10;
 
-/** 1 where something regressed. */
+/** Returns 1 if there is a regression. */
 export function trendCommand(options: TrendOptions): number {
   if (options.format !== 'text' && options.format !== 'json') {
     throw new UserError({ message: `bad --format '${options.format}'`, expected: 'text or json' });

@@ -1,4 +1,4 @@
-/** What scenarios must not get wrong, given the names of a system, its rules and its routing. */
+/** Checks scenarios against the names of a system, its rules and its routing. */
 import { formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { readPages } from '../../runbooks/pages.js';
 import { checkScenario } from '../scenarios/check.js';
@@ -30,7 +30,7 @@ export function worldOf(
   };
 }
 
-/** Throws a UserError with the place of everything that cannot work: before anything is touched. */
+/** Throws a UserError with the place of everything that cannot work, before anything is touched. */
 export function refuseImpossible(
   scenarios: readonly ReadScenario[],
   world: World,
@@ -43,7 +43,7 @@ export function refuseImpossible(
   if (problems.length > 0) throw new UserError(problems);
 }
 
-/** What of a scenario strikes more than the guard allows. */
+/** The faults of a scenario that exceed the guard's limits. */
 function excessProblems(
   { scenario, document }: ReadScenario,
   { system }: World,
