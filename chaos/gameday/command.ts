@@ -53,13 +53,13 @@ export interface CommandOptions extends ExistingFlags {
 
 export interface Planned {
   scenarios: PlannedScenario[];
-  /** What the guard will ask for, and what it answers now. */
+  /** The guard's checks, and their present answers. */
   guard: GuardAnswer[];
   timing: Timing;
   remarks: readonly string[];
 }
 
-/** Checks everything that can be known before the first fault. Throws a UserError where a scenario cannot work. */
+/** Checks everything that can be known before the first fault. Throws a UserError if a scenario cannot work. */
 export async function plannedDay(given: CommandOptions): Promise<Planned> {
   const options = optionsOf(given);
   const scenarios = readScenarios(options.scenarios);
@@ -77,7 +77,7 @@ export async function plannedDay(given: CommandOptions): Promise<Planned> {
   return { scenarios: plan, guard: answers, timing, remarks };
 }
 
-/** Says what would be done. */
+/** Prints the plan. */
 export async function planCommand(given: CommandOptions): Promise<number> {
   const { scenarios, guard, timing, remarks } = await plannedDay(given);
   const text =
@@ -105,7 +105,8 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
   if (given.junit !== undefined) tryFolder(dirname(given.junit), 'the folder of the JUnit file');
   const events = new EventFile(given.out);
   askForPriority();
-  // Nobody may read any more, `| head` or a closed terminal: faults are rolled back, and the verdict is the exit code.
+  // If nobody reads the output any more (`| head` or a closed terminal), faults are rolled back, and the verdict is the
+  // exit code.
   process.stdout.removeAllListeners('error');
   outliveReaders();
   const abort = new AbortController();
@@ -170,7 +171,7 @@ function surprised<View extends GameDayView>(
   return veiled(view, titles);
 }
 
-/** All that is shown is made from events, as they stand in the file: a replay shows the same. */
+/** The report is made only from the events in the file, so that a replay shows the same. */
 function fromEvents({ record, shared }: GameDayOutcome): GameDayOutcome {
   const events = [...record.scenarios.map(scenarioRecordEvent), dayRecordEvent(record, shared)];
   const written = events.map((event) => JSON.stringify(event)).join('\n');
@@ -178,7 +179,7 @@ function fromEvents({ record, shared }: GameDayOutcome): GameDayOutcome {
   return recorded as GameDayOutcome;
 }
 
-/** What is known once the day is over: its events frame the scenarios'. */
+/** Writes the events that are only known at the day's end: the day's record, the budgets, the notes and the end. */
 function writeEnds(events: EventFile, { record, shared }: GameDayOutcome): void {
   events.write(dayRecordEvent(record, shared));
   for (const event of drillEvents(record)) {
@@ -187,7 +188,7 @@ function writeEnds(events: EventFile, { record, shared }: GameDayOutcome): void 
   }
 }
 
-/** Version 0.1 took seconds: a bare number still is that. */
+/** Version 0.1 used seconds: a bare number still means seconds. */
 function allowanceOf(text: string): number {
   const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : parseDurationMs(text);
   if (ms !== undefined) return ms;
@@ -242,7 +243,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
   };
 }
 
-/** By id where the drill has a scenario of that id, else as it was named: a file, or one of ours. */
+/** The drill's scenario of that id, otherwise the name as given: a file, or a built-in scenario. */
 function chosen(names: readonly string[], ofDrill: readonly string[]): string[] {
   const known = readScenarios(ofDrill);
   return names.map((part) => {
@@ -256,7 +257,7 @@ function chosen(names: readonly string[], ofDrill: readonly string[]): string[] 
   });
 }
 
-/** Whoever runs already knows no other. */
+/** A system that runs already only has production time. */
 function productionTime({ timeScale }: CommandOptions): { timeScale: number; why: string } {
   if (timeScale !== undefined && parseTimeScale(timeScale) !== 1) {
     throw new UserError({
@@ -270,7 +271,7 @@ function productionTime({ timeScale }: CommandOptions): { timeScale: number; why
   };
 }
 
-/** As typed, as the drill says, or from its rules. */
+/** The time scale from the command line, from the drill, or from the drill's rules. */
 function scaleOf(
   given: CommandOptions,
   drill: Drill,
@@ -297,7 +298,7 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
   throw new UserError({ message: `bad ${name} '${value}'`, expected: known.join(', ') });
 }
 
-/** Where the report cannot be written any more, what was measured is kept with the state. */
+/** If the report cannot be written, the measurements are kept in the state folder. */
 function written(given: CommandOptions, outcome: GameDayOutcome): ReportPaths {
   try {
     return writeReport(given.out, outcome, given.junit);
@@ -315,26 +316,26 @@ function written(given: CommandOptions, outcome: GameDayOutcome): ReportPaths {
   }
 }
 
-/** Where the kernel allows it: a rig that waits for a core measures the machine, and not the mesh. */
+/** Raises the priority if the kernel allows it: a rig that waits for a core measures the machine, and not the mesh. */
 function askForPriority(): void {
   try {
     setPriority(constants.priority.PRIORITY_HIGH);
   } catch {
-    // Only root may, on Linux; the runner measures how late it is, and says so.
+    // Only root may raise it on Linux; the runner measures and reports its own lateness.
   }
 }
 
 const sameSignalMs = 1000;
 
-/** A terminal that is closed asks for the same as Ctrl-C; nobody reads what is said then. */
+/** A closed terminal has the same effect as Ctrl-C; nobody reads the output then. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** The first Ctrl-C rolls back in good order; the second one leaves it to the leases. */
+/** The first Ctrl-C rolls back in good order; the second leaves the rollback to the leases. */
 function onInterrupt(abort: AbortController, line: (text: string) => void): () => void {
   let firstMs = 0;
   const stop = (): void => {
     const nowMs = performance.now();
-    // `timeout` signals its child and its child's group: that is one signal.
+    // `timeout` signals its child and its child's process group: that counts as one signal.
     if (abort.signal.aborted && nowMs - firstMs < sameSignalMs) return;
     if (abort.signal.aborted) {
       line('leaving at once: faults lapse by themselves, children end with this process');

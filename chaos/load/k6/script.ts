@@ -1,7 +1,7 @@
 /**
  * Runs the profile in k6: one scenario for each route, at a given rate regardless of the answers' latency. PROFILE is
- * the profile as JSON (see chaos/load/profile.ts). With THRESHOLDS, also JSON, k6 judges by itself, and exits with 99 if
- * a threshold is exceeded:
+ * the profile as JSON (see chaos/load/profile.ts). With THRESHOLDS, also JSON, k6 judges by itself, and exits with 99
+ * if a threshold is exceeded:
  *
  *   k6 run -e PROFILE="$(firedrill load run --print)" dist/chaos/load/k6/script.js
  */
