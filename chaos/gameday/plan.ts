@@ -1,5 +1,6 @@
 /** `firedrill gameday plan`: the steps of a game day and the deadlines of its alerts; nothing is started. */
 import { formatDurationMs } from '../../base/duration.js';
+import { parse, walk } from '../../slo/promql/index.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import { timeText } from '../../runbooks/words.js';
 import { faultKind } from '../faults/kinds.js';
@@ -41,7 +42,9 @@ export function planOf(
   judging: Pick<Judging, 'timing' | 'routing'>,
 ): PlannedScenario[] {
   const { timing } = judging;
-  return scenarios.map((scenario) => {
+  return scenarios.map((scenario, i) => {
+    const historyMs =
+      scenarios.slice(0, i + 1).reduce((sum, s) => sum + longestOf(s), 0) * timing.timeScale;
     const faults = [
       ...scenario.faults,
       ...(scenario.arms?.trigger ?? []),
@@ -52,7 +55,9 @@ export function planOf(
       title: scenario.title,
       blastRadius: scenario.blastRadius,
       faults: faults.map(plannedFault),
-      expected: scenario.expect.mustFire.map((wanted) => plannedAlert(wanted, rules, judging)),
+      expected: scenario.expect.mustFire.map((wanted) =>
+        plannedAlert(wanted, rules, historyMs, judging),
+      ),
       mustNotFire: scenario.expect.mustNotFire.map((not) => not.alert),
       aborts: scenario.abort.map((condition) => condition.name),
       atMostMs: longestOf(scenario) * timing.timeScale,
@@ -70,6 +75,7 @@ const plannedFault = ({ id, kind, target }: ScenarioFault): PlannedScenario['fau
 function plannedAlert(
   wanted: Expected,
   rules: readonly AlertingRule[],
+  historyMs: number,
   { timing: { timeScale, allowanceMs }, routing }: Pick<Judging, 'timing' | 'routing'>,
 ): PlannedAlert {
   const deadlineMs = wanted.within * timeScale + allowanceMs;
@@ -80,7 +86,13 @@ function plannedAlert(
   const slow = Number.isFinite(forMs)
     ? slowWarning(forMs, wanted.within * timeScale, deadlineMs)
     : undefined;
-  const warning = slow ?? (routing && routeWarning(routing, own, wanted));
+  const young = own.length > 0 && own.every((rule) => oldestMs(rule) > historyMs);
+  const lasting = keepsFiring(own, wanted, timeScale, allowanceMs);
+  const warning =
+    slow ??
+    (young ? youngDrill : undefined) ??
+    lasting ??
+    (routing && routeWarning(routing, own, wanted));
   return {
     alert: wanted.alert,
     labels: wanted.labels,
@@ -98,6 +110,31 @@ function slowWarning(forMs: number, withinMs: number, deadlineMs: number): strin
   if (forMs > deadlineMs) return `${waits}: it cannot fire before its deadline`;
   if (forMs < withinMs) return undefined;
   return `${waits}: in production it cannot fire before its deadline, which is drawn out in a drill`;
+}
+
+const youngDrill = 'its rule asks for data (offset) that is older than the drill: there is none';
+
+/** The longest offset of the rule's own expression, real. */
+function oldestMs({ expr }: AlertingRule): number {
+  let oldest = 0;
+  walk(parse(expr), (node) => {
+    if (node.kind !== 'selector' || node.offset?.kind !== 'seconds') return;
+    oldest = Math.max(oldest, node.offset.seconds * 1000);
+  });
+  return oldest;
+}
+
+function keepsFiring(
+  rules: readonly AlertingRule[],
+  { resolveWithin }: Expected,
+  timeScale: number,
+  allowanceMs: number,
+): string | undefined {
+  if (resolveWithin === undefined || rules.length === 0) return undefined;
+  const keptMs = Math.min(...rules.map((rule) => rule.keepFiringForMs));
+  if (keptMs <= resolveWithin * timeScale + allowanceMs) return undefined;
+  const longer = `its rule fires for ${timeText(keptMs)} longer (keep_firing_for) than its condition`;
+  return `${longer}: it cannot resolve in time`;
 }
 
 /** Ends with a newline. */

@@ -127,9 +127,21 @@ class Gaps {
     }
   }
 
+  /** Data that is there now may not have been there at the offset: a drill is young. */
   async #missingSelector(selector: Selector, depth: number): Promise<string[]> {
     const name = nameOf(selector);
     if (name === undefined) return [];
+    const missing = await this.#missingNow(selector, name, depth);
+    const { offset } = selector;
+    if (missing.length > 0 || offset?.kind !== 'seconds' || offset.seconds <= 0) return missing;
+    const { watch, startMs, endMs } = this.#sources;
+    const text = selectorText(selector, name);
+    const backMs = offset.seconds * 1000;
+    const then = { watch, startMs: startMs - backMs, endMs: endMs - backMs };
+    return (await hasData(text, then)) ? [] : [`${text} offset ${offset.text}`];
+  }
+
+  async #missingNow(selector: Selector, name: string, depth: number): Promise<string[]> {
     const recording = this.#recording(selector, name);
     if (recording.length === 0) return (await this.#has(name)) ? [] : [name];
     if (await this.#has(selectorText(selector, name))) return [];

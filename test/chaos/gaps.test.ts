@@ -1,6 +1,6 @@
 /** What a condition has lost under a fault, though what is recorded of it goes on. */
 import { expect, test } from 'vitest';
-import { lostOf } from '../../chaos/runner/gaps.js';
+import { gapOf, lostOf } from '../../chaos/runner/gaps.js';
 import type { RuleGroup } from '../../slo/index.js';
 
 const record = (name: string, expr: string): RuleGroup['rules'][number] => ({
@@ -48,4 +48,19 @@ test.each([
 
 test('what cannot be read has lost nothing', async () => {
   expect(await lostOf('slo:ratio >', having(total), having())).toBeUndefined();
+});
+
+test('data that is there now, and was not at the offset, is named with it', async () => {
+  const young = (sinceMs: number) => ({
+    groups,
+    startMs: 60_000,
+    endMs: 61_000,
+    watch: {
+      query: (_: string, atMs?: number) =>
+        Promise.resolve(atMs! >= sinceMs ? [{ labels: {}, value: 1 }] : []),
+    },
+  });
+  const growth = `rate(${total}[1m]) > 2 * rate(${total}[1m] offset 42s)`;
+  expect(await gapOf(growth, young(50_000))).toBe(`no series ${total} offset 42s`);
+  expect(await gapOf(growth, young(10_000))).toBeUndefined();
 });

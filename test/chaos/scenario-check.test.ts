@@ -385,6 +385,22 @@ test('a rule that is in time by the allowance of a drill alone is warned of', ()
   );
 });
 
+test.each([
+  [{ expr: 'up == 0 and up offset 2m == 1' }, /^its rule asks for data \(offset\) that is older/],
+  [{ expr: 'up == 0 and up offset 2s == 1' }, undefined],
+  [{ keepFiringForMs: 60_000 }, /^its rule fires for 60.0 s longer \(keep_firing_for\) than/],
+])('a rule of %j', (change, warning) => {
+  const { scenario } = readScenarioText(
+    's.yaml',
+    text.replace('10m, receiver', '10m, resolveWithin: 9m, receiver'),
+  );
+  const rules = world.rules.map((r) => ({ ...r, ...change }));
+  const [plan] = planOf([scenario], rules, { timing, routing: undefined });
+  const said = plan?.expected[0]?.warning;
+  if (warning === undefined) expect(said).toBeUndefined();
+  else expect(said).toMatch(warning);
+});
+
 const routing = `route:
   receiver: tickets
   routes:
