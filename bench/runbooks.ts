@@ -1,24 +1,30 @@
 /**
  * Each of the shop's scenarios with its runbook held against it: which questions of the page are answered otherwise
  * under the fault, and whether the page alone, followed command by command, ends the symptom. `npm run
- * bench:runbooks -- FOLDER` keeps each day's result there, so that a run that was stopped goes on; the table is
- * bench/results/runbooks.md.
+ * bench:runbooks -- FOLDER` keeps each day's result there, so that a run that was stopped goes on; `--scenarios A,B`
+ * runs these alone, and the table is of all that are kept: bench/results/runbooks.md.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { asset } from '../base/paths.js';
 import { ownScenarios } from '../chaos/scenarios/read.js';
 import { parseResult, type GameDayResult } from '../runbooks/report/result.js';
 import { oneDay } from './one-day.js';
 
 const limitMs = 180_000;
-const keep = process.argv[2] ?? mkdtempSync(join(tmpdir(), 'firedrill-runbooks-'));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { scenarios: { type: 'string' } },
+});
+const keep = positionals[0] ?? mkdtempSync(join(tmpdir(), 'firedrill-runbooks-'));
+const wanted = values.scenarios?.split(',') ?? ownScenarios();
 mkdirSync(keep, { recursive: true });
 
 const fileOf = (id: string): string => join(keep, `${id}.json`);
 for (const id of ownScenarios()) {
-  if (existsSync(fileOf(id))) continue;
+  if (existsSync(fileOf(id)) || !wanted.includes(id)) continue;
   const args = ['--scenarios', id, '--prove-runbooks'];
   await oneDay(args, fileOf(id), { limitMs, stderr: 'inherit' });
 }
@@ -29,7 +35,7 @@ const drills = ownScenarios().flatMap((id): Scenario[] =>
 );
 
 function rowOf({ id, verdict, runbook }: Scenario): string {
-  if (!runbook) return `| ${id} | ${verdict} | - | - | - | was not asked |`;
+  if (!runbook) return `| ${id} | ${verdict} | - | - | - | - | was not asked |`;
   const { page, asked, answeredOtherwise, steps, endedAfterSeconds, why, pages = [] } = runbook;
   const ended = endedAfterSeconds === null ? 'no' : `${endedAfterSeconds.toFixed(1)} s`;
   const note = [why, pages.length > 0 && `it paged itself: ${pages.join(', ')}`];
