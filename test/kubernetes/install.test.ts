@@ -410,6 +410,27 @@ function parsedConfig(object: AnyObject): AnyObject {
   return { ...object, data: Object.fromEntries(data) as unknown };
 }
 
+needs('a canary is kept whole while a namespace follows it, and pruned whole after', async () => {
+  const { admin } = cluster;
+  const canary = manifests(values, 'canary').map((m) => m.object);
+  await applyAll(admin, canary, silent);
+  const metadata = { name: 'late', annotations: { 'mesh.firedrill.dev/revision': 'canary' } };
+  await admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata });
+  const pruned = async (): Promise<string[]> => {
+    const done: string[] = [];
+    await prune(admin, objects, 'firedrill', (r) => done.push(`${r.kind}/${r.name} ${r.done}`));
+    return done.sort();
+  };
+  const each = (done: string): string[] =>
+    canary.map((o) => `${o.kind}/${o.metadata.name} ${done}`).sort();
+  expect(each('').some((line) => line.startsWith('ConfigMap/'))).toBe(true);
+  expect(await pruned()).toEqual(each('kept: namespace late follows revision canary'));
+  await admin.patch(resources.Namespace, undefined, 'late', {
+    metadata: { annotations: { 'mesh.firedrill.dev/revision': null } },
+  });
+  expect(await pruned()).toEqual(each('pruned'));
+});
+
 needs('uninstall takes away everything that install made', async () => {
   await injector?.stop();
   injector = undefined;

@@ -191,8 +191,7 @@ export async function prune(
     const { kind, metadata } = object;
     if (keep.has(identity(object)) || kind === 'CustomResourceDefinition' || kind === 'Namespace')
       continue;
-    const revision = revisionOf(metadata.name);
-    const follower = revision === undefined ? undefined : followers.get(revision);
+    const [revision, follower] = [...followers].find(([r]) => isOfRevision(r, metadata.name)) ?? [];
     if (follower !== undefined) {
       onDone({ kind, name: metadata.name, done: `kept: ${follower} follows revision ${revision}` });
       continue;
@@ -202,8 +201,9 @@ export async function prune(
   }
 }
 
-const revisionOf = (name: string): string | undefined =>
-  name.startsWith(`${names.controller}-`) ? name.slice(names.controller.length + 1) : undefined;
+/** Of its controller; without its configuration the controller's next pod would not start. */
+const isOfRevision = (revision: string, name: string): boolean =>
+  [revision, `${revision}-config`].some((end) => name === `${names.controller}-${end}`);
 
 /** By revision, one that follows it: a namespace by its annotation, or a living pod by its proxy's configuration. */
 async function revisionFollowers(api: KubeApi): Promise<Map<string, string>> {
