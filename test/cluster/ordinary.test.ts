@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { program } from '../../base/paths.js';
 import { realClock } from '../../base/clock.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
+import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
 import { libraryGroups } from '../../alerts/library/library.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { askPanels, emptyPanels } from '../../slo/dashboards/answers.js';
@@ -141,8 +142,12 @@ needsNode(
       `http://db-0.db.${shop}.svc.cluster.local:8080/`,
       'http://db-0.db:9090/',
       'http://db:9090/',
+      `http://quick.${shop}/`,
     ];
     await api.create(pod('web', { ...script(asker(...urls)), readinessProbe: probe }));
+    const together = { 'mesh.firedrill.dev/start': 'together' };
+    await api.create(service('quick', { ports: [{ port: 80, targetPort: 8080 }] }));
+    await api.create(pod('quick', script(asker(`http://web.${shop}/`)), together));
     const identity = `app.${shop}.serviceaccount.identity.cluster.local`;
     const wanted = [
       // Its own Service: it is the only endpoint of it.
@@ -150,7 +155,14 @@ needsNode(
       `http://db-0.db.${shop}.svc.cluster.local:8080/ 200 db-0:8080 ${identity}`,
       `http://db-0.db:9090/ 200 db-0:9090 ${identity}`,
       `http://db:9090/ 200 db-0:9090 ${identity}`,
+      `http://quick.${shop}/ 200 quick:8080 ${identity}`,
     ];
+    // Its proxy came without an init container.
+    const made = await api.get<Pod>(resources.Pod, shop, 'quick');
+    expect([made.spec.initContainers, made.spec.containers.map((c) => c.name)]).toEqual([
+      undefined,
+      ['firedrill-proxy', 'app'],
+    ]);
     let said = '';
     await until(
       async () => {
@@ -164,8 +176,19 @@ needsNode(
       wanted.filter((line) => !said.includes(line)),
       said.slice(-2000),
     ).toEqual([]);
-    const ready = await Promise.all(['db-0', 'web', 'deaf'].map((name) => isReady(shop, name)));
-    expect(ready).toEqual([true, true, false]);
+    expect(await node.logs(shop, 'quick', 'app')).toContain(
+      `http://web.${shop}/ 200 web:8080 ${identity}`,
+    );
+    const names = ['db-0', 'web', 'quick', 'deaf'];
+    const ready = await Promise.all(names.map((name) => isReady(shop, name)));
+    expect(ready).toEqual([true, true, true, false]);
+    // It holds its proxy's end back only until its app has ended.
+    await api.remove(resources.Pod, shop, 'quick');
+    await until(
+      async () => (await api.find(resources.Pod, shop, 'quick')) === undefined,
+      'the end of the pod',
+      20_000,
+    );
   },
 );
 

@@ -1,5 +1,5 @@
 /** Informers against a real API server: restarts, expired versions and re-lists lose and drop nothing (C3). */
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleep } from '../../base/clock.js';
 import { findTool } from '../../base/tools.js';
@@ -103,6 +103,50 @@ describe('against a scripted server', () => {
     server.closeAllConnections();
     server.close();
   });
+
+  test.each([resources.Service, resources.HTTPRoute])(
+    'a 404 for everything, as from a load balancer, takes away nothing that is known: $kind',
+    async (resource) => {
+      let isAway = false;
+      const watches: ServerResponse[] = [];
+      const server = createServer((request, response) => {
+        if (isAway) {
+          response.writeHead(404, { 'content-type': 'text/html' });
+          return response.end('<html><h1>404 page not found</h1></html>');
+        }
+        response.setHeader('content-type', 'application/json');
+        if (request.url?.includes('watch=true')) {
+          watches.push(response);
+          return response.flushHeaders();
+        }
+        const items = [{ metadata: { name: 'web', namespace: 'x', resourceVersion: '1' } }];
+        response.end(JSON.stringify({ items, metadata: { resourceVersion: '1' } }));
+      }).listen(0, '127.0.0.1');
+      await until(() => server.listening);
+      const port = (server.address() as { port: number }).port;
+      const api = new KubeApi(tokenCredentials(`http://127.0.0.1:${port}`, '', 't'));
+      const problems: (string | undefined)[] = [];
+      const informer = new Informer(api, resource, { onProblem: (p) => problems.push(p) });
+      const told: string[] = [];
+      await informer.start();
+      informer.onChange((now) => told.push(now ? 'changed' : 'gone'));
+      await until(() => watches.length > 0);
+      isAway = true;
+      for (const watch of watches.splice(0)) watch.destroy();
+      await until(() => problems.some((p) => p?.includes('404')));
+      expect([[...informer.objects.keys()], told]).toEqual([['x/web'], []]);
+      isAway = false;
+      await until(() => watches.length > 0);
+      const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: '2' } } };
+      watches[0]?.write(`${JSON.stringify(bookmark)}\n`);
+      await until(() => problems.at(-1) === undefined);
+      expect([[...informer.objects.keys()], told]).toEqual([['x/web'], []]);
+      informer.stop();
+      api.close();
+      server.closeAllConnections();
+      server.close();
+    },
+  );
 
   test("a kind of somebody else's definition is read in the version that it has", async () => {
     const group = 'split.smi-spec.io';
