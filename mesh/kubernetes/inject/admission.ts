@@ -1,4 +1,4 @@
-/** Answers to the API server's questions: a pod to inject, an object to accept or refuse. No I/O. */
+/** Answers the API server's admission requests: a pod to inject, an object to accept or refuse. No I/O. */
 import type { AnyObject } from '../client/objects.js';
 import { annotations as ann } from '../annotations.js';
 import type { Namespace, PodSpec } from '../discovery/types.js';
@@ -54,7 +54,7 @@ export function answerInject(
   if ('skipped' in result) {
     const answer = allow(review);
     if (result.skipped === 'BadAnnotation' && result.message.startsWith(ann.defaultInboundPolicy)) {
-      // Whoever asked for a policy, and misspelt it, must not get a pod that is open to all.
+      // A user who asked for a policy and misspelt it must not get a pod that is open to all.
       answer.response.allowed = false;
       answer.response.status = { code: 422, message: result.message };
     } else if (result.skipped === 'BadAnnotation') {
@@ -68,7 +68,7 @@ export function answerInject(
   return { answer };
 }
 
-/** Whole lists are replaced: short, and right whatever other webhooks did before. */
+/** Replaces whole lists, which is short, and correct regardless of other webhooks' changes. */
 export function patchOf(before: PodLike, after: PodLike): PatchStep[] {
   const steps: PatchStep[] = [
     {

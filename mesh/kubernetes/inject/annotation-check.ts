@@ -1,4 +1,6 @@
-/** Annotations as users write them: the first that cannot be read, since half configured is worse than refused. */
+/**
+ * Checks users' annotations: reports the first invalid one, since a half-configured pod is worse than a refused one.
+ */
 import { suggest } from '../../../base/suggest.js';
 import { annotations, isPolicy, parsePorts, parseRequestLabel, policies } from '../annotations.js';
 import { meshGroup } from '../client/objects.js';
@@ -60,7 +62,7 @@ const checks: Readonly<Record<string, Check>> = {
 
 const known = new Set<string>(Object.values(annotations));
 
-/** `present` are all annotations that count for the pod. Undefined where each can be read. */
+/** `present` are all annotations that apply to the pod. Undefined if each is valid. */
 export function badAnnotation(
   read: (key: string) => string | undefined,
   present: Readonly<Record<string, string>> = {},
@@ -69,7 +71,7 @@ export function badAnnotation(
     const value = read(key);
     if (value !== undefined && !fits(value)) return `${key}: '${value}'; expected ${expected}`;
   }
-  // A misspelt name would be the default in silence.
+  // A misspelt name would silently mean the default.
   const unknown = Object.keys(present).find((k) => k.startsWith(`${meshGroup}/`) && !known.has(k));
   if (unknown === undefined) return undefined;
   const bare = (key: string): string => key.slice(meshGroup.length + 1);

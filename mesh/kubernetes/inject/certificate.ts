@@ -1,4 +1,6 @@
-/** The webhook serving certificate: in a Secret, renewed at 2/3 of its life, its CA written where it is read. */
+/**
+ * The webhook's serving certificate: in a Secret, renewed at 2/3 of its lifetime, with its CA written to its readers.
+ */
 import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../../base/clock.js';
 import { UserError } from '../../../base/errors.js';
@@ -12,7 +14,7 @@ export interface ServingCertificate {
   /** PEM. */
   certificate: string;
   key: string;
-  /** The CA that callers trust; for a while after a renewal, also the one before. */
+  /** The CA that callers trust; for a while after a renewal, also the previous CA. */
   ca: string;
 }
 
@@ -47,7 +49,7 @@ export function needsRenewal(pem: string, names: readonly string[], nowMs: numbe
   }
 }
 
-/** What GET /metrics answers on the webhook's port: the alert on its expiry reads it. */
+/** The body of GET /metrics on the webhook's port, for the alert on the certificate's expiry. */
 export function certificateMetrics(serving: Pick<ServingCertificate, 'certificate'>): string {
   const name = 'firedrill_webhook_cert_expiration_timestamp_seconds';
   const seconds = notAfterMs(new X509Certificate(serving.certificate)) / 1000;
@@ -91,7 +93,7 @@ export async function makeServingCertificate(
   };
 }
 
-/** What the Secret holds, made or renewed where due. Of several replicas one writes; the others take what it wrote. */
+/** The Secret's certificate, issued or renewed when due. One of several replicas writes it; the others read it. */
 export async function ensureServingCertificate(
   api: KubeApi,
   options: CertificateOptions,
@@ -107,7 +109,7 @@ export async function ensureServingCertificate(
     const present = { certificate: part('tls.crt'), key: part('tls.key'), ca: part('ca.crt') };
     if (!needsRenewal(present.certificate, options.dnsNames, clock.nowMs())) return present;
     const made = await makeServingCertificate(options, clock.nowMs());
-    // Callers may read the bundle before a replica has the new leaf, so the CA before stays trusted.
+    // Callers may read the bundle before a replica has the new leaf, so the previous CA stays trusted.
     const before = present.ca.split(/(?<=-----END CERTIFICATE-----\n)/)[0] ?? '';
     const next = { ...made, ca: made.ca + before };
     const encode = (text: string): string => Buffer.from(text).toString('base64');
@@ -127,7 +129,7 @@ export async function ensureServingCertificate(
   }
 }
 
-/** Writes the CA into a webhook configuration where it is not there yet. Returns whether it was written. */
+/** Writes the CA into a webhook configuration that lacks it. Returns whether it was written. */
 export async function patchBundle(
   api: KubeApi,
   kind: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration',

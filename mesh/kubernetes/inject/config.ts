@@ -1,4 +1,4 @@
-/** The injector's configuration file, and what of the installation's values the injector needs. */
+/** The injector's configuration file, and the installation's values that the injector needs. */
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { realClock } from '../../../base/clock.js';
@@ -48,7 +48,7 @@ export function injectOptionsOf(
   };
 }
 
-/** Says its port as one line of JSON and serves until SIGTERM. */
+/** Prints its port as one line of JSON, and serves until SIGTERM. */
 export async function runInjector(file: string, kubeconfig: string | undefined): Promise<void> {
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');

@@ -14,9 +14,10 @@ const configFlags = ['--config', `${configFolder}/proxy.json`];
 const initProgram = '/app/dist/mesh/kubernetes/inject/init.js';
 
 /**
- * Holds back the containers after it until the proxy is up. A startup probe would too, and later: its first try comes
- * when the kubelet has looked at its containers once more (each second), and another second after that. Until it ends
- * the kubelet shows no log of the proxy, so it ends soon, with a restart, where the proxy finds nobody.
+ * Delays the later containers until the proxy is up. A startup probe would take longer: its first attempt comes after
+ * the kubelet's next sync of its containers (each second), and the result another second later. The kubelet shows no
+ * log of the proxy until the hook ends, so the hook ends soon, with a restart, if the proxy cannot reach the
+ * controller.
  */
 const awaitHook = (seconds: number): object => ({
   exec: {
@@ -24,10 +25,10 @@ const awaitHook = (seconds: number): object => ({
   },
 });
 const sidecarWaitSeconds = 30;
-/** The kubelet starts the other containers all the same when it fails. */
+/** If the hook fails, the kubelet starts the other containers all the same. */
 const containerWaitSeconds = 120;
 
-/** Ends when no other container of the pod listens or is connected: until then the proxy is needed. */
+/** Ends when no other container of the pod listens or is connected: the proxy is needed until then. */
 const holdHook = { exec: { command: ['node', '/app/dist/mesh/kubernetes/inject/hold.js'] } };
 
 const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
@@ -70,8 +71,9 @@ export function proxyContainerOf(
 }
 
 /**
- * A proxy that writes the redirection itself, since an init container costs a pod's start a look of the kubelet's: it
- * begins as root with the rights for that, and gives up all of them, for good, before it reads anything of anybody's.
+ * A proxy that writes the redirection itself, because an init container delays a pod's start by one sync of the
+ * kubelet. The proxy begins as root with the necessary capabilities, and permanently gives up all of them before it
+ * reads any external input.
  */
 export function redirectingProxyOf(
   read: (key: string) => string | undefined,
@@ -101,7 +103,7 @@ export function initContainerOf(
     command: ['node', initProgram, ...redirectionFlags(read)],
     resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
     securityContext: {
-      // Writing iptables rules of the pod's own network namespace needs exactly these.
+      // Iptables rules in the pod's own network namespace need exactly these capabilities.
       runAsUser: 0,
       runAsNonRoot: false,
       allowPrivilegeEscalation: false,

@@ -1,4 +1,4 @@
-/** An Event on an object, which `kubectl describe` shows where people look first. */
+/** An Event on an object, which `kubectl describe` shows. */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../../base/clock.js';
 import type { KubeApi } from '../client/api.js';
@@ -6,7 +6,7 @@ import type { KubeObject, ObjectMeta } from '../client/objects.js';
 
 export interface EventText {
   type: 'Normal' | 'Warning';
-  /** One word, in capitals and small letters. */
+  /** One word in camel case. */
   reason: string;
   action: string;
   note: string;
@@ -40,7 +40,7 @@ export async function recordEvent(
   });
 }
 
-/** A pod that is only being created may have no name yet: then its owner is told. */
+/** A pod that is being created may have no name yet: the Event then goes to its owner. */
 export function eventTarget(
   pod: { metadata: Partial<ObjectMeta> },
   namespace: string,

@@ -1,6 +1,7 @@
 /**
- * The hook before a proxy's end, where the kubelet ends all containers at once: it ends when no other container of the
- * pod listens or is connected, so that an app can finish what it does. The kubelet bounds it by the pod's grace period.
+ * The hook before a proxy's end, for pods whose containers the kubelet ends all at once: the hook ends when no other
+ * container of the pod listens or is connected, so that an app can finish its work. The pod's grace period limits the
+ * hook.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +9,7 @@ import { program } from '../../../base/paths.js';
 import { proxyUserId } from './redirection.js';
 
 const lookMs = 200;
-/** An app between two connections is not at its end. */
+/** Number of consecutive quiet checks, because an app between two connections has not ended. */
 const quietLooks = 5;
 
 const established = '01';

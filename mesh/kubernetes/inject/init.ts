@@ -1,6 +1,6 @@
 /**
- * `proxy-init` as a program of its own, for the init container: a pod's start waits for whatever it loads. With
- * `--config FILE` it is the proxy from then on, as the proxy's own user and without any right.
+ * `proxy-init` as its own program for the init container, because the time to load it delays the pod's start. With
+ * `--config FILE` it then becomes the proxy, as the proxy's own user and without any capability.
  */
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -34,11 +34,11 @@ try {
   process.exitCode = error instanceof UserError ? error.exitCode : exitCode.usage;
 }
 
-/** From root to the proxy's user is a way without return: the kernel takes all capabilities from every thread. */
+/** Changes from root to the proxy's user permanently: the kernel removes all capabilities from every thread. */
 async function becomeProxy({ proxyUserId }: Redirection): Promise<void> {
   process.setgroups?.([]);
   process.setgid?.(proxyUserId);
   process.setuid?.(proxyUserId);
-  // It reads the same arguments, and starts from its own code cache.
+  // The proxy reads the same arguments, and starts from its own code cache.
   await import(pathToFileURL(program('mesh/proxy/main')).href);
 }

@@ -1,4 +1,4 @@
-/** `inject`, `uninject`, and `injector`, which the cluster runs. */
+/** The commands `inject` and `uninject`, and `injector`, which runs in the cluster. */
 import type { Command } from 'commander';
 import { inputName, readInput } from '../../../base/input.js';
 

@@ -1,4 +1,6 @@
-/** Puts the proxy into a pod, or says why not. The webhook and `firedrill inject` run this same code. */
+/**
+ * Adds the proxy to a pod, or returns the reason for not doing so. The webhook and `firedrill inject` share this code.
+ */
 import { identityName } from '../../identity/names.js';
 import type { ProxyConfig } from '../../model.js';
 import {
@@ -30,18 +32,18 @@ export interface InjectOptions {
   version: string;
   trustDomain: string;
   controlNamespace: string;
-  /** Of the controller's service, `host:port`. */
+  /** Address of the controller's service, `host:port`. */
   controllerAddress: string;
-  /** PEM; absent offline, where the pod reads the bundle's ConfigMap of its own namespace. */
+  /** PEM; absent offline: the pod then reads the bundle's ConfigMap of its own namespace. */
   trustAnchors?: string | undefined;
-  /** A proxy that starts before the app and stops after it: an init container that restarts (Kubernetes 1.29). */
+  /** The proxy starts before the app and stops after it: an init container that restarts (Kubernetes 1.29). */
   nativeSidecar: boolean;
   resources: { cpuRequest: string; memoryRequest: string; memoryLimit: string; cpuLimit?: string };
   drainSeconds: number;
   otlpUrl?: string | undefined;
 }
 
-/** Why a pod was left as it was: the reason of the Event, and a sentence. */
+/** The reason for an unchanged pod: the Event's reason, and a sentence. */
 export interface Skipped {
   skipped: SkipReason;
   message: string;
@@ -66,7 +68,7 @@ export interface Injected<P> {
   pod: P;
 }
 
-/** `pod` is not changed. The namespace's annotations are defaults for the pod's. */
+/** Does not change `pod`. The namespace's annotations are defaults for the pod's. */
 export function injectPod<P extends PodLike>(
   pod: P,
   namespace: {
@@ -104,7 +106,7 @@ export function injectPod<P extends PodLike>(
     ...(Object.keys(probes).length > 0
       ? { [annotations.originalProbes]: JSON.stringify(originals) }
       : {}),
-    // As it is in force, whatever becomes of the namespace's: peers are told by it which ports are plaintext.
+    // The effective value, independent of later changes in the namespace: it tells peers the plaintext ports.
     ...(skipInbound === undefined ? {} : { [annotations.skippedInbound]: skipInbound }),
     ...(options.trustAnchors ? { [annotations.trustAnchors]: options.trustAnchors } : {}),
     ...(explicit
@@ -125,7 +127,7 @@ function addContainers(
   options: InjectOptions,
 ): void {
   const inits = spec.initContainers ?? [];
-  // First of all: what other init containers send must already go through the proxy where it runs beside them.
+  // The redirection comes first: other init containers' traffic must already pass the proxy if it runs beside them.
   const before = explicit || start === 'together' ? [] : [initContainerOf(read, options)];
   if (start === 'native') {
     const proxy = proxyContainerOf(read, options, true);
@@ -137,12 +139,12 @@ function addContainers(
     start === 'together' && !explicit
       ? redirectingProxyOf(read, options)
       : proxyContainerOf(read, options, false);
-  // Containers start in their order, each when the one before has started and its hook is done; they end together, but
+  // Containers start in order, each when the previous one has started and its hook is done. They end together, except
   // for the proxy, whose hook waits for the others.
   spec.containers = [proxy, ...spec.containers];
 }
 
-/** How a proxy is started; see README.md, "How a pod starts". */
+/** The way in which a proxy is started; see README.md, "How a pod starts". */
 type Start = 'native' | 'container' | 'together';
 
 const isOfJob = (pod: PodLike): boolean =>
@@ -160,8 +162,8 @@ function startOf(
   const userOf = (context: unknown): unknown => (context as { runAsUser?: unknown })?.runAsUser;
   const isRoot = (c: Container): boolean =>
     (userOf(c.securityContext) ?? userOf(securityContext)) === 0;
-  // What runs before or ends by itself needs a sidecar; and where all users are root the kubelet gives the token to
-  // root alone, which this proxy is only until it has written its rules.
+  // Init containers and Jobs need a sidecar. If all users are root, the kubelet gives the token only to root, and this
+  // proxy is root only until it has written its rules.
   const fits =
     initContainers.length === 0 &&
     restartPolicy === 'Always' &&
@@ -170,7 +172,7 @@ function startOf(
   return fits ? 'together' : asSidecar ? 'native' : 'container';
 }
 
-/** Takes out what `injectPod` put in. */
+/** Removes the parts that `injectPod` added. */
 export function uninjectPod<P extends PodLike>(pod: P): P {
   const made = structuredClone(pod);
   const ours = new Set<string>([proxyContainer, initContainer]);
@@ -285,11 +287,14 @@ function proxyConfig(
   };
 }
 
-/** A namespace or pod moved to another control plane, for a canary upgrade, follows that one's service. */
+/** A namespace or pod that a canary upgrade moved to another control plane uses that control plane's service. */
 const revised = (address: string, revision: string | undefined): string =>
   revision ? address.replace(/^[^.]+/, (service) => `${service}-${revision}`) : address;
 
-/** The configuration reaches the proxy as annotations through the downward API: no ConfigMap a pod, and visible. */
+/**
+ * The proxy gets its configuration as annotations through the downward API: visible, and without a ConfigMap for each
+ * pod.
+ */
 function volumesOf(options: InjectOptions): NonNullable<PodSpec['volumes']> {
   const item = (path: string, key: string): unknown => ({
     path,

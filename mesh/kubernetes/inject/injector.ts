@@ -1,4 +1,4 @@
-/** The injector as a server: HTTPS for the API server's webhooks, its certificate renewed while it runs. */
+/** The injector as a server: HTTPS for the API server's webhooks, with a certificate that is renewed while it runs. */
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -24,7 +24,7 @@ export interface InjectorOptions {
   listen: { host: string; port: number };
   namespace: string;
   serviceName: string;
-  /** Further names in the serving certificate. */
+  /** Additional names in the serving certificate. */
   extraNames?: string[];
   certificateSecret: string;
   mutatingWebhook: string;
@@ -42,7 +42,7 @@ export interface Injector {
 }
 
 const maxBodyBytes = 8 * 1024 * 1024;
-/** Told by an Event. The others are the rule in most namespaces, and nobody wants an Event for each of their pods. */
+/** Reasons that an Event reports. The others are the rule in most namespaces: an Event for each pod would be noise. */
 const toldReasons = new Set<SkipReason>([
   'Disabled',
   'HostNetwork',
@@ -93,7 +93,7 @@ export async function startInjector(
     }
     return answer;
   };
-  /** Before this, the API server would be sent to a server that it does not trust, and pods would start bare. */
+  /** The reason to be unready: the API server would not trust this server, and pods would start without a proxy. */
   const unready = (): string | undefined => {
     if (!publication.published) return 'the webhook configurations do not name the CA yet';
     if (bundleName && !trustAnchors()) return 'the controller has not written its trust bundle yet';
@@ -141,7 +141,7 @@ function webhookServer(
     const { method, url = '' } = request;
     if (method === 'GET') {
       const [status, text] = read(url);
-      // Prometheus 3 reads no metrics without their type.
+      // Prometheus 3 reads no metrics without a content type.
       response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4' }).end(text);
       return;
     }

@@ -1,4 +1,4 @@
-/** A pod's namespace as it is now: a cache may not have seen one that was made, or annotated, a moment ago. */
+/** Reads a pod's namespace at the API server, because a cache may not yet contain a new namespace or annotation. */
 import type { Clock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { KubeApi } from '../client/api.js';
@@ -6,14 +6,14 @@ import type { Informer } from '../client/informer.js';
 import { resources } from '../client/objects.js';
 import type { Namespace } from '../discovery/types.js';
 
-/** The API server waits 10 s for a webhook; it is beside us, and answers in milliseconds. */
+/** The API server waits 10 s for a webhook; it is near, and answers in milliseconds. */
 const withinMs = 2000;
-/** More questions than these at a time go to the cache: a burst of pods must not become a burst of requests. */
+/** Further concurrent lookups use the cache: a burst of pods must not become a burst of requests. */
 const maxAsked = 64;
 
 /**
- * Asks the API server, and where that takes longer than 2 s or fails, the cache. Throws where neither knows: whether
- * the pod may then start without a proxy is for the failurePolicy to say. Undefined: there is no such namespace.
+ * Asks the API server; if the answer takes longer than 2 s or fails, asks the cache. Throws if neither answers: the
+ * failurePolicy then decides whether the pod may start without a proxy. Undefined: the namespace does not exist.
  */
 export function namespaceLookup(
   api: KubeApi,

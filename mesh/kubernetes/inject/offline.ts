@@ -1,4 +1,4 @@
-/** `firedrill inject FILE`: every pod template in a stream of YAML documents, through the webhook's own code. */
+/** `firedrill inject FILE`: injects every pod template in a stream of YAML documents, with the webhook's own code. */
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isMap, isSeq, type Node, parseAllDocuments, visit } from 'yaml';
 import { parseYaml } from '../../../base/yaml.js';
@@ -8,19 +8,19 @@ import { injectPod, type InjectOptions, type PodLike, uninjectPod } from './inje
 
 export interface OfflineResult {
   yaml: string;
-  /** One line an object that holds a pod. */
+  /** One line for each object that contains a pod. */
   report: string[];
 }
 
 interface Found {
-  /** The pod, or the template that pods are made from. */
+  /** The pod, or the template of pods. */
   pod: PodLike;
   replace(pod: PodLike): void;
 }
 
 type Tree = Record<string, unknown>;
 
-/** Where an object keeps its pod: itself, a template, or a CronJob's template of a template. */
+/** Finds an object's pod: the object itself, its template, or a CronJob's nested template. */
 function podIn(object: AnyObject): Found | undefined {
   const spec = object.spec as Tree | undefined;
   if (object.kind === 'Pod') {
@@ -40,14 +40,14 @@ function podIn(object: AnyObject): Found | undefined {
 const nameOf = (object: AnyObject): string =>
   `${object.kind.toLowerCase()}/${object.metadata.name}`;
 
-/** Throws a UserError for YAML that cannot be read. Documents without a pod come out as they were. */
+/** Throws a UserError for YAML that cannot be parsed. Documents without a pod are returned unchanged. */
 export function injectYaml(file: string, text: string, options: InjectOptions): OfflineResult {
   const report: string[] = [];
   return {
     report,
     yaml: mapObjects(file, text, (object, found) => {
       const namespace = object.metadata.namespace ?? 'default';
-      // Asked for by name, so what no annotation says is meant to be injected.
+      // The user named the file, so pods without an annotation are injected, too.
       const fallback = { [annotations.inject]: 'enabled' };
       const owned = withOwner(found.pod, object);
       const result = injectPod(owned, { name: namespace, annotations: fallback }, options);
@@ -62,7 +62,7 @@ export function injectYaml(file: string, text: string, options: InjectOptions): 
   };
 }
 
-/** The template's pods will be owned by this object: the proxy's workload name must be the one they will have. */
+/** Adds the future owner to the template's pods, so that the proxy's workload name is the one that they will have. */
 function withOwner(pod: PodLike, object: AnyObject): PodLike {
   if (object.kind === 'Pod') return pod;
   const owner = { apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name };
@@ -86,7 +86,7 @@ function mapObjects(
   text: string,
   change: (object: AnyObject, found: Found) => void,
 ): string {
-  // Read once with our own reader, for errors with places; then as plain documents.
+  // Parsed once with our own reader, for errors with places; then as plain documents.
   parseYaml(file, text);
   const documents = parseAllDocuments(text);
   if (!Array.isArray(documents)) return '';
@@ -100,7 +100,8 @@ function mapObjects(
       const found = item?.kind && item.metadata ? podIn(item) : undefined;
       if (found) change(item, found);
     }
-    // Only what changed is written anew: kubectl reads YAML 1.1, where a word that lost its quotes is another type.
+    // Only changed values are written anew: kubectl reads YAML 1.1, in which a word that lost its quotes has another
+    // type.
     document.contents = updated(document, document.contents as Node, before, value) as never;
     // A document's own first line of dashes is kept, and joins the list below.
     out.push(document.toString({ lineWidth: 0, directives: false }));
@@ -108,7 +109,7 @@ function mapObjects(
   return out.join('---\n');
 }
 
-/** The node as it was written where it stands for `after`, changed where it does not. */
+/** Keeps the node as written if it equals `after`, and changes it otherwise. */
 function updated(document: Document, node: Node | null, before: unknown, after: unknown): Node {
   if (isDeepStrictEqual(before, after) && node) return node;
   if (isMap(node) && isTree(before) && isTree(after)) {
@@ -132,11 +133,11 @@ function updated(document: Document, node: Node | null, before: unknown, after: 
     });
     return node;
   }
-  // What is new is quoted as YAML 1.1 needs it.
+  // New values are quoted as YAML 1.1 needs it.
   return quoted(document.createNode(after) as Node);
 }
 
-/** Words that YAML 1.1 takes for booleans, and numbers that only 1.1 knows. */
+/** Words that YAML 1.1 reads as booleans, and numbers that only 1.1 knows. */
 const ambiguous =
   /^(y|n|yes|no|on|off|true|false|null|~|0o?\d+|[-+]?[\d_]+(:[0-5]?\d)+(\.\d*)?|[\d_]+)$/i;
 

@@ -1,6 +1,6 @@
 /**
- * A meshed app's probes, turned to its proxy's admin port, which makes them in the kubelet's place: the kubelet has no
- * identity for a policy to know, and a port that leads to the proxy accepts connections whether the app does or not.
+ * Redirects a meshed app's probes to its proxy's admin port, which probes the app for the kubelet. The kubelet has no
+ * identity that a policy could name, and a port that leads to the proxy accepts connections regardless of the app.
  */
 import type { AppProbe } from '../../model.js';
 import { ports, proxyContainer } from '../annotations.js';
@@ -20,7 +20,7 @@ interface Handler {
   [field: string]: unknown;
 }
 
-/** What was there before, by `container/kind`: enough to put it back. */
+/** The original handlers, by `container/kind`: enough to restore them. */
 export type Originals = Record<string, Pick<Handler, 'httpGet' | 'tcpSocket' | 'grpc'>>;
 
 export interface Turned {
@@ -30,7 +30,7 @@ export interface Turned {
 
 const probeFields = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 const hooks = ['postStart', 'preStop'] as const;
-/** A hook may take as long as the pod's end does; nobody waits longer for one. */
+/** A hook may take as long as the pod's end; this is the longest wait for one. */
 const hookTimeoutMs = 30_000;
 
 /** Changes `spec`. */
@@ -89,7 +89,7 @@ function probeOf(
   timeoutMs: number,
 ): AppProbe | undefined {
   const at = httpGet ?? tcpSocket ?? grpc;
-  // Another host than the pod is none of the proxy's business.
+  // A probe of another host than the pod is not redirected.
   if (!at || httpGet?.host || tcpSocket?.host) return undefined;
   const port = portNumber(at.port, container);
   if (port === undefined) return undefined;

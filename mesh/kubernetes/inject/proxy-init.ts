@@ -1,4 +1,6 @@
-/** `proxy-init`: the redirection as a command. The init container runs `init.ts`, which is the same and loads less. */
+/**
+ * `proxy-init`: the redirection as a command. The init container runs `init.ts`, which does the same and loads less.
+ */
 import type { Command } from 'commander';
 import { ports } from '../annotations.js';
 import {

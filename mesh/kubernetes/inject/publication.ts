@@ -1,4 +1,4 @@
-/** The webhooks' certificate in service: renewed while the server runs, its CA in both configurations. */
+/** Serves the webhooks' certificate: renews it while the server runs, and writes its CA to both configurations. */
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { KubeApi } from '../client/api.js';
@@ -18,7 +18,7 @@ const checkEveryMs = 60_000;
 const againMs = 1000;
 
 export class Publication {
-  /** Whether both configurations have had the CA. */
+  /** Whether both configurations have received the CA. */
   published = false;
   readonly #api: KubeApi;
   readonly #options: PublicationOptions;
@@ -39,7 +39,7 @@ export class Publication {
     this.#log = log;
   }
 
-  /** Finds or makes the certificate. Throws where its Secret is not there. */
+  /** Finds or issues the certificate. Throws if its Secret does not exist. */
   static async open(
     api: KubeApi,
     options: PublicationOptions,
@@ -53,8 +53,9 @@ export class Publication {
   }
 
   /**
-   * Writes the CA, again until it is written: the configurations may come after the pod, since whoever installs may
-   * wait for the pod first. Then keeps both in order, also a caBundle that someone else wrote over.
+   * Writes the CA, and repeats until it succeeds: the configurations may be created after the pod, because an
+   * installation may wait for the pod first. Then keeps both up to date, also after somebody else overwrites a
+   * caBundle.
    */
   async start(clock: Clock, onRenewed: (serving: ServingCertificate) => void): Promise<void> {
     await this.#tried(() => this.#publish());
@@ -94,7 +95,7 @@ export class Publication {
       await step();
       this.#last = '';
     } catch (error) {
-      // Each reason once, not once a second.
+      // Each reason is reported once, not once per second.
       const message = messageOf(error);
       if (message !== this.#last) this.#log(`webhook certificate: ${message}`);
       this.#last = message;

@@ -1,16 +1,16 @@
-/** iptables rules that send a pod's TCP traffic through its proxy. */
+/** Iptables rules that send a pod's TCP traffic through its proxy. */
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { putRules } from '../../../base/iptables.js';
 import { relayAddress } from '../../proxy/relay-address.js';
 import { parsePorts, ports } from '../annotations.js';
 
-/** The user that the proxy runs as, whose own traffic is left alone. */
+/** The user id of the proxy, whose own traffic is not redirected. */
 export const proxyUserId = 2102;
 
 export interface Redirection {
   inboundPort: number;
   outboundPort: number;
-  /** What this user sends is left alone, or the proxy would be sent to itself. */
+  /** Traffic of this user is not redirected, otherwise the proxy would send to itself. */
   proxyUserId: number;
   skipInbound: readonly number[];
   skipOutbound: readonly number[];
@@ -24,8 +24,8 @@ const jumps = [
 ] as const;
 
 /**
- * For `iptables-restore --noflush`: one transaction, and the chains are ours, so that running it again changes
- * nothing. `jumped` are the chains that are jumped to already. IPv6 is not redirected: the proxy listens on IPv4.
+ * Input for `iptables-restore --noflush`: one transaction, and only our own chains, so that a second run changes
+ * nothing. `jumped` are the chains with an existing jump. IPv6 is not redirected: the proxy listens on IPv4.
  */
 export function redirectRules(r: Redirection, jumped: ReadonlySet<string> = new Set()): string {
   const skip = (chain: string, skipped: readonly number[]): string[] =>
@@ -36,12 +36,12 @@ export function redirectRules(r: Redirection, jumped: ReadonlySet<string> = new 
     `:${outboundChain} - [0:0]`,
     ...skip(inboundChain, r.skipInbound),
     `-A ${inboundChain} -p tcp -j REDIRECT --to-ports ${r.inboundPort}`,
-    // The inbound side on its way to the app, by the address that the app listens on.
+    // The inbound side's connection to the app, by the address that the app listens on.
     `-A ${outboundChain} -s ${relayAddress}/32 -o lo -j RETURN`,
-    // The pod is an endpoint of the Service that it calls: it comes in as any peer does.
+    // The pod is an endpoint of the Service that it calls: the connection comes in like any peer's.
     `-A ${outboundChain} -p tcp -o lo ! -d 127.0.0.0/8 -m owner --uid-owner ${r.proxyUserId} -j ${inboundChain}`,
     `-A ${outboundChain} -m owner --uid-owner ${r.proxyUserId} -j RETURN`,
-    // Containers of a pod speak to each other without a proxy between them.
+    // Containers of one pod call each other without a proxy.
     `-A ${outboundChain} -o lo -j RETURN`,
     ...skip(outboundChain, r.skipOutbound),
     `-A ${outboundChain} -p tcp -j REDIRECT --to-ports ${r.outboundPort}`,
@@ -53,7 +53,7 @@ export function redirectRules(r: Redirection, jumped: ReadonlySet<string> = new 
   ].join('\n');
 }
 
-/** `25`, `8000:8010`: neighbours as one rule. */
+/** `25`, `8000:8010`: adjacent ports as one rule. */
 function ranges(list: readonly number[]): string[] {
   const made: [number, number][] = [];
   for (const port of [...new Set(list)].sort((a, b) => a - b)) {
@@ -83,7 +83,7 @@ export function applyRedirection(redirection: Redirection): void {
   }
 }
 
-/** Texts of flags; what is not given is as the injector has it. */
+/** Texts of options; the defaults are the injector's. */
 export interface RedirectionFlags {
   inboundPort?: string | undefined;
   outboundPort?: string | undefined;
@@ -92,7 +92,7 @@ export interface RedirectionFlags {
   skipOutboundPorts?: string | undefined;
 }
 
-/** Throws a UserError where a flag is not what it must be. */
+/** Throws a UserError if an option is invalid. */
 export function redirectionOf(flags: RedirectionFlags): Redirection {
   const { inboundPort, outboundPort, proxyUid, skipInboundPorts, skipOutboundPorts } = flags;
   return {

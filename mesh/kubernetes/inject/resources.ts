@@ -1,4 +1,4 @@
-/** What a proxy's container asks for and may take, in Kubernetes' quantities. */
+/** Requests and limits of a proxy's container, in Kubernetes' quantities. */
 import { annotations } from '../annotations.js';
 
 const pattern = /^(\d+(?:\.\d+)?)(m|[kMGT]i?|)$/;
@@ -16,12 +16,12 @@ const factors: Readonly<Record<string, number>> = {
   Ti: 2 ** 40,
 };
 
-/** Less than this the kernel ends the proxy before it serves. */
+/** With less memory, the kernel kills the proxy before it serves. */
 export const leastMemoryBytes = 32 * 2 ** 20;
 
 export const isQuantity = (text: string): boolean => pattern.test(text);
 
-/** Of memory, bytes; of CPU, cores. NaN where it is no quantity. */
+/** Bytes for memory, cores for CPU. NaN if the text is no quantity. */
 export function bytesOf(text: string): number {
   const [, digits, unit = ''] = pattern.exec(text) ?? [];
   return Number(digits) * (factors[unit] as number);
@@ -40,7 +40,7 @@ export function proxyResources(
 ): { requests: { cpu: string; memory: string }; limits: { memory: string; cpu?: string } } {
   const memoryLimit = read(annotations.proxyMemoryLimit) ?? defaults.memoryLimit;
   const cpuLimit = read(annotations.proxyCpuLimit) ?? defaults.cpuLimit;
-  // The API server refuses a request above its limit, and whoever sets one of the two means it.
+  // The API server refuses a request above its limit, and a user who sets only one of the two means that value.
   const within = (request: string, limit: string | undefined): string =>
     limit !== undefined && bytesOf(request) > bytesOf(limit) ? limit : request;
   return {

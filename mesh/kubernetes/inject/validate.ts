@@ -1,4 +1,4 @@
-/** What the schemas cannot say: whether an object can work at all, each problem with the path of its field. */
+/** Checks beyond the schemas: whether an object can work at all, with the path of each problem's field. */
 import { isIP } from 'node:net';
 import type { AnyObject } from '../client/objects.js';
 import { grpcRoutes, httpRoutes, isServiceParent } from '../discovery/gateway-routes.js';
@@ -116,14 +116,17 @@ const checks: Record<string, Check> = {
     ),
 };
 
-/** A route of a Gateway is judged by the Gateway's controller; where it is the mesh's too, its status says the rest. */
+/**
+ * The Gateway's controller validates a route of a Gateway; if the route belongs to the mesh as well, its status shows
+ * the rest.
+ */
 const isForMeshAlone = ({ parentRefs = [] }: { parentRefs?: ParentRef[] }): boolean =>
   parentRefs.length > 0 && parentRefs.every((p) => isServiceParent(p) || p.kind === 'Server');
 
-/** Kinds that the validating webhook is asked about. */
+/** Kinds that the validating webhook receives. */
 export const validatedKinds = Object.keys(checks);
 
-/** Empty where the object can work. */
+/** Empty if the object can work. */
 export function problemsOfObject(object: AnyObject): FieldProblem[] {
   const check = checks[object.kind];
   if (!check || !object.spec) return [];
