@@ -1,4 +1,4 @@
-/** Server-side apply of an installation, in order, and the wait until it works. */
+/** Applies an installation server-side, in order, and waits until it works. */
 import { sleep } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { ApiError, isStatus, type KubeApi } from '../client/api.js';
@@ -14,11 +14,11 @@ const manager = 'firedrill-install';
 export interface ApplyReport {
   kind: string;
   name: string;
-  /** `created`, `configured`, `unchanged`, `deleted`, `pruned`, or `kept: ` and why. */
+  /** `created`, `configured`, `unchanged`, `deleted`, `pruned`, or `kept: ` with the reason. */
   done: string;
 }
 
-/** Stops at the first object that is refused, and says which. */
+/** Stops at the first refused object, and names it. */
 export async function applyAll(
   api: KubeApi,
   objects: readonly AnyObject[],
@@ -66,8 +66,8 @@ async function established(api: KubeApi, crds: readonly string[]): Promise<void>
 }
 
 /**
- * Until every Deployment is available, and the API server has its pods injected where `objects` hold the injector.
- * Throws a UserError that says what was still missing. Returns why injection could not be proven, if it could not.
+ * Waits until every Deployment is available, and the API server has its pods injected if `objects` include the
+ * injector. Throws a UserError with the missing parts. Returns the reason if injection could not be proven.
  */
 export async function waitAvailable(
   api: KubeApi,
@@ -107,7 +107,7 @@ async function waitFor(
   }
 }
 
-/** Kinds that an installation may hold, in the order in which they go: what calls us first, CRDs last. */
+/** Kinds of an installation in the order of their removal: objects that call us first, CRDs last. */
 const removable: readonly Kind[] = [
   'MutatingWebhookConfiguration',
   'ValidatingWebhookConfiguration',
@@ -129,8 +129,8 @@ const removable: readonly Kind[] = [
 ];
 
 /**
- * What this installation made and still is there: by its own label, and of objects in namespaces only those in its own.
- * A common label such as part-of is anybody's, and proves nothing.
+ * Existing objects of this installation: by its own label, and for namespaced objects only in its own namespace. A
+ * common label such as part-of is used by others too, and proves nothing.
  */
 export async function installedObjects(api: KubeApi, namespace: string): Promise<AnyObject[]> {
   const found: AnyObject[] = [];
@@ -143,18 +143,18 @@ export async function installedObjects(api: KubeApi, namespace: string): Promise
       });
       found.push(...page.items.filter((o) => !isShared(o)));
     } catch (error) {
-      // A kind of somebody else that is not installed here.
+      // Another project's kind, which is not installed here.
       if (!isStatus(error, 404)) throw error;
     }
   }
   return found;
 }
 
-/** SMI's definition belongs to everybody who splits traffic, whoever installed it. */
+/** SMI's definition is shared by all products that split traffic, regardless of its installer. */
 const isShared = (o: AnyObject): boolean =>
   o.kind === 'CustomResourceDefinition' && !o.metadata.name.endsWith(`.${meshGroup}`);
 
-/** Without definitions of others that are there already: theirs may hold objects of versions that ours lacks. */
+/** Leaves out existing definitions of other projects: they may have stored objects of versions that ours lacks. */
 export async function withoutForeign(
   api: KubeApi,
   objects: readonly AnyObject[],
@@ -176,8 +176,8 @@ const identity = (o: AnyObject): string =>
   `${o.kind} ${o.metadata.namespace ?? ''}/${o.metadata.name}`;
 
 /**
- * Deletes what an earlier version installed and this one does not. Custom resources' definitions stay, and a canary's
- * controller while a namespace or a pod follows it: they would be left without one.
+ * Deletes objects that an earlier version installed and this one does not. Keeps definitions of custom resources, and a
+ * canary's controller while a namespace or a pod follows it, because it would be left without one.
  */
 export async function prune(
   api: KubeApi,
@@ -205,7 +205,7 @@ export async function prune(
 const isOfRevision = (revision: string, name: string): boolean =>
   [revision, `${revision}-config`].some((end) => name === `${names.controller}-${end}`);
 
-/** By revision, one that follows it: a namespace by its annotation, or a living pod by its proxy's configuration. */
+/** One follower of each revision: a namespace by its annotation, or a running pod by its proxy's configuration. */
 async function revisionFollowers(api: KubeApi): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const kind of ['Pod', 'Namespace'] as const) {
@@ -220,7 +220,7 @@ async function revisionFollowers(api: KubeApi): Promise<Map<string, string>> {
   return found;
 }
 
-/** Pods with a proxy, which would be left without a control plane. */
+/** Pods with a proxy, which would lose their control plane. */
 export async function meshedPods(api: KubeApi): Promise<string[]> {
   const { items } = await api.list<Pod>(resources.Pod);
   return items.filter(isMeshed).map((p) => `${p.metadata.namespace}/${p.metadata.name}`);

@@ -1,4 +1,6 @@
-/** The Helm chart, made from the same objects: each value is a symbol while they are built, then a template action. */
+/**
+ * The Helm chart, made from the same objects: each value is a symbol during construction, and then a template action.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -10,7 +12,7 @@ import { defaultValues, haValues, type Values, valuesJsonSchema } from './values
 
 const symbol = /@@([a-zA-Z.]+)@@/g;
 
-/** Each leaf becomes `@@its.path@@`; nothing that builds objects looks at a value, it only passes it on. */
+/** Each leaf becomes `@@its.path@@`; the code that builds objects only passes values on and does not read them. */
 function symbols(tree: unknown, path: string): unknown {
   if (typeof tree !== 'object' || tree === null) return `@@${path}@@`;
   return Object.fromEntries(
@@ -49,7 +51,7 @@ export function chartFiles(monitoring: MonitoringParts): Map<string, string> {
     '',
     monitoring,
   )) {
-    // Helm makes the namespace itself (--create-namespace).
+    // Helm creates the namespace itself (--create-namespace).
     if (object.kind === 'Namespace') continue;
     const text = toTemplate(stringify(object, { lineWidth: 0 }));
     const wrapped = when ? `{{- if .Values.${when} }}\n${text}{{- end }}\n` : text;
@@ -61,11 +63,11 @@ export function chartFiles(monitoring: MonitoringParts): Map<string, string> {
   return files;
 }
 
-/** A whole scalar keeps its type (toJson); a symbol within a string is put in as it is. */
+/** A whole scalar keeps its type (toJson); a symbol within a string is inserted unchanged. */
 function toTemplate(yaml: string): string {
   return (
     yaml
-      // Rules and dashboards have templates of their own.
+      // Rules and dashboards contain their own templates.
       .replaceAll('{{', '{{ "{{" }}')
       .replace(/"@@([a-zA-Z.]+)@@"/g, (_all, path: string) => `{{ ${action(path)} | toJson }}`)
       .replace(symbol, (_all, path: string) => `{{ ${action(path)} }}`)

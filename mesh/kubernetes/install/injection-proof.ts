@@ -1,6 +1,6 @@
 /**
- * Whether the API server reaches the injector: only a pod that it admits says so. A Deployment is available some
- * moments before its Service is routed to it, and a webhook that may be ignored is then passed over in silence.
+ * Proves that the API server reaches the injector: only an admitted pod shows it. A Deployment is available some
+ * moments before its Service routes to it, and a webhook that may be ignored is then silently skipped.
  */
 import { messageOf } from '../../../base/errors.js';
 import { annotations, proxyContainer } from '../annotations.js';
@@ -9,13 +9,13 @@ import { type AnyObject, pathOf, resources } from '../client/objects.js';
 import type { Pod } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
 
-/** `proven`: a pod created now gets its proxy. `unknown`: somebody else's admission refused the question. */
+/** `proven`: a new pod gets its proxy. `unknown`: another admission webhook refused the test pod. */
 export type InjectionProof = { state: 'proven' } | { state: 'missing' | 'unknown'; reason: string };
 
-/** Of all namespaces only this one is always there, and no webhook of ours leaves it out. */
+/** The only namespace that always exists, and that no webhook of ours excludes. */
 const namespace = 'default';
 
-/** A dry run: admitted like any pod, kept nowhere. Explicit mode and these settings pass as `restricted`. */
+/** A dry run: admitted like any pod, and not stored. Explicit mode and these settings pass as `restricted`. */
 const question = (): AnyObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -51,7 +51,7 @@ const question = (): AnyObject => ({
   },
 });
 
-/** Asks once. Throws only where the API server itself does not answer. */
+/** Asks once. Throws only if the API server itself does not answer. */
 export async function proveInjection(api: KubeApi): Promise<InjectionProof> {
   let made: Pod;
   try {
@@ -60,7 +60,7 @@ export async function proveInjection(api: KubeApi): Promise<InjectionProof> {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const reason = messageOf(error);
-    // The account comes a moment after the cluster; a webhook that may not be ignored says itself what it lacks.
+    // The service account appears shortly after the cluster; a webhook that may not be ignored names its own problem.
     const passes = error.status >= 500 || /service ?account/i.test(reason);
     return { state: passes ? 'missing' : 'unknown', reason };
   }

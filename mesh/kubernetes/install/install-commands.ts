@@ -37,7 +37,7 @@ function shared(command: Command): Command {
     .option('--context <name>', 'of the kubeconfig');
 }
 
-/** Rules and dashboards are made by folders after this one: whoever puts the command line together hands them in. */
+/** Later folders make rules and dashboards, so the builder of the command line passes them in. */
 export type LoadMonitoring = () => Promise<MonitoringParts>;
 
 export function registerInstall(program: Command, monitoring: LoadMonitoring): void {

@@ -1,4 +1,4 @@
-/** Every object of an installation, from its values. The Helm chart is made by calling this with symbols as values. */
+/** Every object of an installation, from its values. The Helm chart comes from the same call with symbols as values. */
 import { controllerNodeFlags } from '../../controller/node-flags.js';
 import { stringify } from 'yaml';
 import { identityName } from '../../identity/names.js';
@@ -10,7 +10,7 @@ import { type MonitoringParts, monitoringObjects } from './monitoring.js';
 import { rbacObjects } from './rbac.js';
 import type { Values } from './values.js';
 
-/** An object, and the boolean value that it depends on (`networkPolicy.enabled`), if any. */
+/** An object, and the boolean value on which it depends (`networkPolicy.enabled`), if any. */
 export interface Manifest {
   object: AnyObject;
   when?: string;
@@ -27,13 +27,13 @@ export const names = {
   validatingWebhook: 'firedrill-validator',
 } as const;
 
-/** Of every revision of it: they are one control plane to the proxies. */
+/** The identity of every revision's controller: to the proxies, the revisions are one control plane. */
 export const controllerIdentityOf = (namespace: string, trustDomain: string): string =>
   identityName({ serviceAccount: names.controller, namespace, trustDomain });
 
 /**
- * In the order in which they must come; Argo CD keeps it by the sync waves. `revision` (or '') names a second control
- * plane beside the first: only its controller, which shares everything else. `parts`: what monitoring is made of.
+ * Objects in the order of their installation; sync waves keep that order in Argo CD. `revision` (or '') names a second
+ * control plane beside the first: only its controller, which shares everything else. `parts`: the inputs of monitoring.
  */
 export function manifests(values: Values, revision = '', parts?: MonitoringParts): Manifest[] {
   const { namespace } = values;
@@ -47,7 +47,7 @@ export function manifests(values: Values, revision = '', parts?: MonitoringParts
     ...rbacObjects(namespace)
       .map(always)
       .map((m) => finish(m, -1, namespace)),
-    // Empty: the controller fills them, so that no key passes through manifests, charts or a Git repository.
+    // Empty: the controller fills these objects, so that no key passes through manifests, charts or a Git repository.
     ...[
       secret(namespace, names.issuerSecret),
       secret(namespace, names.webhookSecret),
@@ -57,7 +57,7 @@ export function manifests(values: Values, revision = '', parts?: MonitoringParts
     ...[...controllerObjects(values, ''), ...injectorObjects(values)].map((m) =>
       finish(m, 1, namespace),
     ),
-    // With the injector and not after it: it is ready when they have its certificate.
+    // Installed with the injector and not after it: the injector is ready when the webhooks have its certificate.
     ...webhookObjects(values)
       .map(always)
       .map((m) => finish(m, 1, namespace)),
@@ -113,7 +113,7 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
     listen: { host: '0.0.0.0', port: ports.controllerGrpc },
     admin: { host: '0.0.0.0', port: ports.controllerAdmin },
     identity: {
-      // What the injector tells proxies to expect of it.
+      // The controller's identity, which the injector passes to proxies.
       name: controllerIdentityOf(namespace, values.trustDomain),
       issuer: {
         kind: 'kubernetes',
@@ -160,7 +160,7 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
       object: networkPolicy(namespace, name, [
         // Proxies of any namespace.
         { ports: [{ port: ports.controllerGrpc, protocol: 'TCP' }] },
-        // The admin port also takes faults for drills: only our own namespace, and those that are let in to scrape.
+        // The admin port also accepts faults for drills: only from our own namespace, and from the allowed scrapers.
         {
           from: [
             { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } },
@@ -202,7 +202,7 @@ function injectorObjects(values: Values): Manifest[] {
     { when: 'podDisruptionBudget.enabled', object: disruptionBudget(namespace, name) },
     {
       when: 'networkPolicy.enabled',
-      // The API server's address is not a pod's, so it cannot be named here.
+      // The API server's address is not a pod's, so a policy cannot name it here.
       object: networkPolicy(namespace, name, [
         { ports: [{ port: ports.webhook, protocol: 'TCP' }] },
       ]),
@@ -278,7 +278,7 @@ function deployment(
             fsGroup: 2103,
             seccompProfile: { type: 'RuntimeDefault' },
           },
-          // Replicas on different nodes where there are several.
+          // Several replicas are placed on different nodes.
           affinity: {
             podAntiAffinity: {
               preferredDuringSchedulingIgnoredDuringExecution: [

@@ -1,6 +1,6 @@
 /**
- * What has a Prometheus find and judge the mesh: a scrape configuration for a plain one, PodMonitors and rules for its
- * Operator, dashboards for Grafana's side-car. Labels are those that the rules and dashboards ask for.
+ * Lets a Prometheus scrape and evaluate the mesh: a scrape configuration for a plain one, PodMonitors and rules for its
+ * Operator, dashboards for Grafana's sidecar. The labels are those that the rules and dashboards use.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ import { apiVersionOf, resources } from '../client/objects.js';
 import type { Manifest } from './manifests.js';
 import type { Values } from './values.js';
 
-/** Made by the folders that know rules and dashboards, and handed in: the mesh knows neither. */
+/** Made by the folders of rules and dashboards, and passed in: the mesh imports neither. */
 export interface MonitoringParts {
   /** A rule file of Prometheus. */
   rules: string;
@@ -70,7 +70,7 @@ const jobsOf = (namespace: string): Job[] => [
   },
 ];
 
-/** `cart` for the pods of Deployment cart: a ReplicaSet's and a Job's names without what their makers added. */
+/** `cart` for the pods of Deployment cart: names of ReplicaSets and Jobs without their generated suffixes. */
 const workloadSteps: readonly Step[] = [
   { source: [meta('name')], target: 'workload' },
   { source: [meta('controller_name')], regex: '(.+)', target: 'workload' },
@@ -97,7 +97,7 @@ const stepsOf = (job: Job): Step[] => [
     regex: value,
     action: 'keep',
   })),
-  // What has ended has no port any more.
+  // Ended pods have no port any more.
   { source: [meta('phase')], regex: 'Succeeded|Failed', action: 'drop' },
   { source: ['__meta_kubernetes_namespace'], target: 'namespace' },
   { source: [meta('name')], target: 'pod' },
@@ -123,7 +123,7 @@ export function scrapeConfigs(namespace: string, interval: string): Record<strin
     job_name: job.name,
     scrape_interval: interval,
     scheme: job.scheme,
-    // The webhook's certificate is of a CA of its own, made anew every week.
+    // The webhook's certificate has its own CA, which is renewed every week.
     ...(job.scheme === 'https' ? { tls_config: { insecure_skip_verify: true } } : {}),
     kubernetes_sd_configs: [
       { role: 'pod', ...(job.namespace ? { namespaces: { names: [job.namespace] } } : {}) },
@@ -159,7 +159,7 @@ function podMonitor(job: Job, values: Values): AnyObject {
           ...(job.scheme === 'https' ? { tlsConfig: { insecureSkipVerify: true } } : {}),
           relabelings: [
             ...stepsOf(job).map(operators),
-            // In place of NAMESPACE/NAME of this object.
+            // Replaces NAMESPACE/NAME of this object.
             { targetLabel: 'job', replacement: job.name },
           ],
         },
@@ -168,7 +168,7 @@ function podMonitor(job: Job, values: Values): AnyObject {
   };
 }
 
-/** Which of them there are, the values `monitoring` say. */
+/** The values `monitoring` select the objects. */
 export function monitoringObjects(values: Values, parts: MonitoringParts): Manifest[] {
   const { namespace, monitoring } = values;
   const configMap = (name: string, data: Record<string, string>, labels = {}): Manifest => ({

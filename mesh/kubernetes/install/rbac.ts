@@ -1,4 +1,7 @@
-/** What the control plane may do, no more: a test acts as each account and proves every rule needed and enough. */
+/**
+ * The control plane's minimal permissions: a test acts as each account, and proves that every rule is necessary and
+ * sufficient.
+ */
 import { type AnyObject, type Kind, resources } from '../client/objects.js';
 import { customKinds } from '../crds/definitions.js';
 import { storeKinds } from '../discovery/store.js';
@@ -25,17 +28,17 @@ const rule = (kinds: readonly Kind[], verbs: string[], only?: string[], below = 
   }));
 };
 
-/** Of the whole cluster. */
+/** Rules for the whole cluster. */
 export const controllerClusterRules = (): Rule[] => [
   ...rule(storeKinds, ['list', 'watch']),
   ...rule([...customKinds, 'HTTPRoute', 'GRPCRoute'], ['patch'], undefined, '/status'),
   ...rule(['TokenReview'], ['create']),
 ];
 
-/** Of the control plane's own namespace; lists and watches are of one name each. */
+/** Rules for the control plane's own namespace; each list and watch is limited to one name. */
 export const controllerOwnRules = (): Rule[] => [
   ...rule(['Secret'], ['list', 'watch', 'patch'], [names.issuerSecret]),
-  // Also the credentials of linked clusters, whose names are not known beforehand.
+  // Also the credentials of linked clusters, whose names are not known in advance.
   ...rule(['Secret'], ['get']),
   ...rule(['ConfigMap'], ['patch'], [names.bundle]),
 ];

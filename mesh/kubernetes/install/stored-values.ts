@@ -1,4 +1,4 @@
-/** The values of an installation, kept in the cluster beside it, so that an upgrade changes only what it is told to. */
+/** The values of an installation, stored in the cluster beside it, so that an upgrade only changes the given values. */
 import { stringify } from 'yaml';
 import { parseYaml } from '../../../base/yaml.js';
 import { labels } from '../annotations.js';
@@ -9,7 +9,7 @@ import type { Values } from './values.js';
 
 type Tree = Record<string, unknown>;
 
-/** Adds the ConfigMap with the values; not for a revision, which is a guest in an installation. */
+/** Adds the ConfigMap with the values; not for a revision, which shares an existing installation. */
 export function withStoredValues(
   objects: AnyObject[],
   values: Values,
@@ -25,7 +25,7 @@ export function withStoredValues(
       [labels.component]: 'values',
     },
   };
-  // The image is the version: an upgrade brings its own.
+  // The image belongs to the version: an upgrade brings its own.
   const { image: _image, ...kept } = values;
   const data = { 'values.yaml': stringify(kept) };
   return [...objects, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data }];

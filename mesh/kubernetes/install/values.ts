@@ -1,4 +1,4 @@
-/** What an installation may choose: the same names in `--set`, in `--values FILE` and in the chart's values.yaml. */
+/** The options of an installation: the same names in `--set`, in `--values FILE` and in the chart's values.yaml. */
 import { z } from 'zod';
 import { packageVersion } from '../../../base/paths.js';
 import { UserError } from '../../../base/errors.js';
@@ -41,9 +41,9 @@ const valuesSchema = z.strictObject({
   monitoring: z.strictObject({
     /** A scrape configuration, rules and dashboards as ConfigMaps. */
     enabled: z.boolean(),
-    /** PodMonitors and a PrometheusRule: the Prometheus Operator's definitions must be there. */
+    /** PodMonitors and a PrometheusRule; they need the Prometheus Operator's definitions. */
     operator: z.boolean(),
-    /** Their label `release`, by which kube-prometheus-stack's Prometheus picks them. */
+    /** The objects' label `release`, by which kube-prometheus-stack's Prometheus selects them. */
     release: z.string().regex(/^[A-Za-z0-9._-]{0,63}$/, "a label's value"),
     interval: z.string().regex(/^\d+(s|m)$/, 'a duration such as 15s'),
   }),
@@ -53,7 +53,7 @@ const valuesSchema = z.strictObject({
 
 export type Values = z.output<typeof valuesSchema>;
 
-/** As the chart's values.schema.json: Helm refuses a misspelt value by it. Helm itself knows the namespace. */
+/** The chart's values.schema.json, by which Helm refuses a misspelt value. Helm itself knows the namespace. */
 export function valuesJsonSchema(): unknown {
   const chart = valuesSchema.omit({ namespace: true }).extend({ global: z.unknown().optional() });
   return z.toJSONSchema(chart, { target: 'draft-7', io: 'input' });
@@ -81,17 +81,17 @@ export const defaultValues = (): Values => ({
     nativeSidecar: true,
     drainSeconds: 30,
     otlpUrl: '',
-    // Measured on a node: idle 1 millicore and 16 MiB, at 100 requests a second 40 millicores and 26 MiB.
+    // Measured on a node: idle 1 millicore and 16 MiB; at 100 requests per second 40 millicores and 26 MiB.
     resources: container('10m', '32Mi', '150Mi'),
   },
   identity: { certificateLifetime: '24h' },
-  // Measured on a node: 109 series a proxy with one route.
+  // Measured on a node: 109 series for each proxy with one route.
   monitoring: { enabled: true, operator: false, release: '', interval: '15s' },
   podDisruptionBudget: { enabled: false },
   networkPolicy: { enabled: true },
 });
 
-/** What `--ha` lays over the defaults: the chart's values-ha.yaml. */
+/** The values that `--ha` adds to the defaults: the chart's values-ha.yaml. */
 export const haValues = {
   controller: { replicas: 3 },
   injector: { replicas: 3, failurePolicy: 'Fail' },
@@ -115,11 +115,11 @@ export interface ValueOptions {
   ha?: boolean | undefined;
   values?: readonly string[] | undefined;
   set?: readonly string[] | undefined;
-  /** What an earlier installation chose. */
+  /** The values of an earlier installation. */
   stored?: Tree | undefined;
 }
 
-/** Defaults, then what was stored, then --ha, then --values files in order, then --set. Throws a UserError. */
+/** Defaults, then stored values, then --ha, then --values files in order, then --set. Throws a UserError. */
 export function readValues(options: ValueOptions): Values {
   let tree: Tree = defaultValues();
   if (options.stored) tree = merge(tree, options.stored);
@@ -127,7 +127,7 @@ export function readValues(options: ValueOptions): Values {
   for (const file of options.values ?? []) {
     const [document] = readYaml(file);
     if (!document) continue;
-    // Checked by itself first, so that an unknown field is pointed at in the file.
+    // Checked alone first, so that an unknown field is reported with its place in the file.
     checkYaml(document, valuesSchema.partial().loose());
     if (!isTree(document.value)) throw new UserError(`${file}: expected a mapping of values`);
     tree = merge(tree, document.value);

@@ -14,7 +14,7 @@ export function webhookObjects(values: Values): AnyObject[] {
     service: { name: names.injector, namespace: values.namespace, path, port: 443 },
   });
   const shared = { admissionReviewVersions: ['v1'], timeoutSeconds: 10 };
-  // Never these: a cluster must be able to start without us.
+  // Never these namespaces: a cluster must be able to start without us.
   const elsewhere = {
     matchExpressions: [
       {
@@ -35,7 +35,7 @@ export function webhookObjects(values: Values): AnyObject[] {
     clientConfig: client('/validate'),
     rules: of.map((group) => ({
       apiGroups: [group],
-      // Of a group that others define too, only the version that we know.
+      // For a group that others define too, only the version that we support.
       apiVersions: group === meshGroup ? ['*'] : versionsOf(groups.get(group) ?? []),
       resources: (groups.get(group) ?? []).map((k) => k.plural),
       operations: ['CREATE', 'UPDATE'],
@@ -65,9 +65,9 @@ export function webhookObjects(values: Values): AnyObject[] {
           ],
           namespaceSelector: elsewhere,
           failurePolicy: values.injector.failurePolicy,
-          // An Event is written, but never for a dry run.
+          // The webhook writes an Event, but never for a dry run.
           sideEffects: 'NoneOnDryRun',
-          // Another webhook may add a container after us; asked again, we change nothing.
+          // Another webhook may add a container after ours; a second call to ours changes nothing.
           reinvocationPolicy: 'IfNeeded',
           ...shared,
         },
@@ -79,7 +79,7 @@ export function webhookObjects(values: Values): AnyObject[] {
       metadata: { name: names.validatingWebhook },
       webhooks: [
         validator('validator.firedrill.dev', [meshGroup], values.injector.failurePolicy),
-        // Other controllers' objects too: they are never held up by us.
+        // Includes other controllers' objects, which our failure must never block.
         validator('routes.validator.firedrill.dev', foreign, 'Ignore'),
       ],
     },
