@@ -1,4 +1,4 @@
-/** `firedrill canary`: the proxies that were moved to another control plane, compared with those that were not. */
+/** `firedrill canary`: compares the proxies that moved to another control plane with those that did not. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { Side } from './canary.js';
@@ -13,7 +13,7 @@ interface Flags extends Options {
 }
 
 export function registerCanary(program: Command): void {
-  // Flags after the verb are the verb's own.
+  // Options after the verb belong to the verb.
   const canaryCommand = program.command('canary').enablePositionalOptions();
   registerRollout(canaryCommand);
   targeted(

@@ -1,4 +1,4 @@
-/** A canary upgrade judged: proxies at the new control plane beside those of the same workload at the old one. */
+/** Judges a canary upgrade: proxies at the new control plane beside those of the same workload at the old one. */
 import { quantile, type Traffic, traffic, workloadOf } from './rows.js';
 import type { Observed } from './targets.js';
 
@@ -13,17 +13,17 @@ export interface Comparison {
   workload: string;
   stable: Side;
   canary: Side;
-  /** `unknown`: too little was seen of either side to say. */
+  /** `unknown`: one of the sides has too few requests. */
   verdict: 'no worse' | 'worse' | 'unknown';
   why: string;
 }
 
 export interface Tolerance {
-  /** Of each side, before anything is said. */
+  /** Minimum number of requests on each side. */
   minRequests: number;
-  /** Failures beyond chance (three sigma) that still do not matter, as a share of requests. */
+  /** Failures above random variation (three sigma) that are still acceptable, as a ratio of requests. */
   failureRatio: number;
-  /** The 99th percentile may grow by this factor, and by this much, in ms. */
+  /** The 99th percentile may grow by this factor, and by this many milliseconds. */
   latencyFactor: number;
   latencyMs: number;
 }
@@ -35,7 +35,7 @@ export const defaultTolerance: Tolerance = {
   latencyMs: 10,
 };
 
-/** Whether a proxy follows that revision's controller: by the service's name, or by one of the addresses given. */
+/** Whether a proxy follows that revision's controller: by the service's name, or by one of the given addresses. */
 export const follows =
   (revision: string, addresses: readonly string[]) =>
   ({ config }: Observed): boolean =>
@@ -43,7 +43,7 @@ export const follows =
       (a) => addresses.includes(a) || (a.split('.')[0] ?? '').endsWith(`-controller-${revision}`),
     );
 
-/** One row for each workload that has a proxy at the canary; what comes in is what a workload answers for. */
+/** One row for each workload with a proxy at the canary; only inbound traffic counts. */
 export function compareRevisions(
   proxies: readonly Observed[],
   isCanary: (proxy: Observed) => boolean,

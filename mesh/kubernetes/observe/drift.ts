@@ -1,15 +1,15 @@
-/** Policy drift: what proxies serve by, compared between replicas of a workload (S7). */
+/** Policy drift: compares the policies of a workload's replicas (S7). */
 import { createHash } from 'node:crypto';
 import type { Observed } from './targets.js';
 import { workloadOf } from './rows.js';
 
 export interface Drift {
   workload: string;
-  /** Addresses of the proxies by the policy that they hold. */
+  /** Addresses of the proxies by their policy. */
   variants: { hash: string; proxies: string[] }[];
 }
 
-/** The servers, and routes without their endpoints, which come and go by themselves. */
+/** Covers the servers, and the routes without their endpoints, which change by themselves. */
 function policyHash({ config }: Observed): string {
   const { state } = config;
   const policy = {
@@ -21,7 +21,7 @@ function policyHash({ config }: Observed): string {
   return createHash('sha256').update(JSON.stringify(policy)).digest('hex').slice(0, 12);
 }
 
-/** Workloads whose replicas do not hold the same policy. */
+/** Workloads whose replicas have different policies. */
 export function findDrift(proxies: readonly Observed[]): Drift[] {
   const byWorkload = new Map<string, Map<string, string[]>>();
   for (const proxy of proxies) {

@@ -1,4 +1,6 @@
-/** Prometheus's text format as samples: only what our own proxies write, so no exemplars and no timestamps. */
+/**
+ * Parses Prometheus's text format to samples: only the output of our own proxies, so no exemplars and no timestamps.
+ */
 
 export interface Sample {
   name: string;
@@ -9,7 +11,7 @@ export interface Sample {
 const line = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)/;
 const pair = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g;
 
-/** Lines that are no samples are left out. */
+/** Lines other than samples are left out. */
 export function parseExposition(text: string): Sample[] {
   const samples: Sample[] = [];
   for (const row of text.split('\n')) {

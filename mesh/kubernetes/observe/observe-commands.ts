@@ -1,4 +1,4 @@
-/** `stat`, `routes`, `top`, `edges`, `compliance`: straight from the proxies, with or without Kubernetes. */
+/** `stat`, `routes`, `top`, `edges`, `compliance`: read directly from the proxies, with or without Kubernetes. */
 import type { Command } from 'commander';
 import { sleep } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
@@ -23,7 +23,7 @@ Examples:
   firedrill ${name} --proxies 127.0.0.1:4191,127.0.0.1:4192
   firedrill ${name} --mesh-file mesh.yaml --format json    # proxies: [{ admin: 4191 }, ...]`;
 
-/** How proxies are found, the same for every verb that looks at them. */
+/** Options for finding proxies, the same for every verb that reads proxies. */
 export function targeted(command: Command): Command {
   return command
     .option(
@@ -166,7 +166,7 @@ Examples:
     .action(async (options) => (await import('./policy-command.js')).audit(options));
 }
 
-/** Once, or with --watch as often as asked for; a terminal is cleared in between. */
+/** Runs once, or repeatedly with --watch; a terminal is cleared in between. */
 function watched(
   show: (options: Options) => Promise<void>,
 ): (workload: string | undefined, options: Options) => Promise<void> {

@@ -1,4 +1,4 @@
-/** What a policy would do to the traffic that was seen: the audit before a default is tightened. */
+/** Applies a policy to the observed traffic: an audit before a default is tightened. */
 import type { InboundServer } from '../../model.js';
 import { type Authorizer, compileAuthorizer } from '../../policy/authorize.js';
 import { parseIdentity } from '../../identity/names.js';
@@ -15,18 +15,18 @@ export interface AuditRow {
   seen: number;
   now: 'allowed' | 'denied';
   would: 'allowed' | 'denied' | 'network';
-  /** The authorization, or the default that decides. */
+  /** The deciding authorization or default. */
   by: string;
 }
 
-/** The servers of a workload under the policy that is tried. */
+/** The servers of a workload under the proposed policy. */
 export type PolicyOf = (proxy: Observed) => readonly InboundServer[];
 
 const counted = /^inbound_(http|tcp)_authz_(allow|deny)_total$/;
 
 /**
- * One row for each client, server and route seen. `network`: an authorization by network could let it in, and proxies
- * do not count addresses, so it is left to a person.
+ * One row for each observed client, server and route. `network`: an authorization by network could allow the client;
+ * proxies do not count addresses, so a person must decide.
  */
 export function auditPolicy(proxies: readonly Observed[], policyOf: PolicyOf): AuditRow[] {
   const rows = new Map<string, AuditRow>();

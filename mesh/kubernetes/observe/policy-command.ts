@@ -1,4 +1,4 @@
-/** `firedrill policy`: who may call what, and what another policy would have denied of what was seen. */
+/** `firedrill policy`: the allowed callers, and the observed traffic that another policy would have denied. */
 import { exitCode, UserError } from '../../../base/errors.js';
 import { formatTable } from '../../../base/terminal.js';
 import type { InboundServer } from '../../model.js';
@@ -60,7 +60,7 @@ function whoOf(a: InboundServer['authorizations'][number]): string {
   return a.networks ? `${who} from ${a.networks.join(', ')}` : who;
 }
 
-/** Exit code 1 where something that is let in now would be denied. */
+/** Exit code 1 if traffic that is allowed now would be denied. */
 export async function audit(options: PolicyOptions): Promise<void> {
   const policyOf = await proposed(options);
   const rows = auditPolicy(await look(options), policyOf);
@@ -98,7 +98,7 @@ function verdictOf(lost: readonly AuditRow[]): string {
   return parts.join('; ');
 }
 
-/** Another default on the servers as they are, or all of a registry file's policy. */
+/** Another default on the present servers, or the whole policy of a registry file. */
 async function proposed(options: PolicyOptions): Promise<PolicyOf> {
   if (options.default !== undefined && !modes.includes(options.default)) {
     throw new UserError({ message: `--default ${options.default}`, expected: modes.join(', ') });

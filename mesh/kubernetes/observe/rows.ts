@@ -1,4 +1,4 @@
-/** What proxies counted between two readings, as rows: by workload, by route, by who talks to whom. */
+/** Rows of the proxies' counts between two readings: by workload, by route, by caller and callee. */
 import type { Observed } from './targets.js';
 import type { Sample } from './exposition.js';
 
@@ -7,7 +7,7 @@ export interface Traffic {
   requests: number;
   success: number;
   failure: number;
-  /** Single tries, before retries. */
+  /** Single attempts, before retries. */
   tries: number;
   goodTries: number;
   retries: number;
@@ -29,7 +29,7 @@ const empty = (): Traffic => ({
 
 const keyOf = (s: Sample): string => s.name + JSON.stringify(s.labels);
 
-/** Differences of counters; one that fell was restarted, and counts from zero. */
+/** Differences of counters; a counter that fell was restarted, and counts from zero. */
 export function increases(proxy: Observed): Sample[] {
   const before = new Map(proxy.before.map((s) => [keyOf(s), s.value]));
   return proxy.after.map((s) => {
@@ -81,7 +81,9 @@ function add(t: Traffic, name: string, labels: Record<string, string>, value: nu
   }
 }
 
-/** As histogram_quantile: linear within a bucket; the last finite bound where it lies beyond. Milliseconds. */
+/**
+ * Like histogram_quantile: linear within a bucket; the last finite bound if the quantile lies beyond it. Milliseconds.
+ */
 export function quantile(buckets: Map<number, number>, q: number): number | undefined {
   const sorted = [...buckets].sort(([a], [b]) => a - b);
   const total = sorted[sorted.length - 1]?.[1] ?? 0;
@@ -103,7 +105,7 @@ export function quantile(buckets: Map<number, number>, q: number): number | unde
 export const workloadOf = ({ config }: Observed): string =>
   `${config.workload.name}.${config.workload.namespace}`;
 
-/** Who talks to whom, with which identities: from the clients' side, servers found by their endpoints' identity. */
+/** A caller and a callee with their identities: from the clients' side, servers found by their endpoints' identity. */
 export interface Edge {
   src: string;
   dst: string;
@@ -111,7 +113,7 @@ export interface Edge {
   dstNamespace: string;
   clientId: string;
   serverId: string;
-  /** Both ends have an identity, so the proxies speak mTLS. */
+  /** Both ends have an identity, so the proxies use mTLS. */
   secured: boolean;
   requests: number;
 }
@@ -145,14 +147,14 @@ export function edges(proxies: readonly Observed[]): Edge[] {
   return [...found.values()].sort((a, b) => `${a.src} ${a.dst}`.localeCompare(`${b.src} ${b.dst}`));
 }
 
-/** Connections by whether TLS carried them, as proxies count them; the app's own loopback side is left out (S7). */
+/** Connections with and without TLS, as proxies count them; the app's own loopback side is left out (S7). */
 export function encryption(proxies: readonly Observed[]): { encrypted: number; total: number } {
   let encrypted = 0;
   let total = 0;
   for (const proxy of proxies) {
     for (const { name, labels, value } of proxy.after) {
       if (name !== 'tcp_open_total') continue;
-      // Between meshed workloads: what comes in from peers, and what goes out to them.
+      // Between meshed workloads: inbound connections from peers, and outbound connections to them.
       const between =
         (labels.direction === 'inbound' && labels.peer === 'src') ||
         (labels.direction === 'outbound' && labels.peer === 'dst');

@@ -1,4 +1,4 @@
-/** `firedrill tap`: live requests of the proxies that are looked at, as they come. */
+/** `firedrill tap`: live requests of the selected proxies, as they arrive. */
 import { request } from 'node:http';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
@@ -21,7 +21,7 @@ export interface TapOptions extends TargetOptions {
   format: string;
 }
 
-/** The body of POST /tap; a proxy checks it once more. */
+/** The body of POST /tap; a proxy checks it again. */
 export function scopeOf(options: TapOptions): Record<string, unknown> {
   const seconds = (parseDurationMs(options.duration) ?? 0) / 1000;
   if (!(seconds > 0 && seconds <= 600)) {
@@ -85,7 +85,7 @@ export async function tap(options: TapOptions): Promise<number> {
   return failures.length === targets.length ? exitCode.environment : exitCode.ok;
 }
 
-/** One proxy's lines, passed on whole, so that those of several do not mix. */
+/** Passes one proxy's lines on whole, so that the lines of several proxies do not mix. */
 export function follow(
   address: string,
   scope: Record<string, unknown>,

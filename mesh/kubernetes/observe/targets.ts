@@ -1,4 +1,4 @@
-/** Which proxies to look at, and what each says: a list of admin addresses, a file of them, or a cluster's pods. */
+/** Selects proxies and reads them: from a list of admin addresses, a file of them, or a cluster's pods. */
 import { sleep } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
@@ -20,16 +20,16 @@ export interface TargetOptions {
   namespace?: string | undefined;
   /** `deploy/web`; absent: all. */
   workload?: string | undefined;
-  /** How long to wait until every proxy answers. */
+  /** Time limit for every proxy to answer. */
   wait?: string | undefined;
   kubeconfig?: string | undefined;
   context?: string | undefined;
 }
 
-/** What a proxy was started with and serves by, as its admin port tells. */
+/** A proxy's start-up configuration and present state, from its admin port. */
 export type SaidConfig = Omit<ProxyConfig, 'state'> & { state?: MeshState };
 
-/** A proxy's admin port, and its name to people: `namespace/pod` in a cluster, else the address. */
+/** A proxy's admin port, and its name for people: `namespace/pod` in a cluster, otherwise the address. */
 export interface Target {
   /** `ip:port`. */
   address: string;
@@ -44,7 +44,7 @@ export interface Observed {
   config: SaidConfig;
   before: Sample[];
   after: Sample[];
-  /** Between the two readings. */
+  /** Seconds between the two readings. */
   seconds: number;
 }
 
@@ -54,7 +54,7 @@ const meshFile = z.looseObject({
   ),
 });
 
-/** By pod: a verb that looks again and again asks through the same way. */
+/** By pod: a verb that reads repeatedly reuses the same forwarded connection. */
 const ways = new Map<string, Forwarded>();
 
 export async function findTargets(options: TargetOptions): Promise<Target[]> {
@@ -99,7 +99,7 @@ const plain = (text: string): Target => {
 };
 
 async function get(address: string, path: string): Promise<string> {
-  // Each by a connection of its own: what is forwarded ends with it.
+  // Each request has its own connection: a forwarded stream ends with its connection.
   const headers = { connection: 'close' };
   const signal = AbortSignal.timeout(5000);
   const response = await fetch(`http://${address}${path}`, { headers, signal });
@@ -107,11 +107,11 @@ async function get(address: string, path: string): Promise<string> {
   return response.text();
 }
 
-/** Each endpoint that the proxy knows, with its state; mesh/proxy/flow/endpoint-report.ts writes it. */
+/** The endpoints that the proxy knows, with their states; mesh/proxy/flow/endpoint-report.ts writes them. */
 export const endpointsAt = async ({ address }: Target): Promise<EndpointReport[]> =>
   JSON.parse(await get(address, '/endpoints')) as EndpointReport[];
 
-/** Reads every proxy twice, `windowMs` apart. Those that do not answer are named in `silent`, with the reason. */
+/** Reads every proxy twice, `windowMs` apart. `silent` names proxies that do not answer, with the reason. */
 export async function observe(
   targets: readonly Target[],
   windowMs: number,
@@ -148,11 +148,11 @@ export async function observe(
   return { proxies, silent };
 }
 
-/** Why a target did not answer. */
+/** The reason why a target did not answer. */
 export const reasonOf = (target: Target, error: unknown): string =>
   target.problem?.() ?? messageOf(error);
 
-/** As `observe`, for those who need an answer: throws a UserError where there is no proxy, or none that answers. */
+/** Like `observe`, for callers that need an answer: throws a UserError if there is no proxy, or if none answers. */
 export async function observeAll(options: TargetOptions, windowMs: number): Promise<Observed[]> {
   const waitMs = options.wait === undefined ? 0 : parseDurationMs(options.wait);
   if (waitMs === undefined || waitMs > 600_000) {
@@ -174,7 +174,7 @@ export async function observeAll(options: TargetOptions, windowMs: number): Prom
   return proxies;
 }
 
-/** While there is time left, none is no error. */
+/** Before `untilMs`, an empty list is no error. */
 async function orNone(options: TargetOptions, untilMs: number): Promise<Target[]> {
   try {
     return await someTargets(options);
@@ -184,7 +184,7 @@ async function orNone(options: TargetOptions, untilMs: number): Promise<Target[]
   }
 }
 
-/** At least one. */
+/** At least one target; throws otherwise. */
 export async function someTargets(options: TargetOptions): Promise<Target[]> {
   const targets = await findTargets(options);
   if (targets.length === 0) throw new UserError('no proxy found', exitCode.failed);

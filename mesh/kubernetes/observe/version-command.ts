@@ -1,4 +1,7 @@
-/** `firedrill version`: of this command, of the control plane, and of the proxies that run, through the API server. */
+/**
+ * `firedrill version`: the versions of this command, of the control plane, and of the running proxies, through the API
+ * server.
+ */
 import type { Command } from 'commander';
 import { packageVersion } from '../../../base/paths.js';
 import type { CredentialOptions } from '../client/credentials.js';
@@ -22,7 +25,7 @@ export interface Versions {
   kubernetes?: string;
   /** By Deployment: the image's tag. */
   controlPlane?: Record<string, string>;
-  /** By version: how many pods have a proxy of it. */
+  /** By version: the number of pods with a proxy of that version. */
   proxies?: Record<string, number>;
 }
 

@@ -1,4 +1,4 @@
-/** `firedrill why`: what each proxy on a request's way decided, and what it knew then. */
+/** `firedrill why`: the decisions of each proxy on a request's path, and each proxy's information at that time. */
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { reasonOf, someTargets, type Target, type TargetOptions } from './targets.js';
@@ -8,7 +8,7 @@ export interface WhyOptions extends TargetOptions {
   format: string;
 }
 
-/** What GET /why answers; mesh/proxy/flow/why.ts writes it. */
+/** The answer of GET /why; mesh/proxy/flow/why.ts writes it. */
 export interface Why {
   requestId?: string;
   traceId?: string;
@@ -39,7 +39,7 @@ export interface Found {
   why: Why;
 }
 
-/** Resolves to the exit code: 1 where no proxy recorded the request. */
+/** Resolves to the exit code: 1 if no proxy recorded the request. */
 export async function why(id: string | undefined, options: WhyOptions): Promise<number> {
   const targets = await someTargets(options);
   if (options.for !== undefined) {
@@ -67,7 +67,7 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
   return found.length > 0 ? exitCode.ok : exitCode.failed;
 }
 
-/** What the proxies recorded of one request, or of the latest; in the order of time. */
+/** The proxies' records of one request, or of the latest request; in the order of time. */
 export async function recorded(
   targets: readonly Target[],
   id: string | undefined,
@@ -105,7 +105,7 @@ const summaryOf = ({ why: w }: Found): string =>
   `${w.time} ${w.requestId ?? w.traceId ?? '-'} ${w.direction} ${w.method} ${w.authority}${w.path} ` +
   `-> ${w.verdict.status} ${w.verdict.reason ?? w.verdict.classification} in ${w.durationMs} ms`;
 
-/** One proxy's part of the story, in the order in which it was decided. */
+/** One proxy's part of the explanation, in the order of its decisions. */
 export function explain({ proxy, why: w }: Found): string {
   const { verdict } = w;
   const lines = [

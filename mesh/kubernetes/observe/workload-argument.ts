@@ -1,10 +1,10 @@
-/** `deploy/web`, `pod/web-1` or `web`: whose proxies are looked at. */
+/** `deploy/web`, `pod/web-1` or `web`: selects the workload whose proxies are read. */
 import { UserError } from '../../../base/errors.js';
 import { suggest } from '../../../base/suggest.js';
 import type { Pod } from '../discovery/types.js';
 import { workloadOf } from '../discovery/workload.js';
 
-/** As kubectl has them. */
+/** The names of kubectl. */
 const kinds: Readonly<Record<string, string>> = {
   po: 'pod',
   pod: 'pod',
@@ -56,7 +56,7 @@ export function belongsTo(pod: Pod, { kind, name }: WorkloadArgument): boolean {
   return kind === undefined ? isPod || own.name === name : own.kind === kind && own.name === name;
 }
 
-/** Why nothing is looked at, with what there is. */
+/** The error for an unknown workload, with the existing ones. */
 export function noSuchWorkload(
   text: string,
   namespace: string | undefined,
