@@ -64,7 +64,7 @@ const early: Entry = {
         const cause = `its certificate begins in ${Math.round(begin - now)} s: the clocks differ`;
         return [{ where, cause, fix: 'synchronise the clocks of this node and of the controller' }];
       }
-      // Renewal is due at 2/3 of the life; at 5/6 several attempts have failed.
+      // Renewal is due at 2/3 of the lifetime; at 5/6, several attempts have failed.
       if (now < begin + ((end - begin) * 5) / 6) return [];
       const cause = `${Math.round((end - now) / 60)} min are left of its certificate, ${errors} renewals failed`;
       return [
@@ -163,7 +163,7 @@ const clusters: Entry = {
   },
 };
 
-/** JSON with sorted keys, so that the order in which fields were written does not count. */
+/** JSON with sorted keys, so that the order of fields does not matter. */
 function stable(value: unknown): string {
   return JSON.stringify(value, (_key, v: unknown) =>
     typeof v === 'object' && v !== null && !Array.isArray(v)

@@ -84,7 +84,7 @@ async function run(ids: string[], options: Options): Promise<void> {
   }
   const targets = watched ? await findTargets(options) : [];
   const { proxies, silent } = await observe(targets, targets.length > 0 ? 1000 : 0);
-  // What needs no proxy is judged all the same.
+  // Entries that need no proxy are still judged.
   for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
   const { realClock } = await import('../../../base/clock.js');
   const found = diagnose(

@@ -17,7 +17,7 @@ export interface Diagnosis extends Finding {
   symptom: string;
 }
 
-/** Everything that the chosen entries find; all entries where none is chosen. */
+/** The findings of the chosen entries; of all entries if none is chosen. */
 export function diagnose(facts: Facts, ids: readonly string[] = []): Diagnosis[] {
   return entries
     .filter((e) => ids.length === 0 || ids.includes(e.id))

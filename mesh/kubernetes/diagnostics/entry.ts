@@ -1,11 +1,11 @@
-/** One troubleshooting entry: a symptom, and a program that looks for its cause in what was gathered. */
+/** One troubleshooting entry: a symptom, and a program that searches the gathered facts for its cause. */
 import type { AnyObject } from '../client/objects.js';
 import type { Pod } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
 import type { Sample } from '../observe/exposition.js';
 import type { Observed } from '../observe/targets.js';
 
-/** All that entries look at; whatever could not be had is an empty list. */
+/** The inputs of all entries; unavailable inputs are empty lists. */
 export interface Facts {
   /** From the API server, and from files: manifests, rules, Prometheus and Alertmanager configurations, SLOs. */
   objects: readonly AnyObject[];
@@ -16,7 +16,7 @@ export interface Facts {
 }
 
 export interface Finding {
-  /** What it was found on. */
+  /** The object of the finding. */
   where: string;
   cause: string;
   fix: string;
@@ -30,7 +30,7 @@ export interface Entry {
 
 type Tree = Record<string, unknown>;
 
-/** `object.spec.template` and the like, undefined where any step is missing. */
+/** `object.spec.template` and the like; undefined if any step is missing. */
 export function at(object: unknown, ...path: (string | number)[]): unknown {
   return path.reduce<unknown>((value, key) => (value as Tree | null | undefined)?.[key], object);
 }
@@ -47,7 +47,7 @@ export const meshedPods = (facts: Facts): (Pod & AnyObject)[] =>
 export const proxyName = (p: Observed): string =>
   `proxy of ${p.config.workload.name}.${p.config.workload.namespace} (${p.address})`;
 
-/** The sum of a metric's present values over the labels that fit. */
+/** The sum of a metric's present values over matching labels. */
 export function sum(
   samples: readonly Sample[],
   name: string,
@@ -67,7 +67,7 @@ export interface AlertRule {
   labels: Record<string, string>;
 }
 
-/** Alerting rules of PrometheusRule objects and of bare rule files. */
+/** Alerting rules of PrometheusRule objects and of plain rule files. */
 export function alertRules(facts: Facts): AlertRule[] {
   return facts.objects.flatMap((o) => {
     const groups = (at(o, 'spec', 'groups') ?? at(o, 'groups') ?? []) as { rules?: Tree[] }[];

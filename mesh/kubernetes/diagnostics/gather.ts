@@ -1,4 +1,4 @@
-/** What diagnostics look at: objects of a cluster as far as we may read them, and documents of files. */
+/** Gathers the inputs of diagnostics: the readable objects of a cluster, and the documents of files. */
 import { readYaml } from '../../../base/yaml.js';
 import { isStatus, KubeApi } from '../client/api.js';
 import { type CredentialOptions, findCredentials } from '../client/credentials.js';
@@ -25,7 +25,7 @@ const kinds: readonly Kind[] = [
   'ClusterRoleBinding',
 ];
 
-/** Kinds that are not installed, or that we may not list, are left out. */
+/** Kinds that are not installed, or that the user may not list, are left out. */
 export async function clusterObjects(
   options: CredentialOptions & { controlNamespace?: string },
 ): Promise<AnyObject[]> {
@@ -61,7 +61,7 @@ async function listServed(api: KubeApi, kind: Kind): Promise<AnyObject[]> {
   }
 }
 
-/** Documents without kind or metadata (rule files, configurations) are taken as they are. */
+/** Documents without kind or metadata (rule files, configurations) are returned unchanged. */
 export function fileObjects(file: string): AnyObject[] {
   return readYaml(file)
     .map((document) => document.value)

@@ -1,4 +1,4 @@
-/** Who may read live requests: whoever reaches a pod's loopback through the API server, and no one by the network. */
+/** The readers of live requests: users who reach a pod's loopback through the API server, and nobody by the network. */
 import { ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
 import { at, type Entry, type Finding, meshedPods, named, ofKind } from './entry.js';
@@ -14,7 +14,7 @@ interface Subject {
   name: string;
 }
 
-/** Each leads to the admin port: by a forwarded connection, or by a program run in the pod. */
+/** Each leads to the admin port: by a forwarded connection, or by a program that runs in the pod. */
 const ways = ['pods/portforward', 'pods/exec', 'pods/attach', 'pods/ephemeralcontainers'];
 
 const wayOf = ({ apiGroups = [], resources = [] }: Rule): string | undefined => {
@@ -23,7 +23,7 @@ const wayOf = ({ apiGroups = [], resources = [] }: Rule): string | undefined => 
   return ways.find((w) => resources.includes(w) || resources.includes(`*/${w.split('/')[1]}`));
 };
 
-/** Groups that anybody is in. */
+/** Groups that include everybody. */
 const isEverybody = ({ kind, name }: Subject): boolean =>
   kind === 'Group'
     ? /^system:(authenticated|unauthenticated|serviceaccounts(:.+)?)$/.test(name)
@@ -63,7 +63,7 @@ export const tapAccess: Entry = {
     const byRight = ofKind(facts, 'RoleBinding', 'ClusterRoleBinding')
       .filter((b) => b.kind === 'ClusterRoleBinding' || meshed.has(b.metadata.namespace))
       .flatMap((binding) => openedBy(binding, roles));
-    // Its configuration was told to us, by the network.
+    // We received the proxy's configuration by the network.
     const byNetwork = facts.proxies
       .filter((p) => /^[\d.]+:\d+$/.test(p.address) && !p.address.startsWith('127.'))
       .map((p) => ({

@@ -1,4 +1,4 @@
-/** Entries about what is seen: metrics, traces, logs. */
+/** Entries about telemetry: metrics, traces, logs. */
 import { annotations } from '../annotations.js';
 import {
   at,
@@ -11,7 +11,7 @@ import {
   sum,
 } from './entry.js';
 
-/** What rules and dashboards need: a relabelling that takes one of these away blinds them. */
+/** Metrics that rules and dashboards need: a relabelling that drops one of them blinds the rules and dashboards. */
 const neededMetrics = [
   'request_total',
   'response_total',
@@ -182,7 +182,7 @@ const cpu: Entry = {
       const used = sum(p.after, 'process_cpu_seconds_total');
       const before = sum(p.before, 'process_cpu_seconds_total');
       const started = sum(p.after, 'process_start_time_seconds');
-      // Over the window where there was one, else over the life of the process.
+      // Over the window if there was one, otherwise over the process's lifetime.
       const windowed = p.seconds >= 1 && used > before;
       const cores = windowed
         ? (used - before) / p.seconds

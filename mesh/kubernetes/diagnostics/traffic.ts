@@ -18,7 +18,7 @@ interface Target {
   backends: { service: string; weight: number }[];
 }
 
-/** What TrafficSplits and routes send to. */
+/** The targets of TrafficSplits and routes. */
 function splits(facts: Facts): Target[] {
   const targets: Target[] = [];
   for (const o of ofKind(facts, 'TrafficSplit', 'HTTPRoute', 'GRPCRoute')) {
