@@ -1,11 +1,11 @@
 /** The three checklists: before a service goes to production, of a mesh in production, and for an incident. */
 
-/** How an item is judged: by checks, by troubleshooting entries that must find nothing, or by a person. */
+/** The judgement of an item: by checks, by troubleshooting entries that must find nothing, or by a person. */
 export interface Item {
   text: string;
   checks?: readonly string[];
   entries?: readonly string[];
-  /** What its entries look at; without any of it they find nothing, and nothing is judged by that. */
+  /** The inputs of the item's entries; without any of them the entries find nothing, and the item is not judged. */
   needs?: Evidence;
 }
 

@@ -1,4 +1,4 @@
-/** `firedrill readiness`: the checklists, with everything judged that a program can judge. */
+/** `firedrill readiness`: the checklists, with all items judged that a program can judge. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { CheckResult } from '../check/model.js';
@@ -17,7 +17,7 @@ export interface Judged {
   reasons: string[];
 }
 
-/** An item holds where its checks succeeded and its entries found nothing; a skipped check is a question. */
+/** An item holds if its checks succeeded and its entries found nothing; a skipped check leaves a question. */
 export function judge(
   items: readonly Item[],
   results: readonly CheckResult[],
@@ -50,7 +50,7 @@ export function judge(
 const hint = (needs: Evidence): string =>
   needs === 'pods' || needs === 'proxies' ? '' : ' (give them with -i)';
 
-/** What there is to look at: an entry that looked at nothing found nothing. */
+/** The available inputs: an entry without inputs finds nothing, which proves nothing. */
 export function evidence(facts: Pick<Facts, 'objects' | 'proxies'>): Set<Evidence> {
   const given = new Set<Evidence>();
   const { objects, proxies } = facts;
