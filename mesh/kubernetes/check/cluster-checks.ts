@@ -1,4 +1,4 @@
-/** Checks of the cluster before and after an installation: the API, permissions, what install makes. */
+/** Checks of the cluster before and after an installation: the API, permissions, the objects of install. */
 import { messageOf } from '../../../base/errors.js';
 import { isStatus } from '../client/api.js';
 import {
@@ -27,7 +27,7 @@ interface Status extends AnyObject {
 
 const reinstall = 'run firedrill install --apply (or upgrade --apply)';
 
-/** Kubernetes 1.25: the first with everything that is applied. */
+/** Kubernetes 1.25: the first version with everything that is applied. */
 const oldestMinor = 25;
 
 export const apiChecks: Check[] = [
@@ -83,7 +83,7 @@ export const apiChecks: Check[] = [
     description: "this machine's clock and the API server's differ by less than 5 minutes",
     warning: true,
     run: async ({ api, clock }) => {
-      // A dry run is dated by the server and leaves nothing behind.
+      // The server dates a dry run, and stores nothing.
       const made = await api.call('POST', '/api/v1/namespaces?dryRun=All', {
         apiVersion: 'v1',
         kind: 'Namespace',
@@ -273,7 +273,7 @@ export const installedChecks: Check[] = [
       const bad: string[] = [];
       for (const name of [names.controller, names.injector]) {
         const found = await api.find<Status>(resources.Deployment, namespace, name);
-        // Scaled to nothing it is available, too, by its condition.
+        // A Deployment with zero replicas also has the condition `available`.
         const isNone = found?.spec?.replicas === 0;
         if (isNone || !condition(found, 'Available')) {
           const said = found?.status?.conditions?.find((c) => c.type === 'Available')?.message;
@@ -334,7 +334,7 @@ export const installedChecks: Check[] = [
   },
 ];
 
-/** Whether anything is installed, for commands that need it. */
+/** Whether anything is installed, for commands that need an installation. */
 export async function isInstalled({
   api,
   namespace,

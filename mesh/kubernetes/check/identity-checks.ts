@@ -1,4 +1,4 @@
-/** Checks of certificates: trust anchors, the issuer, the webhooks' own, and what proxies trust. */
+/** Checks of certificates: trust anchors, the issuer, the webhooks' own, and the proxies' trusted anchors. */
 import { X509Certificate } from 'node:crypto';
 import { isSignedBy, readCertificates } from '../../identity/issuing.js';
 import { dnsNames, notAfterMs, notBeforeMs } from '../../identity/x509.js';

@@ -1,8 +1,8 @@
-/** One check: what should hold, and where it does not, why, and what to do. */
+/** One check: its condition and, if the condition does not hold, the reason and the next step. */
 import type { Clock } from '../../../base/clock.js';
 import type { KubeApi } from '../client/api.js';
 
-/** A check that does not hold: the reason as it was found, and the next step. */
+/** A failed check: the reason found, and the next step. */
 export interface Failure {
   reason: string;
   fix: string;
@@ -11,13 +11,13 @@ export interface Failure {
 }
 
 export interface CheckContext {
-  /** Why nobody can be asked: no kubeconfig, or one that cannot be read. */
+  /** The reason why no cluster can be asked: no kubeconfig, or an unreadable one. */
   unconfigured?: string | undefined;
   api: KubeApi;
   clock: Clock;
-  /** Of the control plane. */
+  /** The control plane's namespace. */
   namespace: string;
-  /** A URL, or `namespace/service:port`; absent: one is looked for. */
+  /** A URL, or `namespace/service:port`; absent: the check searches for one. */
   prometheus?: string | undefined;
   /** Only this namespace's proxies; absent: all. */
   proxyNamespace?: string | undefined;
@@ -27,11 +27,11 @@ export interface Check {
   /** Stable; also the anchor of its documentation: `mesh/kubernetes/check/README.md#<id>`. */
   id: string;
   category: string;
-  /** What should hold. */
+  /** The condition that should hold. */
   description: string;
   /** A failed warning does not fail the command. */
   warning?: boolean;
-  /** Where it fails, nothing after it can be judged. */
+  /** If the check fails, no later check can be judged. */
   fatal?: boolean;
   run(context: CheckContext): Promise<Failure | undefined>;
 }

@@ -1,4 +1,4 @@
-/** Checks of the proxies in pods: there, ready, of this version, trusting the present anchors. */
+/** Checks of the proxies in pods: present, ready, of this version, with the present anchors. */
 import { readCertificates } from '../../identity/issuing.js';
 import { packageVersion } from '../../../base/paths.js';
 import { annotations, initContainer, parsePorts, proxyContainer } from '../annotations.js';
@@ -20,8 +20,8 @@ const some = (all: string[]): string =>
 const alive = (p: Pod): boolean => p.status?.phase !== 'Succeeded' && p.status?.phase !== 'Failed';
 
 /**
- * Why a pod's proxy is not ready, with the pod's name; undefined: it is. A native sidecar's status is among the init
- * containers', and while the init container before it fails, the proxy itself only waits.
+ * The reason why a pod's proxy is not ready, with the pod's name; undefined if it is. A native sidecar's status is
+ * among the init containers', and while the init container before it fails, the proxy itself only waits.
  */
 export function whyNotReady(pod: Pod): string | undefined {
   const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};

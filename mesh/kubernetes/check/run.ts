@@ -1,4 +1,4 @@
-/** Runs checks in order; what throws counts as failed with its message, and a fatal failure skips the rest. */
+/** Runs checks in order; a check that throws counts as failed with its message, and a fatal failure skips the rest. */
 import { messageOf } from '../../../base/errors.js';
 import {
   type Check,
@@ -52,7 +52,7 @@ const skipped = ({ id, category, description }: Check, because: string): CheckRe
 export const anyFailed = (results: readonly CheckResult[]): boolean =>
   results.some((r) => r.result === 'error');
 
-/** As Linkerd's users know it: a ruled heading for each category, a mark for each check. */
+/** Printed like Linkerd's checks: a ruled heading for each category, a mark for each check. */
 export function renderResults(results: readonly CheckResult[]): string {
   const marks = { success: '√', warning: '‼', error: '×', skipped: '-' };
   const lines: string[] = [];

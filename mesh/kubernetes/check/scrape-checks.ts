@@ -1,4 +1,6 @@
-/** Whether a Prometheus sees the mesh: every proxy, the controller and the injector; where not, why. */
+/**
+ * Checks whether a Prometheus scrapes the mesh (every proxy, the controller and the injector), and the reason if not.
+ */
 import { messageOf } from '../../../base/errors.js';
 import { meshJobs } from '../../jobs.js';
 import { type AnyObject, resources } from '../client/objects.js';
@@ -21,7 +23,7 @@ interface Found {
   ask: Ask;
 }
 
-/** As Prometheus' charts, its Operator and plain manifests label its Service. */
+/** The labels of Prometheus's Service in its charts, its Operator and plain manifests. */
 const selectors = [
   'app.kubernetes.io/name=prometheus',
   'operated-prometheus=true',
@@ -29,7 +31,7 @@ const selectors = [
 ];
 const timeoutMs = 10_000;
 
-/** `given`: a URL, or `namespace/service:port`. Absent: the first Service that looks like one. */
+/** `given`: a URL, or `namespace/service:port`. Absent: the first Service that matches. */
 async function findPrometheus({ api, prometheus }: CheckContext): Promise<Found | undefined> {
   if (prometheus?.includes('://')) {
     const base = prometheus.replace(/\/+$/, '');
@@ -82,7 +84,7 @@ const isOf = (t: ScrapeTarget, w: Wanted): boolean =>
   (t.labels.pod ?? t.discoveredLabels.__meta_kubernetes_pod_name) === w.pod &&
   (t.labels.namespace ?? t.discoveredLabels.__meta_kubernetes_namespace) === w.namespace;
 
-/** Undefined: it is scraped, and by the name that rules know. */
+/** Undefined: the target is scraped, and by the name that rules use. */
 export function whyNotScraped(
   wanted: Wanted,
   targets: readonly ScrapeTarget[],
@@ -102,7 +104,7 @@ type Labelled = AnyObject & {
   spec?: { podMonitorSelector?: { matchLabels?: Record<string, string> } };
 };
 
-/** What to do where nothing is scraped: with the Operator its own objects decide. */
+/** The next step if nothing is scraped: with the Operator, its own objects decide. */
 async function fixOf({ api, namespace }: CheckContext): Promise<string> {
   const plain =
     'firedrill install --output-prometheus FOLDER writes scrape.yaml: add it to prometheus.yml';
