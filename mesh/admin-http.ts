@@ -1,4 +1,7 @@
-/** What the admin ports of the proxy and of the controller share: bodies with a bound, JSON, and no web pages. */
+/**
+ * The code that the admin ports of the proxy and of the controller share: size-limited bodies, JSON, and the refusal
+ * of web pages.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { exitCode, messageOf, UserError } from '../base/errors.js';
@@ -10,13 +13,13 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.end(`${JSON.stringify(value)}\n`);
 }
 
-/** 400 for a caller's mistake, 500 for ours; where the answer has begun it is cut off. */
+/** 400 for the caller's mistake, 500 for an internal one; if the answer has begun, it is cut off. */
 export function sendError(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy();
   else sendJson(response, error instanceof UserError ? 400 : 500, { error: messageOf(error) });
 }
 
-/** The body as JSON; `{}` where there is none. Throws a UserError above 64 KiB, or where it is no JSON. */
+/** The body as JSON; `{}` for an empty body. Throws a UserError above 64 KiB or on invalid JSON. */
 export async function jsonBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -32,7 +35,7 @@ export async function jsonBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** Resolves to the port. Throws a UserError where it cannot be had. */
+/** Resolves to the port. Throws a UserError when the port cannot be opened. */
 export function listenForAdmin(
   server: Server,
   { host, port }: { host: string; port: number },
@@ -50,20 +53,21 @@ export function listenForAdmin(
   });
 }
 
-/** What scrapers and probes ask for, from wherever and by whatever name they know the port. */
+/** The calls of scrapers and probes, which are open to every address and every Host. */
 const open: ReadonlySet<string> = new Set(['GET /metrics', 'GET /live', 'GET /ready']);
 
 const loopback = /^(::ffff:)?127\.|^::1$/;
 
 /**
- * Why a caller may not make this call; undefined: it may. What changes or reveals anything is for this machine alone
- * (in Kubernetes through `kubectl port-forward`), and there for programs: a browser reaches loopback too. A page's
- * POST bears an Origin, and one that rebinds its own name to 127.0.0.1 (DNS rebinding) bears that name as Host.
+ * The reason why a caller may not make this call; undefined: it may. Calls that change or reveal anything are for
+ * this machine only (in Kubernetes through `kubectl port-forward`), and for programs only, since a browser reaches
+ * loopback too. A web page's POST carries an Origin, and a page that rebinds its own name to 127.0.0.1 (DNS
+ * rebinding) sends that name as Host.
  */
 export function whyRefused(request: IncomingMessage, call: string): string | undefined {
   if (open.has(call) || call.startsWith('GET /probes/')) return undefined;
   const { remoteAddress = '', localAddress } = request.socket;
-  // Both ends are one address: the caller is on this machine, or in this pod.
+  // If both ends have one address, the caller is on this machine, or in this pod.
   if (!loopback.test(remoteAddress) && remoteAddress !== localAddress) {
     return `only from this machine's loopback (kubectl port-forward); open to others: ${[...open].join(', ')}`;
   }
@@ -74,7 +78,7 @@ export function whyRefused(request: IncomingMessage, call: string): string | und
   return 'not for web pages: no Origin, and a Host that is an address or localhost';
 }
 
-/** Answers a call such as `GET /faults`. What it throws is told to the caller: a UserError as 400, the rest as 500. */
+/** Answers a call such as `GET /faults`. The caller gets its exceptions: a UserError as 400, any other as 500. */
 export type Answer = (
   call: string,
   request: IncomingMessage,
@@ -82,7 +86,7 @@ export type Answer = (
   url: URL,
 ) => unknown;
 
-/** A server that no request ends: not by an address that is none, nor by an answer that throws. */
+/** A server that survives every request: invalid addresses and exceptions of `answer` get an error answer. */
 export function answeringServer(answer: Answer): Server {
   return createServer((request, response) => {
     void (async () => {
@@ -92,7 +96,7 @@ export function answeringServer(answer: Answer): Server {
   });
 }
 
-/** The same behind the rule of `whyRefused`, which comes before every call. */
+/** The same, with the check of `whyRefused` before every call. */
 export const adminServer = (answer: Answer): Server =>
   answeringServer((call, request, response, url) => {
     const error = whyRefused(request, call);
@@ -104,7 +108,7 @@ function urlOf({ url = '/' }: IncomingMessage): URL {
   try {
     return new URL(url, 'http://admin');
   } catch {
-    throw new UserError(`'${url}' is no path`);
+    throw new UserError(`'${url}' is not a path`);
   }
 }
 

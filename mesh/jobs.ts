@@ -1,4 +1,4 @@
-/** What scrape configurations call the mesh's parts: the label `job`, by which rules and dashboards know them. */
+/** Values of the label `job` in scrape configurations, by which rules and dashboards select the mesh's parts. */
 export const meshJobs = {
   controller: 'firedrill-controller',
   proxy: 'firedrill-proxy',

@@ -1,10 +1,10 @@
 /**
- * What a proxy is told: one model, whether it comes from a file or from the controller's stream, and whichever
- * object (ServiceProfile, HTTPRoute, annotation, registry file) it was written in. Plain JSON: everything here
- * survives JSON.stringify, and the same text is what a proxy caches on disk as its last known good.
+ * The configuration that a proxy receives: one model, whether it comes from a file or from the controller's stream,
+ * and whichever object (ServiceProfile, HTTPRoute, annotation, registry file) it was written in. Plain JSON:
+ * everything here survives JSON.stringify, and a proxy caches the same text on disk as its last known good.
  */
 
-/** How an outbound connection or request finds its destination, and what is known of that destination. */
+/** The selection of a destination by outbound connections and requests, and its properties. */
 export interface Destination {
   /** `cart.retail`: service and namespace; the `dst` of metrics. */
   name: string;
@@ -14,14 +14,14 @@ export interface Destination {
   hosts: string[];
   /** `ip:port` of the service address (cluster IP), for transparent mode. */
   addresses: string[];
-  /** `detect` looks at the first bytes; `opaque` never does. */
+  /** `detect` examines the first bytes; `opaque` never does. */
   protocol: 'detect' | 'http1' | 'http2' | 'opaque';
-  /** Tried in order, the first match wins; where none matches, the default route: first backend, no retries. */
+  /** Tried in order, the first match wins; if none matches, the default route: first backend, no retries. */
   routes: Route[];
   backends: Backend[];
-  /** Of repeats that no route asks for: of what was not processed. Absent: 0.2, 10 a second, 10 s. */
+  /** The budget of retries without a route's policy: those of unprocessed requests. Absent: 0.2, 10 a second, 10 s. */
   retryBudget?: RetryBudget;
-  /** It has no address of its own: clients dial its endpoints, each by its own address (transparent mode). */
+  /** The service has no address of its own: clients dial its endpoints directly (transparent mode). */
   headless?: true;
 }
 
@@ -29,17 +29,17 @@ export interface Route {
   name: string;
   /** Any of these; empty matches everything. */
   matches: RouteMatch[];
-  /** Weights are relative. A weight of 0 never serves; where all are 0 the proxy answers 500. */
+  /** Weights are relative. A weight of 0 never serves; if all are 0, the proxy answers 500. */
   split: Share[];
   /** Only for clients of this namespace; absent: for all. */
   clientNamespace?: string;
-  /** The proxy answers by itself, and nothing is sent. */
+  /** The proxy answers by itself, and sends nothing. */
   respond?: OwnAnswer;
   timeouts: Timeouts;
   retry?: RetryPolicy;
   mirror?: { backend: string; fraction: number };
   rateLimit?: RateLimit;
-  /** At most this many requests under way at once on this route; more answer 503 with Retry-After. */
+  /** At most this many requests in flight on this route; more are answered 503 with Retry-After. */
   maxConcurrent?: number;
   /** Protocols that clients may change to by Upgrade, in lower case; absent: websocket. Never h2c. */
   upgrades?: string[];
@@ -49,31 +49,31 @@ export interface Route {
     scheme?: string;
     host?: string;
     port?: number;
-    /** The whole path, or what replaces the matched prefix. */
+    /** `path` replaces the whole path, `prefix` the matched prefix. */
     path?: string;
     prefix?: string;
     status: 301 | 302 | 303 | 307 | 308;
   };
   /** Replaces the matched prefix or the whole path. */
   rewrite?: { host?: string; prefix?: string; path?: string };
-  /** ServiceProfile's response classes and gRPC's: which answers count as failures. Default: 5xx. */
+  /** ServiceProfile's response classes and gRPC's: the answers that count as failures. Default: 5xx. */
   failure?: { statuses: [number, number][]; grpcStatuses?: number[] };
 }
 
-/** What a backend gets of a route's requests. */
+/** A backend's share of a route's requests. */
 export interface Share {
   backend: string;
   weight: number;
-  /** Of what goes to this backend; beside the route's own. */
+  /** Applied to this backend's requests, beside the route's own changes. */
   requestHeaders?: HeaderChanges;
   responseHeaders?: HeaderChanges;
-  /** There is no such backend, or it may not be sent to: its share is answered. */
+  /** Set if the backend does not exist or may not be used: the proxy answers its share. */
   respond?: OwnAnswer;
 }
 
 export interface OwnAnswer {
   status: 404 | 500;
-  /** `no-route`, `no-backend` and the like: the reason in metrics. */
+  /** The reason in metrics, such as `no-route` or `no-backend`. */
   reason: string;
 }
 
@@ -86,28 +86,28 @@ export interface RouteMatch {
 
 /** All in milliseconds; absent means none. */
 export interface Timeouts {
-  /** From the request's head to the response's end, all tries together. Answers 504. */
+  /** From the request's head to the response's end, all attempts together. Answers 504. */
   requestMs?: number;
-  /** One try, to its response head. Answers 504, or retries. */
+  /** One attempt, to its response head. Answers 504, or retries. */
   perTryMs?: number;
   /** Between two reads or writes of a stream. */
   idleMs?: number;
 }
 
 export interface RetryPolicy {
-  /** Retries, not tries: 1 means two tries at most. */
+  /** Retries without the first attempt: 1 means two attempts at most. */
   limit: number;
   /** Statuses that are retried, as inclusive ranges, such as [[500, 599]]. */
   statuses: [number, number][];
   grpcStatuses?: number[];
   /** Connection refused or reset before the response's head. */
   onConnectFailure: boolean;
-  /** Also for methods that are not idempotent (POST, PATCH): only where the service declared it safe. */
+  /** Also for methods that are not idempotent (POST, PATCH): only if the service declared it safe. */
   unsafeMethods: boolean;
   backoff: { baseMs: number; maxMs: number; /** 1 is full jitter, 0 none. */ jitter: number };
-  /** Absent: unlimited (only a chaos scenario wants that). */
+  /** Absent: unlimited (only a chaos scenario uses that). */
   budget?: RetryBudget;
-  /** Bodies beyond this are not retried, in bytes. */
+  /** Larger bodies are not retried, in bytes. */
   maxBufferedBytes: number;
 }
 
@@ -143,7 +143,7 @@ export interface Backend {
   };
   breaker?: BreakerPolicy;
   limits: { maxConnections: number; maxPending: number; maxRequests: number };
-  /** `failFast` answers 503 when no endpoint has been ready for this long, in milliseconds. */
+  /** Requests are answered 503 when no endpoint has been ready for this long, in milliseconds. */
   failFastMs: number;
 }
 
@@ -152,17 +152,17 @@ export interface Endpoint {
   address: string;
   /** The peer's expected name (its certificate's DNS SAN); absent: plaintext, allowed only by policy. */
   identity?: string;
-  /** Speak HTTP/2 to it whatever the client spoke. */
+  /** Use HTTP/2 whatever protocol the client used. */
   http2?: boolean;
   weight?: number;
   zone?: string;
   /** For metrics: pod, deployment and the like. */
   labels?: Record<string, string>;
-  /** Present where every port of the address leads to its proxy (a meshed pod): every port but these. */
+  /** Set for a meshed pod, where every port of the address leads to its proxy: the ports that do not. */
   plainPorts?: number[];
 }
 
-/** Textbook words: closed lets all through, open lets none, half-open lets one probe. */
+/** The usual terms: closed lets all requests through, open lets none, half-open lets one probe. */
 export interface BreakerPolicy {
   consecutiveFailures: number;
   /** Also trips below this success rate over the window, given at least `minRequests`. */
@@ -172,24 +172,24 @@ export interface BreakerPolicy {
   jitter: number;
   /** Never more than this share of endpoints open at once (at least one may be). */
   maxEjectedRatio: number;
-  /** Below this share of closed endpoints, ignore breakers and use all (panic). */
+  /** Below this share of closed endpoints, breakers are ignored and all endpoints are used (panic). */
   panicRatio: number;
 }
 
-/** One port of the workload that the inbound side accepts for. */
+/** One port of the workload for which the inbound side accepts connections. */
 export interface InboundServer {
   name: string;
   /**
-   * The port that peers mean: the original destination's, or the proxy's own inbound port in explicit mode. 0 is every
-   * port that no other server has (transparent mode): what comes goes to the address and port that was dialled.
+   * The original destination's port, or the proxy's own inbound port in explicit mode. 0 stands for every port that
+   * no other server has (transparent mode): its connections go to the address and port that were dialled.
    */
   port: number;
-  /** Where the app listens, `ip:port`; of port 0 not read. */
+  /** The app's listener, `ip:port`; not used for port 0. */
   target: string;
-  /** Of port 0: ports whose bytes are not looked at. */
+  /** For port 0: ports whose bytes are not examined. */
   opaquePorts?: number[];
   protocol: 'detect' | 'http1' | 'http2' | 'opaque';
-  /** What is done with a peer without a mesh identity, or not on any authorization's list. */
+  /** The policy for a peer without a mesh identity, or not on any authorization's list. */
   defaultPolicy:
     'all-unauthenticated' | 'all-authenticated' | 'cluster-authenticated' | 'audit' | 'deny';
   authorizations: Authorization[];
@@ -200,7 +200,7 @@ export interface InboundServer {
 
 export interface Authorization {
   name: string;
-  /** Route names this applies to; absent: the whole server. */
+  /** The routes that the authorization applies to; absent: the whole server. */
   routes?: string[];
   /** Exact identities, or `*.suffix`; `*` is any mesh identity. Empty with `unauthenticated` false matches none. */
   identities: string[];
@@ -209,7 +209,7 @@ export interface Authorization {
   networks?: string[];
 }
 
-/** A fault that the proxy itself injects: a lease that lapses unless renewed. See mesh/proxy/fault.ts. */
+/** A fault that the proxy injects into itself: a lease that lapses unless renewed. See mesh/proxy/flow/fault. */
 export interface FaultLease {
   id: string;
   side: 'inbound' | 'outbound';
@@ -228,38 +228,38 @@ export interface FaultLease {
   reset?: boolean;
   blackhole?: boolean;
   bytesPerSecond?: number;
-  /** The lease ends then unless renewed, counted from receipt. */
+  /** The lease ends after this time unless renewed, counted from receipt. */
   ttlMs: number;
 }
 
-/** Everything a proxy serves by; what the controller streams and what is cached on disk. */
+/** The whole state that a proxy serves; the controller streams it, and the proxy caches it on disk. */
 export interface MeshState {
   /** Grows with each change at the source. */
   version: number;
   destinations: Destination[];
   servers: InboundServer[];
-  /** Used for what no destination covers: pass through, or refuse. */
+  /** The policy for addresses that no destination covers: pass through, or refuse. */
   unknownDestinations: 'forward' | 'refuse';
 }
 
-/** One more label on what is counted, traced and logged of requests, such as the tenant; from one of two sources. */
+/** An extra label on metrics, traces and logs of requests, such as the tenant; from one of two sources. */
 export interface RequestLabelPolicy {
   name: string;
   /** Lower case. */
   header?: string;
-  /** Of the caller's certificate: the whole name or a part of it. */
+  /** The caller's certificate: the whole name or a part of it. */
   identity?: 'name' | 'namespace' | 'service-account';
-  /** Those that have series of their own; absent: the first `max` that come. */
+  /** Values with series of their own; absent: the first `max` values that come. */
   values?: string[];
-  /** 50 where absent. What is beyond counts as `overflow`. */
+  /** 50 when absent. Further values count as `overflow`. */
   max?: number;
 }
 
-/** What the proxy is started with. File: JSON or YAML, the schema is in mesh/proxy/config.ts and documented. */
+/** The proxy's configuration. File: JSON or YAML; mesh/proxy/config.ts has the schema, README.md documents it. */
 export interface ProxyConfig {
   /**
-   * `zone`: endpoints of the same one are preferred. `service`: as callers know it, where each replica has a name of
-   * its own; inbound series bear it as their `dst`, so that they meet those of the callers.
+   * `zone`: endpoints of the same zone are preferred. `service`: the name that callers use if each replica has a name
+   * of its own; inbound series have it as their `dst`, so that they match the callers' series.
    */
   workload: {
     name: string;
@@ -268,14 +268,14 @@ export interface ProxyConfig {
     zone?: string;
     labels?: Record<string, string>;
   };
-  /** 0 picks a free port; the chosen ones are said on standard output as one JSON line. */
+  /** 0 picks a free port; the chosen ports are printed on standard output as one JSON line. */
   inbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
   outbound?: { host: string; port: number; mode: 'explicit' | 'transparent' };
-  /** More ports of the outbound side, each for the one destination that has it among its `addresses`. */
+  /** Further ports of the outbound side, each for the one destination that has it among its `addresses`. */
   calls?: { host: string; port: number }[];
   /** `shutdown`: POST /shutdown ends the proxy. */
   admin: { host: string; port: number; shutdown?: boolean };
-  /** Absent: no mTLS at all. Files are watched and reloaded; with a controller, certificates come from it. */
+  /** Absent: no mTLS. Files are watched and reloaded; with a controller, certificates come from it. */
   identity?: {
     name: string;
     trustAnchorsFile: string;
@@ -285,13 +285,13 @@ export interface ProxyConfig {
   controller?: {
     /** Tried in turn with jittered backoff. */
     addresses: string[];
-    /** Expected name of the controller. */
+    /** The controller's expected name. */
     identity: string;
     tokenFile: string;
-    /** `*` (the default), `*.retail`, `cart.retail`: more is asked for as it is met. */
+    /** `*` (the default), `*.retail`, `cart.retail`: the proxy subscribes to more as clients use them. */
     subscribe?: string[];
   };
-  /** Static state; with a controller, only what to serve by until the first snapshot. */
+  /** Static state; with a controller, it is served only until the first snapshot. */
   state?: MeshState;
   /** Folder for the last known good configuration and certificate, mode 0700. */
   cacheFolder?: string;
@@ -302,9 +302,9 @@ export interface ProxyConfig {
   limits?: {
     /** Clients' connections on each side. */
     maxConnections?: number;
-    /** Of requests and of answers, in both protocols. */
+    /** The limit for requests' and answers' heads, in both protocols. */
     maxHeadBytes?: number;
-    /** Resident memory from which on new requests are refused. */
+    /** New requests are refused from this much memory on. */
     maxMemoryBytes?: number;
     /** From a head's first byte to its last. */
     headTimeoutMs?: number;
@@ -312,14 +312,17 @@ export interface ProxyConfig {
     idleTimeoutMs?: number;
     connectTimeoutMs?: number;
   };
-  /** How requests of HTTP/1.1 go from one proxy to the next: on a few connections of HTTP/2, or each on its own. */
+  /**
+   * How HTTP/1.1 requests go from one proxy to the next: over a few HTTP/2 connections, or each on its own
+   * connection.
+   */
   http1BetweenProxies?: 'http2' | 'http1';
   drainSeconds?: number;
-  /** Of Kubernetes: the app's own probes, which the admin port makes for the kubelet; by `container/kind`. */
+  /** For Kubernetes: the app's own probes, which the admin port makes for the kubelet; by `container/kind`. */
   probes?: Record<string, AppProbe>;
 }
 
-/** How a container says that it is well, as the kubelet would ask it. */
+/** A container's probe, as the kubelet would make it. */
 export type AppProbe = { port: number; timeoutMs: number } & (
   | { kind: 'tcp' }
   | { kind: 'http'; path: string; tls?: boolean; headers?: [string, string][] }

@@ -1,4 +1,4 @@
-/** The controller's admin port, on loopback: metrics, health, what each proxy has, faults for drills. */
+/** The controller's admin port, on loopback: metrics, health, each proxy's state, faults for drills. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import {
@@ -65,7 +65,7 @@ async function answer(
   return json(response, 404, { error: `no ${call}` });
 }
 
-/** One row a proxy: what it acknowledged, what it lacks, which bundle it trusts, how its clock differs. */
+/** One row for each proxy: its acknowledged version, its backlog, its trust bundle, its clock skew. */
 function proxies(controller: Controller): unknown[] {
   const bundle = controller.catalogue.get(entryKey(kinds.bundle, bundleName));
   return [...controller.sessions.all()].map((p) => ({

@@ -1,4 +1,4 @@
-/** All that the controller knows, each object encoded once for every proxy, with an index from topics to objects. */
+/** All objects that the controller knows, each encoded once for every proxy, with an index from topics to objects. */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import type { Destination } from '../model.js';
@@ -20,19 +20,19 @@ export interface Entry {
   version: string;
   /** The Resource message, ready to send. */
   encoded: Buffer;
-  /** Where it holds what only some namespaces may read: the message for one of them. */
+  /** For an object that is partly readable by some namespaces only: the message for one of them. */
   encodedFor?: (namespace: string) => Buffer;
-  /** Names under which it is asked for; see `topics.ts`. */
+  /** The names under which proxies subscribe to the object; see `topics.ts`. */
   topics: readonly string[];
-  /** Of SERVERS entries: whom they are for. */
+  /** For SERVERS entries: the workloads that they apply to. */
   selector?: Omit<WorkloadServers, 'servers' | 'key'>;
 }
 
 export interface Change {
-  /** Grows; close to milliseconds since the epoch. */
+  /** Increases; close to milliseconds since the epoch. */
   version: number;
   atMs: number;
-  /** For each changed object its topics, as they were and as they are. */
+  /** The topics of each changed object, before and after the change. */
   topics: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -45,18 +45,18 @@ interface SourceTable {
 
 export class Catalogue {
   readonly #clock: Clock;
-  /** In order of precedence: where two sources name one object, the earlier source's counts. */
+  /** In order of precedence: if two sources name one object, the earlier source's counts. */
   readonly #sources: SourceTable[] = [];
   readonly #entries = new Map<string, Entry>();
   readonly #byTopic = new Map<string, Set<string>>();
   #pending: { atMs: number; topics: Map<string, Set<string>> } | undefined;
   #version = 0;
   readonly #problems = new Map<string, readonly string[]>();
-  /** How often each source reported a problem. */
+  /** The number of problems that each source reported. */
   readonly problemsTotal = new Map<string, number>();
   onChange: (change: Change) => void = () => undefined;
   onProblems: (source: string, messages: readonly string[]) => void = () => undefined;
-  /** For drills: what sources say while this is true is held back until it is not. */
+  /** For drills: while this is true, the sources' reports are held back. */
   frozen: () => boolean = () => false;
   readonly #held: (() => void)[] = [];
 
@@ -89,7 +89,7 @@ export class Catalogue {
     return this.#problems;
   }
 
-  /** A new source, after those that are there in precedence. */
+  /** Adds a source, with lower precedence than the existing ones. */
   addSource(name: string): DiscoverySink {
     const table: SourceTable = { name, entries: new Map() };
     this.#sources.push(table);
@@ -100,14 +100,14 @@ export class Catalogue {
     };
   }
 
-  /** An object that comes from no source: the trust bundle. */
+  /** Adds an object without a source: the trust bundle. */
   put(kind: Kind, name: string, value: unknown, topics: readonly string[]): void {
     let table = this.#sources.find((s) => s.name === '');
     if (!table) this.#sources.unshift((table = { name: '', entries: new Map() }));
     this.#store(table, makeEntry(kind, name, value, topics));
   }
 
-  /** Sends what was held back while frozen. */
+  /** Applies the reports that were held back while frozen. */
   thaw(): void {
     for (const run of this.#held.splice(0)) run();
   }
@@ -152,7 +152,7 @@ export class Catalogue {
     if (table.entries.delete(key)) this.#settle(key);
   }
 
-  /** Makes the effective object that of the first source that has it. */
+  /** Makes the object of the first source that has it the effective one. */
   #settle(key: string): void {
     const before = this.#entries.get(key);
     const after = this.#sources.find((s) => s.entries.has(key))?.entries.get(key);
@@ -163,7 +163,7 @@ export class Catalogue {
       for (const topic of after.topics) this.#index(topic, key);
     } else this.#entries.delete(key);
     if (!this.#pending) {
-      // One change for all that is said in this turn of the loop.
+      // All reports in one turn of the event loop become one change.
       this.#pending = { atMs: this.#clock.nowMs(), topics: new Map() };
       setImmediate(() => this.#publish());
     }
@@ -204,7 +204,7 @@ export class Catalogue {
   }
 }
 
-/** A consumer's route is its namespace's own matter: what it sets in headers may be a secret. */
+/** Only its own namespace may read a consumer's route: its headers may hold secrets. */
 function destinationEntry(d: Destination): Entry {
   const entry = makeEntry(kinds.destination, d.name, d, destinationTopics(d));
   const consumers = new Set(d.routes.flatMap((r) => r.clientNamespace ?? []));

@@ -1,4 +1,4 @@
-/** The verbs of the control plane: `controller`, `identity`, `policy`. */
+/** The commands of the control plane: `controller`, `identity`, `policy`. */
 import type { Command } from 'commander';
 import { registerControllerRun } from './run-command.js';
 import { registerIdentity } from '../identity/identity-command.js';

@@ -1,4 +1,4 @@
-/** What the controller is started with; README.md shows it. JSON is YAML, so one reader takes both. */
+/** The controller's configuration; README.md documents it. JSON is YAML, so one reader takes both. */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
@@ -27,7 +27,7 @@ const issuer = z.discriminatedUnion('kind', [
     role: z.string(),
     tokenFile: z.string(),
     caFile: z.string().optional(),
-    /** Anchors beside the CA that Vault names, while they roll over. */
+    /** Anchors beside Vault's CA, during a rotation. */
     trustAnchorsFile: z.string().optional(),
   }),
   z.strictObject({
@@ -52,7 +52,7 @@ const issuer = z.discriminatedUnion('kind', [
 
 const discovery = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), path: z.string() }),
-  // The fields are those of mesh/kubernetes, which checks them.
+  // mesh/kubernetes defines and checks the other fields.
   z.looseObject({ kind: z.literal('kubernetes') }),
 ]);
 
@@ -68,12 +68,14 @@ const configSchema = z.strictObject({
       issuer: issuer.default({ kind: 'files', folder: 'pki', create: false }),
       certificateLifetime: duration.default(86_400_000),
       clockSkew: duration.default(10_000),
-      /** After an issuer or bundle changed, proxies renew over this time; default: lifetime / 10, at most 5 minutes. */
+      /**
+       * After the issuer or bundle changed, proxies renew over this time; default: lifetime / 10, at most 5 minutes.
+       */
       renewSpread: duration.optional(),
-      /** A new issuer is made by the anchor's key at 2/3 of the old one's life (files only). */
+      /** The anchor's key signs a new issuer at 2/3 of the old one's life (files only). */
       rotateIssuer: z.boolean().default(false),
       joinTokens: z.strictObject({ folder: z.string() }).optional(),
-      /** TokenReview; the fields are those of mesh/kubernetes. */
+      /** TokenReview; mesh/kubernetes defines the fields. */
       kubernetes: z.looseObject({}).optional(),
     })
     .default({
@@ -83,7 +85,7 @@ const configSchema = z.strictObject({
       rotateIssuer: false,
     }),
   discovery: z.array(discovery).default([]),
-  /** A folder that replicas share, for the lease of the leader. Absent: this replica leads. */
+  /** A folder that replicas share, for the leader's lease. Absent: this replica leads. */
   lease: z.strictObject({ file: z.string(), duration: duration.default(15_000) }).optional(),
   events: z.strictObject({ file: z.string() }).optional(),
 });
@@ -91,7 +93,7 @@ const configSchema = z.strictObject({
 export type ControllerConfig = z.output<typeof configSchema>;
 export type IssuerConfig = ControllerConfig['identity']['issuer'];
 
-/** Reads the file; its relative paths are made absolute against its folder. Throws a UserError with places. */
+/** Reads the file; its relative paths are resolved against its folder. Throws a UserError with places. */
 export function readControllerConfig(file: string): ControllerConfig {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0) {
@@ -100,7 +102,7 @@ export function readControllerConfig(file: string): ControllerConfig {
   return absolute(checkYaml(document, configSchema), dirname(resolve(file)));
 }
 
-/** The same from a value, for tests and embedding. Paths stay as they are. */
+/** The same from a value, for tests and embedding. Paths are not changed. */
 export function controllerConfig(value: z.input<typeof configSchema>): ControllerConfig {
   return configSchema.parse(value);
 }

@@ -1,4 +1,4 @@
-/** The controller put together: sources into the catalogue, catalogue to sessions, issuer to authority and bundle. */
+/** Wires the controller: sources to the catalogue, the catalogue to sessions, the issuer to authority and bundle. */
 import { join } from 'node:path';
 import { type Clock, realClock, type Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
@@ -26,11 +26,14 @@ import { ControlServer, type ServerCredentials } from './server.js';
 import { Sessions } from './sessions.js';
 import { bundleTopic } from './topics.js';
 
-/** For how long proxies spread their renewals after an issuer or a bundle changed, where nobody says. */
+/** The longest default time over which proxies spread their renewals after the issuer or the bundle changed. */
 const maxSpreadMs = 300_000;
 
 export const bundleName = 'mesh';
-/** The controller's own certificate lives at least this long: a drill with seconds is about the workloads'. */
+/**
+ * The controller's own certificate lives at least this long: a drill with lifetimes of seconds concerns the
+ * workloads.
+ */
 const ownLifetimeMs = 3_600_000;
 
 export interface Controller {
@@ -46,7 +49,7 @@ export interface Controller {
   stop(): Promise<void>;
 }
 
-/** Starts all services; rejects with a UserError where the configuration cannot work. */
+/** Starts all services; rejects with a UserError when the configuration cannot work. */
 export async function startController(
   config: ControllerConfig,
   options: { clock?: Clock; log?: (line: string) => void; sources?: DiscoverySource[] } = {},
@@ -70,7 +73,7 @@ export async function startController(
   const issuing = await store.start(
     (next) => changed(next),
     (message) => {
-      log(`issuer: ${message}; the one in use stays`);
+      log(`issuer: ${message}; the issuer in use stays`);
       events.record({ event: 'issuer-problem', message });
     },
   );
@@ -93,7 +96,7 @@ export async function startController(
   const catalogue = new Catalogue(clock);
   catalogue.onProblems = (source, messages) => {
     for (const message of messages) log(`${source}: ${message}`);
-    if (messages.length === 0) log(`${source}: well again`);
+    if (messages.length === 0) log(`${source}: recovered`);
   };
   const propagation = new Propagation(clock);
   const sessions = new Sessions({ catalogue, propagation, clock });
@@ -119,7 +122,7 @@ export async function startController(
   };
   own.onDue = renewOwn;
   const { renewSpread, certificateLifetime } = config.identity;
-  // A roll-over of the anchor waits for it; 3,000 proxies in five minutes are ten certificates a second.
+  // A rotation of the anchor waits for this; 3,000 proxies in five minutes are ten certificates a second.
   const spreadMs = renewSpread ?? Math.min(certificateLifetime / 10, maxSpreadMs);
   const publishBundle = (): void => {
     catalogue.put(kinds.bundle, bundleName, bundleOf(authority.issuing, spreadMs), [bundleTopic]);
@@ -192,7 +195,7 @@ class OwnCertificate {
   constructor(config: ControllerConfig, authority: CertificateAuthority, clock: Clock) {
     const name = config.identity.name ?? controllerIdentity(config.trustDomain);
     const parsed = parseIdentity(name);
-    if (!parsed) throw new Error(`${name} is no identity`);
+    if (!parsed) throw new Error(`${name} is not an identity`);
     this.#name = parsed;
     this.#lifetimeMs = Math.max(config.identity.certificateLifetime, ownLifetimeMs);
     this.#authority = authority;
@@ -206,7 +209,7 @@ class OwnCertificate {
     const { leaf, chain } = await this.#authority.certifyOwn(this.#name, csr, this.#lifetimeMs);
     const lifeMs = notAfterMs(leaf) - notBeforeMs(leaf);
     const dueMs = notBeforeMs(leaf) + (lifeMs * 2) / 3 - this.#clock.nowMs();
-    // Timers of Node hold 24.8 days at most; looking again sooner does no harm.
+    // Timers of Node hold 24.8 days at most; an earlier check does no harm.
     this.#timer = this.#clock.after(Math.min(Math.max(dueMs, 1000), 86_400_000), () =>
       this.onDue(),
     );
@@ -294,7 +297,7 @@ function wireFaults(
   };
 }
 
-/** The leader makes a new issuer at two thirds of the old one's life, where the anchor's key is at hand. */
+/** The leader makes a new issuer at two thirds of the old one's life, if the anchor's key is available. */
 function issuerRotation(
   config: ControllerConfig,
   authority: CertificateAuthority,

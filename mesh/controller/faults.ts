@@ -20,14 +20,14 @@ export interface ControllerFaultLease {
   kind: ControllerFault;
   /** Milliseconds from now. */
   ttlMs: number;
-  /** Of identity-skew. */
+  /** For identity-skew. */
   skewMs?: number;
-  /** Of identity-lifetime. */
+  /** For identity-lifetime. */
   lifetimeMs?: number;
 }
 
 export interface ControllerFaultState extends ControllerFaultLease {
-  /** How often it made a difference. 0: it had no effect (yet). */
+  /** How often the fault made a difference. 0: no effect yet. */
   effect: number;
 }
 
@@ -43,16 +43,16 @@ interface Lease {
 export class ControllerFaults {
   readonly #clock: Clock;
   readonly #leases = new Map<string, Lease>();
-  /** Effects of leases that ended, too: a counter never falls. */
+  /** Includes the effects of ended leases: a counter never falls. */
   readonly effects = new Map<ControllerFault, number>();
-  /** Called when a kind begins and when its last lease ends. */
+  /** Called when the first lease of a kind begins and when its last one ends. */
   onToggle: (kind: ControllerFault, on: boolean) => void = () => undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Puts or renews a lease. Throws a UserError on a bad one. */
+  /** Adds or renews a lease. Throws a UserError on a bad lease. */
   put(value: unknown): ControllerFaultState {
     const lease = checkedLease(value);
     const before = this.#leases.get(lease.id);
@@ -97,7 +97,7 @@ export class ControllerFaults {
     return false;
   }
 
-  /** Whether the fault is on, counted as an effect: asked where it makes a difference, and only there. */
+  /** Whether the fault is active; counts an effect, so it is called only where the fault makes a difference. */
   strikes(kind: ControllerFault, times = 1): boolean {
     let on = false;
     for (const lease of this.#leases.values()) {
@@ -109,14 +109,14 @@ export class ControllerFaults {
     return on;
   }
 
-  /** How far certificates are dated off now, in milliseconds; counted where it is not 0. */
+  /** The offset of certificates' dates, in milliseconds; counted as an effect unless it is 0. */
   skewMs(): number {
     const lease = [...this.#leases.values()].find((l) => l.kind === 'identity-skew');
     if (lease) this.strikes('identity-skew');
     return lease?.skewMs ?? 0;
   }
 
-  /** How long certificates live now instead, in milliseconds; undefined: as configured. */
+  /** The injected lifetime of certificates, in milliseconds; undefined: as configured. */
   lifetimeMs(): number | undefined {
     const lease = [...this.#leases.values()].find((l) => l.kind === 'identity-lifetime');
     if (lease) this.strikes('identity-lifetime');

@@ -1,4 +1,4 @@
-/** Who leads, for what only one replica should do: a lease in a shared file, taken over when it lapses. */
+/** Elects the leader for work that only one replica should do: a lease in a shared file, taken over when it lapses. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type Clock, realClock, type Timer } from '../../base/clock.js';
 import { writeFileWhole } from '../../base/write-file.js';
@@ -6,12 +6,12 @@ import { writeFileWhole } from '../../base/write-file.js';
 export interface Lease {
   /** Whether this replica leads now. Never true on two replicas whose clocks agree within half the duration. */
   leading(): boolean;
-  /** Called when it begins or ceases to lead. */
+  /** Calls `run` when this replica begins or ceases to lead. */
   onChange(run: (leading: boolean) => void): void;
   stop(): Promise<void>;
 }
 
-/** A replica alone. */
+/** The lease of a single replica. */
 export const soleLeader: Lease = {
   leading: () => true,
   onChange: (run) => run(true),
@@ -24,8 +24,9 @@ interface Holder {
 }
 
 /**
- * A lease file. The holder writes a new end every third of the duration and believes itself the leader only until the
- * end it wrote; another takes a lapsed file over by linking its own claim under a lock name, which only one can.
+ * A lease file. The holder extends it every third of the duration and considers itself the leader only until the end
+ * that it wrote. Another replica takes over a lapsed lease by linking its claim under a lock name, which only one
+ * can.
  */
 export class FileLease implements Lease {
   readonly #file: string;
@@ -55,7 +56,7 @@ export class FileLease implements Lease {
     run(this.leading());
   }
 
-  /** Gives the lease up, so that another need not wait for its end. */
+  /** Gives the lease up, so that another replica need not wait for its end. */
   stop(): Promise<void> {
     this.#timer.cancel();
     if (this.leading()) rmSync(this.#file, { force: true });
@@ -72,7 +73,7 @@ export class FileLease implements Lease {
       else if (holder?.replica === this.#replica) this.#claim(nowMs);
       else this.#takeOver(nowMs);
     } catch {
-      // The folder is not to be had: the lease runs out by itself.
+      // The folder is not accessible: the lease runs out by itself.
     }
     this.#tell();
   }
@@ -90,7 +91,7 @@ export class FileLease implements Lease {
     try {
       linkSync(mine, lock);
     } catch {
-      // Another is at it. One that died there is cleared away after a while.
+      // Another replica holds the lock. A lock left by a dead replica is removed after a while.
       const since = Number(readFileSync(lock, 'utf8'));
       if (nowMs - since > this.#durationMs) rmSync(lock, { force: true });
       return;
@@ -98,7 +99,7 @@ export class FileLease implements Lease {
       rmSync(mine, { force: true });
     }
     try {
-      // Looked at again under the lock: another may have been faster.
+      // Checked again under the lock: another replica may have been faster.
       const holder = this.#read();
       if (!holder || holder.untilMs <= nowMs) this.#claim(nowMs);
     } finally {

@@ -5,7 +5,7 @@ import { program } from '../../base/paths.js';
 import { readControllerConfig } from './config.js';
 import { startController } from './controller.js';
 
-/** Starts a controller, says its ports as one JSON line, and stops it on SIGTERM or SIGINT. */
+/** Starts a controller, prints its ports as one JSON line, and stops it on SIGTERM or SIGINT. */
 export async function runController(file: string): Promise<void> {
   outliveReaders();
   const log = (line: string): void => {
@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<void> {
   await runController(file);
 }
 
-// The command line imports this file too; only as the program itself does it begin at once.
+// The command line imports this file too; the controller starts at once only if the file runs as the program.
 if (process.argv[1] === program('mesh/controller/main')) {
   main(process.argv.slice(2)).catch((error: unknown) => {
     const text = error instanceof UserError ? error.message : (error as Error).stack;

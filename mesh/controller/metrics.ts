@@ -1,4 +1,4 @@
-/** The controller's metrics: plain numbers elsewhere, read when Prometheus comes. */
+/** The controller's metrics: plain numbers kept elsewhere, read at each scrape. */
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../base/clock.js';
 import { packageVersion } from '../../base/paths.js';
@@ -31,20 +31,20 @@ export function controllerMetrics(sources: MetricSources): Registry {
   collectDefaultMetrics({ register: registry });
   const seconds = new Histogram({
     name: 'firedrill_controller_propagation_seconds',
-    help: 'From a change to the last acknowledgement of the proxies that it concerns.',
+    help: 'Seconds from a change to the last acknowledgement of the proxies that it concerns.',
     buckets,
     registers: [registry],
   });
   const each = new Histogram({
     name: 'firedrill_controller_acknowledgement_seconds',
-    help: 'From a change to the acknowledgement of each proxy that it concerns.',
+    help: 'Seconds from a change to the acknowledgement of each proxy that it concerns.',
     buckets,
     registers: [registry],
   });
   sources.propagation.onComplete = (s) => seconds.observe(s);
   sources.propagation.onAnswer = (s) => each.observe(s);
   for (const { name, help, read, labels } of readings(sources)) {
-    // What only grows is declared a counter; prom-client's own Counter cannot be set.
+    // Increasing values are declared counters; prom-client's own Counter cannot be set.
     const gauge = new Gauge({
       name,
       help,
@@ -99,13 +99,13 @@ function readings(s: MetricSources): Metric[] {
     },
     {
       name: 'firedrill_identity_certificates_issued_total',
-      help: 'Workload certificates issued, by what for: to join, or a renewal.',
+      help: 'Workload certificates issued, by purpose: to join, or a renewal.',
       labels: ['reason'],
       read: () => Object.entries(s.authority.issued).map(([reason, n]): Reading => [{ reason }, n]),
     },
     {
       name: 'firedrill_identity_certificates_refused_total',
-      help: 'Certificate requests refused, renewals among them, by reason.',
+      help: 'Certificate requests refused, including renewals, by reason.',
       labels: ['reason'],
       read: () => [...s.authority.refused].map(([reason, n]): Reading => [{ reason }, n]),
     },
@@ -121,7 +121,7 @@ function readings(s: MetricSources): Metric[] {
     },
     {
       name: 'firedrill_controller_owed_proxies',
-      help: 'Connected proxies that have not acknowledged all that concerns them.',
+      help: 'Connected proxies that have not acknowledged all their updates.',
       read: () =>
         one([...s.sessions.all()].filter((p) => p.owed > 0 || p.unacknowledgedSinceMs).length),
     },
@@ -142,7 +142,7 @@ function readings(s: MetricSources): Metric[] {
     },
     {
       name: 'firedrill_controller_acks_total',
-      help: 'Updates that proxies took.',
+      help: 'Updates that proxies applied.',
       read: () => one(s.sessions.acks),
     },
     {
@@ -175,13 +175,13 @@ function readings(s: MetricSources): Metric[] {
     },
     {
       name: 'firedrill_registry_errors_total',
-      help: 'Times that a source of discovery could not be used (its last good state stays in force).',
+      help: 'Failures of a discovery source (its last good state stays in force).',
       labels: ['source'],
       read: () => [...s.catalogue.problemsTotal].map(([source, n]): Reading => [{ source }, n]),
     },
     {
       name: 'firedrill_registry_problems',
-      help: 'What is wrong now with a source of discovery.',
+      help: 'Current problems of a discovery source.',
       labels: ['source'],
       read: () =>
         [...s.catalogue.problems].map(([source, list]): Reading => [{ source }, list.length]),
@@ -193,7 +193,7 @@ function readings(s: MetricSources): Metric[] {
     },
     {
       name: 'firedrill_controller_fault_effects_total',
-      help: 'What injected faults did.',
+      help: 'Effects of injected faults.',
       labels: ['kind'],
       read: () => [...s.faults.effects].map(([kind, n]): Reading => [{ kind }, n]),
     },

@@ -1,4 +1,4 @@
-/** What mesh/kubernetes/plugin.ts exports for the controller: loaded only where the configuration names Kubernetes. */
+/** The exports of mesh/kubernetes/plugin.ts for the controller, loaded only if the configuration names Kubernetes. */
 import { pathToFileURL } from 'node:url';
 import { program } from '../../base/paths.js';
 import type { Clock } from '../../base/clock.js';
@@ -13,12 +13,12 @@ export interface PluginContext {
   clock: Clock;
   /** This replica's name. */
   replica: string;
-  /** True on the one replica that does what only one should: statuses, events, webhook certificates. */
+  /** Held by the one replica that writes statuses, events and webhook certificates. */
   lease: Lease;
   log(line: string): void;
 }
 
-/** `options` are the fields beside `kind` as the configuration has them: the plugin checks them (UserError). */
+/** `options` holds the configuration's fields beside `kind`: the plugin checks them (UserError). */
 export interface ControllerPlugin {
   createSource(options: Record<string, unknown>, context: PluginContext): Promise<DiscoverySource>;
   createAttestor(options: Record<string, unknown>, context: PluginContext): Promise<Attestor>;
@@ -26,13 +26,13 @@ export interface ControllerPlugin {
     options: Extract<IssuerConfig, { kind: 'kubernetes' }>,
     context: PluginContext,
   ): Promise<IssuerStore>;
-  /** Webhooks and whatever else runs beside the stream; called once after the controller is ready. */
+  /** Starts webhooks and other services beside the stream; called once after the controller is ready. */
   attach?(
     options: Record<string, unknown>,
     context: PluginContext,
   ): Promise<{ stop(): Promise<void> }>;
 }
 
-/** By its path, as a program of its own is started, so that nothing of Kubernetes is read without need. */
+/** Imported by its path, like a separate program, so that no Kubernetes code is loaded without need. */
 export const loadKubernetesPlugin = async (): Promise<ControllerPlugin> =>
   (await import(pathToFileURL(program('mesh/kubernetes/plugin')).href)) as ControllerPlugin;

@@ -1,4 +1,7 @@
-/** From a change to its last acknowledgement: one batch a change, waiting for the proxies that it concerns. */
+/**
+ * Measures the time from a change to its last acknowledgement: one batch for each change, waiting for the proxies
+ * that it concerns.
+ */
 import type { Clock } from '../../base/clock.js';
 
 export class Batch {
@@ -14,7 +17,7 @@ export class Batch {
 
 export class Propagation {
   readonly #clock: Clock;
-  /** Batches under way. */
+  /** Batches that wait for proxies. */
   readonly #open = new Set<Batch>();
   /** Called with seconds from a change to its last acknowledgement. */
   onComplete: (seconds: number) => void = () => undefined;
@@ -29,7 +32,7 @@ export class Propagation {
     return this.#open.size;
   }
 
-  /** Age of the oldest batch under way, in seconds; 0 where there is none. */
+  /** Age of the oldest open batch, in seconds; 0 when there is none. */
   oldestSeconds(): number {
     for (const batch of this.#open) return (this.#clock.nowMs() - batch.changedAtMs) / 1000;
     return 0;
@@ -50,7 +53,7 @@ export class Propagation {
     this.#leave(batch);
   }
 
-  /** The proxy went away, so nobody waits for it. */
+  /** The proxy disconnected, so the batch does not wait for it. */
   abandoned(batch: Batch): void {
     this.#leave(batch);
   }

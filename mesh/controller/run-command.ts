@@ -1,4 +1,4 @@
-/** `firedrill controller`: run one, check a registry file, ask a running one. */
+/** `firedrill controller`: runs a controller, checks a registry file, queries a running controller. */
 import type { Command } from 'commander';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';
@@ -15,7 +15,7 @@ export function registerControllerRun(program: Command): void {
     .action(async (options: { config: string }) => {
       const { runController } = await import('./main.js');
       await runController(options.config);
-      // Lives on until a signal ends it.
+      // Runs until a signal ends it.
       await new Promise(() => undefined);
     });
   controller
@@ -61,7 +61,7 @@ export function registerControllerRun(program: Command): void {
     });
 }
 
-/** Rejects with a UserError where nobody answers. */
+/** Rejects with a UserError when the controller does not answer. */
 export async function getJson(admin: string, path: string): Promise<unknown> {
   try {
     const response = await fetch(new URL(path, admin), { signal: AbortSignal.timeout(5000) });

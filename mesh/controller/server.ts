@@ -1,4 +1,4 @@
-/** gRPC over HTTP/2 over TLS 1.3: takes calls, says who calls, and hands messages to identity and sessions. */
+/** gRPC over HTTP/2 over TLS 1.3: takes calls, identifies the caller, and hands messages to identity and sessions. */
 import { constants as crypto } from 'node:crypto';
 import type { X509Certificate } from 'node:crypto';
 import http2 from 'node:http2';
@@ -25,14 +25,17 @@ import { WireError } from './api/wire.js';
 import { answerTimeoutMs, type Sessions } from './sessions.js';
 import type { Session } from './session.js';
 
-/** A hello names all that a proxy knows; ten thousand names fit. */
+/** A hello names all objects that a proxy knows; ten thousand names fit. */
 const maxMessageBytes = 4 * 1024 * 1024;
 const maxCertifyBytes = 64 * 1024;
-/** Whoever asks for a certificate has proven nothing yet: so much of theirs is kept in all, and for so long. */
+/**
+ * A caller that asks for a certificate has proven nothing yet: this limits the total memory and the time for such
+ * callers.
+ */
 const maxUnprovenBytes = 16 * 1024 * 1024;
 const certifyLimitMs = 10_000;
 const handshakeLimitMs = 10_000;
-/** A connection without a call: proxies keep theirs for a stream, and close it after a certificate. */
+/** Closes connections without a call: proxies keep theirs for a stream, and close it after a certificate. */
 const idleLimitMs = 30_000;
 
 export interface ServerCredentials {
@@ -46,11 +49,11 @@ export interface ServerParts {
   authority: CertificateAuthority;
   sessions: Sessions;
   clock: Clock;
-  /** Why a proxy of that identity is not the workload that it says it is. */
+  /** The reason why a proxy with that identity is not the workload that it claims to be. */
   whyNot?: (identity: string, claim: Hello) => string | undefined;
 }
 
-/** By this a proxy knows that another certificate is needed, and not another controller. */
+/** From this text a proxy learns that it needs another certificate, and not another controller. */
 export const deniedText = 'the certificate is denied: join again with a token';
 
 class CallError extends Error {
@@ -80,10 +83,10 @@ export class ControlServer {
   readonly #streams = new Map<http2.ServerHttp2Stream, Session>();
   readonly #parts: ServerParts;
   #sweep: Timer | undefined;
-  /** Of certificate requests that have not come whole. */
+  /** Bytes of incomplete certificate requests. */
   #unprovenBytes = 0;
   #trusted: string;
-  /** Connections that were judged by a trust bundle that has changed since. */
+  /** Connections that were verified with an earlier trust bundle. */
   #outdated = new WeakSet<http2.Http2Session>();
   /** For drills: streams are cut, and not taken. */
   refusing: () => boolean = () => false;
@@ -95,9 +98,9 @@ export class ControlServer {
       ...credentials,
       minVersion: 'TLSv1.3',
       requestCert: true,
-      // Who joins has no certificate yet; each call checks for itself.
+      // A joining workload has no certificate yet; each call checks for itself.
       rejectUnauthorized: false,
-      // A resumed session would carry a verdict on a trust bundle that may have changed since.
+      // A resumed session would keep a verdict on a trust bundle that may have changed since.
       secureOptions: crypto.SSL_OP_NO_TICKET,
       settings: { enablePush: false, maxConcurrentStreams: 16, headerTableSize: 0 },
       maxDeflateDynamicTableSize: 0,
@@ -110,7 +113,7 @@ export class ControlServer {
       this.#connections.add(session);
       session.on('close', () => this.#connections.delete(session));
       session.on('error', () => session.destroy());
-      // Counts while nothing passes; a proxy's stream is left alone.
+      // Measures idle time; a connection with a proxy's stream is left alone.
       session.setTimeout(idleLimitMs, () => {
         if (![...this.#streams.keys()].some((stream) => stream.session === session)) {
           session.destroy();
@@ -132,7 +135,7 @@ export class ControlServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** For connections from now on; streams of those whom the new bundle does not prove end. */
+  /** Applies to later connections; ends streams whose certificate the new bundle does not prove. */
   setCredentials(credentials: ServerCredentials): void {
     this.#server.setSecureContext({ ...credentials, minVersion: 'TLSv1.3' });
     if (credentials.ca.join() === this.#trusted) return;
@@ -141,11 +144,11 @@ export class ControlServer {
     for (const stream of this.#streams.keys()) {
       const client = this.#clientOf(stream);
       if (client?.trusted) continue;
-      end(stream, grpcStatus.unauthenticated, 'the certificate is of no trust anchor any more');
+      end(stream, grpcStatus.unauthenticated, 'the certificate is of no current trust anchor');
     }
   }
 
-  /** Ends the streams of those whose certificate is denied. */
+  /** Ends the streams of proxies whose certificate is denied. */
   cutDenied(): void {
     for (const stream of this.#streams.keys()) {
       const client = this.#clientOf(stream);
@@ -154,7 +157,7 @@ export class ControlServer {
     }
   }
 
-  /** TLS judged by the bundle of its time: where that has changed since, the chain is looked at again. */
+  /** TLS verified the client with the bundle of that time: if the bundle has changed, the chain is verified again. */
   #clientOf(stream: http2.ServerHttp2Stream): ClientCertificate | undefined {
     const { session } = stream;
     const socket = session?.socket as TLSSocket | undefined;
@@ -169,14 +172,14 @@ export class ControlServer {
     return { certificate, trusted };
   }
 
-  /** Ends all streams, so that proxies go elsewhere; returns how many. */
+  /** Ends all streams, so that proxies connect elsewhere; returns their number. */
   cutStreams(): number {
     const count = this.#streams.size;
     for (const stream of this.#streams.keys()) end(stream, grpcStatus.unavailable, 'cut');
     return count;
   }
 
-  /** Stops taking calls; proxies are told to go elsewhere (GOAWAY), then cut. */
+  /** Stops taking calls; proxies are told to connect elsewhere (GOAWAY), then cut. */
   async close(): Promise<void> {
     this.#sweep?.cancel();
     this.cutStreams();
@@ -210,7 +213,7 @@ export class ControlServer {
       kept = bytes;
     };
     const timer = this.#parts.clock.after(certifyLimitMs, () =>
-      end(stream, grpcStatus.deadlineExceeded, 'the request did not come whole in time'),
+      end(stream, grpcStatus.deadlineExceeded, 'the complete request did not come in time'),
     );
     stream.on('close', () => {
       timer.cancel();
@@ -307,7 +310,7 @@ export class ControlServer {
     } else sessions.acknowledge(session, message.version, message.error);
   }
 
-  /** The verified name of the client's certificate; throws CallError where there is none. */
+  /** The verified name of the client's certificate; throws CallError when there is none. */
   #identityOf(stream: http2.ServerHttp2Stream): string {
     const client = this.#clientOf(stream);
     if (!client?.trusted) {
@@ -324,7 +327,7 @@ export class ControlServer {
     return identity;
   }
 
-  /** A workload may speak only for itself: by its namespace, and as far as a source knows whose it is. */
+  /** A workload may speak only for itself: its namespace must match, and a source may know the workload's identity. */
   #checked(hello: Hello, identity: string): Hello {
     if (hello.protocol !== protocolVersion) {
       const text = `protocol ${hello.protocol} is not spoken here, but ${protocolVersion}`;
@@ -364,8 +367,8 @@ function respond(stream: http2.ServerHttp2Stream): void {
 }
 
 /**
- * Ends a call with its status, in trailers, or alone where nothing was said yet; then the stream as a whole, so that a
- * client that goes on sending is not listened to.
+ * Ends a call with its status, in trailers, or alone if no message was sent yet. Then ends the stream as a whole, so
+ * that bytes of a client that goes on sending are dropped.
  */
 function end(stream: http2.ServerHttp2Stream, status: number, message: string): void {
   if (stream.destroyed || stream.closed || stream.writableEnded) return;

@@ -1,4 +1,7 @@
-/** What one proxy was told and is still owed: a set of names, one update under way, the rest merged. */
+/**
+ * The state of one proxy: the objects it has and the objects still to send, one unacknowledged update, the rest
+ * merged.
+ */
 import type { Clock } from '../../base/clock.js';
 import {
   encodeResource,
@@ -12,7 +15,7 @@ import { type Catalogue, type Entry, entryKey } from './catalogue.js';
 import type { Batch, Propagation } from './propagation.js';
 import { bundleTopic, serversTopic, settingsTopic, topicsOf } from './topics.js';
 
-/** Larger updates are cut, so that a thousand slow readers do not hold a thousand snapshots. */
+/** Larger updates are cut into parts, so that a thousand slow readers do not hold a thousand snapshots. */
 const maxUpdateBytes = 64 * 1024;
 const noJson: Buffer = Buffer.alloc(0);
 
@@ -42,21 +45,21 @@ export class Session {
   #absent: string[] = [];
   #waiting: Batch[] = [];
   #inFlight: InFlight | undefined;
-  /** Keys of held-back parts of one update: refused or taken together. */
+  /** Keys of the acknowledged parts of an incomplete update: all parts are refused or taken together. */
   #held: string[] = [];
   #snapshot: boolean;
   #greeted = false;
   ackedVersion = 0;
   nacks = 0;
   lastError = '';
-  /** The digest of the trust bundle that it has acknowledged: who still trusts an old root. */
+  /** The digest of the trust bundle that the proxy has acknowledged: shows which proxies still trust an old root. */
   bundleVersion = '';
-  /** Hex SHA-256 of the issuer of its certificate, by its own word; undefined where it does not say. */
+  /** Hex SHA-256 of the issuer of the proxy's certificate, as the proxy reports it; undefined when it does not. */
   issuer: string | undefined;
   #sentBundle = '';
-  /** Keys of the inbound servers that it was told. */
+  /** Keys of the inbound servers that were sent to the proxy. */
   readonly #servers = new Set<string>();
-  /** For drills: nothing is sent while this is true. */
+  /** For drills: no update is sent while this is true. */
   stalled: () => boolean = () => false;
 
   constructor(
@@ -90,12 +93,12 @@ export class Session {
     return this.#dirty.size;
   }
 
-  /** When the update under way was sent; undefined: none is. */
+  /** The time at which the unacknowledged update was sent; undefined: there is none. */
   get unacknowledgedSinceMs(): number | undefined {
     return this.#inFlight?.sentAtMs;
   }
 
-  /** Returns the topics that are new and gone, for the index of who wants what. */
+  /** Returns the new and the removed topics, for the index of subscribers. */
   subscribe(
     add: readonly string[],
     remove: readonly string[],
@@ -117,11 +120,11 @@ export class Session {
     };
   }
 
-  /** Something changed under a topic of this session. Joins the batch only where that concerns the proxy. */
+  /** An object under a topic of this session changed. Joins the batch only if the change concerns the proxy. */
   changed(key: string, batch: Batch): void {
     const entry = this.#catalogue.get(key);
     if (isServers(key)) {
-      // The topic is the whole namespace: most of it is about other workloads.
+      // The topic covers the whole namespace: most of its objects concern other workloads.
       if (entry && this.#wants(entry)) this.#servers.add(key);
       else if (!this.#servers.delete(key)) return;
     }
@@ -131,7 +134,7 @@ export class Session {
     this.#propagation.join(batch);
   }
 
-  /** Sends what is owed, unless an update is under way. Safe to call at any time. */
+  /** Sends the pending objects, unless an update is unacknowledged. Safe to call at any time. */
   flush(): void {
     if (this.#inFlight) return;
     if (this.#greeted && this.#dirty.size === 0 && this.#absent.length === 0) return;
@@ -176,17 +179,19 @@ export class Session {
     this.#greeted = true;
   }
 
-  /** The proxy's answer; throws where it answers what was not asked. */
+  /** The proxy's answer; throws when it answers an update that was not sent. */
   acknowledge(version: number, error: string): void {
     const sent = this.#inFlight;
-    if (!sent || sent.version !== version) throw new Error(`an answer to version ${version}`);
+    if (!sent || sent.version !== version)
+      throw new Error(`unexpected answer to version ${version}`);
     this.#inFlight = undefined;
     for (const batch of sent.batches) this.#propagation.answered(batch);
     this.#held.push(...sent.keys);
     if (error !== '') {
       this.nacks++;
       this.lastError = error;
-      // It serves on by what it had, so all of this is still owed; sent again with the next change, not at once.
+      // The proxy keeps its old state, so all of these are still pending; they are sent with the next change, not at
+      // once.
       for (const key of this.#held) this.#dirty.add(key);
       this.#held = [];
       if (this.#waiting.length > 0) this.flush();
@@ -232,7 +237,7 @@ export class Session {
     }
   }
 
-  /** Drops from what is owed what the proxy has already, and owes the news of what is gone. */
+  /** Drops pending objects that the proxy already has, and adds the removal of objects that no longer exist. */
   #reconcile(known: readonly Resource[]): void {
     for (const resource of known) {
       const key = entryKey(resource.kind, resource.name);

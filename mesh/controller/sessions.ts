@@ -1,11 +1,14 @@
-/** The proxies that are connected, and who of them wants what. */
+/** The connected proxies, and their subscriptions. */
 import type { Clock } from '../../base/clock.js';
 import type { Hello } from './api/messages.js';
 import type { Catalogue, Change } from './catalogue.js';
 import type { Propagation } from './propagation.js';
 import { Session, type SessionWire } from './session.js';
 
-/** A proxy that owes an answer for longer than this is cut off: it comes back, and is told all it lacks. */
+/**
+ * A proxy that has not answered for longer than this is disconnected: it reconnects, and gets everything that it
+ * lacks.
+ */
 export const answerTimeoutMs = 60_000;
 
 export class Sessions {
@@ -57,7 +60,7 @@ export class Sessions {
     session.close();
   }
 
-  /** Sends what is owed to all: after a stall has ended. */
+  /** Sends the pending objects of all sessions, after a stall has ended. */
   flush(): void {
     for (const session of this.#sessions) session.flush();
   }

@@ -1,4 +1,4 @@
-/** What a running controller says of itself, for people. */
+/** Formats a running controller's status for people. */
 import { formatTable } from '../../base/terminal.js';
 
 export interface State {

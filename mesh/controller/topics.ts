@@ -1,7 +1,7 @@
-/** Names under which objects are asked for; a subscription stands for one or more of them. */
+/** Topics: names under which proxies subscribe to objects; a subscription stands for one or more topics. */
 import type { Destination } from '../model.js';
 
-/** No host can be called these. */
+/** Names that no host can have. */
 export const settingsTopic = '@settings';
 export const bundleTopic = '@bundle';
 export const serversTopic = (namespace: string): string => `@servers/${namespace}`;
@@ -12,8 +12,8 @@ export function destinationTopics(d: Destination): string[] {
 }
 
 /**
- * `*` is all, `*.retail` a namespace, `ip:port` an address; any other is a destination's name or a host, which is also
- * wanted under the wildcards that cover it: `a.b.c` under `*.b.c` and `*.c`.
+ * `*` is all, `*.retail` a namespace, `ip:port` an address; any other is a destination's name or a host. A host is
+ * also found under the wildcards that cover it: `a.b.c` under `*.b.c` and `*.c`.
  */
 export function topicsOf(subscription: string): string[] {
   if (subscription === '*' || subscription.includes(':')) return [subscription];

@@ -1,4 +1,6 @@
-/** Which of two versions is the newer one: major, minor and patch as numbers; what cannot be read is never newer. */
+/**
+ * Whether one version is newer than another: major, minor and patch as numbers; an unreadable version is never newer.
+ */
 
 export function isNewerVersion(version: string, than: string): boolean {
   const [a, b] = [numbersOf(version), numbersOf(than)];

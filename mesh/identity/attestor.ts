@@ -1,4 +1,4 @@
-/** How a workload proves who it is before it is given a certificate: a join token, a Kubernetes token, ... */
+/** The proof of a workload's identity before it gets a certificate: a join token, a Kubernetes token, ... */
 
 export interface Attestation {
   serviceAccount: string;
@@ -9,17 +9,17 @@ export interface AttestationRequest {
   token: string;
   /** SHA-256 of the public key (SubjectPublicKeyInfo, DER) in the request, hex: ties a one-time token to one key. */
   publicKeyHash: string;
-  /** Asked before a one-time token counts as used: throws where the request is refused for another reason. */
+  /** Called before a one-time token counts as used: throws when the request is refused for another reason. */
   admit?(who: Attestation): void;
 }
 
-/** Resolves to who the workload is, undefined where the token is none of this attestor's; rejects with Refusal. */
+/** Resolves to the workload's identity, or undefined when the token is of another kind; rejects with Refusal. */
 export interface Attestor {
   readonly kind: string;
   attest(request: AttestationRequest): Promise<Attestation | undefined>;
 }
 
-/** Why a certificate was refused: `reason` is a metric label and an event field, the message is for people. */
+/** The reason for refusing a certificate: `reason` is a metric label and an event field, the message is for people. */
 export class Refusal extends Error {
   readonly reason: RefusalReason;
 

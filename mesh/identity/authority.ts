@@ -1,4 +1,4 @@
-/** The identity service: checks who asks, and has a short-lived certificate issued. */
+/** The identity service: verifies the requester, and has a short-lived certificate issued. */
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
@@ -13,16 +13,16 @@ import { CsrError, dnsNames, notAfterMs, notBeforeMs, readCsr, sha256Hex } from 
 export interface AuthorityOptions {
   trustDomain: string;
   lifetimeMs: number;
-  /** Certificates begin, and proofs by an expired certificate are taken, within this. */
+  /** Certificates begin this much in the past, and an expired certificate still proves an identity for this long. */
   clockSkewMs: number;
   attestors: readonly Attestor[];
   clock: Clock;
   events: CertificateEvents;
-  /** For drills: refuse all, date certificates wrongly, or give them another life. */
+  /** For drills: refuses all requests, shifts the dates of certificates, or changes their lifetime. */
   fault?: { frozen(): boolean; skewMs(): number; lifetimeMs(): number | undefined };
 }
 
-/** The client certificate of the connection; `trusted`: TLS verified it up to an anchor, dates included. */
+/** The client certificate of the connection; `trusted`: TLS verified it up to an anchor, including its dates. */
 export interface ClientCertificate {
   certificate: X509Certificate;
   trusted: boolean;
@@ -31,7 +31,7 @@ export interface ClientCertificate {
 export class CertificateAuthority {
   readonly #options: AuthorityOptions;
   #issuing: Issuing;
-  /** Issuers, with their chains, of certificates that may still be out there. */
+  /** Earlier issuers, with their chains, whose certificates may still be in use. */
   #earlier: (readonly X509Certificate[])[] = [];
   readonly issued = { join: 0, renewal: 0 };
   readonly refused = new Map<RefusalReason, number>();
@@ -50,7 +50,7 @@ export class CertificateAuthority {
     return this.#options.trustDomain;
   }
 
-  /** Takes over a new issuer or bundle; certificates from now on are of it. */
+  /** Switches to a new issuer or bundle; later certificates are signed by it. */
   setIssuing(issuing: Issuing): void {
     const rotated = issuerHash(issuing) !== issuerHash(this.#issuing);
     if (rotated) {
@@ -59,7 +59,7 @@ export class CertificateAuthority {
         .filter(([issuer]) => issuer && notAfterMs(issuer) > nowMs)
         .slice(0, 8);
     }
-    // An anchor is dropped because what hangs on it may be stolen: its issuers are worth nothing from here on.
+    // An anchor may be dropped because keys below it were stolen: its issuers are no longer trusted.
     this.#earlier = this.#earlier.filter((chain) => leadsTo(issuing.anchors, chain));
     const bundle = bundleOf(issuing) !== bundleOf(this.#issuing);
     this.#issuing = issuing;
@@ -156,7 +156,8 @@ export class CertificateAuthority {
     const nowMs = this.#options.clock.nowMs() + skewMs;
     const issuer = this.#issuing.chain[0] as X509Certificate;
     const own = identityName(name);
-    // Begins after what is denied of its identity, or it would be denied with it; certificates count in seconds.
+    // The certificate begins after the identity's denied certificates, or it would be denied too; dates count in
+    // seconds.
     const deniedMs = Math.max(
       0,
       ...(this.#issuing.denied ?? []).map((d) => (d.identity === own ? (d.before ?? 0) : 0)),
@@ -167,7 +168,7 @@ export class CertificateAuthority {
       publicKeyDer,
       name,
       notBeforeMs: Math.max(nowMs - this.#options.clockSkewMs, begins),
-      // Nobody would believe a leaf beyond its issuer.
+      // A leaf must not outlive its issuer: no peer would accept it.
       notAfterMs: Math.min(nowMs + lifetimeMs, notAfterMs(issuer)),
     });
     return leaf;
@@ -200,13 +201,13 @@ export class CertificateAuthority {
         `certificate ${client.certificate.serialNumber} of ${identity} is denied: join again with a token`,
       );
     }
-    // TLS judged at the handshake; a connection may be older than its certificate's life.
+    // TLS verified the certificate at the handshake; the connection may be older than the certificate's life.
     if (!client.trusted) this.#checkIssuer(client.certificate);
     this.#checkDates(client.certificate);
     return { identity, kind: 'certificate' };
   }
 
-  /** By its serial number, or with all that its identity had. */
+  /** Denied by its serial number, or with all certificates of its identity. */
   isDenied(certificate: X509Certificate): boolean {
     const [identity = ''] = dnsNames(certificate);
     return isDenied(this.#issuing.denied ?? [], {
@@ -216,17 +217,26 @@ export class CertificateAuthority {
     });
   }
 
-  /** Whether a leaf, dates aside, hangs on an anchor of today's bundle: by an issuer of ours, or as it was sent. */
+  /**
+   * Whether a leaf, dates aside, leads to a current anchor, by this authority's issuers or by the chain that was
+   * sent.
+   */
   provesChain(certificate: X509Certificate): boolean {
     const issuers = [this.#issuing.chain, ...this.#earlier].map(([issuer]) => issuer);
     if (issuers.some((issuer) => issuer && isSignedBy(certificate, issuer))) return true;
     return leadsTo(this.#issuing.anchors, sentWith(certificate));
   }
 
-  /** For a certificate that TLS refused, perhaps only for its dates: one of our issuers must have signed it. */
+  /**
+   * For a certificate that TLS refused, perhaps only for its dates: one of this authority's issuers must have signed
+   * it.
+   */
   #checkIssuer(certificate: X509Certificate): void {
     if (!this.provesChain(certificate)) {
-      throw new Refusal('untrusted-certificate', 'the client certificate is of no issuer of ours');
+      throw new Refusal(
+        'untrusted-certificate',
+        'the client certificate is of no issuer of this authority',
+      );
     }
   }
 
@@ -254,7 +264,7 @@ export class CertificateAuthority {
   }
 }
 
-/** Each signed by the next, as CAs, until one is an anchor or is signed by one. */
+/** Whether each certificate is a CA and signed by the next, until one is an anchor or is signed by one. */
 function leadsTo(anchors: readonly X509Certificate[], chain: readonly X509Certificate[]): boolean {
   for (const [i, certificate] of chain.entries()) {
     const below = chain[i - 1];
@@ -268,7 +278,7 @@ function leadsTo(anchors: readonly X509Certificate[], chain: readonly X509Certif
   return false;
 }
 
-/** The certificate and those above it that its peer sent along. */
+/** The certificate and the certificates above it that its peer sent along. */
 function sentWith(certificate: X509Certificate): X509Certificate[] {
   const chain = [certificate];
   for (let next = certificate.issuerCertificate; next && chain.length < 8;) {

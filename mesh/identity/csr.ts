@@ -1,4 +1,4 @@
-/** A workload's key and certificate request (PKCS #10, RFC 2986). Lean: the proxy's. */
+/** A workload's key and certificate request (PKCS #10, RFC 2986). Small, since the proxy imports it. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { bitString, der, octetString, oid, sequence, set } from './der.js';
 

@@ -1,15 +1,15 @@
-/** Certificates that count for nothing before their time: one by its serial number, or all that an identity had. */
+/** Certificates revoked before their expiry: one by its serial number, or all certificates of an identity. */
 import { readFileSync } from 'node:fs';
 import { UserError } from '../../base/errors.js';
 
 export interface Denial {
   /** Hex, in capitals, as certificates are shown: this one certificate. */
   serial?: string;
-  /** All certificates of this name that began up to `before`; it may join again, by its token. */
+  /** All certificates of this name that began up to `before`; the workload may join again, by its token. */
   identity?: string;
   /** Wall time, milliseconds. */
   before?: number;
-  /** Wall time, milliseconds: later there is nothing left to deny, since certificates have run out. */
+  /** Wall time, milliseconds: the denial ends then, since the denied certificates have expired. */
   until: number;
   reason?: string;
 }
@@ -20,10 +20,10 @@ export interface Shown {
   notBeforeMs: number;
 }
 
-/** Beside issuer.crt, and the key of the Secret. */
+/** Kept beside issuer.crt; also the key in the Secret. */
 export const denialsFile = 'denied.json';
 
-/** More would be a flood of bundles to every proxy; rotate the trust anchor instead. */
+/** More denials would flood every proxy with bundles; rotate the trust anchor instead. */
 export const maxDenials = 1000;
 
 export function isDenied(
@@ -37,12 +37,12 @@ export function isDenied(
   );
 }
 
-/** Those of a process' trust bundle: whoever finishes a handshake asks here. */
+/** The denials in the process's trust bundle, checked at the end of every handshake. */
 export const denialsInForce: { list: readonly Denial[] } = { list: [] };
 
 const name = /^[a-z0-9.-]{1,253}$/;
 
-/** Of `denied.json`. Throws a UserError that names the entry. */
+/** Parses `denied.json`. Throws a UserError that names the entry. */
 export function parseDenials(text: string, where: string): Denial[] {
   let value: unknown;
   try {
@@ -50,7 +50,7 @@ export function parseDenials(text: string, where: string): Denial[] {
   } catch {
     throw new UserError({
       message: `${where}: not JSON`,
-      expected: 'what firedrill identity deny writes',
+      expected: 'the file that firedrill identity deny writes',
     });
   }
   if (!Array.isArray(value) || value.length > maxDenials) {
@@ -80,7 +80,7 @@ export function readDenials(file: string): Denial[] {
   }
 }
 
-/** Without those that have run out, and without another of the same; `more` comes last. */
+/** Drops expired denials and earlier ones of the same certificate; appends `more`. */
 export function withDenial(list: readonly Denial[], more: Denial, nowMs: number): Denial[] {
   const kept = list.filter(
     (d) => d.until > nowMs && (d.serial !== more.serial || d.identity !== more.identity),
@@ -94,7 +94,7 @@ export function withDenial(list: readonly Denial[], more: Denial, nowMs: number)
   return [...kept, more];
 }
 
-/** As people paste it: `openssl x509 -serial` writes capitals, browsers colons. */
+/** Accepts pasted forms: `openssl x509 -serial` writes capitals, browsers write colons. */
 export function serialOf(text: string): string {
   const serial = text.replaceAll(':', '').replace(/^0x/i, '').toUpperCase();
   if (!/^[0-9A-F]{1,64}$/.test(serial)) {

@@ -1,4 +1,4 @@
-/** `firedrill identity deny` and `denied`: certificates that are stolen, or that nobody should have any more. */
+/** `firedrill identity deny` and `denied`: revoke certificates that were stolen or are no longer wanted. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
@@ -23,7 +23,7 @@ interface Flags extends Where {
   undo?: boolean;
 }
 
-/** Where denials are kept, beside the issuer. */
+/** The place of denials, beside the issuer. */
 export interface DenialKeeper {
   read(): Promise<Denial[]>;
   change(next: (list: Denial[]) => Denial[]): Promise<void>;
@@ -31,22 +31,30 @@ export interface DenialKeeper {
 
 const placed = (command: Command): Command =>
   command
-    .option('--folder <path>', 'with issuer.crt')
+    .option('--folder <path>', 'folder with issuer.crt')
     .option('--kubernetes', "the Secret of firedrill install, in the kubeconfig's cluster")
-    .option('-n, --namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
+    .option(
+      '-n, --namespace <name>',
+      "the control plane's namespace, with --kubernetes",
+      'firedrill',
+    )
     .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config');
 
 export function registerDeny(identity: Command): void {
   placed(identity.command('deny'))
     .description('Make every proxy and controller refuse a certificate, or all of an identity')
-    .option('--serial <hex>', 'of one certificate, as identity inspect shows it')
+    .option('--serial <hex>', 'serial number of one certificate, as identity inspect shows it')
     .option(
       '--identity <name>',
-      'all certificates that it has now; it may join again, by its token',
+      'all current certificates of this identity; the workload may join again with its token',
     )
-    .option('--for <duration>', 'at least as long as certificates live', '30d')
-    .option('--reason <text>', 'for whoever reads the list')
-    .option('--undo', 'take the denial away')
+    .option(
+      '--for <duration>',
+      'duration of the denial, at least the lifetime of certificates',
+      '30d',
+    )
+    .option('--reason <text>', 'a note for readers of the list')
+    .option('--undo', 'remove the denial')
     .addHelpText(
       'after',
       `
@@ -54,8 +62,8 @@ Examples:
   firedrill identity deny --kubernetes --serial 4F2A... --reason 'laptop stolen'
   firedrill identity deny --folder pki --identity cart.retail.serviceaccount.identity.retail.local
 
-It is in force when the proxies have the next bundle, within seconds. Connections that stand are cut at the
-controller; between proxies they live on until they are idle. A workload that is denied by its identity joins again.`,
+A denial takes effect when the proxies have the next bundle, within seconds. The controller cuts open connections;
+connections between proxies last until they are idle. A workload that is denied by its identity may join again.`,
     )
     .action(async (flags: Flags) => {
       const nowMs = Date.now();
@@ -68,7 +76,7 @@ controller; between proxies they live on until they are idle. A workload that is
       );
       const what = denial.serial ?? denial.identity ?? '';
       process.stdout.write(
-        flags.undo ? `${what}: counts again\n` : `${what}: denied until ${iso(denial.until)}\n`,
+        flags.undo ? `${what}: no longer denied\n` : `${what}: denied until ${iso(denial.until)}\n`,
       );
     });
   placed(identity.command('denied'))
@@ -97,7 +105,10 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 function denialOf(flags: Flags, nowMs: number): Denial {
   if ((flags.serial === undefined) === (flags.identity === undefined)) {
-    throw new UserError({ message: 'what is denied?', expected: 'one of --serial and --identity' });
+    throw new UserError({
+      message: 'no certificate given',
+      expected: 'one of --serial and --identity',
+    });
   }
   const forMs = parseDurationMs(flags.for);
   if (!forMs)
@@ -118,7 +129,7 @@ function denialOf(flags: Flags, nowMs: number): Denial {
 async function keeperOf(where: Where): Promise<DenialKeeper> {
   if ((where.folder === undefined) === (where.kubernetes === undefined)) {
     throw new UserError({
-      message: 'where is the issuer?',
+      message: 'no issuer given',
       expected: 'one of --folder and --kubernetes',
     });
   }

@@ -1,4 +1,6 @@
-/** DER for what a proxy writes: a certificate request. Lean on purpose; the controller reads it with node-forge. */
+/**
+ * DER encoding for the proxy's certificate request. Small on purpose; the controller reads requests with node-forge.
+ */
 
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(contents);

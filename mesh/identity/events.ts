@@ -1,4 +1,4 @@
-/** What happened to certificates, for postmortems: JSON lines on disk, the latest in memory. */
+/** The events of certificates, for postmortems: JSON lines on disk, the latest in memory. */
 import { appendFileSync } from 'node:fs';
 import { type Clock, realClock } from '../../base/clock.js';
 
@@ -23,7 +23,7 @@ export interface CertificateEvent {
   issuer?: string;
   reason?: string;
   message?: string;
-  /** How it was proven: join-token, kubernetes, certificate. */
+  /** The proof of identity: join-token, kubernetes, certificate. */
   proof?: string;
   anchors?: string[];
 }
@@ -52,7 +52,7 @@ export class CertificateEvents {
     if (this.#recent.length > keptEvents) this.#recent.shift();
     if (!this.#file) return;
     try {
-      // At once: what a postmortem needs must not be in a buffer of a process that is killed.
+      // Written synchronously: a postmortem's data must not be lost in a buffer when the process is killed.
       appendFileSync(this.#file, `${JSON.stringify(line)}\n`, { mode: 0o640 });
     } catch {
       this.lost++;

@@ -1,4 +1,4 @@
-/** `firedrill identity`: trust anchor and issuer made and rotated, tokens and certificates given, chains shown. */
+/** `firedrill identity`: creates and rotates trust anchor and issuer, issues tokens and certificates, shows chains. */
 import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
@@ -15,10 +15,10 @@ export function registerIdentity(program: Command): void {
   identity
     .command('init')
     .description('Create a trust anchor and an issuer; existing files are kept')
-    .requiredOption('--folder <path>', 'where the keys go (0600)')
+    .requiredOption('--folder <path>', 'folder for the keys (0600)')
     .requiredOption('--trust-domain <name>', 'such as retail.local')
-    .option('--anchor-lifetime <duration>', 'of the trust anchor', '3650d')
-    .option('--issuer-lifetime <duration>', 'of the issuer', '365d')
+    .option('--anchor-lifetime <duration>', 'lifetime of the trust anchor', '3650d')
+    .option('--issuer-lifetime <duration>', 'lifetime of the issuer', '365d')
     .addHelpText('after', help('firedrill identity init --folder pki --trust-domain retail.local'))
     .action(async (o: { folder: string; trustDomain: string } & Lifetimes) => {
       const { ensurePki } = await import('./pki-files.js');
@@ -29,11 +29,11 @@ export function registerIdentity(program: Command): void {
     .command('token')
     .description('Create a join token for a workload outside Kubernetes')
     .requiredOption('--folder <path>', "the controller's identity.joinTokens.folder")
-    .requiredOption('--service-account <name>', 'whom it makes')
-    .requiredOption('-n, --namespace <name>', 'and where')
-    .option('--ttl <duration>', 'how long it can be used', '10m')
-    .option('--uses <n>', 'how many workloads may join with it', '1')
-    .option('-o, --out <file>', 'write it there (0600) instead of printing it')
+    .requiredOption('--service-account <name>', "the workload's service account")
+    .requiredOption('-n, --namespace <name>', 'namespace of the service account')
+    .option('--ttl <duration>', 'how long the token can be used', '10m')
+    .option('--uses <n>', 'how many workloads may join with the token', '1')
+    .option('-o, --out <file>', 'file for the token (0600) instead of standard output')
     .addHelpText(
       'after',
       help(
@@ -71,13 +71,13 @@ export function registerIdentity(program: Command): void {
   identity
     .command('issue')
     .description('Issue a workload certificate without a controller, from the keys in a folder')
-    .requiredOption('--folder <path>', 'with issuer.crt and issuer.key')
+    .requiredOption('--folder <path>', 'folder with issuer.crt and issuer.key')
     .requiredOption('--identity <name>', 'such as cart.retail.serviceaccount.identity.retail.local')
     .requiredOption(
       '-o, --out <prefix>',
       'writes PREFIX.crt (with its chain) and PREFIX.key (0600)',
     )
-    .option('--lifetime <duration>', 'of the certificate', '24h')
+    .option('--lifetime <duration>', 'lifetime of the certificate', '24h')
     .addHelpText(
       'after',
       help(
@@ -92,7 +92,7 @@ export function registerIdentity(program: Command): void {
     .command('inspect')
     .description('Show certificates, and verify their chain')
     .argument('<file...>', 'PEM files; each may hold several certificates')
-    .option('--anchors <file>', 'check the first certificate of each file against these')
+    .option('--anchors <file>', 'trust anchors to verify the first certificate of each file')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
@@ -106,7 +106,7 @@ export function registerIdentity(program: Command): void {
     });
 }
 
-/** Each step of a roll-over is one command, so that each can be looked at before the next. */
+/** Each step of a rotation is one command, so that each can be checked before the next. */
 function registerRotate(identity: Command): void {
   const rotate = identity
     .command('rotate')
@@ -114,9 +114,9 @@ function registerRotate(identity: Command): void {
   rotate
     .command('issuer')
     .description('Create a new issuer signed by the newest anchor; proxies renew by themselves')
-    .requiredOption('--folder <path>', 'with trust-anchor.key')
+    .requiredOption('--folder <path>', 'folder with trust-anchor.key')
     .requiredOption('--trust-domain <name>', 'such as retail.local')
-    .option('--issuer-lifetime <duration>', 'of the issuer', '365d')
+    .option('--issuer-lifetime <duration>', 'lifetime of the issuer', '365d')
     .addHelpText(
       'after',
       help('firedrill identity rotate issuer --folder pki --trust-domain retail.local'),
@@ -130,13 +130,17 @@ function registerRotate(identity: Command): void {
   rotate
     .command('anchor')
     .description('Add a new trust anchor, move to it, and drop the old one, in three steps')
-    .option('--folder <path>', 'with trust-anchor.key')
+    .option('--folder <path>', 'folder with trust-anchor.key')
     .option('--kubernetes', "the Secret of firedrill install, in the kubeconfig's cluster")
-    .option('-n, --namespace <name>', "the control plane's, with --kubernetes", 'firedrill')
+    .option(
+      '-n, --namespace <name>',
+      "the control plane's namespace, with --kubernetes",
+      'firedrill',
+    )
     .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config')
     .requiredOption('--trust-domain <name>', 'such as retail.local')
     .option('--admin <url...>', "controllers' admin addresses: wait for every proxy between steps")
-    .option('--timeout <duration>', 'for each wait', '10m')
+    .option('--timeout <duration>', 'limit for each wait', '10m')
     .addHelpText(
       'after',
       `
@@ -183,7 +187,7 @@ interface AnchorFlags {
 async function keeperOf(o: AnchorFlags): Promise<AnchorKeeper> {
   if ((o.folder === undefined) === (o.kubernetes === undefined)) {
     throw new UserError({
-      message: 'where is the trust anchor?',
+      message: 'no trust anchor given',
       expected: 'one of --folder and --kubernetes',
     });
   }

@@ -1,4 +1,4 @@
-/** What certificates say, and whether a chain holds, for people and for programs. */
+/** The contents of certificates, and the check of their chain, for people and for programs. */
 import type { X509Certificate } from 'node:crypto';
 import { readInput } from '../../base/input.js';
 import { isSignedBy, readCertificates } from './issuing.js';
@@ -14,7 +14,7 @@ export interface CertificateReport {
   ca: boolean;
   notBefore: string;
   notAfter: string;
-  /** What is wrong with it; empty: nothing. */
+  /** The problems of the certificate; empty: none. */
   problems: string[];
 }
 

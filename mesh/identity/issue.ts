@@ -1,4 +1,4 @@
-/** A workload certificate from the keys in a folder, without a controller. */
+/** Issues a workload certificate from the keys in a folder, without a controller. */
 import { realClock } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
@@ -20,7 +20,7 @@ export async function issueToFiles(request: {
   const name = parseIdentity(request.identity);
   if (!name) {
     throw new UserError({
-      message: `${request.identity} is no identity`,
+      message: `${request.identity} is not an identity`,
       expected: 'ACCOUNT.NAMESPACE.serviceaccount.identity.TRUST-DOMAIN',
     });
   }

@@ -1,4 +1,4 @@
-/** What signs workload certificates: a key and its chain up to the trust anchors, wherever they are kept. */
+/** The signer of workload certificates: a key and its chain up to the trust anchors, wherever they are kept. */
 import { type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { UserError } from '../../base/errors.js';
 import { splitPem } from './csr.js';
@@ -15,19 +15,21 @@ export interface LeafRequest {
 }
 
 export interface Issuing {
-  /** The bundle that proxies trust; more than one while anchors roll over. */
+  /** The bundle that proxies trust; more than one anchor during a rotation. */
   readonly anchors: readonly X509Certificate[];
-  /** What a leaf's peer needs beside the anchors; its first certificate signs the leaves. */
+  /** The certificates that a leaf's peer needs beside the anchors; the first one signs the leaves. */
   readonly chain: readonly X509Certificate[];
-  /** Certificates that count for nothing, whatever their dates. */
+  /** Certificates that are refused whatever their dates. */
   readonly denied?: readonly Denial[];
   issue(request: LeafRequest): Promise<X509Certificate>;
 }
 
-/** A place where the issuer's key and the bundle are kept and may change: files, Kubernetes, Vault. */
+/** The store of the issuer's key and the bundle, which may change: files, Kubernetes, Vault. */
 export interface IssuerStore {
   readonly kind: string;
-  /** Resolves with what is there; `onChange` is called with each later state, never with one that cannot work. */
+  /**
+   * Resolves with the current state; `onChange` is called with each later usable state, never with an unusable one.
+   */
   start(
     onChange: (issuing: Issuing) => void,
     onProblem: (message: string) => void,
@@ -35,7 +37,7 @@ export interface IssuerStore {
   stop(): Promise<void>;
 }
 
-/** An issuer whose certificates are built here. Throws a UserError where chain, key and anchors do not fit. */
+/** An issuer whose certificates are built here. Throws a UserError when chain, key and anchors do not fit. */
 export function localIssuing(parts: {
   anchors: readonly X509Certificate[];
   chain: readonly X509Certificate[];
@@ -68,7 +70,7 @@ export function localIssuing(parts: {
   };
 }
 
-/** Throws a UserError that says which link is wrong. */
+/** Throws a UserError that names the wrong link. */
 export function checkChain(
   anchors: readonly X509Certificate[],
   chain: readonly X509Certificate[],
@@ -79,7 +81,7 @@ export function checkChain(
   chain.forEach((certificate, i) => {
     const what =
       i === 0 ? "the issuer's certificate" : `certificate ${i + 1} of the issuer's chain`;
-    if (!certificate.ca) throw new UserError(`${what} is not one of a CA`);
+    if (!certificate.ca) throw new UserError(`${what} is not a CA certificate`);
     if (notAfterMs(certificate) <= nowMs) {
       throw new UserError(`${what} expired on ${certificate.validTo}`);
     }
@@ -95,22 +97,25 @@ export function isSignedBy(certificate: X509Certificate, by: X509Certificate): b
   return certificate.checkIssued(by) && certificate.verify(by.publicKey);
 }
 
-/** What the leaf is sent with: the chain without what is an anchor itself. */
+/** The certificates to send with a leaf: the chain without the anchors. */
 export function intermediatesOf(issuing: Issuing): X509Certificate[] {
   const anchors = new Set(issuing.anchors.map((a) => a.fingerprint256));
   return issuing.chain.filter((certificate) => !anchors.has(certificate.fingerprint256));
 }
 
-/** Names an issuer: proxies compare it with what signed their own certificate. */
+/** Identifies an issuer: proxies compare it with the issuer of their own certificate. */
 export const issuerHash = (issuing: Issuing): string =>
   sha256Hex((issuing.chain[0] as X509Certificate).raw);
 
-/** A key in memory as a signer. */
+/** A signer with a key in memory. */
 export function keySigner(privateKey: KeyObject, publicKey: KeyObject): Signer {
   return { publicKey, sign: (data) => Promise.resolve(sign('sha256', data, privateKey)) };
 }
 
-/** The certificates of a PEM text; `what` names it in the error where one cannot be read or there is none. */
+/**
+ * The certificates of a PEM text; `what` names the text in the error when a certificate cannot be read or there is
+ * none.
+ */
 export function readCertificates(text: string, what: string): X509Certificate[] {
   const certificates = splitPem(text).map((pem, i) => {
     try {

@@ -1,4 +1,6 @@
-/** One-time tokens by which a workload outside Kubernetes joins: kept as hashes, used up atomically across replicas. */
+/**
+ * One-time tokens by which a workload outside Kubernetes joins: stored as hashes, used up atomically across replicas.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,10 +14,10 @@ interface TokenRecord extends Attestation {
 }
 
 const prefix = 'fdj_';
-/** Used and expired tokens are remembered this long, so that a replay is called one. */
+/** Used and expired tokens are kept this long, so that a replay is reported as such. */
 const keptMs = 86_400_000;
 
-/** Makes a token and records its hash in `folder`. The token itself is nowhere but in the result. */
+/** Makes a token and records its hash in `folder`. The token itself is only in the result. */
 export function createJoinToken(
   folder: string,
   workload: Attestation,
@@ -35,7 +37,7 @@ export function createJoinToken(
   return token;
 }
 
-/** Tokens in a folder. A use is a file made with O_EXCL, so that of two replicas only one can take it. */
+/** Tokens in a folder. A use is a file made with O_EXCL, so that only one of two replicas can take it. */
 export class JoinTokens implements Attestor {
   readonly kind = 'join-token';
   readonly #folder: string;
@@ -52,11 +54,11 @@ export class JoinTokens implements Attestor {
     if (!request.token.startsWith(prefix)) return undefined;
     const hash = hashOf(request.token);
     const record = this.#read(hash);
-    if (!record) throw new Refusal('bad-token', 'the join token is not known');
+    if (!record) throw new Refusal('bad-token', 'the join token is unknown');
     if (record.notAfterMs <= this.#clock.nowMs()) {
       throw new Refusal('expired-token', 'the join token has expired: make a new one');
     }
-    // A mistyped name is refused, and the token still there for the right one.
+    // A mistyped name is refused without using up the token.
     request.admit?.(record);
     const { publicKeyHash } = request;
     // The same key asks again: its first answer was lost on the way.
@@ -70,7 +72,7 @@ export class JoinTokens implements Attestor {
     throw new Refusal('replayed-token', 'the join token was used before');
   }
 
-  /** Whether the file was made by this call. */
+  /** Whether this call made the file. */
   #take(name: string): boolean {
     try {
       writeFileSync(join(this.#folder, name), '', { flag: 'wx', mode: 0o600 });

@@ -19,9 +19,9 @@ export function spiffeId(name: WorkloadName): string {
   return `spiffe://${name.trustDomain}/ns/${name.namespace}/sa/${name.serviceAccount}`;
 }
 
-/** The parts of a name, or undefined where it is none. */
+/** The parts of a name, or undefined when it is not an identity. */
 export function parseIdentity(text: string): WorkloadName | undefined {
-  // The last one: a service account's name may hold these words too.
+  // The last occurrence counts: a service account's name may contain these words too.
   const at = text.lastIndexOf(middle);
   if (at < 0) return undefined;
   const left = text.slice(0, at);

@@ -1,4 +1,4 @@
-/** Trust anchor and issuer in a folder: made, rotated with an overlapping bundle, watched. */
+/** Trust anchor and issuer in a folder: created, rotated with an overlapping bundle, watched. */
 import { createPrivateKey, createPublicKey, type X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,9 +18,9 @@ import {
 } from './issuing.js';
 import { createCertificate, notAfterMs, publicKeyDerOf } from './x509.js';
 
-/** Where each file is; by default all in one folder. The anchor's key is needed only to sign issuers: keep it away. */
+/** The place of each file; by default all in one folder. The anchor's key only signs issuers: keep it elsewhere. */
 export interface PkiFiles {
-  /** The bundle: all anchors that are trusted, PEM. */
+  /** The bundle: all trusted anchors, PEM. */
   trustAnchorsFile: string;
   trustAnchorKeyFile: string;
   /** The issuer's certificate, then intermediates up to the anchor, PEM. */
@@ -49,7 +49,7 @@ const yearMs = 365 * 86_400_000;
 /** Certificates begin a little early, for clocks that run behind. */
 const headStartMs = 60_000;
 
-/** Makes what is missing of anchor and issuer; what is there stays. Resolves to whether anything was made. */
+/** Creates a missing anchor or issuer; existing files are kept. Resolves to whether anything was created. */
 export async function ensurePki(folder: string, options: PkiOptions): Promise<boolean> {
   const files = pkiFiles(folder);
   if (existsSync(files.certificateFile) && existsSync(files.trustAnchorsFile)) return false;
@@ -60,8 +60,8 @@ export async function ensurePki(folder: string, options: PkiOptions): Promise<bo
 }
 
 /**
- * Makes a new anchor and puts it first in the bundle beside those that are there, which stay trusted: the first step
- * of a roll-over. The new key replaces the old one, so issuers made from now on are signed by the new anchor.
+ * Creates a new anchor and puts it first in the bundle beside the existing anchors, which stay trusted: the first
+ * step of a rotation. The new key replaces the old one, so later issuers are signed by the new anchor.
  */
 export async function addTrustAnchor(
   folder: string,
@@ -92,13 +92,14 @@ export async function addTrustAnchor(
   return anchor;
 }
 
-/** A new issuer signed by the newest anchor. Running controllers take it over, and proxies renew, without a restart. */
+/**
+ * Creates a new issuer signed by the newest anchor. Running controllers load it, and proxies renew, without a
+ * restart.
+ */
 export async function rotateIssuer(folder: string, options: PkiOptions): Promise<X509Certificate> {
   const files = pkiFiles(folder);
   if (!existsSync(files.trustAnchorKeyFile)) {
-    throw new UserError(
-      `${files.trustAnchorKeyFile} is needed to sign an issuer, and is not there`,
-    );
+    throw new UserError(`${files.trustAnchorKeyFile} is needed to sign an issuer, and is missing`);
   }
   const anchorKey = createPrivateKey(readFileSync(files.trustAnchorKeyFile));
   const anchorPublic = createPublicKey(anchorKey);
@@ -122,15 +123,15 @@ export async function rotateIssuer(folder: string, options: PkiOptions): Promise
     },
     keySigner(anchorKey, anchorPublic),
   );
-  // The key first: a reader between the two writes finds that they do not fit, keeps what it has, and looks again.
+  // The key is written first: a reader between the two writes finds a mismatch, keeps the old pair, and reads again.
   writeKey(files.keyFile, key);
   writeFileWhole(files.certificateFile, issuer.toString());
   return issuer;
 }
 
 /**
- * The last step of a roll-over: of our own anchors only the one above the present issuer stays, and those of other
- * trust domains. Returns what was dropped.
+ * The last step of a rotation: of this trust domain's anchors only the one above the current issuer stays; anchors of
+ * other trust domains stay too. Returns the dropped anchors.
  */
 export function dropOldAnchors(folder: string): X509Certificate[] {
   const files = pkiFiles(folder);
@@ -145,11 +146,11 @@ export function dropOldAnchors(folder: string): X509Certificate[] {
   return anchors.filter((anchor) => !kept.includes(anchor));
 }
 
-/** `root.retail.local 2026-01-01...`, as we name anchors: the trust domain. */
+/** The trust domain in an anchor's name, such as `root.retail.local 2026-01-01...`. */
 const anchorDomain = (anchor: X509Certificate): string | undefined =>
   /^CN=root\.(\S+)/m.exec(anchor.subject)?.[1];
 
-/** What stays after a roll-over; `top` is the last certificate of the issuer's chain. */
+/** The anchors that stay after a rotation; `top` is the last certificate of the issuer's chain. */
 export function keptAnchors(
   anchors: readonly X509Certificate[],
   top: X509Certificate,
@@ -158,7 +159,7 @@ export function keptAnchors(
   const [first] = above;
   if (!first) throw new UserError('no anchor in the bundle signed the present issuer');
   const own = anchorDomain(first);
-  // A partner's anchor is told by its name; where names tell nothing, what is not above the issuer is old.
+  // A partner's anchor is recognised by its name; an anchor without such a name that is not above the issuer is old.
   const isPartner = (anchor: X509Certificate): boolean => {
     const domain = anchorDomain(anchor);
     return own !== undefined && domain !== undefined && domain !== own;
@@ -170,7 +171,7 @@ export function readAnchors(files: Pick<PkiFiles, 'trustAnchorsFile'>): X509Cert
   return readCertificates(readInput(files.trustAnchorsFile), files.trustAnchorsFile);
 }
 
-/** The issuer as it is in the files now. Throws a UserError where it cannot be used. */
+/** The issuer in the files. Throws a UserError when it cannot be used. */
 export function readIssuer(files: Omit<PkiFiles, 'trustAnchorKeyFile'>, nowMs: number): Issuing {
   const mode = existsSync(files.keyFile) ? statSync(files.keyFile).mode & 0o077 : 0;
   if (mode !== 0) {
@@ -194,7 +195,10 @@ export function readIssuer(files: Omit<PkiFiles, 'trustAnchorKeyFile'>, nowMs: n
   });
 }
 
-/** Files that are looked at every `pollMs`: rename-over, symbolic links (Kubernetes volumes) and NFS all show. */
+/**
+ * Polls the files every `pollMs`, which detects renames over a file, symbolic links (Kubernetes volumes) and NFS
+ * changes.
+ */
 export class FileIssuerStore implements IssuerStore {
   readonly kind = 'files';
   readonly #files: Omit<PkiFiles, 'trustAnchorKeyFile'>;

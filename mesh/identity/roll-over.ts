@@ -1,4 +1,7 @@
-/** A trust anchor rolled over while traffic runs: added, moved to, the old one dropped, each step awaited. */
+/**
+ * Rotates a trust anchor while traffic runs: adds a new one, moves to it, drops the old one, and waits after each
+ * step.
+ */
 import type { X509Certificate } from 'node:crypto';
 import { realClock, sleep } from '../../base/clock.js';
 import { exitCode, UserError } from '../../base/errors.js';
@@ -10,7 +13,7 @@ interface ProxyRow {
   workload: string;
   namespace: string;
   bundleCurrent: boolean;
-  /** Of its certificate; absent where the proxy is of a version that does not say. */
+  /** The issuer of its certificate; absent when the proxy's version does not report it. */
   issuer?: string;
 }
 
@@ -20,13 +23,13 @@ interface EventRow {
   issuer?: string;
 }
 
-/** Where anchor and issuer are kept, and how each step is written there. */
+/** Writes each step to the place where anchor and issuer are kept. */
 export interface AnchorKeeper {
-  /** A new anchor, trusted beside the old. */
+  /** Adds a new anchor, trusted beside the old one. */
   add(): Promise<X509Certificate>;
-  /** An issuer under the new anchor. */
+  /** Creates an issuer under the new anchor. */
   move(): Promise<X509Certificate>;
-  /** Only the anchor above the present issuer stays; how many were dropped. */
+  /** Drops all anchors but the one above the current issuer; resolves to the number dropped. */
   dropOld(): Promise<number>;
 }
 
@@ -37,8 +40,9 @@ export const folderKeeper = (folder: string, trustDomain: string): AnchorKeeper 
 });
 
 /**
- * With `admins` all three steps, each after every connected proxy took the one before; without, only the first.
- * Throws a UserError that names who is late; what was done so far is safe to leave and to go on from.
+ * With `admins` all three steps, each after every connected proxy has taken the step before; without, only the first.
+ * Throws a UserError that names the late proxies; the steps done so far may stay, and the rotation may go on from
+ * there.
  */
 export async function rollAnchor(options: {
   keeper: AnchorKeeper;
@@ -64,7 +68,7 @@ export async function rollAnchor(options: {
     if (state.issuer?.hash !== issuerHash) return ['the controller itself'];
     const renewed = await renewedIdentities(admins, issuerHash);
     const proxies = (await getJson(admin, '/proxies')) as (ProxyRow & { identity: string })[];
-    // Replicas share an identity, and one that has renewed says nothing of the others.
+    // Replicas share an identity: the renewal of one says nothing about the others.
     return late(proxies, (p) =>
       p.issuer === undefined ? renewed.has(p.identity) : p.issuer === issuerHash,
     );

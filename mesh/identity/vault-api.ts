@@ -1,4 +1,7 @@
-/** The few calls of Vault's HTTP API that an issuer needs; the token is read anew for each, as agents replace it. */
+/**
+ * The few calls of Vault's HTTP API that an issuer needs; the token is read again for each call, as agents replace
+ * it.
+ */
 import { readFileSync } from 'node:fs';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
@@ -8,13 +11,13 @@ const timeoutMs = 10_000;
 const maxAnswerBytes = 1024 * 1024;
 
 export interface VaultConnection {
-  /** `https://vault:8200`; plain http is taken for loopback only, where nobody else reads the token. */
+  /** `https://vault:8200`; plain http is accepted for loopback only, where no other machine can read the token. */
   address: string;
   tokenFile: string;
   caFile?: string | undefined;
 }
 
-/** Vault said no, or nothing: `status` is 0 where no answer came. */
+/** Vault refused, or did not answer (`status` 0). */
 export class VaultError extends Error {
   readonly status: number;
 
@@ -37,7 +40,7 @@ export class VaultApi {
     this.#connection = connection;
   }
 
-  /** The answer's `data`. Rejects with a VaultError; the token is in no message. */
+  /** The answer's `data`. Rejects with a VaultError; no message contains the token. */
   async call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<VaultData> {
     const text = await this.#send(method, path, body === undefined ? '' : JSON.stringify(body));
     let answer: unknown;
@@ -53,7 +56,7 @@ export class VaultApi {
     return data as VaultData;
   }
 
-  /** A PEM answer, such as that of `pki/ca_chain`. */
+  /** A PEM answer, for example of `pki/ca_chain`. */
   text(path: string): Promise<string> {
     return this.#send('GET', path, '');
   }
@@ -107,7 +110,7 @@ function reasonOf(status: number, text: string): string {
     const { errors } = JSON.parse(text) as { errors?: unknown };
     if (Array.isArray(errors) && errors.length > 0) return errors.map(String).join('; ');
   } catch {
-    // Not Vault's own answer, a gateway's perhaps.
+    // The answer is not Vault's own, but perhaps a gateway's.
   }
   return status === 503 ? 'Vault is sealed' : 'refused';
 }

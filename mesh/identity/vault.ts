@@ -1,6 +1,6 @@
 /**
- * An issuer whose key never leaves Vault: `vault-pki` has Vault build the certificates (pki/sign/ROLE), `vault-transit`
- * builds them here and has a transit key sign them.
+ * An issuer whose key never leaves Vault: with `vault-pki` Vault builds the certificates (pki/sign/ROLE); with
+ * `vault-transit` they are built here and signed by a transit key.
  */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { type Clock, type Timer } from '../../base/clock.js';
@@ -25,7 +25,7 @@ import { dnsNames, notAfterMs, publicKeyDerOf, type Signer } from './x509.js';
 type PkiConfig = Extract<IssuerConfig, { kind: 'vault-pki' }>;
 type TransitConfig = Extract<IssuerConfig, { kind: 'vault-transit' }>;
 
-/** The chain and the key's versions are looked at this often; Vault has nothing to watch. */
+/** The chain and the key's versions are polled at this interval; Vault offers no watch. */
 const pollMs = 30_000;
 
 export function createVaultStore(
@@ -46,7 +46,7 @@ export function createVaultStore(
 
 interface Reading {
   issuing: Issuing;
-  /** Changes where something of it did. */
+  /** Changes when any part of the chain changes. */
   mark: string;
 }
 
@@ -110,7 +110,7 @@ async function readPki(api: VaultApi, config: PkiConfig, clock: Clock): Promise<
     : [];
   const anchors = unique([...roots, ...extra]);
   const chain = all.filter((c) => !roots.includes(c));
-  // A mount that is a root itself signs leaves with its anchor.
+  // A mount that is itself a root signs leaves with its anchor.
   const issuers = chain.length > 0 ? chain : roots.slice(0, 1);
   checkChain(anchors, issuers, clock.nowMs());
   return {
@@ -136,7 +136,7 @@ async function signByPki(
   });
   const [made] = readCertificates(String(answer.certificate), 'the certificate that Vault made');
   const certificate = made as X509Certificate;
-  // A role can override what was asked for: a certificate of another name or key must not be handed out.
+  // A role can override the request: a certificate with another name or key must not be handed out.
   if (!dnsNames(certificate).includes(identity)) {
     throw new Error(`role ${config.role} made a certificate without the name ${identity}`);
   }
@@ -144,7 +144,7 @@ async function signByPki(
     throw new Error(`role ${config.role} made a certificate for another key`);
   }
   if (!isSignedBy(certificate, issuers[0] as X509Certificate)) {
-    throw new Error('the certificate is of another issuer than the chain begins with');
+    throw new Error("the certificate's issuer is not the first of the chain");
   }
   return certificate;
 }

@@ -1,4 +1,4 @@
-/** Certificates written and requests read with node-forge's ASN.1, signed and verified with node:crypto. */
+/** Writes certificates and reads requests with node-forge's ASN.1; signs and verifies with node:crypto. */
 import {
   createHash,
   createPublicKey,
@@ -13,10 +13,10 @@ const { asn1 } = forge;
 type Asn1 = forge.asn1.Asn1;
 const { Class, Type } = asn1;
 
-/** A key that signs, wherever it lives: a file, or Vault behind its HTTP API. */
+/** A signing key, wherever it is kept: in a file, or in Vault behind its HTTP API. */
 export interface Signer {
   readonly publicKey: KeyObject;
-  /** The signature in DER, as X.509 wants it. */
+  /** The signature in DER, as X.509 requires. */
   sign(data: Buffer): Promise<Buffer>;
 }
 
@@ -30,7 +30,7 @@ export class CsrError extends Error {}
 
 const maxCsrBytes = 16 * 1024;
 
-/** Reads a PKCS #10 request and checks that whoever made it holds the key. Throws CsrError. */
+/** Reads a PKCS #10 request and verifies that the requester holds the key. Throws CsrError. */
 export function readCsr(der: Buffer): CertificateRequest {
   if (der.length > maxCsrBytes) throw new CsrError(`request of ${der.length} bytes`);
   try {
@@ -46,7 +46,7 @@ export function readCsr(der: Buffer): CertificateRequest {
     if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
       throw new CsrError('the key must be ECDSA P-256');
     }
-    // The first byte of a BIT STRING counts unused bits.
+    // The first byte of a BIT STRING is the number of unused bits.
     const bits = Buffer.from(String(signature?.value), 'latin1').subarray(1);
     if (!verify('sha256', toDer(info as Asn1), key, bits)) {
       throw new CsrError('the signature does not match the key');
@@ -138,7 +138,7 @@ function extensionsOf(template: CertificateTemplate, signer: Signer): Asn1[] {
   return list;
 }
 
-/** The SubjectPublicKeyInfo of a certificate, DER, and hashes by which keys and certificates are told apart. */
+/** The SubjectPublicKeyInfo of a certificate, DER, and hashes that identify keys and certificates. */
 export const publicKeyDerOf = (certificate: X509Certificate): Buffer =>
   certificate.publicKey.export({ type: 'spki', format: 'der' });
 
@@ -158,7 +158,7 @@ export function dnsNames(certificate: X509Certificate): string[] {
     .map((entry) => entry.slice(4));
 }
 
-/** RFC 5280's method 1: SHA-1 of the key's bits. It only names the key; nothing rests on its strength. */
+/** RFC 5280's method 1: SHA-1 of the key's bits. It only names the key; security does not depend on it. */
 function keyId(publicKeyDer: Buffer): string {
   const spki = asn1.fromDer(publicKeyDer.toString('latin1'), {
     decodeBitStrings: false,
@@ -190,7 +190,7 @@ function subjectOf(certificate: X509Certificate): Asn1 {
 }
 
 function nameOf(commonName: string): Asn1 {
-  // X.520 caps a common name at 64 characters; the SAN is what counts.
+  // X.520 caps a common name at 64 characters; peers check the SAN.
   const value = primitive(Type.UTF8, commonName.slice(0, 64));
   return seq(asn1.create(Class.UNIVERSAL, Type.SET, true, [seq(oid('2.5.4.3'), value)]));
 }

@@ -1,6 +1,6 @@
 /**
- * Regular expressions as people write them for routes, read into a tree. What RE2 has and can be matched in linear
- * time is read; what needs backtracking (look-around, back references) is refused by its name.
+ * Parses the regular expressions of routes into a tree. Syntax of RE2 that can be matched in linear time is accepted;
+ * syntax that needs backtracking (look-around, back references) is refused by name.
  */
 
 /** Inclusive ranges of UTF-16 code units: from, to, from, to… */
@@ -15,13 +15,13 @@ export type Node =
       readonly kind: 'repeat';
       readonly item: Node;
       readonly min: number;
-      /** -1: without end. */
+      /** -1: unlimited. */
       readonly max: number;
     };
 
 export type Assertion = 'start' | 'end' | 'boundary' | 'no-boundary';
 
-/** What is wrong with a pattern, and at which character of it. */
+/** The problem of a pattern, with the place of its character. */
 export class PatternError extends Error {}
 
 export const maxPatternLength = 2000;
@@ -114,7 +114,7 @@ class Parser {
       this.#fail('nothing to repeat');
     }
     const [min, max] = counts;
-    // Lazy or greedy: whether a whole text matches is the same.
+    // Lazy and greedy quantifiers give the same result for a whole-text match.
     this.#take('?');
     const again = this.#at;
     if (this.#text[again] === '+') this.#fail('a possessive quantifier is not supported');
@@ -195,11 +195,11 @@ class Parser {
 
   #closed(node: Node): Node {
     if (!this.#take(')')) this.#fail('a ( that is not closed');
-    // A group may be repeated, also where it holds an assertion alone.
+    // A group may be repeated even if it holds only an assertion.
     return node.kind === 'assert' ? { kind: 'sequence', items: [node] } : node;
   }
 
-  /** `(?i)` for what follows in this group, `(?i:…)` for what is inside. */
+  /** `(?i)` for the rest of this group, `(?i:…)` for its own contents. */
   #flags(): Node | undefined {
     const match = /^([is]*)(?:-([is]+))?([:)])/.exec(this.#text.slice(this.#at));
     if (!match) return this.#fail('a group (? of a kind that is not supported');
@@ -237,7 +237,7 @@ class Parser {
     }
   }
 
-  /** Of an escape that stands for characters, in and outside of brackets. */
+  /** The ranges of an escape that stands for characters, inside and outside of brackets. */
   #escapedRanges(): Ranges {
     const from = this.#at;
     const letter = this.#text[from + 1];
@@ -332,7 +332,7 @@ function inverted(ranges: Ranges): Ranges {
   return out;
 }
 
-/** Letters of ASCII in both cases; others have no case here. */
+/** ASCII letters in both cases; other characters are not folded. */
 function foldCase(ranges: Ranges): Ranges {
   const out = [...ranges];
   for (let i = 0; i < ranges.length; i += 2) {

@@ -1,15 +1,15 @@
 /**
- * Matching in time that grows with the text and never with the luck of the one who wrote it: a pattern becomes a
- * nondeterministic automaton, whose sets of states are remembered as those of a deterministic one while texts come.
- * The one engine for webhook, registry, `proxy check` and proxy, so that none takes what another refuses.
+ * Matching in time linear in the text's length, whatever the pattern: a pattern becomes a nondeterministic automaton,
+ * and its sets of states are cached as states of a deterministic one while texts come. Webhook, registry, `proxy
+ * check` and proxy share this engine, so that none accepts a pattern that another refuses.
  */
 import { type Assertion, type Node, parsePattern, PatternError, type Ranges } from './parse.js';
 
 export { PatternError } from './parse.js';
 
-/** Bounds what one character of a text can cost. */
+/** Limits the cost of one character of a text. */
 const maxInstructions = 2000;
-/** Remembered sets of states; beyond it they are forgotten and found again. */
+/** Cached sets of states; when the cache is full it is emptied. */
 const maxStates = 128;
 
 const enum Op {
@@ -22,7 +22,7 @@ const enum Op {
 interface Instruction {
   op: Op;
   next: number;
-  /** Of a split. */
+  /** The second target of a split. */
   other: number;
   set: CharacterSet | undefined;
   what: Assertion | undefined;
@@ -50,7 +50,7 @@ class CharacterSet {
   }
 }
 
-/** What stands beside a place: nothing, a character of a word, or another one. */
+/** The neighbour of a position: nothing, a word character, or another character. */
 const enum Beside {
   Nothing,
   Word,
@@ -59,7 +59,7 @@ const enum Beside {
 
 class State {
   readonly next: (State | undefined)[] = [];
-  /** Undefined: not yet asked. */
+  /** Undefined: not yet computed. */
   accepts: boolean | undefined;
 
   constructor(
@@ -68,18 +68,18 @@ class State {
   ) {}
 }
 
-/** A regular expression that a text matches as a whole. */
+/** A regular expression that must match the whole text. */
 export class Pattern {
   readonly source: string;
   readonly #program: Instruction[];
   readonly #marks: Uint32Array;
   #mark = 0;
-  /** Whether `\b` stands in it: only then does it matter what the last character was. */
+  /** Whether the pattern contains `\b`: only then does the previous character matter. */
   readonly #asksForWords: boolean;
   #states = new Map<string, State>();
   #first: State;
 
-  /** Throws a PatternError that says what is wrong, or what is not supported. */
+  /** Throws a PatternError that names the mistake or the unsupported syntax. */
   constructor(source: string) {
     this.source = source;
     this.#program = compile(parsePattern(source));
@@ -125,7 +125,7 @@ export class Pattern {
     return next;
   }
 
-  /** All that is reached without a character, where `after` stands behind this place. */
+  /** All instructions that are reached without a character; `after` is the next neighbour. */
   #closure(state: State, after: Beside): number[] {
     const program = this.#program;
     const marks = this.#marks;
@@ -144,7 +144,7 @@ export class Pattern {
   }
 }
 
-/** What is wrong with a pattern; undefined: nothing. */
+/** The problem of a pattern; undefined: none. */
 export function patternProblem(source: string): string | undefined {
   try {
     void new Pattern(source);
@@ -175,7 +175,7 @@ function compile(root: Node): Instruction[] {
     program.push({ op, next, other: -1, set: undefined, what: undefined });
     return program.length - 1;
   };
-  /** Appends the node; what it leads to is what is appended next. */
+  /** Appends the node; its continuation is the next node to be appended. */
   const append = (node: Node): void => {
     switch (node.kind) {
       case 'set': {

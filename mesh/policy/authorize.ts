@@ -1,4 +1,4 @@
-/** Who may call what: the decision on one connection or request, compiled from a server's policy. Lean: the proxy's. */
+/** Authorization of one connection or request, compiled from a server's policy. Small, since the proxy imports it. */
 import { BlockList, isIPv6 } from 'node:net';
 import { parseIdentity } from '../identity/names.js';
 import type { Authorization, InboundServer } from '../model.js';
@@ -12,9 +12,9 @@ export interface Peer {
 
 export interface Verdict {
   allowed: boolean;
-  /** Allowed only because the server is in audit mode: with `deny` it would not be. Log it. */
+  /** Allowed only because the server is in audit mode; `deny` would refuse. Log it. */
   audited: boolean;
-  /** The authorization that let it in; absent: the default policy decided. */
+  /** The authorization that allowed the peer; absent: the default policy decided. */
   authorization?: string;
   /** A metric label: `authorized`, or the default policy's name. */
   reason: string;
@@ -23,7 +23,7 @@ export interface Verdict {
 /** Decides for one server. Route undefined: the connection, before (or without) a request. */
 export type Authorizer = (peer: Peer, route?: string) => Verdict;
 
-/** Compiles a server's policy; `trustDomain` is what `cluster-authenticated` means by cluster. */
+/** Compiles a server's policy; `cluster-authenticated` accepts identities of `trustDomain`. */
 export function compileAuthorizer(
   server: Pick<InboundServer, 'defaultPolicy' | 'authorizations'>,
   trustDomain: string,
@@ -58,14 +58,14 @@ export function compileAuthorizer(
   };
 }
 
-/** As a domain: a name that merely ends like it, or lies below it, is of another one. */
+/** Compares whole domains: a name that only ends with the trust domain, or lies below it, belongs to another one. */
 function isOf(trustDomain: string, identity: string | undefined): boolean {
   return identity !== undefined && parseIdentity(identity)?.trustDomain === trustDomain;
 }
 
 /**
- * Whether a connection could carry any allowed request: a connection is refused before its first request only where
- * no route of it could be authorized (`routes` are those that the server's authorizations name).
+ * Whether a connection could carry any allowed request: a connection is refused before its first request only if no
+ * route could be authorized (`routes` are those that the server's authorizations name).
  */
 export function mayConnect(
   server: Pick<InboundServer, 'authorizations'>,

@@ -1,8 +1,8 @@
-/** Who an authorization names, as people write it, made into the model's identities and networks. */
+/** Turns the clients of an authorization, as people write them, into the model's identities and networks. */
 import type { Authorization } from '../model.js';
 import { identityName } from '../identity/names.js';
 
-/** Fields of one clause narrow it down together; several clauses are alternatives. */
+/** All fields of one clause must hold; several clauses are alternatives. */
 export interface ClientClause {
   serviceAccount?: string | undefined;
   namespace?: string | undefined;
@@ -14,8 +14,8 @@ export interface ClientClause {
 }
 
 /**
- * Authorizations that together let in whoever any clause names: clauses without a network share one, each network
- * gets its own, because the model's `networks` narrow down all identities beside them.
+ * Authorizations that together allow every client that any clause names. Clauses without a network share one
+ * authorization; each network gets its own, because the model's `networks` restrict all identities beside them.
  */
 export function authorizationsOf(
   name: string,
@@ -39,7 +39,7 @@ export function authorizationsOf(
     }
     const identity = identityOf(clause, trustDomain);
     if (identity) authorization.identities.push(identity);
-    // A network alone says where from, not who: also plaintext.
+    // A network alone restricts the address, not the identity: it includes plaintext.
     else authorization.unauthenticated = true;
   }
   return [...byNetwork.values()];

@@ -13,7 +13,7 @@ export function changed(destination: Destination, { change }: Variant): Destinat
   return {
     ...destination,
     routes: destination.routes.map((r) => {
-      // What a route has not is not given to it in part: retries of a route without any stay none.
+      // Partial settings are not added to a route that lacks them: a route without retries stays without.
       const known = Object.entries(route).filter(
         ([field, value]) => field in r || !isPartial(field, value),
       );

@@ -1,4 +1,4 @@
-/** `firedrill mesh simulate`: an incident against a configuration, before it is applied. */
+/** `firedrill mesh simulate`: simulates an incident against a configuration, before it is applied. */
 import type { Command } from 'commander';
 import { UserError } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';
@@ -16,8 +16,8 @@ export function registerSimulation(program: Command): void {
     .command('simulate')
     .description('Simulate an incident against a configuration, offline')
     .argument('<file>', 'the incident, YAML (mesh/simulation/README.md)')
-    .option('--seed <number>', 'instead of the one in the file')
-    .option('--timeline', 'also second by second')
+    .option('--seed <number>', "seed instead of the file's")
+    .option('--timeline', 'also show each second')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',

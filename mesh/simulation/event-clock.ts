@@ -1,4 +1,4 @@
-/** A clock that runs as fast as it can: due timers in order, from a heap, a million of them in a second or two. */
+/** A clock that runs as fast as it can: due timers run in order, from a heap, a million of them in a second or two. */
 import type { Clock, Timer } from '../../base/clock.js';
 
 interface Event extends Timer {
@@ -11,7 +11,7 @@ export class EventClock implements Clock {
   readonly #startMs: number;
   #nowMs = 0;
   #order = 0;
-  /** The one due first is at 0; both children of i, at 2i+1 and 2i+2, are due no earlier than it. */
+  /** A binary heap: the earliest event is at 0; the children of i are at 2i+1 and 2i+2 and are due no earlier. */
   readonly #heap: Event[] = [];
 
   constructor(startMs: number) {
@@ -31,7 +31,7 @@ export class EventClock implements Clock {
       dueMs: this.#nowMs + Math.max(0, delayMs),
       order: this.#order++,
       run,
-      // It stays in the heap until it is due; that is cheaper than to look for it.
+      // The event stays in the heap until it is due, which is cheaper than searching for it.
       cancel: () => {
         event.run = undefined;
       },
@@ -50,7 +50,7 @@ export class EventClock implements Clock {
     return { cancel: () => timer.cancel() };
   }
 
-  /** Runs what is due up to `untilMs` of monotonic time. */
+  /** Runs the events due up to `untilMs` of monotonic time. */
   run(untilMs: number): void {
     for (;;) {
       const next = this.#heap[0];

@@ -9,31 +9,34 @@ import { EventClock } from './event-clock.js';
 import { SimulatedServer } from './servers.js';
 import type { Client, Incident, Variant } from './spec.js';
 
-/** What happened within one second, by when requests arrived. */
+/** The results of one second, by the arrival of requests. */
 export interface Second {
   requests: number;
   succeeded: number;
-  /** Tries that reached servers in this second, whenever their request arrived. */
+  /** Attempts that reached servers in this second, whenever their request arrived. */
   tries: number;
-  /** Endpoints that were not ready at its end. */
+  /** Endpoints that were not ready at the end of the second. */
   unready: number;
 }
 
 export interface Run {
   seconds: Second[];
-  /** From arrival to answer, of what was answered, in milliseconds, ascending. */
+  /** Latencies of answered requests, from arrival to answer, in milliseconds, ascending. */
   latenciesMs: Float64Array;
   ejections: number;
   retries: number;
   /** Retries that the budget (or the lack of endpoints) forbade. */
   retriesForbidden: number;
-  /** Retries that went where they should not. 0, or the proxy has a mistake. */
+  /** Retries to an endpoint that should not be used. Any value but 0 is a defect of the proxy. */
   retriesToSameEndpoint: number;
-  /** Requests that endpoints still count as under way after the last has ended. 0, or the proxy has a mistake. */
+  /**
+   * Requests that endpoints still count as pending after the last has ended. Any value but 0 is a defect of the
+   * proxy.
+   */
   leftOver: number;
 }
 
-/** Requests under way may end for so long after the last arrival. */
+/** Requests in flight may end within this time after the last arrival. */
 const tailMs = 30_000;
 
 export function simulate(incident: Incident, variant: Variant): Run {
@@ -41,7 +44,7 @@ export function simulate(incident: Incident, variant: Variant): Run {
   const destination = changed(incident.destination, variant);
   const gateway = gatewayFor(destination, clock, seededRandom(incident.seed));
   const world = new World(incident, gateway, clock);
-  // Every variant sees the same arrivals: they have a generator of their own.
+  // Arrivals have a generator of their own, so that every variant gets the same arrivals.
   const arrivals = seededRandom(incident.seed + 1);
   for (const client of incident.clients) world.schedule(client, arrivals);
   clock.run(incident.duration + tailMs);
@@ -145,7 +148,7 @@ class World {
   }
 }
 
-/** A front without sockets: it does what contract.ts says, in the order it says. */
+/** A front without sockets: makes the calls of contract.ts in their order. */
 class SimulatedRequest {
   readonly #world: World;
   readonly #client: Client;
@@ -153,7 +156,7 @@ class SimulatedRequest {
   readonly #flow: Flow;
   readonly #timers: Timer[] = [];
   #tryTimer: Timer | undefined;
-  /** Answers of tries that were given up come too late. */
+  /** Identifies the current attempt, so that late answers of abandoned attempts are ignored. */
   #try = 0;
   #isTrying = false;
   #isOver = false;

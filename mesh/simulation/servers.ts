@@ -1,12 +1,14 @@
-/** Servers as queues: workers that serve one request each, others wait, and what does not fit is turned away. */
+/**
+ * Servers as queues: workers serve one request each, other requests wait, and requests beyond the queue are refused.
+ */
 import type { Random } from '../../base/random.js';
 import type { EventClock } from './event-clock.js';
 import type { Incident, IncidentStep, ServerSpec } from './spec.js';
 
-/** What a try gets: a status, a refused connection, or nothing ever. */
+/** The result of an attempt: a status, a refused connection, or no answer. */
 export type Reply = { kind: 'answer'; status: number } | { kind: 'refused' } | { kind: 'none' };
 
-/** Connecting and the way there and back. */
+/** Connecting and the round trip. */
 const networkMs = 0.5;
 
 const usual: ServerSpec = { endpoint: '*', service: 10, workers: 10, queue: 100 };
@@ -68,7 +70,7 @@ export class SimulatedServer {
     }
   }
 
-  /** How it behaves at this moment; of steps that overlap the later one in the file holds. */
+  /** The server's behaviour now; of overlapping steps the later one in the file applies. */
   #now() {
     const nowMs = this.#clock.monotonicMs();
     let { service: serviceMs, workers } = this.#spec;

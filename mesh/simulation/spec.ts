@@ -106,7 +106,7 @@ export function readIncident(file: string): Incident {
     throw new UserError({ place, message, ...(expected !== undefined && { expected }) });
   };
   if ((spec.registry === undefined) === (spec.proxy === undefined)) {
-    fail('', 'where the configuration comes from', 'either registry or proxy');
+    fail('', 'no configuration given', 'either registry or proxy');
   }
   const requests = spec.clients.reduce(
     (sum, c) => sum + (c.ratePerSecond * Math.max(0, (c.to ?? spec.duration) - c.from)) / 1000,

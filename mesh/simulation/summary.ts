@@ -1,4 +1,4 @@
-/** What a run comes to, in a row of figures, and second by second. */
+/** Summarises a run, in a row of figures, and second by second. */
 import { formatTable } from '../../base/terminal.js';
 import type { Run } from './run.js';
 import type { Incident } from './spec.js';
@@ -9,14 +9,14 @@ export interface Summary {
   successRatio: number;
   worstSecondSuccessRatio: number;
   triesPerRequest: number;
-  /** Tries that came to the servers in the worst second, for each request that arrived in it. */
+  /** Attempts that reached the servers in the worst second, for each request that arrived in it. */
   worstSecondTriesPerRequest: number;
   p50Ms: number | null;
   p99Ms: number | null;
   retries: number;
   retriesForbidden: number;
   ejections: number;
-  /** From the incident's end until nine in ten requests of every second succeed, for good; null: never. */
+  /** From the incident's end until nine in ten requests of every later second succeed; null: never. */
   recoverySeconds: number | null;
 }
 

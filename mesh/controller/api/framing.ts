@@ -1,6 +1,9 @@
-/** gRPC's length-prefixed messages on an HTTP/2 stream, and its status codes. No compression is offered or taken. */
+/**
+ * gRPC's length-prefixed messages on an HTTP/2 stream, and its status codes. Compression is neither offered nor
+ * accepted.
+ */
 
-/** https://github.com/grpc/grpc/blob/master/doc/statuscodes.md, those that are used here. */
+/** https://github.com/grpc/grpc/blob/master/doc/statuscodes.md, the codes in use here. */
 export const grpcStatus = {
   ok: 0,
   invalidArgument: 3,
@@ -25,7 +28,7 @@ export function frameMessage(message: Uint8Array): Buffer {
 
 export class FrameError extends Error {}
 
-/** Cuts a stream of chunks into messages; throws FrameError on one that is compressed or beyond `maxBytes`. */
+/** Cuts a stream of chunks into messages; throws FrameError on a compressed message or one beyond `maxBytes`. */
 export class MessageSplitter {
   readonly #maxBytes: number;
   #chunks: Buffer[] = [];
@@ -36,7 +39,7 @@ export class MessageSplitter {
     this.#maxBytes = maxBytes;
   }
 
-  /** The messages that `chunk` completes. They may share its memory. After it has thrown it keeps nothing more. */
+  /** The messages that `chunk` completes. They may share its memory. After an exception no more bytes are kept. */
   push(chunk: Buffer): Buffer[] {
     if (this.#refused) throw this.#refused;
     this.#chunks.push(chunk);
@@ -56,7 +59,7 @@ export class MessageSplitter {
     }
   }
 
-  /** Bytes of a message that has begun and not ended. */
+  /** Bytes of an incomplete message. */
   get pendingBytes(): number {
     return this.#length;
   }
@@ -75,7 +78,7 @@ export class MessageSplitter {
     return whole.subarray(5, 5 + length);
   }
 
-  /** The first chunk, made at least `atLeast` long. Joins all there is, so that each byte is copied seldom. */
+  /** Makes the first chunk at least `atLeast` long by joining all chunks, so that each byte is copied seldom. */
   #join(atLeast: number): Buffer {
     const first = this.#chunks[0] as Buffer;
     if (first.length >= atLeast) return first;

@@ -12,7 +12,7 @@ export interface Resource {
   kind: Kind;
   name: string;
   version: string;
-  /** Empty where only the name matters. */
+  /** Empty when only the name matters. */
   json: Buffer;
 }
 
@@ -39,7 +39,7 @@ export interface Hello {
   known: Resource[];
   proxyVersion: string;
   timeMs: number;
-  /** Hex SHA-256 of the issuer of the certificate that the proxy serves with; absent before it was told. */
+  /** Hex SHA-256 of the issuer of the proxy's certificate; absent from proxies of earlier versions. */
   issuer?: string;
 }
 
@@ -114,7 +114,7 @@ function decodeResource(buffer: Buffer): Resource {
     else if (f.number === 3) r.version = f.string();
     else if (f.number === 4) r.json = f.bytes();
   }
-  // A kind of a later protocol passes through: whoever applies it skips what it does not know.
+  // A kind of a later protocol passes through: the receiver skips unknown kinds.
   return { kind: kind as Kind, ...r };
 }
 
@@ -206,11 +206,11 @@ function addLabel(labels: Record<string, string>, entry: Buffer): void {
     if (f.number === 1) key = f.string();
     else if (f.number === 2) value = f.string();
   }
-  // Not by assignment: a label called __proto__ must stay a label.
+  // Plain assignment would lose a label called __proto__.
   Object.defineProperty(labels, key, { value, enumerable: true, configurable: true });
 }
 
-/** `resources` and `removed` are encoded already: one encoding serves every proxy. */
+/** `resources` and `removed` are already encoded: one encoding serves every proxy. */
 export function encodeUpdate(m: {
   version: number;
   snapshot: boolean;

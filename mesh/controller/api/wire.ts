@@ -1,11 +1,11 @@
-/** Protocol Buffers' wire format, as much as the stream needs: varints, strings and bytes, nested messages. */
+/** The part of Protocol Buffers' wire format that the stream needs: varints, strings and bytes, nested messages. */
 
 const varint = 0;
 const fixed64 = 1;
 const lengthDelimited = 2;
 const fixed32 = 5;
 
-/** Collects fields and joins them once. Zero, empty and undefined are left out, as proto3 does. */
+/** Collects fields and joins them once. Zero, empty and undefined fields are left out, as in proto3. */
 export class WireWriter {
   readonly #parts: Uint8Array[] = [];
   #length = 0;
@@ -29,7 +29,7 @@ export class WireWriter {
     return this;
   }
 
-  /** Also for a nested message that is encoded already; written even where empty. */
+  /** Also for an encoded nested message; written even if empty. */
   bytes(field: number, value: Uint8Array): this {
     this.#varint(field * 8 + lengthDelimited).#varint(value.length);
     return this.#push(value);
@@ -59,7 +59,7 @@ export class WireWriter {
 
 export class WireError extends Error {}
 
-/** One field as read; the getters throw WireError where the wire type is another. */
+/** One field as read; the getters throw WireError on another wire type. */
 export interface WireField {
   number: number;
   uint(): number;

@@ -1,4 +1,4 @@
-/** The last known good on disk: state and certificate, each written whole, readable by the owner alone. */
+/** The last known good state and certificate on disk, each written whole, readable by the owner only. */
 import { mkdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../../../base/clock.js';
@@ -13,13 +13,13 @@ export interface IdentityMaterial {
   anchors: string[];
   notBeforeMs: number;
   notAfterMs: number;
-  /** Hex SHA-256 of the issuer's certificate; empty where it is not known. */
+  /** Hex SHA-256 of the issuer's certificate; empty when unknown. */
   issuer: string;
 }
 
 const stateFile = 'stream-state.json';
 const identityFile = 'stream-identity.json';
-/** State is written at most this often: a busy mesh changes every few milliseconds. */
+/** The state is written at most this often: a busy mesh changes every few milliseconds. */
 const writeIntervalMs = 1000;
 
 export class DiskCache {
@@ -28,7 +28,7 @@ export class DiskCache {
   #timer: Timer | undefined;
   #pending: (() => string) | undefined;
   #touchedMs = 0;
-  /** Writes that failed: a full disk must not stop the proxy, but must be seen. */
+  /** Failed writes: a full disk must not stop the proxy, but must be visible. */
   failures = 0;
 
   constructor(folder: string | undefined, clock: Clock) {
@@ -41,7 +41,7 @@ export class DiskCache {
     return this.#read(stateFile);
   }
 
-  /** When the controller was last heard of, by which the cached state was right; undefined: there is none. */
+  /** The time of the last message from the controller, until which the cached state was right; undefined: no cache. */
   stateAtMs(): number | undefined {
     if (this.#folder === undefined) return undefined;
     try {
@@ -51,14 +51,14 @@ export class DiskCache {
     }
   }
 
-  /** The cached state is still right. */
+  /** Marks the cached state as still right. */
   touch(nowMs: number): void {
     if (this.#folder === undefined || nowMs - this.#touchedMs < writeIntervalMs) return;
     this.#touchedMs = nowMs;
     try {
       utimesSync(join(this.#folder, stateFile), nowMs / 1000, nowMs / 1000);
     } catch {
-      // Not written yet.
+      // The state has not been written yet.
     }
   }
 
@@ -76,7 +76,7 @@ export class DiskCache {
     this.#write(identityFile, JSON.stringify(material));
   }
 
-  /** Soon; `make` is called when it is written. */
+  /** Writes the state soon; `make` is called at that time. */
   writeState(make: () => string): void {
     if (this.#folder === undefined) return;
     this.#pending = make;

@@ -1,4 +1,4 @@
-/** One certificate from the identity service: a request for a key, the answer checked. */
+/** Gets one certificate from the identity service: sends a request for a key and checks the answer. */
 import { X509Certificate } from 'node:crypto';
 import { createCsr, toPem, type WorkloadKey } from '../../identity/csr.js';
 import { certifyPath, decodeCertifyResponse, encodeCertifyRequest } from '../api/messages.js';
@@ -10,7 +10,7 @@ export interface CertificateAnswer {
   controllerTimeMs: number;
 }
 
-/** On a connection of its own: the client certificate that is the proof of a renewal is that of the handshake. */
+/** Uses a connection of its own: a renewal is proven by the client certificate of the handshake. */
 export async function requestCertificate(request: {
   address: string;
   controllerIdentity: string;

@@ -1,4 +1,7 @@
-/** A proxy's end of the stream: fails over, keeps serving on loss, renews its certificate, remembers on disk. */
+/**
+ * A proxy's end of the stream: fails over, keeps serving without a controller, renews its certificate, caches on
+ * disk.
+ */
 import { readFileSync } from 'node:fs';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { Clock, Timer } from '../../../base/clock.js';
@@ -22,14 +25,14 @@ import { CallFailed, connect, openStream } from './connection.js';
 import { Resources, type TrustBundle } from './resources.js';
 
 export interface ControllerClientOptions {
-  /** Tried in turn, beginning anywhere: a thousand proxies must not all begin with the first. */
+  /** Tried in turn from a random start, so that a thousand proxies do not all begin with the first. */
   addresses: readonly string[];
   controllerIdentity: string;
   workload: { name: string; namespace: string; labels?: Record<string, string> };
   /** The workload's own name. */
   identity: string;
   tokenFile: string;
-  /** PEM, one certificate each: what to trust until the first bundle. */
+  /** PEM, one certificate each: the trust anchors until the first bundle. */
   anchors: readonly string[];
   cacheFolder?: string;
   /** `*`, `*.retail`, `cart.retail`, a host or an address. */
@@ -37,16 +40,16 @@ export interface ControllerClientOptions {
   proxyVersion: string;
   clock: Clock;
   random: Random;
-  /** Takes a new state, or throws: then the controller is told why, and the old one stays. */
+  /** Takes a new state, or throws: then the controller is notified of the reason, and the old state stays in use. */
   onState(state: MeshState, source: 'fresh' | 'cache'): void;
-  /** Called before anything is served, and with each renewal and each change of the bundle. */
+  /** Called before any state is served, and with each renewal and each change of the bundle. */
   onIdentity(material: IdentityMaterial, source: 'fresh' | 'cache'): void;
   log(line: string): void;
 }
 
 const backoffBaseMs = 100;
 const backoffMaxMs = 10_000;
-/** While no controller was reached yet, a line so often. */
+/** The interval of log lines while no controller has been reached. */
 const complainEveryMs = 30_000;
 const pingIntervalMs = 10_000;
 /** Renewals begin at this share of a certificate's life, plus up to `renewJitter` of it. */
@@ -70,12 +73,12 @@ export class ControllerClient {
   #stopped = false;
   #failures = 0;
   #complainedMs = Number.NEGATIVE_INFINITY;
-  /** The controller does not take the present certificate any more. */
+  /** The controller denies the current certificate. */
   #isDenied = false;
   #next: number;
   #heardMs: number;
   #first: (() => void) | undefined;
-  /** Kept until its certificate comes: a one-time token is good for one key, and an answer may be lost. */
+  /** Kept until its certificate comes: a one-time token is valid for one key, and an answer may be lost. */
   #nextKey: WorkloadKey | undefined;
   /** For metrics; counters never fall. */
   readonly stats = {
@@ -86,7 +89,7 @@ export class ControllerClient {
     refusedUpdates: 0,
     renewals: 0,
     renewalFailures: 0,
-    /** The controller's clock minus ours, in milliseconds, at the last certificate. */
+    /** The controller's clock minus this machine's, in milliseconds, at the last certificate. */
     clockSkewMs: 0,
     address: '',
     lastError: '',
@@ -102,8 +105,8 @@ export class ControllerClient {
   }
 
   /**
-   * Serves by the cache where there is one, and connects. Resolves with the first state, from either, or after
-   * `limitMs` without any: connecting goes on.
+   * Serves the cached state if there is one, and connects. Resolves with the first state, from either, or after
+   * `limitMs` without one: connecting goes on.
    */
   start(limitMs: number): Promise<void> {
     const cached = this.#restore();
@@ -133,14 +136,15 @@ export class ControllerClient {
     this.#cache.touch(this.#heardMs);
   }
 
-  /** 0 while the controller is there; else for how long nothing was heard of it, in seconds. */
+  /** 0 while connected; otherwise the time since the last message from the controller, in seconds. */
   staleSeconds(): number {
     return this.stats.connected ? 0 : (this.#options.clock.nowMs() - this.#heardMs) / 1000;
   }
 
   /**
-   * Asks for a destination by a host or address that was met. Resolves when the controller answered, known or not, or
-   * after a second, or at once while there is no controller: what is not known then is served as unknown.
+   * Subscribes to a destination by a host or address that a client used. Resolves when the controller has answered,
+   * after a second, or at once while there is no controller: a destination that is unknown by then is served as
+   * unknown.
    */
   want(subscription: string): Promise<void> {
     if (this.#subscriptions.has('*') || this.#resources.has(subscription)) return Promise.resolve();
@@ -168,13 +172,14 @@ export class ControllerClient {
     this.#cache.flush();
   }
 
-  /** Whether there was a state to serve by. */
+  /** Returns whether there was a state to serve. */
   #restore(): boolean {
     const identity = this.#cache.readIdentity();
     if (identity && identity.notAfterMs > this.#options.clock.nowMs()) {
       this.#setIdentity(identity, 'cache');
     } else if (identity) {
-      // Anchors outlive a certificate: without them a proxy that was off for a day would trust what it was born with.
+      // Anchors outlive a certificate: without the cached ones a proxy that was off for a day would trust only its
+      // initial anchors.
       this.#anchors = [...new Set([...identity.anchors, ...this.#anchors])];
     }
     const text = this.#cache.readState();
@@ -182,7 +187,7 @@ export class ControllerClient {
     try {
       this.#resources.load(text);
       denialsInForce.list = this.#resources.bundle()?.denied ?? [];
-      // What is known is as old as the cache, whenever this process began.
+      // The state is as old as the cache, whenever this process began.
       this.#heardMs = this.#cache.stateAtMs() ?? this.#heardMs;
       this.#options.onState(this.#resources.state(), 'cache');
       return true;
@@ -245,7 +250,7 @@ export class ControllerClient {
     });
   }
 
-  /** A clock that is off makes certificates and tokens look wrong, and is not the first thing that people think of. */
+  /** A wrong clock makes certificates and tokens look wrong, and people do not suspect it first. */
   #clockHint(): string {
     const skewSeconds = Math.round(this.stats.clockSkewMs / 1000);
     if (Math.abs(skewSeconds) < 60) return '';
@@ -259,7 +264,7 @@ export class ControllerClient {
     if (this.stats.connected) this.#options.log(`controller lost: ${messageOf(error)}`);
     else {
       this.stats.connectFailures++;
-      // Whoever reads the log of a proxy that is not ready must find the reason there, and not a thousand times.
+      // The log of a proxy that is not ready must give the reason, but not a thousand times.
       if (nowMs - this.#complainedMs >= complainEveryMs) {
         this.#complainedMs = nowMs;
         this.#options.log(
@@ -268,7 +273,7 @@ export class ControllerClient {
       }
     }
     this.stats.connected = false;
-    // Serves on by it where peers still let it; for the controller it takes a new one.
+    // The proxy goes on using the certificate with peers that accept it, and gets a new one for the controller.
     if (messageOf(error).includes('certificate is denied')) this.#isDenied = true;
     this.stats.lastError = messageOf(error);
     this.#stream = undefined;
@@ -278,7 +283,7 @@ export class ControllerClient {
     if (this.#stopped) return;
     this.#next++;
     const rounds = Math.floor(this.#failures++ / this.#options.addresses.length);
-    // Full jitter, so that a thousand proxies do not come back at once; each address is tried once a round.
+    // Full jitter, so that a thousand proxies do not reconnect at once; each address is tried once a round.
     const capMs = Math.min(backoffMaxMs, backoffBaseMs * 2 ** Math.min(rounds, 20));
     const delayMs = 10 + this.#options.random.next() * capMs;
     this.#retry = this.#options.clock.after(delayMs, () => void this.#connect());
@@ -323,7 +328,7 @@ export class ControllerClient {
     denialsInForce.list = bundle.denied ?? [];
     if (!this.#identity) return;
     this.#setIdentity({ ...this.#identity, anchors: bundle.anchors });
-    // A new issuer may mean that the anchor above the old one is about to go.
+    // A new issuer may mean that the anchor above the old one is about to be dropped.
     if (this.#identity.issuer !== bundle.issuer) {
       this.#renewIn(this.#options.random.next() * bundle.renewSpreadMs);
     }
@@ -358,12 +363,12 @@ export class ControllerClient {
     this.#nextKey = undefined;
     const nowMs = this.#options.clock.nowMs();
     this.stats.clockSkewMs = answer.controllerTimeMs - nowMs;
-    // No peer would believe it yet, and it would not be renewed before two thirds of a life that has not begun.
+    // Peers would not accept the certificate yet, and its renewal time would be computed from a future start.
     const { notBeforeMs } = answer.material;
     if (notBeforeMs > nowMs) {
       const seconds = Math.ceil((notBeforeMs - nowMs) / 1000);
       throw new Error(
-        `the certificate begins ${seconds} s from now: a clock is wrong, ours or the issuer's`,
+        `the certificate begins ${seconds} s from now: this machine's clock or the issuer's is wrong`,
       );
     }
     this.#setIdentity(answer.material);
@@ -403,7 +408,7 @@ export class ControllerClient {
     } catch (error) {
       this.stats.renewalFailures++;
       this.#options.log(`the certificate was not renewed: ${messageOf(error)}`);
-      // Several tries fit into what is left of its life; after its end, one every few seconds.
+      // Several attempts fit into the rest of its life; after its end, one attempt every few seconds.
       const leftMs = Math.max(0, identity.notAfterMs - clock.nowMs());
       const waitMs = Math.min(Math.max(leftMs / 8, 500), 30_000);
       const unauthorised = error instanceof CallFailed && leftMs === 0 ? 4 : 1;

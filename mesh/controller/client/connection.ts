@@ -1,4 +1,4 @@
-/** gRPC calls to one controller over node:http2, without a gRPC library: it would cost a proxy 10 MB. */
+/** gRPC calls to one controller over node:http2, without a gRPC library, which would cost a proxy 10 MB. */
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { frameMessage, grpcStatus, MessageSplitter } from '../api/framing.js';
 
@@ -13,7 +13,7 @@ export interface Credentials {
   key?: string;
 }
 
-/** A call's end with another status than OK, or a connection's failure (`unavailable`). */
+/** A call that ended with a status other than OK, or a failed connection (`unavailable`). */
 export class CallFailed extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -23,13 +23,13 @@ export class CallFailed extends Error {
   }
 }
 
-/** Connects over TLS 1.3 and checks that the other end is the controller by name. Rejects with CallFailed. */
+/** Connects over TLS 1.3 and checks the controller's name. Rejects with CallFailed. */
 export async function connect(
   address: string,
   serverName: string,
   credentials: Credentials,
 ): Promise<ClientHttp2Session> {
-  // Only a proxy with a controller pays for node:http2.
+  // Loaded here, so that only a proxy with a controller pays for node:http2.
   const http2 = await import('node:http2');
   return new Promise((resolve, reject) => {
     const session = http2.connect(`https://${address}`, {
@@ -57,7 +57,7 @@ export async function connect(
   });
 }
 
-/** One message out, one back. Rejects with CallFailed. */
+/** Sends one message and receives one. Rejects with CallFailed. */
 export function call(session: ClientHttp2Session, path: string, message: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let answer: Buffer | undefined;
@@ -75,7 +75,7 @@ export function call(session: ClientHttp2Session, path: string, message: Buffer)
   });
 }
 
-/** A bidirectional call. `end` is called once; without an argument where the status was OK. */
+/** A bidirectional call. `end` is called once; without an argument when the status was OK. */
 export function openStream(
   session: ClientHttp2Session,
   path: string,

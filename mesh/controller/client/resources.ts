@@ -1,4 +1,4 @@
-/** What a proxy was told, object by object, as one MeshState; an update is taken whole or not at all. */
+/** The objects that a proxy received, combined into one MeshState; an update is applied whole or not at all. */
 import type { Destination, InboundServer, MeshState } from '../../model.js';
 import type { Denial } from '../../identity/denials.js';
 import { type Kind, kinds, type Resource, type Update } from '../api/messages.js';
@@ -27,7 +27,7 @@ export class Resources {
     return this.#version;
   }
 
-  /** All, without values: for a hello. */
+  /** All objects without values, for a hello. */
   known(): Resource[] {
     return [...this.#held.values()].map(({ kind, name, version, json }) => ({
       kind,
@@ -44,7 +44,7 @@ export class Resources {
     return undefined;
   }
 
-  /** Objects that did not change are the same objects as before, so that a reader can tell by identity. */
+  /** Unchanged objects keep their identity, so that a reader can compare by identity. */
   state(): MeshState {
     const destinations: Destination[] = [];
     const servers: InboundServer[] = [];
@@ -72,7 +72,7 @@ export class Resources {
 
   /**
    * Takes an update, or holds it back until its last part comes (then returns false). `use` is called with the whole
-   * new state; where it throws, all is as it was before, and the error goes on.
+   * new state; if it throws, the old state is restored and the error is thrown on.
    */
   take(update: Update, use: () => void): boolean {
     this.#parts.push(update);
@@ -87,7 +87,7 @@ export class Resources {
         for (const r of part.resources) next.set(keyOf(r), held(r));
       }
       this.#held = next;
-      // Replicas count each for itself; what a proxy sees only grows.
+      // Each replica numbers its own versions; the version that a proxy uses only grows.
       this.#version = Math.max(versionBefore + 1, update.version);
       use();
     } catch (error) {
@@ -98,7 +98,7 @@ export class Resources {
     return true;
   }
 
-  /** A new stream: what was held back is told again. */
+  /** Called for a new stream: held-back parts will be sent again. */
   forgetParts(): void {
     this.#parts = [];
   }
@@ -129,7 +129,7 @@ export class Resources {
 
 const keyOf = (r: Resource): string => `${r.kind}/${r.name}`;
 
-/** The JSON's bytes are not kept: its value is, and is what a cache is written from. */
+/** Keeps the parsed value only, not the JSON's bytes; the cache is written from the value. */
 function held(r: Resource): Held {
   const value = JSON.parse(r.json.toString('utf8')) as unknown;
   return { kind: r.kind, name: r.name, version: r.version, json: Buffer.alloc(0), value };

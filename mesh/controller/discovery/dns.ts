@@ -1,4 +1,6 @@
-/** Endpoints from DNS: asked again when their TTL is over, the last good answer kept while DNS does not answer. */
+/**
+ * Endpoints from DNS: resolved again when their TTL is over; the last good answer is kept while DNS does not answer.
+ */
 import { Resolver as NodeResolver } from 'node:dns/promises';
 import { type Clock, realClock, type Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
@@ -8,17 +10,17 @@ import type { RegistryDns } from '../registry/schema.js';
 import type { SourceSnapshot } from './source.js';
 
 export interface DnsAnswer {
-  /** `ip:port`, with the SRV record's weight where there is one. */
+  /** `ip:port`, with the SRV record's weight if there is one. */
   addresses: { address: string; weight?: number }[];
   ttlMs: number;
 }
 
-/** Rejects where there is no answer; an error with code ENOTFOUND or ENODATA means that there is no such name. */
+/** Rejects when there is no answer; an error with code ENOTFOUND or ENODATA means that the name does not exist. */
 export interface Resolver {
   resolve(dns: Pick<RegistryDns, 'name' | 'port' | 'type'>): Promise<DnsAnswer>;
 }
 
-/** A name that is denied this often in a row is believed to be gone. One denial may be a server that restarts. */
+/** A name counts as removed after this many denials in a row: one denial may come from a restarting server. */
 const believedDenials = 3;
 const retryMs = 2000;
 
@@ -46,7 +48,7 @@ export class DnsEndpoints {
     this.#onChange = options.onChange;
   }
 
-  /** Begins with what is new in the list and ends what is not in it; what stays keeps its answer. */
+  /** Begins to follow new backends and stops following those not in the list; the others keep their answer. */
   follow(backends: readonly DnsBackend[]): void {
     this.#backends = backends;
     const wanted = new Map(backends.map((b) => [JSON.stringify(b.dns), b.dns]));
@@ -74,7 +76,7 @@ export class DnsEndpoints {
     }
   }
 
-  /** Resolves when each name was asked for once, at the latest after `limitMs`. */
+  /** Resolves when each name has been resolved once, at the latest after `limitMs`. */
   async settled(limitMs: number): Promise<void> {
     if (this.#firstAnswers.size === 0) return;
     let timer: Timer | undefined;
@@ -85,7 +87,7 @@ export class DnsEndpoints {
     timer?.cancel();
   }
 
-  /** The snapshot with the endpoints of DNS beside those that it has. */
+  /** Adds the endpoints from DNS to the snapshot. */
   fill(snapshot: SourceSnapshot): SourceSnapshot {
     if (this.#backends.length === 0) return snapshot;
     const destinations = snapshot.destinations.map((destination) => {
@@ -123,7 +125,7 @@ export class DnsEndpoints {
     const before = JSON.stringify([followed.addresses, followed.problem]);
     try {
       const answer = await this.#resolver.resolve(dns);
-      // Sorted, because servers rotate their answers and that is no change.
+      // Sorted, because servers rotate their answers, which is no change.
       followed.addresses = answer.addresses.sort((a, b) => (a.address < b.address ? -1 : 1));
       followed.problem = undefined;
       followed.denials = 0;
@@ -143,7 +145,7 @@ export class DnsEndpoints {
   }
 }
 
-/** The system's DNS servers (not /etc/hosts, which has no TTL), or those that are given. */
+/** The system's DNS servers (not /etc/hosts, which has no TTL), or the given ones. */
 export class SystemResolver implements Resolver {
   readonly #resolver = new NodeResolver({ timeout: 2000, tries: 2 });
 
@@ -160,7 +162,10 @@ export class SystemResolver implements Resolver {
     };
   }
 
-  /** Only records of the best (lowest) priority serve. Node does not tell an SRV's TTL: the targets' stands for it. */
+  /**
+   * Uses only records of the best (lowest) priority. Node does not report an SRV record's TTL: the targets' TTL is
+   * used.
+   */
   async #resolveSrv(name: string): Promise<DnsAnswer> {
     const records = await this.#resolver.resolveSrv(name);
     const best = Math.min(...records.map((r) => r.priority));

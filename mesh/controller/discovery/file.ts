@@ -1,4 +1,4 @@
-/** The registry file as a source: watched, taken whole, the last good one kept. */
+/** The registry file as a source: watched, loaded whole; the last good version is kept. */
 import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type Clock, realClock, type Timer } from '../../../base/clock.js';
@@ -12,7 +12,7 @@ export interface FileSourceOptions {
   trustDomain: string;
   clock?: Clock;
   resolver?: Resolver;
-  /** Looked at this often beside the system's notices, which some file systems do not give. */
+  /** The file is also polled at this interval, since some file systems give no change notices. */
   pollMs?: number;
 }
 
@@ -40,17 +40,17 @@ export class FileSource implements DiscoverySource {
     });
   }
 
-  /** Resolves also where the file is missing or broken: that is reported, and it may come right later. */
+  /** Resolves also when the file is missing or broken: the error is reported, and the file may be corrected later. */
   async start(sink: DiscoverySink): Promise<void> {
     this.#sink = sink;
     sink.replace({ destinations: [], servers: [] });
     this.#read();
     await this.#dns.settled(2000);
     try {
-      // The folder is watched, not the file: a rename over it must be seen.
+      // The folder is watched, not the file, so that a rename over the file is seen.
       this.#watcher = watch(dirname(this.#options.path), (_event, name) => {
         if (name !== null && name !== basename(this.#options.path)) return;
-        // Writers that do not rename are given a moment to finish.
+        // Writers that do not rename get a moment to finish.
         this.#settle ??= this.#clock.after(20, () => {
           this.#settle = undefined;
           this.#read();
@@ -59,7 +59,7 @@ export class FileSource implements DiscoverySource {
       this.#watcher.on('error', () => this.#watcher?.close());
       this.#watcher.unref();
     } catch {
-      // No watching here: the poll finds changes.
+      // Watching is not available here: the poll finds changes.
     }
     this.#poll = this.#clock.every(this.#options.pollMs ?? 1000, () => this.#read());
   }
@@ -78,7 +78,7 @@ export class FileSource implements DiscoverySource {
     try {
       text = readFileSync(path, 'utf8');
     } catch (error) {
-      // Missing for a moment while it is replaced, or gone: either way the last good one serves on.
+      // The file is being replaced, or is gone: in both cases the last good version stays in use.
       this.#text = undefined;
       return this.#report(`${path}: ${messageOf(error)}`);
     }

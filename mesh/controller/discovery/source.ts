@@ -1,26 +1,28 @@
-/** What a source of discovery (registry file, Kubernetes, DNS) tells the controller, and what it is told with. */
+/** The interface between a source of discovery (registry file, Kubernetes, DNS) and the controller. */
 import type { Destination, InboundServer, MeshState } from '../../model.js';
 
-/** Inbound servers of the workloads that a selector picks; a proxy is told those of every selector it fits. */
+/**
+ * Inbound servers of the workloads that a selector picks; a proxy gets the servers of every selector that it matches.
+ */
 export interface WorkloadServers {
-  /** Unique within the source: `retail/cart` and the like. */
+  /** Unique within the source, for example `retail/cart`. */
   key: string;
   namespace: string;
   /** ProxyConfig.workload.name; absent: any. */
   workload?: string;
-  /** All must be among the workload's labels; absent or empty: any. */
+  /** All of these must be among the workload's labels; absent or empty: any. */
   labels?: Record<string, string>;
   servers: InboundServer[];
 }
 
-/** All that a source knows at one moment. */
+/** Everything that a source knows at one moment. */
 export interface SourceSnapshot {
   destinations: Destination[];
   servers: WorkloadServers[];
   unknownDestinations?: MeshState['unknownDestinations'];
 }
 
-/** A difference: what is new or changed, and the names and keys of what is gone. */
+/** A difference: new and changed objects, and the names and keys of removed ones. */
 export interface SourceChange {
   destinations?: Destination[];
   removedDestinations?: string[];
@@ -28,20 +30,20 @@ export interface SourceChange {
   removedServers?: string[];
 }
 
-/** Where a source puts what it learns. Calls are cheap: changes are gathered and sent once a turn of the loop. */
+/** Receives the reports of a source. Calls are cheap: changes are gathered and sent once a turn of the event loop. */
 export interface DiscoverySink {
-  /** Everything the source knows: what it does not name any more is gone. Unchanged objects cost nothing. */
+  /** Everything that the source knows: objects missing from it are removed. Unchanged objects cost nothing. */
   replace(snapshot: SourceSnapshot): void;
-  /** A difference to what the source said before. */
+  /** A difference to the source's earlier reports. */
   update(change: SourceChange): void;
-  /** Something is wrong; what was said last stays in force. An empty list says that all is well again. */
+  /** Reports problems; the last good report stays in force. An empty list means that all problems are solved. */
   problems(messages: readonly string[]): void;
 }
 
-/** A source calls `replace` once before `start` resolves, even where it knows nothing (yet serves a stale cache). */
+/** A source calls `replace` once before `start` resolves, even if it knows nothing (yet serves a stale cache). */
 export interface DiscoverySource {
   readonly name: string;
-  /** Why a proxy of that identity is not the workload that it says; undefined: it may be. */
+  /** The reason why a proxy with that identity is not the workload that it claims to be; undefined: it may be. */
   whyNot?(identity: string, claim: { namespace: string; workload: string }): string | undefined;
   start(sink: DiscoverySink): Promise<void>;
   stop(): Promise<void>;

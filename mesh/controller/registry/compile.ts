@@ -1,4 +1,4 @@
-/** From a registry file to the model: names resolved, defaults filled, contradictions refused with their place. */
+/** Compiles a registry file to the model: names resolved, defaults filled, contradictions refused with their place. */
 import { type Problem, UserError } from '../../../base/errors.js';
 import { checkYaml, parseYaml, type YamlDocument } from '../../../base/yaml.js';
 import { identityName } from '../../identity/names.js';
@@ -15,12 +15,12 @@ import {
   type RegistryService,
 } from './schema.js';
 
-/** A backend whose endpoints come from DNS: whoever resolves it fills them in. */
+/** A backend whose endpoints come from DNS; the resolver fills them in. */
 export interface DnsBackend {
   destination: string;
   backend: string;
   dns: RegistryDns;
-  /** What its endpoints show in their certificate; absent: plaintext. */
+  /** The identity in its endpoints' certificates; absent: plaintext. */
   identity?: string;
 }
 
@@ -29,7 +29,7 @@ export interface CompiledRegistry {
   dns: DnsBackend[];
 }
 
-/** Throws a UserError with every problem and its place. An empty text is an empty registry only with `{}`. */
+/** Throws a UserError with every problem and its place. Only `{}` is an empty registry; an empty text is an error. */
 export function compileRegistry(file: string, text: string, trustDomain: string): CompiledRegistry {
   const documents = parseYaml(file, text);
   if (documents.length !== 1) {
@@ -203,7 +203,7 @@ function inboundOf(server: RegistryServer, registry: Registry, trustDomain: stri
     port: server.port,
     target: server.target,
     protocol: server.protocol,
-    // Whoever lists who may call means that nobody else may.
+    // A list of allowed callers implies that all others are denied.
     defaultPolicy: server.policy ?? (mine.length > 0 ? 'deny' : registry.defaults.policy),
     authorizations: mine.flatMap((a) => authorizationsOf(a.name, a.from, trustDomain, a.routes)),
     routes: server.routes.map((r) => routeOf(r, undefined)),
@@ -220,7 +220,7 @@ function targets(a: Registry['authorizations'][number], server: RegistryServer):
   );
 }
 
-/** What the schema cannot see: names used twice, and names that nothing has. */
+/** Problems that the schema cannot detect: duplicate names, and references to unknown names. */
 function referenceProblems(document: YamlDocument, registry: Registry): Problem[] {
   const problems: Problem[] = [];
   const at = (path: (string | number)[], message: string, expected?: string): void => {
@@ -230,7 +230,7 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
   const hosts = new Map<string, string>();
   registry.services.forEach((service, i) => {
     const name = `${service.name}.${service.namespace}`;
-    if (services.has(name)) at(['services', i, 'name'], `the service ${name} is there twice`);
+    if (services.has(name)) at(['services', i, 'name'], `the service ${name} is defined twice`);
     services.add(name);
     service.hosts.forEach((h, j) => {
       const other = hosts.get(h);
@@ -242,7 +242,7 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
     const backends = new Set([service.name]);
     service.backends.forEach((b, j) => {
       if (backends.has(b.name)) {
-        at(['services', i, 'backends', j, 'name'], `the backend ${b.name} is there twice`);
+        at(['services', i, 'backends', j, 'name'], `the backend ${b.name} is defined twice`);
       }
       backends.add(b.name);
     });
@@ -254,13 +254,13 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
       ),
     ]) {
       if (dns && dns.type !== 'SRV' && dns.port === undefined) {
-        at([...path], `dns of ${b} has no port`, `a port, or type SRV`);
+        at([...path], `the dns of ${b} has no port`, `a port, or type SRV`);
       }
     }
     service.routes.forEach((r, j) => {
       const path = ['services', i, 'routes', j];
       if (service.routes.findIndex((other) => other.name === r.name) !== j) {
-        at([...path, 'name'], `the route ${r.name} is there twice`);
+        at([...path, 'name'], `the route ${r.name} is defined twice`);
       }
       const used = new Set<string>();
       r.split?.forEach((s, k) => {

@@ -1,4 +1,4 @@
-/** Fields that several objects of the registry share, as zod schemas that put out the model's units. */
+/** Fields that several objects of the registry share, as zod schemas that produce the model's units. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
@@ -7,7 +7,10 @@ import { patternProblem } from '../../pattern/pattern.js';
 export const duration = z.union([z.string(), z.number()]).transform((value, context) => {
   const ms = parseDurationMs(String(value));
   if (ms === undefined) {
-    context.addIssue({ code: 'custom', message: `'${value}' is no duration (500ms, 2s, 1h30m)` });
+    context.addIssue({
+      code: 'custom',
+      message: `'${value}' is not a duration (500ms, 2s, 1h30m)`,
+    });
     return z.NEVER;
   }
   return ms;
@@ -71,14 +74,14 @@ export const statuses = z.array(
     const from = Number(match?.[1]);
     const to = Number(match?.[2] ?? from);
     if (!match || from < 100 || to > 599 || from > to) {
-      context.addIssue({ code: 'custom', message: `'${value}' is no status (503 or 500-599)` });
+      context.addIssue({ code: 'custom', message: `'${value}' is not a status (503 or 500-599)` });
       return z.NEVER;
     }
     return [from, to];
   }),
 );
 
-/** RE2's, in linear time: the same that the proxy takes. */
+/** RE2 syntax, matched in linear time: the proxy accepts the same patterns. */
 export const regex = z.string().superRefine((text, context) => {
   const problem = patternProblem(text);
   if (problem !== undefined) context.addIssue({ code: 'custom', message: `'${text}': ${problem}` });

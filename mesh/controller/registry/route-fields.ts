@@ -1,9 +1,9 @@
-/** A route as the registry writes it, made into the model's Route. */
+/** Turns a route as the registry writes it into the model's Route. */
 import { z } from 'zod';
 import type { HeaderChanges, Route, RouteMatch } from '../../model.js';
 import { duration, durationSeconds, ratio, regex, statuses } from './fields.js';
 
-/** Whether exactly one of the fields is there, `name` aside. */
+/** Whether exactly one of the fields beside `name` is present. */
 const oneOf = (value: Record<string, unknown>): boolean =>
   Object.entries(value).filter(([key, v]) => key !== 'name' && v !== undefined).length === 1;
 
@@ -168,7 +168,7 @@ export function rateLimitOf(limit: z.output<typeof rateLimit>): NonNullable<Rout
   };
 }
 
-/** `own` is the backend that is used where the route names none; undefined on the inbound side. */
+/** `own` is the backend of a route that names none; undefined on the inbound side. */
 export function routeOf(r: RegistryRoute, own: string | undefined): Route {
   const { request, perTry, idle } = r.timeouts;
   return {
@@ -241,7 +241,7 @@ function headersOf(changes: z.output<typeof headerChanges>): HeaderChanges {
   };
 }
 
-/** Without the fields that are undefined, which JSON would drop and the model's types do not allow. */
+/** Drops undefined fields, which JSON would drop too and the model's types do not allow. */
 function compact<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;

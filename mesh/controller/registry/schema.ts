@@ -35,7 +35,7 @@ const dns = z.strictObject({
   port: port.optional(),
   type: z.enum(['A', 'AAAA', 'SRV']).default('A'),
   plaintext: z.boolean().default(false),
-  /** Answers are asked for again no sooner and no later than this, whatever their TTL. */
+  /** The shortest and the longest interval at which names are resolved again, whatever their TTL. */
   minTtl: duration.default(1000),
   maxTtl: duration.default(300_000),
 });
@@ -122,7 +122,9 @@ const from = z
   .superRefine((f, context) => {
     const issue = (message: string): void => context.addIssue({ code: 'custom', message });
     if (Object.values(f).every((v) => v === undefined)) {
-      issue('names nobody: serviceAccount, namespace, identity, network or unauthenticated');
+      issue(
+        'names no client; expected serviceAccount, namespace, identity, network or unauthenticated',
+      );
     }
     if (f.serviceAccount && !f.namespace) issue('serviceAccount needs its namespace');
     if (f.identity && f.namespace) issue('identity and namespace exclude each other');

@@ -161,7 +161,7 @@ test('a leaf of an issuer whose anchor was dropped buys nothing, and its streams
       key: forged.key,
     },
   });
-  await expect(renewal).rejects.toThrow(/of no issuer of ours/);
+  await expect(renewal).rejects.toThrow(/of no issuer of this authority/);
   // The connection that was judged by the old bundle is judged anew.
   expect(await call().status).toBe('16');
   expect(controller.authority.issued.renewal).toBe(0);

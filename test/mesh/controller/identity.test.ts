@@ -50,7 +50,7 @@ test('C2: a token is good once, for its own identity, and no request without one
   await expect(ask(path, address, of('cart'), token)).resolves.toBeDefined();
   await expect(ask(path, address, of('cart'), token)).rejects.toThrow(/used before/);
   await expect(ask(path, address, of('cart'), '')).rejects.toThrow(/neither a token nor/);
-  await expect(ask(path, address, of('cart'), 'fdj_made-up')).rejects.toThrow(/not known/);
+  await expect(ask(path, address, of('cart'), 'fdj_made-up')).rejects.toThrow(/token is unknown/);
   await expect(ask(path, address, 'cart.retail.other.domain', 'x')).rejects.toThrow(/not a name/);
   expect([...controller.authority.refused].sort()).toEqual([
     ['bad-token', 2],
@@ -142,7 +142,7 @@ test('bad input: keys that do not fit or can be read by all change nothing, and 
   const good = readFileSync(files.certificateFile, 'utf8');
   const issuer = controller.authority.issuing.chain[0]?.serialNumber;
   writeFileSync(files.certificateFile, good.slice(0, 200));
-  await eventually(() => logs.some((line) => line.includes('the one in use stays')));
+  await eventually(() => logs.some((line) => line.includes('the issuer in use stays')));
   expect(controller.authority.issuing.chain[0]?.serialNumber).toBe(issuer);
   tokenFor(path, 'cart');
   const { client } = clientIn(path, 'cart', [address]);

@@ -12,7 +12,7 @@ test('X2: a certificate that begins in the future is refused, and the next one i
   const issued = identities.length;
   const lease = { id: 'skew', kind: 'identity-skew', skewMs: 300_000, ttlMs: 60_000 };
   controller.faults.put(lease);
-  await eventually(() => logs.some((l) => l.includes('a clock is wrong, ours or the issuer')));
+  await eventually(() => logs.some((l) => l.includes("this machine's clock or the issuer's is wrong")));
   expect(identities).toHaveLength(issued);
   expect(client.stats.renewalFailures).toBeGreaterThan(0);
   controller.faults.remove('skew');
