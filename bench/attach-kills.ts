@@ -1,8 +1,8 @@
 /**
  * Kills the runner, the watcher and the warden of a `system: attach` at random moments, alone, in pairs and together,
- * and looks ten seconds later whether the fault, a process or a journal is left. Where runner and warden both went, the
- * watcher undoes the fault if it lives; the rest is for `gameday recover`, which is called as the next run would.
- * `npm run bench:attach-kills -- 200`.
+ * and checks ten seconds later for a remaining fault, process or journal. If runner and warden were both killed, a
+ * surviving watcher rolls the fault back; `gameday recover` does the rest, called as the next run would. `npm run
+ * bench:attach-kills -- 200`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,7 +39,7 @@ const commandOf = (pid: number): string => {
   }
 };
 
-/** Nobody is left who would tidy up; a watcher that lives undoes the fault all the same. */
+/** No process is left that would clean up, except that a surviving watcher rolls the fault back. */
 const isAlone = (killed: readonly Part[]): boolean =>
   killed.includes('runner') && killed.includes('warden');
 
@@ -63,7 +63,7 @@ async function round(killed: readonly Part[]): Promise<{ seconds: number; left: 
     return existsSync(at) ? readdirSync(at).length : 0;
   };
   const broken = (): boolean => existsSync(join(folder, 'broken'));
-  // From before the fault is put to after it is on: at any moment of it.
+  // A random moment from before the fault is injected to after it is active.
   for (let i = 0; i < 600 && journals() === 0; i++) await sleep(50);
   await sleep(1000);
   if (systemRandom.below(4) > 0) {

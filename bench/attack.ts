@@ -1,6 +1,6 @@
 /**
- * Good clients beside an attack: their p99 at a fixed rate through a proxy that is attacked, over what it was in the
- * same run before, and how soon it is that again once the attack is over. `--only NAME,…`, `--rounds N`.
+ * Good clients beside an attack: their p99 at a fixed rate through an attacked proxy, relative to the p99 before the
+ * attack in the same run, and the time until it recovers. `--only NAME,…`, `--rounds N`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const only = option('only', Object.keys(attacks).join(',')).split(',');
 const rps = 200;
 const connections = 10;
 const seconds = 3;
-/** An attack is under way before it is measured. */
+/** The attack runs for this long before the measurement. */
 const settleMs = 1500;
 const bar = 2;
 
@@ -46,7 +46,7 @@ async function attacked(name: string, port: number, pid: number): Promise<Row> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const ended = new Promise((resolve) => attacker.on('exit', resolve));
-  // What the attacker itself needs of the machine is not what is measured.
+  // The attacker's own CPU use is not to be measured, so its priority is lowered.
   if (attacker.pid !== undefined) setPriority(attacker.pid, 10);
   await sleep(settleMs);
   const before = { micros: cpuMicros(pid), ms: performance.now() };

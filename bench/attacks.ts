@@ -1,6 +1,6 @@
 /**
- * The two other programs of attack.ts: the app behind the proxy, and an attacker that does one thing until it is ended.
- * `node attacks.js app PORT`, `node attacks.js NAME PORT`.
+ * The two other programs of attack.ts: the app behind the proxy, and an attacker that repeats one attack until it is
+ * ended. `node attacks.js app PORT`, `node attacks.js NAME PORT`.
  */
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -9,11 +9,13 @@ import { block, frame, word } from './http2-frame.js';
 
 export interface Attack {
   what: string;
-  /** Goes on until the process ends. */
+  /** Runs until the process ends. */
   run(port: number): void;
 }
 
-/** More than the kernel keeps for a reader that does not read; many of them would fill its memory for all sockets. */
+/**
+ * More than the kernel buffers for a reader that does not read; many of these would fill its memory for all sockets.
+ */
 const bigBytes = 8 * 1024 * 1024;
 const tickMs = 500;
 
@@ -24,7 +26,7 @@ function open(port: number, bytes: string | Buffer): Socket {
   return socket;
 }
 
-/** As many connections as that, each replaced when it ends; `drip` is called for each twice a second. */
+/** Keeps `count` connections, each replaced when it ends; `drip` is called for each twice a second. */
 function keep(count: number, make: () => Socket, drip?: (socket: Socket) => void): void {
   const sockets: (Socket | undefined)[] = Array.from({ length: count });
   setInterval(() => {
@@ -56,7 +58,7 @@ const hello = (...settings: Buffer[]): Buffer =>
   Buffer.concat([clientPreface, frame(4, 0, 0, Buffer.concat(settings))]);
 const noWindow = Buffer.from([0, 4, 0, 0, 0, 0]);
 
-/** Connections of HTTP/2 that open `perTick` streams twice a second, each followed by `after`. */
+/** HTTP/2 connections that open `perTick` streams twice a second, each followed by `after`. */
 function streams(
   connections: number,
   perTick: number,

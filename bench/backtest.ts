@@ -1,6 +1,6 @@
 /**
- * One SLO over 30 days at 1 minute: our backtest beside `promtool test rules` on the same series and the same generated
- * rules, with the same firing intervals demanded of both; then a thousand SLOs. `--days 3` for a quick look.
+ * One SLO over 30 days at 1 minute: firedrill's backtest beside `promtool test rules` on the same series and the same
+ * generated rules, both with the same expected firing intervals; then a thousand SLOs. `--days 3` for a quick look.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -61,7 +61,9 @@ slos:
     sli: {events: {bad: errors_total, total: requests_total}}
 `;
 
-/** At each minute at which something changes, and the one before, what fires; and how many minutes in all. */
+/**
+ * Tests the firing alerts at each minute of a change and the minute before, and the number of firing minutes in all.
+ */
 function unitTests(rules: string, groups: string[], counters: Counters, firings: Firing[]): string {
   const values = (of: Float64Array): string =>
     Array.from(of, (v) => (Number.isNaN(v) ? '_' : v)).join(' ');
@@ -126,7 +128,7 @@ function oneSlo(story: Story, folder: string) {
     evaluate();
     times.push(performance.now() - began);
   }
-  // promtool refuses more than 10,000 samples in a query, so that it cannot evaluate the period's own window at all.
+  // promtool refuses more than 10,000 samples in a query, so it cannot evaluate the period's own window.
   const period = [
     names.errorRatio(plan.periodMs),
     names.periodBurnMetric,

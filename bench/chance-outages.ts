@@ -1,4 +1,4 @@
-/** How long an incident lasts before its page, beside the least that any rule needs. */
+/** The time from an incident's start to its page, beside the minimum that any rule needs. */
 import { seededRandom } from '../base/random.js';
 import { planOf, type Slo } from '../slo/index.js';
 import { healthyShare } from '../slo/rules/false-pages.js';
@@ -7,8 +7,8 @@ import { Pager, poissonSource } from './chance-years.js';
 const hourMs = 3_600_000;
 
 /**
- * Mean events that any rule needs to tell a share `p1` of bad ones from `p0`, where it may be wrong once a year: Wald's
- * bound of a sequential test as Lorden has it for a change, ln of the events between false alarms over the
+ * Mean events that any rule needs to distinguish a share `p1` of bad events from `p0` with one false alarm a year:
+ * Wald's bound of a sequential test, in Lorden's form for a change: ln of the events between false alarms over the
  * Kullback-Leibler information of one event.
  */
 export function waldEvents(p1: number, p0: number, perHour: number): number {
@@ -17,8 +17,8 @@ export function waldEvents(p1: number, p0: number, perHour: number): number {
 }
 
 /**
- * Incidents in which a share of events is bad, each at a random moment of a healthy service: milliseconds until the
- * page, and until the event that completed its condition. Events come singly, at exponential distances.
+ * Incidents with a share of bad events, each at a random moment of a healthy service: milliseconds until the page,
+ * and until the event that completed its condition. Events come singly, at exponential distances.
  */
 export function outageDelays(
   slo: Slo,

@@ -1,4 +1,4 @@
-/** Years of a healthy service under a compiled page, a step at a time. */
+/** Years of a healthy service under a compiled page rule, one step at a time. */
 import { History } from '../alerts/proof/backtest/evaluate.js';
 import { type Random, seededRandom } from '../base/random.js';
 import { planOf, type Slo } from '../slo/index.js';
@@ -9,7 +9,7 @@ import type { AlertWindow } from '../slo/rules/windows.js';
 const hourMs = 3_600_000;
 const yearMs = 365 * 24 * hourMs;
 
-/** Draws Poisson counts of one mean: by Walker's alias table, and rounded from a normal above 2,000. */
+/** Draws Poisson counts of one mean: by Walker's alias table, or rounded from a normal above 2,000. */
 export function poissonSource(mean: number, random: Random): () => number {
   if (mean > 2000) return () => Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(random)));
   const from = Math.max(0, Math.floor(mean - 9 * Math.sqrt(mean) - 9));
@@ -41,11 +41,11 @@ function chanceOf(count: number, mean: number): number {
   return Math.exp(log);
 }
 
-/** Box and Muller. */
+/** A normal deviate by Box and Muller. */
 const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 
-/** Running sums of the last six hours and more; what is older is nothing at the start. */
+/** Running sums of at least the last six hours; older events are zero at the start. */
 class Ring {
   readonly #bad: Float64Array;
   readonly #total: Float64Array;
@@ -84,7 +84,7 @@ interface Arm {
   short: number;
 }
 
-/** The page of an SLO over steps that are given one after another. */
+/** The page rule of an SLO over steps given one after another. */
 export class Pager {
   readonly #plan: Plan;
   readonly #ring: Ring;
@@ -103,7 +103,7 @@ export class Pager {
     }));
   }
 
-  /** Whether the page fires once this step is counted. */
+  /** Whether the page fires after this step. */
   step(bad: number, total: number): boolean {
     const ring = this.#ring;
     ring.push(bad, total);
@@ -138,7 +138,7 @@ function healthyEvents(slo: Slo, perHour: number, seed: number): Source {
   };
 }
 
-/** How often the page of a healthy service begins in so many years. */
+/** The number of times that the page of a healthy service fires in `years` years. */
 export function pagesByChance(slo: Slo, perHour: number, years: number, seed: number): number {
   const { bad, good, stepMs } = healthyEvents(slo, perHour, seed);
   const pager = new Pager(slo);
@@ -152,7 +152,7 @@ export function pagesByChance(slo: Slo, perHour: number, years: number, seed: nu
   return begun;
 }
 
-/** The first year by the fast way and by the backtest's evaluator. */
+/** The pages of the first year by the fast method and by the backtest's evaluator. */
 export function pagesOfFirstYear(
   slo: Slo,
   perHour: number,

@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firedrill-change-'));
 const services = 50;
 const minutes = 30 * 24 * 60;
 
-/** Two counters a service, 600 requests a minute, failures that come and go. */
+/** Two counters for each service, 600 requests a minute, with intermittent failures. */
 function writeHistory(file: string): void {
   const random = seededRandom(7);
   const names = Array.from({ length: services }, (_, i) =>

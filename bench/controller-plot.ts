@@ -1,4 +1,4 @@
-/** The controller's growth as a plot: propagation and memory against connected proxies, logarithmic to the right. */
+/** Plots the controller's growth: propagation and memory against connected proxies on a logarithmic axis. */
 import type { ControllerRow } from './controller.js';
 
 const width = 640;

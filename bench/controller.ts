@@ -1,6 +1,7 @@
 /**
- * How the controller grows: N connected proxies, 2,000 services, 10,000 endpoints. From an endpoint's change in the
- * registry file to every subscriber's acknowledgement, the controller's memory, and a storm of reconnections.
+ * Measures how the controller scales: N connected proxies, 2,000 services, 10,000 endpoints. From an endpoint's
+ * change in the registry file to every subscriber's acknowledgement, the controller's memory, and a storm of
+ * reconnections.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,17 +22,17 @@ import { growthPlot } from './controller-plot.js';
 const trustDomain = 'bench.local';
 const services = 2000;
 const endpointsEach = 5;
-/** Of its own: each proxy subscribes to these many services, and all of them to `shared`. */
+/** Each proxy subscribes to this many services of its own; all subscribe to `shared`. */
 const subscriptionsEach = 20;
 const changes = 30;
 const seed = 7;
 
 export interface ControllerRow {
   proxies: number;
-  /** Milliseconds from the write of the file to the last acknowledgement; of `changes` changes. */
+  /** Milliseconds from the write of the file to the last acknowledgement, over `changes` changes. */
   sharedP50Ms: number;
   sharedP99Ms: number;
-  /** A service that about N / 100 proxies subscribe to. */
+  /** For a service with about N / 100 subscribed proxies. */
   ownP99Ms: number;
   rssMb: number;
   peakMb: number;
@@ -50,7 +51,7 @@ class Bench {
   readonly #endpoints = Array.from({ length: services }, (_, i) =>
     Array.from({ length: endpointsEach }, (_e, k) => `10.${i >> 8}.${i & 255}.${k + 1}:8080`),
   );
-  /** Services that somebody subscribes to. */
+  /** Services with at least one subscriber. */
   readonly subscribed: number[] = [];
   #controller: Child | undefined;
   #port = 0;
@@ -100,7 +101,7 @@ class Bench {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Light clients in this process; resolves when all are connected and served. */
+  /** Starts light clients in this process; resolves when all are connected and served. */
   async connect(count: number): Promise<ControllerClient[]> {
     const tokenFile = join(this.folder, 'token');
     const workload = { serviceAccount: 'bench', namespace: 'retail' };
@@ -140,7 +141,7 @@ class Bench {
     return `s${service}.retail`;
   }
 
-  /** One endpoint of a service moves. Resolves to milliseconds until every subscriber had acknowledged. */
+  /** Moves one endpoint of a service. Resolves to the milliseconds until every subscriber had acknowledged. */
   async change(service: number): Promise<number> {
     const before = await this.#completed();
     const list = this.#endpoints[service] as string[];
@@ -148,7 +149,7 @@ class Bench {
     const startMs = realClock.monotonicMs();
     this.writeRegistry();
     await until(async () => (await this.#completed()).count > before.count, 30_000);
-    // The controller's own measure counts from when it saw the change; ours from before the write.
+    // The controller's own measure begins when it sees the change; this one begins before the write.
     const seenMs = ((await this.#completed()).sum - before.sum) * 1000;
     const outsideMs = realClock.monotonicMs() - startMs;
     return Math.max(seenMs, outsideMs);

@@ -1,7 +1,7 @@
 /**
- * Other tools' own SLO files through our reader: `node dist/bench/corpora.js sloth=FOLDER pyrra=FOLDER openslo=FOLDER`,
- * each a checkout of its repository. A file is accepted (and promtool takes its rules), refused at a place by name, or
- * wrong. Names and outcomes are written down here, no text of the files.
+ * Reads other tools' own SLO files: `node dist/bench/corpora.js sloth=FOLDER pyrra=FOLDER openslo=FOLDER`, each a
+ * checkout of its repository. A file is accepted (and promtool accepts its rules), refused at a place by name, or
+ * wrong. Only names and outcomes are recorded, no text of the files.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { UserError } from '../base/errors.js';
 import { asset } from '../base/paths.js';
 import { compileSlos, listFiles, readSlos, readWindowTable, ruleFileText } from '../slo/index.js';
 
-/** Of each repository, the folders that hold what its users write. */
+/** The folders of each repository that hold files as its users write them. */
 const folders: Record<string, string[]> = {
   sloth: ['examples', 'test/integration/prometheus'],
   pyrra: ['examples'],
@@ -19,7 +19,7 @@ const folders: Record<string, string[]> = {
 };
 const isSlo =
   /^(version: ["']?prometheus\/|apiVersion: ["']?(sloth\.slok\.dev|openslo|pyrra\.dev)\/)/m;
-/** What the other tool wrote, and examples kept twice. */
+/** Left out: the other tool's output, and duplicate examples. */
 const leftOut = /\/(_gen|out-[^/]*|setup)(\/|$)/;
 
 interface Row {

@@ -1,8 +1,8 @@
 /**
- * The failure modes F1 to F7, each provoked again and again on real Prometheus, Alertmanager and k6: on the shop and on
- * systems of others behind our mesh. `npm run bench:failure-modes -- 20` runs each set until twenty results are kept;
- * --keep FOLDER says where (SET-N.json), so that a run that was stopped goes on; --set NAME runs one set alone. The
- * table is bench/results/failure-modes.md.
+ * The failure modes F1 to F7, each provoked repeatedly on real Prometheus, Alertmanager and k6: on the example app
+ * and on other people's systems behind the mesh. `npm run bench:failure-modes -- 20` runs each set until twenty
+ * results are kept; --keep FOLDER names their folder (SET-N.json), so that an interrupted run can continue; --set
+ * NAME runs one set. The table is bench/results/failure-modes.md.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { oneDay } from './one-day.js';
 
 interface DrillSet {
   name: string;
-  /** What tells the command line which system, and which scenarios. */
+  /** Command-line arguments for the system and the scenarios. */
   args: readonly string[];
 }
 
@@ -45,7 +45,7 @@ const read = (file: string): GameDayResult => parseResult(file, readFileSync(fil
 
 type Scenario = GameDayResult['scenarios'][number];
 
-/** A row a failure mode: drills, verdicts, alerts in time, when it last passed. */
+/** One row for each failure mode: drills, verdicts, alerts in time, the last pass. */
 function rowsOf({ name }: DrillSet, days: readonly GameDayResult[]): string[] {
   const all = days.flatMap((d) => d.scenarios);
   const ids = [...new Set(all.map((s) => s.id))];
@@ -82,7 +82,7 @@ function rowOf(set: string, drills: readonly Scenario[]): { mode: string; text: 
   return { mode: cells[0] as string, text: `| ${cells.join(' | ')} |` };
 }
 
-/** What did not pass, by the sentence that says why. */
+/** The results that did not pass, grouped by reason. */
 function reasonsOf({ name }: DrillSet, days: readonly GameDayResult[]): string[] {
   const counts = new Map<string, number>();
   for (const s of days.flatMap((d) => d.scenarios)) {
@@ -93,7 +93,7 @@ function reasonsOf({ name }: DrillSet, days: readonly GameDayResult[]): string[]
   return [...counts].map(([text, n]) => `- ${n > 1 ? `${n} times: ` : ''}${text}`);
 }
 
-/** What each arm of the retry storm came to. */
+/** The results of each arm of the retry storm. */
 function stormRows(days: readonly GameDayResult[]): string[] {
   const drills = days.flatMap((d) => d.scenarios).filter((s) => s.arms.length > 0);
   const names = [...new Set(drills.flatMap((s) => s.arms.map((a) => a.name)))];

@@ -1,8 +1,8 @@
 /**
- * Pages that chance alone causes, over a thousand years of a healthy service at each traffic, and how soon an outage
- * pages: the windows and the guard of the compiled rules played step by step over Poisson counts. The first year of
- * each traffic is played by the backtest's evaluator as well, which agrees with promtool, and must page alike.
- * Run by `npm run bench:false-pages`; `--years 10` for a quick look, which keeps no table.
+ * Pages caused by chance alone, over a thousand years of a healthy service at each traffic, and the detection time of
+ * an outage: the windows and the guard of the compiled rules, evaluated step by step over Poisson counts. The
+ * backtest's evaluator, which agrees with promtool, also evaluates the first year of each traffic and must give the
+ * same pages. Run by `npm run bench:false-pages`; `--years 10` for a quick look, which writes no table.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { outageDelays, waldEvents } from './chance-outages.js';
 const flag = process.argv.indexOf('--years');
 const years = flag < 0 ? 1000 : Number(process.argv[flag + 1]);
 
-/** An SLO with so many false pages a year accepted; without a number, with no guard. */
+/** An SLO that accepts this many false pages a year; without a number, without a guard. */
 function sloOf(objective: number, falsePagesPerYear?: number): Slo {
   const alerting =
     falsePagesPerYear === undefined ? '{}' : `{ falsePagesPerYear: ${falsePagesPerYear} }`;
@@ -47,7 +47,7 @@ const rateText = (perHour: number): string =>
     : `${perHour} an hour`;
 const number = (x: number): string => (x === 0 ? '0' : x >= 100 ? x.toFixed(0) : x.toPrecision(2));
 
-/** A tenth where chance cannot page: arithmetic says so, and a step costs as much there as anywhere. */
+/** A tenth of the years where arithmetic shows that chance cannot page, since a step costs as much there. */
 const yearsAt = (perHour: number): number => (perHour >= 5000 ? years / 10 : years);
 
 function healthyRow({ perHour, objective, stated }: (typeof healthy)[number]): string[] {

@@ -1,4 +1,4 @@
-/** What a request's flow costs, without any socket: begin, pick, responded, ended. `npm run bench:flow`. */
+/** The cost of a request's flow without any socket: begin, pick, responded, ended. `npm run bench:flow`. */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -127,7 +127,7 @@ function inbound({ inbound: side }: Gateway): void {
   flow.ended('complete', -1, 0, 1000);
 }
 
-/** Microseconds a request: the median of the rounds, each of CPU time, which other programs do not lengthen. */
+/** Microseconds for each request: the median of the rounds' CPU time, which other programs do not lengthen. */
 function measure(run: (gateway: Gateway) => void, gateway: Gateway): number {
   for (let i = 0; i < requestsPerRound / 4; i++) run(gateway);
   const times: number[] = [];
@@ -140,7 +140,7 @@ function measure(run: (gateway: Gateway) => void, gateway: Gateway): number {
   return times.sort((a, b) => a - b)[Math.floor(rounds / 2)] as number;
 }
 
-// Nobody listens there: sampled spans are made, queued, and dropped.
+// Nothing listens at that port: sampled spans are made, queued, and dropped.
 const tracing = { otlpUrl: 'http://127.0.0.1:9/v1/traces', sampleRatio: 0.01 };
 const rows: [string, number][] = [];
 for (const [what, config, run] of [

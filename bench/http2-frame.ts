@@ -1,4 +1,4 @@
-/** HTTP/2 by hand (RFC 9113): frames as bytes, for attacks and tests that no library would send. */
+/** Hand-made HTTP/2 (RFC 9113): frames as bytes, for attacks and tests that no library would send. */
 import { HpackEncoder } from '../mesh/proxy/http2/hpack/encoder.js';
 import { makeField } from '../mesh/proxy/http2/hpack/intern.js';
 

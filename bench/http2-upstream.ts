@@ -1,7 +1,7 @@
 /**
- * The app behind the proxies in bench/http2.ts: answers at once, 512 octets, or a gRPC message of
- * 100 with its status in trailers. Written on our own frames, since it must cost less than what
- * is measured. Arguments: the ports.
+ * The app behind the proxies in bench/http2.ts: answers at once with 512 octets, or with a gRPC message of 100 octets
+ * and its status in trailers. Uses this project's own frames, since it must cost less than the measured proxies.
+ * Arguments: the ports.
  */
 import { createServer } from 'node:net';
 import { dieWithParent } from '../base/child.js';

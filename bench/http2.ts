@@ -1,7 +1,6 @@
 /**
- * What a request costs in HTTP/2 and gRPC: ours beside HAProxy (1 thread) and Envoy (1 worker),
- * the same upstream, in turn, several rounds. CPU time is the proxy's own process's; a run with
- * any error has no figure.
+ * The cost of a request in HTTP/2 and gRPC: firedrill beside HAProxy (1 thread) and Envoy (1 worker), the same
+ * upstream, in turn, several rounds. CPU time is the proxy's own process's; a run with any error has no figure.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,8 +1,8 @@
 /**
- * Kills the parts of a running drill at random, alone and in pairs, and looks for what is left ten seconds later: a
- * process (found by a mark in its environment, whoever its parent is by then), a folder, a journal, a link of a
- * network. Root, on Linux: a network of a service's own takes it.
- * `npm run bench:kills -- 20` does so many; the table is bench/results/kills.md.
+ * Kills the parts of a running drill at random, alone and in pairs, and checks ten seconds later for leftovers: a
+ * process (found by a mark in its environment, whatever its parent is by then), a folder, a journal, a network link.
+ * Needs root and Linux, for a service's own network. `npm run bench:kills -- 20` does 20 rounds; the table is
+ * bench/results/kills.md.
  */
 import { spawn } from 'node:child_process';
 import {
@@ -35,7 +35,7 @@ const pattern: Record<Exclude<Part, 'runner'>, RegExp> = {
 
 interface Outcome {
   killed: Part[];
-  /** Until nothing was left; undefined: something is, after ten seconds. */
+  /** Seconds until nothing was left; undefined: something is left after ten seconds. */
   seconds: number | undefined;
   left: string;
 }
@@ -43,7 +43,7 @@ interface Outcome {
 const limitMs = 10_000;
 const startLimitMs = 90_000;
 
-/** The two services behind mutual TLS, and one more behind a relay, in a network of its own. */
+/** The two services behind mutual TLS, and a third behind a relay, in a network of its own. */
 function drillFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'kills-'));
   cpSync(asset('examples/systems/two-services'), folder, { recursive: true });
@@ -98,7 +98,7 @@ async function round(killed: Part[]): Promise<Outcome> {
   const pids = killed.map(pidOf);
   const supervisor = pidOf('supervisor');
   for (const pid of pids) if (pid !== undefined) kill(pid);
-  // Where the runner lives on it is asked to end, as by Ctrl-C: that is when nothing may be left.
+  // A surviving runner is asked to end, as by Ctrl-C: nothing may be left after that.
   if (!killed.includes('runner')) {
     await sleep(1000);
     runner.kill('SIGINT');

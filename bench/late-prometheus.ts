@@ -1,4 +1,4 @@
-/** A Prometheus that scrapes pods and evaluates rules, and can be stopped and started again over the same data. */
+/** A Prometheus that scrapes pods and evaluates rules, and can be stopped and restarted over the same data. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,9 +12,9 @@ export interface LateOptions {
   /** Text of `rules.yaml`. */
   rules: string;
   scrapeMs: number;
-  /** Of `scrape_configs`; empty for one that is written to. */
+  /** `scrape_configs`; empty for a Prometheus that receives remote writes. */
   scrapeConfig: string;
-  /** Where it writes to. */
+  /** The target of its remote writes. */
   remoteWrite?: string;
 }
 
@@ -87,7 +87,7 @@ ${options.scrapeConfig === '' ? '  []' : options.scrapeConfig}
     await sleep((end + 5 - (Date.now() % 1000) + 2000) % 1000);
   }
 
-  /** Waits until a query answers something. */
+  /** Waits until a query returns a result. */
   async until(query: string, boundMs: number): Promise<void> {
     const endMs = Date.now() + boundMs;
     for (;;) {

@@ -1,7 +1,7 @@
 /**
- * What three designs of counting steps lose on a real Prometheus where scrapes take long, everything at a thirtieth
- * of its time: the difference of a counter's last values, the same with both ends standing back, and what was recorded
- * last (ours). `--write` keeps the table.
+ * The events that three designs of counting steps lose on a real Prometheus with slow scrapes, at a thirtieth of real
+ * time: the difference of a counter's last values, the same with both ends delayed, and the last recorded value (the
+ * design in use). `--write` keeps the table.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,7 +67,7 @@ interface Row {
   seconds: number;
   design: string;
   lost: number;
-  /** Pods of which less than half of the events was counted. */
+  /** Pods of which less than half of the events were counted. */
   blind: number;
 }
 

@@ -1,14 +1,14 @@
-/** Pods as Prometheus may find them: their scrapes take long, fail, come after a restart; their events are counted. */
+/** Pods with late scrapes: slow, failing or restarted ones, with a count of their true events. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sleep } from '../base/clock.js';
 
-/** One pod. Its events happen as it is scraped, so that each of them is in the answer, at once or in a later one. */
+/** One pod. Its events happen during scrapes, so that each is in that answer or in a later one. */
 export class Pod {
   /** Events of each scrape. */
   readonly perScrape = 100;
   readonly badPerScrape = 7;
-  /** Everything that was ever told to a scraper, over all lives of the process. */
+  /** All events ever reported to a scraper, over all lives of the process. */
   told = { total: 0, bad: 0 };
   probes = { total: 0, failed: 0 };
   frozen = false;
@@ -20,18 +20,18 @@ export class Pod {
 
   constructor(
     readonly name: string,
-    /** How long a scrape takes. */
+    /** The duration of a scrape. */
     public delayMs: number,
   ) {}
 
-  /** A new process: its counters begin at nothing. */
+  /** A new process: its counters begin at 0. */
   restart(): void {
     this.#total = 0;
     this.#bad = 0;
     this.#startedMs = Date.now();
   }
 
-  /** Counts what happens until the answer; `delivered` false for an answer that never gets there. */
+  /** Counts the events until the answer; `delivered` is false for an answer that is lost. */
   happen(delivered: boolean): void {
     if (!this.frozen) {
       this.#total += this.perScrape;
@@ -46,7 +46,7 @@ export class Pod {
     if (!this.probeIsGood()) this.probes.failed++;
   }
 
-  /** Every third probe fails, and it is the one that takes long. */
+  /** Every third probe fails, and that one is slow. */
   probeIsGood(): boolean {
     return this.frozen || this.#scrapes % 3 !== 0;
   }

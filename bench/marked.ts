@@ -1,7 +1,7 @@
-/** Processes that carry a mark in their environment, whoever their parent is by now; Linux only. */
+/** Finds processes that carry a mark in their environment, whatever their parent is by now; Linux only. */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Those that run: one that nobody has waited for yet is over. */
+/** The running processes; a zombie does not count. */
 export const marked = (mark: string): number[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -16,11 +16,11 @@ export const marked = (mark: string): number[] =>
     })
     .map(Number);
 
-/** SIGKILL. What was killed before may have taken it along. */
+/** Sends SIGKILL; the process may already have ended. */
 export function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It went meanwhile.
+    // The process ended before.
   }
 }

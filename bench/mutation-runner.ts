@@ -1,6 +1,6 @@
 /**
  * A runner for Stryker that loads the tests once: they are bundled with the edited sources, and each edit is switched
- * on while the tests that reach it run. Stryker makes the edits, ends a run that does not end, and starts another.
+ * on while the tests that reach it run. Stryker makes the edits, stops a run that does not end, and starts another.
  */
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -23,16 +23,16 @@ interface Trial {
 
 const globals = globalThis as { keptTests?: Kept; __stryker__?: Switches };
 const switches = (globals.__stryker__ ??= {});
-// The edited sources take hold of it as they are loaded.
+// The edited sources read this object when they are loaded.
 switches.mutantCoverage = { static: {}, perTest: {} };
 
-/** Which of the sources' tests there are is said by MUTATION_TESTS: files below the working folder. */
+/** MUTATION_TESTS lists the test files below the working folder. */
 async function loadTests(): Promise<KeptTest[]> {
   const files = (process.env.MUTATION_TESTS ?? '').split(' ');
   const outdir = resolve('.firedrill-tests');
   await build({
     entryPoints: files,
-    // Of Stryker's copy: esbuild keeps the folder in which it was loaded.
+    // The folder of Stryker's copy: esbuild would use the folder in which it was loaded.
     absWorkingDir: process.cwd(),
     outdir,
     outExtension: { '.js': '.mjs' },
@@ -96,7 +96,7 @@ class Runner {
     try {
       for (const [i, id] of chosen.entries()) {
         const failureMessage = await failureOf(this.#tests[Number(id)] as KeptTest);
-        // Left alone, a test's own `catch` may hide that an edit never ends.
+        // Without this check, a test's own `catch` could hide an endless edit.
         if ((switches.hitCount ?? 0) > (hitLimit ?? Infinity)) return { status: 'timeout' };
         if (failureMessage === undefined) continue;
         return { status: 'killed', killedBy: [id], failureMessage, nrOfTests: i + 1 };
@@ -112,5 +112,5 @@ class Runner {
   }
 }
 
-/** As Stryker reads its plug-ins. */
+/** The export that Stryker reads from a plug-in. */
 export const strykerPlugins = [{ kind: 'TestRunner', name: 'kept', injectableClass: Runner }];

@@ -1,7 +1,7 @@
 /**
- * How many edits of the code that judges are noticed by its own tests: `npm run mutation -- AREA…`, by Stryker, which
- * is brought beside the packages for the run alone (`npm install --no-save`) and is no dependency. Every kind of edit
- * counts, texts too; an edit that ends in an endless loop counts as noticed.
+ * The share of edits that a module's own tests detect: `npm run mutation -- AREA…`, by Stryker, which is installed
+ * for the run only (`npm install --no-save`) and is no dependency. Every kind of edit counts, including texts; an
+ * edit that ends in an endless loop counts as detected.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ interface Area {
   bar: number;
   files: string[];
   tests: string[];
-  /** Kinds of edits that Stryker writes wrongly here. */
+  /** Kinds of edits that Stryker generates wrongly for these files. */
   leftOut?: string[];
 }
 
@@ -73,7 +73,7 @@ const areas: Record<string, Area> = {
   'mesh/proxy/flow': {
     bar: 80,
     files: ['mesh/proxy/flow/**/*.ts'],
-    // Of a private field it makes what does not parse.
+    // Stryker's edits of a private field do not parse.
     leftOut: ['UpdateOperator'],
     tests: [
       'test/mesh/proxy/flow.test.ts',
@@ -103,7 +103,7 @@ const reportOf = (area: string): string => join(folder, `${area.replaceAll('/', 
 function measure(name: string, area: Area): Row[] {
   const config = join(folder, 'stryker.json');
   const settings = {
-    // TypeScript 7 has no JavaScript API, which Stryker would rewrite this file with.
+    // Stryker would rewrite tsconfig.json through a JavaScript API that TypeScript 7 does not have.
     tsconfigFile: 'none.json',
     testRunner: 'kept',
     plugins: [join(root, 'dist/bench/mutation-runner.js')],

@@ -1,6 +1,6 @@
 /**
- * Stands in for `vitest` while edits are tried (`mutation-runner.ts`): the same tests, kept in one process, so that an
- * edit costs the milliseconds of its tests and not the seconds of loading them.
+ * Replaces `vitest` during mutation runs (`mutation-runner.ts`): the same tests, kept in one process, so that an edit
+ * costs the milliseconds of its tests and not the seconds of loading them.
  */
 import { format } from 'node:util';
 import {
@@ -27,7 +27,7 @@ interface Scope {
   parent: Scope | undefined;
 }
 
-/** All that was declared, and what runs once before and after all of them. */
+/** All declared tests, and the hooks that run once before and after all of them. */
 export interface Kept {
   tests: KeptTest[];
   beforeAll: Body[];

@@ -1,4 +1,4 @@
-/** A drill of what runs already: a server in this process, broken by a file in the drill's folder. */
+/** A drill of an attached system: a server in this process, broken by a file in the drill's folder. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

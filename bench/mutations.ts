@@ -1,8 +1,8 @@
 /**
- * Twelve things that go wrong between a fault and the pager, one at a time, through the command line and on a real
- * Prometheus, Alertmanager and k6: does the verdict name each? `npm run bench:mutations -- misrouted inhibited` does
- * two, without names all. Rows are kept in the file of the first environment variable below, a JSON object a line, so
- * that runs may be made one at a time; the table of all of them is bench/results/mutations.md.
+ * Twelve defects between a fault and the pager, one at a time, through the command line and on a real Prometheus,
+ * Alertmanager and k6: does the verdict name each? `npm run bench:mutations -- misrouted inhibited` runs two, without
+ * names all. Rows are kept in the file of the first environment variable below, one JSON object per line, so that
+ * runs may be made one at a time; the table of all rows is bench/results/mutations.md.
  */
 import { spawn } from 'node:child_process';
 import {
@@ -27,12 +27,12 @@ interface Mutation {
   name: string;
   /** Changes the folder before the run. */
   change(folder: string): void;
-  /** Of examples/systems/two-services, or of the attached drill. */
+  /** A scenario of examples/systems/two-services, or of the attached drill. */
   scenario?: string;
-  /** What the first reason, or the refusal, must say. */
+  /** A pattern for the first reason, or the refusal. */
   says: RegExp;
   code: number;
-  /** Done to the run's processes once the system is up. */
+  /** Acts on the run's processes once the system is up. */
   meanwhile?(pid: number): Promise<void>;
   attached?: true;
 }
@@ -151,7 +151,7 @@ const mutations: Mutation[] = [
   },
 ];
 
-/** Kills the first process below `pid` whose command line fits, when there is one. */
+/** Kills the first process below `pid` whose command line matches, when there is one. */
 async function killBelow(pid: number, fits: RegExp): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     const found = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isBelow(name, pid));
@@ -199,7 +199,7 @@ async function run(mutation: Mutation): Promise<Row> {
   const attached = mutation.attached ? await attachedDrill(folder) : undefined;
   try {
     if (!attached) cpSync(asset('examples/systems/two-services'), folder, { recursive: true });
-    // A deadline that the rule keeps, and one of ten times its `for` does not.
+    // The rule meets the first deadline; it misses one of ten times its `for`.
     if (!attached)
       edit(folder, 'scenarios/back-killed.yaml', 'within: 20m', 'within: 5m, theory: for');
     mutation.change(folder);

@@ -1,4 +1,7 @@
-/** Random configurations and firings: what `alerts diff` says was told, and what a Prometheus sends an Alertmanager. */
+/**
+ * Random configurations and firings: the notifications of `alerts diff`, and the alerts that a Prometheus sends to an
+ * Alertmanager.
+ */
 import { stringify } from 'yaml';
 import { tellings } from '../alerts/change/told.js';
 import type { RuleFiring } from '../alerts/proof/backtest/rules.js';
@@ -8,13 +11,13 @@ import { type Random, seededRandom } from '../base/random.js';
 const minuteMs = 60_000;
 const hours = 12;
 const endMs = hours * 60 * minuteMs;
-/** When time begins under testing/synctest: times of a case count from it. */
+/** The start time under testing/synctest: times of a case count from it. */
 const beginMs = Date.UTC(2000, 0, 1);
 
 export interface Told {
   atMs: number;
   receiver: string;
-  /** Labels of what fires, each as JSON, sorted. */
+  /** Labels of the firing alerts, each as JSON, sorted. */
   firing: string[];
 }
 
@@ -44,7 +47,7 @@ function matcherOf(random: Random): string {
   return `${name}${op}"${op.includes('~') ? `${pick(random, values)}|b` : pick(random, values)}"`;
 }
 
-/** Its waits are chosen so that no group is sent at the moment at which an alert comes or goes. */
+/** The route's waits are chosen so that no group is sent at the moment when an alert comes or goes. */
 function routeOf(random: Random, depth: number): AmRoute {
   const named = chance(random, 0.25) ? [pick(random, intervals)] : undefined;
   return {
@@ -95,7 +98,7 @@ const configOf = (random: Random): AmConfig => ({
   })),
 });
 
-/** Of up to ten alerts, each now and again; each is evaluated once a minute, 0.1 s after the one before. */
+/** Firings of up to ten alerts; each alert is evaluated once a minute, 0.1 s after the one before. */
 function firingsOf(random: Random): RuleFiring[] {
   const all = new Map<string, RuleFiring[]>();
   for (let n = 1 + random.below(10); n > 0; n--) {
@@ -119,8 +122,9 @@ function firingsOf(random: Random): RuleFiring[] {
 }
 
 /**
- * As Prometheus sends them (rules/alerting.go): at once when they fire, each second evaluation while they do (the delay
- * of a minute must be exceeded), and so for a quarter of an hour after they ended or until they fire again.
+ * The alerts as Prometheus sends them (rules/alerting.go): at once when they fire, at each second evaluation while
+ * they fire (the delay of a minute must be exceeded), and for a quarter of an hour after they ended or until they
+ * fire again.
  */
 function sentOf(firings: readonly RuleFiring[]): NotificationCase['sent'] {
   return firings

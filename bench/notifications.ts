@@ -1,5 +1,5 @@
 /**
- * Notifications as `alerts diff` tells them beside those of Alertmanager's own code on a clock of its own: 200 random
+ * The notifications of `alerts diff` beside those of Alertmanager's own code on a simulated clock: 200 random
  * configurations and stories. Needs Go. Run by `npm run bench:notifications`.
  */
 import { execFileSync } from 'node:child_process';
@@ -20,7 +20,7 @@ const go = (...words: string[]): void => {
   execFileSync('go', words, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
 };
 
-/** Those of one moment in an order of their own. */
+/** Sorts notifications of one moment into a fixed order. */
 const sorted = (told: readonly Told[]): string[] =>
   told.map((t) => `${String(t.atMs).padStart(9)} ${t.receiver} ${t.firing.join(' ')}`).sort();
 

@@ -1,4 +1,4 @@
-/** One game day on real Prometheus, Alertmanager and k6, in a folder of its own, for benches that repeat it. */
+/** Runs one game day on real Prometheus, Alertmanager and k6, in a folder of its own, for benches that repeat it. */
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { program } from '../base/paths.js';
 
 /**
- * `args` say which system and scenarios. The result is copied to `keepAs`; nothing is kept where the day ended before
- * it had one. After `limitMs` the day is interrupted.
+ * `args` select the system and the scenarios. The result is copied to `keepAs`, unless the day ended before it had
+ * one. After `limitMs` the day is interrupted.
  */
 export function oneDay(
   args: readonly string[],

@@ -1,7 +1,6 @@
 /**
- * The table of alert policies, over 200 stories; the same bytes for the same seed. Fifty random cells of it are
- * given to
- * `promtool test rules`. Run by `npm run bench:policies`; `--stories 16 --cells 8` for a quick look, which keeps no
+ * The table of alert policies, over 200 stories; the same bytes for the same seed. `promtool test rules` checks fifty
+ * random cells of it. Run by `npm run bench:policies`; `--stories 16 --cells 8` for a quick look, which writes no
  * table.
  */
 import { spawnSync } from 'node:child_process';
@@ -30,7 +29,7 @@ const version =
   /version (\S+?)[,+]/.exec(spawnSync(promtool, ['--version'], { encoding: 'utf8' }).stdout)?.[1] ??
   'of a build that names no version';
 
-/** Cells by chance, each a test file of its own; what promtool says of all of them. */
+/** Checks random cells with promtool, each in a test file of its own; returns promtool's output for all of them. */
 function checked(all: readonly Policy[]): { equal: number; pages: number; said: string } {
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-cells-'));
   const random = seededRandom(seed + 99);

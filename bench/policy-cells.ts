@@ -9,23 +9,21 @@ import type { ToldStory } from '../alerts/proof/policies/stories.js';
 
 const stepMs = 30_000;
 const hourMs = 3_600_000;
-/** Before the incident: longer than every window of a page. */
+/** The time before the incident: longer than every window of a page. */
 const warmMs = 8 * hourMs;
 const afterMs = 8 * hourMs;
 
 export interface Cell {
   rules: string;
   tests: string;
-  /** How often the page begins in it. */
+  /** The number of times that the page begins. */
   pages: number;
 }
 
 /**
- * One story under one policy, from eight hours before its incident: what the table's own play of all 60 days holds
- * there
- * is what promtool must say. Counters begin high, so that a rate's extrapolation meets no zero; of dynamic burn
- * rates the
- * period's events are given, since promtool reads no 30 days of samples.
+ * One story under one policy, from eight hours before its incident: promtool must give the pages that the table's own
+ * evaluation of all 60 days has there. Counters begin high, so that a rate's extrapolation meets no zero; for dynamic
+ * burn rates the period's events are given, since promtool reads no 30 days of samples.
  */
 export function cellOf(
   told: ToldStory,
@@ -88,7 +86,7 @@ export function cellOf(
   return { rules: ruleFileText(groupsOf(policy, told.objective)), tests, pages };
 }
 
-/** At each change, and the step before it, whether the page fires; and in how many steps of all. */
+/** Whether the page fires at each change and at the step before it, and the number of firing steps in all. */
 function expectations(
   intervals: readonly Interval[],
   startMs: number,

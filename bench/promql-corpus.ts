@@ -1,6 +1,7 @@
 /**
- * Scripts in Prometheus' test language, run through our engine: `node dist/bench/promql-corpus.js FOLDER`. Prometheus'
- * own scripts are in `promql/promqltest/testdata` of its repository; only names and counts are written down here.
+ * Runs scripts in Prometheus' test language through firedrill's engine: `node dist/bench/promql-corpus.js FOLDER`.
+ * Prometheus' own scripts are in `promql/promqltest/testdata` of its repository; only names and counts are recorded
+ * here.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

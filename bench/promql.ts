@@ -1,6 +1,6 @@
 /**
- * Our engine and Prometheus' over the same samples: range queries in turn, each engine's own time of evaluation (for
- * Prometheus its statistics' `evalTotalTime`, for us the call). Writes results/promql.md.
+ * Firedrill's engine and Prometheus' over the same samples: range queries in turn, each engine's own evaluation time
+ * (for Prometheus its statistics' `evalTotalTime`, for firedrill the call). Writes results/promql.md.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -126,7 +126,7 @@ async function main(): Promise<void> {
           ourMs(store, query, fromMs, toMs),
           await theirMs(server.url, query, fromMs, toMs),
         ];
-        // The first run warms both.
+        // The first run warms both engines up.
         if (run > 0) {
           ours.push(a);
           theirs.push(b);

@@ -1,11 +1,11 @@
-/** Load by other people's programs: wrk as fast as it goes, h2load at a fixed rate. */
+/** Load by third-party programs: wrk as fast as it goes, h2load at a fixed rate. */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { requireTool } from '../base/tools.js';
 
 export interface Load {
   requests: number;
-  /** Socket errors, timeouts, and answers that are not 2xx or 3xx: a run that has any has no figure. */
+  /** Socket errors, timeouts, and answers other than 2xx or 3xx: a run with any of these has no figure. */
   errors: number;
   rps: number;
 }

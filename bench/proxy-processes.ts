@@ -1,4 +1,4 @@
-/** Processes under measurement: what the kernel says they used, whoever wrote them. */
+/** Processes under measurement: their resource use as the kernel reports it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Starts a program, and waits until something accepts on each of the ports. */
+/** Starts a program, and waits until it accepts connections on each of the ports. */
 export async function startProcess(
   name: string,
   command: string,

@@ -1,6 +1,6 @@
 /**
- * The same job for each proxy: spread requests over three endpoints of one upstream, with retries armed, outlier
- * detection on and counters a route; plain in one hop, or out and in with mutual TLS 1.3 verified at both ends.
+ * The same job for each proxy: spread requests over three endpoints of one upstream, with retries enabled, outlier
+ * detection and counters for each route; plain in one hop, or out and in with mutual TLS 1.3 verified at both ends.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,11 +10,11 @@ import type { MeshState, ProxyConfig, Route } from '../mesh/model.js';
 import { freePorts, type Measured, startProcess } from './proxy-processes.js';
 
 export interface Setup {
-  /** Where the load goes. */
+  /** The target port of the load. */
   port: number;
-  /** The port of the second hop, which demands a certificate; only with mutual TLS. */
+  /** The port of the second hop, which requires a certificate; only with mutual TLS. */
   inner?: number;
-  /** The first hop first. */
+  /** In the order of the hops. */
   processes: Measured[];
 }
 
@@ -24,11 +24,11 @@ export interface World {
   upstreams: number[];
   otlpPort: number;
   identityOf(name: string): string;
-  /** HTTP/2 on every hop, the upstream's too. */
+  /** HTTP/2 on every hop, including the upstream's. */
   http2?: boolean;
 }
 
-/** `firedrill-http1`: HTTP/1.1 stays that between our two proxies. */
+/** `firedrill-http1`: HTTP/1.1 is kept between the two firedrill proxies. */
 export const names = ['haproxy', 'envoy', 'firedrill', 'firedrill-http1'] as const;
 export type Name = (typeof names)[number];
 export type Hops = 'plain' | 'mtls';
@@ -112,7 +112,7 @@ ${lines.join('\n')}
   const outbound =
     `127.0.0.1:${inner} ssl crt ${at('checkout.pem')} ca-file ${anchors} verify required ` +
     `verifyhost ${identity} sni str(${identity})`;
-  // The inner one first: a server that is not there at first stays marked down.
+  // The inner hop starts first: a server that is missing at first stays marked down.
   const inside = await hop('haproxy-in', inbound, upstreams);
   const outside = await hop('haproxy-out', String(port), [outbound]);
   return { port, inner, processes: [outside, inside] };
@@ -270,7 +270,7 @@ function envoyConfig(
   };
 }
 
-// Ours, every feature on.
+// Firedrill, with every feature on.
 
 const route: Route = {
   name: 'items',
@@ -300,7 +300,7 @@ function outboundState(
         name: 'cart.retail',
         service: 'cart',
         namespace: 'retail',
-        // h2load sends the address that it connects to.
+        // h2load sends the address that it connects to as the host.
         hosts: ['cart', 'cart.retail', '127.0.0.1'],
         addresses: [],
         protocol: 'detect',
@@ -336,7 +336,7 @@ async function startOurs(own: Name, hops: Hops, world: World): Promise<Setup> {
     config: Partial<ProxyConfig>,
     adminPort: number,
   ): Promise<Measured> => {
-    // A file of its own: it is watched, and would be another's configuration.
+    // Each proxy needs its own file: a shared file is watched and would be reloaded by the other.
     const file = join(world.folder, `${name}-${listen}.json`);
     const whole: ProxyConfig = {
       workload: { name, namespace: 'retail' },

@@ -1,4 +1,4 @@
-/** The bench's figures as a page. */
+/** Renders the bench's figures as a page. */
 import type { LatencyRun, Result, Run } from './proxy.js';
 import { type Hops, type Name, names } from './proxy-setups.js';
 import { median } from './median.js';
@@ -14,7 +14,9 @@ const clean = <T extends Run | LatencyRun>(runs: T[], name: Name, hops: Hops): T
     (r) => r.name === name && r.hops === hops && r.errors === 0 && (!('rate' in r) || r.rate === 0),
   );
 
-/** The median over rounds of ours divided by the peer's, each round by itself: what else ran then ran for both. */
+/**
+ * The median over rounds of firedrill's figure divided by the peer's, round by round: other load then affects both.
+ */
 function ratio(result: Result, hops: Hops, peer: Name): number {
   const cost = (name: Name, round: number): number =>
     sum(clean(result.runs, name, hops).find((r) => r.round === round)?.cpuMicros ?? [NaN]);
@@ -27,7 +29,7 @@ function p99(result: Result, hops: Hops, name: Name): number {
   return median(clean(result.latency, name, hops).map((r) => r.p99Ms));
 }
 
-/** At fixed rates, where each request comes alone: CPU of both proxies a request. */
+/** At fixed rates, where each request comes alone: CPU of both proxies per request. */
 function atRates(result: Result): string {
   const rates = [...new Set(result.runs.map((r) => r.rate).filter((rate) => rate > 0))];
   if (rates.length === 0) return '';

@@ -1,6 +1,6 @@
 /**
- * What a request costs: ours beside HAProxy (1 thread) and Envoy (1 worker), on the same upstream, in turn, several
- * rounds. CPU time is the proxy's own process's; a run with any error has no figure.
+ * The cost of a request: firedrill beside HAProxy (1 thread) and Envoy (1 worker), on the same upstream, in turn,
+ * several rounds. CPU time is the proxy's own process's; a run with any error has no figure.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -26,16 +26,16 @@ import { makeWorld } from './proxy-world.js';
 export interface Run {
   name: Name;
   hops: Hops;
-  /** Requests a second that the load makes; 0: as fast as they go. */
+  /** Requests a second that the load makes; 0: as fast as possible. */
   rate: number;
   round: number;
   requests: number;
   errors: number;
   rps: number;
-  /** Microseconds of each hop. */
+  /** Microseconds for each hop. */
   cpuMicros: number[];
   rssMb: number[];
-  /** At a fixed rate. */
+  /** Set at a fixed rate. */
   p99Ms?: number;
 }
 
@@ -55,11 +55,11 @@ export interface Result {
   cores: number;
   runs: Run[];
   latency: LatencyRun[];
-  /** Of ours: resident memory after so many requests. */
+  /** Firedrill's resident memory after this many requests. */
   memory: { requests: number; rssMb: number }[];
 }
 
-/** Beside full load: at these rates over the same connections, with mutual TLS. */
+/** Measured beside full load: these rates over the same connections, with mutual TLS. */
 const rates = option('rates', '500,2000').split(',').map(Number);
 const rounds = Number(option('rounds', '9'));
 const seconds = Number(option('seconds', '1'));
@@ -72,7 +72,7 @@ const memoryRequests = Number(option('memory-requests', '1000000'));
 const warmUpSeconds = 2;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** One setup's turn. */
+/** Runs one setup's turn. */
 async function slice(
   world: World,
   name: Name,
@@ -83,7 +83,7 @@ async function slice(
 ): Promise<Run> {
   const before = setup.processes.map((p) => cpuMicros(p.pid));
   const log = join(world.folder, 'h2load.log');
-  // Few requests need longer, or the load's own start weighs.
+  // A low rate needs a longer run, or the load's own start would weigh too much.
   const load: Load & { p99Ms?: number } =
     rate === 0
       ? await full(setup.port, connections, seconds)
@@ -108,7 +108,7 @@ async function measure(world: World): Promise<Result> {
   const latency: LatencyRun[] = [];
   const memory: Result['memory'] = [];
   for (const hops of hopses) {
-    // All are up, and take turns in short slices: whatever else the machine does, it does to all of them.
+    // All setups are up, and take turns in short slices: other load on the machine affects all of them.
     const setups: { name: Name; setup: Setup }[] = [];
     const mine = only.filter((name) => hops === 'mtls' || name !== 'firedrill-http1');
     for (const name of mine) setups.push({ name, setup: await start(name, hops, world) });

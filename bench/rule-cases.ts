@@ -1,4 +1,4 @@
-/** Random rules over random series: what `alerts diff` says fires, as a test file for promtool. */
+/** Random rules over random series: the firings of `alerts diff`, as a test file for promtool. */
 import { alertRules } from '../alerts/proof/backtest/rules.js';
 import { QueryEngine } from '../alerts/rules/engine.js';
 import { readRuleText } from '../alerts/rules/read.js';
@@ -26,7 +26,10 @@ export interface RuleCases {
 
 const pick = <T>(random: Random, all: readonly T[]): T => all[random.below(all.length)] as T;
 
-/** A gauge that wanders, a second one and a counter with resets, of three pods; samples are missing, series end. */
+/**
+ * Series of three pods: a wandering gauge, a second one, and a counter with resets; some samples are missing, some
+ * series end.
+ */
 function seriesOf(random: Random, n: number): InputSeries[] {
   return ['p1', 'p2', 'p3'].flatMap((pod) =>
     ['level', 'other', 'hits_total'].map((name) => {
@@ -82,7 +85,7 @@ function ruleOf(random: Random, n: number): AlertingRule {
   };
 }
 
-/** Cases `from` to `to`; the same for the same seed. `file` is where the rules will be. */
+/** Cases `from` to `to`; the same for the same seed. `file` is the path of the rules. */
 export async function ruleCases(
   seed: number,
   from: number,

@@ -1,5 +1,5 @@
 /**
- * Firings as `alerts diff` takes them from a history, beside those of Prometheus's own rule manager (`promtool test
+ * The firings that `alerts diff` finds in a history, beside those of Prometheus's own rule manager (`promtool test
  * rules`), at every minute: 1,000 random rules over random series. Run by `npm run bench:rule-evaluation`.
  */
 import { spawnSync } from 'node:child_process';

@@ -1,7 +1,7 @@
 /**
- * Do rule files from elsewhere fire at a time scale as they do without? `node dist/bench/rule-scaling.js FILES...`: a
- * table with each file's alerts that fired alike (by the engine here and by promtool), differed, or are not compared.
- * Rule files within Markdown and Jsonnet are not read; what cannot be read at all is named.
+ * Do rule files from elsewhere fire the same at a time scale as without? `node dist/bench/rule-scaling.js FILES...`
+ * prints a table with each file's alerts that fired alike (by this engine and by promtool), differed, or are not
+ * compared. Rule files within Markdown and Jsonnet are not read; unreadable files are named.
  */
 import { messageOf } from '../base/errors.js';
 import { formatTable } from '../base/terminal.js';
@@ -12,7 +12,7 @@ const seeds = [1, 2, 3];
 
 const files = process.argv.slice(2);
 if (files.length === 0)
-  throw new Error('which rule files? node dist/bench/rule-scaling.js FILES...');
+  throw new Error('no rule files given: node dist/bench/rule-scaling.js FILES...');
 const rows: string[][] = [];
 for (const file of files) {
   try {

@@ -1,8 +1,8 @@
 /**
- * Each of the shop's scenarios with its runbook held against it: which questions of the page are answered otherwise
- * under the fault, and whether the page alone, followed command by command, ends the symptom. `npm run
- * bench:runbooks -- FOLDER` keeps each day's result there, so that a run that was stopped goes on; `--scenarios A,B`
- * runs these alone, and the table is of all that are kept: bench/results/runbooks.md.
+ * Checks the runbook of each scenario of the example app: which questions of the page get another answer under the
+ * fault, and whether the page alone, followed command by command, ends the symptom. `npm run bench:runbooks --
+ * FOLDER` keeps each day's result there, so that an interrupted run can continue; `--scenarios A,B` runs only these,
+ * and the table has all kept results: bench/results/runbooks.md.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

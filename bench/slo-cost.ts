@@ -1,7 +1,8 @@
 /**
- * What our rules cost Prometheus beside rules of Sloth's shape, and how true both are: samples read by Prometheus's
- * own query statistics for one SLO over 50 raw series, and the 30-day ratio against the events themselves, on traffic
- * that varies tenfold between day and night with the errors at night. Every figure comes from a real Prometheus.
+ * The cost of firedrill's rules for Prometheus beside rules of Sloth's shape, and the accuracy of both: samples read
+ * by Prometheus's own query statistics for one SLO over 50 raw series, and the 30-day ratio against the true events,
+ * on traffic that varies tenfold between day and night with the errors at night. Every figure comes from a real
+ * Prometheus.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -132,7 +133,7 @@ async function exactness() {
         errors += failed;
       }
       history.add(`requests_total{job="shop",instance="${pod.instance}",code="200"}`, pod.good, t);
-      // As exporters do: the series of an error begins with the first error.
+      // As in exporters, the series of an error begins with the first error.
       if (pod.failed > 0) {
         history.add(
           `requests_total{job="shop",instance="${pod.instance}",code="500"}`,
@@ -143,12 +144,12 @@ async function exactness() {
     }
   }
   const rawSamples = history.seal();
-  // All of history is there already, so that what a counter held before is asked of it rather than recorded.
+  // The whole history exists already, so a counter's earlier value is read from it rather than recorded.
   const plan = planOf(slo, { stepMs: minuteMs });
   const steps = { name: 'steps', rules: stepRules(plan, 'history') };
   const groups = [steps, ...compileSlo(slo, { stepMs: minuteMs })];
   const label = '{slo="shop-availability",service="shop"}';
-  /** Evaluates a rule at each interval over all the time, and stores what it recorded. */
+  /** Evaluates a rule at each interval over the whole time, and stores the recorded values. */
   const record = async (name: string, expr: string, stepMs: number, as: string): Promise<void> => {
     const server = await HistoryServer.start(history);
     try {

@@ -1,4 +1,4 @@
-/** Rules of the shape that Sloth writes: each window up to three days reads the raw series, the period is a mean. */
+/** Rules in Sloth's shape: each window up to three days reads the raw series, and the period is a mean. */
 import { formatDurationMs } from '../base/duration.js';
 
 export interface PeerRule {

@@ -1,4 +1,4 @@
-/** A real Prometheus over made-up history: samples are backfilled as blocks, and asked back with their cost. */
+/** A real Prometheus over artificial history: samples are backfilled as blocks, and queried with their cost. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -27,7 +27,7 @@ export class History {
     this.#lines = [];
   }
 
-  /** Makes blocks of everything added since the last call. Returns how many samples there were. */
+  /** Makes blocks of everything added since the last call. Returns the number of samples. */
   seal(): number {
     this.#flush();
     const file = this.#file;
@@ -59,12 +59,12 @@ export interface Answer {
   samples: number;
 }
 
-/** A Prometheus that only reads a history: no scraping, no rules of its own. */
+/** A Prometheus that only reads a history, without scrapes or rules. */
 export class HistoryServer {
   readonly url: string;
   /** A build from the module names no version: it is one of 3.x. */
   readonly major: 2 | 3;
-  /** `2.42.0`, or `3.x` where the build does not say. */
+  /** `2.42.0`, or `3.x` when the build does not say. */
   readonly version: string;
   readonly #process: ChildProcess;
 
@@ -114,7 +114,7 @@ export class HistoryServer {
     return this.#ask('query', { query, time: String(timeMs / 1000) });
   }
 
-  /** Every value from start to end, in as many requests as the limit on points asks for. */
+  /** Every value from start to end, in as many requests as the limit on points requires. */
   async range(query: string, startMs: number, endMs: number, stepMs: number): Promise<Answer> {
     const all = new Map<string, Answer['result'][number]>();
     let samples = 0;
@@ -138,7 +138,7 @@ export class HistoryServer {
   }
 
   async #ask(path: string, parameters: Record<string, string>): Promise<Answer> {
-    // What Prometheus 3 renamed is asked of an older one by its old name.
+    // Names that Prometheus 3 changed are replaced by the old ones for an older Prometheus.
     const query = (parameters.query ?? '').replaceAll(
       'double_exponential_smoothing(',
       'holt_winters(',

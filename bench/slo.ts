@@ -42,7 +42,7 @@ interface Run {
   peakMb: number;
 }
 
-/** One run; the peak is what the kernel says of the process (`VmHWM` by GNU time's %M, in kB). */
+/** One run; the peak is the kernel's figure for the process (`VmHWM` by GNU time's %M, in kB). */
 function run(command: string, args: string[]): Run {
   const script =
     'import os,sys,time,resource,subprocess\nt=time.monotonic()\n' +

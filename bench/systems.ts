@@ -1,7 +1,7 @@
 /**
- * The drills of examples/systems, again and again, on real Prometheus, Alertmanager and k6: verdicts, and when each
- * alert reached its receiver, beside the band that theory gives it. `npm run bench:systems -- 10` runs each until ten
- * results are kept; --keep FOLDER says where (NAME-N.json), so that a run that was stopped goes on. The table is
+ * Repeats the drills of examples/systems on real Prometheus, Alertmanager and k6: verdicts, and the detection time of
+ * each alert beside the expected band. `npm run bench:systems -- 10` runs each until ten results are kept; --keep
+ * FOLDER names their folder (NAME-N.json), so that an interrupted run can continue. The table is
  * bench/results/systems.md.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
