@@ -1,6 +1,7 @@
 /**
- * The console's bars, measured: `npm run bench:console` writes bench/results/console.md. A child process serves, so
- * that its memory is its own; Chromium draws. `--minutes N` is how long twenty viewers look on (default: 10).
+ * Measures the console's bars: `npm run bench:console` writes bench/results/console.md. A child process serves, so
+ * that its memory is measured alone; Chromium draws. `--minutes N` is the time that twenty viewers watch (default:
+ * 10).
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +26,7 @@ const [workloads, slos, viewers] = [1000, 200, 20];
 const count = <T>(length: number, make: (i: number) => T): T[] =>
   Array.from({ length }, (_, i) => make(i));
 
-/** Figures that are other ones at each answer, so that every row is drawn anew. */
+/** Figures that change with each answer, so that every row is drawn again. */
 function services(): Services {
   const rate = (i: number): number => 10 + ((i * 7 + Date.now() / 100) % 90);
   return {
@@ -135,7 +136,7 @@ function writeDrill(folder: string): void {
   writeFileSync(file(folder), lines([...moved, system, ...budgets]));
 }
 
-/** The first frame in which the drill's plots stand, from when the address was asked for. */
+/** The time from the request for the address to the first frame with the drill's plots. */
 const firstView = `new Promise((done) => {
   const look = () => document.querySelector('.axis-of-all svg path')
     ? requestAnimationFrame(() => done(performance.now())) : requestAnimationFrame(look);
@@ -154,7 +155,7 @@ async function firstViews(browser: Browser, at: Serving): Promise<number[]> {
   return took.sort((a, b) => a - b);
 }
 
-/** From the write of a line to the frame in which its text stands. */
+/** The time from the write of a line to the frame that shows its text. */
 async function eventLatencies(page: Page, folder: string): Promise<number[]> {
   await page.evaluate(`window.took = [];
     new MutationObserver(() => {
@@ -172,7 +173,7 @@ async function eventLatencies(page: Page, folder: string): Promise<number[]> {
   return ((await page.evaluate('window.took')) as number[]).sort((a, b) => a - b);
 }
 
-/** Frames a second while a table scrolls by a row a frame; without a table, while the page stands. */
+/** Frames a second while a table scrolls by a row a frame; without a table, while the page is idle. */
 const frames = (table: string | undefined): string => `new Promise((done) => {
   const rows = ${table === undefined ? 'undefined' : `document.querySelector('[aria-label="${table}"] .rows')`};
   const begun = performance.now();
@@ -210,7 +211,7 @@ const heapOf = async (cdp: CDPSession): Promise<number> => {
   return ((await cdp.send('Runtime.getHeapUsage')) as { usedSize: number }).usedSize;
 };
 
-/** Twenty that look on, one of them a browser, at a drill with ten events a second. */
+/** Twenty viewers, one of them a browser, watch a drill with ten events a second. */
 async function growth(page: Page, at: Serving, folder: string, minutes: number): Promise<Growth> {
   const streams = await Promise.all(count(viewers - 1, () => watch(at)));
   const cdp = await page.context().newCDPSession(page);
@@ -245,7 +246,7 @@ async function growth(page: Page, at: Serving, folder: string, minutes: number):
   };
 }
 
-/** A viewer that is no browser: it enters by the printed address, and reads. */
+/** A viewer that is not a browser: it opens the printed address, and reads. */
 async function watch(at: Serving): Promise<() => void> {
   const used = at.address();
   const cookie = await new Promise<string>((resolve, reject) => {
@@ -344,7 +345,7 @@ async function measure(minutes: number): Promise<string> {
   }
 }
 
-/** What the machine can draw of nothing at all: no page can do better. */
+/** The machine's frame rate for an empty page, which no page can exceed. */
 async function idleFrames(browser: Browser): Promise<number> {
   const page = await browser.newPage();
   await page.setContent('<p>nothing</p>');

@@ -1,4 +1,4 @@
-/** The console from outside: who may look, what is told as it happens, and what the page makes of hostile texts. */
+/** The console from outside: access, live events, and hostile texts in the page. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -62,7 +62,7 @@ interface Answer {
   body: string;
 }
 
-/** Without fetch's own opinion on Host and Origin. */
+/** A request with chosen Host and Origin headers, which fetch does not allow. */
 function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { headers, method }, (response) => {
@@ -127,7 +127,7 @@ test('behind a reverse proxy: only its address is believed, one name, and no tok
   expect((await ask(`${at}stop`, evil, 'POST')).status).toBe(403);
   const own = { ...evil, origin: 'https://drills.example' };
   expect((await ask(`${at}stop`, own, 'POST')).status).toBe(204);
-  // The same header from anywhere else is a lie.
+  // The same header from any other address is forged.
   expect((await ask(await begin(['10.0.0.2']), { host, 'x-user': 'ada' })).status).toBe(403);
 });
 
@@ -321,7 +321,7 @@ test('a report folder from anywhere: its links, pipes and files without end keep
   truncateSync(join(path, 'index.html'), 65 * 2 ** 20);
   expect((await ask(`${at}/report`, { cookie })).body).toContain("more than a report's");
   expect((await ask(`${at}/report/../../secret`, { cookie })).status).toBe(404);
-  // It still answers, and says what is wrong with the events.
+  // The console still answers, and reports the problem with the events.
   expect((await ask(`${at}/`, { cookie })).status).toBe(200);
   const follow = new Follow(path);
   expect(() => follow.poll()).toThrow('is no plain file');

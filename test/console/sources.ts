@@ -1,4 +1,4 @@
-/** A Prometheus, an Alertmanager, a proxy and a controller that say what the console asks for, with hostile texts. */
+/** A Prometheus, an Alertmanager, a proxy and a controller with answers for the console, including hostile texts. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -14,7 +14,7 @@ const vector = (series: [Record<string, string>, number][]): unknown => ({
 });
 
 const slo = { slo: 'cart', service: hostile };
-/** By what the query begins with. */
+/** Answers by the beginning of the query. */
 const instants: [string, number][] = [
   ['slo:objective:ratio', 0.999],
   ['slo:period_error_budget_remaining:ratio', -63.6],
@@ -75,7 +75,7 @@ function alertmanager(path: string): unknown {
 
 export const workloads = 1000;
 
-/** One proxy that speaks for a thousand workloads would be a lie: a thousand endpoints are none. */
+/** One proxy cannot be a thousand workloads, but it can have a thousand endpoints. */
 function proxy(path: string): unknown {
   if (path.startsWith('/config')) {
     const workload = { name: 'cart', namespace: 'retail', service: 'cart' };
@@ -161,7 +161,7 @@ export interface FakeSources {
   alertmanager: string;
   proxies: string;
   controller: string;
-  /** Ends it, and brings it back at the same address. */
+  /** `down` ends a source, `up` starts it again at the same address. */
   down(which: Restarted): Promise<void>;
   up(which: Restarted): Promise<void>;
   asked: { prometheus: number };

@@ -14,7 +14,7 @@ test.each([
   ['bad', badGameDay()],
 ])('a recorded day shows what its record says: %s', (_, record) => {
   const events = drillEvents(record);
-  // What is known at the end is written whenever it is.
+  // The final events come last in the file whenever they happened.
   const view = viewAt([...events.slice(-5), ...events.slice(0, -5)], Infinity);
   expect([view.title, view.verdict]).toEqual([record.title, record.verdict]);
   expect(view.scenarios.map((s) => [s.id, s.verdict, s.reasons])).toEqual(
@@ -75,7 +75,7 @@ test('a moment in the middle: what is to come is not there yet', () => {
   const later = viewAt(day, 2000);
   expect(later.planned).toEqual(['cut', 'kill']);
   const lanes = later.scenarios[0]?.lanes ?? [];
-  // Two alerts of one name under two SLOs are two lanes; one rang.
+  // Two alerts of one name under two SLOs are two lanes; one was notified.
   expect(lanes.map((l) => [laneName(l), laneText(l, 2000)])).toEqual([
     ['Burn (x)', 'awaited, late by 1.0 s'],
     ['Burn (y)', 'rang after 0.5 s, 0.5 s before its deadline'],

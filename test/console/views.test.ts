@@ -1,4 +1,6 @@
-/** The views behind the drill: what each says of its source; hostile texts stay texts, and all can read them. */
+/**
+ * The views behind the drill: each shows its source's data; hostile texts stay texts, and every view is accessible.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
-// The plan reads it at its first request; here that would be waited for in a view.
+// The plan imports this at its first request; imported here, a view does not wait for it.
 import '../../chaos/gameday/command.js';
 import { Answers } from '../../console/answers.js';
 import { type Console, startConsole } from '../../console/server.js';
@@ -83,7 +85,7 @@ async function show(page: Page, hash: string, text: string): Promise<void> {
   await page.locator('main').getByText(text, { exact: false }).first().waitFor({ timeout: 30_000 });
 }
 
-/** Each with a text that it only has once its source has answered. */
+/** Each view with a text that appears only after its source has answered. */
 const views: [string, string][] = [
   ['#/drill', 'Events, the last first'],
   ['#/plan', 'Before it starts'],
@@ -141,7 +143,7 @@ testWith('chromium')(
     const rows = page.getByRole('table', { name: 'endpoints' });
     expect(await rows.getByRole('row').count()).toBeLessThan(50);
     expect(await rows.getAttribute('aria-rowcount')).toBe('1001');
-    // What is not well comes first.
+    // Workloads with problems come first.
     await rows.getByText(hostile, { exact: false }).first().waitFor();
     await page.getByRole('searchbox', { name: 'search in endpoints' }).fill('pay-993.');
     await rows.getByText('pay-993.retail').waitFor();

@@ -1,4 +1,4 @@
-/** Who may ask what of an admin port: anybody what probes and scrapers ask, this machine's programs the rest. */
+/** Access to an admin port: probes and scrapers from anywhere, all other calls from this machine's programs only. */
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
 import { whyRefused } from '../../mesh/admin-http.js';

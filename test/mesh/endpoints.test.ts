@@ -1,4 +1,4 @@
-/** Which endpoints of a Service proxies are told of, and whom they must expect there. */
+/** The endpoints of a Service that proxies receive, and the identity expected at each. */
 import { expect, test } from 'vitest';
 import { convertService, type Lookup } from '../../mesh/kubernetes/discovery/destinations.js';
 import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
@@ -54,7 +54,7 @@ test('an endpoint whose pod is not known is left out: sending to it in plaintext
     ['10.0.0.1:8080', identity],
     // Known, and not meshed.
     ['10.0.0.3:8080', 'plaintext'],
-    // No pod at all: an address that people wrote themselves.
+    // No pod: an address that a person wrote.
     ['10.0.0.4:8080', 'plaintext'],
   ]);
   expect(endpoints([], entries)).toEqual([['10.0.0.4:8080', 'plaintext']]);

@@ -1,4 +1,4 @@
-/** Route patterns: the same answers as JavaScript's expressions give, in time that grows with the text alone. */
+/** Route patterns: the same results as JavaScript's expressions, in time linear in the text. */
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../base/random.js';
 import { Pattern, patternProblem } from '../../mesh/pattern/pattern.js';

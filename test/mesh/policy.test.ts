@@ -1,4 +1,4 @@
-/** Whom a server's policy lets in, by the names in certificates. */
+/** The clients that a server's policy allows, by the names in their certificates. */
 import { expect, test } from 'vitest';
 import { parseIdentity } from '../../mesh/identity/names.js';
 import { compileAuthorizer } from '../../mesh/policy/authorize.js';
@@ -8,11 +8,11 @@ const middle = 'serviceaccount.identity';
 test.each([
   [`cart.retail.${middle}.retail.local`, true],
   [`a.b.cart.retail.${middle}.retail.local`, true],
-  // Another trust domain, whose name merely ends like ours.
+  // Another trust domain whose name only ends like retail.local.
   [`cart.retail.${middle}.evil.retail.local`, false],
   [`cart.retail.${middle}.evilretail.local`, false],
   [`cart.retail.${middle}.retail.local.evil`, false],
-  // A service account may be called like our domain.
+  // A service account may have the trust domain in its name.
   [`x.${middle}.retail.local.cart.shop.${middle}.evil.local`, false],
   ['cart.retail.local', false],
   [undefined, false],

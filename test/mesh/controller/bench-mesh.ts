@@ -38,7 +38,7 @@ export function folder(): string {
   return path;
 }
 
-/** Waits for what is true sooner or later; the bound is far beyond what it should take. */
+/** Waits until a condition holds; the limit is far beyond the expected time. */
 export async function eventually(what: () => unknown, limitMs = 15_000): Promise<void> {
   const end = performance.now() + limitMs;
   for (;;) {

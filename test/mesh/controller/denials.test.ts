@@ -1,4 +1,4 @@
-/** C2, D17: a certificate that is denied is worth nothing, and a workload is told only what is its own to know. */
+/** C2, D17: a denied certificate is refused everywhere, and a workload receives only its own information. */
 import { X509Certificate } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ function cli(...args: string[]): string {
 }
 const leafOf = (chain = ''): X509Certificate => new X509Certificate(splitPem(chain)[0] ?? '');
 
-/** What a proxy says of a peer that shows the certificate, when all that TLS itself can judge is well. */
+/** A proxy's verdict on a peer with the certificate when TLS itself finds no fault. */
 const judged = (certificate: X509Certificate): unknown =>
   verifiedPeer(
     {

@@ -1,4 +1,4 @@
-/** Who reaches the control port without a certificate, or with one that is worth nothing any more, gains nothing. */
+/** A client without a certificate, or with a worthless one, gains nothing at the control port. */
 import { cpSync, readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ function stranger(address: string, credentials: { cert?: string; key?: string } 
   return session;
 }
 
-/** Opens a call and tells how it ended, and how many of `chunks` could be sent before. */
+/** Opens a call; resolves to its end, and to the number of `chunks` that could be sent before. */
 function flood(
   session: http2.ClientHttp2Session,
   path: string,
@@ -76,7 +76,7 @@ test.each([
   ['an unknown method', '/firedrill.Nothing/Here', Buffer.alloc(5), '12'],
 ])('nothing is kept after a refusal: %s', async (_, path, first, expected) => {
   const { address } = await controllerIn(folder(), { registry });
-  // 64 MB, if anybody listened.
+  // 64 MB in all, if the server read them.
   const more = Buffer.alloc(64 * 1024, 1);
   const { status, sent } = await flood(stranger(address), path, { first, more, count: 1000 });
   expect(status).toBe(expected);
@@ -93,7 +93,7 @@ test('a splitter that has refused keeps nothing and goes on refusing', () => {
 test('a leaf of an issuer whose anchor was dropped buys nothing, and its streams end', async () => {
   const path = folder();
   const { controller, address } = await controllerIn(path, { registry });
-  // Stolen: the issuer's key as it is before the roll-over.
+  // Stolen: the issuer's key before the rotation.
   cpSync(join(path, 'pki'), join(path, 'stolen'), { recursive: true });
   const forge = async (out: string): Promise<{ cert: string; key: string }> => {
     await issueToFiles({
@@ -106,7 +106,7 @@ test('a leaf of an issuer whose anchor was dropped buys nothing, and its streams
     return { cert: read('crt'), key: read('key') };
   };
   const early = await forge('early');
-  // Connected while the anchor was still good.
+  // Connected while the anchor was still trusted.
   const held = stranger(address, early);
   const hello = {
     protocol: 1,
@@ -162,7 +162,7 @@ test('a leaf of an issuer whose anchor was dropped buys nothing, and its streams
     },
   });
   await expect(renewal).rejects.toThrow(/of no issuer of this authority/);
-  // The connection that was judged by the old bundle is judged anew.
+  // The connection was verified with the old bundle, and is now verified again.
   expect(await call().status).toBe('16');
   expect(controller.authority.issued.renewal).toBe(0);
 });

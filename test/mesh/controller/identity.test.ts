@@ -1,4 +1,4 @@
-/** C2: who is given a certificate, and that rotation of each part of the chain leaves nobody behind. */
+/** C2: certificates are issued only with a proof, and rotation of each part of the chain loses no proxy. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ test('C2: a token is good once, for its own identity, and no request without one
   const { controller, address } = await controllerIn(path, { registry });
   const token = readFileSync(tokenFor(path, 'cart'), 'utf8');
   await expect(ask(path, address, of('payment'), token)).rejects.toThrow(/is of cart\.retail/);
-  // A typing error does not burn it: it is still good for its own name, and once.
+  // A mistyped name does not use up the token: it is still valid for its own name, once.
   await expect(ask(path, address, of('cart'), token)).resolves.toBeDefined();
   await expect(ask(path, address, of('cart'), token)).rejects.toThrow(/used before/);
   await expect(ask(path, address, of('cart'), '')).rejects.toThrow(/neither a token nor/);
@@ -171,7 +171,7 @@ test('C7, D14: proxies fail over, and one that starts while no replica is there 
   );
   proxy.client.stop();
   await other.controller.stop();
-  // An hour later, in a process of its own: what is known is as old as the cache.
+  // An hour later, in a new process: the state is as old as the cache.
   const hourAgo = Date.now() / 1000 - 3600;
   utimesSync(join(cacheFolder, 'stream-state.json'), hourAgo, hourAgo);
   const again = clientIn(path, 'cart', addresses, { cacheFolder });

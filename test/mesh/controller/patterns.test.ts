@@ -1,4 +1,4 @@
-/** Every pattern of examples/patterns plays to its end: each checks itself what it shows. */
+/** Every pattern of examples/patterns runs to its end; each checks its own claims. */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';

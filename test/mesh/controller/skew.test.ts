@@ -1,4 +1,4 @@
-/** An issuer whose clock runs fast: what it issues is not taken up, and renewal goes on until it can be. */
+/** An issuer with a fast clock: its certificates are refused, and renewal goes on until one is valid. */
 import { expect, test } from 'vitest';
 import { clientIn, controllerIn, eventually, folder, registryOf, tokenFor } from './bench-mesh.js';
 
@@ -12,7 +12,9 @@ test('X2: a certificate that begins in the future is refused, and the next one i
   const issued = identities.length;
   const lease = { id: 'skew', kind: 'identity-skew', skewMs: 300_000, ttlMs: 60_000 };
   controller.faults.put(lease);
-  await eventually(() => logs.some((l) => l.includes("this machine's clock or the issuer's is wrong")));
+  await eventually(() =>
+    logs.some((l) => l.includes("this machine's clock or the issuer's is wrong")),
+  );
   expect(identities).toHaveLength(issued);
   expect(client.stats.renewalFailures).toBeGreaterThan(0);
   controller.faults.remove('skew');

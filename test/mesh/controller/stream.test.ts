@@ -32,7 +32,7 @@ test('C1: a proxy joins with a token, gets a snapshot, then only what changed', 
   );
   const after = states.at(-1)!;
   expect(after.version).toBeGreaterThan(before.version);
-  // What did not change is the same object: it was not sent again.
+  // An unchanged object keeps its identity: it was not sent again.
   const find = (s: typeof before, n: string) => s.destinations.find((d) => d.name === n);
   expect(find(after, 'cart.retail')).toBe(find(before, 'cart.retail'));
   await eventually(async () =>
@@ -57,7 +57,7 @@ test('C1: a proxy is sent what it asked for and nothing else', async () => {
   await client.want('ship.retail.svc');
   expect(states.at(-1)?.destinations.map((d) => d.name)).toEqual(['pay.retail', 'ship.retail']);
   await client.want('nowhere.example');
-  // It comes to be later: whoever asked is told.
+  // The service appears later: its subscribers get it.
   const known = states.length;
   writeFileWhole(
     join(path, 'registry.yaml'),
@@ -97,7 +97,7 @@ test('C1: a refused update leaves the proxy with what it had, and is counted wit
     owed: number;
   }[];
   expect(rows[0]).toMatchObject({ lastError: 'no room for it', owed: 1 });
-  // The next change carries what was refused, too.
+  // The next change also carries the refused objects.
   refuse = false;
   writeFileWhole(
     join(path, 'registry.yaml'),

@@ -1,4 +1,4 @@
-/** Issue 5's show with a registry file: rotation and loss of the control plane under load, with no request failed. */
+/** Issue 5 with a registry file: rotation and loss of the control plane under load, without a failed request. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,7 +92,7 @@ test('the trust anchor is rotated under load: no request fails', { timeout: limi
     say: (line) => steps.push(line),
   });
   expect(steps).toHaveLength(3);
-  // Two of the three share an identity: one renewal is not both.
+  // Two of the three share an identity: one renewal does not prove both.
   const { issuer } = (await getJson(mesh.controllerAdmin, '/state')) as {
     issuer: { hash: string };
   };
@@ -108,7 +108,7 @@ test(
     await mesh.killController();
     await more(100);
     await mesh.startController();
-    // Those that are there are named where it is not all of them.
+    // If some are missing, the error names the connected ones.
     await eventually(
       async () => expect(await connected()).toEqual(['cart-0', 'cart-1', 'web']),
       60_000,

@@ -1,4 +1,4 @@
-/** A stand-in for Vault: the paths of its HTTP API that an issuer calls, with real keys behind them. */
+/** A stand-in for Vault: the paths of its HTTP API that an issuer calls, with real keys. */
 import {
   createPublicKey,
   generateKeyPairSync,
@@ -44,7 +44,7 @@ export class VaultStandIn {
   readonly versions: { privateKey: KeyObject; publicKey: KeyObject }[] = [];
   sealed = false;
   token = 's.right';
-  /** What a careless role would put into certificates. */
+  /** The name that a careless role would put into certificates. */
   overrideName: string | undefined;
   readonly calls: string[] = [];
   readonly #server: Server;

@@ -97,7 +97,7 @@ test('C2: a transit key signs, a new version with its certificate is taken over'
   clock.advance(1000);
   await eventually(() => changes.length === 1);
   expect(isSignedBy(await leaf(changes[0] as Issuing), second)).toBe(true);
-  // A certificate that no version of the key belongs to changes nothing.
+  // A certificate that belongs to no version of the key changes nothing.
   writeFileSync(
     join(path, 'issuer.crt'),
     (await makeCa('stranger', vault.root)).certificate.toString(),
@@ -147,7 +147,7 @@ test('C2: a controller with its issuer in Vault: proxies join, and a sealed Vaul
   void late.client.start(10_000);
   await eventually(() => (controller.authority.refused.get('issuer-unavailable') ?? 0) > 0);
   expect(controller.events.recent.some((e) => e.message?.includes('sealed'))).toBe(true);
-  // Its token is good for its key still: it joins when Vault is back.
+  // Its token is still valid for its key: it joins when Vault is back.
   vault.sealed = false;
   await eventually(() => late.identities.length > 0);
 });

@@ -1,4 +1,7 @@
-/** A new version takes over while it is no worse: the test keeps its stated error rate, and weights their word. */
+/**
+ * A new version takes over if it is no worse: the test keeps its stated error rate, and the weights follow its
+ * verdict.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -24,7 +27,7 @@ import { type Cluster, startCluster } from '../../kubernetes/cluster.js';
 import { until } from '../../kubernetes/until.js';
 import { testWith } from '../../tools.js';
 
-/** How many of n requests fail, each by itself. */
+/** The number of failures among n independent requests. */
 function failures(random: Random, n: number, ratio: number): number {
   let count = 0;
   for (let i = 0; i < n; i++) if (random.next() < ratio) count++;
@@ -40,7 +43,7 @@ interface Simulated {
   batches: number;
 }
 
-/** The batch at which it was found to be worse; undefined where it never was. */
+/** The batch in which the version was found to be worse; undefined if it never was. */
 function simulate(s: Simulated, random: Random): number | undefined {
   const worse = new WorseTest(s.alpha);
   for (let batch = 0; batch < s.batches; batch++) {
@@ -72,7 +75,7 @@ test.each([
     // Three standard errors of the simulation itself.
     const most = alpha + 3 * Math.sqrt((alpha * (1 - alpha)) / runs);
     expect(back / runs).toBeLessThanOrEqual(most);
-    // And it is no test that never says anything.
+    // The test must also decide sometimes.
     expect(back / runs).toBeGreaterThan(alpha / 50);
   },
 );
@@ -164,7 +167,7 @@ test('a good version gets all of the traffic, step by step', async () => {
   const record = await rollOut(parts);
   expect([record.verdict, applied]).toEqual(['promoted', ['5%', '25%', '50%', '100%']]);
   expect(record.canary.requests).toBe(30 * (5 + 25 + 50));
-  // 9,000 requests in 90 s; of 99% in an hour 3,600 may fail.
+  // 9,000 requests in 90 s; at an objective of 99% over an hour 3,600 may fail.
   expect(budgetSpent(record, 0.99, 3600)).toBeCloseTo(record.canary.failed / 3600, 6);
 });
 
@@ -257,7 +260,7 @@ afterEach(() => {
 });
 afterAll(() => cluster?.stop());
 
-/** Counters that grow by themselves, as a Prometheus tells them. */
+/** Counters that grow by themselves, in a Prometheus's answers. */
 async function counters(failing: { canary: number }): Promise<string> {
   const began = performance.now();
   const server = createServer((request, response) => {

@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 between two proxies, on a few connections of HTTP/2 and each on its own: neither the app nor its client can
- * tell which, and policy holds on both.
+ * HTTP/1.1 between two proxies, over a few HTTP/2 connections or each on its own: neither the app nor its client can
+ * tell the difference, and policy holds on both.
  */
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -42,7 +42,7 @@ afterEach(async () => {
 interface Pair {
   inside: TestProxy;
   outside: TestProxy;
-  /** TLS connections that the inner one has taken. */
+  /** TLS connections that the inner proxy has accepted. */
   handshakes(): Promise<number>;
 }
 
@@ -121,7 +121,7 @@ async function run(c: Case, transport: 'http2' | 'http1'): Promise<void> {
   if (authority instanceof RegExp) expect(seen?.authority).toMatch(authority);
   else if (authority !== undefined) expect(seen?.authority).toBe(authority);
   for (const [name, value] of Object.entries(c.seesHeaders ?? {})) {
-    // What the proxy itself says of its peer, and nobody else's word.
+    // The proxy sets its peer's name itself, and ignores every other claim.
     const own = name === 'l5d-client-id' ? keys.identityOf('web') : undefined;
     expect([name, seen?.headers[name]]).toEqual([name, value ?? own]);
   }
@@ -151,9 +151,9 @@ describe.each(['http2', 'http1'] as const)('on %s', (transport) => {
   }
 });
 
-// What HTTP/2 has no place for, or says otherwise.
+// Parts of HTTP/1.1 that HTTP/2 lacks or expresses differently.
 
-/** An app of raw bytes: what it hears, and what it answers. */
+/** An app of raw bytes: records requests, and sends given answers. */
 async function rawApp(answer: string): Promise<{ port: number; heads: string[] }> {
   const heads: string[] = [];
   const app = await rawServer(
@@ -330,7 +330,7 @@ test('an upgrade stays on HTTP/1.1, beside requests that ride', async () => {
   expect(await handshakes()).toBe(2);
 });
 
-// How many connections, and what ends with whom.
+// The number of connections, and their ends.
 
 test.each([
   [900, 'http2', 1, 3],
@@ -386,7 +386,7 @@ test("clients that give up one after the other end nobody else's request", async
   await until(() => inside.proxy.busy === 0);
 }, 40_000);
 
-/** Not a proxy of ours: it has the identity, and says what it speaks. */
+/** Not a firedrill proxy: it has the identity, and offers the given protocols. */
 async function stranger(protocols: string[]): Promise<{ port: number; spoken: string[] }> {
   const spoken: string[] = [];
   const tls = createTlsServer(

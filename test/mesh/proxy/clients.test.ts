@@ -1,4 +1,4 @@
-/** Clients that people use, through two proxies and mutual TLS: what they send comes out as it went in. */
+/** Common clients, through two proxies and mutual TLS: requests arrive unchanged. */
 import { createHash } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { request as httpRequest, Agent } from 'node:http';

@@ -1,4 +1,4 @@
-/** Deadlines: never early, at most a slot late, whatever is armed again, cancelled or stalled. */
+/** Deadlines: never early, at most a slot late, even if armed again, cancelled or stalled. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
@@ -55,7 +55,7 @@ test('running one may cancel or arm the others', () => {
     b.cancel();
     a.at(clock.monotonicMs() + 50);
   });
-  // The one set last is looked at first.
+  // The deadline set last is processed first.
   c.at(40);
   b.at(40);
   a.at(40);

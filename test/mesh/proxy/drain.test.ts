@@ -1,4 +1,4 @@
-/** A drain ends when nothing came for a second, however short each request is, or when its time is up. */
+/** A drain ends when no request has come for a second, however short requests are, or when its time is up. */
 import { expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { Drain } from '../../../mesh/proxy/drain.js';
@@ -33,7 +33,7 @@ test('nothing under way for a second: it ends', () => {
 test('requests that begin and end between two looks count: it stays for all of its time', () => {
   const { clock, target, from } = draining(30_000);
   for (let i = 0; i < 4000; i++) {
-    // Over before anybody looks.
+    // The request ends before the next look.
     target.begun++;
     clock.advance(10);
   }

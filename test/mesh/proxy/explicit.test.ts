@@ -1,4 +1,4 @@
-/** D1: what an app says to a proxy that it knows of: CONNECT, a host with a port, none at all; and heads too long. */
+/** D1: requests to a configured proxy: CONNECT, a host with a port, no host; and heads that are too long. */
 import { afterEach, expect, test } from 'vitest';
 import type { Destination } from '../../../mesh/model.js';
 import {
@@ -36,7 +36,7 @@ test('CONNECT carries bytes to a destination, those that came with it first', as
   const opened = 'HTTP/1.1 200 OK\r\n\r\n';
   const head = 'CONNECT cart:443 HTTP/1.1\r\nHost: cart:443\r\n\r\n';
   expect(await say(proxy.outbound, `${head}early`, { until: /early$/ })).toBe(`${opened}early`);
-  // In pieces, and the second only when the first was answered or is under way.
+  // Sent in pieces; each follows when the one before was answered or is in flight.
   expect(
     await say(proxy.outbound, [head.slice(0, 9), head.slice(9), 'late'], { until: /late/ }),
   ).toBe(`${opened}late`);
@@ -106,7 +106,7 @@ test('Host: name:port is that port of the service, wherever one is known', async
   expect(await ask('cart:80')).toMatch(/1$/);
   expect(await ask('CART:9090')).toMatch(/2$/);
   expect(await ask('cart:7070')).toMatch(/3$/);
-  // A port that nobody declared: explicit mode asks for a name.
+  // An undeclared port: explicit mode goes by the name.
   expect(await ask('cart:1')).toMatch(/1$/);
 });
 

@@ -1,4 +1,6 @@
-/** One client's many requests leave room for others': in the loop, in the pools, and where answers have none. */
+/**
+ * One client's many requests leave room for others: in the event loop, in the pools, and when answers have no room.
+ */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { takeOver } from '../../../mesh/proxy/listen/take-over.js';
@@ -29,7 +31,7 @@ async function proxied(app: Running, maxConnections: number) {
   return proxy;
 }
 
-/** So many requests at once on one connection; `window` is what each answer may have at first. */
+/** Sends `count` requests at once on one connection; `window` is the initial window of each answer. */
 function flood(port: number, path: string, count: number, window: number): RawClient {
   const client = new RawClient(port);
   cleanups.push(() => void client.socket.destroy());
@@ -71,7 +73,7 @@ test('a flood on one connection lets the others have their turn', async () => {
   };
   const wire = takeOver(sockets[0] as Socket, user);
   cleanups.push(() => wire.destroy());
-  // As much as the kernel takes lies ready before the first read.
+  // The kernel's buffer is full before the first read.
   await until(() => sender.bytesWritten === total);
   wire.resume();
   await until(() => read === total);

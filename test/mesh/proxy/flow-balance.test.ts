@@ -1,4 +1,4 @@
-/** D4, D7: properties of balancer and breaker, on a simulated clock with seeded chance. */
+/** D4, D7: properties of balancer and breaker, on a simulated clock with seeded randomness. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
@@ -31,7 +31,7 @@ function stateOf(count: number, more: Partial<Backend> = {}, seed = 1) {
   };
 }
 
-/** One request at an endpoint: how long it took, and whether it failed. */
+/** Sends one request to an endpoint with a given duration and result. */
 function send(
   to: ReturnType<typeof stateOf>,
   answer: (address: string) => { tookMs: number; failed: boolean },
@@ -183,7 +183,7 @@ test('D7: consecutive failures trip, one real request probes, a failure doubles 
     const probe = to.backend.pick(nowMs, undefined, true);
     expect(probe).toBe(e);
     expect(e.stateAt(nowMs)).toBe('half-open');
-    // Exactly one: while it is out nobody else gets through.
+    // Exactly one: while it is out no other request gets through.
     expect(to.backend.pick(nowMs, undefined, true)).toBeUndefined();
     to.backend.verdict(e, true, true, nowMs);
     waitMs *= 2;
@@ -322,7 +322,7 @@ test('nothing leaks, whatever happens: pending, queue and budget come back to re
       expect(b.metric('request_total')).toBe(steps.length);
       expect(b.metric('response_total')).toBe(steps.length);
       expect(b.metric('response_latency_ms_count')).toBe(steps.length);
-      // Every try is accounted for: what the client saw of servers, and what it did not.
+      // Every attempt is accounted for, including those whose answer the client never saw.
       expect(b.metric('route_actual_response_total')).toBe(b.metric('route_actual_request_total'));
     }),
     { numRuns: 60 },

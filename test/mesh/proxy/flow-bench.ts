@@ -1,4 +1,4 @@
-/** A gateway with a simulated clock, and a front without sockets: what the flow's tests drive. */
+/** A gateway with a simulated clock, and a front without sockets, for tests of the flow. */
 import { SimulatedClock } from '../../../base/clock.js';
 import { seededRandom } from '../../../base/random.js';
 import type {
@@ -139,7 +139,7 @@ export function bench(
   };
 }
 
-/** How a server answers a try: a status, or why there is no answer; and after how long. */
+/** A server's answer to an attempt: a status, or the reason for none; and the duration. */
 export type Answer = (address: string) => { status?: number; fails?: TryFailure; tookMs?: number };
 
 export interface Outcome {
@@ -147,11 +147,11 @@ export interface Outcome {
   /** Endpoints tried, in order. */
   tried: string[];
   reason: string;
-  /** Between tries. */
+  /** Between attempts. */
   delaysMs: number[];
 }
 
-/** A whole request as a front carries it, with the simulated clock moved by what it takes. */
+/** Carries a whole request as a front would, and advances the simulated clock. */
 export function carry(
   { clock }: Pick<Bench, 'clock'>,
   flow: Flow,

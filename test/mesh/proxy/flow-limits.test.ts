@@ -94,7 +94,7 @@ test('D10: over any stretch of time a bucket lets through at most burst + rate *
           nowMs += gap;
           if (bucket.take(nowMs)) taken.push(nowMs);
           else {
-            // And the time it says is the time it takes.
+            // The reported wait must be exact.
             const waitMs = bucket.waitMs(nowMs);
             expect(waitMs).toBeGreaterThan(0);
             expect(waitMs).toBeLessThanOrEqual(1000 / rate + 1e-6);
@@ -123,10 +123,10 @@ test('D10: each identity has its bucket, overrides theirs, and the table is boun
   for (let i = 0; i < 3; i++) expect(limiter.take('vip.retail', 0)).toBe(0);
   expect(limiter.take('vip.retail', 0)).toBeCloseTo(100);
   for (let i = 2; i < maxBuckets; i++) limiter.take(`x${i}`, 0);
-  // The table is full: newcomers share one bucket.
+  // The table is full: new clients share one bucket.
   expect(limiter.take('y1', 0)).toBe(0);
   expect(limiter.take('y2', 0)).toBeGreaterThan(0);
-  // Once the old ones are full again they are forgotten.
+  // Once the old buckets are full again they are dropped.
   expect(limiter.take('y3', 5000)).toBe(0);
   expect(limiter.take('y4', 5000)).toBe(0);
 });
@@ -161,7 +161,7 @@ test('memory: the nearer to the limit, the more is shed', () => {
     clock.advance(250);
     return guard.shedRatio;
   };
-  // A look a second, while there is nothing to fear; four from half of the limit on.
+  // One look a second below half of the limit; four above.
   used = 99;
   clock.advance(999);
   expect(guard.shedRatio).toBe(0);

@@ -1,4 +1,7 @@
-/** D12: what is exposed is what names.ts and METRICS.md say, promtool and Prometheus read it, and it is bounded. */
+/**
+ * D12: the exposed metrics match names.ts and METRICS.md, promtool and Prometheus read them, and their number is
+ * limited.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -32,7 +35,7 @@ import {
   state,
 } from './flow-bench.js';
 
-/** A gateway that has been through everything that makes a series. */
+/** A gateway after traffic that produces every kind of series. */
 function busy() {
   const policy = {
     consecutiveFailures: 2,
@@ -143,7 +146,7 @@ test('every line of a live scrape is declared, with labels that are declared', (
     expect(new Set(labels).size, line).toBe(labels.length);
     seen.add(name);
   }
-  // And what is declared does come: nothing is promised that nobody raises.
+  // Every declared metric must also occur.
   const rare = ['response_latency_native_ms', 'inbound_tcp_authz_deny_total', 'process_open_fds'];
   rare.push('outbound_http_balancer_panic_total');
   rare.push('http_shed_total');
@@ -174,7 +177,7 @@ testWith('promtool')('promtool finds nothing wrong with the names', () => {
     encoding: 'utf8',
   });
   expect(result.error).toBeUndefined();
-  // Linkerd's names and milliseconds are what dashboards know; promtool's taste differs there and nowhere else.
+  // Dashboards use Linkerd's names and milliseconds; promtool objects to those and to nothing else.
   const complaints = result.stderr.split('\n').filter((l) => l !== '' && !/_ms\b|_ms_/.test(l));
   expect(complaints).toEqual([]);
 });
@@ -182,7 +185,7 @@ testWith('promtool')('promtool finds nothing wrong with the names', () => {
 testWith('prometheus')(
   'Prometheus scrapes the native histogram, and its percentiles are within the stated error',
   async () => {
-    // Its clock is a simulated one, and exemplars have times.
+    // The gateway's clock is simulated, and exemplars have times.
     const b = bench(state([destination([backend(['10.0.0.1:80'])])]), {
       config: { tracing: { otlpUrl: 'http://127.0.0.1:9/', sampleRatio: 1 } },
       startMs: Date.now(),
@@ -239,7 +242,7 @@ testWith('prometheus')(
       await within('histogram_quantile(0.25, response_latency_native_ms)', 7);
       await within('histogram_quantile(0.75, response_latency_native_ms)', 70);
       await within('histogram_quantile(0.995, response_latency_native_ms)', 700);
-      // The classic one is what rules read, and stays.
+      // Rules read the classic histogram, which stays.
       await within(
         'response_latency_ms_bucket{le="10.0"} or response_latency_ms_bucket{le="10"}',
         500,
@@ -309,7 +312,7 @@ test('X2: a destination with a route for each user folds its own, and takes noth
   }
   carry(b, b.begin(request({ authority: 's1.x' })), () => ({ status: 200 }));
   const requests = families(b.text()).filter((l) => l.name === 'request_total');
-  // One of the 500 is the default route, which nobody asked.
+  // One of the 500 is the default route, which got no request.
   expect(requests.length).toBe(499 + 1 + 1);
   expect(b.metric('request_total{dst="s0.x",rt_route="overflow"}')).toBe(201);
   expect(b.metric('request_total{dst="s1.x"}')).toBe(1);

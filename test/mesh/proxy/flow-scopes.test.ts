@@ -1,4 +1,4 @@
-/** D7: breakers by what is asked; D4: zones; D5: what is repeated without a policy. On a simulated clock. */
+/** D7: breakers by scope; D4: zones; D5: retries without a policy. On a simulated clock. */
 import { expect, test } from 'vitest';
 import type { BreakerPolicy } from '../../../mesh/model.js';
 import {
@@ -22,7 +22,7 @@ const breaker: BreakerPolicy = {
   panicRatio: 0,
 };
 const one = ['10.0.0.1:80'];
-/** Nobody waits for an endpoint, so that what is shut is told at once. */
+/** Requests do not wait for an endpoint, so a closed one is reported at once. */
 const cart = (endpoints = one) => backend(endpoints, { breaker, failFastMs: 0 });
 const prefix = (value: string) =>
   route(value.slice(1), { matches: [{ path: { kind: 'prefix', value } }] });
@@ -30,7 +30,7 @@ const prefix = (value: string) =>
 const get = (b: Bench, path: string, status = 200) =>
   carry(b, b.begin(request({ path })), () => ({ status }));
 
-/** Whether requests for a path are sent anywhere. */
+/** Whether requests for a path are sent to any endpoint. */
 const isServed = (b: Bench, path: string): boolean => get(b, path).tried.length > 0;
 
 test.each([
@@ -45,7 +45,7 @@ test.each([
   const [report] = b.gateway.endpoints();
   expect(report).toMatchObject({ state: 'open', reason: 'consecutive-failures' });
   expect(report?.shutTo).toEqual([routes.length === 0 ? 'default/bad' : expect.any(String)]);
-  // The probe is one of those that failed, and what it says counts for them.
+  // The probe is one of the failing requests, and its result counts for those.
   b.clock.advance(1001);
   expect(isServed(b, '/bad/x')).toBe(true);
   expect(b.gateway.endpoints()[0]).toMatchObject({ state: 'ready' });
@@ -112,7 +112,7 @@ test('D4: endpoints of the own zone are preferred while half of it is well, and 
     return inZone / 1000;
   };
   expect(shareOf(() => 5)).toBe(1);
-  // Slower than three times: the way to another zone is worth it.
+  // More than three times as slow: the way to another zone pays.
   expect(shareOf((a) => (near.includes(a) ? 100 : 5))).toBeLessThan(0.9);
   const elsewhere = bench(state([destination([made])]), {
     config: { workload: { name: 'web', namespace: 'retail', zone: 'c' } },
@@ -132,7 +132,7 @@ test('D5: what refuses everything unprocessed is not asked three times for ever'
       return { fails: 'not-processed', tookMs: 0 };
     });
   }
-  // A fifth of the requests and a hundred: the budget that a destination has unless it says another.
+  // A fifth of the requests and a hundred: the default budget of a destination.
   expect(tries).toBeGreaterThan(1000);
   expect(tries).toBeLessThanOrEqual(1000 + 200 + 100);
 });

@@ -87,7 +87,7 @@ test.each([
   const headers = { traceparent: `00-${trace}-${span}-01`, tracestate };
   const sent = tracer(1).tracer.start(request({ headers })).headers ?? [];
   expect(sent.includes('tracestate')).toBe(!good);
-  // Without a traceparent that is one, it belongs to nothing.
+  // Without a valid traceparent the tracestate belongs to no context.
   const alone = tracer(1).tracer.start(request({ headers: { tracestate } })).headers ?? [];
   expect(alone.slice(-2)).toEqual(['tracestate', '']);
 });
@@ -99,7 +99,7 @@ test('D13: what is no trace context is none', () => {
     `00-${'0'.repeat(32)}-${span}-01`,
     `ff-${trace}-${span}-01`,
     `00-${trace.toUpperCase()}-${span}-01`,
-    // Version 00 allows no more fields; later ones may have them.
+    // Version 00 allows no more fields; later versions may have them.
     `00-${trace}-${span}-01-what-the-future-will-be-like`,
     `00-${trace}-${span}-01-`,
     `01-${trace}-${span}-01.more`,
@@ -129,7 +129,7 @@ test('D13: a sampled caller goes on in the same trace and the same form; the lot
     true,
   );
   expect(none.start(request()).headers).toEqual(['b3', '0']);
-  // A decision against it passes through as it came.
+  // A caller's decision against sampling passes through unchanged.
   expect(
     all.start(request({ headers: { traceparent: `00-${trace}-${span}-00` } })).headers,
   ).toBeUndefined();
@@ -211,7 +211,7 @@ test('D13: the queue of spans is bounded, losses are counted, a lost collector i
   expect(posts).toBe(4);
   expect(exporter.droppedFailed).toBe(512);
   expect(exporter.offered).toBe(6000);
-  // Nobody listens on port 9.
+  // Nothing listens on port 9.
   expect(await otlpPost('http://127.0.0.1:9/v1/traces')('{}')).toBe(false);
 });
 
@@ -382,7 +382,7 @@ test('why: for one request id, route, endpoints with loads, breaker state, retri
   expect((why.considered as unknown[]).length).toBeGreaterThan(0);
   expect((why.endpoints as unknown[]).length).toBe(3);
   JSON.stringify(why);
-  // What went well is only sampled, unless asked for; then all is.
+  // Successful requests are only sampled, unless all are asked for.
   carry(b, b.begin(request({ headers: { 'x-request-id': 'well' } })), () => ({}));
   expect(b.gateway.why.find('well')).toBeUndefined();
   b.gateway.why.recordAll(1000);

@@ -1,4 +1,4 @@
-/** Whole flows, as a front drives them, on a simulated clock: what clients get and what is counted. */
+/** Whole flows, as a front drives them, on a simulated clock: the clients' answers and the counts. */
 import { expect, test } from 'vitest';
 import type { FaultLease } from '../../../mesh/model.js';
 import {
@@ -104,7 +104,7 @@ test('D5: the budget bounds retries when everything fails', () => {
   for (let i = 0; i < 1000; i++) carry(b, b.begin(), () => ({ status: 503, tookMs: 0 }));
   expect(b.metric('outbound_http_route_retry_requests_total')).toBeLessThan(0.2 * 1000 + 10 + 50);
   expect(b.metric('outbound_http_route_retry_overflow_total')).toBeGreaterThan(100);
-  // Chaos wants that: no budget, every request is tried three times.
+  // A chaos scenario uses this: without a budget, every request is attempted three times.
   const storm = retry();
   delete storm.budget;
   const c = bench(state([destination([backend(three)], [route('get', { retry: storm })])]));
@@ -129,7 +129,7 @@ test('D7: no endpoint ready: requests wait, then fail fast with 503 and Retry-Af
   const b = bench(state([destination([backend(['10.0.0.1:80'])])]));
   expect(carry(b, b.begin(), () => ({ fails: 'refused' }))).toMatchObject({ status: 502 });
   expect(b.gateway.endpoints()[0]).toMatchObject({ state: 'down', reason: 'refused' });
-  // The next one waits for the reconnect and is the probe.
+  // The next request waits for the reconnect and is the probe.
   expect(carry(b, b.begin(), () => ({ status: 200 }))).toMatchObject({ status: 200 });
   expect(b.gateway.endpoints()[0]).toMatchObject({ state: 'ready' });
   expect(b.metric('outbound_http_balancer_queue_requests_total')).toBe(1);
@@ -250,7 +250,7 @@ test('D9: mirrors are bounded, marked and apart', () => {
   const mirrored = route('all', { mirror: { backend: 'v2', fraction: 1 } });
   const b = bench(state([destination(backends, [mirrored])]));
   const flows = Array.from({ length: 120 }, () => b.begin());
-  // What is refused before it is sent is not copied.
+  // A request that is refused before it is sent is not copied.
   expect(flows.filter((f) => f.mirror)).toEqual([]);
   for (const flow of flows) flow.pick();
   expect(flows.filter((f) => f.mirror).length).toBe(100);
@@ -336,7 +336,7 @@ test('C4: inbound: who may call what, by route; audit lines; the client cannot n
   const other = inbound.begin(http, request({ ...from, path: '/admin' }));
   expect(carry(b, other, () => ({})).status).toBe(403);
   const stranger = inbound.begin(http, request({ path: '/pay', headers: { 'l5d-client-id': id } }));
-  // Its own claim is dropped by the fronts, in every spelling.
+  // The fronts drop the client's own claim, in every spelling.
   expect(stranger.moreRequestHeaders).toBeUndefined();
   expect(carry(b, stranger, () => ({})).status).toBe(403);
   // The connection that was cut before its first byte, and the two requests.
@@ -399,7 +399,7 @@ test('a change of state keeps counters, balancers and budgets; a bad one changes
     [backend(three)],
     [route('broken', { matches: [{ path: { kind: 'regex', value: '(' } }] })],
   );
-  // A route that cannot be served holds nothing up; two of one name cannot be told apart.
+  // An unservable route blocks no change; two of one name cannot be told apart.
   expect(() => b.gateway.apply(state([bad, bad], [], 3))).toThrow(/two destinations/);
   expect(b.metric('proxy_config_version')).toBe(2);
   expect(b.metric('proxy_config_updates_total{result="refused"}')).toBe(1);
@@ -453,7 +453,7 @@ test('a full pool: another endpoint has room, and where none has, 503', () => {
   const all = () => ({ fails: 'overflow' as const, tookMs: 0 });
   expect(carry(b, b.begin(), all)).toMatchObject({ status: 503, reason: 'overflow' });
   expect(b.metric('retry_same_endpoint_total')).toBe(0);
-  // Nothing is wrong with the endpoints themselves.
+  // The endpoints themselves are fine.
   expect(b.gateway.endpoints().every((e) => e.state === 'ready' && e.failures === 0)).toBe(true);
 });
 

@@ -1,4 +1,4 @@
-/** One request by HTTP/1.1 or HTTP/2, byte for byte as a test wants it, and an app of either kind that remembers. */
+/** Sends one request by HTTP/1.1 or HTTP/2, byte for byte as given, to an app of either kind that records it. */
 import { createServer as createHttp2Server } from 'node:http2';
 import { createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
@@ -7,16 +7,16 @@ import { clientPreface } from '../../../mesh/proxy/http2/frame.js';
 
 export type Protocol = 'http1' | 'http2';
 
-/** What a client sends. Names may be in any case; HTTP/2 has them in lower case unless `asIs`. */
+/** A client's request. Names may be in any case; HTTP/2 has them in lower case unless `asIs`. */
 export interface Sent {
   method?: string;
   path?: string;
-  /** Undefined: `cart`; empty: none at all. */
+  /** Undefined: `cart`; empty: no authority. */
   authority?: string;
   headers?: readonly (readonly [string, string])[];
   body?: string;
   trailers?: readonly (readonly [string, string])[];
-  /** Of HTTP/1. */
+  /** For HTTP/1 only. */
   version?: string;
 }
 
@@ -32,26 +32,26 @@ export interface Seen {
   method: string;
   path: string;
   authority: string;
-  /** Names in lower case; a name that came twice is joined by ` & `. */
+  /** Names in lower case; values of a repeated name are joined by ` & `. */
   headers: Record<string, string>;
   body: string;
   trailers: Record<string, string>;
 }
 
-/** What the app does with one request. */
+/** The app's answer to one request. */
 export interface Answer {
   status?: number;
   headers?: Record<string, string>;
   body?: string;
   trailers?: Record<string, string>;
-  /** Cut the connection instead, or answer nothing. */
+  /** Cut the connection instead, or send no answer. */
   instead?: 'reset' | 'silence';
 }
 
 export interface App {
   port: number;
   seen: Seen[];
-  /** Requests whose client went before the answer. */
+  /** Requests whose client left before the answer. */
   left: number;
   close(): void;
 }

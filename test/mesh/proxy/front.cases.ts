@@ -1,6 +1,6 @@
 /**
- * What a proxy does with one request, whatever the client and the endpoint speak. Each row is run by HTTP/1.1, by
- * HTTP/2 and by both crossings (front.test.ts); a row that cannot be run by one of them says why.
+ * The proxy's handling of one request, whatever the protocols of client and endpoint. Each row runs over HTTP/1.1,
+ * over HTTP/2 and over both crossings (front.test.ts); a row that one of them cannot run gives the reason.
  */
 import type { FaultLease, InboundServer, Route } from '../../../mesh/model.js';
 import type { Answer, Seen, Sent } from './front-rig.js';
@@ -11,23 +11,23 @@ export interface Case {
   side: 'inbound' | 'outbound';
   sent?: Sent;
   routes?: Route[];
-  /** Of the inbound side. */
+  /** For the inbound side. */
   server?: Partial<InboundServer>;
   faults?: Omit<FaultLease, 'id' | 'ttlMs'>[];
-  /** An endpoint before the app that refuses connections, or one that mirrors go to. */
+  /** An endpoint before the app that refuses connections, or one for mirrors. */
   also?: 'refused' | 'shadow';
   app?: (seen: Seen, count: number) => Answer;
-  /** Asked so often; the last answer is looked at. */
+  /** The number of requests; the last answer is checked. */
   times?: number;
   status: number;
-  /** What the app sees; undefined fields are not looked at. A header of undefined must not be there. */
+  /** The request that the app must see; undefined fields are not checked. A header of undefined must be absent. */
   sees?: { path?: string; method?: string; body?: string; authority?: string | RegExp };
   seesHeaders?: Record<string, string | undefined>;
   seesTrailers?: Record<string, string | undefined>;
   gets?: Record<string, string | RegExp | undefined>;
   getsBody?: string | RegExp;
   getsTrailers?: Record<string, string | undefined>;
-  /** Requests that the app has seen in the end; absent: 1 where the answer is the app's. */
+  /** The number of requests at the app in the end; absent: 1 if the answer is the app's. */
   calls?: number;
   shadowCalls?: number;
   /** Client protocol, then the endpoint's, with the reason. */
@@ -75,7 +75,7 @@ const passing: Row[] = [
   { name: 'OPTIONS *', sent: { method: 'OPTIONS', path: '*' }, sees: { path: '*' } },
 ];
 
-/** Names that only the proxy may say. */
+/** Names that only the proxy may set. */
 const spellings = [
   'l5d-client-id',
   'L5D-Client-Id',
@@ -131,7 +131,7 @@ const trailers: Case[] = [
   seesTrailers: { [name]: undefined, 'x-sum': '1' },
 }));
 
-/** Nobody but by the route `public`. */
+/** All clients are refused except by the route `public`. */
 const guarded: Partial<InboundServer> = {
   defaultPolicy: 'deny',
   routes: [prefix('/public', { split: [] })],
@@ -199,7 +199,7 @@ const strict: Case[] = (
   name,
   side: 'inbound' as const,
   sent,
-  // HTTP/2 answers what is malformed with a reset of its stream.
+  // HTTP/2 answers a malformed request with a reset of its stream.
   status: -400,
   calls: 0,
 }));

@@ -1,4 +1,4 @@
-/** The table of front.cases.ts by every pair of protocols: one contract, whatever carries it. */
+/** The table of front.cases.ts for every pair of protocols: one contract for all of them. */
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { cases, type Case } from './front.cases.js';
@@ -20,7 +20,7 @@ afterEach(async () => {
   }
 });
 
-/** A port where nobody listens. */
+/** A port without a listener. */
 async function deadPort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));

@@ -1,7 +1,6 @@
 /**
  * Split, mutated and truncated bytes from both sides, for two seconds, or for FUZZ_SECONDS (`npm run fuzz`: a
- * minute).
- * No crash, no dropped exception, and no answer that holds another request's bytes.
+ * minute). No crash, no dropped exception, and no answer with another request's bytes.
  */
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
@@ -98,7 +97,7 @@ function pieces(random: Random, text: string): string[] {
   return parts;
 }
 
-/** Writes in pieces, each its own segment as far as that can be had. */
+/** Writes in pieces, each its own segment if possible. */
 async function write(
   socket: { write(t: string, e: 'latin1'): unknown; destroyed: boolean },
   parts: string[],
@@ -166,7 +165,7 @@ test(`bytes gone wrong (seed ${seed})`, { timeout: seconds * 1000 + 30_000 }, as
         socket.on('error', () => undefined);
         socket.on('close', () => {
           if (got.includes('HTTP/1.1')) answered++;
-          // Mutations may cut an id, but never make it another client's or another connection's.
+          // Mutations may cut an id, but must never turn it into another client's or connection's.
           for (const found of got.match(/id\d+x\d+z/g) ?? [])
             if (found !== id) leaks.push(`${id}: ${got}`);
           resolve();
@@ -182,7 +181,7 @@ test(`bytes gone wrong (seed ${seed})`, { timeout: seconds * 1000 + 30_000 }, as
   expect(leaks).toEqual([]);
   expect(proxy.logs.filter((line) => line.includes('dropped'))).toEqual([]);
   expect(answered).toBeGreaterThan(0);
-  // Nothing is left behind: every request that began has ended.
+  // Every request that began has ended.
   await until(() => proxy.proxy.busy === 0);
   const metrics = await (await fetch(`http://127.0.0.1:${proxy.admin}/metrics`)).text();
   const open = /^tcp_open_connections\{[^}]*peer="src"[^}]*\} (\d+)/m.exec(metrics)?.[1];

@@ -1,4 +1,4 @@
-/** Clients that go, protocols that are changed to, connections that say nothing: what is passed on, and what is not. */
+/** Clients that leave, protocol upgrades, silent connections: their effects on the other side. */
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -22,7 +22,7 @@ afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close();
 });
 
-/** An app that never answers, and remembers who came and who went. */
+/** An app that never answers, and counts clients that came and left. */
 async function hanging(): Promise<{ port: number; came: number; went: number }> {
   const app = { port: 0, came: 0, went: 0 };
   const sockets = new Set<Socket>();
@@ -138,7 +138,7 @@ test.each([
   expect(/^upgrade: (.*)\r$/im.exec(heard)?.[1]).toBe(passed);
 });
 
-/** What a peer with a certificate says under an ALPN name of its choice. */
+/** Sends bytes as a peer with a certificate, under a chosen ALPN name. */
 async function asPeer(
   port: number,
   identity: { certificateFile?: string; keyFile?: string },

@@ -1,4 +1,4 @@
-/** The reader of heads beside llhttp, which node:http is made of: ours takes nothing that llhttp refuses. */
+/** The reader of heads beside llhttp, node:http's parser: it accepts nothing that llhttp refuses. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import fc from 'fast-check';
@@ -21,7 +21,7 @@ afterAll(() => {
   server.close();
 });
 
-/** What llhttp makes of it: the request, or undefined where it answers 400 or nothing. */
+/** The request as llhttp reads it, or undefined if it answers 400 or nothing. */
 function llhttp(text: string): Promise<IncomingMessage | undefined> {
   seen = undefined;
   return new Promise((resolve) => {
@@ -102,7 +102,7 @@ test('takes no head that llhttp refuses, and reads the same in those that both t
         if (end === broken) stricter++;
         return;
       }
-      // A body that is announced must come, or node:http waits for it.
+      // An announced body must come, or node:http waits for it.
       const body = head.chunked
         ? '0\r\n\r\n'
         : 'x'.repeat(Math.max(0, Math.min(head.contentLength, 100)));

@@ -1,4 +1,4 @@
-/** The reader of heads: what it takes, what it refuses, and that splitting changes nothing. */
+/** The reader of heads: accepted and refused heads, and independence of the split. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ChunkedReader } from '../../../mesh/proxy/http1/chunked.js';
@@ -213,9 +213,9 @@ test('however the bytes are split, the answer is the same', () => {
 
 const body = (line: string): number => {
   const bytes = Buffer.from(`${line}\r\nhello\r\n0\r\n\r\n`, 'latin1');
-  // Of a copy: extensions are cut out in place.
+  // A copy, since extensions are cut out in place.
   const whole = new ChunkedReader().read(Buffer.from(bytes), 0, bytes.length);
-  // However they are split.
+  // The same bytes one at a time.
   const reader = new ChunkedReader();
   let split = 0;
   for (let i = 0; i < bytes.length && split >= 0; i++) split = reader.read(bytes, i, i + 1);

@@ -17,7 +17,7 @@ const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
 let proxy: TestProxy;
 let upstream: Running & { sockets: Set<unknown> };
-/** What the upstream has heard, and what it says next. */
+/** The upstream's received bytes, and its next answer. */
 let heard = '';
 let next: string | ((head: string) => string) = ok;
 let opened = 0;

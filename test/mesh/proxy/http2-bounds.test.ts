@@ -1,7 +1,4 @@
-/**
- * What a peer can make grow, and that it does not: floods, endless heads, slow readers, half
- * things.
- */
+/** Limits on everything that a peer can make grow: floods, endless heads, slow readers, incomplete frames. */
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
@@ -104,7 +101,7 @@ test('streams opened and reset at once are bounded (CVE-2023-44487), and each is
   expect(rig.front.memory.usedBytes).toBe(0);
 });
 
-/** Frames that make a server reset a stream that is open; `first` are the flags of its HEADERS. */
+/** Frames that make a server reset an open stream; `first` are the flags of its HEADERS. */
 const provocations: [string, number, (id: number) => Buffer][] = [
   ['an increment of 0', 5, (id) => frame(8, 0, id, word(0))],
   ['a window beyond its bound', 5, (id) => frame(8, 0, id, word(0x7fffffff))],
@@ -152,7 +149,7 @@ test('deadlines that pass are no attack, however many', () => {
     for (let reset = first; reset < id; reset += 2) read(frame(3, 0, reset, word(8)));
   }
   expect(connection.closed).toBe(false);
-  // Short ones may fail for a while, at some hundred a second.
+  // Short streams may fail for a while, at some hundred a second.
   for (let i = 0; i < 5000; i++, id += 2) {
     read(frame(1, 5, id, head));
     clock.advance(6);
@@ -194,7 +191,7 @@ test('a head larger than allowed is answered 431, also where the tables make it 
   const client = rawClient(await rigOf([endpointAt(answering)]));
   const big = block([...get(), ['x-big', 'y'.repeat(3900)]]);
   client.send(frame(1, 5, 1, big));
-  // One field of 3900 octets in the table, named twenty times by one octet each.
+  // One field of 3900 octets in the table, referenced twenty times by one octet each.
   const indexed = Buffer.concat([
     block(get()),
     Buffer.from([0x40, 5]),
@@ -269,7 +266,7 @@ test('a slow reader slows its writer: what is held stays within the windows, and
   const rig = await rigOf([endpointAt(port)]);
   const client = rawClient(rig);
   client.send(frame(1, 5, 1, block(get())));
-  // The windows are opened wide, but nobody reads: what stops it is the connection itself.
+  // The windows are opened wide, but the client does not read: the connection itself stops the writer.
   client.send(frame(8, 0, 0, word(0x7fff0000)), frame(8, 0, 1, word(0x7fff0000)));
   await client.frame(0, 1);
   client.socket.pause();
@@ -311,7 +308,7 @@ test('a slow endpoint slows its client, and one stalled stream does not stop the
   const post: [string, string][] = [[':method', 'POST'], ...get().slice(1)];
   client.send(frame(1, 4, 1, block(post)));
   await client.until(() => stalled.length === 1);
-  // As much as the stream's window allows, and no more is given back than the endpoint takes.
+  // The stream's full window; no more is credited than the endpoint takes.
   for (let i = 0; i < 16; i++) client.send(frame(0, 0, 1, Buffer.alloc(16384)));
   await client.until(() => rig.front.memory.usedBytes > 0);
   client.send(frame(1, 4, 3, block(post)), frame(0, 1, 3, Buffer.alloc(16384)));
@@ -412,7 +409,7 @@ test('a reader that takes nothing for five minutes loses its stream, and keeps i
   for (let second = 0; second < 305; second++) {
     clock.advance(1000);
     if (second % 10 !== 0) continue;
-    // It is there: it answers, and asks.
+    // The client is there: it answers, and sends PINGs.
     client.send(frame(6, 0, 0, Buffer.alloc(8)));
     const pongs = client.frames.filter((f) => f.type === 6 && f.flags === 1).length;
     await client.until(
@@ -450,7 +447,7 @@ test('an endpoint that wants no more of a request it has answered does not break
   open.push(() => raw.close());
   const rig = await rigOf([endpointAt((raw.address() as AddressInfo).port)]);
   const client = rawClient(rig);
-  // A window of 20000 octets for the answer, which are 32000.
+  // A window of 20000 octets for an answer of 32000.
   client.send(frame(4, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(20000)])));
   client.send(frame(1, 4, 1, block([[':method', 'POST'], ...get().slice(1)])));
   const received = (): number =>
@@ -471,7 +468,7 @@ test('a drain: two GOAWAYs around a round trip, requests on their way are served
   rig.front.drain();
   const first = await client.frame(7);
   expect([first.payload.readUInt32BE(0), first.payload.readUInt32BE(4)]).toEqual([0x7fffffff, 0]);
-  // Sent before the client had seen it.
+  // Sent before the client had seen the GOAWAY.
   client.send(frame(1, 5, 3, block(get())));
   await client.until(() => streams.length === 2);
   client.send(frame(6, 1, 0, (await client.frame(6)).payload));
@@ -529,7 +526,7 @@ test('padding counts against the windows and is given back', async () => {
   ]);
   const client = rawClient(rig);
   client.send(frame(1, 4, 1, block([[':method', 'POST'], ...get().slice(1)])));
-  // 200 frames of 1 octet and 200 of padding, then one of padding alone: 40 kB of nothing.
+  // Frames of 1 octet and 200 of padding: 400 kB, almost all of it padding.
   const padded = Buffer.concat([Buffer.from([200]), Buffer.from('x'), Buffer.alloc(200)]);
   for (let i = 0; i < 2000; i++) client.send(frame(0, 8, 1, padded));
   client.send(frame(0, 9, 1, Buffer.concat([Buffer.from([3]), Buffer.alloc(3)])));

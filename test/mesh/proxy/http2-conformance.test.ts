@@ -1,4 +1,4 @@
-/** h2spec against the relay, each of its cases passed on to a real server where it is a request. */
+/** h2spec against the relay; each of its requests is passed on to a real server. */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +9,7 @@ import { endpointAt, startRig, type Rig } from './http2-rig.js';
 
 const upstream = createServer((request, response) => {
   request.resume();
-  // h2spec's cases about open streams send frames after a request: an answer that overtakes them closes the stream.
+  // h2spec's cases about open streams send frames after a request: a faster answer would close the stream.
   setTimeout(() => response.end('hello\n'), 100);
 });
 let rig: Rig;

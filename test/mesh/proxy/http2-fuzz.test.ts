@@ -1,7 +1,6 @@
 /**
- * Both ends of a connection against bytes that are split and mutated: whatever comes, nothing is
- * thrown, nothing is left behind, every request ends once, and the same bytes mean the same
- * however they are cut.
+ * Both ends of a connection against split and mutated bytes: nothing is thrown, nothing is left behind, every request
+ * ends once, and the same bytes give the same result however they are split.
  */
 import { expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
@@ -31,12 +30,12 @@ const serving: Serving = {
   },
 };
 
-/** Answers with what it was sent, and says how often each stream ended. */
+/** Answers with the received body, and counts the ends of each stream. */
 class Echo implements Receiver {
   ends = 0;
   begun = false;
   onHead(): void {
-    // Of the client's end only.
+    // Called at the client's end only.
   }
   onData(stream: Stream, buffer: Buffer, start: number, end: number, ended: boolean): void {
     if (!this.begun) stream.headers([makeField(':status', '200', true)], false);
@@ -63,7 +62,7 @@ const post: [string, string][] = [
   ['content-type', 'application/grpc'],
 ];
 
-/** What a well-behaved client sends, every kind of frame in it. */
+/** A well-behaved client's bytes, with every kind of frame. */
 function conversation(): Buffer {
   const head = block(post);
   return Buffer.concat([
@@ -109,7 +108,7 @@ function serve(bytes: Buffer, cut: (at: number) => number): { output: Buffer; wh
   });
   for (let at = 0; at < bytes.length && !wire.closed;) {
     const end = Math.min(bytes.length, at + cut(at));
-    // A buffer of its own, overwritten afterwards: nothing may be kept of it.
+    // A buffer of its own, overwritten afterwards: the connection must keep no reference to it.
     const piece = Buffer.from(bytes.subarray(at, end));
     wire.user.onBytes(piece, piece.length);
     piece.fill(0xff);
@@ -119,8 +118,7 @@ function serve(bytes: Buffer, cut: (at: number) => number): { output: Buffer; wh
   connection.close();
   expect(connection.streams.size).toBe(0);
   expect(parts.memory.usedBytes).toBe(0);
-  // A stream that was reset after its end, or lost with the connection, may end a second
-  // time; never more.
+  // A stream that was reset after its end, or lost with the connection, may end a second time; never more.
   for (const receiver of receivers) expect(receiver.ends).toBeLessThanOrEqual(2);
   return { output: wire.bytes, whole };
 }
@@ -200,7 +198,7 @@ test('the server’s end survives mutated conversations', () => {
     takeAll(output);
     if (whole) survived++;
   }
-  // Some are harmless, most are not.
+  // Some mutations are harmless, most are not.
   expect(survived).toBeGreaterThan(0);
   expect(survived).toBeLessThan(rounds);
 });

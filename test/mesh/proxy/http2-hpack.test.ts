@@ -1,4 +1,4 @@
-/** HPACK: the RFC's own examples, round trips of arbitrary fields, and a bound on everything. */
+/** HPACK: the RFC's own examples, round trips of arbitrary fields, and all limits. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HpackDecoder } from '../../../mesh/proxy/http2/hpack/decoder.js';
@@ -274,7 +274,7 @@ test('what HTTP/1.1 says again and again gets a place in tables; what a table wo
     const encoder = new HpackEncoder();
     const out = Buffer.alloc(200);
     let bytes = 0;
-    // Made anew each time, as a translation does.
+    // Made again each time, as a translation does.
     for (let i = 0; i < 4; i++)
       bytes = encoder.field(makeField(name, 'some-value-of-it', false), out, 0);
     return bytes;
@@ -282,7 +282,7 @@ test('what HTTP/1.1 says again and again gets a place in tables; what a table wo
   expect(encoded('x-recurring')).toBe(1);
   for (const name of ['cookie', 'set-cookie', 'authorization', 'x-api-key', 'x-csrf-token'])
     expect([name, encoded(name) > 16]).toEqual([name, true]);
-  // Of one place each, and not more than there are.
+  // Each takes one place, and there are more than places.
   for (let i = 0; i < 3 * maxInterned; i++) makeField('x-many', String(i), false);
   expect(encoded('x-recurring')).toBe(1);
 });

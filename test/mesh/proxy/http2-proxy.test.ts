@@ -187,7 +187,7 @@ test('an HTTP/1.1 client and an HTTP/2 endpoint', async () => {
   expect([seen[':path'], seen[':authority'], seen[':method']]).toEqual(['/a?b', 'cart', 'POST']);
 });
 
-/** An app that answers each request by these frames, and by them alone. */
+/** An app that answers each request with exactly these frames. */
 async function rawApp(answer: (stream: number) => Buffer): Promise<string> {
   const tcp = createTcpServer((socket) => {
     let rest: Buffer = Buffer.alloc(0);
@@ -195,7 +195,7 @@ async function rawApp(answer: (stream: number) => Buffer): Promise<string> {
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => {
       rest = Buffer.concat([rest, bytes]);
-      // The preface has the length of a frame's header and its 15 octets.
+      // The preface is as long as a frame's header and 15 octets.
       if (!isGreeted) rest = rest.subarray(24);
       if (!isGreeted) socket.write(settings);
       isGreeted = true;
@@ -377,7 +377,7 @@ test('a drain under load: clients are asked to go, and no request fails', async 
   await until(() => answered > 50);
   const drained = inbound.proxy.drain.start();
   const atDrain = answered;
-  // The inbound proxy serves on until nothing comes; the outbound one opens a new session.
+  // The inbound proxy serves until no request comes; the outbound one opens a new session.
   await until(() => answered > atDrain + 100);
   load.isOver = true;
   await Promise.all(workers);

@@ -1,6 +1,4 @@
-/**
- * HTTP/2 by hand: frames as bytes, a client that sends what it is told, and a wire that is none.
- */
+/** Hand-made HTTP/2: frames as bytes, a client that sends given frames, and a fake wire. */
 import { connect, Socket } from 'node:net';
 import { block, frame, word } from '../../../bench/http2-frame.js';
 import { clientPreface } from '../../../mesh/proxy/http2/frame.js';
@@ -26,7 +24,7 @@ export interface Frame {
   payload: Buffer;
 }
 
-/** Takes whole frames off the front of `bytes`; returns what is left. */
+/** Takes whole frames off the front of `bytes`; returns the rest. */
 export function takeFrames(bytes: Buffer, into: Frame[]): Buffer {
   let at = 0;
   while (bytes.length - at >= 9) {
@@ -79,7 +77,7 @@ export class RawClient {
     return (await this.frame(7)).payload.readUInt32BE(4);
   }
 
-  /** Heads must be asked for in the order in which they came. */
+  /** Heads must be decoded in the order in which they came. */
   fields(frame: Frame): Record<string, string> {
     const fields = this.#decoder.decode(frame.payload, 0, frame.payload.length);
     return Object.fromEntries(fields.map((f) => [f.name, f.value]));
@@ -93,7 +91,7 @@ const ignoring: WireUser = {
   onClose: () => undefined,
 };
 
-/** Keeps what is written; the test says how much of it the kernel has taken. */
+/** Keeps the written bytes; the test decides how many the kernel has taken. */
 export class FakeWire extends Wire {
   readonly written: Buffer[] = [];
   ended = false;
@@ -125,11 +123,11 @@ export class FakeWire extends Wire {
   }
 
   pause(): void {
-    // Nothing comes by itself.
+    // The test delivers every event.
   }
 
   resume(): void {
-    // Nothing comes by itself.
+    // The test delivers every event.
   }
 
   override end(): void {

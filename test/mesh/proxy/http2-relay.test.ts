@@ -110,7 +110,7 @@ function ask(
   });
 }
 
-/** Polls until `look` says true; the test's own limit bounds it. */
+/** Polls until `look` returns true; the test's own limit bounds it. */
 async function until(look: () => boolean): Promise<void> {
   while (!look()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
@@ -237,7 +237,7 @@ test('any list of headers means the same to node:http2 behind us as it did befor
       fc.uniqueArray(fc.tuple(name, value), { selector: ([n]) => n }),
       async (list) => {
         const headers = Object.fromEntries(list);
-        // Twice: what was literal at first comes from a table then.
+        // Twice: fields that were literal at first come from a table then.
         for (let twice = 0; twice < 2; twice++) {
           const answer = await ask(session, headers);
           expect(answer.headers['x-back']).toBe(String(raw.length));
@@ -444,7 +444,7 @@ test('a retried request sends its body again, elsewhere', async () => {
     'responded 200 -1',
     'ended complete -1 50000 3',
   ]);
-  // Too large a body to keep: the first answer stands.
+  // The body is too large to keep: the first answer stands.
   const large = await ask(session, { ':method': 'POST' }, 'x'.repeat(70_000));
   expect(large.status).toBe(503);
   expect(rig.flows[1]?.log).toContain('forbidRetry');
@@ -454,7 +454,7 @@ test('REFUSED_STREAM and streams above a GOAWAY count as not processed, and are 
   const refusing = await upstream((stream) => stream.close(7));
   const going = createTcpServer((socket) => {
     socket.on('error', () => undefined);
-    // SETTINGS, and a GOAWAY that has seen no stream.
+    // SETTINGS, and a GOAWAY before any stream.
     socket.once('data', () =>
       socket.write(Buffer.from(`000000040000000000000008070000000000${'0'.repeat(16)}`, 'hex')),
     );
@@ -484,7 +484,7 @@ test('without a retry policy a small body is still kept for what was not process
   const session = client(rig);
   expect((await ask(session, { ':method': 'POST' }, 'small')).body).toBe('small');
   expect(rig.flows[0]?.log).not.toContain('forbidRetry');
-  // The large one has been passed on and cannot be sent again.
+  // The large body has been passed on and cannot be sent again.
   const large = await ask(session, { ':method': 'POST' }, 'x'.repeat(40_000));
   expect(large.status).toBe(502);
   expect(rig.flows[1]?.log).toContain('forbidRetry');
@@ -534,14 +534,14 @@ test('an injected limit of bandwidth slows both directions and loses nothing', a
   });
   expect(answer.body.length).toBe(20_000);
   expect(JSON.parse(String(answer.trailers['x-trailers']))).toEqual({ 'x-after': '1' });
-  // Not less than one direction takes, less the last piece's rest.
+  // At least the time of one direction, without the last piece's pause.
   expect(performance.now() - startMs).toBeGreaterThan(140);
   expect(rig.flows[0]?.endings).toEqual(['ended complete -1 20000 20000']);
 });
 
 test('gRPC: a status in trailers that follow at once is judged before anything is relayed', async () => {
   const grpc = { 'content-type': 'application/grpc' };
-  // Head and trailers in one write, as servers do that fail at once.
+  // Head and trailers in one write, as servers send them when they fail at once.
   const raw = createTcpServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () =>
@@ -580,7 +580,7 @@ test('gRPC: a head alone is held back for a moment only, whatever retries are ar
     [
       await upstream((stream) => {
         stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
-        // Says nothing before it is asked.
+        // Sends nothing before it gets data.
         stream.on('data', (chunk: Buffer) => stream.end(chunk));
       }),
     ],
@@ -679,7 +679,7 @@ test('more streams than an endpoint takes at once wait, or get another session',
   const rig = await startRig([endpointAt(port)], {}, { limits: { maxSessions: 4 } });
   open.push(() => rig.close());
   const session = client(rig);
-  // Once the endpoint's settings are known.
+  // The endpoint's settings must be known first.
   await ask(session, {});
   const answers = await Promise.all(Array.from({ length: 60 }, () => ask(session, {})));
   expect(answers.map((a) => a.body)).toEqual(Array.from({ length: 60 }, () => 'ok'));

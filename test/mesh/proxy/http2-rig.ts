@@ -1,4 +1,4 @@
-/** A relay between a listener and endpoints, with a flow that tests script and look at. */
+/** A relay between a listener and endpoints, with a flow that tests script and inspect. */
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { type Clock, realClock } from '../../../base/clock.js';
 import type {
@@ -18,7 +18,7 @@ import { DeadlineWheel } from '../../../mesh/proxy/listen/deadlines.js';
 import { takeOver } from '../../../mesh/proxy/listen/take-over.js';
 import type { WireUser } from '../../../mesh/proxy/listen/wire.js';
 
-/** What a test says of every request, or of each one. */
+/** The script for every request, or for each one. */
 export interface Script {
   refusal?: Refusal;
   requestTimeoutMs?: number;
@@ -68,7 +68,7 @@ export class ScriptedFlow implements Flow {
   readonly path: string | undefined;
   readonly authority: string | undefined;
   readonly mirror: MirrorTarget | undefined;
-  /** What happened, in order, for the test to look at. */
+  /** Events in order, for the test to check. */
   readonly log: string[] = [];
   #left: number;
   #tries = 0;
@@ -153,7 +153,7 @@ const connect: Connect = (endpoint, _protocols, handler) => {
   socket.once('error', failed);
   socket.once('connect', () => {
     socket.off('error', failed);
-    // Or Node starts its own reading after this event.
+    // Otherwise Node starts its own reading after this event.
     socket.pause();
     handler.connected(takeOver(socket, nobody), 'h2');
   });

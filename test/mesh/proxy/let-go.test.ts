@@ -1,4 +1,7 @@
-/** A fault that ends lets go of all that it held, in HTTP/2 and in opaque TCP: delays go on, black holes are reset. */
+/**
+ * A fault that ends releases all that it held, in HTTP/2 and in opaque TCP: delayed requests go on, black holes are
+ * reset.
+ */
 import { type ClientHttp2Session, connect as connectHttp2, createServer } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
@@ -13,7 +16,7 @@ afterEach(async () => {
 const many = 20;
 const lease = { id: 'f', side: 'outbound', ratio: 1, ttlMs: 600_000 };
 
-/** All are held, and none is answered. */
+/** All requests are held, and none is answered. */
 const held = ({ proxy }: TestProxy): Promise<void> =>
   until(() => (proxy.gateway.faults.list()[0]?.effect ?? 0) === many);
 
@@ -67,7 +70,7 @@ test('HTTP/2: a lease that lapses by itself lets go as well', async () => {
   proxy.proxy.gateway.faults.put({ ...lease, delayMs: 500_000 });
   const answers = Array.from({ length: many }, () => ask(client));
   await held(proxy);
-  // Renewed for the last time: nobody takes it back.
+  // The last renewal: no call removes the lease, so it lapses.
   proxy.proxy.gateway.faults.put({ ...lease, delayMs: 500_000, ttlMs: 100 });
   expect(await Promise.all(answers)).toEqual(Array.from({ length: many }, () => 200));
   await until(() => proxy.proxy.busy === 0);
@@ -94,7 +97,7 @@ async function tcp(): Promise<{ proxy: TestProxy; port: number; reached(): numbe
   return { proxy, port, reached: () => reached };
 }
 
-/** What comes back of a word, or `reset`. */
+/** The echo of a word, or `reset`. */
 const echoed = (port: number): Promise<string> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

@@ -1,4 +1,4 @@
-/** Without Node's stream handles connections fall back to documented sockets: the same, slower. */
+/** Without Node's stream handles connections fall back to documented sockets: the same behaviour, but slower. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { streamWrap } from '../../../mesh/proxy/listen/stream-handle.js';

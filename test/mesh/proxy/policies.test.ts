@@ -1,4 +1,4 @@
-/** What the flow decides, done to real bytes: retries with bodies, deadlines, mirrors, header changes, faults. */
+/** The flow's decisions applied to real bytes: retries with bodies, deadlines, mirrors, header changes, faults. */
 import { afterEach, expect, test } from 'vitest';
 import type { Route, RetryPolicy } from '../../../mesh/model.js';
 import {
@@ -31,7 +31,7 @@ const retry: RetryPolicy = {
   maxBufferedBytes: 1000,
 };
 
-/** A server that answers whole requests by `answer`, and keeps what it heard. `''`: no answer. */
+/** A server that answers whole requests by `answer`, and keeps the received ones. `''`: no answer. */
 async function app(
   answer: (whole: string, count: number) => string,
 ): Promise<Running & { heard: string[] }> {
@@ -238,7 +238,7 @@ test('faults: delay, abort, reset, black hole, bandwidth', async () => {
   fault({ blackhole: true });
   expect(await say(proxy.outbound, get, { limitMs: 200 })).toBe('<timeout>');
   await until(() => proxy.proxy.busy === 0);
-  // The answer came in one piece; the request after it pays for it.
+  // The answer came in one piece; the next request is delayed for it.
   fault({ bytesPerSecond: 100_000 });
   beginMs = performance.now();
   const large = await app(
@@ -262,7 +262,7 @@ test('what a fault holds is let go when it ends: a delay goes on, a black hole i
   faults.put({ ...lease, delayMs: 500_000 });
   const delayed = send(proxy, get, /\r\n\r\n/);
   await struck();
-  // Renewed, it still knows what it holds.
+  // A renewed lease still knows what it holds.
   faults.put({ ...lease, delayMs: 500_000 });
   faults.remove('f');
   expect(await delayed).toMatch(/^HTTP\/1\.1 200 /);

@@ -1,4 +1,4 @@
-/** The policies through real proxies and sockets: what clients, servers and the admin port see of them. */
+/** The policies through real proxies and sockets, as clients, servers and the admin port see them. */
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import type { Route } from '../../../mesh/model.js';
@@ -27,7 +27,7 @@ interface Answer {
   body: string;
 }
 
-/** Rejects where the connection ends without an answer. */
+/** Rejects when the connection ends without an answer. */
 function ask(
   port: number,
   options: { path?: string; method?: string; headers?: Record<string, string>; host?: string } = {},
@@ -50,7 +50,7 @@ function ask(
   });
 }
 
-/** A server that says its name, and what it heard as JSON; `say` changes what it answers. */
+/** A server that answers with its name and the received request as JSON; `say` changes its answer. */
 async function app(name: string) {
   const heard: { url: string; headers: IncomingHttpHeaders }[] = [];
   const it = {

@@ -1,4 +1,4 @@
-/** Slow and greedy ones: what they may hold is bounded, and the others do not notice. */
+/** Slow and greedy clients: the memory that they hold is limited, and other clients do not notice. */
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import {
@@ -55,7 +55,7 @@ test('a thousand slow clients are cut off by the clock, and nobody else waits', 
     slow.push(socket);
   }
   cleanups.push(() => slow.forEach((socket) => socket.destroy()));
-  // One byte now and then: it does not help.
+  // One byte now and then does not extend the deadline.
   const drip = setInterval(() => slow.forEach((s) => s.writable && s.write('a')), 300);
   cleanups.push(() => clearInterval(drip));
   let served = 0;
@@ -64,7 +64,7 @@ test('a thousand slow clients are cut off by the clock, and nobody else waits', 
     if (gone.count === 0) served++;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  // One that was just sending may hear a reset instead of the 408.
+  // A client that was just sending may get a reset instead of the 408.
   expect(answered).toBeGreaterThan(950);
   expect(served).toBeGreaterThan(2);
 }, 30_000);
@@ -87,14 +87,14 @@ test('a client that does not read does not make the proxy keep its answer', asyn
   deaf.on('error', () => undefined).pause();
   deaf.write(get);
   let last = -1;
-  // Until nothing moves any more.
+  // Until no more bytes move.
   await until(async () => {
     await new Promise((resolve) => setTimeout(resolve, 150));
     const settled = sent === last;
     last = sent;
     return settled && sent > 0;
   });
-  // What the kernel holds on both hops, and little more.
+  // The kernel's buffers on both hops, and little more.
   expect(sent).toBeLessThan(40e6);
   expect(process.memoryUsage().external - before.external).toBeLessThan(8e6);
 });

@@ -1,4 +1,4 @@
-/** The proxy as a process: ports said, configuration taken while running, drained without a failed request. */
+/** The proxy as a process: prints its ports, reloads its configuration, drains without a failed request. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ let other: Running;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'firedrill-process-'));
-  // Slow enough that a drain always meets requests under way.
+  // Slow enough that a drain always meets requests in flight.
   const answer = (text: string): Promise<Running> =>
     httpServer((_, response) => void setTimeout(() => response.end(text), 20));
   [app, other] = await Promise.all([answer('one'), answer('two')]);
@@ -197,7 +197,7 @@ test('drains under load: not ready, every request answered, the app can still ca
       else bad.push(text);
       if (/connection: close/.test(text)) closes++;
     }
-    // The mesh needs a while to know: some requests still come.
+    // The mesh needs a while to learn of the drain: some requests still come.
     for (let i = 0; i < 5; i++) {
       const text = await say(inbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { until: /one$/ });
       if (text.startsWith('HTTP/1.1 200')) load.good++;
@@ -280,7 +280,7 @@ test('the admin port shows what it serves by, and no secrets', async () => {
   expect(JSON.parse(await text('/profile/cpu?seconds=0.1', { method: 'POST' }))).toHaveProperty(
     'nodes',
   );
-  // A page in a browser on this machine: one sends its own origin, one has rebound its name to 127.0.0.1.
+  // Web pages in a browser on this machine: one sends its own origin, one has rebound its name to 127.0.0.1.
   const ask = (line: string, headers: string): Promise<string> =>
     say(admin, `${line} HTTP/1.1\r\n${headers}\r\nconnection: close\r\n\r\n`);
   const page = 'host: 127.0.0.1\r\norigin: https://elsewhere.example\r\ncontent-length: 0';

@@ -1,4 +1,4 @@
-/** D18: a tenant on metrics, spans and access logs, bounded and folded by name. On a simulated clock. */
+/** D18: a tenant label on metrics, spans and access logs, limited in number. On a simulated clock. */
 import { expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import type { RequestLabelPolicy } from '../../../mesh/model.js';
@@ -35,7 +35,7 @@ test('each tenant has its own error rate, and the sums stay what they were', () 
   expect(b.metric('request_total')).toBe(30);
   expect(b.metric('response_latency_ms_count')).toBe(30);
   expect(b.metric('response_latency_ms_count{tenant="acme"}')).toBe(10);
-  // What is not by tenant is as it was.
+  // Metrics without the label do not change.
   expect(b.metric('route_response_total')).toBe(30);
   expect(b.metric('route_actual_request_total')).toBe(30);
 });

@@ -1,7 +1,4 @@
-/**
- * What the proxy's tests are built from: proxies in this process, servers that say what they are told, raw
- * clients.
- */
+/** The parts of the proxy's tests: proxies in this process, scripted servers, raw clients. */
 import { createServer, type Socket, type AddressInfo, connect } from 'node:net';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -168,8 +165,8 @@ export async function httpServer(handle: RequestListener): Promise<Running> {
 }
 
 /**
- * Sends bytes, and resolves to what came back when `until` matches (or so many bytes are there), or the connection
- * ends (`<end>`, `<reset>`).
+ * Sends bytes, and resolves to the received ones when `until` matches (or the number of bytes is reached), or the
+ * connection ends (`<end>`, `<reset>`).
  */
 export function say(
   port: number,

@@ -1,4 +1,4 @@
-/** Clients that send or read slowly, by the hundred, take neither the memory nor the connections of the others. */
+/** Hundreds of clients that send or read slowly use up neither the memory nor the connections of others. */
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';

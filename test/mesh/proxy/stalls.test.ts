@@ -1,4 +1,6 @@
-/** A proxy that was busy does not say of others that they were late: what lies in the kernel is looked at first. */
+/**
+ * A proxy that was busy does not blame others for being late: it reads the kernel's buffers before it runs deadlines.
+ */
 import { connect as connectTls } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
@@ -15,7 +17,7 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).toReversed()) await clean();
 });
 
-/** Nothing else runs in this process for so long. */
+/** Blocks this process for `forMs`. */
 function stall(forMs: number): void {
   const endMs = performance.now() + forMs;
   while (performance.now() < endMs);
@@ -66,7 +68,7 @@ test('connections that were made while the proxy was busy are no connect timeout
         });
       }),
   );
-  // The kernel makes them meanwhile.
+  // The kernel accepts the connections during the stall.
   stall(200);
   expect(new Set(await Promise.all(results))).toEqual(new Set(['connected']));
 });

@@ -1,6 +1,4 @@
-/**
- * Mutual TLS between two proxies: who is let in, how failures are counted, and certificates that change meanwhile.
- */
+/** Mutual TLS between two proxies: admission, counts of failures, and certificates that change during traffic. */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -55,7 +53,7 @@ async function start(parts: Parameters<typeof startProxy>[0]): Promise<TestProxy
   return proxy;
 }
 
-/** Client's proxy and server's, and a way to ask through both. */
+/** The client's proxy and the server's, and a function that sends a request through both. */
 async function pair(
   client: Identity | undefined,
   serverIdentity: Identity,
@@ -129,7 +127,7 @@ test("a server's certificate from another mesh is refused by its client", async 
 
 test("a client's certificate from another mesh is refused by the server", async () => {
   const client = await strangers.issue('checkout');
-  // It trusts the server, so that the server is the one that refuses.
+  // The client trusts the server, so the server is the side that refuses.
   const trusting = { ...client, trustAnchorsFile: (await keys.issue('x')).trustAnchorsFile };
   const { ask, inside } = await pair(trusting, await keys.issue('cart'));
   expect(await ask()).toMatch(/^HTTP\/1\.1 50\d /);
@@ -200,7 +198,7 @@ test('certificates, issuer and anchor are replaced under load without a failed r
   const { inside, outside } = await pair(await identity('checkout'), await identity('cart'), {
     expects: own.identityOf('cart'),
   });
-  // The same place by two names in turn: each change of endpoints ends pools, so that handshakes go on all the time.
+  // The same address under two names in turn: each change of endpoints closes pools, so handshakes happen all the time.
   let turns = 0;
   const turn = setInterval(() => {
     const address = `${turns++ % 2 ? 'localhost' : '127.0.0.1'}:${inside.inbound}`;
@@ -235,7 +233,7 @@ test('certificates, issuer and anchor are replaced under load without a failed r
   const options = { trustDomain: 'test.local' };
   try {
     await taken(reissue);
-    // The roll-over: trust both, sign by the new one, drop the old one.
+    // The rotation: trust both anchors, sign by the new one, drop the old one.
     await addTrustAnchor(folder, options);
     await taken(useAnchors);
     await rotateIssuer(folder, options);

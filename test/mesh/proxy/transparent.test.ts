@@ -34,7 +34,7 @@ afterAll(() => {
     try {
       run(`ip netns del ${space}`);
     } catch {
-      // It was never made.
+      // The namespace was never made.
     }
   }
   keys?.remove();
@@ -54,9 +54,9 @@ function cable(): void {
     inside(space, `ip link set ${link} up`);
     inside(space, 'ip link set lo up');
   }
-  // Service addresses are nobody's: the rule below takes them before they would be routed.
+  // Service addresses belong to no machine: the rule below redirects them before they are routed.
   inside(near, 'ip route add 10.96.0.0/16 via 10.9.0.2');
-  // The proxy's own connections bear its mark, or rather its user, as in a pod.
+  // The proxy's own connections are recognised by its user, as in a pod.
   inside(
     near,
     'iptables -t nat -A OUTPUT -p tcp ! -d 127.0.0.0/8 -m owner ! --uid-owner 2102 -j REDIRECT --to-ports 4140',
@@ -99,7 +99,7 @@ async function startProxy(space: string, name: string, config: object): Promise<
   await start(space, [process.execPath, program('mesh/proxy/main'), '--config', file], 2102);
 }
 
-/** An HTTP app, a database that speaks first, a plain echo; and ports that nobody declared: open, and on loopback. */
+/** An HTTP app, a database that speaks first, a plain echo; and undeclared ports, open and on loopback. */
 const apps = `
 const hello = (q, r) => r.end(q.socket.localPort + ' ' + (q.headers['l5d-client-id'] ?? 'nobody') + '\\n');
 for (const [port, host] of [[9090, '0.0.0.0'], [9091, '127.0.0.1'], [9092, '10.9.0.2']])
@@ -111,7 +111,7 @@ net.createServer({ allowHalfOpen: true }, (s) => { s.on('error', () => 0); s.pip
 console.log('up');
 `;
 
-/** A raw client: says what it is given, half-closes, prints what comes. */
+/** A raw client: sends a text, half-closes, prints the answer. */
 const talk = (host: string, port: number, text: string): string => {
   const script = `
 const s = require('node:net').connect({ host: '${host}', port: ${port}, allowHalfOpen: true });
@@ -179,25 +179,25 @@ testRoot(
     // By the service's address, whatever name is asked for; verified at both ends.
     expect(curl('http://10.96.0.7/a')).toBe(`/a ${client}\n`);
     expect(curl('-H "Host: elsewhere" http://10.96.0.7/b')).toBe(`/b ${client}\n`);
-    // HTTP/2 is told from its first bytes, and goes on as such up to an app that does not speak it.
+    // HTTP/2 is detected from its first bytes, and stays HTTP/2 up to an app that does not speak it.
     expect(curl('--http2-prior-knowledge http://10.96.0.7/c')).toBe(`/c ${client}\n`);
-    // A server that speaks first, because its destination is said to be opaque.
+    // A server that speaks first: its destination is declared opaque.
     expect(talk('10.96.0.8', 3306, 'select 1')).toBe('ready\nselect 1');
-    // Bytes that are no HTTP, found out by looking; half-closed, and answered all the same.
+    // Bytes that are not HTTP, found by detection; half-closed, and still answered.
     expect(talk('10.96.0.9', 9000, '\x01\x02binary')).toBe('\x01\x02binary');
-    // An endpoint by its own address: as a StatefulSet's peer is dialled. It is spoken to as who it is.
+    // An endpoint called by its own address, as a StatefulSet's peer is: its own identity is expected.
     expect(curl('http://10.9.0.2:8080/d')).toBe(`/d ${client}\n`);
-    // Whatever else the pod listens on, at the port that was dialled; what listens on loopback alone stays there.
+    // Every other port of the pod, as dialled; a listener on loopback only is not reachable.
     expect(curl('http://10.9.0.2:9090/')).toBe(`9090 ${client}\n`);
     expect(curl('http://10.9.0.2:9092/')).toBe(`9092 ${client}\n`);
     expect(curl('-o /dev/null -w "%{http_code}" http://10.9.0.2:9091/')).toBe('502');
-    // Its proxy's own ports lead nowhere, and not in a circle.
+    // The proxy's own ports lead nowhere, and cause no loop.
     expect(curl('-o /dev/null -w "%{http_code}" http://10.9.0.2:4143/')).toBe('502');
     // A pod that calls its own Service comes in as any peer.
     const own = keys.identityOf('cart');
     inside(far, 'ip route add 10.96.0.0/16 via 10.9.0.1');
     expect(inside(far, 'curl -sS -m 15 http://10.96.0.7/e')).toBe(`/e ${own}\n`);
-    // The kubelet's probes are made by the proxy: no policy is asked, and a port without an app is not well.
+    // The proxy makes the kubelet's probes: no policy applies, and a port without an app is unhealthy.
     const probe = (name: string): string =>
       curl(`-o /dev/null -w "%{http_code}" http://10.9.0.2:4191/probes/app/${name}`);
     expect([probe('web'), probe('db'), probe('dead'), probe('none')]).toEqual([

@@ -1,4 +1,4 @@
-/** Incidents replayed: one seed, one answer; a budget ends a storm; mistakes are told with their place. */
+/** Replayed incidents: one seed, one result; a budget ends a storm; mistakes are reported with their place. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const asIs: Variant = { name: 'as configured', change: {} };
 const summaryOf = (incident: Incident, variant = asIs) =>
   summarize(simulate(incident, variant), incident);
 
-/** A quarter of the example's size, which shows the same. */
+/** A quarter of the example's size, with the same effect. */
 function storm(): Incident {
   const incident = readIncident(asset('examples/simulate/retry-storm.yaml'));
   return {
