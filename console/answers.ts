@@ -1,20 +1,20 @@
-/** What a part of the console answers: asked once for all viewers, and kept for a moment. */
+/** Caches the answer of each part of the console for a moment, so that all viewers share one request to the source. */
 import { messageOf } from '../base/errors.js';
 
-/** Reads one view's figures; throws a UserError where its source does not answer. */
+/** Reads one view's figures; throws a UserError when its source does not answer. */
 export type Reader = (query: URLSearchParams) => Promise<unknown>;
 
 export interface Answer {
   atMs: number;
   value?: unknown;
-  /** Why there is none. */
+  /** The reason for a missing value. */
   error?: string;
 }
 
-/** Twenty viewers ask a source as often as one does. */
+/** Twenty viewers cause as many requests to a source as one. */
 const keptMs = 1500;
 const maxKept = 200;
-/** A reader that hangs keeps nobody waiting for longer. */
+/** A reader that hangs is given up after this time. */
 const limitMs = 20_000;
 
 export class Answers {
@@ -29,7 +29,7 @@ export class Answers {
     return this.#readers.has(part);
   }
 
-  /** Never rejects. `part` is one that there is. */
+  /** Never rejects. `part` must be an existing part. */
   of(part: string, query: URLSearchParams): Promise<Answer> {
     const key = `${part}?${query.toString()}`;
     const nowMs = performance.now();

@@ -1,4 +1,4 @@
-/** `firedrill console`: a drill in the browser, while it runs or afterwards, and the mesh and its SLOs behind it. */
+/** `firedrill console`: shows a drill in the browser, live or recorded, and the mesh and its SLOs. */
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -32,34 +32,37 @@ export function registerConsole(parent: Command): void {
   const command = parent
     .command('console')
     .description('Open the console: drills live or replayed, the mesh and its SLOs, in the browser')
-    .option('--report <folder>', 'that gameday run writes (--out)', 'gameday-report')
-    .option('--before <folder>', 'an earlier report, to set beside it')
-    .option('--drill <file>', 'whose plan is shown (default: the firedrill.yaml of this folder)')
-    .option('--prometheus <url>', 'on call: alerts, SLOs, runbooks with live answers')
-    .option('--alertmanager <url>', 'its groups and silences')
+    .option('--report <folder>', 'report folder that gameday run writes (--out)', 'gameday-report')
+    .option('--before <folder>', 'an earlier report for comparison')
     .option(
-      '--proxies <addresses>',
-      'admin addresses, with commas between; a bare port is of loopback',
+      '--drill <file>',
+      'drill file whose plan is shown (default: firedrill.yaml in this folder)',
     )
+    .option('--prometheus <url>', 'Prometheus for alerts, SLOs and runbooks with live answers')
+    .option('--alertmanager <url>', 'Alertmanager for groups and silences')
+    .option('--proxies <addresses>', 'admin addresses, comma-separated; a bare port is on loopback')
     .option('--controller <url>', 'its admin address, such as http://127.0.0.1:9990')
-    .option('--port <number>', '0: any that is free', '0')
+    .option('--port <number>', 'port to listen on; 0 picks a free one', '0')
     .option('--allow-drills', 'let viewers stop a drill by the kill switch')
     .option('--allow-edits', 'let viewers edit postmortem.md of the report')
-    .option('--state <folder>', 'where the kill switch and the coverage of runs are', '.firedrill')
+    .option('--state <folder>', 'folder of the kill switch and the coverage of runs', '.firedrill')
     .option(
       '--listen <address>',
-      'with --user-header: where the reverse proxy reaches it',
+      'with --user-header: the address for the reverse proxy',
       '127.0.0.1',
     )
-    .option('--user-header <name>', 'in which a reverse proxy names who looks, instead of tokens')
-    .option('--trusted-proxy <address>', 'of the reverse proxy; repeatable', eachWhole, [])
-    .option('--public-url <url>', 'by which browsers know it, behind the reverse proxy');
+    .option(
+      '--user-header <name>',
+      'header in which a reverse proxy names the viewer, instead of tokens',
+    )
+    .option('--trusted-proxy <address>', 'address of the reverse proxy; repeatable', eachWhole, [])
+    .option('--public-url <url>', 'URL that browsers use, behind the reverse proxy');
   withAccess(command)
     .addHelpText(
       'after',
       `
-It prints an address with a token that is good for one visit, and a new one when that was used. It listens on loopback
-alone, unless a reverse proxy that authenticates stands before it (--user-header).
+The console prints an address with a token that is valid for one visit, and a new address after each visit. It listens on
+loopback only, unless an authenticating reverse proxy stands in front of it (--user-header).
 
 Examples:
   firedrill gameday run & firedrill console --allow-drills
@@ -81,9 +84,9 @@ async function consoleCommand(options: Options): Promise<number> {
   }
   const behind = behindOf(options);
   if (!existsSync(options.report)) {
-    process.stderr.write(`${options.report} is not there yet: waiting for a drill\n`);
+    process.stderr.write(`${options.report} is missing: waiting for a drill\n`);
   } else if (![eventFileName, 'record.json'].some((n) => existsSync(join(options.report, n)))) {
-    process.stderr.write(`${options.report} holds no drill yet: waiting for one\n`);
+    process.stderr.write(`${options.report} contains no drill yet: waiting for one\n`);
   }
   const { startConsole } = await import('./server.js');
   const { sourcesOf } = await import('./sources.js');
@@ -104,14 +107,14 @@ async function consoleCommand(options: Options): Promise<number> {
   return exitCode.ok;
 }
 
-/** Beyond loopback nobody is let in by a token: it would cross the network in the clear. */
+/** Beyond loopback no token is accepted: it would cross the network in clear text. */
 function behindOf({ listen, userHeader, trustedProxy, publicUrl }: Options): Behind | undefined {
   if (userHeader === undefined) {
     if (listen === '127.0.0.1' && trustedProxy.length === 0 && publicUrl === undefined)
       return undefined;
     throw new UserError({
       message: '--listen, --trusted-proxy and --public-url are for a reverse proxy',
-      expected: 'also --user-header, the header in which it names who looks',
+      expected: 'also --user-header, the header in which it names the viewer',
     });
   }
   if (!/^[\w-]+$/.test(userHeader)) {

@@ -1,14 +1,14 @@
 /**
- * Who may look. On loopback: the holder of a token that is good for one visit; it is exchanged for a session's cookie,
- * and a new one is made for the next viewer. Behind a reverse proxy that authenticates: whoever it names in a header,
- * and only where the request comes from the proxy's own address. A page of another origin, or one that rebinds its name
- * to this address, gets nothing.
+ * Admits viewers. On loopback: the holder of a token that is valid for one visit; the token is exchanged for a
+ * session's cookie, and a new token is made for the next viewer. Behind an authenticating reverse proxy: the user
+ * that the proxy names in a header, if the request comes from the proxy's own address. A page of another origin, or
+ * one that rebinds its name to this address, is refused.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 const cookieName = 'firedrill-console';
-/** A room full of people; the oldest session ends where one more comes. */
+/** Enough for a room full of people; a further session ends the oldest. */
 const maxSessions = 64;
 
 export interface Behind {
@@ -33,7 +33,7 @@ export class Door {
     return this.#token;
   }
 
-  /** The cookie of a new session, where the token is the present one. */
+  /** The cookie of a new session, if the token is the current one. */
   exchange(token: string): string | undefined {
     if (this.#behind || !same(token, this.#token)) return undefined;
     this.#token = secret();
@@ -50,7 +50,7 @@ export class Door {
     return own !== undefined && this.#sessions.some((session) => same(own, session));
   }
 
-  /** Why the request is none of ours, whoever sends it; undefined: it is ours. */
+  /** The reason why the request is not for this console, whoever sends it; undefined: it is. */
   foreign(request: IncomingMessage, port: number): string | undefined {
     const { host = '', origin } = request.headers;
     if (this.#behind) {
@@ -67,7 +67,7 @@ export class Door {
 
 function userOf(request: IncomingMessage, { userHeader, peers }: Behind): string | undefined {
   const user = request.headers[userHeader];
-  // Two headers of one name are joined by a comma, or an array: nobody knows then which was the proxy's own.
+  // Two headers of one name are joined by a comma, or an array: it is unknown which one the proxy set.
   if (typeof user !== 'string' || user === '' || user.includes(',')) return undefined;
   return peers.has(peerOf(request)) ? user : undefined;
 }

@@ -1,4 +1,4 @@
-/** For who leads a game day: its plan, how it compares with the last one, its postmortem, and what is proven. */
+/** The facilitator's views: a game day's plan, its comparison with the last one, its postmortem, and the coverage. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
@@ -11,7 +11,7 @@ import type { Reader } from './answers.js';
 import { readPostmortem } from './postmortem.js';
 
 export interface FacilitatorSources {
-  /** The report that is shown, and one of before it. */
+  /** The report that is shown, and an earlier one. */
   folder: string;
   before: string | undefined;
   stateFolder: string;
@@ -25,7 +25,7 @@ export interface CoverageView {
   alerts: {
     alert: string;
     severity: string;
-    /** In the order of the runs; `absent`: it had no such rule. */
+    /** In the order of the runs; `absent`: the run had no such rule. */
     states: ('proven' | 'never' | 'cannot' | 'absent')[];
     now: 'proven' | 'never' | 'cannot';
     provenAtMs?: number;
@@ -49,7 +49,7 @@ export function facilitatorReaders(sources: FacilitatorSources): [string, Reader
   ];
 }
 
-/** All that a game day is made of is read for this view alone. */
+/** Loads the code of game days for this view only. */
 async function plan({ drill, stateFolder }: FacilitatorSources): Promise<PlanView> {
   const { plannedDay } = await import('../chaos/gameday/command.js');
   return plannedDay({

@@ -1,6 +1,6 @@
 /**
- * The events of a report's folder as they come: those that stand in events.jsonl, then what a running drill adds to it.
- * A folder without one is an old report: its record says the same events, at once.
+ * Follows the events of a report's folder: first those in events.jsonl, then those that a running drill appends. A
+ * folder without that file is an old report, whose record contains the same events.
  */
 import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,14 +11,14 @@ import { readRecord } from '../runbooks/record-schema.js';
 import { openPlain, readOwn } from './report-file.js';
 
 const chunkBytes = 256 * 1024;
-/** A day of many scenarios has some thousand events; more than this is no drill. */
+/** A day of many scenarios has some thousand events; a longer file is not a drill's. */
 const maxEvents = 200_000;
-/** Of one poll: a file without end keeps nobody waiting. */
+/** The limit for one poll, so that an endless file does not block the console. */
 const pollBytes = 16 * 1024 * 1024;
-/** A whole scenario's record is a line. */
+/** One line may hold a whole scenario's record. */
 const maxLineBytes = 32 * 1024 * 1024;
 
-/** Whole records are for reports: a hundred times the size of all else, and nothing of them is on the screen. */
+/** Whole records are for reports: they are a hundred times the size of all other events and are not shown. */
 const isShown = ({ kind }: DrillEvent): boolean =>
   kind !== 'scenario-record' && kind !== 'day-record';
 
@@ -27,12 +27,12 @@ export class Follow {
   #fd: number | undefined;
   #inode: number | undefined;
   #position = 0;
-  /** Of a line whose end has not come; put together once, when it has. */
+  /** Pieces of an incomplete line; joined once when its end has come. */
   #rest: Buffer[] = [];
   #restBytes = 0;
   #line = 0;
   #events: DrillEvent[] = [];
-  /** Grows by one where a new drill began in the same folder: what was read before is of another day. */
+  /** Grows by one when a new drill begins in the same folder: events read before belong to another day. */
   generation = 0;
 
   constructor(folder: string) {
@@ -43,10 +43,10 @@ export class Follow {
     return this.#events;
   }
 
-  /** Of the last line that is no event, with its place; the others are read all the same. */
+  /** The last invalid line, with its place; other lines are still read. */
   trouble: string | undefined;
 
-  /** Reads whatever was added. Throws where the folder cannot be read. */
+  /** Reads the lines that were added. Throws when the folder cannot be read. */
   poll(): void {
     const file = join(this.#folder, eventFileName);
     if (!existsSync(file)) {
@@ -93,7 +93,7 @@ export class Follow {
       this.#line++;
       if (this.#events.length >= maxEvents) return;
       try {
-        // Its place in the file, by empty lines before it.
+        // The empty lines before it give the event its place in the file.
         const read = parseEvents(file, `${'\n'.repeat(this.#line - 1)}${line}\n`);
         this.#events.push(...read.filter(isShown));
       } catch (error) {

@@ -1,4 +1,4 @@
-/** The mesh behind the console: services and their edges, live requests, and the lives of identities. */
+/** The mesh in the console: services and their edges, live requests, and the lifetimes of identities. */
 import { UserError } from '../base/errors.js';
 import { getJson } from '../mesh/controller/run-command.js';
 import type { Proxy as ProxyRow, State } from '../mesh/controller/status.js';
@@ -18,7 +18,7 @@ import type { EndpointReport } from '../mesh/proxy/flow/endpoint-report.js';
 import { meshMetrics } from '../slo/spec/mesh-metrics.js';
 import type { Reader } from './answers.js';
 
-/** How long counters are watched for a rate. */
+/** Rates are computed over this time. */
 const windowMs = 1000;
 const maxEndpoints = 5000;
 
@@ -30,7 +30,7 @@ export interface WorkloadRow {
   latencyMsP50: number | null;
   latencyMsP95: number | null;
   retriesPerSecond: number;
-  /** In a second, of its callers. */
+  /** Requests per second of its callers that were denied. */
   denied: number;
   certificateUntilMs: number | null;
 }
@@ -71,7 +71,7 @@ export interface Life {
 }
 
 export interface MeshSources {
-  /** Admin addresses, with commas between. */
+  /** Admin addresses, comma-separated. */
   proxies: string | undefined;
   /** The controller's admin URL. */
   controller: string | undefined;
@@ -125,7 +125,7 @@ const deniedBy = (proxy: Observed): number =>
     .filter((s) => s.name === meshMetrics.denials)
     .reduce((sum, s) => sum + s.value / Math.max(0.001, proxy.seconds), 0);
 
-/** The first of them to end. */
+/** The earliest expiry among the proxies' certificates. */
 function certificateUntil(proxies: readonly Observed[]): number | null {
   const ends = proxies.flatMap((p) =>
     p.after.filter((s) => s.name === meshMetrics.certificateExpiry && s.value > 0),
@@ -162,7 +162,7 @@ async function routeRows(proxies: readonly Observed[]): Promise<RouteRow[]> {
 async function endpointRows(targets: readonly Target[]): Promise<Services['endpoints']> {
   const all = await Promise.all(
     targets.map(async (target) => {
-      // A proxy that does not answer is named among the silent ones.
+      // A proxy that does not answer is listed in `silent`.
       const list = await endpointsAt(target).catch(() => []);
       return list.map((e) => ({ ...e, seenBy: target.name }));
     }),
@@ -179,7 +179,7 @@ async function whyOf(targets: readonly Target[], id: string | undefined): Promis
   return found.map((one) => ({ ...one, text: explain(one) }));
 }
 
-/** Lines of JSON, as the proxies redact them, until `signal` ends it; at most ten minutes. */
+/** Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. */
 export async function tapInto(
   proxies: string,
   filters: URLSearchParams,

@@ -1,4 +1,4 @@
-/** For who was just paged: what fires, how the budgets stand, one SLO in full, and its runbook with live answers. */
+/** The views for on call: firing alerts, budgets, one SLO in full, and its runbook with live answers. */
 import type { Fetch } from '../base/access.js';
 import { UserError } from '../base/errors.js';
 import { readCoverage } from '../alerts/coverage/index.js';
@@ -15,7 +15,7 @@ import type { Reader } from './answers.js';
 
 export interface OnCallSources {
   prometheus: PrometheusClient;
-  /** By which that Prometheus is reached. */
+  /** Fetches from that Prometheus. */
   fetcher: Fetch;
   alertmanager?: AlertmanagerApi;
   stateFolder: string;
@@ -28,7 +28,7 @@ export interface FiringAlert {
   sinceMs: number;
   summary?: string;
   runbookUrl?: string;
-  /** Why nobody is told of it; absent: somebody is. */
+  /** The reason why no person is notified; absent: a person is. */
   withheld?: string;
 }
 
@@ -43,7 +43,7 @@ export interface SloRow {
   service: string;
   objective?: number;
   achieved?: number;
-  /** Share of the period's budget; below 0 where it is overspent. */
+  /** Share of the period's budget; below 0 when it is overspent. */
   remaining?: number;
   burn?: number;
   periodDays?: number;
@@ -51,7 +51,7 @@ export interface SloRow {
 
 export interface Now {
   groups: AlertGroup[];
-  /** False: there is no Alertmanager to ask, and alerts stand by name. */
+  /** False: there is no Alertmanager, and alerts are listed by name. */
   grouped: boolean;
   burning: SloRow[];
   changed: { atMs: number; text: string }[];
@@ -62,7 +62,7 @@ export interface SloView extends SloRow {
   toMs: number;
   remainingOverTime: SampleSeries[];
   burns: { window: string; points: [number, number][] }[];
-  /** Burns at which its alerts fire, by what they do. */
+  /** Burn rates at which its alerts fire, by severity. */
   factors: { factor: number; severity: string }[];
   /** Events of each step. */
   events: { name: string; points: [number, number][] }[];
@@ -230,7 +230,7 @@ async function sloView(prometheus: PrometheusClient, query: URLSearchParams): Pr
 const windowName = (ms: number): string =>
   ms >= dayMs ? `${ms / dayMs}d` : ms >= 3_600_000 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
 
-/** As the rules are written: `> (3 * 0.001)`. */
+/** Reads factors from rules in their written form, `> (3 * 0.001)`. */
 function factorsOf(rules: Awaited<ReturnType<PrometheusClient['rules']>>): SloView['factors'] {
   const found = new Map<string, SloView['factors'][number]>();
   for (const { type, query, labels } of rules) {
@@ -244,7 +244,7 @@ function factorsOf(rules: Awaited<ReturnType<PrometheusClient['rules']>>): SloVi
   return [...found.values()].sort((a, b) => a.factor - b.factor);
 }
 
-/** Of the steps in which events are summed, the shortest that has series. */
+/** The shortest step that has series. */
 function finest(series: readonly SampleSeries[]): SloView['events'] {
   const named = series.flatMap(({ labels, points: own }) => {
     const match = /events_(bad|total):increase(\d+)(ms|s|m|h|d)$/.exec(labels.__name__ ?? '');
@@ -258,7 +258,7 @@ function finest(series: readonly SampleSeries[]): SloView['events'] {
     .map(({ side, points: own }) => ({ name: side === 'total' ? 'all' : side, points: own }));
 }
 
-/** The page of an alert by its name; where it fires, with what is known of it, and its queries' answers. */
+/** The runbook page of an alert by its name; if the alert fires, with its labels and the answers to its queries. */
 async function runbook(
   { prometheus, fetcher, alertmanager }: OnCallSources,
   query: URLSearchParams,

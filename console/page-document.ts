@@ -1,20 +1,20 @@
-/** The page as one document: its style, its script, and the state to begin with, so that one answer draws it. */
+/** The page as one document with its style, its script and its first state, so that one answer draws it. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { asset, program } from '../base/paths.js';
 import { lineColours, lineStyle } from '../base/drawing/lines.js';
 
 export interface PageDocument {
-  /** Lets this style and this script in, and no other. */
+  /** A content security policy that allows this style and this script only. */
   policy: string;
-  /** With what the page begins with; anything that JSON can hold. */
+  /** The document with the page's first state, any JSON value. */
   with(first: unknown): string;
 }
 
 const hashOf = (text: string): string =>
   `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** Read once, at the start: a build meanwhile does not mix two pages. */
+/** Read once, at the start, so that a build in between does not mix two pages. */
 export function readPage(): PageDocument {
   const { light, dark } = lineColours;
   const colours = `:root{${light}}@media(prefers-color-scheme:dark){:root{${dark}}}`;

@@ -1,4 +1,4 @@
-/** The postmortem of a report: read with what is left to fill in its margin, and, where that is allowed, edited. */
+/** The postmortem of a report: shown with its open points in the margin, and edited if that is allowed. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
@@ -15,18 +15,18 @@ export interface LeftToDo {
 export interface PostmortemView {
   file: string;
   text: string;
-  /** Of the text: an edit says which text it edits. */
+  /** The hash of the text: an edit names the text that it replaces. */
   hash: string;
-  /** The page in blocks, each with the line at which it begins. */
+  /** The page in blocks, each with its first line. */
   blocks: { line: number; html: string }[];
   problems: LeftToDo[];
 }
 
 const fileName = 'postmortem.md';
-/** In UTF-8; a long postmortem has some ten thousand. */
+/** In UTF-8; a long postmortem has some ten thousand bytes. */
 export const maxPostmortemBytes = 1024 * 1024;
 
-/** Throws a UserError where there is none. */
+/** Throws a UserError when there is no postmortem. */
 export function readPostmortem(folder: string): PostmortemView {
   const file = join(folder, fileName);
   const bytes = readOwn(folder, fileName);
@@ -42,7 +42,7 @@ export const leftIn = (folder: string, text: string): LeftToDo[] =>
     text: expected === undefined ? message : `${message}; expected ${expected}`,
   }));
 
-/** False where the file has become another since the text with this hash was read: nobody's words are lost. */
+/** False when the file has changed since the text with this hash was read: no edit overwrites another. */
 export function savePostmortem(folder: string, text: string, was: string): boolean {
   if (readPostmortem(folder).hash !== was) return false;
   writeFileWhole(join(folder, fileName), text);
@@ -51,7 +51,7 @@ export function savePostmortem(folder: string, text: string, was: string): boole
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** A section each, so that what is wrong with it stands beside it. */
+/** One block for each section, so that its problems are shown beside it. */
 function blocksOf(text: string): PostmortemView['blocks'] {
   const lines = text.split('\n');
   const starts = lines.flatMap((line, i) => (i === 0 || /^##? /.test(line) ? [i] : []));

@@ -1,24 +1,24 @@
-/** What a page may ask for beside reading: Stop, where drills are allowed, and edits of the postmortem. */
+/** The requests of a page that change state: Stop, if drills are allowed, and edits of the postmortem. */
 import type { IncomingMessage } from 'node:http';
 import { throwSwitch } from '../chaos/runner/stop-switch.js';
 import { leftIn, maxPostmortemBytes, savePostmortem } from './postmortem.js';
 
 export interface Posted {
   status: number;
-  /** JSON, or a reason in words. */
+  /** JSON, or a reason as text. */
   body?: unknown;
 }
 
 export interface Allowed {
   folder: string;
-  /** Where the kill switch is; absent: nothing can be stopped from here. */
+  /** The folder of the kill switch; absent: viewers cannot stop drills. */
   stateFolder?: string;
   mayEdit?: boolean;
 }
 
 const refused = (status: number, body: string): Posted => ({ status, body });
 
-/** Who asks was let in already; a page of another origin was not. */
+/** The caller must have checked the session and the origin. */
 export async function post(
   request: IncomingMessage,
   pathname: string,
@@ -37,20 +37,20 @@ export async function post(
   const { text, was } = textsOf(body);
   if (text === undefined) return refused(400, 'not the text of a postmortem');
   if (pathname === '/lint') return { status: 200, body: leftIn(folder, text) };
-  if (was === undefined) return refused(400, 'not which text it edits');
+  if (was === undefined) return refused(400, 'the hash of the edited text is missing');
   return savePostmortem(folder, text, was)
     ? { status: 204 }
     : refused(
         409,
-        'somebody else has edited the file meanwhile: copy your words, and load it anew',
+        'somebody else has edited the file meanwhile: copy your text, and reload the page',
       );
 }
 
-/** Undefined where it is longer than a postmortem may be, or ends too soon. */
+/** Undefined when the body is longer than a postmortem may be, or ends early. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
-  // As JSON a character may take six.
+  // A character of JSON may take six bytes.
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
     if (length > 6 * maxPostmortemBytes) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Files of a report's folder, which may come from anywhere: a link that leads out of it, a pipe that never ends and a
- * file without end are none of its own.
+ * Reads files of a report's folder, which may come from anywhere: links out of the folder, pipes and endless files
+ * are refused.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { UserError } from '../base/errors.js';
 /** A report of a long day has some megabytes. */
 const maxBytes = 64 * 1024 * 1024;
 
-/** Opens a plain file for reading, and waits for nobody. Undefined where there is none of that name. */
+/** Opens a plain file for reading, without blocking. Undefined when there is no such file. */
 export function openPlain(folder: string, name: string): number | undefined {
   const path = join(folder, name);
   let fd: number;
@@ -28,7 +28,7 @@ export function openPlain(folder: string, name: string): number | undefined {
   throw new UserError(`${path} is no plain file`);
 }
 
-/** Undefined where there is none; throws a UserError where it is too large or not its own. */
+/** Undefined when there is no such file; throws a UserError when it is too large or not the report's own. */
 export function readOwn(folder: string, name: string): Buffer | undefined {
   const fd = openPlain(folder, name);
   if (fd === undefined) return undefined;

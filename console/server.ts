@@ -1,6 +1,6 @@
 /**
- * The console's one server: the page and its script, the events of a drill as server-sent events, and what each view
- * asks for. It only reads, unless it is told that its viewers may do more (posts.ts).
+ * The console's one server: serves the page and its script, a drill's events as server-sent events, and the views'
+ * data. Read-only, unless its viewers may do more (posts.ts).
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { messageOf } from '../base/errors.js';
@@ -19,19 +19,19 @@ export interface ConsoleOptions {
   folder: string;
   /** Absent: 127.0.0.1. */
   host?: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   port: number;
-  /** Where the kill switch is; absent: nothing can be stopped from here. */
+  /** The folder of the kill switch; absent: viewers cannot stop drills. */
   stateFolder?: string;
   /** Whether viewers may write the report's postmortem.md. */
   mayEdit?: boolean;
-  /** A reverse proxy that says who looks; absent: by tokens, on loopback. */
+  /** The reverse proxy that identifies viewers; absent: tokens, on loopback. */
   behind?: Behind;
   /** By view: `now`, `services`, `plan`. */
   readers?: readonly [string, Reader][];
   /** Streams live requests until `signal` ends it. */
   tap?(filters: URLSearchParams, take: (lines: string) => void, signal: AbortSignal): Promise<void>;
-  /** A new address, good for one visit, each time that one was used. */
+  /** Called with a new one-time address each time one was used. */
   onAddress(address: string): void;
 }
 
@@ -44,7 +44,7 @@ const pollMs = 50;
 const pingMs = 15_000;
 const maxViewers = 64;
 
-/** Each asks every proxy for its requests. */
+/** Limited, since each tap asks every proxy for its requests. */
 const maxTaps = 16;
 
 const headers = {
@@ -54,7 +54,7 @@ const headers = {
   'cache-control': 'no-store',
 };
 
-/** Of the report's scripts only the one that reads its figures runs, in an origin of its own. */
+/** Of the report's scripts only the one that reads its figures may run, in an origin of its own. */
 const reportPolicy = `${hover().policy}; frame-ancestors 'none'; sandbox allow-popups allow-scripts`;
 
 export async function startConsole(options: ConsoleOptions): Promise<Console> {
@@ -138,7 +138,7 @@ function stream(response: ServerResponse): void {
   response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' });
 }
 
-/** Live requests as server-sent events, a batch a moment; a page that does not read loses some. */
+/** Live requests as server-sent events, in batches; a page that does not read misses some. */
 function tapTo(
   response: ServerResponse,
   filters: URLSearchParams,

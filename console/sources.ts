@@ -1,4 +1,4 @@
-/** From what the command line names to what the views can ask. */
+/** Turns the addresses on the command line into the views' data sources. */
 import { type AccessFlags, fetchWith, readAccess } from '../base/access.js';
 import { UserError } from '../base/errors.js';
 import { AlertmanagerApi } from '../alerts/routing/alertmanager-api.js';
@@ -21,7 +21,7 @@ export interface Sources extends AccessFlags {
 
 const timeoutMs = 10_000;
 
-/** Throws a UserError where an address is none. Nothing is asked yet: what is down may come back later. */
+/** Throws a UserError on an invalid address. No source is contacted yet: one that is down may come back later. */
 export function sourcesOf(sources: Sources): Pick<ConsoleOptions, 'readers' | 'tap'> {
   const { report: folder, before, drill, state: stateFolder, proxies, controller } = sources;
   if (controller !== undefined && !URL.canParse(controller)) {

@@ -1,12 +1,12 @@
-/** One page that watches: it has been told so many events, of such a day. */
+/** One watching page: how many events of which day it has received. */
 import type { ServerResponse } from 'node:http';
 import type { DrillEvent } from '../runbooks/events.js';
 import type { Follow } from './follow.js';
 
-/** One batch, so that a page that just came does not wait for all of a long day. */
+/** The size of one batch, so that a new page need not wait for a whole long day. */
 const batch = 2000;
 
-/** What a page begins with, so that it draws before its stream has begun. */
+/** The page's first state, so that it draws before its stream has begun. */
 export interface FirstState<Hello> {
   hello: Hello;
   generation: number;
@@ -26,7 +26,9 @@ export class Viewer {
   #trouble: string | undefined;
   #waits = false;
 
-  /** `hello` is told first, with how many of the events that the page began with still hold. The head was written. */
+  /**
+   * Sends `hello` first, with the number of the page's events that are still valid. The response's head was written.
+   */
   constructor(response: ServerResponse, hello: object, follow: Follow, had: URLSearchParams) {
     this.#response = response;
     this.#generation = follow.generation;
@@ -39,7 +41,7 @@ export class Viewer {
     response.on('drain', () => (this.#waits = false));
   }
 
-  /** A page that does not read is told later, and never has more than one batch waiting. */
+  /** Sends new events; a page that does not read gets them later, and never has more than one batch waiting. */
   tell(follow: Follow, trouble: string | undefined): void {
     if (this.#waits) return;
     if (follow.generation !== this.#generation) {

@@ -1,4 +1,7 @@
-/** What callers saw, second by second: the share that was answered, and how long the slowest of twenty took. */
+/**
+ * Plots the callers' results, second by second: the share of answered requests, and the latency of the slowest of
+ * twenty.
+ */
 import { linearScale, linearTicks } from '../../base/axis.js';
 import { percentText } from '../../runbooks/words.js';
 import { Cursor, pointerMs, TimeAxis, type TimeFrame, ValueTick } from './frame.js';
@@ -11,7 +14,7 @@ interface Props {
   scenario: ScenarioView;
   nowMs: number;
   frame: TimeFrame;
-  /** Of each of the two plots. */
+  /** The height of each of the two plots. */
   height: number;
 }
 
@@ -24,7 +27,7 @@ export function Callers({ day, scenario, nowMs, frame, height }: Props) {
   const answered = load.filter((l) => l.requests > 0);
   const slowest = Math.max(10, ...answered.map((l) => l.p95Ms));
   const worst = Math.min(1, ...answered.map(answeredShare));
-  // A few errors among many are seen, too.
+  // The scale also shows a few errors among many requests.
   const low = worst >= 0.95 ? 0.95 : Math.max(0, Math.floor(worst * 10 - 1e-9) / 10);
   const share = linearScale([low, 1], [height - 9, 9]);
   const most = linearTicks(0, slowest * 1.25, 3).at(-1) ?? slowest;
@@ -78,7 +81,7 @@ function saidOf(load: Load | undefined) {
   return `${clock(atMs)}: ${share} answered of ${requests} requests in a second, p95 ${p95Ms.toFixed(0)} ms`;
 }
 
-/** In steps: a second's value is known when it ends, and no effect may seem to come before its cause. */
+/** Drawn in steps: a second's value is known when it ends, and no effect may appear before its cause. */
 const steps = (points: readonly (readonly [number, number])[]): string =>
   points
     .map(([px, py], i) =>

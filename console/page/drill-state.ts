@@ -1,4 +1,4 @@
-/** The drill that is shown: its events as they come, and the moment of it that the viewer looks at. */
+/** The state of the shown drill: its events as they come, and the moment that the viewer selected. */
 import { computed, effect, signal } from '@preact/signals';
 import type { DrillEvent } from '../../runbooks/events.js';
 import type { FirstState } from '../viewer.js';
@@ -7,11 +7,11 @@ import { type ScenarioView, viewAt } from './view.js';
 export interface Hello {
   mayStop: boolean;
   mayEdit: boolean;
-  /** Parts of the console for which the server was given a source. */
+  /** Parts of the console for which the server has a source. */
   parts: string[];
 }
 
-/** It stands in the page: the drill is drawn before its stream has begun. */
+/** The first state is part of the page: the drill is drawn before its stream has begun. */
 const first = JSON.parse(document.getElementById('first')?.textContent ?? '') as FirstState<Hello>;
 
 export const events = signal<readonly DrillEvent[]>(first.events);
@@ -22,7 +22,7 @@ export const chosenScenario = signal<string | undefined>(undefined);
 export const hello = signal<Hello>(first.hello);
 export const trouble = signal('');
 export const connected = signal(true);
-/** When the kill switch was thrown from here, and what became of that. */
+/** The time at which this page threw the kill switch, and the refusal if there was one. */
 export const stopped = signal<{ atMs: number; refused?: string } | undefined>(undefined);
 export const playing = signal(false);
 
@@ -37,7 +37,7 @@ export const shownMs = computed(() => {
   if (chosenMs.value !== undefined) return chosenMs.value;
   return ended.value ? lastMs.value : nowMs.value;
 });
-/** Live, all that is known is shown: the clock that moves the dots changes nothing of it. */
+/** Live, all known events are shown: the clock that moves the dots does not change them. */
 export const day = computed(() => viewAt(events.value, chosenMs.value ?? Infinity));
 export const scenario = computed<ScenarioView | undefined>(
   () =>
@@ -45,7 +45,7 @@ export const scenario = computed<ScenarioView | undefined>(
 );
 
 const hiddenMs = 250;
-/** Events that came since the last frame: however many, a frame draws once. */
+/** Events since the last frame: a frame draws once, however many came. */
 let fresh: DrillEvent[] = [];
 
 function show(): void {
@@ -55,7 +55,7 @@ function show(): void {
   nowMs.value = Date.now();
 }
 
-/** A page that nobody sees has no frames. */
+/** A hidden page has no animation frames, so it uses a timer. */
 const soon = (): void =>
   document.hidden ? void setTimeout(show, hiddenMs) : void requestAnimationFrame(show);
 
@@ -78,7 +78,7 @@ export function listen(): void {
     if (fresh.length === 0) soon();
     fresh.push(...(JSON.parse(e.data as string) as DrillEvent[]));
   });
-  // A server that was started anew knows no session of before: then only a new address helps.
+  // A restarted server knows no earlier session: then only a new address helps.
   source.addEventListener('error', () => (connected.value = false));
 }
 
@@ -92,7 +92,7 @@ export async function stop(): Promise<void> {
 const tickMs = 200;
 const playSpeed = 4;
 
-/** The clock ticks while a drill runs, so that dots move and deadlines come closer; or while one is played again. */
+/** The clock ticks during a drill, so that dots move and deadlines approach, and during a replay. */
 export function tick(): void {
   effect(() => {
     if (ended.value) return undefined;

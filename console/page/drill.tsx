@@ -1,4 +1,4 @@
-/** Drill, live: the one screen that a room watches, and scrubs afterwards. */
+/** The live drill: the one screen that a room watches, and later replays. */
 import { eventText } from '../../runbooks/event-text.js';
 import { percentText } from '../../runbooks/words.js';
 import { Callers } from './callers.js';
@@ -27,7 +27,7 @@ import { Figures } from './figures.js';
 
 const shownEvents = 150;
 const shownBudgets = 4;
-/** After so long without a word a runner is taken for dead. */
+/** After this time without an event the runner is assumed dead. */
 const silentMs = 5000;
 
 export function Drill() {
@@ -139,7 +139,7 @@ function Axis({ view, own }: { view: DayView; own: ScenarioView }) {
   );
 }
 
-/** Of each of two plots, so that with the lanes they fill the height that there is. */
+/** The height of each of two plots, chosen so that with the lanes they fill the screen. */
 const plotHeight = (height: number, lanes: number): number =>
   Math.max(96, Math.min(300, (height - 160 - Math.max(1, lanes) * laneHeight) / 2));
 
@@ -179,7 +179,7 @@ function Said({ own }: { own: ScenarioView }) {
   );
 }
 
-/** How far each abort condition is: the bar is full where it is met. */
+/** How close each abort condition is: a full bar means that it is met. */
 function Aborts({ own }: { own: ScenarioView }) {
   if (own.distances.length === 0) return null;
   return (
@@ -244,7 +244,7 @@ function Bar({ share, kind }: { share: number; kind: string }) {
 const quiet = new Set(['load', 'distance', 'budget', 'system']);
 
 function Log() {
-  // Live, all that is known: the clock that moves the dots changes nothing of it.
+  // Live, all known events are shown: the clock that moves the dots does not change them.
   const untilMs = chosenMs.value ?? Infinity;
   const shown = events.value.filter((e) => e.atMs <= untilMs && !quiet.has(e.kind));
   const last = shown.toSorted((a, b) => b.atMs - a.atMs).slice(0, shownEvents);
@@ -307,7 +307,7 @@ function Scrub() {
   );
 }
 
-/** What is left after Stop, and what becomes of the faults where the runner has died: they are leases, and lapse. */
+/** The faults left after Stop, and their fate when the runner has died: they are leases, and lapse. */
 function Stop() {
   const open = day.value.scenarios.flatMap((s) =>
     s.faults.filter((f) => f.removedAtMs === undefined),
@@ -328,7 +328,7 @@ function Stop() {
   else if (asked && open.length > 0) said = `Stopping: ${open.length} fault is on${lapse}`;
   else if (asked) said = 'Stopped: no fault is on.';
   else if (nowMs.value - lastMs.value > silentMs && open.length > 0) {
-    said = `No word from the runner for ${span(nowMs.value - lastMs.value)}: its fault is on${lapse}`;
+    said = `No event from the runner for ${span(nowMs.value - lastMs.value)}: its fault is on${lapse}`;
   }
   return (
     <>

@@ -1,4 +1,4 @@
-/** For who leads a game day: Plan, Report, and what is proven so far. */
+/** The facilitator's views: Plan, Report, and the coverage so far. */
 import type { CoverageView, PlanView, ReportView } from '../facilitator.js';
 import { From } from './source.js';
 import { dayAndClock, span } from './words.js';
@@ -95,7 +95,7 @@ export function Report() {
   );
 }
 
-/** JSON has no undefined: what did not fire comes as null. */
+/** JSON has no undefined: an alert that did not fire comes as null. */
 const secondsText = (seconds: number | null | undefined): string =>
   typeof seconds === 'number' ? `${seconds.toFixed(1)} s` : 'did not fire';
 

@@ -1,10 +1,10 @@
-/** What every picture stands in: its own width in pixels, so that no text is scaled, and one pointer for all. */
+/** The frame of every picture: its own width in pixels, so that no text is scaled, and one pointer shared by all. */
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { linearScale, type Scale, tickTime, timeTicks } from '../../base/axis.js';
 
-/** Between a picture's left edge and where its axis begins: room for the values' names. */
+/** The space between a picture's left edge and its axis, for the names of values. */
 export const gutter = 62;
 const rightMargin = 14;
 
@@ -23,15 +23,15 @@ export function timeFrame(fromMs: number, toMs: number, width: number): TimeFram
   return { fromMs, toMs, width, x };
 }
 
-/** A screen on which a drill is shown whole: page.css gives its parts the height that there is. */
+/** A screen that shows a whole drill: page.css divides its height among the parts. */
 const whole = matchMedia('(min-width: 1100px) and (min-height: 640px)');
 
 interface SizedProps {
-  /** `height` is that of the part that it stands in; undefined where the page scrolls. */
+  /** `height` is that of the surrounding part; undefined when the page scrolls. */
   children: (width: number, height: number | undefined) => ComponentChildren;
 }
 
-/** Draws with the room that there is, and again whenever that changes. */
+/** Draws in the available space, and again whenever that changes. */
 export function Sized({ children }: SizedProps) {
   const element = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });

@@ -1,4 +1,4 @@
-/** The state of a lane in words: what stands above it, and what a screen reader says. */
+/** The state of a lane in words: shown above it, and read by a screen reader. */
 import type { Lane } from './view.js';
 import { span } from './words.js';
 

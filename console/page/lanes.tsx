@@ -1,4 +1,7 @@
-/** A lane for each expected alert: from the confirmed fault over the theory's band to the deadline, until it rings. */
+/**
+ * A lane for each expected alert: from the confirmed fault over the expected detection time to the deadline, until
+ * the alert is notified.
+ */
 import { wakes } from '../../runbooks/pager.js';
 import { shortened } from '../../base/drawing/frame.js';
 import { Cursor, gutter, type TimeFrame } from './frame.js';
@@ -7,7 +10,7 @@ import { type Lane, laneName, type OtherAlert, type ScenarioView } from './view.
 import { clock } from './words.js';
 
 export const laneHeight = 42;
-/** Below this width a lane's state stands under its name. */
+/** Below this width a lane's state is shown under its name. */
 const narrow = 640;
 const heightIn = ({ width }: TimeFrame): number => laneHeight + (width < narrow ? 18 : 0);
 
@@ -26,7 +29,7 @@ export function Lanes({ scenario, nowMs, frame }: LanesProps) {
   const step = heightIn(frame);
   const height = rows * step + 4;
   const told = lanes.map((lane) => `${laneName(lane)}: ${laneText(lane, nowMs)}`);
-  const label = [...told, ...others.map((o) => `${o.alert}: beside those awaited`)].join('; ');
+  const label = [...told, ...others.map((o) => `${o.alert}: not among the expected`)].join('; ');
   return (
     <svg width={frame.width} height={height} role="img" aria-label={label}>
       <FaultBands scenario={scenario} nowMs={nowMs} frame={frame} height={height} />
@@ -117,7 +120,7 @@ function OtherRow({ other, top, frame }: RowProps & { other: OtherAlert }) {
   );
 }
 
-/** From where each fault was seen to work to where it was rolled back. */
+/** Bands from the confirmation of each fault to its rollback. */
 export function FaultBands({
   scenario,
   nowMs,

@@ -1,4 +1,4 @@
-/** The page: one address for each view, and whatever is wrong said at its top. */
+/** The page: one address for each view, and problems shown at its top. */
 import { signal } from '@preact/signals';
 import { type ComponentChildren, Fragment, render } from 'preact';
 import { Drill } from './drill.js';
@@ -15,10 +15,10 @@ import { Slo, Slos } from './slo-view.js';
 import { Trouble } from './trouble.js';
 
 interface View {
-  /** Of the address: `#/now`. */
+  /** The name in the address: `#/now`. */
   name: string;
   title: string;
-  /** Which part of the server it needs; absent: none. */
+  /** The part of the server that the view needs; absent: none. */
   part?: string;
   show: (query: URLSearchParams) => ComponentChildren;
 }
@@ -51,7 +51,7 @@ const groups: { title: string; views: View[] }[] = [
   },
 ];
 
-/** Reached from other views, and not from the bar. */
+/** Views reached from other views, and not from the bar. */
 const within: View[] = [
   {
     name: 'service',

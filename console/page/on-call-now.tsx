@@ -1,4 +1,4 @@
-/** On call, now: what fires as its receivers see it, which budgets burn, and what changed. */
+/** On call, now: the firing alerts as receivers get them, the burning budgets, and recent changes. */
 import { wakes } from '../../runbooks/pager.js';
 import { percentText, timesText } from '../../runbooks/words.js';
 import type { AlertGroup, FiringAlert, Now, SloRow } from '../on-call.js';
@@ -26,7 +26,7 @@ function What({ now }: { now: Now }) {
         {alerts.length === 0
           ? 'Nothing fires.'
           : `${alerts.length} firing, ${awake} of them wake somebody.`}
-        {!now.grouped && ' Alerts stand by name: without --alertmanager nobody knows its groups.'}
+        {!now.grouped && ' Alerts are listed by name: their groups need --alertmanager.'}
       </p>
       <div class="two">
         <div class="stack">
@@ -100,7 +100,7 @@ function Alert({ alert }: { alert: FiringAlert }) {
         <span class="soft">
           {severity}, for {span(Date.now() - sinceMs)}
           {labels.owner !== undefined && `, owner ${labels.owner}`}
-          {withheld !== undefined && `, ${withheld}: nobody is told`}
+          {withheld !== undefined && `, ${withheld}: no notification`}
         </span>
       </p>
       {summary !== undefined && <p>{summary}</p>}
@@ -118,7 +118,7 @@ function Alert({ alert }: { alert: FiringAlert }) {
   );
 }
 
-/** `129 times over` where it is overspent by more than itself. */
+/** `129 times over` when more than twice the budget is spent. */
 export const leftText = (remaining: number | undefined): string =>
   remaining === undefined
     ? 'no data'

@@ -1,4 +1,4 @@
-/** One service: what comes in, whom it calls and who calls it, its endpoints, what was denied, its certificate. */
+/** One service: its requests, callers and dependencies, its endpoints, its denials, its certificate. */
 import type { Services } from '../mesh.js';
 import { Figures } from './figures.js';
 import { Edges, Endpoints, ms, rate, Routes, share } from './service-tables.js';
@@ -20,11 +20,11 @@ export function OneService({ query }: { query: URLSearchParams }) {
   );
 }
 
-/** `cart` of the workload `cart.retail`: destinations may carry a port and the cluster's domain. */
+/** Matches `cart` for the workload `cart.retail`: destinations may carry a port and the cluster's domain. */
 const isOf = (name: string, destination: string): boolean =>
   destination === name || destination.startsWith(`${name}.`) || destination.startsWith(`${name}:`);
 
-/** An edge's ends stand with their namespaces beside them. */
+/** An edge gives its ends and their namespaces separately. */
 const isNamed = (name: string, own: string, namespace: string): boolean =>
   own === name || `${own}.${namespace}` === name;
 
@@ -60,20 +60,20 @@ function What({ name, services }: { name: string; services: Services }) {
       <Figures rows={rows} />
       <section>
         <h2>Who calls it: effective is what callers get, actual is each try</h2>
-        <Routes rows={called} empty="No proxy that answers has called it." />
+        <Routes rows={called} empty="No proxy that answers has called this service." />
       </section>
       <section>
         <h2>Whom it calls, and its retries against their budget</h2>
-        <Routes rows={calls} empty="It has called nobody by a route." />
+        <Routes rows={calls} empty="This service has sent no request by a route." />
       </section>
       <div class="two">
         <section>
           <h2>Its endpoints{served.length > 0 && bad > 0 && `: ${bad} are not ready`}</h2>
-          <Endpoints rows={served} empty="No proxy knows an endpoint of it." />
+          <Endpoints rows={served} empty="No proxy knows an endpoint of this service." />
         </section>
         <section>
           <h2>Who talks to whom around it</h2>
-          <Edges rows={around} empty="Nobody has called it, and it has called nobody." />
+          <Edges rows={around} empty="No calls to or from this service yet." />
         </section>
       </div>
     </>

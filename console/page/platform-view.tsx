@@ -1,4 +1,4 @@
-/** The control plane: who lags behind it, and identities as a time line of their certificates' lives. */
+/** The control plane: proxies that lag behind it, and a time line of each identity's certificates. */
 import type { Platform } from '../mesh.js';
 import { Sized, TimeAxis, timeFrame } from './frame.js';
 import { From } from './source.js';

@@ -1,4 +1,6 @@
-/** Series over time: a colour and a dash each, thresholds drawn and named, and what is under the pointer in words. */
+/**
+ * Series over time: a colour and a dash each, thresholds drawn and named, and the values under the pointer as text.
+ */
 import { linearScale, linearTicks, logScale, logTicks, type Scale } from '../../base/axis.js';
 import { lineClass } from '../../base/drawing/lines.js';
 import { spread } from '../../base/drawing/points.js';
@@ -31,7 +33,7 @@ interface PlotProps {
   lines: readonly Line[];
   thresholds?: readonly Threshold[];
   textOf: (value: number) => string;
-  /** Fixed ends of the axis; what is beyond stands at the end. */
+  /** Fixed ends of the axis; values outside are drawn at the end. */
   low?: number;
   high?: number;
   log?: true;
@@ -39,7 +41,7 @@ interface PlotProps {
 }
 
 const height = 170;
-/** A gap longer than this many steps is drawn as one. */
+/** A gap longer than this many steps is drawn as a gap. */
 const gapSteps = 3.5;
 
 export function Plot(props: PlotProps) {
@@ -76,7 +78,7 @@ function Picture({
 }: PlotProps & { frame: TimeFrame }) {
   const { y, ticks } = axisOf(lines, thresholds, axis);
   const at = pointerMs.value;
-  // Names of lines that lie close stand apart.
+  // Names of thresholds that lie close together are moved apart.
   const names = spread(
     thresholds.map((t) => y(t.at) - 4),
     14,

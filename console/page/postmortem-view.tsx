@@ -1,4 +1,4 @@
-/** The postmortem, read with what is left to fill in its margin, and edited where the console was started for that. */
+/** The postmortem, with its open points in the margin; editable if the console was started with --allow-edits. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LeftToDo, PostmortemView } from '../postmortem.js';
 import { hello } from './drill-state.js';
@@ -66,7 +66,7 @@ function Margin({ problems, go }: { problems: readonly LeftToDo[]; go?: (line: n
   );
 }
 
-/** After so long without a key the text is linted anew. */
+/** The text is linted again after this time without a key press. */
 const restMs = 400;
 
 const posted = (path: string, body: unknown): Promise<Response | undefined> =>

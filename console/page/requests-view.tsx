@@ -1,4 +1,4 @@
-/** Live requests: tapped with filters, paused, redacted by the proxies; and why one went as it did. */
+/** Live requests: tapped with filters, paused, redacted by the proxies; and the decisions about recent requests. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { From } from './source.js';
 import { Table } from './table.js';
@@ -21,7 +21,7 @@ interface Line {
   error: string;
 }
 
-/** The latest of these are kept. */
+/** This many of the latest lines are kept. */
 const maxLines = 500;
 const drawEveryMs = 250;
 const noFilters = {
@@ -143,7 +143,7 @@ function FilterForm({ filters, setFilters, paused, setPaused }: FormProps) {
   );
 }
 
-/** What the proxies tell, the latest first, drawn a few times a second. */
+/** The proxies' lines, the latest first, drawn a few times a second. */
 function useTap(filters: Filters, paused: boolean): { lines: readonly Line[]; said: string } {
   const kept = useRef<Map<string, Line>>(new Map());
   const still = useRef(paused);
@@ -174,7 +174,7 @@ function useTap(filters: Filters, paused: boolean): { lines: readonly Line[]; sa
       clearInterval(timer);
     };
   }, [filters]);
-  return { lines, said: paused ? 'Paused: what comes meanwhile is not kept.' : said };
+  return { lines, said: paused ? 'Paused: later requests are not kept.' : said };
 }
 
 function take(kept: Map<string, Line>, event: Record<string, unknown>): void {
@@ -202,10 +202,10 @@ function take(kept: Map<string, Line>, event: Record<string, unknown>): void {
   if (kept.size > maxLines && oldest !== undefined) kept.delete(oldest);
 }
 
-/** How many of the latest are drawn. */
+/** This many of the latest requests are drawn. */
 const shownRequests = 30;
 
-/** The latest requests that were recorded: each proxy's part on a time axis, and its decisions in its own words. */
+/** The latest recorded requests: each proxy's part on a time axis, and its decisions in its own words. */
 function Whys() {
   return (
     <section>
@@ -232,7 +232,7 @@ function Whys() {
   );
 }
 
-/** Drawn once it is opened: thirty waterfalls that nobody looks at are none. */
+/** Drawn only when opened: thirty hidden waterfalls would be wasted work. */
 function Why({ request: { id, parts } }: { request: Request }) {
   const [isOpen, setOpen] = useState(false);
   const why = parts[0]?.why;

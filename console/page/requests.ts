@@ -1,4 +1,4 @@
-/** What the proxies recorded, by request. */
+/** Groups the proxies' records by request. */
 
 export interface Found {
   proxy: string;
@@ -24,7 +24,7 @@ export interface Request {
   parts: Found[];
 }
 
-/** The parts of one request together, in the order in which they began; the latest request first. */
+/** Groups the parts of one request in their order of time; the latest request first. */
 export function requestsOf(found: readonly Found[]): Request[] {
   const requests = new Map<string, Found[]>();
   found.forEach((one, i) => {

@@ -1,4 +1,4 @@
-/** An alert's runbook, with what its queries return now. The server escapes all that comes from outside. */
+/** An alert's runbook with the current results of its queries. The server escapes all external text. */
 import { From } from './source.js';
 
 export function Runbook({ query }: { query: URLSearchParams }) {

@@ -1,4 +1,4 @@
-/** Routes, endpoints and edges as tables: of all services, or of one. */
+/** Tables of routes, endpoints and edges: of all services, or of one. */
 import { percentText } from '../../runbooks/words.js';
 import type { RouteRow, Services } from '../mesh.js';
 import { Table } from './table.js';

@@ -1,4 +1,4 @@
-/** The mesh as its proxies say it: workloads, who talks to whom, routes before and after retries, endpoints. */
+/** The mesh as its proxies report it: workloads, edges, routes before and after retries, endpoints. */
 import type { Services, WorkloadRow } from '../mesh.js';
 import { Edges, Endpoints, ms, rate, Routes, share, until } from './service-tables.js';
 import { From } from './source.js';
@@ -50,7 +50,7 @@ function What({ services }: { services: Services }) {
       </section>
       <section>
         <h2>Routes: effective is what callers get, actual is each try</h2>
-        <Routes rows={routes} empty="No request has gone out by a route." />
+        <Routes rows={routes} empty="No request has used a route yet." />
       </section>
       <div class="two">
         <section>
@@ -59,7 +59,7 @@ function What({ services }: { services: Services }) {
         </section>
         <section>
           <h2>Who talks to whom</h2>
-          <Edges rows={edges} empty="Nobody has called anybody yet." />
+          <Edges rows={edges} empty="No calls yet." />
         </section>
       </div>
     </>

@@ -1,4 +1,4 @@
-/** One SLO: what was promised, what was kept, what is left, how fast it burns and when that pages. */
+/** One SLO: its objective, its result, the remaining budget, the burn rate, and the burn rates that page. */
 import { percentText, timesText } from '../../runbooks/words.js';
 import type { SloRow, SloView } from '../on-call.js';
 import { leftText, SloTable } from './on-call-now.js';
@@ -77,14 +77,14 @@ function What({ view }: { view: SloView }) {
     <>
       <Figures rows={rows} />
       <Plot
-        title="Error budget left, of the period (what is below -100% stands there)"
+        title="Error budget left, of the period (lower values are drawn at -100%)"
         {...{ fromMs, toMs }}
         lines={view.remainingOverTime.map(({ points }) => ({ name: 'left', points }))}
         thresholds={[{ at: 0, name: 'spent' }]}
         textOf={(v) => (v < -1 ? leftText(v) : percentText(v))}
         low={-1}
         high={1}
-        empty="Nothing was recorded of its budget in this range."
+        empty="No budget was recorded in this range."
       />
       <Plot
         title="Burn rate: times faster than the objective allows"
@@ -94,22 +94,22 @@ function What({ view }: { view: SloView }) {
         textOf={(v) => `${Number(v.toPrecision(2))}x`}
         low={0.1}
         log
-        empty="Nothing was recorded of its burn in this range."
+        empty="No burn rate was recorded in this range."
       />
       <Plot
         title="Events of each step"
         {...{ fromMs, toMs }}
         lines={view.events}
         textOf={(v) => Number(v.toPrecision(3)).toLocaleString('en')}
-        empty="No event was counted in this range: that is no success, it is no data."
+        empty="No event was counted in this range: no data, which is not success."
       />
     </>
   );
 }
 
-/** One line for each burn, with all that happens there. */
+/** One line for each burn rate, named after all thresholds there. */
 function burnThresholds({ factors }: SloView) {
-  const names = new Map<number, string[]>([[1, ['what the objective allows']]]);
+  const names = new Map<number, string[]>([[1, ['allowed by the objective']]]);
   for (const { factor, severity } of factors) {
     names.set(factor, [...(names.get(factor) ?? []), severity]);
   }

@@ -1,4 +1,4 @@
-/** A view's figures from the server, again and again: loading, stale and failed are said in words. */
+/** Fetches a view's figures from the server repeatedly, and says when they are loading, stale or failed. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Answer } from '../answers.js';
@@ -17,7 +17,7 @@ interface FromProps<T> {
   children: (value: T) => ComponentChildren;
 }
 
-/** Where it was asked before, what was told then stands until there is news. */
+/** The last answer is shown until a newer one comes. */
 export function From<T>({ from, everyMs, children }: FromProps<T>) {
   const [told, setTold] = useState<Told<T> | undefined>(undefined);
   const [error, setError] = useState<string | undefined>(undefined);

@@ -1,4 +1,4 @@
-/** A table of any length: of a long one only the rows in sight are drawn. */
+/** A table of any length: only the visible rows of a long table are drawn. */
 import type { ComponentChildren } from 'preact';
 import { Component } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
@@ -7,7 +7,7 @@ export interface Column<T> {
   title: string;
   cell: (row: T) => ComponentChildren;
   number?: true;
-  /** A share of the width, beside the others' shares. */
+  /** A share of the width, relative to the others' shares. */
   share?: number;
 }
 
@@ -16,16 +16,16 @@ interface TableProps<T> {
   columns: readonly Column<T>[];
   rows: readonly T[];
   keyOf: (row: T) => string;
-  /** Said where there is no row. */
+  /** Shown when there is no row. */
   empty: string;
   /** Text by which rows are searched; absent: no search field. */
   textOf?: (row: T) => string;
 }
 
 const rowHeight = 34;
-/** Longer ones scroll in a window of this height. */
+/** Longer tables scroll in a window of this height. */
 const windowHeight = 560;
-/** Rows are drawn in blocks of this many, so that most frames of a scroll draw nothing anew. */
+/** Rows are drawn in blocks of this many, so that most frames of a scroll draw no new row. */
 const block = 8;
 
 export function Table<T>({ label, columns, rows, keyOf, empty, textOf }: TableProps<T>) {
@@ -107,7 +107,7 @@ interface RowProps {
   at: number;
 }
 
-/** Drawn anew only where it says something else, or stands elsewhere. */
+/** Drawn again only if its content or its place changed. */
 class Row extends Component<RowProps> {
   override shouldComponentUpdate({ row, columns, grid, at }: RowProps): boolean {
     const { props } = this;

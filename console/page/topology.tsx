@@ -1,10 +1,13 @@
-/** Who calls whom, what is struck, and how far it may hurt. Callers stand left of what they call. */
+/**
+ * The calls between services, the struck services, and the blast radius. Callers are drawn left of the services they
+ * call.
+ */
 import { blastRadius, type DayView, type ScenarioView } from './view.js';
 
 const [columnWidth, rowHeight, nodeWidth, nodeHeight] = [158, 58, 118, 34];
-/** How far the hull reaches beyond a node. */
+/** How far the hull extends beyond a node. */
 const reach = 9;
-/** Above this many nodes only those that are struck or may be hurt are drawn, and whom they call. */
+/** Above this many nodes only the struck and endangered ones and their dependencies are drawn. */
 const manyNodes = 40;
 
 interface Place {
@@ -72,7 +75,7 @@ function wordsOf(
   return `${faults}; struck: ${[...struck].join(', ')}; ${may}`;
 }
 
-/** One shape around all that may be hurt and the calls between: drawn twice, so that only its rim is seen. */
+/** One shape around the blast radius and its calls: drawn twice, so that only its rim is visible. */
 function Hull({
   hurt,
   calls,
@@ -133,8 +136,8 @@ function boxOf(places: readonly Place[]): string {
 }
 
 /**
- * A column further right than each of its callers, each column in the middle of the height; a circle of calls stays
- * within the columns that there are.
+ * Each node is one column right of its callers, and each column is centred vertically; a cycle of calls stays within
+ * the existing columns.
  */
 function placesOf(
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** A line that says what is wrong; nothing at all where nothing is. */
+/** A line that names the problem; no element if there is none. */
 import { type ComponentChildren, toChildArray } from 'preact';
 
 export function Trouble({ children }: { children: ComponentChildren }) {

@@ -1,6 +1,6 @@
 /**
- * A drill as it stood at a moment, from its events alone: whatever the page shows is computed here. Live, the moment is
- * now; afterwards it is wherever the viewer has put it.
+ * The state of a drill at a moment, computed from its events only: the page shows nothing else. Live, the moment is
+ * now; afterwards it is the one that the viewer selected.
  */
 import type { DrillEvent } from '../../runbooks/events.js';
 import { wakes } from '../../runbooks/pager.js';
@@ -9,14 +9,14 @@ type Of<K extends DrillEvent['kind']> = Extract<DrillEvent, { kind: K }>;
 
 export interface Lane {
   alert: string;
-  /** By which two alerts of one name are told apart. */
+  /** Labels that distinguish two alerts of one name. */
   labels: Record<string, string>;
   severity: string;
   armedAtMs: number;
   deadlineAtMs: number;
   notifiedAtMs?: number;
   resolvedAtMs?: number;
-  /** Why it counts as missed, once that is judged. */
+  /** The reason why it counts as missed, once that is judged. */
   missed?: string;
   theory?: { earliestAtMs: number; latestAtMs: number; within: boolean };
 }
@@ -25,20 +25,20 @@ export interface FaultView {
   id: string;
   kind: string;
   target: string;
-  /** Services; undefined in events of older days. */
+  /** Services; undefined in events of older drills. */
   struck?: string[];
   putAtMs: number;
   confirmedAtMs?: number;
   removedAtMs?: number;
-  /** It lapses by itself so long after its last renewal. */
+  /** The fault lapses by itself this long after its last renewal. */
   leaseMs?: number;
 }
 
-/** What one SLO has spent of its period's budget since the day began. */
+/** The part of its period's budget that one SLO has spent since the day began. */
 export interface BudgetView {
   slo: string;
   spentOfPeriod: number;
-  /** The whole budget as minutes in which everything fails, in production time; undefined where it was not told. */
+  /** The whole budget as minutes of complete failure, in production time; undefined when unknown. */
   budgetMinutes?: number;
 }
 
@@ -59,11 +59,11 @@ export interface ScenarioView {
   phase: string;
   faults: FaultView[];
   lanes: Lane[];
-  /** Reached a receiver while it ran, and no lane is its own. */
+  /** Alerts that reached a receiver during the scenario and have no lane. */
   others: OtherAlert[];
   measures: Of<'measure'>[];
   abort?: string;
-  /** Of each abort condition, as it was last seen. */
+  /** The latest distance of each abort condition. */
   distances: Of<'distance'>[];
 }
 
@@ -71,7 +71,7 @@ export interface DayView {
   title: string;
   verdict?: string;
   endedAtMs?: number;
-  /** In the order in which they are run. */
+  /** In the order of the run. */
   planned: string[];
   scenarios: ScenarioView[];
   system?: Of<'system'>;
@@ -80,16 +80,20 @@ export interface DayView {
   tickets: number;
   /** Alerts that fire, by name and labels. */
   open: Set<string>;
-  /** The one that spent most first. */
+  /** The SLO that spent most comes first. */
   budgets: BudgetView[];
   notes: Of<'note'>[];
   firstMs: number;
   lastMs: number;
 }
 
-/** What was known at `untilMs`. Events may come in any order: those of the end are written last, whenever they were. */
+/**
+ * The state known at `untilMs`. Events may come in any order: the final ones are written last, whenever they
+ * happened.
+ */
 export function viewAt(events: readonly DrillEvent[], untilMs: number): DayView {
-  // By a rule's arithmetic its band follows from the fault: played again, a lane has it from its beginning.
+  // The expected detection time follows from the fault by a rule's arithmetic: in a replay a lane has it from the
+  // beginning.
   const known = events
     .filter((e) => e.atMs <= untilMs || e.kind === 'theory')
     .toSorted((a, b) => a.atMs - b.atMs);
@@ -142,7 +146,7 @@ function take(day: DayView, event: DrillEvent): void {
   }
 }
 
-/** The final figures of a day say no minutes: those that were told while it ran hold for them. */
+/** The final events of a day contain no minutes: those reported during the drill still apply. */
 function takeBudget({ budgets }: DayView, event: Of<'budget'>): void {
   const { slo, spentOfPeriod, budgetMinutes } = event;
   const own = budgets.find((b) => b.slo === slo) ?? { slo, spentOfPeriod };
@@ -154,7 +158,7 @@ function takeBudget({ budgets }: DayView, event: Of<'budget'>): void {
 function takeAlert(day: DayView, { alert, severity, labels, state, atMs }: Of<'alert'>): void {
   const key = JSON.stringify([alert, Object.entries(labels).sort()]);
   if (state === 'resolved') day.open.delete(key);
-  // The same firing at a second receiver wakes nobody anew.
+  // The same firing at a second receiver does not wake another person.
   else if (!day.open.has(key)) {
     day.open.add(key);
     if (wakes(severity)) day.pages++;
@@ -266,7 +270,7 @@ function takeLane({ lanes }: ScenarioView, event: Of<'expectation' | 'theory'>):
     if (own) own.theory = { earliestAtMs, latestAtMs, within };
     return;
   }
-  // A scenario of several arms awaits the same alert in each: they come in this order.
+  // A scenario of several arms expects the same alert in each: they come in this order.
   const own = same.find((l) => l.notifiedAtMs === undefined && l.missed === undefined);
   if (event.state === 'notified') {
     if (own) own.notifiedAtMs = event.atMs;
@@ -282,7 +286,7 @@ export function laneName({ alert, labels }: Lane): string {
   return values.length === 0 ? alert : `${alert} (${values.map(([, v]) => v).join(', ')})`;
 }
 
-/** Whom a fault may hurt: the services that it strikes, and whoever calls those, directly or not. */
+/** The blast radius of a fault: the struck services, and their direct and indirect callers. */
 export function blastRadius(
   { calls }: Pick<Of<'system'>, 'calls'>,
   struck: readonly string[],

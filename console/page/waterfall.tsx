@@ -1,4 +1,4 @@
-/** One request on its way through the proxies, on one time axis: each proxy's part, and what it tried. */
+/** One request's path through the proxies on one time axis: each proxy's part, and its attempts. */
 import { linearScale, linearTicks } from '../../base/axis.js';
 import { Sized } from './frame.js';
 import type { Found } from './requests.js';

@@ -1,4 +1,4 @@
-/** Times as a room reads them, all of them of UTC: so are the report's and the logs'. */
+/** Formats times for people, all in UTC, like the report's and the logs'. */
 const moment = (ms: number): string => (Number.isFinite(ms) ? new Date(ms).toISOString() : '');
 
 /** `14:05:30`. */
