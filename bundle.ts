@@ -1,8 +1,8 @@
 /**
- * The last step of a build: each program as a file with shared parts beside it, so that a start does not look for
- * hundreds of modules; the proxy as one file with its code cache, and the console's page. Parts are under dist/parts/.
- * Of the Kubernetes client the parts that are used are bundled. The modules that the compiler wrote one by one stay in
- * dist/, for tests and benches.
+ * The last step of a build: makes one file of each program, with shared parts beside it, so that a start does not
+ * load hundreds of modules; the proxy as one file with its code cache; and the console's page. Parts are in
+ * dist/parts/. Only the used parts of the Kubernetes client are bundled. The compiler's single modules stay in dist/,
+ * for tests and benches.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -40,7 +40,10 @@ const forNode = {
   chunkNames: 'parts/[name]-[hash]',
 } as const;
 
-/** What is started or imported by its path, and what `exports` of package.json names. package.json lists the same under `files`. */
+/**
+ * The programs started or imported by their path, and the `exports` of package.json. package.json lists the same
+ * under `files`.
+ */
 export const programs = [
   'cli',
   'alerts/proof/backtest/worker',
@@ -74,11 +77,11 @@ export const libraries = [
 
 const client = '@kubernetes/client-node';
 
-/** The client's package does not say that importing it does nothing else; it does nothing else. */
+/** The client's package does not declare that importing it has no side effects, but it has none. */
 const withoutUnused: Plugin = {
   name: 'without what is unused of the Kubernetes client',
   setup(build) {
-    // Its own files name each other in full; asking the bundler where each is takes ten seconds.
+    // Its own imports have full paths; resolving each by the bundler takes ten seconds.
     build.onResolve({ filter: /^\.{1,2}\/.*\.js$/ }, ({ path, importer, resolveDir }) =>
       importer.includes(client) ? { path: join(resolveDir, path), sideEffects: false } : undefined,
     );
@@ -104,17 +107,17 @@ function installed(): string[] {
 
 function builds(): BuildOptions[] {
   return [
-    // Stacks of the proxy name functions; for the rest names would be 48 KB of the package.
+    // The proxy's stack traces need function names; for the other programs names would add 48 KB to the package.
     {
       ...forNode,
       entryPoints: [{ in: 'mesh/proxy/main.ts', out: proxyBundle }],
       packages: 'external',
       keepNames: true,
-      // Run by mesh/proxy/loader.ts, which passes in the two names of CommonJS.
+      // mesh/proxy/loader.ts runs the file and passes in the two names of CommonJS.
       format: 'cjs',
       splitting: false,
       outExtension: { '.js': '.cjs' },
-      // What is imported at need is required: imports of a script are experimental, and Node says so.
+      // Lazy imports become `require`: imports of a script are experimental, and Node warns about them.
       supported: { 'dynamic-import': false },
       define: { 'import.meta.url': 'moduleUrl' },
       banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
@@ -125,7 +128,7 @@ function builds(): BuildOptions[] {
       entryPoints: [...programs, ...libraries].map((name) => `${name}.ts`),
       external: installed(),
       legalComments: 'inline',
-      // Some of what the Kubernetes client imports is CommonJS, which asks for `require`.
+      // Some imports of the Kubernetes client are CommonJS, which needs `require`.
       banner: {
         js: "import { createRequire as asked } from 'node:module'; const require = asked(import.meta.url);",
       },
@@ -151,13 +154,13 @@ function builds(): BuildOptions[] {
 
 const proxyBundle = 'parts/proxy';
 
-/** Its own hash stands at its end, for the loader. */
+/** The file ends with a hash of itself, for the loader. */
 function hashed({ text }: OutputFile): { contents: Buffer; hash: string } {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   return { contents: Buffer.from(`${text}//${hash}`), hash };
 }
 
-/** Starts the proxy once, with the flags that it always has: V8 takes a cache that was made with the same ones. */
+/** Starts the proxy once, with its usual flags: V8 accepts only a cache made with the same flags. */
 function makeCodeCache(folder: string, hash: string): void {
   const caches = readdirSync(folder).filter((name) => name.endsWith('.cache'));
   if (caches.some((name) => name.includes(hash))) return;
@@ -171,21 +174,21 @@ function makeCodeCache(folder: string, hash: string): void {
     const args = [...proxyNodeFlags, proxyProgram, '--write-code-cache', '--config', config];
     execFileSync(process.execPath, args, { stdio: 'ignore', timeout: 60_000 });
   } catch (error) {
-    // It works without, and starts later.
+    // The cache is optional: without it the proxy starts more slowly.
     process.stderr.write(`no code cache for the proxy: ${String(error)}\n`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-/** Only where it differs: a program may be starting from it just now. */
+/** Writes a file only if it differs: a program may be starting from it. */
 function write(path: string, contents: Uint8Array): void {
   if (existsSync(path) && readFileSync(path).equals(contents)) return;
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, contents);
 }
 
-/** `fresh`: parts of earlier builds go too; otherwise they stay, for programs that run just now. */
+/** `fresh`: also removes parts of earlier builds; otherwise they stay, for running programs. */
 async function bundle(fresh: boolean): Promise<void> {
   const { build } = await import('esbuild');
   const files: OutputFile[] = [];
@@ -203,7 +206,7 @@ async function bundle(fresh: boolean): Promise<void> {
       cache = () => makeCodeCache(dirname(path), hash);
     }
   }
-  // Another runtime would not take it: the package goes without.
+  // Another runtime would refuse the cache, so the package does not contain it.
   if (!fresh) return cache?.();
   const parts = join(packageRoot, 'dist', 'parts');
   const made = new Set(files.map(({ path }) => path));

@@ -1,4 +1,4 @@
-/** The command line as a list of parts: which commands each part adds, and where it is loaded from. */
+/** The command line as a list of parts: the commands of each part, and the module that adds them. */
 import { Command } from 'commander';
 import { inGroups } from './base/command-groups.js';
 import type { Candidate, KnownValues } from './base/completion-command.js';
@@ -10,7 +10,7 @@ export interface Part {
   add(program: Command): Promise<void>;
 }
 
-/** Each of them is there twice: `firedrill stat` and `firedrill mesh stat`. */
+/** Each of these exists twice: `firedrill stat` and `firedrill mesh stat`. */
 const meshVerbs: readonly Part[] = [
   {
     commands: ['proxy'],
@@ -52,7 +52,7 @@ const meshVerbs: readonly Part[] = [
   },
 ];
 
-/** In the order in which people read them. A test holds each list of names to what its part adds. */
+/** In the order for readers. A test compares each list of names with the part's commands. */
 export const parts: readonly Part[] = [
   ...meshVerbs,
   {
@@ -60,7 +60,7 @@ export const parts: readonly Part[] = [
     add: async (program) => {
       (await import('./mesh/simulation/commands.js')).registerSimulation(program);
       const mesh = program.commands.find((c) => c.name() === 'mesh');
-      // The short names stay beside these, for hands that know Linkerd.
+      // The short names stay beside these, for people who know Linkerd.
       if (mesh !== undefined) for (const verbs of meshVerbs) await verbs.add(mesh);
     },
   },
@@ -130,16 +130,16 @@ const knownValues: KnownValues = {
   'runbook render': pages,
 };
 
-/** Completion, and the lint that holds the commands in runbooks to those that there are. */
+/** Used by completion, and by the lint that checks the commands in runbooks. */
 const readsAll: ReadonlySet<string> = new Set(['__complete', 'runbook']);
 
 /**
- * The program for the words after its name. Where the first word is a command, only that command's part is loaded: a
- * start costs no more than what it needs. Help, completion and mistakes see every command.
+ * The program for the words after its name. If the first word is a command, only that command's part is loaded, so
+ * that a start costs no more than it needs. Help, completion and errors load every command.
  */
 export async function commandLine(words: readonly string[]): Promise<Command> {
   const program = new Command('firedrill')
-    // A command's flags are its own, also where a verb above it has the same.
+    // A command has its own flags, even if a parent command has the same.
     .enablePositionalOptions()
     .description('Write an SLO once, and know, measured, that the right alert fires in time.')
     .version(packageVersion())

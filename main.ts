@@ -1,4 +1,7 @@
-/** The one command line: every folder adds its verbs here, and a user's mistake ends as a sentence, not a stack. */
+/**
+ * The one command line: every folder adds its commands here, and a user's mistake ends with a sentence, not a stack
+ * trace.
+ */
 import type { Command } from 'commander';
 import { exitCode, messageOf, UserError } from './base/errors.js';
 import { oldRuntimeWarning } from './base/old-runtime.js';
@@ -21,10 +24,13 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** What runs for long: the runtime beneath it matters. A proxy says so itself, after its first line. */
+/**
+ * Long-running commands, for which the runtime's version matters. A proxy prints its own warning, after its first
+ * line.
+ */
 const stays = new Set(['gameday run']);
 
-/** `gameday run`: without the program's own name. */
+/** `gameday run`, without the program's own name. */
 function nameOf(command: Command): string {
   const { parent } = command;
   return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name();
@@ -39,7 +45,7 @@ function report(error: unknown): number {
     const code = (error as { exitCode?: number }).exitCode ?? 1;
     return code === 0 ? exitCode.ok : exitCode.usage;
   }
-  // A broken invariant of ours: CI must not read it as an alert that failed (exit code 1).
+  // An internal error: CI must not read it as a failed alert (exit code 1).
   const trace = process.env.FIREDRILL_DEBUG !== undefined && error instanceof Error;
   process.stderr.write(
     `firedrill itself failed: ${messageOf(error)}\n` +
@@ -48,7 +54,7 @@ function report(error: unknown): number {
   return exitCode.environment;
 }
 
-// `firedrill … | head`: whoever reads has enough, and that is no failure of ours.
+// `firedrill … | head`: the reader has enough, and that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(exitCode.ok);

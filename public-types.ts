@@ -1,6 +1,6 @@
 /**
- * After the compiler wrote the types of everything that the library modules import: those that no public module leads
- * to are deleted, so that the package carries a fifth of them.
+ * Runs after the compiler wrote the types of all modules that the library imports: deletes the types that no public
+ * module uses, so that the package contains a fifth of them.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Tests whose subject is time itself: a game day whose alerts have deadlines, crashes in the middle of one, load without
- * a failed request. They run after the others and by themselves, or they would measure their neighbours.
+ * Tests about time itself: a game day whose alerts have deadlines, crashes in the middle of one, load without a
+ * failed request. They run alone, after the others, since other tests would disturb their measurements.
  */
 const alone = [
   'test/chaos/crash.test.ts',
@@ -20,9 +20,9 @@ export default defineConfig({
     globalSetup: 'test/build-first.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // A bound, far beyond what it should take: a busy machine is no failure.
+    // A limit far beyond the expected time: a busy machine is not a failure.
     expect: { poll: { timeout: 20_000, interval: 10 } },
-    // Real servers on a shared machine: CI gives a test a second chance, and its report names each one that needed it.
+    // Real servers on a shared machine: CI repeats a failed test once, and its report names each repeated test.
     retry: process.env.CI === 'true' ? 1 : 0,
     projects: [
       {
@@ -31,7 +31,7 @@ export default defineConfig({
           name: 'together',
           include: [all],
           exclude: alone,
-          // Two at a time is what a small CI machine carries.
+          // Two at a time is the load that a small CI machine can carry.
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
