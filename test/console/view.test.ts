@@ -69,7 +69,7 @@ const day: DrillEvent[] = [
   }),
 ];
 
-test('a moment in the middle: what is to come is not there yet', () => {
+test('a moment in the middle: later events are not shown yet', () => {
   expect(viewAt(day, 25).scenarios[0]).toMatchObject({ phase: 'fault', lanes: [] });
   expect(viewAt(day, 25).scenarios[0]?.faults[0]).not.toHaveProperty('confirmedAtMs');
   const later = viewAt(day, 2000);
@@ -84,7 +84,7 @@ test('a moment in the middle: what is to come is not there yet', () => {
   expect(later.scenarios[0]?.others).toHaveLength(1);
 });
 
-test('who is struck, and how far it may hurt: the callers, and theirs', () => {
+test('struck services and their blast radius: the callers, and their callers', () => {
   const system = {
     kind: 'system' as const,
     atMs: 0,

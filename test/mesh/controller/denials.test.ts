@@ -88,7 +88,7 @@ test.each(['--serial', '--identity'])(
   },
 );
 
-test('what denies nothing for certain is refused by its place, and the list has a bound', () => {
+test('an invalid denial is refused with its place, and the list is limited', () => {
   for (const bad of ['{', '{}', '[{"serial":"xyz","until":1}]', '[{"identity":"a.b","until":1}]'])
     expect(() => parseDenials(bad, 'denied.json')).toThrow(/denied\.json/);
   const full = Array.from({ length: 1000 }, (_, i) => ({ serial: i.toString(16), until: 9 }));

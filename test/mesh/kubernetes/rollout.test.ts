@@ -90,7 +90,7 @@ test('a version that fails three times as often goes back, nearly always and soo
   expect(ended[Math.floor(ended.length / 2)]).toBeLessThan(65);
 });
 
-test('one that fails all is found at the first look; one that nobody asks is not', () => {
+test('a version that fails every request is found at the first look; one without requests is not', () => {
   const worse = new WorseTest(0.025);
   worse.add({ stable: { requests: 0, bad: 0 }, canary: { requests: 100, bad: 100 } });
   expect(worse.evidence).toBeLessThan(2);
@@ -187,7 +187,7 @@ test.each([
   expect(applied.slice(-2)).toEqual([at, '0%']);
 });
 
-test('mirrored first, then all at once: what fails on copies never gets a request', async () => {
+test('mirrored first, then all at once: a version that fails on copies never gets a request', async () => {
   const stages: Stage[] = [{ kind: 'mirror' }, { kind: 'weight', percent: 100 }];
   const bad = service({ stages, failing: () => 0.05 });
   expect((await rollOut(bad.parts)).verdict).toBe('rolled back');

@@ -4,7 +4,7 @@ import { alignedClock } from '../../../mesh/proxy/aligned-clock.js';
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
 
-test('what is periodic strikes together, whenever it was begun', () => {
+test('periodic timers fire together, whenever they were started', () => {
   const strikes: string[] = [];
   const at = (name: string) => () => void strikes.push(`${name}@${Math.round(performance.now())}`);
   const base = Math.ceil(performance.now() / 1000) * 1000;
@@ -28,7 +28,7 @@ test('what is periodic strikes together, whenever it was begun', () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('one that is ended by another, in the same strike, does not run any more', () => {
+test('a timer that another cancels in the same turn does not run', () => {
   let runs = 0;
   const first = alignedClock.every(100, () => second.cancel());
   const second = alignedClock.every(100, () => runs++);

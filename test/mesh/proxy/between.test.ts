@@ -440,7 +440,7 @@ test.each([[['h2', 'http/1.1']], [['http/1.1']]])(
   },
 );
 
-test('whoever bounds the connections to an endpoint bounds the requests under way', async () => {
+test('a limit on connections to an endpoint limits the requests in flight', async () => {
   const { port } = await rawApp('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   const limits = { maxConnections: 3, maxPending: 100, maxRequests: 100 };
   const { outside, handshakes } = await pair(port, { backend: { limits } });

@@ -52,7 +52,7 @@ test('after the last of them a second passes', () => {
   expect(target.stopped - from).toBeLessThanOrEqual(6000);
 });
 
-test('what is under way when the time is up has two seconds more', () => {
+test('requests in flight when the time is up have two more seconds', () => {
   const { clock, target, from } = draining(1000);
   target.busy = 1;
   clock.advance(10_000);

@@ -110,7 +110,7 @@ test('requests whose answers have no room do not all go to the app; with room th
   expect(asked).toBe(301);
 });
 
-test('those that wait for room for long are told so', async () => {
+test('requests that wait too long for room are refused', async () => {
   const app = await httpServer((_, response) => void response.end('x'.repeat(2000)));
   const proxy = await proxied(app, 1000);
   const client = flood(proxy.outbound, '/', 60, 0);

@@ -78,7 +78,7 @@ test('D4: endpoints that are alike get alike', () => {
   }
 });
 
-test('D4: what fails fast does not attract load, without any breaker', () => {
+test('D4: an endpoint that fails fast does not attract load, without any breaker', () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const to = stateOf(3, {}, seed);

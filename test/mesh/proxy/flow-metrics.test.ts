@@ -163,7 +163,7 @@ test('METRICS.md is what names.ts says', () => {
   expect(page).toBe(metricsPage());
 });
 
-test('what SLOs and dashboards read is there, with the same bounds', () => {
+test('the metrics that SLOs and dashboards read exist, with the same bounds', () => {
   expect(latencyBoundsMs).toEqual(meshLatencyBounds);
   for (const name of Object.values(meshMetrics)) {
     if (name.startsWith('firedrill_')) continue;

@@ -123,7 +123,7 @@ test('D4: endpoints of the own zone are preferred while half of it is well, and 
   expect(asked.size).toBe(4);
 });
 
-test('D5: what refuses everything unprocessed is not asked three times for ever', () => {
+test('D5: an endpoint that refuses everything unprocessed is not tried three times for ever', () => {
   const b = bench(state([destination([backend(one)])]));
   let tries = 0;
   for (let i = 0; i < 1000; i++) {

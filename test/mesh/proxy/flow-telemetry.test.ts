@@ -92,7 +92,7 @@ test.each([
   expect(alone.slice(-2)).toEqual(['tracestate', '']);
 });
 
-test('D13: what is no trace context is none', () => {
+test('D13: an invalid trace context is ignored', () => {
   for (const traceparent of [
     '',
     `00-${trace}-${span}`,

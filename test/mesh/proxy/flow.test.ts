@@ -314,7 +314,7 @@ test('faults strike what they match, count it, and lapse', () => {
   expect(() => b.gateway.faults.put({ side: 'in', ratio: 2 })).toThrow(/bad side.*[\s\S]*ttlMs/);
 });
 
-test('C4: inbound: who may call what, by route; audit lines; the client cannot name itself', () => {
+test('C4: inbound: authorization by route; audit lines; the client cannot name itself', () => {
   const id = 'checkout.retail.serviceaccount.identity.local';
   const given = server({
     defaultPolicy: 'deny',

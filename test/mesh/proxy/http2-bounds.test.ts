@@ -248,7 +248,7 @@ test('new requests are refused while memory is short', async () => {
   await client.until(() => rig.flows.length === 1);
 });
 
-test('a slow reader slows its writer: what is held stays within the windows, and nothing is lost', async () => {
+test('a slow reader slows its writer: held octets stay within the windows, and none is lost', async () => {
   const total = 24 * 1024 * 1024;
   let written = 0;
   const chunk = Buffer.alloc(64 * 1024, 7);

@@ -159,7 +159,7 @@ const list = fc.array(
   { maxLength: 20 },
 );
 
-test('what our encoder writes, our decoder reads, through any sequence of blocks and table sizes', () => {
+test('the decoder reads the output of the encoder, through any sequence of blocks and table sizes', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ list, limit: fc.option(fc.constantFrom(0, 50, 300, 4096, 9999)) }), {
@@ -269,7 +269,7 @@ test('names and values are judged once, when they are decoded', () => {
   expect(literal('connection', 'close').role).toBe(role.connectionSpecific);
 });
 
-test('what HTTP/1.1 says again and again gets a place in tables; what a table would help to guess does not', () => {
+test('recurring HTTP/1.1 fields get a place in tables; fields that a table would help to guess do not', () => {
   const encoded = (name: string): number => {
     const encoder = new HpackEncoder();
     const out = Buffer.alloc(200);

@@ -100,7 +100,7 @@ test('a failure is tried again elsewhere, with its body, and the client sees one
     expect(text).toMatch(/abcde$|3\r\nabc\r\n0\r\n\r\n$/);
 });
 
-test('what is not safe is never sent twice', async () => {
+test('an unsafe request is never sent twice', async () => {
   const bad = await app((_, count) => (count === 1 ? broken : ok));
   const proxy = await proxied([bad], { retry });
   expect(
@@ -253,7 +253,7 @@ test('faults: delay, abort, reset, black hole, bandwidth', async () => {
   expect(performance.now() - beginMs).toBeGreaterThan(500);
 });
 
-test('what a fault holds is let go when it ends: a delay goes on, a black hole is reset', async () => {
+test('a fault that ends releases its requests: a delayed one goes on, a black hole is reset', async () => {
   const server = await app(() => ok);
   const proxy = await proxied([server]);
   const { faults } = proxy.proxy.gateway;

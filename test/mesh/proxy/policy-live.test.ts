@@ -395,7 +395,7 @@ test('D10: memory short: requests are refused rather than the process lost', asy
   expect(refused.headers['retry-after']).toBeDefined();
 });
 
-test('D7: nobody there: fail fast with Retry-After, and well again once somebody is', async () => {
+test('D7: no endpoint listens: fail fast with Retry-After, and recover once one does', async () => {
   const proxy = await proxyTo(['127.0.0.1:1'], [route()], { backend: { failFastMs: 100 } });
   const first = await ask(proxy.outbound);
   expect([502, 503]).toContain(first.status);

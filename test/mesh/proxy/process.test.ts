@@ -100,7 +100,7 @@ test('it is ready when its ports listen, not before', async () => {
   await proxy.stop();
 });
 
-test('what the README calls a default may be left out: one destination in four lines', async () => {
+test('defaults of the README may be left out: one destination in four lines', async () => {
   const file = join(folder, 'least.yaml');
   writeFileSync(
     file,

@@ -45,7 +45,7 @@ function open(port: number, bytes: string): Socket {
 
 const good = 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n';
 
-test('what is held for slow peers is bounded: the slowest is let go first', async () => {
+test('memory held for slow peers is limited: the slowest peer is dropped first', async () => {
   const held = new Holdings(100);
   const gone: string[] = [];
   const holder = (name: string): Holder => ({
@@ -70,7 +70,7 @@ test('what is held for slow peers is bounded: the slowest is let go first', asyn
   expect(held.isTight).toBe(false);
 });
 
-test('who waits for a connection takes turns with other clients, and the greediest stands back', () => {
+test('clients that wait for a connection take turns, and the greediest stands back', () => {
   const line = new WaitingLine<{ client: string; n: number }>();
   for (let n = 0; n < 5; n++) line.push({ client: 'greedy', n }, n);
   line.push({ client: 'modest', n: 9 }, 9);
@@ -104,7 +104,7 @@ test('slow heads: the memory for them is bounded over all connections, and other
   expect(await say(proxy.outbound, good)).toMatch(/fine<end>$/);
 });
 
-test('clients that do not read: what waits for them is bounded over all connections', async () => {
+test('clients that do not read: the memory for their answers is limited over all connections', async () => {
   const body = Buffer.alloc(8 * 1024 * 1024);
   const app = await httpServer((request, response) =>
     response.end(request.url === '/big' ? body : 'fine'),
@@ -156,7 +156,7 @@ test('the same by HTTP/1.1 clients that do not read their answers', async () => 
   expect(await say(proxy.outbound, good)).toMatch(/fine<end>$/);
 });
 
-test('nobody waits for a connection without end: 503 with Retry-After', async () => {
+test('the wait for a connection is limited: 503 with Retry-After', async () => {
   const app = await httpServer(() => undefined);
   const limits = { maxConnections: 2, maxPending: 100, maxRequests: 1000 };
   const proxy = await proxied(app, limits, 300);

@@ -101,7 +101,7 @@ test('two proxies of one mesh know each other, and the app is told who calls', a
   expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
 });
 
-test('who is on no list gets no answer', async () => {
+test('a client on no list gets no answer', async () => {
   const { ask } = await pair(await keys.issue('stranger'), await keys.issue('cart'), {
     policy: {
       defaultPolicy: 'deny',
