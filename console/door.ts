@@ -50,7 +50,7 @@ export class Door {
     return own !== undefined && this.#sessions.some((session) => same(own, session));
   }
 
-  /** The reason why the request is not for this console, whoever sends it; undefined: it is. */
+  /** The reason why the request is refused for any sender; undefined: it is acceptable. */
   foreign(request: IncomingMessage, port: number): string | undefined {
     const { host = '', origin } = request.headers;
     if (this.#behind) {

@@ -113,7 +113,7 @@ export class CompiledServer implements ServerState {
         JSON.stringify({ unservable: 'route', server: name, route: route.name, problem }),
       );
       if (!isAuthorizedByRoute) return [];
-      // Nobody can tell whom this route would allow or refuse: requests that no earlier route takes are answered 500.
+      // It is unknown which clients this route would allow: requests that no earlier route takes are answered 500.
       const closed = compile({ ...route, matches: [] });
       closed.unservable = problem;
       return [closed];

@@ -15,7 +15,7 @@ export interface SessionWaiter {
 }
 
 const eitherOf: readonly Protocol[] = [carryingProtocol, 'h2', 'http/1.1'];
-/** How long the result of a handshake (HTTP/1.1 only) is kept. */
+/** How long a handshake's result is kept if the peer chose less than the full protocol. */
 const believedMs = 600_000;
 
 export class SessionPool implements ClientHandler {

@@ -13,7 +13,7 @@ export interface Judged {
   readonly problem: string;
 }
 
-/** The users of the path: nobody; routes; or routes with authorization. */
+/** The users of the path: none (`nobody`), routes, or routes with authorization. */
 export type Looks = 'nobody' | 'routes' | 'policy';
 
 const suspicious = /\/[./]|[%\\#]/;
