@@ -29,7 +29,7 @@ export interface FlowParts {
   audit(line: string): void;
 }
 
-/** What callers know this workload as, `service.namespace`: the `dst` of its inbound side. */
+/** The name by which callers know this workload, `service.namespace`: the `dst` of its inbound side. */
 export const ownDestination = ({
   name,
   service = name,
