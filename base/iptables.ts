@@ -1,7 +1,7 @@
-/** Rules of iptables, put in one transaction. Which of its kinds a kernel takes is found out by trying. */
+/** Sets iptables rules in one transaction; tries the kinds of iptables until the kernel accepts one. */
 import { spawnSync } from 'node:child_process';
 
-/** With folders that only root's PATH has; programs of the system's own are looked for there too. */
+/** Includes folders that only root's PATH has, because system programs are there. */
 export const rootPath = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
 
 const environment = {
@@ -13,12 +13,12 @@ const environment = {
 
 const kinds = ['iptables', 'iptables-nft', 'iptables-legacy'];
 
-/** Whether that kind of iptables takes these arguments: with `-C`, whether it has the rule. */
+/** Whether that kind of iptables accepts these arguments; with `-C`, whether the rule exists. */
 export type Holds = (args: readonly string[]) => boolean;
 
 /**
- * Puts `rules`, a text for `iptables-restore --noflush`. `within` are the words before each command, such as those of
- * nsenter. Throws an Error that tells how each kind failed.
+ * Applies `rules`, a text for `iptables-restore --noflush`. `within` are the words before each command, such as those
+ * of nsenter. Throws an Error with the failure of each kind.
  */
 export function putRules(rules: (holds: Holds) => string, within: readonly string[] = []): void {
   const failures: string[] = [];

@@ -38,6 +38,55 @@ function findings(file: string, text: string): string[] {
 
 const textOf = (file: string): string => readFileSync(join(packageRoot, file), 'utf8');
 
+/** Folders whose comments name their subject first; a folder is added once its comments do. */
+const plainFolders =
+  /^(alerts|slo|base|examples\/library|test\/alerts|test\/slo|test\/base)\/.*\.ts$/;
+
+/** Each comment of a source text on one line; consecutive `//` lines are one comment. */
+function commentsIn(text: string): string[] {
+  const comments: string[] = [];
+  let open = false;
+  for (const line of text.split('\n')) {
+    const found = /^\s*(\/\*\*?|\*(?!\/)|\/\/)(?:\s+(.*?))?\s*(?:\*\/)?$/.exec(line);
+    const words = found ? (found[2] ?? '') : / \/\/ (.*)$/.exec(line)?.[1];
+    if (found && open && found[1] !== '/**') comments.push(`${comments.pop()} ${words}`);
+    else if (words !== undefined) comments.push(words);
+    open = found !== null && !line.trimEnd().endsWith('*/');
+  }
+  return comments;
+}
+
+/** Statements of comments whose subject is a clause with "what" or "who"; questions are none of them. */
+const clausesFirst = (text: string): string[] =>
+  commentsIn(text)
+    .flatMap((comment) => comment.split(/(?<=[.:;!?])\s+/))
+    .filter((sentence) => /^(What|Who)(ever)?\s/.test(sentence) && !sentence.endsWith('?'));
+
+test('a comment that begins with a clause is found, wherever its sentence stands', () => {
+  const found = [
+    '/** What the pager says. */',
+    'const a = 1;\n  // Fine. Who is told hears of it.\nconst b = 2;',
+    '/**\n * Reads a file. What was put right\n * is gone.\n */',
+    '/**\n * One.\n *\n * What it\n * laid bare is new.\n */',
+    'const a = 1; // Whoever calls must know.',
+  ];
+  for (const text of found) expect(clausesFirst(text)).toHaveLength(1);
+  const plain = [
+    '/** What fired? */',
+    '// The answer to what is asked.',
+    'const text = "What the pager says.";',
+    '/** A finding that was fixed disappears. */\nconst what = 1;',
+  ];
+  for (const text of plain) expect(clausesFirst(text)).toEqual([]);
+});
+
+test('comments name their subject first', () => {
+  const sources = files.filter((f) => plainFolders.test(f));
+  expect(sources.length).toBeGreaterThan(400);
+  const found = sources.flatMap((f) => clausesFirst(textOf(f)).map((s) => `${f}: ${s}`));
+  expect(found).toEqual([]);
+});
+
 test('the word list finds each of its words', () => {
   const samples = [
     'a file or names of ours',
