@@ -62,8 +62,8 @@ ${options.scrapeConfig === '' ? '  []' : options.scrapeConfig}
   }
 
   /**
-   * Ends the process between two evaluations. A Prometheus that is stopped leaves a group in the middle, and events that
-   * the evaluation had read but not counted yet are lost (slo/README.md).
+   * Ends the process between two evaluations. A Prometheus that is stopped leaves a group in the middle, and events
+   * that the evaluation had read but not counted yet are lost (slo/README.md).
    */
   async pause(): Promise<void> {
     await this.#betweenEvaluations();

@@ -61,8 +61,8 @@ export function registerConsole(parent: Command): void {
     .addHelpText(
       'after',
       `
-The console prints an address with a token that is valid for one visit, and a new address after each visit. It listens on
-loopback only, unless an authenticating reverse proxy stands in front of it (--user-header).
+The console prints an address with a token that is valid for one visit, and a new address after each visit. It listens
+on loopback only, unless an authenticating reverse proxy stands in front of it (--user-header).
 
 Examples:
   firedrill gameday run & firedrill console --allow-drills
