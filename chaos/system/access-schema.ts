@@ -1,4 +1,4 @@
-/** How a firedrill.yaml says where a server of others is, and by which token and TLS it is asked. */
+/** The part of a firedrill.yaml about an existing server: its address, token and TLS settings. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AccessFiles } from '../../base/access.js';
@@ -25,7 +25,7 @@ export const accessSchema = z.union(
 
 export type AccessSpec = z.output<typeof accessSchema>;
 
-/** Files as seen from the drill's folder. */
+/** Files relative to the drill's folder. */
 export function accessFiles(spec: AccessSpec, folder: string): AccessFiles {
   if (typeof spec === 'string') return { url: spec };
   const files = ['bearerFile', 'ca', 'cert', 'key'] as const;

@@ -1,4 +1,4 @@
-/** JSON or text from or to an admin port: supervisor, controller, sidecar, relay, service. */
+/** Requests of JSON or text to an admin port: supervisor, controller, sidecar, relay, service. */
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 
 interface AskOptions {
@@ -10,7 +10,7 @@ interface AskOptions {
 export const askJson = async <T>(url: string, options: AskOptions = {}): Promise<T> =>
   JSON.parse(await askText(url, options)) as T;
 
-/** A refusal or a silence is an error that names the address. */
+/** A refusal or a missing answer is an error that names the address. */
 export async function askText(url: string, options: AskOptions = {}): Promise<string> {
   let response: Response;
   try {
@@ -33,7 +33,7 @@ export async function askText(url: string, options: AskOptions = {}): Promise<st
   return text;
 }
 
-/** Nobody listens there (any more). */
+/** Nobody listens at the address (any more). */
 export class Unreachable extends UserError {
   constructor(message: string) {
     super(message, exitCode.environment);

@@ -1,11 +1,11 @@
-/** The drill that comes with the package, run where no other is given: data, as any user's is. */
+/** The bundled drill, which runs if no other is given: plain data, like any user's drill. */
 import { existsSync } from 'node:fs';
 import { asset } from '../../base/paths.js';
 import { type Drill, drillFileName, readDrill } from './drill-file.js';
 
 export const bundledDrill = (): string => asset('examples/retail/firedrill.yaml');
 
-/** The file that was asked for; else the one in this folder; else the bundled one. */
+/** The given file, otherwise the file in this folder, otherwise the bundled drill. */
 export function findDrill(asked?: string): Drill {
   if (asked !== undefined) return readDrill(asked);
   return readDrill(existsSync(drillFileName) ? drillFileName : bundledDrill());

@@ -1,4 +1,4 @@
-/** What two services of a firedrill.yaml cannot both have: a port of the machine, the name of a process. */
+/** Finds clashes between services of a firedrill.yaml: a port of the machine, the name of a process. */
 import type { Path } from '../../base/yaml.js';
 import type { ProcessesSpec } from './drill-schema.js';
 import {
@@ -22,7 +22,7 @@ export function clashProblems(spec: ProcessesSpec, at: At): void {
 function portClashes({ services }: ProcessesSpec, at: At): void {
   const onMachine = new Map<number, string>();
   for (const [name, { ports, network }] of Object.entries(services)) {
-    // Nobody else is in a network of its own.
+    // A service with its own network shares its ports with no other service.
     const taken = network === 'own' ? new Map<number, string>() : onMachine;
     for (const [port, wanted] of Object.entries(ports)) {
       if (wanted === 'auto') continue;

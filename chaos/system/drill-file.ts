@@ -1,4 +1,4 @@
-/** Reads a firedrill.yaml: every mistake with file, line and column, before anything is started. */
+/** Reads a firedrill.yaml, and reports every mistake with file, line and column before anything is started. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { whyNoDisk } from '../faults/disk.js';
@@ -20,10 +20,10 @@ import { networkProblems, networksProblem } from './network-problems.js';
 import { templateNames } from './templates.js';
 
 export const drillFileName = 'firedrill.yaml';
-/** Of `GET /` at the entry, where the file says nothing of its load. */
+/** Requests per second of `GET /` at the entry, if the file defines no load. */
 const defaultRate = 50;
 
-/** A drill as it is run: files found, patterns resolved. */
+/** The parts of a drill that are resolved: files found, patterns expanded. */
 type Resolved = 'slos' | 'rules' | 'scenarios' | 'alertmanager' | 'silences' | 'load';
 
 export interface Drill extends Omit<DrillFile, Resolved> {
@@ -36,9 +36,9 @@ export interface Drill extends Omit<DrillFile, Resolved> {
   rules: string[];
   alertmanager?: string;
   silences?: string;
-  /** Absolute paths, or names of ours. */
+  /** Absolute paths, or names of built-in scenarios. */
   scenarios: string[];
-  /** Of the value at that path in the file. */
+  /** The place of the value at that path in the file. */
   placeOf(path: Path): Place;
 }
 
@@ -96,7 +96,7 @@ const urlOf = (system: SystemSpec): string | undefined =>
 
 const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
 
-/** Files as they are, patterns by the names in their folder; `names` may stand for themselves. */
+/** Existing files, and patterns expanded by the names in their folder; values that match `names` are kept unchanged. */
 function filesOf(list: string[], folder: string, path: Path, at: At, names?: RegExp): string[] {
   return list.flatMap((item, i) => {
     if (names?.test(item)) return [item];
@@ -119,7 +119,7 @@ function filesOf(list: string[], folder: string, path: Path, at: At, names?: Reg
   });
 }
 
-/** `*` is any run of characters: the parts come one after the other, the first and the last at the ends. */
+/** `*` matches any characters: the parts occur in order, the first and the last at the ends. */
 function fitsInOrder(name: string, parts: readonly string[]): boolean {
   let from = 0;
   for (const [i, part] of parts.entries()) {
@@ -137,7 +137,7 @@ function fitsInOrder(name: string, parts: readonly string[]): boolean {
   return true;
 }
 
-/** What the fields alone do not show: names that nothing has, templates without a value. */
+/** Problems that the fields alone do not show: names that nothing has, templates without a value. */
 function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
   const services = Object.keys(spec.services);
   const root: Path = ['system', 'services'];
@@ -188,7 +188,7 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
   }
 }
 
-/** A program by its name alone is on PATH, unless something is done before that may bring it there. */
+/** A program given by name must be on PATH, unless a preparation step may install it. */
 function programProblem(spec: ProcessesSpec, service: ServiceSpec, path: Path, at: At): void {
   const [program = ''] = typeof service.command === 'string' ? [] : service.command;
   if (program === '' || /[/$]/.test(program)) return;
@@ -244,7 +244,7 @@ function templateProblems(spec: ProcessesSpec, name: string, service: ServiceSpe
   ];
   for (const [field, text] of texts) {
     for (const used of templateNames(text)) {
-      // In a text for sh, the shell has variables of its own.
+      // In a text for sh, the shell has its own variables.
       const path = ['system', 'services', name, ...field];
       const far = portFarAway(spec, name, service, used);
       if (far !== undefined) at(path, far, '${calls.NAME.url}');

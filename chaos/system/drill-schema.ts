@@ -1,4 +1,4 @@
-/** The format of firedrill.yaml: what is drilled, by which rules, with which load; README.md explains it. */
+/** The format of firedrill.yaml: the system under drill, its rules and its load; README.md explains it. */
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { guardSchema } from '../guard/guard-schema.js';
@@ -7,7 +7,7 @@ import { attachSchema } from './attach/attach-schema.js';
 import { kubernetesSchema } from './kubernetes/kubernetes-schema.js';
 import { watchSchema } from './watch-schema.js';
 
-/** Of processes: real time, which no time scale shortens. */
+/** A duration of processes: real time, which no time scale shortens. */
 const realDuration = z
   .string()
   .refine((value) => parseDurationMs(value) !== undefined, {

@@ -1,4 +1,4 @@
-/** What happened to a system's processes and certificates, as lines of the record's timeline. */
+/** The events of a system's processes and certificates, as lines of the record's timeline. */
 import { clockOn } from '../../runbooks/words.js';
 import type { TimelineEvent } from '../../runbooks/record.js';
 import type { ProcessEvent } from './model.js';
@@ -23,7 +23,7 @@ export function processEvent(e: ProcessEvent): TimelineEvent {
   };
 }
 
-/** Refusals come by the dozen: the first of each workload is told, and how many followed. */
+/** Refusals come in dozens: the first of each workload is reported, with the number of later ones. */
 export function certificateEvents(lines: readonly CertificateLine[]): TimelineEvent[] {
   const events: TimelineEvent[] = [];
   const refusals = new Map<string, { event: TimelineEvent; count: number }>();

@@ -1,4 +1,4 @@
-/** `firedrill init`: writes a firedrill.yaml, from what it is told, or from what it finds in the folder. */
+/** `firedrill init`: writes a firedrill.yaml from its options, or from the files in the folder. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -97,7 +97,7 @@ export async function init(options: InitOptions, folder: string): Promise<number
   return exitCode.ok;
 }
 
-/** Those that are not there yet: whatever a user has stays. */
+/** Starter files that do not exist yet: a user's files are never changed. */
 function starterOf(services: readonly Found[], folder: string): StarterFile[] {
   const [entry] = services as [Found];
   const parts = services.map(({ name, calls = [] }) => ({ name, calls }));
@@ -144,8 +144,8 @@ const nameFrom = (text: string): string =>
     .replace(/-+$/, '') || 'drill';
 
 /**
- * A Procfile's lines, a compose file's services that have a command, or the start script. What is there and cannot be
- * used is added to `leftOut`, with the reason.
+ * A Procfile's lines, a compose file's services with a command, or the start script. Adds the entries that cannot be
+ * used to `leftOut`, with the reason.
  */
 export function detect(folder: string, leftOut: string[]): Found[] {
   const read = (name: string): string | undefined => {
@@ -183,14 +183,14 @@ function startScript(manifest: string, folder: string, leftOut: string[]): Found
     leftOut.push('package.json has no start script');
     return [];
   }
-  // npm looks there first.
+  // npm searches this folder first.
   const own = join('node_modules', '.bin', start.split(' ')[0] as string);
   const command = existsSync(join(folder, own)) ? `${dirname(own)}/${start}` : start;
   const name = typeof value?.name === 'string' ? value.name : 'app';
   return [{ name: nameFrom(name), command }];
 }
 
-/** Of a list of arguments: one text for sh that means the same. */
+/** Converts a list of arguments to an equivalent text for sh. */
 const shellText = (args: readonly unknown[]): string =>
   args
     .map(String)
@@ -212,7 +212,7 @@ function composeServices(file: string, leftOut: string[]): Found[] {
       leftOut.push(`${name} of ${basename(file)}, which has no command`);
       return [];
     }
-    // $$ is how compose writes a $.
+    // Compose writes $ as $$.
     return [{ name: nameFrom(name), command: text.replaceAll('$$', () => '$') }];
   });
 }
@@ -232,7 +232,7 @@ async function ask(): Promise<Found[]> {
   }
 }
 
-/** Quoted as YAML wants it: JSON's quotes are YAML's. */
+/** Quotes a text for YAML: JSON's quotes are valid YAML. */
 const quoted = (text: string): string => JSON.stringify(text);
 
 function drillText(name: string, services: readonly Found[], full: boolean): string {

@@ -1,7 +1,7 @@
 /**
- * `kubectl` as a runbook's commands need it, over a drilled system of processes: `get pods`, `delete pod NAME`,
- * `rollout restart|undo deploy/NAME ...`. A pod is a service and its sidecar; what comes back is as it was described at
- * first, as of a rollout that is undone. Anything else is refused by name.
+ * `kubectl` for a runbook's commands, over a drilled system of processes: `get pods`, `delete pod NAME`,
+ * `rollout restart|undo deploy/NAME ...`. A pod is a service and its sidecar; a restarted pod has its first description
+ * again, like an undone rollout. Any other command is refused by name.
  */
 import { messageOf } from '../../base/errors.js';
 import { askJson } from './ask.js';
@@ -21,7 +21,7 @@ async function main([admin = '', ...given]: string[]): Promise<void> {
     return restart(admin, podsOf(system, third, 'pod'));
   if (verb === 'rollout' && /^(restart|undo)$/.test(second) && names.length > 0) {
     const deployments = names.map((name) => name.replace(/^deploy(ment)?s?(\.apps)?\//, ''));
-    // All are looked up before the first is touched.
+    // All pods are looked up before the first is touched.
     const pods = deployments.flatMap((name) => podsOf(system, name, 'deployment'));
     return restart(admin, pods);
   }
@@ -53,7 +53,7 @@ function podsOf(
   return found.map(podOf);
 }
 
-/** One pod after the other. */
+/** Restarts one pod after the other. */
 async function restart(admin: string, pods: readonly Pod[]): Promise<void> {
   for (const { name, processes } of pods) {
     for (const process of processes) {

@@ -1,17 +1,17 @@
 /**
- * The system under test, as all of chaos/ knows it: a port. What it is made of, where it takes faults and shows
- * metrics, what it counts. A kind of system is an implementation of `System`; see README.md.
+ * The system under test as an interface for all of chaos/: its parts, its injection points and metrics, and its
+ * counters. A kind of system is an implementation of `System`; see README.md.
  */
 import type { Target } from '../../alerts/watch/index.js';
 import type { ReportSection, TimelineEvent } from '../../runbooks/record.js';
 import type { Undo } from '../faults/undo.js';
 
 export interface WorkloadPorts {
-  /** Where the service itself listens: the first of its ports; 0 where nobody knows. */
+  /** The service's own listening port: the first of its ports; 0 if unknown. */
   app: number;
-  /** Where the service takes faults and tells its counters, if it does. */
+  /** The service's port for faults and counters, if it has one. */
   appAdmin?: number;
-  /** Of its sidecar; absent where it has none, or none on that side; 0 where nobody knows its number. */
+  /** The sidecar's port; absent without a sidecar, or if the sidecar lacks that side; 0 if the number is unknown. */
   inbound?: number;
   outbound?: number;
   proxyAdmin?: number;
@@ -21,33 +21,33 @@ export interface WorkloadDescription {
   /** `catalog-2`: also the name of its service process. */
   name: string;
   service: string;
-  /** What its sidecar's certificate says; absent without mTLS. */
+  /** The identity in its sidecar's certificate; absent without mTLS. */
   identity?: string;
-  /** Services and dependencies. */
+  /** Services and dependencies that the workload calls. */
   calls: readonly string[];
   /** Its calls through its own sidecar: `front/back` goes to the mesh's `back.podinfo`. */
   edges?: readonly { name: string; to: string; destination: string }[];
   /** Name of its sidecar's process. */
   proxy?: string;
-  /** Its sidecar's admin address, where that is not a port of this machine. */
+  /** Its sidecar's admin address, if it is no port of this machine. */
   admin?: string;
   ports: WorkloadPorts;
 }
 
-/** A TCP relay on one call, or what does its work: `front/redis` carries what front says to redis. */
+/** A TCP relay on one call, or an equivalent proxy: `front/redis` carries the call from front to redis. */
 export interface RelayDescription {
   name: string;
   /** The calling service. */
   from: string;
-  /** The service or dependency that it leads to. */
+  /** The called service or dependency. */
   to: string;
-  /** Name of its process. */
+  /** Name of the relay's process. */
   process?: string;
-  /** Where it takes faults: `http://127.0.0.1:4711`. */
+  /** The relay's injection point: `http://127.0.0.1:4711`. */
   url: string;
-  /** The kinds of faults that it knows, where not all. */
+  /** The supported kinds of faults, if not all. */
   kinds?: readonly string[];
-  /** Where its leases do not lapse with whatever holds them. */
+  /** The undo, if the relay's leases do not lapse with their holder. */
   undo?: Undo;
 }
 
@@ -57,34 +57,34 @@ export interface SystemDescription {
   kind: string;
   /** Whether all of it is up; its ports are known before. */
   ready: boolean;
-  /** Why it will not come up. */
+  /** The reason why it will not come up. */
   failure?: string;
-  /** Of the metrics' `namespace` label. */
+  /** The value of the metrics' `namespace` label. */
   namespace: string;
   /** Absent without mTLS, like the next two. */
   trustDomain?: string;
   certificateLifetimeMs?: number;
   controller?: { process: string; grpc: number; admin: number };
-  /** Where a client's requests go. */
+  /** The address for a client's requests. */
   url: string;
   workloads: WorkloadDescription[];
   /** Outside addresses that the services call. */
   dependencies: string[];
   relays: RelayDescription[];
   processes: ProcessDescription[];
-  /** Where Prometheus finds metrics. */
+  /** Targets for Prometheus. */
   targets: Target[];
-  /** The kinds of faults that its supervisor and its services hold; those of sidecars and relays go by themselves. */
+  /** Kinds of faults that its supervisor and its services hold; those of sidecars and relays need no entry. */
   faults: string[];
-  /** Processes with a disk of their own, which can be filled. */
+  /** Processes with their own disk, which can be filled. */
   disks?: string[];
-  /** Where its keys and its registry are, on this machine. */
+  /** The folder of its keys and its registry, on this machine. */
   folder?: string;
-  /** Processes that can be made to leak, where not all. */
+  /** Processes that can be made to leak, if not all. */
   leaking?: string[];
-  /** Faults by commands of the user's, held by whatever answers at `admin`. */
+  /** Faults by the user's own commands, held by the program at `admin`. */
   commands?: { name: string; title?: string; undo: Undo }[];
-  /** Of a cluster: what kinds of faults with such targets may strike. */
+  /** For a cluster: possible targets of each kind of fault. */
   objects?: Partial<Record<'scaled' | 'pods' | 'limited' | 'throttled' | 'secret', string[]>>;
 }
 
@@ -92,7 +92,7 @@ export interface ProcessDescription {
   name: string;
   /** `service`, `proxy`, `controller`, `relay`. */
   kind: string;
-  /** 0 while it is not there. */
+  /** 0 while the process does not run. */
   pid: number;
   ports: Record<string, number>;
 }
@@ -105,36 +105,36 @@ export interface ProcessEvent {
 }
 
 export interface System {
-  /** As it was when it was asked last. */
+  /** The system at the time of the last request. */
   readonly description: SystemDescription;
-  /** Processes come and go: asks anew. */
+  /** Asks again, because processes come and go. */
   refresh(): Promise<void>;
-  /** The admin address of whatever holds faults of processes and of the system as a whole. */
+  /** The admin address of the program that holds faults of processes and of the system as a whole. */
   readonly admin: string;
-  /** Undefined where it has no controller. */
+  /** Undefined if the system has no controller. */
   readonly controllerAdmin: string | undefined;
   /** All workloads of a service, or the workload of that name. */
   workloads(name: string): WorkloadDescription[];
-  /** Undefined where the workload has no sidecar. */
+  /** Undefined if the workload has no sidecar. */
   proxyAdmin(workload: WorkloadDescription): string | undefined;
-  /** Undefined where the service takes no faults and tells no counters. */
+  /** Undefined if the service accepts no faults and has no counters. */
   appAdmin(workload: WorkloadDescription): string | undefined;
   /** Relays of one call (`front/redis`), or all that lead to a service or dependency. */
   relays(target: string): RelayDescription[];
-  /** Every address that takes faults: where a residue would be. */
+  /** Every address that holds faults, for checks of residues. */
   injectionPoints(): { name: string; url: string }[];
-  /** What Prometheus scrapes; without the sidecars where asked for. */
+  /** The targets for Prometheus; optionally without the sidecars. */
   targets(which?: 'all' | 'without-proxies'): Target[];
-  /** The counters of a service, all its workloads together. */
+  /** The counters of a service, summed over its workloads. */
   counters(service: string): Promise<Record<string, number>>;
-  /** What happened to processes and certificates so far. */
+  /** The events of processes and certificates so far. */
   events(): Promise<TimelineEvent[]>;
-  /** What it has to say in the report beside what every system has. */
+  /** The system's own sections of the report, in addition to those of every system. */
   sections(): Promise<ReportSection[]>;
-  /** A process is stopped (it drains) and started again. */
+  /** Stops a process (it drains) and starts it again. */
   restart(process: string): Promise<void>;
   /** Publishes new configuration; resolves to its revision. */
   publish(): Promise<number>;
-  /** Every workload takes a new certificate. */
+  /** Every workload renews its certificate. */
   renewCertificates(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The names of a drill's system, known before anything of it runs: what scenarios may speak of. */
+/** The names of a drill's system, known before it runs, for checks of scenarios. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';

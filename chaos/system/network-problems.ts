@@ -1,4 +1,4 @@
-/** What the fields of a firedrill.yaml do not show of services with a network of their own. */
+/** Problems of services with their own network that the fields of a firedrill.yaml do not show. */
 import { isIPv4 } from 'node:net';
 import type { Path } from '../../base/yaml.js';
 import type { ProcessesSpec, ServiceSpec } from './drill-schema.js';
@@ -7,7 +7,7 @@ import { calledAt, literalOf, loopback, mostNetworks, whyNoNetwork } from './pro
 
 type At = (path: Path, message: string, expected?: string) => void;
 
-/** `path`: of the service in the file. */
+/** `path`: the service's path in the file. */
 export function networkProblems(
   spec: ProcessesSpec,
   name: string,
@@ -53,7 +53,7 @@ export function networkProblems(
 const isHost = (host: string): boolean =>
   isIPv4(host) || (/^[\w.-]+$/.test(host) && !/(^|\.)\d+$/.test(host));
 
-/** Of all services together. */
+/** Problems of all services together. */
 export function networksProblem(spec: ProcessesSpec, at: At): void {
   const own = Object.values(spec.services).filter(({ network }) => network === 'own');
   const count = own.reduce((sum, { replicas }) => sum + replicas, 0);

@@ -1,4 +1,4 @@
-/** What the sidecar of a service counts for it, where the service itself tells no counters. */
+/** The counters of a service's sidecar, for services without counters. */
 import { eachSample, labelsOf } from '../../alerts/watch/exposition.js';
 import { askText } from './ask.js';
 

@@ -1,4 +1,4 @@
-/** A drill's system as a child of the game day: it and all its processes go when the game day goes. */
+/** A drill's system as a child of the game day: the system and all its processes end when the game day ends. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,11 +16,11 @@ import { supervisorCommand } from './supervisor-command.js';
 
 export interface RunningSystem {
   system: System;
-  /** Where it keeps keys, configurations and events. */
+  /** The folder of its keys, configurations and events. */
   folder: string;
   /** Resolves when all of it is up. */
   ready: Promise<void>;
-  /** Why it is not there any more, though nobody stopped it. */
+  /** The reason why the system ended although nobody stopped it. */
   gone(): string | undefined;
   stop(): Promise<void>;
 }
@@ -29,12 +29,12 @@ const readyLimitMs = 60_000;
 const prepareLimitMs = 600_000;
 const noticeMs = 1500;
 
-/** Resolves when its ports are known; it is not up yet then. */
+/** Resolves when its ports are known, before it is up. */
 export async function startSystem(
   drill: Drill,
   options: {
     journal: Journal;
-    /** Of the workloads' certificates, where it has any. */
+    /** The lifetime of the workloads' certificates, if there are any. */
     certificateLifetimeMs: number;
     say(line: string): void;
   },
@@ -48,7 +48,7 @@ export async function startSystem(
   let ended = false;
   const gone = (): string | undefined =>
     ended && !stopping ? `the supervisor of ${drill.name} ended by itself` : undefined;
-  // What it started notices by itself; what cannot (it is stopped, or hangs) is ended from here.
+  // The system's processes notice the end by themselves; those that cannot (stopped, or hanging) are ended from here.
   void child.exited.then(async () => {
     ended = true;
     if (stopping) return;
@@ -95,11 +95,11 @@ function startSupervisor(
 interface Started {
   name: string;
   pid: number;
-  /** It leads a process group, and what it started belongs to that. */
+  /** The process leads a process group, which its descendants belong to. */
   group: boolean;
 }
 
-/** Of a line that tells of a process which the supervisor has started. */
+/** Parses a line that reports a process started by the supervisor. */
 function processIn(line: string): Started | undefined {
   try {
     const { process } = JSON.parse(line) as { process?: Partial<Started> };
@@ -110,7 +110,7 @@ function processIn(line: string): Started | undefined {
   }
 }
 
-/** Its own parts have bounds of their own, which the user says; this one is for a supervisor that hangs. */
+/** The supervisor's steps have their own limits from the user; this limit is for a supervisor that hangs. */
 function readyLimit({ system }: Drill): number {
   if (system.kind !== 'processes') return readyLimitMs;
   const services = Object.values(system.services);

@@ -1,6 +1,6 @@
 /**
- * What `firedrill init` writes beside a firedrill.yaml, so that the first drill has something to break and somebody to
- * tell: a load, two alerts by what callers see, and a scenario for each call. All of it is meant to be changed.
+ * The files that `firedrill init` writes beside a firedrill.yaml, so that the first drill has a fault and a receiver: a
+ * load, two alerts on callers' experience, and a scenario for each call. Users are meant to change all of them.
  */
 export interface StarterService {
   name: string;
@@ -8,12 +8,12 @@ export interface StarterService {
 }
 
 export interface StarterFile {
-  /** Below the drill's folder. */
+  /** Relative to the drill's folder. */
   path: string;
   text: string;
 }
 
-/** More would make the first drill a long one; the others are a copy away. */
+/** More calls would make the first drill long; a user can copy the scenario for the others. */
 const mostCalls = 4;
 
 export function starterFiles(services: readonly StarterService[], entry: string): StarterFile[] {

@@ -1,7 +1,7 @@
 /**
- * A system behind a supervisor: one process that starts all the others, says at its admin port what they are
- * (`GET /system`), and holds the faults that no sidecar, relay or service can. The shop of the examples is one, a
- * `system: processes` another; any program that answers likewise is a third.
+ * A system behind a supervisor: one process that starts all the others, describes them at its admin port
+ * (`GET /system`), and holds the faults that no sidecar, relay or service can hold. The shop of the examples is such a
+ * system, and so is a `system: processes`; any program with the same answers is another.
  */
 import type { Target } from '../../alerts/watch/index.js';
 import type { ReportSection, TimelineEvent } from '../../runbooks/record.js';

@@ -1,4 +1,4 @@
-/** `watch` in a firedrill.yaml: a Prometheus and an Alertmanager that run already, by which the drill is judged. */
+/** `watch` in a firedrill.yaml: an existing Prometheus and Alertmanager, which judge the drill. */
 import { z } from 'zod';
 import { text } from '../scenarios/fields.js';
 import { accessSchema } from './access-schema.js';

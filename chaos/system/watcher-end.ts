@@ -1,7 +1,7 @@
-/** How a watcher ends: once, by a signal or with whoever started it, after it has rolled back what it holds. */
+/** The end of a watcher: once, by a signal or with its parent, after it has rolled back its faults. */
 import { dieWithParent } from '../../base/child.js';
 
-/** `close` rolls everything back; after `limitMs` the process ends without it. */
+/** `close` rolls everything back; after `limitMs` the process ends without waiting for it. */
 export function endAfter(close: () => Promise<void>, limitMs: number): void {
   let ending = false;
   const end = (): void => {

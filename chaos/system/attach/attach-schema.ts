@@ -1,4 +1,6 @@
-/** `system: attach` in a firedrill.yaml: what runs already, where it takes faults, and how they are undone. */
+/**
+ * `system: attach` in a firedrill.yaml: a system that runs already, its injection points, and the undo of its faults.
+ */
 import { z } from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { identifier, labels, loadAddress, text } from '../../scenarios/fields.js';
@@ -22,7 +24,7 @@ const command = (missing: string) =>
     error: ({ input }) => (input === undefined ? missing : noCommand),
   });
 
-/** `missing` is said where there is none. */
+/** `missing` is the error for an absent command. */
 const step = (missing: string, most: string) =>
   z
     .union([

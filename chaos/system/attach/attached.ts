@@ -1,6 +1,6 @@
 /**
- * What runs already, as a system: nothing of it is started or stopped. Faults of commands and of toxiproxies, which
- * hold none by themselves, are leases here: what is not renewed is undone.
+ * A running system as a `System`: none of its parts is started or stopped. Faults by commands and at toxiproxies, which
+ * do not lapse by themselves, are leases here: a fault that is not renewed is undone.
  */
 import type { Target } from '../../../alerts/watch/index.js';
 import type { Clock } from '../../../base/clock.js';
@@ -19,7 +19,7 @@ import { toxicKinds, Toxiproxy } from './toxiproxy.js';
 export interface Attachment {
   name: string;
   spec: AttachSpec;
-  /** Working folder of its commands. */
+  /** The commands' working folder. */
   folder: string;
   clock: Clock;
   onProcess(name: string, pid: number): void;
@@ -28,7 +28,7 @@ export interface Attachment {
 interface HeldCall {
   toxiproxy: Toxiproxy;
   leases: Leases<RelayFault>;
-  /** Received when the lease was put. */
+  /** Bytes received when the lease was set. */
   before: Map<string, number>;
 }
 
@@ -73,7 +73,7 @@ export class Attached {
     return { toxiproxy, leases, before };
   }
 
-  /** Everything that faults may need is asked for: nothing is touched. */
+  /** Checks everything that faults may need, without touching anything. */
   async check(): Promise<void> {
     const { services, calls } = this.#of.spec;
     for (const [name, { proxy }] of Object.entries(services)) {
@@ -109,7 +109,7 @@ export class Attached {
         service,
         calls: calls.map(([call]) => endsOf(call)).flatMap((c) => (c.from === service ? c.to : [])),
         ...(proxy !== undefined && { proxy: `${service}-proxy`, admin: proxy }),
-        // Which sides its sidecar serves is not known from outside: a lease on the other one strikes nothing.
+        // The sides that its sidecar serves are not known from outside: a lease on the other side has no effect.
         ports: { app: 0, ...(proxy !== undefined && { inbound: 0, outbound: 0 }) },
       })),
       dependencies: [...new Set(calls.map(([call]) => endsOf(call).to))],
@@ -130,7 +130,7 @@ export class Attached {
     };
   }
 
-  /** At the address of a call: undefined where no lease of it is held here. */
+  /** The call's lease; undefined if no lease of the call is held here. */
   call(name: string): HeldCall | undefined {
     return this.#calls.get(name);
   }
@@ -145,7 +145,7 @@ export class Attached {
     return held.leases.list().find((l) => l.id === lease.id) ?? lease;
   }
 
-  /** What the faults of a call have touched by now. */
+  /** The effect of a call's faults so far. */
   async look({ toxiproxy, leases, before }: HeldCall, name: string): Promise<void> {
     const confirm = this.#of.spec.calls[name]?.confirm;
     for (const [id, fault] of leases.active()) {
@@ -175,7 +175,7 @@ export class Attached {
     return this.commands.put(body, { kind: 'command', target });
   }
 
-  /** Takes everything back. */
+  /** Rolls everything back. */
   async close(): Promise<void> {
     await Promise.all([
       this.commands.clear(),

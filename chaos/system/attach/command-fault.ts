@@ -1,4 +1,4 @@
-/** A fault by the user's own commands: injected, confirmed, undone, each within a time limit. */
+/** A fault by the user's own commands: injected, confirmed and undone, each within a time limit. */
 import { sleep } from '../../../base/clock.js';
 import { UserError } from '../../../base/errors.js';
 import { argvOf, type CommandEnd, failureOf, runCommand } from '../../faults/run-command.js';
@@ -8,18 +8,18 @@ import type { AttachedFault, CommandStep } from './attach-schema.js';
 export interface CommandFaultParts {
   name: string;
   spec: AttachedFault;
-  /** Working folder of its commands. */
+  /** The commands' working folder. */
   folder: string;
-  /** A command runs, in a process group of that number. */
+  /** Called when a command runs, with the id of its process group. */
   onStart(name: string, pid: number): void;
-  /** Its effect is there. */
+  /** Called when the effect is confirmed. */
   onConfirmed(id: string): void;
-  /** It could not be injected, or nobody confirms it: why. */
+  /** Called with the reason if the fault could not be injected, or was not confirmed. */
   onTrouble(text: string): void;
 }
 
 const pollMs = 250;
-/** Whoever puts a fault waits so long for what fails at once. */
+/** Time in milliseconds for which the request that sets a fault waits for an early failure. */
 const soonMs = 4000;
 
 export const undoOf = (spec: AttachedFault, folder: string): Undo => ({
@@ -34,21 +34,21 @@ export class CommandFault {
   readonly #parts: CommandFaultParts;
   readonly #stop = new AbortController();
   #work: Promise<void> | undefined;
-  /** From the moment at which inject is started. */
+  /** True from the start of `inject`. */
   #isTouched = false;
 
   constructor(parts: CommandFaultParts) {
     this.#parts = parts;
   }
 
-  /** Resolves when it is under way; rejects with what failed within four seconds. */
+  /** Resolves when the injection is under way; rejects with a failure within the first four seconds. */
   async begin(id: string): Promise<void> {
     this.#work = this.#inject(id);
     this.#work.catch((error: Error) => this.#parts.onTrouble(error.message));
     await Promise.race([this.#work, sleep(soonMs, this.#stop.signal)]);
   }
 
-  /** What is still being injected is ended first. */
+  /** An injection that still runs is ended first. */
   async end(id: string): Promise<void> {
     this.#stop.abort();
     await this.#work?.catch(() => undefined);

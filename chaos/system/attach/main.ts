@@ -1,6 +1,6 @@
 /**
- * The watcher of a `system: attach` as a program: it holds what is put on things that run already, undoes what nobody
- * renews, and everything when whoever started it ends, however that one ended. `main.js FIREDRILL_YAML`; it says its
+ * The watcher of a `system: attach` as a program: it holds the faults on running systems, undoes faults that nobody
+ * renews, and undoes all faults when its parent ends, however the parent ended. `main.js FIREDRILL_YAML`; it prints its
  * admin port as one JSON line, and then each command that it runs.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -19,7 +19,7 @@ import { readDrill } from '../drill-file.js';
 import { endAfter } from '../watcher-end.js';
 import { Attached } from './attached.js';
 
-/** The longest that undoing may take once nobody wants it any more: two commands of twenty seconds, and a little. */
+/** Time limit for the undo after the parent's end: two commands of twenty seconds, and a margin. */
 const endLimitMs = 60_000;
 
 async function main(): Promise<void> {
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   try {
     await attached.check();
   } catch (error) {
-    // It stays, to be asked why; whoever started it ends it.
+    // The process stays, so that the reason can be queried; its parent ends it.
     attached.failure = messageOf(error);
   }
 }

@@ -1,15 +1,15 @@
-/** What scenarios may speak of in a `system: attach`, known from its file alone. */
+/** The names for scenarios in a `system: attach`, known from its file alone. */
 import { pairName } from '../../faults/points.js';
 import type { SystemNames } from '../../scenarios/world.js';
 import type { AttachSpec } from './attach-schema.js';
 
-/** `front/redis` is what front says to redis; a call of one word leads to what it is called. */
+/** `front/redis` is the call from front to redis; a call of one word leads to the service of that name. */
 export function endsOf(call: string): { from: string; to: string } {
   const [from = call, to] = call.split('/');
   return to === undefined ? { from: '', to: from } : { from, to };
 }
 
-/** The faults of toxicKinds, as scenarios name them. */
+/** The faults of toxicKinds, by their names in scenarios. */
 const toxicFaults = ['latency', 'bandwidth', 'cut', 'silence'];
 
 export function attachedNames(name: string, spec: AttachSpec): SystemNames {

@@ -1,4 +1,4 @@
-/** What the fields of a `system: attach` do not show: programs that are not there. */
+/** Problems that the fields of a `system: attach` do not show: programs that do not exist. */
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Path } from '../../../base/yaml.js';
@@ -7,7 +7,7 @@ import type { AttachSpec, CommandStep } from './attach-schema.js';
 
 type At = (path: Path, message: string, expected?: string) => void;
 
-/** An undo that cannot be started is none: the fault would stay. */
+/** An undo that cannot be started does not work: the fault would stay. */
 export function attachProblems(spec: AttachSpec, folder: string, at: At): void {
   const steps: [Path, CommandStep | undefined][] = [
     ...Object.entries(spec.faults).flatMap(([name, { inject, confirm, undo }]) =>
@@ -22,7 +22,7 @@ export function attachProblems(spec: AttachSpec, folder: string, at: At): void {
     ]),
   ];
   for (const [path, step] of steps) {
-    // In a text for sh, the shell has commands of its own.
+    // In a text for sh, the shell has its own commands.
     const program = step && typeof step.command !== 'string' ? step.command[0] : undefined;
     if (program === undefined || isThere(program, folder)) continue;
     at(path, `no program '${program}' ${program.includes('/') ? 'there' : 'on PATH'}`);

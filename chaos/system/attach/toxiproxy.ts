@@ -1,11 +1,13 @@
-/** Faults at a toxiproxy, by its HTTP API: which toxics a fault is, how they are undone, and what they touched. */
+/** Faults at a toxiproxy, by its HTTP API: the toxics of each fault, their undo, and their effect. */
 import { connect } from 'node:net';
 import { UserError } from '../../../base/errors.js';
 import { leaseName, runUndo, type Undo, undoFor } from '../../faults/undo.js';
 import { checkedRelayFault, type RelayFault } from '../../relay/relay-fault.js';
 import { askJson } from '../ask.js';
 
-/** Of a relay's kinds, those that a toxiproxy knows. It cannot refuse new connections and keep open ones. */
+/**
+ * The relay's kinds of faults that a toxiproxy supports. A toxiproxy cannot refuse new connections and keep open ones.
+ */
 export const toxicKinds = ['latency', 'bandwidth', 'cut', 'blackhole'] as const;
 
 interface Toxic {
@@ -34,7 +36,7 @@ export class Toxiproxy {
     return `${this.url}/proxies/${encodeURIComponent(this.proxy)}`;
   }
 
-  /** Of a lease of any kind, by whoever finds it: what is not there is passed over. */
+  /** The undo of a lease of any kind, for any reader of the journal: missing toxics are skipped. */
   get undo(): Extract<Undo, { kind: 'requests' }> {
     return {
       kind: 'requests',
@@ -46,7 +48,7 @@ export class Toxiproxy {
     };
   }
 
-  /** Of one fault, beside others that stay. */
+  /** Rolls one fault back and keeps the others. */
   async takeBack(fault: RelayFault, id: string, others: readonly RelayFault[]): Promise<void> {
     const { requests } = this.undo;
     const isCut = fault.kind === 'cut';
@@ -55,20 +57,20 @@ export class Toxiproxy {
     await runUndo(undoFor({ kind: 'requests', requests: own }, id), id);
   }
 
-  /** Throws where there is no such proxy, or where it is down already. */
+  /** Throws if the proxy does not exist, or if it is down already. */
   async check(): Promise<void> {
     const { enabled } = await askJson<Proxy>(this.#at);
     if (!enabled) throw new UserError(`the proxy ${this.proxy} at ${this.url} is disabled already`);
   }
 
-  /** Whether it tells how many bytes each proxy carries (`-proxy-metrics`). */
+  /** Whether the toxiproxy reports the bytes of each proxy (`-proxy-metrics`). */
   async counts(): Promise<boolean> {
     return (await this.bytes()) !== undefined;
   }
 
-  /** Received for this proxy so far, both ways; undefined where nobody counts. */
+  /** Bytes received for this proxy so far, in both directions; undefined if they are not counted. */
   async bytes(): Promise<number | undefined> {
-    // Without -proxy-metrics the path is not there; before the first connection it has no series.
+    // Without -proxy-metrics the path does not exist; before the first connection it has no series.
     const response = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(5000) });
     if (!response.ok) return undefined;
     const text = (await response.text()).slice(0, 4_000_000);
@@ -91,7 +93,7 @@ export class Toxiproxy {
     return fault;
   }
 
-  /** Whether connections are refused where it listens. */
+  /** Whether its listening address refuses connections. */
   async isDown(): Promise<boolean> {
     const { listen } = await askJson<Proxy>(this.#at);
     const port = Number(listen.slice(listen.lastIndexOf(':') + 1));
@@ -109,7 +111,7 @@ export class Toxiproxy {
   }
 }
 
-/** `name` is of the lease; each stream has a toxic of its own. */
+/** `name` is the lease's; each stream has its own toxic. */
 export function toxicsOf(fault: RelayFault, name: string): Toxic[] {
   const one = (
     stream: Toxic['stream'],
@@ -132,7 +134,7 @@ export function toxicsOf(fault: RelayFault, name: string): Toxic[] {
       return [one('downstream', 'latency', { latency: latencyMs, jitter: jitterMs })];
     }
     case 'bandwidth': {
-      // It counts in kilobytes a second.
+      // A toxiproxy counts in kilobytes per second.
       const rate = Math.max(1, Math.round(fault.bytesPerSecond / 1000));
       return both('bandwidth', { rate });
     }

@@ -1,4 +1,6 @@
-/** Whose rights a drill of a cluster uses: those of the kubeconfig that its file names, else as kubectl finds one. */
+/**
+ * The rights of a drill of a cluster: those of the kubeconfig in its file, otherwise of the one that kubectl would use.
+ */
 import { resolve } from 'node:path';
 import type { CredentialOptions } from '../../../mesh/kubernetes/client/credentials.js';
 import type { KubernetesSpec } from './kubernetes-schema.js';

@@ -1,6 +1,6 @@
 /**
- * Faults of objects of the cluster: each knows how it is put and, before that, the steps that roll it back. Whatever
- * lasts without the runner has a lease in the cluster (cluster-lease.ts), which the keeper ends.
+ * Faults of a cluster's objects: each has its injection and, computed before it, the steps of its rollback. A fault
+ * that outlasts the runner has a lease in the cluster (cluster-lease.ts), which the keeper ends.
  */
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { UserError } from '../../../base/errors.js';
@@ -16,10 +16,10 @@ import type { Place, Pods } from './pods.js';
 
 export interface ClusterFault {
   steps: UndoStep[];
-  /** `IP:PORT` that nobody must reach while it is on. */
+  /** `IP:PORT` that nobody may reach while the fault is active. */
   probe?: string;
   put(): Promise<void>;
-  /** What it has struck by now. */
+  /** The effect so far. */
   effect(): Promise<number>;
 }
 
@@ -39,13 +39,13 @@ const scaledKinds: Readonly<Record<string, ScaledKind>> = {
   statefulset: 'StatefulSet',
 };
 
-/** What may be scaled: workloads of the drill, and the two of the control plane. */
+/** Objects that may be scaled: workloads of the drill, and the control plane's two. */
 export const scalable = (places: readonly Place[], hasMesh: boolean): string[] => [
   ...new Set(places.filter((p) => scaledKinds[p.kind]).map((p) => p.workload)),
   ...(hasMesh ? [names.controller, names.injector] : []),
 ];
 
-/** Throws a UserError where there is no such target. */
+/** Throws a UserError if the target does not exist. */
 export function clusterFault(
   kind: ClusterKind,
   target: string,
@@ -57,7 +57,7 @@ export function clusterFault(
   return secretFault(target, context);
 }
 
-/** Where a target that is scaled lives. */
+/** The namespace and name of a target that is scaled. */
 export function scaledObject(
   target: string,
   { spec, pods }: Pick<FaultContext, 'spec' | 'pods'>,
@@ -101,7 +101,7 @@ async function scaleFault(
 
 export const policyName = (target: string): string => `firedrill-partition-${target}`;
 
-/** Nothing may come in: a policy that selects the pods and allows no one. */
+/** Blocks all inbound traffic: a policy that selects the pods and allows no one. */
 function partitionFault(target: string, { api, drill, spec, pods }: FaultContext): ClusterFault {
   const { namespace } = spec;
   const struck = pods.of(target);
@@ -132,7 +132,7 @@ const portOf = (containers: readonly Container[]): number | undefined =>
   containers.flatMap((c) => c.ports ?? []).find((p) => (p.protocol ?? 'TCP') === 'TCP')
     ?.containerPort;
 
-/** Labels that change with each release, or each pod, select too few of them. */
+/** Labels that change with each release, or differ between pods, would select too few pods. */
 const passing = /^(pod-template-hash|controller-revision-hash|statefulset\.kubernetes\.io\/)/;
 
 function commonLabels(places: readonly Place[]): Record<string, string> {
@@ -153,7 +153,9 @@ interface Secret extends KubeObject {
 export const copyName = (secret: string): string => `firedrill-saved-${secret}`;
 const dayMs = 86_400_000;
 
-/** The certificate is replaced by one for the same names that ended yesterday; a copy of the Secret stays beside it. */
+/**
+ * Replaces the certificate by one for the same names that expired yesterday; a copy of the Secret is kept beside it.
+ */
 async function secretFault(
   target: string,
   { api, drill, spec }: FaultContext,

@@ -1,12 +1,12 @@
 /**
- * A fault's lease as a ConfigMap: the steps of its rollback are written there before the fault is put, and the keeper,
- * a pod in the cluster, rolls it back when nobody renews it. The runner may be gone: nothing stays broken.
+ * A fault's lease as a ConfigMap: it contains the steps of the rollback before the fault is set, and the keeper, a pod
+ * in the cluster, rolls the fault back if nobody renews the lease. The rollback does not need the runner.
  */
 import { z } from 'zod';
 import { type KubeApi, isStatus } from '../../../mesh/kubernetes/client/api.js';
 import { type KubeObject, pathOf, resources } from '../../../mesh/kubernetes/client/objects.js';
 
-/** On the ConfigMaps of a drill, with its name. */
+/** The label of a drill's ConfigMaps; its value is the drill's name. */
 export const leaseLabel = 'mesh.firedrill.dev/chaos-lease';
 const heldBy = 'mesh.firedrill.dev/held-by';
 const reachable = 'mesh.firedrill.dev/reachable';
@@ -20,23 +20,23 @@ const step = z.discriminatedUnion('do', [
     replicas: z.int().min(0),
   }),
   z.strictObject({ do: z.literal('delete-policy'), ...named }),
-  /** The data of a Secret comes back from a copy beside it, which goes. */
+  /** Restores the data of a Secret from the copy beside it, and deletes the copy. */
   z.strictObject({ do: z.literal('restore-secret'), ...named, copy: z.string() }),
 ]);
-/** May be done more than once. */
+/** A step may run more than once. */
 export type UndoStep = z.output<typeof step>;
 
 export interface ClusterLease {
   name: string;
   namespace: string;
-  /** Without a renewal for so long it is rolled back. */
+  /** Time in milliseconds without a renewal until the fault is rolled back. */
   ttlMs: number;
   /** Grows with each renewal. */
   renewal: number;
   steps: UndoStep[];
-  /** `IP:PORT`: the keeper says whether it can connect there. */
+  /** `IP:PORT`: the keeper reports whether it can connect there. */
   probe?: string;
-  /** The pod that will roll it back. */
+  /** The pod that will roll the fault back. */
   heldBy?: string;
   isReachable?: boolean;
 }
@@ -50,7 +50,7 @@ export const leaseName = (id: string): string =>
     .slice(0, 200)
     .replace(/-+$/, '');
 
-/** Throws where the ConfigMap is none of ours. */
+/** Throws if the ConfigMap is not a lease. */
 export function readLease({ metadata, data = {} }: ConfigMap): ClusterLease {
   const { name, namespace = '', annotations = {} } = metadata;
   const holder = annotations[heldBy];
@@ -97,7 +97,7 @@ const patch = (
 
 type Key = Pick<ClusterLease, 'namespace' | 'name'>;
 
-/** Whether it is still there to be renewed. */
+/** Returns whether the lease still existed. */
 export async function renewLease(api: KubeApi, key: Key, renewal: number): Promise<boolean> {
   try {
     await patch(api, key, { data: { renewal: String(renewal) } });
@@ -122,7 +122,7 @@ export const findLease = async (api: KubeApi, key: Key): Promise<ClusterLease | 
 export const removeLease = (api: KubeApi, key: Key): Promise<boolean> =>
   api.remove(resources.ConfigMap, key.namespace, key.name);
 
-/** Of one drill. What cannot be read is passed to `onBad` and left alone. */
+/** The leases of one drill. Unreadable ones are passed to `onBad`, and not changed. */
 export async function listLeases(
   api: KubeApi,
   namespace: string,
@@ -141,7 +141,7 @@ export async function listLeases(
   });
 }
 
-/** Does all steps, the last first. Rejects with the first that is refused; what is gone needs no undo. */
+/** Runs all steps, the last first. Rejects with the first refusal; missing objects need no undo. */
 export async function takeBack(api: KubeApi, steps: readonly UndoStep[]): Promise<void> {
   for (const one of steps.toReversed()) {
     try {
@@ -178,7 +178,7 @@ async function takeBackOne(api: KubeApi, one: UndoStep): Promise<void> {
     return void (await api.remove(resources.NetworkPolicy, namespace, name));
   }
   const copy = await api.find<ConfigMap>(resources.Secret, namespace, one.copy);
-  // Without a copy nothing was changed yet, or it is back already.
+  // Without a copy, nothing was changed yet, or it is restored already.
   if (!copy) return;
   await api.patch(resources.Secret, namespace, name, { data: copy.data });
   await api.remove(resources.Secret, namespace, one.copy);

@@ -1,6 +1,7 @@
 /**
- * A namespace of a cluster as a system: nothing of it is started or stopped, and all of it goes through the API server
- * with the caller's own rights. Sidecars hold their faults themselves; what the cluster holds is a lease in it.
+ * A namespace of a cluster as a system: none of its parts is started or stopped, and all requests go through the API
+ * server with the caller's own rights. Sidecars hold their faults themselves; faults of cluster objects have leases in
+ * the cluster.
  */
 import type { Target } from '../../../alerts/watch/index.js';
 import { type Clock, sleep } from '../../../base/clock.js';
@@ -90,7 +91,7 @@ export class Cluster {
     });
   }
 
-  /** What it is made of, and whether a keeper may be started: known before anything is. */
+  /** Finds the system's parts, and whether a keeper may be started, before anything is started. */
   async find(): Promise<void> {
     const { spec } = this.#of;
     await this.pods.look();
@@ -133,7 +134,7 @@ export class Cluster {
       })),
       dependencies: [],
       relays: [],
-      // Of this machine: pods are none, and are struck as what they are.
+      // Processes of this machine only; pods are struck as pods.
       processes: [],
       targets: this.#targets(at, ports.controller),
       faults: [
@@ -165,7 +166,7 @@ export class Cluster {
     return this.#of.spec.metrics[workload]?.path ?? '/metrics';
   }
 
-  /** Puts a fault, or renews it: here and in the cluster. */
+  /** Sets a fault, or renews it, here and in the cluster. */
   async put(body: Record<string, unknown>): Promise<LeaseState<Wanted>> {
     const { id, ttlMs, kind, target, ...settings } = body;
     if (typeof kind !== 'string' || typeof target !== 'string') {
@@ -176,7 +177,7 @@ export class Cluster {
     }
     const held = this.#held.get(id);
     if (held && !(await renewLease(this.#of.api, this.#key(held), ++held.renewal))) {
-      // The keeper was faster: it is rolled back already.
+      // The keeper was faster: the fault is rolled back already.
       this.#held.delete(id);
       await this.leases.remove(id);
       throw new UserError(`${id} has lapsed`);
@@ -187,13 +188,13 @@ export class Cluster {
     return this.leases.list().find((l) => l.id === id) ?? lease;
   }
 
-  /** With what each has struck by now. */
+  /** The leases, with the effect of each so far. */
   async list(): Promise<LeaseState<Wanted>[]> {
     for (const id of this.#held.keys()) await this.#count(id);
     return this.leases.list();
   }
 
-  /** Takes everything back, and the keeper with it. */
+  /** Rolls everything back, and ends the keeper. */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.leases.clear();
@@ -224,7 +225,7 @@ export class Cluster {
     this.#note(target, 'continued', 'the fault was rolled back');
   }
 
-  /** Without grace: SIGKILL, and its endpoint is told afterwards. */
+  /** Without grace: SIGKILL, and the pod's endpoint is removed afterwards. */
   async #kill(target: string): Promise<number> {
     const { api, spec } = this.#of;
     await this.pods.look();
@@ -269,7 +270,7 @@ export class Cluster {
     return 0;
   }
 
-  /** The undo is in the cluster, and the keeper has said that it holds it, before anything is broken. */
+  /** Before any fault is set, its undo is in the cluster, and the keeper has confirmed that it holds the lease. */
   async #hold(
     kind: ClusterKind,
     target: string,
@@ -305,7 +306,7 @@ export class Cluster {
     this.#held.set(id, held);
   }
 
-  /** A policy that nobody enforces breaks nothing: that is said, and it goes. */
+  /** A policy that the cluster does not enforce has no effect: it is reported and removed. */
   async #untilCut(held: Held, target: string): Promise<void> {
     try {
       await this.#until(held, cutWithinMs, ({ isReachable }) => isReachable === false);
@@ -352,7 +353,7 @@ export class Cluster {
     return { namespace: this.#of.spec.namespace, name };
   }
 
-  /** Pods come and go: whoever asks for one finds the one that is there. */
+  /** Pods come and go, so a lookup returns the present pod. */
   async #look(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
@@ -379,7 +380,7 @@ export class Cluster {
       const { items } = await api.list<Pod>(resources.Pod, { namespace, labelSelector });
       this.#controller = items.find(isRunning);
     } catch (error) {
-      // Whoever may not see the control plane cannot strike it.
+      // A user who may not see the control plane cannot strike it.
       if (!isStatus(error, 403)) throw error;
     }
   }

@@ -1,4 +1,4 @@
-/** Verbs of drills on a cluster: gameday rbac, and gameday keep, which runs in the cluster. */
+/** Verbs for drills on a cluster: gameday rbac, and gameday keep, which runs in the cluster. */
 import type { Command } from 'commander';
 
 export function registerKubernetes(chaos: Command): void {

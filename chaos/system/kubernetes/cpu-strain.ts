@@ -1,6 +1,6 @@
 /**
- * A container's CPU limit, used up: busy loops in its own control group leave the app a share of it. Without a limit
- * they would take from whoever else is on the node, so there must be one.
+ * Uses up a container's CPU limit: busy loops in its own control group leave the app a share of it. The limit is
+ * required, because otherwise the loops would slow down other pods of the node.
  */
 import type { Pod } from '../../../mesh/kubernetes/discovery/types.js';
 import type { Place, Pods } from './pods.js';
@@ -12,13 +12,13 @@ import {
   type StrainParts,
 } from './strain.js';
 
-/** Cores of `500m`, `2`, `0.25`; undefined where it is no quantity. */
+/** Cores of `500m`, `2`, `0.25`; undefined if the text is no quantity. */
 export function quantityCores(text: string): number | undefined {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(m?)$/.exec(text) ?? [];
   return number === undefined ? undefined : Number(number) / (unit === 'm' ? 1000 : 1);
 }
 
-/** A limit of nothing leaves nothing to take. */
+/** A limit of zero leaves nothing to take. */
 export function cpuLimitedContainer(
   pod: Pick<Pod, 'spec'>,
 ): { name: string; cores: number } | undefined {
@@ -26,7 +26,7 @@ export function cpuLimitedContainer(
   return found && { name: found.name, cores: found.limit };
 }
 
-/** So many that an app of one thread has a tenth of what it had, whatever the limit is. */
+/** Number of loops that leave an app with one thread a tenth of its CPU time, at any limit. */
 export const loopsFor = (cores: number): number => Math.ceil(cores) * 9;
 
 export const burnScript = (loops: number): string => strainScript(loops, 'while :; do :; done');

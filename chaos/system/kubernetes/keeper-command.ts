@@ -1,4 +1,4 @@
-/** `firedrill gameday keep`: the keeper, in its pod. It ends by itself when there is nothing left to keep. */
+/** `firedrill gameday keep`: the keeper, in its pod. It ends by itself when there are no leases left. */
 import { hostname } from 'node:os';
 import { realClock, sleep } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
@@ -6,7 +6,7 @@ import { KubeApi } from '../../../mesh/kubernetes/client/api.js';
 import { findCredentials } from '../../../mesh/kubernetes/client/credentials.js';
 import { Keeper, lookEveryMs } from './keeper.js';
 
-/** Without a lease for so long, its drill is over. */
+/** After this time in milliseconds without a lease, the drill is over. */
 const idleMs = 30_000;
 
 export async function keepCommand(options: {
@@ -27,7 +27,7 @@ export async function keepCommand(options: {
       if ((await keeper.look()) > 0) busyMs = realClock.monotonicMs();
       trouble = '';
     } catch (error) {
-      // Not knowing is no reason to leave.
+      // An unknown state is no reason to end.
       busyMs = realClock.monotonicMs();
       if (messageOf(error) !== trouble) say((trouble = messageOf(error)));
     }

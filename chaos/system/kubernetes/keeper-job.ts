@@ -1,4 +1,6 @@
-/** The keeper in the cluster: a Job of one pod of our image, started before the first fault, gone after the last. */
+/**
+ * The keeper in the cluster: a Job with one pod of our image, started before the first fault, deleted after the last.
+ */
 import { type Clock, sleep } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { annotations } from '../../../mesh/kubernetes/annotations.js';
@@ -19,7 +21,7 @@ interface Parts {
 
 const upWithinMs = 60_000;
 const pollMs = 250;
-/** The lease of the run itself: without steps, it keeps the keeper while the runner lives. */
+/** The lease of the run itself: it has no steps, and keeps the keeper running while the runner lives. */
 const runTtlMs = 20_000;
 const renewEveryMs = 3000;
 
@@ -33,7 +35,7 @@ interface Image {
 export class KeeperJob {
   readonly #parts: Parts;
   readonly #stop = new AbortController();
-  /** Whether the caller may start one; false until that was asked. */
+  /** Whether the caller may start a keeper; false until the API server has answered. */
   isAllowed = false;
 
   constructor(parts: Parts) {
@@ -46,8 +48,8 @@ export class KeeperJob {
   }
 
   /**
-   * Resolves when a keeper holds the run's lease; where the caller may not start one, at once, and without one.
-   * Throws a UserError where its pod does not come up.
+   * Resolves when a keeper holds the run's lease; resolves at once, without a keeper, if the caller may not start one.
+   * Throws a UserError if the keeper's pod does not start.
    */
   async start(): Promise<void> {
     const { api, drill } = this.#parts;
@@ -64,7 +66,7 @@ export class KeeperJob {
     void this.#renew();
   }
 
-  /** One that has leases of another run of the same drill to end stays until it has. */
+  /** A keeper that must still end leases of another run of the same drill stays until they are ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
     const { api, spec, drill } = this.#parts;
@@ -99,12 +101,12 @@ export class KeeperJob {
     try {
       await api.create(job);
     } catch (error) {
-      // One of a run that was killed is still at work: it will do.
+      // The keeper of a killed run still runs, and is used.
       if (!isStatus(error, 409)) throw error;
     }
   }
 
-  /** As the controller's, where the file names none. */
+  /** The file's image, or by default the controller's. */
   async #image(): Promise<Image> {
     const { api, spec } = this.#parts;
     if (spec.keeper.image !== undefined) return { image: spec.keeper.image };
@@ -157,7 +159,7 @@ export class KeeperJob {
 
   async #renew(): Promise<void> {
     const { signal } = this.#stop;
-    // Beyond every number that the start-up used.
+    // Beyond every number that the start used.
     for (let renewal = 1000; !signal.aborted; renewal++) {
       await renewLease(this.#parts.api, this.#lease, renewal).catch(() => undefined);
       await sleep(renewEveryMs, signal);
@@ -169,7 +171,7 @@ interface DeploymentImages {
   spec: { template: { spec: { containers: Image[] } } };
 }
 
-/** Restricted, and not meshed: what it keeps is the cluster's own API. */
+/** Restricted, and not meshed: the keeper calls the cluster's API. */
 export function keeperObject(
   { namespace, keeper }: KubernetesSpec,
   drill: string,

@@ -1,7 +1,7 @@
 /**
- * The keeper: the end of a lease that does not depend on the runner. It runs as a pod in the drill's namespace, says of
- * each lease there that it holds it, and rolls back what nobody has renewed. Time is its own: a lease counts from the
- * moment at which a renewal was seen here, so clocks of other machines do not matter.
+ * The keeper ends leases independently of the runner. It runs as a pod in the drill's namespace, marks each lease there
+ * as held, and rolls back leases that nobody renews. It uses only its own clock: a lease counts from the time when the
+ * keeper saw a renewal, so clocks of other machines do not matter.
  */
 import { connect } from 'node:net';
 import type { Clock } from '../../../base/clock.js';
@@ -20,7 +20,7 @@ export interface KeeperParts {
   api: KubeApi;
   namespace: string;
   drill: string;
-  /** Its pod. */
+  /** The name of its pod. */
   name: string;
   clock: Pick<Clock, 'monotonicMs'>;
   say(line: string): void;
@@ -31,14 +31,14 @@ const connectMs = 800;
 
 export class Keeper {
   readonly #parts: KeeperParts;
-  /** The renewal that was seen last, and when. */
+  /** The last observed renewal, and its time. */
   readonly #seen = new Map<string, { renewal: number; atMs: number }>();
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
   }
 
-  /** Once over all leases; resolves to how many are left. Rejects where the API server does not answer. */
+  /** Checks all leases once; resolves to the number of remaining leases. Rejects if the API server does not answer. */
   async look(): Promise<number> {
     const { api, namespace, drill, say } = this.#parts;
     const leases = await listLeases(api, namespace, drill, (name) =>
@@ -58,7 +58,7 @@ export class Keeper {
     return left;
   }
 
-  /** Whether it was rolled back. */
+  /** Resolves to whether the lease was rolled back. */
   async #keep(lease: ClusterLease): Promise<boolean> {
     const { api, clock, name, say } = this.#parts;
     const nowMs = clock.monotonicMs();

@@ -1,4 +1,4 @@
-/** `system: kubernetes` in a firedrill.yaml: a namespace of a cluster, and which of its pods. */
+/** `system: kubernetes` in a firedrill.yaml: a namespace of a cluster, and its selected pods. */
 import { z } from 'zod';
 import { identifier, labels, loadAddress, text } from '../../scenarios/fields.js';
 

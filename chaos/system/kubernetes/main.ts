@@ -1,7 +1,7 @@
 /**
- * The watcher of a `system: kubernetes` as a program: it reaches pods through the API server, holds what is put on
- * them, and rolls everything back when whoever started it ends. What outlives it has a lease in the cluster.
- * `main.js FIREDRILL_YAML`; it says its admin port as one JSON line.
+ * The watcher of a `system: kubernetes` as a program: it reaches pods through the API server, holds their faults, and
+ * rolls everything back when its parent ends. A fault that outlasts the watcher has a lease in the cluster.
+ * `main.js FIREDRILL_YAML`; it prints its admin port as one JSON line.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { outliveReaders } from '../../../base/child.js';
@@ -23,7 +23,7 @@ import { endAfter } from '../watcher-end.js';
 import { accessOf } from './access.js';
 import { Cluster } from './cluster.js';
 
-/** The longest that a rollback may take once nobody wants it any more. */
+/** Time limit for the rollback after the parent's end. */
 const endLimitMs = 30_000;
 const passLimitMs = 8000;
 
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   try {
     await cluster.start();
   } catch (error) {
-    // It stays, to be asked why; whoever started it ends it.
+    // The process stays, so that the reason can be queried; its parent ends it.
     cluster.failure = messageOf(error);
   }
 }
@@ -97,7 +97,7 @@ async function answer(
   }
 }
 
-/** Its sidecar's admin port, or its own metrics; a pod that is not there holds no fault. */
+/** Asks the sidecar's admin port, or the pod's own metrics; a missing pod holds no fault. */
 async function atPod(
   cluster: Cluster,
   name: string,
@@ -121,7 +121,7 @@ interface Answered {
   text: string;
 }
 
-/** Whoever asks for what is being fetched already gets the same answer: slow pods are asked once at a time. */
+/** Concurrent requests for the same address share one answer: a slow pod is asked only once at a time. */
 const fetching = new Map<string, Promise<Answered>>();
 
 async function pass(
@@ -139,7 +139,7 @@ async function pass(
         ? await onlyOnce(url)
         : await fetchText(url, {
             method,
-            // What is not repeated has a connection of its own.
+            // A request that is not repeated has its own connection.
             headers: { connection: 'close' },
             ...(method === 'POST' && { body: JSON.stringify(await jsonBody(request)) }),
           });

@@ -1,7 +1,7 @@
 /**
- * A container's memory limit, hit for real: small processes in its own control group hold memory until the kernel kills
- * the largest process there, which is the app. They end with their standard input, so with the connection that started
- * them, and with the container itself.
+ * Reaches a container's memory limit: small processes in its own control group hold memory until the kernel kills the
+ * largest process there, which is the app. The processes end with their standard input, so with the connection that
+ * started them, and with the container itself.
  */
 import type { ContainerStatus, Pod } from '../../../mesh/kubernetes/discovery/types.js';
 import type { Place, Pods } from './pods.js';
@@ -10,7 +10,7 @@ import { limitedContainerOf, Strain, strainScript, type StrainParts } from './st
 const mebi = 1024 * 1024;
 const mostPieces = 400;
 
-/** Bytes of `64Mi`, `0.5G`, `1e9`; undefined where it is no quantity. */
+/** Bytes of `64Mi`, `0.5G`, `1e9`; undefined if the text is no quantity. */
 export function quantityBytes(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?(?:[eE]\d+)?)(Ki|[kMGTPE]|[MGTPE]i)?$/.exec(text);
   if (!match) return undefined;
@@ -19,7 +19,7 @@ export function quantityBytes(text: string): number | undefined {
   return Number(number) * (unit.endsWith('i') ? 1024 : 1000) ** power;
 }
 
-/** Of the first container that has one: those of its own group are killed. */
+/** The first container with a memory limit: the kernel kills processes of the container's own group. */
 export function limitedContainer(
   pod: Pick<Pod, 'spec'>,
 ): { name: string; bytes: number } | undefined {
@@ -27,7 +27,7 @@ export function limitedContainer(
   return found && { name: found.name, bytes: found.limit };
 }
 
-/** A text of each piece doubles until it is as large as that. */
+/** Each piece doubles a text until it has that size. */
 export function holdScript(limitBytes: number): string {
   const piece = Math.max(mebi, Math.ceil(limitBytes / mostPieces));
   const hold = `x=0123456789abcdef; while [ \${#x} -lt ${piece} ]; do x=$x$x; done; read _ <&3`;
@@ -41,8 +41,8 @@ interface Ended {
 }
 
 /**
- * Which of its containers the kernel has killed last. While the kubelet holds it back from being started again, its
- * count of restarts is still the old one.
+ * The container's last kill by the kernel. While the kubelet delays the container's restart, the restart count is still
+ * the old one.
  */
 const lastKill = ({ status }: Pod, container: string): string | undefined => {
   const own = status?.containerStatuses?.find((s: ContainerStatus) => s.name === container);
@@ -51,11 +51,11 @@ const lastKill = ({ status }: Pod, container: string): string | undefined => {
   return killed && `${killed.containerID} ${killed.finishedAt}`;
 };
 
-/** Again and again, each time that the container comes back. */
+/** Repeats each time that the container returns. */
 export function strainMemory(
   parts: Pick<StrainParts, 'access' | 'onTrouble'> & {
     pods: Pods;
-    /** The kernel has killed a container of that place. */
+    /** Called when the kernel has killed a container of that place. */
     onKilled(place: string): void;
   },
   place: Place,

@@ -1,4 +1,4 @@
-/** What scenarios may speak of in a `system: kubernetes`: asked of the API server, which changes nothing. */
+/** The names for scenarios in a `system: kubernetes`: asked of the API server, without changes. */
 import { KubeApi } from '../../../mesh/kubernetes/client/api.js';
 import { findCredentials } from '../../../mesh/kubernetes/client/credentials.js';
 import { resources } from '../../../mesh/kubernetes/client/objects.js';
@@ -17,13 +17,13 @@ export interface Edge {
   /** `web/cart`. */
   name: string;
   to: string;
-  /** As the sidecar knows it: `cart.shop`. */
+  /** The destination's name in the sidecar: `cart.shop`. */
   destination: string;
 }
 
 export interface ClusterTargets {
   edgesOf(workload: string): Edge[];
-  /** Pods under their lasting names, and workloads. */
+  /** Pods by their permanent names, and workloads. */
   processes: string[];
   objects: Record<'scaled' | 'pods' | 'limited' | 'throttled' | 'secret', string[]>;
 }
@@ -55,7 +55,7 @@ export function clusterTargets(
   };
 }
 
-/** Throws a UserError where the cluster does not answer, or has nothing there. */
+/** Throws a UserError if the cluster does not answer, or has no matching pod. */
 export async function kubernetesNames(
   name: string,
   folder: string,

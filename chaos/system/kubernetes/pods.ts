@@ -1,6 +1,6 @@
 /**
- * The pods of a drill under names that last: `web-1`, `web-2`. Pods come and go, and their own names with them; a
- * scenario, a lease and a series of metrics must not. A pod that is replaced leaves its place to the one that comes.
+ * The pods of a drill under permanent names: `web-1`, `web-2`. Pods and their own names come and go, but scenarios,
+ * leases and series of metrics need permanent ones. A new pod takes the place of the pod that it replaces.
  */
 import type { KubeApi } from '../../../mesh/kubernetes/client/api.js';
 import { resources } from '../../../mesh/kubernetes/client/objects.js';
@@ -14,7 +14,7 @@ export interface Place {
   workload: string;
   /** `deployment`, `statefulset`, `pod`. */
   kind: string;
-  /** Undefined while nobody has taken the place of the one that ended. */
+  /** Undefined until a new pod takes the place of the ended one. */
   pod: Pod | undefined;
   isMeshed: boolean;
 }
@@ -43,12 +43,12 @@ export class Pods {
     return this.#places;
   }
 
-  /** Those of a workload, or the one of that name. */
+  /** The places of a workload, or the place of that name. */
   of(target: string): Place[] {
     return this.#places.filter((p) => p.name === target || p.workload === target);
   }
 
-  /** Asks anew. Pods of Jobs are passed over: they end by themselves. */
+  /** Asks the API server again. Pods of Jobs are skipped, because they end by themselves. */
   async look(): Promise<void> {
     const { items } = await this.#api.list<Pod>(resources.Pod, {
       namespace: this.#namespace,
@@ -88,7 +88,7 @@ export class Pods {
 const passedOver = new Set(['job', 'cronjob']);
 const keeperLabel = 'mesh.firedrill.dev/keeper';
 
-/** On the pods of the keeper, with the drill's name. */
+/** The label of the keeper's pods; its value is the drill's name. */
 export const keeperLabels = (drill: string): Record<string, string> => ({ [keeperLabel]: drill });
 
 const isDrilled = (pod: Pod): boolean =>

@@ -1,4 +1,4 @@
-/** The least rights by which a drill on a cluster can be run, and by which its keeper can roll back its faults. */
+/** The minimal rights to run a drill on a cluster, and those for its keeper to roll back the faults. */
 import type { AnyObject } from '../../../mesh/kubernetes/client/objects.js';
 import { names } from '../../../mesh/kubernetes/install/manifests.js';
 import { faultKind } from '../../faults/kinds.js';
@@ -17,11 +17,11 @@ export type Runner =
   { kind: 'User'; name: string } | { kind: 'ServiceAccount'; namespace: string; name: string };
 
 const group = 'rbac.authorization.k8s.io';
-/** Of the runner's own account, where it is given none. */
+/** The runner's own account, if none is given. */
 export const runnerAccount = 'firedrill-runner';
 
 interface Needs {
-  /** In the drill's namespace, and in the control plane's. */
+  /** Rules in the drill's namespace, and in the control plane's. */
   own: Rule[];
   control: Rule[];
 }
@@ -42,7 +42,7 @@ const rule = (
 
 const reach = [
   rule('', ['pods'], ['list']),
-  // A WebSocket is asked for by GET, its predecessor by POST.
+  // A WebSocket is opened by GET, its predecessor by POST.
   rule('', ['pods/portforward'], ['get', 'create']),
 ];
 
@@ -50,7 +50,7 @@ function targetsBy(faults: Faults, kind: string): string[] {
   return [...new Set(faults.filter((f) => f.kind === kind).map((f) => f.target))].sort();
 }
 
-/** Whoever may see the controller's pod is asked to read it, too. */
+/** Whether the fault targets the control plane: the runner then also needs to read the controller's pod. */
 const isOfControlPlane = ({ kind, target }: Faults[number]): boolean =>
   faultKind(kind).targets === 'controller' || ofControlPlane.has(target);
 
@@ -112,7 +112,7 @@ export function runnerNeeds(spec: KubernetesSpec, faults: Faults): Needs {
   };
 }
 
-/** Empty where no fault of it lasts without the runner. */
+/** Empty if none of the drill's faults outlasts the runner. */
 export function keeperNeeds(faults: Faults): Needs {
   if (!faults.some((f) => clusterKinds.some((k) => k === f.kind))) return { own: [], control: [] };
   const policies = targetsBy(faults, 'partition').map(policyName);
@@ -170,7 +170,7 @@ function granted(
 ): AnyObject[] {
   const role = (where: string, rules: Rule[]): AnyObject[] => {
     if (rules.length === 0) return [];
-    // Of several drills, each namespace's own: the control plane may have them side by side.
+    // Each drill's namespace has its own objects: the control plane's namespace may contain those of several drills.
     const metadata = {
       name: where === namespace ? name : `${name}-of-${namespace}`,
       namespace: where,

@@ -1,6 +1,6 @@
 /**
- * Work in a container of a pod until `stop`: again each time that the container comes back. What is started there ends
- * with its standard input, so with the connection that started it, and with the container itself.
+ * Repeats work in a pod's container until `stop`, each time that the container returns. The work's processes end with
+ * their standard input, so with the connection that started them, and with the container itself.
  */
 import { sleep } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
@@ -13,20 +13,20 @@ import { isRunning, type Place, type Pods } from './pods.js';
 export interface StrainParts {
   access: CredentialOptions;
   pods: Pods;
-  /** The container, and what its `sh` runs; undefined: nothing in this pod. */
+  /** The container, and the script for its `sh`; undefined: no work in this pod. */
   workIn(pod: Pod): { container: string; script: string; limitMs: number } | undefined;
-  /** Each time that the pod was looked at. */
+  /** Called each time that the pod is read. */
   onLook?(pod: Pod): void;
-  /** It runs now. */
+  /** Called when the work runs. */
   onRunning?(): void;
   onTrouble(text: string): void;
 }
 
 const pollMs = 300;
-/** Should nobody end the work. */
+/** Time limit if nobody ends the work. */
 export const longestSeconds = 600;
 
-/** The first container of the app that has a limit which `read` can read: what strains it shares what the app has. */
+/** The app's first container with a limit that `read` can parse: the work shares that limit with the app. */
 export function limitedContainerOf(
   pod: Pick<Pod, 'spec'>,
   resource: 'cpu' | 'memory',
@@ -42,8 +42,8 @@ export function limitedContainerOf(
 }
 
 /**
- * For any sh: so many children that do `work`, until its standard input ends, which they find at descriptor 3. It leads
- * a process group of its own: `kill 0` ends all of that, and nothing of the app.
+ * For any sh: starts this many children that do `work` until the script's standard input ends, which they read at
+ * descriptor 3. The script leads its own process group: `kill 0` ends that group, and no process of the app.
  */
 export function strainScript(children: number, work: string): string {
   const bounded = `command -v sleep >/dev/null && ( sleep ${longestSeconds}; kill 0 ) &`;
@@ -83,7 +83,7 @@ export class Strain {
     }
   }
 
-  /** Resolves when what was started has ended, with the container as a rule. */
+  /** Resolves when the work has ended, usually with the container. */
   async #once(
     { metadata }: Pod,
     { container, script, limitMs }: { container: string; script: string; limitMs: number },
@@ -92,7 +92,7 @@ export class Strain {
     try {
       this.#running = await execInPod(this.#parts.access, where, ['sh', '-c', script]);
     } catch (error) {
-      // A container that is coming or going takes no command.
+      // A container that starts or ends accepts no command.
       this.#parts.onTrouble(messageOf(error));
       return;
     }

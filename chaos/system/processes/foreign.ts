@@ -1,6 +1,6 @@
 /**
- * A program that is not ours, in a process group of its own: it is asked to end as it likes to be asked, and what it
- * started itself ends with it. Where the kernel can be asked for it, it also dies when this process is killed.
+ * A foreign program in its own process group: it is stopped in its configured way, and the processes that it started
+ * end with it. If the kernel supports it, the program also dies when this process is killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { request } from 'node:http';
@@ -20,18 +20,18 @@ export type Readiness =
   | ({ kind: 'tcp' } & Asked)
   | { kind: 'log'; pattern: RegExp };
 
-/** The address of its network, where that is its own. */
+/** The address of the service's network, if it has its own. */
 interface Asked {
   host?: string;
   port: number;
 }
 
 export interface ForeignProgram {
-  /** One text is for sh. */
+  /** A single text is for sh. */
   command: string | readonly string[];
   cwd: string;
   env: Record<string, string>;
-  /** By which what leaves its group is found again (strays.ts). */
+  /** The mark by which processes that leave the group are found (strays.ts). */
   mark?: string;
   ready: Readiness;
   readyLimitMs: number;
@@ -43,7 +43,7 @@ const probeLimitMs = 1000;
 const keptCharacters = 4000;
 const maxLine = 4096;
 
-/** A signal for the whole group; whether there was one. */
+/** Sends a signal to the whole group; returns whether the group existed. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
@@ -104,7 +104,7 @@ export function startForeign(
       if (pid === undefined) return;
       if (child.exitCode === null && child.signalCode === null) {
         signalGroup(pid, program.stop.signal);
-        // A process that is stopped hears nothing else.
+        // A stopped process handles no other signal.
         signalGroup(pid, 'SIGCONT');
         const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
         await exited;
@@ -129,7 +129,7 @@ async function untilReady(
   for (;;) {
     const code = child.exitCode ?? child.signalCode;
     if (failure !== undefined || code !== null) {
-      // That is how a daemon begins.
+      // A daemon begins with this exit.
       const stay = code === 0 ? ', where it is expected to go on in the foreground' : '';
       const how = failure ?? `it ended with ${code}${stay}`;
       throw new Error(`${name} cannot be started: ${how}${words() === '' ? '' : `: ${words()}`}`);
@@ -148,7 +148,7 @@ async function untilReady(
   }
 }
 
-/** What was asked and not answered; a service that listens elsewhere has not read its port. */
+/** The addresses that did not answer; a service that listens elsewhere has not read its port. */
 function unheard(ready: Exclude<Readiness, { kind: 'log' }>, found: readonly string[]): string {
   const asked = `${ready.host ?? loopback}:${ready.port}`;
   const wrong =
@@ -179,7 +179,7 @@ function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
       asked.destroy();
       resolve(good);
     };
-    // Its status is enough; a head or a body without an end is waited for no longer.
+    // The status is enough; the check does not wait for the end of a head or a body.
     const asked = request({ host, port, path }, ({ statusCode = 500 }) =>
       end(statusCode >= 200 && statusCode < 400),
     );

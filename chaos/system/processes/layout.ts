@@ -1,34 +1,34 @@
-/** Which processes a `system: processes` is made of, and on which ports: decided once, before any of them runs. */
+/** The processes and ports of a `system: processes`: decided once, before any of them runs. */
 import type { CallSpec, ProcessesSpec, Protocol, ServiceSpec } from '../drill-schema.js';
 import { calledAt, loopback, type Network, networkOf, type NetworkPlan } from './network.js';
 
 export interface WorkloadLayout {
-  /** `back-2`, or the service's name where there is one of it. */
+  /** `back-2`, or the service's name if it has one replica. */
   name: string;
   service: string;
   /** From 1. */
   replica: number;
   spec: ServiceSpec;
   ports: Record<string, number>;
-  /** Undefined where nothing goes through one. */
+  /** Undefined if none of its traffic passes a sidecar. */
   sidecar?: { name: string; admin: number; outbound: number; inbound?: number };
   calls: CallLayout[];
-  /** Undefined where it lives in the machine's. */
+  /** Undefined if the workload uses the machine's network. */
   network?: Network;
 }
 
 export interface CallLayout {
-  /** As the templates say it: `calls.<name>.url`. */
+  /** The name in templates: `calls.<name>.url`. */
   name: string;
   /** The service or dependency. */
   to: string;
   protocol: Protocol;
-  /** Where the service connects, or is led to. */
+  /** The host to which the service connects, or is redirected. */
   host: string;
   port: number;
-  /** Of the mesh: `back`, `back-grpc` for a port that is not the first, or the dependency. */
+  /** The destination in the mesh: `back`, `back-grpc` for a port that is not the first, or the dependency. */
   destination: string;
-  /** Of the callee's ports; undefined for a dependency. */
+  /** One of the callee's ports; undefined for a dependency. */
   calleePort?: string;
 }
 
@@ -53,7 +53,7 @@ export interface Layout {
   entry: string;
 }
 
-/** Where the ports of a service are reached, past its sidecar. */
+/** The host of a service's ports, without its sidecar. */
 export const hostOf = ({ network }: WorkloadLayout): string => network?.address ?? loopback;
 
 export const hasNetworks = ({ services }: ProcessesSpec): boolean =>
@@ -68,11 +68,11 @@ export const workloadNames = (name: string, { replicas }: ServiceSpec): string[]
   replicas === 1 ? [name] : Array.from({ length: replicas }, (_, i) => `${name}-${i + 1}`);
 
 export const sidecarName = (workload: string): string => `${workload}-proxy`;
-/** What holds the workload's network, where that is its own. */
+/** The process that holds the workload's network, if the workload has its own. */
 export const networkProcess = (workload: string): string => `${workload}-network`;
 export const relayProcess = (from: string, call: string): string => `${from}-to-${call}-relay`;
 
-/** Only HTTP goes through a sidecar on its way in; without a mesh, of the entry alone. */
+/** Only HTTP passes a sidecar inbound; without a mesh, only that of the entry. */
 export const hasInbound = (spec: ProcessesSpec, service: string): boolean =>
   spec.services[service]?.protocol !== 'tcp' &&
   (spec.mesh !== 'relays' || service === entryOf(spec));
@@ -87,7 +87,7 @@ export const hasSidecar = (spec: ProcessesSpec, service: string): boolean =>
   hasInbound(spec, service) ||
   Object.values(spec.services[service]?.calls ?? {}).some((c) => protocolOf(spec, c) !== 'tcp');
 
-/** `port` gives one that is free, a new one each time; `networks` are there where a service has one of its own. */
+/** `port` returns a new free port each time; `networks` is given if a service has its own network. */
 export function layOut(
   name: string,
   spec: ProcessesSpec,
@@ -150,7 +150,7 @@ function callOf(spec: ProcessesSpec, name: string, call: CallSpec, port: number)
   return { name, to, protocol, host: loopback, port, destination, calleePort };
 }
 
-/** Calls of a service with a network of its own are served at its gateway. */
+/** Calls of a service with its own network are served at its gateway. */
 function joinNetworks({ spec, workloads }: Layout, plan: NetworkPlan): void {
   const own = workloads.filter((workload) => workload.spec.network === 'own');
   for (const [n, workload] of own.entries()) {
@@ -163,14 +163,14 @@ function joinNetworks({ spec, workloads }: Layout, plan: NetworkPlan): void {
   }
 }
 
-/** The address by which a service with a network of its own makes a call, where it has one. */
+/** The address at which a service with its own network makes a call, if the call has one. */
 export const addressMeant = (
   spec: ProcessesSpec,
   { at, dependency }: CallSpec,
 ): string | undefined =>
   at ?? (dependency === undefined ? undefined : spec.dependencies[dependency]?.address);
 
-/** One for each call that is not HTTP; all replicas of the caller share it. */
+/** One relay for each call that is not HTTP; all replicas of the caller share it. */
 function relaysOf(layout: Layout, port: () => number): RelayLayout[] {
   const relays = new Map<string, RelayLayout>();
   for (const workload of layout.workloads) {
@@ -193,7 +193,7 @@ function relaysOf(layout: Layout, port: () => number): RelayLayout[] {
   return [...relays.values()];
 }
 
-/** Where the callee itself listens. */
+/** The callee's own listening addresses. */
 export function upstreamsOf({ spec, workloads }: Layout, call: CallLayout): string[] {
   const { calleePort } = call;
   if (calleePort === undefined) return [spec.dependencies[call.to]?.address as string];
@@ -202,7 +202,7 @@ export function upstreamsOf({ spec, workloads }: Layout, call: CallLayout): stri
     .map((w) => `${hostOf(w)}:${w.ports[calleePort] as number}`);
 }
 
-/** Where the load goes: through the entry's sidecar, where it has one. */
+/** The address of the load: the entry's sidecar, if it has one. */
 export function entryUrl({ workloads, entry }: Layout): string {
   const workload = workloads.find((w) => w.service === entry) as WorkloadLayout;
   const own = workload.ports[firstPort(workload.spec)] as number;

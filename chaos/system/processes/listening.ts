@@ -1,10 +1,10 @@
-/** Where processes accept connections, as the kernel tells it; nothing where there is no /proc. */
+/** The listening addresses of processes, from the kernel; empty without /proc. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const listen = '0A';
 const maxNamed = 5;
 
-/** `127.0.0.1:8080`, `[::1]:8080`: sorted, five at most. All live in the network of the first. */
+/** `127.0.0.1:8080`, `[::1]:8080`: sorted, at most five. All processes are in the network of the first. */
 export function listeningAt(pids: readonly number[]): string[] {
   const sockets = new Set(pids.flatMap(socketsOf));
   if (sockets.size === 0) return [];
@@ -21,7 +21,7 @@ export function listeningAt(pids: readonly number[]): string[] {
 function socketsOf(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   return read(() => readdirSync(folder), []).flatMap((fd) => {
-    // One that was closed meanwhile is none.
+    // A descriptor that was closed meanwhile is skipped.
     const [, inode] =
       /^socket:\[(\d+)\]$/.exec(read(() => readlinkSync(`${folder}/${fd}`), '')) ?? [];
     return inode === undefined ? [] : [inode];
@@ -41,7 +41,7 @@ function read<T>(from: () => T, absent: T): T {
   }
 }
 
-/** `0100007F:1F90` is 127.0.0.1:8080: each four bytes in the order of the machine, as a little-endian one writes it. */
+/** `0100007F:1F90` is 127.0.0.1:8080: each four bytes in the machine's byte order, here little-endian. */
 function addressOf(local: string): string {
   const [hex = '', port = ''] = local.split(':');
   const words = (hex.match(/.{8}/g) ?? []).map((w) => Buffer.from(w, 'hex').swap32());

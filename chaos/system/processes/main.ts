@@ -1,7 +1,7 @@
 /**
- * The supervisor of a `system: processes` as a program: `node dist/chaos/system/processes/main.js FIREDRILL_YAML
- * --folder DIR`. It starts every process, says its admin port as one JSON line and then each process that it starts,
- * and takes all of them with it when it ends.
+ * The supervisor of a `system: processes` as a program:
+ * `node dist/chaos/system/processes/main.js FIREDRILL_YAML --folder DIR`. It starts every process, prints its admin
+ * port as one JSON line and then each process that it starts, and ends all of them when it ends.
  */
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   try {
     await supervisor.start();
   } catch (error) {
-    // It stays, to be asked why; whoever started it ends it.
+    // The process stays, so that the reason can be queried; its parent ends it.
     supervisor.failure = messageOf(error);
     say(messageOf(error));
     await supervisor.close();

@@ -28,7 +28,7 @@ export const controllerIdentity = identityName({
 const spoken = (protocol: Protocol): 'http1' | 'http2' => (protocol === 'grpc' ? 'http2' : 'http1');
 const failFastMs = 500;
 
-/** `folder` holds keys, tokens and caches, where the mesh has any. */
+/** `folder` contains keys, tokens and caches, if the mesh has any. */
 export function proxyConfig(
   layout: Layout,
   workload: WorkloadLayout,
@@ -114,7 +114,7 @@ const backend = (layout: Layout, call: CallLayout): Backend => ({
   failFastMs,
 });
 
-/** Through the callee's sidecar where that listens for this port; else the callee itself. */
+/** The callee's sidecar if it listens for this port; otherwise the callee itself. */
 function endpointsOf(
   layout: Layout,
   call: CallLayout,
@@ -133,11 +133,11 @@ function inboundsOf(
       ? [{ address: `${host}:${sidecar.inbound}`, labels: { pod: name } }]
       : [],
   );
-  // Of the entry in a system without a mesh: nobody but the load goes in there.
+  // Without a mesh, only the load connects to the entry's sidecar.
   return found.length > 0 && layout.spec.mesh !== 'relays' ? found : undefined;
 }
 
-/** What the controller serves by: as the registry file of mesh/controller/README.md. */
+/** The controller's input, in the format of the registry file of mesh/controller/README.md. */
 export function registry(layout: Layout, revision: number, set: RegistrySettings = {}): object {
   const namespace = layout.name;
   const calls = layout.workloads.flatMap((w) => w.calls.filter((c) => c.protocol !== 'tcp'));
@@ -177,7 +177,7 @@ export function registry(layout: Layout, revision: number, set: RegistrySettings
   };
 }
 
-/** A locked out service turns everybody away: nobody is authorized by name. */
+/** A locked-out service refuses all callers: its policy authorizes none. */
 const policyOf = (layout: Layout, service: string, { lockedOut }: RegistrySettings): string =>
   lockedOut?.[service] === true
     ? 'deny'

@@ -1,4 +1,4 @@
-/** What scenarios may speak of in a `system: processes`, known from its file alone. */
+/** The names for scenarios in a `system: processes`, known from its file alone. */
 import { whyNoDisk } from '../../faults/disk.js';
 import { limitsImpossibleHere } from '../../faults/process-fault.js';
 import type { SystemNames } from '../../scenarios/world.js';
@@ -13,10 +13,10 @@ import {
   workloadNames,
 } from './layout.js';
 
-/** Held by services and supervisors that speak of them, which programs of others do not. */
+/** Faults that only supervisors and services with support for them can hold; foreign programs have none. */
 const ofSupervisors = ['version', 'slow-service', 'failing-service', 'ballast'];
 
-/** Kinds that cannot be done here, each with its reason. */
+/** Kinds of faults that are impossible here, each with its reason. */
 function impossibleHere(): Record<string, string> {
   const strange = ofSupervisors.map((kind) => [kind, 'only a supervisor that knows it does it']);
   const all = [...limitsImpossibleHere(), ['disk-full', whyNoDisk()], ...strange];

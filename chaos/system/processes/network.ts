@@ -1,8 +1,8 @@
 /**
- * A network namespace of a service's own (`network: own`), joined to the machine by a pair of veths. Connections to
- * the address of a call (`at`) go to the call's sidecar or relay. The ports of the service are reached at an address
- * of the namespace. Connections to every other address are refused. Rules and veths belong to the namespace, which
- * ends with its last process: the service, and a holder that ends when the supervisor does.
+ * A service's own network namespace (`network: own`), joined to the machine by a pair of veths. Connections to the
+ * address of a call (`at`) go to the call's sidecar or relay. The ports of the service are reached at an address of the
+ * namespace. Connections to every other address are refused. Rules and veths belong to the namespace, which ends with
+ * its last process: the service, and a holder that ends when the supervisor does.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -19,12 +19,12 @@ export const loopback = '127.0.0.1';
 export interface Network {
   /** The machine's end of the pair. */
   link: string;
-  /** Of the service, from the machine. */
+  /** The service's address, as reached from the machine. */
   address: string;
   /** The machine's address in the namespace: sidecars and relays listen there. All networks of a run share it. */
   gateway: string;
   redirects: Redirect[];
-  /** Names that the service finds, and their addresses. */
+  /** Names that the service can resolve, and their addresses. */
   names: Map<string, string>;
 }
 
@@ -35,22 +35,24 @@ export interface Redirect {
   to: number;
 }
 
-/** Of one run: where its networks lie (`198.18.7`), and how their links begin (`fd4711-`). */
+/** The plan of one run: the range of its networks (`198.18.7`), and the prefix of their links (`fd4711-`). */
 export interface NetworkPlan {
   prefix: string;
   links: string;
 }
 
-/** Each has an address of its own; the gateway's is the first. */
+/** Each network has its own address; the gateway's is the first. */
 export const mostNetworks = 250;
 
-// 198.18.0.0/15 is for tests of network devices (RFC 2544): nothing is reached there.
+// 198.18.0.0/15 is reserved for tests of network devices (RFC 2544): no real host uses it.
 const links = '198.18';
 const named = '198.19.0';
 
 const linkPrefix = (supervisorPid: number): string => `fd${supervisorPid}-`;
 
-/** A part of the range that no interface of this machine has; two that start at once choose by their numbers. */
+/**
+ * A part of the range that no interface of this machine uses; two runs that start at once choose by their process ids.
+ */
 export function planNetworks(supervisorPid = process.pid): NetworkPlan {
   const taken = Object.values(networkInterfaces()).flatMap((list) =>
     (list ?? []).map(({ address }) => address.split('.').slice(0, 3).join('.')),
@@ -67,7 +69,7 @@ export interface CalledAt {
   port: number;
 }
 
-/** Of a text that the schema has checked. */
+/** Parses a text that the schema has checked. */
 export function calledAt(text: string): CalledAt {
   const colon = text.lastIndexOf(':');
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
@@ -109,7 +111,7 @@ export const hostsFile = ({ names }: Network): string =>
     '',
   ].join('\n');
 
-/** For iptables-restore, in the namespace. */
+/** Input for iptables-restore, in the namespace. */
 export function networkRules({ address, gateway, redirects }: Network): string {
   return [
     '*nat',
@@ -124,7 +126,7 @@ export function networkRules({ address, gateway, redirects }: Network): string {
     '*filter',
     '-A OUTPUT -o lo -j ACCEPT',
     `-A OUTPUT -d ${gateway} -j ACCEPT`,
-    // At once, and not after a timeout.
+    // Rejects at once, instead of after a timeout.
     '-A OUTPUT -p tcp -j REJECT --reject-with tcp-reset',
     '-A OUTPUT -j REJECT',
     'COMMIT',
@@ -231,7 +233,7 @@ function linksHere(): string[] {
 
 let whyNot: { reason: string | undefined } | undefined;
 
-/** The reason why this machine cannot give a service a network; undefined if it can. Tried once a process. */
+/** The reason why this machine cannot give a service a network; undefined if it can. Tested once per process. */
 export function whyNoNetwork(): string | undefined {
   whyNot ??= { reason: tryNetwork() };
   return whyNot.reason;
@@ -250,7 +252,7 @@ function tryNetwork(): string | undefined {
     if (pathOf(name) === undefined) return `there is no ${name} here (package ${from})`;
   }
   if (!existsSync('/etc/hosts')) return 'there is no /etc/hosts to put its own over';
-  // Everything that a network takes, tried in a namespace that ends at once.
+  // Tries all steps of a network, in a namespace that ends at once.
   const within = ['unshare', '--net', '--mount', '--'];
   const veth = ['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1'];
   const failed = run(within[0] as string, [...within.slice(1), ...veth]);
@@ -271,7 +273,7 @@ const pathOf = (name: string): string | undefined =>
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
 
-/** What it said where it failed. */
+/** The command's error output if it failed. */
 function run(command: string, args: readonly string[]): string | undefined {
   const { status, error, stderr } = spawnSync(command, args, {
     env: { ...process.env, PATH: rootPath },

@@ -1,4 +1,7 @@
-/** What is done once before a system starts: builds, installations. Each has its bound, and fails by its own words. */
+/**
+ * The preparation steps before a system starts: builds, installations. Each has a time limit, and a failure reports the
+ * step's own output.
+ */
 import { messageOf } from '../../../base/errors.js';
 import { signalGroup, startForeign } from './foreign.js';
 
@@ -20,7 +23,7 @@ export async function prepare(
         command,
         cwd: folder,
         env: {},
-        // Its end is what is waited for.
+        // The step's end is awaited.
         ready: { kind: 'log', pattern: /(?!)/ },
         readyLimitMs: limitMs,
         stop: { signal: 'SIGTERM', withinMs: 5000 },

@@ -1,4 +1,4 @@
-/** What a drill does to processes from outside: killed, paused or short of a resource, until the lease ends. */
+/** A drill's faults on processes from outside: killed, paused or short of a resource, until the lease ends. */
 import type { z } from 'zod';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
@@ -32,11 +32,11 @@ export type ProcessFault =
 
 const limitKinds = Object.keys(processLimits) as ProcessLimitKind[];
 
-/** Of a process's resources, those that this machine can do. */
+/** The resource limits for processes that this machine supports. */
 export const processLimitsHere = (): ProcessLimitKind[] =>
   limitKinds.filter((kind) => whyNoLimit(kind) === undefined);
 
-/** What this machine can do, and why it cannot do the rest. */
+/** The faults that this machine supports, and the reasons for the others. */
 export const processFaults = (): ProcessFault['kind'][] => [
   'kill',
   'pause',
@@ -45,7 +45,7 @@ export const processFaults = (): ProcessFault['kind'][] => [
 ];
 
 export interface ProcessFaultOptions {
-  /** The folder of each process that has a disk of its own. */
+  /** The folder of each process with its own disk. */
   disks?: ReadonlyMap<string, string>;
   /** Absent: there is no registry to rewrite. */
   writeRegistry?(set: RegistrySettings): void;
@@ -57,7 +57,7 @@ export class ProcessFaults {
   readonly #processes: Processes;
   readonly #disks: ReadonlyMap<string, string>;
   readonly #writeRegistry: ((set: RegistrySettings) => void) | undefined;
-  /** Of those that leak. */
+  /** By lease: the id of the leaking process. */
   readonly #leaky = new Map<string, number | undefined>();
   readonly #limits = new Map<string, ProcessLimit>();
   readonly leases: Leases<ProcessFault>;
@@ -79,7 +79,7 @@ export class ProcessFaults {
     this.#looking = clock.every(lookEveryMs, () => this.#look());
   }
 
-  /** Throws a UserError on a bad one. */
+  /** Throws a UserError on a bad fault. */
   put(value: unknown): Promise<LeaseState<ProcessFault>> {
     const lease = (typeof value === 'object' && value !== null ? value : {}) as Record<
       string,
@@ -88,7 +88,7 @@ export class ProcessFaults {
     return this.leases.put(lease, this.#checked(lease));
   }
 
-  /** Takes everything back, without starting anything. */
+  /** Rolls everything back, without starting any process. */
   close(): void {
     this.#looking.cancel();
     for (const limit of this.#limits.values()) limit.end();
@@ -128,7 +128,7 @@ export class ProcessFaults {
     throw new UserError({ message: 'unknown kind', expected: processFaults().join(', ') });
   }
 
-  /** Programs of ours: what runs in V8. */
+  /** Our own programs, which run in V8. */
   get leaking(): string[] {
     return this.#processes.names.filter((name) => {
       const own = this.#processes.descriptionOf(name);
@@ -156,7 +156,7 @@ export class ProcessFaults {
     (this.#limits.get(id) as ReturnType<typeof processLimits.cpu.put> | undefined)?.change(fault);
   }
 
-  /** As the leases together say. */
+  /** Rewrites the registry by all leases together. */
   #rewrite(): number {
     const on = [...this.leases.active()].map(([, fault]) => fault);
     this.#writeRegistry?.(merged(on.filter((fault) => fault.kind === 'registry')));
@@ -167,7 +167,7 @@ export class ProcessFaults {
     const own = this.#processes.descriptionOf(fault.target);
     if (!own || 'command' in own.program) return 0;
     await this.#processes.stop(own.name);
-    // Once it has died of it it comes back whole, as a kubelet would have it.
+    // After its death by the leak the process restarts without the leak, as with a kubelet.
     await this.#processes.start({
       ...own,
       program: leaking(own.program, fault),
@@ -177,7 +177,7 @@ export class ProcessFaults {
     return 1;
   }
 
-  /** Where it still leaks. */
+  /** Restarts the process if it still leaks. */
   async #mend(target: string, id: string): Promise<void> {
     const pid = this.#leaky.get(id);
     this.#leaky.delete(id);
@@ -206,7 +206,7 @@ export class ProcessFaults {
     this.#look();
     this.#limits.get(id)?.end();
     this.#limits.delete(id);
-    // The kernel may have killed it.
+    // The kernel may have killed the process.
     if (kind === 'memory') await this.#processes.startAgain(target);
   }
 
@@ -221,7 +221,7 @@ export class ProcessFaults {
     }
   }
 
-  /** Through whichever process of it lives. */
+  /** Through any running process of the service. */
   #diskOf(target: string): string | undefined {
     const folder = this.#disks.get(target);
     const [pid] = this.#processes.pidsOf(target);

@@ -1,4 +1,4 @@
-/** The processes of a system: each can be stopped, killed, paused and started again, and what happened is told. */
+/** The processes of a system: each can be stopped, killed, paused and started again, and its events are recorded. */
 import { type Child, startNode } from '../../../base/child.js';
 import { realClock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
@@ -9,11 +9,11 @@ import { signalStrays, straysOf } from './strays.js';
 export interface ProcessDescription {
   name: string;
   kind: 'service' | 'proxy' | 'controller' | 'relay';
-  /** The workload or service that it belongs to, for people. */
+  /** The workload or service to which the process belongs, for people. */
   workload: string;
-  /** Ours, which says its ports on its first line; or whatever the user has. */
+  /** Our own program, which prints its ports on its first line, or a user's program. */
   program: OwnProgram | ForeignProgram;
-  /** How long after it ended by itself it is started again, in ms; absent: never. */
+  /** Delay in milliseconds for a restart after the process ended by itself; absent: never. */
   restartAfterMs?: number;
 }
 
@@ -37,10 +37,10 @@ function launch({ name, program }: ProcessDescription, onStderr: (line: string) 
 
 const maxEvents = 1000;
 const startLimitMs = 30_000;
-/** Last lines of standard error that are kept for a process that ends unasked. */
+/** Number of last lines of standard error that are kept for a process that ends by itself. */
 const keptLines = 20;
 
-/** The last line that says something: the place in the code where it happened says little to others. */
+/** The last meaningful line: stack frames say little to users. */
 function lastWords(lines: readonly string[]): string {
   const words = lines.filter((line) => /[\p{L}]/u.test(line) && !/^\s+at /.test(line));
   return (words.findLast((line) => /error|fatal|panic/i.test(line)) ?? words.at(-1) ?? '').trim();
@@ -55,14 +55,14 @@ export class Processes {
   readonly #restarts = new Map<string, NodeJS.Timeout>();
   readonly #say: (line: string) => void;
   #closing = false;
-  /** Called with each process that is started, before it is ready; `group`: it leads a process group. */
+  /** Called with each started process, before it is ready; `group`: the process leads a process group. */
   onStart: (started: { name: string; pid: number; group: boolean }) => void = () => undefined;
 
   constructor(say: (line: string) => void) {
     this.#say = say;
   }
 
-  /** What it said when it was ready: its ports. */
+  /** The process's ready message: its ports. */
   readyOf(name: string): Record<string, unknown> {
     return this.#ready.get(name) ?? {};
   }
@@ -71,7 +71,7 @@ export class Processes {
     return this.#running.get(name)?.pid;
   }
 
-  /** It, and whatever it started that can be told to be its own. */
+  /** The process and its identifiable descendants. */
   pidsOf(name: string): number[] {
     const child = this.#running.get(name);
     const description = this.#described.get(name);
@@ -85,12 +85,14 @@ export class Processes {
     return [...this.#described.keys()];
   }
 
-  /** As it was described the first time: what comes back after a drill made something else of it. */
+  /** The first description of the process: after a drill changed it, the process returns to this one. */
   descriptionOf(name: string): ProcessDescription | undefined {
     return this.#described.get(name);
   }
 
-  /** Starts it and waits until it is ready. Described otherwise than the first time, it is so until it ends. */
+  /**
+   * Starts a process and waits until it is ready. A description other than the first applies until the process ends.
+   */
   async start(description: ProcessDescription): Promise<void> {
     const { name } = description;
     if (!this.#described.has(name)) this.#described.set(name, description);
@@ -122,7 +124,7 @@ export class Processes {
     this.#record(name, 'started');
   }
 
-  /** As an orchestrator would, again and again, also where it does not come up. */
+  /** Restarts repeatedly like an orchestrator, even if the process does not come up. */
   #restart(description: ProcessDescription): void {
     const { name, restartAfterMs } = description;
     if (restartAfterMs === undefined) return;
@@ -133,14 +135,14 @@ export class Processes {
     this.#restarts.set(name, timer);
   }
 
-  /** As it was described the first time. */
+  /** Starts the process by its first description. */
   async startAgain(name: string): Promise<void> {
     const description = this.#described.get(name);
     if (!description) throw new Error(`no process ${name}`);
     if (!this.#running.has(name)) await this.start(description);
   }
 
-  /** Asks it to end (it drains), and waits. */
+  /** Asks the process to end (it drains), and waits. */
   async stop(name: string): Promise<void> {
     const child = this.#running.get(name);
     if (!child) return;
@@ -149,7 +151,7 @@ export class Processes {
     this.#record(name, 'stopped');
   }
 
-  /** SIGKILL: no drain, no goodbye. Resolves to whether there was one. */
+  /** SIGKILL: no drain, no goodbye. Resolves to whether the process existed. */
   async kill(name: string): Promise<boolean> {
     clearTimeout(this.#restarts.get(name));
     const child = this.#running.get(name);
@@ -161,14 +163,14 @@ export class Processes {
     return true;
   }
 
-  /** SIGSTOP: it answers nothing, and keeps its connections. Whether there was one. */
+  /** SIGSTOP: the process answers nothing, and keeps its connections. Returns whether the process existed. */
   pause(name: string): boolean {
     if (!this.#signal(name, 'SIGSTOP')) return false;
     this.#record(name, 'paused');
     return true;
   }
 
-  /** Goes on where it was paused. */
+  /** Resumes a paused process. */
   resume(name: string): void {
     if (this.#signal(name, 'SIGCONT')) this.#record(name, 'continued');
   }

@@ -1,4 +1,4 @@
-/** What a drill may make the mesh's registry say: how calls are retried, where they lead, who may make them. */
+/** A drill's changes of the mesh's registry: the retries of calls, their destinations, and their allowed callers. */
 import { z } from 'zod';
 
 export const retryModes = ['budget', 'storm', 'none'] as const;
@@ -24,14 +24,14 @@ export type RegistrySettings = z.output<typeof registrySettings>;
 
 export interface RegistryFault {
   kind: 'registry';
-  /** Absent: what the registry says is of the whole mesh. */
+  /** Absent: the change applies to the whole mesh. */
   target?: string;
   set: RegistrySettings;
 }
 
 /**
- * `budget`: few retries, with backoff, within a budget. `storm`: many at once and without bound, which is how a
- * well-meant "just retry" reads. `none`: no retries.
+ * `budget`: few retries, with backoff, within a budget. `storm`: many at once and without a limit, like a well-meant
+ * "just retry". `none`: no retries.
  */
 export function retryOf(
   mode: RetryMode,
@@ -48,12 +48,12 @@ export function retryOf(
   return { limit: 2, ...common, backoff, budget };
 }
 
-/** For the one dependency that retries would only burden: a tenth, not to be saved up. */
+/** For a dependency that retries would only burden: a ratio of a tenth, which cannot be saved up. */
 export const frugal = { ratio: 0.1, minRetriesPerSecond: 0, ttl: '1s' };
 
-/** Of a request, and of each try: a try that takes longer is given up, and begun anew where retries allow it. */
+/** Of a request, and of each attempt: a longer attempt is given up, and repeated if retries allow it. */
 export const retriedTimeouts = { request: '3s', perTry: '500ms' };
 
-/** What the leases together say; a later one overrules an earlier one. */
+/** The settings of all leases together; a later lease overrides an earlier one. */
 export const merged = (faults: readonly RegistryFault[]): RegistrySettings =>
   Object.assign({}, ...faults.map(({ set }) => set)) as RegistrySettings;

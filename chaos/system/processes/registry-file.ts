@@ -1,6 +1,6 @@
 /**
- * The registry's file, in a working copy of its own: a change can be rolled back as it would be in production, with
- * `git revert`. Without git it is a file like any other.
+ * The registry's file in its own working copy: a change can be rolled back as in production, with `git revert`. Without
+ * git it is a plain file.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { writeFileWhole } from '../../../base/write-file.js';
 import { onPath } from '../../../runbooks/own/commands.js';
 
-/** Below the folder of the system. */
+/** Relative to the folder of the system. */
 export const registryPath = 'config/registry.yaml';
 
 export function writeRegistryFile(folder: string, registry: object): void {
   const copy = join(folder, 'config');
   mkdirSync(copy, { recursive: true, mode: 0o700 });
-  // JSON is YAML; one value a line, so that versions differ by what was changed.
+  // JSON is YAML; one value per line, so that diffs show the changed values.
   writeFileWhole(join(folder, registryPath), `${JSON.stringify(registry, undefined, 2)}\n`);
   if (!onPath('git')) return;
   const git = (...args: string[]): void => {
@@ -30,6 +30,6 @@ export function writeRegistryFile(folder: string, registry: object): void {
     }
     git('commit', '-q', '--no-verify', '-a', '-m', 'registry');
   } catch {
-    // Nothing had changed, or there is no history to go back to: the file is what counts.
+    // Nothing had changed, or there is no history to return to: only the file matters.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Processes that left the group in which they were started (setsid, a daemon): known by a variable of the environment,
- * which each process hands on. Where there is no /proc, none is found.
+ * Processes that left their process group (setsid, a daemon): known by an environment variable, which child processes
+ * inherit. Without /proc, none is found.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -9,7 +9,7 @@ export const strayVariable = 'FIREDRILL_PROCESS';
 /** `folder` is the run's own. */
 export const strayMark = (folder: string, process: string): string => `${folder}#${process}`;
 
-/** Of one process by its mark, or of a whole run by its folder. */
+/** Processes of one program by its mark, or of a whole run by its folder. */
 export function straysOf(markOrFolder: string): number[] {
   const wanted = Buffer.from(`${strayVariable}=${markOrFolder}`);
   return numbersIn('/proc').filter((pid) => {
@@ -24,14 +24,14 @@ export function straysOf(markOrFolder: string): number[] {
   });
 }
 
-/** Whether there was one. */
+/** Returns whether there was a process. */
 export function signalStrays(markOrFolder: string, signal: NodeJS.Signals): boolean {
   const strays = straysOf(markOrFolder);
   for (const pid of strays) {
     try {
       process.kill(pid, signal);
     } catch {
-      // It went meanwhile.
+      // The process ended meanwhile.
     }
   }
   return strays.length > 0;

@@ -1,4 +1,4 @@
-/** The supervisor's admin port, on loopback: what the system is made of, what happened, and faults of processes. */
+/** The supervisor's admin port, on loopback: the system's description, its events, and faults of processes. */
 import type { Target } from '../../../alerts/watch/index.js';
 import {
   adminServer,
@@ -87,7 +87,7 @@ function describe(supervisor: Supervisor): SystemDescription {
   };
 }
 
-/** All that there will be, whether it runs yet or not. */
+/** All processes of the layout, whether they run yet or not. */
 const kindsOf = ({ controller, workloads, relays }: Layout): { name: string; kind: string }[] => [
   ...(controller ? [{ name: 'controller', kind: 'controller' }] : []),
   ...workloads.flatMap(({ name, sidecar }) => [

@@ -1,4 +1,4 @@
-/** Starts a `system: processes`: a controller where the mesh is mutual, sidecars, relays, and then the services. */
+/** Starts a `system: processes`: a controller if the mesh uses mTLS, sidecars, relays, and then the services. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Child } from '../../../base/child.js';
@@ -42,7 +42,7 @@ import { signalStrays, strayMark } from './strays.js';
 export interface SupervisorOptions {
   drill: Drill;
   spec: ProcessesSpec;
-  /** Keys, configurations and the services' data go there. */
+  /** The folder of keys, configurations and the services' data. */
   folder: string;
   certificateLifetimeMs: number;
   say(line: string): void;
@@ -55,12 +55,12 @@ export class Supervisor {
   readonly options: SupervisorOptions;
   layout: Layout;
   readonly processes: Processes;
-  /** What holds the network of a workload, where that has one of its own. */
+  /** The process that holds a workload's network, for workloads with their own. */
   readonly #networks = new Map<string, Child>();
   ready = false;
   failure: string | undefined;
   #revision = 0;
-  /** What a drill has put beside it. */
+  /** A drill's settings beside the file's. */
   #set: RegistrySettings = {};
 
   private constructor(options: SupervisorOptions, layout: Layout) {
@@ -94,7 +94,7 @@ export class Supervisor {
     return resolve(this.options.folder, ...parts);
   }
 
-  /** The folder of each process that has a disk of its own. */
+  /** The folder of each process with its own disk. */
   get disks(): Map<string, string> {
     const own = this.layout.workloads.filter(({ spec }) => spec.disk !== undefined);
     return new Map(own.map(({ name }) => [name, this.path('data', name)]));
@@ -126,7 +126,7 @@ export class Supervisor {
     this.ready = true;
   }
 
-  /** One stands for all: they differ by nothing that a firewall would look at. */
+  /** One network represents all: they do not differ in any property that a firewall checks. */
   async #checkGateway(): Promise<void> {
     const caller = this.layout.workloads.find((w) => w.network && w.calls.length > 0);
     const holder = caller && this.#networks.get(caller.name);
@@ -142,7 +142,10 @@ export class Supervisor {
     removeLinks([process.pid]);
   }
 
-  /** New configuration for the sidecars, if only in name; without a controller there is nobody to tell. */
+  /**
+   * Publishes new configuration for the sidecars, even if only its revision changes; without a controller, no sidecar
+   * receives it.
+   */
   publish(): number {
     if (!this.layout.controller) throw new Error('there is no controller to publish to');
     this.#revision++;
@@ -253,7 +256,7 @@ export class Supervisor {
     };
   }
 
-  /** Its own disk and its own /etc/hosts are seen by the service, and by nobody else. */
+  /** The service alone sees its own disk and its own /etc/hosts. */
   #commandOf(workload: WorkloadLayout, fill: (text: string) => string): string | string[] {
     const { name, spec, network } = workload;
     const { command, disk } = spec;
@@ -267,7 +270,7 @@ export class Supervisor {
     return holder ? [...inNetwork(holder.pid), ...mounted] : mounted;
   }
 
-  /** Before all else: sidecars and relays listen at their gateway. */
+  /** Comes first: sidecars and relays listen at their gateway. */
   async #startNetworks(): Promise<void> {
     for (const { name, network } of this.layout.workloads) {
       if (!network) continue;
@@ -318,7 +321,7 @@ function readinessOf(workload: WorkloadLayout): Readiness {
   return { kind: 'tcp', host, port };
 }
 
-/** Whatever is called is there before its callers are; those that call each other come together, at the end. */
+/** A callee starts before its callers; services that call each other start together, at the end. */
 function wavesOf(workloads: readonly WorkloadLayout[]): WorkloadLayout[][] {
   const waves: WorkloadLayout[][] = [];
   const services = new Set(workloads.map((w) => w.service));
@@ -335,7 +338,7 @@ function wavesOf(workloads: readonly WorkloadLayout[]): WorkloadLayout[][] {
   return waves;
 }
 
-/** Waits for all, and fails by the first that did. */
+/** Waits for all, and rejects with the first failure. */
 async function all(starts: Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(starts);
   const failed = results.find((r) => r.status === 'rejected');
