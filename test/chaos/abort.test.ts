@@ -1,4 +1,4 @@
-/** Abort conditions under a clock that is stepped: what callers saw counts when it ended, and silence counts as bad. */
+/** Abort conditions under a stepped clock: a request counts when it ends, and missing data counts as bad. */
 import { expect, test } from 'vitest';
 import { LoadPoints } from '../../chaos/load/points.js';
 import { AbortWatch } from '../../chaos/runner/abort.js';
@@ -12,7 +12,7 @@ const condition: AbortCondition = {
   noData: 'abort',
 };
 
-/** What tripped within `forMs`, and when; requests begin at `everyMs` from 0 on. */
+/** The condition that tripped within `forMs`, and its time; requests begin every `everyMs` from 0. */
 async function watched(
   request: (atMs: number) => { ms: number; ok: boolean } | undefined,
   forMs = 40_000,
@@ -32,7 +32,7 @@ async function watched(
     for (const { atMs, ms, ok } of open.filter((p) => p.atMs + p.ms === nowMs)) {
       points.add({ route: 'dispatch', atMs, ms, ok });
     }
-    // A second passes before it is asked at all.
+    // The first check comes after a second.
     if (nowMs < 1000) continue;
     const why = await watch.tripped();
     if (why !== undefined) return { why, atMs: nowMs };
@@ -53,13 +53,13 @@ test('some that fail by their timeout, beside some that are answered, abort noth
 test('where all time out for long enough it aborts, by what was seen and not for want of data', async () => {
   const tripped = await watched(() => ({ ms: 4000, ok: false }));
   expect(tripped?.why).toBe('all fails for too long: errorRatio is 1, above 0.95');
-  // Silence until the first has timed out is bad as well.
+  // Missing data before the first timeout is bad as well.
   expect(tripped?.atMs).toBe(16_000);
 });
 
 test('a client that says nothing any more aborts for want of data', async () => {
   const tripped = await watched((atMs) => (atMs < 5000 ? { ms: 250, ok: true } : undefined));
   expect(tripped?.why).toBe('all fails for too long: no data of errorRatio');
-  // The last ended at 5000 and is seen for two seconds.
+  // The last request ended at 5000, and is visible for two seconds.
   expect(tripped?.atMs).toBe(22_250);
 });

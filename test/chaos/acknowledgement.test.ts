@@ -1,4 +1,4 @@
-/** A person's answer to a page: which page it was, and how long it took. */
+/** A person's answer to a page: the page that it belongs to, and its delay. */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

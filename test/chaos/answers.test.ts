@@ -1,4 +1,4 @@
-/** What counts as an answer that differs: neither noise nor a clock. */
+/** Answers that differ: neither noise nor a clock counts as a difference. */
 import { expect, test } from 'vitest';
 import { differs, linesOf, seriesOf } from '../../chaos/runner/answers.js';
 

@@ -1,4 +1,4 @@
-/** Arms under a clock that is stepped: how far tries outgrow requests, whether goodput comes back, what is put back. */
+/** Arms under a stepped clock: the ratio of attempts to requests, the recovery of goodput, and the rollback. */
 import { expect, test } from 'vitest';
 import { runArms } from '../../chaos/runner/arms.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
@@ -11,19 +11,19 @@ const observeMs = 8_000;
 const lagMs = 200;
 
 interface Story {
-  /** Good answers a second at each moment. */
+  /** Good answers per second at each time. */
   good: (atMs: number) => number;
-  /** What the counters say at each moment. */
+  /** The counters' values at each time. */
   counts?: (atMs: number) => { requests: number; tries: number };
-  /** The fault whose effect is never seen. */
+  /** The fault that is never confirmed. */
   unconfirmed?: string;
   arms?: string[];
-  /** What holds a page against the first arm, and what it was told. */
+  /** Whether a runbook is proved in the first arm, and the calls that it received. */
   proof?: boolean;
   baseline?: number;
 }
 
-/** A run whose time is what it waits. */
+/** A run whose time advances by its waits. */
 async function told({
   good,
   counts,
@@ -43,7 +43,7 @@ async function told({
       add(true, 'checkout', atMs - 5, 5);
     }
     if (atMs % 100 !== 0) continue;
-    // Failures and other routes are no goodput.
+    // Failures and other routes do not count as goodput.
     add(false, 'checkout', atMs, 0);
     add(true, 'cart', atMs, 0);
   }
@@ -112,7 +112,7 @@ async function told({
   return { run, log, waits, confirmed, arm: run.arms[0] as ArmRecord };
 }
 
-/** Both policies and 500 ms, then both triggers: when the trigger's phase begins and ends. */
+/** Both policies and 500 ms, then both triggers: the start and end of the trigger's phase. */
 const triggerStartMs = injectedMs + 200 + 500;
 const triggerEndMs = triggerStartMs + 200 + triggerMs;
 
@@ -122,7 +122,7 @@ test('goodput that comes back a second after the trigger is recovered, and says 
   expect(arm).toMatchObject({ verdict: 'recovered', triggerStartMs, triggerEndMs });
   expect(arm.goodputBefore).toBeCloseTo(20, 0);
   expect(arm.goodputAfter).toBeCloseTo(20, 0);
-  // The first stretch of a second that is good enough begins within a step of it.
+  // The first good window of a second begins within a step of the recovery.
   expect(arm.recoveredAfterMs).toBeGreaterThanOrEqual(750);
   expect(arm.recoveredAfterMs).toBeLessThanOrEqual(1250);
 });
@@ -132,9 +132,9 @@ test('goodput that stays down is metastable, and nothing says when it was back',
   expect(arm.verdict).toBe('metastable');
   expect(arm).not.toHaveProperty('recoveredAfterMs');
   expect(arm.goodputAfter).toBeCloseTo(10, 0);
-  // Between arms it is waited for goodput, and not for ever.
+  // Between arms the run waits for goodput, up to a limit.
   expect(run.nowMs - (triggerEndMs + observeMs + lagMs)).toBe(40_000);
-  // No arm comes after it.
+  // No arm follows.
   expect(run.unsteady).toEqual([]);
 });
 
@@ -174,7 +174,7 @@ test('each wait says why, and only what settles between arms aborts nothing', as
 });
 
 test('a short baseline is looked at over two seconds, as far back as answers are in', async () => {
-  // What came before that is no part of it, nor what ended at the injection; both seconds are.
+  // The baseline excludes earlier requests, and requests that ended at the injection; both of its seconds count.
   const endMs = injectedMs - lagMs;
   const good = (t: number) =>
     t < endMs - 2000 ? 100 : t < endMs - 1000 ? 20 : t < endMs ? 60 : 99;
@@ -194,7 +194,7 @@ test('what was put in last goes first, and the policies only after the system wa
   );
   expect(log).toEqual([...one, ...one]);
   expect(run.arms.map((a) => a.name)).toEqual(['a', 'b']);
-  // A steady system is not waited for longer than it takes to see it.
+  // A steady system only delays the run by the time to detect the steady state.
   const [a, b] = run.armStretches;
   expect(a!.endMs).toBe(b!.startMs);
   expect(a!.endMs - (triggerEndMs + observeMs + lagMs)).toBe(250);
@@ -229,7 +229,7 @@ test('the page is held against the first arm where that stays down, before its p
   const well = await told(back);
   expect(well.log.filter((l) => / /.test(l))).toEqual(['the system had come back by itself']);
   const down = await told({ good: (t) => (t > triggerStartMs ? 10 : 20), proof: true });
-  // This page holds nothing that a program can do.
+  // This page contains no step that a program can do.
   expect(down.log.slice(-7)).toEqual([
     'recovery',
     'asked',
@@ -243,7 +243,7 @@ test('the page is held against the first arm where that stays down, before its p
 
 test('what the triggers struck is set beside the failures that clients of the route saw meanwhile', async () => {
   const { arm } = await told({ good: () => 20 });
-  // Both triggers; ten failures a second of this route from the first of them on, and none of another's.
+  // Both triggers; ten failures per second of this route from the first trigger on, and none of another route.
   expect(arm.struck).toBe(6);
   expect(Math.abs(arm.failed! - 102)).toBeLessThanOrEqual(1);
 });

@@ -1,4 +1,4 @@
-/** What runs already is drilled: by commands, by a toxiproxy; whoever dies in the middle, the undo is done. */
+/** Drills of running systems, by commands and by a toxiproxy; the undo runs whichever process dies during the drill. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
 
-/** The folder of a shop that runs; it is put in another one's name for `from`. */
+/** The folder of a running shop; `to` replaces `from` in its file. */
 async function shop(from = '', to = ''): Promise<string> {
   const folder = drillFolder();
   cpSync(asset('test/chaos/fixtures/attach'), folder, { recursive: true });
@@ -41,7 +41,7 @@ async function shop(from = '', to = ''): Promise<string> {
 const run = (folder: string): Drill =>
   firedrill(folder, 'gameday', 'run', '--prometheus', 'embedded', '--load', 'embedded');
 
-/** One that dies with another that was killed before it may be gone already. */
+/** A process that dies with a killed parent may be gone already. */
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');

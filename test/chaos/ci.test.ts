@@ -1,4 +1,6 @@
-/** The GitHub Action and the GitLab example, their scripts run by a shell as a runner does; and what a CI is shown. */
+/**
+ * The GitHub Action and the GitLab example, with their scripts run by a shell like a runner's, and the output of a CI.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -41,7 +43,7 @@ interface Action {
 const root = asset('.').replace(/\/+$/, '');
 const nobody = 65_534;
 
-/** A runner's user has no rights of root; where this test has them, it gives them up. */
+/** A runner's user has no root rights; if this test has them, it drops them. */
 function asRunner(): string[] {
   if (process.getuid?.() !== 0) return [];
   const drop = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
@@ -49,7 +51,7 @@ function asRunner(): string[] {
   return can.status === 0 ? drop : [];
 }
 
-/** A folder of the runner's, with a shop that runs. */
+/** A runner's folder, with a running shop. */
 async function workspace(): Promise<string> {
   const folder = drillFolder();
   cpSync(asset('test/chaos/fixtures/attach'), folder, { recursive: true });
@@ -67,7 +69,7 @@ async function workspace(): Promise<string> {
   return folder;
 }
 
-/** As a runner runs a script: in a file, by bash, up to the first that fails. */
+/** Runs a script like a runner: in a file, by bash, up to the first failure. */
 function shell(folder: string, script: string, env: Record<string, string>) {
   const file = join(folder, 'step.sh');
   writeFileSync(file, script, { mode: 0o755 });
@@ -96,7 +98,7 @@ test('the Action: its steps, one after the other, its outputs and its summary', 
   };
   for (const step of action.runs.steps) {
     if (step.run === undefined || step.if === "inputs.tools == 'true'") continue;
-    // What a user gives is never a part of a script.
+    // A user's input is never a part of a script.
     expect(step.run).not.toContain('${{');
     const env = Object.fromEntries(Object.entries(step.env ?? {}).map(([k, v]) => [k, filled(v)]));
     const { status, output } = shell(folder, step.run, { ...files, ...env });
@@ -112,7 +114,7 @@ test('the Action: its steps, one after the other, its outputs and its summary', 
     runs: [{ results: [] }],
   });
   expect(existsSync(join(folder, 'broken'))).toBe(false);
-  // Of a day that cannot begin there is no summary, and the step fails with the reason.
+  // A day that cannot begin has no summary, and the step fails with the reason.
   const day = action.runs.steps.find((s) => s.name === 'Game day') as Step;
   const env = {
     ACTION: root,
@@ -171,7 +173,7 @@ test('the summary says what failed first, and of any record is whole', () => {
   expect(jobSummary(badGameDay()).split('\n')[0]).toMatch(/^## . ABORTED: /);
   fc.assert(
     fc.property(records, (record) => {
-      // Within code, a tag is a text.
+      // Within code, a tag is plain text.
       const text = jobSummary(record).replaceAll(/`[^`]+`/g, '');
       expect(text).not.toMatch(leaks);
       expect(text).not.toMatch(/(?<!\\)<(script|img)/);

@@ -1,4 +1,4 @@
-/** What the client saw, as Prometheus scrapes it. */
+/** The client's measurements, as Prometheus scrapes them. */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

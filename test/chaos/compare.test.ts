@@ -1,4 +1,4 @@
-/** Game days side by side: what became worse is named, and what did not is not. */
+/** Comparisons of game days: regressions are named, and other changes are not. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -41,7 +41,7 @@ test.each<[string, (day: GameDayResult) => void, string[]]>([
     [],
   ],
 ])('%s', (_, change, expected) => {
-  // In whichever order they are given.
+  // The order of the arguments does not matter.
   expect(compareDays([later(change), good()]).regressions).toEqual(expected);
 });
 

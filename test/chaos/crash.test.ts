@@ -1,4 +1,4 @@
-/** However a drill ends, nothing is left: no process, no fault, no folder. On real processes. */
+/** However a drill ends, no process, no fault and no folder is left. Uses real processes. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ const begin = (folder: string, scenario = failingPayment): Drill => {
   return firedrill(folder, 'gameday', 'run', '--scenarios', scenario, ...kinds);
 };
 
-/** With a page that never comes, so that the fault stays on until something ends it. */
+/** Waits for a page that never comes, so that the fault stays active until something ends it. */
 function longScenario(folder: string): string {
   const text = readFileSync(failingPayment, 'utf8')
     .replace('atMost: 20m', 'atMost: 600m')
@@ -32,7 +32,7 @@ function longScenario(folder: string): string {
   return file;
 }
 
-/** Processes of a drill whose fault is on, and the shop's folder. */
+/** Processes of a drill with an active fault, and the shop's folder. */
 async function inMidFault(drill: Drill): Promise<{ pids: number[]; shop: string }> {
   await until(() => faultAnnounced(drill.folder), 60_000, `a fault: ${drill.output()}`);
   const pids = descendants(drill.child.pid!);

@@ -1,4 +1,6 @@
-/** A process that ends by itself is told by name, with its last words and the moment; one that is meant to is not. */
+/**
+ * A process that ends by itself is reported by name, with its last words and the time; an expected end is not reported.
+ */
 import { afterEach, expect, test } from 'vitest';
 import { deathsOf } from '../../chaos/runner/deaths.js';
 import { judge } from '../../chaos/runner/judge.js';

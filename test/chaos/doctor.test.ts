@@ -1,4 +1,4 @@
-/** `firedrill doctor`: each trouble of a machine is found, and its fix is named. */
+/** `firedrill doctor`: finds each problem of a machine, and names its fix. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

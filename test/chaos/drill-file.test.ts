@@ -1,4 +1,4 @@
-/** firedrill.yaml: what is well formed is understood, and each mistake has its place and what was expected. */
+/** firedrill.yaml: valid files are understood, and each mistake is reported with its place and the expected value. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Runs the command line as a user does, in a folder of its own, and looks after what it started. */
+/** Runs the command line like a user, in its own folder, and ends the processes that it started. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ export const failingPayment = asset('test/chaos/fixtures/failing-payment.yaml');
 export interface Drill {
   folder: string;
   child: ChildProcess;
-  /** All that it said so far. */
+  /** All output so far. */
   output(): string;
   ended: Promise<{ code: number | null; output: string }>;
   record(): GameDayRecord;
@@ -30,7 +30,7 @@ export function drillFolder(): string {
   return folder;
 }
 
-/** Without what vitest adds for pages: a program under test may read BASE_URL as its own. */
+/** The environment without vitest's variables for pages: a program under test may read BASE_URL as its own. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const { BASE_URL: _base, MODE: _mode, DEV: _dev, PROD: _prod, SSR: _ssr, ...own } = process.env;
   return own;
@@ -38,7 +38,7 @@ function ownEnvironment(): NodeJS.ProcessEnv {
 
 /** `firedrill <args>` in the folder; killed after the test if it still runs. */
 export const firedrill = (folder: string, ...args: string[]): Drill =>
-  // A switch of one's own: that of whoever runs the tests is left alone.
+  // A separate kill switch, so that the tester's own switch is not used.
   firedrillOf(join(folder, 'xdg'), folder, ...args);
 
 /** The same for a user whose state is in `home`. */
@@ -72,7 +72,7 @@ export async function until(what: () => boolean, limitMs: number, doing: string)
   }
 }
 
-/** All processes below one, whole lines of descent, by /proc. */
+/** All descendants of a process, by /proc. */
 export function descendants(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
@@ -82,7 +82,7 @@ export function descendants(pid: number): number[] {
       const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
       children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
     } catch {
-      // It ended while we looked.
+      // The process ended meanwhile.
     }
   }
   const below = (one: number): number[] =>
@@ -90,7 +90,7 @@ export function descendants(pid: number): number[] {
   return below(pid);
 }
 
-/** Running, and no zombie that only waits to be read. */
+/** Whether the process runs, and is no zombie. */
 export function isRunning(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -105,6 +105,6 @@ export const journals = (folder: string): string[] => {
   return existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : [];
 };
 
-/** A fault that the journal announces: it is on, or about to be. */
+/** Whether the journal contains a fault, which is active or about to be. */
 export const faultAnnounced = (folder: string): boolean =>
   journals(folder).some((file) => readFileSync(file, 'utf8').includes('"kind":"intent"'));

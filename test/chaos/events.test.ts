@@ -1,4 +1,4 @@
-/** Typed events: written as they happen, the same from a record of any age, and played again at any speed. */
+/** Typed events: written as they happen, the same from a record of any version, and replayed at any speed. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,7 +112,7 @@ test('a report is played again, from its events or, where it is older than they 
 test.each([goodGameDay, badGameDay])('a record is made anew from its events alone', (make) => {
   const record = JSON.parse(JSON.stringify(make())) as GameDayRecord;
   const shared = { proxies: ['127.0.0.1:4191'], controller: '', slos: 'slo.yaml', window: '2s' };
-  // As they stand in the file: what is known at the end only is not in a scenario's own event.
+  // As in the file: facts that are only known at the end are not in a scenario's own event.
   const early = record.scenarios.map((s) => scenarioRecordEvent({ ...s, budgetSpent: [] }));
   const events = [...early, dayRecordEvent(record, shared)];
   const lines = events.map((event) => JSON.stringify(event)).join('\n');

@@ -1,4 +1,4 @@
-/** The evidence of a run in which all went well; tests change one thing of it. */
+/** The evidence of a run without any problem; tests change one part of it. */
 import type { AlertingRule } from '../../slo/rules/model.js';
 import type { Notification } from '../../alerts/watch/index.js';
 import { firingsOf } from '../../chaos/runner/firings.js';

@@ -1,4 +1,4 @@
-/** A drill that a Prometheus and an Alertmanager judge which run already: real ones, which the test starts itself. */
+/** Drills judged by an existing Prometheus and Alertmanager: real ones, which the test starts itself. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const started = (child: ChildProcess): ChildProcess => {
   return child;
 };
 
-/** The user's own pager: who is woken. */
+/** The user's own pager, and its number of notifications. */
 async function pager(): Promise<{ url: string; told: () => number }> {
   let told = 0;
   const server: Server = createServer((request, response) => {
@@ -48,7 +48,7 @@ interface Rig {
   told: () => number;
 }
 
-/** A shop, its Prometheus, its Alertmanager, and the drill's route first, where there is one. */
+/** A shop, its Prometheus and its Alertmanager; the drill's route comes first, if there is one. */
 async function rig(listen?: string): Promise<Rig> {
   const folder = drillFolder();
   cpSync(asset('test/chaos/fixtures/attach'), folder, { recursive: true });
@@ -167,7 +167,7 @@ withBoth(
     expect(told()).toBeGreaterThan(0);
     const html = readFileSync(join(folder, 'gameday-report', 'index.html'), 'utf8');
     expect(html).toContain('Also notified: oncall');
-    // A time scale is nothing that somebody else's Prometheus could be given.
+    // A time scale cannot be applied to an existing Prometheus.
     const scaled = run(folder, ...where, '--time-scale', '1/240');
     expect(await scaled.ended).toMatchObject({
       code: 2,

@@ -1,4 +1,6 @@
-/** Scenarios as Chaos Mesh objects: every fault is there or named as missing, and every reference has its template. */
+/**
+ * Scenarios as Chaos Mesh objects: every fault is present or named as missing, and every reference has its template.
+ */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -51,7 +53,7 @@ test.each(readScenarios(ownScenarios()))(
   },
 );
 
-/** `NetworkChaos` holds its body in `networkChaos`, `HTTPChaos` in `httpChaos`. */
+/** `NetworkChaos` has its body in `networkChaos`, `HTTPChaos` in `httpChaos`. */
 const fieldOf = (template: Template): unknown => {
   const wanted = template.templateType.toLowerCase();
   return Object.entries(template).find(([name]) => name.toLowerCase() === wanted)?.[1];
@@ -96,7 +98,7 @@ test('a fault waits for its start, and lasts until its stop', () => {
     networkChaos: {
       action: 'delay',
       delay: { latency: '130ms', jitter: '0ms' },
-      // At its callers: `from` without a target is what Chaos Mesh's admission refuses.
+      // Set at the callers: Chaos Mesh's admission refuses `from` without a target.
       direction: 'to',
       selector: { namespaces: ['retail'] },
       target: { mode: 'all', selector: { labelSelectors: { app: 'cart' } } },

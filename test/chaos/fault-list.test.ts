@@ -1,4 +1,4 @@
-/** `firedrill gameday faults`: every kind is told, with where it can be put in the system at hand. */
+/** `firedrill gameday faults`: lists every kind with its possible targets in the present system. */
 import { expect, test, vi } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { faultKindNames } from '../../chaos/faults/kinds.js';
@@ -38,7 +38,7 @@ test('each kind once, its settings, and the targets of podinfo', async () => {
   expect(row('half-open').targets).toEqual(['front/redis', 'redis']);
   expect(row('split').targets).toEqual(['front|middle', 'middle|back', 'front|redis']);
   expect(row('disk-full').targets).toEqual([]);
-  // Held by the services of a supervisor alone.
+  // Only the services of a supervisor can hold these.
   expect(row('slow-service').impossible).toContain('a supervisor');
 });
 

@@ -1,4 +1,4 @@
-/** Every kind of fault on the real shop: put, renewed, shown with its effect, rolled back, and lapsed by itself. */
+/** Every kind of fault on the real shop: set, renewed, shown with its effect, rolled back, and lapsed. */
 import { type Child, startNode } from '../../base/child.js';
 import { program } from '../../base/paths.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -49,7 +49,7 @@ const targets = {
   leaking: 'cart-proxy',
 };
 
-/** What a request to cart makes of it. */
+/** Faults whose effect a request to cart shows. */
 const struckByRequests: FaultKindName[] = [
   'delay',
   'abort',
@@ -92,8 +92,9 @@ describe('on the shop', () => {
     return response?.status ?? 0;
   };
 
-  // Those of a Prometheus have none here; commands are of what already runs (attach.test.ts), others of a cluster.
-  // Relays and disks are of systems of other programs (relay.test.ts, resources.test.ts).
+  // Faults that other tests cover: Prometheus faults have no lease here; commands are for running systems
+  // (attach.test.ts), and some kinds are for clusters. Relays and disks belong to systems of other programs
+  // (relay.test.ts, resources.test.ts).
   const elsewhere = [
     'prometheus',
     'command',
@@ -131,7 +132,7 @@ describe('on the shop', () => {
       await addToCart();
       expect((await shown())?.effect).toBeGreaterThan(0);
     }
-    // Renewed, it keeps what it has done.
+    // A renewed lease keeps its effect so far.
     const before = (await shown())!;
     await put(60_000);
     expect((await shown())?.effect).toBeGreaterThanOrEqual(before.effect);

@@ -1,4 +1,4 @@
-/** The whole game day, as `npm start` runs it: once on embedded parts, once on real Prometheus, Alertmanager and k6. */
+/** The whole game day as in `npm start`: once on embedded parts, once on real Prometheus, Alertmanager and k6. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { type Drill, drillFolder, failingPayment, firedrill } from './drill.js';
 
 const limitMs = 600_000;
 
-/** A machine that was too busy to judge says so, and is asked again. */
+/** Number of runs, because a machine may be too busy to judge. */
 const attempts = 3;
 
 async function gameDay(
@@ -47,12 +47,12 @@ function judged(drill: Drill, output: string): void {
     }
   }
   const record = drill.record();
-  // Nobody paid twice, whatever was retried.
+  // Nobody paid twice, despite retries.
   const rows = record.system.sections?.[0]?.rows ?? [];
   const paid = Object.fromEntries(rows.map((row) => [row.name, row.value]));
   expect(paid['double charges']).toBe(0);
   expect(paid['repeats answered from their key']).toBeGreaterThan(0);
-  // Not one request failed while the controller was gone.
+  // No request failed while the controller was gone.
   const outage = record.scenarios.find((s) => s.id === 'control-plane-outage');
   expect(outage?.phases.find((p) => p.kind === 'fault')?.client.errors).toBe(0);
   const [storm, budget] = record.scenarios.find((s) => s.id === 'retry-storm')!.arms;
@@ -120,7 +120,9 @@ test(
   limitMs,
 );
 
-/** The further scenarios take two to three minutes: continuous integration runs them, a person asks for one. */
+/**
+ * The additional scenarios take two to three minutes: continuous integration runs them, and a person names single ones.
+ */
 test.runIf(process.env.CI === 'true')(
   'X1, X2: every other scenario that comes with the package passes',
   async () => {
@@ -133,7 +135,7 @@ test.runIf(process.env.CI === 'true')(
     await drill.ended;
     const { scenarios } = drill.record();
     expect(scenarios.map((s) => s.id)).toEqual(others);
-    // Where the machine stood still, the scenario says that it cannot judge; it must not say that an alert failed.
+    // If the machine stalled, the scenario reports that it cannot judge; it must not report that an alert failed.
     const judgedOnes = scenarios.filter((s) => !s.reasons[0]?.includes('too busy to judge'));
     expect(judgedOnes.map((s) => [s.id, s.reasons])).toEqual(judgedOnes.map((s) => [s.id, []]));
     expect(judgedOnes.length).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-/** What a condition has lost under a fault, though what is recorded of it goes on. */
+/** Series that a condition lost under a fault, although their recording rules still have values. */
 import { expect, test } from 'vitest';
 import { gapOf, lostOf } from '../../chaos/runner/gaps.js';
 import type { RuleGroup } from '../../slo/index.js';
@@ -21,7 +21,7 @@ const groups: RuleGroup[] = [
   },
 ];
 
-/** Answers with a value where the selector has data. */
+/** Answers with a value if the selector has data. */
 const having = (...selectors: string[]) => ({
   groups,
   startMs: 0,

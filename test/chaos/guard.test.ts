@@ -1,4 +1,4 @@
-/** The guard of a firedrill.yaml: what it forbids is refused before anything is touched, with its place. */
+/** The guard of a firedrill.yaml: forbidden faults are refused before anything is touched, with their place. */
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ import { readSloText } from '../../slo/index.js';
 import { drillFolder, firedrill } from './drill.js';
 import { smallDrill } from './small-drill.js';
 
-/** Of production, as the tests set it. */
+/** The tests' settings for production. */
 const production = {
   alerts: [] as { labels: Record<string, string> }[],
   bad: 0,
@@ -54,7 +54,7 @@ function systems(): string {
   return asset('examples/systems/two-services');
 }
 
-/** On Wednesday, the second of December 2026, at 12:30 UTC. */
+/** The guard on Wednesday, 2 December 2026, at 12:30 UTC. */
 function guard(spec: Record<string, unknown>, lengthMs = 60_000): Guard {
   const drill = {
     guard: guardSchema.parse({ timeZone: 'UTC', ...spec }) as GuardSpec,

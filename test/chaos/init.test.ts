@@ -1,4 +1,4 @@
-/** From two programs of one's own to a verdict: what `init` writes is a drill as it stands. */
+/** From a user's two programs to a verdict: the output of `init` is a complete drill. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** The undo journal, the recovery by it, the kill switch, and leases: on simulated time where time matters. */
+/** The undo journal, the recovery from it, the kill switch, and leases: on simulated time if time matters. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -32,7 +32,7 @@ function stateFolder(): string {
   return path;
 }
 
-/** An injection point that speaks the three verbs, with leases that can be made to lapse. */
+/** An injection point with the three requests, and with leases that can be made to lapse. */
 async function injectionPoint(): Promise<{
   port: number;
   leases: Map<string, { effect: number; puts: number }>;
@@ -212,7 +212,7 @@ describe('a fault', () => {
     expect(point.leases.size).toBe(0);
     expect(openIntents(readJournal(journal.file))).toEqual([]);
     expect(injection.record).toMatchObject({ undo: 'done', requestedMs: 1000 });
-    // Nothing renews it any more.
+    // Nothing renews the lease any more.
     clock.advance(renewMs * 10);
     await sleep(20);
     expect(point.leases.size).toBe(0);

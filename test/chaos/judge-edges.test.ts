@@ -1,4 +1,4 @@
-/** Edges of the verdict: moments that are equal, arms, what is allowed, what is told beside the verdict. */
+/** Edges of the verdict: equal times, arms, allowed alerts, and additional reports. */
 import { describe, expect, test } from 'vitest';
 import { type Evidence, firingBefore, judge } from '../../chaos/runner/judge.js';
 import type { ScenarioFault } from '../../chaos/scenarios/schema.js';
@@ -86,7 +86,7 @@ describe('what else fires', () => {
   ] as const)('%s, a %s: %s', (nothingElse, severity, verdict) => {
     const judgement = judge0(nothingElse, severity);
     expect(judgement.verdict).toBe(verdict);
-    // What does not count is told as allowed, and never both.
+    // An ignored firing is reported as allowed or unexpected, and never both.
     expect(judgement.allowed.length + judgement.unexpected.length).toBe(1);
     expect(judgement.allowed.length).toBe(verdict === 'PASS' ? 1 : 0);
   });
@@ -277,7 +277,7 @@ describe('arms', () => {
     expect(shown({ seenAtMost: 0.59 }, seen)).toEqual([`${saw}, expected 0.59 of them at most`]);
     expect(shown({ seenAtLeast: 0.61 }, seen)).toEqual([`${saw}, expected 0.61 of them at least`]);
     expect(shown({}, seen)).toEqual([]);
-    // Too few of them decide nothing, whichever side they fall on.
+    // Too few of them decide nothing, on either side.
     const few = "arm 'a': the trigger struck 4 times, and 5 are the least to judge by";
     expect(shown({ seenAtMost: 0.6 }, { struck: 4, failed: 0 })).toEqual([few]);
     expect(shown({ seenAtMost: 0.6 }, { struck: 5, failed: 0 })).toEqual([]);

@@ -1,4 +1,4 @@
-/** The verdict, row by row: a run in which all went well, and what one change to it makes of the verdict. */
+/** The verdict, row by row: a run without any problem, and the effect of one change on its verdict. */
 import { expect, test } from 'vitest';
 import type { Notification } from '../../alerts/watch/index.js';
 import { firingsOf } from '../../chaos/runner/firings.js';

@@ -1,4 +1,4 @@
-/** Drills on a cluster without one, and on an API server alone: names, rights, leases and who ends them. */
+/** Drills on a cluster without a cluster, and on an API server alone: names, rights, leases and their keepers. */
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -117,7 +117,10 @@ test.each([
   ['lots', undefined],
 ])('a quantity of memory: %s', (text, bytes) => expect(quantityBytes(text)).toBe(bytes));
 
-/** Starts it as a group of its own, waits until `count` sees so many, and for its end once its input has ended. */
+/**
+ * Starts the script in its own process group, waits until `count` sees that many children, and then for its end after
+ * its input has ended.
+ */
 async function ends(script: string, count: (children: number[]) => number, wanted: number) {
   const child = spawn('sh', ['-c', script], { detached: true });
   const children = (): number[] =>
@@ -134,7 +137,7 @@ async function ends(script: string, count: (children: number[]) => number, wante
     try {
       process.kill(-(child.pid ?? 0), 'SIGKILL');
     } catch {
-      // All of it has ended.
+      // All of its processes have ended.
     }
   }
 }
@@ -161,7 +164,7 @@ test('CPU is starved where there is a limit to use up, never that of the proxy',
   expect([loopsFor(0.25), loopsFor(2)]).toEqual([9, 18]);
 });
 
-// The two loops, and the one that bounds them.
+// The two loops, and the process that limits their time.
 test('busy loops end with their standard input, all of them', () =>
   ends(burnScript(2), (children) => children.length, 3));
 
@@ -303,7 +306,7 @@ needs(
     await renewLease(admin, leases[0]!, 1);
     expect(await keeper.look()).toBe(3);
     clock.advance(2000);
-    // Renewed five seconds in: it is on for five more.
+    // Renewed after five seconds: the lease lasts five seconds more.
     expect(await keeper.look()).toBe(1);
     expect([await replicas(), await policy(), await secret()]).toEqual([0, undefined, tls]);
     clock.advance(6000);
@@ -342,7 +345,7 @@ needs(
   },
 );
 
-/** As a kubelet would have it. */
+/** Does the work of a kubelet. */
 async function runPod(name: string, workload: string): Promise<void> {
   const { metadata, spec: podSpec } = pod(name, '', workload);
   const { uid: _, ownerReferences = [], ...meta } = metadata;

@@ -1,4 +1,4 @@
-/** A load as objects of the k6-operator: what they say, that real k6 runs and judges by them, and what is refused. */
+/** A load as objects of the k6-operator: their contents, a run and a verdict by real k6, and the refused loads. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -68,7 +68,7 @@ function objectsOf(yaml: string): Objects {
   return { config, run } as Objects;
 }
 
-/** What the script is told, by its first line. */
+/** The script's settings, by its first line. */
 function told({ config }: Objects): Record<string, unknown> {
   const line = config.data['script.js']!.split('\n', 1)[0]!;
   const env = JSON.parse(/^Object\.assign\(__ENV, (.*)\);$/.exec(line)![1]!) as Record<
@@ -96,7 +96,7 @@ test('X5: the objects carry the profile, its length, and the objectives of SLOs 
     metadata: { name: 'front-load', namespace: 'shop' },
   });
   expect(Object.keys(objects.config.data)).toEqual(['script.js']);
-  // One file: nothing but k6's own modules is imported.
+  // One file: it imports only k6's own modules.
   const imports = [...objects.config.data['script.js']!.matchAll(/from\s*["']([^"']+)["']/g)];
   expect(imports.length).toBeGreaterThan(3);
   expect(imports.filter(([, name]) => !/^k6(\/|$)/.test(name!))).toEqual([]);
@@ -134,7 +134,7 @@ test.each<[string, Partial<LoadProfile>, string]>([
   expect(() => operatorObjects({ ...profile, ...changed }, options)).toThrow(why);
 });
 
-/** Runs the script of the objects as a pod would: with nothing but the file. Its exit code, and requests by path. */
+/** Runs the script of the objects like a pod: with only the file. Returns its exit code, and requests by path. */
 async function ranBy(
   bodies: (n: number) => string,
 ): Promise<{ code: number | null; asked: Map<string, number> }> {
@@ -151,7 +151,7 @@ async function ranBy(
   const own = operatorObjects({ ...profile, routes }, { ...options, lengthMs: 2000 });
   const script = objectsOf(own.yaml).config.data['script.js']!;
   const file = join(drillFolder(), 'script.js');
-  // The service's name, which only a cluster knows.
+  // The service's name, which only a cluster can resolve.
   writeFileSync(file, script.replaceAll('http://front.shop:8080', `http://127.0.0.1:${port}`));
   const args = ['run', '--quiet', '--no-usage-report', '--address=127.0.0.1:0', file];
   const child = spawn(findTool('k6')!, args, { stdio: 'ignore' });

@@ -292,7 +292,7 @@ routes:
         response.writeHead(request.url === '/base/teapot' ? 418 : status).end('null');
       });
       const plan = readLoad(file(outcomes));
-      // A URL with a path, and with a slash at its end: routes lie below it.
+      // A URL with a path, and with a trailing slash: routes lie below it.
       const load = await startPlan(plan, { driver, url: `${url}/base/` });
       const seen = await points(load, 90);
       expect(Object.fromEntries([...seen].map(([k, v]) => [k, [...v]]))).toEqual({

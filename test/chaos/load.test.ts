@@ -1,4 +1,4 @@
-/** The load: an open model whose latencies count from when a request was due, by either driver. */
+/** The load: an open model whose latencies count from the due time of a request, with either driver. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';

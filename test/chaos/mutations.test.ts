@@ -1,6 +1,6 @@
 /**
- * One thing broken at a time, between a fault and the pager: the verdict names it. All of the runner, the rules and the
- * routing are real; only the system is small.
+ * One mutation at a time, between a fault and the pager: the verdict names it. The runner, the rules and the routing
+ * are real; only the system is small.
  */
 import { expect, test } from 'vitest';
 import { formatProblem } from '../../base/errors.js';

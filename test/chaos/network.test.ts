@@ -1,4 +1,4 @@
-/** Services in networks of their own: what they say to a hard-coded address is carried by a sidecar or a relay. */
+/** Services with their own networks: a sidecar or a relay carries their calls to hard-coded addresses. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -72,7 +72,7 @@ test('a link is named after its supervisor, within the fifteen characters that t
   expect(`${links}250`.length).toBeLessThanOrEqual(15);
 });
 
-/** `GET /?host=H&port=P`: what H says when it is spoken to, or how that fails. It listens on loopback alone. */
+/** `GET /?host=H&port=P`: the answer of H, or the error of the connection. It listens on loopback alone. */
 const asker = `
 const http = require('http'), net = require('net');
 http.createServer((q, r) => {
@@ -85,7 +85,7 @@ http.createServer((q, r) => {
   s.write('GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n');
 }).listen(8080, '127.0.0.1');`;
 
-/** The dependency is a server of the test's own, on the machine's loopback. */
+/** The dependency is the test's own server, on the machine's loopback. */
 async function askingSystem(mesh: string): Promise<Supervisor> {
   const dependency = createServer((s) => s.on('error', () => 0).on('data', () => s.end('echo\n')));
   await new Promise<void>((resolve) => dependency.listen(0, '127.0.0.1', resolve));
@@ -149,7 +149,7 @@ describe.each(['relays', 'plain', 'mtls'])(`mesh: ${'%s'}`, (mesh) => {
       expect(await ask('10.9.8.7', 99)).toBe('echo\n');
       const pidOfBack = processes.pidOf('back');
       expect(await ask('back.internal', 80)).toMatch(new RegExp(`^HTTP/1.1 200[^]*${pidOfBack}`));
-      // Of the template: the same relay, by the gateway's address.
+      // By the template: the same relay, at the gateway's address.
       const { host, port } = layout.workloads[0]!.calls.find((c) => c.name === 'db')!;
       expect(await ask(host, port)).toBe('echo\n');
       const from = performance.now();
@@ -258,7 +258,7 @@ testOwn(
     cpSync(asset('examples/systems/hard-coded'), own, { recursive: true });
     const run = `exec ${process.execPath} ${program('cli')} gameday run ${kinds.join(' ')}`;
     const script = `ip link set lo up && iptables -A INPUT -s 198.18.0.0/15 -j DROP && ${run}`;
-    // The machine itself is one of its own, so that its firewall is nobody else's.
+    // The machine is a separate network namespace, so that its firewall affects no other process.
     const { status, stdout, stderr } = spawnSync('unshare', ['--net', 'sh', '-c', script], {
       cwd: own,
       encoding: 'utf8',

@@ -1,4 +1,4 @@
-/** What became of an alert, by name: each way in which a page fails to come, and the words that a person reads. */
+/** The outcome of an alert, by name: each way in which a page fails to arrive, and its words for a person. */
 import { expect, test } from 'vitest';
 import type { Standing } from '../../alerts/watch/index.js';
 import { firingsOf } from '../../chaos/runner/firings.js';

@@ -1,4 +1,6 @@
-/** A folder with a firedrill.yaml of one's own: its services, rules, routing and load; and nothing is left of it. */
+/**
+ * A folder with a user's own firedrill.yaml: its services, rules, routing and load; nothing of it is left at the end.
+ */
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
@@ -45,7 +47,7 @@ test(
       inTime: true,
     });
     expect(journals(drill.folder)).toEqual([]);
-    // From its events alone, the same report byte for byte.
+    // The events alone give the same report, byte for byte.
     const report = `${drill.folder}/gameday-report`;
     cpSync(`${report}/events.jsonl`, `${drill.folder}/events/events.jsonl`);
     const again = await firedrill(drill.folder, 'gameday', 'replay', 'events', '--report', 'again')
@@ -135,7 +137,7 @@ test('mTLS: a call has a port, an address of its destination, and an endpoint wi
   const config = proxyConfig(layout, front, { path: (name) => name, trustAnchors: 'anchors' });
   expect(config.calls).toEqual([{ host: '127.0.0.1', port: front.calls[0]!.port }]);
   expect(config.identity?.name).toContain('front.orders.serviceaccount');
-  // What its callers know each replica as.
+  // The callers' name for each replica.
   expect(config.workload).toMatchObject({ name: 'front', service: 'front', namespace: 'orders' });
   const spec = drill.system.services['back']!;
   const twice = { ...drill.system.services, back: { ...spec, replicas: 2 } };

@@ -1,4 +1,4 @@
-/** Programs of others as they behave: daemons, wrong ports, answers without an end. */
+/** Foreign programs' behaviour: daemons, wrong ports, answers without an end. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const serve = (where: string): string =>
   `require('http').createServer((q, s) => s.end('x')).listen(${where})`;
-/** In a session of its own, as daemons are. */
+/** A process in its own session, like a daemon. */
 const daemon = (script: string): string =>
   `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(script)}], ` +
   `{ detached: true, stdio: 'ignore' }).unref();`;

@@ -1,4 +1,4 @@
-/** A fault that grows: what its lease says over time, under a clock that is stepped. */
+/** A fault that grows: the contents of its lease over time, under a stepped clock. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -55,7 +55,7 @@ test('latency grows evenly, is renewed as it grows, and stays at its worst', asy
   await injection.end();
   journal.close();
   expect(injection.record.description).toContain('ramped over 10m');
-  // The last is a renewal.
+  // The last body is a renewal.
   const said = bodies.map((b) => b.latencyMs);
   expect(said.slice(0, 5)).toEqual([100, 100, 200, 300, 400]);
   expect(new Set(said.slice(4))).toEqual(new Set([400]));

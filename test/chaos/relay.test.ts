@@ -1,4 +1,4 @@
-/** The TCP relay: bytes as they came, each fault by its effect, and nothing held once a fault is rolled back. */
+/** The TCP relay: unchanged bytes, each fault by its effect, and no held bytes once a fault is rolled back. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { realClock } from '../../base/clock.js';
@@ -10,7 +10,7 @@ afterEach(() => {
   for (const end of endings.splice(0).toReversed()) end();
 });
 
-/** Answers each line with the same line. */
+/** A relay to a server that answers each line with the same line. */
 async function relayed(): Promise<{ relay: Relay; port: number }> {
   const sockets = new Set<Socket>();
   const echo = createServer((socket) => {
@@ -35,7 +35,7 @@ async function relayed(): Promise<{ relay: Relay; port: number }> {
 
 interface Client {
   socket: Socket;
-  /** Resolves to what came, once it is as long as what was said; rejects where the connection ends before. */
+  /** Resolves to the answer, once it is as long as the text; rejects if the connection ends before. */
   ask(text: string): Promise<string>;
   ended: Promise<string>;
 }
@@ -135,7 +135,7 @@ test('a black hole swallows, and what it swallowed of is reset when it ends', as
   while ((relay.faults.list()[0]?.effect ?? 0) === 0) await realTick();
   await relay.faults.remove('one');
   expect(await lost).toMatch(/ECONNRESET|closed/);
-  // Of this one nothing was lost.
+  // This connection lost nothing.
   expect(await idle.ask('c')).toBe('c');
 });
 

@@ -1,4 +1,4 @@
-/** Faults of resources on real processes: each by its effect, and nothing left once it is rolled back. */
+/** Faults of resources on real processes: each by its effect, and nothing is left once it is rolled back. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ afterEach(async () => {
   for (const end of endings.splice(0).toReversed()) await end();
 });
 
-/** `/files` opens so many, `/memory` takes megabytes, `/spin` counts, `/write` writes. */
+/** `/files` opens this many, `/memory` takes megabytes, `/spin` counts, `/write` writes. */
 const service = (port: number, data: string): string => `
   const fs = require('fs'), held = [];
   require('http').createServer((q, s) => {
@@ -89,7 +89,7 @@ test.runIf(whyNoLimit('open-files') === undefined)(
   async () => {
     const own = await rig();
     await own.faults.put({ ...lease, kind: 'open-files', more: 10 });
-    // A connection takes one; what is asked for takes the rest.
+    // The connection takes one descriptor; the requested files take the rest.
     expect(await own.ask('/files?n=30')).toBe('EMFILE');
     await expect.poll(() => effectOf(own)).toBeGreaterThan(0);
     await own.faults.leases.remove('one');
@@ -138,7 +138,7 @@ test.runIf(whyNoLimit('memory') === undefined)(
     const fault = { ...lease, kind: 'memory', moreBytes: 16_777_216, fill: true };
     await own.faults.put(fault);
     await expect.poll(() => own.processes.pidOf('api')).toBeUndefined();
-    // The kernel may count a victim again that it finds still dying.
+    // The kernel may count a dying victim again.
     await expect.poll(() => effectOf(own)).toBeGreaterThan(0);
     await own.faults.leases.remove('one');
     expect(await own.ask('/')).toBe('ok');
@@ -155,7 +155,7 @@ test.runIf(whyNoDisk() === undefined)(
     expect(await own.ask('/write?n=100000')).toBe('ENOSPC');
     await own.faults.leases.remove('one');
     expect(await own.ask('/write?n=100000')).toBe('written');
-    // Not of this machine: the disk goes with the process.
+    // The machine does not see the disk, which disappears with the process.
     expect(readFileSync('/proc/mounts', 'utf8')).not.toContain('firedrill-disk');
     expect(freeBytes(diskSeenBy(own.processes.pidOf('api') as number, folder))).toBeGreaterThan(0);
   },

@@ -1,4 +1,6 @@
-/** W1: retries and timeouts cut transient checkout failures by 40% or more, and nobody pays twice. On the real shop. */
+/**
+ * W1: retries and timeouts reduce transient checkout failures by 40% or more, and nobody pays twice. On the real shop.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Child, startNode } from '../../base/child.js';
 import { sleep } from '../../base/clock.js';
@@ -48,8 +50,8 @@ describe('W1', () => {
     askJson(`${url}/faults/${id}`, { method: 'DELETE' });
 
   /**
-   * Of the charges that payment fails on purpose, the share that a shopper gets to see, over 450 checkouts. One in 32
-   * fails: about one a second, where the budget (a tenth of 30 a second, not saved up) allows for two.
+   * The share of payment's intentional failures that a shopper sees, over 450 checkouts. One charge in 32 fails: about
+   * one per second, and the budget (a tenth of 30 per second, not saved up) allows two.
    */
   async function seen(): Promise<number> {
     const [payment] = system.workloads('payment');
@@ -78,7 +80,7 @@ describe('W1', () => {
     expect(without).toBeGreaterThan(0.8);
     expect(withRetries).toBeLessThanOrEqual(0.6 * without);
 
-    // Charges whose answer comes after the caller has given up: the retry finds them done.
+    // Charges whose answer comes after the caller has given up: the retry finds them completed.
     const [payment] = system.workloads('payment');
     const before = await system.counters('payment');
     await put(system.appAdmin(payment!)!, { id: 'late', latencyMs: 550 });

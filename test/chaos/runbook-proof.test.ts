@@ -1,4 +1,4 @@
-/** A runbook held against its incident: what is asked, what is done, and what is said of it. */
+/** The proof of a runbook: its questions, its commands, and its result. */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -61,7 +61,7 @@ test('most pages of our own scenarios hold commands that a program can follow as
     expect((steps?.queries.length ?? 0) + (steps?.commands.length ?? 0)).toBeGreaterThan(1);
     return (steps?.mitigation.length ?? 0) > 0;
   });
-  // Those without: where a person has to choose (a network, a policy of retries, a collector).
+  // The other pages have steps that a person must choose (a network, a policy of retries, a collector).
   expect(withSteps.length).toBeGreaterThanOrEqual(10);
 });
 
@@ -95,7 +95,7 @@ const steps = (more: Partial<PageSteps> = {}): PageSteps => ({
   ...more,
 });
 
-/** `up` falls under the fault, the command's output stays, and one query is refused. */
+/** `up` falls under the fault, the command's output does not change, and one query is refused. */
 function proofOf(more: Partial<PageSteps> = {}) {
   let now = 0;
   let isDown = false;
@@ -157,7 +157,7 @@ test("what the page let through is the page's, and what came before it is not", 
   const scenario = {
     expect: { mustFire: [expected('Cause'), expected('Hidden', { inhibitedBy: 'Cause' })] },
   } as unknown as Scenario;
-  // The clock of this proof says 500 when the page is begun.
+  // The clock of this proof is at 500 when the page begins.
   await proof.mitigate([], () => undefined, never);
   const all = [
     firing('Cause', 100, 200),
@@ -230,7 +230,7 @@ test('kubectl stands for a cluster: pods are listed and made anew, the rest is r
     'POST /restart/catalog-2',
     'POST /restart/catalog-2-proxy',
   ]);
-  // One that is unknown leaves the others as they are.
+  // An unknown name leaves the other deployments unchanged.
   const many = kubectl('rollout', 'restart', 'deploy/payment', 'deploy/nowhere');
   await expect(many).rejects.toThrow('deployment "nowhere" not found');
   expect(asked.filter((call) => call.startsWith('POST'))).toHaveLength(11);
@@ -252,7 +252,7 @@ test("a page's command ends with itself, whatever it leaves in the background", 
   expect([code, output]).toEqual([3, `${pid}done\n`]);
 });
 
-/** A run whose clock is the real one, and that is interrupted after `afterMs`. */
+/** A run with the real clock that is interrupted after `afterMs`. */
 function interruptedRun(proof: RunbookProof, afterMs: number): ScenarioRun {
   const startMs = Date.now();
   return {

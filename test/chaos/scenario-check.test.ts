@@ -1,4 +1,4 @@
-/** What a scenario must not get wrong about the system that it is for: each mistake with its place, before a drill. */
+/** Mistakes of a scenario about its system: each is reported with its place, before a drill. */
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { formatProblem } from '../../base/errors.js';
@@ -408,7 +408,7 @@ const routing = `route:
 receivers: [{ name: tickets }, { name: cart-oncall }, { name: nobody }]
 `;
 
-/** Of CartLatency, which must reach cart-oncall within ten minutes. */
+/** The warning for CartLatency, which must reach cart-oncall within ten minutes. */
 function warned(change: (text: string) => string): string | undefined {
   const { scenario } = readScenarioText('s.yaml', text);
   const judging = { timing, routing: readAmConfigText('alertmanager.yml', change(routing)) };

@@ -1,4 +1,6 @@
-/** Scenario files: ours are well formed, and a user's mistake is told with its place and what was expected. */
+/**
+ * Scenario files: the built-in ones are valid, and a user's mistake is reported with its place and the expected value.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';

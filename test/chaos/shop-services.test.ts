@@ -1,4 +1,4 @@
-/** The shop's services without a mesh: what they answer, how a drill slows them, and that nobody pays twice. */
+/** The shop's services without a mesh: their answers, a drill's delays, and that nobody pays twice. */
 import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../base/clock.js';
 import { seededRandom } from '../../base/random.js';

@@ -1,4 +1,4 @@
-/** The shop as a whole: a port that is taken is named and another one chosen, and leases put everything back. */
+/** The shop as a whole: a taken port is named and replaced by another, and leases roll everything back. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -54,7 +54,7 @@ test('X3: leases of the supervisor lapse: the registry is as it was, the process
   expect(shop.processes.pidOf('cart')).toBeUndefined();
   expect(registry()).toContain('unlimited');
   clock.advance(1500);
-  // Of two that change the registry, the other one stays.
+  // Of two faults that change the registry, the other one stays.
   expect(registry()).not.toContain('unlimited');
   expect(registry()).not.toBe(before);
   clock.advance(1000);

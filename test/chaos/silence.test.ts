@@ -1,4 +1,4 @@
-/** Callers failed and nobody was paged: what is a silent failure, and which rule would have seen it. */
+/** Callers failed and nobody was paged: the definition of a silent failure, and the rule that would have fired. */
 import { expect, test } from 'vitest';
 import { judge } from '../../chaos/runner/judge.js';
 import { onsetOfSlo, onsetWithin } from '../../chaos/runner/onset.js';
@@ -9,7 +9,7 @@ import { ruleText, silenceText } from '../../runbooks/words.js';
 import { readSlos } from '../../slo/index.js';
 import { good } from './evidence.js';
 
-/** Ten requests a second; those from `fromMs` until `untilMs` fail. */
+/** Ten requests per second; those from `fromMs` until `untilMs` fail. */
 const points = (fromMs: number, untilMs: number, more: Partial<LoadPoint> = {}): LoadPoint[] =>
   Array.from({ length: 600 }, (_, i) => {
     const atMs = i * 100;
@@ -121,7 +121,7 @@ test('the first error of an SLO is one of its own requests, and not of any route
         },
       ]),
   });
-  // 0.5% of 100 are allowed: the first step with one of them bad is that of 104.75 s.
+  // 0.5% of 100 are allowed: the first step with one bad request is that of 104.75 s.
   const steps: [number, number][] = [
     [100_250, 0],
     [104_500, 0.4],

@@ -1,6 +1,6 @@
 /**
- * The smallest system that can be drilled, within the test's own process: one service as numbers, a server that holds
- * leases, a client, and the embedded watch with real rules. A scenario takes six seconds; all of the runner is real.
+ * The smallest system for a drill, within the test's own process: one service as numbers, a server that holds leases, a
+ * client, and the embedded watch with real rules. A scenario takes six seconds; the whole runner is real.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -62,13 +62,13 @@ export interface Mutation {
   alertmanager?: string;
   silences?: AmSilence[];
   scenario?: (text: string) => string;
-  /** The fault is held, and nobody feels it. */
+  /** The fault is active, and no caller is affected. */
   harmless?: boolean;
   /** The client stops when the fault begins. */
   noLoad?: boolean;
-  /** Nothing is scraped while the fault is on. */
+  /** Nothing is scraped while the fault is active. */
   unscraped?: boolean;
-  /** What a DELETE of the lease answers. */
+  /** The status of a DELETE of the lease. */
   undoStatus?: number;
   emit?: (event: DrillEvent) => void;
   guard?: RunContext['guard'];
@@ -77,7 +77,7 @@ export interface Mutation {
 const scrapeMs = 100;
 const requestEveryMs = 20;
 
-/** Runs it and takes everything down. */
+/** Runs the drill and stops everything. */
 export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecord> {
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-small-'));
   const leases = new Map<string, { id: string; effect: number }>();

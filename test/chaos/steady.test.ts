@@ -1,4 +1,4 @@
-/** What a baseline says that is no steady state, beside its measures. */
+/** A baseline's reasons against a steady state, other than its measures. */
 import { expect, test } from 'vitest';
 import { type LoadPoint, LoadPoints } from '../../chaos/load/points.js';
 import type { RunContext } from '../../chaos/runner/context.js';

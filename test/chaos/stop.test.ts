@@ -1,4 +1,4 @@
-/** What stops a run: one switch for all of a user's commands, a signal that comes twice; and what must not spin. */
+/** Ways to stop a run: one switch for all of a user's commands, a repeated signal; and processes that must not spin. */
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -31,7 +31,7 @@ const drilling =
     ' ',
   );
 
-/** Answers everything; how often it was asked. */
+/** A server that answers every request, and counts the requests. */
 async function target(): Promise<{ url: string; asked(): number }> {
   let asked = 0;
   const server = createServer((_, response) => {
@@ -60,7 +60,7 @@ test(
       [elsewhere, ['load', 'probe', 'load.yaml', '--listen', `127.0.0.1:${port}`]],
     ];
     const begin = ([folder, args]: [string, string[]]) => firedrillOf(home, folder, ...args);
-    // The drill last: it ends by itself some seconds after its fault.
+    // The drill comes last: it ends by itself some seconds after its fault.
     const [load, probe] = commands.slice(1).map(begin);
     await until(() => probe!.output().includes('metrics') && asked() > 40, 60_000, 'load is sent');
     const drill = begin(commands[0]!);
@@ -108,11 +108,11 @@ test.each(['SIGTERM', 'SIGHUP'] as const)(
   limitMs,
 );
 
-/** Calls of write(2), those that fail included. */
+/** Number of write(2) calls, including failed ones. */
 const writesOf = (pid: number): number =>
   Number(/^syscw: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
 
-/** A sidecar that spins on a broken pipe makes some hundreds a second. */
+/** A sidecar that spins on a broken pipe makes some hundreds per second. */
 const quietWrites = 60;
 const lookMs = 1500;
 
@@ -140,7 +140,7 @@ state: { version: 1, destinations: [] }
       child.once('exit', () => reject(new Error(said)));
     });
     child.stdout.destroy();
-    // Its log has a reader at first: the mistake in the file is told.
+    // Its log has a reader at first: the mistake in the file is reported.
     writeFileSync(file, `${config}garbage: [\n`);
     await until(() => said.includes('garbage') || said.includes('proxy.yaml'), 20_000, 'a line');
     child.stderr.destroy();

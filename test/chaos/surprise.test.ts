@@ -1,4 +1,4 @@
-/** A day in a drawn order: the seed decides it, and the terminal tells nothing of a drill that is under way. */
+/** A day in a random order: the seed decides it, and the terminal does not reveal a drill that is running. */
 import { expect, test } from 'vitest';
 import { seedOf, surpriseOrder, veiled } from '../../chaos/gameday/surprise.js';
 

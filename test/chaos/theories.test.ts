@@ -1,7 +1,4 @@
-/**
- * Which arithmetic stands beside each awaited alert, and from which measurements: every query is written out by
- * hand.
- */
+/** The arithmetic for each expected alert, and its measurements: every query is written out by hand. */
 import { expect, test } from 'vitest';
 import { theoriesOf } from '../../chaos/runner/theories.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
@@ -127,7 +124,7 @@ test('nothing confirmed is no theory; the first error is told all the same', asy
   expect([theories, onsetMs]).toEqual([[], 101_200]);
   expect((await told({ run: { injectedMs: undefined }, points })).onsetMs).toBeUndefined();
   expect((await told({ points: points.slice(0, 2) })).onsetMs).toBeUndefined();
-  // Answered at the very moment of the injection counts.
+  // A failure answered at the very time of the injection counts.
   expect((await told({ points: [{ ok: false, atMs: 99_990, ms: 10 }] })).onsetMs).toBe(100_000);
 });
 
@@ -235,7 +232,7 @@ test("an onset by the SLO's own bad events, where it has some", async () => {
     { ok: false, atMs: 103_000, ms: 200 },
   ];
   const wanted = [{ ...sloAlert, theory: 'for' as const }];
-  // A step of half a second at 1/60, evaluated at 103.4 s: the failure answered at 103.2 s lies in it.
+  // A step of half a second at 1/60, evaluated at 103.4 s: it contains the failure answered at 103.2 s.
   const ranges = {
     'sum(slo:events_bad:increase30s{slo="cart-availability"})': [[103_400, 5]] as [
       number,
@@ -256,7 +253,8 @@ test("an onset by the SLO's own bad events, where it has some", async () => {
 
 test('an SLO: its errors, traffic and history before the onset and after it', async () => {
   const wanted = [{ ...sloAlert, since: 'confirmed' as const }];
-  // 61 s before the onset to it, clipped to since when it is watched; then to the firing, a step and a scrape.
+  // From 61 s before the onset, clipped to the start of the watch, to the onset; then to the firing, a step and a
+  // scrape.
   const answers = {
     'sum(sum_over_time(slo:events_total:increase30s{slo="cart-availability"}[4s750ms]))': [950],
     'sum(sum_over_time(slo:events_bad:increase30s{slo="cart-availability"}[4s750ms]))': [475],
@@ -274,8 +272,8 @@ test('an SLO: its errors, traffic and history before the onset and after it', as
     ['1m', confirmedMs],
     ['4s750ms', 105_750],
   ]);
-  // 10% of a minute that holds 60 s of 100 a second, then 200 a second of which half fail: x 0.5 = 0.1 (60 s - x + 2
-  // x).
+  // 10% of a minute that contains 60 s of 100 per second, then 200 per second of which half fail: x 0.5 = 0.1 (60 s - x
+  // + 2 x).
   expect(theory?.exactMs).toBeCloseTo((60_000 * 0.1) / (2 * 0.5 - 0.1 * 1), -2);
   const quiet = { ...answers, [Object.keys(answers)[2] as string]: [0] };
   expect((await told({ wanted, answers: quiet, firings })).theory).toBeUndefined();
@@ -294,7 +292,7 @@ test('an SLO that is watched for less than a minute, and one whose alert never f
   };
   const run = { context: { ...base, watch, watchedSinceMs: 91_000 } };
   await told({ wanted, run });
-  // Without a firing until the first fault's end, and a step and a scrape more.
+  // Without a firing: until the first fault's end, and a step and a scrape more.
   expect(asked.map(([expr, atMs]) => [/\[(\w+)\]/.exec(expr)?.[1], atMs])).toEqual([
     ['59s750ms', 160_750],
     ['10s', confirmedMs],
@@ -303,7 +301,7 @@ test('an SLO that is watched for less than a minute, and one whose alert never f
   ]);
   asked.length = 0;
   await told({ wanted, run: { ...run, phases: [] } });
-  // Nothing at all: one step after the onset.
+  // Without a firing and without phases: one step after the onset.
   expect(asked[0]?.[1]).toBe(confirmedMs + 500 + 500 + 250);
 });
 

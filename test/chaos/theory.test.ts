@@ -1,4 +1,4 @@
-/** When an alert of a scenario must fire by arithmetic: the bands beside what was measured, by hand. */
+/** The computed range of an alert's firing, from the measured disturbance, calculated by hand. */
 import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { forBand, ratioBand, sloBand, theoryRecord } from '../../chaos/runner/theory.js';
@@ -32,7 +32,7 @@ test('a condition that holds at once is seen by a scrape and an evaluation, and 
 });
 
 test('a ratio passes its bound when so much of the window is of the new', () => {
-  // 25% of a window of 1.25 s, where 50% are retried: half of it; the shorter window passes sooner.
+  // 25% of a window of 1.25 s in which 50% are retried: half of it; the shorter window passes sooner.
   const band = ratioBand(0.25, [1250, 1000], { baseline: 0, value: 0.5 }, 0, context)!.band;
   expect(band).toEqual({ exactMs: 625, earliestMs: 375, latestMs: 1625 });
   const pending = ratioBand(0.25, [1250], { baseline: 0, value: 0.5 }, 500, context)!.band;

@@ -1,4 +1,4 @@
-/** Experiments of the Chaos Toolkit: read or refused by name, judged, and nothing left however they end. */
+/** Experiments of the Chaos Toolkit: read or refused by name, judged, and nothing is left however they end. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -29,7 +29,7 @@ const activity = (type: string, name: string, provider: unknown, more = {}) => (
   ...more,
 });
 
-/** Breaks by making a file; undone by removing it. */
+/** The fault creates a file; its undo removes the file. */
 const fault = activity('action', 'break', program('touch', ['broken']));
 const undo = activity('action', 'mend', program('rm', ['-f', 'broken']));
 const steady = (path: string, args: unknown, tolerance: unknown = 0) => ({
@@ -87,7 +87,7 @@ test.each([
     const end = await drill.ended;
     expect([end.code, end.output]).toEqual([code, expect.stringContaining(words)]);
     expect(existsSync(join(folder, 'broken'))).toBe(false);
-    // A rollback that failed stays in the journal, for the next one who looks.
+    // A failed rollback stays in the journal, for the next recovery.
     expect(journals(folder)).toHaveLength(words.startsWith('the rollback') ? 1 : 0);
     const told = JSON.parse(readFileSync(join(folder, 'journal.json'), 'utf8')) as {
       title: string;

@@ -1,4 +1,4 @@
-/** Faults at a toxiproxy, by one that answers as the API of the real one does. */
+/** Faults at a toxiproxy, with a server that answers like the real API. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
