@@ -4,7 +4,7 @@ import { PrometheusClient } from '../../slo/budget/prometheus.js';
 
 const asked: string[] = [];
 
-/** Answers `up`, refuses `bad(`, says nothing to `slow`, and is not there for `gone`. */
+/** Answers `up`, refuses `bad(`, never answers `slow`, and is not reachable for `gone`. */
 const client = new PrometheusClient('http://prometheus.test', 1000, (_, init) => {
   const query = new URLSearchParams(String(init?.body)).get('query') ?? '';
   asked.push(query);

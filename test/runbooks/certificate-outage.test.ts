@@ -1,4 +1,4 @@
-/** The walk-through in examples/certificate-outage: each file is what the program makes of the ones before it. */
+/** The walk-through in examples/certificate-outage: each file is the program's output for the earlier files. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const slos = readSlos([path('01-slo.yaml')]);
 const record = readRecord(path('record.json'));
 const runbook = 'MeshCertificateRenewalOverdue';
 
-/** What the game day told the runbooks beside the record, as its processes have it. */
+/** The game day's facts for runbooks outside of the record, by its processes. */
 function shared(): SharedFacts {
   const { processes } = record.system;
   const admins = processes

@@ -1,4 +1,4 @@
-/** The verbs as they are typed. */
+/** The verbs on the command line. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

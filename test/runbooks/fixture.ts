@@ -1,4 +1,4 @@
-/** A made-up but realistic game day: three scenarios on the retail shop, its numbers drawn from one seed. */
+/** A made-up but realistic game day: three scenarios on the retail shop, with numbers from one seed. */
 import { seededRandom } from '../../base/random.js';
 import type {
   AlertRecord,
@@ -424,7 +424,7 @@ function scenarios(): ScenarioRecord[] {
   ];
 }
 
-/** How hard the fault of that moment bites, 0 to 1. */
+/** The strength of the fault at that time, 0 to 1. */
 function bite(t: number): number {
   if (t > 15.6 && t < 22.8) return Math.min(1, (t - 15.6) / 2) * 0.6;
   if (t > 53.6 && t < 63) return t < 60.2 ? 1 : 1 - (t - 60.2) / 2.8;
@@ -545,7 +545,7 @@ function timeline(): TimelineEvent[] {
   ];
 }
 
-/** The game day as a colleague would show it: everything went as hoped. */
+/** A good game day for demonstrations: everything went as expected. */
 export function goodGameDay(): GameDayRecord {
   return {
     version: 1,
@@ -634,7 +634,7 @@ export function goodGameDay(): GameDayRecord {
   };
 }
 
-/** The same, where one page came late, another never, one came that nobody expected, and a fault was left. */
+/** The same day with problems: one page was late, another never came, one was unexpected, and a fault was left. */
 export function badGameDay(): GameDayRecord {
   const record = goodGameDay();
   const [first, second, third] = record.scenarios as [

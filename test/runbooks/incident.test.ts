@@ -1,4 +1,4 @@
-/** A postmortem of what no drill made: from an API that answers as Prometheus and Alertmanager do, and from Git. */
+/** A postmortem of a real incident: from an API that answers like Prometheus and Alertmanager, and from Git. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -44,7 +44,7 @@ const alerts: { labels: Record<string, string>; start: number; end: number }[] =
   ...Array.from({ length: 170 }, (_, i) => ({ labels: down(i), start: 11, end: 60 })),
 ];
 
-/** One series for the same labels, whenever it was. */
+/** One series for the same labels, regardless of their times. */
 function seriesOf(name: string, of: (a: (typeof alerts)[number]) => [number, string][]): Series[] {
   const byLabels = new Map<string, Series>();
   for (const alert of alerts) {

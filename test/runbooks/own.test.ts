@@ -1,4 +1,4 @@
-/** Runbooks of the user's own: stale steps are found where they are, good ones are left alone, and pages are served. */
+/** Users' own runbooks: stale steps are reported at their place, good steps are not reported, and pages are served. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -76,7 +76,7 @@ Look at \`http_request_duration_seconds_bucket\`. Then \`firedrill runbook show 
 `,
 };
 
-/** Each: a file, what stands in it, what stands there instead, and what must be said of it. */
+/** Each entry: a file, a text in it, the text's replacement, and the expected problem. */
 const planted: [string, string, string, RegExp][] = [
   ['BackDown.md', 'kubectl -n shop get', 'kubctl -n shop get', /no command 'kubctl'/],
   ['BackDown.md', '| grep back', '| gerp back', /no command 'gerp'/],
@@ -159,7 +159,7 @@ test('pages that can be followed are left alone', () => {
 test.each(planted)('in %s, %s became %s: found, and nothing else', (file, from, to, words) => {
   const pages = written('planted', [file, from, to]);
   const { problems } = lintOwn(ownRunbooks([pages]), world());
-  // A heading that is gone is missed by the rule and by the page that lead there.
+  // A removed heading is missing for the rule and for the page that link to it.
   const said = problems.map(formatProblem);
   expect(said).toEqual(said.map(() => expect.stringMatching(words) as string));
   expect(said).toHaveLength(from.startsWith('##') ? 2 : 1);
@@ -301,7 +301,7 @@ test('a walk: each step is shown and asked for, what is open is not run, and a s
   };
   expect(await walk(steps, parts)).toEqual({ run: 2, skipped: 2, failed: 1, stopped: true });
   expect(ran.map((c) => c.split(' ')[0])).toEqual(['kubectl', 'for']);
-  // Nobody is there: nothing is run.
+  // Nobody answers the questions, so nothing runs.
   expect(await walk(steps, parts)).toMatchObject({ run: 0, stopped: true });
   expect(await runStep('exit 3')).toBe(3);
 });

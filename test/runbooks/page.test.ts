@@ -1,4 +1,4 @@
-/** The report as a reader's browser shows it: nothing sticks out, nothing is fetched, everything can be read. */
+/** The report in a browser: nothing overflows, nothing is fetched, everything is readable. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ testWith('chromium')(
         page.on('request', (r) => asked.push(r.url()));
         page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
         await page.goto(`file://${file}`);
-        // As text: this project's types know no document.
+        // As text, because this project's types have no document.
         const scroll = await page.evaluate('document.documentElement.scrollWidth');
         const plots = await page.evaluate(
           `[...document.querySelectorAll('figure svg')]
@@ -44,7 +44,7 @@ testWith('chromium')(
         // One figure for the run and one for each scenario, each drawn once for this width.
         expect(plots).toBe(4);
         expect(asked).toEqual([`file://${file}`]);
-        // Where the script runs, a pointer reads the values; every name of the legend has its value.
+        // If the script runs, a pointer reads the values; every name of the legend has its value.
         const figure = page.locator('figure svg:visible').first();
         await figure.hover();
         const said = page.locator('.said-of-figure:visible');

@@ -1,4 +1,4 @@
-/** The postmortem: only what was measured, prompts for the rest, and a lint that finds what is left to do. */
+/** The postmortem: only measurements, prompts for the rest, and a lint that finds the open tasks. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatProblem } from '../../base/errors.js';
@@ -55,14 +55,14 @@ test('the draft as JSON has the same parts', () => {
 test('detection, mitigation and resolution count from what callers felt', () => {
   const record = goodGameDay();
   const [first, second] = record.scenarios as [ScenarioRecord, ScenarioRecord];
-  // Felt from 15.6 s on; the first page came at 14.9 s, before anyone felt it; the fault ended at 22.3 s.
+  // Callers failed from 15.6 s on; the first page came earlier, at 14.9 s; the fault ended at 22.3 s.
   expect(timesOf(record, first)).toMatchObject({
     felt: true,
     ttdMs: -700,
     ttmMs: 6700,
     ttrMs: 14_200,
   });
-  // Nobody felt the control plane's death: counted from the fault's effect.
+  // No caller noticed the control plane's death: the times count from the fault's effect.
   expect(timesOf(record, second)).toMatchObject({ felt: false, ttdMs: 3900, ttmMs: 9800 });
 });
 
@@ -102,7 +102,7 @@ test('a draft is not finished, and the lint says where', () => {
   expect(problems.some((p) => p.includes('blames'))).toBe(false);
 });
 
-/** A finished one. */
+/** A finished postmortem. */
 const finished = (changes: (text: string) => string = (t) => t): string =>
   changes(
     draftPostmortem(goodGameDay())

@@ -1,4 +1,4 @@
-/** Any record at all, for properties: odd numbers, hostile texts, everything optional missing at times. */
+/** Arbitrary records for properties: odd numbers, hostile texts, and any optional field may be missing. */
 import fc from 'fast-check';
 import type { GameDayRecord } from '../../runbooks/record.js';
 import { badGameDay, goodGameDay } from './fixture.js';
@@ -23,7 +23,7 @@ const numbers = fc.oneof(
   fc.integer({ min: 0, max: 100_000 }),
 );
 
-/** Texts whose values mean something to the code stay as they are. */
+/** Texts whose values have a meaning in the code are not replaced. */
 const fixed = new Set([
   'verdict',
   'kind',
@@ -34,7 +34,7 @@ const fixed = new Set([
   'measuredFrom',
   'version',
 ]);
-/** Fields that may be absent, where the object beside them has this one. */
+/** Fields that may be absent, if their object contains this other field. */
 const optional: Record<string, string> = {
   confirmedMs: 'faults|effect',
   endedMs: 'effect',
@@ -92,5 +92,5 @@ export const records: fc.Arbitrary<GameDayRecord> = fc
     return change(record, '') as GameDayRecord;
   });
 
-/** Words that no reader should ever meet. */
+/** Words that no reader may see. */
 export const leaks = /\bNaN\b|\bundefined\b|\[object |\bInfinity\b/;

@@ -1,4 +1,4 @@
-/** The report: whole for any record, safe whatever the texts, and readable at once. */
+/** The report: complete for any record, safe for any texts, and quick to read. */
 import fc from 'fast-check';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -104,7 +104,7 @@ test('an alert that was wrong is named in the headline, in the table and in JUni
   );
   const page = gameDayReport(failed);
   expect(seen(page)).toContain('✗ inhibited ✗ never fired and was inhibited by Big');
-  // The reason stands across the table, and the scenario's cell reaches down to it.
+  // The reason spans the table, and the scenario's cell extends down to it.
   expect(page).toContain('<tr class="note"><td colspan="8">fired and was inhibited by Big');
   expect(page).toContain('<th scope="row" rowspan="4"><a href="#certificate-expiry">');
   expect(terminalSummary(failed, plain)).toMatch(new RegExp(`✗ ${e.name} page .* inhibited`));
@@ -151,7 +151,7 @@ test('where no fault took effect, an alert that did not fire is not judged', () 
   expect(terminalSummary(unclear, plain)).toContain('? MeshControlPlaneDown page');
 });
 
-/** Without the one script that is ours; its policy lets no other run. */
+/** Removes our own script; the page's policy allows no other. */
 const withoutOurs = (html: string): string => html.replace(hover().script, '');
 
 test('the page needs nothing else: no style, font, picture or script from elsewhere', () => {
@@ -168,7 +168,7 @@ const safe = (page: string): void => {
   expect(html).not.toMatch(/<script|<img|<b> <\/svg>/i);
   const targets = [...html.matchAll(/href="([^"]*)"/g)].map((m) => m[1] as string);
   expect(targets.filter((t) => /^\s*[a-z]+:/i.test(t) && !/^https?:/i.test(t))).toEqual([]);
-  // Every tag that opens is one of ours, so that nothing of the texts became markup.
+  // Every opening tag is one of ours, so no text became markup.
   const tags = new Set([...html.matchAll(/<\/?([a-z][a-z0-9]*)/gi)].map((m) => m[1]));
   const ours =
     'html head meta title style body main section header h1 h2 h3 h4 h5 h6 p span ul ol li dl ' +

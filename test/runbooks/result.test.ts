@@ -1,4 +1,4 @@
-/** What programs read: result.json and JUnit, whole for any record, and record.json read back. */
+/** Output for programs: result.json and JUnit, complete for any record, and record.json read back. */
 import fc from 'fast-check';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,7 +55,7 @@ test('a result with a field that is missing or unknown is named by its path', ()
   expect(() => parseResult('r.json', '{')).toThrow(/r\.json is no JSON/);
 });
 
-/** Good enough to see that tags are balanced and texts are escaped. */
+/** Sufficient to check that tags are balanced and texts are escaped. */
 function wellFormed(xml: string): void {
   const open: string[] = [];
   for (const [tag, closing, name, , alone] of xml

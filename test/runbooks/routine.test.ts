@@ -1,4 +1,4 @@
-/** The reviews: how alerts behaved, what is silenced, which drills were held. */
+/** The reviews: the behaviour of alerts, the silences, and the drills. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -138,7 +138,7 @@ test('firings are asked of a Prometheus', async () => {
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   await new Promise((resolve) => child.on('close', resolve));
   server.close();
-  // Steps of 151 s: the first two samples lie too far apart to be one firing.
+  // Steps of 151 s: the first two samples are too far apart to be one firing.
   expect(out).toContain('| MeshRetryStorm | page | payment | 3 | 3 | 7 min 34 s | 2 min 31 s |');
 });
 

@@ -1,4 +1,4 @@
-/** Every alert has a page that can be followed; facts are escaped for where they stand. */
+/** Every alert has a page that can be followed; facts are escaped for their context. */
 import { parser } from '@prometheus-io/lezer-promql';
 import { Command } from 'commander';
 import fc from 'fast-check';
@@ -93,7 +93,7 @@ test('an alert of an SLO gets the page that SLOs share', () => {
   expect(renderRunbook('SomethingElse', {})).toBeUndefined();
 });
 
-/** Names of metrics as their makers declare them. */
+/** Names of metrics as their sources declare them. */
 function knownMetrics(): Set<string> {
   const names = new Set(['up', 'scrape_samples_post_metric_relabeling']);
   const declared = [
@@ -178,7 +178,7 @@ const anyFacts: fc.Arbitrary<RunbookFacts> = fc.record(
   { requiredKeys: [] },
 );
 
-/** A line as a POSIX shell splits it; undefined where a quote is left open or something would be run. */
+/** Splits a line like a POSIX shell; undefined if a quote is open or a substitution would run. */
 function shellWords(line: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;

@@ -1,4 +1,4 @@
-/** What the page of an SLO's alert asks: the SLO's own events, read from a Prometheus or from its definition. */
+/** The queries of an SLO's alert page: the SLO's own events, read from a Prometheus or from its definition. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
