@@ -384,7 +384,7 @@ export interface ArmRecord {
   /** Attempts that reached the dependency per request of a client, during the trigger and after it. */
   amplificationDuring: number;
   amplificationAfter: number;
-  /** What the trigger struck, by its own counters, and how many requests of the goodput's route failed meanwhile. */
+  /** Requests that the trigger struck, by its own counters, and failed requests of the goodput's route in that time. */
   struck?: number;
   failed?: number;
   /** Successful requests per second before the trigger, and after it. */

@@ -37,7 +37,7 @@ function contextOf(page: Page, facts: RunbookFacts): Record<string, unknown> {
   const { answers: _, labels = {}, certificates = [], links = [], observed = [], ...plain } = facts;
   const queries = (texts: readonly string[] = []) => texts.map((t) => ({ query: new Query(t) }));
   const proxies = facts.proxies?.length ? facts.proxies.join(',') : undefined;
-  // As `kubectl rollout` takes several.
+  // As `kubectl rollout` accepts several names.
   const callers = facts.callers?.length
     ? facts.callers.map((name) => `deploy/${name}`).join(' ')
     : undefined;

@@ -157,7 +157,7 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
   }
 }
 
-/** With `--surprise` the scenarios are put into a drawn order, and the view that hides them is returned. */
+/** With `--surprise`, puts the scenarios into a random order, and returns the view that hides them. */
 function surprised<View extends GameDayView>(
   options: GameDayOptions,
   given: string | true | undefined,

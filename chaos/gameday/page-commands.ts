@@ -13,7 +13,7 @@ const limitMs = 30_000;
 const keptBytes = 64 * 1024;
 
 export interface PageCommands {
-  /** `signal` kills it early, with what it started; its code is `stopped` then. */
+  /** `signal` kills the command and its descendants early; its code is then `stopped`. */
   run(command: string, signal: AbortSignal): Promise<{ code: number | string; output: string }>;
   stop(): void;
 }

@@ -114,7 +114,7 @@ function slowWarning(forMs: number, withinMs: number, deadlineMs: number): strin
 
 const youngDrill = 'its rule asks for data (offset) that is older than the drill: there is none';
 
-/** The longest offset of the rule's own expression, real. */
+/** The longest offset in the rule's own expression, in real milliseconds. */
 function oldestMs({ expr }: AlertingRule): number {
   let oldest = 0;
   walk(parse(expr), (node) => {

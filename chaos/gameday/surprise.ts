@@ -1,6 +1,6 @@
 /**
- * A day whose team does not know what comes: the scenarios' order is drawn by a seed, and the terminal names each only
- * once it is over. Whoever facilitates sees everything in the events, which `firedrill console` shows.
+ * A game day whose team does not know the faults: a seed determines the scenarios' order, and the terminal names each
+ * scenario only when it is over. The facilitator sees all events in `firedrill console`.
  */
 import { randomInt } from 'node:crypto';
 import { UserError } from '../../base/errors.js';
@@ -9,7 +9,10 @@ import type { GameDayView } from './gameday.js';
 
 const seedEnd = 2 ** 32;
 
-/** What `--surprise` said: a seed, or true for a new one. Throws a UserError where it is no whole number below 2^32. */
+/**
+ * The value of `--surprise`: a seed, or true for a new one. Throws a UserError if it is no whole number from 0 to below
+ * 2^32.
+ */
 export function seedOf(given: string | true): number {
   if (given === true) return randomInt(1, 1_000_000);
   const seed = Number(given);
@@ -28,7 +31,7 @@ export function surpriseOrder<T>(items: readonly T[], seed: number): T[] {
   return order;
 }
 
-/** The view as the team has it: of a scenario under way neither its title nor its phase, only its place in the day. */
+/** The team's view: it hides the title and the phase of a running scenario, and shows only its place in the day. */
 export function veiled<View extends GameDayView>(view: View, titles: readonly string[]): View {
   return {
     ...view,

@@ -1,4 +1,4 @@
-/** `firedrill load export`: YAML on standard output, what could not be said on standard error. */
+/** `firedrill load export`: YAML on standard output, and unsupported parts on standard error. */
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { readSlos } from '../../slo/index.js';

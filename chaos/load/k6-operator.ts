@@ -1,6 +1,7 @@
 /**
- * A load profile as objects of the k6-operator (k6.io/v1alpha1): a ConfigMap with k6's script, which carries the
- * profile and the thresholds of SLOs itself, and the TestRun that runs it in pods. k6 divides the rates among them.
+ * Exports a load profile as objects of the k6-operator (k6.io/v1alpha1): a ConfigMap with k6's script, which contains
+ * the profile and the thresholds of SLOs, and the TestRun that runs the script in pods. k6 divides the rates among the
+ * pods.
  */
 import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
@@ -10,29 +11,27 @@ import type { LoadProfile, LoadRoute } from './profile.js';
 import type { Threshold } from './thresholds.js';
 
 export interface OperatorOptions {
-  /** Of both objects. */
+  /** The name of both objects. */
   name: string;
   namespace: string;
-  /** Pods among which the load is divided. */
+  /** Number of pods among which the load is divided. */
   parallelism: number;
-  /** Of the load, milliseconds. */
+  /** The load's duration in milliseconds. */
   lengthMs: number;
   thresholds: readonly Threshold[];
 }
 
 export interface OperatorExport {
   yaml: string;
-  /** What could not be said in k6's terms, a sentence each. */
+  /** The parts that k6 does not support, one sentence each. */
   left: string[];
 }
 
-/** Of a ConfigMap, as the API server bounds it. */
+/** The API server's size limit for a ConfigMap. */
 const maxBytes = 1_048_576;
 const file = 'script.js';
 
-/**
- * Throws where a pod could not run it: an address of loopback, a .proto file, more than a ConfigMap holds.
- */
+/** Throws if a pod could not run the load: a loopback address, a .proto file, more data than a ConfigMap allows. */
 export function operatorObjects(profile: LoadProfile, options: OperatorOptions): OperatorExport {
   refuseUnreachable(profile);
   const { thresholds, left } = k6Thresholds(profile.routes, options.thresholds);
@@ -74,7 +73,7 @@ function refuseUnreachable({ url, routes }: LoadProfile): void {
   }
 }
 
-/** k6's script finds all that it is told in its own text: imports are done before anything else of it. */
+/** k6's script contains its settings in its own text, before its other code: only imports run earlier. */
 function selfContained(
   profile: LoadProfile,
   thresholds: Readonly<Record<string, string[]>>,
@@ -91,7 +90,7 @@ function selfContained(
 
 const percentOf = (allowed: number): string => `${Number((100 * (1 - allowed)).toFixed(6))}`;
 
-/** The objectives of SLOs on the routes that are held to them, as k6 writes thresholds. */
+/** The objectives of SLOs on their routes, in the format of k6's thresholds. */
 function k6Thresholds(
   routes: readonly LoadRoute[],
   wanted: readonly Threshold[],
@@ -121,7 +120,7 @@ function holdRoute(
     return hold(metric, route, `p(${percentOf(allowed)})<=${slowerThanMs}`);
   }
   if (!route.grpc) hold('http_req_failed', route, `rate<=${allowed}`);
-  // A call's status, and what a body must say, are checks.
+  // Checks cover a call's status and a body's contents.
   if (route.grpc || route.expect?.body)
     hold('checks', route, `rate>=${Number((1 - allowed).toFixed(9))}`);
 }

@@ -125,7 +125,7 @@ async function settled(
   return isBack;
 }
 
-/** The trigger, for as long as the scenario says. */
+/** Runs the trigger for the duration in the scenario. */
 async function underTrigger(
   run: ScenarioRun,
   arms: Arms,
@@ -149,7 +149,7 @@ async function underTrigger(
   return { during, triggers };
 }
 
-/** What the trigger struck, and what of the route's requests that were due meanwhile failed. */
+/** The number of requests that the trigger struck, and the failures among the route's due requests in that time. */
 function seenOf(
   run: ScenarioRun,
   arms: Arms,

@@ -127,7 +127,7 @@ class Gaps {
     }
   }
 
-  /** Data that is there now may not have been there at the offset: a drill is young. */
+  /** Data that exists now may not have existed at the offset, because a drill is short. */
   async #missingSelector(selector: Selector, depth: number): Promise<string[]> {
     const name = nameOf(selector);
     if (name === undefined) return [];

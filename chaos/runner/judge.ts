@@ -354,7 +354,7 @@ function armReasons(evidence: Evidence): string[] {
   });
 }
 
-/** Fewer than this many failures say nothing of the share that clients see. */
+/** Fewer failures than this are too few for the ratio of failures that clients see. */
 const struckLeast = 5;
 
 function tooFewReasons({ scenario, arms }: Evidence): string[] {

@@ -17,8 +17,8 @@ export async function askPage(run: ScenarioRun, when: 'before' | 'under'): Promi
 }
 
 /**
- * Work that waits for the page's commands, while the run is watched as always: Ctrl-C, the kill switch and, with
- * `withAbort`, an abort condition end the command that runs, and with it the work. Throws what ends the run.
+ * Waits for the page's commands while the run is watched as usual: Ctrl-C, the kill switch and, with `withAbort`, an
+ * abort condition end the running command and the wait. Throws the reason that ends the run.
  */
 async function beside(
   run: ScenarioRun,
@@ -66,7 +66,7 @@ export async function proveRunbook(run: ScenarioRun): Promise<void> {
   });
 }
 
-/** Of arms the page is held against the first, where its policy keeps the system down without the trigger. */
+/** With arms, the page is proved in the first arm, if the arm's policy keeps the system down without the trigger. */
 export async function proveByArm(
   run: ScenarioRun,
   { verdict }: ArmRecord,

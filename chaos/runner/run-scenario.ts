@@ -1,7 +1,6 @@
 /**
  * Runs one scenario from its baseline to its verdict: measures, injects faults, waits for the alerts, rolls back, and
- * waits for recovery. Whatever happens meanwhile (Ctrl-C, the kill switch, an error), every fault is rolled back before
- * it returns.
+ * waits for recovery. Every fault is rolled back before it returns, also after Ctrl-C, the kill switch or an error.
  */
 import { sleep } from '../../base/clock.js';
 import { formatProblem, messageOf } from '../../base/errors.js';

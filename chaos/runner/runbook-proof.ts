@@ -91,8 +91,8 @@ export class RunbookProof {
   }
 
   /**
-   * Leaves out alerts that the page's own commands caused: the scenario's rules are not at fault for them. Such is also
-   * an alert that had to be inhibited, and was notified once the page had ended what inhibited it.
+   * Leaves out alerts that the page's own commands caused: the scenario's rules are not at fault for them. This
+   * includes an alert that had to be inhibited, and was notified after the page had ended the inhibiting alert.
    */
   withoutItsOwn(firings: readonly Firing[], { expect }: Scenario): Firing[] {
     const fromMs = this.#startedMs ?? Infinity;

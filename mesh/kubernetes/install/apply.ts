@@ -201,7 +201,7 @@ export async function prune(
   }
 }
 
-/** Of its controller; without its configuration the controller's next pod would not start. */
+/** Objects of the revision's controller; without its configuration the controller's next pod would not start. */
 const isOfRevision = (revision: string, name: string): boolean =>
   [revision, `${revision}-config`].some((end) => name === `${names.controller}-${end}`);
 
