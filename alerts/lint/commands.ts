@@ -19,21 +19,29 @@ export function registerLint(alerts: Command): void {
     .command('lint')
     .description('Lint rule files: find rules that load and never fire')
     .argument('[path...]', 'files, folders, or - for standard input')
-    .option('--metrics <list...>', 'metrics that exist: a file, or mesh for those of the mesh', [])
-    .option('--prometheus <url>', 'hold metrics and labels against a running Prometheus')
-    .option('--scrape-interval <duration>', 'of what is scraped (default: 15s, or Prometheus says)')
+    .option(
+      '--metrics <list...>',
+      'existing metrics: a file, or mesh for the metrics of the mesh',
+      [],
+    )
+    .option('--prometheus <url>', 'check metrics and labels against a running Prometheus')
+    .option('--scrape-interval <duration>', "scrape interval (default: 15s, or Prometheus's own)")
     .option(
       '--severities <list>',
-      'those that routes know',
+      'severities that routes match',
       'page,ticket,critical,warning,info,none',
     )
-    .option('--owner-labels <list>', 'any of them says whose an alert is', 'owner,team')
-    .option('--runbook-base <url>', 'with --fix: add missing runbook_url')
-    .option('--runbooks <folder>', 'hold links against the pages in it (NAME.md)')
-    .option('--enable-feature <name...>', 'features that the Prometheus has that will load them')
+    .option(
+      '--owner-labels <list>',
+      "labels that name an alert's owner; one is enough",
+      'owner,team',
+    )
+    .option('--runbook-base <url>', 'base URL for a missing runbook_url that --fix adds')
+    .option('--runbooks <folder>', 'folder of pages (NAME.md) to check links against')
+    .option('--enable-feature <name...>', 'features of the Prometheus that will load the rules')
     .addOption(formatOption('text', 'json', 'sarif'))
-    .option('--fix', 'make the changes that are safe', false)
-    .option('--off <rule...>', 'rules of lint not to ask, such as alert/missing-owner')
+    .option('--fix', 'make all safe corrections', false)
+    .option('--off <rule...>', 'rules of lint to switch off, such as alert/missing-owner')
     .option('--strict', 'warnings count as errors', false)
     .option('--list-rules', 'list the rules of lint', false)
     .addHelpText('after', example)

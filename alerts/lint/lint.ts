@@ -121,6 +121,6 @@ function duplicates(rule: LintRule, seen: Map<string, LintRule>, findings: Findi
   }
   sayTo(findings, rule.name)('rule/duplicate', placeOfField(rule, rule.kind), {
     message: `${rule.name} is already in ${first.file.file}:${first.firstLine}`,
-    fix: 'take one of them away',
+    fix: 'remove one of them',
   });
 }

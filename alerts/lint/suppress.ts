@@ -40,8 +40,8 @@ export function suppress(file: LintFile, findings: readonly Finding[]): Finding[
       'lint/unused-ignore',
       { file: file.file, line, column },
       {
-        message: `nothing here breaks ${ignore.id}`,
-        fix: 'take the comment away',
+        message: `there is no finding of ${ignore.id} here`,
+        fix: 'remove the comment',
       },
     );
   }
@@ -69,7 +69,7 @@ function readIgnores(file: LintFile, problems: Finding[]): Ignore[] {
     if (!/\w{2,}/.test(reason)) {
       say('lint/no-reason', place, {
         message: `an exception from ${id} without a reason`,
-        fix: `# lint-ignore${whole ?? ''} ${id}: why it does not hold here`,
+        fix: `# lint-ignore${whole ?? ''} ${id}: the reason for the exception`,
       });
       return;
     }

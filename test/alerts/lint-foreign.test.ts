@@ -34,7 +34,7 @@ describe('right, and nothing is said', () => {
   });
 });
 
-describe('what is known of programs of others', () => {
+describe('known metrics of other programs', () => {
   const known = (expr: string, severity = 'page'): string[] => {
     const catalogue = new MetricCatalogue();
     addMeshMetrics(catalogue, false);
@@ -52,14 +52,14 @@ describe('what is known of programs of others', () => {
   };
 
   test.each([
-    ['node_cpu{mode="idle"} < 1', 'promql/renamed-metric: today node_cpu_seconds_total'],
-    ['node_memory_MemFree < 1e9', 'promql/renamed-metric: today node_memory_MemFree_bytes'],
+    ['node_cpu{mode="idle"} < 1', 'promql/renamed-metric: now node_cpu_seconds_total'],
+    ['node_memory_MemFree < 1e9', 'promql/renamed-metric: now node_memory_MemFree_bytes'],
     ['kube_hpa_status_condition == 1', 'kube_horizontalpodautoscaler_status_condition'],
     [
       'kube_pod_container_resource_limits_cpu_cores > 4',
       'kube_pod_container_resource_limits{resource="cpu"}',
     ],
-    ['sum by (pod_name) (rate(container_cpu_usage_seconds_total[5m])) > 1', 'today pod'],
+    ['sum by (pod_name) (rate(container_cpu_usage_seconds_total[5m])) > 1', 'now pod'],
     ['rate(node_load1[5m]) > 1', 'promql/rate-of-gauge: deriv'],
     ['rate(kube_pod_status_ready[5m]) > 1', 'promql/rate-of-gauge: deriv'],
     ['envoy_cluster_upstream_rq_timeout > 5', 'promql/raw-counter'],
@@ -123,9 +123,9 @@ describe('a page that chance can cause', () => {
 
   test('is said with how often, at the traffic that was measured or at little', () => {
     expect(said(burn())).toEqual([
-      'at 20 events an hour (none were measured) A pages 88 times a year for nothing',
+      'at 20 events an hour (none were measured) A has 88 false pages a year',
     ]);
-    expect(said(burn(), 100)[0]).toMatch(/^at its 100 events an hour A pages \d+ times a year/);
+    expect(said(burn(), 100)[0]).toMatch(/^at its 100 events an hour A has \d+ false pages a year/);
     expect(said(burn(), 1e6)).toEqual([]);
     counter = 'count(up == 0)';
     expect(said(burn())).toEqual([]);

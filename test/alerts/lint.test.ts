@@ -389,7 +389,7 @@ describe('repairs', () => {
     expect(findingsOf(after)).toEqual([]);
   });
 
-  test('what YAML writes otherwise than it is read is not touched', () => {
+  test('text that YAML escapes or folds is not changed', () => {
     const text = alertOf('"rate(orders_total{job=\\"a\\"}[30s]) > 1"');
     expect(findingsOf(text)).toHaveLength(1);
     expect(repair(text)).toBe(text);
@@ -503,7 +503,7 @@ describe('outputs', () => {
   });
 });
 
-testWith('promtool')('what lint repairs, promtool takes', () => {
+testWith('promtool')('promtool accepts the repairs of lint', () => {
   const file = join(folder, 'repaired.yaml');
   writeFileSync(
     file,

@@ -98,7 +98,7 @@ export const forChecks: Check = (rule, _options, say) => {
   if (waits || !hangsOnOneSample(rule.expr)) return;
   say('alert/missing-for', placeOfField(rule, rule.for === undefined ? 'alert' : 'for'), {
     message: `${rule.name} fires on a single sample`,
-    fix: 'add for: 5m (or what the alert can wait for)',
+    fix: 'add for: 5m (or as long as the alert may wait)',
   });
 };
 
@@ -118,14 +118,14 @@ export const carriedChecks: Check = (rule, options, say) => {
     const written = rule.file.text.slice(from, from + severity.length) === severity;
     const isCase = near !== undefined && near === severity.toLowerCase();
     say('alert/unknown-severity', at, {
-      message: `the severity '${severity}' is none of ${options.severities.join(', ')}`,
+      message: `the severity '${severity}' is not one of ${options.severities.join(', ')}`,
       fix: near ? `did you mean ${near}?` : 'use one that routes know (--severities)',
       edit: isCase && written ? { from, to: from + severity.length, text: near } : undefined,
     });
   }
   if (!options.ownerLabels.some((label) => rule.labels[label] !== undefined)) {
     say('alert/missing-owner', place, {
-      message: `${rule.name} belongs to nobody`,
+      message: `${rule.name} has no owner`,
       fix: `add the label ${options.ownerLabels.join(' or ')}`,
     });
   }

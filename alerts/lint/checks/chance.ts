@@ -42,8 +42,8 @@ export const chanceChecks: Check = (rule, options, say) => {
   const events = `${Number(rate.toPrecision(3))} events an hour`;
   const at = measured === undefined ? `${events} (none were measured)` : `its ${events}`;
   say('alert/chance-page', placeOfField(rule, 'alert'), {
-    message: `at ${at} ${rule.name} pages ${many} times a year for nothing`,
-    fix: 'give its SLO alerting.falsePagesPerYear: 1, which changes nothing where many events happen',
+    message: `at ${at} ${rule.name} has ${many} false pages a year`,
+    fix: 'give its SLO alerting.falsePagesPerYear: 1, which changes nothing for services with much traffic',
   });
 };
 

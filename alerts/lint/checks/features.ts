@@ -7,8 +7,8 @@ export const featureChecks: Check = (rule, options, say) => {
   for (const use of featuresOf(rule.expr)) {
     if (options.enabledFeatures.includes(use.feature)) continue;
     say('promql/feature-flag', placeOfNode(rule, use), {
-      message: `a stock Prometheus refuses ${use.word}, and with it the whole file`,
-      fix: `start it with --enable-feature=${use.feature} and give lint the same, or write it otherwise`,
+      message: `Prometheus refuses the whole file because of ${use.word} unless a feature is enabled`,
+      fix: `start Prometheus with --enable-feature=${use.feature} and give lint the same option, or avoid ${use.word}`,
     });
   }
 };

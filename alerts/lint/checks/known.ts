@@ -27,8 +27,8 @@ export const renamedChecks: Check = (rule, options, say) => {
     const found = renamed(name);
     if (found && !options.catalogue.find(name)) {
       say('promql/renamed-metric', placeOfNode(rule, spanOfName(rule, node, name)), {
-        message: `${name} is a name of yesterday (${found.since})`,
-        fix: `today ${found.now}`,
+        message: `${name} is an old name (${found.since})`,
+        fix: `now ${found.now}`,
       });
     }
     const grouped = parents.flatMap((p) =>
@@ -38,8 +38,8 @@ export const renamedChecks: Check = (rule, options, say) => {
       const before = renamedLabel(name, label);
       if (!before) continue;
       say('promql/renamed-label', placeOfNode(rule, node), {
-        message: `${name} has no label ${label} any more (${before.since})`,
-        fix: before.now === '' ? 'take it away' : `today ${before.now}`,
+        message: `${name} no longer has the label ${label} (${before.since})`,
+        fix: before.now === '' ? 'remove it' : `now ${before.now}`,
       });
     }
   });
@@ -55,7 +55,7 @@ export const lateSampleChecks: Check = (rule, _options, say) => {
   });
   for (const [name, node] of late) {
     say('promql/late-samples', placeOfNode(rule, node), {
-      message: `${name} of the CloudWatch exporter comes ten minutes late, and a query looks back five`,
+      message: `${name} of the CloudWatch exporter arrives ten minutes late, but a query looks back five`,
       fix: `${name} offset 10m, or set_timestamp: false in the exporter`,
     });
   }
@@ -72,7 +72,7 @@ export const chainedChecks: Check = (rule, _options, say) => {
     const [of, right] = [left.left, node.right].map((e) => shortened(textOf(rule, e)));
     const second = `${of} ${node.op} ${right}`;
     say('promql/chained-comparison', placeOfNode(rule, node), {
-      message: `${shortened(textOf(rule, left))} is compared once more, by the value of its left side`,
+      message: `${shortened(textOf(rule, left))} is compared again, with the value of its left side`,
       fix: `write two comparisons with and: ${second}`,
     });
   });
@@ -102,7 +102,7 @@ export const stateChecks: Check = (rule, _options, say) => {
     if (!levels || !isAny) return;
     const words = levels.map((word, i) => `${i} is ${word}`).join(', ');
     say('promql/levels', placeOfNode(rule, node), {
-      message: `${textOf(rule, node)} wakes somebody for ${levels[1]} as for ${levels[2]}`,
+      message: `${textOf(rule, node)} pages for ${levels[1]} just as for ${levels[2]}`,
       fix: `an alert for each: ${words}`,
     });
   });

@@ -24,8 +24,8 @@ export const metricChecks: Check = (rule, options, say) => {
       if (options.catalogue.find(name)) return;
       const near = suggest(name, options.recorded.keys());
       say('promql/unrecorded', placeOfNode(rule, span), {
-        message: `${name} is recorded by no rule of these files`,
-        fix: near ? `did you mean ${near}?` : 'add the recording rule, or lint its file along',
+        message: `${name} is recorded by no rule in these files`,
+        fix: near ? `did you mean ${near}?` : 'add the recording rule, or lint its file as well',
       });
       return;
     }

@@ -140,7 +140,7 @@ export const rawCounterChecks: Check = (rule, options, say) => {
     }
     if (!compared) return;
     say('promql/raw-counter', placeOfNode(rule, node), {
-      message: `${name} is a counter, and compared as it is`,
+      message: `${name} is a counter that is compared directly`,
       fix: `compare its rate(${name}[5m]), or increase() over a window`,
     });
   });

@@ -32,13 +32,13 @@ export const templateChecks: Check = (rule, _options, say) => {
       for (const { label, offset } of usedLabels(text)) {
         if (!labels || mayHave(labels, label) || guarded(text, label)) continue;
         say('alert/template-label', placeAt(offset), {
-          message: `${field}.${name} shows the label ${label}, which the expression takes away`,
+          message: `${field}.${name} shows the label ${label}, which the expression removes`,
           fix: adviceOn(label, labels),
         });
       }
       if (field === 'labels' && /\$value\b|\.Value\b/.test(actionsOf(text))) {
         say('alert/value-in-label', placeAt(text.search(/\$value\b|\.Value\b/)), {
-          message: `the label ${name} holds the value, so that every new value is a new alert`,
+          message: `the label ${name} contains the value, so that every new value is a new alert`,
           fix: 'put it into an annotation',
         });
       }
@@ -64,7 +64,7 @@ const guarded = (text: string, label: string): boolean =>
   new RegExp(`\\{\\{-?\\s*(if|with)[^}]*[.]${label}\\b`).test(text);
 
 const adviceOn = (label: string, labels: LabelSet): string => {
-  if (labels.kind === 'not') return `the result has no ${label} any more`;
+  if (labels.kind === 'not') return `the result no longer has ${label}`;
   const names = [...labels.names].sort();
   const near = suggest(label, names);
   if (near) return `did you mean ${near}?`;

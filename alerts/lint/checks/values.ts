@@ -109,7 +109,7 @@ function conjuncts(expr: Expr): Expr[] {
 function adviceOn(node: Extract<Expr, { kind: 'binary' }>): string | undefined {
   const left = node.left.kind === 'paren' ? node.left.expr : node.left;
   if (left.kind === 'aggregate' && left.op === 'count' && numberIn(node.right) === 0) {
-    return 'a count of nothing is no series: write absent(…), or … or vector(0)';
+    return 'a count of nothing gives no series: write absent(…), or … or vector(0)';
   }
   return undefined;
 }
@@ -131,7 +131,7 @@ export const quantileChecks: Check = (rule, _options, say) => {
     if (!vector || !/_bucket\b/.test(textOf(rule, vector)) || mayHave(labelsOf(vector), 'le'))
       return;
     say('promql/no-le', placeOfNode(rule, vector), {
-      message: 'histogram_quantile over buckets from which the label le was taken away',
+      message: 'histogram_quantile over buckets without the label le',
       fix: 'add le to the by (…) below it',
     });
   });
@@ -151,7 +151,7 @@ export const regexChecks: Check = (rule, _options, say) => {
       const at = textOf(rule, node).indexOf(written);
       const span = at < 0 ? node : { from: node.from + at, to: node.from + at + written.length };
       say('promql/needless-regex', placeOfNode(rule, span), {
-        message: `${written} is a pattern of nothing but letters`,
+        message: `${written} is a pattern without special characters`,
         fix: better,
         edit: at < 0 ? undefined : editOf(rule, span, better),
       });
