@@ -23,15 +23,19 @@ interface GateFlags extends Flags {
 const withInput = (command: Command): Command =>
   command
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
-    .option('--prometheus <url>', 'where the rules are evaluated', 'http://localhost:9090')
-    .option('--slo <id...>', 'only these', eachOf)
+    .option('--prometheus <url>', 'Prometheus that evaluates the rules', 'http://localhost:9090')
+    .option('--slo <id...>', 'only these SLOs', eachOf)
     .option('--at <time>', 'an instant such as 2026-05-01T12:00:00Z; default now')
-    .option('--time-scale <ratio>', 'that the rules were generated with', '1');
+    .option('--time-scale <ratio>', 'time scale of the generated rules', '1');
 
 const withPolicy = (command: Command): Command =>
   withInput(command)
-    .option('--min-remaining <percent>', 'releases stop below', '10%')
-    .option('--max-burn <factor>', 'releases stop above, over the last hour', '3');
+    .option('--min-remaining <percent>', 'releases stop if less of the budget remains', '10%')
+    .option(
+      '--max-burn <factor>',
+      'releases stop if the burn rate of the last hour is higher',
+      '3',
+    );
 
 export function registerBudget(slo: Command): void {
   withInput(slo.command('budget'))
@@ -54,7 +58,7 @@ export function registerBudget(slo: Command): void {
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
-      '\nExit codes: 0 open, 1 shut, 2 wrong input, 3 no data, 5 Prometheus cannot be reached' +
+      '\nExit codes: 0 open, 1 closed, 2 wrong input, 3 no data, 5 Prometheus cannot be reached' +
         '\n\nExample:\n  firedrill slo gate -i slo.yaml --min-remaining 20% && deploy',
     )
     .action(async (flags: GateFlags) => {

@@ -60,7 +60,7 @@ export class PrometheusClient {
       this.url = new URL(url).href.replace(/\/$/, '');
     } catch {
       throw new UserError({
-        message: `'${url}' is no URL of a Prometheus`,
+        message: `'${url}' is not the URL of a Prometheus`,
         expected: 'such as http://localhost:9090',
       });
     }

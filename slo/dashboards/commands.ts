@@ -28,8 +28,8 @@ export function registerDashboards(program: Command): void {
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .requiredOption('-o, --out <folder>', 'made where it is not there')
     .option('--step <duration>', 'base resolution of the rules', '30s')
-    .option('--mesh', 'with what the proxies of a mesh count (default: where an SLO counts it)')
-    .option('--no-mesh', 'by the SLOs alone')
+    .option('--mesh', 'use metrics of proxies (default: if an SLO uses them)')
+    .option('--no-mesh', 'use the SLOs alone')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill dashboards generate -i examples/slo -o dashboards/',
@@ -47,13 +47,13 @@ export function registerDashboards(program: Command): void {
     .description('Render all dashboards as one HTML page, without Grafana')
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .option('--prometheus <url>', 'live data')
-    .option('--recorded <file>', 'data that --save kept')
-    .option('--save <file>', 'keep the data')
+    .option('--recorded <file>', 'data from --save')
+    .option('--save <file>', 'save the data to a file')
     .option('--window <duration>', 'how far back the plots reach', '1h')
     .option('--rate-interval <duration>', 'range of rate(), at least two scrapes', '5m')
     .option('--step <duration>', 'base resolution of the rules', '30s')
-    .option('--mesh', 'with what the proxies of a mesh count (default: where an SLO counts it)')
-    .option('--no-mesh', 'by the SLOs alone')
+    .option('--mesh', 'use metrics of proxies (default: if an SLO uses them)')
+    .option('--no-mesh', 'use the SLOs alone')
     .option('-o, --out <file>', 'the page', 'dashboards.html')
     .addHelpText(
       'after',

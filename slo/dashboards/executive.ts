@@ -18,7 +18,7 @@ export function executiveDashboard(mesh = true, events = new Events()): Dashboar
   return {
     uid: 'firedrill-executive',
     title: 'Reliability: executive',
-    description: 'Do users get what was promised, and how much risk is left this month.',
+    description: 'Whether SLOs are met, and how much error budget is left.',
     variables: [],
     panels: [
       ...(mesh ? meshTop : sloTop(events)),
@@ -38,7 +38,7 @@ export function executiveDashboard(mesh = true, events = new Events()): Dashboar
 
 const outOfBudget = stat({
   title: 'SLOs out of budget',
-  description: 'How many promises are broken over their period. Zero is the aim.',
+  description: 'Number of SLOs missed over their period. Zero is the aim.',
   queries: [
     {
       expr:

@@ -17,12 +17,12 @@ export function fleetDashboard(): Dashboard {
     uid: 'firedrill-fleet',
     title: 'Reliability: all SLOs',
     description:
-      'Every promise, its budget and its pace, also those whose rules another tool made.',
+      'Every SLO, its budget and its burn rate, including SLOs whose rules another tool made.',
     variables: [services],
     panels: [
       table(
         'Budget left',
-        'The least first. Below zero the promise is broken.',
+        'The lowest first. Below zero the objective is missed.',
         `sort(${names.budgetRemainingMetric}{service=~"$service"})`,
         'ratio',
       ),
@@ -32,12 +32,7 @@ export function fleetDashboard(): Dashboard {
         `sort_desc(${names.currentBurnMetric}{service=~"$service"})`,
         'times',
       ),
-      table(
-        'Objectives',
-        'What was promised.',
-        `${names.infoMetric}{service=~"$service"}`,
-        'count',
-      ),
+      table('Objectives', 'The objective.', `${names.infoMetric}{service=~"$service"}`, 'count'),
       table(
         'Events without an owner',
         'SLOs that nobody is paged for: give each an owner.',

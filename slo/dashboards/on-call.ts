@@ -24,7 +24,7 @@ export function onCallDashboard(mesh = true, events = new Events()): Dashboard {
   return {
     uid: 'firedrill-oncall',
     title: 'Reliability: on call',
-    description: 'What is failing, for whom, and is it the mesh itself.',
+    description: 'Failing services, affected callers, and the state of the mesh.',
     variables: [services],
     panels: [
       series({
@@ -89,7 +89,7 @@ export function onCallDashboard(mesh = true, events = new Events()): Dashboard {
 const burnOverAnHour = (): Panel =>
   series({
     title: 'Burn rate over an hour',
-    description: 'How many times faster than allowed each budget burns. Above 3 somebody is paged.',
+    description: 'The burn rate of each budget. Above 3 it pages.',
     queries: [
       {
         expr:
@@ -109,7 +109,7 @@ function sloOnCall(events: Events): Dashboard {
   return {
     uid: 'firedrill-oncall',
     title: 'Reliability: on call',
-    description: 'What is failing, and for whom.',
+    description: 'Failing services and affected callers.',
     variables: [services],
     panels: [
       series({

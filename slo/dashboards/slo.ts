@@ -25,7 +25,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
       ...figuresOf(slo, of, link),
       series({
         title: 'Budget burn-down',
-        description: 'What is left of the budget. A step down is an incident.',
+        description: 'The remaining budget. A step down is an incident.',
         queries: [{ expr: `${names.budgetRemainingMetric}${of}`, legend: 'left' }],
         unit: 'ratio',
         thresholds: budgetLeft,
@@ -33,8 +33,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
       }),
       series({
         title: 'Burn rates',
-        description:
-          'Times faster than allowed. A page needs the long and the short window above its factor.',
+        description: 'A page needs both its long and its short window above its factor.',
         queries: [
           burn(300_000, '5m'),
           burn(3_600_000, '1h'),
@@ -68,7 +67,7 @@ function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] 
   return [
     stat({
       title: 'Objective',
-      description: 'What was promised.',
+      description: 'The objective.',
       queries: [{ expr: `${names.objectiveRatioMetric}${of}` }],
       unit: 'ratio',
     }),
@@ -81,7 +80,7 @@ function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] 
     }),
     stat({
       title: 'Error budget left',
-      description: 'Of the whole period. Below 0 the promise is broken.',
+      description: 'Of the whole period. Below 0 the objective is missed.',
       queries: [{ expr: `${names.budgetRemainingMetric}${of}` }],
       unit: 'ratio',
       thresholds: budgetLeft,
@@ -89,7 +88,7 @@ function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] 
     }),
     stat({
       title: 'Budget left in minutes',
-      description: 'Of complete failure, until nothing is left.',
+      description: 'Minutes of complete failure until the budget is exhausted.',
       queries: [
         { expr: `${names.budgetRemainingMetric}${of} * ${budget * slo.period.days * 86_400}` },
       ],

@@ -25,10 +25,10 @@ function registerQuery(promql: Command): void {
       'OpenMetrics or Prometheus text with times, or .csv; - for standard input',
     )
     .option('--prometheus <url>', 'ask this Prometheus instead')
-    .option('--at <time>', 'of an instant query; default the last sample, or now')
-    .option('--from <time>', 'of a range query; default the first sample')
-    .option('--to <time>', 'of a range query; default the last sample')
-    .option('--step <duration>', 'makes it a range query')
+    .option('--at <time>', 'time of an instant query (default: the last sample, or now)')
+    .option('--from <time>', 'start of a range query (default: the first sample)')
+    .option('--to <time>', 'end of a range query (default: the last sample)')
+    .option('--step <duration>', 'step of a range query')
     .option('--lookback <duration>', 'how far back a sample counts as current', '5m')
     .addOption(formatOption('text', 'json', 'csv'))
     .addHelpText(
@@ -73,7 +73,7 @@ function registerCheck(promql: Command): void {
     .addOption(formatOption('text', 'json'))
     .option(
       '--enable-feature <name...>',
-      'features that the Prometheus which is meant has, such as promql-experimental-functions',
+      "features of the query's Prometheus, such as promql-experimental-functions",
     )
     .addHelpText('after', "\nExample:\n  firedrill promql check 'rat(requests_total[5m])'")
     .action(async (query: string | undefined, flags: CheckFlags) => {

@@ -25,7 +25,10 @@ export interface QueryFlags {
 export async function runQuery(query: string, flags: QueryFlags): Promise<void> {
   const write = writers[flags.format];
   if ((flags.input === undefined) === (flags.prometheus === undefined)) {
-    throw new UserError({ message: 'nowhere to look', expected: 'either --input or --prometheus' });
+    throw new UserError({
+      message: 'no samples to query',
+      expected: 'either --input or --prometheus',
+    });
   }
   try {
     parse(query);

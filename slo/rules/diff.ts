@@ -26,7 +26,7 @@ export function diffSlos(
     const is = now.get(id);
     if (!was && is) changes.push({ id, change: 'added', details: [pages(is, options)] });
     else if (was && !is) {
-      changes.push({ id, change: 'removed', details: ['nothing pages for it any more'] });
+      changes.push({ id, change: 'removed', details: ['it no longer pages'] });
     } else if (was && is) {
       const details = differences(was, is, options);
       if (details.length > 0) changes.push({ id, change: 'changed', details });
@@ -56,7 +56,7 @@ function differences(was: Slo, is: Slo, o: CompileOptions): string[] {
     is.period.calendar ?? `${is.period.days}d`,
   );
   say('owner', was.owner ?? was.labels.owner, is.owner ?? is.labels.owner);
-  say('what is measured', measured(was), measured(is));
+  say('the measurement', measured(was), measured(is));
   say('grouped by', was.groupBy, is.groupBy);
   for (const [what, ratio] of [
     ['a complete failure', 1],

@@ -69,9 +69,9 @@ export function explain(
   const byChance = traffic.find((t) => t.falsePagesPerYear > (slo.alerting.falsePagesPerYear ?? 1));
   if (byChance && countsEvents(slo.sli)) {
     warnings.push(
-      `at ${Math.round(byChance.eventsPerHour)} events an hour it pages ` +
-        `${pagesText(byChance.falsePagesPerYear)} times a year while half the budget is spent; ` +
-        `alerting.falsePagesPerYear: 1 asks for more than chance`,
+      `at ${Math.round(byChance.eventsPerHour)} events an hour, chance causes ` +
+        `${pagesText(byChance.falsePagesPerYear)} pages a year while half of the budget is spent; ` +
+        `alerting.falsePagesPerYear: 1 prevents most of them`,
     );
   }
   return {
@@ -110,7 +110,7 @@ function warningsOf(slo: Slo, options: CompileOptions): string[] {
     !('runbook_url' in slo.alerting.annotations) &&
     (options.runbookUrl ?? options.runbookBase) === undefined
   ) {
-    warnings.push('its alerts link to no runbook');
+    warnings.push('its alerts have no runbook');
   }
   return warnings;
 }
@@ -186,20 +186,20 @@ export function measureOf(sli: Sli): string {
   switch (sli.kind) {
     case 'events':
       return sli.bad === undefined
-        ? `good are ${sli.good}, of all ${sli.total}`
-        : `bad are ${sli.bad}, of all ${sli.total}`;
+        ? `good events: ${sli.good}; all events: ${sli.total}`
+        : `bad events: ${sli.bad}; all events: ${sli.total}`;
     case 'latency': {
       const unit = /_(ms|milliseconds)$/.test(sli.histogram) ? 'ms' : 's';
-      return `bad take longer than ${sli.threshold} ${unit} in ${selectorOf(sli.histogram, sli.matchers)}`;
+      return `bad events take longer than ${sli.threshold} ${unit} in ${selectorOf(sli.histogram, sli.matchers)}`;
     }
     case 'ratio':
-      return `the share of errors is ${sli.error}`;
+      return `error ratio: ${sli.error}`;
     case 'slices':
-      return `a slice is bad below ${sli.target}% good, where ${measureOf(sli.of)}`;
+      return `a slice is bad if less than ${sli.target}% is good; ${measureOf(sli.of)}`;
     case 'probe':
-      return `each sample of ${sli.selector} is a probe, good where it is 1`;
+      return `each sample of ${sli.selector} is a probe, good if it is 1`;
     case 'threshold':
-      return `a moment is bad where ${sli.value} ${sli.bad}`;
+      return `a moment is bad if ${sli.value} ${sli.bad}`;
     case 'composite':
       return `the events of ${sli.parts.map((p) => `${p.slo} (weight ${p.weight})`).join(', ')}`;
   }
@@ -213,20 +213,18 @@ export function explanationText(e: Explanation): string {
     `  ${e.measures}`,
     `  the budget is ${time} of complete failure a period`,
     ...e.alerts.map((a) => `  ${a}`),
-    '  an error ratio that begins now and stays is',
+    'detection time of a constant error ratio:',
     ...e.detection.map(
       (d) => `    ${percent(d.errorRatio).padEnd(8)} paged ${d.page}, ticket ${d.ticket}`,
     ),
-    ...(e.traffic.length > 0
-      ? ['  pages a year for nothing, while half the budget is spent, are']
-      : []),
+    ...(e.traffic.length > 0 ? ['  false pages a year, while half of the budget is spent:'] : []),
     ...e.traffic.map(
       (t) =>
         `    ${pagesText(t.falsePagesPerYear).padEnd(8)} with ${t.eventsPerHour} events an hour, ` +
-        `where a total outage is paged ${t.outagePaged}`,
+        `and a total outage pages ${t.outagePaged}`,
     ),
-    `  ${e.rules} rules; their windows read ${e.samplesPerEvaluation} samples an evaluation,`,
-    '  and of the raw series the last step only',
+    `  ${e.rules} rules; their windows read ${e.samplesPerEvaluation} samples in each evaluation,`,
+    '  and only the last step of the raw series',
     ...e.warnings.map((w) => `  note: ${w}`),
   ];
   return `${lines.join('\n')}\n`;

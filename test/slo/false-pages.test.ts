@@ -85,11 +85,11 @@ describe('an outage', () => {
   });
 });
 
-test('explain tells pages for nothing, and how to have fewer', () => {
+test('explain shows false pages, and how to have fewer', () => {
   const text = explanationText(explain(plain, {}, 20));
-  expect(text).toContain('88       with 20 events an hour, where a total outage is paged after 3m');
-  expect(text).toContain('alerting.falsePagesPerYear: 1 asks for more than chance');
+  expect(text).toContain('88       with 20 events an hour, and a total outage pages after 3m');
+  expect(text).toContain('alerting.falsePagesPerYear: 1 prevents most of them');
   const better = explanationText(explain(guarded, {}, 20));
-  expect(better).toContain('with 20 events an hour, where a total outage is paged after 6m');
-  expect(better).not.toContain('asks for more than chance');
+  expect(better).toContain('with 20 events an hour, and a total outage pages after 6m');
+  expect(better).not.toContain('prevents most of them');
 });

@@ -81,7 +81,7 @@ describe("Sloth's files", () => {
     expect(slo!.labels).toEqual({ le: '1.0', tier: '2', live: 'true' });
   });
 
-  test("a severity of one's own stays on the alert, and ours is beside it", () => {
+  test("a user's severity stays on the alert, and ours is added", () => {
     const [page, ticket] = ['page', 'ticket'].map((s) =>
       alertsOf(slo!).find(
         (a) => (a.labels.slo_severity ?? a.labels.severity) === s && a.alert === 'PayRequests',
@@ -242,7 +242,7 @@ spec:
     expect(refusal(open(window))).toContain(words);
   });
 
-  test('what cannot be done here is refused by name, and the objects beside it are not', () => {
+  test('unsupported objects are refused by name, and the others are not', () => {
     const texts = [
       open(calendar('1M', 'Europe/Paris'), undefined, 'paris'),
       open('{ duration: 28d }', 'Datadog', 'dog'),
@@ -298,7 +298,7 @@ slos:
     );
   });
 
-  test('dashboards of long names are told apart', () => {
+  test('dashboards of long names have different ids', () => {
     const name = 'a-very-long-name-of-an-slo-that-goes-on';
     const slos = ['one', 'two'].flatMap((n) =>
       readSloText('in.yaml', own('99').replace('name: b', `name: ${name}-${n}`)),

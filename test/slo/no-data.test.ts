@@ -83,7 +83,7 @@ test('the gate is shut by what is spent, and not known otherwise', async () => {
   expect([unknown.code, unknown.out]).toEqual([3, expect.stringContaining('not known')]);
 });
 
-test('what is left is said as people say it', () => {
+test('remaining budgets are readable', () => {
   expect([0.5, -0.3, -1, -138.44].map(remainingText)).toEqual([
     '50.0%',
     '-30.0%',

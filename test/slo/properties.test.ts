@@ -84,7 +84,7 @@ test('every expression parses, and nothing differs the second time', () => {
   );
 });
 
-test('what is written in our format is read back as the same rules', () => {
+test('an SLO written in our format gives the same rules', () => {
   fc.assert(
     fc.property(definition, (slo) => {
       const slos = read([slo]);

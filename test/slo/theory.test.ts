@@ -93,13 +93,13 @@ slos:
     expect(reset?.exactMs).toBe(1_782_000);
   });
 
-  test('a probe is told when the slowest would be over', () => {
+  test('a probe is counted when the slowest would be over', () => {
     const slo = read(`{${windows}}`, '{probe: probe_success}');
     const { detection, reset } = theoryOf(slo, 'page', step);
     expect([detection?.exactMs, reset?.exactMs]).toEqual([66_000, 327_000]);
   });
 
-  test('what is above the bound before fires at once, and never ends', () => {
+  test('a ratio above the bound from the start fires at once, and never ends', () => {
     expect(crossingMs(1000, 0.1, { baseline: 0.2, errorRatio: 1 })).toBe(0);
     expect(resetMs(1000, 0.1, { baseline: 0.2, errorRatio: 1, durationMs: 10 })).toBe(Infinity);
     expect(crossingMs(1000, 0.1, { baseline: 0, errorRatio: 0.1 })).toBe(Infinity);

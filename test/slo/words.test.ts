@@ -11,7 +11,7 @@ import { exportSlos } from '../../slo/spec/export.js';
 const retail = readSlos([asset('examples/slo/retail.yaml')]);
 const payment = retail.find((s) => s.id === 'payment-availability')!;
 
-test('explain says the minutes, the times and the cost', () => {
+test('explain shows the minutes, the times and the cost', () => {
   const said = explain(payment);
   expect(said.budgetMinutes).toBeCloseTo(43.2, 9);
   expect(said.detection[0]).toEqual({ errorRatio: 1, page: 'after 11s', ticket: 'after 4m19s' });
@@ -21,7 +21,7 @@ test('explain says the minutes, the times and the cost', () => {
   expect(explanationText(said)).toContain('the budget is 43.2 min of complete failure a period');
 });
 
-test('explain warns of what nobody owns and of averages of ratios', () => {
+test('explain warns about missing owners and averages of ratios', () => {
   const [slo] = readSloText(
     'x',
     'apiVersion: firedrill.dev/v1\nservice: a\nslos: [{name: b, objective: 99, sli: {ratio: {error: r}}}]\n',
@@ -29,7 +29,7 @@ test('explain warns of what nobody owns and of averages of ratios', () => {
   expect(explain(slo!).warnings.join('; ')).toMatch(/averaged.*nobody owns it.*no runbook/);
 });
 
-test('a forecast is told in days or hours, a pace above the whole budget as times, one day has no range', () => {
+test('a forecast is in days or hours, a rate above the whole budget is a multiple, one day has no range', () => {
   const said = (remaining: number, mean: number, daysSeen = 5): string => {
     const until = (pace: number): number => Math.max(0, remaining) / pace;
     return forecastText({
@@ -56,7 +56,7 @@ test('diff is silent where only the spelling differs', () => {
   expect(diffSlos([payment], sloth)).toEqual([]);
 });
 
-test('diff says what changes for the pager', () => {
+test('diff lists the changes of alerts', () => {
   const looser = { ...payment, objective: 99 };
   const [change] = diffSlos([payment], [looser]);
   expect(change?.details).toContain('objective: 99.9% before, 99% now');
@@ -76,7 +76,7 @@ test.each(['sloth', 'openslo'] as const)(
   },
 );
 
-test('what a format cannot say is refused by name', () => {
+test('an SLO that a format cannot express is refused by name', () => {
   const probes = readSlos([asset('examples/slo/every-kind.yaml')]).filter(
     (s) => s.sli.kind === 'probe',
   );

@@ -60,7 +60,7 @@ export function readCsv(file: string, text: string, store: MemoryStore): number 
   ): void => {
     if (field === '') return;
     const value = parseGoFloat(field);
-    if (value === undefined) return fail(line, `'${field}' is no number`, 'a value');
+    if (value === undefined) return fail(line, `'${field}' is not a number`, 'a value');
     store.append(labels, timeMs, value);
     count++;
   };
@@ -73,7 +73,7 @@ export function readCsv(file: string, text: string, store: MemoryStore): number 
     }
     const timeMs = parseTimeMs(fields[timeColumn] as string);
     if (timeMs === undefined)
-      return fail(line, `'${fields[timeColumn] as string}' is no time`, 'seconds or a date');
+      return fail(line, `'${fields[timeColumn] as string}' is not a time`, 'seconds or a date');
     if (valueColumn < 0) {
       series.forEach((labels, j) => labels && add(labels, timeMs, fields[j] as string, line));
     } else {

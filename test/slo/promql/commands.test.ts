@@ -56,7 +56,7 @@ describe('query', () => {
 
   test.each([
     [['query', 'load +', '--file', file], 2, '1:7: unexpected end of input'],
-    [['query', 'load'], 2, 'nowhere to look; expected either --input or --prometheus'],
+    [['query', 'load'], 2, 'no samples to query; expected either --input or --prometheus'],
     [['query', 'load', '--file', join(folder, 'none.csv')], 2, 'no such file'],
     [['query', 'load', '--file', file, '--step', 'often'], 2, '--step often; expected a duration'],
     [
@@ -98,8 +98,8 @@ describe('files', () => {
     ['when,x\n1,2\n', readCsv, 'f:1:1: no column of times'],
     ['time,a b\n1,2\n', readCsv, "f:1:1: 'a b' names no series"],
     ['time,x\n1,2,3\n', readCsv, 'f:2:1: 3 fields; expected 2'],
-    ['time,x\n1,two\n', readCsv, "f:2:1: 'two' is no number"],
-    ['time,x\nnoon,2\n', readCsv, "f:2:1: 'noon' is no time"],
+    ['time,x\n1,two\n', readCsv, "f:2:1: 'two' is not a number"],
+    ['time,x\nnoon,2\n', readCsv, "f:2:1: 'noon' is not a time"],
   ])('%j is refused', (text, read, message) => {
     const reading = (): number => read('f', text, new MemoryStore());
     expect(reading).toThrow(UserError);
