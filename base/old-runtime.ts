@@ -8,5 +8,8 @@ const recommended = 24;
 export function oldRuntimeWarning(version: string): string | undefined {
   const major = Number(version.split('.')[0]);
   if (!(major < oldestMaintained)) return undefined;
-  return `Node ${major} is past its end of life: this works on it, and gets no fixes there; Node ${recommended} does.`;
+  return (
+    `Node ${major} is past its end of life and gets no security fixes. ` +
+    `Firedrill still works on it; Node ${recommended} is recommended.`
+  );
 }

@@ -267,7 +267,7 @@ export async function installTool(name: ToolName, say: (line: string) => void): 
     }
     const path = findTool(name);
     if (path) return path;
-    failures.push(`${source.kind}: installed, but no ${name} came of it`);
+    failures.push(`${source.kind}: installed, but without ${name}`);
   }
   throw new UserError(
     `${name} could not be installed: ${failures.join('; ')}`,

@@ -30,7 +30,7 @@ const alive = (pid: number): boolean => {
   }
 };
 
-test('a child says it is ready and stops when told', async () => {
+test('a child reports that it is ready, and stops on request', async () => {
   const child = startNode('worker', worker, []);
   expect(await child.ready).toMatchObject({ ready: true });
   await child.stop();

@@ -13,11 +13,11 @@ test.each([
   expect(parseDurationMs(text)).toBe(ms);
 });
 
-test.each(['', '5', '5x', '-5m', '5m1h', '1.5h', ' 5m'])('%j is no duration', (text) => {
+test.each(['', '5', '5x', '-5m', '5m1h', '1.5h', ' 5m'])('%j is not a duration', (text) => {
   expect(parseDurationMs(text)).toBeUndefined();
 });
 
-test('what is formatted reads back as the same', () => {
+test('a formatted duration reads back as the same', () => {
   fc.assert(
     fc.property(fc.nat(10 ** 11), (ms) => {
       expect(parseDurationMs(formatDurationMs(ms))).toBe(ms);

@@ -94,14 +94,14 @@ function pathsIn(value: unknown, path: (string | number)[] = []): (string | numb
   ];
 }
 
-test('whatever is written', () => {
+test('any values', () => {
   fc.assert(
     fc.property(value, (v) => agree(stringify(v))),
     { numRuns: 2000 },
   );
 });
 
-test('whatever lines are put together', () => {
+test('any lines', () => {
   const line = fc
     .tuple(
       fc.integer({ min: 0, max: 4 }),
