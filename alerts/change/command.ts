@@ -4,7 +4,7 @@ import type { DiffFlags } from './run.js';
 import { formatOption } from '../../base/format-option.js';
 
 const example = `
-A side is rule files and an alertmanager.yml: a file, or a folder of both.
+Each side is a rule file, an alertmanager.yml, or a folder of both.
 
 Examples:
   firedrill alerts diff main/rules branch/rules --prometheus http://localhost:9090 --from 30d
@@ -17,17 +17,17 @@ export function registerDiff(alerts: Command): void {
     .description(
       'Compare two versions of rules and routes over history: notifications gained and lost',
     )
-    .argument('<old>', 'rules and routes as they are')
-    .argument('<new>', 'as they would be')
+    .argument('<old>', 'current rules and routes')
+    .argument('<new>', 'changed rules and routes')
     .option('--history <file...>', 'series with times: OpenMetrics, or CSV')
     .option('--prometheus <url>', 'read the history of a Prometheus by its API')
-    .option('--from <time>', 'of the history: a time, or a duration before the end', '30d')
+    .option('--from <time>', 'start of the history: a time, or a duration before the end', '30d')
     .option('--to <time>', 'end of the history; default now, or the end of the files')
-    .option('--step <duration>', 'resolution: at most the intervals of the groups', '1m')
-    .option('--incidents <file>', 'labelled incidents: which would be lost, which gained')
+    .option('--step <duration>', 'resolution, at most the shortest interval of the groups', '1m')
+    .option('--incidents <file>', 'labelled incidents, to show which would be lost or gained')
     .addOption(formatOption('text', 'markdown', 'json'))
     .option('-o, --out <file>', 'a file, or -', '-')
-    .option('--fail', 'exit 1 where an incident would be lost')
+    .option('--fail', 'exit with 1 if an incident would be lost')
     .addHelpText('after', example)
     .action(async (old: string, now: string, flags: DiffFlags) => {
       const { runDiff } = await import('./run.js');

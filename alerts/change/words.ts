@@ -132,7 +132,7 @@ export function reportMarkdown(report: ChangeReport): string {
   ]);
   const edits = editsOf(report);
   return [
-    '## What people would have been told',
+    '## Notifications',
     '',
     `Over ${cell(report.source)} (${days(report)}): ${headline(report)}`,
     '',

@@ -15,10 +15,10 @@ export function registerCoverage(alerts: Command): void {
   alerts
     .command('coverage')
     .description('Show which alerts game days proved to fire, and which they did not')
-    .option('--state <folder>', 'where game days keep what they proved', '.firedrill')
-    .option('--system <name>', 'of several that were drilled here (default: the last one)')
+    .option('--state <folder>', 'folder in which game days record the coverage', '.firedrill')
+    .option('--system <name>', 'system, if several were drilled here (default: the last)')
     .addOption(formatOption('text', 'json', 'markdown'))
-    .option('--fail-under <percent>', 'exit code 1 where fewer of them were proven')
+    .option('--fail-under <percent>', 'exit with 1 if a smaller share was proven')
     .addHelpText('after', '\nExample:\n  firedrill gameday run && firedrill alerts coverage')
     .action(async (options: CoverageOptions) => {
       process.exitCode = await coverageCommand(options);

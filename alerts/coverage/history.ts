@@ -51,7 +51,7 @@ export function readCoverage(stateFolder: string): CoverageRun[] {
     return historySchema.parse(JSON.parse(text)).runs as CoverageRun[];
   } catch {
     const message = `${file} is not a history of alert coverage`;
-    throw new UserError({ message, expected: 'the file as firedrill wrote it; move it away' });
+    throw new UserError({ message, expected: 'a file that firedrill wrote; move this one away' });
   }
 }
 

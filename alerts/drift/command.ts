@@ -17,13 +17,13 @@ export function registerDrift(program: Command): void {
   program
     .command('drift')
     .description("Compare a service's own metrics with those of its callers, route by route")
-    .argument('[file]', 'which counters stand beside which', 'drift.yaml')
-    .option('--prometheus <url>', 'that scrapes both', 'http://localhost:9090')
+    .argument('[file]', 'file that pairs the counters', 'drift.yaml')
+    .option('--prometheus <url>', 'Prometheus that scrapes both', 'http://localhost:9090')
     .option('--rules', 'print recording and alerting rules instead of asking')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
-      '\nExit codes: 1 where they differ by more than is allowed, 3 where one of them counts nothing.' +
+      '\nExit codes: 1 if a pair differs by more than is allowed, 3 if one side counts nothing.' +
         '\n\nExample:\n  firedrill drift drift.yaml --rules > rules/drift.yaml',
     )
     .action(async (file: string, options: DriftOptions) => {
@@ -85,7 +85,7 @@ const percent = (ratio: number | undefined): string =>
 const words: Record<PairResult['verdict'], string> = {
   agree: 'agree',
   drift: 'DRIFT',
-  blind: 'BLIND: it counts nothing',
+  blind: 'BLIND: the service counts nothing',
   'no-callers': 'no caller was measured',
 };
 

@@ -73,7 +73,7 @@ export function readDrift(file: string): DriftFile {
 
 function selectorProblem(source: string): string | undefined {
   try {
-    return parse(source).kind === 'selector' ? undefined : 'this is no plain selector';
+    return parse(source).kind === 'selector' ? undefined : 'this is not a plain selector';
   } catch (error) {
     if (error instanceof PromqlError) return error.message;
     throw error;

@@ -32,13 +32,16 @@ export function registerLibrary(alerts: Command): void {
     .requiredOption('-o, --out <path>', 'a .yaml file, a folder (one file a group), or -')
     .addOption(formatOption('rules', 'prometheusrule'))
     .option('--time-scale <ratio>', 'multiply every range, interval and wait, for drills', '1')
-    .option('--scrape-interval <duration>', 'no range is made shorter than four of these')
-    .option('--runbook-base <url>', "where runbooks are; the alert's name is added")
-    .option('--dashboard-base <url>', "where dashboards are; the dashboard's id is added")
-    .option('--owner <team>', 'whose the mesh is', 'platform')
-    .option('--controller-job <job>', "Prometheus's job of the controller")
-    .option('--proxy-job <job>', "Prometheus's job of the proxies")
-    .option('-n, --namespace <name>', 'of the Kubernetes object', 'monitoring')
+    .option(
+      '--scrape-interval <duration>',
+      'scrape interval; every range is at least four times as long',
+    )
+    .option('--runbook-base <url>', "base URL of the runbooks; the alert's name is added")
+    .option('--dashboard-base <url>', "base URL of the dashboards; the dashboard's id is added")
+    .option('--owner <team>', "the mesh's owner", 'platform')
+    .option('--controller-job <job>', "the controller's job in Prometheus")
+    .option('--proxy-job <job>', "the proxies' job in Prometheus")
+    .option('-n, --namespace <name>', 'namespace of the Kubernetes object', 'monitoring')
     .addHelpText('after', example)
     .action(async (flags: Flags) => {
       const { libraryGroups } = await import('./library.js');

@@ -77,7 +77,7 @@ function check(file: string, documents: YamlDocument[]): Calendar {
   calendar.windows.forEach((window, i) => {
     const path: Path = ['windows', i];
     if (names.has(window.name))
-      say([...path, 'name'], `${window.name} is there twice`, 'a name each');
+      say([...path, 'name'], `${window.name} appears twice`, 'a name each');
     names.add(window.name);
     window.match.forEach((text, j) => {
       try {
@@ -89,8 +89,8 @@ function check(file: string, documents: YamlDocument[]): Calendar {
     if (window.match.every(matchesAnything)) {
       say(
         [...path, 'match'],
-        'it would silence everything',
-        'a matcher that names what is worked on',
+        'this would silence everything',
+        'a matcher for the system under maintenance',
       );
     }
     const once = window.from !== undefined || window.to !== undefined;

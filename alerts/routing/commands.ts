@@ -45,13 +45,13 @@ export interface SilenceFlags {
 
 const slosOption: [string, string, typeof eachWhole, string[]] = [
   '-i, --slos <path>',
-  'SLOs whose owners and severities are to have a team (may be repeated)',
+  'SLOs whose owners and severities need a team (may be repeated)',
   eachWhole,
   [],
 ];
 const rulesOption: [string, string, typeof eachWhole, string[]] = [
   '--rules <file>',
-  'rule files, likewise (may be repeated)',
+  'rule files whose owners and severities need a team (may be repeated)',
   eachWhole,
   [],
 ];
@@ -78,7 +78,7 @@ export function registerRouting(alerts: Command): void {
     .requiredOption('-o, --out <path>', 'a folder, or - for standard output')
     .option(
       '--validate',
-      'let amtool check it before it is written, and every owner have a team',
+      'check it with amtool before writing, and require a team for every owner',
       false,
     )
     .option(...slosOption)
@@ -113,12 +113,12 @@ export function registerRouting(alerts: Command): void {
     .command('route')
     .description('Show which receivers an alert would notify, and why')
     .option('-f, --file <file>', 'the declaration')
-    .option('--config <file>', 'or any configuration of Alertmanager')
-    .requiredOption('--labels <labels>', 'of the alert: a=b,c=d')
-    .option('--at <time>', 'such as 2026-12-01T22:00:00Z; default: now')
-    .option('--firing <labels>', 'another alert that fires (may be repeated)', eachWhole, [])
-    .option('--alertmanager <url>', 'with the alerts and silences of a running one')
-    .option('--expect <receivers>', 'exit 1 unless exactly these are told; none: nobody')
+    .option('--config <file>', "an Alertmanager's configuration instead")
+    .requiredOption('--labels <labels>', 'labels of the alert: a=b,c=d')
+    .option('--at <time>', 'a time such as 2026-12-01T22:00:00Z (default: now)')
+    .option('--firing <labels>', 'labels of another firing alert (may be repeated)', eachWhole, [])
+    .option('--alertmanager <url>', 'use the alerts and silences of this Alertmanager')
+    .option('--expect <receivers>', 'exit with 1 unless exactly these are notified; none: nobody')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', routeExample)
     .action(async (flags: RouteFlags) => (await import('./run.js')).explainRoute(flags));
@@ -142,12 +142,17 @@ function registerSilence(alerts: Command): void {
     .command('create')
     .description('Silence matching alerts for a while, with a reason')
     .option('--alertmanager <url>', 'its address', url)
-    .option('-m, --match <matcher>', 'such as service="payment"; all of them', eachWhole, [])
+    .option(
+      '-m, --match <matcher>',
+      'a matcher such as service="payment"; all must match',
+      eachWhole,
+      [],
+    )
     .option('-d, --duration <duration>', 'how long', '1h')
-    .option('--from <time>', 'when it begins; default: now')
+    .option('--from <time>', 'start (default: now)')
     .requiredOption('-c, --comment <text>', 'why')
     .addOption(new Option('--author <name>', 'who').default(process.env.USER ?? '', '$USER'))
-    .option('--dry-run', 'only say what it would hide', false)
+    .option('--dry-run', 'only list the alerts that it would silence', false)
     .addHelpText(
       'after',
       '\nExample:\n  firedrill alerts silence create -m service=payment -m severity=ticket -d ' +
@@ -158,7 +163,7 @@ function registerSilence(alerts: Command): void {
     .command('list')
     .description('List active and pending silences')
     .option('--alertmanager <url>', 'its address', url)
-    .option('--expired', 'those that are over, too', false)
+    .option('--expired', 'list expired silences, too', false)
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill alerts silence list')
     .action(async (flags: SilenceFlags) => (await import('./silence-run.js')).list(flags));
@@ -177,7 +182,7 @@ function registerSilence(alerts: Command): void {
     .argument('<calendar>', 'a file of kind MaintenanceCalendar')
     .option('--alertmanager <url>', 'its address', url)
     .option('--window <duration>', 'how far ahead', '14d')
-    .option('--dry-run', 'only say what would change', false)
+    .option('--dry-run', 'only list the changes', false)
     .addHelpText(
       'after',
       '\nExample:\n  firedrill alerts silence plan examples/alerts/maintenance.yaml --dry-run',

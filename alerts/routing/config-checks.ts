@@ -19,7 +19,7 @@ export function problemsOfConfig(config: AmConfig, document: YamlDocument): Prob
   receivers.forEach((name, i) => {
     const path = ['receivers', i, 'name'];
     if (name === '') say(path, 'the receiver has no name');
-    if (receivers.indexOf(name) !== i) say(path, `the receiver '${name}' is there twice`);
+    if (receivers.indexOf(name) !== i) say(path, `the receiver '${name}' appears twice`);
   });
   problemsOfGlobal(config.global ?? {}, say);
   config.receivers.forEach((r, i) => problemsOfReceiver(config, r, ['receivers', i], say));
@@ -84,9 +84,9 @@ function problemsOfRoute(route: AmRoute, path: Path, known: Known, say: Say): vo
   by.forEach((label, i) => {
     const at = [...path, 'group_by', i];
     if (label === '...') {
-      if (by.length > 1) say(at, "'...' is every label: it stands alone");
+      if (by.length > 1) say(at, "'...' means every label and must be alone");
     } else if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label)) say(at, `not a label: '${label}'`);
-    else if (by.indexOf(label) !== i) say(at, `the label '${label}' is there twice`);
+    else if (by.indexOf(label) !== i) say(at, `the label '${label}' appears twice`);
   });
   const fields = ['matchers', 'match', 'match_re'] as const;
   checkMatchers(route.matchers, route.match, route.match_re, path, fields, say);
@@ -122,7 +122,7 @@ function problemsOfIntervals(config: AmConfig, say: Say): string[] {
   for (const field of ['time_intervals', 'mute_time_intervals'] as const) {
     (config[field] ?? []).forEach(({ name, time_intervals }, i) => {
       const path = [field, i];
-      if (names.includes(name)) say([...path, 'name'], `the interval '${name}' is there twice`);
+      if (names.includes(name)) say([...path, 'name'], `the interval '${name}' appears twice`);
       names.push(name);
       time_intervals.forEach((t, j) => {
         // Each field is tried alone, because contains() stops at the first field that does not hold.
@@ -154,7 +154,7 @@ function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, 
       if (fields.update_message === true && fields.api_url !== chatPostMessage) {
         say(
           [...at, 'update_message'],
-          'update_message beside no bot',
+          'update_message without a bot',
           `api_url: ${chatPostMessage}`,
         );
       }

@@ -271,7 +271,7 @@ function problemsOf(routing: Routing, document: YamlDocument): Problem[] {
   const owners = new Map<string, string>();
   routing.teams.forEach((t, i) => {
     const path: Path = ['teams', i];
-    if (teams.indexOf(t.name) !== i) say([...path, 'name'], `the team ${t.name} is there twice`);
+    if (teams.indexOf(t.name) !== i) say([...path, 'name'], `the team ${t.name} appears twice`);
     for (const severity of severities) {
       if (t.notify[severity]) continue;
       say([...path, 'notify'], `${t.name} names no receiver for ${severity}`, `${severity}: [...]`);
@@ -298,7 +298,7 @@ function problemsOf(routing: Routing, document: YamlDocument): Problem[] {
       if (j > 0 && ms <= (afters[j - 1] as number)) {
         say(
           [...path, 'escalate', j, 'after'],
-          'a step of escalation comes no later than the one before',
+          'an escalation step is not later than the one before',
         );
       }
     });

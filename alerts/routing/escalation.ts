@@ -30,8 +30,8 @@ export function escalationGroups(routing: Routing): RuleGroup[] {
             '{{ $labels.escalates }}{{ with $labels.service }} of {{ . }}{{ end }} has fired for ' +
             '{{ $value | humanizeDuration }}',
           description:
-            `${team.name} was told and it still fires after ${formatDurationMs(afterMs)}. ` +
-            'Whether somebody works on it is not known here: ask, or look at the pager.',
+            `${team.name} was notified, and the alert still fires after ${formatDurationMs(afterMs)}. ` +
+            'Alertmanager does not know whether somebody works on it: ask, or look at the pager.',
           ...(routing.runbookBase === undefined
             ? {}
             : {
@@ -55,8 +55,8 @@ function expressionOf(matchers: readonly string[], afterMs: number): string {
 
 /** Limits of this escalation, shown to users who declare one. */
 export const escalationLimits: readonly string[] = [
-  'Alertmanager knows no acknowledgement: a step is taken after the time even where somebody works on it. ' +
+  'Alertmanager has no acknowledgements: a step is taken after its time even if somebody works on the alert. ' +
     'A silence stops it; where acknowledgement matters, escalate in PagerDuty or OpsGenie.',
-  'It knows no rota: who is on call is for the receivers to know.',
-  'The rules for it must be loaded into Prometheus (escalation-rules.yaml).',
+  'Alertmanager has no rotas: the receivers know who is on call.',
+  'The escalation rules must be loaded into Prometheus (escalation-rules.yaml).',
 ];

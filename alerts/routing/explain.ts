@@ -10,11 +10,11 @@ export const labelText = (labels: AlertLabels): string =>
 export function explainDecision(decision: Decision, at: string): string {
   const { labels, inhibited, silenced, deliveries, told } = decision;
   const lines = [`${labelText(labels)} at ${at}`];
-  lines.push(told.length > 0 ? `tells ${told.join(', ')}` : 'tells nobody');
+  lines.push(told.length > 0 ? `notifies ${told.join(', ')}` : 'notifies nobody');
   if (inhibited) {
     const equal = inhibited.equal.length > 0 ? `, with the same ${inhibited.equal.join(', ')}` : '';
     lines.push(
-      `  hidden by ${labelText(inhibited.by)}: inhibit rule ${inhibited.rule} (${inhibited.source}${equal})`,
+      `  inhibited by ${labelText(inhibited.by)}: inhibit rule ${inhibited.rule} (${inhibited.source}${equal})`,
     );
   }
   if (silenced) {

@@ -41,7 +41,7 @@ export function declarationOf(alerts: readonly RoutedAlert[]): string {
   const [first] = owners;
   if (first === undefined) {
     const expected = 'the label owner on at least one, or owner: in an SLO file';
-    throw new UserError({ message: 'nobody owns any of the alerts', expected }, exitCode.usage);
+    throw new UserError({ message: 'no alert has an owner', expected }, exitCode.usage);
   }
   const found = values('severity');
   const severities = [

@@ -98,7 +98,7 @@ export function testRoutes(flags: TestFlags): void {
       if (result.passed) continue;
       const words = (list: string[]): string => list.join(', ') || 'nobody';
       const place = document.placeOf(['tests', i, 'expect']);
-      const message = `${result.name}: ${words(result.told)} is told`;
+      const message = `${result.name}: ${words(result.told)} is notified`;
       const problem = formatProblem({ place, message, expected: words(result.expected) });
       process.stdout.write(`${problem}\n${result.why.replaceAll(/^/gm, '    ').trimEnd()}\n`);
     }

@@ -26,8 +26,8 @@ export async function create(flags: SilenceFlags): Promise<void> {
   const matchers = flags.match.flatMap(parseMatchers);
   if (matchers.length === 0 || flags.match.every(matchesAnything)) {
     throw new UserError({
-      message: 'it would silence everything',
-      expected: 'a matcher that names what is worked on, such as -m service=payment',
+      message: 'this would silence everything',
+      expected: 'a matcher for the system under maintenance, such as -m service=payment',
     });
   }
   const durationMs = parseDurationMs(flags.duration) ?? 0;
@@ -42,12 +42,13 @@ export async function create(flags: SilenceFlags): Promise<void> {
     });
   }
   if (flags.comment.trim().length < 3) {
-    throw new UserError({ message: '--comment says nothing', expected: 'why it is silenced' });
+    throw new UserError({ message: '--comment is empty', expected: 'the reason for the silence' });
   }
-  if (flags.author === '') throw new UserError({ message: 'who?', expected: '--author NAME' });
+  if (flags.author === '')
+    throw new UserError({ message: 'no author is given', expected: '--author NAME' });
   const api = new AlertmanagerApi(flags.alertmanager);
   const hidden = (await api.alerts()).filter((a) => allMatch(matchers, a.labels));
-  for (const alert of hidden) say(`hides ${labelText(alert.labels)}`);
+  for (const alert of hidden) say(`silences ${labelText(alert.labels)}`);
   const silence: AmSilence = {
     matchers: matchers.map(toSilenceMatcher),
     startsAt: new Date(startMs).toISOString(),
@@ -56,8 +57,8 @@ export async function create(flags: SilenceFlags): Promise<void> {
     comment: flags.comment,
   };
   const about = `${counted(hidden.length, 'alert')} firing now, until ${silence.endsAt}`;
-  if (flags.dryRun) return say(`would hide ${about}`);
-  say(`${await api.createSilence(silence)} hides ${about}`);
+  if (flags.dryRun) return say(`would silence ${about}`);
+  say(`${await api.createSilence(silence)} silences ${about}`);
 }
 
 export async function list(flags: SilenceFlags): Promise<void> {

@@ -51,13 +51,13 @@ export function unownedProblems(routing: Routing, alerts: readonly RoutedAlert[]
     }
     if (owner === '' && !service.includes('{{') && !services.includes(service)) {
       const whose =
-        service === '' ? 'neither owner nor service' : `no owner, nor a team for '${service}'`;
+        service === '' ? 'neither owner nor service' : `no owner and no team for '${service}`;
       note(`an alert has ${whose}: ${to}`, alert, service, services);
     }
     if (!severity.includes('{{') && !severities.includes(severity)) {
       const least = severities.at(-1) ?? '';
       const what = severity === '' ? 'an alert has no severity' : `no severity '${severity}'`;
-      note(`${what} is declared: it is told as ${least}`, alert, severity, severities);
+      note(`${what} is declared: it is treated as ${least}`, alert, severity, severities);
     }
   }
   return [...found].map(([what, { alerts: list, expected }]) => {

@@ -74,13 +74,13 @@ export function scaledCall(scaler: ExpressionScaler, call: Call): Scaled {
   if (knownMoments.has(name)) return done({ kind: 'moment', known: true });
   if (name === 'start_timestamp') return done({ kind: 'moment', known: false });
   if (calendar.has(name)) {
-    scaler.say('left', call, `not scaled: ${name}() is judged by the clock on the wall`);
+    scaler.say('left', call, `not scaled: ${name}() uses the wall clock`);
     return done(power(0));
   }
   if (pure.has(name)) return done(power(0));
   if (curved.has(name)) {
     if (powerOf(of) !== 0) {
-      scaler.say('left', call, `not scaled: ${name}() of what grows with its range`);
+      scaler.say('left', call, `not scaled: ${name}() of a value that grows with its range`);
     }
     return done(power(0));
   }
@@ -137,7 +137,11 @@ function rangesOf(call: Call): number[] {
 function predicted(scaler: ExpressionScaler, args: readonly Expr[]): Expr[] {
   const [range, ahead] = args as [Expr, Expr];
   if (constantOf(ahead) === undefined) {
-    scaler.say('left', ahead, 'not scaled: how far predict_linear looks ahead is no constant');
+    scaler.say(
+      'left',
+      ahead,
+      'not scaled: the second argument of predict_linear is not a constant',
+    );
     return [...args];
   }
   return [range, scaler.adjust(ahead, power(1))];

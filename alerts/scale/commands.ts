@@ -17,18 +17,18 @@ export function registerScale(alerts: Command): void {
     .argument('<files...>', 'rule files')
     .option(
       '--time-scale <scale>',
-      'such as 1/240, or auto: from the rules and this machine',
+      'such as 1/240; auto chooses by the rules and this machine',
       'auto',
     )
-    .option('--scrape-interval <duration>', 'of production', '15s')
+    .option('--scrape-interval <duration>', "production's scrape interval", '15s')
     .option('--subquery-step <duration>', "Prometheus's global evaluation interval", '1m')
     .option('-o, --out <file>', 'a file, or - for standard output', '-')
     .option(
       '--prove',
-      'compare firings, scaled and not, on invented series; nothing is written',
+      'compare firings of scaled and original rules on invented series; writes no file',
       false,
     )
-    .option('--seed <number>', 'of the invented series', '1')
+    .option('--seed <number>', 'seed of the invented series', '1')
     .addHelpText(
       'after',
       '\nExamples:\n  firedrill alerts scale rules.yaml --time-scale 1/60 -o scaled.yaml' +

@@ -199,7 +199,7 @@ export class ExpressionScaler {
     const differ = a.kind === 'power' && b.kind === 'power' && a.power !== b.power;
     // The sides of `or` are not compared with each other.
     if (differ && expr.op !== 'or') {
-      const text = 'of its two sides one grows with its range, the other does not in the same way';
+      const text = 'its two sides change differently with the range';
       this.say('left', expr, `not scaled: ${text}`);
     }
     return [left, right];
@@ -210,10 +210,10 @@ export class ExpressionScaler {
     const text = numberText(value);
     const isMoment = other.kind === 'moment' && isComparison(expr.op);
     if (other.kind === 'age' || isMoment || (other.kind === 'moment' && !other.known)) {
-      const whose = 'is a time in seconds of what the system says itself';
+      const whose = 'is compared with a time that the system reports';
       this.say('left', constant, `not scaled: ${text} ${whose}`);
     } else if (other.kind === 'moment' && expr.op === '%') {
-      this.say('left', constant, `not scaled: ${text} is a period of the clock on the wall`);
+      this.say('left', constant, `not scaled: ${text} is a wall-clock period`);
     } else if (other.kind === 'power' && other.counts && !isAtLeastOne(expr.op, value)) {
       const counted = `${text} is a number of ${other.counts} in a range`;
       this.say('left', constant, `not scaled: ${counted}`);

@@ -84,8 +84,8 @@ function textOfProof(proof: Omit<Proof, 'text'>, series: number): string {
   const said = promtool === undefined ? 'promtool is not here' : `by promtool ${promtool}`;
   return (
     `${fired.length} alerts fired at the same times on ${series} invented series, ${silent} fired in neither, ` +
-    `${excluded} depend on what is not scaled; ${said}\n` +
-    differing.map((name) => `${name} fires otherwise\n`).join('')
+    `${excluded} depend on unscaled parts; ${said}\n` +
+    differing.map((name) => `${name} fires differently\n`).join('')
   );
 }
 

@@ -94,7 +94,7 @@ function readLine(
   const word = text.slice(valueFrom, valueEnd);
   const value = numberOf(word);
   if (value === undefined) {
-    fail(word === '' ? 'a value is missing' : `'${word}' is no number`, valueFrom);
+    fail(word === '' ? 'a value is missing' : `'${word}' is not a number`, valueFrom);
   }
   sample.value = value as number;
   sample.timeMs = undefined;
@@ -104,7 +104,7 @@ function readLine(
   if (exemplar(next)) return;
   const timeEnd = wordEnd(text, next, end);
   const time = Number(text.slice(next, timeEnd));
-  if (Number.isNaN(time)) fail(`'${text.slice(next, timeEnd)}' is no timestamp`, next);
+  if (Number.isNaN(time)) fail(`'${text.slice(next, timeEnd)}' is not a timestamp`, next);
   sample.timeMs = openMetrics ? Math.round(time * 1000) : Math.trunc(time);
   const rest = skipBlank(text, timeEnd, end);
   if (rest < end && !exemplar(rest)) fail('more than a value and a timestamp', rest);
@@ -145,7 +145,8 @@ export function labelsOf(series: string): Record<string, string> {
   const metric = (open < 0 ? series : series.slice(0, open)).trim();
   if (metric !== '') {
     name.lastIndex = 0;
-    if (name.exec(metric)?.[0] !== metric) throw new Error(`'${short(metric)}' is no metric name`);
+    if (name.exec(metric)?.[0] !== metric)
+      throw new Error(`'${short(metric)}' is not a metric name`);
     labels.__name__ = metric;
   }
   if (open >= 0) readLabels(series, open + 1, labels);
@@ -180,7 +181,7 @@ function readLabels(series: string, from: number, labels: Record<string, string>
       if (value === undefined) throw new Error(`the value of ${key} is not in quotes`);
       at += value.length;
       const plain = key.startsWith('"') ? unescape(key.slice(1, -1)) : key;
-      if (plain in labels) throw new Error(`the label ${plain} is there twice`);
+      if (plain in labels) throw new Error(`the label ${plain} appears twice`);
       labels[plain] = unescape(value.slice(1, -1));
     }
     skip();

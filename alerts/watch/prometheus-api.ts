@@ -43,7 +43,7 @@ export async function activeAlerts(url: string, fetcher: Fetch = fetch): Promise
   try {
     answer = await getJson(`${url}/api/v1/alerts`, fetcher);
   } catch (error) {
-    const text = `Prometheus at ${url} does not say its alerts: ${messageOf(error)}`;
+    const text = `Prometheus at ${url} does not return its alerts: ${messageOf(error)}`;
     throw new UserError(text, exitCode.environment);
   }
   const { alerts } = (

@@ -153,7 +153,7 @@ function stopped(
   }
   const isHeard = wanted.some((name) => source.telling?.has(name) ?? true);
   if (!isHeard) {
-    return { state: 'routed-elsewhere', by: 'a receiver that tells nobody', receivers };
+    return { state: 'routed-elsewhere', by: 'a receiver without integrations', receivers };
   }
   const waits = wanted.flatMap((name) => seen?.waitMs?.[name] ?? []);
   return { state: 'firing', receivers, ...(waits.length > 0 && { waitMs: Math.min(...waits) }) };

@@ -46,7 +46,7 @@ const refusals: [string, [string, string], string][] = [
     ['  receiver: a\n', '  receiver: a\n  matchers: [a="b"]\n'],
     '3:13: the first route takes every alert: it must have no matchers',
   ],
-  ['a receiver twice', ['name: b', 'name: a'], "10:11: the receiver 'a' is there twice"],
+  ['a receiver twice', ['name: b', 'name: a'], "10:11: the receiver 'a' appears twice"],
   [
     'an integration of no kind',
     ['webhook_configs', 'webhok_configs'],
@@ -80,7 +80,7 @@ const refusals: [string, [string, string], string][] = [
   [
     'a message to change afterwards, sent by a webhook',
     ['name: b', 'name: b\n    slack_configs: [{ api_url: secret, update_message: true }]'],
-    '11:56: update_message beside no bot; expected api_url: https://slack.com/api/chat.postMessage',
+    '11:56: update_message without a bot; expected api_url: https://slack.com/api/chat.postMessage',
   ],
   [
     'a function that no template has',
@@ -115,7 +115,7 @@ const refusals: [string, [string, string], string][] = [
   [
     'labels twice in a grouping',
     ['receiver: b', 'receiver: b\n      group_by: [a, a]'],
-    "5:21: the label 'a' is there twice",
+    "5:21: the label 'a' appears twice",
   ],
 ];
 

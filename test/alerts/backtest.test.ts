@@ -180,7 +180,7 @@ const story = (incidents: string, more = ''): string =>
     `apiVersion: firedrill.dev/v1\nkind: Incidents\ndays: 4\n${more}incidents:\n${incidents}`,
   );
 
-test('a story is told in whole events: day and night, shares, gaps', () => {
+test('a story has whole events: day and night, shares, gaps', () => {
   const file = story(
     '  - {kind: outage, at: 1d, for: 1h, share: 50%}\n  - {kind: data-gap, at: 2d, for: 1h}\n' +
       '  - {kind: low-traffic, at: 3d, for: 1h, traffic: 10%}\n',
@@ -207,9 +207,9 @@ test('a story is told in whole events: day and night, shares, gaps', () => {
 });
 
 test.each([
-  ['  - {kind: outage}\n', 'incidents.0: no time at which it begins'],
-  ['  - {kind: outage, at: 1d}\n', 'incidents.0: no time that it lasts'],
-  ['  - {kind: outage, at: 9d, for: 1h}\n', 'it lies outside of the story'],
+  ['  - {kind: outage}\n', 'incidents.0: its start is missing'],
+  ['  - {kind: outage, at: 1d}\n', 'incidents.0: its duration is missing'],
+  ['  - {kind: outage, at: 9d, for: 1h}\n', 'it is outside of the story'],
   ['  - {kind: outage, at: 1d, for: 1h, share: 120%}\n', 'expected a share from 0% to 100%'],
   ['  - {kind: outage, at: 1d, for: 1h, share: 1, burn: 2}\n', 'both a share and a burn'],
   ['  - {kind: outrage, at: 1d, for: 1h}\n', 'expected a kind: outage'],
@@ -341,7 +341,7 @@ test('CSV and OpenMetrics are the same history; what is broken is said with its 
   const other = cli('-i', slo, '--csv', write('other.csv', 'time,x\n1,2\n61,3\n121,4\n'));
   expect([other.status, other.err]).toEqual([
     2,
-    expect.stringContaining('nothing was measured of pay-availability'),
+    expect.stringContaining('no data for pay-availability'),
   ]);
 });
 
@@ -375,7 +375,7 @@ test('a Prometheus that stops in mid-download is asked again, and a second run g
       onProgress: () => (broken = asked >= stopAfter),
     });
   const ask = (of: ReturnType<typeof history>) => of('up', 0, 9000 * minuteMs, minuteMs);
-  await expect(ask(history(2))).rejects.toThrow('what was read so far is kept');
+  await expect(ask(history(2))).rejects.toThrow('the chunks so far are kept');
   broken = false;
   asked = 0;
   const [series] = await ask(history(Infinity));

@@ -93,7 +93,7 @@ describe('routes that are parsed once', () => {
   });
 });
 
-describe('who is told', () => {
+describe('receivers that are notified', () => {
   const firing = (alert: string, from: number, to: number, severity = 'page'): RuleFiring => ({
     alert,
     labels: { severity, zone: 'a' },
@@ -122,7 +122,7 @@ describe('who is told', () => {
     expect(minutes([firing('A', 10, 100)], undefined)).toEqual([[10.5, 'A']]);
   });
 
-  test('a second alert of a group is told with the first, at the next interval', () => {
+  test('a second alert of a group is notified with the first, at the next interval', () => {
     const am = config({ route: { receiver: 'r', group_by: ['zone'], group_interval: '5m' } });
     expect(minutes([firing('A', 10, 100), firing('B', 12, 90)], am)).toEqual([
       [10.5, 'A'],
@@ -212,7 +212,7 @@ incidents:
     return JSON.parse(run.out) as ChangeReport;
   };
 
-  test('says what fired, who was told, what is lost and what an inhibition alone does', () => {
+  test('reports firings, notifications, lost incidents and the effect of an inhibition alone', () => {
     const report = ask('old', 'new', '--incidents', incidents);
     const [high, some] = report.rules;
     expect(high).toMatchObject({
@@ -249,7 +249,7 @@ incidents:
     expect(ask('r1.yaml', 'r3.yaml').rules.map((r) => r.change)).toEqual(['same', 'same']);
   });
 
-  test('Markdown for a pull request, where a label is no markup', () => {
+  test('Markdown for a pull request, in which labels are not markup', () => {
     const report = cli('old', 'new', '--history', history, '--format', 'markdown', '-o', 'c.md');
     expect(report.status).toBe(0);
     const text = readFileSync(join(folder, 'c.md'), 'utf8');

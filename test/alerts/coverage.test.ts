@@ -51,7 +51,7 @@ const groups: RuleGroup[] = [
   },
 ];
 
-describe('what an expression needs', () => {
+describe('the metrics that an expression needs', () => {
   const has = (name: string): boolean => ['a', 'b'].includes(name);
   test.each<[string, boolean, string[]]>([
     ['a > 1', true, []],

@@ -33,7 +33,7 @@ test('pairs are read with places; the client and the mesh have their own selecto
   ).toBe('response_total{direction="outbound",dst="shop.retail",classification="failure"}');
   expect(() =>
     readDrift(file(`${head}${pair}, seen: { bad: 'rate(x[5m])', total: x } }\n`)),
-  ).toThrow(/drift\.yaml:5:\d+: this is no plain selector/);
+  ).toThrow(/drift\.yaml:5:\d+: this is not a plain selector/);
   expect(() => readDrift(file(`${head}${pair}, sene: client }\n`))).toThrow(/unknown field 'sene'/);
 });
 
@@ -45,7 +45,7 @@ const one: Pair = {
   atMost: 0.01,
 };
 
-test('agreement, drift, blindness and silence are told apart, and so are requests that were never counted', () => {
+test('agreement, drift, blindness and silence are distinguished, and so are requests that were never counted', () => {
   expect(judgePair(one, { says: 0.5, seen: 0.505, saysRate: 10, seenRate: 10 }).verdict).toBe(
     'agree',
   );

@@ -51,8 +51,8 @@ test('OpenMetrics: seconds, exemplars, quoted names', () => {
 test.each([
   ['a 1\nb{x="1" 2', 'line 2, column 2: labels without their closing brace'],
   ['a', 'line 1, column 2: a value is missing after a'],
-  ['a one', "line 1, column 3: 'one' is no number"],
-  ['a 1 soon', "line 1, column 5: 'soon' is no timestamp"],
+  ['a one', "line 1, column 3: 'one' is not a number"],
+  ['a 1 soon', "line 1, column 5: 'soon' is not a timestamp"],
   ['a 1 2 3', 'line 1, column 7: more than a value and a timestamp'],
 ])('%j', (text, message) => {
   expect(() => read(text)).toThrow(message);
@@ -60,10 +60,10 @@ test.each([
 
 test.each([
   ['a{x=1}', 'the value of x is not in quotes'],
-  ['a{x="1",x="2"}', 'the label x is there twice'],
+  ['a{x="1",x="2"}', 'the label x appears twice'],
   ['a{x="1"y="2"}', "',' or '}' was expected after a label"],
   ['{x="1"}', 'no metric name in'],
-  ['1a', "'1a' is no metric name"],
+  ['1a', "'1a' is not a metric name"],
 ])('%s', (series, message) => {
   expect(() => labelsOf(series)).toThrow(message);
 });

@@ -40,7 +40,7 @@ test('a group waits for company, and is sent whole when one of it changes', () =
   expect(sent).toHaveLength(3);
 });
 
-test('what says nothing new is sent again only after the repeat interval', () => {
+test('an unchanged group is sent again only after the repeat interval', () => {
   const { clock, sent, notifier, alert } = setUp(['...']);
   notifier.update([alert('a')]);
   // Exactly one repeat interval after the last notification it is not due, because its time is that of the answer.
@@ -50,7 +50,7 @@ test('what says nothing new is sent again only after the repeat interval', () =>
   expect(sent).toEqual(['30000: a firing', '3930000: a firing']);
 });
 
-test('what fires again before its group is sent is no news, and what is over and sent again is', () => {
+test('an alert that fires again before its group is sent is not new; one that resolved and is sent again is', () => {
   const { clock, sent, notifier, alert } = setUp(['alertname']);
   notifier.update([alert('a'), alert('b')]);
   clock.advance(60_000);
@@ -73,7 +73,7 @@ test('what fires again before its group is sent is no news, and what is over and
   ]);
 });
 
-test('an end that was held back is told when it is sent again, and the next beginning is news', () => {
+test('an end that was held back is notified when it is sent again, and the next start is new', () => {
   const clock = new SimulatedClock(0);
   const sent: string[] = [];
   let held = false;
@@ -98,7 +98,7 @@ test('an end that was held back is told when it is sent again, and the next begi
   expect(sent.slice(1)).toEqual(['990000 resolved']);
 });
 
-test('each alert for itself; what is over before it was told is never told', () => {
+test('each alert alone; an alert that resolves before its notification is never notified', () => {
   const { clock, sent, notifier, alert } = setUp(['...']);
   notifier.update([alert('a'), alert('b')]);
   clock.advance(10_000);

@@ -205,7 +205,7 @@ describe.each([
     server.close();
   });
 
-  test('each receiver is told in its own protocol, and nobody else is', async () => {
+  test('each receiver is notified in its own protocol, and no other is', async () => {
     const { notifications } = watch!;
     firing = true;
     const told = (status: string): string[] => [
@@ -224,7 +224,7 @@ describe.each([
     }
   });
 
-  test('an alert that nobody is told of stands where it stopped', async () => {
+  test('an alert without a notification has the state in which it stopped', async () => {
     const stand = async (alertname: string, receiver?: string) =>
       watch!.standing!({ alertname }, receiver);
     expect(await stand('PaymentErrors', 'payments-oncall')).toMatchObject({ state: 'notified' });
@@ -247,7 +247,7 @@ describe.each([
     expect((await stand('Lost')).firedAtMs).toBeGreaterThan(0);
   });
 
-  test('what resolves is told to whom it is to be told', async () => {
+  test('receivers with send_resolved are notified of resolved alerts', async () => {
     firing = false;
     const { notifications } = watch!;
     const resolved = (): string[] => [

@@ -147,7 +147,7 @@ test('a page counts for its incident, and for nothing outside of it and its afte
   expect(late).toEqual({ policy: 'p', falsePages: 0 });
 });
 
-test('the same seed tells the same, and another seed does not', () => {
+test('equal seeds give equal results, and another seed does not', () => {
   const tell = (seed: number) => {
     const some = all.filter((p) => ['sloth', 'dynamic', 'ours'].includes(p.id));
     return comparisonOf(some, [...judged(some, 2, seed, { stepMs: 120_000 })], seed);

@@ -150,7 +150,7 @@ describe('A3: on a real Alertmanager', () => {
     ).toEqual([['A firing']]);
   });
 
-  test('the same alert from two Prometheus replicas, again and again, is told once', async () => {
+  test('the same alert from two Prometheus replicas, again and again, is notified once', async () => {
     const alert = { alertname: 'Twice', severity: 'page', owner: 'shop', service: 'twice' };
     await fire(alert);
     await until('a message', () => about('twice').length > 0);
@@ -159,7 +159,7 @@ describe('A3: on a real Alertmanager', () => {
     expect(about('twice').map(names)).toEqual([['Twice firing']]);
   });
 
-  test('what resolves is told as resolved; what flaps within the cooldown is not told each time', async () => {
+  test('a resolved alert is notified as resolved; flapping within the cooldown does not notify each time', async () => {
     const alert = { alertname: 'Flap', severity: 'page', owner: 'shop', service: 'flap' };
     await fire(alert);
     await until('fired', () => about('flap').length === 1);
@@ -215,7 +215,7 @@ describe('A3: on a real Alertmanager', () => {
     expect(about('pay').map(names)).toEqual([['MeshNetworkThrottled firing']]);
   });
 
-  test('a muted severity is not told, and we say why', async () => {
+  test('a muted severity is not notified, and the reason is given', async () => {
     const alert = { alertname: 'Quiet', severity: 'muted', owner: 'shop', service: 'quiet' };
     await fire(alert);
     await chance();
@@ -302,10 +302,10 @@ windows:
   }, 60_000);
 
   test.each([
-    [['-m', 'service=~".+"', '-c', 'all of it'], 'it would silence everything'],
-    [['-c', 'all of it'], 'it would silence everything'],
+    [['-m', 'service=~".+"', '-c', 'all of it'], 'this would silence everything'],
+    [['-c', 'all of it'], 'this would silence everything'],
     [['-m', 'service', '-c', 'all of it'], 'the matcher service'],
-    [['-m', 'service=a', '-c', ' '], '--comment says nothing'],
+    [['-m', 'service=a', '-c', ' '], '--comment is empty'],
     [['-m', 'service=a', '-c', 'disks', '-d', '30d'], 'at most 7d'],
     [['-m', 'service=a', '-c', 'disks', '--from', 'soon'], '--from soon'],
     [['-m', 'service=~"("', '-c', 'disks'], 'the matcher service=~'],

@@ -66,7 +66,7 @@ describe('A3: from a declaration to a configuration', () => {
     expect(readAmConfig(file)).toEqual(config);
   });
 
-  test('names of teams and services are taken as they are, not as patterns', () => {
+  test('names of teams and services are literal, not patterns', () => {
     const text = least.replace('    notify:', "    owns: ['a.b', 'c|d']\n    notify:");
     const config = compileRouting(readRoutingText('r.yaml', text));
     expect(config.route.routes?.[0]?.matchers).toEqual([String.raw`owner=~"a\\.b|c\\|d"`]);
@@ -115,7 +115,7 @@ describe('A3: from a declaration to a configuration', () => {
       [program('cli'), 'alerts', 'routes', 'generate', '-f', example, '-o', out],
       { encoding: 'utf8' },
     );
-    expect(cli.stderr).toContain('knows no acknowledgement');
+    expect(cli.stderr).toContain('has no acknowledgements');
     expect(readdirSync(out).sort()).toEqual(['alertmanager.yaml', 'escalation-rules.yaml']);
     const said = execFileSync(requireTool('promtool'), [
       'check',
@@ -162,8 +162,8 @@ tests:
             exp_annotations:
               summary: 'Storm of cart has fired for 35m 0s'
               description: >-
-                platform was told and it still fires after 30m.
-                Whether somebody works on it is not known here: ask, or look at the pager.
+                platform was notified, and the alert still fires after 30m.
+                Alertmanager does not know whether somebody works on it: ask, or look at the pager.
               runbook_url: https://runbooks.example/Storm
       - { eval_time: 55m, alertname: Escalated, exp_alerts: [] }
 `,
@@ -287,11 +287,11 @@ const mistakes: [string, string, string, RegExp][] = [
       '      - { after: 30m, to: [{ webhook: { url: http://a } }] }\n' +
       '      - { after: 20m, to: [{ webhook: { url: http://b } }] }\n    notify:',
     '11:18',
-    /no later/,
+    /not later/,
   ],
 ];
 
-describe('bad declarations: file, line, column, what is wrong, what was expected', () => {
+describe('bad declarations: file, line, column, the mistake, the expected input', () => {
   test.each(mistakes)('%j -> %j', (from, to, place, words) => {
     const text = least.replace(from, () => to);
     expect(text).not.toBe(least);
@@ -378,7 +378,7 @@ describe('decisions', () => {
     ]);
   });
 
-  test('what is on both sides of a rule does not hide its like', () => {
+  test('an alert on both sides of a rule does not inhibit another one', () => {
     expect(told({ kind: 'both', n: '1' }, undefined, [{ kind: 'both', n: '2' }])).toEqual(['root']);
   });
 
@@ -496,11 +496,11 @@ describe('the command', () => {
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [program('cli'), 'alerts', ...args], { encoding: 'utf8' });
 
-  test('route says who, why, and whether it was expected', () => {
+  test('route shows receivers and reasons, and whether they were expected', () => {
     const labels = 'alertname=MeshProxiesDisconnected,severity=page,owner=platform,service=mesh';
     const told = run('route', '-f', example, '--labels', labels, '--expect', 'platform-page');
     expect(told.status).toBe(0);
-    expect(told.stdout).toContain('tells platform-page');
+    expect(told.stdout).toContain('notifies platform-page');
     expect(told.stdout).toContain(
       'root > route 3 (owner=~"platform|sre") > route 1 (severity="page")',
     );
@@ -561,7 +561,7 @@ describe('the command', () => {
     const result = run('routes', 'test', '-f', file);
     expect(result.status).toBe(1);
     expect(result.stdout).toMatch(
-      /failing\.yaml:\d+:13: a retry storm .*: platform-page is told; expected shop-page/,
+      /failing\.yaml:\d+:13: a retry storm .*: platform-page is notified; expected shop-page/,
     );
     expect(result.stdout).toContain('9 of 10 tests passed');
   });
@@ -608,7 +608,7 @@ slos:
     );
     expect(texts.join('\n')).toContain(`expected ${own}`);
     expect(texts.join('\n')).toMatch(
-      /unowned-rules.yaml:4:5: an alert has no owner, nor a team for 'lost'/,
+      /unowned-rules.yaml:4:5: an alert has no owner and no team for 'lost'/,
     );
     expect(texts.join('\n')).toMatch(/no severity 'urgent' is declared/);
     expect(unownedProblems(readRoutingText('r.yaml', least), alertsIn([good], []))).toEqual([]);
@@ -638,7 +638,7 @@ test('a first declaration has a team for each owner, and routes every alert to i
     [expect.stringContaining('shop')],
     [expect.stringContaining('money')],
   ]);
-  expect(() => declarationOf([alert('D', { severity: 'page' })])).toThrow('nobody owns any');
+  expect(() => declarationOf([alert('D', { severity: 'page' })])).toThrow('no alert has an owner');
   const run = spawnSync(process.execPath, [program('cli'), 'alerts', 'routes', 'init']);
   expect([run.status, run.stderr.toString()]).toEqual([2, expect.stringContaining('no alert to')]);
 });

@@ -5,7 +5,7 @@ import { UserError } from '../../base/errors.js';
 import { asset } from '../../base/paths.js';
 import { compileSlos, readSlos } from '../../slo/index.js';
 
-test('what slo generate writes is read back as it was', () => {
+test('the output of slo generate is read back unchanged', () => {
   const groups = compileSlos(readSlos([asset('test/slo/golden/retail/in.yaml')]));
   expect(plainGroups(readRuleFile(asset('test/slo/golden/retail/rules.yaml')))).toEqual(groups);
 });

@@ -55,15 +55,15 @@ describe('expressions', () => {
   });
 
   test.each([
-    ['time() - last_success > 3600', 'r.yaml:5:36', '3600 is a time in seconds'],
-    ['(expiry_seconds - time()) / 86400 < 7', 'r.yaml:5:48', '7 is a time in seconds'],
+    ['time() - last_success > 3600', 'r.yaml:5:36', '3600 is compared with a time'],
+    ['(expiry_seconds - time()) / 86400 < 7', 'r.yaml:5:48', '7 is compared with a time'],
     ['rate(x_total[5m]) * 300 > 10', 'r.yaml:5:32', '300 is the length of the range'],
     ['changes(x[15m]) > 5', 'r.yaml:5:30', '5 is a number of changes'],
     ['count_over_time(x[15m]) > 5', 'r.yaml:5:38', '5 is a number of samples'],
-    ['hour() > 5', 'r.yaml:5:12', 'hour() is judged by the clock'],
+    ['hour() > 5', 'r.yaml:5:12', 'hour() uses the wall clock'],
     ['x @ 1700000000 > 5', 'r.yaml:5:12', '@ 1700000000 is a moment'],
-    ['increase(a[1h]) > b', 'r.yaml:5:12', 'one grows with its range'],
-    ['time() % 3600 < bool 60', 'r.yaml:5:21', '3600 is a period'],
+    ['increase(a[1h]) > b', 'r.yaml:5:12', 'sides change differently'],
+    ['time() % 3600 < bool 60', 'r.yaml:5:21', '3600 is a wall-clock period'],
   ])('%s is named', (expr, place, words) => {
     const { unscalable } = scaled(expr);
     const texts = unscalable.map(
@@ -73,13 +73,13 @@ describe('expressions', () => {
     expect(texts.join('\n')).toContain(words);
   });
 
-  test('whatever happened at all needs no other threshold, and nothing is said of it', () => {
+  test('a test for any event keeps its threshold, without a remark', () => {
     for (const expr of ['changes(x[15m]) > 0', 'rate(x[5m]) * 100 > 5', 'up == 0', 'a / b > 2']) {
       expect([expr, scaled(expr).unscalable, scaled(expr).adjusted]).toEqual([expr, [], []]);
     }
   });
 
-  test('what is changed is said, with its place', () => {
+  test('changes are reported with their places', () => {
     const { adjusted } = scaled('increase(x_total[1h]) > 60');
     expect(adjusted).toMatchObject([
       {

@@ -34,7 +34,7 @@ const ofApi = {
   matchers: [{ name: 'service', value: 'db|cache', isRegex: true, isEqual: true }],
 };
 
-test('what amtool prints is read, and those in force at a moment are found', () => {
+test('reads the output of amtool, and finds the silences in force at a moment', () => {
   const over = { ...ofApi, id: 'b', status: { state: 'expired' } };
   const silences = read(JSON.stringify([ofApi, over]));
   expect(silencesAt(silences, Date.parse('2026-12-01T12:00:00Z')).map((s) => s.id)).toEqual([
@@ -44,7 +44,7 @@ test('what amtool prints is read, and those in force at a moment are found', () 
   expect(silenceWords(silences[0]!)).toBe("'database moves' (alice, until 2026-12-01T22:00:00Z)");
 });
 
-test('by hand: matchers as text; without times it is in force', () => {
+test('handwritten: matchers as text; without times a silence is in force', () => {
   const silences = read(
     `- { matchers: ['severity="ticket"', 'team!~"a|b"'], comment: tickets wait }`,
   );

@@ -63,7 +63,7 @@ test.each([
   );
 });
 
-test('what fails only when it runs is said in the text, as Prometheus does', () => {
+test('an error at run time replaces the text, as in Prometheus', () => {
   // A float64 is not comparable with an int in Go.
   expect(new AlertText('{{ gt $value 1 }}').expand(context)).toBe(
     '<error expanding template: error calling gt: incompatible types for comparison>',

@@ -80,7 +80,7 @@ const level = (job: string, ...samples: Written['samples']): Written => ({
 });
 
 describe('asked', () => {
-  test('what was written comes back, in each of the ways to ask', async () => {
+  test('written samples come back from every kind of query', async () => {
     const url = await start();
     const samples: Written['samples'] = [
       [startMs - 60_000, 1],
@@ -229,7 +229,7 @@ describe('rules and alerts', () => {
     sink.close();
   });
 
-  test('fire, are told at once, again after a while, and that they are over', async () => {
+  test('fire, and are sent at once, repeated after a while, and sent as resolved', async () => {
     posts = [];
     const url = await start({
       rules: [rulesFile],
@@ -269,7 +269,7 @@ describe('rules and alerts', () => {
     });
   });
 
-  test('are told as Prometheus tells them, also which one fails and why', async () => {
+  test('are returned as Prometheus does, with failing rules and their errors', async () => {
     const url = await start({ rules: [rulesFile] });
     await write(url, level('a', [startMs, 9]), level('b', [startMs, 1]));
     clock.advance(30_000);

@@ -240,7 +240,7 @@ test('without an Alertmanager and Git, what they would have said is said to be m
   );
   await expect(incidentText({ ...rest, to: '2h', from: '1h' })).rejects.toThrow('not before --to');
   const gone = { ...rest, prometheus: 'http://127.0.0.1:1' };
-  await expect(incidentText(gone)).rejects.toThrow(/does not say its rules: ./);
+  await expect(incidentText(gone)).rejects.toThrow(/does not return its rules: ./);
 });
 
 test('what a rule compares is found in it', () => {

@@ -138,7 +138,7 @@ function checkNames(story: Story, slos: readonly Slo[]): void {
     const unknown = incident.slos.find((id) => !known.has(id));
     if (unknown === undefined) continue;
     throw new UserError({
-      message: `${story.file}: '${incident.name}' is about ${unknown}, which is no SLO given`,
+      message: `${story.file}: '${incident.name}' names ${unknown}, which is not among the given SLOs`,
       expected: [...known].join(', '),
     });
   }
@@ -163,7 +163,7 @@ async function measureAll(
   }
   // A backtest without data must not pass.
   if (empty.length > 0) {
-    const message = `nothing was measured of ${empty.join(', ')}: no series matches in ${spanText(span)}`;
+    const message = `no data for ${empty.join(', ')}: no series matches in ${spanText(span)}`;
     throw new UserError({ message, expected: 'series that their queries find' });
   }
   return jobs;

@@ -11,15 +11,18 @@ export function registerBacktest(alerts: Command): void {
     .description('Backtest alerts over incident stories, files, or a Prometheus')
     .option('-i, --input <path...>', 'SLOs: files, folders, or -')
     .option('--rules <file...>', 'rule files instead of SLOs; over measured data only')
-    .option('--slo <id...>', 'only these', eachOf)
+    .option('--slo <id...>', 'only these SLOs', eachOf)
     .option(
       '--incidents <file>',
-      'a story of incidents; with measured data only their labels count',
+      'a story of incidents; with measured data, only their labels are used',
     )
     .option('--prometheus <url>', 'read the history of a Prometheus by its API')
-    .option('--from <time>', 'of the history: a time, or a duration before the end', '30d')
+    .option('--from <time>', 'start of the history: a time, or a duration before the end', '30d')
     .option('--to <time>', 'end of the history; default now, or the end of the files')
-    .option('--cache <folder>', 'where downloaded chunks are kept, so that a download goes on')
+    .option(
+      '--cache <folder>',
+      'folder for downloaded chunks, so that an interrupted download continues',
+    )
     .option('--openmetrics <file...>', 'series with timestamps, in OpenMetrics or text format')
     .option('--csv <file...>', 'a column of times, and a column for each series')
     .option(
@@ -27,14 +30,17 @@ export function registerBacktest(alerts: Command): void {
       'captured bodies of remote write requests, or folders of them',
     )
     .option('--step <duration>', 'resolution', '1m')
-    .option('--threads <count>', 'default: as many as there are cores')
-    .option('--tune', 'sweep windows, factors and for of the page, and recommend')
+    .option('--threads <count>', 'number of threads (default: one for each core)')
+    .option('--tune', 'try windows, factors and for of the page, and recommend the best')
     .option('--write-back', 'write the recommended windows into the SLO files')
-    .option('--fail', 'exit 1 where an expected alert was missed or a page came for nothing')
-    .option('--list', 'list everything that fired, not only what fired for nothing')
+    .option('--fail', 'exit with 1 if an expected alert was missed or a page was false')
+    .option('--list', 'list every firing, not only false ones')
     .option('--html <file>', 'write one page with plots')
     .addOption(formatOption('text', 'json'))
-    .option('--every-group-each-step', 'evaluate as promtool test rules does, not as Prometheus')
+    .option(
+      '--every-group-each-step',
+      'evaluate every group at each step, as promtool test rules does',
+    )
     .addHelpText(
       'after',
       '\nExamples:' +

@@ -36,7 +36,7 @@ export class DataFiles {
           const place = { file, line, column: 1 };
           throw new UserError({
             place,
-            message: 'a sample without its time',
+            message: 'a sample without a time',
             expected: 'a timestamp',
           });
         }
@@ -81,7 +81,7 @@ export class DataFiles {
       const timeMs = timeOf(cells[0] as string);
       if (timeMs === undefined) {
         const expected = 'seconds or milliseconds since 1970, or RFC 3339';
-        throw new UserError({ place, message: `'${cells[0] as string}' is no time`, expected });
+        throw new UserError({ place, message: `'${cells[0] as string}' is not a time`, expected });
       }
       columns.forEach((series, i) => {
         const cell = (cells[i + 1] as string).trim();
@@ -89,7 +89,11 @@ export class DataFiles {
         if (cell === '') return;
         const value = numberOf(cell);
         if (value === undefined) {
-          throw new UserError({ place, message: `'${cell}' is no number`, expected: 'a number' });
+          throw new UserError({
+            place,
+            message: `'${cell}' is not a number`,
+            expected: 'a number',
+          });
         }
         this.#add(series, timeMs, value, place);
       });

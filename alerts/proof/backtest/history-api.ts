@@ -72,7 +72,7 @@ async function chunkOf(
       if (!(error instanceof PrometheusGone)) throw error;
       if (attempt >= attemptsMax) {
         throw new UserError(
-          `${messageOf(error)} (what was read so far is kept: the same command goes on from there)`,
+          `${messageOf(error)} (the chunks so far are kept; run the same command to continue)`,
           exitCode.environment,
         );
       }

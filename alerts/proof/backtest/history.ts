@@ -42,7 +42,7 @@ export function historyFrom(
   for (const file of flags.csv ?? []) data.readCsv(file);
   for (const path of flags.remoteWrite ?? []) readRemoteWrite(path, data);
   const names = [flags.openmetrics, flags.csv, flags.remoteWrite].flatMap((list) => list ?? []);
-  if (!data.range) throw new UserError(`${names.join(', ')}: there is no sample in it`);
+  if (!data.range) throw new UserError(`${names.join(', ')}: no samples`);
   const endMs = data.range.endMs + stepMs;
   const toMs = flags.to === undefined ? endMs : timeOf('--to', flags.to, endMs);
   const fromMs = timeOf('--from', flags.from, toMs);
@@ -62,7 +62,7 @@ function spanOf(fromMs: number, toMs: number, stepMs: number) {
   const endMs = Math.ceil(toMs / stepMs) * stepMs;
   if (endMs - startMs < 2 * stepMs) {
     throw new UserError({
-      message: '--from and --to: nothing lies between them',
+      message: '--from is not before --to',
       expected: 'a span',
     });
   }

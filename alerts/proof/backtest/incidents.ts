@@ -88,7 +88,7 @@ const share = z
     return z.NEVER;
   });
 
-const burn = z.number({ error: 'expected how many times too fast, such as 6' }).gt(0);
+const burn = z.number({ error: 'expected a burn rate, such as 6' }).gt(0);
 const expectation = z.enum(['page', 'ticket', 'no-data', 'none']);
 
 const base = {
@@ -229,16 +229,16 @@ class IncidentReader {
     const begin = raw.at ?? raw.from;
     const startMs = begin === undefined ? NaN : this.#momentOf(begin);
     if (Number.isNaN(startMs)) {
-      say('at', 'no time at which it begins', 'at: 2d9h, or a time such as 2026-01-05T09:00:00Z');
+      say('at', 'its start is missing', 'at: 2d9h, or a time such as 2026-01-05T09:00:00Z');
       return [];
     }
     const endMs = raw.for === undefined ? this.#momentOf(raw.to ?? '') : startMs + raw.for;
     if (!(endMs > startMs)) {
-      say('for', 'no time that it lasts', 'for: 30m, or to: a time after its beginning');
+      say('for', 'its duration is missing', 'for: 30m, or to: a time after its beginning');
       return [];
     }
     if (startMs < this.#startMs || endMs > this.#endMs) {
-      say('at', 'it lies outside of the story', 'a time within its days');
+      say('at', 'it is outside of the story', 'a time within its days');
       return [];
     }
     const defaulted = defaults[raw.kind];

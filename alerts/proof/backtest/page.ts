@@ -161,8 +161,8 @@ function plots(result: SloResult): string {
     )
     .join('');
   return (
-    `<h3>Burn rate: how many times faster than allowed</h3>${burn}<p class="legend">${legend}; ` +
-    'shaded: incidents, by what they should cause; bars: what fired. Under the pointer: values, names and times.</p>' +
+    `<h3>Burn rate</h3>${burn}<p class="legend">${legend}; ` +
+    'shaded: incidents by expected alert; bars: firings. The pointer shows values, names and times.</p>' +
     `<h3>Events a second</h3>${traffic}`
   );
 }
@@ -201,12 +201,12 @@ function firingTable(result: SloResult): string {
         f.severity,
         e(f.alert),
         f.resolvedMs === undefined ? 'still firing' : span(f.resolvedMs - f.firedMs),
-        !judged ? '' : wrong.has(f) ? '<span class="bad">for nothing</span>' : 'of an incident',
+        !judged ? '' : wrong.has(f) ? '<span class="bad">false</span>' : 'of an incident',
       ]),
     );
   const more = result.firings.length - rowsMax;
   const rest = more > 0 ? `<p>and ${more} more</p>` : '';
-  return `<h3>What fired</h3>${table(['at (UTC)', 'severity', 'alert', 'for', ''], rows)}${rest}`;
+  return `<h3>Firings</h3>${table(['at (UTC)', 'severity', 'alert', 'for', ''], rows)}${rest}`;
 }
 
 function tuningPart(tuning: Tuning): string {
@@ -226,7 +226,7 @@ function tuningPart(tuning: Tuning): string {
     radius: c === recommended || c === current ? 7 : onFront.has(c) ? 4.5 : 2.5,
     title:
       `${candidateText(c)}: found ${c.found} of ${c.expected} ` +
-      `after ${span(c.meanDetectMs)} in the mean, ${c.wrong} for nothing`,
+      `after a mean of ${span(c.meanDetectMs)}, ${c.wrong} false`,
   }));
   // One point stands for all candidates of equal speed and equally many false alarms.
   const distinct = new Map<string, (typeof points)[number]>();
@@ -234,7 +234,7 @@ function tuningPart(tuning: Tuning): string {
     if (Number.isFinite(point.x)) distinct.set(`${point.x.toFixed(1)} ${point.y}`, point);
   }
   const shown = [...distinct.values()].sort((a, b) => a.radius - b.radius);
-  const axes = { x: 'mean time to the page, minutes', y: 'pages for nothing' };
+  const axes = { x: 'mean detection time, minutes', y: 'false pages' };
   const rows = [...new Set([recommended, current, ...front])]
     .slice(0, 12)
     .map((c) =>
@@ -242,7 +242,7 @@ function tuningPart(tuning: Tuning): string {
         (c === recommended
           ? '<b class="good">recommended</b> '
           : c === current
-            ? '<b>as it is</b> '
+            ? '<b>current</b> '
             : '') + e(candidateText(c)),
         `${c.found} of ${c.expected}`,
         span(c.meanDetectMs),
@@ -250,11 +250,11 @@ function tuningPart(tuning: Tuning): string {
         String(c.wrong),
       ]),
     );
-  const header = ['windows', 'found', 'mean time', 'longest', 'for nothing'];
+  const header = ['windows', 'found', 'mean time', 'longest', 'false'];
   return (
-    `<h3>Tuning: ${candidates.length} ways to page, each over the same history</h3>` +
+    `<h3>Tuning: ${candidates.length} candidates over the same history</h3>` +
     `${scatterPlot('tuning', axes, shown)}<p class="legend"><i style="background:#1d8f5f"></i>recommended` +
-    '<i style="background:#c62828"></i>as it is<i style="background:#2f6fde"></i>not beaten in both' +
-    `<i style="background:#c9d1dd"></i>beaten</p>${table(header, rows)}`
+    '<i style="background:#c62828"></i>current<i style="background:#2f6fde"></i>best in time or in false pages' +
+    `<i style="background:#c9d1dd"></i>others</p>${table(header, rows)}`
   );
 }

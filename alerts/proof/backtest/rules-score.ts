@@ -91,7 +91,7 @@ export function rulesText(
     lines.push(formatTable(['incident', 'expect', 'found after', 'by'], found), '');
     lines.push(`precision ${share(score.precision)}, recall ${share(score.recall)}`);
     for (const f of score.wrong.slice(0, 50)) {
-      lines.push(`  ${moment(f.firedMs)} ${f.alert} ${labelsText(f)}: for nothing`);
+      lines.push(`  ${moment(f.firedMs)} ${f.alert} ${labelsText(f)}: false`);
     }
   }
   return `${lines.join('\n')}\n`;
@@ -108,5 +108,5 @@ export const rulesComplaints = (score: RulesScore): string[] => [
     .map((i) => `'${i.name}' was missed (expected: ${i.expect})`),
   ...score.wrong
     .filter((f) => f.severity === 'page')
-    .map((f) => `${f.alert} paged for nothing at ${moment(f.firedMs)} UTC`),
+    .map((f) => `${f.alert} paged without an incident at ${moment(f.firedMs)} UTC`),
 ];

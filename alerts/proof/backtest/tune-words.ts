@@ -18,15 +18,17 @@ export function candidateText(candidate: Candidate): string {
 export function tuningText(tuning: Tuning): string {
   const { current, recommended, front } = tuning;
   const line = (c: Candidate): string =>
-    `${candidateText(c)}: found ${c.found} of ${c.expected} after ${span(c.meanDetectMs)} in the mean ` +
-    `(at most ${span(c.maxDetectMs)}), ${c.wrong} for nothing`;
+    `${candidateText(c)}: found ${c.found} of ${c.expected} after a mean of ${span(c.meanDetectMs)} ` +
+    `(at most ${span(c.maxDetectMs)}), ${c.wrong} false`;
   const lines = [
     `  tuning of ${tuning.slo}, ${tuning.candidates.length} candidates`,
-    `    as it is:    ${line(current)}`,
-    recommended === current ? '    recommended: as it is' : `    recommended: ${line(recommended)}`,
+    `    current:     ${line(current)}`,
+    recommended === current
+      ? '    recommended: the current one'
+      : `    recommended: ${line(recommended)}`,
   ];
   const others = front.filter((c) => c !== recommended).slice(0, 5);
-  if (others.length > 0) lines.push('    not beaten in both time and silence:');
+  if (others.length > 0) lines.push('    best in time or in false pages:');
   for (const candidate of others) lines.push(`      ${line(candidate)}`);
   return `${lines.join('\n')}\n`;
 }
@@ -38,7 +40,7 @@ export function tuningText(tuning: Tuning): string {
 export function writeBack(slo: Slo, tuning: Tuning): string {
   const { place } = slo;
   const { recommended } = tuning;
-  if (!place) throw new UserError(`${slo.id} says no file that it comes from`);
+  if (!place) throw new UserError(`${slo.id} has no file`);
   const text = readFileSync(place.file, 'utf8');
   const documents = parseAllDocuments(text);
   for (const document of Array.isArray(documents) ? documents : []) {

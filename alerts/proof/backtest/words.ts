@@ -47,7 +47,7 @@ export function theoryText(score: IncidentScore): string {
 export function severityText(name: string, score: SeverityScore): string {
   const plural = (n: number): string => `${n} ${name}${n === 1 ? '' : 's'}`;
   return (
-    `${plural(score.fired)} (${score.perWeek.toFixed(1)} a week), ${score.wrong} for nothing; ` +
+    `${plural(score.fired)} (${score.perWeek.toFixed(1)} a week), ${score.wrong} false; ` +
     `found ${score.found} of ${score.expected}; ` +
     `precision ${share(score.precision)}, recall ${share(score.recall)}`
   );
@@ -87,7 +87,7 @@ export function resultText(result: SloResult, all: boolean): string {
   for (const f of listed) {
     const end =
       f.resolvedMs === undefined ? 'still firing' : `for ${span(f.resolvedMs - f.firedMs)}`;
-    const why = wrong.has(f) && score.incidents.length > 0 ? ', for nothing' : '';
+    const why = wrong.has(f) && score.incidents.length > 0 ? ', false' : '';
     lines.push(`    ${moment(f.firedMs)} ${f.severity} ${f.alert} ${end}${why}`);
   }
   return `${lines.join('\n')}\n`;
@@ -131,7 +131,7 @@ export function complaints(results: readonly SloResult[]): string[] {
       .map((i) => `${name}: '${i.name}' was missed (expected: ${i.expect})`);
     const wrong = result.score.wrong
       .filter((f) => f.severity === 'page')
-      .map((f) => `${name}: a page for nothing at ${moment(f.firedMs)} UTC`);
+      .map((f) => `${name}: a false page at ${moment(f.firedMs)} UTC`);
     return [...missed, ...wrong];
   });
 }

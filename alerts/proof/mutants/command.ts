@@ -22,18 +22,18 @@ export function registerMutate(alerts: Command): void {
     .requiredOption('--tests <file...>', "files of tests, in promtool's format")
     .option('--run <regex>', 'only rules whose name matches')
     .addOption(formatOption('text', 'json'))
-    .option('--min <percent>', 'exit 1 where a smaller share of the edits is noticed')
-    .option('--write <file>', 'write the missing tests, to be read before they are kept')
+    .option('--min <percent>', 'exit with 1 if the tests notice a smaller share of the edits')
+    .option('--write <file>', 'write the missing tests, for you to review')
     .option(
       '--no-stories',
-      'do not look for equivalent edits: quicker; all that survive are listed',
+      'do not search for equivalent edits: faster, but lists every surviving edit',
     )
-    .option('--prometheus-version <major>', '2: ranges hold both ends, as before version 3', '3')
+    .option('--prometheus-version <major>', '2: ranges include both ends, as before version 3', '3')
     .addHelpText(
       'after',
       '\nEdits: for, keep_firing_for, thresholds, comparisons, and/or/unless, matchers, windows, joins, aggregations.' +
-        '\nAn edit is called equivalent only where the edited rule and the rule fire alike in every story that was' +
-        '\ngenerated near those of the tests, some of which fire and some of which do not.' +
+        '\nAn edit counts as equivalent only if the edited rule and the original fire alike in every story that was' +
+        '\ngenerated near those of the tests, and the original fires in some of them and not in others.' +
         '\n\nExamples:\n  firedrill alerts mutate rules/*.yaml --tests tests/*.yaml' +
         '\n  firedrill alerts mutate rules/shop.yaml --tests tests/shop.yaml --write tests/shop-missing.yaml' +
         '\n  firedrill alerts mutate rules/*.yaml --tests tests/*.yaml --min 95 --format json' +
@@ -65,7 +65,7 @@ async function run(rules: string[], flags: Flags): Promise<void> {
   });
   status.clear();
   if (mutants.length === 0) {
-    throw new UserError('there is nothing to edit: no rule was read or none matches --run');
+    throw new UserError('there is nothing to edit: no file has a rule, or none matches --run');
   }
   const score = scoreOf(mutants);
   if (flags.format === 'json') {
@@ -99,9 +99,9 @@ function textOf(
     .map(({ read: { place }, name, mutation, difference }) => {
       const why = difference
         ? difference.fires
-          ? 'a story shows it: the rule fires, the edit does not (or tells other labels)'
-          : 'a story shows it: the edit fires, the rule does not'
-        : 'no story made the rule fire and stay quiet, so nothing is known';
+          ? 'in one story the rule fires and the edit does not (or has other labels)'
+          : 'in one story the edit fires and the rule does not'
+        : 'the rule fired in all stories or in none, so nothing is known';
       return `${place.file}:${place.line}:${place.column}: ${name}: ${mutation.change}: ${why}`;
     });
   const survived = lines.length;

@@ -17,15 +17,18 @@ export function registerPack(alerts: Command): void {
   alerts
     .command('pack')
     .description('Turn an incident into a unit test, a label, a story and a scenario')
-    .requiredOption('--prometheus <url>', 'that evaluated the rules')
-    .requiredOption('--from <time>', 'a time, or a duration before the end')
-    .option('--to <time>', 'default now')
+    .requiredOption('--prometheus <url>', 'Prometheus that evaluated the rules')
+    .requiredOption('--from <time>', 'start: a time, or a duration before the end')
+    .option('--to <time>', 'end (default: now)')
     .option('--alert <name...>', 'only these alerts')
-    .option('--name <text>', 'of the incident', 'incident')
-    .option('--fault <kind>', 'what broke, as a kind of fault; with --target it makes a scenario')
-    .option('--target <name>', 'where it broke')
+    .option('--name <text>', 'name of the incident', 'incident')
+    .option(
+      '--fault <kind>',
+      'the kind of fault behind it; together with --target, writes a scenario',
+    )
+    .option('--target <name>', 'target of the fault')
     .option('--set <name=value...>', 'settings of the fault, such as latencyMs=300')
-    .option('-o, --out <folder>', 'where the files go', 'incident')
+    .option('-o, --out <folder>', 'folder for the files', 'incident')
     .addHelpText('after', example)
     .action(async (flags: PackFlags) => {
       const { runPack } = await import('./run.js');

@@ -23,8 +23,8 @@ export function registerPolicies(alerts: Command): void {
   alerts
     .command('policies')
     .description('Compare common alert policies over the same incident stories')
-    .option('--stories <count>', 'how many stories', '200')
-    .option('--seed <number>', 'of the stories: the same seed, the same bytes', '1')
+    .option('--stories <count>', 'number of stories', '200')
+    .option('--seed <number>', 'seed of the stories; equal seeds give equal bytes', '1')
     .addOption(formatOption('text', 'markdown', 'json'))
     .option('--plot <file>', 'write a plot as SVG')
     .addHelpText('after', example)

@@ -18,17 +18,14 @@ export function registerTest(alerts: Command): void {
   alerts
     .command('test')
     .description('Run unit tests of rules, with the files and exit codes of promtool test rules')
-    .argument('<file...>', 'files of tests')
+    .argument('<file...>', 'test files')
     .option('--run <regex...>', 'only groups of tests whose name matches')
     .option('--junit <file>', 'write the results as JUnit XML')
-    .option('--coverage', 'say which rules the tests test')
-    .option('--coverage-min <percent>', 'fail where fewer rules are tested')
+    .option('--coverage', 'list the rules that the tests cover')
+    .option('--coverage-min <percent>', 'fail if a smaller share of the rules is covered')
     .addOption(formatOption('text', 'json'))
-    .option(
-      '--lenient',
-      'let tests pass that cannot fail, as promtool does: no such alert, no series',
-    )
-    .option('--prometheus-version <major>', '2: ranges hold both ends, as before version 3', '3')
+    .option('--lenient', 'like promtool, accept tests that cannot fail: no such alert, no series')
+    .option('--prometheus-version <major>', '2: ranges include both ends, as before version 3', '3')
     .option('--ignore-unknown-fields', 'as in promtool')
     .option('--diff', 'accepted, as in promtool: differences are always shown')
     .addHelpText(

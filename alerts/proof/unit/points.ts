@@ -55,7 +55,7 @@ export function parsePoints(text: string): Point[] {
     const match = item.exec(text);
     if (!match) {
       const word = /^\S+/.exec(text.slice(at))?.[0] ?? '';
-      throw new PointsError(`'${word}' is no point; expected such as 1, _, stale or 0+10x5`, at);
+      throw new PointsError(`'${word}' is not a point; expected such as 1, _, stale or 0+10x5`, at);
     }
     addItem(points, match, at);
     at = item.lastIndex;

@@ -100,7 +100,7 @@ function judgeAlert(
     ...(comparison ? { comparison } : {}),
   });
   if (rules.length === 0 && (options.strict || test.expected.length > 0)) {
-    return fail(`no rule is called ${test.alertname}, so that this tests nothing`);
+    return fail(`no rule is called ${test.alertname}, so this tests nothing`);
   }
   const got = rules
     .flatMap((rule) => rule.active())
@@ -117,7 +117,7 @@ function judgeAlert(
     const blind = rules.every((rule) => !world.everFound(rule.rule.expr));
     if (blind) {
       return fail(
-        'no series was ever found by the expression of this alert, so that its silence proves nothing',
+        'the expression of this alert never found a series, so its silence proves nothing',
       );
     }
   }
@@ -156,7 +156,7 @@ function judgeExpr(
       }
       const [point, ...more] = parsePoints(sample.histogram);
       if (more.length > 0 || typeof point !== 'object') {
-        return fail(`'${sample.histogram}' is no single histogram`);
+        return fail(`'${sample.histogram}' is not a single histogram`);
       }
       expected.push({ labels, value: NaN, histogram: point });
     } catch (error) {

@@ -31,7 +31,7 @@ export async function loadedRules(access: Access): Promise<RuleGroup[]> {
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error;
     throw new UserError(
-      `the Prometheus at ${access.url} does not say its rules: ${messageOf(cause)}`,
+      `the Prometheus at ${access.url} does not return its rules: ${messageOf(cause)}`,
       exitCode.environment,
     );
   }

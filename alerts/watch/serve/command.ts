@@ -18,7 +18,7 @@ interface ServeFlags {
 }
 
 const example = `
-Whoever can reach the address can write to it: it asks for no password.
+The server asks for no password: anybody who can reach the address can write to it.
 
 Examples:
   firedrill watch serve --rules rules/*.yaml --scrape app=http://localhost:8080/metrics
@@ -37,16 +37,23 @@ export function registerWatch(program: Command): void {
     .option('--listen <address>', 'host and port', '127.0.0.1:9090')
     .option('--rules <file...>', 'rule files', [])
     .option('--alertmanager <url...>', 'Alertmanagers to notify', [])
-    .option('--scrape <job=url...>', 'metrics that are fetched', [])
-    .option('--file <path...>', 'history to begin with: OpenMetrics or CSV', [])
-    .option('--scrape-interval <duration>', 'between fetches', '15s')
-    .option('--evaluation-interval <duration>', 'of groups that name none', '1m')
-    .option('--resend-delay <duration>', 'before what still fires is sent again', '1m')
-    .option('--external-label <name=value...>', 'added to every alert that is sent', [])
-    .option('--external-url <url>', 'where others reach it (default: the address)')
-    .option('--retention <duration>', 'what is older goes (default: 24h; with --file never)')
-    .option('--max-series <n>', 'further ones are refused', '200000')
-    .option('--max-samples <n>', 'beyond it the oldest quarter of the time goes', '20000000')
+    .option('--scrape <job=url...>', 'targets to scrape', [])
+    .option('--file <path...>', 'history to load at the start: OpenMetrics or CSV', [])
+    .option('--scrape-interval <duration>', 'time between scrapes', '15s')
+    .option('--evaluation-interval <duration>', 'interval of groups that set none', '1m')
+    .option('--resend-delay <duration>', 'minimum time before a firing alert is sent again', '1m')
+    .option('--external-label <name=value...>', 'label of every alert sent', [])
+    .option(
+      '--external-url <url>',
+      'address in links to this server (default: the listening address)',
+    )
+    .option('--retention <duration>', 'drop older samples (default: 24h; with --file never)')
+    .option('--max-series <n>', 'maximum number of series; further ones are refused', '200000')
+    .option(
+      '--max-samples <n>',
+      'maximum number of samples; beyond it, the oldest quarter of the time is dropped',
+      '20000000',
+    )
     .addHelpText('after', example)
     .action(async (flags: ServeFlags) => {
       const { runServe } = await import('./run.js');
