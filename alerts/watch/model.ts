@@ -107,7 +107,7 @@ export interface Standing {
   by?: string;
   /** Receivers of the alert's routes. */
   receivers?: readonly string[];
-  /** Of one that fires: the wait of its route before the first notification (`group_wait`), in ms. */
+  /** For a firing alert: the wait of its route before the first notification (`group_wait`), in milliseconds. */
   waitMs?: number;
   /** When the expression became true, and when the rule fired, at its latest firing. */
   activeAtMs?: number;

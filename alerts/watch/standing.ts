@@ -17,7 +17,7 @@ export interface Seen {
   silencedBy?: string;
   /** The muting time interval, by receiver. */
   mutedBy?: Readonly<Record<string, string>>;
-  /** How long each receiver's route waits before the first notification of a group, in ms. */
+  /** The wait of each receiver's route before a group's first notification (`group_wait`), in milliseconds. */
   waitMs?: Readonly<Record<string, number>>;
 }
 
