@@ -81,7 +81,7 @@ export const burnMarks = (plan: Pick<Plan, 'windows'>): NonNullable<Panel['marks
 
 export const firingAlerts: Panel = {
   title: 'Firing alerts',
-  description: 'Alerts that page or file a ticket now, with links to their runbooks.',
+  description: 'What pages or files a ticket right now. Each alert links to its runbook.',
   kind: 'table',
   queries: [{ expr: 'ALERTS{alertstate="firing"}' }],
   unit: 'count',

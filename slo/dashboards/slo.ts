@@ -25,7 +25,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
       ...figuresOf(slo, of, link),
       series({
         title: 'Budget burn-down',
-        description: 'The remaining budget. A step down is an incident.',
+        description: 'What is left of the budget. A step down is an incident.',
         queries: [{ expr: `${names.budgetRemainingMetric}${of}`, legend: 'left' }],
         unit: 'ratio',
         thresholds: budgetLeft,
@@ -33,7 +33,8 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
       }),
       series({
         title: 'Burn rates',
-        description: 'A page needs both its long and its short window above its factor.',
+        description:
+          'Times faster than allowed. A page needs the long and the short window above its factor.',
         queries: [
           burn(300_000, '5m'),
           burn(3_600_000, '1h'),
@@ -67,7 +68,7 @@ function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] 
   return [
     stat({
       title: 'Objective',
-      description: 'The objective.',
+      description: 'What was promised.',
       queries: [{ expr: `${names.objectiveRatioMetric}${of}` }],
       unit: 'ratio',
     }),
@@ -80,7 +81,7 @@ function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] 
     }),
     stat({
       title: 'Error budget left',
-      description: 'Of the whole period. Below 0 the objective is missed.',
+      description: 'Of the whole period. Below 0 the promise is broken.',
       queries: [{ expr: `${names.budgetRemainingMetric}${of}` }],
       unit: 'ratio',
       thresholds: budgetLeft,
@@ -88,7 +89,7 @@ function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] 
     }),
     stat({
       title: 'Budget left in minutes',
-      description: 'Minutes of complete failure until the budget is exhausted.',
+      description: 'Of complete failure, until nothing is left.',
       queries: [
         { expr: `${names.budgetRemainingMetric}${of} * ${budget * slo.period.days * 86_400}` },
       ],
