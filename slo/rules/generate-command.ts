@@ -43,16 +43,13 @@ export function registerGenerate(slo: Command): void {
     .option('--time-scale <ratio>', 'multiply every window and interval, for drills', '1')
     .option('--step <duration>', 'base resolution, at least the scrape interval', '30s')
     .option('--windows <file>', "alert windows of your own, in our format or Sloth's")
-    .option('--period <period>', 'period for formats without one, such as 28d, 12w or month')
-    .option('--runbook-base <url>', 'address of the pages from runbook publish')
-    .option('--runbook-url <template>', 'alternative, such as https://runbooks.example/{{alert}}')
+    .option('--period <period>', 'for formats that say none, such as 28d, 12w or month')
+    .option('--runbook-base <url>', 'where the pages of runbook publish are served')
+    .option('--runbook-url <template>', 'instead, such as https://runbooks.example/{{alert}}')
     .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')
-    .option('-n, --namespace <name>', 'namespace of the Kubernetes objects', 'monitoring')
-    .option('--label <name=value...>', 'label of every rule, such as cluster=eu-1')
-    .option(
-      '--query-offset <duration>',
-      'evaluate as of this long ago, for samples that arrive late',
-    )
+    .option('-n, --namespace <name>', 'of the Kubernetes objects', 'monitoring')
+    .option('--label <name=value...>', 'on every rule, such as cluster=eu-1')
+    .option('--query-offset <duration>', 'evaluate as of so long ago, where samples come late')
     .addHelpText('after', example)
     .action(async (flags: GenerateFlags) => {
       const { generate, parseLabels, parseQueryOffset } = await import('./generate.js');

@@ -28,12 +28,12 @@ export function registerSpec(slo: Command): void {
   slo
     .command('init')
     .description('Write a first SLO file, from questions, flags, or the services of a Prometheus')
-    .option('--service <name>', 'name of the service (default: ask)')
+    .option('--service <name>', 'asked for where it is not given')
     .option('--owner <team>', 'the owning team', 'team-unknown')
     .option('--objective <percent>', 'per cent of good events', '99.9')
     .option('--bad <counter>', 'bad events; default: the success rate that the mesh measures')
     .option('--total <counter>', 'all events')
-    .option('--prometheus <url>', 'list the services and SLIs that it measures')
+    .option('--prometheus <url>', 'list the services and SLIs that it could be about')
     .option('-o, --out <file>', 'a file, or -', '-')
     .addHelpText(
       'after',
@@ -88,7 +88,7 @@ export function registerSpec(slo: Command): void {
     .description('Convert Sloth, OpenSLO and Pyrra files to the Firedrill format')
     .argument('<path...>', 'files, folders, or -')
     .option('-o, --out <file>', 'a file, or -', '-')
-    .option('--period <period>', 'period for formats without one')
+    .option('--period <period>', 'for formats that say none')
     .addHelpText('after', '\nExample:\n  firedrill slo import sloth.yaml -o slo.yaml')
     .action((paths: string[], flags: { out: string; period?: string }) =>
       convert(paths, 'firedrill', flags.out, flags.period),
@@ -107,10 +107,7 @@ export function registerSpec(slo: Command): void {
         'flagger',
       ]).makeOptionMandatory(),
     )
-    .option(
-      '--prometheus <url>',
-      'Prometheus for Argo Rollouts or Flagger, by its address in the cluster',
-    )
+    .option('--prometheus <url>', 'that Argo Rollouts or Flagger asks, in the cluster')
     .option('-o, --out <file>', 'a file, or -', '-')
     .addHelpText(
       'after',

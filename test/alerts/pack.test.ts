@@ -147,7 +147,7 @@ describe('from a server that speaks its API', () => {
   test.each([
     [{ fault: 'slow-service' }, 'half of a cause'],
     [{ from: 'noon' }, '--from'],
-    [{ to: '2026-01-01T00:00:00Z', from: '2026-01-02T00:00:00Z' }, 'is not before --to'],
+    [{ to: '2026-01-01T00:00:00Z', from: '2026-01-02T00:00:00Z' }, 'nothing lies between'],
     [{}, 'cannot be reached'],
   ])('%j is refused', async (more, text) => {
     const flags = {

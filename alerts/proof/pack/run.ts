@@ -48,24 +48,23 @@ export interface Packed {
 export async function runPack(flags: PackFlags): Promise<void> {
   const { text, notes, same } = await packIncident(flags);
   process.stdout.write(text);
-  const said = same ? notes : [...notes, 'the replay fired other alerts, or in another order'];
+  const said = same
+    ? notes
+    : [...notes, 'played again, the alerts are not the same in the same order'];
   for (const note of said) process.stderr.write(`${note}\n`);
   if (!same) process.exitCode = exitCode.failed;
 }
 
 export async function packIncident(flags: PackFlags): Promise<Packed> {
   if ((flags.fault === undefined) !== (flags.target === undefined)) {
-    throw new UserError({
-      message: 'only half of a cause is given',
-      expected: 'both --fault and --target',
-    });
+    throw new UserError({ message: 'half of a cause', expected: 'both --fault and --target' });
   }
   const client = new PrometheusClient(flags.prometheus, 60_000);
   const toMs = flags.to === undefined ? Date.now() : timeOf('--to', flags.to, Date.now());
   const fromMs = timeOf('--from', flags.from, toMs);
   if (!(fromMs < toMs)) {
     throw new UserError({
-      message: '--from is not before --to',
+      message: '--from and --to: nothing lies between them',
       expected: 'a span',
     });
   }
@@ -123,9 +122,9 @@ export async function packIncident(flags: PackFlags): Promise<Packed> {
       [...files.keys()].map((name) => join(flags.out, name)),
     ),
     notes: [
-      ...(measured ? [] : ['no story.yaml: no alert belongs to an SLO with rules of Firedrill']),
+      ...(measured ? [] : ['no story.yaml: none of its alerts is of an SLO in Firedrill rules']),
       ...(flags.fault === undefined
-        ? ['no scenario.yaml: it needs the cause, by --fault and --target']
+        ? ['no scenario.yaml: nothing measured says what broke; --fault and --target do']
         : []),
     ],
     same,
