@@ -51,7 +51,7 @@ export function unownedProblems(routing: Routing, alerts: readonly RoutedAlert[]
     }
     if (owner === '' && !service.includes('{{') && !services.includes(service)) {
       const whose =
-        service === '' ? 'neither owner nor service' : `no owner and no team for '${service}`;
+        service === '' ? 'neither owner nor service' : `no owner and no team for '${service}'`;
       note(`an alert has ${whose}: ${to}`, alert, service, services);
     }
     if (!severity.includes('{{') && !severities.includes(severity)) {
