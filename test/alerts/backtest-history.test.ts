@@ -163,7 +163,7 @@ testWith('prometheus', 'promtool')(
     const gone = cli('-i', sloFile, '--prometheus', `http://127.0.0.1:${port}`, '--from', '1h');
     expect([gone.status, gone.err]).toEqual([
       5,
-      expect.stringContaining('the same command goes on'),
+      expect.stringContaining('run the same command to continue'),
     ]);
   },
 );
