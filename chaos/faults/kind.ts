@@ -20,17 +20,19 @@ export type TargetKind =
   | 'prometheus'
   | ClusterObject;
 
-/** Objects of a cluster; the cluster's system lists the existing ones. */
+/**
+ * Objects of a cluster that its system lists: scalable workloads, all pods, those with a memory or CPU limit, Secrets.
+ */
 export type ClusterObject = 'scaled' | 'pods' | 'limited' | 'throttled' | 'secret';
 
 export interface FaultKind {
   summary: string;
   settings: z.ZodType<Record<string, unknown>>;
-  /** The allowed kinds of targets. */
+  /** The kind of target that the fault requires. */
   targets: TargetKind;
   /** The unit of `effect`. */
   effectUnit: string;
-  /** Empty if no injection point of the system can hold the fault. */
+  /** Returns the injection points for the fault; empty if the system has none for the target. */
   points(system: System, target: string, settings: Record<string, unknown>): FaultPoint[];
   /** The setting that grows if the fault is ramped; absent: the fault cannot be ramped. */
   ramp?: Ramp;

@@ -111,8 +111,8 @@ function lookbackRemark({ timeScale }: Timing): string[] {
 const usualScrapeMs = 15_000;
 
 /**
- * The time scale if none is given: chosen from the rules' shortest range and this machine, or the usual one without
- * rules.
+ * Returns the time scale if the user gives none, and the reason: the smallest scale at which the rules' shortest range
+ * still holds enough scrapes on this machine; without rules, the default scale and no reason.
  */
 export function autoScale(
   rules: readonly string[],

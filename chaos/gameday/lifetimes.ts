@@ -1,6 +1,6 @@
 /**
- * The lifetime of workload certificates in each scenario: a lease at the controller lengthens it. If the lifetime must
- * be shorter than that of the present certificates, every workload renews its certificate.
+ * The lifetime of workload certificates in each scenario: a lease at the controller sets it. If present certificates
+ * live longer than the wanted lifetime, every workload renews its certificate once.
  */
 import { type Clock, sleep } from '../../base/clock.js';
 import type { Watch } from '../../alerts/watch/index.js';
@@ -30,12 +30,12 @@ export class CertificateLifetimes {
     if (this.#system.controllerAdmin === undefined) return;
     this.#wantedMs = lifetimeMs;
     this.#timer?.cancel();
-    // A failed request is repeated by a renewal; `settle` waits for it.
+    // The timer repeats a failed request; `settle` waits for the result.
     this.#timer = this.#clock.every(renewMs, () => void this.#put().catch(() => undefined));
     await this.#put().catch(() => undefined);
   }
 
-  /** Resolves when every workload has a certificate of about that lifetime. */
+  /** Resolves when every workload has a certificate of about that lifetime, after a minute at the latest. */
   async settle(watch: Watch, signal: AbortSignal): Promise<void> {
     if (this.#system.controllerAdmin === undefined) return;
     const end = this.#clock.nowMs() + settleLimitMs;

@@ -6,11 +6,11 @@ export interface WorkloadLayout {
   /** `back-2`, or the service's name if it has one replica. */
   name: string;
   service: string;
-  /** From 1. */
+  /** The number of the replica, from 1. */
   replica: number;
   spec: ServiceSpec;
   ports: Record<string, number>;
-  /** Undefined if none of its traffic passes a sidecar. */
+  /** Undefined if neither the workload's inbound nor its outbound traffic passes a sidecar. */
   sidecar?: { name: string; admin: number; outbound: number; inbound?: number };
   calls: CallLayout[];
   /** Undefined if the workload uses the machine's network. */
@@ -33,7 +33,7 @@ export interface CallLayout {
 }
 
 export interface RelayLayout {
-  /** `front/redis`. */
+  /** The service and its call, such as `front/redis`. */
   name: string;
   process: string;
   from: string;
@@ -72,7 +72,7 @@ export const sidecarName = (workload: string): string => `${workload}-proxy`;
 export const networkProcess = (workload: string): string => `${workload}-network`;
 export const relayProcess = (from: string, call: string): string => `${from}-to-${call}-relay`;
 
-/** Only HTTP passes a sidecar inbound; without a mesh, only that of the entry. */
+/** Sidecars receive every protocol except plain TCP; without a mesh, only the entry has an inbound sidecar. */
 export const hasInbound = (spec: ProcessesSpec, service: string): boolean =>
   spec.services[service]?.protocol !== 'tcp' &&
   (spec.mesh !== 'relays' || service === entryOf(spec));
@@ -163,14 +163,14 @@ function joinNetworks({ spec, workloads }: Layout, plan: NetworkPlan): void {
   }
 }
 
-/** The address at which a service with its own network makes a call, if the call has one. */
+/** Returns the address that the service itself calls; undefined if neither the call nor its dependency names one. */
 export const addressMeant = (
   spec: ProcessesSpec,
   { at, dependency }: CallSpec,
 ): string | undefined =>
   at ?? (dependency === undefined ? undefined : spec.dependencies[dependency]?.address);
 
-/** One relay for each call that is not HTTP; all replicas of the caller share it. */
+/** One relay for each call over plain TCP; all replicas of the caller share it. */
 function relaysOf(layout: Layout, port: () => number): RelayLayout[] {
   const relays = new Map<string, RelayLayout>();
   for (const workload of layout.workloads) {
@@ -193,7 +193,7 @@ function relaysOf(layout: Layout, port: () => number): RelayLayout[] {
   return [...relays.values()];
 }
 
-/** The callee's own listening addresses. */
+/** Returns the callee's own listening addresses, without its sidecars. */
 export function upstreamsOf({ spec, workloads }: Layout, call: CallLayout): string[] {
   const { calleePort } = call;
   if (calleePort === undefined) return [spec.dependencies[call.to]?.address as string];
@@ -202,7 +202,7 @@ export function upstreamsOf({ spec, workloads }: Layout, call: CallLayout): stri
     .map((w) => `${hostOf(w)}:${w.ports[calleePort] as number}`);
 }
 
-/** The address of the load: the entry's sidecar, if it has one. */
+/** Returns the URL that the load calls: the inbound port of the entry's sidecar, or the entry's own first port. */
 export function entryUrl({ workloads, entry }: Layout): string {
   const workload = workloads.find((w) => w.service === entry) as WorkloadLayout;
   const own = workload.ports[firstPort(workload.spec)] as number;

@@ -36,7 +36,7 @@ const limitKinds = Object.keys(processLimits) as ProcessLimitKind[];
 export const processLimitsHere = (): ProcessLimitKind[] =>
   limitKinds.filter((kind) => whyNoLimit(kind) === undefined);
 
-/** The faults that this machine supports, and the reasons for the others. */
+/** The kinds of faults on processes that this machine supports; those of disks and the registry depend on the drill. */
 export const processFaults = (): ProcessFault['kind'][] => [
   'kill',
   'pause',
@@ -57,7 +57,7 @@ export class ProcessFaults {
   readonly #processes: Processes;
   readonly #disks: ReadonlyMap<string, string>;
   readonly #writeRegistry: ((set: RegistrySettings) => void) | undefined;
-  /** By lease: the id of the leaking process. */
+  /** By lease: the process id of the leaking process. */
   readonly #leaky = new Map<string, number | undefined>();
   readonly #limits = new Map<string, ProcessLimit>();
   readonly leases: Leases<ProcessFault>;
@@ -79,7 +79,7 @@ export class ProcessFaults {
     this.#looking = clock.every(lookEveryMs, () => this.#look());
   }
 
-  /** Throws a UserError on a bad fault. */
+  /** Puts or renews a lease. Throws a UserError on a bad fault. */
   put(value: unknown): Promise<LeaseState<ProcessFault>> {
     const lease = (typeof value === 'object' && value !== null ? value : {}) as Record<
       string,
@@ -88,7 +88,7 @@ export class ProcessFaults {
     return this.leases.put(lease, this.#checked(lease));
   }
 
-  /** Rolls everything back, without starting any process. */
+  /** Ends the resource limits, without starting any process. */
   close(): void {
     this.#looking.cancel();
     for (const limit of this.#limits.values()) limit.end();
@@ -128,7 +128,7 @@ export class ProcessFaults {
     throw new UserError({ message: 'unknown kind', expected: processFaults().join(', ') });
   }
 
-  /** Our own programs, which run in V8. */
+  /** The processes that can leak: our own programs, which run in V8. */
   get leaking(): string[] {
     return this.#processes.names.filter((name) => {
       const own = this.#processes.descriptionOf(name);
@@ -156,7 +156,7 @@ export class ProcessFaults {
     (this.#limits.get(id) as ReturnType<typeof processLimits.cpu.put> | undefined)?.change(fault);
   }
 
-  /** Rewrites the registry by all leases together. */
+  /** Writes the registry with the changes of all active leases. */
   #rewrite(): number {
     const on = [...this.leases.active()].map(([, fault]) => fault);
     this.#writeRegistry?.(merged(on.filter((fault) => fault.kind === 'registry')));
@@ -177,7 +177,7 @@ export class ProcessFaults {
     return 1;
   }
 
-  /** Restarts the process if it still leaks. */
+  /** Restarts the process unless it has restarted already. */
   async #mend(target: string, id: string): Promise<void> {
     const pid = this.#leaky.get(id);
     this.#leaky.delete(id);
@@ -221,7 +221,7 @@ export class ProcessFaults {
     }
   }
 
-  /** Through any running process of the service. */
+  /** Returns the disk's folder as a running process of the target sees it. */
   #diskOf(target: string): string | undefined {
     const folder = this.#disks.get(target);
     const [pid] = this.#processes.pidsOf(target);
