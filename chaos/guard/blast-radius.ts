@@ -1,27 +1,29 @@
-/** How much of a system a scenario strikes, against its guard: before it runs, and at each injection. */
+/** The blast radius of a scenario, compared with the guard's ceilings: before the run, and at each injection. */
 import { percentText } from '../../runbooks/words.js';
 import type { GuardSpec } from './guard-schema.js';
 
-/** What of a system says who is struck: of a running one, or of its file. */
+/** The parts of a system that decide which workloads a target strikes; taken from a running system or from its file. */
 export interface Strikable {
   workloads: readonly {
     name: string;
     service: string;
-    /** Name of its sidecar's process. */
+    /** The name of its sidecar's process. */
     proxy?: string;
     edges?: readonly { name: string; to: string }[];
   }[];
   relays: readonly { name: string; from: string; to: string; process?: string }[];
 }
 
-/** What watches a system is none of its workloads. */
+/** Monitoring programs, which are not workloads of the system. */
 const outside: readonly string[] = ['prometheus'];
 
-/** Names of workloads. A target that nothing has, such as the controller, may strike all of them. */
+/**
+ * Returns the workloads that a target strikes. A target of no workload, such as the controller, counts as all of them.
+ */
 export function struckBy(system: Strikable, target: string): string[] {
   if (outside.includes(target)) return [];
   const all = system.workloads;
-  // Two that are parted are both struck.
+  // A partition strikes the workloads on both sides.
   if (target.includes('|')) {
     const two = target.split('|').flatMap((t) => struckBy(system, t));
     return [...new Set(two)];
@@ -39,7 +41,7 @@ export function struckBy(system: Strikable, target: string): string[] {
   return (calling.length > 0 ? calling : all).map((w) => w.name);
 }
 
-/** Names of services, each once. */
+/** Returns the names of the struck services, each once. */
 export function servicesStruck(system: Strikable, targets: readonly string[]): string[] {
   const struck = new Set(targets.flatMap((target) => struckBy(system, target)));
   return [...new Set(system.workloads.filter((w) => struck.has(w.name)).map((w) => w.service))];
@@ -47,11 +49,11 @@ export function servicesStruck(system: Strikable, targets: readonly string[]): s
 
 export interface Excess {
   field: 'maxServices' | 'maxWorkloads' | 'maxPercent';
-  /** `3 services are struck (a, b, c), and 2 are allowed`. */
+  /** For example `3 services are struck (a, b, c), and 2 are allowed`. */
   text: string;
 }
 
-/** The first ceiling that these targets together exceed. */
+/** Returns the first ceiling that these targets together exceed. */
 export function excessOf(
   guard: GuardSpec,
   system: Strikable,

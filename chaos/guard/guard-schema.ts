@@ -1,4 +1,4 @@
-/** `guard:` of a firedrill.yaml: when and how far its system may be broken at all; README.md explains it. */
+/** The schema of `guard:` in a firedrill.yaml: when and how far its system may be broken; README.md explains it. */
 import { z } from 'zod';
 import { text } from '../scenarios/fields.js';
 import { accessSchema } from '../system/access-schema.js';

@@ -1,6 +1,6 @@
 /**
- * Asks whether a system may be broken now: the guard of its firedrill.yaml, question by question. Asked before anything
- * is started, and again before each scenario's first fault. A question that cannot be answered is answered no.
+ * Decides by the guard of a firedrill.yaml whether its system may be broken now, one question at a time: before any
+ * start, and again before each scenario's first fault. A question that cannot be answered counts as a refusal.
  */
 import { type Access, fetchWith, readAccess } from '../../base/access.js';
 import { type Clock, realClock } from '../../base/clock.js';
@@ -16,7 +16,7 @@ import { type Excess, excessOf, type Strikable } from './blast-radius.js';
 import { type GuardSpec, weekdays } from './guard-schema.js';
 
 export interface GuardAnswer {
-  /** Of firedrill.yaml: `hours`, `production.budgetLeft`. */
+  /** The field of firedrill.yaml: `hours`, `production.budgetLeft`. */
   field: string;
   held: boolean;
   text: string;
@@ -24,13 +24,13 @@ export interface GuardAnswer {
 
 export interface Guarded {
   guard: GuardSpec;
-  /** Of the drill: what must be confirmed. */
+  /** The drill's name, which the user must type as confirmation. */
   name: string;
-  /** Where commands run. */
+  /** The folder in which commands run. */
   folder: string;
   placeOf(path: readonly string[]): Place;
   slos: readonly Slo[];
-  /** Real: all of what is still to be run, at the most. */
+  /** The longest duration of the remaining run, in real milliseconds. */
   lengthMs: number;
 }
 
@@ -47,7 +47,7 @@ export class Guard {
     this.#clock = clock;
   }
 
-  /** Throws a UserError (usage) unless the name was typed that the guard wants. */
+  /** Throws a UserError (usage) unless `given` is the name that the guard requires. */
   confirmed(given: string | undefined): void {
     const { guard, name } = this.#drill;
     if (!guard.confirm || given === name) return;
@@ -58,20 +58,20 @@ export class Guard {
     });
   }
 
-  /** What a run will be asked for beside the questions: for a plan. */
+  /** Returns the confirmation that a run will require, for a plan. */
   conditions(): GuardAnswer[] {
     const { guard, name } = this.#drill;
     const text = `gameday run is refused without --confirm ${name}`;
     return guard.confirm ? [{ field: 'confirm', held: true, text }] : [];
   }
 
-  /** Whether these targets together are more than one scenario may strike. */
+  /** Returns the ceiling that these targets together exceed; undefined if one scenario may strike all of them. */
   excess(system: Strikable, targets: readonly string[]): (Excess & { place: Place }) | undefined {
     const excess = excessOf(this.#drill.guard, system, targets);
     return excess && { ...excess, place: this.#drill.placeOf(['guard', excess.field]) };
   }
 
-  /** Every question of the guard but the confirmation, asked now. Never throws. */
+  /** Asks every question of the guard except the confirmation now. Never throws. */
   async answers(lengthMs = this.#drill.lengthMs): Promise<GuardAnswer[]> {
     const { guard } = this.#drill;
     const { production, incidents } = guard;
@@ -90,7 +90,7 @@ export class Guard {
     return answers;
   }
 
-  /** `firedrill.yaml:12:10: ...` for each question that says no. */
+  /** Returns `firedrill.yaml:12:10: ...` for each refused question. */
   async refusals(lengthMs?: number): Promise<string[]> {
     const answers = await this.answers(lengthMs);
     return answers
@@ -98,7 +98,7 @@ export class Guard {
       .map(({ field, text }) => formatProblem({ place: this.#placeOf(field), message: text }));
   }
 
-  /** Throws a UserError (aborted) where a question says no. */
+  /** Throws a UserError (aborted) if a question is refused. */
   async refuse(): Promise<void> {
     const refusals = await this.refusals();
     if (refusals.length === 0) return;
@@ -207,7 +207,7 @@ type Labels = Record<string, string | undefined>;
 const firingAt = async (prometheus: PrometheusClient, nowMs: number): Promise<Labels[]> =>
   (await prometheus.query('ALERTS{alertstate="firing"}', nowMs)).map((s) => s.labels);
 
-/** What people are notified of: neither silenced nor inhibited. */
+/** Returns the alerts of which people are notified: neither silenced nor inhibited ones. */
 async function firingIn(alertmanager: Access): Promise<Labels[]> {
   const url = `${alertmanager.url}/api/v2/alerts?active=true&silenced=false&inhibited=false`;
   const response = await fetchWith(alertmanager)(url, { signal: AbortSignal.timeout(limitMs) });
@@ -242,13 +242,13 @@ const minutesOf = (text: string): number => {
   return hours * 60 + minutes;
 };
 
-/** `22:00-04:00` goes over midnight. */
+/** A window such as `22:00-04:00` spans midnight. */
 const within = (minutes: number, open: number, shut: number): boolean =>
   open < shut ? minutes >= open && minutes < shut : minutes >= open || minutes < shut;
 
 const dayMinutes = 1440;
 
-/** Whether so long after `minutes`, which lies within, it is not over yet. */
+/** Whether a run of this length that starts at `minutes`, within the window, ends before the window closes. */
 const endsInTime = (minutes: number, lengthMs: number, open: number, shut: number): boolean => {
   const left = (shut - minutes + dayMinutes) % dayMinutes;
   const whole = open === shut ? Infinity : left;
