@@ -1,4 +1,4 @@
-/** Whether the alerts of a scenario can be what they must be: a rule has that name, severity, labels and receiver. */
+/** Checks whether the alerts of a scenario are possible: a rule has the name, severity, labels and receiver. */
 import type { Path } from '../../base/yaml.js';
 import { alertNames } from '../../alerts/index.js';
 import { labelsOf, mayHave } from '../../alerts/lint/labels.js';
@@ -60,7 +60,7 @@ function expectedProblems(
     return;
   }
   labelProblems(severe, wanted, path, world, at);
-  // What the library pages for has its page in the package: a link that leads nowhere is of no use at night.
+  // An alert of the library has a runbook page in the package: a dead link is of no use at night.
   if (wanted.alert in alertNames && !world.pages.has(wanted.alert)) {
     at([...path, 'alert'], `${wanted.alert} has no runbook page: its link leads nowhere`);
   }
@@ -100,7 +100,7 @@ function labelProblems(
   }
 }
 
-/** Undefined where one of the rules can carry the label with that value. */
+/** Undefined if one of the rules can carry the label with that value. */
 function labelProblem(
   rules: readonly AlertingRule[],
   alert: string,
@@ -131,7 +131,7 @@ function labelProblem(
 
 const exprOf = (rule: AlertingRule): Expr => parse(rule.expr);
 
-/** Labels that targets have, and all that any rule speaks of. */
+/** The labels of targets, and all labels that a rule names. */
 function knownLabels({ rules }: World): string[] {
   const names = new Set(['job', 'instance', 'namespace', 'workload', 'service', 'pod']);
   for (const rule of rules) {
@@ -173,7 +173,7 @@ function orderProblems(
   }
 }
 
-/** Whether each firing that fulfils one is forbidden by the other. */
+/** Whether the forbidden alert `not` covers each firing that fulfils `wanted`. */
 function contradicts(
   wanted: {
     alert: string;

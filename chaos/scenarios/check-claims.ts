@@ -1,4 +1,4 @@
-/** Claims on what clients see that nothing can fulfil, or everything does. */
+/** Finds claims on client measurements that nothing can fulfil, or that always hold. */
 import type { Path } from '../../base/yaml.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { At } from './check-alerts.js';
@@ -17,7 +17,7 @@ interface Claim {
 
 const bounds = ['atMost', 'atLeast', 'above', 'below'] as const;
 
-/** By the range of the measure: a share is at most 1, and nothing is below 0. */
+/** Whether a bound always or never holds by the measure's range: a share is at most 1, and no measure is below 0. */
 const decided: Record<
   (typeof bounds)[number],
   (value: number, max: number) => boolean | undefined
@@ -37,7 +37,7 @@ const claimsIn = ({ hypothesis, checks, abort }: Scenario): Placed[] =>
     ...abort.map((a, i): [Path, Claim] => [['abort', i], a]),
   ].filter((placed): placed is Placed => placed[1].client !== undefined);
 
-/** Whatever the system is. */
+/** Reports claims that always or never hold, and abort conditions that need longer than the whole scenario. */
 export function boundProblems(scenario: Scenario, at: At): void {
   for (const [path, claim] of claimsIn(scenario)) {
     const isShare = claim.client === 'errorRatio';

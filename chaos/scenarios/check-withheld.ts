@@ -1,4 +1,4 @@
-/** Whether an alert that must fire and reach nobody can be held back: by an inhibit rule, or by a silence. */
+/** Checks whether an alert that must fire without a notification can be withheld: by an inhibit rule or a silence. */
 import type { AmConfig, AmInhibitRule } from '../../alerts/routing/config.js';
 import { type AlertLabels, allMatch, matchersOf } from '../../alerts/routing/matchers.js';
 import type { Path } from '../../base/yaml.js';
@@ -7,7 +7,7 @@ import type { At } from './check-alerts.js';
 import type { Expected } from './schema.js';
 import type { World } from './world.js';
 
-/** `path`: of the expectation. */
+/** `path` is the path of the expectation. */
 export function withheldProblems(wanted: Expected, path: Path, world: World, at: At): void {
   const { inhibitedBy, silencedBy } = wanted;
   if (inhibitedBy === wanted.alert) {
@@ -27,7 +27,7 @@ export function withheldProblems(wanted: Expected, path: Path, world: World, at:
   );
 }
 
-/** Labels that only the series have may be any. */
+/** Labels that only the series have may have any value. */
 function mayInhibit(
   { inhibit_rules = [] }: AmConfig,
   rules: readonly AlertingRule[],
@@ -58,7 +58,7 @@ const mayMatch = (matchers: Matchers, labels: AlertLabels): boolean =>
     labels,
   );
 
-/** A template's value is known when the alert fires. */
+/** A template's value is known only when the alert fires, so templated labels are omitted. */
 export const writtenLabels = ({ alert, labels }: AlertingRule): AlertLabels => ({
   ...Object.fromEntries(Object.entries(labels).filter(([, value]) => !value.includes('{{'))),
   alertname: alert,

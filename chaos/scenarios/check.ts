@@ -1,6 +1,6 @@
 /**
- * Whether a scenario can work in the system that it is for: every name that it speaks of exists, every time fits, and
- * something is expected. What a typo costs otherwise is a drill, and sometimes a verdict that is green over nothing.
+ * Checks whether a scenario can work in its system: every name exists, every time fits, and something is expected.
+ * Without the check, a typo costs a drill, and sometimes gives a green verdict over nothing.
  */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -15,7 +15,7 @@ import type { ReadScenario } from './read.js';
 import type { Scenario, ScenarioFault } from './schema.js';
 import { targetsOf, type World } from './world.js';
 
-/** In the order of their places; empty where the scenario can be run. */
+/** Returns the problems in the order of their places; empty if the scenario can run. */
 export function checkScenario({ scenario, document }: ReadScenario, world: World): Problem[] {
   const problems: Problem[] = [];
   const at: At = (path, message, expected) =>
@@ -96,10 +96,10 @@ function faultProblems(
   });
 }
 
-/** Kinds whose amount is what is left: no replica, no byte, no further file. */
+/** Kinds whose amount is the remainder (replicas, bytes, further files), so that 0 is the strongest fault. */
 const zeroIsMost: ReadonlySet<string> = new Set(['scale', 'disk-full', 'open-files']);
 
-/** Why these settings disturb nobody; undefined where they may. */
+/** Returns the reason why these settings have no effect; undefined if they may have one. */
 function withoutEffect({ kind, settings }: ScenarioFault): string | undefined {
   if (zeroIsMost.has(kind)) return undefined;
   if (settings.ratio === 0) return 'its ratio is 0';
@@ -195,7 +195,7 @@ function nameProblems(scenario: Scenario, world: World, at: At): void {
   }
 }
 
-/** A page of the package by its name, or a file beside the scenario. */
+/** The runbook must be a page of the package, by its name, or a file beside the scenario. */
 function runbookProblem({ runbook }: Scenario, file: string, { pages }: World, at: At): void {
   if (pages.has(runbook)) return;
   if (/^https?:\/\//.test(runbook)) return;

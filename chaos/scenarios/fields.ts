@@ -1,4 +1,4 @@
-/** Fields that several parts of a scenario share. Durations are nominal: the time scale makes real ones of them. */
+/** Fields that several parts of a scenario share. Durations are nominal; the time scale converts them to real ones. */
 import { hasUnseen } from '../../base/unseen.js';
 import { z } from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
@@ -15,13 +15,13 @@ export const identifier = z
   .string()
   .regex(/^[a-z][a-z0-9-]*$/, { error: 'expected lower case letters, digits and dashes' });
 
-/** Of several lines at most; what moves a terminal's cursor or turns the order of reading is no text. */
+/** Text of one or more lines, without characters that move a terminal's cursor or reverse the reading direction. */
 export const text = z
   .string({ error: 'expected a text' })
   .min(1, { error: 'expected some text' })
   .refine((value) => !hasUnseen(value), { error: 'expected a text without control characters' });
 
-/** Of series: anything else stops a real Prometheus from starting. */
+/** Labels of series: a real Prometheus does not start with any other name. */
 export const labels = z
   .record(
     z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {
@@ -31,7 +31,7 @@ export const labels = z
   )
   .default({});
 
-/** Of a load: a name, a password or a query in it would be lost. */
+/** The address of a load: a user name, password or query in it would be lost. */
 export const loadAddress = z.string().regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, {
   error: 'expected http://host:port, without a name, a password or a query',
 });
@@ -46,7 +46,7 @@ export const clientMeasures = [
 ] as const;
 export type ClientMeasure = (typeof clientMeasures)[number];
 
-/** One of `client` and `promql`. */
+/** The source of a measurement: one of `client` and `promql`. */
 export const what = {
   client: z
     .enum(clientMeasures, { error: `expected one of ${clientMeasures.join(', ')}` })

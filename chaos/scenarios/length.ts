@@ -1,7 +1,7 @@
-/** How long a scenario takes at the most. */
+/** The longest duration of a scenario. */
 import type { Scenario } from './schema.js';
 
-/** Nominal: baseline, fault or arms, recovery. */
+/** The longest nominal duration: baseline, fault or arms, recovery. */
 export function longestOf({ baseline, fault, arms, recovery }: Scenario): number {
   const middle = arms
     ? arms.runs.length * (arms.triggerFor + arms.observeFor)

@@ -1,8 +1,8 @@
-/** What a name that is unknown was probably meant to be: the two texts of a problem. */
+/** Suggests the probable meaning of an unknown name, as the two texts of a problem. */
 import { UserError } from '../../base/errors.js';
 import { suggest } from '../../base/suggest.js';
 
-/** `expected` is for a name that is near none. */
+/** `expected` is the text for a name that is near no known one. */
 export function noScenario(name: string, known: readonly string[], expected: string): UserError {
   const near = suggest(name, known);
   const message = `no scenario '${name}'`;
@@ -13,7 +13,7 @@ export function noScenario(name: string, known: readonly string[], expected: str
 
 const shownMax = 8;
 
-/** The nearest known name where one is near, as a question; else what there is. */
+/** Suggests the nearest known name as a question if one is near; otherwise lists the known names. */
 export function unknownName(
   message: string,
   word: string,

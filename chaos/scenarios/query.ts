@@ -3,7 +3,7 @@ import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
 
 const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
-/** With real ranges. A range shorter than four scrapes would hold too little for a rate. */
+/** Fills in real ranges. Each range is at least four scrapes long, so that it holds enough samples for a rate. */
 export function fillQuery(
   template: string,
   scale: number,
@@ -17,7 +17,7 @@ export function fillQuery(
   });
 }
 
-/** A placeholder that is none; undefined where all are. */
+/** Returns the first invalid placeholder; undefined if all are valid. */
 export function badPlaceholder(template: string): string | undefined {
   for (const [text, name = ''] of template.matchAll(placeholder)) {
     if (name !== 'since' && parseDurationMs(name) === undefined) return text;

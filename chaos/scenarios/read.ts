@@ -1,4 +1,4 @@
-/** Scenarios from YAML: ours by name, a user's by file; every mistake with file, line and column. */
+/** Reads scenarios from YAML: built-in ones by name, a user's by file; reports mistakes with file, line and column. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { z } from 'zod';
@@ -22,22 +22,22 @@ import { type Scenario, type ScenarioFault, scenarioSchema } from './schema.js';
 
 export interface ReadScenario {
   scenario: Scenario;
-  /** As it was named, or below the package. */
+  /** The file as the user named it, or its path within the package. */
   file: string;
-  /** For the places of what is wrong with it in a given system. */
+  /** Gives the places of problems that show only in a given system. */
   document: YamlDocument;
 }
 
 const folder = 'chaos/scenarios';
 
-/** Names of the scenarios that come with the package, in the order of their files. */
+/** The names of the built-in scenarios, in the order of their files. */
 export const ownScenarios = (): string[] =>
   readdirSync(asset(folder))
     .filter((file) => file.endsWith('.yaml'))
     .map((file) => file.slice(0, -'.yaml'.length))
     .sort();
 
-/** Each is the name of one of ours, or a file. Ids must differ. */
+/** Each name is that of a built-in scenario, or a file. Ids must differ. */
 export function readScenarios(names: readonly string[]): ReadScenario[] {
   const scenarios = names.map((name) => {
     const own = join(asset(folder), `${name}.yaml`);
@@ -79,7 +79,7 @@ function readDocuments(documents: YamlDocument[], file: string): ReadScenario {
   return { scenario, file: inside.startsWith(`..${sep}`) ? file : inside, document };
 }
 
-/** What a schema of fields cannot see. */
+/** Finds problems that the schema of the fields cannot find. */
 function problemsIn(scenario: Scenario, document: YamlDocument): Problem[] {
   const problems: Problem[] = [];
   const at = (path: Path, message: string, expected?: string): void => {

@@ -1,4 +1,4 @@
-/** What a scenario may speak of: the names that a system, its rules and its routing have, known before they run. */
+/** The names that a scenario may use: those of a system, its rules and its routing, known before the run. */
 import { pairName } from '../faults/points.js';
 import type { AmConfig } from '../../alerts/routing/config.js';
 import type { Strikable } from '../guard/blast-radius.js';
@@ -8,37 +8,37 @@ export interface SystemNames {
   name: string;
   services: readonly { name: string; workloads: readonly string[]; counters?: readonly string[] }[];
   processes: readonly string[];
-  /** What else can be struck: `controller`, `registry`. */
+  /** Other targets: `controller`, `registry`. */
   parts: readonly string[];
-  /** By the kind of target, where it is not as above: `relay`. */
+  /** By the kind of target, if the lists above do not apply: `relay`. */
   targets?: Readonly<Record<string, readonly string[]>>;
-  /** By target: the kinds of faults on calls that it knows, where not all. */
+  /** By target: the supported kinds of faults on calls, if not all are supported. */
   kindsOf?: Readonly<Record<string, readonly string[]>>;
-  /** Kinds of faults that this machine cannot do, each with its reason. */
+  /** Kinds of faults that this machine cannot inject, each with its reason. */
   impossible?: Readonly<Record<string, string>>;
-  /** Of its own load. */
+  /** The routes of the system's own load. */
   routes?: readonly string[];
-  /** Who is struck with a sidecar, a relay or a call; absent: services and workloads are all that is known. */
+  /** The workloads behind sidecars, relays and calls; absent: only services and workloads are known. */
   strikable?: Strikable;
 }
 
 export interface World {
   system: SystemNames;
-  /** Every alerting rule that is loaded. */
+  /** Every loaded alerting rule. */
   rules: readonly AlertingRule[];
-  /** Of the load; absent where it is not known before it runs. */
+  /** The routes of the load; absent if they are unknown before the load runs. */
   routes?: readonly string[];
-  /** Nobody measures what clients see: the load is one that is there anyway. */
+  /** True if the load exists already, so that no client is measured. */
   isClientUnseen?: boolean;
-  /** Of the Alertmanager's configuration; absent where there is one receiver for all. */
+  /** The receivers of the Alertmanager's configuration; absent if one receiver gets all alerts. */
   receivers?: readonly string[];
-  /** The Alertmanager's configuration as it is written, if there is one. */
+  /** The Alertmanager's configuration as written, if there is one. */
   routing?: AmConfig;
-  /** The comments of the silences in force; absent if they are not known before the run. */
+  /** The comments of the silences in force; absent if they are unknown before the run. */
   silences?: readonly string[];
-  /** The alerts of SLOs, for which there is a theory; absent if they are not known. */
+  /** The alerts of SLOs, for which a theoretical detection time exists; absent if they are unknown. */
   sloAlerts?: readonly string[];
-  /** Runbook pages by name. */
+  /** The runbook pages by name. */
   pages: ReadonlySet<string>;
 }
 
@@ -64,7 +64,9 @@ const pairNames = ({ workloads, relays }: Strikable): string[] => [
   ]),
 ];
 
-/** What a fault of that kind may name as its target; undefined where nobody knows before the system runs. */
+/**
+ * Returns the names that faults of this kind of target may use; undefined if they are unknown before the system runs.
+ */
 export function targetsOf(system: SystemNames, targets: string): readonly string[] | undefined {
   const given = system.targets?.[targets];
   if (given) return given;
