@@ -1,4 +1,4 @@
-/** The verbs of game days and of load; the groups `chaos` and `gameday` of version 0.1 are one. */
+/** The commands of game days and of load; `chaos` and `gameday`, two groups in version 0.1, are one group. */
 import { Argument, type Command, type Option } from 'commander';
 import { withAccess } from '../base/access-options.js';
 import { exitCode } from '../base/errors.js';
@@ -51,7 +51,7 @@ export function registerChaos(program: Command): void {
   registerLoadRun(registerLoad(program));
 }
 
-/** Scenarios and faults: which there are, whether they can work, and their formats. */
+/** The commands that list scenarios and faults, check them, and print their formats. */
 function registerScenarios(gameday: Command): void {
   gameday
     .command('list')
@@ -147,7 +147,7 @@ Example:
     });
 }
 
-/** The kill switch, and the clean-up after a crash. */
+/** The commands that stop a run and clean up after a crash. */
 function registerSwitch(gameday: Command): void {
   gameday
     .command('stop')
@@ -304,7 +304,7 @@ function registerReplay(gameday: Command): void {
     });
 }
 
-/** What both the run and its plan are asked for. */
+/** The options that a run and its plan share. */
 const withOptions = (command: Command): Command =>
   withAccess(
     command

@@ -1,4 +1,4 @@
-/** The public face of chaos/: read a drill and its scenarios, plan a game day, run it. */
+/** The public interface of chaos/: read a drill and its scenarios, plan a game day, run it. */
 export { type Drill, drillFileName, readDrill } from './system/drill-file.js';
 export { bundledDrill, findDrill } from './system/bundled.js';
 export { ownScenarios, type ReadScenario, readScenarios } from './scenarios/read.js';

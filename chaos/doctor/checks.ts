@@ -1,4 +1,4 @@
-/** Whether this machine can run Firedrill: one finding for each thing that a game day or a command needs. */
+/** Checks whether this machine can run Firedrill: one finding for each requirement of a game day or a command. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, freemem, tmpdir } from 'node:os';
@@ -14,17 +14,17 @@ import { readSwitch } from '../runner/stop-switch.js';
 import { whyNoNetwork } from '../system/processes/network.js';
 
 export interface Finding {
-  /** Unique, in kebab case: what programs know the check by. */
+  /** Unique, in kebab case; programs identify the check by it. */
   id: string;
   status: 'ok' | 'warn' | 'fail';
   message: string;
-  /** What to do about a status other than ok. */
+  /** The remedy for a status other than ok. */
   fix?: string;
 }
 
-/** What the checks look at; other values are for tests. */
+/** The input of the checks; tests pass other values. */
 export interface Machine {
-  /** As in process.versions.node. */
+  /** The version of Node, as in process.versions.node. */
   node: string;
   cores: number;
   freeBytes: number;
@@ -42,7 +42,7 @@ export const thisMachine = (stateFolder: string): Machine => ({
   find: findTool,
 });
 
-/** What a game day starts where it is found; without it an embedded stand-in does the same. */
+/** Programs that a game day starts if they are installed; an embedded stand-in replaces a missing one. */
 const standIns: Partial<Record<ToolName, string>> = {
   prometheus: 'the embedded evaluator is used',
   alertmanager: 'the embedded Alertmanager is used',
@@ -51,7 +51,7 @@ const standIns: Partial<Record<ToolName, string>> = {
 const leastFreeBytes = 512 * 1024 * 1024;
 const leastFiles = 1024;
 
-/** Every finding, in the order in which a reader needs them. Takes about 0.1 s; changes nothing that stays. */
+/** Returns every finding, in the order in which a reader needs them. Takes about 0.1 s; leaves no change behind. */
 export async function examine(machine: Machine): Promise<Finding[]> {
   return [
     ofNode(machine.node),
@@ -109,7 +109,7 @@ function ofMemory(freeBytes: number): Finding {
   };
 }
 
-/** The kernel's soft limit, where it tells. */
+/** Checks the kernel's soft limit of open files, if the kernel reports one. */
 function ofOpenFiles(): Finding {
   let limit: number;
   try {

@@ -1,4 +1,4 @@
-/** `firedrill doctor`: what this machine can do, and how to mend what it cannot. */
+/** `firedrill doctor` lists the abilities and gaps of this machine, each gap with its remedy. */
 import type { Command } from 'commander';
 import { exitCode } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';

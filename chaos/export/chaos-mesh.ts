@@ -1,7 +1,7 @@
 /**
- * A scenario as a Chaos Mesh Workflow (chaos-mesh.org/v1alpha1): baseline, then every fault in parallel, each after its
- * start and until its stop. What only a mesh can do (freeze an issuer, change a policy) has no counterpart there and is
- * named rather than left out silently; so are the expected alerts, which no object of theirs can hold.
+ * A scenario as a Chaos Mesh Workflow (chaos-mesh.org/v1alpha1): baseline, then every fault in parallel, each from its
+ * start to its stop. Faults that only a mesh can inject (a frozen issuer, a changed policy) have no counterpart in
+ * Chaos Mesh, and none of its objects can hold the expected alerts; the export lists both.
  */
 import { stringify } from 'yaml';
 import { formatDurationMs } from '../../base/duration.js';
@@ -9,30 +9,30 @@ import type { FaultKindName } from '../faults/kinds.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 
 export interface ChaosMeshOptions {
-  /** Of the workloads. */
+  /** The namespace of the workloads. */
   namespace: string;
-  /** Of the controller. */
+  /** The namespace of the controller. */
   controlNamespace: string;
 }
 
 export interface ChaosMeshExport {
   yaml: string;
-  /** Faults that could not be said in Chaos Mesh's terms, a sentence each. */
+  /** One sentence for each part of the scenario that Chaos Mesh cannot express. */
   left: string[];
 }
 
 interface Part {
   templateType: string;
-  /** Field of the template that holds its body. */
+  /** The template's field that holds `body`. */
   field: string;
   body: Record<string, unknown>;
-  /** What is different from our own fault. */
+  /** The difference from our own fault. */
   note?: string;
 }
 
 const labelOf = 'app';
 
-/** As Go reads durations, and Chaos Mesh's admission with it: it knows no days. */
+/** A duration in Go's syntax, which Chaos Mesh's admission reads; the syntax has no days. */
 const durationText = (ms: number): string =>
   formatDurationMs(ms).replace(/^(\d+)d(?:(\d+)h)?/, (_, days: string, hours = '0') => {
     return `${24 * Number(days) + Number(hours)}h`;
@@ -60,7 +60,7 @@ const network = (fault: ScenarioFault, options: ChaosMeshOptions, body: object):
   const own = pods(options.namespace, fault.target);
   const to = typeof destination === 'string' ? destination.split('.')[0] : undefined;
   const outbound = side === 'outbound' || to !== undefined;
-  // Chaos Mesh's admission refuses `from` and `both` without a target: what comes in is struck where it goes out.
+  // Chaos Mesh's admission refuses `from` and `both` without a target, so incoming traffic is faulted at its senders.
   const ends = outbound
     ? { selector: own, ...(to !== undefined && { target: all(pods(options.namespace, to)) }) }
     : { selector: { namespaces: [options.namespace] }, target: all(own) };
@@ -72,7 +72,7 @@ const network = (fault: ScenarioFault, options: ChaosMeshOptions, body: object):
   };
 };
 
-/** Between all workloads and the controller. */
+/** A partition between all workloads and the controller. */
 const partition = (options: ChaosMeshOptions, note: string): Part => ({
   templateType: 'NetworkChaos',
   field: 'networkChaos',
@@ -86,7 +86,7 @@ const partition = (options: ChaosMeshOptions, note: string): Part => ({
   note,
 });
 
-/** `front/back` is what front says to back; a name alone, what anybody in the namespace says to it. */
+/** A fault on calls: `front/back` means the calls of front to back; a name alone, all calls to it in the namespace. */
 const onCall = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
   const [from, to] = fault.target.includes('/')
     ? fault.target.split('/')
@@ -115,7 +115,7 @@ const http = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Pa
     templateType: 'HTTPChaos',
     field: 'httpChaos',
     body: {
-      // HTTPChaos strikes all requests of a pod: a share of requests becomes a share of pods.
+      // HTTPChaos affects all requests of a pod, so a share of requests becomes a share of pods.
       mode: share ? 'fixed-percent' : 'all',
       ...(share && { value: String(Math.max(1, Math.round(100 * ratio))) }),
       selector: pods(options.namespace, fault.target),
@@ -139,7 +139,7 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
     templateType: 'PodChaos',
     field: 'podChaos',
     body: {
-      // pod-failure keeps it away until the end, as our lease does; pod-kill would let it come back at once.
+      // pod-failure keeps the pod away until the end, as our lease does; after pod-kill the pod would return at once.
       action: 'pod-failure',
       mode: 'one',
       selector:
@@ -223,7 +223,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
   const notes: string[] = [];
   const seen = new Set<string>();
   for (const fault of faults) {
-    // A service and its sidecar are one pod there.
+    // A service and its sidecar are one pod in Chaos Mesh.
     const pod = `${fault.kind} ${podOf(fault.target)} ${fault.start} ${fault.stop}`;
     if (fault.kind === 'kill' && seen.has(pod)) {
       notes.push(`${fault.id}: the same pod as above`);

@@ -1,4 +1,4 @@
-/** `firedrill gameday export`: YAML on standard output, what could not be said on standard error. */
+/** `firedrill gameday export` writes YAML to standard output, and a list of omissions to standard error. */
 import { existsSync } from 'node:fs';
 import { exitCode } from '../../base/errors.js';
 import { refuseIn } from '../gameday/check.js';
@@ -11,13 +11,13 @@ export interface ExportOptions {
   controlNamespace: string;
 }
 
-/** Throws a UserError where a scenario cannot work in the drill of this folder. */
+/** Throws a UserError if a scenario cannot work in the drill of this folder. */
 export async function exportScenarios(
   names: readonly string[],
   options: ExportOptions,
 ): Promise<number> {
   const scenarios = readScenarios(names);
-  // The built-in ones fit the shop, and no drill of this folder.
+  // Built-in scenarios fit the shop and not the drill of this folder, so they are not checked against the drill.
   const own = scenarios.filter((_, i) => !ownScenarios().includes(names[i] as string));
   if (existsSync(drillFileName)) await refuseIn(readDrill(drillFileName), own);
   else {
