@@ -5,7 +5,7 @@ import { exitCode, UserError } from '../../../base/errors.js';
 import type { Credentials } from './credentials.js';
 import { type AnyObject, apiVersionOf, pathOf, type Resource, resourceOf } from './objects.js';
 
-/** What the API server refused, with its own words. */
+/** A refusal by the API server, in its own words. */
 export class ApiError extends UserError {
   readonly status: number;
   readonly reason: string;
@@ -33,18 +33,18 @@ export interface WatchEvent<T> {
 }
 
 export interface ApplyOptions {
-  /** Who owns the fields that are written. */
+  /** The owner of the written fields. */
   manager: string;
-  /** Take fields from other managers. */
+  /** Takes fields from other managers. */
   force?: boolean;
   dryRun?: boolean;
   subresource?: 'status';
 }
 
 export interface ApiOptions {
-  /** Milliseconds without an answer. */
+  /** The time to wait for an answer, in ms. */
   timeoutMs?: number;
-  /** Told of each request: how a test learns which permissions are used. */
+  /** Called for each request, so that a test learns which permissions are used. */
   onRequest?: ((method: string, path: string) => void) | undefined;
 }
 
@@ -70,7 +70,7 @@ export class KubeApi {
     return this.call('GET', pathOf(resource, namespace, name)) as Promise<T>;
   }
 
-  /** The object, or undefined where it (or its kind) does not exist. */
+  /** Returns the object, or undefined if the object or its kind does not exist. */
   async find<T = AnyObject>(
     resource: Resource,
     namespace: string | undefined,
@@ -84,7 +84,7 @@ export class KubeApi {
     }
   }
 
-  /** One page. Items get the kind that lists leave out. */
+  /** Returns one page. Items get their kind, which lists omit. */
   async list<T = AnyObject>(
     resource: Resource,
     options: {
@@ -118,7 +118,7 @@ export class KubeApi {
     return this.call('POST', path, object) as Promise<T>;
   }
 
-  /** Server-side apply: what is in `object` is as it says, the fields of others stay. */
+  /** Server-side apply: sets the fields of `object` and keeps the fields of other managers. */
   apply<T = AnyObject>(object: AnyObject, options: ApplyOptions): Promise<T> {
     const { name, namespace } = object.metadata;
     const query = new URLSearchParams({ fieldManager: options.manager });
@@ -134,7 +134,7 @@ export class KubeApi {
     ) as Promise<T>;
   }
 
-  /** A merge patch, or a JSON patch where `body` is a list. */
+  /** Applies a merge patch, or a JSON patch if `body` is a list. */
   patch<T = AnyObject>(
     resource: Resource,
     namespace: string | undefined,
@@ -149,13 +149,13 @@ export class KubeApi {
     return this.call('PATCH', pathOf(resource, namespace, name) + below, body, type) as Promise<T>;
   }
 
-  /** Full replacement; the object's resourceVersion guards against a lost update (409). */
+  /** Replaces the whole object; the object's resourceVersion guards against a lost update (409). */
   replace<T = AnyObject>(object: AnyObject): Promise<T> {
     const { name, namespace } = object.metadata;
     return this.call('PUT', pathOf(resourceOf(object.kind), namespace, name), object) as Promise<T>;
   }
 
-  /** Whether there was anything to delete. */
+  /** Returns whether the object existed. */
   async remove(resource: Resource, namespace: string | undefined, name: string): Promise<boolean> {
     try {
       await this.call('DELETE', pathOf(resource, namespace, name), {
@@ -168,7 +168,7 @@ export class KubeApi {
     }
   }
 
-  /** Calls any path. Throws ApiError for an answer that is not 2xx, UserError where there was none. */
+  /** Calls any path. Throws an ApiError for an answer other than 2xx, a UserError if there was no answer. */
   async call(
     method: string,
     path: string,
@@ -185,9 +185,9 @@ export class KubeApi {
   }
 
   /**
-   * Streams changes after `resourceVersion` until the server or `signal` ends it. Resolves when the stream ended in
-   * order; throws where it could not be opened or broke. A stream silent for `silenceMs` counts as broken: with
-   * bookmarks asked for, a living server speaks about once a minute.
+   * Streams changes after `resourceVersion` until the server or `signal` ends the stream. Resolves when the stream
+   * ended in order; throws if it could not be opened or broke. A stream that is silent for `silenceMs` counts as
+   * broken: with bookmarks requested, a healthy server sends one about once a minute.
    */
   async watch<T = AnyObject>(
     path: string,

@@ -1,4 +1,4 @@
-/** Where the API server is and who we are to it: a pod's own service account, or a kubeconfig. */
+/** The address of the API server and the credentials for it: a pod's own service account, or a kubeconfig. */
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -7,13 +7,13 @@ import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 
 export interface Credentials {
   server: URL;
-  /** What TLS and the authorization header are made of, asked anew for each request: tokens in pods rotate. */
+  /** Returns TLS options and the authorization header, anew for each request, because tokens in pods rotate. */
   options(): Promise<RequestOptions>;
 }
 
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-/** The pod's own service account. Needs no kubeconfig reader, which would cost a controller 70 MB. */
+/** The pod's own service account. It needs no kubeconfig reader, which would cost a controller 70 MB. */
 function inCluster(): Credentials | undefined {
   const host = process.env.KUBERNETES_SERVICE_HOST;
   if (!host || !existsSync(join(accountFolder, 'token'))) return undefined;
@@ -33,11 +33,11 @@ function inCluster(): Credentials | undefined {
 export interface CredentialOptions {
   kubeconfig?: string | undefined;
   context?: string | undefined;
-  /** Acts as another: `system:serviceaccount:ns:name`. */
+  /** The user to impersonate: `system:serviceaccount:ns:name`. */
   as?: string | undefined;
 }
 
-/** An explicit kubeconfig, else the pod's account, else $KUBECONFIG or ~/.kube/config. Throws a UserError. */
+/** Uses an explicit kubeconfig, else the pod's account, else $KUBECONFIG or ~/.kube/config. Throws a UserError. */
 export async function findCredentials(options: CredentialOptions = {}): Promise<Credentials> {
   const own = options.kubeconfig || options.context ? undefined : inCluster();
   const found = own ?? (await fromKubeconfig(options));
@@ -58,7 +58,7 @@ async function fromKubeconfig(options: CredentialOptions): Promise<Credentials> 
       exitCode.environment,
     );
   }
-  // Read lazily: the whole typed client comes with it, and only people at a terminal need it.
+  // The import is lazy: it loads the whole typed client, which only commands at a terminal need.
   const { KubeConfig } = await import('./kubeconfig.js');
   const config = new KubeConfig();
   try {
@@ -77,14 +77,14 @@ async function fromKubeconfig(options: CredentialOptions): Promise<Credentials> 
     options: async () => {
       const made: RequestOptions = {};
       await config.applyToHTTPSOptions(made);
-      // Its agent would not be kept between requests; ours is.
+      // The client's agent would not be kept between requests; our own is.
       delete made.agent;
       return made;
     },
   };
 }
 
-/** The same connection acting as another user, which RBAC must allow (`impersonate`). */
+/** The same connection as another user, for which RBAC must allow `impersonate`. */
 export function impersonating(credentials: Credentials, user: string): Credentials {
   return {
     server: credentials.server,
@@ -95,7 +95,7 @@ export function impersonating(credentials: Credentials, user: string): Credentia
   };
 }
 
-/** A fixed token: tests, and links to other clusters. `ca` is PEM. */
+/** Credentials with a fixed token: for tests, and links to other clusters. `ca` is PEM. */
 export function tokenCredentials(server: string, ca: string, token: string): Credentials {
   const options = { ca, headers: { authorization: `Bearer ${token}` } };
   return { server: new URL(server), options: () => Promise.resolve(options) };

@@ -1,4 +1,4 @@
-/** A command in a container, through the API server (pods/exec), with the caller's own rights. */
+/** Runs a command in a container, through the API server (pods/exec), with the caller's own rights. */
 import { PassThrough } from 'node:stream';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import type { CredentialOptions } from './credentials.js';
@@ -10,15 +10,15 @@ export interface ContainerName {
 }
 
 export interface Executed {
-  /** Ends its standard input, and the connection. */
+  /** Closes the command's standard input, and the connection. */
   close(): void;
-  /** Resolves when it has ended, or its connection is gone: to its last words, or the API server's. */
+  /** Resolves when the command has ended or the connection is lost, to the last output or the API server's message. */
   ended: Promise<string>;
 }
 
 const keptErrors = 500;
 
-/** Resolves when it has been started. Throws a UserError where it is refused. */
+/** Resolves when the command has started. Throws a UserError if the API server refuses it. */
 export async function execInPod(
   options: CredentialOptions,
   { namespace, pod, container }: ContainerName,

@@ -10,9 +10,9 @@ export interface InformerOptions {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
   fieldSelector?: string | undefined;
-  /** Keeps less of each object in memory; called before it is cached. */
+  /** Removes unneeded parts of each object before it is cached, to save memory. */
   trim?: (object: never) => unknown;
-  /** Told what is wrong, and undefined when it is well again. */
+  /** Called with each problem, and with undefined after a recovery. */
   onProblem?: (message: string | undefined) => void;
   clock?: Clock;
   random?: Random;
@@ -21,22 +21,22 @@ export interface InformerOptions {
 export type Listener<T> = (now: T | undefined, before: T | undefined) => void;
 
 const pageSize = 500;
-/** A kind that is not installed is looked for again after this long, in ms. */
+/** The time after which the informer looks again for a kind that is not installed, in ms. */
 const absentRetryMs = 15_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 30_000;
 const silenceMs = 180_000;
 
 /**
- * client-node's own informer stops at its first error and restarts without backoff, so this one is ours. While the
- * server is away the cache keeps what it had. A re-list is compared with the cache: only what changed is told, and what
- * the list lacks is told as gone, in one turn, so that listeners never see a half-empty moment.
+ * client-node's own informer stops at its first error and restarts without backoff, so this is our own. While the
+ * server is away, the cache keeps its content. A new list is compared with the cache: only changes are reported, and
+ * all objects that the list lacks are reported as deleted in one turn, so that listeners never see a half-empty cache.
  */
 export class Informer<T extends KubeObject = KubeObject> {
-  /** In the version that the server has. */
+  /** The kind in the version that the server has. */
   resource: Resource;
   readonly objects = new Map<string, T>();
-  /** Counts full lists, for tests and metrics. */
+  /** The number of full lists, for tests and metrics. */
   lists = 0;
   readonly #api: KubeApi;
   readonly #options: InformerOptions;
@@ -64,7 +64,7 @@ export class Informer<T extends KubeObject = KubeObject> {
     return this.objects.get(`${namespace}/${name}`);
   }
 
-  /** Resolves after the first full list, however long that takes; a kind that is not installed is an empty list. */
+  /** Resolves after the first full list, however long it takes; the list of a kind that is not installed is empty. */
   start(): Promise<void> {
     const abort = new AbortController();
     this.#abort = abort;
@@ -86,11 +86,11 @@ export class Informer<T extends KubeObject = KubeObject> {
           this.#well();
         }
         await this.#watch(signal);
-        // A server that closes each stream at once must not be asked in a tight loop.
+        // The pause prevents a tight loop with a server that closes each stream at once.
         await this.#pause(50 + this.#random.below(100), signal);
       } catch (error) {
         if (signal.aborted) break;
-        // Expired: what happened since is not to be had as changes, so everything is asked for again, and compared.
+        // The version has expired, and the missed changes are lost: the informer lists all objects again, and compares.
         if (isExpired(error)) {
           listed = false;
           if (this.#failures === 0) {
@@ -132,7 +132,7 @@ export class Informer<T extends KubeObject = KubeObject> {
         next,
       });
       all.push(...page.items);
-      // Every page of one list has the version of its first.
+      // Every page of one list has the version of the first page.
       version = page.resourceVersion;
       next = page.next;
     } while (next);
@@ -145,7 +145,7 @@ export class Informer<T extends KubeObject = KubeObject> {
     const { namespace, labelSelector, fieldSelector } = this.#options;
     const query: Record<string, string> = {
       resourceVersion: this.#version,
-      // Spread, so that a thousand watches do not all end in the same second.
+      // Timeouts are spread, so that a thousand watches do not all end in the same second.
       timeoutSeconds: String(300 + this.#random.below(300)),
     };
     if (labelSelector) query.labelSelector = labelSelector;
@@ -230,6 +230,6 @@ export class Informer<T extends KubeObject = KubeObject> {
   }
 }
 
-/** 410, however it comes: as the answer's status, or as an ERROR event in a stream. */
+/** Recognizes status 410 in both forms: as the answer's status, or as an ERROR event in a stream. */
 const isExpired = (error: unknown): boolean =>
   error instanceof ApiError && (error.status === 410 || error.reason === 'Expired');

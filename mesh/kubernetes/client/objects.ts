@@ -1,4 +1,4 @@
-/** Kubernetes objects as plain JSON, and where each kind lives in the API. */
+/** Kubernetes objects as plain JSON, and the place of each kind in the API. */
 
 export interface ObjectMeta {
   name: string;
@@ -26,7 +26,7 @@ export interface KubeObject {
   metadata: ObjectMeta;
 }
 
-/** Any other object: its fields are looked at by whoever knows the kind. */
+/** Any other object; code that knows the kind reads its fields. */
 export interface AnyObject extends KubeObject {
   [field: string]: unknown;
 }
@@ -51,7 +51,7 @@ const row = (apiVersion: string, kind: string, plural: string, namespaced = true
 const ours = (kind: string, plural: string): Resource =>
   row(`${meshGroup}/${meshVersion}`, kind, plural);
 
-/** Every kind that we read or write, by kind. */
+/** Every kind that Firedrill reads or writes, by its name. */
 export const resources = {
   Namespace: row('v1', 'Namespace', 'namespaces', false),
   Node: row('v1', 'Node', 'nodes', false),
@@ -123,8 +123,8 @@ export const resources = {
 export type Kind = keyof typeof resources;
 
 /**
- * Versions, newest first, in which others' definitions serve a kind where ours is not served: Flagger's and
- * linkerd-smi's TrafficSplit is v1alpha2 and v1alpha1.
+ * The versions, newest first, in which other projects' definitions serve a kind if ours is not served: the TrafficSplit
+ * of Flagger and of linkerd-smi is v1alpha2 and v1alpha1.
  */
 export const olderVersions: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   TrafficSplit: ['v1alpha4', 'v1alpha3', 'v1alpha2', 'v1alpha1'],
@@ -139,7 +139,7 @@ export function resourceOf(kind: string): Resource {
 export const apiVersionOf = (r: Resource): string =>
   r.group === '' ? r.version : `${r.group}/${r.version}`;
 
-/** `/api/v1/namespaces/retail/pods/cart-1`; without a namespace, all namespaces. */
+/** Returns `/api/v1/namespaces/retail/pods/cart-1`; without a namespace, the path of all namespaces. */
 export function pathOf(resource: Resource, namespace?: string, name?: string): string {
   const root = resource.group === '' ? '/api' : `/apis/${resource.group}`;
   const scope =

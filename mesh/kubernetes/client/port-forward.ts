@@ -1,6 +1,7 @@
 /**
- * Ports of pods from anywhere that reaches the API server, with the caller's own rights (pods/portforward): as
- * kubectl port-forward does it. What comes arrives at the pod's loopback, where alone a proxy's admin port answers all.
+ * Forwards ports of pods, from any place that reaches the API server, with the caller's own rights (pods/portforward),
+ * as kubectl port-forward does. Connections arrive at the pod's loopback, where alone a proxy's admin port answers all
+ * calls.
  */
 import { createServer, type AddressInfo } from 'node:net';
 import { exitCode, UserError } from '../../../base/errors.js';
@@ -14,11 +15,13 @@ export interface PodPort {
 
 export interface Forwarded {
   address: string;
-  /** Why the API server did not let the last connection through, in its words. */
+  /** The API server's reason for refusing the last connection, in its words. */
   problem(): string | undefined;
 }
 
-/** A local address for each pod, in their order; they last as long as this process does, and do not keep it alive. */
+/**
+ * Returns a local address for each pod, in order; the addresses last as long as this process and do not keep it alive.
+ */
 export async function forwardToPods(
   options: CredentialOptions,
   pods: readonly PodPort[],
@@ -52,7 +55,7 @@ export async function forwardToPods(
   );
 }
 
-/** What a WebSocket says of a refusal is only a status, or an event whose message tells. */
+/** Reads the reason of a refusal from a WebSocket's error: only a status, or an event with a message. */
 function refusalOf(error: unknown): string {
   const said = error instanceof Error ? error.message : (error as { message?: unknown })?.message;
   const text = typeof said === 'string' && said !== '' ? said : 'refused';

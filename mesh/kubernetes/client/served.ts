@@ -1,4 +1,4 @@
-/** In which version a server has a kind: in ours, in an older one of somebody else's definition, or in none. */
+/** Finds the version in which a server has a kind: ours, an older one of another project's definition, or none. */
 import type { KubeApi } from './api.js';
 import { type Kind, olderVersions, type Resource } from './objects.js';
 
@@ -13,8 +13,8 @@ interface ApiKinds {
 }
 
 /**
- * `unknown`: the server did not say. A bare 404 says nothing: a load balancer gives it for everything while the server
- * behind it is away, and what is known must stay.
+ * `unknown`: the server gave no usable answer. A bare 404 proves nothing: a load balancer returns it for everything
+ * while the server behind it is away, and the last known answer must stay.
  */
 export async function servedAs(
   api: KubeApi,
