@@ -1,6 +1,6 @@
 /**
- * The routes of one Service port, and for whom: a route, profile or split of the service's own namespace shapes the
- * traffic of every client, one of another namespace that of its own clients only (GAMMA's consumer routes).
+ * The routes of one Service port, and their clients: a route, profile or split of the service's own namespace shapes
+ * the traffic of every client; one of another namespace, only that of its own clients (GAMMA's consumer routes).
  */
 import type { RetryBudget } from '../../model.js';
 import type { KubeObject } from '../client/objects.js';
@@ -17,7 +17,7 @@ import type {
 } from './specs.js';
 import type { SpecObject } from './types.js';
 
-/** All that names a service, whichever namespace it is in. */
+/** All objects that name the service, in any namespace. */
 export interface Attached {
   profiles: SpecObject<ServiceProfileSpec>[];
   splits: SpecObject<TrafficSplitSpec>[];
@@ -32,7 +32,7 @@ export interface PortRoutes {
 
 type Route = SpecObject<HttpRouteSpec | GrpcRouteSpec>;
 
-/** Whether a parent means this port of the service. */
+/** Whether a parent refers to this port of the service. */
 export const isOfPort = (
   parent: ParentRef,
   port: { name?: string | undefined; port: number },
@@ -65,7 +65,7 @@ export function routesOfPort(
       profiles: profiles.filter((o) => namespaceOf(o) === namespace),
       splits: splits.filter((o) => namespaceOf(o) === namespace),
     });
-  // Its own clients' namespace decides before the service's does.
+  // Routes of the client's namespace precede those of the service's namespace.
   const consumers = namespaces
     .filter((namespace) => namespace !== service.namespace)
     .flatMap((clientNamespace) =>
@@ -82,16 +82,16 @@ const byAge = (a: KubeObject, b: KubeObject): number =>
   namespaceOf(a).localeCompare(namespaceOf(b)) ||
   a.metadata.name.localeCompare(b.metadata.name);
 
-/** Gateway API routes first, then the ServiceProfile's, then the TrafficSplit for whatever neither matched. */
+/** Gateway API routes first, then the ServiceProfile's, then the TrafficSplit for requests that no route matched. */
 function routesOfNamespace(namespace: string, attached: Attached): PortRoutes {
   const made = (routes: RouteDraft[][]): RouteDraft[] => inOrder(routes.flat());
-  // By rank across all routes of the parent; age only breaks ties.
+  // Routes rank across all routes of the parent; age only breaks ties.
   const drafts = [
     ...made(attached.grpcRoutes.map((r) => grpcRoutes(r.metadata.name, namespace, r.spec).drafts)),
     ...made(attached.httpRoutes.map((r) => httpRoutes(r.metadata.name, namespace, r.spec).drafts)),
   ];
   const isRouted = attached.grpcRoutes.length + attached.httpRoutes.length > 0;
-  // One that is about some requests alone is not done, rather than done to all.
+  // A split of some requests alone is ignored, because applying it to all requests would be wrong.
   const split = attached.splits.find((s) => !s.spec.matches?.length);
   const weighted = split ? splitShares(split.spec).map((share) => ({ ...share, namespace })) : [];
   const profile = attached.profiles[0];
@@ -99,14 +99,14 @@ function routesOfNamespace(namespace: string, attached: Attached): PortRoutes {
   if (profile) {
     const { drafts: own, retryBudget } = profileRoutes(profile.spec, namespace);
     if (retryBudget) result.retryBudget = retryBudget;
-    // SMI's split is of the whole service, so a profile's routes without overrides of their own follow it.
+    // SMI's split covers the whole service, so a profile's routes without overrides of their own follow it.
     drafts.push(...own.map((d) => (d.split.length === 0 ? { ...d, split: weighted } : d)));
   }
   if (weighted.length > 0) {
     const name = split?.metadata.name ?? 'split';
     drafts.push({ route: { name, matches: [], timeouts: {} }, split: weighted });
   } else if (isRouted && !drafts.some((d) => d.route.matches.length === 0)) {
-    // Whoever attaches routes says all that there is: the API wants 404 for the rest.
+    // Attached routes are the complete list of routes: the API wants 404 for other requests.
     const respond = { status: 404 as const, reason: 'no-route' };
     drafts.push({ route: { name: 'no-route', matches: [], timeouts: {}, respond }, split: [] });
   }

@@ -1,17 +1,17 @@
-/** Meshed pods of a workload that no Service selects: whoever dials one by its address speaks to it as who it is. */
+/** Meshed pods of a workload that no Service selects: a client that dials a pod's address gets the pod's identity. */
 import type { Destination, Endpoint } from '../../model.js';
 import { ports } from '../annotations.js';
 import { makeBackend, meshedAs, withPort } from './destinations.js';
 import type { Pod, Service } from './types.js';
 import { explicitPort, podLabels, selects } from './workload.js';
 
-/** What the API server has of the workload's namespace. */
+/** The objects in the API server that surround the workload. */
 export interface Surroundings {
   services: readonly Service[];
   trustDomain: string;
 }
 
-/** It has no name and no address of its own. Undefined: a Service has each of the pods, or none has an address yet. */
+/** The destination has no name and no address. Undefined if Services select all pods, or no pod has an address yet. */
 export function convertBarePods(
   workload: string,
   namespace: string,

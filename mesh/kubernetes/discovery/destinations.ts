@@ -1,4 +1,4 @@
-/** One Kubernetes Service, with what hangs on it, as the destinations that proxies serve by. */
+/** Converts one Kubernetes Service and the objects attached to it to the destinations that proxies use. */
 import { isIPv6 } from 'node:net';
 import { identityName } from '../../identity/names.js';
 import type { Backend, BreakerPolicy, Destination, Endpoint, Route, Share } from '../../model.js';
@@ -9,7 +9,7 @@ import type { ExternalWorkloadSpec } from './specs.js';
 import type { EndpointSlice, Namespace, Pod, Service, SpecObject } from './types.js';
 import { explicitPort, isMeshed, podIdentity, podLabels, selects } from './workload.js';
 
-/** What the conversion may look up; the source tracks which services it touched. */
+/** The objects that the conversion may read; the source tracks which services it touched. */
 export interface Lookup {
   trustDomain: string;
   clusterDomain: string;
@@ -18,7 +18,7 @@ export interface Lookup {
   slices(key: string): EndpointSlice[];
   pod(key: string): Pod | undefined;
   externalWorkloads(namespace: string): SpecObject<ExternalWorkloadSpec>[];
-  /** Routes, profiles and splits that name the service, of every namespace. */
+  /** The routes, profiles and splits that name the service, of every namespace. */
   attached(key: string): Attached;
   /** Whether the other namespace lets the referrer send to its service. */
   isGranted(from: Referrer, to: ServiceRef): boolean;
@@ -26,18 +26,18 @@ export interface Lookup {
 
 export interface Converted {
   destinations: Destination[];
-  /** Every service that was looked at beside its own: a change of one changes these destinations. */
+  /** Every other service that was looked up: a change of one changes these destinations. */
   uses: string[];
 }
 
 type ServicePort = NonNullable<Service['spec']['ports']>[number];
 
 /**
- * The first port's destination has the service's name and hosts; each further port is one of its own, found by address
- * (`cart.retail:9090`), since one name cannot tell ports apart.
+ * The first port's destination has the service's name and hosts; each further port has a destination of its own, found
+ * by address (`cart.retail:9090`), since one name cannot tell ports apart.
  */
 export function convertService(service: Service, look: Lookup): Converted {
-  // An alias in DNS: what the app connected to is where it wants to go.
+  // The Service is an alias in DNS: the app connects to the alias's target directly.
   if (service.spec.type === 'ExternalName') return { destinations: [], uses: [] };
   const served = (service.spec.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP');
   const uses = new Set<string>();
@@ -100,7 +100,7 @@ function finish(
   const share = (s: DraftShare): Share => {
     const { weight, requestHeaders, responseHeaders } = s;
     if (s.respond) return { backend: own, weight, respond: s.respond };
-    // Looked at whether it exists or not: its coming changes this destination.
+    // The service is recorded even if it does not exist, because its creation changes this destination.
     uses.add(`${s.namespace}/${s.service}`);
     const why = draft.referrer && whyNotSent(draft.referrer, s, look);
     if (why) return { backend: own, weight, respond: { status: 500, reason: 'no-backend' } };
@@ -120,7 +120,7 @@ function finish(
   };
 }
 
-/** Why a route may not send to a service, as its status says it; undefined: it may. */
+/** Returns the reason why a route may not send to a service, as its status shows it; undefined if it may. */
 export function whyNotSent(
   referrer: Referrer,
   ref: ServiceRef,
@@ -166,7 +166,7 @@ function protocolOf(service: Service, port: ServicePort, look: Lookup): Destinat
     case 'kubernetes.io/h2c':
       return 'http2';
     default:
-      // Declared, and nothing that we read: as Linkerd has it.
+      // A declared protocol that the proxy does not know is opaque, as in Linkerd.
       return 'opaque';
   }
 }
@@ -177,7 +177,7 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
   const found = new Map<string, Endpoint>();
   for (const slice of look.slices(`${namespace}/${name}`)) {
     if (slice.addressType === 'FQDN') continue;
-    // A slice's port has the service port's name, and the target's number.
+    // A slice's port has the service port's name and the target's number.
     const slicePort = slice.ports?.find((p) => (p.name ?? '') === (port.name ?? ''));
     if (slicePort?.port === undefined) continue;
     for (const entry of slice.endpoints ?? []) {
@@ -185,8 +185,8 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
       const ref = entry.targetRef;
       const pod =
         ref?.kind === 'Pod' ? look.pod(`${ref.namespace ?? namespace}/${ref.name}`) : undefined;
-      // Slices and pods come by two watches, in any order: a pod that is not known may be meshed, and plaintext to it
-      // would be a silent loss; it is left out until it is known, or for good where it was deleted.
+      // Slices and pods come from two watches, in any order. A pod that is not known yet may be meshed, and plaintext
+      // to it would be a silent loss of protection; it is left out until it is known, or for good if it was deleted.
       if (ref?.kind === 'Pod' && !pod) continue;
       for (const ip of entry.addresses.slice(0, 1)) {
         const endpoint: Endpoint = {
@@ -204,7 +204,7 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
   return [...found.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
 }
 
-/** The identity that a pod shows on a port, and which of its ports do not lead to its proxy. */
+/** Returns the identity that a pod shows on a port, and its ports that bypass the proxy; empty if this port does. */
 export function meshedAs(
   pod: Pod,
   port: number,
@@ -217,7 +217,7 @@ export function meshedAs(
   return skipped.includes(port) ? {} : { identity, plainPorts: [...skipped, ports.admin] };
 }
 
-/** Workloads outside Kubernetes that the service's selector picks. */
+/** The workloads outside Kubernetes that the service's selector selects. */
 function externalEndpoints(service: Service, port: ServicePort, look: Lookup): Endpoint[] {
   const { namespace = 'default' } = service.metadata;
   const selector = service.spec.selector;
@@ -255,7 +255,7 @@ export function makeBackend(name: string, endpoints: Endpoint[], service?: Servi
   };
 }
 
-/** `mesh.firedrill.dev/breaker: "7"`: trips after so many failures in a row. */
+/** Reads `mesh.firedrill.dev/breaker-consecutive-failures: "7"`: the consecutive failures that trip a breaker. */
 function breakerOf(service: Service): BreakerPolicy | undefined {
   const count = Number(service.metadata.annotations?.[annotations.breaker]);
   if (!Number.isInteger(count) || count < 1) return undefined;

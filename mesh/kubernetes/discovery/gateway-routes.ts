@@ -1,4 +1,4 @@
-/** Gateway API HTTPRoute and GRPCRoute as routes, ordered by the API's own precedence. */
+/** Converts Gateway API HTTPRoutes and GRPCRoutes to routes, ordered by the API's own precedence. */
 import type { HeaderChanges, OwnAnswer, RouteMatch } from '../../model.js';
 import {
   checkRegex,
@@ -16,7 +16,7 @@ import type { BackendRef, GrpcRouteSpec, HttpRouteSpec, ParentRef, RouteFilter }
 type HttpRule = NonNullable<HttpRouteSpec['rules']>[number];
 type GrpcRule = NonNullable<GrpcRouteSpec['rules']>[number];
 
-/** One route a match, since matches of one rule may rank on either side of another rule's. */
+/** Returns one route for each match, since another rule's match may rank between two matches of one rule. */
 export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec): Drafts {
   const problems: FieldProblem[] = [];
   const drafts: RouteDraft[] = [];
@@ -58,7 +58,7 @@ export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec)
     matches.forEach((match, j) => {
       const before = problems.length;
       const made = httpMatch(match, `${path}.matches[${j}]`, problems);
-      // Half a match would match too much.
+      // A match without its invalid part would match too much.
       if (problems.length > before) return;
       drafts.push({
         ...shared,
@@ -121,7 +121,7 @@ const referrerOf = (
 
 const isEmpty = (match: RouteMatch): boolean => Object.keys(match).length === 0;
 
-/** Exact paths, then longer paths, then a method, then more headers, then more query parameters. */
+/** Exact paths rank first, then longer paths, then a method, then more headers, then more query parameters. */
 function rankOf(match: RouteMatch): number[] {
   const path = match.path;
   return [
@@ -133,7 +133,7 @@ function rankOf(match: RouteMatch): number[] {
   ];
 }
 
-/** A stable sort: what ranks alike stays in the order in which it was written. */
+/** The sort is stable: matches of equal rank stay in the order in which they were written. */
 export function inOrder(drafts: readonly RouteDraft[]): RouteDraft[] {
   const compare = ({ rank: a = [] }: RouteDraft, { rank: b = [] }: RouteDraft): number => {
     for (let i = 0; i < a.length; i++) {
@@ -202,7 +202,7 @@ function ruleDraft(
     const at = `${path}.backendRefs[${i}]`;
     const service = serviceRef(ref, referrer.namespace, at, problems);
     const { weight = 1 } = ref;
-    // A share that cannot be sent is answered, and never given to the others.
+    // A share without a valid backend is answered by the proxy, and never given to the other backends.
     if (service) draft.split.push({ ...service, weight, ...shareFilters(ref, at, problems) });
     else draft.split.push({ service: '', namespace: '', weight, respond: noBackend });
   });
@@ -213,7 +213,7 @@ function ruleDraft(
   if (rule.sessionPersistence !== undefined) {
     problems.push({ path: `${path}.sessionPersistence`, message: 'is not supported' });
   }
-  // A filter that is passed over may have been what keeps people out.
+  // An ignored filter may have been the one that restricts access, so the route answers with an error.
   if (problems.length > before) draft.route.respond = unsupported;
   return draft;
 }
@@ -221,7 +221,7 @@ function ruleDraft(
 const noBackend: OwnAnswer = { status: 500, reason: 'no-backend' };
 const unsupported: OwnAnswer = { status: 500, reason: 'unsupported-filter' };
 
-/** Of one backend: changes of headers; no other filter has a meaning for a share here. */
+/** The filters of one backend: changes of headers; no other filter has a meaning for a share here. */
 function shareFilters(
   ref: BackendRef,
   path: string,
@@ -264,7 +264,7 @@ function serviceRef(
 const isCoreGroup = (group: string | undefined): boolean =>
   group === undefined || group === '' || group === 'core';
 
-/** Whether a route concerns the mesh by this parent; a Gateway's routes are its own controller's business. */
+/** Whether this parent makes a route concern the mesh; a Gateway's routes belong to the Gateway's own controller. */
 export const isServiceParent = (parent: ParentRef): boolean =>
   parent.kind === 'Service' && isCoreGroup(parent.group);
 

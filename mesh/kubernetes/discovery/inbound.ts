@@ -1,4 +1,4 @@
-/** What the proxies of one workload accept: a server for each port, from Server, AuthorizationPolicy and RateLimit. */
+/** The inbound traffic of one workload's proxies: a server per port, from Server, AuthorizationPolicy and RateLimit. */
 import type { WorkloadServers } from '../../controller/discovery/source.js';
 import { identityName } from '../../identity/names.js';
 import type { Authorization, InboundServer, RateLimit } from '../../model.js';
@@ -25,7 +25,7 @@ export interface InboundLookup {
   serverRoutes(namespace: string): SpecObject<HttpRouteSpec>[];
 }
 
-/** `pods` are those of one workload, at least one; the first speaks for all. */
+/** `pods` are those of one workload, at least one; the first represents all. */
 export function convertInbound(
   workload: string,
   pods: readonly Pod[],
@@ -38,7 +38,7 @@ export function convertInbound(
     .servers(namespace)
     .filter((s) => selects(s.spec.podSelector, pod.metadata.labels));
   const { containers: apps, initContainers = [] } = pod.spec;
-  // Init containers too: a user's own native sidecar is one of them.
+  // Init containers count too: a user's own native sidecar is one of them.
   const containers = [...apps, ...initContainers].filter((c) => c.name !== proxyContainer);
   const open = new Map<number, string | undefined>();
   for (const container of containers) {
@@ -57,7 +57,7 @@ export function convertInbound(
   const policyText =
     pod.metadata.annotations?.[annotations.defaultInboundPolicy] ??
     all?.[annotations.defaultInboundPolicy];
-  // A policy that cannot be read was meant to close something.
+  // An invalid policy was meant to restrict access, so it denies.
   const fallback =
     policyText === undefined ? look.defaultPolicy : isPolicy(policyText) ? policyText : 'deny';
   const explicit = explicitPort(pod);
@@ -65,7 +65,7 @@ export function convertInbound(
     const server = declared.find((s) => s.spec.port === port || (name && s.spec.port === name));
     const made: InboundServer = {
       name: server?.metadata.name ?? `port-${port}`,
-      // In explicit mode peers know only the proxy's own port, so the first declared port is what stands behind it.
+      // In explicit mode peers know only the proxy's own port, which leads to the first declared port.
       port: explicit !== undefined && servers.length === 0 ? explicit : port,
       target: `127.0.0.1:${port}`,
       protocol: protocolOf(server?.spec.proxyProtocol, opaque.includes(port)),
@@ -79,7 +79,7 @@ export function convertInbound(
     servers.push(made);
   }
   if (explicit === undefined) {
-    // A container's port list is information only: whatever the pod listens on is served, by the default policy.
+    // Containers need not declare a port: the default policy covers every other port on which the pod listens.
     servers.push({
       name: 'undeclared',
       port: 0,
@@ -145,7 +145,7 @@ function authorizationsFor(
   return list;
 }
 
-/** Networks and identities of one entry must both fit; entries are alternatives. */
+/** Networks and identities of one entry must both match; entries are alternatives. */
 function authorizationsOf(
   policy: SpecObject<AuthorizationPolicySpec>,
   trustDomain: string,

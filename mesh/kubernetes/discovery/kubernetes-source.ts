@@ -1,4 +1,4 @@
-/** Discovery from the API server: what changed is converted again, and nothing else, once a turn of the loop. */
+/** Discovery from the API server: only changed objects are converted again, once in each turn of the event loop. */
 import type {
   DiscoverySink,
   DiscoverySource,
@@ -59,11 +59,11 @@ export class KubernetesSource implements DiscoverySource {
   readonly #problems = new Map<string, string>();
   readonly #dirtyServices = new Set<string>();
   readonly #dirtyWorkloads = new Set<string>();
-  /** Names of the destinations that each service gave, to tell which are gone. */
+  /** The names of the destinations that each service gave, to detect removed ones. */
   readonly #given = new Map<string, string[]>();
-  /** The same of workloads with pods that no Service selects. */
+  /** The same names for workloads with pods that no Service selects. */
   readonly #givenBare = new Map<string, string>();
-  /** Which services send to a service. */
+  /** The services that send to each service. */
   readonly #usedBy = new Map<string, Set<string>>();
   readonly #uses = new Map<string, string[]>();
   readonly #slices = new Index<EndpointSlice>(sliceService);
@@ -106,7 +106,7 @@ export class KubernetesSource implements DiscoverySource {
     this.caches = Object.fromEntries(storeKinds.map(make)) as unknown as Caches;
   }
 
-  /** Resolves after everything was listed once: until then proxies keep what they had. */
+  /** Resolves after the first full list of everything: until then proxies keep their previous state. */
   async start(sink: DiscoverySink): Promise<void> {
     this.#sink = sink;
     await Promise.all(storeKinds.map((kind) => this.caches[kind].start()));
@@ -130,7 +130,7 @@ export class KubernetesSource implements DiscoverySource {
       this.#links.change(link, undefined);
   }
 
-  /** A workload without pods has no policy to be read, and may be of another source, or too new to be known. */
+  /** A workload without pods has no policy to read: it may belong to another source, or be too new to be known. */
   whyNot(identity: string, claim: { namespace: string; workload: string }): string | undefined {
     const pods = this.#podsOf.get(`${claim.namespace}/${claim.workload}`);
     const { trustDomain } = this.#options;
@@ -161,7 +161,7 @@ export class KubernetesSource implements DiscoverySource {
       case 'Pod':
         for (const key of this.#podsOf.change(now as Pod, before as Pod))
           this.#dirtyWorkloads.add(key);
-        // The slice may have come before the pod that it refers to.
+        // The slice may have come before the pod to which it refers.
         for (const slice of this.#slicesOfPod.get(keyOf(object))) {
           for (const key of sliceService(slice)) this.#touch(key);
         }
@@ -174,7 +174,7 @@ export class KubernetesSource implements DiscoverySource {
         if (kind === 'HTTPRoute') this.#touchNamespace(namespaceOf(object), 'workloads');
         break;
       case 'ReferenceGrant':
-        // Whoever sends to a service of its namespace may do so now, or may no more.
+        // The change may allow or forbid routes to services of this namespace.
         for (const key of this.#usedBy.keys())
           if (key.startsWith(`${namespaceOf(object)}/`)) this.#touch(key);
         break;
@@ -298,7 +298,7 @@ export class KubernetesSource implements DiscoverySource {
     this.#sink?.problems([...this.#problems.values()]);
   }
 
-  /** Plain maps of all that was listed. */
+  /** Plain maps of all listed objects. */
   get store(): Store {
     const entries = storeKinds.map((kind) => [kind, this.caches[kind].objects]);
     return Object.fromEntries(entries) as Store;

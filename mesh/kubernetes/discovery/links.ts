@@ -17,7 +17,7 @@ export interface LinkSink {
   problem(message: string | undefined): void;
 }
 
-/** Where the other cluster's API server is, and with which token: `server`, `ca.crt` and `token` of a Secret. */
+/** Connects to the other cluster's API server with `server`, `ca.crt` and `token` of a Secret. */
 async function credentialsOf(api: KubeApi, link: Link): Promise<KubeApi> {
   const name = link.spec.credentialsSecret;
   const secret = await api.get<AnyObject>(resources.Secret, link.metadata.namespace, name);
@@ -30,8 +30,8 @@ async function credentialsOf(api: KubeApi, link: Link): Promise<KubeApi> {
 }
 
 /**
- * One link. The mirrored `cart-west.retail` has one endpoint, the gateway, which must show its identity; the host
- * is rewritten to the name that the other cluster knows. While that cluster is away, its services stay as they were.
+ * One link. The mirrored `cart-west.retail` has one endpoint, the gateway, which must show its identity; the host is
+ * rewritten to the name that the other cluster knows. While that cluster is unreachable, its services stay unchanged.
  */
 export class LinkMirror {
   readonly #api: KubeApi;
@@ -75,11 +75,11 @@ export class LinkMirror {
       for (const d of exported) this.#given.add(d.name);
       if (exported.length + removed.length > 0) this.#sink.changed(exported, removed);
     });
-    // Stopped while the credentials were fetched.
+    // The mirror may have been stopped while the credentials were fetched.
     if (!this.#stopped) await services.start();
   }
 
-  /** Takes its destinations with it: the link itself is gone, which is not the same as being out of reach. */
+  /** Removes the link's destinations: a deleted link differs from an unreachable cluster. */
   stop(): void {
     this.#stopped = true;
     this.#services?.stop();
@@ -131,7 +131,7 @@ export class LinkMirror {
   }
 }
 
-/** All links, as they come and go. */
+/** Follows all links as they are added and removed. */
 export class Links {
   readonly #mirrors = new Map<string, LinkMirror>();
   readonly #make: (link: Link) => LinkMirror;
@@ -142,7 +142,7 @@ export class Links {
 
   change(now: Link | undefined, before: Link | undefined): void {
     const key = keyOf((now ?? before) as Link);
-    // A status that was written changes nothing of the link.
+    // A written status does not change the link.
     if (now && before && JSON.stringify(now.spec) === JSON.stringify(before.spec)) return;
     this.#mirrors.get(key)?.stop();
     this.#mirrors.delete(key);

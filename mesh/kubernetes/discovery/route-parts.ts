@@ -1,4 +1,4 @@
-/** What all kinds of routes share: a route before its backends are resolved, its problems, its defaults. */
+/** The common parts of all kinds of routes: a route before its backends are resolved, its problems, its defaults. */
 import { parseDurationMs } from '../../../base/duration.js';
 import { patternProblem } from '../../pattern/pattern.js';
 import type { HeaderChanges, OwnAnswer, RetryBudget, RetryPolicy, Route } from '../../model.js';
@@ -10,11 +10,13 @@ export interface ServiceRef {
   port?: number;
 }
 
-/** Who refers to a service: whether it may is asked of the other namespace's ReferenceGrants. */
+/** The object that refers to a service; the other namespace's ReferenceGrants decide whether it may. */
 export interface Referrer {
   kind: 'HTTPRoute' | 'GRPCRoute';
   namespace: string;
-  /** Services that it hangs on, `namespace/name`: its clients send there anyway, so no grant is asked for. */
+  /**
+   * The services to which the route is attached, `namespace/name`: clients send there anyway, so no grant is needed.
+   */
   parents: readonly string[];
 }
 
@@ -30,17 +32,17 @@ export interface RouteDraft {
   route: Omit<Route, 'split' | 'mirror'>;
   split: DraftShare[];
   mirror?: ServiceRef & { fraction: number };
-  /** Of Gateway API routes. */
+  /** The referring object, for Gateway API routes. */
   referrer?: Referrer;
-  /** What goes first among all routes of one parent, larger first; absent: in the order as written. */
+  /** The precedence among all routes of one parent, larger first; absent: the order as written. */
   rank?: number[];
 }
 
-/** What cannot work, and where: a path such as `spec.routes[2].timeout`. */
+/** An unusable value and its place: a path such as `spec.routes[2].timeout`. */
 export interface FieldProblem {
   path: string;
   message: string;
-  /** A backend of a kind that is no Service: an unresolved reference, not an unsupported value. */
+  /** A backend of a kind other than Service: an unresolved reference, not an unsupported value. */
   reason?: 'InvalidKind';
 }
 
@@ -50,7 +52,9 @@ export interface Drafts {
   retryBudget?: RetryBudget;
 }
 
-/** Linkerd's and Envoy's: one retry for every five requests, and ten a second for those that have few. */
+/**
+ * The default of Linkerd and Envoy: one retry for every five requests, and ten a second for clients with few requests.
+ */
 export const defaultBudget: RetryBudget = { ratio: 0.2, minRetriesPerSecond: 10, ttlSeconds: 10 };
 
 export function retryPolicy(part: Partial<RetryPolicy>): RetryPolicy {
@@ -81,14 +85,14 @@ export function readDuration(
   return ms === 0 ? undefined : ms;
 }
 
-/** RE2's, as Linkerd and Envoy take them: what cannot be matched in linear time is refused by name. */
+/** Regular expressions have RE2's syntax, as in Linkerd and Envoy; those without linear-time matching are refused. */
 export function checkRegex(text: string, path: string, problems: FieldProblem[]): boolean {
   const problem = patternProblem(text);
   if (problem !== undefined) problems.push({ path, message: `'${text}': ${problem}` });
   return problem === undefined;
 }
 
-/** `cart.retail.svc.cluster.local:80` or `cart.retail` as a reference; a bare `cart` is of `namespace`. */
+/** Reads `cart.retail.svc.cluster.local:80` or `cart.retail` as a reference; a bare `cart` is in `namespace`. */
 export function parseAuthority(authority: string, namespace: string): ServiceRef {
   const [host = '', port] = authority.split(':');
   const [service = '', own] = host.split('.');

@@ -1,4 +1,4 @@
-/** status.parents of an HTTPRoute or GRPCRoute, for the Services that it hangs on: Accepted and ResolvedRefs. */
+/** status.parents of an HTTPRoute or GRPCRoute, for the Services that are its parents: Accepted and ResolvedRefs. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject } from '../client/objects.js';
 import { isOfPort } from './attached.js';
@@ -26,7 +26,7 @@ export interface ParentStatus {
 
 type Look = Pick<Lookup, 'service' | 'isGranted'>;
 
-/** What status.parents should be, other controllers' entries as they are; undefined: it is so already. */
+/** Returns the new status.parents, with other controllers' entries unchanged; undefined if the status is up to date. */
 export function parentStatuses(
   route: AnyObject,
   look: Look,
@@ -63,7 +63,7 @@ export function parentStatuses(
   return sameParents(all, before) ? undefined : all;
 }
 
-/** As sets: the API server may keep them in another order of fields. */
+/** Compares the entries as sets: the API server may keep them in another order of fields. */
 const sameParents = (a: ParentStatus[], b: ParentStatus[]): boolean =>
   a.length === b.length && a.every((x) => b.some((y) => isDeepStrictEqual(x, y)));
 

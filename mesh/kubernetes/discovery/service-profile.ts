@@ -1,4 +1,4 @@
-/** ServiceProfile, in the shape that Linkerd's users know, as routes. */
+/** Converts a ServiceProfile, in the format that Linkerd's users know, to routes. */
 import type { Route, RouteMatch } from '../../model.js';
 import {
   checkRegex,
@@ -40,7 +40,7 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
     const failure = failureOf(route.responseClasses);
     const before = problems.length;
     const matches = conditionMatches(route.condition, `${path}.condition`, problems);
-    // Half a condition would match too much.
+    // A condition without its invalid part would match too much.
     if (problems.length > before) return [];
     const made: RouteDraft['route'] = {
       name: route.name,
@@ -53,7 +53,7 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
       ...(route.maxConcurrent === undefined ? {} : { maxConcurrent: route.maxConcurrent }),
     };
     if (route.isRetryable) {
-      // `isRetryable` is the service's own declaration that a repeat is safe, whatever the method.
+      // `isRetryable` is the service's own declaration that a repeat is safe, for any method.
       made.retry = retryPolicy({
         unsafeMethods: true,
         budget: retryBudget ?? defaultBudget,
@@ -90,7 +90,7 @@ function failureOf(
   return statuses.length > 0 ? { statuses } : undefined;
 }
 
-/** A condition as alternatives (disjunctive form): `any` adds, `all` multiplies. `not` has no place in the model. */
+/** Converts a condition to alternatives (disjunctive form): `any` adds, `all` multiplies. The model has no `not`. */
 function conditionMatches(
   condition: ProfileCondition,
   path: string,
@@ -107,7 +107,7 @@ function conditionMatches(
   if (condition.method) own.method = condition.method.toUpperCase();
   if (condition.pathRegex !== undefined) {
     if (checkRegex(condition.pathRegex, `${path}.pathRegex`, problems)) {
-      // Linkerd's are anchored at both ends.
+      // Linkerd's expressions are anchored at both ends.
       own.path = { kind: 'regex', value: `^(?:${condition.pathRegex})$` };
     }
   }

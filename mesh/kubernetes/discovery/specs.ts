@@ -30,11 +30,11 @@ export interface ServiceProfileSpec {
 export interface TrafficSplitSpec {
   service: string;
   backends: { service: string; weight: number | string }[];
-  /** Since v1alpha3: HTTPRouteGroups whose requests alone it is about. */
+  /** Since v1alpha3: the HTTPRouteGroups to whose requests alone the split applies. */
   matches?: unknown[];
 }
 
-/** A split's shares as whole numbers, in the proportions that it says; 0 for what is no quantity. */
+/** Returns a split's shares as whole numbers in the given proportions; 0 for an invalid quantity. */
 export function splitShares({
   backends = [],
 }: TrafficSplitSpec): { service: string; weight: number }[] {
@@ -88,7 +88,7 @@ export interface ExternalWorkloadSpec {
   workloadIPs: { ip: string }[];
   ports?: { name?: string; port: number }[];
   serviceAccount?: string;
-  /** Absent: no proxy there, plaintext. */
+  /** Absent: the workload has no proxy, so traffic to it is plaintext. */
   meshed?: boolean;
 }
 
@@ -98,9 +98,9 @@ export interface MultiClusterLinkSpec {
   gatewayAddress: string;
   /** The name in the gateway's certificate. */
   gatewayIdentity: string;
-  /** Secret of the same namespace with server, ca.crt and token of the other API server. */
+  /** The Secret of the same namespace with server, ca.crt and token of the other API server. */
   credentialsSecret: string;
-  /** Which of its services to mirror; default: those labelled as exported. */
+  /** Selects the services to mirror; default: those labelled as exported. */
   selector?: LabelSelector;
 }
 
@@ -110,7 +110,7 @@ export interface ParentRef {
   name: string;
   namespace?: string;
   port?: number;
-  /** Of a Service: the name of a port. */
+  /** For a Service: the name of a port. */
   sectionName?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Says on each object that shapes traffic whether it was accepted, as conditions in its status. One replica writes. */
+/** Writes into the status of each object that shapes traffic whether it was accepted. Only one replica writes. */
 import type { Clock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import { isStatus, type KubeApi } from '../client/api.js';
@@ -16,13 +16,13 @@ export interface StatusOptions {
   log(line: string): void;
 }
 
-/** Changes are gathered for so long: a rollout is many. */
+/** Changes are gathered for this long, because a rollout makes many of them. */
 const gatherMs = 100;
-/** For what a change did not bring about: a new leader, a write that failed. */
+/** The interval of a full round, for cases without a change: a new leader, a failed write. */
 const againMs = 30_000;
 const routeKinds = ['HTTPRoute', 'GRPCRoute'] as const;
 
-/** Call before the source starts. */
+/** The caller must call this before the source starts. */
 export function writeStatuses(
   api: KubeApi,
   source: KubernetesSource,
@@ -71,7 +71,7 @@ class StatusWriter {
         await this.#write(kind, any, { conditions });
       }
     }
-    // The API's times have no fractions.
+    // Times in the API have no fractions.
     const seconds = now.replace(/\.\d+Z$/, 'Z');
     for (const kind of routeKinds) {
       for (const object of caches[kind].objects.values()) {
@@ -85,19 +85,19 @@ class StatusWriter {
 
   async #write(kind: Kind, { metadata }: AnyObject, status: unknown): Promise<void> {
     const { namespace, name, resourceVersion } = metadata;
-    // Whoever wrote meanwhile (another controller's entry in the same list) is not written over.
+    // The version guards against overwriting a concurrent write, such as another controller's entry in the list.
     const body = { metadata: { resourceVersion }, status };
     try {
       await this.#api.patch(resources[kind], namespace, name, body, 'status');
     } catch (error) {
       if (isStatus(error, 404) || isStatus(error, 409)) return;
-      // The next change, or the next round, writes it again: a status is never worth stopping for.
+      // The next change or the next round retries the write: a failed status must not stop discovery.
       this.#options.log(`status of ${kind} ${namespace}/${name}: ${messageOf(error)}`);
     }
   }
 }
 
-/** The webhook refuses most of this; objects may be older than it, or have come while it was away. */
+/** The webhook refuses most invalid objects, but objects may predate the webhook or come while it is away. */
 export function conditionOf(object: AnyObject, store: Store): Condition {
   const problems = problemsOfObject(object);
   const { generation } = object.metadata;

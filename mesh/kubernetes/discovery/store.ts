@@ -1,4 +1,4 @@
-/** Everything that discovery watches, by name and by what refers to what; one place for all look-ups. */
+/** Everything that discovery watches, by name and by reference; one place for all look-ups. */
 import type { KubeObject } from '../client/objects.js';
 import { isServiceParent } from './gateway-routes.js';
 import type {
@@ -52,7 +52,7 @@ export const storeKinds: readonly StoreKind[] = [
   'MultiClusterLink',
 ];
 
-/** Objects grouped by a key that each of them names, kept up to date one change at a time. */
+/** Objects grouped by keys that each of them names, kept up to date one change at a time. */
 export class Index<T extends KubeObject> {
   readonly #groups = new Map<string, Map<string, T>>();
   readonly #keysOf: (object: T) => string[];
@@ -82,7 +82,7 @@ export class Index<T extends KubeObject> {
     return [...touched];
   }
 
-  /** In the order of their names, so that the same objects always give the same result. */
+  /** Returns objects in the order of their names, so that the same objects always give the same result. */
   get(key: string): T[] {
     const group = this.#groups.get(key);
     return group ? [...group.values()].sort((a, b) => (id(a) < id(b) ? -1 : 1)) : [];
@@ -91,13 +91,13 @@ export class Index<T extends KubeObject> {
 
 const id = (o: KubeObject): string => `${o.metadata.namespace ?? ''}/${o.metadata.name}`;
 
-/** `retail/cart` from a ServiceProfile's name, `cart.retail.svc.cluster.local`. */
+/** Returns `retail/cart` for a ServiceProfile's name, `cart.retail.svc.cluster.local`. */
 export function profileService(name: string, namespace: string): string {
   const [service = name, own] = name.split('.');
   return `${own ?? namespace}/${service}`;
 }
 
-/** The services that a Gateway API route hangs on. */
+/** The services that are parents of a Gateway API route. */
 export function parentServices(route: SpecObject<HttpRouteSpec | GrpcRouteSpec>): string[] {
   const namespace = route.metadata.namespace ?? 'default';
   return (route.spec.parentRefs ?? [])

@@ -1,4 +1,4 @@
-/** Whether what an object is about is there: policy that targets nothing, and says nothing, protects nobody. */
+/** Checks whether the target of an object exists: a policy without a target protects nothing, and must say so. */
 import type { AnyObject, KubeObject } from '../client/objects.js';
 import type { AuthorizationPolicySpec, ServerSpec, TrafficSplitSpec } from './specs.js';
 import { profileService, type Store } from './store.js';
@@ -17,7 +17,7 @@ const missing = (message: string): Finding => ({
   message,
 });
 
-/** Of an object without problems of its own. */
+/** Returns the finding for an object without problems of its own. */
 export function targetFinding(object: AnyObject, store: Store): Finding {
   const namespace = object.metadata.namespace ?? 'default';
   switch (object.kind) {

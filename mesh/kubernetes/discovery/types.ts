@@ -1,4 +1,4 @@
-/** The fields of Kubernetes objects that discovery reads, and what is kept of them in memory. */
+/** The fields of Kubernetes objects that discovery reads, and the parts of the objects that it keeps in memory. */
 import type { AnyObject, KubeObject, ObjectMeta } from '../client/objects.js';
 
 export interface Service extends KubeObject {
@@ -71,7 +71,7 @@ export interface Namespace extends KubeObject {
   status?: { phase?: string };
 }
 
-/** Objects that carry a `spec`, read by whoever knows the kind. */
+/** An object with a `spec`, which code for its kind reads. */
 export interface SpecObject<S> extends KubeObject {
   spec: S;
   status?: AnyObject;
@@ -89,7 +89,7 @@ const keptMeta = ({ metadata }: KubeObject): ObjectMeta => {
   return kept;
 };
 
-/** A pod without what discovery never looks at: probes, environments, volumes. */
+/** Returns a pod without the parts that discovery never reads: probes, environments, volumes. */
 export function trimPod(pod: Pod): Pod {
   const container = (c: Container): Container => ({
     name: c.name,

@@ -1,4 +1,4 @@
-/** What a pod belongs to, and whether it is meshed: asked by the injector and by discovery, which must agree. */
+/** Finds a pod's workload, and whether the pod is meshed; the injector and discovery share this so that they agree. */
 import { identityName } from '../../identity/names.js';
 import { annotations, proxyContainer } from '../annotations.js';
 import type { Pod } from './types.js';
@@ -9,8 +9,8 @@ export interface Workload {
 }
 
 /**
- * The workload that made the pod. A Deployment is its ReplicaSet's name without the pod-template-hash, and a CronJob
- * its Job's without the scheduled time, so that neither has to be asked for.
+ * Returns the workload that made the pod. A Deployment's name is its ReplicaSet's without the pod-template-hash, and a
+ * CronJob's is its Job's without the scheduled time, so that neither object has to be read.
  */
 export function workloadOf(pod: Pick<Pod, 'metadata'>): Workload {
   const { metadata } = pod;
@@ -28,7 +28,7 @@ export function workloadOf(pod: Pick<Pod, 'metadata'>): Workload {
   return { kind: owner.kind.toLowerCase(), name: owner.name };
 }
 
-/** Whether a proxy runs in the pod: by its containers, not by what an annotation claims. */
+/** Whether a proxy runs in the pod: its containers decide, not an annotation. */
 export const isMeshed = (pod: Pick<Pod, 'spec'>): boolean =>
   [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
     (c) => c.name === proxyContainer,
@@ -42,20 +42,20 @@ export function podIdentity(pod: Pod, trustDomain: string): string {
   });
 }
 
-/** Labels of metrics for one endpoint. */
+/** The labels of metrics for one endpoint. */
 export function podLabels(pod: Pod): Record<string, string> {
   const workload = workloadOf(pod);
   return { pod: pod.metadata.name, [workload.kind]: workload.name };
 }
 
-/** In explicit mode the port that peers must connect to instead of the app's. */
+/** In explicit mode, returns the port to which peers must connect instead of the app's. */
 export function explicitPort(pod: Pod): number | undefined {
   if (pod.metadata.annotations?.[annotations.mode] !== 'explicit') return undefined;
   const port = Number(pod.metadata.annotations[annotations.inboundPort]);
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }
 
-/** A label selector as Kubernetes means it; an empty one selects everything, an absent one nothing. */
+/** A label selector with Kubernetes' meaning: an empty one selects everything, an absent one nothing. */
 export interface LabelSelector {
   matchLabels?: Record<string, string>;
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
