@@ -1,4 +1,4 @@
-/** What was asked of each version and how it went: by the sidecars of its pods, or by a Prometheus. */
+/** Counts each version's requests, failures and slow answers: from the sidecars of its pods, or from a Prometheus. */
 import { type Access, fetchWith } from '../../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { ports } from '../annotations.js';
@@ -19,13 +19,13 @@ export interface Versions {
 }
 
 export interface CountSource {
-  /** Since the first call. */
+  /** Returns the counts since the first call. */
   counts(): Promise<CountsOfBoth>;
 }
 
 const limitMs = 8000;
 
-/** What came in at a sidecar, as it says it: slow is what took longer than the bound at or above the threshold. */
+/** Counts a sidecar's inbound requests; a slow one took longer than the smallest bound at or above the threshold. */
 export function inboundCounts(
   samples: readonly Sample[],
   slowerThanMs: number | undefined,
@@ -49,7 +49,7 @@ export function inboundCounts(
   return counts;
 }
 
-/** Pods come and go: what each counted since it was seen first is kept when it is gone. */
+/** Pods come and go: the counts of a removed pod, since it was first seen, are kept. */
 export class MeshCounts implements CountSource {
   readonly #api: KubeApi;
   readonly #access: CredentialOptions;
@@ -90,7 +90,7 @@ export class MeshCounts implements CountSource {
         this.#last.set(uid, now);
         if (!before) return;
         for (const what of ['requests', 'failed', 'slow'] as const) {
-          // One that fell was started anew.
+          // A counter that fell belongs to a restarted proxy.
           const more = now[what] >= before[what] ? now[what] - before[what] : now[what];
           this.#sums[side][what] += more;
         }
@@ -111,7 +111,7 @@ export class MeshCounts implements CountSource {
     throw new UserError(`no running pod of Service ${name} has a proxy`, exitCode.environment);
   }
 
-  /** Undefined where it does not answer: it may be on its way out. */
+  /** Undefined if the sidecar does not answer: its pod may be terminating. */
   async #countsOf(pod: Pod): Promise<Counts | undefined> {
     const { uid = '', name, namespace = '' } = pod.metadata;
     let way = this.#ways.get(uid);
@@ -167,7 +167,7 @@ export class PrometheusCounts implements CountSource {
     return { stable, canary };
   }
 
-  /** All series of the answer together; none is 0: a counter that nothing has moved. */
+  /** Adds up all series of the answer; none counts as 0: an unused counter has no series. */
   async #ask(template: string, version: string): Promise<number> {
     const query = template.replaceAll('{{version}}', version);
     const url = `${this.#access.url}/api/v1/query`;

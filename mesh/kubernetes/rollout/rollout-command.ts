@@ -1,4 +1,4 @@
-/** `firedrill canary service NAME`: a new version takes over step by step, or goes back by itself. */
+/** `firedrill canary service NAME`: a new version takes over step by step, or is rolled back automatically. */
 import type { Command } from 'commander';
 import { withAccess } from '../../../base/access-options.js';
 import { type AccessFlags, readAccess } from '../../../base/access.js';
@@ -35,7 +35,7 @@ interface Flags extends AccessFlags {
   format: string;
 }
 
-/** Below the command that judges a control plane's canary. */
+/** Registers the command below the one that judges a control plane's canary. */
 export function registerRollout(canary: Command): void {
   const command = canary
     .command('service')
@@ -124,7 +124,7 @@ async function run(service: string, flags: Flags): Promise<void> {
     warden.dismiss();
     show(record, flags, versions);
   } finally {
-    // Not dismissed where going back failed: it tries on.
+    // After a failed rollback the warden is not dismissed: it tries again.
     api.close();
   }
 }
@@ -181,7 +181,7 @@ interface Plan {
   slowerThanMs: number | undefined;
 }
 
-/** Throws a UserError where a flag is none of what it must be. */
+/** Throws a UserError for an invalid value of a flag. */
 function planOf(flags: Flags): Plan {
   const steps = flags.steps.split(',').map(Number);
   const rising = steps.every((s, i) => s > (steps[i - 1] ?? 0) && s <= 100 && Number.isInteger(s));

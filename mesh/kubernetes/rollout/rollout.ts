@@ -1,14 +1,14 @@
 /**
- * A new version of a service takes over the traffic step by step, while it fails no more often than the old one and is
- * not slow more often; else all of it goes back. Time, weights and counts are handed in.
+ * A new version of a service takes over the traffic step by step, as long as its failures and slow answers are no more
+ * frequent than the old version's; otherwise all traffic is rolled back. Time, weights and counts are injected.
  */
 import { type Both, type Counted, WorseTest } from './worse-test.js';
 
-/** Since some beginning: they only grow. */
+/** Counters since a fixed start: they only grow. */
 export interface Counts {
   requests: number;
   failed: number;
-  /** Answered later than the threshold. */
+  /** The number of answers later than the threshold. */
   slow: number;
 }
 
@@ -17,20 +17,20 @@ export interface CountsOfBoth {
   canary: Counts;
 }
 
-/** `mirror`: the new version gets copies, whose answers nobody sees. */
+/** `mirror`: the new version gets copies of requests, and its answers are discarded. */
 export type Stage = { kind: 'mirror' } | { kind: 'weight'; percent: number };
 
 export interface RolloutParts {
   stages: readonly Stage[];
-  /** A stage lasts at least so long, and until the new version was asked `minRequests` times. */
+  /** The minimum duration of a stage, which also lasts until the new version has had `minRequests` requests. */
   stageMs: number;
   minRequests: number;
   pollMs: number;
   /** The chance that a version which is no worse is rolled back: both tests together. */
   alpha: number;
-  /** Its failures, and its slow answers, may be so many times as frequent. */
+  /** The new version's failures and slow answers may be this many times as frequent as the old version's. */
   margin: number;
-  /** Puts a stage into force. */
+  /** Applies a stage's weights. */
   apply(stage: Stage): Promise<void>;
   counts(): Promise<CountsOfBoth>;
   nowMs(): number;
@@ -50,22 +50,22 @@ export interface RolloutRecord {
   verdict: 'promoted' | 'rolled back' | 'inconclusive' | 'interrupted';
   why: string;
   stages: StageRecord[];
-  /** Of all stages. */
+  /** The sums of all stages. */
   stable: Counts;
   canary: Counts;
-  /** The highest evidence that it is worse: chance alone reaches x with a probability of 1/x at most. */
+  /** The highest evidence that the version is worse: chance alone reaches x with a probability of 1/x at most. */
   evidence: { failures: number; slowness: number };
 }
 
 const none = (): Counts => ({ requests: 0, failed: 0, slow: 0 });
-/** Without enough requests after so many times its length, a stage is given up. */
+/** A stage without enough requests after this many times its duration is given up. */
 const patience = 5;
 export const stable: Stage = { kind: 'weight', percent: 0 };
 
 export const stageText = (stage: Stage): string =>
   stage.kind === 'mirror' ? 'mirror' : `${stage.percent}%`;
 
-/** Never leaves weights where they are not declared: all of it at the new version, or none. */
+/** Never leaves weights between the declared ends: all traffic goes to the new version, or none. */
 export async function rollOut(parts: RolloutParts): Promise<RolloutRecord> {
   const failures = new WorseTest(parts.alpha / 2, parts.margin);
   const slowness = new WorseTest(parts.alpha / 2, parts.margin);
@@ -118,7 +118,7 @@ async function oneStage(
   };
   stages.push(record);
   parts.say(`${record.stage}: begins`);
-  // At all of it there is nothing left to compare with, so that the last stage is its weights alone.
+  // With all traffic at the new version nothing is left to compare with, so the last stage only sets its weights.
   if (stage.kind === 'weight' && stage.percent >= 100) return undefined;
   for (;;) {
     await parts.sleep(parts.pollMs);
@@ -171,7 +171,7 @@ const only = ({ stable: was, canary: is }: CountsOfBoth, what: 'failed' | 'slow'
   return { stable: of(was), canary: of(is) };
 };
 
-/** A counter that fell was started anew: all that it says came since. */
+/** A counter that fell has restarted: its whole value came since then. */
 function since(before: Counts, now: Counts): Counts {
   if (now.requests < before.requests) return now;
   const more = (what: keyof Counts): number => Math.max(0, now[what] - before[what]);
@@ -189,7 +189,9 @@ function sumOf(all: readonly Counts[]): Counts {
   );
 }
 
-/** Of the failures that an objective allows in a period at this rate of requests: the share that these were. */
+/**
+ * Returns the new version's failures as a share of an objective's error budget for a period at this rate of requests.
+ */
 export function budgetSpent(
   record: Pick<RolloutRecord, 'stable' | 'canary' | 'stages'>,
   objective: number,

@@ -1,7 +1,7 @@
 /**
- * A program beside a roll-out: its standard input is a pipe from it. Where that ends without a word, the roll-out was
- * killed, and all traffic goes back to the old version. In a session of its own, it outlives whatever took the other.
- * Its argument: what is put back, as JSON.
+ * A program beside a roll-out, whose standard input is a pipe from the roll-out. If the pipe ends without a message,
+ * the roll-out was killed, and the warden sends all traffic back to the old version. The warden has a session of its
+ * own, so it survives a kill of the roll-out's process group. Its argument is the patch to apply, as JSON.
  */
 import { spawn } from 'node:child_process';
 import { outliveReaders } from '../../../base/child.js';
@@ -17,7 +17,7 @@ interface Order {
 }
 
 const done = 'done\n';
-/** While the API server is away, it is asked again and again: for an hour. */
+/** While the API server is away, the warden retries for an hour. */
 const attempts = 1800;
 const retryMs = 2000;
 

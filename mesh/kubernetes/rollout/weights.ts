@@ -1,4 +1,4 @@
-/** Where the traffic of a service goes, as an object says it: a TrafficSplit of ours, or an HTTPRoute of the user's. */
+/** The shares of a service's traffic, in an object: a TrafficSplit of ours, or an HTTPRoute of the user's. */
 import { UserError } from '../../../base/errors.js';
 import type { KubeApi } from '../client/api.js';
 import { apiVersionOf, type KubeObject, resources } from '../client/objects.js';
@@ -10,7 +10,7 @@ import { type Stage, stable } from './rollout.js';
 /** A merge patch of one object. */
 export interface WeightPatch {
   kind: 'TrafficSplit' | 'HTTPRoute';
-  /** Of the API, where it is not the newest. */
+  /** The API version, if it is not the newest. */
   version?: string;
   namespace: string;
   name: string;
@@ -26,14 +26,14 @@ export const applyPatch = (
   { kind, version = resources[kind].version, namespace, name, body }: WeightPatch,
 ): Promise<unknown> => api.patch({ ...resources[kind], version }, namespace, name, body);
 
-/** All traffic at the old version: what is put back, whoever dies. */
+/** The patch that sends all traffic to the old version, whichever process dies. */
 export const backToStable = (weights: Weights): WeightPatch => weights.patchOf(stable);
 
 interface Split extends KubeObject {
   spec: TrafficSplitSpec;
 }
 
-/** The one that there is, or one that is made, with all traffic at the old version. */
+/** Uses the existing TrafficSplit, or makes one with all traffic at the old version. */
 export async function splitWeights(
   api: KubeApi,
   service: string,
@@ -93,7 +93,7 @@ interface Route extends KubeObject {
   spec: { rules?: RouteRule[] };
 }
 
-/** Rules of the route that send to one of the two versions: their matches, filters and timeouts stay. */
+/** Changes the route's rules that send to one of the two versions; their matches, filters and timeouts stay. */
 export async function routeWeights(
   api: KubeApi,
   name: string,
