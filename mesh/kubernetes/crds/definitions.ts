@@ -1,4 +1,4 @@
-/** The custom resources, each with its schema. The API server refuses what does not fit; the webhook the rest. */
+/** The custom resources, each with its schema. The API server refuses violations of a schema; the webhook, the rest. */
 import type { AnyObject } from '../client/objects.js';
 import {
   apiVersionOf,
@@ -22,7 +22,7 @@ import {
   whole,
 } from './schema.js';
 
-/** Conditions nest; OpenAPI in Kubernetes cannot refer to itself, so three levels are written out. */
+/** Conditions nest, but OpenAPI in Kubernetes cannot refer to itself, so three levels are written out. */
 function condition(depth: number): Schema {
   const nested: Record<string, Schema> =
     depth === 0
@@ -188,7 +188,7 @@ const shortNames: Record<CustomKind, string[]> = {
   MultiClusterLink: ['fmcl'],
 };
 
-/** SMI's first version has weights such as `500m`. */
+/** Allows weights such as `500m`, which SMI's first version has. */
 const withQuantities = (schema: Schema): Schema =>
   JSON.parse(
     JSON.stringify(schema, (key, value: unknown) =>

@@ -1,4 +1,4 @@
-/** A few words for OpenAPI v3 schemas, so that a custom resource reads as a list of its fields. */
+/** Short constructors of OpenAPI v3 schemas, so that a custom resource reads as a list of its fields. */
 
 export type Schema = Record<string, unknown>;
 
@@ -32,7 +32,7 @@ export const port = (description: string): Schema => whole(description, 1, 65535
 export const duration = (description: string): Schema =>
   text(`${description} (300ms, 10s, 1m30s)`, { pattern: '^([0-9]+(h|m|s|ms))+$' });
 
-/** Names ending in `!` are required. */
+/** Names that end in `!` are required. */
 export function fields(all: Record<string, Schema>, description?: string): Schema {
   const properties: Record<string, Schema> = {};
   const required: string[] = [];
@@ -49,7 +49,7 @@ export function fields(all: Record<string, Schema>, description?: string): Schem
   };
 }
 
-/** Kubernetes' own conditions, which is how every object of ours says whether it was accepted. */
+/** Kubernetes' own conditions, by which every object of ours reports whether it was accepted. */
 export const status: Schema = fields({
   conditions: list(
     fields({

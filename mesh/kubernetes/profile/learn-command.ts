@@ -1,14 +1,14 @@
-/** `firedrill profile --for`: the tap of a service's callers for a while, and the routes that it shows. */
+/** `firedrill profile --for` taps a service's callers for a while, and learns the routes from their requests. */
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { follow } from '../observe/tap-command.js';
 import { reasonOf, someTargets, type TargetOptions } from '../observe/targets.js';
 import { type LearntRoute, RouteLearner, TapReader } from './learn.js';
 
-/** Of each proxy: enough to learn from, little enough not to be felt. */
+/** The limit for each proxy: enough requests to learn from, and too few to slow the proxy. */
 const maxPerSecond = 500;
 
-/** As outbound proxies see them; progress goes to standard error. Throws where nothing was seen. */
+/** Learns routes as outbound proxies see them; progress goes to standard error. Throws if no request was seen. */
 export async function learnRoutes(
   service: string,
   duration: string,

@@ -1,25 +1,25 @@
-/** Routes learnt from requests that were seen: segments that vary become parameters, what is left is a route. */
+/** Learns routes from observed requests: segments that vary become parameters, and each resulting path is a route. */
 import { pathRegex, type ProfileRoute } from './profile.js';
 
 /** A node of the tree of paths, a level for each segment. */
 interface Segment {
   children: Map<string, Segment>;
-  /** Requests that ended here, by method. */
+  /** The number of requests that ended at this node, by method. */
   methods: Map<string, number>;
 }
 
 export interface LearntRoute {
   route: ProfileRoute;
-  /** That it was seen with. */
+  /** The number of requests that the route was seen with. */
   requests: number;
 }
 
-/** More different values than this in one place are values of a parameter. */
+/** More distinct values than this at one position are values of a parameter. */
 const maxValues = 20;
-/** Paths beyond this are not kept: whoever makes up paths must not fill our memory. */
+/** The largest number of kept paths: clients that invent paths must not fill our memory. */
 const maxPaths = 5000;
 const parameter = '{}';
-/** Digits, a UUID, a hash, or a long word with digits in it: never the name of a thing. */
+/** Digits, a UUID, a hash, or a long word with digits is a value, never a name. */
 const isValue = (text: string): boolean =>
   /^\d+$/.test(text) ||
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text) ||
@@ -34,7 +34,7 @@ export class RouteLearner {
   #paths = 0;
   seen = 0;
 
-  /** `path` with or without its query. */
+  /** `path` may include its query. */
   see(method: string, path: string): void {
     this.seen++;
     let at = this.#root;
@@ -51,7 +51,7 @@ export class RouteLearner {
     at.methods.set(method, (at.methods.get(method) ?? 0) + 1);
   }
 
-  /** Exact paths before those with parameters, since the first match wins; then the busiest first. */
+  /** Returns exact paths before those with parameters, since the first match wins; then the busiest first. */
   routes(): LearntRoute[] {
     const found: { parts: string[]; method: string; requests: number }[] = [];
     const walk = (node: Segment, parts: string[]): void => {
@@ -73,14 +73,14 @@ export class RouteLearner {
   }
 }
 
-/** The segments, without the query and without an empty last one. */
+/** Returns the segments, without the query and without an empty last one. */
 function bare(path: string): string[] {
   const parts = (path.split(/[?#]/)[0] ?? '').replace(/^\//, '').split('/');
   if (parts.at(-1) === '') parts.pop();
   return parts;
 }
 
-/** Too many children become one. Where a parameter was seen, names beside it stay names. */
+/** Merges all children into one parameter if there are more than `maxValues`. */
 function folded(node: Segment): Segment {
   if (node.children.size <= maxValues) return node;
   const one = segment();
@@ -98,7 +98,7 @@ function merge(into: Segment, from: Segment): void {
   }
 }
 
-/** What a proxy's tap says, a JSON line each; requests that nothing answered to (404, 405, 501) teach nothing. */
+/** Reads a proxy's tap, one JSON line each; requests that no route of the app answered (404, 405, 501) are ignored. */
 export class TapReader {
   readonly #learner: RouteLearner;
   readonly #open = new Map<string, { method: string; path: string }>();
@@ -116,7 +116,7 @@ export class TapReader {
     }
     const { id = '', method, path } = event;
     if (event.event === 'req' && method !== undefined && path !== undefined) {
-      // Requests whose end never comes must not gather.
+      // Requests without an end must not accumulate.
       if (this.#open.size < maxPaths) this.#open.set(id, { method, path });
       return;
     }

@@ -1,4 +1,4 @@
-/** `firedrill profile`: writes a ServiceProfile so that nobody has to write regular expressions. */
+/** `firedrill profile` writes a ServiceProfile, so that users need not write regular expressions. */
 import type { Command } from 'commander';
 import { UserError } from '../../../base/errors.js';
 import type { ProfileRoute } from './profile.js';

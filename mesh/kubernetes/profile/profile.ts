@@ -1,4 +1,4 @@
-/** A ServiceProfile from what a team has already: an OpenAPI document or a .proto file. */
+/** Makes a ServiceProfile from a team's existing OpenAPI document or .proto file. */
 import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { messageOf, UserError } from '../../../base/errors.js';
@@ -11,12 +11,14 @@ export interface ProfileRoute {
 }
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
-/** RFC 9110: safe to repeat. PUT and DELETE are idempotent by definition too, and often not in fact. */
+/**
+ * Methods that are safe to repeat (RFC 9110). PUT and DELETE are idempotent by definition too, but often not in fact.
+ */
 const repeatable = new Set(['get', 'head', 'options']);
 
 const escape = (text: string): string => text.replace(/[.*+?^$()[\]\\|]/g, '\\$&');
 
-/** `/users/{id}` as `/users/[^/]+`. */
+/** Converts `/users/{id}` to `/users/[^/]+`. */
 export function pathRegex(template: string): string {
   return template
     .split(/(\{[^}]*\})/)
@@ -24,7 +26,7 @@ export function pathRegex(template: string): string {
     .join('');
 }
 
-/** OpenAPI 3 and Swagger 2, YAML or JSON. Paths without parameters come first: the first match wins. */
+/** Reads OpenAPI 3 and Swagger 2, YAML or JSON. Paths without parameters come first, since the first match wins. */
 export function routesOfOpenApi(file: string): ProfileRoute[] {
   const [document] = readYaml(file);
   const api = document?.value as
@@ -65,7 +67,7 @@ function pathOf(url: string): string {
   }
 }
 
-/** Every call of every service of a proto3 (or proto2) file. `idempotency_level` says what may be repeated. */
+/** Reads every call of every service of a proto3 (or proto2) file. `idempotency_level` marks the repeatable calls. */
 export function routesOfProto(file: string): ProfileRoute[] {
   let text: string;
   try {
@@ -73,7 +75,7 @@ export function routesOfProto(file: string): ProfileRoute[] {
   } catch (error) {
     throw new UserError(`${file}: ${messageOf(error)}`);
   }
-  // Comments and strings may hold anything; neither holds a service.
+  // Comments are removed, because they may contain text that looks like a service.
   const bare = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
   const packageName = /^\s*package\s+([\w.]+)\s*;/m.exec(bare)?.[1];
   const routes: ProfileRoute[] = [];
@@ -96,7 +98,7 @@ export function routesOfProto(file: string): ProfileRoute[] {
   return routes;
 }
 
-/** From after an opening brace to the one that closes it. */
+/** Returns the text from after an opening brace to the closing one. */
 function block(text: string, from: number): string {
   let depth = 1;
   for (let i = from; i < text.length; i++) {
