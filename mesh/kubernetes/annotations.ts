@@ -1,4 +1,4 @@
-/** Every annotation and label that users write and we read or set, in one place. */
+/** Every annotation and label that users write or that Firedrill reads or sets, in one place. */
 import type { InboundServer, RequestLabelPolicy } from '../model.js';
 import { requestLabelProblems } from '../proxy/config.js';
 import { meshGroup } from './client/objects.js';
@@ -6,11 +6,11 @@ import { meshGroup } from './client/objects.js';
 const name = (suffix: string): string => `${meshGroup}/${suffix}`;
 
 export const annotations = {
-  /** `enabled` or `disabled`, on a namespace or a pod; the pod's wins. */
+  /** `enabled` or `disabled`, on a namespace or a pod; the pod's value wins. */
   inject: name('inject'),
   skipInboundPorts: name('skip-inbound-ports'),
   skipOutboundPorts: name('skip-outbound-ports'),
-  /** Ports whose bytes are not looked at: on a namespace, service or pod. */
+  /** Ports whose traffic the proxy does not parse: on a namespace, service or pod. */
   opaquePorts: name('opaque-ports'),
   proxyCpuRequest: name('proxy-cpu-request'),
   proxyCpuLimit: name('proxy-cpu-limit'),
@@ -18,55 +18,57 @@ export const annotations = {
   proxyMemoryLimit: name('proxy-memory-limit'),
   proxyImage: name('proxy-image'),
   proxyLogLevel: name('access-log'),
-  /** Share of traces kept, 0 to 1. */
+  /** The share of traces that is kept, 0 to 1. */
   traceSampling: name('trace-sampling'),
-  /** One more label on requests, such as the tenant: `tenant=header:x-tenant:acme,globex`. */
+  /** An extra label of request metrics, such as the tenant: `tenant=header:x-tenant:acme,globex`. */
   requestLabel: name('request-label'),
   defaultInboundPolicy: name('default-inbound-policy'),
-  /** On a service: trips an endpoint's breaker after so many failures in a row. */
+  /** On a service: the number of consecutive failures that trips an endpoint's breaker. */
   breaker: name('breaker-consecutive-failures'),
-  /** `true` or `false`; absent: where the cluster has native sidecars. */
+  /** `true` or `false`; absent: a native sidecar if the cluster supports it. */
   nativeSidecar: name('native-sidecar'),
-  /** `ordered` (default) or `together`: with the pod's other containers, a second or two sooner. */
+  /** `ordered` (default) or `together`: the proxy starts with the pod's other containers, a second or two sooner. */
   start: name('start'),
-  /** Seconds to drain on SIGTERM. */
+  /** The seconds to drain after SIGTERM. */
   drainSeconds: name('drain-seconds'),
-  /** `transparent` (default) or `explicit`: no iptables, peers are sent to the proxy's own port. */
+  /** `transparent` (default) or `explicit`: without iptables; peers connect to the proxy's own port. */
   mode: name('mode'),
-  /** Control plane that a namespace's proxies follow, for a canary upgrade: the name of its service. */
+  /** The control plane that a namespace's proxies follow, for a canary upgrade: the name of its service. */
   revision: name('revision'),
   /** Set by the injector. */
   status: name('status'),
   proxyVersion: name('proxy-version'),
-  /** Set by the injector and read back through the downward API: the proxy's whole configuration, JSON. */
+  /** Set by the injector and read back through the downward API: the proxy's whole configuration, as JSON. */
   proxyConfig: name('proxy-config'),
   trustAnchors: name('trust-anchors'),
-  /** Set by the injector: the probes that it turned to the proxy, JSON, for whoever takes it out again. */
+  /** Set by the injector: the probes that it redirected to the proxy, as JSON, so that they can be restored. */
   originalProbes: name('original-probes'),
-  /** Set by the injector: the inbound ports that the redirection of this pod leaves alone. */
+  /** Set by the injector: the inbound ports that this pod's redirection excludes. */
   skippedInbound: name('skipped-inbound-ports'),
-  /** In explicit mode, the port peers connect to. */
+  /** In explicit mode, the port to which peers connect. */
   inboundPort: name('inbound-port'),
 } as const;
 
 export const labels = {
-  /** On what firedrill install makes; a common label, which anybody may use. */
+  /** On each object that firedrill install makes; a common label, which other tools may set too. */
   partOf: 'app.kubernetes.io/part-of',
-  /** On the same, with the control plane's namespace: whose it is, by which upgrade and uninstall know their own. */
+  /**
+   * On the same objects, with the control plane's namespace: upgrade and uninstall recognize their own objects by it.
+   */
   installation: name('installation'),
   component: name('component'),
-  /** On a namespace whose pods may reach the controller's admin port: where Prometheus runs. */
+  /** On a namespace whose pods may reach the controller's admin port, such as Prometheus's. */
   scrape: name('scrape'),
   /** On a Service that linked clusters may see. */
   exported: name('exported'),
   mirroredFrom: name('mirrored-from'),
 } as const;
 
-/** Name of the proxy's container and of the one that sets up iptables. */
+/** The names of the proxy's container and of the container that sets up iptables. */
 export const proxyContainer = 'firedrill-proxy';
 export const initContainer = 'firedrill-init';
 
-/** The proxy's ports; the NetworkPolicy, the injector and the checks agree through this. */
+/** The proxy's ports, shared by the NetworkPolicy, the injector and the checks. */
 export const ports = {
   inbound: 4143,
   outbound: 4140,
@@ -76,10 +78,10 @@ export const ports = {
   webhook: 8443,
 } as const;
 
-/** Ports that speak before the client does, or that a proxy cannot read anyway: opaque unless said otherwise. */
+/** Ports of protocols in which the server speaks first, or which a proxy cannot parse: opaque by default. */
 export const defaultOpaquePorts = [25, 587, 3306, 4444, 5432, 6379, 9300, 11211];
 
-/** `25,3306,8000-8010` as numbers; undefined where a part is neither a port nor a range. */
+/** Returns `25,3306,8000-8010` as numbers; undefined if a part is neither a port nor a range. */
 export function parsePorts(text: string): number[] | undefined {
   const found: number[] = [];
   for (const part of text.split(',').map((p) => p.trim())) {
@@ -106,8 +108,8 @@ export const isPolicy = (text: string): text is InboundServer['defaultPolicy'] =
   (policies as readonly string[]).includes(text);
 
 /**
- * `tenant=header:x-tenant`, with `:acme,globex` where only these have series of their own, or
- * `caller=identity:namespace`; undefined where it is neither.
+ * Parses `tenant=header:x-tenant`, with `:acme,globex` if only these values get series of their own, or
+ * `caller=identity:namespace`; returns undefined for any other text.
  */
 export function parseRequestLabel(text: string): RequestLabelPolicy | undefined {
   const [, label = '', source, from = '', values] =

@@ -1,4 +1,4 @@
-/** A pod proves who it is with its service account's token, which only the API server can judge (TokenReview). */
+/** A pod proves its identity with its service account's token, which only the API server can check (TokenReview). */
 import {
   type Attestation,
   type AttestationRequest,
@@ -9,7 +9,7 @@ import type { KubeApi } from './client/api.js';
 import { apiVersionOf, pathOf, resources } from './client/objects.js';
 import { messageOf } from '../../base/errors.js';
 
-/** Tokens made for anything else (the API server itself, another mesh) are refused. */
+/** The required audience: a token for another one (the API server, another mesh) is refused. */
 export const tokenAudience = 'identity.firedrill.dev';
 
 interface ReviewAnswer {
@@ -32,7 +32,7 @@ export class TokenReviewAttestor implements Attestor {
   }
 
   async attest({ token }: AttestationRequest): Promise<Attestation | undefined> {
-    // A service account's token is a JWT; anything else is for another attestor.
+    // A service account's token is a JWT; another attestor handles other tokens.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined;
     const review = {
       apiVersion: apiVersionOf(resources.TokenReview),
@@ -60,7 +60,7 @@ export class TokenReviewAttestor implements Attestor {
         `the API server refused the token: ${why}`,
       );
     }
-    // A server that knows no audiences leaves the field out, and such an answer proves nothing.
+    // A server without support for audiences omits the field, and such an answer proves nothing.
     if (!status.audiences?.includes(this.#audience)) {
       throw new Refusal('bad-token', `the token is not for ${this.#audience}`);
     }

@@ -1,4 +1,4 @@
-/** The verbs of a mesh in Kubernetes. */
+/** The commands of a mesh in Kubernetes. */
 import type { Command } from 'commander';
 import { registerCheck } from './check/check-command.js';
 import { registerReadiness } from './readiness/readiness-command.js';

@@ -1,4 +1,4 @@
-/** What the controller loads where its configuration names Kubernetes; the interface is controller/plugins.ts. */
+/** The controller loads this module if its configuration names Kubernetes; controller/plugins.ts has the interface. */
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 import type { ControllerPlugin, PluginContext } from '../controller/plugins.js';

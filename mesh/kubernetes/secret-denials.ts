@@ -1,4 +1,4 @@
-/** Denied certificates in the issuer's Secret, which the controllers watch. */
+/** Keeps the denied certificates in the issuer's Secret, which the controllers watch. */
 import { denialsFile, parseDenials } from '../identity/denials.js';
 import type { DenialKeeper } from '../identity/deny-command.js';
 import { KubeApi } from './client/api.js';
@@ -32,7 +32,7 @@ export async function denialsInSecret(options: {
     change: async (next) => {
       const secret = await get();
       const text = Buffer.from(JSON.stringify(next(denialsOf(secret)))).toString('base64');
-      // The version guards: who writes at the same time makes this fail instead of being undone.
+      // The resourceVersion guards against a lost update: after a concurrent write this one fails.
       const { resourceVersion } = secret.metadata;
       await api.patch(resources.Secret, namespace, names.issuerSecret, {
         metadata: { resourceVersion },

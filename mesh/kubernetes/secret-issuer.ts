@@ -1,4 +1,4 @@
-/** The issuer and the trust bundle in a Secret: made where it is empty, watched, taken over without a restart. */
+/** Keeps the issuer and the trust bundle in a Secret: created if empty, watched, and applied without a restart. */
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { type Clock } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
@@ -35,7 +35,7 @@ export interface SecretIssuerOptions {
 
 /**
  * `ca.crt` holds the bundle, `tls.crt` the issuer's chain, `tls.key` its key (cert-manager's names). The anchor's own
- * key is not kept: whoever rolls the anchor over writes a new bundle. With a ConfigMap the bundle is also published.
+ * key is not kept: a roll-over of the anchor writes a new bundle. With a ConfigMap, the bundle is also published.
  */
 export class SecretIssuerStore implements IssuerStore {
   readonly kind = 'kubernetes';
@@ -59,7 +59,7 @@ export class SecretIssuerStore implements IssuerStore {
     let lastVersion = found.metadata.resourceVersion;
     this.#informer = new Informer<Secret>(this.#api, resources.Secret, {
       namespace,
-      // By name, so that the controller may be allowed this one Secret and no other.
+      // The field selector names the Secret, so that the controller needs access to this one only.
       fieldSelector: `metadata.name=${secret}`,
       onProblem: (message) => message !== undefined && onProblem(message),
     });
@@ -71,7 +71,7 @@ export class SecretIssuerStore implements IssuerStore {
         onChange(issuing);
         void this.#publish(issuing).catch((error: unknown) => onProblem(messageOf(error)));
       } catch (error) {
-        // What cannot work is never taken over: the last good issuer signs on.
+        // Invalid content is never applied: the last good issuer continues to sign.
         onProblem(`secret ${namespace}/${secret}: ${messageOf(error)}`);
       }
     });
@@ -99,7 +99,7 @@ export class SecretIssuerStore implements IssuerStore {
       );
       const made = await makePki(this.#options.trustDomain, this.#options.clock);
       try {
-        // The version guards: of several replicas one writes, and the others read what it wrote.
+        // The resourceVersion lets one of several replicas write; the others read its result.
         return await this.#api.patch<Secret>(resources.Secret, namespace, secret, {
           metadata: { resourceVersion: found.metadata.resourceVersion },
           data: Object.fromEntries(
@@ -142,7 +142,7 @@ export class SecretIssuerStore implements IssuerStore {
   }
 }
 
-/** A trust anchor of ten years and an issuer of one, PEM. The anchor's key is forgotten at once. */
+/** Makes a trust anchor of ten years and an issuer of one, in PEM. The anchor's key is discarded at once. */
 export async function makePki(trustDomain: string, clock: Clock): Promise<Record<string, string>> {
   const nowMs = clock.nowMs();
   const anchorKey = generateWorkloadKey();

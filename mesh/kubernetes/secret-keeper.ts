@@ -1,4 +1,4 @@
-/** A trust anchor rolled over in the Secret that `firedrill install` made; the controllers watch it. */
+/** Rolls a trust anchor over in the Secret that `firedrill install` made; the controllers watch the Secret. */
 import { X509Certificate } from 'node:crypto';
 import { realClock } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';
@@ -24,7 +24,7 @@ export async function secretKeeper(options: {
   return secretKeeperOf(api, options.namespace, options.trustDomain);
 }
 
-/** The issuer under the new anchor is made with it, so that the anchor's key never leaves this process's memory. */
+/** The new issuer is made together with its anchor, so that the anchor's key never leaves this process's memory. */
 export function secretKeeperOf(api: KubeApi, namespace: string, trustDomain: string): AnchorKeeper {
   let made: Record<string, string> | undefined;
   const where = names.issuerSecret;
@@ -33,7 +33,7 @@ export function secretKeeperOf(api: KubeApi, namespace: string, trustDomain: str
     if (text === '') throw new UserError(`secret ${namespace}/${where} lacks ${field}`);
     return readCertificates(text, `${where}: ${field}`);
   };
-  /** The version guards: who writes at the same time makes this fail instead of being undone. */
+  /** The resourceVersion guards against a lost update: after a concurrent write this one fails. */
   const change = async (next: (secret: Secret) => Record<string, string>): Promise<void> => {
     const secret = await api.get<Secret>(resources.Secret, namespace, where);
     const data = Object.fromEntries(

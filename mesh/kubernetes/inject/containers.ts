@@ -16,8 +16,8 @@ const initProgram = '/app/dist/mesh/kubernetes/inject/init.js';
 /**
  * Delays the later containers until the proxy is up. A startup probe would take longer: its first attempt comes after
  * the kubelet's next sync of its containers (each second), and the result another second later. The kubelet shows no
- * log of the proxy until the hook ends, so the hook ends soon, with a restart, if the proxy cannot reach the
- * controller.
+ * log of the proxy until the hook ends; so the hook of a sidecar gives up soon, and the kubelet restarts the proxy, if
+ * the proxy does not become ready.
  */
 const awaitHook = (seconds: number): object => ({
   exec: {
@@ -25,7 +25,9 @@ const awaitHook = (seconds: number): object => ({
   },
 });
 const sidecarWaitSeconds = 30;
-/** If the hook fails, the kubelet starts the other containers all the same. */
+/**
+ * After a failed hook of an ordinary container the kubelet starts the other containers anyway, so this wait is longer.
+ */
 const containerWaitSeconds = 120;
 
 /** Ends when no other container of the pod listens or is connected: the proxy is needed until then. */
