@@ -1,4 +1,6 @@
-/** One setting of the mesh under load: an API, a client and their sidecars, and what the sidecars used meanwhile. */
+/**
+ * One setting of the mesh under load: an API, a client and their sidecars, and the resources that the sidecars used.
+ */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -35,7 +37,9 @@ export interface ArmResult {
 
 const warmUpSeconds = 3;
 
-/** Runs for `seconds` at `rate` requests a second, after a warm-up; what it started has ended when it resolves. */
+/**
+ * Runs for `seconds` at `rate` requests a second, after a warm-up; all started processes have ended when it resolves.
+ */
 export async function runArm(setting: Setting, rate: number, seconds: number): Promise<ArmResult> {
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-throughput-'));
   const arm = new Arm(setting, folder);
@@ -208,7 +212,7 @@ const sendsTo = (address: string): MeshState => {
     name: 'api.retail',
     service: 'api',
     namespace: 'retail',
-    // The load's own Host header.
+    // The host is the load's own Host header.
     hosts: ['web.retail'],
     addresses: [],
     protocol: 'detect',

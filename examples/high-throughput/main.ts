@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The A/B of README.md: what two settings of the mesh cost at the same load, and whether both kept the SLO. */
+/** The A/B test of README.md: the costs of two settings of the mesh at the same load, and whether both met the SLO. */
 import { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import { asset } from '../../base/paths.js';
@@ -36,7 +36,7 @@ function positive(option: string, text: string): number {
 const mean = (values: readonly number[]): number =>
   values.reduce((a, b) => a + b, 0) / values.length;
 
-/** The rounds of one setting as one: usage averaged, requests added up, the worst p95. */
+/** Merges the rounds of one setting: averaged usage, added requests, the worst p95. */
 function summary(results: readonly ArmResult[], prices: Parameters<typeof costOf>[1]): Summary {
   const average = (pick: (r: ArmResult) => number): number => mean(results.map(pick));
   const usage = {
@@ -61,7 +61,7 @@ async function run(flags: Flags): Promise<number> {
   const rounds = positive('--rounds', flags.rounds);
   const prices = readPrices(flags.prices);
   const results = new Map<string, ArmResult[]>(settings.map((s) => [s.name, []]));
-  // In turn, so that a machine that slows down slows both.
+  // The settings run in turn, so that a machine that slows down slows both.
   for (let round = 0; round < rounds; round++) {
     for (const setting of settings) {
       process.stderr.write(`round ${round + 1} of ${rounds}: ${setting.name}\n`);
@@ -70,7 +70,7 @@ async function run(flags: Flags): Promise<number> {
   }
   const [observed, lean] = settings.map((s) => summary(results.get(s.name) ?? [], prices));
   if (!observed || !lean) throw new Error('two settings are compared');
-  // By the request: a setting that serves less must not look cheaper for it.
+  // Costs are per request, so that a setting that serves fewer requests does not look cheaper.
   const saving = 1 - (lean.perQps ?? NaN) / (observed.perQps ?? NaN);
   const cpuSaving = 1 - cpuOf(lean) / cpuOf(observed);
   const kept = [observed, lean].every(

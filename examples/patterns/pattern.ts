@@ -1,4 +1,4 @@
-/** What a pattern is: something that can be started with one command, shows itself at work, and says if it does not. */
+/** A pattern can be started with one command, demonstrates itself, and fails if it does not work. */
 import type { ToolName } from '../../base/tools.js';
 import type { Stage } from './stage.js';
 
@@ -6,8 +6,8 @@ export interface Pattern {
   name: string;
   /** One line for the list. */
   summary: string;
-  /** Programs that are not ours. */
+  /** The third-party programs that the pattern needs. */
   needs?: readonly ToolName[];
-  /** Starts everything and shows it; throws where something is not as it should be. */
+  /** Starts everything and demonstrates it; throws if a check fails. */
   run(stage: Stage): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Plays one pattern: `node dist/examples/patterns/run.js NAME [--keep]`. Starts its processes, shows what they do and
- * ends them; with --keep they stay until Ctrl-C. Without a name: the list.
+ * Runs one pattern: `node dist/examples/patterns/run.js NAME [--keep]`. Starts its processes, demonstrates them and
+ * ends them; with --keep they stay until Ctrl-C. Without a name, it prints the list of patterns.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,7 @@ async function main(): Promise<number> {
       await play(pattern, ended, values.keep);
       return 0;
     } catch (error) {
-      // A port that was free a moment ago: others are chosen.
+      // Another process took a port that was free a moment ago, so other ports are chosen.
       if (attempt >= 3 || !messageOf(error).includes('EADDRINUSE')) throw error;
       say(`${messageOf(error)}: again, with other ports`);
     }

@@ -15,12 +15,12 @@ export const namespace = 'demo';
 
 export interface ProxyPlan {
   name: string;
-  /** Default: its name. */
+  /** The default is the proxy's name. */
   serviceAccount?: string;
   inbound?: number;
   outbound?: number;
   labels?: Record<string, string>;
-  /** Default: one that is made for it. */
+  /** The default is a token that the mesh makes for the proxy. */
   tokenFile?: string;
 }
 
@@ -31,7 +31,7 @@ export class SmallMesh {
   readonly #controllerPort: number;
   readonly #adminPort: number;
   readonly #children: Child[] = [];
-  /** Its own trust anchor, PEM. */
+  /** The mesh's own trust anchor, PEM. */
   readonly anchor: string;
 
   private constructor(folder: string, trustDomain: string, ports: readonly number[]) {
@@ -55,17 +55,19 @@ export class SmallMesh {
     return identityName({ serviceAccount, namespace, trustDomain: this.trustDomain });
   }
 
-  /** Another trust domain's anchor into this one's bundle: its names are believed here, no more than that. */
+  /**
+   * Adds another trust domain's anchor to this mesh's bundle, so that its names are accepted; this grants no access.
+   */
   trust(other: SmallMesh): void {
     writeFileWhole(this.anchorsFile, `${readFileSync(this.anchorsFile, 'utf8')}${other.anchor}`);
   }
 
-  /** The registry file; a change is taken over while everything runs. */
+  /** Writes the registry file; a change is applied while everything runs. */
   register(registry: object): void {
     writeFileWhole(join(this.folder, 'registry.yaml'), JSON.stringify(registry, undefined, 2));
   }
 
-  /** Starts the controller; `identity` is more of its configuration, such as certificates' lifetime. */
+  /** Starts the controller; `identity` adds to its configuration, such as the lifetime of certificates. */
   async open(registry: object, identity: object = {}): Promise<void> {
     this.register(registry);
     const config = {
@@ -93,14 +95,14 @@ export class SmallMesh {
     await this.start('controller', script, ['--config', this.#controllerFile]);
   }
 
-  /** SIGKILL: no goodbye to anybody. */
+  /** Kills the controller with SIGKILL, so that it ends without notice. */
   async killController(): Promise<void> {
     const child = this.#children.findLast((c) => c.name === 'controller');
     child?.process.kill('SIGKILL');
     await child?.exited;
   }
 
-  /** A program of ours that ends with the mesh; resolves to what it said when it was ready. */
+  /** Starts a program of ours that ends with the mesh; resolves to its first line, printed when it is ready. */
   async start(
     name: string,
     script: string,
@@ -112,7 +114,7 @@ export class SmallMesh {
     return child.ready;
   }
 
-  /** A proxy that joins with a token; resolves when it is ready, to its admin `host:port`. */
+  /** Starts a proxy that joins with a token; resolves when it is ready, to its admin `host:port`. */
   async proxy(plan: ProxyPlan): Promise<string> {
     const ready = await this.start(plan.name, ...this.proxyCommand(plan));
     return `127.0.0.1:${String(ready.admin)}`;

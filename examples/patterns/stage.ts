@@ -1,4 +1,4 @@
-/** Where a pattern is played: a folder, small apps, requests, checks, and an end that takes everything away. */
+/** The stage of a pattern: a folder, small apps, requests, checks, and a clean-up of everything. */
 import { mkdirSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import { SmallMesh } from './small-mesh.js';
 
 export interface Reply {
   status: number;
-  /** What an app answered. */
+  /** The name of the app that answered. */
   app?: string;
-  /** Identity of who called the app, as its proxy saw it. */
+  /** The caller's identity, as the app's proxy saw it. */
   caller?: string;
   path?: string;
   text: string;
@@ -36,7 +36,7 @@ export class Stage {
     for (const end of this.#endings.splice(0).toReversed()) await end();
   }
 
-  /** A mesh of its own: trust anchor, issuer, tokens; its controller is started later, by `open`. */
+  /** Makes a mesh of its own: trust anchor, issuer, tokens; `open` starts its controller later. */
   async mesh(trustDomain: string): Promise<SmallMesh> {
     const folder = join(this.folder, trustDomain);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -46,8 +46,8 @@ export class Stage {
   }
 
   /**
-   * A small app that knows nothing of meshes: it says who it is and whom its proxy announced, and `/via/HOST` makes it
-   * ask HOST through `outbound`. Resolves to its `ip:port`.
+   * Starts a small app without knowledge of meshes: it answers with its own name and the caller that its proxy
+   * announced, and `/via/HOST` makes it send a request to HOST through `outbound`. Resolves to its `ip:port`.
    */
   async app(name: string, outbound?: string): Promise<string> {
     const server = createServer((incoming, response) => {
@@ -75,7 +75,9 @@ export class Stage {
     return `127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
   }
 
-  /** Asks until the answer is as wanted (a mesh takes a moment to know all of itself), then says so; or throws. */
+  /**
+   * Repeats the request until the answer is as wanted (a mesh takes a moment to converge), then reports it; or throws.
+   */
   async expect(
     what: string,
     attempt: () => Promise<Partial<Reply>>,
@@ -101,7 +103,7 @@ export class Stage {
     }
   }
 
-  /** A request with that Host header; 0 where the connection was refused or cut. */
+  /** Sends a request with that Host header; status 0 if the connection was refused or cut. */
   readonly ask = (address: string, host: string, path = '/'): Promise<Reply> =>
     ask(address, host, path);
 }

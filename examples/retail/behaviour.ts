@@ -1,23 +1,23 @@
-/** How well a service does its work: slots, time and failures, worsened for a drill by leases that lapse. */
+/** The performance of a service's work: slots, time and failures, degraded in a drill by leases that lapse. */
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';
 import type { Random } from '../../base/random.js';
 
-/** What a drill may do to a service; each lease adds to the others. */
+/** The effects that a drill may have on a service; each lease adds to the others. */
 export interface BehaviourFault {
   id: string;
-  /** Added to the time that each piece of work takes. */
+  /** Added to the duration of each piece of work. */
   latencyMs?: number;
-  /** Share of requests answered 503 once their work is done, 0 to 1. */
+  /** The share of requests answered 503 after their work, 0 to 1. */
   failureRatio?: number;
-  /** Held in memory while the lease lasts, in bytes. */
+  /** The bytes held in memory while the lease lasts. */
   ballastBytes?: number;
   ttlMs: number;
 }
 
 export interface BehaviourFaultState extends BehaviourFault {
-  /** Requests that it slowed or failed (or 1 once the ballast is held). */
+  /** The number of requests slowed or failed (or 1 once the ballast is held). */
   effect: number;
 }
 
@@ -42,7 +42,9 @@ export class Behaviour {
   readonly #maxWaiting: number;
   #busy = 0;
 
-  /** `slots` pieces of work at once, `workMs` each; beyond `maxWaiting` in the queue a request is turned away. */
+  /**
+   * `slots` pieces of work at once, `workMs` each; a request that finds `maxWaiting` others in the queue is refused.
+   */
   constructor(
     clock: Clock,
     random: Random,
@@ -60,8 +62,8 @@ export class Behaviour {
   }
 
   /**
-   * Waits for a slot and does the work. False where it must fail. Nobody looks whether the caller is still there:
-   * that work for callers who gave up keeps a service busy is what makes a retry storm last.
+   * Waits for a slot and does the work. Resolves to false if the request must fail. The service does not check whether
+   * the caller is still connected: work for callers that gave up keeps it busy, and so a retry storm lasts.
    */
   async work(): Promise<boolean> {
     if (this.#busy < this.#slots) this.#busy++;
@@ -89,7 +91,7 @@ export class Behaviour {
     return { latencyMs, fails };
   }
 
-  /** Puts or renews a lease. Throws a UserError on a bad one. */
+  /** Puts or renews a lease. Throws a UserError on a bad lease. */
   put(value: unknown): BehaviourFaultState {
     const fault = checked(value);
     const before = this.#leases.get(fault.id);

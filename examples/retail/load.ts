@@ -1,4 +1,4 @@
-/** The shop's load: load.yaml at an address, at a rate. */
+/** The shop's load: load.yaml with an address and a rate. */
 import { asset } from '../../base/paths.js';
 import { readProfile } from '../../chaos/load/load-file.js';
 import { bindProfile, type LoadProfile } from '../../chaos/load/profile.js';

@@ -1,6 +1,6 @@
 /**
  * The shop as one program: `node dist/examples/retail/main.js [--folder DIR] [--certificate-lifetime 24h]`. It starts
- * every process, says its admin port as one JSON line, and takes all of them with it when it ends.
+ * every process, prints its admin port as one JSON line, and ends all processes when it ends.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   shop = await Shop.plan({ folder, certificateLifetimeMs, say });
   faults = new ShopFaults(shop, realClock, say);
   const admin = await startShopAdmin(shop, faults);
-  // Said before anything runs, so that who watches can begin to; GET /system tells when it is ready.
+  // The line is printed before anything runs, so that an observer can begin; GET /system tells when the shop is ready.
   const line = { admin: admin.port, web: shop.ports.workloads.web?.inbound, pid: process.pid };
   process.stdout.write(`${JSON.stringify(line)}\n`);
   try {

@@ -1,4 +1,4 @@
-/** What a scenario may speak of, said before anything of the shop runs (`--names`). */
+/** The names that a scenario may use, printed before anything of the shop runs (`--names`). */
 import { limitsImpossibleHere } from '../../chaos/faults/process-fault.js';
 import type { SystemNames } from '../../chaos/scenarios/world.js';
 import { shopProfile } from './load.js';
@@ -9,7 +9,7 @@ import { calls, namespace, workloads } from './topology.js';
 
 const common = ['received', 'answered', 'failed'];
 
-/** The counters that each handler makes when it is made. */
+/** The counters that each handler creates at its start. */
 function countersOf(service: string): string[] {
   const counters: Record<string, number> = {};
   services[service]?.handler({ counters, peers: new Peers(namespace, { direct: {} }) });

@@ -1,4 +1,4 @@
-/** A process of another version of the package: the same files under a package.json that says so. */
+/** A process of another version of the package: the same files under a package.json with that version. */
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { packageRoot } from '../../base/paths.js';
@@ -16,7 +16,7 @@ export function asVersion(own: OwnProgram, version: string, folder: string): Own
   return {
     ...own,
     script: join(folder, relative(packageRoot, own.script)),
-    // Else Node follows the links, and finds the version that it came from.
+    // Without the flags Node follows the links, and finds the version of the original package.
     nodeFlags: [...(own.nodeFlags ?? []), '--preserve-symlinks', '--preserve-symlinks-main'],
   };
 }

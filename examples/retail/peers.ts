@@ -1,4 +1,4 @@
-/** How a service calls another: over its own sidecar, which finds the destination by the Host header. */
+/** A service calls another over its own sidecar, which finds the destination by the Host header. */
 import { Agent, request } from 'node:http';
 
 export interface Answer {
@@ -13,7 +13,7 @@ export class Peers {
   readonly #route: (service: string) => { host: string; port: number };
   readonly #namespace: string;
 
-  /** `outbound` is the sidecar's `host:port`; without a mesh, `direct` says where each service is. */
+  /** `outbound` is the sidecar's `host:port`; without a mesh, `direct` has the address of each service. */
   constructor(
     namespace: string,
     way: { outbound: string } | { direct: Readonly<Record<string, string>> },
@@ -27,7 +27,7 @@ export class Peers {
     };
   }
 
-  /** An answer of any status; 0 where none came within `timeoutMs`. */
+  /** Resolves to an answer of any status; 0 if no answer came within `timeoutMs`. */
   call(
     service: string,
     options: {

@@ -1,4 +1,4 @@
-/** The mesh's authority made short-lived for a drill, and put back as it was: its files are kept meanwhile. */
+/** Makes the mesh's authority short-lived for a drill and restores it afterwards: its files are kept meanwhile. */
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFileWhole } from '../../base/write-file.js';
 import { addTrustAnchor, pkiFiles, rotateIssuer } from '../../mesh/identity/pki-files.js';
@@ -6,14 +6,14 @@ import { trustDomain } from './topology.js';
 
 export type AuthorityPart = 'issuer' | 'anchor';
 
-/** A new issuer, or one more anchor, that runs out so soon; resolves to what undoes it. */
+/** Makes a new issuer or one more anchor with this lifetime; resolves to a function that restores the files. */
 export async function shortLived(
   folder: string,
   part: AuthorityPart,
   lifetimeMs: number,
 ): Promise<() => void> {
   const files = pkiFiles(folder);
-  // The key first, as those who write them anew do.
+  // The key comes first, in the order in which a rotation writes the files.
   const touched =
     part === 'issuer'
       ? [files.keyFile, files.certificateFile]

@@ -1,6 +1,6 @@
 /**
- * The shop's registry file: where its workloads are, who may call whom, and how calls are retried. A drill replaces
- * a part of it by name (`RetryMode`), under a lease.
+ * The shop's registry file: the addresses of its workloads, their allowed callers, and the retries of calls. A drill
+ * replaces a part of it by name (`RetryMode`), under a lease.
  */
 import {
   frugal,
@@ -19,21 +19,23 @@ import {
 
 export interface RegistryOptions {
   retries: RetryMode;
-  /** Grows with each change, and shows in a route's name: how a drill sees whether configuration rolls out. */
+  /** Grows with each change, and is part of a route's name: a drill sees by it whether configuration rolls out. */
   revision: number;
-  /** Callers that are turned away by policy although they need to call: `{ payment: true }`. */
+  /** Callers that the policy refuses although they need to call: `{ payment: true }`. */
   lockedOut?: Record<string, boolean>;
-  /** Services whose profile names paths that they do not have: no route matches their requests. */
+  /** Services whose profile names nonexistent paths, so that no route matches their requests. */
   wrongProfile?: Record<string, boolean>;
-  /** Services whose profile names so many users, a route for each: `{ cart: 800 }`. */
+  /** Services whose profile has a route for each of this many users: `{ cart: 800 }`. */
   routePerUser?: Record<string, number>;
   /** Sends the calls of a service to another one's endpoints. */
   misrouted?: Record<string, string>;
 }
 
-/** For what has a second endpoint to go to. */
+/** The retry budget of services with a second endpoint for the retry. */
 const generous = { ratio: 0.2, minRetriesPerSecond: 10, ttl: '10s' };
-/** Safe to repeat: reads, and what carries an idempotency key. A cart would hold an item twice. */
+/**
+ * Services whose calls are safe to repeat: reads, and calls with an idempotency key. A cart would hold an item twice.
+ */
 const repeatable: Readonly<Record<string, boolean>> = {
   catalog: true,
   cart: false,
@@ -42,7 +44,7 @@ const repeatable: Readonly<Record<string, boolean>> = {
   web: false,
 };
 
-/** As a profile looks that was made from the paths of an access log, the newest user first. */
+/** Routes like those of a profile made from the paths of an access log, the newest user first. */
 const userRoutes = (users: number): object[] =>
   Array.from({ length: users }, (_, i) => users - 1 - i).flatMap((user) => [
     {
@@ -65,7 +67,7 @@ export function registry(ports: Ports, options: RegistryOptions): object {
     defaults: { policy: 'all-unauthenticated', unknownDestinations: 'refuse' },
     services: names.map((name) => {
       const source = options.misrouted?.[name] ?? name;
-      // Only the dependency under test gets the storm: the others keep what keeps them alive.
+      // Only the dependency under test gets the retry storm: the others keep their budgets.
       const mode = options.retries === 'storm' && name !== 'payment' ? 'budget' : options.retries;
       const retry = retryOf(
         mode,

@@ -9,7 +9,7 @@ export interface ServiceOptions {
   namespace: string;
   port: number;
   adminPort: number;
-  /** The sidecar's outbound `host:port`; or, without a mesh, where each service is. */
+  /** The sidecar's outbound `host:port`; without a mesh, `direct` has the address of each service instead. */
   outbound?: string;
   direct?: Record<string, string>;
 }

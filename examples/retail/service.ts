@@ -1,4 +1,4 @@
-/** What all services of the shop share: an HTTP server, counters, and an admin port for drills on loopback. */
+/** The common parts of the shop's services: an HTTP server, counters, and an admin port for drills on loopback. */
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -20,17 +20,17 @@ export interface Call {
   body: string;
 }
 
-/** One service's own work. Throwing answers 500. */
+/** One service's own work. An error thrown by it is answered 500. */
 export type Handler = (call: Call) => Promise<Answer> | Answer;
 
 export interface ServiceParts {
   peers: Peers;
-  /** Named numbers, shown by the admin port. */
+  /** Named numbers that the admin port shows. */
   counters: Record<string, number>;
 }
 
 export interface ServiceDescription {
-  /** Pieces of work at once, how long each takes, and how many requests may wait. */
+  /** The number of concurrent pieces of work, the duration of each, and the limit of waiting requests. */
   work: { slots: number; workMs: number; maxWaiting: number };
   handler(parts: ServiceParts): Handler;
 }
@@ -70,7 +70,7 @@ export async function startService(
         send(response, answer.status, answer.body);
       });
   });
-  // Longer than any pool keeps a connection: the side that calls closes first, so that no request meets a closing one.
+  // The caller's pool must close first, so that no request meets a closing connection: this timeout is longer.
   server.keepAliveTimeout = 120_000;
   const admin = createServer((request, response) => {
     answerAdmin(behaviour, counters, request).then(

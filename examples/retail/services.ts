@@ -6,7 +6,7 @@ const json = (status: number, value: unknown): Answer => ({ status, body: JSON.s
 const notFound = json(404, { error: 'no such path' });
 const callTimeoutMs = 10_000;
 
-/** What a failed call means to one's own caller: its client mistakes stay that, all else is a bad gateway. */
+/** Passes a failed call on to the caller: a client error unchanged, any other failure as a bad gateway. */
 const passOn = (answer: Answer): Answer =>
   answer.status >= 400 && answer.status < 500
     ? answer
@@ -121,7 +121,7 @@ const checkout: ServiceDescription = {
 
 const rememberedKeys = 100_000;
 
-/** Charges once for each idempotency key, however often it is asked: what makes a retry of a POST safe. */
+/** Charges once for each idempotency key, however often a request is repeated, so that retries of a POST are safe. */
 const payment: ServiceDescription = {
   work: { slots: 2, workMs: 40, maxWaiting: 100 },
   handler({ counters }) {
@@ -136,7 +136,7 @@ const payment: ServiceDescription = {
         counters.repeatsAnswered!++;
         return json(200, { receipt: known, repeated: true });
       }
-      // Only a caller that asks for it (x-forget-keys) can get here twice: how a test shows that the count works.
+      // Only a caller with x-forget-keys reaches this twice for one key: a test proves by it that the counter works.
       if (known !== undefined) counters.doubleCharges!++;
       counters.charges!++;
       const receipt = `r-${counters.charges}`;

@@ -1,4 +1,4 @@
-/** The shop's own admin port, on loopback: what it is made of, what happened, and what a drill may do to it. */
+/** The shop's own admin port, on loopback: its parts, its events, and the faults that a drill may inject. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, UserError } from '../../base/errors.js';
@@ -151,7 +151,7 @@ function targetsOf(shop: Shop): Target[] {
   ];
 }
 
-/** What W1 promises is that nobody pays twice, whatever is retried. */
+/** Scenario W1 promises that no customer pays twice, whatever is retried. */
 async function sections(shop: Shop): Promise<ReportSection[]> {
   const admin = `http://127.0.0.1:${shop.ports.workloads.payment!.appAdmin}`;
   const { counters } = await askJson<{ counters: Record<string, number> }>(`${admin}/state`);

@@ -1,4 +1,6 @@
-/** What a drill does to the shop from outside its processes: each a lease that is undone when it lapses. */
+/**
+ * A drill's faults on the shop from outside its processes: each is a lease, and is rolled back when the lease lapses.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
@@ -9,19 +11,19 @@ import { type AuthorityPart, shortLived } from './pki-drill.js';
 import type { RegistryOptions } from './registry.js';
 import type { Shop } from './shop.js';
 
-/** The shop's own; those of a process's resources are those of every system of processes. */
+/** The shop's own faults; faults on a process's resources are common to all systems of processes. */
 export const shopFaults = ['kill', 'pause', 'version', 'authority', 'registry'] as const;
 
 export type ShopFault =
   /** The process is killed (SIGKILL) and stays away until the lease ends. */
   | { id: string; kind: 'kill'; target: string; ttlMs: number }
-  /** The process is stopped (SIGSTOP), and goes on when the lease ends. */
+  /** The process is stopped (SIGSTOP), and continues when the lease ends. */
   | { id: string; kind: 'pause'; target: string; ttlMs: number }
   /** The process is another version of the package until the lease ends. */
   | { id: string; kind: 'version'; target: string; version: string; ttlMs: number }
-  /** The issuer, or one more anchor, runs out so soon; what was there comes back when the lease ends. */
+  /** The issuer, or one more anchor, has this lifetime; the previous files return when the lease ends. */
   | { id: string; kind: 'authority'; part: AuthorityPart; lifetimeMs: number; ttlMs: number }
-  /** The registry says otherwise until the lease ends. */
+  /** The registry has other settings until the lease ends. */
   | {
       id: string;
       kind: 'registry';
@@ -30,7 +32,7 @@ export type ShopFault =
     };
 
 export type ShopFaultState = ShopFault & {
-  /** Processes killed or replaced, registries written. */
+  /** The number of processes killed or replaced, or of registries written. */
   effect: number;
 };
 
@@ -39,11 +41,11 @@ interface Lease {
   dueMs: number;
   effect: number;
   timer: Timer;
-  /** Its doing: it is not undone before that has ended. */
+  /** The injection, which must have ended before the rollback begins. */
   begun?: Promise<number>;
-  /** Undone or about to be: it no longer counts. */
+  /** True once the rollback is due or done: the lease no longer counts. */
   ending: boolean;
-  /** The undoing, once it has begun. */
+  /** The rollback, once it has begun. */
   undone?: Promise<void>;
 }
 
@@ -64,7 +66,7 @@ export class ShopFaults {
     this.#resources = new ProcessFaults(shop.processes, clock);
   }
 
-  /** Takes back what would outlive the processes. */
+  /** Ends the resource limits, which would outlive the processes. */
   close(): void {
     this.#resources.close();
   }
@@ -79,7 +81,7 @@ export class ShopFaults {
     return [...own, ...this.#resources.leases.list()];
   }
 
-  /** Puts a lease and does it, or renews it. Throws a UserError on a bad one. */
+  /** Puts a lease and injects its fault, or renews the lease. Throws a UserError on a bad lease. */
   async put(value: unknown): Promise<ShopFaultState | LeaseState<ProcessFault>> {
     const kind = (value as { kind?: unknown } | null)?.kind;
     if (kind === 'leak' || isProcessLimit(kind)) return this.#resources.put(value);
@@ -103,7 +105,7 @@ export class ShopFaults {
     return { ...lease.fault, ttlMs: fault.ttlMs, effect: lease.effect };
   }
 
-  /** Undoes it; resolves when it is undone. */
+  /** Rolls the fault back; resolves when the rollback is done. */
   async remove(id: string): Promise<boolean> {
     const lease = this.#leases.get(id);
     if (!lease) return this.#resources.leases.remove(id);
@@ -150,7 +152,7 @@ export class ShopFaults {
     this.#writeRegistry();
   }
 
-  /** As the leases together say. */
+  /** Writes the registry with the settings of all leases together. */
   #writeRegistry(): void {
     const { revision } = this.#shop.registryOptions;
     const merged: RegistryOptions = { retries: 'budget', revision };

@@ -1,4 +1,4 @@
-/** Starts the whole shop: a controller, and for each workload its service and its sidecar; all with free ports. */
+/** Starts the whole shop: a controller, and for each workload its service and its sidecar; all on free ports. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatDurationMs } from '../../base/duration.js';
@@ -29,7 +29,7 @@ import {
 } from './topology.js';
 
 export interface ShopOptions {
-  /** Keys, configurations and caches go there. */
+  /** The folder of keys, configurations and caches. */
   folder: string;
   certificateLifetimeMs: number;
   say(line: string): void;
@@ -42,7 +42,7 @@ export const controllerIdentity = identityName({
 });
 
 const tokenTtlMs = 7 * 86_400_000;
-/** Proxies come back with their token when their certificate has run out: a drill makes them do so often. */
+/** A proxy rejoins with its token after its certificate has expired, and a drill causes this often. */
 const tokenUses = 1000;
 
 interface ShopProcess extends ProcessDescription {
@@ -52,7 +52,7 @@ interface ShopProcess extends ProcessDescription {
 export const proxyName = (workload: string): string => `${workload}-proxy`;
 
 export class Shop {
-  /** Chosen when it begins, and anew where one was taken. */
+  /** The ports are chosen at the beginning, and again if one was taken. */
   ports: Ports;
   processes: Processes;
   /** Whether every process is up. */
@@ -66,12 +66,12 @@ export class Shop {
     this.processes = new Processes(options.say);
   }
 
-  /** Knows its ports; nothing runs yet. */
+  /** Chooses the ports; no process runs yet. */
   static async plan(options: ShopOptions): Promise<Shop> {
     return new Shop(options, await choosePorts());
   }
 
-  /** Resolves when every process is ready and every sidecar has its state. A port that was taken is chosen anew. */
+  /** Resolves when every process is ready and every sidecar has its state. If a port was taken, others are chosen. */
   async start(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -83,7 +83,7 @@ export class Shop {
         if (attempt >= 3 || !messageOf(error).includes('EADDRINUSE')) throw error;
         this.#options.say(`${messageOf(error)}: other ports are chosen`);
         this.ports = await choosePorts();
-        // Sidecars would serve by the ports that they knew.
+        // With their caches the sidecars would use the previous ports.
         rmSync(this.path('cache'), { recursive: true, force: true });
         this.processes = new Processes(this.#options.say);
       }
@@ -122,7 +122,7 @@ export class Shop {
     writeRegistryFile(this.path(), registry(this.ports, this.registryOptions));
   }
 
-  /** Sidecars come back one by one without the certificate that they had, and get a new one. */
+  /** Restarts the sidecars one by one without their certificates, so that each gets a new one. */
   async renewCertificates(): Promise<void> {
     for (const { name } of workloads) {
       await this.processes.stop(proxyName(name));
@@ -131,7 +131,7 @@ export class Shop {
     }
   }
 
-  /** The process comes back as that version of the package; undefined: as its own. */
+  /** Restarts the process as that version of the package; undefined: as its own version. */
   async restartAs(name: string, version: string | undefined): Promise<void> {
     const own = this.processes.descriptionOf(name) as ShopProcess | undefined;
     if (!own) throw new Error(`no process ${name}`);
@@ -242,7 +242,7 @@ export class Shop {
     };
   }
 
-  /** Lines of the certificate events so far. */
+  /** The lines of the certificate events so far. */
   certificateEvents(): unknown[] {
     try {
       return readFileSync(this.eventsFile, 'utf8')

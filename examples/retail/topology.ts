@@ -1,4 +1,4 @@
-/** What the shop is made of: its workloads, who calls whom, and the ports that one run of it chose. */
+/** The shop's structure: its workloads, the callers of each service, and the ports chosen for one run. */
 import type { WorkloadPorts } from '../../chaos/system/model.js';
 import { freePorts } from '../../base/ports.js';
 import { identityName } from '../../mesh/identity/names.js';
@@ -7,12 +7,12 @@ export const namespace = 'retail';
 export const trustDomain = 'retail.local';
 
 export interface Workload {
-  /** `catalog-2`: unique. */
+  /** For example `catalog-2`: unique. */
   name: string;
   service: string;
 }
 
-/** Two of catalog, so that one may go without a shopper noticing. */
+/** Catalog has two workloads, so that one may fail without any effect on shoppers. */
 export const workloads: readonly Workload[] = [
   { name: 'web', service: 'web' },
   { name: 'catalog-1', service: 'catalog' },
@@ -30,7 +30,7 @@ export const calls: Readonly<Record<string, readonly string[]>> = {
   payment: [],
 };
 
-/** The front door may be called by anyone; every other service only by those who call it. */
+/** Any client may call the front door; only a service's own callers may call the other services. */
 export const frontDoor = 'web';
 
 export const callersOf = (service: string): string[] =>

@@ -1,4 +1,4 @@
-/** An app without a proxy of ours: HAProxy, with a certificate of the mesh, speaks mutual TLS for it both ways. */
+/** An app without a proxy of ours: HAProxy, with a certificate of the mesh, speaks mutual TLS for the app both ways. */
 import { writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startGuarded } from '../../../base/child.js';

@@ -1,6 +1,6 @@
 /**
- * Scale from zero, emulated: the first request starts the function's process and is held until it is there; when
- * nothing was asked for a while the process is ended. `node activator.js OPTIONS` says its port as one JSON line.
+ * Scale from zero, emulated: the first request starts the function's process and is held until the process is ready;
+ * after a while without requests the process is ended. `node activator.js OPTIONS` prints its port as one JSON line.
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type Child, dieWithParent, startNode } from '../../../base/child.js';
@@ -10,13 +10,13 @@ import { program } from '../../../base/paths.js';
 
 export interface ActivatorOptions {
   port: number;
-  /** After so long without a request the function ends. */
+  /** The function ends after this time without a request. */
   idleMs: number;
-  /** Held requests wait no longer than this for it to start. */
+  /** Held requests wait at most this long for the function to start. */
   startLimitMs: number;
-  /** More are refused, with Retry-After. */
+  /** The limit of held requests; further ones are refused, with Retry-After. */
   maxHeld: number;
-  /** How long the function takes to start, for show. */
+  /** The duration of the function's start, for demonstration. */
   functionStartMs: number;
 }
 
@@ -38,7 +38,7 @@ class Instance {
     return this.#child?.pid;
   }
 
-  /** Begins a request: resolves to the function's port, starting it where it is not there. */
+  /** Begins a request: resolves to the function's port, after starting the function if it is not running. */
   async begin(): Promise<number> {
     this.#idle?.cancel();
     this.#busy++;
@@ -65,7 +65,7 @@ class Instance {
     const child = startNode('function', script, [String(functionStartMs)]);
     this.#child = child;
     const late = realClock.after(startLimitMs, () => child.process.kill('SIGKILL'));
-    // Whatever ends it, the next request starts another.
+    // After any end of the function, the next request starts another one.
     void child.exited.then(() => {
       this.ends++;
       if (this.#child === child) this.#forget();
@@ -79,7 +79,7 @@ class Instance {
 
   #end(): void {
     const child = this.#child;
-    // Forgotten first: a request that comes now begins anew instead of meeting a closing port.
+    // The child is forgotten first: a new request starts another one instead of meeting a closing port.
     this.#forget();
     void child?.stop();
   }
@@ -106,7 +106,7 @@ async function serve(incoming: IncomingMessage, response: ServerResponse): Promi
     return;
   }
   try {
-    // The body stays unread, in the sender's buffers, while the function starts.
+    // The request's body stays unread, in the sender's buffers, while the function starts.
     const port = await instance.begin();
     await relay(incoming, response, port);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** A function as a process: says its port as one JSON line, then answers. It takes its time to start. */
+/** A function as a process: prints its port as one JSON line, then answers. Its start takes some time. */
 import { createServer } from 'node:http';
 import { dieWithParent } from '../../../base/child.js';
 

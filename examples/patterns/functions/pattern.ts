@@ -1,4 +1,4 @@
-/** Functions behind the gateway: nothing runs until someone asks, and the first to ask is held, not refused. */
+/** Functions behind the gateway: no function runs until the first request, which is held and not refused. */
 import { realClock } from '../../../base/clock.js';
 import { program } from '../../../base/paths.js';
 import { freePorts } from '../../../base/ports.js';
@@ -21,7 +21,7 @@ export const functions: Pattern = {
           namespace,
           hosts: ['hello.example.com'],
           endpoints: [{ address: `127.0.0.1:${activatorIn}` }],
-          // Longer than a cold start takes, and no retry of what is only held.
+          // The timeout is longer than a cold start, and a held request is not retried.
           routes: [{ name: 'all', timeouts: { request: '30s' } }],
         },
       ],

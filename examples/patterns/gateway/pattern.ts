@@ -1,4 +1,4 @@
-/** North to south: one public port, routes by host and path, and mutual TLS from there on. */
+/** North-south traffic: one public port, routes by host and path, and mutual TLS behind the gateway. */
 import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';
@@ -55,7 +55,7 @@ export const gateway: Pattern = {
       })),
     });
     await Promise.all([
-      // A proxy without an app: the outbound side is the public port.
+      // The gateway is a proxy without an app: its outbound side is the public port.
       mesh.proxy({ name: 'gateway', outbound: open }),
       ...names.map((name) => mesh.proxy({ name, inbound: ports[name] })),
     ]);

@@ -15,18 +15,18 @@ export const nodeProxy: Pattern = {
     await mesh.open({
       defaults: { unknownDestinations: 'refuse' },
       services: Object.entries(onNodeB).flatMap(([name, app]) => [
-        // To everybody it is behind its node's proxy, under the name that it has there.
+        // For clients the app is behind its node's proxy, which knows the app by another name.
         {
           name,
           namespace,
           endpoints: [nodeB],
           routes: [{ name: 'all', rewrite: { host: `${name}.node-b` } }],
         },
-        // On the node it is the app itself.
+        // On the node this name leads to the app itself.
         { name, namespace: 'node-b', endpoints: [{ address: app, plaintext: true }] },
       ]),
       servers: [
-        // What comes in goes out again by its host name, to the app that it names.
+        // An inbound request goes out again by its host name, to the app of that name.
         {
           workload: 'node-b',
           namespace,

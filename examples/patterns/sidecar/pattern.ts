@@ -1,4 +1,4 @@
-/** A proxy beside every app: the app speaks to its own proxy, and identity is the workload's. */
+/** A proxy beside every app: the app sends its calls to its own proxy, and the identity is the workload's. */
 import { freePorts } from '../../../base/ports.js';
 import type { Pattern } from '../pattern.js';
 import { namespace } from '../small-mesh.js';

@@ -27,7 +27,7 @@ export const twoDomains: Pattern = {
       defaults: { unknownDestinations: 'refuse' },
       services: [
         {
-          // As a MultiClusterLink mirrors it: here by another name, there by its own.
+          // The service has one name here and its own name there, as a MultiClusterLink mirrors it.
           name: 'cart-west',
           namespace,
           endpoints: [westGateway],
@@ -54,7 +54,7 @@ export const twoDomains: Pattern = {
           namespace,
           server: 'link',
           workload: 'gateway',
-          // By name and domain; `*.east.local` would let in all of it.
+          // The identity has a name and a domain; `*.east.local` would admit the whole domain.
           from: [{ identity: east.identity('web') }],
         },
         {
@@ -76,7 +76,7 @@ export const twoDomains: Pattern = {
       () => stage.ask(web, 'web', '/via/cart-west.demo'),
       { status: 200, app: 'cart', caller: west.identity('gateway') },
     );
-    // The same anchors, another name: not on the list.
+    // The stranger has the same anchors, but its name is not on the list.
     const [strangerOut] = (await freePorts(1)) as [number];
     await east.proxy({ name: 'stranger', outbound: strangerOut });
     const stranger = await stage.app('stranger', `127.0.0.1:${strangerOut}`);

@@ -1,4 +1,4 @@
-/** A machine outside of any cluster joins with a token that is good once, and serves like any other endpoint. */
+/** A machine outside any cluster joins with a single-use token, and serves like any other endpoint. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ export const vm: Pattern = {
       app: 'ledger',
       caller: mesh.identity('web'),
     });
-    // It does not become ready, so nobody waits for it.
+    // The proxy does not become ready, so the pattern does not wait for it.
     mesh
       .start(
         'thief',
