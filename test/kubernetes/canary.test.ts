@@ -1,4 +1,4 @@
-/** A canary upgrade is judged by what its proxies served, and a worse one is told from chance. */
+/** A canary upgrade is judged by its proxies' traffic, and a worse version is distinguished from chance. */
 import { expect, test } from 'vitest';
 import { compareRevisions, follows } from '../../mesh/kubernetes/observe/canary.js';
 import type { Sample } from '../../mesh/kubernetes/observe/exposition.js';
@@ -10,7 +10,7 @@ const sample = (name: string, value: number, labels: Record<string, string> = {}
   value,
 });
 
-/** A proxy of cart that answered `good` and failed `bad` in the window, most of them within `ms`. */
+/** A proxy of cart with `good` successes and `bad` failures in the window, most of them within `ms`. */
 function proxy(controller: string, good: number, bad: number, ms: number): Observed {
   const bounds = [10, 20, 50, 100, 1000];
   const buckets = bounds.map((le) =>
@@ -40,7 +40,7 @@ const verdict = (...proxies: Observed[]) =>
 test('as good as the stable one, or worse than chance explains', () => {
   const old = proxy(stable, 9990, 10, 20);
   expect(verdict(old, proxy(canary, 999, 1, 20))).toBe('no worse');
-  // Three of a thousand where one was usual happens; thirty do not.
+  // Three failures of a thousand instead of one may be chance; thirty may not.
   expect(verdict(old, proxy(canary, 997, 3, 20))).toBe('no worse');
   expect(verdict(old, proxy(canary, 970, 30, 20))).toBe('worse');
   expect(verdict(old, proxy(canary, 999, 1, 100))).toBe('worse');

@@ -1,4 +1,4 @@
-/** `firedrill check` on a real API server: all green after an installation, and each fault named (C8). */
+/** `firedrill check` on a real API server: all checks pass after an installation, and each fault is named (C8). */
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -59,7 +59,7 @@ async function check(
 const bad = (results: Map<string, CheckResult>): string[] =>
   [...results.values()].filter((r) => r.result !== 'success').map((r) => r.id);
 
-/** What the cluster's own controllers would say of a Deployment whose pods run. */
+/** Writes the status that the cluster's own controllers would write for a Deployment whose pods run. */
 async function markAvailable(name: string): Promise<void> {
   const at = new Date().toISOString();
   const condition = { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable' };
@@ -92,7 +92,7 @@ async function runFromCluster(
   );
   const [text = ''] = Object.values(map.data);
   const file = join(cluster.folder, `${config}.yaml`);
-  // As in the pod, but on loopback, on free ports, with a kubeconfig in the environment instead of the pod's token.
+  // The process runs as in its pod, but on loopback and free ports, with a kubeconfig instead of the pod's token.
   const local = text
     .replace(/host: 0\.0\.0\.0/g, 'host: 127.0.0.1')
     .replace(/port: \d+/g, 'port: 0');
@@ -136,12 +136,12 @@ needs(
       last = (await check()).results;
       return bad(last).length === 2;
     }, 'green').catch(() => undefined);
-    // No node routes the webhook's Service here, and there is no Prometheus: test/cluster has all of it green.
+    // This cluster has no node that routes the webhook's Service, and no Prometheus: test/cluster has all checks green.
     expect([...last.values()].filter((r) => r.result !== 'success')).toMatchObject([
       { id: 'injection-works', result: 'error', reason: expect.stringMatching(/failed to call/) },
       { id: 'metrics-scraped', result: 'warning' },
     ]);
-    // Asked about proxies, and there is none: nothing was looked at, which is not green.
+    // A check of proxies without any proxy has looked at nothing, and must not pass.
     const none = await check('--proxy');
     expect([none.code, bad(none.results)]).toEqual([
       1,
@@ -183,7 +183,7 @@ needs('each fault is found by its check', async () => {
   await admin.patch(resources.MutatingWebhookConfiguration, undefined, names.mutatingWebhook, [
     { op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' },
   ]);
-  // A webhook that cannot be reached, and is ignored, is how a pod comes to lack its proxy.
+  // A pod lacks its proxy if the webhook cannot be reached and its failure is ignored.
   await until(
     () =>
       admin

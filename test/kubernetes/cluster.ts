@@ -1,4 +1,4 @@
-/** A real kube-apiserver over a real etcd, on free ports of loopback with folders and tokens of its own. No nodes. */
+/** A real kube-apiserver over a real etcd, on free loopback ports, with folders and tokens of its own. No nodes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,22 +14,22 @@ export interface Cluster {
   server: string;
   ca: string;
   caFile: string;
-  /** As system:masters. */
+  /** A client with the rights of system:masters. */
   admin: KubeApi;
   adminToken: string;
   /** A kubeconfig of the administrator. */
   kubeconfig: string;
   folder: string;
-  /** A real token of a service account, by TokenRequest; the account must exist. */
+  /** Returns a real token of a service account, by TokenRequest; the account must exist. */
   tokenOf(namespace: string, account: string, audiences?: string[]): Promise<string>;
-  /** A client with that account's token: what RBAC allows it and nothing more. */
+  /** Returns a client with that account's token, limited to the account's RBAC rights. */
   as(
     namespace: string,
     account: string,
     onRequest?: (method: string, path: string) => void,
   ): Promise<KubeApi>;
   writeKubeconfig(name: string, token: string): string;
-  /** Stops the API server alone, and starts it again on the same port over the same etcd. */
+  /** Stops only the API server; startApiServer starts it again on the same port over the same etcd. */
   stopApiServer(): Promise<void>;
   startApiServer(): Promise<void>;
   stop(): Promise<void>;
@@ -146,7 +146,7 @@ interface Guarded {
   stop(): Promise<void>;
 }
 
-/** A foreign program under a shell that kills it when our end of the pipe closes, even by our own SIGKILL. */
+/** Starts a program under a shell that kills it when our end of the pipe closes, even after our own SIGKILL. */
 function guarded(command: string, args: readonly string[]): Guarded {
   const script = '"$@" </dev/null & pid=$!; cat >/dev/null; kill -9 $pid 2>/dev/null; wait $pid';
   const child = spawn('sh', ['-c', script, 'sh', command, ...args], {

@@ -1,4 +1,4 @@
-/** An installation's control plane, running: controller and injector, each with its own service account. */
+/** Runs an installation's control plane: controller and injector, each with its own service account. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -21,7 +21,7 @@ export async function install(cluster: Cluster, values: Values, revision = ''): 
 }
 
 /**
- * A controller as its ConfigMap says, but on the node's address, with a kubeconfig of its service account, and with
+ * Starts a controller by its ConfigMap, but on the node's address, with a kubeconfig of its service account, and with
  * proxies that renew at once when the issuer changes.
  */
 export async function startInstalledController(
@@ -71,7 +71,7 @@ export async function startInstalledController(
 
 export const controllerAdmin = (host: string): string => `http://${host}:${ports.controllerAdmin}`;
 
-/** The webhook answers on loopback, and the API server is pointed there instead of at a service. */
+/** Starts the webhook on loopback, and points the API server to it instead of a service. */
 export async function startInstalledInjector(cluster: Cluster, values: Values): Promise<Injector> {
   const { admin } = cluster;
   const api = await cluster.as('firedrill', names.injector);

@@ -53,7 +53,7 @@ process_start_time_seconds ${now - 3600}
 `;
 function proxy(metrics = '', config: object = {}): Observed {
   const samples = parseExposition(`${metrics}\n${healthyMetrics}`);
-  // What a fault sets comes first and replaces the healthy value.
+  // The fault's samples come first and replace the healthy values.
   const seen = new Set<string>();
   const after = samples.filter((s) => {
     const key = s.name + JSON.stringify(s.labels);

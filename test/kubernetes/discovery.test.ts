@@ -1,4 +1,4 @@
-/** What the API server holds becomes what proxies serve by, one change at a time (C3, C6, D8, D9). */
+/** Objects in the API server become the state that proxies use, one change at a time (C3, C6, D8, D9). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findTool } from '../../base/tools.js';
 import type { Destination } from '../../mesh/model.js';
@@ -117,7 +117,7 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
     defaultPolicy: 'all-unauthenticated',
   });
 
-  // Whose a workload is, its pods say; of one without pods there is nothing to be read.
+  // A workload's pods decide which identity may claim the workload; without pods no claim can be refused.
   const claim = (workload: string, account: string) =>
     source.whyNot(`${account}.retail.serviceaccount.identity.test.local`, {
       namespace: 'retail',
@@ -127,7 +127,7 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
   expect(claim('cart-0', 'thief')).toMatch(/no pod of cart-0 in retail has the identity thief/);
   expect(claim('nobody', 'thief')).toBeUndefined();
 
-  // An endpoint whose pod is not known is left out, never told as one of plaintext.
+  // An endpoint whose pod is unknown is left out, and never sent as a plaintext one.
   await admin.create(pod('cart-1', 'cart', true));
   await until(
     () => cart().backends[0]?.endpoints.filter((e) => e.identity).length === 2,
@@ -150,7 +150,7 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
     { backend: 'cart.retail', weight: 90 },
     { backend: 'cart-v2.retail', weight: 10 },
   ]);
-  // The backend's endpoints are another service's: its changes arrive too.
+  // The backend's endpoints belong to another service, whose changes must arrive too.
   await admin.create(pod('cart-v2-0', 'cart-v2', false));
   await admin.create(slice('cart-v2', ['10.0.0.9']));
   await until(
@@ -218,7 +218,7 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
     'the VM',
   );
 
-  // Last known good through an outage of the API server.
+  // During an outage of the API server the last known good state stays.
   await cluster.stopApiServer();
   expect(cart().backends[0]?.endpoints).toHaveLength(3);
   await cluster.startApiServer();

@@ -1,6 +1,6 @@
 /**
- * The mesh in a cluster, whole: a real API server, the installed control plane, the real webhook, and pods whose
- * proxies and apps run in network namespaces of their own, redirected by the injector's own init container.
+ * The whole mesh in a cluster: a real API server, the installed control plane, the real webhook, and pods whose proxies
+ * and apps run in network namespaces of their own, redirected by the injector's own init container.
  */
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -37,8 +37,9 @@ let canary: Child | undefined;
 let injector: Injector;
 
 /**
- * Says who called; and on a port that is not redirected, for the kubelet, that it is there. Asked to end, it serves on
- * until nothing came for a while, as an app in a cluster must: that its endpoint is gone takes a moment to be known.
+ * Answers with the caller's identity; on a port that is not redirected it answers the kubelet's probe. After SIGTERM it
+ * serves on until no request has come for a while, as an app in a cluster must: clients learn only after a moment that
+ * its endpoint is gone.
  */
 const echo = `
 const http = require('node:http');
@@ -58,7 +59,9 @@ const echoAnnotations = {
   'mesh.firedrill.dev/skip-inbound-ports': '8081',
 };
 
-/** Fifty requests a second by the service's name; knows nothing of proxies. Counts from its first success on. */
+/**
+ * Sends fifty requests a second to the service's name, without knowing of proxies. Counts from the first success on.
+ */
 const shopper = `
 const http = require('node:http');
 const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
@@ -90,7 +93,7 @@ interface Seen {
 const seen = (): Seen =>
   JSON.parse(kubelet.logs('shop', 'web', 'app').at(-1) ?? '{"ok":0,"problems":[]}') as Seen;
 
-/** As a Deployment's ReplicaSet makes them. */
+/** Makes a pod as a Deployment's ReplicaSet does. */
 const pod = (
   app: string,
   script: string,
@@ -189,9 +192,9 @@ needs(
         throw new Error(`${String(error)}: ${JSON.stringify(seen())}`);
       },
     );
-    // The app sees who called: an identity that only a certificate of the mesh can show.
+    // The app sees the caller's identity, which only a certificate of the mesh can prove.
     expect(seen().last).toBe('web.shop.serviceaccount.identity.cluster.local');
-    // Whoever has none is turned away at the same port, although the app itself would answer.
+    // A caller without an identity is refused at the same port, although the app itself would answer.
     const address = kubelet.addressOf('shop', 'echo') as string;
     expect(await plainRequest(address, 8080)).not.toBe(200);
     const metrics = await getText(address, 4191, '/metrics');
@@ -241,7 +244,7 @@ needs(
       'both proxies at the new controller',
       90_000,
     );
-    // What it says arrives: a second endpoint takes its share.
+    // The new controller's state arrives: a second endpoint takes its share.
     await cluster.admin.create(pod('echo', echo, echoAnnotations, 'echo-2'));
     await until(() => kubelet.isReady('shop', 'echo-2'), 'the second pod', 120_000);
     const address = kubelet.addressOf('shop', 'echo-2') as string;
@@ -269,7 +272,7 @@ needs(
     await admin.create(pod('echo', echo, moved, 'echo-4'));
     await until(() => kubelet.isReady('shop', 'echo-4'), 'the second moved pod', 120_000);
     expect(seen()).toMatchObject({ failed: 0, problems: [] });
-    // A pod that goes may reset what was just sent to it: reads are retried, as they should be in any rollout.
+    // A terminating pod may reset a request that was just sent to it: reads are retried, as in any rollout.
     await admin.create({
       apiVersion: 'mesh.firedrill.dev/v1alpha1',
       kind: 'ServiceProfile',
@@ -287,7 +290,7 @@ needs(
       60_000,
     );
     for (const name of ['echo', 'echo-2']) await admin.remove(resources.Pod, 'shop', name);
-    // Its other calls are for its own machine, and this address is not the one that we call from.
+    // The controller's admin port answers its other calls only to its own machine, and this address is not ours.
     const both = /^firedrill_controller_connected_proxies(\{[^}]*\})? 2$/m;
     const { second } = kubelet.bridge;
     await until(
@@ -303,7 +306,7 @@ needs(
     );
     const gone = seen();
     await until(() => seen().ok > gone.ok + 100, 'requests afterwards', 60_000);
-    // Not nought yet: a request or two that were just sent to a pod that goes may be reset.
+    // The bound is not 0 yet: a request or two that were just sent to a terminating pod may be reset.
     expect(seen().failed, seen().problems.join('; ')).toBeLessThanOrEqual(5);
   },
 );
@@ -320,7 +323,7 @@ function getText(host: string, port: number, path: string): Promise<string> {
   });
 }
 
-/** The status, or the code of the error. */
+/** Resolves to the status, or to the error's code. */
 function plainRequest(host: string, port: number): Promise<number | string> {
   return new Promise((resolve) => {
     request({ host, port, path: '/', timeout: 10_000 }, (response) => {

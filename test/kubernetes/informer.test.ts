@@ -1,4 +1,4 @@
-/** Informers against a real API server: restarts, expired versions and re-lists lose and drop nothing (C3). */
+/** Informers on a real API server: no change is lost after restarts, expired versions and new lists (C3). */
 import { createServer, type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleep } from '../../base/clock.js';

@@ -1,4 +1,4 @@
-/** Injection: once, reversible, and with a reason wherever it does not happen (C5). */
+/** Injection happens once, is reversible, and gives a reason for each omission (C5). */
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -79,7 +79,7 @@ test('annotations of the pod win over those of its namespace, and reach the prox
     drainSeconds: 13,
     skipPorts: { inbound: [], outbound: [25] },
     identity: { name: 'cart.shop.serviceaccount.identity.cluster.local' },
-    // A canary upgrade: this namespace's proxies follow the other control plane.
+    // For a canary upgrade, this namespace's proxies follow the other control plane.
     controller: { addresses: ['firedrill-controller-canary.firedrill.svc:8086'] },
   });
   expect(JSON.stringify(made.spec)).toContain('77Mi');
@@ -121,7 +121,7 @@ test('a namespace is asked for anew; a silent API server is given 2 s, and a bur
   expect([await lookup('known'), await lookup('new')]).toEqual([fresh, fresh]);
   find = () => new Promise(() => undefined);
   const waiting = Array.from({ length: 64 }, () => lookup('known'));
-  // One more than are asked at a time does not wait at all.
+  // A look-up beyond the limit of concurrent ones does not wait at all.
   expect(await lookup('known')).toBe(cached);
   clock.advance(2000);
   expect(new Set(await Promise.all(waiting))).toEqual(new Set([cached]));
@@ -214,7 +214,7 @@ test('native sidecars come before the app, the init container before them; else 
   ]);
   const plain = injected(pod({ initContainers: inits }, { [key('native-sidecar')]: 'false' }));
   expect(plain.spec.initContainers?.map((c) => c.name)).toEqual(['migrate', 'firedrill-init']);
-  // First, and the app starts when its hook is done: by then the proxy is up.
+  // The proxy is the first container, and the app starts after its hook: by then the proxy is up.
   expect(plain.spec.containers.map((c) => c.name)).toEqual(['firedrill-proxy', 'app']);
   expect(JSON.stringify(plain.spec.containers[0]?.lifecycle)).toContain('await.js');
   const explicit = injected(pod({}, { [key('mode')]: 'explicit' }));
@@ -251,7 +251,7 @@ test('whoever of a pod listens or is connected, but for its proxy, keeps the pro
   expect(isInUse(table(row('0A', 2102), row('01', 2102)), 2102)).toBe(false);
   expect(isInUse(table(row('0A', 1000)), 2102)).toBe(true);
   expect(isInUse(table(row('01', 0)), 2102)).toBe(true);
-  // What is over, and what only the kernel still has.
+  // Connections that are closed, or that only the kernel still holds, are not in use.
   expect(isInUse(table(row('06', 0), row('08', 1000)), 2102)).toBe(false);
   expect(isInUse(table(), 2102)).toBe(false);
 });
@@ -342,7 +342,7 @@ spec:
   const { yaml } = injectYaml('in.yaml', text, options);
   for (const line of text.split('\n').slice(8)) expect(yaml).toContain(line.trim());
   expect(yaml).toContain('# ours');
-  // What is added means the same to a reader of YAML 1.1, as kubectl is.
+  // The added lines mean the same to a reader of YAML 1.1, such as kubectl.
   expect(parseAllDocuments(yaml, { version: '1.1' })[0]?.toJS()).toEqual(
     parseAllDocuments(yaml)[0]?.toJS(),
   );
@@ -364,7 +364,7 @@ test('proxy-init: what is skipped comes before what is redirected, and the jumps
   ]);
   expect(rules.filter((r) => r.startsWith('-A FIREDRILL_OUTBOUND'))).toEqual([
     '-A FIREDRILL_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN',
-    // Before what the proxy's user may send as it likes: a call to the pod itself comes in as a peer's.
+    // This rule precedes the exemption of the proxy's user: a call to the pod's own address arrives as a peer's call.
     '-A FIREDRILL_OUTBOUND -p tcp -o lo ! -d 127.0.0.0/8 -m owner --uid-owner 2102 -j FIREDRILL_INBOUND',
     '-A FIREDRILL_OUTBOUND -m owner --uid-owner 2102 -j RETURN',
     '-A FIREDRILL_OUTBOUND -o lo -j RETURN',

@@ -1,4 +1,4 @@
-/** An installation on a real API server: server-side apply, least privilege, the webhooks at work (C5, C6, C9). */
+/** An installation on a real API server: server-side apply, least privilege, working webhooks (C5, C6, C9). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { spawnSync } from 'node:child_process';
 import { get } from 'node:https';
@@ -71,7 +71,7 @@ afterAll(async () => {
 
 const silent = (): void => undefined;
 
-/** `controller list pods`: every kind of call that an account made. */
+/** Records every kind of call that an account made, such as `controller list pods`. */
 const used = new Set<string>();
 function record(who: string): (method: string, path: string) => void {
   return (method, path) => {
@@ -88,7 +88,7 @@ function record(who: string): (method: string, path: string) => void {
 const granted = (who: string, rules: Rule[]): string[] =>
   rules.flatMap((r) => r.resources.flatMap((p) => r.verbs.map((v) => `${who} ${v} ${p}`)));
 
-/** One object of each custom kind; the RateLimit limits nothing, which its status must say. */
+/** Makes one object of each custom kind; the RateLimit limits nothing, and its status must say so. */
 const sample = (kind: Kind, name: string, spec: object): AnyObject => ({
   apiVersion: apiVersionOf(resources[kind]),
   kind,
@@ -127,7 +127,9 @@ const issuer = (api: KubeApi): SecretIssuerStore =>
     log: silent,
   });
 
-/** What happens to namespaces never reaches the cache: so it is for a moment on any machine, and long on a slow one. */
+/**
+ * Changes of namespaces never reach this client's cache, as for a moment on any machine, and for long on a slow one.
+ */
 function deafToNamespaces(api: KubeApi): KubeApi {
   const watch = api.watch.bind(api);
   api.watch = (path, query, onEvent, rest) =>
@@ -168,9 +170,9 @@ needs(
       issuer(controller).start(silent, silent),
       issuer(controller).start(silent, silent),
     ]);
-    // Two replicas at once over an empty Secret agree on one issuer.
+    // Two replicas that start at once over an empty Secret agree on one issuer.
     expect(first.chain[0]?.fingerprint256).toBe(second.chain[0]?.fingerprint256);
-    // What identity deny --kubernetes writes, every controller takes up.
+    // Every controller applies the denials that identity deny --kubernetes writes.
     let denied: readonly Denial[] = [];
     const watching = issuer(controller);
     await watching.start((next) => (denied = next.denied ?? []), silent);
@@ -194,7 +196,7 @@ needs(
     });
     expect(destinations).toBeGreaterThan(0);
     await until(
-      // The sample link has no Secret, and says so.
+      // The sample link has no Secret, and its status reports this.
       () => problems.every((p) => p.startsWith('link west')),
       'an end of the problems',
     );
@@ -220,7 +222,7 @@ needs(
     const attestor = new TokenReviewAttestor(controller);
     const ask = (text: string) => attestor.attest({ token: text, publicKeyHash: '' });
     expect(await ask(token)).toEqual({ namespace: 'firedrill', serviceAccount: names.injector });
-    // One for the API server proves nothing to us, and a join token is another attestor's.
+    // A token for the API server proves nothing to us, and a join token is another attestor's.
     await expect(ask(await cluster.tokenOf('firedrill', names.injector))).rejects.toThrow(
       /refused|not for/,
     );
@@ -241,7 +243,7 @@ needs('the webhooks inject once, skip with an Event, and refuse what cannot work
         resolve(r.statusCode ?? 0);
       }).on('error', reject);
     });
-  // Until the API server is told to trust it, whoever waits for it must wait.
+  // The injector is not ready until the API server is configured to trust it.
   expect(await ready()).toBe(503);
   await applyAll(admin, mutating ? [mutating] : [], silent);
   await until(async () => (await ready()) === 200, 'readiness');
@@ -261,7 +263,7 @@ needs('the webhooks inject once, skip with an Event, and refuse what cannot work
       { op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Fail' },
     ]);
   }
-  // The pod that is to be injected comes a moment after its namespace.
+  // The pod is created a moment after its namespace.
   await admin.create({
     apiVersion: 'v1',
     kind: 'Namespace',
@@ -321,7 +323,7 @@ needs('every permission is used, and nothing is allowed beyond them', async () =
     ...granted('controller', [...controllerClusterRules(), ...controllerOwnRules()]),
     ...granted('injector', [...injectorClusterRules(), ...injectorOwnRules()]),
   ];
-  // Enough: the tests above worked with these accounts. Needed: each permission was used by one of their calls.
+  // The rights suffice: the tests above worked with these accounts. All are needed: calls of the tests used each one.
   expect([...new Set(rules)].sort().filter((line) => !used.has(line))).toEqual([]);
   for (const api of [controller, injectorApi]) {
     for (const [verb, plural] of [
@@ -337,7 +339,7 @@ needs('every permission is used, and nothing is allowed beyond them', async () =
   }
 });
 
-/** What RBAC says to an account about itself, for all namespaces. */
+/** Asks RBAC for an account's own rights, for all namespaces. */
 async function allowed(api: KubeApi, verb: string, plural: string): Promise<boolean> {
   const [resource, subresource] = plural.split('/');
   const review = await api.create<{ status: { allowed: boolean } }>({
@@ -399,7 +401,7 @@ testWith('helm')(
   },
 );
 
-/** Configuration files inside ConfigMaps are compared as what they say, since quoting may differ. */
+/** Parses configuration files inside ConfigMaps, so that the comparison ignores differences in quoting. */
 function parsedConfig(object: AnyObject): AnyObject {
   if (object.kind !== 'ConfigMap' || !object.data)
     return JSON.parse(JSON.stringify(object)) as AnyObject;
@@ -440,7 +442,7 @@ needs('uninstall takes away everything that install made', async () => {
   await prune(cluster.admin, [], 'elsewhere', () => undefined);
   const gone: string[] = [];
   await removeAll(cluster.admin, 'firedrill', (r) => gone.push(`${r.kind}/${r.name}`));
-  // All but SMI's definition, which is everybody's, and a stranger's object with a common label.
+  // Everything is removed except SMI's definition, which others share, and a foreign object with a common label.
   expect(gone.length).toBe(objects.length - 1);
   expect(gone.filter((name) => /smi-spec|mine/.test(name))).toEqual([]);
   expect(await cluster.admin.find(resources.ConfigMap, 'default', 'mine')).toBeDefined();

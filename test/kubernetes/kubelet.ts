@@ -1,7 +1,7 @@
 /**
- * A kubelet's stand-in for one node, with the endpoint controller's part: it runs every pod that a real API server
- * holds as its spec says (init containers in turn, native sidecars before the app), reports their status, and keeps
- * the services' EndpointSlices. It also plays DNS, by /etc/hosts. It does not schedule, pull images or restart.
+ * A stand-in for one node's kubelet and for the endpoint controller: it runs every pod of a real API server as its spec
+ * says (init containers in turn, native sidecars before the app), reports their status, and keeps the services'
+ * EndpointSlices. It also replaces DNS, by /etc/hosts. It does not schedule, pull images or restart.
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
@@ -59,7 +59,7 @@ export class Kubelet {
     await this.#pods.start();
   }
 
-  /** What a container said so far. */
+  /** Returns a container's output so far. */
   logs(namespace: string, pod: string, container: string): readonly string[] {
     return this.#running.get(`${namespace}/${pod}`)?.sandbox.lines(container) ?? [];
   }
@@ -112,7 +112,7 @@ export class Kubelet {
     }
     let gone = false;
     void ended.then(() => (gone = true));
-    // A native sidecar holds back what comes after it by its hook, which waits until it is ready.
+    // A native sidecar's hook, which waits until the sidecar is ready, delays the later containers.
     while (!(await probe(sandbox.address, container.readinessProbe))) {
       if (gone) throw new Error(`${container.name} of ${pod.metadata.name} ended: ${said()}`);
       await sleep(100);
@@ -193,7 +193,7 @@ export class Kubelet {
     }
   }
 
-  /** The control plane runs on the node itself, so its services are addresses of the node. */
+  /** The control plane runs on the node itself, so its services have addresses of the node. */
   #hosts(): string {
     const lines = [...this.#services.objects.values()].map(({ metadata, spec }) => {
       const { name, namespace = 'default' } = metadata;

@@ -1,4 +1,4 @@
-/** Two clusters, two API servers: services exported by one are destinations in the other (C11). */
+/** Two clusters, two API servers: services that one exports are destinations in the other (C11). */
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { SourceChange } from '../../mesh/controller/discovery/source.js';
 import type { Destination } from '../../mesh/model.js';

@@ -1,4 +1,4 @@
-/** A cluster's objects as discovery looks them up, without an API server. */
+/** Looks up a cluster's objects as discovery does, without an API server. */
 import type { KubeObject } from '../../mesh/kubernetes/client/objects.js';
 import {
   type Converted,

@@ -1,4 +1,4 @@
-/** The verbs that look at proxies, on real ones: two processes with traffic between them. */
+/** The commands that read proxies, on real ones: two processes with traffic between them. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const inbound = { host: '127.0.0.1', port: 0, mode: 'explicit' };
   const http: InboundServer = {
     name: 'http',
-    // 0 would stand for the ports that no container declares.
+    // Port 0 would stand for the ports that no container declares.
     port: 1,
     target: `127.0.0.1:${(app.address() as AddressInfo).port}`,
     protocol: 'detect',

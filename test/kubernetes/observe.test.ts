@@ -26,7 +26,7 @@ interface Shape {
   state?: object;
 }
 
-/** An admin port that answers as the proxy's does; the metrics move on with each reading. */
+/** An admin port that answers as the proxy's does; its counters grow with each reading. */
 async function admin({ name, identity, metrics, state }: Shape): Promise<string> {
   let reading = 0;
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** What an ordinary cluster holds, and what becomes of it for proxies: no API server, only objects. */
+/** Ordinary clusters' objects, and the state that proxies get from them: no API server, only objects. */
 import { expect, test } from 'vitest';
 import type { Destination, InboundServer } from '../../mesh/model.js';
 import { convertBarePods } from '../../mesh/kubernetes/discovery/bare-pods.js';
@@ -74,14 +74,14 @@ test('a port that the redirection leaves alone is spoken to in plaintext, and on
 });
 
 test.each([
-  // One name cannot tell ports apart: the address that was dialled does.
+  // One name serves two ports, and the dialled address distinguishes them.
   ['db.shop:8080', '10.1.0.1:8080', 'db.shop', ['10.1.0.1:8080', '10.1.0.2:8080']],
   ['db.shop.svc:9090', '10.1.0.1:9090', 'db.shop:9090', ['10.1.0.1:9090', '10.1.0.2:9090']],
-  // A pod that is asked for by its own name, a short name or its address is that pod and no other.
+  // A client that uses a pod's own name, a short name or its address reaches that pod and no other.
   ['db-1.db.shop.svc.cluster.local:9090', '10.1.0.2:9090', 'db.shop:9090', ['10.1.0.2:9090']],
   ['db-0.db:8080', '10.1.0.1:8080', 'db.shop', ['10.1.0.1:8080']],
   ['10.1.0.2:8080', '10.1.0.2:8080', 'db.shop', ['10.1.0.2:8080']],
-  // A port of it that no service names.
+  // A port of the pod that no service names.
   ['10.1.0.2:7000', '10.1.0.2:7000', 'db.shop:9090', ['10.1.0.2:7000']],
 ])('headless: %s at %s', (authority, dialled, name, endpoints) => {
   const { gateway } = bench(state(destinations));
@@ -141,9 +141,9 @@ test('in a state, a port that no server names is served at the address that was 
     gateway.inbound.serverFor(Number(dialled.split(':')[1]), dialled)?.target.address;
   expect(at('10.1.0.1:9090')).toBe('10.1.0.1:9090');
   expect(at('10.1.0.1:9091')).toBe('10.1.0.1:9091');
-  // A database that speaks first, declared or not.
+  // A database whose server speaks first is opaque, declared or not.
   expect(gateway.inbound.serverFor(3306, '10.1.0.1:3306')?.protocol).toBe('opaque');
-  // In explicit mode nothing says which port was meant.
+  // In explicit mode the wanted port of an undeclared call is unknown, so it is not served.
   expect(gateway.inbound.serverFor(15001)).toBeUndefined();
 });
 
@@ -171,7 +171,7 @@ test('a pod that no Service selects is spoken to by its address as who it is', (
     undefined,
     undefined,
   ]);
-  // All are of a Service, have ended, or are not on the network yet.
+  // These pods all belong to a Service, have ended, or have no address yet.
   const ended = { ...at('w-2', '10.1.0.9', {}), status: { podIP: '10.1.0.9', phase: 'Succeeded' } };
   expect(convertPods([at('w-1', '10.1.0.8', { app: 'db' }), ended, pod('w-3')])).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 /**
  * A pod's sandbox on this machine: a network namespace behind a bridge, and containers as processes in it, each with a
- * root file system of its own, its user, its capabilities and its volumes, as the pod's spec says. Needs root.
+ * root file system of its own, its user, its capabilities and its volumes, as in the pod's spec. It needs root.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin
 const run = (...command: string[]): string =>
   execFileSync(command[0] as string, command.slice(1), { encoding: 'utf8', env: environment });
 
-/** The network that a node's pods are on; `address` is the node's own there, and `second` another of its own. */
+/** The network of a node's pods; `address` is the node's own address there, and `second` another of its own. */
 export class Bridge {
   readonly name = `fdb${process.pid}`;
   readonly address: string;
@@ -23,7 +23,7 @@ export class Bridge {
   #next = 2;
 
   constructor() {
-    // Tests that run beside each other get networks of their own.
+    // Concurrent tests get networks of their own.
     this.#prefix = `10.${200 + (process.pid % 50)}.${Math.floor(process.pid / 50) % 256}`;
     this.address = `${this.#prefix}.1`;
     run('ip', 'link', 'add', this.name, 'type', 'bridge');
@@ -44,8 +44,8 @@ export class Bridge {
 }
 
 /**
- * What a container runtime does, in a mount namespace that `ip netns exec` made: the machine's own files below, a layer
- * in memory above, the project at /app, the pod's volumes where the container mounts them.
+ * Does a container runtime's work, in a mount namespace that `ip netns exec` made: the machine's own files below, a
+ * layer in memory above, the project at /app, the pod's volumes where the container mounts them.
  */
 const runtime = `set -e
 room=$1 volumes=$2 app=$3 readonly=$4; shift 4
@@ -94,7 +94,7 @@ export class PodSandbox {
     run(...inside, 'route', 'add', 'default', 'via', bridge.address);
   }
 
-  /** The folder of a volume. */
+  /** Returns the folder of a volume. */
   volume(name: string): string {
     return name === 'volumes' ? join(this.#folder, name) : join(this.#folder, 'volumes', name);
   }
@@ -103,7 +103,7 @@ export class PodSandbox {
     return this.#lines.get(container) ?? [];
   }
 
-  /** Resolves to its exit code when it ends. */
+  /** Resolves to the container's exit code when it ends. */
   start(container: Container): Promise<number | null> {
     const { name } = container;
     const room = join(this.#folder, name);
@@ -151,7 +151,7 @@ export class PodSandbox {
     });
   }
 
-  /** Containers in the order in which they are given, each asked to end and waited for, then all that is left. */
+  /** Ends the containers in the given order, each after the previous one has ended, then removes everything else. */
   async remove(order: readonly string[]): Promise<void> {
     for (const name of order) {
       const child = this.#running.get(name);

@@ -1,4 +1,4 @@
-/** Routes learnt from traffic: ids become parameters, what nobody serves teaches nothing, memory is bounded. */
+/** Routes learnt from traffic: ids become parameters, unserved requests are ignored, memory is bounded. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RouteLearner, TapReader } from '../../mesh/kubernetes/profile/learn.js';

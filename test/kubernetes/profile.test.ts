@@ -1,4 +1,4 @@
-/** Profiles from what a team has already; what is written is accepted by our own validation (C8, D8). */
+/** Profiles from a team's existing files; our own validation accepts the results (C8, D8). */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Checklists point at checks and entries that exist, and judge by them (R3). */
+/** Checklists refer to existing checks and entries, and judge by them (R3). */
 import { expect, test } from 'vitest';
 import { apiChecks, installedChecks } from '../../mesh/kubernetes/check/cluster-checks.js';
 import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';

@@ -1,4 +1,4 @@
-/** Who may shape whose traffic, by which rules, and what the objects say about it (Gateway API, GAMMA). */
+/** Which routes shape whose traffic, by which rules, and the resulting statuses of the objects (Gateway API, GAMMA). */
 import { expect, test } from 'vitest';
 import type { Destination } from '../../mesh/model.js';
 import type { AnyObject, KubeObject } from '../../mesh/kubernetes/client/objects.js';
@@ -42,7 +42,7 @@ const route = (rules: Rule[], name = 'r', more: Rule = {}, namespace = 'shop'): 
 const to = (name: string, more: Rule = {}): Rule[] => [{ name, port: 80, ...more }];
 const prefix = (value: string) => ({ path: { type: 'PathPrefix', value } });
 
-/** Where a request goes, as a client of `namespace` sends it: a backend's name, or the status of an own answer. */
+/** Returns the target of a request from a client in `namespace`: a backend's name, or the status of an own answer. */
 function goes(path: string, objects: KubeObject[], namespace = 'shop'): string {
   const { destinations } = convert('shop/echo', [...cluster, ...objects]);
   const b = bench(state(destinations), { config: { workload: { name: 'client', namespace } } });
@@ -153,7 +153,7 @@ test("a route, a profile and a split of another namespace shape that namespace's
     ]);
     expect(goes('/', [evil], 'other')).toBe('far');
   }
-  // The clients' own decides before the service's.
+  // The client's own routes precede those of the service.
   const producer = route([{ backendRefs: to('v1') }]);
   expect([goes('/', [thief, producer], 'other'), goes('/', [thief, producer], 'shop')]).toEqual([
     'far',
@@ -265,13 +265,13 @@ test.each<[string, Rule[], Rule, [string, string][]]>([
   const gateway = { parentRef: { name: 'gw' }, controllerName: 'x.io/gw', conditions: [] };
   made.status = { parents: [gateway] };
   const parents = parentStatuses(made, look, now);
-  // Another controller's entry is not ours to touch.
+  // Another controller's entry must stay unchanged.
   expect(parents?.[0]).toEqual(gateway);
   expect(parents?.[1]).toMatchObject({ controllerName });
   expect(parents?.[1]?.conditions.map((c) => [c.status, c.reason])).toEqual(wanted);
   made.status = { parents };
   expect(parentStatuses(made, look, '2026-02-02T00:00:00Z')).toBeUndefined();
-  // No parent of ours any more: our entry goes, and nothing else.
+  // After the last parent of ours is gone, our entry is removed, and nothing else.
   made.spec = { parentRefs: [{ name: 'gw' }], rules };
   expect(parentStatuses(made, look, now)).toEqual([gateway]);
 });
@@ -284,7 +284,7 @@ test('a route of a Gateway is its own controller’s business: never refused, ne
   );
   expect(problemsOfObject(foreign)).toEqual([]);
   expect(parentStatuses(foreign, lookOf(cluster), '')).toBeUndefined();
-  // Of the mesh alone, it is told at once what cannot work.
+  // A route of the mesh alone reports unsupported parts at once.
   const own = route([{ filters: [{ type: 'CORS' }], backendRefs: to('v1') }]);
   expect(problemsOfObject(own).map((p) => p.message)).toEqual(['filter CORS is not supported']);
 });

@@ -1,4 +1,4 @@
-/** A proxy that starts with its pod: it begins as root, writes the redirection, and keeps no right. */
+/** A proxy that starts together with its app: it begins as root, writes the redirection, and keeps no capability. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ needs('start: together: the rules are there, and no thread has a capability left
   const admin = { host: '127.0.0.1', port: 4191 };
   const workload = { name: 'web', namespace: 'shop' };
   writeFileSync(config, JSON.stringify({ workload, outbound: side, admin, state }));
-  // The proxy's user reads it after root has gone.
+  // The proxy's user reads the folder after root's rights are gone.
   run('chmod', '-R', 'a+rX', folder);
   run('ip', 'netns', 'add', space);
   run('nsenter', ...within, 'ip', 'link', 'set', 'lo', 'up');

@@ -1,4 +1,4 @@
-/** Waits for a condition by asking again, with a bound, instead of sleeping for a guess. */
+/** Waits for a condition by polling, with a time limit, instead of a sleep of guessed length. */
 import { sleep } from '../../base/clock.js';
 
 export async function until(
