@@ -1,11 +1,11 @@
-/** What a second node's loss and its drain cost the requests that go to its pods as well. */
+/** Measures the cost of a second node's loss and of its drain for the requests that go to its pods as well. */
 import { join } from 'node:path';
 import { sleep } from '../../base/clock.js';
 import { resources } from '../../mesh/kubernetes/client/objects.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
 import { type Bars, evict, namespace, settleMs } from './bars-rig.js';
 
-/** Longer than Kubernetes takes to give a silent node up (40 s). */
+/** Longer than the 40 s after which Kubernetes gives a silent node up. */
 const lostMs = 60_000;
 
 type Placed = Pod & { spec: { nodeName?: string } };
@@ -45,7 +45,7 @@ export async function measureNodes(bars: Bars): Promise<void> {
   await bars
     .until('pods on both nodes', async () => (await onSecond()).length > 0, 5000)
     .catch(async () => {
-      // They were made anew on the first.
+      // The lost node's pods were recreated on the first node, so all pods are restarted to spread them.
       const annotations = { spread: String(Date.now()) };
       const again = { spec: { template: { metadata: { annotations } } } };
       await api.patch(resources.Deployment, namespace, 'web', again);

@@ -1,4 +1,4 @@
-/** What the bars are measured with: pods that serve, a pod that asks them, and counts of what failed. */
+/** The rig that measures the bars: pods that serve, a pod that sends requests to them, and counts of the failures. */
 import { sleep } from '../../base/clock.js';
 import { type AnyObject, pathOf, resources } from '../../mesh/kubernetes/client/objects.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
@@ -9,7 +9,7 @@ export const namespace = 'bars';
 export const settleMs = 3000;
 
 export const serve = `require('http').createServer((q, r) => r.end('ok')).listen(8080)`;
-/** Sends RATE requests a second, and says every 200 ms how many came back, and how others failed. */
+/** Sends RATE requests a second, and prints every 200 ms the number of answers, and the failures by cause. */
 export const load = (rate: number): string => `
 const http = require('http');
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
@@ -68,9 +68,9 @@ interface Said {
   ok: number;
   failed: number;
   why: Record<string, number>;
-  /** When the last of those that failed was sent; 0: none did. */
+  /** The time at which the last failed request was sent; 0: none failed. */
   lastFailedSentMs: number;
-  /** The last of them: when they were sent, after how many milliseconds they failed, and how. */
+  /** The last failures: the time of sending, the milliseconds until the failure, and the cause. */
   failures: [number, number, string][];
 }
 
@@ -99,7 +99,7 @@ export class Bars {
     return (await this.node.api.list<Pod>(resources.Pod, options)).items;
   }
 
-  /** All replicas are of the present template, and ready. */
+  /** Resolves when all replicas have the current template and are ready. */
   available(name: string, inNamespace = namespace): Promise<void> {
     return this.until(`${name} available`, async () => {
       const found = await this.node.api.get<Rolled>(resources.Deployment, inNamespace, name);
@@ -119,7 +119,7 @@ export class Bars {
     return JSON.parse(text) as Said;
   }
 
-  /** What failed of the requests that were sent while it was done, and for a while after. */
+  /** Returns the failures of the requests sent during `act` and for a while after it. */
   async underLoad(what: string, bar: string, act: () => Promise<void>): Promise<Said> {
     const before = await this.said();
     await act();

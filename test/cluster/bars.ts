@@ -1,8 +1,8 @@
 /**
- * `npm run bench:kubernetes -- [PART,… [TIMES]]`: what the mesh costs and keeps on a real node. Root; about a quarter
- * of an hour for all parts (starts, cost, changes, anchor, kills, nodes). Changes and kills are repeated as often as it
- * says; `together`, named as well, lets all pods start so. It prints the table of bench/results/kubernetes.md. The load
- * comes from a meshed pod and goes to four others.
+ * `npm run bench:kubernetes -- [PART,… [TIMES]]` measures the mesh's cost and its guarantees on a real node. It needs
+ * root, and about a quarter of an hour for all parts (starts, cost, changes, anchor, kills, nodes). TIMES repeats
+ * changes and kills; `together`, named as well, lets the proxies of all pods start together with their apps. The
+ * program prints the table of bench/results/kubernetes.md. The load comes from a meshed pod and goes to four others.
  */
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -33,7 +33,7 @@ const startedMs = 60_000;
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
-/** How a pod is made that is measured. */
+/** The variants of the measured pods. */
 const ways = {
   bare: { inject: 'disabled' },
   ordered: { inject: 'enabled', start: 'ordered' },
@@ -54,7 +54,7 @@ async function podStarts(bars: Bars): Promise<void> {
   }
 }
 
-/** Milliseconds from its creation until it is ready. */
+/** Returns the milliseconds from a pod's creation until it is ready. */
 async function podStart(bars: Bars, way: Way, name: string): Promise<number> {
   const { api } = bars.node;
   const annotations = Object.fromEntries(
@@ -84,7 +84,7 @@ interface Ready {
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
-/** Of the sidecars of an app, as the kubelet counts them, over some seconds. */
+/** Measures the sidecars of an app over some seconds, as the kubelet reports their usage. */
 async function sidecars(bars: Bars, app: string, lengthMs: number): Promise<string> {
   const read = async () => {
     const path = '/api/v1/nodes/node1/proxy/metrics/resource';
@@ -168,11 +168,11 @@ async function serveAndLoad(bars: Bars): Promise<void> {
   await bars.available('web');
   await sleep(settleMs);
   if (isWanted('cost')) {
-    // What a start leaves behind (compiled code, a heap that shrinks) is not what idling costs.
+    // The after-effects of a start (compiled code, a heap that shrinks) are not the cost of idling.
     await sleep(startedMs);
     bars.row('a sidecar, idle', '16 MiB, 1 millicore', await sidecars(bars, 'web', 30_000));
   }
-  // The load has one sidecar, which carries all of it; of the four, each carries a quarter.
+  // The load's one sidecar carries all requests; each of the four servers' sidecars carries a quarter.
   await bars.node.api.create(deployment('load', podSpec(`${load(100)};${serve}`), 1));
   await bars.available('load');
   await bars.until('requests', async () => (await bars.said()).ok > 200);

@@ -1,4 +1,4 @@
-/** The Gateway API's own conformance suite, mesh profiles, on a whole node: every test of it passes. */
+/** The Gateway API's own conformance suite, mesh profiles, on a whole node: every test passes. */
 import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +17,7 @@ import { type Node, nodeTools, startNode } from './node.js';
 let node: Node | undefined;
 afterAll(() => node?.stop(), limitMs);
 
-/** Where build.sh puts what it makes. */
+/** The folder of build.sh's output. */
 const suiteFolder = (): string =>
   join(dirname(requireTool('gateway-conformance')), 'gateway-suite');
 
@@ -44,7 +44,7 @@ function importImages({ folder, importImage }: Node): void {
   put('echo-advanced', at, { Entrypoint: ['/usr/local/bin/server'] });
 }
 
-/** The servers' own, for whom TLS is the app's business. */
+/** The certificate of the suite's own servers, for which TLS is the app's business. */
 function certificate(root: string): void {
   const files = ['-keyout', join(root, 'cert.key'), '-out', join(root, 'cert.crt')];
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=echo', ...files];

@@ -1,4 +1,4 @@
-/** The product's image by the Dockerfile's own lines, from this checkout: no registry, no builder. */
+/** Builds the product's image from this checkout by the Dockerfile's own lines, without a registry or a builder. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -16,7 +16,7 @@ import { asset, packageRoot } from '../../base/paths.js';
 const run = (command: string, ...args: string[]): string =>
   execFileSync(command, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 
-/** A program and the libraries that it names. */
+/** Copies a program and the libraries that it names. */
 export function addProgram(root: string, file: string, at: string): void {
   const put = (from: string, to: string): void => {
     if (existsSync(to)) return;
@@ -28,7 +28,7 @@ export function addProgram(root: string, file: string, at: string): void {
     put(library, root + library);
 }
 
-/** Writes an image as `ctr images import` reads it. */
+/** Writes an image in the format that `ctr images import` reads. */
 export function writeImage(
   root: string,
   out: string,
@@ -54,7 +54,7 @@ export function writeImage(
   run('tar', '-C', layer, '-cf', out, file, 'manifest.json', 'layer.tar');
 }
 
-/** What the second stage of the Dockerfile copies and says; node and iptables are this machine's. */
+/** Follows the second stage of the Dockerfile; node and iptables are this machine's. */
 export function productImage(folder: string, name: string): string {
   const root = join(folder, 'product');
   const dockerfile =
@@ -90,7 +90,7 @@ export function productImage(folder: string, name: string): string {
   return out;
 }
 
-/** What npm would publish, and the code cache beside it. */
+/** Copies the files that npm would publish, and the code cache beside them. */
 function copyPackage(target: string): void {
   const dry = ['--dry-run', '--json', '--ignore-scripts'];
   const [packed] = JSON.parse(run('npm', 'pack', packageRoot, ...dry)) as {
@@ -104,7 +104,7 @@ function copyPackage(target: string): void {
   for (const path of files) cpSync(asset(path), join(target, path), { recursive: true });
 }
 
-/** As `npm ci --omit=dev` installs them. */
+/** Copies the dependencies that `npm ci --omit=dev` installs. */
 function copyDependencies(target: string): void {
   const modules = join(packageRoot, 'node_modules');
   const listed = run('npm', '--prefix', packageRoot, 'ls', '--omit=dev', '--all', '--parseable');

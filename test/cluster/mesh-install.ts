@@ -1,4 +1,4 @@
-/** The mesh on a node, from this checkout's image. */
+/** Installs the mesh on a node, from this checkout's image. */
 import { monitoringParts } from '../../alerts/library/monitoring.js';
 import { applyAll, waitAvailable } from '../../mesh/kubernetes/install/apply.js';
 import { manifests } from '../../mesh/kubernetes/install/manifests.js';
@@ -8,7 +8,7 @@ import type { Node } from './node.js';
 
 export const image = 'firedrill/firedrill:test';
 
-/** Resolves when a pod that is created next is injected, to how many milliseconds that took, the image aside. */
+/** Resolves when new pods are injected, to the milliseconds that the installation took without the image's import. */
 export async function installMesh(node: Node): Promise<number> {
   node.importImage(productImage(node.folder, image));
   const values = {

@@ -1,4 +1,4 @@
-/** What tests on a node share: whether there can be one, and one with the mesh. */
+/** The common parts of the tests on a node: whether this machine can run one, and a node with the mesh. */
 import { test } from 'vitest';
 import { findTool } from '../../base/tools.js';
 import { testWith } from '../tools.js';

@@ -1,6 +1,6 @@
 /**
  * A whole Kubernetes node in a network namespace of its own: etcd, API server, controller-manager, scheduler, kubelet
- * over containerd, kube-proxy, CoreDNS. Root only. Reached from outside by a cable to it, and by nobody else.
+ * over containerd, kube-proxy, CoreDNS. It needs root. Only this machine reaches the node, by a virtual cable.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -31,12 +31,12 @@ export interface Node {
   /** A kubeconfig of the administrator. */
   kubeconfig: string;
   importImage(file: string): void;
-  /** What a container has written so far. */
+  /** Returns the container's output so far. */
   logs(namespace: string, pod: string, container: string): Promise<string>;
   join(): Promise<SecondNode>;
-  /** A program in its network namespace; what it wrote. */
+  /** Runs a program in the node's network namespace; returns the output. */
   run(command: string, ...args: string[]): string;
-  /** A program beside its parts, which ends with them. */
+  /** Starts a program beside the node's parts; the program ends with them. */
   start(name: string, command: string, ...args: string[]): void;
   stop(): Promise<void>;
 }
@@ -170,6 +170,6 @@ async function clearAll(): Promise<void> {
   try {
     run('ip', 'link', 'del', 'fdnode0');
   } catch {
-    // It went with its namespace.
+    // The link was deleted together with its namespace.
   }
 }

@@ -1,4 +1,4 @@
-/** The mesh on a whole node: pods under a kubelet, as ordinary clusters have them. */
+/** The mesh on a whole node: pods under a kubelet, as in ordinary clusters. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -26,11 +26,11 @@ const script = (text: string): Record<string, unknown> => ({
   imagePullPolicy: 'Never',
   command: ['node', '-e', text],
 });
-/** Says where it is, and who called; on ports that it declares nowhere. */
+/** Serves its own name and the caller's, on ports that its pod does not declare. */
 const echo = (...ports: number[]): string => `
 for (const p of [${ports.join()}]) require('http').createServer((q, r) => r.end(
   process.env.HOSTNAME + ':' + p + ' ' + (q.headers['l5d-client-id'] || 'nobody'))).listen(p);`;
-/** Asks each address every second, and writes what came. */
+/** Sends a request to each address every second, and prints the answers. */
 const asker = (...urls: string[]): string => `
 const http = require('http');
 for (const url of ${JSON.stringify(urls)}) setInterval(() => http.get(url, { timeout: 5000 }, (r) => {
@@ -39,7 +39,7 @@ for (const url of ${JSON.stringify(urls)}) setInterval(() => http.get(url, { tim
 }).on('error', (e) => console.log(url, e.code)), 1000);
 ${echo(8080)}`;
 
-/** Objects of one namespace. */
+/** Makes objects of one namespace. */
 const within = (namespace: string) => {
   const metadata = (name: string, annotations: Record<string, string> = {}) => ({
     name,
@@ -69,7 +69,9 @@ const within = (namespace: string) => {
 };
 
 let made = 0;
-/** A namespace of its own for each attempt. Nothing waits for it: pods come in the same breath, as from one file. */
+/**
+ * Each attempt has a namespace of its own. Nothing waits for the namespace: pods are created at once, as from one file.
+ */
 async function meshedNamespace(): Promise<string> {
   const name = `shop-${++made}`;
   const annotations = { 'mesh.firedrill.dev/inject': 'enabled' };
@@ -133,7 +135,7 @@ needsNode(
       },
     });
     const probe = { tcpSocket: { port: 8080 }, periodSeconds: 1 };
-    // It listens on nothing: a probe that asked its proxy alone would pass.
+    // The app listens on nothing, so a probe that asked its proxy alone would pass.
     await api.create(
       pod('deaf', { ...script('setInterval(() => 0, 1000)'), readinessProbe: probe }),
     );
@@ -150,14 +152,14 @@ needsNode(
     await api.create(pod('quick', script(asker(`http://web.${shop}/`)), together));
     const identity = `app.${shop}.serviceaccount.identity.cluster.local`;
     const wanted = [
-      // Its own Service: it is the only endpoint of it.
+      // The web pod calls its own Service, of which it is the only endpoint.
       `http://web.${shop}/ 200 web:8080 ${identity}`,
       `http://db-0.db.${shop}.svc.cluster.local:8080/ 200 db-0:8080 ${identity}`,
       `http://db-0.db:9090/ 200 db-0:9090 ${identity}`,
       `http://db:9090/ 200 db-0:9090 ${identity}`,
       `http://quick.${shop}/ 200 quick:8080 ${identity}`,
     ];
-    // Its proxy came without an init container.
+    // The pod's proxy came without an init container.
     const made = await api.get<Pod>(resources.Pod, shop, 'quick');
     expect([made.spec.initContainers, made.spec.containers.map((c) => c.name)]).toEqual([
       undefined,
@@ -182,7 +184,7 @@ needsNode(
     const names = ['db-0', 'web', 'quick', 'deaf'];
     const ready = await Promise.all(names.map((name) => isReady(shop, name)));
     expect(ready).toEqual([true, true, true, false]);
-    // It holds its proxy's end back only until its app has ended.
+    // The pod delays its proxy's end only until its app has ended.
     await api.remove(resources.Pod, shop, 'quick');
     await until(
       async () => (await api.find(resources.Pod, shop, 'quick')) === undefined,
@@ -234,7 +236,7 @@ needsNode('a Job ends when its app does', { timeout: limitMs }, async () => {
   );
 });
 
-/** Somebody who may list pods of one namespace and reach them through the API server, and nothing else. */
+/** A user who may only list pods of one namespace and reach them through the API server. */
 async function observer(namespace: string): Promise<(...args: string[]) => string> {
   const name = 'on-call';
   const rbac = 'rbac.authorization.k8s.io';
@@ -288,7 +290,7 @@ observed(
     try {
       const client = new PrometheusClient(prometheus.url);
       const answer = (query: string) => client.query(query, realClock.nowMs()).catch(() => []);
-      // Two scrapes with a request between them: then there is a rate.
+      // A rate needs two scrapes with a request between them.
       await until(
         async () =>
           (await answer(`rate(request_total{workload="web",dst="web.${shop}"}[10s]) > 0`)).length >
@@ -300,7 +302,7 @@ observed(
       const nowMs = realClock.nowMs();
       const times = { startMs: nowMs - 30_000, endMs: nowMs, rateIntervalMs: 10_000 };
       const empty = emptyPanels(dashboards, await askPanels(dashboards, client, times));
-      // Budgets are of SLOs, and nobody has written one yet.
+      // Budgets belong to SLOs, and this cluster has none yet.
       expect(empty.filter((title) => !/SLO|[Bb]udget|Burn/.test(title))).toEqual([]);
       const rules = libraryGroups({ scrapeIntervalMs: 30_000 }).flatMap((g) => g.rules);
       const firing: string[] = [];
@@ -330,7 +332,7 @@ observed(
         new RegExp(`^web\\.${shop} +1/1 `, 'm'),
       );
       expect(() => asked('stat', 'deploy/cart')).toThrow(/no pod of deploy\/cart in namespace/);
-      // No Gateway API here, an image called test, and one replica of each.
+      // The findings are true here: no Gateway API, an image called test, and one replica of each.
       expect(bad).toEqual(['gateway-api-crds', 'control-plane-version', 'ha-replicas']);
     } finally {
       prometheus.stop();

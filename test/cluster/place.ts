@@ -1,4 +1,4 @@
-/** Where a node is: a network namespace, a folder, and the programs that run there; and how all of it goes away. */
+/** A node's place: a network namespace, a folder, and the programs that run there; and the removal of all of these. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   existsSync,
@@ -16,7 +16,7 @@ import { sleep } from '../../base/clock.js';
 import { requireTool } from '../../base/tools.js';
 
 export interface Place {
-  /** Of the network namespace. */
+  /** The name of the network namespace. */
   space: string;
   folder: string;
 }
@@ -34,18 +34,18 @@ const tried = (command: string, ...args: string[]): string => {
 export const flags = (values: Record<string, string>): string[] =>
   Object.entries(values).map(([name, value]) => `--${name}=${value}`);
 
-// Not `ip netns exec`: it makes a mount namespace of its own, in which the kubelet's mounts stay hidden.
+// `ip netns exec` makes a mount namespace of its own, which hides the kubelet's mounts, so nsenter is used.
 const enter = 'nsenter';
 const within = ({ space }: Place): string => `--net=/run/netns/${space}`;
 
 export const runThere = (place: Place, command: string, ...args: string[]): string =>
   run(enter, within(place), command, ...args);
 
-/** containerd's client. */
+/** Runs containerd's client. */
 export const ctr = ({ folder }: Place, ...args: string[]): string =>
   run('ctr', '-a', join(folder, 'containerd.sock'), '-n', 'k8s.io', ...args);
 
-/** One of the programs that are all in hyperkube: it goes by the name that it is called by. */
+/** Links one of hyperkube's programs by its name: hyperkube runs the program by whose name it is called. */
 export function part({ folder }: Place, name: string): string {
   const link = join(folder, 'bin', name);
   mkdirSync(join(folder, 'bin'), { recursive: true });
@@ -53,7 +53,7 @@ export function part({ folder }: Place, name: string): string {
   return link;
 }
 
-/** Programs in the namespace; each one's id and words are in the state folder, for whoever comes after a crash. */
+/** Programs in the namespace; the state folder has each one's process id and output, for the clean-up after a crash. */
 export class Parts {
   readonly #place: Place;
   readonly #running = new Map<string, ChildProcess>();
@@ -75,7 +75,7 @@ export class Parts {
     this.#running.set(name, child);
   }
 
-  /** Throws where one has ended: with its last words. */
+  /** Throws an error with a program's last output if the program has ended. */
   check(): void {
     for (const [name, child] of this.#running) {
       if (child.exitCode === null) continue;
@@ -92,7 +92,7 @@ export class Parts {
       try {
         if (await holds()) return;
       } catch {
-        // Not yet.
+        // The condition does not hold yet.
       }
       await sleep(100);
     }
@@ -100,7 +100,7 @@ export class Parts {
   }
 }
 
-/** overlayfs over an overlay (a container's own root) is refused by the kernel: then plain copies. */
+/** The kernel refuses overlayfs over an overlay (a container's own root); then plain copies are used. */
 export function snapshotter({ folder }: Place): string {
   const probe = join(folder, 'probe');
   for (const name of ['low', 'up', 'work', 'all'])
@@ -115,7 +115,7 @@ export function snapshotter({ folder }: Place): string {
   }
 }
 
-/** Ends and removes all that there is of a node, also what a killed run left behind. */
+/** Ends and removes all parts of a node, including those that a killed run left behind. */
 export async function clear(place: Place): Promise<void> {
   const { folder, space } = place;
   if (existsSync(folder)) {
@@ -144,13 +144,13 @@ export async function clear(place: Place): Promise<void> {
   tried('ip', 'netns', 'del', space);
 }
 
-/** Only a process that stands in the node's namespace: an id may be another's by now. */
+/** Kills the process only if it is in the node's namespace: its id may be another process's by now. */
 function kill({ folder, space }: Place, file: string): void {
   try {
     const id = Number(readFileSync(join(folder, file), 'utf8'));
     const there = tried('ip', 'netns', 'identify', String(id)).trim();
     if (there === space && readlinkSync(`/proc/${id}/exe`) !== '') process.kill(id, 'SIGKILL');
   } catch {
-    // It has ended.
+    // The process has ended already.
   }
 }

@@ -1,4 +1,6 @@
-/** A real Prometheus as a pod, which finds the mesh by what the installation wrote, with its own account. */
+/**
+ * A real Prometheus as a pod, with its own account; it finds the mesh by the scrape configuration of the installation.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -24,7 +26,9 @@ function buildImage(node: Node): void {
   node.importImage(join(node.folder, 'prometheus.tar'));
 }
 
-/** As its users give it: a namespace that may scrape, an account that may see pods, the files of the ConfigMap. */
+/**
+ * The objects that a user provides: a namespace that may scrape, an account that may see pods, the ConfigMap's files.
+ */
 function objects(config: Record<string, string>): AnyObject[] {
   const scrape = { 'mesh.firedrill.dev/scrape': 'true' };
   const labels = { app: 'prometheus' };
@@ -74,7 +78,7 @@ function objects(config: Record<string, string>): AnyObject[] {
   ];
 }
 
-/** Its URL on loopback, through the API server. */
+/** Returns Prometheus's URL on loopback, through the API server. */
 export async function startPrometheus(node: Node): Promise<{ url: string; stop(): void }> {
   const { api } = node;
   const written = await api.get<AnyObject & { data: Record<string, string> }>(

@@ -1,4 +1,4 @@
-/** A second node of the cluster, in a network namespace of its own with a cable to the first's; and how it is lost. */
+/** A second node of the cluster, in a network namespace of its own with a cable to the first node's; it can be lost. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeApi } from '../../mesh/kubernetes/client/api.js';
@@ -13,7 +13,7 @@ const cgroup = 'firedrill-node2';
 export interface SecondNode {
   name: string;
   importImage(file: string): void;
-  /** Nothing gets to it any more, nor from it: as a machine that lost its power. */
+  /** Stops all traffic to and from the node, as after a power failure. */
   lose(): void;
   find(): void;
 }
@@ -23,7 +23,7 @@ export const secondPlace = (first: Place): Place => ({
   folder: join(first.folder, 'node2'),
 });
 
-/** It goes away with the first. */
+/** The second node is removed together with the first. */
 export async function startSecondNode(
   first: Place,
   api: KubeApi,
@@ -46,7 +46,7 @@ export async function startSecondNode(
   startRuntime(worker);
   await startKubelet(worker, kubeconfig);
   await nodeReady(worker, api);
-  // At its own end: the first keeps its routes, as other machines do.
+  // The link goes down at the second node's end: the first keeps its routes, as other machines do.
   const link = (state: string): string => runThere(place, 'ip', 'link', 'set', 'fdpair1', state);
   return {
     name: worker.name,
@@ -74,7 +74,7 @@ function cable(first: Place, second: Place): void {
   runThere(second, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
 }
 
-/** Version 1 control groups: the kubelet wants its root to be there, with a share of the processors. */
+/** For version 1 control groups, the kubelet wants its root group to exist, with a share of the processors. */
 function makeGroups(): void {
   const root = '/sys/fs/cgroup';
   for (const controller of ['cpu', 'cpuacct', 'cpuset', 'memory', 'pids', 'systemd', 'hugetlb']) {

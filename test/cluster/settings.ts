@@ -1,4 +1,4 @@
-/** What a node's parts are configured with. */
+/** The configuration of a node's parts. */
 import type { AnyObject } from '../../mesh/kubernetes/client/objects.js';
 
 interface Choice {
@@ -7,7 +7,7 @@ interface Choice {
   token: string;
 }
 
-/** Files of the state folder, by name. */
+/** The files of the state folder, by name. */
 export const files = (folder: string, choice: Choice): [string, string][] => [
   ['admin.kubeconfig', kubeconfig(folder, choice)],
   [

@@ -1,4 +1,4 @@
-/** What runs pods on a node: containerd, a kubelet, kube-proxy. */
+/** The parts of a node that run pods: containerd, a kubelet, kube-proxy. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { requireTool } from '../../base/tools.js';
@@ -13,11 +13,11 @@ export interface Worker {
   parts: Parts;
   name: string;
   address: string;
-  /** The addresses of its pods. */
+  /** The address range of the node's pods. */
   pods: string;
-  /** Of the bridge that they hang on: two nodes of one machine need two. */
+  /** The name of the bridge between the pods: two nodes on one machine need two names. */
   bridge: string;
-  /** Under which its pods are counted; the root where there is one node. */
+  /** The control group of the node's pods; the root if there is one node. */
   cgroupRoot: string;
 }
 
