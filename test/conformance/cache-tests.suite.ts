@@ -1,4 +1,6 @@
-/** The suite of HTTP caches: a proxy that keeps nothing changes nothing, so each test ends as it does without it. */
+/**
+ * The conformance suite of HTTP caches: a proxy without a cache changes nothing, so each test must end as without it.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -13,8 +15,8 @@ const repository = 'http-tests/cache-tests';
 const commit = 'b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba';
 
 /**
- * Where a proxy is right to differ: the server breaks the connection (a failed fetch becomes a 502), answers with a
- * coding that nobody knows (502, RFC 9112, 6.1), or the test quotes a clock.
+ * The proxy may differ in these cases: the server breaks the connection (a failed fetch becomes a 502), answers with an
+ * unknown coding (502, RFC 9112, 6.1), or the test quotes a clock.
  */
 const maxDifferent = 10;
 
@@ -51,7 +53,7 @@ function run(suite: string, port: number): Promise<Record<string, unknown>> {
 
 test('cache-tests: the same through both sides of a proxy as without one', async () => {
   const suite = checkout(repository, commit);
-  // Its client wants undici, which is ours for tests as well.
+  // The suite's client needs undici, which our tests use as well.
   const modules = join(suite, 'node_modules');
   if (!existsSync(modules)) symlinkSync(join(packageRoot, 'node_modules'), modules);
   const port = await freePort();

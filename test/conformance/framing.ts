@@ -1,9 +1,11 @@
-/** Whether a stream of requests is in the one form that all servers read alike: what an intermediary may send. */
+/**
+ * Checks whether a stream of requests is in the one form that all servers read alike, as an intermediary must send it.
+ */
 
 const line = /^([!#$%&'*+\-.^_`|~0-9A-Z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.1$/;
 const field = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
 
-/** What is wrong with the first request that is not; undefined: nothing. A last one cut short is nothing wrong. */
+/** Returns the fault of the first faulty request; undefined if there is none. A truncated last request is no fault. */
 export function faultIn(stream: string): string | undefined {
   let at = 0;
   while (at < stream.length) {
@@ -26,7 +28,7 @@ const valuesOf = (fields: readonly string[], name: string): string[] =>
     .filter((f) => f.slice(0, f.indexOf(':')).toLowerCase() === name)
     .map((f) => f.slice(f.indexOf(':') + 1).trim());
 
-/** Where the body ends; below 0: it is cut short. */
+/** Returns the end of the body, or a number below 0 if the body is truncated. */
 function bodyAt(stream: string, start: number, fields: readonly string[]): number | string {
   const codings = valuesOf(fields, 'transfer-encoding');
   const lengths = valuesOf(fields, 'content-length');

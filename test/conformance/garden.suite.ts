@@ -1,6 +1,6 @@
 /**
- * What others found between two servers: http-garden's payloads, read as data from its list, and the framing faults of
- * their kinds. What is forwarded must be whole requests in the one form that nobody reads differently.
+ * Known differences between two servers' parsers: http-garden's payloads, read as data from its list, and the framing
+ * faults of these kinds. The proxy must forward whole requests in the one form that all servers read alike.
  */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -14,7 +14,7 @@ import { checkout } from './sources.js';
 const repository = 'narfindustries/http-garden';
 const commit = 'ffb9164c6603f6201c1dc70afb08fd229e2778bc';
 
-/** The back-quoted strings of its lines "Payload: …", which are Python's byte strings. */
+/** The back-quoted strings of the list's lines "Payload: …", which are Python's byte strings. */
 function payloads(list: string): Buffer[] {
   const found = new Set<string>();
   for (const line of list.split('\n').filter((l) => l.includes('Payload'))) {
@@ -62,7 +62,7 @@ const own = [
 
 const quietMs = 250;
 
-/** Sends a payload and waits until nothing has come for a while. */
+/** Sends a payload, and waits until no answer has come for a while. */
 function send(port: number, payload: Buffer): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

@@ -1,4 +1,4 @@
-/** h2spec, strict: what RFC 9113 asks of a server, against a port declared HTTP/2 with a server of Node's behind it. */
+/** h2spec, strict: RFC 9113's requirements for a server, against an HTTP/2 port with a server of Node's behind it. */
 import { spawnSync, execFile } from 'node:child_process';
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { keepScore } from './scores.js';
 test('h2spec --strict', async () => {
   const app = createServer((request, response) => {
     request.resume();
-    // Cases about open streams send frames after a request: an answer that overtakes them closes the stream.
+    // Cases about open streams send frames after a request; an answer that overtakes the frames closes the stream.
     setTimeout(() => response.end('hello\n'), 100);
   });
   await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));

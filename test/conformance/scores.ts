@@ -1,4 +1,4 @@
-/** The scores of others' suites: one row each, kept in bench/results, the newest run of each suite counts. */
+/** The scores of public suites: one row each, kept in bench/results; the newest run of each suite counts. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../base/paths.js';
@@ -10,7 +10,7 @@ export interface Score {
   what: string;
   passed: number;
   of: number;
-  /** What is not passed, or counted apart. */
+  /** The failed tests, or those that are counted separately. */
   note?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Where the suites of others are: a checkout at a commit, in the cache folder, made there where git can have it. */
+/** Checkouts of public suites at a commit, in the cache folder; git makes a missing one if it has access. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ function run(command: string, args: readonly string[], cwd?: string): void {
   throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`);
 }
 
-/** Its folder, at that commit. */
+/** Returns the folder of the suite at that commit. */
 export function checkout(repository: string, commit: string): string {
   const own = join(folder, repository.slice(repository.indexOf('/') + 1));
   if (!existsSync(own)) {
@@ -23,7 +23,7 @@ export function checkout(repository: string, commit: string): string {
   return own;
 }
 
-/** A Python that has these packages of PyPI. */
+/** Returns a Python with these packages of PyPI. */
 export function pythonWith(...packages: string[]): string {
   const venv = join(folder, 'venv');
   const python = join(venv, 'bin/python');

@@ -1,4 +1,4 @@
-/** W3C's own test service of trace context: an app that copies the headers to its calls, both ways through a proxy. */
+/** W3C's own test service of trace context: an app copies the headers to its calls, both ways through a proxy. */
 import { execFile } from 'node:child_process';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ const repository = 'w3c/trace-context';
 const commit = 'acab820be9db7b3433668baa5cdd43f57f4c4be0';
 const copied = ['traceparent', 'tracestate'];
 
-/** The suite's own choice. */
+/** The port that the suite chooses. */
 const harness = 7777;
 
 interface Call {
@@ -20,7 +20,7 @@ interface Call {
   arguments?: Call[];
 }
 
-/** Does each call by the outbound port, which knows the harness as its only destination. */
+/** Makes each call by the outbound port, which knows the harness as its only destination. */
 function appBehind(outbound: () => number) {
   return createServer((request, response) => {
     let body = '';
@@ -60,7 +60,7 @@ test('W3C trace-context', async () => {
   const { port } = app.address() as AddressInfo;
   const proxy = await startProxy({
     sides: ['inbound', 'outbound'],
-    // Nobody listens there: spans are made, and dropped.
+    // No collector listens at this address: spans are made, and dropped.
     tracing: { otlpUrl: 'http://127.0.0.1:9/v1/traces', sampleRatio: 1 },
     state: state({
       destinations: [destination('harness', [`127.0.0.1:${harness}`], { protocol: 'http1' })],

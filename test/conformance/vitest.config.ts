@@ -1,4 +1,4 @@
-/** `npm run conformance`: the suites of others, each against a proxy of its own. Not a part of `npm test`. */
+/** `npm run conformance` runs the public suites, each against a proxy of its own. `npm test` does not include them. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: 'test/build-first.ts',
     testTimeout: 300_000,
     hookTimeout: 120_000,
-    // Each has ports and processes of its own, and the machine for itself.
+    // Each suite has ports and processes of its own, and the whole machine.
     maxWorkers: 1,
   },
 });

@@ -11,13 +11,13 @@ const pages = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.m
 })
   .trim()
   .split('\n')
-  // Written by the program, with links for where its reader is.
+  // The program writes these pages, with links for the reader's folder.
   .filter((page) => !/^(test\/|examples\/certificate-outage\/0|runbooks\/templates)/.test(page));
 
 const withoutCode = (text: string): string =>
   text.replaceAll(/```[^]*?```/g, '').replaceAll(/`[^`\n]*`/g, '');
 
-/** As GitHub names them. */
+/** Anchors as GitHub names them. */
 const anchorsOf = (file: string): string[] =>
   [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading

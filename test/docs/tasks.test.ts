@@ -1,4 +1,4 @@
-/** The pages of docs/tasks: each command works as it is written, in an empty folder, in order. */
+/** The pages of docs/tasks: each command works as written, in an empty folder, in order. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { asset, program } from '../../base/paths.js';
 
 const pages = readdirSync(asset('docs/tasks'));
 
-/** Words of a command line: quoted ones keep their spaces. */
+/** The words of a command line: quoted ones keep their spaces. */
 const wordsOf = (line: string): string[] =>
   (line.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ''));
 

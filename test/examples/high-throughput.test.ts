@@ -1,4 +1,6 @@
-/** W4's example runs: two settings under load, costed, with the SLO looked at. What it measures is for its user. */
+/**
+ * The high-throughput example runs: two settings under load, with their costs and the SLO. Its figures are not judged.
+ */
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { program } from '../../base/paths.js';

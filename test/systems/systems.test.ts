@@ -1,6 +1,6 @@
 /**
- * Programs that nobody here wrote, drilled as their users would: by their own rules, their own routing, and what their
- * callers see, on real Prometheus, Alertmanager and k6.
+ * Drills of third-party programs as their users would run them: by their own rules, their own routing, and their
+ * callers' measurements, on real Prometheus, Alertmanager and k6.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { testWith } from '../tools.js';
 
 const watching: ToolName[] = ['prometheus', 'alertmanager', 'k6'];
 
-/** By system: what it needs, and which alert must reach whom in which scenario. */
+/** By system: the required tools, and the alert and receiver that each scenario must reach. */
 const systems: Record<string, { tools: ToolName[]; reached: Record<string, [string, string]> }> = {
   podinfo: {
     tools: ['podinfo', 'redis-server'],
@@ -61,7 +61,7 @@ const systems: Record<string, { tools: ToolName[]; reached: Record<string, [stri
 };
 
 const limitMs = 600_000;
-/** A machine that was too busy to judge says so, and is asked again. */
+/** A drill that was inconclusive because the machine was too busy is repeated. */
 const attempts = 3;
 
 test.each(Object.keys(systems))('%s: its files can be read', (name) => {
@@ -97,7 +97,7 @@ for (const [name, { tools, reached }] of Object.entries(systems)) {
           const [alert, receiver] = reached[id] as [string, string];
           const found = run.record().alerts.filter((a) => a.name === alert && a.scenario === id);
           const who = found.flatMap((a) => Object.keys(a.receipts ?? {}));
-          // Its ticket may come first: what counts is that the page reached its receiver.
+          // A ticket may reach its receiver first: the test requires that the page reached its own.
           expect([id, who]).toEqual([id, expect.arrayContaining([receiver])]);
           expect(expectedAlerts.every((e) => e.inTime)).toBe(true);
         }
