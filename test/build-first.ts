@@ -1,12 +1,12 @@
 /**
- * Many tests start the compiled programs: before any runs, what is compiled is made as new as the sources, so that a
- * test that is run alone never tests yesterday's build.
+ * Many tests start the compiled programs, so the build is brought up to date before any test runs: a test that is run
+ * alone never tests an old build.
  */
 import { spawnSync } from 'node:child_process';
 import { packageRoot } from '../base/paths.js';
 
 export default function buildFirst(): void {
-  // The compiler is incremental: where nothing changed, this takes a fraction of a second.
+  // The compiler is incremental: without changes this takes a fraction of a second.
   const build = spawnSync('npm', ['run', '--silent', 'build'], {
     cwd: packageRoot,
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-/** The package as it is published: packed, installed without development, used by people and programs. */
+/** The published package: packed, installed without development dependencies, used by people and programs. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -31,7 +31,7 @@ beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), 'firedrill-package-'));
   npm('run', '--silent', 'types');
   execFileSync(process.execPath, [program('bundle'), '--fresh']);
-  // What prepack would build is built already.
+  // The prepack script's build exists already.
   const [packed] = JSON.parse(
     npm('pack', '--ignore-scripts', '--json', '--pack-destination', project),
   ) as { filename: string }[];
@@ -39,7 +39,7 @@ beforeAll(() => {
   const installed = join(project, 'node_modules', 'firedrill');
   mkdirSync(installed, { recursive: true });
   execFileSync('tar', ['xzf', tarball, '-C', installed, '--strip-components=1']);
-  // What an installation brings beside it, and nothing of development's.
+  // The installation brings its runtime dependencies, and none of development.
   const listed = npm('ls', '--omit=dev', '--all', '--parseable').trim().split('\n').slice(1);
   const modules = join(packageRoot, 'node_modules');
   for (const folder of listed) {

@@ -1,4 +1,4 @@
-/** Style is a test: what the tree must never hold, with what to do instead. */
+/** Tests enforce the style: each forbidden form in the tree is reported with its remedy. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
@@ -51,7 +51,7 @@ test('imports point from later folders to earlier ones only', () => {
   for (const { file, text } of files) {
     const own = downhill.indexOf(file.split('/')[0] as string);
     if (own < 0) continue;
-    // Imports when a file is loaded, imports when they are needed, and programs that are started by their path.
+    // Imports at load time, imports on demand, and programs that are started by their path.
     for (const match of text.matchAll(
       /from '(\.[^']+)'|import\('(\.[^']+)'\)|(?<!`)program\('([^']+)'\)/g,
     )) {
@@ -87,7 +87,7 @@ test('HTTP/1.1 and HTTP/2 know nothing of each other', () => {
   expect(found).toEqual([]);
 });
 
-/** The one place that names the drill which comes with the package, as data. */
+/** The only file that names the package's own drill, as data. */
 const namesBundled = ['chaos/system/bundled.ts'];
 
 test('the product knows no path of the examples', () => {
@@ -102,7 +102,7 @@ test('the product knows no path of the examples', () => {
   expect(found).toEqual([]);
 });
 
-/** The build makes one file each of these, with what they import. */
+/** The build bundles each of these into one file, together with its imports. */
 const bundled = /^(bundle\.ts|console\/page\/.*|mesh\/kubernetes\/client\/kubeconfig\.ts)$/;
 
 test('what the product imports is installed with it', () => {
@@ -161,7 +161,7 @@ const longFunctions: Readonly<Record<string, number>> = {
   'slo/spec/commands.ts': 105,
 };
 
-/** The lines of each function from its head to the brace that stands under it. */
+/** The lines of each function from its head to the closing brace at the head's indentation. */
 function lengths(text: string): number[] {
   const lines = text.split('\n');
   const head = new RegExp(
@@ -192,7 +192,7 @@ test('no function of the product has more than 70 lines, no file more than 480',
   expect([...functions, ...tooLong]).toEqual([]);
 });
 
-/** How many there were when the rule came: a test steps a clock, or polls with a bound. */
+/** The number of fixed sleeps when the rule came; a new test steps a clock, or polls with a bound. */
 const fixedSleeps = 32;
 
 test('tests have no new fixed sleep, and none that is skipped or alone without a reason', () => {

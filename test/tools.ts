@@ -1,4 +1,4 @@
-/** Real programs in tests: a test that needs one it cannot have is skipped with the reason, and fails under CI=true. */
+/** Real programs in tests: a test whose program is missing is skipped with the reason, and fails under CI=true. */
 import { test } from 'vitest';
 import { findTool, type ToolName } from '../base/tools.js';
 
