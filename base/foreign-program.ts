@@ -7,6 +7,21 @@ const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(p
 export const dyingWithParent = (argv: readonly string[]): readonly string[] =>
   setpriv === undefined ? argv : [setpriv, '--pdeathsig', 'KILL', '--', ...argv];
 
+/**
+ * The same for a program whose start nothing records yet: a parent that is killed between the start and the request for
+ * the signal would leave the program behind, so the program begins only if its parent is still this process.
+ */
+export const bornWithParent = (argv: readonly string[]): readonly string[] =>
+  setpriv === undefined
+    ? argv
+    : dyingWithParent([
+        '/bin/sh',
+        '-c',
+        '[ "$PPID" = "$0" ] && exec "$@"',
+        String(process.pid),
+        ...argv,
+      ]);
+
 /** The environment without the flag that makes our own programs end with their standard input. */
 export function inheritedEnvironment(): NodeJS.ProcessEnv {
   const { FIREDRILL_DIE_WITH_PARENT: _, ...inherited } = process.env;

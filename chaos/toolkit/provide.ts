@@ -38,6 +38,7 @@ async function performProcess(
     limitMs: provider.timeoutMs,
     env: provider.env,
     onStart: (pid) => onStart(name, pid),
+    dieWithParent: true,
     signal,
     keptBytes,
   });

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { bornWithParent } from '../../base/foreign-program.js';
 import { startNode, startProgram } from '../../base/child.js';
 import { program } from '../../base/paths.js';
 
@@ -69,4 +70,13 @@ test('a child leads a group of its own: Ctrl-C at a terminal is for its parent a
   await child.ready;
   expect(process.kill(-child.pid, 0)).toBe(true);
   await child.stop();
+});
+
+test('a program begins only while its parent is the process that started it', () => {
+  const argv = bornWithParent(['echo', 'begun']);
+  const own = spawnSync(argv[0] as string, argv.slice(1), { encoding: 'utf8' });
+  expect(own.stdout).toBe('begun\n');
+  // Between the two stands a shell, as the init process does once a parent is gone.
+  const other = spawnSync('/bin/sh', ['-c', '"$@"; :', 'sh', ...argv], { encoding: 'utf8' });
+  expect(other.stdout).toBe('');
 });
