@@ -59,7 +59,8 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
       a.recoveredAfterMs === undefined
         ? 'never recovered'
         : `recovered after ${timeText(a.recoveredAfterMs)}`;
-    const seen = a.struck === undefined ? '' : `, ${a.failed ?? 0} of ${a.struck} failures seen`;
+    const seen =
+      a.struck === undefined ? '' : `, ${a.struck} struck, ${a.failed ?? 0} failed for clients`;
     const grown = `${timesText(a.amplificationDuring)} amplification`;
     lines.push(`    ${a.name}: ${grown}${seen}, ${recovered}`);
   }
