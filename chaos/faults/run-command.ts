@@ -1,6 +1,6 @@
 /** Runs a user's command to its end within a time limit, as a process group that is killed at the limit. */
 import { spawn } from 'node:child_process';
-import { bornWithParent, inheritedEnvironment } from '../../base/foreign-program.js';
+import { dyingWithParent, inheritedEnvironment } from '../../base/foreign-program.js';
 
 export interface CommandRun {
   /** A program and its arguments. */
@@ -38,7 +38,7 @@ export const argvOf = (command: string | readonly string[]): string[] =>
 
 /** Never rejects. */
 export function runCommand(run: CommandRun): Promise<CommandEnd> {
-  const argv = run.dieWithParent ? bornWithParent(run.argv) : run.argv;
+  const argv = run.dieWithParent ? dyingWithParent(run.argv) : run.argv;
   return new Promise((resolve) => {
     const child = spawn(argv[0] as string, argv.slice(1), {
       cwd: run.folder,

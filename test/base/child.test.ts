@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { bornWithParent } from '../../base/foreign-program.js';
+import { dyingWithParent } from '../../base/foreign-program.js';
 import { startNode, startProgram } from '../../base/child.js';
 import { program } from '../../base/paths.js';
 
@@ -73,7 +73,7 @@ test('a child leads a group of its own: Ctrl-C at a terminal is for its parent a
 });
 
 test('a program begins only while its parent is the process that started it', () => {
-  const argv = bornWithParent(['echo', 'begun']);
+  const argv = dyingWithParent(['echo', 'begun']);
   const own = spawnSync(argv[0] as string, argv.slice(1), { encoding: 'utf8' });
   expect(own.stdout).toBe('begun\n');
   // Between the two stands a shell, as the init process does once a parent is gone.
