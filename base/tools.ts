@@ -4,8 +4,6 @@
  */
 import { spawn } from 'node:child_process';
 import {
-  accessSync,
-  constants,
   copyFileSync,
   chmodSync,
   mkdirSync,
@@ -19,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { exitCode, UserError } from './errors.js';
+import { findExecutable } from './executable.js';
 import { asset, cacheFolder } from './paths.js';
 import { writeFileWhole } from './write-file.js';
 
@@ -200,6 +199,10 @@ const binFolder = (): string => join(cacheFolder(), 'bin');
 export const pathWithTools = (): string =>
   [process.env.PATH ?? '', binFolder()].filter((part) => part !== '').join(delimiter);
 
+/** Whether the program is on the PATH, or installed by `firedrill tools install`. */
+export const onPath = (name: string): boolean =>
+  findExecutable([name], pathWithTools().split(delimiter)) !== undefined;
+
 /** The program's path, or undefined: PATH first, then the cache, then system folders that PATH may lack. */
 export function findTool(name: ToolName): string | undefined {
   const { alias }: ToolDescription = tools[name];
@@ -213,19 +216,7 @@ export function findTool(name: ToolName): string | undefined {
     '/usr/lib/cni',
     ...postgresFolders(name),
   ];
-  for (const folder of folders) {
-    if (folder === '') continue;
-    for (const file of files) {
-      const path = join(folder, file);
-      try {
-        accessSync(path, constants.X_OK);
-        return path;
-      } catch {
-        // Not in this folder.
-      }
-    }
-  }
-  return undefined;
+  return findExecutable(files, folders);
 }
 
 /** Debian keeps the server's programs in folders by version; newest first. */

@@ -15,6 +15,9 @@ import { type PlainDocument, readPlainDocuments } from './yaml-plain.js';
 
 export type Path = readonly (string | number)[];
 
+/** Notes a mistake at a path of a document. */
+export type At = (path: Path, message: string, expected?: string) => void;
+
 interface YamlNodes {
   document: Document;
   lines: LineCounter;

@@ -1,5 +1,5 @@
 /** Checks whether the alerts of a scenario are possible: a rule has the name, severity, labels and receiver. */
-import type { Path } from '../../base/yaml.js';
+import type { At, Path } from '../../base/yaml.js';
 import { alertNames } from '../../alerts/index.js';
 import { labelsOf, mayHave } from '../../alerts/lint/labels.js';
 import { type Expr, parse, walk } from '../../slo/promql/index.js';
@@ -9,8 +9,6 @@ import { withheldProblems } from './check-withheld.js';
 import { unknownName } from './meant.js';
 import type { Expected, Scenario } from './schema.js';
 import { type World, workloadsOf } from './world.js';
-
-export type At = (path: Path, message: string, expected?: string) => void;
 
 export function alertProblems(scenario: Scenario, world: World, at: At): void {
   const { mustFire, mustNotFire, mayFire } = scenario.expect;

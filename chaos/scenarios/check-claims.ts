@@ -1,7 +1,6 @@
 /** Finds claims on client measurements that nothing can fulfil, or that always hold. */
-import type { Path } from '../../base/yaml.js';
+import type { At, Path } from '../../base/yaml.js';
 import { formatDurationMs } from '../../base/duration.js';
-import type { At } from './check-alerts.js';
 import type { ClientMeasure } from './fields.js';
 import { longestOf } from './length.js';
 import type { Scenario } from './schema.js';

@@ -1,9 +1,8 @@
 /** Checks whether an alert that must fire without a notification can be withheld: by an inhibit rule or a silence. */
 import type { AmConfig, AmInhibitRule } from '../../alerts/routing/config.js';
 import { type AlertLabels, allMatch, matchersOf } from '../../alerts/routing/matchers.js';
-import type { Path } from '../../base/yaml.js';
+import type { At, Path } from '../../base/yaml.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
-import type { At } from './check-alerts.js';
 import type { Expected } from './schema.js';
 import type { World } from './world.js';
 

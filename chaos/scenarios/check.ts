@@ -5,10 +5,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Problem } from '../../base/errors.js';
-import type { Path } from '../../base/yaml.js';
+import type { At, Path } from '../../base/yaml.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { faultKind } from '../faults/kinds.js';
-import { alertProblems, type At } from './check-alerts.js';
+import { alertProblems } from './check-alerts.js';
 import { claimProblems } from './check-claims.js';
 import { unknownName } from './meant.js';
 import type { ReadScenario } from './read.js';

@@ -1,5 +1,5 @@
 /** Finds clashes between services of a firedrill.yaml: a port of the machine, the name of a process. */
-import type { Path } from '../../base/yaml.js';
+import type { At, Path } from '../../base/yaml.js';
 import type { ProcessesSpec } from './drill-schema.js';
 import {
   hasSidecar,
@@ -9,8 +9,6 @@ import {
   sidecarName,
   workloadNames,
 } from './processes/layout.js';
-
-type At = (path: Path, message: string, expected?: string) => void;
 
 const root: Path = ['system', 'services'];
 

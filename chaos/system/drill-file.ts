@@ -3,8 +3,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { whyNoDisk } from '../faults/disk.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
-import { checkYaml, handwrittenBytes, type Path, readYaml } from '../../base/yaml.js';
-import { onPath } from '../../runbooks/own/commands.js';
+import { type At, checkYaml, handwrittenBytes, type Path, readYaml } from '../../base/yaml.js';
+import { onPath } from '../../base/tools.js';
 import { loadAt, type LoadPlan } from '../load/load-file.js';
 import { plainTemplate } from '../load/profile.js';
 import {
@@ -41,8 +41,6 @@ export interface Drill extends Omit<DrillFile, Resolved> {
   /** The place of the value at that path in the file. */
   placeOf(path: Path): Place;
 }
-
-type At = (path: Path, message: string, expected?: string) => void;
 
 export function readDrill(file: string): Drill {
   const [document, ...more] = readYaml(file, { bytesMax: handwrittenBytes });

@@ -1,11 +1,9 @@
 /** Problems of services with their own network that the fields of a firedrill.yaml do not show. */
 import { isIPv4 } from 'node:net';
-import type { Path } from '../../base/yaml.js';
+import type { At, Path } from '../../base/yaml.js';
 import type { ProcessesSpec, ServiceSpec } from './drill-schema.js';
 import { addressMeant } from './processes/layout.js';
 import { calledAt, literalOf, loopback, mostNetworks, whyNoNetwork } from './processes/network.js';
-
-type At = (path: Path, message: string, expected?: string) => void;
 
 /** `path`: the service's path in the file. */
 export function networkProblems(

@@ -1,7 +1,7 @@
 /** Runs one activity of an experiment: a program or an HTTP request, within its time limit. */
 import { delimiter, join } from 'node:path';
 import { homedir } from 'node:os';
-import { accessSync, constants, statSync } from 'node:fs';
+import { findExecutable, isExecutable } from '../../base/executable.js';
 import { fetchWith } from '../../base/access.js';
 import { messageOf } from '../../base/errors.js';
 import type { UndoRequest } from '../faults/undo.js';
@@ -55,18 +55,10 @@ export function argvOf({ path, arguments: given }: Of<'process'>): string[] {
 /** The reason why the program cannot be run; undefined if it exists. */
 export function missing({ path }: Of<'process'>, folder: string): string | undefined {
   const own = path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
-  const places = own.includes('/')
-    ? [join(own.startsWith('/') ? '/' : folder, own)]
-    : (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, own));
-  const there = places.some((place) => {
-    try {
-      accessSync(place, constants.X_OK);
-      return statSync(place).isFile();
-    } catch {
-      return false;
-    }
-  });
-  return there ? undefined : `no program '${path}'`;
+  const isThere = own.includes('/')
+    ? isExecutable(join(own.startsWith('/') ? '/' : folder, own))
+    : findExecutable([own], (process.env.PATH ?? '').split(delimiter)) !== undefined;
+  return isThere ? undefined : `no program '${path}'`;
 }
 
 /** The request's address and body: arguments are the query of a GET, otherwise the body. */

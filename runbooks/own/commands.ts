@@ -1,7 +1,4 @@
 /** Finds the commands in a piece of shell text, precisely enough to check whether each exists. */
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
-import { pathWithTools } from '../../base/tools.js';
 
 const shells = new Set(['sh', 'bash', 'shell', 'zsh', 'console', 'shellsession', 'terminal']);
 export const isShell = (language: string): boolean => shells.has(language);
@@ -115,20 +112,6 @@ function commandOf(text: string, offset: number): ShellCommand | undefined {
     return { words: words.slice(i).map((w) => w.word), offset: offset + at };
   }
   return undefined;
-}
-
-/** Whether the program is on the PATH, or installed by `firedrill tools install`. */
-export function onPath(name: string): boolean {
-  return pathWithTools()
-    .split(':')
-    .some((folder) => {
-      try {
-        accessSync(join(folder, name), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }
 
 /** Programs that runbooks mention and that run elsewhere than the lint. */

@@ -1,11 +1,9 @@
 /** Problems that the fields of a `system: attach` do not show: programs that do not exist. */
-import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Path } from '../../../base/yaml.js';
-import { onPath } from '../../../runbooks/own/commands.js';
+import type { At, Path } from '../../../base/yaml.js';
+import { isExecutable } from '../../../base/executable.js';
+import { onPath } from '../../../base/tools.js';
 import type { AttachSpec, CommandStep } from './attach-schema.js';
-
-type At = (path: Path, message: string, expected?: string) => void;
 
 /** An undo that cannot be started does not work: the fault would stay. */
 export function attachProblems(spec: AttachSpec, folder: string, at: At): void {
@@ -29,12 +27,5 @@ export function attachProblems(spec: AttachSpec, folder: string, at: At): void {
   }
 }
 
-function isThere(program: string, folder: string): boolean {
-  if (!program.includes('/')) return onPath(program);
-  try {
-    accessSync(resolve(folder, program), constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isThere = (program: string, folder: string): boolean =>
+  program.includes('/') ? isExecutable(resolve(folder, program)) : onPath(program);

@@ -7,10 +7,11 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
 import { type Child, startProgram } from '../../../base/child.js';
 import { messageOf } from '../../../base/errors.js';
+import { findExecutable } from '../../../base/executable.js';
 import { dyingWithParent } from '../../../base/foreign-program.js';
 import { putRules, rootPath } from '../../../base/iptables.js';
 
@@ -268,10 +269,7 @@ function tryNetwork(): string | undefined {
 }
 
 const pathOf = (name: string): string | undefined =>
-  rootPath
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find((path) => existsSync(path));
+  findExecutable([name], rootPath.split(delimiter));
 
 /** The command's error output if it failed. */
 function run(command: string, args: readonly string[]): string | undefined {

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileWhole } from '../../../base/write-file.js';
-import { onPath } from '../../../runbooks/own/commands.js';
+import { onPath } from '../../../base/tools.js';
 
 /** Relative to the folder of the system. */
 export const registryPath = 'config/registry.yaml';
