@@ -3,16 +3,14 @@
  * upstream, in turn, several rounds. CPU time is the proxy's own process's; a run with any error has no figure.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type AddressInfo } from 'node:net';
 import { packageRoot, program } from '../base/paths.js';
 import { requireTool } from '../base/tools.js';
-import { issueToFiles } from '../mesh/identity/issue.js';
-import { ensurePki } from '../mesh/identity/pki-files.js';
 import { cpuMicros, freePorts, rssMb, sleep, startProcess } from './proxy-processes.js';
 import { type Hops, type Name, names, start, type World } from './proxy-setups.js';
+import { makeWorld } from './proxy-world.js';
 import { median } from './median.js';
 import { option } from './option.js';
 
@@ -79,32 +77,11 @@ const only = option('only', names.filter((name) => name !== 'firedrill-http1').j
   ',',
 ) as Name[];
 
-const identityOf = (name: string): string => `${name}.retail.serviceaccount.identity.bench.local`;
-
-async function makeWorld(folder: string): Promise<World & { stop(): Promise<void> }> {
-  await ensurePki(join(folder, 'pki'), { trustDomain: 'bench.local' });
-  for (const name of ['cart', 'checkout']) {
-    const out = join(folder, name);
-    const lifetimeMs = 86_400_000;
-    await issueToFiles({
-      folder: join(folder, 'pki'),
-      identity: identityOf(name),
-      out,
-      lifetimeMs,
-    });
-    const pem = readFileSync(`${out}.crt`, 'utf8') + readFileSync(`${out}.key`, 'utf8');
-    writeFileSync(`${out}.pem`, pem, { mode: 0o600 });
-  }
+async function startWorld(folder: string): Promise<World & { stop(): Promise<void> }> {
   writeFileSync(
     join(folder, 'message'),
     Buffer.concat([Buffer.from([0, 0, 0, 0, 100]), Buffer.alloc(100, 'z')]),
   );
-  const sink = createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}'));
-  });
-  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
-  sink.unref();
   const ports = await freePorts(3);
   const upstream = await startProcess(
     'upstream',
@@ -112,14 +89,7 @@ async function makeWorld(folder: string): Promise<World & { stop(): Promise<void
     [program('bench/http2-upstream'), ...ports.map(String)],
     ports,
   );
-  return {
-    folder,
-    upstreams: ports,
-    otlpPort: (sink.address() as AddressInfo).port,
-    identityOf,
-    http2: true,
-    stop: () => upstream.stop(),
-  };
+  return { ...(await makeWorld(folder, ports)), http2: true, stop: () => upstream.stop() };
 }
 
 function load(
@@ -234,7 +204,7 @@ median of ${rounds} rounds; ratios are taken round by round.
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-bench-http2-'));
-const world = await makeWorld(folder);
+const world = await startWorld(folder);
 try {
   const runs = await measure(world);
   process.stdout.write(`${JSON.stringify({ node: process.version, runs }, null, 2)}\n`);

@@ -5,6 +5,7 @@ import { readSlos } from '../../slo/index.js';
 import { operatorObjects } from './k6-operator.js';
 import { readLoad } from './load-file.js';
 import { bindProfile } from './profile.js';
+import { baseOf, targetUrl } from './target-url.js';
 import { thresholdsOf } from './thresholds.js';
 
 export interface LoadExportOptions {
@@ -25,9 +26,9 @@ export function exportLoad(file: string, given: LoadExportOptions): number {
     throw new UserError({ message: `${file} is a script of its own`, expected: 'a load profile' });
   }
   const url = given.url ?? plan.profile.url;
-  if (url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    const message = url === undefined ? 'the load has no address' : `bad --url '${url}'`;
-    throw new UserError({ message, expected: '--url http://SERVICE.NAMESPACE:PORT' });
+  if (url === undefined) {
+    const expected = '--url http://SERVICE.NAMESPACE:PORT';
+    throw new UserError({ message: 'the load has no address', expected });
   }
   for (const [option, text] of Object.entries({ name: given.name, namespace: given.namespace })) {
     if (!objectName.test(text)) {
@@ -41,7 +42,7 @@ export function exportLoad(file: string, given: LoadExportOptions): number {
     throw new UserError({ message: `bad --duration '${given.duration}'`, expected });
   }
   const rate = given.rate === undefined ? undefined : numberOf('rate', given.rate, 0.1, 10_000);
-  const { yaml, left } = operatorObjects(bindProfile(plan.profile, url, rate), {
+  const { yaml, left } = operatorObjects(bindProfile(plan.profile, baseOf(targetUrl(url)), rate), {
     name: given.name,
     namespace: given.namespace,
     parallelism: numberOf('parallelism', given.parallelism, 1, 100),

@@ -2,10 +2,10 @@
  * The proxy as a process: `node dist/mesh/proxy/main.js --config proxy.json`. It must stay small: it runs beside
  * every app.
  */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { dieWithParent, outliveReaders } from '../../base/parent.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { readInput } from '../../base/input.js';
 import { oldRuntimeWarning } from '../../base/old-runtime.js';
 import { packageVersion, program } from '../../base/paths.js';
 import { systemRandom } from '../../base/random.js';
@@ -24,14 +24,12 @@ const log = (line: string): void => {
 /** Reads JSON here; YAML is read by a separate process, whose memory is freed when it exits. */
 function readConfig(file: string): ProxyConfig {
   if (!/\.ya?ml$/.test(file)) {
+    const text = readInput(file);
     let value: unknown;
     try {
-      value = JSON.parse(readFileSync(file, 'utf8'));
+      value = JSON.parse(text);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      throw new UserError(
-        code === 'ENOENT' ? `${file}: no such file` : `${file}: ${messageOf(error)}`,
-      );
+      throw new UserError(`${file}: ${messageOf(error)}`);
     }
     return absolutePaths(checkedConfig(value, file), dirname(resolve(file)));
   }

@@ -2,15 +2,13 @@
 import { pairName } from '../../faults/points.js';
 import type { SystemNames } from '../../scenarios/world.js';
 import type { AttachSpec } from './attach-schema.js';
+import { toxicFaults } from './toxiproxy.js';
 
 /** `front/redis` is the call from front to redis; a call of one word leads to the service of that name. */
 export function endsOf(call: string): { from: string; to: string } {
   const [from = call, to] = call.split('/');
   return to === undefined ? { from: '', to: from } : { from, to };
 }
-
-/** The faults of toxicKinds, by their names in scenarios. */
-const toxicFaults = ['latency', 'bandwidth', 'cut', 'silence'];
 
 export function attachedNames(name: string, spec: AttachSpec): SystemNames {
   const services = Object.keys(spec.services);

@@ -6,9 +6,17 @@ import { checkedRelayFault, type RelayFault } from '../../relay/relay-fault.js';
 import { askJson } from '../ask.js';
 
 /**
- * The relay's kinds of faults that a toxiproxy supports. A toxiproxy cannot refuse new connections and keep open ones.
+ * The faults of scenarios that a toxiproxy supports, each with the relay's kind that it becomes. A toxiproxy cannot
+ * refuse new connections and keep open ones.
  */
-export const toxicKinds = ['latency', 'bandwidth', 'cut', 'blackhole'] as const;
+const toxics = {
+  latency: 'latency',
+  bandwidth: 'bandwidth',
+  cut: 'cut',
+  silence: 'blackhole',
+} as const;
+export const toxicFaults = Object.keys(toxics);
+export const toxicKinds = Object.values(toxics);
 
 interface Toxic {
   name: string;
