@@ -1,4 +1,5 @@
 /** A user's file, or standard input as `-`, as text; a sentence says why it cannot be read. */
+import { constants } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { messageOf, UserError } from './errors.js';
 
@@ -10,11 +11,12 @@ let standardInput: string | undefined;
 export const inputName = (file: string): string => (file === '-' ? '<stdin>' : file);
 
 /**
- * The text of a file, UTF-8. `bytesMax`: more is refused, since a pipe or a device may never end.
+ * The text of a file, UTF-8. `bytesMax`: more is refused, since a pipe or a device may never end; by default more than
+ * the longest text of the runtime (512 MiB).
  *
  * @throws UserError where the file is missing, unreadable or too large.
  */
-export function readInput(file: string, bytesMax = Infinity): string {
+export function readInput(file: string, bytesMax = constants.MAX_STRING_LENGTH): string {
   try {
     if (file === '-') return (standardInput ??= readAtMost(0, file, bytesMax));
     const opened = openSync(file, 'r');
