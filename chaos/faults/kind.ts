@@ -14,6 +14,7 @@ export type TargetKind =
   | 'relay'
   | 'pair'
   | 'disk'
+  | 'resolver'
   | 'leaking'
   | 'command'
   | 'registry'

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Problem } from '../../base/errors.js';
 import type { System, WorkloadDescription } from '../system/model.js';
 import { callKinds } from './calls.js';
+import { dnsKinds } from './dns.js';
 import {
   type ClusterObject,
   type FaultKind,
@@ -196,6 +197,7 @@ export const faultKinds = {
     points: (system, target) => [{ url: system.admin, target, body: { kind: 'pause', target } }],
   },
   ...resourceKinds,
+  ...dnsKinds,
   version: {
     summary: 'the process is replaced by one of another version',
     settings: z.strictObject({ version: z.string().regex(/^\d+\.\d+\.\d+$/) }),
@@ -342,6 +344,7 @@ export function targetsOf(system: System, kind: FaultKindName): string[] {
     case 'service':
     case 'call':
     case 'relay':
+    case 'resolver':
       return [...new Set([...workloads.flatMap(namesOf), ...relays.flatMap((r) => [r.name, r.to])])]
         .filter((name) => faultKind(kind).points(system, name, {}).length > 0)
         .sort();

@@ -73,6 +73,7 @@ function faultProblems(
     if (does && known?.includes(fault.target) && !does.includes(fault.kind)) {
       at([...path, i, 'kind'], `${fault.target} cannot do ${fault.kind}`, does.join(', '));
     }
+    lookUpProblem(fault, [...path, i, 'settings', 'name'], world, at);
     const { id, ramp = 0, start, stop } = fault;
     const untilMs = Math.min(stop ?? Infinity, scenario.fault?.atMost ?? Infinity);
     if (ramp > 0 && start + ramp > untilMs) {
@@ -96,6 +97,20 @@ function faultProblems(
   });
 }
 
+/** The name of a fault of DNS must be one that its target looks up, or nothing is struck. */
+function lookUpProblem(
+  { kind, target, settings }: ScenarioFault,
+  path: Path,
+  world: World,
+  at: At,
+): void {
+  const names = world.system.lookedUp?.[target];
+  const { name } = settings;
+  if (!names || typeof name !== 'string' || faultKind(kind).targets !== 'resolver') return;
+  if (names.some((own) => own.toLowerCase() === name.toLowerCase())) return;
+  at(path, ...unknownName(`${target} calls nothing at '${name}'`, name, names));
+}
+
 /** Kinds whose amount is the remainder (replicas, bytes, further files), so that 0 is the strongest fault. */
 const zeroIsMost: ReadonlySet<string> = new Set(['scale', 'disk-full', 'open-files']);
 
@@ -104,7 +119,7 @@ function withoutEffect({ kind, settings }: ScenarioFault): string | undefined {
   if (zeroIsMost.has(kind)) return undefined;
   if (settings.ratio === 0) return 'its ratio is 0';
   const amounts = Object.entries(settings).filter(
-    ([name, value]) => name !== 'ratio' && typeof value === 'number',
+    ([name, value]) => name !== 'ratio' && name !== 'seed' && typeof value === 'number',
   );
   if (amounts.length > 0 && amounts.every(([, value]) => value === 0)) {
     return `${amounts.map(([name]) => name).join(' and ')} ${amounts.length === 1 ? 'is' : 'are'} 0`;

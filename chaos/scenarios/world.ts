@@ -14,6 +14,8 @@ export interface SystemNames {
   targets?: Readonly<Record<string, readonly string[]>>;
   /** By target: the supported kinds of faults on calls, if not all are supported. */
   kindsOf?: Readonly<Record<string, readonly string[]>>;
+  /** By target of a fault of DNS: the names that its services look up. */
+  lookedUp?: Readonly<Record<string, readonly string[]>>;
   /** Kinds of faults that this machine cannot inject, each with its reason. */
   impossible?: Readonly<Record<string, string>>;
   /** The routes of the system's own load. */
@@ -86,6 +88,7 @@ export function targetsOf(system: SystemNames, targets: string): readonly string
     case 'secret':
       return [];
     case 'disk':
+    case 'resolver':
       return [];
     case 'relay':
       return system.strikable && relayNames(system.strikable);

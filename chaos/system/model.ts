@@ -78,6 +78,8 @@ export interface SystemDescription {
   faults: string[];
   /** Processes with their own disk, which can be filled. */
   disks?: string[];
+  /** Workloads with their own network, whose resolver holds faults of DNS. */
+  resolvers?: string[];
   /** The folder of its keys and its registry, on this machine. */
   folder?: string;
   /** Processes that can be made to leak, if not all. */

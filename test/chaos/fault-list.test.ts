@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { faultKindNames } from '../../chaos/faults/kinds.js';
 import { listFaults } from '../../chaos/faults/list-command.js';
+import { whyNoNetwork } from '../../chaos/system/processes/network.js';
 
 interface Row {
   kind: string;
@@ -48,3 +49,13 @@ test('as a table, what cannot be done is told with its reason', async () => {
   expect(text).toMatch(/^half-open .*nothing takes it/m);
   expect(text).toMatch(/^split .*front\|back/m);
 });
+
+test.runIf(whyNoNetwork() === undefined)(
+  'faults of DNS are for services with their own network',
+  async () => {
+    const { faults } = JSON.parse(await said('hard-coded', 'json')) as { faults: Row[] };
+    const row = faults.find((f) => f.kind === 'dns-fails')!;
+    expect(row).toMatchObject({ settings: ['answer?', 'name?', 'ratio?', 'seed?'], ramp: 'ratio' });
+    expect(row.targets).toEqual(['front', 'stock', 'ledger']);
+  },
+);

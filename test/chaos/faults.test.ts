@@ -93,13 +93,14 @@ describe('on the shop', () => {
   };
 
   // Faults that other tests cover: Prometheus faults have no lease here; commands are for running systems
-  // (attach.test.ts), and some kinds are for clusters. Relays and disks belong to systems of other programs
-  // (relay.test.ts, resources.test.ts).
+  // (attach.test.ts), and some kinds are for clusters. Relays, disks and resolvers belong to systems of
+  // other programs (relay.test.ts, resources.test.ts, network.test.ts).
   const elsewhere = [
     'prometheus',
     'command',
     'relay',
     'disk',
+    'resolver',
     'scaled',
     'pods',
     'limited',

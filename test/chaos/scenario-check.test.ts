@@ -296,6 +296,21 @@ test.each([
   expect(problems(change, possible)).toEqual([]);
 });
 
+test('a fault of DNS names what its target looks up, in any letters', () => {
+  const { system } = world;
+  const lookedUp = { cart: ['stock.internal'] };
+  const possible = { ...world, system: { ...system, targets: { resolver: ['cart'] }, lookedUp } };
+  const named = (name: string) =>
+    swap(
+      'kind: delay, target: cart, settings: { delayMs: 100 }',
+      `kind: dns-fails, target: cart, settings: { name: ${name} }`,
+    );
+  expect(problems(named('STOCK.internal'), possible)).toEqual([]);
+  expect(problems(named('stokc.internal'), possible)).toEqual([
+    "s.yaml:13:66: cart calls nothing at 'stokc.internal': did you mean stock.internal?",
+  ]);
+});
+
 test('a fault that the carrier of a call does not know is refused', () => {
   const { system } = world;
   const kindsOf = { cart: ['latency', 'cut'] };

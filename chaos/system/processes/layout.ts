@@ -131,7 +131,7 @@ export function layOut(
     }),
   );
   const layout: Layout = { name, spec, workloads, relays: [], entry: entryOf(spec) };
-  if (networks) joinNetworks(layout, networks);
+  if (networks) joinNetworks(layout, networks, port);
   layout.relays = relaysOf(layout, port);
   if (spec.mesh === 'mtls') layout.controller = { grpc: port(), admin: port() };
   return layout;
@@ -151,14 +151,14 @@ function callOf(spec: ProcessesSpec, name: string, call: CallSpec, port: number)
 }
 
 /** Calls of a service with its own network are served at its gateway. */
-function joinNetworks({ spec, workloads }: Layout, plan: NetworkPlan): void {
+function joinNetworks({ spec, workloads }: Layout, plan: NetworkPlan, port: () => number): void {
   const own = workloads.filter((workload) => workload.spec.network === 'own');
   for (const [n, workload] of own.entries()) {
     const calls = workload.calls.flatMap(({ name, port }) => {
       const at = addressMeant(spec, workload.spec.calls[name] as CallSpec);
       return at === undefined ? [] : [{ at: calledAt(at), to: port }];
     });
-    workload.network = networkOf(plan, n, calls);
+    workload.network = networkOf(plan, n, calls, port());
     for (const call of workload.calls) call.host = workload.network.gateway;
   }
 }

@@ -42,6 +42,7 @@ async function main(): Promise<void> {
   });
   const faults = new ProcessFaults(supervisor.processes, realClock, {
     disks: supervisor.disks,
+    resolvers: supervisor.resolvers,
     ...(supervisor.layout.controller && {
       writeRegistry: (set) => supervisor.rewriteRegistry(set),
     }),

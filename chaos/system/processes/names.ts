@@ -5,6 +5,7 @@ import type { SystemNames } from '../../scenarios/world.js';
 import type { ProcessesSpec } from '../drill-schema.js';
 import { sidecarCounters } from '../sidecar-counters.js';
 import {
+  addressMeant,
   hasInbound,
   hasSidecar,
   protocolOf,
@@ -12,6 +13,7 @@ import {
   sidecarName,
   workloadNames,
 } from './layout.js';
+import { calledAt, literalOf } from './network.js';
 
 /** Faults that only supervisors and services with support for them can hold; foreign programs have none. */
 const ofSupervisors = ['version', 'slow-service', 'failing-service', 'ballast'];
@@ -21,6 +23,16 @@ function impossibleHere(): Record<string, string> {
   const strange = ofSupervisors.map((kind) => [kind, 'only a supervisor that knows it does it']);
   const all = [...limitsImpossibleHere(), ['disk-full', whyNoDisk()], ...strange];
   return Object.fromEntries(all.flatMap(([kind, why]) => (why === undefined ? [] : [[kind, why]])));
+}
+
+/** The names of the service's calls; literal addresses are not looked up. */
+function namesLookedUp(spec: ProcessesSpec, service: string): string[] {
+  const calls = Object.values(spec.services[service]?.calls ?? {});
+  const hosts = calls.flatMap((call) => {
+    const meant = addressMeant(spec, call);
+    return meant === undefined ? [] : [calledAt(meant).host];
+  });
+  return [...new Set(hosts.filter((host) => literalOf(host) === undefined))];
 }
 
 export function processNames(name: string, spec: ProcessesSpec): SystemNames {
@@ -47,9 +59,18 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
     ...sidecars,
     ...new Set(calls.filter((c) => c.isTcp).map((c) => c.relay)),
   ];
+  const lookedUp = Object.fromEntries(
+    services
+      .filter((s) => spec.services[s.name]?.network === 'own')
+      .flatMap((s) => {
+        const names = namesLookedUp(spec, s.name);
+        return [s.name, ...s.workloads].map((target) => [target, names]);
+      }),
+  );
   return {
     name,
     services,
+    lookedUp,
     processes: [...services.flatMap((s) => s.workloads), ...ours],
     impossible: impossibleHere(),
     parts: spec.mesh === 'mtls' ? ['controller', 'registry'] : [],
@@ -74,6 +95,7 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
       disk: services
         .filter((s) => spec.services[s.name]?.disk !== undefined)
         .flatMap((s) => s.workloads),
+      resolver: Object.keys(lookedUp),
       service: [...new Set([...services.flatMap((s) => [...s.workloads, s.name]), ...edges])],
     },
   };

@@ -1,11 +1,11 @@
 /**
  * A service's own network namespace (`network: own`), joined to the machine by a pair of veths. Connections to the
- * address of a call (`at`) go to the call's sidecar or relay. The ports of the service are reached at an address of the
+ * address of a call (`at`) go to the call's sidecar or relay, and names to a resolver of its own. The ports of the service are reached at an address of the
  * namespace. Connections to every other address are refused. Rules and veths belong to the namespace, which ends with
  * its last process: the service, and a holder that ends when the supervisor does.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,6 +25,8 @@ export interface Network {
   /** The machine's address in the namespace: sidecars and relays listen there. All networks of a run share it. */
   gateway: string;
   redirects: Redirect[];
+  /** The port of the service's DNS server, at the gateway. */
+  resolver: number;
   /** Names that the service can resolve, and their addresses. */
   names: Map<string, string>;
 }
@@ -81,6 +83,7 @@ export function networkOf(
   plan: NetworkPlan,
   n: number,
   calls: readonly { at: CalledAt; to: number }[],
+  resolver: number,
 ): Network {
   const names = new Map<string, string>();
   const redirects = calls.map(({ at: { host, port }, to }) => {
@@ -94,6 +97,7 @@ export function networkOf(
     address: `${plan.prefix}.${n + 2}`,
     gateway: `${plan.prefix}.1`,
     redirects,
+    resolver,
     names,
   };
 }
@@ -104,21 +108,35 @@ export function literalOf(host: string): string | undefined {
   return /^\d+\.\d+\.\d+\.\d+$/.test(host) ? host : undefined;
 }
 
-/** The text of the service's /etc/hosts. It has no other names of the machine: their addresses are refused. */
-export const hostsFile = ({ names }: Network): string =>
-  [
-    `${loopback} localhost ${hostname()}`,
-    ...[...names].map(([name, address]) => `${address} ${name}`),
-    '',
-  ].join('\n');
+/**
+ * The service's own files of /etc, by which it finds names: all but its host's are asked of its resolver. A file that the
+ * machine does not have is left out, since nothing can be mounted there.
+ */
+export function nameFiles({ gateway }: Network): Map<string, string> {
+  const files = new Map([
+    ['/etc/hosts', `${loopback} localhost ${hostname()}\n`],
+    ['/etc/resolv.conf', `nameserver ${gateway}\n`],
+  ]);
+  const order = '/etc/nsswitch.conf';
+  if (existsSync(order)) {
+    const others = readFileSync(order, 'utf8').replaceAll(/^\s*hosts:.*$/gm, '');
+    files.set(order, `${others.trim()}\nhosts: files dns\n`);
+  }
+  return new Map([...files].filter(([path]) => existsSync(path)));
+}
 
 /** Input for iptables-restore, in the namespace. */
-export function networkRules({ address, gateway, redirects }: Network): string {
+export function networkRules({ address, gateway, redirects, resolver }: Network): string {
   return [
     '*nat',
     ...redirects.map(
       (r) =>
         `-A OUTPUT -p tcp -d ${r.address} --dport ${r.port} -j DNAT --to-destination ${gateway}:${r.to}`,
+    ),
+    // Whatever DNS server the service asks.
+    ...['udp', 'tcp'].map(
+      (protocol) =>
+        `-A OUTPUT -p ${protocol} --dport 53 -j DNAT --to-destination ${gateway}:${resolver}`,
     ),
     // A service may listen on loopback alone.
     `-A PREROUTING -p tcp -d ${address} -j DNAT --to-destination ${loopback}`,
@@ -259,7 +277,7 @@ function tryNetwork(): string | undefined {
   const failed = run(within[0] as string, [...within.slice(1), ...veth]);
   if (failed !== undefined) return `the kernel refuses it: ${failed}`;
   const example = { at: { host: loopback, port: 1 }, to: 2 };
-  const network = networkOf({ prefix: `${links}.0`, links: '' }, 0, [example]);
+  const network = networkOf({ prefix: `${links}.0`, links: '' }, 0, [example], 3);
   try {
     putRules(() => networkRules(network), within);
   } catch (error) {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { type DiskFull, diskSeenBy, diskSettings, emptyDisk, fillDisk } from '../../faults/disk.js';
+import { type DnsFault, dnsSettings, isDnsKind } from '../../faults/dns.js';
 import { type Leak, leaking, leakSettings } from '../../faults/leak.js';
 import { Leases, type LeaseState } from '../../faults/leases.js';
 import {
@@ -15,6 +16,7 @@ import {
   whyNoLimit,
 } from '../../faults/process-fault.js';
 import type { Processes } from './processes.js';
+import type { Resolver } from './resolver.js';
 import {
   merged,
   type RegistryFault,
@@ -28,7 +30,8 @@ export type ProcessFault =
   | Leak
   | RegistryFault
   | ProcessLimitFault
-  | DiskFull;
+  | DiskFull
+  | DnsFault;
 
 const limitKinds = Object.keys(processLimits) as ProcessLimitKind[];
 
@@ -47,6 +50,8 @@ export const processFaults = (): ProcessFault['kind'][] => [
 export interface ProcessFaultOptions {
   /** The folder of each process with its own disk. */
   disks?: ReadonlyMap<string, string>;
+  /** By process with its own network. */
+  resolvers?: ReadonlyMap<string, Resolver>;
   /** Absent: there is no registry to rewrite. */
   writeRegistry?(set: RegistrySettings): void;
 }
@@ -56,6 +61,7 @@ const lookEveryMs = 200;
 export class ProcessFaults {
   readonly #processes: Processes;
   readonly #disks: ReadonlyMap<string, string>;
+  readonly #resolvers: ReadonlyMap<string, Resolver>;
   readonly #writeRegistry: ((set: RegistrySettings) => void) | undefined;
   /** By lease: the process id of the leaking process. */
   readonly #leaky = new Map<string, number | undefined>();
@@ -66,10 +72,11 @@ export class ProcessFaults {
   constructor(
     processes: Processes,
     clock: Clock,
-    { disks = new Map<string, string>(), writeRegistry }: ProcessFaultOptions = {},
+    { disks = new Map(), resolvers = new Map(), writeRegistry }: ProcessFaultOptions = {},
   ) {
     this.#processes = processes;
     this.#disks = disks;
+    this.#resolvers = resolvers;
     this.#writeRegistry = writeRegistry;
     this.leases = new Leases<ProcessFault>(clock, {
       begin: (fault, id) => this.#begin(fault, id),
@@ -125,6 +132,12 @@ export class ProcessFaults {
       const expected = [...this.#disks.keys()].join(', ') || 'a service with disk: SIZE';
       throw new UserError({ message: `${target} has no disk of its own`, expected });
     }
+    if (isDnsKind(kind)) {
+      if (this.#resolvers.has(target))
+        return { kind, target, ...parsed(dnsSettings[kind], settings) } as DnsFault;
+      const expected = [...this.#resolvers.keys()].join(', ') || 'a service with network: own';
+      throw new UserError({ message: `${target} has no resolver of its own`, expected });
+    }
     throw new UserError({ message: 'unknown kind', expected: processFaults().join(', ') });
   }
 
@@ -146,12 +159,18 @@ export class ProcessFaults {
       const folder = this.#diskOf(target);
       return folder !== undefined && fillDisk(folder, fault.leftBytes) ? 1 : 0;
     }
+    if (isDns(fault)) {
+      this.#resolvers.get(target)?.put(id, fault, () => this.leases.strike(id));
+      return 0;
+    }
     const pids = (): number[] => this.#processes.pidsOf(target);
     this.#limits.set(id, putLimit(fault, { id, pids }));
     return 0;
   }
 
   #change(fault: ProcessFault, id: string): void {
+    if (isDns(fault))
+      this.#resolvers.get(fault.target)?.put(id, fault, () => this.leases.strike(id));
     if (fault.kind !== 'cpu') return;
     (this.#limits.get(id) as ReturnType<typeof processLimits.cpu.put> | undefined)?.change(fault);
   }
@@ -203,6 +222,10 @@ export class ProcessFaults {
       if (folder !== undefined) emptyDisk(folder);
       return;
     }
+    if (isDns(fault)) {
+      this.#resolvers.get(target)?.remove(id);
+      return;
+    }
     this.#look();
     this.#limits.get(id)?.end();
     this.#limits.delete(id);
@@ -232,6 +255,8 @@ export class ProcessFaults {
     return [...this.leases.active()].some(([, f]) => f.kind === 'pause' && f.target === target);
   }
 }
+
+const isDns = (fault: ProcessFault): fault is DnsFault => isDnsKind(fault.kind);
 
 function parsed<S extends z.ZodType>(schema: S, settings: unknown): z.output<S> {
   const result = schema.safeParse(settings);

@@ -84,6 +84,7 @@ function describe(supervisor: Supervisor): SystemDescription {
     faults: [...processFaults(), ...(controller ? ['registry'] : [])],
     leaking: kindsOf(layout).flatMap(({ name, kind }) => (kind === 'service' ? [] : [name])),
     disks: [...supervisor.disks.keys()],
+    resolvers: [...supervisor.resolvers.keys()],
   };
 }
 

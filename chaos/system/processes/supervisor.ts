@@ -1,7 +1,8 @@
 /** Starts a `system: processes`: a controller if the mesh uses mTLS, sidecars, relays, and then the services. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Child } from '../../../base/child.js';
+import { realClock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import { program } from '../../../base/paths.js';
 import { freePorts } from '../../../base/ports.js';
@@ -27,14 +28,15 @@ import {
 import { controllerConfig, proxyConfig, registry, trustDomain } from './mesh-files.js';
 import {
   checkGateway,
-  hostsFile,
   inNetwork,
+  nameFiles,
   planNetworks,
   removeLinks,
   startNetwork,
 } from './network.js';
 import { prepare } from './prepare.js';
 import { type ProcessDescription, Processes } from './processes.js';
+import { Resolver } from './resolver.js';
 import { writeRegistryFile } from './registry-file.js';
 import type { RegistrySettings } from './registry-fault.js';
 import { signalStrays, strayMark } from './strays.js';
@@ -57,6 +59,8 @@ export class Supervisor {
   readonly processes: Processes;
   /** The process that holds a workload's network, for workloads with their own. */
   readonly #networks = new Map<string, Child>();
+  /** By workload with its own network. */
+  readonly resolvers: ReadonlyMap<string, Resolver>;
   ready = false;
   failure: string | undefined;
   #revision = 0;
@@ -67,6 +71,13 @@ export class Supervisor {
     this.options = options;
     this.layout = layout;
     this.processes = new Processes(options.say);
+    this.resolvers = new Map(
+      layout.workloads.flatMap(({ name, network }) => {
+        if (!network) return [];
+        const { names, address } = network;
+        return [[name, new Resolver({ names, client: address, clock: realClock })]];
+      }),
+    );
   }
 
   /** Knows its ports; nothing runs yet. */
@@ -75,7 +86,7 @@ export class Supervisor {
     const { spec, drill } = options;
     const count = Object.values(spec.services).reduce(
       (sum, s) =>
-        sum + s.replicas * (4 + Object.keys(s.ports).length + 2 * Object.keys(s.calls).length),
+        sum + s.replicas * (5 + Object.keys(s.ports).length + 2 * Object.keys(s.calls).length),
       4,
     );
     const free = await freePorts(count);
@@ -138,6 +149,7 @@ export class Supervisor {
   async close(): Promise<void> {
     await this.processes.close();
     signalStrays(this.options.folder, 'SIGKILL');
+    for (const resolver of this.resolvers.values()) resolver.close();
     await Promise.all([...this.#networks.values()].map((holder) => holder.stop()));
     removeLinks([process.pid]);
   }
@@ -256,7 +268,7 @@ export class Supervisor {
     };
   }
 
-  /** The service alone sees its own disk and its own /etc/hosts. */
+  /** The service alone sees its own disk and its own files of names. */
   #commandOf(workload: WorkloadLayout, fill: (text: string) => string): string | string[] {
     const { name, spec, network } = workload;
     const { command, disk } = spec;
@@ -264,7 +276,11 @@ export class Supervisor {
     if (disk === undefined && !network) return own;
     const mounted = inMountNamespace(argvOf(own), {
       ...(disk !== undefined && { disk: { folder: this.path('data', name), bytes: disk } }),
-      ...(network && { files: { '/etc/hosts': this.path(`${name}.hosts`) } }),
+      ...(network && {
+        files: Object.fromEntries(
+          [...nameFiles(network).keys()].map((file) => [file, this.#ownFile(name, file)]),
+        ),
+      }),
     });
     const holder = this.#networks.get(name);
     return holder ? [...inNetwork(holder.pid), ...mounted] : mounted;
@@ -274,13 +290,20 @@ export class Supervisor {
   async #startNetworks(): Promise<void> {
     for (const { name, network } of this.layout.workloads) {
       if (!network) continue;
-      writeFileSync(this.path(`${name}.hosts`), hostsFile(network), { mode: 0o644 });
+      for (const [file, text] of nameFiles(network)) {
+        writeFileSync(this.#ownFile(name, file), text, { mode: 0o644 });
+      }
       const process = networkProcess(name);
       const holder = await startNetwork(process, network, ({ pid }) => {
         this.processes.onStart({ name: process, pid, group: true });
       });
       this.#networks.set(name, holder);
+      await this.resolvers.get(name)?.listen(network.gateway, network.resolver);
     }
+  }
+
+  #ownFile(workload: string, file: string): string {
+    return this.path(`${workload}.${basename(file)}`);
   }
 
   #valuesOf(workload: WorkloadLayout): Map<string, string> {
