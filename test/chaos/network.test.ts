@@ -87,8 +87,8 @@ test('a link is named after its supervisor, within the fifteen characters that t
 });
 
 /**
- * `GET /?host=H&port=P`: the answer of H, or the error of the connection; `GET /lookup?host=H&server=S` asks a DNS server
- * itself, by default that of its resolv.conf. It listens on loopback alone.
+ * `GET /?host=H&port=P`: the answer of H, or the error of the connection; `GET /lookup?host=H&server=S` asks a DNS
+ * server, by default that of its resolv.conf. It listens on loopback alone.
  */
 const asker = `
 const http = require('http'), net = require('net');
@@ -96,7 +96,8 @@ http.createServer((q, r) => {
   const url = new URL(q.url, 'http://x'), host = url.searchParams.get('host');
   if (url.pathname === '/metrics') return r.end('asked_total 1\\n');
   if (url.pathname === '/lookup') {
-    const resolver = new (require('dns').Resolver)({ timeout: 1000, tries: 1 }), server = url.searchParams.get('server');
+    const resolver = new (require('dns').Resolver)({ timeout: 1000, tries: 1 });
+    const server = url.searchParams.get('server');
     if (server !== null) resolver.setServers([server]);
     return resolver.resolve4(host, (e, a) => r.end(String(e?.code ?? a)));
   }
@@ -156,7 +157,7 @@ system:
 }
 
 testOwn(
-  `DNS: a client of its own asks the same resolver, whatever its server; faults of one replica are felt by it alone${skipped}`,
+  `DNS clients of any server ask the same resolver; faults of one replica are felt by it alone${skipped}`,
   async () => {
     const supervisor = await askingSystem('relays');
     const { layout, processes, resolvers } = supervisor;

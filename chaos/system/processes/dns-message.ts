@@ -1,4 +1,4 @@
-/** The wire format of DNS (RFC 1035, RFC 6891) as far as a server that answers one question with one address needs it. */
+/** The wire format of DNS (RFC 1035, RFC 6891) for a server that answers one question with one address. */
 
 export const rcode = {
   noError: 0,

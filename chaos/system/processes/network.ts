@@ -1,8 +1,9 @@
 /**
  * A service's own network namespace (`network: own`), joined to the machine by a pair of veths. Connections to the
- * address of a call (`at`) go to the call's sidecar or relay, and names to a resolver of its own. The ports of the service are reached at an address of the
- * namespace. Connections to every other address are refused. Rules and veths belong to the namespace, which ends with
- * its last process: the service, and a holder that ends when the supervisor does.
+ * address of a call (`at`) go to the call's sidecar or relay; names are looked up at a resolver in the supervisor. The
+ * service's ports are reached at an address of the namespace. Connections to every other address are refused. Rules
+ * and veths belong to the namespace, which ends with its last process: the service, and a holder that ends when the
+ * supervisor does.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -109,8 +110,8 @@ export function literalOf(host: string): string | undefined {
 }
 
 /**
- * The service's own files of /etc, by which it finds names: all but its host's are asked of its resolver. A file that the
- * machine does not have is left out, since nothing can be mounted there.
+ * The service's own files of /etc for looking up names: its resolver answers all but its host's. A file that the
+ * machine lacks is left out, since nothing can be mounted there.
  */
 export function nameFiles({ gateway }: Network): Map<string, string> {
   const files = new Map([
@@ -133,7 +134,7 @@ export function networkRules({ address, gateway, redirects, resolver }: Network)
       (r) =>
         `-A OUTPUT -p tcp -d ${r.address} --dport ${r.port} -j DNAT --to-destination ${gateway}:${r.to}`,
     ),
-    // Whatever DNS server the service asks.
+    // The resolver answers in place of every DNS server.
     ...['udp', 'tcp'].map(
       (protocol) =>
         `-A OUTPUT -p ${protocol} --dport 53 -j DNAT --to-destination ${gateway}:${resolver}`,
