@@ -8,7 +8,7 @@ import {
   LineCounter,
   parseAllDocuments,
 } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
 import { inputName, readInput, tooLarge } from './input.js';
 import { type PlainDocument, readPlainDocuments } from './yaml-plain.js';

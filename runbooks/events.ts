@@ -2,7 +2,7 @@
  * The events of a game day as types: one JSON object per line in `events.jsonl`, written as they happen. A view of a
  * drill (live or replayed) is made from them; the events of an old report are derived from its record.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, UserError } from '../base/errors.js';
 import type { ExpectationRecord, FaultRecord, GameDayRecord, ScenarioRecord } from './record.js';
 import { outcomeKinds } from './record.js';

@@ -1,5 +1,5 @@
 /** The live facts for a page: from an alert in Alertmanager's format, or written by hand. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.js';
 import { type YamlDocument, checkYaml } from '../base/yaml.js';
 

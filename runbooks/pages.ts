@@ -1,7 +1,7 @@
 /** The existing pages: runbooks and playbooks as files, found by the name of their alert. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { asset } from '../base/paths.js';
 import { checkYaml, parseYaml } from '../base/yaml.js';
 

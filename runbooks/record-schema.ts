@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, UserError } from '../base/errors.js';
 import { type GameDayRecord, outcomeKinds } from './record.js';
 

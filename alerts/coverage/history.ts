@@ -1,7 +1,7 @@
 /** Coverage kept over runs: one JSON file in the state folder, the newest run last. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import type { CoverageRun } from './model.js';

@@ -1,5 +1,5 @@
 /** Reads drift.yaml, which pairs a service's own counters with those of its callers. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, readYaml } from '../../base/yaml.js';

@@ -1,5 +1,5 @@
 /** Planned maintenance: a calendar of windows, once or every week, turned into silences. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';

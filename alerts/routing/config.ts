@@ -1,5 +1,5 @@
 /** Alertmanager's configuration: the parts that decide who is notified. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import {
   checkYaml,

@@ -1,5 +1,5 @@
 /** The short declaration that the routing is compiled from: teams, schedules, severities, services. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';

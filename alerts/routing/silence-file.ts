@@ -2,7 +2,7 @@
  * Reads silences from a file: the format of `amtool silence query -o json` and Alertmanager's API, or handwritten
  * YAML.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { type AmSilence, matchersOfSilence, toSilenceMatcher } from './alertmanager-api.js';

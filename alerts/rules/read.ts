@@ -1,5 +1,5 @@
 /** Reads Prometheus's rule files and Kubernetes' PrometheusRule objects as strictly as Prometheus does. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';

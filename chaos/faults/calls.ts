@@ -1,7 +1,7 @@
 /**
  * Faults of calls: at the caller's sidecar if the sidecar carries the call, otherwise at the call's relay, as bytes.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FaultKind, growing, ms, type Ramp, ratio, seed, shrinking } from './kind.js';
 import { betweenPoints, edgePoints, relayPoints } from './points.js';
 

@@ -1,7 +1,7 @@
 /**
  * Gives a process less of the processor by a control group's quota. Counts periods in which the process was throttled.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ControlGroup, groupRoot } from './control-group.js';
 import type { ProcessLimit, StruckProcess } from './process-fault.js';
 

@@ -1,7 +1,7 @@
 /**
  * The definition of a kind of fault, independent of its place; the kinds themselves are in the files beside this one.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { System } from '../system/model.js';
 import type { FaultPoint } from './points.js';
 

@@ -3,7 +3,7 @@
  * the same three requests (POST /faults, GET /faults, DELETE /faults/<id>), holds the lease itself, and lets it lapse
  * if nobody renews it. An entry here adds a kind; see README.md.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Problem } from '../../base/errors.js';
 import type { System, WorkloadDescription } from '../system/model.js';
 import { callKinds } from './calls.js';

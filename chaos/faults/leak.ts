@@ -1,5 +1,5 @@
 /** Restarts one of our programs with a leak until V8 runs out of memory; `memory-leak.ts` holds real memory. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { program } from '../../base/paths.js';
 
 export interface Leak {

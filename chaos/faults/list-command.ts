@@ -1,5 +1,5 @@
 /** `firedrill gameday faults`: every kind of fault, its settings, and its possible targets in the present system. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { formatTable } from '../../base/terminal.js';
 import { targetsOf } from '../scenarios/world.js';
 import { findDrill } from '../system/bundled.js';

@@ -3,7 +3,7 @@
  * group, to which earlier memory pages are not charged. Counts processes that the kernel killed.
  */
 import { spawn } from 'node:child_process';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ControlGroup, groupRoot } from './control-group.js';
 import type { ProcessLimit, StruckProcess } from './process-fault.js';
 

@@ -1,5 +1,5 @@
 /** Faults of a process's resources, held by the supervisor: processor, memory, open files, disk. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Controller } from './control-group.js';
 import { groupUndo } from './control-group.js';
 import { cpuLimit } from './cpu.js';

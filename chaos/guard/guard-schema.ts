@@ -1,5 +1,5 @@
 /** The schema of `guard:` in a firedrill.yaml: when and how far its system may be broken; README.md explains it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { text } from '../scenarios/fields.js';
 import { accessSchema } from '../system/access-schema.js';
 

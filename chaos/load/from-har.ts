@@ -1,7 +1,7 @@
 /**
  * Converts a session that a browser recorded (HAR 1.2) to a profile: its requests in their shares, without its secrets.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 import { type Derived, maxRoutes, nameFor, readingMethods } from './derived.js';

@@ -4,7 +4,7 @@
  * pods.
  */
 import { readFileSync } from 'node:fs';
-import { stringify } from 'yaml';
+import { yamlDocuments } from '../../base/yaml-text.js';
 import { UserError } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import type { LoadProfile, LoadRoute } from './profile.js';
@@ -53,7 +53,7 @@ export function operatorObjects(profile: LoadProfile, options: OperatorOptions):
       spec: { parallelism, quiet: 'true', script: { configMap: { name, file } } },
     },
   ];
-  return { yaml: objects.map((o) => stringify(o, { lineWidth: 0 })).join('---\n'), left };
+  return { yaml: yamlDocuments(objects), left };
 }
 
 function refuseUnreachable({ url, routes }: LoadProfile): void {

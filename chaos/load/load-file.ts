@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, extname, isAbsolute, resolve } from 'node:path';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, problemsOf, readYaml, type YamlDocument } from '../../base/yaml.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readHar } from './from-har.js';
 import { readOpenApi } from './from-openapi.js';
 import { inlineLoadSchema, type LoadFile, loadFileSchema } from './load-schema.js';

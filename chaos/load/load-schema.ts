@@ -1,5 +1,5 @@
 /** The schema of load files. Durations are real: no time scale shortens a load. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { loadAddress } from '../scenarios/fields.js';
 import type { StatusRange } from './request.js';

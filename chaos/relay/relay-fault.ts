@@ -1,5 +1,5 @@
 /** The faults of a relay, as in its leases. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 
 const ratio = z.number().min(0).max(1).default(1);

@@ -1,6 +1,6 @@
 /** Fields that several parts of a scenario share. Durations are nominal; the time scale converts them to real ones. */
 import { hasUnseen } from '../../base/unseen.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 
 export const duration = z

@@ -1,7 +1,7 @@
 /** Reads scenarios from YAML: built-in ones by name, a user's by file; reports mistakes with file, line and column. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Problem, UserError } from '../../base/errors.js';
 import { asset, packageRoot } from '../../base/paths.js';
 import {

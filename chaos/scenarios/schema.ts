@@ -1,5 +1,5 @@
 /** The format of a scenario; README.md explains it, and `firedrill gameday schema` prints it for editors. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { faultKindNames } from '../faults/kinds.js';
 import { duration, identifier, isOneOf, text, what } from './fields.js';
 

@@ -1,6 +1,6 @@
 /** The part of a firedrill.yaml about an existing server: its address, token and TLS settings. */
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AccessFiles } from '../../base/access.js';
 import { text } from '../scenarios/fields.js';
 

@@ -1,5 +1,5 @@
 /** The format of firedrill.yaml: the system under drill, its rules and its load; README.md explains it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { guardSchema } from '../guard/guard-schema.js';
 import { identifier, labels, text } from '../scenarios/fields.js';

@@ -1,5 +1,5 @@
 /** `watch` in a firedrill.yaml: an existing Prometheus and Alertmanager, which judge the drill. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { text } from '../scenarios/fields.js';
 import { accessSchema } from './access-schema.js';
 

@@ -1,6 +1,6 @@
 /** The controller's configuration; README.md documents it. JSON is YAML, so one reader takes both. */
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 import { dottedName, duration, label } from './registry/fields.js';

@@ -1,5 +1,5 @@
 /** The controller loads this module if its configuration names Kubernetes; controller/plugins.ts has the interface. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import type { ControllerPlugin, PluginContext } from '../controller/plugins.js';
 import { tokenAudience, TokenReviewAttestor } from './attestor.js';

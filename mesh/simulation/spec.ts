@@ -1,6 +1,6 @@
 /** The incident file, checked; every mistake with its line. */
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { readInput } from '../../base/input.js';
 import { compileRegistry } from '../controller/registry/compile.js';

@@ -1,5 +1,5 @@
 /** result.json: the result of a game day for programs; small, in seconds, and documented in RESULT.md. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
 import { pagerTally } from '../pager.js';
 import { ruleText } from '../words.js';

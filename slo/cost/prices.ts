@@ -1,5 +1,5 @@
 /** Reads and checks the user's file of prices for machines and telemetry. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 

@@ -1,6 +1,6 @@
 /** The alert windows of a period: read from data files that name their source; factors are computed. */
 import { readdirSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { asset } from '../../base/paths.js';
 import { checkYaml, type Path, readYaml, type YamlDocument } from '../../base/yaml.js';

@@ -1,5 +1,5 @@
 /** The fields that all formats share, checked alike. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { reservedLabels, severityLabel } from '../rules/names.js';
 

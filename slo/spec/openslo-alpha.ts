@@ -1,5 +1,5 @@
 /** Reads OpenSLO v1alpha, which Sloth's users still have: ratio metrics with time windows in their queries. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';

@@ -1,5 +1,5 @@
 /** The supported objects of OpenSLO v1; any other field is an error that names it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import * as f from './fields.js';
 
 const metadata = z.strictObject({

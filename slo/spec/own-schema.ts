@@ -1,5 +1,5 @@
 /** The schema of our own format, from which the JSON Schema for editors is also made. */
-import { z } from 'zod';
+import * as z from 'zod';
 import * as f from './fields.js';
 import { parsePeriodText } from './period.js';
 

@@ -1,5 +1,5 @@
 /** Reads Pyrra's ServiceLevelObjective. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { splitHistogram } from '../rules/increments.js';

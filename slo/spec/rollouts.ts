@@ -2,7 +2,7 @@
  * An SLO as the gate of a progressive delivery: Argo Rollouts' AnalysisTemplate, Flagger's MetricTemplate. Both query
  * the error ratio over a short window, and compare it with the burn rate at which the SLO pages.
  */
-import { stringify } from 'yaml';
+import { yamlDocuments } from '../../base/yaml-text.js';
 import { UserError } from '../../base/errors.js';
 import { planOf } from '../rules/plan.js';
 import { asEvents } from './as-events.js';
@@ -19,7 +19,7 @@ export function rolloutObjects(
   prometheus: string,
 ): string {
   const write = { argo: analysisTemplate, flagger: metricTemplate }[format];
-  return slos.map((slo) => stringify(write(slo, prometheus), { lineWidth: 0 })).join('---\n');
+  return yamlDocuments(slos.map((slo) => write(slo, prometheus)));
 }
 
 /** The smallest error ratio that pages; without pages, the budget itself. */

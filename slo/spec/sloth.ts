@@ -1,5 +1,5 @@
 /** Reads Sloth's `prometheus/v1` and its Kubernetes object. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Problem, Unsupported, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';

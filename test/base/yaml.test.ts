@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkYaml, parseYaml } from '../../base/yaml.js';
 
 const schema = z.strictObject({

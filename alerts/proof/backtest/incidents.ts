@@ -1,5 +1,5 @@
 /** The format of synthetic incidents: traffic over the day, and labelled incidents. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { type Problem, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';

@@ -1,7 +1,7 @@
 /** Reads files of `promtool test rules` as strictly as promtool; each mistake has its place. */
 
 import { dirname, isAbsolute, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { type Place, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';

@@ -1,7 +1,7 @@
 /**
  * `system: attach` in a firedrill.yaml: a system that runs already, its injection points, and the undo of its faults.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { identifier, labels, loadAddress, text } from '../../scenarios/fields.js';
 

@@ -2,7 +2,7 @@
  * A fault's lease as a ConfigMap: it contains the steps of the rollback before the fault is set, and the keeper, a pod
  * in the cluster, rolls the fault back if nobody renews the lease. The rollback does not need the runner.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type KubeApi, isStatus } from '../../../mesh/kubernetes/client/api.js';
 import { type KubeObject, pathOf, resources } from '../../../mesh/kubernetes/client/objects.js';
 

@@ -1,5 +1,5 @@
 /** `system: kubernetes` in a firedrill.yaml: a namespace of a cluster, and its selected pods. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { identifier, labels, loadAddress, text } from '../../scenarios/fields.js';
 
 const label = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {

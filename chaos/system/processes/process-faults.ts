@@ -1,5 +1,5 @@
 /** A drill's faults on processes from outside: killed, paused or short of a resource, until the lease ends. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { type DiskFull, diskSeenBy, diskSettings, emptyDisk, fillDisk } from '../../faults/disk.js';

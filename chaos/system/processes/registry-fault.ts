@@ -1,5 +1,5 @@
 /** A drill's changes of the mesh's registry: the retries of calls, their destinations, and their allowed callers. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const retryModes = ['budget', 'storm', 'none'] as const;
 export type RetryMode = (typeof retryModes)[number];

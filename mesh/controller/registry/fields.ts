@@ -1,6 +1,6 @@
 /** Fields that several objects of the registry share, as zod schemas that produce the model's units. */
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { patternProblem } from '../../pattern/pattern.js';
 

@@ -1,5 +1,5 @@
 /** Turns a route as the registry writes it into the model's Route. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HeaderChanges, Route, RouteMatch } from '../../model.js';
 import { duration, durationSeconds, ratio, regex, statuses } from './fields.js';
 

@@ -1,5 +1,5 @@
 /** The registry file's schema; README.md shows every field with its default. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   address,
   cidr,

@@ -1,6 +1,6 @@
 /** The injector's configuration file, and the installation's values that the injector needs. */
 import { hostname } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { realClock } from '../../../base/clock.js';
 import { packageVersion } from '../../../base/paths.js';
 import { UserError } from '../../../base/errors.js';

@@ -93,7 +93,7 @@ const say = (r: { kind: string; name: string; done: string }): void =>
 async function run(options: Options, upgrade: boolean, monitoring: LoadMonitoring): Promise<void> {
   const { readValues } = await import('./values.js');
   const { manifests } = await import('./manifests.js');
-  const { stringify } = await import('yaml');
+  const { yamlDocuments } = await import('../../../base/yaml-text.js');
   if (options.outputHelm) {
     const { writeChart } = await import('./helm.js');
     for (const file of writeChart(options.outputHelm, await monitoring()))
@@ -140,7 +140,7 @@ async function run(options: Options, upgrade: boolean, monitoring: LoadMonitorin
     revision,
   );
   if (!options.apply || !api) {
-    process.stdout.write(objects.map((o) => stringify(o, { lineWidth: 0 })).join('---\n'));
+    process.stdout.write(yamlDocuments(objects));
     return;
   }
   const { applyAll, prune, waitAvailable, withoutForeign } = await import('./apply.js');
@@ -170,7 +170,7 @@ async function uninstall(options: {
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
   const { installedObjects, meshedPods, removeAll } = await import('./apply.js');
-  const { stringify } = await import('yaml');
+  const { yamlDocuments } = await import('../../../base/yaml-text.js');
   const api = new KubeApi(await findCredentials(options));
   const { namespace } = options;
   const meshed = options.apply && !options.force ? await meshedPods(api) : [];
@@ -192,7 +192,7 @@ async function uninstall(options: {
       kind,
       metadata: namespace ? { name, namespace } : { name },
     }));
-    process.stdout.write(bare.map((o) => stringify(o)).join('---\n'));
+    process.stdout.write(yamlDocuments(bare));
   }
   api.close();
 }

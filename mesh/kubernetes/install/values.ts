@@ -1,5 +1,5 @@
 /** The options of an installation: the same names in `--set`, in `--values FILE` and in the chart's values.yaml. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { packageVersion } from '../../../base/paths.js';
 import { UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml } from '../../../base/yaml.js';

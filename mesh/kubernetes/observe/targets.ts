@@ -3,7 +3,7 @@ import { sleep } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml } from '../../../base/yaml.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { MeshState, ProxyConfig } from '../../model.js';
 import type { EndpointReport } from '../../proxy/flow/endpoint-report.js';
 import { ports } from '../annotations.js';
