@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from './errors.js';
 import { formatTable } from './terminal.js';
-import { findTool, installTool, type ToolName, toolNames, tools } from './tools.js';
+import { installTool } from './install-tool.js';
+import { findTool, type ToolName, toolNames, tools } from './tools.js';
 import { formatOption } from './format-option.js';
 
 export function registerTools(program: Command): void {
@@ -33,7 +34,7 @@ export function registerTools(program: Command): void {
   command
     .command('install')
     .description(
-      'Install tools at pinned versions, into the cache folder or with the package manager',
+      'Install tools: as root by the package manager, otherwise at pinned versions into the cache folder',
     )
     .argument('<tool...>', `any of: ${toolNames.join(', ')}, or all`)
     .addHelpText('after', '\nExample:\n  firedrill tools install prometheus alertmanager k6')

