@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { packageRoot } from '../base/paths.js';
 import { seededRandom } from '../base/random.js';
 import { compileSlo, readSloText, type RuleGroup, type Slo } from '../slo/index.js';
+import { parse, walk } from '../slo/promql/index.js';
+import type { Duration } from '../slo/promql/syntax/ast.js';
 import { planOf } from '../slo/rules/plan.js';
 import { stepRules } from '../slo/rules/steps.js';
 import { peerRules } from './slo-peer.js';
@@ -39,6 +41,19 @@ const exprOf = (groups: RuleGroup[], record: string): string => {
   return rule.expr;
 };
 
+/** The text inside each subquery, with its range and step. */
+function subqueriesOf(expr: string): { text: string; rangeMs: number; stepMs: number }[] {
+  const found: ReturnType<typeof subqueriesOf> = [];
+  walk(parse(expr), (node) => {
+    if (node.kind !== 'subquery') return;
+    const ms = (d: Duration | undefined): number =>
+      d?.kind === 'seconds' ? d.seconds * 1000 : NaN;
+    const text = expr.slice(node.expr.from, node.expr.to);
+    found.push({ text, rangeMs: ms(node.range), stepMs: ms(node.step) });
+  });
+  return found;
+}
+
 /** 25 pods with two series each: 50 raw series in the total, 25 of them errors. */
 async function cost() {
   const history = new History();
@@ -52,6 +67,7 @@ async function cost() {
     counters.forEach((series, i) => history.add(series, (t - endMs + 4 * dayMs) / 1000 + i, t));
   }
   for (let t = endMs - 20 * minuteMs; t < endMs; t += 30_000) {
+    history.add('slo:counter:last{slo="shop-availability",slo_counter="time"}', t / 1000, t);
     for (const series of counters) {
       const last = (key: string): string =>
         series.replace(
@@ -83,7 +99,13 @@ async function cost() {
   try {
     const read = async (exprs: string[]): Promise<number> => {
       let samples = 0;
-      for (const expr of exprs) samples += (await server.query(expr, endMs)).samples;
+      for (const expr of exprs) {
+        samples += (await server.query(expr, endMs)).samples;
+        // Prometheus's statistics leave out the samples that are read inside a subquery.
+        for (const { text, rangeMs, stepMs } of subqueriesOf(expr)) {
+          samples += (await server.range(text, endMs - rangeMs, endMs, stepMs)).samples;
+        }
+      }
       return samples;
     };
     const groups = compileSlo(slo);
@@ -216,7 +238,8 @@ const result = {
 };
 const text = `# What SLO rules cost and how true they are
 
-One SLO over 50 raw series scraped every 15 s; samples read by Prometheus's own query statistics (\`stats=all\`).
+One SLO over 50 raw series scraped every 15 s; samples read by Prometheus's own query statistics
+(\`stats=all\`), those inside subqueries added.
 
 | rules | samples an evaluation | of Sloth-shaped |
 | --- | ---: | ---: |
@@ -224,7 +247,7 @@ One SLO over 50 raw series scraped every 15 s; samples read by Prometheus's own 
 | ours, every rule once | ${result.samplesEveryRuleOnce} | ${result.costRatioEveryRuleOnce.toFixed(4)} |
 | ours, by the 30 s (long windows every 4 min) | ${Math.round(amortised)} | ${result.costRatio.toFixed(4)} |
 
-The bar is 0.05. The 30-day error ratio over ${exact.events} events, tenfold traffic by day, errors by night, pods that
+The bar is 0.02. The 30-day error ratio over ${exact.events} events, tenfold traffic by day, errors by night, pods that
 restart and are replaced, error series that begin with the first error:
 
 | | ratio | off the truth |

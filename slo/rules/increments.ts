@@ -1,8 +1,8 @@
 /**
  * Counters as exact increments of one step. Every evaluation records the value of each counter; a step is the current
- * value minus the last recorded one. So the steps of any span add up to the counter's growth, even with delays: a
- * scrape that was committed late is in the next step, and so are the events of a skipped evaluation or of a Prometheus
- * that was down. `rate` and `increase` over adjacent ranges lose the growth between the ranges; `x - x offset 30s`
+ * value minus the last one that a step has counted. So the steps of any span add up to the counter's growth, even with
+ * delays: a scrape that was committed late is in the next step, and so are the events of a skipped evaluation, of a
+ * Prometheus that was down, or of an evaluation that recorded the counters and ended before it added them up. `rate` and `increase` over adjacent ranges lose the growth between the ranges; `x - x offset 30s`
  * loses in every step the samples that were committed after it was evaluated.
  */
 import { formatDurationMs } from '../../base/duration.js';
@@ -68,6 +68,8 @@ export interface StepOptions {
   timeScale: number;
   /** Labels to keep, for SLOs with groups. */
   by: readonly string[];
+  /** The series of the steps themselves: a counter's value is counted once it has a sample of the same time or later. */
+  steps: string;
   /** `history`: all samples exist already and nothing is recorded, as in a backtest. */
   from: 'recorded' | 'history';
 }
@@ -85,22 +87,40 @@ export function heldNow(counter: Counter, options: StepOptions): string {
   return `last_over_time(${seen(counter, options)}[1ms])`;
 }
 
-const seen = (counter: Counter, { slo }: StepOptions): string =>
+const seen = (counter: Pick<Counter, 'key'>, { slo }: StepOptions): string =>
   `${counterSeen}{${slo},${counterLabel}="${counter.key}"}`;
 
 function heldBefore(counter: Counter, options: StepOptions): string {
-  const range = formatDurationMs(Math.max(1, Math.round(lookbackMs * options.timeScale)));
-  if (options.from === 'history') {
-    const offset = ` offset ${formatDurationMs(options.stepMs)}`;
-    return counter.selector
-      ? `last_over_time(${counter.selector}[${range}]${offset})`
-      : counter.at(offset);
+  if (options.from === 'recorded') {
+    return countedLast(seen(counter, options), options, seen({ key: timeKey }, options));
   }
-  return `last_over_time(${seen(counter, options)}[${range}] offset 1ms)`;
+  const range = scaledText(lookbackMs, options);
+  const offset = ` offset ${formatDurationMs(options.stepMs)}`;
+  return counter.selector
+    ? `last_over_time(${counter.selector}[${range}]${offset})`
+    : counter.at(offset);
+}
+
+const scaledText = (ms: number, { timeScale }: StepOptions): string =>
+  formatDurationMs(Math.max(1, Math.round(ms * timeScale)));
+
+/**
+ * The last value of recorded series that a step has counted. A Prometheus that ends in the middle of a group leaves
+ * values without a step, which are passed over; `marker` is one series recorded together with them, whose time shows
+ * it. The second look at the steps, from four minutes ago, is for the time when the last step is older than Prometheus
+ * looks back and the value after it is not.
+ */
+export function countedLast(recorded: string, options: StepOptions, marker = recorded): string {
+  const { steps, stepMs } = options;
+  const ago = scaledText(240_000, options);
+  const at = `scalar(max(timestamp(${steps}) or timestamp(${steps} offset ${ago})))`;
+  const range = `${scaledText(lookbackMs, options)}:${formatDurationMs(stepMs)}`;
+  const uncounted = `unless on () timestamp(${marker}) > ${at}`;
+  return `last_over_time((${recorded} ${uncounted})[${range}] offset 1ms)`;
 }
 
 /**
- * The increments of each series since the previous evaluation, as a vector expression. The first arm is the normal
+ * The increments of each series since the previous step, as a vector expression. The first arm is the normal
  * case. The second arm counts the whole value of a counter that was reset. It also does so for a new series if the
  * series had no earlier events: its target was scraped before and had no such series, or its process started only
  * recently. `evidence` is a counter that has series whenever the target was scraped.
@@ -129,9 +149,12 @@ function begunSince(evidence: Counter, options: StepOptions): string | undefined
   return `process_start_time_seconds{${job}} > time() - ${seconds}`;
 }
 
+/** The series that is recorded together with the counters, and shows when that was. */
+const timeKey = 'time';
+
 /** The rule that records all counters of an SLO, so that bad and total events are of the same instant. */
 export function seenExpr(counters: readonly Counter[]): string {
-  return counters
+  return [...counters, { key: timeKey, at: () => 'vector(time())' }]
     .map((c) => `label_replace(${c.at('')}, "${counterLabel}", "${c.key}", "", "")`)
     .join('\nor\n');
 }

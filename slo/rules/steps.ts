@@ -4,9 +4,9 @@ import type { Sli } from '../spec/model.js';
 import { fillWindow, metricsOf, selectorOf } from '../spec/query.js';
 import {
   classicHistogram,
+  countedLast,
   Counters,
   heldNow,
-  lookbackMs,
   seenExpr,
   seriesIncrements,
   type StepOptions,
@@ -58,7 +58,14 @@ const optionsOf = (plan: Plan, from: StepOptions['from']): StepOptions => ({
   stepMs: scaled(plan, plan.stepMs),
   timeScale: plan.scale,
   by: plan.slo.groupBy,
+  steps: totalIncrease(plan.stepMs) + plan.selector,
   from,
+});
+
+/** For the rule of bad events, which counts since its own last sample: it may lack one that the total has. */
+const ofBad = (plan: Plan, options: StepOptions): StepOptions => ({
+  ...options,
+  steps: badIncrease(plan.stepMs) + plan.selector,
 });
 
 // A failure that never happened has no series, which means 0 bad events as long as there are any events.
@@ -113,27 +120,37 @@ function eventSteps(
 ): StepRules {
   const counters = new Counters();
   const total = bounded(plan, stepOf(sli.total, 'total', counters, options).expr);
+  const own = ofBad(plan, options);
   if (sli.bad !== undefined) {
-    const bad = stepOf(sli.bad, 'bad', counters, options).expr;
+    const bad = stepOf(sli.bad, 'bad', counters, own).expr;
     return { counters, total, bad: ofGroups(plan, orZero(plan, bad)), first: 'total' };
   }
-  const good = stepOf(sli.good ?? sli.total, 'good', counters, options).expr;
-  const difference = `${totalStep(plan)} - (${orZero(plan, good)})`;
+  const good = stepOf(sli.good ?? sli.total, 'good', counters, own).expr;
+  const again = stepOf(sli.total, 'total', counters, own);
+  const all = allSteps(plan, own, again.exact ? again.expr : undefined);
+  const difference = `${all} - (${orZero(plan, good)})`;
   if (options.from === 'history' || ofOneExposition(sli.total, sli.good ?? sli.total)) {
-    return { counters, total, bad: `clamp_min(${difference}, 0)`, first: 'total' };
+    const bad = ofGroups(plan, `clamp_min(${difference}, 0)`);
+    return { counters, total, bad, first: 'total' };
   }
   // With separate scrapes, good events may be seen before the total; a negative difference is carried to later steps.
-  const range = formatDurationMs(scaled(plan, lookbackMs));
-  const before = `last_over_time(${badDifference}${plan.selector}[${range}] offset 1ms)`;
+  const before = countedLast(badDifference + plan.selector, own);
   const owed = `clamp_max(${sumBy(options.by, before)}, 0) or 0 * ${totalStep(plan)}`;
   return {
     counters,
     total,
-    difference: `${difference} + (${owed})`,
+    difference: ofGroups(plan, `${difference} + (${owed})`),
     bad: `clamp_min(${recorded(plan, badDifference)}, 0)`,
     first: 'total',
   };
 }
+
+/**
+ * The total from which good events are subtracted: `counted` since the last bad events, or the recorded step if nothing
+ * is counted, and over history, where every evaluation has both.
+ */
+const allSteps = (plan: Plan, own: StepOptions, counted: string | undefined): string =>
+  own.from === 'history' || counted === undefined ? totalStep(plan) : `(${counted})`;
 
 /** Whether both are parts of one metric (or histogram), which a single scrape delivers. */
 function ofOneExposition(total: string, good: string): boolean {
@@ -171,20 +188,22 @@ function nativeLatency(
 ): StepRules {
   const counters = new Counters();
   const selector = selectorOf(sli.histogram, sli.matchers);
-  const all = (offset: string): string => `histogram_count(${selector}${offset})`;
-  const total = counters.add('total', all);
+  const count = (offset: string): string => `histogram_count(${selector}${offset})`;
+  const total = counters.add('total', count);
   // The fraction of an empty histogram is NaN, which the comparison drops.
   const good = counters.add(
     'good',
     (offset) =>
-      `(histogram_fraction(0, ${sli.threshold}, ${selector}${offset}) * ${all(offset)} >= 0 or ${all(offset)})`,
+      `(histogram_fraction(0, ${sli.threshold}, ${selector}${offset}) * ${count(offset)} >= 0 or ${count(offset)})`,
   );
-  const step = (counter: typeof total): string =>
-    sumBy(options.by, seriesIncrements(counter, total, options));
+  const step = (counter: typeof total, by: StepOptions): string =>
+    sumBy(options.by, seriesIncrements(counter, total, by));
+  const own = ofBad(plan, options);
+  const all = allSteps(plan, own, step(total, own));
   return {
     counters,
-    total: bounded(plan, step(total)),
-    bad: `clamp_min(${totalStep(plan)} - (${orZero(plan, step(good))}), 0)`,
+    total: bounded(plan, step(total, options)),
+    bad: ofGroups(plan, `clamp_min(${all} - (${orZero(plan, step(good, own))}), 0)`),
     first: 'total',
   };
 }
