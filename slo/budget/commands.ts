@@ -12,6 +12,7 @@ interface Flags {
   slo?: string[];
   at?: string;
   timeScale: string;
+  corrections?: string;
   format: string;
 }
 
@@ -25,6 +26,7 @@ const withInput = (command: Command): Command =>
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .option('--prometheus <url>', 'Prometheus that evaluates the rules', 'http://localhost:9090')
     .option('--slo <id...>', 'only these SLOs', eachOf)
+    .option('--corrections <file>', 'times whose events do not count, and drills')
     .option('--at <time>', 'an instant such as 2026-05-01T12:00:00Z; default now')
     .option('--time-scale <ratio>', 'time scale of the generated rules', '1');
 
@@ -120,6 +122,7 @@ function sayMissing(missing: readonly UserError[]): void {
 
 async function statesOf(flags: Flags): Promise<States> {
   const { readSlos } = await import('../spec/read.js');
+  const { readCorrections } = await import('./corrections.js');
   const { budgetState } = await import('./state.js');
   const { PrometheusClient } = await import('./prometheus.js');
   const { parseTimeScale } = await import('../rules/generate.js');
@@ -139,11 +142,14 @@ async function statesOf(flags: Flags): Promise<States> {
   }
   const timeScale = parseTimeScale(flags.timeScale);
   const prometheus = new PrometheusClient(flags.prometheus);
+  const ids = all.map((slo) => slo.id);
+  const corrections = flags.corrections ? readCorrections(flags.corrections, ids) : undefined;
   const states: BudgetState[] = [];
   const missing: UserError[] = [];
   for (const slo of chosen) {
     try {
-      states.push(await budgetState(slo, prometheus, { atMs, timeScale }));
+      const own = corrections?.get(slo.id) ?? [];
+      states.push(await budgetState(slo, prometheus, { atMs, timeScale, corrections: own }));
     } catch (error) {
       if (!(error instanceof UserError) || error.exitCode !== exitCode.inconclusive) throw error;
       missing.push(error);
@@ -170,9 +176,8 @@ function policyOf(flags: GateFlags) {
 
 /** The state for programs: the SLO is shortened to its id, and buckets are left out. */
 function plain(state: BudgetState): Record<string, unknown> {
-  const { slo, atMs, rolling, month, burnRate, incidents, forecast } = state;
-  const { id, objective } = slo;
-  return { slo: id, objective, atMs, rolling, month, burnRate, incidents, forecast };
+  const { slo, buckets: _, ...rest } = state;
+  return { slo: slo.id, objective: slo.objective, ...rest };
 }
 
 const json = (value: unknown): void => {

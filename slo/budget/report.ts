@@ -20,6 +20,18 @@ export function minutesText(minutes: number): string {
   return size >= 10 ? `${minutes.toFixed(0)} min` : `${minutes.toFixed(1)} min`;
 }
 
+/** One line for each time that does not count, with the share of the budget that its bad events would have spent. */
+export function correctionsText({ slo, rolling, corrections }: BudgetState): string[] {
+  const allowed = ((100 - slo.objective) / 100) * rolling.total;
+  return corrections.map(({ startMs, endMs, kind, reason, bad, total }) => {
+    const share = allowed > 0 ? `, ${percent(bad / allowed)} of the budget` : '';
+    return (
+      `${time(startMs)}, ${minutesText((endMs - startMs) / 60_000)}, ` +
+      `${kind === 'drill' ? 'drill' : 'not counted'}: ${Math.round(bad)} bad of ${Math.round(total)} events${share} (${reason})`
+    );
+  });
+}
+
 const eventsText = (events: number): string =>
   Math.abs(events) >= 100 ? Math.round(events).toLocaleString('en') : events.toFixed(1);
 
@@ -123,6 +135,8 @@ function detail(state: BudgetState): string[] {
     '',
     differenceText(state),
     '',
+    ...correctionsText(state).map((line) => `- ${line}`),
+    ...(state.corrections.length > 0 ? [''] : []),
     ...(rows.length === 0
       ? ['No incident.', '']
       : [

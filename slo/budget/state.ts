@@ -3,7 +3,15 @@ import { exitCode, UserError } from '../../base/errors.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { errorRatio } from '../rules/names.js';
-import { type CompileOptions, type Plan, planOf, scaled } from '../rules/plan.js';
+import {
+  coarseStepMs,
+  type CompileOptions,
+  type Plan,
+  planOf,
+  scaled,
+  type Series,
+} from '../rules/plan.js';
+import type { Corrected, Correction } from './corrections.js';
 import { type Forecast, forecastOf } from './forecast.js';
 import { type Incident, incidentsOf } from './incidents.js';
 import type { PrometheusClient } from './prometheus.js';
@@ -35,6 +43,8 @@ export interface BudgetState {
   forecast: Forecast;
   /** Bad and total events of each bucket, oldest first. */
   buckets: Bucket[];
+  /** Times of the rolling window and the month whose events are not in any of the figures above. */
+  corrections: Corrected[];
 }
 
 export interface Bucket {
@@ -51,6 +61,7 @@ const monthStart = (timeMs: number): number => {
 
 export interface StateOptions extends CompileOptions {
   atMs: number;
+  corrections?: readonly Correction[];
 }
 
 /** Number of buckets in the period: one for each hour of 30 days. */
@@ -65,18 +76,33 @@ export async function budgetState(
   const plan = planOf(slo, options);
   const { atMs } = options;
   const periodMs = scaled(plan, plan.periodMs);
-  const rolling = await spendingOf(plan, prometheus, atMs - periodMs, atMs);
+  const monthMs = Math.max(monthStart(atMs), atMs - 31 * 86_400_000);
+  const firstMs = Math.min(atMs - periodMs, monthMs);
+  const corrections = (options.corrections ?? []).filter(
+    (c) => c.endMs > firstMs && c.startMs < atMs,
+  );
+  const { without, corrected } = await correctorOf(plan, prometheus, corrections, atMs);
+  const spent = async (startMs: number): Promise<Spending | undefined> => {
+    const events = await eventsOf(plan.coarse, plan, prometheus, startMs, atMs);
+    if (!events) return undefined;
+    const { bad, total } = await without(events, startMs, atMs);
+    // The counters may come from different programs, so the bad events may exceed the total; the ratio is at most 1.
+    return spending(plan.budget, startMs, atMs, bad, Math.max(bad, total));
+  };
+  const rolling = await spent(atMs - periodMs);
   if (!rolling) {
     throw new UserError(
       `${prometheus.url} holds no events of ${slo.id} (are its rules loaded, and evaluated for some minutes?)`,
       exitCode.inconclusive,
     );
   }
-  const startMs = Math.max(monthStart(atMs), atMs - 31 * 86_400_000);
-  const month = (await spendingOf(plan, prometheus, startMs, atMs)) ?? rolling;
+  const month = (await spent(monthMs)) ?? rolling;
   const hourly = `${errorRatio(3_600_000)}${plan.selector}`;
   const ratio = await prometheus.scalar(`max(${hourly})`, atMs);
   const buckets = await bucketsOf(plan, prometheus, atMs, periodMs);
+  for (const bucket of buckets) {
+    Object.assign(bucket, await without(bucket, bucket.startMs, bucket.endMs));
+  }
   return {
     slo,
     atMs,
@@ -86,28 +112,70 @@ export async function budgetState(
     incidents: incidentsOf(buckets, plan.budget, rolling.total),
     forecast: forecastOf(buckets, plan.budget, rolling, periodMs / 30),
     buckets,
+    corrections: await corrected(firstMs),
   };
 }
 
 /** The range of the given length; like the rules' ranges, it never counts a step twice. */
 const range = (ms: number): string => `[${formatDurationMs(Math.max(1, Math.round(ms) - 1))}]`;
 
-async function spendingOf(
+type Events = Pick<Bucket, 'bad' | 'total'>;
+
+/** The events of the steps in (`startMs`, `endMs`]; undefined if there is none. */
+async function eventsOf(
+  series: Series,
   plan: Plan,
   prometheus: PrometheusClient,
   startMs: number,
   endMs: number,
-): Promise<Spending | undefined> {
+): Promise<Events | undefined> {
   const sum = (name: string): Promise<number | undefined> =>
     prometheus.scalar(
       `sum(sum_over_time(${name}${plan.selector}${range(endMs - startMs)}))`,
       endMs,
     );
-  const total = await sum(plan.coarse.total);
-  const bad = await sum(plan.coarse.bad);
-  if (total === undefined || bad === undefined) return undefined;
-  // The counters may come from different programs, so the bad events may exceed the total; the ratio is at most 1.
-  return spending(plan.budget, startMs, endMs, bad, Math.max(bad, total));
+  const total = await sum(series.total);
+  const bad = await sum(series.bad);
+  return total === undefined || bad === undefined ? undefined : { bad, total };
+}
+
+/** Takes the events of corrections out of others. */
+async function correctorOf(
+  plan: Plan,
+  prometheus: PrometheusClient,
+  corrections: readonly Correction[],
+  atMs: number,
+) {
+  // The figures hold coarse steps, each with the base steps before it; of those, and no others, the events are taken.
+  const coarse = `max(timestamp(${plan.coarse.total}${plan.selector}))`;
+  const last = corrections.length > 0 ? await prometheus.scalar(coarse, atMs) : undefined;
+  const lastMs = last === undefined ? atMs : last * 1000;
+  const coarseMs = plan.fine === plan.coarse ? 1 : scaled(plan, coarseStepMs);
+  const heldUntil = (ms: number): number =>
+    lastMs - Math.max(0, Math.ceil((lastMs - ms) / coarseMs)) * coarseMs;
+  /** By the base steps, so exact to a step. */
+  const out = async (c: Correction, startMs: number, endMs: number): Promise<Events> => {
+    const from = Math.max(heldUntil(startMs), c.startMs);
+    const to = Math.min(heldUntil(endMs), c.endMs);
+    const events = to > from ? await eventsOf(plan.fine, plan, prometheus, from, to) : undefined;
+    return events ?? { bad: 0, total: 0 };
+  };
+  return {
+    async without(events: Events, startMs: number, endMs: number): Promise<Events> {
+      let { bad, total } = events;
+      for (const c of corrections) {
+        const less = await out(c, startMs, endMs);
+        bad = Math.max(0, bad - less.bad);
+        total = Math.max(0, total - less.total);
+      }
+      return { bad, total };
+    },
+    async corrected(startMs: number): Promise<Corrected[]> {
+      const all: Corrected[] = [];
+      for (const c of corrections) all.push({ ...c, ...(await out(c, startMs, atMs)) });
+      return all;
+    },
+  };
 }
 
 export function spending(

@@ -1,6 +1,6 @@
 /** One budget as lines for a terminal. */
 import { formatTable } from '../../base/terminal.js';
-import { forecastText, minutesText, remainingText } from './report.js';
+import { correctionsText, forecastText, minutesText, remainingText } from './report.js';
 import { type BudgetState, differenceText, type Spending } from './state.js';
 
 const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)}%`;
@@ -22,10 +22,12 @@ export function budgetText(state: BudgetState): string {
     const at = new Date(i.startMs).toISOString().slice(0, 16);
     return `  ${at}  ${percent(i.spent)} of the budget in ${minutesText((i.endMs - i.startMs) / 60_000)}\n`;
   });
+  const apart = correctionsText(state).map((line) => `  ${line}\n`);
   return (
     `${slo.id}: ${slo.objective}%\n${table}\n` +
     `burn rate in the last hour: ${burnRate === undefined ? 'no traffic' : burnRate.toFixed(2)}\n` +
     `forecast: ${forecastText(state)}\n${differenceText(state)}\n` +
-    (worst.length > 0 ? `spent by incident:\n${worst.join('')}` : '')
+    (worst.length > 0 ? `spent by incident:\n${worst.join('')}` : '') +
+    (apart.length > 0 ? `booked apart:\n${apart.join('')}` : '')
   );
 }
