@@ -27,7 +27,8 @@ export function correctionsText({ slo, rolling, corrections }: BudgetState): str
     const share = allowed > 0 ? `, ${percent(bad / allowed)} of the budget` : '';
     return (
       `${time(startMs)}, ${minutesText((endMs - startMs) / 60_000)}, ` +
-      `${kind === 'drill' ? 'drill' : 'not counted'}: ${Math.round(bad)} bad of ${Math.round(total)} events${share} (${reason})`
+      `${kind === 'drill' ? 'drill' : 'not counted'}: ` +
+      `${Math.round(bad)} bad of ${Math.round(total)} events${share} (${reason})`
     );
   });
 }

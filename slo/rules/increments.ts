@@ -2,8 +2,9 @@
  * Counters as exact increments of one step. Every evaluation records the value of each counter; a step is the current
  * value minus the last one that a step has counted. So the steps of any span add up to the counter's growth, even with
  * delays: a scrape that was committed late is in the next step, and so are the events of a skipped evaluation, of a
- * Prometheus that was down, or of an evaluation that recorded the counters and ended before it added them up. `rate` and `increase` over adjacent ranges lose the growth between the ranges; `x - x offset 30s`
- * loses in every step the samples that were committed after it was evaluated.
+ * Prometheus that was down, or of an evaluation that ended after it recorded the counters. `rate` and `increase` over
+ * adjacent ranges lose the growth between the ranges; `x - x offset 30s` loses in every step the samples that were
+ * committed after it was evaluated.
  */
 import { formatDurationMs } from '../../base/duration.js';
 import {
@@ -68,7 +69,7 @@ export interface StepOptions {
   timeScale: number;
   /** Labels to keep, for SLOs with groups. */
   by: readonly string[];
-  /** The series of the steps themselves: a counter's value is counted once it has a sample of the same time or later. */
+  /** The series of the steps: a counter's value is counted if a step has the same time or a later one. */
   steps: string;
   /** `history`: all samples exist already and nothing is recorded, as in a backtest. */
   from: 'recorded' | 'history';

@@ -84,8 +84,7 @@ describe('rules of a Prometheus that ends at any instant', () => {
         await prometheus.until('count(count_over_time(up{job="web"}[2s])) == 4', 30_000);
       }
       pods.freeze();
-      await sleep(4000);
-      await prometheus.until('sum(sum_over_time(slo:events_total:increase30s[3s])) == 0', 40_000);
+      await prometheus.until('sum(sum_over_time(slo:events_total:increase30s[6s])) == 0', 40_000);
       const told = (side: 'bad' | 'total') => {
         const events = sumOf(pods.pods, (p) => p.told[side]);
         return Object.fromEntries(names.map((name) => [`web-${name}`, events]));
