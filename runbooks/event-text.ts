@@ -19,7 +19,7 @@ export function eventText(e: DrillEvent): string {
     case 'alert':
       return `${e.alert} (${e.severity}) ${e.state}${e.receiver === undefined ? '' : ` ${e.receiver}`}`;
     case 'theory':
-      return `${e.alert} (${e.severity}) ${e.within ? 'fired as' : 'did not fire as'} theory says`;
+      return `${e.alert} (${e.severity}) ${theoryText(e)}`;
     case 'system':
       return `${e.name}: ${e.services.join(', ')}`;
     case 'load':
@@ -50,6 +50,12 @@ function expectationText(e: Extract<DrillEvent, { kind: 'expectation' }>): strin
   }
   if (e.state === 'notified') return `came after ${seconds(e.afterMs ?? 0)}`;
   return e.text ?? 'was missed';
+}
+
+function theoryText(e: Extract<DrillEvent, { kind: 'theory' }>): string {
+  if (e.within !== undefined) return `${e.within ? 'fired as' : 'did not fire as'} theory says`;
+  const from = e.armedAtMs ?? e.atMs;
+  return `by theory after ${seconds(e.earliestAtMs - from)} to ${seconds(e.latestAtMs - from)}`;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

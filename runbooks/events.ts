@@ -4,7 +4,13 @@
  */
 import * as z from 'zod';
 import { messageOf, UserError } from '../base/errors.js';
-import type { ExpectationRecord, FaultRecord, GameDayRecord, ScenarioRecord } from './record.js';
+import type {
+  ExpectationRecord,
+  FaultRecord,
+  GameDayRecord,
+  ScenarioRecord,
+  TheoryRecord,
+} from './record.js';
 import { outcomeKinds } from './record.js';
 
 const text = z.string();
@@ -81,16 +87,19 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     receiver: text.optional(),
   }),
   z.strictObject({
-    /** Computed from the rule; known when the scenario is judged. */
+    /** Computed from the rule and the measured disturbance: repeatedly while the alert is awaited, and when judged. */
     kind: z.literal('theory'),
     atMs,
     scenario: text,
     alert: text,
     severity: text,
     labels,
+    /** Of the expectation: the same alert may be awaited in two arms. Absent in older events. */
+    armedAtMs: atMs.optional(),
     earliestAtMs: atMs,
     latestAtMs: atMs,
-    within: z.boolean(),
+    /** Absent while the alert is awaited. */
+    within: z.boolean().optional(),
   }),
   z.strictObject({
     kind: z.literal('system'),
@@ -227,40 +236,7 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
           : [{ ...own, atMs: f.endedMs, state: 'removed' as const }]),
       ];
     }),
-    ...s.expectations.flatMap((e): DrillEvent[] => {
-      if (from === undefined) return [];
-      const { name: alert, severity, labels: wanted, receivedAfterMs, deadlineMs, outcome } = e;
-      const own = { kind: 'expectation' as const, scenario, alert, severity, labels: wanted };
-      const armed: DrillEvent = {
-        ...own,
-        atMs: from,
-        state: 'armed',
-        deadlineAtMs: from + deadlineMs,
-      };
-      const told: DrillEvent[] =
-        receivedAfterMs === undefined
-          ? []
-          : [
-              {
-                ...own,
-                atMs: from + receivedAfterMs,
-                state: 'notified',
-                afterMs: receivedAfterMs,
-              },
-            ];
-      const hidden = withheldEvent(s, e);
-      const missed: DrillEvent[] = e.inTime
-        ? []
-        : [
-            {
-              ...own,
-              atMs: s.endedMs,
-              state: 'missed',
-              ...(outcome && { outcome: outcome.kind, text: outcome.text }),
-            },
-          ];
-      return [armed, ...told, ...(hidden ? [hidden] : []), ...missed];
-    }),
+    ...(from === undefined ? [] : s.expectations.flatMap((e) => ofExpectation(s, from, e))),
     ...(s.abort
       ? [
           {
@@ -283,12 +259,72 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
   ];
 }
 
+/** `from`: the fault's confirmation. */
+function ofExpectation(s: ScenarioRecord, from: number, e: ExpectationRecord): DrillEvent[] {
+  const scenario = s.id;
+  const { name: alert, severity, labels: wanted, receivedAfterMs, deadlineMs, outcome } = e;
+  const own = { kind: 'expectation' as const, scenario, alert, severity, labels: wanted };
+  const armed: DrillEvent = {
+    ...own,
+    atMs: from,
+    state: 'armed',
+    deadlineAtMs: from + deadlineMs,
+  };
+  const told: DrillEvent[] =
+    receivedAfterMs === undefined
+      ? []
+      : [
+          {
+            ...own,
+            atMs: from + receivedAfterMs,
+            state: 'notified',
+            afterMs: receivedAfterMs,
+          },
+        ];
+  const { theory } = e;
+  const expected: DrillEvent[] = theory
+    ? [theoryEvent({ scenario, alert, severity, labels: wanted }, s.endedMs, from, theory)]
+    : [];
+  const hidden = withheldEvent(s, e);
+  const missed: DrillEvent[] = e.inTime
+    ? []
+    : [
+        {
+          ...own,
+          atMs: s.endedMs,
+          state: 'missed',
+          ...(outcome && { outcome: outcome.kind, text: outcome.text }),
+        },
+      ];
+  return [armed, ...told, ...(hidden ? [hidden] : []), ...expected, ...missed];
+}
+
 /** The fault's kind, target and struck services. */
 export const faultWords = ({ id, kind: fault, target, struck }: FaultRecord) => ({
   id,
   fault,
   target,
   ...(struck && { struck }),
+});
+
+/** `fromMs`: the confirmation, from which the theory counts. */
+export const theoryEvent = (
+  alert: { scenario: string; alert: string; severity: string; labels: Record<string, string> },
+  atMs: number,
+  fromMs: number,
+  {
+    earliestMs,
+    latestMs,
+    within,
+  }: Pick<TheoryRecord, 'earliestMs' | 'latestMs'> & { within?: boolean },
+): DrillEvent => ({
+  ...alert,
+  kind: 'theory',
+  atMs,
+  armedAtMs: fromMs,
+  earliestAtMs: fromMs + earliestMs,
+  latestAtMs: fromMs + latestMs,
+  ...(within !== undefined && { within }),
 });
 
 /** The event of an alert that had to fire and be hidden, and did so. */

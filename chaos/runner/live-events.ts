@@ -1,6 +1,11 @@
 /** Reports the events of a scenario as typed events, as they happen. */
-import { type DrillEvent, faultWords, withheldEvent } from '../../runbooks/events.js';
-import type { FaultRecord, PhaseKind, ScenarioRecord } from '../../runbooks/record.js';
+import { type DrillEvent, faultWords, theoryEvent, withheldEvent } from '../../runbooks/events.js';
+import type {
+  FaultRecord,
+  PhaseKind,
+  ScenarioRecord,
+  TheoryRecord,
+} from '../../runbooks/record.js';
 import type { Expected, Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
 import type { AbortReading } from './abort.js';
@@ -9,6 +14,8 @@ import { leaseMs } from './injection.js';
 
 /** Interval in milliseconds for reports on the abort conditions. */
 const distanceEveryMs = 1000;
+/** Milliseconds between two looks at the expected times; never less than a step of the rules. */
+const foreseeEveryMs = 250;
 
 type Context = Pick<RunContext, 'clock' | 'emit' | 'timing' | 'watch'>;
 
@@ -17,10 +24,16 @@ export class LiveEvents {
   readonly #scenario: Scenario;
   /** Start of the deadline for each place in `mustFire`: the time when the fault was confirmed. */
   readonly #armed = new Map<number, number>();
+  readonly #confirmed = new Set<FaultRecord>();
   /** Places in `mustFire` of the alerts that arrived. */
   readonly #came = new Set<number>();
   readonly #stop: () => void;
   #distancesAtMs = -Infinity;
+  /** The last band of each place in `mustFire`, in tenths of a second. */
+  readonly #foreseen = new Map<number, string>();
+  #foreseenAtMs = -Infinity;
+  #foresees = false;
+  #isOver = false;
 
   constructor(context: Context, scenario: Scenario) {
     this.#context = context;
@@ -49,6 +62,14 @@ export class LiveEvents {
     const own = { kind: 'fault' as const, atMs, scenario: this.#scenario.id, state };
     this.#emit({ ...own, ...faultWords(record), ...(state === 'put' && { leaseMs }) });
     if (state === 'confirmed') this.arm(undefined, atMs);
+  }
+
+  /** True the first time that the effect is known: a renewal of the lease may see it before the runner looks. */
+  confirmed(record: FaultRecord): boolean {
+    if (record.confirmedMs === undefined || this.#confirmed.has(record)) return false;
+    this.#confirmed.add(record);
+    this.fault(record, 'confirmed');
+    return true;
   }
 
   /** Starts the deadlines of that arm's expectations, or of the expectations without an arm. */
@@ -83,6 +104,31 @@ export class LiveEvents {
     }
   }
 
+  /** Reports when the awaited alerts should fire, as far as `theoryOf` can say from the disturbance so far. */
+  async foresee(
+    theoryOf: (wanted: Expected, confirmedMs: number) => Promise<TheoryRecord | undefined>,
+  ): Promise<void> {
+    const { timeScale, stepMs } = this.#context.timing;
+    const everyMs = Math.max(foreseeEveryMs, stepMs * timeScale);
+    if (this.#foresees || this.#nowMs - this.#foreseenAtMs < everyMs) return;
+    this.#foresees = true;
+    for (const [i, fromMs] of this.#armed) {
+      if (this.#came.has(i)) continue;
+      const wanted = this.#scenario.expect.mustFire[i]!;
+      const theory = await theoryOf(wanted, fromMs).catch(() => undefined);
+      // Meanwhile the alert may have come, and the scenario may be over.
+      if (!theory || this.#came.has(i) || this.#isOver) continue;
+      const { earliestMs, latestMs } = theory;
+      const said = `${Math.round(earliestMs / 100)} ${Math.round(latestMs / 100)}`;
+      if (this.#foreseen.get(i) === said) continue;
+      this.#foreseen.set(i, said);
+      const band = { earliestMs, latestMs };
+      this.#emit(theoryEvent(this.#wanted(wanted), this.#nowMs, fromMs, band));
+    }
+    this.#foreseenAtMs = this.#nowMs;
+    this.#foresees = false;
+  }
+
   #look(): void {
     if (this.#armed.size === 0) return;
     const firings = firingsOf(this.#context.watch.notifications);
@@ -101,6 +147,7 @@ export class LiveEvents {
   /** Facts that are only known after the verdict. */
   ended(record: ScenarioRecord): void {
     this.#stop();
+    this.#isOver = true;
     const scenario = record.id;
     const { before, during, after } = record.hypothesis;
     for (const [when, list] of Object.entries({ before, during, after })) {
@@ -122,15 +169,8 @@ export class LiveEvents {
       if (hidden) this.#emit(hidden);
       const fromMs = this.#armed.get(i);
       if (e.theory && fromMs !== undefined) {
-        const { earliestMs, latestMs, within } = e.theory;
-        this.#emit({
-          ...this.#wanted(this.#scenario.expect.mustFire[i]!),
-          kind: 'theory',
-          atMs: record.endedMs,
-          earliestAtMs: fromMs + earliestMs,
-          latestAtMs: fromMs + latestMs,
-          within,
-        });
+        const wanted = this.#wanted(this.#scenario.expect.mustFire[i]!);
+        this.#emit(theoryEvent(wanted, record.endedMs, fromMs, e.theory));
       }
       if (e.inTime || !e.outcome) return;
       const wanted = this.#scenario.expect.mustFire[i]!;

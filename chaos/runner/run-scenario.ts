@@ -38,7 +38,7 @@ import { Sightings } from './sightings.js';
 import { notSteady } from './steady.js';
 import { tellUnscraped } from './unscraped.js';
 import { Steps } from './steps.js';
-import { theoriesOf } from './theories.js';
+import { theoriesOf, theoryFor } from './theories.js';
 
 const tickMs = 50;
 const abortEveryMs = 250;
@@ -256,13 +256,14 @@ export class ScenarioRun {
     this.say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
     await injection.begin();
     this.live.fault(injection.record, 'put');
-    if (injection.confirmed) this.live.fault(injection.record, 'confirmed');
+    this.live.confirmed(injection.record);
     return injection;
   }
 
   async endInjection(injection: Injection): Promise<void> {
     if (injection.record.endedMs !== undefined || injection.record.requestedMs === 0) return;
     this.residue.push(...(await injection.end()));
+    this.live.confirmed(injection.record);
     this.live.fault(injection.record, 'removed');
     this.say(injection.fault.target, `fault ${injection.fault.id} is rolled back`);
   }
@@ -321,21 +322,20 @@ export class ScenarioRun {
     const nowMs = this.nowMs;
     for (const injection of this.injections) {
       const { record } = injection;
-      const fresh = !injection.confirmed;
       if (record.endedMs !== undefined || record.requestedMs === 0) continue;
-      if (!fresh && nowMs % lookEveryMs > tickMs) continue;
-      await injection.look();
-      if (fresh && injection.confirmed) {
-        this.live.fault(record, 'confirmed');
-        this.whenConfirmed?.();
-        this.say(injection.fault.target, `fault ${record.id} takes effect`);
-      }
+      if (!injection.confirmed || nowMs % lookEveryMs <= tickMs) await injection.look();
+      if (!this.live.confirmed(record)) continue;
+      this.whenConfirmed?.();
+      this.say(injection.fault.target, `fault ${record.id} takes effect`);
     }
     if (nowMs - this.#lastAbortMs < abortEveryMs) return;
     this.#lastAbortMs = nowMs;
     void this.sightings.look(nowMs);
     const reason = await this.#abort.tripped();
     this.live.distances([...this.#abort.readings.values()]);
+    void this.live.foresee((wanted, confirmedMs) =>
+      theoryFor(this, wanted, undefined, confirmedMs, this.nowMs),
+    );
     if (reason !== undefined) throw new Halt(`abort condition: ${reason}`);
   }
 

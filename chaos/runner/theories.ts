@@ -50,11 +50,13 @@ function firstErrorMs(run: ScenarioRun): number | undefined {
   return Number.isFinite(first) ? first : undefined;
 }
 
-async function theoryFor(
+/** `nowMs`: while the alert is awaited; the theory then rests on the disturbance so far. */
+export async function theoryFor(
   run: ScenarioRun,
   wanted: Expected,
   firing: Pick<Firing, 'firedAtMs'> | undefined,
   confirmedMs: number,
+  nowMs?: number,
 ): Promise<TheoryRecord | undefined> {
   const onsetMs = await onsetOf(run, wanted, confirmedMs);
   if (onsetMs === undefined || wanted.theory === 'none') return undefined;
@@ -67,7 +69,12 @@ async function theoryFor(
     scrapeIntervalMs: timing.scrapeIntervalMs,
     evaluationIntervalMs,
   };
-  const untilMs = firing?.firedAtMs ?? run.phases.find((p) => p.kind === 'fault')?.endMs ?? 0;
+  const stepRealMs = timing.stepMs * timing.timeScale;
+  // Steps are recorded up to a scrape and an evaluation after the events that they count.
+  const seenMs = nowMs === undefined ? undefined : nowMs - stepRealMs - timing.scrapeIntervalMs;
+  if (seenMs !== undefined && seenMs < onsetMs + stepRealMs && wanted.theory !== 'for') return;
+  const faultEndMs = run.phases.find((p) => p.kind === 'fault')?.endMs;
+  const untilMs = firing?.firedAtMs ?? seenMs ?? faultEndMs ?? 0;
   let found;
   if (wanted.theory === 'for') found = forBand(rule, context);
   else if (wanted.theory === 'slo') found = await sloTheory(run, wanted, onsetMs, untilMs, context);

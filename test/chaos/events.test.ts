@@ -63,6 +63,49 @@ test.concurrent(
 );
 
 test.concurrent(
+  'an effect that a renewal of the lease saw first is told, and arms the deadlines',
+  async () => {
+    const events: DrillEvent[] = [];
+    const record = await smallDrill({ lateEffect: true, emit: (event) => events.push(event) });
+    const order = told(events).filter((k) => k.startsWith('fault') || k.startsWith('expectation'));
+    expect(order.slice(0, 3)).toEqual(['fault put', 'fault confirmed', 'expectation armed']);
+    const confirmed = events.find((e) => e.kind === 'fault' && e.state === 'confirmed');
+    expect(confirmed?.atMs).toBe(record.faults[0]?.confirmedMs);
+  },
+);
+
+test.concurrent(
+  'while an alert is awaited, its rule says when it should fire; the judge says it again',
+  async () => {
+    const events: DrillEvent[] = [];
+    const rules = [cartErrors({ forMs: 900 })];
+    const record = await smallDrill({
+      rules,
+      emit: (event) => events.push(drillEventSchema.parse(event)),
+    });
+    const theories = events.filter((e) => e.kind === 'theory');
+    const [armed, told] = ['armed', 'notified'].map((state) =>
+      events.find((e) => e.kind === 'expectation' && e.state === state),
+    );
+    const [first] = theories;
+    expect(first?.within).toBeUndefined();
+    expect(first?.atMs).toBeGreaterThanOrEqual(armed?.atMs ?? Infinity);
+    expect(first?.atMs).toBeLessThan(told?.atMs ?? 0);
+    expect(theories.map((t) => t.armedAtMs)).toEqual(theories.map(() => armed?.atMs));
+    const judged = theories.at(-1);
+    const theory = record.expectations[0]?.theory;
+    expect(judged?.within).toBe(theory?.within);
+    // Times in milliseconds since the epoch are rounded beyond the point.
+    expect((judged?.earliestAtMs ?? 0) - (armed?.atMs ?? 0)).toBeCloseTo(
+      theory?.earliestMs ?? 0,
+      1,
+    );
+    expect(theories.filter((t) => t.within !== undefined)).toHaveLength(1);
+    expect(eventText(first!)).toMatch(/by theory after \d\.\d s to \d\.\d s$/);
+  },
+);
+
+test.concurrent(
   'an alert that did not come is missed, by the name of what became of it',
   async () => {
     const events: DrillEvent[] = [];

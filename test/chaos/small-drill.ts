@@ -64,6 +64,8 @@ export interface Mutation {
   scenario?: (text: string) => string;
   /** The fault is active, and no caller is affected. */
   harmless?: boolean;
+  /** The effect is told by the second renewal of the lease only. */
+  lateEffect?: boolean;
   /** The client stops when the fault begins. */
   noLoad?: boolean;
   /** Nothing is scraped while the fault is active. */
@@ -86,7 +88,8 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
   const server = createServer((request, response) => {
     const answer = (status: number, value: unknown): void =>
       void response.writeHead(status).end(JSON.stringify(value));
-    if (request.method === 'GET') return answer(200, [...leases.values()]);
+    if (request.method === 'GET')
+      return answer(200, mutation.lateEffect ? [] : [...leases.values()]);
     if (request.method === 'DELETE') {
       if (mutation.undoStatus !== undefined) return answer(mutation.undoStatus, {});
       leases.delete(decodeURIComponent((request.url ?? '').split('/').at(-1) as string));
@@ -96,7 +99,9 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
       const { id } = JSON.parse(body) as { id: string };
-      const lease = leases.get(id) ?? { id, effect: mutation.harmless ? 0 : 1 };
+      const known = leases.get(id);
+      const isSeen = !mutation.harmless && (!mutation.lateEffect || known);
+      const lease = { id, effect: isSeen ? 1 : 0 };
       leases.set(id, lease);
       answer(200, lease);
     });

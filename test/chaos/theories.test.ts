@@ -1,6 +1,6 @@
 /** The arithmetic for each expected alert, and its measurements: every query is written out by hand. */
 import { expect, test } from 'vitest';
-import { theoriesOf } from '../../chaos/runner/theories.js';
+import { theoriesOf, theoryFor } from '../../chaos/runner/theories.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
 import type { Firing } from '../../chaos/runner/firings.js';
 import { readSloText, type RuleGroup } from '../../slo/index.js';
@@ -303,6 +303,34 @@ test('an SLO that is watched for less than a minute, and one whose alert never f
   await told({ wanted, run: { ...run, phases: [] } });
   // Without a firing and without phases: one step after the onset.
   expect(asked[0]?.[1]).toBe(confirmedMs + 500 + 500 + 250);
+});
+
+test('while its alert is awaited, an SLO rests on what was recorded until now, and on two steps at least', async () => {
+  const asked: [string, number][] = [];
+  const run = {
+    injectedMs,
+    armStretches: [],
+    phases: [{ kind: 'baseline', startMs: 0, endMs: injectedMs }],
+    context: {
+      groups: twoGroups,
+      slos: [slo],
+      timing,
+      watchedSinceMs: 40_000,
+      watch: {
+        query(expr: string, atMs: number) {
+          asked.push([expr, atMs]);
+          const isBad = expr.includes('events_bad');
+          return Promise.resolve([{ labels: {}, value: isBad ? 50 : 100 }]);
+        },
+      },
+    },
+  } as unknown as ScenarioRun;
+  const wanted = { ...sloAlert, since: 'confirmed', labels: {}, severity: 'page' } as never;
+  const at = (nowMs: number) => theoryFor(run, wanted, undefined, confirmedMs, nowMs);
+  expect(await at(confirmedMs + 1249)).toBeUndefined();
+  expect(asked).toEqual([]);
+  expect(await at(confirmedMs + 3000)).toMatchObject({ earliestMs: 0, within: false });
+  expect([...new Set(asked.map(([, atMs]) => atMs))]).toEqual([confirmedMs + 3000, confirmedMs]);
 });
 
 test('the SLO of an alert is told by its label, else by its name; the severity chooses its windows', async () => {
