@@ -211,7 +211,10 @@ function panelOf(
 function burnThresholds(lines: readonly SeriesRecord[]): NonNullable<Panel['thresholds']> {
   const found = new Map([[1, 'the budget lasts its period']]);
   for (const { at, text } of lines.flatMap((l) => l.thresholds ?? [])) {
-    found.set(at, found.has(at) && at === 1 ? `${found.get(at)}; ${text}` : text);
+    const before = at === 1 ? found.get(at) : undefined;
+    // Several SLOs may alert at the same rate.
+    if (before?.endsWith(text)) continue;
+    found.set(at, before === undefined ? text : `${before}; ${text}`);
   }
   return [...found].map(([at, text]) => ({ at, text: `${Number(at.toPrecision(3))}x: ${text}` }));
 }
