@@ -18,6 +18,9 @@ interface Options extends AccessFlags {
   alertmanager?: string;
   proxies?: string;
   controller?: string;
+  cluster?: boolean;
+  kubeconfig?: string;
+  context?: string;
   listen: string;
   port: string;
   state: string;
@@ -42,6 +45,9 @@ export function registerConsole(parent: Command): void {
     .option('--alertmanager <url>', 'Alertmanager for groups and silences')
     .option('--proxies <addresses>', 'admin addresses, comma-separated; a bare port is on loopback')
     .option('--controller <url>', 'its admin address, such as http://127.0.0.1:9990')
+    .option('--cluster', 'proxies and controller of the Kubernetes cluster, by its API server')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
     .option('--port <number>', 'port to listen on; 0 picks a free one', '0')
     .option('--allow-drills', 'let viewers stop a drill by the kill switch')
     .option('--allow-edits', 'let viewers edit postmortem.md of the report')
@@ -68,6 +74,7 @@ Examples:
   firedrill gameday run & firedrill console --allow-drills
   firedrill console --report gameday-report --before last-month --allow-edits --port 8080
   firedrill console --prometheus http://localhost:9090 --alertmanager http://localhost:9093 --proxies 4191,4192
+  firedrill console --cluster --prometheus http://localhost:9090
   firedrill console --listen 10.0.0.5 --user-header x-forwarded-user --trusted-proxy 10.0.0.2 \\
     --public-url https://drills.example`,
     )

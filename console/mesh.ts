@@ -8,6 +8,7 @@ import { type Edge, edges, increases, workloadOf } from '../mesh/kubernetes/obse
 import { follow, scopeOf } from '../mesh/kubernetes/observe/tap-command.js';
 import {
   endpointsAt,
+  findControllers,
   findTargets,
   observe,
   type Observed,
@@ -52,7 +53,8 @@ export interface Services {
   workloads: WorkloadRow[];
   edges: Edge[];
   routes: RouteRow[];
-  endpoints: (EndpointReport & { seenBy: string })[];
+  /** One for each state in which proxies see it, with their workloads. */
+  endpoints: (EndpointReport & { seenBy: string[] })[];
   /** Proxies that did not answer, each with its reason. */
   silent: string[];
 }
@@ -75,21 +77,46 @@ export interface MeshSources {
   proxies: string | undefined;
   /** The controller's admin URL. */
   controller: string | undefined;
+  /** The Kubernetes cluster whose proxies and controller are shown, unless addresses of theirs are given. */
+  cluster: { kubeconfig?: string | undefined; context?: string | undefined } | undefined;
 }
 
-export function meshReaders({ proxies, controller }: MeshSources): [string, Reader][] {
-  const targets = (): Promise<Target[]> => findTargets({ proxies });
+export const targetsOf = ({
+  proxies,
+  cluster,
+}: MeshSources): (() => Promise<Target[]>) | undefined =>
+  proxies === undefined && cluster === undefined
+    ? undefined
+    : () => findTargets({ proxies, ...cluster });
+
+export function meshReaders(sources: MeshSources): [string, Reader][] {
+  const targets = targetsOf(sources);
+  const { controller, cluster } = sources;
   const readers: [string, Reader][] = [];
-  if (proxies !== undefined) {
+  if (targets) {
     readers.push(['services', async () => services(await targets())]);
     readers.push(['requests', () => Promise.resolve({})]);
     readers.push(['why', async (query) => whyOf(await targets(), query.get('id') ?? undefined)]);
   }
   if (controller !== undefined) readers.push(['platform', () => platform(controller)]);
+  else if (cluster) readers.push(['platform', async () => platform(await leader(cluster))]);
   return readers;
 }
 
+/** The admin URL of the cluster's controller that leads; of any, if none says so. */
+async function leader(cluster: NonNullable<MeshSources['cluster']>): Promise<string> {
+  const controllers = await findControllers(cluster);
+  const [first] = controllers;
+  if (!first) throw new UserError('the cluster runs no pod of a controller: firedrill check');
+  for (const { address } of controllers) {
+    const state = await getJson(`http://${address}`, '/state').catch(() => undefined);
+    if ((state as State | undefined)?.leading) return `http://${address}`;
+  }
+  return `http://${first.address}`;
+}
+
 async function services(targets: readonly Target[]): Promise<Services> {
+  if (targets.length === 0) throw new UserError('no pod of the cluster has a proxy');
   const { proxies, silent } = await observe(targets, windowMs);
   if (proxies.length === 0) throw new UserError(`no proxy answers: ${silent.join(', ')}`);
   const inbound = await rowsOf(proxies, (labels, p) =>
@@ -115,7 +142,7 @@ async function services(targets: readonly Target[]): Promise<Services> {
     }),
     edges: edges(proxies),
     routes: await routeRows(proxies),
-    endpoints: await endpointRows(targets),
+    endpoints: await endpointRows(targets, new Map(proxies.map((p) => [p.address, workloadOf(p)]))),
     silent,
   };
 }
@@ -159,19 +186,25 @@ async function routeRows(proxies: readonly Observed[]): Promise<RouteRow[]> {
   }));
 }
 
-async function endpointRows(targets: readonly Target[]): Promise<Services['endpoints']> {
-  const all = await Promise.all(
+async function endpointRows(
+  targets: readonly Target[],
+  workloads: ReadonlyMap<string, string>,
+): Promise<Services['endpoints']> {
+  const rows = new Map<string, Services['endpoints'][number]>();
+  await Promise.all(
     targets.map(async (target) => {
+      const by = workloads.get(target.name) ?? target.name;
       // A proxy that does not answer is listed in `silent`.
-      const list = await endpointsAt(target).catch(() => []);
-      return list.map((e) => ({ ...e, seenBy: target.name }));
+      for (const e of await endpointsAt(target).catch(() => [])) {
+        const key = JSON.stringify([e.destination, e.backend, e.address, e.state, e.reason]);
+        const row = rows.get(key) ?? { ...e, seenBy: [] };
+        row.seenBy.push(by);
+        rows.set(key, row);
+      }
     }),
   );
   const bad = (state: string): number => (state === 'ready' ? 1 : 0);
-  return all
-    .flat()
-    .sort((a, b) => bad(a.state) - bad(b.state))
-    .slice(0, maxEndpoints);
+  return [...rows.values()].sort((a, b) => bad(a.state) - bad(b.state)).slice(0, maxEndpoints);
 }
 
 async function whyOf(targets: readonly Target[], id: string | undefined): Promise<unknown> {
@@ -181,7 +214,7 @@ async function whyOf(targets: readonly Target[], id: string | undefined): Promis
 
 /** Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. */
 export async function tapInto(
-  proxies: string,
+  targetsNow: () => Promise<Target[]>,
   filters: URLSearchParams,
   take: (lines: string) => void,
   signal: AbortSignal,
@@ -203,7 +236,7 @@ export async function tapInto(
     duration: '10m',
     format: 'json',
   });
-  const targets = await findTargets({ proxies });
+  const targets = await targetsNow();
   await Promise.all(
     targets.map((t) => follow(t.address, scope, take, signal).catch(() => undefined)),
   );
@@ -230,13 +263,22 @@ async function platform(controller: string): Promise<Platform> {
     lives: [...lives]
       .map(([identity, certificates]) => ({ identity, certificates }))
       .sort((a, b) => (a.identity < b.identity ? -1 : 1)),
-    problems: events
-      .filter((e) => !['issued', 'renewed'].includes(e.event))
-      .map(({ time, event, identity, reason, message }) => {
-        const said = [event, identity, reason, message].filter((t) => t !== undefined);
-        return { atMs: Date.parse(time), text: said.join(': ') };
-      })
-      .toReversed()
-      .slice(0, 100),
+    problems: problemsOf(events),
   };
+}
+
+/** The latest first; repeated ones are one line with their number. */
+function problemsOf(events: readonly CertificateEvent[]): Platform['problems'] {
+  const found = new Map<string, { atMs: number; count: number }>();
+  for (const { time, event, identity, reason, message } of events) {
+    if (event === 'issued' || event === 'renewed') continue;
+    const said = [event, identity, reason, message].filter((t) => t !== undefined).join(': ');
+    found.set(said, { atMs: Date.parse(time), count: (found.get(said)?.count ?? 0) + 1 });
+  }
+  return [...found]
+    .map(([said, { atMs, count }]) => {
+      return { atMs, text: count === 1 ? said : `${said}, ${count} times, the last at this time` };
+    })
+    .sort((a, b) => b.atMs - a.atMs)
+    .slice(0, 100);
 }

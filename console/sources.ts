@@ -4,7 +4,7 @@ import { UserError } from '../base/errors.js';
 import { AlertmanagerApi } from '../alerts/routing/alertmanager-api.js';
 import { PrometheusClient } from '../slo/budget/prometheus.js';
 import { facilitatorReaders } from './facilitator.js';
-import { meshReaders, tapInto } from './mesh.js';
+import { meshReaders, targetsOf, tapInto } from './mesh.js';
 import { onCallReaders } from './on-call.js';
 import type { ConsoleOptions } from './server.js';
 
@@ -17,6 +17,9 @@ export interface Sources extends AccessFlags {
   alertmanager?: string;
   proxies?: string;
   controller?: string;
+  cluster?: boolean;
+  kubeconfig?: string;
+  context?: string;
 }
 
 const timeoutMs = 10_000;
@@ -24,6 +27,13 @@ const timeoutMs = 10_000;
 /** Throws a UserError on an invalid address. No source is contacted yet: one that is down may come back later. */
 export function sourcesOf(sources: Sources): Pick<ConsoleOptions, 'readers' | 'tap'> {
   const { report: folder, before, drill, state: stateFolder, proxies, controller } = sources;
+  const { kubeconfig, context } = sources;
+  const cluster = sources.cluster ? { kubeconfig, context } : undefined;
+  if (!cluster && (kubeconfig ?? context) !== undefined) {
+    throw new UserError({ message: '--kubeconfig or --context alone', expected: 'also --cluster' });
+  }
+  const mesh = { proxies, controller, cluster };
+  const targets = targetsOf(mesh);
   if (controller !== undefined && !URL.canParse(controller)) {
     throw new UserError({
       message: `--controller ${controller}`,
@@ -34,10 +44,10 @@ export function sourcesOf(sources: Sources): Pick<ConsoleOptions, 'readers' | 't
     readers: [
       ...facilitatorReaders({ folder, before, drill, stateFolder }),
       ...onCall(sources),
-      ...meshReaders({ proxies, controller }),
+      ...meshReaders(mesh),
     ],
-    ...(proxies !== undefined && {
-      tap: (filters, take, signal) => tapInto(proxies, filters, take, signal),
+    ...(targets && {
+      tap: (filters, take, signal) => tapInto(targets, filters, take, signal),
     }),
   };
 }

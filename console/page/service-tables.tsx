@@ -42,8 +42,8 @@ export function Endpoints({ rows, empty }: { rows: Services['endpoints']; empty:
     <Table
       label="endpoints"
       rows={rows}
-      keyOf={(e) => `${e.seenBy} ${e.destination} ${e.backend} ${e.address}`}
-      textOf={(e) => `${e.destination} ${e.address} ${e.state} ${e.seenBy}`}
+      keyOf={(e) => `${e.destination} ${e.backend} ${e.address} ${e.state} ${e.reason}`}
+      textOf={(e) => `${e.destination} ${e.address} ${e.state} ${e.seenBy.join(' ')}`}
       empty={empty}
       columns={[
         { title: 'of', share: 1.5, cell: (e) => e.destination },
@@ -57,11 +57,17 @@ export function Endpoints({ rows, empty }: { rows: Services['endpoints']; empty:
             </span>
           ),
         },
-        { title: 'seen by', share: 1.3, cell: (e) => e.seenBy },
+        { title: 'seen by', share: 1.3, cell: (e) => seenBy([...new Set(e.seenBy)].sort()) },
       ]}
     />
   );
 }
+
+const seenBy = (names: readonly string[]) => (
+  <span title={names.join(', ')}>
+    {names.length > 2 ? `${names.length} workloads` : names.join(', ')}
+  </span>
+);
 
 export function Edges({ rows, empty }: { rows: Services['edges']; empty: string }) {
   return (

@@ -48,7 +48,7 @@ function services(): Services {
       backend: 'v1',
       address: `10.0.${i >> 8}.${i & 255}:8080`,
       state: 'ready' as const,
-      seenBy: 'web.shop',
+      seenBy: ['web.shop'],
     })) as unknown as Services['endpoints'],
     silent: [],
   };

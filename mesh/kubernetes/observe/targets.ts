@@ -6,7 +6,7 @@ import { checkYaml, readYaml } from '../../../base/yaml.js';
 import * as z from 'zod';
 import type { MeshState, ProxyConfig } from '../../model.js';
 import type { EndpointReport } from '../../proxy/flow/endpoint-report.js';
-import { ports } from '../annotations.js';
+import { labels, ports } from '../annotations.js';
 import { resources } from '../client/objects.js';
 import type { Forwarded } from '../client/port-forward.js';
 import type { Pod } from '../discovery/types.js';
@@ -73,19 +73,45 @@ export async function findTargets(options: TargetOptions): Promise<Target[]> {
     const { proxies } = checkYaml(document, meshFile);
     return proxies.map((p) => plain(typeof p === 'string' ? p : String(p.admin)));
   }
-  const { KubeApi } = await import('../client/api.js');
-  const { findCredentials } = await import('../client/credentials.js');
-  const api = new KubeApi(await findCredentials(options));
-  const pods = await api.list<Pod>(resources.Pod, { namespace: options.namespace });
-  api.close();
-  const { forwardToPods } = await import('../client/port-forward.js');
-  const running = pods.items.filter((p) => isMeshed(p) && p.status?.podIP);
+  const running = (await podsOf(options)).filter((p) => isMeshed(p) && p.status?.podIP);
   const meshed = running.filter((p) => !wanted || belongsTo(p, wanted));
   if (options.workload !== undefined && meshed.length === 0) {
     throw noSuchWorkload(options.workload, options.namespace, running);
   }
-  const named = meshed.map(({ metadata: { namespace = 'default', name } }) => {
-    return { namespace, name, port: ports.admin, key: `${namespace}/${name}` };
+  return forwarded(options, meshed, ports.admin);
+}
+
+/** The admin ports of the cluster's controllers. */
+export async function findControllers(options: TargetOptions): Promise<Target[]> {
+  const labelSelector = `${labels.component}=firedrill-controller`;
+  const pods = await podsOf({ ...options, labelSelector });
+  return forwarded(
+    options,
+    pods.filter((p) => p.status?.podIP),
+    ports.controllerAdmin,
+  );
+}
+
+async function podsOf(options: TargetOptions & { labelSelector?: string }): Promise<Pod[]> {
+  const { KubeApi } = await import('../client/api.js');
+  const { findCredentials } = await import('../client/credentials.js');
+  const api = new KubeApi(await findCredentials(options));
+  const { namespace, labelSelector } = options;
+  try {
+    return (await api.list<Pod>(resources.Pod, { namespace, labelSelector })).items;
+  } finally {
+    api.close();
+  }
+}
+
+async function forwarded(
+  options: TargetOptions,
+  pods: readonly Pod[],
+  port: number,
+): Promise<Target[]> {
+  const { forwardToPods } = await import('../client/port-forward.js');
+  const named = pods.map(({ metadata: { namespace = 'default', name } }) => {
+    return { namespace, name, port, key: `${namespace}/${name}` };
   });
   const missing = named.filter(({ key }) => !ways.has(key));
   const made = await forwardToPods(options, missing);
