@@ -21,7 +21,16 @@ export interface FacilitatorSources {
 export interface CoverageView {
   system: string;
   /** Oldest first. */
-  runs: Pick<CoverageRun, 'run' | 'atMs' | 'scenarios'>[];
+  runs: Pick<CoverageRun, 'run' | 'atMs'>[];
+  /** Every drill of the runs, in the order of failure modes. */
+  drills: {
+    id: string;
+    /** Empty if none is named. */
+    failureMode: string;
+    /** In the order of the runs; null: not run, or without effect. */
+    verdicts: (string | null)[];
+    passedAtMs?: number;
+  }[];
   alerts: {
     alert: string;
     severity: string;
@@ -31,8 +40,6 @@ export interface CoverageView {
     provenAtMs?: number;
     provenBy?: string;
   }[];
-  /** Failure modes as the shown report names them. */
-  modes: Record<string, string>;
 }
 
 export type PlanView = Planned;
@@ -74,20 +81,19 @@ function report({ folder, before }: FacilitatorSources): ReportView {
   return { ...compared, hasBefore: before !== undefined };
 }
 
-function coverage({ stateFolder, folder }: FacilitatorSources): CoverageView {
+function coverage({ stateFolder }: FacilitatorSources): CoverageView {
   const all = readCoverage(stateFolder);
   const system = all.at(-1)?.system;
   const stand = system === undefined ? undefined : standNow(all, system);
   if (system === undefined || !stand) {
     throw new UserError(`${stateFolder} keeps no run yet: gameday run --state ${stateFolder}`);
   }
-  const runs = all.filter((r) => r.system === system).slice(-shownRuns);
-  const modes = existsSync(join(folder, 'record.json'))
-    ? resultOf(readRecord(folder)).scenarios.map((s) => [s.id, s.failureMode ?? ''] as const)
-    : [];
+  const kept = all.filter((r) => r.system === system);
+  const runs = kept.slice(-shownRuns);
   return {
     system,
-    runs: runs.map(({ run, atMs, scenarios }) => ({ run, atMs, scenarios })),
+    runs: runs.map(({ run, atMs }) => ({ run, atMs })),
+    drills: drillsOf(kept, runs),
     alerts: stand.alerts.map(({ alert, severity, state, proof }) => ({
       alert,
       severity,
@@ -98,6 +104,26 @@ function coverage({ stateFolder, folder }: FacilitatorSources): CoverageView {
       now: state,
       ...(proof && { provenAtMs: proof.atMs, provenBy: proof.scenario }),
     })),
-    modes: Object.fromEntries(modes),
   };
+}
+
+/** `kept` are all runs, of which `runs` are shown. */
+function drillsOf(
+  kept: readonly CoverageRun[],
+  runs: readonly CoverageRun[],
+): CoverageView['drills'] {
+  const ids = new Set(kept.flatMap((r) => [...r.scenarios, ...Object.keys(r.drills ?? {})]));
+  const rows = [...ids].map((id) => {
+    const passed = kept.findLast((r) => r.drills?.[id]?.verdict === 'PASS');
+    return {
+      id,
+      failureMode: kept.findLast((r) => r.drills?.[id])?.drills?.[id]?.failureMode ?? '',
+      verdicts: runs.map(
+        ({ drills, scenarios }) => drills?.[id]?.verdict ?? (scenarios.includes(id) ? 'run' : null),
+      ),
+      ...(passed && { passedAtMs: passed.atMs }),
+    };
+  });
+  const order = (r: (typeof rows)[number]): string => `${r.failureMode || '~'} ${r.id}`;
+  return rows.sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }

@@ -71,6 +71,9 @@ export interface SloView extends SloRow {
 const dayMs = 86_400_000;
 const points = 240;
 const maxBurning = 8;
+const maxChanged = 30;
+/** Changes of one kind that lie closer together than this are one change. */
+const togetherMs = 10_000;
 const windowsMs = [300_000, 3_600_000, 21_600_000, 259_200_000];
 
 export function onCallReaders(sources: OnCallSources): [string, Reader][] {
@@ -84,12 +87,13 @@ export function onCallReaders(sources: OnCallSources): [string, Reader][] {
 
 async function now(sources: OnCallSources): Promise<Now> {
   const { prometheus, fetcher, alertmanager, stateFolder } = sources;
-  const [groups, silences, rows] = await Promise.all([
+  const atMs = Date.now();
+  const [groups, silences, rows, mesh] = await Promise.all([
     alertmanager ? alertmanager.groups() : undefined,
     alertmanager ? alertmanager.silences() : [],
     sloRows(prometheus),
+    meshChanges(prometheus, atMs),
   ]);
-  const atMs = Date.now();
   const burning = rows.filter((r) => (r.burn ?? 0) >= 1 || (r.remaining ?? 1) < 0.25);
   burning.sort((a, b) => (b.burn ?? 0) - (a.burn ?? 0));
   return {
@@ -100,9 +104,9 @@ async function now(sources: OnCallSources): Promise<Now> {
       : byName(await activeAlerts(prometheus.url, fetcher)),
     grouped: groups !== undefined,
     burning: burning.slice(0, maxBurning),
-    changed: [...silenceChanges(silences, atMs), ...drillChanges(stateFolder, atMs)].sort(
-      (a, b) => b.atMs - a.atMs,
-    ),
+    changed: [...silenceChanges(silences, atMs), ...drillChanges(stateFolder, atMs), ...mesh]
+      .sort((a, b) => b.atMs - a.atMs)
+      .slice(0, maxChanged),
   };
 }
 
@@ -164,6 +168,34 @@ function drillChanges(stateFolder: string, atMs: number): Now['changed'] {
     });
 }
 
+/** Metrics whose value is the time of a change, and the change. */
+const timesOfChange = {
+  process_start_time_seconds: 'started',
+  proxy_config_applied_timestamp_seconds: 'new configuration applied',
+  control_identity_cert_refresh_timestamp_seconds: 'certificate renewed',
+};
+
+/** The latest change of each kind at each target, in the last day; changes that come together are one. */
+async function meshChanges(prometheus: PrometheusClient, atMs: number): Promise<Now['changed']> {
+  const kinds = Object.entries(timesOfChange).map(async ([metric, text]) => {
+    const found = await prometheus.query(`${metric} > ${(atMs - dayMs) / 1000}`, atMs);
+    const changes: { atMs: number; names: Set<string> }[] = [];
+    for (const { labels, value } of found.toSorted((a, b) => a.value - b.value)) {
+      const { workload, pod, job, instance } = labels;
+      const last = changes.at(-1);
+      const isNew = !last || value * 1000 - last.atMs > togetherMs;
+      const own = isNew ? { atMs: value * 1000, names: new Set<string>() } : last;
+      if (isNew) changes.push(own);
+      own.names.add(workload ?? pod ?? job ?? instance ?? 'a target without a name');
+    }
+    return changes.map((c) => ({
+      atMs: c.atMs,
+      text: `${text}: ${[...c.names].sort().join(', ')}`,
+    }));
+  });
+  return (await Promise.all(kinds)).flat();
+}
+
 async function sloRows(prometheus: PrometheusClient): Promise<SloRow[]> {
   const atMs = Date.now();
   const rows = new Map<string, SloRow>();
@@ -199,8 +231,8 @@ async function sloView(prometheus: PrometheusClient, query: URLSearchParams): Pr
   if (!row) throw new UserError(`${prometheus.url} has no rules of that SLO`);
   const rangeMs = ranges[query.get('range') ?? ''] ?? (row.periodDays ?? 30) * dayMs;
   const toMs = Date.now();
-  const fromMs = toMs - (query.has('range') ? rangeMs : (ranges['6h'] as number));
   const of = `{${sloNames.sloLabel}=${JSON.stringify(row.slo)}}`;
+  const fromMs = query.has('range') ? toMs - rangeMs : await begunMs(prometheus, of, toMs);
   const ask = (expr: string): Promise<SampleSeries[]> =>
     prometheus.range(expr, fromMs, toMs, (toMs - fromMs) / points);
   const [remainingOverTime, burnSeries, events, rules] = await Promise.all([
@@ -225,6 +257,14 @@ async function sloView(prometheus: PrometheusClient, query: URLSearchParams): Pr
     factors: factorsOf(rules.filter((r) => r.labels?.[sloNames.sloLabel] === row.slo)),
     events: finest(events),
   };
+}
+
+/** Six hours ago, or the SLO's first sample if that is later: a drill's whole history may be minutes. */
+async function begunMs(prometheus: PrometheusClient, of: string, toMs: number): Promise<number> {
+  const first = `min_over_time(timestamp(${sloNames.objectiveRatioMetric}${of})[6h:15s])`;
+  const [sample] = await prometheus.query(first, toMs);
+  const earliestMs = toMs - dayMs / 4;
+  return Math.min(toMs - 60_000, Math.max(earliestMs, (sample?.value ?? 0) * 1000));
 }
 
 const windowName = (ms: number): string =>

@@ -21,6 +21,9 @@ const runSchema = z.object({
   system: z.string(),
   timeScale: z.number(),
   scenarios: z.array(z.string()),
+  drills: z
+    .record(z.string(), z.object({ verdict: z.string(), failureMode: z.string().optional() }))
+    .optional(),
   alerts: z.array(
     z.object({
       alert: z.string(),

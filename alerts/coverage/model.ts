@@ -46,6 +46,8 @@ export interface CoverageRun {
   timeScale: number;
   /** Scenarios whose fault was seen to work. */
   scenarios: string[];
+  /** By scenario; absent in a history of an earlier version. */
+  drills?: Record<string, { verdict: string; failureMode?: string }>;
   alerts: AlertCoverage[];
 }
 

@@ -27,6 +27,11 @@ export async function coverageRunOf(day: {
     system,
     timeScale,
     scenarios: scenarios.filter((s) => confirmedOf(s).length > 0).map((s) => s.id),
+    drills: Object.fromEntries(
+      scenarios.map(({ id: own, verdict, failureMode }) => {
+        return [own, { verdict, ...(failureMode !== undefined && { failureMode }) }];
+      }),
+    ),
     alerts: await coverageOf({
       groups,
       proofs: proofs.sort((a, b) => a.atMs - b.atMs),

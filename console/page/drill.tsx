@@ -19,7 +19,7 @@ import {
   stopped,
 } from './drill-state.js';
 import { Pointed, Sized, timeFrame } from './frame.js';
-import { laneHeight, Lanes } from './lanes.js';
+import { laneHeight, Lanes, otherHeight } from './lanes.js';
 import { Topology } from './topology.js';
 import type { BudgetView, DayView, ScenarioView } from './view.js';
 import { clock, minutesText, span } from './words.js';
@@ -96,7 +96,7 @@ function ScenarioChoice({ view }: { view: DayView }) {
               if (own?.endedAtMs !== undefined) chosenMs.value = own.endedAtMs;
             }}
           >
-            {own?.title ?? id} <span class={`state ${state}`}>{state}</span>
+            <span>{own?.title ?? id}</span> <span class={`state ${state}`}>{state}</span>
           </button>
         );
       })}
@@ -110,7 +110,7 @@ function Axis({ view, own }: { view: DayView; own: ScenarioView }) {
     ...own.lanes.map((l) => l.deadlineAtMs),
     own.startedAtMs + 5000,
   );
-  const lanes = own.lanes.length + own.others.length;
+  const lanes = own.lanes.length * laneHeight + own.others.length * otherHeight;
   return (
     <section class="axis-of-all">
       <Sized>
@@ -141,7 +141,7 @@ function Axis({ view, own }: { view: DayView; own: ScenarioView }) {
 
 /** The height of each of two plots, chosen so that with the lanes they fill the screen. */
 const plotHeight = (height: number, lanes: number): number =>
-  Math.max(96, Math.min(300, (height - 160 - Math.max(1, lanes) * laneHeight) / 2));
+  Math.max(84, Math.min(300, (height - 160 - Math.max(laneHeight, lanes)) / 2));
 
 function Key({ name, text }: { name: string; text: string }) {
   return (
@@ -181,7 +181,9 @@ function Said({ own }: { own: ScenarioView }) {
 
 /** How close each abort condition is: a full bar means that it is met. */
 function Aborts({ own }: { own: ScenarioView }) {
-  if (own.distances.length === 0) return null;
+  // The last distances are no longer true when the fault is gone.
+  const isOn = own.faults.some((f) => f.removedAtMs === undefined);
+  if (own.distances.length === 0 || !isOn) return null;
   return (
     <section>
       <h2>What would abort it</h2>
@@ -246,7 +248,10 @@ const quiet = new Set(['load', 'distance', 'budget', 'system']);
 function Log() {
   // Live, all known events are shown: the clock that moves the dots does not change them.
   const untilMs = chosenMs.value ?? Infinity;
-  const shown = events.value.filter((e) => e.atMs <= untilMs && !quiet.has(e.kind));
+  const shown = events.value.filter(
+    (e) =>
+      e.atMs <= untilMs && !quiet.has(e.kind) && !(e.kind === 'theory' && e.within === undefined),
+  );
   const last = shown.toSorted((a, b) => b.atMs - a.atMs).slice(0, shownEvents);
   return (
     <section class="log-of-events">

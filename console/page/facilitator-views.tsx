@@ -169,7 +169,7 @@ export function Coverage() {
     <div class="page">
       <h1>Coverage</h1>
       <From<CoverageView> from="coverage" everyMs={10_000}>
-        {({ system, runs, alerts, modes }) => (
+        {({ system, runs, alerts, drills }) => (
           <>
             <p class="lead">
               {system}: {alerts.filter((a) => a.now === 'proven').length} of {alerts.length} alerts
@@ -177,7 +177,7 @@ export function Coverage() {
             </p>
             <section class="scrolls" tabIndex={0} aria-label="scenarios over the runs">
               <h2>Drills and failure modes, over the runs</h2>
-              <Drills runs={runs} modes={modes} />
+              <Drills runs={runs} drills={drills} />
             </section>
             <section class="scrolls" tabIndex={0} aria-label="alerts over the runs">
               <h2>Alerts over the runs: ● proven ○ never seen ✗ cannot fire · no such rule</h2>
@@ -220,27 +220,30 @@ export function Coverage() {
   );
 }
 
-function Drills({ runs, modes }: Pick<CoverageView, 'runs' | 'modes'>) {
-  const ids = [...new Set(runs.flatMap((r) => r.scenarios))].sort();
+function Drills({ runs, drills }: Pick<CoverageView, 'runs' | 'drills'>) {
   return (
     <table>
       <thead>
         <tr>
-          <th>scenario</th>
           <th>failure mode</th>
+          <th>scenario</th>
           {runs.map((r) => (
             <th key={r.run}>{dayAndClock(r.atMs).slice(5)}</th>
           ))}
+          <th>last passed</th>
         </tr>
       </thead>
       <tbody>
-        {ids.map((id) => (
+        {drills.map(({ id, failureMode, verdicts, passedAtMs }) => (
           <tr key={id}>
+            <td>{failureMode || 'none named'}</td>
             <th scope="row">{id}</th>
-            <td>{modes[id] ?? 'not in this report'}</td>
-            {runs.map((r) => (
-              <td key={r.run}>{r.scenarios.includes(id) ? '● run' : '· not run'}</td>
+            {verdicts.map((verdict, i) => (
+              <td key={runs[i]?.run} class={verdict ?? 'soft'}>
+                {verdict ?? '· not run'}
+              </td>
             ))}
+            <td>{passedAtMs === undefined ? 'never' : dayAndClock(passedAtMs)}</td>
           </tr>
         ))}
       </tbody>

@@ -13,5 +13,8 @@ export function laneText(lane: Lane, nowMs: number): string {
   }
   if (missed !== undefined) return missed;
   const left = deadlineAtMs - nowMs;
-  return left >= 0 ? `awaited, ${span(left)} left` : `awaited, late by ${span(left)}`;
+  const awaited = left >= 0 ? `awaited, ${span(left)} left` : `awaited, late by ${span(left)}`;
+  if (!lane.theory) return awaited;
+  const after = (atMs: number): string => span(Math.max(0, atMs - armedAtMs));
+  return `${awaited}; by theory after ${after(lane.theory.earliestAtMs)} to ${after(lane.theory.latestAtMs)}`;
 }

@@ -10,9 +10,11 @@ import { type Lane, laneName, type OtherAlert, type ScenarioView } from './view.
 import { clock } from './words.js';
 
 export const laneHeight = 42;
+/** Alerts without a lane of their own have no deadline, and need less. */
+export const otherHeight = 30;
 /** Below this width a lane's state is shown under its name. */
 const narrow = 640;
-const heightIn = ({ width }: TimeFrame): number => laneHeight + (width < narrow ? 18 : 0);
+const more = ({ width }: TimeFrame): number => (width < narrow ? 18 : 0);
 
 interface LanesProps {
   scenario: ScenarioView;
@@ -26,8 +28,9 @@ export function Lanes({ scenario, nowMs, frame }: LanesProps) {
   if (rows === 0) {
     return <p class="empty">No alert is awaited yet: lanes begin when the fault takes effect.</p>;
   }
-  const step = heightIn(frame);
-  const height = rows * step + 4;
+  const step = laneHeight + more(frame);
+  const otherStep = otherHeight + more(frame);
+  const height = lanes.length * step + others.length * otherStep + 4;
   const told = lanes.map((lane) => `${laneName(lane)}: ${laneText(lane, nowMs)}`);
   const label = [...told, ...others.map((o) => `${o.alert}: not among the expected`)].join('; ');
   return (
@@ -37,7 +40,12 @@ export function Lanes({ scenario, nowMs, frame }: LanesProps) {
         <LaneRow key={i} lane={lane} top={i * step} nowMs={nowMs} frame={frame} />
       ))}
       {others.map((other, i) => (
-        <OtherRow key={`other ${i}`} other={other} top={(lanes.length + i) * step} frame={frame} />
+        <OtherRow
+          key={`other ${i}`}
+          other={other}
+          top={lanes.length * step + i * otherStep}
+          frame={frame}
+        />
       ))}
       <Cursor frame={frame} height={height} />
     </svg>
@@ -53,7 +61,7 @@ interface RowProps {
 }
 
 function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: number }) {
-  const y = top + heightIn(frame) - 12;
+  const y = top + laneHeight + more(frame) - 12;
   const { x, width } = frame;
   const { armedAtMs, deadlineAtMs, notifiedAtMs, theory } = lane;
   const at = notifiedAtMs ?? Math.max(armedAtMs, nowMs);
@@ -102,12 +110,12 @@ function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: nu
 
 function OtherRow({ other, top, frame }: RowProps & { other: OtherAlert }) {
   const { x, toMs, width } = frame;
-  const y = top + heightIn(frame) - 12;
+  const y = top + otherHeight + more(frame) - 7;
   const from = x(other.atMs);
   const until = x(other.resolvedAtMs ?? toMs);
   return (
     <g>
-      <text class="lane-text" x={leftOf(width)} y={top + 16}>
+      <text class="lane-text" x={leftOf(width)} y={top + 13}>
         <tspan class="name">+ {other.alert}</tspan>
         <tspan class="soft" dx={8}>
           {wakes(other.severity) ? 'page' : other.severity}

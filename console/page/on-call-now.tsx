@@ -2,6 +2,7 @@
 import { wakes } from '../../runbooks/pager.js';
 import { percentText, timesText } from '../../runbooks/words.js';
 import type { AlertGroup, FiringAlert, Now, SloRow } from '../on-call.js';
+import { day, ended, lastMs, nowMs } from './drill-state.js';
 import { From } from './source.js';
 import { Table } from './table.js';
 import { dayAndClock, span } from './words.js';
@@ -19,6 +20,9 @@ export function NowView() {
 
 function What({ now }: { now: Now }) {
   const alerts = now.groups.flatMap((g) => g.alerts);
+  const loud = now.groups.filter((g) => g.alerts.some((a) => a.withheld === undefined));
+  const quiet = now.groups.filter((g) => !loud.includes(g));
+  loud.sort((a, b) => Number(pages(b)) - Number(pages(a)));
   const awake = alerts.filter((a) => wakes(a.severity) && a.withheld === undefined).length;
   return (
     <>
@@ -30,9 +34,22 @@ function What({ now }: { now: Now }) {
       </p>
       <div class="two">
         <div class="stack">
-          {now.groups.map((group, i) => (
+          {loud.map((group, i) => (
             <Group key={i} group={group} />
           ))}
+          {quiet.length > 0 && (
+            <details>
+              <summary>
+                {quiet.flatMap((g) => g.alerts).length} more fire and notify nobody: silenced,
+                inhibited or muted
+              </summary>
+              <div class="stack">
+                {quiet.map((group, i) => (
+                  <Group key={i} group={group} />
+                ))}
+              </div>
+            </details>
+          )}
           {now.groups.length === 0 && (
             <section>
               <p class="empty">No alert is firing.</p>
@@ -48,9 +65,13 @@ function What({ now }: { now: Now }) {
             />
           </section>
           <section>
-            <h2>Is it us? What changed</h2>
+            <h2>Is it us? What changed in the last day</h2>
+            <Drilling />
             {now.changed.length === 0 && (
-              <p class="empty">No silence is in force, and no drill ran in the last day.</p>
+              <p class="empty">
+                No silence is in force, no drill ended, and Prometheus has seen no start, no new
+                configuration and no new certificate.
+              </p>
             )}
             <ul class="plain">
               {now.changed.map(({ atMs, text }) => (
@@ -66,6 +87,27 @@ function What({ now }: { now: Now }) {
   );
 }
 
+/** After this time without an event the drill of the report's folder is not called running. */
+const forgottenMs = 600_000;
+
+/** The drill that runs now, if the console follows one. */
+function Drilling() {
+  if (ended.value || nowMs.value - lastMs.value > forgottenMs) return null;
+  const faults = day.value.scenarios
+    .flatMap((s) => s.faults)
+    .filter((f) => f.removedAtMs === undefined)
+    .map((f) => `${f.kind} on ${f.target}`);
+  return (
+    <p class="missed">
+      <a href="#/drill">A drill is running</a>: {day.value.title},{' '}
+      {faults.length === 0 ? 'no fault is on now' : faults.join(', ')}
+    </p>
+  );
+}
+
+const pages = ({ alerts }: AlertGroup): boolean =>
+  alerts.some((a) => wakes(a.severity) && a.withheld === undefined);
+
 const hidden = new Set(['alertname', 'severity', 'owner', 'time_scale']);
 const labelsOf = (labels: Record<string, string>): string =>
   Object.entries(labels)
@@ -74,7 +116,8 @@ const labelsOf = (labels: Record<string, string>): string =>
     .join('  ');
 
 function Group({ group }: { group: AlertGroup }) {
-  const name = labelsOf(group.labels) || group.labels.alertname || 'without labels';
+  const { alertname = '', ...others } = group.labels;
+  const name = `${alertname} ${labelsOf(others)}`.trim() || 'without labels';
   return (
     <section>
       <h2>

@@ -4,6 +4,7 @@
 import { linearScale, linearTicks, logScale, logTicks, type Scale } from '../../base/axis.js';
 import { lineClass } from '../../base/drawing/lines.js';
 import { spread } from '../../base/drawing/points.js';
+import { type Points, pathOf } from './series-path.js';
 import {
   Cursor,
   Pointed,
@@ -17,8 +18,7 @@ import {
 
 export interface Line {
   name: string;
-  /** Milliseconds since the epoch, and the value. */
-  points: readonly (readonly [number, number])[];
+  points: Points;
 }
 
 export interface Threshold {
@@ -41,8 +41,6 @@ interface PlotProps {
 }
 
 const height = 170;
-/** A gap longer than this many steps is drawn as a gap. */
-const gapSteps = 3.5;
 
 export function Plot(props: PlotProps) {
   const { title, fromMs, toMs, lines, empty } = props;
@@ -156,19 +154,3 @@ const nearest = (points: Line['points'], atMs: number): Line['points'][number] |
     (a, b) => (a === undefined || Math.abs(b[0] - atMs) < Math.abs(a[0] - atMs) ? b : a),
     undefined,
   );
-
-function pathOf(points: Line['points'], x: Scale, y: Scale): string {
-  const steps = points.slice(1).map(([t], i) => t - (points[i]?.[0] ?? t));
-  const gap = gapSteps * Math.min(Infinity, ...steps);
-  let text = '';
-  let lastMs = -Infinity;
-  for (const [t, v] of points) {
-    if (!Number.isFinite(v)) {
-      lastMs = -Infinity;
-      continue;
-    }
-    text += `${t - lastMs > gap ? 'M' : 'L'}${x(t).toFixed(1)},${y(v).toFixed(1)}`;
-    lastMs = t;
-  }
-  return text;
-}

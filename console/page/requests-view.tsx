@@ -233,7 +233,7 @@ function Whys() {
 }
 
 /** Drawn only when opened: thirty hidden waterfalls would be wasted work. */
-function Why({ request: { id, parts } }: { request: Request }) {
+function Why({ request: { parts } }: { request: Request }) {
   const [isOpen, setOpen] = useState(false);
   const why = parts[0]?.why;
   if (!why) return null;
@@ -242,8 +242,9 @@ function Why({ request: { id, parts } }: { request: Request }) {
     <details onToggle={(e) => setOpen(e.currentTarget.open)}>
       <summary>
         {why.time.slice(11, 23)} <span class={failed ? 'late' : ''}>{why.verdict.status}</span>{' '}
-        {why.method} {why.path} to {why.dst || 'no known destination'}, {id}, at {parts.length}{' '}
+        {why.method} {why.path} to {why.dst || 'no known destination'}, at {parts.length}{' '}
         {parts.length === 1 ? 'proxy' : 'proxies'}
+        <span class="soft"> {why.requestId ?? why.traceId ?? 'without an id'}</span>
       </summary>
       {isOpen && (
         <>

@@ -25,11 +25,12 @@ export function Slos() {
   );
 }
 
+/** None: the last six hours, or since the SLO began. */
 const ranges = ['10m', '1h', '6h', '1d', 'period'];
 
 export function Slo({ query }: { query: URLSearchParams }) {
   const id = query.get('id') ?? '';
-  const range = query.get('range') ?? '6h';
+  const range = query.get('range');
   return (
     <div class="page">
       <h1>{id}</h1>
@@ -45,7 +46,10 @@ export function Slo({ query }: { query: URLSearchParams }) {
           </a>
         ))}
       </nav>
-      <From<SloView> from={`slo?id=${encodeURIComponent(id)}&range=${range}`} everyMs={5000}>
+      <From<SloView>
+        from={`slo?id=${encodeURIComponent(id)}${range === null ? '' : `&range=${range}`}`}
+        everyMs={5000}
+      >
         {(view) => <What view={view} />}
       </From>
     </div>

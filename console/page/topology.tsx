@@ -4,7 +4,9 @@
  */
 import { blastRadius, type DayView, type ScenarioView } from './view.js';
 
-const [columnWidth, rowHeight, nodeWidth, nodeHeight] = [158, 58, 118, 34];
+const [columnWidth, rowHeight, nodeWidth, nodeHeight] = [150, 52, 118, 34];
+/** Longer names are cut. */
+const nameLength = 12;
 /** How far the hull extends beyond a node. */
 const reach = 9;
 /** Above this many nodes only the struck and endangered ones and their dependencies are drawn. */
@@ -46,7 +48,7 @@ export function Topology({ day, scenario }: { day: DayView; scenario: ScenarioVi
             />
             <text x={x + nodeWidth / 2} y={y + 22} text-anchor="middle">
               {struck.has(name) ? '✱ ' : ''}
-              {name.length > 15 ? `${name.slice(0, 14)}…` : name}
+              {name.length > nameLength ? `${name.slice(0, nameLength - 1)}…` : name}
               <title>{name}</title>
             </text>
           </g>

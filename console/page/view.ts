@@ -18,7 +18,8 @@ export interface Lane {
   resolvedAtMs?: number;
   /** The reason why it counts as missed, once that is judged. */
   missed?: string;
-  theory?: { earliestAtMs: number; latestAtMs: number; within: boolean };
+  /** `within` is known when the scenario is judged. */
+  theory?: { earliestAtMs: number; latestAtMs: number; within?: boolean };
 }
 
 export interface FaultView {
@@ -92,11 +93,7 @@ export interface DayView {
  * happened.
  */
 export function viewAt(events: readonly DrillEvent[], untilMs: number): DayView {
-  // The expected detection time follows from the fault by a rule's arithmetic: in a replay a lane has it from the
-  // beginning.
-  const known = events
-    .filter((e) => e.atMs <= untilMs || e.kind === 'theory')
-    .toSorted((a, b) => a.atMs - b.atMs);
+  const known = events.filter((e) => e.atMs <= untilMs).toSorted((a, b) => a.atMs - b.atMs);
   const day: DayView = {
     title: 'Waiting for a drill',
     planned: [],
@@ -111,6 +108,17 @@ export function viewAt(events: readonly DrillEvent[], untilMs: number): DayView 
     lastMs: known.at(-1)?.atMs ?? 0,
   };
   for (const event of known) take(day, event);
+  // The final expected detection time follows from the fault by a rule's arithmetic: a lane without an earlier one has
+  // it from the beginning.
+  for (const event of events) {
+    if (event.kind !== 'theory' || event.atMs <= untilMs || event.within === undefined) continue;
+    const scenario = day.scenarios.find((s) => s.id === event.scenario);
+    if (scenario)
+      takeTheory(
+        sameLanes(scenario, event).filter((l) => !l.theory),
+        event,
+      );
+  }
   day.budgets.sort((a, b) => b.spentOfPeriod - a.spentOfPeriod);
   return day;
 }
@@ -140,7 +148,9 @@ function take(day: DayView, event: DrillEvent): void {
     case 'day-record':
       return;
     case 'alert':
-      return takeAlert(day, event);
+      // The record ends with the day, too.
+      if (day.endedAtMs === undefined) takeAlert(day, event);
+      return;
     default:
       return takeOfScenario(day, event);
   }
@@ -253,23 +263,32 @@ function takeFault(
   else own.removedAtMs = atMs;
 }
 
-function takeLane({ lanes }: ScenarioView, event: Of<'expectation' | 'theory'>): void {
+function sameLanes({ lanes }: ScenarioView, event: Of<'expectation' | 'theory'>): Lane[] {
+  const wanted = JSON.stringify(event.labels);
+  return lanes.filter(
+    ({ alert, severity, labels }) =>
+      alert === event.alert && severity === event.severity && JSON.stringify(labels) === wanted,
+  );
+}
+
+/** Events of earlier versions do not name their lane: they come in the lanes' order. */
+function takeTheory(same: readonly Lane[], event: Of<'theory'>): void {
+  const { armedAtMs, earliestAtMs, latestAtMs, within } = event;
+  const own = same.find((l) =>
+    armedAtMs === undefined ? l.theory === undefined : l.armedAtMs === armedAtMs,
+  );
+  if (own) own.theory = { earliestAtMs, latestAtMs, ...(within !== undefined && { within }) };
+}
+
+function takeLane(scenario: ScenarioView, event: Of<'expectation' | 'theory'>): void {
   const { alert, severity, labels } = event;
   if (event.kind === 'expectation' && event.state === 'armed') {
     const deadlineAtMs = event.deadlineAtMs ?? event.atMs;
-    lanes.push({ alert, severity, labels, armedAtMs: event.atMs, deadlineAtMs });
+    scenario.lanes.push({ alert, severity, labels, armedAtMs: event.atMs, deadlineAtMs });
     return;
   }
-  const wanted = JSON.stringify(labels);
-  const same = lanes.filter(
-    (l) => l.alert === alert && l.severity === severity && JSON.stringify(l.labels) === wanted,
-  );
-  if (event.kind === 'theory') {
-    const { earliestAtMs, latestAtMs, within } = event;
-    const own = same.find((l) => l.theory === undefined);
-    if (own) own.theory = { earliestAtMs, latestAtMs, within };
-    return;
-  }
+  const same = sameLanes(scenario, event);
+  if (event.kind === 'theory') return takeTheory(same, event);
   // A scenario of several arms expects the same alert in each: they come in this order.
   const own = same.find((l) => l.notifiedAtMs === undefined && l.missed === undefined);
   if (event.state === 'notified') {

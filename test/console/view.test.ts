@@ -1,5 +1,6 @@
 /** The page's figures from events alone: live and recorded days, at any moment, in any order of lines. */
 import { expect, test } from 'vitest';
+import { pathOf } from '../../console/page/series-path.js';
 import { blastRadius, laneName, viewAt } from '../../console/page/view.js';
 import { laneText } from '../../console/page/lane-text.js';
 import { type DrillEvent, drillEvents } from '../../runbooks/events.js';
@@ -82,6 +83,63 @@ test('a moment in the middle: later events are not shown yet', () => {
   ]);
   // One alert at two receivers is one.
   expect(later.scenarios[0]?.others).toHaveLength(1);
+});
+
+test('the expected time: as far as it was known then, and as it was judged where nothing was known', () => {
+  const own = { kind: 'theory' as const, scenario: 'cut', alert: 'Burn', severity: 'page' };
+  const band = (atMs: number, slo: string, earliestAtMs: number, within?: boolean): DrillEvent => ({
+    ...own,
+    atMs,
+    labels: { slo },
+    armedAtMs: 30,
+    earliestAtMs,
+    latestAtMs: 600,
+    ...(within !== undefined && { within }),
+  });
+  const events = [...day, band(50, 'x', 400), band(60, 'x', 420), band(900, 'x', 430, true)];
+  events.push(band(900, 'y', 440, false));
+  const bands = (untilMs: number) =>
+    viewAt(events, untilMs).scenarios[0]?.lanes.map((l) => l.theory?.earliestAtMs);
+  expect([40, 55, 100, 1000].map(bands)).toEqual([
+    [430, 440],
+    [400, 440],
+    [420, 440],
+    [430, 440],
+  ]);
+  const [x] = viewAt(events, 55).scenarios[0]?.lanes ?? [];
+  expect(laneText(x!, 55)).toBe('awaited, 1.0 s left; by theory after 0.4 s to 0.6 s');
+});
+
+test('an alert after the end of the day is counted by neither the record nor the page', () => {
+  const record = badGameDay();
+  const last = drillEvents(record);
+  const late: DrillEvent = {
+    kind: 'alert',
+    atMs: record.endedMs + 50,
+    alert: 'Late',
+    severity: 'ticket',
+    labels: {},
+    state: 'notified',
+  };
+  const { tickets, scenarios } = viewAt([...last, late], Infinity);
+  expect(tickets).toBe(record.alerts.filter((a) => !wakes(a.severity)).length);
+  expect(scenarios.flatMap((s) => s.others).map((o) => o.alert)).not.toContain('Late');
+});
+
+test('a point between two gaps is drawn, and a series of one point', () => {
+  const x = (ms: number) => ms;
+  expect(pathOf([[5, 1]], x, x)).toBe('M5.0,1.0h2');
+  const gap: [number, number][] = [
+    [1, 1],
+    [2, 1],
+    [3, NaN],
+    [4, 1],
+    [5, NaN],
+    [6, 2],
+    [7, 2],
+  ];
+  expect(pathOf(gap, x, x)).toBe('M1.0,1.0L2.0,1.0M4.0,1.0h2M6.0,2.0L7.0,2.0');
+  expect(pathOf([], x, x)).toBe('');
 });
 
 test('struck services and their blast radius: the callers, and their callers', () => {
