@@ -2,11 +2,13 @@
 import { askJson } from '../system/ask.js';
 import type { ProcessEvent } from '../system/model.js';
 import type { Expected } from '../scenarios/schema.js';
+import type { AlertingRule } from '../../slo/rules/model.js';
 import { type Firing, fulfils } from './firings.js';
 import { gapOf, lostOf } from './gaps.js';
 import type { Evidence } from './judge.js';
 import type { Stretch } from './measure.js';
 import { type Moment, momentOf } from './not-before.js';
+import { reachedOf } from './reached.js';
 import type { OutcomeFacts } from './outcome.js';
 import type { ScenarioRun } from './run-scenario.js';
 
@@ -15,7 +17,7 @@ export async function gatherEvidence(
   firings: readonly Firing[],
   stretch: Stretch,
 ): Promise<
-  Pick<Evidence, 'rules' | 'sightings' | 'gaps' | 'moments' | 'trouble'> & {
+  Pick<Evidence, 'rules' | 'sightings' | 'gaps' | 'reached' | 'moments' | 'trouble'> & {
     processEvents: ProcessEvent[];
   }
 > {
@@ -26,15 +28,51 @@ export async function gatherEvidence(
   const rules = groups.flatMap((g) => g.rules).filter((r) => r.kind === 'alert');
   const { mustFire } = run.scenario.expect;
   const gaps: OutcomeFacts['gap'][] = [];
-  for (const wanted of mustFire) gaps.push(await gapFor(run, wanted, firings, stretch));
+  const reached: (string | undefined)[] = [];
+  for (const wanted of mustFire) {
+    gaps.push(await gapFor(run, wanted, firings, stretch));
+    reached.push(await reachedBy(run, wanted, firings));
+  }
   return {
     rules,
     sightings: run.sightings.all,
     gaps,
+    reached,
     moments: momentsOf(run, firings, processEvents),
     processEvents,
     trouble: run.sightings.trouble,
   };
+}
+
+/** The rule of an alert that did not arrive; undefined if it arrived, or if nothing was injected. */
+function silentRule(
+  run: ScenarioRun,
+  wanted: Expected,
+  firings: readonly Firing[],
+): AlertingRule | undefined {
+  if (run.injectedMs === undefined || firings.some((f) => fulfils(f, wanted))) return undefined;
+  return run.context.groups
+    .flatMap((g) => g.rules)
+    .find(
+      (r): r is AlertingRule =>
+        r.kind === 'alert' &&
+        r.alert === wanted.alert &&
+        (r.labels.severity ?? wanted.severity) === wanted.severity,
+    );
+}
+
+/** The nearest that the condition came to its threshold, from the injection to the fault's end. */
+async function reachedBy(
+  run: ScenarioRun,
+  wanted: Expected,
+  firings: readonly Firing[],
+): Promise<string | undefined> {
+  const rule = silentRule(run, wanted, firings);
+  const { watch, timing } = run.context;
+  if (!rule || run.injectedMs === undefined) return undefined;
+  const endMs = run.phases.findLast((p) => p.kind === 'fault')?.endMs ?? run.nowMs;
+  const stepMs = timing.evaluationIntervalMs;
+  return reachedOf(rule.expr, { watch, startMs: run.injectedMs, endMs, stepMs });
 }
 
 /** Asked only if the alert did not arrive: an alert that arrived had its data. */
@@ -45,15 +83,7 @@ async function gapFor(
   { startMs, endMs }: Stretch,
 ): Promise<OutcomeFacts['gap']> {
   const { groups, watch } = run.context;
-  if (run.injectedMs === undefined || firings.some((f) => fulfils(f, wanted))) return undefined;
-  const rule = groups
-    .flatMap((g) => g.rules)
-    .find(
-      (r) =>
-        r.kind === 'alert' &&
-        r.alert === wanted.alert &&
-        (r.labels.severity ?? wanted.severity) === wanted.severity,
-    );
+  const rule = silentRule(run, wanted, firings);
   if (!rule) return undefined;
   const always = await gapOf(rule.expr, { watch, groups, startMs, endMs });
   if (always !== undefined) return { what: always, underFault: false };

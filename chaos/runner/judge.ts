@@ -52,6 +52,8 @@ export interface Evidence {
   /** By the alert's place in `mustFire`: the reason why it has no data, and the event that it must not precede. */
   gaps: readonly OutcomeFacts['gap'][];
   moments: readonly (Moment | undefined)[];
+  /** By the alert's place in `mustFire`: how near its condition came to its threshold. */
+  reached?: readonly (string | undefined)[];
   /** The reason why nobody could be notified, such as an Alertmanager that ended. */
   trouble: string | undefined;
   faults: readonly FaultRecord[];
@@ -229,6 +231,7 @@ function expectation(evidence: Evidence, wanted: Wanted, i: number): Expectation
     sightings: evidence.sightings,
     notBefore: evidence.moments[i],
     gap: evidence.gaps[i],
+    reached: evidence.reached?.[i],
     trouble: evidence.trouble,
     theory,
   };

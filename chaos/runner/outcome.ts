@@ -32,6 +32,8 @@ export interface OutcomeFacts {
    * fault.
    */
   gap: { what: string; underFault: boolean } | undefined;
+  /** The nearest that its condition came to its threshold. */
+  reached?: string | undefined;
   /** The reason why nobody could be notified. */
   trouble: string | undefined;
   theory: TheoryRecord | undefined;
@@ -281,9 +283,10 @@ function ofRules(facts: OutcomeFacts): OutcomeRecord | undefined {
     : outcome('no-data', `has no data to fire on: ${gap.what}`);
 }
 
-const inactive = ({ theory }: OutcomeFacts): OutcomeRecord =>
+const inactive = ({ theory, reached }: OutcomeFacts): OutcomeRecord =>
   outcome(
     'inactive',
     'did not fire: its condition never held' +
+      (reached === undefined ? '' : `: ${reached}`) +
       (theory === undefined ? '' : `, though ${theory.basis}`),
   );

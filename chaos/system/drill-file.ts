@@ -17,6 +17,7 @@ import {
 import { attachProblems } from './attach/problems.js';
 import { clashProblems } from './clashes.js';
 import { networkProblems, networksProblem } from './network-problems.js';
+import { hasSidecar } from './processes/layout.js';
 import { templateNames } from './templates.js';
 
 export const drillFileName = 'firedrill.yaml';
@@ -180,6 +181,9 @@ function processesProblems(spec: ProcessesSpec, folder: string, at: At): void {
     const noDisk = service.disk === undefined ? undefined : whyNoDisk();
     if (noDisk !== undefined) at([...path, 'disk'], `no disk of its own here: ${noDisk}`);
     programProblem(spec, service, path, at);
+    if (service.sidecar && !hasSidecar(spec, name)) {
+      at([...path, 'sidecar'], `${name} has no sidecar`, 'mesh: plain or mtls');
+    }
     callProblems(spec, name, service, at);
     networkProblems(spec, name, service, path, at);
     templateProblems(spec, name, service, at);
@@ -239,6 +243,7 @@ function templateProblems(spec: ProcessesSpec, name: string, service: ServiceSpe
       ['env', key],
       String(value),
     ]),
+    ...sidecarTexts(service),
   ];
   for (const [field, text] of texts) {
     for (const used of templateNames(text)) {
@@ -252,6 +257,14 @@ function templateProblems(spec: ProcessesSpec, name: string, service: ServiceSpe
     }
   }
 }
+
+const sidecarTexts = ({ sidecar }: ServiceSpec): [Path, string][] => {
+  const { accessLog, traces } = sidecar ?? {};
+  return [
+    ...(accessLog === undefined ? [] : [[['sidecar', 'accessLog'], accessLog] as [Path, string]]),
+    ...(traces ? [[['sidecar', 'traces', 'url'], traces.url] as [Path, string]] : []),
+  ];
+};
 
 /** A port of the machine means nothing in another network. */
 function portFarAway(

@@ -99,6 +99,20 @@ const service = z.strictObject({
       within: realDuration.default(5000),
     })
     .default({ signal: 'SIGTERM', within: 5000 }),
+  sidecar: z
+    .strictObject({
+      accessLog: text
+        .optional()
+        .describe("a file, as seen from the drill's folder, or stdout; default: off"),
+      traces: z
+        .strictObject({
+          url: text.describe('where spans are sent by OTLP: http://127.0.0.1:4318/v1/traces'),
+          sample: z.number().min(0).max(1).describe('the share of requests that are traced'),
+        })
+        .optional(),
+    })
+    .optional()
+    .describe('what its sidecar tells of each request besides its metrics'),
   network: z
     .enum(['shared', 'own'], { error: 'expected shared or own' })
     .default('shared')

@@ -48,6 +48,21 @@ function told(from: string, to: string, whole = good): string {
   return 'nothing';
 }
 
+test("a sidecar's own settings: refused without a sidecar, and for a name that nothing has", () => {
+  const line = 'replicas: 2';
+  const spans = 'traces: { url: "http://127.0.0.1:${services.tempo.http}", sample: 0.1 }';
+  expect(told(line, 'replicas: 2\n      sidecar: { accessLog: stdout }')).toBe(
+    'firedrill.yaml:17:16: back has no sidecar; expected mesh: plain or mtls',
+  );
+  const plain = good.replace('kind: processes', 'kind: processes\n  mesh: plain');
+  expect(told(line, `replicas: 2\n      sidecar: { ${spans} }`, plain)).toMatch(
+    /^firedrill\.yaml:18:33: nothing is called \$\{services\.tempo\.http\}; expected /,
+  );
+  expect(told(line, 'replicas: 2\n      sidecar: { accessLog: access.log }', plain)).toBe(
+    'nothing',
+  );
+});
+
 test('a drill is read with its defaults, and patterns become files', () => {
   const file = join(folder, 'firedrill.yaml');
   writeFileSync(file, good);

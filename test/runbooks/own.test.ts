@@ -152,6 +152,10 @@ function written(name: string, change?: readonly [string, string, string]): stri
 
 beforeAll(() => writeFileSync(join(folder, 'rules.yaml'), rules));
 
+test('twenty stale steps are planted, as the README says', () => {
+  expect(planted).toHaveLength(20);
+});
+
 test('pages that can be followed are left alone', () => {
   const { problems } = lintOwn(ownRunbooks([written('good')]), world());
   expect(problems.map(formatProblem)).toEqual([]);

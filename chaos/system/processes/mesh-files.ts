@@ -32,9 +32,17 @@ const failFastMs = 500;
 export function proxyConfig(
   layout: Layout,
   workload: WorkloadLayout,
-  files: { path(name: string): string; trustAnchors: string },
+  files: {
+    path(name: string): string;
+    trustAnchors: string;
+    /** Fills in the templates of a text of the drill. */
+    fill(text: string): string;
+    /** A file, as seen from the drill's folder. */
+    inDrill(path: string): string;
+  },
 ): ProxyConfig {
   const { sidecar } = workload;
+  const { accessLog, traces } = workload.spec.sidecar ?? {};
   if (!sidecar) throw new Error(`${workload.name} has no sidecar`);
   const isMutual = layout.spec.mesh === 'mtls';
   const calls = workload.calls.filter((call) => call.protocol !== 'tcp');
@@ -73,6 +81,12 @@ export function proxyConfig(
             unknownDestinations: 'refuse' as const,
           },
         }),
+    ...(traces && {
+      tracing: { otlpUrl: files.fill(traces.url), sampleRatio: traces.sample },
+    }),
+    ...(accessLog !== undefined && {
+      accessLog: accessLog === 'stdout' ? accessLog : files.inDrill(files.fill(accessLog)),
+    }),
     drainSeconds: 1,
   };
 }

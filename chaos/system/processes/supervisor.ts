@@ -217,6 +217,8 @@ export class Supervisor {
     const config = proxyConfig(this.layout, workload, {
       path: (part) => this.path(part),
       trustAnchors: pkiFiles(this.path('pki')).trustAnchorsFile,
+      fill: (text) => fillTemplate(text, this.#valuesOf(workload)),
+      inDrill: (file) => resolve(this.options.drill.folder, file),
     });
     writeFileWhole(file, JSON.stringify(config, undefined, 2));
     return {
