@@ -9,6 +9,7 @@ import type { ReplayOptions } from './gameday/replay.js';
 import type { TrendOptions } from './gameday/trend-command.js';
 import type { LoadCommandOptions } from './load/command.js';
 import { registerAcknowledge } from './gameday/acknowledgement.js';
+import { registerHint } from './gameday/hint-desk.js';
 import { registerCompare } from './gameday/compare-command.js';
 import { registerRoute } from './gameday/route-command.js';
 import { registerLoad } from './load/profile-command.js';
@@ -42,6 +43,7 @@ export function registerChaos(program: Command): void {
   registerRoute(gameday);
   registerCompare(gameday);
   registerAcknowledge(gameday);
+  registerHint(gameday);
   registerScenarios(gameday);
   registerScenarioFiles(gameday);
   registerSwitch(gameday);

@@ -142,6 +142,9 @@ const scenario = z.looseObject({
   unexpected: z.array(alertRef),
   alreadyFiring: z.array(alertRef),
   silences: z.array(silence).optional(),
+  hints: z
+    .array(z.looseObject({ atMs: number, afterMs: number, text, by: text.optional() }))
+    .optional(),
   runbookProof: runbookProof.optional(),
   checks: z.array(z.looseObject({ name: text, held: z.boolean(), detail: text })),
   arms: z.array(arm),

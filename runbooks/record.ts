@@ -5,6 +5,7 @@
  */
 
 import type { AlertCoverage } from '../alerts/coverage/index.js';
+import type { HintRecord } from './hint-record.js';
 
 export type Verdict = 'PASS' | 'FAIL' | 'INCONCLUSIVE' | 'ABORTED';
 
@@ -16,6 +17,8 @@ export interface GameDayRecord {
   title: string;
   /** The command line of the run, without the path of node. */
   command: string;
+  /** The people of the day by role, as the drill names them. */
+  roles?: { facilitator?: string | undefined; responders: string[]; observers: string[] };
   firedrillVersion: string;
   startedMs: number;
   endedMs: number;
@@ -174,6 +177,8 @@ export interface ScenarioRecord {
   silences?: SilenceRecord[];
   /** How late the runner's own timers ran: above some tens of milliseconds, the machine was too busy to judge. */
   lateness?: LatenessRecord;
+  /** Hints that the team was given, in order; absent if none was needed. */
+  hints?: HintRecord[];
   /** The proof of the scenario's runbook, if the user asked for it. */
   runbookProof?: RunbookProofRecord;
   /** Share of each SLO's error budget that this scenario spent. */

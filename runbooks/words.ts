@@ -1,4 +1,5 @@
 /** Numbers and verdicts in words for an on-call person, the same in report, postmortem and terminal. */
+import type { HintRecord } from './hint-record.js';
 import type {
   DeathRecord,
   ExpectationRecord,
@@ -178,6 +179,10 @@ export function ruleText({ rule }: SilenceRecord): string {
   const after = rule.afterMs === undefined ? '' : ` after ${timeText(rule.afterMs)}`;
   return `This rule would have seen it${after}: ${rule.expr}`;
 }
+
+/** `4.0 s after the injection, asked for by payments on call: look at the resolver`. */
+export const hintText = ({ afterMs, by, text }: HintRecord): string =>
+  `${timeText(afterMs)} after the injection, ${by === undefined ? 'by its time' : `asked for by ${by}`}: ${text}`;
 
 /** Whether the scenario's runbook helped, if the user asked for its proof. */
 export function runbookText({ page, diagnosis, mitigation }: RunbookProofRecord): string {

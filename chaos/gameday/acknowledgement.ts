@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { messageOf, UserError } from '../../base/errors.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { AlertRecord, TimelineEvent } from '../../runbooks/record.js';
+import { otherRole, respondersText, type Roles } from './roles.js';
 
 export interface Acknowledgement {
   atMs: number;
@@ -63,6 +64,7 @@ export function acknowledgements(
 export function acknowledgementEvents(
   given: readonly Acknowledgement[],
   alerts: readonly AlertRecord[],
+  roles?: Roles,
 ): TimelineEvent[] {
   return given.map(({ atMs, by, alert }) => {
     const pages = alerts.filter(
@@ -72,10 +74,13 @@ export function acknowledgementEvents(
       (last, a) => (last === undefined || a.receivedAtMs > last.receivedAtMs ? a : last),
       undefined,
     );
+    const other = otherRole(roles, by);
     const text =
-      page === undefined
-        ? `acknowledged by ${by}: no ${alert ?? 'page'} had come`
-        : `acknowledged by ${by}, ${((atMs - page.receivedAtMs) / 1000).toFixed(1)} s after it was received`;
+      roles && other !== undefined
+        ? `seen by ${by}, ${other}: ${respondersText(roles)} must acknowledge it`
+        : page === undefined
+          ? `acknowledged by ${by}: no ${alert ?? 'page'} had come`
+          : `acknowledged by ${by}, ${((atMs - page.receivedAtMs) / 1000).toFixed(1)} s after it was received`;
     return { atMs, source: 'alert', subject: page?.name ?? alert ?? 'page', text, major: true };
   });
 }

@@ -38,6 +38,7 @@ import { startWarden } from '../runner/warden.js';
 import { type ReadScenario, readScenarios } from '../scenarios/read.js';
 import type { Scenario, ScenarioFault } from '../scenarios/schema.js';
 import { answersFor, factsFor } from './alert-facts.js';
+import { openHintDesk } from './hint-desk.js';
 import { acknowledgementEvents, acknowledgements } from './acknowledgement.js';
 import { budgetEvents, budgetOf, eventsOf, periodShare } from './budgets.js';
 import { coverageRunOf } from './coverage.js';
@@ -369,6 +370,7 @@ class GameDay {
       systemGone: () => this.#running?.gone(),
       guard: this.#parts.guard,
       stopSwitch: () => readSwitch(options.stateFolder),
+      hints: openHintDesk(options.stateFolder, options.drill.roles, clock.nowMs()),
       event: (event) => this.#events.push({ atMs: clock.nowMs(), ...event }),
       emit: (event) => view.event?.(event),
       progress: (text) => view.progress(`${scenario.title}: ${text}`),
@@ -425,7 +427,7 @@ class GameDay {
     ];
     const sections = await this.#system.sections();
     const acks = acknowledgements(options.stateFolder, fromMs, endedMs);
-    const answers = acknowledgementEvents(acks, alerts);
+    const answers = acknowledgementEvents(acks, alerts, options.drill.roles);
     const ofSystem = await this.#system.events();
     const events = [...this.#events, ...ofSystem, ...alertEvents(alerts), ...answers];
     const verdict = worst(this.#scenarios.map((s) => s.verdict));
@@ -446,6 +448,7 @@ class GameDay {
       id,
       title: `Game day of ${description.name}`,
       command: options.command,
+      ...(options.drill.roles && { roles: options.drill.roles }),
       firedrillVersion: packageVersion(),
       startedMs,
       endedMs,

@@ -6,6 +6,7 @@ import type { TimelineEvent } from '../../runbooks/record.js';
 import type { RuleGroup, Slo } from '../../slo/index.js';
 import type { System } from '../system/model.js';
 import type { Load } from '../load/load.js';
+import type { HintDesk } from './hints.js';
 import type { LocalPoints } from './injection.js';
 import type { Journal } from './journal.js';
 import type { RunbookProof } from './runbook-proof.js';
@@ -42,6 +43,8 @@ export interface RunContext {
   line?(text: string): void;
   /** Injection points within this process. */
   local: LocalPoints;
+  /** Where the team asks for hints; absent: hints come only by their times. */
+  hints?: HintDesk;
   /** Proves the scenario's runbook; absent unless the user asked for the proof. */
   proof?: RunbookProof;
   /** Called before faults are rolled back; it must be harmless while faults are active. */

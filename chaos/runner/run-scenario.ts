@@ -34,6 +34,7 @@ import { measure, type Sources, type Stretch } from './measure.js';
 import { askPage, proveRunbook } from './prove.js';
 import { findResidue } from './residue.js';
 import { silencesOf } from './silences.js';
+import { type Hints, hintsOf } from './hints.js';
 import { Sightings } from './sightings.js';
 import { notSteady } from './steady.js';
 import { tellUnscraped } from './unscraped.js';
@@ -65,6 +66,7 @@ export class ScenarioRun {
   readonly dead: DeathRecord[] = [];
   readonly sightings: Sightings;
   readonly live: LiveEvents;
+  readonly hints: Hints;
   injectedMs: number | undefined;
   /** Called when a fault was confirmed. */
   whenConfirmed: (() => void) | undefined;
@@ -94,6 +96,7 @@ export class ScenarioRun {
     this.steps = new Steps(context, read.scenario);
     this.sightings = new Sightings(context.watch, read.scenario.expect.mustFire);
     this.live = new LiveEvents(context, read.scenario);
+    this.hints = hintsOf(this);
   }
 
   get nowMs(): number {
@@ -223,9 +226,8 @@ export class ScenarioRun {
     this.#after = await this.#measureAll({ startMs: endMs - windowMs, endMs }, () => true);
     const left = unresolvedOf(this.#awaited);
     const steady = this.#after.length > 0 && this.#after.every((m) => m.held);
-    this.context.progress(
-      `${steady ? 'steady again' : 'not steady yet'}, ${left} alerts still firing`,
-    );
+    const how = steady ? 'steady again' : 'not steady yet';
+    this.context.progress(`${how}, ${left} alerts still firing`);
     return steady && left === 0;
   }
 
@@ -320,6 +322,7 @@ export class ScenarioRun {
     await sleep(tickMs, this.context.signal);
     this.#halt();
     const nowMs = this.nowMs;
+    this.hints.look(nowMs, this.injectedMs);
     for (const injection of this.injections) {
       const { record } = injection;
       if (record.endedMs !== undefined || record.requestedMs === 0) continue;
@@ -357,9 +360,7 @@ export class ScenarioRun {
     if (gone !== undefined) throw new Halt(gone);
     const stop = this.context.stopSwitch();
     if (stop) throw new Halt(`stopped by the kill switch: ${stop.reason}`);
-    if (this.context.load.failure !== undefined) {
-      throw new LoadEnded();
-    }
+    if (this.context.load.failure !== undefined) throw new LoadEnded();
   }
 
   say(subject: string, text: string): void {
@@ -468,6 +469,7 @@ export class ScenarioRun {
       client,
       ...(silences.length > 0 && { silences }),
       ...(context.proof && this.injectedMs !== undefined && { runbookProof: context.proof.record }),
+      ...(this.hints.given.length > 0 && { hints: this.hints.given }),
       lateness,
       budgetSpent: [],
       runbook: scenario.runbook,

@@ -254,6 +254,17 @@ export const scenarioSchema = z
         .describe('whether pages that fire before anything is broken are a steady state'),
     }),
     checks: z.array(check).default([]),
+    hints: z
+      .array(
+        z.strictObject({
+          text,
+          after: duration
+            .optional()
+            .describe('after the injection; absent: only when somebody asks (gameday hint)'),
+        }),
+      )
+      .default([])
+      .describe('for the team under drill, in order; each that is given is recorded'),
     abort: z.array(abort).min(1, { error: 'expected at least one condition' }),
   })
   .refine((s) => s.faults.length > 0 !== (s.arms !== undefined), {

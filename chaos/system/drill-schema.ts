@@ -1,6 +1,7 @@
 /** The format of firedrill.yaml: the system under drill, its rules and its load; README.md explains it. */
 import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
+import { rolesSchema } from '../gameday/roles.js';
 import { guardSchema } from '../guard/guard-schema.js';
 import { identifier, labels, text } from '../scenarios/fields.js';
 import { attachSchema } from './attach/attach-schema.js';
@@ -188,6 +189,7 @@ export const drillSchema = z.strictObject({
   load: z.unknown().optional().describe('what is sent to the entry: a file, or the load itself'),
   scenarios: z.array(text).default([]).describe('files, patterns, or built-in names'),
   guard: guardSchema.default({ confirm: false }),
+  roles: rolesSchema.optional(),
 });
 
 export type DrillFile = z.output<typeof drillSchema>;

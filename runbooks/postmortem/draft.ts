@@ -12,6 +12,7 @@ import {
   countText,
   effectText,
   errorShare,
+  hintText,
   instantText,
   labelsText,
   outcomeText,
@@ -28,6 +29,8 @@ import { timesOf } from './times.js';
 
 /** The text for places that a person must fill in; the lint finds each that is left. */
 export const toFill = 'TO FILL';
+
+type Roles = NonNullable<GameDayRecord['roles']>;
 
 export interface DraftOptions {
   /** Only this scenario, as one incident; absent: the whole game day. */
@@ -72,6 +75,7 @@ export function postmortemOf(whole: GameDayRecord, options: DraftOptions = {}): 
       Date: instantText(record.startedMs),
       Authors: toFill,
       Status: 'draft',
+      ...(record.roles && { Roles: rolesText(record.roles) }),
       Source: `game day ${t(record.id)}, \`${markdownCode(record.command)}\``,
     },
     sections: [
@@ -89,13 +93,32 @@ export function postmortemOf(whole: GameDayRecord, options: DraftOptions = {}): 
       section('Deployments', deployments(record)),
       section('Error budget', budget(record)),
       section('What went well', prompts(wentWell)),
-      section('What went wrong', prompts(wentWrong)),
+      section('What went wrong', [...hintFindings(scenarios), prompts(wentWrong)].join('\n')),
       section('Where we were lucky', prompts(lucky)),
       section('Actions', actions(scenarios)),
       section('Supporting information', supporting(record, new Set(pages))),
     ],
   };
 }
+
+/** A hint that was needed is a finding: the alert, its page and the dashboards did not tell it. */
+const hintFindings = (scenarios: readonly ScenarioRecord[]): string[] =>
+  scenarios.flatMap((s) =>
+    (s.hints ?? []).map(
+      (h) =>
+        `- **${t(s.title)}**: a hint was needed ${t(sentence(hintText(h)))} Which alert, page or dashboard should ` +
+        `have told it: ${toFill}`,
+    ),
+  );
+
+const rolesText = ({ facilitator, responders, observers }: Roles): string =>
+  t(
+    [
+      ...(facilitator === undefined ? [] : [`facilitator: ${facilitator}`]),
+      `responders: ${responders.join(', ')}`,
+      ...(observers.length === 0 ? [] : [`observers: ${observers.join(', ')}`]),
+    ].join('; '),
+  );
 
 const each = (scenarios: readonly ScenarioRecord[], text: (s: ScenarioRecord) => string): string =>
   scenarios.length === 0

@@ -1,5 +1,6 @@
 /** result.json: the result of a game day for programs; small, in seconds, and documented in RESULT.md. */
 import * as z from 'zod';
+import type { HintRecord } from '../hint-record.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { pagerTally } from '../pager.js';
 import { ruleText } from '../words.js';
@@ -114,6 +115,8 @@ const scenario = z.strictObject({
       }),
     )
     .optional(),
+  /** Hints that the team was given. */
+  hints: z.array(z.strictObject({ afterSeconds: seconds, text, by: text.nullable() })).optional(),
   /** The proof of the scenario's runbook (--prove-runbooks). */
   runbook: z
     .strictObject({
@@ -282,6 +285,7 @@ function scenarioOf(record: GameDayRecord, s: ScenarioRecord): GameDayResult['sc
         rule: x.rule ? ruleText(x) : null,
       })),
     }),
+    ...(s.hints && { hints: s.hints.map(hintOf) }),
     ...(s.runbookProof && { runbook: proofOf(s.runbookProof) }),
     rollback: {
       done: s.rollback.done,
@@ -300,6 +304,12 @@ function scenarioOf(record: GameDayRecord, s: ScenarioRecord): GameDayResult['sc
     client: clientOf(s.client),
   };
 }
+
+const hintOf = ({ afterMs, text: told, by }: HintRecord) => ({
+  afterSeconds: inSeconds(afterMs),
+  text: told,
+  by: by ?? null,
+});
 
 const proofOf = ({ page, diagnosis, mitigation }: RunbookProofRecord) => ({
   page,

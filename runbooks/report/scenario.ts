@@ -26,6 +26,7 @@ import {
   timeText,
   valueText,
   verdictMark,
+  hintText,
 } from '../words.js';
 import { detectionTable } from './detection.js';
 import { figure, type FigureOptions } from './figure.js';
@@ -176,6 +177,7 @@ ${
     : markup`<li><span class="yes">✓</span> Nothing fired that was not expected.</li>`
 }
 ${s.allowed.length > 0 && markup`<li class="quiet">Allowed beside them: ${namesOf(s.allowed, false)}.</li>`}
+${(s.hints ?? []).map((h) => markup`<li>A hint was needed ${hintText(h)}.</li>`)}
 ${runbookNote(record, s)}${s.runbookProof && proofNote(s.runbookProof)}${
     s.alreadyFiring.length > 0 &&
     markup`<li class="quiet">

@@ -13,6 +13,7 @@ import {
   timeText,
   verdictMark,
   wasJudged,
+  hintText,
 } from '../words.js';
 
 export interface SummaryPaths {
@@ -64,6 +65,7 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
     const grown = `${timesText(a.amplificationDuring)} amplification`;
     lines.push(`    ${a.name}: ${grown}${seen}, ${recovered}`);
   }
+  for (const h of s.hints ?? []) lines.push(`    ${style.dim(`hint ${hintText(h)}`)}`);
   if (s.runbookProof) lines.push(`    ${style.dim(runbookText(s.runbookProof))}`);
   for (const r of s.reasons) lines.push(`    ${style.red(r)}`);
   return lines;

@@ -134,7 +134,20 @@ test('mTLS: a call has a port, an address of its destination, and an endpoint wi
   const layout = layOut('orders', { ...drill.system, mesh: 'mtls' }, () => port++);
   const front = layout.workloads.find((w) => w.name === 'front')!;
   const back = layout.workloads.find((w) => w.name === 'back')!;
-  const config = proxyConfig(layout, front, { path: (name) => name, trustAnchors: 'anchors' });
+  const parts = {
+    path: (name: string) => name,
+    trustAnchors: 'anchors',
+    fill: (text: string) => text.replace('${data}', 'data'),
+    inDrill: (file: string) => `/drill/${file}`,
+  };
+  const traces = { url: 'http://127.0.0.1:4318/v1/traces', sample: 0.1 };
+  const told = { ...front, spec: { ...front.spec, sidecar: { accessLog: '${data}/log', traces } } };
+  expect(proxyConfig(layout, told, parts)).toMatchObject({
+    accessLog: '/drill/data/log',
+    tracing: { otlpUrl: traces.url, sampleRatio: 0.1 },
+  });
+  const config = proxyConfig(layout, front, parts);
+  expect([config.accessLog, config.tracing]).toEqual([undefined, undefined]);
   expect(config.calls).toEqual([{ host: '127.0.0.1', port: front.calls[0]!.port }]);
   expect(config.identity?.name).toContain('front.orders.serviceaccount');
   // The callers' name for each replica.
@@ -147,7 +160,6 @@ test('mTLS: a call has a port, an address of its destination, and an endpoint wi
     () => port++,
   );
   const second = doubled.workloads.find((w) => w.name === 'back-2')!;
-  const parts = { path: (name: string) => name, trustAnchors: 'anchors' };
   expect(proxyConfig(doubled, second, parts).workload).toMatchObject({
     name: 'back-2',
     service: 'back',
