@@ -1,5 +1,5 @@
 /** Faults of the names that a service with its own network looks up; its resolver (`resolver.ts`) holds them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FaultKind, growing, ms, type Ramp, ratio, seed } from './kind.js';
 
 const common = {

@@ -1,5 +1,5 @@
 /** The roles of a game day's people, as the drill's file names them. Anybody may stop it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { text } from '../scenarios/fields.js';
 
 export const rolesSchema = z
