@@ -67,6 +67,32 @@ test('imports point from later folders to earlier ones only', () => {
   expect(uphill).toEqual([]);
 });
 
+test('no files import each other in a circle at run time', () => {
+  const imports = new Map<string, string[]>();
+  for (const { file, text } of files) {
+    const found = [...text.matchAll(/^(?:import|export) (?!type )[^;]*?from '(\.[^']+)\.js'/gm)];
+    const paths = found.map((match) => join(file, '..', match[1] as string));
+    imports.set(file.replace(/\.tsx?$/, ''), paths);
+  }
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, above: string[]): void => {
+    const at = above.indexOf(file);
+    if (at >= 0) circles.push([...above.slice(at), file].join(' > '));
+    if (at >= 0 || done.has(file)) return;
+    for (const other of imports.get(file) ?? []) visit(other, [...above, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  expect(circles).toEqual([]);
+  expect(imports.size).toBeGreaterThan(500);
+});
+
+test('zod is imported as a namespace, of which a bundle holds the used parts only', () => {
+  const whole = files.filter(({ text }) => /import (type )?\{[^}]*\} from 'zod'/.test(text));
+  expect(whole.map(({ file }) => file)).toEqual([]);
+});
+
 test('the proxy imports nothing heavy', () => {
   const heavy = /from '(@kubernetes|yaml|handlebars|zod|commander|@grafana|node-forge)/;
   const found = files

@@ -6,8 +6,9 @@ import { findTool } from '../../base/tools.js';
 import { startNode } from '../../base/child.js';
 import { startK6 } from './k6.js';
 import type { LoadPlan } from './load-file.js';
+import { readDriverLine } from './driver-line.js';
 import { startLocust } from './locust.js';
-import { type Failure, LoadPoints } from './points.js';
+import { LoadPoints } from './points.js';
 import { bindProfile, dueBetween, type LoadProfile, requestsPerSecond } from './profile.js';
 
 /** `existing`: the system's own traffic, of which this package knows no points. */
@@ -129,23 +130,6 @@ function startEmbedded(profile: LoadProfile, beyond: string | undefined): Load {
       await child.stop();
     },
   };
-}
-
-/** Parses `route,due,ms,status,failure`, or `dropped,N`. */
-export function readDriverLine(line: string, points: LoadPoints): void {
-  const [route, a, b, status, failure] = line.split(',');
-  if (route === undefined || a === undefined) return;
-  if (route === 'dropped') points.dropped += Number(a);
-  else if (failure !== undefined) {
-    points.add({
-      route,
-      atMs: Number(a),
-      ms: Number(b),
-      ok: failure === '',
-      status: Number(status),
-      ...(failure !== '' && { failure: failure as Failure }),
-    });
-  }
 }
 
 const endText = (code: number | null): string =>

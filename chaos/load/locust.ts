@@ -2,7 +2,8 @@
 import { startGuarded } from '../../base/child.js';
 import { asset } from '../../base/paths.js';
 import { requireTool } from '../../base/tools.js';
-import { type Load, readDriverLine } from './load.js';
+import { readDriverLine } from './driver-line.js';
+import type { Load } from './load.js';
 import { LoadPoints } from './points.js';
 
 export interface LocustPlan {

@@ -11,7 +11,8 @@ import {
 } from '../admin-http.js';
 import { notAfterMs, sha256Hex } from '../identity/x509.js';
 import { issuerHash } from '../identity/issuing.js';
-import { bundleName, type Controller } from './controller.js';
+import type { Controller } from './controller.js';
+import { bundleName } from './topics.js';
 import { entryKey, type Entry } from './catalogue.js';
 import { kinds } from './api/messages.js';
 

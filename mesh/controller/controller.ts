@@ -24,12 +24,11 @@ import { loadKubernetesPlugin, type PluginContext } from './plugins.js';
 import { Propagation } from './propagation.js';
 import { ControlServer, type ServerCredentials } from './server.js';
 import { Sessions } from './sessions.js';
-import { bundleTopic } from './topics.js';
+import { bundleName, bundleTopic } from './topics.js';
 
 /** The longest default time over which proxies spread their renewals after the issuer or the bundle changed. */
 const maxSpreadMs = 300_000;
 
-export const bundleName = 'mesh';
 /**
  * The controller's own certificate lives at least this long: a drill with lifetimes of seconds concerns the
  * workloads.

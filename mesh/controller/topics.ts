@@ -4,6 +4,8 @@ import type { Destination } from '../model.js';
 /** Names that no host can have. */
 export const settingsTopic = '@settings';
 export const bundleTopic = '@bundle';
+/** The name of the one bundle. */
+export const bundleName = 'mesh';
 export const serversTopic = (namespace: string): string => `@servers/${namespace}`;
 const namespaceTopic = (namespace: string): string => `@namespace/${namespace}`;
 

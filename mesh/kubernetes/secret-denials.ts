@@ -4,7 +4,7 @@ import type { DenialKeeper } from '../identity/deny-command.js';
 import { KubeApi } from './client/api.js';
 import { findCredentials } from './client/credentials.js';
 import { type KubeObject, resources } from './client/objects.js';
-import { names } from './install/manifests.js';
+import { names } from './install/names.js';
 
 interface Secret extends KubeObject {
   data?: Record<string, string>;

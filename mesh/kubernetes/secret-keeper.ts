@@ -8,7 +8,7 @@ import type { AnchorKeeper } from '../identity/roll-over.js';
 import { KubeApi } from './client/api.js';
 import { findCredentials } from './client/credentials.js';
 import { type KubeObject, resources } from './client/objects.js';
-import { names } from './install/manifests.js';
+import { names } from './install/names.js';
 import { makePki } from './secret-issuer.js';
 
 interface Secret extends KubeObject {

@@ -17,7 +17,7 @@ export {
   evaluateRange,
   type InstantResult,
   type InstantValue,
-  type Points,
   type RangeResult,
   type Sample,
 } from './engine/query.js';
+export type { Points } from './engine/points.js';

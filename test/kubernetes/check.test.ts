@@ -16,7 +16,7 @@ import { scrapeChecks, whyNotScraped } from '../../mesh/kubernetes/check/scrape-
 import { proxyChecks, whyNotReady } from '../../mesh/kubernetes/check/proxy-checks.js';
 import type { CheckResult } from '../../mesh/kubernetes/check/model.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
-import { names } from '../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../mesh/kubernetes/install/names.js';
 import { testWith } from '../tools.js';
 import { type Cluster, startCluster } from './cluster.js';
 import { gatewayCrds } from './gateway-crds.js';

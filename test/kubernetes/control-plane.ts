@@ -11,7 +11,8 @@ import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.
 import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
 import { type Injector, startInjector } from '../../mesh/kubernetes/inject/injector.js';
 import { applyAll } from '../../mesh/kubernetes/install/apply.js';
-import { manifests, names } from '../../mesh/kubernetes/install/manifests.js';
+import { manifests } from '../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../mesh/kubernetes/install/names.js';
 import type { Values } from '../../mesh/kubernetes/install/values.js';
 import type { Cluster } from './cluster.js';
 

@@ -30,7 +30,8 @@ import {
 } from '../../mesh/kubernetes/install/apply.js';
 import { monitoringParts } from '../../alerts/library/monitoring.js';
 import { chartFiles, writeChart } from '../../mesh/kubernetes/install/helm.js';
-import { manifests, names } from '../../mesh/kubernetes/install/manifests.js';
+import { manifests } from '../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../mesh/kubernetes/install/names.js';
 import {
   controllerClusterRules,
   controllerOwnRules,

@@ -9,7 +9,7 @@ import { createCertificate, dnsNames } from '../../../mesh/identity/x509.js';
 import type { KubeApi } from '../../../mesh/kubernetes/client/api.js';
 import { type KubeObject, resources } from '../../../mesh/kubernetes/client/objects.js';
 import type { Container } from '../../../mesh/kubernetes/discovery/types.js';
-import { names } from '../../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../../mesh/kubernetes/install/names.js';
 import { leaseLabel, scalePath, setReplicas, type UndoStep } from './cluster-lease.js';
 import type { KubernetesSpec } from './kubernetes-schema.js';
 import type { Place, Pods } from './pods.js';

@@ -12,7 +12,7 @@ import type { CredentialOptions } from '../../../mesh/kubernetes/client/credenti
 import { pathOf, resources } from '../../../mesh/kubernetes/client/objects.js';
 import { type Forwarded, forwardToPods } from '../../../mesh/kubernetes/client/port-forward.js';
 import type { Pod } from '../../../mesh/kubernetes/discovery/types.js';
-import { names } from '../../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../../mesh/kubernetes/install/names.js';
 import { meshJobs } from '../../../slo/spec/mesh-metrics.js';
 import { Leases, type LeaseState } from '../../faults/leases.js';
 import type { ProcessEvent, SystemDescription } from '../model.js';

@@ -7,7 +7,7 @@ import { annotations } from '../../../mesh/kubernetes/annotations.js';
 import { isStatus, type KubeApi } from '../../../mesh/kubernetes/client/api.js';
 import { type AnyObject, resources } from '../../../mesh/kubernetes/client/objects.js';
 import type { Pod } from '../../../mesh/kubernetes/discovery/types.js';
-import { names } from '../../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../../mesh/kubernetes/install/names.js';
 import { findLease, leaseName, removeLease, renewLease, writeLease } from './cluster-lease.js';
 import type { KubernetesSpec } from './kubernetes-schema.js';
 import { keeperLabels } from './pods.js';

@@ -2,7 +2,7 @@
 import { KubeApi } from '../../../mesh/kubernetes/client/api.js';
 import { findCredentials } from '../../../mesh/kubernetes/client/credentials.js';
 import { resources } from '../../../mesh/kubernetes/client/objects.js';
-import { names } from '../../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../../mesh/kubernetes/install/names.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { isStatus } from '../../../mesh/kubernetes/client/api.js';
 import type { SystemNames } from '../../scenarios/world.js';

@@ -1,6 +1,6 @@
 /** The minimal rights to run a drill on a cluster, and those for its keeper to roll back the faults. */
 import type { AnyObject } from '../../../mesh/kubernetes/client/objects.js';
-import { names } from '../../../mesh/kubernetes/install/manifests.js';
+import { names } from '../../../mesh/kubernetes/install/names.js';
 import { faultKind } from '../../faults/kinds.js';
 import type { ScenarioFault } from '../../scenarios/schema.js';
 import { clusterKinds, copyName, policyName } from './cluster-faults.js';

@@ -12,7 +12,8 @@ import { labels } from '../annotations.js';
 import { packageVersion } from '../../../base/paths.js';
 import { customResources } from '../crds/definitions.js';
 import { proveInjection } from '../install/injection-proof.js';
-import { manifests, names } from '../install/manifests.js';
+import { manifests } from '../install/manifests.js';
+import { names } from '../install/names.js';
 import { defaultValues } from '../install/values.js';
 import type { Check, CheckContext } from './model.js';
 

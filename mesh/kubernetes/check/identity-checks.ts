@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { isSignedBy, readCertificates } from '../../identity/issuing.js';
 import { dnsNames, notAfterMs, notBeforeMs } from '../../identity/x509.js';
 import { type AnyObject, resources } from '../client/objects.js';
-import { names } from '../install/manifests.js';
+import { names } from '../install/names.js';
 import type { Check, CheckContext, Failure } from './model.js';
 
 const dayMs = 86_400_000;

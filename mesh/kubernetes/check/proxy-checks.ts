@@ -5,7 +5,7 @@ import { annotations, initContainer, parsePorts, proxyContainer } from '../annot
 import { type AnyObject, resources } from '../client/objects.js';
 import type { ContainerStatus, Namespace, Pod, Service } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
-import { names } from '../install/manifests.js';
+import { names } from '../install/names.js';
 import type { Check, CheckContext } from './model.js';
 
 const category = 'firedrill-data-plane';

@@ -6,7 +6,7 @@ import { meshJobs } from '../../jobs.js';
 import { type AnyObject, resources } from '../client/objects.js';
 import type { Pod } from '../discovery/types.js';
 import { isMeshed, selects } from '../discovery/workload.js';
-import { names } from '../install/manifests.js';
+import { names } from '../install/names.js';
 import type { Check, CheckContext, Failure } from './model.js';
 
 interface ScrapeTarget {

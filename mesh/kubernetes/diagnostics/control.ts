@@ -6,7 +6,7 @@ import { customKinds } from '../crds/definitions.js';
 import type { Namespace } from '../discovery/types.js';
 import { injectPod, type PodLike } from '../inject/inject.js';
 import { injectOptionsOf } from '../inject/config.js';
-import { names } from '../install/manifests.js';
+import { names } from '../install/names.js';
 import { defaultValues } from '../install/values.js';
 import { findDrift } from '../observe/drift.js';
 import { isMeshed } from '../discovery/workload.js';

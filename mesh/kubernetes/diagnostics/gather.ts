@@ -39,7 +39,7 @@ export async function clusterObjects(
         if (!isStatus(error, 404) && !isStatus(error, 403)) throw error;
       }
     }
-    const { names } = await import('../install/manifests.js');
+    const { names } = await import('../install/names.js');
     const namespace = options.controlNamespace ?? 'firedrill';
     const secret = await api
       .find(resources.Secret, namespace, names.webhookSecret)

@@ -6,7 +6,7 @@ import { packageVersion } from '../../../base/paths.js';
 import { UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml } from '../../../base/yaml.js';
 import { ports } from '../annotations.js';
-import { names } from '../install/manifests.js';
+import { names } from '../install/names.js';
 import type { Values } from '../install/values.js';
 import type { InjectOptions } from './inject.js';
 import { startInjector } from './injector.js';

@@ -12,7 +12,7 @@ import {
   proxyContainer,
 } from '../annotations.js';
 import { tokenAudience } from '../attestor.js';
-import { controllerIdentityOf } from '../install/manifests.js';
+import { controllerIdentityOf } from '../install/names.js';
 import type { ObjectMeta } from '../client/objects.js';
 import type { Container, PodSpec } from '../discovery/types.js';
 import { isMeshed, workloadOf } from '../discovery/workload.js';

@@ -7,7 +7,7 @@ import { annotations, labels } from '../annotations.js';
 import type { Pod } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
 import { proveInjection } from './injection-proof.js';
-import { names } from './manifests.js';
+import { names } from './names.js';
 
 const manager = 'firedrill-install';
 

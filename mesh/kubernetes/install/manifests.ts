@@ -1,12 +1,12 @@
 /** Every object of an installation, from its values. The Helm chart comes from the same call with symbols as values. */
 import { controllerNodeFlags } from '../../controller/node-flags.js';
 import { stringify } from 'yaml';
-import { identityName } from '../../identity/names.js';
 import { labels, ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
 import { customResources } from '../crds/definitions.js';
 import { webhookObjects } from './webhooks.js';
 import { type MonitoringParts, monitoringObjects } from './monitoring.js';
+import { controllerIdentityOf, names } from './names.js';
 import { rbacObjects } from './rbac.js';
 import type { Values } from './values.js';
 
@@ -15,21 +15,6 @@ export interface Manifest {
   object: AnyObject;
   when?: string;
 }
-
-export const names = {
-  controller: 'firedrill-controller',
-  injector: 'firedrill-injector',
-  issuerSecret: 'firedrill-identity-issuer',
-  webhookSecret: 'firedrill-webhook-tls',
-  bundle: 'firedrill-trust-anchors',
-  config: 'firedrill-config',
-  mutatingWebhook: 'firedrill-injector',
-  validatingWebhook: 'firedrill-validator',
-} as const;
-
-/** The identity of every revision's controller: to the proxies, the revisions are one control plane. */
-export const controllerIdentityOf = (namespace: string, trustDomain: string): string =>
-  identityName({ serviceAccount: names.controller, namespace, trustDomain });
 
 /**
  * Objects in the order of their installation; sync waves keep that order in Argo CD. `revision` (or '') names a second

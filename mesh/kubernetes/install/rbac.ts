@@ -5,7 +5,7 @@
 import { type AnyObject, type Kind, resources } from '../client/objects.js';
 import { customKinds } from '../crds/definitions.js';
 import { storeKinds } from '../discovery/store.js';
-import { names } from './manifests.js';
+import { names } from './names.js';
 
 export interface Rule {
   apiGroups: string[];

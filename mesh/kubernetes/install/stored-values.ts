@@ -4,7 +4,7 @@ import { parseYaml } from '../../../base/yaml.js';
 import { labels } from '../annotations.js';
 import type { KubeApi } from '../client/api.js';
 import { type AnyObject, resources } from '../client/objects.js';
-import { names } from './manifests.js';
+import { names } from './names.js';
 import type { Values } from './values.js';
 
 type Tree = Record<string, unknown>;

@@ -1,7 +1,7 @@
 /** The two webhook configurations; the injector writes their caBundle. */
 import { type AnyObject, meshGroup, type Resource, resources } from '../client/objects.js';
 import { validatedKinds } from '../inject/validate.js';
-import { names } from './manifests.js';
+import { names } from './names.js';
 import type { Values } from './values.js';
 
 const versionsOf = (kinds: readonly Resource[]): string[] => [

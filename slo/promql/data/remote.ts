@@ -1,6 +1,7 @@
 /** Runs queries in a Prometheus, or a compatible server, instead of this process. */
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
-import type { Points, Sample } from '../engine/query.js';
+import type { Points } from '../engine/points.js';
+import type { Sample } from '../engine/query.js';
 import { Histogram } from '../histogram/histogram.js';
 import { Labels } from '../labels.js';
 import type { QueryTimes } from '../query-command.js';

@@ -1,6 +1,7 @@
 /** Prints results as text, as Prometheus's JSON, and as CSV. */
 import { goFloat } from '../engine/go-format.js';
-import type { InstantValue, Points } from '../engine/query.js';
+import type { Points } from '../engine/points.js';
+import type { InstantValue } from '../engine/query.js';
 import type { Histogram } from '../histogram/histogram.js';
 import { histogramLiteral } from '../histogram/text.js';
 import { allBuckets } from '../histogram/bounds.js';

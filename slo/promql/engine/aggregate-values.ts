@@ -1,6 +1,6 @@
 /** Aggregations of floats without a sum: extremes, counts, deviations. */
 import type { Aggregate, AggregateOperator } from '../syntax/ast.js';
-import { ignoreHistogram } from './aggregate.js';
+import { ignoreHistogram } from './ignore-histogram.js';
 import type { Context } from './context.js';
 import type { GridSeries } from './value.js';
 

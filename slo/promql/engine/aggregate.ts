@@ -1,12 +1,13 @@
 /** Aggregations: each group of series becomes one series, or a few of its series. */
-import { messages } from './messages.js';
 import type { Aggregate } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 import { aggregateValues } from './aggregate-values.js';
 import { sumOrAverage } from './aggregate-sums.js';
 import type { Context } from './context.js';
 import { countValues } from './count-values.js';
-import { evaluateScalar, evaluateVector } from './evaluate.js';
+import { evaluateScalar, evaluateVector } from './argument.js';
+import { ignoreHistogram } from './ignore-histogram.js';
+import { messages } from './messages.js';
 import { groupSeries } from './groups.js';
 import { limitRatio, topOrLimit } from './top.js';
 import { extremesOf, quantileOf } from './math.js';
@@ -70,13 +71,4 @@ function quantiles(
     out.values[step] = quantileOf(q[step] as number, values.subarray(0, count));
     out.present[step] = 1;
   }
-}
-
-export function ignoreHistogram(
-  op: string,
-  aggregate: Aggregate,
-  ctx: Context,
-  whole = false,
-): void {
-  ctx.annotations.info(messages.ignoredInAggregation(op), whole ? aggregate : aggregate.expr);
 }

@@ -2,7 +2,6 @@
 import type { Binary, ComparisonOperator } from '../syntax/ast.js';
 import { isComparison, isSetOperator } from '../syntax/ast.js';
 import type { Context } from './context.js';
-import { evaluate } from './evaluate.js';
 import { matchVectors } from './matching.js';
 import { mergeSameLabels } from './merge.js';
 import { arithmetic, changesMetric, combine, comparisons } from './operators.js';
@@ -10,8 +9,8 @@ import { setOperation } from './set-operators.js';
 import { emptySeries, type GridSeries, hasSamples, put, type Value } from './value.js';
 
 export function evaluateBinary(expr: Binary, ctx: Context): Value {
-  const left = evaluate(expr.left, ctx);
-  const right = evaluate(expr.right, ctx);
+  const left = ctx.evaluate(expr.left);
+  const right = ctx.evaluate(expr.right);
   if (left.type === 'string' || right.type === 'string') {
     return ctx.fail('operators take no strings', expr);
   }

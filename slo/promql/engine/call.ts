@@ -5,7 +5,7 @@ import type { Call, Expr, MatrixSelector, Subquery } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 import { absentLabels } from './absent.js';
 import type { Context } from './context.js';
-import { evaluateScalar } from './evaluate.js';
+import { evaluateScalar } from './argument.js';
 import { sameLabelset } from './merge.js';
 import type { RangeCall } from './range-call.js';
 import { rangesOf } from './ranges.js';

@@ -1,11 +1,12 @@
 /** The store, times and options with which an expression is evaluated. */
 import type { Labels } from '../labels.js';
-import type { At, Duration, Span, VectorSelector } from '../syntax/ast.js';
+import type { At, Duration, Expr, Span, VectorSelector } from '../syntax/ast.js';
 import { PromqlError } from '../syntax/error.js';
 import type { Store } from '../store/store.js';
 import { Annotations } from './annotations.js';
 import { durationMs } from './durations.js';
 import type { EngineOptions } from './options.js';
+import type { Value } from './value.js';
 
 /** The times of the whole query, for `start()`, `end()`, `range()` and `step()`. */
 export interface QueryTimes {
@@ -16,6 +17,7 @@ export interface QueryTimes {
 }
 
 export class Context {
+  readonly evaluator: (expr: Expr, ctx: Context) => Value;
   readonly store: Store;
   readonly options: Required<EngineOptions>;
   readonly query: QueryTimes;
@@ -27,9 +29,13 @@ export class Context {
   readonly steps: number;
 
   constructor(
-    shared: Pick<Context, 'store' | 'options' | 'query' | 'annotations' | 'statistics'>,
+    shared: Pick<
+      Context,
+      'evaluator' | 'store' | 'options' | 'query' | 'annotations' | 'statistics'
+    >,
     steps: { startMs: number; stepMs: number; steps: number },
   ) {
+    this.evaluator = shared.evaluator;
     this.store = shared.store;
     this.options = shared.options;
     this.query = shared.query;
@@ -38,6 +44,11 @@ export class Context {
     this.startMs = steps.startMs;
     this.stepMs = steps.stepMs;
     this.steps = steps.steps;
+  }
+
+  /** The value of an expression at these steps. */
+  evaluate(expr: Expr): Value {
+    return this.evaluator(expr, this);
   }
 
   /** The same query with other steps, as a subquery or a step-invariant part needs it. */

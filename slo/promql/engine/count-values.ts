@@ -3,7 +3,7 @@ import { isLabelName, Labels } from '../labels.js';
 import type { Aggregate } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 import type { Context } from './context.js';
-import { evaluateVector, stringOf } from './evaluate.js';
+import { evaluateVector, stringOf } from './argument.js';
 import { emptySeries, type GridSeries } from './value.js';
 
 export function countValues(aggregate: Aggregate, ctx: Context): GridSeries[] {

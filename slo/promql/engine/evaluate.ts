@@ -1,7 +1,5 @@
 /** Evaluates an expression at every step, with one function for each kind of node. */
-import type { Expr, StringLiteral, Unary } from '../syntax/ast.js';
-import { withoutParens } from '../syntax/ast.js';
-import { typeOf } from '../syntax/types.js';
+import type { Expr, Unary } from '../syntax/ast.js';
 import type { Histogram } from '../histogram/histogram.js';
 import { scaleHistogram } from '../histogram/scale.js';
 import { evaluateAggregate } from './aggregate.js';
@@ -11,7 +9,7 @@ import type { Context } from './context.js';
 import { isStepInvariant } from './invariant.js';
 import { mergeSameLabels } from './merge.js';
 import { evaluateSelector } from './selectors.js';
-import { type GridSeries, hasSamples, type Value } from './value.js';
+import { hasSamples, type Value } from './value.js';
 
 export function evaluate(expr: Expr, ctx: Context): Value {
   if (ctx.steps > 1 && isStepInvariant(expr))
@@ -47,23 +45,6 @@ function valueOf(expr: Expr, ctx: Context): Value {
     case 'subquery':
       return ctx.fail('a range vector can only stand inside a function', expr);
   }
-}
-
-export function evaluateVector(expr: Expr, ctx: Context): GridSeries[] {
-  const value = evaluate(expr, ctx);
-  if (value.type === 'vector') return value.series;
-  return ctx.fail(`expected an instant vector, got ${typeOf(expr)}`, expr);
-}
-
-export function evaluateScalar(expr: Expr, ctx: Context): Float64Array {
-  const value = evaluate(expr, ctx);
-  if (value.type === 'scalar') return value.values;
-  return ctx.fail(`expected a scalar, got ${typeOf(expr)}`, expr);
-}
-
-/** The text of an argument that is a string literal according to the type check. */
-export function stringOf(expr: Expr | undefined): string {
-  return expr ? (withoutParens(expr) as StringLiteral).value : '';
 }
 
 /** The value of one step, repeated at every step. */

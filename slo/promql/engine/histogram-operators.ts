@@ -6,7 +6,7 @@ import { trimHistogram } from '../histogram/trim.js';
 import type { BinaryOperator, Span } from '../syntax/ast.js';
 import type { Annotations } from './annotations.js';
 import { messages } from './messages.js';
-import { incompatible, type Operand, type Outcome } from './operators.js';
+import { incompatible, type Operand, type Outcome } from './operand.js';
 
 export function combineHistograms(
   op: BinaryOperator,

@@ -1,10 +1,9 @@
 /** The result of an operator for two samples. */
-import { messages } from './messages.js';
-import type { Histogram } from '../histogram/histogram.js';
 import type { BinaryOperator, ComparisonOperator, Span } from '../syntax/ast.js';
 import type { Annotations } from './annotations.js';
 import { combineHistograms } from './histogram-operators.js';
 import { goPow } from './math.js';
+import { incompatible, type Operand, type Outcome } from './operand.js';
 
 export const arithmetic: Readonly<Record<string, (a: number, b: number) => number>> = {
   '+': (a, b) => a + b,
@@ -25,16 +24,6 @@ export const comparisons: Readonly<Record<ComparisonOperator, (a: number, b: num
     '>=': (a, b) => a >= b,
     '<=': (a, b) => a <= b,
   };
-
-export interface Operand {
-  value: number;
-  histogram: Histogram | undefined;
-}
-
-export interface Outcome extends Operand {
-  /** Whether a comparison held. */
-  keep: boolean;
-}
 
 /** Undefined if the operator is not defined for such a pair. */
 export function combine(
@@ -57,17 +46,6 @@ export function combine(
   }
   incompatible(op, left, right, annotations, span);
   return undefined;
-}
-
-export function incompatible(
-  op: BinaryOperator,
-  left: Operand,
-  right: Operand,
-  annotations: Annotations,
-  span: Span,
-): void {
-  const kind = (operand: Operand): string => (operand.histogram ? 'histogram' : 'float');
-  annotations.info(messages.incompatibleTypes(op, kind(left), kind(right)), span);
 }
 
 /** Whether the operator's result is no longer the operands' metric. */

@@ -12,9 +12,10 @@ import { Context } from './context.js';
 import { evaluate } from './evaluate.js';
 import { mergeSameLabels } from './merge.js';
 import { defaultOptions, type EngineOptions } from './options.js';
+import { compact, type Points } from './points.js';
 import { rawRange } from './raw-range.js';
 import { statisticsSelectors } from './statistics.js';
-import { type GridSeries, hasSamples, type Value } from './value.js';
+import { hasSamples, type Value } from './value.js';
 
 export interface Sample {
   readonly labels: Labels;
@@ -22,14 +23,6 @@ export interface Sample {
   /** NaN if the sample is a histogram. */
   readonly value: number;
   readonly histogram?: Histogram;
-}
-
-export interface Points {
-  readonly labels: Labels;
-  readonly times: Float64Array;
-  readonly values: Float64Array;
-  /** One entry for each point; absent if all are floats. */
-  readonly histograms?: readonly (Histogram | undefined)[];
 }
 
 export type InstantValue =
@@ -106,6 +99,7 @@ function newContext(
   steps: { startMs: number; stepMs: number; steps: number },
 ): Context {
   const shared = {
+    evaluator: evaluate,
     store,
     options: { ...defaultOptions, ...options },
     query,
@@ -155,23 +149,4 @@ function pointsOf(value: Value, ctx: Context): Points[] {
     .filter(hasSamples)
     .map((s) => compact(s, ctx))
     .sort((a, b) => Labels.compare(a.labels, b.labels));
-}
-
-/** Only the steps that have a sample. */
-export function compact(series: GridSeries, ctx: Context): Points {
-  const { present, values, histograms, labels } = series;
-  let count = 0;
-  for (const p of present) count += p;
-  const times = new Float64Array(count);
-  const kept = new Float64Array(count);
-  const keptHistograms: (Histogram | undefined)[] = [];
-  let at = 0;
-  for (let step = 0; step < present.length; step++) {
-    if (present[step] === 0) continue;
-    times[at] = ctx.timeAt(step);
-    kept[at] = values[step] as number;
-    if (histograms) keptHistograms.push(histograms[step]);
-    at++;
-  }
-  return { labels, times, values: kept, ...(histograms ? { histograms: keptHistograms } : {}) };
 }

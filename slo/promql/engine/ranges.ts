@@ -1,7 +1,7 @@
 /** The samples for a function over a range: stored ones of a selector, or computed ones of a subquery. */
 import type { Call, MatrixSelector, Subquery, VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
-import { referenceTimes } from './selectors.js';
+import { referenceTimes } from './reference-times.js';
 import { withSeenResets } from './statistics.js';
 import { subquerySources } from './subquery.js';
 import { rangeSource, type RangeSource, type WindowTimes } from './window.js';

@@ -6,7 +6,7 @@ import type { VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
 import { interpolate, interpolateHistograms } from './interpolate.js';
 import { messages } from './messages.js';
-import { referenceTimes } from './selectors.js';
+import { referenceTimes } from './reference-times.js';
 import { emptySeries, type GridSeries, hasSamples, put } from './value.js';
 import { type HistogramColumns, rangeSource, windowBounds } from './window.js';
 

@@ -2,8 +2,7 @@
 import type { Histogram } from '../histogram/histogram.js';
 import type { Subquery } from '../syntax/ast.js';
 import type { Context } from './context.js';
-import { evaluate } from './evaluate.js';
-import { referenceTimes } from './selectors.js';
+import { referenceTimes } from './reference-times.js';
 import type { GridSeries } from './value.js';
 import type { RangeSource } from './window.js';
 import { Labels } from '../labels.js';
@@ -29,7 +28,7 @@ export function subquerySources(subquery: Subquery, rangeMs: number, ctx: Contex
 
 export function subqueryGrid(subquery: Subquery, inner: Context): GridSeries[] {
   if (inner.steps === 0) return [];
-  const value = evaluate(subquery.expr, inner);
+  const value = inner.evaluate(subquery.expr);
   if (value.type === 'vector') return value.series;
   if (value.type === 'string') return inner.fail('a string has no range', subquery.expr);
   const present = new Uint8Array(inner.steps).fill(1);

@@ -2,7 +2,7 @@
 import { messages } from './messages.js';
 import { goFloat } from './go-format.js';
 import type { Aggregate } from '../syntax/ast.js';
-import { ignoreHistogram } from './aggregate.js';
+import { ignoreHistogram } from './ignore-histogram.js';
 import type { Context } from './context.js';
 import type { Group } from './groups.js';
 import { labelsOffset } from './ratio-hash.js';

@@ -1,6 +1,6 @@
 /** Collects a vector's histograms: native ones as they are, classic ones assembled from their buckets. */
 import type { Context } from '../engine/context.js';
-import { evaluateVector } from '../engine/evaluate.js';
+import { evaluateVector } from '../engine/argument.js';
 import { messages } from '../engine/messages.js';
 import type { GridSeries } from '../engine/value.js';
 import type { Histogram } from '../histogram/histogram.js';

@@ -14,7 +14,7 @@ import {
   warnNotCounter,
   warnNotGauge,
 } from './histogram-arithmetic.js';
-import type { RateKind } from './rates.js';
+import type { RateKind } from './extrapolation.js';
 
 export function extendedRate(call: RangeCall, kind: RateKind): void {
   for (let step = 0; step < call.ctx.steps; step++) {

@@ -11,7 +11,7 @@ import {
   warnNotCounter,
   warnNotGauge,
 } from './histogram-arithmetic.js';
-import { beginsInside, extrapolation, type RateKind } from './rates.js';
+import { beginsInside, extrapolation, type RateKind } from './extrapolation.js';
 import { isStartReset, warnOverlaps } from './start-times.js';
 
 /** Undefined if the window has too few histograms, or they are incompatible. */

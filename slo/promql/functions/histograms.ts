@@ -1,6 +1,6 @@
 /** Functions of histograms, classic and native. */
 import type { Context } from '../engine/context.js';
-import { evaluateScalar, evaluateVector, stringOf } from '../engine/evaluate.js';
+import { evaluateScalar, evaluateVector, stringOf } from '../engine/argument.js';
 import { mergeSameLabels } from '../engine/merge.js';
 import { CompensatedSum } from '../engine/math.js';
 import { messages } from '../engine/messages.js';

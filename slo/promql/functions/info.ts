@@ -1,6 +1,6 @@
 /** `info`: adds labels of info metrics to the series that they describe. */
 import type { Context } from '../engine/context.js';
-import { evaluateVector } from '../engine/evaluate.js';
+import { evaluateVector } from '../engine/argument.js';
 import { forEachLast } from '../engine/selectors.js';
 import { emptySeries, type GridSeries, hasSamples, put } from '../engine/value.js';
 import { sameLabelset } from '../engine/merge.js';

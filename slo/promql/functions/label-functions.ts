@@ -1,6 +1,6 @@
 /** `label_replace` and `label_join`: make labels from others. */
 import type { Context } from '../engine/context.js';
-import { evaluateVector, stringOf } from '../engine/evaluate.js';
+import { evaluateVector, stringOf } from '../engine/argument.js';
 import { mergeSameLabels } from '../engine/merge.js';
 import type { GridSeries, Value } from '../engine/value.js';
 import { isLabelName, type Labels, metricNameLabel } from '../labels.js';

@@ -1,6 +1,6 @@
 /** Applies arithmetic to every float of a vector; histograms are dropped. */
 import type { Context } from '../engine/context.js';
-import { evaluateVector } from '../engine/evaluate.js';
+import { evaluateVector } from '../engine/argument.js';
 import { mergeSameLabels } from '../engine/merge.js';
 import { type GridSeries, hasSamples, type Value } from '../engine/value.js';
 import type { Call, Expr } from '../syntax/ast.js';

@@ -1,5 +1,5 @@
 /** Arithmetic on single samples. */
-import { evaluateScalar } from '../engine/evaluate.js';
+import { evaluateScalar } from '../engine/argument.js';
 import type { Context } from '../engine/context.js';
 import type { Value } from '../engine/value.js';
 import type { Call, Expr } from '../syntax/ast.js';

@@ -1,6 +1,6 @@
 /** Conversions between scalars and vectors, and `absent`. */
 import { absentLabels } from '../engine/absent.js';
-import { evaluateScalar, evaluateVector } from '../engine/evaluate.js';
+import { evaluateScalar, evaluateVector } from '../engine/argument.js';
 import { emptySeries, hasSamples } from '../engine/value.js';
 import { Labels } from '../labels.js';
 import type { Expr } from '../syntax/ast.js';

@@ -1,7 +1,7 @@
 /** `sort` and related functions: the order of an instant query's result. */
 import { messages } from '../engine/messages.js';
 import type { Context } from '../engine/context.js';
-import { evaluateVector, stringOf } from '../engine/evaluate.js';
+import { evaluateVector, stringOf } from '../engine/argument.js';
 import type { GridSeries } from '../engine/value.js';
 import { Labels } from '../labels.js';
 import type { Call, Expr } from '../syntax/ast.js';

@@ -1,8 +1,9 @@
 /** Times of evaluation and of samples, and their calendar fields in UTC. */
 import type { Context } from '../engine/context.js';
 import { mergeSameLabels } from '../engine/merge.js';
-import { forEachLast, referenceTimes } from '../engine/selectors.js';
-import { evaluateVector } from '../engine/evaluate.js';
+import { referenceTimes } from '../engine/reference-times.js';
+import { forEachLast } from '../engine/selectors.js';
+import { evaluateVector } from '../engine/argument.js';
 import { emptySeries, type GridSeries, hasSamples, type Value } from '../engine/value.js';
 import { Labels } from '../labels.js';
 import type { Call, Expr, VectorSelector } from '../syntax/ast.js';

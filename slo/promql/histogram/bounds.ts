@@ -1,5 +1,6 @@
 /** The bounds of buckets. */
-import { customSchema, type Histogram } from './histogram.js';
+import { customSchema } from './buckets.js';
+import type { Histogram } from './histogram.js';
 
 /** The upper bound of an exponential bucket on the positive side: 2^(index / 2^schema). */
 export function exponentialBound(index: number, schema: number): number {

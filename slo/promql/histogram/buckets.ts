@@ -1,5 +1,8 @@
 /** One side of a histogram: ascending indexes with counts, their sums and merges. */
 
+/** The schema of histograms with custom bounds (`customBounds`). */
+export const customSchema = -53;
+
 export interface Buckets {
   indexes: number[];
   counts: number[];

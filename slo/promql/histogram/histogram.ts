@@ -1,12 +1,9 @@
 /** A native histogram: counts in exponential buckets, or in buckets with custom bounds. */
-import { type Buckets, compactBuckets, copyBuckets, noBuckets } from './buckets.js';
+import { type Buckets, compactBuckets, copyBuckets, customSchema, noBuckets } from './buckets.js';
 import { histogramText } from './text.js';
 
 /** Whether a reset happened between this sample and the one before it; gauges have no resets. */
 export type ResetHint = 'unknown' | 'reset' | 'not_reset' | 'gauge';
-
-/** The schema of histograms with custom bounds (`customBounds`). */
-export const customSchema = -53;
 
 export class Histogram {
   /** -4 to 8: each power of two is divided into 2^schema buckets; -53: the bounds are in `customBounds`. */

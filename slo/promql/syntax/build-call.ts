@@ -2,7 +2,8 @@
 import type { SyntaxNode } from '@lezer/common';
 import type { Aggregate, AggregateOperator, Expr } from './ast.js';
 import { PromqlError } from './error.js';
-import { type Builder, childNodes } from './parse.js';
+import { childNodes } from './child-nodes.js';
+import type { Builder } from './parse.js';
 
 function argumentsOf(builder: Builder, node: SyntaxNode): Expr[] {
   return childNodes(node.getChild('FunctionCallBody')).map((child) => builder.expr(child));

@@ -2,7 +2,8 @@
 import type { SyntaxNode } from '@lezer/common';
 import type { Duration } from './ast.js';
 import { PromqlError } from './error.js';
-import { type Builder, childNodes } from './parse.js';
+import { childNodes } from './child-nodes.js';
+import type { Builder } from './parse.js';
 
 /** Prometheus cannot represent longer durations in nanoseconds. */
 const maxSeconds = 9_223_372_036;

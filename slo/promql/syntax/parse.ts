@@ -6,6 +6,7 @@ import { buildAggregate, buildCall } from './build-call.js';
 import { applyPostfix } from './postfix.js';
 import { climb, flatten } from './precedence.js';
 import { checkTypes } from './check.js';
+import { childNodes } from './child-nodes.js';
 import { PromqlError } from './error.js';
 import { parseNumber, parseString } from './literals.js';
 import { prepareNames } from './names.js';
@@ -132,10 +133,4 @@ export class Builder {
     const op = this.slice(node.getChild('MatchOp') as SyntaxNode) as MatchOperator;
     return { name, op, value: this.string(node.lastChild as SyntaxNode) };
   }
-}
-
-export function childNodes(node: SyntaxNode | null): SyntaxNode[] {
-  const found: SyntaxNode[] = [];
-  for (let child = node?.firstChild ?? null; child; child = child.nextSibling) found.push(child);
-  return found;
 }

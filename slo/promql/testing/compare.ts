@@ -1,5 +1,6 @@
 /** Compares a result with a test's expectation, and describes the difference. */
-import type { InstantValue, Points, Sample } from '../engine/query.js';
+import type { Points } from '../engine/points.js';
+import type { InstantValue, Sample } from '../engine/query.js';
 import type { Histogram } from '../histogram/histogram.js';
 import type { Buckets } from '../histogram/buckets.js';
 import { sameBounds } from '../histogram/bounds.js';

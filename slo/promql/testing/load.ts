@@ -1,5 +1,6 @@
 /** Loads a test's series into a store. */
-import { Histogram, customSchema } from '../histogram/histogram.js';
+import { customSchema } from '../histogram/buckets.js';
+import { Histogram } from '../histogram/histogram.js';
 import { type Labels, metricNameLabel } from '../labels.js';
 import type { MemoryStore } from '../store/store.js';
 import { parseGoFloat } from '../syntax/literals.js';

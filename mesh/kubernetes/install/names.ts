@@ -1,0 +1,17 @@
+/** The names of the installation's objects, and its identity. */
+import { identityName } from '../../identity/names.js';
+
+export const names = {
+  controller: 'firedrill-controller',
+  injector: 'firedrill-injector',
+  issuerSecret: 'firedrill-identity-issuer',
+  webhookSecret: 'firedrill-webhook-tls',
+  bundle: 'firedrill-trust-anchors',
+  config: 'firedrill-config',
+  mutatingWebhook: 'firedrill-injector',
+  validatingWebhook: 'firedrill-validator',
+} as const;
+
+/** The identity of every revision's controller: to the proxies, the revisions are one control plane. */
+export const controllerIdentityOf = (namespace: string, trustDomain: string): string =>
+  identityName({ serviceAccount: names.controller, namespace, trustDomain });
