@@ -1,5 +1,5 @@
 /** Times whose events do not count against a budget: maintenance and mistakes, and drills, which are booked apart. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 
