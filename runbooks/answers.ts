@@ -40,7 +40,10 @@ export async function askQueries(
   return { answers, errors };
 }
 
-/** The page with its facts and the present answers to its queries. */
+/** Production time before the alert at which queries are asked again: earlier than most faults of a page. */
+const earlierMs = 600_000;
+
+/** The page with its facts and the present answers to its queries, beside those from before the alert. */
 export async function answeredPage(
   page: Page,
   facts: RunbookFacts,
@@ -48,8 +51,20 @@ export async function answeredPage(
   timeMs: number,
 ): Promise<string> {
   const given = { ...facts, prometheus: prometheus.url };
-  const { answers } = await askQueries(queriesOf(renderPage(page, given)), prometheus, timeMs);
-  return renderPage(page, { ...given, answers: { ...answers, ...facts.answers } });
+  const queries = queriesOf(renderPage(page, given));
+  const { answers } = await askQueries(queries, prometheus, timeMs);
+  const [part = 1, whole = 1] = (facts.labels?.time_scale ?? '')
+    .split('/')
+    .map((n) => Number(n) || 1);
+  const beforeMs = Date.parse(facts.startedAt ?? '') - (earlierMs * part) / whole;
+  const before = Number.isNaN(beforeMs)
+    ? undefined
+    : (await askQueries(queries, prometheus, beforeMs)).answers;
+  return renderPage(page, {
+    ...given,
+    answers: { ...answers, ...facts.answers },
+    ...(before && { answersBefore: before }),
+  });
 }
 
 export interface QueryFinding {

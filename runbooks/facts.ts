@@ -5,6 +5,11 @@ import { type YamlDocument, checkYaml } from '../base/yaml.js';
 
 const text = z.string();
 
+const answers = z.record(
+  text,
+  z.array(z.strictObject({ labels: z.record(text, text), value: z.number() })),
+);
+
 /** The facts in our own format; each may be absent, and the page then shows a placeholder. */
 export const factsSchema = z.strictObject({
   alert: text.optional(),
@@ -59,9 +64,9 @@ export const factsSchema = z.strictObject({
     .optional(),
   links: z.array(z.strictObject({ title: text, url: text })).optional(),
   /** Answers to the page's queries, by the query as the page shows it: series with labels and value. */
-  answers: z
-    .record(text, z.array(z.strictObject({ labels: z.record(text, text), value: z.number() })))
-    .optional(),
+  answers: answers.optional(),
+  /** The same, as they were some minutes before the alert. */
+  answersBefore: answers.optional(),
 });
 
 export type RunbookFacts = z.infer<typeof factsSchema>;

@@ -141,22 +141,50 @@ export const queriesOf = (markdown: string): string[] =>
 /** Maximum number of rows shown of an answer. */
 const rowsMax = 10;
 
-function withAnswers(markdown: string, { answers = {}, startedAt }: RunbookFacts): string {
+type Series = NonNullable<RunbookFacts['answers']>[string];
+
+const nameOf = (labels: Record<string, string>): string =>
+  Object.entries(labels)
+    .filter(([k]) => k !== '__name__')
+    .map(([k, v]) => `${k}=${v}`)
+    .join(' ');
+
+function withAnswers(markdown: string, facts: RunbookFacts): string {
+  const { answers = {}, answersBefore = {} } = facts;
   return markdown.replaceAll(fences, (whole, query: string) => {
     const series = answers[query];
     if (!series) return whole;
-    if (series.length === 0) return `${whole}\n\nReturned nothing.`;
-    const rows = series.slice(0, rowsMax).map(({ labels, value }) => {
-      const name = Object.entries(labels)
-        .filter(([k]) => k !== '__name__')
-        .map(([k, v]) => `${k}=${v}`)
-        .join(' ');
-      const shown = markdownText(answerText(query, value, startedAt));
-      return `| ${name === '' ? 'all' : `\`${markdownCode(name)}\``} | ${shown} |`;
-    });
+    const before = answersBefore[query];
+    if (series.length === 0) return `${whole}\n\n${nothingText(before)}`;
+    const head = before ? '| returned | value | before the alert |' : '| returned | value |';
+    const rows = series.slice(0, rowsMax).map((row) => rowText(row, query, before, facts));
     const more = series.length > rowsMax ? `\n\nand ${series.length - rowsMax} more.` : '';
-    return `${whole}\n\n| returned | value |\n| --- | ---: |\n${rows.join('\n')}${more}`;
+    return `${whole}\n\n${head}\n| --- | ---: |${before ? ' ---: |' : ''}\n${rows.join('\n')}${more}`;
   });
+}
+
+function nothingText(before: Series | undefined): string {
+  if (!before) return 'Returned nothing.';
+  if (before.length === 0) return 'Returned nothing, as before the alert.';
+  return `**Returned nothing**, unlike before the alert: ${before.length} series.`;
+}
+
+/** A value that differs much from the one before the alert is bold. */
+function rowText(
+  { labels, value }: Series[number],
+  query: string,
+  before: Series | undefined,
+  { startedAt }: RunbookFacts,
+): string {
+  const name = nameOf(labels);
+  const text = (v: number): string => markdownText(answerText(query, v, startedAt));
+  const row = `| ${name === '' ? 'all' : `\`${markdownCode(name)}\``} |`;
+  if (!before) return `${row} ${text(value)} |`;
+  const was = before.find((b) => nameOf(b.labels) === name)?.value;
+  const isSame =
+    was !== undefined && Math.abs(value - was) <= 0.5 * Math.max(Math.abs(value), Math.abs(was));
+  const shown = isSame || Number.isNaN(value) ? text(value) : `**${text(value)}**`;
+  return `${row} ${shown} | ${was === undefined ? 'nothing' : text(was)} |`;
 }
 
 /**

@@ -23,6 +23,8 @@ interface TableProps<T> {
 }
 
 const rowHeight = 34;
+/** Least width of a column of share 1, in pixels. */
+const shareWidth = 84;
 /** Longer tables scroll in a window of this height. */
 const windowHeight = 560;
 /** Rows are drawn in blocks of this many, so that most frames of a scroll draw no new row. */
@@ -34,6 +36,8 @@ export function Table<T>({ label, columns, rows, keyOf, empty, textOf }: TablePr
   const shown =
     textOf && words !== '' ? rows.filter((r) => textOf(r).toLowerCase().includes(words)) : rows;
   const grid = columns.map((c) => `minmax(0, ${c.share ?? 1}fr)`).join(' ');
+  // A narrower screen scrolls the table sideways instead of cutting its words.
+  const minWidth = `${shareWidth * columns.reduce((sum, c) => sum + (c.share ?? 1), 0)}px`;
   return (
     <div class="table-frame" role="group" aria-label={`${label}, frame`} tabIndex={0}>
       {textOf && rows.length > 10 && (
@@ -48,7 +52,13 @@ export function Table<T>({ label, columns, rows, keyOf, empty, textOf }: TablePr
       {shown.length === 0 ? (
         <p class="empty">{rows.length === 0 ? empty : 'No row has these words.'}</p>
       ) : (
-        <div class="table" role="table" aria-label={label} aria-rowcount={shown.length + 1}>
+        <div
+          class="table"
+          role="table"
+          aria-label={label}
+          aria-rowcount={shown.length + 1}
+          style={{ minWidth }}
+        >
           <div role="rowgroup">
             <div class="row head" role="row" style={{ gridTemplateColumns: grid }}>
               {columns.map((c) => (

@@ -74,6 +74,7 @@ export interface Mutation {
   undoStatus?: number;
   emit?: (event: DrillEvent) => void;
   guard?: RunContext['guard'];
+  stopSwitch?: RunContext['stopSwitch'];
 }
 
 const scrapeMs = 100;
@@ -174,7 +175,7 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
       allowanceMs: 1500,
     },
     signal: new AbortController().signal,
-    stopSwitch: () => undefined,
+    stopSwitch: mutation.stopSwitch ?? (() => undefined),
     event: () => undefined,
     progress: () => undefined,
     ...(mutation.emit && { emit: mutation.emit }),

@@ -43,6 +43,8 @@ function prometheus(path: string, body: URLSearchParams): unknown {
     const labels = { slo: 'cart', severity: 'page' };
     return { status: 'success', data: { groups: [{ rules: [{ ...rule, labels }] }] } };
   }
+  if (query.startsWith('process_start_time_seconds'))
+    return vector([[{ workload: hostile }, nowSeconds() - 60]]);
   const found = instants.find(([name]) => query.startsWith(name));
   return vector(found ? [[slo, found[1]]] : []);
 }

@@ -152,6 +152,35 @@ testWith('chromium')(
   60_000,
 );
 
+testWith('chromium')(
+  'figures are those of their source: an SLO, what changed, an endpoint that six proxies would see alike',
+  async () => {
+    const page = await opened(1500, 'light');
+    await show(page, '#/slo?id=cart', '6x: page');
+    const figures = await page.locator('.figures dd').allTextContents();
+    // The fake Prometheus: 0.999, 0.93, -63.6, 12, 30 days.
+    expect(figures).toEqual([
+      '99.90%',
+      '93.0%',
+      'over budget, 65x',
+      'none',
+      '12.0x',
+      'yes, above 3x',
+    ]);
+    await show(page, '#/now', `started: ${hostile}`);
+    await show(page, '#/services', '1 are not ready');
+    const row = page.getByRole('table', { name: 'endpoints' }).getByRole('row').nth(1);
+    expect(await row.getByRole('cell').allTextContents()).toEqual([
+      'pay-7.retail',
+      '10.0.0.7:80',
+      `✗ open: ${hostile}`,
+      'cart.retail',
+    ]);
+    await page.close();
+  },
+  60_000,
+);
+
 testWith('chromium').each([
   ['prometheus', '#/slos', 'over budget, 65x'],
   ['controller', '#/platform', 'Lives of identities'],

@@ -268,6 +268,25 @@ test('answers stand under their queries', () => {
   );
 });
 
+test('answers beside those from before the alert: what differs much is bold', () => {
+  const query = 'topk(5, process_resident_memory_bytes{job="firedrill-proxy"})';
+  const at = (instance: string, value: number) => ({ labels: { instance }, value });
+  const page = (now: ReturnType<typeof at>[], before: ReturnType<typeof at>[]) =>
+    renderRunbook('MeshProxyOutOfMemory', {
+      answers: { [query]: now },
+      answersBefore: { [query]: before },
+    }) as string;
+  const text = page([at('a', 300), at('b', 120), at('c', 7)], [at('a', 100), at('b', 100)]);
+  expect(text).toContain('| returned | value | before the alert |\n| --- | ---: | ---: |\n');
+  expect(text).toContain('| `instance=a` | **300** | 100 |\n');
+  expect(text).toContain('| `instance=b` | 120 | 100 |\n');
+  expect(text).toContain('| `instance=c` | **7** | nothing |');
+  expect(page([], [])).toContain('Returned nothing, as before the alert.');
+  expect(page([], [at('a', 1)])).toContain(
+    '**Returned nothing**, unlike before the alert: 1 series.',
+  );
+});
+
 test.each([
   ['stat --proxy 1', "'stat' has no option '--proxy'"],
   ['slo budgets', "no command 'slo budgets'"],
