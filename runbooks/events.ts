@@ -204,9 +204,12 @@ export function drillEvents(record: GameDayRecord): DrillEvent[] {
         const note = { kind: 'note' as const, atMs: at, source, subject, text: said };
         return { ...note, ...(scenario !== undefined && { scenario }) };
       }),
-    ...record.budgets.map(({ slo, spentOfPeriodRatio }): DrillEvent => {
-      return { kind: 'budget', atMs: endedMs, slo, spentOfPeriod: spentOfPeriodRatio };
-    }),
+    // Without events nothing was measured, which is not a budget of which nothing is spent.
+    ...record.budgets
+      .filter(({ total }) => total > 0)
+      .map(({ slo, spentOfPeriodRatio }): DrillEvent => {
+        return { kind: 'budget', atMs: endedMs, slo, spentOfPeriod: spentOfPeriodRatio };
+      }),
   ];
   const ordered = events.toSorted((a, b) => a.atMs - b.atMs);
   return [...ordered, { kind: 'day', atMs: endedMs, state: 'ended', title, verdict: came }];

@@ -129,6 +129,15 @@ test.each([goodGameDay, badGameDay])('a record of any age says the same events',
   expect(told(events).filter((k) => k === 'alert notified')).toHaveLength(record.alerts.length);
 });
 
+test('an SLO without events has no budget event: nothing was measured of it', () => {
+  const record = goodGameDay();
+  const [first] = record.budgets;
+  const empty = { ...first!, slo: 'unasked', total: 0, bad: 0, spentOfPeriodRatio: 0 };
+  const events = drillEvents({ ...record, budgets: [...record.budgets, empty] });
+  const slos = events.flatMap((e) => (e.kind === 'budget' ? [e.slo] : []));
+  expect(slos).toEqual(record.budgets.map((b) => b.slo));
+});
+
 test('lines are read back; one that a crash cut is passed over, any other mistake has its place', () => {
   const [first] = drillEvents(goodGameDay());
   const line = JSON.stringify(first);
