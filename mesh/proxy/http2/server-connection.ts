@@ -9,6 +9,7 @@ import type { Field } from './hpack/field.js';
 import { makeField } from './hpack/intern.js';
 import type { Shared } from './limits.js';
 import { nobody, Stream } from './stream.js';
+import { beginLater, newRead, takeTurn } from './turns.js';
 
 export interface ServerHandler {
   /** Sets the stream's receiver. `ended`: there is no body. */
@@ -67,6 +68,11 @@ export class ServerConnection extends Connection {
     );
   }
 
+  override onBytes(buffer: Buffer, length: number): void {
+    newRead();
+    super.onBytes(buffer, length);
+  }
+
   lastStream(): number {
     return this.#lastStream;
   }
@@ -106,7 +112,10 @@ export class ServerConnection extends Connection {
       this.#later.push({ stream, head, sinceMs: stream.openedMs });
       return;
     }
-    this.#handler.onRequest(stream, head, ended, this.serving);
+    if (takeTurn()) return this.#handler.onRequest(stream, head, ended, this.serving);
+    beginLater(stream, stream.openedMs, () =>
+      this.#handler.onRequest(stream, head, stream.remoteEnded, this.serving),
+    );
   }
 
   /** Streams whose answers could not be sent. */
