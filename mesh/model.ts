@@ -37,6 +37,11 @@ export interface Route {
   respond?: OwnAnswer;
   timeouts: Timeouts;
   retry?: RetryPolicy;
+  /**
+   * If no answer has begun after this long, a copy goes to another endpoint, and the first answer that is no failure
+   * counts. For idempotent methods without a body, within the retry budget. Absent: no copies.
+   */
+  hedge?: { afterMs: number };
   mirror?: { backend: string; fraction: number };
   rateLimit?: RateLimit;
   /** At most this many requests in flight on this route; more are answered 503 with Retry-After. */

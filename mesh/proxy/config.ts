@@ -119,6 +119,7 @@ const route = object({
     budget,
     maxBufferedBytes: required(count),
   }),
+  hedge: object({ afterMs: required(milliseconds) }),
   mirror: object({ backend: required(name), fraction: required(ratio) }),
   rateLimit,
   maxConcurrent: count,

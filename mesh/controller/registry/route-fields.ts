@@ -109,6 +109,7 @@ export const route = z.strictObject({
       maxBufferedBytes: z.int().min(0).default(65_536),
     })
     .optional(),
+  hedge: z.strictObject({ after: duration }).optional(),
   mirror: z.strictObject({ backend: z.string(), fraction: ratio }).optional(),
   rateLimit: rateLimit.optional(),
   maxConcurrent: z.int().positive().optional(),
@@ -181,6 +182,7 @@ export function routeOf(r: RegistryRoute, own: string | undefined): Route {
       ...(idle !== undefined && { idleMs: idle }),
     },
     ...(r.retry && { retry: retryOf(r.retry) }),
+    ...(r.hedge && { hedge: { afterMs: r.hedge.after } }),
     ...(r.mirror && { mirror: r.mirror }),
     ...(r.rateLimit && { rateLimit: rateLimitOf(r.rateLimit) }),
     ...(r.maxConcurrent !== undefined && { maxConcurrent: r.maxConcurrent }),

@@ -170,8 +170,22 @@ export interface Tried {
   retryDelayMs(): number;
 }
 
+/** A copy of a request without a body, sent to another endpoint while its first attempt is slow. */
+export interface Hedge {
+  /** From an attempt to its copy, in milliseconds. */
+  readonly afterMs: number;
+  /** The copy's endpoint; undefined: no copy may be sent. */
+  pick(): EndpointState | undefined;
+  /** Whether an answer is passed on although the other attempt may bring a better one. */
+  isGood(status: number): boolean;
+  /** One of two attempts under way is over: the other answered, or the reason or status of its failure. */
+  over(loser: 'first' | 'copy', why: TryFailure | 'slower' | number): void;
+}
+
 /** One request with all its attempts. */
 export interface Flow extends Tried {
+  /** Undefined: the request has no copies. */
+  readonly hedge?: Hedge | undefined;
   readonly route: RouteLabel;
   readonly refusal: Refusal | undefined;
   /** From begin to the response's end, in milliseconds; 0: none. */

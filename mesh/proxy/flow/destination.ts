@@ -181,6 +181,7 @@ export class CompiledDestination implements DestinationState {
     const state = new RouteState({ source: route, metrics, backends, before, clock, random });
     const budget = state.retry?.budget;
     metrics.hasRetries = state.retry !== undefined;
+    metrics.hasHedges = state.hedgeAfterMs !== undefined;
     metrics.budgetRemaining = budget && (() => budget.remaining(clock.monotonicMs()));
     return state;
   }

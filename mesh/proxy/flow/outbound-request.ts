@@ -17,6 +17,7 @@ import { outboundLayers } from './outbound-layers.js';
 import type { FlowParts } from './parts.js';
 import { RequestFlow } from './request-flow.js';
 import { backoffMs } from './retry/backoff.js';
+import { type AttemptInFlight, OutboundHedge } from './retry/hedge.js';
 import { breakerFailures, repelling } from './route/classify.js';
 import { isIdempotent, type RouteState, type Share } from './route/route-state.js';
 import type { Judged } from './route/target.js';
@@ -35,6 +36,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   readonly share: Share;
   /** The endpoint of the last attempt, kept after it was released. */
   endpoint: EndpointRecord | undefined = undefined;
+  readonly hedge: OutboundHedge | undefined;
   /** Whether the endpoint still counts this request as pending. */
   #holds = false;
   #isProbe = false;
@@ -71,6 +73,9 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     const { retry } = route;
     this.#mayRetry = retry !== undefined && route.mayRetry(request.method);
     if (this.#mayRetry) this.retryBufferBytes = route.retry?.policy.maxBufferedBytes ?? 0;
+    const { hedgeAfterMs } = route;
+    const hedges = hedgeAfterMs !== undefined && isIdempotent(request.method);
+    this.hedge = hedges ? new OutboundHedge(this, hedgeAfterMs) : undefined;
     if (retry?.budget) retry.budget.deposit(nowMs);
     destination.budget.deposit(nowMs);
     if (parts.tracer.enabled) {
@@ -235,6 +240,24 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return this.#delayMs;
   }
 
+  /** The endpoints that a later attempt avoids while another is ready. */
+  get tried(): EndpointRecord[] {
+    return (this.#tried ??= []);
+  }
+
+  /** Puts a copy in the place of the attempt under way, which it returns. */
+  exchanged({ endpoint, sinceMs, isProbe }: AttemptInFlight): AttemptInFlight {
+    const before = {
+      endpoint: this.endpoint as EndpointRecord,
+      sinceMs: this.#triedMs,
+      isProbe: this.#isProbe,
+    };
+    this.endpoint = endpoint;
+    this.#triedMs = sinceMs;
+    this.#isProbe = isProbe;
+    return before;
+  }
+
   explain(): Record<string, unknown> {
     const { backend, route } = this;
     const nowMs = this.endedMs;
@@ -252,6 +275,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       retry: route.retry
         ? { limit: route.retry.policy.limit, allowed: this.#mayRetry, used: this.retries }
         : 'none',
+      ...(this.hedge && { hedge: this.hedge.explain() }),
       ...(budget && { budgetLeft: Math.floor(budget.remaining(nowMs)) }),
     };
   }
@@ -397,13 +421,18 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   }
 
   #past(status: number, failure: string, nowMs: number): void {
-    (this.pastTries ??= []).push({
-      address: this.targetAddress,
-      status,
-      failure,
-      tookMs: nowMs - this.#triedMs,
-      considered: this.#considered(nowMs),
-    });
+    const { targetAddress } = this;
+    this.past(targetAddress, status, failure, nowMs - this.#triedMs, this.#considered(nowMs));
+  }
+
+  past(
+    address: string,
+    status: number,
+    failure: string,
+    tookMs: number,
+    considered: Considered[] = [],
+  ): void {
+    (this.pastTries ??= []).push({ address, status, failure, tookMs, considered });
   }
 
   #considered(nowMs: number): Considered[] {

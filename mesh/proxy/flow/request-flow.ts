@@ -200,7 +200,8 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     if (span !== undefined && span.sampled) this.#traced(span.traceId);
     if (parts.accessLog.enabled) parts.accessLog.add(this);
     if (tapId > 0) parts.tap.ended(tapId, this);
-    if (this.wanted || this.classification === failure || this.retries > 0) parts.why.add(this);
+    const isLong = this.retries > 0 || this.pastTries !== undefined;
+    if (this.wanted || this.classification === failure || isLong) parts.why.add(this);
   }
 
   #traced(traceId: string): void {

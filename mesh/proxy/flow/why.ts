@@ -45,7 +45,7 @@ export class WhyRing {
   }
 
   add(record: FlowRecord): void {
-    const isOrdinary = record.classification !== failure && record.retries === 0;
+    const isOrdinary = record.classification !== failure && !record.pastTries;
     const bucket = isOrdinary && !this.#recordAll ? this.#sampled : this.#bucket;
     if (!bucket.take(record.endedMs)) return;
     const why = this.#describe(record);

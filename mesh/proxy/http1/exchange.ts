@@ -13,6 +13,7 @@ import type {
 import { latin1 } from '../listen/latin1.js';
 import type { Wire } from '../listen/wire.js';
 import type { Serving } from '../seam.js';
+import { hedgedTries } from '../hedge.js';
 import { type Front, Tries } from '../tries.js';
 import { answerText } from './answers.js';
 import { trailerText } from './chunked.js';
@@ -20,6 +21,7 @@ import type { Downstream } from './downstream.js';
 import type { Http1Parts } from './front.js';
 import type { Head } from './head.js';
 import { requestText, responseText } from './head-text.js';
+import { Http2Lane } from './http2-lane.js';
 import type { Lane } from './lane.js';
 import { Mirror } from './mirror.js';
 import { type Pool, poolOf } from './pool.js';
@@ -124,6 +126,12 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   }
 
   send(endpoint: EndpointState, flow: Flow): void {
+    if (flow.hedge && this.body.isNone && this.#request.upgrade === undefined) {
+      const { openEither, deadlines } = this.#parts;
+      const open = hedgedTries(flow, deadlines, openEither);
+      const changes = this.#request.changes(flow, endpoint);
+      return this.#startLane(new Http2Lane(open, endpoint, this.#head, changes, this), '');
+    }
     const rides = this.#parts.mayRide(endpoint, this.#head, this.#request.upgrade);
     if (endpoint.http2 || rides) return this.#sendHttp2(endpoint, flow);
     const pool =

@@ -6,6 +6,7 @@ import type { Wire } from '../listen/wire.js';
 import { Downstream } from './downstream.js';
 import type { Head } from './head.js';
 import type { RequestChanges } from './head-text.js';
+import { http1Tries } from './http1-try.js';
 import { Http2Lane } from './http2-lane.js';
 import { UndecidedLane } from './undecided-lane.js';
 import type { Lane } from './lane.js';
@@ -44,6 +45,8 @@ export interface Http1Parts {
     changes: RequestChanges,
     user: UpstreamUser,
   ): Lane | undefined;
+  /** For attempts that may have a copy: in HTTP/2 to endpoints that are known to take it, else in HTTP/1.1. */
+  readonly openEither: OpenTry;
   /** While draining, answers carry `connection: close`. */
   isDraining(): boolean;
   onBadRequest(reason: string): void;
@@ -106,6 +109,13 @@ export class Http1Front {
           return new UndecidedLane(carrier, endpoint, head, changes, user, pool);
         }
         return openHttp2Try && new Http2Lane(openHttp2Try, endpoint, head, changes, user);
+      },
+      openEither: (endpoint, request, handler) => {
+        const isCarried = request.isCarried === true && !endpoint.http2;
+        const rides = endpoint.http2 || carrier?.carries(endpoint) === true;
+        if (openHttp2Try && rides)
+          return openHttp2Try(endpoint, { ...request, isCarried }, handler);
+        return http1Tries(this.#parts)(endpoint, request, handler);
       },
       openTunnel: options.openTunnel,
       isDraining: () => this.#draining,

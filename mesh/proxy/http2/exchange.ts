@@ -13,15 +13,16 @@ import type {
   TlsLabel,
   TryFailure,
 } from '../flow/contract.js';
-import type { Serving } from '../seam.js';
+import { hedgedTries } from '../hedge.js';
+import type { OpenTry, Serving } from '../seam.js';
 import { type Front, Tries } from '../tries.js';
 import type { ClientConnection } from './client-connection.js';
 import { answerHead, grpcAnswer, grpcEnd } from './answers.js';
 import { answerFieldsOf, requestFieldsOf, trailersOf } from './edits.js';
 import { errorCode } from './frame.js';
 import { endsByReset, type Http2Parts, resetFailure } from './front-parts.js';
-import { grpcStatusOf, type RequestHead } from './heads.js';
-import { role, type Field } from './hpack/field.js';
+import { grpcStatusOf, headerOf, type RequestHead } from './heads.js';
+import type { Field } from './hpack/field.js';
 import { Http1Upstream, listOf, requestOf } from './http1-upstream.js';
 import { Mirror } from './mirror.js';
 import { Pace } from './pace.js';
@@ -62,7 +63,6 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   #bodyBytes = 0;
   #keeps = true;
   #keepBytes = leastKeepBytes;
-  #retryForbidden = false;
   #requestTrailers: readonly Field[] | undefined;
   /** The whole request has been processed; if an injected fault slows it, the stream may have ended earlier. */
   #requestEnded: boolean;
@@ -133,15 +133,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   }
 
   header(name: string): string | undefined {
-    const { fields } = this.#head;
-    let found: string | undefined;
-    for (let i = 0; i < fields.length; i++) {
-      const field = fields[i] as Field;
-      if (field.name !== name) continue;
-      const separator = field.role === role.cookie ? '; ' : ', ';
-      found = found === undefined ? field.value : found + separator + field.value;
-    }
-    return found;
+    return headerOf(this.#head.fields, name);
   }
 
   // The attempts.
@@ -163,8 +155,12 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#tries.begin(flow, limitMs, idleTimeoutMs, isTimed ? this.#parts.deadlines.nowMs() : 0);
   }
 
-  send(endpoint: EndpointState): void {
+  send(endpoint: EndpointState, flow: Flow): void {
     this.#endpoint = endpoint;
+    if (flow.hedge && this.#isWhole) {
+      const open = this.#parts.openEither(this.#http1Only);
+      return this.#translate(hedgedTries(flow, this.#parts.deadlines, open));
+    }
     const pool = this.#parts.poolOf(endpoint);
     if (pool.http1Only || (!endpoint.http2 && this.#http1Only)) return this.onHttp1Only();
     const session = pool.take(this);
@@ -183,7 +179,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
 
   onSession(session: ClientConnection): void {
     this.#pool = undefined;
-    const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
+    const complete = this.#isWhole;
     const fields = requestFieldsOf(this.#head, this.#tries.flow as Flow);
     this.#up = session.open(this, fields, complete, this.#head.method === 'HEAD');
     if (!complete) this.#sendBody(this.#up);
@@ -191,13 +187,21 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
 
   onHttp1Only(): void {
     this.#pool = undefined;
-    const complete = this.#requestEnded && !this.#body && !this.#requestTrailers;
     const { openHttp1Try } = this.#parts;
     if (!openHttp1Try) return this.#tries.failed('bad-response');
+    this.#translate(openHttp1Try);
+  }
+
+  #translate(open: OpenTry): void {
+    const complete = this.#isWhole;
     const fields = requestFieldsOf(this.#head, this.#tries.flow as Flow);
-    const endpoint = this.#endpoint as EndpointState;
-    this.#up = new Http1Upstream(openHttp1Try, endpoint, fields, !complete, this);
+    this.#up = new Http1Upstream(open, this.#endpoint as EndpointState, fields, !complete, this);
     if (!complete) this.#sendBody(this.#up);
+  }
+
+  /** The request ends with its head. */
+  get #isWhole(): boolean {
+    return this.#requestEnded && !this.#body && !this.#requestTrailers;
   }
 
   onSessionFailed(failure: TryFailure): void {
@@ -208,10 +212,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   #sendBody(up: Upstream): void {
     const body = this.#body;
     const ends = this.#requestEnded;
-    if (!this.#keeps && body) {
-      this.#forbidRetry();
-      this.#dropBody();
-    }
+    if (!this.#keeps && body) this.#forbidRetry();
     const last = body ? body.length - 1 : -1;
     for (let i = 0; i <= last; i++) {
       const chunk = (body as Buffer[])[i] as Buffer;
@@ -325,10 +326,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     if (this.#keeps && this.#bodyBytes + bytes > this.#keepBytes) this.#keeps = false;
     if (bytes > 0 && !this.#tries.isAnswering) {
       if (this.#keeps || !this.#up) this.#keep(buffer, start, end);
-      else {
-        this.#forbidRetry();
-        this.#dropBody();
-      }
+      else this.#forbidRetry();
     }
     if (this.#up) this.#credit(this.#up.data(buffer, start, end, ended));
   }
@@ -339,18 +337,18 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     (this.#body ??= []).push(Buffer.from(buffer.subarray(start, end)));
   }
 
+  /** The octets passed on were not kept, so no retry is possible. */
+  #forbidRetry(): void {
+    if (this.#keepBytes >= 0) this.#tries.flow?.forbidRetry();
+    this.#keepBytes = -1;
+    this.#dropBody();
+  }
+
   #dropBody(): void {
     if (!this.#body) return;
     this.#parts.memory.usedBytes -= this.#bodyBytes;
     this.#bodyBytes = 0;
     this.#body = undefined;
-  }
-
-  /** The octets passed on were not kept, so no retry is possible. */
-  #forbidRetry(): void {
-    if (this.#retryForbidden) return;
-    this.#retryForbidden = true;
-    this.#tries.flow?.forbidRetry();
   }
 
   onTrailers(stream: Upstream, fields: Field[]): void {

@@ -13,6 +13,8 @@ export interface Http2Parts {
   readonly openHttp1Try: OpenTry | undefined;
   /** Opens an HTTP/2 attempt. */
   readonly openTry: OpenTry;
+  /** Opens an attempt in the protocol that the endpoint takes, as far as it is known. */
+  openEither(http1Only: boolean): OpenTry;
   poolOf(endpoint: EndpointState): SessionPool;
 }
 

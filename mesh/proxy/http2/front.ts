@@ -82,6 +82,17 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
   readonly openTry: OpenTry = (endpoint, request, handler) =>
     new Http2Try(this.poolOf(endpoint), request, handler);
 
+  openEither(http1Only: boolean): OpenTry {
+    return (endpoint, request, handler) => {
+      const isOld = this.poolOf(endpoint).http1Only || (!endpoint.http2 && http1Only);
+      return (isOld && this.openHttp1Try ? this.openHttp1Try : this.openTry)(
+        endpoint,
+        request,
+        handler,
+      );
+    };
+  }
+
   carries(endpoint: EndpointState): boolean | undefined {
     return this.poolOf(endpoint).carries;
   }

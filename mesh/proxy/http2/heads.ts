@@ -192,3 +192,15 @@ export function readGrpcTimeout(value: string): number {
   if (unit === undefined || !/^\d{1,8}$/.test(digits)) return 0;
   return Math.max(1, Number(digits) * unit);
 }
+
+/** The first value, or all values joined; undefined: there is none. */
+export function headerOf(fields: readonly Field[], name: string): string | undefined {
+  let found: string | undefined;
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] as Field;
+    if (field.name !== name) continue;
+    const separator = field.role === role.cookie ? '; ' : ', ';
+    found = found === undefined ? field.value : found + separator + field.value;
+  }
+  return found;
+}

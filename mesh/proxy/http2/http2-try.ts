@@ -12,6 +12,7 @@ import type { SessionPool, SessionWaiter } from './session-pool.js';
 import type { Receiver, Stream } from './stream.js';
 
 const carriedMark = makeField(carriedHeader, '1', true);
+const takesTrailers = makeField('te', 'trailers', true);
 
 /** When more than this is not yet sent, the writer is asked to wait. */
 const highWaterBytes = 64 * 1024;
@@ -51,6 +52,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
       ...fieldsOf(request.headers),
     ];
     if (isCarried) fields.push(carriedMark);
+    if (request.acceptsTrailers) fields.push(takesTrailers);
     const isHead = method === 'HEAD';
     const early = this.#early;
     const complete = this.#ended && early.length === 0 && !this.#trailers;
@@ -71,7 +73,7 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
   }
 
   onHttp1Only(): void {
-    this.#fail(this.#request.isCarried ? 'not-processed' : 'bad-response');
+    this.#fail('not-processed');
   }
 
   write(buffer: Buffer, start: number, end: number): boolean {

@@ -112,7 +112,10 @@ export class ServerConnection extends Connection {
       this.#later.push({ stream, head, sinceMs: stream.openedMs });
       return;
     }
-    if (takeTurn()) return this.#handler.onRequest(stream, head, ended, this.serving);
+    // A peer's proxy brings the requests of many clients.
+    if (this.serving.peerIdentity !== undefined || takeTurn()) {
+      return this.#handler.onRequest(stream, head, ended, this.serving);
+    }
     beginLater(stream, stream.openedMs, () =>
       this.#handler.onRequest(stream, head, stream.remoteEnded, this.serving),
     );

@@ -125,6 +125,21 @@ export const metricSpecs = {
     help: 'Retries not sent because the budget was exhausted or no endpoint was ready.',
     labels: route,
   },
+  outbound_http_route_hedge_requests_total: {
+    type: 'counter',
+    help: 'Copies sent of requests whose answer had not begun in time.',
+    labels: route,
+  },
+  outbound_http_route_hedge_wins_total: {
+    type: 'counter',
+    help: 'Copies that took the place of the first attempt.',
+    labels: route,
+  },
+  outbound_http_route_hedge_overflow_total: {
+    type: 'counter',
+    help: 'Copies not sent because the budget was exhausted or no other endpoint was ready.',
+    labels: route,
+  },
   retry_same_endpoint_total: {
     type: 'counter',
     help: 'Retries sent to an endpoint tried already although another was ready. Must be 0; counted independently.',

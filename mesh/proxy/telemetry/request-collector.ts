@@ -51,6 +51,11 @@ const isNamed = ({ source }: RequestMetrics): boolean => source.route !== 'defau
 
 function collectOutbound(metrics: RequestMetrics, short: LabelSet, sink: MetricSink): void {
   if (metrics.hasRetries || metrics.retryRequests > 0) collectRetries(metrics, sink);
+  if (metrics.hasHedges || metrics.hedges > 0) {
+    sink.value('outbound_http_route_hedge_requests_total', metrics.labels, metrics.hedges);
+    sink.value('outbound_http_route_hedge_wins_total', metrics.labels, metrics.hedgeWins);
+    sink.value('outbound_http_route_hedge_overflow_total', metrics.labels, metrics.hedgeOverflow);
+  }
   if (metrics.budgetRemaining) {
     sink.value('retry_budget_remaining', short, metrics.budgetRemaining());
   }

@@ -60,6 +60,9 @@ export class RequestMetrics {
   retryOverflow = 0;
   retrySameEndpoint = 0;
   retryOnlyEndpoint = 0;
+  hedges = 0;
+  hedgeWins = 0;
+  hedgeOverflow = 0;
   rateLimited = 0;
   rateLimitedByIdentity = 0;
   shedConcurrency = 0;
@@ -72,6 +75,7 @@ export class RequestMetrics {
   latency: LatencyHistogram | undefined;
   /** Set while the route may be retried: then its series are shown from the start. */
   hasRetries = false;
+  hasHedges = false;
   /** Attempts whose answer the client never saw, by status; 0: no head came. */
   readonly otherTries = new Map<number, number>();
   /** Failed attempts that were not retried although the route has retries, by reason. */

@@ -55,6 +55,7 @@ function busy() {
     route('items', {
       matches: [{ method: 'GET' }],
       retry: retry({ budget: { ratio: 0, minRetriesPerSecond: 1, ttlSeconds: 10 } }),
+      hedge: { afterMs: 100 },
       mirror: { backend: 'cart', fraction: 0.5 },
     }),
   ];

@@ -444,6 +444,15 @@ const old: Case[] = [
   },
 ];
 
+/** A request that may have a copy takes another way through the fronts: all the same holds there. */
+const hedged = [...passing.map(row), ...reserved, ...trailers, ...policies, ...tries.map(row)]
+  .filter((c) => c.side === 'outbound')
+  .map((c): Case => {
+    const routes = c.routes ?? [route()];
+    const hedge = { afterMs: 20 };
+    return { ...c, name: `${c.name}, hedged`, routes: routes.map((r) => ({ ...r, hedge })) };
+  });
+
 export const cases: Case[] = [
   ...passing.map(row),
   ...reserved,
@@ -454,4 +463,5 @@ export const cases: Case[] = [
   ...tries.map(row),
   ...mirrors.map((c) => row({ also: 'shadow', ...c })),
   ...old,
+  ...hedged,
 ];

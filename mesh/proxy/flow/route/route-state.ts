@@ -52,6 +52,7 @@ export class RouteState implements RoutePolicy {
   readonly requestHeaders: HeaderEdits | undefined;
   readonly responseHeaders: HeaderEdits | undefined;
   readonly retry: RetryState | undefined;
+  readonly hedgeAfterMs: number | undefined;
   readonly limiter: RateLimiter | undefined;
   readonly maxConcurrent: number;
   /** The reason why it answers 500 to everything; empty: it serves. */
@@ -93,6 +94,7 @@ export class RouteState implements RoutePolicy {
         : undefined;
       this.retry = new RetryState(retry, budget);
     }
+    this.hedgeAfterMs = source.hedge?.afterMs;
     this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
     this.maxConcurrent = source.maxConcurrent ?? 0;
     const mirrored = source.mirror && backends.get(source.mirror.backend);
