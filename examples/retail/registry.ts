@@ -19,6 +19,8 @@ import {
 
 export interface RegistryOptions {
   retries: RetryMode;
+  /** How long payment's retries are saved. */
+  budgetSeconds?: number | undefined;
   /** Grows with each change, and is part of a route's name: a drill sees by it whether configuration rolls out. */
   revision: number;
   /** Callers that the policy refuses although they need to call: `{ payment: true }`. */
@@ -72,7 +74,7 @@ export function registry(ports: Ports, options: RegistryOptions): object {
       const retry = retryOf(
         mode,
         repeatable[name] ?? false,
-        name === 'payment' ? frugal : generous,
+        name === 'payment' ? frugal(options) : generous,
       );
       return {
         name,

@@ -203,7 +203,14 @@ export class ShopFaults {
 }
 
 function checkedSet(value: unknown): Partial<Omit<RegistryOptions, 'revision'>> {
-  const allowed = ['retries', 'lockedOut', 'wrongProfile', 'routePerUser', 'misrouted'];
+  const allowed = [
+    'retries',
+    'budgetSeconds',
+    'lockedOut',
+    'wrongProfile',
+    'routePerUser',
+    'misrouted',
+  ];
   if (typeof value === 'object' && value !== null) {
     const strange = Object.keys(value).find((key) => !allowed.includes(key));
     if (strange === undefined) return value;

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { plannedDay } from '../../chaos/gameday/command.js';
 import { readScenarios } from '../../chaos/scenarios/read.js';
+import { seededRandom } from '../../base/random.js';
+import { Budget } from '../../mesh/proxy/flow/retry/budget.js';
 import type { GameDayRecord } from '../../runbooks/record.js';
 import { drillFolder, firedrill } from './drill.js';
 
@@ -16,6 +18,34 @@ test('W1: with retries shoppers see 40% less of the failures than without them, 
   const [without, within] = arms!.runs;
   expect(within!.seenAtMost! / without!.seenAtLeast!).toBeLessThanOrEqual(0.6 + 1e-9);
   expect(checks.map((c) => c.counter)).toEqual([{ service: 'payment', name: 'doubleCharges' }]);
+});
+
+/** The share of failures that a caller sees, with the proxy's own budget and requests at even distances. */
+function seenWith(ttlSeconds: number, failing: number): number {
+  const random = seededRandom(7);
+  const budget = new Budget({ ratio: 0.1, minRetriesPerSecond: 0, ttlSeconds }, 0);
+  const fails = (): boolean => random.next() < failing;
+  let made = 0;
+  let seen = 0;
+  for (let i = 1; i <= 50_000; i++) {
+    const nowMs = (i * 1000) / 15;
+    budget.deposit(nowMs);
+    let failed = fails();
+    for (let retry = 0; failed; retry++) {
+      made++;
+      if (retry === 2 || !budget.withdraw(nowMs)) break;
+      failed = fails();
+    }
+    if (failed) seen++;
+  }
+  return seen / made;
+}
+
+test('W1: at 15 requests a second a budget hides what its page says', () => {
+  expect(seenWith(1, 1 / 16)).toBeCloseTo(0.5, 1);
+  expect(seenWith(1, 1 / 32)).toBeCloseTo(0.34, 1);
+  expect(seenWith(10, 1 / 16)).toBeLessThan(0.1);
+  expect(seenWith(10, 1 / 8)).toBeCloseTo(0.4, 1);
 });
 
 test('W1: every name in it is one of the shop, and every time fits', async () => {

@@ -201,7 +201,7 @@ const policyOf = (layout: Layout, service: string, { lockedOut }: RegistrySettin
 
 function routesOf(service: string, revision: number, set: RegistrySettings): object[] {
   const { retriesOf = service, retries = 'none', unsafeMethods = false } = set;
-  const retry = retriesOf === service ? retryOf(retries, unsafeMethods, frugal) : undefined;
+  const retry = retriesOf === service ? retryOf(retries, unsafeMethods, frugal(set)) : undefined;
   return [
     ...Array.from({ length: set.routePerUser?.[service] ?? 0 }, (_, user) => ({
       name: `user-${user}`,

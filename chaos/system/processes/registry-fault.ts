@@ -13,6 +13,12 @@ export const registrySettings = z.strictObject({
     .string()
     .optional()
     .describe('the one service whose calls are retried so; absent: every one'),
+  budgetSeconds: z
+    .int()
+    .min(1)
+    .max(60)
+    .optional()
+    .describe('how long retries that were not used are saved; default 1: hardly'),
   unsafeMethods: z.boolean().optional().describe('POST and the like are retried as well'),
   lockedOut: byService(z.boolean()),
   wrongProfile: byService(z.boolean()),
@@ -48,8 +54,15 @@ export function retryOf(
   return { limit: 2, ...common, backoff, budget };
 }
 
-/** For a dependency that retries would only burden: a ratio of a tenth, which cannot be saved up. */
-export const frugal = { ratio: 0.1, minRetriesPerSecond: 0, ttl: '1s' };
+/**
+ * For a dependency that retries would only burden: a ratio of a tenth. Over one second it cannot be saved up, and of 15
+ * requests a second allows one retry in 1.1 seconds; over ten it allows 15 in eleven, all at once too.
+ */
+export const frugal = ({ budgetSeconds = 1 }: Pick<RegistrySettings, 'budgetSeconds'>): object => ({
+  ratio: 0.1,
+  minRetriesPerSecond: 0,
+  ttl: `${budgetSeconds}s`,
+});
 
 /** Of a request, and of each attempt: a longer attempt is given up, and repeated if retries allow it. */
 export const retriedTimeouts = { request: '3s', perTry: '500ms' };
