@@ -1,5 +1,6 @@
 /** The names for scenarios in a `system: processes`, known from its file alone. */
 import { whyNoDisk } from '../../faults/disk.js';
+import { dnsKinds } from '../../faults/dns.js';
 import { limitsImpossibleHere } from '../../faults/process-fault.js';
 import type { SystemNames } from '../../scenarios/world.js';
 import type { ProcessesSpec } from '../drill-schema.js';
@@ -64,15 +65,20 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
       .filter((s) => spec.services[s.name]?.network === 'own')
       .flatMap((s) => {
         const names = namesLookedUp(spec, s.name);
-        return [s.name, ...s.workloads].map((target) => [target, names]);
+        return names.length === 0 ? [] : [s.name, ...s.workloads].map((target) => [target, names]);
       }),
   );
+  const noNames = 'no service looks up a name in a network of its own (network: own)';
   return {
     name,
     services,
     lookedUp,
     processes: [...services.flatMap((s) => s.workloads), ...ours],
-    impossible: impossibleHere(),
+    impossible: {
+      ...impossibleHere(),
+      ...(Object.keys(lookedUp).length === 0 &&
+        Object.fromEntries(Object.keys(dnsKinds).map((kind) => [kind, noNames]))),
+    },
     parts: spec.mesh === 'mtls' ? ['controller', 'registry'] : [],
     strikable: {
       workloads: services.flatMap(({ name: service, workloads }) =>
