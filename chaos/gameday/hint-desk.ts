@@ -71,11 +71,13 @@ export function openHintDesk(
     }
   };
   return {
-    asked() {
+    asked(atMs) {
       const fresh = linesOf(stateFolder).filter((l) => l.told === undefined && l.askedMs > lastMs);
       const allowed: string[] = [];
       for (const line of fresh) {
         lastMs = Math.max(lastMs, line.askedMs);
+        // The command that asked has given up.
+        if (line.askedMs <= atMs - answerLimitMs) continue;
         const other = otherRole(roles, line.by);
         if (roles && other !== undefined && line.by !== roles.facilitator) {
           open.unshift(line);

@@ -7,7 +7,7 @@ import type { ScenarioRun } from './run-scenario.js';
 /** The place where the team asks, and is told. */
 export interface HintDesk {
   /** The roles that have asked since the last call. */
-  asked(): string[];
+  asked(nowMs: number): string[];
   tell(text: string): void;
 }
 
@@ -39,7 +39,7 @@ export class Hints {
     this.#lookedMs = nowMs;
     const { desk, real } = this.#options;
     const afterMs = nowMs - injectedMs;
-    for (const by of desk?.asked() ?? []) {
+    for (const by of desk?.asked(nowMs) ?? []) {
       const hint = this.#left.shift();
       if (hint) this.#give({ atMs: nowMs, afterMs, text: hint.text, by });
       desk?.tell(hint?.text ?? `no hint is left (${this.given.length} were given)`);

@@ -66,15 +66,17 @@ test('the desk answers each question once, refuses observers, and skips what it 
   ask(500, 'orders');
   writeFileSync(file, 'broken\n{"askedMs": "x"}\n', { flag: 'a' });
   const desk = openHintDesk(state, roles, 1000);
-  expect(desk.asked()).toEqual([]);
+  expect(desk.asked(2000)).toEqual([]);
   ask(1100, 'newcomers');
   ask(1200, 'orders');
   ask(1300, 'reliability');
-  expect(desk.asked()).toEqual(['orders', 'reliability']);
+  expect(desk.asked(2000)).toEqual(['orders', 'reliability']);
   desk.tell('look there');
   desk.tell('and there');
   desk.tell('nobody asked');
-  expect(desk.asked()).toEqual([]);
+  ask(1900, 'orders');
+  expect(desk.asked(6900)).toEqual([]);
+  expect(desk.asked(2000)).toEqual([]);
   const answers = readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line.includes('told'));
