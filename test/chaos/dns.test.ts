@@ -27,7 +27,7 @@ async function rig(client = '127.0.0.1'): Promise<Rig> {
   const clock = new SimulatedClock(0);
   const names = new Map([
     ['stock.internal', '198.19.0.1'],
-    ['Db.Internal', '198.19.0.2'],
+    ['Db.Internal.', '198.19.0.2'],
   ]);
   const resolver = new Resolver({ names, client, clock });
   endings.push(() => resolver.close());
@@ -181,6 +181,24 @@ test('over TCP: several messages in pieces, each with its length; an oversized o
   await expect.poll(() => Buffer.concat(read)).toEqual(Buffer.concat(expected));
   socket.write(Buffer.from([0xff, 0xff]));
   await once(socket, 'close');
+});
+
+test('a port that is taken is told, not swallowed', async () => {
+  const { resolver } = await rig();
+  const names = new Map<string, string>();
+  const other = new Resolver({ names, client: '127.0.0.1', clock: new SimulatedClock(0) });
+  endings.push(() => other.close());
+  await expect(other.listen('127.0.0.1', resolver.port)).rejects.toThrow('EADDRINUSE');
+});
+
+test('a client that reads nothing is let go', async () => {
+  const { resolver } = await rig();
+  const socket = connect(resolver.port, '127.0.0.1').pause();
+  socket.on('error', () => 0);
+  const many = Buffer.concat(Array(20_000).fill(framed(query('stock.internal'))) as Buffer[]);
+  const timer = setInterval(() => socket.write(many), 20);
+  endings.push(() => clearInterval(timer));
+  await new Promise((closed) => socket.on('close', closed));
 });
 
 test('a stranger is not answered, over UDP nor over TCP', async () => {

@@ -34,7 +34,12 @@ const failures = {
 const maxWaiting = 1000;
 const maxConnections = 100;
 const maxQueryBytes = 4096;
+/** Answers that a client does not read, in bytes. */
+const maxUnread = 256 * 1024;
 const idleMs = 10_000;
+
+/** As queries carry it: in small letters, without the root's dot. */
+const usualName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 
 export class Resolver {
   readonly #names: ReadonlyMap<string, string>;
@@ -48,10 +53,12 @@ export class Resolver {
   #isClosed = false;
 
   constructor({ names, client, clock }: ResolverOptions) {
-    this.#names = new Map([...names].map(([name, address]) => [name.toLowerCase(), address]));
+    this.#names = new Map([...names].map(([name, address]) => [usualName(name), address]));
     this.#client = client;
     this.#clock = clock;
     this.#tcp.maxConnections = maxConnections;
+    // A connection that cannot be accepted is no reason to end; `listen` rejects by itself.
+    this.#tcp.on('error', () => undefined);
     this.#udp.on('message', (message, { address, port }) => {
       if (address !== this.#client) return;
       this.#answer(message, (reply) => this.#udp.send(reply, port, address));
@@ -101,7 +108,7 @@ export class Resolver {
     let reply: Buffer | undefined = usual;
     let latencyMs = 0;
     for (const { fault, random, struck } of this.#faults.values()) {
-      if (fault.name !== undefined && fault.name !== query.name) continue;
+      if (fault.name !== undefined && usualName(fault.name) !== query.name) continue;
       if (fault.ratio < 1 && random.next() >= fault.ratio) continue;
       if (fault.kind === 'dns-slow') {
         latencyMs += fault.latencyMs;
@@ -158,7 +165,8 @@ export class Resolver {
         this.#answer(read.subarray(2, 2 + length), (reply) => {
           const prefix = Buffer.alloc(2);
           prefix.writeUInt16BE(reply.length);
-          if (!socket.destroyed) socket.write(Buffer.concat([prefix, reply]));
+          if (socket.writableLength > maxUnread) socket.destroy();
+          else if (!socket.destroyed) socket.write(Buffer.concat([prefix, reply]));
         });
         read = read.subarray(2 + length);
       }
