@@ -1,5 +1,8 @@
-/** The requests of a page that change state: Stop, if drills are allowed, and edits of the postmortem. */
+/**
+ * The requests of a page that change state: Stop and Acknowledge, if drills are allowed, and edits of the postmortem.
+ */
 import type { IncomingMessage } from 'node:http';
+import { acknowledge } from '../chaos/gameday/acknowledgement.js';
 import { throwSwitch } from '../chaos/runner/stop-switch.js';
 import { leftIn, maxPostmortemBytes, savePostmortem } from './postmortem.js';
 
@@ -24,11 +27,19 @@ export async function post(
   pathname: string,
   { folder, stateFolder, mayEdit }: Allowed,
 ): Promise<Posted> {
-  if (!['/stop', '/lint', '/postmortem'].includes(pathname)) return refused(404, 'no such call');
+  if (!['/stop', '/acknowledge', '/lint', '/postmortem'].includes(pathname))
+    return refused(404, 'no such call');
   if (request.headers.origin === undefined) return refused(403, 'only from the page itself');
   if (pathname === '/stop') {
     if (stateFolder === undefined) return refused(403, 'start it with --allow-drills');
     throwSwitch(stateFolder, { reason: 'stopped from the console', atMs: Date.now() });
+    return { status: 204 };
+  }
+  if (pathname === '/acknowledge') {
+    if (stateFolder === undefined) return refused(403, 'start it with --allow-drills');
+    const { text: by = '' } = textsOf((await bodyOf(request)) ?? '');
+    if (by.trim() === '') return refused(400, 'the role that acknowledges is missing');
+    acknowledge(stateFolder, { atMs: Date.now(), by });
     return { status: 204 };
   }
   if (!mayEdit) return refused(403, 'start it with --allow-edits');

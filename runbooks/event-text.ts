@@ -34,6 +34,8 @@ export function eventText(e: DrillEvent): string {
     }
     case 'budget':
       return `${e.slo}: ${(100 * e.spentOfPeriod).toFixed(2)}% of the period's budget spent`;
+    case 'acknowledgement':
+      return `${e.by} acknowledges ${e.alert ?? 'the last page'}`;
     case 'scenario-record':
       return `what was measured of ${e.scenario}`;
     case 'day-record':

@@ -151,6 +151,13 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
     budgetMinutes: z.number().optional(),
   }),
   z.strictObject({
+    /** A person's answer to a page; without `alert`, to the last one before it. */
+    kind: z.literal('acknowledgement'),
+    atMs,
+    by: text,
+    alert: text.optional(),
+  }),
+  z.strictObject({
     kind: z.literal('scenario-record'),
     atMs,
     scenario: text,

@@ -2,6 +2,7 @@
 import type { DrillEvent } from '../../runbooks/events.js';
 import type { Load } from '../load/load.js';
 import { totalsOf } from '../load/points.js';
+import type { Acknowledgement } from './acknowledgement.js';
 import type { SystemDescription } from '../system/model.js';
 
 const everyMs = 1000;
@@ -25,7 +26,7 @@ export function systemEvent(system: SystemDescription, atMs: number): DrillEvent
 }
 
 /** Reports the day's spent budgets repeatedly. Returns a function that stops it. */
-export function tellBudgets(
+function tellBudgets(
   read: () => Promise<DrillEvent[]>,
   emit: (event: DrillEvent) => void,
 ): () => void {
@@ -44,8 +45,23 @@ export function tellBudgets(
   return () => clearInterval(timer);
 }
 
+/** Reports people's acknowledgements since the start as they come. Returns a function that stops it. */
+export function tellAcknowledgements(
+  read: () => readonly Acknowledgement[],
+  emit: (event: DrillEvent) => void,
+): () => void {
+  let told = 0;
+  const timer = setInterval(() => {
+    for (const said of read().slice(told)) {
+      told++;
+      emit({ kind: 'acknowledgement', ...said });
+    }
+  }, everyMs / 4);
+  return () => clearInterval(timer);
+}
+
 /** Reports each whole second, after its last requests had time to end. Returns a function that stops it. */
-export function tellLoad(
+function tellLoad(
   load: Pick<Load, 'points' | 'lagMs'>,
   nowMs: () => number,
   emit: (event: DrillEvent) => void,
@@ -61,4 +77,21 @@ export function tellLoad(
   };
   const timer = setInterval(tell, everyMs / 4);
   return () => clearInterval(timer);
+}
+
+interface Told {
+  load: Pick<Load, 'points' | 'lagMs'>;
+  nowMs: () => number;
+  budgets: () => Promise<DrillEvent[]>;
+  answers: () => readonly Acknowledgement[];
+}
+
+/** Reports the load, the budgets and people's acknowledgements. Returns a function that stops it. */
+export function tellDay(told: Told, emit: (event: DrillEvent) => void): () => void {
+  const stops = [
+    tellLoad(told.load, told.nowMs, emit),
+    tellBudgets(told.budgets, emit),
+    tellAcknowledgements(told.answers, emit),
+  ];
+  return () => stops.forEach((stop) => stop());
 }

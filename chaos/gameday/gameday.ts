@@ -42,7 +42,7 @@ import { openHintDesk } from './hint-desk.js';
 import { acknowledgementEvents, acknowledgements } from './acknowledgement.js';
 import { budgetEvents, budgetOf, eventsOf, periodShare } from './budgets.js';
 import { coverageRunOf } from './coverage.js';
-import { systemEvent, tellBudgets, tellLoad } from './day-events.js';
+import { systemEvent, tellDay } from './day-events.js';
 import { CertificateLifetimes } from './lifetimes.js';
 import { judgingFor } from './existing.js';
 import type { Judging } from './judging.js';
@@ -251,16 +251,16 @@ class GameDay {
     const { description } = this.#system;
     const emit = (event: DrillEvent): void => view.event?.(event);
     emit(systemEvent(description, clock.nowMs()));
-    const stopLoad = tellLoad(load, () => clock.nowMs(), emit);
     const fromMs = clock.nowMs();
-    const stopBudgets = tellBudgets(
-      () => budgetEvents(watch, this.#parts.slos, timing, fromMs, clock.nowMs()),
+    this.#stopTelling = tellDay(
+      {
+        load,
+        nowMs: () => clock.nowMs(),
+        budgets: () => budgetEvents(watch, this.#parts.slos, timing, fromMs, clock.nowMs()),
+        answers: () => acknowledgements(this.#parts.options.stateFolder, fromMs, clock.nowMs()),
+      },
       emit,
     );
-    this.#stopTelling = () => {
-      stopLoad();
-      stopBudgets();
-    };
     view.line(
       `${description.name}: ${counted(description.workloads.length, 'workload')}, ` +
         `${loadText(load)}, watched by ${watch.version}, ` +

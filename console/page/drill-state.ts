@@ -89,6 +89,18 @@ export async function stop(): Promise<void> {
   stopped.value = { atMs: Date.now(), ...(!answer?.ok && { refused }) };
 }
 
+/** Why the last acknowledgement was refused; the drill's own event tells one that was taken. */
+export const notAcknowledged = signal('');
+
+export async function acknowledge(): Promise<void> {
+  const text = prompt('Who acknowledges the last page? A role rather than a name', 'on call');
+  if (text === null) return;
+  const body = JSON.stringify({ text });
+  const answer = await fetch('/acknowledge', { method: 'POST', body }).catch(() => undefined);
+  const why = answer === undefined ? 'the console does not answer' : await answer.text();
+  notAcknowledged.value = answer?.ok ? '' : `Not acknowledged: ${why}`;
+}
+
 const tickMs = 200;
 const playSpeed = 4;
 

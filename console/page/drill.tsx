@@ -3,6 +3,7 @@ import { eventText } from '../../runbooks/event-text.js';
 import { percentText } from '../../runbooks/words.js';
 import { Callers } from './callers.js';
 import {
+  acknowledge,
   chosenMs,
   chosenScenario,
   day,
@@ -11,6 +12,7 @@ import {
   firstMs,
   hello,
   lastMs,
+  notAcknowledged,
   nowMs,
   playing,
   scenario,
@@ -337,7 +339,12 @@ function Stop() {
   }
   return (
     <>
-      <span role="status">{said}</span>
+      <span role="status">
+        {said} {notAcknowledged.value}
+      </span>
+      {hello.value.mayStop && !ended.value && day.value.pages > 0 && (
+        <button onClick={() => void acknowledge()}>Acknowledge</button>
+      )}
       {hello.value.mayStop && !ended.value && (
         <button class="stop" disabled={asked !== undefined} onClick={() => void stop()}>
           Stop

@@ -7,9 +7,14 @@ export function laneText(lane: Lane, nowMs: number): string {
   if (notifiedAtMs !== undefined) {
     const margin = deadlineAtMs - notifiedAtMs;
     const after = span(notifiedAtMs - armedAtMs);
+    const { acknowledgedAtMs } = lane;
+    const seen =
+      acknowledgedAtMs === undefined
+        ? ''
+        : `; acknowledged ${span(acknowledgedAtMs - notifiedAtMs)} later`;
     return margin >= 0
-      ? `rang after ${after}, ${span(margin)} before its deadline`
-      : `rang after ${after}, ${span(margin)} too late`;
+      ? `rang after ${after}, ${span(margin)} before its deadline${seen}`
+      : `rang after ${after}, ${span(margin)} too late${seen}`;
   }
   if (missed !== undefined) return missed;
   const left = deadlineAtMs - nowMs;

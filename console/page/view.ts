@@ -15,6 +15,7 @@ export interface Lane {
   armedAtMs: number;
   deadlineAtMs: number;
   notifiedAtMs?: number;
+  acknowledgedAtMs?: number;
   resolvedAtMs?: number;
   /** The reason why it counts as missed, once that is judged. */
   missed?: string;
@@ -144,6 +145,8 @@ function take(day: DayView, event: DrillEvent): void {
     case 'note':
       day.notes.push(event);
       return;
+    case 'acknowledgement':
+      return takeAcknowledgement(day, event);
     case 'scenario-record':
     case 'day-record':
       return;
@@ -154,6 +157,16 @@ function take(day: DayView, event: DrillEvent): void {
     default:
       return takeOfScenario(day, event);
   }
+}
+
+/** Without a name it answers the last page. */
+function takeAcknowledgement(day: DayView, { atMs, alert }: Of<'acknowledgement'>): void {
+  const pages = (day.scenarios.at(-1)?.lanes ?? []).filter(
+    (l) =>
+      l.notifiedAtMs !== undefined && (alert === undefined ? wakes(l.severity) : l.alert === alert),
+  );
+  const last = Math.max(...pages.map((l) => l.notifiedAtMs ?? 0));
+  for (const lane of pages) if (lane.notifiedAtMs === last) lane.acknowledgedAtMs ??= atMs;
 }
 
 /** The final events of a day contain no minutes: those reported during the drill still apply. */

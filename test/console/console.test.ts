@@ -16,6 +16,8 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { acknowledgements } from '../../chaos/gameday/acknowledgement.js';
+import { tellAcknowledgements } from '../../chaos/gameday/day-events.js';
 import { chromium } from 'playwright-core';
 import { afterEach, expect, test } from 'vitest';
 import { UserError } from '../../base/errors.js';
@@ -23,7 +25,7 @@ import { requireTool } from '../../base/tools.js';
 import { registerConsole } from '../../console/command.js';
 import { Follow } from '../../console/follow.js';
 import { type Console, startConsole } from '../../console/server.js';
-import { type DrillEvent, drillEvents } from '../../runbooks/events.js';
+import { type DrillEvent, drillEvents, drillEventSchema } from '../../runbooks/events.js';
 import { badGameDay } from '../runbooks/fixture.js';
 import { testWith } from '../tools.js';
 
@@ -173,6 +175,30 @@ test('nothing can be stopped unless that is allowed, and then by the page alone'
   const headers = { cookie: own, origin: allowed.at };
   expect((await ask(`${allowed.at}/stop`, headers, 'POST')).status).toBe(204);
   expect(existsSync(join(state, 'stop.json'))).toBe(true);
+});
+
+test('a page is acknowledged where drills are allowed, by a role, and the running drill tells it', async () => {
+  const closed = await open(folder());
+  const state = folder();
+  const allowed = await open(folder(), state);
+  const send = async (door: { at: string; last(): string }, body: string): Promise<number> => {
+    const cookie = await enter(door.last());
+    const headers = { cookie, origin: door.at };
+    return fetch(`${door.at}/acknowledge`, { method: 'POST', body, headers }).then((r) => r.status);
+  };
+  const begunMs = Date.now();
+  expect(await send(closed, '{"text":"on call"}')).toBe(403);
+  for (const bad of ['', '{"text":" "}', '{"text":1}']) expect(await send(allowed, bad)).toBe(400);
+  expect(await send(allowed, '{"text":"payments on call"}')).toBe(204);
+  const events: DrillEvent[] = [];
+  const read = () => acknowledgements(state, begunMs, Date.now());
+  const stop = tellAcknowledgements(read, (event) => events.push(event));
+  await expect.poll(() => events).toMatchObject([{ by: 'payments on call' }]);
+  expect(await send(allowed, '{"text":"carts on call"}')).toBe(204);
+  await expect.poll(() => events.length).toBe(2);
+  stop();
+  expect(events[1]).toMatchObject({ by: 'carts on call' });
+  expect(drillEventSchema.parse(events[0])).toEqual(events[0]);
 });
 
 test('a postmortem is written where edits are allowed, by the page alone, over the text that was read', async () => {

@@ -110,6 +110,18 @@ test('the expected time: as far as it was known then, and as it was judged where
   expect(laneText(x!, 55)).toBe('awaited, 1.0 s left; by theory after 0.4 s to 0.6 s');
 });
 
+test('an acknowledgement is shown at the last page, or at the one that it names', () => {
+  const ack = { kind: 'acknowledgement' as const, by: 'on call' };
+  const texts = (event: DrillEvent) =>
+    viewAt([...day, event], 2000).scenarios[0]?.lanes.map((l) => laneText(l, 2000));
+  const seen = 'rang after 0.5 s, 0.5 s before its deadline; acknowledged 1.0 s later';
+  expect(texts({ ...ack, atMs: 1530 })?.[1]).toBe(seen);
+  expect(texts({ ...ack, atMs: 1530, alert: 'Burn' })?.[1]).toBe(seen);
+  expect(texts({ ...ack, atMs: 1530, alert: 'Other' })?.[1]).not.toContain('acknowledged');
+  // Before any page there is nothing to acknowledge.
+  expect(texts({ ...ack, atMs: 100 })?.[1]).not.toContain('acknowledged');
+});
+
 test('an alert after the end of the day is counted by neither the record nor the page', () => {
   const record = badGameDay();
   const last = drillEvents(record);
