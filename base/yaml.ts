@@ -3,7 +3,6 @@ import {
   type Document,
   isMap,
   isNode,
-  isPair,
   isScalar,
   LineCounter,
   parseAllDocuments,
@@ -98,12 +97,12 @@ export class YamlDocument {
       path.length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, -1), true);
     const key = path[path.length - 1];
     if (isMap(parent)) {
-      for (const pair of parent.items) {
-        if (!isPair(pair) || !isNode(pair.key) || !pair.key.range) continue;
-        if (String((pair.key as { value?: unknown }).value) === String(key)) {
-          return this.#at(pair.key.range[0]);
-        }
-      }
+      const keys = parent.items.map((pair) => pair.key).filter(isNode);
+      // A key that is itself a map or a list, such as a Helm template, has no text of its own to compare.
+      const node =
+        keys.find((k) => isScalar(k) && String(k.value) === String(key)) ??
+        keys.find((k) => !isScalar(k));
+      if (node?.range) return this.#at(node.range[0]);
     }
     return this.placeOf(path);
   }
@@ -242,6 +241,8 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
     lineCounter: lines,
     uniqueKeys: true,
     prettyErrors: false,
+    // Keys that are maps or lists become text without a warning on standard error; the schemas refuse them.
+    logLevel: 'error',
     ...(options.texts ? { schema: 'failsafe' as const, merge: true } : {}),
   });
   if (!Array.isArray(documents)) return [];

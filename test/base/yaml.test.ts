@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { checkYaml, parseYaml } from '../../base/yaml.js';
 
@@ -34,4 +34,17 @@ test('an alias bomb is refused, not expanded', () => {
     text += `a${i}: &a${i} [${Array.from({ length: 10 }, () => alias).join(', ')}]\n`;
   }
   expect(() => parseYaml('bomb.yaml', text)).toThrow('bomb.yaml:1:1');
+});
+
+test('a key that is a map or a list is refused with its place, and nothing is said beside the error', () => {
+  const warnings = vi.spyOn(process, 'emitWarning');
+  for (const [text, message] of [
+    ['name: a\nslos:\n  - {objective: 99, ? [a]: 1}\n', 'a.yaml:3:23: unknown field'],
+    ['name: {{ .Values.name }}\nslos: []\n', 'a.yaml:1:7: name: expected text'],
+    ['{{ .Values.name }}: 1\n', /a\.yaml:1:1: (unknown field|name: )/],
+  ] as const) {
+    expect(() => parseYaml('a.yaml', text).map((d) => checkYaml(d, schema))).toThrow(message);
+  }
+  expect(warnings).not.toHaveBeenCalled();
+  warnings.mockRestore();
 });
