@@ -12,7 +12,7 @@ import { compileSlo, readSloText, type RuleGroup, type Slo } from '../slo/index.
 import { parse, walk } from '../slo/promql/index.js';
 import type { Duration } from '../slo/promql/syntax/ast.js';
 import { planOf } from '../slo/rules/plan.js';
-import { stepRules } from '../slo/rules/steps.js';
+import { coarseRules, stepRules } from '../slo/rules/steps.js';
 import { peerRules } from './slo-peer.js';
 import { History, HistoryServer } from './slo-prometheus.js';
 
@@ -169,7 +169,8 @@ async function exactness() {
   // The whole history exists already, so a counter's earlier value is read from it rather than recorded.
   const plan = planOf(slo, { stepMs: minuteMs });
   const steps = { name: 'steps', rules: stepRules(plan, 'history') };
-  const groups = [steps, ...compileSlo(slo, { stepMs: minuteMs })];
+  const coarse = { name: 'coarse', rules: coarseRules(plan, 'history') };
+  const groups = [steps, coarse, ...compileSlo(slo, { stepMs: minuteMs })];
   const label = '{slo="shop-availability",service="shop"}';
   /** Evaluates a rule at each interval over the whole time, and stores the recorded values. */
   const record = async (name: string, expr: string, stepMs: number, as: string): Promise<void> => {

@@ -21,7 +21,7 @@ export const stages: readonly Stage[] = [
   { name: 'ratios up to six hours', group: 'fine', rules: fineRatioRules },
   // In the group of the rules that they read, so that a page is not one evaluation late.
   { name: 'page', group: 'fine', rules: (plan) => [burnAlert(plan, 'page'), noDataAlert(plan)] },
-  { name: 'coarse steps', group: 'coarse', rules: coarseRules },
+  { name: 'coarse steps', group: 'coarse', rules: (plan) => coarseRules(plan) },
   { name: 'ratios of days', group: 'coarse', rules: coarseRatioRules },
   { name: 'objective and budget', group: 'coarse', rules: metadataRules },
   { name: 'ticket', group: 'coarse', rules: (plan) => [burnAlert(plan, 'ticket')] },

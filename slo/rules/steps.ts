@@ -250,12 +250,27 @@ export function sliceRules(plan: Plan): RecordingRule[] {
   ];
 }
 
-/** Coarse steps, the sums of base steps; slices are coarse enough already. */
-export function coarseRules(plan: Plan): RecordingRule[] {
+/**
+ * Coarse steps, the sums of base steps; slices are coarse enough already. A Prometheus that was down leaves out
+ * evaluations, so a coarse step also holds those base steps that the one, two or three before it should have held.
+ * It ends a base step ago, because the latest one may be in the middle of its evaluation.
+ */
+export function coarseRules(plan: Plan, from: StepOptions['from'] = 'recorded'): RecordingRule[] {
   if (plan.slo.sli.kind === 'slices') return [];
+  const sum = (fine: string, coarse: string): string => {
+    const back = from === 'history' ? '' : ` offset ${stepText(plan)}`;
+    const over = (steps: number): string =>
+      sumOver(plan, fine, steps * coarseStepMs).replace(/\)$/, `${back})`);
+    const arms = [3, 2, 1].map((steps) => {
+      // A step longer than those evaluations, because the first of them is at the very edge.
+      const range = formatDurationMs(scaled(plan, steps * coarseStepMs + plan.stepMs));
+      return `${over(steps + 1)} unless count_over_time(${coarse}${plan.selector}[${range}])\nor\n`;
+    });
+    return (from === 'history' ? '' : arms.join('')) + over(1);
+  };
   return [
-    record(plan, plan.coarse.total, sumOver(plan, plan.fine.total, coarseStepMs)),
-    record(plan, plan.coarse.bad, sumOver(plan, plan.fine.bad, coarseStepMs)),
+    record(plan, plan.coarse.total, sum(plan.fine.total, plan.coarse.total)),
+    record(plan, plan.coarse.bad, sum(plan.fine.bad, plan.coarse.bad)),
   ];
 }
 

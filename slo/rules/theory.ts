@@ -117,8 +117,8 @@ export function theoryOf(
   // Counters are counted as soon as they are seen; probes only after the slowest could have ended.
   const delayMs = slo.sli.kind === 'probe' ? scaled(plan, probeDelayMs) : 0;
   const exact = Math.min(...fired.map((d) => d.detectMs as number)) + delayMs;
-  // Long windows are summed from coarse steps, of which the last may be incomplete.
-  const coarse = fired.some((d) => !isFine(d.longMs)) ? scaled(plan, coarseStepMs) : 0;
+  // Long windows are summed from coarse steps; the last may be incomplete, and each ends a base step before it is made.
+  const coarse = fired.some((d) => !isFine(d.longMs)) ? scaled(plan, coarseStepMs) + stepMs : 0;
   const slack = scrapeMs + stepMs + coarse + evaluationMs + (forMs > 0 ? evaluationMs : 0);
   const detection = {
     exactMs: exact + forMs,

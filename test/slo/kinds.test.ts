@@ -113,4 +113,5 @@ testWith('promtool')(
       rmSync(folder, { recursive: true, force: true });
     }
   },
+  120_000,
 );

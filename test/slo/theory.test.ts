@@ -74,7 +74,7 @@ slos:
     expect(detection).toEqual({
       exactMs: 864_000,
       earliestMs: 834_000,
-      latestMs: 864_000 + 10_000 + 30_000 + 240_000 + 240_000,
+      latestMs: 864_000 + 10_000 + 2 * 30_000 + 240_000 + 240_000,
     });
   });
 
@@ -83,7 +83,7 @@ slos:
     const both = `{windows: [{severity: page, factor: 10, long: 1h, short: 5m}, ${days}]}`;
     const { detection, windows: found } = theoryOf(read(both), 'page', step);
     expect(found.map((w) => w.detectMs)).toEqual([36_000, 86_400]);
-    expect(detection?.latestMs).toBe(36_000 + 70_000 + 240_000);
+    expect(detection?.latestMs).toBe(36_000 + 100_000 + 240_000);
   });
 
   test('the last of the windows that fired keeps it firing', () => {

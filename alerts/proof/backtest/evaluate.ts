@@ -230,9 +230,11 @@ export class History {
   #coarseOf(bad: Running, total: Running): Base {
     const length = placesIn(scaled(this.plan, coarseStepMs), this.fineMs);
     const every = this.coarseMs / this.fineMs;
+    // A coarse step ends a base step before its evaluation.
+    const back = Math.ceil(scaled(this.plan, this.plan.stepMs) / this.fineMs);
     const sums = (of: Running): Running => {
       const values = new Float64Array(this.coarseCount);
-      for (let k = 0; k < values.length; k++) values[k] = of.over(k * every, length);
+      for (let k = 0; k < values.length; k++) values[k] = of.over(k * every - back, length);
       return new Running(values);
     };
     return { bad: sums(bad), total: sums(total), everyMs: this.coarseMs };
