@@ -1,12 +1,5 @@
 /** Reads users' YAML into checked values; every error names file, line and column. */
-import {
-  type Document,
-  isMap,
-  isNode,
-  isScalar,
-  LineCounter,
-  parseAllDocuments,
-} from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import type * as z from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
 import { inputName, readInput, tooLarge } from './input.js';
