@@ -6,6 +6,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { asset } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
+import { acknowledgements } from '../../chaos/gameday/acknowledgement.js';
 import { EventFile } from '../../chaos/gameday/event-file.js';
 import '../../chaos/gameday/command.js';
 import { readSwitch } from '../../chaos/runner/stop-switch.js';
@@ -157,9 +158,9 @@ testWith('chromium')(
 );
 
 testWith('chromium')(
-  'Stop is pressed: the run is aborted, its fault is rolled back, and the page says so',
+  'a page is acknowledged and Stop is pressed: the run is aborted, its fault is rolled back, and the page says so',
   async () => {
-    const { page, drill, file } = await watched();
+    const { page, drill, file, folder } = await watched();
     const load = { kind: 'load' as const, requests: 40, errors: 3, p95Ms: 17 };
     file.write({ ...load, atMs: Date.now() });
     const figures = page.locator('.drill-head dd');
@@ -167,7 +168,13 @@ testWith('chromium')(
     expect(await figures.allTextContents()).toContain('17 ms');
     const running = drill({ rules: [cartErrors({ forMs: 60_000 })] });
     await page.getByText('struck: cart').waitFor({ timeout: 20_000 });
-    page.on('dialog', (dialog) => void dialog.accept());
+    page.on('dialog', (dialog) => void dialog.accept('carts on call'));
+    const alert = { kind: 'alert' as const, alert: 'CartErrors', severity: 'page', labels: {} };
+    file.write({ ...alert, atMs: Date.now(), state: 'notified' });
+    await page.getByRole('button', { name: 'Acknowledge' }).click();
+    await expect
+      .poll(() => acknowledgements(join(folder, 'state'), 0, Infinity))
+      .toMatchObject([{ by: 'carts on call' }]);
     await page.getByRole('button', { name: 'Stop' }).click();
     const record = await running;
     expect([record.verdict, record.faults[0]?.undo]).toEqual(['ABORTED', 'done']);
