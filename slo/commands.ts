@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { registerGenerate } from './rules/generate-command.js';
+import { registerBackfill, registerGenerate } from './rules/generate-command.js';
 import { registerDashboards } from './dashboards/commands.js';
 import { registerSpec } from './spec/commands.js';
 import { registerBudget } from './budget/commands.js';
@@ -11,6 +11,7 @@ export function registerSlo(program: Command): void {
     .command('slo')
     .description('Compile SLOs to rules; explain them, budget them, gate releases');
   registerGenerate(slo);
+  registerBackfill(slo);
   registerDashboards(program);
   registerSpec(slo);
   registerBudget(slo);

@@ -103,6 +103,43 @@ export function registerGenerate(slo: Command): void {
     });
 }
 
+export function registerBackfill(slo: Command): void {
+  slo
+    .command('backfill')
+    .description('Write the steps of the time before the rules ran, for promtool tsdb')
+    .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
+    .requiredOption('-o, --out <file>', 'an OpenMetrics file, or -')
+    .requiredOption('--from <time>', 'such as 2026-05-01T00:00:00Z')
+    .requiredOption('--to <time>', 'when the rules began')
+    .option('--prometheus <url>', 'that has the raw series', 'http://localhost:9090')
+    .addHelpText(
+      'after',
+      '\nExample:\n  firedrill slo backfill -i slo.yaml --from 2026-05-01 --to 2026-05-31 -o steps.om' +
+        '\n  promtool tsdb create-blocks-from openmetrics steps.om data/',
+    )
+    .action(async (flags: Record<'out' | 'from' | 'to' | 'prometheus', string> & GenerateFlags) => {
+      const { backfillLines } = await import('./backfill.js');
+      const { readSlos } = await import('../spec/read.js');
+      const { PrometheusClient } = await import('../budget/prometheus.js');
+      const { appendFileSync, writeFileSync } = await import('node:fs');
+      const [from, to] = [flags.from, flags.to].map((text) => Date.parse(text)) as [number, number];
+      if (!(from < to && to <= Date.now())) {
+        throw new UserError({
+          message: `--from ${flags.from} --to ${flags.to}`,
+          expected: 'two times such as 2026-05-01T00:00:00Z, in order and past',
+        });
+      }
+      const slos = readSlos(flags.input, { refused: sayRefused });
+      const prometheus = new PrometheusClient(flags.prometheus);
+      const isFile = flags.out !== '-';
+      if (isFile) writeFileSync(flags.out, '');
+      for await (const line of backfillLines(slos, prometheus, from, to)) {
+        if (isFile) appendFileSync(flags.out, line);
+        else process.stdout.write(line);
+      }
+    });
+}
+
 /** Reads and checks the options that affect the rules. */
 export async function compileFlags(
   flags: Pick<

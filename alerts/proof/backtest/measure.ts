@@ -1,7 +1,7 @@
 /** Measures an SLO's events in existing series, by evaluating its step expressions at every step. */
 import type { Slo } from '../../../slo/index.js';
 import type { StepEvents } from './events.js';
-import { stepExprsOf } from './step-exprs.js';
+import { stepExprsOf } from '../../../slo/rules/step-exprs.js';
 
 export interface Measured {
   labels: Record<string, string>;

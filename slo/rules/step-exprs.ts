@@ -1,9 +1,9 @@
 /** The step expressions of an SLO, with references to recorded series replaced by their expressions. */
-import type { Slo } from '../../../slo/index.js';
-import { type CompileOptions, planOf } from '../../../slo/rules/plan.js';
-import { badIncrease, totalIncrease } from '../../../slo/rules/names.js';
-import { stepRules } from '../../../slo/rules/steps.js';
-import { UserError } from '../../../base/errors.js';
+import type { Slo } from '../spec/model.js';
+import { type CompileOptions, planOf } from './plan.js';
+import { badIncrease, totalIncrease } from './names.js';
+import { stepRules } from './steps.js';
+import { UserError } from '../../base/errors.js';
 
 export interface StepExprs {
   bad: string;
