@@ -25,6 +25,8 @@ export const annotations = {
   defaultInboundPolicy: name('default-inbound-policy'),
   /** On a service: the number of consecutive failures that trips an endpoint's breaker. */
   breaker: name('breaker-consecutive-failures'),
+  /** On an HTTPRoute: the time after which a slow idempotent request is sent to another endpoint too. */
+  hedgeAfter: name('hedge-after'),
   /** `true` or `false`; absent: a native sidecar if the cluster supports it. */
   nativeSidecar: name('native-sidecar'),
   /** `ordered` (default) or `together`: the proxy starts with the pod's other containers, a second or two sooner. */

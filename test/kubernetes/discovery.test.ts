@@ -228,19 +228,39 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
 });
 
 test('HTTPRoute rules are ordered by the precedence of the Gateway API', () => {
-  const { drafts, problems } = httpRoutes('r', 'retail', {
-    rules: [
-      { name: 'any' },
-      { name: 'prefix', matches: [{ path: { type: 'PathPrefix', value: '/cart' } }] },
-      {
-        name: 'header',
-        matches: [{ path: { value: '/cart' }, headers: [{ name: 'X-User', value: 'qa' }] }],
-      },
-      { name: 'exact', matches: [{ path: { type: 'Exact', value: '/cart' } }] },
-    ],
-  });
+  const { drafts, problems } = httpRoutes(
+    { name: 'r', namespace: 'retail' },
+    {
+      rules: [
+        { name: 'any' },
+        { name: 'prefix', matches: [{ path: { type: 'PathPrefix', value: '/cart' } }] },
+        {
+          name: 'header',
+          matches: [{ path: { value: '/cart' }, headers: [{ name: 'X-User', value: 'qa' }] }],
+        },
+        { name: 'exact', matches: [{ path: { type: 'Exact', value: '/cart' } }] },
+      ],
+    },
+  );
   expect(problems).toEqual([]);
   expect(drafts.map((d) => d.route.name)).toEqual(['exact', 'header', 'prefix', 'any']);
+});
+
+test('an HTTPRoute is hedged by its annotation, and a wrong time is named with its place', () => {
+  const hedged = (after: string) => {
+    const annotations = { 'mesh.firedrill.dev/hedge-after': after };
+    return httpRoutes({ name: 'r', namespace: 'retail', annotations }, {});
+  };
+  const { drafts, problems } = hedged('150ms');
+  expect([drafts.map((d) => d.route.hedge), problems]).toEqual([[{ afterMs: 150 }], []]);
+  const wrong = hedged('soon');
+  expect(wrong.drafts.map((d) => d.route.hedge)).toEqual([undefined]);
+  expect(wrong.problems).toEqual([
+    {
+      path: 'metadata.annotations[mesh.firedrill.dev/hedge-after]',
+      message: "'soon' is no duration such as 300ms, 10s or 1m30s",
+    },
+  ]);
 });
 
 test('conditions become alternatives; what cannot work is named with its place', () => {

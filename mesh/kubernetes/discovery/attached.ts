@@ -87,8 +87,8 @@ function routesOfNamespace(namespace: string, attached: Attached): PortRoutes {
   const made = (routes: RouteDraft[][]): RouteDraft[] => inOrder(routes.flat());
   // Routes rank across all routes of the parent; age only breaks ties.
   const drafts = [
-    ...made(attached.grpcRoutes.map((r) => grpcRoutes(r.metadata.name, namespace, r.spec).drafts)),
-    ...made(attached.httpRoutes.map((r) => httpRoutes(r.metadata.name, namespace, r.spec).drafts)),
+    ...made(attached.grpcRoutes.map((r) => grpcRoutes(r.metadata, r.spec).drafts)),
+    ...made(attached.httpRoutes.map((r) => httpRoutes(r.metadata, r.spec).drafts)),
   ];
   const isRouted = attached.grpcRoutes.length + attached.httpRoutes.length > 0;
   // A split of some requests alone is ignored, because applying it to all requests would be wrong.

@@ -1,5 +1,7 @@
 /** Converts Gateway API HTTPRoutes and GRPCRoutes to routes, ordered by the API's own precedence. */
 import type { HeaderChanges, OwnAnswer, RouteMatch } from '../../model.js';
+import { annotations } from '../annotations.js';
+import type { ObjectMeta } from '../client/objects.js';
 import {
   checkRegex,
   type Drafts,
@@ -17,8 +19,10 @@ type HttpRule = NonNullable<HttpRouteSpec['rules']>[number];
 type GrpcRule = NonNullable<GrpcRouteSpec['rules']>[number];
 
 /** Returns one route for each match, since another rule's match may rank between two matches of one rule. */
-export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec): Drafts {
+export function httpRoutes(metadata: ObjectMeta, spec: HttpRouteSpec): Drafts {
+  const { name, namespace = 'default' } = metadata;
   const problems: FieldProblem[] = [];
+  const hedge = hedgeOf(metadata, problems);
   const drafts: RouteDraft[] = [];
   (spec.rules ?? [{}]).forEach((rule: HttpRule, i) => {
     const path = `spec.rules[${i}]`;
@@ -44,6 +48,7 @@ export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec)
       ...(requestMs === undefined ? {} : { requestMs }),
       ...(perTryMs === undefined ? {} : { perTryMs }),
     };
+    if (hedge) shared.route.hedge = hedge;
     if (rule.retry) {
       const baseMs = readDuration(rule.retry.backoff, `${path}.retry.backoff`, problems) ?? 25;
       shared.route.retry = retryPolicy({
@@ -70,7 +75,15 @@ export function httpRoutes(name: string, namespace: string, spec: HttpRouteSpec)
   return { drafts: inOrder(drafts), problems };
 }
 
-export function grpcRoutes(name: string, namespace: string, spec: GrpcRouteSpec): Drafts {
+/** Of all rules: the Gateway API has no field for it. */
+function hedgeOf(metadata: ObjectMeta, problems: FieldProblem[]): { afterMs: number } | undefined {
+  const path = `metadata.annotations[${annotations.hedgeAfter}]`;
+  const afterMs = readDuration(metadata.annotations?.[annotations.hedgeAfter], path, problems);
+  return afterMs === undefined ? undefined : { afterMs };
+}
+
+export function grpcRoutes(metadata: ObjectMeta, spec: GrpcRouteSpec): Drafts {
+  const { name, namespace = 'default' } = metadata;
   const problems: FieldProblem[] = [];
   const drafts: RouteDraft[] = [];
   (spec.rules ?? [{}]).forEach((rule: GrpcRule, i) => {

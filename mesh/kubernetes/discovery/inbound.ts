@@ -117,7 +117,7 @@ function routesFor(
     .filter((r) =>
       r.spec.parentRefs?.some((p) => p.kind === 'Server' && p.name === server.metadata.name),
     )
-    .flatMap((r) => httpRoutes(r.metadata.name, r.metadata.namespace ?? 'default', r.spec).drafts)
+    .flatMap((r) => httpRoutes(r.metadata, r.spec).drafts)
     .map((d) => ({ ...d.route, split: [] }));
 }
 

@@ -39,7 +39,7 @@ export function parentStatuses(
   if (ours.length === 0 && others.length === before.length) return undefined;
   const namespace = route.metadata.namespace ?? 'default';
   const read = route.kind === 'GRPCRoute' ? grpcRoutes : httpRoutes;
-  const made: Drafts = read(route.metadata.name, namespace, spec);
+  const made: Drafts = read(route.metadata, spec);
   const { generation } = route.metadata;
   const wanted = ours.map((parentRef): ParentStatus => {
     const old = before.find(

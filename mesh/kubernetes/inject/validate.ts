@@ -54,13 +54,9 @@ const checks: Record<string, Check> = {
     return problems;
   },
   HTTPRoute: (spec: HttpRouteSpec, { metadata }: AnyObject) =>
-    isForMeshAlone(spec)
-      ? httpRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems
-      : [],
+    isForMeshAlone(spec) ? httpRoutes(metadata, spec).problems : [],
   GRPCRoute: (spec: GrpcRouteSpec, { metadata }: AnyObject) =>
-    isForMeshAlone(spec)
-      ? grpcRoutes(metadata.name, metadata.namespace ?? 'default', spec).problems
-      : [],
+    isForMeshAlone(spec) ? grpcRoutes(metadata, spec).problems : [],
   Server: (spec: ServerSpec) => {
     const { port } = spec;
     const fits =
