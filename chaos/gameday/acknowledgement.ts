@@ -2,13 +2,13 @@
  * The time of a person's answer to a page of a drill. `firedrill gameday ack`, run by the person who was paged or by
  * the pager's callback, adds a line to a file in the state folder; the game day reads the lines within its time.
  */
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { messageOf, UserError } from '../../base/errors.js';
+import { UserError } from '../../base/errors.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { AlertRecord, TimelineEvent } from '../../runbooks/record.js';
 import { otherRole, respondersText, type Roles } from './roles.js';
+import { addLine, linesOf } from './state-lines.js';
 
 export interface Acknowledgement {
   atMs: number;
@@ -24,14 +24,8 @@ const linesMax = 10_000;
 
 export function acknowledge(stateFolder: string, { atMs, by, alert }: Acknowledgement): void {
   const said = { atMs, by: by.slice(0, 100), ...(alert !== undefined && { alert }) };
-  const line = JSON.stringify(said);
-  if (line.length > lineMax) throw new UserError('the names are too long');
-  try {
-    mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
-    appendFileSync(fileOf(stateFolder), `${line}\n`, { mode: 0o600 });
-  } catch (error) {
-    throw new UserError(`${fileOf(stateFolder)}: ${messageOf(error)}`);
-  }
+  if (JSON.stringify(said).length > lineMax) throw new UserError('the names are too long');
+  addLine(fileOf(stateFolder), said);
 }
 
 /** Acknowledgements in a stretch of time, in order; invalid lines are skipped. */
@@ -40,24 +34,12 @@ export function acknowledgements(
   fromMs: number,
   toMs: number,
 ): Acknowledgement[] {
-  let text: string;
-  try {
-    text = readFileSync(fileOf(stateFolder), 'utf8');
-  } catch {
-    return [];
-  }
-  return text
-    .split('\n')
-    .slice(-linesMax)
-    .flatMap((line): Acknowledgement[] => {
-      try {
-        const said = JSON.parse(line) as Acknowledgement;
-        const isSaid = typeof said.atMs === 'number' && typeof said.by === 'string';
-        return isSaid && said.atMs >= fromMs && said.atMs <= toMs ? [said] : [];
-      } catch {
-        return [];
-      }
-    });
+  return linesOf(
+    fileOf(stateFolder),
+    linesMax,
+    ({ atMs, by }: Partial<Acknowledgement>) =>
+      typeof atMs === 'number' && typeof by === 'string' && atMs >= fromMs && atMs <= toMs,
+  );
 }
 
 /** Adds to each the time since its page; the page is the one that it names, or the last before it. */

@@ -2,13 +2,13 @@
  * Hints on request: `firedrill gameday hint` adds a line to a file in the state folder, the running drill answers with
  * another line, and the command prints it.
  */
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Clock, realClock, sleep } from '../../base/clock.js';
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode } from '../../base/errors.js';
 import type { HintDesk } from '../runner/hints.js';
 import { otherRole, respondersText, type Roles } from './roles.js';
+import { addLine, linesOf } from './state-lines.js';
 
 /** A question, or with `told` the answer to the question of that time. */
 interface Line {
@@ -21,35 +21,14 @@ const fileOf = (stateFolder: string): string => join(stateFolder, 'hints.jsonl')
 const linesMax = 1000;
 const answerLimitMs = 5000;
 
-function add(stateFolder: string, line: Line): void {
-  try {
-    mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
-    appendFileSync(fileOf(stateFolder), `${JSON.stringify(line)}\n`, { mode: 0o600 });
-  } catch (error) {
-    throw new UserError(`${fileOf(stateFolder)}: ${messageOf(error)}`);
-  }
-}
+const add = (stateFolder: string, line: Line): void => addLine(fileOf(stateFolder), line);
 
-/** Invalid lines are skipped. */
-function linesOf(stateFolder: string): Line[] {
-  let text: string;
-  try {
-    text = readFileSync(fileOf(stateFolder), 'utf8');
-  } catch {
-    return [];
-  }
-  return text
-    .split('\n')
-    .slice(-linesMax)
-    .flatMap((line) => {
-      try {
-        const said = JSON.parse(line) as Line;
-        return typeof said.askedMs === 'number' && typeof said.by === 'string' ? [said] : [];
-      } catch {
-        return [];
-      }
-    });
-}
+const linesIn = (stateFolder: string): Line[] =>
+  linesOf(
+    fileOf(stateFolder),
+    linesMax,
+    (said: Partial<Line>) => typeof said.askedMs === 'number' && typeof said.by === 'string',
+  );
 
 /** The desk of a running drill: questions from before it are not its own. */
 export function openHintDesk(
@@ -72,7 +51,7 @@ export function openHintDesk(
   };
   return {
     asked(atMs) {
-      const fresh = linesOf(stateFolder).filter((l) => l.told === undefined && l.askedMs > lastMs);
+      const fresh = linesIn(stateFolder).filter((l) => l.told === undefined && l.askedMs > lastMs);
       const allowed: string[] = [];
       for (const line of fresh) {
         lastMs = Math.max(lastMs, line.askedMs);
@@ -102,7 +81,7 @@ export async function askForHint(
   const askedMs = clock.nowMs();
   add(stateFolder, { askedMs, by: by.slice(0, 100) });
   for (const endMs = askedMs + answerLimitMs; clock.nowMs() < endMs; await sleep(100)) {
-    const answer = linesOf(stateFolder).find((l) => l.askedMs === askedMs && l.told !== undefined);
+    const answer = linesIn(stateFolder).find((l) => l.askedMs === askedMs && l.told !== undefined);
     if (answer) return answer.told;
   }
   return undefined;
