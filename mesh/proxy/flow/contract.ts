@@ -101,6 +101,9 @@ export type TryFailure =
 export const isUnconnected = (why: TryFailure): boolean =>
   why === 'refused' || why === 'unreachable' || why === 'connect-timeout';
 
+/** No request was sent: no connection, or none that TLS accepted. */
+export const isUnsent = (why: TryFailure): boolean => isUnconnected(why) || why.startsWith('tls:');
+
 /** How a request ended, after its response's head was relayed or its refusal answered. */
 export type End =
   | 'complete'

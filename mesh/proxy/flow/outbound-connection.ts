@@ -104,8 +104,7 @@ export class OutboundConnection implements ConnectionFlow {
     if (endpoint) {
       this.#backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs, !isUnconnected(why));
       if (!this.#judged) this.#judge(endpoint, true, nowMs);
-      const definite = why === 'refused' || why === 'unreachable';
-      this.#backend.connectFailed(endpoint, why, definite, nowMs);
+      this.#backend.connectFailed(endpoint, why, nowMs);
       this.#tried.push(endpoint);
       this.#release();
     }

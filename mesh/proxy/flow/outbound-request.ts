@@ -7,7 +7,7 @@ import {
   type End,
   type EndpointState,
   type HeaderEdits,
-  isUnconnected,
+  isUnsent,
   type RequestInfo,
   type TryFailure,
 } from './contract.js';
@@ -191,19 +191,16 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       else this.#refuseAfter(why);
       return 'fail';
     }
-    backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs, !isUnconnected(why));
-    this.#judge(true, nowMs);
-    if (notSent(why)) {
-      const definite = why === 'refused' || why === 'unreachable';
-      backend.connectFailed(endpoint, why, definite, nowMs);
-    }
+    this.#judged = true;
+    const how = { tookMs: nowMs - this.#triedMs, isProbe: this.#isProbe, nowMs };
+    backend.failed(endpoint, why, how, this);
     this.#release();
-    if (notSent(why) && this.#goesElsewhere()) {
+    if (isUnsent(why) && this.#goesElsewhere()) {
       this.#past(0, why, nowMs);
       this.#delayMs = 0;
       return 'retry';
     }
-    if (this.#retriesFailure(why) && this.#takeRetry(nowMs, notSent(why))) {
+    if (this.#retriesFailure(why) && this.#takeRetry(nowMs, isUnsent(why))) {
       this.#past(0, why, nowMs);
       return 'retry';
     }
@@ -339,7 +336,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   #goesElsewhere(): boolean {
     if (this.#isSpent || this.#unsent >= maxUnsent) return false;
     this.#unsent++;
-    const tried = (this.#tried ??= []);
+    const { tried } = this;
     tried.push(this.endpoint as EndpointRecord);
     return this.backend.candidatesFor(this).some((e) => !tried.includes(e));
   }
@@ -360,7 +357,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     }
     if (why === 'overflow') {
       // Another endpoint may have room; this one has none.
-      const tried = (this.#tried ??= []);
+      const { tried } = this;
       tried.push(this.endpoint as EndpointRecord);
       if (!this.backend.candidatesFor(this).some((e) => !tried.includes(e))) return false;
     } else if (!this.destination.budget.withdraw(nowMs)) {
@@ -403,7 +400,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     }
     this.retries++;
     metrics.retryRequests++;
-    const tried = (this.#tried ??= []);
+    const { tried } = this;
     tried.push(this.endpoint as EndpointRecord);
     // Backoff spares an endpoint that failed. If nothing was sent and another endpoint is ready, none needs sparing.
     this.#delayMs =
@@ -475,4 +472,3 @@ export class OutboundRequest extends RequestFlow<RouteState> {
 }
 
 /** Failures before the first byte of the request went out: a retry is safe whatever the method. */
-const notSent = (why: TryFailure): boolean => isUnconnected(why) || why.startsWith('tls:');

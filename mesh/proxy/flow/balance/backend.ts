@@ -6,6 +6,7 @@
 import type { Clock } from '../../../../base/clock.js';
 import type { Random } from '../../../../base/random.js';
 import type { Backend } from '../../../model.js';
+import { isUnconnected, isUnsent, type TryFailure } from '../contract.js';
 import { anything, type Asked, openMs, ScopedAccrual } from './accrual.js';
 import { endpointKey, EndpointRecord } from './endpoint.js';
 
@@ -235,8 +236,21 @@ export class BackendState {
     this.#schedule();
   }
 
+  /** An attempt failed without an answer, and the endpoint is to blame. */
+  failed(
+    endpoint: EndpointRecord,
+    why: TryFailure,
+    { tookMs, isProbe, nowMs }: { tookMs: number; isProbe: boolean; nowMs: number },
+    asked: Asked,
+  ): void {
+    this.observe(endpoint, tookMs, true, nowMs, !isUnconnected(why));
+    this.verdict(endpoint, true, isProbe, nowMs, asked);
+    if (isUnsent(why)) this.connectFailed(endpoint, why, nowMs);
+  }
+
   /** No connection could be made. The caller gives the verdict separately. */
-  connectFailed(endpoint: EndpointRecord, why: string, definite: boolean, nowMs: number): void {
+  connectFailed(endpoint: EndpointRecord, why: TryFailure, nowMs: number): void {
+    const definite = why === 'refused' || why === 'unreachable';
     endpoint.connectFailures++;
     if (endpoint.gate !== 'ready' && endpoint.blamed.length === 0) return;
     if (!definite && endpoint.connectFailures < connectFailuresMax) return;

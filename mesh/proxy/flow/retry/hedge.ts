@@ -1,7 +1,7 @@
 /** The copy of a request that is slow to be answered: its endpoint, its budget, and the verdict on both attempts. */
 import { raise } from '../../telemetry/request-metrics.js';
 import type { EndpointRecord } from '../balance/endpoint.js';
-import { type EndpointState, type Hedge, isUnconnected, type TryFailure } from '../contract.js';
+import type { EndpointState, Hedge, TryFailure } from '../contract.js';
 import type { OutboundRequest } from '../outbound-request.js';
 import { breakerFailures, repelling } from '../route/classify.js';
 
@@ -95,11 +95,7 @@ export class OutboundHedge implements Hedge {
     } else if (neutral.has(why)) {
       if (isProbe) backend.probeLost(endpoint);
     } else {
-      backend.observe(endpoint, tookMs, true, nowMs, !isUnconnected(why));
-      backend.verdict(endpoint, true, isProbe, nowMs, request);
-      if (isUnconnected(why)) {
-        backend.connectFailed(endpoint, why, why !== 'connect-timeout', nowMs);
-      }
+      backend.failed(endpoint, why, { tookMs, isProbe, nowMs }, request);
     }
   }
 
