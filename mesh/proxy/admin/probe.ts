@@ -91,16 +91,19 @@ function httpBySocket(probe: Of<'http'>, at: At, asked: string): Promise<ProbeAn
       const answer = counted(Number(status));
       // The text of a failure may follow its head.
       const [, length = maxSaidBytes] = /^content-length: *(\d+)/im.exec(head ?? '') ?? [];
-      const isWhole = text.length - (head?.length ?? 0) >= Number(length);
+      const left = Math.min(Number(length), maxSaidBytes);
+      const isWhole = text.length - (head?.length ?? 0) >= left;
       if (head !== undefined && answer !== 200 && !isWhole && !isEnd) return;
       clearTimeout(timer);
       socket.destroy();
       if (head === undefined) return reject(new Error('no answer in HTTP'));
       const isChunked = /^transfer-encoding:.*chunked/im.test(head);
-      const body = text.slice(head.length, head.length + maxSaidBytes);
+      const bytes = Buffer.from(text.slice(head.length, head.length + maxSaidBytes), 'latin1');
+      const body = bytes.toString();
       resolve({ status: answer, said: isChunked ? body.replace(/^[\da-f]+\r\n/i, '') : body });
     };
-    socket.setEncoding('utf8');
+    // A length counts bytes.
+    socket.setEncoding('latin1');
     socket.on('data', (more: string) => {
       text += more;
       read(false);

@@ -9,6 +9,9 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
 });
 
+/** As the app's socket writes them, one letter for each. */
+const octets = (text: string): string => Buffer.from(text).toString('latin1');
+
 const chunked = 'HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n';
 
 test.each([
@@ -17,6 +20,18 @@ test.each([
   ['lines that end with LF alone', 'HTTP/1.1 200 OK\n\nfine', 200, 'fine'],
   ['an interim answer', 'HTTP/1.1 103 E\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n', 200, ''],
   ['a failure with its text', 'HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\nill\n', 500, 'ill\n'],
+  [
+    'a text of more bytes than letters',
+    `HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\n${octets('öö')}`,
+    500,
+    'öö',
+  ],
+  [
+    'a text that is longer than shown',
+    `HTTP/1.1 500 No\r\nContent-Length: 9000\r\n\r\n${'x'.repeat(5000)}`,
+    500,
+    /^x{4096}$/,
+  ],
   ['a failure in chunks', `${chunked}4\r\nill\n\r\n0\r\n\r\n<end>`, 503, /^ill\n/],
   ['a failure without a length', 'HTTP/1.1 500 No\r\n\r\nill<end>', 500, 'ill'],
   ['another protocol', 'SSH-2.0-x\r\n\r\n<end>', 503, /no answer in HTTP/],
