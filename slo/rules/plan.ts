@@ -125,9 +125,9 @@ export const scaled = (plan: Plan, nominalMs: number): number =>
 export const stepsRange = (plan: Plan, nominalMs: number): string =>
   `[${formatDurationMs(Math.max(1, scaled(plan, nominalMs) - 1))}]`;
 
-/** The sum of a step series over a window. */
-export const sumOver = (plan: Plan, series: string, nominalMs: number): string =>
-  `sum_over_time(${series}${plan.selector}${stepsRange(plan, nominalMs)})`;
+/** The sum of a step series over a window; `back`: an offset, ` offset 30s`. */
+export const sumOver = (plan: Plan, series: string, nominalMs: number, back = ''): string =>
+  `sum_over_time(${series}${plan.selector}${stepsRange(plan, nominalMs)}${back})`;
 
 /** Whether a window is summed from base steps. */
 export const isFine = (windowMs: number): boolean => windowMs <= fineWindowMaxMs;

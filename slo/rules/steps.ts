@@ -259,8 +259,7 @@ export function coarseRules(plan: Plan, from: StepOptions['from'] = 'recorded'):
   if (plan.slo.sli.kind === 'slices') return [];
   const sum = (fine: string, coarse: string): string => {
     const back = from === 'history' ? '' : ` offset ${stepText(plan)}`;
-    const over = (steps: number): string =>
-      sumOver(plan, fine, steps * coarseStepMs).replace(/\)$/, `${back})`);
+    const over = (steps: number): string => sumOver(plan, fine, steps * coarseStepMs, back);
     const arms = [3, 2, 1].map((steps) => {
       // A step longer than those evaluations, because the first of them is at the very edge.
       const range = formatDurationMs(scaled(plan, steps * coarseStepMs + plan.stepMs));
