@@ -121,7 +121,8 @@ export function registerBackfill(slo: Command): void {
       const { backfillLines } = await import('./backfill.js');
       const { readSlos } = await import('../spec/read.js');
       const { PrometheusClient } = await import('../budget/prometheus.js');
-      const { appendFileSync, writeFileSync } = await import('node:fs');
+      const { writePiecesWhole } = await import('../../base/write-file.js');
+      const { pipeline } = await import('node:stream/promises');
       const [from, to] = [flags.from, flags.to].map((text) => Date.parse(text)) as [number, number];
       if (!(from < to && to <= Date.now())) {
         throw new UserError({
@@ -131,12 +132,14 @@ export function registerBackfill(slo: Command): void {
       }
       const slos = readSlos(flags.input, { refused: sayRefused });
       const prometheus = new PrometheusClient(flags.prometheus);
-      const isFile = flags.out !== '-';
-      if (isFile) writeFileSync(flags.out, '');
-      for await (const line of backfillLines(slos, prometheus, from, to)) {
-        if (isFile) appendFileSync(flags.out, line);
-        else process.stdout.write(line);
-      }
+      const lines = backfillLines(slos, prometheus, from, to);
+      if (flags.out === '-') await pipeline(lines, process.stdout, { end: false });
+      else
+        await writePiecesWhole(flags.out, lines).catch((error: NodeJS.ErrnoException) => {
+          if (error.syscall === undefined) throw error;
+          const message = `${flags.out} cannot be written: ${error.message}`;
+          throw new UserError(message, exitCode.environment);
+        });
     });
 }
 

@@ -1,8 +1,9 @@
 /** Steps before the rules began, from a real Prometheus, as blocks that another one reads. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { History, HistoryServer } from '../../bench/slo-prometheus.js';
 import { program } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
@@ -87,4 +88,24 @@ testWith('prometheus')('times in the wrong order are refused', () => {
     2,
     expect.stringContaining('in order and past'),
   ]);
+});
+
+test('a Prometheus that does not answer leaves the file as it was, and nothing beside it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'backfill-'));
+  const slo = join(folder, 'slo.yaml');
+  const sli = '{ events: { bad: bad_total, total: all_total } }';
+  writeFileSync(
+    slo,
+    `apiVersion: firedrill.dev/v1\nservice: web\nslos:\n  - { name: a, objective: 99, sli: ${sli} }\n`,
+  );
+  const out = join(folder, 'steps.om');
+  writeFileSync(out, 'of last month\n');
+  const times = ['--from', '2026-05-01', '--to', '2026-05-02'];
+  const args = ['slo', 'backfill', '-i', slo, '-o', out, '--prometheus', 'http://127.0.0.1:1'];
+  const run = spawnSync(process.execPath, [program('cli'), ...args, ...times]);
+  expect(run.status).not.toBe(0);
+  expect(run.stderr.toString()).toContain('127.0.0.1:1');
+  expect(readFileSync(out, 'utf8')).toBe('of last month\n');
+  expect(readdirSync(folder).sort()).toEqual(['slo.yaml', 'steps.om']);
+  rmSync(folder, { recursive: true, force: true });
 });
