@@ -259,11 +259,11 @@ function templateProblems(spec: ProcessesSpec, name: string, service: ServiceSpe
 }
 
 const sidecarTexts = ({ sidecar }: ServiceSpec): [Path, string][] => {
-  const { accessLog, traces } = sidecar ?? {};
-  return [
-    ...(accessLog === undefined ? [] : [[['sidecar', 'accessLog'], accessLog] as [Path, string]]),
-    ...(traces ? [[['sidecar', 'traces', 'url'], traces.url] as [Path, string]] : []),
+  const texts: [Path, string | undefined][] = [
+    [['sidecar', 'accessLog'], sidecar?.accessLog],
+    [['sidecar', 'traces', 'url'], sidecar?.traces?.url],
   ];
+  return texts.filter((text): text is [Path, string] => text[1] !== undefined);
 };
 
 /** A port of the machine means nothing in another network. */

@@ -160,7 +160,7 @@ export class ProcessFaults {
       return folder !== undefined && fillDisk(folder, fault.leftBytes) ? 1 : 0;
     }
     if (isDns(fault)) {
-      this.#resolvers.get(target)?.put(id, fault, () => this.leases.strike(id));
+      this.#putDns(fault, id);
       return 0;
     }
     const pids = (): number[] => this.#processes.pidsOf(target);
@@ -168,9 +168,12 @@ export class ProcessFaults {
     return 0;
   }
 
+  #putDns(fault: DnsFault, id: string): void {
+    this.#resolvers.get(fault.target)?.put(id, fault, () => this.leases.strike(id));
+  }
+
   #change(fault: ProcessFault, id: string): void {
-    if (isDns(fault))
-      this.#resolvers.get(fault.target)?.put(id, fault, () => this.leases.strike(id));
+    if (isDns(fault)) this.#putDns(fault, id);
     if (fault.kind !== 'cpu') return;
     (this.#limits.get(id) as ReturnType<typeof processLimits.cpu.put> | undefined)?.change(fault);
   }

@@ -59,6 +59,8 @@ export class Supervisor {
   readonly processes: Processes;
   /** The process that holds a workload's network, for workloads with their own. */
   readonly #networks = new Map<string, Child>();
+  /** For those, the files that stand in place of the machine's: by the latter's path. */
+  readonly #nameFiles = new Map<string, Readonly<Record<string, string>>>();
   /** By workload with its own network. */
   readonly resolvers: ReadonlyMap<string, Resolver>;
   ready = false;
@@ -278,11 +280,7 @@ export class Supervisor {
     if (disk === undefined && !network) return own;
     const mounted = inMountNamespace(argvOf(own), {
       ...(disk !== undefined && { disk: { folder: this.path('data', name), bytes: disk } }),
-      ...(network && {
-        files: Object.fromEntries(
-          [...nameFiles(network).keys()].map((file) => [file, this.#ownFile(name, file)]),
-        ),
-      }),
+      ...(network && { files: this.#nameFiles.get(name) ?? {} }),
     });
     const holder = this.#networks.get(name);
     return holder ? [...inNetwork(holder.pid), ...mounted] : mounted;
@@ -292,9 +290,12 @@ export class Supervisor {
   async #startNetworks(): Promise<void> {
     for (const { name, network } of this.layout.workloads) {
       if (!network) continue;
+      const own: Record<string, string> = {};
       for (const [file, text] of nameFiles(network)) {
-        writeFileSync(this.#ownFile(name, file), text, { mode: 0o644 });
+        own[file] = this.path(`${name}.${basename(file)}`);
+        writeFileSync(own[file], text, { mode: 0o644 });
       }
+      this.#nameFiles.set(name, own);
       const process = networkProcess(name);
       const holder = await startNetwork(process, network, ({ pid }) => {
         this.processes.onStart({ name: process, pid, group: true });
@@ -302,10 +303,6 @@ export class Supervisor {
       this.#networks.set(name, holder);
       await this.resolvers.get(name)?.listen(network.gateway, network.resolver);
     }
-  }
-
-  #ownFile(workload: string, file: string): string {
-    return this.path(`${workload}.${basename(file)}`);
   }
 
   #valuesOf(workload: WorkloadLayout): Map<string, string> {
