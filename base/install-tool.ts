@@ -5,7 +5,6 @@ import {
   chmodSync,
   copyFileSync,
   createReadStream,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   renameSync,
@@ -16,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { makeFolder } from './make-folder.js';
 import { exitCode, UserError } from './errors.js';
 import { asset, cacheFolder } from './paths.js';
 import {
@@ -60,7 +60,7 @@ const inOrder = (sources: readonly Source[]): readonly Source[] =>
 const rank = ({ kind }: Source): number => (kind === 'release' ? 0 : 1);
 
 async function installFrom(name: ToolName, source: Source): Promise<void> {
-  mkdirSync(binFolder(), { recursive: true });
+  makeFolder(binFolder());
   if (source.kind === 'debian') return installDebian(name, source);
   if (source.kind === 'release') return installRelease(name, source);
   if (source.kind === 'go') {

@@ -1,15 +1,8 @@
 /** Checks early that a folder is writable, before hours of work depend on it. */
-import {
-  existsSync,
-  mkdirSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { exitCode, messageOf, UserError } from './errors.js';
+import { addFolders } from './make-folder.js';
 
 const leastBytes = 2 * 1024 * 1024;
 
@@ -20,14 +13,9 @@ const leastBytes = 2 * 1024 * 1024;
 export function tryFolder(path: string, what: string): void {
   const refuse = (why: string): UserError =>
     new UserError(`${what} ${path} cannot be written: ${why}`, exitCode.environment);
-  const made: string[] = [];
+  let made: string[] = [];
   try {
-    for (const missing of missingIn(resolve(path))) {
-      // Makes folders one by one, because below /proc Node's recursive mkdir never ends.
-      mkdirSync(missing, { mode: 0o700 });
-      made.push(missing);
-    }
-    if (!statSync(path).isDirectory()) throw refuse('it is not a folder');
+    made = addFolders(path, 0o700);
     const probe = join(path, `.firedrill-probe-${process.pid}`);
     writeFileSync(probe, 'x', { flag: 'wx' });
     rmSync(probe);
@@ -41,11 +29,4 @@ export function tryFolder(path: string, what: string): void {
   } finally {
     for (const folder of made.toReversed()) rmdirSync(folder);
   }
-}
-
-/** The folders that do not exist yet, outermost first. */
-function missingIn(path: string): string[] {
-  const missing: string[] = [];
-  for (let at = path; !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.unshift(at);
-  return missing;
 }

@@ -3,9 +3,10 @@
  * generated rules, both with the same expected firing intervals; then a thousand SLOs. `--days 3` for a quick look.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../base/make-folder.js';
 import { History, type Firing } from '../alerts/proof/backtest/evaluate.js';
 import { type Counters, stepsOf } from '../alerts/proof/backtest/events.js';
 import { readStory, type Story } from '../alerts/proof/backtest/incidents.js';
@@ -227,7 +228,7 @@ try {
   process.stdout.write(text);
   if (!agreed) process.stderr.write(`${one.peer.errors}\n`);
   if (days === 30 && agreed && process.argv.includes('--write')) {
-    mkdirSync(join(packageRoot, 'bench/results'), { recursive: true });
+    makeFolder(join(packageRoot, 'bench/results'));
     writeFileSync(join(packageRoot, 'bench/results/backtest.md'), text);
   }
   if (!agreed) process.exitCode = 1;

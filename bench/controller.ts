@@ -3,9 +3,10 @@
  * change in the registry file to every subscriber's acknowledgement, the controller's memory, and a storm of
  * reconnections.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../base/make-folder.js';
 import { type Child, startNode } from '../base/child.js';
 import { realClock, sleep } from '../base/clock.js';
 import { packageRoot, program } from '../base/paths.js';
@@ -247,7 +248,7 @@ The bar at 1000 proxies: p99 at most 1000 ms, at most 200 MB, a storm settled in
 Repeat with \`npm run bench:controller\`.
 `;
 const results = join(packageRoot, 'bench/results');
-mkdirSync(results, { recursive: true });
+makeFolder(results);
 writeFileSync(join(results, 'controller.md'), text);
 writeFileSync(join(results, 'controller.json'), `${JSON.stringify(rows, undefined, 2)}\n`);
 writeFileSync(join(results, 'controller.svg'), growthPlot(rows));

@@ -4,10 +4,11 @@
  * results are kept; --keep FOLDER names their folder (SET-N.json), so that an interrupted run can continue; --set
  * NAME runs one set. The table is bench/results/failure-modes.md.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makeFolder } from '../base/make-folder.js';
 import { asset } from '../base/paths.js';
 import { parseResult, type GameDayResult } from '../runbooks/report/result.js';
 import { median } from './median.js';
@@ -128,7 +129,7 @@ const { values, positionals } = parseArgs({
 });
 const runs = Number(positionals[0] ?? 1);
 const keep = values.keep ?? mkdtempSync(join(tmpdir(), 'firedrill-modes-results-'));
-mkdirSync(keep, { recursive: true });
+makeFolder(keep);
 const fileOf = (set: DrillSet, run: number): string => join(keep, `${set.name}-${run}.json`);
 const loads: number[] = [];
 for (let run = 1; run <= runs; run++) {

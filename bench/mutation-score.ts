@@ -4,9 +4,10 @@
  * edit that ends in an endless loop counts as detected.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../base/make-folder.js';
 
 const stryker = '9.6.1';
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -172,7 +173,7 @@ for (const name of asked) {
   if (!(name in areas))
     throw new Error(`no area '${name}'; there are ${Object.keys(areas).join(', ')}`);
 }
-mkdirSync(folder, { recursive: true });
+makeFolder(folder);
 const sections = Object.entries(areas).flatMap(([name, area]) => {
   const isAsked = asked.length === 0 || asked.includes(name);
   if (!isAsked && !existsSync(reportOf(name))) return [];

@@ -1,8 +1,9 @@
 /** A drill of an attached system: a server in this process, broken by a file in the drill's folder. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { makeFolder } from '../base/make-folder.js';
 
 export async function attachedDrill(folder: string): Promise<{ close(): void }> {
   const counts = { ok: 0, failed: 0 };
@@ -20,7 +21,7 @@ export async function attachedDrill(folder: string): Promise<{ close(): void }> 
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  for (const name of ['scenarios', 'runbooks']) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ['scenarios', 'runbooks']) makeFolder(join(folder, name));
   for (const [name, text] of Object.entries(filesOf(url))) writeFileSync(join(folder, name), text);
   return { close: () => void server.close().closeAllConnections() };
 }

@@ -4,10 +4,11 @@
  * FOLDER` keeps each day's result there, so that an interrupted run can continue; `--scenarios A,B` runs only these,
  * and the table has all kept results: bench/results/runbooks.md.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makeFolder } from '../base/make-folder.js';
 import { asset } from '../base/paths.js';
 import { ownScenarios } from '../chaos/scenarios/read.js';
 import { parseResult, type GameDayResult } from '../runbooks/report/result.js';
@@ -20,7 +21,7 @@ const { values, positionals } = parseArgs({
 });
 const keep = positionals[0] ?? mkdtempSync(join(tmpdir(), 'firedrill-runbooks-'));
 const wanted = values.scenarios?.split(',') ?? ownScenarios();
-mkdirSync(keep, { recursive: true });
+makeFolder(keep);
 
 const fileOf = (id: string): string => join(keep, `${id}.json`);
 for (const id of ownScenarios()) {

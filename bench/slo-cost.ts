@@ -4,8 +4,9 @@
  * on traffic that varies tenfold between day and night with the errors at night. Every figure comes from a real
  * Prometheus.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../base/make-folder.js';
 import { packageRoot } from '../base/paths.js';
 import { seededRandom } from '../base/random.js';
 import { compileSlo, readSloText, type RuleGroup, type Slo } from '../slo/index.js';
@@ -260,7 +261,7 @@ restart and are replaced, error series that begin with the first error:
 The bar is 0.1%. Repeat with \`npm run bench:slo-cost\`.
 `;
 const folder = join(packageRoot, 'bench/results');
-mkdirSync(folder, { recursive: true });
+makeFolder(folder);
 writeFileSync(join(folder, 'slo-cost.md'), text);
 writeFileSync(join(folder, 'slo-cost.json'), `${JSON.stringify(result, undefined, 2)}\n`);
 process.stdout.write(text);

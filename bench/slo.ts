@@ -1,8 +1,9 @@
 /** A thousand SLOs from Sloth's format to rules: wall time and memory, beside promtool's check of the same output. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../base/make-folder.js';
 import { packageRoot, program } from '../base/paths.js';
 import { requireTool } from '../base/tools.js';
 import { median } from './median.js';
@@ -94,7 +95,7 @@ ${result.outputMb.toFixed(1)} MB), which takes as long as Sloth takes to generat
 
 Repeat with \`npm run bench:slo\`.
 `;
-  mkdirSync(join(packageRoot, 'bench/results'), { recursive: true });
+  makeFolder(join(packageRoot, 'bench/results'));
   writeFileSync(join(packageRoot, 'bench/results/slo.md'), text);
   const json = `${JSON.stringify(result, undefined, 2)}\n`;
   writeFileSync(join(packageRoot, 'bench/results/slo.json'), json);

@@ -4,10 +4,11 @@
  * FOLDER names their folder (NAME-N.json), so that an interrupted run can continue. The table is
  * bench/results/systems.md.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makeFolder } from '../base/make-folder.js';
 import { asset } from '../base/paths.js';
 import { type GameDayResult, resultSchema } from '../runbooks/report/result.js';
 import { median } from './median.js';
@@ -52,7 +53,7 @@ const { values, positionals } = parseArgs({
 });
 const runs = Number(positionals[0] ?? 3);
 const keep = values.keep ?? mkdtempSync(join(tmpdir(), 'firedrill-systems-results-'));
-mkdirSync(keep, { recursive: true });
+makeFolder(keep);
 const fileOf = (name: string, run: number): string => join(keep, `${name}-${run}.json`);
 for (let run = 1; run <= runs; run++) {
   for (const name of names) {

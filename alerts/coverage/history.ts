@@ -1,7 +1,8 @@
 /** Coverage kept over runs: one JSON file in the state folder, the newest run last. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { makeFolder } from '../../base/make-folder.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import type { CoverageRun } from './model.js';
@@ -60,7 +61,7 @@ export function readCoverage(stateFolder: string): CoverageRun[] {
 
 export function keepCoverage(stateFolder: string, run: CoverageRun): void {
   const runs = [...readCoverage(stateFolder), run].slice(-maxRuns);
-  mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  makeFolder(stateFolder, 0o700);
   writeFileWhole(coverageFile(stateFolder), `${JSON.stringify({ version: 1, runs })}\n`);
 }
 

@@ -3,16 +3,9 @@
  * if its controllers are available, otherwise version 1; source: the kernel's documentation
  * (Documentation/admin-guide/cgroup-v1, cgroup-v2.rst).
  */
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { leaseName, type Undo } from './undo.js';
 
 export type Controller = 'cpu' | 'memory';
@@ -91,7 +84,7 @@ export class ControlGroup {
     this.version = version;
     this.#parent = folder;
     this.#folder = join(folder, nameOf(id));
-    mkdirSync(this.#folder, { recursive: true });
+    makeFolder(this.#folder);
   }
 
   set(file: string, value: string | number): void {

@@ -4,12 +4,12 @@ import {
   closeSync,
   constants,
   existsSync,
-  mkdirSync,
   openSync,
   statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { DrillEvent } from '../../runbooks/events.js';
 
@@ -46,7 +46,7 @@ export class EventFile {
   }
 
   #open(): number {
-    mkdirSync(this.#folder, { recursive: true });
+    makeFolder(this.#folder);
     return openSync(join(this.#folder, eventFileName), 'w');
   }
 

@@ -1,6 +1,6 @@
 /** Writes the folder of a report: for a day that has just run, or for a replayed one. */
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { gameDayFiles } from '../../runbooks/report/files.js';
 import { gameDayJunit } from '../../runbooks/report/junit.js';
@@ -13,15 +13,15 @@ export interface ReportPaths {
 
 /** Writes the measurements first, so that a failure of the report does not lose them. */
 export function writeReport(out: string, outcome: GameDayOutcome, junit?: string): ReportPaths {
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   writeFileWhole(join(out, 'record.json'), `${JSON.stringify(outcome.record)}\n`);
   for (const [name, text] of gameDayFiles(outcome.record, outcome.shared)) {
     const path = join(out, name);
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileWhole(path, text);
   }
   if (junit !== undefined) {
-    mkdirSync(dirname(junit), { recursive: true });
+    makeFolder(dirname(junit));
     writeFileWhole(junit, gameDayJunit(outcome.record));
   }
   // Paths as the folder was given: absolute, or relative to the working folder.

@@ -1,15 +1,16 @@
 /** Lines that other commands add to a file of the state folder while a drill runs, one JSON object each. */
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageOf, UserError } from '../../base/errors.js';
+import { makeFolder } from '../../base/make-folder.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
 
-/** Throws a UserError if the file cannot be written. */
+/** Throws a UserError (exit code 5) if the file cannot be written. */
 export function addLine(file: string, line: object): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file), 0o700);
     appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
   } catch (error) {
-    throw new UserError(`${file}: ${messageOf(error)}`);
+    throw new UserError(`${file} cannot be written: ${messageOf(error)}`, exitCode.environment);
   }
 }
 

@@ -1,6 +1,6 @@
 /** `firedrill load run`: puts the shop, or a user's address, under load, and checks the objectives of its SLOs. */
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { realClock, sleep } from '../../base/clock.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
@@ -233,6 +233,6 @@ function report(
       `${formatTable(['', 'OBJECTIVE', 'MEASURED', 'BOUND'], rows)}\n`,
   );
   if (junit === undefined) return;
-  mkdirSync(dirname(junit), { recursive: true });
+  makeFolder(dirname(junit));
   writeFileWhole(junit, loadJunit(results, seconds));
 }

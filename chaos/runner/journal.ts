@@ -7,7 +7,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import type { Undo } from '../faults/undo.js';
 
 export type JournalLine =
@@ -52,7 +52,7 @@ export class Journal {
 
   constructor(stateFolder: string, run: string, nowMs: () => number) {
     const folder = journalFolder(stateFolder);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     this.run = run;
     this.file = join(folder, `${run}.jsonl`);
     this.#nowMs = nowMs;

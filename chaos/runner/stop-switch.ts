@@ -3,9 +3,10 @@
  * regardless of the folder in which a run was started, and each state folder has one. A switch that cannot be read
  * counts as thrown.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { messageOf } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
 
@@ -17,7 +18,7 @@ export interface Stop {
 const fileOf = (stateFolder: string): string => join(stateFolder, 'stop.json');
 
 export function throwSwitch(stateFolder: string, stop: Stop): void {
-  mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  makeFolder(stateFolder, 0o700);
   writeFileWhole(fileOf(stateFolder), `${JSON.stringify(stop)}\n`);
 }
 

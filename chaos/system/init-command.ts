@@ -1,9 +1,10 @@
 /** `firedrill init`: writes a firedrill.yaml from its options, or from the files in the folder. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { parse } from 'yaml';
+import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { readScenarios } from '../scenarios/read.js';
@@ -81,7 +82,7 @@ export async function init(options: InitOptions, folder: string): Promise<number
     return exitCode.ok;
   }
   for (const part of starter) {
-    mkdirSync(dirname(join(folder, part.path)), { recursive: true });
+    makeFolder(dirname(join(folder, part.path)));
     writeFileWhole(join(folder, part.path), part.text);
   }
   writeFileWhole(file, text);

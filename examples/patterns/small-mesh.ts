@@ -1,6 +1,7 @@
 /** A mesh of processes on this machine: one controller, and proxies that join it with tokens. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { type Child, startNode } from '../../base/child.js';
 import { program } from '../../base/paths.js';
 import { writeFileWhole } from '../../base/write-file.js';
@@ -145,7 +146,7 @@ export class SmallMesh {
       cacheFolder: join(this.folder, 'cache', name),
       drainSeconds: 1,
     };
-    mkdirSync(join(this.folder, 'cache'), { recursive: true, mode: 0o700 });
+    makeFolder(join(this.folder, 'cache'), 0o700);
     const file = join(this.folder, `${name}.json`);
     writeFileSync(file, JSON.stringify(config, undefined, 2));
     return [proxyProgram, ['--config', file], proxyNodeFlags];

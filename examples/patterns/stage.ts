@@ -1,8 +1,8 @@
 /** The stage of a pattern: a folder, small apps, requests, checks, and a clean-up of everything. */
-import { mkdirSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { makeFolder } from '../../base/make-folder.js';
 import { realClock, sleep } from '../../base/clock.js';
 import { SmallMesh } from './small-mesh.js';
 
@@ -39,7 +39,7 @@ export class Stage {
   /** Makes a mesh of its own: trust anchor, issuer, tokens; `open` starts its controller later. */
   async mesh(trustDomain: string): Promise<SmallMesh> {
     const folder = join(this.folder, trustDomain);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const mesh = await SmallMesh.plan(folder, trustDomain);
     this.atEnd(() => mesh.close());
     return mesh;

@@ -2,10 +2,11 @@
  * The shop as one program: `node dist/examples/retail/main.js [--folder DIR] [--certificate-lifetime 24h]`. It starts
  * every process, prints its admin port as one JSON line, and ends all processes when it ends.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makeFolder } from '../../base/make-folder.js';
 import { dieWithParent } from '../../base/child.js';
 import { realClock } from '../../base/clock.js';
 import { parseDurationMs } from '../../base/duration.js';
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   }
   const own = values.folder === undefined;
   const folder = own ? mkdtempSync(join(tmpdir(), 'firedrill-shop-')) : resolve(values.folder!);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
   let shop: Shop | undefined;

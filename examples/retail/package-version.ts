@@ -1,11 +1,12 @@
 /** A process of another version of the package: the same files under a package.json with that version. */
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { packageRoot } from '../../base/paths.js';
 import type { OwnProgram } from '../../chaos/system/processes/processes.js';
 
 export function asVersion(own: OwnProgram, version: string, folder: string): OwnProgram {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const there = new Set(readdirSync(folder));
   for (const name of readdirSync(packageRoot)) {
     if (name === 'package.json' || there.has(name)) continue;

@@ -1,6 +1,7 @@
 /** Starts the whole shop: a controller, and for each workload its service and its sidecar; all on free ports. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { messageOf } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
@@ -103,7 +104,7 @@ export class Shop {
   }
 
   async #startAll(): Promise<void> {
-    mkdirSync(this.path('cache'), { recursive: true, mode: 0o700 });
+    makeFolder(this.path('cache'), 0o700);
     await ensurePki(this.path('pki'), { trustDomain });
     this.writeRegistry();
     this.#writeControllerConfig();

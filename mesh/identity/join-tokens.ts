@@ -2,8 +2,9 @@
  * One-time tokens by which a workload outside Kubernetes joins: stored as hashes, used up atomically across replicas.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { type Attestation, type AttestationRequest, type Attestor, Refusal } from './attestor.js';
@@ -24,7 +25,7 @@ export function createJoinToken(
   options: { ttlMs: number; uses?: number; clock?: Clock },
 ): string {
   const nowMs = (options.clock ?? realClock).nowMs();
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   dropExpired(folder, nowMs);
   const token = prefix + randomBytes(24).toString('base64url');
   const record: TokenRecord = {

@@ -1,7 +1,8 @@
 /** Trust anchor and issuer in a folder: created, rotated with an overlapping bundle, watched. */
 import { createPrivateKey, createPublicKey, type X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { type Clock, realClock, type Timer } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { readInput } from '../../base/input.js';
@@ -53,7 +54,7 @@ const headStartMs = 60_000;
 export async function ensurePki(folder: string, options: PkiOptions): Promise<boolean> {
   const files = pkiFiles(folder);
   if (existsSync(files.certificateFile) && existsSync(files.trustAnchorsFile)) return false;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   if (!existsSync(files.trustAnchorsFile)) await addTrustAnchor(folder, options);
   await rotateIssuer(folder, options);
   return true;

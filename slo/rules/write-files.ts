@@ -1,6 +1,7 @@
 /** Writes several files so that a failure leaves none incomplete: first beside the target, then renamed. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 
 /** `out` is a folder, or with `single` one file, or `-` for standard output. */
@@ -16,7 +17,7 @@ export function writeAll(out: string, single: boolean, files: ReadonlyMap<string
   const begun: string[] = [];
   try {
     for (const { path, text } of targets) {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       const beside = `${path}.${process.pid}.tmp`;
       begun.push(beside);
       writeFileSync(beside, text);

@@ -1,7 +1,8 @@
 /** Downloads history from a Prometheus in chunks and keeps each on disk, so that an interrupted download continues. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../../base/make-folder.js';
 import { type Clock, sleep } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { writeFileWhole } from '../../../base/write-file.js';
@@ -28,7 +29,7 @@ interface Chunk {
 
 export function historyOf(options: HistoryOptions): AskRange {
   const client = new PrometheusClient(options.url, 60_000);
-  mkdirSync(options.folder, { recursive: true });
+  makeFolder(options.folder);
   return async (expr, startMs, endMs, stepMs) => {
     const all = new Map<string, RangeSeries & { points: [number, number][] }>();
     const chunkMs = chunkPoints * stepMs;

@@ -1,6 +1,6 @@
 /** `firedrill alerts pack`: reads an incident from a Prometheus, replays it, and writes it in five formats. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../../base/make-folder.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { counted, formatTable, Progress } from '../../../base/terminal.js';
@@ -113,7 +113,7 @@ export async function packIncident(flags: PackFlags): Promise<Packed> {
     const cause = { fault, target, settings: settingsOf(flags.set ?? []) };
     files.set('scenario.yaml', scenarioFile(incident, cause));
   }
-  mkdirSync(flags.out, { recursive: true });
+  makeFolder(flags.out);
   for (const [name, text] of files) writeFileWhole(join(flags.out, name), text);
   const { alerts, same } = matched(fired, absolute, 2 * stepMs);
   return {

@@ -3,9 +3,9 @@
  * `node dist/chaos/system/processes/main.js FIREDRILL_YAML --folder DIR`. It starts every process, prints its admin
  * port as one JSON line and then each process that it starts, and ends all of them when it ends.
  */
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makeFolder } from '../../../base/make-folder.js';
 import { dieWithParent } from '../../../base/child.js';
 import { realClock } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const drill = readDrill(file);
   if (drill.system.kind !== 'processes') throw new UserError(`${file}: not of processes`);
   const folder = resolve(values.folder);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const supervisor = await Supervisor.plan({
     drill,

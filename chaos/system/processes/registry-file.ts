@@ -3,8 +3,9 @@
  * git it is a plain file.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../../base/make-folder.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 import { onPath } from '../../../base/tools.js';
 
@@ -13,7 +14,7 @@ export const registryPath = 'config/registry.yaml';
 
 export function writeRegistryFile(folder: string, registry: object): void {
   const copy = join(folder, 'config');
-  mkdirSync(copy, { recursive: true, mode: 0o700 });
+  makeFolder(copy, 0o700);
   // JSON is YAML; one value per line, so that diffs show the changed values.
   writeFileWhole(join(folder, registryPath), `${JSON.stringify(registry, undefined, 2)}\n`);
   if (!onPath('git')) return;

@@ -1,6 +1,7 @@
 /** Starts a `system: processes`: a controller if the mesh uses mTLS, sidecars, relays, and then the services. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { makeFolder } from '../../../base/make-folder.js';
 import type { Child } from '../../../base/child.js';
 import { realClock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
@@ -127,7 +128,7 @@ export class Supervisor {
       around.push(this.#controller());
     }
     for (const workload of this.layout.workloads) {
-      mkdirSync(this.path('data', workload.name), { recursive: true, mode: 0o700 });
+      makeFolder(this.path('data', workload.name), 0o700);
       if (workload.sidecar) around.push(this.#sidecar(workload));
     }
     around.push(...this.#relays());
@@ -210,7 +211,7 @@ export class Supervisor {
     const file = this.path(`${workload.name}.proxy.json`);
     const name = workload.sidecar?.name as string;
     if (this.layout.controller) {
-      mkdirSync(this.path('tokens'), { recursive: true, mode: 0o700 });
+      makeFolder(this.path('tokens'), 0o700);
       const attestation = { serviceAccount: workload.service, namespace: this.layout.name };
       const limits = { ttlMs: tokenTtlMs, uses: tokenUses };
       const token = createJoinToken(this.path('tokens'), attestation, limits);

@@ -1,6 +1,7 @@
 /** The last known good state and certificate on disk, each written whole, readable by the owner only. */
-import { mkdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../../base/make-folder.js';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 
@@ -34,7 +35,7 @@ export class DiskCache {
   constructor(folder: string | undefined, clock: Clock) {
     this.#folder = folder;
     this.#clock = clock;
-    if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (folder !== undefined) makeFolder(folder, 0o700);
   }
 
   readState(): string | undefined {

@@ -1,9 +1,9 @@
 /**
  * The Helm chart, made from the same objects: each value is a symbol during construction, and then a template action.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { makeFolder } from '../../../base/make-folder.js';
 import { packageVersion } from '../../../base/paths.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 import { manifests } from './manifests.js';
@@ -78,7 +78,7 @@ export function writeChart(folder: string, monitoring: MonitoringParts): string[
   const written: string[] = [];
   for (const [name, text] of chartFiles(monitoring)) {
     const file = join(folder, name);
-    mkdirSync(join(file, '..'), { recursive: true });
+    makeFolder(join(file, '..'));
     writeFileWhole(file, text);
     written.push(file);
   }

@@ -2,9 +2,9 @@
  * Lets a Prometheus scrape and evaluate the mesh: a scrape configuration for a plain one, PodMonitors and rules for its
  * Operator, dashboards for Grafana's sidecar. The labels are those that the rules and dashboards use.
  */
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { makeFolder } from '../../../base/make-folder.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 import { meshJobs } from '../../jobs.js';
 import { proxyContainer } from '../annotations.js';
@@ -212,7 +212,7 @@ export function writePrometheusFiles(
   ]);
   return [...files].map(([name, text]) => {
     const file = join(folder, name);
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileWhole(file, text);
     return file;
   });
