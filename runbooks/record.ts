@@ -318,6 +318,7 @@ export const outcomeKinds = [
   'no-data',
   'inactive',
   'already-firing',
+  'already-pending',
   'nobody-watching',
   'not-injected',
 ] as const;

@@ -135,6 +135,7 @@ export const outcomeWords: Record<OutcomeKind, string> = {
   'no-data': 'no data',
   inactive: 'never fired',
   'already-firing': 'fired before the fault',
+  'already-pending': 'pending before the fault',
   'nobody-watching': 'nobody watching',
   'not-injected': 'not put to the test',
 };

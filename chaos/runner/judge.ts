@@ -191,6 +191,7 @@ const isStructural = (e: ExpectationRecord): boolean => e.outcome?.certain === t
 const isEnvironment = (e: ExpectationRecord): boolean =>
   e.outcome?.kind === 'nobody-watching' ||
   e.outcome?.kind === 'already-firing' ||
+  e.outcome?.kind === 'already-pending' ||
   e.outcome?.kind === 'no-data';
 
 type Wanted = Scenario['expect']['mustFire'][number];

@@ -64,8 +64,23 @@ export function ownFirings(facts: OutcomeFacts): Firing[] {
   return fresh(facts).filter(
     (f) =>
       fulfils(f, facts.wanted) &&
+      heldBeforeMs(facts, f) === undefined &&
       (notBefore === undefined || (notBefore.atMs !== 'never' && f.firedAtMs >= notBefore.atMs)),
   );
+}
+
+/**
+ * How long before the injection the firing's condition began to hold, if it did: `for` ended under the fault by chance,
+ * and the fault has no part in it.
+ */
+function heldBeforeMs({ sightings, injectedMs }: OutcomeFacts, firing: Firing): number | undefined {
+  const own = sightings.filter((s) =>
+    Object.entries(s.labels).every(([name, value]) => firing.labels[name] === value),
+  );
+  const starts = own.flatMap((s) => s.startsMs ?? []).filter((ms) => ms <= firing.firedAtMs);
+  if (starts.length === 0 || injectedMs === undefined) return undefined;
+  const before = injectedMs - Math.max(...starts);
+  return before > 0 ? before : undefined;
 }
 
 const fresh = ({ firings, injectedMs, inStretch }: OutcomeFacts): Firing[] =>
@@ -76,6 +91,7 @@ export function outcomeOf(facts: OutcomeFacts): OutcomeRecord {
   const [own] = ownFirings(facts);
   if (own) return ofReceived(facts, own);
   return (
+    alreadyPending(facts) ??
     tooEarly(facts) ??
     nobodyWatching(facts) ??
     ruleMissing(facts) ??
@@ -148,6 +164,16 @@ function alreadyFiring(facts: OutcomeFacts): OutcomeRecord | undefined {
   return outcome('already-firing', `fired ${ago} before the fault, so that it proves nothing`);
 }
 
+function alreadyPending(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const own = fresh(facts).filter((f) => fulfils(f, facts.wanted));
+  const [before] = own.flatMap((f) => heldBeforeMs(facts, f) ?? []);
+  if (before === undefined) return undefined;
+  return outcome(
+    'already-pending',
+    `was pending for ${seconds(before)} before the fault, so that its firing proves nothing`,
+  );
+}
+
 type Labels = Readonly<Record<string, string>>;
 
 /** The label, other than the severity, by which an alert differs from the expected one. */
@@ -186,8 +212,18 @@ const wrongSeverity = (wanted: Expected, severity = 'none'): OutcomeRecord =>
       (wakes(wanted.severity) && !wakes(severity) ? ': nobody was woken' : ''),
   );
 
-function routedElsewhere(wanted: Expected, receivers: readonly string[]): OutcomeRecord {
+/** `deaf` describes receivers that notify nobody, such as `a receiver without integrations`. */
+function routedElsewhere(
+  wanted: Expected,
+  receivers: readonly string[],
+  deaf?: string,
+): OutcomeRecord {
   const to = receivers.length === 0 ? 'nobody' : receivers.map((r) => `'${r}'`).join(' and ');
+  if (deaf !== undefined)
+    return outcome(
+      'routed-elsewhere',
+      `fired and was routed to ${to}, ${deaf}: nobody was notified`,
+    );
   const not =
     wanted.receiver === undefined ? 'nobody was notified' : `'${wanted.receiver}' was not notified`;
   return outcome('routed-elsewhere', `fired and was routed to ${to}: ${not}`);
@@ -222,17 +258,21 @@ function otherSighting(facts: OutcomeFacts): OutcomeRecord | undefined {
 
 function ofStanding({ wanted, deadlineMs }: OutcomeFacts, sighting: Sighting): OutcomeRecord {
   const { standing } = sighting;
-  const by = standing?.by === undefined ? '' : ` by ${standing.by}`;
+  const said = standing?.by;
+  const by = said === undefined ? '' : ` by ${said}`;
   switch (standing?.state) {
     case 'inhibited':
       return outcome('inhibited', `fired and was inhibited${by}: nobody was notified`);
     case 'muted':
-      return outcome('muted', `fired and was muted${by}: nobody was notified`);
+      return outcome(
+        'muted',
+        `fired and was muted${said === undefined ? '' : ` (${said})`}: nobody was notified`,
+      );
     case 'silenced':
       return outcome('silenced', `fired and was silenced${by}: nobody was notified`);
     case 'routed-elsewhere':
     case 'notified':
-      return routedElsewhere(wanted, standing.receivers ?? []);
+      return routedElsewhere(wanted, standing.receivers ?? [], standing.by);
     default:
       return notDelivered(sighting, deadlineMs);
   }

@@ -10,6 +10,8 @@ export interface Sighting {
   labels: Record<string, string>;
   /** The time when the condition began to hold. */
   activeAtMs?: number;
+  /** The same of each stretch in which it held, oldest first: a condition may hold, end, and hold again. */
+  startsMs?: number[];
   /** The same, of an alert that was seen pending. */
   pendingAtMs?: number;
   firingAtMs?: number;
@@ -23,6 +25,8 @@ export interface Sighting {
 /** Limit for alerts of one name with different labels: more of them add no information. */
 const sightingsMax = 200;
 const standingsAtOnce = 5;
+/** Limit for the stretches of one alert that comes and goes. */
+const startsMax = 1000;
 
 const keyOf = (labels: Readonly<Record<string, string>>): string =>
   JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -89,6 +93,8 @@ export class Sightings {
     }
     seen.lastSeenMs = nowMs;
     seen.activeAtMs ??= activeAtMs;
+    const starts = (seen.startsMs ??= []);
+    if (starts.at(-1) !== activeAtMs && starts.length < startsMax) starts.push(activeAtMs);
     delete seen.endedAtMs;
     if (state === 'pending') seen.pendingAtMs ??= activeAtMs;
     else seen.firingAtMs ??= nowMs;

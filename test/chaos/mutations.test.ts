@@ -143,6 +143,12 @@ const rows: Row[] = [
     /not steady before the injection: CartErrors \(page\) fires already/,
   ],
   [
+    'a page pending already, whose `for` ends under the fault',
+    { rules: [cartErrors({ expr: 'vector(1)', forMs: 2_400 })] },
+    'already-pending',
+    /CartErrors \(page\) was pending for \d\.\d s before the fault, so that its firing proves nothing/,
+  ],
+  [
     '10 scrape stopped',
     { unscraped: true },
     'inactive',

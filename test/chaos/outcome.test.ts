@@ -179,7 +179,26 @@ const rows: Row[] = [
     'FAIL',
     /^was notified after 2.3 s, though ClusterDown must inhibit it$/,
   ],
-  ['muted', standing('muted', { by: 'weekends' }), 'muted', 'FAIL', /was muted by weekends/],
+  [
+    'muted',
+    standing('muted', { by: 'within weekends' }),
+    'muted',
+    'FAIL',
+    /^fired and was muted \(within weekends\): nobody was notified$/,
+  ],
+  [
+    'routed to a receiver without integrations',
+    {
+      ...standing('routed-elsewhere', {
+        by: 'a receiver without integrations',
+        receivers: ['cart-oncall'],
+      }),
+      scenario: wanting({ receiver: 'cart-oncall' }),
+    },
+    'routed-elsewhere',
+    'FAIL',
+    /^fired and was routed to 'cart-oncall', a receiver without integrations: nobody was notified$/,
+  ],
   ['silenced', standing('silenced', { by: 'ab12' }), 'silenced', 'FAIL', /silenced by ab12/],
   [
     'fired, and nobody knows why nobody was notified',
@@ -232,6 +251,37 @@ const rows: Row[] = [
     'already-firing',
     'INCONCLUSIVE',
     /^fired 10.0 s before the fault, so that it proves nothing$/,
+  ],
+  [
+    'it was pending before the drill, and its `for` ended under the fault',
+    { sightings: seen({ startsMs: [98_000], firingAtMs: 103_000 }) },
+    'already-pending',
+    'INCONCLUSIVE',
+    /^was pending for 2.0 s before the fault, so that its firing proves nothing$/,
+  ],
+  [
+    'the same of a death that it must follow',
+    {
+      sightings: seen({ startsMs: [98_000], firingAtMs: 103_000 }),
+      moments: [{ what: 'cart died', atMs: 102_000 }],
+    },
+    'already-pending',
+    'INCONCLUSIVE',
+    /^was pending for 2.0 s before the fault/,
+  ],
+  [
+    'it was pending before the drill, ended, and held again',
+    { sightings: seen({ startsMs: [98_000, 102_000], firingAtMs: 103_000 }) },
+    'notified',
+    'PASS',
+    /^after 2.3 s/,
+  ],
+  [
+    'another of its name was pending before the drill',
+    { sightings: seen({ labels: { ...labels, pod: 'b' }, startsMs: [98_000] }) },
+    'notified',
+    'PASS',
+    /^after 2.3 s/,
   ],
   [
     'Alertmanager died',
