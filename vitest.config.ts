@@ -8,6 +8,7 @@ const alone = [
   'test/chaos/crash.test.ts',
   'test/chaos/gameday.test.ts',
   'test/chaos/retail.test.ts',
+  'test/executable.test.ts',
   'test/examples/**/*.test.ts',
   'test/cluster/**/*.test.ts',
   'test/systems/**/*.test.ts',

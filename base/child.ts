@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { eachLine } from './lines.js';
+import { flagsEnvironment } from './node-flags.js';
 import { program } from './paths.js';
 
 export { dieWithParent, outliveReaders } from './parent.js';
@@ -31,8 +32,13 @@ export const startNode = (
   script: string,
   args: readonly string[],
   options: ProgramOptions & { nodeFlags?: readonly string[] } = {},
-): Child =>
-  startProgram(name, process.execPath, [...(options.nodeFlags ?? []), script, ...args], options);
+): Child => {
+  const { nodeFlags = [] } = options;
+  return startProgram(name, process.execPath, [...nodeFlags, script, ...args], {
+    ...options,
+    env: { ...options.env, ...flagsEnvironment(nodeFlags) },
+  });
+};
 
 /** Starts a program that prints its choices on the first line, and that ends when its standard input is closed. */
 export function startProgram(

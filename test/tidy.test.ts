@@ -14,6 +14,7 @@ const folders = [
   'console',
   'bench',
   'examples',
+  'executable',
   'test',
 ];
 

@@ -1,5 +1,6 @@
 /** How a proxy is started: the program, and the flags of Node that measured best for it (bench/results/proxy.md). */
 import { exitCode } from '../../base/errors.js';
+import { flagsEnvironment } from '../../base/node-flags.js';
 import { program } from '../../base/paths.js';
 
 export const proxyProgram = program('mesh/proxy/main');
@@ -25,8 +26,9 @@ export const proxyEnvironment: Readonly<Record<string, string>> = { MALLOC_ARENA
  */
 export async function runProxy(file: string): Promise<number> {
   const args = [process.execPath, ...proxyNodeFlags, proxyProgram, '--config', file];
-  await become(args, { ...process.env, ...proxyEnvironment });
-  return runAsChild(args);
+  const env = { ...process.env, ...proxyEnvironment, ...flagsEnvironment(proxyNodeFlags) };
+  await become(args, env);
+  return runAsChild(args, env);
 }
 
 /** F_SETFD of fcntl(2). */
@@ -63,11 +65,14 @@ async function become(args: readonly string[], env: NodeJS.ProcessEnv): Promise<
   }
 }
 
-async function runAsChild([command = '', ...args]: readonly string[]): Promise<number> {
+async function runAsChild(
+  [command = '', ...args]: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const { spawn } = await import('node:child_process');
   const child = spawn(command, args, {
     stdio: ['pipe', 'inherit', 'inherit'],
-    env: { ...process.env, ...proxyEnvironment, FIREDRILL_DIE_WITH_PARENT: '1' },
+    env: { ...env, FIREDRILL_DIE_WITH_PARENT: '1' },
   });
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGTERM', pass);
