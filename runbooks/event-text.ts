@@ -48,11 +48,19 @@ export function eventText(e: DrillEvent): string {
 function expectationText(e: Extract<DrillEvent, { kind: 'expectation' }>): string {
   if (e.state === 'armed') {
     const left = e.deadlineAtMs === undefined ? '' : ` within ${seconds(e.deadlineAtMs - e.atMs)}`;
-    return `is awaited${left}`;
+    const hidden = e.withheld && `, ${withheldWords(e.withheld)}`;
+    return `is awaited${left}${hidden ?? ''}`;
   }
   if (e.state === 'notified') return `came after ${seconds(e.afterMs ?? 0)}`;
   return e.text ?? 'was missed';
 }
+
+/** The state that the scenario expects of an alert: `inhibited by MeshControlPlaneDown`. */
+export const withheldWords = ({
+  how,
+  by,
+}: NonNullable<Extract<DrillEvent, { kind: 'expectation' }>['withheld']>): string =>
+  `${how} by ${by}`;
 
 function theoryText(e: Extract<DrillEvent, { kind: 'theory' }>): string {
   if (e.within !== undefined) return `${e.within ? 'fired as' : 'did not fire as'} theory says`;

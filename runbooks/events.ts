@@ -72,6 +72,8 @@ export const drillEventSchema = z.discriminatedUnion('kind', [
      */
     state: z.enum(['armed', 'notified', 'withheld', 'missed']),
     deadlineAtMs: atMs.optional(),
+    /** For `armed`: the alert or silence that must hide it, so that nobody is notified. Absent in older events. */
+    withheld: z.strictObject({ how: z.enum(['inhibited', 'silenced']), by: text }).optional(),
     /** Counted from the confirmation; for `notified` and `withheld`. */
     afterMs: z.number().optional(),
     outcome: z.enum(outcomeKinds).optional(),
@@ -273,12 +275,14 @@ function ofScenario(s: ScenarioRecord): DrillEvent[] {
 function ofExpectation(s: ScenarioRecord, from: number, e: ExpectationRecord): DrillEvent[] {
   const scenario = s.id;
   const { name: alert, severity, labels: wanted, receivedAfterMs, deadlineMs, outcome } = e;
+  const { withheld } = e;
   const own = { kind: 'expectation' as const, scenario, alert, severity, labels: wanted };
   const armed: DrillEvent = {
     ...own,
     atMs: from,
     state: 'armed',
     deadlineAtMs: from + deadlineMs,
+    ...(withheld && { withheld }),
   };
   const told: DrillEvent[] =
     receivedAfterMs === undefined

@@ -11,6 +11,7 @@ import type { RunContext } from './context.js';
 import type { AbortReading } from './abort.js';
 import { firingsOf, fulfils, receivedMs } from './firings.js';
 import { leaseMs } from './injection.js';
+import { withheldOf } from './withheld.js';
 
 /** Interval in milliseconds for reports on the abort conditions. */
 const distanceEveryMs = 1000;
@@ -79,7 +80,9 @@ export class LiveEvents {
       if (wanted.arm !== arm || this.#armed.has(i)) return;
       this.#armed.set(i, confirmedMs);
       const deadlineAtMs = confirmedMs + wanted.within * timeScale + allowanceMs;
-      this.#emit({ ...this.#expectation(wanted), atMs: confirmedMs, state: 'armed', deadlineAtMs });
+      const withheld = withheldOf(wanted);
+      const own = { ...this.#expectation(wanted), atMs: confirmedMs, state: 'armed' as const };
+      this.#emit({ ...own, deadlineAtMs, ...(withheld && { withheld }) });
     });
     this.#look();
   }

@@ -6,7 +6,7 @@ import { wakes } from '../../runbooks/pager.js';
 import { shortened } from '../../base/drawing/frame.js';
 import { Cursor, gutter, type TimeFrame } from './frame.js';
 import { laneText } from './lane-text.js';
-import { type Lane, laneName, type OtherAlert, type ScenarioView } from './view.js';
+import { type Lane, laneName, laneState, type OtherAlert, type ScenarioView } from './view.js';
 import { clock } from './words.js';
 
 export const laneHeight = 42;
@@ -63,11 +63,13 @@ interface RowProps {
 function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: number }) {
   const y = top + laneHeight + more(frame) - 12;
   const { x, width } = frame;
-  const { armedAtMs, deadlineAtMs, notifiedAtMs, theory } = lane;
-  const at = notifiedAtMs ?? Math.max(armedAtMs, nowMs);
-  const isLate = at > deadlineAtMs || lane.missed !== undefined;
-  const state = isLate ? 'late' : notifiedAtMs === undefined ? 'dot' : 'rang';
-  const mark = { late: '✗', dot: '…', rang: '✓' }[state];
+  const { armedAtMs, deadlineAtMs, theory } = lane;
+  const cameAtMs = lane.hidden?.atMs ?? lane.notifiedAtMs;
+  const at = cameAtMs ?? Math.max(armedAtMs, nowMs);
+  const said = laneState(lane, nowMs);
+  const isLate = said === 'late';
+  const state = { late: 'late', awaited: 'dot', came: 'rang' }[said];
+  const mark = { late: '✗', awaited: '…', came: '✓' }[said];
   const from = theory && x(Math.max(theory.earliestAtMs, armedAtMs));
   return (
     <g>
@@ -99,7 +101,7 @@ function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: nu
       <line class="deadline" x1={x(deadlineAtMs)} x2={x(deadlineAtMs)} y1={y - 9} y2={y + 9}>
         <title>The deadline: {clock(deadlineAtMs)}</title>
       </line>
-      {notifiedAtMs === undefined ? (
+      {cameAtMs === undefined ? (
         <circle class={`mark ${state}`} cx={x(at)} cy={y} r={5} />
       ) : (
         <path class={`mark ${state}`} d={`M${x(at)},${y - 7}l6,7l-6,7l-6,-7z`} />

@@ -14,6 +14,10 @@ export interface Lane {
   severity: string;
   armedAtMs: number;
   deadlineAtMs: number;
+  /** The alert or silence that must hide it: then it must fire, and nobody may be notified. */
+  hiddenBy?: { how: 'inhibited' | 'silenced'; by: string };
+  /** It fired and was hidden, as the scenario expects. Known when the scenario is judged. */
+  hidden?: { atMs: number; text: string };
   notifiedAtMs?: number;
   acknowledgedAtMs?: number;
   resolvedAtMs?: number;
@@ -297,19 +301,40 @@ function takeLane(scenario: ScenarioView, event: Of<'expectation' | 'theory'>): 
   const { alert, severity, labels } = event;
   if (event.kind === 'expectation' && event.state === 'armed') {
     const deadlineAtMs = event.deadlineAtMs ?? event.atMs;
-    scenario.lanes.push({ alert, severity, labels, armedAtMs: event.atMs, deadlineAtMs });
+    const lane = { alert, severity, labels, armedAtMs: event.atMs, deadlineAtMs };
+    const { withheld: hiddenBy } = event;
+    scenario.lanes.push({ ...lane, ...(hiddenBy && { hiddenBy }) });
     return;
   }
   const same = sameLanes(scenario, event);
   if (event.kind === 'theory') return takeTheory(same, event);
   // A scenario of several arms expects the same alert in each: they come in this order.
+  if (event.state === 'withheld') {
+    const hidden = same.find((l) => !l.hidden);
+    if (hidden) hidden.hidden = { atMs: event.atMs, text: event.text ?? 'fired, and was hidden' };
+    return;
+  }
   const own = same.find((l) => l.notifiedAtMs === undefined && l.missed === undefined);
   if (event.state === 'notified') {
-    if (own) own.notifiedAtMs = event.atMs;
+    // After the rollback, the alert that hid it may end first: that is no failure.
+    const isOver = scenario.faults.every((f) => f.removedAtMs !== undefined);
+    if (own && !(own.hiddenBy && isOver)) own.notifiedAtMs = event.atMs;
     return;
   }
   const late = own ?? same.findLast((l) => l.missed === undefined);
   if (late) late.missed = event.text ?? event.outcome ?? 'it did not come in time';
+}
+
+export type LaneState = 'awaited' | 'came' | 'late';
+
+/** An alert that must be hidden is late only by its verdict: no notification tells that it fired. */
+export function laneState(lane: Lane, nowMs: number): LaneState {
+  const { hiddenBy, hidden, notifiedAtMs, deadlineAtMs, missed } = lane;
+  if (missed !== undefined) return 'late';
+  if (hidden) return 'came';
+  if (hiddenBy) return notifiedAtMs === undefined ? 'awaited' : 'late';
+  if ((notifiedAtMs ?? nowMs) > deadlineAtMs) return 'late';
+  return notifiedAtMs === undefined ? 'awaited' : 'came';
 }
 
 /** `CartLatency (cart-latency)`: two alerts of one name under two SLOs are two lanes. */

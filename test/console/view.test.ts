@@ -1,7 +1,7 @@
 /** The page's figures from events alone: live and recorded days, at any moment, in any order of lines. */
 import { expect, test } from 'vitest';
 import { pathOf } from '../../console/page/series-path.js';
-import { blastRadius, laneName, viewAt } from '../../console/page/view.js';
+import { blastRadius, laneName, laneState, viewAt } from '../../console/page/view.js';
 import { laneText } from '../../console/page/lane-text.js';
 import { type DrillEvent, drillEvents } from '../../runbooks/events.js';
 import { wakes } from '../../runbooks/pager.js';
@@ -195,4 +195,46 @@ test('abort distances and budgets: the latest of each, and minutes where they we
     ['down', 0.95, 100],
     ['gone', undefined, 0],
   ]);
+});
+
+const hiddenBy = { how: 'inhibited' as const, by: 'PlaneDown' };
+const hiding: DrillEvent[] = [
+  { kind: 'scenario', atMs: 0, scenario: 'cut', state: 'started', title: 'Cut' },
+  { kind: 'fault', atMs: 0, scenario: 'cut', id: 'f', fault: 'cut', target: 'a/b', state: 'put' },
+];
+const ofHidden = { kind: 'expectation', scenario: 'cut', alert: 'Lost', severity: 'page' } as const;
+const armed: DrillEvent = {
+  ...ofHidden,
+  labels: {},
+  atMs: 0,
+  state: 'armed',
+  deadlineAtMs: 1000,
+  withheld: hiddenBy,
+};
+const notified: DrillEvent = { ...ofHidden, labels: {}, atMs: 900, state: 'notified' };
+const gone: DrillEvent = { ...hiding[1]!, atMs: 800, state: 'removed' } as DrillEvent;
+const wasHidden: DrillEvent = {
+  ...ofHidden,
+  labels: {},
+  atMs: 400,
+  state: 'withheld',
+  text: 'fired after 0.4 s and was inhibited by PlaneDown',
+};
+
+test.each<[string, DrillEvent[], string, string]>([
+  ['not judged yet', [], 'awaited', 'must fire, and must be inhibited by PlaneDown: judged'],
+  ['hidden', [wasHidden], 'came', 'fired after 0.4 s and was inhibited by PlaneDown'],
+  ['notified', [notified], 'late', 'rang after 0.9 s, and must be inhibited by PlaneDown'],
+  ['notified after the rollback', [gone, notified, wasHidden], 'came', 'fired after 0.4 s'],
+  [
+    'neither',
+    [{ ...ofHidden, labels: {}, atMs: 2000, state: 'missed', text: 'did not fire' }],
+    'late',
+    'did not fire',
+  ],
+])('an alert that must be hidden is late by its verdict alone: %s', (_, more, state, text) => {
+  const [lane] = viewAt([...hiding, armed, ...more], Infinity).scenarios[0]!.lanes;
+  // Long after the deadline.
+  expect(laneState(lane!, 5000)).toBe(state);
+  expect(laneText(lane!, 5000)).toContain(text);
 });
