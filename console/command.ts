@@ -49,7 +49,7 @@ export function registerConsole(parent: Command): void {
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'of the kubeconfig')
     .option('--port <number>', 'port to listen on; 0 picks a free one', '0')
-    .option('--allow-drills', 'let viewers stop a drill by the kill switch')
+    .option('--allow-drills', 'let viewers start, stop and answer drills')
     .option('--allow-edits', 'let viewers edit postmortem.md of the report')
     .option('--state <folder>', 'folder of the kill switch and the coverage of runs', '.firedrill')
     .option(
@@ -96,14 +96,14 @@ async function consoleCommand(options: Options): Promise<number> {
     process.stderr.write(`${options.report} contains no drill yet: waiting for one\n`);
   }
   const { startConsole } = await import('./server.js');
-  const { sourcesOf } = await import('./sources.js');
+  const { sourcesOf, drillsOf } = await import('./sources.js');
   const running = await startConsole({
     folder: options.report,
     host: options.listen,
     port,
     ...sourcesOf(options),
     ...(behind && { behind }),
-    ...(options.allowDrills && { stateFolder: options.state }),
+    ...(options.allowDrills && { drills: drillsOf(options) }),
     ...(options.allowEdits && { mayEdit: true }),
     onAddress: (address) => process.stdout.write(`${address}\n`),
   });

@@ -1,9 +1,12 @@
 /**
- * The requests of a page that change state: Stop and Acknowledge, if drills are allowed, and edits of the postmortem.
+ * The requests of a page that change state: a drill's start, Stop, Acknowledge and Hint, if drills are allowed, and
+ * edits of the postmortem.
  */
 import type { IncomingMessage } from 'node:http';
 import { acknowledge } from '../chaos/gameday/acknowledgement.js';
+import { askForHint } from '../chaos/gameday/hint-desk.js';
 import { throwSwitch } from '../chaos/runner/stop-switch.js';
+import type { Launch } from './launch.js';
 import { leftIn, maxPostmortemBytes, savePostmortem } from './postmortem.js';
 
 export interface Posted {
@@ -12,10 +15,16 @@ export interface Posted {
   body?: unknown;
 }
 
+export interface Drills {
+  /** The folder of the kill switch. */
+  stateFolder: string;
+  launch: Launch;
+}
+
 export interface Allowed {
   folder: string;
-  /** The folder of the kill switch; absent: viewers cannot stop drills. */
-  stateFolder?: string;
+  /** Absent: viewers cannot start, stop or answer drills. */
+  drills?: Drills;
   mayEdit?: boolean;
 }
 
@@ -25,23 +34,66 @@ const refused = (status: number, body: string): Posted => ({ status, body });
 export async function post(
   request: IncomingMessage,
   pathname: string,
-  { folder, stateFolder, mayEdit }: Allowed,
+  allowed: Allowed,
 ): Promise<Posted> {
-  if (!['/stop', '/acknowledge', '/lint', '/postmortem'].includes(pathname))
-    return refused(404, 'no such call');
+  const ofDrill = ofDrills.get(pathname);
+  if (!ofDrill && !['/lint', '/postmortem'].includes(pathname)) return refused(404, 'no such call');
   if (request.headers.origin === undefined) return refused(403, 'only from the page itself');
-  if (pathname === '/stop') {
-    if (stateFolder === undefined) return refused(403, 'start it with --allow-drills');
-    throwSwitch(stateFolder, { reason: 'stopped from the console', atMs: Date.now() });
-    return { status: 204 };
+  if (ofDrill) {
+    if (!allowed.drills) return refused(403, 'start it with --allow-drills');
+    return ofDrill(allowed.drills, (await bodyOf(request)) ?? '');
   }
-  if (pathname === '/acknowledge') {
-    if (stateFolder === undefined) return refused(403, 'start it with --allow-drills');
-    const { text: by = '' } = textsOf((await bodyOf(request)) ?? '');
-    if (by.trim() === '') return refused(400, 'the role that acknowledges is missing');
-    acknowledge(stateFolder, { atMs: Date.now(), by });
-    return { status: 204 };
-  }
+  return edit(request, pathname, allowed);
+}
+
+/** Texts of the body, which may be empty. */
+const ofDrills = new Map<string, (drills: Drills, body: string) => Promise<Posted> | Posted>([
+  ['/run', run],
+  [
+    '/stop',
+    ({ stateFolder }) => {
+      throwSwitch(stateFolder, { reason: 'stopped from the console', atMs: Date.now() });
+      return { status: 204 };
+    },
+  ],
+  [
+    '/acknowledge',
+    ({ stateFolder }, body) => {
+      const { text: by = '' } = textsOf(body);
+      if (by.trim() === '') return refused(400, 'the role that acknowledges is missing');
+      acknowledge(stateFolder, { atMs: Date.now(), by });
+      return { status: 204 };
+    },
+  ],
+  [
+    '/hint',
+    async ({ stateFolder }, body) => {
+      const { text: by = '' } = textsOf(body);
+      if (by.trim() === '') return refused(400, 'the role that asks is missing');
+      const told = await askForHint(stateFolder, by);
+      return told === undefined
+        ? refused(409, 'no drill with a fault on answers')
+        : { status: 200, body: { told } };
+    },
+  ],
+]);
+
+/** The body names scenarios and, where the guard wants it, the drill. */
+async function run({ launch }: Drills, body: string): Promise<Posted> {
+  const said = objectOf(body);
+  const { scenarios, confirm } = said ?? {};
+  const isList = Array.isArray(scenarios) && scenarios.every((id) => typeof id === 'string');
+  if (!isList || scenarios.length === 0) return refused(400, 'no scenario was chosen');
+  const asked = { scenarios, ...(typeof confirm === 'string' && { confirm }) };
+  const why = await launch.start(asked);
+  return why === undefined ? { status: 204 } : refused(409, why);
+}
+
+async function edit(
+  request: IncomingMessage,
+  pathname: string,
+  { folder, mayEdit }: Allowed,
+): Promise<Posted> {
   if (!mayEdit) return refused(403, 'start it with --allow-edits');
   const body = await bodyOf(request);
   if (body === undefined) return refused(413, 'a postmortem has at most a megabyte');
@@ -71,13 +123,15 @@ async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
 }
 
 function textsOf(body: string): { text?: string; was?: string } {
-  let said: unknown;
-  try {
-    said = JSON.parse(body);
-  } catch {
-    return {};
-  }
-  const { text, was } = (said ?? {}) as Record<string, unknown>;
+  const { text, was } = objectOf(body) ?? {};
   if (typeof text !== 'string' || Buffer.byteLength(text) > maxPostmortemBytes) return {};
   return { text, ...(typeof was === 'string' && { was }) };
+}
+
+function objectOf(body: string): Record<string, unknown> | undefined {
+  try {
+    return (JSON.parse(body) ?? undefined) as Record<string, unknown> | undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -10,7 +10,7 @@ import { Answers, type Reader } from './answers.js';
 import { type Behind, Door } from './door.js';
 import { Follow } from './follow.js';
 import { readPage } from './page-document.js';
-import { post } from './posts.js';
+import { type Drills, post } from './posts.js';
 import { readOwn } from './report-file.js';
 import { firstState, Viewer } from './viewer.js';
 
@@ -21,8 +21,8 @@ export interface ConsoleOptions {
   host?: string;
   /** 0: any free port. */
   port: number;
-  /** The folder of the kill switch; absent: viewers cannot stop drills. */
-  stateFolder?: string;
+  /** Absent: viewers cannot start, stop or answer drills. */
+  drills?: Drills;
   /** Whether viewers may write the report's postmortem.md. */
   mayEdit?: boolean;
   /** The reverse proxy that identifies viewers; absent: tokens, on loopback. */
@@ -65,7 +65,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
   const viewers = new Set<Viewer>();
   const taps = new Set<ServerResponse>();
   const hello = {
-    mayStop: options.stateFolder !== undefined,
+    mayDrill: options.drills !== undefined,
     mayEdit: options.mayEdit === true,
     parts: (options.readers ?? []).map(([part]) => part),
   };
@@ -124,7 +124,13 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
   const { host = '127.0.0.1' } = options;
   port = await listenForAdmin(server, { host, port: options.port });
   options.onAddress(address());
-  return { port, close: () => closeAll(server, viewers, timers, follow) };
+  return {
+    port,
+    close: async () => {
+      await options.drills?.launch.close();
+      await closeAll(server, viewers, timers, follow);
+    },
+  };
 }
 
 const beat = (poll: () => void, viewers: ReadonlySet<Viewer>): NodeJS.Timeout[] => [

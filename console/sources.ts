@@ -4,8 +4,10 @@ import { UserError } from '../base/errors.js';
 import { AlertmanagerApi } from '../alerts/routing/alertmanager-api.js';
 import { PrometheusClient } from '../slo/budget/prometheus.js';
 import { facilitatorReaders } from './facilitator.js';
+import { Launch } from './launch.js';
 import { meshReaders, targetsOf, tapInto } from './mesh.js';
 import { onCallReaders } from './on-call.js';
+import type { Drills } from './posts.js';
 import type { ConsoleOptions } from './server.js';
 
 export interface Sources extends AccessFlags {
@@ -50,6 +52,13 @@ export function sourcesOf(sources: Sources): Pick<ConsoleOptions, 'readers' | 't
       tap: (filters, take, signal) => tapInto(targets, filters, take, signal),
     }),
   };
+}
+
+/** For viewers who may start, stop and answer drills; a run's lines go to standard error. */
+export function drillsOf({ report: folder, drill, state: stateFolder }: Sources): Drills {
+  const onLine = (line: string): void => void process.stderr.write(`${line}\n`);
+  const own = { folder, stateFolder, onLine };
+  return { stateFolder, launch: new Launch(drill === undefined ? own : { ...own, drill }) };
 }
 
 function onCall(sources: Sources): ReturnType<typeof onCallReaders> {

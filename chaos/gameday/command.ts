@@ -26,6 +26,7 @@ import { type ReportPaths, writeReport } from './report-folder.js';
 import { type PlannedScenario, planOf, planText } from './plan.js';
 import type { GuardAnswer } from '../guard/guard.js';
 import type { Timing } from '../runner/context.js';
+import type { Roles } from './roles.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 import { parseDurationMs } from '../../base/duration.js';
 
@@ -57,6 +58,7 @@ export interface Planned {
   guard: GuardAnswer[];
   timing: Timing;
   remarks: readonly string[];
+  roles?: Roles;
 }
 
 /** Checks everything that can be known before the first fault. Throws a UserError if a scenario cannot work. */
@@ -74,7 +76,8 @@ export async function plannedDay(given: CommandOptions): Promise<Planned> {
     judging,
   );
   const answers = [...guard.conditions(), ...(await guard.answers())];
-  return { scenarios: plan, guard: answers, timing, remarks };
+  const { roles } = options.drill;
+  return { scenarios: plan, guard: answers, timing, remarks, ...(roles && { roles }) };
 }
 
 /** Prints the plan. */

@@ -5,7 +5,8 @@ import type { FirstState } from '../viewer.js';
 import { type ScenarioView, viewAt } from './view.js';
 
 export interface Hello {
-  mayStop: boolean;
+  /** Start, stop and answer drills. */
+  mayDrill: boolean;
   mayEdit: boolean;
   /** Parts of the console for which the server has a source. */
   parts: string[];
@@ -89,16 +90,39 @@ export async function stop(): Promise<void> {
   stopped.value = { atMs: Date.now(), ...(!answer?.ok && { refused }) };
 }
 
-/** Why the last acknowledgement was refused; the drill's own event tells one that was taken. */
-export const notAcknowledged = signal('');
+/** The answer to this page's last call, if the drill's own events do not tell it. */
+export const answered = signal('');
+
+/** Resolves to the answer's text, and whether the server did as it was asked. */
+async function call(path: string, body: unknown): Promise<{ ok: boolean; text: string }> {
+  const request = { method: 'POST', body: JSON.stringify(body) };
+  const answer = await fetch(path, request).catch(() => undefined);
+  if (answer === undefined) return { ok: false, text: 'the console does not answer' };
+  return { ok: answer.ok, text: (await answer.text()).trim() };
+}
 
 export async function acknowledge(): Promise<void> {
-  const text = prompt('Who acknowledges the last page? A role rather than a name', 'on call');
-  if (text === null) return;
-  const body = JSON.stringify({ text });
-  const answer = await fetch('/acknowledge', { method: 'POST', body }).catch(() => undefined);
-  const why = answer === undefined ? 'the console does not answer' : await answer.text();
-  notAcknowledged.value = answer?.ok ? '' : `Not acknowledged: ${why}`;
+  const by = prompt('Who acknowledges the last page? A role rather than a name', 'on call');
+  if (by === null) return;
+  const { ok, text } = await call('/acknowledge', { text: by });
+  answered.value = ok ? '' : `Not acknowledged: ${text}`;
+}
+
+export async function hint(): Promise<void> {
+  const by = prompt('Who asks for a hint? A role rather than a name', 'on call');
+  if (by === null) return;
+  const { ok, text } = await call('/hint', { text: by });
+  answered.value = ok ? `Hint: ${(JSON.parse(text) as { told: string }).told}` : `No hint: ${text}`;
+}
+
+/** Resolves to the reason why no drill was started; undefined: it has begun. */
+export async function start(scenarios: string[], confirm?: string): Promise<string | undefined> {
+  const { ok, text } = await call('/run', { scenarios, ...(confirm && { confirm }) });
+  if (!ok) return text;
+  stopped.value = undefined;
+  chosenMs.value = undefined;
+  chosenScenario.value = undefined;
+  return undefined;
 }
 
 const tickMs = 200;

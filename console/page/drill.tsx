@@ -4,6 +4,7 @@ import { percentText } from '../../runbooks/words.js';
 import { Callers } from './callers.js';
 import {
   acknowledge,
+  answered,
   chosenMs,
   chosenScenario,
   day,
@@ -11,8 +12,8 @@ import {
   events,
   firstMs,
   hello,
+  hint,
   lastMs,
-  notAcknowledged,
   nowMs,
   playing,
   scenario,
@@ -340,12 +341,15 @@ function Stop() {
   return (
     <>
       <span role="status">
-        {said} {notAcknowledged.value}
+        {said} {answered.value}
       </span>
-      {hello.value.mayStop && !ended.value && day.value.pages > 0 && (
+      {hello.value.mayDrill && !ended.value && open.length > 0 && (
+        <button onClick={() => void hint()}>Hint</button>
+      )}
+      {hello.value.mayDrill && !ended.value && day.value.pages > 0 && (
         <button onClick={() => void acknowledge()}>Acknowledge</button>
       )}
-      {hello.value.mayStop && !ended.value && (
+      {hello.value.mayDrill && !ended.value && (
         <button class="stop" disabled={asked !== undefined} onClick={() => void stop()}>
           Stop
         </button>

@@ -1,5 +1,7 @@
 /** The facilitator's views: Plan, Report, and the coverage so far. */
+import { useState } from 'preact/hooks';
 import type { CoverageView, PlanView, ReportView } from '../facilitator.js';
+import { ended, events, hello, start } from './drill-state.js';
 import { From } from './source.js';
 import { dayAndClock, span } from './words.js';
 
@@ -8,7 +10,7 @@ export function Plan() {
     <div class="page">
       <h1>Plan</h1>
       <From<PlanView> from="plan" everyMs={0}>
-        {({ scenarios, guard, remarks }) => (
+        {({ scenarios, guard, remarks, roles }) => (
           <>
             <section>
               <h2>Before it starts</h2>
@@ -27,8 +29,15 @@ export function Plan() {
                 {remarks.map((remark) => (
                   <li key={remark}>{remark}</li>
                 ))}
+                {roles && <Roles roles={roles} />}
               </ul>
             </section>
+            {hello.value.mayDrill && (
+              <Start
+                scenarios={scenarios}
+                mustConfirm={guard.some(({ field }) => field === 'confirm')}
+              />
+            )}
             {scenarios.map((s) => (
               <Scenario key={s.id} scenario={s} />
             ))}
@@ -36,6 +45,79 @@ export function Plan() {
         )}
       </From>
     </div>
+  );
+}
+
+function Roles({ roles }: { roles: NonNullable<PlanView['roles']> }) {
+  const { facilitator, responders, observers } = roles;
+  return (
+    <>
+      {facilitator !== undefined && <li>knows the scenarios: {facilitator}</li>}
+      <li>must acknowledge: {responders.join(', ')}</li>
+      {observers.length > 0 && <li>only look: {observers.join(', ')}</li>}
+    </>
+  );
+}
+
+interface StartProps {
+  scenarios: PlanView['scenarios'];
+  /** The guard wants the drill's name. */
+  mustConfirm: boolean;
+}
+
+function Start({ scenarios, mustConfirm }: StartProps) {
+  const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
+  const [name, setName] = useState('');
+  const [said, setSaid] = useState('');
+  const [isAsked, setAsked] = useState(false);
+  const ids = scenarios.map((s) => s.id).filter((id) => !left.has(id));
+  const isOn = events.value.length > 0 && !ended.value;
+  const begin = async (): Promise<void> => {
+    setAsked(true);
+    setSaid('Starting …');
+    const why = await start(ids, name);
+    setAsked(false);
+    setSaid(why === undefined ? '' : `Not started: ${why}`);
+    if (why === undefined) location.hash = '#/drill';
+  };
+  const toggle = (id: string): void => {
+    const next = new Set(left);
+    if (!next.delete(id)) next.add(id);
+    setLeft(next);
+  };
+  return (
+    <section>
+      <h2>Start it</h2>
+      <ul class="plain">
+        {scenarios.map(({ id, title }) => (
+          <li key={id}>
+            <label>
+              <input type="checkbox" checked={!left.has(id)} onChange={() => toggle(id)} /> {title}
+            </label>
+          </li>
+        ))}
+      </ul>
+      {mustConfirm && (
+        <p>
+          <label>
+            Type the drill's name:{' '}
+            <input value={name} onInput={(e) => setName(e.currentTarget.value)} />
+          </label>
+        </p>
+      )}
+      <p>
+        <button
+          disabled={isAsked || isOn || ids.length === 0 || (mustConfirm && name === '')}
+          onClick={() => void begin()}
+        >
+          Start {ids.length} {ids.length === 1 ? 'scenario' : 'scenarios'}
+        </button>{' '}
+        <span class="soft">It replaces the report that is shown here.</span>
+      </p>
+      <p role="status" class="said">
+        {isOn && !isAsked ? 'A drill is under way.' : said}
+      </p>
+    </section>
   );
 }
 

@@ -27,6 +27,7 @@ import { Follow } from '../../console/follow.js';
 import { type Console, startConsole } from '../../console/server.js';
 import { type DrillEvent, drillEvents, drillEventSchema } from '../../runbooks/events.js';
 import { badGameDay } from '../runbooks/fixture.js';
+import { drillsOf } from '../../console/sources.js';
 import { testWith } from '../tools.js';
 
 const folders: string[] = [];
@@ -51,7 +52,7 @@ async function open(path: string, stateFolder?: string): Promise<{ at: string; l
   const one = await startConsole({
     folder: path,
     port: 0,
-    ...(stateFolder !== undefined && { stateFolder }),
+    ...(stateFolder !== undefined && { drills: drillsOf({ report: path, state: stateFolder }) }),
     onAddress: (address) => addresses.push(address),
   });
   running.push(one);
@@ -114,7 +115,7 @@ test('behind a reverse proxy: only its address is believed, one name, and no tok
   });
   const begin = async (peers: string[]): Promise<string> => {
     const state = folder();
-    const more = { ...rule(peers), stateFolder: state };
+    const more = { ...rule(peers), drills: drillsOf({ report: state, state }) };
     const one = await startConsole({ folder: folder(), port: 0, ...more, onAddress: () => {} });
     running.push(one);
     return `http://127.0.0.1:${one.port}/`;

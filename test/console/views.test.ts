@@ -13,7 +13,7 @@ import { findTool } from '../../base/tools.js';
 import '../../chaos/gameday/command.js';
 import { Answers } from '../../console/answers.js';
 import { type Console, startConsole } from '../../console/server.js';
-import { sourcesOf } from '../../console/sources.js';
+import { drillsOf, sourcesOf } from '../../console/sources.js';
 import { requestsOf } from '../../console/page/requests.js';
 import { drillEvents } from '../../runbooks/events.js';
 import { badGameDay } from '../runbooks/fixture.js';
@@ -53,7 +53,7 @@ beforeAll(async () => {
       state: folder,
       drill: asset('examples/retail/firedrill.yaml'),
     }),
-    stateFolder: folder,
+    drills: drillsOf({ report: folder, state: folder }),
     mayEdit: true,
     onAddress: (at) => (address = at),
   });

@@ -11,7 +11,7 @@ import { EventFile } from '../../chaos/gameday/event-file.js';
 import '../../chaos/gameday/command.js';
 import { readSwitch } from '../../chaos/runner/stop-switch.js';
 import { startConsole } from '../../console/server.js';
-import { sourcesOf } from '../../console/sources.js';
+import { drillsOf, sourcesOf } from '../../console/sources.js';
 import { percentText } from '../../runbooks/words.js';
 import type { DrillEvent } from '../../runbooks/events.js';
 import type { GameDayRecord } from '../../runbooks/record.js';
@@ -51,7 +51,7 @@ async function watched(): Promise<Watched> {
     folder,
     port: 0,
     ...sourcesOf(own),
-    stateFolder: state,
+    drills: drillsOf(own),
     onAddress: (at) => (address = at),
   });
   closing.push(() => running.close());
