@@ -166,7 +166,13 @@ const freshOf = ({ firings, injectedMs }: Evidence): Firing[] =>
 function sorted(evidence: Evidence): { others: Firing[]; unexpected: Firing[] } {
   const { mustFire, mayFire, mustNotFire, nothingElse } = evidence.scenario.expect;
   const fresh = freshOf(evidence);
-  const isExpected = (f: Firing): boolean => mustFire.some((wanted) => fulfils(f, wanted));
+  // An alert that only another receiver got was expected: its expectation says where it went.
+  const isExpected = (f: Firing): boolean =>
+    mustFire.some(
+      ({ receiver, ...anywhere }) =>
+        fulfils(f, { ...anywhere, receiver }) ||
+        (fulfils(f, anywhere) && !fresh.some((other) => fulfils(other, { ...anywhere, receiver }))),
+    );
   const isAllowed = (f: Firing): boolean =>
     mayFire.some(
       (allowed) => matches(f, allowed) && (!allowed.onlyWhenScaled || evidence.scale !== 1),

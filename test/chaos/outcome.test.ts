@@ -346,6 +346,31 @@ test('the receiver that was named is the one whose time counts', () => {
   expect(record).toMatchObject({ receivedAfterMs: 4000, receiver: 'cart-oncall' });
 });
 
+test('an alert that only another receiver got is no alert that nobody expected', () => {
+  const elsewhere = page(103_000, 125_000).map((n) => ({ ...n, receiver: 'chat' }));
+  const judgement = judge({
+    ...good(),
+    scenario: wanting({ receiver: 'cart-oncall' }),
+    firings: firingsOf(elsewhere),
+  });
+  expect(judgement).toMatchObject({
+    verdict: 'FAIL',
+    unexpected: [],
+    allowed: [],
+    reasons: ["CartLatency (page) fired and was routed to 'chat': 'cart-oncall' was not notified"],
+  });
+  // One that reached its receiver does not excuse another that did not.
+  const other = fires('CartLatency', 'page', 104_000, { labels: { ...slo, pod: 'b' } });
+  const both = [
+    ...page(103_000, 125_000).map((n) => ({ ...n, receiver: 'cart-oncall' })),
+    ...other.map((n) => ({ ...n, receiver: 'chat' })),
+  ];
+  const told = { scenario: wanting({ receiver: 'cart-oncall' }), firings: firingsOf(both) };
+  expect(judge({ ...good(), ...told }).reasons).toEqual([
+    'CartLatency fired (page) and was not expected',
+  ]);
+});
+
 test('theory missed by more than an evaluation interval fails, unless the scenario says why it may', () => {
   const missed = {
     theories: [
