@@ -1,11 +1,19 @@
-/** Writes files atomically: a new file is written beside the old one, then renamed. */
-import { chmodSync, createWriteStream, renameSync, rmSync, writeFileSync } from 'node:fs';
+/** Writes files atomically: a new file is written beside the old one, then renamed. Devices are written to instead. */
+import {
+  chmodSync,
+  createWriteStream,
+  lstatSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 
 let count = 0;
 
 /** `mode` applies whatever the umask: 0o600 for keys and tokens. */
 export function writeFileWhole(path: string, content: string | Uint8Array, mode = 0o644): void {
+  if (isDevice(path)) return writeFileSync(path, content);
   const beside = besideOf(path);
   try {
     writeFileSync(beside, content, { mode, flag: 'wx' });
@@ -19,6 +27,7 @@ export function writeFileWhole(path: string, content: string | Uint8Array, mode 
 
 /** The same for a text that is too long to hold, in pieces; none of it is left if a piece cannot be made. */
 export async function writePiecesWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
+  if (isDevice(path)) return pipeline(pieces, createWriteStream(path));
   const beside = besideOf(path);
   try {
     await pipeline(pieces, createWriteStream(beside, { flags: 'wx' }));
@@ -27,6 +36,13 @@ export async function writePiecesWhole(path: string, pieces: AsyncIterable<strin
     rmSync(beside, { force: true });
     throw error;
   }
+}
+
+/** Whether `path` is a device, a pipe or an open file (`/dev/null`, `/dev/stdout`): renaming would destroy it. */
+export function isDevice(path: string): boolean {
+  if (/^\/(dev|proc\/self)\/(std(out|err)|fd\/\d+)$/.test(path)) return true;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isFile() && !found.isDirectory() && !found.isSymbolicLink();
 }
 
 const besideOf = (path: string): string => `${path}.${process.pid}-${count++}.tmp`;

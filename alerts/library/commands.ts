@@ -46,9 +46,9 @@ export function registerLibrary(alerts: Command): void {
     .action(async (flags: Flags) => {
       const { libraryGroups } = await import('./library.js');
       const { libraryFiles } = await import('./write.js');
-      const { writeAll } = await import('../../slo/rules/write-files.js');
+      const { isOneFile, writeAll } = await import('../../slo/rules/write-files.js');
       const groups = libraryGroups(await optionsOf(flags));
-      const single = flags.out === '-' || /\.ya?ml$/.test(flags.out);
+      const single = isOneFile(flags.out);
       const { format, namespace } = flags;
       writeAll(flags.out, single, libraryFiles(groups, { format, namespace, single }));
       const count = groups.reduce((sum, g) => sum + g.rules.length, 0);

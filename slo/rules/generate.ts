@@ -9,7 +9,7 @@ import { compileSlos } from './compile.js';
 import { reservedLabels } from './names.js';
 import { coarseStepMs, type CompileOptions } from './plan.js';
 import { type OutputFormat, outputFiles, outputFormats } from './outputs.js';
-import { writeAll } from './write-files.js';
+import { isOneFile, writeAll } from './write-files.js';
 
 export interface GenerateOptions {
   inputs: readonly string[];
@@ -44,7 +44,7 @@ export function generate(options: GenerateOptions): {
     ...(windows ? { windows } : {}),
     refused: (problems) => refused.push(...problems),
   });
-  const single = options.out === '-' || /\.ya?ml$/.test(options.out);
+  const single = isOneFile(options.out);
   const parts = single ? [{ name: nameOfOne(options.out, slos), slos }] : byService(slos);
   const compiled = parts.map(({ name, slos }) => ({
     name,

@@ -1,8 +1,13 @@
 /** Writes several files so that a failure leaves none incomplete: first beside the target, then renamed. */
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { isDevice } from '../../base/write-file.js';
+
+/** Whether all rules go into one file named `out`, and not into a folder. */
+export const isOneFile = (out: string): boolean =>
+  out === '-' || /\.ya?ml$/.test(out) || isDevice(out);
 
 /** `out` is a folder, or with `single` one file, or `-` for standard output. */
 export function writeAll(out: string, single: boolean, files: ReadonlyMap<string, string>): void {
@@ -11,11 +16,12 @@ export function writeAll(out: string, single: boolean, files: ReadonlyMap<string
     return;
   }
   const targets = [...files].map(([name, text]) => ({
-    path: single ? out : join(out, name),
+    path: linkedTo(single ? out : join(out, name)),
     text,
   }));
   const begun: string[] = [];
   try {
+    if (isDevice(out)) return writeFileSync(out, [...files.values()].join('---\n'));
     for (const { path, text } of targets) {
       makeFolder(dirname(path));
       const beside = `${path}.${process.pid}.tmp`;
@@ -28,3 +34,6 @@ export function writeAll(out: string, single: boolean, files: ReadonlyMap<string
     throw new UserError(`${out} cannot be written: ${messageOf(error)}`, exitCode.environment);
   }
 }
+
+/** The file behind a link, so that the link stays one. */
+const linkedTo = (path: string): string => (existsSync(path) ? realpathSync(path) : path);

@@ -1,0 +1,56 @@
+/** Outputs replace files whole, and never what is no file: a device, a pipe, a link. */
+import { spawnSync } from 'node:child_process';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { asset, program } from '../../base/paths.js';
+import { isDevice, writeFileWhole } from '../../base/write-file.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-written-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const slos = asset('examples/slo/retail.yaml');
+const mkfifo = (name: string): string => {
+  const path = join(folder, name);
+  expect(spawnSync('mkfifo', [path]).status).toBe(0);
+  return path;
+};
+const shell = (words: string) =>
+  spawnSync('sh', ['-c', `firedrill() { "$NODE" "$CLI" "$@"; }; ${words}`], {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      NODE: process.execPath,
+      CLI: program('cli'),
+      SLOS: slos,
+      FOLDER: folder,
+    },
+  });
+
+test('a file and a folder are no device, /dev/stdout is one whatever it leads to', () => {
+  writeFileWhole(join(folder, 'plain'), 'x');
+  const are = [join(folder, 'plain'), folder, join(folder, 'none'), '/dev/stdout', '/dev/null'];
+  expect(are.map(isDevice)).toEqual([false, false, false, true, true]);
+});
+
+test.each([
+  ['slo generate -i "$SLOS"', /^groups:/m],
+  ['slo export "$SLOS" --to sloth', /^version: prometheus/m],
+  ['alerts generate --runbook-base https://r.example', /^groups:/m],
+])('`firedrill %s -o` writes to a pipe, and leaves it a pipe', (words, expected) => {
+  const pipe = mkfifo(`pipe-${words.slice(0, 8).replaceAll(' ', '-')}`);
+  const { stdout } = shell(`cat "${pipe}" & firedrill ${words} -o "${pipe}" 2>&1; wait`);
+  expect(stdout).toMatch(expected);
+  expect(lstatSync(pipe).isFIFO()).toBe(true);
+  expect(shell(`firedrill ${words} -o /dev/stdout | cat`).stdout).toMatch(expected);
+  expect(readdirSync(folder).filter((f) => f.endsWith('.tmp'))).toEqual([]);
+});
+
+test('a link stays a link, and the file behind it is written', () => {
+  writeFileWhole(join(folder, 'real.yaml'), 'old');
+  symlinkSync('real.yaml', join(folder, 'link.yaml'));
+  expect(shell('firedrill slo generate -i "$SLOS" -o "$FOLDER/link.yaml"').status).toBe(0);
+  expect(lstatSync(join(folder, 'link.yaml')).isSymbolicLink()).toBe(true);
+  expect(readFileSync(join(folder, 'real.yaml'), 'utf8')).toContain('groups:');
+});
