@@ -1,5 +1,6 @@
 /** Checks whether the alerts of rule files have a page, and whether their `runbook_url` leads to that page. */
-import type { Problem } from '../base/errors.js';
+import { type Problem, UserError } from '../base/errors.js';
+import { inputName } from '../base/input.js';
 import { readYaml, type YamlDocument } from '../base/yaml.js';
 import { type Page, pageFor } from './pages.js';
 
@@ -18,16 +19,27 @@ export function lintRules(
   pages: ReadonlyMap<string, Page>,
   own: ReadonlySet<string> = new Set(),
 ): Problem[] {
-  return files
-    .flatMap((file) => readYaml(file))
-    .flatMap((document) => ofDocument(document, pages, own));
+  const alerts = files.flatMap((file) => readYaml(file)).flatMap(alertsOf);
+  // No alert in any file usually means a broken template or a wrong file, so it must not pass as clean.
+  if (files.length > 0 && alerts.length === 0) {
+    throw new UserError({
+      message: `no alerts in ${files.map(inputName).join(', ')}`,
+      expected: 'rule files',
+    });
+  }
+  return alerts.flatMap(({ document, path, rule, alert }) =>
+    ruleProblems(document, path, rule, alert, pages, own),
+  );
 }
 
-function ofDocument(
-  document: YamlDocument,
-  pages: ReadonlyMap<string, Page>,
-  own: ReadonlySet<string>,
-): Problem[] {
+interface Alert {
+  document: YamlDocument;
+  path: (string | number)[];
+  rule: RuleLike;
+  alert: string;
+}
+
+function alertsOf(document: YamlDocument): Alert[] {
   const value = document.value as { groups?: unknown; spec?: { groups?: unknown } } | null;
   const [base, groups] = Array.isArray(value?.groups)
     ? [['groups'], value.groups as unknown[]]
@@ -37,7 +49,7 @@ function ofDocument(
     if (!Array.isArray(rules)) return [];
     return (rules as RuleLike[]).flatMap((rule, r) => {
       if (typeof rule?.alert !== 'string') return [];
-      return ruleProblems(document, [...base, g, 'rules', r], rule, rule.alert, pages, own);
+      return [{ document, path: [...base, g, 'rules', r], rule, alert: rule.alert }];
     });
   });
 }

@@ -1,6 +1,7 @@
 /** Reads drift.yaml, which pairs a service's own counters with those of its callers. */
 import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
+import { inputName } from '../../base/input.js';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, readYaml } from '../../base/yaml.js';
 import { parse, PromqlError } from '../../slo/promql/index.js';
@@ -44,7 +45,10 @@ const driftSchema = z.strictObject({
 export function readDrift(file: string): DriftFile {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0) {
-    throw new UserError({ message: `${file}: not a drift file`, expected: 'one YAML document' });
+    throw new UserError({
+      message: `${inputName(file)}: not a drift file`,
+      expected: 'one YAML document',
+    });
   }
   const value = checkYaml(document, driftSchema);
   const selector = (path: Path, source: string): void => {

@@ -44,10 +44,10 @@ export async function runLint(paths: readonly string[], flags: LintFlags): Promi
     throw new UserError({ message: 'nothing to lint', expected: 'files, folders or -' });
   }
   let files = listFiles(paths).map(readLintFile);
-  const empty = files.find((f) => f.text.trim() === '');
-  // Empty standard input usually means a broken pipe, so it must not pass as clean.
-  if (empty?.file === '<stdin>') {
-    throw new UserError({ message: 'standard input is empty', expected: 'a rule file' });
+  // An empty input usually means a broken pipe or template, so it must not pass as clean.
+  if (files.every((f) => f.rules.length === 0 && f.problems.length === 0)) {
+    const names = files.map((f) => f.file).join(', ');
+    throw new UserError({ message: `no rules in ${names}`, expected: 'rule files' });
   }
   const settings = await settingsOf(flags, files);
   const off = offRules(flags.off ?? []);

@@ -1,6 +1,7 @@
 /** Alertmanager's configuration: the parts that decide who is notified. */
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import {
   checkYaml,
   handwrittenBytes,
@@ -162,7 +163,8 @@ export const readAmConfigText = (file: string, text: string): AmConfig =>
 
 function check(file: string, documents: YamlDocument[]): AmConfig {
   const [document, second] = documents;
-  if (!document) throw new UserError({ message: `${file} is empty`, expected: 'a configuration' });
+  if (!document)
+    throw new UserError({ message: `${inputName(file)} is empty`, expected: 'a configuration' });
   if (second) {
     throw new UserError({ place: second.placeOf([]), message: 'a second document in the file' });
   }

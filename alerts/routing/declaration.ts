@@ -1,6 +1,7 @@
 /** The short declaration that the routing is compiled from: teams, schedules, severities, services. */
 import * as z from 'zod';
 import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
+import { inputName } from '../../base/input.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { parseMatcher } from './matchers.js';
@@ -178,7 +179,7 @@ export const readRoutingText = (file: string, text: string): Routing =>
 function check(file: string, documents: YamlDocument[]) {
   const [document, second] = documents;
   if (!document)
-    throw new UserError({ message: `${file} is empty`, expected: 'kind AlertRouting' });
+    throw new UserError({ message: `${inputName(file)} is empty`, expected: 'kind AlertRouting' });
   if (second) {
     throw new UserError({ place: second.placeOf([]), message: 'a second document in the file' });
   }

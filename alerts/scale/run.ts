@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, formatProblem, UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import { groupsText } from '../../slo/index.js';
 import { writeAll } from '../../slo/rules/write-files.js';
 import { chooseScale } from './choose.js';
@@ -13,10 +14,18 @@ export async function scaleCommand(files: readonly string[], flags: ScaleFlags):
   const scrapeMs = durationOf('--scrape-interval', flags.scrapeInterval);
   const subqueryStepMs = durationOf('--subquery-step', flags.subqueryStep);
   const read = readRules(files);
-  const timeScale = scaleOf(flags.timeScale, () => {
+  if (read.every((group) => group.rules.length === 0)) {
+    throw new UserError({
+      message: `no rules in ${files.map(inputName).join(', ')}`,
+      expected: 'rule files',
+    });
+  }
+  let said = flags.timeScale;
+  const timeScale = scaleOf(said, () => {
     const machine = { cpus: availableParallelism(), targets: 1 };
     const { scale, why } = chooseScale(read, scrapeMs, machine);
     process.stderr.write(`time scale ${why}\n`);
+    said = scale === 1 ? '1' : `1/${Math.round(1 / scale)}`;
     return scale;
   });
   const { groups, unscalable, adjusted } = scaleReadGroups(read, { timeScale, subqueryStepMs });
@@ -32,7 +41,7 @@ export async function scaleCommand(files: readonly string[], flags: ScaleFlags):
     if (!proof.equal) process.exitCode = exitCode.failed;
     return;
   }
-  const head = `# At time scale ${flags.timeScale}: written by firedrill alerts scale.\n`;
+  const head = `# At time scale ${said}: written by firedrill alerts scale.\n`;
   const text = head + groupsText(withDistinctNames(groups));
   writeAll(flags.out, true, new Map([['rules.yaml', text]]));
 }

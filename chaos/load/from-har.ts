@@ -3,6 +3,7 @@
  */
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 import { type Derived, maxRoutes, nameFor, readingMethods } from './derived.js';
 import type { LoadRoute } from './profile.js';
@@ -35,7 +36,8 @@ interface Seen {
 
 export function readHar(file: string, options: { writes?: boolean; rate?: number } = {}): Derived {
   const [document] = readYaml(file);
-  if (!document) throw new UserError({ message: `${file} is empty`, expected: 'a HAR file' });
+  if (!document)
+    throw new UserError({ message: `${inputName(file)} is empty`, expected: 'a HAR file' });
   const { entries } = checkYaml(document, harSchema).log;
   const left: string[] = [];
   const origins = countBy(entries.map((e) => originOf(e.request.url)).filter((o) => o !== ''));

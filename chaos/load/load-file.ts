@@ -5,6 +5,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, extname, isAbsolute, resolve } from 'node:path';
 import { UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import { checkYaml, type Path, problemsOf, readYaml, type YamlDocument } from '../../base/yaml.js';
 import * as z from 'zod';
 import { readHar } from './from-har.js';
@@ -47,7 +48,10 @@ export function readLoad(file: string): LoadPlan {
 export function readProfile(file: string): LoadTemplate {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0) {
-    throw new UserError({ message: `${file}: not a load`, expected: 'one YAML document' });
+    throw new UserError({
+      message: `${inputName(file)}: not a load`,
+      expected: 'one YAML document',
+    });
   }
   const value = checkYaml(document, loadFileSchema);
   return templateOf(value, document, [], dirname(file));

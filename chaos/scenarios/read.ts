@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import * as z from 'zod';
 import { type Problem, UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import { asset, packageRoot } from '../../base/paths.js';
 import {
   checkYaml,
@@ -42,7 +43,7 @@ export function readScenarios(names: readonly string[]): ReadScenario[] {
   const scenarios = names.map((name) => {
     const own = join(asset(folder), `${name}.yaml`);
     if (/^[a-z0-9-]+$/.test(name) && existsSync(own)) return readScenarioFile(own);
-    if (!/[./\\]/.test(name)) {
+    if (name !== '-' && !/[./\\]/.test(name)) {
       const expected = `a file, or one of ${ownScenarios().join(', ')}`;
       throw noScenario(name, ownScenarios(), expected);
     }
@@ -70,13 +71,17 @@ export function readScenarioText(file: string, text: string): ReadScenario {
 function readDocuments(documents: YamlDocument[], file: string): ReadScenario {
   const [document, ...more] = documents;
   if (!document || more.length > 0) {
-    throw new UserError({ message: `${file}: not a scenario`, expected: 'one YAML document' });
+    throw new UserError({
+      message: `${inputName(file)}: not a scenario`,
+      expected: 'one YAML document',
+    });
   }
   const scenario = checkYaml(document, scenarioSchema);
   const problems = problemsIn(scenario, document);
   if (problems.length > 0) throw new UserError(problems);
   const inside = relative(packageRoot, file);
-  return { scenario, file: inside.startsWith(`..${sep}`) ? file : inside, document };
+  const isOurs = file !== '-' && !inside.startsWith(`..${sep}`);
+  return { scenario, file: isOurs ? inside : inputName(file), document };
 }
 
 /** Finds problems that the schema of the fields cannot find. */

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { whyNoDisk } from '../faults/disk.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import { type At, checkYaml, handwrittenBytes, type Path, readYaml } from '../../base/yaml.js';
 import { onPath } from '../../base/tools.js';
 import { loadAt, type LoadPlan } from '../load/load-file.js';
@@ -46,7 +47,10 @@ export interface Drill extends Omit<DrillFile, Resolved> {
 export function readDrill(file: string): Drill {
   const [document, ...more] = readYaml(file, { bytesMax: handwrittenBytes });
   if (!document || more.length > 0) {
-    throw new UserError({ message: `${file}: not a drill`, expected: 'one YAML document' });
+    throw new UserError({
+      message: `${inputName(file)}: not a drill`,
+      expected: 'one YAML document',
+    });
   }
   const value = checkYaml(document, drillSchema);
   const problems: Problem[] = [];

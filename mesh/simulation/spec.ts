@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
-import { readInput } from '../../base/input.js';
+import { inputName, readInput } from '../../base/input.js';
 import { compileRegistry } from '../controller/registry/compile.js';
 import { duration, ratio } from '../controller/registry/fields.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
@@ -98,7 +98,10 @@ const maxRequests = 5_000_000;
 export function readIncident(file: string): Incident {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0) {
-    throw new UserError({ message: `${file}: not an incident`, expected: 'one YAML document' });
+    throw new UserError({
+      message: `${inputName(file)}: not an incident`,
+      expected: 'one YAML document',
+    });
   }
   const spec = checkYaml(document, schema);
   const fail = (path: string, message: string, expected?: string): never => {

@@ -1,6 +1,7 @@
 /** Reads and checks the user's file of prices for machines and telemetry. */
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 
 const price = z.number({ error: 'expected a price, such as 28.5' }).gte(0);
@@ -17,6 +18,7 @@ export type Prices = z.output<typeof schema>;
 
 export function readPrices(file: string): Prices {
   const document = readYaml(file)[0];
-  if (!document) throw new UserError({ message: `${file} is empty`, expected: 'prices' });
+  if (!document)
+    throw new UserError({ message: `${inputName(file)} is empty`, expected: 'prices' });
   return checkYaml(document, schema);
 }

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
+import { inputName } from '../../base/input.js';
 import { asset } from '../../base/paths.js';
 import { checkYaml, type Path, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { UserError } from '../../base/errors.js';
@@ -89,7 +90,8 @@ function tableOf(document: YamlDocument): { period: number; alerts: TableAlert[]
 /** Reads a table of windows in our format or Sloth's; a user's file is checked like our own. */
 export function readWindowTable(file: string): WindowTable {
   const document = readYaml(file)[0];
-  if (!document) throw new UserError({ message: `${file} is empty`, expected: 'alert windows' });
+  if (!document)
+    throw new UserError({ message: `${inputName(file)} is empty`, expected: 'alert windows' });
   const table = tableOf(document);
   const windows = table.alerts.map((alert) => {
     if (alert.short >= alert.long || alert.long > table.period) {

@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, type Problem, Unsupported, UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
 import { parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { deadPages } from '../rules/dead-pages.js';
 import type { WindowTable } from '../rules/windows.js';
@@ -60,7 +61,10 @@ export function readSlos(paths: readonly string[], options: ReadOptions = {}): S
     collect(problems, () => {
       const found = readYaml(file);
       if (found.length === 0) {
-        throw new UserError({ message: `${file}: the file is empty`, expected: 'an SLO' });
+        throw new UserError({
+          message: `${inputName(file)}: the file is empty`,
+          expected: 'an SLO',
+        });
       }
       documents.push(...found);
     });

@@ -58,10 +58,26 @@ test.each([
   ['runbook lint --rules -', ruleText, /^<stdin>:4:.*: the alert A has no page/m],
   ['inject -', 'kind: [\n', /^<stdin>:\d+:\d+: /],
   ['mesh simulate -', 'x: 1\n', /^<stdin>:1:1: /],
+  ['gameday check -', 'x: 1\n', /^<stdin>:1:1: /],
+  // Nothing came in: a broken pipe or template is not clean.
+  ['slo validate -', '', /^<stdin>: the file is empty; expected an SLO/],
+  ['alerts lint -', '', /^no rules in <stdin>; expected rule files/],
+  ['alerts lint -', 'groups: []\n', /^no rules in <stdin>/],
+  ['alerts scale -', '', /^no rules in <stdin>/],
+  ['alerts test -', '', /<stdin> is empty; expected tests/],
+  ['alerts routes generate -f - -o -', '', /^<stdin> is empty/],
+  ['load check -', '', /^<stdin>: not a load/],
+  ['gameday check -', '', /^<stdin>: not a scenario/],
+  ['mesh simulate -', '', /^<stdin>: not an incident/],
+  ['drift -', '', /^<stdin>: not a drift file/],
+  ['runbook lint --rules -', 'groups: []\n', /^no alerts in <stdin>/],
+  ['runbook lint --rules -', 'service: cart\n', /^no alerts in <stdin>/],
 ])('`firedrill %s` reads standard input, and names it so', (words, input, expected) => {
-  const { stdout, stderr } = spawnSync(process.execPath, [program('cli'), ...words.split(' ')], {
-    encoding: 'utf8',
-    input,
-  });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [program('cli'), ...words.split(' ')],
+    { encoding: 'utf8', input },
+  );
   expect(stdout + stderr).toMatch(expected);
+  if (input === '') expect(status).not.toBe(0);
 });

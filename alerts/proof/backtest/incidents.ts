@@ -1,6 +1,7 @@
 /** The format of synthetic incidents: traffic over the day, and labelled incidents. */
 import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
+import { inputName } from '../../../base/input.js';
 import { type Problem, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';
 
@@ -178,7 +179,8 @@ const defaultStartMs = Date.UTC(2026, 0, 5);
 
 export function readStory(file: string): Story {
   const [document] = readYaml(file);
-  if (!document) throw new UserError({ message: `${file} is empty`, expected: 'incidents' });
+  if (!document)
+    throw new UserError({ message: `${inputName(file)} is empty`, expected: 'incidents' });
   const value = checkYaml(document, schema);
   const startMs = value.start === undefined ? defaultStartMs : dateOf(value.start);
   if (Number.isNaN(startMs)) {

@@ -3,6 +3,7 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
+import { inputName } from '../../../base/input.js';
 import { type Place, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';
 import { numberOf } from '../../watch/exposition.js';
@@ -149,7 +150,7 @@ const [strictSchema, looseSchema] = [schemas(true), schemas(false)];
 
 export function readUnitFile(file: string, ignoreUnknownFields = false): UnitFile {
   const document = readYaml(file, { texts: true })[0];
-  if (!document) throw new UserError({ message: `${file} is empty`, expected: 'tests' });
+  if (!document) throw new UserError({ message: `${inputName(file)} is empty`, expected: 'tests' });
   const value = checkYaml(document, ignoreUnknownFields ? looseSchema : strictSchema);
   const evaluationIntervalMs = value.evaluation_interval || 60_000;
   const order = value.group_eval_order ?? [];
